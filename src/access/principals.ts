@@ -1,0 +1,81 @@
+import type { AgentActor } from '../kernel/actor.ts'
+import type { CommitListener } from '../db/store.ts'
+
+/** How long a looked-up credential is believed; a revocation elsewhere is honoured within this (I16). */
+const BELIEVED_MS = 1000
+/** Bounds memory against a flood of distinct tokens; a full cache is simply emptied. */
+const MOST = 20_000
+
+interface Entry {
+  readonly actor: AgentActor
+  readonly until: number
+}
+
+/** Credentials looked up within the last second, by the hash of the token. */
+export interface Principals {
+  find(hash: string): AgentActor | undefined
+  /** Looks up and keeps, unless something was revoked meanwhile. */
+  load(hash: string, look: () => Promise<AgentActor | null>): Promise<AgentActor | null>
+  /** Forgets what a commit of this process revoked; at once, before its answer goes out. */
+  readonly onCommit: CommitListener
+}
+
+/** Audit rows after which a credential may be worth less than before. */
+const revoking = new Set([
+  'agent.updated',
+  'agent.permissions_updated',
+  'agent.paused',
+  'agent.resumed',
+  'agent.terminated',
+  'agent.deleted',
+  'agent.key_revoked',
+  'company.deleted',
+  'company.archived',
+  'heartbeat.run_finished',
+  'approval.approved',
+  'approval.rejected',
+])
+
+export function createPrincipals(): Principals {
+  const entries = new Map<string, Entry>()
+  // Which hashes speak for an agent, so that a revocation touches no others.
+  const byAgent = new Map<string, Set<string>>()
+  let revocations = 0
+
+  const forgetAll = (): void => {
+    entries.clear()
+    byAgent.clear()
+  }
+
+  return {
+    find(hash) {
+      const entry = entries.get(hash)
+      return entry !== undefined && entry.until > performance.now() ? entry.actor : undefined
+    },
+    async load(hash, look) {
+      const seen = revocations
+      const until = performance.now() + BELIEVED_MS
+      const actor = await look()
+      if (actor === null || seen !== revocations) return actor
+      if (entries.size >= MOST) forgetAll()
+      entries.set(hash, { actor, until })
+      const hashes = byAgent.get(actor.agentId) ?? new Set()
+      byAgent.set(actor.agentId, hashes.add(hash))
+      return actor
+    },
+    onCommit(rows) {
+      for (const row of rows) {
+        if (!revoking.has(row.action)) continue
+        revocations += 1
+        if (row.entityType === 'company') forgetAll()
+        const agentId = row.entityType === 'agent' ? row.entityId : row.agentId
+        if (agentId === null) {
+          forgetAll()
+          continue
+        }
+        for (const hash of byAgent.get(agentId) ?? []) entries.delete(hash)
+        byAgent.delete(agentId)
+      }
+    },
+  }
+}

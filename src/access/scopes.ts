@@ -1,0 +1,131 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Actor } from '../kernel/actor.ts'
+import { notFound, refuse } from '../kernel/errors.ts'
+import { agents } from '../db/schema/agents.ts'
+import { companies } from '../db/schema/companies.ts'
+import { issues } from '../db/schema/issues.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import type { Statement } from '../db/statement.ts'
+import type { ReadDb } from '../db/store.ts'
+
+/** What a scope works on: the credential and the path, nothing from a body. */
+export interface ScopeRequest {
+  readonly actor: Actor
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, unknown>>
+  readonly db: ReadDb
+}
+
+/** Where a request takes place. */
+export interface Place {
+  readonly companyId: string | null
+  /** The id of the row the path names, resolved from an identifier or a shortname. */
+  readonly target: string
+}
+
+/** Path to tenant-checked place; another company's row and a missing row are the same 404 (I12). */
+export interface Scope {
+  (request: ScopeRequest): Place | Promise<Place>
+  /** The path parameter it reads, for the document. */
+  readonly reads: string | null
+}
+
+const uuid = z.uuid()
+const isUuid = (text: string): boolean => uuid.safeParse(text).success
+const scope = (reads: string | null, find: (request: ScopeRequest) => Place | Promise<Place>): Scope => Object.assign(find, { reads })
+
+const named = (request: ScopeRequest, name: string): string => request.params[name] ?? ''
+
+/** Routes that take place in no company: the instance itself. */
+export const onInstance: Scope = scope(null, () => ({ companyId: null, target: '' }))
+
+/** Routes about the asking agent: its own row, in its own company. */
+export const ofMyself: Scope = scope(null, ({ actor }) =>
+  actor.kind === 'agent' ? { companyId: actor.companyId, target: actor.agentId } : refuse('agent_required'),
+)
+
+interface Found {
+  readonly id: string
+  readonly companyId: string
+}
+
+type Finder = Statement<{ id: string }, Found, 'read'>
+
+const companyById = statement<{ id: string }, Found>('scope_company').read(
+  sql`select id, id as "companyId" from ${companies} where id = ${param('id')}`,
+)
+const issueById = statement<{ id: string }, Found>('scope_issue').read(
+  sql`select id, company_id as "companyId" from ${issues} where id = ${param('id')}`,
+)
+const runById = statement<{ id: string }, Found>('scope_run').read(
+  sql`select id, company_id as "companyId" from ${runs} where id = ${param('id')}`,
+)
+const agentById = statement<{ id: string }, Found>('scope_agent').read(
+  sql`select id, company_id as "companyId" from ${agents} where id = ${param('id')}`,
+)
+const issueByIdentifier = statement<{ identifier: string }, Found>('scope_issue_identifier').read(
+  sql`select id, company_id as "companyId" from ${issues} where identifier = ${param('identifier')}`,
+)
+const agentsByShortname = statement<{ companyId: string; urlKey: string }, Found>('scope_agent_shortname').read(sql`
+  select id, company_id as "companyId" from ${agents}
+  where company_id = ${param('companyId')} and url_key = ${param('urlKey')} and status <> 'terminated' limit 2`)
+
+/** The company an actor may enter; for a person in local mode every one. */
+const mayEnter = (actor: Actor, companyId: string): boolean => actor.kind !== 'agent' || actor.companyId === companyId
+
+/**
+ * Makes the place of a row. An agent's company is known from its credential, and every query of a verb carries it as
+ * the tenant condition, so nothing is read here; a person's place is the company of the row.
+ */
+async function placeOf(request: ScopeRequest, find: Finder, id: string, what: string): Promise<Place> {
+  if (request.actor.kind === 'agent') return { companyId: request.actor.companyId, target: id }
+  const [found] = await request.db.run(find, { id })
+  if (found === undefined) throw notFound(what)
+  return { companyId: found.companyId, target: found.id }
+}
+
+/** `:companyId` in the path. Nothing of an unknown or foreign company is told, not even an empty list. */
+export const inCompany = (name = 'companyId'): Scope =>
+  scope(name, async (request) => {
+    const id = named(request, name).toLowerCase()
+    if (!isUuid(id)) return refuse('malformed_id')
+    if (!mayEnter(request.actor, id)) throw notFound('Company')
+    return await placeOf(request, companyById, id, 'Company')
+  })
+
+/** A run in the path. */
+export const ofRun = (name = 'runId'): Scope =>
+  scope(name, async (request) => {
+    const id = named(request, name).toLowerCase()
+    return isUuid(id) ? await placeOf(request, runById, id, 'Run') : refuse('malformed_id')
+  })
+
+const identifierForm = /^[A-Za-z]{1,12}-\d{1,9}$/
+
+/** An issue in the path: a UUID or an identifier like `ACM-12`, in any case. */
+export const ofIssue = (name = 'id'): Scope =>
+  scope(name, async (request) => {
+    const given = named(request, name)
+    if (isUuid(given)) return await placeOf(request, issueById, given.toLowerCase(), 'Issue')
+    if (!identifierForm.test(given)) throw notFound('Issue')
+    const [found] = await request.db.run(issueByIdentifier, { identifier: given.toUpperCase() })
+    if (found === undefined || !mayEnter(request.actor, found.companyId)) throw notFound('Issue')
+    return { companyId: found.companyId, target: found.id }
+  })
+
+/** An agent in the path: a UUID, or a shortname in the actor's company or in `?companyId=`. */
+export const ofAgent = (name = 'id'): Scope =>
+  scope(name, async (request) => {
+    const given = named(request, name)
+    if (isUuid(given)) return await placeOf(request, agentById, given.toLowerCase(), 'Agent')
+    const companyId = request.actor.kind === 'agent' ? request.actor.companyId : request.query['companyId']
+    if (typeof companyId !== 'string' || companyId === '') return refuse('company_needed')
+    if (!isUuid(companyId)) return refuse('malformed_id')
+    const found = await request.db.run(agentsByShortname, { companyId, urlKey: given.toLowerCase() })
+    if (found.length > 1) return refuse('shortname_ambiguous')
+    const [agent] = found
+    if (agent === undefined) throw notFound('Agent')
+    return { companyId: agent.companyId, target: agent.id }
+  })

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { inCompany, ofIssue } from '../access/scopes.ts'
+import { companyOf } from '../db/context.ts'
+import { get } from '../http/route.ts'
+import { demandIssue } from '../issues/index.ts'
+import { pageQuery } from '../kernel/page.ts'
+import { listActivity } from './queries.ts'
+import { activityView } from './views.ts'
+
+export const activityRoutes = [
+  get('/api/companies/:companyId/activity', {
+    summary: 'List audit rows of a company, newest first',
+    permission: 'activity.read',
+    scope: inCompany(),
+    query: z.object({
+      agentId: z.uuid().optional(),
+      runId: z.uuid().optional(),
+      entityType: z.string().max(50).optional(),
+      entityId: z.string().max(200).optional(),
+      action: z.string().max(100).optional(),
+      ...pageQuery,
+    }),
+    returnsPageOf: activityView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, companyOf(ctx), filter, { limit, after }),
+  }),
+  get('/api/issues/:id/activity', {
+    summary: 'List audit rows of an issue, newest first',
+    permission: 'activity.read',
+    scope: ofIssue(),
+    query: z.object(pageQuery),
+    returnsPageOf: activityView,
+    refuses: ['not_found'],
+    handle: async ({ ctx, target, query }) => {
+      await demandIssue(ctx.store.read, companyOf(ctx), target)
+      return await listActivity(ctx.store.read, companyOf(ctx), { entityType: 'issue', entityId: target }, query)
+    },
+  }),
+]

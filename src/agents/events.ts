@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { event } from '../kernel/event.ts'
+
+export const agentCreated = event(
+  'agent.created',
+  'agent',
+  z.object({
+    name: z.string(),
+    role: z.string(),
+    adapterType: z.string(),
+    reportsTo: z.string().nullable(),
+  }),
+)
+/** Names of the fields that changed, and the values of those that cannot hold a secret. */
+export const agentUpdated = event(
+  'agent.updated',
+  'agent',
+  z.object({
+    changedKeys: z.array(z.string()),
+    name: z.string().optional(),
+    role: z.string().optional(),
+    title: z.string().nullable().optional(),
+    reportsTo: z.string().nullable().optional(),
+    adapterType: z.string().optional(),
+    budgetMonthlyCents: z.number().optional(),
+  }),
+)
+export const agentDeleted = event(
+  'agent.deleted',
+  'agent',
+  z.object({ name: z.string(), endedRunIds: z.array(z.string()), freedIssueIds: z.array(z.string()) }),
+)
+export const agentPaused = event('agent.paused', 'agent', z.object({ pauseReason: z.string(), endedRunIds: z.array(z.string()) }))
+export const agentResumed = event('agent.resumed', 'agent', z.object({ previousPauseReason: z.string().nullable() }))
+export const agentTerminated = event(
+  'agent.terminated',
+  'agent',
+  z.object({
+    previousStatus: z.string(),
+    endedRunIds: z.array(z.string()),
+    revokedKeyIds: z.array(z.string()),
+  }),
+)
+export const keyCreated = event('agent.key_created', 'agent', z.object({ keyId: z.string(), name: z.string() }))
+export const keyRevoked = event('agent.key_revoked', 'agent', z.object({ keyId: z.string(), name: z.string() }))

@@ -1,0 +1,6 @@
+export { agentDeleted, agentPaused, agentResumed, agentTerminated } from './events.ts'
+export { lockAgent, lockAgents } from './lock.ts'
+export type { AgentRow } from './lock.ts'
+export { revokeKeys, setAgentStatus } from './setStatus.ts'
+export { invokable } from './status.ts'
+export { agentView, okView } from './views.ts'

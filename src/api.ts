@@ -1,0 +1,25 @@
+import type { RunTokens } from './access/runTokens.ts'
+import { activityRoutes } from './activity/routes.ts'
+import { agentRoutes } from './agents/routes.ts'
+import { companyRoutes } from './companies/routes.ts'
+import { executionRoutes } from './execution/routes.ts'
+import type { Route } from './http/route.ts'
+import { instanceRoutes } from './instance/routes.ts'
+import { issueRoutes } from './issues/routes.ts'
+import { runRoutes } from './runs/routes.ts'
+
+export interface RouteDeps {
+  readonly tokens: RunTokens
+  readonly version: string
+}
+
+/** Every route of the server, the often used first: Express tries them in this order. */
+export const allRoutes = (deps: RouteDeps): Route[] => [
+  ...executionRoutes(deps.tokens),
+  ...issueRoutes,
+  ...agentRoutes,
+  ...runRoutes,
+  ...companyRoutes,
+  ...activityRoutes,
+  ...instanceRoutes(deps.version),
+]

@@ -1,0 +1,6 @@
+export { companyArchived, companyDeleted } from './events.ts'
+export { lockCompany, nextIssueNumber } from './lock.ts'
+export { companyById } from './queries.ts'
+export type { CompanyRow } from './queries.ts'
+export { companyStatus } from './status.ts'
+export { companyView, okView } from './views.ts'

@@ -1,0 +1,45 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx } from '../db/context.ts'
+import { agents } from '../db/schema/agents.ts'
+import { companies } from '../db/schema/companies.ts'
+import { columnsOf, param, shapedRead, statement } from '../db/statement.ts'
+import type { ReadDb } from '../db/store.ts'
+import { notFound } from '../kernel/errors.ts'
+import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
+import type { Page } from '../kernel/page.ts'
+import type { companyView } from './views.ts'
+
+export type CompanyRow = z.input<typeof companyView>
+
+const selected = sql`${columnsOf(companies)},
+  coalesce((select sum(a.spent_monthly_cents)::int from ${agents} a where a.company_id = "companies"."id"), 0) as "spentMonthlyCents",
+  case when logo_asset_id is null then null else '/api/assets/' || logo_asset_id || '/content' end as "logoUrl"`
+
+const byId = statement<{ id: string }, CompanyRow>('company_by_id').read(
+  sql`select ${selected} from ${companies} where id = ${param('id')}`,
+)
+
+/** One company. @throws Refusal `not_found` */
+export async function companyById(db: Pick<ReadDb, 'run'>, id: string): Promise<CompanyRow> {
+  const [row] = await db.run(byId, { id })
+  if (row === undefined) throw notFound('Company')
+  return row
+}
+
+const shaped = shapedRead<{ limit: number; atTime: string | null; atId: string | null }, CompanyRow>('company_list')
+
+/** Companies the asking person may enter, oldest first; in local mode all of them. */
+export async function listCompanies(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<CompanyRow>> {
+  const limit = page.limit ?? DEFAULT_LIMIT
+  const at = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const behind = at === null ? sql`` : sql`where (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const rows = await ctx.store.read.run(
+    shaped(
+      String(at !== null),
+      () => sql`select ${selected} from ${companies} ${behind} order by created_at, id limit ${param('limit', 'int')}`,
+    ),
+    { limit: limit + 1, atTime: at?.[0] ?? null, atId: at?.[1] ?? null },
+  )
+  return cut(rows, limit, (row) => [row.createdAt, row.id])
+}

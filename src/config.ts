@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+
+/** Everything the environment may say, typed and frozen. */
+export interface Config {
+  readonly port: number
+  readonly host: string
+  /** Null runs the embedded Postgres. */
+  readonly databaseUrl: string | null
+  readonly home: string
+  /** Null makes one and keeps it in the home. */
+  readonly jwtSecret: string | null
+  readonly jwtTtlSeconds: number
+  readonly jwtIssuer: string
+  readonly jwtAudience: string
+  readonly logLevel: string
+  /** Further host names this server answers to, lower-case. */
+  readonly allowedHostnames: readonly string[]
+}
+
+/** Short enough to type wrongly, too short to sign with: HS256 wants 32 bytes. */
+const SECRET_MIN_LENGTH = 32
+const THIRTY_DAYS_S = 30 * 86_400
+
+const whole = (least: number, most: number, unset: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most)).default(unset)
+
+const postgresUrl = z.string().refine((text) => {
+  try {
+    return ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+  } catch {
+    return false
+  }
+}, 'must be a postgres:// URL')
+
+const environment = z.object({
+  PORT: whole(0, 65_535, 3100),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  DATABASE_URL: postgresUrl.optional(),
+  PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
+  PAPERCLIP_AGENT_JWT_SECRET: z.string().min(SECRET_MIN_LENGTH, `must have at least ${SECRET_MIN_LENGTH} characters`).optional(),
+  PAPERCLIP_AGENT_JWT_TTL_SECONDS: whole(60, THIRTY_DAYS_S, 172_800),
+  PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
+  PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
+  PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+/** Either the configuration, or everything that is wrong with it. Values are not repeated: one of them is a secret. */
+export type ReadConfig = { readonly config: Config } | { readonly problems: readonly string[] }
+
+/**
+ * Reads the configuration from environment variables; an empty variable counts as unset.
+ * @returns the frozen config, or one line per problem
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ReadConfig {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = environment.safeParse(given)
+  if (!parsed.success) {
+    return { problems: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) }
+  }
+  const values = parsed.data
+  return {
+    config: Object.freeze({
+      port: values.PORT,
+      host: values.HOST,
+      databaseUrl: values.DATABASE_URL ?? null,
+      home: path.resolve(values.PAPERCLIP_HOME),
+      jwtSecret: values.PAPERCLIP_AGENT_JWT_SECRET ?? null,
+      jwtTtlSeconds: values.PAPERCLIP_AGENT_JWT_TTL_SECONDS,
+      jwtIssuer: values.PAPERCLIP_AGENT_JWT_ISSUER,
+      jwtAudience: values.PAPERCLIP_AGENT_JWT_AUDIENCE,
+      logLevel: values.LOG_LEVEL,
+      allowedHostnames: values.PAPERCLIP_ALLOWED_HOSTNAMES.split(',')
+        .map((name) => name.trim().toLowerCase())
+        .filter((name) => name !== ''),
+    }),
+  }
+}
+
+/** The version of this build, from package.json. */
+export const version: string = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+  .version

@@ -1,0 +1,54 @@
+import { invariant } from '../kernel/errors.ts'
+import type { Tx } from './mutate.ts'
+import type { Statement } from './statement.ts'
+
+/**
+ * The one order in which row locks are taken (lock-protocol §8): this list from left to right, and rows of one kind by
+ * ascending id. Two transactions that keep to it cannot wait for each other (I13).
+ */
+export const lockOrder = ['company', 'approval', 'agent', 'issue', 'run', 'wake', 'budget'] as const
+export type LockKind = (typeof lockOrder)[number]
+
+/** What a transaction has locked so far. */
+export interface LockState {
+  rank: number
+  lastId: string
+  readonly held: Set<string>
+}
+
+export const noLocks = (): LockState => ({ rank: -1, lastId: '', held: new Set() })
+
+/**
+ * Notes that rows are locked, and fails the transaction that took them out of order, in the test that met it rather
+ * than in production at night.
+ */
+export function noteLocked(state: LockState, kind: LockKind, ids: readonly string[]): void {
+  const rank = lockOrder.indexOf(kind)
+  for (const id of ids) {
+    const name = `${kind}:${id}`
+    if (state.held.has(name)) continue
+    invariant(
+      rank > state.rank || (rank === state.rank && id > state.lastId),
+      `lock order: ${kind} after ${lockOrder[state.rank] ?? 'nothing'}`,
+    )
+    state.rank = rank
+    state.lastId = id
+    state.held.add(name)
+  }
+}
+
+/**
+ * Makes a locking read of a statement. The statement says `for no key update`, so that a foreign-key check of somebody
+ * else never waits, and orders its rows by id.
+ */
+export const locking =
+  <P, R extends { id: string }>(kind: LockKind, statement: Statement<P, R, 'read'>) =>
+  async (tx: Tx, params: P): Promise<R[]> => {
+    const rows = await tx.run(statement, params)
+    noteLocked(
+      tx.locks,
+      kind,
+      rows.map((row) => row.id),
+    )
+    return rows
+  }

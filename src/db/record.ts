@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { actingRun, nameActor } from '../kernel/actor.ts'
+import { invariant } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import type { Instant } from '../kernel/time.ts'
+import { runOn } from './client.ts'
+import type { Connection } from './client.ts'
+import type { Ctx } from './context.ts'
+import { activityLog } from './schema/activity.ts'
+import { param, statement } from './statement.ts'
+
+/** An audit row as it was committed. */
+export interface ActivityRow {
+  readonly id: string
+  readonly seq: number
+  readonly companyId: string
+  readonly actorType: 'agent' | 'user' | 'system'
+  readonly actorId: string
+  readonly action: string
+  readonly entityType: string
+  readonly entityId: string
+  readonly agentId: string | null
+  readonly runId: string | null
+  readonly details: Readonly<Record<string, unknown>>
+  readonly createdAt: Instant
+}
+
+// One parameter for any number of events, so the statement keeps its name and its plan.
+const insertActivity = statement<{ rows: string }, { seq: number; createdAt: Instant }>('record_activity').write(sql`
+  insert into ${activityLog}
+    (id, company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details, request_id)
+  select id, "companyId", "actorType", "actorId", action, "entityType", "entityId", "agentId", "runId", details, "requestId"
+  from jsonb_to_recordset(${param('rows', 'jsonb')}) as event (
+    id uuid, "companyId" uuid, "actorType" text, "actorId" text, action text, "entityType" text, "entityId" text,
+    "agentId" uuid, "runId" uuid, details jsonb, "requestId" text)
+  returning seq, created_at as "createdAt"`)
+
+/** Writes the audit rows of a mutation in one statement, in the order in which the events were said. */
+export async function record(connection: Connection, ctx: Ctx, events: readonly DomainEvent[]): Promise<ActivityRow[]> {
+  if (events.length === 0) return []
+  const named = nameActor(ctx.actor)
+  const actingAgent = ctx.actor.kind === 'agent' ? ctx.actor.agentId : null
+  const rows = events.map((event) => {
+    const companyId = event.companyId ?? ctx.companyId
+    invariant(companyId !== null, `event ${event.action} belongs to no company`)
+    return {
+      id: randomUUID(),
+      companyId,
+      ...named,
+      action: event.action,
+      entityType: event.entityType,
+      entityId: event.entityId,
+      agentId: event.agentId ?? actingAgent,
+      runId: event.runId ?? actingRun(ctx.actor),
+      details: event.details,
+      requestId: ctx.requestId,
+    }
+  })
+  const stamps = await runOn(connection, insertActivity, { rows: JSON.stringify(rows) })
+  return rows.map(({ requestId: _, ...row }, index) => {
+    const stamp = stamps[index]
+    invariant(stamp !== undefined, 'fewer audit rows than events')
+    return { ...row, ...stamp }
+  })
+}

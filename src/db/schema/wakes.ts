@@ -1,0 +1,49 @@
+import { sql } from 'drizzle-orm'
+import { check, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { wakeStatus } from '../../wakes/status.ts'
+import { createdAt, instantColumn, primaryId, updatedAt } from '../columns.ts'
+import { agents } from './agents.ts'
+import { companies } from './companies.ts'
+import { issues } from './issues.ts'
+
+/** Reasons to run an agent, keyed by agent and issue, so that no way of clearing a lock can strand one. */
+export const wakes = pgTable(
+  'wakes',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    agentId: uuid('agent_id')
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    issueId: uuid('issue_id').references(() => issues.id, { onDelete: 'cascade' }),
+    source: text('source', { enum: ['timer', 'assignment', 'on_demand', 'automation'] }).notNull(),
+    triggerDetail: text('trigger_detail'),
+    reason: text('reason').notNull(),
+    payload: jsonb('payload').$type<Record<string, unknown>>(),
+    status: text('status', { enum: wakeStatus.statuses }).notNull(),
+    coalescedCount: integer('coalesced_count').notNull().default(0),
+    requestedByActorType: text('requested_by_actor_type', { enum: ['agent', 'user', 'system'] }).notNull(),
+    requestedByActorId: text('requested_by_actor_id').notNull(),
+    runId: uuid('run_id'),
+    closeReason: text('close_reason'),
+    claimedAt: instantColumn('claimed_at'),
+    finishedAt: instantColumn('finished_at'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    // Promotion reads the oldest waiting wake of an issue.
+    index('wakes_waiting')
+      .on(table.issueId, table.createdAt, table.id)
+      .where(sql`status = 'deferred_issue_execution'`),
+    index('wakes_open')
+      .on(table.agentId, table.issueId)
+      .where(sql`status in ('deferred_issue_execution', 'queued', 'claimed')`),
+    index('wakes_run')
+      .on(table.runId)
+      .where(sql`run_id is not null`),
+    check('wakes_status_check', sql.raw(`status in (${wakeStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
+  ],
+)

@@ -1,0 +1,107 @@
+import { getTableColumns, is, Placeholder, sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import { PgDialect } from 'drizzle-orm/pg-core'
+import type { PgTable } from 'drizzle-orm/pg-core'
+import { invariant } from '../kernel/errors.ts'
+
+/**
+ * `read`: may run anywhere. `write`: only inside `mutate`, and then an event is owed. `telemetry`: leases, last-seen
+ * and the like: outside any mutation, never audited, never a decision.
+ */
+export type Effect = 'read' | 'write' | 'telemetry'
+
+/** One SQL statement with a name, so that every connection plans it once. */
+export interface Statement<P, R, E extends Effect = Effect> {
+  /** Undefined for a statement built at run time, which is planned on every use. */
+  readonly name: string | undefined
+  readonly effect: E
+  readonly text: string
+  /** The values in the order of `$1, $2, …`. */
+  readonly values: (params: P) => unknown[]
+  /** Carries the row type only; never set. */
+  readonly row?: R
+}
+
+const dialect = new PgDialect()
+const taken = new Set<string>()
+
+/**
+ * Compiles a Drizzle template once into a named statement. Parameters are `param('name')` placeholders; the text never
+ * varies with their number (`= any(...)`, not `in (...)`), or the name would stand for several plans.
+ *
+ * Measured on two cores: a named statement through the driver 26k/s, the query builder unnamed 14k/s. Hot paths and
+ * anything with locks or CTEs use this; plain reads may use the builder.
+ */
+export function statement<P extends object, R>(name: string): { [E in Effect]: (template: SQL) => Statement<P, R, E> } {
+  const compile =
+    <E extends Effect>(effect: E) =>
+    (template: SQL): Statement<P, R, E> => {
+      invariant(!taken.has(name), `two statements are named ${name}`)
+      taken.add(name)
+      return compiled(name, effect, template)
+    }
+  return { read: compile('read'), write: compile('write'), telemetry: compile('telemetry') }
+}
+
+function compiled<P extends object, R, E extends Effect>(name: string | undefined, effect: E, template: SQL): Statement<P, R, E> {
+  const query = dialect.sqlToQuery(template)
+  const slots = query.params.map((value) => (is(value, Placeholder) ? { key: value.name as keyof P } : { constant: value }))
+  return {
+    name,
+    effect,
+    text: query.sql.replaceAll(/\s+/g, ' ').trim(),
+    values: (params) => slots.map((slot) => ('key' in slot ? params[slot.key] : slot.constant)),
+  }
+}
+
+/** Shapes of one query that are kept under a name; a caller who tries every combination gets unnamed ones beyond. */
+const MOST_SHAPES = 32
+
+/**
+ * A read whose conditions vary from call to call. The usual shapes are compiled once and named like any statement.
+ * @param family the name they share
+ */
+export function shapedRead<P extends object, R>(family: string): (shape: string, template: () => SQL) => Statement<P, R, 'read'> {
+  const shapes = new Map<string, Statement<P, R, 'read'>>()
+  return (shape, template) => {
+    const known = shapes.get(shape)
+    if (known !== undefined) return known
+    if (shapes.size >= MOST_SHAPES) return compiled(undefined, 'read', template())
+    const made = compiled<P, R, 'read'>(`${family}_${shapes.size}`, 'read', template())
+    shapes.set(shape, made)
+    return made
+  }
+}
+
+/** A parameter of a statement, with its Postgres type where the planner cannot infer one. */
+export const param = (name: string, type?: string): SQL =>
+  type === undefined ? sql`${sql.placeholder(name)}` : sql`${sql.placeholder(name)}::${sql.raw(type)}`
+
+/**
+ * The columns of a table under their wire names: `"issues"."company_id" as "companyId", …`.
+ * Raw rows then already have the shape of the view.
+ * @param leave keys that stay in the database
+ */
+export function columnsOf(table: PgTable, leave: readonly string[] = []): SQL {
+  const columns = Object.entries(getTableColumns(table)).filter(([key]) => !leave.includes(key))
+  return sql.join(
+    columns.map(([key, column]) => sql`${column} as ${sql.identifier(key)}`),
+    sql`, `,
+  )
+}
+
+/** Inside JSON built by Postgres an instant needs its wire form spelled out. */
+export const isoJson = (column: unknown): SQL => sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+
+/** The pairs of `json_build_object` for a whole table, instants in wire form. */
+export function jsonPairsOf(table: PgTable, leave: readonly string[] = []): SQL {
+  const columns = Object.entries(getTableColumns(table)).filter(([key]) => !leave.includes(key))
+  return sql.join(
+    columns.map(([key, column]) =>
+      column.getSQLType().startsWith('timestamp')
+        ? sql`${sql.raw(`'${key}'`)}, ${isoJson(column)}`
+        : sql`${sql.raw(`'${key}'`)}, ${column}`,
+    ),
+    sql`, `,
+  )
+}

@@ -1,0 +1,95 @@
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { changed, mutate, unchanged } from '../db/mutate.ts'
+import type { Tx } from '../db/mutate.ts'
+import { callerOf, checkedOut, conflict, decideCheckout, gather, lockIssue, take } from '../holds/index.ts'
+import type { HoldFacts, IssueWithRelations } from '../holds/index.ts'
+import { issueById } from '../issues/index.ts'
+import type { IssueStatus } from '../issues/index.ts'
+import { actingRun } from '../kernel/actor.ts'
+import { refusals, refuse, Refusal } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import { enqueueWake } from '../wakes/index.ts'
+
+/** Every 409 of a checkout says this one sentence; the code and the reason tell which (lock-protocol §4.1). */
+const CHECKOUT_CONFLICT = 'Issue checkout conflict'
+
+function checkoutConflict(refusal: Refusal): Refusal {
+  if (refusal.status !== 409) return refusal
+  const details = { ...(refusal.details as object), reason: refusals[refusal.code].message }
+  return new Refusal(refusal.code, {
+    message: CHECKOUT_CONFLICT,
+    details,
+    ...(refusal.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
+  })
+}
+
+/**
+ * (tx) Writes the hold that `decideCheckout` has allowed.
+ * @returns the issue as it now is, and the event of it
+ */
+export async function takeHold(
+  tx: Tx,
+  ctx: Ctx,
+  facts: HoldFacts,
+  agentId: string,
+): Promise<{ issue: IssueWithRelations; event: DomainEvent }> {
+  const { issue: before } = facts
+  const runId = actingRun(ctx.actor)
+  const issue = await take(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '' })
+  const previousCheckout = before.checkoutRunId !== null && before.checkoutRunId !== runId ? before.checkoutRunId : null
+  const previousExecution = before.executionRunId !== null && before.executionRunId !== runId ? before.executionRunId : null
+  const event = checkedOut(
+    issue.id,
+    {
+      agentId,
+      runId,
+      lockEpoch: issue.lockEpoch,
+      ...(previousCheckout === null ? {} : { previousCheckoutRunId: previousCheckout }),
+      ...(previousExecution === null ? {} : { previousExecutionRunId: previousExecution }),
+    },
+    { agentId },
+  )
+  return { issue, event }
+}
+
+/**
+ * Takes an issue for one run. Of any number of concurrent checkouts exactly one succeeds; the run that holds the issue
+ * already gets the same answer and no second audit row.
+ *
+ * @param request the agent that takes it, and the statuses the caller is ready to find it in
+ * @throws Refusal per lock-protocol §4.1; every 409 carries the holder and what to do next
+ */
+export async function checkout(
+  ctx: Ctx,
+  issueId: string,
+  request: { agentId: string; expectedStatuses: readonly IssueStatus[] },
+): Promise<IssueWithRelations> {
+  const { actor } = ctx
+  if (actor.kind === 'agent') {
+    if (actor.agentId !== request.agentId) refuse('not_self', { message: 'Agent can only checkout as itself' })
+    if (actor.runId === null) refuse('run_required')
+  }
+  try {
+    return await mutate(ctx, async (tx) => {
+      const locked = await lockIssue(tx, companyOf(ctx), issueId)
+      const facts = await gather(tx, ctx, locked, request.agentId)
+      const decision = decideCheckout(facts, callerOf(ctx), request.agentId, request.expectedStatuses)
+      switch (decision.kind) {
+        case 'refuse':
+          throw conflict(decision, facts, actor)
+        case 'keep':
+          return unchanged(await issueById(tx, companyOf(ctx), issueId))
+        case 'take': {
+          const { issue, event } = await takeHold(tx, ctx, facts, request.agentId)
+          if (actor.kind !== 'agent') {
+            await enqueueWake(tx, ctx, { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' })
+          }
+          return changed(issue, event)
+        }
+      }
+    })
+  } catch (error) {
+    throw error instanceof Refusal ? checkoutConflict(error) : error
+  }
+}

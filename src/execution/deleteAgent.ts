@@ -1,0 +1,61 @@
+import { eq, sql } from 'drizzle-orm'
+import { agentDeleted, lockAgents } from '../agents/index.ts'
+import { lockCompany } from '../companies/index.ts'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { changed, mutate } from '../db/mutate.ts'
+import { agents } from '../db/schema/agents.ts'
+import { issues } from '../db/schema/issues.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import { endRuns, letGo, lockCleared, lockForEnd } from '../holds/index.ts'
+import { notFound } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import { promoteWake } from '../wakes/index.ts'
+
+const reportsOf = statement<{ agentId: string }, { id: string }>('delete_agent_reports').read(
+  sql`select id from ${agents} where reports_to = ${param('agentId')}`,
+)
+const runsOf = statement<{ agentId: string }, { id: string }>('delete_agent_runs').read(
+  sql`select id from ${runs} where agent_id = ${param('agentId')}`,
+)
+const assignedTo = statement<{ agentId: string }, { id: string }>('delete_agent_issues').read(
+  sql`select id from ${issues} where assignee_agent_id = ${param('agentId')}`,
+)
+
+/**
+ * Deletes an agent, whatever hangs on it: its runs end and go, its issues are free again, those who reported to it
+ * report to nobody, its audit rows stay. Everything that the foreign keys will touch is locked first, in order.
+ */
+export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockCompany(tx, companyId)
+    const reports = await tx.run(reportsOf, { agentId })
+    const [agent] = (await lockAgents(tx, companyId, [agentId, ...reports.map((row) => row.id)])).filter((row) => row.id === agentId)
+    if (agent === undefined) throw notFound('Agent')
+    const [runRows, assigned] = await Promise.all([tx.run(runsOf, { agentId }), tx.run(assignedTo, { agentId })])
+    const runIds = runRows.map((row) => row.id)
+    const locked = await lockForEnd(
+      tx,
+      ctx,
+      runIds,
+      assigned.map((row) => row.id),
+    )
+    const ended = await endRuns(tx, locked, runIds, { status: 'cancelled', error: 'Agent deleted', errorCode: 'agent_deleted' })
+    const freed: DomainEvent[] = []
+    const mine = locked.issues.filter((issue) => issue.assigneeAgentId === agentId)
+    for (const issue of mine) {
+      const { lockEpoch } = await letGo(tx, issue.id, true)
+      freed.push(lockCleared(issue.id, { runId: issue.executionRunId ?? issue.checkoutRunId, why: 'assignee_deleted', lockEpoch }))
+    }
+    await tx.delete(agents).where(eq(agents.id, agentId))
+    for (const issue of mine) freed.push(...(await promoteWake(tx, issue.id)))
+    const said = agentDeleted(agentId, {
+      name: agent.name,
+      endedRunIds: ended.runs.map((run) => run.id),
+      freedIssueIds: mine.map((issue) => issue.id),
+    })
+    return changed({ ok: true as const }, said, ...ended.events, ...freed)
+  })
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { RunTokens } from '../access/runTokens.ts'
+import { invokable, lockAgent } from '../agents/index.ts'
+import { companyById } from '../companies/index.ts'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { noteLocked } from '../db/locks.ts'
+import { changed, mutate } from '../db/mutate.ts'
+import type { Tx } from '../db/mutate.ts'
+import { runs } from '../db/schema/runs.ts'
+import { wakes } from '../db/schema/wakes.ts'
+import { param, statement } from '../db/statement.ts'
+import { issueById } from '../issues/index.ts'
+import { refuse } from '../kernel/errors.ts'
+import { insertOpenRun, judgeActingRun, LEASE_DEFAULT_S, runColumns, runStarted } from '../runs/index.ts'
+import type { RunRow } from '../runs/index.ts'
+
+export interface OpenRun {
+  readonly issueId?: string | undefined
+  /** Seconds; 30 to 3600, 300 unless said. */
+  readonly leaseSeconds?: number | undefined
+  readonly externalRunId?: string | undefined
+}
+
+export interface OpenedRun {
+  readonly run: RunRow
+  readonly token: string
+  readonly tokenExpiresAt: string
+  readonly leaseExpiresAt: string
+}
+
+// A wake may have queued a run for this very issue: it is the one that starts, so that nobody starts it again.
+const startQueued = statement<
+  { agentId: string; companyId: string; issueId: string; leaseSeconds: number; externalRunId: string | null },
+  RunRow
+>('run_start_queued').write(sql`
+  update ${runs} set status = 'running', started_at = now(), last_seen_at = now(), lease_seconds = ${param('leaseSeconds', 'int')},
+    lease_expires_at = now() + make_interval(secs => ${param('leaseSeconds', 'int')}), external_run_id = ${param('externalRunId')}, updated_at = now()
+  where id = (select id from ${runs} where agent_id = ${param('agentId')} and company_id = ${param('companyId')} and issue_id = ${param('issueId')}
+    and status = 'queued' and lease_expires_at > now() order by created_at, id limit 1 for no key update skip locked)
+  returning ${runColumns}`)
+
+const claimWake = statement<{ runId: string }, { id: string }>('wake_claim').write(sql`
+  update ${wakes} set status = 'claimed', claimed_at = now(), updated_at = now() where run_id = ${param('runId')} and status = 'queued' returning id`)
+
+async function startWaiting(tx: Tx, ctx: Ctx, agentId: string, wanted: OpenRun, leaseSeconds: number): Promise<RunRow | null> {
+  if (wanted.issueId === undefined) return null
+  const externalRunId = wanted.externalRunId ?? null
+  const [run] = await tx.run(startQueued, { agentId, companyId: companyOf(ctx), issueId: wanted.issueId, leaseSeconds, externalRunId })
+  if (run === undefined) return null
+  noteLocked(tx.locks, 'run', [run.id])
+  await tx.run(claimWake, { runId: run.id })
+  return run
+}
+
+/**
+ * Opens a run for an agent that lives elsewhere, with a lease that its heartbeats renew and a token that dies with it.
+ * A run that waits in the queue for the same issue is started instead of a second one.
+ *
+ * @throws Refusal `not_found` for the issue; `agent_not_invokable`, `agent_over_budget`; `forbidden` for a run that
+ *   would open another
+ */
+export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, wanted: OpenRun): Promise<OpenedRun> {
+  if (ctx.actor.kind === 'agent' && ctx.actor.via === 'token')
+    refuse('forbidden', { message: 'A run cannot open another run; use the agent API key' })
+  const companyId = companyOf(ctx)
+  const leaseSeconds = wanted.leaseSeconds ?? LEASE_DEFAULT_S
+  return await mutate(ctx, async (tx) => {
+    const agent = await lockAgent(tx, companyId, agentId)
+    if (!invokable.includes(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
+    if (agent.budgetMonthlyCents > 0 && agent.spentMonthlyCents >= agent.budgetMonthlyCents)
+      refuse('agent_over_budget', { details: { next: 'ask_board' } })
+    if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
+    if (wanted.issueId !== undefined) await issueById(tx, companyId, wanted.issueId)
+    await judgeActingRun(tx, ctx)
+    const run =
+      (await startWaiting(tx, ctx, agentId, wanted, leaseSeconds)) ??
+      (await insertOpenRun(tx, {
+        id: randomUUID(),
+        companyId,
+        agentId,
+        issueId: wanted.issueId ?? null,
+        externalRunId: wanted.externalRunId ?? null,
+        leaseSeconds,
+      }))
+    const { token, expiresAt } = await tokens.mint({ agentId, companyId, adapterType: agent.adapterType, runId: run.id })
+    const said = { agentId, issueId: run.issueId, externalRunId: run.externalRunId, leaseSeconds }
+    return changed(
+      { run, token, tokenExpiresAt: expiresAt, leaseExpiresAt: run.leaseExpiresAt },
+      runStarted(run.id, said, { agentId, runId: run.id }),
+    )
+  })
+}

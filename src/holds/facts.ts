@@ -1,0 +1,156 @@
+import { sql } from 'drizzle-orm'
+import { companyOf } from '../db/context.ts'
+import type { Ctx } from '../db/context.ts'
+import { locking, noteLocked } from '../db/locks.ts'
+import type { Tx } from '../db/mutate.ts'
+import { agents } from '../db/schema/agents.ts'
+import { companies, grants } from '../db/schema/companies.ts'
+import { blockers, evictions, issues } from '../db/schema/issues.ts'
+import { projects } from '../db/schema/projects.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import type { AgentStatus } from '../agents/status.ts'
+import { actingRun } from '../kernel/actor.ts'
+import { invariant, notFound } from '../kernel/errors.ts'
+import { judge, runFactJson } from '../runs/facts.ts'
+import type { RunFact } from '../runs/facts.ts'
+import { issueColumns } from './issueRow.ts'
+import type { IssueRow } from './issueRow.ts'
+
+/** The issue under its row lock, with what never leaves the database. */
+export interface LockedIssue extends IssueRow {
+  readonly closedByRunId: string | null
+}
+
+/** The agent an issue is to be taken for. */
+export interface AgentFact {
+  readonly companyId: string
+  readonly name: string
+  readonly status: AgentStatus
+  readonly overBudget: boolean
+}
+
+/** Everything the rules of a hold may know. Read under the locks of issue and runs, in the transaction that writes. */
+export interface HoldFacts {
+  readonly issue: LockedIssue
+  /** The acting run; null for the board and for an agent that names none. */
+  readonly acting: RunFact | null
+  /** The runs the columns name; null where the column is empty or its run is missing or foreign. */
+  readonly checkoutRun: RunFact | null
+  readonly executionRun: RunFact | null
+  /** The acting run lost this issue by decree. */
+  readonly evicted: boolean
+  readonly agent: AgentFact | null
+  readonly unresolvedBlockerIssueIds: readonly string[]
+  readonly projectPaused: boolean
+  readonly companyActive: boolean
+}
+
+const lockById = locking(
+  'issue',
+  statement<{ ids: string[]; companyId: string }, LockedIssue>('lock_issues').read(sql`
+    select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
+    where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId')}
+    order by id for no key update`),
+)
+
+/** Locks issues of a company by ascending id; missing and foreign ones are simply not among the result. */
+export const lockIssues = (tx: Tx, companyId: string, ids: readonly string[]): Promise<LockedIssue[]> =>
+  ids.length === 0 ? Promise.resolve([]) : lockById(tx, { ids: [...ids], companyId })
+
+/** Locks one issue. @throws Refusal `not_found` for a missing or foreign one */
+export async function lockIssue(tx: Tx, companyId: string, id: string): Promise<LockedIssue> {
+  const [issue] = await lockIssues(tx, companyId, [id])
+  if (issue === undefined) throw notFound('Issue')
+  return issue
+}
+
+interface FactRow {
+  runs: RunFact[]
+  evicted: boolean
+  agent: AgentFact | null
+  unresolvedBlockerIssueIds: string[]
+  projectPaused: boolean
+  companyActive: boolean
+}
+
+// One statement after the issue's lock: its snapshot sees every eviction and every end of a holder, because both are
+// written under that lock. The runs are locked too, so that none of them ends or is renewed before this commits.
+// Whether a run is live is computed outside the locking query, after any wait for the lock.
+const factsUnderLock = statement<
+  { runIds: string[]; companyId: string; issueId: string; actingRunId: string | null; agentId: string | null; projectId: string | null },
+  FactRow
+>('hold_facts').read(sql`
+  with r as materialized (
+    select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
+    where id = any(${param('runIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}
+    order by id for no key update)
+  select
+    coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
+    exists (select 1 from ${evictions} e
+      where e.issue_id = ${param('issueId', 'uuid')} and e.run_id = ${param('actingRunId', 'uuid')}) as evicted,
+    (select json_build_object('companyId', a.company_id, 'name', a.name, 'status', a.status,
+       'overBudget', a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents)
+     from ${agents} a where a.id = ${param('agentId', 'uuid')}) as agent,
+    coalesce((select json_agg(b.blocker_issue_id order by b.blocker_issue_id) from ${blockers} b
+      join ${issues} blocker on blocker.id = b.blocker_issue_id
+      where b.blocked_issue_id = ${param('issueId', 'uuid')} and blocker.status <> 'done'), '[]'::json)
+      as "unresolvedBlockerIssueIds",
+    exists (select 1 from ${projects} p where p.id = ${param('projectId', 'uuid')} and p.paused_at is not null) as "projectPaused",
+    (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive"`)
+
+/**
+ * Gathers what the rules need to know about a locked issue, locks the runs involved, and judges the acting run.
+ * @param agentId the agent the issue would be taken for, where it is a question of taking
+ * @throws Refusal of `judge` for an acting run that is unknown or dead
+ */
+export async function gather(tx: Tx, ctx: Ctx, issue: LockedIssue, agentId: string | null): Promise<HoldFacts> {
+  const actingRunId = actingRun(ctx.actor)
+  const runIds = [...new Set([actingRunId, issue.checkoutRunId, issue.executionRunId])].filter((id) => id !== null)
+  const [row] = await tx.run(factsUnderLock, {
+    runIds,
+    companyId: companyOf(ctx),
+    issueId: issue.id,
+    actingRunId,
+    agentId,
+    projectId: issue.projectId,
+  })
+  invariant(row !== undefined, 'facts are one row')
+  noteLocked(
+    tx.locks,
+    'run',
+    row.runs.map((run) => run.id),
+  )
+  const find = (id: string | null): RunFact | null => row.runs.find((run) => run.id === id) ?? null
+  const acting = find(actingRunId)
+  judge(tx, ctx, acting ?? undefined)
+  return {
+    issue,
+    acting,
+    checkoutRun: find(issue.checkoutRunId),
+    executionRun: find(issue.executionRunId),
+    evicted: row.evicted,
+    agent: row.agent,
+    unresolvedBlockerIssueIds: row.unresolvedBlockerIssueIds,
+    projectPaused: row.projectPaused,
+    companyActive: row.companyActive,
+  }
+}
+
+// `manages` walks up from the assignee; depth 50 bounds a cycle that imported data may carry.
+const overrideOf = statement<{ agentId: string; assigneeAgentId: string; companyId: string }, { mayOverride: boolean }>('hold_override')
+  .read(sql`
+  with recursive above as (
+    select reports_to as id, 1 as depth from ${agents} where id = ${param('assigneeAgentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
+    union all
+    select a.reports_to, above.depth + 1 from above join ${agents} a on a.id = above.id where above.depth < 50)
+  select exists (select 1 from above where id = ${param('agentId', 'uuid')})
+    or exists (select 1 from ${agents} where id = ${param('agentId', 'uuid')} and role = 'ceo')
+    or exists (select 1 from ${grants} where company_id = ${param('companyId', 'uuid')} and principal_type = 'agent'
+      and principal_id = ${param('agentId', 'text')} and permission_key = 'tasks:manage_active_checkouts') as "mayOverride"`)
+
+/** Whether an agent may write to what another one is assigned: its manager, a CEO, or a holder of the grant. */
+export async function mayOverride(tx: Tx, companyId: string, agentId: string, assigneeAgentId: string): Promise<boolean> {
+  const [row] = await tx.run(overrideOf, { agentId, assigneeAgentId, companyId })
+  return row?.mayOverride === true
+}

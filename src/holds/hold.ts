@@ -1,0 +1,91 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../db/mutate.ts'
+import { evictions, issues } from '../db/schema/issues.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import { only } from '../kernel/only.ts'
+import { issueWithRelations } from './issueRow.ts'
+import type { IssueWithRelations } from './issueRow.ts'
+
+/**
+ * The only writer of the lock columns and of evictions. Every function expects the issue's row lock to be held, and
+ * every one raises the epoch by one: the fence that an agent may quote in `X-Paperclip-Lock-Epoch`.
+ */
+
+const takeIssue = statement<{ id: string; agentId: string; runId: string | null; nameKey: string }, IssueWithRelations>('hold_take')
+  .write(sql`
+  update ${issues} set
+    assignee_agent_id = ${param('agentId', 'uuid')}, assignee_user_id = null,
+    checkout_run_id = ${param('runId', 'uuid')}, execution_run_id = ${param('runId', 'uuid')},
+    execution_agent_name_key = case when ${param('runId', 'uuid')} is null then null else ${param('nameKey', 'text')} end,
+    execution_locked_at = case when ${param('runId', 'uuid')} is null then null else clock_timestamp() end,
+    status = 'in_progress', started_at = coalesce(started_at, now()), completed_at = null, cancelled_at = null,
+    closed_by_run_id = null, lock_epoch = lock_epoch + 1, updated_at = now()
+  where id = ${param('id')}
+  returning ${issueWithRelations}`)
+
+/** Gives the issue to an agent, held by `runId`; null when the board does it, for then nobody holds it yet. */
+export const take = async (
+  tx: Tx,
+  taking: { id: string; agentId: string; runId: string | null; agentName: string },
+): Promise<IssueWithRelations> => only(await tx.run(takeIssue, { ...taking, nameKey: taking.agentName.trim().toLowerCase() }))
+
+const adoptIssue = statement<{ id: string; runId: string; nameKey: string }, { lockEpoch: number }>('hold_adopt').write(sql`
+  update ${issues} set checkout_run_id = ${param('runId')}, execution_run_id = ${param('runId')},
+    execution_agent_name_key = ${param('nameKey')}, execution_locked_at = clock_timestamp(), lock_epoch = lock_epoch + 1
+  where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
+
+/** Puts a new run of the assignee in the place of a dead one. @returns the new epoch */
+export const adopt = async (tx: Tx, id: string, runId: string, agentName: string): Promise<number> =>
+  only(await tx.run(adoptIssue, { id, runId, nameKey: agentName.trim().toLowerCase() })).lockEpoch
+
+const giveBack = statement<{ id: string; clearAssignee: boolean }, IssueWithRelations>('hold_give_back').write(sql`
+  update ${issues} set
+    checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null, execution_locked_at = null,
+    assignee_agent_id = case when ${param('clearAssignee', 'boolean')} then null else assignee_agent_id end,
+    status = case when ${param('clearAssignee', 'boolean')} and status = 'in_progress' and assignee_user_id is null then 'todo' else status end,
+    lock_epoch = lock_epoch + 1, updated_at = now()
+  where id = ${param('id')}
+  returning ${issueWithRelations}`)
+
+/**
+ * Clears all four columns and, if asked, the assigned agent; an issue that nobody is assigned to any more goes from
+ * `in_progress` back to `todo`.
+ */
+export const letGo = async (tx: Tx, id: string, clearAssignee: boolean): Promise<IssueWithRelations> =>
+  only(await tx.run(giveBack, { id, clearAssignee }))
+
+const clearColumns = statement<{ id: string }, { lockEpoch: number }>('hold_clear').write(sql`
+  update ${issues} set checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null,
+    execution_locked_at = null, lock_epoch = lock_epoch + 1
+  where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
+
+/** Clears all four columns and nothing else. @returns the new epoch */
+export const clear = async (tx: Tx, id: string): Promise<number> => only(await tx.run(clearColumns, { id })).lockEpoch
+
+// A column that names a dead run goes; one that names a live run stays, and the name of the executing agent with it.
+const clearDeadColumns = statement<{ id: string; runIds: string[] }, { lockEpoch: number }>('hold_clear_runs').write(sql`
+  update ${issues} set
+    checkout_run_id = case when checkout_run_id = any(${param('runIds', 'uuid[]')}) then null else checkout_run_id end,
+    execution_run_id = case when execution_run_id = any(${param('runIds', 'uuid[]')}) then null else execution_run_id end,
+    execution_agent_name_key = case when execution_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id is null
+      then null else execution_agent_name_key end,
+    execution_locked_at = case when execution_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id is null
+      then null else execution_locked_at end,
+    lock_epoch = lock_epoch + 1
+  where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
+
+/** Clears the columns that name one of the runs. @returns the new epoch */
+export const clearRuns = async (tx: Tx, id: string, runIds: readonly string[]): Promise<number> =>
+  only(await tx.run(clearDeadColumns, { id, runIds: [...runIds] })).lockEpoch
+
+// Only runs that exist can be evicted: a column may name one that never did, and that one can do nothing anyway.
+const evictRuns = statement<{ issueId: string; runIds: string[] }, { runId: string }>('hold_evict').write(sql`
+  insert into ${evictions} (issue_id, run_id)
+  select ${param('issueId', 'uuid')}, r.id from ${runs} r where r.id = any(${param('runIds', 'uuid[]')})
+  on conflict do nothing returning run_id as "runId"`)
+
+/** Takes the issue from runs by decree: for ever (I5). */
+export async function evict(tx: Tx, issueId: string, runIds: readonly string[]): Promise<void> {
+  if (runIds.length > 0) await tx.run(evictRuns, { issueId, runIds: [...runIds] })
+}

@@ -1,0 +1,68 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import express from 'express'
+import type { Request, RequestHandler, Response } from 'express'
+import { Refusal, refuse } from '../kernel/errors.ts'
+
+/** Deep enough for any configuration, shallow enough for every recursive reader behind us. */
+const MAX_DEPTH = 64
+
+const parsers = new Map<number, RequestHandler>()
+
+/** JSON text is UTF-8; decoding anything else would silently replace what the sender wrote. */
+function demandUtf8(_request: unknown, _response: unknown, body: Buffer): void {
+  if (!isUtf8(body)) throw new Refusal('malformed_json', { message: 'Request body is not valid UTF-8' })
+}
+
+function parserOf(limit: number): RequestHandler {
+  const known = parsers.get(limit)
+  if (known !== undefined) return known
+  const parser = express.json({ limit, strict: false, verify: demandUtf8 })
+  parsers.set(limit, parser)
+  return parser
+}
+
+/** Refuses what no column can hold: NUL, lone surrogates, and nesting that overflows somebody's stack. */
+export function demandStorable(value: unknown): void {
+  const stack: { value: unknown; depth: number }[] = [{ value, depth: 0 }]
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { value: current, depth } = next
+    if (typeof current === 'string') demandText(current)
+    else if (typeof current === 'object' && current !== null) {
+      if (depth === MAX_DEPTH) refuse('bad_request', { message: `JSON is nested deeper than ${MAX_DEPTH} levels` })
+      if (Array.isArray(current)) for (const item of current) stack.push({ value: item, depth: depth + 1 })
+      else
+        for (const key of Object.keys(current)) {
+          demandText(key)
+          stack.push({ value: (current as Record<string, unknown>)[key], depth: depth + 1 })
+        }
+    }
+  }
+}
+
+function demandText(text: string): void {
+  if (text.includes('\0')) refuse('bad_request', { message: 'Text may not contain NUL' })
+  // Typed away: the library of ES2023 lacks what Node 20 has.
+  const wellFormed = (text as unknown as { isWellFormed(): boolean }).isWellFormed()
+  if (!wellFormed) refuse('bad_request', { message: 'Text contains a lone surrogate' })
+}
+
+const hasBody = (request: IncomingMessage): boolean =>
+  request.headers['transfer-encoding'] !== undefined ||
+  (request.headers['content-length'] !== undefined && request.headers['content-length'] !== '0')
+
+/**
+ * Reads the JSON body of a request, after the caller is known and within the route's limit.
+ * @returns the parsed value, or undefined when there is no body
+ * @throws Refusal `malformed_json`, `body_too_large`, `unsupported_media_type`, `bad_request`
+ */
+export async function readBody(request: Request, response: Response, limit: number): Promise<unknown> {
+  if (!hasBody(request)) return undefined
+  await new Promise<void>((resolve, reject) => {
+    void parserOf(limit)(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)))
+  })
+  const body: unknown = request.body
+  if (body === undefined) return refuse('unsupported_media_type')
+  demandStorable(body)
+  return body
+}

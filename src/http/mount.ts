@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto'
+import { Router } from 'express'
+import type { Request, Response } from 'express'
+import { z } from 'zod'
+import { authorize, authorizeTarget } from '../access/permissions.ts'
+import type { Ctx } from '../db/context.ts'
+import { AnsweredBefore, answeredBefore } from '../db/idempotency.ts'
+import type { Answer, IdempotencyClaim } from '../db/idempotency.ts'
+import type { Store } from '../db/store.ts'
+import { nameActor } from '../kernel/actor.ts'
+import type { Actor } from '../kernel/actor.ts'
+import { invariant, refuse } from '../kernel/errors.ts'
+import type { RefusalCode } from '../kernel/errors.ts'
+import type { Page } from '../kernel/page.ts'
+import { demandStorable, readBody } from './body.ts'
+import { apiHeaders, expectationsOf, idempotencyKeyOf } from './headers.ts'
+import { invalid, understand } from './problem.ts'
+import type { Route } from './route.ts'
+
+export interface MountDeps {
+  readonly store: Store
+  /** Who makes the request; throws a Refusal for a bad credential. */
+  readonly identify: (request: Request) => Promise<Actor>
+  /** Called for every request that names a run, before it is handled: renews its lease when due. */
+  readonly keepAlive: (actor: Actor) => Promise<void>
+  /** Seals the answers kept for Idempotency-Keys. */
+  readonly sealingKey: Buffer
+  /** Development and tests: every answer is checked against its declaration, and so is every refusal. */
+  readonly checkAnswers: boolean
+}
+
+/** What the request log wants to know of a request; filled in on the way. */
+export interface Trace {
+  readonly requestId: string
+  actor?: Actor
+  route?: Route
+}
+
+/** Refusals that any route may answer with; a route lists only its own. */
+const everywhere: ReadonlySet<RefusalCode> = new Set([
+  'validation_failed',
+  'bad_request',
+  'malformed_json',
+  'malformed_id',
+  'malformed_run_id',
+  'malformed_header',
+  'malformed_cursor',
+  'unauthorized',
+  'agent_required',
+  'board_required',
+  'admin_required',
+  'forbidden',
+  'not_self',
+  'host_not_allowed',
+  'origin_not_allowed',
+  'not_found',
+  'company_needed',
+  'shortname_ambiguous',
+  'run_id_mismatch',
+  'run_unknown',
+  'run_ended',
+  'body_too_large',
+  'unsupported_media_type',
+  'idempotency_in_flight',
+  'idempotency_mismatch',
+  'conflict',
+  'unavailable',
+  'busy',
+  'unknown_reference',
+  'unprocessable',
+])
+
+const hashOf = (query: unknown, body: unknown): string =>
+  createHash('sha256')
+    .update(canonical([query, body ?? null]))
+    .digest('base64url')
+
+/** JSON with sorted keys: the same request sent by another client is still the same request. */
+function canonical(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`
+}
+
+const parse = (schema: z.ZodType | undefined, value: unknown): unknown => {
+  if (schema === undefined) return undefined
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw invalid(parsed.error)
+  return parsed.data
+}
+
+/** The `Link` header of a page that has a next one: this URL with another cursor. */
+function linkOf(request: Request, page: Page<unknown>): Record<string, string> {
+  if (page.next === null) return {}
+  const url = new URL(request.originalUrl, 'http://localhost')
+  url.searchParams.set('after', page.next)
+  return { Link: `<${url.pathname}${url.search}>; rel="next"` }
+}
+
+const pages = new WeakMap<Route, z.ZodType>()
+
+function checkedSchema(route: Route): z.ZodType {
+  if (!route.paged) return route.returns
+  const known = pages.get(route) ?? z.array(route.returns)
+  pages.set(route, known)
+  return known
+}
+
+/** Turns what a handler returned into what goes out. */
+function present(deps: MountDeps, route: Route, request: Request, value: unknown): Answer {
+  if (value === null && route.or204) return { status: 204, headers: {}, body: '' }
+  const body = route.paged ? (value as Page<unknown>).items : value
+  if (deps.checkAnswers) {
+    const checked = checkedSchema(route).safeParse(body)
+    invariant(checked.success, `${route.operationId} answers otherwise than declared: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`)
+  }
+  const headers = {
+    ...(route.paged ? linkOf(request, value as Page<unknown>) : {}),
+    ...route.headers?.(value),
+  }
+  return { status: route.status, headers, body: JSON.stringify(body) }
+}
+
+function claimOf(deps: MountDeps, route: Route, request: Request, actor: Actor, body: unknown): IdempotencyClaim | null {
+  if (route.method !== 'post') return null
+  const key = idempotencyKeyOf(request.headers)
+  if (key === null) return null
+  const { actorType, actorId } = nameActor(actor)
+  return {
+    actor: `${actorType}:${actorId}`,
+    route: `POST ${request.baseUrl}${request.path}`.toLowerCase(),
+    key,
+    requestHash: hashOf(request.query, body),
+    sealingKey: deps.sealingKey,
+    answer: (value) => present(deps, route, request, value),
+  }
+}
+
+/** Sends an answer that is complete. */
+function send(response: Response, trace: Trace, answer: Answer, replayed: boolean): void {
+  response.writeHead(answer.status, {
+    ...apiHeaders,
+    ...(answer.status === 204
+      ? {}
+      : { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(answer.body) }),
+    'X-Request-Id': trace.requestId,
+    ...answer.headers,
+    ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}),
+  })
+  response.end(answer.body)
+}
+
+/**
+ * The fixed order of every request: identify, authorize, find the place, read and parse, handle, present. Nothing is
+ * looked up for a caller who may not ask, and nothing of a body is read before the caller is known.
+ */
+async function serve(deps: MountDeps, route: Route, request: Request, response: Response): Promise<void> {
+  const trace = response.locals['trace'] as Trace
+  trace.route = route
+  const actor = await deps.identify(request)
+  trace.actor = actor
+  authorize(route.permission, actor)
+  await deps.keepAlive(actor)
+
+  const params = request.params as Record<string, string>
+  demandStorable(params)
+  const rawQuery = route.query === undefined && !route.path.includes(':') ? {} : request.query
+  demandStorable(rawQuery)
+  const body = route.method === 'get' ? undefined : await readBody(request, response, route.bodyLimit)
+
+  const claim = claimOf(deps, route, request, actor, body)
+  if (claim !== null) {
+    const before = await answeredBefore(deps.store.read, claim)
+    if (before !== null) return send(response, trace, before, true)
+  }
+
+  const place = await route.scope({ actor, params, query: rawQuery, db: deps.store.read })
+  authorizeTarget(route.permission, actor, place.target)
+  const ctx: Ctx = { actor, companyId: place.companyId, requestId: trace.requestId, store: deps.store, idempotency: claim }
+  const input = {
+    ctx,
+    target: place.target,
+    params,
+    query: parse(route.query, rawQuery),
+    body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
+    expects: expectationsOf(request.headers),
+  }
+  try {
+    send(response, trace, present(deps, route, request, await route.handle(input)), false)
+  } catch (error) {
+    if (!(error instanceof AnsweredBefore)) throw error
+    send(response, trace, error.answer, true)
+  }
+}
+
+function demandDeclared(deps: MountDeps, route: Route, error: unknown): void {
+  if (!deps.checkAnswers) return
+  const refusal = understand(error)
+  if (refusal === undefined || everywhere.has(refusal.code) || route.refuses.includes(refusal.code)) return
+  throw new Error(`invariant broken: ${route.operationId} refuses with undeclared ${refusal.code}`)
+}
+
+/**
+ * Mounts declared routes on Express. Routes are grouped by the first words of their path, because Express tries one
+ * route after the other and a flat list of a hundred costs more than the query behind it.
+ */
+export function mount(routes: readonly Route[], deps: MountDeps): Router {
+  const api = Router({ caseSensitive: true })
+  const groups = new Map<string, Router>()
+  for (const route of routes) {
+    const [, prefix = '/', rest = '/'] = /^(\/api\/[^/:]+)(\/.*)?$/.exec(route.path) ?? []
+    const group = groups.get(prefix) ?? Router({ caseSensitive: true })
+    if (!groups.has(prefix)) {
+      groups.set(prefix, group)
+      api.use(prefix, group)
+    }
+    group[route.method](rest, async (request: Request, response: Response) => {
+      try {
+        await serve(deps, route, request, response)
+      } catch (error) {
+        demandDeclared(deps, route, error)
+        throw error
+      }
+    })
+  }
+  return api
+}
+
+/** For paths below `/api` that no route matches. */
+export const noSuchRoute = (): never => refuse('route_not_found')

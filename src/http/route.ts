@@ -1,0 +1,132 @@
+import type { z } from 'zod'
+import type { Permission } from '../access/permissions.ts'
+import type { Scope } from '../access/scopes.ts'
+import type { Ctx } from '../db/context.ts'
+import type { RefusalCode } from '../kernel/errors.ts'
+import type { Page } from '../kernel/page.ts'
+
+export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
+
+/** Conditions a client puts on a write. */
+export interface Expectations {
+  /** The entity tag of `If-Match`, without wildcard. */
+  readonly ifMatch: string | null
+  /** `X-Paperclip-Lock-Epoch`. */
+  readonly lockEpoch: number | null
+}
+
+export interface Input<Q, B> {
+  readonly ctx: Ctx
+  readonly target: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Q
+  readonly body: B
+  readonly expects: Expectations
+}
+
+/** What a handler may return for a schema: its input, frozen or not. */
+export type Answering<T> = T extends readonly (infer I)[]
+  ? readonly Answering<I>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Answering<T[K]> }
+    : T
+
+export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
+  /** What it does, as an imperative sentence; becomes the document's summary. */
+  readonly summary: string
+  /** A row of `access/permissions.ts`. */
+  readonly permission: Permission
+  readonly scope: Scope
+  readonly query?: Q
+  readonly body?: B
+  /** An empty body is read as `{}`. */
+  readonly bodyOptional?: boolean
+  /** Bytes; `BODY_LIMIT` unless said. */
+  readonly bodyLimit?: number
+  readonly returns: R
+  /** 200 unless said; 204 is sent when a handler returns null and this says `or204`. */
+  readonly status?: 200 | 201 | 202
+  readonly or204?: boolean
+  readonly refuses: readonly RefusalCode[]
+  /** Extra response headers made from the answer. */
+  readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
+  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | null>
+}
+
+/** A declared endpoint with its types forgotten, as the mount and the document read it. */
+export interface Route {
+  readonly method: Method
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly permission: Permission
+  readonly scope: Scope
+  readonly query: z.ZodType | undefined
+  readonly body: z.ZodType | undefined
+  readonly bodyOptional: boolean
+  readonly bodyLimit: number
+  readonly returns: z.ZodType
+  readonly paged: boolean
+  readonly status: number
+  readonly or204: boolean
+  readonly refuses: readonly RefusalCode[]
+  readonly headers: ((value: unknown) => Readonly<Record<string, string>>) | undefined
+  readonly handle: (input: Input<unknown, unknown>) => Promise<unknown>
+}
+
+/** 256 KB: the longest description or comment an agent sensibly writes, times four. */
+export const BODY_LIMIT = 256 * 1024
+
+interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
+  RouteSpec<Q, B, R>,
+  'handle' | 'returns' | 'headers'
+> {
+  /** The schema of one row; the body is the bare array. */
+  readonly returnsPageOf: R
+  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Page<Answering<z.input<R>>>>
+}
+
+/** `/api/companies/:companyId/issues` + post → `postCompaniesIssues`; stable, unique and readable in generated clients. */
+function operationIdOf(method: Method, path: string): string {
+  const words = path
+    .replace(/^\/api\//, '')
+    .split('/')
+    .map((part) => (part.startsWith(':') ? `by-${part.slice(1)}` : part))
+    .join('-')
+    .split(/[^A-Za-z0-9]+/)
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+}
+
+interface Declare {
+  <Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(path: string, spec: RouteSpec<Q, B, R>): Route
+  <Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(path: string, spec: PagedSpec<Q, B, R>): Route
+}
+
+type AnySpec = RouteSpec<z.ZodType, z.ZodType, z.ZodType> | PagedSpec<z.ZodType, z.ZodType, z.ZodType>
+
+const declare = (method: Method): Declare =>
+  ((path: string, spec: AnySpec): Route => ({
+    method,
+    path,
+    operationId: operationIdOf(method, path),
+    summary: spec.summary,
+    permission: spec.permission,
+    scope: spec.scope,
+    query: spec.query,
+    body: spec.body,
+    bodyOptional: spec.bodyOptional ?? false,
+    bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
+    returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
+    paged: !('returns' in spec),
+    status: spec.status ?? 200,
+    or204: spec.or204 ?? false,
+    refuses: spec.refuses,
+    headers: 'headers' in spec ? (spec.headers as Route['headers']) : undefined,
+    handle: spec.handle as Route['handle'],
+  })) as Declare
+
+export const get = declare('get')
+export const post = declare('post')
+export const patch = declare('patch')
+export const put = declare('put')
+export const del = declare('delete')

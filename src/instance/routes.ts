@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import { sql } from 'drizzle-orm'
+import { onInstance } from '../access/scopes.ts'
+import { statement } from '../db/statement.ts'
+import { get } from '../http/route.ts'
+import type { Route } from '../http/route.ts'
+import { Refusal } from '../kernel/errors.ts'
+
+const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
+
+/** A database that has not said a word within this is away, whatever its port says. */
+const PING_TIMEOUT_MS = 800
+
+const healthView = z.strictObject({
+  status: z.literal('ok'),
+  version: z.string(),
+  deploymentMode: z.literal('local_trusted'),
+  deploymentExposure: z.literal('private'),
+  authReady: z.boolean(),
+  bootstrapStatus: z.literal('ready'),
+  bootstrapInviteActive: z.boolean(),
+  features: z.strictObject({ companyDeletionEnabled: z.boolean() }),
+})
+
+/** Routes about the server itself. */
+export const instanceRoutes = (version: string): Route[] => [
+  get('/api/health', {
+    summary: 'Say whether the server and its database answer',
+    permission: 'health.read',
+    scope: onInstance,
+    returns: healthView,
+    refuses: ['unavailable'],
+    handle: async ({ ctx }) => {
+      const away = (): Refusal =>
+        new Refusal('unavailable', {
+          message: 'database_unreachable',
+          retryAfter: 1,
+          beside: { status: 'unhealthy', version },
+        })
+      let timer: NodeJS.Timeout | undefined
+      const silence = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(away()), PING_TIMEOUT_MS)
+      })
+      try {
+        await Promise.race([ctx.store.read.run(ping, {}), silence])
+      } catch {
+        throw away()
+      } finally {
+        clearTimeout(timer)
+      }
+      return {
+        status: 'ok',
+        version,
+        deploymentMode: 'local_trusted',
+        deploymentExposure: 'private',
+        authReady: true,
+        bootstrapStatus: 'ready',
+        bootstrapInviteActive: false,
+        features: { companyDeletionEnabled: true },
+      } as const
+    },
+  }),
+]

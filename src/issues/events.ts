@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { event } from '../kernel/event.ts'
+
+export const issueCreated = event(
+  'issue.created',
+  'issue',
+  z.object({
+    title: z.string(),
+    identifier: z.string(),
+    status: z.string(),
+    assigneeAgentId: z.string().nullable(),
+    assigneeUserId: z.string().nullable(),
+  }),
+)
+
+/** Carries the fields that changed with their new values, and the old ones under `_previous`. */
+export const issueUpdated = event(
+  'issue.updated',
+  'issue',
+  z
+    .object({
+      identifier: z.string(),
+      source: z.enum(['comment']).optional(),
+      reopened: z.boolean().optional(),
+      reopenedFrom: z.string().optional(),
+      interruptedRunId: z.string().optional(),
+      lockEpoch: z.number(),
+      _previous: z.record(z.string(), z.unknown()),
+    })
+    .catchall(z.unknown()),
+)
+
+export const issueDeleted = event(
+  'issue.deleted',
+  'issue',
+  z.object({
+    identifier: z.string(),
+    title: z.string(),
+    status: z.string(),
+    checkoutRunId: z.string().nullable(),
+    executionRunId: z.string().nullable(),
+  }),
+)
+
+export const commentAdded = event(
+  'issue.comment_added',
+  'issue',
+  z.object({
+    commentId: z.string(),
+    bodySnippet: z.string(),
+    identifier: z.string(),
+    issueTitle: z.string(),
+    reopened: z.boolean().optional(),
+    reopenedFrom: z.string().optional(),
+  }),
+)

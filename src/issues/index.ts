@@ -1,0 +1,6 @@
+export { createIssue } from './create.ts'
+export { demandIssue } from './comments.ts'
+export { heartbeatContext, inboxOf, issueById, issueDetail } from './queries.ts'
+export { issuePriorities, issueStatus } from './status.ts'
+export type { IssueStatus } from './status.ts'
+export { heartbeatContextView, inboxItem, issueView } from './views.ts'

@@ -1,0 +1,165 @@
+import { z } from 'zod'
+import { inCompany, ofIssue } from '../access/scopes.ts'
+import { companyOf } from '../db/context.ts'
+import { del, get, patch, post } from '../http/route.ts'
+import { refuse } from '../kernel/errors.ts'
+import { pageQuery } from '../kernel/page.ts'
+import { addComment, demandIssue, getComment, listComments } from './comments.ts'
+import { createIssue } from './create.ts'
+import { deleteIssue } from './delete.ts'
+import { listIssues } from './list.ts'
+import type { IssueFilter } from './list.ts'
+import { heartbeatContext, issueDetail } from './queries.ts'
+import { updateIssue } from './update.ts'
+import {
+  commentBody,
+  commentView,
+  createIssueBody,
+  heartbeatContextView,
+  issueDetail as issueDetailView,
+  issueListItem,
+  issueView,
+  listQuery,
+  patchedIssueView,
+  patchIssueBody,
+} from './views.ts'
+import type { Actor } from '../kernel/actor.ts'
+
+const references = [
+  'not_found',
+  'agent_terminated',
+  'agent_pending',
+  'assign_not_permitted',
+  'assignee_conflict',
+  'assignee_needed',
+] as const
+const gate = [
+  'lock_revoked',
+  'checked_out_by_other',
+  'not_assignee',
+  'run_required',
+  'run_ownership',
+  'lock_epoch_mismatch',
+  'precondition_failed',
+] as const
+const taking = [
+  'issue_held',
+  'issue_assigned',
+  'issue_blocked',
+  'agent_not_invokable',
+  'agent_over_budget',
+  'project_paused',
+  'company_not_active',
+  'status_unexpected',
+] as const
+
+const entityTag = (issue: { version: number }): Record<string, string> => ({ ETag: `"${issue.version}"` })
+
+/** `me` stands for the asking person; an agent has no such view. */
+function resolveMe(filter: IssueFilter, actor: Actor): IssueFilter {
+  const personal = ['assigneeUserId', 'touchedByUserId', 'inboxArchivedByUserId', 'unreadForUserId'] as const
+  const resolved = personal.flatMap((key) => {
+    if (filter[key] !== 'me') return []
+    if (actor.kind !== 'board') return refuse('forbidden', { message: `${key}=me requires board authentication` })
+    return [[key, actor.userId] as const]
+  })
+  return { ...filter, ...Object.fromEntries(resolved) }
+}
+
+export const issueRoutes = [
+  get('/api/companies/:companyId/issues', {
+    summary: 'List issues by priority and latest activity',
+    permission: 'issue.list',
+    scope: inCompany(),
+    query: z.object({ ...listQuery, ...pageQuery }),
+    returnsPageOf: issueListItem,
+    refuses: ['not_found', 'malformed_cursor'],
+    handle: ({ ctx, query: { limit, after, ...filter } }) =>
+      listIssues(ctx.store.read, companyOf(ctx), resolveMe(filter, ctx.actor), { limit, after }),
+  }),
+  post('/api/companies/:companyId/issues', {
+    summary: 'Create an issue and wake its assignee',
+    permission: 'issue.create',
+    scope: inCompany(),
+    body: createIssueBody,
+    status: 201,
+    returns: issueView,
+    headers: entityTag,
+    refuses: [...references, ...taking, 'run_required'],
+    handle: async ({ ctx, body }) => await createIssue(ctx, body),
+  }),
+  get('/api/issues/:id', {
+    summary: 'Read one issue with everything around it',
+    permission: 'issue.read',
+    scope: ofIssue(),
+    returns: issueDetailView,
+    headers: entityTag,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => issueDetail(ctx.store.read, companyOf(ctx), target),
+  }),
+  patch('/api/issues/:id', {
+    summary: 'Change an issue, and comment on it in the same step',
+    permission: 'issue.update',
+    scope: ofIssue(),
+    body: patchIssueBody,
+    returns: patchedIssueView,
+    headers: entityTag,
+    refuses: [...references, ...gate, ...taking, 'board_required', 'illegal_transition'],
+    handle: async ({ ctx, target, body, expects }) => await updateIssue(ctx, target, body, expects),
+  }),
+  del('/api/issues/:id', {
+    summary: 'Delete an issue and what hangs on it; its audit stays',
+    permission: 'issue.delete',
+    scope: ofIssue(),
+    returns: issueView,
+    refuses: [...gate],
+    handle: async ({ ctx, target, expects }) => await deleteIssue(ctx, target, expects),
+  }),
+  get('/api/issues/:id/comments', {
+    summary: 'List comments of an issue',
+    permission: 'issue.read',
+    scope: ofIssue(),
+    query: z.object({
+      after: z.uuid().optional(),
+      afterCommentId: z.uuid().optional(),
+      order: z.enum(['asc', 'desc']).default('desc'),
+      limit: z.coerce.number().int().min(1).max(500).optional(),
+    }),
+    returnsPageOf: commentView,
+    refuses: ['not_found'],
+    handle: async ({ ctx, target, query }) => {
+      await demandIssue(ctx.store.read, companyOf(ctx), target)
+      return await listComments(ctx.store.read, companyOf(ctx), target, { ...query, after: query.after ?? query.afterCommentId })
+    },
+  }),
+  post('/api/issues/:id/comments', {
+    summary: 'Comment on an issue; open to every agent of the company',
+    permission: 'issue.comment',
+    scope: ofIssue(),
+    body: commentBody,
+    status: 201,
+    returns: commentView,
+    refuses: ['not_found', ...gate, 'board_required'],
+    handle: ({ ctx, target, body }) => addComment(ctx, target, body),
+  }),
+  get('/api/issues/:id/comments/:commentId', {
+    summary: 'Read one comment',
+    permission: 'issue.read',
+    scope: ofIssue(),
+    returns: commentView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, params }) => {
+      const id = z.uuid().safeParse(params['commentId'])
+      return id.success ? getComment(ctx.store.read, companyOf(ctx), target, id.data) : refuse('malformed_id')
+    },
+  }),
+  get('/api/issues/:id/heartbeat-context', {
+    summary: 'Read what an agent needs before it works on an issue',
+    permission: 'issue.read',
+    scope: ofIssue(),
+    query: z.object({ wakeCommentId: z.uuid().optional() }),
+    returns: heartbeatContextView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => heartbeatContext(ctx.store.read, companyOf(ctx), target, query.wakeCommentId ?? null),
+  }),
+]

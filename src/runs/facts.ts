@@ -1,0 +1,84 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { locking } from '../db/locks.ts'
+import type { Tx } from '../db/mutate.ts'
+import { agents } from '../db/schema/agents.ts'
+import { runs } from '../db/schema/runs.ts'
+import { isoJson, param, statement } from '../db/statement.ts'
+import { refuse } from '../kernel/errors.ts'
+import type { Instant } from '../kernel/time.ts'
+import type { RunStatus } from './status.ts'
+
+/** What a decision may know of a run, read under the run's row lock. */
+export interface RunFact {
+  readonly id: string
+  readonly agentId: string
+  readonly agentName: string
+  readonly status: RunStatus
+  /** Queued or running, and its lease has not run out on the database's clock (lock-protocol §2). */
+  readonly live: boolean
+  readonly leaseExpiresAt: Instant
+  /** Whole seconds until the lease runs out, at least 0. */
+  readonly leaseSecondsLeft: number
+  readonly lastSeenAt: Instant | null
+}
+
+/**
+ * `live` in SQL. `clock_timestamp()`, because `now()` is the start of the transaction: one that waited for a row lock
+ * would take a run for live whose lease ran out meanwhile.
+ */
+export const isLive = sql`(r.status in ('queued', 'running') and r.lease_expires_at > clock_timestamp())`
+
+/** The JSON of a RunFact from a row `r` of runs and `ra` of agents. */
+export const runFactJson = sql`json_build_object(
+  'id', r.id, 'agentId', r.agent_id, 'agentName', ra.name, 'status', r.status, 'live', ${isLive},
+  'leaseExpiresAt', ${isoJson(sql`r.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`r.last_seen_at`)},
+  'leaseSecondsLeft', greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int)`
+
+const lockRuns = locking(
+  'run',
+  statement<{ ids: string[]; companyId: string }, RunFact & { id: string }>('lock_runs').read(sql`
+    select r.id, r.agent_id as "agentId", r.status, ${isLive} as live, r.lease_expires_at as "leaseExpiresAt",
+      r.last_seen_at as "lastSeenAt", coalesce((select name from ${agents} a where a.id = r.agent_id), '') as "agentName",
+      greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int as "leaseSecondsLeft"
+    from ${runs} r where r.id = any(${param('ids', 'uuid[]')}) and r.company_id = ${param('companyId')}
+    order by r.id for no key update`),
+)
+
+/** Locks runs of a company by ascending id and returns what is there. */
+export const lockRunFacts = (tx: Tx, companyId: string, ids: readonly string[]): Promise<RunFact[]> =>
+  lockRuns(tx, { ids: [...ids], companyId })
+
+/**
+ * Judges the acting run from facts read under its lock (lock-protocol §4), and lets the mutation commit.
+ * @param fact the acting run's row, or undefined when there is none in the actor's company
+ * @throws Refusal `run_unknown`; `run_ended`, or 401 for a token, whose run is what it stands for
+ */
+export function judge(tx: Tx, ctx: Ctx, fact: RunFact | undefined): void {
+  const { actor } = ctx
+  if (actor.kind !== 'agent' || actor.runId === null) return
+  if (fact === undefined || fact.agentId !== actor.agentId) {
+    if (actor.via === 'token') refuse('unauthorized')
+    return refuse('run_unknown')
+  }
+  if (!fact.live) {
+    if (actor.via === 'token') refuse('unauthorized')
+    refuse('run_ended', {
+      details: { actorAgentId: actor.agentId, actorRunId: actor.runId, runStatus: fact.status, retryable: false, next: 'new_run' },
+    })
+  }
+  tx.runJudged = true
+}
+
+/**
+ * Judges the acting run of a write that no hold gates. Call it after every lock of company, agent and issue, so that
+ * the run is locked in its place in the order.
+ * @throws Refusal as `judge`
+ */
+export async function judgeActingRun(tx: Tx, ctx: Ctx): Promise<void> {
+  const { actor } = ctx
+  if (actor.kind !== 'agent' || actor.runId === null || tx.runJudged) return
+  const [fact] = await lockRunFacts(tx, companyOf(ctx), [actor.runId])
+  judge(tx, ctx, fact)
+}

@@ -1,0 +1,55 @@
+import { sql } from 'drizzle-orm'
+import { agents } from '../db/schema/agents.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import type { Store } from '../db/store.ts'
+import { note } from '../db/telemetry.ts'
+import type { Actor } from '../kernel/actor.ts'
+
+/** Bounds of the lease a run may ask for, in seconds (lock-protocol §3). */
+export const LEASE_MIN_S = 30
+export const LEASE_MAX_S = 3600
+export const LEASE_DEFAULT_S = 300
+
+/** How often this process asks whether a run's lease is due: a third of the shortest lease. */
+const ASK_EVERY_MS = (LEASE_MIN_S * 1000) / 3
+/** Bounds memory; forgetting a run only means that its lease is asked about once more. */
+const MOST_RUNS = 50_000
+
+interface Renewal {
+  readonly runId: string
+  readonly agentId: string
+  readonly companyId: string
+}
+
+// Written only in the last two thirds of the lease, so reads stay reads. A dead run is not revived. The agent's
+// last-seen mark rides along: it has no other writer and decides nothing.
+const renew = statement<Renewal, { id: string }>('lease_renew').telemetry(sql`
+  with renewed as (
+    update ${runs} set lease_expires_at = clock_timestamp() + make_interval(secs => lease_seconds), last_seen_at = clock_timestamp()
+    where id = ${param('runId')} and agent_id = ${param('agentId')} and company_id = ${param('companyId')}
+      and status in ('queued', 'running') and lease_expires_at > clock_timestamp()
+      and lease_expires_at < clock_timestamp() + make_interval(secs => lease_seconds * 2 / 3.0)
+    returning id, agent_id)
+  update ${agents} a set last_heartbeat_at = clock_timestamp() from renewed where a.id = renewed.agent_id returning renewed.id`)
+
+/** Renews the lease of the run a request names, when it is due. */
+export interface LeaseKeeper {
+  /** Resolves when the renewal, if one was due, is written. Never refuses: judging the run is for the verb. */
+  readonly keepAlive: (actor: Actor) => Promise<void>
+}
+
+export function createLeaseKeeper(store: Store): LeaseKeeper {
+  // When to ask next, by run. A monotonic clock that decides nothing: the statement asks the database's.
+  const nextAsk = new Map<string, number>()
+  return {
+    keepAlive: async (actor) => {
+      if (actor.kind !== 'agent' || actor.runId === null) return
+      const now = performance.now()
+      if ((nextAsk.get(actor.runId) ?? 0) > now) return
+      if (nextAsk.size >= MOST_RUNS) nextAsk.clear()
+      nextAsk.set(actor.runId, now + ASK_EVERY_MS)
+      await note(store, renew, { runId: actor.runId, agentId: actor.agentId, companyId: actor.companyId })
+    },
+  }
+}

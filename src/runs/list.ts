@@ -1,0 +1,50 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, shapedRead } from '../db/statement.ts'
+import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
+import type { Page } from '../kernel/page.ts'
+import { runColumns } from './runRow.ts'
+import type { RunRow } from './runRow.ts'
+
+interface Params {
+  companyId: string
+  agentId: string | null
+  limit: number
+  atTime: string | null
+  atId: string | null
+}
+
+const shaped = shapedRead<Params, RunRow>('run_list')
+
+/** Keys of a result that lists show; the whole of it is in the single run. */
+const summaryKeys = ['summary', 'result', 'message', 'error', 'total_cost_usd', 'cost_usd', 'costUsd']
+
+const summarized = (run: RunRow): RunRow =>
+  run.resultJson === null
+    ? run
+    : { ...run, resultJson: Object.fromEntries(Object.entries(run.resultJson).filter(([key]) => summaryKeys.includes(key))) }
+
+/** Runs of a company, newest first, each result reduced to its summary. */
+export async function listRuns(
+  ctx: Ctx,
+  query: { agentId?: string | undefined; limit?: number | undefined; after?: string | undefined },
+): Promise<Page<RunRow>> {
+  const limit = query.limit ?? DEFAULT_LIMIT
+  const at = query.after === undefined ? null : decodeCursor(query.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const ofAgent = query.agentId === undefined ? sql`` : sql`and agent_id = ${param('agentId', 'uuid')}`
+  const behind = at === null ? sql`` : sql`and (created_at, id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const rows = await ctx.store.read.run(
+    shaped(
+      `${query.agentId !== undefined}:${at !== null}`,
+      () => sql`
+      select ${runColumns} from ${runs} where company_id = ${param('companyId', 'uuid')} ${ofAgent} ${behind}
+      order by created_at desc, id desc limit ${param('limit', 'int')}`,
+    ),
+    { companyId: companyOf(ctx), agentId: query.agentId ?? null, limit: limit + 1, atTime: at?.[0] ?? null, atId: at?.[1] ?? null },
+  )
+  const { items, next } = cut(rows, limit, (row) => [row.createdAt, row.id])
+  return { items: items.map(summarized), next }
+}

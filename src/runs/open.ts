@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../db/mutate.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import { only } from '../kernel/only.ts'
+import { runColumns } from './runRow.ts'
+import type { RunRow } from './runRow.ts'
+
+/**
+ * How long a queued run may wait for its start before it counts as dead. It holds nothing while it waits, so the only
+ * cost of patience is a row; a day covers a server that was down for a night.
+ */
+const QUEUE_LEASE_S = 86_400
+
+interface NewRun {
+  readonly companyId: string
+  readonly agentId: string
+  readonly issueId: string | null
+  readonly invocationSource: string
+  readonly triggerDetail: string | null
+  readonly wakeupRequestId: string | null
+}
+
+const insertQueued = statement<NewRun, { id: string }>('run_queue').write(sql`
+  insert into ${runs} (company_id, agent_id, issue_id, invocation_source, trigger_detail, status, wakeup_request_id,
+    lease_seconds, lease_expires_at, context_snapshot)
+  values (${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('invocationSource')}, ${param('triggerDetail')},
+    'queued', ${param('wakeupRequestId', 'uuid')}, ${sql.raw(String(QUEUE_LEASE_S))}, now() + interval '1 day',
+    jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
+  returning id`)
+
+/** (tx) Queues a run for a wake. It holds nothing before it is claimed. @returns its id */
+export const queueRun = async (tx: Tx, run: NewRun): Promise<string> => only(await tx.run(insertQueued, run)).id
+
+interface Opening {
+  readonly id: string
+  readonly companyId: string
+  readonly agentId: string
+  readonly issueId: string | null
+  readonly externalRunId: string | null
+  readonly leaseSeconds: number
+}
+
+const insertRunning = statement<Opening, RunRow>('run_open').write(sql`
+  insert into ${runs} (id, company_id, agent_id, issue_id, invocation_source, trigger_detail, status, external_run_id, lease_seconds,
+    lease_expires_at, last_seen_at, started_at, context_snapshot)
+  values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, 'on_demand', 'manual', 'running',
+    ${param('externalRunId')}, ${param('leaseSeconds', 'int')}, now() + make_interval(secs => ${param('leaseSeconds', 'int')}), now(), now(),
+    jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
+  returning ${runColumns}`)
+
+/** (tx) Inserts a run that is already working, for an agent that lives elsewhere. */
+export const insertOpenRun = async (tx: Tx, run: Opening): Promise<RunRow> => only(await tx.run(insertRunning, run))

@@ -1,0 +1,12 @@
+import { machine } from '../kernel/machine.ts'
+
+export const runStatus = machine('run', {
+  queued: ['running', 'cancelled', 'failed', 'timed_out'],
+  running: ['succeeded', 'failed', 'cancelled', 'timed_out'],
+  succeeded: [],
+  failed: [],
+  cancelled: [],
+  timed_out: [],
+})
+export type RunStatus = (typeof runStatus.statuses)[number]
+export type RunOutcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out'

@@ -1,0 +1,53 @@
+import type { Log } from '../kernel/log.ts'
+
+export interface Duty {
+  readonly name: string
+  readonly everyMs: number
+  readonly run: () => Promise<unknown>
+}
+
+export interface Loop {
+  /** Stops all duties and waits for the one under way. */
+  stop(): Promise<void>
+}
+
+/** Servers that start together must not tick together. */
+const JITTER = 0.2
+
+/**
+ * Runs duties over and over, each in its own rhythm and never twice at once. A duty that fails is logged and tried
+ * again: the database may be away, and everything a duty does can be done later.
+ */
+export function startLoop(duties: readonly Duty[], log: Log): Loop {
+  let stopped = false
+  const timers = new Map<string, NodeJS.Timeout>()
+  const underWay = new Set<Promise<void>>()
+
+  const schedule = (duty: Duty, delayMs: number): void => {
+    if (stopped) return
+    const timer = setTimeout(() => {
+      const work = perform(duty).finally(() => underWay.delete(work))
+      underWay.add(work)
+    }, delayMs)
+    timer.unref()
+    timers.set(duty.name, timer)
+  }
+
+  const perform = async (duty: Duty): Promise<void> => {
+    try {
+      await duty.run()
+    } catch (error) {
+      log.warn({ err: error, duty: duty.name }, 'a duty failed and will be tried again')
+    }
+    schedule(duty, duty.everyMs * (1 - JITTER / 2 + JITTER * Math.random()))
+  }
+
+  for (const duty of duties) schedule(duty, duty.everyMs * Math.random() * JITTER)
+  return {
+    async stop() {
+      stopped = true
+      for (const timer of timers.values()) clearTimeout(timer)
+      await Promise.all(underWay)
+    },
+  }
+}

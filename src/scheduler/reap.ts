@@ -1,0 +1,47 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx } from '../db/context.ts'
+import { mutate, settled } from '../db/mutate.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param, statement } from '../db/statement.ts'
+import type { Store } from '../db/store.ts'
+import { endRuns, lockForEnd } from '../holds/index.ts'
+
+/** Runs ended in one round; the next round follows at once while there are more. */
+const BATCH = 100
+
+// Read without a lock: whoever ends a run decides again under its row lock, so any number of servers may look.
+const expired = statement<{ limit: number }, { id: string; companyId: string }>('reap_expired').read(sql`
+  select id, company_id as "companyId" from ${runs}
+  where status in ('queued', 'running') and lease_expires_at <= clock_timestamp()
+  order by lease_expires_at limit ${param('limit', 'int')}`)
+
+/** Ends one run whose lease is out, through the one finish transaction; a renewed or ended run is left alone. */
+async function reapOne(store: Store, run: { id: string; companyId: string }): Promise<boolean> {
+  const ctx: Ctx = { actor: { kind: 'system', duty: 'reaper' }, companyId: run.companyId, requestId: null, store, idempotency: null }
+  return await mutate(ctx, async (tx) => {
+    const locked = await lockForEnd(tx, ctx, [run.id])
+    const [fact] = locked.runs
+    if (fact === undefined || fact.live) return settled(false, [])
+    const { runs: ended, events } = await endRuns(tx, locked, [run.id], {
+      status: 'timed_out',
+      error: 'The lease ran out: nothing was heard of this run',
+      errorCode: 'lease_expired',
+    })
+    return settled(ended.length > 0, events)
+  })
+}
+
+/**
+ * Ends every run whose lease has run out (lock-protocol §3). Decisions never wait for this: a run is dead the moment its
+ * lease is. This only tidies up, so that an issue is free even when nobody asks for it.
+ *
+ * @returns how many runs were ended
+ */
+export async function reap(store: Store): Promise<number> {
+  let ended = 0
+  for (;;) {
+    const batch = await store.read.run(expired, { limit: BATCH })
+    for (const run of batch) if (await reapOne(store, run)) ended += 1
+    if (batch.length < BATCH) return ended
+  }
+}

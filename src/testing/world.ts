@@ -1,0 +1,228 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect } from 'vitest'
+import supertest from 'supertest'
+import { createRunTokens } from '../access/runTokens.ts'
+import type { RunTokens } from '../access/runTokens.ts'
+import { buildApp } from '../app.ts'
+import { createStore } from '../db/store.ts'
+import type { Store } from '../db/store.ts'
+import type { ActivityRow } from '../db/record.ts'
+import { createLog } from '../kernel/log.ts'
+import { cloneDatabase } from './database.ts'
+import type { TestDatabase } from './database.ts'
+
+/** What a test reads of an answer; bodies are looked at field by field, so they are loosely typed. */
+export interface Answer {
+  readonly status: number
+  // Answers differ by route and are asserted on by the tests themselves.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+}
+
+/** Somebody who sends requests, with their credentials. */
+export interface Client {
+  readonly headers: Readonly<Record<string, string>>
+  get(path: string, headers?: Record<string, string>): Promise<Answer>
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  patch(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  put(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  del(path: string, headers?: Record<string, string>): Promise<Answer>
+  /** The same one with further headers. */
+  with(headers: Record<string, string>): Client
+}
+
+export interface TestServer {
+  readonly url: string
+  readonly store: Store
+  readonly tokens: RunTokens
+  readonly database: TestDatabase
+  /** The local board: no credentials. */
+  readonly board: Client
+  /** A bearer: an API key or a run token. */
+  bearer(token: string): Client
+  /** Every audit row committed through this server, in order of arrival. */
+  readonly messages: readonly ActivityRow[]
+  /** A second server on the same database, as another process would be. */
+  another(): Promise<TestServer>
+  stop(): Promise<void>
+}
+
+export const TEST_SECRET = 'a secret of at least thirty-two characters, for tests'
+
+function clientOf(url: string, headers: Readonly<Record<string, string>>): Client {
+  const send = async (
+    method: 'get' | 'post' | 'patch' | 'put' | 'delete',
+    path: string,
+    body: unknown,
+    extra: Record<string, string> = {},
+  ) => {
+    const request = supertest(url)
+      [method](path)
+      .set({ ...headers, ...extra })
+    const answer = await (body === undefined ? request : request.send(body as object))
+    return { status: answer.status, body: answer.body as unknown, headers: answer.headers as Record<string, string>, text: answer.text }
+  }
+  return {
+    headers,
+    get: (path, extra) => send('get', path, undefined, extra),
+    post: (path, body, extra) => send('post', path, body, extra),
+    patch: (path, body, extra) => send('patch', path, body, extra),
+    put: (path, body, extra) => send('put', path, body, extra),
+    del: (path, extra) => send('delete', path, undefined, extra),
+    with: (extra) => clientOf(url, { ...headers, ...extra }),
+  }
+}
+
+async function serve(database: TestDatabase): Promise<TestServer> {
+  const pool = database.open()
+  const store = createStore(pool)
+  const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
+  const messages: ActivityRow[] = []
+  store.onCommit((rows) => messages.push(...rows))
+  const app = buildApp({
+    store,
+    tokens,
+    secret: TEST_SECRET,
+    log: createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false),
+    version: 'test',
+    allowedHostnames: [],
+    checkAnswers: true,
+  })
+  const server = createServer(app)
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    store,
+    tokens,
+    database,
+    messages,
+    board: clientOf(url, {}),
+    bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),
+    another: () => serve(database),
+    async stop() {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+      await pool.end()
+    },
+  }
+}
+
+/**
+ * One server on a fresh database for the whole test file.
+ * @returns a way to get at it inside tests
+ */
+export function useServer(): () => TestServer {
+  let server: TestServer | undefined
+  beforeAll(async () => {
+    server = await serve(await cloneDatabase())
+  })
+  afterAll(async () => {
+    await server?.stop()
+    await server?.database.drop()
+  })
+  return () => {
+    if (server === undefined) throw new Error('the server of this file has not started')
+    return server
+  }
+}
+
+/** A run with the client that speaks for it. */
+export interface TestRun {
+  readonly id: string
+  readonly agentId: string
+  readonly token: string
+  /** Speaks with the run's own token. */
+  readonly client: Client
+}
+
+export interface TestAgent {
+  readonly id: string
+  readonly name: string
+  readonly key: string
+  /** Speaks with the agent's API key and names no run. */
+  readonly client: Client
+}
+
+const created = (answer: Answer): Answer['body'] => {
+  expect(answer.status, answer.text).toBe(201)
+  return answer.body
+}
+
+/** A company with what a test needs in it; everything is made through the API. */
+export async function world(server: TestServer) {
+  const company = created(await server.board.post('/api/companies', { name: 'Acme Works' })) as { id: string; issuePrefix: string }
+  let count = 0
+
+  const agent = async (fields: Record<string, unknown> = {}): Promise<TestAgent> => {
+    count += 1
+    const row = created(await server.board.post(`/api/companies/${company.id}/agents`, { name: `Agent ${count}`, ...fields }))
+    const key = created(await server.board.post(`/api/agents/${row.id}/keys`, { name: 'test' }))
+    return { id: row.id, name: row.name, key: key.token, client: server.bearer(key.token) }
+  }
+
+  const run = async (of: TestAgent, fields: Record<string, unknown> = {}): Promise<TestRun> => {
+    const opened = created(await of.client.post(`/api/agents/${of.id}/runs`, fields))
+    return { id: opened.run.id, agentId: of.id, token: opened.token, client: server.bearer(opened.token) }
+  }
+
+  const issue = async (fields: Record<string, unknown> = {}): Promise<{ id: string; identifier: string }> => {
+    count += 1
+    return created(await server.board.post(`/api/companies/${company.id}/issues`, { title: `Issue ${count}`, status: 'todo', ...fields }))
+  }
+
+  const checkout = (who: TestRun, issueId: string, expectedStatuses: readonly string[] = ['todo', 'backlog', 'blocked', 'in_review']) =>
+    who.client.post(`/api/issues/${issueId}/checkout`, { agentId: who.agentId, expectedStatuses })
+
+  /** An issue, an agent and a run of it that holds the issue. */
+  const held = async () => {
+    const holder = await agent()
+    const holding = await run(holder)
+    const taken = await issue()
+    const answer = await checkout(holding, taken.id)
+    expect(answer.status, answer.text).toBe(200)
+    return { agent: holder, run: holding, issue: taken }
+  }
+
+  return { company, agent, run, issue, checkout, held }
+}
+
+export type World = Awaited<ReturnType<typeof world>>
+
+/** The audit rows of one thing, oldest first, as actions. */
+export async function actionsOf(server: TestServer, entityId: string): Promise<string[]> {
+  const { rows } = await server.database.sql.query<{ action: string }>(
+    'select action from activity_log where entity_id = $1 order by seq',
+    [entityId],
+  )
+  return rows.map((row) => row.action)
+}
+
+/** The newest audit row of a thing with that action. */
+export async function lastAudit(server: TestServer, entityId: string, action: string): Promise<ActivityRow> {
+  const { rows } = await server.database.sql.query<ActivityRow>(
+    `select id, seq, company_id as "companyId", actor_type as "actorType", actor_id as "actorId", action, entity_type as "entityType",
+       entity_id as "entityId", agent_id as "agentId", run_id as "runId", details, created_at as "createdAt"
+     from activity_log where entity_id = $1 and action = $2 order by seq desc limit 1`,
+    [entityId, action],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error(`no audit row ${action} of ${entityId}`)
+  return row
+}
+
+/** How many audit rows there are, to show that a refusal left none. */
+export async function auditCount(server: TestServer): Promise<number> {
+  const { rows } = await server.database.sql.query<{ count: number }>('select count(*)::int as count from activity_log')
+  return rows[0]?.count ?? 0
+}
+
+/** Makes a lease run out, as time would. */
+export async function expire(server: TestServer, runId: string): Promise<void> {
+  await server.database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 second' where id = $1", [runId])
+}

@@ -1,0 +1,2 @@
+export { enqueueWake } from './enqueue.ts'
+export { finishWakes, promoteWake } from './promote.ts'

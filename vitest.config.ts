@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts'],
+    pool: 'threads',
+    // Two cores: a third file at once only makes every file slower.
+    maxWorkers: 2,
+    globalSetup: ['src/testing/cluster.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    // A flaky test is a race to be found, never one to be run again.
+    retry: 0,
+    sequence: { hooks: 'list' },
+  },
+})
