@@ -13,7 +13,9 @@ DO $$
 DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['companies', 'company_memberships', 'principal_permission_grants', 'agent_api_keys', 'issues',
-    'issue_comments', 'issue_blockers', 'issue_labels', 'labels', 'issue_lock_evictions', 'wakes', 'projects', 'goals'] LOOP
+    'issue_comments', 'issue_blockers', 'issue_labels', 'labels', 'issue_lock_evictions', 'wakes', 'projects', 'goals',
+    'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'project_goals', 'project_workspaces', 'issue_documents',
+    'issue_document_revisions', 'issue_thread_interactions'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit()', name);
   END LOOP;

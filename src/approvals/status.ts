@@ -1,0 +1,13 @@
+import { machine } from '../kernel/machine.ts'
+
+export const approvalStatus = machine('approval', {
+  pending: ['approved', 'rejected', 'revision_requested', 'cancelled'],
+  revision_requested: ['pending', 'approved', 'rejected', 'cancelled'],
+  approved: [],
+  rejected: [],
+  cancelled: [],
+})
+export type ApprovalStatus = (typeof approvalStatus.statuses)[number]
+
+export const approvalTypes = ['hire_agent', 'approve_ceo_strategy', 'budget_override_required', 'request_board_approval'] as const
+export type ApprovalType = (typeof approvalTypes)[number]
