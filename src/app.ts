@@ -12,10 +12,9 @@ import { apiHeaders, pageHeaders, requestIdOf } from './http/headers.ts'
 import { mount, noSuchRoute } from './http/mount.ts'
 import type { Trace } from './http/mount.ts'
 import { openapi } from './http/openapi.ts'
-import { sendRefusal, understand } from './http/problem.ts'
+import { fault, sendProblem, understand } from './http/problem.ts'
 import type { Route } from './http/route.ts'
 import type { Log } from './kernel/log.ts'
-import { Refusal } from './kernel/errors.ts'
 import { createLeaseKeeper } from './runs/lease.ts'
 
 export interface AppDeps {
@@ -105,13 +104,11 @@ export function buildApp(deps: AppDeps): Express {
 
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     const { requestId, route } = response.locals['trace'] as Trace
-    const refusal = understand(error)
-    if (refusal === undefined) log.error({ err: error, requestId, route: route?.operationId }, 'unhandled error in a request')
+    const problem = understand(error) ?? fault
+    if (problem === fault) log.error({ err: error, requestId, route: route?.operationId }, 'unhandled error in a request')
     if (response.headersSent) return next(error)
-    // A bug of ours: the answer says so and nothing else. Declared 503s are refusals and never come here.
-    const said = refusal ?? Object.assign(new Refusal('busy', { message: 'Internal server error' }), { status: 500, code: 'internal' })
-    response.locals['code'] = said.code
-    sendRefusal(response, said as Refusal, requestId)
+    response.locals['code'] = problem.code
+    sendProblem(response, problem, requestId)
   })
   return app
 }

@@ -1,6 +1,5 @@
-import { createServer } from 'node:http'
 import type { Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { createRunTokens } from './access/runTokens.ts'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
@@ -10,8 +9,7 @@ import type { ConnectionOptions } from './db/client.ts'
 import { forgetOldAnswers } from './db/idempotency.ts'
 import { createStore } from './db/store.ts'
 import { note } from './db/telemetry.ts'
-import { problemBody } from './http/problem.ts'
-import { Refusal } from './kernel/errors.ts'
+import { createHttpServer } from './http/serve.ts'
 import type { Log } from './kernel/log.ts'
 import { startLoop } from './scheduler/loop.ts'
 import { reap } from './scheduler/reap.ts'
@@ -21,28 +19,11 @@ import { keptSecret } from './secret.ts'
 const DRAIN_MS = 10_000
 const REAP_EVERY_MS = 5000
 const FORGET_EVERY_MS = 10 * 60_000
-/** A header that is not complete after this belongs to nobody who wants an answer. */
-const HEADERS_TIMEOUT_MS = 15_000
-const REQUEST_TIMEOUT_MS = 60_000
-const KEEP_ALIVE_MS = 65_000
 
 export interface RunningServer {
   readonly url: string
   /** Stops accepting, lets requests end, closes the database. Idempotent. */
   stop(): Promise<void>
-}
-
-/** Answers what is no HTTP at all, in the form of every other refusal. */
-function answerGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const refusal = new Refusal(error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request', {
-    message: 'Malformed HTTP request',
-  })
-  const body = problemBody(refusal, 'none', false)
-  const line = refusal.status === 431 ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  socket.end(
-    `HTTP/1.1 ${line}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
 }
 
 async function listen(server: Server, config: Config): Promise<number> {
@@ -79,11 +60,7 @@ export async function startServer(config: Config, connection: ConnectionOptions,
     audience: config.jwtAudience,
   })
   const app = buildApp({ store, tokens, secret, log, version, allowedHostnames: config.allowedHostnames, checkAnswers: false })
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
-    app,
-  )
-  server.on('clientError', answerGarbage)
+  const server = createHttpServer(app)
   const port = await listen(server, config)
 
   const loop = startLoop(

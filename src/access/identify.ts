@@ -51,11 +51,17 @@ export function runIdOf(request: IncomingMessage): string | null {
 const bearer = /^bearer +(\S+) *$/i
 const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
 
+const tracesOfProxies = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const
+
 /** A proxy on this machine makes every caller look local, so its traces end the implicit trust. */
-const cameThroughProxy = (request: IncomingMessage): boolean =>
-  request.headers['x-forwarded-for'] !== undefined ||
-  request.headers['x-forwarded-host'] !== undefined ||
-  request.headers['forwarded'] !== undefined
+const cameThroughProxy = (request: IncomingMessage): boolean => tracesOfProxies.some((name) => request.headers[name] !== undefined)
+
+/** Node keeps the first of several; which one the caller meant is not ours to guess. */
+function hasTwoCredentials({ rawHeaders }: IncomingMessage): boolean {
+  let found = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === 'authorization') found += 1
+  return found > 1
+}
 
 export interface IdentifyDeps {
   readonly db: ReadDb
@@ -77,7 +83,7 @@ export async function identify(deps: IdentifyDeps, request: IncomingMessage, hos
     return isLocal ? localBoard : anonymous
   }
   const token = bearer.exec(header)?.[1]
-  if (token === undefined) return refuse('unauthorized')
+  if (token === undefined || hasTwoCredentials(request)) return refuse('unauthorized')
   const hash = hashToken(token)
   const known = deps.principals.find(hash) ?? (await deps.principals.load(hash, () => lookUp(deps, token, hash)))
   return known === null ? refuse('unauthorized') : actInRun(known, request)

@@ -122,19 +122,38 @@ function present(deps: MountDeps, route: Route, request: Request, value: unknown
   return { status: route.status, headers, body: JSON.stringify(body) }
 }
 
-function claimOf(deps: MountDeps, route: Route, request: Request, actor: Actor, body: unknown): IdempotencyClaim | null {
+/** A claim on an Idempotency-Key, and what its mutation stored under it. */
+interface Claim extends IdempotencyClaim {
+  readonly stored: () => { readonly value: unknown; readonly answer: Answer } | undefined
+}
+
+function claimOf(deps: MountDeps, route: Route, request: Request, actor: Actor, body: unknown): Claim | null {
   if (route.method !== 'post') return null
   const key = idempotencyKeyOf(request.headers)
   if (key === null) return null
   const { actorType, actorId } = nameActor(actor)
+  let stored: ReturnType<Claim['stored']>
   return {
     actor: `${actorType}:${actorId}`,
-    route: `POST ${request.baseUrl}${request.path}`.toLowerCase(),
+    // By the declaration, not the URL: a slash at its end or another spelling of an escape is the same request.
+    route: `POST ${route.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(request.params[name])))}`.toLowerCase(),
     key,
     requestHash: hashOf(request.query, body),
     sealingKey: deps.sealingKey,
-    answer: (value) => present(deps, route, request, value),
+    answer(value) {
+      stored = { value, answer: present(deps, route, request, value) }
+      return stored.answer
+    },
+    stored: () => stored,
   }
+}
+
+/** The answer of a handler. Under a key it is the very one that was stored, or a replay would tell another story (I9). */
+function answerOf(deps: MountDeps, route: Route, request: Request, claim: Claim | null, value: unknown): Answer {
+  const stored = claim?.stored()
+  if (stored === undefined) return present(deps, route, request, value)
+  invariant(stored.value === value, `${route.operationId} must answer with what its mutation returned`)
+  return stored.answer
 }
 
 /** Sends an answer that is complete. */
@@ -187,9 +206,10 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
     expects: expectationsOf(request.headers),
   }
   try {
-    send(response, trace, present(deps, route, request, await route.handle(input)), false)
+    send(response, trace, answerOf(deps, route, request, claim, await route.handle(input)), false)
   } catch (error) {
     if (!(error instanceof AnsweredBefore)) throw error
+    invariant(!deps.checkAnswers || claim?.stored() === undefined, `${route.operationId} makes two mutations of one request`)
     send(response, trace, error.answer, true)
   }
 }

@@ -33,6 +33,18 @@ export function wireIssues(error: z.ZodError): WireIssue[] {
 /** Refuses with the validator's findings. */
 export const invalid = (error: z.ZodError): Refusal => new Refusal('validation_failed', { details: wireIssues(error) })
 
+/** What goes out for a bug of ours: that there was one, and nothing of it. */
+export interface Fault {
+  readonly status: 500
+  readonly code: 'internal'
+  readonly message: string
+}
+
+export const fault: Fault = Object.freeze({ status: 500, code: 'internal', message: 'Internal server error' })
+
+/** Whatever a request may be answered with instead of what it asked for. */
+export type Problem = Refusal | Fault
+
 interface HttpError {
   readonly type?: string
   readonly status?: number
@@ -55,39 +67,41 @@ export function understand(error: unknown): Refusal | undefined {
   return refusalOf(error)
 }
 
-/** The body of a refusal in the server's own form or, where asked for, as RFC 9457. */
-export function problemBody(refusal: Refusal, requestId: string, rfc9457: boolean): string {
+/** The body of a problem in the server's own form or, where asked for, as RFC 9457. */
+export function problemBody(problem: Problem, requestId: string, rfc9457: boolean): string {
+  const refusal = problem instanceof Refusal ? problem : undefined
   const own = {
-    error: refusal.message,
-    code: refusal.code,
-    ...(refusal.details === undefined ? {} : { details: refusal.details }),
+    error: problem.message,
+    code: problem.code,
+    ...(refusal?.details === undefined ? {} : { details: refusal.details }),
     requestId,
-    ...refusal.beside,
+    ...refusal?.beside,
   }
   if (!rfc9457) return JSON.stringify(own)
   return JSON.stringify({
-    type: `urn:paperclip:problem:${refusal.code}`,
-    title: refusals[refusal.code].message,
-    status: refusal.status,
-    detail: refusal.message,
+    type: `urn:paperclip:problem:${problem.code}`,
+    title: refusal === undefined ? problem.message : refusals[refusal.code].message,
+    status: problem.status,
+    detail: problem.message,
     instance: `urn:paperclip:request:${requestId}`,
     ...own,
   })
 }
 
-/** Sends a refusal. */
-export function sendRefusal(response: Response, refusal: Refusal, requestId: string): void {
+/** Sends a problem. */
+export function sendProblem(response: Response, problem: Problem, requestId: string): void {
   const rfc9457 = (response.req.headers.accept ?? '').includes('application/problem+json')
-  const body = problemBody(refusal, requestId, rfc9457)
-  response.writeHead(refusal.status, {
+  const body = problemBody(problem, requestId, rfc9457)
+  const retryAfter = problem instanceof Refusal ? problem.retryAfter : undefined
+  response.writeHead(problem.status, {
     ...apiHeaders,
     'Content-Type': rfc9457 ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),
     'X-Request-Id': requestId,
-    ...(refusal.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-    ...(refusal.retryAfter === undefined ? {} : { 'Retry-After': String(refusal.retryAfter) }),
+    ...(problem.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
     // The rest of a body that was too large is not read, so the connection cannot serve another request.
-    ...(refusal.status === 413 ? { Connection: 'close' } : {}),
+    ...(problem.status === 413 ? { Connection: 'close' } : {}),
   })
   response.end(body)
 }

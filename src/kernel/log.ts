@@ -1,7 +1,41 @@
 import { pino } from 'pino'
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 
 export type Log = Logger
+
+interface Loggable {
+  readonly type: string
+  readonly code?: string
+  readonly message?: string
+  readonly constraint?: string
+  readonly frames: readonly string[]
+  readonly cause?: Loggable
+}
+
+/** How far down a chain of causes a line goes, and how many frames of each it shows. */
+const MOST_CAUSES = 4
+const MOST_FRAMES = 12
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/**
+ * What a line may tell of an error. The driver and the query builder write statements, parameters and rows into their
+ * messages, and a parser quotes what it could not parse: of those only the code, the constraint and the place are kept.
+ */
+export function loggable(error: unknown, depth = 0): Loggable {
+  if (!(error instanceof Error)) return { type: typeof error, frames: [] }
+  const { code, severity, constraint, query, input } = error as Error &
+    Record<'code' | 'severity' | 'constraint' | 'query' | 'input', unknown>
+  const quotesData = severity !== undefined || query !== undefined || input !== undefined || error instanceof SyntaxError
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line))
+  const kept = { code: text(code), constraint: text(constraint), message: quotesData ? undefined : error.message }
+  return {
+    type: error.name,
+    ...(Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)) as Partial<Loggable>),
+    frames: frames.slice(0, MOST_FRAMES).map((line) => line.trim()),
+    ...(error.cause === undefined || depth === MOST_CAUSES ? {} : { cause: loggable(error.cause, depth + 1) }),
+  }
+}
 
 /**
  * The process log. Lines carry an allow-list of facts chosen by the caller (ids, counts, durations, codes); bodies,
@@ -9,9 +43,13 @@ export type Log = Logger
  *
  * @param level a pino level, or `silent`
  * @param pretty true on a terminal: one readable line each instead of JSON
+ * @param to where lines go, standard output unless said; not for a terminal
  */
-export function createLog(level: string, pretty: boolean): Log {
-  return pretty
-    ? pino({ level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', translateTime: 'HH:MM:ss' } } })
-    : pino({ level, base: { pid: process.pid } })
+export function createLog(level: string, pretty: boolean, to?: DestinationStream): Log {
+  const serializers = { err: loggable }
+  if (pretty) {
+    const options = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss' }
+    return pino({ level, serializers, transport: { target: 'pino-pretty', options } })
+  }
+  return pino({ level, serializers, base: { pid: process.pid } }, ...(to === undefined ? [] : [to]))
 }

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect } from 'vitest'
 import supertest from 'supertest'
@@ -8,7 +7,9 @@ import { buildApp } from '../app.ts'
 import { createStore } from '../db/store.ts'
 import type { Store } from '../db/store.ts'
 import type { ActivityRow } from '../db/record.ts'
+import { createHttpServer } from '../http/serve.ts'
 import { createLog } from '../kernel/log.ts'
+import type { Log } from '../kernel/log.ts'
 import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
 
@@ -76,7 +77,12 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
   }
 }
 
-async function serve(database: TestDatabase): Promise<TestServer> {
+interface ServerOptions {
+  /** Where its log lines go; nowhere unless said. */
+  readonly log?: Log
+}
+
+async function serve(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
   const pool = database.open()
   const store = createStore(pool)
   const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
@@ -86,12 +92,12 @@ async function serve(database: TestDatabase): Promise<TestServer> {
     store,
     tokens,
     secret: TEST_SECRET,
-    log: createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false),
+    log: options.log ?? createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false),
     version: 'test',
     allowedHostnames: [],
     checkAnswers: true,
   })
-  const server = createServer(app)
+  const server = createHttpServer(app)
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
@@ -102,7 +108,7 @@ async function serve(database: TestDatabase): Promise<TestServer> {
     messages,
     board: clientOf(url, {}),
     bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),
-    another: () => serve(database),
+    another: () => serve(database, options),
     async stop() {
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
@@ -117,10 +123,10 @@ async function serve(database: TestDatabase): Promise<TestServer> {
  * One server on a fresh database for the whole test file.
  * @returns a way to get at it inside tests
  */
-export function useServer(): () => TestServer {
+export function useServer(options: ServerOptions = {}): () => TestServer {
   let server: TestServer | undefined
   beforeAll(async () => {
-    server = await serve(await cloneDatabase())
+    server = await serve(await cloneDatabase(), options)
   })
   afterAll(async () => {
     await server?.stop()

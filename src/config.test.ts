@@ -1,0 +1,71 @@
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readConfig } from './config.ts'
+
+const problemsOf = (env: Record<string, string>): readonly string[] => {
+  const read = readConfig(env)
+  return 'problems' in read ? read.problems : []
+}
+
+describe('configuration', () => {
+  test('an empty environment gives the documented defaults, frozen', () => {
+    const read = readConfig({})
+    if ('problems' in read) throw new Error(read.problems.join('\n'))
+    expect(read.config).toMatchObject({
+      port: 3100,
+      host: '127.0.0.1',
+      databaseUrl: null,
+      jwtSecret: null,
+      jwtTtlSeconds: 172_800,
+      jwtIssuer: 'paperclip',
+      jwtAudience: 'paperclip-api',
+      logLevel: 'info',
+      allowedHostnames: [],
+    })
+    expect(path.basename(read.config.home)).toBe('.paperclip-server')
+    expect(Object.isFrozen(read.config)).toBe(true)
+  })
+
+  test('an empty variable counts as unset', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: '', LOG_LEVEL: '' })).toEqual(readConfig({}))
+  })
+
+  test('every wrong value is listed at once, by the name of its variable', () => {
+    const problems = problemsOf({
+      PORT: '70000',
+      DATABASE_URL: 'mysql://localhost/x',
+      PAPERCLIP_AGENT_JWT_SECRET: 'short',
+      PAPERCLIP_AGENT_JWT_TTL_SECONDS: '1.5',
+      LOG_LEVEL: 'loud',
+    })
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'PORT',
+      'DATABASE_URL',
+      'PAPERCLIP_AGENT_JWT_SECRET',
+      'PAPERCLIP_AGENT_JWT_TTL_SECONDS',
+      'LOG_LEVEL',
+    ])
+  })
+
+  test.each(['-1', '0x50', '3100 ', '1e3', '99999999999999999999', '65536', 'http'])('PORT=%j is refused', (PORT) => {
+    expect(problemsOf({ PORT })).toHaveLength(1)
+  })
+
+  test('no part of a value is printed, so no secret can be', () => {
+    const secret = 'hunter2-hunter2'
+    const password = 'correct-horse'
+    const text = problemsOf({
+      PAPERCLIP_AGENT_JWT_SECRET: secret,
+      DATABASE_URL: `redis://user:${password}@db.example/x`,
+      PORT: 'sekret-port',
+      LOG_LEVEL: 'sekret-level',
+    }).join('\n')
+    for (const value of [secret, 'hunter', password, 'db.example', 'sekret']) expect(text).not.toContain(value)
+  })
+
+  test('host names are split, trimmed and lower-cased', () => {
+    expect(readConfig({ PAPERCLIP_ALLOWED_HOSTNAMES: ' Board.Example , ,b.example' })).toMatchObject({
+      config: { allowedHostnames: ['board.example', 'b.example'] },
+    })
+  })
+})

@@ -1,0 +1,40 @@
+import { createServer } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { Refusal } from '../kernel/errors.ts'
+import { problemBody } from './problem.ts'
+
+/** A header that is not complete after this belongs to nobody who wants an answer. */
+const HEADERS_TIMEOUT_MS = 15_000
+const REQUEST_TIMEOUT_MS = 60_000
+const KEEP_ALIVE_MS = 65_000
+
+/** Answers what is no HTTP at all, in the form of every other refusal. */
+function answerGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const refusal = new Refusal(tooLarge ? 'headers_too_large' : 'bad_request', { message: 'Malformed HTTP request' })
+  const body = problemBody(refusal, 'none', false)
+  const line = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  socket.end(
+    `HTTP/1.1 ${line}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+/** An HTTP server that answers whatever reaches its port with a status and a JSON body. Nothing is listened to yet. */
+export function createHttpServer(app: RequestListener): Server {
+  const server = createServer(
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // Node would answer a missing Host with an empty body; the guard refuses it in words.
+      requireHostHeader: false,
+    },
+    app,
+  )
+  server.on('clientError', answerGarbage)
+  // An expectation that cannot be met may be ignored (RFC 9110 §10.1.1); Node's own answer has no body.
+  server.on('checkExpectation', app)
+  return server
+}
