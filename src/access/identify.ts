@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { Actor, AgentActor } from '../kernel/actor.ts'
 import { refuse } from '../kernel/errors.ts'
+import { isRepeated } from '../kernel/repeated.ts'
 import { agentKeys, agents } from '../db/schema/agents.ts'
 import { runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
@@ -56,13 +57,6 @@ const tracesOfProxies = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-hos
 /** A proxy on this machine makes every caller look local, so its traces end the implicit trust. */
 const cameThroughProxy = (request: IncomingMessage): boolean => tracesOfProxies.some((name) => request.headers[name] !== undefined)
 
-/** Node keeps the first of several; which one the caller meant is not ours to guess. */
-function hasTwoCredentials({ rawHeaders }: IncomingMessage): boolean {
-  let found = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === 'authorization') found += 1
-  return found > 1
-}
-
 export interface IdentifyDeps {
   readonly db: ReadDb
   readonly tokens: RunTokens
@@ -83,7 +77,7 @@ export async function identify(deps: IdentifyDeps, request: IncomingMessage, hos
     return isLocal ? localBoard : anonymous
   }
   const token = bearer.exec(header)?.[1]
-  if (token === undefined || hasTwoCredentials(request)) return refuse('unauthorized')
+  if (token === undefined || isRepeated(request, 'authorization')) return refuse('unauthorized')
   const hash = hashToken(token)
   const known = deps.principals.find(hash) ?? (await deps.principals.load(hash, () => lookUp(deps, token, hash)))
   return known === null ? refuse('unauthorized') : actInRun(known, request)

@@ -30,6 +30,12 @@ export const permissions = {
   'agent.stand': ['board'],
   'agent.keys': ['board'],
   'agent.me': ['agent'],
+  'agent.hire': ['board', 'ceo', 'creator'],
+  'agent.org': ['board', 'agent'],
+  'agent.permissions': ['board', 'ceo'],
+  'agent.configuration': ['board', 'creator'],
+  'agent.runtime': ['board'],
+  'adapter.read': ['board', 'agent'],
 
   'issue.list': ['board', 'agent'],
   'issue.read': ['board', 'agent'],
@@ -42,6 +48,20 @@ export const permissions = {
   'issue.claim': ['agent'],
   'issue.forceRelease': ['board'],
   'lock.read': ['board', 'agent'],
+
+  'goal.read': ['board', 'agent'],
+  'goal.write': ['board', 'agent'],
+  'project.read': ['board', 'agent'],
+  'project.write': ['board', 'agent'],
+  'label.read': ['board', 'agent'],
+  'label.write': ['board', 'agent'],
+
+  'approval.read': ['board', 'agent'],
+  'approval.create': ['board', 'agent'],
+  'approval.decide': ['board'],
+  'approval.resubmit': ['board', 'agent'],
+  'approval.comment': ['board', 'agent'],
+  'approval.link': ['board', 'ceo', 'creator'],
 
   'run.read': ['board', 'agent'],
   'run.open': ['board', 'self'],

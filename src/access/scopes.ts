@@ -3,8 +3,10 @@ import { z } from 'zod'
 import type { Actor } from '../kernel/actor.ts'
 import { notFound, refuse } from '../kernel/errors.ts'
 import { agents } from '../db/schema/agents.ts'
+import { approvals } from '../db/schema/approvals.ts'
 import { companies } from '../db/schema/companies.ts'
-import { issues } from '../db/schema/issues.ts'
+import { issues, labels } from '../db/schema/issues.ts'
+import { goals, projects } from '../db/schema/projects.ts'
 import { runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Statement } from '../db/statement.ts'
@@ -65,6 +67,20 @@ const runById = statement<{ id: string }, Found>('scope_run').read(
 const agentById = statement<{ id: string }, Found>('scope_agent').read(
   sql`select id, company_id as "companyId" from ${agents} where id = ${param('id')}`,
 )
+const approvalById = statement<{ id: string }, Found>('scope_approval').read(
+  sql`select id, company_id as "companyId" from ${approvals} where id = ${param('id')}`,
+)
+const goalById = statement<{ id: string }, Found>('scope_goal').read(
+  sql`select id, company_id as "companyId" from ${goals} where id = ${param('id')}`,
+)
+const projectById = statement<{ id: string }, Found>('scope_project').read(
+  sql`select id, company_id as "companyId" from ${projects} where id = ${param('id')}`,
+)
+const labelById = statement<{ id: string }, Found>('scope_label').read(
+  sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')}`,
+)
+const projectsByUrlKey = statement<{ companyId: string; urlKey: string }, Found>('scope_project_url_key').read(sql`
+  select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')} limit 2`)
 const issueByIdentifier = statement<{ identifier: string }, Found>('scope_issue_identifier').read(
   sql`select id, company_id as "companyId" from ${issues} where identifier = ${param('identifier')}`,
 )
@@ -100,6 +116,36 @@ export const ofRun = (name = 'runId'): Scope =>
   scope(name, async (request) => {
     const id = named(request, name).toLowerCase()
     return isUuid(id) ? await placeOf(request, runById, id, 'Run') : refuse('malformed_id')
+  })
+
+const byId = (name: string, find: Finder, what: string): Scope =>
+  scope(name, async (request) => {
+    const id = named(request, name).toLowerCase()
+    return isUuid(id) ? await placeOf(request, find, id, what) : refuse('malformed_id')
+  })
+
+/** An approval in the path. */
+export const ofApproval = (name = 'id'): Scope => byId(name, approvalById, 'Approval')
+
+/** A goal in the path. */
+export const ofGoal = (name = 'id'): Scope => byId(name, goalById, 'Goal')
+
+/** A label in the path. */
+export const ofLabel = (name = 'labelId'): Scope => byId(name, labelById, 'Label')
+
+/** A project in the path: a UUID, or a url-key in the actor's company or in `?companyId=`. */
+export const ofProject = (name = 'id'): Scope =>
+  scope(name, async (request) => {
+    const given = named(request, name)
+    if (isUuid(given)) return await placeOf(request, projectById, given.toLowerCase(), 'Project')
+    const companyId = request.actor.kind === 'agent' ? request.actor.companyId : request.query['companyId']
+    if (typeof companyId !== 'string' || companyId === '') return refuse('company_needed')
+    if (!isUuid(companyId)) return refuse('malformed_id')
+    const found = await request.db.run(projectsByUrlKey, { companyId, urlKey: given.toLowerCase() })
+    if (found.length > 1) return refuse('shortname_ambiguous', { message: 'Project url-key is ambiguous' })
+    const [project] = found
+    if (project === undefined) throw notFound('Project')
+    return { companyId: project.companyId, target: project.id }
   })
 
 const identifierForm = /^[A-Za-z]{1,12}-\d{1,9}$/

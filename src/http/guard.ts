@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { refuse } from '../kernel/errors.ts'
+import { isRepeated } from '../kernel/repeated.ts'
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -18,13 +19,15 @@ export const isLoopbackHost = (request: IncomingMessage): boolean => loopbackNam
  * origins shows in `Origin`; command lines and agents send no Origin at all.
  *
  * @param allowed further host names an operator serves this host under, lower-case
- * @throws Refusal `host_not_allowed`, `origin_not_allowed`
+ * @throws Refusal `host_not_allowed`, `origin_not_allowed`, `bad_request` for two Hosts
  */
 export function guard(request: IncomingMessage, allowed: ReadonlySet<string>): void {
   const host = hostname(request.headers.host)
   if (host === null || !(loopbackNames.has(host) || allowed.has(host))) {
     refuse('host_not_allowed', { message: 'Host is not allowed; an operator can add it to PAPERCLIP_ALLOWED_HOSTNAMES' })
   }
+  // Node keeps the first of two; somebody in front of us may have kept the other (RFC 9112 §3.2).
+  if (isRepeated(request, 'host')) refuse('bad_request', { message: 'Host is given twice' })
   const origin = request.headers.origin
   if (origin === undefined) return
   const own = request.headers.host?.toLowerCase()

@@ -119,7 +119,7 @@ function present(deps: MountDeps, route: Route, request: Request, value: unknown
     ...(route.paged ? linkOf(request, value as Page<unknown>) : {}),
     ...route.headers?.(value),
   }
-  return { status: route.status, headers, body: JSON.stringify(body) }
+  return { status: route.statusOf?.(value) ?? route.status, headers, body: JSON.stringify(body) }
 }
 
 /** A claim on an Idempotency-Key, and what its mutation stored under it. */

@@ -47,6 +47,8 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   /** 200 unless said; 204 is sent when a handler returns null and this says `or204`. */
   readonly status?: 200 | 201 | 202
   readonly or204?: boolean
+  /** Says a status other than `status` for some answers. */
+  readonly statusOf?: (value: z.output<R>) => number
   readonly refuses: readonly RefusalCode[]
   /** Extra response headers made from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
@@ -69,6 +71,7 @@ export interface Route {
   readonly paged: boolean
   readonly status: number
   readonly or204: boolean
+  readonly statusOf: ((value: unknown) => number) | undefined
   readonly refuses: readonly RefusalCode[]
   readonly headers: ((value: unknown) => Readonly<Record<string, string>>) | undefined
   readonly handle: (input: Input<unknown, unknown>) => Promise<unknown>
@@ -79,7 +82,7 @@ export const BODY_LIMIT = 256 * 1024
 
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
   RouteSpec<Q, B, R>,
-  'handle' | 'returns' | 'headers'
+  'handle' | 'returns' | 'headers' | 'statusOf'
 > {
   /** The schema of one row; the body is the bare array. */
   readonly returnsPageOf: R
@@ -120,6 +123,7 @@ const declare = (method: Method): Declare =>
     paged: !('returns' in spec),
     status: spec.status ?? 200,
     or204: spec.or204 ?? false,
+    statusOf: 'statusOf' in spec ? (spec.statusOf as Route['statusOf']) : undefined,
     refuses: spec.refuses,
     headers: 'headers' in spec ? (spec.headers as Route['headers']) : undefined,
     handle: spec.handle as Route['handle'],
