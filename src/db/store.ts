@@ -12,9 +12,12 @@ export interface ReadDb {
 /** Called with the audit rows of a committed transaction. Must not throw; a hint, never the truth. */
 export type CommitListener = (rows: readonly ActivityRow[]) => void
 
-/** The database as the verbs see it. Only `db/` looks inside `pool`. */
+/** The database as the verbs see it. Only `db/` looks inside the pools. */
 export interface Store {
+  /** Transactions. */
   readonly pool: Pool
+  /** Everything outside a transaction, so that a queue of writers keeps no reader waiting. */
+  readonly readPool: Pool
   readonly read: ReadDb
   /** Tells a listener of every commit of this process; returns the way to stop. */
   onCommit(listener: CommitListener): () => void
@@ -29,12 +32,13 @@ export const readOn = (client: Pool | Connection): ReadDb => {
   }
 }
 
-/** Wraps a pool for the verbs. */
-export function createStore(pool: Pool): Store {
+/** Wraps the pools for the verbs. */
+export function createStore(pool: Pool, readPool: Pool = pool): Store {
   const listeners = new Set<CommitListener>()
   return {
     pool,
-    read: readOn(pool),
+    readPool,
+    read: readOn(readPool),
     onCommit(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

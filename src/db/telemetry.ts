@@ -1,10 +1,15 @@
 import { runOn } from './client.ts'
 import type { Statement } from './statement.ts'
 import type { Store } from './store.ts'
+import { transaction } from './transaction.ts'
 
 /**
  * The second, narrow door for writes: leases, last-seen, expired answers. Nothing here is a decision and nothing is
  * audited; a lost write costs a renewal, never a fact.
  */
 export const note = <P, R>(store: Store, statement: Statement<P, R, 'telemetry'>, params: P): Promise<R[]> =>
-  runOn(store.pool, statement, params)
+  transaction(
+    store.readPool,
+    (connection) => runOn(connection, statement, params),
+    async (_, rows) => rows,
+  )

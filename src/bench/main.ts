@@ -1,0 +1,272 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { openPool } from '../db/client.ts'
+import type { Pool } from '../db/client.ts'
+import { startEmbedded } from '../db/embedded/index.ts'
+import { play, shot, summarize } from './load.ts'
+import type { Measured, Script } from './load.ts'
+import { seedIssues } from './seed.ts'
+
+/** Connections of the load, as the bar asks. */
+const CONNECTIONS = 16
+/** Turns of each side; they alternate, so that whatever else the machine does meets both. */
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 6)
+const TURN_MS = Number(process.env['BENCH_TURN_MS'] ?? 1500)
+/** Options of Node for the server under test, to profile it: `--cpu-prof --cpu-prof-dir=…`. */
+const NODE_FLAGS = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+/** Measures only the contests with this in their name. */
+const ONLY = process.env['BENCH_ONLY'] ?? ''
+
+interface Child {
+  readonly process: ChildProcess
+  readonly port: number
+}
+
+/** Starts a server of ours or of the floor and waits for the line that tells its URL. */
+async function startChild(script: string, env: Record<string, string>, flags: readonly string[] = []): Promise<Child> {
+  const file = fileURLToPath(new URL(script, import.meta.url))
+  const child = spawn(process.execPath, [...flags, '--import', 'tsx', file], {
+    env: { ...process.env, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  process.once('exit', () => void child.kill('SIGKILL'))
+  return await new Promise<Child>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`${script} exited with ${code}`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const { url } = JSON.parse(line) as { url?: string }
+      if (url !== undefined) resolve({ process: child, port: Number(new URL(url).port) })
+    })
+  })
+}
+
+const stopChild = (child: Child): Promise<void> =>
+  new Promise((resolve) => {
+    child.process.once('exit', () => resolve())
+    child.process.kill('SIGTERM')
+  })
+
+interface Api {
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Record<string, unknown>>
+}
+
+const apiOf = (port: number): Api => ({
+  async post(where, body, headers = {}) {
+    const answer = await fetch(`http://127.0.0.1:${port}${where}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+    if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`)
+    return (await answer.json()) as Record<string, unknown>
+  },
+})
+
+interface Worker {
+  readonly agentId: string
+  readonly runId: string
+  readonly headers: Record<string, string>
+}
+
+interface Company {
+  readonly id: string
+  readonly workers: readonly Worker[]
+  readonly issueIds: readonly string[]
+}
+
+/** A company with issues, and one agent with key and run for each connection. */
+async function makeCompany(api: Api, sql: Pool, name: string, issues: number): Promise<Company> {
+  const company = await api.post('/api/companies', { name })
+  const id = String(company['id'])
+  await seedIssues(sql, id, String(company['issuePrefix']), issues)
+  const workers: Worker[] = []
+  for (let index = 0; index < CONNECTIONS; index += 1) {
+    const agent = await api.post(`/api/companies/${id}/agents`, { name: `Worker ${index}` })
+    const key = await api.post(`/api/agents/${String(agent['id'])}/keys`, {})
+    const opened = await api.post(`/api/agents/${String(agent['id'])}/runs`, { leaseSeconds: 3600 })
+    const runId = (opened['run'] as { id: string }).id
+    workers.push({
+      agentId: String(agent['id']),
+      runId,
+      headers: { Authorization: `Bearer ${String(key['token'])}`, 'X-Paperclip-Run-Id': runId },
+    })
+  }
+  const { rows } = await sql.query<{ id: string }>(
+    `select id from issues where company_id = $1 and status = 'todo' order by created_at limit 400`,
+    [id],
+  )
+  return { id, workers, issueIds: rows.map((row) => row.id) }
+}
+
+/** Issues each connection has for itself, so that nobody waits for a row. */
+const OWN = 16
+
+const ownIssues = (company: Company, connection: number): readonly string[] => company.issueIds.slice(connection * OWN, (connection + 1) * OWN)
+
+interface Contest {
+  readonly name: string
+  readonly bar: number
+  readonly floor: readonly Script[]
+  readonly ours: readonly Script[]
+}
+
+/** Scripts of both sides for the three bars. */
+function contestsOf(company: Company): Contest[] {
+  const own = (connection: number): readonly string[] => ownIssues(company, connection)
+  const each = (make: (worker: Worker, connection: number) => Script): Script[] => company.workers.map(make)
+  const taking = each((worker, connection) =>
+    own(connection).flatMap((id) => [
+      shot('POST', `/api/issues/${id}/checkout`, worker.headers, { agentId: worker.agentId, expectedStatuses: ['todo'] }, 200),
+      shot('POST', `/api/issues/${id}/release`, worker.headers, {}, 200),
+    ]),
+  )
+  const takingFloor = each((worker, connection) =>
+    own(connection).flatMap((id) => [
+      shot('POST', `/issues/${id}/checkout`, {}, { agentId: worker.agentId, runId: worker.runId }, 200),
+      shot('POST', `/issues/${id}/release`, {}, { runId: worker.runId }, 200),
+    ]),
+  )
+  const getting = each((worker, connection) =>
+    own(connection).map((id) => shot('GET', `/api/issues/${id}`, worker.headers, undefined, 200)),
+  )
+  const gettingFloor = each((_, connection) => own(connection).map((id) => shot('GET', `/issues/${id}`, {}, undefined, 200)))
+  const listing = each((worker) => [shot('GET', `/api/companies/${company.id}/issues?limit=50`, worker.headers, undefined, 200)])
+  return [
+    { name: 'checkout + release', bar: 0.5, floor: takingFloor, ours: taking },
+    { name: 'GET issue', bar: 0.4, floor: gettingFloor, ours: getting },
+    { name: 'list 50 of 1,000 (floor: GET)', bar: 0.1, floor: gettingFloor, ours: listing },
+  ]
+}
+
+async function alternate(sides: readonly { port: number; scripts: readonly Script[] }[], rounds: number): Promise<Measured[]> {
+  const turns = sides.map((): { times: number[]; elapsedMs: number }[] => [])
+  for (const side of sides) await play(side.port, side.scripts, TURN_MS / 2)
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, side] of sides.entries()) turns[index]?.push(await play(side.port, side.scripts, TURN_MS))
+  }
+  return turns.map(summarize)
+}
+
+const cell = (measured: Measured): string =>
+  `${String(Math.round(measured.rate)).padStart(7)}/s  p50 ${measured.p50Ms.toFixed(2).padStart(6)}  p99 ${measured.p99Ms.toFixed(2).padStart(7)}`
+
+function line(name: string, left: Measured, right: Measured, bar: number): void {
+  const ratio = right.rate / left.rate
+  const verdict = ratio >= bar ? 'ok' : 'BELOW'
+  process.stdout.write(`${name.padEnd(32)} ${cell(left)}   ${cell(right)}   ${ratio.toFixed(2).padStart(5)}  (bar ${bar})  ${verdict}\n`)
+}
+
+/** Shots at the three reads that must not care how many issues a company has. */
+function scaleScripts(company: Company): Record<string, Script[]> {
+  return {
+    'list 50': company.workers.map((worker) => [
+      shot('GET', `/api/companies/${company.id}/issues?limit=50`, worker.headers, undefined, 200),
+    ]),
+    'list 50 todo': company.workers.map((worker) => [
+      shot('GET', `/api/companies/${company.id}/issues?limit=50&status=todo`, worker.headers, undefined, 200),
+    ]),
+    locks: company.workers.map((worker) => [shot('GET', `/api/companies/${company.id}/locks`, worker.headers, undefined, 200)]),
+    claim: company.workers.map((worker) => [shot('POST', `/api/companies/${company.id}/issues/claim`, worker.headers, {}, 200)]),
+  }
+}
+
+/** Puts the issues that claims took back into the pool, so that each turn meets the same. */
+const putBack = (sql: Pool, companyId: string): Promise<unknown> =>
+  sql.query(
+    `update issues set status = 'todo', assignee_agent_id = null, checkout_run_id = null, execution_run_id = null,
+       execution_agent_name_key = null, execution_locked_at = null, lock_epoch = lock_epoch + 1
+     where company_id = $1 and status = 'in_progress' and issue_number > 200`,
+    [companyId],
+  )
+
+async function hold(sql: Pool, company: Company, count: number): Promise<void> {
+  await sql.query(
+    `update issues i set status = 'in_progress', assignee_agent_id = w.agent, checkout_run_id = w.run, execution_run_id = w.run,
+       execution_locked_at = now(), lock_epoch = lock_epoch + 1
+     from unnest($2::uuid[], $3::uuid[]) with ordinality as w (agent, run, n)
+     where i.company_id = $1 and i.issue_number <= $4 and 1 + i.issue_number % $5 = w.n`,
+    [
+      company.id,
+      company.workers.map((worker) => worker.agentId),
+      company.workers.map((worker) => worker.runId),
+      count,
+      company.workers.length,
+    ],
+  )
+}
+
+async function scale(port: number, sql: Pool, small: Company, large: Company): Promise<void> {
+  process.stdout.write(`\n${'at 1,000 and at 100,000 issues'.padEnd(32)} ${'1,000'.padEnd(35)}   100,000\n`)
+  const [few, many] = [scaleScripts(small), scaleScripts(large)]
+  for (const name of Object.keys(few)) {
+    const turns: { times: number[]; elapsedMs: number }[][] = [[], []]
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const [index, [company, scripts]] of [[small, few] as const, [large, many] as const].entries()) {
+        if (name === 'claim') {
+          // A bounded number of claims: a company of 1,000 has only so many open issues.
+          const bounded = (scripts[name] ?? []).map((script) =>
+            Array.from({ length: 12 }, () => script[0]).filter((next) => next !== undefined),
+          )
+          turns[index]?.push(await play(port, bounded, 1))
+          await putBack(sql, company.id)
+        } else turns[index]?.push(await play(port, scripts[name] ?? [], TURN_MS / 2))
+      }
+    }
+    const [left, right] = turns.map(summarize)
+    if (left !== undefined && right !== undefined) line(name, left, right, 0.5)
+  }
+}
+
+const residentMb = (pid: number): number =>
+  Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
+
+async function main(): Promise<void> {
+  const home = mkdtempSync(path.join(tmpdir(), 'paperclip-bench-'))
+  const postgres = await startEmbedded({ home, durable: true })
+  const { host, user, port, database } = postgres.connection
+  const env = {
+    DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
+    PAPERCLIP_HOME: path.join(home, 'server'),
+    PORT: '0',
+  }
+  const ours = await startChild('../main.ts', env, NODE_FLAGS)
+  const floor = await startChild('./floor.ts', env)
+  const sql = openPool({ ...postgres.connection, max: 2, query_timeout: 0, statement_timeout: 0 })
+  try {
+    const api = apiOf(ours.port)
+    const small = await makeCompany(api, sql, 'Small', 1000)
+    process.stdout.write(
+      `${CONNECTIONS} connections, ${ROUNDS} turns of ${TURN_MS} ms each side, synchronous_commit=on, agents with API keys; times in ms\n`,
+    )
+    process.stdout.write(`${''.padEnd(32)} ${'floor'.padEnd(39)} paperclip-server                          ratio\n`)
+    for (const contest of contestsOf(small).filter(({ name }) => name.includes(ONLY))) {
+      const [left, right] = await alternate(
+        [
+          { port: floor.port, scripts: contest.floor },
+          { port: ours.port, scripts: contest.ours },
+        ],
+        ROUNDS,
+      )
+      if (left !== undefined && right !== undefined) line(contest.name, left, right, contest.bar)
+    }
+    process.stdout.write(`memory so far: ${residentMb(ours.process.pid ?? 0)} MB\n`)
+    if (ONLY !== '') return
+    const large = await makeCompany(api, sql, 'Large', 100_000)
+    await hold(sql, small, 200)
+    await hold(sql, large, 200)
+    await sql.query('vacuum analyze issues')
+    await scale(ours.port, sql, small, large)
+    process.stdout.write(`\nmemory of the server's process: ${residentMb(ours.process.pid ?? 0)} MB (bar 200)\n`)
+  } finally {
+    await sql.end()
+    await Promise.all([stopChild(ours), stopChild(floor)])
+    await postgres.stop()
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
+await main()
