@@ -3,9 +3,12 @@ import { activityRoutes } from './activity/routes.ts'
 import { agentRoutes } from './agents/routes.ts'
 import { companyRoutes } from './companies/routes.ts'
 import { executionRoutes } from './execution/routes.ts'
+import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
 import { instanceRoutes } from './instance/routes.ts'
 import { issueRoutes } from './issues/routes.ts'
+import { labelRoutes } from './labels/routes.ts'
+import { projectRoutes } from './projects/routes.ts'
 import { runRoutes } from './runs/routes.ts'
 
 export interface RouteDeps {
@@ -20,6 +23,9 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...agentRoutes,
   ...runRoutes,
   ...companyRoutes,
+  ...goalRoutes,
+  ...projectRoutes,
+  ...labelRoutes,
   ...activityRoutes,
   ...instanceRoutes(deps.version),
 ]

@@ -1,12 +1,16 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
+import { documents } from '../db/schema/documents.ts'
 import { comments, issues } from '../db/schema/issues.ts'
 import { goals, projects } from '../db/schema/projects.ts'
 import { columnsOf, isoJson, jsonPairsOf, param, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import { blockedByJson, blocksJson, issueWithRelations } from '../holds/index.ts'
 import type { IssueRow, IssueWithRelations } from '../holds/index.ts'
+import type { Actor } from '../kernel/actor.ts'
 import { notFound } from '../kernel/errors.ts'
+import { presentProject, projectRowJson } from '../projects/index.ts'
+import type { ProjectRow } from '../projects/index.ts'
 import type { RunStatus } from '../runs/index.ts'
 import type { issueDetail as issueDetailView } from './views.ts'
 
@@ -54,26 +58,38 @@ const effectiveGoalId = sql`coalesce("issues"."goal_id",
 
 interface DetailRow extends IssueWithRelations {
   ancestors: z.input<typeof issueDetailView>['ancestors']
-  project: { id: string; name: string; status: string } | null
+  project: ProjectRow | null
   goal: { id: string; title: string; status: string; level: string } | null
+  documents: { key: string; body: string }[]
 }
+
+/** The key of the document that clients show as the issue's plan. */
+const PLAN_KEY = 'plan'
+
+/** Documents of the row `issues`; the plan with its text, the others without. */
+const documentsJson = sql`(select coalesce(json_agg(json_build_object(${jsonPairsOf(documents, ['body'])},
+    'body', case when ${documents.key} = ${sql.raw(`'${PLAN_KEY}'`)} then ${documents.body} end) order by ${documents.key}), '[]'::json)
+  from ${documents} where ${documents.issueId} = "issues"."id")`
 
 const detail = statement<{ id: string; companyId: string }, DetailRow>('issue_detail').read(sql`
   select ${issueWithRelations},
     case when "issues"."parent_id" is null then '[]'::json else ${ancestorsDetail} end as ancestors,
-    (select json_build_object(${jsonPairsOf(projects)}) from ${projects} where ${projects.id} = "issues"."project_id") as project,
-    (select json_build_object(${jsonPairsOf(goals)}) from ${goals} where ${goals.id} = ${effectiveGoalId}) as goal
+    (select ${projectRowJson} from ${projects} where ${projects.id} = "issues"."project_id") as project,
+    (select json_build_object(${jsonPairsOf(goals)}) from ${goals} where ${goals.id} = ${effectiveGoalId}) as goal,
+    ${documentsJson} as documents
   from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`)
 
 /** Everything one issue page shows. @throws Refusal `not_found` */
-export async function issueDetail(db: Reader, companyId: string, id: string) {
+export async function issueDetail(db: Reader, companyId: string, id: string, actor: Actor) {
   const [row] = await db.run(detail, { id, companyId })
   if (row === undefined) throw notFound('Issue')
+  const { documents: written, ...issue } = row
   return {
-    ...row,
-    goalId: row.goal?.id ?? row.goalId,
-    planDocument: null,
-    documentSummaries: [],
+    ...issue,
+    goalId: issue.goal?.id ?? issue.goalId,
+    project: issue.project === null ? null : presentProject(issue.project, actor),
+    planDocument: written.find((document) => document.key === PLAN_KEY) ?? null,
+    documentSummaries: written.map(({ body: _, ...summary }) => summary),
     legacyPlanDocument: null,
     mentionedProjects: [],
     currentExecutionWorkspace: null,

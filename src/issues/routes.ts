@@ -1,12 +1,16 @@
 import { z } from 'zod'
-import { inCompany, ofIssue } from '../access/scopes.ts'
+import { inCompany, ofGoal, ofIssue, ofLabel, ofProject } from '../access/scopes.ts'
 import { companyOf } from '../db/context.ts'
+import { goalView } from '../goals/index.ts'
 import { del, get, patch, post } from '../http/route.ts'
 import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
+import { labelView } from '../labels/index.ts'
+import { projectView } from '../projects/index.ts'
 import { addComment, demandIssue, getComment, listComments } from './comments.ts'
 import { createIssue } from './create.ts'
 import { deleteIssue } from './delete.ts'
+import { deleteGoal, deleteLabel, deleteProject } from './detach.ts'
 import { listIssues } from './list.ts'
 import type { IssueFilter } from './list.ts'
 import { heartbeatContext, issueDetail } from './queries.ts'
@@ -95,7 +99,7 @@ export const issueRoutes = [
     returns: issueDetailView,
     headers: entityTag,
     refuses: ['not_found'],
-    handle: ({ ctx, target }) => issueDetail(ctx.store.read, companyOf(ctx), target),
+    handle: ({ ctx, target }) => issueDetail(ctx.store.read, companyOf(ctx), target, ctx.actor),
   }),
   patch('/api/issues/:id', {
     summary: 'Change an issue, and comment on it in the same step',
@@ -161,5 +165,30 @@ export const issueRoutes = [
     returns: heartbeatContextView,
     refuses: ['not_found'],
     handle: ({ ctx, target, query }) => heartbeatContext(ctx.store.read, companyOf(ctx), target, query.wakeCommentId ?? null),
+  }),
+  del('/api/goals/:id', {
+    summary: 'Delete a goal; what served it stays',
+    permission: 'goal.write',
+    scope: ofGoal(),
+    returns: goalView,
+    refuses: ['not_found', 'checked_out_by_other'],
+    handle: ({ ctx, target }) => deleteGoal(ctx, target),
+  }),
+  del('/api/projects/:id', {
+    summary: 'Delete a project and its workspaces; its issues stay',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: z.object({ companyId: z.uuid().optional() }),
+    returns: projectView,
+    refuses: ['not_found', 'checked_out_by_other'],
+    handle: ({ ctx, target }) => deleteProject(ctx, target),
+  }),
+  del('/api/labels/:labelId', {
+    summary: 'Delete a label; it comes off every issue',
+    permission: 'label.write',
+    scope: ofLabel(),
+    returns: labelView,
+    refuses: ['not_found', 'checked_out_by_other'],
+    handle: ({ ctx, target }) => deleteLabel(ctx, target),
   }),
 ]

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { eq, sql } from 'drizzle-orm'
+import { lockCompany } from '../companies/index.ts'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { changed, mutate } from '../db/mutate.ts'
+import type { Tx } from '../db/mutate.ts'
+import { labels } from '../db/schema/issues.ts'
+import { param, statement } from '../db/statement.ts'
+import { refuse } from '../kernel/errors.ts'
+import { only } from '../kernel/only.ts'
+import { judgeActingRun } from '../runs/index.ts'
+import { labelCreated } from './events.ts'
+import { labelById } from './queries.ts'
+import type { LabelRow } from './queries.ts'
+import type { CreateLabel } from './views.ts'
+
+/** Labels of one company; a list longer than this sorts nothing any more. */
+const MOST_LABELS = 1000
+
+const look = statement<{ companyId: string; name: string }, { taken: boolean; labels: number }>('label_look').read(sql`
+  select coalesce(bool_or(lower(name) = lower(${param('name', 'text')})), false) as taken, count(*)::int as labels
+  from ${labels} where company_id = ${param('companyId')}`)
+
+/** Makes a label. Names differ by more than case. @throws Refusal `name_taken`, `company_not_active` */
+export async function createLabel(ctx: Ctx, wanted: CreateLabel): Promise<LabelRow> {
+  const companyId = companyOf(ctx)
+  const id = randomUUID()
+  return await mutate(ctx, async (tx) => {
+    const company = await lockCompany(tx, companyId)
+    if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+    await judgeActingRun(tx, ctx)
+    const found = only(await tx.run(look, { companyId, name: wanted.name }))
+    if (found.taken) refuse('name_taken', { message: 'A label of that name already exists' })
+    if (found.labels >= MOST_LABELS) refuse('unprocessable', { message: `A company has at most ${MOST_LABELS} labels` })
+    await tx.insert(labels).values({ ...wanted, id, companyId })
+    return changed(await labelById(tx, companyId, id), labelCreated(id, wanted))
+  })
+}
+
+const lockForErase = statement<{ id: string; companyId: string }, { id: string }>('label_lock').read(
+  sql`select id from ${labels} where id = ${param('id')} and company_id = ${param('companyId')} for update`,
+)
+
+/** (tx) Locks a label against being put on anything more. @throws Refusal `not_found` */
+export async function lockLabelForErase(tx: Tx, companyId: string, id: string): Promise<LabelRow> {
+  await tx.run(lockForErase, { id, companyId })
+  return await labelById(tx, companyId, id)
+}
+
+/** (tx) Deletes a label; it comes off every issue. */
+export const eraseLabel = async (tx: Tx, id: string): Promise<void> => void (await tx.delete(labels).where(eq(labels.id, id)))

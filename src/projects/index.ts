@@ -1,0 +1,5 @@
+export { projectDeleted } from './events.ts'
+export { presentProject, projectRowJson } from './queries.ts'
+export type { ProjectRow, ProjectView } from './queries.ts'
+export { projectView } from './views.ts'
+export { dropGoal, eraseProject, lockProjectForErase } from './write.ts'

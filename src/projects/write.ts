@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto'
+import { eq, sql } from 'drizzle-orm'
+import { lockCompany } from '../companies/index.ts'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { changed, mutate, unchanged } from '../db/mutate.ts'
+import type { Tx } from '../db/mutate.ts'
+import { agents } from '../db/schema/agents.ts'
+import { goals, projectGoals, projects } from '../db/schema/projects.ts'
+import { param, statement } from '../db/statement.ts'
+import { refuse } from '../kernel/errors.ts'
+import { only } from '../kernel/only.ts'
+import { abridge } from '../kernel/text.ts'
+import { judgeActingRun } from '../runs/index.ts'
+import { projectCreated, projectUpdated } from './events.ts'
+import { demandBoardForProject, demandBoardForWorkspace } from './hostFields.ts'
+import { presentProject, projectById, projectRowById } from './queries.ts'
+import type { ProjectRow, ProjectView } from './queries.ts'
+import type { CreateProject, PatchProject } from './views.ts'
+import { insertWorkspace } from './workspaces.ts'
+
+/** Projects of one company; a runaway loop that starts projects must meet a wall. */
+const MOST_PROJECTS = 5000
+
+/** Colours given in turn to projects that are given none. */
+const palette = ['#6366f1', '#8b5cf6', '#ec4899', '#ef4444', '#f97316', '#eab308', '#22c55e', '#14b8a6', '#06b6d4', '#3b82f6'] as const
+
+/** The url-key of a project: lower-case words with hyphens, or its id when the name has no such letters. */
+const urlKeyOf = (name: string, id: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '') || id
+
+const look = statement<
+  { companyId: string; goalIds: string[]; leadAgentId: string | null },
+  { goals: number; lead: boolean; projects: number }
+>('project_look').read(sql`
+  select (select count(*)::int from ${goals} where id = any(${param('goalIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}) as goals,
+    exists (select 1 from ${agents} where id = ${param('leadAgentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
+      and status <> 'terminated') as lead,
+    (select count(*)::int from ${projects} where company_id = ${param('companyId', 'uuid')}) as projects`)
+
+/** The goals a body asks for, without repetition; undefined when it asks for none. `goalId` is the older field. */
+function goalIdsOf(wanted: Pick<PatchProject, 'goalId' | 'goalIds'>): string[] | undefined {
+  if (wanted.goalIds !== undefined) return [...new Set(wanted.goalIds)]
+  if (wanted.goalId === undefined) return undefined
+  return wanted.goalId === null ? [] : [wanted.goalId]
+}
+
+async function demandLegal(tx: Tx, companyId: string, goalIds: readonly string[], leadAgentId: string | null): Promise<number> {
+  const found = only(await tx.run(look, { companyId, goalIds: [...goalIds], leadAgentId }))
+  if (found.goals !== goalIds.length) refuse('unknown_reference', { message: 'One or more goals are invalid for this company' })
+  if (leadAgentId !== null && !found.lead) refuse('unknown_reference', { message: 'Lead agent not found' })
+  return found.projects
+}
+
+const replaceGoals = statement<{ projectId: string; goalIds: string[] }, never>('project_set_goals').write(sql`
+  with gone as (delete from ${projectGoals} where project_id = ${param('projectId', 'uuid')} and goal_id <> all(${param('goalIds', 'uuid[]')}))
+  insert into ${projectGoals} (project_id, goal_id) select ${param('projectId', 'uuid')}, unnest(${param('goalIds', 'uuid[]')})
+  on conflict do nothing`)
+
+/**
+ * Starts a project, with its first workspace if given.
+ * @throws Refusal `approval_required` for an agent that names what the host would run; `unknown_reference`
+ */
+export async function createProject(ctx: Ctx, wanted: CreateProject): Promise<ProjectView> {
+  demandBoardForProject(ctx.actor, wanted)
+  if (wanted.workspace !== undefined) demandBoardForWorkspace(ctx.actor, wanted.workspace)
+  const companyId = companyOf(ctx)
+  const id = randomUUID()
+  const { workspace, goalId: _, goalIds: _ids, ...fields } = wanted
+  const goalIds = goalIdsOf(wanted) ?? []
+  return await mutate(ctx, async (tx) => {
+    const company = await lockCompany(tx, companyId)
+    if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+    await judgeActingRun(tx, ctx)
+    const count = await demandLegal(tx, companyId, goalIds, wanted.leadAgentId ?? null)
+    if (count >= MOST_PROJECTS) refuse('unprocessable', { message: `A company has at most ${MOST_PROJECTS} projects` })
+    await tx.insert(projects).values({
+      ...fields,
+      id,
+      companyId,
+      urlKey: urlKeyOf(wanted.name, id),
+      goalId: goalIds[0] ?? null,
+      color: wanted.color ?? palette[count % palette.length] ?? null,
+    })
+    if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
+    const workspaceId = workspace === undefined ? null : (await insertWorkspace(tx, { companyId, projectId: id }, workspace)).id
+    const project = await projectById(tx, ctx, id)
+    const { name, status, leadAgentId } = project
+    return changed(project, projectCreated(id, { name, status, goalIds, leadAgentId, workspaceId }))
+  })
+}
+
+/** What the audit repeats of a field: never a value of the environment, which may be a secret. */
+const audited = (key: string, value: unknown): unknown =>
+  key === 'env' ? Object.keys((value ?? {}) as object) : key === 'executionWorkspacePolicy' ? value !== null : abridge(value)
+
+function changesOf(before: ProjectRow, wanted: PatchProject, goalIds: readonly string[] | undefined): [string, unknown][] {
+  const { goalId: _, goalIds: _ids, ...fields } = wanted
+  const plain = Object.entries(fields).filter(
+    ([key, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(before[key as keyof ProjectRow]),
+  )
+  const had = before.goals.map((goal) => goal.id)
+  const isSame =
+    goalIds === undefined || (goalIds.length === had.length && goalIds[0] === had[0] && goalIds.every((id) => had.includes(id)))
+  return isSame ? plain : [...plain, ['goalIds', goalIds]]
+}
+
+/** Changes a project; what is already so records nothing. @throws Refusal as `createProject` */
+export async function updateProject(ctx: Ctx, id: string, wanted: PatchProject): Promise<ProjectView> {
+  demandBoardForProject(ctx.actor, wanted)
+  const companyId = companyOf(ctx)
+  const goalIds = goalIdsOf(wanted)
+  return await mutate(ctx, async (tx) => {
+    await lockCompany(tx, companyId)
+    await judgeActingRun(tx, ctx)
+    const before = await projectRowById(tx, companyId, id)
+    const changes = changesOf(before, wanted, goalIds)
+    if (changes.length === 0) return unchanged(presentProject(before, ctx.actor))
+    await demandLegal(tx, companyId, goalIds ?? [], wanted.leadAgentId ?? null)
+    const { goalIds: newGoals, ...columns } = Object.fromEntries(changes) as PatchProject
+    await tx
+      .update(projects)
+      .set({
+        ...columns,
+        ...(columns.name === undefined ? {} : { urlKey: urlKeyOf(columns.name, id) }),
+        ...(newGoals === undefined ? {} : { goalId: newGoals[0] ?? null }),
+        updatedAt: sql`now()`,
+      })
+      .where(eq(projects.id, id))
+    if (newGoals !== undefined) await tx.run(replaceGoals, { projectId: id, goalIds: newGoals })
+    const old: Record<string, unknown> = { ...before, goalIds: before.goals.map((goal) => goal.id) }
+    const said = Object.fromEntries(changes.map(([key, value]) => [key, audited(key, value)]))
+    const previous = Object.fromEntries(changes.map(([key]) => [key, audited(key, old[key])]))
+    return changed(
+      await projectById(tx, ctx, id),
+      projectUpdated(id, { ...said, changedKeys: changes.map(([key]) => key), _previous: previous }),
+    )
+  })
+}
+
+const lockForErase = statement<{ id: string; companyId: string }, { id: string }>('project_lock').read(
+  sql`select id from ${projects} where id = ${param('id')} and company_id = ${param('companyId')} for update`,
+)
+
+/**
+ * (tx) Locks a project against everything that would refer to it from now on. Expects the company's row lock, and comes
+ * before the issues are looked for: a write that moves an issue here either has committed or waits.
+ * @throws Refusal `not_found`
+ */
+export async function lockProjectForErase(tx: Tx, ctx: Ctx, id: string): Promise<ProjectView> {
+  await tx.run(lockForErase, { id, companyId: companyOf(ctx) })
+  return await projectById(tx, ctx, id)
+}
+
+/** (tx) Deletes a project and its workspaces. */
+export const eraseProject = async (tx: Tx, id: string): Promise<void> => void (await tx.delete(projects).where(eq(projects.id, id)))
+
+// The older field names the first goal; when that one goes, the next takes its place.
+const nextGoal = statement<{ goalId: string }, { id: string }>('project_next_goal').write(sql`
+  update ${projects} set updated_at = now(), goal_id = (
+    select pg.goal_id from ${projectGoals} pg where pg.project_id = ${projects.id} and pg.goal_id <> ${param('goalId', 'uuid')}
+    order by pg.created_at, pg.goal_id limit 1)
+  where goal_id = ${param('goalId', 'uuid')} returning id`)
+
+const countServing = statement<{ goalId: string }, { count: number }>('project_count_goal').read(
+  sql`select count(*)::int as count from ${projectGoals} where goal_id = ${param('goalId')}`,
+)
+
+/** (tx) Takes a goal out of every project that serves it. Expects the company's row lock. @returns how many did */
+export async function dropGoal(tx: Tx, goalId: string): Promise<number> {
+  const { count } = only(await tx.run(countServing, { goalId }))
+  await tx.run(nextGoal, { goalId })
+  return count
+}
