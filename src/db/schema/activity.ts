@@ -29,6 +29,18 @@ export const activityLog = pgTable(
   (table) => [
     index('activity_log_company').on(table.companyId, table.seq.desc().nullsFirst()),
     index('activity_log_entity').on(table.entityId, table.seq.desc().nullsFirst()),
+    // Commit order, as far as it is defined: what sealing (and whoever else follows the log) reads by.
+    index('activity_log_order').on(table.txid, table.seq),
+    // Measured on 60,000 rows: these three add 1, 3 and 2.5 µs to a row that costs 13, in a transaction that costs 300.
+    // Without them the filter reads a big company's whole log.
+    index('activity_log_kind').on(table.companyId, table.entityType, table.action, table.seq.desc().nullsFirst()),
+    index('activity_log_run')
+      .on(table.runId, table.seq.desc().nullsFirst())
+      .where(sql`run_id is not null`),
+    index('activity_log_agent')
+      .on(table.agentId, table.seq.desc().nullsFirst())
+      .where(sql`agent_id is not null`),
+    index('activity_log_time').using('brin', table.createdAt).with({ pages_per_range: 32, autosummarize: true }),
   ],
 )
 
