@@ -1,7 +1,11 @@
 import type { RunTokens } from './access/runTokens.ts'
 import { activityRoutes } from './activity/routes.ts'
 import { agentRoutes } from './agents/routes.ts'
+import type { HeadFile } from './audit/index.ts'
+import { auditRoutes } from './audit/routes.ts'
+import { approvalRoutes } from './approvals/routes.ts'
 import { companyRoutes } from './companies/routes.ts'
+import { documentRoutes } from './documents/routes.ts'
 import { executionRoutes } from './execution/routes.ts'
 import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
@@ -12,6 +16,8 @@ import { projectRoutes } from './projects/routes.ts'
 import { runRoutes } from './runs/routes.ts'
 
 export interface RouteDeps {
+  /** The heads of the audit chains, noted outside the database. */
+  readonly heads: HeadFile
   readonly tokens: RunTokens
   readonly version: string
 }
@@ -21,11 +27,14 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...executionRoutes(deps.tokens),
   ...issueRoutes,
   ...agentRoutes,
+  ...approvalRoutes,
   ...runRoutes,
   ...companyRoutes,
   ...goalRoutes,
   ...projectRoutes,
   ...labelRoutes,
+  ...documentRoutes,
   ...activityRoutes,
+  ...auditRoutes(deps.heads),
   ...instanceRoutes(deps.version),
 ]

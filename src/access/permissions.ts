@@ -63,6 +63,14 @@ export const permissions = {
   'approval.comment': ['board', 'agent'],
   'approval.link': ['board', 'ceo', 'creator'],
 
+  'issue.documents.read': ['board', 'agent'],
+  'issue.documents.write': ['board', 'agent'],
+  'issue.documents.delete': ['board'],
+  'interaction.read': ['board', 'agent'],
+  'interaction.create': ['board', 'agent'],
+  'interaction.resolve': ['board'],
+  'issue.inbox': ['board'],
+
   'run.read': ['board', 'agent'],
   'run.open': ['board', 'self'],
   'run.heartbeat': ['agent'],
@@ -70,6 +78,8 @@ export const permissions = {
   'run.cancel': ['board'],
 
   'activity.read': ['board', 'agent'],
+  'activity.verify': ['board'],
+  'activity.export': ['board'],
 } as const satisfies Record<string, readonly Holder[]>
 
 export type Permission = keyof typeof permissions

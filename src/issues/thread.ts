@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { expireByComment } from '../confirmations/index.ts'
 import { agents } from '../db/schema/agents.ts'
 import { comments, issues } from '../db/schema/issues.ts'
 import type { Ctx } from '../db/context.ts'
@@ -62,6 +63,8 @@ export function mentioned(body: string, known: readonly { id: string; name: stri
 export interface Said {
   readonly comment: CommentRow
   readonly event: DomainEvent
+  /** Confirmations that a person's words have overtaken. */
+  readonly expired: readonly DomainEvent[]
 }
 
 /**
@@ -109,5 +112,6 @@ export async function say(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string, re
     issueTitle: issue.title,
     ...(reopenedFrom === null ? {} : { reopened: true, reopenedFrom }),
   })
-  return { comment, event }
+  const expired = actor.kind === 'board' ? await expireByComment(tx, issue.id, comment.id) : []
+  return { comment, event, expired }
 }

@@ -1,0 +1,1 @@
+export { expireByComment, expireByDocument } from './expire.ts'
