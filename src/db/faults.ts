@@ -4,6 +4,7 @@ import type { RefusalCode } from '../kernel/errors.ts'
 interface DriverError {
   readonly code?: string
   readonly message?: string
+  readonly syscall?: string
   readonly cause?: unknown
 }
 
@@ -25,24 +26,29 @@ export function codeOf(error: unknown): string | undefined {
 export const isSerializationFailure = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error) ?? '')
 
 const LOST =
-  /connection (terminated|ended|error)|not queryable|client was closed|timeout exceeded when trying to connect|query read timeout|server closed the connection/i
+  /connection (terminated|ended|error)|not queryable|client was closed|timeout exceeded when trying to connect|^timeout expired$|query read timeout|server closed the connection|cannot use a pool after|establishing an SSL connection/i
 const lostCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
-  'ENOENT',
   'ENOTFOUND',
   'EAI_AGAIN',
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOTCONN',
-  'EACCES',
+  'ECONNABORTED',
+  'EADDRNOTAVAIL',
+  'EMFILE',
   '57P01',
   '57P02',
   '57P03',
   '57P05',
   '25P03',
+  '25P04',
+  // The password was changed, or the role was taken away; somebody will tell this server or the database.
+  '28000',
+  '28P01',
   '53300',
   '3D000',
 ])
@@ -51,6 +57,8 @@ const lostCodes = new Set([
 export function isConnectionFailure(error: unknown): boolean {
   for (const cause of causes(error)) {
     if (typeof cause.code === 'string' && (lostCodes.has(cause.code) || cause.code.startsWith('08'))) return true
+    // A socket whose file is gone or closed to us; a file of ours that is missing is another matter.
+    if (cause.syscall === 'connect') return true
     if (cause instanceof Error && LOST.test(cause.message)) return true
   }
   return false

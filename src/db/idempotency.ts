@@ -111,17 +111,25 @@ export async function claimKey(connection: Connection, claim: IdempotencyClaim):
   if (claims[0]?.free !== true) refuse('idempotency_in_flight', { retryAfter: 1 })
 }
 
-/** Keeps the answer, in the transaction that has the effect: a crash keeps both or neither. */
-export async function storeAnswer(connection: Connection, claim: IdempotencyClaim, value: unknown): Promise<void> {
+/** An answer that is ready to be kept. */
+export type SealedAnswer = Lookup & Stored
+
+/** Makes the answer of a request from the value of its mutation, and seals it. Fails when the value cannot be presented. */
+export function sealAnswer(claim: IdempotencyClaim, value: unknown): SealedAnswer {
   const { status, headers, body } = claim.answer(value)
-  await runOn(connection, insertAnswer, {
+  return {
     actor: claim.actor,
     route: claim.route,
     key: claim.key,
     requestHash: claim.requestHash,
     status,
     answer: seal(claim.sealingKey, JSON.stringify({ headers, body })),
-  })
+  }
+}
+
+/** Keeps the answer, in the transaction that has the effect: a crash keeps both or neither. */
+export async function storeAnswer(connection: Connection, answer: SealedAnswer): Promise<void> {
+  await runOn(connection, insertAnswer, answer)
 }
 
 /** Removes answers past their time; batches, so that no lock is long. */

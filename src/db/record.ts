@@ -26,8 +26,14 @@ export interface ActivityRow {
   readonly createdAt: Instant
 }
 
+/** What Postgres adds to an audit row. */
+export interface Stamp {
+  readonly seq: number
+  readonly createdAt: Instant
+}
+
 // One parameter for any number of events, so the statement keeps its name and its plan.
-const insertActivity = statement<{ rows: string }, { seq: number; createdAt: Instant }>('record_activity').write(sql`
+const insertActivity = statement<{ rows: string }, Stamp>('record_activity').write(sql`
   insert into ${activityLog}
     (id, company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details, request_id)
   select id, "companyId", "actorType", "actorId", action, "entityType", "entityId", "agentId", "runId", details, "requestId"
@@ -36,12 +42,14 @@ const insertActivity = statement<{ rows: string }, { seq: number; createdAt: Ins
     "agentId" uuid, "runId" uuid, details jsonb, "requestId" text)
   returning seq, created_at as "createdAt"`)
 
-/** Writes the audit rows of a mutation in one statement, in the order in which the events were said. */
-export async function record(connection: Connection, ctx: Ctx, events: readonly DomainEvent[]): Promise<ActivityRow[]> {
-  if (events.length === 0) return []
+/** An audit row that is ready to be written. */
+export type DraftRow = Omit<ActivityRow, 'seq' | 'createdAt'> & { readonly requestId: string | null }
+
+/** The audit rows of a mutation, in the order in which the events were said. */
+export function draft(ctx: Ctx, events: readonly DomainEvent[]): DraftRow[] {
   const named = nameActor(ctx.actor)
   const actingAgent = ctx.actor.kind === 'agent' ? ctx.actor.agentId : null
-  const rows = events.map((event) => {
+  return events.map((event) => {
     const companyId = event.companyId ?? ctx.companyId
     invariant(companyId !== null, `event ${event.action} belongs to no company`)
     return {
@@ -57,10 +65,18 @@ export async function record(connection: Connection, ctx: Ctx, events: readonly 
       requestId: ctx.requestId,
     }
   })
-  const stamps = await runOn(connection, insertActivity, { rows: JSON.stringify(rows) })
-  return rows.map(({ requestId: _, ...row }, index) => {
+}
+
+/** Gives drafts what Postgres gave them: their number and their time, in the order of the drafts. */
+export const stamped = (drafts: readonly DraftRow[], stamps: readonly Stamp[]): ActivityRow[] =>
+  drafts.map(({ requestId: _, ...row }, index) => {
     const stamp = stamps[index]
     invariant(stamp !== undefined, 'fewer audit rows than events')
     return { ...row, ...stamp }
   })
+
+/** Writes audit rows in one statement. */
+export async function record(connection: Connection, drafts: readonly DraftRow[]): Promise<ActivityRow[]> {
+  if (drafts.length === 0) return []
+  return stamped(drafts, await runOn(connection, insertActivity, { rows: JSON.stringify(drafts) }))
 }

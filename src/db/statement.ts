@@ -43,7 +43,11 @@ export function statement<P extends object, R>(name: string): { [E in Effect]: (
   return { read: compile('read'), write: compile('write'), telemetry: compile('telemetry') }
 }
 
+/** Postgres cuts longer names, and then two statements could share one. */
+const LONGEST_NAME_BYTES = 63
+
 function compiled<P extends object, R, E extends Effect>(name: string | undefined, effect: E, template: SQL): Statement<P, R, E> {
+  invariant(name === undefined || Buffer.byteLength(name) <= LONGEST_NAME_BYTES, `the name of a statement is too long: ${name}`)
   const query = dialect.sqlToQuery(template)
   const slots = query.params.map((value) => (is(value, Placeholder) ? { key: value.name as keyof P } : { constant: value }))
   return {

@@ -7,7 +7,7 @@ export interface Duty {
 }
 
 export interface Loop {
-  /** Stops all duties and waits for the one under way. */
+  /** Starts no duty any more, at once; resolves when those under way are over. */
   stop(): Promise<void>
 }
 
@@ -37,7 +37,8 @@ export function startLoop(duties: readonly Duty[], log: Log): Loop {
     try {
       await duty.run()
     } catch (error) {
-      log.warn({ err: error, duty: duty.name }, 'a duty failed and will be tried again')
+      // While the server stops, its pools close under a duty that is under way; what it left undone is due again later.
+      if (!stopped) log.warn({ err: error, duty: duty.name }, 'a duty failed and will be tried again')
     }
     schedule(duty, duty.everyMs * (1 - JITTER / 2 + JITTER * Math.random()))
   }

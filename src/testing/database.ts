@@ -8,7 +8,7 @@ export interface TestDatabase {
   readonly connection: ConnectionOptions & { readonly database: string }
   /** A pool for arranging and looking, beside the server's own. Its writes are exempt from the tripwire. */
   readonly sql: Pool
-  /** Opens a further pool as a server would: tripwire on. */
+  /** Opens a further pool as a server would: tripwire on, writes only in transactions. */
   open(options?: ConnectionOptions): Pool
   drop(): Promise<void>
 }
@@ -25,7 +25,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   return {
     connection,
     sql,
-    open: (options = {}) => openPool({ ...connection, ...options }),
+    open: (options = {}) => openPool({ ...connection, ...options }, 'planned for their values', { guarded: true }),
     async drop() {
       await sql.end()
       await admin.query(`drop database ${database} with (force)`)

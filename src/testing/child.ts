@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { ConnectionOptions } from '../db/client.ts'
+
+/** A machine is allowed to be this slow before a test gives up waiting for an event. */
+const PATIENCE_MS = 15_000
+const POLL_MS = 10
+
+const root = path.resolve(import.meta.dirname, '../..')
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+
+/** How a process ended; `code` is null when a signal ended it. */
+interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
+
+/** A server as its own process, as an operator would have it. */
+export interface ChildServer {
+  readonly pid: number
+  readonly home: string
+  /** Every line of its log so far. */
+  readonly lines: readonly LogLine[]
+  /** What it wrote to stderr so far. */
+  readonly stderr: () => string
+  readonly exited: Promise<Ended>
+  /** The log line with this message; rejects when the process ends without having said it. */
+  said(message: string): Promise<LogLine>
+  /** Where it listens, once it does. */
+  url(): Promise<string>
+  signal(name: NodeJS.Signals): void
+  /** Sends SIGKILL and waits for the end. */
+  kill(): Promise<void>
+  /** Sends SIGTERM and waits for the end. */
+  stop(): Promise<Ended>
+}
+
+export interface ChildOptions {
+  readonly home: string
+  readonly env?: Readonly<Record<string, string>>
+  /** `npm start`, as in the README, instead of node itself. */
+  readonly throughNpm?: boolean
+  /** JavaScript that runs in the server's process before the server. */
+  readonly preload?: string
+}
+
+/** Polls until `look` gives something. */
+export async function until<T>(what: string, look: () => Promise<T | null | undefined | false> | T | null | undefined | false): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const found = await look()
+    if (found !== null && found !== undefined && found !== false) return found
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`)
+    await sleep(POLL_MS)
+  }
+}
+
+/** A folder for a server's home, removed with the test. */
+export function temporaryHome(): string {
+  const folder = makeHome()
+  onTestFinished(() => removeHome(folder))
+  return folder
+}
+
+export const makeHome = (): string => realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-life-')))
+
+export async function removeHome(folder: string): Promise<void> {
+  await until(`no Postgres below ${folder}`, () => postgresBelow(folder).length === 0)
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** Starts a server process; it is killed with the test if it still runs. Its port is the kernel's choice. */
+export function startChild(options: ChildOptions): ChildServer {
+  const server = spawnServer(options)
+  onTestFinished(() => server.kill())
+  return server
+}
+
+/** As `startChild`, for a server that outlives one test: whoever starts it ends it. */
+export function spawnServer({ home, env = {}, throughNpm = false, preload }: ChildOptions): ChildServer {
+  const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+  const [file, args] = throughNpm ? ['npm', ['start', '--silent']] : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts']]
+  const child = spawn(file, args, {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...env },
+    // Its own group, so that whatever npm puts in between can be found and ended too.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const pid = child.pid
+  if (pid === undefined) throw new Error(`${file} cannot be started`)
+  const lines: LogLine[] = []
+  let stderr = ''
+  createInterface(child.stdout).on('line', (line) => lines.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { msg: line }))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  let isOver = false
+  const exited = once(child, 'close').then(([code, signal]) => {
+    isOver = true
+    return { code, signal } as Ended
+  })
+
+  const said: ChildServer['said'] = (message) =>
+    until(`the server says "${message}"`, () => {
+      const line = lines.find(({ msg }) => msg === message)
+      if (line === undefined && isOver) throw new Error(`the server ended and said only ${JSON.stringify(lines)} ${stderr}`)
+      return line
+    })
+  const signal = (name: NodeJS.Signals): void => void child.kill(name)
+  return {
+    pid,
+    home: path.join(home, 'server'),
+    lines,
+    stderr: () => stderr,
+    exited,
+    said,
+    signal,
+    url: async () => (await said('listening'))['url'] as string,
+    async kill() {
+      for (const one of groupOf(pid)) process.kill(one, 'SIGKILL')
+      await exited
+    },
+    async stop() {
+      signal('SIGTERM')
+      return await exited
+    },
+  }
+}
+
+const pids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+
+const quietly = (look: () => string): string => {
+  try {
+    return look()
+  } catch {
+    return ''
+  }
+}
+
+/** The living processes of a group: a server, and npm and its shell where they started it. */
+export const groupOf = (leader: number): number[] =>
+  pids().filter((pid) => {
+    const [state, , group] =
+      quietly(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+        .split(') ')
+        .at(-1)
+        ?.split(' ') ?? []
+    return Number(group) === leader && state !== 'Z'
+  })
+
+/** Every process of Postgres that works below a folder, backends included. */
+export function postgresBelow(folder: string): number[] {
+  const real = quietly(() => realpathSync(folder))
+  return real === '' ? [] : pids().filter((pid) => `${quietly(() => readlinkSync(`/proc/${pid}/cwd`))}/`.startsWith(`${real}/`))
+}
+
+/** The same database as a URL, which is how a server is told. */
+export const urlOf = ({ host, port, user, database }: ConnectionOptions): string =>
+  `postgres://${user}@localhost:${port}/${database ?? 'postgres'}?host=${encodeURIComponent(host ?? '')}`
+
+export interface Reply {
+  readonly status: number
+  readonly ms: number
+  // Bodies differ by route and are asserted on by the tests themselves.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+  readonly retryAfter: string | null
+}
+
+/** One request and how long its answer took. */
+export async function send(url: string, method = 'GET', body?: unknown, token?: string): Promise<Reply> {
+  const startedAt = performance.now()
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  })
+  const text = await response.text()
+  return {
+    status: response.status,
+    ms: performance.now() - startedAt,
+    body: text === '' ? null : JSON.parse(text),
+    retryAfter: response.headers.get('retry-after'),
+  }
+}
