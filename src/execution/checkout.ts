@@ -1,10 +1,9 @@
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
-import { changed, mutate, unchanged } from '../db/mutate.ts'
+import { changed, later, mutate, unchanged } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
-import { callerOf, checkedOut, conflict, decideCheckout, gather, lockIssue, take } from '../holds/index.ts'
-import type { HoldFacts, IssueWithRelations } from '../holds/index.ts'
-import { issueById } from '../issues/index.ts'
+import { callerOf, checkedOut, conflict, decideCheckout, labelledIssue, lockAndGather, take } from '../holds/index.ts'
+import type { HoldFacts, IssueWithLabels } from '../holds/index.ts'
 import type { IssueStatus } from '../issues/index.ts'
 import { actingRun } from '../kernel/actor.ts'
 import { refusals, refuse, Refusal } from '../kernel/errors.ts'
@@ -26,25 +25,20 @@ function checkoutConflict(refusal: Refusal): Refusal {
 
 /**
  * (tx) Writes the hold that `decideCheckout` has allowed.
- * @returns the issue as it now is, and the event of it
+ * @returns the issue as it will be, under way, and the event of it
  */
-export async function takeHold(
-  tx: Tx,
-  ctx: Ctx,
-  facts: HoldFacts,
-  agentId: string,
-): Promise<{ issue: IssueWithRelations; event: DomainEvent }> {
+export function takeHold(tx: Tx, ctx: Ctx, facts: HoldFacts, agentId: string): { issue: Promise<IssueWithLabels>; event: DomainEvent } {
   const { issue: before } = facts
   const runId = actingRun(ctx.actor)
-  const issue = await take(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '' })
-  const previousCheckout = before.checkoutRunId !== null && before.checkoutRunId !== runId ? before.checkoutRunId : null
-  const previousExecution = before.executionRunId !== null && before.executionRunId !== runId ? before.executionRunId : null
+  const issue = later(take(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '' }))
+  const previousCheckout = before.checkoutRunId !== runId ? before.checkoutRunId : null
+  const previousExecution = before.executionRunId !== runId ? before.executionRunId : null
   const event = checkedOut(
-    issue.id,
+    before.id,
     {
       agentId,
       runId,
-      lockEpoch: issue.lockEpoch,
+      lockEpoch: before.lockEpoch + 1,
       ...(previousCheckout === null ? {} : { previousCheckoutRunId: previousCheckout }),
       ...(previousExecution === null ? {} : { previousExecutionRunId: previousExecution }),
     },
@@ -64,7 +58,7 @@ export async function checkout(
   ctx: Ctx,
   issueId: string,
   request: { agentId: string; expectedStatuses: readonly IssueStatus[] },
-): Promise<IssueWithRelations> {
+): Promise<IssueWithLabels> {
   const { actor } = ctx
   if (actor.kind === 'agent') {
     if (actor.agentId !== request.agentId) refuse('not_self', { message: 'Agent can only checkout as itself' })
@@ -72,16 +66,15 @@ export async function checkout(
   }
   try {
     return await mutate(ctx, async (tx) => {
-      const locked = await lockIssue(tx, companyOf(ctx), issueId)
-      const facts = await gather(tx, ctx, locked, request.agentId)
+      const facts = await lockAndGather(tx, ctx, issueId, request.agentId)
       const decision = decideCheckout(facts, callerOf(ctx), request.agentId, request.expectedStatuses)
       switch (decision.kind) {
         case 'refuse':
           throw conflict(decision, facts, actor)
         case 'keep':
-          return unchanged(await issueById(tx, companyOf(ctx), issueId))
+          return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
         case 'take': {
-          const { issue, event } = await takeHold(tx, ctx, facts, request.agentId)
+          const { issue, event } = takeHold(tx, ctx, facts, request.agentId)
           if (actor.kind !== 'agent') {
             await enqueueWake(tx, ctx, { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' })
           }

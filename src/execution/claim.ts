@@ -3,18 +3,18 @@ import type { SQL } from 'drizzle-orm'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { locking } from '../db/locks.ts'
-import { changed, mutate, unchanged } from '../db/mutate.ts'
+import { changed, later, mutate, unchanged } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { blockers, evictions, issueLabels, issues } from '../db/schema/issues.ts'
 import { projects } from '../db/schema/projects.ts'
 import { runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import { callerOf, conflict, decideCheckout, gather, issueColumns, startOver } from '../holds/index.ts'
-import type { IssueWithRelations, LockedIssue } from '../holds/index.ts'
+import type { IssueWithLabels, LockedIssue } from '../holds/index.ts'
 import { heartbeatContext } from '../issues/index.ts'
 import type { IssueStatus } from '../issues/index.ts'
 import { invariant, refuse } from '../kernel/errors.ts'
-import { isLive } from '../runs/index.ts'
+import { isLive, judgeActingRun } from '../runs/index.ts'
 import { takeHold } from './checkout.ts'
 
 export interface ClaimFilter {
@@ -27,7 +27,7 @@ export interface ClaimFilter {
 }
 
 export interface Claimed {
-  readonly issue: IssueWithRelations
+  readonly issue: IssueWithLabels
   readonly heartbeatContext: Awaited<ReturnType<typeof heartbeatContext>>
 }
 
@@ -113,7 +113,10 @@ export async function claim(ctx: Ctx, filter: ClaimFilter): Promise<Claimed | nu
   return await mutate(ctx, async (tx) => {
     const { statuses, projectId = null, labelIds = null } = filter
     const candidate = await nextCandidate(tx, { companyId, agentId, runId, statuses, projectId, labelIds, passed }, filter.assignedOnly)
-    if (candidate === undefined) return unchanged(null)
+    if (candidate === undefined) {
+      await judgeActingRun(tx, ctx)
+      return unchanged(null)
+    }
     const facts = await gather(tx, ctx, candidate, agentId)
     const decision = decideCheckout(facts, callerOf(ctx), agentId, statuses)
     if (decision.kind === 'refuse') {
@@ -122,7 +125,8 @@ export async function claim(ctx: Ctx, filter: ClaimFilter): Promise<Claimed | nu
       passed.push(candidate.id)
       throw startOver()
     }
-    const { issue, event } = await takeHold(tx, ctx, facts, agentId)
-    return changed({ issue, heartbeatContext: await heartbeatContext(tx, companyId, issue.id, null) }, event)
+    const { issue, event } = takeHold(tx, ctx, facts, agentId)
+    const context = later(heartbeatContext(tx, companyId, candidate.id, null))
+    return changed(later(Promise.all([issue, context]).then(([taken, read]) => ({ issue: taken, heartbeatContext: read }))), event)
   })
 }

@@ -4,8 +4,10 @@ import { companyArchived, companyById, companyDeleted, lockCompany } from '../co
 import type { CompanyRow } from '../companies/index.ts'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
+import { locking } from '../db/locks.ts'
 import { changed, mutate, unchanged } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
+import { approvals } from '../db/schema/approvals.ts'
 import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
@@ -26,6 +28,17 @@ const idsOf = {
     select id from ${runs} where company_id = ${param('companyId')} and status in ('queued', 'running')`),
 }
 
+const lockApprovals = locking(
+  'approval',
+  statement<{ companyId: string }, { id: string }>('close_approvals').read(
+    sql`select id from ${approvals} where company_id = ${param('companyId')} order by id for no key update`,
+  ),
+)
+
+const setArchived = statement<{ companyId: string }, { id: string }>('close_archive').write(
+  sql`update ${companies} set status = 'archived', updated_at = now() where id = ${param('companyId')} returning id`,
+)
+
 const ids = (rows: readonly { id: string }[]): string[] => rows.map((row) => row.id)
 
 /** Archives a company and ends its runs, in one transaction. Agents are locked, so none opens another meanwhile. */
@@ -35,10 +48,7 @@ export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
     const { status } = await lockCompany(tx, companyId)
     if (status === 'archived') return unchanged(await companyById(tx, companyId))
     await lockAgents(tx, companyId, ids(await tx.run(idsOf.agents, { companyId })))
-    await tx
-      .update(companies)
-      .set({ status: 'archived', updatedAt: sql`now()` })
-      .where(eq(companies.id, companyId))
+    await tx.run(setArchived, { companyId })
     const runIds = ids(await tx.run(idsOf.unended, { companyId }))
     const ended = await endRuns(tx, await lockForEnd(tx, ctx, runIds), runIds, {
       status: 'cancelled',
@@ -59,11 +69,14 @@ export async function deleteCompany(ctx: Ctx): Promise<{ ok: true }> {
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     const { name, issuePrefix } = await companyById(tx, companyId)
+    await lockApprovals(tx, { companyId })
     const agentIds = ids(await tx.run(idsOf.agents, { companyId }))
     await lockAgents(tx, companyId, agentIds)
     const [issueRows, runRows] = await Promise.all([tx.run(idsOf.issues, { companyId }), tx.run(idsOf.runs, { companyId })])
     const runIds = ids(runRows)
     const locked = await lockForEnd(tx, ctx, runIds, ids(issueRows))
+    // Nobody is woken in an archived company, so no run is queued only to be deleted with it.
+    await tx.run(setArchived, { companyId })
     const ended = await endRuns(tx, locked, runIds, { status: 'cancelled', error: 'Company deleted', errorCode: 'company_deleted' })
     await tx.delete(companies).where(eq(companies.id, companyId))
     const said = companyDeleted(companyId, { name, issuePrefix, agents: agentIds.length, issues: issueRows.length, runs: runRows.length })

@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
-import { agentDeleted, lockAgents } from '../agents/index.ts'
+import { agentDeleted, lockAgents, setAgentStatus } from '../agents/index.ts'
 import { lockCompany } from '../companies/index.ts'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
@@ -42,6 +42,8 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
       runIds,
       assigned.map((row) => row.id),
     )
+    // Nobody wakes a terminated agent, so none of the issues it frees is promised to it once more.
+    if (agent.status !== 'terminated') await setAgentStatus(tx, agent, 'terminated')
     const ended = await endRuns(tx, locked, runIds, { status: 'cancelled', error: 'Agent deleted', errorCode: 'agent_deleted' })
     const freed: DomainEvent[] = []
     const mine = locked.issues.filter((issue) => issue.assigneeAgentId === agentId)

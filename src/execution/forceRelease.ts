@@ -1,15 +1,25 @@
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { mutate, settled } from '../db/mutate.ts'
-import { conflict, endRuns, evict, forceReleased, gather, letGo, lockForEnd, startOver } from '../holds/index.ts'
-import type { HoldFacts, IssueWithRelations, Locked } from '../holds/index.ts'
-import { issueById } from '../issues/index.ts'
+import {
+  conflict,
+  endRuns,
+  evict,
+  forceReleased,
+  gather,
+  holdersOf,
+  labelledIssue,
+  letGo,
+  lockForEnd,
+  namedRuns,
+  startOver,
+} from '../holds/index.ts'
+import type { HoldFacts, IssueWithLabels, Locked } from '../holds/index.ts'
 import { invariant, notFound } from '../kernel/errors.ts'
 import { runCancelled } from '../runs/index.ts'
 import type { RunStatus } from '../runs/index.ts'
 import { promoteWake } from '../wakes/index.ts'
 import { CANCELLED_BY_BOARD } from './cancel.ts'
-import { holdersOf } from './holders.ts'
 
 export interface ForceRelease {
   readonly clearAssignee: boolean
@@ -20,15 +30,15 @@ export interface ForceRelease {
 }
 
 export interface ForceReleased {
-  readonly issue: IssueWithRelations
+  readonly issue: IssueWithLabels
   readonly previous: { readonly checkoutRunId: string | null; readonly executionRunId: string | null }
   readonly evicted: readonly { runId: string; agentId: string; status: RunStatus; live: boolean }[]
   readonly cancelledRunIds: readonly string[]
 }
 
 /** What a dry run answers: the issue as it would be. */
-function imagine(issue: IssueWithRelations, request: ForceRelease): IssueWithRelations {
-  const falls = request.clearAssignee && issue.status === 'in_progress' && issue.assigneeUserId === null
+function imagine(issue: IssueWithLabels, request: ForceRelease): IssueWithLabels {
+  const falls = request.clearAssignee && issue.status === 'in_progress'
   return {
     ...issue,
     checkoutRunId: null,
@@ -61,11 +71,9 @@ export async function forceRelease(ctx: Ctx, issueId: string, request: ForceRele
     const locked: Locked = await lockForEnd(tx, ctx, suspects, [issueId])
     const before = locked.issues.find((issue) => issue.id === issueId)
     if (before === undefined) throw notFound('Issue')
-    const unseen = [before.checkoutRunId, before.executionRunId].some((id) => id !== null && !suspects.includes(id))
-    if (request.cancelRun && unseen) throw startOver()
+    if (request.cancelRun && namedRuns(before).some((id) => !suspects.includes(id))) throw startOver()
     const facts = await gather(tx, ctx, before, null)
-    const columns = [before.checkoutRunId, before.executionRunId]
-    if (request.expectedRunId !== null && !columns.includes(request.expectedRunId)) {
+    if (request.expectedRunId !== null && !namedRuns(before).includes(request.expectedRunId)) {
       throw conflict({ kind: 'refuse', code: 'holder_changed' }, facts, ctx.actor)
     }
     const evicted = evictable(facts)
@@ -74,7 +82,7 @@ export async function forceRelease(ctx: Ctx, issueId: string, request: ForceRele
       ? evicted.filter((run) => run.status === 'queued' || run.status === 'running').map((run) => run.runId)
       : []
     if (request.dryRun) {
-      const issue = imagine(await issueById(tx, companyOf(ctx), issueId), request)
+      const issue = imagine(await labelledIssue(tx, companyOf(ctx), issueId), request)
       return settled({ issue, previous, evicted, cancelledRunIds: ending }, [])
     }
     await evict(

@@ -23,13 +23,16 @@ export interface Pulse {
 /** Issues listed in one answer; a run that holds more has other worries. */
 const MOST = sql.raw('200')
 
+// The agent's last-seen mark is skipped while somebody has the agent locked: waiting for it with the run in hand would be
+// the wrong way round for whoever pauses the agent and then ends the run.
 const beat = statement<{ id: string; companyId: string; agentId: string }, { leaseExpiresAt: Instant }>('run_heartbeat').telemetry(sql`
   with renewed as (
     update ${runs} set lease_expires_at = clock_timestamp() + make_interval(secs => lease_seconds), last_seen_at = clock_timestamp()
     where id = ${param('id')} and company_id = ${param('companyId')} and agent_id = ${param('agentId')}
       and status in ('queued', 'running') and lease_expires_at > clock_timestamp()
     returning agent_id, lease_expires_at),
-  seen as (update ${agents} a set last_heartbeat_at = clock_timestamp() from renewed where a.id = renewed.agent_id)
+  seen as (update ${agents} a set last_heartbeat_at = clock_timestamp() where a.id = (
+    select id from ${agents} where id = (select agent_id from renewed) for no key update skip locked))
   select lease_expires_at as "leaseExpiresAt" from renewed`)
 
 const holdsOf = statement<{ id: string; companyId: string }, Pulse['holds'][number]>('run_holds').read(sql`

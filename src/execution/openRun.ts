@@ -5,15 +5,15 @@ import { invokable, lockAgent } from '../agents/index.ts'
 import { companyById } from '../companies/index.ts'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
-import { noteLocked } from '../db/locks.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { runs } from '../db/schema/runs.ts'
 import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { issueById } from '../issues/index.ts'
+import { actingRun } from '../kernel/actor.ts'
 import { refuse } from '../kernel/errors.ts'
-import { insertOpenRun, judgeActingRun, LEASE_DEFAULT_S, runColumns, runStarted } from '../runs/index.ts'
+import { insertOpenRun, judgeActingRun, LEASE_DEFAULT_S, lockRunFacts, runColumns, runStarted } from '../runs/index.ts'
 import type { RunRow } from '../runs/index.ts'
 
 export interface OpenRun {
@@ -30,26 +30,36 @@ export interface OpenedRun {
   readonly leaseExpiresAt: string
 }
 
-// A wake may have queued a run for this very issue: it is the one that starts, so that nobody starts it again.
-const startQueued = statement<
-  { agentId: string; companyId: string; issueId: string; leaseSeconds: number; externalRunId: string | null },
-  RunRow
->('run_start_queued').write(sql`
+const queuedFor = statement<{ agentId: string; companyId: string; issueId: string }, { id: string }>('run_queued_for').read(sql`
+  select id from ${runs} where agent_id = ${param('agentId')} and company_id = ${param('companyId')} and issue_id = ${param('issueId')}
+    and status = 'queued' and lease_expires_at > now() order by created_at, id limit 1`)
+
+const startQueued = statement<{ id: string; leaseSeconds: number; externalRunId: string | null }, RunRow>('run_start_queued').write(sql`
   update ${runs} set status = 'running', started_at = now(), last_seen_at = now(), lease_seconds = ${param('leaseSeconds', 'int')},
     lease_expires_at = now() + make_interval(secs => ${param('leaseSeconds', 'int')}), external_run_id = ${param('externalRunId')}, updated_at = now()
-  where id = (select id from ${runs} where agent_id = ${param('agentId')} and company_id = ${param('companyId')} and issue_id = ${param('issueId')}
-    and status = 'queued' and lease_expires_at > now() order by created_at, id limit 1 for no key update skip locked)
+  where id = ${param('id')} and status = 'queued' and lease_expires_at > clock_timestamp()
   returning ${runColumns}`)
 
 const claimWake = statement<{ runId: string }, { id: string }>('wake_claim').write(sql`
   update ${wakes} set status = 'claimed', claimed_at = now(), updated_at = now() where run_id = ${param('runId')} and status = 'queued' returning id`)
 
+/**
+ * Starts the run that a wake has queued for this very issue, so that nobody starts it again; null when none waits. It is
+ * locked together with the acting run, because ids decide the order. Expects the agent's row lock, under which alone
+ * its queued runs are started.
+ */
 async function startWaiting(tx: Tx, ctx: Ctx, agentId: string, wanted: OpenRun, leaseSeconds: number): Promise<RunRow | null> {
   if (wanted.issueId === undefined) return null
-  const externalRunId = wanted.externalRunId ?? null
-  const [run] = await tx.run(startQueued, { agentId, companyId: companyOf(ctx), issueId: wanted.issueId, leaseSeconds, externalRunId })
+  const [queued] = await tx.run(queuedFor, { agentId, companyId: companyOf(ctx), issueId: wanted.issueId })
+  if (queued === undefined) return null
+  await lockRunFacts(
+    tx,
+    companyOf(ctx),
+    [queued.id, actingRun(ctx.actor)].filter((id) => id !== null),
+  )
+  await judgeActingRun(tx, ctx)
+  const [run] = await tx.run(startQueued, { id: queued.id, leaseSeconds, externalRunId: wanted.externalRunId ?? null })
   if (run === undefined) return null
-  noteLocked(tx.locks, 'run', [run.id])
   await tx.run(claimWake, { runId: run.id })
   return run
 }
@@ -73,9 +83,10 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, want
       refuse('agent_over_budget', { details: { next: 'ask_board' } })
     if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
     if (wanted.issueId !== undefined) await issueById(tx, companyId, wanted.issueId)
+    const waiting = await startWaiting(tx, ctx, agentId, wanted, leaseSeconds)
     await judgeActingRun(tx, ctx)
     const run =
-      (await startWaiting(tx, ctx, agentId, wanted, leaseSeconds)) ??
+      waiting ??
       (await insertOpenRun(tx, {
         id: randomUUID(),
         companyId,

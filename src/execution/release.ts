@@ -1,20 +1,19 @@
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
-import { mutate, settled, unchanged } from '../db/mutate.ts'
+import { later, mutate, settled, unchanged } from '../db/mutate.ts'
 import {
   callerOf,
   conflict,
   decideRelease,
   demandExpected,
   evict,
-  gather,
   letGo,
-  lockIssue,
+  labelledIssue,
+  lockAndGather,
   otherLiveHolder,
   released,
 } from '../holds/index.ts'
-import type { Expected, IssueWithRelations } from '../holds/index.ts'
-import { issueById } from '../issues/index.ts'
+import type { Expected, IssueWithLabels } from '../holds/index.ts'
 import { refuse } from '../kernel/errors.ts'
 import { promoteWake } from '../wakes/index.ts'
 
@@ -24,16 +23,16 @@ import { promoteWake } from '../wakes/index.ts'
  *
  * @throws Refusal per lock-protocol §4.3
  */
-export async function release(ctx: Ctx, issueId: string, expected: Expected): Promise<IssueWithRelations> {
+export async function release(ctx: Ctx, issueId: string, expected: Expected): Promise<IssueWithLabels> {
   const { actor } = ctx
   if (actor.kind === 'agent' && actor.runId === null) refuse('run_required')
   return await mutate(ctx, async (tx) => {
-    const before = await lockIssue(tx, companyOf(ctx), issueId)
-    const facts = await gather(tx, ctx, before, null)
+    const facts = await lockAndGather(tx, ctx, issueId, null)
+    const before = facts.issue
     const decision = decideRelease(facts, callerOf(ctx))
     if (decision.kind === 'refuse') throw conflict(decision, facts, actor)
-    demandExpected(facts, expected, ctx)
-    if (decision.kind === 'keep') return unchanged(await issueById(tx, companyOf(ctx), issueId))
+    await demandExpected(tx, ctx, facts, expected)
+    if (decision.kind === 'keep') return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
 
     // A live run that loses the issue to the board must not take it back by adopting it.
     const loser = otherLiveHolder(facts)
@@ -45,7 +44,8 @@ export async function release(ctx: Ctx, issueId: string, expected: Expected): Pr
         live.map((run) => run?.id ?? ''),
       )
     }
-    const [issue, promoted] = await Promise.all([letGo(tx, issueId, true), promoteWake(tx, issueId)])
+    const issue = later(letGo(tx, issueId, true))
+    const promoted = facts.wakesWait ? await promoteWake(tx, issueId) : []
     return settled(issue, [
       released(issueId, {
         previousCheckoutRunId: before.checkoutRunId,
@@ -53,7 +53,7 @@ export async function release(ctx: Ctx, issueId: string, expected: Expected): Pr
         previousAssigneeAgentId: before.assigneeAgentId,
         previousAssigneeUserId: before.assigneeUserId,
         previousStatus: before.status,
-        lockEpoch: issue.lockEpoch,
+        lockEpoch: before.lockEpoch + 1,
       }),
       ...promoted,
     ])

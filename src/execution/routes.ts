@@ -6,7 +6,7 @@ import { companyView } from '../companies/index.ts'
 import { companyOf } from '../db/context.ts'
 import { del, get, post } from '../http/route.ts'
 import type { Route } from '../http/route.ts'
-import { inboxItem, inboxOf, issueView } from '../issues/index.ts'
+import { inboxItem, inboxOf, issueListItem, issueStatus, labelledIssueView, listIssues } from '../issues/index.ts'
 import { pageQuery } from '../kernel/page.ts'
 import { runView } from '../runs/views.ts'
 import { cancelRun } from './cancel.ts'
@@ -37,6 +37,12 @@ import {
 } from './views.ts'
 
 const entityTag = (issue: { version: number }): Record<string, string> => ({ ETag: `"${issue.version}"` })
+/** Statuses, comma-separated. */
+const statusList = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(issueStatus.statuses)))
+const notCancelled = issueStatus.statuses.filter((status) => status !== 'cancelled')
 const byName = z.object({ companyId: z.uuid().optional() })
 
 const asker = ['agent_not_invokable', 'agent_over_budget', 'company_not_active'] as const
@@ -57,7 +63,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     permission: 'issue.checkout',
     scope: ofIssue(),
     body: checkoutBody,
-    returns: issueView,
+    returns: labelledIssueView,
     headers: entityTag,
     refuses: ['not_found', 'run_required', ...taking],
     handle: ({ ctx, target, body }) => checkout(ctx, target, body),
@@ -68,7 +74,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     scope: ofIssue(),
     body: z.object({}),
     bodyOptional: true,
-    returns: issueView,
+    returns: labelledIssueView,
     headers: entityTag,
     refuses: [
       'not_found',
@@ -154,7 +160,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     scope: ofRun(),
     body: finishBody,
     returns: runView,
-    refuses: ['not_found', 'run_outcome_fixed'],
+    refuses: ['not_found', 'run_outcome_fixed', 'illegal_transition'],
     handle: ({ ctx, target, body }) => finishRun(ctx, target, body),
   }),
   post('/api/heartbeat-runs/:runId/cancel', {
@@ -174,6 +180,21 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     returns: z.array(inboxItem),
     refuses: [],
     handle: ({ ctx, target }) => inboxOf(ctx.store.read, companyOf(ctx), target),
+  }),
+  get('/api/agents/me/inbox/mine', {
+    summary: "List the issues in a person's inbox, for an agent that works for them",
+    permission: 'agent.me',
+    scope: ofMyself,
+    query: z.object({ userId: z.string().min(1).max(200), status: statusList.optional(), ...pageQuery }),
+    returnsPageOf: issueListItem,
+    refuses: [],
+    handle: ({ ctx, query: { userId, status, ...page } }) =>
+      listIssues(
+        ctx.store.read,
+        companyOf(ctx),
+        { touchedByUserId: userId, inboxArchivedByUserId: userId, status: status ?? notCancelled },
+        page,
+      ),
   }),
   post('/api/agents/:id/pause', {
     summary: 'Pause an agent and end its runs',

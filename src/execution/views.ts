@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { heartbeatContextView, issueStatus, issueView } from '../issues/index.ts'
+import { heartbeatContextView, issueStatus, labelledIssueView } from '../issues/index.ts'
 import { instant } from '../kernel/time.ts'
 import { LEASE_MAX_S, LEASE_MIN_S, runStatus } from '../runs/index.ts'
 import { runView } from '../runs/views.ts'
@@ -16,7 +16,7 @@ export const claimBody = z.object({
   labelIds: z.array(id).min(1).max(50).optional(),
   assignedOnly: z.boolean().default(false),
 })
-export const claimedView = z.strictObject({ issue: issueView, heartbeatContext: heartbeatContextView })
+export const claimedView = z.strictObject({ issue: labelledIssueView, heartbeatContext: heartbeatContextView })
 
 const flag = z.enum(['true', '1', 'false', '0', '']).transform((value) => value === 'true' || value === '1')
 
@@ -28,7 +28,7 @@ export const forceReleaseBody = z.object({
 })
 const nullableRun = z.uuid().nullable()
 export const forceReleasedView = z.strictObject({
-  issue: issueView,
+  issue: labelledIssueView,
   previous: z.strictObject({ checkoutRunId: nullableRun, executionRunId: nullableRun }),
   evicted: z.array(z.strictObject({ runId: z.uuid(), agentId: z.uuid(), status: z.enum(runStatus.statuses), live: z.boolean() })),
   cancelledRunIds: z.array(z.uuid()),

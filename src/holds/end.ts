@@ -31,14 +31,21 @@ export const startOver = (): Error => Object.assign(new Error('start over'), { c
  * name a run between the look and the run's lock makes the attempt start over (lock-protocol §6).
  *
  * @param alsoIssueIds issues that must be locked in the same sweep, because ids decide the order
+ * @param alsoRunIds runs that must be locked in the same sweep, for the same reason, and go on
  */
-export async function lockForEnd(tx: Tx, ctx: Ctx, runIds: readonly string[], alsoIssueIds: readonly string[] = []): Promise<Locked> {
+export async function lockForEnd(
+  tx: Tx,
+  ctx: Ctx,
+  runIds: readonly string[],
+  alsoIssueIds: readonly string[] = [],
+  alsoRunIds: readonly string[] = [],
+): Promise<Locked> {
   const companyId = companyOf(ctx)
   const look = { runIds: [...runIds], companyId }
   const named = runIds.length === 0 ? [] : await tx.run(issuesOfRuns, look)
   const lockedIssues = await lockIssues(tx, companyId, [...new Set([...alsoIssueIds, ...named.map((row) => row.id)])])
-  if (runIds.length === 0) return { issues: lockedIssues, runs: [] }
-  const runs = await lockRunFacts(tx, companyId, runIds)
+  if (runIds.length + alsoRunIds.length === 0) return { issues: lockedIssues, runs: [] }
+  const runs = await lockRunFacts(tx, companyId, [...new Set([...runIds, ...alsoRunIds])])
   const now = await tx.run(issuesOfRuns, look)
   const have = new Set(lockedIssues.map((issue) => issue.id))
   if (now.some((row) => !have.has(row.id))) throw startOver()

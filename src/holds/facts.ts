@@ -8,19 +8,35 @@ import { companies, grants } from '../db/schema/companies.ts'
 import { blockers, evictions, issues } from '../db/schema/issues.ts'
 import { projects } from '../db/schema/projects.ts'
 import { runs } from '../db/schema/runs.ts'
+import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { AgentStatus } from '../agents/status.ts'
 import { actingRun } from '../kernel/actor.ts'
 import { invariant, notFound } from '../kernel/errors.ts'
 import { judge, runFactJson } from '../runs/facts.ts'
 import type { RunFact } from '../runs/facts.ts'
-import { issueColumns } from './issueRow.ts'
-import type { IssueRow } from './issueRow.ts'
+import { issueColumns, issueWithLabels, withLabelIds } from './issueRow.ts'
+import type { IssueRow, IssueWithLabels } from './issueRow.ts'
 
 /** The issue under its row lock, with what never leaves the database. */
 export interface LockedIssue extends IssueRow {
   readonly closedByRunId: string | null
 }
+
+/** As much of an issue as a decision about its hold needs. */
+export type HoldIssue = Pick<
+  IssueRow,
+  | 'id'
+  | 'companyId'
+  | 'status'
+  | 'assigneeAgentId'
+  | 'assigneeUserId'
+  | 'checkoutRunId'
+  | 'executionRunId'
+  | 'executionLockedAt'
+  | 'lockEpoch'
+  | 'version'
+>
 
 /** The agent an issue is to be taken for. */
 export interface AgentFact {
@@ -31,8 +47,8 @@ export interface AgentFact {
 }
 
 /** Everything the rules of a hold may know. Read under the locks of issue and runs, in the transaction that writes. */
-export interface HoldFacts {
-  readonly issue: LockedIssue
+export interface HoldFacts<I extends HoldIssue = HoldIssue> {
+  readonly issue: I
   /** The acting run; null for the board and for an agent that names none. */
   readonly acting: RunFact | null
   /** The runs the columns name; null where the column is empty or its run is missing or foreign. */
@@ -44,6 +60,8 @@ export interface HoldFacts {
   readonly unresolvedBlockerIssueIds: readonly string[]
   readonly projectPaused: boolean
   readonly companyActive: boolean
+  /** Wakes wait for the issue to be free; under its lock none comes or goes. */
+  readonly wakesWait: boolean
 }
 
 const lockById = locking(
@@ -58,9 +76,37 @@ const lockById = locking(
 export const lockIssues = (tx: Tx, companyId: string, ids: readonly string[]): Promise<LockedIssue[]> =>
   ids.length === 0 ? Promise.resolve([]) : lockById(tx, { ids: [...ids], companyId })
 
+const lockOne = locking(
+  'issue',
+  statement<{ id: string; companyId: string }, LockedIssue>('lock_issue').read(sql`
+    select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
+    where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
+)
+
+// Ten columns instead of forty: reading what nobody looks at was a tenth of a checkout.
+const lockHold = locking(
+  'issue',
+  statement<{ id: string; companyId: string }, HoldIssue>('lock_hold').read(sql`
+    select id, company_id as "companyId", status, assignee_agent_id as "assigneeAgentId", assignee_user_id as "assigneeUserId",
+      checkout_run_id as "checkoutRunId", execution_run_id as "executionRunId", execution_locked_at as "executionLockedAt",
+      lock_epoch as "lockEpoch", version
+    from ${issues} where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
+)
+
+const labelled = statement<{ id: string; companyId: string }, Omit<IssueWithLabels, 'labelIds'>>('hold_issue').read(
+  sql`select ${issueWithLabels} from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** An issue as changes of a hold answer with it. @throws Refusal `not_found` */
+export async function labelledIssue(tx: Tx, companyId: string, id: string): Promise<IssueWithLabels> {
+  const [row] = await tx.run(labelled, { id, companyId })
+  if (row === undefined) throw notFound('Issue')
+  return withLabelIds(row)
+}
+
 /** Locks one issue. @throws Refusal `not_found` for a missing or foreign one */
 export async function lockIssue(tx: Tx, companyId: string, id: string): Promise<LockedIssue> {
-  const [issue] = await lockIssues(tx, companyId, [id])
+  const [issue] = await lockOne(tx, { id, companyId })
   if (issue === undefined) throw notFound('Issue')
   return issue
 }
@@ -72,18 +118,19 @@ interface FactRow {
   unresolvedBlockerIssueIds: string[]
   projectPaused: boolean
   companyActive: boolean
+  wakesWait: boolean
 }
 
 // One statement after the issue's lock: its snapshot sees every eviction and every end of a holder, because both are
 // written under that lock. The runs are locked too, so that none of them ends or is renewed before this commits.
 // Whether a run is live is computed outside the locking query, after any wait for the lock.
-const factsUnderLock = statement<
-  { runIds: string[]; companyId: string; issueId: string; actingRunId: string | null; agentId: string | null; projectId: string | null },
-  FactRow
->('hold_facts').read(sql`
+const factsUnderLock = statement<{ companyId: string; issueId: string; actingRunId: string | null; agentId: string | null }, FactRow>(
+  'hold_facts',
+).read(sql`
   with r as materialized (
     select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
-    where id = any(${param('runIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}
+    where id = any(array(select unnest(array[${param('actingRunId', 'uuid')}, i.checkout_run_id, i.execution_run_id]) from ${issues} i
+        where i.id = ${param('issueId', 'uuid')})) and company_id = ${param('companyId', 'uuid')}
     order by id for no key update)
   select
     coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
@@ -96,25 +143,40 @@ const factsUnderLock = statement<
       join ${issues} blocker on blocker.id = b.blocker_issue_id
       where b.blocked_issue_id = ${param('issueId', 'uuid')} and blocker.status <> 'done'), '[]'::json)
       as "unresolvedBlockerIssueIds",
-    exists (select 1 from ${projects} p where p.id = ${param('projectId', 'uuid')} and p.paused_at is not null) as "projectPaused",
-    (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive"`)
+    exists (select 1 from ${projects} p join ${issues} i on i.project_id = p.id
+      where i.id = ${param('issueId', 'uuid')} and p.paused_at is not null) as "projectPaused",
+    (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive",
+    exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.status = 'deferred_issue_execution')
+      as "wakesWait"`)
+
+const readFacts = (tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<FactRow[]> =>
+  tx.run(factsUnderLock, { companyId: companyOf(ctx), issueId, actingRunId: actingRun(ctx.actor), agentId })
 
 /**
  * Gathers what the rules need to know about a locked issue, locks the runs involved, and judges the acting run.
  * @param agentId the agent the issue would be taken for, where it is a question of taking
  * @throws Refusal of `judge` for an acting run that is unknown or dead
  */
-export async function gather(tx: Tx, ctx: Ctx, issue: LockedIssue, agentId: string | null): Promise<HoldFacts> {
+export const gather = async <I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> =>
+  interpret(tx, ctx, issue, await readFacts(tx, ctx, issue.id, agentId))
+
+/**
+ * Locks one issue and gathers its facts in one round trip: the second statement is sent behind the first and takes its
+ * snapshot when the lock is held.
+ * @throws Refusal `not_found` for a missing or foreign issue; those of `judge`
+ */
+export async function lockAndGather(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<HoldFacts> {
+  const [[issue], rows] = await Promise.all([
+    lockHold(tx, { id: issueId, companyId: companyOf(ctx) }),
+    readFacts(tx, ctx, issueId, agentId),
+  ])
+  if (issue === undefined) throw notFound('Issue')
+  return interpret(tx, ctx, issue, rows)
+}
+
+function interpret<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, rows: readonly FactRow[]): HoldFacts<I> {
   const actingRunId = actingRun(ctx.actor)
-  const runIds = [...new Set([actingRunId, issue.checkoutRunId, issue.executionRunId])].filter((id) => id !== null)
-  const [row] = await tx.run(factsUnderLock, {
-    runIds,
-    companyId: companyOf(ctx),
-    issueId: issue.id,
-    actingRunId,
-    agentId,
-    projectId: issue.projectId,
-  })
+  const [row] = rows
   invariant(row !== undefined, 'facts are one row')
   noteLocked(
     tx.locks,
@@ -134,6 +196,7 @@ export async function gather(tx: Tx, ctx: Ctx, issue: LockedIssue, agentId: stri
     unresolvedBlockerIssueIds: row.unresolvedBlockerIssueIds,
     projectPaused: row.projectPaused,
     companyActive: row.companyActive,
+    wakesWait: row.wakesWait,
   }
 }
 

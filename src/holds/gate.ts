@@ -5,10 +5,11 @@ import { refuse } from '../kernel/errors.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { conflict } from './conflict.ts'
 import { lockAdopted, lockCleared } from './events.ts'
-import { gather, mayOverride } from './facts.ts'
+import { gather, labelledIssue, mayOverride } from './facts.ts'
 import type { HoldFacts, LockedIssue } from './facts.ts'
 import { adopt, clearRuns } from './hold.ts'
-import { decideWrite } from './rules.ts'
+import { promoteWake } from '../wakes/index.ts'
+import { decideWrite, holdsItself, otherLiveHolder } from './rules.ts'
 import type { Caller } from './rules.ts'
 
 /** The caller as the rules see it. */
@@ -23,7 +24,7 @@ export interface Expected {
 
 /** A passed gate: what was true, and what passing it changed. */
 export interface Passed {
-  readonly facts: HoldFacts
+  readonly facts: HoldFacts<LockedIssue>
   /** Audit of what the gate itself did: a dead hold taken over or cleared. */
   readonly events: readonly DomainEvent[]
 }
@@ -32,11 +33,10 @@ export interface Passed {
  * Refuses a write whose client has seen another state.
  * @throws Refusal 412 with the current issue beside the error; 409 `lock_epoch_mismatch`
  */
-export function demandExpected(facts: HoldFacts, expected: Expected, ctx: Ctx): void {
+export async function demandExpected(tx: Tx, ctx: Ctx, facts: HoldFacts, expected: Expected): Promise<void> {
   const { issue } = facts
   if (expected.ifMatch !== null && expected.ifMatch !== String(issue.version)) {
-    const { closedByRunId: _, ...current } = issue
-    refuse('precondition_failed', { beside: { issue: current } })
+    refuse('precondition_failed', { beside: { issue: await labelledIssue(tx, issue.companyId, issue.id) } })
   }
   if (expected.lockEpoch !== null && expected.lockEpoch !== issue.lockEpoch) {
     throw conflict({ kind: 'refuse', code: 'lock_epoch_mismatch' }, facts, ctx.actor)
@@ -54,14 +54,14 @@ export async function passGate(tx: Tx, ctx: Ctx, issue: LockedIssue, expected: E
   const { actor } = ctx
   const facts = await gather(tx, ctx, issue, actor.kind === 'agent' ? actor.agentId : null)
   if (actor.kind !== 'agent') {
-    demandExpected(facts, expected, ctx)
+    await demandExpected(tx, ctx, facts, expected)
     return { facts, events: [] }
   }
   const isForeign = issue.assigneeAgentId !== null && issue.assigneeAgentId !== actor.agentId
   const override = isForeign && (await mayOverride(tx, companyOf(ctx), actor.agentId, issue.assigneeAgentId ?? ''))
   const decision = decideWrite(facts, actor.agentId, override)
   if (decision.kind === 'refuse') throw conflict(decision, facts, actor)
-  demandExpected(facts, expected, ctx)
+  await demandExpected(tx, ctx, facts, expected)
   if (decision.kind === 'allow') {
     if (!decision.clearLeftovers) return { facts, events: [] }
     return await clearLeftovers(tx, facts)
@@ -86,7 +86,7 @@ export async function passGate(tx: Tx, ctx: Ctx, issue: LockedIssue, expected: E
   }
 }
 
-async function clearLeftovers(tx: Tx, facts: HoldFacts): Promise<Passed> {
+async function clearLeftovers(tx: Tx, facts: HoldFacts<LockedIssue>): Promise<Passed> {
   const { issue } = facts
   const dead = [
     facts.checkoutRun?.live === true ? null : issue.checkoutRunId,
@@ -94,6 +94,8 @@ async function clearLeftovers(tx: Tx, facts: HoldFacts): Promise<Passed> {
   ].filter((id) => id !== null)
   const lockEpoch = await clearRuns(tx, issue.id, dead)
   const events = [...new Set(dead)].map((runId) => lockCleared(issue.id, { runId, why: 'dead_holder', lockEpoch }))
+  // No end of a run will find this issue any more, so whoever waited for it is queued now.
+  if (otherLiveHolder(facts) === null && !holdsItself(facts)) events.push(...(await promoteWake(tx, issue.id)))
   const kept = (id: string | null): string | null => (id !== null && dead.includes(id) ? null : id)
   return {
     facts: {

@@ -4,16 +4,17 @@ import { evictions, issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import { only } from '../kernel/only.ts'
-import { issueWithRelations } from './issueRow.ts'
-import type { IssueWithRelations } from './issueRow.ts'
+import { issueWithLabels, withLabelIds } from './issueRow.ts'
+import type { IssueWithLabels } from './issueRow.ts'
 
 /**
  * The only writer of the lock columns and of evictions. Every function expects the issue's row lock to be held, and
  * every one raises the epoch by one: the fence that an agent may quote in `X-Paperclip-Lock-Epoch`.
  */
 
-const takeIssue = statement<{ id: string; agentId: string; runId: string | null; nameKey: string }, IssueWithRelations>('hold_take')
-  .write(sql`
+const takeIssue = statement<{ id: string; agentId: string; runId: string | null; nameKey: string }, Omit<IssueWithLabels, 'labelIds'>>(
+  'hold_take',
+).write(sql`
   update ${issues} set
     assignee_agent_id = ${param('agentId', 'uuid')}, assignee_user_id = null,
     checkout_run_id = ${param('runId', 'uuid')}, execution_run_id = ${param('runId', 'uuid')},
@@ -22,13 +23,13 @@ const takeIssue = statement<{ id: string; agentId: string; runId: string | null;
     status = 'in_progress', started_at = coalesce(started_at, now()), completed_at = null, cancelled_at = null,
     closed_by_run_id = null, lock_epoch = lock_epoch + 1, updated_at = now()
   where id = ${param('id')}
-  returning ${issueWithRelations}`)
+  returning ${issueWithLabels}`)
 
 /** Gives the issue to an agent, held by `runId`; null when the board does it, for then nobody holds it yet. */
 export const take = async (
   tx: Tx,
   taking: { id: string; agentId: string; runId: string | null; agentName: string },
-): Promise<IssueWithRelations> => only(await tx.run(takeIssue, { ...taking, nameKey: taking.agentName.trim().toLowerCase() }))
+): Promise<IssueWithLabels> => withLabelIds(only(await tx.run(takeIssue, { ...taking, nameKey: taking.agentName.trim().toLowerCase() })))
 
 const adoptIssue = statement<{ id: string; runId: string; nameKey: string }, { lockEpoch: number }>('hold_adopt').write(sql`
   update ${issues} set checkout_run_id = ${param('runId')}, execution_run_id = ${param('runId')},
@@ -39,21 +40,18 @@ const adoptIssue = statement<{ id: string; runId: string; nameKey: string }, { l
 export const adopt = async (tx: Tx, id: string, runId: string, agentName: string): Promise<number> =>
   only(await tx.run(adoptIssue, { id, runId, nameKey: agentName.trim().toLowerCase() })).lockEpoch
 
-const giveBack = statement<{ id: string; clearAssignee: boolean }, IssueWithRelations>('hold_give_back').write(sql`
+const giveBack = statement<{ id: string; clearAssignee: boolean }, Omit<IssueWithLabels, 'labelIds'>>('hold_give_back').write(sql`
   update ${issues} set
     checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null, execution_locked_at = null,
     assignee_agent_id = case when ${param('clearAssignee', 'boolean')} then null else assignee_agent_id end,
-    status = case when ${param('clearAssignee', 'boolean')} and status = 'in_progress' and assignee_user_id is null then 'todo' else status end,
+    status = case when ${param('clearAssignee', 'boolean')} and status = 'in_progress' then 'todo' else status end,
     lock_epoch = lock_epoch + 1, updated_at = now()
   where id = ${param('id')}
-  returning ${issueWithRelations}`)
+  returning ${issueWithLabels}`)
 
-/**
- * Clears all four columns and, if asked, the assigned agent; an issue that nobody is assigned to any more goes from
- * `in_progress` back to `todo`.
- */
-export const letGo = async (tx: Tx, id: string, clearAssignee: boolean): Promise<IssueWithRelations> =>
-  only(await tx.run(giveBack, { id, clearAssignee }))
+/** Clears all four columns and, if asked, the assigned agent; what was `in_progress` is then `todo` (lock-protocol §4.3, §5). */
+export const letGo = async (tx: Tx, id: string, clearAssignee: boolean): Promise<IssueWithLabels> =>
+  withLabelIds(only(await tx.run(giveBack, { id, clearAssignee })))
 
 const clearColumns = statement<{ id: string }, { lockEpoch: number }>('hold_clear').write(sql`
   update ${issues} set checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null,

@@ -68,10 +68,14 @@ export interface IssueRef {
   readonly assigneeUserId: string | null
 }
 
-/** What writes answer with: the row, its labels and its neighbours. */
-export interface IssueWithRelations extends IssueRow {
+/** What changes of a hold answer with: the row and its labels. */
+export interface IssueWithLabels extends IssueRow {
   readonly labels: readonly Label[]
   readonly labelIds: readonly string[]
+}
+
+/** What other writes answer with: the neighbours as well. */
+export interface IssueWithRelations extends IssueWithLabels {
   readonly blockedBy: readonly IssueRef[]
   readonly blocks: readonly IssueRef[]
 }
@@ -99,6 +103,15 @@ export const blockedByJson = sql`(select ${refJson} from issue_blockers b join i
 /** Issues that wait for the row `issues`. */
 export const blocksJson = sql`(select ${refJson} from issue_blockers b join issues n on n.id = b.blocked_issue_id
   where b.blocker_issue_id = "issues"."id")`
+
+/** The select list of IssueWithLabels, without the ids that `withLabelIds` adds. */
+export const issueWithLabels = sql`${issueColumns}, ${labelsJson} as labels`
+
+/** Adds what can be read off the labels: a second look at them would cost the database more than a walk here. */
+export const withLabelIds = <T extends { readonly labels: readonly Label[] }>(row: T): T & { readonly labelIds: readonly string[] } => ({
+  ...row,
+  labelIds: row.labels.map((label) => label.id),
+})
 
 /** The select list of IssueWithRelations. */
 export const issueWithRelations = sql`${issueColumns}, ${labelsJson} as labels, ${labelIdsJson} as "labelIds",

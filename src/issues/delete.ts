@@ -6,8 +6,9 @@ import { runs } from '../db/schema/runs.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { param, statement } from '../db/statement.ts'
-import { endRuns, lockForEnd, passGate, startOver } from '../holds/index.ts'
+import { endRuns, holdersOf, lockForEnd, namedRuns, passGate, startOver } from '../holds/index.ts'
 import type { Expected, IssueWithRelations } from '../holds/index.ts'
+import { actingRun } from '../kernel/actor.ts'
 import { notFound } from '../kernel/errors.ts'
 import { issueDeleted } from './events.ts'
 import { issueById } from './queries.ts'
@@ -25,13 +26,21 @@ const queuedFor = statement<{ id: string; companyId: string }, { id: string }>('
  */
 async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   const companyId = companyOf(ctx)
-  const [children, queued] = await Promise.all([tx.run(childrenOf, { id }), tx.run(queuedFor, { id, companyId })])
+  const [children, queued, holders] = await Promise.all([
+    tx.run(childrenOf, { id }),
+    tx.run(queuedFor, { id, companyId }),
+    holdersOf(tx, companyId, id),
+  ])
   const queuedIds = queued.map((row) => row.id)
-  const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...children.map((row) => row.id)])
+  const childIds = children.map((row) => row.id)
+  // The gate looks at the acting run and the holders, whose ids may come before those of the queued ones.
+  const judged = [actingRun(ctx.actor), ...holders].filter((runId) => runId !== null)
+  const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...childIds], judged)
   const known = new Set(locked.issues.map((issue) => issue.id))
   if ((await tx.run(childrenOf, { id })).some((child) => !known.has(child.id))) throw startOver()
   const issue = locked.issues.find((row) => row.id === id)
   if (issue === undefined) throw notFound('Issue')
+  if (namedRuns(issue).some((runId) => !holders.includes(runId))) throw startOver()
   return { locked, issue, queuedIds }
 }
 

@@ -5,8 +5,20 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { issues } from '../db/schema/issues.ts'
 import type { Tx } from '../db/mutate.ts'
-import { clear, endRuns, evict, hasColumns, lockCleared, lockForEnd, otherLiveHolder, passGate, startOver } from '../holds/index.ts'
-import type { Expected, HoldFacts, LockedIssue } from '../holds/index.ts'
+import {
+  clear,
+  endRuns,
+  evict,
+  hasColumns,
+  holdersOf,
+  lockCleared,
+  lockForEnd,
+  namedRuns,
+  otherLiveHolder,
+  passGate,
+  startOver,
+} from '../holds/index.ts'
+import type { Expected, HoldFacts, Locked, LockedIssue } from '../holds/index.ts'
 import { actingRun } from '../kernel/actor.ts'
 import { notFound, refuse } from '../kernel/errors.ts'
 import { shorten } from '../kernel/text.ts'
@@ -14,7 +26,6 @@ import type { DomainEvent } from '../kernel/event.ts'
 import { runCancelled } from '../runs/index.ts'
 import { enqueueWake, promoteWake } from '../wakes/index.ts'
 import { issueUpdated } from './events.ts'
-import { liveRunOf } from './holder.ts'
 import { takeByOwnHand } from './progress.ts'
 import type { CommentRow } from './queries.ts'
 import { demandMayAssign, demandReferences } from './references.ts'
@@ -131,7 +142,7 @@ function rowOf(issue: LockedIssue, plan: Plan, ctx: Ctx) {
  * (tx) Ends the hold that a move or a reassignment makes void, and evicts a live holder that is not the caller
  * (lock-protocol §4.4).
  */
-async function voidHold(tx: Tx, facts: HoldFacts, plan: Plan): Promise<DomainEvent[]> {
+async function voidHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: Plan): Promise<DomainEvent[]> {
   const { issue } = facts
   const other = otherLiveHolder(facts)
   if (other !== null) {
@@ -187,22 +198,21 @@ function eventOf(before: LockedIssue, plan: Plan, wanted: PatchIssue, lockEpoch:
 /** Locks what a patch needs, in the global order: company for the graph, the issue, the run to interrupt. */
 async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, wanted: PatchIssue) {
   if (wanted.blockedByIssueIds !== undefined || typeof wanted.parentId === 'string') await lockCompany(tx, companyOf(ctx))
-  const interrupts = wanted.interrupt === true && ctx.actor.kind === 'board'
-  const runId = interrupts ? await liveRunOf(tx, companyOf(ctx), issueId) : null
-  const locked = await lockForEnd(tx, ctx, runId === null ? [] : [runId], [issueId])
+  // The gate looks at both columns' runs: whichever of them is to end, both are locked here, in the order of their ids.
+  const holders = wanted.interrupt === true ? await holdersOf(tx, companyOf(ctx), issueId) : []
+  const locked = await lockForEnd(tx, ctx, holders, [issueId])
   const issue = locked.issues.find((row) => row.id === issueId)
   if (issue === undefined) throw notFound('Issue')
-  if (interrupts && runId !== null && issue.executionRunId !== runId && issue.checkoutRunId !== runId) throw startOver()
-  return { locked, issue, runId }
+  if (wanted.interrupt === true && namedRuns(issue).some((runId) => !holders.includes(runId))) throw startOver()
+  return { locked, issue }
 }
 
-async function interrupt(tx: Tx, locked: Parameters<typeof endRuns>[1], runId: string): Promise<DomainEvent[]> {
+async function interrupt(tx: Tx, locked: Locked, runId: string): Promise<DomainEvent[]> {
+  const issueIds = locked.issues.filter((row) => namedRuns(row).includes(runId)).map((row) => row.id)
   const ended = await endRuns(tx, locked, [runId], { status: 'cancelled', error: 'Interrupted by the board', errorCode: 'cancelled' })
   return [
     ...ended.events,
-    ...ended.runs.map((run) =>
-      runCancelled(run.id, { agentId: run.agentId, issueIds: locked.issues.map((row) => row.id) }, { agentId: run.agentId, runId: run.id }),
-    ),
+    ...ended.runs.map((run) => runCancelled(run.id, { agentId: run.agentId, issueIds }, { agentId: run.agentId, runId: run.id })),
   ]
 }
 
@@ -223,9 +233,10 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
     if (ctx.actor.kind !== 'board') refuse('board_required')
     if (wanted.comment === undefined) refuse('bad_request', { message: 'interrupt needs a comment' })
   }
-  const { locked, issue, runId } = await lockForPatch(tx, ctx, issueId, wanted)
+  const { locked, issue } = await lockForPatch(tx, ctx, issueId, wanted)
   const { facts, events: gateEvents } = await passGate(tx, ctx, issue, expected)
   const before = facts.issue
+  const runId = wanted.interrupt === true ? (otherLiveHolder(facts)?.id ?? null) : null
   const plan = planOf(before, wanted, ctx)
   await demandLegal(tx, ctx, before, wanted, plan)
 
@@ -233,7 +244,9 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
   if (runId !== null) events.push(...(await interrupt(tx, locked, runId)))
   const { actor } = ctx
   const entersProgress = plan.isMoved && plan.status === 'in_progress'
-  const byOwnHand = entersProgress && actor.kind === 'agent' && plan.assigneeAgentId === actor.agentId
+  // Giving oneself an issue that is in progress is no other way around holding it.
+  const becomesOwn = entersProgress || (plan.isReassigned && plan.status === 'in_progress')
+  const byOwnHand = becomesOwn && actor.kind === 'agent' && plan.assigneeAgentId === actor.agentId
   if (entersProgress && !byOwnHand) await demandUnblocked(tx, issueId)
 
   const isVoid = plan.isReassigned || (plan.isMoved && before.status === 'in_progress')
@@ -243,7 +256,8 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
   const { status, startedAt, ...rest } = rowOf(before, plan, ctx)
   // Taking the hold moves the status itself, and decides on the one it finds.
   const row = byOwnHand ? rest : { ...rest, ...(status === undefined ? {} : { status }), ...(startedAt === undefined ? {} : { startedAt }) }
-  if (Object.keys(row).length > 1)
+  // Labels and blockers are part of what an entity tag stands for, so changing them counts as a change of the row.
+  if (Object.keys(row).length > 1 || wanted.labelIds || wanted.blockedByIssueIds)
     await tx
       .update(issues)
       .set(row)
@@ -251,14 +265,14 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
   if (wanted.labelIds) await setLabels(tx, issueId, wanted.labelIds)
   if (wanted.blockedByIssueIds) await setBlockers(tx, issueId, wanted.blockedByIssueIds)
   if (byOwnHand) events.push(...(await takeByOwnHand(tx, ctx, await relock(tx, ctx, issueId), actor.agentId)))
-  if (isVoid || runId !== null) events.push(...(await promoteWake(tx, issueId)))
+  if (isVoid || isStale || runId !== null) events.push(...(await promoteWake(tx, issueId)))
   await wakeAssignee(tx, ctx, before, plan)
 
   const after = await relock(tx, ctx, issueId)
   events.push(...eventOf(before, plan, wanted, after.lockEpoch, runId))
   if (wanted.comment === undefined) return { comment: null, events }
   const said = await say(tx, ctx, after, wanted.comment, plan.reopenedFrom)
-  return { comment: said.comment, events: [...events, said.event] }
+  return { comment: said.comment, events: [...events, said.event, ...said.expired] }
 }
 
 /** Reads the issue again, under the lock that is already held. */

@@ -77,6 +77,9 @@ const issueFields = {
   labelIds: z.array(z.uuid()),
 }
 
+/** What changes of a hold answer with: the row and its labels. */
+export const labelledIssueView = z.strictObject(issueFields)
+
 export const issueView = z.strictObject({
   ...issueFields,
   blockedBy: z.array(issueRef),
