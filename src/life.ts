@@ -14,14 +14,14 @@ export interface Life {
    */
   begin<T>(start: (signal: AbortSignal) => Promise<T>, end?: (started: T) => Promise<void>): Promise<T>
   /** Ends what was started, newest first, then the process with this code. The first call counts. */
-  leave(code: number): void
+  readonly leave: (code: number) => void
   readonly isLeaving: () => boolean
   /** Where to say what happens, once there is a log; before that it goes to stderr. */
-  logTo(log: Log): void
+  readonly logTo: (log: Log) => void
   /** An error that nobody handles: nothing is certain any more, so the process says so and leaves. */
-  die(error: unknown): void
+  readonly die: (error: unknown) => void
   /** A signal that asks for an end. */
-  obey(signal: NodeJS.Signals): void
+  readonly obey: (signal: NodeJS.Signals) => void
 }
 
 /** Resolves with the promise or after `ms`, whichever is first. */
@@ -63,7 +63,7 @@ export function createLife(exit: (code: number) => void): Life {
   const leave = (code: number): void => {
     if (leaving.signal.aborted) return
     leaving.abort()
-    void goDown(code)
+    goDown(code).catch(() => exit(1))
   }
 
   return {

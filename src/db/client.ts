@@ -4,7 +4,7 @@ import pg from 'pg'
 import { fromPostgres } from '../kernel/time.ts'
 import type { Effect, Statement } from './statement.ts'
 import { keepVigil } from './vigil.ts'
-import type { OnSilence } from './vigil.ts'
+import type { OnSilence, Vigil } from './vigil.ts'
 
 export type Drizzle = NodePgDatabase
 export type Pool = pg.Pool
@@ -73,7 +73,7 @@ function withOptions(options: ConnectionOptions, ours: string): ConnectionOption
   return { ...options, connectionString: url.href }
 }
 
-const abandons = new WeakMap<Pool, () => void>()
+const vigils = new WeakMap<Pool, Vigil>()
 
 /**
  * Opens the pool. The only place that knows the driver.
@@ -102,8 +102,10 @@ export function openPool(options: ConnectionOptions, plans: Plans = 'planned for
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   if (manner.onSilence !== undefined) {
-    const vigil = keepVigil(pool, (ms) => knock(target, ms), manner.onSilence)
-    abandons.set(pool, vigil.abandon)
+    vigils.set(
+      pool,
+      keepVigil(pool, (ms) => knock(target, ms), manner.onSilence),
+    )
   }
   return pool
 }
@@ -127,9 +129,11 @@ async function knock(target: ConnectionOptions, ms: number): Promise<void> {
  * they do. Postgres rolls that back.
  */
 export async function closePool(pool: Pool, graceMs: number): Promise<void> {
-  const deadline = setTimeout(() => abandons.get(pool)?.(), graceMs)
+  const vigil = vigils.get(pool)
+  const deadline = setTimeout(() => vigil?.abandon(), graceMs)
   await pool.end()
   clearTimeout(deadline)
+  vigil?.stop()
 }
 
 const drizzles = new WeakMap<object, Drizzle>()

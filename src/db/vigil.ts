@@ -15,11 +15,11 @@ export type Probe = (ms: number) => Promise<void>
 /** Told when the database falls silent, and when it answers again. */
 export type OnSilence = (silent: boolean) => void
 
-interface Watched {
+export interface Vigil {
   /** Ends the watch; what is under way is left alone. */
-  stop(): void
+  readonly stop: () => void
   /** Gives up on every connection in use: what waits for an answer is told that the connection is lost. */
-  abandon(): void
+  readonly abandon: () => void
 }
 
 type Callback = (error: Error | undefined, client?: PoolClient, done?: (release?: unknown) => void) => void
@@ -43,7 +43,7 @@ function hangUp(client: PoolClient): void {
  *
  * The pool's `connect` is replaced, through which `query` goes as well.
  */
-export function keepVigil(pool: Pool, probe: Probe, onSilence: OnSilence): Watched {
+export function keepVigil(pool: Pool, probe: Probe, onSilence: OnSilence): Vigil {
   const inUse = new Map<PoolClient, number>()
   const waiting = new Map<() => void, number>()
   let silent = false
@@ -91,6 +91,7 @@ export function keepVigil(pool: Pool, probe: Probe, onSilence: OnSilence): Watch
   }
   const ask = async (): Promise<void> => {
     const askedAt = performance.now()
+    probing = true
     try {
       await probe(PROBE_MS)
       turn(false)
@@ -98,6 +99,8 @@ export function keepVigil(pool: Pool, probe: Probe, onSilence: OnSilence): Watch
       // After a pause of this process its timers fire before its sockets are read: look at what has arrived first.
       await new Promise((resolve) => setImmediate(resolve))
       if (silent || heardAt < askedAt) turn(true)
+    } finally {
+      probing = false
     }
   }
   const isSuspicious = (now: number): boolean => {
@@ -110,9 +113,8 @@ export function keepVigil(pool: Pool, probe: Probe, onSilence: OnSilence): Watch
   const looking = setInterval(() => {
     const now = performance.now()
     if (probing || (!silent && !isSuspicious(now)) || now - lastAskedAt < PROBE_AGAIN_MS) return
-    probing = true
     lastAskedAt = now
-    void ask().finally(() => (probing = false))
+    ask().catch(() => {})
   }, LOOK_EVERY_MS).unref()
 
   return { stop: () => clearInterval(looking), abandon }
