@@ -6,10 +6,10 @@ import { companyOf } from '../db/context.ts'
 import { issues } from '../db/schema/issues.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
-import { lockIssue } from '../holds/index.ts'
+import { lockIssues } from '../holds/index.ts'
 import type { IssueWithRelations } from '../holds/index.ts'
 import { actingRun } from '../kernel/actor.ts'
-import { refuse } from '../kernel/errors.ts'
+import { invariant, refuse } from '../kernel/errors.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { judgeActingRun } from '../runs/index.ts'
 import { enqueueWake } from '../wakes/index.ts'
@@ -17,7 +17,7 @@ import { issueCreated } from './events.ts'
 import { takeByOwnHand } from './progress.ts'
 import { issueById } from './queries.ts'
 import { demandMayAssign, demandReferences } from './references.ts'
-import { demandUnblocked, setBlockers, setLabels } from './relations.ts'
+import { demandUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { onEnter } from './status.ts'
 import type { CreateIssue } from './views.ts'
 
@@ -72,11 +72,18 @@ export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promis
     cancelledAt: status === 'cancelled' ? sql`now()` : null,
   })
   if (wanted.labelIds && wanted.labelIds.length > 0) await setLabels(tx, id, wanted.labelIds)
-  if (wanted.blockedByIssueIds && wanted.blockedByIssueIds.length > 0) await setBlockers(tx, id, wanted.blockedByIssueIds)
-
+  // The new row is nobody else's to see and needs no lock, so any number of issues can be inserted in one transaction;
+  // its blockers do, or one of them could be done meanwhile and find nobody to wake.
+  const blockerIds = wanted.blockedByIssueIds ?? []
+  const locked = byOwnHand || blockerIds.length > 0 ? await lockIssues(tx, companyId, [id, ...blockerIds]) : []
+  const linked = blockerIds.length > 0 ? await replaceBlockersOf(tx, { id, identifier }, blockerIds) : []
   if (status === 'in_progress') await demandUnblocked(tx, id)
-  const locked = await lockIssue(tx, companyId, id)
-  const taken = byOwnHand ? await takeByOwnHand(tx, ctx, locked, actor.agentId) : []
+  const taken: DomainEvent[] = []
+  if (byOwnHand) {
+    const own = locked.find((issue) => issue.id === id)
+    invariant(own !== undefined, 'what was just inserted is there')
+    taken.push(...(await takeByOwnHand(tx, ctx, own, actor.agentId)))
+  }
   await judgeActingRun(tx, ctx)
   const wakes = agentId !== null && !onEnter[status].closed && status !== 'backlog'
   if (wakes && !(actor.kind === 'agent' && actor.agentId === agentId)) {
@@ -89,7 +96,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promis
     assigneeAgentId: agentId,
     assigneeUserId: userId,
   })
-  return { id, events: [created, ...taken] }
+  return { id, events: [created, ...linked, ...taken] }
 }
 
 /** Creates an issue. @throws Refusal as `insertIssue` */

@@ -54,3 +54,21 @@ export const commentAdded = event(
     reopenedFrom: z.string().optional(),
   }),
 )
+
+/** Recorded on the parent, beside `issue.created` of the child. */
+export const childCreated = event(
+  'issue.child_created',
+  'issue',
+  z.object({ parentId: z.string(), childIssueId: z.string(), identifier: z.string(), title: z.string() }),
+)
+
+export const blockersUpdated = event(
+  'issue.blockers_updated',
+  'issue',
+  z.object({
+    identifier: z.string(),
+    blockedByIssueIds: z.array(z.string()),
+    addedBlockedByIssueIds: z.array(z.string()),
+    removedBlockedByIssueIds: z.array(z.string()),
+  }),
+)

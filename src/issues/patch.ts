@@ -25,11 +25,12 @@ import { shorten } from '../kernel/text.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { runCancelled } from '../runs/index.ts'
 import { enqueueWake, promoteWake } from '../wakes/index.ts'
+import { waitingFor, wakeDependents } from './dependents.ts'
 import { issueUpdated } from './events.ts'
 import { takeByOwnHand } from './progress.ts'
 import type { CommentRow } from './queries.ts'
 import { demandMayAssign, demandReferences } from './references.ts'
-import { demandNoParentCycle, demandUnblocked, setBlockers, setLabels } from './relations.ts'
+import { demandNoParentCycle, demandUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { issueStatus, onEnter } from './status.ts'
 import type { IssueStatus } from './status.ts'
 import { say } from './thread.ts'
@@ -200,7 +201,13 @@ async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, wanted: PatchIssu
   if (wanted.blockedByIssueIds !== undefined || typeof wanted.parentId === 'string') await lockCompany(tx, companyOf(ctx))
   // The gate looks at both columns' runs: whichever of them is to end, both are locked here, in the order of their ids.
   const holders = wanted.interrupt === true ? await holdersOf(tx, companyOf(ctx), issueId) : []
-  const locked = await lockForEnd(tx, ctx, holders, [issueId])
+  // Whoever waits for this issue to end is woken under its own lock; new blockers are locked, so that none ends unseen.
+  const ends = wanted.status !== undefined && onEnter[wanted.status].closed
+  const look = async (): Promise<string[]> => (ends ? await waitingFor(tx, companyOf(ctx), issueId) : [])
+  const newParent = ends && typeof wanted.parentId === 'string' ? [wanted.parentId] : []
+  const neighbours = [...(await look()), ...newParent, ...(wanted.blockedByIssueIds ?? [])]
+  const locked = await lockForEnd(tx, ctx, holders, [issueId, ...neighbours])
+  if ((await look()).some((id) => !neighbours.includes(id))) throw startOver()
   const issue = locked.issues.find((row) => row.id === issueId)
   if (issue === undefined) throw notFound('Issue')
   if (wanted.interrupt === true && namedRuns(issue).some((runId) => !holders.includes(runId))) throw startOver()
@@ -263,13 +270,14 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
       .set(row)
       .where(sql`${issues.id} = ${issueId}`)
   if (wanted.labelIds) await setLabels(tx, issueId, wanted.labelIds)
-  if (wanted.blockedByIssueIds) await setBlockers(tx, issueId, wanted.blockedByIssueIds)
+  const linked = wanted.blockedByIssueIds ? await replaceBlockersOf(tx, before, wanted.blockedByIssueIds) : []
   if (byOwnHand) events.push(...(await takeByOwnHand(tx, ctx, await relock(tx, ctx, issueId), actor.agentId)))
   if (isVoid || isStale || runId !== null) events.push(...(await promoteWake(tx, issueId)))
   await wakeAssignee(tx, ctx, before, plan)
+  if (plan.isMoved) await wakeDependents(tx, ctx, issueId, before.status, plan.status)
 
   const after = await relock(tx, ctx, issueId)
-  events.push(...eventOf(before, plan, wanted, after.lockEpoch, runId))
+  events.push(...eventOf(before, plan, wanted, after.lockEpoch, runId), ...linked)
   if (wanted.comment === undefined) return { comment: null, events }
   const said = await say(tx, ctx, after, wanted.comment, plan.reopenedFrom)
   return { comment: said.comment, events: [...events, said.event, ...said.expired] }

@@ -3,6 +3,8 @@ import { blockers, issueLabels, issues } from '../db/schema/issues.ts'
 import type { Tx } from '../db/mutate.ts'
 import { param, statement } from '../db/statement.ts'
 import { refuse } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import { blockersUpdated } from './events.ts'
 
 const replaceLabels = statement<{ issueId: string; labelIds: string[] }, never>('issue_set_labels').write(sql`
   with gone as (delete from ${issueLabels} where issue_id = ${param('issueId', 'uuid')} and label_id <> all(${param('labelIds', 'uuid[]')}))
@@ -31,12 +33,36 @@ const replaceBlockers = statement<{ issueId: string; blockerIds: string[] }, nev
  * could close one together.
  * @throws Refusal `unprocessable` when the issue would wait for itself
  */
-export async function setBlockers(tx: Tx, issueId: string, blockerIds: readonly string[]): Promise<void> {
+async function setBlockers(tx: Tx, issueId: string, blockerIds: readonly string[]): Promise<void> {
   const ids = [...new Set(blockerIds)]
   if (ids.includes(issueId)) refuse('unprocessable', { message: 'Issue cannot be blocked by itself' })
   const [row] = await tx.run(wouldCycle, { issueId, blockerIds: ids })
   if (row?.cycles === true) refuse('unprocessable', { message: 'Blocking relations cannot contain cycles' })
   await tx.run(replaceBlockers, { issueId, blockerIds: ids })
+}
+
+const blockersOf = statement<{ issueId: string }, { id: string }>('issue_blocker_ids').read(sql`
+  select blocker_issue_id as id from ${blockers} where blocked_issue_id = ${param('issueId')} order by blocker_issue_id`)
+
+/**
+ * (tx) Makes these the blockers of the issue and says what changed, which is nothing when they were these already.
+ * Expects the company's row lock, and the rows of the new blockers locked with the issue's own: or one of them could be
+ * done between the look and the commit and wake nobody.
+ * @throws Refusal `unprocessable` when the issue would wait for itself
+ */
+export async function replaceBlockersOf(
+  tx: Tx,
+  issue: { readonly id: string; readonly identifier: string },
+  blockerIds: readonly string[],
+): Promise<DomainEvent[]> {
+  const before = (await tx.run(blockersOf, { issueId: issue.id })).map((row) => row.id)
+  const after = [...new Set(blockerIds)]
+  await setBlockers(tx, issue.id, after)
+  const added = after.filter((id) => !before.includes(id))
+  const removed = before.filter((id) => !after.includes(id))
+  if (added.length + removed.length === 0) return []
+  const said = { blockedByIssueIds: after, addedBlockedByIssueIds: added, removedBlockedByIssueIds: removed }
+  return [blockersUpdated(issue.id, { identifier: issue.identifier, ...said })]
 }
 
 const parentCycle = statement<{ issueId: string; parentId: string }, { cycles: boolean }>('issue_parent_cycle').read(sql`

@@ -8,6 +8,7 @@ import { pageQuery } from '../kernel/page.ts'
 import { labelView } from '../labels/index.ts'
 import { projectView } from '../projects/index.ts'
 import { addComment, demandIssue, getComment, listComments } from './comments.ts'
+import { createChild } from './children.ts'
 import { createIssue } from './create.ts'
 import { deleteIssue } from './delete.ts'
 import { deleteGoal, deleteLabel, deleteProject } from './detach.ts'
@@ -18,6 +19,7 @@ import { updateIssue } from './update.ts'
 import {
   commentBody,
   commentView,
+  createChildBody,
   createIssueBody,
   heartbeatContextView,
   issueDetail as issueDetailView,
@@ -91,6 +93,17 @@ export const issueRoutes = [
     headers: entityTag,
     refuses: [...references, ...taking, 'run_required'],
     handle: async ({ ctx, body }) => await createIssue(ctx, body),
+  }),
+  post('/api/issues/:id/children', {
+    summary: 'Create an issue below another one',
+    permission: 'issue.create',
+    scope: ofIssue(),
+    body: createChildBody,
+    status: 201,
+    returns: issueView,
+    headers: entityTag,
+    refuses: [...references, ...taking, 'run_required'],
+    handle: ({ ctx, target, body }) => createChild(ctx, target, body),
   }),
   get('/api/issues/:id', {
     summary: 'Read one issue with everything around it',

@@ -213,6 +213,9 @@ const editable = {
 export const createIssueBody = z.object({ ...editable, status: status.default('backlog') })
 export type CreateIssue = z.output<typeof createIssueBody>
 
+export const createChildBody = createIssueBody.omit({ parentId: true })
+export type CreateChild = z.output<typeof createChildBody>
+
 export const patchIssueBody = z.object({
   ...editable,
   title: editable.title.optional(),

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { race, tally } from '../testing/race.ts'
+import { actionsOf, auditCount, lastAudit, useServer, world } from '../testing/world.ts'
+
+const server = useServer()
+
+interface WakeRow {
+  reason: string
+  status: string
+  agentId: string
+  coalesced: number
+}
+
+const wakesOf = async (issueId: string): Promise<WakeRow[]> =>
+  (
+    await server().database.sql.query<WakeRow>(
+      'select reason, status, agent_id as "agentId", coalesced_count as coalesced from wakes where issue_id = $1 order by created_at, id',
+      [issueId],
+    )
+  ).rows
+
+const close = (id: string, status = 'done') => server().board.patch(`/api/issues/${id}`, { status })
+
+/** An agent that is woken for nothing yet: assigned while in the backlog. */
+async function scene() {
+  const base = await world(server())
+  const worker = await base.agent()
+  const waiting = (blockedByIssueIds: string[], fields: Record<string, unknown> = {}) =>
+    base.issue({ status: 'backlog', assigneeAgentId: worker.id, blockedByIssueIds, ...fields })
+  return { ...base, worker, waiting }
+}
+
+describe('when the last blocker is done', () => {
+  test('the assignee of what it blocked is woken once, and not before', async () => {
+    const { worker, waiting, issue } = await scene()
+    const [first, second] = [await issue(), await issue()]
+    const blocked = await waiting([first.id, second.id])
+    await close(first.id)
+    expect(await wakesOf(blocked.id)).toEqual([])
+    await close(second.id)
+    expect(await wakesOf(blocked.id)).toEqual([{ reason: 'issue_blockers_resolved', status: 'queued', agentId: worker.id, coalesced: 0 }])
+    const { rows } = await server().database.sql.query(
+      'select status, invocation_source as source from heartbeat_runs where issue_id = $1',
+      [blocked.id],
+    )
+    expect(rows).toEqual([{ status: 'queued', source: 'automation' }])
+  })
+
+  test('a cancelled blocker resolves nothing, and what is closed or nobody’s wakes nobody', async () => {
+    const { waiting, issue } = await scene()
+    const blocker = await issue()
+    const [blocked, closed, orphan] = [
+      await waiting([blocker.id]),
+      await waiting([blocker.id]),
+      await waiting([blocker.id], { assigneeAgentId: null }),
+    ]
+    await close(closed.id, 'cancelled')
+    await close(blocker.id, 'cancelled')
+    expect(await wakesOf(blocked.id)).toEqual([])
+    await close(blocker.id)
+    expect(await wakesOf(blocked.id)).toHaveLength(1)
+    expect(await wakesOf(closed.id)).toEqual([])
+    expect(await wakesOf(orphan.id)).toEqual([])
+  })
+
+  test('an agent that finishes a blocker wakes itself for the next issue; a wake for a held one waits', async () => {
+    const { agent, run, issue, checkout } = await world(server())
+    const worker = await agent()
+    const working = await run(worker)
+    const [blocker, other] = [await issue(), await issue()]
+    const blocked = await issue({ status: 'backlog', assigneeAgentId: worker.id, blockedByIssueIds: [blocker.id] })
+    expect((await checkout(working, blocker.id)).status).toBe(200)
+    expect((await checkout(working, other.id)).status).toBe(200)
+    expect((await server().board.patch(`/api/issues/${other.id}`, { blockedByIssueIds: [blocker.id] })).status).toBe(200)
+    expect((await working.client.patch(`/api/issues/${blocker.id}`, { status: 'done' })).status).toBe(200)
+    expect(await wakesOf(blocked.id)).toMatchObject([{ reason: 'issue_blockers_resolved', status: 'queued' }])
+    expect(await wakesOf(other.id)).toMatchObject([{ reason: 'issue_blockers_resolved', status: 'deferred_issue_execution' }])
+  })
+
+  test('of blockers that are done at the same time one is the last: one wake, every time', async () => {
+    const { waiting, issue } = await scene()
+    for (let round = 0; round < 6; round += 1) {
+      const pair = [await issue(), await issue(), await issue()]
+      const blocked = await waiting(pair.map((each) => each.id))
+      expect(tally(await race(pair, (each) => close(each.id)))).toEqual({ 200: 3 })
+      expect(await wakesOf(blocked.id)).toMatchObject([{ reason: 'issue_blockers_resolved', coalesced: 0 }])
+    }
+  })
+
+  test('a blocker added while it is being done either is resolved already or wakes: no issue waits for ever', async () => {
+    const { waiting, issue } = await scene()
+    for (let round = 0; round < 6; round += 1) {
+      const blocker = await issue()
+      const blocked = await waiting([])
+      const answers = await race([0, 1], (n) =>
+        n === 0 ? close(blocker.id) : server().board.patch(`/api/issues/${blocked.id}`, { blockedByIssueIds: [blocker.id] }),
+      )
+      expect(tally(answers)).toEqual({ 200: 2 })
+      const sawItOpen = answers[1]?.body.blockedBy[0].status !== 'done'
+      expect(await wakesOf(blocked.id)).toHaveLength(sawItOpen ? 1 : 0)
+    }
+  })
+
+  test('issues that block each other’s blockers in both orders are closed together without a deadlock', async () => {
+    const { waiting, issue } = await scene()
+    const blockers = await Promise.all(Array.from({ length: 5 }, () => issue()))
+    const ids = blockers.map((each) => each.id)
+    const blocked = await Promise.all(Array.from({ length: 5 }, () => waiting(ids)))
+    const answers = await race([...ids, ...blocked.map((each) => each.id)], (id) => close(id))
+    expect(tally(answers)).toEqual({ 200: 10 })
+  })
+})
+
+describe('when the last child is closed', () => {
+  test('the assignee of the parent is woken: done and cancelled both count, a closed parent not', async () => {
+    const { worker, issue } = await scene()
+    const parent = await issue({ status: 'backlog', assigneeAgentId: worker.id })
+    const children = [await issue({ parentId: parent.id }), await issue({ parentId: parent.id })]
+    await close(children[0]?.id ?? '')
+    expect(await wakesOf(parent.id)).toEqual([])
+    await close(children[1]?.id ?? '', 'cancelled')
+    expect(await wakesOf(parent.id)).toMatchObject([{ reason: 'issue_children_completed', agentId: worker.id }])
+    await close(children[1]?.id ?? '', 'done')
+    expect(await wakesOf(parent.id)).toMatchObject([{ coalesced: 0 }])
+    const closed = await issue({ status: 'done', assigneeAgentId: worker.id })
+    await close((await issue({ parentId: closed.id })).id)
+    expect(await wakesOf(closed.id)).toEqual([])
+  })
+
+  test('of children that close at the same time one is the last: one wake', async () => {
+    const { worker, issue } = await scene()
+    for (let round = 0; round < 4; round += 1) {
+      const parent = await issue({ status: 'backlog', assigneeAgentId: worker.id })
+      const children = await Promise.all([0, 1, 2, 3].map(() => issue({ parentId: parent.id })))
+      expect(tally(await race(children, (child) => close(child.id)))).toEqual({ 200: 4 })
+      expect(await wakesOf(parent.id)).toMatchObject([{ reason: 'issue_children_completed', coalesced: 0 }])
+    }
+  })
+})
+
+describe('the audit of blockers', () => {
+  test('a change of the set is told with what came and went, the same set is not', async () => {
+    const { issue } = await scene()
+    const [a, b, blocked] = [await issue(), await issue(), await issue()]
+    await server().board.patch(`/api/issues/${blocked.id}`, { blockedByIssueIds: [a.id] })
+    const { body } = await server().board.patch(`/api/issues/${blocked.id}`, { blockedByIssueIds: [b.id] })
+    expect(body.blockedBy.map((each: { id: string }) => each.id)).toEqual([b.id])
+    expect((await lastAudit(server(), blocked.id, 'issue.blockers_updated')).details).toEqual({
+      identifier: blocked.identifier,
+      blockedByIssueIds: [b.id],
+      addedBlockedByIssueIds: [b.id],
+      removedBlockedByIssueIds: [a.id],
+    })
+    await server().board.patch(`/api/issues/${blocked.id}`, { blockedByIssueIds: [b.id] })
+    const told = (await actionsOf(server(), blocked.id)).filter((action) => action === 'issue.blockers_updated')
+    expect(told).toHaveLength(2)
+    const made = await issue({ blockedByIssueIds: [a.id, b.id] })
+    expect(await actionsOf(server(), made.id)).toEqual(['issue.created', 'issue.blockers_updated'])
+  })
+})
+
+describe('children', () => {
+  test('are created below their parent, in its project and for its goal, unless given their own', async () => {
+    const { company, issue, agent, run } = await scene()
+    const goal = (await server().board.post(`/api/companies/${company.id}/goals`, { title: 'Moon' })).body
+    const project = (await server().board.post(`/api/companies/${company.id}/projects`, { name: 'Rocket' })).body
+    const parent = await issue({ projectId: project.id, goalId: goal.id, requestDepth: 2 })
+    const author = await run(await agent())
+    const made = await author.client.post(`/api/issues/${parent.identifier}/children`, { title: 'Part', parentId: randomUUID() })
+    expect(made).toMatchObject({ status: 201, body: { parentId: parent.id, projectId: project.id, goalId: goal.id, requestDepth: 3 } })
+    expect(await lastAudit(server(), parent.id, 'issue.child_created')).toMatchObject({
+      runId: author.id,
+      details: { childIssueId: made.body.id, identifier: made.body.identifier, title: 'Part' },
+    })
+    expect(await actionsOf(server(), made.body.id)).toEqual(['issue.created'])
+    const free = await server().board.post(`/api/issues/${parent.id}/children`, { title: 'Free', projectId: null, goalId: null })
+    expect(free.body).toMatchObject({ parentId: parent.id, projectId: null, goalId: null })
+  })
+
+  test('a key makes one child; bad bodies and parents elsewhere make none', async () => {
+    const { issue } = await scene()
+    const elsewhere = await scene()
+    const outsider = await elsewhere.run(await elsewhere.agent())
+    const parent = await issue()
+    const key = { 'Idempotency-Key': randomUUID() }
+    const first = await server().board.post(`/api/issues/${parent.id}/children`, { title: 'Once' }, key)
+    expect((await server().board.post(`/api/issues/${parent.id}/children`, { title: 'Once' }, key)).body).toEqual(first.body)
+    const before = await auditCount(server())
+    for (const of of [parent.id, randomUUID()]) {
+      expect(await outsider.client.post(`/api/issues/${of}/children`, { title: 'mine' })).toMatchObject({
+        status: 404,
+        body: { error: 'Issue not found' },
+      })
+    }
+    expect((await server().board.post(`/api/issues/${parent.id}/children`, {})).status).toBe(400)
+    expect(await server().board.post(`/api/issues/${parent.id}/children`, { title: 'x', status: 'in_progress' })).toMatchObject({
+      status: 422,
+      body: { code: 'assignee_needed' },
+    })
+    expect(await auditCount(server())).toBe(before)
+  })
+})

@@ -1,0 +1,69 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import type { Tx } from '../db/mutate.ts'
+import { blockers, issues } from '../db/schema/issues.ts'
+import { param, statement } from '../db/statement.ts'
+import { enqueueWake } from '../wakes/index.ts'
+import { onEnter } from './status.ts'
+import type { IssueStatus } from './status.ts'
+
+/** Issues that one end may wake; their rows are locked together, so their number is bounded. */
+const MOST_DEPENDENTS = 1000
+
+const waiting = statement<{ id: string; companyId: string }, { id: string }>('dependents_waiting').read(sql`
+  (select b.blocked_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocked_issue_id
+   where b.blocker_issue_id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}
+   order by b.blocked_issue_id limit ${sql.raw(String(MOST_DEPENDENTS))})
+  union
+  select p.id from ${issues} i join ${issues} p on p.id = i.parent_id and p.company_id = i.company_id
+  where i.id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}`)
+
+/**
+ * (tx) Issues that may be waiting for this one to end: what it blocks, and its parent. Their rows are locked in one
+ * sweep with its own, so that of two that end at the same time the second sees the first, and exactly one of them is
+ * the last.
+ */
+export async function waitingFor(tx: Tx, companyId: string, id: string): Promise<string[]> {
+  return (await tx.run(waiting, { id, companyId })).map((row) => row.id)
+}
+
+interface Ready {
+  readonly id: string
+  readonly agentId: string
+}
+
+const unblocked = statement<{ id: string; companyId: string }, Ready>('dependents_unblocked').read(sql`
+  select i.id, i.assignee_agent_id as "agentId" from ${blockers} b join ${issues} i on i.id = b.blocked_issue_id
+  where b.blocker_issue_id = ${param('id')} and i.company_id = ${param('companyId')}
+    and i.assignee_agent_id is not null and i.status not in ('done', 'cancelled')
+    and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
+      where o.blocked_issue_id = i.id and n.status <> 'done')
+  order by i.id limit ${sql.raw(String(MOST_DEPENDENTS))}`)
+
+const completedParent = statement<{ id: string; companyId: string }, Ready>('dependents_parent').read(sql`
+  select p.id, p.assignee_agent_id as "agentId" from ${issues} i join ${issues} p on p.id = i.parent_id and p.company_id = i.company_id
+  where i.id = ${param('id')} and i.company_id = ${param('companyId')}
+    and p.assignee_agent_id is not null and p.status not in ('done', 'cancelled')
+    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and c.status not in ('done', 'cancelled'))`)
+
+/**
+ * (tx) An issue has ended: wakes the assignee of each issue whose last unresolved blocker it was, and of its parent
+ * when no child of it is open any more. Expects the rows of `waitingFor` to be locked and the new status to be written.
+ */
+export async function wakeDependents(tx: Tx, ctx: Ctx, id: string, was: IssueStatus, now: IssueStatus): Promise<void> {
+  const place = { id, companyId: companyOf(ctx) }
+  const source = 'automation'
+  if (now === 'done' && was !== 'done') {
+    for (const issue of await tx.run(unblocked, place)) {
+      const payload = { issueId: issue.id, resolvedBlockerIssueId: id }
+      await enqueueWake(tx, ctx, { agentId: issue.agentId, issueId: issue.id, source, reason: 'issue_blockers_resolved', payload })
+    }
+  }
+  if (onEnter[now].closed && !onEnter[was].closed) {
+    for (const parent of await tx.run(completedParent, place)) {
+      const payload = { issueId: parent.id, completedChildIssueId: id }
+      await enqueueWake(tx, ctx, { agentId: parent.agentId, issueId: parent.id, source, reason: 'issue_children_completed', payload })
+    }
+  }
+}
