@@ -14,26 +14,31 @@ export interface RawAnswer {
 /** Long enough for any answer, short enough to fail a test rather than to hang it. */
 const PATIENCE_MS = 5000
 
-/** Sends bytes as they are and returns the first answer: for what no HTTP client would let through. */
-export async function rawBytes(url: string, bytes: string | Uint8Array): Promise<RawAnswer> {
+/**
+ * Sends bytes as they are and returns the first answer: for what no HTTP client would let through.
+ * @param options `end`: hang up behind the bytes, as somebody who dies does
+ */
+export async function rawBytes(url: string, bytes: string | Uint8Array, options: { readonly end?: boolean } = {}): Promise<RawAnswer> {
   const { hostname, port } = new URL(url)
   const text = await new Promise<string>((resolve, reject) => {
     const chunks: Buffer[] = []
     const socket = connect({ host: hostname, port: Number(port) })
+    const received = (): string => Buffer.concat(chunks).toString('utf8').replace(INTERIM, '')
     const finish = (): void => {
       clearTimeout(timer)
       socket.destroy()
-      resolve(Buffer.concat(chunks).toString('utf8'))
+      resolve(received())
     }
     const timer = setTimeout(finish, PATIENCE_MS)
     socket.on('data', (chunk) => {
       chunks.push(chunk)
-      if (isWhole(Buffer.concat(chunks).toString('latin1'))) finish()
+      if (isWhole(received())) finish()
     })
     socket.on('end', finish)
     // A server may close while bytes are still coming; what it said before counts.
     socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? finish() : reject(error)))
-    socket.write(bytes)
+    if (options.end === true) socket.end(bytes)
+    else socket.write(bytes)
   })
   const split = text.indexOf('\r\n\r\n')
   const head = split < 0 ? text : text.slice(0, split)
@@ -41,10 +46,13 @@ export async function rawBytes(url: string, bytes: string | Uint8Array): Promise
   return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), head, text: rest, body: parsed(rest) }
 }
 
+/** `100 Continue` comes before the answer and is none. */
+const INTERIM = /^HTTP\/1\.1 1\d\d [^\r]*\r\n\r\n/
+
 function isWhole(text: string): boolean {
   const split = text.indexOf('\r\n\r\n')
   const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, Math.max(split, 0)))?.[1]
-  return length !== undefined && text.length >= split + 4 + Number(length)
+  return length !== undefined && Buffer.byteLength(text.slice(split + 4)) >= Number(length)
 }
 
 function parsed(text: string): unknown {

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Route } from '../http/route.ts'
+import { declared, named, nameOf } from './declared.ts'
+import { keepLines } from './lines.ts'
+import { matrix, renderMatrix } from './matrix.ts'
+import { ask, idIn, makeSubject, namesRow, pathOf, personas, requestOf, setStage } from './stage.ts'
+import type { Asked, Reply, Stage, Subject } from './stage.ts'
+import { useServer } from './world.ts'
+
+const lines = keepLines()
+const server = useServer({ log: lines.log })
+const routes = declared()
+
+let asked: Asked
+let stage: Stage
+let mine: Subject
+let theirs: Subject
+
+beforeAll(async () => {
+  asked = { url: server().url, tokens: server().tokens, sql: server().database.sql }
+  stage = await setStage(asked)
+  mine = await makeSubject(stage)
+  theirs = await makeSubject(await setStage(asked))
+})
+
+const golden = new URL('../../doc/generated/permissions.md', import.meta.url)
+
+test('who may ask what is what was reviewed', async () => {
+  const rows = await matrix(asked, routes)
+  expect(
+    rows.flatMap(({ route, cells }) => cells.filter((cell) => cell.startsWith('broken')).map((cell) => [nameOf(route), cell])),
+  ).toEqual([])
+  // No update flag on purpose: a changed cell is a changed policy, and somebody reads it.
+  expect(renderMatrix(rows).split('\n')).toEqual(readFileSync(golden, 'utf8').split('\n'))
+}, 60_000)
+
+describe('declarations', () => {
+  test('every route has an operationId of its own', () => {
+    const ids = routes.map(({ operationId }) => operationId)
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([])
+    for (const id of ids) expect(id).toMatch(/^(get|post|patch|put|delete)[A-Z][A-Za-z0-9]*$/)
+  })
+
+  test('no route is shadowed by another', async () => {
+    lines.clear()
+    for (const route of routes)
+      await ask(asked.url, { method: route.method, path: pathOf(route, idIn(mine)), headers: { authorization: 'Bearer garbage' } })
+    const served = lines
+      .text()
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { route?: string }).route)
+    expect(served).toEqual(routes.map(({ operationId }) => operationId))
+  })
+
+  test('every path begins with /api, and every parameter of it is read by a scope or the handler', () => {
+    for (const route of routes) {
+      expect(route.path).toMatch(/^\/api(\/(:[a-zA-Z]+|[a-z][a-z-]*))+$/)
+      const [first] = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+      expect({ route: nameOf(route), reads: route.scope.reads }).toEqual({ route: nameOf(route), reads: first ?? null })
+    }
+  })
+})
+
+/** The strongest who gets through: the board, or where only agents may ask, the run itself. */
+async function askAsAllowed(request: { method: string; path: string; body?: unknown }): Promise<Reply> {
+  const [board, run, agent] = ['board', 'run', 'agent'].map((name) => personas.find((persona) => persona.name === name))
+  let reply: Reply | undefined
+  for (const persona of [board, run, agent]) {
+    reply = await ask(asked.url, { ...request, headers: persona?.headers(stage, mine) ?? {} })
+    if (![401, 403].includes(reply.status)) return reply
+  }
+  if (reply === undefined) throw new Error('nobody to ask as')
+  return reply
+}
+
+describe('a body that is not what the route takes is 400 with the list of what is wrong', () => {
+  test.each(named(routes.filter(({ body }) => body !== undefined)))('%s', async (_, route) => {
+    for (const body of ['words', 7, ['a list'], true]) {
+      const reply = await askAsAllowed({ method: route.method, path: pathOf(route, idIn(mine)), body })
+      expect(reply, reply.text).toMatchObject({ status: 400, body: { error: 'Validation error', code: 'validation_failed' } })
+      expect(reply.body.details).toEqual([
+        expect.objectContaining({ code: 'invalid_type', path: [], expected: 'object', message: expect.any(String) }),
+      ])
+      expect(reply.body.requestId).toBe(reply.headers.get('x-request-id'))
+    }
+  })
+})
+
+const withParameters = routes.filter(({ path }) => path.includes(':'))
+const parametersOf = (route: Route): string[] => [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string)
+
+describe('a path that is no id is refused in the form of every refusal', () => {
+  test.each(named(withParameters))('%s', async (_, route) => {
+    const { body } = await requestOf(asked, route, mine)
+    for (const parameter of parametersOf(route))
+      for (const malformed of ['not an id!', '0', `${randomUUID()}x`, '🙂', "';--"]) {
+        let isRow = true
+        const path = pathOf(route, (kind, name) => {
+          if (name !== parameter) return idIn(mine)(kind)
+          isRow = namesRow(mine, kind)
+          return malformed
+        })
+        const reply = await askAsAllowed({ method: route.method, path, body })
+        // A word may be one that nobody has used yet; an id that is none is nobody's.
+        if (!isRow && reply.status < 500) continue
+        expect([400, 404, 422], `${path}: ${reply.text}`).toContain(reply.status)
+        expect(reply.body).toMatchObject({ error: expect.any(String), code: expect.any(String), requestId: expect.any(String) })
+      }
+  })
+})
+
+const withoutRequestId = ({ status, body }: Reply): unknown => {
+  const { requestId: _, ...rest } = body as { requestId: string }
+  return { status, body: rest }
+}
+
+describe('a row of another company looks like one that never was (I12)', () => {
+  const asAgents = personas.filter(({ name }) => ['peer', 'agent', 'run', 'creator', 'ceo'].includes(name))
+
+  test.each(named(withParameters))('%s', async (_, route) => {
+    const { body } = await requestOf(asked, route, mine)
+    const statuses = new Set<number>()
+    for (const parameter of parametersOf(route))
+      for (const persona of asAgents) {
+        const replies: Reply[] = []
+        for (const from of ['foreign', 'random']) {
+          const path = pathOf(route, (kind, name) => {
+            if (name !== parameter || !namesRow(mine, kind)) return idIn(mine)(kind)
+            return from === 'foreign' ? idIn(theirs)(kind) : randomUUID()
+          })
+          if (path === pathOf(route, idIn(mine))) continue
+          replies.push(await ask(asked.url, { method: route.method, path, body, headers: persona.headers(stage, mine) }))
+        }
+        const [foreign, random] = replies
+        if (foreign === undefined || random === undefined) continue
+        expect({ as: persona.name, ...(withoutRequestId(foreign) as object) }).toEqual({
+          as: persona.name,
+          ...(withoutRequestId(random) as object),
+        })
+        // A token that names another run than its own is refused before any look-up.
+        if (foreign.body.code !== 'run_id_mismatch') statuses.add(foreign.status)
+      }
+    // Refused before any look-up, or not found; never anything that only a row that is there can answer.
+    for (const status of statuses) expect([401, 403, 404]).toContain(status)
+  })
+})
+
+describe('the document of the API', () => {
+  test('an unknown path below /api is 404 in the form of every refusal, for every method', async () => {
+    for (const method of ['get', 'post', 'put', 'patch', 'delete'])
+      expect(await ask(asked.url, { method, path: '/api/nothing/here' })).toMatchObject({
+        status: 404,
+        body: { error: 'API route not found', code: 'route_not_found' },
+      })
+  })
+
+  test('a refusal is RFC 9457 where asked for, with the same facts', async () => {
+    const reply = await ask(asked.url, {
+      method: 'get',
+      path: `/api/issues/${randomUUID()}`,
+      headers: { accept: 'application/problem+json' },
+    })
+    expect(reply.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
+    expect(reply.body).toEqual({
+      type: 'urn:paperclip:problem:not_found',
+      title: 'Not found',
+      status: 404,
+      detail: 'Issue not found',
+      instance: `urn:paperclip:request:${reply.headers.get('x-request-id')}`,
+      error: 'Issue not found',
+      code: 'not_found',
+      requestId: reply.headers.get('x-request-id'),
+    })
+  })
+
+  test('a request id goes in and out; one that could split a header does not', async () => {
+    const id = 'trace-1.2:3_4'
+    expect(
+      (await ask(asked.url, { method: 'get', path: '/api/health', headers: { 'x-request-id': id } })).headers.get('x-request-id'),
+    ).toBe(id)
+    for (const bad of ['a b', 'x'.repeat(129), 'é'])
+      expect(
+        (await ask(asked.url, { method: 'get', path: '/api/health', headers: { 'x-request-id': bad } })).headers.get('x-request-id'),
+      ).toMatch(/^[0-9a-f-]{36}$/)
+  })
+})

@@ -1,0 +1,396 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { RunTokens } from '../access/runTokens.ts'
+import { hashToken, mintAgentKey } from '../access/tokens.ts'
+import type { Pool } from '../db/client.ts'
+import type { Route } from '../http/route.ts'
+
+/**
+ * What the tests over all routes stand on: somebody of every kind, a row of every kind, a body for every route. It
+ * needs no test runner, because the permission table is also written by `npm run docs`.
+ */
+
+/** A server to be asked. */
+export interface Asked {
+  readonly url: string
+  readonly tokens: RunTokens
+  /** For arranging rows beside the server. */
+  readonly sql: Pool
+}
+
+export interface Reply {
+  readonly status: number
+  readonly text: string
+  // Bodies are looked at field by field.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+  readonly headers: Headers
+}
+
+export interface Request {
+  readonly method: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON; nothing is sent for undefined. */
+  readonly body?: unknown
+}
+
+/** Sends one request. */
+export async function ask(url: string, { method, path, headers = {}, body }: Request): Promise<Reply> {
+  const answer = await fetch(`${url}${path}`, {
+    method: method.toUpperCase(),
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    redirect: 'manual',
+  })
+  const text = await answer.text()
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    parsed = undefined
+  }
+  return { status: answer.status, text, body: parsed, headers: answer.headers }
+}
+
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
+
+interface Company {
+  readonly id: string
+  readonly prefix: string
+}
+
+interface Agent {
+  readonly id: string
+  readonly key: string
+}
+
+/** A company with somebody of every kind in it, and a stranger outside. */
+export interface Stage {
+  readonly asked: Asked
+  readonly company: Company
+  readonly peer: Agent
+  readonly ceo: Agent
+  readonly creator: Agent
+  readonly outsider: Agent
+  readonly outsiderToken: string
+  readonly revokedKey: string
+}
+
+/** One agent, one run of it, and one row of every kind that hangs on them: what a path may name. */
+export interface Subject {
+  readonly companyId: string
+  readonly agent: Agent
+  readonly runId: string
+  readonly runToken: string
+  readonly issueId: string
+  /** The id of a row by the word that stands before it in a path: `issues`, `goals`, … */
+  readonly ids: Readonly<Record<string, string>>
+  /** An approval that is linked to no issue. */
+  readonly spareApprovalId: string
+  readonly latestRevisionId: string
+}
+
+async function create(asked: Asked, path: string, body: unknown): Promise<Reply['body']> {
+  const reply = await ask(asked.url, { method: 'post', path, body })
+  if (reply.status !== 201) throw new Error(`cannot set the stage: POST ${path} gives ${reply.status} ${reply.text}`)
+  return reply.body
+}
+
+async function companyOn(asked: Asked): Promise<Company> {
+  const { id, issuePrefix } = await create(asked, '/api/companies', { name: 'Stage' })
+  await asked.sql.query('update companies set require_board_approval_for_new_agents = false where id = $1', [id])
+  return { id, prefix: issuePrefix }
+}
+
+let count = 0
+
+async function agentOn(asked: Asked, companyId: string, fields: Record<string, unknown> = {}): Promise<Agent> {
+  count += 1
+  const { id } = await create(asked, `/api/companies/${companyId}/agents`, { name: `Actor ${count}`, ...fields })
+  const key = mintAgentKey()
+  await asked.sql.query('insert into agent_api_keys (company_id, agent_id, name, key_hash) values ($1, $2, $3, $4)', [
+    companyId,
+    id,
+    'stage',
+    hashToken(key),
+  ])
+  return { id, key }
+}
+
+/** Sets a stage. */
+export async function setStage(asked: Asked): Promise<Stage> {
+  const company = await companyOn(asked)
+  const elsewhere = await companyOn(asked)
+  const revokedKey = mintAgentKey()
+  const peer = await agentOn(asked, company.id)
+  await asked.sql.query('insert into agent_api_keys (company_id, agent_id, name, key_hash, revoked_at) values ($1, $2, $3, $4, now())', [
+    company.id,
+    peer.id,
+    'revoked',
+    hashToken(revokedKey),
+  ])
+  const outsider = await agentOn(asked, elsewhere.id)
+  const [runId] = uuids(1)
+  await asked.sql.query("insert into heartbeat_runs (id, company_id, agent_id, status) values ($1, $2, $3, 'running')", [
+    runId,
+    elsewhere.id,
+    outsider.id,
+  ])
+  const outside = { agentId: outsider.id, companyId: elsewhere.id, adapterType: 'process', runId }
+  return {
+    asked,
+    company,
+    peer,
+    outsider,
+    outsiderToken: (await asked.tokens.mint(outside)).token,
+    ceo: await agentOn(asked, company.id, { role: 'ceo' }),
+    creator: await agentOn(asked, company.id, { permissions: { canCreateAgents: true } }),
+    revokedKey,
+  }
+}
+
+const insertSubject = `
+  with agent as (insert into agents (id, company_id, name, url_key, title)
+      values ($2::uuid, $1, 'On stage ' || $2::uuid::text, 'on-stage-' || $2::uuid::text, 'Before')),
+    member as (insert into company_memberships (company_id, principal_type, principal_id, membership_role)
+      values ($1, 'agent', $2::uuid::text, 'member')),
+    granted as (insert into principal_permission_grants (company_id, principal_type, principal_id, permission_key)
+      values ($1, 'agent', $2::uuid::text, 'tasks:assign')),
+    key as (insert into agent_api_keys (id, company_id, agent_id, name, key_hash)
+      values ($8, $1, $2, 'spare', $9), (gen_random_uuid(), $1, $2, 'stage', $21)),
+    run as (insert into heartbeat_runs (id, company_id, agent_id, status) values ($3, $1, $2, 'running')),
+    issue as (insert into issues (id, company_id, issue_number, identifier, title, status, assignee_agent_id)
+      values ($4, $1, $5, $6, 'On stage', 'todo', $2)),
+    comment as (insert into issue_comments (id, company_id, issue_id, author_agent_id, body) values ($7, $1, $4, $2, 'A word')),
+    goal as (insert into goals (id, company_id, title) values ($10, $1, 'A goal')),
+    project as (insert into projects (id, company_id, name, url_key) values ($11::uuid, $1, 'A project', 'p-' || $11::uuid::text)),
+    workspace as (insert into project_workspaces (id, company_id, project_id, name, source_type, repo_url)
+      values ($12, $1, $11, 'main', 'git_repo', 'https://example.invalid/repo.git')),
+    label as (insert into labels (id, company_id, name, color) values ($13::uuid, $1, left($13::uuid::text, 13), '#112233')),
+    approval as (insert into approvals (id, company_id, type, requested_by_agent_id, payload)
+      values ($14, $1, 'request_board_approval', $2, '{"title":"May I?","summary":"Please"}'),
+        ($15, $1, 'request_board_approval', $2, '{"title":"And this?","summary":"Please"}')),
+    link as (insert into issue_approvals (issue_id, approval_id) values ($4, $14)),
+    document as (insert into issue_documents (id, company_id, issue_id, key, body, latest_revision_id, latest_revision_number)
+      values ($16, $1, $4, 'plan', 'Second', $18, 2)),
+    revision as (insert into issue_document_revisions (id, company_id, document_id, issue_id, key, revision_number, body)
+      values ($17, $1, $16, $4, 'plan', 1, 'First'), ($18, $1, $16, $4, 'plan', 2, 'Second')),
+    interaction as (insert into issue_thread_interactions (id, company_id, issue_id, kind, continuation_policy, created_by_agent_id, payload)
+      values ($19, $1, $4, 'request_confirmation', 'none', $2, '{"version":1,"prompt":"Shall I?"}'))
+  insert into agent_config_revisions (id, company_id, agent_id, source, changed_keys, before_config, after_config)
+    select $20, $1, $2, 'patch', '["title"]', '{}', jsonb_build_object('name', 'On stage ' || $2::uuid::text, 'role', 'general',
+      'title', 'Long before', 'reportsTo', null, 'capabilities', null, 'adapterType', 'process', 'adapterConfig', '{}'::jsonb,
+      'runtimeConfig', '{}'::jsonb, 'budgetMonthlyCents', 0, 'metadata', null)`
+
+/** Makes the rows of a subject in one statement: hundreds are made, and a request each would cost the suite seconds. */
+export async function makeSubject(stage: Stage): Promise<Subject> {
+  const { asked, company } = stage
+  const key = mintAgentKey()
+  const number = randomInt(1000, 2_000_000_000)
+  const [agentId, runId, issueId, commentId, keyId, goalId, projectId, workspaceId, labelId, approvalId] = uuids(10)
+  const [spareApprovalId, documentId, revisionId, latestRevisionId, interactionId, configRevisionId] = uuids(6)
+  await asked.sql.query({
+    name: 'make_subject',
+    text: insertSubject,
+    values: [
+      company.id,
+      agentId,
+      runId,
+      issueId,
+      number,
+      `${company.prefix}-${number}`,
+      commentId,
+      keyId,
+      hashToken(mintAgentKey()),
+      goalId,
+      projectId,
+      workspaceId,
+      labelId,
+      approvalId,
+      spareApprovalId,
+      documentId,
+      revisionId,
+      latestRevisionId,
+      interactionId,
+      configRevisionId,
+      hashToken(key),
+    ],
+  })
+  const { token } = await asked.tokens.mint({ agentId, companyId: company.id, adapterType: 'process', runId })
+  return {
+    companyId: company.id,
+    agent: { id: agentId, key },
+    runId,
+    runToken: token,
+    issueId,
+    spareApprovalId,
+    latestRevisionId,
+    ids: {
+      companies: company.id,
+      agents: agentId,
+      'heartbeat-runs': runId,
+      issues: issueId,
+      comments: commentId,
+      keys: keyId,
+      goals: goalId,
+      projects: projectId,
+      workspaces: workspaceId,
+      labels: labelId,
+      approvals: approvalId,
+      revisions: revisionId,
+      interactions: interactionId,
+      'config-revisions': configRevisionId,
+      // Words where others have ids.
+      documents: 'plan',
+      adapters: 'process',
+    },
+  }
+}
+
+type Uuids = string[] & Record<0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9, string>
+
+const uuids = (howMany: number): Uuids => Array.from({ length: howMany }, () => randomUUID()) as Uuids
+
+/** Somebody who asks. */
+export interface Persona {
+  readonly name: string
+  readonly headers: (stage: Stage, subject: Subject) => Readonly<Record<string, string>>
+  /** Can never change anything, so that it needs no subject of its own. */
+  readonly harmless: boolean
+}
+
+/** Everybody there is, the weakest first. The subject of a path is the row of `agent`, and `run` is its run. */
+export const personas: readonly Persona[] = [
+  // Beside the server on this machine nobody is anonymous; behind a proxy everybody without a credential is.
+  { name: 'anonymous', headers: () => ({ 'x-forwarded-for': '203.0.113.7' }), harmless: true },
+  { name: 'garbage', headers: () => bearer('garbage'), harmless: true },
+  { name: 'revoked key', headers: (stage) => bearer(stage.revokedKey), harmless: true },
+  { name: 'outsider', headers: (stage) => bearer(stage.outsiderToken), harmless: true },
+  { name: 'peer', headers: (stage) => bearer(stage.peer.key), harmless: false },
+  { name: 'agent', headers: (_, subject) => bearer(subject.agent.key), harmless: false },
+  { name: 'run', headers: (_, subject) => bearer(subject.runToken), harmless: false },
+  { name: 'creator', headers: (stage) => bearer(stage.creator.key), harmless: false },
+  { name: 'ceo', headers: (stage) => bearer(stage.ceo.key), harmless: false },
+  { name: 'board', headers: () => ({}), harmless: false },
+]
+
+/** Fills the parameters of a path; the word before a parameter says what kind of row it names. */
+export function pathOf(route: Route, idOf: (kind: string, parameter: string) => string): string {
+  const parts = route.path.split('/')
+  return parts.map((part, at) => (part.startsWith(':') ? encodeURIComponent(idOf(parts[at - 1] ?? '', part.slice(1))) : part)).join('/')
+}
+
+/** True for a parameter that names a row, not a word. */
+export const namesRow = (subject: Subject, kind: string): boolean => idIn(subject)(kind).includes('-')
+
+/** The id of a subject's row by the word before it. @throws Error for a kind of row that no subject has */
+export const idIn =
+  (subject: Subject) =>
+  (kind: string): string => {
+    const id = subject.ids[kind]
+    if (id === undefined) throw new Error(`src/testing/stage.ts knows no row for /${kind}/:id: teach makeSubject to make one`)
+    return id
+  }
+
+interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly enum?: readonly unknown[]
+  readonly const?: unknown
+  readonly default?: unknown
+  readonly anyOf?: readonly JsonSchema[]
+  readonly oneOf?: readonly JsonSchema[]
+  readonly items?: JsonSchema
+  readonly format?: string
+  readonly pattern?: string
+  readonly minimum?: number
+}
+
+/** The JSON schema of a body, as a client sends it. */
+export const bodySchema = (route: Route): JsonSchema | undefined =>
+  route.body === undefined ? undefined : (z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' }) as JsonSchema)
+
+/** Names of fields that refer to a row, and which row of the subject they mean. */
+const referents: Readonly<Record<string, (subject: Subject) => string>> = {
+  agentId: (subject) => subject.agent.id,
+  issueId: (subject) => subject.issueId,
+  approvalId: (subject) => subject.spareApprovalId,
+  color: () => '#a1b2c3',
+}
+
+function sample(schema: JsonSchema, name: string, subject: Subject): unknown {
+  const referent = referents[name]
+  if (referent !== undefined) return referent(subject)
+  if (schema.const !== undefined) return schema.const
+  if (schema.enum !== undefined) return schema.enum[0]
+  const [first] = schema.anyOf ?? schema.oneOf ?? []
+  if (first !== undefined) return sample(first, name, subject)
+  const type = typeof schema.type === 'string' ? schema.type : schema.type?.[0]
+  if (type === 'object' || schema.properties !== undefined)
+    return Object.fromEntries((schema.required ?? []).map((key) => [key, sample(schema.properties?.[key] ?? {}, key, subject)]))
+  if (type === 'array') return schema.items === undefined ? [] : [sample(schema.items, name, subject)]
+  if (type === 'integer' || type === 'number') return schema.minimum ?? 1
+  if (type === 'boolean') return true
+  if (schema.format === 'uuid') return randomUUID()
+  return `A ${name} ${randomUUID().slice(0, 8)}`
+}
+
+interface Example {
+  /** What is sent; without it, the required fields of the schema with plain values. */
+  readonly body?: (subject: Subject) => unknown
+  /** SQL that brings the subject's row into the state the route is for; `$1` is the id named by `of`. */
+  readonly arrange?: { readonly sql: string; readonly of: string }
+}
+
+const paused = { of: 'agents', sql: "update agents set status = 'paused', pause_reason = 'manual', paused_at = now() where id = $1" }
+const asksQuestions = {
+  of: 'interactions',
+  sql: `update issue_thread_interactions set kind = 'ask_user_questions', payload =
+    '{"version":1,"questions":[{"id":"q","prompt":"Which?","selectionMode":"single","options":[{"id":"o","label":"This"}]}]}' where id = $1`,
+}
+const toBeRevised = { of: 'approvals', sql: "update approvals set status = 'revision_requested' where id = $1" }
+
+/** Routes whose required fields alone say nothing, or that need a state to start from. */
+const examples: Readonly<Record<string, Example>> = {
+  postIssuesByIdCheckout: { body: ({ agent }) => ({ agentId: agent.id, expectedStatuses: ['todo'] }) },
+  patchIssuesById: { body: () => ({ title: 'Another title' }) },
+  patchAgentsById: { body: () => ({ title: 'Another title' }) },
+  patchCompaniesByCompanyId: { body: () => ({ brandColor: '#a1b2c3' }) },
+  patchCompaniesByCompanyIdBranding: { body: () => ({ brandColor: '#a1b2c3' }) },
+  patchGoalsById: { body: () => ({ title: 'Another goal' }) },
+  patchProjectsById: { body: () => ({ name: 'Another project' }) },
+  patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },
+  postProjectsByIdWorkspaces: { body: () => ({ name: 'second', repoUrl: 'https://example.invalid/second.git' }) },
+  patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
+  patchAgentsByIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
+  postAgentsByIdResume: { arrange: paused },
+  postApprovalsByIdResubmit: { arrange: toBeRevised, body: () => ({ payload: { title: 'Again', summary: 'Please' } }) },
+  postIssuesByIdInteractions: { body: () => ({ kind: 'request_confirmation', payload: { version: 1, prompt: 'Shall I?' } }) },
+  postIssuesByIdInteractionsByInteractionIdRespond: {
+    arrange: asksQuestions,
+    body: () => ({ answers: [{ questionId: 'q', optionIds: ['o'] }] }),
+  },
+  putIssuesByIdDocumentsByKey: {
+    body: ({ latestRevisionId }) => ({ format: 'markdown', body: 'Third', baseRevisionId: latestRevisionId }),
+  },
+  postCompaniesByCompanyIdApprovals: {
+    body: () => ({ type: 'request_board_approval', payload: { title: 'May I?', summary: 'Please' } }),
+  },
+  patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
+  patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
+}
+
+/** A request that a route is for: its path names rows of the subject, its body is one that may succeed. */
+export async function requestOf(asked: Asked, route: Route, subject: Subject): Promise<Request> {
+  const example = examples[route.operationId]
+  if (example?.arrange !== undefined) await asked.sql.query(example.arrange.sql, [idIn(subject)(example.arrange.of)])
+  const schema = bodySchema(route)
+  const body = schema === undefined ? undefined : (example?.body?.(subject) ?? sample(schema, 'body', subject))
+  return { method: route.method, path: pathOf(route, idIn(subject)), body }
+}
+
+/** True for routes after which the company of the stage is no longer what it was. */
+export const endsCompany = (route: Route): boolean =>
+  route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')
