@@ -148,7 +148,8 @@ export const ofProject = (name = 'id'): Scope =>
     return { companyId: project.companyId, target: project.id }
   })
 
-const identifierForm = /^[A-Za-z]{1,12}-\d{1,9}$/
+/** Three letters, and up to 200 more where companies share them. */
+const identifierForm = /^[A-Za-z]{1,203}-\d{1,9}$/
 
 /** An issue in the path: a UUID or an identifier like `ACM-12`, in any case. */
 export const ofIssue = (name = 'id'): Scope =>

@@ -17,6 +17,7 @@ export const agentUpdated = event(
   'agent',
   z.object({
     changedKeys: z.array(z.string()),
+    revisionId: z.string().nullable(),
     name: z.string().optional(),
     role: z.string().optional(),
     title: z.string().nullable().optional(),
@@ -43,3 +44,30 @@ export const agentTerminated = event(
 )
 export const keyCreated = event('agent.key_created', 'agent', z.object({ keyId: z.string(), name: z.string() }))
 export const keyRevoked = event('agent.key_revoked', 'agent', z.object({ keyId: z.string(), name: z.string() }))
+
+export const configRolledBack = event(
+  'agent.config_rolled_back',
+  'agent',
+  z.object({ changedKeys: z.array(z.string()), revisionId: z.string().nullable(), rolledBackFromRevisionId: z.string() }),
+)
+export const permissionsUpdated = event(
+  'agent.permissions_updated',
+  'agent',
+  z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() }),
+)
+/** Asked to be hired; `approvalId` is null where nobody has to decide. */
+export const hireCreated = event(
+  'agent.hire_created',
+  'agent',
+  z.object({
+    name: z.string(),
+    role: z.string(),
+    adapterType: z.string(),
+    reportsTo: z.string().nullable(),
+    requiresApproval: z.boolean(),
+    approvalId: z.string().nullable(),
+    issueIds: z.array(z.string()),
+  }),
+)
+/** The board has granted the hire. */
+export const agentActivated = event('agent.activated', 'agent', z.object({ approvalId: z.string() }))

@@ -5,6 +5,7 @@ import { companyOf } from '../db/context.ts'
 import { agents } from '../db/schema/agents.ts'
 import { grants, memberships } from '../db/schema/companies.ts'
 import { isoJson, param, shapedRead, statement } from '../db/statement.ts'
+import type { ReadDb } from '../db/store.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { notFound } from '../kernel/errors.ts'
 import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
@@ -79,9 +80,22 @@ function assignSource(row: DetailRow): Detail['access']['taskAssignSource'] {
   return row.grants.some((grant) => grant.permissionKey === 'tasks:assign') ? 'explicit_grant' : 'none'
 }
 
-/** One agent with its managers and what it may do. @throws Refusal `not_found` */
-export async function agentDetail(ctx: Ctx, id: string) {
-  const [row] = await ctx.store.read.run(detail, { id, companyId: companyOf(ctx) })
+const exists = statement<{ id: string; companyId: string }, { id: string }>('agent_exists').read(
+  sql`select id from ${agents} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** @throws Refusal `not_found` for an agent that is not in the company */
+export async function demandAgent(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
+  if ((await db.run(exists, { id, companyId })).length === 0) throw notFound('Agent')
+}
+
+/**
+ * One agent with its managers and what it may do.
+ * @param db the transaction, where one has just changed it
+ * @throws Refusal `not_found`
+ */
+export async function agentDetail(ctx: Ctx, id: string, db: Pick<ReadDb, 'run'> = ctx.store.read) {
+  const [row] = await db.run(detail, { id, companyId: companyOf(ctx) })
   if (row === undefined) throw notFound('Agent')
   const { membership, grants: held, ...agent } = row
   const taskAssignSource = assignSource(row)

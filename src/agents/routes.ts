@@ -1,25 +1,39 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofMyself } from '../access/scopes.ts'
+import { companyOf } from '../db/context.ts'
 import { del, get, patch, post } from '../http/route.ts'
 import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
-import { configureAgent } from './configure.ts'
+import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
-import { agentDetail, listAgents, viewedBy } from './queries.ts'
+import { readOrg } from './org.ts'
+import { setPermissions } from './permissions.ts'
+import { agentDetail, demandAgent, listAgents } from './queries.ts'
+import { getRevision, listRevisions } from './revisions.ts'
+import { readRuntimeState } from './runtimeState.ts'
 import {
   agentDetail as agentDetailView,
   agentView,
+  configurationView,
   createAgentBody,
   keyBody,
   keyCreatedView,
   keyItem,
   okView,
-  patchAgentBody,
+  orgNode,
+  permissionsBody,
+  revisionView,
+  runtimeStateView,
 } from './views.ts'
 
 /** A shortname is looked up in this company; agents have theirs. */
 const byName = z.object({ companyId: z.uuid().optional() })
+
+const uuidOf = (value: string | undefined): string => {
+  const id = z.uuid().safeParse(value)
+  return id.success ? id.data.toLowerCase() : refuse('malformed_id')
+}
 
 export const agentRoutes = [
   get('/api/companies/:companyId/agents', {
@@ -58,25 +72,6 @@ export const agentRoutes = [
     refuses: ['not_found'],
     handle: ({ ctx, target }) => agentDetail(ctx, target),
   }),
-  patch('/api/agents/:id', {
-    summary: 'Change an agent; of itself an agent may change only how it presents',
-    permission: 'agent.update',
-    scope: ofAgent(),
-    query: byName,
-    body: patchAgentBody,
-    returns: agentView,
-    refuses: [
-      'not_found',
-      'field_not_permitted',
-      'approval_required',
-      'name_taken',
-      'reporting_cycle',
-      'agent_terminated',
-      'agent_pending',
-      'illegal_transition',
-    ],
-    handle: async ({ ctx, target, body }) => viewedBy(ctx.actor, await configureAgent(ctx, target, body)),
-  }),
   get('/api/agents/:id/keys', {
     summary: 'List API keys of an agent, without their tokens',
     permission: 'agent.keys',
@@ -105,9 +100,89 @@ export const agentRoutes = [
     query: byName,
     returns: okView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, params }) => {
-      const keyId = z.uuid().safeParse(params['keyId'])
-      return keyId.success ? revokeKey(ctx, target, keyId.data) : refuse('malformed_id')
+    handle: ({ ctx, target, params }) => revokeKey(ctx, target, uuidOf(params['keyId'])),
+  }),
+  patch('/api/agents/:id/permissions', {
+    summary: 'Say what an agent may do beyond its role',
+    permission: 'agent.permissions',
+    scope: ofAgent(),
+    query: byName,
+    body: permissionsBody,
+    returns: agentDetailView,
+    refuses: ['not_found', 'agent_terminated', 'agent_pending'],
+    handle: ({ ctx, target, body }) => setPermissions(ctx, target, body),
+  }),
+  get('/api/companies/:companyId/org', {
+    summary: 'Read who reports to whom, roots first',
+    permission: 'agent.org',
+    scope: inCompany(),
+    returns: z.array(orgNode),
+    refuses: ['not_found'],
+    handle: ({ ctx }) => readOrg(ctx),
+  }),
+  get('/api/companies/:companyId/agent-configurations', {
+    summary: 'List configurations of agents, secrets covered',
+    permission: 'agent.configuration',
+    scope: inCompany(),
+    query: z.object(pageQuery),
+    returnsPageOf: configurationView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => listConfigurations(ctx, query),
+  }),
+  get('/api/agents/:id/configuration', {
+    summary: 'Read the configuration of an agent, secrets covered',
+    permission: 'agent.configuration',
+    scope: ofAgent(),
+    query: byName,
+    returns: configurationView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => getConfiguration(ctx, target),
+  }),
+  get('/api/agents/:id/config-revisions', {
+    summary: 'List changes of the configuration of an agent, newest first',
+    permission: 'agent.configuration',
+    scope: ofAgent(),
+    query: z.object({ ...byName.shape, ...pageQuery }),
+    returnsPageOf: revisionView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => listRevisions(ctx, target, query),
+  }),
+  get('/api/agents/:id/config-revisions/:revisionId', {
+    summary: 'Read one change of the configuration of an agent',
+    permission: 'agent.configuration',
+    scope: ofAgent(),
+    query: byName,
+    returns: revisionView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, params }) => getRevision(ctx, target, uuidOf(params['revisionId'])),
+  }),
+  get('/api/agents/:id/runtime-state', {
+    summary: 'Read what the runs of an agent have left behind',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: byName,
+    returns: runtimeStateView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => readRuntimeState(ctx, target),
+  }),
+  get('/api/agents/:id/task-sessions', {
+    summary: 'List sessions kept per task: none, sessions belong to runs here',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: byName,
+    returns: z.array(z.never()),
+    refuses: ['not_found'],
+    handle: async ({ ctx, target }) => {
+      await demandAgent(ctx.store.read, companyOf(ctx), target)
+      return []
     },
+  }),
+  get('/api/companies/:companyId/adapters/:type/models', {
+    summary: 'List models that an adapter offers: none, no adapter of this server asks for them',
+    permission: 'adapter.read',
+    scope: inCompany(),
+    returns: z.array(z.strictObject({ id: z.string(), label: z.string() })),
+    refuses: ['not_found'],
+    handle: () => Promise.resolve([]),
   }),
 ]

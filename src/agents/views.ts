@@ -114,4 +114,67 @@ export const keyBody = z.object({ name: line.default('default') })
 export const keyCreatedView = z.strictObject({ id: z.uuid(), name: z.string(), token: z.string(), createdAt: instant })
 export const keyItem = z.strictObject({ id: z.uuid(), name: z.string(), createdAt: instant, revokedAt: instant.nullable() })
 
+export const permissionsBody = z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() })
+export type SetPermissions = z.output<typeof permissionsBody>
+
+/** An agent's configuration, secrets covered. */
+export const configurationView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  name: z.string(),
+  role: z.enum(agentRoles),
+  title: z.string().nullable(),
+  status: z.enum(agentStatus.statuses),
+  reportsTo: z.uuid().nullable(),
+  adapterType: z.string(),
+  adapterConfig: json,
+  runtimeConfig: json,
+  permissions: z.strictObject({ canCreateAgents: z.boolean() }),
+  updatedAt: instant,
+})
+
+export const revisionView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  agentId: z.uuid(),
+  createdByAgentId: z.uuid().nullable(),
+  createdByUserId: z.string().nullable(),
+  source: z.string(),
+  rolledBackFromRevisionId: z.uuid().nullable(),
+  changedKeys: z.array(z.string()),
+  beforeConfig: json,
+  afterConfig: json,
+  createdAt: instant,
+})
+
+/** Who reports to whom; a node carries those below it. */
+export const orgNode = z.strictObject({
+  id: z.uuid(),
+  name: z.string(),
+  role: z.enum(agentRoles),
+  status: z.enum(agentStatus.statuses),
+  get reports() {
+    return z.array(orgNode)
+  },
+})
+
+export const runtimeStateView = z.strictObject({
+  agentId: z.uuid(),
+  companyId: z.uuid(),
+  adapterType: z.string(),
+  sessionId: z.string().nullable(),
+  stateJson: json,
+  lastRunId: z.uuid().nullable(),
+  lastRunStatus: z.string().nullable(),
+  totalInputTokens: z.int(),
+  totalOutputTokens: z.int(),
+  totalCachedInputTokens: z.int(),
+  totalCostCents: z.int(),
+  lastError: z.string().nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+  sessionDisplayId: z.string().nullable(),
+  sessionParamsJson: json.nullable(),
+})
+
 export const okView = z.strictObject({ ok: z.literal(true) })

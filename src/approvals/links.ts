@@ -1,0 +1,118 @@
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { changed, mutate, settled } from '../db/mutate.ts'
+import type { Tx } from '../db/mutate.ts'
+import { approvals, issueApprovals } from '../db/schema/approvals.ts'
+import { issues } from '../db/schema/issues.ts'
+import { param, statement } from '../db/statement.ts'
+import type { ReadDb } from '../db/store.ts'
+import { lockIssue, lockIssues, passGate } from '../holds/index.ts'
+import type { Expected } from '../holds/index.ts'
+import { demandIssue } from '../issues/index.ts'
+import { actingRun } from '../kernel/actor.ts'
+import { refuse } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import { judgeActingRun, lockRunFacts } from '../runs/index.ts'
+import { approvalLinked, approvalUnlinked } from './events.ts'
+import { approvalColumns, approvalRow, lockApproval, presented } from './row.ts'
+import type { ApprovalRow } from './row.ts'
+import type { linkedIssueView } from './views.ts'
+
+/** Links shown of one issue or one approval; what has more is read through the lists. */
+const MOST_SHOWN = sql.raw('1000')
+
+const approvalsOf = statement<{ issueId: string; companyId: string }, ApprovalRow>('issue_approvals').read(sql`
+  select ${approvalColumns} from ${approvals} join ${issueApprovals} l on l.approval_id = "approvals"."id"
+  where l.issue_id = ${param('issueId')} and "approvals"."company_id" = ${param('companyId')}
+  order by "approvals"."created_at" desc, "approvals"."id" desc limit ${MOST_SHOWN}`)
+
+const listOf = async (db: Pick<ReadDb, 'run'>, companyId: string, issueId: string): Promise<ApprovalRow[]> =>
+  (await db.run(approvalsOf, { issueId, companyId })).map(presented)
+
+/** Approvals that an issue is linked to, newest first. @throws Refusal `not_found` */
+export async function listApprovalsOfIssue(ctx: Ctx, issueId: string): Promise<ApprovalRow[]> {
+  await demandIssue(ctx.store.read, companyOf(ctx), issueId)
+  return await listOf(ctx.store.read, companyOf(ctx), issueId)
+}
+
+const issuesOf = statement<{ approvalId: string; companyId: string }, z.input<typeof linkedIssueView>>('approval_issues').read(sql`
+  select i.id, i.company_id as "companyId", i.project_id as "projectId", i.goal_id as "goalId", i.parent_id as "parentId", i.title,
+    i.description, i.status, i.priority, i.assignee_agent_id as "assigneeAgentId", i.created_by_agent_id as "createdByAgentId",
+    i.created_by_user_id as "createdByUserId", i.issue_number as "issueNumber", i.identifier, i.request_depth as "requestDepth",
+    i.billing_code as "billingCode", i.started_at as "startedAt", i.completed_at as "completedAt", i.cancelled_at as "cancelledAt",
+    i.hidden_at as "hiddenAt", i.created_at as "createdAt", i.updated_at as "updatedAt"
+  from ${issues} i join ${issueApprovals} l on l.issue_id = i.id
+  where l.approval_id = ${param('approvalId')} and i.company_id = ${param('companyId')} order by l.created_at, i.id limit ${MOST_SHOWN}`)
+
+/** Issues that an approval is linked to, in the order of linking. @throws Refusal `not_found` */
+export async function listIssuesOfApproval(ctx: Ctx, approvalId: string) {
+  await approvalRow(ctx.store.read, companyOf(ctx), approvalId)
+  return await ctx.store.read.run(issuesOf, { approvalId, companyId: companyOf(ctx) })
+}
+
+const insertLinks = statement<{ approvalId: string; issueIds: string[] }, { issueId: string }>('approval_link').write(sql`
+  insert into ${issueApprovals} (approval_id, issue_id)
+  select ${param('approvalId', 'uuid')}, id from unnest(${param('issueIds', 'uuid[]')}) as given (id) order by id
+  on conflict do nothing returning issue_id as "issueId"`)
+
+const removeLink = statement<{ approvalId: string; issueId: string }, { issueId: string }>('approval_unlink').write(sql`
+  delete from ${issueApprovals} where approval_id = ${param('approvalId')} and issue_id = ${param('issueId')} returning issue_id as "issueId"`)
+
+const noDemands: Expected = { ifMatch: null, lockEpoch: null }
+
+/**
+ * (tx) Links a new approval to issues. Each link is a write to its issue and passes the gate (lock-protocol §4.2). The
+ * runs of all gates are locked at once, because ids decide the order. Judges the acting run, links or not.
+ *
+ * @returns what passing the gates changed
+ * @throws Refusal `unknown_reference` for an issue that is not in the company; those of the gate
+ */
+export async function openLinks(tx: Tx, ctx: Ctx, approvalId: string, issueIds: readonly string[]): Promise<DomainEvent[]> {
+  const companyId = companyOf(ctx)
+  const wanted = [...new Set(issueIds)]
+  const locked = await lockIssues(tx, companyId, wanted)
+  if (locked.length !== wanted.length) refuse('unknown_reference', { message: 'One or more issues are invalid for this company' })
+  const runIds = [actingRun(ctx.actor), ...locked.flatMap((issue) => [issue.checkoutRunId, issue.executionRunId])]
+  const known = [...new Set(runIds)].filter((id) => id !== null)
+  if (known.length > 0) await lockRunFacts(tx, companyId, known)
+  const events: DomainEvent[] = []
+  for (const issue of locked) events.push(...(await passGate(tx, ctx, issue, noDemands)).events)
+  await judgeActingRun(tx, ctx)
+  if (wanted.length > 0) await tx.run(insertLinks, { approvalId, issueIds: wanted })
+  return events
+}
+
+/**
+ * Links an approval to an issue; linked already, it stays so.
+ * @returns the approvals of the issue
+ * @throws Refusal `not_found` for either; those of the gate
+ */
+export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string, expects: Expected): Promise<ApprovalRow[]> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockApproval(tx, companyId, approvalId)
+    const { events } = await passGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
+    const linked = await tx.run(readLink, { approvalId, issueId })
+    if (linked.length > 0) return settled(await listOf(tx, companyId, issueId), events)
+    await tx.run(insertLinks, { approvalId, issueIds: [issueId] })
+    return changed(await listOf(tx, companyId, issueId), approvalLinked(issueId, { approvalId }), ...events)
+  })
+}
+
+const readLink = statement<{ approvalId: string; issueId: string }, { issueId: string }>('approval_link_read').read(sql`
+  select issue_id as "issueId" from ${issueApprovals} where approval_id = ${param('approvalId')} and issue_id = ${param('issueId')}`)
+
+/** Takes an approval off an issue; not linked, nothing happens. @throws Refusal as `linkApproval` */
+export async function unlinkApproval(ctx: Ctx, issueId: string, approvalId: string, expects: Expected): Promise<{ ok: true }> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockApproval(tx, companyId, approvalId)
+    const { events } = await passGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
+    const linked = await tx.run(readLink, { approvalId, issueId })
+    if (linked.length === 0) return settled({ ok: true as const }, events)
+    await tx.run(removeLink, { approvalId, issueId })
+    return changed({ ok: true as const }, approvalUnlinked(issueId, { approvalId }), ...events)
+  })
+}
