@@ -36,14 +36,19 @@ export const runFactJson = sql`json_build_object(
   'leaseExpiresAt', ${isoJson(sql`r.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`r.last_seen_at`)},
   'leaseSecondsLeft', greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int)`
 
+// Whether a run is live is computed outside the locking query: inside it, a row that was only waited for would be judged
+// by the clock from before the wait.
 const lockRuns = locking(
   'run',
   statement<{ ids: string[]; companyId: string }, RunFact & { id: string }>('lock_runs').read(sql`
+    with r as materialized (
+      select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
+      where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId')}
+      order by id for no key update)
     select r.id, r.agent_id as "agentId", r.status, ${isLive} as live, r.lease_expires_at as "leaseExpiresAt",
       r.last_seen_at as "lastSeenAt", coalesce((select name from ${agents} a where a.id = r.agent_id), '') as "agentName",
       greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int as "leaseSecondsLeft"
-    from ${runs} r where r.id = any(${param('ids', 'uuid[]')}) and r.company_id = ${param('companyId')}
-    order by r.id for no key update`),
+    from r order by r.id`),
 )
 
 /** Locks runs of a company by ascending id and returns what is there. */

@@ -23,7 +23,8 @@ interface Renewal {
 }
 
 // Written only in the last two thirds of the lease, so reads stay reads. A dead run is not revived. The agent's
-// last-seen mark rides along: it has no other writer and decides nothing.
+// last-seen mark rides along: it has no other writer and decides nothing. It is skipped while the agent is locked: to wait
+// for it with the run in hand would be the wrong way round for whoever pauses the agent and then ends the run.
 const renew = statement<Renewal, { id: string }>('lease_renew').telemetry(sql`
   with renewed as (
     update ${runs} set lease_expires_at = clock_timestamp() + make_interval(secs => lease_seconds), last_seen_at = clock_timestamp()
@@ -31,7 +32,8 @@ const renew = statement<Renewal, { id: string }>('lease_renew').telemetry(sql`
       and status in ('queued', 'running') and lease_expires_at > clock_timestamp()
       and lease_expires_at < clock_timestamp() + make_interval(secs => lease_seconds * 2 / 3.0)
     returning id, agent_id)
-  update ${agents} a set last_heartbeat_at = clock_timestamp() from renewed where a.id = renewed.agent_id returning renewed.id`)
+  update ${agents} a set last_heartbeat_at = clock_timestamp() where a.id = (
+    select id from ${agents} where id = (select agent_id from renewed) for no key update skip locked) returning a.id`)
 
 /** Renews the lease of the run a request names, when it is due. */
 export interface LeaseKeeper {

@@ -33,15 +33,27 @@ async function reapOne(store: Store, run: { id: string; companyId: string }): Pr
 
 /**
  * Ends every run whose lease has run out (lock-protocol §3). Decisions never wait for this: a run is dead the moment its
- * lease is. This only tidies up, so that an issue is free even when nobody asks for it.
+ * lease is. This only tidies up, so that an issue is free even when nobody asks for it. A run that cannot be ended now
+ * keeps nobody else waiting.
  *
  * @returns how many runs were ended
+ * @throws AggregateError with what failed, after all the others have been ended
  */
 export async function reap(store: Store): Promise<number> {
   let ended = 0
   for (;;) {
     const batch = await store.read.run(expired, { limit: BATCH })
-    for (const run of batch) if (await reapOne(store, run)) ended += 1
-    if (batch.length < BATCH) return ended
+    const failures: unknown[] = []
+    const before = ended
+    for (const run of batch) {
+      try {
+        if (await reapOne(store, run)) ended += 1
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    // Those that failed come first again, so a round that ends nobody is the last one.
+    if (failures.length > 0 && ended === before) throw new AggregateError(failures, 'runs that could not be ended')
+    if (batch.length < BATCH && failures.length === 0) return ended
   }
 }

@@ -3,6 +3,7 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import type { Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
+import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
 import { wakes } from '../db/schema/wakes.ts'
@@ -29,8 +30,8 @@ interface Situation {
 
 const situationOf = statement<{ agentId: string; issueId: string; companyId: string }, Situation>('wake_situation').read(sql`
   select
-    exists (select 1 from ${agents} a where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}
-      and a.status in ('idle', 'active', 'running', 'error')) as invokable,
+    exists (select 1 from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
+      where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')} and a.status in ('idle', 'active', 'running', 'error')) as invokable,
     exists (select 1 from ${issues} i join ${runs} r on r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
       where i.id = ${param('issueId', 'uuid')} and ${isLive}) as held,
     (select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
@@ -66,7 +67,7 @@ const setRun = statement<{ id: string; runId: string }, never>('wake_set_run').w
 /**
  * (tx) Asks that an agent be run for an issue, in the transaction of the change that causes it. A second wish for the
  * same agent and issue joins the first; while another run holds the issue, the wish waits. An agent that cannot be
- * invoked is not woken. Expects the issue's row lock.
+ * invoked, or whose company is not active, is not woken. Expects the issue's row lock.
  */
 export async function enqueueWake(tx: Tx, ctx: Ctx, wake: Wake): Promise<void> {
   const companyId = companyOf(ctx)

@@ -18,6 +18,6 @@ export const wakeClosed = event(
   z.object({
     agentId: z.string(),
     issueId: z.string(),
-    why: z.enum(['agent_not_invokable', 'not_assignee', 'issue_closed']),
+    why: z.enum(['company_not_active', 'agent_not_invokable', 'not_assignee', 'issue_closed']),
   }),
 )

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
+import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
 import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
@@ -17,6 +18,7 @@ interface Waiting {
   agentId: string
   source: string
   reason: string
+  companyActive: boolean
   invokable: boolean
   isAssignee: boolean
   closed: boolean
@@ -25,10 +27,11 @@ interface Waiting {
 // Ordered by age, which is the order of promotion; two wakes of one issue are only ever locked under the issue's lock.
 const waitingOf = statement<{ issueId: string }, Waiting>('wake_waiting').read(sql`
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.source, w.reason,
+    c.status = 'active' as "companyActive",
     coalesce(a.status in ('idle', 'active', 'running', 'error'), false) as invokable,
     i.assignee_user_id is null and (i.assignee_agent_id is null or i.assignee_agent_id = w.agent_id) as "isAssignee",
     i.status in ('done', 'cancelled') as closed
-  from ${wakes} w join ${issues} i on i.id = w.issue_id left join ${agents} a on a.id = w.agent_id
+  from ${wakes} w join ${issues} i on i.id = w.issue_id join ${companies} c on c.id = w.company_id left join ${agents} a on a.id = w.agent_id
   where w.issue_id = ${param('issueId')} and w.status = 'deferred_issue_execution'
   order by w.created_at, w.id limit ${sql.raw(String(MOST_WAKES))}`)
 
@@ -40,10 +43,11 @@ const queueWake = statement<{ id: string; runId: string }, { id: string }>('wake
   update ${wakes} set status = 'queued', run_id = ${param('runId')}, updated_at = now()
   where id = ${param('id')} and status = 'deferred_issue_execution' returning id`)
 
-type Invalid = 'agent_not_invokable' | 'not_assignee' | 'issue_closed'
+type Invalid = 'company_not_active' | 'agent_not_invokable' | 'not_assignee' | 'issue_closed'
 
 const whyInvalid = (wake: Waiting): Invalid | null => {
   if (wake.closed) return 'issue_closed'
+  if (!wake.companyActive) return 'company_not_active'
   if (!wake.invokable) return 'agent_not_invokable'
   return wake.isAssignee ? null : 'not_assignee'
 }
