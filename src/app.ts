@@ -6,6 +6,7 @@ import { createPrincipals } from './access/principals.ts'
 import { sealingKeyOf } from './access/runTokens.ts'
 import type { RunTokens } from './access/runTokens.ts'
 import { allRoutes } from './api.ts'
+import type { HeadFile } from './audit/index.ts'
 import type { Store } from './db/store.ts'
 import { guard, isLoopbackHost } from './http/guard.ts'
 import { apiHeaders, pageHeaders, requestIdOf } from './http/headers.ts'
@@ -23,6 +24,8 @@ export interface AppDeps {
   /** The secret that run tokens are signed with; keys for other purposes are derived from it. */
   readonly secret: string
   readonly log: Log
+  /** The heads of the audit chains, noted outside the database. */
+  readonly heads: HeadFile
   readonly version: string
   readonly allowedHostnames: readonly string[]
   /** Development and tests: answers are checked against their declarations. */
@@ -89,7 +92,7 @@ export function buildApp(deps: AppDeps): Express {
   const principals = createPrincipals()
   store.onCommit(principals.onCommit)
   const identifyDeps = { db: store.read, tokens: deps.tokens, principals }
-  const routes = allRoutes({ tokens: deps.tokens, version: deps.version })
+  const routes = allRoutes({ tokens: deps.tokens, heads: deps.heads, version: deps.version })
   app.use(
     mount(routes, {
       store,

@@ -26,20 +26,22 @@ function read(file: string): string | undefined {
 }
 
 /**
- * The secret that signs run tokens when none is configured: made once, kept in the home with mode 0600. Two servers that
- * start at once agree on one, because a link is made by exactly one of them.
+ * A secret made once and kept in the home with mode 0600. Two servers that start at once agree on one, because a link is
+ * made by exactly one of them.
  *
  * @param home folder of the server; made 0700 when absent
+ * @param name of the file
+ * @param make a fresh secret, for the first start
  * @throws Error when the file is damaged or readable by others; the message names the file and never its content
  */
-export function keptSecret(home: string): string {
+export function kept(home: string, name: string, make: () => string): string {
   mkdirSync(home, { recursive: true, mode: 0o700 })
-  const file = path.join(home, 'agent-jwt-secret')
-  const kept = read(file)
-  if (kept !== undefined) return kept
+  const file = path.join(home, name)
+  const found = read(file)
+  if (found !== undefined) return found
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   // Flushed before it gets its name, so that a power cut leaves a whole secret or none.
-  writeFileSync(draft, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  writeFileSync(draft, `${make().trim()}\n`, { mode: 0o600, flag: 'wx', flush: true })
   try {
     linkSync(draft, file)
   } catch (error) {
@@ -47,5 +49,8 @@ export function keptSecret(home: string): string {
   } finally {
     rmSync(draft, { force: true })
   }
-  return read(file) ?? keptSecret(home)
+  return read(file) ?? kept(home, name, make)
 }
+
+/** The secret that signs run tokens when none is configured. */
+export const keptSecret = (home: string): string => kept(home, 'agent-jwt-secret', () => randomBytes(48).toString('base64url'))

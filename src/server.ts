@@ -2,9 +2,10 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRunTokens } from './access/runTokens.ts'
 import { buildApp } from './app.ts'
+import { createSealer, openHeadFile, SEAL_EVERY_MS } from './audit/index.ts'
 import type { Config } from './config.ts'
 import { version } from './config.ts'
-import { openPool } from './db/client.ts'
+import { closePool, openPool } from './db/client.ts'
 import type { ConnectionOptions } from './db/client.ts'
 import { forgetOldAnswers } from './db/idempotency.ts'
 import { createStore } from './db/store.ts'
@@ -15,10 +16,17 @@ import { startLoop } from './scheduler/loop.ts'
 import { reap } from './scheduler/reap.ts'
 import { keptSecret } from './secret.ts'
 
-/** How long requests that are under way may take to end once the server stops. */
-const DRAIN_MS = 10_000
+/** How long requests that are under way may take to end once the server stops: a supervisor's usual patience, less our own end. */
+const DRAIN_MS = 9000
+const SWEEP_EVERY_MS = 50
+/** What still holds a connection after the drain belongs to no request that anybody waits for. */
+const CLOSE_POOL_MS = 500
 const REAP_EVERY_MS = 5000
 const FORGET_EVERY_MS = 10 * 60_000
+
+/** Connections for transactions and for reads; one Node thread cannot keep more of them busy. */
+const WRITERS = 8
+const READERS = 6
 
 export interface RunningServer {
   readonly url: string
@@ -37,12 +45,22 @@ async function listen(server: Server, config: Config): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+/** Stops accepting and waits for the requests under way; those that are not done in time are cut off. */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
-  server.closeIdleConnections()
+  // A connection is at rest only for moments when its client asks again at once, so such answers end it.
+  server.prependListener('request', (_request, response) => void response.setHeader('Connection', 'close'))
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS)
   const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
   await closed
+  clearInterval(sweep)
   clearTimeout(deadline)
+}
+
+/** Where the server can be reached from this machine; a wildcard is no address. */
+function urlOf(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /**
@@ -50,8 +68,12 @@ async function drain(server: Server): Promise<void> {
  * @param connection where the database is
  */
 export async function startServer(config: Config, connection: ConnectionOptions, log: Log): Promise<RunningServer> {
-  const pool = openPool(connection)
-  const store = createStore(pool)
+  const onSilence = (silent: boolean): void =>
+    silent ? log.error('the database does not answer: requests are refused until it does') : log.info('the database answers again')
+  const manner = { guarded: true, onSilence }
+  const pool = openPool({ ...connection, max: WRITERS }, 'planned once', manner)
+  const readPool = openPool({ ...connection, max: READERS }, 'planned for their values', manner)
+  const store = createStore(pool, readPool)
   const secret = config.jwtSecret ?? keptSecret(config.home)
   const tokens = await createRunTokens({
     secret,
@@ -59,7 +81,8 @@ export async function startServer(config: Config, connection: ConnectionOptions,
     issuer: config.jwtIssuer,
     audience: config.jwtAudience,
   })
-  const app = buildApp({ store, tokens, secret, log, version, allowedHostnames: config.allowedHostnames, checkAnswers: false })
+  const heads = openHeadFile(config.home)
+  const app = buildApp({ store, tokens, secret, log, heads, version, allowedHostnames: config.allowedHostnames, checkAnswers: false })
   const server = createHttpServer(app)
   const port = await listen(server, config)
 
@@ -73,6 +96,7 @@ export async function startServer(config: Config, connection: ConnectionOptions,
           if (ended > 0) log.info({ ended }, 'runs ended whose lease ran out')
         },
       },
+      { name: 'seal', everyMs: SEAL_EVERY_MS, run: createSealer(store, heads, log) },
       { name: 'forget answers', everyMs: FORGET_EVERY_MS, run: () => note(store, forgetOldAnswers, {}) },
     ],
     log,
@@ -80,9 +104,10 @@ export async function startServer(config: Config, connection: ConnectionOptions,
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    await Promise.all([drain(server), loop.stop()])
-    await pool.end()
+    const resting = loop.stop()
+    await drain(server)
+    // A duty under way ends where its next statement is refused: it may have thousands of rows before it.
+    await Promise.all([closePool(pool, CLOSE_POOL_MS), closePool(readPool, CLOSE_POOL_MS), resting])
   }
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return { url: `http://${host}:${port}`, stop: () => (stopping ??= stop()) }
+  return { url: urlOf(config.host, port), stop: () => (stopping ??= stop()) }
 }

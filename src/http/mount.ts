@@ -16,6 +16,9 @@ import { demandStorable, readBody } from './body.ts'
 import { apiHeaders, expectationsOf, idempotencyKeyOf } from './headers.ts'
 import { invalid, understand } from './problem.ts'
 import type { Route } from './route.ts'
+import { shaped, shapeOf, withoutShape } from './shape.ts'
+import type { Shape } from './shape.ts'
+import { isStream, sendStream } from './stream.ts'
 
 export interface MountDeps {
   readonly store: Store
@@ -108,18 +111,21 @@ function checkedSchema(route: Route): z.ZodType {
 }
 
 /** Turns what a handler returned into what goes out. */
-function present(deps: MountDeps, route: Route, request: Request, value: unknown): Answer {
+function present(deps: MountDeps, route: Route, request: Request, shape: Shape, value: unknown): Answer {
   if (value === null && route.or204) return { status: 204, headers: {}, body: '' }
   const body = route.paged ? (value as Page<unknown>).items : value
   if (deps.checkAnswers) {
     const checked = checkedSchema(route).safeParse(body)
     invariant(checked.success, `${route.operationId} answers otherwise than declared: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`)
   }
+  const { body: text, headers: applied } = shaped(body, shape)
   const headers = {
     ...(route.paged ? linkOf(request, value as Page<unknown>) : {}),
     ...route.headers?.(value),
+    ...applied,
   }
-  return { status: route.statusOf?.(value) ?? route.status, headers, body: JSON.stringify(body) }
+  const status = route.also?.when(value) === true ? route.also.status : route.status
+  return { status, headers, body: text }
 }
 
 /** A claim on an Idempotency-Key, and what its mutation stored under it. */
@@ -127,7 +133,7 @@ interface Claim extends IdempotencyClaim {
   readonly stored: () => { readonly value: unknown; readonly answer: Answer } | undefined
 }
 
-function claimOf(deps: MountDeps, route: Route, request: Request, actor: Actor, body: unknown): Claim | null {
+function claimOf(deps: MountDeps, route: Route, request: Request, shape: Shape, actor: Actor, body: unknown): Claim | null {
   if (route.method !== 'post') return null
   const key = idempotencyKeyOf(request.headers)
   if (key === null) return null
@@ -141,7 +147,7 @@ function claimOf(deps: MountDeps, route: Route, request: Request, actor: Actor, 
     requestHash: hashOf(request.query, body),
     sealingKey: deps.sealingKey,
     answer(value) {
-      stored = { value, answer: present(deps, route, request, value) }
+      stored = { value, answer: present(deps, route, request, shape, value) }
       return stored.answer
     },
     stored: () => stored,
@@ -149,9 +155,9 @@ function claimOf(deps: MountDeps, route: Route, request: Request, actor: Actor, 
 }
 
 /** The answer of a handler. Under a key it is the very one that was stored, or a replay would tell another story (I9). */
-function answerOf(deps: MountDeps, route: Route, request: Request, claim: Claim | null, value: unknown): Answer {
+function answerOf(deps: MountDeps, route: Route, request: Request, shape: Shape, claim: Claim | null, value: unknown): Answer {
   const stored = claim?.stored()
-  if (stored === undefined) return present(deps, route, request, value)
+  if (stored === undefined) return present(deps, route, request, shape, value)
   invariant(stored.value === value, `${route.operationId} must answer with what its mutation returned`)
   return stored.answer
 }
@@ -184,11 +190,12 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
 
   const params = request.params as Record<string, string>
   demandStorable(params)
-  const rawQuery = route.query === undefined && !route.path.includes(':') ? {} : request.query
+  const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : {}
   demandStorable(rawQuery)
+  const shape = shapeOf(route, request, rawQuery)
   const body = route.method === 'get' ? undefined : await readBody(request, response, route.bodyLimit)
 
-  const claim = claimOf(deps, route, request, actor, body)
+  const claim = claimOf(deps, route, request, shape, actor, body)
   if (claim !== null) {
     const before = await answeredBefore(deps.store.read, claim)
     if (before !== null) return send(response, trace, before, true)
@@ -201,12 +208,15 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
     ctx,
     target: place.target,
     params,
-    query: parse(route.query, rawQuery),
+    query: parse(route.query, withoutShape(rawQuery)),
     body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
     expects: expectationsOf(request.headers),
   }
   try {
-    send(response, trace, answerOf(deps, route, request, claim, await route.handle(input)), false)
+    const value = await route.handle(input)
+    if (route.streams && isStream(value))
+      return await sendStream(response, route.status, { ...apiHeaders, 'X-Request-Id': trace.requestId }, value)
+    send(response, trace, answerOf(deps, route, request, shape, claim, value), false)
   } catch (error) {
     if (!(error instanceof AnsweredBefore)) throw error
     invariant(!deps.checkAnswers || claim?.stored() === undefined, `${route.operationId} makes two mutations of one request`)

@@ -1,100 +1,248 @@
 import { z } from 'zod'
 import { permissions } from '../access/permissions.ts'
-import { refusals } from '../kernel/errors.ts'
+import { Refusal, refusals } from '../kernel/errors.ts'
+import type { RefusalCode } from '../kernel/errors.ts'
+import { problemBody } from './problem.ts'
 import type { Route } from './route.ts'
 
 type Json = Record<string, unknown>
 
-const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json
-  return rest
+interface Components {
+  readonly schemas: Record<string, Json>
+}
+
+/**
+ * The JSON schema of a zod schema. One that contains itself refers to its own root, which here is somewhere deep in the
+ * document: such a schema becomes a component, and its references name that.
+ */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', name: string, components: Components): Json {
+  const { $schema: _, $defs, ...own } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json & { $defs?: Record<string, Json> }
+  const rooted = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(rooted)
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, key === '$ref' && typeof item === 'string' ? componentRef(item) : rooted(item)]),
+    )
+  }
+  const componentRef = (ref: string): string =>
+    `#/components/schemas/${ref === '#' ? name : ref.replace('#/$defs/', `${name}_`).replaceAll(/[^\w#/]/g, '_')}`
+  for (const [key, item] of Object.entries($defs ?? {}))
+    components.schemas[`${name}_${key.replaceAll(/\W/g, '_')}`] = rooted(item) as Json
+  const text = JSON.stringify(own)
+  if (!text.includes('"$ref":"#"')) return rooted(own) as Json
+  components.schemas[name] = rooted(own) as Json
+  return { $ref: `#/components/schemas/${name}` }
 }
 
 const pathParameters = (path: string): Json[] =>
   [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
 
-function queryParameters(route: Route): Json[] {
+function queryParameters(route: Route, components: Components): Json[] {
   if (route.query === undefined) return []
-  const { properties = {}, required = [] } = schemaOf(route.query, 'input') as { properties?: Json; required?: string[] }
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }))
+  const schema = schemaOf(route.query, 'input', `${route.operationId}Query`, components)
+  const { properties = {}, required = [] } = schema as { properties?: Json; required?: string[] }
+  return Object.entries(properties).map(([name, item]) => ({ name, in: 'query', required: required.includes(name), schema: item }))
 }
 
-const headerParameters = (route: Route): Json[] => [
-  ...(route.method === 'post' ? [{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 255 } }] : []),
-  ...(route.method === 'get' ? [] : [{ name: 'X-Paperclip-Run-Id', in: 'header', schema: { type: 'string', format: 'uuid' } }]),
+/** True where an agent may ask, so that a run may act. */
+const forAgents = (route: Route): boolean =>
+  (permissions[route.permission] as readonly string[]).some((holder) => ['agent', 'self', 'ceo', 'creator'].includes(holder))
+
+const header = (name: string, description: string, schema: Json): Json => ({ name, in: 'header', description, schema })
+
+function headerParameters(route: Route): Json[] {
+  const writes = route.method !== 'get'
+  return [
+    header('X-Request-Id', 'Names the request in the answer, the log and the audit row', { type: 'string', maxLength: 128 }),
+    ...(route.method === 'post'
+      ? [
+          header('Idempotency-Key', 'The same key, caller, route and body has one effect and one answer for 24 hours', {
+            type: 'string',
+            maxLength: 255,
+          }),
+        ]
+      : []),
+    ...(writes && forAgents(route)
+      ? [header('X-Paperclip-Run-Id', 'The acting run, beside an API key; a run token names its own', { type: 'string', format: 'uuid' })]
+      : []),
+    ...(route.refuses.includes('precondition_failed')
+      ? [header('If-Match', 'The ETag the issue must still have; otherwise 412 with the current issue', { type: 'string' })]
+      : []),
+    ...(route.refuses.includes('lock_epoch_mismatch')
+      ? [header('X-Paperclip-Lock-Epoch', 'The lock epoch the issue must still have; otherwise 409', { type: 'integer', minimum: 0 })]
+      : []),
+  ]
+}
+
+/** What every route takes: see shape.ts. */
+const shapeParameters = (route: Route): Json[] => [
+  ...(route.method === 'get' ? [{ name: 'fields', in: 'query', schema: { type: 'string' } }] : []),
+  { name: 'compact', in: 'query', schema: { enum: ['1', 'true', '0', 'false', ''] } },
+  ...(route.method === 'get' ? [] : [{ name: 'Prefer', in: 'header', schema: { enum: ['return=minimal'] } }]),
 ]
 
-/** The refusals a route declares, by status: the codes are the enum a client branches on. */
+/** Every code a route may refuse with: its own, and those that its form brings with it. */
+function codesOf(route: Route): RefusalCode[] {
+  const isPublic = (permissions[route.permission] as readonly string[]).includes('public')
+  const writes = route.method !== 'get'
+  return [
+    ...new Set<RefusalCode>([
+      ...route.refuses,
+      'bad_request',
+      'host_not_allowed',
+      'origin_not_allowed',
+      'unauthorized',
+      'busy',
+      'unavailable',
+      ...(isPublic ? [] : (['forbidden'] as const)),
+      ...(route.scope.reads === null ? [] : (['not_found'] as const)),
+      ...(route.query === undefined && route.body === undefined ? [] : (['validation_failed'] as const)),
+      ...(route.paged ? (['malformed_cursor'] as const) : []),
+      ...(writes ? (['malformed_header'] as const) : []),
+      ...(writes && forAgents(route) ? (['malformed_run_id', 'run_ended', 'run_unknown', 'run_id_mismatch'] as const) : []),
+      ...(route.body === undefined ? [] : (['malformed_json', 'body_too_large', 'unsupported_media_type'] as const)),
+      ...(route.method === 'post' ? (['idempotency_in_flight', 'idempotency_mismatch'] as const) : []),
+    ]),
+  ]
+}
+
+const EXAMPLE_REQUEST = '0f8fad5b-d9cb-469f-a165-70867728950e'
+
+/** The refusals of a route, by status: the codes are the enum a client branches on. */
 function refusalResponses(route: Route): Json {
-  const byStatus = new Map<number, string[]>()
-  const guarded = (permissions[route.permission] as readonly string[]).includes('public') ? [] : ['unauthorized', 'forbidden']
-  for (const code of new Set([...route.refuses, ...guarded, 'validation_failed', 'unavailable'])) {
-    const { status } = refusals[code as keyof typeof refusals]
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  const byStatus = new Map<number, [RefusalCode, ...RefusalCode[]]>()
+  for (const code of codesOf(route)) {
+    const { status } = refusals[code]
+    const known = byStatus.get(status)
+    if (known === undefined) byStatus.set(status, [code])
+    else known.push(code)
   }
   return Object.fromEntries(
     [...byStatus]
       .toSorted(([a], [b]) => a - b)
-      .map(([status, codes]) => [
-        String(status),
-        {
-          description: codes.map((code) => refusals[code as keyof typeof refusals].message).join('; '),
-          content: {
-            'application/json': {
-              schema: { allOf: [{ $ref: '#/components/schemas/Refusal' }, { type: 'object', properties: { code: { enum: codes } } }] },
+      .map(([status, codes]) => {
+        const schema = { allOf: [{ $ref: '#/components/schemas/Refusal' }, { type: 'object', properties: { code: { enum: codes } } }] }
+        const problem = { allOf: [{ $ref: '#/components/schemas/Problem' }, { type: 'object', properties: { code: { enum: codes } } }] }
+        const example = (rfc9457: boolean): unknown => JSON.parse(problemBody(new Refusal(codes[0]), EXAMPLE_REQUEST, rfc9457))
+        return [
+          String(status),
+          {
+            description: [...new Set(codes.map((code) => refusals[code].message))].join('; '),
+            headers: {
+              'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+              ...(status === 409 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
+            },
+            content: {
+              'application/json': { schema, example: example(false) },
+              'application/problem+json': { schema: problem, example: example(true) },
             },
           },
-        },
-      ]),
+        ]
+      }),
   )
 }
 
-function operation(route: Route): Json {
-  const answer = schemaOf(route.returns, 'output')
+function successResponses(route: Route, components: Components): Json {
+  const answer = schemaOf(route.returns, 'output', `${route.operationId}Answer`, components)
+  const headers = {
+    'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+    ...(route.paged ? { Link: { $ref: '#/components/headers/Link' } } : {}),
+    ...(route.headers === undefined ? {} : { ETag: { $ref: '#/components/headers/ETag' } }),
+    ...(route.method === 'post' ? { 'Idempotency-Replayed': { $ref: '#/components/headers/Replayed' } } : {}),
+  }
+  const content = {
+    [route.streams ? 'application/x-ndjson' : 'application/json']: { schema: route.paged ? { type: 'array', items: answer } : answer },
+  }
+  // A route that never succeeds only says what is wrong with the request.
+  if (route.returns instanceof z.ZodNever) return {}
+  return {
+    [route.status]: { description: 'Done', headers, content },
+    ...(route.also === undefined ? {} : { [route.also.status]: { description: 'Done', headers, content } }),
+    ...(route.or204 ? { 204: { description: 'Nothing to answer with' } } : {}),
+  }
+}
+
+function operation(route: Route, components: Components): Json {
+  const body = (schema: z.ZodType): Json => schemaOf(schema, 'input', `${route.operationId}Body`, components)
   return {
     operationId: route.operationId,
     summary: route.summary,
     tags: [route.path.split('/')[2] ?? 'api'],
     'x-permission': route.permission,
     'x-holders': permissions[route.permission],
-    parameters: [...pathParameters(route.path), ...queryParameters(route), ...headerParameters(route)],
+    parameters: [
+      ...pathParameters(route.path),
+      ...queryParameters(route, components),
+      ...headerParameters(route),
+      ...(route.streams ? [] : shapeParameters(route)),
+    ],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: !route.bodyOptional, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }),
+      : { requestBody: { required: !route.bodyOptional, content: { 'application/json': { schema: body(route.body) } } } }),
     responses: {
-      [route.status]: {
-        description: 'Done',
-        content: { 'application/json': { schema: route.paged ? { type: 'array', items: answer } : answer } },
-      },
-      ...(route.or204 ? { 204: { description: 'Nothing to answer with' } } : {}),
+      ...successResponses(route, components),
       ...refusalResponses(route),
+      default: { $ref: '#/components/responses/Fault' },
     },
   }
+}
+
+const refusalProperties = {
+  error: { type: 'string', description: 'For people' },
+  code: { enum: [...Object.keys(refusals), 'internal'], description: 'For programs' },
+  details: { description: 'What the code is about; of a failed validation, the list of what is wrong' },
+  requestId: { type: 'string' },
 }
 
 /** Renders every declared route as OpenAPI 3.1. Nothing in it is written by hand. */
 export function openapi(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {}
+  const components: Components = { schemas: {} }
   for (const route of routes) {
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
-    paths[path] = { ...paths[path], [route.method]: operation(route) }
+    paths[path] = { ...paths[path], [route.method]: operation(route, components) }
   }
   return {
     openapi: '3.1.0',
     info: { title: 'paperclip-server', version },
+    servers: [{ url: '/' }],
     security: [{ bearer: [] }, {}],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An agent API key or a run token' } },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An agent API key or a run token. Without one, a request from this machine is the board.',
+        },
+      },
+      headers: {
+        RequestId: { description: 'The id of the request', schema: { type: 'string' } },
+        RetryAfter: { description: 'Seconds to wait, where waiting makes sense', schema: { type: 'integer' } },
+        Link: { description: 'The next page, where there is one: rel="next"', schema: { type: 'string' } },
+        ETag: { description: 'The version of the issue, for If-Match', schema: { type: 'string' } },
+        Replayed: { description: 'true when the answer is that of an earlier request with the same Idempotency-Key', schema: { type: 'string' } },
+      },
+      responses: {
+        Fault: {
+          description: 'A bug of this server; nothing of it is told',
+          content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } },
+        },
+      },
       schemas: {
-        Refusal: {
+        ...components.schemas,
+        Refusal: { type: 'object', required: ['error', 'code', 'requestId'], properties: refusalProperties },
+        Problem: {
+          description: 'The same as a Refusal, as RFC 9457, for Accept: application/problem+json',
           type: 'object',
-          required: ['error', 'code', 'requestId'],
+          required: ['type', 'title', 'status', 'detail', 'instance', 'error', 'code', 'requestId'],
           properties: {
-            error: { type: 'string' },
-            code: { enum: Object.keys(refusals) },
-            details: {},
-            requestId: { type: 'string' },
+            type: { type: 'string', format: 'uri' },
+            title: { type: 'string' },
+            status: { type: 'integer' },
+            detail: { type: 'string' },
+            instance: { type: 'string', format: 'uri' },
+            ...refusalProperties,
           },
         },
       },

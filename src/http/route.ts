@@ -4,6 +4,7 @@ import type { Scope } from '../access/scopes.ts'
 import type { Ctx } from '../db/context.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
+import type { Stream } from './stream.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
 
@@ -47,12 +48,14 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   /** 200 unless said; 204 is sent when a handler returns null and this says `or204`. */
   readonly status?: 200 | 201 | 202
   readonly or204?: boolean
-  /** Says a status other than `status` for some answers. */
-  readonly statusOf?: (value: z.output<R>) => number
+  /** A status that stands for some answers instead of `status`. */
+  readonly also?: { readonly status: 200 | 201 | 202; readonly when: (value: z.output<R>) => boolean }
   readonly refuses: readonly RefusalCode[]
   /** Extra response headers made from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | null>
+  /** The answer is a `Stream` of lines, each of which is a `returns`. */
+  readonly streams?: boolean
+  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | null>
 }
 
 /** A declared endpoint with its types forgotten, as the mount and the document read it. */
@@ -69,9 +72,10 @@ export interface Route {
   readonly bodyLimit: number
   readonly returns: z.ZodType
   readonly paged: boolean
+  readonly streams: boolean
   readonly status: number
   readonly or204: boolean
-  readonly statusOf: ((value: unknown) => number) | undefined
+  readonly also: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined
   readonly refuses: readonly RefusalCode[]
   readonly headers: ((value: unknown) => Readonly<Record<string, string>>) | undefined
   readonly handle: (input: Input<unknown, unknown>) => Promise<unknown>
@@ -82,7 +86,7 @@ export const BODY_LIMIT = 256 * 1024
 
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
   RouteSpec<Q, B, R>,
-  'handle' | 'returns' | 'headers' | 'statusOf'
+  'handle' | 'returns' | 'headers' | 'also' | 'streams'
 > {
   /** The schema of one row; the body is the bare array. */
   readonly returnsPageOf: R
@@ -121,9 +125,10 @@ const declare = (method: Method): Declare =>
     bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
     paged: !('returns' in spec),
+    streams: 'streams' in spec && spec.streams === true,
     status: spec.status ?? 200,
     or204: spec.or204 ?? false,
-    statusOf: 'statusOf' in spec ? (spec.statusOf as Route['statusOf']) : undefined,
+    also: 'also' in spec ? (spec.also as Route['also']) : undefined,
     refuses: spec.refuses,
     headers: 'headers' in spec ? (spec.headers as Route['headers']) : undefined,
     handle: spec.handle as Route['handle'],

@@ -1,9 +1,15 @@
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import supertest from 'supertest'
 import { createRunTokens } from '../access/runTokens.ts'
 import type { RunTokens } from '../access/runTokens.ts'
 import { buildApp } from '../app.ts'
+import { openHeadFile } from '../audit/index.ts'
+import type { HeadFile } from '../audit/index.ts'
 import { createStore } from '../db/store.ts'
 import type { Store } from '../db/store.ts'
 import type { ActivityRow } from '../db/record.ts'
@@ -40,6 +46,9 @@ export interface TestServer {
   readonly store: Store
   readonly tokens: RunTokens
   readonly database: TestDatabase
+  /** Its home, made when the first head is noted or signed. */
+  readonly home: string
+  readonly heads: HeadFile
   /** The local board: no credentials. */
   readonly board: Client
   /** A bearer: an API key or a run token. */
@@ -86,6 +95,8 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
   const pool = database.open()
   const store = createStore(pool)
   const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
+  const home = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
+  const heads = openHeadFile(home)
   const messages: ActivityRow[] = []
   store.onCommit((rows) => messages.push(...rows))
   const app = buildApp({
@@ -93,6 +104,7 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
     tokens,
     secret: TEST_SECRET,
     log: options.log ?? createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false),
+    heads,
     version: 'test',
     allowedHostnames: [],
     checkAnswers: true,
@@ -105,6 +117,8 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
     store,
     tokens,
     database,
+    home,
+    heads,
     messages,
     board: clientOf(url, {}),
     bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),
@@ -115,6 +129,7 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
         server.closeAllConnections()
       })
       await pool.end()
+      rmSync(home, { recursive: true, force: true })
     },
   }
 }
