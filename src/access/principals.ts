@@ -23,6 +23,7 @@ export interface Principals {
 /** Audit rows after which a credential may be worth less than before. */
 const revoking = new Set([
   'agent.updated',
+  'agent.config_rolled_back',
   'agent.permissions_updated',
   'agent.paused',
   'agent.resumed',

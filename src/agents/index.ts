@@ -1,5 +1,4 @@
 export { applyConfiguration, demandFields, fieldsOf, needsCompanyLock } from './configure.ts'
-export type { Configured } from './configure.ts'
 export { insertAgent } from './create.ts'
 export { agentActivated, agentCreated, agentDeleted, agentPaused, agentResumed, agentTerminated, hireCreated } from './events.ts'
 export { lockAgent, lockAgents } from './lock.ts'

@@ -67,7 +67,7 @@ export const agentDetail = z.strictObject({
 })
 
 /** What the public wire knows an agent to be driven by; anything else waits for a plugin. */
-export const adapterTypes = [
+const adapterTypes = [
   'process',
   'http',
   'claude_local',

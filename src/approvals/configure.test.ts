@@ -221,6 +221,15 @@ describe('rolling back', () => {
     expect((await revisions())[0]).toMatchObject({ source: 'rollback', rolledBackFromRevisionId: first })
   })
 
+  test('of a role takes its powers with it from the next request on', async () => {
+    const first = await change('one')
+    await board().patch(`/api/agents/${worker.id}`, { role: 'ceo' })
+    const hire = () => worker.client.post(`/api/companies/${w.company.id}/agent-hires`, { name: 'Ann' })
+    expect(await hire()).toMatchObject({ status: 201 })
+    await board().post(`/api/agents/${worker.id}/config-revisions/${first}/rollback`)
+    expect(await hire()).toMatchObject({ status: 403 })
+  })
+
   test('to a revision that lacks values or has them covered is refused', async () => {
     const first = await change('one')
     const before = await auditCount(server())

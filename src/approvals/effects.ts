@@ -21,7 +21,7 @@ import type { ApprovalRow } from './row.ts'
 import type { ApprovalType } from './status.ts'
 
 /** What a decision did beside being one. */
-export interface Done {
+interface Done {
   readonly events: readonly DomainEvent[]
   /** The payload from now on, where the decision completes it. */
   readonly payload?: Readonly<Record<string, unknown>>

@@ -6,7 +6,7 @@ import { companyOf } from '../db/context.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import { judgeActingRun } from '../runs/index.ts'
 import { approvalCreated } from './events.ts'
-import { openLinks } from './links.ts'
+import { addLinks, passGates } from './links.ts'
 import { hirePayloadOf } from './payload.ts'
 import { insertApproval, presented } from './row.ts'
 import type { ApprovalRow } from './row.ts'
@@ -52,8 +52,9 @@ export async function hireAgent(ctx: Ctx, hire: Hire): Promise<Hired> {
         hireCreated(agentId, { ...about, approvalId: null }, { agentId }),
       )
     }
+    const gated = await passGates(tx, ctx, issueIds)
     const approval = await insertApproval(tx, ctx, { type: 'hire_agent', payload: hirePayloadOf(agent) })
-    const gated = await openLinks(tx, ctx, approval.id, issueIds)
+    await addLinks(tx, approval.id, issueIds)
     return changed(
       { agent: viewedBy(ctx.actor, agent), approval: presented(approval) },
       hireCreated(agentId, { ...about, approvalId: approval.id }, { agentId }),

@@ -63,13 +63,14 @@ const removeLink = statement<{ approvalId: string; issueId: string }, { issueId:
 const noDemands: Expected = { ifMatch: null, lockEpoch: null }
 
 /**
- * (tx) Links a new approval to issues. Each link is a write to its issue and passes the gate (lock-protocol §4.2). The
- * runs of all gates are locked at once, because ids decide the order. Judges the acting run, links or not.
+ * (tx) Locks the issues that a new approval is to be linked to and passes the gate of each, because a link is a write to
+ * its issue (lock-protocol §4.2). The runs of all gates are locked at once: ids decide the order. Judges the acting run,
+ * issues or not. Comes before the approval is inserted: its foreign key would hold the company while this waits.
  *
  * @returns what passing the gates changed
  * @throws Refusal `unknown_reference` for an issue that is not in the company; those of the gate
  */
-export async function openLinks(tx: Tx, ctx: Ctx, approvalId: string, issueIds: readonly string[]): Promise<DomainEvent[]> {
+export async function passGates(tx: Tx, ctx: Ctx, issueIds: readonly string[]): Promise<DomainEvent[]> {
   const companyId = companyOf(ctx)
   const wanted = [...new Set(issueIds)]
   const locked = await lockIssues(tx, companyId, wanted)
@@ -80,8 +81,12 @@ export async function openLinks(tx: Tx, ctx: Ctx, approvalId: string, issueIds: 
   const events: DomainEvent[] = []
   for (const issue of locked) events.push(...(await passGate(tx, ctx, issue, noDemands)).events)
   await judgeActingRun(tx, ctx)
-  if (wanted.length > 0) await tx.run(insertLinks, { approvalId, issueIds: wanted })
   return events
+}
+
+/** (tx) Links an approval to issues whose gates were passed. */
+export const addLinks = async (tx: Tx, approvalId: string, issueIds: readonly string[]): Promise<void> => {
+  if (issueIds.length > 0) await tx.run(insertLinks, { approvalId, issueIds: [...new Set(issueIds)] })
 }
 
 /**
@@ -96,7 +101,7 @@ export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string
     const { events } = await passGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
     const linked = await tx.run(readLink, { approvalId, issueId })
     if (linked.length > 0) return settled(await listOf(tx, companyId, issueId), events)
-    await tx.run(insertLinks, { approvalId, issueIds: [issueId] })
+    await addLinks(tx, approvalId, [issueId])
     return changed(await listOf(tx, companyId, issueId), approvalLinked(issueId, { approvalId }), ...events)
   })
 }

@@ -8,7 +8,7 @@ import type { DomainEvent } from '../kernel/event.ts'
 import { holdsRedacted } from '../kernel/redact.ts'
 import { judgeActingRun } from '../runs/index.ts'
 import { approvalCreated, approvalResubmitted } from './events.ts'
-import { openLinks } from './links.ts'
+import { addLinks, passGates } from './links.ts'
 import { lockForEffect } from './lock.ts'
 import { demandPayload, hiredAgentId, hireOf, hirePayloadOf, proposalOf } from './payload.ts'
 import { insertApproval, presented, stepApproval } from './row.ts'
@@ -28,8 +28,9 @@ export async function requestApproval(ctx: Ctx, wanted: CreateApproval): Promise
   return await mutate(ctx, async (tx) => {
     if (forAgentId !== null && (await lockAgents(tx, companyOf(ctx), [forAgentId])).length === 0)
       refuse('unknown_reference', { message: 'Requesting agent not found' })
+    const gated = await passGates(tx, ctx, issueIds)
     const approval = await insertApproval(tx, ctx, { type, payload, forAgentId })
-    const gated = await openLinks(tx, ctx, approval.id, issueIds)
+    await addLinks(tx, approval.id, issueIds)
     return changed(presented(approval), approvalCreated(approval.id, { type, issueIds }), ...gated)
   })
 }
