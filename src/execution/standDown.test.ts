@@ -29,7 +29,7 @@ describe.each([
     for (const each of [first, second])
       expect(await holdRow(server(), each.id)).toMatchObject({ ...free, status: 'in_progress', lockEpoch: 2 })
     const said = await lastAudit(server(), agent.id, action)
-    expect((said.details['endedRunIds'] as string[]).toSorted()).toEqual([working.id, other.id, wake?.runId].toSorted())
+    expect((said.details['endedRunIds'] as string[]).toSorted()).toEqual([working.id, other.id, wake?.runId ?? ''].toSorted())
     const { rows } = await server().database.sql.query(
       `select count(*)::int as cleared from activity_log where action = 'issue.lock_cleared'
          and txid = (select txid from activity_log where seq = $1)`,
