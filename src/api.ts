@@ -10,6 +10,7 @@ import { executionRoutes } from './execution/routes.ts'
 import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
 import { instanceRoutes } from './instance/routes.ts'
+import { interactionRoutes } from './interactions/routes.ts'
 import { issueRoutes } from './issues/routes.ts'
 import { labelRoutes } from './labels/routes.ts'
 import { projectRoutes } from './projects/routes.ts'
@@ -34,6 +35,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...projectRoutes,
   ...labelRoutes,
   ...documentRoutes,
+  ...interactionRoutes,
   ...activityRoutes,
   ...auditRoutes(deps.heads),
   ...instanceRoutes(deps.version),

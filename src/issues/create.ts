@@ -21,14 +21,20 @@ import { demandUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { onEnter } from './status.ts'
 import type { CreateIssue } from './views.ts'
 
+export interface Inserted {
+  readonly id: string
+  readonly identifier: string
+  /** What happened; the first is the creation itself. */
+  readonly events: [DomainEvent, ...DomainEvent[]]
+}
+
 /**
  * (tx) Inserts an issue under the next number of its company and wakes whoever it is assigned to. Takes the company's
  * lock first: the counter is what keeps identifiers without gaps.
  *
- * @returns the new issue's id and what happened
  * @throws Refusal for an assignee the caller may not choose and for references that are not there
  */
-export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promise<{ id: string; events: [DomainEvent, ...DomainEvent[]] }> {
+export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promise<Inserted> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const agentId = wanted.assigneeAgentId ?? null
@@ -96,7 +102,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promis
     assigneeAgentId: agentId,
     assigneeUserId: userId,
   })
-  return { id, events: [created, ...linked, ...taken] }
+  return { id, identifier, events: [created, ...linked, ...taken] }
 }
 
 /** Creates an issue. @throws Refusal as `insertIssue` */

@@ -1,0 +1,2 @@
+export { findDocument } from './queries.ts'
+export { documentKey } from './views.ts'
