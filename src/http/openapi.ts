@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { permissions } from '../access/permissions.ts'
 import { Refusal, refusals } from '../kernel/errors.ts'
@@ -9,6 +10,17 @@ type Json = Record<string, unknown>
 
 interface Components {
   readonly schemas: Record<string, Json>
+  readonly responses: Record<string, Json>
+}
+
+/** Formats that say it all; the pattern beside them is half a kilobyte each. */
+const sayingFormats = new Set(['date-time', 'date', 'uuid'])
+
+/** Leaves out what zod adds and nobody reads: patterns of known formats, and the bounds of every safe integer. */
+function trim(said: Json): void {
+  if (sayingFormats.has(String(said['format']))) delete said['pattern']
+  if (said['minimum'] === Number.MIN_SAFE_INTEGER) delete said['minimum']
+  if (said['maximum'] === Number.MAX_SAFE_INTEGER) delete said['maximum']
 }
 
 /**
@@ -16,7 +28,15 @@ interface Components {
  * document: such a schema becomes a component, and its references name that.
  */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', name: string, components: Components): Json {
-  const { $schema: _, $defs, ...own } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json & { $defs?: Record<string, Json> }
+  const {
+    $schema: _,
+    $defs,
+    ...own
+  } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => trim(jsonSchema as Json),
+  }) as Json & { $defs?: Record<string, Json> }
   const rooted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(rooted)
     if (typeof value !== 'object' || value === null) return value
@@ -26,8 +46,7 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', name: string, compo
   }
   const componentRef = (ref: string): string =>
     `#/components/schemas/${ref === '#' ? name : ref.replace('#/$defs/', `${name}_`).replaceAll(/[^\w#/]/g, '_')}`
-  for (const [key, item] of Object.entries($defs ?? {}))
-    components.schemas[`${name}_${key.replaceAll(/\W/g, '_')}`] = rooted(item) as Json
+  for (const [key, item] of Object.entries($defs ?? {})) components.schemas[`${name}_${key.replaceAll(/\W/g, '_')}`] = rooted(item) as Json
   const text = JSON.stringify(own)
   if (!text.includes('"$ref":"#"')) return rooted(own) as Json
   components.schemas[name] = rooted(own) as Json
@@ -50,36 +69,35 @@ const forAgents = (route: Route): boolean =>
 
 const header = (name: string, description: string, schema: Json): Json => ({ name, in: 'header', description, schema })
 
-function headerParameters(route: Route): Json[] {
-  const writes = route.method !== 'get'
-  return [
-    header('X-Request-Id', 'Names the request in the answer, the log and the audit row', { type: 'string', maxLength: 128 }),
-    ...(route.method === 'post'
-      ? [
-          header('Idempotency-Key', 'The same key, caller, route and body has one effect and one answer for 24 hours', {
-            type: 'string',
-            maxLength: 255,
-          }),
-        ]
-      : []),
-    ...(writes && forAgents(route)
-      ? [header('X-Paperclip-Run-Id', 'The acting run, beside an API key; a run token names its own', { type: 'string', format: 'uuid' })]
-      : []),
-    ...(route.refuses.includes('precondition_failed')
-      ? [header('If-Match', 'The ETag the issue must still have; otherwise 412 with the current issue', { type: 'string' })]
-      : []),
-    ...(route.refuses.includes('lock_epoch_mismatch')
-      ? [header('X-Paperclip-Lock-Epoch', 'The lock epoch the issue must still have; otherwise 409', { type: 'integer', minimum: 0 })]
-      : []),
-  ]
-}
+/** Parameters that many routes take; see headers.ts, identify.ts and shape.ts. */
+const parameters = {
+  RequestId: header('X-Request-Id', 'Names the request in the answer, the log and the audit row', { type: 'string', maxLength: 128 }),
+  IdempotencyKey: header('Idempotency-Key', 'The same key, caller, route and body has one effect and one answer for 24 hours', {
+    type: 'string',
+    maxLength: 255,
+  }),
+  RunId: header('X-Paperclip-Run-Id', 'The acting run, beside an API key; a run token names its own', { type: 'string', format: 'uuid' }),
+  IfMatch: header('If-Match', 'The ETag the issue must still have; otherwise 412 with the current issue', { type: 'string' }),
+  LockEpoch: header('X-Paperclip-Lock-Epoch', 'The lock epoch the issue must still have; otherwise 409', { type: 'integer', minimum: 0 }),
+  Prefer: header('Prefer', 'Answer with no more than one needs to go on', { enum: ['return=minimal'] }),
+  Fields: { name: 'fields', in: 'query', description: 'Answer with these fields only, with commas between', schema: { type: 'string' } },
+  Compact: { name: 'compact', in: 'query', description: 'Leave out what is null', schema: { enum: ['1', 'true', '0', 'false', ''] } },
+} as const satisfies Record<string, Json>
 
-/** What every route takes: see shape.ts. */
-const shapeParameters = (route: Route): Json[] => [
-  ...(route.method === 'get' ? [{ name: 'fields', in: 'query', schema: { type: 'string' } }] : []),
-  { name: 'compact', in: 'query', schema: { enum: ['1', 'true', '0', 'false', ''] } },
-  ...(route.method === 'get' ? [] : [{ name: 'Prefer', in: 'header', schema: { enum: ['return=minimal'] } }]),
-]
+function sharedParameters(route: Route): Json[] {
+  const writes = route.method !== 'get'
+  const applies: Readonly<Record<keyof typeof parameters, boolean>> = {
+    RequestId: true,
+    IdempotencyKey: route.method === 'post',
+    RunId: writes && forAgents(route),
+    IfMatch: route.refuses.includes('precondition_failed'),
+    LockEpoch: route.refuses.includes('lock_epoch_mismatch'),
+    Prefer: writes && !route.streams,
+    Fields: !writes && !route.streams,
+    Compact: !route.streams,
+  }
+  return Object.entries(applies).flatMap(([name, does]) => (does ? [{ $ref: `#/components/parameters/${name}` }] : []))
+}
 
 /** Every code a route may refuse with: its own, and those that its form brings with it. */
 function codesOf(route: Route): RefusalCode[] {
@@ -106,44 +124,59 @@ function codesOf(route: Route): RefusalCode[] {
   ]
 }
 
+/** Characters; what is shorter is clearer where it stands. */
+const WORTH_SHARING = 200
 const EXAMPLE_REQUEST = '0f8fad5b-d9cb-469f-a165-70867728950e'
 
+/** One response for a status and its codes, shared by all routes that refuse alike. */
+function refusalComponent(status: number, codes: readonly [RefusalCode, ...RefusalCode[]], components: Components): Json {
+  const schemaOfForm = (form: string): Json => ({
+    allOf: [{ $ref: `#/components/schemas/${form}` }, { type: 'object', properties: { code: { enum: codes } } }],
+  })
+  const example = (rfc9457: boolean): unknown => JSON.parse(problemBody(new Refusal(codes[0]), EXAMPLE_REQUEST, rfc9457))
+  const name = `Refusal${status}_${createHash('sha256').update(codes.join()).digest('hex').slice(0, 8)}`
+  components.responses[name] ??= {
+    description: [...new Set(codes.map((code) => refusals[code].message))].join('; '),
+    headers: {
+      'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+      ...(status === 409 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
+    },
+    content: {
+      'application/json': { schema: schemaOfForm('Refusal'), example: example(false) },
+      'application/problem+json': { schema: schemaOfForm('Problem'), example: example(true) },
+    },
+  }
+  return { $ref: `#/components/responses/${name}` }
+}
+
 /** The refusals of a route, by status: the codes are the enum a client branches on. */
-function refusalResponses(route: Route): Json {
+function refusalResponses(route: Route, components: Components): Json {
   const byStatus = new Map<number, [RefusalCode, ...RefusalCode[]]>()
-  for (const code of codesOf(route)) {
+  for (const code of codesOf(route).toSorted()) {
     const { status } = refusals[code]
     const known = byStatus.get(status)
     if (known === undefined) byStatus.set(status, [code])
     else known.push(code)
   }
-  return Object.fromEntries(
-    [...byStatus]
-      .toSorted(([a], [b]) => a - b)
-      .map(([status, codes]) => {
-        const schema = { allOf: [{ $ref: '#/components/schemas/Refusal' }, { type: 'object', properties: { code: { enum: codes } } }] }
-        const problem = { allOf: [{ $ref: '#/components/schemas/Problem' }, { type: 'object', properties: { code: { enum: codes } } }] }
-        const example = (rfc9457: boolean): unknown => JSON.parse(problemBody(new Refusal(codes[0]), EXAMPLE_REQUEST, rfc9457))
-        return [
-          String(status),
-          {
-            description: [...new Set(codes.map((code) => refusals[code].message))].join('; '),
-            headers: {
-              'X-Request-Id': { $ref: '#/components/headers/RequestId' },
-              ...(status === 409 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
-            },
-            content: {
-              'application/json': { schema, example: example(false) },
-              'application/problem+json': { schema: problem, example: example(true) },
-            },
-          },
-        ]
-      }),
-  )
+  return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), refusalComponent(status, codes, components)]))
+}
+
+/** Answers that several routes give are components, named after the first of them. */
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+function answerOf(route: Route, components: Components): Json {
+  const name = `${capital(route.operationId)}Answer`
+  const schema = schemaOf(route.returns, 'output', name, components)
+  if ('$ref' in schema) return schema
+  const text = JSON.stringify(schema)
+  if (text.length < WORTH_SHARING) return schema
+  const known = Object.entries(components.schemas).find(([, other]) => JSON.stringify(other) === text)?.[0]
+  if (known === undefined) components.schemas[name] = schema
+  return { $ref: `#/components/schemas/${known ?? name}` }
 }
 
 function successResponses(route: Route, components: Components): Json {
-  const answer = schemaOf(route.returns, 'output', `${route.operationId}Answer`, components)
+  const answer = answerOf(route, components)
   const headers = {
     'X-Request-Id': { $ref: '#/components/headers/RequestId' },
     ...(route.paged ? { Link: { $ref: '#/components/headers/Link' } } : {}),
@@ -170,18 +203,13 @@ function operation(route: Route, components: Components): Json {
     tags: [route.path.split('/')[2] ?? 'api'],
     'x-permission': route.permission,
     'x-holders': permissions[route.permission],
-    parameters: [
-      ...pathParameters(route.path),
-      ...queryParameters(route, components),
-      ...headerParameters(route),
-      ...(route.streams ? [] : shapeParameters(route)),
-    ],
+    parameters: [...pathParameters(route.path), ...queryParameters(route, components), ...sharedParameters(route)],
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: !route.bodyOptional, content: { 'application/json': { schema: body(route.body) } } } }),
     responses: {
       ...successResponses(route, components),
-      ...refusalResponses(route),
+      ...refusalResponses(route, components),
       default: { $ref: '#/components/responses/Fault' },
     },
   }
@@ -197,7 +225,7 @@ const refusalProperties = {
 /** Renders every declared route as OpenAPI 3.1. Nothing in it is written by hand. */
 export function openapi(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {}
-  const components: Components = { schemas: {} }
+  const components: Components = { schemas: {}, responses: {} }
   for (const route of routes) {
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [route.method]: operation(route, components) }
@@ -216,14 +244,19 @@ export function openapi(routes: readonly Route[], version: string): Json {
           description: 'An agent API key or a run token. Without one, a request from this machine is the board.',
         },
       },
+      parameters,
       headers: {
         RequestId: { description: 'The id of the request', schema: { type: 'string' } },
         RetryAfter: { description: 'Seconds to wait, where waiting makes sense', schema: { type: 'integer' } },
         Link: { description: 'The next page, where there is one: rel="next"', schema: { type: 'string' } },
         ETag: { description: 'The version of the issue, for If-Match', schema: { type: 'string' } },
-        Replayed: { description: 'true when the answer is that of an earlier request with the same Idempotency-Key', schema: { type: 'string' } },
+        Replayed: {
+          description: 'true when the answer is that of an earlier request with the same Idempotency-Key',
+          schema: { type: 'string' },
+        },
       },
       responses: {
+        ...components.responses,
         Fault: {
           description: 'A bug of this server; nothing of it is told',
           content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } },

@@ -1,0 +1,647 @@
+-- The schema that the migrations in drizzle/ make, written by `npm run docs` to be read. It is not run.
+
+CREATE TABLE activity_chain (
+  company_id uuid NOT NULL,
+  "position" bigint NOT NULL,
+  txid xid8 NOT NULL,
+  seq bigint NOT NULL,
+  hash bytea NOT NULL,
+  CONSTRAINT activity_chain_company_id_position_pk PRIMARY KEY (company_id, "position")
+);
+CREATE UNIQUE INDEX activity_chain_order ON public.activity_chain USING btree (txid, seq);
+CREATE TRIGGER activity_chain_append_only BEFORE DELETE OR UPDATE ON activity_chain FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
+CREATE TRIGGER activity_chain_no_truncate BEFORE TRUNCATE ON activity_chain FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+CREATE TABLE activity_log (
+  seq bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  actor_type text NOT NULL,
+  actor_id text NOT NULL,
+  action text NOT NULL,
+  entity_type text NOT NULL,
+  entity_id text NOT NULL,
+  agent_id uuid,
+  run_id uuid,
+  details jsonb,
+  request_id text,
+  txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT activity_log_pkey PRIMARY KEY (seq)
+);
+CREATE INDEX activity_log_agent ON public.activity_log USING btree (agent_id, seq DESC) WHERE (agent_id IS NOT NULL);
+CREATE INDEX activity_log_company ON public.activity_log USING btree (company_id, seq DESC);
+CREATE INDEX activity_log_entity ON public.activity_log USING btree (entity_id, seq DESC);
+CREATE INDEX activity_log_kind ON public.activity_log USING btree (company_id, entity_type, action, seq DESC);
+CREATE INDEX activity_log_order ON public.activity_log USING btree (txid, seq);
+CREATE INDEX activity_log_run ON public.activity_log USING btree (run_id, seq DESC) WHERE (run_id IS NOT NULL);
+CREATE INDEX activity_log_time ON public.activity_log USING brin (created_at) WITH (pages_per_range='32', autosummarize='true');
+CREATE TRIGGER activity_log_append_only BEFORE DELETE OR UPDATE ON activity_log FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
+CREATE TRIGGER activity_log_no_truncate BEFORE TRUNCATE ON activity_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+CREATE TABLE agent_api_keys (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  name text NOT NULL,
+  key_hash text NOT NULL,
+  revoked_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT agent_api_keys_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT agent_api_keys_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT agent_api_keys_pkey PRIMARY KEY (id)
+);
+CREATE INDEX agent_api_keys_agent ON public.agent_api_keys USING btree (agent_id);
+CREATE UNIQUE INDEX agent_api_keys_hash_key ON public.agent_api_keys USING btree (key_hash);
+
+CREATE TABLE agent_config_revisions (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  source text NOT NULL,
+  rolled_back_from_revision_id uuid,
+  changed_keys jsonb NOT NULL,
+  before_config jsonb NOT NULL,
+  after_config jsonb NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT agent_config_revisions_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT agent_config_revisions_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT agent_config_revisions_pkey PRIMARY KEY (id)
+);
+CREATE INDEX agent_config_revisions_agent ON public.agent_config_revisions USING btree (agent_id, created_at DESC, id DESC);
+
+CREATE TABLE agents (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  name text NOT NULL,
+  url_key text NOT NULL,
+  role text DEFAULT 'general'::text NOT NULL,
+  title text,
+  icon text,
+  status text DEFAULT 'idle'::text NOT NULL,
+  reports_to uuid,
+  capabilities text,
+  adapter_type text DEFAULT 'process'::text NOT NULL,
+  adapter_config jsonb DEFAULT '{}'::jsonb NOT NULL,
+  runtime_config jsonb DEFAULT '{}'::jsonb NOT NULL,
+  budget_monthly_cents integer DEFAULT 0 NOT NULL,
+  spent_monthly_cents integer DEFAULT 0 NOT NULL,
+  pause_reason text,
+  paused_at timestamp(3) with time zone,
+  permissions jsonb DEFAULT '{"canCreateAgents": false}'::jsonb NOT NULL,
+  last_heartbeat_at timestamp(3) with time zone,
+  metadata jsonb,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT agents_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT agents_pkey PRIMARY KEY (id),
+  CONSTRAINT agents_reports_to_agents_id_fk FOREIGN KEY (reports_to) REFERENCES agents(id) ON DELETE SET NULL,
+  CONSTRAINT agents_status_check CHECK (status = ANY (ARRAY['pending_approval'::text, 'idle'::text, 'active'::text, 'running'::text, 'error'::text, 'paused'::text, 'terminated'::text]))
+);
+CREATE INDEX agents_company ON public.agents USING btree (company_id, created_at);
+CREATE INDEX agents_reports_to ON public.agents USING btree (reports_to);
+CREATE INDEX agents_url_key ON public.agents USING btree (company_id, url_key);
+
+CREATE TABLE approval_comments (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  approval_id uuid NOT NULL,
+  author_agent_id uuid,
+  author_user_id text,
+  body text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT approval_comments_approval_id_approvals_id_fk FOREIGN KEY (approval_id) REFERENCES approvals(id) ON DELETE CASCADE,
+  CONSTRAINT approval_comments_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT approval_comments_pkey PRIMARY KEY (id)
+);
+CREATE INDEX approval_comments_approval ON public.approval_comments USING btree (approval_id, created_at, id);
+
+CREATE TABLE approvals (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  type text NOT NULL,
+  requested_by_agent_id uuid,
+  requested_by_user_id text,
+  status text DEFAULT 'pending'::text NOT NULL,
+  payload jsonb NOT NULL,
+  decision_note text,
+  decided_by_user_id text,
+  decided_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT approvals_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT approvals_pkey PRIMARY KEY (id),
+  CONSTRAINT approvals_status_check CHECK (status = ANY (ARRAY['pending'::text, 'revision_requested'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text]))
+);
+CREATE INDEX approvals_company ON public.approvals USING btree (company_id, created_at DESC, id DESC);
+
+CREATE TABLE companies (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  name text NOT NULL,
+  description text,
+  status text DEFAULT 'active'::text NOT NULL,
+  issue_prefix text NOT NULL,
+  issue_counter integer DEFAULT 0 NOT NULL,
+  budget_monthly_cents integer DEFAULT 0 NOT NULL,
+  require_board_approval_for_new_agents boolean DEFAULT true NOT NULL,
+  feedback_data_sharing_enabled boolean DEFAULT false NOT NULL,
+  feedback_data_sharing_consent_at timestamp(3) with time zone,
+  feedback_data_sharing_consent_by_user_id text,
+  feedback_data_sharing_terms_version text,
+  brand_color text,
+  logo_asset_id uuid,
+  pause_reason text,
+  paused_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT companies_pkey PRIMARY KEY (id),
+  CONSTRAINT companies_status_check CHECK (status = ANY (ARRAY['active'::text, 'paused'::text, 'archived'::text]))
+);
+CREATE UNIQUE INDEX companies_issue_prefix_key ON public.companies USING btree (issue_prefix);
+
+CREATE TABLE company_memberships (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  principal_type text NOT NULL,
+  principal_id text NOT NULL,
+  status text DEFAULT 'active'::text NOT NULL,
+  membership_role text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT company_memberships_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT company_memberships_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX company_memberships_principal_key ON public.company_memberships USING btree (company_id, principal_type, principal_id);
+
+CREATE TABLE goals (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  title text NOT NULL,
+  description text,
+  level text DEFAULT 'task'::text NOT NULL,
+  status text DEFAULT 'planned'::text NOT NULL,
+  parent_id uuid,
+  owner_agent_id uuid,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT goals_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT goals_owner_agent_id_agents_id_fk FOREIGN KEY (owner_agent_id) REFERENCES agents(id) ON DELETE SET NULL,
+  CONSTRAINT goals_pkey PRIMARY KEY (id)
+);
+CREATE INDEX goals_company ON public.goals USING btree (company_id, created_at);
+
+CREATE TABLE heartbeat_runs (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  issue_id uuid,
+  invocation_source text DEFAULT 'on_demand'::text NOT NULL,
+  trigger_detail text,
+  status text DEFAULT 'queued'::text NOT NULL,
+  lease_seconds integer DEFAULT 300 NOT NULL,
+  lease_expires_at timestamp(3) with time zone DEFAULT (now() + '00:05:00'::interval) NOT NULL,
+  last_seen_at timestamp(3) with time zone,
+  started_at timestamp(3) with time zone,
+  finished_at timestamp(3) with time zone,
+  error text,
+  error_code text,
+  wakeup_request_id uuid,
+  exit_code integer,
+  signal text,
+  usage_json jsonb,
+  result_json jsonb,
+  session_id_before text,
+  session_id_after text,
+  log_store text,
+  log_ref text,
+  log_bytes bigint,
+  log_sha256 text,
+  log_compressed boolean DEFAULT false NOT NULL,
+  stdout_excerpt text,
+  stderr_excerpt text,
+  external_run_id text,
+  process_pid integer,
+  process_started_at timestamp(3) with time zone,
+  retry_of_run_id uuid,
+  process_loss_retry_count integer DEFAULT 0 NOT NULL,
+  context_snapshot jsonb,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT heartbeat_runs_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT heartbeat_runs_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT heartbeat_runs_lease_check CHECK (lease_seconds >= 1 AND lease_seconds <= 86400),
+  CONSTRAINT heartbeat_runs_pkey PRIMARY KEY (id),
+  CONSTRAINT heartbeat_runs_status_check CHECK (status = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text]))
+);
+CREATE INDEX heartbeat_runs_agent ON public.heartbeat_runs USING btree (agent_id, created_at DESC, id DESC);
+CREATE INDEX heartbeat_runs_company ON public.heartbeat_runs USING btree (company_id, created_at DESC, id DESC);
+CREATE INDEX heartbeat_runs_unended ON public.heartbeat_runs USING btree (lease_expires_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX heartbeat_runs_unended_agent ON public.heartbeat_runs USING btree (agent_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE TRIGGER heartbeat_runs_outcome BEFORE UPDATE OF status ON heartbeat_runs FOR EACH ROW WHEN ((old.status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text])) AND new.status <> old.status) EXECUTE FUNCTION keep_run_outcome();
+
+CREATE TABLE idempotency_keys (
+  actor text NOT NULL,
+  route text NOT NULL,
+  key text NOT NULL,
+  request_hash text NOT NULL,
+  status integer NOT NULL,
+  answer bytea NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT idempotency_keys_actor_route_key_pk PRIMARY KEY (actor, route, key)
+);
+CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
+
+CREATE TABLE instance_settings (
+  name text NOT NULL,
+  settings jsonb NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT instance_settings_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE issue_approvals (
+  issue_id uuid NOT NULL,
+  approval_id uuid NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_approvals_approval_id_approvals_id_fk FOREIGN KEY (approval_id) REFERENCES approvals(id) ON DELETE CASCADE,
+  CONSTRAINT issue_approvals_issue_id_approval_id_pk PRIMARY KEY (issue_id, approval_id),
+  CONSTRAINT issue_approvals_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE
+);
+CREATE INDEX issue_approvals_approval ON public.issue_approvals USING btree (approval_id);
+
+CREATE TABLE issue_blockers (
+  blocked_issue_id uuid NOT NULL,
+  blocker_issue_id uuid NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_blockers_blocked_issue_id_blocker_issue_id_pk PRIMARY KEY (blocked_issue_id, blocker_issue_id),
+  CONSTRAINT issue_blockers_blocked_issue_id_issues_id_fk FOREIGN KEY (blocked_issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_blockers_blocker_issue_id_issues_id_fk FOREIGN KEY (blocker_issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_blockers_self_check CHECK (blocked_issue_id <> blocker_issue_id)
+);
+CREATE INDEX issue_blockers_blocker ON public.issue_blockers USING btree (blocker_issue_id);
+
+CREATE TABLE issue_comments (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  author_agent_id uuid,
+  author_user_id text,
+  created_by_run_id uuid,
+  body text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_comments_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_comments_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_comments_pkey PRIMARY KEY (id)
+);
+CREATE INDEX issue_comments_author_agent ON public.issue_comments USING btree (author_agent_id, issue_id) WHERE (author_agent_id IS NOT NULL);
+CREATE INDEX issue_comments_author_user ON public.issue_comments USING btree (author_user_id, issue_id) WHERE (author_user_id IS NOT NULL);
+CREATE INDEX issue_comments_issue ON public.issue_comments USING btree (issue_id, created_at DESC, id DESC);
+
+CREATE TABLE issue_document_revisions (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  document_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  key text NOT NULL,
+  revision_number integer NOT NULL,
+  title text,
+  format text DEFAULT 'markdown'::text NOT NULL,
+  body text NOT NULL,
+  change_summary text,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  created_by_run_id uuid,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_document_revisions_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_document_revisions_document_id_issue_documents_id_fk FOREIGN KEY (document_id) REFERENCES issue_documents(id) ON DELETE CASCADE,
+  CONSTRAINT issue_document_revisions_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX issue_document_revisions_key ON public.issue_document_revisions USING btree (document_id, revision_number);
+
+CREATE TABLE issue_documents (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  key text NOT NULL,
+  title text,
+  format text DEFAULT 'markdown'::text NOT NULL,
+  body text NOT NULL,
+  latest_revision_id uuid NOT NULL,
+  latest_revision_number integer NOT NULL,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  updated_by_agent_id uuid,
+  updated_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_documents_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_documents_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_documents_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX issue_documents_key ON public.issue_documents USING btree (issue_id, key);
+
+CREATE TABLE issue_inbox_archives (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  user_id text NOT NULL,
+  archived_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_inbox_archives_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_inbox_archives_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_inbox_archives_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX issue_inbox_archives_key ON public.issue_inbox_archives USING btree (issue_id, user_id);
+
+CREATE TABLE issue_labels (
+  issue_id uuid NOT NULL,
+  label_id uuid NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_labels_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_labels_issue_id_label_id_pk PRIMARY KEY (issue_id, label_id),
+  CONSTRAINT issue_labels_label_id_labels_id_fk FOREIGN KEY (label_id) REFERENCES labels(id) ON DELETE CASCADE
+);
+CREATE INDEX issue_labels_label ON public.issue_labels USING btree (label_id);
+
+CREATE TABLE issue_lock_evictions (
+  issue_id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_lock_evictions_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_lock_evictions_issue_id_run_id_pk PRIMARY KEY (issue_id, run_id),
+  CONSTRAINT issue_lock_evictions_run_id_heartbeat_runs_id_fk FOREIGN KEY (run_id) REFERENCES heartbeat_runs(id) ON DELETE CASCADE
+);
+CREATE INDEX issue_lock_evictions_run ON public.issue_lock_evictions USING btree (run_id);
+
+CREATE TABLE issue_read_states (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  user_id text NOT NULL,
+  last_read_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_read_states_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_read_states_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_read_states_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX issue_read_states_key ON public.issue_read_states USING btree (issue_id, user_id);
+
+CREATE TABLE issue_thread_interactions (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  kind text NOT NULL,
+  status text DEFAULT 'pending'::text NOT NULL,
+  continuation_policy text NOT NULL,
+  idempotency_key text,
+  source_comment_id uuid,
+  source_run_id uuid,
+  title text,
+  summary text,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  resolved_by_agent_id uuid,
+  resolved_by_user_id text,
+  payload jsonb NOT NULL,
+  result jsonb,
+  resolved_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_thread_interactions_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_thread_interactions_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_thread_interactions_pkey PRIMARY KEY (id),
+  CONSTRAINT issue_thread_interactions_status_check CHECK (status = ANY (ARRAY['pending'::text, 'accepted'::text, 'rejected'::text, 'answered'::text, 'cancelled'::text, 'expired'::text, 'failed'::text]))
+);
+CREATE INDEX issue_thread_interactions_issue ON public.issue_thread_interactions USING btree (issue_id, created_at, id);
+CREATE UNIQUE INDEX issue_thread_interactions_key ON public.issue_thread_interactions USING btree (issue_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+CREATE TABLE issues (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  project_id uuid,
+  project_workspace_id uuid,
+  goal_id uuid,
+  parent_id uuid,
+  title text NOT NULL,
+  description text,
+  status text DEFAULT 'backlog'::text NOT NULL,
+  priority text DEFAULT 'medium'::text NOT NULL,
+  assignee_agent_id uuid,
+  assignee_user_id text,
+  checkout_run_id uuid,
+  execution_run_id uuid,
+  execution_agent_name_key text,
+  execution_locked_at timestamp(3) with time zone,
+  lock_epoch bigint DEFAULT 0 NOT NULL,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  issue_number integer NOT NULL,
+  identifier text NOT NULL,
+  origin_kind text DEFAULT 'manual'::text NOT NULL,
+  origin_id text,
+  origin_run_id uuid,
+  request_depth integer DEFAULT 0 NOT NULL,
+  billing_code text,
+  assignee_adapter_overrides jsonb,
+  execution_workspace_id uuid,
+  execution_workspace_preference text,
+  execution_workspace_settings jsonb,
+  started_at timestamp(3) with time zone,
+  completed_at timestamp(3) with time zone,
+  cancelled_at timestamp(3) with time zone,
+  hidden_at timestamp(3) with time zone,
+  closed_by_run_id uuid,
+  version bigint DEFAULT 1 NOT NULL,
+  priority_rank smallint GENERATED ALWAYS AS (
+CASE priority
+    WHEN 'critical'::text THEN 0
+    WHEN 'high'::text THEN 1
+    WHEN 'medium'::text THEN 2
+    ELSE 3
+END) STORED NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issues_assignee_agent_id_agents_id_fk FOREIGN KEY (assignee_agent_id) REFERENCES agents(id) ON DELETE SET NULL,
+  CONSTRAINT issues_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issues_goal_id_goals_id_fk FOREIGN KEY (goal_id) REFERENCES goals(id) ON DELETE SET NULL,
+  CONSTRAINT issues_one_assignee_check CHECK (assignee_agent_id IS NULL OR assignee_user_id IS NULL),
+  CONSTRAINT issues_parent_id_issues_id_fk FOREIGN KEY (parent_id) REFERENCES issues(id) ON DELETE SET NULL,
+  CONSTRAINT issues_pkey PRIMARY KEY (id),
+  CONSTRAINT issues_priority_check CHECK (priority = ANY (ARRAY['critical'::text, 'high'::text, 'medium'::text, 'low'::text])),
+  CONSTRAINT issues_project_id_projects_id_fk FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE SET NULL,
+  CONSTRAINT issues_status_check CHECK (status = ANY (ARRAY['backlog'::text, 'todo'::text, 'in_progress'::text, 'in_review'::text, 'done'::text, 'blocked'::text, 'cancelled'::text]))
+);
+CREATE INDEX issues_assignee ON public.issues USING btree (assignee_agent_id, status, priority_rank, created_at) WHERE (assignee_agent_id IS NOT NULL);
+CREATE INDEX issues_checkout_run ON public.issues USING btree (checkout_run_id) WHERE (checkout_run_id IS NOT NULL);
+CREATE INDEX issues_claimable ON public.issues USING btree (company_id, status, priority_rank, created_at, id) WHERE ((assignee_agent_id IS NULL) AND (assignee_user_id IS NULL) AND (hidden_at IS NULL));
+CREATE INDEX issues_execution_run ON public.issues USING btree (execution_run_id) WHERE (execution_run_id IS NOT NULL);
+CREATE INDEX issues_goal ON public.issues USING btree (goal_id) WHERE (goal_id IS NOT NULL);
+CREATE INDEX issues_held ON public.issues USING btree (company_id, id) WHERE ((checkout_run_id IS NOT NULL) OR (execution_run_id IS NOT NULL));
+CREATE UNIQUE INDEX issues_identifier_key ON public.issues USING btree (identifier);
+CREATE INDEX issues_list ON public.issues USING btree (company_id, priority_rank, updated_at DESC, id DESC) WHERE (hidden_at IS NULL);
+CREATE INDEX issues_list_by_status ON public.issues USING btree (company_id, status, priority_rank, updated_at DESC, id DESC) WHERE (hidden_at IS NULL);
+CREATE INDEX issues_parent ON public.issues USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+CREATE INDEX issues_project ON public.issues USING btree (project_id) WHERE (project_id IS NOT NULL);
+CREATE TRIGGER issues_lock_epoch BEFORE UPDATE ON issues FOR EACH ROW WHEN (new.lock_epoch < old.lock_epoch) EXECUTE FUNCTION keep_lock_epoch();
+CREATE TRIGGER issues_version BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue_version();
+
+CREATE TABLE labels (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  name text NOT NULL,
+  color text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT labels_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT labels_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX labels_name_key ON public.labels USING btree (company_id, lower(name));
+
+CREATE TABLE principal_permission_grants (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  principal_type text NOT NULL,
+  principal_id text NOT NULL,
+  permission_key text NOT NULL,
+  scope jsonb,
+  granted_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT principal_permission_grants_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT principal_permission_grants_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX principal_permission_grants_key ON public.principal_permission_grants USING btree (company_id, principal_type, principal_id, permission_key);
+CREATE INDEX principal_permission_grants_principal ON public.principal_permission_grants USING btree (principal_id);
+
+CREATE TABLE project_goals (
+  project_id uuid NOT NULL,
+  goal_id uuid NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT project_goals_goal_id_goals_id_fk FOREIGN KEY (goal_id) REFERENCES goals(id) ON DELETE CASCADE,
+  CONSTRAINT project_goals_project_id_goal_id_pk PRIMARY KEY (project_id, goal_id),
+  CONSTRAINT project_goals_project_id_projects_id_fk FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+);
+CREATE INDEX project_goals_goal ON public.project_goals USING btree (goal_id);
+
+CREATE TABLE project_workspaces (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  project_id uuid NOT NULL,
+  name text NOT NULL,
+  source_type text NOT NULL,
+  cwd text,
+  repo_url text,
+  repo_ref text,
+  default_ref text,
+  visibility text DEFAULT 'default'::text NOT NULL,
+  setup_command text,
+  cleanup_command text,
+  remote_provider text,
+  remote_workspace_ref text,
+  shared_workspace_key text,
+  metadata jsonb,
+  runtime_config jsonb,
+  is_primary boolean DEFAULT false NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT project_workspaces_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT project_workspaces_pkey PRIMARY KEY (id),
+  CONSTRAINT project_workspaces_project_id_projects_id_fk FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+);
+CREATE INDEX project_workspaces_project ON public.project_workspaces USING btree (project_id, created_at);
+
+CREATE TABLE projects (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  goal_id uuid,
+  name text NOT NULL,
+  url_key text NOT NULL,
+  description text,
+  status text DEFAULT 'backlog'::text NOT NULL,
+  lead_agent_id uuid,
+  target_date text,
+  color text,
+  pause_reason text,
+  paused_at timestamp(3) with time zone,
+  execution_workspace_policy jsonb,
+  archived_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  env jsonb,
+  CONSTRAINT projects_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT projects_goal_id_goals_id_fk FOREIGN KEY (goal_id) REFERENCES goals(id) ON DELETE SET NULL,
+  CONSTRAINT projects_lead_agent_id_agents_id_fk FOREIGN KEY (lead_agent_id) REFERENCES agents(id) ON DELETE SET NULL,
+  CONSTRAINT projects_pkey PRIMARY KEY (id)
+);
+CREATE INDEX projects_company ON public.projects USING btree (company_id, created_at);
+
+CREATE TABLE wakes (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  issue_id uuid,
+  source text NOT NULL,
+  trigger_detail text,
+  reason text NOT NULL,
+  payload jsonb,
+  status text NOT NULL,
+  coalesced_count integer DEFAULT 0 NOT NULL,
+  requested_by_actor_type text NOT NULL,
+  requested_by_actor_id text NOT NULL,
+  run_id uuid,
+  close_reason text,
+  claimed_at timestamp(3) with time zone,
+  finished_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT wakes_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT wakes_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT wakes_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT wakes_pkey PRIMARY KEY (id),
+  CONSTRAINT wakes_status_check CHECK (status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text, 'coalesced'::text, 'skipped'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))
+);
+CREATE INDEX wakes_open ON public.wakes USING btree (agent_id, issue_id) WHERE (status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text]));
+CREATE INDEX wakes_run ON public.wakes USING btree (run_id) WHERE (run_id IS NOT NULL);
+CREATE INDEX wakes_waiting ON public.wakes USING btree (issue_id, created_at, id) WHERE (status = 'deferred_issue_execution'::text);
+
+CREATE OR REPLACE FUNCTION public.count_issue_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  NEW.version := OLD.version + 1;
+  RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.keep_lock_epoch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'lock_epoch of issue % may not go back from % to %', OLD.id, OLD.lock_epoch, NEW.lock_epoch;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.keep_run_outcome()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'run % has ended as % and cannot become %', OLD.id, OLD.status, NEW.status;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.refuse_audit_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
+END $function$
+;

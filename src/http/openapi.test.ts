@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest'
+import { declared } from '../testing/declared.ts'
+import { rawRequest } from '../testing/raw.ts'
+import { useServer } from '../testing/world.ts'
+import { permissions } from '../access/permissions.ts'
+import { refusals } from '../kernel/errors.ts'
+import { openapi } from './openapi.ts'
+
+const server = useServer()
+
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly required?: boolean
+  readonly schema: object
+}
+
+interface Media {
+  readonly schema: {
+    readonly $ref?: string
+    readonly allOf?: readonly { readonly properties?: { readonly code: { readonly enum: string[] } } }[]
+  }
+  readonly example?: { readonly code: string; readonly status?: number; readonly type?: string }
+}
+
+interface ApiResponse {
+  readonly $ref?: string
+  readonly description: string
+  readonly content?: Readonly<Record<string, Media>>
+  readonly headers?: Readonly<Record<string, unknown>>
+}
+
+interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly parameters: readonly (Parameter & { readonly $ref?: string })[]
+  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, Media>> }
+  readonly responses: Readonly<Record<string, ApiResponse>>
+}
+
+const routes = declared()
+const document = openapi(routes, 'test') as {
+  readonly openapi: string
+  readonly info: { readonly title: string; readonly version: string }
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: Readonly<Record<string, Readonly<Record<string, object>>>>
+}
+
+/** Follows a reference of the document. */
+function resolve(ref: string): unknown {
+  const parts = ref.replace(/^#\//, '').split('/')
+  return parts.reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], document)
+}
+
+const deref = <T extends { readonly $ref?: string }>(value: T): T => (value.$ref === undefined ? value : (resolve(value.$ref) as T))
+
+/** Every `$ref` below a value. */
+function* refs(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, item] of Object.entries(value)) {
+    if (key === '$ref' && typeof item === 'string') yield item
+    else yield* refs(item)
+  }
+}
+
+const operations = routes.map((route) => {
+  const operation = document.paths[route.path.replaceAll(/:(\w+)/g, '{$1}')]?.[route.method]
+  return [`${route.method.toUpperCase()} ${route.path}`, route, operation] as const
+})
+
+describe('the document is OpenAPI 3.1', () => {
+  test('has what the specification demands of its root', () => {
+    expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'paperclip-server', version: 'test' } })
+    for (const path of Object.keys(document.paths)) expect(path).toMatch(/^\/api(\/(\{\w+\}|[a-z-]+))+$/)
+    for (const section of Object.values(document.components))
+      for (const name of Object.keys(section)) expect(name).toMatch(/^[A-Za-z0-9._-]+$/)
+  })
+
+  test('every reference in it leads somewhere', () => {
+    const dangling = [...new Set(refs(document))].filter((ref) => resolve(ref) === undefined)
+    expect(dangling).toEqual([])
+  })
+
+  test('no schema refers to a place that is its own root elsewhere', () => {
+    for (const ref of refs(document)) expect(ref).toMatch(/^#\/components\//)
+  })
+
+  test('survives JSON unchanged', () => {
+    expect(JSON.parse(JSON.stringify(document))).toEqual(document)
+  })
+})
+
+describe.each(operations)('%s', (_, route, operation) => {
+  test('is described in full', () => {
+    expect(operation).toBeDefined()
+    if (operation === undefined) return
+    expect(operation.operationId).toBe(route.operationId)
+    expect(operation.summary).toMatch(/^[A-Z][^.]+$/)
+
+    const parameters = operation.parameters.map((parameter) => deref(parameter))
+    const inPath = parameters.filter((parameter) => parameter.in === 'path')
+    expect(inPath.map(({ name }) => name)).toEqual([...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name))
+    expect(inPath.every(({ required }) => required === true)).toBe(true)
+    const keys = parameters.map((parameter) => `${parameter.in} ${parameter.name}`)
+    expect(new Set(keys).size).toBe(keys.length)
+    for (const parameter of parameters) expect(parameter.schema).toBeTypeOf('object')
+
+    const headers = parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name)
+    const holders: readonly string[] = permissions[route.permission]
+    const forAgents = holders.some((holder) => !['public', 'board', 'admin'].includes(holder))
+    expect(headers.includes('Idempotency-Key')).toBe(route.method === 'post')
+    expect(headers.includes('X-Paperclip-Run-Id')).toBe(route.method !== 'get' && forAgents)
+    expect(headers.includes('If-Match')).toBe(route.refuses.includes('precondition_failed'))
+    expect(headers.includes('X-Paperclip-Lock-Epoch')).toBe(route.refuses.includes('lock_epoch_mismatch'))
+    expect(operation.requestBody === undefined).toBe(route.body === undefined)
+  })
+
+  test('every answer has a form, and every refusal its codes and an example in both forms', () => {
+    const listed: string[] = []
+    for (const [status, given] of Object.entries(operation?.responses ?? {})) {
+      const response = deref(given)
+      expect(status).toMatch(/^([245]\d\d|default)$/)
+      expect(response.description).not.toBe('')
+      if (status === '204') continue
+      for (const media of Object.values(response.content ?? {})) expect(media.schema).toBeTypeOf('object')
+      if (!/^[45]/.test(status)) continue
+      const own = response.content?.['application/json']
+      const rfc9457 = response.content?.['application/problem+json']
+      const codes = own?.schema.allOf?.[1]?.properties?.code.enum ?? []
+      listed.push(...codes)
+      for (const code of codes) expect(refusals[code as keyof typeof refusals].status).toBe(Number(status))
+      expect(codes).toContain(own?.example?.code)
+      expect(rfc9457?.example).toMatchObject({ status: Number(status), type: `urn:paperclip:problem:${own?.example?.code}` })
+    }
+    expect(listed).toEqual(expect.arrayContaining([...route.refuses]))
+    expect(operation?.responses['default']).toBeDefined()
+  })
+})
+
+describe('the page at /api/docs works without the internet', () => {
+  const html = async (): Promise<string> => {
+    const answer = await server().board.get('/api/docs/')
+    expect(answer.status).toBe(200)
+    return answer.text
+  }
+
+  test('nothing in it points to another host', async () => {
+    const page = await html()
+    const foreign = [...page.matchAll(/(?:src|href|action)\s*=\s*["']([^"']+)["']/g)]
+      .map(([, url]) => url)
+      .filter((url) => /^(\w+:)?\/\//.test(url ?? ''))
+    expect(foreign).toEqual([])
+    expect(page).not.toMatch(/@import|url\(\s*['"]?https?:/)
+  })
+
+  test('every script and style it names is served from here', async () => {
+    const page = await html()
+    const assets = [...page.matchAll(/<(?:script[^>]*src|link[^>]*rel="stylesheet"[^>]*href)="([^"]+)"/g)].map(([, url]) => url ?? '')
+    expect(assets.length).toBeGreaterThanOrEqual(3)
+    for (const asset of assets) {
+      const answer = await server().board.get(new URL(asset, `${server().url}/api/docs/`).pathname)
+      expect({ asset, status: answer.status }).toEqual({ asset, status: 200 })
+      expect(answer.headers['content-type']).toMatch(/javascript|css/)
+    }
+  })
+
+  test('its headers forbid what is not from here, and it asks no validator about the document', async () => {
+    const answer = await server().board.get('/api/docs/')
+    expect(answer.headers['content-security-policy']).toContain("default-src 'self'")
+    expect(answer.headers['content-security-policy']).not.toMatch(/https?:|\*/)
+    const script = await server().board.get('/api/docs/swagger-ui-init.js')
+    expect(script.text).toContain('"validatorUrl": null')
+    expect(script.text).toContain('postIssuesByIdCheckout')
+  })
+
+  test('is for this host only, like everything else', async () => {
+    expect(await rawRequest(server().url, ['GET /api/docs/ HTTP/1.1', 'Host: evil.example'])).toMatchObject({ status: 403 })
+  })
+
+  test('the document itself is at /api/openapi.json', async () => {
+    const { body } = await server().board.get('/api/openapi.json')
+    expect(body).toEqual(JSON.parse(JSON.stringify(openapi(routes, 'test'))))
+  })
+})
