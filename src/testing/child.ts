@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -28,6 +28,7 @@ type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
 /** A server as its own process, as an operator would have it. */
 export interface ChildServer {
   readonly pid: number
+  /** What it was given as PAPERCLIP_HOME. */
   readonly home: string
   /** Every line of its log so far. */
   readonly lines: readonly LogLine[]
@@ -72,7 +73,12 @@ export function temporaryHome(): string {
   return folder
 }
 
-export const makeHome = (): string => realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-life-')))
+/** The same for several tests; passable, or a Postgres that must not be root would have to live outside of it. */
+export function makeHome(): string {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-life-')))
+  chmodSync(folder, 0o755)
+  return folder
+}
 
 export async function removeHome(folder: string): Promise<void> {
   await until(`no Postgres below ${folder}`, () => postgresBelow(folder).length === 0)
@@ -126,7 +132,7 @@ export function spawnServer({ home, env = {}, throughNpm = false, preload }: Chi
     signal,
     url: async () => (await said('listening'))['url'] as string,
     async kill() {
-      for (const one of groupOf(pid)) process.kill(one, 'SIGKILL')
+      signalAll(groupOf(pid), 'SIGKILL')
       await exited
     },
     async stop() {
@@ -164,6 +170,17 @@ export const groupOf = (leader: number): number[] =>
 export function postgresBelow(folder: string): number[] {
   const real = quietly(() => realpathSync(folder))
   return real === '' ? [] : pids().filter((pid) => `${quietly(() => readlinkSync(`/proc/${pid}/cwd`))}/`.startsWith(`${real}/`))
+}
+
+/** Sends a signal to processes, some of which may have ended since they were listed. */
+export function signalAll(list: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of list) {
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
 }
 
 /** The same database as a URL, which is how a server is told. */
