@@ -17,8 +17,16 @@ const CONNECTIONS = 16
 /** Turns of each side; they alternate, so that whatever else the machine does meets both. */
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 6)
 const TURN_MS = Number(process.env['BENCH_TURN_MS'] ?? 1500)
-/** Options of Node for the server under test, to profile it: `--cpu-prof --cpu-prof-dir=…`. */
-const NODE_FLAGS = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+/** Further options of Node for the server under test, to profile it: `--cpu-prof --cpu-prof-dir=…`. */
+const MORE_FLAGS = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+
+/** The server is measured as `npm start` runs it. */
+function startFlags(): string[] {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const { scripts } = JSON.parse(file) as { scripts: { start: string } }
+  return [...scripts.start.split(' ').filter((word) => /^--(?!import)/.test(word)), ...MORE_FLAGS]
+}
+
 /** Measures only the contests with this in their name. */
 const ONLY = process.env['BENCH_ONLY'] ?? ''
 
@@ -105,7 +113,8 @@ async function makeCompany(api: Api, sql: Pool, name: string, issues: number): P
 /** Issues each connection has for itself, so that nobody waits for a row. */
 const OWN = 16
 
-const ownIssues = (company: Company, connection: number): readonly string[] => company.issueIds.slice(connection * OWN, (connection + 1) * OWN)
+const ownIssues = (company: Company, connection: number): readonly string[] =>
+  company.issueIds.slice(connection * OWN, (connection + 1) * OWN)
 
 interface Contest {
   readonly name: string
@@ -233,7 +242,7 @@ async function main(): Promise<void> {
     PAPERCLIP_HOME: path.join(home, 'server'),
     PORT: '0',
   }
-  const ours = await startChild('../main.ts', env, NODE_FLAGS)
+  const ours = await startChild('../main.ts', env, startFlags())
   const floor = await startChild('./floor.ts', env)
   const sql = openPool({ ...postgres.connection, max: 2, query_timeout: 0, statement_timeout: 0 })
   try {
