@@ -7,6 +7,8 @@ import { columnsOf, param, shapedRead } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
 import type { Page } from '../kernel/page.ts'
+import type { Instant } from '../kernel/time.ts'
+import { interventions } from './interventions.ts'
 import type { activityView } from './views.ts'
 
 type Activity = z.input<typeof activityView>
@@ -16,22 +18,79 @@ export interface ActivityFilter {
   readonly runId?: string | undefined
   readonly entityType?: string | undefined
   readonly entityId?: string | undefined
-  readonly action?: string | undefined
+  /** Any of these. */
+  readonly action?: readonly string[] | undefined
+  /** Only what the board forced or overrode. */
+  readonly interventions?: boolean | undefined
+  /** From this instant on. */
+  readonly since?: Instant | undefined
+  /** Before this instant. */
+  readonly until?: Instant | undefined
 }
 
-interface Params extends ActivityFilter {
+interface Params extends Omit<ActivityFilter, 'action' | 'interventions'> {
   companyId: string
   limit: number
   before: number | null
+  actions: readonly string[]
+  whens: readonly string[]
 }
 
-const conditions: Record<keyof ActivityFilter, () => SQL> = {
+type Plain = 'agentId' | 'runId' | 'entityType' | 'entityId' | 'since' | 'until'
+
+const conditions: Readonly<Record<Plain, () => SQL>> = {
   agentId: () => sql`agent_id = ${param('agentId', 'uuid')}`,
   runId: () => sql`run_id = ${param('runId', 'uuid')}`,
   entityType: () => sql`entity_type = ${param('entityType', 'text')}`,
   entityId: () => sql`entity_id = ${param('entityId', 'text')}`,
-  action: () => sql`action = ${param('action', 'text')}`,
+  since: () => sql`created_at >= ${param('since', 'timestamptz')}`,
+  until: () => sql`created_at < ${param('until', 'timestamptz')}`,
 }
+const plain = Object.keys(conditions) as Plain[]
+
+const ofVisible = sql`not exists (select 1 from ${issues} hidden
+  where hidden.id = case when activity_log.entity_type = 'issue' then activity_log.entity_id::uuid end and hidden.hidden_at is not null)`
+
+const newest = sql`order by activity_log.seq desc limit ${param('limit', 'int')}`
+const columns = columnsOf(activityLog, ['txid', 'requestId'])
+
+/** Rows that one index finds: of an agent, a run, an entity, or simply the newest of the company. */
+const direct = (where: SQL, named: boolean): SQL =>
+  named
+    ? sql`select ${columns} from ${activityLog} where ${where} and action = any(${param('actions', 'text[]')}) ${newest}`
+    : sql`select ${columns} from ${activityLog} where ${where} ${newest}`
+
+/**
+ * Rows of some kinds, which may be rare in a big company. The kinds that a company has are few; they are found by hopping
+ * along the index, and of each that is asked for only as many rows are read as the page may need.
+ */
+const byKind = (where: SQL, named: boolean, typed: boolean): SQL => sql`
+  with recursive kind as (
+    (select entity_type, action from ${activityLog} where company_id = ${param('companyId', 'uuid')} order by entity_type, action limit 1)
+    union all
+    select next.entity_type, next.action from kind cross join lateral (
+      select entity_type, action from ${activityLog} where company_id = ${param('companyId', 'uuid')}
+        and (entity_type, action) > (kind.entity_type, kind.action) order by entity_type, action limit 1) next)
+  select ${columns} from kind cross join lateral (
+    select * from ${activityLog} where ${where} and entity_type = kind.entity_type and action = kind.action
+      ${newest}) activity_log
+  where ${named ? sql`kind.action = any(${param('actions', 'text[]')})` : sql`true`}
+    and ${typed ? sql`kind.entity_type = ${param('entityType', 'text')}` : sql`true`} ${newest}`
+
+// The actions of the preset, and under what condition a row with one of them counts.
+const wanted = sql`unnest(${param('actions', 'text[]')}, ${param('whens', 'text[]')}) as wanted (action, condition)`
+const counts = sql`case wanted.condition
+  when 'always' then true
+  when 'evicting' then details -> 'evicted' = 'true'
+  when 'of a hold' then coalesce(details ->> 'previousCheckoutRunId', details ->> 'previousExecutionRunId',
+    details ->> 'checkoutRunId', details ->> 'executionRunId') is not null
+  end`
+
+/** The board's interventions: few among the rows of people, which have an index of their own. */
+const ofPeople = (where: SQL): SQL => sql`
+  select ${columns} from ${wanted} cross join lateral (
+    select * from ${activityLog} where ${where} and actor_type = 'user' and action = wanted.action and ${counts} ${newest}) activity_log
+  ${newest}`
 
 const shaped = shapedRead<Params, Activity>('activity_list')
 
@@ -44,19 +103,28 @@ export async function listActivity(
 ): Promise<Page<Activity>> {
   const limit = page.limit ?? DEFAULT_LIMIT
   const at = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.int()]))
-  const keys = (Object.keys(conditions) as (keyof ActivityFilter)[]).filter((key) => filter[key] !== undefined)
-  const where = [sql`company_id = ${param('companyId', 'uuid')}`, ...keys.map((key) => conditions[key]())]
-  if (at !== null) where.push(sql`seq < ${param('before', 'bigint')}`)
-  const rows = await db.run(
-    shaped(
-      JSON.stringify([keys, at !== null]),
-      () => sql`
-      select ${columnsOf(activityLog, ['txid', 'requestId'])} from ${activityLog}
-      where ${sql.join(where, sql` and `)} and not exists (select 1 from ${issues} i
-        where i.id = case when entity_type = 'issue' then entity_id::uuid end and i.hidden_at is not null)
-      order by seq desc limit ${param('limit', 'int')}`,
-    ),
-    { ...filter, companyId, limit: limit + 1, before: at?.[0] ?? null },
-  )
+  const { action, interventions: isPreset = false, ...rest } = filter
+  const asked = interventions.filter((kind) => action === undefined || action.includes(kind.action))
+  const kinds = isPreset ? asked : [...new Set(action)].map((name) => ({ action: name, when: 'always' }))
+  const isNamed = action !== undefined
+  const keys = plain.filter((key) => rest[key] !== undefined)
+  const isNarrow = keys.some((key) => key === 'agentId' || key === 'runId' || key === 'entityId')
+  const template = (): SQL => {
+    const conjuncts = [sql`company_id = ${param('companyId', 'uuid')}`, ...keys.map((key) => conditions[key]()), ofVisible]
+    if (at !== null) conjuncts.push(sql`activity_log.seq < ${param('before', 'bigint')}`)
+    const where = sql.join(conjuncts, sql` and `)
+    if (isPreset) return ofPeople(where)
+    return isNarrow || (!isNamed && filter.entityType === undefined)
+      ? direct(where, isNamed)
+      : byKind(where, isNamed, filter.entityType !== undefined)
+  }
+  const rows = await db.run(shaped(JSON.stringify([keys, isPreset, isNamed, at !== null]), template), {
+    ...rest,
+    companyId,
+    limit: limit + 1,
+    before: at?.[0] ?? null,
+    actions: kinds.map((kind) => kind.action),
+    whens: kinds.map((kind) => kind.when),
+  })
   return cut(rows, limit, (row) => [row.seq])
 }

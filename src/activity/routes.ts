@@ -5,21 +5,14 @@ import { get } from '../http/route.ts'
 import { demandIssue } from '../issues/index.ts'
 import { pageQuery } from '../kernel/page.ts'
 import { listActivity } from './queries.ts'
-import { activityView } from './views.ts'
+import { activityQuery, activityView } from './views.ts'
 
 export const activityRoutes = [
   get('/api/companies/:companyId/activity', {
     summary: 'List audit rows of a company, newest first',
     permission: 'activity.read',
     scope: inCompany(),
-    query: z.object({
-      agentId: z.uuid().optional(),
-      runId: z.uuid().optional(),
-      entityType: z.string().max(50).optional(),
-      entityId: z.string().max(200).optional(),
-      action: z.string().max(100).optional(),
-      ...pageQuery,
-    }),
+    query: activityQuery,
     returnsPageOf: activityView,
     refuses: ['not_found'],
     handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, companyOf(ctx), filter, { limit, after }),

@@ -40,6 +40,10 @@ export const activityLog = pgTable(
     index('activity_log_agent')
       .on(table.agentId, table.seq.desc().nullsFirst())
       .where(sql`agent_id is not null`),
+    // What people do is a small part of the log, and the board's interventions are a small part of that.
+    index('activity_log_people')
+      .on(table.companyId, table.action, table.seq.desc().nullsFirst())
+      .where(sql`actor_type = 'user'`),
     index('activity_log_time').using('brin', table.createdAt).with({ pages_per_range: 32, autosummarize: true }),
   ],
 )
