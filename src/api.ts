@@ -1,4 +1,5 @@
 import type { RunTokens } from './access/runTokens.ts'
+import { dashboardRoutes } from './activity/dashboardRoutes.ts'
 import { activityRoutes } from './activity/routes.ts'
 import { agentRoutes } from './agents/routes.ts'
 import type { HeadFile } from './audit/index.ts'
@@ -36,6 +37,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...labelRoutes,
   ...documentRoutes,
   ...interactionRoutes,
+  ...dashboardRoutes,
   ...activityRoutes,
   ...auditRoutes(deps.heads),
   ...instanceRoutes(deps.version),

@@ -78,6 +78,9 @@ export const permissions = {
   'run.cancel': ['board'],
 
   'activity.read': ['board', 'agent'],
+  'dashboard.read': ['board', 'agent'],
+  'instance.settings.read': ['board'],
+  'instance.settings.write': ['admin'],
   'activity.verify': ['board'],
   'activity.export': ['board'],
 } as const satisfies Record<string, readonly Holder[]>

@@ -7,6 +7,11 @@ export const companyUpdated = event(
   'company',
   z.object({ changedKeys: z.array(z.string()), _previous: z.record(z.string(), z.unknown()) }).catchall(z.unknown()),
 )
+export const companyBranded = event(
+  'company.branding_updated',
+  'company',
+  z.object({ changedKeys: z.array(z.string()), _previous: z.record(z.string(), z.unknown()) }).catchall(z.unknown()),
+)
 export const companyArchived = event(
   'company.archived',
   'company',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Ctx } from '../db/context.ts'
 import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
+import { issues } from '../db/schema/issues.ts'
 import { columnsOf, param, shapedRead, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import { notFound } from '../kernel/errors.ts'
@@ -42,4 +43,17 @@ export async function listCompanies(ctx: Ctx, page: { limit?: number | undefined
     { limit: limit + 1, atTime: at?.[0] ?? null, atId: at?.[1] ?? null },
   )
   return cut(rows, limit, (row) => [row.createdAt, row.id])
+}
+
+// Grouped before they are joined: two counts over one join would multiply each other.
+const stats = statement<object, { companyId: string; agentCount: number; issueCount: number }>('company_stats').read(sql`
+  select coalesce(a.company_id, i.company_id) as "companyId", coalesce(a.count, 0) as "agentCount", coalesce(i.count, 0) as "issueCount"
+  from (select company_id, count(*)::int as count from ${agents} where status <> 'terminated' group by company_id) a
+  full join (select company_id, count(*)::int as count from ${issues} where hidden_at is null group by company_id) i
+    on i.company_id = a.company_id`)
+
+/** How many agents and issues each company has that the asking person may enter; in local mode all of them. */
+export async function companyStats(ctx: Ctx): Promise<Record<string, { agentCount: number; issueCount: number }>> {
+  const rows = await ctx.store.read.run(stats, {})
+  return Object.fromEntries(rows.map(({ companyId, ...counts }) => [companyId, counts]))
 }

@@ -4,10 +4,11 @@ import { companyOf } from '../db/context.ts'
 import { get, patch, post } from '../http/route.ts'
 import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
+import { brandCompany } from './branding.ts'
 import { createCompany } from './create.ts'
-import { companyById, listCompanies } from './queries.ts'
+import { companyById, companyStats, listCompanies } from './queries.ts'
 import { updateCompany } from './update.ts'
-import { companyView, createCompanyBody, patchCompanyBody } from './views.ts'
+import { brandingBody, companyView, createCompanyBody, patchCompanyBody, statsView } from './views.ts'
 
 const hint = (): never => refuse('bad_request', { message: 'Missing companyId in path. Use /api/companies/{companyId}/issues.' })
 
@@ -46,6 +47,23 @@ export const companyRoutes = [
     returns: z.never(),
     refuses: ['bad_request'],
     handle: hint,
+  }),
+  get('/api/companies/stats', {
+    summary: 'Count agents and issues of every company',
+    permission: 'company.list',
+    scope: onInstance,
+    returns: statsView,
+    refuses: [],
+    handle: ({ ctx }) => companyStats(ctx),
+  }),
+  patch('/api/companies/:companyId/branding', {
+    summary: 'Change how a company looks',
+    permission: 'company.update',
+    scope: inCompany(),
+    body: brandingBody,
+    returns: companyView,
+    refuses: ['not_found'],
+    handle: ({ ctx, body }) => brandCompany(ctx, body),
   }),
   get('/api/companies/:companyId', {
     summary: 'Read one company',

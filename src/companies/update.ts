@@ -3,7 +3,7 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { companies } from '../db/schema/companies.ts'
 import { changed, mutate, unchanged } from '../db/mutate.ts'
-import { refuse } from '../kernel/errors.ts'
+import { notFound, refuse } from '../kernel/errors.ts'
 import { judgeActingRun } from '../runs/index.ts'
 import { companyUpdated } from './events.ts'
 import { lockCompany } from './lock.ts'
@@ -15,6 +15,11 @@ import type { PatchCompany } from './views.ts'
 /** What a CEO may change: how the company looks. */
 const branding: ReadonlySet<string> = new Set(['name', 'description', 'brandColor', 'logoAssetId'])
 
+/** Refuses a logo that is not there; this server keeps no images yet, so only taking it away is possible. */
+export function demandLogo(logoAssetId: string | null | undefined): void {
+  if (typeof logoAssetId === 'string') throw notFound('Logo asset')
+}
+
 /** Changes a company. A CEO may change its branding only. @throws Refusal `field_not_permitted`, `illegal_transition` */
 export async function updateCompany(ctx: Ctx, wanted: PatchCompany): Promise<CompanyRow> {
   const id = companyOf(ctx)
@@ -23,6 +28,7 @@ export async function updateCompany(ctx: Ctx, wanted: PatchCompany): Promise<Com
   if (ctx.actor.kind === 'agent' && refused.length > 0) refuse('field_not_permitted', { details: { fields: refused } })
   // Archiving ends work, which a plain change of a field does not.
   if (wanted.status === 'archived') refuse('unprocessable', { message: 'Use POST /api/companies/:companyId/archive' })
+  demandLogo(wanted.logoAssetId)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, id)
     await judgeActingRun(tx, ctx)

@@ -35,6 +35,11 @@ const brandColor = z
   .regex(/^#[0-9a-fA-F]{6}$/)
   .nullish()
 
+const logoAssetId = z
+  .uuid()
+  .transform((value) => value.toLowerCase())
+  .nullish()
+
 export const createCompanyBody = z.object({ name, description, budgetMonthlyCents: cents.default(0) })
 export type CreateCompany = z.output<typeof createCompanyBody>
 
@@ -48,7 +53,16 @@ export const patchCompanyBody = z.object({
   feedbackDataSharingEnabled: z.boolean().optional(),
   feedbackDataSharingTermsVersion: z.string().max(100).nullish(),
   brandColor,
+  logoAssetId,
 })
 export type PatchCompany = z.output<typeof patchCompanyBody>
+
+export const brandingBody = z
+  .strictObject({ name: name.optional(), description, brandColor, logoAssetId })
+  .refine((value) => Object.values(value).some((field) => field !== undefined), 'At least one field is needed')
+export type Branding = z.output<typeof brandingBody>
+
+/** By company; a company with neither agents nor issues is not in it. */
+export const statsView = z.record(z.uuid(), z.strictObject({ agentCount: z.int(), issueCount: z.int() }))
 
 export const okView = z.strictObject({ ok: z.literal(true) })

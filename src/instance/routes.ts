@@ -2,9 +2,11 @@ import { z } from 'zod'
 import { sql } from 'drizzle-orm'
 import { onInstance } from '../access/scopes.ts'
 import { statement } from '../db/statement.ts'
-import { get } from '../http/route.ts'
+import { get, patch } from '../http/route.ts'
 import type { Route } from '../http/route.ts'
 import { Refusal } from '../kernel/errors.ts'
+import { changeSettings, readSettings } from './settings.ts'
+import { experimentalBody, experimentalView, generalBody, generalView } from './views.ts'
 
 const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
 
@@ -59,5 +61,39 @@ export const instanceRoutes = (version: string): Route[] => [
         features: { companyDeletionEnabled: true },
       } as const
     },
+  }),
+  get('/api/instance/settings/general', {
+    summary: 'Read the general settings of the instance',
+    permission: 'instance.settings.read',
+    scope: onInstance,
+    returns: generalView,
+    refuses: [],
+    handle: ({ ctx }) => readSettings(ctx.store.read, 'general'),
+  }),
+  patch('/api/instance/settings/general', {
+    summary: 'Change the general settings of the instance',
+    permission: 'instance.settings.write',
+    scope: onInstance,
+    body: generalBody,
+    returns: generalView,
+    refuses: [],
+    handle: ({ ctx, body }) => changeSettings(ctx, 'general', body),
+  }),
+  get('/api/instance/settings/experimental', {
+    summary: 'Read the experimental settings of the instance',
+    permission: 'instance.settings.read',
+    scope: onInstance,
+    returns: experimentalView,
+    refuses: [],
+    handle: ({ ctx }) => readSettings(ctx.store.read, 'experimental'),
+  }),
+  patch('/api/instance/settings/experimental', {
+    summary: 'Change the experimental settings of the instance',
+    permission: 'instance.settings.write',
+    scope: onInstance,
+    body: experimentalBody,
+    returns: experimentalView,
+    refuses: [],
+    handle: ({ ctx, body }) => changeSettings(ctx, 'experimental', body),
   }),
 ]

@@ -77,8 +77,9 @@ const suggestTasks = z.object({
     .min(1)
     .max(50)
     .superRefine((tasks, check) => {
-      const say = (index: number, field: string, message: string): void =>
-        void check.addIssue({ code: 'custom', path: [index, field], message })
+      const say = (index: number, field: string, message: string): void => {
+        check.addIssue({ code: 'custom', path: [index, field], message })
+      }
       const twice = repeated(tasks.map((task) => task.clientKey))
       if (twice >= 0) say(twice, 'clientKey', 'Two tasks have this clientKey')
       for (const [index, task] of tasks.entries()) {

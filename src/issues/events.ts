@@ -72,3 +72,10 @@ export const blockersUpdated = event(
     removedBlockedByIssueIds: z.array(z.string()),
   }),
 )
+
+const mark = z.object({ userId: z.string() })
+
+export const readMarked = event('issue.read_marked', 'issue', mark.extend({ lastReadAt: z.string() }))
+export const readUnmarked = event('issue.read_unmarked', 'issue', mark)
+export const inboxArchived = event('issue.inbox_archived', 'issue', mark.extend({ archivedAt: z.string() }))
+export const inboxUnarchived = event('issue.inbox_unarchived', 'issue', mark)

@@ -12,11 +12,13 @@ import { createChild } from './children.ts'
 import { createIssue } from './create.ts'
 import { deleteIssue } from './delete.ts'
 import { deleteGoal, deleteLabel, deleteProject } from './detach.ts'
+import { archiveInInbox, markRead, unarchiveInInbox, unmarkRead } from './inbox.ts'
 import { listIssues } from './list.ts'
 import type { IssueFilter } from './list.ts'
 import { heartbeatContext, issueDetail } from './queries.ts'
 import { updateIssue } from './update.ts'
 import {
+  archiveView,
   commentBody,
   commentView,
   createChildBody,
@@ -28,6 +30,9 @@ import {
   listQuery,
   patchedIssueView,
   patchIssueBody,
+  readView,
+  unarchivedView,
+  unreadView,
 } from './views.ts'
 import type { Actor } from '../kernel/actor.ts'
 
@@ -203,5 +208,41 @@ export const issueRoutes = [
     returns: labelView,
     refuses: ['not_found', 'checked_out_by_other'],
     handle: ({ ctx, target }) => deleteLabel(ctx, target),
+  }),
+  post('/api/issues/:id/read', {
+    summary: 'Mark an issue as read by the asking person',
+    permission: 'issue.inbox',
+    scope: ofIssue(),
+    body: z.object({}),
+    bodyOptional: true,
+    returns: readView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => markRead(ctx, target),
+  }),
+  del('/api/issues/:id/read', {
+    summary: 'Forget that the asking person has read an issue',
+    permission: 'issue.inbox',
+    scope: ofIssue(),
+    returns: unreadView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => unmarkRead(ctx, target),
+  }),
+  post('/api/issues/:id/inbox-archive', {
+    summary: "Put an issue out of the asking person's inbox until something happens to it",
+    permission: 'issue.inbox',
+    scope: ofIssue(),
+    body: z.object({}),
+    bodyOptional: true,
+    returns: archiveView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => archiveInInbox(ctx, target),
+  }),
+  del('/api/issues/:id/inbox-archive', {
+    summary: "Take an issue back into the asking person's inbox",
+    permission: 'issue.inbox',
+    scope: ofIssue(),
+    returns: unarchivedView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => unarchiveInInbox(ctx, target),
   }),
 ]

@@ -265,3 +265,22 @@ export const listQuery = {
   includeRoutineExecutions: flag.optional(),
   q: text(500).optional(),
 }
+
+const mark = {
+  id: z.uuid(),
+  companyId: z.uuid(),
+  issueId: z.uuid(),
+  userId: z.string(),
+  createdAt: instant,
+  updatedAt: instant,
+}
+
+/** When a person last read an issue. */
+export const readView = z.strictObject({ ...mark, lastReadAt: instant })
+export type ReadRow = z.output<typeof readView>
+export const unreadView = z.strictObject({ id: z.uuid(), removed: z.boolean() })
+
+/** That a person has put an issue out of sight. */
+export const archiveView = z.strictObject({ ...mark, archivedAt: instant })
+export type ArchiveRow = z.output<typeof archiveView>
+export const unarchivedView = z.union([archiveView, z.strictObject({ ok: z.literal(true) })])

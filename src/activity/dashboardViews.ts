@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+const count = z.int().min(0)
+
+export const dashboardView = z.strictObject({
+  companyId: z.uuid(),
+  agents: z.strictObject({ active: count, running: count, paused: count, error: count }),
+  tasks: z.strictObject({ open: count, inProgress: count, blocked: count, done: count }),
+  costs: z.strictObject({ monthSpendCents: count, monthBudgetCents: count, monthUtilizationPercent: z.number() }),
+  pendingApprovals: count,
+  budgets: z.strictObject({ activeIncidents: count, pendingApprovals: count, pausedAgents: count, pausedProjects: count }),
+})
+
+export const badgesView = z.strictObject({ inbox: count, approvals: count, failedRuns: count, joinRequests: count })

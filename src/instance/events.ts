@@ -1,0 +1,9 @@
+import { z } from 'zod'
+import { event } from '../kernel/event.ts'
+
+const changed = z.object({ changedKeys: z.array(z.string()), _previous: z.record(z.string(), z.unknown()) }).catchall(z.unknown())
+
+export const settingsUpdated = {
+  general: event('instance.settings.general_updated', 'instance', changed),
+  experimental: event('instance.settings.experimental_updated', 'instance', changed),
+}
