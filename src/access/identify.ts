@@ -13,7 +13,7 @@ import type { RunTokens } from './runTokens.ts'
 import { hashToken, isAgentKey } from './tokens.ts'
 
 /** The person that every loopback request without credentials is, in local mode. */
-export const LOCAL_BOARD = 'local-board'
+const LOCAL_BOARD = 'local-board'
 
 const localBoard: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true }
 const anonymous: Actor = { kind: 'anonymous' }
@@ -42,7 +42,7 @@ const agentOfRun = statement<{ agentId: string; companyId: string; runId: string
 const uuid = z.uuid()
 
 /** `X-Paperclip-Run-Id`, or null. @throws Refusal `malformed_run_id` */
-export function runIdOf(request: IncomingMessage): string | null {
+function runIdOf(request: IncomingMessage): string | null {
   const given = request.headers['x-paperclip-run-id']
   if (given === undefined || given === '') return null
   const parsed = uuid.safeParse(given)

@@ -8,7 +8,7 @@ import { param, statement } from './statement.ts'
 import type { ReadDb } from './store.ts'
 
 /** How long an answer is kept (I9). */
-export const KEEP_ANSWERS = '24 hours'
+const KEEP_ANSWERS = '24 hours'
 
 /** The answer of a request, as it went out. */
 export interface Answer {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { heartbeatContextView, issueStatus, labelledIssueView } from '../issues/index.ts'
 import { instant } from '../kernel/time.ts'
 import { LEASE_MAX_S, LEASE_MIN_S, runStatus } from '../runs/index.ts'
-import { runView } from '../runs/views.ts'
+import { runView } from '../runs/index.ts'
 
 const status = z.enum(issueStatus.statuses)
 const id = z.uuid().transform((value) => value.toLowerCase())

@@ -1,7 +1,7 @@
 import { invokable } from '../agents/status.ts'
 import type { IssueStatus } from '../issues/status.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
-import type { RunFact } from '../runs/facts.ts'
+import type { RunFact } from '../runs/index.ts'
 import type { HoldFacts } from './facts.ts'
 
 /** The decisions of lock-protocol §4: pure, row by row in the order of its tables, testable without a database. */

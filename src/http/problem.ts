@@ -19,7 +19,7 @@ const wireCodes: Readonly<Record<string, string>> = {
 }
 
 /** The list of the public wire (`code, path, message, expected?, options?, keys?`) for what failed validation. */
-export function wireIssues(error: z.ZodError): WireIssue[] {
+function wireIssues(error: z.ZodError): WireIssue[] {
   return error.issues.slice(0, 50).map((issue) => ({
     code: wireCodes[issue.code] ?? issue.code,
     path: issue.path.map((part) => (typeof part === 'number' ? part : String(part))),

@@ -82,7 +82,7 @@ export interface Route {
 }
 
 /** 256 KB: the longest description or comment an agent sensibly writes, times four. */
-export const BODY_LIMIT = 256 * 1024
+const BODY_LIMIT = 256 * 1024
 
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
   RouteSpec<Q, B, R>,

@@ -4,7 +4,7 @@ import { refuse } from './errors.ts'
 /** Rows of a list when the caller names no limit; a bare array of more than this helps nobody. */
 export const DEFAULT_LIMIT = 200
 /** The most rows one answer carries, as the public wire has it. */
-export const MAX_LIMIT = 1000
+const MAX_LIMIT = 1000
 
 /** `?limit=` and `?after=` of every list. */
 export const pageQuery = {
