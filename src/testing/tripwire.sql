@@ -15,7 +15,7 @@ BEGIN
   FOREACH name IN ARRAY ARRAY['companies', 'company_memberships', 'principal_permission_grants', 'agent_api_keys', 'issues',
     'issue_comments', 'issue_blockers', 'issue_labels', 'labels', 'issue_lock_evictions', 'wakes', 'projects', 'goals',
     'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'project_goals', 'project_workspaces', 'issue_documents',
-    'issue_document_revisions', 'issue_thread_interactions'] LOOP
+    'issue_document_revisions', 'issue_thread_interactions', 'issue_read_states', 'issue_inbox_archives', 'instance_settings'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit()', name);
   END LOOP;
@@ -25,10 +25,10 @@ END $$;
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON heartbeat_runs
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON heartbeat_runs
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION demand_audit();
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{lease_expires_at,last_seen_at}'::text[]
+    IS DISTINCT FROM to_jsonb(NEW) - '{lease_expires_at,last_seen_at}'::text[]) EXECUTE FUNCTION demand_audit();
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON agents
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON agents
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.updated_at IS DISTINCT FROM NEW.updated_at) EXECUTE FUNCTION demand_audit();
-
-CREATE INDEX activity_log_txid ON activity_log (txid);
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - 'last_heartbeat_at'
+    IS DISTINCT FROM to_jsonb(NEW) - 'last_heartbeat_at') EXECUTE FUNCTION demand_audit();

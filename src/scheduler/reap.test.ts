@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest'
+import { auditsOf, free, holdRow, runRow, wakesOf } from '../testing/holds.ts'
+import { race } from '../testing/race.ts'
+import { auditCount, expire, lastAudit, useServer, world } from '../testing/world.ts'
+import { reap } from './reap.ts'
+
+const server = useServer()
+
+describe('the reaper (lock-protocol §3)', () => {
+  test('ends what ran out through the one way: timed_out, lease_expired, columns clear, the waiting wake queued', async () => {
+    const { held } = await world(server())
+    const { issue, run, agent } = await held()
+    await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Are you there?' })
+    await expire(server(), run.id)
+    expect(await reap(server().store)).toBe(1)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
+    expect(await holdRow(server(), issue.id)).toMatchObject({ ...free, status: 'in_progress', assigneeAgentId: agent.id, lockEpoch: 2 })
+    expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'queued' }])
+    expect(await lastAudit(server(), run.id, 'heartbeat.run_finished')).toMatchObject({
+      actorType: 'system',
+      actorId: 'reaper',
+      agentId: agent.id,
+      details: { status: 'timed_out', errorCode: 'lease_expired', issueIds: [issue.id] },
+    })
+    expect((await lastAudit(server(), issue.id, 'issue.lock_cleared')).details).toMatchObject({ runId: run.id, why: 'run_finished' })
+  })
+
+  test('leaves live and ended runs alone, and finds nothing to do the second time', async () => {
+    const { held, agent, run } = await world(server())
+    const { issue, run: live } = await held()
+    const ended = await run(await agent())
+    await server().board.post(`/api/heartbeat-runs/${ended.id}/cancel`)
+    await expire(server(), ended.id)
+    const audits = await auditCount(server())
+    expect(await reap(server().store)).toBe(0)
+    expect(await runRow(server(), live.id)).toMatchObject({ status: 'running' })
+    expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: live.id })
+    expect(await auditCount(server())).toBe(audits)
+  })
+
+  test('a queued run that waited too long is ended as well, with its wake', async () => {
+    const { agent, issue } = await world(server())
+    const given = await issue({ assigneeAgentId: (await agent()).id })
+    const [wake] = await wakesOf(server(), given.id)
+    await expire(server(), wake?.runId ?? '')
+    expect(await reap(server().store)).toBe(1)
+    expect(await wakesOf(server(), given.id)).toMatchObject([{ status: 'failed' }])
+  })
+
+  test('any number of servers at once end each run once', async () => {
+    const here = await world(server())
+    const second = await server().another()
+    const lapsed = await Promise.all(Array.from({ length: 12 }, () => here.held()))
+    for (const { run } of lapsed) await expire(server(), run.id)
+    const ended = await race([server(), second, server(), second], (each) => reap(each.store))
+    await second.stop()
+    expect(ended.reduce((sum, count) => sum + count, 0)).toBe(12)
+    for (const { issue, run } of lapsed) {
+      expect((await auditsOf(server(), run.id)).filter((row) => row.action === 'heartbeat.run_finished')).toHaveLength(1)
+      expect(await holdRow(server(), issue.id)).toMatchObject({ ...free, lockEpoch: 2 })
+    }
+  })
+
+  test('against a takeover: the new holder stays, whoever was first', async () => {
+    const { held, run, checkout } = await world(server())
+    for (let round = 0; round < 5; round += 1) {
+      const { issue, run: dead, agent } = await held()
+      const next = await run(agent)
+      await expire(server(), dead.id)
+      const [taken] = await Promise.all([checkout(next, issue.id), reap(server().store)])
+      expect(taken.status).toBe(200)
+      expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: next.id, executionRunId: next.id })
+      expect(await runRow(server(), dead.id)).toMatchObject({ status: 'timed_out' })
+    }
+  })
+
+  test('more than one batch is ended in one go', async () => {
+    const { company, agent } = await world(server())
+    await server().database.sql.query(
+      `insert into heartbeat_runs (company_id, agent_id, status, lease_expires_at)
+       select $1, $2, 'running', now() - interval '1 minute' from generate_series(1, 130)`,
+      [company.id, (await agent()).id],
+    )
+    expect(await reap(server().store)).toBe(130)
+  })
+
+  test('a run that cannot be ended keeps no other waiting', async () => {
+    const { held } = await world(server())
+    const [stuck, other] = [await held(), await held()]
+    await server().database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 hour' where id = $1", [
+      stuck.run.id,
+    ])
+    await expire(server(), other.run.id)
+    await server().database.sql.query(`create function refuse_end() returns trigger language plpgsql as $$
+      begin raise exception 'this run does not end'; end $$`)
+    await server().database.sql.query(`create trigger refuse_end before update of status on heartbeat_runs for each row
+      when (old.id = '${stuck.run.id}') execute function refuse_end()`)
+    await expect(reap(server().store)).rejects.toThrow('runs that could not be ended')
+    expect(await runRow(server(), other.run.id)).toMatchObject({ status: 'timed_out' })
+    expect(await runRow(server(), stuck.run.id)).toMatchObject({ status: 'running' })
+    await server().database.sql.query('drop trigger refuse_end on heartbeat_runs')
+    expect(await reap(server().store)).toBe(1)
+  })
+})
+
+test.each(['checkout', 'write', 'claim', 'release'] as const)(
+  'a dead run’s issue is recovered by one ordinary %s, before any reaper (I3)',
+  async (how) => {
+    const { company, held, run } = await world(server())
+    const { issue, run: dead, agent } = await held()
+    await expire(server(), dead.id)
+    const next = await run(agent)
+    const path = `/api/issues/${issue.id}`
+    const request = {
+      checkout: () => next.client.post(`${path}/checkout`, { agentId: agent.id, expectedStatuses: ['todo'] }),
+      write: () => next.client.patch(path, { title: 'Onwards' }),
+      claim: () => next.client.post(`/api/companies/${company.id}/issues/claim`),
+      release: () => next.client.post(`${path}/release`),
+    }[how]
+    expect((await request()).status).toBe(200)
+    expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: how === 'release' ? null : next.id, lockEpoch: 2 })
+  },
+)
