@@ -161,11 +161,11 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
 
   const write = async (heads: readonly SignedHead[]): Promise<number> => {
     await mkdir(home, { recursive: true, mode: 0o700 })
-    // A crash may have left half a line, which must not swallow the next one.
-    const text = `${mayEndTorn ? '\n' : ''}${heads.map((head) => `${JSON.stringify(head)}\n`).join('')}`
+    const text = heads.map((head) => `${JSON.stringify(head)}\n`).join('')
     const handle = await open(file, 'a', 0o600)
     try {
-      await handle.appendFile(text)
+      // A crash may have left half a line, which must not swallow the next one.
+      await handle.appendFile(mayEndTorn && (await handle.stat()).size > 0 ? `\n${text}` : text)
       await handle.datasync()
       mayEndTorn = false
       return (await handle.stat()).size
