@@ -1,14 +1,11 @@
 import { banner } from './banner.ts'
 import { readConfig, version } from './config.ts'
 import type { Config } from './config.ts'
-import { openPool } from './db/client.ts'
 import type { ConnectionOptions } from './db/client.ts'
 import { startEmbedded } from './db/embedded/index.ts'
-import { migrate } from './db/migrate.ts'
 import { createLog } from './kernel/log.ts'
 import type { Log } from './kernel/log.ts'
 import type { Life } from './life.ts'
-import { startServer } from './server.ts'
 
 function configOrExit(): Config {
   const read = readConfig(process.env)
@@ -27,17 +24,6 @@ async function startDatabase(config: Config, life: Life, log: Log): Promise<Conn
   return embedded.connection
 }
 
-async function migrateOnce(connection: ConnectionOptions, signal: AbortSignal): Promise<void> {
-  const pool = openPool({ ...connection, max: 1, query_timeout: 0 })
-  try {
-    // Left in the middle, a migration is rolled back when its connection ends with the process.
-    const left = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
-    await Promise.race([migrate(pool), left])
-  } finally {
-    if (!signal.aborted) await pool.end()
-  }
-}
-
 /**
  * Starts the server: database, schema, port, in this order, each in the life of the process.
  * A wrong configuration ends the process at once, with everything that is wrong in one list.
@@ -48,7 +34,11 @@ export async function start(life: Life): Promise<void> {
   const log = createLog(config.logLevel, isTerminal)
   life.logTo(log)
   try {
+    // Half of a start is spent on reading the program and half on Postgres, so they go beside each other.
+    const program = Promise.all([import('./db/migrate.ts'), import('./server.ts')])
+    program.catch(() => {})
     const connection = await startDatabase(config, life, log)
+    const [{ migrateOnce }, { startServer }] = await program
     await life.begin((signal) => migrateOnce(connection, signal))
     const { url } = await life.begin(
       () => startServer(config, connection, log),

@@ -1,7 +1,7 @@
 import { migrate as apply } from 'drizzle-orm/node-postgres/migrator'
 import { fileURLToPath } from 'node:url'
-import { drizzleOn } from './client.ts'
-import type { Pool } from './client.ts'
+import { drizzleOn, openPool } from './client.ts'
+import type { ConnectionOptions, Pool } from './client.ts'
 
 /** Any fixed number: the name of the lock under which migrations run. */
 const MIGRATION_LOCK = 7_203_311
@@ -24,5 +24,19 @@ export async function migrate(pool: Pool): Promise<void> {
   } finally {
     // Closing the session releases the lock and forgets the settings, whatever went wrong before.
     connection.release(true)
+  }
+}
+
+/**
+ * As `migrate`, on a connection of its own, however long it takes.
+ * @param signal leaves it in the middle: Postgres rolls back when the process, and with it the connection, ends
+ */
+export async function migrateOnce(connection: ConnectionOptions, signal: AbortSignal): Promise<void> {
+  const pool = openPool({ ...connection, max: 1, query_timeout: 0 })
+  try {
+    const left = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    await Promise.race([migrate(pool), left])
+  } finally {
+    if (!signal.aborted) await pool.end()
   }
 }
