@@ -34,6 +34,7 @@ CREATE INDEX activity_log_company ON public.activity_log USING btree (company_id
 CREATE INDEX activity_log_entity ON public.activity_log USING btree (entity_id, seq DESC);
 CREATE INDEX activity_log_kind ON public.activity_log USING btree (company_id, entity_type, action, seq DESC);
 CREATE INDEX activity_log_order ON public.activity_log USING btree (txid, seq);
+CREATE INDEX activity_log_people ON public.activity_log USING btree (company_id, action, seq DESC) WHERE (actor_type = 'user'::text);
 CREATE INDEX activity_log_run ON public.activity_log USING btree (run_id, seq DESC) WHERE (run_id IS NOT NULL);
 CREATE INDEX activity_log_time ON public.activity_log USING brin (created_at) WITH (pages_per_range='32', autosummarize='true');
 CREATE TRIGGER activity_log_append_only BEFORE DELETE OR UPDATE ON activity_log FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();

@@ -352,6 +352,11 @@ const asksQuestions = {
 }
 const toBeRevised = { of: 'approvals', sql: "update approvals set status = 'revision_requested' where id = $1" }
 
+const markedIn = (table: string) => ({
+  of: 'issues',
+  sql: `insert into ${table} (company_id, issue_id, user_id) select company_id, id, 'local-board' from issues where id = $1 on conflict do nothing`,
+})
+
 /** Routes whose required fields alone say nothing, or that need a state to start from. */
 const examples: Readonly<Record<string, Example>> = {
   postIssuesByIdCheckout: { body: ({ agent }) => ({ agentId: agent.id, expectedStatuses: ['todo'] }) },
@@ -378,6 +383,8 @@ const examples: Readonly<Record<string, Example>> = {
   postCompaniesByCompanyIdApprovals: {
     body: () => ({ type: 'request_board_approval', payload: { title: 'May I?', summary: 'Please' } }),
   },
+  deleteIssuesByIdRead: { arrange: markedIn('issue_read_states') },
+  deleteIssuesByIdInboxArchive: { arrange: markedIn('issue_inbox_archives') },
   patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
   patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
 }
