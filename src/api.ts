@@ -8,6 +8,7 @@ import { approvalRoutes } from './approvals/routes.ts'
 import { companyRoutes } from './companies/routes.ts'
 import { documentRoutes } from './documents/routes.ts'
 import { executionRoutes } from './execution/routes.ts'
+import { runReadRoutes } from './execution/runReadRoutes.ts'
 import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
 import { instanceRoutes } from './instance/routes.ts'
@@ -31,6 +32,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...agentRoutes,
   ...approvalRoutes,
   ...runRoutes,
+  ...runReadRoutes,
   ...companyRoutes,
   ...goalRoutes,
   ...projectRoutes,

@@ -22,7 +22,8 @@ const shaped = shapedRead<Params, RunRow>('run_list')
 /** Keys of a result that lists show; the whole of it is in the single run. */
 const summaryKeys = ['summary', 'result', 'message', 'error', 'total_cost_usd', 'cost_usd', 'costUsd']
 
-const summarized = (run: RunRow): RunRow =>
+/** A run as lists show it: of its result only the summary. */
+export const summarized = <R extends Pick<RunRow, 'resultJson'>>(run: R): R =>
   run.resultJson === null
     ? run
     : { ...run, resultJson: Object.fromEntries(Object.entries(run.resultJson).filter(([key]) => summaryKeys.includes(key))) }
