@@ -9,7 +9,7 @@ import { canonicalRow, GENESIS, linkOf, storedColumns } from './row.ts'
 import type { StoredRow } from './row.ts'
 
 /** Rows sealed at once: about 4 ms of this thread, which no request notices. */
-export const SEAL_BATCH = 400
+const SEAL_BATCH = 400
 /** How long one turn goes on. What is left waits for the next; a server that stops must not wait for a backlog. */
 const TURN_MS = 800
 const UNIQUE_VIOLATION = '23505'
