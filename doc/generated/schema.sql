@@ -73,6 +73,20 @@ CREATE TABLE agent_config_revisions (
 );
 CREATE INDEX agent_config_revisions_agent ON public.agent_config_revisions USING btree (agent_id, created_at DESC, id DESC);
 
+CREATE TABLE agent_task_sessions (
+  agent_id uuid NOT NULL,
+  task_key text NOT NULL,
+  company_id uuid NOT NULL,
+  adapter_type text NOT NULL,
+  session_id text NOT NULL,
+  last_run_id uuid,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT agent_task_sessions_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT agent_task_sessions_agent_id_task_key_pk PRIMARY KEY (agent_id, task_key),
+  CONSTRAINT agent_task_sessions_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE
+);
+
 CREATE TABLE agents (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -96,6 +110,7 @@ CREATE TABLE agents (
   metadata jsonb,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  next_timer_at timestamp(3) with time zone,
   CONSTRAINT agents_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT agents_pkey PRIMARY KEY (id),
   CONSTRAINT agents_reports_to_agents_id_fk FOREIGN KEY (reports_to) REFERENCES agents(id) ON DELETE SET NULL,
@@ -194,6 +209,37 @@ CREATE TABLE goals (
 );
 CREATE INDEX goals_company ON public.goals USING btree (company_id, created_at);
 
+CREATE TABLE heartbeat_run_events (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  company_id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  seq integer NOT NULL,
+  event_type text NOT NULL,
+  stream text,
+  level text,
+  color text,
+  message text,
+  payload jsonb,
+  txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT heartbeat_run_events_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT heartbeat_run_events_pkey PRIMARY KEY (id),
+  CONSTRAINT heartbeat_run_events_run_id_heartbeat_runs_id_fk FOREIGN KEY (run_id) REFERENCES heartbeat_runs(id) ON DELETE CASCADE
+);
+CREATE INDEX heartbeat_run_events_company ON public.heartbeat_run_events USING btree (company_id, id);
+CREATE UNIQUE INDEX heartbeat_run_events_key ON public.heartbeat_run_events USING btree (run_id, seq);
+
+CREATE TABLE heartbeat_run_log_chunks (
+  run_id uuid NOT NULL,
+  start_offset bigint NOT NULL,
+  byte_size integer NOT NULL,
+  content text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT heartbeat_run_log_chunks_run_id_heartbeat_runs_id_fk FOREIGN KEY (run_id) REFERENCES heartbeat_runs(id) ON DELETE CASCADE,
+  CONSTRAINT heartbeat_run_log_chunks_run_id_start_offset_pk PRIMARY KEY (run_id, start_offset)
+);
+
 CREATE TABLE heartbeat_runs (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -231,6 +277,8 @@ CREATE TABLE heartbeat_runs (
   context_snapshot jsonb,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  supervisor_id uuid,
+  process_identity text,
   CONSTRAINT heartbeat_runs_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
   CONSTRAINT heartbeat_runs_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT heartbeat_runs_lease_check CHECK (lease_seconds >= 1 AND lease_seconds <= 86400),
@@ -580,6 +628,15 @@ CREATE TABLE projects (
   CONSTRAINT projects_pkey PRIMARY KEY (id)
 );
 CREATE INDEX projects_company ON public.projects USING btree (company_id, created_at);
+
+CREATE TABLE servers (
+  id uuid NOT NULL,
+  host_key text NOT NULL,
+  pid integer NOT NULL,
+  started_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  last_seen_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT servers_pkey PRIMARY KEY (id)
+);
 
 CREATE TABLE wakes (
   id uuid DEFAULT gen_random_uuid() NOT NULL,

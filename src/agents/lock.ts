@@ -33,7 +33,7 @@ export interface AgentRow {
   readonly updatedAt: Instant
 }
 
-export const agentColumns = columnsOf(agents)
+export const agentColumns = columnsOf(agents, ['nextTimerAt'])
 
 const lockByIds = locking(
   'agent',

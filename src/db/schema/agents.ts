@@ -29,6 +29,8 @@ export const agents = pgTable(
     pausedAt: instantColumn('paused_at'),
     permissions: jsonb('permissions').$type<{ canCreateAgents: boolean }>().notNull().default({ canCreateAgents: false }),
     lastHeartbeatAt: instantColumn('last_heartbeat_at'),
+    /** When the timer wakes the agent next; null where it has no timer or has not been seen by one yet. */
+    nextTimerAt: instantColumn('next_timer_at'),
     metadata: jsonb('metadata').$type<Record<string, unknown>>(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),

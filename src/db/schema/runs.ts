@@ -48,6 +48,9 @@ export const runs = pgTable(
     externalRunId: text('external_run_id'),
     processPid: integer('process_pid'),
     processStartedAt: instantColumn('process_started_at'),
+    /** The server that supervises the run, and what tells its child process from one that was given the same pid later. */
+    supervisorId: uuid('supervisor_id'),
+    processIdentity: text('process_identity'),
     retryOfRunId: uuid('retry_of_run_id'),
     processLossRetryCount: integer('process_loss_retry_count').notNull().default(0),
     contextSnapshot: jsonb('context_snapshot').$type<Record<string, unknown>>(),
