@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { refused } from '../testing/holds.ts'
+import { useServer, world } from '../testing/world.ts'
+
+const server = useServer()
+const ids = (rows: readonly { id: string }[]) => rows.map((row) => row.id)
+
+describe('runs of a company', () => {
+  test('newest first, by agent, page by page, each result reduced to its summary', async () => {
+    const { company, agent, run } = await world(server())
+    const [who, other] = [await agent(), await agent()]
+    const runs = [await run(who), await run(other), await run(who)]
+    const ending = { status: 'succeeded', resultJson: { summary: 'done', transcript: 'x'.repeat(1000) } }
+    await runs[0]?.client.post(`/api/heartbeat-runs/${runs[0].id}/finish`, ending)
+    const path = `/api/companies/${company.id}/heartbeat-runs`
+    const all = await server().board.get(path)
+    expect(ids(all.body)).toEqual(runs.map((each) => each.id).toReversed())
+    expect(all.body.at(-1)).toMatchObject({ status: 'succeeded', resultJson: { summary: 'done' } })
+    expect(all.body.at(-1).resultJson).not.toHaveProperty('transcript')
+    expect((await server().board.get(`/api/heartbeat-runs/${runs[0]?.id}`)).body.resultJson).toEqual(ending.resultJson)
+    expect(ids((await who.client.get(`${path}?agentId=${other.id}`)).body)).toEqual([runs[1]?.id])
+    const first = await server().board.get(`${path}?limit=2`)
+    const second = await server().board.get(/<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? '')
+    expect([...ids(first.body), ...ids(second.body)]).toEqual(ids(all.body))
+    for (const limit of ['0', '1001', 'x'])
+      await refused(server(), () => server().board.get(`${path}?limit=${limit}`), 400, 'validation_failed')
+  })
+
+  test('of one’s own company only: foreign and missing are the same 404', async () => {
+    const here = await world(server())
+    const elsewhere = await world(server())
+    const foreign = await elsewhere.run(await elsewhere.agent())
+    const { client } = await here.agent()
+    const one = await refused(server(), () => client.get(`/api/heartbeat-runs/${foreign.id}`), 404, 'not_found')
+    const other = await refused(server(), () => client.get(`/api/heartbeat-runs/${randomUUID()}`), 404, 'not_found')
+    expect({ ...one.body, requestId: '' }).toEqual({ ...other.body, requestId: '' })
+    await refused(server(), () => client.get(`/api/companies/${elsewhere.company.id}/heartbeat-runs`), 404, 'not_found')
+    await refused(server(), () => client.get('/api/heartbeat-runs/nonsense'), 400, 'malformed_id')
+  })
+})
