@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { instant } from '../kernel/time.ts'
 
-export const goalLevels = ['company', 'team', 'agent', 'task'] as const
-export const goalStatuses = ['planned', 'active', 'achieved', 'cancelled'] as const
+const goalLevels = ['company', 'team', 'agent', 'task'] as const
+const goalStatuses = ['planned', 'active', 'achieved', 'cancelled'] as const
 
 const id = z.uuid().transform((value) => value.toLowerCase())
 

@@ -102,6 +102,20 @@ describe('when the last blocker is done', () => {
     }
   })
 
+  test('an issue created behind a blocker that is being done is not forgotten either', async () => {
+    const { company, worker, issue } = await scene()
+    for (let round = 0; round < 8; round += 1) {
+      const blocker = await issue()
+      const wanted = { title: 'Next', status: 'backlog', assigneeAgentId: worker.id, blockedByIssueIds: [blocker.id] }
+      const [closed, made] = await race([0, 1], (n) =>
+        n === 0 ? close(blocker.id) : server().board.post(`/api/companies/${company.id}/issues`, wanted),
+      )
+      expect([closed?.status, made?.status]).toEqual([200, 201])
+      const sawItOpen = made?.body.blockedBy[0].status !== 'done'
+      expect(await wakesOf(made?.body.id)).toHaveLength(sawItOpen ? 1 : 0)
+    }
+  })
+
   test('issues that block each other’s blockers in both orders are closed together without a deadlock', async () => {
     const { waiting, issue } = await scene()
     const blockers = await Promise.all(Array.from({ length: 5 }, () => issue()))

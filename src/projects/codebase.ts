@@ -16,7 +16,7 @@ const lastPart = (path: string): string | null =>
     ?.replace(/\.git$/i, '') ?? null
 
 /** The name of a repository: the end of its URL. */
-export const repoNameOf = (repoUrl: string): string | null => lastPart(new URL(repoUrl).pathname)
+const repoNameOf = (repoUrl: string): string | null => lastPart(new URL(repoUrl).pathname)
 
 /** What a workspace is called that was given no name: the end of its folder or of its repository. */
 export const workspaceNameOf = (workspace: { cwd?: string | null | undefined; repoUrl?: string | null | undefined }): string =>

@@ -127,6 +127,7 @@ describe('projects', () => {
     const refused = [
       await worker.client.patch(`/api/projects/${id}`, { env: { A: 'b' } }),
       await worker.client.patch(`/api/projects/${id}`, { executionWorkspacePolicy: { provisionCommand: 'x' } }),
+      await worker.client.post(projects, { name: 'x', env: { A: 'b' } }),
       await worker.client.post(projects, { name: 'x', workspace: { cwd: '/etc' } }),
       await worker.client.post(`/api/projects/${id}/workspaces`, { cwd: '/etc' }),
       await worker.client.post(`/api/projects/${id}/workspaces`, { repoUrl: 'https://example.com/x', setupCommand: 'rm -rf /' }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { instant } from '../kernel/time.ts'
 
-export const projectStatuses = ['backlog', 'planned', 'in_progress', 'completed', 'cancelled'] as const
+const projectStatuses = ['backlog', 'planned', 'in_progress', 'completed', 'cancelled'] as const
 const sourceTypes = ['local_path', 'git_repo', 'remote_managed', 'non_git_path'] as const
 const visibilities = ['default', 'advanced'] as const
 
@@ -107,12 +107,10 @@ const workspaceFields = {
   isPrimary: z.boolean().optional(),
 }
 
-export const createWorkspaceBody = z
-  .object(workspaceFields)
-  .refine((value) => Boolean(value.cwd) || Boolean(value.repoUrl), {
-    message: 'Workspace requires at least one of cwd or repoUrl',
-    path: ['cwd'],
-  })
+export const createWorkspaceBody = z.object(workspaceFields).refine((value) => Boolean(value.cwd) || Boolean(value.repoUrl), {
+  message: 'Workspace requires at least one of cwd or repoUrl',
+  path: ['cwd'],
+})
 export type CreateWorkspace = z.output<typeof createWorkspaceBody>
 
 export const patchWorkspaceBody = z.object(workspaceFields)
