@@ -7,7 +7,7 @@ import { holds, missing, takeAll, torture, unpaired } from './testing/torture.ts
 // The full ten of the issue's bar are `npm run torture:kill`; the suite takes one of each kind.
 const KILLS = Number(process.env['KILLS'] ?? 3)
 /** Changes acknowledged between two kills; chance picks the moment. */
-const CHANGES = { least: 60, most: 160 }
+const CHANGES = { least: 40, most: 120 }
 /** The reaper's beat and what it needs. */
 const REAPED_WITHIN_MS = 10_000
 

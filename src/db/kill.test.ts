@@ -15,7 +15,7 @@ import { param, statement } from './statement.ts'
 import { createStore } from './store.ts'
 
 // The test that decided which driver this server uses; its figures are in doc/decisions/0001-driver.md.
-const LASTS_MS = Number(process.env['KILL_TEST_MS'] ?? 5000)
+const LASTS_MS = Number(process.env['KILL_TEST_MS'] ?? 4000)
 const CLIENTS = 20
 const KILL_EVERY_MS = 150
 const KILL_AT_ONCE = 3

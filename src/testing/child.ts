@@ -155,14 +155,23 @@ const quietly = (look: () => string): string => {
   }
 }
 
+const statOf = (pid: number): string[] =>
+  quietly(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    .split(') ')
+    .at(-1)
+    ?.split(' ') ?? []
+
+/** The kernel counts processor time in hundredths of a second. */
+const TICK_MS = 10
+
+/** What processes and the children they have collected have cost so far. */
+export const cpuMsOf = (list: readonly number[]): number =>
+  list.flatMap((pid) => statOf(pid).slice(11, 15).map(Number)).reduce((sum, ticks) => sum + ticks * TICK_MS, 0)
+
 /** The living processes of a group: a server, and npm and its shell where they started it. */
 export const groupOf = (leader: number): number[] =>
   pids().filter((pid) => {
-    const [state, , group] =
-      quietly(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
-        .split(') ')
-        .at(-1)
-        ?.split(' ') ?? []
+    const [state, , group] = statOf(pid)
     return Number(group) === leader && state !== 'Z'
   })
 

@@ -1,0 +1,91 @@
+import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { readConfig } from './config.ts'
+import { createLog } from './kernel/log.ts'
+import { startServer } from './server.ts'
+import type { RunningServer } from './server.ts'
+import { temporaryHome, until } from './testing/child.ts'
+import { cloneDatabase } from './testing/database.ts'
+import type { TestDatabase } from './testing/database.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await cloneDatabase()
+})
+afterAll(() => database.drop())
+
+async function serve(env: Record<string, string> = {}): Promise<RunningServer> {
+  const read = readConfig({ PORT: '0', PAPERCLIP_HOME: temporaryHome(), ...env })
+  if (!('config' in read)) throw new Error(read.problems.join())
+  const server = await startServer(read.config, database.connection, createLog('silent', false))
+  onTestFinished(() => server.stop())
+  return server
+}
+
+interface Heard {
+  readonly status: number | undefined
+  readonly connection: string | undefined
+}
+
+const ask = (url: string, agent: Agent): Promise<Heard> =>
+  new Promise((resolve, reject) => {
+    request(`${url}/api/health`, { agent }, (response) => {
+      response.resume()
+      response.on('end', () => resolve({ status: response.statusCode, connection: response.headers.connection }))
+    })
+      .on('error', reject)
+      .end()
+  })
+
+test('stopping does not wait for connections at rest', async () => {
+  const server = await serve()
+  const agent = new Agent({ keepAlive: true })
+  onTestFinished(() => agent.destroy())
+  expect((await ask(server.url, agent)).connection).toBe('keep-alive')
+  const startedAt = performance.now()
+  await server.stop()
+  expect(performance.now() - startedAt).toBeLessThan(1000)
+})
+
+test('stopping ends connections whose clients ask again and again, each with its last answer', async () => {
+  const server = await serve()
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  const heard: Heard[] = []
+  const asking = (async () => {
+    for (;;) heard.push(await ask(server.url, agent))
+  })().catch(() => {})
+  await until('it asks again and again', () => heard.length > 5)
+  const startedAt = performance.now()
+  await server.stop()
+  expect(performance.now() - startedAt).toBeLessThan(1500)
+  await asking
+  expect(new Set(heard.map(({ status }) => status))).toEqual(new Set([200]))
+})
+
+test('a client that sends half a request does not keep others from being answered', async () => {
+  const server = await serve()
+  const { hostname, port } = new URL(server.url)
+  const half = connect(Number(port), hostname)
+  onTestFinished(() => void half.destroy())
+  half.write('GET /api/health HTTP/1.1\r\nHost: loc')
+  const agent = new Agent()
+  expect((await ask(server.url, agent)).status).toBe(200)
+})
+
+test('stopping twice is stopping once', async () => {
+  const server = await serve()
+  await Promise.all([server.stop(), server.stop()])
+  await server.stop()
+})
+
+test('a port that is taken is refused by name', async () => {
+  const { port } = new URL((await serve()).url)
+  await expect(serve({ PORT: port })).rejects.toThrow('EADDRINUSE')
+})
+
+test('a server that listens everywhere says an address that works', async () => {
+  const { url } = await serve({ HOST: '0.0.0.0' })
+  expect(url).toMatch(/^http:\/\/localhost:\d+$/)
+})
