@@ -8,6 +8,7 @@ import * as confirmationEvents from './confirmations/events.ts'
 import * as documentEvents from './documents/events.ts'
 import * as goalEvents from './goals/events.ts'
 import * as holdEvents from './holds/events.ts'
+import * as instanceEvents from './instance/events.ts'
 import * as interactionEvents from './interactions/events.ts'
 import { interactionStatus } from './interactions/status.ts'
 import * as issueEvents from './issues/events.ts'
@@ -40,6 +41,7 @@ export const allEvents: readonly EventDeclaration[] = [
   documentEvents,
   goalEvents,
   holdEvents,
+  instanceEvents,
   interactionEvents,
   issueEvents,
   labelEvents,

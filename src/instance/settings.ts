@@ -5,11 +5,13 @@ import { companies } from '../db/schema/companies.ts'
 import { instanceSettings } from '../db/schema/instance.ts'
 import { param, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
-import { settingsUpdated } from './events.ts'
+import { experimentalUpdated, generalUpdated } from './events.ts'
 import { defaults } from './views.ts'
 import type { Settings } from './views.ts'
 
 type Group = keyof Settings
+
+const updated = { general: generalUpdated, experimental: experimentalUpdated } as const
 
 /** The company under which a change is recorded while there is none that it could be recorded under. */
 const NO_COMPANY = '00000000-0000-0000-0000-000000000000'
@@ -54,7 +56,7 @@ export async function changeSettings<G extends Group>(
       changedKeys: changes.map(([key]) => key),
       _previous: Object.fromEntries(changes.map(([key]) => [key, old[key]])),
     }
-    const events = (affected.length === 0 ? [NO_COMPANY] : affected).map((companyId) => settingsUpdated[group](group, said, { companyId }))
+    const events = (affected.length === 0 ? [NO_COMPANY] : affected).map((companyId) => updated[group](group, said, { companyId }))
     return settled(await readSettings(tx, group), events)
   })
 }
