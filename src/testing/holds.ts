@@ -131,7 +131,10 @@ export async function wakesOf(server: TestServer, issueId: string): Promise<Wake
 }
 
 /** The status and the end of a run, straight from its row. */
-export const runRow = (server: TestServer, runId: string): Promise<{ status: string; errorCode: string | null; finishedAt: string | null }> =>
+export const runRow = (
+  server: TestServer,
+  runId: string,
+): Promise<{ status: string; errorCode: string | null; finishedAt: string | null }> =>
   one(server, 'select status, error_code as "errorCode", finished_at as "finishedAt" from heartbeat_runs where id = $1', [runId])
 
 /**
