@@ -36,10 +36,10 @@ const ofLabel: IssuesOf = statement<{ id: string; companyId: string; limit: numb
  * (tx) Locks the issues that a deletion will change through a foreign key, which by itself would lock them in no
  * particular order. An agent may not change what another one has in hand (I4), and judging its run comes last.
  *
- * @returns how many issues there are
+ * @returns the ids of the issues
  * @throws Refusal `checked_out_by_other` for an agent; `unprocessable` when there are too many
  */
-async function lockTouched(tx: Tx, ctx: Ctx, of: IssuesOf, id: string): Promise<number> {
+async function lockTouched(tx: Tx, ctx: Ctx, of: IssuesOf, id: string): Promise<string[]> {
   const companyId = companyOf(ctx)
   const rows = await tx.run(of, { id, companyId, limit: MOST_ISSUES + 1 })
   if (rows.length > MOST_ISSUES) refuse('unprocessable', { message: `More than ${MOST_ISSUES} issues refer to it; move them first` })
@@ -56,8 +56,16 @@ async function lockTouched(tx: Tx, ctx: Ctx, of: IssuesOf, id: string): Promise<
     if (inHand.length > 0) refuse('checked_out_by_other', { details: { issueIds: inHand.slice(0, 20).map((issue) => issue.id) } })
   }
   await judgeActingRun(tx, ctx)
-  return locked.length
+  return locked.map((issue) => issue.id)
 }
+
+// No foreign key does this: a workspace goes with its project, and an issue may name one.
+const leaveWorkspaces = statement<{ ids: string[] }, never>('detach_workspaces').write(sql`
+  update ${issues} set project_workspace_id = null where id = any(${param('ids', 'uuid[]')}) and project_workspace_id is not null`)
+
+// A label is part of what an entity tag stands for, so taking it off counts as a change of the row, by its trigger.
+const countChange = statement<{ ids: string[] }, never>('detach_count').write(sql`
+  update ${issues} set version = version where id = any(${param('ids', 'uuid[]')})`)
 
 /** Deletes a goal; issues, projects and sub-goals stay without it. @returns the goal as it was */
 export async function deleteGoal(ctx: Ctx, id: string): Promise<GoalRow> {
@@ -69,7 +77,7 @@ export async function deleteGoal(ctx: Ctx, id: string): Promise<GoalRow> {
     const projects = await dropGoal(tx, id)
     const children = await eraseGoal(tx, id)
     const { title, level, status } = was
-    return changed(was, goalDeleted(id, { title, level, status, issues: touched, projects, children }))
+    return changed(was, goalDeleted(id, { title, level, status, issues: touched.length, projects, children }))
   })
 }
 
@@ -79,9 +87,10 @@ export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> 
     await lockCompany(tx, companyOf(ctx))
     const was = await lockProjectForErase(tx, ctx, id)
     const touched = await lockTouched(tx, ctx, ofProject, id)
+    await tx.run(leaveWorkspaces, { ids: touched })
     await eraseProject(tx, id)
     const { name, status, workspaces } = was
-    return changed(was, projectDeleted(id, { name, status, issues: touched, workspaces: workspaces.length }))
+    return changed(was, projectDeleted(id, { name, status, issues: touched.length, workspaces: workspaces.length }))
   })
 }
 
@@ -92,7 +101,8 @@ export async function deleteLabel(ctx: Ctx, id: string): Promise<LabelRow> {
     await lockCompany(tx, companyId)
     const was = await lockLabelForErase(tx, companyId, id)
     const touched = await lockTouched(tx, ctx, ofLabel, id)
+    await tx.run(countChange, { ids: touched })
     await eraseLabel(tx, id)
-    return changed(was, labelDeleted(id, { name: was.name, color: was.color, issues: touched }))
+    return changed(was, labelDeleted(id, { name: was.name, color: was.color, issues: touched.length }))
   })
 }

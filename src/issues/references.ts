@@ -3,7 +3,7 @@ import { memberships } from '../db/schema/companies.ts'
 import { agents } from '../db/schema/agents.ts'
 import { grants } from '../db/schema/companies.ts'
 import { issues, labels } from '../db/schema/issues.ts'
-import { goals, projects } from '../db/schema/projects.ts'
+import { goals, projects, projectWorkspaces } from '../db/schema/projects.ts'
 import type { Tx } from '../db/mutate.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Ctx } from '../db/context.ts'
@@ -15,6 +15,7 @@ import { only } from '../kernel/only.ts'
 /** What an issue may refer to. Undefined and null ask for nothing. */
 export interface References {
   readonly projectId?: string | null | undefined
+  readonly projectWorkspaceId?: string | null | undefined
   readonly goalId?: string | null | undefined
   readonly parentId?: string | null | undefined
   readonly assigneeAgentId?: string | null | undefined
@@ -25,6 +26,7 @@ export interface References {
 
 interface Found {
   project: boolean
+  workspace: boolean
   goal: boolean
   parent: boolean
   agentStatus: AgentStatus | null
@@ -36,6 +38,7 @@ interface Found {
 interface Asked {
   companyId: string
   projectId: string | null
+  workspaceId: string | null
   goalId: string | null
   parentId: string | null
   agentId: string | null
@@ -48,6 +51,8 @@ interface Asked {
 const look = statement<Asked, Found>('issue_references').read(sql`
   select
     exists (select 1 from ${projects} where id = ${param('projectId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as project,
+    exists (select 1 from ${projectWorkspaces} where id = ${param('workspaceId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
+      and (project_id = ${param('projectId', 'uuid')} or ${param('projectId', 'uuid')} is null)) as workspace,
     exists (select 1 from ${goals} where id = ${param('goalId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as goal,
     exists (select 1 from ${issues} where id = ${param('parentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as parent,
     (select status from ${agents} where id = ${param('agentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as "agentStatus",
@@ -63,13 +68,16 @@ const look = statement<Asked, Found>('issue_references').read(sql`
 export async function demandReferences(tx: Tx, ctx: Ctx, wanted: References): Promise<void> {
   const labelIds = [...new Set(wanted.labelIds ?? [])]
   const blockerIds = [...new Set(wanted.blockedByIssueIds ?? [])]
-  const { projectId, goalId, parentId, assigneeAgentId, assigneeUserId } = wanted
-  const asksNothing = [projectId, goalId, parentId, assigneeAgentId, assigneeUserId].every((id) => id === undefined || id === null)
+  const { projectId, projectWorkspaceId, goalId, parentId, assigneeAgentId, assigneeUserId } = wanted
+  const asksNothing = [projectId, projectWorkspaceId, goalId, parentId, assigneeAgentId, assigneeUserId].every(
+    (id) => id === undefined || id === null,
+  )
   if (asksNothing && labelIds.length === 0 && blockerIds.length === 0) return
   const found = only(
     await tx.run(look, {
       companyId: companyOf(ctx),
       projectId: projectId ?? null,
+      workspaceId: projectWorkspaceId ?? null,
       goalId: goalId ?? null,
       parentId: parentId ?? null,
       agentId: assigneeAgentId ?? null,
@@ -84,6 +92,7 @@ export async function demandReferences(tx: Tx, ctx: Ctx, wanted: References): Pr
   if (found.agentStatus === 'terminated') refuse('agent_terminated', { message: 'Cannot assign work to terminated agents' })
   if (found.agentStatus === 'pending_approval') refuse('agent_pending', { message: 'Cannot assign work to pending approval agents' })
   if (projectId && !found.project) missing('Project not found')
+  if (projectWorkspaceId && !found.workspace) missing('Project workspace not found')
   if (goalId && !found.goal) missing('Goal not found')
   if (parentId && !found.parent) missing('Parent issue not found')
   if (found.labels !== labelIds.length) missing('One or more labels are invalid for this company')

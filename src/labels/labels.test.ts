@@ -43,11 +43,13 @@ describe('labels', () => {
     const label = (await server().board.post(labels, { name: 'bug', color: '#123456' })).body
     const { issue } = await held()
     await server().board.patch(`/api/issues/${issue.id}`, { labelIds: [label.id] })
+    const tag = (await server().board.get(`/api/issues/${issue.id}`)).headers['etag'] ?? ''
     const stranger = await run(await agent())
     expect(await stranger.client.del(`/api/labels/${label.id}`)).toMatchObject({ status: 409, body: { code: 'checked_out_by_other' } })
     expect(await server().board.del(`/api/labels/${label.id}`)).toMatchObject({ status: 200, body: { id: label.id, name: 'bug' } })
     expect((await lastAudit(server(), label.id, 'label.deleted')).details).toEqual({ name: 'bug', color: '#123456', issues: 1 })
     expect((await server().board.get(`/api/issues/${issue.id}`)).body.labels).toEqual([])
+    expect((await server().board.patch(`/api/issues/${issue.id}`, { title: 'x' }, { 'If-Match': tag })).status).toBe(412)
     expect(await server().board.del(`/api/labels/${label.id}`)).toMatchObject({ status: 404, body: { error: 'Label not found' } })
   })
 

@@ -174,6 +174,25 @@ describe('projects', () => {
     expect((await server().board.del(`/api/projects/${id}`)).status).toBe(404)
   })
 
+  test('an issue names a workspace of its own company and project only, and none of a project that has gone', async () => {
+    const { project, issue, company } = await scene()
+    const elsewhere = await scene()
+    const [mine, other] = [await project({ workspace: { cwd: '/a' } }), await project({ workspace: { cwd: '/b' } })]
+    const foreign = await elsewhere.project({ workspace: { cwd: '/c' } })
+    const issues = `/api/companies/${company.id}/issues`
+    const before = await auditCount(server())
+    for (const projectWorkspaceId of [foreign.workspaces[0].id, other.workspaces[0].id, randomUUID()]) {
+      expect(await server().board.post(issues, { title: 'x', projectId: mine.id, projectWorkspaceId })).toMatchObject({
+        status: 422,
+        body: { code: 'unknown_reference' },
+      })
+    }
+    expect(await auditCount(server())).toBe(before)
+    const work = await issue({ projectId: mine.id, projectWorkspaceId: mine.workspaces[0].id })
+    await server().board.del(`/api/projects/${mine.id}`)
+    expect((await server().board.get(`/api/issues/${work.id}`)).body).toMatchObject({ projectId: null, projectWorkspaceId: null })
+  })
+
   test('a project of another company is as absent as one that never was', async () => {
     const { project, projects } = await scene()
     const elsewhere = await scene()
@@ -231,6 +250,19 @@ describe('workspaces of a project', () => {
     expect((await server().board.patch(path, { name: 'Base' })).status).toBe(200)
     expect(await server().board.patch(path, { cwd: null })).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
     expect(await auditCount(server())).toBe(before)
+  })
+
+  test('show an agent no secret that the board put into a command', async () => {
+    const { project, agent } = await scene()
+    const { id } = await project({
+      workspace: { cwd: '/a', setupCommand: 'login --token=hunter2-hunter2', runtimeConfig: { apiKey: 'hunter2' } },
+    })
+    const reader = await agent()
+    for (const path of [`/api/projects/${id}`, `/api/projects/${id}/workspaces`]) {
+      const answer = await reader.client.get(path)
+      expect(answer.status).toBe(200)
+      expect(answer.text).not.toContain('hunter2')
+    }
   })
 
   test('an agent cannot point the commands of the board at another repository', async () => {

@@ -45,6 +45,9 @@ export function presentProject(row: ProjectRow, actor: Actor): ProjectView {
   }
 }
 
+/** A workspace as an actor may see it: an agent is shown no secret that the board put into a command or a configuration. */
+export const presentWorkspace = (row: WorkspaceView, actor: Actor): WorkspaceView => (actor.kind === 'agent' ? redact(row) : row)
+
 const byId = statement<{ id: string; companyId: string }, ProjectRow>('project_by_id').read(
   sql`select ${selected} from ${projects} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )

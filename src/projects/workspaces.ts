@@ -13,7 +13,7 @@ import { judgeActingRun } from '../runs/index.ts'
 import { workspaceNameOf } from './codebase.ts'
 import { workspaceCreated, workspaceDeleted, workspaceUpdated } from './events.ts'
 import { demandBoardForRepo, demandBoardForWorkspace } from './hostFields.ts'
-import { projectRowById } from './queries.ts'
+import { presentWorkspace, projectRowById } from './queries.ts'
 import type { WorkspaceView } from './queries.ts'
 import type { CreateWorkspace, PatchWorkspace } from './views.ts'
 
@@ -34,7 +34,8 @@ const rowsOf = (db: Pick<ReadDb, 'run'>, place: Place): Promise<WorkspaceView[]>
 
 /** The workspaces of a project, the primary one first. @throws Refusal `not_found` for the project */
 export async function listWorkspaces(ctx: Ctx, projectId: string): Promise<readonly WorkspaceView[]> {
-  return (await projectRowById(ctx.store.read, companyOf(ctx), projectId)).workspaces
+  const { workspaces } = await projectRowById(ctx.store.read, companyOf(ctx), projectId)
+  return workspaces.map((row) => presentWorkspace(row, ctx.actor))
 }
 
 function pick(rows: readonly WorkspaceView[], id: string): WorkspaceView {
@@ -84,7 +85,7 @@ export async function createWorkspace(ctx: Ctx, projectId: string, wanted: Creat
     const place = await lockProject(tx, ctx, projectId)
     const workspace = await insertWorkspace(tx, place, wanted)
     const { id: workspaceId, name, isPrimary, sourceType } = workspace
-    return changed(workspace, workspaceCreated(projectId, { workspaceId, name, isPrimary, sourceType }))
+    return changed(presentWorkspace(workspace, ctx.actor), workspaceCreated(projectId, { workspaceId, name, isPrimary, sourceType }))
   })
 }
 
@@ -110,7 +111,7 @@ export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, w
     )
     const primaryId = nextPrimary(rows, before, isPrimary)
     const moves = rows.find((row) => row.isPrimary)?.id !== primaryId
-    if (changes.length === 0 && !moves) return unchanged(before)
+    if (changes.length === 0 && !moves) return unchanged(presentWorkspace(before, ctx.actor))
     demandBoardForRepo(
       ctx.actor,
       before,
@@ -129,7 +130,7 @@ export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, w
     const workspace = pick(await rowsOf(tx, place), id)
     const changedKeys = [...changes.map(([key]) => key), ...(moves ? ['isPrimary'] : [])]
     return changed(
-      workspace,
+      presentWorkspace(workspace, ctx.actor),
       workspaceUpdated(projectId, { workspaceId: id, name: workspace.name, isPrimary: workspace.isPrimary, changedKeys }),
     )
   })
@@ -145,7 +146,7 @@ export async function deleteWorkspace(ctx: Ctx, projectId: string, id: string): 
     const heir = was.isPrimary ? rows.find((row) => row.id !== id) : undefined
     if (heir !== undefined) await tx.run(setPrimary, { ...place, id: heir.id })
     return changed(
-      was,
+      presentWorkspace(was, ctx.actor),
       workspaceDeleted(projectId, { workspaceId: id, name: was.name, isPrimary: was.isPrimary, newPrimaryId: heir?.id ?? null }),
     )
   })
