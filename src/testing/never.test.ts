@@ -93,6 +93,31 @@ describe('no body brings an answer down', () => {
     expectQuietLog()
   })
 
+  test('64 levels are kept as they came, one more is refused before anything reads it', async () => {
+    const nested = (levels: number): Record<string, unknown> => {
+      let value: Record<string, unknown> = { bottom: true }
+      for (let level = 1; level < levels; level += 1) value = { deeper: value }
+      return value
+    }
+    const put = (levels: number) =>
+      send({
+        method: 'patch',
+        target: `/api/agents/${subject.agent.id}`,
+        headers: ['Content-Type: application/json'],
+        // The body is a level of its own.
+        body: Buffer.from(JSON.stringify({ metadata: nested(levels - 1) })),
+      })
+    subject = await makeSubject(stage)
+    const kept = await put(64)
+    expect(kept, kept.text).toMatchObject({ status: 200, body: { metadata: nested(63) } })
+    const refused = await put(65)
+    expect(refused, refused.text).toMatchObject({ status: 400, body: { error: 'JSON is nested deeper than 64 levels' } })
+    const abyss = `{"metadata":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`
+    const body = Buffer.from(abyss)
+    const target = `/api/agents/${subject.agent.id}`
+    expect(await send({ method: 'patch', target, headers: ['Content-Type: application/json'], body })).toMatchObject({ status: 400 })
+  })
+
   test('300 KB are 413, before and after they are unpacked, and only for who may send them', async () => {
     const body = Buffer.from(JSON.stringify({ title: 'x'.repeat(300 * 1024) }))
     const target = `/api/companies/${stage.company.id}/issues`
