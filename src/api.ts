@@ -13,6 +13,7 @@ import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
 import { instanceRoutes } from './instance/routes.ts'
 import { interactionRoutes } from './interactions/routes.ts'
+import { feedbackRoutes } from './issues/feedbackRoutes.ts'
 import { issueRoutes } from './issues/routes.ts'
 import { labelRoutes } from './labels/routes.ts'
 import { projectRoutes } from './projects/routes.ts'
@@ -39,6 +40,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...labelRoutes,
   ...documentRoutes,
   ...interactionRoutes,
+  ...feedbackRoutes,
   ...dashboardRoutes,
   ...activityRoutes,
   ...auditRoutes(deps.heads),

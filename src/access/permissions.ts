@@ -70,6 +70,7 @@ export const permissions = {
   'interaction.create': ['board', 'agent'],
   'interaction.resolve': ['board'],
   'issue.inbox': ['board'],
+  'feedback.read': ['board'],
 
   'run.read': ['board', 'agent'],
   'run.open': ['board', 'self'],

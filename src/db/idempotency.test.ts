@@ -56,6 +56,27 @@ describe('the same key, actor, route and body is one effect and one answer (I9)'
     expect(await auditCount(server())).toBe(before)
   })
 
+  test('where the key is in the body, for callers that set no headers; a header is stronger', async () => {
+    const { key, title } = fresh()
+    const within = (idempotencyKey: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+      server().board.post(issuesPath(), { title, idempotencyKey }, headers)
+    const first = await within(key)
+    expect(first.status).toBe(201)
+    expect(said(await within(key))).toEqual(said(first))
+    expect(await titled(title)).toBe(1)
+    const child = (): Promise<Answer> => server().board.post(`/api/issues/${first.body.id}/children`, { title, idempotencyKey: key })
+    expect((await child()).body.id).toBe((await child()).body.id)
+    expect(await titled(title)).toBe(2)
+    expect(await server().board.post(issuesPath(), { title: 'Another', idempotencyKey: key })).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency_mismatch' },
+    })
+    expect((await within(key, keyed(randomUUID()))).status).toBe(201)
+    expect(await titled(title)).toBe(3)
+    for (const malformed of ['', 'x'.repeat(256), 7]) expect((await within(malformed)).status).toBe(400)
+    expect((await within(null)).status).toBe(201)
+  })
+
   test('on another server, and after a restart', async () => {
     const { key, title } = fresh()
     const first = await create(server().board, title, key)

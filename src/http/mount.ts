@@ -133,9 +133,14 @@ interface Claim extends IdempotencyClaim {
   readonly stored: () => { readonly value: unknown; readonly answer: Answer } | undefined
 }
 
+const keyed = z.object({ idempotencyKey: z.string().min(1).max(255) })
+
+/** The `idempotencyKey` of a body; one that is none is for the route's own schema to refuse. */
+const keyWithin = (body: unknown): string | null => keyed.safeParse(body).data?.idempotencyKey ?? null
+
 function claimOf(deps: MountDeps, route: Route, request: Request, shape: Shape, actor: Actor, body: unknown): Claim | null {
   if (route.method !== 'post') return null
-  const key = idempotencyKeyOf(request.headers)
+  const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? keyWithin(body) : null)
   if (key === null) return null
   const { actorType, actorId } = nameActor(actor)
   let stored: ReturnType<Claim['stored']>

@@ -44,6 +44,8 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly bodyOptional?: boolean
   /** Bytes; `BODY_LIMIT` unless said. */
   readonly bodyLimit?: number
+  /** Without an `Idempotency-Key`, the body's `idempotencyKey` is one: the tools of an MCP server cannot set headers. */
+  readonly keyInBody?: boolean
   readonly returns: R
   /** 200 unless said; 204 is sent when a handler returns null and this says `or204`. */
   readonly status?: 200 | 201 | 202
@@ -70,6 +72,7 @@ export interface Route {
   readonly body: z.ZodType | undefined
   readonly bodyOptional: boolean
   readonly bodyLimit: number
+  readonly keyInBody: boolean
   readonly returns: z.ZodType
   readonly paged: boolean
   readonly streams: boolean
@@ -123,6 +126,7 @@ const declare = (method: Method): Declare =>
     body: spec.body,
     bodyOptional: spec.bodyOptional ?? false,
     bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
+    keyInBody: spec.keyInBody ?? false,
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
     paged: !('returns' in spec),
     streams: 'streams' in spec && spec.streams === true,

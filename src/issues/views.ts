@@ -210,7 +210,12 @@ const editable = {
   blockedByIssueIds: z.array(id).max(100).optional(),
 }
 
-export const createIssueBody = z.object({ ...editable, status: status.default('backlog') })
+export const createIssueBody = z.object({
+  ...editable,
+  status: status.default('backlog'),
+  /** Read by the mount, as an `Idempotency-Key`. */
+  idempotencyKey: text(255).min(1).nullish(),
+})
 export type CreateIssue = z.output<typeof createIssueBody>
 
 export const createChildBody = createIssueBody.omit({ parentId: true })
