@@ -10,8 +10,10 @@ import { endRuns, holdersOf, lockForEnd, namedRuns, passGate, startOver } from '
 import type { Expected, IssueWithRelations } from '../holds/index.ts'
 import { actingRun } from '../kernel/actor.ts'
 import { notFound } from '../kernel/errors.ts'
+import { waitingFor, wakeParentOfDeleted, wakeUnblocked } from './dependents.ts'
 import { issueDeleted } from './events.ts'
 import { issueById } from './queries.ts'
+import { onEnter } from './status.ts'
 
 const childrenOf = statement<{ id: string }, { id: string }>('issue_children').read(
   sql`select id from ${issues} where parent_id = ${param('id')}`,
@@ -22,11 +24,13 @@ const queuedFor = statement<{ id: string; companyId: string }, { id: string }>('
 
 /**
  * Locks the issue and everything its deletion touches: children lose their parent through a foreign key, which would
- * lock them in no particular order, and runs that wait to start on it have nothing left to do.
+ * lock them in no particular order, whoever waited for it to end is woken, and runs that wait to start on it have nothing
+ * left to do.
  */
 async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   const companyId = companyOf(ctx)
-  const [children, queued, holders] = await Promise.all([
+  const [waiting, children, queued, holders] = await Promise.all([
+    waitingFor(tx, companyId, id),
     tx.run(childrenOf, { id }),
     tx.run(queuedFor, { id, companyId }),
     holdersOf(tx, companyId, id),
@@ -35,9 +39,10 @@ async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   const childIds = children.map((row) => row.id)
   // The gate looks at the acting run and the holders, whose ids may come before those of the queued ones.
   const judged = [actingRun(ctx.actor), ...holders].filter((runId) => runId !== null)
-  const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...childIds], judged)
+  const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...childIds, ...waiting], judged)
   const known = new Set(locked.issues.map((issue) => issue.id))
-  if ((await tx.run(childrenOf, { id })).some((child) => !known.has(child.id))) throw startOver()
+  const touched = [...(await tx.run(childrenOf, { id })).map((row) => row.id), ...(await waitingFor(tx, companyId, id))]
+  if (touched.some((issueId) => !known.has(issueId))) throw startOver()
   const issue = locked.issues.find((row) => row.id === id)
   if (issue === undefined) throw notFound('Issue')
   if (namedRuns(issue).some((runId) => !holders.includes(runId))) throw startOver()
@@ -59,6 +64,14 @@ export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected)
     const others = { ...locked, issues: locked.issues.filter((row) => row.id !== issueId) }
     const ended = await endRuns(tx, others, queuedIds, { status: 'cancelled', error: 'Its issue was deleted', errorCode: 'issue_deleted' })
     await tx.delete(issues).where(eq(issues.id, issueId))
+    if (was.status !== 'done') {
+      await wakeUnblocked(
+        tx,
+        ctx,
+        was.blocks.map((blocked) => blocked.id).filter((id) => others.issues.some((row) => row.id === id)),
+      )
+    }
+    if (was.parentId !== null && !onEnter[was.status].closed) await wakeParentOfDeleted(tx, ctx, was.parentId)
     const deleted = issueDeleted(issueId, {
       identifier: was.identifier,
       title: was.title,

@@ -126,6 +126,38 @@ describe('when the last blocker is done', () => {
   })
 })
 
+describe('when the last blocker goes away', () => {
+  test('by deletion or by an edit, the assignee is woken too; a deleted one that was done wakes nobody', async () => {
+    const { worker, waiting, issue } = await scene()
+    const [first, second, done] = [await issue(), await issue(), await issue()]
+    await close(done.id)
+    const [deleted, edited, free] = [await waiting([first.id, done.id]), await waiting([second.id]), await waiting([done.id])]
+    await server().board.patch(`/api/issues/${edited.id}`, { blockedByIssueIds: [first.id] })
+    expect(await wakesOf(edited.id)).toEqual([])
+    await server().board.patch(`/api/issues/${edited.id}`, { blockedByIssueIds: [] })
+    expect(await wakesOf(edited.id)).toMatchObject([{ reason: 'issue_blockers_resolved', agentId: worker.id }])
+    expect((await server().board.del(`/api/issues/${first.id}`)).status).toBe(200)
+    expect(await wakesOf(deleted.id)).toMatchObject([{ reason: 'issue_blockers_resolved', agentId: worker.id }])
+    await server().board.del(`/api/issues/${done.id}`)
+    expect(await wakesOf(free.id)).toEqual([])
+  })
+
+  test('blockers and children that are deleted and done at the same time leave exactly one wake', async () => {
+    const { worker, waiting, issue } = await scene()
+    for (let round = 0; round < 4; round += 1) {
+      const parent = await issue({ status: 'backlog', assigneeAgentId: worker.id })
+      const kept = await issue({ parentId: parent.id })
+      await close(kept.id)
+      const pair = [await issue({ parentId: parent.id }), await issue({ parentId: parent.id })]
+      const blocked = await waiting(pair.map((each) => each.id))
+      const answers = await race(pair, (each, n) => (n === 0 ? close(each.id) : server().board.del(`/api/issues/${each.id}`)))
+      expect(tally(answers)).toEqual({ 200: 2 })
+      expect(await wakesOf(blocked.id)).toMatchObject([{ reason: 'issue_blockers_resolved', coalesced: 0 }])
+      expect(await wakesOf(parent.id)).toMatchObject([{ reason: 'issue_children_completed', coalesced: expect.any(Number) }])
+    }
+  })
+})
+
 describe('when the last child is closed', () => {
   test('the assignee of the parent is woken: done and cancelled both count, a closed parent not', async () => {
     const { worker, issue } = await scene()

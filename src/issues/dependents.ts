@@ -67,3 +67,52 @@ export async function wakeDependents(tx: Tx, ctx: Ctx, id: string, was: IssueSta
     }
   }
 }
+
+const free = statement<{ ids: string[]; companyId: string }, Ready>('dependents_free').read(sql`
+  select i.id, i.assignee_agent_id as "agentId" from ${issues} i
+  where i.id = any(${param('ids', 'uuid[]')}) and i.company_id = ${param('companyId')}
+    and i.assignee_agent_id is not null and i.status not in ('done', 'cancelled')
+    and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
+      where o.blocked_issue_id = i.id and n.status <> 'done')
+  order by i.id`)
+
+const childless = statement<{ id: string; companyId: string }, Ready>('dependents_childless').read(sql`
+  select p.id, p.assignee_agent_id as "agentId" from ${issues} p
+  where p.id = ${param('id')} and p.company_id = ${param('companyId')}
+    and p.assignee_agent_id is not null and p.status not in ('done', 'cancelled')
+    and exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id)
+    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and c.status not in ('done', 'cancelled'))`)
+
+/**
+ * (tx) Blockers of these issues have gone without being done, by deletion or by an edit: wakes the assignee of each that
+ * nothing blocks any more, except the one who does it. Expects their rows to be locked.
+ */
+export async function wakeUnblocked(tx: Tx, ctx: Ctx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  const { actor } = ctx
+  for (const issue of await tx.run(free, { ids: [...ids], companyId: companyOf(ctx) })) {
+    if (actor.kind === 'agent' && actor.agentId === issue.agentId) continue
+    const payload = { issueId: issue.id }
+    await enqueueWake(tx, ctx, {
+      agentId: issue.agentId,
+      issueId: issue.id,
+      source: 'automation',
+      reason: 'issue_blockers_resolved',
+      payload,
+    })
+  }
+}
+
+/** (tx) An open child has been deleted: wakes the parent's assignee when those that are left are all closed. */
+export async function wakeParentOfDeleted(tx: Tx, ctx: Ctx, parentId: string): Promise<void> {
+  for (const parent of await tx.run(childless, { id: parentId, companyId: companyOf(ctx) })) {
+    const payload = { issueId: parent.id }
+    await enqueueWake(tx, ctx, {
+      agentId: parent.agentId,
+      issueId: parent.id,
+      source: 'automation',
+      reason: 'issue_children_completed',
+      payload,
+    })
+  }
+}

@@ -25,7 +25,7 @@ import { shorten } from '../kernel/text.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { runCancelled } from '../runs/index.ts'
 import { enqueueWake, promoteWake } from '../wakes/index.ts'
-import { waitingFor, wakeDependents } from './dependents.ts'
+import { waitingFor, wakeDependents, wakeUnblocked } from './dependents.ts'
 import { issueUpdated } from './events.ts'
 import { takeByOwnHand } from './progress.ts'
 import type { CommentRow } from './queries.ts'
@@ -274,6 +274,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
   if (byOwnHand) events.push(...(await takeByOwnHand(tx, ctx, await relock(tx, ctx, issueId), actor.agentId)))
   if (isVoid || isStale || runId !== null) events.push(...(await promoteWake(tx, issueId)))
   await wakeAssignee(tx, ctx, before, plan)
+  if (linked.length > 0 && facts.unresolvedBlockerIssueIds.length > 0) await wakeUnblocked(tx, ctx, [issueId])
   if (plan.isMoved) await wakeDependents(tx, ctx, issueId, before.status, plan.status)
 
   const after = await relock(tx, ctx, issueId)
