@@ -6,7 +6,7 @@ import { companyOf } from '../db/context.ts'
 import { mutate, settled, unchanged } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { interactions } from '../db/schema/documents.ts'
-import { comments, labels } from '../db/schema/issues.ts'
+import { comments } from '../db/schema/issues.ts'
 import { param, statement } from '../db/statement.ts'
 import { findDocument } from '../documents/index.ts'
 import { lockIssue, passGate } from '../holds/index.ts'
@@ -31,20 +31,12 @@ const look = statement<{ issueId: string; commentId: string | null }, { count: n
   select (select count(*)::int from ${interactions} where issue_id = ${param('issueId', 'uuid')}) as count,
     exists (select 1 from ${comments} where id = ${param('commentId', 'uuid')} and issue_id = ${param('issueId', 'uuid')}) as comment`)
 
-const knownLabels = statement<{ companyId: string; names: string[] }, { name: string }>('interaction_labels').read(sql`
-  select lower(name) as name from ${labels} where company_id = ${param('companyId')} and lower(name) = any(${param('names', 'text[]')})`)
-
 /** Refuses suggestions whose acceptance would have to be refused: what they refer to is looked for now and again then. */
 async function demandSuggestable(tx: Tx, ctx: Ctx, { defaultParentId, tasks }: SuggestTasks): Promise<void> {
   if (defaultParentId) await demandReferences(tx, ctx, { parentId: defaultParentId })
   for (const { projectId, goalId, parentId, assigneeAgentId, assigneeUserId } of tasks) {
     await demandReferences(tx, ctx, { projectId, goalId, parentId, assigneeAgentId, assigneeUserId })
   }
-  const names = [...new Set(tasks.flatMap((task) => task.labels ?? []).map((name) => name.toLowerCase()))]
-  if (names.length === 0) return
-  const known = new Set((await tx.run(knownLabels, { companyId: companyOf(ctx), names })).map((row) => row.name))
-  const unknown = names.filter((name) => !known.has(name))
-  if (unknown.length > 0) refuse('unknown_reference', { message: 'One or more labels do not exist', details: { labels: unknown } })
 }
 
 /**

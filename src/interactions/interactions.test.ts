@@ -158,7 +158,6 @@ describe('asking', () => {
       422,
       'unknown_reference',
     ])
-    expect(await codes(suggest([{ clientKey: 'a', title: 'x', labels: ['nope'] }]))).toEqual([422, 'unknown_reference'])
     expect(await codes(suggest([{ clientKey: 'a', title: 'x', assigneeAgentId: elsewhere.run.agentId }]))).toEqual([404, 'not_found'])
     expect(await codes(confirm({}, { sourceCommentId: randomUUID() }))).toEqual([404, 'not_found'])
     expect(await codes(confirm({ target: { type: 'issue_document', key: 'plan', revisionId: randomUUID() } }))).toEqual([404, 'not_found'])
@@ -167,12 +166,12 @@ describe('asking', () => {
 })
 
 describe('suggested tasks', () => {
-  test('accepting creates them in order, with parents among them, in one transaction', async () => {
+  test('accepting creates them in order, with parents among them and the labels there are, in one transaction', async () => {
     const { put, path, issue, company, holder: agent, wakes } = await scene()
     const label = (await server().board.post(`/api/companies/${company.id}/labels`, { name: 'Bug', color: '#123456' })).body
     const { id } = await put(
       suggest([
-        { clientKey: 'leaf', title: 'Leaf', parentClientKey: 'root', priority: 'high', labels: ['bug'] },
+        { clientKey: 'leaf', title: 'Leaf', parentClientKey: 'root', priority: 'high', labels: ['bug', 'nobody made this one'] },
         { clientKey: 'root', title: 'Root', description: 'why', assigneeAgentId: agent.id },
         { clientKey: 'side', title: 'Side' },
       ]),

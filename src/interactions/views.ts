@@ -49,7 +49,7 @@ const taskDraft = z.object({
   projectId: id.nullish(),
   goalId: id.nullish(),
   billingCode: z.string().max(200).nullish(),
-  /** Names of labels of the company. */
+  /** Names that mean labels; agents may not know which there are, so those the company has when the board accepts are used. */
   labels: z.array(text(48)).max(20).nullish(),
   hiddenInPreview: z.boolean().optional(),
 })
