@@ -4,6 +4,7 @@ import { lockAgents } from '../agents/index.ts'
 import { lockCompany } from '../companies/index.ts'
 import { lockIssues } from '../holds/index.ts'
 import { lockRunFacts } from '../runs/index.ts'
+import { leave, untilSomebodyWaits } from '../testing/holds.ts'
 import { useServer, world } from '../testing/world.ts'
 import type { Ctx } from './context.ts'
 import { locking, lockOrder, noLocks, noteLocked } from './locks.ts'
@@ -96,6 +97,33 @@ describe('locking inside a mutation', () => {
       statement<object, { id: string }>('test_careless_lock').read(sql`select id from issues order by id desc for no key update`),
     )
     await expect(inTx((tx) => careless(tx, {}), company.id)).rejects.toThrow('lock order')
+  })
+
+  test('whoever looks at an issue with two holders locks the lower id first', async () => {
+    const { issue, agent, run } = await world(server())
+    const who = await agent()
+    const runs = [await run(who), await run(who)]
+    const [low, high] = runs.map((each) => each.id).toSorted((a, b) => (a < b ? -1 : 1)) as [string, string]
+    const blocking = await server().database.sql.connect()
+    try {
+      for (const [checkoutRunId, executionRunId] of [
+        [low, high],
+        [high, low],
+      ] as const) {
+        const mixed = await issue()
+        await leave(server(), mixed.id, { checkoutRunId, executionRunId })
+        await blocking.query('begin')
+        await blocking.query('select 1 from heartbeat_runs where id = $1 for no key update', [low])
+        const waiting = server().board.patch(`/api/issues/${mixed.id}`, { title: 'Waits' })
+        await untilSomebodyWaits(server())
+        // Had it locked the higher one before it began to wait for the lower, this would fail.
+        await blocking.query('select 1 from heartbeat_runs where id = $1 for no key update nowait', [high])
+        await blocking.query('commit')
+        expect((await waiting).status).toBe(200)
+      }
+    } finally {
+      blocking.release()
+    }
   })
 
   test('a foreign-key check never waits for a row that a mutation has locked', async () => {

@@ -48,7 +48,7 @@ const lockRuns = locking(
     select r.id, r.agent_id as "agentId", r.status, ${isLive} as live, r.lease_expires_at as "leaseExpiresAt",
       r.last_seen_at as "lastSeenAt", coalesce((select name from ${agents} a where a.id = r.agent_id), '') as "agentName",
       greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int as "leaseSecondsLeft"
-    from r order by r.id`),
+    from r`),
 )
 
 /** Locks runs of a company by ascending id and returns what is there. */

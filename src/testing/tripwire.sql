@@ -21,14 +21,18 @@ BEGIN
   END LOOP;
 END $$;
 
--- Leases and last-seen marks of runs and agents are telemetry; everything else about them is not.
+-- Leases, last-seen marks, supervision and logs of runs, and the clocks of agents are telemetry; everything else about them is not.
+CREATE FUNCTION telemetry_of_runs() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT '{lease_expires_at,last_seen_at,supervisor_id,process_identity,process_pid,process_started_at,log_store,log_ref,log_bytes,
+    log_sha256,log_compressed,stdout_excerpt,stderr_excerpt,updated_at}'::text[]
+$$;
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON heartbeat_runs
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON heartbeat_runs
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{lease_expires_at,last_seen_at}'::text[]
-    IS DISTINCT FROM to_jsonb(NEW) - '{lease_expires_at,last_seen_at}'::text[]) EXECUTE FUNCTION demand_audit();
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - telemetry_of_runs() IS DISTINCT FROM to_jsonb(NEW) - telemetry_of_runs())
+  EXECUTE FUNCTION demand_audit();
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON agents
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON agents
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - 'last_heartbeat_at'
-    IS DISTINCT FROM to_jsonb(NEW) - 'last_heartbeat_at') EXECUTE FUNCTION demand_audit();
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{last_heartbeat_at,next_timer_at}'::text[]
+    IS DISTINCT FROM to_jsonb(NEW) - '{last_heartbeat_at,next_timer_at}'::text[]) EXECUTE FUNCTION demand_audit();

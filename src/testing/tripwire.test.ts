@@ -8,7 +8,11 @@ const server = useServer()
 const exempt: Readonly<Record<string, string>> = {
   activity_log: 'is the audit',
   activity_chain: 'seals the audit',
+  agent_task_sessions: 'what an adapter remembers from one run to the next',
+  heartbeat_run_events: 'what a run says while it works',
+  heartbeat_run_log_chunks: 'what a run prints while it works',
   idempotency_keys: 'answers, written with the effect they answer',
+  servers: 'which processes are there to supervise runs',
 }
 
 let pool: Pool
