@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -48,20 +49,43 @@ test('stopping does not wait for connections at rest', async () => {
   expect(performance.now() - startedAt).toBeLessThan(1000)
 })
 
-test('stopping ends connections whose clients ask again and again, each with its last answer', async () => {
+test('a request that arrives while the server stops, behind one under way, is answered and ends its connection', async () => {
   const server = await serve()
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  onTestFinished(() => agent.destroy())
-  const heard: Heard[] = []
-  const asking = (async () => {
-    for (;;) heard.push(await ask(server.url, agent))
-  })().catch(() => {})
-  await until('it asks again and again', () => heard.length > 5)
-  const startedAt = performance.now()
-  await server.stop()
-  expect(performance.now() - startedAt).toBeLessThan(1500)
-  await asking
-  expect(new Set(heard.map(({ status }) => status))).toEqual(new Set([200]))
+  const company = await fetch(`${server.url}/api/companies`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"name":"Late Works"}',
+  })
+  const { id } = (await company.json()) as { id: string }
+  const locker = await database.sql.connect()
+  onTestFinished(() => locker.release(true))
+  await locker.query('begin')
+  await locker.query('select from companies where id = $1 for update', [id])
+
+  const { hostname, port } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  let heard = ''
+  socket.on('data', (chunk: Buffer) => (heard += chunk.toString()))
+  const ended = once(socket, 'close')
+  const change = '{"description":"slow"}'
+  const head = `Host: ${hostname}:${port}\r\n`
+  socket.write(
+    `PATCH /api/companies/${id} HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: ${change.length}\r\n\r\n${change}`,
+  )
+  await until('the request waits for the lock', async () => {
+    const { rows } = await database.sql.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    )
+    return rows.length > 0
+  })
+  const stopped = server.stop()
+  socket.write(`GET /api/health HTTP/1.1\r\n${head}\r\n`)
+  await locker.query('rollback')
+  await Promise.all([stopped, ended])
+  const [first, second] = heard.split(/(?=HTTP\/1\.1 )/)
+  expect(first).toMatch(/^HTTP\/1\.1 200 /)
+  expect(second).toMatch(/^HTTP\/1\.1 200 /)
+  expect(second).toMatch(/^connection: close\r$/im)
 })
 
 test('a client that sends half a request does not keep others from being answered', async () => {

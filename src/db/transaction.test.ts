@@ -22,8 +22,10 @@ import { createStore } from './store.ts'
 import { doubtOf, transaction } from './transaction.ts'
 
 const happened = event('test.happened', 'instance', z.object({}))
-const put = statement<{ id: string }, { id: string }>('test_put').write(sql.raw('insert into pairs (id) values ($1) returning id'))
-const insert = { ...put, values: ({ id }: { id: string }) => [id] }
+const insert = statement<{ id: string }, never>('test_insert').write(sql`insert into pairs (id) values (${param('id', 'uuid')})`)
+const insertSlow = statement<{ id: string }, never>('test_insert_slow').write(
+  sql`insert into pairs (id, slow) values (${param('id', 'uuid')}, true)`,
+)
 const fail = statement<object, never>('test_fail').read(sql`select 1 / (random() * 0)::int`)
 const one = statement<object, { one: number }>('test_one').read(sql`select 1 as one`)
 const named = statement<{ id: string }, { id: string }>('test_named').read(sql`select ${param('id', 'uuid')} as id`)
@@ -36,9 +38,12 @@ let ctx: Ctx
 
 beforeAll(async () => {
   database = await cloneDatabase()
-  await database.sql.query('create table pairs (id uuid primary key, noted boolean)')
+  await database.sql.query('create table pairs (id uuid primary key, noted boolean, slow boolean)')
   await database.sql.query(`create constraint trigger late after insert on pairs deferrable initially deferred
     for each row when (new.noted) execute function demand_audit()`)
+  await database.sql.query(`create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return null; end'`)
+  await database.sql.query(`create constraint trigger slow after insert on pairs deferrable initially deferred
+    for each row when (new.slow) execute function dawdle()`)
 })
 afterAll(() => database.drop())
 
@@ -215,6 +220,17 @@ describe('the answer to COMMIT is lost', () => {
     expect(messages).toHaveLength(1)
     const { rows } = await database.sql.query('select seq from activity_log where entity_id = $1', [id])
     expect(messages[0]).toMatchObject({ entityId: id, seq: rows[0]?.seq })
+  })
+
+  test('a backend that is still at it is waited for, before anybody says that nothing has happened', async () => {
+    const id = randomUUID()
+    once('commit', () => 'cut behind')
+    const written = mutate(ctx, async (tx) => {
+      await tx.run(insertSlow, { id })
+      return changed(id, happened(id, {}))
+    })
+    expect(await written).toBe(id)
+    expect(await isThere(id)).toEqual(everything)
   })
 
   test('and the database stays away: 503 after about a second, which does not claim that nothing happened', async () => {
