@@ -5,7 +5,7 @@ import { actionsOf, expire, useServer, world } from '../testing/world.ts'
 import type { Answer, TestRun } from '../testing/world.ts'
 
 const server = useServer()
-const ROUNDS = 6
+const ROUNDS = 4
 
 interface Held {
   readonly run: TestRun
