@@ -1,0 +1,82 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Which addresses this server connects to when a configuration names a URL. */
+export interface AddressPolicy {
+  /**
+   * @param host the host as the URL names it, an address without its brackets
+   * @param address what the connection would go to
+   */
+  permits(host: string, address: string): boolean
+}
+
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+function listOf(subnets: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const subnet of subnets) {
+    const [net = '', prefix] = subnet.split('/')
+    if (prefix === undefined) list.addAddress(net, familyOf(net))
+    else list.addSubnet(net, Number(prefix), familyOf(net))
+  }
+  return list
+}
+
+/** IPv4 that is not the public internet: this host, private, shared, link-local, documentation, multicast, reserved. */
+const notPublic4 = listOf([
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+])
+
+/**
+ * IPv6 is read the other way round: only global unicast is public, so that unique local, link-local, multicast,
+ * IPv4-mapped and translated addresses need no list that could lack one.
+ */
+const public6 = listOf(['2000::/3'])
+/** Within it: protocol assignments with Teredo, documentation, and 6to4, which carries any IPv4 address inside. */
+const notPublic6 = listOf(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'])
+
+/** Whether an address belongs to the public internet. What is no address does not. */
+export function isPublic(address: string): boolean {
+  if (isIP(address) === 4) return !notPublic4.check(address, 'ipv4')
+  return isIP(address) === 6 && public6.check(address, 'ipv6') && !notPublic6.check(address, 'ipv6')
+}
+
+const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}[a-z0-9_])?)*$/
+
+/** Whether an operator's entry is an address, a subnet (`10.0.0.0/8`), or a host name. */
+export function isAllowEntry(entry: string): boolean {
+  const [net = '', prefix, ...rest] = entry.split('/')
+  if (prefix === undefined) return isIP(net) !== 0 || hostName.test(net)
+  return rest.length === 0 && isIP(net) !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIP(net) === 4 ? 32 : 128)
+}
+
+const plainHost = (host: string): string => host.toLowerCase().replace(/\.$/, '')
+
+/**
+ * Public addresses, and what the operator allows beside them: addresses, subnets, and host names, which may then lead
+ * anywhere.
+ * @throws when an entry is none of these; `isAllowEntry` tells beforehand
+ */
+export function addressPolicy(allowed: readonly string[]): AddressPolicy {
+  const wrong = allowed.find((entry) => !isAllowEntry(plainHost(entry)))
+  if (wrong !== undefined) throw new Error(`not an address, a subnet or a host name: ${wrong}`)
+  const addresses = listOf(allowed.filter((entry) => isIP(entry.split('/')[0] ?? '') !== 0))
+  const names = new Set(allowed.map(plainHost))
+  return {
+    permits: (host, address) =>
+      isIP(address) !== 0 && (isPublic(address) || names.has(plainHost(host)) || addresses.check(address, familyOf(address))),
+  }
+}

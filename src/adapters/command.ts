@@ -1,0 +1,90 @@
+import { redact } from '../kernel/redact.ts'
+import { failed, notStarted, succeeded } from './adapter.ts'
+import type { Ended, Job, Listener, StartedRun } from './adapter.ts'
+import { DRAIN_MS, runChild } from './child.ts'
+import type { ChildEnd } from './child.ts'
+import { bind, secretsOf } from './config.ts'
+import type { Binding } from './config.ts'
+import { childEnvironment } from './environment.ts'
+import { OUTPUT_LIMIT_BYTES, tell } from './output.ts'
+import { covered } from './text.ts'
+
+/** What of the server a command may know. */
+export interface CommandHost {
+  /** The server's own environment, of which children inherit the names on the allow-list. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where commands without a `cwd` work; a folder that exists. */
+  readonly workFolder: string
+  readonly outputLimitBytes?: number | undefined
+  readonly drainMs?: number | undefined
+}
+
+interface CommandConfig {
+  readonly cwd?: string | undefined
+  readonly env?: Readonly<Record<string, Binding>> | undefined
+  readonly timeoutSec: number
+  readonly graceSec: number
+}
+
+export interface Invocation {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly input: string | null
+  /** Arguments as they may be shown, where they carry more than flags. */
+  readonly shownArgs?: readonly string[]
+}
+
+export interface CommandRun {
+  readonly job: Job
+  readonly config: CommandConfig
+  readonly host: CommandHost
+  readonly listener: Listener
+  /** Made when the run starts; what it reads from disk is read then. */
+  readonly invocation: () => Promise<Invocation | { readonly problem: string }>
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  /** Adds what the adapter learned from the output. */
+  readonly conclude: (ended: Ended) => Ended
+}
+
+/** Runs a configured command for a job: the one runner under `process` and every local agent. */
+export function startCommand(run: CommandRun): StartedRun {
+  const { job, config, host, listener } = run
+  const bound = bind(config.env, 'env', job)
+  if (bound.missing.length > 0) return notStarted(failed('adapter_secret_missing', `No value for ${bound.missing.join(', ')}`))
+  const environment = childEnvironment(host.environment, bound.values, job)
+  const secrets = secretsOf(job)
+  const { end, cancel } = runChild(listener, {
+    job,
+    async prepare() {
+      const invocation = await run.invocation()
+      if ('problem' in invocation) return invocation
+      const { command, args, input, shownArgs } = invocation
+      const cwd = config.cwd ?? host.workFolder
+      const shown = redact((shownArgs ?? args).map((argument) => covered(argument, secrets)))
+      const details = { command, args: shown, cwd, env: Object.keys(environment).toSorted(), timeoutSec: config.timeoutSec }
+      tell(listener, { kind: 'invoked', details })
+      return { command, args, cwd, environment, input }
+    },
+    limits: {
+      timeoutMs: config.timeoutSec * 1000,
+      graceMs: config.graceSec * 1000,
+      outputBytes: host.outputLimitBytes ?? OUTPUT_LIMIT_BYTES,
+      drainMs: host.drainMs ?? DRAIN_MS,
+    },
+    secrets,
+    onLine: run.onLine,
+  })
+  return { exit: end.then((ended) => run.conclude(endedOf(ended))).catch(internal), cancel }
+}
+
+const internal = (error: unknown): Ended => failed('adapter_internal', `The end of the run could not be read: ${String(error)}`)
+
+function endedOf({ problem, stop, exitCode, signal, output }: ChildEnd): Ended {
+  const facts = { ...output, exitCode, signal }
+  if (problem !== null) return failed('adapter_spawn_failed', problem, facts)
+  if (stop?.why === 'timed_out') return failed('timeout', stop.reason, { ...facts, status: 'timed_out' })
+  if (stop?.why === 'cancelled') return failed('cancelled', stop.reason, { ...facts, status: 'cancelled' })
+  if (signal !== null) return failed('killed_by_signal', `The command was ended by ${signal}`, facts)
+  if (exitCode !== 0) return failed('exit_nonzero', `The command exited with code ${exitCode}`, facts)
+  return succeeded(facts)
+}

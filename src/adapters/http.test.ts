@@ -1,0 +1,274 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { AdapterOptions } from './registry.ts'
+import { TOKEN, endOf, start, words } from './testKit.ts'
+
+interface Asked {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: Record<string, unknown>
+}
+
+/** An agent behind HTTP that remembers what it was asked. */
+async function agent(answer: (response: ServerResponse, request: IncomingMessage) => void, address = '127.0.0.1', port = 0) {
+  const asked: Asked[] = []
+  let connections = 0
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request
+      asked.push({ method, url, headers, body: JSON.parse(Buffer.concat(chunks).toString()) })
+      answer(response, request)
+    })
+  })
+  server.on('connection', () => connections++)
+  server.listen(port, address)
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const bound = server.address() as AddressInfo
+  return { asked, server, port: bound.port, url: `http://${address}:${bound.port}`, connections: () => connections }
+}
+
+const says =
+  (body: unknown, status = 200) =>
+  (response: ServerResponse): void =>
+    void response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body))
+
+const local: Partial<AdapterOptions> = { allowedAddresses: ['127.0.0.1'] }
+const ask = (config: unknown, options: Partial<AdapterOptions> = local, facts = {}) => start('http', config, facts, options)
+
+describe('an agent that answers', () => {
+  test('is told the run, and its report ends it', async () => {
+    const { url, asked } = await agent(
+      says({
+        status: 'succeeded',
+        result: { summary: 'Done.' },
+        usage: { inputTokens: 10, outputTokens: 7, costUsd: 0.5 },
+        sessionId: 's-2',
+      }),
+    )
+    const run = ask(
+      {
+        url: `${url}/hook?key=k`,
+        headers: { 'X-Team': 'a', Authorization: { type: 'secret_ref', secretId: 's1' } },
+        payloadTemplate: { team: 'a', runId: 'x' },
+      },
+      local,
+      { secrets: { 'headers.Authorization': 'Bearer hook-secret' }, sessionIdBefore: 's-1', context: { issue: { title: 'T' } } },
+    )
+    expect(await endOf(run)).toMatchObject({
+      status: 'succeeded',
+      result: { summary: 'Done.' },
+      usage: { inputTokens: 10, cachedInputTokens: 0, outputTokens: 7, costUsd: 0.5, model: null },
+      sessionIdAfter: 's-2',
+      exitCode: null,
+    })
+    expect(asked).toMatchObject([
+      {
+        method: 'POST',
+        url: '/hook?key=k',
+        headers: { 'x-team': 'a', authorization: 'Bearer hook-secret', 'content-type': 'application/json' },
+      },
+    ])
+    const { runId, agentId, companyId, issueId, wakeReason, apiUrl, prompt } = run.job
+    expect(asked[0]?.body).toEqual({
+      runId,
+      agentId,
+      companyId,
+      taskId: issueId,
+      wakeReason,
+      apiUrl,
+      prompt,
+      sessionId: 's-1',
+      context: { issue: { title: 'T' } },
+      team: 'a',
+    })
+    expect(JSON.stringify(run.seen.events)).not.toMatch(/hook-secret|key=k/)
+    expect(run.seen.text('stdout')).toContain('Done.')
+  })
+
+  test('gets the token where the configuration says so, and is asked by PUT where it says so', async () => {
+    const { url, asked } = await agent(says(`you said ${TOKEN}`))
+    const run = ask({ url, method: 'put', sendToken: true })
+    expect(await endOf(run)).toMatchObject({ status: 'succeeded', result: null, stdoutExcerpt: 'you said ***REDACTED***' })
+    expect(asked).toMatchObject([{ method: 'PUT', body: { token: TOKEN } }])
+  })
+
+  test.each([
+    ['202', says({ runId: 'theirs' }, 202), {}],
+    ['a status that goes on', says({ status: 'accepted', runId: 'theirs' }), {}],
+    ['a configuration that says so', says({ status: 'succeeded', runId: 'theirs' }), { async: true }],
+  ])('with %s lives on until it calls finish', async (_, answer, config) => {
+    const { url } = await agent(answer)
+    expect(await ask({ url, ...config }).exit).toMatchObject({ pending: true, externalRunId: 'theirs' })
+  })
+
+  test.each([
+    [
+      { status: 'failed', error: 'No credit' },
+      { status: 'failed', error: 'No credit' },
+    ],
+    [{ status: 'timed_out' }, { status: 'timed_out', error: 'The agent reported the status timed_out' }],
+    [
+      { status: 'cancelled', error: { message: 'Stopped' } },
+      { status: 'cancelled', error: 'Stopped' },
+    ],
+  ])('with %j has failed', async (report, expected) => {
+    const { url } = await agent(says(report))
+    expect(await endOf(ask({ url }))).toMatchObject({ ...expected, errorCode: 'adapter_reported_failure' })
+  })
+
+  test.each(['', 'ok', '{"status":"fine"}', '[]', '{', 'null', '{"usage":7,"result":null}'])(
+    'with %j has succeeded and said nothing',
+    async (body) => {
+      const { url } = await agent(says(body))
+      expect(await endOf(ask({ url }))).toMatchObject({ status: 'succeeded', usage: null, result: null })
+    },
+  )
+
+  test.each([400, 404, 500, 503])('with %d has failed', async (status) => {
+    const { url } = await agent(says('no', status))
+    expect(await endOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_status', stdoutExcerpt: 'no' })
+  })
+})
+
+describe('an agent that does not answer', () => {
+  test.each([
+    ['says nothing', () => {}],
+    ['begins and stops', (response: ServerResponse) => void response.writeHead(200).write('{"status":')],
+  ])('%s: its time runs out', async (_, answer) => {
+    const { url } = await agent(answer)
+    expect(await endOf(ask({ url, timeoutSec: 0.15 }))).toMatchObject({
+      status: 'timed_out',
+      errorCode: 'timeout',
+      error: 'No answer within 0.15 s',
+    })
+  })
+
+  test('loses its connection when the run is cancelled', async () => {
+    let asked = (): void => {}
+    let lost = (): void => {}
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    const isLost = new Promise<void>((resolve) => {
+      lost = resolve
+    })
+    const { url } = await agent((response) => {
+      response.on('close', lost)
+      asked()
+    })
+    const run = ask({ url })
+    await isAsked
+    run.cancel('Cancelled by control plane')
+    expect(await endOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', error: 'Cancelled by control plane' })
+    await isLost
+  })
+
+  test('is not there, or hangs up in the middle', async () => {
+    const { url, server } = await agent((response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('{"sta')
+      response.socket?.end()
+    })
+    expect(await endOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_failed' })
+    server.close()
+    await once(server, 'close')
+    expect(await endOf(ask({ url }))).toMatchObject({
+      status: 'failed',
+      errorCode: 'adapter_http_failed',
+      error: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  test('answers without end: it is cut off at the limit', async () => {
+    const { url } = await agent((response) => {
+      const more = (): void => {
+        while (response.write('x'.repeat(10_000)));
+        response.once('drain', more)
+      }
+      more()
+    })
+    expect(await endOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_too_large' })
+  })
+
+  test.each([301, 302, 303, 307, 308])('answers with a redirect (%d): nobody else hears of the run', async (status) => {
+    const inner = await agent(says({ status: 'succeeded' }), '127.0.0.2')
+    const outer = await agent((response) => void response.writeHead(status, { location: inner.url }).end())
+    expect(await endOf(ask({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
+    expect(inner.connections()).toBe(0)
+  })
+})
+
+describe('an address that is not public', () => {
+  const refused = { status: 'failed', errorCode: 'adapter_address_refused' }
+
+  test.each([
+    ...words('127.0.0.1 127.1 0x7f000001 0177.0.0.1 2130706433 017700000001 127.0.0.2 0.0.0.0 0 %31%32%37.0.0.1'),
+    ...words('１２７.0.0.1 [::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:ffff:7f00:0001] [::] [::127.0.0.1]'),
+    ...words('169.254.169.254 10.0.0.1 192.168.1.1 172.16.0.1 100.64.0.1 224.0.0.1 [fe80::1] [fc00::1] [ff02::1]'),
+    ...words('[64:ff9b::7f00:1] [2002:7f00:1::] localhost LOCALHOST'),
+  ])('%s is not connected to', async (host) => {
+    const { port, connections } = await agent(says({ status: 'succeeded' }))
+    expect(await endOf(ask({ url: `http://${host}:${port}/` }, {}))).toMatchObject(refused)
+    expect(connections()).toBe(0)
+  })
+
+  test('is not connected to by a name that leads there, nor by one that led elsewhere before', async () => {
+    const { port, connections } = await agent(says({ status: 'succeeded' }))
+    for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '::1', 'not an address']) {
+      const resolve = () => Promise.resolve([{ address, family: address.includes(':') ? 6 : 4 }])
+      expect(await endOf(ask({ url: `http://rebound.example:${port}/` }, { resolve }))).toMatchObject(refused)
+    }
+    expect(connections()).toBe(0)
+
+    let lookups = 0
+    const rebinding = () => Promise.resolve([{ address: lookups++ === 0 ? '127.0.0.1' : '127.0.0.2', family: 4 }])
+    const options = { ...local, resolve: rebinding }
+    expect(await endOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject({ status: 'succeeded' })
+    expect([lookups, connections()]).toEqual([1, 1])
+    expect(await endOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject(refused)
+    expect([lookups, connections()]).toEqual([2, 1])
+  })
+
+  test('is passed over where a name has others', async () => {
+    const allowed = await agent(says({ status: 'succeeded' }))
+    const other = await agent(says({ status: 'failed' }), '127.0.0.2', allowed.port)
+    const resolve = () => Promise.resolve(['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 })))
+    expect(await endOf(ask({ url: `http://both.example:${allowed.port}/` }, { ...local, resolve }))).toMatchObject({ status: 'succeeded' })
+    expect(other.connections()).toBe(0)
+  })
+
+  test.each([[['localhost']], [['127.0.0.0/8', '::1']]])('is connected to when the operator allows %j', async (allowedAddresses) => {
+    const { port } = await agent(says({ status: 'succeeded' }))
+    const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }])
+    expect(await endOf(ask({ url: `http://localhost:${port}/` }, { allowedAddresses, resolve }))).toMatchObject({ status: 'succeeded' })
+  })
+
+  test('cannot be asked for by a name that has none', async () => {
+    const nowhere = () => Promise.reject(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }))
+    for (const resolve of [nowhere, () => Promise.resolve([])])
+      expect(await endOf(ask({ url: 'http://nowhere.example/' }, { resolve }))).toMatchObject({ errorCode: 'adapter_http_failed' })
+  })
+})
+
+test.each([
+  { url: 'ftp://a.example/' },
+  { url: 'file:///etc/passwd' },
+  { url: 'http://' },
+  { url: 'http://a.example/', headers: { Host: 'b.example' } },
+  { url: 'http://a.example/', headers: { 'Transfer-Encoding': 'chunked' } },
+  { url: 'http://a.example/', headers: { 'X-A\r\nX-B': 'x' } },
+  { url: 'http://a.example/', headers: { 'X-A': 'x\r\nX-B: y' } },
+  { url: 'http://a.example/', method: 'DELETE' },
+  {},
+])('%j is no configuration', async (config) => {
+  expect(await endOf(ask(config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
+})

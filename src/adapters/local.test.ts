@@ -1,0 +1,333 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Usage } from './adapter.ts'
+import type { AdapterType } from './registry.ts'
+import { TOKEN, dies, endOf, executable, pidsIn, start, temporaryFolder, words } from './testKit.ts'
+
+const locals = ['claude_local', 'codex_local', 'gemini_local', 'opencode_local', 'cursor', 'pi_local', 'hermes_local'] as const
+
+interface Known {
+  readonly type: AdapterType
+  /** What the program prints in the form its documentation gives. */
+  readonly lines: readonly unknown[]
+  readonly config: Record<string, unknown>
+  readonly args: readonly string[]
+  readonly resumed: readonly string[]
+  readonly usage: Usage | null
+  readonly summary: string
+}
+
+const known: readonly Known[] = [
+  {
+    type: 'claude_local',
+    lines: [
+      { type: 'system', subtype: 'init', session_id: 's-1', model: 'opus' },
+      { type: 'assistant', session_id: 's-1', message: { content: [{ type: 'text', text: 'Working' }, { type: 'tool_use' }] } },
+      {
+        type: 'result',
+        subtype: 'success',
+        is_error: false,
+        result: 'Done.',
+        session_id: 's-1',
+        total_cost_usd: 0.25,
+        usage: { input_tokens: 10, cache_creation_input_tokens: 5, cache_read_input_tokens: 100, output_tokens: 7 },
+      },
+    ],
+    config: { model: 'opus', effort: 'high', maxTurnsPerRun: 5, dangerouslySkipPermissions: true, extraArgs: ['--add-dir', '/x'] },
+    args: [
+      ...words('--print - --output-format stream-json --verbose --model opus --effort high --max-turns 5'),
+      ...words('--dangerously-skip-permissions --add-dir /x'),
+    ],
+    resumed: ['--print', '-', '--output-format', 'stream-json', '--verbose', '--resume', 'before-1'],
+    usage: { inputTokens: 15, cachedInputTokens: 100, outputTokens: 7, costUsd: 0.25, model: 'opus' },
+    summary: 'Done.',
+  },
+  {
+    type: 'codex_local',
+    lines: [
+      { type: 'thread.started', thread_id: 's-1' },
+      { type: 'error', message: 'Reconnecting... 1/5' },
+      { type: 'item.completed', item: { type: 'reasoning', text: 'hm' } },
+      { type: 'item.completed', item: { type: 'agent_message', text: 'Done.' } },
+      { type: 'turn.completed', usage: { input_tokens: 10, cached_input_tokens: 4, output_tokens: 7 } },
+    ],
+    config: { model: 'gpt-5', modelReasoningEffort: 'high', search: true, dangerouslyBypassApprovalsAndSandbox: true },
+    args: [
+      ...words('--search exec --json --model gpt-5 -c model_reasoning_effort="high"'),
+      ...words('--dangerously-bypass-approvals-and-sandbox -'),
+    ],
+    resumed: ['exec', '--json', 'resume', 'before-1', '-'],
+    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: null },
+    summary: 'Done.',
+  },
+  {
+    type: 'gemini_local',
+    lines: [
+      { type: 'init', session_id: 's-1', model: 'gemini-3' },
+      { type: 'message', role: 'user', content: 'Continue' },
+      { type: 'message', role: 'assistant', content: 'Let me look', delta: true },
+      { type: 'tool_use', tool_name: 'read' },
+      { type: 'message', role: 'assistant', content: 'Do', delta: true },
+      { type: 'message', role: 'assistant', content: 'ne.', delta: true },
+      { type: 'result', status: 'success', stats: { input_tokens: 10, output_tokens: 7, cached: 4 } },
+    ],
+    config: { model: 'gemini-3', yolo: true, sandbox: true },
+    args: ['--output-format', 'stream-json', '--model', 'gemini-3', '--sandbox', '--approval-mode', 'yolo'],
+    resumed: ['--output-format', 'stream-json', '--resume', 'before-1'],
+    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: 'gemini-3' },
+    summary: 'Done.',
+  },
+  {
+    type: 'opencode_local',
+    lines: [
+      { type: 'step_start', sessionID: 's-1', part: {} },
+      { type: 'step_finish', sessionID: 's-1', part: { cost: 0.5, tokens: { input: 4, output: 2, reasoning: 1, cache: { read: 3 } } } },
+      { type: 'text', sessionID: 's-1', part: { type: 'text', text: 'Done.' } },
+      { type: 'step_finish', sessionID: 's-1', part: { cost: 0.25, tokens: { input: 6, output: 4, reasoning: 0, cache: { read: 1 } } } },
+    ],
+    config: { model: 'anthropic/opus', variant: 'high' },
+    args: ['run', '--format', 'json', '--model', 'anthropic/opus', '--variant', 'high'],
+    resumed: ['run', '--format', 'json', '--session', 'before-1'],
+    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: 0.75, model: null },
+    summary: 'Done.',
+  },
+  {
+    type: 'cursor',
+    lines: [
+      { type: 'system', subtype: 'init', session_id: 's-1', model: 'composer' },
+      { type: 'assistant', message: { content: [{ type: 'text', text: 'Working' }] }, session_id: 's-1' },
+      {
+        type: 'result',
+        subtype: 'success',
+        is_error: false,
+        result: 'Done.',
+        session_id: 's-1',
+        usage: { inputTokens: 10, outputTokens: 7, cacheReadTokens: 4 },
+      },
+    ],
+    config: { model: 'composer', mode: 'plan', yolo: true },
+    args: ['--print', '--output-format', 'stream-json', '--model', 'composer', '--mode', 'plan', '--force'],
+    resumed: ['--print', '--output-format', 'stream-json', '--resume', 'before-1'],
+    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: 'composer' },
+    summary: 'Done.',
+  },
+  {
+    type: 'pi_local',
+    lines: [
+      { type: 'session', version: 3, id: 's-1', cwd: '/x' },
+      {
+        type: 'message_end',
+        message: {
+          role: 'assistant',
+          model: 'opus',
+          stopReason: 'error',
+          errorMessage: 'overloaded',
+          content: [],
+          usage: { input: 1, output: 0, cacheRead: 0, cost: { total: 0.25 } },
+        },
+      },
+      {
+        type: 'message_end',
+        message: {
+          role: 'assistant',
+          model: 'opus',
+          stopReason: 'stop',
+          content: [{ type: 'text', text: 'Done.' }],
+          usage: { input: 9, output: 7, cacheRead: 4, cost: { total: 0.5 } },
+        },
+      },
+      { type: 'agent_end', messages: [] },
+    ],
+    config: { model: 'opus', provider: 'anthropic', thinking: 'low' },
+    args: ['--print', '--mode', 'json', '--provider', 'anthropic', '--model', 'opus', '--thinking', 'low'],
+    resumed: ['--print', '--mode', 'json', '--session', 'before-1'],
+    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: 0.75, model: 'opus' },
+    summary: 'Done.',
+  },
+  {
+    type: 'hermes_local',
+    lines: ['First line', 'Done.', 'session_id: s-1'],
+    config: { model: 'opus', provider: 'nous', yolo: true },
+    args: ['chat', '--quiet', '--provider', 'nous', '--model', 'opus', '--yolo', '--query=Continue with your work.'],
+    resumed: ['chat', '--quiet', '--resume', 'before-1', '--query=Continue with your work.'],
+    usage: null,
+    summary: 'First line\nDone.',
+  },
+]
+
+/** A program that remembers how it was called and says what it was given to say. */
+function standIn(lines: readonly unknown[], exitCode = 0, before = ''): string {
+  const command = executable(`printf '%s\\0' "$@" > "$0.args"; cat > "$0.input"; ${before} cat "$0.says"; exit ${exitCode}`)
+  writeFileSync(`${command}.says`, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
+  return command
+}
+const argsOf = (command: string): string[] => readFileSync(`${command}.args`, 'utf8').split('\0').slice(0, -1)
+const inputOf = (command: string): string => readFileSync(`${command}.input`, 'utf8')
+
+describe.each(known)('$type', ({ type, lines, config, args, resumed, usage, summary }) => {
+  test('is told its prompt, and tells what it used, its session and what it did', async () => {
+    const command = standIn(lines)
+    const run = start(type, { ...config, command })
+    expect(await endOf(run)).toMatchObject({ status: 'succeeded', errorCode: null, usage, sessionIdAfter: 's-1', result: { summary } })
+    expect(argsOf(command)).toEqual(args)
+    expect(inputOf(command)).toBe(type === 'hermes_local' ? '' : 'Continue with your work.')
+    expect(run.seen.text('stdout')).toContain('s-1')
+  })
+
+  test('goes on with its session', async () => {
+    const command = standIn([])
+    expect(await endOf(start(type, { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
+      status: 'succeeded',
+      sessionIdAfter: 'before-1',
+    })
+    expect(argsOf(command)).toEqual(resumed)
+  })
+})
+
+describe.each(locals)('%s, as any command', (type) => {
+  test('fails with its exit code, and when it is not installed', async () => {
+    expect(await endOf(start(type, { command: standIn([], 3) }))).toMatchObject({
+      status: 'failed',
+      exitCode: 3,
+      errorCode: 'exit_nonzero',
+    })
+    expect(await endOf(start(type, {}, {}, { environment: { PATH: temporaryFolder() } }))).toMatchObject({
+      status: 'failed',
+      errorCode: 'adapter_spawn_failed',
+    })
+  })
+
+  test('hangs no longer than its time, deaf and with everything it started', async () => {
+    const command = executable(`trap '' TERM; (while :; do sleep 5; done) & echo $$ $! ready; while :; do sleep 5; done`)
+    const run = start(type, { command, timeoutSec: 0.15, graceSec: 0.1 })
+    expect(await endOf(run)).toMatchObject({ status: 'timed_out', errorCode: 'timeout', signal: 'SIGKILL' })
+    for (const pid of pidsIn(run.seen.text('stdout'))) await dies(pid)
+    expect(run.seen.signals()).toEqual(['SIGTERM', 'SIGKILL'])
+  })
+
+  test('is cancelled, and keeps the session it had', async () => {
+    const run = start(type, { command: executable('echo ready; sleep 60') }, { sessionIdBefore: 'before-1' })
+    await run.seen.said('ready')
+    run.cancel('Cancelled')
+    expect(await endOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', sessionIdAfter: 'before-1' })
+  })
+})
+
+describe('what a local agent reports', () => {
+  test('is read although its output is beyond the cap', async () => {
+    const [{ lines } = { lines: [] }] = known
+    const run = start('claude_local', { command: standIn(lines, 0, 'yes noise | head -c 300000;') }, {}, { outputLimitBytes: 1000 })
+    expect(await endOf(run)).toMatchObject({ status: 'succeeded', sessionIdAfter: 's-1', usage: { outputTokens: 7 } })
+    expect(Buffer.byteLength(run.seen.text('stdout'))).toBe(1000)
+  })
+
+  test.each([
+    ['claude_local', { type: 'result', subtype: 'error_during_execution', is_error: true, result: 'Credit balance is too low' }],
+    ['codex_local', { type: 'turn.failed', error: { message: 'Credit balance is too low' } }],
+    ['gemini_local', { type: 'result', status: 'error', error: { message: 'Credit balance is too low' }, stats: {} }],
+    ['opencode_local', { type: 'error', error: { name: 'APIError', data: { message: 'Credit balance is too low' } } }],
+    ['pi_local', { type: 'message_end', message: { role: 'assistant', stopReason: 'error', errorMessage: 'Credit balance is too low' } }],
+  ] as const)('%s has failed when it says so, whatever it exits with', async (type, line) => {
+    for (const exitCode of [0, 1])
+      expect(await endOf(start(type, { command: standIn([line], exitCode) }))).toMatchObject({
+        status: 'failed',
+        errorCode: 'adapter_reported_failure',
+        error: 'Credit balance is too low',
+        exitCode,
+      })
+  })
+
+  test('that its session is gone is believed once: nothing is started again, and the next run starts afresh', async () => {
+    const command = standIn([], 1, 'echo "No conversation found with session ID: before-1" >&2;')
+    expect(await endOf(start('claude_local', { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
+      status: 'failed',
+      errorCode: 'adapter_session_unknown',
+      sessionIdAfter: null,
+    })
+  })
+
+  test.each(['--dangerously-skip-permissions', '../../etc/passwd', 'a b', '', 'x'.repeat(300)])(
+    'a session called %j is none: neither kept nor resumed (I18)',
+    async (name) => {
+      const command = standIn([{ type: 'system', session_id: name }])
+      const run = start('claude_local', { command }, { sessionIdBefore: name })
+      expect(await endOf(run)).toMatchObject({ status: 'succeeded', sessionIdAfter: null })
+      expect(argsOf(command)).not.toContain('--resume')
+    },
+  )
+
+  test('is never more than it can be: numbers, texts and forms that nobody means well with', async () => {
+    const command = standIn([
+      '{"type":"result","usage":{"input_tokens":1e308,"output_tokens":-5,"cache_read_input_tokens":"7"},"total_cost_usd":-1,"result":"a\\u0000b\\ud800"}',
+      '{"type":"assistant","message":null}',
+      '[1,2]',
+      'null',
+      '{"type":',
+      `{"type":"assistant","message":{"content":[{"type":"text","text":"${'x'.repeat(1_100_000)}"}]}}`,
+    ])
+    expect(await endOf(start('claude_local', { command }))).toMatchObject({
+      status: 'succeeded',
+      usage: { inputTokens: 2_147_483_647, outputTokens: 0, cachedInputTokens: 0, costUsd: null },
+      result: { summary: 'a\uFFFDb\uFFFD' },
+    })
+  })
+})
+
+describe('the prompt', () => {
+  test('stands in its template, after the instructions and, in a fresh session, the opening', async () => {
+    const instructionsFilePath = path.join(temporaryFolder(), 'AGENTS.md')
+    writeFileSync(instructionsFilePath, 'You are the CEO.')
+    const config = {
+      instructionsFilePath,
+      bootstrapPromptTemplate: 'Welcome, {{agent.id}}.',
+      promptTemplate: 'Run {{ runId }} for {{wakeReason}}: {{prompt}} {{unknown}}',
+    }
+    const command = standIn([])
+    const fresh = start('claude_local', { ...config, command }, { prompt: 'Do {{companyId}}' })
+    await fresh.exit
+    const said = `Run ${fresh.job.runId} for issue_assigned: Do {{companyId}} `
+    expect(inputOf(command)).toBe(`You are the CEO.\n\nWelcome, ${fresh.job.agentId}.\n\n${said}`)
+    const next = start('claude_local', { ...config, promptTemplate: 'No place for it', command }, { sessionIdBefore: 'before-1' })
+    await next.exit
+    expect(inputOf(command)).toBe('You are the CEO.\n\nNo place for it\n\nContinue with your work.')
+  })
+
+  test('cannot be a flag, and is not shown as an argument', async () => {
+    const command = standIn([])
+    const run = start('hermes_local', { command }, { prompt: '--yolo\0 secret plan' })
+    expect(await endOf(run)).toMatchObject({ status: 'succeeded' })
+    expect(argsOf(command)).toEqual(['chat', '--quiet', '--query=--yolo secret plan'])
+    expect(JSON.stringify(run.seen.events)).not.toContain('secret plan')
+  })
+
+  test('that is longer than an argument may be fails before anything is started', async () => {
+    const run = start('hermes_local', { command: standIn([]) }, { prompt: 'x'.repeat(200_000) })
+    expect(await endOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
+  })
+
+  test('may be megabytes on standard input, read or not', async () => {
+    const prompt = 'x'.repeat(3_000_000)
+    const command = standIn([])
+    await start('claude_local', { command }, { prompt }).exit
+    expect(inputOf(command)).toHaveLength(prompt.length)
+    expect(await endOf(start('claude_local', { command: executable('exit 0') }, { prompt }))).toMatchObject({ status: 'succeeded' })
+  })
+
+  test('needs instructions that can be read', async () => {
+    const file = executable('mkfifo "$0.fifo"')
+    await start('process', { command: file }).exit
+    for (const instructionsFilePath of ['/no/such/file', `${file}.fifo`, '/dev/zero'])
+      expect(await endOf(start('claude_local', { command: standIn([]), instructionsFilePath }))).toMatchObject({
+        errorCode: 'adapter_spawn_failed',
+      })
+  })
+})
+
+test('an agent that prints its token does not publish it', async () => {
+  const command = executable(`echo '{"type":"result","result":"key '$PAPERCLIP_API_KEY'"}'`)
+  const run = start('claude_local', { command })
+  const end = await endOf(run)
+  expect(end.result).toEqual({ summary: 'key ***REDACTED***' })
+  expect(JSON.stringify([end, run.seen.chunks])).not.toContain(TOKEN)
+})

@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { failed, succeeded } from './adapter.ts'
+import type { Adapter, Exit, Job } from './adapter.ts'
+import { bind, binding, flagValue, optional, plainText, timed } from './config.ts'
+import { at, countAt, objectIn, textAt } from './json.ts'
+import type { Answer } from './outbound.ts'
+import { firstBytes } from './text.ts'
+import { headerBindings, startWebhook } from './webhook.ts'
+import type { WebhookHost } from './webhook.ts'
+
+const schemes: Readonly<Record<string, string>> = { 'ws:': 'http:', 'wss:': 'https:', 'http:': 'http:', 'https:': 'https:' }
+
+// Stored configurations name the gateway's WebSocket; HTTP is served on the same port.
+const gatewayUrl = plainText
+  .refine((text) => URL.canParse(text) && new URL(text).protocol in schemes, 'must be an http(s):// or ws(s):// URL')
+  .transform((text) => {
+    const url = new URL(text)
+    return new URL('/v1/responses', `${schemes[url.protocol]}//${url.host}`)
+  })
+
+const openclawConfig = z.object({
+  /** Where the gateway listens; the path is the gateway's own. */
+  url: gatewayUrl,
+  authToken: optional(binding),
+  headers: optional(headerBindings),
+  /** The agent on the gateway's side. */
+  agentId: optional(flagValue),
+  /** Which work shares one session there: the runs of an issue, all of the agent's under `sessionKey`, or none. */
+  sessionKeyStrategy: optional(z.enum(['issue', 'fixed', 'run'])),
+  sessionKey: optional(plainText.max(200)),
+  ...timed,
+})
+type OpenclawConfig = z.output<typeof openclawConfig>
+
+/** An OpenClaw gateway, through its OpenResponses endpoint: the agent works while the request is open. */
+export const openclawAdapter = (host: WebhookHost): Adapter<OpenclawConfig> => ({
+  schema: openclawConfig,
+  start(job, config, listener) {
+    const { authToken, agentId } = config
+    const token = bind(authToken === undefined ? undefined : { authToken }, '', job)
+    const { values, missing } = bind(config.headers, 'headers', job)
+    const added = {
+      ...(token.values['authToken'] === undefined ? {} : { authorization: `Bearer ${token.values['authToken']}` }),
+      ...(agentId === undefined ? {} : { 'x-openclaw-agent-id': agentId }),
+    }
+    return startWebhook({
+      job,
+      listener,
+      host,
+      url: config.url,
+      method: 'POST',
+      headers: { values: { ...values, ...added }, missing: [...token.missing, ...missing] },
+      body: { model: `openclaw:${agentId ?? 'main'}`, user: sessionOf(job, config), input: inputOf(job), stream: false },
+      timeoutSec: config.timeoutSec,
+      read: exitOf,
+    })
+  },
+})
+
+function sessionOf(job: Job, { sessionKeyStrategy, sessionKey }: OpenclawConfig): string {
+  if (sessionKeyStrategy === 'run') return `paperclip:run:${job.runId}`
+  if (sessionKeyStrategy === 'fixed') return sessionKey ?? `paperclip:agent:${job.agentId}`
+  return job.issueId === null ? `paperclip:agent:${job.agentId}` : `paperclip:agent:${job.agentId}:issue:${job.issueId}`
+}
+
+/** The prompt, and what a local command would find in its environment. The token is not among it: gateways keep what is said. */
+function inputOf(job: Job): string {
+  const facts = {
+    PAPERCLIP_API_URL: job.apiUrl,
+    PAPERCLIP_RUN_ID: job.runId,
+    PAPERCLIP_AGENT_ID: job.agentId,
+    PAPERCLIP_COMPANY_ID: job.companyId,
+    PAPERCLIP_TASK_ID: job.issueId,
+    PAPERCLIP_WAKE_REASON: job.wakeReason,
+  }
+  const lines = Object.entries(facts).flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]))
+  return `${job.prompt}\n\n${lines.join('\n')}`
+}
+
+/** As much of an answer as a run keeps beside its log. */
+const SUMMARY_BYTES = 16 * 1024
+
+function exitOf({ body }: Answer): Exit {
+  const report = objectIn(body)
+  if (report === null) return failed('adapter_reported_failure', 'The gateway answered with something else than a response')
+  const said = textIn(at(report, 'output'))
+  const usage = {
+    inputTokens: countAt(report, 'usage', 'input_tokens'),
+    cachedInputTokens: countAt(report, 'usage', 'input_tokens_details', 'cached_tokens'),
+    outputTokens: countAt(report, 'usage', 'output_tokens'),
+    costUsd: null,
+    model: textAt(report, 'model'),
+  }
+  const facts = { usage, result: said === '' ? null : { summary: firstBytes(said, SUMMARY_BYTES), responseId: textAt(report, 'id') } }
+  const status = textAt(report, 'status')
+  if (status !== 'failed' && status !== 'cancelled' && status !== 'incomplete') return succeeded(facts)
+  return failed('adapter_reported_failure', textAt(report, 'error', 'message') ?? `The gateway reported the status ${status}`, facts)
+}
+
+const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+const textIn = (output: unknown): string =>
+  items(output)
+    .flatMap((item) => items(at(item, 'content')))
+    .map((part) => (textAt(part, 'type') === 'output_text' ? (textAt(part, 'text') ?? '') : ''))
+    .join('')

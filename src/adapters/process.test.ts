@@ -1,0 +1,308 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Listener } from './adapter.ts'
+import { processIdentity } from './identity.ts'
+import { TOKEN, adaptersWith, dies, endOf, ended, isAlive, jobWith, pidsIn, shell, start, temporaryFolder, words } from './testKit.ts'
+
+describe('a command that ends by itself', () => {
+  test('brings its output as it comes and ends with its exit code', async () => {
+    const run = start('process', shell('echo out; echo err >&2; read line < /dev/null; exit 0'))
+    expect(await endOf(run)).toMatchObject({ pending: false, status: 'succeeded', exitCode: 0, signal: null, error: null, errorCode: null })
+    expect(await endOf(run)).toMatchObject({ stdoutExcerpt: 'out\n', stderrExcerpt: 'err\n', outputBytes: 8, droppedBytes: 0 })
+    expect([run.seen.text('stdout'), run.seen.text('stderr')]).toEqual(['out\n', 'err\n'])
+    expect(run.seen.chunks.every(({ ts }) => !Number.isNaN(Date.parse(ts)))).toBe(true)
+    expect(run.seen.events.map(({ kind }) => kind)).toEqual(['invoked', 'started', 'exited'])
+  })
+
+  test('is told apart from every other process by pid, start time and host while it lives', async () => {
+    const run = start('process', shell('echo $$; read line; exit 0'))
+    await run.seen.said('\n')
+    const event = run.seen.events.find(({ kind }) => kind === 'started')
+    const [pid] = pidsIn(run.seen.text('stdout'))
+    expect(event).toMatchObject({ kind: 'started', process: { pid, startTime: expect.any(Number), host: processIdentity(1).host } })
+    await run.exit
+  })
+
+  test('has failed when its code is not zero, or a signal ended it', async () => {
+    expect(await endOf(start('process', shell('exit 7')))).toMatchObject({ status: 'failed', exitCode: 7, errorCode: 'exit_nonzero' })
+    expect(await endOf(start('process', shell('kill -KILL $$')))).toMatchObject({
+      status: 'failed',
+      exitCode: null,
+      signal: 'SIGKILL',
+      errorCode: 'killed_by_signal',
+    })
+  })
+
+  test('may close its output and live on: its exit counts', async () => {
+    const end = await endOf(start('process', shell('echo early; exec >&- 2>&-; sleep 0.1; exit 5')))
+    expect(end).toMatchObject({ status: 'failed', exitCode: 5, stdoutExcerpt: 'early\n' })
+  })
+})
+
+describe('what a command is given', () => {
+  const secrets = {
+    DATABASE_URL: 'postgres://user:hunter2@db/prod',
+    PAPERCLIP_AGENT_JWT_SECRET: 'x'.repeat(40),
+    BETTER_AUTH_SECRET: 'y'.repeat(40),
+    AWS_SECRET_ACCESS_KEY: 'aws',
+    PAPERCLIP_RUN_ID: 'a run this server was started in',
+    NODE_OPTIONS: '--require ./evil.cjs',
+    LD_PRELOAD: '/tmp/evil.so',
+    SHELL: '/bin/zsh',
+    LC_evil: 'x',
+    lc_all: 'x',
+  }
+  const harmless = {
+    PATH: process.env['PATH'],
+    HOME: '/home/x',
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C',
+    LC_TIME: 'C',
+    TZ: 'UTC',
+    TMPDIR: '/tmp',
+    USER: 'x',
+  }
+
+  test('of the server it knows the names on the allow-list and nothing else', async () => {
+    const environment = { ...process.env, ...secrets, ...harmless }
+    const run = start('process', { command: 'env', env: { OWN: 'mine', TAGGED: { type: 'plain', value: 'too' } } }, {}, { environment })
+    await run.exit
+    const names = run.seen
+      .text('stdout')
+      .split('\n')
+      .flatMap((line) => (line.includes('=') ? [line.slice(0, line.indexOf('='))] : []))
+    expect(names.toSorted()).toEqual(
+      [
+        ...Object.keys(harmless),
+        ...words('OWN TAGGED PAPERCLIP_API_URL PAPERCLIP_API_KEY PAPERCLIP_RUN_ID PAPERCLIP_AGENT_ID'),
+        ...words('PAPERCLIP_COMPANY_ID PAPERCLIP_TASK_ID PAPERCLIP_WAKE_REASON'),
+      ].toSorted(),
+    )
+    expect(run.seen.text('stdout')).not.toMatch(/hunter2|evil|xxxxx|yyyyy|server was started in/)
+  })
+
+  test('the facts of its run are its own, whatever the configuration says', async () => {
+    const env = { PAPERCLIP_API_KEY: 'another', PAPERCLIP_RUN_ID: 'another', PAPERCLIP_TASK_ID: 'another', KEPT: 'yes' }
+    const script = 'echo $PAPERCLIP_RUN_ID $PAPERCLIP_AGENT_ID ${PAPERCLIP_TASK_ID-none} $KEPT; test "$PAPERCLIP_API_KEY" = "$1"'
+    const run = start('process', { ...shell(script, TOKEN), env }, { issueId: null })
+    expect(await endOf(run)).toMatchObject({ exitCode: 0 })
+    expect(run.seen.text('stdout')).toBe(`${run.job.runId} ${run.job.agentId} none yes\n`)
+  })
+
+  test('its token and the secrets it was given are covered where it prints them, and where it is called', async () => {
+    const env = { DB_KEY: { type: 'secret_ref', secretId: 's1' } }
+    const script = 'echo "key $PAPERCLIP_API_KEY db $DB_KEY"; echo "$DB_KEY" >&2'
+    const run = start('process', { ...shell(script, TOKEN), env }, { secrets: { 'env.DB_KEY': 'correct-horse' } })
+    const end = await endOf(run)
+    expect(end.stdoutExcerpt).toBe('key ***REDACTED*** db ***REDACTED***\n')
+    expect(JSON.stringify([end, run.seen.chunks, run.seen.events])).not.toMatch(/run-token-of-this-run|correct-horse/)
+  })
+
+  test('without the value of a secret it is not started', async () => {
+    const run = start('process', { ...shell('echo started'), env: { DB_KEY: { type: 'secret_ref', secretId: 's1' } } })
+    expect(await endOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_secret_missing', error: 'No value for env.DB_KEY' })
+    expect(run.seen.events).toEqual([])
+  })
+
+  test('a wake reason cannot end the environment or the run', async () => {
+    const run = start('process', shell('echo "$PAPERCLIP_WAKE_REASON"'), { wakeReason: 'a\0LD_PRELOAD=/tmp/evil.so' })
+    expect((await endOf(run)).stdoutExcerpt).toBe('aLD_PRELOAD=/tmp/evil.so\n')
+  })
+})
+
+describe('no shell comes in between', () => {
+  test('arguments arrive as they are, and a command is a program', async () => {
+    const folder = temporaryFolder()
+    const run = start('process', { command: 'printf', args: ['%s|', '$(touch made)', '; touch made', '`touch made`', '*'], cwd: folder })
+    expect((await endOf(run)).stdoutExcerpt).toBe('$(touch made)|; touch made|`touch made`|*|')
+    expect(await endOf(start('process', { command: 'touch made', shell: true, cwd: folder }))).toMatchObject({
+      errorCode: 'adapter_spawn_failed',
+    })
+    expect(existsSync(path.join(folder, 'made'))).toBe(false)
+  })
+})
+
+describe('a command that cannot be started', () => {
+  const folderWith = (name: string) => {
+    const folder = temporaryFolder()
+    writeFileSync(path.join(folder, name), 'not a program')
+    return path.join(folder, name)
+  }
+  test.each([
+    ['is not there', () => ({ command: '/no/such/program' }), 'ENOENT'],
+    ['may not be executed', () => ({ command: folderWith('plain') }), 'EACCES'],
+    ['has more arguments than the system takes', () => ({ command: 'true', args: Array<string>(256).fill('x'.repeat(32_768)) }), 'E2BIG'],
+    ['has no folder to work in', () => ({ command: 'true', cwd: '/no/such/folder' }), 'does not exist'],
+    ['has a file to work in', () => ({ command: 'true', cwd: folderWith('file') }), 'does not exist'],
+  ])('%s', async (_, config, why) => {
+    const run = start('process', config())
+    const end = await endOf(run)
+    expect(end).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed', exitCode: null })
+    expect(end.error).toContain(why)
+    expect(run.seen.events.some(({ kind }) => kind === 'started')).toBe(false)
+  })
+})
+
+describe('a command that is stopped', () => {
+  test('may say goodbye, and is cancelled whatever it exits with', async () => {
+    const run = start('process', shell("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 5; done"))
+    await run.seen.said('ready')
+    run.cancel('Cancelled by control plane')
+    run.cancel('A second reason')
+    expect(await endOf(run)).toMatchObject({
+      status: 'cancelled',
+      errorCode: 'cancelled',
+      error: 'Cancelled by control plane',
+      exitCode: 0,
+    })
+    expect(run.seen.text('stdout')).toBe('ready\nbye\n')
+    expect(run.seen.signals()).toEqual(['SIGTERM'])
+  })
+
+  test('is not started at all when it is cancelled before', async () => {
+    const run = start('process', shell('echo started'))
+    run.cancel('Never mind')
+    expect(await endOf(run)).toMatchObject({ status: 'cancelled', error: 'Never mind', outputBytes: 0 })
+    expect(run.seen.events.some(({ kind }) => kind === 'started')).toBe(false)
+  })
+
+  test('has ended as it ended when the stop comes later', async () => {
+    const run = start('process', shell('exit 3'))
+    const end = await endOf(run)
+    run.cancel('Too late')
+    expect(await endOf(run)).toEqual(end)
+    expect(end).toMatchObject({ status: 'failed', exitCode: 3 })
+  })
+
+  test('hangs no longer than its time', async () => {
+    const run = start('process', { ...shell('echo hanging; sleep 60'), timeoutSec: 0.2 })
+    expect(await endOf(run)).toMatchObject({
+      status: 'timed_out',
+      errorCode: 'timeout',
+      error: 'Timed out after 0.2 s',
+      stdoutExcerpt: 'hanging\n',
+    })
+  })
+
+  test('is killed after the grace when it ignores SIGTERM, and when it was stopped', async () => {
+    const deaf = start('process', { ...shell("trap '' TERM; echo ready; while :; do sleep 5; done"), graceSec: 0.2 })
+    await deaf.seen.said('ready')
+    deaf.cancel('Cancelled')
+    expect(await endOf(deaf)).toMatchObject({ status: 'cancelled', signal: 'SIGKILL', exitCode: null })
+    expect(deaf.seen.signals()).toEqual(['SIGTERM', 'SIGKILL'])
+
+    const asleep = start('process', shell('echo ready; kill -STOP $$; echo woken'))
+    await asleep.seen.said('ready')
+    asleep.cancel('Cancelled')
+    expect(await endOf(asleep)).toMatchObject({ status: 'cancelled' })
+    expect(asleep.seen.signals()).toEqual(['SIGTERM'])
+  })
+})
+
+describe('what a command started', () => {
+  const deafGrandchild = `sh -c 'trap "" TERM; echo $$ deaf; while :; do sleep 5; done' &`
+
+  test('is ended with it, deaf or not', async () => {
+    const run = start('process', { ...shell(`${deafGrandchild} sleep 60 & echo $!; echo ready; wait`), graceSec: 0.2 })
+    await run.seen.said('ready')
+    await run.seen.said('deaf')
+    run.cancel('Cancelled')
+    await run.exit
+    const pids = pidsIn(run.seen.text('stdout'))
+    expect(pids).toHaveLength(2)
+    expect(pids.filter(isAlive)).toEqual([])
+  })
+
+  test('is ended with it even when it made itself a session of its own', async () => {
+    const run = start('process', { ...shell('setsid sh -c "echo \\$\\$; exec sleep 60" & wait'), graceSec: 0.2 })
+    await run.seen.said('\n')
+    const [pid = 0] = pidsIn(run.seen.text('stdout'))
+    expect(isAlive(pid)).toBe(true)
+    run.cancel('Cancelled')
+    await run.exit
+    expect(isAlive(pid)).toBe(false)
+  })
+
+  test('does not outlive its ordinary end', async () => {
+    const run = start('process', {
+      ...shell(
+        `mkfifo "$1"; sh -c 'trap "" TERM; echo $$; : > "$1"; while :; do sleep 5; done' sh "$1" & read x < "$1"; exit 0`,
+        path.join(temporaryFolder(), 'ready'),
+      ),
+      graceSec: 0.2,
+    })
+    expect(await endOf(run)).toMatchObject({ status: 'succeeded', exitCode: 0 })
+    const [pid = 0] = pidsIn(run.seen.text('stdout'))
+    expect(pid).toBeGreaterThan(0)
+    expect(isAlive(pid)).toBe(false)
+    expect(run.seen.signals()).toEqual(['SIGTERM', 'SIGKILL'])
+  })
+
+  test('cannot keep the run from ending by holding its output', async () => {
+    const run = start(
+      'process',
+      shell(
+        `mkfifo "$1"; setsid sh -c 'echo $$; : > "$1"; exec sleep 60' sh "$1" & read x < "$1"; exit 0`,
+        path.join(temporaryFolder(), 'ready'),
+      ),
+    )
+    const end = await endOf(run)
+    const [pid = 0] = pidsIn(end.stdoutExcerpt)
+    expect(end.status).toBe('succeeded')
+    expect(isAlive(pid)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+    await dies(pid)
+  })
+})
+
+describe('a command that writes much', () => {
+  test('is heard up to the cap and counted beyond it, and its last words are kept', async () => {
+    const run = start('process', shell('yes 0123456 | head -c 20000000; echo; echo the end'))
+    const end = await endOf(run)
+    expect(end).toMatchObject({ status: 'succeeded', outputBytes: 20_000_009, droppedBytes: 20_000_009 - 8 * 1024 * 1024 })
+    expect(Buffer.byteLength(run.seen.text('stdout'))).toBe(8 * 1024 * 1024)
+    expect(run.seen.chunks.filter(({ stream }) => stream === 'system')).toHaveLength(1)
+    expect(run.seen.events.filter(({ kind }) => kind === 'output_capped')).toHaveLength(1)
+    expect(Buffer.byteLength(end.stdoutExcerpt)).toBe(8 * 1024)
+    expect(end.stdoutExcerpt.endsWith('0123456\n\nthe end\n')).toBe(true)
+  })
+
+  test('is stopped by its deadline however fast it writes', async () => {
+    const run = start('process', { command: 'yes', timeoutSec: 0.2 }, {}, { outputLimitBytes: 1000 })
+    expect(await endOf(run)).toMatchObject({ status: 'timed_out' })
+    expect(Buffer.byteLength(run.seen.text('stdout'))).toBe(1000)
+  })
+
+  test('waits for a listener that is slow, and does not survive one that is stuck', async () => {
+    let heard = (): void => {}
+    const first = new Promise<void>((resolve) => {
+      heard = resolve
+    })
+    const stuck: Listener = {
+      async output() {
+        heard()
+        await new Promise(() => {})
+      },
+      event: () => {},
+    }
+    const run = adaptersWith({ drainMs: 100 }).start('process', jobWith({ command: 'yes' }), stuck)
+    await first
+    run.cancel('Cancelled')
+    const end = ended(await run.exit)
+    expect(end.status).toBe('cancelled')
+    // One read of a pipe: nothing was taken while nobody took it on.
+    expect(end.outputBytes).toBeLessThanOrEqual(64 * 1024)
+  })
+
+  test('is not ended by a listener that throws', async () => {
+    const broken: Listener = {
+      output: () => Promise.reject(new Error('no')),
+      event() {
+        throw new Error('no')
+      },
+    }
+    const run = adaptersWith().start('process', jobWith(shell('echo out; exit 4')), broken)
+    expect(await endOf(run)).toMatchObject({ status: 'failed', exitCode: 4, stdoutExcerpt: 'out\n' })
+  })
+})

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import { adapterTypes } from './registry.ts'
+import { adaptersWith, endOf, jobWith, recorder, shell, start } from './testKit.ts'
+
+test('an operator decides which adapters this server runs', async () => {
+  const adapters = adaptersWith({ allowedTypes: ['http', 'claude_local'] })
+  expect(adapters.types).toEqual(['http', 'claude_local'])
+  expect(['process', 'http', 'constructor', ''].filter(adapters.supports)).toEqual(['http'])
+  expect(adapters.validateConfig('process', { command: 'true' })).toEqual({
+    ok: false,
+    problems: ['This server does not run agents of the type process'],
+  })
+  const seen = recorder()
+  for (const type of ['process', 'constructor', '__proto__', 'plugin'])
+    expect(await endOf(adapters.start(type, jobWith(shell('echo started')), seen))).toMatchObject({ errorCode: 'adapter_not_allowed' })
+  expect(seen.events).toEqual([])
+})
+
+test('a configuration is judged before a run, with the secrets it needs and the names nobody knows', () => {
+  const { validateConfig } = adaptersWith()
+  const env = { A: 'x', B: { type: 'plain', value: 'y' }, C: { type: 'secret_ref', secretId: 's1', version: 'latest' } }
+  expect(validateConfig('claude_local', { env, model: '', cwd: null, timeoutSec: 0, workspaceStrategy: {}, shell: true })).toEqual({
+    ok: true,
+    ignored: ['workspaceStrategy', 'shell'],
+    secrets: [{ path: 'env.C', secretId: 's1', version: 'latest' }],
+  })
+  expect(
+    validateConfig('openclaw_gateway', { url: 'wss://claw.example', authToken: { type: 'secret_ref', secretId: 's2' } }),
+  ).toMatchObject({
+    ok: true,
+    secrets: [{ path: 'authToken', secretId: 's2' }],
+  })
+})
+
+test('every local agent runs without any configuration; the others need to know what or where', () => {
+  const { validateConfig } = adaptersWith()
+  const needy = adapterTypes.filter((type) => !validateConfig(type, {}).ok)
+  expect(needy).toEqual(['process', 'http', 'openclaw_gateway'])
+})
+
+test.each([
+  ['process', { command: '' }, 'command'],
+  ['process', { command: 'a\0b' }, 'command'],
+  ['process', { command: 'true', args: 'a b' }, 'args'],
+  ['process', { command: 'true', cwd: 'relative' }, 'cwd'],
+  ['process', { command: 'true', env: { 'A=B': 'x' } }, 'env'],
+  ['process', { command: 'true', env: { A: 7 } }, 'env'],
+  ['process', { command: 'true', timeoutSec: 86_401 }, 'timeoutSec'],
+  ['process', { command: 'true', timeoutSec: -1 }, 'timeoutSec'],
+  ['process', { command: 'true', graceSec: 301 }, 'graceSec'],
+  ['claude_local', { model: '--dangerously-skip-permissions' }, 'model'],
+  ['codex_local', { modelReasoningEffort: 'high" -c x="' }, 'modelReasoningEffort'],
+  ['pi_local', { instructionsFilePath: '../secret' }, 'instructionsFilePath'],
+  ['openclaw_gateway', { url: 'ftp://a.example' }, 'url'],
+  ['process', 'text', 'config'],
+  ['process', [], 'config'],
+])('%s with %j is refused, by the name of the field', async (type, config, field) => {
+  const judged = adaptersWith().validateConfig(type, config)
+  expect(judged).toMatchObject({ ok: false, problems: [expect.stringMatching(new RegExp(`^${field}`))] })
+  expect(await endOf(start(type as 'process', config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
+})
+
+test('a problem does not repeat what may be a secret', () => {
+  const judged = adaptersWith().validateConfig('process', {
+    command: 'true',
+    env: { KEY: { type: 'plain', value: 'hunter2\0' } },
+    args: { k: 'hunter2' },
+  })
+  expect(JSON.stringify(judged)).not.toContain('hunter2')
+})

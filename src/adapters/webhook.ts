@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { failed, notStarted } from './adapter.ts'
+import type { Ended, Exit, Job, Listener, StartedRun } from './adapter.ts'
+import type { AddressPolicy } from './addresses.ts'
+import { bindings, plainText, secretsOf } from './config.ts'
+import type { Bound } from './config.ts'
+import { OUTPUT_LIMIT_BYTES, createOutput, tell } from './output.ts'
+import { exchange, resolveBySystem } from './outbound.ts'
+import type { Answer, Resolve } from './outbound.ts'
+import { covered } from './text.ts'
+
+/** What an agent answers over HTTP: a report, not a transcript. */
+const ANSWER_LIMIT_BYTES = 1024 * 1024
+
+/** How requests to agents leave this server. */
+export interface WebhookHost {
+  readonly policy: AddressPolicy
+  /** Looks host names up; the system's resolver unless a test has its own. */
+  readonly resolve?: Resolve | undefined
+  readonly answerLimitBytes?: number | undefined
+}
+
+export const webUrl = plainText.refine(
+  (text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol),
+  'must be an http:// or https:// URL',
+)
+
+/** Headers that say how a message is framed or where it goes: they are the connection's own. */
+const ownHeaders = new Set(
+  'accept-encoding connection content-length content-type expect host keep-alive te trailer transfer-encoding upgrade'.split(' '),
+)
+
+export const headerBindings = bindings(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, 100).refine(
+  (all) => Object.keys(all).every((name) => !ownHeaders.has(name.toLowerCase()) || name.toLowerCase() === 'content-type'),
+  'must not set headers of the connection itself',
+)
+
+export interface Webhook {
+  readonly job: Job
+  readonly listener: Listener
+  readonly host: WebhookHost
+  readonly url: URL
+  readonly method: 'POST' | 'PUT'
+  readonly headers: Bound
+  readonly body: Readonly<Record<string, unknown>>
+  readonly timeoutSec: number
+  /** Reads an answer with a status of success. */
+  readonly read: (answer: Answer) => Exit
+}
+
+const headerText = z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/)
+
+/** Asks an agent by one request and ends with what it answers. */
+export function startWebhook(webhook: Webhook): StartedRun {
+  const { job, listener, host, url } = webhook
+  const { missing } = webhook.headers
+  if (missing.length > 0) return notStarted(failed('adapter_secret_missing', `No value for ${missing.join(', ')}`))
+  const values = Object.entries(webhook.headers.values)
+  const wrong = values.find(([, value]) => !headerText.safeParse(value).success)
+  if (wrong !== undefined) return notStarted(failed('adapter_config_invalid', `headers.${wrong[0]}: not a header value`))
+  const headers = Object.fromEntries(values.map(([name, value]) => [name.toLowerCase(), value]))
+  // A query or a user name in a URL may be what opens it; the place is worth telling, they are not.
+  const shown = `${webhook.method} ${url.origin}${url.pathname}`
+  tell(listener, { kind: 'invoked', details: { request: shown, headers: Object.keys(headers), timeoutSec: webhook.timeoutSec } })
+  const output = createOutput(listener, { limitBytes: OUTPUT_LIMIT_BYTES, secrets: secretsOf(job) })
+  let reason: string | null = null
+  const { answer, cancel } = exchange({
+    url,
+    method: webhook.method,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(webhook.body),
+    timeoutMs: webhook.timeoutSec * 1000,
+    limitBytes: host.answerLimitBytes ?? ANSWER_LIMIT_BYTES,
+    policy: host.policy,
+    resolve: host.resolve ?? resolveBySystem,
+  })
+  const exit = answer.then((got) => {
+    const said = 'status' in got ? `${shown}: ${got.status}\n` : `${shown}: ${got.error}\n`
+    // Not awaited: the answer is there whole, and a listener that is stuck must not keep the run from ending.
+    output.say('system', said).catch(() => {})
+    if ('errorCode' in got) return endedBy(got.errorCode, reason ?? got.error)
+    output.say('stdout', got.body).catch(() => {})
+    const totals = output.totals()
+    if (got.status < 200 || got.status > 299) return { ...failed('adapter_http_status', `${url.host} answered ${got.status}`), ...totals }
+    return { ...readCovered(webhook, got), ...totals }
+  })
+  return {
+    exit: exit.catch((error: unknown) => failed('adapter_internal', `The answer could not be read: ${String(error)}`)),
+    cancel(why) {
+      reason ??= why
+      cancel()
+    },
+  }
+}
+
+const readCovered = ({ read, job }: Webhook, { status, body }: Answer): Exit => read({ status, body: covered(body, secretsOf(job)) })
+
+function endedBy(errorCode: NonNullable<Ended['errorCode']>, error: string): Ended {
+  if (errorCode === 'cancelled') return failed(errorCode, error, { status: 'cancelled' })
+  return failed(errorCode, error, errorCode === 'timeout' ? { status: 'timed_out' } : {})
+}
