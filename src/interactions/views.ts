@@ -109,7 +109,7 @@ const question = z.object({
 const askUserQuestions = z.object({
   version,
   title: z.string().max(240).nullish(),
-  submitLabel: z.string().max(80).nullish(),
+  submitLabel: z.string().max(120).nullish(),
   questions: z
     .array(question)
     .min(1)

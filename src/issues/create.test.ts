@@ -9,6 +9,28 @@ const server = useServer()
 const create = (here: World, client: Client, body: Record<string, unknown>) => client.post(`/api/companies/${here.company.id}/issues`, body)
 
 describe('creating an issue', () => {
+  test('gives it the goal it names, else that of its project, else without a project the first of its company', async () => {
+    const here = await world(server())
+    const goal = async (body: Record<string, unknown>): Promise<string> =>
+      (await server().board.post(`/api/companies/${here.company.id}/goals`, body)).body.id
+    const project = async (goalIds: string[]): Promise<string> =>
+      (await server().board.post(`/api/companies/${here.company.id}/projects`, { name: 'P', goalIds })).body.id
+    const goalOf = async (body: Record<string, unknown>): Promise<unknown> =>
+      (await create(here, server().board, { title: 'X', ...body })).body.goalId
+    expect(await goalOf({})).toBeNull()
+    const own = await goal({ title: 'Own' })
+    await goal({ title: 'Given up', level: 'company', status: 'cancelled' })
+    const first = await goal({ title: 'First', level: 'company' })
+    await goal({ title: 'Second', level: 'company' })
+    const [aimed, aimless] = [await project([own]), await project([])]
+    expect(await goalOf({ goalId: own })).toBe(own)
+    expect(await goalOf({ goalId: first, projectId: aimed })).toBe(first)
+    expect(await goalOf({ projectId: aimed })).toBe(own)
+    expect(await goalOf({ projectId: aimless })).toBeNull()
+    expect(await goalOf({})).toBe(first)
+    expect(await goalOf({ goalId: null })).toBe(first)
+  })
+
   test('gives it the next number of its company, the defaults of the wire, and one audit row', async () => {
     const here = await world(server())
     const first = await create(here, server().board, { title: 'One' })

@@ -15,7 +15,7 @@ import { judgeActingRun } from '../runs/index.ts'
 import { enqueueWake } from '../wakes/index.ts'
 import { issueCreated } from './events.ts'
 import { takeByOwnHand } from './progress.ts'
-import { issueById } from './queries.ts'
+import { goalServed, issueById } from './queries.ts'
 import { demandMayAssign, demandReferences } from './references.ts'
 import { demandUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { onEnter } from './status.ts'
@@ -63,7 +63,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promis
     priority: wanted.priority ?? 'medium',
     projectId: wanted.projectId ?? null,
     projectWorkspaceId: wanted.projectWorkspaceId ?? null,
-    goalId: wanted.goalId ?? null,
+    goalId: goalServed(sql`${wanted.goalId ?? null}::uuid`, sql`${wanted.projectId ?? null}::uuid`, sql`${companyId}::uuid`),
     parentId: wanted.parentId ?? null,
     assigneeAgentId: agentId,
     assigneeUserId: userId,

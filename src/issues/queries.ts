@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
 import { documents } from '../db/schema/documents.ts'
 import { comments, issues } from '../db/schema/issues.ts'
@@ -50,11 +51,14 @@ const ancestorsBrief = sql`(select coalesce(json_agg(json_build_object(
     order by u.height), '[]'::json) from (${ancestors} select * from up) u)`
 
 /** The goal an issue serves: its own, else its project's, else without a project the company's first. */
-const effectiveGoalId = sql`coalesce("issues"."goal_id",
-  (select p.goal_id from ${projects} p where p.id = "issues"."project_id"),
-  case when "issues"."project_id" is null then
-    (select g.id from ${goals} g where g.company_id = "issues"."company_id" and g.level = 'company' and g.status <> 'cancelled'
+export const goalServed = (goalId: SQL, projectId: SQL, companyId: SQL): SQL => sql`coalesce(${goalId},
+  (select p.goal_id from ${projects} p where p.id = ${projectId}),
+  case when ${projectId} is null then
+    (select g.id from ${goals} g where g.company_id = ${companyId} and g.level = 'company' and g.status <> 'cancelled'
      order by g.created_at, g.id limit 1) end)`
+
+// An issue that was made before there was a goal serves the one there is now.
+const effectiveGoalId = goalServed(sql`"issues"."goal_id"`, sql`"issues"."project_id"`, sql`"issues"."company_id"`)
 
 interface DetailRow extends IssueWithRelations {
   ancestors: z.input<typeof issueDetailView>['ancestors']

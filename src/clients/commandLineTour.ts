@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { idOf, problemOf } from './expected.ts'
+import type { Expected } from './expected.ts'
+import type { Report } from './report.ts'
+import { call } from './scene.ts'
+import type { Scene } from './scene.ts'
+
+interface Wanted extends Expected {
+  /** The command fails, and says this. */
+  readonly refused?: string
+  /** The command prints this, for people. */
+  readonly prints?: string
+}
+
+interface Ended {
+  readonly code: unknown
+  readonly out: string
+  readonly err: string
+}
+
+/** A stranger to every server. */
+const NOBODY = '00000000-0000-4000-8000-000000000000'
+
+function judge({ code, out, err }: Ended, { refused, prints, ...expected }: Wanted): string | null {
+  if (refused !== undefined) return code === 1 && err.includes(refused) ? null : `exit ${String(code)}: ${err}${out}`
+  if (code !== 0) return `exit ${String(code)}: ${err}`
+  if (prints !== undefined) return out.includes(prints) ? null : `prints ${out}`
+  try {
+    return problemOf(JSON.parse(out), expected)
+  } catch {
+    return `prints no JSON: ${out}`
+  }
+}
+
+type Command = (args: readonly string[], wanted: Wanted) => Promise<unknown>
+
+/** The command line as an operator with a shell has it; `key` makes it speak for an agent. */
+function commandLine(file: string, home: string, base: string, report: Report, key?: string): Command {
+  return async (args, wanted) => {
+    const isFailing = wanted.refused !== undefined
+    const flags = ['--api-base', base, ...(key === undefined ? [] : ['--api-key', key]), ...(wanted.prints === undefined ? ['--json'] : [])]
+    const child = spawn(file, [...args, ...flags], {
+      cwd: home,
+      env: { PATH: process.env['PATH'], HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const [[code], out, err] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
+    const who = key === undefined ? 'board' : 'agent'
+    report.note(`${who}: ${args.join(' ')}${isFailing ? ' (refused)' : ''}`, judge({ code: code as unknown, out, err }, wanted))
+    return isFailing || wanted.prints !== undefined ? null : (JSON.parse(out || 'null') as unknown)
+  }
+}
+
+async function companies(board: Command, agent: Command, { base, companyId }: Scene): Promise<void> {
+  await board(['company', 'list'], { shape: 'company', includes: { id: companyId } })
+  await board(['company', 'list'], { prints: `id=${companyId} name=Acme status=active budgetMonthlyCents=0` })
+  await board(['company', 'get', companyId], { shape: 'company', like: { name: 'Acme' } })
+  await board(['company', 'get', NOBODY], { refused: 'API error 404: Company not found' })
+  await board(['company', 'feedback:list', '-C', companyId], { count: 0 })
+  await agent(['company', 'list'], { refused: 'API error 403: Board access required' })
+  await agent(['company', 'get', companyId], { shape: 'company' })
+  await agent(['company', 'delete', companyId, '--yes', '--confirm', companyId], { refused: 'API error 403: Board access required' })
+  const gone = idOf(await call(base, 'POST', '/companies', { name: 'Zzz' }))
+  await board(['company', 'delete', 'ZZZ', '--yes', '--confirm', 'nope'], { refused: "Confirmation 'nope' does not match" })
+  await board(['company', 'delete', 'ZZZ', '--by', 'prefix', '--yes', '--confirm', 'ZZZ'], { like: { ok: true, deletedCompanyId: gone } })
+  await board(['company', 'delete', 'ZZZ', '--yes', '--confirm', 'ZZZ'], { refused: "No company found for selector 'ZZZ'" })
+}
+
+async function agents(board: Command, agent: Command, { companyId, engineer, ceo }: Scene): Promise<void> {
+  await board(['agent', 'list', '-C', companyId], { shape: 'agent', count: 2 })
+  await board(['agent', 'list', '-C', companyId], { prints: `id=${engineer.id} name=Ada Lovelace status=idle role=engineer` })
+  await board(['agent', 'get', engineer.id], { shape: 'agent', like: { chainOfCommand: {}, access: { canAssignTasks: true } } })
+  await board(['agent', 'get', NOBODY], { refused: 'API error 404: Agent not found' })
+  await board(['agent', 'get', 'ada-lovelace'], { refused: 'API error 422' })
+  await board(['agent', 'local-cli', 'ada-lovelace', '-C', companyId, '--no-install-skills'], { like: { agent: { id: engineer.id } } })
+  await agent(['agent', 'get', 'grace'], { shape: 'agent', like: { id: ceo.id, adapterConfig: {} } })
+  await agent(['agent', 'local-cli', engineer.id, '-C', companyId, '--no-install-skills'], { refused: 'Board access required' })
+}
+
+async function issues(board: Command, agent: Command, { companyId, projectId, goalId, engineer, ceo }: Scene): Promise<void> {
+  const references = ['--project-id', projectId, '--goal-id', goalId, '--assignee-agent-id', engineer.id]
+  const numbers = ['--request-depth', '1', '--billing-code', 'X1', '--status', 'todo', '--priority', 'high']
+  const like = { projectId, goalId, assigneeAgentId: engineer.id, requestDepth: 1, billingCode: 'X1', status: 'todo', priority: 'high' }
+  const made = await board(['issue', 'create', '-C', companyId, '--title', 'Guide', ...references, ...numbers], { shape: 'issue', like })
+  const { id, identifier } = made as { id: string; identifier: string }
+  await board(['issue', 'create', '-C', companyId, '--title', 'Part', '--parent-id', id], {
+    like: { parentId: id, status: 'backlog', goalId },
+  })
+  await board(['issue', 'create', '-C', companyId, '--title', 'X', '--status', 'in_progress'], { refused: 'API error 422' })
+  await board(['issue', 'create', '-C', companyId, '--title', 'X', '--assignee-agent-id', NOBODY], { refused: 'API error 404' })
+  await board(['issue', 'create', '-C', NOBODY, '--title', 'X'], { refused: 'API error 404: Company not found' })
+  await board(['issue', 'list', '-C', companyId], { shape: 'issue', count: 2 })
+  await board(['issue', 'list', '-C', companyId], { prints: `identifier=${identifier} id=${id} status=todo priority=high title=Guide` })
+  await board(['issue', 'list', '-C', companyId, '--status', 'todo,done', '--assignee-agent-id', engineer.id, '--project-id', projectId], {
+    count: 1,
+  })
+  await board(['issue', 'list', '-C', companyId, '--match', 'guid'], { count: 1 })
+  await board(['issue', 'get', id], { shape: 'issueDetail', like: { project: { id: projectId }, goal: { id: goalId } } })
+  await board(['issue', 'get', identifier.toLowerCase()], { shape: 'issue', like: { id } })
+  await board(['issue', 'get', 'NONE-1'], { refused: 'API error 404: Issue not found' })
+  await board(['issue', 'comment', id, '--body', 'Hello'], { shape: 'comment', like: { authorUserId: 'local-board' } })
+  await board(['issue', 'update', id, '--status', 'done', '--comment', 'Done'], {
+    shape: 'issue',
+    like: { status: 'done', comment: { body: 'Done' } },
+  })
+  await board(['issue', 'comment', id, '--body', 'Not quite', '--reopen'], { shape: 'comment' })
+  await board(['issue', 'update', identifier, '--title', 'Manual', '--hidden-at', 'null'], { like: { status: 'todo', title: 'Manual' } })
+  await board(['issue', 'update', 'NONE-1', '--title', 'X'], { refused: 'API error 404: Issue not found' })
+  await board(['issue', 'feedback:list', id], { count: 0 })
+  await board(['issue', 'checkout', id, '--agent-id', ceo.id], { refused: 'API error 409: Issue checkout conflict' })
+  await board(['issue', 'checkout', id, '--agent-id', engineer.id], {
+    shape: 'issue',
+    like: { status: 'in_progress', checkoutRunId: null },
+  })
+  await board(['issue', 'release', id], { shape: 'issue', like: { status: 'todo', assigneeAgentId: null } })
+
+  await agent(['issue', 'list', '-C', companyId], { shape: 'issue', count: 2 })
+  await agent(['issue', 'create', '-C', companyId, '--title', 'Mine'], { shape: 'issue', like: { createdByAgentId: engineer.id } })
+  await agent(['issue', 'update', id, '--priority', 'low'], { like: { priority: 'low' } })
+  await agent(['issue', 'comment', id, '--body', 'On it'], { shape: 'comment', like: { authorAgentId: engineer.id } })
+  await agent(['issue', 'checkout', id, '--agent-id', engineer.id], { refused: 'API error 401: Agent run id required' })
+  await agent(['issue', 'checkout', id, '--agent-id', ceo.id], { refused: 'API error 403: Agent can only checkout as itself' })
+  await agent(['issue', 'release', id], { refused: 'API error 401: Agent run id required' })
+}
+
+async function approvals(board: Command, agent: Command, { companyId, ceo, engineer }: Scene): Promise<void> {
+  const create = ['approval', 'create', '-C', companyId, '--type']
+  const strategy = [...create, 'approve_ceo_strategy', '--payload', '{"plan":"grow","apiKey":"sk-1"}', '--requested-by-agent-id', ceo.id]
+  const id = idOf(await board(strategy, { shape: 'approval', like: { status: 'pending', payload: { apiKey: '***REDACTED***' } } }))
+  const decided = { decidedByUserId: 'local-board' }
+  await board([...create, 'hire_agent', '--payload', '{}', '--issue-ids', NOBODY], { refused: 'API error 422' })
+  await board(['approval', 'list', '-C', companyId, '--status', 'pending'], { shape: 'approval', includes: { id } })
+  await board(['approval', 'list', '-C', companyId], { prints: `id=${id} status=pending type=approve_ceo_strategy` })
+  await board(['approval', 'get', id], { shape: 'approval' })
+  await board(['approval', 'get', NOBODY], { refused: 'API error 404: Approval not found' })
+  await board(['approval', 'comment', id, '--body', 'Why?'], { shape: 'approvalComment' })
+  await board(['approval', 'request-revision', id, '--decision-note', 'More'], {
+    like: { status: 'revision_requested', decisionNote: 'More' },
+  })
+  await board(['approval', 'request-revision', id], { refused: 'API error 422' })
+  await board(['approval', 'resubmit', id, '--payload', '{"plan":"grow more"}'], { like: { status: 'pending', decidedAt: null } })
+  await board(['approval', 'resubmit', id], { refused: 'API error 422' })
+  await board(['approval', 'approve', id, '--decided-by-user-id', 'somebody'], {
+    shape: 'approval',
+    like: { status: 'approved', ...decided },
+  })
+  await board(['approval', 'approve', id], { like: { status: 'approved' } })
+  await board(['approval', 'reject', id], { refused: 'API error 422' })
+  await board(['approval', 'approve', NOBODY], { refused: 'API error 404: Approval not found' })
+
+  const hire = await agent([...create, 'hire_agent', '--payload', '{"name":"Zed","role":"engineer"}'], {
+    shape: 'approval',
+    like: { requestedByAgentId: engineer.id },
+  })
+  await agent(['approval', 'approve', idOf(hire)], { refused: 'API error 403: Board access required' })
+  await board(['approval', 'approve', idOf(hire), '--decision-note', 'Yes'], { like: { status: 'approved', decisionNote: 'Yes' } })
+  await board(['agent', 'list', '-C', companyId], { includes: { name: 'Zed', status: 'idle' } })
+  const other = await agent([...create, 'hire_agent', '--payload', '{"name":"Yan"}'], { shape: 'approval' })
+  await board(['approval', 'reject', idOf(other), '--decision-note', 'No'], {
+    like: { status: 'rejected', decisionNote: 'No', ...decided },
+  })
+  await board(['approval', 'approve', idOf(other)], { refused: 'API error 422' })
+  await board(['activity', 'list', '-C', companyId, '--entity-type', 'approval', '--entity-id', id], {
+    shape: 'activity',
+    includes: { action: 'approval.approved' },
+  })
+}
+
+async function overview(board: Command, agent: Command, stranger: Command, { companyId, engineer }: Scene): Promise<void> {
+  await board(['activity', 'list', '-C', companyId], { shape: 'activity', includes: { action: 'company.created', actorType: 'user' } })
+  await board(['activity', 'list', '-C', companyId], {
+    prints: 'action=company.created actorType=user actorId=local-board entityType=company',
+  })
+  await board(['activity', 'list', '-C', companyId, '--agent-id', engineer.id], { shape: 'activity', includes: { agentId: engineer.id } })
+  await agent(['activity', 'list', '-C', companyId, '--entity-type', 'company'], { shape: 'activity', count: 1 })
+  await board(['dashboard', 'get', '-C', companyId], { shape: 'dashboard', like: { tasks: { open: 3, done: 0 }, agents: { active: 3 } } })
+  await board(['dashboard', 'get', '-C', NOBODY], { refused: 'API error 404: Company not found' })
+  await agent(['dashboard', 'get', '-C', companyId], { shape: 'dashboard' })
+  await stranger(['issue', 'list', '-C', companyId], { refused: 'API error 401: Unauthorized' })
+  await stranger(['company', 'list'], { refused: 'API error 401: Unauthorized' })
+}
+
+/** The public command line, as the local board and with the key of an agent. */
+export async function commandLineTour(file: string, home: string, scene: Scene, report: Report): Promise<void> {
+  const board = commandLine(file, home, scene.base, report)
+  const agent = commandLine(file, home, scene.base, report, scene.engineer.key)
+  await companies(board, agent, scene)
+  await agents(board, agent, scene)
+  await issues(board, agent, scene)
+  await approvals(board, agent, scene)
+  await overview(board, agent, commandLine(file, home, scene.base, report, `${scene.engineer.key.slice(0, -1)}x`), scene)
+}
