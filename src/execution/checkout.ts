@@ -42,7 +42,7 @@ export function takeHold(tx: Tx, ctx: Ctx, facts: HoldFacts, agentId: string): {
       ...(previousCheckout === null ? {} : { previousCheckoutRunId: previousCheckout }),
       ...(previousExecution === null ? {} : { previousExecutionRunId: previousExecution }),
     },
-    { agentId },
+    { agentId, runId },
   )
   return { issue, event }
 }

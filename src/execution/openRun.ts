@@ -8,13 +8,13 @@ import { companyOf } from '../db/context.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { issueById } from '../issues/index.ts'
 import { actingRun } from '../kernel/actor.ts'
 import { refuse } from '../kernel/errors.ts'
 import { insertOpenRun, judgeActingRun, LEASE_DEFAULT_S, lockRunFacts, runColumns, runStarted } from '../runs/index.ts'
 import type { RunRow } from '../runs/index.ts'
+import { claimWake } from '../wakes/index.ts'
 
 export interface OpenRun {
   readonly issueId?: string | undefined
@@ -40,9 +40,6 @@ const startQueued = statement<{ id: string; leaseSeconds: number; externalRunId:
   where id = ${param('id')} and status = 'queued' and lease_expires_at > clock_timestamp()
   returning ${runColumns}`)
 
-const claimWake = statement<{ runId: string }, { id: string }>('wake_claim').write(sql`
-  update ${wakes} set status = 'claimed', claimed_at = now(), updated_at = now() where run_id = ${param('runId')} and status = 'queued' returning id`)
-
 /**
  * Starts the run that a wake has queued for this very issue, so that nobody starts it again; null when none waits. It is
  * locked together with the acting run, because ids decide the order. Expects the agent's row lock, under which alone
@@ -60,7 +57,7 @@ async function startWaiting(tx: Tx, ctx: Ctx, agentId: string, wanted: OpenRun, 
   await judgeActingRun(tx, ctx)
   const [run] = await tx.run(startQueued, { id: queued.id, leaseSeconds, externalRunId: wanted.externalRunId ?? null })
   if (run === undefined) return null
-  await tx.run(claimWake, { runId: run.id })
+  await claimWake(tx, run.id)
   return run
 }
 

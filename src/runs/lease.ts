@@ -10,6 +10,8 @@ import type { Actor } from '../kernel/actor.ts'
 export const LEASE_MIN_S = 30
 export const LEASE_MAX_S = 3600
 export const LEASE_DEFAULT_S = 300
+/** The lease of a run that a server supervises, in seconds. */
+export const SUPERVISED_LEASE_S = 30
 
 /** How often this process asks whether a run's lease is due: a third of the shortest lease. */
 const ASK_EVERY_MS = (LEASE_MIN_S * 1000) / 3

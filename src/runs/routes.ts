@@ -3,8 +3,9 @@ import { inCompany, ofRun } from '../access/scopes.ts'
 import { get } from '../http/route.ts'
 import { pageQuery } from '../kernel/page.ts'
 import { listRuns } from './list.ts'
+import { listRunEvents, readLog } from './log.ts'
 import { runRowById } from './queries.ts'
-import { runView } from './views.ts'
+import { runEventQuery, runEventView, runLogQuery, runLogView, runView } from './views.ts'
 
 export const runRoutes = [
   get('/api/companies/:companyId/heartbeat-runs', {
@@ -23,5 +24,23 @@ export const runRoutes = [
     returns: runView,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => runRowById(ctx.store.read, ctx, target),
+  }),
+  get('/api/heartbeat-runs/:runId/events', {
+    summary: 'List what happened to a run, in order',
+    permission: 'run.read',
+    scope: ofRun(),
+    query: runEventQuery,
+    returns: z.array(runEventView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => listRunEvents(ctx, target, query),
+  }),
+  get('/api/heartbeat-runs/:runId/log', {
+    summary: 'Read a piece of what a run wrote',
+    permission: 'run.read',
+    scope: ofRun(),
+    query: runLogQuery,
+    returns: runLogView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => readLog(ctx, target, query),
   }),
 ]

@@ -42,3 +42,40 @@ export const runView = z.strictObject({
   createdAt: instant,
   updatedAt: instant,
 })
+
+export const runEventView = z.strictObject({
+  id: z.int(),
+  companyId: z.uuid(),
+  runId: z.uuid(),
+  agentId: z.uuid(),
+  seq: z.int(),
+  eventType: z.string(),
+  stream: z.enum(['system', 'stdout', 'stderr']).nullable(),
+  level: z.enum(['info', 'warn', 'error']).nullable(),
+  color: z.string().nullable(),
+  message: z.string().nullable(),
+  payload: json.nullable(),
+  createdAt: instant,
+})
+
+/** A piece of a log: lines of `{ts, stream, chunk}`. */
+export const runLogView = z.strictObject({
+  runId: z.uuid(),
+  store: z.string(),
+  logRef: z.string(),
+  content: z.string(),
+  /** Only when more bytes are there. */
+  nextOffset: z.int().optional(),
+})
+
+const INT_MAX = 2_147_483_647
+
+export const runEventQuery = z.object({
+  afterSeq: z.coerce.number().int().min(0).max(INT_MAX).default(0),
+  limit: z.coerce.number().int().min(1).max(1000).default(200),
+})
+
+export const runLogQuery = z.object({
+  offset: z.coerce.number().int().min(0).default(0),
+  limitBytes: z.coerce.number().int().min(1).default(256_000),
+})

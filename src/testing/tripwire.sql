@@ -21,10 +21,10 @@ BEGIN
   END LOOP;
 END $$;
 
--- Leases, last-seen marks, supervision and logs of runs, and the clocks of agents are telemetry; everything else about them is not.
+-- Leases, last-seen marks, supervision, logs and traces of the processes of runs, and the clocks of agents are telemetry; everything else about them is not.
 CREATE FUNCTION telemetry_of_runs() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
   SELECT '{lease_expires_at,last_seen_at,supervisor_id,process_identity,process_pid,process_started_at,log_store,log_ref,log_bytes,
-    log_sha256,log_compressed,stdout_excerpt,stderr_excerpt,updated_at}'::text[]
+    log_sha256,log_compressed,stdout_excerpt,stderr_excerpt,updated_at,lease_seconds,external_run_id,exit_code,signal,usage_json}'::text[]
 $$;
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON heartbeat_runs
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();

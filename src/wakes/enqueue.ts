@@ -12,6 +12,9 @@ import { nameActor } from '../kernel/actor.ts'
 import { only } from '../kernel/only.ts'
 import { isLive, queueRun } from '../runs/index.ts'
 
+/** The reason of wakes that ask for words only: their runs do not take the issue. */
+export const MENTIONED = 'issue_comment_mentioned'
+
 export interface Wake {
   readonly agentId: string
   readonly issueId: string

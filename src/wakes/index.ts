@@ -1,3 +1,5 @@
-export { enqueueWake } from './enqueue.ts'
+export { claimWake, deferWake, skipWake } from './claim.ts'
+export type { WhyClosed } from './events.ts'
+export { enqueueWake, MENTIONED } from './enqueue.ts'
 export { finishWakes, promoteWake } from './promote.ts'
 export { wakeAgent } from './wakeAgent.ts'

@@ -64,8 +64,10 @@ export const runs = pgTable(
     index('heartbeat_runs_unended')
       .on(table.leaseExpiresAt)
       .where(sql`status in ('queued', 'running')`),
+    // Counts what an agent has running, finds its oldest queued run, and walks from one agent that waits to the next,
+    // however many runs each has waiting.
     index('heartbeat_runs_unended_agent')
-      .on(table.agentId)
+      .on(table.status, table.agentId, table.createdAt, table.id)
       .where(sql`status in ('queued', 'running')`),
     check('heartbeat_runs_status_check', sql.raw(`status in (${runStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
     check('heartbeat_runs_lease_check', sql`lease_seconds between 1 and 86400`),

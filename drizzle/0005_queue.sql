@@ -1,0 +1,2 @@
+DROP INDEX "heartbeat_runs_unended_agent";--> statement-breakpoint
+CREATE INDEX "heartbeat_runs_unended_agent" ON "heartbeat_runs" USING btree ("status","agent_id","created_at","id") WHERE status in ('queued', 'running');

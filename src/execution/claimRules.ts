@@ -1,0 +1,54 @@
+import { decideCheckout, otherLiveHolder } from '../holds/index.ts'
+import type { HoldFacts } from '../holds/index.ts'
+import { onEnter } from '../issues/status.ts'
+import type { IssueStatus } from '../issues/status.ts'
+import { MENTIONED } from '../wakes/index.ts'
+import type { WhyClosed } from '../wakes/index.ts'
+
+/** What becomes of a queued run whose turn has come. */
+export type StartDecision =
+  /** It starts and holds the issue. */
+  | { readonly kind: 'take' }
+  /** It starts beside the issue: it is asked for words, or the issue is not up for work. */
+  | { readonly kind: 'beside' }
+  /** Another live run holds the issue: the wake waits for it. */
+  | { readonly kind: 'wait'; readonly holderRunId: string }
+  /** There is nothing to do any more. */
+  | { readonly kind: 'close'; readonly why: WhyClosed }
+  /** Not now, for a reason that is not about the issue. */
+  | { readonly kind: 'leave' }
+
+/**
+ * Statuses that the start of a run moves to `in_progress`. Not `backlog`, which is not to be worked on yet, nor
+ * `in_review`, which a comment must not undo: the run starts beside the issue and may take it by its own hand.
+ */
+const upForWork: readonly IssueStatus[] = ['todo', 'blocked']
+
+/**
+ * Decides under the locks of issue and runs, by the rules of checkout (lock-protocol §4.1) for the run's own agent.
+ * @param facts of the issue, with the queued run as the acting one
+ * @param reason of the wake
+ */
+export function decideStart(facts: HoldFacts, agentId: string, reason: string | null): StartDecision {
+  const { issue } = facts
+  const isOwn = issue.assigneeAgentId === agentId
+  const other = otherLiveHolder(facts)
+  if (reason === MENTIONED && (!isOwn || other !== null)) return { kind: 'beside' }
+  if (onEnter[issue.status].closed) return reason === MENTIONED ? { kind: 'beside' } : { kind: 'close', why: 'issue_closed' }
+  if (!isOwn && (issue.assigneeAgentId !== null || issue.assigneeUserId !== null)) return { kind: 'close', why: 'not_assignee' }
+  if (issue.status !== 'in_progress' && !upForWork.includes(issue.status)) return { kind: 'beside' }
+  const decision = decideCheckout(facts, { kind: 'agent', agentId }, agentId, upForWork)
+  if (decision.kind !== 'refuse') return { kind: 'take' }
+  switch (decision.code) {
+    case 'issue_held':
+      return { kind: 'wait', holderRunId: other?.id ?? '' }
+    case 'issue_blocked':
+    case 'project_paused':
+    case 'lock_revoked':
+      return { kind: 'close', why: decision.code }
+    case 'issue_assigned':
+      return { kind: 'close', why: 'not_assignee' }
+    default:
+      return { kind: 'leave' }
+  }
+}

@@ -1,0 +1,30 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../db/mutate.ts'
+import { taskSessions } from '../db/schema/runRecords.ts'
+import { param, statement } from '../db/statement.ts'
+
+/** What an agent goes on with when it is run for a task again. */
+export interface TaskSession {
+  readonly agentId: string
+  readonly companyId: string
+  readonly taskKey: string
+  readonly adapterType: string
+  readonly runId: string
+}
+
+const keep = statement<TaskSession & { sessionId: string }, { agentId: string }>('session_keep').write(sql`
+  insert into ${taskSessions} (agent_id, task_key, company_id, adapter_type, session_id, last_run_id)
+  values (${param('agentId')}, ${param('taskKey')}, ${param('companyId')}, ${param('adapterType')}, ${param('sessionId')}, ${param('runId')})
+  on conflict (agent_id, task_key) do update set adapter_type = excluded.adapter_type, session_id = excluded.session_id,
+    last_run_id = excluded.last_run_id, updated_at = now()
+  returning agent_id as "agentId"`)
+
+const forget = statement<{ agentId: string; taskKey: string }, { agentId: string }>('session_forget').write(
+  sql`delete from ${taskSessions} where agent_id = ${param('agentId')} and task_key = ${param('taskKey')} returning agent_id as "agentId"`,
+)
+
+/** (tx) Keeps the session that the next run of a task resumes; null makes it start afresh. */
+export async function keepSession(tx: Tx, session: TaskSession, sessionId: string | null): Promise<void> {
+  if (sessionId === null) await tx.run(forget, { agentId: session.agentId, taskKey: session.taskKey })
+  else await tx.run(keep, { ...session, sessionId })
+}
