@@ -26,7 +26,15 @@ function send(pid: number, signal: NodeJS.Signals): void {
 
 const strays = ({ runId }: Family): number[] => (runId === null ? [] : processesOfRun(runId))
 
-const lives = (family: Family): boolean => (family.group !== null && groupLives(family.group)) || strays(family).length > 0
+const isSeen = (family: Family): boolean => (family.group !== null && groupLives(family.group)) || strays(family).length > 0
+
+/** Whether anything of it lives. A process shows no environment while it becomes another program: it is looked for twice. */
+async function lives(family: Family): Promise<boolean> {
+  if (isSeen(family)) return true
+  if (family.runId === null) return false
+  await sleep(FIRST_LOOK_MS)
+  return isSeen(family)
+}
 
 function signalAll(family: Family, signals: readonly NodeJS.Signals[]): void {
   // Group first: what leaves it between the two is still found by its environment.
@@ -36,7 +44,7 @@ function signalAll(family: Family, signals: readonly NodeJS.Signals[]): void {
 
 async function goneWithin(family: Family, ms: number): Promise<boolean> {
   const deadline = performance.now() + ms
-  for (let wait = FIRST_LOOK_MS; lives(family); wait = Math.min(wait * 1.5, SLOWEST_LOOK_MS)) {
+  for (let wait = FIRST_LOOK_MS; await lives(family); wait = Math.min(wait * 1.5, SLOWEST_LOOK_MS)) {
     const left = deadline - performance.now()
     if (left <= 0) return false
     await sleep(Math.min(wait, left))
@@ -55,7 +63,7 @@ export async function endFamily(
   graceMs: number,
   told: (signal: 'SIGTERM' | 'SIGKILL') => void = () => {},
 ): Promise<boolean> {
-  if (!lives(family)) return true
+  if (!(await lives(family))) return true
   told('SIGTERM')
   // A stopped process takes no signal but SIGKILL until it is continued.
   signalAll(family, ['SIGTERM', 'SIGCONT'])
@@ -78,6 +86,6 @@ export async function endOrphan(identity: ProcessIdentity, runId: string, graceM
   const recognised = recognise(identity)
   if (recognised === 'elsewhere') return 'elsewhere'
   const family: Family = { group: recognised === 'same' ? identity.pid : null, runId }
-  if (!lives(family)) return recognised === 'same' ? 'gone' : recognised
+  if (!(await lives(family))) return recognised === 'same' ? 'gone' : recognised
   return (await endFamily(family, graceMs)) ? 'ended' : 'survived'
 }
