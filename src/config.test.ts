@@ -1,6 +1,8 @@
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { adapterTypes } from './adapters/index.ts'
 import { readConfig } from './config.ts'
+import type { Config } from './config.ts'
 
 const problemsOf = (env: Record<string, string>): readonly string[] => {
   const read = readConfig(env)
@@ -21,6 +23,11 @@ describe('configuration', () => {
       jwtAudience: 'paperclip-api',
       logLevel: 'info',
       allowedHostnames: [],
+      adapters: null,
+      adapterAddresses: [],
+      maxRuns: 16,
+      retention: { logDays: 30, wakeDays: 30, runDays: 90 },
+      apiUrl: null,
     })
     expect(path.basename(read.config.home)).toBe('.paperclip-server')
     expect(Object.isFrozen(read.config)).toBe(true)
@@ -67,5 +74,22 @@ describe('configuration', () => {
     expect(readConfig({ PAPERCLIP_ALLOWED_HOSTNAMES: ' Board.Example , ,b.example' })).toMatchObject({
       config: { allowedHostnames: ['board.example', 'b.example'] },
     })
+  })
+
+  test('adapters are named by commas, and an empty list is none at all', () => {
+    const adaptersOf = (PAPERCLIP_ADAPTERS: string) => (readConfig({ PAPERCLIP_ADAPTERS }) as { config: Config }).config.adapters
+    expect(adaptersOf('process, HTTP')).toEqual(['process', 'http'])
+    expect(adaptersOf('')).toEqual([])
+    expect(adaptersOf(adapterTypes.join())).toEqual(adapterTypes)
+    expect(problemsOf({ PAPERCLIP_ADAPTERS: 'process,perl' })).toEqual([`PAPERCLIP_ADAPTERS.1: must be of ${adapterTypes.join(' ')}`])
+  })
+
+  test('what runs are given is judged at the start', () => {
+    expect(readConfig({ PAPERCLIP_API_URL: 'https://paperclip.example/' })).toMatchObject({
+      config: { apiUrl: 'https://paperclip.example' },
+    })
+    expect(
+      problemsOf({ PAPERCLIP_API_URL: 'ftp://x', PAPERCLIP_MAX_RUNS: '0', PAPERCLIP_ADAPTER_ADDRESSES: '10.0.0.0/8,10.0.0.0/80' }),
+    ).toHaveLength(3)
   })
 })

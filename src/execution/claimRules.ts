@@ -39,16 +39,8 @@ export function decideStart(facts: HoldFacts, agentId: string, reason: string | 
   if (issue.status !== 'in_progress' && !upForWork.includes(issue.status)) return { kind: 'beside' }
   const decision = decideCheckout(facts, { kind: 'agent', agentId }, agentId, upForWork)
   if (decision.kind !== 'refuse') return { kind: 'take' }
-  switch (decision.code) {
-    case 'issue_held':
-      return { kind: 'wait', holderRunId: other?.id ?? '' }
-    case 'issue_blocked':
-    case 'project_paused':
-    case 'lock_revoked':
-      return { kind: 'close', why: decision.code }
-    case 'issue_assigned':
-      return { kind: 'close', why: 'not_assignee' }
-    default:
-      return { kind: 'leave' }
-  }
+  const { code } = decision
+  if (code === 'issue_held') return { kind: 'wait', holderRunId: other?.id ?? '' }
+  if (code === 'issue_blocked' || code === 'project_paused' || code === 'lock_revoked') return { kind: 'close', why: code }
+  return { kind: 'leave' }
 }

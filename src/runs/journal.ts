@@ -178,7 +178,8 @@ async function writeDown(store: Store, taken: readonly Taken[]): Promise<Taken[]
   return taken.filter((each) => each.pieces.length + each.events.length > 0 && !done.has(each.page.runId))
 }
 
-export function createJournal(store: Store, log: Log): Journal {
+/** @param onEvents is called when events have been written */
+export function createJournal(store: Store, log: Log, onEvents: () => void): Journal {
   const pages = new Map<string, Page>()
   let timer: NodeJS.Timeout | undefined
   let flushing: Promise<void> | undefined
@@ -193,6 +194,7 @@ export function createJournal(store: Store, log: Log): Journal {
       const left = await attempt(taken)
       const settled = taken.filter((each) => !left.includes(each))
       for (const each of settled) for (const resolve of each.waiting) resolve()
+      if (settled.some((each) => each.events.length > 0)) onEvents()
       for (const each of left) putBack(each)
       if (left.length === 0) backoff = BACKOFF_MS
       else if (stopping.signal.aborted) return giveUp(left)

@@ -3,13 +3,25 @@ import type { z } from 'zod'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { runEvents, runLogChunks } from '../db/schema/runRecords.ts'
+import { runs } from '../db/schema/runs.ts'
 import { columnsOf, param, statement } from '../db/statement.ts'
 import { notFound } from '../kernel/errors.ts'
 import type { runEventView, runLogView } from './views.ts'
 
+const known = statement<{ runId: string; companyId: string }, { id: string }>('log_run').read(
+  sql`select id from ${runs} where id = ${param('runId')} and company_id = ${param('companyId')}`,
+)
+
+/** @throws Refusal `not_found` for a run that is none of this company's */
+async function demandRun(ctx: Ctx, runId: string): Promise<void> {
+  const found = await ctx.store.read.run(known, { runId, companyId: companyOf(ctx) })
+  if (found.length === 0) throw notFound('Run')
+}
+
 interface Part {
   startOffset: number
   content: string
+  /** Of the whole log. */
   size: number
 }
 
@@ -55,7 +67,7 @@ export async function readLog(
   { offset, limitBytes: wanted }: { offset: number; limitBytes: number },
 ): Promise<z.input<typeof runLogView>> {
   const limitBytes = Math.min(wanted, MOST_BYTES)
-  const parts = await ctx.store.read.run(partsOf, { runId, offset, limitBytes })
+  const [parts] = await Promise.all([ctx.store.read.run(partsOf, { runId, offset, limitBytes }), demandRun(ctx, runId)])
   const [first] = parts
   if (first === undefined) throw notFound('Run log')
   const all = Buffer.concat(parts.map((part) => Buffer.from(part.content)))
@@ -74,9 +86,16 @@ const eventsOf = statement<{ runId: string; companyId: string; afterSeq: number;
   where run_id = ${param('runId')} and company_id = ${param('companyId')} and seq > ${param('afterSeq', 'int')}
   order by seq limit ${param('limit', 'int')}`)
 
-/** What happened to a run, in order, after the event numbered `afterSeq`. */
-export const listRunEvents = (
+/**
+ * What happened to a run, in order, after the event numbered `afterSeq`.
+ * @throws Refusal `not_found`
+ */
+export async function listRunEvents(
   ctx: Ctx,
   runId: string,
   after: { afterSeq: number; limit: number },
-): Promise<z.input<typeof runEventView>[]> => ctx.store.read.run(eventsOf, { runId, companyId: companyOf(ctx), ...after })
+): Promise<z.input<typeof runEventView>[]> {
+  const params = { runId, companyId: companyOf(ctx), ...after }
+  const [events] = await Promise.all([ctx.store.read.run(eventsOf, params), demandRun(ctx, runId)])
+  return events
+}

@@ -1,15 +1,51 @@
-import { describe, expect, test } from 'vitest'
-import { notebook, programmed, useHands } from '../testing/hands.ts'
-import { free, holdRow, runRow, until, wakesOf } from '../testing/holds.ts'
-import { actionsOf, useServer, world } from '../testing/world.ts'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { REDACTED } from '../kernel/redact.ts'
+import { notebook, programmed, queueRuns, useHands } from '../testing/hands.ts'
+import { auditsOf, free, holdRow, runRow, until, wakesOf } from '../testing/holds.ts'
+import { actionsOf, expire, useServer, world } from '../testing/world.ts'
+import { reap } from './reap.ts'
 
 const server = useServer()
 
 const ended = (runId: string): Promise<void> =>
   until(`run ${runId} ends`, async () => !['queued', 'running'].includes((await runRow(server(), runId)).status))
 
+const runOf = async (issueId: string): Promise<string> => (await wakesOf(server(), issueId)).at(-1)?.runId ?? ''
+
+const rowOf = async (runId: string) => (await server().board.get(`/api/heartbeat-runs/${runId}`)).body
+
+const lives = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Says its pid and waits for ever; told to end it says so, and ends unless it is stubborn. */
+const waits = (file: string, stubborn = false): string =>
+  `const say = (line) => require('fs').appendFileSync(${JSON.stringify(file)}, line + '\\n')
+   process.on('SIGTERM', () => { say('told'); ${stubborn ? '' : 'process.exit(3)'} })
+   say(process.pid); setInterval(() => {}, 1000)`
+
+/** An agent at work on an issue, with the pid of its process. */
+async function atWork(fields: { stubborn?: boolean; graceSec?: number } = {}) {
+  const here = await world(server())
+  const notes = notebook()
+  const agent = await programmed(
+    here,
+    waits(notes.file, fields.stubborn),
+    fields.graceSec === undefined ? {} : { graceSec: fields.graceSec },
+  )
+  const issue = await here.issue({ assigneeAgentId: agent.id })
+  await until('it started', async () => notes.lines().length > 0)
+  return { here, agent, issue, notes, pid: Number(notes.lines()[0]), runId: await runOf(issue.id) }
+}
+
 describe('a run of this server', () => {
-  test('starts when its issue is assigned, holds it, and frees it when it ends; its log and its events can be read', async () => {
+  test('starts when its issue is assigned, holds it, and frees it when it ends; its log can be read', async () => {
     const here = await world(server())
     useHands(server())
     const notes = notebook()
@@ -19,36 +55,209 @@ describe('a run of this server', () => {
        fetch(api + '/api/issues/' + id, { headers: { authorization: 'Bearer ' + key } }).then(async (answer) => {
          const { status, executionRunId } = await answer.json()
          require('fs').appendFileSync(${JSON.stringify(notes.file)}, [status, executionRunId === process.env.PAPERCLIP_RUN_ID].join() + '\\n')
-         console.log('worked'); console.error('grumbled')
+         console.log('worked ' + key); console.error('grumbled')
        })`,
     )
     const issue = await here.issue({ assigneeAgentId: agent.id })
     await until('it ran', async () => notes.lines().length > 0)
-    const [wake] = await wakesOf(server(), issue.id)
-    const runId = wake?.runId ?? ''
+    const runId = await runOf(issue.id)
     await ended(runId)
     expect(notes.lines()).toEqual(['in_progress,true'])
-    const { body: run } = await server().board.get(`/api/heartbeat-runs/${runId}`)
+    const run = await rowOf(runId)
     expect(run).toMatchObject({
       status: 'succeeded',
       exitCode: 0,
       error: null,
       logStore: 'postgres',
-      stdoutExcerpt: 'worked\n',
+      logRef: runId,
       stderrExcerpt: 'grumbled\n',
     })
     expect(await holdRow(server(), issue.id)).toMatchObject({ ...free, status: 'in_progress', assigneeAgentId: agent.id, lockEpoch: 2 })
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'completed' }])
     expect(await actionsOf(server(), issue.id)).toEqual(['issue.created', 'issue.checked_out', 'issue.lock_cleared'])
-    expect(await actionsOf(server(), runId)).toEqual(['heartbeat.run_started', 'heartbeat.run_finished'])
+    const [started, finished] = await auditsOf(server(), runId)
+    expect(started).toMatchObject({ action: 'heartbeat.run_started', actorType: 'system', actorId: 'scheduler', agentId: agent.id, runId })
+    expect(finished).toMatchObject({ action: 'heartbeat.run_finished', details: { status: 'succeeded', issueIds: [issue.id] } })
     const { body: log } = await server().board.get(`/api/heartbeat-runs/${runId}/log`)
-    expect(log).toMatchObject({ runId, store: 'postgres', logRef: runId })
-    expect(log).not.toHaveProperty('nextOffset')
-    const lines = (log.content as string)
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { stream: string; chunk: string })
-    expect(lines.map(({ stream, chunk }) => `${stream}: ${chunk}`).toSorted()).toEqual(['stderr: grumbled\n', 'stdout: worked\n'])
+    const lines = (log.content as string).trimEnd().split('\n')
+    const said = lines.map((line) => JSON.parse(line) as { stream: string; chunk: string })
+    // The token is the run's own, and nobody else's to read (I17).
+    expect(said.map(({ stream, chunk }) => `${stream}: ${chunk}`).toSorted()).toEqual([
+      'stderr: grumbled\n',
+      `stdout: worked ${REDACTED}\n`,
+    ])
     expect(run.logBytes).toBe(Buffer.byteLength(log.content))
   })
+
+  test('tells what happened to it, in order', async () => {
+    const here = await world(server())
+    useHands(server())
+    const agent = await programmed(here, '')
+    const runId = await runOf((await here.issue({ assigneeAgentId: agent.id })).id)
+    const read = async (query = '') =>
+      (await server().board.get(`/api/heartbeat-runs/${runId}/events${query}`)).body as { seq: number; message: string; payload: object }[]
+    await until('its end is told', async () => (await read()).some(({ message }) => message === 'run succeeded'))
+    const events = await read()
+    expect(events.map(({ seq, message }) => `${seq} ${message}`)).toEqual([
+      '1 run started',
+      '2 adapter invocation',
+      '3 process started',
+      '4 process exited',
+      '5 run succeeded',
+    ])
+    expect(events[1]?.payload).toMatchObject({ command: process.execPath })
+    expect((await read('?afterSeq=3&limit=1')).map(({ seq }) => seq)).toEqual([4])
+  })
+
+  test('that fails says how, and its issue is free for the one who waits', async () => {
+    const here = await world(server())
+    useHands(server())
+    const agent = await programmed(here, 'console.error("no"); process.exit(7)')
+    const issue = await here.issue({ assigneeAgentId: agent.id })
+    const runId = await runOf(issue.id)
+    await ended(runId)
+    expect(await rowOf(runId)).toMatchObject({ status: 'failed', errorCode: 'exit_nonzero', exitCode: 7, stderrExcerpt: 'no\n' })
+    expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'failed' }])
+    expect(await holdRow(server(), issue.id)).toMatchObject(free)
+  })
+
+  test('that says itself how it ended is not contradicted', async () => {
+    const here = await world(server())
+    useHands(server())
+    const agent = await programmed(
+      here,
+      `const { PAPERCLIP_API_URL: api, PAPERCLIP_API_KEY: key, PAPERCLIP_RUN_ID: id } = process.env
+       fetch(api + '/api/heartbeat-runs/' + id + '/finish', { method: 'POST', headers: { authorization: 'Bearer ' + key, 'content-type': 'application/json' },
+         body: JSON.stringify({ status: 'succeeded', resultJson: { summary: 'all done' } }) }).then(() => process.exit(9))`,
+    )
+    const runId = await runOf((await here.issue({ assigneeAgentId: agent.id })).id)
+    await until('its process has ended', async () => (await rowOf(runId)).exitCode === 9)
+    expect(await rowOf(runId)).toMatchObject({ status: 'succeeded', errorCode: null, resultJson: { summary: 'all done' } })
+    expect((await actionsOf(server(), runId)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
+  })
+
+  test('goes on with the session that the last one on the issue left', async () => {
+    const here = await world(server())
+    useHands(server())
+    const script =
+      'process.stdin.resume(); console.log(JSON.stringify({ type: "result", session_id: "s-" + process.argv.length, result: process.argv.slice(2).join(" ") }))'
+    const agent = await here.agent({ adapterType: 'claude_local', adapterConfig: { command: notebook().program(script) } })
+    const issue = await here.issue({ assigneeAgentId: agent.id })
+    const first = await runOf(issue.id)
+    await ended(first)
+    expect(await rowOf(first)).toMatchObject({ status: 'succeeded', sessionIdBefore: null, sessionIdAfter: 's-7' })
+    await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Go on' })
+    const second = await runOf(issue.id)
+    expect(second).not.toBe(first)
+    await ended(second)
+    expect(await rowOf(second)).toMatchObject({
+      sessionIdBefore: 's-7',
+      resultJson: { summary: expect.stringContaining('--resume s-7') as string },
+    })
+  })
+})
+
+describe('a run that is ended by others', () => {
+  test.each([
+    ['cancelled', (ids: { runId: string }) => server().board.post(`/api/heartbeat-runs/${ids.runId}/cancel`), 'cancelled'],
+    ['paused', (ids: { agentId: string }) => server().board.post(`/api/agents/${ids.agentId}/pause`), 'agent_paused'],
+  ] as const)('%s: its process is told to end, and the outcome stays', async (_, act, errorCode) => {
+    useHands(server())
+    const { agent, runId, issue, notes, pid } = await atWork()
+    expect((await act({ runId, agentId: agent.id })).status).toBe(200)
+    await until('its process is gone and noted', async () => !lives(pid) && (await rowOf(runId)).exitCode === 3)
+    expect(notes.lines()).toEqual([String(pid), 'told'])
+    expect(await rowOf(runId)).toMatchObject({ status: 'cancelled', errorCode })
+    expect(await holdRow(server(), issue.id)).toMatchObject(free)
+    expect((await actionsOf(server(), runId)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
+  })
+
+  test('a process that does not listen is killed', async () => {
+    useHands(server())
+    const { runId, pid } = await atWork({ stubborn: true, graceSec: 0.2 })
+    await server().board.post(`/api/heartbeat-runs/${runId}/cancel`)
+    await until('its process is gone and noted', async () => !lives(pid) && (await rowOf(runId)).signal === 'SIGKILL')
+    expect(await rowOf(runId)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled' })
+  })
+
+  test('by another server: its own learns by the next renewal', async () => {
+    const hands = useHands(server(), { renewEveryMs: 100 })
+    const { runId, pid } = await atWork()
+    const second = await server().another()
+    await second.board.post(`/api/heartbeat-runs/${runId}/cancel`)
+    await second.stop()
+    await until('its process is gone', async () => !lives(pid))
+    expect(hands.serverId).toMatch(/^[0-9a-f-]{36}$/)
+  })
+
+  test('with its agent: the process goes, and nothing is left behind', async () => {
+    useHands(server())
+    const { agent, runId, pid } = await atWork()
+    expect((await server().board.del(`/api/agents/${agent.id}`)).status).toBe(200)
+    await until('its process is gone', async () => !lives(pid))
+    expect((await server().board.get(`/api/heartbeat-runs/${runId}`)).status).toBe(404)
+  })
+
+  test('a lease that ran out is the end: the process is killed and the run is timed_out, whatever it would have said', async () => {
+    useHands(server(), { renewEveryMs: 100 })
+    const { runId, issue, pid } = await atWork()
+    await expire(server(), runId)
+    await until('its process is gone', async () => !lives(pid))
+    await reap(server().store)
+    expect(await rowOf(runId)).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
+    expect(await holdRow(server(), issue.id)).toMatchObject(free)
+    expect((await actionsOf(server(), runId)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
+  })
+})
+
+test('leases of all runs are renewed, and the server is seen', async () => {
+  const hands = useHands(server(), { renewEveryMs: 50 })
+  const { runId } = await atWork()
+  const leaseOf = async (): Promise<string> => (await rowOf(runId)).leaseExpiresAt
+  const first = await leaseOf()
+  await until('it is renewed', async () => (await leaseOf()) > first)
+  const seen = await server().database.sql.query('select host_key, pid from servers where id = $1', [hands.serverId])
+  expect(seen.rows).toEqual([{ host_key: expect.stringMatching(/^[0-9a-f]{64}$/) as string, pid: process.pid }])
+})
+
+test('a server that stops ends its runs, each with the reason, and starts no other', async () => {
+  const hands = useHands(server(), { maxRuns: 1 })
+  const { here, runId, pid, issue, agent } = await atWork()
+  const other = await programmed(here, '')
+  const [waiting = ''] = await queueRuns(server(), here.company.id, other.id, 1)
+  await hands.stop()
+  expect(lives(pid)).toBe(false)
+  expect(await rowOf(runId)).toMatchObject({
+    status: 'cancelled',
+    errorCode: 'server_stopped',
+    error: 'The server was stopped',
+    exitCode: 3,
+  })
+  expect(await holdRow(server(), issue.id)).toMatchObject({ ...free, assigneeAgentId: agent.id })
+  expect(await runRow(server(), waiting)).toMatchObject({ status: 'queued' })
+})
+
+test('an agent that goes on by itself gets the lease of one that lives elsewhere', async () => {
+  const asked: { runId: string; token: string }[] = []
+  const agentServer = createServer((request, response) => {
+    request.setEncoding('utf8').on('data', (text: string) => asked.push(JSON.parse(text) as { runId: string; token: string }))
+    request.on('end', () => response.writeHead(202, { 'content-type': 'application/json' }).end('{"runId":"remote-1"}'))
+  })
+  await new Promise<void>((resolve) => void agentServer.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void agentServer.close())
+  const here = await world(server())
+  const hands = useHands(server())
+  const url = `http://127.0.0.1:${(agentServer.address() as AddressInfo).port}/`
+  const agent = await here.agent({ adapterType: 'http', adapterConfig: { url, sendToken: true } })
+  const issue = await here.issue({ assigneeAgentId: agent.id })
+  const runId = await runOf(issue.id)
+  await until('it was handed over', async () => (await rowOf(runId)).leaseSeconds === 300)
+  expect(await rowOf(runId)).toMatchObject({ status: 'running', externalRunId: 'remote-1' })
+  await hands.stop()
+  expect(await rowOf(runId)).toMatchObject({ status: 'running' })
+  const finish = await server()
+    .bearer(asked[0]?.token ?? '')
+    .post(`/api/heartbeat-runs/${runId}/finish`, { status: 'succeeded' })
+  expect(finish.status, finish.text).toBe(200)
+  expect(await holdRow(server(), issue.id)).toMatchObject(free)
 })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endOrphan } from '../adapters/index.ts'
-import type { Adapters, Ended, Exit, LifecycleEvent, Listener, ProcessIdentity, StartedRun } from '../adapters/index.ts'
+import type { Adapters, Chunk, Ended, Exit, LifecycleEvent, Listener, ProcessIdentity, StartedRun } from '../adapters/index.ts'
 import { isConnectionFailure } from '../db/faults.ts'
 import type { ActivityRow } from '../db/record.ts'
 import { concludeRun } from '../execution/index.ts'
@@ -14,7 +14,7 @@ import type { Briefing } from './brief.ts'
 
 const LEASE_MS = SUPERVISED_LEASE_S * 1000
 /** A third of the lease: two more chances before it is out. */
-const RENEW_EVERY_MS = LEASE_MS / 3
+export const RENEW_EVERY_MS = LEASE_MS / 3
 /** How long a run that has finished by its own word may take to end its process. */
 const LINGER_MS = 5000
 /** How long what runs may take to end when the server stops, before it is ended by force. */
@@ -31,7 +31,10 @@ export interface SupervisorDeps extends Briefing {
   readonly journal: Journal
   readonly server: Supervising
   readonly maxRuns: number
+  readonly renewEveryMs: number
   readonly log: Log
+  /** Hears what runs write, as it comes. */
+  readonly onOutput: (order: StartOrder, chunk: Chunk) => void
   /** A run is over and its place is free. */
   readonly onFree: () => void
 }
@@ -66,7 +69,7 @@ interface Ward {
 }
 
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
-  const { store, journal, server, log } = deps
+  const { store, journal, server, log, renewEveryMs } = deps
   const wards = new Map<string, Ward>()
   const lives = new Set<Promise<void>>()
   let stopping = false
@@ -110,7 +113,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   const listenerOf = (ward: Ward): Listener => ({
-    output: (chunk) => ward.journal.write(chunk),
+    output(chunk) {
+      deps.onOutput(ward.order, chunk)
+      return ward.journal.write(chunk)
+    },
     event(event) {
       ward.journal.say(happeningOf(event))
       if (event.kind !== 'started') return
@@ -227,8 +233,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     async tend() {
       for (const ward of wards.values()) if (leaseIsOut(ward)) doom(ward, 'lease', LEASE_LOST)
       const now = performance.now()
-      const isDue = [...wards.values()].some((ward) => isLeased(ward) && now - ward.leasedAt >= RENEW_EVERY_MS)
-      if (isDue || now - seenAt >= RENEW_EVERY_MS) await renew()
+      const isDue = [...wards.values()].some((ward) => isLeased(ward) && now - ward.leasedAt >= renewEveryMs)
+      if (isDue || now - seenAt >= renewEveryMs) await renew()
     },
     heed(rows) {
       for (const row of rows) {
@@ -251,7 +257,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       clearTimeout(giveUp)
       abandoned.abort()
       await journal.stop()
-      await leaveSupervision(store, server.id).catch(() => {})
+      leaveSupervision(store, server.id).catch(() => {})
     },
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -13,10 +13,12 @@ import type { TestServer, TestAgent, World } from './world.ts'
 interface HandsOptions {
   readonly maxRuns?: number
   readonly types?: readonly AdapterType[] | null
+  /** Looks after leases this often, instead of every ten seconds. */
+  readonly renewEveryMs?: number
 }
 
 /** Gives a server of a test hands of its own, until the test is over or they are stopped. */
-export function useHands(server: TestServer, { maxRuns = 16, types = null }: HandsOptions = {}): Hands {
+export function useHands(server: TestServer, { maxRuns = 16, types = null, renewEveryMs }: HandsOptions = {}): Hands {
   const log = createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false)
   const adapters = createAdapters({
     environment: process.env,
@@ -25,7 +27,16 @@ export function useHands(server: TestServer, { maxRuns = 16, types = null }: Han
     allowedAddresses: ['127.0.0.1'],
   })
   const { store, tokens, url } = server
-  const hands = createHands({ store, tokens, adapters, maxRuns, apiUrl: url, log })
+  const hands = createHands({
+    store,
+    tokens,
+    adapters,
+    maxRuns,
+    apiUrl: url,
+    audience: server.feed,
+    log,
+    ...(renewEveryMs === undefined ? {} : { renewEveryMs }),
+  })
   const loop = startLoop(hands.duties, log)
   const stop = async (): Promise<void> => {
     const resting = loop.stop()
@@ -50,8 +61,23 @@ export const programmed = (
   })
 }
 
+/** Queues runs of an agent that are about nothing; they are found by the next look at the queue. */
+export async function queueRuns(server: TestServer, companyId: string, agentId: string, howMany: number): Promise<string[]> {
+  const { rows } = await server.database.sql.query<{ id: string }>(
+    `insert into heartbeat_runs (company_id, agent_id, status, created_at)
+     select $1, $2, 'queued', clock_timestamp() - ($3 - n) * interval '1 ms' from generate_series(1, $3::int) n returning id`,
+    [companyId, agentId, howMany],
+  )
+  return rows.map((row) => row.id)
+}
+
 /** A file that programs write lines into, and their lines. */
-export function notebook(): { readonly file: string; readonly lines: () => string[] } {
+export function notebook(): {
+  readonly file: string
+  readonly lines: () => string[]
+  /** Writes a program of JavaScript that can be started by its path. */
+  readonly program: (script: string) => string
+} {
   const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-notes-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const file = path.join(folder, 'notes')
@@ -63,6 +89,11 @@ export function notebook(): { readonly file: string; readonly lines: () => strin
       } catch {
         return []
       }
+    },
+    program(script) {
+      const program = path.join(folder, 'program')
+      writeFileSync(program, `#!${process.execPath}\n${script}\n`, { mode: 0o755 })
+      return program
     },
   }
 }
