@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openPool } from '../db/client.ts'
 import type { Pool } from '../db/client.ts'
@@ -38,18 +38,23 @@ interface Child {
 /** Starts a server of ours or of the floor and waits for the line that tells its URL. */
 async function startChild(script: string, env: Record<string, string>, flags: readonly string[] = []): Promise<Child> {
   const file = fileURLToPath(new URL(script, import.meta.url))
+  const said = path.join(env['PAPERCLIP_HOME'] ?? '', `${path.basename(script)}.log`)
+  const output = openSync(said, 'w')
   const child = spawn(process.execPath, [...flags, '--import', 'tsx', file], {
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // Its log goes into a file, as it would in service; through a pipe the load generator would have to read it.
+    stdio: ['ignore', output, 'inherit'],
   })
+  closeSync(output)
   process.once('exit', () => void child.kill('SIGKILL'))
-  return await new Promise<Child>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`${script} exited with ${code}`)))
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const { url } = JSON.parse(line) as { url?: string }
-      if (url !== undefined) resolve({ process: child, port: Number(new URL(url).port) })
-    })
-  })
+  let exit: number | null | undefined
+  child.once('exit', (code) => void (exit = code))
+  while (exit === undefined) {
+    const url = /"url":"([^"]+)"/.exec(readFileSync(said, 'utf8'))?.[1]
+    if (url !== undefined) return { process: child, port: Number(new URL(url).port) }
+    await delay(20)
+  }
+  throw new Error(`${script} exited with ${exit}`)
 }
 
 const stopChild = (child: Child): Promise<void> =>
@@ -242,6 +247,7 @@ async function main(): Promise<void> {
     PAPERCLIP_HOME: path.join(home, 'server'),
     PORT: '0',
   }
+  mkdirSync(env.PAPERCLIP_HOME)
   const ours = await startChild('../main.ts', env, startFlags())
   const floor = await startChild('./floor.ts', env)
   const sql = openPool({ ...postgres.connection, max: 2, query_timeout: 0, statement_timeout: 0 })

@@ -124,18 +124,32 @@ interface FactRow {
 // One statement after the issue's lock: its snapshot sees every eviction and every end of a holder, because both are
 // written under that lock. The runs are locked too, so that none of them ends or is renewed before this commits.
 // Whether a run is live is computed outside the locking query, after any wait for the lock.
-const factsUnderLock = statement<{ companyId: string; issueId: string; actingRunId: string | null; agentId: string | null }, FactRow>(
-  'hold_facts',
-).read(sql`
-  with r as materialized (
-    select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
-    where id = any(array(select unnest(array[${param('actingRunId', 'uuid')}, i.checkout_run_id, i.execution_run_id]) from ${issues} i
-        where i.id = ${param('issueId', 'uuid')})) and company_id = ${param('companyId', 'uuid')}
-    order by id for no key update)
-  select
-    coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
-    exists (select 1 from ${evictions} e
-      where e.issue_id = ${param('issueId', 'uuid')} and e.run_id = ${param('actingRunId', 'uuid')}) as evicted,
+const lockedRuns = sql`r as materialized (
+  select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
+  where id = any(array(select unnest(array[${param('actingRunId', 'uuid')}, i.checkout_run_id, i.execution_run_id]) from ${issues} i
+      where i.id = ${param('issueId', 'uuid')})) and company_id = ${param('companyId', 'uuid')}
+  order by id for no key update)`
+
+const aboutHold = sql`
+  coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
+  exists (select 1 from ${evictions} e
+    where e.issue_id = ${param('issueId', 'uuid')} and e.run_id = ${param('actingRunId', 'uuid')}) as evicted,
+  exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.status = 'deferred_issue_execution') as "wakesWait"`
+
+interface Asked {
+  readonly companyId: string
+  readonly issueId: string
+  readonly actingRunId: string | null
+}
+
+// Nobody is to take the issue: what would stand in the way of that is not asked, and not paid for.
+const factsOfHold = statement<Asked, FactRow>('hold_facts').read(sql`
+  with ${lockedRuns}
+  select ${aboutHold}, null::json as agent, '[]'::json as "unresolvedBlockerIssueIds", false as "projectPaused", true as "companyActive"`)
+
+const factsOfTaking = statement<Asked & { readonly agentId: string }, FactRow>('hold_facts_taking').read(sql`
+  with ${lockedRuns}
+  select ${aboutHold},
     (select json_build_object('companyId', a.company_id, 'name', a.name, 'status', a.status,
        'overBudget', a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents)
      from ${agents} a where a.id = ${param('agentId', 'uuid')}) as agent,
@@ -145,16 +159,16 @@ const factsUnderLock = statement<{ companyId: string; issueId: string; actingRun
       as "unresolvedBlockerIssueIds",
     exists (select 1 from ${projects} p join ${issues} i on i.project_id = p.id
       where i.id = ${param('issueId', 'uuid')} and p.paused_at is not null) as "projectPaused",
-    (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive",
-    exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.status = 'deferred_issue_execution')
-      as "wakesWait"`)
+    (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive"`)
 
-const readFacts = (tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<FactRow[]> =>
-  tx.run(factsUnderLock, { companyId: companyOf(ctx), issueId, actingRunId: actingRun(ctx.actor), agentId })
+function readFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<FactRow[]> {
+  const asked = { companyId: companyOf(ctx), issueId, actingRunId: actingRun(ctx.actor) }
+  return agentId === null ? tx.run(factsOfHold, asked) : tx.run(factsOfTaking, { ...asked, agentId })
+}
 
 /**
  * Gathers what the rules need to know about a locked issue, locks the runs involved, and judges the acting run.
- * @param agentId the agent the issue would be taken for, where it is a question of taking
+ * @param agentId the agent the issue would be taken for; null where nobody is to take it
  * @throws Refusal of `judge` for an acting run that is unknown or dead
  */
 export const gather = async <I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> =>

@@ -52,7 +52,7 @@ export async function demandExpected(tx: Tx, ctx: Ctx, facts: HoldFacts, expecte
  */
 export async function passGate(tx: Tx, ctx: Ctx, issue: LockedIssue, expected: Expected): Promise<Passed> {
   const { actor } = ctx
-  const facts = await gather(tx, ctx, issue, actor.kind === 'agent' ? actor.agentId : null)
+  const facts = await gather(tx, ctx, issue, null)
   if (actor.kind !== 'agent') {
     await demandExpected(tx, ctx, facts, expected)
     return { facts, events: [] }
