@@ -158,7 +158,7 @@ const corked = new WeakSet<object>()
  * Lets everything that is sent on a connection before this tick ends leave in one system call. The driver makes one per
  * statement, and they were 40 % of the process's time: a transaction of seven statements needs three.
  */
-function sendTogether(connection: Pool | Connection): void {
+export function sendTogether(connection: Pool | Connection): void {
   const socket = (connection as unknown as WithSocket).connection?.stream
   if (socket === undefined || corked.has(socket)) return
   corked.add(socket)

@@ -1,4 +1,5 @@
 import { invariant } from '../kernel/errors.ts'
+import { sendTogether } from './client.ts'
 import type { Connection, Pool } from './client.ts'
 import { isConnectionFailure } from './faults.ts'
 
@@ -49,6 +50,7 @@ export async function transaction<T, U>(
   const noteLoss = (error: Error): void => void (broken = error)
   connection.once('error', noteLoss)
   try {
+    sendTogether(connection)
     const begun = connection.query('begin read write').then(
       () => undefined,
       (failure: unknown) => (broken = notBegun(failure)),
