@@ -17,9 +17,15 @@ import { feedbackRoutes } from './issues/feedbackRoutes.ts'
 import { issueRoutes } from './issues/routes.ts'
 import { labelRoutes } from './labels/routes.ts'
 import { projectRoutes } from './projects/routes.ts'
+import type { Feed } from './realtime/index.ts'
+import { realtimeRoutes } from './realtime/routes.ts'
+import type { StreamOptions } from './realtime/index.ts'
 import { runRoutes } from './runs/routes.ts'
 
 export interface RouteDeps {
+  /** What happens, for those who follow along. */
+  readonly feed: Feed
+  readonly streamOptions?: StreamOptions
   /** The heads of the audit chains, noted outside the database. */
   readonly heads: HeadFile
   readonly tokens: RunTokens
@@ -43,6 +49,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...feedbackRoutes,
   ...dashboardRoutes,
   ...activityRoutes,
+  ...realtimeRoutes(deps.feed, deps.streamOptions),
   ...auditRoutes(deps.heads),
   ...instanceRoutes(deps.version),
 ]

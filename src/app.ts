@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { Express, NextFunction, Request, Response } from 'express'
 import swaggerUi from 'swagger-ui-express'
@@ -9,13 +10,19 @@ import { allRoutes } from './api.ts'
 import type { HeadFile } from './audit/index.ts'
 import type { Store } from './db/store.ts'
 import { guard, isLoopbackHost } from './http/guard.ts'
-import { apiHeaders, pageHeaders, requestIdOf } from './http/headers.ts'
+import { apiHeaders, pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from './http/headers.ts'
 import { mount, noSuchRoute } from './http/mount.ts'
 import type { Trace } from './http/mount.ts'
 import { openapi } from './http/openapi.ts'
 import { fault, sendProblem, understand } from './http/problem.ts'
 import type { Route } from './http/route.ts'
+import type { OnUpgrade } from './http/serve.ts'
+import type { Actor } from './kernel/actor.ts'
 import type { Log } from './kernel/log.ts'
+import { createMetrics, metricsPage } from './metrics/index.ts'
+import type { Metrics } from './metrics/index.ts'
+import { createSockets } from './realtime/index.ts'
+import type { Feed, SocketOptions, StreamOptions } from './realtime/index.ts'
 import { createLeaseKeeper } from './runs/lease.ts'
 
 export interface AppDeps {
@@ -28,15 +35,22 @@ export interface AppDeps {
   readonly heads: HeadFile
   readonly version: string
   readonly allowedHostnames: readonly string[]
+  /** What happens, for those who follow along. */
+  readonly feed: Feed
+  /** Lets a scraper read the metrics from elsewhere. */
+  readonly metricsToken: string | null
+  /** Other bounds for those who follow along than the usual ones. */
+  readonly following?: StreamOptions & SocketOptions
   /** Development and tests: answers are checked against their declarations. */
   readonly checkAnswers: boolean
 }
 
 /** One line per request: an allow-list of facts, never a body, a header or a query. */
 function logRequest(log: Log, response: Response, startedAt: number, code: string | undefined): void {
-  const { requestId, actor, route } = response.locals['trace'] as Trace
+  const { requestId, actor, route, traceId } = response.locals['trace'] as Trace
   const facts = {
     requestId,
+    ...(traceId === undefined || traceId === requestId ? {} : { traceId }),
     route: route?.operationId,
     status: response.statusCode,
     ms: Math.round((performance.now() - startedAt) * 10) / 10,
@@ -68,11 +82,24 @@ function documentPage(app: Express, routes: readonly Route[], version: string): 
   )
 }
 
+/** Counts a request, and says in the log that it was answered. */
+function report(deps: AppDeps, metrics: Metrics, response: Response, startedAt: number): void {
+  const { route } = response.locals['trace'] as Trace
+  metrics.observe(route, response.statusCode, performance.now() - startedAt)
+  logRequest(deps.log, response, startedAt, response.locals['code'] as string | undefined)
+}
+
+/** What a server is made of: the application, and who answers those that would go on as a WebSocket. */
+export interface App {
+  readonly handle: Express
+  readonly onUpgrade: OnUpgrade
+}
+
 /**
  * Builds the server's Express application with every route mounted. Nothing is listened to and nothing is scheduled, so
  * a test can have one per file.
  */
-export function buildApp(deps: AppDeps): Express {
+export function buildApp(deps: AppDeps): App {
   const { store, log } = deps
   const app = express()
   app.disable('x-powered-by')
@@ -80,12 +107,19 @@ export function buildApp(deps: AppDeps): Express {
   app.set('etag', false)
   app.set('query parser', 'simple')
 
+  const metrics = createMetrics({ store, version: deps.version, followers: deps.feed.seats.taken })
   const allowed = new Set(deps.allowedHostnames)
   app.use((request, response, next) => {
     const startedAt = performance.now()
-    const trace: Trace = { requestId: requestIdOf(request.headers) }
+    const parent = traceParentOf(request.headers)
+    const over = (): void => report(deps, metrics, response, startedAt)
+    const trace: Trace = { requestId: requestIdOf(request.headers, parent), over }
     response.locals['trace'] = trace
-    response.on('finish', () => logRequest(log, response, startedAt, response.locals['code'] as string | undefined))
+    response.on('finish', over)
+    if (parent !== null) {
+      trace.traceId = parent.traceId
+      response.setHeader('traceresponse', traceResponseOf(parent))
+    }
     guard(request, allowed)
     next()
   })
@@ -93,12 +127,21 @@ export function buildApp(deps: AppDeps): Express {
   const principals = createPrincipals()
   store.onCommit(principals.onCommit)
   const identifyDeps = { db: store.read, tokens: deps.tokens, principals }
-  const routes = allRoutes({ tokens: deps.tokens, heads: deps.heads, version: deps.version })
+  const identifyOn = (request: IncomingMessage): Promise<Actor> => identify(identifyDeps, request, isLoopbackHost(request))
+  const { keepAlive } = createLeaseKeeper(store)
+  const routes = allRoutes({
+    tokens: deps.tokens,
+    heads: deps.heads,
+    version: deps.version,
+    feed: deps.feed,
+    ...(deps.following === undefined ? {} : { streamOptions: deps.following }),
+  })
+  app.all('/metrics', metricsPage(metrics, deps.metricsToken))
   app.use(
     mount(routes, {
       store,
-      identify: (request) => identify(identifyDeps, request, isLoopbackHost(request)),
-      keepAlive: createLeaseKeeper(store).keepAlive,
+      identify: identifyOn,
+      keepAlive,
       sealingKey: sealingKeyOf(deps.secret),
       checkAnswers: deps.checkAnswers,
     }),
@@ -114,5 +157,18 @@ export function buildApp(deps: AppDeps): Express {
     response.locals['code'] = problem.code
     sendProblem(response, problem, requestId)
   })
-  return app
+
+  const onUpgrade = createSockets({
+    feed: deps.feed,
+    db: store.read,
+    log,
+    guard: (request) => guard(request, allowed),
+    async identify(request) {
+      const actor = await identifyOn(request)
+      await keepAlive(actor)
+      return actor
+    },
+    options: deps.following ?? {},
+  })
+  return { handle: app, onUpgrade }
 }

@@ -23,6 +23,7 @@ describe('configuration', () => {
       jwtAudience: 'paperclip-api',
       logLevel: 'info',
       allowedHostnames: [],
+      metricsToken: null,
       adapters: null,
       adapterAddresses: [],
       maxRuns: 16,
@@ -91,5 +92,13 @@ describe('configuration', () => {
     expect(
       problemsOf({ PAPERCLIP_API_URL: 'ftp://x', PAPERCLIP_MAX_RUNS: '0', PAPERCLIP_ADAPTER_ADDRESSES: '10.0.0.0/8,10.0.0.0/80' }),
     ).toHaveLength(3)
+  })
+
+  test('a metrics token is long enough not to be guessed, and is not repeated where it is wrong', () => {
+    expect(readConfig({ PAPERCLIP_METRICS_TOKEN: 'a-token-for-scrapers' })).toMatchObject({
+      config: { metricsToken: 'a-token-for-scrapers' },
+    })
+    expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'short' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have at least 16 characters'])
+    expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'a token with spaces in it' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have no spaces'])
   })
 })

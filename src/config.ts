@@ -18,10 +18,14 @@ export interface Config {
   readonly logLevel: string
   /** Further host names this server answers to, lower-case. */
   readonly allowedHostnames: readonly string[]
+  /** What a scraper elsewhere sends to read `/metrics`; null lets nobody in from elsewhere. */
+  readonly metricsToken: string | null
 }
 
 /** Short enough to type wrongly, too short to sign with: HS256 wants 32 bytes. */
 const SECRET_MIN_LENGTH = 32
+/** Long enough not to be guessed over a network. */
+const METRICS_TOKEN_MIN_LENGTH = 16
 const THIRTY_DAYS_S = 30 * 86_400
 
 const whole = (least: number, most: number, unset: number) =>
@@ -44,6 +48,11 @@ const environment = z.object({
   PAPERCLIP_AGENT_JWT_TTL_SECONDS: whole(60, THIRTY_DAYS_S, 172_800),
   PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
   PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
+  PAPERCLIP_METRICS_TOKEN: z
+    .string()
+    .min(METRICS_TOKEN_MIN_LENGTH, `must have at least ${METRICS_TOKEN_MIN_LENGTH} characters`)
+    .regex(/^\S*$/, 'must have no spaces')
+    .optional(),
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
@@ -76,6 +85,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
       allowedHostnames: values.PAPERCLIP_ALLOWED_HOSTNAMES.split(',')
         .map((name) => name.trim().toLowerCase())
         .filter((name) => name !== ''),
+      metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
     }),
   }
 }

@@ -12,6 +12,7 @@ import { createStore } from './db/store.ts'
 import { note } from './db/telemetry.ts'
 import { createHttpServer } from './http/serve.ts'
 import type { Log } from './kernel/log.ts'
+import { createFeed } from './realtime/index.ts'
 import { startLoop } from './scheduler/loop.ts'
 import { reap } from './scheduler/reap.ts'
 import { keptSecret } from './secret.ts'
@@ -82,8 +83,10 @@ export async function startServer(config: Config, connection: ConnectionOptions,
     audience: config.jwtAudience,
   })
   const heads = openHeadFile(config.home)
-  const app = buildApp({ store, tokens, secret, log, heads, version, allowedHostnames: config.allowedHostnames, checkAnswers: false })
-  const server = createHttpServer(app)
+  const feed = createFeed(store, log)
+  const { allowedHostnames, metricsToken } = config
+  const app = buildApp({ store, tokens, secret, log, heads, version, allowedHostnames, feed, metricsToken, checkAnswers: false })
+  const server = createHttpServer(app.handle, app.onUpgrade)
   const port = await listen(server, config)
 
   const loop = startLoop(
@@ -105,6 +108,7 @@ export async function startServer(config: Config, connection: ConnectionOptions,
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     const resting = loop.stop()
+    feed.stop()
     await drain(server)
     // A duty under way ends where its next statement is refused: it may have thousands of rows before it.
     await Promise.all([closePool(pool, CLOSE_POOL_MS), closePool(readPool, CLOSE_POOL_MS), resting])

@@ -229,6 +229,7 @@ CREATE TABLE heartbeat_run_events (
 );
 CREATE INDEX heartbeat_run_events_company ON public.heartbeat_run_events USING btree (company_id, id);
 CREATE UNIQUE INDEX heartbeat_run_events_key ON public.heartbeat_run_events USING btree (run_id, seq);
+CREATE INDEX heartbeat_run_events_order ON public.heartbeat_run_events USING btree (txid, id);
 
 CREATE TABLE heartbeat_run_log_chunks (
   run_id uuid NOT NULL,
@@ -288,7 +289,7 @@ CREATE TABLE heartbeat_runs (
 CREATE INDEX heartbeat_runs_agent ON public.heartbeat_runs USING btree (agent_id, created_at DESC, id DESC);
 CREATE INDEX heartbeat_runs_company ON public.heartbeat_runs USING btree (company_id, created_at DESC, id DESC);
 CREATE INDEX heartbeat_runs_unended ON public.heartbeat_runs USING btree (lease_expires_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
-CREATE INDEX heartbeat_runs_unended_agent ON public.heartbeat_runs USING btree (agent_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX heartbeat_runs_unended_agent ON public.heartbeat_runs USING btree (status, agent_id, created_at, id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE TRIGGER heartbeat_runs_outcome BEFORE UPDATE OF status ON heartbeat_runs FOR EACH ROW WHEN ((old.status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text])) AND new.status <> old.status) EXECUTE FUNCTION keep_run_outcome();
 
 CREATE TABLE idempotency_keys (

@@ -10,6 +10,7 @@ import { param, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import type { Principals } from './principals.ts'
 import type { RunTokens } from './runTokens.ts'
+import { keyIsGood, runIsGood } from './standing.ts'
 import { hashToken, isAgentKey } from './tokens.ts'
 
 /** The person that every loopback request without credentials is, in local mode. */
@@ -29,15 +30,14 @@ const agentOfKey = statement<{ hash: string }, AgentRow & { keyId: string }>('id
   select a.id as "agentId", a.company_id as "companyId", a.role, k.id as "keyId",
     coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
   from ${agentKeys} k join ${agents} a on a.id = k.agent_id
-  where k.key_hash = ${param('hash')} and k.revoked_at is null and a.status not in ('terminated', 'pending_approval')`)
+  where k.key_hash = ${param('hash')} and ${keyIsGood}`)
 
 const agentOfRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow>('identify_run').read(sql`
   select a.id as "agentId", a.company_id as "companyId", a.role,
     coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
   from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id
   where r.id = ${param('runId')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
-    and r.status in ('queued', 'running') and r.lease_expires_at > now()
-    and a.status not in ('terminated', 'pending_approval')`)
+    and ${runIsGood}`)
 
 const uuid = z.uuid()
 
@@ -57,6 +57,10 @@ const tracesOfProxies = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-hos
 /** A proxy on this machine makes every caller look local, so its traces end the implicit trust. */
 const cameThroughProxy = (request: IncomingMessage): boolean => tracesOfProxies.some((name) => request.headers[name] !== undefined)
 
+/** True for a request that was made on this machine, as far as it can be known. */
+export const isFromThisMachine = (request: IncomingMessage): boolean =>
+  loopback.has(request.socket.remoteAddress ?? '') && !cameThroughProxy(request)
+
 export interface IdentifyDeps {
   readonly db: ReadDb
   readonly tokens: RunTokens
@@ -73,8 +77,7 @@ export interface IdentifyDeps {
 export async function identify(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
   const header = request.headers.authorization
   if (header === undefined) {
-    const isLocal = hostIsLoopback && loopback.has(request.socket.remoteAddress ?? '') && !cameThroughProxy(request)
-    return isLocal ? localBoard : anonymous
+    return hostIsLoopback && isFromThisMachine(request) ? localBoard : anonymous
   }
   const token = bearer.exec(header)?.[1]
   if (token === undefined || isRepeated(request, 'authorization')) return refuse('unauthorized')

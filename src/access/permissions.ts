@@ -79,6 +79,7 @@ export const permissions = {
   'run.cancel': ['board'],
 
   'activity.read': ['board', 'agent'],
+  'event.follow': ['board', 'agent'],
   'dashboard.read': ['board', 'agent'],
   'instance.settings.read': ['board'],
   'instance.settings.write': ['admin'],

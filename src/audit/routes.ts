@@ -22,7 +22,7 @@ export const auditRoutes = (heads: HeadFile): Route[] => [
     summary: 'Stream the sealed audit rows of a company with their hashes and the signed head',
     permission: 'activity.export',
     scope: inCompany(),
-    streams: true,
+    streams: 'lines',
     returns: exportLine,
     refuses: ['not_found'],
     handle: async ({ ctx }) => ({

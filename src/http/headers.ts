@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import helmet from 'helmet'
 import { refuse } from '../kernel/errors.ts'
@@ -6,10 +6,10 @@ import type { Expectations } from './route.ts'
 
 const requestIdForm = /^[\w.:-]{1,128}$/
 
-/** The id of a request: the caller's where it has the form of one, a fresh one otherwise. */
-export function requestIdOf(headers: IncomingHttpHeaders): string {
+/** The id of a request: the caller's where it has the form of one, else the id of the caller's trace, else a fresh one. */
+export function requestIdOf(headers: IncomingHttpHeaders, parent: TraceParent | null): string {
   const given = headers['x-request-id']
-  return typeof given === 'string' && requestIdForm.test(given) ? given : randomUUID()
+  return typeof given === 'string' && requestIdForm.test(given) ? given : (parent?.traceId ?? randomUUID())
 }
 
 const entityTag = /^(?:W\/)?"([\x21\x23-\x7e]{1,200})"$/
@@ -37,6 +37,34 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | null {
     ? given
     : refuse('malformed_header', { message: 'Idempotency-Key takes 1 to 255 visible ASCII characters' })
 }
+
+/** `Last-Event-ID`, or null: an empty one is what a reader has before its first event. */
+export function lastEventIdOf(headers: IncomingHttpHeaders): string | null {
+  const given = headers['last-event-id']
+  return typeof given === 'string' && given !== '' ? given : null
+}
+
+const traceParentForm = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
+
+/** A caller's trace (W3C Trace Context): its id, and its flags as two hex digits. */
+export interface TraceParent {
+  readonly traceId: string
+  readonly flags: string
+}
+
+/** `traceparent`, or null where it is missing or malformed: then it is as if it had not been sent. */
+export function traceParentOf(headers: IncomingHttpHeaders): TraceParent | null {
+  const given = headers['traceparent']
+  if (typeof given !== 'string') return null
+  const [, traceId, spanId, flags] = traceParentForm.exec(given) ?? []
+  if (traceId === undefined || spanId === undefined || flags === undefined) return null
+  // The first version has nothing behind its flags, and `ff` is none.
+  if (given.startsWith('ff') || (given.startsWith('00') && given.length !== 55)) return null
+  return /^0+$/.test(traceId) || /^0+$/.test(spanId) ? null : { traceId, flags }
+}
+
+/** How this server names its part of a caller's trace, for `traceresponse`. */
+export const traceResponseOf = (parent: TraceParent): string => `00-${parent.traceId}-${randomBytes(8).toString('hex')}-${parent.flags}`
 
 /**
  * What a library sets on every response, learned once. helmet decides the same headers for every request of an API;

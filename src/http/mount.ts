@@ -13,7 +13,8 @@ import { invariant, refuse } from '../kernel/errors.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
 import { demandStorable, readBody } from './body.ts'
-import { apiHeaders, expectationsOf, idempotencyKeyOf } from './headers.ts'
+import { apiHeaders, expectationsOf, idempotencyKeyOf, lastEventIdOf } from './headers.ts'
+import { isLive, sendLive } from './live.ts'
 import { invalid, understand } from './problem.ts'
 import type { Route } from './route.ts'
 import { shaped, shapeOf, withoutShape } from './shape.ts'
@@ -35,8 +36,12 @@ export interface MountDeps {
 /** What the request log wants to know of a request; filled in on the way. */
 export interface Trace {
   readonly requestId: string
+  /** The id of the caller's trace, where it sent one. */
+  traceId?: string
   actor?: Actor
   route?: Route
+  /** Counts and logs the request once its answer is over. */
+  readonly over: () => void
 }
 
 /** Refusals that any route may answer with; a route lists only its own. */
@@ -216,17 +221,29 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
     query: parse(route.query, withoutShape(rawQuery)),
     body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
     expects: expectationsOf(request.headers),
+    lastEventId: lastEventIdOf(request.headers),
   }
   try {
     const value = await route.handle(input)
-    if (route.streams && isStream(value))
-      return await sendStream(response, route.status, { ...apiHeaders, 'X-Request-Id': trace.requestId }, value)
+    if (route.streams !== null) {
+      const headers = { ...apiHeaders, 'X-Request-Id': trace.requestId }
+      if (isStream(value)) return await sendStream(response, route.status, headers, value)
+      if (isLive(value)) return goLive(response, trace, () => sendLive(response, route.status, headers, value))
+    }
     send(response, trace, answerOf(deps, route, request, shape, claim, value), false)
   } catch (error) {
     if (!(error instanceof AnsweredBefore)) throw error
     invariant(!deps.checkAnswers || claim?.stored() === undefined, `${route.operationId} makes two mutations of one request`)
     send(response, trace, error.answer, true)
   }
+}
+
+/** A reader that leaves is the usual end of a live answer, and such an answer never finishes. */
+function goLive(response: Response, trace: Trace, start: () => void): void {
+  response.once('close', () => {
+    if (!response.writableFinished) trace.over()
+  })
+  start()
 }
 
 function demandDeclared(deps: MountDeps, route: Route, error: unknown): void {

@@ -81,6 +81,7 @@ const parameters = {
   LockEpoch: header('X-Paperclip-Lock-Epoch', 'The lock epoch the issue must still have; otherwise 409', { type: 'integer', minimum: 0 }),
   Prefer: header('Prefer', 'Answer with no more than one needs to go on', { enum: ['return=minimal'] }),
   Fields: { name: 'fields', in: 'query', description: 'Answer with these fields only, with commas between', schema: { type: 'string' } },
+  LastEventId: header('Last-Event-ID', 'The id of the last event that was read; what comes behind it is sent', { type: 'string' }),
   Compact: { name: 'compact', in: 'query', description: 'Leave out what is null', schema: { enum: ['1', 'true', '0', 'false', ''] } },
 } as const satisfies Record<string, Json>
 
@@ -92,9 +93,10 @@ function sharedParameters(route: Route): Json[] {
     RunId: writes && forAgents(route),
     IfMatch: route.refuses.includes('precondition_failed'),
     LockEpoch: route.refuses.includes('lock_epoch_mismatch'),
-    Prefer: writes && !route.streams,
-    Fields: !writes && !route.streams,
-    Compact: !route.streams,
+    Prefer: writes && route.streams === null,
+    Fields: !writes && route.streams === null,
+    Compact: route.streams === null,
+    LastEventId: route.streams === 'events',
   }
   return Object.entries(applies).flatMap(([name, does]) => (does ? [{ $ref: `#/components/parameters/${name}` }] : []))
 }
@@ -175,6 +177,8 @@ function answerOf(route: Route, components: Components): Json {
   return { $ref: `#/components/schemas/${known ?? name}` }
 }
 
+const streamTypes = { lines: 'application/x-ndjson', events: 'text/event-stream' } as const
+
 function successResponses(route: Route, components: Components): Json {
   const answer = answerOf(route, components)
   const headers = {
@@ -184,7 +188,9 @@ function successResponses(route: Route, components: Components): Json {
     ...(route.method === 'post' ? { 'Idempotency-Replayed': { $ref: '#/components/headers/Replayed' } } : {}),
   }
   const content = {
-    [route.streams ? 'application/x-ndjson' : 'application/json']: { schema: route.paged ? { type: 'array', items: answer } : answer },
+    [route.streams === null ? 'application/json' : streamTypes[route.streams]]: {
+      schema: route.paged ? { type: 'array', items: answer } : answer,
+    },
   }
   // A route that never succeeds only says what is wrong with the request.
   if (route.returns instanceof z.ZodNever) return {}

@@ -4,6 +4,7 @@ import type { Scope } from '../access/scopes.ts'
 import type { Ctx } from '../db/context.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
+import type { Live } from './live.ts'
 import type { Stream } from './stream.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
@@ -23,6 +24,8 @@ export interface Input<Q, B> {
   readonly query: Q
   readonly body: B
   readonly expects: Expectations
+  /** `Last-Event-ID`: up to where the reader of a stream has read. */
+  readonly lastEventId: string | null
 }
 
 /** What a handler may return for a schema: its input, frozen or not. */
@@ -55,9 +58,9 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly refuses: readonly RefusalCode[]
   /** Extra response headers made from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
-  /** The answer is a `Stream` of lines, each of which is a `returns`. */
-  readonly streams?: boolean
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | null>
+  /** The answer is a `Stream` of lines, or `Live` and then of events, each of which is a `returns`. */
+  readonly streams?: 'lines' | 'events'
+  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | Live | null>
 }
 
 /** A declared endpoint with its types forgotten, as the mount and the document read it. */
@@ -75,7 +78,7 @@ export interface Route {
   readonly keyInBody: boolean
   readonly returns: z.ZodType
   readonly paged: boolean
-  readonly streams: boolean
+  readonly streams: 'lines' | 'events' | null
   readonly status: number
   readonly or204: boolean
   readonly also: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined
@@ -129,7 +132,7 @@ const declare = (method: Method): Declare =>
     keyInBody: spec.keyInBody ?? false,
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
     paged: !('returns' in spec),
-    streams: 'streams' in spec && spec.streams === true,
+    streams: 'streams' in spec ? (spec.streams ?? null) : null,
     status: spec.status ?? 200,
     or204: spec.or204 ?? false,
     also: 'also' in spec ? (spec.also as Route['also']) : undefined,

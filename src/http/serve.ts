@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Refusal } from '../kernel/errors.ts'
 import { problemBody } from './problem.ts'
 
@@ -21,8 +22,35 @@ function answerGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
   )
 }
 
+/** Answers a request to go on as a WebSocket. */
+export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** What a client says to be switched to another protocol, and nothing else. */
+const ofUpgrade = new Set(['upgrade', 'http2-settings'])
+
+/**
+ * Node takes every request that may be upgraded out of HTTP as soon as anybody listens for WebSockets, also the first one
+ * of a client that would rather speak HTTP/2. Such a wish may be ignored (RFC 9110 §7.8), so the request goes in again
+ * without it.
+ */
+function ignoreWish(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
+  for (let at = 0; at < request.rawHeaders.length; at += 2) {
+    const name = String(request.rawHeaders[at])
+    const value = String(request.rawHeaders[at + 1])
+    if (ofUpgrade.has(name.toLowerCase())) continue
+    if (name.toLowerCase() !== 'connection') lines.push(`${name}: ${value}`)
+    else {
+      const options = value.split(',').filter((option) => !ofUpgrade.has(option.trim().toLowerCase()))
+      if (options.length > 0) lines.push(`${name}: ${options.join(',')}`)
+    }
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
+}
+
 /** An HTTP server that answers whatever reaches its port with a status and a JSON body. Nothing is listened to yet. */
-export function createHttpServer(app: RequestListener): Server {
+export function createHttpServer(app: RequestListener, onUpgrade: OnUpgrade): Server {
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -36,5 +64,9 @@ export function createHttpServer(app: RequestListener): Server {
   server.on('clientError', answerGarbage)
   // An expectation that cannot be met may be ignored (RFC 9110 §10.1.1); Node's own answer has no body.
   server.on('checkExpectation', app)
+  server.on('upgrade', (request, socket, head) => {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') onUpgrade(request, socket, head)
+    else ignoreWish(server, request, socket, head)
+  })
   return server
 }

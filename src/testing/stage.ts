@@ -357,6 +357,12 @@ const markedIn = (table: string) => ({
   sql: `insert into ${table} (company_id, issue_id, user_id) select company_id, id, 'local-board' from issues where id = $1 on conflict do nothing`,
 })
 
+const inlinePackage = {
+  source: { type: 'inline', files: { 'COMPANY.md': '---\nname: Packed\n---\n', 'tasks/first/TASK.md': '---\ntitle: First\n---\n' } },
+}
+const intoCompany = ({ companyId }: Subject) => ({ ...inlinePackage, target: { mode: 'existing_company', companyId } })
+const intoNewCompany = () => ({ ...inlinePackage, target: { mode: 'new_company' } })
+
 /** Routes whose required fields alone say nothing, or that need a state to start from. */
 const examples: Readonly<Record<string, Example>> = {
   postIssuesByIdCheckout: { body: ({ agent }) => ({ agentId: agent.id, expectedStatuses: ['todo'] }) },
@@ -364,6 +370,10 @@ const examples: Readonly<Record<string, Example>> = {
   patchAgentsById: { body: () => ({ title: 'Another title' }) },
   patchCompaniesByCompanyId: { body: () => ({ brandColor: '#a1b2c3' }) },
   patchCompaniesByCompanyIdBranding: { body: () => ({ brandColor: '#a1b2c3' }) },
+  postCompaniesImport: { body: intoNewCompany },
+  postCompaniesImportPreview: { body: intoNewCompany },
+  postCompaniesByCompanyIdImportsApply: { body: intoCompany },
+  postCompaniesByCompanyIdImportsPreview: { body: intoCompany },
   patchGoalsById: { body: () => ({ title: 'Another goal' }) },
   patchProjectsById: { body: () => ({ name: 'Another project' }) },
   patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },
@@ -395,8 +405,11 @@ export async function requestOf(asked: Asked, route: Route, subject: Subject): P
   if (example?.arrange !== undefined) await asked.sql.query(example.arrange.sql, [idIn(subject)(example.arrange.of)])
   const schema = bodySchema(route)
   const body = schema === undefined ? undefined : (example?.body?.(subject) ?? sample(schema, 'body', subject))
-  return { method: route.method, path: pathOf(route, idIn(subject)), body }
+  return { method: route.method, path: `${pathOf(route, idIn(subject))}${endless(route) ? '?follow=false' : ''}`, body }
 }
+
+/** True for an answer that has no end unless it is asked for one. */
+export const endless = (route: Route): boolean => route.streams === 'events'
 
 /** True for routes after which the company of the stage is no longer what it was. */
 export const endsCompany = (route: Route): boolean =>

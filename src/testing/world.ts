@@ -8,6 +8,7 @@ import supertest from 'supertest'
 import { createRunTokens } from '../access/runTokens.ts'
 import type { RunTokens } from '../access/runTokens.ts'
 import { buildApp } from '../app.ts'
+import type { AppDeps } from '../app.ts'
 import { openHeadFile } from '../audit/index.ts'
 import type { HeadFile } from '../audit/index.ts'
 import { createStore } from '../db/store.ts'
@@ -16,6 +17,8 @@ import type { ActivityRow } from '../db/record.ts'
 import { createHttpServer } from '../http/serve.ts'
 import { createLog } from '../kernel/log.ts'
 import type { Log } from '../kernel/log.ts'
+import { createFeed } from '../realtime/index.ts'
+import type { Feed } from '../realtime/index.ts'
 import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
 
@@ -49,6 +52,7 @@ export interface TestServer {
   /** Its home, made when the first head is noted or signed. */
   readonly home: string
   readonly heads: HeadFile
+  readonly feed: Feed
   /** The local board: no credentials. */
   readonly board: Client
   /** A bearer: an API key or a run token. */
@@ -89,6 +93,9 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
 interface ServerOptions {
   /** Where its log lines go; nowhere unless said. */
   readonly log?: Log
+  readonly metricsToken?: string
+  /** Other bounds for those who follow along than the usual ones. */
+  readonly following?: NonNullable<AppDeps['following']>
 }
 
 async function serve(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
@@ -99,17 +106,22 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
   const heads = openHeadFile(home)
   const messages: ActivityRow[] = []
   store.onCommit((rows) => messages.push(...rows))
+  const log = options.log ?? createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false)
+  const feed = createFeed(store, log)
   const app = buildApp({
     store,
     tokens,
     secret: TEST_SECRET,
-    log: options.log ?? createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false),
+    log,
+    feed,
+    metricsToken: options.metricsToken ?? null,
+    ...(options.following === undefined ? {} : { following: options.following }),
     heads,
     version: 'test',
     allowedHostnames: [],
     checkAnswers: true,
   })
-  const server = createHttpServer(app)
+  const server = createHttpServer(app.handle, app.onUpgrade)
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
@@ -123,7 +135,9 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
     board: clientOf(url, {}),
     bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),
     another: () => serve(database, options),
+    feed,
     async stop() {
+      feed.stop()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()

@@ -31,8 +31,9 @@ export const runEvents = pgTable(
   },
   (table) => [
     uniqueIndex('heartbeat_run_events_key').on(table.runId, table.seq),
-    // A stream that resumes reads a company's events in commit order.
     index('heartbeat_run_events_company').on(table.companyId, table.id),
+    // Commit order, as far as it is defined, like that of the audit log: whoever follows along reads both by it.
+    index('heartbeat_run_events_order').on(table.txid, table.id),
   ],
 )
 

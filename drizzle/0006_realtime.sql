@@ -1,0 +1,1 @@
+CREATE INDEX "heartbeat_run_events_order" ON "heartbeat_run_events" USING btree ("txid","id");

@@ -1,0 +1,42 @@
+import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import { agentKeys, agents } from '../db/schema/agents.ts'
+import { runs } from '../db/schema/runs.ts'
+import { param } from '../db/statement.ts'
+import type { Actor } from '../kernel/actor.ts'
+
+const agentMayAct = sql`a.status not in ('terminated', 'pending_approval')`
+
+/** Condition: key `k` of agent `a` is worth something (I16). */
+export const keyIsGood = sql`k.revoked_at is null and ${agentMayAct}`
+
+/** Condition: the token of run `r` of agent `a` is worth something (I16). */
+export const runIsGood = sql`r.status in ('queued', 'running') and r.lease_expires_at > now() and ${agentMayAct}`
+
+/** What a request that goes on for long came with, by the id of the row that can end it. */
+export interface Standing {
+  readonly kind: 'key' | 'run'
+  readonly id: string
+}
+
+/** What the standing of an actor hangs on; null for a person, whose is looked at with every request. */
+export function standingOf(actor: Actor): Standing | null {
+  if (actor.kind !== 'agent') return null
+  const { keyId, runId } = actor
+  if (actor.via === 'key') return keyId === null ? null : { kind: 'key', id: keyId }
+  return runId === null ? null : { kind: 'run', id: runId }
+}
+
+/** The parameters of `fallenStandings`. */
+export interface Standings {
+  readonly keyIds: readonly string[]
+  readonly runIds: readonly string[]
+}
+
+/** An array of those keys and runs (parameters `keyIds` and `runIds`) whose credential is worth nothing any more. */
+export const fallenStandings: SQL = sql`array(
+  select asked.id from unnest(${param('keyIds', 'uuid[]')}) as asked (id) where not exists (
+    select 1 from ${agentKeys} k join ${agents} a on a.id = k.agent_id where k.id = asked.id and ${keyIsGood})
+  union all
+  select asked.id from unnest(${param('runIds', 'uuid[]')}) as asked (id) where not exists (
+    select 1 from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id where r.id = asked.id and ${runIsGood}))`

@@ -1,0 +1,180 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { ActivityRow } from '../db/record.ts'
+import type { Store } from '../db/store.ts'
+import type { Route } from '../http/route.ts'
+import { createFigures } from './figures.ts'
+import type { Figures } from './figures.ts'
+
+/** From a read by key to a request that waited for a lock to its end, in seconds. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10]
+
+/** What this process has to tell about itself and about the database. One per process. */
+export interface Metrics {
+  /** Counts a request that was answered. @param route undefined for a path that no route matches */
+  observe(route: Route | undefined, status: number, ms: number): void
+  /** The page, in the format of Prometheus. */
+  page(): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+export interface MetricsDeps {
+  readonly store: Store
+  readonly version: string
+  /** How many follow along. */
+  readonly followers: () => number
+  /** How long figures of the database are kept, in milliseconds. */
+  readonly keptMs?: number
+}
+
+/** A gauge of a figure: its label, and what it shows under each value of that. */
+interface FigureGauge {
+  readonly name: string
+  readonly help: string
+  readonly label: string
+  readonly values: (figures: Figures) => Readonly<Record<string, number>>
+}
+
+const figureGauges: readonly FigureGauge[] = [
+  {
+    name: 'paperclip_holds',
+    help: 'Issues whose lock columns name a run, by whether that run is live',
+    label: 'state',
+    values: ({ liveHolds: live, deadHolds: dead }) => ({ live, dead }),
+  },
+  {
+    name: 'paperclip_queue_depth',
+    help: 'What waits to be started: wakes and runs that are queued, and wakes that wait for their issue',
+    label: 'queue',
+    values: (found) => ({ wakes: found.queuedWakes, deferred_wakes: found.deferredWakes, runs: found.queuedRuns }),
+  },
+  {
+    name: 'paperclip_queue_oldest_seconds',
+    help: 'Age of the oldest that is queued',
+    label: 'queue',
+    values: (found) => ({ wakes: found.oldestQueuedWakeSeconds, runs: found.oldestQueuedRunSeconds }),
+  },
+  {
+    name: 'paperclip_runs',
+    help: 'Runs that have not ended, by status',
+    label: 'status',
+    values: ({ queuedRuns: queued, runningRuns: running }) => ({ queued, running }),
+  },
+  {
+    name: 'paperclip_lag_seconds',
+    help: 'Age of the oldest commit that followers cannot be told of yet (events), and of the oldest audit row without a seal (seals)',
+    label: 'of',
+    values: ({ eventLagSeconds: events, sealLagSeconds: seals }) => ({ events, seals }),
+  },
+]
+
+/** Connections of the pools, as they are when the page is read. */
+function gaugePools(store: Store, registers: [Registry]): void {
+  const pools = { write: store.pool, read: store.readPool }
+  new Gauge({
+    name: 'paperclip_pool_connections',
+    help: 'Connections to the database by pool: in all (size), not in use (idle), and callers who wait for one (waiting)',
+    labelNames: ['pool', 'state'],
+    registers,
+    collect() {
+      for (const [pool, { totalCount, idleCount, waitingCount }] of Object.entries(pools)) {
+        this.set({ pool, state: 'size' }, totalCount)
+        this.set({ pool, state: 'idle' }, idleCount)
+        this.set({ pool, state: 'waiting' }, waitingCount)
+      }
+    },
+  })
+}
+
+/**
+ * Measures a process. Requests and commits are counted as they happen; the pools are looked at, and the database asked,
+ * only when somebody reads the page.
+ */
+export function createMetrics(deps: MetricsDeps): Metrics {
+  const { store } = deps
+  const registry = new Registry()
+  const registers: [Registry] = [registry]
+  // Apart, because what the database does not tell just now must not be told at all: an old figure looks like a new one.
+  const fromDatabase = new Registry()
+  const readFigures = createFigures(store.read, deps.keptMs)
+
+  const requests = new Counter({
+    name: 'paperclip_http_requests_total',
+    help: 'Requests that were answered, by route and status',
+    labelNames: ['route', 'status'],
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'paperclip_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last of its answer',
+    labelNames: ['route'],
+    buckets: DURATIONS,
+    registers,
+  })
+  const finished = new Counter({
+    name: 'paperclip_runs_finished_total',
+    help: 'Runs that this process has ended, by outcome',
+    labelNames: ['status'],
+    registers,
+  })
+  const reaped = new Counter({
+    name: 'paperclip_runs_reaped_total',
+    help: 'Runs that this process has ended because their lease ran out',
+    registers,
+  })
+  const isUp = new Gauge({ name: 'paperclip_database_up', help: '1 when the database answers, so that its figures are there', registers })
+  const gauges = figureGauges.map(({ name, help, label, values }) => {
+    const gauge = new Gauge({ name, help, labelNames: [label], registers: [fromDatabase] })
+    return (figures: Figures): void => {
+      for (const [value, figure] of Object.entries(values(figures))) gauge.set({ [label]: value }, figure)
+    }
+  })
+  gaugePools(store, registers)
+  new Gauge({
+    name: 'paperclip_followers',
+    help: 'Streams and sockets that follow what happens',
+    registers,
+    collect() {
+      this.set(deps.followers())
+    },
+  })
+  new Gauge({ name: 'paperclip_build_info', help: 'The version of this server', labelNames: ['version'], registers }).set(
+    { version: deps.version },
+    1,
+  )
+  store.onCommit((rows) => {
+    for (const row of rows) if (row.action === 'heartbeat.run_finished') countEnd(row)
+  })
+  const countEnd = (row: ActivityRow): void => {
+    finished.inc({ status: String(row.details['status']) })
+    if (row.details['errorCode'] === 'lease_expired') reaped.inc()
+  }
+
+  /** The figures of the database, or nothing while it does not answer. */
+  const figuresText = async (): Promise<string> => {
+    try {
+      const figures = await readFigures()
+      for (const set of gauges) set(figures)
+      isUp.set(1)
+      return await fromDatabase.metrics()
+    } catch {
+      isUp.set(0)
+      return ''
+    }
+  }
+
+  let collectsDefaults = false
+  return {
+    observe(route, status, ms) {
+      const name = route?.operationId ?? 'none'
+      requests.inc({ route: name, status: String(status) })
+      // How long somebody follows along says nothing of how fast this server answers.
+      if (route?.streams !== 'events') durations.observe({ route: name }, ms / 1000)
+    },
+    async page() {
+      // These watch the garbage collector and the event loop, which costs a process that nobody scrapes as much.
+      if (!collectsDefaults) collectDefaultMetrics({ register: registry })
+      collectsDefaults = true
+      const figures = await figuresText()
+      return { contentType: registry.contentType, text: `${await registry.metrics()}\n${figures}` }
+    },
+  }
+}

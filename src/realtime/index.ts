@@ -1,0 +1,5 @@
+export { createFeed } from './feed.ts'
+export type { Feed } from './feed.ts'
+export { createSockets } from './sockets.ts'
+export type { SocketOptions } from './sockets.ts'
+export type { StreamOptions } from './stream.ts'
