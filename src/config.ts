@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import type { AdapterType } from './adapters/index.ts'
+import { isAllowEntry } from './adapters/addresses.ts'
 
 /** Everything the environment may say, typed and frozen. */
 export interface Config {
@@ -18,6 +20,14 @@ export interface Config {
   readonly logLevel: string
   /** Further host names this server answers to, lower-case. */
   readonly allowedHostnames: readonly string[]
+  /** Adapter types this server may run; null for all, none for a server that starts nothing. */
+  readonly adapters: readonly AdapterType[] | null
+  /** Where agents may be asked over HTTP although it is not the public internet. */
+  readonly adapterAddresses: readonly string[]
+  /** Runs at work at once. */
+  readonly maxRuns: number
+  /** Where runs find the API, without a trailing slash; null for the server's own address. */
+  readonly apiUrl: string | null
   /** What a scraper elsewhere sends to read `/metrics`; null lets nobody in from elsewhere. */
   readonly metricsToken: string | null
 }
@@ -27,6 +37,8 @@ const SECRET_MIN_LENGTH = 32
 /** Long enough not to be guessed over a network. */
 const METRICS_TOKEN_MIN_LENGTH = 16
 const THIRTY_DAYS_S = 30 * 86_400
+/** Each is a process of its own. */
+const MOST_RUNS = 1000
 
 const whole = (least: number, most: number, unset: number) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most)).default(unset)
@@ -38,6 +50,32 @@ const postgresUrl = z.string().refine((text) => {
     return false
   }
 }, 'must be a postgres:// URL')
+
+const webUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), 'must be an http(s):// URL')
+
+// Spelled out, because reading the adapters themselves would keep Postgres waiting for its start.
+const adapterTypes = [
+  'process',
+  'http',
+  'claude_local',
+  'codex_local',
+  'gemini_local',
+  'opencode_local',
+  'pi_local',
+  'cursor',
+  'openclaw_gateway',
+  'hermes_local',
+] as const satisfies readonly AdapterType[]
+
+/** Words by commas. */
+const words = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((word) => word.trim().toLowerCase())
+    .filter((word) => word !== ''),
+)
 
 const environment = z.object({
   PORT: whole(0, 65_535, 3100),
@@ -54,18 +92,25 @@ const environment = z.object({
     .regex(/^\S*$/, 'must have no spaces')
     .optional(),
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
+  PAPERCLIP_ADAPTERS: words.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
+  PAPERCLIP_ADAPTER_ADDRESSES: words.pipe(z.array(z.string().refine(isAllowEntry, 'must be addresses, subnets or host names'))).default([]),
+  PAPERCLIP_MAX_RUNS: whole(1, MOST_RUNS, 16),
+  PAPERCLIP_API_URL: webUrl.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
 /** Either the configuration, or everything that is wrong with it. Values are not repeated: one of them is a secret. */
 export type ReadConfig = { readonly config: Config } | { readonly problems: readonly string[] }
 
+/** The one variable whose emptiness says something: no adapter at all. */
+const mayBeEmpty = (name: string): boolean => name === 'PAPERCLIP_ADAPTERS'
+
 /**
  * Reads the configuration from environment variables; an empty variable counts as unset.
  * @returns the frozen config, or one line per problem
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): ReadConfig {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => value !== undefined && (value !== '' || mayBeEmpty(name))))
   const parsed = environment.safeParse(given)
   if (!parsed.success) {
     return { problems: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) }
@@ -85,6 +130,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
       allowedHostnames: values.PAPERCLIP_ALLOWED_HOSTNAMES.split(',')
         .map((name) => name.trim().toLowerCase())
         .filter((name) => name !== ''),
+      adapters: values.PAPERCLIP_ADAPTERS ?? null,
+      adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,
+      maxRuns: values.PAPERCLIP_MAX_RUNS,
+      apiUrl: values.PAPERCLIP_API_URL?.replace(/\/+$/, '') ?? null,
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
     }),
   }

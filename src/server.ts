@@ -1,6 +1,9 @@
+import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import path from 'node:path'
 import { createRunTokens } from './access/runTokens.ts'
+import { createAdapters } from './adapters/index.ts'
 import { buildApp } from './app.ts'
 import { createSealer, openHeadFile, SEAL_EVERY_MS } from './audit/index.ts'
 import type { Config } from './config.ts'
@@ -13,6 +16,7 @@ import { note } from './db/telemetry.ts'
 import { createHttpServer } from './http/serve.ts'
 import type { Log } from './kernel/log.ts'
 import { createFeed } from './realtime/index.ts'
+import { createHands } from './scheduler/hands.ts'
 import { startLoop } from './scheduler/loop.ts'
 import { reap } from './scheduler/reap.ts'
 import { keptSecret } from './secret.ts'
@@ -47,15 +51,26 @@ async function listen(server: Server, config: Config): Promise<number> {
 }
 
 /** Stops accepting and waits for the requests under way; those that are not done in time are cut off. */
-async function drain(server: Server): Promise<void> {
+async function drain(server: Server, mostMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
   // A connection is at rest only for moments when its client asks again at once, so such answers end it.
   server.prependListener('request', (_request, response) => void response.setHeader('Connection', 'close'))
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS)
-  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+  const deadline = setTimeout(() => server.closeAllConnections(), mostMs)
   await closed
   clearInterval(sweep)
   clearTimeout(deadline)
+}
+
+/** Where commands work whose agents name no folder. A server whose home cannot be written to still serves. */
+function workFolderOf(home: string, log: Log): string {
+  const folder = path.join(home, 'work')
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    log.warn({ err: error }, 'there is no folder for commands to work in')
+  }
+  return folder
 }
 
 /** Where the server can be reached from this machine; a wildcard is no address. */
@@ -88,9 +103,19 @@ export async function startServer(config: Config, connection: ConnectionOptions,
   const app = buildApp({ store, tokens, secret, log, heads, version, allowedHostnames, feed, metricsToken, checkAnswers: false })
   const server = createHttpServer(app.handle, app.onUpgrade)
   const port = await listen(server, config)
+  const url = urlOf(config.host, port)
+  const adapters = createAdapters({
+    environment: process.env,
+    workFolder: workFolderOf(config.home, log),
+    allowedTypes: config.adapters,
+    allowedAddresses: config.adapterAddresses,
+  })
+  const { maxRuns } = config
+  const hands = createHands({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, audience: feed, log })
 
   const loop = startLoop(
     [
+      ...hands.duties,
       {
         name: 'reap',
         everyMs: REAP_EVERY_MS,
@@ -108,10 +133,13 @@ export async function startServer(config: Config, connection: ConnectionOptions,
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     const resting = loop.stop()
+    // What runs may still say something to the API before their end, so that comes first.
+    const stoppedAt = performance.now()
+    await hands.stop()
     feed.stop()
-    await drain(server)
+    await drain(server, DRAIN_MS - (performance.now() - stoppedAt))
     // A duty under way ends where its next statement is refused: it may have thousands of rows before it.
     await Promise.all([closePool(pool, CLOSE_POOL_MS), closePool(readPool, CLOSE_POOL_MS), resting])
   }
-  return { url: urlOf(config.host, port), stop: () => (stopping ??= stop()) }
+  return { url, stop: () => (stopping ??= stop()) }
 }

@@ -5,6 +5,7 @@ import { param, statement } from '../db/statement.ts'
 import type { Store } from '../db/store.ts'
 import { note } from '../db/telemetry.ts'
 import { LEASE_DEFAULT_S } from './lease.ts'
+import type { RunStatus } from './status.ts'
 
 /** A server process that supervises runs. */
 export interface Supervising {
@@ -16,11 +17,14 @@ export interface Supervising {
 
 interface Standing {
   id: string
-  /** Renewed now; not so when somebody has the run locked at this moment, and then it is live all the same. */
+  status: RunStatus
+  /** Still this server's to supervise. */
+  live: boolean
+  /** Its lease was renewed now; not so when somebody has the run locked at this moment. */
   renewed: boolean
 }
 
-const isMine = sql`r.supervisor_id = ${param('id', 'uuid')} and r.status = 'running' and r.lease_expires_at > clock_timestamp()`
+const isMine = sql`(r.supervisor_id is not distinct from ${param('id', 'uuid')} and r.status = 'running' and r.lease_expires_at > clock_timestamp())`
 
 // One statement for all runs of a server and for the mark that it lives. Rows that somebody has locked are passed: a lease
 // has time for another round, and whoever waits for rows of many runs would have to wait in order.
@@ -33,12 +37,12 @@ const renewAll = statement<Supervising & { runIds: string[] }, Standing>('superv
   alive as (
     insert into ${servers} (id, host_key, pid) values (${param('id', 'uuid')}, ${param('hostKey')}, ${param('pid')})
     on conflict (id) do update set last_seen_at = clock_timestamp())
-  select r.id, exists (select 1 from renewed n where n.id = r.id) as renewed
-  from ${runs} r where r.id = any(${param('runIds', 'uuid[]')}) and ${isMine}`)
+  select r.id, r.status, ${isMine} as live, exists (select 1 from renewed n where n.id = r.id) as renewed
+  from ${runs} r where r.id = any(${param('runIds', 'uuid[]')})`)
 
 /**
  * Renews the leases of runs that a server supervises and marks the server as alive.
- * @returns those of the runs that are still live; the others have been ended by somebody else, or their lease is out
+ * @returns how the runs stand; one that is not among them has been deleted
  */
 export const renewSupervised = (store: Store, server: Supervising, runIds: readonly string[]): Promise<Standing[]> =>
   note(store, renewAll, { ...server, runIds: [...runIds] })

@@ -66,6 +66,8 @@ interface Ward {
   /** Why it is to end, once it is. */
   doom: { readonly reason: string; readonly by: 'others' | 'lease' | 'stop' } | null
   isConcluding: boolean
+  /** Until it is told to end after it has said itself that it is over. */
+  linger: NodeJS.Timeout | null
 }
 
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
@@ -95,6 +97,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     } catch (error) {
       log.error({ err: error, runId }, 'a run could not be supervised to its end')
     }
+    if (ward.linger !== null) clearTimeout(ward.linger)
     ward.journal.end().catch(() => {})
   }
 
@@ -179,12 +182,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return undefined
   }
 
-  /** A run was ended by a commit of this process. */
-  const overBy = (ward: Ward, row: ActivityRow): void => {
-    const isOwnWord = row.actorType === 'agent' && row.actorId === ward.order.agentId
-    const end = (): void => doom(ward, 'others', `The run is ${String(row.details['status'])}`)
-    if (isOwnWord) setTimeout(end, LINGER_MS).unref()
-    else end()
+  /**
+   * A run is over, and not by its supervisor's word. One that may have said so itself is about to end its process, and
+   * what it still says is worth having.
+   */
+  const over = (ward: Ward, mayHaveSaidSo: boolean, reason: string): void => {
+    if (!mayHaveSaidSo) return doom(ward, 'others', reason)
+    ward.linger ??= setTimeout(() => doom(ward, 'others', reason), LINGER_MS).unref()
   }
 
   const renew = async (): Promise<void> => {
@@ -196,11 +200,16 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       asked.map((ward) => ward.order.runId),
     )
     seenAt = askedAt
-    const found = new Map(standing.map((row) => [row.id, row.renewed]))
+    const found = new Map(standing.map((row) => [row.id, row]))
     for (const ward of asked) {
-      const renewed = found.get(ward.order.runId)
-      if (renewed === true) ward.leasedAt = askedAt
-      else if (renewed === undefined && !ward.isConcluding) doom(ward, 'others', 'The run was ended elsewhere, or its lease is out')
+      const row = found.get(ward.order.runId)
+      if (row?.renewed === true) ward.leasedAt = askedAt
+      if (row?.live === true || ward.isConcluding) continue
+      over(
+        ward,
+        row?.status === 'succeeded' || row?.status === 'failed',
+        row === undefined ? 'The run was deleted' : overBecause(row.status),
+      )
     }
   }
 
@@ -220,6 +229,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         process: null,
         doom: null,
         isConcluding: false,
+        linger: null,
       }
       wards.set(order.runId, ward)
       if (stopping) doom(ward, 'stop', SERVER_STOPPED)
@@ -240,7 +250,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       for (const row of rows) {
         if (row.action !== 'heartbeat.run_finished') continue
         const ward = wards.get(row.entityId)
-        if (ward !== undefined && !ward.isConcluding) overBy(ward, row)
+        if (ward === undefined || ward.isConcluding) continue
+        const isOwnWord = row.actorType === 'agent' && row.actorId === ward.order.agentId
+        over(ward, isOwnWord, overBecause(String(row.details['status'])))
       }
     },
     async stop() {
@@ -261,6 +273,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
   }
 }
+
+const overBecause = (status: string): string => (status === 'running' ? LEASE_LOST : `The run is ${status}`)
 
 const LEASE_LOST = 'The lease of the run ran out before it could be renewed'
 const SERVER_STOPPED = 'The server was stopped'

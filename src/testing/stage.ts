@@ -357,6 +357,11 @@ const markedIn = (table: string) => ({
   sql: `insert into ${table} (company_id, issue_id, user_id) select company_id, id, 'local-board' from issues where id = $1 on conflict do nothing`,
 })
 
+const printed = {
+  of: 'heartbeat-runs',
+  sql: "insert into heartbeat_run_log_chunks (run_id, start_offset, byte_size, content) values ($1, 0, 3, '{}\n') on conflict do nothing",
+}
+
 const inlinePackage = {
   source: { type: 'inline', files: { 'COMPANY.md': '---\nname: Packed\n---\n', 'tasks/first/TASK.md': '---\ntitle: First\n---\n' } },
 }
@@ -365,6 +370,7 @@ const intoNewCompany = () => ({ ...inlinePackage, target: { mode: 'new_company' 
 
 /** Routes whose required fields alone say nothing, or that need a state to start from. */
 const examples: Readonly<Record<string, Example>> = {
+  getHeartbeatRunsByRunIdLog: { arrange: printed },
   postIssuesByIdCheckout: { body: ({ agent }) => ({ agentId: agent.id, expectedStatuses: ['todo'] }) },
   patchIssuesById: { body: () => ({ title: 'Another title' }) },
   patchAgentsById: { body: () => ({ title: 'Another title' }) },
