@@ -8,6 +8,7 @@ import { approvalRoutes } from './approvals/routes.ts'
 import { companyRoutes } from './companies/routes.ts'
 import { documentRoutes } from './documents/routes.ts'
 import { executionRoutes } from './execution/routes.ts'
+import { wakeRoutes } from './execution/wakeRoutes.ts'
 import { runReadRoutes } from './execution/runReadRoutes.ts'
 import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
@@ -40,6 +41,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...approvalRoutes,
   ...runRoutes,
   ...runReadRoutes,
+  ...wakeRoutes,
   ...companyRoutes,
   ...goalRoutes,
   ...projectRoutes,

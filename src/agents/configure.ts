@@ -101,7 +101,8 @@ export async function applyConfiguration(tx: Tx, ctx: Ctx, agent: AgentRow, want
   const urlKey = wanted.name === undefined ? {} : { urlKey: urlKeyOf(wanted.name, agent.id) }
   await tx
     .update(agents)
-    .set({ ...set, ...urlKey, updatedAt: sql`now()` })
+    // Another configuration may be another timer, which then starts anew.
+    .set({ ...set, ...urlKey, ...('runtimeConfig' in set ? { nextTimerAt: null } : {}), updatedAt: sql`now()` })
     .where(eq(agents.id, agent.id))
   const changed = await lockAgent(tx, agent.companyId, agent.id)
   const revisionId = await insertRevision(tx, ctx, agent, changed, origin)

@@ -1,6 +1,7 @@
 export { applyConfiguration, demandFields, fieldsOf, needsCompanyLock } from './configure.ts'
 export { insertAgent } from './create.ts'
 export { agentActivated, agentCreated, agentDeleted, agentPaused, agentResumed, agentTerminated, hireCreated } from './events.ts'
+export { hasTimer, heartbeatEnabled, isInvokable, timerSeconds, wakesOnDemand } from './heartbeat.ts'
 export { lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { viewedBy } from './queries.ts'

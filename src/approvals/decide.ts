@@ -60,8 +60,8 @@ async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, verdict: V
   const issueIds = (await tx.run(linkedIssues, { approvalId: approval.id })).map((row) => row.issueId)
   const payload = { approvalId: approval.id, approvalStatus: verdict, issueId: issueIds[0] ?? null, issueIds }
   const woken = await wakeAgent(tx, ctx, { agentId: requesterAgentId, source: 'automation', reason, payload })
-  return woken.kind === 'not_invokable'
-    ? [wakeupFailed(approval.id, { requesterAgentId, reason, why: 'agent_not_invokable' })]
+  return woken.kind === 'not_woken'
+    ? [wakeupFailed(approval.id, { requesterAgentId, reason, why: woken.why })]
     : [wakeupQueued(approval.id, { requesterAgentId, reason, runId: woken.runId, issueIds })]
 }
 

@@ -21,7 +21,7 @@ export const wakeupQueued = event(
 export const wakeupFailed = event(
   'approval.requester_wakeup_failed',
   'approval',
-  z.object({ requesterAgentId: z.string(), reason: z.string(), why: z.literal('agent_not_invokable') }),
+  z.object({ requesterAgentId: z.string(), reason: z.string(), why: z.enum(['agent_not_invokable', 'wake_on_demand_off']) }),
 )
 
 export const approvalLinked = event('issue.approval_linked', 'issue', z.object({ approvalId: z.string() }))

@@ -132,7 +132,8 @@ export async function storeAnswer(connection: Connection, answer: SealedAnswer):
   await runOn(connection, insertAnswer, answer)
 }
 
-/** Removes answers past their time; batches, so that no lock is long. */
-export const forgetOldAnswers = statement<object, never>('idempotency_forget').telemetry(sql`
+/** Removes a batch of answers past their time; batches, so that no lock is long. One row for each that went. */
+export const forgetOldAnswers = statement<object, { gone: true }>('idempotency_forget').telemetry(sql`
   delete from ${idempotencyKeys} where ctid = any(array(
-    select ctid from ${idempotencyKeys} where created_at < now() - ${sql.raw(`interval '${KEEP_ANSWERS}'`)} limit 1000))`)
+    select ctid from ${idempotencyKeys} where created_at < now() - ${sql.raw(`interval '${KEEP_ANSWERS}'`)} limit 1000 for update skip locked))
+  returning true as gone`)

@@ -30,9 +30,9 @@ export interface OpenedRun {
   readonly leaseExpiresAt: string
 }
 
-const queuedFor = statement<{ agentId: string; companyId: string; issueId: string }, { id: string }>('run_queued_for').read(sql`
-  select id from ${runs} where agent_id = ${param('agentId')} and company_id = ${param('companyId')} and issue_id = ${param('issueId')}
-    and status = 'queued' and lease_expires_at > now() order by created_at, id limit 1`)
+const queuedFor = statement<{ agentId: string; companyId: string; issueId: string | null }, { id: string }>('run_queued_for').read(sql`
+  select id from ${runs} where agent_id = ${param('agentId')} and company_id = ${param('companyId')}
+    and issue_id is not distinct from ${param('issueId', 'uuid')} and status = 'queued' and lease_expires_at > now() order by created_at, id limit 1`)
 
 const startQueued = statement<{ id: string; leaseSeconds: number; externalRunId: string | null }, RunRow>('run_start_queued').write(sql`
   update ${runs} set status = 'running', started_at = now(), last_seen_at = now(), lease_seconds = ${param('leaseSeconds', 'int')},
@@ -41,13 +41,12 @@ const startQueued = statement<{ id: string; leaseSeconds: number; externalRunId:
   returning ${runColumns}`)
 
 /**
- * Starts the run that a wake has queued for this very issue, so that nobody starts it again; null when none waits. It is
- * locked together with the acting run, because ids decide the order. Expects the agent's row lock, under which alone
- * its queued runs are started.
+ * Starts the run that a wake has queued for this very issue, or for none where none is named, so that nobody starts it
+ * again; null when none waits. It is locked together with the acting run, because ids decide the order. Expects the
+ * agent's row lock, under which alone its queued runs are started.
  */
 async function startWaiting(tx: Tx, ctx: Ctx, agentId: string, wanted: OpenRun, leaseSeconds: number): Promise<RunRow | null> {
-  if (wanted.issueId === undefined) return null
-  const [queued] = await tx.run(queuedFor, { agentId, companyId: companyOf(ctx), issueId: wanted.issueId })
+  const [queued] = await tx.run(queuedFor, { agentId, companyId: companyOf(ctx), issueId: wanted.issueId ?? null })
   if (queued === undefined) return null
   await lockRunFacts(
     tx,
@@ -63,7 +62,7 @@ async function startWaiting(tx: Tx, ctx: Ctx, agentId: string, wanted: OpenRun, 
 
 /**
  * Opens a run for an agent that lives elsewhere, with a lease that its heartbeats renew and a token that dies with it.
- * A run that waits in the queue for the same issue is started instead of a second one.
+ * A run that waits in the queue for the same issue, or as this one for none, is started instead of a second one.
  *
  * @throws Refusal `not_found` for the issue; `agent_not_invokable`, `agent_over_budget`; `forbidden` for a run that
  *   would open another

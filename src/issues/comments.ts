@@ -35,8 +35,8 @@ export async function addComment(ctx: Ctx, issueId: string, wanted: NewComment):
     const issue = await lockIssue(tx, companyOf(ctx), issueId)
     if (wanted.reopen === true && onEnter[issue.status].closed) return await commentByPatch(tx, ctx, issueId, wanted)
     await judgeActingRun(tx, ctx)
-    const { comment, event, expired } = await say(tx, ctx, issue, wanted.body, null)
-    return changed(comment, event, ...expired)
+    const { comment, event, effects } = await say(tx, ctx, issue, wanted.body, null)
+    return changed(comment, event, ...effects)
   })
 }
 

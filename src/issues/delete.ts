@@ -64,14 +64,10 @@ export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected)
     const others = { ...locked, issues: locked.issues.filter((row) => row.id !== issueId) }
     const ended = await endRuns(tx, others, queuedIds, { status: 'cancelled', error: 'Its issue was deleted', errorCode: 'issue_deleted' })
     await tx.delete(issues).where(eq(issues.id, issueId))
-    if (was.status !== 'done') {
-      await wakeUnblocked(
-        tx,
-        ctx,
-        was.blocks.map((blocked) => blocked.id).filter((id) => others.issues.some((row) => row.id === id)),
-      )
-    }
-    if (was.parentId !== null && !onEnter[was.status].closed) await wakeParentOfDeleted(tx, ctx, was.parentId)
+    const blocked = was.blocks.map(({ id }) => id).filter((id) => others.issues.some((row) => row.id === id))
+    const unblocked = was.status === 'done' ? [] : await wakeUnblocked(tx, ctx, blocked)
+    const wasLastChild = was.parentId !== null && !onEnter[was.status].closed
+    const completed = wasLastChild ? await wakeParentOfDeleted(tx, ctx, was.parentId) : []
     const deleted = issueDeleted(issueId, {
       identifier: was.identifier,
       title: was.title,
@@ -79,6 +75,6 @@ export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected)
       checkoutRunId: was.checkoutRunId,
       executionRunId: was.executionRunId,
     })
-    return changed(was, deleted, ...events, ...ended.events)
+    return changed(was, deleted, ...events, ...ended.events, ...unblocked, ...completed)
   })
 }

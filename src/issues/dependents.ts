@@ -4,6 +4,7 @@ import { companyOf } from '../db/context.ts'
 import type { Tx } from '../db/mutate.ts'
 import { blockers, issues } from '../db/schema/issues.ts'
 import { param, statement } from '../db/statement.ts'
+import type { DomainEvent } from '../kernel/event.ts'
 import { enqueueWake } from '../wakes/index.ts'
 import { onEnter } from './status.ts'
 import type { IssueStatus } from './status.ts'
@@ -51,21 +52,25 @@ const completedParent = statement<{ id: string; companyId: string }, Ready>('dep
  * (tx) An issue has ended: wakes the assignee of each issue whose last unresolved blocker it was, and of its parent
  * when no child of it is open any more. Expects the rows of `waitingFor` to be locked and the new status to be written.
  */
-export async function wakeDependents(tx: Tx, ctx: Ctx, id: string, was: IssueStatus, now: IssueStatus): Promise<void> {
+export async function wakeDependents(tx: Tx, ctx: Ctx, id: string, was: IssueStatus, now: IssueStatus): Promise<DomainEvent[]> {
+  const events: DomainEvent[] = []
   const place = { id, companyId: companyOf(ctx) }
   const source = 'automation'
   if (now === 'done' && was !== 'done') {
     for (const issue of await tx.run(unblocked, place)) {
       const payload = { issueId: issue.id, resolvedBlockerIssueId: id }
-      await enqueueWake(tx, ctx, { agentId: issue.agentId, issueId: issue.id, source, reason: 'issue_blockers_resolved', payload })
+      const wake = { agentId: issue.agentId, issueId: issue.id, source, reason: 'issue_blockers_resolved', payload } as const
+      events.push(...(await enqueueWake(tx, ctx, wake)))
     }
   }
   if (onEnter[now].closed && !onEnter[was].closed) {
     for (const parent of await tx.run(completedParent, place)) {
       const payload = { issueId: parent.id, completedChildIssueId: id }
-      await enqueueWake(tx, ctx, { agentId: parent.agentId, issueId: parent.id, source, reason: 'issue_children_completed', payload })
+      const wake = { agentId: parent.agentId, issueId: parent.id, source, reason: 'issue_children_completed', payload } as const
+      events.push(...(await enqueueWake(tx, ctx, wake)))
     }
   }
+  return events
 }
 
 const free = statement<{ ids: string[]; companyId: string }, Ready>('dependents_free').read(sql`
@@ -87,32 +92,26 @@ const childless = statement<{ id: string; companyId: string }, Ready>('dependent
  * (tx) Blockers of these issues have gone without being done, by deletion or by an edit: wakes the assignee of each that
  * nothing blocks any more, except the one who does it. Expects their rows to be locked.
  */
-export async function wakeUnblocked(tx: Tx, ctx: Ctx, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
+export async function wakeUnblocked(tx: Tx, ctx: Ctx, ids: readonly string[]): Promise<DomainEvent[]> {
+  const events: DomainEvent[] = []
+  if (ids.length === 0) return events
   const { actor } = ctx
   for (const issue of await tx.run(free, { ids: [...ids], companyId: companyOf(ctx) })) {
     if (actor.kind === 'agent' && actor.agentId === issue.agentId) continue
     const payload = { issueId: issue.id }
-    await enqueueWake(tx, ctx, {
-      agentId: issue.agentId,
-      issueId: issue.id,
-      source: 'automation',
-      reason: 'issue_blockers_resolved',
-      payload,
-    })
+    const wake = { agentId: issue.agentId, issueId: issue.id, source: 'automation', reason: 'issue_blockers_resolved', payload } as const
+    events.push(...(await enqueueWake(tx, ctx, wake)))
   }
+  return events
 }
 
 /** (tx) An open child has been deleted: wakes the parent's assignee when those that are left are all closed. */
-export async function wakeParentOfDeleted(tx: Tx, ctx: Ctx, parentId: string): Promise<void> {
+export async function wakeParentOfDeleted(tx: Tx, ctx: Ctx, parentId: string): Promise<DomainEvent[]> {
+  const events: DomainEvent[] = []
   for (const parent of await tx.run(childless, { id: parentId, companyId: companyOf(ctx) })) {
     const payload = { issueId: parent.id }
-    await enqueueWake(tx, ctx, {
-      agentId: parent.agentId,
-      issueId: parent.id,
-      source: 'automation',
-      reason: 'issue_children_completed',
-      payload,
-    })
+    const wake = { agentId: parent.agentId, issueId: parent.id, source: 'automation', reason: 'issue_children_completed', payload } as const
+    events.push(...(await enqueueWake(tx, ctx, wake)))
   }
+  return events
 }

@@ -30,7 +30,7 @@ import { issueUpdated } from './events.ts'
 import { takeByOwnHand } from './progress.ts'
 import type { CommentRow } from './queries.ts'
 import { demandMayAssign, demandReferences } from './references.ts'
-import { demandNoParentCycle, demandUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
+import { demandNoParentCycle, demandUnblocked, isBlocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { issueStatus, onEnter } from './status.ts'
 import type { IssueStatus } from './status.ts'
 import { say } from './thread.ts'
@@ -161,15 +161,15 @@ async function voidHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: Plan): Prom
   return [lockCleared(issue.id, { runId, why, evicted: other !== null, lockEpoch }, { runId })]
 }
 
-async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: Plan): Promise<void> {
+async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: Plan): Promise<DomainEvent[]> {
   const { actor } = ctx
   const agentId = plan.assigneeAgentId
-  if (agentId === null || plan.status === 'backlog' || onEnter[plan.status].closed) return
-  if (actor.kind === 'agent' && actor.agentId === agentId) return
+  if (agentId === null || plan.status === 'backlog' || onEnter[plan.status].closed) return []
+  if (actor.kind === 'agent' && actor.agentId === agentId) return []
   const leavesBacklog = plan.isMoved && issue.status === 'backlog'
-  if (!plan.isReassigned && !leavesBacklog) return
+  if (!plan.isReassigned && !leavesBacklog) return []
   const reason = plan.isReassigned ? 'issue_assigned' : 'issue_status_changed'
-  await enqueueWake(tx, ctx, { agentId, issueId: issue.id, source: 'assignment', reason })
+  return await enqueueWake(tx, ctx, { agentId, issueId: issue.id, source: 'assignment', reason })
 }
 
 function eventOf(before: LockedIssue, plan: Plan, wanted: PatchIssue, lockEpoch: number, interruptedRunId: string | null): DomainEvent[] {
@@ -270,18 +270,19 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, wanted: Patc
       .set(row)
       .where(sql`${issues.id} = ${issueId}`)
   if (wanted.labelIds) await setLabels(tx, issueId, wanted.labelIds)
+  const wasBlocked = wanted.blockedByIssueIds ? await isBlocked(tx, issueId) : false
   const linked = wanted.blockedByIssueIds ? await replaceBlockersOf(tx, before, wanted.blockedByIssueIds) : []
   if (byOwnHand) events.push(...(await takeByOwnHand(tx, ctx, await relock(tx, ctx, issueId), actor.agentId)))
   if (isVoid || isStale || runId !== null) events.push(...(await promoteWake(tx, issueId)))
-  await wakeAssignee(tx, ctx, before, plan)
-  if (linked.length > 0 && facts.unresolvedBlockerIssueIds.length > 0) await wakeUnblocked(tx, ctx, [issueId])
-  if (plan.isMoved) await wakeDependents(tx, ctx, issueId, before.status, plan.status)
+  events.push(...(await wakeAssignee(tx, ctx, before, plan)))
+  if (linked.length > 0 && wasBlocked) events.push(...(await wakeUnblocked(tx, ctx, [issueId])))
+  if (plan.isMoved) events.push(...(await wakeDependents(tx, ctx, issueId, before.status, plan.status)))
 
   const after = await relock(tx, ctx, issueId)
   events.push(...eventOf(before, plan, wanted, after.lockEpoch, runId), ...linked)
   if (wanted.comment === undefined) return { comment: null, events }
   const said = await say(tx, ctx, after, wanted.comment, plan.reopenedFrom)
-  return { comment: said.comment, events: [...events, said.event, ...said.expired] }
+  return { comment: said.comment, events: [...events, said.event, ...said.effects] }
 }
 
 /** Reads the issue again, under the lock that is already held. */

@@ -82,6 +82,9 @@ const unresolved = statement<{ issueId: string }, { id: string }>('issue_unresol
   select b.blocker_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocker_issue_id
   where b.blocked_issue_id = ${param('issueId')} and i.status <> 'done' order by b.blocker_issue_id`)
 
+/** (tx) Whether any blocker of the issue is not done yet. */
+export const isBlocked = async (tx: Tx, issueId: string): Promise<boolean> => (await tx.run(unresolved, { issueId })).length > 0
+
 /** (tx) Refuses work on an issue while something it waits for is not done. @throws Refusal `issue_blocked` */
 export async function demandUnblocked(tx: Tx, issueId: string): Promise<void> {
   const open = await tx.run(unresolved, { issueId })

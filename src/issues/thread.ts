@@ -11,7 +11,7 @@ import { actingRun } from '../kernel/actor.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
 import { shorten } from '../kernel/text.ts'
-import { enqueueWake } from '../wakes/index.ts'
+import { enqueueWake, MENTIONED } from '../wakes/index.ts'
 import { commentAdded } from './events.ts'
 import type { CommentRow } from './queries.ts'
 import { onEnter } from './status.ts'
@@ -63,8 +63,8 @@ export function mentioned(body: string, known: readonly { id: string; name: stri
 export interface Said {
   readonly comment: CommentRow
   readonly event: DomainEvent
-  /** Confirmations that a person's words have overtaken. */
-  readonly expired: readonly DomainEvent[]
+  /** What else came of it: confirmations that a person's words have overtaken, loops of agents that were cut. */
+  readonly effects: readonly DomainEvent[]
 }
 
 /**
@@ -90,20 +90,15 @@ export async function say(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string, re
   const author = actor.kind === 'agent' ? actor.agentId : null
   const payload = { issueId: issue.id, commentId: comment.id }
   const assignee = issue.assigneeAgentId
+  const effects: DomainEvent[] = []
   if (assignee !== null && assignee !== author && !onEnter[issue.status].closed) {
     const reason = reopenedFrom === null ? 'issue_commented' : 'issue_reopened_via_comment'
-    await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })
+    effects.push(...(await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })))
   }
   const named = body.includes('@') ? mentioned(body, await tx.run(agentNames, { companyId })) : []
   for (const agentId of named.filter((id) => id !== author && id !== assignee)) {
-    await enqueueWake(tx, ctx, {
-      agentId,
-      issueId: issue.id,
-      source: 'automation',
-      reason: 'issue_comment_mentioned',
-      payload,
-      besideHolder: true,
-    })
+    const wake = { agentId, issueId: issue.id, source: 'automation', reason: MENTIONED, payload, besideHolder: true } as const
+    effects.push(...(await enqueueWake(tx, ctx, wake)))
   }
   const event = commentAdded(issue.id, {
     commentId: comment.id,
@@ -112,6 +107,6 @@ export async function say(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string, re
     issueTitle: issue.title,
     ...(reopenedFrom === null ? {} : { reopened: true, reopenedFrom }),
   })
-  const expired = actor.kind === 'board' ? await expireByComment(tx, issue.id, comment.id) : []
-  return { comment, event, expired }
+  if (actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, comment.id)))
+  return { comment, event, effects }
 }

@@ -1,6 +1,6 @@
 export { closeRun, noteTraces } from './close.ts'
 export type { Ending, Traces } from './close.ts'
-export { runCancelled, runFinished, runStarted } from './events.ts'
+export { recordsForgotten, runCancelled, runFinished, runStarted } from './events.ts'
 export { isLive, judge, judgeActingRun, lockRunFacts, runFactJson } from './facts.ts'
 export type { RunFact } from './facts.ts'
 export { createJournal } from './journal.ts'

@@ -48,7 +48,7 @@ export interface Hands {
   readonly serverId: string
   readonly duties: readonly Duty[]
   /** Whether a server is known to have died on this host. */
-  isLost(serverId: string): boolean
+  readonly isLost: (serverId: string) => boolean
   /** Starts nothing more and ends what runs, within 8 s. Idempotent. */
   stop(): Promise<void>
 }

@@ -5,28 +5,39 @@ import { runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Store } from '../db/store.ts'
 import { endRuns, lockForEnd } from '../holds/index.ts'
+import type { Ending } from '../runs/index.ts'
 
 /** Runs ended in one round; the next round follows at once while there are more. */
 const BATCH = 100
 
+/** A run whose lease is out. */
+export interface Lapsed {
+  readonly id: string
+  readonly companyId: string
+}
+
+const SILENT: Ending = {
+  status: 'timed_out',
+  error: 'The lease ran out: nothing was heard of this run',
+  errorCode: 'lease_expired',
+}
+/** How a run ends whose server has died. */
+export const LOST: Ending = { status: 'failed', error: 'The server that watched over this run has died', errorCode: 'process_lost' }
+
 // Read without a lock: whoever ends a run decides again under its row lock, so any number of servers may look.
-const expired = statement<{ limit: number }, { id: string; companyId: string }>('reap_expired').read(sql`
-  select id, company_id as "companyId" from ${runs}
+const expired = statement<{ limit: number }, Lapsed & { supervisorId: string | null }>('reap_expired').read(sql`
+  select id, company_id as "companyId", supervisor_id as "supervisorId" from ${runs}
   where status in ('queued', 'running') and lease_expires_at <= clock_timestamp()
   order by lease_expires_at limit ${param('limit', 'int')}`)
 
 /** Ends one run whose lease is out, through the one finish transaction; a renewed or ended run is left alone. */
-async function reapOne(store: Store, run: { id: string; companyId: string }): Promise<boolean> {
+export async function endLapsed(store: Store, run: Lapsed, ending: Ending): Promise<boolean> {
   const ctx: Ctx = { actor: { kind: 'system', duty: 'reaper' }, companyId: run.companyId, requestId: null, store, idempotency: null }
   return await mutate(ctx, async (tx) => {
     const locked = await lockForEnd(tx, ctx, [run.id])
     const [fact] = locked.runs
     if (fact === undefined || fact.live) return settled(false, [])
-    const { runs: ended, events } = await endRuns(tx, locked, [run.id], {
-      status: 'timed_out',
-      error: 'The lease ran out: nothing was heard of this run',
-      errorCode: 'lease_expired',
-    })
+    const { runs: ended, events } = await endRuns(tx, locked, [run.id], ending)
     return settled(ended.length > 0, events)
   })
 }
@@ -36,10 +47,11 @@ async function reapOne(store: Store, run: { id: string; companyId: string }): Pr
  * lease is. This only tidies up, so that an issue is free even when nobody asks for it. A run that cannot be ended now
  * keeps nobody else waiting.
  *
+ * @param isLost whether a server is known to be dead, whose runs then say so
  * @returns how many runs were ended
  * @throws AggregateError with what failed, after all the others have been ended
  */
-export async function reap(store: Store): Promise<number> {
+export async function reap(store: Store, isLost: (supervisorId: string) => boolean = () => false): Promise<number> {
   let ended = 0
   for (;;) {
     const batch = await store.read.run(expired, { limit: BATCH })
@@ -47,7 +59,8 @@ export async function reap(store: Store): Promise<number> {
     const before = ended
     for (const run of batch) {
       try {
-        if (await reapOne(store, run)) ended += 1
+        const ending = run.supervisorId !== null && isLost(run.supervisorId) ? LOST : SILENT
+        if (await endLapsed(store, run, ending)) ended += 1
       } catch (error) {
         failures.push(error)
       }

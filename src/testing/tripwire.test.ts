@@ -13,6 +13,7 @@ const exempt: Readonly<Record<string, string>> = {
   heartbeat_run_log_chunks: 'what a run prints while it works',
   idempotency_keys: 'answers, written with the effect they answer',
   servers: 'which processes are there to supervise runs',
+  wake_skips: 'counts of what did not happen',
 }
 
 let pool: Pool

@@ -32,13 +32,28 @@ export const wakeClosed = event(
   z.object({
     agentId: z.string(),
     issueId: z.string(),
-    why: z.enum(whys),
+    why: z.enum([...whys, 'loop_bound']),
   }),
 )
 
-/** Its run was to start, but somebody else holds the issue: it waits again. */
+/** Somebody else holds the issue, so the wake waits. A run that was to start for it is named. */
 export const wakeDeferred = event(
   'wake.deferred',
   'wake',
-  z.object({ agentId: z.string(), issueId: z.string(), runId: z.string(), holderRunId: z.string() }),
+  z.object({ agentId: z.string(), issueId: z.string(), runId: z.string().nullable(), holderRunId: z.string() }),
+)
+
+/** Somebody, or a timer, asked for a run of an agent, and this is it. */
+export const runInvoked = event(
+  'heartbeat.invoked',
+  'run',
+  z.object({
+    agentId: z.string(),
+    issueId: z.string().nullable(),
+    source: z.string(),
+    triggerDetail: z.string(),
+    reason: z.string(),
+    /** The run was there already, and stands for this wish as well. */
+    coalesced: z.boolean(),
+  }),
 )

@@ -39,6 +39,10 @@ export const agents = pgTable(
     index('agents_company').on(table.companyId, table.createdAt),
     index('agents_url_key').on(table.companyId, table.urlKey),
     index('agents_reports_to').on(table.reportsTo),
+    // The tick of the timers reads agents that have one, by when it is due, and nobody else.
+    index('agents_timer')
+      .on(table.nextTimerAt)
+      .where(sql`jsonb_typeof(runtime_config #> '{heartbeat,intervalSec}') = 'number'`),
     check('agents_status_check', sql.raw(`status in (${agentStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
   ],
 )

@@ -49,7 +49,8 @@ export const runLogChunks = pgTable(
     content: text('content').notNull(),
     createdAt: createdAt(),
   },
-  (table) => [primaryKey({ columns: [table.runId, table.startOffset] })],
+  // Old logs go by age, whoever wrote them.
+  (table) => [primaryKey({ columns: [table.runId, table.startOffset] }), index('heartbeat_run_log_chunks_age').on(table.createdAt)],
 )
 
 /** The session an adapter goes on with, by agent and task. */

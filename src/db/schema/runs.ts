@@ -60,6 +60,10 @@ export const runs = pgTable(
   (table) => [
     index('heartbeat_runs_company').on(table.companyId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
     index('heartbeat_runs_agent').on(table.agentId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
+    // The history of an issue, and what waits for it when it is deleted.
+    index('heartbeat_runs_issue')
+      .on(table.issueId)
+      .where(sql`issue_id is not null`),
     // The reaper and the counters read only what has not ended; without the predicate the index would be the table.
     index('heartbeat_runs_unended')
       .on(table.leaseExpiresAt)

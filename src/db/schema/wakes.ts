@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { wakeStatus } from '../../wakes/status.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../columns.ts'
 import { agents } from './agents.ts'
@@ -41,9 +41,33 @@ export const wakes = pgTable(
     index('wakes_open')
       .on(table.agentId, table.issueId)
       .where(sql`status in ('deferred_issue_execution', 'queued', 'claimed')`),
+    // How often an agent was woken for an issue lately, and what goes with an issue that is deleted.
+    index('wakes_issue')
+      .on(table.issueId, table.agentId, table.createdAt)
+      .where(sql`issue_id is not null`),
+    // Old ones go by age.
+    index('wakes_finished')
+      .on(table.finishedAt)
+      .where(sql`finished_at is not null`),
     index('wakes_run')
       .on(table.runId)
       .where(sql`run_id is not null`),
     check('wakes_status_check', sql.raw(`status in (${wakeStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
   ],
+)
+
+/** Wakes that an agent's configuration turned down: counted by reason, not kept. */
+export const wakeSkips = pgTable(
+  'wake_skips',
+  {
+    agentId: uuid('agent_id')
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    reason: text('reason').notNull(),
+    count: bigint('count', { mode: 'number' }).notNull(),
+    lastAt: instantColumn('last_at')
+      .notNull()
+      .default(sql`now()`),
+  },
+  (table) => [primaryKey({ columns: [table.agentId, table.reason] })],
 )

@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest'
+import { race } from '../testing/race.ts'
+import { auditCount, lastAudit, useServer, world } from '../testing/world.ts'
+import { tickTimers } from './timers.ts'
+
+const server = useServer()
+const sql = () => server().database.sql
+
+const every = (intervalSec: unknown, more: object = {}) => ({ runtimeConfig: { heartbeat: { intervalSec, ...more } } })
+
+/** Sets a timer so many seconds from now; negative ones are due. */
+const setTimer = async (agentId: string, seconds: number): Promise<void> => {
+  await sql().query('update agents set next_timer_at = now() + make_interval(secs => $2) where id = $1', [agentId, seconds])
+}
+
+/** Seconds until the timer of an agent is due. */
+const timerOf = async (agentId: string): Promise<number | null> => {
+  const { rows } = await sql().query<{ left: number | null }>(
+    'select extract(epoch from next_timer_at - now())::float8 as left from agents where id = $1',
+    [agentId],
+  )
+  return rows[0]?.left ?? null
+}
+
+const wakesOfAgent = async (agentId: string) => {
+  const { rows } = await sql().query<{ source: string; reason: string; status: string; runId: string }>(
+    'select source, reason, status, run_id as "runId" from wakes where agent_id = $1 order by created_at',
+    [agentId],
+  )
+  return rows
+}
+
+describe('the timer of an agent', () => {
+  test('is set one interval ahead when it is first seen, wakes when it is due, and is set anew', async () => {
+    const { agent } = await world(server())
+    const who = await agent(every(600))
+    await tickTimers(server().store)
+    expect(await wakesOfAgent(who.id)).toEqual([])
+    const first = (await timerOf(who.id)) ?? 0
+    expect(Math.abs(first - 600)).toBeLessThan(35)
+
+    await setTimer(who.id, -1)
+    expect(await tickTimers(server().store)).toBe(1)
+    const [wake] = await wakesOfAgent(who.id)
+    expect(wake).toMatchObject({ source: 'timer', reason: 'heartbeat_timer', status: 'queued' })
+    expect(await lastAudit(server(), wake?.runId ?? '', 'heartbeat.invoked')).toMatchObject({
+      actorType: 'system',
+      actorId: 'timer',
+      agentId: who.id,
+      details: { source: 'timer', issueId: null, coalesced: false },
+    })
+    expect(Math.abs(((await timerOf(who.id)) ?? 0) - 600)).toBeLessThan(35)
+    expect(await tickTimers(server().store)).toBe(0)
+  })
+
+  test('wakes nobody who has such a run already, queued or at work', async () => {
+    const { agent, run } = await world(server())
+    const [queued, working] = [await agent(every(60)), await agent(every(60))]
+    await server().board.post(`/api/agents/${queued.id}/heartbeat/invoke`)
+    await run(working)
+    const audits = await auditCount(server())
+    for (const who of [queued, working]) await setTimer(who.id, -1)
+    expect(await tickTimers(server().store)).toBe(0)
+    expect(await auditCount(server())).toBe(audits)
+    for (const who of [queued, working]) expect((await timerOf(who.id)) ?? 0).toBeGreaterThan(50)
+  })
+
+  test('another configuration sets it anew', async () => {
+    const { agent } = await world(server())
+    const who = await agent(every(86_400))
+    await setTimer(who.id, 80_000)
+    await server().board.patch(`/api/agents/${who.id}`, every(60))
+    await tickTimers(server().store)
+    expect((await timerOf(who.id)) ?? Infinity).toBeLessThan(64)
+  })
+
+  test.each([
+    ['off', every(0)],
+    ['no number', every('often')],
+    ['below nothing', every(-5)],
+    ['beside heartbeats that are off', every(60, { enabled: false })],
+  ])('one that is %s wakes nobody', async (_, fields) => {
+    const { agent } = await world(server())
+    const who = await agent(fields)
+    await setTimer(who.id, -1)
+    expect(await tickTimers(server().store)).toBe(0)
+  })
+
+  test.each(['paused', 'terminated', 'pending_approval'])('an agent that is %s is not woken', async (status) => {
+    const { agent } = await world(server())
+    const who = await agent(every(60))
+    await setTimer(who.id, -1)
+    await sql().query('update agents set status = $2 where id = $1', [who.id, status])
+    expect(await tickTimers(server().store)).toBe(0)
+    expect(await wakesOfAgent(who.id)).toEqual([])
+  })
+
+  test('an agent of an archived company is not woken', async () => {
+    const { agent, company } = await world(server())
+    const who = await agent(every(60))
+    await server().board.post(`/api/companies/${company.id}/archive`)
+    await setTimer(who.id, -1)
+    expect(await tickTimers(server().store)).toBe(0)
+  })
+})
+
+describe('any number of agents and servers', () => {
+  /** Agents with a timer that has been due for so many seconds. */
+  const crowd = async (count: number, lateSeconds: number): Promise<string[]> => {
+    const { company } = await world(server())
+    const { rows } = await sql().query<{ id: string }>(
+      `insert into agents (company_id, name, url_key, runtime_config, next_timer_at)
+       select $1, 'Agent ' || n, 'agent-' || n, '{"heartbeat": {"intervalSec": 3600}}', now() - make_interval(secs => $3)
+       from generate_series(1, $2::int) n returning id`,
+      [company.id, count, lateSeconds],
+    )
+    return rows.map((row) => row.id)
+  }
+
+  test('four servers wake each agent once', async () => {
+    const agents = await crowd(30, 1)
+    const second = await server().another()
+    const woken = await race([server(), second, server(), second], (each) => tickTimers(each.store))
+    await second.stop()
+    const { rows } = await sql().query(
+      'select count(*)::int as wakes, count(distinct agent_id)::int as agents from wakes where agent_id = any($1)',
+      [agents],
+    )
+    expect(rows).toEqual([{ wakes: 30, agents: 30 }])
+    expect(woken.reduce((sum, count) => sum + count, 0)).toBe(30)
+  })
+
+  test('behind a long pause nobody is woken at once: each once, spread over the next minutes', async () => {
+    const agents = await crowd(450, 50_000)
+    expect(await tickTimers(server().store)).toBe(0)
+    const { rows } = await sql().query<{ soon: number; latest: number; seconds: number }>(
+      `select count(*) filter (where next_timer_at > now() - interval '5 seconds')::int as soon,
+         max(extract(epoch from next_timer_at - now()))::float8 as latest,
+         count(distinct date_trunc('second', next_timer_at))::int as seconds from agents where id = any($1)`,
+      [agents],
+    )
+    expect(rows[0]?.soon).toBe(450)
+    expect(rows[0]?.latest).toBeLessThan(300)
+    expect(rows[0]?.seconds).toBeGreaterThan(150)
+    await sql().query("update agents set next_timer_at = now() - interval '1 second' where id = any($1)", [agents.slice(0, 5)])
+    expect(await tickTimers(server().store)).toBe(5)
+    expect(await tickTimers(server().store)).toBe(0)
+    await sql().query('update agents set next_timer_at = null, runtime_config = $2 where id = any($1)', [agents, {}])
+  })
+
+  test('one that cannot be woken keeps no other waiting', async () => {
+    const [stuck, ...others] = await crowd(4, 1)
+    await sql().query(`create function refuse_wake() returns trigger language plpgsql as $$
+      begin raise exception 'this agent is not woken'; end $$`)
+    await sql().query(
+      `create trigger refuse_wake before insert on wakes for each row when (new.agent_id = '${stuck}') execute function refuse_wake()`,
+    )
+    await expect(tickTimers(server().store)).rejects.toThrow('agents that could not be woken')
+    await sql().query('drop trigger refuse_wake on wakes')
+    for (const id of others) expect(await wakesOfAgent(id)).toHaveLength(1)
+    expect(await tickTimers(server().store)).toBe(1)
+  })
+
+  test('whoever has the agent locked is not waited for', async () => {
+    const [agentId] = await crowd(1, 1)
+    const connection = await sql().connect()
+    await connection.query('begin')
+    await connection.query('select 1 from agents where id = $1 for no key update', [agentId])
+    expect(await tickTimers(server().store)).toBe(0)
+    await connection.query('rollback')
+    connection.release()
+    expect(await tickTimers(server().store)).toBe(1)
+  })
+})

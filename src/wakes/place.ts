@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import type { Tx } from '../db/mutate.ts'
+import { wakes } from '../db/schema/wakes.ts'
+import { param, statement } from '../db/statement.ts'
+import { nameActor } from '../kernel/actor.ts'
+import { queueRun } from '../runs/index.ts'
+
+/** A wake to be written, once everything about it is decided. */
+export interface NewWake {
+  readonly agentId: string
+  readonly issueId: string | null
+  readonly source: 'timer' | 'assignment' | 'on_demand' | 'automation'
+  readonly triggerDetail: 'manual' | 'ping' | 'callback' | 'system'
+  readonly reason: string
+  readonly payload?: Readonly<Record<string, unknown>>
+}
+
+const insertWake = statement<
+  {
+    id: string
+    companyId: string
+    agentId: string
+    issueId: string | null
+    source: string
+    triggerDetail: string
+    reason: string
+    payload: string | null
+    status: string
+    runId: string | null
+    actorType: string
+    actorId: string
+  },
+  never
+>('wake_insert').write(sql`
+  insert into ${wakes} (id, company_id, agent_id, issue_id, source, trigger_detail, reason, payload, status, run_id,
+    requested_by_actor_type, requested_by_actor_id)
+  values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('source')}, ${param('triggerDetail')},
+    ${param('reason')}, ${param('payload', 'jsonb')}, ${param('status')}, ${param('runId', 'uuid')}, ${param('actorType')}, ${param('actorId')})`)
+
+async function insert(tx: Tx, ctx: Ctx, id: string, runId: string | null, wake: NewWake): Promise<void> {
+  const { agentId, issueId, source, triggerDetail, reason, payload } = wake
+  await tx.run(insertWake, {
+    id,
+    companyId: companyOf(ctx),
+    agentId,
+    issueId,
+    source,
+    triggerDetail,
+    reason,
+    payload: payload === undefined ? null : JSON.stringify(payload),
+    status: runId === null ? 'deferred_issue_execution' : 'queued',
+    runId,
+    ...nameActor(ctx.actor),
+  })
+}
+
+/** (tx) Writes a wake and the queued run it stands for. @returns the id of the run */
+export async function placeWake(tx: Tx, ctx: Ctx, wake: NewWake): Promise<string> {
+  const { agentId, issueId, source: invocationSource, triggerDetail } = wake
+  const id = randomUUID()
+  const run = { companyId: companyOf(ctx), agentId, issueId, invocationSource, triggerDetail, wakeupRequestId: id }
+  const runId = await queueRun(tx, run)
+  await insert(tx, ctx, id, runId, wake)
+  return runId
+}
+
+/** (tx) Writes a wake that waits until another run lets go of its issue. @returns the id of the wake */
+export async function placeWaiting(tx: Tx, ctx: Ctx, wake: NewWake & { readonly issueId: string }): Promise<string> {
+  const id = randomUUID()
+  await insert(tx, ctx, id, null, wake)
+  return id
+}

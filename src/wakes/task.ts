@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx } from '../db/context.ts'
+import type { Tx } from '../db/mutate.ts'
+import { runs } from '../db/schema/runs.ts'
+import { wakes } from '../db/schema/wakes.ts'
+import { param, statement } from '../db/statement.ts'
+import { isLive } from '../runs/index.ts'
+import { placeWake } from './place.ts'
+import type { NewWake } from './place.ts'
+
+/** A wish for a run that is not about an issue. */
+export interface TaskWish extends Omit<NewWake, 'issueId'> {
+  /** Which of its tasks the agent is wanted for; null for whatever it does beside them. */
+  readonly taskKey: string | null
+  /** The run is to start without the session of the one before. */
+  readonly isFresh: boolean
+}
+
+interface OpenRun {
+  id: string
+  wakeId: string | null
+}
+
+// What waits comes first: it has yet to learn what it is for.
+const openOf = statement<{ agentId: string; taskKey: string | null; isFresh: boolean }, OpenRun>('wake_task_open').read(sql`
+  select r.id, w.id as "wakeId" from ${runs} r left join ${wakes} w on w.id = r.wakeup_request_id
+  where r.agent_id = ${param('agentId')} and r.status in ('queued', 'running') and ${isLive} and r.issue_id is null
+    and w.payload ->> 'taskKey' is not distinct from ${param('taskKey', 'text')}
+    and (not ${param('isFresh', 'boolean')} or r.status = 'queued' and w.payload ->> 'forceFreshSession' = 'true')
+  order by r.status, r.created_at, r.id limit 1`)
+
+/** (tx) The run that stands for a wish already, queued or running; null where there is none. Expects the agent's row lock. */
+export async function openTaskRun(tx: Tx, wish: TaskWish): Promise<OpenRun | null> {
+  const [open] = await tx.run(openOf, { agentId: wish.agentId, taskKey: wish.taskKey, isFresh: wish.isFresh })
+  return open ?? null
+}
+
+const join = statement<{ id: string }, { id: string }>('wake_task_join').write(sql`
+  update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now()
+  where id = ${param('id')} and status in ('queued', 'claimed') returning id`)
+
+/** (tx) Counts a wish in the wake whose run stands for it. */
+export const joinWake = async (tx: Tx, id: string): Promise<void> => void (await tx.run(join, { id }))
+
+/** (tx) Queues a run for a wish. @returns the id of the run */
+export async function queueTask(tx: Tx, ctx: Ctx, { taskKey, isFresh, ...wish }: TaskWish): Promise<string> {
+  const payload = {
+    ...wish.payload,
+    ...(taskKey === null ? {} : { taskKey }),
+    ...(isFresh ? { forceFreshSession: true } : {}),
+  }
+  return await placeWake(tx, ctx, { ...wish, issueId: null, payload })
+}
