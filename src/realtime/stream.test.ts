@@ -50,6 +50,9 @@ async function writeFor(companyId: string, run: { id: string; agentId: string },
   }
 }
 
+/** A second, and what a busy machine adds to it. */
+const ABOUT_A_SECOND_MS = 2000
+
 const END = 'test.ended'
 const isEnd = ({ data }: Message): boolean => data.payload?.action === END
 const writeEnd = (companyId: string) =>
@@ -279,7 +282,7 @@ describe('who follows', () => {
           await end({ agentId: agent.id, runId: run.id })
           const endedAt = performance.now()
           await Promise.all(readers.map(({ ended }) => ended))
-          expect({ name, isInTime: performance.now() - endedAt < 1500 }).toEqual({ name, isInTime: true })
+          expect({ name, isInTime: performance.now() - endedAt < ABOUT_A_SECOND_MS }).toEqual({ name, isInTime: true })
         }),
       )
       // Those who have not lost theirs go on.
