@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ReadDb, Store } from '../db/store.ts'
 import { createLog } from '../kernel/log.ts'
+import { allTellable } from '../testing/events.ts'
 import { useServer } from '../testing/world.ts'
 import { createFeed } from './feed.ts'
 import type { Feed, Follower } from './feed.ts'
@@ -61,13 +62,14 @@ beforeEach(() => {
 })
 afterEach(() => feed.stop())
 
-/** Writes an entry beside the server, so that nothing is woken by it. */
+/** Writes an entry beside the server, so that nothing is woken by it; any look from then on can tell it. */
 async function write(companyId: string): Promise<string> {
   const { rows } = await server().database.sql.query<{ id: string }>(
     `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id)
      values ($1::uuid, 'system', 'test', 'test.written', 'company', $1::uuid::text) returning id`,
     [companyId],
   )
+  await allTellable(server().database.sql)
   return rows[0]?.id ?? ''
 }
 

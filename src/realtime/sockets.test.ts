@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { mintAgentKey } from '../access/tokens.ts'
+import { allTellable } from '../testing/events.ts'
 import { keepLines } from '../testing/lines.ts'
 import { rawBytes } from '../testing/raw.ts'
 import { expire, useServer, world } from '../testing/world.ts'
@@ -145,6 +146,7 @@ describe('what is told', () => {
   test('each audit row, and what it means for runs and agents, of this company alone', async () => {
     const [here, abroad] = [await world(server()), await world(server())]
     const agent = await here.agent()
+    await allTellable(server().database.sql)
     const heard = await listen(pathOf(here.company.id, `?token=${agent.key}`))
     await abroad.issue()
     const run = await here.run(agent)

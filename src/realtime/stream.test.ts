@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { follow } from '../testing/events.ts'
+import { allTellable, follow } from '../testing/events.ts'
 import type { Message, Reader } from '../testing/events.ts'
 import { expire, useServer, world } from '../testing/world.ts'
 import type { TestServer } from '../testing/world.ts'
@@ -112,6 +112,7 @@ describe('one order for everybody', () => {
 
   test('a row that was numbered early and committed late is told, behind those that were committed before it', async () => {
     const here = await world(server())
+    await allTellable(server().database.sql)
     const reader = await follow(server().url, pathOf(here.company.id))
     const late = await server().database.sql.connect()
     await late.query('begin')
@@ -182,6 +183,7 @@ describe('where a stream begins', () => {
   test('without a cursor with what comes now; its first cursor is good before anything has come', async () => {
     const here = await world(server())
     await here.issue()
+    await allTellable(server().database.sql)
     const reader = await follow(server().url, pathOf(here.company.id))
     while (reader.lastEventId() === '') await new Promise((resolve) => setImmediate(resolve))
     const cursor = reader.lastEventId()
@@ -232,6 +234,7 @@ describe('where a stream begins', () => {
   test('follow=false sends what there is and ends', async () => {
     const here = await world(server())
     await here.issue()
+    await allTellable(server().database.sql)
     const reader = await follow(server().url, pathOf(here.company.id, '?after=0&follow=false'))
     await reader.ended
     expect(keysOf(reader.messages)).toEqual(await logOf(here.company.id))

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Pool } from '../db/client.ts'
 
 /** A message of an event stream. */
 export interface Message {
@@ -96,5 +97,21 @@ export async function follow(url: string, path: string, headers: Readonly<Record
     ended,
     pause: () => void answer.pause(),
     leave: () => void asked.destroy(),
+  }
+}
+
+/**
+ * Resolves when everything that has been committed can be told: transactions of other test files, on other databases of
+ * the cluster, hold it up as well.
+ */
+export async function allTellable(sql: Pool): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const { rows } = await sql.query<{ is: boolean }>(
+      'select not exists (select 1 from activity_log where txid >= pg_snapshot_xmin(pg_current_snapshot())) as is',
+    )
+    if (rows[0]?.is === true) return
+    if (performance.now() > deadline) throw new Error('an older transaction is under way for too long')
+    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
