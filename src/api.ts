@@ -17,6 +17,7 @@ import { interactionRoutes } from './interactions/routes.ts'
 import { feedbackRoutes } from './issues/feedbackRoutes.ts'
 import { issueRoutes } from './issues/routes.ts'
 import { labelRoutes } from './labels/routes.ts'
+import { portabilityRoutes } from './portability/routes.ts'
 import { projectRoutes } from './projects/routes.ts'
 import type { Feed } from './realtime/index.ts'
 import { realtimeRoutes } from './realtime/routes.ts'
@@ -43,6 +44,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...runReadRoutes,
   ...wakeRoutes,
   ...companyRoutes,
+  ...portabilityRoutes,
   ...goalRoutes,
   ...projectRoutes,
   ...labelRoutes,

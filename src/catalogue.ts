@@ -16,6 +16,7 @@ import { issueStatus } from './issues/status.ts'
 import type { EntityType } from './kernel/event.ts'
 import type { Machine } from './kernel/machine.ts'
 import * as labelEvents from './labels/events.ts'
+import * as portabilityEvents from './portability/events.ts'
 import * as projectEvents from './projects/events.ts'
 import * as runEvents from './runs/events.ts'
 import { runStatus } from './runs/status.ts'
@@ -45,6 +46,7 @@ export const allEvents: readonly EventDeclaration[] = [
   interactionEvents,
   issueEvents,
   labelEvents,
+  portabilityEvents,
   projectEvents,
   runEvents,
   wakeEvents,

@@ -118,6 +118,7 @@ CREATE TABLE agents (
 );
 CREATE INDEX agents_company ON public.agents USING btree (company_id, created_at);
 CREATE INDEX agents_reports_to ON public.agents USING btree (reports_to);
+CREATE INDEX agents_timer ON public.agents USING btree (next_timer_at) WHERE (jsonb_typeof((runtime_config #> '{heartbeat,intervalSec}'::text[])) = 'number'::text);
 CREATE INDEX agents_url_key ON public.agents USING btree (company_id, url_key);
 
 CREATE TABLE approval_comments (
@@ -240,6 +241,7 @@ CREATE TABLE heartbeat_run_log_chunks (
   CONSTRAINT heartbeat_run_log_chunks_run_id_heartbeat_runs_id_fk FOREIGN KEY (run_id) REFERENCES heartbeat_runs(id) ON DELETE CASCADE,
   CONSTRAINT heartbeat_run_log_chunks_run_id_start_offset_pk PRIMARY KEY (run_id, start_offset)
 );
+CREATE INDEX heartbeat_run_log_chunks_age ON public.heartbeat_run_log_chunks USING btree (created_at);
 
 CREATE TABLE heartbeat_runs (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -288,6 +290,7 @@ CREATE TABLE heartbeat_runs (
 );
 CREATE INDEX heartbeat_runs_agent ON public.heartbeat_runs USING btree (agent_id, created_at DESC, id DESC);
 CREATE INDEX heartbeat_runs_company ON public.heartbeat_runs USING btree (company_id, created_at DESC, id DESC);
+CREATE INDEX heartbeat_runs_issue ON public.heartbeat_runs USING btree (issue_id) WHERE (issue_id IS NOT NULL);
 CREATE INDEX heartbeat_runs_unended ON public.heartbeat_runs USING btree (lease_expires_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE INDEX heartbeat_runs_unended_agent ON public.heartbeat_runs USING btree (status, agent_id, created_at, id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE TRIGGER heartbeat_runs_outcome BEFORE UPDATE OF status ON heartbeat_runs FOR EACH ROW WHEN ((old.status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text])) AND new.status <> old.status) EXECUTE FUNCTION keep_run_outcome();
@@ -639,6 +642,15 @@ CREATE TABLE servers (
   CONSTRAINT servers_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE wake_skips (
+  agent_id uuid NOT NULL,
+  reason text NOT NULL,
+  count bigint NOT NULL,
+  last_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT wake_skips_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT wake_skips_agent_id_reason_pk PRIMARY KEY (agent_id, reason)
+);
+
 CREATE TABLE wakes (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -664,6 +676,8 @@ CREATE TABLE wakes (
   CONSTRAINT wakes_pkey PRIMARY KEY (id),
   CONSTRAINT wakes_status_check CHECK (status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text, 'coalesced'::text, 'skipped'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))
 );
+CREATE INDEX wakes_finished ON public.wakes USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+CREATE INDEX wakes_issue ON public.wakes USING btree (issue_id, agent_id, created_at) WHERE (issue_id IS NOT NULL);
 CREATE INDEX wakes_open ON public.wakes USING btree (agent_id, issue_id) WHERE (status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text]));
 CREATE INDEX wakes_run ON public.wakes USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX wakes_waiting ON public.wakes USING btree (issue_id, created_at, id) WHERE (status = 'deferred_issue_execution'::text);

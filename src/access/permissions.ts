@@ -21,6 +21,10 @@ export const permissions = {
   'company.update': ['board', 'ceo'],
   'company.archive': ['board'],
   'company.delete': ['board'],
+  'company.export': ['board', 'agent'],
+  'company.exportSafe': ['board', 'ceo'],
+  'company.import': ['board'],
+  'company.importSafe': ['board', 'ceo'],
 
   'agent.list': ['board', 'agent'],
   'agent.read': ['board', 'agent'],
@@ -83,6 +87,7 @@ export const permissions = {
   'event.follow': ['board', 'agent'],
   'dashboard.read': ['board', 'agent'],
   'instance.heartbeats': ['admin'],
+  'board.me': ['board'],
   'instance.settings.read': ['board'],
   'instance.settings.write': ['admin'],
   'activity.verify': ['board'],

@@ -4,6 +4,7 @@ export { agentActivated, agentCreated, agentDeleted, agentPaused, agentResumed, 
 export { hasTimer, heartbeatEnabled, isInvokable, timerSeconds, wakesOnDemand } from './heartbeat.ts'
 export { lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
+export { freeName, urlKeyOf } from './names.ts'
 export { viewedBy } from './queries.ts'
 export { patchToRevision } from './revisions.ts'
 export { revokeKeys, setAgentStatus } from './setStatus.ts'

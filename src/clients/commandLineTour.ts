@@ -182,6 +182,39 @@ async function overview(board: Command, agent: Command, stranger: Command, { com
   await stranger(['company', 'list'], { refused: 'API error 401: Unauthorized' })
 }
 
+/** A company goes out into a folder of the command line's home and comes in again from there. */
+async function packages(board: Command, agent: Command, { companyId, engineer }: Scene): Promise<void> {
+  const everything = ['--include', 'company,agents,projects,issues']
+  const written = { like: { ok: true, rootPath: 'acme', paperclipExtensionPath: '.paperclip.yaml', warningCount: 1 } }
+  await board(['company', 'export', companyId, '--out', 'acme', ...everything], written)
+  await board(['company', 'export', NOBODY, '--out', 'nobody'], { refused: 'API error 404: Company not found' })
+  await agent(['company', 'export', companyId, '--out', 'seen'], { like: { ok: true, rootPath: 'acme' } })
+  await board(['company', 'import', 'acme', '--dry-run'], { prints: '- create ada-lovelace -> Ada Lovelace' })
+  await board(['company', 'import', 'acme', '--dry-run'], {
+    like: { targetCompanyName: 'Acme', plan: { companyAction: 'create' }, errors: { length: 0 } },
+  })
+  const imported = await board(['company', 'import', 'acme', '--yes', '--new-company-name', 'Copy'], {
+    like: { company: { name: 'Copy', action: 'created' }, agents: { 0: { action: 'created', name: 'Ada Lovelace' } } },
+  })
+  const copy = idOf((imported as { company?: unknown }).company)
+  await board(['issue', 'list', '-C', copy], { shape: 'issue', includes: { title: 'Manual', status: 'todo' } })
+  await board(['activity', 'list', '-C', copy, '--entity-type', 'company'], { includes: { action: 'company.imported' } })
+  const again = ['company', 'import', 'acme', '--yes', '-C', copy]
+  await board([...again, '--collision', 'skip', '--include', 'agents'], {
+    like: { company: { action: 'unchanged' }, agents: { 0: { action: 'skipped' } } },
+  })
+  await board([...again, '--collision', 'replace'], { refused: 'API error 403: Safe import routes do not allow replace' })
+  await board(['company', 'import', 'https://github.com/example/package', '--yes'], { refused: 'API error 422: This server opens no URL' })
+  await agent(['company', 'import', 'acme', '--yes'], { refused: 'API error 403: Board access required' })
+  await agent(['company', 'import', 'acme', '--yes', '-C', companyId, '--agents', engineer.id], { refused: 'API error 403: Forbidden' })
+}
+
+/** Who the command line is, to the board and to an agent. */
+async function identity(board: Command, agent: Command): Promise<void> {
+  await board(['auth', 'whoami'], { like: { userId: 'local-board', isInstanceAdmin: true, source: 'local_implicit' } })
+  await agent(['auth', 'whoami'], { refused: 'API error 403: Board access required' })
+}
+
 /** The public command line, as the local board and with the key of an agent. */
 export async function commandLineTour(file: string, home: string, scene: Scene, report: Report): Promise<void> {
   const board = commandLine(file, home, scene.base, report)
@@ -190,5 +223,7 @@ export async function commandLineTour(file: string, home: string, scene: Scene, 
   await agents(board, agent, scene)
   await issues(board, agent, scene)
   await approvals(board, agent, scene)
+  await packages(board, agent, scene)
+  await identity(board, agent)
   await overview(board, agent, commandLine(file, home, scene.base, report, `${scene.engineer.key.slice(0, -1)}x`), scene)
 }

@@ -6,6 +6,7 @@ import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { param, statement } from '../db/statement.ts'
 import { invariant } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
 import { companyCreated } from './events.ts'
 import { companyById } from './queries.ts'
 import type { CompanyRow } from './queries.ts'
@@ -21,7 +22,7 @@ const prefixOf = (name: string): string =>
 /** Companies that share three letters get `A`, `AA`, … behind them; the index keeps them apart, whoever is first. */
 const LONGEST_SUFFIX = 200
 
-const insertCompany = statement<
+const insertRow = statement<
   { id: string; name: string; description: string | null; budgetMonthlyCents: number; issuePrefix: string },
   { id: string }
 >('company_insert').write(sql`
@@ -38,20 +39,25 @@ async function insertUnderFreePrefix(tx: Tx, company: CreateCompany & { id: stri
   for (let length = 0; length < LONGEST_SUFFIX; length += 1) {
     const issuePrefix = base + 'A'.repeat(length)
     if (taken.has(issuePrefix)) continue
-    const rows = await tx.run(insertCompany, { ...company, description: company.description ?? null, issuePrefix })
+    const rows = await tx.run(insertRow, { ...company, description: company.description ?? null, issuePrefix })
     if (rows.length === 1) return issuePrefix
   }
   throw new Error('invariant broken: no free issue prefix')
 }
 
+/** (tx) Inserts a company under a free prefix, with the asking person as its owner. @returns its id, and what happened */
+export async function insertCompany(tx: Tx, ctx: Ctx, wanted: CreateCompany): Promise<{ id: string; event: DomainEvent }> {
+  invariant(ctx.actor.kind === 'board', 'only the board creates companies')
+  const id = randomUUID()
+  const issuePrefix = await insertUnderFreePrefix(tx, { ...wanted, id })
+  await tx.insert(memberships).values({ companyId: id, principalType: 'user', principalId: ctx.actor.userId, membershipRole: 'owner' })
+  return { id, event: companyCreated(id, { name: wanted.name, issuePrefix }, { companyId: id }) }
+}
+
 /** Creates a company and makes the asking person its owner. */
 export async function createCompany(ctx: Ctx, wanted: CreateCompany): Promise<CompanyRow> {
-  invariant(ctx.actor.kind === 'board', 'only the board creates companies')
-  const { userId } = ctx.actor
-  const id = randomUUID()
   return await mutate(ctx, async (tx) => {
-    const issuePrefix = await insertUnderFreePrefix(tx, { ...wanted, id })
-    await tx.insert(memberships).values({ companyId: id, principalType: 'user', principalId: userId, membershipRole: 'owner' })
-    return changed(await companyById(tx, id), companyCreated(id, { name: wanted.name, issuePrefix }, { companyId: id }))
+    const { id, event } = await insertCompany(tx, ctx, wanted)
+    return changed(await companyById(tx, id), event)
   })
 }

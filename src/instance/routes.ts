@@ -5,8 +5,9 @@ import { statement } from '../db/statement.ts'
 import { get, patch } from '../http/route.ts'
 import type { Route } from '../http/route.ts'
 import { Refusal } from '../kernel/errors.ts'
+import { readMe } from './me.ts'
 import { changeSettings, readSettings } from './settings.ts'
-import { experimentalBody, experimentalView, generalBody, generalView } from './views.ts'
+import { experimentalBody, experimentalView, generalBody, generalView, meView } from './views.ts'
 
 const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
 
@@ -61,6 +62,14 @@ export const instanceRoutes = (version: string): Route[] => [
         features: { companyDeletionEnabled: true },
       } as const
     },
+  }),
+  get('/api/cli-auth/me', {
+    summary: 'Say who the asking person is',
+    permission: 'board.me',
+    scope: onInstance,
+    returns: meView,
+    refuses: [],
+    handle: ({ ctx }) => readMe(ctx),
   }),
   get('/api/instance/settings/general', {
     summary: 'Read the general settings of the instance',

@@ -84,3 +84,17 @@ describe('settings of the instance', () => {
     expect(await auditCount(server())).toBe(before)
   })
 })
+
+describe('the asking person', () => {
+  test('is told who they are and where they belong; an agent and a stranger are nobody here', async () => {
+    const { company, agent } = await world(server())
+    const answer = await server().board.get('/api/cli-auth/me')
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { userId: 'local-board', user: { id: 'local-board' }, isInstanceAdmin: true, source: 'local_implicit', keyId: null },
+    })
+    expect(answer.body.companyIds).toContain(company.id)
+    expect((await (await agent()).client.get('/api/cli-auth/me')).status).toBe(403)
+    expect((await server().board.get('/api/cli-auth/me', { 'x-forwarded-for': '203.0.113.7' })).status).toBe(401)
+  })
+})

@@ -13,6 +13,16 @@ export const experimentalView = z.strictObject({
 })
 export const experimentalBody = experimentalView.partial()
 
+/** Who a person is to this server, for a command line that asks. */
+export const meView = z.strictObject({
+  user: z.strictObject({ id: z.string(), name: z.string(), email: z.string().nullable() }).nullable(),
+  userId: z.string(),
+  isInstanceAdmin: z.boolean(),
+  companyIds: z.array(z.uuid()),
+  source: z.enum(['local_implicit', 'session', 'board_key']),
+  keyId: z.uuid().nullable(),
+})
+
 /** What holds until somebody decides otherwise. */
 export const defaults = {
   general: { censorUsernameInLogs: false, keyboardShortcuts: false, feedbackDataSharingPreference: 'prompt' },

@@ -28,13 +28,19 @@ export interface Inserted {
   readonly events: [DomainEvent, ...DomainEvent[]]
 }
 
+/** Ways to insert an issue that no request can choose. */
+export interface InsertOptions {
+  /** Nobody is woken: what is brought in starts nothing by itself. */
+  readonly quietly: boolean
+}
+
 /**
  * (tx) Inserts an issue under the next number of its company and wakes whoever it is assigned to. Takes the company's
  * lock first: the counter is what keeps identifiers without gaps.
  *
  * @throws Refusal for an assignee the caller may not choose and for references that are not there
  */
-export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promise<Inserted> {
+export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue, options?: InsertOptions): Promise<Inserted> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const agentId = wanted.assigneeAgentId ?? null
@@ -91,7 +97,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, wanted: CreateIssue): Promis
     taken.push(...(await takeByOwnHand(tx, ctx, own, actor.agentId)))
   }
   await judgeActingRun(tx, ctx)
-  const wakes = agentId !== null && !onEnter[status].closed && status !== 'backlog'
+  const wakes = options?.quietly !== true && agentId !== null && !onEnter[status].closed && status !== 'backlog'
   if (wakes && !(actor.kind === 'agent' && actor.agentId === agentId)) {
     await enqueueWake(tx, ctx, { agentId, issueId: id, source: 'assignment', reason: 'issue_assigned' })
   }

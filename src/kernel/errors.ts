@@ -81,6 +81,7 @@ export const refusals = kinds({
   approval_decided: { status: 422, message: 'The approval cannot be changed in its present status' },
   payload_invalid: { status: 422, message: 'The payload does not fit the type of the approval' },
   revision_incomplete: { status: 422, message: 'The revision lacks values or has them redacted' },
+  package_invalid: { status: 422, message: 'The package cannot be imported' },
   reporting_cycle: { status: 422, message: 'Reporting relationship would create a cycle' },
   idempotency_mismatch: { status: 422, message: 'This Idempotency-Key was used with a different request' },
   headers_too_large: { status: 431, message: 'Request headers are too large' },

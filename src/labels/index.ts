@@ -1,4 +1,4 @@
 export { labelDeleted } from './events.ts'
 export type { LabelRow } from './queries.ts'
-export { labelView } from './views.ts'
-export { eraseLabel, lockLabelForErase } from './write.ts'
+export { createLabelBody, labelView } from './views.ts'
+export { eraseLabel, insertLabel, lockLabelForErase } from './write.ts'

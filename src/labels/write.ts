@@ -8,6 +8,7 @@ import type { Tx } from '../db/mutate.ts'
 import { labels } from '../db/schema/issues.ts'
 import { param, statement } from '../db/statement.ts'
 import { refuse } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
 import { judgeActingRun } from '../runs/index.ts'
 import { labelCreated } from './events.ts'
@@ -22,19 +23,25 @@ const look = statement<{ companyId: string; name: string }, { taken: boolean; la
   select coalesce(bool_or(lower(name) = lower(${param('name', 'text')})), false) as taken, count(*)::int as labels
   from ${labels} where company_id = ${param('companyId')}`)
 
+/** (tx) Inserts a label. Expects the company's row lock. @returns its id, and what happened @throws Refusal `name_taken` */
+export async function insertLabel(tx: Tx, companyId: string, wanted: CreateLabel): Promise<{ id: string; event: DomainEvent }> {
+  const id = randomUUID()
+  const found = only(await tx.run(look, { companyId, name: wanted.name }))
+  if (found.taken) refuse('name_taken', { message: 'A label of that name already exists' })
+  if (found.labels >= MOST_LABELS) refuse('unprocessable', { message: `A company has at most ${MOST_LABELS} labels` })
+  await tx.insert(labels).values({ ...wanted, id, companyId })
+  return { id, event: labelCreated(id, wanted) }
+}
+
 /** Makes a label. Names differ by more than case. @throws Refusal `name_taken`, `company_not_active` */
 export async function createLabel(ctx: Ctx, wanted: CreateLabel): Promise<LabelRow> {
   const companyId = companyOf(ctx)
-  const id = randomUUID()
   return await mutate(ctx, async (tx) => {
     const company = await lockCompany(tx, companyId)
     if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
     await judgeActingRun(tx, ctx)
-    const found = only(await tx.run(look, { companyId, name: wanted.name }))
-    if (found.taken) refuse('name_taken', { message: 'A label of that name already exists' })
-    if (found.labels >= MOST_LABELS) refuse('unprocessable', { message: `A company has at most ${MOST_LABELS} labels` })
-    await tx.insert(labels).values({ ...wanted, id, companyId })
-    return changed(await labelById(tx, companyId, id), labelCreated(id, wanted))
+    const { id, event } = await insertLabel(tx, companyId, wanted)
+    return changed(await labelById(tx, companyId, id), event)
   })
 }
 

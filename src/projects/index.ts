@@ -1,5 +1,6 @@
 export { projectDeleted } from './events.ts'
 export { presentProject, projectRowJson } from './queries.ts'
 export type { ProjectRow, ProjectView } from './queries.ts'
-export { projectView } from './views.ts'
-export { dropGoal, eraseProject, lockProjectForErase } from './write.ts'
+export { createProjectBody, createWorkspaceBody, projectView } from './views.ts'
+export { insertWorkspace } from './workspaces.ts'
+export { applyToProject, dropGoal, eraseProject, insertProject, lockProjectForErase } from './write.ts'

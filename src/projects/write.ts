@@ -3,18 +3,19 @@ import { eq, sql } from 'drizzle-orm'
 import { lockCompany } from '../companies/index.ts'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
-import { changed, mutate, unchanged } from '../db/mutate.ts'
+import { changed, mutate, settled } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
 import { goals, projectGoals, projects } from '../db/schema/projects.ts'
 import { param, statement } from '../db/statement.ts'
 import { refuse } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
 import { abridge } from '../kernel/text.ts'
 import { judgeActingRun } from '../runs/index.ts'
 import { projectCreated, projectUpdated } from './events.ts'
 import { demandBoardForProject, demandBoardForWorkspace } from './hostFields.ts'
-import { presentProject, projectById, projectRowById } from './queries.ts'
+import { projectById, projectRowById } from './queries.ts'
 import type { ProjectRow, ProjectView } from './queries.ts'
 import type { CreateProject, PatchProject } from './views.ts'
 import { insertWorkspace } from './workspaces.ts'
@@ -61,35 +62,41 @@ const replaceGoals = statement<{ projectId: string; goalIds: string[] }, never>(
   on conflict do nothing`)
 
 /**
- * Starts a project, with its first workspace if given.
+ * (tx) Inserts a project, with its first workspace if given. Expects the lock of a company that is not archived.
  * @throws Refusal `approval_required` for an agent that names what the host would run; `unknown_reference`
  */
-export async function createProject(ctx: Ctx, wanted: CreateProject): Promise<ProjectView> {
+export async function insertProject(tx: Tx, ctx: Ctx, wanted: CreateProject): Promise<{ project: ProjectView; event: DomainEvent }> {
   demandBoardForProject(ctx.actor, wanted)
   if (wanted.workspace !== undefined) demandBoardForWorkspace(ctx.actor, wanted.workspace)
   const companyId = companyOf(ctx)
   const id = randomUUID()
   const { workspace, goalId: _, goalIds: _ids, ...fields } = wanted
   const goalIds = goalIdsOf(wanted) ?? []
+  const count = await demandLegal(tx, companyId, goalIds, wanted.leadAgentId ?? null)
+  if (count >= MOST_PROJECTS) refuse('unprocessable', { message: `A company has at most ${MOST_PROJECTS} projects` })
+  await tx.insert(projects).values({
+    ...fields,
+    id,
+    companyId,
+    urlKey: urlKeyOf(wanted.name, id),
+    goalId: goalIds[0] ?? null,
+    color: wanted.color ?? palette[count % palette.length] ?? null,
+  })
+  if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
+  const workspaceId = workspace === undefined ? null : (await insertWorkspace(tx, { companyId, projectId: id }, workspace)).id
+  const project = await projectById(tx, ctx, id)
+  const { name, status, leadAgentId } = project
+  return { project, event: projectCreated(id, { name, status, goalIds, leadAgentId, workspaceId }) }
+}
+
+/** Starts a project, with its first workspace if given. @throws Refusal as `insertProject` */
+export async function createProject(ctx: Ctx, wanted: CreateProject): Promise<ProjectView> {
   return await mutate(ctx, async (tx) => {
-    const company = await lockCompany(tx, companyId)
+    const company = await lockCompany(tx, companyOf(ctx))
     if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
     await judgeActingRun(tx, ctx)
-    const count = await demandLegal(tx, companyId, goalIds, wanted.leadAgentId ?? null)
-    if (count >= MOST_PROJECTS) refuse('unprocessable', { message: `A company has at most ${MOST_PROJECTS} projects` })
-    await tx.insert(projects).values({
-      ...fields,
-      id,
-      companyId,
-      urlKey: urlKeyOf(wanted.name, id),
-      goalId: goalIds[0] ?? null,
-      color: wanted.color ?? palette[count % palette.length] ?? null,
-    })
-    if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
-    const workspaceId = workspace === undefined ? null : (await insertWorkspace(tx, { companyId, projectId: id }, workspace)).id
-    const project = await projectById(tx, ctx, id)
-    const { name, status, leadAgentId } = project
-    return changed(project, projectCreated(id, { name, status, goalIds, leadAgentId, workspaceId }))
+    const { project, event } = await insertProject(tx, ctx, wanted)
+    return changed(project, event)
   })
 }
 
@@ -108,36 +115,44 @@ function changesOf(before: ProjectRow, wanted: PatchProject, goalIds: readonly s
   return isSame ? plain : [...plain, ['goalIds', goalIds]]
 }
 
-/** Changes a project; what is already so records nothing. @throws Refusal as `createProject` */
-export async function updateProject(ctx: Ctx, id: string, wanted: PatchProject): Promise<ProjectView> {
+/**
+ * (tx) Changes a project. Expects the company's row lock.
+ * @returns what happened: nothing, when it was so already
+ * @throws Refusal as `insertProject`, `not_found`
+ */
+export async function applyToProject(tx: Tx, ctx: Ctx, id: string, wanted: PatchProject): Promise<DomainEvent[]> {
   demandBoardForProject(ctx.actor, wanted)
   const companyId = companyOf(ctx)
   const goalIds = goalIdsOf(wanted)
+  const before = await projectRowById(tx, companyId, id)
+  const changes = changesOf(before, wanted, goalIds)
+  if (changes.length === 0) return []
+  await demandLegal(tx, companyId, goalIds ?? [], wanted.leadAgentId ?? null)
+  const { goalIds: newGoals, ...columns } = Object.fromEntries(changes) as PatchProject
+  await tx
+    .update(projects)
+    .set({
+      ...columns,
+      ...(columns.name === undefined ? {} : { urlKey: urlKeyOf(columns.name, id) }),
+      ...(newGoals === undefined ? {} : { goalId: newGoals[0] ?? null }),
+      updatedAt: sql`now()`,
+    })
+    .where(eq(projects.id, id))
+  if (newGoals !== undefined) await tx.run(replaceGoals, { projectId: id, goalIds: newGoals })
+  const old: Record<string, unknown> = { ...before, goalIds: before.goals.map((goal) => goal.id) }
+  const said = Object.fromEntries(changes.map(([key, value]) => [key, audited(key, value)]))
+  const previous = Object.fromEntries(changes.map(([key]) => [key, audited(key, old[key])]))
+  return [projectUpdated(id, { ...said, changedKeys: changes.map(([key]) => key), _previous: previous })]
+}
+
+/** Changes a project; what is already so records nothing. @throws Refusal as `insertProject` */
+export async function updateProject(ctx: Ctx, id: string, wanted: PatchProject): Promise<ProjectView> {
+  demandBoardForProject(ctx.actor, wanted)
   return await mutate(ctx, async (tx) => {
-    await lockCompany(tx, companyId)
+    await lockCompany(tx, companyOf(ctx))
     await judgeActingRun(tx, ctx)
-    const before = await projectRowById(tx, companyId, id)
-    const changes = changesOf(before, wanted, goalIds)
-    if (changes.length === 0) return unchanged(presentProject(before, ctx.actor))
-    await demandLegal(tx, companyId, goalIds ?? [], wanted.leadAgentId ?? null)
-    const { goalIds: newGoals, ...columns } = Object.fromEntries(changes) as PatchProject
-    await tx
-      .update(projects)
-      .set({
-        ...columns,
-        ...(columns.name === undefined ? {} : { urlKey: urlKeyOf(columns.name, id) }),
-        ...(newGoals === undefined ? {} : { goalId: newGoals[0] ?? null }),
-        updatedAt: sql`now()`,
-      })
-      .where(eq(projects.id, id))
-    if (newGoals !== undefined) await tx.run(replaceGoals, { projectId: id, goalIds: newGoals })
-    const old: Record<string, unknown> = { ...before, goalIds: before.goals.map((goal) => goal.id) }
-    const said = Object.fromEntries(changes.map(([key, value]) => [key, audited(key, value)]))
-    const previous = Object.fromEntries(changes.map(([key]) => [key, audited(key, old[key])]))
-    return changed(
-      await projectById(tx, ctx, id),
-      projectUpdated(id, { ...said, changedKeys: changes.map(([key]) => key), _previous: previous }),
-    )
+    const events = await applyToProject(tx, ctx, id, wanted)
+    return settled(await projectById(tx, ctx, id), events)
   })
 }
 

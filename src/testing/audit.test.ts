@@ -15,6 +15,12 @@ const writing = declared().filter(({ method }) => method !== 'get')
 const silent: ReadonlySet<string> = new Set([
   // Renews a lease, which is telemetry: it decides nothing and says only that the run is still there.
   'postHeartbeatRunsByRunIdHeartbeat',
+  // Read a company and change nothing; they are POST because of the choice they carry.
+  'postCompaniesByCompanyIdExport',
+  'postCompaniesByCompanyIdExports',
+  'postCompaniesByCompanyIdExportsPreview',
+  'postCompaniesImportPreview',
+  'postCompaniesByCompanyIdImportsPreview',
 ])
 
 let asked: Asked
