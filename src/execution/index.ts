@@ -1,5 +1,5 @@
 export { claimRun } from './claimRun.ts'
-export type { Claim, StartOrder } from './claimRun.ts'
+export type { StartOrder } from './claimRun.ts'
 export { concludeRun } from './conclude.ts'
 export { listStartable } from './startable.ts'
 export type { Candidate } from './startable.ts'
