@@ -386,7 +386,7 @@ describe('an import by a CEO', () => {
     })
     expect((await boss.client.post(`/api/companies/${company.id}/imports/preview`, body)).body.errors).toHaveLength(1)
     expect(await auditCount(server())).toBe(before)
-    const withoutAgents = { ...body, include: { agents: false } }
+    const withoutAgents = { ...body, include: { agents: false, issues: false } }
     const acting = await run(boss)
     expect((await acting.client.post(`/api/companies/${company.id}/imports/apply`, withoutAgents)).status).toBe(200)
     await server().board.post(`/api/heartbeat-runs/${acting.id}/cancel`)
