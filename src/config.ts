@@ -28,6 +28,8 @@ export interface Config {
   readonly maxRuns: number
   /** Where runs find the API, without a trailing slash; null for the server's own address. */
   readonly apiUrl: string | null
+  /** How long what is over is kept, in days; 0 keeps it for ever. */
+  readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
   /** What a scraper elsewhere sends to read `/metrics`; null lets nobody in from elsewhere. */
   readonly metricsToken: string | null
 }
@@ -37,6 +39,8 @@ const SECRET_MIN_LENGTH = 32
 /** Long enough not to be guessed over a network. */
 const METRICS_TOKEN_MIN_LENGTH = 16
 const THIRTY_DAYS_S = 30 * 86_400
+/** A century, for those who keep everything and do not know of 0. */
+const MOST_DAYS = 36_500
 /** Each is a process of its own. */
 const MOST_RUNS = 1000
 
@@ -94,6 +98,9 @@ const environment = z.object({
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
   PAPERCLIP_ADAPTERS: words.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
   PAPERCLIP_ADAPTER_ADDRESSES: words.pipe(z.array(z.string().refine(isAllowEntry, 'must be addresses, subnets or host names'))).default([]),
+  PAPERCLIP_KEEP_LOG_DAYS: whole(0, MOST_DAYS, 30),
+  PAPERCLIP_KEEP_WAKE_DAYS: whole(0, MOST_DAYS, 30),
+  PAPERCLIP_KEEP_RUN_DAYS: whole(0, MOST_DAYS, 90),
   PAPERCLIP_MAX_RUNS: whole(1, MOST_RUNS, 16),
   PAPERCLIP_API_URL: webUrl.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -134,6 +141,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
       adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,
       maxRuns: values.PAPERCLIP_MAX_RUNS,
       apiUrl: values.PAPERCLIP_API_URL?.replace(/\/+$/, '') ?? null,
+      retention: {
+        logDays: values.PAPERCLIP_KEEP_LOG_DAYS,
+        wakeDays: values.PAPERCLIP_KEEP_WAKE_DAYS,
+        runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
+      },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
     }),
   }

@@ -10,16 +10,17 @@ import type { Config } from './config.ts'
 import { version } from './config.ts'
 import { closePool, openPool } from './db/client.ts'
 import type { ConnectionOptions } from './db/client.ts'
-import { forgetOldAnswers } from './db/idempotency.ts'
 import { createStore } from './db/store.ts'
-import { note } from './db/telemetry.ts'
 import { createHttpServer } from './http/serve.ts'
 import type { Log } from './kernel/log.ts'
 import { createFeed } from './realtime/index.ts'
 import { createHands } from './scheduler/hands.ts'
 import { startLoop } from './scheduler/loop.ts'
 import { reap } from './scheduler/reap.ts'
+import { retain } from './scheduler/retain.ts'
+import { tickTimers } from './scheduler/timers.ts'
 import { keptSecret } from './secret.ts'
+import { flushSkips } from './wakes/index.ts'
 
 /** How long requests that are under way may take to end once the server stops: a supervisor's usual patience, less our own end. */
 const DRAIN_MS = 9000
@@ -27,7 +28,10 @@ const SWEEP_EVERY_MS = 50
 /** What still holds a connection after the drain belongs to no request that anybody waits for. */
 const CLOSE_POOL_MS = 500
 const REAP_EVERY_MS = 5000
-const FORGET_EVERY_MS = 10 * 60_000
+/** Timers are minutes and hours; a look costs one query. */
+const TIMERS_EVERY_MS = 5000
+const FLUSH_SKIPS_EVERY_MS = 10_000
+const RETAIN_EVERY_MS = 10 * 60_000
 
 /** Connections for transactions and for reads; one Node thread cannot keep more of them busy. */
 const WRITERS = 8
@@ -120,12 +124,14 @@ export async function startServer(config: Config, connection: ConnectionOptions,
         name: 'reap',
         everyMs: REAP_EVERY_MS,
         run: async () => {
-          const ended = await reap(store)
+          const ended = await reap(store, hands.isLost)
           if (ended > 0) log.info({ ended }, 'runs ended whose lease ran out')
         },
       },
       { name: 'seal', everyMs: SEAL_EVERY_MS, run: createSealer(store, heads, log) },
-      { name: 'forget answers', everyMs: FORGET_EVERY_MS, run: () => note(store, forgetOldAnswers, {}) },
+      { name: 'timers', everyMs: TIMERS_EVERY_MS, run: () => tickTimers(store) },
+      { name: 'skips', everyMs: FLUSH_SKIPS_EVERY_MS, run: () => flushSkips(store) },
+      { name: 'retain', everyMs: RETAIN_EVERY_MS, run: () => retain(store, config.retention) },
     ],
     log,
   )

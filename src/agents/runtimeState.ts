@@ -4,6 +4,7 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { agents } from '../db/schema/agents.ts'
 import { runs } from '../db/schema/runs.ts'
+import { wakeSkips } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { notFound } from '../kernel/errors.ts'
 import type { runtimeStateView } from './views.ts'
@@ -15,7 +16,9 @@ const total = (name: string) => sql`coalesce((select sum(case when jsonb_typeof(
 
 const state = statement<{ id: string; companyId: string }, z.input<typeof runtimeStateView>>('agent_runtime_state').read(sql`
   select a.id as "agentId", a.company_id as "companyId", a.adapter_type as "adapterType", r.session_id_after as "sessionId",
-    '{}'::jsonb as "stateJson", r.id as "lastRunId", r.status as "lastRunStatus", ${total('inputTokens')} as "totalInputTokens",
+    jsonb_build_object('skippedWakes', coalesce(
+      (select jsonb_object_agg(s.reason, s.count) from ${wakeSkips} s where s.agent_id = a.id), '{}'::jsonb)) as "stateJson",
+    r.id as "lastRunId", r.status as "lastRunStatus", ${total('inputTokens')} as "totalInputTokens",
     ${total('outputTokens')} as "totalOutputTokens", ${total('cachedInputTokens')} as "totalCachedInputTokens",
     a.spent_monthly_cents as "totalCostCents", r.error as "lastError", a.created_at as "createdAt",
     greatest(a.updated_at, r.updated_at) as "updatedAt", r.session_id_after as "sessionDisplayId", null::jsonb as "sessionParamsJson"

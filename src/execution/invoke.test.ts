@@ -10,14 +10,10 @@ const server = useServer()
 const wake = (agentId: string, body: object = {}, client: Client = server().board) => client.post(`/api/agents/${agentId}/wakeup`, body)
 const invoke = (agentId: string, client: Client = server().board) => client.post(`/api/agents/${agentId}/heartbeat/invoke`)
 
-/** What was counted, once it is written. */
+/** What was counted, once it is written, as the board sees it. */
 const skips = async (agentId: string): Promise<Record<string, number>> => {
   await flushSkips(server().store)
-  const { rows } = await server().database.sql.query<{ reason: string; count: number }>(
-    'select reason, count::int as count from wake_skips where agent_id = $1',
-    [agentId],
-  )
-  return Object.fromEntries(rows.map((row) => [row.reason, row.count]))
+  return (await server().board.get(`/api/agents/${agentId}/runtime-state`)).body.stateJson.skippedWakes
 }
 
 const accepted = (answer: Answer): Answer['body'] => {

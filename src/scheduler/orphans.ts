@@ -8,7 +8,7 @@ import { runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Store } from '../db/store.ts'
 import type { Log } from '../kernel/log.ts'
-import { isLive, leaveSupervision } from '../runs/index.ts'
+import { leaveSupervision } from '../runs/index.ts'
 import type { Supervising } from '../runs/index.ts'
 import { endLapsed, LOST } from './reap.ts'
 
@@ -52,14 +52,12 @@ interface Orphan {
   companyId: string
   processIdentity: string | null
   isOpen: boolean
-  live: boolean
 }
 
 // Those that somebody has ended since the server fell silent as well: nobody has told their children. Read once or twice
 // per crash, so that every run need not pay for an index.
 const orphansOf = statement<{ id: string }, Orphan>('orphans_of').read(sql`
-  select r.id, r.company_id as "companyId", r.process_identity as "processIdentity", r.status in ('queued', 'running') as "isOpen",
-    ${isLive} as live
+  select r.id, r.company_id as "companyId", r.process_identity as "processIdentity", r.status in ('queued', 'running') as "isOpen"
   from ${servers} s join ${runs} r on r.supervisor_id = s.id
   where s.id = ${param('id')} and (r.status = 'running' or r.finished_at >= s.last_seen_at - interval '1 minute')`)
 
@@ -104,7 +102,7 @@ export function createOrphanage(store: Store, server: Supervising, log: Log): Or
     for (let at = 0; at < orphans.length; at += AT_ONCE) ends.push(...(await Promise.all(orphans.slice(at, at + AT_ONCE).map(endChild))))
     // A run that is live is not touched, whoever watched over it: it may yet end by its own word.
     let isLeft = ends.includes('survived')
-    for (const run of orphans) if (run.isOpen && (run.live || !(await endLapsed(store, run, LOST)))) isLeft = true
+    for (const run of orphans) if (run.isOpen && !(await endLapsed(store, run, LOST))) isLeft = true
     return !isLeft
   }
 
