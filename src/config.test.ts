@@ -77,6 +77,14 @@ describe('configuration', () => {
     })
   })
 
+  test('a metrics token is long enough not to be guessed, and is not repeated where it is wrong', () => {
+    expect(readConfig({ PAPERCLIP_METRICS_TOKEN: 'a-token-for-scrapers' })).toMatchObject({
+      config: { metricsToken: 'a-token-for-scrapers' },
+    })
+    expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'short' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have at least 16 characters'])
+    expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'a token with spaces in it' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have no spaces'])
+  })
+
   test('adapters are named by commas, and an empty list is none at all', () => {
     const adaptersOf = (PAPERCLIP_ADAPTERS: string) => (readConfig({ PAPERCLIP_ADAPTERS }) as { config: Config }).config.adapters
     expect(adaptersOf('process, HTTP')).toEqual(['process', 'http'])
@@ -92,13 +100,5 @@ describe('configuration', () => {
     expect(
       problemsOf({ PAPERCLIP_API_URL: 'ftp://x', PAPERCLIP_MAX_RUNS: '0', PAPERCLIP_ADAPTER_ADDRESSES: '10.0.0.0/8,10.0.0.0/80' }),
     ).toHaveLength(3)
-  })
-
-  test('a metrics token is long enough not to be guessed, and is not repeated where it is wrong', () => {
-    expect(readConfig({ PAPERCLIP_METRICS_TOKEN: 'a-token-for-scrapers' })).toMatchObject({
-      config: { metricsToken: 'a-token-for-scrapers' },
-    })
-    expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'short' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have at least 16 characters'])
-    expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'a token with spaces in it' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have no spaces'])
   })
 })

@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import type { AdapterType } from './adapters/index.ts'
-import { isAllowEntry } from './adapters/addresses.ts'
+import { isAllowEntry } from './adapters/index.ts'
 
 /** Everything the environment may say, typed and frozen. */
 export interface Config {

@@ -3,6 +3,6 @@ export { companyArchived, companyDeleted } from './events.ts'
 export { lockCompany, nextIssueNumber } from './lock.ts'
 export { companyById } from './queries.ts'
 export type { CompanyRow } from './queries.ts'
-export { companyStatus } from './status.ts'
+
 export { applyToCompany } from './update.ts'
-export { companyView, createCompanyBody, okView, patchCompanyBody } from './views.ts'
+export { companyView, createCompanyBody, patchCompanyBody } from './views.ts'

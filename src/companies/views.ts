@@ -64,5 +64,3 @@ export type Branding = z.output<typeof brandingBody>
 
 /** By company; a company with neither agents nor issues is not in it. */
 export const statsView = z.record(z.uuid(), z.strictObject({ agentCount: z.int(), issueCount: z.int() }))
-
-export const okView = z.strictObject({ ok: z.literal(true) })

@@ -19,7 +19,7 @@ const unendedOf = statement<{ agentId: string }, { id: string }>('stand_down_run
  * (tx) Ends whatever an agent has queued or running. Expects the agent's row lock, under which alone runs are opened,
  * so that none is missed.
  */
-export async function standDownAgent(
+async function standDownAgent(
   tx: Tx,
   ctx: Ctx,
   agentId: string,

@@ -44,7 +44,7 @@ const agentNames = statement<{ companyId: string }, { id: string; name: string }
 const MOST_MENTIONS = 20
 
 /** The agents a text mentions as `@Name`, longest names first, so that `@Ann Lee` does not also mention `@Ann`. */
-export function mentioned(body: string, known: readonly { id: string; name: string }[]): string[] {
+function mentioned(body: string, known: readonly { id: string; name: string }[]): string[] {
   let text = body.toLowerCase()
   const ids: string[] = []
   for (const agent of known) {

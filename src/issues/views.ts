@@ -16,7 +16,7 @@ const id = z.uuid().transform((value) => value.toLowerCase())
 /** Postgres `integer` ends here. */
 const INT_MAX = 2_147_483_647
 
-export const labelView = z.strictObject({
+const labelView = z.strictObject({
   id: z.uuid(),
   companyId: z.uuid(),
   name: z.string(),

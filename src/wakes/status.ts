@@ -14,4 +14,3 @@ export const wakeStatus = machine('wake', {
   failed: [],
   cancelled: [],
 })
-export type WakeStatus = (typeof wakeStatus.statuses)[number]
