@@ -4,7 +4,8 @@ import pg from 'pg'
 
 /**
  * The floor: a bare Express handler that does the same work in one SQL statement, with the same driver and the same
- * Postgres. No identity, no tenant, no validation, no decision, no log; what a server of this kind costs at the least.
+ * Postgres: the run is live and locked, nothing stands in the way of taking, the row is written with its audit row.
+ * Nobody is identified, nothing is validated, explained or logged: what such a server costs at the least.
  */
 const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'] ?? '', max: 10 })
 const app = express()
@@ -12,24 +13,45 @@ app.disable('x-powered-by')
 app.disable('etag')
 app.use(express.json())
 
+const acting = `
+  acting as (
+    select r.id, r.agent_id, r.company_id, lower(a.name) as name from heartbeat_runs r join agents a on a.id = r.agent_id
+    where r.id = $2 and r.status in ('queued', 'running') and r.lease_expires_at > clock_timestamp()
+      and a.status in ('idle', 'active', 'running', 'error') for no key update of r)`
+
 const checkout = `
-  with taken as (
-    update issues set status = 'in_progress', assignee_agent_id = $2, checkout_run_id = $3, execution_run_id = $3,
-      execution_locked_at = now(), started_at = coalesce(started_at, now()), lock_epoch = lock_epoch + 1, updated_at = now()
-    where id = $1 and status = 'todo' and checkout_run_id is null returning *),
+  with ${acting},
+  taken as (
+    update issues i set status = 'in_progress', assignee_agent_id = acting.agent_id, checkout_run_id = acting.id, execution_run_id = acting.id,
+      execution_agent_name_key = acting.name, execution_locked_at = clock_timestamp(), started_at = coalesce(i.started_at, now()),
+      lock_epoch = i.lock_epoch + 1, updated_at = now()
+    from acting where i.id = $1 and i.company_id = acting.company_id and i.status = 'todo' and i.assignee_user_id is null
+      and (i.assignee_agent_id is null or i.assignee_agent_id = acting.agent_id)
+      and not exists (select 1 from heartbeat_runs o where o.id in (i.checkout_run_id, i.execution_run_id)
+        and o.status in ('queued', 'running') and o.lease_expires_at > clock_timestamp())
+      and not exists (select 1 from issue_lock_evictions e where e.issue_id = i.id and e.run_id = acting.id)
+      and not exists (select 1 from issue_blockers b join issues n on n.id = b.blocker_issue_id where b.blocked_issue_id = i.id and n.status <> 'done')
+      and not exists (select 1 from projects p where p.id = i.project_id and p.paused_at is not null)
+      and exists (select 1 from companies c where c.id = i.company_id and c.status = 'active')
+    returning i.*),
   said as (
     insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details)
-    select company_id, 'agent', $2::text, 'issue.checked_out', 'issue', id::text, $2, $3, jsonb_build_object('lockEpoch', lock_epoch) from taken)
+    select company_id, 'agent', assignee_agent_id::text, 'issue.checked_out', 'issue', id::text, assignee_agent_id, checkout_run_id,
+      jsonb_build_object('lockEpoch', lock_epoch) from taken)
   select * from taken`
 
 const release = `
-  with freed as (
-    update issues set status = 'todo', assignee_agent_id = null, checkout_run_id = null, execution_run_id = null,
-      execution_locked_at = null, lock_epoch = lock_epoch + 1, updated_at = now()
-    where id = $1 and checkout_run_id = $2 returning *),
+  with ${acting},
+  freed as (
+    update issues i set status = 'todo', assignee_agent_id = null, checkout_run_id = null, execution_run_id = null,
+      execution_agent_name_key = null, execution_locked_at = null, lock_epoch = i.lock_epoch + 1, updated_at = now()
+    from acting where i.id = $1 and i.company_id = acting.company_id and i.assignee_agent_id = acting.agent_id and i.checkout_run_id = acting.id
+      and not exists (select 1 from issue_lock_evictions e where e.issue_id = i.id and e.run_id = acting.id)
+    returning i.*, acting.agent_id as by_agent_id, acting.id as by_run_id),
   said as (
-    insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, run_id, details)
-    select company_id, 'agent', $2::text, 'issue.released', 'issue', id::text, $2, jsonb_build_object('lockEpoch', lock_epoch) from freed)
+    insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details)
+    select company_id, 'agent', by_agent_id::text, 'issue.released', 'issue', id::text, by_agent_id, by_run_id,
+      jsonb_build_object('lockEpoch', lock_epoch) from freed)
   select * from freed`
 
 app.get('/issues/:id', async (request, response) => {
@@ -37,8 +59,8 @@ app.get('/issues/:id', async (request, response) => {
   response.json(rows[0])
 })
 app.post('/issues/:id/checkout', async (request, response) => {
-  const { agentId, runId } = request.body as { agentId: string; runId: string }
-  const { rows } = await pool.query({ name: 'checkout', text: checkout, values: [request.params.id, agentId, runId] })
+  const { runId } = request.body as { runId: string }
+  const { rows } = await pool.query({ name: 'checkout', text: checkout, values: [request.params.id, runId] })
   response.status(rows.length === 1 ? 200 : 409).json(rows[0] ?? {})
 })
 app.post('/issues/:id/release', async (request, response) => {
