@@ -235,6 +235,26 @@ async function scale(port: number, sql: Pool, small: Company, large: Company): P
   }
 }
 
+/** A committed audit row joins its chain within this. */
+const SEALED_WITHIN_MS = 2000
+
+/** Says whether sealing kept up with the fastest writing: how much was left when it ended, and how much 2 s later. */
+async function sealing(sql: Pool): Promise<void> {
+  const unsealed = async (): Promise<number> => {
+    const { rows } = await sql.query<{ unsealed: number }>(
+      // What the floor writes is in the same log, so the sealer has both sides' rows to seal.
+      'select ((select count(*) from activity_log) - (select count(*) from activity_chain))::int as unsealed',
+    )
+    return rows[0]?.unsealed ?? 0
+  }
+  const atOnce = await unsealed()
+  await delay(SEALED_WITHIN_MS)
+  const later = await unsealed()
+  process.stdout.write(
+    `audit rows not sealed: ${atOnce} when the writing ended, ${later} two seconds later (bar 0)  ${later === 0 ? 'ok' : 'BELOW'}\n`,
+  )
+}
+
 const residentMb = (pid: number): number =>
   Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
 
@@ -258,7 +278,8 @@ async function main(): Promise<void> {
       `${CONNECTIONS} connections, ${ROUNDS} turns of ${TURN_MS} ms each side, synchronous_commit=on, agents with API keys; times in ms\n`,
     )
     process.stdout.write(`${''.padEnd(32)} ${'floor'.padEnd(39)} paperclip-server                          ratio\n`)
-    for (const contest of contestsOf(small).filter(({ name }) => name.includes(ONLY))) {
+    const contests = contestsOf(small)
+    for (const contest of contests.filter(({ name }) => name.includes(ONLY))) {
       const [left, right] = await alternate(
         [
           { port: floor.port, scripts: contest.floor },
@@ -267,6 +288,7 @@ async function main(): Promise<void> {
         ROUNDS,
       )
       if (left !== undefined && right !== undefined) line(contest.name, left, right, contest.bar)
+      if (contest === contests[0]) await sealing(sql)
     }
     process.stdout.write(`memory so far: ${residentMb(ours.process.pid ?? 0)} MB\n`)
     if (ONLY !== '') return
