@@ -13,7 +13,7 @@ let tree: string
 
 beforeAll(() => {
   tree = mkdtempSync(path.join(tmpdir(), 'paperclip-lint-'))
-  for (const file of ['.oxlintrc.json', 'tsconfig.json', 'package.json', 'knip.json'])
+  for (const file of ['.oxlintrc.json', 'tsconfig.json', 'package.json', '.knip.json'])
     copyFileSync(path.join(root, file), path.join(tree, file))
   symlinkSync(path.join(root, 'node_modules'), path.join(tree, 'node_modules'))
 })
