@@ -48,7 +48,7 @@ describe('what a command is given', () => {
     AWS_SECRET_ACCESS_KEY: 'aws',
     PAPERCLIP_RUN_ID: 'a run this server was started in',
     NODE_OPTIONS: '--require ./evil.cjs',
-    LD_PRELOAD: '/tmp/evil.so',
+    LD_PRELOAD: './evil.so',
     SHELL: '/bin/zsh',
     LC_evil: 'x',
     lc_all: 'x',
@@ -106,8 +106,8 @@ describe('what a command is given', () => {
   })
 
   test('a wake reason cannot end the environment or the run', async () => {
-    const run = start('process', shell('echo "$PAPERCLIP_WAKE_REASON"'), { wakeReason: 'a\0LD_PRELOAD=/tmp/evil.so' })
-    expect((await endOf(run)).stdoutExcerpt).toBe('aLD_PRELOAD=/tmp/evil.so\n')
+    const run = start('process', shell('echo "$PAPERCLIP_WAKE_REASON"'), { wakeReason: 'a\0LD_PRELOAD=./evil.so' })
+    expect((await endOf(run)).stdoutExcerpt).toBe('aLD_PRELOAD=./evil.so\n')
   })
 })
 
