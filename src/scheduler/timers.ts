@@ -20,6 +20,8 @@ const BATCH = 200
  */
 const LATE_S = 60
 const SPREAD_S = 300
+/** The first part of the spread that stays free: what is set in one round of a tick is not due in the next round. */
+const AT_ONCE = 0.05
 /** Agents that were made together must not wake together for ever: each interval is up to this much shorter or longer. */
 const JITTER = 0.05
 
@@ -27,8 +29,8 @@ const seconds = (value: number) => sql.raw(String(value))
 
 /** The next time of a row `a`: one interval from now, more or less. */
 const nextTime = sql`now() + make_interval(secs => ${timerSeconds} * (${seconds(1 - JITTER)} + ${seconds(2 * JITTER)} * random()))`
-/** Somewhere in the next minutes, but not later than its interval. */
-const someTimeSoon = sql`now() + make_interval(secs => least(${timerSeconds}, ${seconds(SPREAD_S)}) * random())`
+/** Somewhere in the next minutes, not later than its interval and never within the tick that sets it. */
+const someTimeSoon = sql`now() + make_interval(secs => least(${timerSeconds}, ${seconds(SPREAD_S)}) * (${seconds(AT_ONCE)} + ${seconds(1 - AT_ONCE)} * random()))`
 const mayTick = sql`${hasTimer} and ${timerSeconds} > 0 and ${heartbeatEnabled} and ${isInvokable}`
 const isLate = sql`(a.next_timer_at < now() - make_interval(secs => ${seconds(LATE_S)}))`
 
