@@ -2,6 +2,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { fromPostgres } from '../kernel/time.ts'
+import { PreparedQuery } from './prepared.ts'
 import type { Effect, Statement } from './statement.ts'
 import { keepVigil } from './vigil.ts'
 import type { OnSilence, Vigil } from './vigil.ts'
@@ -169,11 +170,28 @@ export function sendTogether(connection: Pool | Connection): void {
   })
 }
 
-/** Runs a named statement and returns its rows. */
+/** Runs a statement and returns its rows. */
 export async function runOn<P, R>(client: Pool | Connection, statement: Statement<P, R, Effect>, params: P): Promise<R[]> {
   sendTogether(client)
   const { name, text } = statement
   const values = statement.values(params)
-  const result = await client.query(name === undefined ? { text, values } : { name, text, values })
-  return result.rows as R[]
+  if (name === undefined) return (await client.query({ text, values })).rows as R[]
+  try {
+    return await runPrepared(client, name, text, values)
+  } catch (error) {
+    // Its own stack ends at the socket; this one leads to whoever asked.
+    if (error instanceof Error) Error.captureStackTrace(error)
+    throw error
+  }
+}
+
+const runPrepared = <R>(client: Pool | Connection, name: string, text: string, values: unknown[]): Promise<R[]> =>
+  new Promise((resolve, reject) => {
+    const callback = (error: Error | undefined, result: { rows: R[] }): void => (error ? reject(error) : resolve(result.rows))
+    ;(client as unknown as CallbackClient<R>).query(new PreparedQuery(name, text, values), undefined, callback)
+  })
+
+/** A pool or a connection as the driver has it for those who call back. */
+interface CallbackClient<R> {
+  query(query: PreparedQuery, values: undefined, callback: (error: Error | undefined, result: { rows: R[] }) => void): void
 }
