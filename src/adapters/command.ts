@@ -61,7 +61,7 @@ export function startCommand(run: CommandRun): StartedRun {
       const { command, args, input, shownArgs } = invocation
       const cwd = config.cwd ?? host.workFolder
       const shown = redact((shownArgs ?? args).map((argument) => covered(argument, secrets)))
-      const details = { command, args: shown, cwd, env: Object.keys(environment).toSorted(), timeoutSec: config.timeoutSec }
+      const details = { command, commandArgs: shown, cwd, env: Object.keys(environment).toSorted(), timeoutSec: config.timeoutSec }
       tell(listener, { kind: 'invoked', details })
       return { command, args, cwd, environment, input }
     },

@@ -15,7 +15,7 @@ import { param, statement } from '../db/statement.ts'
 import { lockIssue } from '../holds/index.ts'
 import { refuse } from '../kernel/errors.ts'
 import { only } from '../kernel/only.ts'
-import { isLive, judgeActingRun, runRowById } from '../runs/index.ts'
+import { isLive, judgeActingRun, noteReader, runRowById } from '../runs/index.ts'
 import type { RunRow } from '../runs/index.ts'
 import {
   closeLoop,
@@ -71,7 +71,7 @@ async function turnedDown(tx: Tx, ctx: Ctx, agentId: string, source: Wakeup['sou
  */
 export async function wakeup(ctx: Ctx, agentId: string, wanted: Wakeup): Promise<Woken> {
   const companyId = companyOf(ctx)
-  return await mutate(ctx, async (tx): Promise<Outcome<Woken>> => {
+  const woken = await mutate(ctx, async (tx): Promise<Outcome<Woken>> => {
     const agent = await lockAgent(tx, companyId, agentId)
     await demandInvokable(tx, ctx, agent)
     const issueId = wanted.payload?.issueId ?? null
@@ -81,6 +81,9 @@ export async function wakeup(ctx: Ctx, agentId: string, wanted: Wakeup): Promise
     if (refusal !== null) return unchanged(skipped(refusal))
     return issueId === null ? await wakeForTask(tx, ctx, agentId, wanted) : await wakeForIssue(tx, ctx, agentId, issueId, wanted)
   })
+  // A person who has a run started by hand may want to read it as it goes, and a short run is over before they can ask.
+  if (ctx.actor.kind === 'board' && 'id' in woken) noteReader(ctx.store, woken.id, 0, true)
+  return woken
 }
 
 function wishOf(agentId: string, wanted: Wakeup): Omit<NewWake, 'issueId'> {

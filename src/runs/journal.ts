@@ -48,8 +48,11 @@ const LOG_LIMIT_BYTES = 8 * 1024 * 1024
 /** Who watches a run sees it a quarter of a second late; a run that prints all the time costs four writes a second. */
 const FLUSH_MS = 250
 const FLUSH_BYTES = 16 * 1024
-/** One line of the log; what follows in the same stream meanwhile joins it, so that single characters cost no line each. */
-const LINE_BYTES = 16 * 1024
+/**
+ * One line of the log, as it is written; what follows in the same stream meanwhile joins it, so that single characters
+ * cost no line each. The public command line reads 16 KiB at a time and throws away what is no whole line: two lines fit.
+ */
+const LINE_BYTES = 8 * 1024
 /** Rows stay small enough to be read and sent one by one. */
 const CHUNK_BYTES = 64 * 1024
 /** What may wait for the database per run before its output is held back. */
@@ -131,15 +134,39 @@ function addLine(page: Page, line: string): void {
 const lineOf = (line: { ts: string; stream: string; text: string }): string =>
   `${JSON.stringify({ ts: line.ts, stream: line.stream, chunk: line.text })}\n`
 
+const isHighSurrogate = (unit: number): boolean => (unit & 0xfc00) === 0xd800
+
+/** How many characters of a text to put on one line: up to the last line break among those that fit, else all that fit. */
+function fitting(line: { ts: string; stream: string; text: string }): number {
+  let length = Math.min(line.text.length, LINE_BYTES)
+  for (;;) {
+    // Half of a pair would be written as an escape, which is no character to whoever reads it.
+    if (length > 1 && isHighSurrogate(line.text.charCodeAt(length - 1))) length -= 1
+    const size = Buffer.byteLength(lineOf({ ...line, text: line.text.slice(0, length) }))
+    if (size <= LINE_BYTES) break
+    length = Math.min(length - 1, Math.floor((length * LINE_BYTES) / size))
+  }
+  if (length === line.text.length) return length
+  const lineBreak = line.text.lastIndexOf('\n', length - 1)
+  return lineBreak < 0 ? length : lineBreak + 1
+}
+
 /** Ends the growing line. Past the cap one notice is written, and nothing after it. */
 function seal(page: Page): void {
   const { open } = page
   page.open = null
-  if (open === null || page.isCapped) return
-  const line = lineOf(open)
-  if (page.bytes + Buffer.byteLength(line) <= LOG_LIMIT_BYTES) return addLine(page, line)
+  for (let rest = open; rest !== null && rest.text !== '' && !page.isCapped;) {
+    const length = fitting(rest)
+    const line = lineOf({ ...rest, text: rest.text.slice(0, length) })
+    if (page.bytes + Buffer.byteLength(line) <= LOG_LIMIT_BYTES) addLine(page, line)
+    else cap(page, rest.ts)
+    rest = { ...rest, text: rest.text.slice(length) }
+  }
+}
+
+function cap(page: Page, ts: string): void {
   page.isCapped = true
-  addLine(page, lineOf({ ts: open.ts, stream: 'system', text: `The log is capped at ${LOG_LIMIT_BYTES} bytes; the rest is not kept.\n` }))
+  addLine(page, lineOf({ ts, stream: 'system', text: `The log is capped at ${LOG_LIMIT_BYTES} bytes; the rest is not kept.\n` }))
 }
 
 /** What one statement takes of a run. */

@@ -71,6 +71,28 @@ describe('the log of a run', () => {
     expect(read).toBe(whole)
   })
 
+  test.each([
+    ['plain', 'x'.repeat(99) + '\n'],
+    ['that escapes make longer', '"\\\t\u0001'],
+    ['in characters of four bytes', '🙂'],
+    ['without any line break', 'y'],
+  ])('comes in whole lines to whoever reads 16 KiB at a time, with text %s', async (_, unit) => {
+    const { run, log } = await running()
+    const journal = journalOf(server()).open(run.id)
+    const text = `a${unit.repeat(Math.ceil(150_000 / unit.length))}`
+    for (let at = 0; at < text.length; at += 65_537) await journal.write({ ts, stream: 'stdout', chunk: text.slice(at, at + 65_537) })
+    await journal.close()
+    let said = ''
+    let offset: number | undefined = 0
+    while (offset !== undefined) {
+      const { body } = await log(`?offset=${offset}&limitBytes=16384`)
+      // Each piece is read by itself, as the public command line does it: half a line is lost to it.
+      for (const line of linesOf(body.content)) said += line.chunk
+      offset = body.nextOffset
+    }
+    expect(said === text).toBe(true)
+  })
+
   test('can be read while the run lives', async () => {
     const { run, log } = await running()
     const journal = journalOf(server()).open(run.id)

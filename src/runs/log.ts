@@ -6,6 +6,7 @@ import { runEvents, runLogChunks } from '../db/schema/runRecords.ts'
 import { runs } from '../db/schema/runs.ts'
 import { columnsOf, param, statement } from '../db/statement.ts'
 import { notFound } from '../kernel/errors.ts'
+import { noteReader } from './readers.ts'
 import type { runEventView, runLogView } from './views.ts'
 
 const known = statement<{ runId: string; companyId: string }, { id: string }>('log_run').read(
@@ -69,13 +70,17 @@ export async function readLog(
   const limitBytes = Math.min(wanted, MOST_BYTES)
   const [parts] = await Promise.all([ctx.store.read.run(partsOf, { runId, offset, limitBytes }), demandRun(ctx, runId)])
   const [first] = parts
-  if (first === undefined) throw notFound('Run log')
+  if (first === undefined) {
+    noteReader(ctx.store, runId, 0, true)
+    throw notFound('Run log')
+  }
   const all = Buffer.concat(parts.map((part) => Buffer.from(part.content)))
   let from = Math.min(Math.max(0, offset - first.startOffset), all.length)
   // An offset in the middle of a character is moved behind it.
   while (isInside(all[from])) from += 1
   const content = fit(all.subarray(from), limitBytes)
   const next = first.startOffset + from + content.length
+  noteReader(ctx.store, runId, next, next >= first.size)
   return { runId, store: 'postgres', logRef: runId, content: content.toString(), ...(next < first.size ? { nextOffset: next } : {}) }
 }
 

@@ -9,8 +9,12 @@ import { reap } from './reap.ts'
 
 const server = useServer()
 
-const ended = (runId: string): Promise<void> =>
-  until(`run ${runId} ends`, async () => !['queued', 'running'].includes((await runRow(server(), runId)).status))
+const ended = (runId: string, meanwhile: () => Promise<void> = async () => {}): Promise<void> =>
+  until(`run ${runId} ends`, async () => {
+    if (!['queued', 'running'].includes((await runRow(server(), runId)).status)) return true
+    await meanwhile()
+    return false
+  })
 
 const runOf = async (issueId: string): Promise<string> => (await wakesOf(server(), issueId)).at(-1)?.runId ?? ''
 
@@ -105,8 +109,28 @@ describe('a run of this server', () => {
       '4 process exited',
       '5 run succeeded',
     ])
-    expect(events[1]?.payload).toMatchObject({ command: process.execPath })
+    expect(events[1]?.payload).toMatchObject({ adapterType: 'process', command: process.execPath, commandArgs: ['-e', ''] })
     expect((await read('?afterSeq=3&limit=1')).map(({ seq }) => seq)).toEqual([4])
+  })
+
+  test('that somebody follows is not over before they have read its last words', async () => {
+    const here = await world(server())
+    useHands(server())
+    const agent = await programmed(
+      here,
+      `for (let index = 0; index < 3000; index += 1) console.log('word ' + index); console.error('the end')`,
+    )
+    const { body: run } = await server().board.post(`/api/agents/${agent.id}/heartbeat/invoke`)
+    let said = ''
+    let offset = 0
+    await ended(run.id, async () => {
+      // As the public command line: first how the run stands, then a piece of the log, and nothing more once it is over.
+      const { body } = await server().board.get(`/api/heartbeat-runs/${run.id}/log?offset=${offset}&limitBytes=16384`)
+      for (const line of ((body.content as string | undefined) ?? '').split('\n').filter(Boolean)) said += JSON.parse(line).chunk as string
+      offset += Buffer.byteLength((body.content as string | undefined) ?? '')
+    })
+    expect(said.match(/word \d+/g)).toEqual(Array.from({ length: 3000 }, (_, index) => `word ${index}`))
+    expect(said).toContain('the end')
   })
 
   test('that fails says how, and its issue is free for the one who waits', async () => {

@@ -7,7 +7,7 @@ import { concludeRun } from '../execution/index.ts'
 import type { StartOrder } from '../execution/index.ts'
 import { Refusal } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
-import { handOverRun, leaveSupervision, noteProcess, noteTraces, renewSupervised, SUPERVISED_LEASE_S } from '../runs/index.ts'
+import { handOverRun, leaveSupervision, noteProcess, noteTraces, readToTheEnd, renewSupervised, SUPERVISED_LEASE_S } from '../runs/index.ts'
 import type { Ending, Journal, RunHappening, RunJournal, Supervising, Traces } from '../runs/index.ts'
 import { jobOf } from './brief.ts'
 import type { Briefing } from './brief.ts'
@@ -121,7 +121,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return ward.journal.write(chunk)
     },
     event(event) {
-      ward.journal.say(happeningOf(event))
+      ward.journal.say(happeningOf(event, ward.order.adapterType))
       if (event.kind !== 'started') return
       ward.process = event.process
       const { runId } = ward.order
@@ -138,7 +138,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return await handOver(ward, exit.externalRunId)
     }
     const ended = exit?.pending === false ? exit : null
-    const traces = tracesOf(exit, await ward.journal.close())
+    const log = await ward.journal.close()
+    const traces = tracesOf(exit, log)
+    await readToTheEnd(store, order.runId, log?.bytes ?? 0, () => ward.doom === null)
     const ending: Ending = { ...endingOf(ward, ended), traces }
     // The word of whoever ended it counts, and a lease that is out is the reaper's.
     const isOurs = isLeased(ward)
@@ -296,10 +298,10 @@ function endingOf(ward: Ward, ended: Ended | null): Ending {
   return { status: ended.status, error: ended.error, errorCode: ended.errorCode, ...reported }
 }
 
-function happeningOf(event: LifecycleEvent): RunHappening {
+function happeningOf(event: LifecycleEvent, adapterType: string): RunHappening {
   switch (event.kind) {
     case 'invoked':
-      return { eventType: 'adapter.invoke', level: 'info', message: 'adapter invocation', payload: event.details }
+      return { eventType: 'adapter.invoke', level: 'info', message: 'adapter invocation', payload: { adapterType, ...event.details } }
     case 'started':
       return { eventType: 'lifecycle', level: 'info', message: 'process started', payload: { pid: event.process.pid } }
     case 'signalled':
