@@ -103,6 +103,7 @@ export function buildApp(deps: AppDeps): App {
   const { store, log } = deps
   const app = express()
   app.disable('x-powered-by')
+  app.enable('case sensitive routing')
   // Entity tags are made where they mean something; hashing every answer would cost a large list most of its speed.
   app.set('etag', false)
   app.set('query parser', 'simple')
@@ -137,15 +138,13 @@ export function buildApp(deps: AppDeps): App {
     ...(deps.following === undefined ? {} : { streamOptions: deps.following }),
   })
   app.all('/metrics', metricsPage(metrics, deps.metricsToken))
-  app.use(
-    mount(routes, {
-      store,
-      identify: identifyOn,
-      keepAlive,
-      sealingKey: sealingKeyOf(deps.secret),
-      checkAnswers: deps.checkAnswers,
-    }),
-  )
+  mount(app, routes, {
+    store,
+    identify: identifyOn,
+    keepAlive,
+    sealingKey: sealingKeyOf(deps.secret),
+    checkAnswers: deps.checkAnswers,
+  })
   documentPage(app, routes, deps.version)
   app.use(noSuchRoute)
 

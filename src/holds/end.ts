@@ -3,11 +3,13 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import type { Tx } from '../db/mutate.ts'
 import { issues } from '../db/schema/issues.ts'
+import { runs } from '../db/schema/runs.ts'
+import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { closeRun, lockRunFacts, runFinished, runStatus } from '../runs/index.ts'
 import type { Ending, RunFact, RunRow } from '../runs/index.ts'
-import { finishWakes, promoteWake } from '../wakes/index.ts'
+import { finishWakes, promoteWake, promoteWakeIfFree } from '../wakes/index.ts'
 import { lockCleared } from './events.ts'
 import { lockIssues } from './facts.ts'
 import type { LockedIssue } from './facts.ts'
@@ -16,6 +18,11 @@ import { clearRuns } from './hold.ts'
 const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: string }>('end_issues_of_runs').read(sql`
   select id from ${issues} where company_id = ${param('companyId')}
     and (checkout_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id = any(${param('runIds', 'uuid[]')}))`)
+
+// Those who wait for an issue behind a run that was queued for it and has not taken it: their turn comes with its end.
+const issuesWaitedFor = statement<{ runIds: string[]; companyId: string }, { id: string }>('end_issues_waited_for').read(sql`
+  select distinct w.issue_id as id from ${runs} r join ${wakes} w on w.issue_id = r.issue_id and w.status = 'deferred_issue_execution'
+  where r.id = any(${param('runIds', 'uuid[]')}) and r.company_id = ${param('companyId')} and r.status in ('queued', 'running')`)
 
 /** Issues and runs as `lockForEnd` has locked them. */
 export interface Locked {
@@ -27,8 +34,9 @@ export interface Locked {
 export const startOver = (): Error => Object.assign(new Error('start over'), { code: '40001' })
 
 /**
- * (tx) Locks runs that are to end and every issue whose columns name them, in the global order. An issue that came to
- * name a run between the look and the run's lock makes the attempt start over (lock-protocol §6).
+ * (tx) Locks runs that are to end and every issue whose columns name them or that somebody waits for behind them, in the
+ * global order. An issue that came to name a run between the look and the run's lock makes the attempt start over
+ * (lock-protocol §6). Whoever came to wait meanwhile waits for a live holder, whose own end it will be.
  *
  * @param alsoIssueIds issues that must be locked in the same sweep, because ids decide the order
  * @param alsoRunIds runs that must be locked in the same sweep, for the same reason, and go on
@@ -42,14 +50,14 @@ export async function lockForEnd(
 ): Promise<Locked> {
   const companyId = companyOf(ctx)
   const look = { runIds: [...runIds], companyId }
-  const named = runIds.length === 0 ? [] : await tx.run(issuesOfRuns, look)
-  const lockedIssues = await lockIssues(tx, companyId, [...new Set([...alsoIssueIds, ...named.map((row) => row.id)])])
+  const looks = runIds.length === 0 ? [] : await Promise.all([tx.run(issuesOfRuns, look), tx.run(issuesWaitedFor, look)])
+  const lockedIssues = await lockIssues(tx, companyId, [...new Set([...alsoIssueIds, ...looks.flat().map((row) => row.id)])])
   if (runIds.length + alsoRunIds.length === 0) return { issues: lockedIssues, runs: [] }
-  const runs = await lockRunFacts(tx, companyId, [...new Set([...runIds, ...alsoRunIds])])
+  const lockedRuns = await lockRunFacts(tx, companyId, [...new Set([...runIds, ...alsoRunIds])])
   const now = await tx.run(issuesOfRuns, look)
   const have = new Set(lockedIssues.map((issue) => issue.id))
   if (now.some((row) => !have.has(row.id))) throw startOver()
-  return { issues: lockedIssues, runs }
+  return { issues: lockedIssues, runs: lockedRuns }
 }
 
 /** What ending runs did. */
@@ -61,8 +69,8 @@ export interface Ended {
 const wakeEnd = { succeeded: 'completed', failed: 'failed', timed_out: 'failed', cancelled: 'cancelled' } as const
 
 /**
- * (tx) Ends runs: their outcome, every column that names them, the wakes that waited for those issues, and the audit of
- * it all, in the caller's transaction. Runs that have ended are left as they are (lock-protocol §6).
+ * (tx) Ends runs: their outcome, every column that names them, the wakes that waited for those issues or behind those
+ * runs, and the audit of it all, in the caller's transaction. Runs that have ended are left as they are (lock-protocol §6).
  *
  * @param locked what `lockForEnd` returned, in this transaction
  */
@@ -89,5 +97,8 @@ export async function endRuns(tx: Tx, locked: Locked, runIds: readonly string[],
     for (const runId of names) events.push(lockCleared(issue.id, { runId, why: 'run_finished', lockEpoch }, { runId }))
     events.push(...(await promoteWake(tx, issue.id)))
   }
+  const about = new Set(rows.map((run) => run.issueId))
+  for (const issue of locked.issues)
+    if (about.has(issue.id) && !held.includes(issue)) events.push(...(await promoteWakeIfFree(tx, issue.id)))
   return { runs: rows, events }
 }

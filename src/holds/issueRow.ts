@@ -88,10 +88,6 @@ export const labelsJson = sql`(
     'createdAt', ${isoJson(sql`l.created_at`)}, 'updatedAt', ${isoJson(sql`l.updated_at`)}) order by l.name), '[]'::json)
   from ${issueLabels} il join ${labels} l on l.id = il.label_id where il.issue_id = "issues"."id")`
 
-/** The same, as ids alone. */
-export const labelIdsJson = sql`(select coalesce(json_agg(l.id order by l.name), '[]'::json)
-  from ${issueLabels} il join ${labels} l on l.id = il.label_id where il.issue_id = "issues"."id")`
-
 const refJson = sql`coalesce(json_agg(json_build_object('id', n.id, 'identifier', n.identifier, 'title', n.title,
   'status', n.status, 'priority', n.priority, 'assigneeAgentId', n.assignee_agent_id,
   'assigneeUserId', n.assignee_user_id) order by n.identifier), '[]'::json)`
@@ -107,12 +103,9 @@ export const blocksJson = sql`(select ${refJson} from issue_blockers b join issu
 /** The select list of IssueWithLabels, without the ids that `withLabelIds` adds. */
 export const issueWithLabels = sql`${issueColumns}, ${labelsJson} as labels`
 
-/** Adds what can be read off the labels: a second look at them would cost the database more than a walk here. */
-export const withLabelIds = <T extends { readonly labels: readonly Label[] }>(row: T): T & { readonly labelIds: readonly string[] } => ({
-  ...row,
-  labelIds: row.labels.map((label) => label.id),
-})
+/** Adds to a row what can be read off its labels: a second look at them would cost the database more than a walk here. */
+export const withLabelIds = <T extends { readonly labels: readonly Label[] }>(row: T): T & { readonly labelIds: readonly string[] } =>
+  Object.assign(row, { labelIds: row.labels.map((label) => label.id) })
 
-/** The select list of IssueWithRelations. */
-export const issueWithRelations = sql`${issueColumns}, ${labelsJson} as labels, ${labelIdsJson} as "labelIds",
-  ${blockedByJson} as "blockedBy", ${blocksJson} as "blocks"`
+/** The select list of IssueWithRelations, without the ids that `withLabelIds` adds. */
+export const issueWithRelations = sql`${issueWithLabels}, ${blockedByJson} as "blockedBy", ${blocksJson} as "blocks"`

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Router } from 'express'
-import type { Request, Response } from 'express'
+import type { Express, Request, Response } from 'express'
 import { z } from 'zod'
 import { authorize, authorizeTarget } from '../access/permissions.ts'
 import type { Ctx } from '../db/context.ts'
@@ -172,17 +172,17 @@ function answerOf(deps: MountDeps, route: Route, request: Request, shape: Shape,
   return stored.answer
 }
 
+const apiHeaderList = Object.entries(apiHeaders).flat()
+const jsonType = ['Content-Type', 'application/json; charset=utf-8'] as const
+
 /** Sends an answer that is complete. */
 function send(response: Response, trace: Trace, answer: Answer, replayed: boolean): void {
-  response.writeHead(answer.status, {
-    ...apiHeaders,
-    ...(answer.status === 204
-      ? {}
-      : { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(answer.body) }),
-    'X-Request-Id': trace.requestId,
-    ...answer.headers,
-    ...(replayed ? { 'Idempotency-Replayed': 'true' } : {}),
-  })
+  // As a flat list: an object of twenty headers that is thrown away is nine kilobytes of garbage.
+  const headers = [...apiHeaderList, 'X-Request-Id', trace.requestId]
+  if (answer.status !== 204) headers.push(...jsonType, 'Content-Length', String(Buffer.byteLength(answer.body)))
+  for (const [name, value] of Object.entries(answer.headers)) headers.push(name, value)
+  if (replayed) headers.push('Idempotency-Replayed', 'true')
+  response.writeHead(answer.status, headers)
   response.end(answer.body)
 }
 
@@ -254,19 +254,15 @@ function demandDeclared(deps: MountDeps, route: Route, error: unknown): void {
 }
 
 /**
- * Mounts declared routes on Express. Routes are grouped by the first words of their path, because Express tries one
- * route after the other and a flat list of a hundred costs more than the query behind it.
+ * Mounts declared routes on an Express application. Routes are grouped by the first words of their path, because Express
+ * tries one route after the other and a flat list of a hundred costs more than the query behind it.
  */
-export function mount(routes: readonly Route[], deps: MountDeps): Router {
-  const api = Router({ caseSensitive: true })
+export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
   const groups = new Map<string, Router>()
   for (const route of routes) {
     const [, prefix = '/', rest = '/'] = /^(\/api\/[^/:]+)(\/.*)?$/.exec(route.path) ?? []
     const group = groups.get(prefix) ?? Router({ caseSensitive: true })
-    if (!groups.has(prefix)) {
-      groups.set(prefix, group)
-      api.use(prefix, group)
-    }
+    groups.set(prefix, group)
     group[route.method](rest, async (request: Request, response: Response) => {
       try {
         await serve(deps, route, request, response)
@@ -276,7 +272,7 @@ export function mount(routes: readonly Route[], deps: MountDeps): Router {
       }
     })
   }
-  return api
+  for (const [prefix, group] of groups) app.use(prefix, group)
 }
 
 /** For paths below `/api` that no route matches. */

@@ -5,7 +5,7 @@ import { activityLog } from '../db/schema/activity.ts'
 import { comments, inboxArchives, issueLabels, issues, readStates } from '../db/schema/issues.ts'
 import { param, shapedRead } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
-import { issueColumns, labelIdsJson, labelsJson } from '../holds/index.ts'
+import { issueColumns, labelsJson, withLabelIds } from '../holds/index.ts'
 import type { IssueRow, Label } from '../holds/index.ts'
 import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
 import type { Page } from '../kernel/page.ts'
@@ -135,7 +135,7 @@ function template({ filters, after, me }: Shape): SQL {
   const order = filters.includes('q')
     ? sql`"sortMatch", "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
     : sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
-  return sql`select ${issueColumns}, ${labelsJson} as labels, ${labelIdsJson} as "labelIds", ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt",
+  return sql`select ${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt",
       "issues"."priority_rank"::int as "sortRank", ${match} as "sortMatch"${mine}
     from ${issues} where ${sql.join(where, sql` and `)} order by ${order} limit ${p('limit', 'int')}`
 }
@@ -175,7 +175,7 @@ export async function listIssues(
   )
   const { items, next } = cut(rows, limit, (row) => [row.sortMatch, row.sortRank, row.updatedAt, row.id])
   return {
-    items: items.map(({ sortMatch: _match, sortRank: _rank, ...row }) => row),
+    items: items.map(({ sortMatch: _match, sortRank: _rank, ...row }) => withLabelIds(row)),
     next,
   }
 }

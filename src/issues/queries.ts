@@ -6,7 +6,7 @@ import { comments, issues } from '../db/schema/issues.ts'
 import { goals, projects } from '../db/schema/projects.ts'
 import { columnsOf, isoJson, jsonPairsOf, param, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
-import { blockedByJson, blocksJson, issueWithRelations } from '../holds/index.ts'
+import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../holds/index.ts'
 import type { IssueRow, IssueWithRelations } from '../holds/index.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { notFound } from '../kernel/errors.ts'
@@ -17,14 +17,14 @@ import type { issueDetail as issueDetailView } from './views.ts'
 
 type Reader = Pick<ReadDb, 'run'>
 
-const withRelations = statement<{ id: string; companyId: string }, IssueWithRelations>('issue_by_id').read(sql`
+const withRelations = statement<{ id: string; companyId: string }, Omit<IssueWithRelations, 'labelIds'>>('issue_by_id').read(sql`
   select ${issueWithRelations} from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`)
 
 /** An issue of the company with labels and neighbours. @throws Refusal `not_found` */
 export async function issueById(db: Reader, companyId: string, id: string): Promise<IssueWithRelations> {
   const [row] = await db.run(withRelations, { id, companyId })
   if (row === undefined) throw notFound('Issue')
-  return row
+  return withLabelIds(row)
 }
 
 /** Ancestors are shown up to this height; imported data may carry a cycle. */
@@ -60,7 +60,7 @@ export const goalServed = (goalId: SQL, projectId: SQL, companyId: SQL): SQL => 
 // An issue that was made before there was a goal serves the one there is now.
 const effectiveGoalId = goalServed(sql`"issues"."goal_id"`, sql`"issues"."project_id"`, sql`"issues"."company_id"`)
 
-interface DetailRow extends IssueWithRelations {
+interface DetailRow extends Omit<IssueWithRelations, 'labelIds'> {
   ancestors: z.input<typeof issueDetailView>['ancestors']
   project: ProjectRow | null
   goal: { id: string; title: string; status: string; level: string } | null
@@ -89,7 +89,7 @@ export async function issueDetail(db: Reader, companyId: string, id: string, act
   if (row === undefined) throw notFound('Issue')
   const { documents: written, ...issue } = row
   // Into the same object: to write one of fifty fields anew costs 16 µs.
-  return Object.assign(issue, {
+  return Object.assign(withLabelIds(issue), {
     goalId: issue.goal?.id ?? issue.goalId,
     project: issue.project === null ? null : presentProject(issue.project, actor),
     planDocument: written.find((document) => document.key === PLAN_KEY) ?? null,
