@@ -29,7 +29,7 @@ const SWEEP_EVERY_MS = 50
 const CLOSE_POOL_MS = 500
 const REAP_EVERY_MS = 5000
 /** Timers are minutes and hours; a look costs one query. */
-const TIMERS_EVERY_MS = 5000
+const TIMERS_EVERY_MS = 10_000
 const FLUSH_SKIPS_EVERY_MS = 10_000
 const RETAIN_EVERY_MS = 10 * 60_000
 

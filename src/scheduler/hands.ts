@@ -13,7 +13,7 @@ import { createSupervisor, RENEW_EVERY_MS } from './supervise.ts'
 /** How soon the children of a server that died beside this one are ended. */
 const ORPHANS_EVERY_MS = 10_000
 /** Finds what other servers have queued. Own commits are heard of at once, so an idle server need not ask often. */
-const DISPATCH_EVERY_MS = 3000
+const DISPATCH_EVERY_MS = 5000
 /** A look at this process's own clock; the database is asked every ten seconds. */
 const TEND_EVERY_MS = 1000
 
