@@ -64,6 +64,7 @@ describe('what becomes of a queued run (lock-protocol §4.1 for its own agent)',
     ['cancelled', facts({ status: 'cancelled' }), 'issue_assigned', { kind: 'close', why: 'issue_closed' }],
     ['given to another agent', facts({ assigneeAgentId: 'another' }), 'issue_assigned', { kind: 'close', why: 'not_assignee' }],
     ['given to a person', facts({ assigneeAgentId: null, assigneeUserId: 'u' }), 'issue_assigned', { kind: 'close', why: 'not_assignee' }],
+    ['in progress and nobody’s', facts({ status: 'in_progress', assigneeAgentId: null }), null, { kind: 'close', why: 'not_assignee' }],
     [
       'given to another and held',
       facts({ ...held, assigneeAgentId: 'another' }, holder),

@@ -42,5 +42,6 @@ export function decideStart(facts: HoldFacts, agentId: string, reason: string | 
   const { code } = decision
   if (code === 'issue_held') return { kind: 'wait', holderRunId: other?.id ?? '' }
   if (code === 'issue_blocked' || code === 'project_paused' || code === 'lock_revoked') return { kind: 'close', why: code }
-  return { kind: 'leave' }
+  // In progress and nobody's, as an older row may be: it will not become the agent's by waiting, and others wait behind it.
+  return code === 'status_unexpected' ? { kind: 'close', why: 'not_assignee' } : { kind: 'leave' }
 }

@@ -18,7 +18,7 @@ import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
 import { lockRunFacts, runStarted, startRun, SUPERVISED_LEASE_S } from '../runs/index.ts'
 import type { Ending, RunFact } from '../runs/index.ts'
-import { claimWake, deferWake, skipWake } from '../wakes/index.ts'
+import { claimWake, deferWake, promoteWakeIfFree, skipWake } from '../wakes/index.ts'
 import type { WhyClosed } from '../wakes/index.ts'
 import { takeHold } from './checkout.ts'
 import { decideStart } from './claimRules.ts'
@@ -258,7 +258,9 @@ const sentences: Readonly<Record<WhyClosed, string>> = {
 
 async function close(tx: Tx, run: RunFact, next: Next, why: WhyClosed): Promise<Outcome<Claim>> {
   const closed = await skipWake(tx, { runId: run.id, agentId: run.agentId, issueId: next.issueId ?? '' }, why)
-  return await setAside(tx, run, closed, why, sentences[why])
+  // Whoever waits behind this run for the issue is next; where the issue is held, its holder passes the turn on.
+  const promoted = next.issueId === null ? [] : await promoteWakeIfFree(tx, next.issueId)
+  return await setAside(tx, run, [...closed, ...promoted], why, sentences[why])
 }
 
 // A queued run is in no issue's columns, so its end frees nothing.

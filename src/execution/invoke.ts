@@ -14,6 +14,7 @@ import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { lockIssue } from '../holds/index.ts'
 import { refuse } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
 import { isLive, judgeActingRun, noteReader, runRowById } from '../runs/index.ts'
 import type { RunRow } from '../runs/index.ts'
@@ -26,6 +27,7 @@ import {
   openTaskRun,
   placeWaiting,
   placeWake,
+  promoteOwn,
   queueTask,
   runInvoked,
   wakeDeferred,
@@ -93,10 +95,18 @@ function wishOf(agentId: string, wanted: Wakeup): Omit<NewWake, 'issueId'> {
 }
 
 /** The answer where a run stands for the wish. */
-async function given(tx: Tx, ctx: Ctx, wish: Omit<NewWake, 'issueId'>, runId: string, coalesced: boolean): Promise<Outcome<Woken>> {
+async function given(
+  tx: Tx,
+  ctx: Ctx,
+  wish: Omit<NewWake, 'issueId'>,
+  runId: string,
+  coalesced: boolean,
+  ...besides: readonly DomainEvent[]
+): Promise<Outcome<Woken>> {
   const run = await runRowById(tx, ctx, runId)
   const { agentId, source, triggerDetail, reason } = wish
-  return changed(run, runInvoked(runId, { agentId, issueId: run.issueId, source, triggerDetail, reason, coalesced }, { agentId, runId }))
+  const said = { agentId, issueId: run.issueId, source, triggerDetail, reason, coalesced }
+  return changed(run, runInvoked(runId, said, { agentId, runId }), ...besides)
 }
 
 const LOOPING = 'Agents have had this agent woken for this too often within an hour; a person can wake it'
@@ -160,7 +170,11 @@ async function wakeForIssue(tx: Tx, ctx: Ctx, agentId: string, issueId: string, 
     if (own.wakeId !== null) await joinWake(tx, own.wakeId)
     return await given(tx, ctx, wish, own.id, true)
   }
-  if (holder !== undefined && wish.reason !== MENTIONED) return await wait(tx, ctx, wake, holder)
+  if (wish.reason !== MENTIONED) {
+    if (holder !== undefined) return await wait(tx, ctx, wake, holder)
+    const promoted = await promoteOwn(tx, agentId, issueId)
+    if (promoted !== null) return await given(tx, ctx, wish, promoted.runId, true, promoted.event)
+  }
   if (ctx.actor.kind === 'agent' && isLooping(only(await tx.run(lately, { agentId, issueId })).count))
     return settled(skipped(LOOPING), await closeLoop(tx, ctx, wake))
   return await given(tx, ctx, wish, await placeWake(tx, ctx, wake), false)

@@ -14,6 +14,7 @@ import { only } from '../kernel/only.ts'
 import { isLive } from '../runs/index.ts'
 import { closeLoop, isLooping, wokenLately } from './loops.ts'
 import { placeWaiting, placeWake } from './place.ts'
+import { promoteOwn } from './promote.ts'
 import { countSkip } from './skips.ts'
 
 /** The reason of wakes that ask for words only: their runs do not take the issue. */
@@ -33,20 +34,22 @@ interface Situation {
   invokable: boolean
   listens: boolean
   held: boolean
-  openWakeId: string | null
+  queuedWakeId: string | null
+  waitingWakeId: string | null
   wokenLately: number
 }
 
-// What waits for the holder does not stand for what need not wait for it.
-const situationOf = statement<{ agentId: string; issueId: string; companyId: string; beside: boolean; byAgent: boolean }, Situation>(
-  'wake_situation',
-).read(sql`
+const openWake = (status: 'queued' | 'deferred_issue_execution') => sql`(
+  select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
+    and w.status = ${sql.raw(`'${status}'`)} order by w.created_at, w.id limit 1)`
+
+// What waits for a holder stands for another wish only as long as somebody holds the issue, and never for what need not wait.
+const situationOf = statement<{ agentId: string; issueId: string; companyId: string; byAgent: boolean }, Situation>('wake_situation')
+  .read(sql`
   select coalesce(a.invokable, false) as invokable, coalesce(a.listens, false) as listens,
     exists (select 1 from ${issues} i join ${runs} r on r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
       where i.id = ${param('issueId', 'uuid')} and ${isLive}) as held,
-    (select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
-      and (w.status = 'queued' or w.status = 'deferred_issue_execution' and not ${param('beside', 'boolean')})
-      order by w.created_at, w.id limit 1) as "openWakeId",
+    ${openWake('queued')} as "queuedWakeId", ${openWake('deferred_issue_execution')} as "waitingWakeId",
     case when ${param('byAgent', 'boolean')} then ${wokenLately} else 0 end as "wokenLately"
   from (select 1) one left join (
     select ${isInvokable} as invokable, ${wakesOnDemand} as listens from ${agents} a
@@ -63,25 +66,31 @@ const coalesce = statement<{ id: string }, { id: string }>('wake_coalesce').writ
  * invoked, that does not listen (`wakeOnDemand`), or whose company is not active, is not woken. Expects the issue's row
  * lock.
  *
- * @returns what there is to tell beside the change itself: that a loop of agents was cut
+ * @returns what there is to tell beside the change itself: that a waiting wake was promoted, or a loop of agents cut
  */
 export async function enqueueWake(tx: Tx, ctx: Ctx, wake: Wake): Promise<DomainEvent[]> {
   const { agentId, issueId } = wake
   const beside = wake.besideHolder === true
   const byAgent = ctx.actor.kind === 'agent'
-  const situation = only(await tx.run(situationOf, { agentId, issueId, companyId: companyOf(ctx), beside, byAgent }))
+  const situation = only(await tx.run(situationOf, { agentId, issueId, companyId: companyOf(ctx), byAgent }))
   if (!situation.invokable) return []
   if (!situation.listens) {
     countSkip(ctx.store, agentId, 'wake_on_demand_off')
     return []
   }
-  if (situation.openWakeId !== null) {
-    const joined = await tx.run(coalesce, { id: situation.openWakeId })
+  const { held, queuedWakeId, waitingWakeId } = situation
+  const stands = queuedWakeId ?? (held && !beside ? waitingWakeId : null)
+  if (stands !== null) {
+    const joined = await tx.run(coalesce, { id: stands })
     if (joined.length > 0) return []
+  }
+  if (!held && !beside && waitingWakeId !== null) {
+    const promoted = await promoteOwn(tx, agentId, issueId)
+    if (promoted !== null) return [promoted.event]
   }
   if (isLooping(situation.wokenLately)) return await closeLoop(tx, ctx, wake)
   const { besideHolder: _, ...wish } = wake
-  const place = situation.held && !beside ? placeWaiting : placeWake
+  const place = held && !beside ? placeWaiting : placeWake
   await place(tx, ctx, { ...wish, triggerDetail: 'system' })
   return []
 }

@@ -3,14 +3,16 @@ import type { Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
+import { runs } from '../db/schema/runs.ts'
 import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
-import { queueRun } from '../runs/index.ts'
+import { only } from '../kernel/only.ts'
+import { isLive, queueRun } from '../runs/index.ts'
 import { wakeClosed, wakePromoted } from './events.ts'
 
-/** Wakes looked at in one promotion; the rest are looked at when the issue is freed again. */
-const MOST_WAKES = 50
+/** Wakes looked at in one statement; those behind them follow while none of them is valid. */
+const BATCH = 50
 
 interface Waiting {
   id: string
@@ -33,7 +35,7 @@ const waitingOf = statement<{ issueId: string }, Waiting>('wake_waiting').read(s
     i.status in ('done', 'cancelled') as closed
   from ${wakes} w join ${issues} i on i.id = w.issue_id join ${companies} c on c.id = w.company_id left join ${agents} a on a.id = w.agent_id
   where w.issue_id = ${param('issueId')} and w.status = 'deferred_issue_execution'
-  order by w.created_at, w.id limit ${sql.raw(String(MOST_WAKES))}`)
+  order by w.created_at, w.id limit ${sql.raw(String(BATCH))}`)
 
 const closeWake = statement<{ id: string; why: string }, { id: string }>('wake_close').write(sql`
   update ${wakes} set status = 'skipped', close_reason = ${param('why')}, finished_at = now(), updated_at = now()
@@ -59,26 +61,52 @@ const whyInvalid = (wake: Waiting): Invalid | null => {
  */
 export async function promoteWake(tx: Tx, issueId: string): Promise<DomainEvent[]> {
   const events: DomainEvent[] = []
-  for (const wake of await tx.run(waitingOf, { issueId })) {
-    const why = whyInvalid(wake)
-    if (why !== null) {
+  for (;;) {
+    const waiting = await tx.run(waitingOf, { issueId })
+    for (const wake of waiting) {
+      const why = whyInvalid(wake)
+      if (why === null) return [...events, (await promote(tx, issueId, wake)).event]
       await tx.run(closeWake, { id: wake.id, why })
       events.push(wakeClosed(wake.id, { agentId: wake.agentId, issueId, why }, { agentId: wake.agentId }))
-      continue
     }
-    const runId = await queueRun(tx, {
-      companyId: wake.companyId,
-      agentId: wake.agentId,
-      issueId,
-      invocationSource: wake.source,
-      triggerDetail: 'system',
-      wakeupRequestId: wake.id,
-    })
-    await tx.run(queueWake, { id: wake.id, runId })
-    events.push(wakePromoted(wake.id, { agentId: wake.agentId, issueId, runId, reason: wake.reason }, { agentId: wake.agentId, runId }))
-    break
+    if (waiting.length < BATCH) return events
   }
-  return events
+}
+
+type Promotable = Pick<Waiting, 'id' | 'companyId' | 'agentId' | 'source' | 'reason'>
+
+async function promote(tx: Tx, issueId: string, wake: Promotable): Promise<{ runId: string; event: DomainEvent }> {
+  const { id, companyId, agentId, source, reason } = wake
+  const run = { companyId, agentId, issueId, invocationSource: source, triggerDetail: 'system', wakeupRequestId: id }
+  const runId = await queueRun(tx, run)
+  await tx.run(queueWake, { id, runId })
+  return { runId, event: wakePromoted(id, { agentId, issueId, runId, reason }, { agentId, runId }) }
+}
+
+const heldByLive = statement<{ issueId: string }, { held: boolean }>('wake_issue_held').read(sql`
+  select exists (select 1 from ${issues} i join ${runs} r on r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
+    where i.id = ${param('issueId', 'uuid')} and ${isLive}) as held`)
+
+/** (tx) As `promoteWake`, for an issue that may be held; its holder's end then passes the turn on. */
+export async function promoteWakeIfFree(tx: Tx, issueId: string): Promise<DomainEvent[]> {
+  const { held } = only(await tx.run(heldByLive, { issueId }))
+  return held ? [] : await promoteWake(tx, issueId)
+}
+
+const ownWaiting = statement<{ agentId: string; issueId: string }, Promotable>('wake_own_waiting').write(sql`
+  update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (
+    select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
+      and w.status = 'deferred_issue_execution' order by w.created_at, w.id limit 1)
+  returning id, company_id as "companyId", agent_id as "agentId", source, reason`)
+
+/**
+ * (tx) A wish for an issue that nobody holds, where one for the same agent waits behind somebody who has been queued for
+ * the issue and has not started: there is nothing to wait for any more. Expects the issue's row lock.
+ * @returns the run that stands for both wishes; null when none waits
+ */
+export async function promoteOwn(tx: Tx, agentId: string, issueId: string): Promise<{ runId: string; event: DomainEvent } | null> {
+  const [wake] = await tx.run(ownWaiting, { agentId, issueId })
+  return wake === undefined ? null : await promote(tx, issueId, wake)
 }
 
 const finishOfRun = statement<{ runIds: string[]; status: string }, { id: string }>('wake_finish').write(sql`
