@@ -1,57 +1,13 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
-import { idOf, problemOf } from './expected.ts'
-import type { Expected } from './expected.ts'
+import { commandLine } from './commandLine.ts'
+import type { Command } from './commandLine.ts'
+import { idOf } from './expected.ts'
 import type { Report } from './report.ts'
+import { runTour } from './runTour.ts'
 import { call } from './scene.ts'
 import type { Scene } from './scene.ts'
 
-interface Wanted extends Expected {
-  /** The command fails, and says this. */
-  readonly refused?: string
-  /** The command prints this, for people. */
-  readonly prints?: string
-}
-
-interface Ended {
-  readonly code: unknown
-  readonly out: string
-  readonly err: string
-}
-
 /** A stranger to every server. */
 const NOBODY = '00000000-0000-4000-8000-000000000000'
-
-function judge({ code, out, err }: Ended, { refused, prints, ...expected }: Wanted): string | null {
-  if (refused !== undefined) return code === 1 && err.includes(refused) ? null : `exit ${String(code)}: ${err}${out}`
-  if (code !== 0) return `exit ${String(code)}: ${err}`
-  if (prints !== undefined) return out.includes(prints) ? null : `prints ${out}`
-  try {
-    return problemOf(JSON.parse(out), expected)
-  } catch {
-    return `prints no JSON: ${out}`
-  }
-}
-
-type Command = (args: readonly string[], wanted: Wanted) => Promise<unknown>
-
-/** The command line as an operator with a shell has it; `key` makes it speak for an agent. */
-function commandLine(file: string, home: string, base: string, report: Report, key?: string): Command {
-  return async (args, wanted) => {
-    const isFailing = wanted.refused !== undefined
-    const flags = ['--api-base', base, ...(key === undefined ? [] : ['--api-key', key]), ...(wanted.prints === undefined ? ['--json'] : [])]
-    const child = spawn(file, [...args, ...flags], {
-      cwd: home,
-      env: { PATH: process.env['PATH'], HOME: home },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const [[code], out, err] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
-    const who = key === undefined ? 'board' : 'agent'
-    report.note(`${who}: ${args.join(' ')}${isFailing ? ' (refused)' : ''}`, judge({ code: code as unknown, out, err }, wanted))
-    return isFailing || wanted.prints !== undefined ? null : (JSON.parse(out || 'null') as unknown)
-  }
-}
 
 async function companies(board: Command, agent: Command, { base, companyId }: Scene): Promise<void> {
   await board(['company', 'list'], { shape: 'company', includes: { id: companyId } })
@@ -213,17 +169,40 @@ async function packages(board: Command, agent: Command, { companyId, engineer }:
 async function identity(board: Command, agent: Command): Promise<void> {
   await board(['auth', 'whoami'], { like: { userId: 'local-board', isInstanceAdmin: true, source: 'local_implicit' } })
   await agent(['auth', 'whoami'], { refused: 'API error 403: Board access required' })
+  await board(['auth', 'logout'], { like: { ok: true, revoked: false } })
+}
+
+/** Feedback that nobody has given: there are lists of it, and they are empty. */
+async function feedback(board: Command, agent: Command, { companyId }: Scene, issueId: string): Promise<void> {
+  const empty = { like: { count: 0, format: 'ndjson' } }
+  await board(['company', 'feedback:export', '-C', companyId, '--out', 'company.ndjson'], empty)
+  await board(['issue', 'feedback:export', issueId, '--out', 'issue.ndjson'], empty)
+  await board(['feedback', 'report', '-C', companyId, '--vote', 'up'], { prints: 'No feedback traces found' })
+  await board(['feedback', 'export', '-C', companyId, '--out', 'feedback'], { prints: ['Export Summary', '0  thumbs up', 'index.json'] })
+  await agent(['company', 'feedback:list', '-C', companyId], { refused: 'API error 403: Board access required' })
+}
+
+/** What an operator need not say again once it stands in a profile. */
+async function context(board: Command, { companyId }: Scene): Promise<void> {
+  const set = ["Set 'tour' as active profile", `"companyId": "${companyId}"`]
+  await board(['context', 'set', '--company-id', companyId, '--profile', 'tour', '--use'], { prints: set })
+  await board(['issue', 'list'], { shape: 'issue', includes: { companyId } })
 }
 
 /** The public command line, as the local board and with the key of an agent. */
 export async function commandLineTour(file: string, home: string, scene: Scene, report: Report): Promise<void> {
-  const board = commandLine(file, home, scene.base, report)
-  const agent = commandLine(file, home, scene.base, report, scene.engineer.key)
+  const speak = (key?: string): Command => commandLine(file, home, scene.base, report, key)
+  const board = speak()
+  const agent = speak(scene.engineer.key)
   await companies(board, agent, scene)
   await agents(board, agent, scene)
   await issues(board, agent, scene)
   await approvals(board, agent, scene)
   await packages(board, agent, scene)
   await identity(board, agent)
-  await overview(board, agent, commandLine(file, home, scene.base, report, `${scene.engineer.key.slice(0, -1)}x`), scene)
+  await overview(board, agent, speak(`${scene.engineer.key.slice(0, -1)}x`), scene)
+  const [issue] = (await call(scene.base, 'GET', `/companies/${scene.companyId}/issues?limit=1`)) as unknown[]
+  await feedback(board, agent, scene, idOf(issue))
+  await runTour(speak, home, scene, report)
+  await context(board, scene)
 }
