@@ -9,7 +9,7 @@ import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { closeRun, lockRunFacts, runFinished, runStatus } from '../runs/index.ts'
 import type { Ending, RunFact, RunRow } from '../runs/index.ts'
-import { finishWakes, promoteWake, promoteWakeIfFree } from '../wakes/index.ts'
+import { finishWakes, promoteWake, promoteWakeIfFree, retryWakes } from '../wakes/index.ts'
 import { lockCleared } from './events.ts'
 import { lockIssues } from './facts.ts'
 import type { LockedIssue } from './facts.ts'
@@ -70,7 +70,8 @@ const wakeEnd = { succeeded: 'completed', failed: 'failed', timed_out: 'failed',
 
 /**
  * (tx) Ends runs: their outcome, every column that names them, the wakes that waited for those issues or behind those
- * runs, and the audit of it all, in the caller's transaction. Runs that have ended are left as they are (lock-protocol §6).
+ * runs, and the audit of it all, in the caller's transaction. The wakes of runs that were lost with their server get
+ * another run. Runs that have ended are left as they are (lock-protocol §6).
  *
  * @param locked what `lockForEnd` returned, in this transaction
  */
@@ -86,6 +87,9 @@ export async function endRuns(tx: Tx, locked: Locked, runIds: readonly string[],
     const said = { agentId: run.agentId, status: ending.status, previousStatus: run.status, errorCode: ending.errorCode ?? null, issueIds }
     events.push(runFinished(run.id, said, { agentId: run.agentId, runId: run.id }))
   }
+  const retried = ending.isLost === true && unended.length > 0 ? await retryWakes(tx, [...endingIds]) : []
+  // Whoever waits behind a wake that goes on is next when that is over.
+  const goesOn = new Set(retried.map((wake) => wake.issueId))
   if (unended.length > 0) await finishWakes(tx, [...endingIds], wakeEnd[ending.status])
   for (const issue of held) {
     const names = [...new Set([issue.checkoutRunId, issue.executionRunId])].filter((id) => id !== null && endingIds.has(id))
@@ -95,10 +99,10 @@ export async function endRuns(tx: Tx, locked: Locked, runIds: readonly string[],
       names.filter((id) => id !== null),
     )
     for (const runId of names) events.push(lockCleared(issue.id, { runId, why: 'run_finished', lockEpoch }, { runId }))
-    events.push(...(await promoteWake(tx, issue.id)))
+    if (!goesOn.has(issue.id)) events.push(...(await promoteWake(tx, issue.id)))
   }
   const about = new Set(rows.map((run) => run.issueId))
   for (const issue of locked.issues)
-    if (about.has(issue.id) && !held.includes(issue)) events.push(...(await promoteWakeIfFree(tx, issue.id)))
-  return { runs: rows, events }
+    if (about.has(issue.id) && !held.includes(issue) && !goesOn.has(issue.id)) events.push(...(await promoteWakeIfFree(tx, issue.id)))
+  return { runs: rows, events: [...events, ...retried.map((wake) => wake.event)] }
 }

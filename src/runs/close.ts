@@ -37,6 +37,8 @@ export interface Ending {
   readonly resultJson?: Readonly<Record<string, unknown>> | null | undefined
   readonly sessionIdAfter?: string | null | undefined
   readonly traces?: Traces | undefined
+  /** It was lost with its server and not by its own doing, so its wake is worth another run. */
+  readonly isLost?: boolean | undefined
 }
 
 interface TraceParams {

@@ -19,18 +19,24 @@ interface NewRun {
   readonly invocationSource: string
   readonly triggerDetail: string | null
   readonly wakeupRequestId: string | null
+  /** The run in whose place this one comes, because that was lost with its server. */
+  readonly retryOfRunId: string | null
+  /** Runs of its wake that were lost before. */
+  readonly processLossRetryCount: number
 }
 
 const insertQueued = statement<NewRun, { id: string }>('run_queue').write(sql`
   insert into ${runs} (company_id, agent_id, issue_id, invocation_source, trigger_detail, status, wakeup_request_id,
-    lease_seconds, lease_expires_at, context_snapshot)
+    retry_of_run_id, process_loss_retry_count, lease_seconds, lease_expires_at, context_snapshot)
   values (${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('invocationSource')}, ${param('triggerDetail')},
-    'queued', ${param('wakeupRequestId', 'uuid')}, ${sql.raw(String(QUEUE_LEASE_S))}, now() + interval '1 day',
+    'queued', ${param('wakeupRequestId', 'uuid')}, ${param('retryOfRunId', 'uuid')}, ${param('processLossRetryCount', 'int')},
+    ${sql.raw(String(QUEUE_LEASE_S))}, now() + interval '1 day',
     jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
   returning id`)
 
 /** (tx) Queues a run for a wake. It holds nothing before it is claimed. @returns its id */
-export const queueRun = async (tx: Tx, run: NewRun): Promise<string> => only(await tx.run(insertQueued, run)).id
+export const queueRun = async (tx: Tx, run: Omit<NewRun, 'retryOfRunId'> & { readonly retryOfRunId?: string }): Promise<string> =>
+  only(await tx.run(insertQueued, { retryOfRunId: null, ...run })).id
 
 interface Opening {
   readonly id: string

@@ -16,13 +16,10 @@ export interface Lapsed {
   readonly companyId: string
 }
 
-const SILENT: Ending = {
-  status: 'timed_out',
-  error: 'The lease ran out: nothing was heard of this run',
-  errorCode: 'lease_expired',
-}
-/** How a run ends whose server has died. */
-export const LOST: Ending = { status: 'failed', error: 'The server that watched over this run has died', errorCode: 'process_lost' }
+const lapsed = { status: 'timed_out', errorCode: 'lease_expired', isLost: true } as const
+const SILENT: Ending = { ...lapsed, error: 'The lease ran out: nothing was heard of this run' }
+/** How a run ends whose server has died: as every other, for it is the lease that says so, and with what is known besides. */
+export const LOST: Ending = { ...lapsed, error: 'The lease ran out: the server that watched over this run has died' }
 
 // Read without a lock: whoever ends a run decides again under its row lock, so any number of servers may look.
 const expired = statement<{ limit: number }, Lapsed & { supervisorId: string | null }>('reap_expired').read(sql`

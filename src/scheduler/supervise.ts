@@ -293,7 +293,7 @@ function endingOf(ward: Ward, ended: Ended | null): Ending {
   const reported = { usageJson: ended?.usage === null || ended === null ? null : { ...ended.usage }, resultJson: ended?.result ?? null }
   // What came to its own end before it could be told to stop has ended as it says.
   if (ward.doom?.by === 'stop' && (ended === null || ended.status === 'cancelled'))
-    return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', ...reported }
+    return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', isLost: true, ...reported }
   if (ended === null) return { status: 'failed', error: 'The run could not be started', errorCode: 'start_failed' }
   return { status: ended.status, error: ended.error, errorCode: ended.errorCode, ...reported }
 }

@@ -43,6 +43,13 @@ export const wakeDeferred = event(
   z.object({ agentId: z.string(), issueId: z.string(), runId: z.string().nullable(), holderRunId: z.string() }),
 )
 
+/** The run of a wake was lost with its server, and another one is queued in its place. */
+export const wakeRetried = event(
+  'wake.retried',
+  'wake',
+  z.object({ agentId: z.string(), issueId: z.string().nullable(), runId: z.string(), retryOfRunId: z.string(), reason: z.string() }),
+)
+
 /** Somebody, or a timer, asked for a run of an agent, and this is it. */
 export const runInvoked = event(
   'heartbeat.invoked',

@@ -61,7 +61,15 @@ async function insert(tx: Tx, ctx: Ctx, id: string, runId: string | null, wake: 
 export async function placeWake(tx: Tx, ctx: Ctx, wake: NewWake): Promise<string> {
   const { agentId, issueId, source: invocationSource, triggerDetail } = wake
   const id = randomUUID()
-  const run = { companyId: companyOf(ctx), agentId, issueId, invocationSource, triggerDetail, wakeupRequestId: id }
+  const run = {
+    companyId: companyOf(ctx),
+    agentId,
+    issueId,
+    invocationSource,
+    triggerDetail,
+    wakeupRequestId: id,
+    processLossRetryCount: 0,
+  }
   const runId = await queueRun(tx, run)
   await insert(tx, ctx, id, runId, wake)
   return runId

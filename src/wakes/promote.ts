@@ -20,6 +20,7 @@ interface Waiting {
   agentId: string
   source: string
   reason: string
+  losses: number
   companyActive: boolean
   invokable: boolean
   isAssignee: boolean
@@ -28,7 +29,7 @@ interface Waiting {
 
 // Ordered by age, which is the order of promotion; two wakes of one issue are only ever locked under the issue's lock.
 const waitingOf = statement<{ issueId: string }, Waiting>('wake_waiting').read(sql`
-  select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.source, w.reason,
+  select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.source, w.reason, w.losses,
     c.status = 'active' as "companyActive",
     coalesce(a.status in ('idle', 'active', 'running', 'error'), false) as invokable,
     i.assignee_user_id is null and (i.assignee_agent_id is null or i.assignee_agent_id = w.agent_id) as "isAssignee",
@@ -73,12 +74,12 @@ export async function promoteWake(tx: Tx, issueId: string): Promise<DomainEvent[
   }
 }
 
-type Promotable = Pick<Waiting, 'id' | 'companyId' | 'agentId' | 'source' | 'reason'>
+type Promotable = Pick<Waiting, 'id' | 'companyId' | 'agentId' | 'source' | 'reason' | 'losses'>
 
 async function promote(tx: Tx, issueId: string, wake: Promotable): Promise<{ runId: string; event: DomainEvent }> {
-  const { id, companyId, agentId, source, reason } = wake
-  const run = { companyId, agentId, issueId, invocationSource: source, triggerDetail: 'system', wakeupRequestId: id }
-  const runId = await queueRun(tx, run)
+  const { id, companyId, agentId, source: invocationSource, reason, losses: processLossRetryCount } = wake
+  const about = { companyId, agentId, issueId, wakeupRequestId: id, processLossRetryCount }
+  const runId = await queueRun(tx, { ...about, invocationSource, triggerDetail: 'system' })
   await tx.run(queueWake, { id, runId })
   return { runId, event: wakePromoted(id, { agentId, issueId, runId, reason }, { agentId, runId }) }
 }
@@ -97,7 +98,7 @@ const ownWaiting = statement<{ agentId: string; issueId: string }, Promotable>('
   update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (
     select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
       and w.status = 'deferred_issue_execution' order by w.created_at, w.id limit 1)
-  returning id, company_id as "companyId", agent_id as "agentId", source, reason`)
+  returning id, company_id as "companyId", agent_id as "agentId", source, reason, losses`)
 
 /**
  * (tx) A wish for an issue that nobody holds, where one for the same agent waits behind somebody who has been queued for

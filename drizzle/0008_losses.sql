@@ -1,0 +1,1 @@
+ALTER TABLE "wakes" ADD COLUMN "losses" integer DEFAULT 0 NOT NULL;

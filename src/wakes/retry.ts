@@ -1,0 +1,76 @@
+import { sql } from 'drizzle-orm'
+import { isInvokable } from '../agents/index.ts'
+import type { Tx } from '../db/mutate.ts'
+import { agents } from '../db/schema/agents.ts'
+import { companies } from '../db/schema/companies.ts'
+import { evictions, issues } from '../db/schema/issues.ts'
+import { runs } from '../db/schema/runs.ts'
+import { wakes } from '../db/schema/wakes.ts'
+import { param, statement } from '../db/statement.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import { queueRun } from '../runs/index.ts'
+import { MENTIONED } from './enqueue.ts'
+import { wakeRetried } from './events.ts'
+
+/**
+ * How often a wake gets another run for one that was lost with its server. Once: a server that is stopped or killed is
+ * the usual cause, and a run that is lost twice may itself be what brings servers down.
+ */
+const MOST_LOSSES = 1
+
+interface Lost {
+  id: string
+  companyId: string
+  agentId: string
+  issueId: string | null
+  source: string
+  triggerDetail: string | null
+  reason: string
+  losses: number
+  runId: string
+}
+
+const mentioned = sql.raw(`'${MENTIONED}'`)
+
+// Only what a server supervised is lost with it: an agent that lives elsewhere knows best what becomes of its work. An
+// issue that the run has given back, moved on or lost by decree is not taken up again, and another wake of the same agent
+// for the same issue that waits its turn stands for this one.
+const worthAnother = statement<{ runIds: string[] }, Lost>('wake_lost').read(sql`
+  select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.issue_id as "issueId", w.source, w.trigger_detail as "triggerDetail",
+    w.reason, w.losses, r.id as "runId"
+  from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.run_id = r.id and w.status = 'claimed'
+  join ${companies} c on c.id = w.company_id and c.status = 'active'
+  join ${agents} a on a.id = w.agent_id and ${isInvokable}
+  left join ${issues} i on i.id = w.issue_id
+  where r.id = any(${param('runIds', 'uuid[]')}) and r.supervisor_id is not null and w.losses < ${sql.raw(String(MOST_LOSSES))}
+    and (w.issue_id is null or w.reason = ${mentioned} or i.assignee_agent_id = w.agent_id and i.status not in ('done', 'cancelled'))
+    and not exists (select 1 from ${evictions} e where e.run_id = r.id and e.issue_id = w.issue_id)
+    and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id
+      and (o.status = 'queued' or o.status = 'deferred_issue_execution' and w.reason <> ${mentioned}))
+  order by r.id`)
+
+const requeue = statement<{ id: string; runId: string }, { id: string }>('wake_requeue').write(sql`
+  update ${wakes} set status = 'queued', run_id = ${param('runId')}, claimed_at = null, losses = losses + 1, updated_at = now()
+  where id = ${param('id')} and status = 'claimed' returning id`)
+
+/** A wake that goes on with another run. */
+export interface Retried {
+  readonly issueId: string | null
+  readonly event: DomainEvent
+}
+
+/**
+ * (tx) Runs were lost with their server: each of their wakes that is still valid is queued once more, the same wake with
+ * a new run. Expects the runs to be ended and their wakes not yet. What the claim judges, it judges again.
+ */
+export async function retryWakes(tx: Tx, runIds: readonly string[]): Promise<Retried[]> {
+  const retried: Retried[] = []
+  for (const wake of await tx.run(worthAnother, { runIds: [...runIds] })) {
+    const { id, companyId, agentId, issueId, source: invocationSource, triggerDetail, reason, runId: retryOfRunId } = wake
+    const about = { companyId, agentId, issueId, wakeupRequestId: id, retryOfRunId, processLossRetryCount: wake.losses + 1 }
+    const runId = await queueRun(tx, { ...about, invocationSource, triggerDetail })
+    await tx.run(requeue, { id, runId })
+    retried.push({ issueId, event: wakeRetried(id, { agentId, issueId, runId, retryOfRunId, reason }, { agentId, runId }) })
+  }
+  return retried
+}
