@@ -195,6 +195,7 @@ describe('the inbox of a person', () => {
 describe('an agent', () => {
   test('has no models to choose from until an adapter offers some', async () => {
     expect(await worker.client.get(inCompany('adapters/claude_local/models'))).toMatchObject({ status: 200, body: [] })
+    expect(await worker.client.get(inCompany('adapters/claude_local/detect-model'))).toMatchObject({ status: 200, body: null })
   })
 
   test('is created with a free name, as a member that may assign work', async () => {

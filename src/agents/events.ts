@@ -69,5 +69,11 @@ export const hireCreated = event(
     issueIds: z.array(z.string()),
   }),
 )
+/** What it would have gone on with is forgotten: of one task, or of all where none is named. */
+export const sessionsReset = event(
+  'agent.runtime_session_reset',
+  'agent',
+  z.object({ taskKey: z.string().nullable(), clearedTaskSessions: z.int() }),
+)
 /** The board has granted the hire. */
 export const agentActivated = event('agent.activated', 'agent', z.object({ approvalId: z.string() }))

@@ -11,7 +11,7 @@ import { readOrg } from './org.ts'
 import { setPermissions } from './permissions.ts'
 import { agentDetail, demandAgent, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
-import { readRuntimeState } from './runtimeState.ts'
+import { readRuntimeState, resetSessions } from './runtimeState.ts'
 import {
   agentDetail as agentDetailView,
   agentView,
@@ -23,6 +23,8 @@ import {
   okView,
   orgNode,
   permissionsBody,
+  resetSessionBody,
+  resetSessionView,
   revisionView,
   runtimeStateView,
 } from './views.ts'
@@ -165,6 +167,17 @@ export const agentRoutes = [
     refuses: ['not_found'],
     handle: ({ ctx, target }) => readRuntimeState(ctx, target),
   }),
+  post('/api/agents/:id/runtime-state/reset-session', {
+    summary: 'Have an agent start afresh: of one task, or of all',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: byName,
+    body: resetSessionBody,
+    bodyOptional: true,
+    returns: resetSessionView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, body }) => resetSessions(ctx, target, body.taskKey ?? null),
+  }),
   get('/api/agents/:id/task-sessions', {
     summary: 'List sessions kept per task: none, sessions belong to runs here',
     permission: 'agent.runtime',
@@ -184,5 +197,13 @@ export const agentRoutes = [
     returns: z.array(z.strictObject({ id: z.string(), label: z.string() })),
     refuses: ['not_found'],
     handle: () => Promise.resolve([]),
+  }),
+  get('/api/companies/:companyId/adapters/:type/detect-model', {
+    summary: 'Read the model that an adapter would use by itself: null, no adapter of this server looks for it',
+    permission: 'adapter.read',
+    scope: inCompany(),
+    returns: z.null(),
+    refuses: ['not_found'],
+    handle: () => Promise.resolve(null),
   }),
 ]

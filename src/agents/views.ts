@@ -177,4 +177,8 @@ export const runtimeStateView = z.strictObject({
   sessionParamsJson: json.nullable(),
 })
 
+/** Which task's session is to be forgotten; all of them without one. */
+export const resetSessionBody = z.object({ taskKey: z.string().min(1).max(200).nullable().optional() })
+export const resetSessionView = runtimeStateView.extend({ clearedTaskSessions: z.int() })
+
 export const okView = z.strictObject({ ok: z.literal(true) })

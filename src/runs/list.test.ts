@@ -39,3 +39,13 @@ describe('runs of a company', () => {
     await refused(server(), () => client.get('/api/heartbeat-runs/nonsense'), 400, 'malformed_id')
   })
 })
+
+test('what was done to workspaces for a run is nothing, and what one of another company had done is not told', async () => {
+  const [here, elsewhere] = [await world(server()), await world(server())]
+  const run = await here.run(await here.agent())
+  const path = `/api/heartbeat-runs/${run.id}/workspace-operations`
+  expect(await run.client.get(path)).toMatchObject({ status: 200, body: [] })
+  const stranger = await elsewhere.agent()
+  await refused(server(), () => stranger.client.get(path), 404, 'not_found')
+  await refused(server(), () => server().board.get(`/api/heartbeat-runs/${randomUUID()}/workspace-operations`), 404, 'not_found')
+})

@@ -34,6 +34,17 @@ export const runRoutes = [
     refuses: ['not_found'],
     handle: ({ ctx, target, query }) => listRunEvents(ctx, target, query),
   }),
+  get('/api/heartbeat-runs/:runId/workspace-operations', {
+    summary: 'List what was done to workspaces for a run: nothing, this server has none of its own',
+    permission: 'run.read',
+    scope: ofRun(),
+    returns: z.array(z.never()),
+    refuses: ['not_found'],
+    handle: async ({ ctx, target }) => {
+      await runRowById(ctx.store.read, ctx, target)
+      return []
+    },
+  }),
   get('/api/heartbeat-runs/:runId/log', {
     summary: 'Read a piece of what a run wrote',
     permission: 'run.read',

@@ -23,6 +23,16 @@ const forget = statement<{ agentId: string; taskKey: string }, { agentId: string
   sql`delete from ${taskSessions} where agent_id = ${param('agentId')} and task_key = ${param('taskKey')} returning agent_id as "agentId"`,
 )
 
+const forgetAll = statement<{ agentId: string; companyId: string; taskKey: string | null }, { taskKey: string }>('session_forget_all')
+  .write(sql`
+  delete from ${taskSessions} where agent_id = ${param('agentId')} and company_id = ${param('companyId')}
+    and (${param('taskKey', 'text')} is null or task_key = ${param('taskKey', 'text')})
+  returning task_key as "taskKey"`)
+
+/** (tx) Forgets what an agent would go on with, for one task or for all. @returns how many sessions there were */
+export const forgetSessions = async (tx: Tx, companyId: string, agentId: string, taskKey: string | null): Promise<number> =>
+  (await tx.run(forgetAll, { agentId, companyId, taskKey })).length
+
 /** (tx) Keeps the session that the next run of a task resumes; null makes it start afresh. */
 export async function keepSession(tx: Tx, session: TaskSession, sessionId: string | null): Promise<void> {
   if (sessionId === null) await tx.run(forget, { agentId: session.agentId, taskKey: session.taskKey })
