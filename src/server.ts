@@ -138,7 +138,7 @@ export async function startServer(config: Config, connection: ConnectionOptions,
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    const resting = loop.stop()
+    const resting = Promise.all([loop.stop(), flushSkips(store).catch(() => {})])
     // What runs may still say something to the API before their end, so that comes first.
     const stoppedAt = performance.now()
     await hands.stop()

@@ -102,6 +102,34 @@ describe('what they tell', () => {
     reader.leave()
   })
 
+  test('wakes that led to no run, by reason: turned down, or closed before they did', async () => {
+    const { held, agent, issue } = await world(open())
+    const metrics = createMetrics({ store: open().store, version: 'test', followers: () => 0 })
+    const skipped = async (reason: string) => sampleIn((await metrics.page()).text, 'paperclip_wakes_skipped_total', { reason })
+    const reasons = ['wake_on_demand_off', 'agent_not_invokable', 'over_budget', 'timer_off', 'loop_bound'] as const
+    const before = new Map<string, number>()
+    for (const reason of reasons) before.set(reason, (await skipped(reason)) ?? Number.NaN)
+    const more = async (reason: (typeof reasons)[number]) => ((await skipped(reason)) ?? Number.NaN) - (before.get(reason) ?? 0)
+
+    const deaf = await agent({ runtimeConfig: { heartbeat: { wakeOnDemand: false } } })
+    await issue({ assigneeAgentId: deaf.id })
+    await open().board.post(`/api/agents/${deaf.id}/wakeup`)
+    const paused = await agent()
+    const { id } = await issue({ status: 'backlog', assigneeAgentId: paused.id })
+    await open().board.post(`/api/agents/${paused.id}/pause`)
+    await open().board.post(`/api/issues/${id}/comments`, { body: 'Are you there?' })
+    expect([await more('wake_on_demand_off'), await more('agent_not_invokable'), await more('over_budget')]).toEqual([2, 1, 0])
+    expect([await more('timer_off'), await more('loop_bound')]).toEqual([0, 0])
+
+    const { issue: taken, run } = await held()
+    const other = await agent()
+    await open().board.post(`/api/agents/${other.id}/wakeup`, { payload: { issueId: taken.id } })
+    await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' })
+    expect(await skipped('not_assignee')).toBe(1)
+    // What is read twice is not counted twice.
+    expect(await skipped('not_assignee')).toBe(1)
+  })
+
   test('a commit that an older transaction holds up shows as the lag of events', async () => {
     const { issue, company } = await world(open())
     const older = await open().database.sql.connect()

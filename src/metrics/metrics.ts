@@ -4,6 +4,7 @@ import type { Store } from '../db/store.ts'
 import type { Route } from '../http/route.ts'
 import { createFigures } from './figures.ts'
 import type { Figures } from './figures.ts'
+import { skipTotals } from '../wakes/index.ts'
 
 /** From a read by key to a request that waited for a lock to its end, in seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10]
@@ -140,9 +141,27 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     { version: deps.version },
     1,
   )
-  store.onCommit((rows) => {
-    for (const row of rows) if (row.action === 'heartbeat.run_finished') countEnd(row)
+  const closed = new Map<string, number>()
+  new Counter({
+    name: 'paperclip_wakes_skipped_total',
+    help: 'Wishes for a run that this process has turned down, and wakes that it has closed before they led to one, by reason',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [reason, count] of [...skipTotals(store), ...closed]) this.inc({ reason }, count)
+    },
   })
+  store.onCommit((rows) => {
+    for (const row of rows) {
+      if (row.action === 'heartbeat.run_finished') countEnd(row)
+      if (row.action === 'wake.closed') countClosed(String(row.details['why']))
+    }
+  })
+  const countClosed = (why: string): void => {
+    // The one wake in a loop that is kept has been counted where it was turned down.
+    if (why !== 'loop_bound') closed.set(why, (closed.get(why) ?? 0) + 1)
+  }
   const countEnd = (row: ActivityRow): void => {
     finished.inc({ status: String(row.details['status']) })
     if (row.details['errorCode'] === 'lease_expired') reaped.inc()

@@ -73,7 +73,10 @@ export async function enqueueWake(tx: Tx, ctx: Ctx, wake: Wake): Promise<DomainE
   const beside = wake.besideHolder === true
   const byAgent = ctx.actor.kind === 'agent'
   const situation = only(await tx.run(situationOf, { agentId, issueId, companyId: companyOf(ctx), byAgent }))
-  if (!situation.invokable) return []
+  if (!situation.invokable) {
+    countSkip(ctx.store, agentId, 'agent_not_invokable')
+    return []
+  }
   if (!situation.listens) {
     countSkip(ctx.store, agentId, 'wake_on_demand_off')
     return []

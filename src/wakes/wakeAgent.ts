@@ -45,7 +45,10 @@ export async function wakeAgent(tx: Tx, ctx: Ctx, wake: AgentWake): Promise<Woke
   const { agentId, reason } = wake
   const payload = JSON.stringify(wake.payload)
   const { invokable, listens, openRunId } = only(await tx.run(situationOf, { agentId, companyId: companyOf(ctx), reason, payload }))
-  if (!invokable) return { kind: 'not_woken', why: 'agent_not_invokable' }
+  if (!invokable) {
+    countSkip(ctx.store, agentId, 'agent_not_invokable')
+    return { kind: 'not_woken', why: 'agent_not_invokable' }
+  }
   if (!listens) {
     countSkip(ctx.store, agentId, 'wake_on_demand_off')
     return { kind: 'not_woken', why: 'wake_on_demand_off' }
