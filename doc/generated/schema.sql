@@ -307,6 +307,19 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
+CREATE TABLE inbox_dismissals (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  user_id text NOT NULL,
+  item_key text NOT NULL,
+  dismissed_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT inbox_dismissals_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT inbox_dismissals_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX inbox_dismissals_key ON public.inbox_dismissals USING btree (company_id, user_id, item_key);
+
 CREATE TABLE instance_settings (
   name text NOT NULL,
   settings jsonb NOT NULL,

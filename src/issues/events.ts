@@ -79,3 +79,5 @@ export const readMarked = event('issue.read_marked', 'issue', mark.extend({ last
 export const readUnmarked = event('issue.read_unmarked', 'issue', mark)
 export const inboxArchived = event('issue.inbox_archived', 'issue', mark.extend({ archivedAt: z.string() }))
 export const inboxUnarchived = event('issue.inbox_unarchived', 'issue', mark)
+/** Recorded of the company: an item is of any kind, and its key is the client's word. */
+export const inboxDismissed = event('inbox.dismissed', 'company', mark.extend({ itemKey: z.string(), dismissedAt: z.string() }))

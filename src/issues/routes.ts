@@ -12,6 +12,7 @@ import { createChild } from './children.ts'
 import { createIssue } from './create.ts'
 import { deleteIssue } from './delete.ts'
 import { deleteGoal, deleteLabel, deleteProject } from './detach.ts'
+import { dismissInInbox, listDismissals } from './dismissals.ts'
 import { archiveInInbox, markRead, unarchiveInInbox, unmarkRead } from './inbox.ts'
 import { listIssues } from './list.ts'
 import type { IssueFilter } from './list.ts'
@@ -23,6 +24,8 @@ import {
   commentView,
   createChildBody,
   createIssueBody,
+  dismissalView,
+  dismissBody,
   heartbeatContextView,
   issueDetail as issueDetailView,
   issueListItem,
@@ -246,5 +249,24 @@ export const issueRoutes = [
     returns: unarchivedView,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => unarchiveInInbox(ctx, target),
+  }),
+  get('/api/companies/:companyId/inbox-dismissals', {
+    summary: 'List what the asking person has put out of their inbox, the latest first',
+    permission: 'issue.inbox',
+    scope: inCompany(),
+    query: z.object(pageQuery),
+    returnsPageOf: dismissalView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => listDismissals(ctx, query),
+  }),
+  post('/api/companies/:companyId/inbox-dismissals', {
+    summary: "Put an item out of the asking person's inbox",
+    permission: 'issue.inbox',
+    scope: inCompany(),
+    body: dismissBody,
+    status: 201,
+    returns: dismissalView,
+    refuses: ['not_found'],
+    handle: ({ ctx, body }) => dismissInInbox(ctx, body.itemKey),
   }),
 ]

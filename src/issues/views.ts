@@ -289,3 +289,19 @@ export const unreadView = z.strictObject({ id: z.uuid(), removed: z.boolean() })
 export const archiveView = z.strictObject({ ...mark, archivedAt: instant })
 export type ArchiveRow = z.output<typeof archiveView>
 export const unarchivedView = z.union([archiveView, z.strictObject({ ok: z.literal(true) })])
+
+/** An item of an inbox as clients name it, such as `approval:<id>`: longer than a kind with an id is none. */
+const itemKey = text(200)
+export const dismissBody = z.object({ itemKey: itemKey.min(1) })
+
+/** That a person has put an item out of sight. */
+export const dismissalView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  userId: z.string(),
+  itemKey,
+  dismissedAt: instant,
+  createdAt: instant,
+  updatedAt: instant,
+})
+export type DismissalRow = z.output<typeof dismissalView>

@@ -233,3 +233,22 @@ export const inboxArchives = pgTable(
   },
   (table) => [uniqueIndex('issue_inbox_archives_key').on(table.issueId, table.userId)],
 )
+
+/** Things of other kinds that a board user has put out of sight in their inbox: an approval, a failed run. */
+export const inboxDismissals = pgTable(
+  'inbox_dismissals',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    userId: text('user_id').notNull(),
+    itemKey: text('item_key').notNull(),
+    dismissedAt: instantColumn('dismissed_at')
+      .notNull()
+      .default(sql`now()`),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [uniqueIndex('inbox_dismissals_key').on(table.companyId, table.userId, table.itemKey)],
+)
