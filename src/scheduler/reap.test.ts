@@ -38,13 +38,16 @@ describe('the reaper (lock-protocol §3)', () => {
     expect(await auditCount(server())).toBe(audits)
   })
 
-  test('a queued run that waited too long is ended as well, with its wake', async () => {
+  test('a queued run that waited too long is ended as well; its wake waits on with another', async () => {
     const { agent, issue } = await world(server())
     const given = await issue({ assigneeAgentId: (await agent()).id })
     const [wake] = await wakesOf(server(), given.id)
     await expire(server(), wake?.runId ?? '')
     expect(await reap(server().store)).toBe(1)
-    expect(await wakesOf(server(), given.id)).toMatchObject([{ status: 'failed' }])
+    expect(await runRow(server(), wake?.runId ?? '')).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
+    const [again] = await wakesOf(server(), given.id)
+    expect(again).toMatchObject({ id: wake?.id, status: 'queued' })
+    expect(again?.runId).not.toBe(wake?.runId)
   })
 
   test('any number of servers at once end each run once', async () => {

@@ -126,6 +126,33 @@ describe('a wake whose run was lost with its server', () => {
   })
 })
 
+describe('a wake that nobody starts', () => {
+  const waiting = async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    const issue = await here.issue({ assigneeAgentId: agent.id })
+    const [wake] = await wakesOf(server(), issue.id)
+    return { issue, runId: wake?.runId ?? '', wakeId: wake?.id ?? '' }
+  }
+
+  test('within a day waits on with another run: a server may be down for longer', async () => {
+    const { issue, runId, wakeId } = await waiting()
+    await lose(runId)
+    const [wake] = await wakesOf(server(), issue.id)
+    expect(wake).toMatchObject({ id: wakeId, status: 'queued' })
+    expect(await runOf(wake?.runId ?? '')).toMatchObject({ status: 'queued', retryOfRunId: runId, processLossRetryCount: 0 })
+    await lose(wake?.runId ?? '')
+    expect(await wakesOf(server(), issue.id)).toMatchObject([{ id: wakeId, status: 'queued' }])
+  })
+
+  test('within a week is over', async () => {
+    const { issue, runId, wakeId } = await waiting()
+    await server().database.sql.query("update wakes set created_at = now() - interval '7 days' where id = $1", [wakeId])
+    await lose(runId)
+    expect(await wakesOf(server(), issue.id)).toMatchObject([{ id: wakeId, status: 'failed', runId }])
+  })
+})
+
 describe('a wake gets no other run', () => {
   const overIn = async ({ issue, wakeId }: AtWork) => {
     const wakes = await wakesOf(server(), issue.id)

@@ -17,6 +17,11 @@ import { wakeRetried } from './events.ts'
  * the usual cause, and a run that is lost twice may itself be what brings servers down.
  */
 const MOST_LOSSES = 1
+/**
+ * A queued run waits a day for its start. Its wake waits longer: servers may be down over a holiday, or an agent without
+ * money until somebody looks at the bill. What nobody has started within a week nobody is waiting for any more.
+ */
+const QUEUED_MOST_DAYS = 7
 
 interface Lost {
   id: string
@@ -27,31 +32,37 @@ interface Lost {
   triggerDetail: string | null
   reason: string
   losses: number
+  wasQueued: boolean
   runId: string
 }
 
 const mentioned = sql.raw(`'${MENTIONED}'`)
 
-// Only what a server supervised is lost with it: an agent that lives elsewhere knows best what becomes of its work. An
-// issue that the run has given back, moved on or lost by decree is not taken up again, and another wake of the same agent
-// for the same issue that waits its turn stands for this one.
+// Of runs that had started only what a server supervised is lost with it: an agent that lives elsewhere knows best what
+// becomes of its work. An issue that the run has given back, closed or lost by decree is not taken up again, and another
+// wake of the same agent for the same issue that waits its turn stands for this one. Whoever has waited in the queue for a
+// day lets those pass who wait behind it.
 const worthAnother = statement<{ runIds: string[] }, Lost>('wake_lost').read(sql`
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.issue_id as "issueId", w.source, w.trigger_detail as "triggerDetail",
-    w.reason, w.losses, r.id as "runId"
-  from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.run_id = r.id and w.status = 'claimed'
+    w.reason, w.losses, w.status = 'queued' as "wasQueued", r.id as "runId"
+  from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.run_id = r.id and w.status in ('claimed', 'queued')
   join ${companies} c on c.id = w.company_id and c.status = 'active'
   join ${agents} a on a.id = w.agent_id and ${isInvokable}
   left join ${issues} i on i.id = w.issue_id
-  where r.id = any(${param('runIds', 'uuid[]')}) and r.supervisor_id is not null and w.losses < ${sql.raw(String(MOST_LOSSES))}
+  where r.id = any(${param('runIds', 'uuid[]')})
+    and case w.status when 'claimed' then r.supervisor_id is not null and w.losses < ${sql.raw(String(MOST_LOSSES))}
+      else w.created_at > now() - make_interval(days => ${sql.raw(String(QUEUED_MOST_DAYS))}) end
     and (w.issue_id is null or w.reason = ${mentioned} or i.assignee_agent_id = w.agent_id and i.status not in ('done', 'cancelled'))
     and not exists (select 1 from ${evictions} e where e.run_id = r.id and e.issue_id = w.issue_id)
-    and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id
+    and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id and o.id <> w.id
       and (o.status = 'queued' or o.status = 'deferred_issue_execution' and w.reason <> ${mentioned}))
+    and (w.status = 'claimed' or not exists (
+      select 1 from ${wakes} o where o.issue_id = w.issue_id and o.status = 'deferred_issue_execution'))
   order by r.id`)
 
-const requeue = statement<{ id: string; runId: string }, { id: string }>('wake_requeue').write(sql`
-  update ${wakes} set status = 'queued', run_id = ${param('runId')}, claimed_at = null, losses = losses + 1, updated_at = now()
-  where id = ${param('id')} and status = 'claimed' returning id`)
+const requeue = statement<{ id: string; runId: string; losses: number }, { id: string }>('wake_requeue').write(sql`
+  update ${wakes} set status = 'queued', run_id = ${param('runId')}, claimed_at = null, losses = ${param('losses', 'int')}, updated_at = now()
+  where id = ${param('id')} and status in ('claimed', 'queued') returning id`)
 
 /** A wake that goes on with another run. */
 export interface Retried {
@@ -60,16 +71,17 @@ export interface Retried {
 }
 
 /**
- * (tx) Runs were lost with their server: each of their wakes that is still valid is queued once more, the same wake with
- * a new run. Expects the runs to be ended and their wakes not yet. What the claim judges, it judges again.
+ * (tx) Runs were lost with their server, or were never started: each of their wakes that is still valid is queued once
+ * more, the same wake with a new run. Expects the runs to be ended and their wakes not yet. What the claim judges, it judges again.
  */
 export async function retryWakes(tx: Tx, runIds: readonly string[]): Promise<Retried[]> {
   const retried: Retried[] = []
   for (const wake of await tx.run(worthAnother, { runIds: [...runIds] })) {
     const { id, companyId, agentId, issueId, source: invocationSource, triggerDetail, reason, runId: retryOfRunId } = wake
-    const about = { companyId, agentId, issueId, wakeupRequestId: id, retryOfRunId, processLossRetryCount: wake.losses + 1 }
+    const losses = wake.wasQueued ? wake.losses : wake.losses + 1
+    const about = { companyId, agentId, issueId, wakeupRequestId: id, retryOfRunId, processLossRetryCount: losses }
     const runId = await queueRun(tx, { ...about, invocationSource, triggerDetail })
-    await tx.run(requeue, { id, runId })
+    await tx.run(requeue, { id, runId, losses })
     retried.push({ issueId, event: wakeRetried(id, { agentId, issueId, runId, retryOfRunId, reason }, { agentId, runId }) })
   }
   return retried
