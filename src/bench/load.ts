@@ -73,7 +73,9 @@ async function open(port: number): Promise<Connection> {
   }
 }
 
-const quantile = (sorted: readonly number[], q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
+/** The value below which a share `q` of sorted numbers lies. */
+export const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
 
 /**
  * Plays one script per connection, round and round, for a while; a script is always played to its end.

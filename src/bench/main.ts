@@ -8,8 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { openPool } from '../db/client.ts'
 import type { Pool } from '../db/client.ts'
 import { startEmbedded } from '../db/embedded/index.ts'
+import { apiOf } from './api.ts'
+import type { Api } from './api.ts'
 import { play, shot, summarize } from './load.ts'
 import type { Measured, Script } from './load.ts'
+import { drain, idleQueries, wakeToStart } from './runs.ts'
+import type { Bar } from './runs.ts'
 import { seedIssues } from './seed.ts'
 
 /** Connections of the load, as the bar asks. */
@@ -27,7 +31,7 @@ function startFlags(): string[] {
   return [...scripts.start.split(' ').filter((word) => /^--(?!import)/.test(word)), ...MORE_FLAGS]
 }
 
-/** Measures only the contests with this in their name. */
+/** Measures only the contests with this in their name, or with `runs` only what runs do. */
 const ONLY = process.env['BENCH_ONLY'] ?? ''
 
 interface Child {
@@ -62,22 +66,6 @@ const stopChild = (child: Child): Promise<void> =>
     child.process.once('exit', () => resolve())
     child.process.kill('SIGTERM')
   })
-
-interface Api {
-  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Record<string, unknown>>
-}
-
-const apiOf = (port: number): Api => ({
-  async post(where, body, headers = {}) {
-    const answer = await fetch(`http://127.0.0.1:${port}${where}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    })
-    if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`)
-    return (await answer.json()) as Record<string, unknown>
-  },
-})
 
 interface Worker {
   readonly agentId: string
@@ -255,6 +243,16 @@ async function sealing(sql: Pool): Promise<void> {
   )
 }
 
+const say = ({ name, seen, ok }: Bar): void => void process.stdout.write(`${name.padEnd(40)} ${seen}  ${ok ? 'ok' : 'BELOW'}\n`)
+
+/** What becomes of wakes: how soon a program runs, how fast a queue is worked off, and what waiting for one costs. */
+async function runs(api: Api, sql: Pool, folder: string): Promise<void> {
+  process.stdout.write('\n')
+  say(await idleQueries(sql))
+  say(await wakeToStart(api, sql, folder))
+  say(await drain(api, sql))
+}
+
 const residentMb = (pid: number): number =>
   Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
 
@@ -266,6 +264,8 @@ async function main(): Promise<void> {
     DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
     PAPERCLIP_HOME: path.join(home, 'server'),
     PORT: '0',
+    // The endpoint of the runs that do nothing is on this machine.
+    PAPERCLIP_ADAPTER_ADDRESSES: '127.0.0.1',
   }
   mkdirSync(env.PAPERCLIP_HOME)
   const ours = await startChild('../main.ts', env, startFlags())
@@ -273,6 +273,7 @@ async function main(): Promise<void> {
   const sql = openPool({ ...postgres.connection, max: 2, query_timeout: 0, statement_timeout: 0 })
   try {
     const api = apiOf(ours.port)
+    if (ONLY === 'runs') return await runs(api, sql, home)
     const small = await makeCompany(api, sql, 'Small', 1000)
     process.stdout.write(
       `${CONNECTIONS} connections, ${ROUNDS} turns of ${TURN_MS} ms each side, synchronous_commit=on, agents with API keys; times in ms\n`,
@@ -297,6 +298,7 @@ async function main(): Promise<void> {
     await hold(sql, large, 200)
     await sql.query('vacuum analyze issues')
     await scale(ours.port, sql, small, large)
+    await runs(api, sql, home)
     process.stdout.write(`\nmemory of the server's process: ${residentMb(ours.process.pid ?? 0)} MB (bar 200)\n`)
   } finally {
     await sql.end()
