@@ -7,6 +7,7 @@ import { concludeRun } from '../execution/index.ts'
 import type { StartOrder } from '../execution/index.ts'
 import { Refusal } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import { shorten } from '../kernel/text.ts'
 import { handOverRun, leaveSupervision, noteProcess, noteTraces, readToTheEnd, renewSupervised, SUPERVISED_LEASE_S } from '../runs/index.ts'
 import type { Ending, Journal, RunHappening, RunJournal, Supervising, Traces } from '../runs/index.ts'
 import { jobOf } from './brief.ts'
@@ -25,6 +26,8 @@ const RETRY_MS = 100
 const RETRY_MOST_MS = 2000
 /** Failures that are no outage: a bug that a few tries do not cure; the lease then ends the run. */
 const MOST_FAULTS = 5
+/** An agent's own words, up to a megabyte of them; lists carry as much of it as a run may say itself when it finishes. */
+const LONGEST_ERROR = 10_000
 
 export interface SupervisorDeps extends Briefing {
   readonly adapters: Adapters
@@ -133,7 +136,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   const conclude = async (ward: Ward, exit: Exit | null): Promise<void> => {
     const { order } = ward
-    if (exit?.pending === true && ward.doom === null) {
+    // It goes on wherever it is, whether this server stops or not.
+    if (exit?.pending === true && isLeased(ward)) {
       ward.journal.say({ eventType: 'lifecycle', level: 'info', message: 'the agent goes on by itself' })
       return await handOver(ward, exit.externalRunId)
     }
@@ -201,7 +205,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       server,
       asked.map((ward) => ward.order.runId),
     )
+    const isFirst = seenAt === -Infinity
     seenAt = askedAt
+    if (isFirst) deps.onFree()
     const found = new Map(standing.map((row) => [row.id, row]))
     for (const ward of asked) {
       const row = found.get(ward.order.runId)
@@ -216,7 +222,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   return {
-    free: () => (stopping ? 0 : deps.maxRuns - wards.size),
+    // A child is ended when its server has died, for which others must know of the server before it has any.
+    free: () => (stopping || seenAt === -Infinity ? 0 : deps.maxRuns - wards.size),
     atWork() {
       const counts = new Map<string, number>()
       for (const { order } of wards.values()) counts.set(order.companyId, (counts.get(order.companyId) ?? 0) + 1)
@@ -295,7 +302,8 @@ function endingOf(ward: Ward, ended: Ended | null): Ending {
   if (ward.doom?.by === 'stop' && (ended === null || ended.status === 'cancelled'))
     return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', isLost: true, ...reported }
   if (ended === null) return { status: 'failed', error: 'The run could not be started', errorCode: 'start_failed' }
-  return { status: ended.status, error: ended.error, errorCode: ended.errorCode, ...reported }
+  const error = ended.error === null ? null : shorten(ended.error, LONGEST_ERROR)
+  return { status: ended.status, error, errorCode: ended.errorCode, ...reported }
 }
 
 function happeningOf(event: LifecycleEvent, adapterType: string): RunHappening {

@@ -1,0 +1,100 @@
+import { expect, onTestFinished, test } from 'vitest'
+import type { Adapters, Exit, StartedRun } from '../adapters/index.ts'
+import { createLog } from '../kernel/log.ts'
+import { runRow, until, untilSomebodyWaits, wakesOf } from '../testing/holds.ts'
+import { useServer, world } from '../testing/world.ts'
+import { createHands } from './hands.ts'
+import type { Hands } from './hands.ts'
+
+const server = useServer()
+
+/** Hands whose only adapter is the test itself; their duties run when the test says so. */
+function handsWith(start: (runId: string) => StartedRun): Hands & { duty: (name: string) => Promise<unknown> } {
+  const adapters: Adapters = {
+    types: ['claude_local'],
+    supports: (type): type is 'claude_local' => type === 'claude_local',
+    validateConfig: () => ({ ok: true, ignored: [], secrets: [] }),
+    start: (_, job) => start(job.runId),
+  }
+  const { store, tokens, url, feed } = server()
+  const log = createLog('silent', false)
+  const hands = createHands({ store, tokens, adapters, maxRuns: 4, apiUrl: url, audience: feed, log })
+  onTestFinished(() => hands.stop())
+  const duty = async (name: string): Promise<unknown> => await hands.duties.find((each) => each.name === name)?.run()
+  return { ...hands, duty }
+}
+
+const ended: Exit = {
+  pending: false,
+  status: 'succeeded',
+  exitCode: 0,
+  signal: null,
+  error: null,
+  errorCode: null,
+  usage: null,
+  result: null,
+  sessionIdAfter: null,
+  stdoutExcerpt: '',
+  stderrExcerpt: '',
+  outputBytes: 0,
+  droppedBytes: 0,
+}
+
+/** A run that is queued for an agent. */
+async function queued() {
+  const here = await world(server())
+  const agent = await here.agent({ adapterType: 'claude_local' })
+  const issue = await here.issue({ assigneeAgentId: agent.id })
+  const [wake] = await wakesOf(server(), issue.id)
+  return { issue, runId: wake?.runId ?? '' }
+}
+
+test('a server starts nothing before others can know of it: a child of one that died unknown would be nobody’s', async () => {
+  const { runId } = await queued()
+  const blocker = await server().database.sql.connect()
+  await blocker.query('begin; lock table servers in exclusive mode')
+  const started: string[] = []
+  const hands = handsWith((id) => {
+    started.push(id)
+    return { exit: Promise.resolve(ended), cancel: () => {} }
+  })
+  const tending = hands.duty('tend')
+  await untilSomebodyWaits(server())
+  await hands.duty('dispatch')
+  // More round trips than several claims would take.
+  for (let count = 0; count < 30; count += 1)
+    expect((await server().board.get(`/api/heartbeat-runs/${runId}`)).body).toMatchObject({ status: 'queued' })
+  await blocker.query('commit')
+  blocker.release()
+  await tending
+  await until('it has run', async () => (await runRow(server(), runId)).status === 'succeeded')
+  expect(started).toEqual([runId])
+})
+
+test('an agent that takes a run over in the moment in which the server stops keeps it', async () => {
+  const { issue, runId } = await queued()
+  let answer: (exit: Exit) => void = () => {}
+  const hands = handsWith(() => ({
+    exit: new Promise((resolve) => void (answer = resolve)),
+    cancel: () =>
+      answer({ pending: true, externalRunId: 'remote-7', stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }),
+  }))
+  await hands.duty('tend')
+  await hands.duty('dispatch')
+  await until('it started', async () => (await runRow(server(), runId)).status === 'running')
+  await hands.stop()
+  const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)
+  expect(body).toMatchObject({ status: 'running', externalRunId: 'remote-7', leaseSeconds: 300 })
+  expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'claimed', runId }])
+})
+
+test('what an agent reports as its error is kept at a length that lists can carry', async () => {
+  const { runId } = await queued()
+  const failed: Exit = { ...ended, status: 'failed', errorCode: 'adapter_reported_failure', error: 'x'.repeat(500_000) }
+  const hands = handsWith(() => ({ exit: Promise.resolve(failed), cancel: () => {} }))
+  await hands.duty('tend')
+  await hands.duty('dispatch')
+  await until('it failed', async () => (await runRow(server(), runId)).status === 'failed')
+  const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)
+  expect(body.error).toHaveLength(10_000)
+})
