@@ -44,6 +44,11 @@ export interface Listener {
   /** A returned promise holds back the stream the chunk came from until it settles. */
   output(chunk: Chunk): void | Promise<void>
   event(event: LifecycleEvent): void
+  /**
+   * Asked right before a process is started, with nothing in between: whether it still may. This server may have been
+   * stopped since it decided to, and the run be over by now. Left out, it always may.
+   */
+  mayStart?(): boolean
 }
 
 /** As the agent's program reports it; whether `inputTokens` contains the cached ones differs between programs. */

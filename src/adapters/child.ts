@@ -86,7 +86,8 @@ async function live(listener: Listener, options: ChildOptions, output: Output, s
   const command = await options.prepare()
   if (stop.value() !== null) return unstarted(output, null, stop.value())
   if ('problem' in command) return unstarted(output, command.problem)
-  const started = await start(command)
+  const started = await start(command, () => stop.value() === null && listener.mayStart?.() !== false)
+  if (started === null) return unstarted(output, null, stop.value() ?? TOO_LATE)
   if ('problem' in started) return unstarted(output, started.problem)
   const { child, pid, exited } = started
   tell(listener, { kind: 'started', process: processIdentity(pid) })
@@ -125,9 +126,13 @@ interface Started {
   readonly exited: Promise<Exited>
 }
 
-async function start(command: Command): Promise<Started | { problem: string }> {
+const TOO_LATE: Stop = { why: 'cancelled', reason: 'The run was over before its command could be started' }
+
+/** @returns null where it may not start any more */
+async function start(command: Command, mayStart: () => boolean): Promise<Started | { problem: string } | null> {
   const folder = await stat(command.cwd).catch(() => null)
   if (folder === null || !folder.isDirectory()) return { problem: `The working folder does not exist: ${command.cwd}` }
+  if (!mayStart()) return null
   try {
     const child = spawn(command.command, command.args, {
       cwd: command.cwd,

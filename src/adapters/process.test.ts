@@ -3,7 +3,21 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Listener } from './adapter.ts'
 import { processIdentity } from './identity.ts'
-import { TOKEN, adaptersWith, dies, endOf, ended, isAlive, jobWith, pidsIn, shell, start, temporaryFolder, words } from './testKit.ts'
+import {
+  TOKEN,
+  adaptersWith,
+  dies,
+  endOf,
+  ended,
+  isAlive,
+  jobWith,
+  pidsIn,
+  recorder,
+  shell,
+  start,
+  temporaryFolder,
+  words,
+} from './testKit.ts'
 
 describe('a command that ends by itself', () => {
   test('brings its output as it comes and ends with its exit code', async () => {
@@ -165,6 +179,15 @@ describe('a command that is stopped', () => {
     run.cancel('Never mind')
     expect(await endOf(run)).toMatchObject({ status: 'cancelled', error: 'Never mind', outputBytes: 0 })
     expect(run.seen.events.some(({ kind }) => kind === 'started')).toBe(false)
+  })
+
+  test('is not started when it is told at the last moment that it may not', async () => {
+    const file = path.join(temporaryFolder(), 'started')
+    const seen = recorder()
+    const exit = await adaptersWith().start('process', jobWith(shell(`echo > ${file}`)), { ...seen, mayStart: () => false }).exit
+    expect(exit).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', exitCode: null })
+    expect(seen.events.map(({ kind }) => kind)).toEqual(['invoked'])
+    expect(existsSync(file)).toBe(false)
   })
 
   test('has ended as it ended when the stop comes later', async () => {

@@ -1,11 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { succeeded } from '../adapters/adapter.ts'
+import type { Adapters } from '../adapters/index.ts'
+import { claimRun } from '../execution/index.ts'
+import { createLog } from '../kernel/log.ts'
 import { REDACTED } from '../kernel/redact.ts'
+import { createJournal } from '../runs/index.ts'
 import { notebook, programmed, queueRuns, useHands } from '../testing/hands.ts'
 import { auditsOf, free, holdRow, runRow, until, wakesOf } from '../testing/holds.ts'
 import { actionsOf, expire, useServer, world } from '../testing/world.ts'
+import { thisServer } from './host.ts'
 import { reap } from './reap.ts'
+import { createSupervisor, RENEW_EVERY_MS } from './supervise.ts'
 
 const server = useServer()
 
@@ -232,6 +239,46 @@ describe('a run that is ended by others', () => {
     expect(await holdRow(server(), issue.id)).toMatchObject(free)
     expect((await actionsOf(server(), runId)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
   })
+})
+
+test('a run whose lease runs out on the way to its start may not start any more: its server may have been stopped', async () => {
+  const here = await world(server())
+  const agent = await programmed(here, '')
+  await queueRuns(server(), here.company.id, agent.id, 1)
+  const host = thisServer()
+  const { store, tokens, url: apiUrl } = server()
+  const claim = await claimRun(store, host.id, ['process'], { agentId: agent.id, companyId: here.company.id })
+  if (claim.kind !== 'claimed') throw new Error('nothing was claimed')
+  const answers: (boolean | undefined)[] = []
+  // Takes its time over the start, as a process does that is stopped in the middle of it.
+  const start: Adapters['start'] = (_type, _job, listener) => ({
+    exit: until('it is too late', async () => {
+      answers.push(listener.mayStart?.())
+      return answers.at(-1) === false
+    }).then(() => succeeded()),
+    cancel: () => {},
+  })
+  const log = createLog('silent', false)
+  const supervisor = createSupervisor({
+    store,
+    tokens,
+    apiUrl,
+    adapters: { types: ['process'], supports: (type) => type === 'process', validateConfig: () => ({ ok: false, problems: [] }), start },
+    journal: createJournal(store, log, () => {}),
+    server: host,
+    maxRuns: 1,
+    renewEveryMs: RENEW_EVERY_MS,
+    log,
+    onOutput: () => {},
+    onFree: () => {},
+  })
+  // The lease has half a second left, by the clock that also runs while a process is stopped.
+  supervisor.adopt(claim.order, performance.now() - 29_500)
+  await until('it is over', async () => supervisor.atWork().size === 0)
+  expect(answers[0]).toBe(true)
+  expect(answers.at(-1)).toBe(false)
+  expect(await runRow(server(), claim.order.runId)).toMatchObject({ status: 'running' })
+  await supervisor.stop()
 })
 
 test('leases of all runs are renewed, and the server is seen', async () => {

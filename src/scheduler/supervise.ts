@@ -119,6 +119,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 
   const listenerOf = (ward: Ward): Listener => ({
+    mayStart() {
+      if (leaseIsOut(ward)) doom(ward, 'lease', LEASE_LOST)
+      return ward.doom === null
+    },
     output(chunk) {
       deps.onOutput(ward.order, chunk)
       return ward.journal.write(chunk)
