@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cloneDatabase } from '../testing/database.ts'
 import type { TestDatabase } from '../testing/database.ts'
+import { dice } from '../testing/dice.ts'
+import type { Dice } from '../testing/dice.ts'
 import { deadlocks, holdRow } from '../testing/holds.ts'
 import { race } from '../testing/race.ts'
 import { expire, useServer, world } from '../testing/world.ts'
@@ -13,19 +15,6 @@ const CLIENTS = 40
 const STEPS = 20
 const HOT_ISSUES = 5
 const SEED = 20260422
-
-/** A small seeded generator (mulberry32): the same seed makes the same choices. */
-function dice(seed: number) {
-  let state = seed >>> 0
-  const roll = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-  const pick = <T>(from: readonly T[]): T => from[Math.floor(roll() * from.length)] as T
-  return { roll, pick }
-}
 
 /** One request and what came of it. */
 interface Deed {
@@ -54,7 +43,7 @@ async function perform(storm: Storm, client: Client, runId: string | null, [name
 }
 
 /** What an agent in a run does next. */
-function agentStep(storm: Storm, agentId: string, runId: string, { roll, pick }: ReturnType<typeof dice>): Step {
+function agentStep(storm: Storm, agentId: string, runId: string, { roll, pick }: Dice): Step {
   const path = `/api/issues/${pick(storm.issueIds)}`
   const title = `Title ${roll()}`
   const steps: readonly Step[] = [
@@ -75,7 +64,7 @@ function agentStep(storm: Storm, agentId: string, runId: string, { roll, pick }:
 }
 
 /** What an operator does next. */
-function boardStep(storm: Storm, { roll, pick }: ReturnType<typeof dice>): Step {
+function boardStep(storm: Storm, { roll, pick }: Dice): Step {
   const path = `/api/issues/${pick(storm.issueIds)}`
   const agent = pick(storm.agents)
   const title = `Title ${roll()}`
