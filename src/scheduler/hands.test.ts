@@ -73,15 +73,15 @@ test('a server starts nothing before others can know of it: a child of one that 
 
 test('an agent that takes a run over in the moment in which the server stops keeps it', async () => {
   const { issue, runId } = await queued()
-  let answer: (exit: Exit) => void = () => {}
+  let answer: ((exit: Exit) => void) | undefined
   const hands = handsWith(() => ({
     exit: new Promise((resolve) => void (answer = resolve)),
     cancel: () =>
-      answer({ pending: true, externalRunId: 'remote-7', stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }),
+      answer?.({ pending: true, externalRunId: 'remote-7', stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }),
   }))
   await hands.duty('tend')
   await hands.duty('dispatch')
-  await until('it started', async () => (await runRow(server(), runId)).status === 'running')
+  await until('it started', async () => answer !== undefined)
   await hands.stop()
   const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)
   expect(body).toMatchObject({ status: 'running', externalRunId: 'remote-7', leaseSeconds: 300 })
