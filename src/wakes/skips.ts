@@ -6,7 +6,7 @@ import type { Store } from '../db/store.ts'
 import { note } from '../db/telemetry.ts'
 
 /** Why a wake was turned down before it became one. */
-export const skipReasons = ['timer_off', 'wake_on_demand_off', 'over_budget', 'agent_not_invokable', 'loop_bound'] as const
+const skipReasons = ['timer_off', 'wake_on_demand_off', 'over_budget', 'agent_not_invokable', 'loop_bound'] as const
 type WhySkipped = (typeof skipReasons)[number]
 
 /** Agents whose skips are counted at once; beyond it a count may be lost, but no memory is. */
