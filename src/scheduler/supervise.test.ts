@@ -283,6 +283,26 @@ test('a run whose lease runs out on the way to its start may not start any more:
   await supervisor.stop()
 })
 
+test('an end that meets with locks is tried again until it is written, however often', async () => {
+  const here = await world(server())
+  const agent = await programmed(here, '')
+  const { sql } = server().database
+  // As when a row is locked for longer than a statement waits; five times, after which a bug would be given up.
+  await sql.query(`create sequence ends_tried;
+    create function refuse_end() returns trigger language plpgsql as $$ begin
+      if nextval('ends_tried') <= 5 then raise exception 'canceling statement due to lock timeout' using errcode = '55P03'; end if;
+      return NEW;
+    end $$;
+    create trigger refuse_end before update on heartbeat_runs for each row
+      when (OLD.status = 'running' and NEW.status = 'succeeded') execute function refuse_end()`)
+  onTestFinished(async () => void (await sql.query('drop trigger refuse_end on heartbeat_runs')))
+  useHands(server())
+  const [runId = ''] = await queueRuns(server(), here.company.id, agent.id, 1)
+  await ended(runId)
+  expect(await runRow(server(), runId)).toMatchObject({ status: 'succeeded' })
+  expect((await sql.query<{ tries: number }>('select last_value::int as tries from ends_tried')).rows).toEqual([{ tries: 6 }])
+})
+
 test('leases of all runs are renewed, and the server is seen', async () => {
   const hands = useHands(server(), { renewEveryMs: 50 })
   const { runId } = await atWork()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endOrphan } from '../adapters/index.ts'
 import type { Adapters, Chunk, Ended, Exit, LifecycleEvent, Listener, ProcessIdentity, StartedRun } from '../adapters/index.ts'
-import { isConnectionFailure } from '../db/faults.ts'
+import { refusalOf } from '../db/faults.ts'
 import type { ActivityRow } from '../db/record.ts'
 import { concludeRun } from '../execution/index.ts'
 import type { StartOrder } from '../execution/index.ts'
@@ -180,7 +180,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       try {
         return await write()
       } catch (error) {
-        const isOutage = error instanceof Refusal ? error.status === 503 : isConnectionFailure(error)
+        // Away or busy: neither says anything of the run, and both pass.
+        const isOutage = (error instanceof Refusal ? error : refusalOf(error))?.status === 503
         if (!isOutage) {
           faults += 1
           log.error({ err: error }, 'a run could not be started or ended')
