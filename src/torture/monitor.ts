@@ -7,6 +7,8 @@ import type { Requests } from './requests.ts'
 const LOOK_EVERY_MS = 250
 /** Lock-protocol §9, I3: the columns are clear within the lease and this. */
 const FREED_WITHIN_S = 10
+/** The reaper comes every five seconds, on each server: what takes longer than one of its rounds is told. */
+const WORTH_TELLING_S = 6
 /** Longer between two answers, and the database has been away: nobody could have freed anything meanwhile. */
 const AWAY_MS = 1500
 
@@ -32,7 +34,7 @@ export interface Monitor {
   stop(): Promise<void>
 }
 
-export function startMonitor(postgres: Postgres, requests: Requests, findings: Findings): Monitor {
+export function startMonitor(postgres: Postgres, requests: Requests, findings: Findings, say: (line: string) => void): Monitor {
   let stopped = false
   let answeredAt = performance.now()
   /** Since when the database has answered without a pause. */
@@ -43,6 +45,7 @@ export function startMonitor(postgres: Postgres, requests: Requests, findings: F
   let looks = 0
   const told = new Set<string>()
   const probed = new Set<string>()
+  const late = new Set<string>()
   const probes = new Set<Promise<void>>()
 
   const once = (law: Law, key: string, detail: string): void => {
@@ -101,6 +104,10 @@ export function startMonitor(postgres: Postgres, requests: Requests, findings: F
       }
       const since = Math.min(each.since, (now - backAt) / 1000)
       longest = Math.max(longest, since)
+      if (since > WORTH_TELLING_S && !late.has(each.runId)) {
+        late.add(each.runId)
+        say(`run ${each.runId}, whose lease ran out ${since.toFixed(1)} s ago, has not been ended yet`)
+      }
       if (since > FREED_WITHIN_S)
         once('freedInTime', each.runId, `issue ${each.issueId} is held by run ${each.runId} ${since.toFixed(1)} s after its lease ran out`)
       if (each.agentId === null || probed.has(each.runId)) continue
