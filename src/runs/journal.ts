@@ -258,7 +258,10 @@ export function createJournal(store: Store, log: Log, onEvents: () => void): Jou
       .catch((error: unknown) => log.error({ err: error }, 'the journal of runs failed'))
       .finally(() => {
         flushing = undefined
-        if ([...pages.values()].some(isDirty)) soon()
+        const open = [...pages.values()]
+        // Who began to wait while the last flush was already over is not to wait for the next beat as well.
+        if (open.some((page) => page.waiting.length > 0)) flushNow()
+        else if (open.some(isDirty)) soon()
       })
   }
 

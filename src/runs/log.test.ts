@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLog } from '../kernel/log.ts'
 import { useServer, world } from '../testing/world.ts'
 import type { TestServer } from '../testing/world.ts'
@@ -112,6 +112,17 @@ describe('the log of a run', () => {
     expect(facts?.bytes).toBeLessThan(8 * 1024 * 1024 + 1024)
     const end = linesOf((await log(`?offset=${(facts?.bytes ?? 0) - 150}`)).body.content.replace(/^[^{]*/, ''))
     expect(end.at(-1)).toMatchObject({ stream: 'system', chunk: 'The log is capped at 8388608 bytes; the rest is not kept.\n' })
+  })
+
+  test('has room for more as soon as what there was is written, not with the next beat', async () => {
+    const { run } = await running()
+    const journal = journalOf(server()).open(run.id)
+    // No beat comes.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    for (let index = 0; index < 8; index += 1) await journal.write({ ts, stream: 'stdout', chunk: 'x'.repeat(300 * 1024) })
+    const facts = await journal.close()
+    expect(facts?.bytes).toBeGreaterThan(8 * 300 * 1024)
   })
 
   test('many small pieces of one stream become few lines', async () => {
