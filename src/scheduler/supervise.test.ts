@@ -243,6 +243,17 @@ describe('a run that is ended by others', () => {
   })
 })
 
+test.each<[string, (runId: string) => Promise<unknown>]>([
+  ['its own server finds out', async () => {}],
+  ['another server has ended it', async () => void (await reap(server().store))],
+])('a process that does not listen is not waited for when the lease is out, for another may be in its place: %s', async (_, act) => {
+  useHands(server(), { renewEveryMs: 100 })
+  const { runId, pid } = await atWork({ stubborn: true, graceSec: 60 })
+  await expire(server(), runId)
+  await act(runId)
+  await until('its process is gone', async () => !lives(pid))
+})
+
 test('a run whose lease runs out on the way to its start may not start any more: its server may have been stopped', async () => {
   const here = await world(server())
   const agent = await programmed(here, '')

@@ -18,6 +18,8 @@ const LEASE_MS = SUPERVISED_LEASE_S * 1000
 export const RENEW_EVERY_MS = LEASE_MS / 3
 /** How long a run that has finished by its own word may take to end its process. */
 const LINGER_MS = 5000
+/** What has lost its lease has nothing more to say, and another run may be in its place by now. */
+const LOST_GRACE_MS = 2000
 /** How long what runs may take to end when the server stops, before it is ended by force. */
 const STOP_GRACE_MS = 4000
 /** After that only the database can keep an end from being written, and then the lease will do. */
@@ -86,6 +88,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     if (ward.doom !== null) return
     ward.doom = { by, reason }
     ward.started?.cancel(reason)
+    if (by === 'lease') setTimeout(() => force(ward), LOST_GRACE_MS).unref()
+  }
+
+  const force = ({ process, order }: Ward): void => {
+    if (process !== null && wards.has(order.runId)) endOrphan(process, order.runId, 0).catch(() => {})
   }
 
   /** What is doomed for another reason is dead or as good as dead, and its lease is not to say otherwise. */
@@ -197,9 +204,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
    * A run is over, and not by its supervisor's word. One that may have said so itself is about to end its process, and
    * what it still says is worth having.
    */
-  const over = (ward: Ward, mayHaveSaidSo: boolean, reason: string): void => {
-    if (!mayHaveSaidSo) return doom(ward, 'others', reason)
-    ward.linger ??= setTimeout(() => doom(ward, 'others', reason), LINGER_MS).unref()
+  const over = (ward: Ward, status: string | undefined, mayHaveSaidSo: boolean): void => {
+    const reason = overBecause(status)
+    if (mayHaveSaidSo) ward.linger ??= setTimeout(() => doom(ward, 'others', reason), LINGER_MS).unref()
+    else doom(ward, status === 'running' || status === 'timed_out' ? 'lease' : 'others', reason)
   }
 
   const renew = async (): Promise<void> => {
@@ -218,11 +226,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const row = found.get(ward.order.runId)
       if (row?.renewed === true) ward.leasedAt = askedAt
       if (row?.live === true || ward.isConcluding) continue
-      over(
-        ward,
-        row?.status === 'succeeded' || row?.status === 'failed',
-        row === undefined ? 'The run was deleted' : overBecause(row.status),
-      )
+      over(ward, row?.status, row?.status === 'succeeded' || row?.status === 'failed')
     }
   }
 
@@ -266,20 +270,18 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         const ward = wards.get(row.entityId)
         if (ward === undefined || ward.isConcluding) continue
         const isOwnWord = row.actorType === 'agent' && row.actorId === ward.order.agentId
-        over(ward, isOwnWord, overBecause(String(row.details['status'])))
+        over(ward, String(row.details['status']), isOwnWord)
       }
     },
     async stop() {
       stopping = true
       for (const ward of wards.values()) doom(ward, 'stop', SERVER_STOPPED)
-      const over = Promise.all(lives)
-      const force = setTimeout(() => {
-        for (const { process, order } of wards.values()) if (process !== null) endOrphan(process, order.runId, 0).catch(() => {})
-      }, STOP_GRACE_MS)
+      const ended = Promise.all(lives)
+      const late = setTimeout(() => [...wards.values()].forEach(force), STOP_GRACE_MS)
       const giveUp = setTimeout(() => abandoned.abort(), STOP_GRACE_MS + STOP_PATIENCE_MS)
-      const late = new Promise<void>((resolve) => abandoned.signal.addEventListener('abort', () => resolve(), { once: true }))
-      await Promise.race([over, late])
-      clearTimeout(force)
+      const given = new Promise<void>((resolve) => abandoned.signal.addEventListener('abort', () => resolve(), { once: true }))
+      await Promise.race([ended, given])
+      clearTimeout(late)
       clearTimeout(giveUp)
       abandoned.abort()
       await journal.stop()
@@ -288,7 +290,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   }
 }
 
-const overBecause = (status: string): string => (status === 'running' ? LEASE_LOST : `The run is ${status}`)
+/** @param status of the run; none where it was deleted */
+function overBecause(status: string | undefined): string {
+  if (status === undefined) return 'The run was deleted'
+  return status === 'running' ? LEASE_LOST : `The run is ${status}`
+}
 
 const LEASE_LOST = 'The lease of the run ran out before it could be renewed'
 const SERVER_STOPPED = 'The server was stopped'
