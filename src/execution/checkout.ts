@@ -75,10 +75,9 @@ export async function checkout(
           return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
         case 'take': {
           const { issue, event } = takeHold(tx, ctx, facts, request.agentId)
-          if (actor.kind !== 'agent') {
-            await enqueueWake(tx, ctx, { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' })
-          }
-          return changed(issue, event)
+          if (actor.kind === 'agent') return changed(issue, event)
+          const wake = { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' } as const
+          return changed(issue, event, ...(await enqueueWake(tx, ctx, wake)))
         }
       }
     })

@@ -48,11 +48,11 @@ interface Resolving {
 }
 
 /** (tx) Wakes the assignee, where the question asked for it to be told. */
-async function wakeOn(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: InteractionRow): Promise<void> {
+async function wakeOn(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: InteractionRow): Promise<DomainEvent[]> {
   const { continuationPolicy: policy, status } = resolved
   const wakes = policy === 'wake_assignee' || (policy === 'wake_assignee_on_accept' && status === 'accepted')
-  if (!wakes || issue.assigneeAgentId === null || onEnter[issue.status].closed) return
-  await enqueueWake(tx, ctx, {
+  if (!wakes || issue.assigneeAgentId === null || onEnter[issue.status].closed) return []
+  return await enqueueWake(tx, ctx, {
     agentId: issue.assigneeAgentId,
     issueId: issue.id,
     source: 'automation',
@@ -92,8 +92,7 @@ async function resolve(ctx: Ctx, issueId: string, id: string, resolving: Resolvi
       }),
     )
     await touchIssue(tx, issueId)
-    await wakeOn(tx, ctx, issue, resolved)
-    return settled(resolved, events)
+    return settled(resolved, [...events, ...(await wakeOn(tx, ctx, issue, resolved))])
   })
 }
 

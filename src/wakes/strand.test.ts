@@ -4,7 +4,7 @@ import { claimRun, concludeRun } from '../execution/index.ts'
 import { programmed } from '../testing/hands.ts'
 import { runRow, wakesOf } from '../testing/holds.ts'
 import type { WakeRow } from '../testing/holds.ts'
-import { expire, useServer, world } from '../testing/world.ts'
+import { actionsOf, expire, useServer, world } from '../testing/world.ts'
 import { reap } from '../scheduler/reap.ts'
 
 const server = useServer()
@@ -106,6 +106,7 @@ test.each<[string, (line: Line) => Promise<{ status: number }>]>([
   expect((await wish(line)).status).toBeLessThan(300)
   expect(await secondWake(line)).toMatchObject({ id: before?.id, status: 'queued', coalescedCount: 1 })
   expect(await runRow(server(), (await secondWake(line))?.runId ?? '')).toMatchObject({ status: 'queued' })
+  expect(await actionsOf(server(), before?.id ?? '')).toContain('wake.promoted')
 })
 
 test('the one valid wake behind any number of others that are not is found at once', async () => {
