@@ -118,6 +118,49 @@ export const mutants: readonly Mutant[] = [
     ],
     caughtBy: ['claimedOnce', 'executedOnce'],
   },
+  {
+    name: 'keys-forgotten',
+    what: 'a request under an Idempotency-Key has its effect as often as it is sent',
+    edits: [
+      {
+        file: 'src/db/idempotency.ts',
+        find: 'return stored === undefined ? null : replay(claim, stored)',
+        replace: 'return stored === undefined ? null : null',
+      },
+      { file: 'src/db/idempotency.ts', find: 'if (found[0] !== undefined) throw', replace: 'if (found[0] === null) throw' },
+    ],
+    caughtBy: ['accepted'],
+  },
+  {
+    name: 'commits-unflushed',
+    what: 'a change is acknowledged before it is on disk',
+    edits: [{ file: 'src/db/client.ts', find: '`-c timezone=UTC', replace: '`-c synchronous_commit=off -c timezone=UTC' }],
+    caughtBy: ['kept', 'accepted'],
+  },
+  {
+    name: 'read-by-number',
+    what: 'followers are told what has been committed without regard to what is still under way',
+    edits: [
+      {
+        file: 'src/realtime/look.ts',
+        find: "${param('activitySeq', 'bigint')})\n          and txid < pg_snapshot_xmin(pg_current_snapshot())",
+        replace: "${param('activitySeq', 'bigint')})",
+      },
+    ],
+    caughtBy: ['readers'],
+  },
+  {
+    name: 'orphans-left',
+    what: 'nobody ends the processes that a server leaves behind when it is killed',
+    edits: [
+      {
+        file: 'src/scheduler/orphans.ts',
+        find: 'const end = await endOrphan(identityOf(orphan), orphan.id, GRACE_MS)',
+        replace: "const end = (await Promise.resolve('gone')) as OrphanEnd",
+      },
+    ],
+    caughtBy: ['orphans'],
+  },
 ]
 
 const root = path.resolve(import.meta.dirname, '../..')

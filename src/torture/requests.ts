@@ -8,6 +8,9 @@ const PATIENCE_MS = 6000
 /** A request is sent again until somebody answers it. */
 const MOST_TRIES = 40
 const PAUSE_MS = 100
+/** Of the first tries, this part is given up before the answer can be there, as by a client that was killed. */
+const GIVEN_UP = 0.03
+const GIVEN_UP_AFTER_MS = 25
 
 export interface Wish {
   /** What is done, by the name under which its audit is owed. */
@@ -53,7 +56,7 @@ export function createRequests(servers: readonly Server[], chance: Dice, finding
   let count = 0
   let lost = 0
 
-  const tryOnce = async (server: Server, id: string, { method, path, body, token }: Wish): Promise<Tried> => {
+  const tryOnce = async (server: Server, id: string, { method, path, body, token }: Wish, patienceMs: number): Promise<Tried> => {
     let response: Response
     let text: string
     try {
@@ -66,7 +69,7 @@ export function createRequests(servers: readonly Server[], chance: Dice, finding
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(patienceMs),
       })
       text = await response.text()
     } catch {
@@ -91,7 +94,9 @@ export function createRequests(servers: readonly Server[], chance: Dice, finding
     const id = `torture-${count}`
     let lostHere = 0
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const tried = await tryOnce(reachable(), id, wish)
+      const isGivenUp = tries === 0 && chance.roll() < GIVEN_UP
+      const patienceMs = isGivenUp ? Math.ceil(chance.roll() * GIVEN_UP_AFTER_MS) : PATIENCE_MS
+      const tried = await tryOnce(reachable(), id, wish, patienceMs)
       if (tried.kind === 'answered') return keep({ id, wish, status: tried.status, body: tried.body, lost: lostHere })
       if (tried.kind === 'lost') {
         lostHere += 1

@@ -14,8 +14,8 @@ const natures = {
   working: { share: 26, does: 'sleep 0.$(( $$ % 5 + 2 ))' },
   /** Is not impressed by SIGTERM. */
   deaf: { share: 4, does: 'sleep 8' },
-  /** Does nothing for a minute, so that it is there when its server is killed. */
-  hanging: { share: 6, does: 'sleep 60' },
+  /** Does nothing for minutes, so that it is there when its server is killed. */
+  hanging: { share: 6, does: 'sleep 150' },
   /** Lives elsewhere and opens its runs itself. */
   external: { share: 10, does: null },
 } as const

@@ -113,8 +113,9 @@ async function play(options: Torment, { home, mark, postgres, servers, findings 
   await chaos.stop()
   await load.stop()
   say('the load ends; what is queued is worked off')
-  await workOff(postgres, requests, scene, options.untilBroken ? HURRY_MS : WORKED_OFF_WITHIN_MS)
-  await takeEverything(postgres, servers, findings)
+  const isWorkedOff = await workOff(postgres, requests, scene, options.untilBroken ? HURRY_MS : WORKED_OFF_WITHIN_MS)
+  if (isWorkedOff) await takeEverything(postgres, servers, findings)
+  else if (!options.untilBroken) findings.fault('enough', 'what was queued has not been worked off')
   await standDown(requests, scene)
   await monitor.stop()
   say('everything has ended')
@@ -161,8 +162,11 @@ const hasBlows = ({ kills, terminated, restarts, crashes }: Blows, seconds: numb
 
 const board = (requests: Requests, name: string, where: string) => requests.send({ name, method: 'POST', path: where })
 
-/** Lets everything that waits have its run. Runs that would go on for ever, and those that nobody starts, are cancelled. */
-async function workOff(postgres: Postgres, requests: Requests, scene: Scene, withinMs: number): Promise<void> {
+/**
+ * Lets everything that waits have its run. Runs that would go on for ever, and those that nobody starts, are cancelled.
+ * @returns whether everything has ended in time
+ */
+async function workOff(postgres: Postgres, requests: Requests, scene: Scene, withinMs: number): Promise<boolean> {
   const paused = await postgres.ask<{ id: string }>(`select id from agents where status = 'paused'`)
   for (const { id } of paused) await board(requests, 'resume', `/api/agents/${id}/resume`)
   const patient = scene.agents
@@ -174,10 +178,11 @@ async function workOff(postgres: Postgres, requests: Requests, scene: Scene, wit
       `select id, agent_id = any($1::uuid[]) as waits from heartbeat_runs where status in ('queued', 'running')`,
       [patient],
     )
-    if (unended.length === 0) return
+    if (unended.length === 0) return true
     for (const { id, waits } of unended) if (waits) await board(requests, 'cancel', `/api/heartbeat-runs/${id}/cancel`)
     await sleep(LOOK_EVERY_MS)
   }
+  return false
 }
 
 /** Every issue can be taken by one ordinary request of a fresh run of its assignee. */
