@@ -44,15 +44,17 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
     )
     // Nobody wakes a terminated agent, so none of the issues it frees is promised to it once more.
     if (agent.status !== 'terminated') await setAgentStatus(tx, agent, 'terminated')
-    const ended = await endRuns(tx, locked, runIds, { status: 'cancelled', error: 'Agent deleted', errorCode: 'agent_deleted' })
     const freed: DomainEvent[] = []
     const mine = locked.issues.filter((issue) => issue.assigneeAgentId === agentId)
     for (const issue of mine) {
       const { lockEpoch } = await letGo(tx, issue.id, true)
       freed.push(lockCleared(issue.id, { runId: issue.executionRunId ?? issue.checkoutRunId, why: 'assignee_deleted', lockEpoch }))
     }
-    await tx.delete(agents).where(eq(agents.id, agentId))
+    // Its own issues pass the turn on when they are nobody's: as long as they are its, whoever waits would be turned away.
+    const others = { ...locked, issues: locked.issues.filter((issue) => !mine.includes(issue)) }
+    const ended = await endRuns(tx, others, runIds, { status: 'cancelled', error: 'Agent deleted', errorCode: 'agent_deleted' })
     for (const issue of mine) freed.push(...(await promoteWake(tx, issue.id)))
+    await tx.delete(agents).where(eq(agents.id, agentId))
     const said = agentDeleted(agentId, {
       name: agent.name,
       endedRunIds: ended.runs.map((run) => run.id),
