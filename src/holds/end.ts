@@ -20,9 +20,10 @@ const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: st
     and (checkout_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id = any(${param('runIds', 'uuid[]')}))`)
 
 // Those who wait for an issue behind a run that was queued for it and has not taken it: their turn comes with its end.
+// That the run has not ended is not asked: the planner would rather read all that have not than this one by its id.
 const issuesWaitedFor = statement<{ runIds: string[]; companyId: string }, { id: string }>('end_issues_waited_for').read(sql`
   select distinct w.issue_id as id from ${runs} r join ${wakes} w on w.issue_id = r.issue_id and w.status = 'deferred_issue_execution'
-  where r.id = any(${param('runIds', 'uuid[]')}) and r.company_id = ${param('companyId')} and r.status in ('queued', 'running')`)
+  where r.id = any(${param('runIds', 'uuid[]')}) and r.company_id = ${param('companyId')}`)
 
 /** Issues and runs as `lockForEnd` has locked them. */
 export interface Locked {
