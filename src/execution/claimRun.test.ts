@@ -164,6 +164,30 @@ describe('concluding a run', () => {
     expect(await claimed({ company, agent })).toMatchObject({ sessionIdBefore: 's-1' })
   })
 
+  test('its session is gone on with by the next one of its task, or by whichever names it, unless that is to start afresh', async () => {
+    const { here, company, agent } = await someone()
+    const other = await programmed(here, '')
+    const wake = async (of: { id: string }, fields: object): Promise<void> => {
+      const answer = await server().board.post(`/api/agents/${of.id}/wakeup`, fields)
+      expect(answer.body).toMatchObject({ status: 'queued' })
+    }
+    const runWith = async (of: { id: string }, fields: object, sessionIdAfter: string): Promise<StartOrder> => {
+      await wake(of, fields)
+      const order = await claimed({ company, agent: of })
+      expect(await concludeRun(server().store, order, done, sessionIdAfter)).toBe('ended')
+      return order
+    }
+    const first = await runWith(agent, { payload: { taskKey: 'attic' } }, 's-1')
+    const foreign = await runWith(other, {}, 's-other')
+    expect(await runWith(agent, { payload: { taskKey: 'attic' } }, 's-2')).toMatchObject({ sessionIdBefore: 's-1' })
+    const resumed = { payload: { taskKey: 'cellar', resumeFromRunId: first.runId } }
+    expect(await runWith(agent, resumed, 's-3')).toMatchObject({ taskKey: 'cellar', sessionIdBefore: 's-1' })
+    // Of another agent's run it learns nothing (I8), and then goes on as it would have.
+    const stolen = { payload: { taskKey: 'attic', resumeFromRunId: foreign.runId } }
+    expect(await runWith(agent, stolen, 's-4')).toMatchObject({ sessionIdBefore: 's-2' })
+    expect(await runWith(agent, { ...resumed, forceFreshSession: true }, 's-5')).toMatchObject({ sessionIdBefore: null })
+  })
+
   test.each(['ended by somebody else', 'its lease is out'])('too late, because it was %s, changes nothing', async (how) => {
     const { company, agent } = await someone()
     await queueRuns(server(), company.id, agent.id, 1)

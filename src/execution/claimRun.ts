@@ -80,12 +80,16 @@ interface Next {
   sessionId: string | null
 }
 
+/** The session that another run of the agent left, where the wake asks to go on with that one. */
+const resumed = sql`(case when w.payload ->> 'resumeFromRunId' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (
+  select p.session_id_after from ${runs} p where p.id = (w.payload ->> 'resumeFromRunId')::uuid and p.agent_id = r.agent_id) end)`
+
 // Sent behind the agent's lock, so its snapshot sees every start that was made under it.
 const nextOf = statement<{ agentId: string; companyId: string }, Next>('claim_next').read(sql`
   select r.id, r.issue_id as "issueId", ${runningNow} as running, c.status = 'active' as "companyActive", w.reason, w.payload,
     k.task_key as "taskKey",
     case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' then null
-      else s.session_id end as "sessionId"
+      else coalesce(${resumed}, s.session_id) end as "sessionId"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = r.company_id
   left join ${wakes} w on w.id = r.wakeup_request_id
   cross join lateral (select coalesce(r.context_snapshot ->> 'taskKey', w.payload ->> 'taskKey', r.issue_id::text, 'agent') as task_key) k
