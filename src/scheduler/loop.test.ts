@@ -36,6 +36,28 @@ describe('the loop of duties', () => {
     expect(runs).toBeGreaterThanOrEqual(3)
   })
 
+  test('tries a duty that failed again sooner than its rhythm', async () => {
+    const fourth = gate()
+    const order: string[] = []
+    const duty = (name: string, run: () => void) => ({
+      name,
+      everyMs: 5000,
+      run: async () => {
+        order.push(name)
+        if (order.length === 4) fourth.open()
+        run()
+      },
+    })
+    const failing = duty('fails', () => {
+      throw new Error('not now')
+    })
+    const loop = startLoop([failing, duty('succeeds', () => {})], log)
+    await fourth.passed
+    await loop.stop()
+    // Both begin within a second, and one that succeeds is not due again for four more.
+    expect(order.toSorted()).toEqual(['fails', 'fails', 'fails', 'succeeds'])
+  })
+
   test('never runs a duty twice at once, and a slow one keeps no other waiting', async () => {
     const [started, released, others] = [gate(), gate(), gate()]
     let underWay = 0
