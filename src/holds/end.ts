@@ -88,7 +88,7 @@ export async function endRuns(tx: Tx, locked: Locked, runIds: readonly string[],
     const said = { agentId: run.agentId, status: ending.status, previousStatus: run.status, errorCode: ending.errorCode ?? null, issueIds }
     events.push(runFinished(run.id, said, { agentId: run.agentId, runId: run.id }))
   }
-  const retried = ending.isLost === true && unended.length > 0 ? await retryWakes(tx, [...endingIds]) : []
+  const retried = ending.isWorthAnother === true && unended.length > 0 ? await retryWakes(tx, [...endingIds]) : []
   // Whoever waits behind a wake that goes on is next when that is over.
   const goesOn = new Set(retried.map((wake) => wake.issueId))
   if (unended.length > 0) await finishWakes(tx, [...endingIds], wakeEnd[ending.status])

@@ -37,8 +37,8 @@ export interface Ending {
   readonly resultJson?: Readonly<Record<string, unknown>> | null | undefined
   readonly sessionIdAfter?: string | null | undefined
   readonly traces?: Traces | undefined
-  /** It was lost with its server and not by its own doing, so its wake is worth another run. */
-  readonly isLost?: boolean | undefined
+  /** It did not end by its own doing: its server, or the session it was to go on with, is gone. Its wake is worth another run. */
+  readonly isWorthAnother?: boolean | undefined
 }
 
 interface TraceParams {

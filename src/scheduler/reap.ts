@@ -16,7 +16,7 @@ export interface Lapsed {
   readonly companyId: string
 }
 
-const lapsed = { status: 'timed_out', errorCode: 'lease_expired', isLost: true } as const
+const lapsed = { status: 'timed_out', errorCode: 'lease_expired', isWorthAnother: true } as const
 const SILENT: Ending = { ...lapsed, error: 'The lease ran out: nothing was heard of this run' }
 /** How a run ends whose server has died: as every other, for it is the lease that says so, and with what is known besides. */
 export const LOST: Ending = { ...lapsed, error: 'The lease ran out: the server that watched over this run has died' }

@@ -188,6 +188,35 @@ describe('a run of this server', () => {
   })
 })
 
+test('a run whose session is gone is followed by one that starts afresh, by itself and once', async () => {
+  const here = await world(server())
+  useHands(server())
+  const script = `process.stdin.resume()
+    if (process.argv.includes('--resume')) { console.error('No conversation found with session ID: s-gone'); process.exit(1) }
+    console.log(JSON.stringify({ type: 'result', session_id: 's-new', result: 'afresh' }))`
+  const agent = await here.agent({ adapterType: 'claude_local', adapterConfig: { command: notebook().program(script) } })
+  const issue = await here.issue({ status: 'backlog', assigneeAgentId: agent.id })
+  await server().database.sql.query(
+    `insert into agent_task_sessions (agent_id, task_key, company_id, adapter_type, session_id) values ($1, $2, $3, 'claude_local', 's-gone')`,
+    [agent.id, issue.id, here.company.id],
+  )
+  await server().board.patch(`/api/issues/${issue.id}`, { status: 'todo' })
+  const first = await runOf(issue.id)
+  await ended(first)
+  expect(await rowOf(first)).toMatchObject({ status: 'failed', errorCode: 'adapter_session_unknown', sessionIdBefore: 's-gone' })
+  const second = await runOf(issue.id)
+  expect(second).not.toBe(first)
+  await ended(second)
+  expect(await rowOf(second)).toMatchObject({
+    status: 'succeeded',
+    retryOfRunId: first,
+    sessionIdBefore: null,
+    sessionIdAfter: 's-new',
+    resultJson: { summary: 'afresh' },
+  })
+  expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'completed', runId: second }])
+})
+
 describe('a run that is ended by others', () => {
   test.each([
     ['cancelled', (ids: { runId: string }) => server().board.post(`/api/heartbeat-runs/${ids.runId}/cancel`), 'cancelled'],

@@ -311,10 +311,12 @@ function endingOf(ward: Ward, ended: Ended | null): Ending {
   const reported = { usageJson: ended?.usage === null || ended === null ? null : { ...ended.usage }, resultJson: ended?.result ?? null }
   // What came to its own end before it could be told to stop has ended as it says.
   if (ward.doom?.by === 'stop' && (ended === null || ended.status === 'cancelled'))
-    return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', isLost: true, ...reported }
+    return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', isWorthAnother: true, ...reported }
   if (ended === null) return { status: 'failed', error: 'The run could not be started', errorCode: 'start_failed' }
   const error = ended.error === null ? null : shorten(ended.error, LONGEST_ERROR)
-  return { status: ended.status, error, errorCode: ended.errorCode, ...reported }
+  // Nothing is started twice for one run, but nobody else knows that the next one would start afresh.
+  const isWorthAnother = ended.errorCode === 'adapter_session_unknown'
+  return { status: ended.status, error, errorCode: ended.errorCode, isWorthAnother, ...reported }
 }
 
 function happeningOf(event: LifecycleEvent, adapterType: string): RunHappening {

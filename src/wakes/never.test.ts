@@ -89,7 +89,7 @@ test.each([
         if (orders.length === 0) return
         const order = pick(orders)
         orders = orders.filter((each) => each !== order)
-        await concludeRun(server().store, order, { status: pick(['succeeded', 'failed', 'cancelled']), isLost: chance(0.3) }, null)
+        await concludeRun(server().store, order, { status: pick(['succeeded', 'failed', 'cancelled']), isWorthAnother: chance(0.3) }, null)
       },
       open: () => open(pick(agents), chance(0.5) ? { issueId: pick(issues).id } : {}),
       async work() {

@@ -13,8 +13,8 @@ import { MENTIONED } from './enqueue.ts'
 import { wakeRetried } from './events.ts'
 
 /**
- * How often a wake gets another run for one that was lost with its server. Once: a server that is stopped or killed is
- * the usual cause, and a run that is lost twice may itself be what brings servers down.
+ * How often a wake gets another run for one that came to nothing and not by its own doing. Once: a server that is stopped or
+ * killed is the usual cause, and a run that is lost twice may itself be what brings servers down.
  */
 const MOST_LOSSES = 1
 /**
@@ -71,7 +71,7 @@ export interface Retried {
 }
 
 /**
- * (tx) Runs were lost with their server, or were never started: each of their wakes that is still valid is queued once
+ * (tx) Runs were lost with their server, had no session to go on with, or were never started: each of their wakes that is still valid is queued once
  * more, the same wake with a new run. Expects the runs to be ended and their wakes not yet. What the claim judges, it judges again.
  */
 export async function retryWakes(tx: Tx, runIds: readonly string[]): Promise<Retried[]> {

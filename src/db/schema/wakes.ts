@@ -24,7 +24,7 @@ export const wakes = pgTable(
     payload: jsonb('payload').$type<Record<string, unknown>>(),
     status: text('status', { enum: wakeStatus.statuses }).notNull(),
     coalescedCount: integer('coalesced_count').notNull().default(0),
-    /** Runs of it that were lost with their server. */
+    /** Runs of it that came to nothing and not by their own doing: lost with their server, or without the session to go on with. */
     losses: integer('losses').notNull().default(0),
     requestedByActorType: text('requested_by_actor_type', { enum: ['agent', 'user', 'system'] }).notNull(),
     requestedByActorId: text('requested_by_actor_id').notNull(),
