@@ -8,6 +8,7 @@ import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
 import { readOrg } from './org.ts'
+import { readOrgChart } from './orgChart.ts'
 import { setPermissions } from './permissions.ts'
 import { agentDetail, demandAgent, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
@@ -21,6 +22,7 @@ import {
   keyCreatedView,
   keyItem,
   okView,
+  orgChartQuery,
   orgNode,
   permissionsBody,
   resetSessionBody,
@@ -121,6 +123,16 @@ export const agentRoutes = [
     returns: z.array(orgNode),
     refuses: ['not_found'],
     handle: ({ ctx }) => readOrg(ctx),
+  }),
+  get('/api/companies/:companyId/org.svg', {
+    summary: 'Draw who reports to whom',
+    permission: 'agent.org',
+    scope: inCompany(),
+    query: orgChartQuery,
+    streams: 'drawing',
+    returns: z.string(),
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => readOrgChart(ctx, query.style),
   }),
   get('/api/companies/:companyId/agent-configurations', {
     summary: 'List configurations of agents, secrets covered',

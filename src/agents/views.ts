@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { instant } from '../kernel/time.ts'
+import { chartStyleNames } from './chartStyles.ts'
 import { agentRoles, agentStatus } from './status.ts'
 
 const INT_MAX = 2_147_483_647
@@ -157,6 +158,8 @@ export const orgNode = z.strictObject({
     return z.array(orgNode)
   },
 })
+
+export const orgChartQuery = z.object({ style: z.enum(chartStyleNames).default('warmth') })
 
 export const runtimeStateView = z.strictObject({
   agentId: z.uuid(),

@@ -92,6 +92,14 @@ export const apiHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
+/**
+ * Headers of an image, beside those of every answer. A browser that opens one as a page of its own gives it no script, no
+ * origin and nothing to fetch, whatever got into it.
+ */
+export const imageHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+
 /** Headers of the API page, which brings its own scripts and styles from this host only. */
 export const pageHeaders: Readonly<Record<string, string>> = learn(
   helmet({

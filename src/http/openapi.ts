@@ -4,7 +4,7 @@ import { permissions } from '../access/permissions.ts'
 import { Refusal, refusals } from '../kernel/errors.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import { problemBody } from './problem.ts'
-import type { Route } from './route.ts'
+import type { Route, Streamed } from './route.ts'
 
 type Json = Record<string, unknown>
 
@@ -177,7 +177,11 @@ function answerOf(route: Route, components: Components): Json {
   return { $ref: `#/components/schemas/${known ?? name}` }
 }
 
-const streamTypes = { lines: 'application/x-ndjson', events: 'text/event-stream' } as const
+const streamTypes: Readonly<Record<Streamed, string>> = {
+  lines: 'application/x-ndjson',
+  events: 'text/event-stream',
+  drawing: 'image/svg+xml',
+}
 
 function successResponses(route: Route, components: Components): Json {
   const answer = answerOf(route, components)

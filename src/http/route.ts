@@ -58,10 +58,16 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly refuses: readonly RefusalCode[]
   /** Extra response headers made from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
-  /** The answer is a `Stream` of lines, or `Live` and then of events, each of which is a `returns`. */
-  readonly streams?: 'lines' | 'events'
+  /**
+   * The answer is no JSON document: a `Stream` of lines, `Live` and then of events, each of which is a `returns`, or a
+   * `Stream` of a drawing, which as a whole is one.
+   */
+  readonly streams?: Streamed
   readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | Live | null>
 }
+
+/** What a route answers with that sends its answer while it is made. */
+export type Streamed = 'lines' | 'events' | 'drawing'
 
 /** A declared endpoint with its types forgotten, as the mount and the document read it. */
 export interface Route {
@@ -78,7 +84,7 @@ export interface Route {
   readonly keyInBody: boolean
   readonly returns: z.ZodType
   readonly paged: boolean
-  readonly streams: 'lines' | 'events' | null
+  readonly streams: Streamed | null
   readonly status: number
   readonly or204: boolean
   readonly also: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined

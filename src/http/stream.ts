@@ -4,6 +4,8 @@ import type { ServerResponse } from 'node:http'
 /** An answer that is sent while it is made, for what may not fit into memory. */
 export interface Stream {
   readonly contentType: string
+  /** Sent beside the headers of every answer, and instead of one of the same name. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly chunks: AsyncGenerator<string>
 }
 
@@ -24,7 +26,7 @@ export async function sendStream(
 ): Promise<void> {
   const { chunks } = stream
   let next = await chunks.next()
-  response.writeHead(status, { ...headers, 'Content-Type': stream.contentType })
+  response.writeHead(status, { ...headers, ...stream.headers, 'Content-Type': stream.contentType })
   try {
     let gathered = ''
     while (next.done !== true && !response.destroyed) {

@@ -57,7 +57,7 @@ describe('declarations', () => {
 
   test('every path begins with /api, and every parameter of it is read by a scope or the handler', () => {
     for (const route of routes) {
-      expect(route.path).toMatch(/^\/api(\/(:[a-zA-Z]+|[a-z][a-z-]*))+$/)
+      expect(route.path).toMatch(/^\/api(\/(:[a-zA-Z]+|[a-z][a-z-]*))+(\.[a-z]+)?$/)
       const [first] = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
       expect({ route: nameOf(route), reads: route.scope.reads }).toEqual({ route: nameOf(route), reads: first ?? null })
     }
