@@ -107,7 +107,7 @@ async function play(options: Torment, { home, mark, postgres, servers, findings 
   const readers = startReaders(servers, scene.companyId, dice(seed + 2))
   const monitor = startMonitor(postgres, requests, findings, say)
   say(`${servers.length} servers, ${scene.agents.length} agents, ${scene.hot.length} hot issues: the load begins`)
-  const load = startLoad(requests, scene, ledger, seed + 1000, findings)
+  const load = startLoad({ requests, scene, ledger, seed: seed + 1000, findings })
   const chaos = startChaos({ servers, postgres, findings, chance: dice(seed + 3), seconds, say })
   await untilOver(seconds, options.untilBroken, findings)
   await chaos.stop()
