@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { listStartable } from '../execution/index.ts'
 import { notebook, programmed, queueRuns, useHands } from '../testing/hands.ts'
 import { auditsOf, free, holdRow, runRow, until, wakesOf } from '../testing/holds.ts'
@@ -125,6 +125,23 @@ describe('what is queued', () => {
     expect((await turns([[big.company.id, 1]]))[0]).toBe(second.id)
     expect(await turns([])).toHaveLength(11)
     await server().database.sql.query('delete from heartbeat_runs where agent_id = any($1)', [[first.id, second.id]])
+  })
+
+  test('that cannot be claimed, however often it is tried, keeps nobody else waiting', async () => {
+    const here = await world(server())
+    const broken: string[] = []
+    for (let count = 0; count < 6; count += 1)
+      broken.push(...(await queueRuns(server(), here.company.id, (await here.agent(shell(''))).id, 1)))
+    const behind = await queueRuns(server(), here.company.id, (await here.agent(shell(''))).id, 3)
+    await server().database.sql.query(`
+      create function test_refuse() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$;
+      create trigger test_refuse before update on heartbeat_runs for each row
+        when (old.id in (${broken.map((id) => `'${id}'`).join(', ')}) and new.status = 'running') execute function test_refuse()`)
+    onTestFinished(async () => void (await server().database.sql.query('drop function test_refuse cascade')))
+    useHands(server())
+    await until('those behind are over', async () => String(await statuses(behind)) === 'succeeded')
+    expect(await statuses(broken)).toEqual(['queued'])
+    await server().database.sql.query('delete from heartbeat_runs where id = any($1)', [broken])
   })
 
   test('is left alone by a server that may run nothing', async () => {

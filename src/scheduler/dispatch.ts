@@ -83,7 +83,12 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
 
   const claimOne = async (candidate: Candidate): Promise<boolean> => {
     const claimedAt = performance.now()
-    const claim = await claimRun(store, supervisorId, types, candidate)
+    const claim = await claimRun(store, supervisorId, types, candidate).catch((error: unknown) => {
+      // Whoever stands behind it in the queue is not to wait for what ails this one; it is first again in the next look.
+      if (!stopped) log.warn({ err: error, agentId: candidate.agentId }, 'a queued run could not be claimed and will be tried again')
+      return null
+    })
+    if (claim === null) return false
     if (claim.kind === 'claimed') deps.start(claim.order, claimedAt)
     // The next in line is this agent's next run.
     if (claim.kind === 'set_aside') hand.unshift(candidate)
@@ -119,7 +124,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
     working = work()
       .catch((error: unknown) => {
         hand = []
-        if (!stopped) log.warn({ err: error }, 'queued runs could not be claimed and will be tried again')
+        if (!stopped) log.warn({ err: error }, 'the queue of runs could not be read and will be looked at again')
       })
       .finally(() => {
         working = undefined
