@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
+import { codeOf } from '../db/faults.ts'
 import { companies } from '../db/schema/companies.ts'
 import { runEvents, runLogChunks } from '../db/schema/runRecords.ts'
 import { runs } from '../db/schema/runs.ts'
@@ -59,7 +60,7 @@ const CHUNK_BYTES = 64 * 1024
 const PENDING_BYTES = 256 * 1024
 const BACKOFF_MS = 100
 const BACKOFF_MOST_MS = 2000
-/** A run that cannot be found this often has been deleted. */
+/** A run that cannot be found this often has been deleted; what cannot be stored this often never will be. */
 const MOST_MISSES = 3
 
 // Rows are locked first and passed when somebody is deleting them, so that this waits for nobody: the foreign keys then
@@ -205,6 +206,9 @@ async function writeDown(store: Store, taken: readonly Taken[]): Promise<Taken[]
   return taken.filter((each) => each.pieces.length + each.events.length > 0 && !done.has(each.page.runId))
 }
 
+/** Whether the database refuses what it is given for what it is (SQLSTATE classes 22 and 23), however often it is tried. */
+const isUnstorable = (error: unknown): boolean => /^2[23]/.test(codeOf(error) ?? '')
+
 /** @param onEvents is called when events have been written */
 export function createJournal(store: Store, log: Log, onEvents: () => void): Journal {
   const pages = new Map<string, Page>()
@@ -238,8 +242,16 @@ export function createJournal(store: Store, log: Log, onEvents: () => void): Jou
       return missed.filter(({ page }) => page.misses < MOST_MISSES)
     } catch (error) {
       if (!stopping.signal.aborted) log.warn({ err: error }, 'logs and events of runs could not be written and will be tried again')
-      return taken
+      return isUnstorable(error) ? await sift(taken) : taken
     }
+  }
+
+  /** Something among it can never be written, which must not keep back what others have to say. */
+  const sift = async (taken: readonly Taken[]): Promise<readonly Taken[]> => {
+    const [only, ...others] = taken
+    if (only === undefined || others.length > 0) return (await Promise.all(taken.map((each) => attempt([each])))).flat()
+    only.page.misses += 1
+    return only.page.misses < MOST_MISSES ? taken : []
   }
 
   const putBack = ({ page, pieces, events, waiting }: Taken): void => {
