@@ -145,6 +145,19 @@ describe('what a dead server of this host has left behind', () => {
   })
 })
 
+test('a run that cannot be ended keeps the children of no other server alive', async () => {
+  const [here, first, second] = [host(), await child(), await child()]
+  const stuck = await watched(await neighbour(here, await deadPid()), processIdentity(first.pid))
+  await watched(await neighbour(here, await deadPid()), processIdentity(second.pid))
+  await expire(server(), stuck.runId)
+  await sql().query(`
+    create function test_stuck() returns trigger language plpgsql as $$ begin raise exception 'stuck'; end $$;
+    create trigger test_stuck before update on heartbeat_runs for each row when (old.id = '${stuck.runId}') execute function test_stuck()`)
+  onTestFinished(async () => void (await sql().query('drop function test_stuck cascade')))
+  await expect(orphanageOn(here).tend()).rejects.toThrow('could not be settled')
+  await Promise.all([gone(first), gone(second)])
+})
+
 describe('what is not a dead server’s of this host is left alone', () => {
   test.each([
     ['a server that lives', async () => ({ mine: host(), pid: process.pid })],

@@ -76,7 +76,7 @@ function identityOf({ processIdentity: text }: Orphan): ProcessIdentity {
 
 /** Looks after what dead servers of this host have left behind. */
 export interface Orphanage {
-  /** Ends the children of dead servers, and their runs once their leases are out. */
+  /** Ends the children of dead servers, and their runs once their leases are out. @throws AggregateError after all the others */
   tend(): Promise<void>
   /** Whether a server is known to be dead. */
   isLost(supervisorId: string): boolean
@@ -111,7 +111,15 @@ export function createOrphanage(store: Store, server: Supervising, log: Log): Or
     async tend() {
       const dead = (await store.read.run(neighboursOf, { hostKey: server.hostKey, id: server.id })).filter(isDead)
       lost = new Set(dead.map(({ id }) => id))
-      for (const each of dead) if (await settle(each)) await leaveSupervision(store, each.id)
+      const failures: unknown[] = []
+      for (const each of dead) {
+        try {
+          if (await settle(each)) await leaveSupervision(store, each.id)
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      if (failures.length > 0) throw new AggregateError(failures, 'what dead servers have left behind could not be settled')
     },
   }
 }
