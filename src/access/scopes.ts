@@ -124,6 +124,13 @@ const byId = (name: string, find: Finder, what: string): Scope =>
     return isUuid(id) ? await placeOf(request, find, id, what) : refuse('malformed_id')
   })
 
+/** A row of a kind that this server keeps none of: every id is one that is not there. */
+export const ofNone = (name: string, what: string): Scope =>
+  scope(name, (request) => {
+    if (!isUuid(named(request, name))) return refuse('malformed_id')
+    throw notFound(what)
+  })
+
 /** An approval in the path. */
 export const ofApproval = (name = 'id'): Scope => byId(name, approvalById, 'Approval')
 

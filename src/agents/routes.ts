@@ -4,6 +4,7 @@ import { companyOf } from '../db/context.ts'
 import { del, get, patch, post } from '../http/route.ts'
 import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
+import { adviseLogin } from './claudeLogin.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
@@ -16,6 +17,7 @@ import { readRuntimeState, resetSessions } from './runtimeState.ts'
 import {
   agentDetail as agentDetailView,
   agentView,
+  claudeLoginView,
   configurationView,
   createAgentBody,
   keyBody,
@@ -201,6 +203,15 @@ export const agentRoutes = [
       await demandAgent(ctx.store.read, companyOf(ctx), target)
       return []
     },
+  }),
+  post('/api/agents/:id/claude-login', {
+    summary: 'Say how the program of an agent is logged in: this server starts no login',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: byName,
+    returns: claudeLoginView,
+    refuses: ['not_found', 'bad_request'],
+    handle: ({ ctx, target }) => adviseLogin(ctx, target),
   }),
   get('/api/companies/:companyId/adapters/:type/models', {
     summary: 'List models that an adapter offers: none, no adapter of this server asks for them',

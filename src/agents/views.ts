@@ -161,6 +161,16 @@ export const orgNode = z.strictObject({
 
 export const orgChartQuery = z.object({ style: z.enum(chartStyleNames).default('warmth') })
 
+/** What the public wire tells of a login that was tried. */
+export const claudeLoginView = z.strictObject({
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  timedOut: z.boolean(),
+  loginUrl: z.string().nullable(),
+  stdout: z.string(),
+  stderr: z.string(),
+})
+
 export const runtimeStateView = z.strictObject({
   agentId: z.uuid(),
   companyId: z.uuid(),

@@ -215,6 +215,31 @@ describe('projects', () => {
   })
 })
 
+test('no service is run in a workspace, and whoever asks for one is told so', async () => {
+  const { project, agent } = await scene()
+  const { id, workspaces } = await project({
+    workspace: { repoUrl: 'https://example.com/a', runtimeConfig: { services: [{ command: 'sh' }] } },
+  })
+  const worker = await agent()
+  const outsider = await (await scene()).agent()
+  const path = (action: string, workspace = workspaces[0].id) => `/api/projects/${id}/workspaces/${workspace}/runtime-services/${action}`
+  const before = await auditCount(server())
+  for (const client of [server().board, worker.client])
+    for (const action of ['start', 'stop', 'restart'])
+      expect(await client.post(path(action), {})).toMatchObject({
+        status: 422,
+        body: { code: 'unprocessable', error: 'This server runs no services in workspaces' },
+      })
+  expect(await server().board.post(path('explode'))).toMatchObject({ status: 404, body: { error: 'Runtime service action not found' } })
+  expect(await server().board.post(path('start', randomUUID()))).toMatchObject({
+    status: 404,
+    body: { error: 'Project workspace not found' },
+  })
+  expect(await server().board.post(path('start', 'nope'))).toMatchObject({ status: 400, body: { code: 'malformed_id' } })
+  expect(await outsider.client.post(path('start'))).toMatchObject({ status: 404, body: { error: 'Project not found' } })
+  expect(await auditCount(server())).toBe(before)
+})
+
 describe('workspaces of a project', () => {
   test('the first is primary, a new primary takes its place, and exactly one always is', async () => {
     const { project } = await scene()

@@ -5,7 +5,7 @@ import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
 import { listProjects, projectById } from './queries.ts'
 import { createProjectBody, createWorkspaceBody, patchProjectBody, patchWorkspaceBody, projectView, workspaceView } from './views.ts'
-import { createWorkspace, deleteWorkspace, listWorkspaces, updateWorkspace } from './workspaces.ts'
+import { createWorkspace, deleteWorkspace, listWorkspaces, refuseRuntimeService, updateWorkspace } from './workspaces.ts'
 import { createProject, updateProject } from './write.ts'
 
 /** A url-key is looked up in this company; agents have theirs. */
@@ -93,5 +93,14 @@ export const projectRoutes = [
     returns: workspaceView,
     refuses: ['not_found'],
     handle: ({ ctx, target, params }) => deleteWorkspace(ctx, target, workspaceId(params)),
+  }),
+  post('/api/projects/:id/workspaces/:workspaceId/runtime-services/:action', {
+    summary: 'Say that this server runs no services in a workspace',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: byName,
+    returns: z.never(),
+    refuses: ['not_found', 'unprocessable'],
+    handle: ({ ctx, target, params }) => refuseRuntimeService(ctx, target, workspaceId(params), params['action'] ?? ''),
   }),
 ]

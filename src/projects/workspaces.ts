@@ -44,6 +44,18 @@ function pick(rows: readonly WorkspaceView[], id: string): WorkspaceView {
   return row
 }
 
+const serviceActions: ReadonlySet<string> = new Set(['start', 'stop', 'restart'])
+
+/**
+ * Says no to services of a workspace: this server runs agents and nothing beside them.
+ * @throws Refusal `not_found` for the project, the workspace or the action, otherwise `unprocessable`
+ */
+export async function refuseRuntimeService(ctx: Ctx, projectId: string, id: string, action: string): Promise<never> {
+  pick(await listWorkspaces(ctx, projectId), id)
+  if (!serviceActions.has(action)) throw notFound('Runtime service action')
+  return refuse('unprocessable', { message: 'This server runs no services in workspaces' })
+}
+
 const setPrimary = statement<Place & { id: string }, { id: string }>('workspace_set_primary').write(sql`
   update ${projectWorkspaces} set is_primary = (id = ${param('id', 'uuid')}), updated_at = now()
   where project_id = ${param('projectId', 'uuid')} and company_id = ${param('companyId', 'uuid')}

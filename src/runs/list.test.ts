@@ -49,3 +49,15 @@ test('what was done to workspaces for a run is nothing, and what one of another 
   await refused(server(), () => stranger.client.get(path), 404, 'not_found')
   await refused(server(), () => server().board.get(`/api/heartbeat-runs/${randomUUID()}/workspace-operations`), 404, 'not_found')
 })
+
+test('an operation on a workspace is never there, so neither is its log', async () => {
+  const here = await world(server())
+  const run = await here.run(await here.agent())
+  const path = `/api/workspace-operations/${randomUUID()}/log?offset=0&limitBytes=100`
+  for (const client of [server().board, run.client]) {
+    const { body } = await refused(server(), () => client.get(path), 404, 'not_found')
+    expect(body.error).toBe('Workspace operation not found')
+  }
+  await refused(server(), () => server().bearer('nobody').get(path), 401, 'unauthorized')
+  await refused(server(), () => run.client.get('/api/workspace-operations/nonsense/log'), 400, 'malformed_id')
+})

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { inCompany, ofRun } from '../access/scopes.ts'
+import { inCompany, ofNone, ofRun } from '../access/scopes.ts'
 import { get } from '../http/route.ts'
+import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
 import { listRuns } from './list.ts'
 import { listRunEvents, readLog } from './log.ts'
@@ -44,6 +45,14 @@ export const runRoutes = [
       await runRowById(ctx.store.read, ctx, target)
       return []
     },
+  }),
+  get('/api/workspace-operations/:operationId/log', {
+    summary: 'Say that there is no such operation: this server does nothing to workspaces of its own',
+    permission: 'run.read',
+    scope: ofNone('operationId', 'Workspace operation'),
+    returns: z.never(),
+    refuses: ['not_found'],
+    handle: () => refuse('not_found'),
   }),
   get('/api/heartbeat-runs/:runId/log', {
     summary: 'Read a piece of what a run wrote',

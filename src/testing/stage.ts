@@ -241,9 +241,12 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
       revisions: revisionId,
       interactions: interactionId,
       'config-revisions': configRevisionId,
+      // Nothing that is kept has this id.
+      'workspace-operations': randomUUID(),
       // Words where others have ids.
       documents: 'plan',
       adapters: 'process',
+      'runtime-services': 'start',
     },
   }
 }
@@ -387,6 +390,7 @@ const examples: Readonly<Record<string, Example>> = {
   patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
   patchAgentsByIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
   postAgentsByIdResume: { arrange: paused },
+  postAgentsByIdClaudeLogin: { arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" } },
   postApprovalsByIdResubmit: { arrange: toBeRevised, body: () => ({ payload: { title: 'Again', summary: 'Please' } }) },
   postIssuesByIdInteractions: { body: () => ({ kind: 'request_confirmation', payload: { version: 1, prompt: 'Shall I?' } }) },
   postIssuesByIdInteractionsByInteractionIdRespond: {
