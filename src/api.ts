@@ -10,11 +10,11 @@ import { documentRoutes } from './documents/routes.ts'
 import { executionRoutes } from './execution/routes.ts'
 import { wakeRoutes } from './execution/wakeRoutes.ts'
 import { runReadRoutes } from './execution/runReadRoutes.ts'
+import { feedbackRoutes } from './feedback/routes.ts'
 import { goalRoutes } from './goals/routes.ts'
 import type { Route } from './http/route.ts'
 import { instanceRoutes } from './instance/routes.ts'
 import { interactionRoutes } from './interactions/routes.ts'
-import { feedbackRoutes } from './issues/feedbackRoutes.ts'
 import { issueRoutes } from './issues/routes.ts'
 import { labelRoutes } from './labels/routes.ts'
 import { portabilityRoutes } from './portability/routes.ts'
@@ -23,6 +23,7 @@ import type { Feed } from './realtime/index.ts'
 import { realtimeRoutes } from './realtime/routes.ts'
 import type { StreamOptions } from './realtime/index.ts'
 import { runRoutes } from './runs/routes.ts'
+import { workProductRoutes } from './workProducts/routes.ts'
 
 export interface RouteDeps {
   /** What happens, for those who follow along. */
@@ -49,6 +50,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...projectRoutes,
   ...labelRoutes,
   ...documentRoutes,
+  ...workProductRoutes,
   ...interactionRoutes,
   ...feedbackRoutes,
   ...dashboardRoutes,

@@ -6,6 +6,7 @@ import * as companyEvents from './companies/events.ts'
 import { companyStatus } from './companies/status.ts'
 import * as confirmationEvents from './confirmations/events.ts'
 import * as documentEvents from './documents/events.ts'
+import * as feedbackEvents from './feedback/events.ts'
 import * as goalEvents from './goals/events.ts'
 import * as holdEvents from './holds/events.ts'
 import * as instanceEvents from './instance/events.ts'
@@ -22,6 +23,7 @@ import * as runEvents from './runs/events.ts'
 import { runStatus } from './runs/status.ts'
 import * as wakeEvents from './wakes/events.ts'
 import { wakeStatus } from './wakes/status.ts'
+import * as workProductEvents from './workProducts/events.ts'
 import type { z } from 'zod'
 
 /** A declared kind of event with its type forgotten, as the document reads it. */
@@ -40,6 +42,7 @@ export const allEvents: readonly EventDeclaration[] = [
   companyEvents,
   confirmationEvents,
   documentEvents,
+  feedbackEvents,
   goalEvents,
   holdEvents,
   instanceEvents,
@@ -50,6 +53,7 @@ export const allEvents: readonly EventDeclaration[] = [
   projectEvents,
   runEvents,
   wakeEvents,
+  workProductEvents,
 ]
   .flatMap((slice): unknown[] => Object.values(slice))
   .filter(isDeclaration)

@@ -193,6 +193,49 @@ CREATE TABLE company_memberships (
 );
 CREATE UNIQUE INDEX company_memberships_principal_key ON public.company_memberships USING btree (company_id, principal_type, principal_id);
 
+CREATE TABLE feedback_traces (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  feedback_vote_id uuid NOT NULL,
+  status text NOT NULL,
+  target_summary jsonb NOT NULL,
+  payload_snapshot jsonb NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT feedback_traces_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT feedback_traces_feedback_vote_id_feedback_votes_id_fk FOREIGN KEY (feedback_vote_id) REFERENCES feedback_votes(id) ON DELETE CASCADE,
+  CONSTRAINT feedback_traces_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT feedback_traces_pkey PRIMARY KEY (id),
+  CONSTRAINT feedback_traces_status_check CHECK (status = ANY (ARRAY['local_only'::text, 'pending'::text]))
+);
+CREATE INDEX feedback_traces_company ON public.feedback_traces USING btree (company_id, created_at DESC, id DESC);
+CREATE INDEX feedback_traces_issue ON public.feedback_traces USING btree (issue_id, created_at DESC, id DESC);
+CREATE UNIQUE INDEX feedback_traces_vote ON public.feedback_traces USING btree (feedback_vote_id);
+
+CREATE TABLE feedback_votes (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  target_type text NOT NULL,
+  target_id uuid NOT NULL,
+  author_user_id text NOT NULL,
+  vote text NOT NULL,
+  reason text,
+  is_shared boolean NOT NULL,
+  shared_at timestamp(3) with time zone,
+  consent_version text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT feedback_votes_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT feedback_votes_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT feedback_votes_pkey PRIMARY KEY (id),
+  CONSTRAINT feedback_votes_target_check CHECK (target_type = ANY (ARRAY['issue_comment'::text, 'issue_document_revision'::text])),
+  CONSTRAINT feedback_votes_vote_check CHECK (vote = ANY (ARRAY['up'::text, 'down'::text]))
+);
+CREATE INDEX feedback_votes_issue ON public.feedback_votes USING btree (issue_id, author_user_id, created_at, id);
+CREATE UNIQUE INDEX feedback_votes_key ON public.feedback_votes USING btree (target_id, target_type, author_user_id);
+
 CREATE TABLE goals (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -485,6 +528,40 @@ CREATE TABLE issue_thread_interactions (
 );
 CREATE INDEX issue_thread_interactions_issue ON public.issue_thread_interactions USING btree (issue_id, created_at, id);
 CREATE UNIQUE INDEX issue_thread_interactions_key ON public.issue_thread_interactions USING btree (issue_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+CREATE TABLE issue_work_products (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  project_id uuid,
+  issue_id uuid NOT NULL,
+  execution_workspace_id uuid,
+  runtime_service_id uuid,
+  type text NOT NULL,
+  provider text NOT NULL,
+  external_id text,
+  title text NOT NULL,
+  url text,
+  status text DEFAULT 'active'::text NOT NULL,
+  review_state text DEFAULT 'none'::text NOT NULL,
+  is_primary boolean DEFAULT false NOT NULL,
+  health_status text DEFAULT 'unknown'::text NOT NULL,
+  summary text,
+  metadata jsonb,
+  created_by_run_id uuid,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_work_products_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_work_products_health_check CHECK (health_status = ANY (ARRAY['unknown'::text, 'healthy'::text, 'unhealthy'::text])),
+  CONSTRAINT issue_work_products_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_work_products_pkey PRIMARY KEY (id),
+  CONSTRAINT issue_work_products_project_id_projects_id_fk FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE SET NULL,
+  CONSTRAINT issue_work_products_review_check CHECK (review_state = ANY (ARRAY['none'::text, 'needs_board_review'::text, 'approved'::text, 'changes_requested'::text])),
+  CONSTRAINT issue_work_products_status_check CHECK (status = ANY (ARRAY['active'::text, 'ready_for_review'::text, 'approved'::text, 'changes_requested'::text, 'merged'::text, 'closed'::text, 'failed'::text, 'archived'::text, 'draft'::text])),
+  CONSTRAINT issue_work_products_type_check CHECK (type = ANY (ARRAY['preview_url'::text, 'runtime_service'::text, 'pull_request'::text, 'branch'::text, 'commit'::text, 'artifact'::text, 'document'::text]))
+);
+CREATE INDEX issue_work_products_issue ON public.issue_work_products USING btree (issue_id, is_primary DESC, created_at DESC, id DESC);
+CREATE UNIQUE INDEX issue_work_products_primary ON public.issue_work_products USING btree (issue_id) WHERE is_primary;
+CREATE INDEX issue_work_products_project ON public.issue_work_products USING btree (project_id) WHERE (project_id IS NOT NULL);
 
 CREATE TABLE issues (
   id uuid DEFAULT gen_random_uuid() NOT NULL,

@@ -5,9 +5,11 @@ import { notFound, refuse } from '../kernel/errors.ts'
 import { agents } from '../db/schema/agents.ts'
 import { approvals } from '../db/schema/approvals.ts'
 import { companies } from '../db/schema/companies.ts'
+import { traces } from '../db/schema/feedback.ts'
 import { issues, labels } from '../db/schema/issues.ts'
 import { goals, projects } from '../db/schema/projects.ts'
 import { runs } from '../db/schema/runs.ts'
+import { workProducts } from '../db/schema/workProducts.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
@@ -79,6 +81,12 @@ const projectById = statement<{ id: string }, Found>('scope_project').read(
 const labelById = statement<{ id: string }, Found>('scope_label').read(
   sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')}`,
 )
+const workProductById = statement<{ id: string }, Found>('scope_work_product').read(
+  sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')}`,
+)
+const feedbackTraceById = statement<{ id: string }, Found>('scope_feedback_trace').read(
+  sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')}`,
+)
 const projectsByUrlKey = statement<{ companyId: string; urlKey: string }, Found>('scope_project_url_key').read(sql`
   select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')} limit 2`)
 const issueByIdentifier = statement<{ identifier: string }, Found>('scope_issue_identifier').read(
@@ -139,6 +147,12 @@ export const ofGoal = (name = 'id'): Scope => byId(name, goalById, 'Goal')
 
 /** A label in the path. */
 export const ofLabel = (name = 'labelId'): Scope => byId(name, labelById, 'Label')
+
+/** A work product in the path. */
+export const ofWorkProduct = (name = 'id'): Scope => byId(name, workProductById, 'Work product')
+
+/** A trace of a vote in the path. */
+export const ofFeedbackTrace = (name = 'traceId'): Scope => byId(name, feedbackTraceById, 'Feedback trace')
 
 /** A project in the path: a UUID, or a url-key in the actor's company or in `?companyId=`. */
 export const ofProject = (name = 'id'): Scope =>

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { documents } from '../db/schema/documents.ts'
 import { comments, issues } from '../db/schema/issues.ts'
 import { goals, projects } from '../db/schema/projects.ts'
+import { workProducts } from '../db/schema/workProducts.ts'
 import { columnsOf, isoJson, jsonPairsOf, param, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../holds/index.ts'
@@ -65,6 +66,7 @@ interface DetailRow extends Omit<IssueWithRelations, 'labelIds'> {
   project: ProjectRow | null
   goal: { id: string; title: string; status: string; level: string } | null
   documents: { key: string; body: string }[]
+  workProducts: Record<string, unknown>[]
 }
 
 /** The key of the document that clients show as the issue's plan. */
@@ -75,12 +77,17 @@ const documentsJson = sql`(select coalesce(json_agg(json_build_object(${jsonPair
     'body', case when ${documents.key} = ${sql.raw(`'${PLAN_KEY}'`)} then ${documents.body} end) order by ${documents.key}), '[]'::json)
   from ${documents} where ${documents.issueId} = "issues"."id")`
 
+/** Work products of the row `issues`, the primary one first, then the newest. */
+const workProductsJson = sql`(select coalesce(json_agg(json_build_object(${jsonPairsOf(workProducts)})
+    order by ${workProducts.isPrimary} desc, ${workProducts.createdAt} desc, ${workProducts.id} desc), '[]'::json)
+  from ${workProducts} where ${workProducts.issueId} = "issues"."id")`
+
 const detail = statement<{ id: string; companyId: string }, DetailRow>('issue_detail').read(sql`
   select ${issueWithRelations},
     case when "issues"."parent_id" is null then '[]'::json else ${ancestorsDetail} end as ancestors,
     (select ${projectRowJson} from ${projects} where ${projects.id} = "issues"."project_id") as project,
     (select json_build_object(${jsonPairsOf(goals)}) from ${goals} where ${goals.id} = ${effectiveGoalId}) as goal,
-    ${documentsJson} as documents
+    ${documentsJson} as documents, ${workProductsJson} as "workProducts"
   from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`)
 
 /** Everything one issue page shows. @throws Refusal `not_found` */
@@ -97,7 +104,6 @@ export async function issueDetail(db: Reader, companyId: string, id: string, act
     legacyPlanDocument: null,
     mentionedProjects: [],
     currentExecutionWorkspace: null,
-    workProducts: [],
   })
 }
 

@@ -35,6 +35,7 @@ export const refusals = kinds({
   own_request: { status: 403, message: 'A requester cannot decide its own request' },
   not_requester: { status: 403, message: 'Only the requesting agent can resubmit this approval' },
   approval_required: { status: 403, message: 'This change needs a board approval' },
+  sharing_not_consented: { status: 403, message: 'The company has not consented to sharing feedback' },
   not_found: { status: 404, message: 'Not found' },
   route_not_found: { status: 404, message: 'API route not found' },
   method_not_allowed: { status: 405, message: 'Method not allowed' },

@@ -89,6 +89,7 @@ export interface Subject {
   /** An approval that is linked to no issue. */
   readonly spareApprovalId: string
   readonly latestRevisionId: string
+  readonly commentId: string
 }
 
 async function create(asked: Asked, path: string, body: unknown): Promise<Reply['body']> {
@@ -177,7 +178,14 @@ const insertSubject = `
     revision as (insert into issue_document_revisions (id, company_id, document_id, issue_id, key, revision_number, body)
       values ($17, $1, $16, $4, 'plan', 1, 'First'), ($18, $1, $16, $4, 'plan', 2, 'Second')),
     interaction as (insert into issue_thread_interactions (id, company_id, issue_id, kind, continuation_policy, created_by_agent_id, payload)
-      values ($19, $1, $4, 'request_confirmation', 'none', $2, '{"version":1,"prompt":"Shall I?"}'))
+      values ($19, $1, $4, 'request_confirmation', 'none', $2, '{"version":1,"prompt":"Shall I?"}')),
+    product as (insert into issue_work_products (id, company_id, issue_id, type, provider, title)
+      values ($22, $1, $4, 'branch', 'git', 'A branch')),
+    vote as (insert into feedback_votes (id, company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
+      values ($23, $1, $4, 'issue_comment', $7, 'somebody', 'down', false)),
+    trace as (insert into feedback_traces (id, company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
+      values ($24, $1, $4, $23, 'local_only', '{"label":"Comment","excerpt":"A word","authorAgentId":null,"authorUserId":null,
+        "createdAt":"2026-04-01T00:00:00.000Z","documentKey":null,"documentTitle":null,"revisionNumber":null}', '{"target":{"body":"A word"}}'))
   insert into agent_config_revisions (id, company_id, agent_id, source, changed_keys, before_config, after_config)
     select $20, $1, $2, 'patch', '["title"]', '{}', jsonb_build_object('name', 'On stage ' || $2::uuid::text, 'role', 'general',
       'title', 'Long before', 'reportsTo', null, 'capabilities', null, 'adapterType', 'process', 'adapterConfig', '{}'::jsonb,
@@ -190,6 +198,7 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
   const number = randomInt(1000, 2_000_000_000)
   const [agentId, runId, issueId, commentId, keyId, goalId, projectId, workspaceId, labelId, approvalId] = uuids(10)
   const [spareApprovalId, documentId, revisionId, latestRevisionId, interactionId, configRevisionId] = uuids(6)
+  const [workProductId, voteId, traceId] = uuids(3)
   await asked.sql.query({
     name: 'make_subject',
     text: insertSubject,
@@ -215,6 +224,9 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
       interactionId,
       configRevisionId,
       hashToken(key),
+      workProductId,
+      voteId,
+      traceId,
     ],
   })
   const { token } = await asked.tokens.mint({ agentId, companyId: company.id, adapterType: 'process', runId })
@@ -226,6 +238,7 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
     issueId,
     spareApprovalId,
     latestRevisionId,
+    commentId,
     ids: {
       companies: company.id,
       agents: agentId,
@@ -241,6 +254,8 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
       revisions: revisionId,
       interactions: interactionId,
       'config-revisions': configRevisionId,
+      'work-products': workProductId,
+      'feedback-traces': traceId,
       // Nothing that is kept has this id.
       'workspace-operations': randomUUID(),
       // Words where others have ids.
@@ -403,6 +418,8 @@ const examples: Readonly<Record<string, Example>> = {
   postCompaniesByCompanyIdApprovals: {
     body: () => ({ type: 'request_board_approval', payload: { title: 'May I?', summary: 'Please' } }),
   },
+  patchWorkProductsById: { body: () => ({ title: 'Another branch' }) },
+  postIssuesByIdFeedbackVotes: { body: ({ commentId }) => ({ targetType: 'issue_comment', targetId: commentId, vote: 'up' }) },
   deleteIssuesByIdRead: { arrange: markedIn('issue_read_states') },
   deleteIssuesByIdInboxArchive: { arrange: markedIn('issue_inbox_archives') },
   patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { eq, sql } from 'drizzle-orm'
+import type { Ctx } from '../db/context.ts'
+import { companyOf } from '../db/context.ts'
+import { changed, mutate, settled } from '../db/mutate.ts'
+import type { Outcome, Tx } from '../db/mutate.ts'
+import { projects } from '../db/schema/projects.ts'
+import { runs } from '../db/schema/runs.ts'
+import { workProducts } from '../db/schema/workProducts.ts'
+import { param, statement } from '../db/statement.ts'
+import { lockIssue, passGate } from '../holds/index.ts'
+import type { Expected } from '../holds/index.ts'
+import { touchIssue } from '../issues/index.ts'
+import { actingRun } from '../kernel/actor.ts'
+import { notFound, Refusal, refuse } from '../kernel/errors.ts'
+import { only } from '../kernel/only.ts'
+import { workProductCreated, workProductDeleted, workProductUpdated } from './events.ts'
+import { workProductById } from './queries.ts'
+import type { WorkProductRow } from './queries.ts'
+import type { CreateWorkProduct, PatchWorkProduct } from './views.ts'
+
+/** Work products of one issue: all of them are read with it. */
+const MOST_WORK_PRODUCTS = 100
+
+const countOf = statement<{ issueId: string }, { count: number }>('work_product_count').read(
+  sql`select count(*)::int as count from ${workProducts} where issue_id = ${param('issueId')}`,
+)
+
+const look = statement<{ companyId: string; projectId: string | null; runId: string | null }, { project: boolean; run: boolean }>(
+  'work_product_references',
+).read(sql`
+  select
+    exists (select 1 from ${projects} where id = ${param('projectId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as project,
+    exists (select 1 from ${runs} where id = ${param('runId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as run`)
+
+/**
+ * (tx) Checks that what a work product refers to is there, in this company. This server keeps neither execution
+ * workspaces nor runtime services, so no id is one of theirs.
+ * @throws Refusal `unknown_reference`
+ */
+async function demandReferences(tx: Tx, ctx: Ctx, wanted: PatchWorkProduct): Promise<void> {
+  const { projectId = null, createdByRunId = null, executionWorkspaceId = null, runtimeServiceId = null } = wanted
+  const missing = (what: string): never => refuse('unknown_reference', { message: `${what} not found` })
+  if (executionWorkspaceId !== null) missing('Execution workspace')
+  if (runtimeServiceId !== null) missing('Runtime service')
+  if (projectId === null && createdByRunId === null) return
+  const found = only(await tx.run(look, { companyId: companyOf(ctx), projectId, runId: createdByRunId }))
+  if (projectId !== null && !found.project) missing('Project')
+  if (createdByRunId !== null && !found.run) missing('Run')
+}
+
+const demote = statement<{ issueId: string; id: string }, { id: string }>('work_product_demote').write(sql`
+  update ${workProducts} set is_primary = false, updated_at = now()
+  where issue_id = ${param('issueId')} and is_primary and id <> ${param('id')} returning id`)
+
+/** (tx) Makes room for a primary work product. Expects the issue's row lock. @returns the one that was primary */
+async function demoteOthers(tx: Tx, issueId: string, id: string): Promise<string | null> {
+  const [demoted] = await tx.run(demote, { issueId, id })
+  return demoted?.id ?? null
+}
+
+const saidOf = ({ id, type, provider, title, status, reviewState, healthStatus, isPrimary }: WorkProductRow) => ({
+  workProductId: id,
+  type,
+  provider,
+  title,
+  status,
+  reviewState,
+  healthStatus,
+  isPrimary,
+})
+
+/** The frame of every write: the issue's lock, the gate, the write, and the issue marked as touched if there was one. */
+async function writing(
+  ctx: Ctx,
+  issueId: string,
+  expected: Expected,
+  write: (tx: Tx) => Promise<Outcome<WorkProductRow>>,
+): Promise<WorkProductRow> {
+  return await mutate(ctx, async (tx) => {
+    const issue = await lockIssue(tx, companyOf(ctx), issueId)
+    const passed = await passGate(tx, ctx, issue, expected)
+    const { value, events } = await write(tx)
+    if (events.length > 0) await touchIssue(tx, issueId)
+    return settled(value, [...passed.events, ...events])
+  })
+}
+
+/** Writes to a work product that is there, under the lock of its issue. @throws Refusal `not_found` for the work product */
+async function writingTo(
+  ctx: Ctx,
+  id: string,
+  expected: Expected,
+  write: (tx: Tx, before: WorkProductRow) => Promise<Outcome<WorkProductRow>>,
+): Promise<WorkProductRow> {
+  // To which issue it belongs never changes, so it may be read before the lock.
+  const { issueId } = await workProductById(ctx.store.read, companyOf(ctx), id)
+  try {
+    return await writing(ctx, issueId, expected, async (tx) => await write(tx, await workProductById(tx, companyOf(ctx), id)))
+  } catch (error) {
+    // An issue that went meanwhile took its work products along.
+    if (error instanceof Refusal && error.code === 'not_found') throw notFound('Work product')
+    throw error
+  }
+}
+
+/**
+ * Adds a work product to an issue. A primary one takes the place of the one that was.
+ * @throws Refusal of the gate (lock-protocol §4.2); `unknown_reference`
+ */
+export async function createWorkProduct(ctx: Ctx, issueId: string, wanted: CreateWorkProduct, expected: Expected): Promise<WorkProductRow> {
+  const companyId = companyOf(ctx)
+  return await writing(ctx, issueId, expected, async (tx) => {
+    await demandReferences(tx, ctx, wanted)
+    if (only(await tx.run(countOf, { issueId })).count >= MOST_WORK_PRODUCTS)
+      refuse('unprocessable', { message: `An issue has at most ${MOST_WORK_PRODUCTS} work products` })
+    const id = randomUUID()
+    const demotedWorkProductId = wanted.isPrimary ? await demoteOthers(tx, issueId, id) : null
+    // The run of an agent is that of its credential, whatever the body says (I8).
+    const createdByRunId = ctx.actor.kind === 'agent' ? actingRun(ctx.actor) : (wanted.createdByRunId ?? null)
+    await tx.insert(workProducts).values({ ...wanted, id, companyId, issueId, createdByRunId })
+    const product = await workProductById(tx, companyId, id)
+    return changed(product, workProductCreated(issueId, { ...saidOf(product), demotedWorkProductId }))
+  })
+}
+
+/**
+ * Changes a work product; what is as it was already is not told.
+ * @throws Refusal of the gate; `not_found`, `unknown_reference`
+ */
+export async function updateWorkProduct(ctx: Ctx, id: string, wanted: PatchWorkProduct, expected: Expected): Promise<WorkProductRow> {
+  return await writingTo(ctx, id, expected, async (tx, before) => {
+    await demandReferences(tx, ctx, wanted)
+    const old = before as Readonly<Record<string, unknown>>
+    const given = Object.entries(wanted).filter(([key]) => key !== 'createdByRunId' || ctx.actor.kind !== 'agent')
+    const changes = given.filter(([key, value]) => value !== undefined && !isDeepStrictEqual(value, old[key]))
+    if (changes.length === 0) return settled(before, [])
+    const demotedWorkProductId = wanted.isPrimary === true ? await demoteOthers(tx, before.issueId, id) : null
+    await tx
+      .update(workProducts)
+      .set({ ...Object.fromEntries(changes), updatedAt: sql`now()` })
+      .where(eq(workProducts.id, id))
+    const after = await workProductById(tx, companyOf(ctx), id)
+    const changedKeys = changes.map(([key]) => key)
+    return changed(after, workProductUpdated(before.issueId, { ...saidOf(after), changedKeys, demotedWorkProductId }))
+  })
+}
+
+/** Takes a work product off its issue. @returns it as it was @throws Refusal of the gate; `not_found` */
+export async function deleteWorkProduct(ctx: Ctx, id: string, expected: Expected): Promise<WorkProductRow> {
+  return await writingTo(ctx, id, expected, async (tx, before) => {
+    await tx.delete(workProducts).where(eq(workProducts.id, id))
+    return changed(before, workProductDeleted(before.issueId, saidOf(before)))
+  })
+}
