@@ -1,6 +1,6 @@
 import type { Ctx } from '../db/context.ts'
 import { mutate, settled, unchanged } from '../db/mutate.ts'
-import { endRuns, lockForEnd } from '../holds/index.ts'
+import { endRuns, lockForEnd, namedRuns } from '../holds/index.ts'
 import { notFound } from '../kernel/errors.ts'
 import { runCancelled, runStatus } from '../runs/index.ts'
 import type { Ending, RunRow } from '../runs/index.ts'
@@ -17,7 +17,7 @@ export async function cancelRun(ctx: Ctx, runId: string): Promise<RunRow> {
     if (run === undefined) throw notFound('Run')
     if (runStatus.terminal.includes(run.status)) return unchanged(await runRowById(tx, ctx, runId))
     const ended = await endRuns(tx, locked, [runId], CANCELLED_BY_BOARD)
-    const issueIds = locked.issues.map((issue) => issue.id)
+    const issueIds = locked.issues.filter((issue) => namedRuns(issue).includes(runId)).map((issue) => issue.id)
     return settled(await runRowById(tx, ctx, runId), [
       ...ended.events,
       runCancelled(runId, { agentId: run.agentId, issueIds }, { agentId: run.agentId, runId }),

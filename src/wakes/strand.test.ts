@@ -4,7 +4,7 @@ import { claimRun, concludeRun } from '../execution/index.ts'
 import { programmed } from '../testing/hands.ts'
 import { runRow, wakesOf } from '../testing/holds.ts'
 import type { WakeRow } from '../testing/holds.ts'
-import { actionsOf, expire, useServer, world } from '../testing/world.ts'
+import { actionsOf, expire, lastAudit, useServer, world } from '../testing/world.ts'
 import { reap } from '../scheduler/reap.ts'
 
 const server = useServer()
@@ -81,6 +81,13 @@ describe('a wake that was promoted and does not take the issue passes the turn o
     const wake = await secondWake(line)
     expect(wake).toMatchObject({ status: 'queued' })
     expect(await runRow(server(), wake?.runId ?? '')).toMatchObject({ status: 'queued' })
+  })
+
+  test('its run is not said to have held what it has not', async () => {
+    const { runId } = await twoInLine()
+    await board().post(`/api/heartbeat-runs/${runId}/cancel`)
+    expect((await lastAudit(server(), runId, 'heartbeat.cancelled')).details).toMatchObject({ issueIds: [] })
+    expect((await lastAudit(server(), runId, 'heartbeat.run_finished')).details).toMatchObject({ issueIds: [] })
   })
 
   test('not while somebody else has taken the issue meanwhile: that one passes it on', async () => {
