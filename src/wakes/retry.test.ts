@@ -145,6 +145,19 @@ describe('a wake that nobody starts', () => {
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ id: wakeId, status: 'queued' }])
   })
 
+  test('for an issue that is nobody’s waits on as well, for one that is closed it does not', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    const [open, closed] = [await here.issue(), await here.issue()]
+    const wake = async (issueId: string): Promise<string> =>
+      (await board().post(`/api/agents/${agent.id}/wakeup`, { payload: { issueId } })).body.id
+    const runIds = [await wake(open.id), await wake(closed.id)]
+    await board().patch(`/api/issues/${closed.id}`, { status: 'done' })
+    for (const runId of runIds) await lose(runId)
+    expect(await wakesOf(server(), open.id)).toMatchObject([{ status: 'queued' }])
+    expect(await wakesOf(server(), closed.id)).toMatchObject([{ status: 'failed' }])
+  })
+
   test('within a week is over', async () => {
     const { issue, runId, wakeId } = await waiting()
     await server().database.sql.query("update wakes set created_at = now() - interval '7 days' where id = $1", [wakeId])
@@ -177,6 +190,10 @@ describe('a wake gets no other run', () => {
 
   test.each<[string, (work: AtWork) => Promise<unknown>]>([
     ['given the issue back', async ({ here, order, issue }) => (await tokenOf(here, order)).post(`/api/issues/${issue.id}/release`)],
+    [
+      'set the issue aside',
+      async ({ here, order, issue }) => (await tokenOf(here, order)).patch(`/api/issues/${issue.id}`, { status: 'blocked' }),
+    ],
     [
       'closed the issue',
       async ({ here, order, issue }) => (await tokenOf(here, order)).patch(`/api/issues/${issue.id}`, { status: 'done' }),

@@ -39,9 +39,10 @@ interface Lost {
 const mentioned = sql.raw(`'${MENTIONED}'`)
 
 // Of runs that had started only what a server supervised is lost with it: an agent that lives elsewhere knows best what
-// becomes of its work. An issue that the run has given back, closed or lost by decree is not taken up again, and another
-// wake of the same agent for the same issue that waits its turn stands for this one. Whoever has waited in the queue for a
-// day lets those pass who wait behind it.
+// becomes of its work. An issue that the run has given back, set aside, closed or lost by decree is not taken up again: what
+// it held is in progress still, and what it worked beside is in review or in the backlog. Another wake of the same agent for
+// the same issue that waits its turn stands for this one. Whoever has waited in the queue for a day lets those pass who wait
+// behind it.
 const worthAnother = statement<{ runIds: string[] }, Lost>('wake_lost').read(sql`
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.issue_id as "issueId", w.source, w.trigger_detail as "triggerDetail",
     w.reason, w.losses, w.status = 'queued' as "wasQueued", r.id as "runId"
@@ -52,7 +53,9 @@ const worthAnother = statement<{ runIds: string[] }, Lost>('wake_lost').read(sql
   where r.id = any(${param('runIds', 'uuid[]')})
     and case w.status when 'claimed' then r.supervisor_id is not null and w.losses < ${sql.raw(String(MOST_LOSSES))}
       else w.created_at > now() - make_interval(days => ${sql.raw(String(QUEUED_MOST_DAYS))}) end
-    and (w.issue_id is null or w.reason = ${mentioned} or i.assignee_agent_id = w.agent_id and i.status not in ('done', 'cancelled'))
+    and (w.issue_id is null or w.reason = ${mentioned} or case w.status
+      when 'claimed' then i.assignee_agent_id = w.agent_id and i.status in ('in_progress', 'in_review', 'backlog')
+      else coalesce(i.assignee_agent_id = w.agent_id, i.assignee_user_id is null) and i.status not in ('done', 'cancelled') end)
     and not exists (select 1 from ${evictions} e where e.run_id = r.id and e.issue_id = w.issue_id)
     and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id and o.id <> w.id
       and (o.status = 'queued' or o.status = 'deferred_issue_execution' and w.reason <> ${mentioned}))
