@@ -1,6 +1,7 @@
 import type { RunTokens } from './access/runTokens.ts'
 import { dashboardRoutes } from './activity/dashboardRoutes.ts'
 import { activityRoutes } from './activity/routes.ts'
+import type { Examiner } from './agents/environment.ts'
 import { agentRoutes } from './agents/routes.ts'
 import type { HeadFile } from './audit/index.ts'
 import { auditRoutes } from './audit/routes.ts'
@@ -32,6 +33,8 @@ export interface RouteDeps {
   /** The heads of the audit chains, noted outside the database. */
   readonly heads: HeadFile
   readonly tokens: RunTokens
+  /** Looks up what runs would use. */
+  readonly adapters: Examiner
   readonly version: string
 }
 
@@ -39,7 +42,7 @@ export interface RouteDeps {
 export const allRoutes = (deps: RouteDeps): Route[] => [
   ...executionRoutes(deps.tokens),
   ...issueRoutes,
-  ...agentRoutes,
+  ...agentRoutes(deps.adapters),
   ...approvalRoutes,
   ...runRoutes,
   ...runReadRoutes,

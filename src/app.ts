@@ -6,6 +6,7 @@ import { identify } from './access/identify.ts'
 import { createPrincipals } from './access/principals.ts'
 import { sealingKeyOf } from './access/runTokens.ts'
 import type { RunTokens } from './access/runTokens.ts'
+import type { Adapters } from './adapters/index.ts'
 import { allRoutes } from './api.ts'
 import type { HeadFile } from './audit/index.ts'
 import type { Store } from './db/store.ts'
@@ -28,6 +29,7 @@ import { createLeaseKeeper } from './runs/lease.ts'
 export interface AppDeps {
   readonly store: Store
   readonly tokens: RunTokens
+  readonly adapters: Adapters
   /** The secret that run tokens are signed with; keys for other purposes are derived from it. */
   readonly secret: string
   readonly log: Log
@@ -132,6 +134,7 @@ export function buildApp(deps: AppDeps): App {
   const { keepAlive } = createLeaseKeeper(store)
   const routes = allRoutes({
     tokens: deps.tokens,
+    adapters: deps.adapters,
     heads: deps.heads,
     version: deps.version,
     feed: deps.feed,

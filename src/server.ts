@@ -103,17 +103,17 @@ export async function startServer(config: Config, connection: ConnectionOptions,
   })
   const heads = openHeadFile(config.home)
   const feed = createFeed(store, log)
-  const { allowedHostnames, metricsToken } = config
-  const app = buildApp({ store, tokens, secret, log, heads, version, allowedHostnames, feed, metricsToken, checkAnswers: false })
-  const server = createHttpServer(app.handle, app.onUpgrade)
-  const port = await listen(server, config)
-  const url = urlOf(config.host, port)
   const adapters = createAdapters({
     environment: process.env,
     workFolder: workFolderOf(config.home, log),
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })
+  const { allowedHostnames, metricsToken } = config
+  const app = buildApp({ store, tokens, adapters, secret, log, heads, version, allowedHostnames, feed, metricsToken, checkAnswers: false })
+  const server = createHttpServer(app.handle, app.onUpgrade)
+  const port = await listen(server, config)
+  const url = urlOf(config.host, port)
   const { maxRuns } = config
   const hands = createHands({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, audience: feed, log })
 

@@ -41,6 +41,7 @@ export const permissions = {
   'agent.configuration': ['board', 'creator'],
   'agent.runtime': ['board'],
   'adapter.read': ['board', 'agent'],
+  'adapter.test': ['board', 'creator'],
 
   'issue.list': ['board', 'agent'],
   'issue.read': ['board', 'agent'],

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Needs } from './examine.ts'
 import type { ProcessIdentity } from './identity.ts'
 
 /** What one run is about, as an adapter needs it. Nothing here names a database row that an adapter could read. */
@@ -120,6 +121,8 @@ export interface StartedRun {
 /** One way to run an agent. `config` has passed `schema`. */
 export interface Adapter<Config> {
   readonly schema: z.ZodType<Config>
+  /** What its runs would use. */
+  readonly needs: (config: Config) => Needs
   readonly start: (job: Job, config: Config, listener: Listener) => StartedRun
 }
 

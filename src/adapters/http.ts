@@ -25,6 +25,7 @@ export const httpConfig = z.object({
 /** An agent behind a URL: one request starts the run, and its answer ends it or says that `finish` will. */
 export const httpAdapter = (host: WebhookHost): Adapter<z.output<typeof httpConfig>> => ({
   schema: httpConfig,
+  needs: ({ url }) => ({ url: new URL(url) }),
   start(job, config, listener) {
     const url = new URL(config.url)
     const { token, ...facts } = bodyOf(job)

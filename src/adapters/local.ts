@@ -45,6 +45,7 @@ const LONGEST_ARGUMENT_BYTES = 128 * 1024 - 1024
 function local<Config extends LocalConfig>(program: Program<Config>): (host: CommandHost) => Adapter<Config> {
   return (host) => ({
     schema: program.schema,
+    needs: ({ command = program.command, cwd, env, instructionsFilePath }) => ({ command, cwd, env, instructions: instructionsFilePath }),
     start(job, config, listener) {
       const heard = heardNothing()
       const resume = sessionIdFrom(job.sessionIdBefore)

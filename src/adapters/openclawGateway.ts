@@ -35,6 +35,7 @@ type OpenclawConfig = z.output<typeof openclawConfig>
 /** An OpenClaw gateway, through its OpenResponses endpoint: the agent works while the request is open. */
 export const openclawAdapter = (host: WebhookHost): Adapter<OpenclawConfig> => ({
   schema: openclawConfig,
+  needs: ({ url }) => ({ url }),
   start(job, config, listener) {
     const { authToken, agentId } = config
     const token = bind(authToken === undefined ? undefined : { authToken }, '', job)

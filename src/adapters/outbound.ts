@@ -64,7 +64,8 @@ function guardedLookup(policy: AddressPolicy, resolve: Resolve): LookupFunction 
     })
 }
 
-const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
+/** The host that a URL names, an address without its brackets. */
+export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1')
 
 /**
  * Sends one request and reads its answer. Redirects are not followed: the body carries the run's token, and a POST
@@ -91,7 +92,7 @@ function describe({ url }: Outbound, error: unknown): AnswerOrFailure {
 function sendAndRead(outbound: Outbound, signal: AbortSignal): Promise<Answer> {
   const { url, method, headers, body, limitBytes, policy, resolve } = outbound
   return new Promise((give, reject) => {
-    const host = withoutBrackets(url.hostname)
+    const host = hostOf(url)
     // An address in the URL is connected to without any look-up. Octal, hexadecimal and whole-number forms are
     // ordinary addresses by the time the URL is parsed.
     if (isIP(host) !== 0 && !policy.permits(host, host)) return reject(refusal(host))

@@ -14,6 +14,7 @@ export const processConfig = z.object({
 /** Any program. What it learns of its run stands in its environment; what it did is told by its exit code. */
 export const processAdapter = (host: CommandHost): Adapter<z.output<typeof processConfig>> => ({
   schema: processConfig,
+  needs: ({ command, cwd, env }) => ({ command, cwd, env }),
   start: (job, config, listener) =>
     startCommand({
       job,

@@ -5,6 +5,8 @@ import { addressPolicy } from './addresses.ts'
 import type { CommandHost } from './command.ts'
 import { secretReferences } from './config.ts'
 import type { SecretReference } from './config.ts'
+import { check, checkEach, checkSecrets, examineNeeds } from './examine.ts'
+import type { Check, Needs } from './examine.ts'
 import { httpAdapter } from './http.ts'
 import { localAdapters } from './local.ts'
 import { openclawAdapter } from './openclawGateway.ts'
@@ -54,6 +56,12 @@ export interface Adapters {
   readonly supports: (type: string) => type is AdapterType
   /** What is wrong with a configuration, or what it needs. */
   readonly validateConfig: (type: string, config: unknown) => Judged
+  /**
+   * Tells what would keep a run from starting. Nothing is executed or connected to; null for a type that no server has.
+   * @param isThorough also looks for what the configuration names on this host and in the network: only for who may
+   *   decide what this host opens (I18)
+   */
+  readonly examine: (type: string, config: unknown, isThorough: boolean) => Promise<readonly Check[] | null>
   /** Starts a run, or ends it at once with what is wrong. */
   readonly start: (type: string, job: Job, listener: Listener) => StartedRun
 }
@@ -61,10 +69,12 @@ export interface Adapters {
 /** An adapter whose configuration has become its own affair. */
 interface Bound {
   judge(config: unknown): Judged
+  /** What runs with a valid configuration would use. */
+  needs(config: unknown): Needs | null
   start(job: Job, listener: Listener): StartedRun
 }
 
-function bound<Config>({ schema, start }: Adapter<Config>): Bound {
+function bound<Config>({ schema, needs, start }: Adapter<Config>): Bound {
   return {
     judge(config) {
       const parsed = schema.safeParse(config ?? {})
@@ -72,6 +82,10 @@ function bound<Config>({ schema, start }: Adapter<Config>): Bound {
       const known = new Set(Object.keys((schema as unknown as { shape?: object }).shape ?? {}))
       const ignored = Object.keys((config ?? {}) as object).filter((name) => !known.has(name))
       return { ok: true, ignored, secrets: secretReferences(parsed.data) }
+    },
+    needs(config) {
+      const parsed = schema.safeParse(config ?? {})
+      return parsed.success ? needs(parsed.data) : null
     },
     start(job, listener) {
       const parsed = schema.safeParse(job.config ?? {})
@@ -82,6 +96,26 @@ function bound<Config>({ schema, start }: Adapter<Config>): Bound {
     },
   }
 }
+
+const notLookedFor = check(
+  'info',
+  'not_looked_for',
+  'Only the configuration was judged: what it names is looked for on behalf of the board alone',
+)
+
+/** A judgement as checks. */
+const judgement = (judged: Judged): Check[] =>
+  judged.ok
+    ? [
+        check('info', 'config_valid', 'The configuration is valid'),
+        ...checkEach(
+          'warn',
+          'config_ignored',
+          judged.ignored.map((name) => `${name} is no field of this adapter and changes nothing`),
+        ),
+        ...checkSecrets(judged.secrets),
+      ]
+    : checkEach('error', 'config_invalid', judged.problems)
 
 /** Paths and what is wrong there. Values are not repeated: one of them may be a secret. */
 const problemsOf = (error: z.ZodError): string[] => error.issues.map(({ path, message }) => `${path.join('.') || 'config'}: ${message}`)
@@ -108,8 +142,22 @@ export function createAdapters(options: AdapterOptions): Adapters {
   const types = adapterTypes.filter((type) => options.allowedTypes === null || options.allowedTypes.includes(type))
   const supports = (type: string): type is AdapterType => types.some((known) => known === type)
   const refusal = (type: string): string => `This server does not run agents of the type ${type}`
+  const isKnown = (type: string): type is AdapterType => adapterTypes.some((known) => known === type)
+  const allowed = (type: string): Check =>
+    supports(type)
+      ? check('info', 'adapter_allowed', `This server runs agents of the type ${type}`)
+      : check('error', 'adapter_not_allowed', refusal(type), { hint: 'The operator allows types with PAPERCLIP_ADAPTERS' })
   return {
     types,
+    async examine(type, config, isThorough) {
+      if (!isKnown(type)) return null
+      const needs = all[type].needs(config)
+      return [
+        allowed(type),
+        ...judgement(all[type].judge(config)),
+        ...(needs === null ? [] : isThorough ? await examineNeeds(needs, options, webhooks) : [notLookedFor]),
+      ]
+    },
     supports,
     validateConfig: (type, config) => (supports(type) ? all[type].judge(config) : { ok: false, problems: [refusal(type)] }),
     start: (type, job, listener) =>

@@ -2,12 +2,15 @@ import { z } from 'zod'
 import { inCompany, ofAgent, ofMyself } from '../access/scopes.ts'
 import { companyOf } from '../db/context.ts'
 import { del, get, patch, post } from '../http/route.ts'
+import type { Route } from '../http/route.ts'
 import { refuse } from '../kernel/errors.ts'
 import { pageQuery } from '../kernel/page.ts'
 import { adviseLogin } from './claudeLogin.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
+import { testEnvironment } from './environment.ts'
+import type { Examiner } from './environment.ts'
 import { readOrg } from './org.ts'
 import { readOrgChart } from './orgChart.ts'
 import { setPermissions } from './permissions.ts'
@@ -20,6 +23,8 @@ import {
   claudeLoginView,
   configurationView,
   createAgentBody,
+  environmentBody,
+  environmentView,
   keyBody,
   keyCreatedView,
   keyItem,
@@ -41,7 +46,7 @@ const uuidOf = (value: string | undefined): string => {
   return id.success ? id.data.toLowerCase() : refuse('malformed_id')
 }
 
-export const agentRoutes = [
+export const agentRoutes = (examiner: Examiner): Route[] => [
   get('/api/companies/:companyId/agents', {
     summary: 'List agents of a company',
     permission: 'agent.list',
@@ -228,5 +233,15 @@ export const agentRoutes = [
     returns: z.null(),
     refuses: ['not_found'],
     handle: () => Promise.resolve(null),
+  }),
+  post('/api/companies/:companyId/adapters/:type/test-environment', {
+    summary: 'Tell what would keep runs of an agent from starting; nothing is executed',
+    permission: 'adapter.test',
+    scope: inCompany(),
+    body: environmentBody,
+    bodyOptional: true,
+    returns: environmentView,
+    refuses: ['not_found'],
+    handle: ({ ctx, params, body }) => testEnvironment(ctx, examiner, params['type'] ?? '', body.adapterConfig),
   }),
 ]

@@ -171,6 +171,23 @@ export const claudeLoginView = z.strictObject({
   stderr: z.string(),
 })
 
+/** The configuration to be judged; without one, what an agent has that is given none. */
+export const environmentBody = z.object({ adapterConfig: json.default({}) })
+export const environmentView = z.strictObject({
+  adapterType: z.string(),
+  status: z.enum(['pass', 'warn', 'fail']),
+  checks: z.array(
+    z.strictObject({
+      code: z.string(),
+      level: z.enum(['info', 'warn', 'error']),
+      message: z.string(),
+      detail: z.string().nullable(),
+      hint: z.string().nullable(),
+    }),
+  ),
+  testedAt: instant,
+})
+
 export const runtimeStateView = z.strictObject({
   agentId: z.uuid(),
   companyId: z.uuid(),

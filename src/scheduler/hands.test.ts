@@ -14,6 +14,7 @@ function handsWith(start: (runId: string) => StartedRun): Hands & { duty: (name:
     types: ['claude_local'],
     supports: (type): type is 'claude_local' => type === 'claude_local',
     validateConfig: () => ({ ok: true, ignored: [], secrets: [] }),
+    examine: () => Promise.resolve(null),
     start: (_, job) => start(job.runId),
   }
   const { store, tokens, url, feed } = server()

@@ -23,6 +23,8 @@ const silent: ReadonlySet<string> = new Set([
   'postCompaniesByCompanyIdExportsPreview',
   'postCompaniesImportPreview',
   'postCompaniesByCompanyIdImportsPreview',
+  // Looks up what runs would use.
+  'postCompaniesByCompanyIdAdaptersByTypeTestEnvironment',
   // Answers with advice and does nothing.
   'postAgentsByIdClaudeLogin',
 ])

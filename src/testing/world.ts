@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import supertest from 'supertest'
 import { createRunTokens } from '../access/runTokens.ts'
 import type { RunTokens } from '../access/runTokens.ts'
+import { createAdapters } from '../adapters/index.ts'
+import type { AdapterOptions } from '../adapters/index.ts'
 import { buildApp } from '../app.ts'
 import type { AppDeps } from '../app.ts'
 import { openHeadFile } from '../audit/index.ts'
@@ -91,6 +93,8 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
 }
 
 interface ServerOptions {
+  /** Other adapters than all of them, on this host and towards public addresses. */
+  readonly adapters?: Partial<AdapterOptions>
   /** Where its log lines go; nowhere unless said. */
   readonly log?: Log
   readonly metricsToken?: string
@@ -111,6 +115,13 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
   const app = buildApp({
     store,
     tokens,
+    adapters: createAdapters({
+      environment: process.env,
+      workFolder: tmpdir(),
+      allowedTypes: null,
+      allowedAddresses: [],
+      ...options.adapters,
+    }),
     secret: TEST_SECRET,
     log,
     feed,
