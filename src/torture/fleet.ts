@@ -21,6 +21,7 @@ export interface Server {
   readonly name: string
   readonly url: string
   readonly standing: () => Standing
+  /** 0 while it is down. */
   readonly pid: () => number
   /** SIGKILL, without a word to anybody. Resolves when it is gone. */
   kill(): Promise<void>
@@ -72,14 +73,16 @@ function serverOn(name: string, port: number, { program, home, databaseUrl, secr
     await response?.body?.cancel()
     return response?.ok === true
   }
+  const lives = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
   const exited = async (): Promise<void> => {
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    if (child !== undefined && lives()) await once(child, 'exit')
   }
   return {
     name,
     url,
     standing: () => standing,
-    pid: () => child?.pid ?? 0,
+    // A number that is free again may be somebody else's by now.
+    pid: () => (lives() ? (child?.pid ?? 0) : 0),
     async kill() {
       standing = 'down'
       child?.kill('SIGKILL')

@@ -16,6 +16,7 @@ export interface Ledger {
   readonly executed: readonly Executed[]
   /** Reads what has come since the last time. */
   read(): readonly Executed[]
+  close(): void
 }
 
 const BLOCK_BYTES = 256 * 1024
@@ -34,7 +35,6 @@ function lineOf(line: string, origin: number): Executed {
 export function openLedger(file: string): Ledger {
   writeFileSync(file, '')
   const descriptor = openSync(file, 'r')
-  process.once('exit', () => closeSync(descriptor))
   const origin = bootedAt()
   const executed: Executed[] = []
   const block = Buffer.alloc(BLOCK_BYTES)
@@ -58,5 +58,6 @@ export function openLedger(file: string): Ledger {
       executed.push(...news)
       return news
     },
+    close: () => closeSync(descriptor),
   }
 }

@@ -12,6 +12,7 @@ import type { Server } from './fleet.ts'
 import { collectFindings } from './laws.ts'
 import type { Finding, Findings } from './laws.ts'
 import { openLedger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { startLoad } from './load.ts'
 import { startMonitor } from './monitor.ts'
 import type { Options } from './options.ts'
@@ -69,6 +70,8 @@ export async function torment(options: Torment): Promise<Report> {
     const postgres = await startPostgres(path.join(home, 'database'))
     undo.push(() => postgres.stop())
     undo.push(() => signalAll(processesMarked(mark), 'SIGKILL'))
+    const ledger = openLedger(path.join(home, 'ledger'))
+    undo.push(() => ledger.close())
     const secret = randomBytes(32).toString('hex')
     mkdirSync(path.join(home, 'servers'))
     fleet.push(
@@ -84,7 +87,7 @@ export async function torment(options: Torment): Promise<Report> {
     // One after the other: three that read their program at once take as long.
     for (const server of fleet) await server.start()
     const say = (line: string): void => options.say(`${elapsed()} s  ${line}`)
-    const figures = await play({ ...options, say }, { home, mark, postgres, servers: fleet, findings })
+    const figures = await play({ ...options, say }, { mark, ledger, postgres, servers: fleet, findings })
     return { findings: findings.all(), figures, elapsedSeconds: (performance.now() - begun) / 1000 }
   } finally {
     for (const step of undo.toReversed()) await step()
@@ -92,16 +95,15 @@ export async function torment(options: Torment): Promise<Report> {
 }
 
 interface Stage {
-  readonly home: string
   readonly mark: string
+  readonly ledger: Ledger
   readonly postgres: Postgres
   readonly servers: readonly Server[]
   readonly findings: Findings
 }
 
-async function play(options: Torment, { home, mark, postgres, servers, findings }: Stage): Promise<Report['figures']> {
+async function play(options: Torment, { mark, ledger, postgres, servers, findings }: Stage): Promise<Report['figures']> {
   const { seconds, seed, say } = options
-  const ledger = openLedger(path.join(home, 'ledger'))
   const requests = createRequests(servers, dice(seed + 1), findings)
   const scene = await setScene(requests, options.agents, ledger.file, mark)
   const readers = startReaders(servers, scene.companyId, dice(seed + 2))
