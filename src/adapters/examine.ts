@@ -8,6 +8,7 @@ import type { CommandHost } from './command.ts'
 import type { Binding, SecretReference } from './config.ts'
 import { hostOf, resolveBySystem } from './outbound.ts'
 import type { Resolve, Resolved } from './outbound.ts'
+import { LONGEST_INSTRUCTIONS_BYTES } from './prompt.ts'
 import { settlesWithin } from './waiting.ts'
 import type { WebhookHost } from './webhook.ts'
 
@@ -94,7 +95,14 @@ async function checkFolder(folder: string): Promise<Check[]> {
 
 async function checkInstructions(file: string | undefined): Promise<Check[]> {
   if (file === undefined) return []
-  if (await isFile(file)) return [check('info', 'instructions_found', 'The file of instructions exists', { detail: file })]
+  const facts = await stat(file).catch(() => null)
+  if (facts?.isFile() === true && facts.size > LONGEST_INSTRUCTIONS_BYTES)
+    return [
+      check('error', 'instructions_too_long', `The file of instructions is longer than ${LONGEST_INSTRUCTIONS_BYTES} bytes`, {
+        detail: file,
+      }),
+    ]
+  if (facts?.isFile() === true) return [check('info', 'instructions_found', 'The file of instructions exists', { detail: file })]
   return [check('error', 'instructions_missing', 'There is no such file of instructions', { detail: file })]
 }
 

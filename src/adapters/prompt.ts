@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Job } from './adapter.ts'
 
 /** Instructions are a page or ten; what is longer is another file by mistake. */
-const LONGEST_INSTRUCTIONS_BYTES = 256 * 1024
+export const LONGEST_INSTRUCTIONS_BYTES = 256 * 1024
 
 export interface PromptConfig {
   readonly promptTemplate?: string | undefined

@@ -110,6 +110,9 @@ describe('the board learns whether a command can be started', () => {
     expect(await instructed(flat)).toEqual(['pass', 'folder_found', 'command_found', 'instructions_found', 'not_executed'])
     for (const file of [folder, '/nowhere/AGENTS.md'])
       expect(await instructed(file)).toEqual(['fail', 'folder_found', 'command_found', 'instructions_missing', 'not_executed'])
+    const endless = path.join(folder, 'endless')
+    writeFileSync(endless, 'x'.repeat(256 * 1024 + 1))
+    expect(await instructed(endless)).toEqual(['fail', 'folder_found', 'command_found', 'instructions_too_long', 'not_executed'])
     const stored = { type: 'secret_ref', secretId: 's' }
     expect(await outcome('process', { command: 'tool', env: { KEY: stored } })).toEqual(['warn', 'secret_needed', ...found.slice(1)])
     const hidden = ['warn', 'secret_needed', 'folder_found', 'command_unknown', 'not_executed']

@@ -23,7 +23,9 @@ export function treeOf(rows: readonly Member[]): OrgNode[] {
   const below = new Map<string | null, Member[]>()
   for (const row of rows) {
     const manager = row.reportsTo !== null && known.has(row.reportsTo) ? row.reportsTo : null
-    below.set(manager, [...(below.get(manager) ?? []), row])
+    const beside = below.get(manager)
+    if (beside === undefined) below.set(manager, [row])
+    else beside.push(row)
   }
   const placed = new Set<string>()
   const place = (row: Member): OrgNode => {
