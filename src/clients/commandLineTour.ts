@@ -1,5 +1,5 @@
 import { commandLine } from './commandLine.ts'
-import type { Command } from './commandLine.ts'
+import type { Command, Wanted } from './commandLine.ts'
 import { idOf } from './expected.ts'
 import type { Report } from './report.ts'
 import { runTour } from './runTour.ts'
@@ -172,13 +172,38 @@ async function identity(board: Command, agent: Command): Promise<void> {
   await board(['auth', 'logout'], { like: { ok: true, revoked: false } })
 }
 
-/** Feedback that nobody has given: there are lists of it, and they are empty. */
-async function feedback(board: Command, agent: Command, { companyId }: Scene, issueId: string): Promise<void> {
-  const empty = { like: { count: 0, format: 'ndjson' } }
-  await board(['company', 'feedback:export', '-C', companyId, '--out', 'company.ndjson'], empty)
-  await board(['issue', 'feedback:export', issueId, '--out', 'issue.ndjson'], empty)
+/** What the board thinks of a comment and of a plan, as lists, a report and files have it. */
+async function feedback(board: Command, agent: Command, { base, companyId, engineer }: Scene, issueId: string): Promise<void> {
+  const exported = (count: number): Wanted => ({ like: { count, format: 'ndjson' } })
+  await board(['issue', 'feedback:export', issueId, '--out', 'none.ndjson'], exported(0))
   await board(['feedback', 'report', '-C', companyId, '--vote', 'up'], { prints: 'No feedback traces found' })
-  await board(['feedback', 'export', '-C', companyId, '--out', 'feedback'], { prints: ['Export Summary', '0  thumbs up', 'index.json'] })
+  const vote = async (fields: object): Promise<unknown> => await call(base, 'POST', `/issues/${issueId}/feedback-votes`, fields)
+  const comment = idOf(await call(base, 'POST', `/issues/${issueId}/comments`, { body: 'Half of it' }, engineer.key))
+  await vote({ targetType: 'issue_comment', targetId: comment, vote: 'down', reason: 'Where is the rest?' })
+  const plan = await call(base, 'PUT', `/issues/${issueId}/documents/plan`, { format: 'markdown', title: 'Plan', body: '# All of it' })
+  const { latestRevisionId } = plan as { latestRevisionId: string }
+  await call(base, 'PATCH', `/companies/${companyId}`, { feedbackDataSharingEnabled: true })
+  await vote({ targetType: 'issue_document_revision', targetId: latestRevisionId, vote: 'up', allowSharing: true })
+  const downVote = { targetId: comment, vote: 'down', status: 'local_only', issueId }
+  await board(['company', 'feedback:list', '-C', companyId], { shape: 'feedbackTrace', count: 2, includes: downVote })
+  await board(['company', 'feedback:list', '-C', companyId], {
+    prints: ['status=pending', 'targetType=issue_document_revision target=Plan (revision 1)', 'status=local_only', 'target=Comment'],
+  })
+  await board(['company', 'feedback:list', '-C', companyId, '--shared-only', '--issue-id', issueId], { count: 1 })
+  await board(['company', 'feedback:list', '-C', companyId, '--to', '2026-01-01T00:00:00Z'], { count: 0 })
+  await board(['company', 'feedback:list', '-C', companyId, '--from', 'yesterday'], { refused: 'API error 400: Validation error' })
+  await board(['issue', 'feedback:list', issueId, '--target-type', 'issue_comment', '--include-payload'], {
+    count: 1,
+    includes: { payloadSnapshot: { target: { body: 'Half of it' } } },
+  })
+  await board(['company', 'feedback:export', '-C', companyId, '--out', 'company.ndjson'], exported(2))
+  await board(['issue', 'feedback:export', issueId, '--vote', 'up', '--out', 'issue.ndjson'], exported(1))
+  await board(['feedback', 'report', '-C', companyId, '--payloads'], {
+    prints: ['1  thumbs up', '1  thumbs down', '1  downvotes with a reason', 'Excerpt: # All of it', 'Reason: Where is the rest?'],
+  })
+  await board(['feedback', 'export', '-C', companyId, '--out', 'feedback'], {
+    prints: ['Export Summary', '1  thumbs up', '1  with reason', 'index.json', 'votes (2 files)', 'traces (2 files)', '(2 bundles)'],
+  })
   await agent(['company', 'feedback:list', '-C', companyId], { refused: 'API error 403: Board access required' })
 }
 

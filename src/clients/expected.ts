@@ -30,6 +30,9 @@ export const shapes = {
   interaction: words(
     'id companyId issueId kind status continuationPolicy idempotencyKey sourceCommentId sourceRunId title summary createdByAgentId createdByUserId resolvedByAgentId resolvedByUserId payload result resolvedAt createdAt updatedAt',
   ),
+  feedbackTrace: words(
+    'id companyId feedbackVoteId issueId issueIdentifier issueTitle projectId authorUserId targetType targetId vote status consentVersion targetSummary payloadSnapshot createdAt updatedAt',
+  ),
   activity: words('id companyId actorType actorId action entityType entityId agentId runId details createdAt'),
   dashboard: words('companyId agents tasks costs pendingApprovals budgets'),
   goal: words('id companyId title description level status parentId ownerAgentId createdAt updatedAt'),

@@ -95,6 +95,28 @@ describe('votes', () => {
     ])
   })
 
+  test('everybody has a vote of their own, sees their own, and in the traces everybody’s', async () => {
+    const { vote, votes, issueId, commentId, company, traces } = await scene()
+    const { sql } = server().database
+    await vote()
+    const { rows } = await sql.query<{ id: string }>(
+      `insert into feedback_votes (company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
+       values ($1, $2, 'issue_comment', $3, 'somebody-else', 'down', false) returning id`,
+      [company.id, issueId, commentId],
+    )
+    await sql.query(
+      `insert into feedback_traces (company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
+       select company_id, issue_id, $1, status, target_summary, payload_snapshot from feedback_traces where issue_id = $2`,
+      [rows[0]?.id, issueId],
+    )
+    await vote({ reason: 'Again' })
+    expect((await server().board.get(votes)).body).toMatchObject([{ authorUserId: 'local-board', reason: 'Again' }])
+    expect((await traces()).map((each: { authorUserId: string; vote: string }) => [each.authorUserId, each.vote]).toSorted()).toEqual([
+      ['local-board', 'up'],
+      ['somebody-else', 'down'],
+    ])
+  })
+
   test('a target is a comment or a text of a document of that very issue', async () => {
     const here = await scene()
     const { body: other } = await server().board.post(`/api/issues/${(await here.issue()).id}/comments`, { body: 'Elsewhere' })

@@ -66,6 +66,8 @@ const forbidden: readonly [file: string, from: string][] = [
   ['src/issues/a.ts', '../execution/index.ts'],
   ['src/issues/a.ts', '../holds/gate.ts'],
   ['src/documents/a.ts', '../interactions/index.ts'],
+  ['src/workProducts/a.ts', '../feedback/index.ts'],
+  ['src/feedback/a.ts', '../interactions/index.ts'],
   ['src/execution/a.ts', '../approvals/index.ts'],
   ['src/execution/a.ts', '../runs/views.ts'],
   ['src/approvals/a.ts', '../activity/index.ts'],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { holdRow, keyed, refused, unmoved } from '../testing/holds.ts'
+import { holdRow, keyed, refused, unmoved, untilSomebodyWaits } from '../testing/holds.ts'
 import { race, tally } from '../testing/race.ts'
 import { actionsOf, auditCount, expire, lastAudit, useServer, world } from '../testing/world.ts'
 
@@ -241,6 +241,22 @@ describe('work products', () => {
     for (const answer of [await server().board.get(path), await server().board.patch(`/api/work-products/${id}`, { title: 'x' })])
       expect(answer.status).toBe(404)
     expect((await server().database.sql.query('select id from issue_work_products where id = $1', [id])).rows).toEqual([])
+  })
+
+  test('one whose issue goes while it is being changed is not found', async () => {
+    const { path, issueId } = await scene()
+    const { id } = (await server().board.post(path, branch())).body
+    const connection = await server().database.sql.connect()
+    try {
+      await connection.query('begin')
+      await connection.query('delete from issues where id = $1', [issueId])
+      const patched = server().board.patch(`/api/work-products/${id}`, { title: 'x' })
+      await untilSomebodyWaits(server())
+      await connection.query('commit')
+      expect(await patched).toMatchObject({ status: 404, body: { error: 'Work product not found' } })
+    } finally {
+      connection.release()
+    }
   })
 
   test('those of another company are as absent as those that never were', async () => {
