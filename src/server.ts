@@ -66,7 +66,7 @@ async function drain(server: Server, mostMs: number): Promise<void> {
   clearTimeout(deadline)
 }
 
-/** Where commands work whose agents name no folder. A server whose home cannot be written to still serves. */
+/** Below which commands work whose agents name no folder. A server whose home cannot be written to still serves. */
 function workFolderOf(home: string, log: Log): string {
   const folder = path.join(home, 'work')
   try {

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
 import { redact } from '../kernel/redact.ts'
 import { failed, notStarted, succeeded } from './adapter.ts'
 import type { Ended, Job, Listener, StartedRun } from './adapter.ts'
@@ -13,7 +15,7 @@ import { covered } from './text.ts'
 export interface CommandHost {
   /** The server's own environment, of which children inherit the names on the allow-list. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Where commands without a `cwd` work; a folder that exists. */
+  /** Where commands without a `cwd` work: each agent in a folder of its own below this one. */
   readonly workFolder: string
   readonly outputLimitBytes?: number | undefined
   readonly drainMs?: number | undefined
@@ -59,7 +61,8 @@ export function startCommand(run: CommandRun): StartedRun {
       const invocation = await run.invocation()
       if ('problem' in invocation) return invocation
       const { command, args, input, shownArgs } = invocation
-      const cwd = config.cwd ?? host.workFolder
+      const cwd = config.cwd ?? (await ownFolder(host, job))
+      if (cwd === null) return { problem: 'The working folder of the agent cannot be made' }
       const shown = redact((shownArgs ?? args).map((argument) => covered(argument, secrets)))
       const details = { command, commandArgs: shown, cwd, env: Object.keys(environment).toSorted(), timeoutSec: config.timeoutSec }
       tell(listener, { kind: 'invoked', details })
@@ -75,6 +78,15 @@ export function startCommand(run: CommandRun): StartedRun {
     onLine: run.onLine,
   })
   return { exit: end.then((ended) => run.conclude(endedOf(ended))).catch(internal), cancel }
+}
+
+/** An agent finds what it left behind, and nothing of another agent's. Its id is the server's word, so it may name a folder. */
+async function ownFolder(host: CommandHost, { agentId }: Job): Promise<string | null> {
+  const folder = path.join(host.workFolder, agentId)
+  return await mkdir(folder, { recursive: true, mode: 0o700 }).then(
+    () => folder,
+    () => null,
+  )
 }
 
 const internal = (error: unknown): Ended => failed('adapter_internal', `The end of the run could not be read: ${String(error)}`)

@@ -125,6 +125,24 @@ describe('what a command is given', () => {
   })
 })
 
+describe('without a folder of its own choice an agent works', () => {
+  test('in one that it finds again, and that no other agent has', async () => {
+    const [one, another] = [crypto.randomUUID(), crypto.randomUUID()]
+    const work = async (agentId: string, script: string) => (await endOf(start('process', shell(script), { agentId }))).stdoutExcerpt
+    expect(await work(one, 'echo mine > notes; ls')).toBe('notes\n')
+    expect(await work(another, 'ls')).toBe('')
+    expect(await work(one, 'cat notes')).toBe('mine\n')
+  })
+
+  test('nowhere where none can be made: it is not started', async () => {
+    const workFolder = path.join(temporaryFolder(), 'file')
+    writeFileSync(workFolder, '')
+    const run = start('process', shell('echo started'), {}, { workFolder })
+    expect(await endOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
+    expect(run.seen.text('stdout')).toBe('')
+  })
+})
+
 describe('no shell comes in between', () => {
   test('arguments arrive as they are, and a command is a program', async () => {
     const folder = temporaryFolder()

@@ -79,7 +79,8 @@ export function recorder(): Recorder {
 export const adaptersWith = (options: Partial<AdapterOptions> = {}) =>
   createAdapters({
     environment: { PATH: process.env['PATH'] },
-    workFolder: tmpdir(),
+    // The folder that the suite removes when it is over (testing/workFolder.ts).
+    workFolder: path.join(tmpdir(), `paperclip-work-${process.pid}`),
     allowedTypes: null,
     allowedAddresses: [],
     ...options,

@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node'
 import { openPool } from '../db/client.ts'
 import { startEmbedded } from '../db/embedded/index.ts'
 import { migrate } from '../db/migrate.ts'
+import { workFolder } from './workFolder.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -31,6 +32,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('cluster', { host, port, user })
   return async () => {
     await postgres.stop()
-    rmSync(home, { recursive: true, force: true })
+    for (const folder of [home, workFolder]) rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -8,6 +8,7 @@ import { createLog } from '../kernel/log.ts'
 import { createHands } from '../scheduler/hands.ts'
 import type { Hands } from '../scheduler/hands.ts'
 import { startLoop } from '../scheduler/loop.ts'
+import { workFolder } from './workFolder.ts'
 import type { TestServer, TestAgent, World } from './world.ts'
 
 interface HandsOptions {
@@ -22,7 +23,7 @@ export function useHands(server: TestServer, { maxRuns = 16, types = null, renew
   const log = createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false)
   const adapters = createAdapters({
     environment: process.env,
-    workFolder: tmpdir(),
+    workFolder,
     allowedTypes: types,
     allowedAddresses: ['127.0.0.1'],
   })

@@ -23,6 +23,7 @@ import { createFeed } from '../realtime/index.ts'
 import type { Feed } from '../realtime/index.ts'
 import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
+import { workFolder } from './workFolder.ts'
 
 /** What a test reads of an answer; bodies are looked at field by field, so they are loosely typed. */
 export interface Answer {
@@ -117,7 +118,7 @@ async function serve(database: TestDatabase, options: ServerOptions = {}): Promi
     tokens,
     adapters: createAdapters({
       environment: process.env,
-      workFolder: tmpdir(),
+      workFolder,
       allowedTypes: null,
       allowedAddresses: [],
       ...options.adapters,
