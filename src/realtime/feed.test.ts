@@ -6,6 +6,8 @@ import { allTellable } from '../testing/events.ts'
 import { useServer } from '../testing/world.ts'
 import { createFeed } from './feed.ts'
 import type { Feed, Follower } from './feed.ts'
+import { lookBehind } from './look.ts'
+import { beginning } from './place.ts'
 
 // Who begins to follow while the tail is looking is where an entry could be told twice or never, so here every look can
 // be held, before it reads or behind it.
@@ -177,4 +179,26 @@ test('who wants no more for now is told the rest when it does, and one that neve
   open()
   const last = await write(companyId)
   expect(await settled(told, last)).toEqual([first, ...meanwhile, last])
+})
+
+test('a place is that of an entry: the numbers of transactions that came to nothing are given again after a crash', async () => {
+  const companyId = randomUUID()
+  await write(companyId)
+  const { rows } = await server().database.sql.query<{ txid: string; number: number }>(
+    `select txid::text, seq as number from activity_log where company_id = $1`,
+    [companyId],
+  )
+  const last = { txid: BigInt(rows[0]?.txid ?? 0), source: 0, number: rows[0]?.number }
+  const connection = await server().database.sql.connect()
+  await connection.query('begin read write')
+  await connection.query('select pg_current_xact_id()')
+  await connection.query('rollback')
+  connection.release()
+  expect((await feed.present()).edge).toEqual(last)
+  // Whoever reads up to the present gets no further, by one page or by the tail.
+  expect((await lookBehind(server().store.read, beginning, [companyId])).upTo).toEqual(last)
+  const following = listener(companyId)
+  feed.follow(following, beginning)
+  await following.isUpToDate
+  expect(feed.placeOf(following)).toEqual(last)
 })

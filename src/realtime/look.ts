@@ -7,7 +7,7 @@ import { isoJson, param, statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import { only } from '../kernel/only.ts'
 import type { Instant } from '../kernel/time.ts'
-import { edgeAt, isAfter, sources } from './place.ts'
+import { beginning, edgeAt, sources } from './place.ts'
 import type { Place } from './place.ts'
 
 /** Something that happened in a company, once and at its place. */
@@ -56,7 +56,6 @@ interface Params extends Standings {
 }
 
 interface Frame {
-  edge: string
   isHeldUp: boolean
   fallen: string[]
   scanned: number
@@ -107,8 +106,7 @@ const read = statement<Params, Row>('feed_look').read(sql`
   told as (
     select * from (select said.*, sum(octet_length(payload)) over (order by txid, source, number) - octet_length(payload) as before from said) sized
     where before < ${sql.raw(String(PAGE_BYTES))})
-  select pg_snapshot_xmin(pg_current_snapshot())::text as edge,
-    exists (select 1 from ${activityLog} where txid >= pg_snapshot_xmin(pg_current_snapshot()))
+  select exists (select 1 from ${activityLog} where txid >= pg_snapshot_xmin(pg_current_snapshot()))
       or exists (select 1 from ${runEvents} where txid >= pg_snapshot_xmin(pg_current_snapshot())) as "isHeldUp",
     ${fallenStandings} as fallen, (select count(*)::int from scanned) as scanned,
     last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber",
@@ -152,34 +150,41 @@ export async function lookBehind(
   const entries = rows.flatMap((row) => (row.companyId === null ? [] : [entryOf(row)]))
   const bytes = entries.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
   const isFull = bytes >= PAGE_BYTES
-  const end = isFull ? entries.at(-1)?.place : first.scanned === window ? lastOf(first) : undefined
+  const hasMore = isFull || first.scanned === window
   return {
     entries,
-    upTo: end ?? edgeOf(place, first),
-    more: end !== undefined,
+    upTo: (isFull ? entries.at(-1)?.place : placeIn(first)) ?? place,
+    more: hasMore,
     window: isFull ? entries.length * 2 : Math.min(entries.length * SPARSE > window ? WIDE : WIDEST, window * 2),
     isHeldUp: first.isHeldUp,
     fallen: first.fallen,
   }
 }
 
-const lastOf = ({ lastTxid, lastSource, lastNumber }: Frame): Place | undefined =>
+/**
+ * The last of what was scanned, of whatever company; undefined where nothing was. A place is always that of something
+ * that has been committed, never the edge of a snapshot: the numbers of transactions that came to nothing may lie before
+ * the edge, and a database that crashes gives those again that were not on disk, to entries that nobody would then read.
+ */
+const placeIn = ({ lastTxid, lastSource, lastNumber }: Pick<Frame, 'lastTxid' | 'lastSource' | 'lastNumber'>): Place | undefined =>
   lastTxid === null || lastSource === null || lastNumber === null
     ? undefined
     : { txid: BigInt(lastTxid), source: lastSource, number: lastNumber }
 
-/** Where everything has been read; a place never goes back, whatever snapshot it was read in. */
-function edgeOf(behind: Place, { edge }: Frame): Place {
-  const at = edgeAt(edge)
-  return isAfter(behind, at) ? behind : at
-}
-
-const bounds = statement<object, { edge: string; ceiling: string }>('feed_bounds').read(
-  sql`select pg_snapshot_xmin(pg_current_snapshot())::text as edge, pg_snapshot_xmax(pg_current_snapshot())::text as ceiling`,
-)
+const bounds = statement<object, { ceiling: string } & Pick<Frame, 'lastTxid' | 'lastSource' | 'lastNumber'>>('feed_bounds').read(sql`
+  select pg_snapshot_xmax(pg_current_snapshot())::text as ceiling,
+    last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber"
+  from (select 1) once left join lateral (
+    select * from (
+      (select txid, ${sql.raw(String(sources.activity))} as source, seq as number from ${activityLog}
+        where txid < pg_snapshot_xmin(pg_current_snapshot()) order by txid desc, seq desc limit 1)
+      union all
+      (select txid, ${sql.raw(String(sources.runEvent))}, id from ${runEvents}
+        where txid < pg_snapshot_xmin(pg_current_snapshot()) order by txid desc, id desc limit 1)) both_sources
+    order by txid desc, source desc, number desc limit 1) last on true`)
 
 /** Where the present is: nothing that commits from now on lies before the edge, and nothing at all behind the ceiling. */
 export async function presentOf(db: Pick<ReadDb, 'run'>): Promise<{ edge: Place; ceiling: Place }> {
-  const { edge, ceiling } = only(await db.run(bounds, {}))
-  return { edge: edgeAt(edge), ceiling: edgeAt(ceiling) }
+  const { ceiling, ...last } = only(await db.run(bounds, {}))
+  return { edge: placeIn(last) ?? beginning, ceiling: edgeAt(ceiling) }
 }

@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** Before everything. */
-const beginning: Place = { txid: 0n, source: 0, number: 0 }
+export const beginning: Place = { txid: 0n, source: 0, number: 0 }
 
 /** Before everything that the transaction has written, or will. */
 export const edgeAt = (txid: string): Place => ({ txid: BigInt(txid), source: 0, number: 0 })

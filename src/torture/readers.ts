@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cursorOf, isAfter, placeOf, sources } from '../realtime/place.ts'
+import { beginning, cursorOf, isAfter, placeOf, sources } from '../realtime/place.ts'
 import type { Place } from '../realtime/place.ts'
 import type { Dice } from '../testing/dice.ts'
 import type { Server } from './fleet.ts'
@@ -150,8 +150,6 @@ export function startReaders(servers: readonly Server[], companyId: string, chan
     },
   }
 }
-
-const beginning = placeOf('0')
 
 interface Row {
   readonly txid: string
