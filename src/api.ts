@@ -3,6 +3,7 @@ import { dashboardRoutes } from './activity/dashboardRoutes.ts'
 import { activityRoutes } from './activity/routes.ts'
 import type { Examiner } from './agents/environment.ts'
 import { agentRoutes } from './agents/routes.ts'
+import { assetRoutes } from './assets/routes.ts'
 import type { HeadFile } from './audit/index.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { approvalRoutes } from './approvals/routes.ts'
@@ -53,6 +54,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...projectRoutes,
   ...labelRoutes,
   ...documentRoutes,
+  ...assetRoutes,
   ...workProductRoutes,
   ...interactionRoutes,
   ...feedbackRoutes,

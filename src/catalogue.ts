@@ -2,6 +2,7 @@ import * as agentEvents from './agents/events.ts'
 import { agentStatus } from './agents/status.ts'
 import * as approvalEvents from './approvals/events.ts'
 import { approvalStatus } from './approvals/status.ts'
+import * as assetEvents from './assets/events.ts'
 import * as companyEvents from './companies/events.ts'
 import { companyStatus } from './companies/status.ts'
 import * as confirmationEvents from './confirmations/events.ts'
@@ -39,6 +40,7 @@ const isDeclaration = (value: unknown): value is EventDeclaration => typeof valu
 export const allEvents: readonly EventDeclaration[] = [
   agentEvents,
   approvalEvents,
+  assetEvents,
   companyEvents,
   confirmationEvents,
   documentEvents,

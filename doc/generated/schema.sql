@@ -155,6 +155,35 @@ CREATE TABLE approvals (
 );
 CREATE INDEX approvals_company ON public.approvals USING btree (company_id, created_at DESC, id DESC);
 
+CREATE TABLE asset_contents (
+  asset_id uuid NOT NULL,
+  content bytea NOT NULL,
+  CONSTRAINT asset_contents_asset_id_assets_id_fk FOREIGN KEY (asset_id) REFERENCES assets(id) ON DELETE CASCADE,
+  CONSTRAINT asset_contents_pkey PRIMARY KEY (asset_id)
+);
+
+CREATE TABLE assets (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  attachment_id uuid,
+  provider text DEFAULT 'local_disk'::text NOT NULL,
+  object_key text NOT NULL,
+  content_type text NOT NULL,
+  byte_size integer NOT NULL,
+  sha256 text NOT NULL,
+  original_filename text,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT assets_attachment_id_issue_attachments_id_fk FOREIGN KEY (attachment_id) REFERENCES issue_attachments(id) ON DELETE CASCADE,
+  CONSTRAINT assets_byte_size_check CHECK (byte_size > 0),
+  CONSTRAINT assets_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT assets_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX assets_attachment_key ON public.assets USING btree (attachment_id);
+CREATE INDEX assets_company ON public.assets USING btree (company_id);
+
 CREATE TABLE companies (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   name text NOT NULL,
@@ -379,6 +408,22 @@ CREATE TABLE issue_approvals (
   CONSTRAINT issue_approvals_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE
 );
 CREATE INDEX issue_approvals_approval ON public.issue_approvals USING btree (approval_id);
+
+CREATE TABLE issue_attachments (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  issue_id uuid NOT NULL,
+  issue_comment_id uuid,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT issue_attachments_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_attachments_issue_comment_id_issue_comments_id_fk FOREIGN KEY (issue_comment_id) REFERENCES issue_comments(id) ON DELETE SET NULL,
+  CONSTRAINT issue_attachments_issue_id_issues_id_fk FOREIGN KEY (issue_id) REFERENCES issues(id) ON DELETE CASCADE,
+  CONSTRAINT issue_attachments_pkey PRIMARY KEY (id)
+);
+CREATE INDEX issue_attachments_comment ON public.issue_attachments USING btree (issue_comment_id);
+CREATE INDEX issue_attachments_company ON public.issue_attachments USING btree (company_id);
+CREATE INDEX issue_attachments_issue ON public.issue_attachments USING btree (issue_id, created_at, id);
 
 CREATE TABLE issue_blockers (
   blocked_issue_id uuid NOT NULL,

@@ -4,6 +4,7 @@ import type { Actor } from '../kernel/actor.ts'
 import { notFound, refuse } from '../kernel/errors.ts'
 import { agents } from '../db/schema/agents.ts'
 import { approvals } from '../db/schema/approvals.ts'
+import { assets, attachments } from '../db/schema/assets.ts'
 import { companies } from '../db/schema/companies.ts'
 import { traces } from '../db/schema/feedback.ts'
 import { issues, labels } from '../db/schema/issues.ts'
@@ -81,6 +82,12 @@ const projectById = statement<{ id: string }, Found>('scope_project').read(
 const labelById = statement<{ id: string }, Found>('scope_label').read(
   sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')}`,
 )
+const assetById = statement<{ id: string }, Found>('scope_asset').read(
+  sql`select id, company_id as "companyId" from ${assets} where id = ${param('id')}`,
+)
+const attachmentById = statement<{ id: string }, Found>('scope_attachment').read(
+  sql`select id, company_id as "companyId" from ${attachments} where id = ${param('id')}`,
+)
 const workProductById = statement<{ id: string }, Found>('scope_work_product').read(
   sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')}`,
 )
@@ -147,6 +154,12 @@ export const ofGoal = (name = 'id'): Scope => byId(name, goalById, 'Goal')
 
 /** A label in the path. */
 export const ofLabel = (name = 'labelId'): Scope => byId(name, labelById, 'Label')
+
+/** An asset in the path. */
+export const ofAsset = (name = 'assetId'): Scope => byId(name, assetById, 'Asset')
+
+/** An attachment in the path. */
+export const ofAttachment = (name = 'attachmentId'): Scope => byId(name, attachmentById, 'Attachment')
 
 /** A work product in the path. */
 export const ofWorkProduct = (name = 'id'): Scope => byId(name, workProductById, 'Work product')

@@ -12,13 +12,13 @@ import type { CompanyRow } from './queries.ts'
 import { demandLogo } from './update.ts'
 import type { Branding } from './views.ts'
 
-/** Changes how a company looks; what is already so records nothing. @throws Refusal `not_found` for a logo */
+/** Changes how a company looks; what is already so records nothing. @throws Refusal of `demandLogo` */
 export async function brandCompany(ctx: Ctx, wanted: Branding): Promise<CompanyRow> {
   const id = companyOf(ctx)
-  demandLogo(wanted.logoAssetId)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, id)
     await judgeActingRun(tx, ctx)
+    await demandLogo(tx, ctx, wanted.logoAssetId)
     const before = await companyById(tx, id)
     const changes = Object.entries(wanted).filter(([key, value]) => value !== undefined && value !== before[key as keyof CompanyRow])
     if (changes.length === 0) return unchanged(before)

@@ -62,7 +62,7 @@ export const companyRoutes = [
     scope: inCompany(),
     body: brandingBody,
     returns: companyView,
-    refuses: ['not_found'],
+    refuses: ['not_found', 'other_company'],
     handle: ({ ctx, body }) => brandCompany(ctx, body),
   }),
   get('/api/companies/:companyId', {
@@ -79,7 +79,7 @@ export const companyRoutes = [
     scope: inCompany(),
     body: patchCompanyBody,
     returns: companyView,
-    refuses: ['not_found', 'field_not_permitted', 'illegal_transition'],
+    refuses: ['not_found', 'other_company', 'field_not_permitted', 'illegal_transition'],
     handle: ({ ctx, body }) => updateCompany(ctx, body),
   }),
 ]

@@ -1,9 +1,11 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
+import { assets } from '../db/schema/assets.ts'
 import { companies } from '../db/schema/companies.ts'
 import { mutate, settled } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
+import { param, statement } from '../db/statement.ts'
 import { notFound, refuse } from '../kernel/errors.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { judgeActingRun } from '../runs/index.ts'
@@ -17,9 +19,29 @@ import type { PatchCompany } from './views.ts'
 /** What a CEO may change: how the company looks. */
 const branding: ReadonlySet<string> = new Set(['name', 'description', 'brandColor', 'logoAssetId'])
 
-/** Refuses a logo that is not there; this server keeps no images yet, so only taking it away is possible. */
-export function demandLogo(logoAssetId: string | null | undefined): void {
-  if (typeof logoAssetId === 'string') throw notFound('Logo asset')
+interface LogoFound {
+  readonly isOwn: boolean
+  readonly contentType: string
+  readonly isAttached: boolean
+}
+
+const logoById = statement<{ id: string; companyId: string; anywhere: boolean }, LogoFound>('company_logo').read(sql`
+  select company_id = ${param('companyId')} as "isOwn", content_type as "contentType", attachment_id is not null as "isAttached"
+  from ${assets} where id = ${param('id')} and (company_id = ${param('companyId')} or ${param('anywhere', 'boolean')})`)
+
+/**
+ * (tx) Refuses a logo that is not there, is no image, or goes with an attachment. To an agent a foreign one is missing
+ * (I12); the board, which may see every company, is told what is wrong.
+ * @throws Refusal `not_found`, `other_company`, `unprocessable`
+ */
+export async function demandLogo(tx: Tx, ctx: Ctx, id: string | null | undefined): Promise<void> {
+  if (typeof id !== 'string') return
+  const [found] = await tx.run(logoById, { id, companyId: companyOf(ctx), anywhere: ctx.actor.kind !== 'agent' })
+  if (found === undefined) throw notFound('Logo asset')
+  if (!found.isOwn) refuse('other_company', { message: 'Logo asset belongs to another company' })
+  if (found.isAttached || !found.contentType.startsWith('image/')) {
+    refuse('unprocessable', { message: 'A logo is an image that was uploaded as one' })
+  }
 }
 
 /**
@@ -60,10 +82,10 @@ export async function updateCompany(ctx: Ctx, wanted: PatchCompany): Promise<Com
   if (ctx.actor.kind === 'agent' && refused.length > 0) refuse('field_not_permitted', { details: { fields: refused } })
   // Archiving ends work, which a plain change of a field does not.
   if (wanted.status === 'archived') refuse('unprocessable', { message: 'Use POST /api/companies/:companyId/archive' })
-  demandLogo(wanted.logoAssetId)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, id)
     await judgeActingRun(tx, ctx)
+    await demandLogo(tx, ctx, wanted.logoAssetId)
     const events = await applyToCompany(tx, ctx, id, wanted)
     return settled(await companyById(tx, id), events)
   })

@@ -13,8 +13,10 @@ import { invariant, refuse } from '../kernel/errors.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
 import { demandStorable, readBody } from './body.ts'
+import { isFile, sendFile } from './file.ts'
 import { apiHeaders, expectationsOf, idempotencyKeyOf, lastEventIdOf } from './headers.ts'
 import { isLive, sendLive } from './live.ts'
+import { readForm, takeUploadSeat, withoutBytes } from './multipart.ts'
 import { invalid, understand } from './problem.ts'
 import type { Route } from './route.ts'
 import { shaped, shapeOf, withoutShape } from './shape.ts'
@@ -49,6 +51,7 @@ const everywhere: ReadonlySet<RefusalCode> = new Set([
   'validation_failed',
   'bad_request',
   'malformed_json',
+  'malformed_form',
   'malformed_id',
   'malformed_run_id',
   'malformed_header',
@@ -69,6 +72,8 @@ const everywhere: ReadonlySet<RefusalCode> = new Set([
   'run_ended',
   'body_too_large',
   'unsupported_media_type',
+  'file_empty',
+  'file_too_large',
   'idempotency_in_flight',
   'idempotency_mismatch',
   'conflict',
@@ -154,7 +159,7 @@ function claimOf(deps: MountDeps, route: Route, request: Request, shape: Shape, 
     // By the declaration, not the URL: a slash at its end or another spelling of an escape is the same request.
     route: `POST ${route.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(request.params[name])))}`.toLowerCase(),
     key,
-    requestHash: hashOf(request.query, body),
+    requestHash: hashOf(request.query, route.takes === 'file' ? withoutBytes(body as Record<string, unknown>) : body),
     sealingKey: deps.sealingKey,
     answer(value) {
       stored = { value, answer: present(deps, route, request, shape, value) }
@@ -191,6 +196,16 @@ function send(response: Response, trace: Trace, answer: Answer, replayed: boolea
  * looked up for a caller who may not ask, and nothing of a body is read before the caller is known.
  */
 async function serve(deps: MountDeps, route: Route, request: Request, response: Response): Promise<void> {
+  const seats: (() => void)[] = []
+  try {
+    await attend(deps, route, request, response, seats)
+  } finally {
+    for (const leave of seats) leave()
+  }
+}
+
+/** @param seats what the request has taken and gives back when it is over */
+async function attend(deps: MountDeps, route: Route, request: Request, response: Response, seats: (() => void)[]): Promise<void> {
   const trace = response.locals['trace'] as Trace
   trace.route = route
   const actor = await deps.identify(request)
@@ -203,7 +218,8 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
   const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : {}
   demandStorable(rawQuery)
   const shape = shapeOf(route, request, rawQuery)
-  const body = route.method === 'get' ? undefined : await readBody(request, response, route.bodyLimit)
+  if (route.takes === 'file') seats.push(takeUploadSeat())
+  const body = route.method === 'get' ? undefined : await bodyOf(route, request, response)
 
   const claim = claimOf(deps, route, request, shape, actor, body)
   if (claim !== null) {
@@ -227,6 +243,7 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
     const value = await route.handle(input)
     if (route.streams !== null) {
       const headers = { ...apiHeaders, 'X-Request-Id': trace.requestId }
+      if (isFile(value)) return await sendFile(request, response, headers, value)
       if (isStream(value)) return await sendStream(response, route.status, headers, value)
       if (isLive(value)) return goLive(response, trace, () => sendLive(response, route.status, headers, value))
     }
@@ -237,6 +254,9 @@ async function serve(deps: MountDeps, route: Route, request: Request, response: 
     send(response, trace, error.answer, true)
   }
 }
+
+const bodyOf = async (route: Route, request: Request, response: Response): Promise<unknown> =>
+  route.takes === 'file' ? await readForm(request, response, route.bodyLimit) : await readBody(request, response, route.bodyLimit)
 
 /** A reader that leaves is the usual end of a live answer, and such an answer never finishes. */
 function goLive(response: Response, trace: Trace, start: () => void): void {

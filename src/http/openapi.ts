@@ -4,7 +4,7 @@ import { permissions } from '../access/permissions.ts'
 import { Refusal, refusals } from '../kernel/errors.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import { problemBody } from './problem.ts'
-import type { Route, Streamed } from './route.ts'
+import type { Route, Streamed, Takes } from './route.ts'
 
 type Json = Record<string, unknown>
 
@@ -81,6 +81,7 @@ const parameters = {
   LockEpoch: header('X-Paperclip-Lock-Epoch', 'The lock epoch the issue must still have; otherwise 409', { type: 'integer', minimum: 0 }),
   Prefer: header('Prefer', 'Answer with no more than one needs to go on', { enum: ['return=minimal'] }),
   Fields: { name: 'fields', in: 'query', description: 'Answer with these fields only, with commas between', schema: { type: 'string' } },
+  IfNoneMatch: header('If-None-Match', 'ETags of what the reader has; where one is that of the file, 304 without it', { type: 'string' }),
   LastEventId: header('Last-Event-ID', 'The id of the last event that was read; what comes behind it is sent', { type: 'string' }),
   Compact: { name: 'compact', in: 'query', description: 'Leave out what is null', schema: { enum: ['1', 'true', '0', 'false', ''] } },
 } as const satisfies Record<string, Json>
@@ -96,6 +97,7 @@ function sharedParameters(route: Route): Json[] {
     Prefer: writes && route.streams === null,
     Fields: !writes && route.streams === null,
     Compact: route.streams === null,
+    IfNoneMatch: route.streams === 'file',
     LastEventId: route.streams === 'events',
   }
   return Object.entries(applies).flatMap(([name, does]) => (does ? [{ $ref: `#/components/parameters/${name}` }] : []))
@@ -120,7 +122,9 @@ function codesOf(route: Route): RefusalCode[] {
       ...(route.paged ? (['malformed_cursor'] as const) : []),
       ...(writes ? (['malformed_header'] as const) : []),
       ...(writes && forAgents(route) ? (['malformed_run_id', 'run_ended', 'run_unknown', 'run_id_mismatch'] as const) : []),
-      ...(route.body === undefined ? [] : (['malformed_json', 'body_too_large', 'unsupported_media_type'] as const)),
+      ...(route.body === undefined ? [] : (['body_too_large', 'unsupported_media_type'] as const)),
+      ...(route.body === undefined || route.takes === 'file' ? [] : (['malformed_json'] as const)),
+      ...(route.takes === 'file' ? (['malformed_form', 'file_empty', 'file_too_large'] as const) : []),
       ...(route.method === 'post' ? (['idempotency_in_flight', 'idempotency_mismatch'] as const) : []),
     ]),
   ]
@@ -181,7 +185,10 @@ const streamTypes: Readonly<Record<Streamed, string>> = {
   lines: 'application/x-ndjson',
   events: 'text/event-stream',
   drawing: 'image/svg+xml',
+  file: '*/*',
 }
+
+const bodyTypes: Readonly<Record<Takes, string>> = { json: 'application/json', file: 'multipart/form-data' }
 
 function successResponses(route: Route, components: Components): Json {
   const answer = answerOf(route, components)
@@ -189,6 +196,7 @@ function successResponses(route: Route, components: Components): Json {
     'X-Request-Id': { $ref: '#/components/headers/RequestId' },
     ...(route.paged ? { Link: { $ref: '#/components/headers/Link' } } : {}),
     ...(route.headers === undefined ? {} : { ETag: { $ref: '#/components/headers/ETag' } }),
+    ...(route.streams === 'file' ? { ETag: { $ref: '#/components/headers/FileETag' } } : {}),
     ...(route.method === 'post' ? { 'Idempotency-Replayed': { $ref: '#/components/headers/Replayed' } } : {}),
   }
   const content = {
@@ -201,6 +209,7 @@ function successResponses(route: Route, components: Components): Json {
   return {
     [route.status]: { description: 'Done', headers, content },
     ...(route.also === undefined ? {} : { [route.also.status]: { description: 'Done', headers, content } }),
+    ...(route.streams === 'file' ? { 304: { description: 'The reader has it already: If-None-Match names its ETag' } } : {}),
     ...(route.or204 ? { 204: { description: 'Nothing to answer with' } } : {}),
   }
 }
@@ -216,7 +225,7 @@ function operation(route: Route, components: Components): Json {
     parameters: [...pathParameters(route.path), ...queryParameters(route, components), ...sharedParameters(route)],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: !route.bodyOptional, content: { 'application/json': { schema: body(route.body) } } } }),
+      : { requestBody: { required: !route.bodyOptional, content: { [bodyTypes[route.takes]]: { schema: body(route.body) } } } }),
     responses: {
       ...successResponses(route, components),
       ...refusalResponses(route, components),
@@ -260,6 +269,7 @@ export function openapi(routes: readonly Route[], version: string): Json {
         RetryAfter: { description: 'Seconds to wait, where waiting makes sense', schema: { type: 'integer' } },
         Link: { description: 'The next page, where there is one: rel="next"', schema: { type: 'string' } },
         ETag: { description: 'The version of the issue, for If-Match', schema: { type: 'string' } },
+        FileETag: { description: 'The SHA-256 of the bytes, for If-None-Match', schema: { type: 'string' } },
         Replayed: {
           description: 'true when the answer is that of an earlier request with the same Idempotency-Key',
           schema: { type: 'string' },

@@ -4,6 +4,7 @@ import type { Scope } from '../access/scopes.ts'
 import type { Ctx } from '../db/context.ts'
 import type { RefusalCode } from '../kernel/errors.ts'
 import type { Page } from '../kernel/page.ts'
+import type { FileAnswer } from './file.ts'
 import type { Live } from './live.ts'
 import type { Stream } from './stream.ts'
 
@@ -28,6 +29,9 @@ export interface Input<Q, B> {
   readonly lastEventId: string | null
 }
 
+/** How the body of a request is written: JSON, or a form that carries one file. */
+export type Takes = 'json' | 'file'
+
 /** What a handler may return for a schema: its input, frozen or not. */
 export type Answering<T> = T extends readonly (infer I)[]
   ? readonly Answering<I>[]
@@ -45,7 +49,9 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly body?: B
   /** An empty body is read as `{}`. */
   readonly bodyOptional?: boolean
-  /** Bytes; `BODY_LIMIT` unless said. */
+  /** JSON unless said. A form with one file is a `body` with `file: receivedFile` and the form's fields beside it. */
+  readonly takes?: Takes
+  /** Bytes, of a form those of its file; `BODY_LIMIT` unless said. */
   readonly bodyLimit?: number
   /** Without an `Idempotency-Key`, the body's `idempotencyKey` is one: the tools of an MCP server cannot set headers. */
   readonly keyInBody?: boolean
@@ -59,15 +65,15 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   /** Extra response headers made from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
   /**
-   * The answer is no JSON document: a `Stream` of lines, `Live` and then of events, each of which is a `returns`, or a
-   * `Stream` of a drawing, which as a whole is one.
+   * The answer is no JSON document: a `Stream` of lines, `Live` and then of events, each of which is a `returns`, a
+   * `Stream` of a drawing, which as a whole is one, or a `FileAnswer`.
    */
   readonly streams?: Streamed
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | Live | null>
+  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | Live | FileAnswer | null>
 }
 
 /** What a route answers with that sends its answer while it is made. */
-export type Streamed = 'lines' | 'events' | 'drawing'
+export type Streamed = 'lines' | 'events' | 'drawing' | 'file'
 
 /** A declared endpoint with its types forgotten, as the mount and the document read it. */
 export interface Route {
@@ -80,6 +86,7 @@ export interface Route {
   readonly query: z.ZodType | undefined
   readonly body: z.ZodType | undefined
   readonly bodyOptional: boolean
+  readonly takes: Takes
   readonly bodyLimit: number
   readonly keyInBody: boolean
   readonly returns: z.ZodType
@@ -134,6 +141,7 @@ const declare = (method: Method): Declare =>
     query: spec.query,
     body: spec.body,
     bodyOptional: spec.bodyOptional ?? false,
+    takes: spec.takes ?? 'json',
     bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
     keyInBody: spec.keyInBody ?? false,
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,

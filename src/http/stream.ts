@@ -45,7 +45,7 @@ export async function sendStream(
 }
 
 /** Resolves when the reader has caught up, or has gone. */
-async function drained(response: ServerResponse): Promise<void> {
+export async function drained(response: ServerResponse): Promise<void> {
   const over = new AbortController()
   try {
     await Promise.race([once(response, 'drain', { signal: over.signal }), once(response, 'close', { signal: over.signal })])

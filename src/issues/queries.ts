@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
+import { assets, attachments } from '../db/schema/assets.ts'
 import { documents } from '../db/schema/documents.ts'
 import { comments, issues } from '../db/schema/issues.ts'
 import { goals, projects } from '../db/schema/projects.ts'
@@ -129,7 +130,30 @@ interface Context {
   goal: { id: string; title: string; status: string; level: string; parentId: string | null } | null
   commentCursor: { totalComments: number; latestCommentId: string | null; latestCommentAt: string | null }
   wakeComment: CommentRow | null
+  attachments: AttachmentBrief[]
 }
+
+/** An attachment as whoever starts to work sees it: what it is, and where its bytes are. */
+interface AttachmentBrief {
+  id: string
+  issueCommentId: string | null
+  contentType: string
+  byteSize: number
+  originalFilename: string | null
+  createdAt: string
+  contentPath: string
+}
+
+/** Attachments that are told with an issue, the newest; the list has all of them. */
+const MOST_ATTACHMENTS_TOLD = 50
+
+const attachmentsJson = sql`(select coalesce(json_agg(json_build_object('id', f.id, 'issueCommentId', f.issue_comment_id,
+    'contentType', f.content_type, 'byteSize', f.byte_size, 'originalFilename', f.original_filename,
+    'createdAt', ${isoJson(sql`f.created_at`)}, 'contentPath', '/api/attachments/' || f.id || '/content')
+    order by f.created_at desc, f.id desc), '[]'::json)
+  from (select a.id, a.issue_comment_id, s.content_type, s.byte_size, s.original_filename, a.created_at
+    from ${attachments} a join ${assets} s on s.attachment_id = a.id where a.issue_id = "issues"."id"
+    order by a.created_at desc, a.id desc limit ${sql.raw(String(MOST_ATTACHMENTS_TOLD))}) f)`
 
 // What an agent needs to start working, in one round trip.
 const context = statement<{ id: string; companyId: string; wakeCommentId: string | null }, Context>('issue_context').read(sql`
@@ -146,7 +170,8 @@ const context = statement<{ id: string; companyId: string; wakeCommentId: string
     (select json_build_object('totalComments', count(*), 'latestCommentId', (array_agg(c.id order by c.created_at desc, c.id desc))[1],
       'latestCommentAt', ${isoJson(sql`max(c.created_at)`)}) from ${comments} c where c.issue_id = "issues"."id") as "commentCursor",
     (select json_build_object(${jsonPairsOf(comments)}) from ${comments}
-      where ${comments.id} = ${param('wakeCommentId', 'uuid')} and ${comments.issueId} = "issues"."id") as "wakeComment"
+      where ${comments.id} = ${param('wakeCommentId', 'uuid')} and ${comments.issueId} = "issues"."id") as "wakeComment",
+    ${attachmentsJson} as attachments
   from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`)
 
 /** What an agent reads before it works on an issue. @throws Refusal `not_found` */

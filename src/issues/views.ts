@@ -191,6 +191,17 @@ export const heartbeatContextView = z.strictObject({
     latestCommentAt: instant.nullable(),
   }),
   wakeComment: commentView.nullable(),
+  attachments: z.array(
+    z.strictObject({
+      id: z.uuid(),
+      issueCommentId: z.uuid().nullable(),
+      contentType: z.string(),
+      byteSize: z.int(),
+      originalFilename: z.string().nullable(),
+      createdAt: instant,
+      contentPath: z.string(),
+    }),
+  ),
 })
 
 const editable = {

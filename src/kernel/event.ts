@@ -14,6 +14,7 @@ export type EntityType =
   | 'approval'
   | 'instance'
   | 'interaction'
+  | 'asset'
 
 /** One thing that happened: it becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

@@ -77,7 +77,7 @@ async function askAsAllowed(request: { method: string; path: string; body?: unkn
 }
 
 describe('a body that is not what the route takes is 400 with the list of what is wrong', () => {
-  test.each(named(routes.filter(({ body }) => body !== undefined)))('%s', async (_, route) => {
+  test.each(named(routes.filter(({ body, takes }) => body !== undefined && takes === 'json')))('%s', async (_, route) => {
     for (const body of ['words', 7, ['a list'], true]) {
       const reply = await askAsAllowed({ method: route.method, path: pathOf(route, idIn(mine)), body })
       expect(reply, reply.text).toMatchObject({ status: 400, body: { error: 'Validation error', code: 'validation_failed' } })
@@ -86,6 +86,17 @@ describe('a body that is not what the route takes is 400 with the list of what i
       ])
       expect(reply.body.requestId).toBe(reply.headers.get('x-request-id'))
     }
+  })
+})
+
+describe('a route that takes a file takes nothing else', () => {
+  test.each(named(routes.filter(({ takes }) => takes === 'file')))('%s', async (_, route) => {
+    const json = await askAsAllowed({ method: route.method, path: pathOf(route, idIn(mine)), body: { file: 'words' } })
+    expect(json, json.text).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+    const form = new FormData()
+    form.set('other', 'words')
+    const without = await askAsAllowed({ method: route.method, path: pathOf(route, idIn(mine)), body: form })
+    expect(without, without.text).toMatchObject({ status: 400, body: { code: 'malformed_form', error: "Missing file field 'file'" } })
   })
 })
 

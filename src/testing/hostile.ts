@@ -59,6 +59,72 @@ export const hostileBodies: readonly HostileBody[] = [
   { name: 'half a gzip', bytes: gzipSync(`{"title":"${MARK}"}`).subarray(0, 20), headers: [...json, 'Content-Encoding: gzip'] },
 ]
 
+const BOUNDARY = 'x7marked7x'
+const multipart = [`Content-Type: multipart/form-data; boundary=${BOUNDARY}`]
+const filePart = (
+  content: string,
+  head = 'Content-Disposition: form-data; name="file"; filename="a.gif"\r\nContent-Type: image/gif',
+): string => `--${BOUNDARY}\r\n${head}\r\n\r\n${content}\r\n`
+const fieldPart = (name: string, value: string): string =>
+  `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+const END = `--${BOUNDARY}--\r\n`
+const GIF = `GIF89a${MARK}`
+const form = (name: string, body: string, headers: readonly string[] = multipart): HostileBody => ({
+  name,
+  bytes: Buffer.from(body, 'latin1'),
+  headers,
+})
+
+/** Forms that no file may come out of. */
+export const hostileForms: readonly HostileBody[] = [
+  form('nothing at all', ''),
+  form('an end without a beginning', END),
+  form('no boundary', filePart(GIF) + END, ['Content-Type: multipart/form-data']),
+  form('an empty boundary', filePart(GIF) + END, ['Content-Type: multipart/form-data; boundary=']),
+  form('a boundary of 5,000 characters', filePart(GIF) + END, [`Content-Type: multipart/form-data; boundary=${'b'.repeat(5000)}`]),
+  form('another boundary than announced', filePart(GIF) + END, ['Content-Type: multipart/form-data; boundary=other']),
+  form('another kind of multipart', filePart(GIF) + END, [`Content-Type: multipart/mixed; boundary=${BOUNDARY}`]),
+  form('a form that is urlencoded', `file=${MARK}`, ['Content-Type: application/x-www-form-urlencoded']),
+  form('a form that ends in the head of a part', `--${BOUNDARY}\r\nContent-Disposition: form-da`),
+  form('a head that ends in a boundary', `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"\r\n${END}`),
+  form('a form that ends in its file', filePart(GIF).trimEnd()),
+  form('a form that ends behind its file', filePart(GIF)),
+  form('a form that ends in a field', `${filePart(GIF)}--${BOUNDARY}\r\nContent-Disposition: form-data; name="a"\r\n\r\n${MARK}`),
+  form('two files', filePart(GIF) + filePart(GIF) + END),
+  form('two files of other names', filePart(GIF) + filePart(GIF, 'Content-Disposition: form-data; name="b"; filename="b"') + END),
+  form('an empty file', filePart('') + END),
+  form('no file', fieldPart('issueCommentId', MARK) + END),
+  form('a file under another name', filePart(GIF, 'Content-Disposition: form-data; name="upload"; filename="a.gif"') + END),
+  form('a part without a name', filePart(GIF, 'Content-Disposition: form-data') + END),
+  form('a part without a head', filePart(GIF, '') + END),
+  form('a part that is no form-data', filePart(GIF, 'Content-Disposition: attachment; filename="a.gif"') + END),
+  form('1,000 fields', `${Array.from({ length: 1000 }, (_, at) => fieldPart(`f${at}`, MARK)).join('')}${filePart(GIF)}${END}`),
+  form('1,000 parts without names', `${filePart('x', 'X-Other: 1').repeat(1000)}${END}`),
+  form('a field of 20 KB', fieldPart('namespace', 'x'.repeat(20_000)) + filePart(GIF) + END),
+  form('a field that is given twice', fieldPart('namespace', 'a') + fieldPart('namespace', 'b') + filePart(GIF) + END),
+  form('a NUL in a field', fieldPart('issueCommentId', 'a\0b') + filePart(GIF) + END),
+  form('a head of 100 KB', filePart(GIF, `X-Long: ${'x'.repeat(100_000)}\r\nContent-Disposition: form-data; name="file"`) + END),
+  form('10,000 headers', filePart(GIF, `${'X: 1\r\n'.repeat(10_000)}Content-Disposition: form-data; name="file"`) + END),
+  form('a picture that is none', filePart(MARK) + END),
+  form('a picture that is another', filePart(`\x89PNG\r\n\x1a\n${MARK}`) + END),
+  form('a type that nobody knows', filePart(GIF, 'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: x/y') + END),
+  form(
+    'a program',
+    filePart(`MZ${MARK}`, 'Content-Disposition: form-data; name="file"; filename="a.exe"\r\nContent-Type: application/x-msdownload') + END,
+  ),
+  form(
+    'a script for a drawing',
+    filePart(`<script>${MARK}</script>`, 'Content-Disposition: form-data; name="file"; filename="a.svg"\r\nContent-Type: image/svg+xml') +
+      END,
+  ),
+  form(
+    'a page in UTF-16',
+    filePart('\xff\xfe<\0h\0', 'Content-Disposition: form-data; name="file"; filename="a.html"\r\nContent-Type: text/html') + END,
+  ),
+  form('a form that is said to be gzip', filePart(GIF) + END, [...multipart, 'Content-Encoding: gzip']),
+  form('a form that is JSON', `{"file":"${MARK}"}`),
+]
+
 /** Spellings of a path parameter, percent-escaped already. */
 export const hostileParameters: readonly string[] = [
   '%',

@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../http/route.ts'
 import { declared, named } from './declared.ts'
-import { garbage, hostileBodies, hostileHeaders, hostileParameters, hostileQueries, MARK } from './hostile.ts'
+import { garbage, hostileBodies, hostileForms, hostileHeaders, hostileParameters, hostileQueries, MARK } from './hostile.ts'
 import { keepLines } from './lines.ts'
 import { rawBytes } from './raw.ts'
 import type { RawAnswer } from './raw.ts'
-import { bodySchema, endless, endsCompany, idIn, makeSubject, pathOf, personas, requestOf, setStage } from './stage.ts'
-import type { Asked, Stage, Subject } from './stage.ts'
+import { bodySchema, encoded, endless, endsCompany, idIn, makeSubject, pathOf, personas, requestOf, setStage } from './stage.ts'
+import type { Asked, Encoded, Stage, Subject } from './stage.ts'
 import { useServer } from './world.ts'
 
 /** Fixed, so that a failure is found again; another number explores elsewhere. */
@@ -129,10 +129,26 @@ describe('no body brings an answer down', () => {
   })
 })
 
+describe('no form brings an answer down', () => {
+  test.each(named(routes.filter(({ takes }) => takes === 'file')))('%s', async (_, route) => {
+    lines.clear()
+    subject = await makeSubject(stage)
+    const target = pathOf(route, idIn(subject))
+    for (const { name, bytes, headers = [] } of hostileForms) {
+      const answer = await send({ method: route.method, target, headers: [...strongest(route), ...headers], body: bytes })
+      expectDecent(`${name} to ${route.operationId}`, answer)
+      expect(answer.status, `${name} to ${route.operationId}\n${answer.text}`).toBeGreaterThanOrEqual(400)
+      const nobody = await send({ method: route.method, target, headers: ['Authorization: Bearer x', ...headers], body: bytes })
+      expect(nobody, name).toMatchObject({ status: 401 })
+    }
+    expectQuietLog()
+  })
+})
+
 describe('no path brings an answer down', () => {
   test.each(named(routes.filter(({ path }) => path.includes(':'))))('%s', async (_, route) => {
     const { body } = await requestOf(asked, route, subject)
-    const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+    const sent = body === undefined ? undefined : await encoded(body)
     const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
     for (const hostile of hostileParameters)
       for (const name of names) {
@@ -140,10 +156,10 @@ describe('no path brings an answer down', () => {
         const target = parts
           .map((part, at) => (!part.startsWith(':') ? part : part === `:${name}` ? hostile : idIn(subject)(parts[at - 1] ?? '')))
           .join('/')
-        const headers = [...strongest(route), 'Content-Type: application/json']
+        const headers = [...strongest(route), `Content-Type: ${sent?.contentType ?? 'application/json'}`]
         expectDecent(
           `${route.method} ${target}`,
-          await send({ method: route.method, target, headers, ...(bytes === undefined ? {} : { body: bytes }) }),
+          await send({ method: route.method, target, headers, ...(sent === undefined ? {} : { body: sent.bytes }) }),
         )
       }
   })
@@ -233,6 +249,17 @@ const anyRequest = fc.constantFrom(...routes).chain((route) =>
   }),
 )
 
+/** A body with whatever there is in its fields; a form keeps its file now and then, or all of it would end there. */
+async function sentAs(good: unknown, body: unknown, overGood: boolean): Promise<Encoded> {
+  if (!(good instanceof FormData))
+    return await encoded(overGood && good !== undefined ? { ...(good as object), ...(body as object) } : body)
+  const form = new FormData()
+  if (overGood) for (const [name, value] of good) form.set(name, value)
+  for (const [name, value] of Object.entries(body as object))
+    if (!(overGood && name === 'file')) form.append(name, typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+  return await encoded(form)
+}
+
 const escaped = (value: string): string => {
   try {
     return encodeURIComponent(value)
@@ -251,19 +278,19 @@ test('nothing that a route knows how to read brings an answer down', async () =>
       const target =
         real && !endsCompany(route) ? good.path : route.path.replaceAll(/:\w+/g, () => escaped(parameter === '' ? ' ' : parameter))
       const text = Object.entries(query).map(([name, value]) => `${name}=${escaped(value)}`)
-      const sent = overGood && good.body !== undefined ? { ...(good.body as object), ...(body as object) } : body
+      const sent = await sentAs(good.body, body, overGood)
       const headers = [
         ...lineOf(personas.find(({ name }) => name === persona)?.headers(stage, subject) ?? {}),
-        'Content-Type: application/json',
+        `Content-Type: ${sent.contentType}`,
         `Idempotency-Key: ${subject.runId}`,
       ]
       const answer = await send({
         method: route.method,
         target: `${target}${text.length === 0 ? '' : `?${text.join('&')}`}`,
         headers,
-        ...(route.method === 'get' ? {} : { body: Buffer.from(JSON.stringify(sent)) }),
+        ...(route.method === 'get' ? {} : { body: sent.bytes }),
       })
-      expectDecent(`${route.operationId} as ${persona} ${target} ${JSON.stringify(sent)?.slice(0, 300)}`, answer)
+      expectDecent(`${route.operationId} as ${persona} ${target} ${sent.bytes.toString('utf8', 0, 300)}`, answer)
     }),
     { seed: SEED, numRuns: 800, endOnFailure: true },
   )

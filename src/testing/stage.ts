@@ -31,16 +31,30 @@ export interface Request {
   readonly method: string
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON; nothing is sent for undefined. */
+  /** Sent as JSON, or as the form that it is; nothing is sent for undefined. */
   readonly body?: unknown
+}
+
+/** A body as it is sent. */
+export interface Encoded {
+  readonly contentType: string
+  readonly bytes: Buffer
+}
+
+/** A body as bytes, with the type that says how to read them. */
+export async function encoded(body: unknown): Promise<Encoded> {
+  if (!(body instanceof FormData)) return { contentType: 'application/json', bytes: Buffer.from(JSON.stringify(body)) }
+  const form = new Response(body)
+  return { contentType: form.headers.get('content-type') ?? '', bytes: Buffer.from(await form.arrayBuffer()) }
 }
 
 /** Sends one request. */
 export async function ask(url: string, { method, path, headers = {}, body }: Request): Promise<Reply> {
+  const sent = body === undefined ? undefined : await encoded(body)
   const answer = await fetch(`${url}${path}`, {
     method: method.toUpperCase(),
-    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    headers: { ...headers, ...(sent === undefined ? {} : { 'content-type': sent.contentType }) },
+    ...(sent === undefined ? {} : { body: sent.bytes }),
     redirect: 'manual',
   })
   const text = await answer.text()
@@ -177,6 +191,10 @@ const insertSubject = `
       values ($16, $1, $4, 'plan', 'Second', $18, 2)),
     revision as (insert into issue_document_revisions (id, company_id, document_id, issue_id, key, revision_number, body)
       values ($17, $1, $16, $4, 'plan', 1, 'First'), ($18, $1, $16, $4, 'plan', 2, 'Second')),
+    attachment as (insert into issue_attachments (id, company_id, issue_id) values ($25, $1, $4)),
+    asset as (insert into assets (id, company_id, attachment_id, object_key, content_type, byte_size, sha256, original_filename)
+      values ($26, $1, $25, 'on stage', 'text/plain', 5, repeat('0', 64), 'words.txt')),
+    content as (insert into asset_contents (asset_id, content) values ($26, 'words')),
     interaction as (insert into issue_thread_interactions (id, company_id, issue_id, kind, continuation_policy, created_by_agent_id, payload)
       values ($19, $1, $4, 'request_confirmation', 'none', $2, '{"version":1,"prompt":"Shall I?"}')),
     product as (insert into issue_work_products (id, company_id, issue_id, type, provider, title)
@@ -198,7 +216,7 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
   const number = randomInt(1000, 2_000_000_000)
   const [agentId, runId, issueId, commentId, keyId, goalId, projectId, workspaceId, labelId, approvalId] = uuids(10)
   const [spareApprovalId, documentId, revisionId, latestRevisionId, interactionId, configRevisionId] = uuids(6)
-  const [workProductId, voteId, traceId] = uuids(3)
+  const [workProductId, voteId, traceId, attachmentId, assetId] = uuids(5)
   await asked.sql.query({
     name: 'make_subject',
     text: insertSubject,
@@ -227,6 +245,8 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
       workProductId,
       voteId,
       traceId,
+      attachmentId,
+      assetId,
     ],
   })
   const { token } = await asked.tokens.mint({ agentId, companyId: company.id, adapterType: 'process', runId })
@@ -254,6 +274,8 @@ export async function makeSubject(stage: Stage): Promise<Subject> {
       revisions: revisionId,
       interactions: interactionId,
       'config-revisions': configRevisionId,
+      attachments: attachmentId,
+      assets: assetId,
       'work-products': workProductId,
       'feedback-traces': traceId,
       // Nothing that is kept has this id.
@@ -355,6 +377,17 @@ function sample(schema: JsonSchema, name: string, subject: Subject): unknown {
   return `A ${name} ${randomUUID().slice(0, 8)}`
 }
 
+/** The smallest picture there is: one pixel. */
+export const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+
+/** A form with one file, as a browser or curl writes it. */
+export function formWith(bytes: Uint8Array, type: string, name: string, fields: Readonly<Record<string, string>> = {}): FormData {
+  const form = new FormData()
+  for (const [field, value] of Object.entries(fields)) form.set(field, value)
+  form.set('file', new Blob([new Uint8Array(bytes)], { type }), name)
+  return form
+}
+
 interface Example {
   /** What is sent; without it, the required fields of the schema with plain values. */
   readonly body?: (subject: Subject) => unknown
@@ -430,9 +463,19 @@ const examples: Readonly<Record<string, Example>> = {
 export async function requestOf(asked: Asked, route: Route, subject: Subject): Promise<Request> {
   const example = examples[route.operationId]
   if (example?.arrange !== undefined) await asked.sql.query(example.arrange.sql, [idIn(subject)(example.arrange.of)])
+  return {
+    method: route.method,
+    path: `${pathOf(route, idIn(subject))}${endless(route) ? '?follow=false' : ''}`,
+    body: bodyOf(route, subject),
+  }
+}
+
+function bodyOf(route: Route, subject: Subject): unknown {
   const schema = bodySchema(route)
-  const body = schema === undefined ? undefined : (example?.body?.(subject) ?? sample(schema, 'body', subject))
-  return { method: route.method, path: `${pathOf(route, idIn(subject))}${endless(route) ? '?follow=false' : ''}`, body }
+  if (schema === undefined) return undefined
+  return route.takes === 'file'
+    ? formWith(PIXEL, 'image/gif', 'pixel.gif')
+    : (examples[route.operationId]?.body?.(subject) ?? sample(schema, 'body', subject))
 }
 
 /** True for an answer that has no end unless it is asked for one. */

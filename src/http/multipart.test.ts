@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { fileCounts, upload } from '../testing/files.ts'
+import { rawBytes } from '../testing/raw.ts'
+import { PIXEL } from '../testing/stage.ts'
+import { auditCount, useServer, world } from '../testing/world.ts'
+import type { World } from '../testing/world.ts'
+
+const server = useServer()
+let acme: World
+let path: string
+
+beforeAll(async () => {
+  acme = await world(server())
+  path = `/api/companies/${acme.company.id}/logo`
+})
+
+const MB = 1024 * 1024
+const LIMIT = 10 * MB
+const BOUNDARY = 'between'
+const formHead = `Content-Type: multipart/form-data; boundary=${BOUNDARY}`
+const part = (head: string, content: string | Buffer): Buffer =>
+  Buffer.concat([Buffer.from(`--${BOUNDARY}\r\n${head}\r\n\r\n`), Buffer.from(content), Buffer.from('\r\n')])
+const gif = (content: Buffer = PIXEL, name = 'a.gif'): Buffer =>
+  part(`Content-Disposition: form-data; name="file"; filename="${name}"\r\nContent-Type: image/gif`, content)
+const END = Buffer.from(`--${BOUNDARY}--\r\n`)
+
+interface Raw {
+  readonly head?: string
+  readonly close?: boolean
+  readonly chunked?: boolean
+  readonly length?: number
+}
+
+const asBytes = (body: Buffer, { head = formHead, close = true, chunked = false, length = body.length }: Raw = {}): Buffer =>
+  Buffer.concat([
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${head}\r\n${chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`}\r\n` +
+        `${close ? 'Connection: close\r\n' : ''}\r\n`,
+    ),
+    chunked ? Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]) : body,
+  ])
+
+const post = (body: Buffer, raw: Raw = {}) => rawBytes(server().url, asBytes(body, raw))
+
+describe('a form with one file', () => {
+  test('is read whatever stands around the file, and however it is cut into pieces', async () => {
+    const around = Buffer.concat([
+      Buffer.from('words before the first part\r\n'),
+      part('Content-Disposition: form-data; name="other"', 'a field that nobody asked for'),
+      gif(),
+      END,
+      Buffer.from('words behind the last'),
+    ])
+    for (const raw of [{}, { chunked: true }, { head: `Content-Type: multipart/form-data; charset=utf-8; boundary="${BOUNDARY}"` }]) {
+      const answer = await post(around, raw)
+      expect(answer, answer.text).toMatchObject({ status: 201, body: { byteSize: PIXEL.length, originalFilename: 'a.gif' } })
+    }
+    const slow = connect({ host: '127.0.0.1', port: Number(new URL(server().url).port) })
+    const bytes = asBytes(Buffer.concat([gif(), END]))
+    for (const byte of bytes)
+      await new Promise<void>((resolve, reject) => slow.write(Buffer.of(byte), (error) => (error ? reject(error) : resolve())))
+    expect(await said(slow)).toMatch(/^HTTP\/1\.1 201 /)
+  })
+
+  test('names in other alphabets arrive as they are, and a part named file is the file without any', async () => {
+    expect((await post(Buffer.concat([gif(PIXEL, 'Grüße 🙂.gif'), END]))).body).toMatchObject({ originalFilename: 'Grüße 🙂.gif' })
+    const extended = part(
+      `Content-Disposition: form-data; name="file"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.gif\r\nContent-Type: image/gif`,
+      PIXEL,
+    )
+    expect((await post(Buffer.concat([extended, END]))).body).toMatchObject({ originalFilename: 'Grüße.gif' })
+    const nameless = part('Content-Disposition: form-data; name="file"\r\nContent-Type: image/gif', PIXEL)
+    expect((await post(Buffer.concat([nameless, END]))).body).toMatchObject({ byteSize: PIXEL.length, originalFilename: null })
+  })
+
+  test('that is not whole, or more than that, says what is wrong with it and leaves nothing', async () => {
+    const before = [await auditCount(server()), await fileCounts(server())]
+    const field = (name: string, value = 'x') => part(`Content-Disposition: form-data; name="${name}"`, value)
+    const wrong: readonly [Buffer, string, Raw?][] = [
+      [gif(), 'The form ends early or is not multipart/form-data'],
+      [gif().subarray(0, -10), 'The form ends early or is not multipart/form-data'],
+      [Buffer.concat([gif(), END]), 'multipart/form-data without a boundary', { head: 'Content-Type: multipart/form-data' }],
+      [Buffer.concat([gif(), gif(), END]), 'One file at a time'],
+      [Buffer.concat([field('a'), field('a'), gif(), END]), 'A field is given twice'],
+      [Buffer.concat([field('a', 'x'.repeat(5000)), gif(), END]), 'A field is too long'],
+      [Buffer.concat([...Array.from({ length: 9 }, (_, at) => field(`a${at}`)), gif(), END]), 'Too many fields'],
+      [Buffer.concat([field('a'), END]), "Missing file field 'file'"],
+      [END, "Missing file field 'file'"],
+    ]
+    for (const [body, error, raw] of wrong)
+      expect(await post(body, raw), error).toMatchObject({ status: 400, body: { code: 'malformed_form', error } })
+    expect(await post(Buffer.concat([gif(Buffer.alloc(0)), END]))).toMatchObject({ status: 422, body: { code: 'file_empty' } })
+    for (const head of [
+      'Content-Type: application/json',
+      `Content-Type: multipart/mixed; boundary=${BOUNDARY}`,
+      `${formHead}\r\nContent-Encoding: gzip`,
+    ])
+      expect(await post(Buffer.concat([gif(), END]), { head })).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+    expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
+  })
+
+  test('that is longer than any file is 413, whatever it consists of; the connection is closed', async () => {
+    const words = Buffer.alloc(LIMIT + MB, 'x')
+    for (const chunked of [false, true]) {
+      const answer = await post(words, { chunked, close: false })
+      expect(answer, answer.text).toMatchObject({ status: 413, body: { code: 'body_too_large' } })
+      expect(answer.head).toMatch(/connection: close/i)
+    }
+  })
+
+  test('that never ends is read so much further, and then its sender is hung up on', async () => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(server().url).port) })
+    socket.on('error', () => {})
+    socket.write(asBytes(gif(Buffer.alloc(LIMIT + 1)), { length: 1024 * MB, close: false }))
+    const answer = said(socket)
+    const more = Buffer.alloc(MB, 'x')
+    let sent = 0
+    const pump = (): void => {
+      while (!socket.destroyed && sent < 1024 * MB) {
+        sent += more.length
+        if (!socket.write(more)) return void socket.once('drain', pump)
+      }
+    }
+    pump()
+    // Whoever goes on sending may lose the answer with the connection.
+    expect(await answer).toMatch(/^$|^HTTP\/1\.1 422 [\s\S]*file_too_large/)
+    expect(sent).toBeGreaterThan(30 * MB)
+    expect(sent).toBeLessThan(200 * MB)
+  })
+
+  test('whose sender dies in the middle leaves nothing, and its place to the next', async () => {
+    const before = [await auditCount(server()), await fileCounts(server())]
+    const dying = Array.from({ length: 20 }, () => rawBytes(server().url, asBytes(gif(), { length: 100_000 }), { end: true }))
+    for (const { status } of await Promise.all(dying)) expect([0, 400, 503]).toContain(status)
+    expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
+    expect((await upload(server(), server().board, path, { type: 'image/gif' })).status).toBe(201)
+  })
+})
+
+describe('who may send a file', () => {
+  test('nothing is read of somebody who is nobody, or may not', async () => {
+    const head = (who: string) => `${formHead}\r\nAuthorization: Bearer ${who}`
+    // Only the head is sent: an answer before the body shows that nobody waited for it.
+    const refused = await rawBytes(server().url, asBytes(Buffer.alloc(0), { head: head('nonsense'), length: LIMIT }))
+    expect(refused).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
+  })
+
+  test('sixteen at once; the next is asked to come back, and is served when one of them is over', async () => {
+    const { port } = new URL(server().url)
+    const waiting = await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        const socket = connect({ host: '127.0.0.1', port: Number(port) })
+        socket.on('error', () => {})
+        // The server says that it is ready to read, and then has nothing to read.
+        const ready = new Promise<void>((resolve) => void socket.once('data', () => resolve()))
+        socket.write(asBytes(gif(), { length: 100_000, head: `${formHead}\r\nExpect: 100-continue` }))
+        await ready
+        return socket
+      }),
+    )
+    const send = () => upload(server(), server().board, path, { type: 'image/gif', headers: { 'Idempotency-Key': randomUUID() } })
+    await expect.poll(async () => (await send()).status).toBe(503)
+    const busy = await send()
+    expect(busy).toMatchObject({ status: 503, body: { code: 'busy' } })
+    expect(busy.headers.get('retry-after')).toBe('1')
+    for (const socket of waiting) socket.destroy()
+    await expect.poll(async () => (await send()).status).toBe(201)
+  })
+})
+
+async function said(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = []
+  return await new Promise<string>((resolve) => {
+    const over = (): void => {
+      socket.destroy()
+      resolve(Buffer.concat(chunks).toString('utf8'))
+    }
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.once('close', over)
+    socket.once('end', over)
+  })
+}
