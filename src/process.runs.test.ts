@@ -232,7 +232,8 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
     expect(await first?.stop()).toEqual({ code: 0, signal: null })
     expect(performance.now() - toldAt).toBeLessThan(STOPPED_WITHIN_MS)
     expect([polite.pid, stubborn.pid].filter(lives)).toEqual([])
-    for (const { lines, pid } of [polite, stubborn]) expect(lines()).toEqual([String(pid), 'told'])
+    // On a busy machine the stubborn one may be told once more before it is forced.
+    for (const { lines, pid } of [polite, stubborn]) expect([...new Set(lines())]).toEqual([String(pid), 'told'])
     const stopped = { status: 'cancelled', errorCode: 'server_stopped' }
     expect(await rowOf(polite.runId)).toEqual({ ...stopped, exitCode: 3, signal: null })
     expect(await rowOf(stubborn.runId)).toEqual({ ...stopped, exitCode: null, signal: 'SIGKILL' })
