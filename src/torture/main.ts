@@ -6,7 +6,7 @@ import type { Finding } from './laws.ts'
 import { original, plant } from './mutants.ts'
 import type { Mutant } from './mutants.ts'
 import { readOptions } from './options.ts'
-import type { Options } from './options.ts'
+import type { Options, Request } from './options.ts'
 import { torment } from './torment.ts'
 import type { Report } from './torment.ts'
 
@@ -55,7 +55,16 @@ async function tortureMutant(mutant: Mutant, options: Options): Promise<boolean>
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-const { mutants, ...options } = readOptions(process.argv.slice(2), process.env)
+function optionsOrExit(): Request {
+  try {
+    return readOptions(process.argv.slice(2), process.env)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(2)
+  }
+}
+
+const { mutants, ...options } = optionsOrExit()
 say(`seed ${options.seed}, ${options.seconds} s, ${options.agents} agents`)
 let isGood = true
 if (mutants.length === 0) isGood = await tortureOriginal(options)
