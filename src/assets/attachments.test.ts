@@ -46,7 +46,7 @@ describe('attachments', () => {
       runId: author.id,
       details: { attachmentId: made.body.id, contentType: 'image/png', byteSize: bytes.length, sha256: sha256(bytes) },
     })
-    const second = await send(server().board, path)
+    const second = await send(server().board, path.replace(issue.id, issue.identifier.toLowerCase()))
     const list = await author.client.get(`/api/issues/${issue.identifier.toLowerCase()}/attachments`)
     expect(list.body).toEqual([second.body, made.body])
     const page = await author.client.get(`/api/issues/${issue.id}/attachments?limit=1`)
@@ -258,6 +258,16 @@ describe('nothing is left behind, and nothing half', () => {
     expect(await fileCounts(server())).toEqual(before)
     expect(await actionsOf(server(), issue.id)).toEqual(['issue.created'])
     expect((await send(server().board, path)).status).toBe(201)
+  })
+
+  test('a file that is deleted while somebody reads it ends in the middle, and cannot be taken for whole', async () => {
+    const { path } = await scene()
+    const { body } = await send(server().board, path, { bytes: Buffer.alloc(10 * 1024 * 1024, 'x') })
+    const reading = await fetch(`${server().url}${body.contentPath}`)
+    expect(reading.status).toBe(200)
+    // Nobody takes what is sent until it is gone, so most of it has not been read.
+    expect((await server().board.del(`/api/attachments/${body.id}`)).status).toBe(200)
+    await expect(reading.arrayBuffer()).rejects.toThrow()
   })
 
   test('an issue with 200 attachments takes no more', async () => {

@@ -148,14 +148,19 @@ const keyed = z.object({ idempotencyKey: z.string().min(1).max(255) })
 /** The `idempotencyKey` of a body; one that is none is for the route's own schema to refuse. */
 const keyWithin = (body: unknown): string | null => keyed.safeParse(body).data?.idempotencyKey ?? null
 
+/** One word for who asks. */
+function whoIs(actor: Actor): string {
+  const { actorType, actorId } = nameActor(actor)
+  return `${actorType}:${actorId}`
+}
+
 function claimOf(deps: MountDeps, route: Route, request: Request, shape: Shape, actor: Actor, body: unknown): Claim | null {
   if (route.method !== 'post') return null
   const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? keyWithin(body) : null)
   if (key === null) return null
-  const { actorType, actorId } = nameActor(actor)
   let stored: ReturnType<Claim['stored']>
   return {
-    actor: `${actorType}:${actorId}`,
+    actor: whoIs(actor),
     // By the declaration, not the URL: a slash at its end or another spelling of an escape is the same request.
     route: `POST ${route.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(request.params[name])))}`.toLowerCase(),
     key,
@@ -218,7 +223,7 @@ async function attend(deps: MountDeps, route: Route, request: Request, response:
   const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : {}
   demandStorable(rawQuery)
   const shape = shapeOf(route, request, rawQuery)
-  if (route.takes === 'file') seats.push(takeUploadSeat())
+  if (route.takes === 'file') seats.push(takeUploadSeat(whoIs(actor)))
   const body = route.method === 'get' ? undefined : await bodyOf(route, request, response)
 
   const claim = claimOf(deps, route, request, shape, actor, body)

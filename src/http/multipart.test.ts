@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { fileCounts, upload } from '../testing/files.ts'
 import { rawBytes } from '../testing/raw.ts'
 import { PIXEL } from '../testing/stage.ts'
 import { auditCount, useServer, world } from '../testing/world.ts'
-import type { World } from '../testing/world.ts'
+import type { Client, World } from '../testing/world.ts'
 
 const server = useServer()
 let acme: World
@@ -89,6 +89,8 @@ describe('a form with one file', () => {
       [Buffer.concat([...Array.from({ length: 9 }, (_, at) => field(`a${at}`)), gif(), END]), 'Too many fields'],
       [Buffer.concat([field('a'), END]), "Missing file field 'file'"],
       [END, "Missing file field 'file'"],
+      // Its parser says neither that it is done nor that it is not.
+      [Buffer.concat([END, Buffer.from(`--${BOUNDARY}\r\n`)]), 'The form ends early or is not multipart/form-data'],
     ]
     for (const [body, error, raw] of wrong)
       expect(await post(body, raw), error).toMatchObject({ status: 400, body: { code: 'malformed_form', error } })
@@ -148,26 +150,33 @@ describe('who may send a file', () => {
     expect(refused).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   })
 
-  test('sixteen at once; the next is asked to come back, and is served when one of them is over', async () => {
+  test('eight at once of one sender, sixteen of all; the next is asked to come back, and is served when one of them is over', async () => {
     const { port } = new URL(server().url)
-    const waiting = await Promise.all(
-      Array.from({ length: 16 }, async () => {
-        const socket = connect({ host: '127.0.0.1', port: Number(port) })
-        socket.on('error', () => {})
-        // The server says that it is ready to read, and then has nothing to read.
-        const ready = new Promise<void>((resolve) => void socket.once('data', () => resolve()))
-        socket.write(asBytes(gif(), { length: 100_000, head: `${formHead}\r\nExpect: 100-continue` }))
-        await ready
-        return socket
-      }),
-    )
-    const send = () => upload(server(), server().board, path, { type: 'image/gif', headers: { 'Idempotency-Key': randomUUID() } })
-    await expect.poll(async () => (await send()).status).toBe(503)
-    const busy = await send()
+    const [first, second] = [await acme.agent(), await acme.agent()]
+    const hold = async (who: Client): Promise<Socket[]> =>
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          const socket = connect({ host: '127.0.0.1', port: Number(port) })
+          socket.on('error', () => {})
+          const said = once(socket, 'data')
+          const bearer = who.headers['authorization'] === undefined ? '' : `\r\nAuthorization: ${who.headers['authorization']}`
+          // The server says that it is ready to read, and then has nothing to read.
+          socket.write(asBytes(gif(), { length: 100_000, close: false, head: `${formHead}\r\nExpect: 100-continue${bearer}` }))
+          await said
+          return socket
+        }),
+      )
+    const send = async (who: Client): Promise<number> => (await upload(server(), who, path, { type: 'image/gif' })).status
+    const waiting = await hold(server().board)
+    await expect.poll(() => send(server().board)).toBe(503)
+    expect(await send(first.client)).toBe(201)
+    waiting.push(...(await hold(first.client)))
+    await expect.poll(() => send(second.client)).toBe(503)
+    const busy = await upload(server(), second.client, path, { type: 'image/gif' })
     expect(busy).toMatchObject({ status: 503, body: { code: 'busy' } })
     expect(busy.headers.get('retry-after')).toBe('1')
     for (const socket of waiting) socket.destroy()
-    await expect.poll(async () => (await send()).status).toBe(201)
+    for (const who of [server().board, first.client, second.client]) await expect.poll(() => send(who)).toBe(201)
   })
 })
 

@@ -45,18 +45,29 @@ const PARSER_PATIENCE_MS = 2000
 
 /** 10 MB each, and twice that on the way to the database: so much of this process's memory may be files on their way. */
 const MOST_AT_ONCE = 16
+/** Half of them, so that nobody who sends slowly keeps everybody else out. */
+const MOST_OF_ONE = 8
 
-let atOnce = 0
+const seats = new Map<string, number>()
 
 /**
  * Takes a seat for a file on its way through this process.
+ * @param who sends it
  * @returns gives it back; once
  * @throws Refusal `busy`
  */
-export function takeUploadSeat(): () => void {
-  if (atOnce >= MOST_AT_ONCE) refuse('busy', { message: 'Too many files are being sent at once, try again', retryAfter: 1 })
-  atOnce += 1
-  return () => void (atOnce -= 1)
+export function takeUploadSeat(who: string): () => void {
+  const taken = [...seats.values()].reduce((sum, of) => sum + of, 0)
+  const own = seats.get(who) ?? 0
+  if (taken >= MOST_AT_ONCE || own >= MOST_OF_ONE) {
+    refuse('busy', { message: 'Too many files are being sent at once, try again', retryAfter: 1 })
+  }
+  seats.set(who, own + 1)
+  return () => {
+    const left = (seats.get(who) ?? 1) - 1
+    if (left === 0) seats.delete(who)
+    else seats.set(who, left)
+  }
 }
 
 /** RFC 2046 §5.1.1: a boundary has 1 to 70 characters. */
