@@ -5,6 +5,7 @@ import { companyOf } from '../db/context.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
 import { issueLabels, issues } from '../db/schema/issues.ts'
+import { workProducts } from '../db/schema/workProducts.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Statement } from '../db/statement.ts'
 import { eraseGoal, goalDeleted, lockGoalForErase } from '../goals/index.ts'
@@ -27,7 +28,8 @@ const ofGoal: IssuesOf = statement<{ id: string; companyId: string; limit: numbe
   select id from ${issues} where goal_id = ${param('id')} and company_id = ${param('companyId')} limit ${param('limit')}`)
 const ofProject: IssuesOf = statement<{ id: string; companyId: string; limit: number }, { id: string }>('detach_issues_of_project')
   .read(sql`
-  select id from ${issues} where project_id = ${param('id')} and company_id = ${param('companyId')} limit ${param('limit')}`)
+  select id from ${issues} where project_id = ${param('id')} and company_id = ${param('companyId')}
+  union select issue_id from ${workProducts} where project_id = ${param('id')} and company_id = ${param('companyId')} limit ${param('limit')}`)
 const ofLabel: IssuesOf = statement<{ id: string; companyId: string; limit: number }, { id: string }>('detach_issues_of_label').read(sql`
   select i.id from ${issueLabels} il join ${issues} i on i.id = il.issue_id
   where il.label_id = ${param('id')} and i.company_id = ${param('companyId')} limit ${param('limit')}`)
@@ -63,7 +65,8 @@ async function lockTouched(tx: Tx, ctx: Ctx, of: IssuesOf, id: string): Promise<
 const leaveWorkspaces = statement<{ ids: string[] }, never>('detach_workspaces').write(sql`
   update ${issues} set project_workspace_id = null where id = any(${param('ids', 'uuid[]')}) and project_workspace_id is not null`)
 
-// A label is part of what an entity tag stands for, so taking it off counts as a change of the row, by its trigger.
+// An entity tag stands for labels and work products too, so a label taken off, or a project taken away from a work
+// product, counts as a change of the row, by its trigger.
 const countChange = statement<{ ids: string[] }, never>('detach_count').write(sql`
   update ${issues} set version = version where id = any(${param('ids', 'uuid[]')})`)
 
@@ -88,6 +91,7 @@ export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> 
     const was = await lockProjectForErase(tx, ctx, id)
     const touched = await lockTouched(tx, ctx, ofProject, id)
     await tx.run(leaveWorkspaces, { ids: touched })
+    await tx.run(countChange, { ids: touched })
     await eraseProject(tx, id)
     const { name, status, workspaces } = was
     return changed(was, projectDeleted(id, { name, status, issues: touched.length, workspaces: workspaces.length }))

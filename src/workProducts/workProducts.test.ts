@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { holdRow, keyed, refused, unmoved, untilSomebodyWaits } from '../testing/holds.ts'
+import { deadlocks, holdRow, keyed, refused, unmoved, untilSomebodyWaits } from '../testing/holds.ts'
 import { race, tally } from '../testing/race.ts'
 import { actionsOf, auditCount, expire, lastAudit, useServer, world } from '../testing/world.ts'
 
@@ -198,12 +198,47 @@ describe('work products', () => {
     }
   })
 
-  test('a project that is deleted leaves its work products behind without one', async () => {
-    const { path, company } = await scene()
+  test('a project that is deleted leaves its work products behind without one; an agent’s hand does not reach what another holds', async () => {
+    const { company, held, agent, run } = await world(server())
+    const { issue, run: holder } = await held()
+    const path = `/api/issues/${issue.id}/work-products`
     const { body: project } = await server().board.post(`/api/companies/${company.id}/projects`, { name: 'Brief' })
-    await server().board.post(path, branch({ projectId: project.id }))
+    await holder.client.post(path, branch({ projectId: project.id }))
+    const stranger = await run(await agent())
+    await refused(server(), () => stranger.client.del(`/api/projects/${project.id}`), 409, 'checked_out_by_other')
+    const { headers } = await server().board.get(`/api/issues/${issue.id}`)
     expect((await server().board.del(`/api/projects/${project.id}`)).status).toBe(200)
-    expect((await server().board.get(path)).body).toMatchObject([{ title: 'A branch', projectId: null }])
+    const after = await server().board.get(`/api/issues/${issue.id}`)
+    expect(after.body.workProducts).toMatchObject([{ title: 'A branch', projectId: null }])
+    expect(after.headers['etag']).not.toBe(headers['etag'])
+  })
+
+  test('while work products are given a project that is deleted, none keeps it and nothing deadlocks', async () => {
+    const { company, issue } = await world(server())
+    const asked = await server().another()
+    const before = await deadlocks(server())
+    for (let round = 0; round < 6; round += 1) {
+      const { body: project } = await server().board.post(`/api/companies/${company.id}/projects`, { name: `Round ${round}` })
+      const [within, without] = [await issue({ projectId: project.id }), await issue()]
+      const add = (id: string) => () => asked.board.post(`/api/issues/${id}/work-products`, branch({ projectId: project.id }))
+      const products = await Promise.all([1, 2, 3].map(add(without.id)))
+      const change = ({ body: { id } }: { body: { id: string } }) => [
+        () => asked.board.patch(`/api/work-products/${id}`, { title: 'Moved', projectId: project.id }),
+        () => asked.board.patch(`/api/work-products/${id}`, { isPrimary: true }),
+      ]
+      const acts = [
+        ...[1, 2, 3].map(() => add(within.id)),
+        () => asked.board.del(`/api/projects/${project.id}`),
+        ...products.flatMap(change),
+        () => asked.board.del(`/api/issues/${without.id}`),
+        add(within.id),
+      ]
+      const answers = await race(acts, (act) => act())
+      for (const { status, text } of answers) expect([200, 201, 404, 422], text).toContain(status)
+      for (const { projectId } of (await server().board.get(`/api/issues/${within.id}/work-products`)).body) expect(projectId).toBeNull()
+    }
+    await asked.stop()
+    expect((await deadlocks(server())) - before).toBe(0)
   })
 
   test.each([

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { eq, sql } from 'drizzle-orm'
+import { lockCompany } from '../companies/index.ts'
 import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { changed, mutate, settled } from '../db/mutate.ts'
@@ -71,14 +72,20 @@ const saidOf = ({ id, type, provider, title, status, reviewState, healthStatus, 
   isPrimary,
 })
 
-/** The frame of every write: the issue's lock, the gate, the write, and the issue marked as touched if there was one. */
+/**
+ * The frame of every write: the issue's lock, the gate, the write, and the issue marked as touched if there was one. To
+ * name a project is to lock its row through the foreign key, and whoever deletes a project has that lock and waits for
+ * issues: the company's lock, which both take first, lets one of them go ahead.
+ */
 async function writing(
   ctx: Ctx,
   issueId: string,
+  { projectId }: PatchWorkProduct,
   expected: Expected,
   write: (tx: Tx) => Promise<Outcome<WorkProductRow>>,
 ): Promise<WorkProductRow> {
   return await mutate(ctx, async (tx) => {
+    if (typeof projectId === 'string') await lockCompany(tx, companyOf(ctx))
     const issue = await lockIssue(tx, companyOf(ctx), issueId)
     const passed = await passGate(tx, ctx, issue, expected)
     const { value, events } = await write(tx)
@@ -91,13 +98,14 @@ async function writing(
 async function writingTo(
   ctx: Ctx,
   id: string,
+  wanted: PatchWorkProduct,
   expected: Expected,
   write: (tx: Tx, before: WorkProductRow) => Promise<Outcome<WorkProductRow>>,
 ): Promise<WorkProductRow> {
   // To which issue it belongs never changes, so it may be read before the lock.
   const { issueId } = await workProductById(ctx.store.read, companyOf(ctx), id)
   try {
-    return await writing(ctx, issueId, expected, async (tx) => await write(tx, await workProductById(tx, companyOf(ctx), id)))
+    return await writing(ctx, issueId, wanted, expected, async (tx) => await write(tx, await workProductById(tx, companyOf(ctx), id)))
   } catch (error) {
     // An issue that went meanwhile took its work products along.
     if (error instanceof Refusal && error.code === 'not_found') throw notFound('Work product')
@@ -111,7 +119,7 @@ async function writingTo(
  */
 export async function createWorkProduct(ctx: Ctx, issueId: string, wanted: CreateWorkProduct, expected: Expected): Promise<WorkProductRow> {
   const companyId = companyOf(ctx)
-  return await writing(ctx, issueId, expected, async (tx) => {
+  return await writing(ctx, issueId, wanted, expected, async (tx) => {
     await demandReferences(tx, ctx, wanted)
     if (only(await tx.run(countOf, { issueId })).count >= MOST_WORK_PRODUCTS)
       refuse('unprocessable', { message: `An issue has at most ${MOST_WORK_PRODUCTS} work products` })
@@ -130,7 +138,7 @@ export async function createWorkProduct(ctx: Ctx, issueId: string, wanted: Creat
  * @throws Refusal of the gate; `not_found`, `unknown_reference`
  */
 export async function updateWorkProduct(ctx: Ctx, id: string, wanted: PatchWorkProduct, expected: Expected): Promise<WorkProductRow> {
-  return await writingTo(ctx, id, expected, async (tx, before) => {
+  return await writingTo(ctx, id, wanted, expected, async (tx, before) => {
     await demandReferences(tx, ctx, wanted)
     const old = before as Readonly<Record<string, unknown>>
     const given = Object.entries(wanted).filter(([key]) => key !== 'createdByRunId' || ctx.actor.kind !== 'agent')
@@ -149,7 +157,7 @@ export async function updateWorkProduct(ctx: Ctx, id: string, wanted: PatchWorkP
 
 /** Takes a work product off its issue. @returns it as it was @throws Refusal of the gate; `not_found` */
 export async function deleteWorkProduct(ctx: Ctx, id: string, expected: Expected): Promise<WorkProductRow> {
-  return await writingTo(ctx, id, expected, async (tx, before) => {
+  return await writingTo(ctx, id, {}, expected, async (tx, before) => {
     await tx.delete(workProducts).where(eq(workProducts.id, id))
     return changed(before, workProductDeleted(before.issueId, saidOf(before)))
   })
