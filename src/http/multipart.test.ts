@@ -150,6 +150,13 @@ describe('who may send a file', () => {
     expect(refused).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   })
 
+  test('no page of another origin: a form is what it may send without asking', async () => {
+    const before = [await auditCount(server()), await fileCounts(server())]
+    const foreign = await post(Buffer.concat([gif(), END]), { head: `${formHead}\r\nOrigin: https://evil.invalid` })
+    expect(foreign).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
+    expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
+  })
+
   test('eight at once of one sender, sixteen of all; the next is asked to come back, and is served when one of them is over', async () => {
     const { port } = new URL(server().url)
     const [first, second] = [await acme.agent(), await acme.agent()]
