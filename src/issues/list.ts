@@ -11,6 +11,7 @@ import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
 import type { Page } from '../kernel/page.ts'
 import { activeRunJson } from './queries.ts'
 import type { RunBrief } from './queries.ts'
+import { issuePriorities } from './status.ts'
 import type { IssueStatus } from './status.ts'
 
 /** Every filter of the list; each narrows. */
@@ -97,9 +98,9 @@ export interface IssueListRow extends IssueRow {
   readonly isUnreadForMe?: boolean
 }
 
-interface Sorted extends IssueListRow {
-  readonly sortRank: number
-  readonly sortMatch: number
+interface Sorted extends Omit<IssueListRow, 'labelIds'> {
+  /** Only where text is looked for: nothing else orders a list that its own fields do not tell. */
+  readonly sortMatch?: number
 }
 
 interface Params extends Record<string, unknown> {
@@ -135,8 +136,8 @@ function template({ filters, after, me }: Shape): SQL {
   const order = filters.includes('q')
     ? sql`"sortMatch", "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
     : sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
-  return sql`select ${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt",
-      "issues"."priority_rank"::int as "sortRank", ${match} as "sortMatch"${mine}
+  const sortMatch = filters.includes('q') ? sql`, ${match} as "sortMatch"` : sql``
+  return sql`select ${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${mine}${sortMatch}
     from ${issues} where ${sql.join(where, sql` and `)} order by ${order} limit ${p('limit', 'int')}`
 }
 
@@ -173,9 +174,13 @@ export async function listIssues(
       atId: at?.[3],
     },
   )
-  const { items, next } = cut(rows, limit, (row) => [row.sortMatch, row.sortRank, row.updatedAt, row.id])
-  return {
-    items: items.map(({ sortMatch: _match, sortRank: _rank, ...row }) => withLabelIds(row)),
-    next,
-  }
+  const { items, next } = cut(rows, limit, (row) => [row.sortMatch ?? 0, issuePriorities.indexOf(row.priority), row.updatedAt, row.id])
+  return { items: items.map(listed), next }
+}
+
+/** A row as it is shown. What no text was looked for in goes out as the object that it came as: a list has many of them. */
+function listed(row: Sorted): IssueListRow {
+  if (row.sortMatch === undefined) return withLabelIds(row)
+  const { sortMatch: _, ...shown } = row
+  return withLabelIds(shown)
 }

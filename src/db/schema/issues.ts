@@ -55,6 +55,7 @@ export const issues = pgTable(
     closedByRunId: uuid('closed_by_run_id'),
     /** Counts every change of the row (by trigger); the ETag is made from it. */
     version: bigint('version', { mode: 'number' }).notNull().default(1),
+    /** The place of the priority among `issuePriorities`, which a list's cursor relies on. */
     priorityRank: smallint('priority_rank')
       .notNull()
       .generatedAlwaysAs(sql`case priority when 'critical' then 0 when 'high' then 1 when 'medium' then 2 else 3 end`),
