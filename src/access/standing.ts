@@ -33,10 +33,11 @@ export interface Standings {
   readonly runIds: readonly string[]
 }
 
+// One look by key for each: of `not exists` Postgres may make a join, for which it reads all keys and runs there are.
 /** An array of those keys and runs (parameters `keyIds` and `runIds`) whose credential is worth nothing any more. */
 export const fallenStandings: SQL = sql`array(
-  select asked.id from unnest(${param('keyIds', 'uuid[]')}) as asked (id) where not exists (
-    select 1 from ${agentKeys} k join ${agents} a on a.id = k.agent_id where k.id = asked.id and ${keyIsGood})
+  select asked.id from unnest(${param('keyIds', 'uuid[]')}) as asked (id) where (
+    select true from ${agentKeys} k join ${agents} a on a.id = k.agent_id where k.id = asked.id and ${keyIsGood}) is null
   union all
-  select asked.id from unnest(${param('runIds', 'uuid[]')}) as asked (id) where not exists (
-    select 1 from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id where r.id = asked.id and ${runIsGood}))`
+  select asked.id from unnest(${param('runIds', 'uuid[]')}) as asked (id) where (
+    select true from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id where r.id = asked.id and ${runIsGood}) is null)`

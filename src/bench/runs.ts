@@ -37,7 +37,7 @@ const companyOf = async (api: Api, name: string): Promise<string> => String((awa
 
 const unended = async (sql: Pool, companyId: string): Promise<number> => {
   const { rows } = await sql.query<{ count: number }>(
-    "select count(*)::int as count from heartbeat_runs where company_id = $1 and status in ('queued', 'running')",
+    "select count(*)::int as count from heartbeat_runs where company_id = $1 and coalesce(status in ('queued', 'running'), false)",
     [companyId],
   )
   return rows[0]?.count ?? 0

@@ -23,7 +23,10 @@ export interface Statement<P, R, E extends Effect = Effect> {
 }
 
 const dialect = new PgDialect()
-const taken = new Set<string>()
+const texts = new Map<string, string>()
+
+/** Every statement of the program by its name: what Postgres will be asked. */
+export const statementTexts = (): ReadonlyMap<string, string> => texts
 
 /**
  * Compiles a Drizzle template once into a named statement. Parameters are `param('name')` placeholders; the text never
@@ -36,9 +39,10 @@ export function statement<P extends object, R>(name: string): { [E in Effect]: (
   const compile =
     <E extends Effect>(effect: E) =>
     (template: SQL): Statement<P, R, E> => {
-      invariant(!taken.has(name), `two statements are named ${name}`)
-      taken.add(name)
-      return compiled(name, effect, template)
+      invariant(!texts.has(name), `two statements are named ${name}`)
+      const made = compiled<P, R, E>(name, effect, template)
+      texts.set(name, made.text)
+      return made
     }
   return { read: compile('read'), write: compile('write'), telemetry: compile('telemetry') }
 }

@@ -7,7 +7,7 @@ import type { Outcome, Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
 import { taskSessions } from '../db/schema/runRecords.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Store } from '../db/store.ts'
@@ -94,7 +94,7 @@ const nextOf = statement<{ agentId: string; companyId: string }, Next>('claim_ne
   left join ${wakes} w on w.id = r.wakeup_request_id
   cross join lateral (select coalesce(r.context_snapshot ->> 'taskKey', w.payload ->> 'taskKey', r.issue_id::text, 'agent') as task_key) k
   left join ${taskSessions} s on s.agent_id = r.agent_id and s.task_key = k.task_key and s.adapter_type = a.adapter_type
-  where r.status = 'queued' and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
+  where r.status = 'queued' and ${isUnended('r')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
     and r.lease_expires_at > clock_timestamp()
   order by r.created_at, r.id limit 1`)
 

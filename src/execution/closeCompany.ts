@@ -10,7 +10,7 @@ import { agents } from '../db/schema/agents.ts'
 import { approvals } from '../db/schema/approvals.ts'
 import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import { endRuns, lockForEnd } from '../holds/index.ts'
 
@@ -25,7 +25,7 @@ const idsOf = {
     sql`select id from ${runs} where company_id = ${param('companyId')}`,
   ),
   unended: statement<{ companyId: string }, { id: string }>('close_unended').read(sql`
-    select id from ${runs} where company_id = ${param('companyId')} and status in ('queued', 'running')`),
+    select r.id from ${runs} r where r.company_id = ${param('companyId')} and ${isUnended('r')}`),
 }
 
 const lockApprovals = locking(

@@ -9,8 +9,8 @@ import { changed, mutate, settled, unchanged } from '../db/mutate.ts'
 import type { Outcome, Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
 import { issues } from '../db/schema/issues.ts'
-import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
+import { isOpen, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { lockIssue } from '../holds/index.ts'
 import { refuse } from '../kernel/errors.ts'
@@ -147,7 +147,7 @@ const place = { agentId: param('agentId', 'uuid'), issueId: param('issueId', 'uu
 // A run that waits comes first: it has yet to read what the wish is about.
 const ownRun = statement<{ agentId: string; issueId: string }, OwnRun>('wakeup_own_run').read(sql`
   select r.id, r.status, r.wakeup_request_id as "wakeId" from ${runs} r
-  where r.agent_id = ${place.agentId} and r.status in ('queued', 'running') and ${isLive}
+  where r.agent_id = ${place.agentId} and ${isUnended('r')} and ${isLive}
     and (r.issue_id = ${place.issueId} or exists (
       select 1 from ${issues} i where i.id = ${place.issueId} and r.id in (i.checkout_run_id, i.execution_run_id)))
   order by r.status, r.created_at, r.id limit 1`)
@@ -183,7 +183,7 @@ async function wakeForIssue(tx: Tx, ctx: Ctx, agentId: string, issueId: string, 
 const joinWaiting = statement<{ agentId: string; issueId: string }, { id: string }>('wakeup_join_waiting').write(sql`
   update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (
     select w.id from ${wakes} w where w.agent_id = ${place.agentId} and w.issue_id = ${place.issueId}
-      and w.status = 'deferred_issue_execution' order by w.created_at, w.id limit 1)
+      and ${isOpen('w')} and w.status = 'deferred_issue_execution' order by w.created_at, w.id limit 1)
   returning id`)
 
 async function wait(tx: Tx, ctx: Ctx, wake: NewWake & { readonly issueId: string }, holder: Holder): Promise<Outcome<Woken>> {

@@ -6,7 +6,7 @@ import { activityLog } from '../db/schema/activity.ts'
 import { agents } from '../db/schema/agents.ts'
 import { issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isWaiting, wakes } from '../db/schema/wakes.ts'
 import { isoJson, param, shapedRead, statement } from '../db/statement.ts'
 import { notFound } from '../kernel/errors.ts'
 import { cut, decodeCursor, DEFAULT_LIMIT } from '../kernel/page.ts'
@@ -31,7 +31,7 @@ const lockColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issu
   case when h.id is null then null else json_build_object('runId', h.id, 'agentId', h.agent_id, 'agentName', h.agent_name,
     'status', h.status, 'live', h.live, 'leaseExpiresAt', ${isoJson(sql`h.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`h.last_seen_at`)}) end as holder,
   coalesce(h.live, false) as live,
-  (select count(*)::int from ${wakes} w where w.issue_id = "issues"."id" and w.status = 'deferred_issue_execution') as "waitingWakes"`
+  (select count(*)::int from ${wakes} w where w.issue_id = "issues"."id" and ${isWaiting('w')}) as "waitingWakes"`
 
 const isHeld = sql`("issues"."checkout_run_id" is not null or "issues"."execution_run_id" is not null)`
 

@@ -7,7 +7,7 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { changed, mutate } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import { issueById } from '../issues/index.ts'
 import { actingRun } from '../kernel/actor.ts'
@@ -31,8 +31,9 @@ export interface OpenedRun {
 }
 
 const queuedFor = statement<{ agentId: string; companyId: string; issueId: string | null }, { id: string }>('run_queued_for').read(sql`
-  select id from ${runs} where agent_id = ${param('agentId')} and company_id = ${param('companyId')}
-    and issue_id is not distinct from ${param('issueId', 'uuid')} and status = 'queued' and lease_expires_at > now() order by created_at, id limit 1`)
+  select r.id from ${runs} r where r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
+    and r.issue_id is not distinct from ${param('issueId', 'uuid')} and r.status = 'queued' and ${isUnended('r')} and r.lease_expires_at > now()
+  order by r.created_at, r.id limit 1`)
 
 const startQueued = statement<{ id: string; leaseSeconds: number; externalRunId: string | null }, RunRow>('run_start_queued').write(sql`
   update ${runs} set status = 'running', started_at = now(), last_seen_at = now(), lease_seconds = ${param('leaseSeconds', 'int')},

@@ -5,7 +5,7 @@ import type { Ctx } from '../db/context.ts'
 import { companyOf } from '../db/context.ts'
 import { changed, mutate, unchanged } from '../db/mutate.ts'
 import type { Tx } from '../db/mutate.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import { endRuns, lockForEnd } from '../holds/index.ts'
 import { refuse } from '../kernel/errors.ts'
@@ -13,7 +13,7 @@ import type { DomainEvent } from '../kernel/event.ts'
 import type { Ending } from '../runs/index.ts'
 
 const unendedOf = statement<{ agentId: string }, { id: string }>('stand_down_runs').read(sql`
-  select id from ${runs} where agent_id = ${param('agentId')} and status in ('queued', 'running') order by id`)
+  select r.id from ${runs} r where r.agent_id = ${param('agentId')} and r.status in ('queued', 'running') and ${isUnended('r')} order by r.id`)
 
 /**
  * (tx) Ends whatever an agent has queued or running. Expects the agent's row lock, under which alone runs are opened,

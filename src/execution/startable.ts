@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Store } from '../db/store.ts'
 
@@ -23,7 +23,7 @@ export const isStartable = sql`(a.status in ('idle', 'active', 'running', 'error
 
 /** Runs `b` that are at work for the row `a` of agents. A run whose lease is out no longer counts. */
 export const runningNow = sql`(select count(*)::int from ${runs} b
-  where b.status = 'running' and b.agent_id = a.id and b.lease_expires_at > clock_timestamp())`
+  where b.status = 'running' and ${isUnended('b')} and b.agent_id = a.id and b.lease_expires_at > clock_timestamp())`
 
 /** An agent for whom a run may be claimed. */
 export interface Candidate {
@@ -43,9 +43,9 @@ interface Look {
 // those at work on this server included, so that no company waits for another one's queue.
 const startable = statement<Look, Candidate>('startable').read(sql`
   with recursive waiting (agent_id) as (
-    (select agent_id from ${runs} where status = 'queued' order by agent_id limit 1)
+    (select r.agent_id from ${runs} r where r.status = 'queued' and ${isUnended('r')} order by r.agent_id limit 1)
     union all
-    select (select r.agent_id from ${runs} r where r.status = 'queued' and r.agent_id > w.agent_id order by r.agent_id limit 1)
+    select (select r.agent_id from ${runs} r where r.status = 'queued' and ${isUnended('r')} and r.agent_id > w.agent_id order by r.agent_id limit 1)
     from waiting w where w.agent_id is not null),
   taken (company_id, runs) as (select * from unnest(${param('companyIds', 'uuid[]')}, ${param('counts', 'int[]')})),
   next as (
@@ -55,7 +55,7 @@ const startable = statement<Look, Candidate>('startable').read(sql`
     left join taken t on t.company_id = a.company_id
     cross join lateral (
       select r.id, r.created_at from ${runs} r
-      where r.status = 'queued' and r.agent_id = a.id and r.lease_expires_at > clock_timestamp()
+      where r.status = 'queued' and ${isUnended('r')} and r.agent_id = a.id and r.lease_expires_at > clock_timestamp()
       order by r.created_at, r.id limit greatest(0, ${mostRuns} - ${runningNow})) q
     where ${isStartable})
   select id as "agentId", company_id as "companyId" from next order by turn, created_at, run_id limit ${param('limit', 'int')}`)

@@ -4,7 +4,7 @@ import { companyOf } from '../db/context.ts'
 import type { Tx } from '../db/mutate.ts'
 import { issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isWaiting, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { closeRun, lockRunFacts, runFinished, runStatus } from '../runs/index.ts'
@@ -22,7 +22,7 @@ const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: st
 // Those who wait for an issue behind a run that was queued for it and has not taken it: their turn comes with its end.
 // That the run has not ended is not asked: the planner would rather read all that have not than this one by its id.
 const issuesWaitedFor = statement<{ runIds: string[]; companyId: string }, { id: string }>('end_issues_waited_for').read(sql`
-  select distinct w.issue_id as id from ${runs} r join ${wakes} w on w.issue_id = r.issue_id and w.status = 'deferred_issue_execution'
+  select distinct w.issue_id as id from ${runs} r join ${wakes} w on w.issue_id = r.issue_id and ${isWaiting('w')}
   where r.id = any(${param('runIds', 'uuid[]')}) and r.company_id = ${param('companyId')}`)
 
 /** Issues and runs as `lockForEnd` has locked them. */

@@ -8,7 +8,7 @@ import { companies, grants } from '../db/schema/companies.ts'
 import { blockers, evictions, issues } from '../db/schema/issues.ts'
 import { projects } from '../db/schema/projects.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isWaiting, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { AgentStatus } from '../agents/status.ts'
 import { actingRun } from '../kernel/actor.ts'
@@ -134,7 +134,7 @@ const aboutHold = sql`
   coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
   exists (select 1 from ${evictions} e
     where e.issue_id = ${param('issueId', 'uuid')} and e.run_id = ${param('actingRunId', 'uuid')}) as evicted,
-  exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.status = 'deferred_issue_execution') as "wakesWait"`
+  exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and ${isWaiting('w')}) as "wakesWait"`
 
 interface Asked {
   readonly companyId: string

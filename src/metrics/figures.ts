@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { activityLog } from '../db/schema/activity.ts'
 import { activityChain } from '../db/schema/audit.ts'
 import { issues } from '../db/schema/issues.ts'
-import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
+import { isOpen, wakes } from '../db/schema/wakes.ts'
 import { statement } from '../db/statement.ts'
 import type { ReadDb } from '../db/store.ts'
 import { only } from '../kernel/only.ts'
@@ -36,8 +36,8 @@ const figures = statement<object, Figures>('metrics_figures').read(sql`
       and ${isLive}) as live
     from ${issues} i where i.checkout_run_id is not null or i.execution_run_id is not null),
   waiting as (
-    select status, created_at from ${wakes} where status in ('deferred_issue_execution', 'queued', 'claimed')),
-  open as (select status, created_at from ${runs} where status in ('queued', 'running')),
+    select status, created_at from ${wakes} w where ${isOpen('w')}),
+  open as (select status, created_at from ${runs} r where ${isUnended('r')}),
   sealed as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1)
   select (select count(*)::int from held where live) as "liveHolds", (select count(*)::int from held where not live) as "deadHolds",
     (select count(*)::int from waiting where status = 'queued') as "queuedWakes",

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Ctx } from '../db/context.ts'
 import { mutate, settled } from '../db/mutate.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { param, statement } from '../db/statement.ts'
 import type { Store } from '../db/store.ts'
 import { endRuns, lockForEnd } from '../holds/index.ts'
@@ -21,11 +21,12 @@ const SILENT: Ending = { ...lapsed, error: 'The lease ran out: nothing was heard
 /** How a run ends whose server has died: as every other, for it is the lease that says so, and with what is known besides. */
 export const LOST: Ending = { ...lapsed, error: 'The lease ran out: the server that watched over this run has died' }
 
-// Read without a lock: whoever ends a run decides again under its row lock, so any number of servers may look.
+// Read without a lock: whoever ends a run decides again under its row lock, so any number of servers may look. By `now()`,
+// which is the same for all rows: the index is read no further than to the first run whose lease is not out.
 const expired = statement<{ limit: number }, Lapsed & { supervisorId: string | null }>('reap_expired').read(sql`
-  select id, company_id as "companyId", supervisor_id as "supervisorId" from ${runs}
-  where status in ('queued', 'running') and lease_expires_at <= clock_timestamp()
-  order by lease_expires_at limit ${param('limit', 'int')}`)
+  select r.id, r.company_id as "companyId", r.supervisor_id as "supervisorId" from ${runs} r
+  where ${isUnended('r')} and r.lease_expires_at <= now()
+  order by r.lease_expires_at limit ${param('limit', 'int')}`)
 
 /** Ends one run whose lease is out, through the one finish transaction; a renewed or ended run is left alone. */
 export async function endLapsed(store: Store, run: Lapsed, ending: Ending): Promise<boolean> {

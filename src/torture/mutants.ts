@@ -77,7 +77,7 @@ export const mutants: readonly Mutant[] = [
       { file: 'src/execution/startable.ts', find: ' and b.lease_expires_at > clock_timestamp())`', replace: ')`' },
       {
         file: 'src/scheduler/reap.ts',
-        find: "where status in ('queued', 'running') and lease_expires_at <= clock_timestamp()",
+        find: "where ${isUnended('r')} and r.lease_expires_at <= now()",
         replace: 'where false',
       },
     ],

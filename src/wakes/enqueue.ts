@@ -7,7 +7,7 @@ import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isOpen, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
@@ -41,7 +41,7 @@ interface Situation {
 
 const openWake = (status: 'queued' | 'deferred_issue_execution') => sql`(
   select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
-    and w.status = ${sql.raw(`'${status}'`)} order by w.created_at, w.id limit 1)`
+    and ${isOpen('w')} and w.status = ${sql.raw(`'${status}'`)} order by w.created_at, w.id limit 1)`
 
 // What waits for a holder stands for another wish only as long as somebody holds the issue, and never for what need not wait.
 const situationOf = statement<{ agentId: string; issueId: string; companyId: string; byAgent: boolean }, Situation>('wake_situation')

@@ -4,7 +4,7 @@ import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
 import { issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isOpen, isWaiting, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { only } from '../kernel/only.ts'
@@ -35,7 +35,7 @@ const waitingOf = statement<{ issueId: string }, Waiting>('wake_waiting').read(s
     i.assignee_user_id is null and (i.assignee_agent_id is null or i.assignee_agent_id = w.agent_id) as "isAssignee",
     i.status in ('done', 'cancelled') as closed
   from ${wakes} w join ${issues} i on i.id = w.issue_id join ${companies} c on c.id = w.company_id left join ${agents} a on a.id = w.agent_id
-  where w.issue_id = ${param('issueId')} and w.status = 'deferred_issue_execution'
+  where w.issue_id = ${param('issueId')} and ${isWaiting('w')}
   order by w.created_at, w.id limit ${sql.raw(String(BATCH))}`)
 
 const closeWake = statement<{ id: string; why: string }, { id: string }>('wake_close').write(sql`
@@ -97,7 +97,7 @@ export async function promoteWakeIfFree(tx: Tx, issueId: string): Promise<Domain
 const ownWaiting = statement<{ agentId: string; issueId: string }, Promotable>('wake_own_waiting').write(sql`
   update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (
     select w.id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id = ${param('issueId', 'uuid')}
-      and w.status = 'deferred_issue_execution' order by w.created_at, w.id limit 1)
+      and ${isOpen('w')} and w.status = 'deferred_issue_execution' order by w.created_at, w.id limit 1)
   returning id, company_id as "companyId", agent_id as "agentId", source, reason, losses`)
 
 /**

@@ -5,7 +5,7 @@ import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
 import { evictions, issues } from '../db/schema/issues.ts'
 import { runs } from '../db/schema/runs.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isOpen, isWaiting, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { queueRun } from '../runs/index.ts'
@@ -57,10 +57,10 @@ const worthAnother = statement<{ runIds: string[] }, Lost>('wake_lost').read(sql
       when 'claimed' then i.assignee_agent_id = w.agent_id and i.status in ('in_progress', 'in_review', 'backlog')
       else coalesce(i.assignee_agent_id = w.agent_id, i.assignee_user_id is null) and i.status not in ('done', 'cancelled') end)
     and not exists (select 1 from ${evictions} e where e.run_id = r.id and e.issue_id = w.issue_id)
-    and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id and o.id <> w.id
+    and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id and o.id <> w.id and ${isOpen('o')}
       and (o.status = 'queued' or o.status = 'deferred_issue_execution' and w.reason <> ${mentioned}))
     and (w.status = 'claimed' or not exists (
-      select 1 from ${wakes} o where o.issue_id = w.issue_id and o.status = 'deferred_issue_execution'))
+      select 1 from ${wakes} o where o.issue_id = w.issue_id and ${isWaiting('o')}))
   order by r.id`)
 
 const requeue = statement<{ id: string; runId: string; losses: number }, { id: string }>('wake_requeue').write(sql`

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Ctx } from '../db/context.ts'
 import type { Tx } from '../db/mutate.ts'
-import { runs } from '../db/schema/runs.ts'
+import { isUnended, runs } from '../db/schema/runs.ts'
 import { wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { isLive } from '../runs/index.ts'
@@ -24,7 +24,7 @@ interface OpenRun {
 // What waits comes first: it has yet to learn what it is for.
 const openOf = statement<{ agentId: string; taskKey: string | null; isFresh: boolean }, OpenRun>('wake_task_open').read(sql`
   select r.id, w.id as "wakeId" from ${runs} r left join ${wakes} w on w.id = r.wakeup_request_id
-  where r.agent_id = ${param('agentId')} and r.status in ('queued', 'running') and ${isLive} and r.issue_id is null
+  where r.agent_id = ${param('agentId')} and ${isUnended('r')} and ${isLive} and r.issue_id is null
     and w.payload ->> 'taskKey' is not distinct from ${param('taskKey', 'text')}
     and (not ${param('isFresh', 'boolean')} or r.status = 'queued' and w.payload ->> 'forceFreshSession' = 'true')
   order by r.status, r.created_at, r.id limit 1`)

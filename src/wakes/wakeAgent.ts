@@ -5,7 +5,7 @@ import { companyOf } from '../db/context.ts'
 import type { Tx } from '../db/mutate.ts'
 import { agents } from '../db/schema/agents.ts'
 import { companies } from '../db/schema/companies.ts'
-import { wakes } from '../db/schema/wakes.ts'
+import { isOpen, wakes } from '../db/schema/wakes.ts'
 import { param, statement } from '../db/statement.ts'
 import { only } from '../kernel/only.ts'
 import { placeWake } from './place.ts'
@@ -30,7 +30,7 @@ const situationOf = statement<
   { invokable: boolean; listens: boolean; openRunId: string | null }
 >('wake_agent_situation').read(sql`
   select coalesce(a.invokable, false) as invokable, coalesce(a.listens, false) as listens,
-    (select w.run_id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id is null and w.status = 'queued'
+    (select w.run_id from ${wakes} w where w.agent_id = ${param('agentId', 'uuid')} and w.issue_id is null and ${isOpen('w')} and w.status = 'queued'
       and w.reason = ${param('reason')} and w.payload = ${param('payload', 'jsonb')} order by w.created_at, w.id limit 1) as "openRunId"
   from (select 1) one left join (
     select ${isInvokable} as invokable, ${wakesOnDemand} as listens from ${agents} a

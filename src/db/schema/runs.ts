@@ -1,9 +1,21 @@
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { bigint, boolean, check, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { runStatus } from '../../runs/status.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../columns.ts'
 import { agents } from './agents.ts'
 import { companies } from './companies.ts'
+
+const unended = sql`coalesce(status in ('queued', 'running'), false)`
+
+/**
+ * For statements that mean to find runs by an index of those that have not ended, and for no others. The indexes say it
+ * in this roundabout way so that Postgres does not see that another condition implies theirs: while a queue is empty they
+ * look cheaper to it than a primary key, and with that plan a statement reads the whole queue to find one run once it is
+ * full. Working off ten thousand runs took twice the time.
+ * @param alias of the table in the statement
+ */
+export const isUnended = (alias: string): SQL => sql.raw(`coalesce(${alias}.status in ('queued', 'running'), false)`)
 
 /** One execution of one agent. A row with nothing but company, agent and status is a valid run. */
 export const runs = pgTable(
@@ -65,14 +77,10 @@ export const runs = pgTable(
       .on(table.issueId)
       .where(sql`issue_id is not null`),
     // The reaper and the counters read only what has not ended; without the predicate the index would be the table.
-    index('heartbeat_runs_unended')
-      .on(table.leaseExpiresAt)
-      .where(sql`status in ('queued', 'running')`),
+    index('heartbeat_runs_unended').on(table.leaseExpiresAt).where(unended),
     // Counts what an agent has running, finds its oldest queued run, and walks from one agent that waits to the next,
     // however many runs each has waiting.
-    index('heartbeat_runs_unended_agent')
-      .on(table.status, table.agentId, table.createdAt, table.id)
-      .where(sql`status in ('queued', 'running')`),
+    index('heartbeat_runs_unended_agent').on(table.status, table.agentId, table.createdAt, table.id).where(unended),
     check('heartbeat_runs_status_check', sql.raw(`status in (${runStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
     check('heartbeat_runs_lease_check', sql`lease_seconds between 1 and 86400`),
   ],

@@ -1,10 +1,18 @@
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { bigint, check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { wakeStatus } from '../../wakes/status.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../columns.ts'
 import { agents } from './agents.ts'
 import { companies } from './companies.ts'
 import { issues } from './issues.ts'
+
+/** For statements that mean to find wakes by the index of those that wait, and for no others (`isUnended` says why). */
+export const isWaiting = (alias: string): SQL => sql.raw(`coalesce(${alias}.status = 'deferred_issue_execution', false)`)
+
+/** The same for those that are not finished. */
+export const isOpen = (alias: string): SQL =>
+  sql.raw(`coalesce(${alias}.status in ('deferred_issue_execution', 'queued', 'claimed'), false)`)
 
 /** Reasons to run an agent, keyed by agent and issue, so that no way of clearing a lock can strand one. */
 export const wakes = pgTable(
@@ -39,10 +47,10 @@ export const wakes = pgTable(
     // Promotion reads the oldest waiting wake of an issue.
     index('wakes_waiting')
       .on(table.issueId, table.createdAt, table.id)
-      .where(sql`status = 'deferred_issue_execution'`),
+      .where(sql`coalesce(status = 'deferred_issue_execution', false)`),
     index('wakes_open')
       .on(table.agentId, table.issueId)
-      .where(sql`status in ('deferred_issue_execution', 'queued', 'claimed')`),
+      .where(sql`coalesce(status in ('deferred_issue_execution', 'queued', 'claimed'), false)`),
     // How often an agent was woken for an issue lately, and what goes with an issue that is deleted.
     index('wakes_issue')
       .on(table.issueId, table.agentId, table.createdAt)
