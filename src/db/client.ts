@@ -52,7 +52,11 @@ class ImpatientClient extends pg.Client {
  */
 export type Plans = 'planned once' | 'planned for their values'
 
-const planCacheMode: Readonly<Record<Plans, string>> = { 'planned once': 'force_generic_plan', 'planned for their values': 'auto' }
+const planning: Readonly<Record<Plans, string>> = {
+  // A plan that is made while a table is small would read all of it, and is kept while the table grows.
+  'planned once': '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off',
+  'planned for their values': '-c plan_cache_mode=auto',
+}
 
 /** How a pool behaves beyond what the driver knows. */
 export interface PoolManner {
@@ -81,7 +85,7 @@ const vigils = new WeakMap<Pool, Vigil>()
  * @param options where the database is, as `pg` takes it; `max` overrides the pool size, and so do the time limits
  */
 export function openPool(options: ConnectionOptions, plans: Plans = 'planned for their values', manner: PoolManner = {}): Pool {
-  const settings = `-c timezone=UTC -c jit=off -c plan_cache_mode=${planCacheMode[plans]}${manner.guarded === true ? ` ${GUARD}` : ''}`
+  const settings = `-c timezone=UTC -c jit=off ${planning[plans]}${manner.guarded === true ? ` ${GUARD}` : ''}`
   const target = withOptions(options, settings)
   const pool = new pg.Pool({
     max: POOL_SIZE,
