@@ -26,7 +26,7 @@ const insert = statement<{ id: string }, never>('test_insert').write(sql`insert 
 const insertSlow = statement<{ id: string }, never>('test_insert_slow').write(
   sql`insert into pairs (id, slow) values (${param('id', 'uuid')}, true)`,
 )
-const fail = statement<object, never>('transaction_test_fail').read(sql`select 1 / (random() * 0)::int`)
+const fail = statement<object, never>('test_transaction_fail').read(sql`select 1 / (random() * 0)::int`)
 const one = statement<object, { one: number }>('test_one').read(sql`select 1 as one`)
 const named = statement<{ id: string }, { id: string }>('test_named').read(sql`select ${param('id', 'uuid')} as id`)
 
