@@ -8,7 +8,7 @@ export default defineConfig({
     isolate: false,
     // Two cores: a third file at once only makes every file slower.
     maxWorkers: 2,
-    globalSetup: ['src/testing/cluster.ts'],
+    globalSetup: ['src/dev/testing/cluster.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     // A flaky test is a race to be found, never one to be run again.

@@ -1,10 +1,10 @@
-import { createLife } from './life.ts'
+import { createProcessLifecycle } from './server/processLifecycle.ts'
 
 // Before anything else is even loaded: an early Ctrl-C is an order too, and must leave nothing behind.
-const life = createLife((code) => process.exit(code))
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, life.obey)
-process.on('uncaughtException', life.die)
-process.on('unhandledRejection', life.die)
+const lifecycle = createProcessLifecycle((code) => process.exit(code))
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, lifecycle.handleSignal)
+process.on('uncaughtException', lifecycle.crash)
+process.on('unhandledRejection', lifecycle.crash)
 
-const { start } = await import('./start.ts')
-await start(life)
+const { start } = await import('./server/start.ts')
+await start(lifecycle)

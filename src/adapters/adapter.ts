@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import type { Needs } from './examine.ts'
-import type { ProcessIdentity } from './identity.ts'
+import type { Binding } from './config.ts'
+import type { ProcessIdentity } from './processIdentity.ts'
 
 /** What one run is about, as an adapter needs it. Nothing here names a database row that an adapter could read. */
 export interface Job {
@@ -41,7 +41,7 @@ export type LifecycleEvent =
   | { readonly kind: 'exited'; readonly exitCode: number | null; readonly signal: string | null }
 
 /** Who is told while a run lives. What it throws is ignored: a broken listener does not end a run. */
-export interface Listener {
+export interface RunListener {
   /** A returned promise holds back the stream the chunk came from until it settles. */
   output(chunk: Chunk): void | Promise<void>
   event(event: LifecycleEvent): void
@@ -79,7 +79,7 @@ export type ErrorCode =
   | 'timeout'
   | 'cancelled'
 
-interface Output {
+interface OutputTotals {
   /** The last 8 KB of each stream. */
   readonly stdoutExcerpt: string
   readonly stderrExcerpt: string
@@ -89,7 +89,7 @@ interface Output {
 }
 
 /** The run is over and nothing of it is left on this host. */
-export interface Ended extends Output {
+export interface FinishedOutcome extends OutputTotals {
   readonly pending: false
   readonly status: 'succeeded' | 'failed' | 'cancelled' | 'timed_out'
   readonly exitCode: number | null
@@ -103,17 +103,17 @@ export interface Ended extends Output {
 }
 
 /** The agent has taken the run and will end it through `finish`; until then only its lease says that it lives. */
-export interface Pending extends Output {
+export interface PendingOutcome extends OutputTotals {
   readonly pending: true
   /** How the agent names the run on its side, when it said. */
   readonly externalRunId: string | null
 }
 
-export type Exit = Ended | Pending
+export type AdapterOutcome = FinishedOutcome | PendingOutcome
 
 export interface StartedRun {
   /** Never rejects. */
-  readonly exit: Promise<Exit>
+  readonly outcome: Promise<AdapterOutcome>
   /** Ends the run: gracefully, then by force. The first reason counts; later calls and calls after the end do nothing. */
   readonly cancel: (reason: string) => void
 }
@@ -122,14 +122,14 @@ export interface StartedRun {
 export interface Adapter<Config> {
   readonly schema: z.ZodType<Config>
   /** What its runs would use. */
-  readonly needs: (config: Config) => Needs
-  readonly start: (job: Job, config: Config, listener: Listener) => StartedRun
+  readonly requirements: (config: Config) => Requirements
+  readonly start: (job: Job, config: Config, listener: RunListener) => StartedRun
 }
 
-const noOutput: Output = { stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }
+const noOutput: OutputTotals = { stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }
 
 /** An end without an error; `facts` say what is known. */
-export const succeeded = (facts: Partial<Ended> = {}): Ended => ({
+export const succeeded = (facts: Partial<FinishedOutcome> = {}): FinishedOutcome => ({
   ...noOutput,
   pending: false,
   status: 'succeeded',
@@ -144,13 +144,13 @@ export const succeeded = (facts: Partial<Ended> = {}): Ended => ({
 })
 
 /** An end with an error; `facts` say what is known beside it. */
-export const failed = (errorCode: ErrorCode, error: string, facts: Partial<Ended> = {}): Ended => ({
+export const failed = (errorCode: ErrorCode, error: string, facts: Partial<FinishedOutcome> = {}): FinishedOutcome => ({
   ...succeeded({ status: 'failed', error, errorCode }),
   ...facts,
 })
 
 /** A run that lives on at the agent's side. */
-export const pendingRun = (externalRunId: string | null, output: Partial<Output> = {}): Pending => ({
+export const pendingRun = (externalRunId: string | null, output: Partial<OutputTotals> = {}): PendingOutcome => ({
   ...noOutput,
   ...output,
   pending: true,
@@ -158,4 +158,16 @@ export const pendingRun = (externalRunId: string | null, output: Partial<Output>
 })
 
 /** A run that is over before it began. */
-export const notStarted = (exit: Ended): StartedRun => ({ exit: Promise.resolve(exit), cancel: () => {} })
+export const notStarted = (outcome: FinishedOutcome): StartedRun => ({ outcome: Promise.resolve(outcome), cancel: () => {} })
+
+/** A command on this host that runs depend on. */
+export interface CommandRequirements {
+  readonly command: string
+  readonly cwd: string | undefined
+  readonly env: Readonly<Record<string, Binding>> | undefined
+  /** A file that is read for every run. */
+  readonly instructions?: string | undefined
+}
+
+/** What a run would use of this host or of the network. */
+export type Requirements = CommandRequirements | { readonly url: URL }

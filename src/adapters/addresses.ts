@@ -11,7 +11,7 @@ export interface AddressPolicy {
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
-function listOf(subnets: readonly string[]): BlockList {
+function blockList(subnets: readonly string[]): BlockList {
   const list = new BlockList()
   for (const subnet of subnets) {
     const [net = '', prefix] = subnet.split('/')
@@ -22,7 +22,7 @@ function listOf(subnets: readonly string[]): BlockList {
 }
 
 /** IPv4 that is not the public internet: this host, private, shared, link-local, documentation, multicast, reserved. */
-const notPublic4 = listOf([
+const notPublic4 = blockList([
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -44,9 +44,9 @@ const notPublic4 = listOf([
  * IPv6 is read the other way round: only global unicast is public, so that unique local, link-local, multicast,
  * IPv4-mapped and translated addresses need no list that could lack one.
  */
-const public6 = listOf(['2000::/3'])
+const public6 = blockList(['2000::/3'])
 /** Within it: protocol assignments with Teredo, documentation, and 6to4, which carries any IPv4 address inside. */
-const notPublic6 = listOf(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'])
+const notPublic6 = blockList(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'])
 
 /** Whether an address belongs to the public internet. What is no address does not. */
 export function isPublic(address: string): boolean {
@@ -71,9 +71,9 @@ const plainHost = (host: string): string => host.toLowerCase().replace(/\.$/, ''
  * @throws when an entry is none of these; `isAllowEntry` tells beforehand
  */
 export function addressPolicy(allowed: readonly string[]): AddressPolicy {
-  const wrong = allowed.find((entry) => !isAllowEntry(plainHost(entry)))
-  if (wrong !== undefined) throw new Error(`not an address, a subnet or a host name: ${wrong}`)
-  const addresses = listOf(allowed.filter((entry) => isIP(entry.split('/')[0] ?? '') !== 0))
+  const invalid = allowed.find((entry) => !isAllowEntry(plainHost(entry)))
+  if (invalid !== undefined) throw new Error(`not an address, a subnet or a host name: ${invalid}`)
+  const addresses = blockList(allowed.filter((entry) => isIP(entry.split('/')[0] ?? '') !== 0))
   const names = new Set(allowed.map(plainHost))
   return {
     permits: (host, address) =>

@@ -3,13 +3,13 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import type { Job, Listener } from './adapter.ts'
-import { endFamily } from './family.ts'
-import { processIdentity } from './identity.ts'
-import { createOutput, tell } from './output.ts'
+import type { Job, RunListener } from './adapter.ts'
+import { killTree } from './processTree.ts'
+import { processIdentity } from './processIdentity.ts'
+import { createOutput, emit } from './output.ts'
 import type { Output } from './output.ts'
-import { latch, settlesWithin } from './waiting.ts'
-import type { Latch } from './waiting.ts'
+import { deferred, settlesWithin } from './deferred.ts'
+import type { Deferred } from './deferred.ts'
 
 /** What is started: a program and its arguments, never a line for a shell. */
 export interface Command {
@@ -40,12 +40,12 @@ export interface ChildOptions {
 }
 
 interface Stop {
-  readonly why: 'cancelled' | 'timed_out'
+  readonly cause: 'cancelled' | 'timed_out'
   readonly reason: string
 }
 
 /** How a command ended, and whether it did so by itself. */
-export interface ChildEnd {
+export interface ChildResult {
   /** Why it did not start; the other facts are then empty. */
   readonly problem: string | null
   readonly stop: Stop | null
@@ -57,23 +57,23 @@ export interface ChildEnd {
 /** What outlives its parent after an ordinary end is not being waited for by anybody: it gets less time. */
 const LEFTOVER_GRACE_MS = 2_000
 /** After everything of the run is gone, a pipe can only be held by a process that left the group: it is not waited for. */
-const QUIET_MS = 500
+const IDLE_TIMEOUT_MS = 500
 export const DRAIN_MS = 10_000
 /** A process in an uninterruptible call survives SIGKILL; its run must end all the same. */
 const EXIT_AFTER_KILL_MS = 5_000
 
 /** Runs one command in a process group of its own, until nothing of it is left. `end` never rejects. */
-export function runChild(listener: Listener, options: ChildOptions): { end: Promise<ChildEnd>; cancel: (reason: string) => void } {
-  const stop = latch<Stop>()
+export function runChild(listener: RunListener, options: ChildOptions): { result: Promise<ChildResult>; cancel: (reason: string) => void } {
+  const stop = deferred<Stop>()
   const { secrets, limits, onLine } = options
   const output = createOutput(listener, { limitBytes: limits.outputBytes, secrets, onLine })
-  const end = live(listener, options, output, stop).catch((error: unknown) =>
-    unstarted(output, `The run could not be supervised: ${String(error)}`),
+  const result = supervise(listener, options, output, stop).catch((error: unknown) =>
+    notSpawned(output, `The run could not be supervised: ${String(error)}`),
   )
-  return { end, cancel: (reason) => stop.set({ why: 'cancelled', reason }) }
+  return { result, cancel: (reason) => stop.resolve({ cause: 'cancelled', reason }) }
 }
 
-const unstarted = (output: Output, problem: string | null, stop: Stop | null = null): ChildEnd => ({
+const notSpawned = (output: Output, problem: string | null, stop: Stop | null = null): ChildResult => ({
   problem,
   stop,
   exitCode: null,
@@ -81,38 +81,38 @@ const unstarted = (output: Output, problem: string | null, stop: Stop | null = n
   output: output.totals(),
 })
 
-async function live(listener: Listener, options: ChildOptions, output: Output, stop: Latch<Stop>): Promise<ChildEnd> {
+async function supervise(listener: RunListener, options: ChildOptions, output: Output, stop: Deferred<Stop>): Promise<ChildResult> {
   const { job, limits } = options
   const command = await options.prepare()
-  if (stop.value() !== null) return unstarted(output, null, stop.value())
-  if ('problem' in command) return unstarted(output, command.problem)
-  const started = await start(command, () => stop.value() === null && listener.mayStart?.() !== false)
-  if (started === null) return unstarted(output, null, stop.value() ?? TOO_LATE)
-  if ('problem' in started) return unstarted(output, started.problem)
+  if (stop.value() !== null) return notSpawned(output, null, stop.value())
+  if ('problem' in command) return notSpawned(output, command.problem)
+  const started = await spawnCommand(command, () => stop.value() === null && listener.mayStart?.() !== false)
+  if (started === null) return notSpawned(output, null, stop.value() ?? STOPPED_BEFORE_START)
+  if ('problem' in started) return notSpawned(output, started.problem)
   const { child, pid, exited } = started
-  tell(listener, { kind: 'started', process: processIdentity(pid) })
+  emit(listener, { kind: 'started', process: processIdentity(pid) })
 
-  const pumps = Promise.all(streamsOf(child).map(([stream, name]) => output.pump(stream, name)))
+  const consumed = Promise.all(streamsOf(child).map(([stream, name]) => output.consume(stream, name)))
   const deadline = setTimeout(() => {
-    stop.set({ why: 'timed_out', reason: `Timed out after ${limits.timeoutMs / 1000} s` })
+    stop.resolve({ cause: 'timed_out', reason: `Timed out after ${limits.timeoutMs / 1000} s` })
   }, limits.timeoutMs)
   await Promise.race([exited, stop.promise])
   clearTimeout(deadline)
 
   // A stop that comes once the command has exited by itself is too late to change how it ended.
-  const stopped = stop.value()
-  const signalled = (why: string) => (signal: 'SIGTERM' | 'SIGKILL') => tell(listener, { kind: 'signalled', signal, why })
-  if (stopped !== null) {
+  const stopRequest = stop.value()
+  const signalled = (why: string) => (signal: 'SIGTERM' | 'SIGKILL') => emit(listener, { kind: 'signalled', signal, why })
+  if (stopRequest !== null) {
     // Not awaited: a listener that is stuck must not keep what it listens to alive.
-    output.say('system', `${stopped.reason}\n`).catch(() => {})
-    await endFamily({ group: pid, runId: job.runId }, limits.graceMs, signalled(stopped.reason))
+    output.write('system', `${stopRequest.reason}\n`).catch(() => {})
+    await killTree({ group: pid, runId: job.runId }, limits.graceMs, signalled(stopRequest.reason))
   }
   const { code, signal } = await exitOf(exited)
   const leftoverGraceMs = Math.min(limits.graceMs, LEFTOVER_GRACE_MS)
-  await endFamily({ group: pid, runId: null }, leftoverGraceMs, signalled('The command has exited'))
-  tell(listener, { kind: 'exited', exitCode: code, signal })
-  await drain(child, output, pumps, limits.drainMs)
-  return { problem: null, stop: stopped, exitCode: code, signal, output: output.totals() }
+  await killTree({ group: pid, runId: null }, leftoverGraceMs, signalled('The command has exited'))
+  emit(listener, { kind: 'exited', exitCode: code, signal })
+  await drain(child, output, consumed, limits.drainMs)
+  return { problem: null, stop: stopRequest, exitCode: code, signal, output: output.totals() }
 }
 
 interface Exited {
@@ -126,10 +126,10 @@ interface Started {
   readonly exited: Promise<Exited>
 }
 
-const TOO_LATE: Stop = { why: 'cancelled', reason: 'The run was over before its command could be started' }
+const STOPPED_BEFORE_START: Stop = { cause: 'cancelled', reason: 'The run was over before its command could be started' }
 
 /** @returns null where it may not start any more */
-async function start(command: Command, mayStart: () => boolean): Promise<Started | { problem: string } | null> {
+async function spawnCommand(command: Command, mayStart: () => boolean): Promise<Started | { problem: string } | null> {
   const folder = await stat(command.cwd).catch(() => null)
   if (folder === null || !folder.isDirectory()) return { problem: `The working folder does not exist: ${command.cwd}` }
   if (!mayStart()) return null
@@ -172,11 +172,11 @@ async function exitOf(exited: Promise<Exited>): Promise<Exited> {
 }
 
 /** Takes what is still in the pipes. Ends when they end, when nothing comes any more, or when it takes too long. */
-async function drain(child: ChildProcess, output: Output, pumps: Promise<unknown>, drainMs: number): Promise<void> {
+async function drain(child: ChildProcess, output: Output, consumed: Promise<unknown>, drainMs: number): Promise<void> {
   const deadline = performance.now() + drainMs
-  for (let before = -1; (before !== output.activity() || output.isHanding()) && performance.now() < deadline;) {
-    before = output.activity()
-    if (await settlesWithin(Math.min(QUIET_MS, drainMs), pumps)) return
+  for (let before = -1; (before !== output.activityCount() || output.isDelivering()) && performance.now() < deadline;) {
+    before = output.activityCount()
+    if (await settlesWithin(Math.min(IDLE_TIMEOUT_MS, drainMs), consumed)) return
   }
   output.close()
   for (const [stream] of streamsOf(child)) stream.destroy()

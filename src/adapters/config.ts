@@ -1,12 +1,11 @@
 import path from 'node:path'
 import { z } from 'zod'
-import type { Job } from './adapter.ts'
 
 /** An hour of work fits most tasks; a run that hangs must not hold its issue for a day. */
 const DEFAULT_TIMEOUT_S = 3_600
-const LONGEST_TIMEOUT_S = 86_400
+const MAX_TIMEOUT_S = 86_400
 const DEFAULT_GRACE_S = 10
-const LONGEST_GRACE_S = 300
+const MAX_GRACE_S = 300
 
 /** A text that can be an argument, a path or a header: the system takes no NUL in any of them. */
 // oxlint-disable-next-line no-control-regex
@@ -22,6 +21,13 @@ export const flagValue = plainText.regex(/^[^-\s]/, 'must not begin with a hyphe
 export const optional = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === null || value === '' ? undefined : value), schema.optional())
 
+/** The secrets of a job, as far as a configuration refers to them. */
+export interface JobSecrets {
+  readonly token: string
+  /** Values of secret references, by the path of the field: `env.API_KEY`. */
+  readonly secrets?: Readonly<Record<string, string>>
+}
+
 /** A value that may be a secret: bare, tagged, or a reference to a stored one. */
 export const binding = z.union([
   plainText,
@@ -30,16 +36,16 @@ export const binding = z.union([
 ])
 export type Binding = z.output<typeof binding>
 
-export const bindings = (name: RegExp, most: number) =>
-  z.record(z.string().regex(name), binding).refine((all) => Object.keys(all).length <= most, `at most ${most} entries`)
+export const bindings = (name: RegExp, max: number) =>
+  z.record(z.string().regex(name), binding).refine((all) => Object.keys(all).length <= max, `at most ${max} entries`)
 
 // Zero stands in stored configurations for "no limit"; every run has one here.
-const timeoutSec = optional(z.number().min(0).max(LONGEST_TIMEOUT_S)).transform((seconds) =>
-  seconds === 0 ? LONGEST_TIMEOUT_S : (seconds ?? DEFAULT_TIMEOUT_S),
+const timeoutSec = optional(z.number().min(0).max(MAX_TIMEOUT_S)).transform((seconds) =>
+  seconds === 0 ? MAX_TIMEOUT_S : (seconds ?? DEFAULT_TIMEOUT_S),
 )
-const graceSec = optional(z.number().min(0).max(LONGEST_GRACE_S)).transform((seconds) => seconds ?? DEFAULT_GRACE_S)
+const graceSec = optional(z.number().min(0).max(MAX_GRACE_S)).transform((seconds) => seconds ?? DEFAULT_GRACE_S)
 
-export const timed = { timeoutSec }
+export const timeoutField = { timeoutSec }
 
 /** What every configured command has. */
 export const commandFields = {
@@ -52,19 +58,19 @@ export const commandFields = {
 export const argumentList = z.array(plainText).max(256)
 
 /** Values of bindings, or the paths of those whose secret the job does not carry. */
-export type Bound = { readonly values: Readonly<Record<string, string>>; readonly missing: readonly string[] }
+export type ResolvedBindings = { readonly values: Readonly<Record<string, string>>; readonly missing: readonly string[] }
 
 /**
  * Resolves bindings with what the job carries.
- * @param at where the bindings stand in the configuration: `env`, `headers`, or nothing for fields of its own
+ * @param prefix where the bindings stand in the configuration: `env`, `headers`, or nothing for fields of its own
  */
-export function bind(all: Readonly<Record<string, Binding>> | undefined, at: string, job: Job): Bound {
+export function resolveBindings(all: Readonly<Record<string, Binding>> | undefined, prefix: string, job: JobSecrets): ResolvedBindings {
   const values: Record<string, string> = {}
   const missing: string[] = []
   for (const [name, given] of Object.entries(all ?? {})) {
-    const place = at === '' ? name : `${at}.${name}`
-    const value = valueOf(given, job.secrets?.[place])
-    if (value === undefined) missing.push(place)
+    const configPath = prefix === '' ? name : `${prefix}.${name}`
+    const value = valueOf(given, job.secrets?.[configPath])
+    if (value === undefined) missing.push(configPath)
     else values[name] = value
   }
   return { values, missing }
@@ -76,7 +82,7 @@ function valueOf(given: Binding, secret: string | undefined): string | undefined
 }
 
 /** Everything that must not be seen in what an agent prints: its token, and the stored secrets it was given. */
-export const secretsOf = (job: Job): string[] => [job.token, ...Object.values(job.secrets ?? {})]
+export const secretsOf = (job: JobSecrets): string[] => [job.token, ...Object.values(job.secrets ?? {})]
 
 export interface SecretReference {
   /** Where the value belongs in `Job.secrets`. */
@@ -89,11 +95,11 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The references to stored secrets in a judged configuration, wherever adapters have them: as fields or one level below. */
-export function secretReferences(config: unknown, at: readonly string[] = []): SecretReference[] {
+export function secretReferences(config: unknown, parentPath: readonly string[] = []): SecretReference[] {
   if (!isRecord(config)) return []
   if (config['type'] === 'secret_ref') {
     const { secretId, version } = config as { secretId: string; version?: string | number }
-    return [{ path: at.join('.'), secretId, version }]
+    return [{ path: parentPath.join('.'), secretId, version }]
   }
-  return at.length > 1 ? [] : Object.entries(config).flatMap(([name, value]) => secretReferences(value, [...at, name]))
+  return parentPath.length > 1 ? [] : Object.entries(config).flatMap(([name, value]) => secretReferences(value, [...parentPath, name]))
 }

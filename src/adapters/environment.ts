@@ -5,7 +5,7 @@ import type { Job } from './adapter.ts'
  * here, because what holds the server's own secrets is only known afterwards (I17).
  */
 const inherited: ReadonlySet<string> = new Set(['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'USER'])
-const inheritedFamily = /^LC_[A-Z]+$/
+const inheritedPattern = /^LC_[A-Z]+$/
 
 /**
  * The environment of a run's command: the inherited names, the agent's configured ones, and the run's own, which
@@ -16,8 +16,8 @@ export function childEnvironment(
   configured: Readonly<Record<string, string>>,
   job: Job,
 ): Record<string, string> {
-  const fromServer = Object.entries(server).filter(([name]) => inherited.has(name) || inheritedFamily.test(name))
-  const ofRun: Record<string, string | null> = {
+  const fromServer = Object.entries(server).filter(([name]) => inherited.has(name) || inheritedPattern.test(name))
+  const runVariables: Record<string, string | null> = {
     PAPERCLIP_API_URL: job.apiUrl,
     PAPERCLIP_API_KEY: job.token,
     PAPERCLIP_RUN_ID: job.runId,
@@ -26,8 +26,8 @@ export function childEnvironment(
     PAPERCLIP_TASK_ID: job.issueId,
     PAPERCLIP_WAKE_REASON: job.wakeReason,
   }
-  const configuredOnly = Object.entries(configured).filter(([name]) => !(name in ofRun))
-  const all = [...fromServer, ...configuredOnly, ...Object.entries(ofRun)]
+  const configuredOnly = Object.entries(configured).filter(([name]) => !(name in runVariables))
+  const all = [...fromServer, ...configuredOnly, ...Object.entries(runVariables)]
   // A NUL ends a value for the kernel and is refused by node: a wake reason with one must not stop the run.
   return Object.fromEntries(
     all.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value.replaceAll('\0', '')] as const] : [])),

@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { AdapterOptions } from './registry.ts'
-import { TOKEN, endOf, start, words } from './testKit.ts'
+import { TOKEN, outcomeOf, startTestRun, splitWords } from './testKit.ts'
 
-interface Asked {
+interface ReceivedRequest {
   readonly method: string
   readonly url: string
   readonly headers: IncomingMessage['headers']
@@ -15,14 +15,14 @@ interface Asked {
 
 /** An agent behind HTTP that remembers what it was asked. */
 async function agent(answer: (response: ServerResponse, request: IncomingMessage) => void, address = '127.0.0.1', port = 0) {
-  const asked: Asked[] = []
+  const requests: ReceivedRequest[] = []
   let connections = 0
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const { method = '', url = '', headers } = request
-      asked.push({ method, url, headers, body: JSON.parse(Buffer.concat(chunks).toString()) })
+      requests.push({ method, url, headers, body: JSON.parse(Buffer.concat(chunks).toString()) })
       answer(response, request)
     })
   })
@@ -34,21 +34,21 @@ async function agent(answer: (response: ServerResponse, request: IncomingMessage
     server.close()
   })
   const bound = server.address() as AddressInfo
-  return { asked, server, port: bound.port, url: `http://${address}:${bound.port}`, connections: () => connections }
+  return { asked: requests, server, port: bound.port, url: `http://${address}:${bound.port}`, connections: () => connections }
 }
 
-const says =
+const answering =
   (body: unknown, status = 200) =>
   (response: ServerResponse): void =>
     void response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body))
 
 const local: Partial<AdapterOptions> = { allowedAddresses: ['127.0.0.1'] }
-const ask = (config: unknown, options: Partial<AdapterOptions> = local, facts = {}) => start('http', config, facts, options)
+const ask = (config: unknown, options: Partial<AdapterOptions> = local, facts = {}) => startTestRun('http', config, facts, options)
 
 describe('an agent that answers', () => {
   test('is told the run, and its report ends it', async () => {
-    const { url, asked } = await agent(
-      says({
+    const { url, asked: requests } = await agent(
+      answering({
         status: 'succeeded',
         result: { summary: 'Done.' },
         usage: { inputTokens: 10, outputTokens: 7, costUsd: 0.5 },
@@ -64,14 +64,14 @@ describe('an agent that answers', () => {
       local,
       { secrets: { 'headers.Authorization': 'Bearer hook-secret' }, sessionIdBefore: 's-1', context: { issue: { title: 'T' } } },
     )
-    expect(await endOf(run)).toMatchObject({
+    expect(await outcomeOf(run)).toMatchObject({
       status: 'succeeded',
       result: { summary: 'Done.' },
       usage: { inputTokens: 10, cachedInputTokens: 0, outputTokens: 7, costUsd: 0.5, model: null },
       sessionIdAfter: 's-2',
       exitCode: null,
     })
-    expect(asked).toMatchObject([
+    expect(requests).toMatchObject([
       {
         method: 'POST',
         url: '/hook?key=k',
@@ -79,7 +79,7 @@ describe('an agent that answers', () => {
       },
     ])
     const { runId, agentId, companyId, issueId, wakeReason, apiUrl, prompt } = run.job
-    expect(asked[0]?.body).toEqual({
+    expect(requests[0]?.body).toEqual({
       runId,
       agentId,
       companyId,
@@ -91,24 +91,24 @@ describe('an agent that answers', () => {
       context: { issue: { title: 'T' } },
       team: 'a',
     })
-    expect(JSON.stringify(run.seen.events)).not.toMatch(/hook-secret|key=k/)
-    expect(run.seen.text('stdout')).toContain('Done.')
+    expect(JSON.stringify(run.recorded.events)).not.toMatch(/hook-secret|key=k/)
+    expect(run.recorded.text('stdout')).toContain('Done.')
   })
 
   test('gets the token where the configuration says so, and is asked by PUT where it says so', async () => {
-    const { url, asked } = await agent(says(`you said ${TOKEN}`))
+    const { url, asked: requests } = await agent(answering(`you said ${TOKEN}`))
     const run = ask({ url, method: 'put', sendToken: true })
-    expect(await endOf(run)).toMatchObject({ status: 'succeeded', result: null, stdoutExcerpt: 'you said ***REDACTED***' })
-    expect(asked).toMatchObject([{ method: 'PUT', body: { token: TOKEN } }])
+    expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', result: null, stdoutExcerpt: 'you said ***REDACTED***' })
+    expect(requests).toMatchObject([{ method: 'PUT', body: { token: TOKEN } }])
   })
 
   test.each([
-    ['202', says({ runId: 'theirs' }, 202), {}],
-    ['a status that goes on', says({ status: 'accepted', runId: 'theirs' }), {}],
-    ['a configuration that says so', says({ status: 'succeeded', runId: 'theirs' }), { async: true }],
+    ['202', answering({ runId: 'theirs' }, 202), {}],
+    ['a status that goes on', answering({ status: 'accepted', runId: 'theirs' }), {}],
+    ['a configuration that says so', answering({ status: 'succeeded', runId: 'theirs' }), { async: true }],
   ])('with %s lives on until it calls finish', async (_, answer, config) => {
     const { url } = await agent(answer)
-    expect(await ask({ url, ...config }).exit).toMatchObject({ pending: true, externalRunId: 'theirs' })
+    expect(await ask({ url, ...config }).outcome).toMatchObject({ pending: true, externalRunId: 'theirs' })
   })
 
   test.each([
@@ -122,21 +122,21 @@ describe('an agent that answers', () => {
       { status: 'cancelled', error: 'Stopped' },
     ],
   ])('with %j has failed', async (report, expected) => {
-    const { url } = await agent(says(report))
-    expect(await endOf(ask({ url }))).toMatchObject({ ...expected, errorCode: 'adapter_reported_failure' })
+    const { url } = await agent(answering(report))
+    expect(await outcomeOf(ask({ url }))).toMatchObject({ ...expected, errorCode: 'adapter_reported_failure' })
   })
 
   test.each(['', 'ok', '{"status":"fine"}', '[]', '{', 'null', '{"usage":7,"result":null}'])(
     'with %j has succeeded and said nothing',
     async (body) => {
-      const { url } = await agent(says(body))
-      expect(await endOf(ask({ url }))).toMatchObject({ status: 'succeeded', usage: null, result: null })
+      const { url } = await agent(answering(body))
+      expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'succeeded', usage: null, result: null })
     },
   )
 
   test.each([400, 404, 500, 503])('with %d has failed', async (status) => {
-    const { url } = await agent(says('no', status))
-    expect(await endOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_status', stdoutExcerpt: 'no' })
+    const { url } = await agent(answering('no', status))
+    expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_status', stdoutExcerpt: 'no' })
   })
 })
 
@@ -146,7 +146,7 @@ describe('an agent that does not answer', () => {
     ['begins and stops', (response: ServerResponse) => void response.writeHead(200).write('{"status":')],
   ])('%s: its time runs out', async (_, answer) => {
     const { url } = await agent(answer)
-    expect(await endOf(ask({ url, timeoutSec: 0.15 }))).toMatchObject({
+    expect(await outcomeOf(ask({ url, timeoutSec: 0.15 }))).toMatchObject({
       status: 'timed_out',
       errorCode: 'timeout',
       error: 'No answer within 0.15 s',
@@ -154,22 +154,22 @@ describe('an agent that does not answer', () => {
   })
 
   test('loses its connection when the run is cancelled', async () => {
-    let asked = (): void => {}
+    let requests = (): void => {}
     let lost = (): void => {}
     const isAsked = new Promise<void>((resolve) => {
-      asked = resolve
+      requests = resolve
     })
     const isLost = new Promise<void>((resolve) => {
       lost = resolve
     })
     const { url } = await agent((response) => {
       response.on('close', lost)
-      asked()
+      requests()
     })
     const run = ask({ url })
     await isAsked
     run.cancel('Cancelled by control plane')
-    expect(await endOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', error: 'Cancelled by control plane' })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', error: 'Cancelled by control plane' })
     await isLost
   })
 
@@ -178,10 +178,10 @@ describe('an agent that does not answer', () => {
       response.writeHead(200, { 'content-length': '100' }).write('{"sta')
       response.socket?.end()
     })
-    expect(await endOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_failed' })
+    expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_failed' })
     server.close()
     await once(server, 'close')
-    expect(await endOf(ask({ url }))).toMatchObject({
+    expect(await outcomeOf(ask({ url }))).toMatchObject({
       status: 'failed',
       errorCode: 'adapter_http_failed',
       error: expect.stringContaining('ECONNREFUSED'),
@@ -196,13 +196,13 @@ describe('an agent that does not answer', () => {
       }
       more()
     })
-    expect(await endOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_too_large' })
+    expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_too_large' })
   })
 
   test.each([301, 302, 303, 307, 308])('answers with a redirect (%d): nobody else hears of the run', async (status) => {
-    const inner = await agent(says({ status: 'succeeded' }), '127.0.0.2')
+    const inner = await agent(answering({ status: 'succeeded' }), '127.0.0.2')
     const outer = await agent((response) => void response.writeHead(status, { location: inner.url }).end())
-    expect(await endOf(ask({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
+    expect(await outcomeOf(ask({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
     expect(inner.connections()).toBe(0)
   })
 })
@@ -211,51 +211,53 @@ describe('an address that is not public', () => {
   const refused = { status: 'failed', errorCode: 'adapter_address_refused' }
 
   test.each([
-    ...words('127.0.0.1 127.1 0x7f000001 0177.0.0.1 2130706433 017700000001 127.0.0.2 0.0.0.0 0 %31%32%37.0.0.1'),
-    ...words('１２７.0.0.1 [::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:ffff:7f00:0001] [::] [::127.0.0.1]'),
-    ...words('169.254.169.254 10.0.0.1 192.168.1.1 172.16.0.1 100.64.0.1 224.0.0.1 [fe80::1] [fc00::1] [ff02::1]'),
-    ...words('[64:ff9b::7f00:1] [2002:7f00:1::] localhost LOCALHOST'),
+    ...splitWords('127.0.0.1 127.1 0x7f000001 0177.0.0.1 2130706433 017700000001 127.0.0.2 0.0.0.0 0 %31%32%37.0.0.1'),
+    ...splitWords('１２７.0.0.1 [::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:ffff:7f00:0001] [::] [::127.0.0.1]'),
+    ...splitWords('169.254.169.254 10.0.0.1 192.168.1.1 172.16.0.1 100.64.0.1 224.0.0.1 [fe80::1] [fc00::1] [ff02::1]'),
+    ...splitWords('[64:ff9b::7f00:1] [2002:7f00:1::] localhost LOCALHOST'),
   ])('%s is not connected to', async (host) => {
-    const { port, connections } = await agent(says({ status: 'succeeded' }))
-    expect(await endOf(ask({ url: `http://${host}:${port}/` }, {}))).toMatchObject(refused)
+    const { port, connections } = await agent(answering({ status: 'succeeded' }))
+    expect(await outcomeOf(ask({ url: `http://${host}:${port}/` }, {}))).toMatchObject(refused)
     expect(connections()).toBe(0)
   })
 
   test('is not connected to by a name that leads there, nor by one that led elsewhere before', async () => {
-    const { port, connections } = await agent(says({ status: 'succeeded' }))
+    const { port, connections } = await agent(answering({ status: 'succeeded' }))
     for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '::1', 'not an address']) {
       const resolve = () => Promise.resolve([{ address, family: address.includes(':') ? 6 : 4 }])
-      expect(await endOf(ask({ url: `http://rebound.example:${port}/` }, { resolve }))).toMatchObject(refused)
+      expect(await outcomeOf(ask({ url: `http://rebound.example:${port}/` }, { resolve }))).toMatchObject(refused)
     }
     expect(connections()).toBe(0)
 
     let lookups = 0
     const rebinding = () => Promise.resolve([{ address: lookups++ === 0 ? '127.0.0.1' : '127.0.0.2', family: 4 }])
     const options = { ...local, resolve: rebinding }
-    expect(await endOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject({ status: 'succeeded' })
+    expect(await outcomeOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject({ status: 'succeeded' })
     expect([lookups, connections()]).toEqual([1, 1])
-    expect(await endOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject(refused)
+    expect(await outcomeOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject(refused)
     expect([lookups, connections()]).toEqual([2, 1])
   })
 
   test('is passed over where a name has others', async () => {
-    const allowed = await agent(says({ status: 'succeeded' }))
-    const other = await agent(says({ status: 'failed' }), '127.0.0.2', allowed.port)
+    const allowed = await agent(answering({ status: 'succeeded' }))
+    const other = await agent(answering({ status: 'failed' }), '127.0.0.2', allowed.port)
     const resolve = () => Promise.resolve(['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 })))
-    expect(await endOf(ask({ url: `http://both.example:${allowed.port}/` }, { ...local, resolve }))).toMatchObject({ status: 'succeeded' })
+    expect(await outcomeOf(ask({ url: `http://both.example:${allowed.port}/` }, { ...local, resolve }))).toMatchObject({
+      status: 'succeeded',
+    })
     expect(other.connections()).toBe(0)
   })
 
   test.each([[['localhost']], [['127.0.0.0/8', '::1']]])('is connected to when the operator allows %j', async (allowedAddresses) => {
-    const { port } = await agent(says({ status: 'succeeded' }))
+    const { port } = await agent(answering({ status: 'succeeded' }))
     const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }])
-    expect(await endOf(ask({ url: `http://localhost:${port}/` }, { allowedAddresses, resolve }))).toMatchObject({ status: 'succeeded' })
+    expect(await outcomeOf(ask({ url: `http://localhost:${port}/` }, { allowedAddresses, resolve }))).toMatchObject({ status: 'succeeded' })
   })
 
   test('cannot be asked for by a name that has none', async () => {
     const nowhere = () => Promise.reject(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }))
     for (const resolve of [nowhere, () => Promise.resolve([])])
-      expect(await endOf(ask({ url: 'http://nowhere.example/' }, { resolve }))).toMatchObject({ errorCode: 'adapter_http_failed' })
+      expect(await outcomeOf(ask({ url: 'http://nowhere.example/' }, { resolve }))).toMatchObject({ errorCode: 'adapter_http_failed' })
   })
 })
 
@@ -270,5 +272,5 @@ test.each([
   { url: 'http://a.example/', method: 'DELETE' },
   {},
 ])('%j is no configuration', async (config) => {
-  expect(await endOf(ask(config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
+  expect(await outcomeOf(ask(config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
 })

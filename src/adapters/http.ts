@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { failed, pendingRun, succeeded } from './adapter.ts'
-import type { Adapter, Ended, Exit, Job, Usage } from './adapter.ts'
-import { bind, optional, timed } from './config.ts'
-import { amountAt, at, countAt, objectIn, storableJson, textAt } from './json.ts'
-import type { Answer } from './outbound.ts'
+import type { Adapter, FinishedOutcome, AdapterOutcome, Job, Usage } from './adapter.ts'
+import { resolveBindings, optional, timeoutField } from './config.ts'
+import { amountAt, valueAt, countAt, parseObject, storableJson, textAt } from './json.ts'
+import type { HttpResponse } from './httpRequest.ts'
 import { firstBytes } from './text.ts'
 import { sessionIdFrom } from './transcript.ts'
 import { headerBindings, startWebhook, webUrl } from './webhook.ts'
@@ -19,13 +19,13 @@ export const httpConfig = z.object({
   async: optional(z.boolean()),
   /** Whether the run's token is in the body. Unless said otherwise it is wherever nobody on the way can read it. */
   sendToken: optional(z.boolean()),
-  ...timed,
+  ...timeoutField,
 })
 
 /** An agent behind a URL: one request starts the run, and its answer ends it or says that `finish` will. */
 export const httpAdapter = (host: WebhookHost): Adapter<z.output<typeof httpConfig>> => ({
   schema: httpConfig,
-  needs: ({ url }) => ({ url: new URL(url) }),
+  requirements: ({ url }) => ({ url: new URL(url) }),
   start(job, config, listener) {
     const url = new URL(config.url)
     const { token, ...facts } = bodyOf(job)
@@ -36,10 +36,10 @@ export const httpAdapter = (host: WebhookHost): Adapter<z.output<typeof httpConf
       host,
       url,
       method: config.method,
-      headers: bind(config.headers, 'headers', job),
+      headers: resolveBindings(config.headers, 'headers', job),
       body: { ...config.payloadTemplate, ...body },
       timeoutSec: config.timeoutSec,
-      read: (answer) => exitOf(answer, config.async === true),
+      read: (answer) => outcomeOf(answer, config.async === true),
     })
   },
 })
@@ -57,26 +57,27 @@ const bodyOf = (job: Job) => ({
   context: job.context ?? {},
 })
 
-const ends = z.enum(['succeeded', 'failed', 'cancelled', 'timed_out'])
-const goesOn = z.enum(['queued', 'running', 'pending', 'accepted'])
+const finalStatus = z.enum(['succeeded', 'failed', 'cancelled', 'timed_out'])
+const pendingStatus = z.enum(['queued', 'running', 'pending', 'accepted'])
 
-function exitOf({ status, body }: Answer, isAsync: boolean): Exit {
-  const report = objectIn(body)
-  const told = at(report, 'status')
-  if (isAsync || status === 202 || goesOn.safeParse(told).success) return pendingRun(textAt(report, 'runId') ?? textAt(report, 'id'))
+function outcomeOf({ status, body }: HttpResponse, isAsync: boolean): AdapterOutcome {
+  const report = parseObject(body)
+  const reportedStatus = valueAt(report, 'status')
+  if (isAsync || status === 202 || pendingStatus.safeParse(reportedStatus).success)
+    return pendingRun(textAt(report, 'runId') ?? textAt(report, 'id'))
   const facts = { usage: usageOf(report), result: resultOf(report, body), sessionIdAfter: sessionIdFrom(textAt(report, 'sessionId')) }
   // Any other status is a word of the agent's own: it has answered with success, and that is what counts.
-  const end = ends.safeParse(told)
-  return !end.success || end.data === 'succeeded' ? succeeded(facts) : reported(end.data, report, facts)
+  const end = finalStatus.safeParse(reportedStatus)
+  return !end.success || end.data === 'succeeded' ? succeeded(facts) : reportedFailure(end.data, report, facts)
 }
 
-function reported(status: 'failed' | 'cancelled' | 'timed_out', report: unknown, facts: Partial<Ended>): Ended {
+function reportedFailure(status: 'failed' | 'cancelled' | 'timed_out', report: unknown, facts: Partial<FinishedOutcome>): FinishedOutcome {
   const error = textAt(report, 'error') ?? textAt(report, 'error', 'message') ?? `The agent reported the status ${status}`
   return failed('adapter_reported_failure', error, { ...facts, status })
 }
 
 function usageOf(report: unknown): Usage | null {
-  const usage = at(report, 'usage')
+  const usage = valueAt(report, 'usage')
   if (typeof usage !== 'object' || usage === null) return null
   return {
     inputTokens: countAt(usage, 'inputTokens') || countAt(usage, 'input_tokens'),
@@ -88,12 +89,12 @@ function usageOf(report: unknown): Usage | null {
 }
 
 /** A result is kept with the run for ever; what is larger is in the run's log. */
-const LARGEST_RESULT = 64 * 1024
+const MAX_RESULT_LENGTH = 64 * 1024
 
 function resultOf(report: unknown, body: string): Record<string, unknown> | null {
-  const result = at(report, 'result')
+  const result = valueAt(report, 'result')
   const summary = textAt(report, 'summary')
-  if (body.length > LARGEST_RESULT || result === undefined || result === null)
-    return summary === null ? null : { summary: firstBytes(summary, LARGEST_RESULT) }
+  if (body.length > MAX_RESULT_LENGTH || result === undefined || result === null)
+    return summary === null ? null : { summary: firstBytes(summary, MAX_RESULT_LENGTH) }
   return storableJson(typeof result === 'object' && !Array.isArray(result) ? result : { result }) as Record<string, unknown>
 }

@@ -1,7 +1,7 @@
-import { storable } from './text.ts'
+import { toStorableText } from './text.ts'
 
 /** What a program reports is anything at all: these look into it without believing it. */
-export function at(value: unknown, ...path: readonly string[]): unknown {
+export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (found, name) =>
       typeof found === 'object' && found !== null && Object.hasOwn(found, name) ? (found as Record<string, unknown>)[name] : undefined,
@@ -11,29 +11,29 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
 
 /** The text there, safe to store, or null when there is none. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
-  const found = at(value, ...path)
-  return typeof found === 'string' && found !== '' ? storable(found) : null
+  const found = valueAt(value, ...path)
+  return typeof found === 'string' && found !== '' ? toStorableText(found) : null
 }
 
 /** Counts go into 32-bit columns. */
-const MOST = 2_147_483_647
+const MAX_INT32 = 2_147_483_647
 
 /** The count there: whole, not negative, 0 when there is none. */
 export function countAt(value: unknown, ...path: readonly string[]): number {
-  const found = at(value, ...path)
-  return typeof found === 'number' && found > 0 ? Math.min(Math.floor(found), MOST) : 0
+  const found = valueAt(value, ...path)
+  return typeof found === 'number' && found > 0 ? Math.min(Math.floor(found), MAX_INT32) : 0
 }
 
 /** The amount there, or null when there is none. */
 export function amountAt(value: unknown, ...path: readonly string[]): number | null {
-  const found = at(value, ...path)
-  return typeof found === 'number' && found >= 0 && found <= MOST ? found : null
+  const found = valueAt(value, ...path)
+  return typeof found === 'number' && found >= 0 && found <= MAX_INT32 ? found : null
 }
 
-export const sum = (one: number, other: number): number => Math.min(one + other, MOST)
+export const saturatingSum = (one: number, other: number): number => Math.min(one + other, MAX_INT32)
 
 /** The JSON object in a text, or null when there is none. */
-export function objectIn(text: string): Record<string, unknown> | null {
+export function parseObject(text: string): Record<string, unknown> | null {
   if (!text.trimStart().startsWith('{')) return null
   try {
     return JSON.parse(text) as Record<string, unknown>
@@ -43,13 +43,13 @@ export function objectIn(text: string): Record<string, unknown> | null {
 }
 
 /** Deeper than this nothing is a report. */
-const DEEPEST = 20
+const MAX_DEPTH = 20
 
 /** A copy whose texts are safe to store; what lies too deep is left out. */
 export function storableJson(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return storable(value)
+  if (typeof value === 'string') return toStorableText(value)
   if (typeof value !== 'object' || value === null) return value
-  if (depth >= DEEPEST) return null
+  if (depth >= MAX_DEPTH) return null
   if (Array.isArray(value)) return value.map((item) => storableJson(item, depth + 1))
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [storable(name), storableJson(item, depth + 1)]))
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [toStorableText(name), storableJson(item, depth + 1)]))
 }

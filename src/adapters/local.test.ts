@@ -3,11 +3,11 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Usage } from './adapter.ts'
 import type { AdapterType } from './registry.ts'
-import { TOKEN, dies, endOf, executable, pidsIn, start, temporaryFolder, words } from './testKit.ts'
+import { TOKEN, waitForExit, outcomeOf, executable, pidsIn, startTestRun, temporaryFolder, splitWords } from './testKit.ts'
 
-const locals = ['claude_local', 'codex_local', 'gemini_local', 'opencode_local', 'cursor', 'pi_local', 'hermes_local'] as const
+const localTypes = ['claude_local', 'codex_local', 'gemini_local', 'opencode_local', 'cursor', 'pi_local', 'hermes_local'] as const
 
-interface Known {
+interface ProgramCase {
   readonly type: AdapterType
   /** What the program prints in the form its documentation gives. */
   readonly lines: readonly unknown[]
@@ -18,7 +18,7 @@ interface Known {
   readonly summary: string
 }
 
-const known: readonly Known[] = [
+const programCases: readonly ProgramCase[] = [
   {
     type: 'claude_local',
     lines: [
@@ -36,8 +36,8 @@ const known: readonly Known[] = [
     ],
     config: { model: 'opus', effort: 'high', maxTurnsPerRun: 5, dangerouslySkipPermissions: true, extraArgs: ['--add-dir', '/x'] },
     args: [
-      ...words('--print - --output-format stream-json --verbose --model opus --effort high --max-turns 5'),
-      ...words('--dangerously-skip-permissions --add-dir /x'),
+      ...splitWords('--print - --output-format stream-json --verbose --model opus --effort high --max-turns 5'),
+      ...splitWords('--dangerously-skip-permissions --add-dir /x'),
     ],
     resumed: ['--print', '-', '--output-format', 'stream-json', '--verbose', '--resume', 'before-1'],
     usage: { inputTokens: 15, cachedInputTokens: 100, outputTokens: 7, costUsd: 0.25, model: 'opus' },
@@ -54,8 +54,8 @@ const known: readonly Known[] = [
     ],
     config: { model: 'gpt-5', modelReasoningEffort: 'high', search: true, dangerouslyBypassApprovalsAndSandbox: true },
     args: [
-      ...words('--search exec --json --model gpt-5 -c model_reasoning_effort="high"'),
-      ...words('--dangerously-bypass-approvals-and-sandbox -'),
+      ...splitWords('--search exec --json --model gpt-5 -c model_reasoning_effort="high"'),
+      ...splitWords('--dangerously-bypass-approvals-and-sandbox -'),
     ],
     resumed: ['exec', '--json', 'resume', 'before-1', '-'],
     usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: null },
@@ -157,7 +157,7 @@ const known: readonly Known[] = [
 ]
 
 /** A program that remembers how it was called and says what it was given to say. */
-function standIn(lines: readonly unknown[], exitCode = 0, before = ''): string {
+function fakeProgram(lines: readonly unknown[], exitCode = 0, before = ''): string {
   const command = executable(`printf '%s\\0' "$@" > "$0.args"; cat > "$0.input"; ${before} cat "$0.says"; exit ${exitCode}`)
   writeFileSync(`${command}.says`, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
   return command
@@ -165,19 +165,19 @@ function standIn(lines: readonly unknown[], exitCode = 0, before = ''): string {
 const argsOf = (command: string): string[] => readFileSync(`${command}.args`, 'utf8').split('\0').slice(0, -1)
 const inputOf = (command: string): string => readFileSync(`${command}.input`, 'utf8')
 
-describe.each(known)('$type', ({ type, lines, config, args, resumed, usage, summary }) => {
+describe.each(programCases)('$type', ({ type, lines, config, args, resumed, usage, summary }) => {
   test('is told its prompt, and tells what it used, its session and what it did', async () => {
-    const command = standIn(lines)
-    const run = start(type, { ...config, command })
-    expect(await endOf(run)).toMatchObject({ status: 'succeeded', errorCode: null, usage, sessionIdAfter: 's-1', result: { summary } })
+    const command = fakeProgram(lines)
+    const run = startTestRun(type, { ...config, command })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', errorCode: null, usage, sessionIdAfter: 's-1', result: { summary } })
     expect(argsOf(command)).toEqual(args)
     expect(inputOf(command)).toBe(type === 'hermes_local' ? '' : 'Continue with your work.')
-    expect(run.seen.text('stdout')).toContain('s-1')
+    expect(run.recorded.text('stdout')).toContain('s-1')
   })
 
   test('goes on with its session', async () => {
-    const command = standIn([])
-    expect(await endOf(start(type, { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
+    const command = fakeProgram([])
+    expect(await outcomeOf(startTestRun(type, { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
       status: 'succeeded',
       sessionIdAfter: 'before-1',
     })
@@ -185,14 +185,14 @@ describe.each(known)('$type', ({ type, lines, config, args, resumed, usage, summ
   })
 })
 
-describe.each(locals)('%s, as any command', (type) => {
+describe.each(localTypes)('%s, as any command', (type) => {
   test('fails with its exit code, and when it is not installed', async () => {
-    expect(await endOf(start(type, { command: standIn([], 3) }))).toMatchObject({
+    expect(await outcomeOf(startTestRun(type, { command: fakeProgram([], 3) }))).toMatchObject({
       status: 'failed',
       exitCode: 3,
       errorCode: 'exit_nonzero',
     })
-    expect(await endOf(start(type, {}, {}, { environment: { PATH: temporaryFolder() } }))).toMatchObject({
+    expect(await outcomeOf(startTestRun(type, {}, {}, { environment: { PATH: temporaryFolder() } }))).toMatchObject({
       status: 'failed',
       errorCode: 'adapter_spawn_failed',
     })
@@ -200,26 +200,31 @@ describe.each(locals)('%s, as any command', (type) => {
 
   test('hangs no longer than its time, deaf and with everything it started', async () => {
     const command = executable(`trap '' TERM; (while :; do sleep 5; done) & echo $$ $! ready; while :; do sleep 5; done`)
-    const run = start(type, { command, timeoutSec: 0.15, graceSec: 0.1 })
-    expect(await endOf(run)).toMatchObject({ status: 'timed_out', errorCode: 'timeout', signal: 'SIGKILL' })
-    for (const pid of pidsIn(run.seen.text('stdout'))) await dies(pid)
-    expect(run.seen.signals()).toEqual(['SIGTERM', 'SIGKILL'])
+    const run = startTestRun(type, { command, timeoutSec: 0.15, graceSec: 0.1 })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'timed_out', errorCode: 'timeout', signal: 'SIGKILL' })
+    for (const pid of pidsIn(run.recorded.text('stdout'))) await waitForExit(pid)
+    expect(run.recorded.signals()).toEqual(['SIGTERM', 'SIGKILL'])
   })
 
   test('is cancelled, and keeps the session it had', async () => {
-    const run = start(type, { command: executable('echo ready; sleep 60') }, { sessionIdBefore: 'before-1' })
-    await run.seen.said('ready')
+    const run = startTestRun(type, { command: executable('echo ready; sleep 60') }, { sessionIdBefore: 'before-1' })
+    await run.recorded.waitForText('ready')
     run.cancel('Cancelled')
-    expect(await endOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', sessionIdAfter: 'before-1' })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', sessionIdAfter: 'before-1' })
   })
 })
 
 describe('what a local agent reports', () => {
   test('is read although its output is beyond the cap', async () => {
-    const [{ lines } = { lines: [] }] = known
-    const run = start('claude_local', { command: standIn(lines, 0, 'yes noise | head -c 300000;') }, {}, { outputLimitBytes: 1000 })
-    expect(await endOf(run)).toMatchObject({ status: 'succeeded', sessionIdAfter: 's-1', usage: { outputTokens: 7 } })
-    expect(Buffer.byteLength(run.seen.text('stdout'))).toBe(1000)
+    const [{ lines } = { lines: [] }] = programCases
+    const run = startTestRun(
+      'claude_local',
+      { command: fakeProgram(lines, 0, 'yes noise | head -c 300000;') },
+      {},
+      { outputLimitBytes: 1000 },
+    )
+    expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', sessionIdAfter: 's-1', usage: { outputTokens: 7 } })
+    expect(Buffer.byteLength(run.recorded.text('stdout'))).toBe(1000)
   })
 
   test.each([
@@ -230,7 +235,7 @@ describe('what a local agent reports', () => {
     ['pi_local', { type: 'message_end', message: { role: 'assistant', stopReason: 'error', errorMessage: 'Credit balance is too low' } }],
   ] as const)('%s has failed when it says so, whatever it exits with', async (type, line) => {
     for (const exitCode of [0, 1])
-      expect(await endOf(start(type, { command: standIn([line], exitCode) }))).toMatchObject({
+      expect(await outcomeOf(startTestRun(type, { command: fakeProgram([line], exitCode) }))).toMatchObject({
         status: 'failed',
         errorCode: 'adapter_reported_failure',
         error: 'Credit balance is too low',
@@ -239,8 +244,8 @@ describe('what a local agent reports', () => {
   })
 
   test('that its session is gone is believed once: nothing is started again, and the next run starts afresh', async () => {
-    const command = standIn([], 1, 'echo "No conversation found with session ID: before-1" >&2;')
-    expect(await endOf(start('claude_local', { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
+    const command = fakeProgram([], 1, 'echo "No conversation found with session ID: before-1" >&2;')
+    expect(await outcomeOf(startTestRun('claude_local', { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
       status: 'failed',
       errorCode: 'adapter_session_unknown',
       sessionIdAfter: null,
@@ -250,15 +255,15 @@ describe('what a local agent reports', () => {
   test.each(['--dangerously-skip-permissions', '../../etc/passwd', 'a b', '', 'x'.repeat(300)])(
     'a session called %j is none: neither kept nor resumed (I18)',
     async (name) => {
-      const command = standIn([{ type: 'system', session_id: name }])
-      const run = start('claude_local', { command }, { sessionIdBefore: name })
-      expect(await endOf(run)).toMatchObject({ status: 'succeeded', sessionIdAfter: null })
+      const command = fakeProgram([{ type: 'system', session_id: name }])
+      const run = startTestRun('claude_local', { command }, { sessionIdBefore: name })
+      expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', sessionIdAfter: null })
       expect(argsOf(command)).not.toContain('--resume')
     },
   )
 
   test('is never more than it can be: numbers, texts and forms that nobody means well with', async () => {
-    const command = standIn([
+    const command = fakeProgram([
       '{"type":"result","usage":{"input_tokens":1e308,"output_tokens":-5,"cache_read_input_tokens":"7"},"total_cost_usd":-1,"result":"a\\u0000b\\ud800"}',
       '{"type":"assistant","message":null}',
       '[1,2]',
@@ -266,7 +271,7 @@ describe('what a local agent reports', () => {
       '{"type":',
       `{"type":"assistant","message":{"content":[{"type":"text","text":"${'x'.repeat(1_100_000)}"}]}}`,
     ])
-    expect(await endOf(start('claude_local', { command }))).toMatchObject({
+    expect(await outcomeOf(startTestRun('claude_local', { command }))).toMatchObject({
       status: 'succeeded',
       usage: { inputTokens: 2_147_483_647, outputTokens: 0, cachedInputTokens: 0, costUsd: null },
       result: { summary: 'a\uFFFDb\uFFFD' },
@@ -283,42 +288,44 @@ describe('the prompt', () => {
       bootstrapPromptTemplate: 'Welcome, {{agent.id}}.',
       promptTemplate: 'Run {{ runId }} for {{wakeReason}}: {{prompt}} {{unknown}}',
     }
-    const command = standIn([])
-    const fresh = start('claude_local', { ...config, command }, { prompt: 'Do {{companyId}}' })
-    await fresh.exit
-    const said = `Run ${fresh.job.runId} for issue_assigned: Do {{companyId}} `
-    expect(inputOf(command)).toBe(`You are the CEO.\n\nWelcome, ${fresh.job.agentId}.\n\n${said}`)
-    const next = start('claude_local', { ...config, promptTemplate: 'No place for it', command }, { sessionIdBefore: 'before-1' })
-    await next.exit
+    const command = fakeProgram([])
+    const fresh = startTestRun('claude_local', { ...config, command }, { prompt: 'Do {{companyId}}' })
+    await fresh.outcome
+    const prompt = `Run ${fresh.job.runId} for issue_assigned: Do {{companyId}} `
+    expect(inputOf(command)).toBe(`You are the CEO.\n\nWelcome, ${fresh.job.agentId}.\n\n${prompt}`)
+    const next = startTestRun('claude_local', { ...config, promptTemplate: 'No place for it', command }, { sessionIdBefore: 'before-1' })
+    await next.outcome
     expect(inputOf(command)).toBe('You are the CEO.\n\nNo place for it\n\nContinue with your work.')
   })
 
   test('cannot be a flag, and is not shown as an argument', async () => {
-    const command = standIn([])
-    const run = start('hermes_local', { command }, { prompt: '--yolo\0 secret plan' })
-    expect(await endOf(run)).toMatchObject({ status: 'succeeded' })
+    const command = fakeProgram([])
+    const run = startTestRun('hermes_local', { command }, { prompt: '--yolo\0 secret plan' })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded' })
     expect(argsOf(command)).toEqual(['chat', '--quiet', '--query=--yolo secret plan'])
-    expect(JSON.stringify(run.seen.events)).not.toContain('secret plan')
+    expect(JSON.stringify(run.recorded.events)).not.toContain('secret plan')
   })
 
   test('that is longer than an argument may be fails before anything is started', async () => {
-    const run = start('hermes_local', { command: standIn([]) }, { prompt: 'x'.repeat(200_000) })
-    expect(await endOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
+    const run = startTestRun('hermes_local', { command: fakeProgram([]) }, { prompt: 'x'.repeat(200_000) })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
   })
 
   test('may be megabytes on standard input, read or not', async () => {
     const prompt = 'x'.repeat(3_000_000)
-    const command = standIn([])
-    await start('claude_local', { command }, { prompt }).exit
+    const command = fakeProgram([])
+    await startTestRun('claude_local', { command }, { prompt }).outcome
     expect(inputOf(command)).toHaveLength(prompt.length)
-    expect(await endOf(start('claude_local', { command: executable('exit 0') }, { prompt }))).toMatchObject({ status: 'succeeded' })
+    expect(await outcomeOf(startTestRun('claude_local', { command: executable('exit 0') }, { prompt }))).toMatchObject({
+      status: 'succeeded',
+    })
   })
 
   test('needs instructions that can be read', async () => {
     const file = executable('mkfifo "$0.fifo"')
-    await start('process', { command: file }).exit
+    await startTestRun('process', { command: file }).outcome
     for (const instructionsFilePath of ['/no/such/file', `${file}.fifo`, '/dev/zero'])
-      expect(await endOf(start('claude_local', { command: standIn([]), instructionsFilePath }))).toMatchObject({
+      expect(await outcomeOf(startTestRun('claude_local', { command: fakeProgram([]), instructionsFilePath }))).toMatchObject({
         errorCode: 'adapter_spawn_failed',
       })
   })
@@ -326,8 +333,8 @@ describe('the prompt', () => {
 
 test('an agent that prints its token does not publish it', async () => {
   const command = executable(`echo '{"type":"result","result":"key '$PAPERCLIP_API_KEY'"}'`)
-  const run = start('claude_local', { command })
-  const end = await endOf(run)
+  const run = startTestRun('claude_local', { command })
+  const end = await outcomeOf(run)
   expect(end.result).toEqual({ summary: 'key ***REDACTED***' })
-  expect(JSON.stringify([end, run.seen.chunks])).not.toContain(TOKEN)
+  expect(JSON.stringify([end, run.recorded.chunks])).not.toContain(TOKEN)
 })

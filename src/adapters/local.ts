@@ -1,12 +1,12 @@
 import path from 'node:path'
 import { z } from 'zod'
-import type { Adapter, Ended, ErrorCode, Job } from './adapter.ts'
+import type { Adapter, FinishedOutcome, ErrorCode, Job } from './adapter.ts'
 import { startCommand } from './command.ts'
 import type { CommandHost } from './command.ts'
 import { argumentList, commandFields, flagValue, optional, plainText } from './config.ts'
-import { promptOf } from './prompt.ts'
-import { codexJson, geminiJson, heardNothing, hermesText, opencodeJson, piJson, sessionIdFrom, streamJson } from './transcript.ts'
-import type { Dialect, Heard } from './transcript.ts'
+import { renderPrompt } from './prompt.ts'
+import { codexJson, geminiJson, emptyTranscript, hermesText, opencodeJson, piJson, sessionIdFrom, streamJson } from './transcript.ts'
+import type { TranscriptParser, Transcript } from './transcript.ts'
 
 /** What every local agent is configured with; each adds the flags that it knows. */
 const localFields = {
@@ -29,25 +29,30 @@ interface Program<Config extends LocalConfig> {
   readonly args: (config: Config, resume: string | null) => readonly string[]
   /** For the one that takes its prompt as an argument; without it the prompt goes to standard input. */
   readonly promptArgument?: (prompt: string) => string
-  readonly dialect: Dialect
+  readonly parser: TranscriptParser
 }
 
 const option = (name: string, value: string | number | null | undefined): string[] =>
   value === null || value === undefined ? [] : [name, String(value)]
 const flag = (name: string, isSet: boolean | null | undefined): string[] => (isSet === true ? [name] : [])
-const extra = (config: LocalConfig): readonly string[] => config.extraArgs ?? []
-const yes = optional(z.boolean())
-const word = optional(z.string().regex(/^[a-z][a-z0-9_-]{0,40}$/))
+const extraArgs = (config: LocalConfig): readonly string[] => config.extraArgs ?? []
+const optionalBoolean = optional(z.boolean())
+const optionalWord = optional(z.string().regex(/^[a-z][a-z0-9_-]{0,40}$/))
 
 /** Linux takes 128 KiB in one argument, its end included. */
-const LONGEST_ARGUMENT_BYTES = 128 * 1024 - 1024
+const MAX_ARGUMENT_BYTES = 128 * 1024 - 1024
 
-function local<Config extends LocalConfig>(program: Program<Config>): (host: CommandHost) => Adapter<Config> {
+function localAdapter<Config extends LocalConfig>(program: Program<Config>): (host: CommandHost) => Adapter<Config> {
   return (host) => ({
     schema: program.schema,
-    needs: ({ command = program.command, cwd, env, instructionsFilePath }) => ({ command, cwd, env, instructions: instructionsFilePath }),
+    requirements: ({ command = program.command, cwd, env, instructionsFilePath }) => ({
+      command,
+      cwd,
+      env,
+      instructions: instructionsFilePath,
+    }),
     start(job, config, listener) {
-      const heard = heardNothing()
+      const transcript = emptyTranscript()
       const resume = sessionIdFrom(job.sessionIdBefore)
       return startCommand({
         job,
@@ -55,40 +60,40 @@ function local<Config extends LocalConfig>(program: Program<Config>): (host: Com
         host,
         listener,
         invocation: () => invocationOf(program, job, config, resume),
-        onLine: (line, stream) => program.dialect(heard, line, stream),
-        conclude: (ended) => conclude(ended, heard, resume),
+        onLine: (line, stream) => program.parser(transcript, line, stream),
+        refineOutcome: (ended) => conclude(ended, transcript, resume),
       })
     },
   })
 }
 
 async function invocationOf<Config extends LocalConfig>(program: Program<Config>, job: Job, config: Config, resume: string | null) {
-  const told = await promptOf(job, config, resume === null)
-  if ('problem' in told) return told
+  const rendered = await renderPrompt(job, config, resume === null)
+  if ('problem' in rendered) return rendered
   const command = config.command ?? program.command
   const args = program.args(config, resume)
-  if (program.promptArgument === undefined) return { command, args, input: told.prompt }
-  if (Buffer.byteLength(told.prompt) > LONGEST_ARGUMENT_BYTES) return { problem: `The prompt is too long for an argument of ${command}` }
-  const prompt = told.prompt.replaceAll('\0', '')
+  if (program.promptArgument === undefined) return { command, args, input: rendered.prompt }
+  if (Buffer.byteLength(rendered.prompt) > MAX_ARGUMENT_BYTES) return { problem: `The prompt is too long for an argument of ${command}` }
+  const prompt = rendered.prompt.replaceAll('\0', '')
   return { command, args: [...args, program.promptArgument(prompt)], input: null, shownArgs: [...args, program.promptArgument('…')] }
 }
 
-const sessionUnknown =
+const unknownSessionPattern =
   /no conversation found|(?:session|thread|chat|conversation)[^\n]{0,120}(?:not found|does not exist|unknown|invalid)|(?:no|unknown|invalid) (?:such )?(?:session|thread|chat|rollout)/i
 
-function conclude(ended: Ended, heard: Heard, resume: string | null): Ended {
-  const { usage, summary, failure } = heard
+function conclude(ended: FinishedOutcome, transcript: Transcript, resume: string | null): FinishedOutcome {
+  const { usage, summary, failure } = transcript
   const result = summary === null && failure === null ? null : { summary, ...(failure === null ? {} : { error: failure }) }
-  const learned = { ...ended, usage, result, sessionIdAfter: heard.sessionId ?? resume }
-  if (ended.status === 'cancelled' || ended.status === 'timed_out') return learned
-  if (ended.status === 'succeeded' && failure === null) return learned
+  const enriched = { ...ended, usage, result, sessionIdAfter: transcript.sessionId ?? resume }
+  if (ended.status === 'cancelled' || ended.status === 'timed_out') return enriched
+  if (ended.status === 'succeeded' && failure === null) return enriched
   // The session to resume is gone. Nothing is started a second time for one run: the next one starts afresh.
-  if (resume !== null && usage === null && sessionUnknown.test(`${failure ?? ''}\n${ended.stderrExcerpt}`))
-    return fail(learned, 'adapter_session_unknown', failure ?? `The agent does not know the session ${resume}`, null)
-  return failure === null ? learned : fail(learned, 'adapter_reported_failure', failure, learned.sessionIdAfter)
+  if (resume !== null && usage === null && unknownSessionPattern.test(`${failure ?? ''}\n${ended.stderrExcerpt}`))
+    return asFailure(enriched, 'adapter_session_unknown', failure ?? `The agent does not know the session ${resume}`, null)
+  return failure === null ? enriched : asFailure(enriched, 'adapter_reported_failure', failure, enriched.sessionIdAfter)
 }
 
-const fail = (ended: Ended, errorCode: ErrorCode, error: string, sessionIdAfter: string | null): Ended => ({
+const asFailure = (ended: FinishedOutcome, errorCode: ErrorCode, error: string, sessionIdAfter: string | null): FinishedOutcome => ({
   ...ended,
   status: 'failed',
   errorCode,
@@ -98,13 +103,13 @@ const fail = (ended: Ended, errorCode: ErrorCode, error: string, sessionIdAfter:
 
 /** The agents that run as programs on this host. Flags are those their public documentation names. */
 export const localAdapters = {
-  claude_local: local({
+  claude_local: localAdapter({
     schema: z.object({
       ...localFields,
-      effort: word,
-      chrome: yes,
+      effort: optionalWord,
+      chrome: optionalBoolean,
       maxTurnsPerRun: optional(z.int().min(0).max(100_000)),
-      dangerouslySkipPermissions: yes,
+      dangerouslySkipPermissions: optionalBoolean,
     }),
     command: 'claude',
     args: (config, resume) => [
@@ -120,16 +125,16 @@ export const localAdapters = {
       ...option('--max-turns', config.maxTurnsPerRun === 0 ? null : config.maxTurnsPerRun),
       ...flag('--chrome', config.chrome),
       ...flag('--dangerously-skip-permissions', config.dangerouslySkipPermissions),
-      ...extra(config),
+      ...extraArgs(config),
     ],
-    dialect: streamJson,
+    parser: streamJson,
   }),
-  codex_local: local({
+  codex_local: localAdapter({
     schema: z.object({
       ...localFields,
-      modelReasoningEffort: word,
-      search: yes,
-      dangerouslyBypassApprovalsAndSandbox: yes,
+      modelReasoningEffort: optionalWord,
+      search: optionalBoolean,
+      dangerouslyBypassApprovalsAndSandbox: optionalBoolean,
     }),
     command: 'codex',
     args: (config, resume) => [
@@ -139,14 +144,14 @@ export const localAdapters = {
       ...option('--model', config.model),
       ...(config.modelReasoningEffort === undefined ? [] : ['-c', `model_reasoning_effort="${config.modelReasoningEffort}"`]),
       ...flag('--dangerously-bypass-approvals-and-sandbox', config.dangerouslyBypassApprovalsAndSandbox),
-      ...extra(config),
+      ...extraArgs(config),
       ...option('resume', resume),
       '-',
     ],
-    dialect: codexJson,
+    parser: codexJson,
   }),
-  gemini_local: local({
-    schema: z.object({ ...localFields, sandbox: yes, yolo: yes }),
+  gemini_local: localAdapter({
+    schema: z.object({ ...localFields, sandbox: optionalBoolean, yolo: optionalBoolean }),
     command: 'gemini',
     args: (config, resume) => [
       '--output-format',
@@ -155,12 +160,12 @@ export const localAdapters = {
       ...option('--model', config.model),
       ...flag('--sandbox', config.sandbox),
       ...(config.yolo === true ? ['--approval-mode', 'yolo'] : []),
-      ...extra(config),
+      ...extraArgs(config),
     ],
-    dialect: geminiJson,
+    parser: geminiJson,
   }),
-  opencode_local: local({
-    schema: z.object({ ...localFields, variant: word }),
+  opencode_local: localAdapter({
+    schema: z.object({ ...localFields, variant: optionalWord }),
     command: 'opencode',
     args: (config, resume) => [
       'run',
@@ -169,12 +174,12 @@ export const localAdapters = {
       ...option('--session', resume),
       ...option('--model', config.model),
       ...option('--variant', config.variant),
-      ...extra(config),
+      ...extraArgs(config),
     ],
-    dialect: opencodeJson,
+    parser: opencodeJson,
   }),
-  cursor: local({
-    schema: z.object({ ...localFields, mode: word, yolo: yes }),
+  cursor: localAdapter({
+    schema: z.object({ ...localFields, mode: optionalWord, yolo: optionalBoolean }),
     command: 'cursor-agent',
     args: (config, resume) => [
       '--print',
@@ -184,12 +189,12 @@ export const localAdapters = {
       ...option('--model', config.model),
       ...option('--mode', config.mode),
       ...flag('--force', config.yolo),
-      ...extra(config),
+      ...extraArgs(config),
     ],
-    dialect: streamJson,
+    parser: streamJson,
   }),
-  pi_local: local({
-    schema: z.object({ ...localFields, provider: optional(flagValue), thinking: word }),
+  pi_local: localAdapter({
+    schema: z.object({ ...localFields, provider: optional(flagValue), thinking: optionalWord }),
     command: 'pi',
     args: (config, resume) => [
       '--print',
@@ -199,12 +204,12 @@ export const localAdapters = {
       ...option('--provider', config.provider),
       ...option('--model', config.model),
       ...option('--thinking', config.thinking),
-      ...extra(config),
+      ...extraArgs(config),
     ],
-    dialect: piJson,
+    parser: piJson,
   }),
-  hermes_local: local({
-    schema: z.object({ ...localFields, provider: optional(flagValue), yolo: yes }),
+  hermes_local: localAdapter({
+    schema: z.object({ ...localFields, provider: optional(flagValue), yolo: optionalBoolean }),
     command: 'hermes',
     args: (config, resume) => [
       'chat',
@@ -213,10 +218,10 @@ export const localAdapters = {
       ...option('--provider', config.provider),
       ...option('--model', config.model),
       ...flag('--yolo', config.yolo),
-      ...extra(config),
+      ...extraArgs(config),
     ],
     // In one word with its flag, so that no prompt can be taken for a flag of its own.
     promptArgument: (prompt) => `--query=${prompt}`,
-    dialect: hermesText,
+    parser: hermesText,
   }),
 } as const

@@ -3,17 +3,17 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { TOKEN, endOf, start } from './testKit.ts'
+import { TOKEN, outcomeOf, startTestRun } from './testKit.ts'
 
 const local = { allowedAddresses: ['127.0.0.1'] }
 
 async function gateway(answer: (response: ServerResponse) => void) {
-  const asked: { url: string | undefined; headers: IncomingMessage['headers']; text: string }[] = []
+  const requests: { url: string | undefined; headers: IncomingMessage['headers']; text: string }[] = []
   const server = createServer((request, response) => {
     let text = ''
     request.on('data', (chunk: Buffer) => (text += chunk.toString()))
     request.on('end', () => {
-      asked.push({ url: request.url, headers: request.headers, text })
+      requests.push({ url: request.url, headers: request.headers, text })
       answer(response)
     })
   })
@@ -23,10 +23,10 @@ async function gateway(answer: (response: ServerResponse) => void) {
     server.closeAllConnections()
     server.close()
   })
-  return { asked, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` }
+  return { asked: requests, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` }
 }
 
-const responds = (body: unknown) => (response: ServerResponse) => void response.end(JSON.stringify(body))
+const answering = (body: unknown) => (response: ServerResponse) => void response.end(JSON.stringify(body))
 const done = {
   id: 'resp_1',
   status: 'completed',
@@ -44,39 +44,39 @@ const done = {
 }
 
 test('a gateway works while the request is open, in the session of the issue, and never sees the run token', async () => {
-  const { url, asked } = await gateway(responds(done))
+  const { url, asked: requests } = await gateway(answering(done))
   const config = { url, authToken: { type: 'secret_ref', secretId: 's1' }, agentId: 'beta' }
-  const run = start('openclaw_gateway', config, { secrets: { authToken: 'gateway-secret' } }, local)
-  expect(await endOf(run)).toMatchObject({
+  const run = startTestRun('openclaw_gateway', config, { secrets: { authToken: 'gateway-secret' } }, local)
+  expect(await outcomeOf(run)).toMatchObject({
     status: 'succeeded',
     result: { summary: 'Done.', responseId: 'resp_1' },
     usage: { inputTokens: 10, outputTokens: 7, cachedInputTokens: 0, costUsd: null, model: 'openclaw:main' },
   })
-  expect(asked).toMatchObject([
+  expect(requests).toMatchObject([
     { url: '/v1/responses', headers: { authorization: 'Bearer gateway-secret', 'x-openclaw-agent-id': 'beta' } },
   ])
-  expect(JSON.parse(asked[0]?.text ?? '')).toMatchObject({
+  expect(JSON.parse(requests[0]?.text ?? '')).toMatchObject({
     model: 'openclaw:beta',
     user: `paperclip:agent:${run.job.agentId}:issue:${run.job.issueId}`,
     input: expect.stringContaining(`PAPERCLIP_RUN_ID=${run.job.runId}`),
   })
-  expect(asked[0]?.text).not.toContain(TOKEN)
-  expect(JSON.stringify([run.seen.events, run.seen.chunks])).not.toContain('gateway-secret')
+  expect(requests[0]?.text).not.toContain(TOKEN)
+  expect(JSON.stringify([run.recorded.events, run.recorded.chunks])).not.toContain('gateway-secret')
 })
 
 test.each([
   ['issue', 'paperclip:agent:a0000000-0000-4000-8000-000000000001'],
   ['fixed', 'ours'],
 ])('without an issue the session by %s is %s', async (sessionKeyStrategy, user) => {
-  const { url, asked } = await gateway(responds(done))
-  await start('openclaw_gateway', { url, sessionKeyStrategy, sessionKey: 'ours' }, { issueId: null }, local).exit
-  expect(JSON.parse(asked[0]?.text ?? '')).toMatchObject({ user })
+  const { url, asked: requests } = await gateway(answering(done))
+  await startTestRun('openclaw_gateway', { url, sessionKeyStrategy, sessionKey: 'ours' }, { issueId: null }, local).outcome
+  expect(JSON.parse(requests[0]?.text ?? '')).toMatchObject({ user })
 })
 
 test.each([
   [
     'a failed response',
-    responds({ status: 'failed', error: { message: 'No credit' } }),
+    answering({ status: 'failed', error: { message: 'No credit' } }),
     { errorCode: 'adapter_reported_failure', error: 'No credit' },
   ],
   ['no response', (response: ServerResponse) => void response.end('hello'), { errorCode: 'adapter_reported_failure' }],
@@ -90,15 +90,15 @@ test.each([
   ['silence', () => {}, { status: 'timed_out', errorCode: 'timeout' }],
 ])('%s ends the run without success', async (_, answer, expected) => {
   const { url } = await gateway(answer)
-  const run = start('openclaw_gateway', { url, timeoutSec: 0.3 }, {}, { ...local, answerLimitBytes: 4000 })
-  expect(await endOf(run)).toMatchObject({ status: 'failed', ...expected })
+  const run = startTestRun('openclaw_gateway', { url, timeoutSec: 0.3 }, {}, { ...local, answerLimitBytes: 4000 })
+  expect(await outcomeOf(run)).toMatchObject({ status: 'failed', ...expected })
 })
 
 test('it is cancelled, and not reached where the operator allows no private address', async () => {
-  const { url, asked } = await gateway(() => {})
-  const run = start('openclaw_gateway', { url }, {}, local)
+  const { url, asked: requests } = await gateway(() => {})
+  const run = startTestRun('openclaw_gateway', { url }, {}, local)
   run.cancel('Cancelled')
-  expect(await endOf(run)).toMatchObject({ status: 'cancelled' })
-  expect(await endOf(start('openclaw_gateway', { url }))).toMatchObject({ errorCode: 'adapter_address_refused' })
-  expect(asked).toEqual([])
+  expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled' })
+  expect(await outcomeOf(startTestRun('openclaw_gateway', { url }))).toMatchObject({ errorCode: 'adapter_address_refused' })
+  expect(requests).toEqual([])
 })

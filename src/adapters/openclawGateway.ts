@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { failed, succeeded } from './adapter.ts'
-import type { Adapter, Exit, Job } from './adapter.ts'
-import { bind, binding, flagValue, optional, plainText, timed } from './config.ts'
-import { at, countAt, objectIn, textAt } from './json.ts'
-import type { Answer } from './outbound.ts'
+import type { Adapter, AdapterOutcome, Job } from './adapter.ts'
+import { resolveBindings, binding, flagValue, optional, plainText, timeoutField } from './config.ts'
+import { valueAt, countAt, parseObject, textAt } from './json.ts'
+import type { HttpResponse } from './httpRequest.ts'
 import { firstBytes } from './text.ts'
 import { headerBindings, startWebhook } from './webhook.ts'
 import type { WebhookHost } from './webhook.ts'
@@ -28,19 +28,19 @@ const openclawConfig = z.object({
   /** Which work shares one session there: the runs of an issue, all of the agent's under `sessionKey`, or none. */
   sessionKeyStrategy: optional(z.enum(['issue', 'fixed', 'run'])),
   sessionKey: optional(plainText.max(200)),
-  ...timed,
+  ...timeoutField,
 })
 type OpenclawConfig = z.output<typeof openclawConfig>
 
 /** An OpenClaw gateway, through its OpenResponses endpoint: the agent works while the request is open. */
 export const openclawAdapter = (host: WebhookHost): Adapter<OpenclawConfig> => ({
   schema: openclawConfig,
-  needs: ({ url }) => ({ url }),
+  requirements: ({ url }) => ({ url }),
   start(job, config, listener) {
     const { authToken, agentId } = config
-    const token = bind(authToken === undefined ? undefined : { authToken }, '', job)
-    const { values, missing } = bind(config.headers, 'headers', job)
-    const added = {
+    const token = resolveBindings(authToken === undefined ? undefined : { authToken }, '', job)
+    const { values, missing } = resolveBindings(config.headers, 'headers', job)
+    const extraHeaders = {
       ...(token.values['authToken'] === undefined ? {} : { authorization: `Bearer ${token.values['authToken']}` }),
       ...(agentId === undefined ? {} : { 'x-openclaw-agent-id': agentId }),
     }
@@ -50,10 +50,10 @@ export const openclawAdapter = (host: WebhookHost): Adapter<OpenclawConfig> => (
       host,
       url: config.url,
       method: 'POST',
-      headers: { values: { ...values, ...added }, missing: [...token.missing, ...missing] },
+      headers: { values: { ...values, ...extraHeaders }, missing: [...token.missing, ...missing] },
       body: { model: `openclaw:${agentId ?? 'main'}`, user: sessionOf(job, config), input: inputOf(job), stream: false },
       timeoutSec: config.timeoutSec,
-      read: exitOf,
+      read: outcomeOf,
     })
   },
 })
@@ -81,10 +81,10 @@ function inputOf(job: Job): string {
 /** As much of an answer as a run keeps beside its log. */
 const SUMMARY_BYTES = 16 * 1024
 
-function exitOf({ body }: Answer): Exit {
-  const report = objectIn(body)
+function outcomeOf({ body }: HttpResponse): AdapterOutcome {
+  const report = parseObject(body)
   if (report === null) return failed('adapter_reported_failure', 'The gateway answered with something else than a response')
-  const said = textIn(at(report, 'output'))
+  const outputText = textIn(valueAt(report, 'output'))
   const usage = {
     inputTokens: countAt(report, 'usage', 'input_tokens'),
     cachedInputTokens: countAt(report, 'usage', 'input_tokens_details', 'cached_tokens'),
@@ -92,7 +92,10 @@ function exitOf({ body }: Answer): Exit {
     costUsd: null,
     model: textAt(report, 'model'),
   }
-  const facts = { usage, result: said === '' ? null : { summary: firstBytes(said, SUMMARY_BYTES), responseId: textAt(report, 'id') } }
+  const facts = {
+    usage,
+    result: outputText === '' ? null : { summary: firstBytes(outputText, SUMMARY_BYTES), responseId: textAt(report, 'id') },
+  }
   const status = textAt(report, 'status')
   if (status !== 'failed' && status !== 'cancelled' && status !== 'incomplete') return succeeded(facts)
   return failed('adapter_reported_failure', textAt(report, 'error', 'message') ?? `The gateway reported the status ${status}`, facts)
@@ -102,6 +105,6 @@ const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? va
 
 const textIn = (output: unknown): string =>
   items(output)
-    .flatMap((item) => items(at(item, 'content')))
+    .flatMap((item) => items(valueAt(item, 'content')))
     .map((part) => (textAt(part, 'type') === 'output_text' ? (textAt(part, 'text') ?? '') : ''))
     .join('')

@@ -1,46 +1,57 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Listener } from './adapter.ts'
-import { processIdentity } from './identity.ts'
+import type { RunListener } from './adapter.ts'
+import { processIdentity } from './processIdentity.ts'
 import {
   TOKEN,
   adaptersWith,
-  dies,
-  endOf,
-  ended,
+  waitForExit,
+  outcomeOf,
+  expectFinished,
   isAlive,
   jobWith,
   pidsIn,
   recorder,
-  shell,
-  start,
+  shellCommand,
+  startTestRun,
   temporaryFolder,
-  words,
+  splitWords,
 } from './testKit.ts'
 
 describe('a command that ends by itself', () => {
   test('brings its output as it comes and ends with its exit code', async () => {
-    const run = start('process', shell('echo out; echo err >&2; read line < /dev/null; exit 0'))
-    expect(await endOf(run)).toMatchObject({ pending: false, status: 'succeeded', exitCode: 0, signal: null, error: null, errorCode: null })
-    expect(await endOf(run)).toMatchObject({ stdoutExcerpt: 'out\n', stderrExcerpt: 'err\n', outputBytes: 8, droppedBytes: 0 })
-    expect([run.seen.text('stdout'), run.seen.text('stderr')]).toEqual(['out\n', 'err\n'])
-    expect(run.seen.chunks.every(({ ts }) => !Number.isNaN(Date.parse(ts)))).toBe(true)
-    expect(run.seen.events.map(({ kind }) => kind)).toEqual(['invoked', 'started', 'exited'])
+    const run = startTestRun('process', shellCommand('echo out; echo err >&2; read line < /dev/null; exit 0'))
+    expect(await outcomeOf(run)).toMatchObject({
+      pending: false,
+      status: 'succeeded',
+      exitCode: 0,
+      signal: null,
+      error: null,
+      errorCode: null,
+    })
+    expect(await outcomeOf(run)).toMatchObject({ stdoutExcerpt: 'out\n', stderrExcerpt: 'err\n', outputBytes: 8, droppedBytes: 0 })
+    expect([run.recorded.text('stdout'), run.recorded.text('stderr')]).toEqual(['out\n', 'err\n'])
+    expect(run.recorded.chunks.every(({ ts }) => !Number.isNaN(Date.parse(ts)))).toBe(true)
+    expect(run.recorded.events.map(({ kind }) => kind)).toEqual(['invoked', 'started', 'exited'])
   })
 
   test('is told apart from every other process by pid, start time and host while it lives', async () => {
-    const run = start('process', shell('echo $$; read line; exit 0'))
-    await run.seen.said('\n')
-    const event = run.seen.events.find(({ kind }) => kind === 'started')
-    const [pid] = pidsIn(run.seen.text('stdout'))
+    const run = startTestRun('process', shellCommand('echo $$; read line; exit 0'))
+    await run.recorded.waitForText('\n')
+    const event = run.recorded.events.find(({ kind }) => kind === 'started')
+    const [pid] = pidsIn(run.recorded.text('stdout'))
     expect(event).toMatchObject({ kind: 'started', process: { pid, startTime: expect.any(Number), host: processIdentity(1).host } })
-    await run.exit
+    await run.outcome
   })
 
   test('has failed when its code is not zero, or a signal ended it', async () => {
-    expect(await endOf(start('process', shell('exit 7')))).toMatchObject({ status: 'failed', exitCode: 7, errorCode: 'exit_nonzero' })
-    expect(await endOf(start('process', shell('kill -KILL $$')))).toMatchObject({
+    expect(await outcomeOf(startTestRun('process', shellCommand('exit 7')))).toMatchObject({
+      status: 'failed',
+      exitCode: 7,
+      errorCode: 'exit_nonzero',
+    })
+    expect(await outcomeOf(startTestRun('process', shellCommand('kill -KILL $$')))).toMatchObject({
       status: 'failed',
       exitCode: null,
       signal: 'SIGKILL',
@@ -49,7 +60,7 @@ describe('a command that ends by itself', () => {
   })
 
   test('may close its output and live on: its exit counts', async () => {
-    const end = await endOf(start('process', shell('echo early; exec >&- 2>&-; sleep 0.1; exit 5')))
+    const end = await outcomeOf(startTestRun('process', shellCommand('echo early; exec >&- 2>&-; sleep 0.1; exit 5')))
     expect(end).toMatchObject({ status: 'failed', exitCode: 5, stdoutExcerpt: 'early\n' })
   })
 })
@@ -80,55 +91,61 @@ describe('what a command is given', () => {
 
   test('of the server it knows the names on the allow-list and nothing else', async () => {
     const environment = { ...process.env, ...secrets, ...harmless }
-    const run = start('process', { command: 'env', env: { OWN: 'mine', TAGGED: { type: 'plain', value: 'too' } } }, {}, { environment })
-    await run.exit
-    const names = run.seen
+    const run = startTestRun(
+      'process',
+      { command: 'env', env: { OWN: 'mine', TAGGED: { type: 'plain', value: 'too' } } },
+      {},
+      { environment },
+    )
+    await run.outcome
+    const names = run.recorded
       .text('stdout')
       .split('\n')
       .flatMap((line) => (line.includes('=') ? [line.slice(0, line.indexOf('='))] : []))
     expect(names.toSorted()).toEqual(
       [
         ...Object.keys(harmless),
-        ...words('OWN TAGGED PAPERCLIP_API_URL PAPERCLIP_API_KEY PAPERCLIP_RUN_ID PAPERCLIP_AGENT_ID'),
-        ...words('PAPERCLIP_COMPANY_ID PAPERCLIP_TASK_ID PAPERCLIP_WAKE_REASON'),
+        ...splitWords('OWN TAGGED PAPERCLIP_API_URL PAPERCLIP_API_KEY PAPERCLIP_RUN_ID PAPERCLIP_AGENT_ID'),
+        ...splitWords('PAPERCLIP_COMPANY_ID PAPERCLIP_TASK_ID PAPERCLIP_WAKE_REASON'),
       ].toSorted(),
     )
-    expect(run.seen.text('stdout')).not.toMatch(/hunter2|evil|xxxxx|yyyyy|server was started in/)
+    expect(run.recorded.text('stdout')).not.toMatch(/hunter2|evil|xxxxx|yyyyy|server was started in/)
   })
 
   test('the facts of its run are its own, whatever the configuration says', async () => {
     const env = { PAPERCLIP_API_KEY: 'another', PAPERCLIP_RUN_ID: 'another', PAPERCLIP_TASK_ID: 'another', KEPT: 'yes' }
     const script = 'echo $PAPERCLIP_RUN_ID $PAPERCLIP_AGENT_ID ${PAPERCLIP_TASK_ID-none} $KEPT; test "$PAPERCLIP_API_KEY" = "$1"'
-    const run = start('process', { ...shell(script, TOKEN), env }, { issueId: null })
-    expect(await endOf(run)).toMatchObject({ exitCode: 0 })
-    expect(run.seen.text('stdout')).toBe(`${run.job.runId} ${run.job.agentId} none yes\n`)
+    const run = startTestRun('process', { ...shellCommand(script, TOKEN), env }, { issueId: null })
+    expect(await outcomeOf(run)).toMatchObject({ exitCode: 0 })
+    expect(run.recorded.text('stdout')).toBe(`${run.job.runId} ${run.job.agentId} none yes\n`)
   })
 
   test('its token and the secrets it was given are covered where it prints them, and where it is called', async () => {
     const env = { DB_KEY: { type: 'secret_ref', secretId: 's1' } }
     const script = 'echo "key $PAPERCLIP_API_KEY db $DB_KEY"; echo "$DB_KEY" >&2'
-    const run = start('process', { ...shell(script, TOKEN), env }, { secrets: { 'env.DB_KEY': 'correct-horse' } })
-    const end = await endOf(run)
+    const run = startTestRun('process', { ...shellCommand(script, TOKEN), env }, { secrets: { 'env.DB_KEY': 'correct-horse' } })
+    const end = await outcomeOf(run)
     expect(end.stdoutExcerpt).toBe('key ***REDACTED*** db ***REDACTED***\n')
-    expect(JSON.stringify([end, run.seen.chunks, run.seen.events])).not.toMatch(/run-token-of-this-run|correct-horse/)
+    expect(JSON.stringify([end, run.recorded.chunks, run.recorded.events])).not.toMatch(/run-token-of-this-run|correct-horse/)
   })
 
   test('without the value of a secret it is not started', async () => {
-    const run = start('process', { ...shell('echo started'), env: { DB_KEY: { type: 'secret_ref', secretId: 's1' } } })
-    expect(await endOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_secret_missing', error: 'No value for env.DB_KEY' })
-    expect(run.seen.events).toEqual([])
+    const run = startTestRun('process', { ...shellCommand('echo started'), env: { DB_KEY: { type: 'secret_ref', secretId: 's1' } } })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_secret_missing', error: 'No value for env.DB_KEY' })
+    expect(run.recorded.events).toEqual([])
   })
 
   test('a wake reason cannot end the environment or the run', async () => {
-    const run = start('process', shell('echo "$PAPERCLIP_WAKE_REASON"'), { wakeReason: 'a\0LD_PRELOAD=./evil.so' })
-    expect((await endOf(run)).stdoutExcerpt).toBe('aLD_PRELOAD=./evil.so\n')
+    const run = startTestRun('process', shellCommand('echo "$PAPERCLIP_WAKE_REASON"'), { wakeReason: 'a\0LD_PRELOAD=./evil.so' })
+    expect((await outcomeOf(run)).stdoutExcerpt).toBe('aLD_PRELOAD=./evil.so\n')
   })
 })
 
 describe('without a folder of its own choice an agent works', () => {
   test('in one that it finds again, and that no other agent has', async () => {
     const [one, another] = [crypto.randomUUID(), crypto.randomUUID()]
-    const work = async (agentId: string, script: string) => (await endOf(start('process', shell(script), { agentId }))).stdoutExcerpt
+    const work = async (agentId: string, script: string) =>
+      (await outcomeOf(startTestRun('process', shellCommand(script), { agentId }))).stdoutExcerpt
     expect(await work(one, 'echo mine > notes; ls')).toBe('notes\n')
     expect(await work(another, 'ls')).toBe('')
     expect(await work(one, 'cat notes')).toBe('mine\n')
@@ -137,18 +154,22 @@ describe('without a folder of its own choice an agent works', () => {
   test('nowhere where none can be made: it is not started', async () => {
     const workFolder = path.join(temporaryFolder(), 'file')
     writeFileSync(workFolder, '')
-    const run = start('process', shell('echo started'), {}, { workFolder })
-    expect(await endOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
-    expect(run.seen.text('stdout')).toBe('')
+    const run = startTestRun('process', shellCommand('echo started'), {}, { workFolder })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
+    expect(run.recorded.text('stdout')).toBe('')
   })
 })
 
 describe('no shell comes in between', () => {
   test('arguments arrive as they are, and a command is a program', async () => {
     const folder = temporaryFolder()
-    const run = start('process', { command: 'printf', args: ['%s|', '$(touch made)', '; touch made', '`touch made`', '*'], cwd: folder })
-    expect((await endOf(run)).stdoutExcerpt).toBe('$(touch made)|; touch made|`touch made`|*|')
-    expect(await endOf(start('process', { command: 'touch made', shell: true, cwd: folder }))).toMatchObject({
+    const run = startTestRun('process', {
+      command: 'printf',
+      args: ['%s|', '$(touch made)', '; touch made', '`touch made`', '*'],
+      cwd: folder,
+    })
+    expect((await outcomeOf(run)).stdoutExcerpt).toBe('$(touch made)|; touch made|`touch made`|*|')
+    expect(await outcomeOf(startTestRun('process', { command: 'touch made', shell: true, cwd: folder }))).toMatchObject({
       errorCode: 'adapter_spawn_failed',
     })
     expect(existsSync(path.join(folder, 'made'))).toBe(false)
@@ -168,57 +189,58 @@ describe('a command that cannot be started', () => {
     ['has no folder to work in', () => ({ command: 'true', cwd: '/no/such/folder' }), 'does not exist'],
     ['has a file to work in', () => ({ command: 'true', cwd: folderWith('file') }), 'does not exist'],
   ])('%s', async (_, config, why) => {
-    const run = start('process', config())
-    const end = await endOf(run)
+    const run = startTestRun('process', config())
+    const end = await outcomeOf(run)
     expect(end).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed', exitCode: null })
     expect(end.error).toContain(why)
-    expect(run.seen.events.some(({ kind }) => kind === 'started')).toBe(false)
+    expect(run.recorded.events.some(({ kind }) => kind === 'started')).toBe(false)
   })
 })
 
 describe('a command that is stopped', () => {
   test('may say goodbye, and is cancelled whatever it exits with', async () => {
-    const run = start('process', shell("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 5; done"))
-    await run.seen.said('ready')
+    const run = startTestRun('process', shellCommand("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 5; done"))
+    await run.recorded.waitForText('ready')
     run.cancel('Cancelled by control plane')
     run.cancel('A second reason')
-    expect(await endOf(run)).toMatchObject({
+    expect(await outcomeOf(run)).toMatchObject({
       status: 'cancelled',
       errorCode: 'cancelled',
       error: 'Cancelled by control plane',
       exitCode: 0,
     })
-    expect(run.seen.text('stdout')).toBe('ready\nbye\n')
-    expect(run.seen.signals()).toEqual(['SIGTERM'])
+    expect(run.recorded.text('stdout')).toBe('ready\nbye\n')
+    expect(run.recorded.signals()).toEqual(['SIGTERM'])
   })
 
   test('is not started at all when it is cancelled before', async () => {
-    const run = start('process', shell('echo started'))
+    const run = startTestRun('process', shellCommand('echo started'))
     run.cancel('Never mind')
-    expect(await endOf(run)).toMatchObject({ status: 'cancelled', error: 'Never mind', outputBytes: 0 })
-    expect(run.seen.events.some(({ kind }) => kind === 'started')).toBe(false)
+    expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled', error: 'Never mind', outputBytes: 0 })
+    expect(run.recorded.events.some(({ kind }) => kind === 'started')).toBe(false)
   })
 
   test('is not started when it is told at the last moment that it may not', async () => {
     const file = path.join(temporaryFolder(), 'started')
-    const seen = recorder()
-    const exit = await adaptersWith().start('process', jobWith(shell(`echo > ${file}`)), { ...seen, mayStart: () => false }).exit
+    const recorded = recorder()
+    const exit = await adaptersWith().start('process', jobWith(shellCommand(`echo > ${file}`)), { ...recorded, mayStart: () => false })
+      .outcome
     expect(exit).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', exitCode: null })
-    expect(seen.events.map(({ kind }) => kind)).toEqual(['invoked'])
+    expect(recorded.events.map(({ kind }) => kind)).toEqual(['invoked'])
     expect(existsSync(file)).toBe(false)
   })
 
   test('has ended as it ended when the stop comes later', async () => {
-    const run = start('process', shell('exit 3'))
-    const end = await endOf(run)
+    const run = startTestRun('process', shellCommand('exit 3'))
+    const end = await outcomeOf(run)
     run.cancel('Too late')
-    expect(await endOf(run)).toEqual(end)
+    expect(await outcomeOf(run)).toEqual(end)
     expect(end).toMatchObject({ status: 'failed', exitCode: 3 })
   })
 
   test('hangs no longer than its time', async () => {
-    const run = start('process', { ...shell('echo hanging; sleep 60'), timeoutSec: 0.2 })
-    expect(await endOf(run)).toMatchObject({
+    const run = startTestRun('process', { ...shellCommand('echo hanging; sleep 60'), timeoutSec: 0.2 })
+    expect(await outcomeOf(run)).toMatchObject({
       status: 'timed_out',
       errorCode: 'timeout',
       error: 'Timed out after 0.2 s',
@@ -227,102 +249,108 @@ describe('a command that is stopped', () => {
   })
 
   test('is killed after the grace when it ignores SIGTERM, and when it was stopped', async () => {
-    const deaf = start('process', { ...shell("trap '' TERM; echo ready; while :; do sleep 5; done"), graceSec: 0.2 })
-    await deaf.seen.said('ready')
-    deaf.cancel('Cancelled')
-    expect(await endOf(deaf)).toMatchObject({ status: 'cancelled', signal: 'SIGKILL', exitCode: null })
-    expect(deaf.seen.signals()).toEqual(['SIGTERM', 'SIGKILL'])
+    const ignoresSigterm = startTestRun('process', {
+      ...shellCommand("trap '' TERM; echo ready; while :; do sleep 5; done"),
+      graceSec: 0.2,
+    })
+    await ignoresSigterm.recorded.waitForText('ready')
+    ignoresSigterm.cancel('Cancelled')
+    expect(await outcomeOf(ignoresSigterm)).toMatchObject({ status: 'cancelled', signal: 'SIGKILL', exitCode: null })
+    expect(ignoresSigterm.recorded.signals()).toEqual(['SIGTERM', 'SIGKILL'])
 
-    const asleep = start('process', shell('echo ready; kill -STOP $$; echo woken'))
-    await asleep.seen.said('ready')
-    asleep.cancel('Cancelled')
-    expect(await endOf(asleep)).toMatchObject({ status: 'cancelled' })
-    expect(asleep.seen.signals()).toEqual(['SIGTERM'])
+    const sleeping = startTestRun('process', shellCommand('echo ready; kill -STOP $$; echo woken'))
+    await sleeping.recorded.waitForText('ready')
+    sleeping.cancel('Cancelled')
+    expect(await outcomeOf(sleeping)).toMatchObject({ status: 'cancelled' })
+    expect(sleeping.recorded.signals()).toEqual(['SIGTERM'])
   })
 })
 
 describe('what a command started', () => {
-  const deafGrandchild = `sh -c 'trap "" TERM; echo $$ deaf; while :; do sleep 5; done' &`
+  const grandchildIgnoringSigterm = `sh -c 'trap "" TERM; echo $$ deaf; while :; do sleep 5; done' &`
 
   test('is ended with it, deaf or not', async () => {
-    const run = start('process', { ...shell(`${deafGrandchild} sleep 60 & echo $!; echo ready; wait`), graceSec: 0.2 })
-    await run.seen.said('ready')
-    await run.seen.said('deaf')
+    const run = startTestRun('process', {
+      ...shellCommand(`${grandchildIgnoringSigterm} sleep 60 & echo $!; echo ready; wait`),
+      graceSec: 0.2,
+    })
+    await run.recorded.waitForText('ready')
+    await run.recorded.waitForText('deaf')
     run.cancel('Cancelled')
-    await run.exit
-    const pids = pidsIn(run.seen.text('stdout'))
+    await run.outcome
+    const pids = pidsIn(run.recorded.text('stdout'))
     expect(pids).toHaveLength(2)
     expect(pids.filter(isAlive)).toEqual([])
   })
 
   test('is ended with it even when it made itself a session of its own', async () => {
-    const run = start('process', { ...shell('setsid sh -c "echo \\$\\$; exec sleep 60" & wait'), graceSec: 0.2 })
-    await run.seen.said('\n')
-    const [pid = 0] = pidsIn(run.seen.text('stdout'))
+    const run = startTestRun('process', { ...shellCommand('setsid sh -c "echo \\$\\$; exec sleep 60" & wait'), graceSec: 0.2 })
+    await run.recorded.waitForText('\n')
+    const [pid = 0] = pidsIn(run.recorded.text('stdout'))
     expect(isAlive(pid)).toBe(true)
     run.cancel('Cancelled')
-    await run.exit
+    await run.outcome
     expect(isAlive(pid)).toBe(false)
   })
 
   test('does not outlive its ordinary end', async () => {
-    const run = start('process', {
-      ...shell(
+    const run = startTestRun('process', {
+      ...shellCommand(
         `mkfifo "$1"; sh -c 'trap "" TERM; echo $$; : > "$1"; while :; do sleep 5; done' sh "$1" & read x < "$1"; exit 0`,
         path.join(temporaryFolder(), 'ready'),
       ),
       graceSec: 0.2,
     })
-    expect(await endOf(run)).toMatchObject({ status: 'succeeded', exitCode: 0 })
-    const [pid = 0] = pidsIn(run.seen.text('stdout'))
+    expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', exitCode: 0 })
+    const [pid = 0] = pidsIn(run.recorded.text('stdout'))
     expect(pid).toBeGreaterThan(0)
     expect(isAlive(pid)).toBe(false)
-    expect(run.seen.signals()).toEqual(['SIGTERM', 'SIGKILL'])
+    expect(run.recorded.signals()).toEqual(['SIGTERM', 'SIGKILL'])
   })
 
   test('cannot keep the run from ending by holding its output', async () => {
-    const run = start(
+    const run = startTestRun(
       'process',
-      shell(
+      shellCommand(
         `mkfifo "$1"; setsid sh -c 'echo $$; : > "$1"; exec sleep 60' sh "$1" & read x < "$1"; exit 0`,
         path.join(temporaryFolder(), 'ready'),
       ),
     )
-    const end = await endOf(run)
+    const end = await outcomeOf(run)
     const [pid = 0] = pidsIn(end.stdoutExcerpt)
     expect(end.status).toBe('succeeded')
     expect(isAlive(pid)).toBe(true)
     process.kill(pid, 'SIGKILL')
-    await dies(pid)
+    await waitForExit(pid)
   })
 })
 
 describe('a command that writes much', () => {
   test('is heard up to the cap and counted beyond it, and its last words are kept', async () => {
-    const run = start('process', shell('yes 0123456 | head -c 20000000; echo; echo the end'))
-    const end = await endOf(run)
+    const run = startTestRun('process', shellCommand('yes 0123456 | head -c 20000000; echo; echo the end'))
+    const end = await outcomeOf(run)
     expect(end).toMatchObject({ status: 'succeeded', outputBytes: 20_000_009, droppedBytes: 20_000_009 - 8 * 1024 * 1024 })
-    expect(Buffer.byteLength(run.seen.text('stdout'))).toBe(8 * 1024 * 1024)
-    expect(run.seen.chunks.filter(({ stream }) => stream === 'system')).toHaveLength(1)
-    expect(run.seen.events.filter(({ kind }) => kind === 'output_capped')).toHaveLength(1)
+    expect(Buffer.byteLength(run.recorded.text('stdout'))).toBe(8 * 1024 * 1024)
+    expect(run.recorded.chunks.filter(({ stream }) => stream === 'system')).toHaveLength(1)
+    expect(run.recorded.events.filter(({ kind }) => kind === 'output_capped')).toHaveLength(1)
     expect(Buffer.byteLength(end.stdoutExcerpt)).toBe(8 * 1024)
     expect(end.stdoutExcerpt.endsWith('0123456\n\nthe end\n')).toBe(true)
   })
 
   test('is stopped by its deadline however fast it writes', async () => {
-    const run = start('process', { command: 'yes', timeoutSec: 0.2 }, {}, { outputLimitBytes: 1000 })
-    expect(await endOf(run)).toMatchObject({ status: 'timed_out' })
-    expect(Buffer.byteLength(run.seen.text('stdout'))).toBe(1000)
+    const run = startTestRun('process', { command: 'yes', timeoutSec: 0.2 }, {}, { outputLimitBytes: 1000 })
+    expect(await outcomeOf(run)).toMatchObject({ status: 'timed_out' })
+    expect(Buffer.byteLength(run.recorded.text('stdout'))).toBe(1000)
   })
 
   test('waits for a listener that is slow, and does not survive one that is stuck', async () => {
-    let heard = (): void => {}
+    let received = (): void => {}
     const first = new Promise<void>((resolve) => {
-      heard = resolve
+      received = resolve
     })
-    const stuck: Listener = {
+    const stuck: RunListener = {
       async output() {
-        heard()
+        received()
         await new Promise(() => {})
       },
       event: () => {},
@@ -330,20 +358,20 @@ describe('a command that writes much', () => {
     const run = adaptersWith({ drainMs: 100 }).start('process', jobWith({ command: 'yes' }), stuck)
     await first
     run.cancel('Cancelled')
-    const end = ended(await run.exit)
+    const end = expectFinished(await run.outcome)
     expect(end.status).toBe('cancelled')
     // One read of a pipe: nothing was taken while nobody took it on.
     expect(end.outputBytes).toBeLessThanOrEqual(64 * 1024)
   })
 
   test('is not ended by a listener that throws', async () => {
-    const broken: Listener = {
+    const broken: RunListener = {
       output: () => Promise.reject(new Error('no')),
       event() {
         throw new Error('no')
       },
     }
-    const run = adaptersWith().start('process', jobWith(shell('echo out; exit 4')), broken)
-    expect(await endOf(run)).toMatchObject({ status: 'failed', exitCode: 4, stdoutExcerpt: 'out\n' })
+    const run = adaptersWith().start('process', jobWith(shellCommand('echo out; exit 4')), broken)
+    expect(await outcomeOf(run)).toMatchObject({ status: 'failed', exitCode: 4, stdoutExcerpt: 'out\n' })
   })
 })

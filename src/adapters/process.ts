@@ -14,7 +14,7 @@ export const processConfig = z.object({
 /** Any program. What it learns of its run stands in its environment; what it did is told by its exit code. */
 export const processAdapter = (host: CommandHost): Adapter<z.output<typeof processConfig>> => ({
   schema: processConfig,
-  needs: ({ command, cwd, env }) => ({ command, cwd, env }),
+  requirements: ({ command, cwd, env }) => ({ command, cwd, env }),
   start: (job, config, listener) =>
     startCommand({
       job,
@@ -22,6 +22,6 @@ export const processAdapter = (host: CommandHost): Adapter<z.output<typeof proce
       host,
       listener,
       invocation: () => Promise.resolve({ command: config.command, args: config.args ?? [], input: null }),
-      conclude: (ended) => ended,
+      refineOutcome: (ended) => ended,
     }),
 })

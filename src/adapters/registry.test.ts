@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { adapterTypes } from './registry.ts'
-import { adaptersWith, endOf, jobWith, recorder, shell, start } from './testKit.ts'
+import { adaptersWith, outcomeOf, jobWith, recorder, shellCommand, startTestRun } from './testKit.ts'
 
 test('an operator decides which adapters this server runs', async () => {
   const adapters = adaptersWith({ allowedTypes: ['http', 'claude_local'] })
@@ -10,10 +10,12 @@ test('an operator decides which adapters this server runs', async () => {
     ok: false,
     problems: ['This server does not run agents of the type process'],
   })
-  const seen = recorder()
+  const recorded = recorder()
   for (const type of ['process', 'constructor', '__proto__', 'plugin'])
-    expect(await endOf(adapters.start(type, jobWith(shell('echo started')), seen))).toMatchObject({ errorCode: 'adapter_not_allowed' })
-  expect(seen.events).toEqual([])
+    expect(await outcomeOf(adapters.start(type, jobWith(shellCommand('echo started')), recorded))).toMatchObject({
+      errorCode: 'adapter_not_allowed',
+    })
+  expect(recorded.events).toEqual([])
 })
 
 test('a configuration is judged before a run, with the secrets it needs and the names nobody knows', () => {
@@ -34,8 +36,8 @@ test('a configuration is judged before a run, with the secrets it needs and the 
 
 test('every local agent runs without any configuration; the others need to know what or where', () => {
   const { validateConfig } = adaptersWith()
-  const needy = adapterTypes.filter((type) => !validateConfig(type, {}).ok)
-  expect(needy).toEqual(['process', 'http', 'openclaw_gateway'])
+  const withSecret = adapterTypes.filter((type) => !validateConfig(type, {}).ok)
+  expect(withSecret).toEqual(['process', 'http', 'openclaw_gateway'])
 })
 
 test.each([
@@ -55,16 +57,16 @@ test.each([
   ['process', 'text', 'config'],
   ['process', [], 'config'],
 ])('%s with %j is refused, by the name of the field', async (type, config, field) => {
-  const judged = adaptersWith().validateConfig(type, config)
-  expect(judged).toMatchObject({ ok: false, problems: [expect.stringMatching(new RegExp(`^${field}`))] })
-  expect(await endOf(start(type as 'process', config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
+  const checked = adaptersWith().validateConfig(type, config)
+  expect(checked).toMatchObject({ ok: false, problems: [expect.stringMatching(new RegExp(`^${field}`))] })
+  expect(await outcomeOf(startTestRun(type as 'process', config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
 })
 
 test('a problem does not repeat what may be a secret', () => {
-  const judged = adaptersWith().validateConfig('process', {
+  const checked = adaptersWith().validateConfig('process', {
     command: 'true',
     env: { KEY: { type: 'plain', value: 'hunter2\0' } },
     args: { k: 'hunter2' },
   })
-  expect(JSON.stringify(judged)).not.toContain('hunter2')
+  expect(JSON.stringify(checked)).not.toContain('hunter2')
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import type { Chunk, Ended, Exit, Job, LifecycleEvent, Listener, StartedRun } from './adapter.ts'
+import type { Chunk, FinishedOutcome, AdapterOutcome, Job, LifecycleEvent, RunListener, StartedRun } from './adapter.ts'
 import { createAdapters } from './registry.ts'
 import type { AdapterOptions, AdapterType } from './registry.ts'
 
@@ -25,22 +25,22 @@ export const jobWith = (config: unknown, facts: Partial<Job> = {}): Job => ({
 })
 
 /** A listener that remembers, and can be waited on. */
-export interface Recorder extends Listener {
+export interface Recorder extends RunListener {
   readonly chunks: readonly Chunk[]
   readonly events: readonly LifecycleEvent[]
   text(stream: Chunk['stream']): string
   /** Resolves once what was said contains a text; rejects when the run ends without it. */
-  said(text: string): Promise<void>
+  waitForText(text: string): Promise<void>
   signals(): string[]
   /** The run is over with this exit: nothing more is said. */
-  over(exit: Exit): void
+  finish(exit: AdapterOutcome): void
 }
 
 export function recorder(): Recorder {
   const chunks: Chunk[] = []
   const events: LifecycleEvent[] = []
-  let waiting: (() => void)[] = []
-  let end: Exit | null = null
+  let waiters: (() => void)[] = []
+  let outcome: AdapterOutcome | null = null
   const text = (stream: Chunk['stream']): string =>
     chunks
       .filter((chunk) => chunk.stream === stream)
@@ -52,24 +52,24 @@ export function recorder(): Recorder {
     text,
     output(chunk) {
       chunks.push(chunk)
-      for (const look of waiting) look()
+      for (const check of waiters) check()
     },
     event(event) {
       events.push(event)
     },
-    async said(wanted) {
+    async waitForText(wanted) {
       await new Promise<void>((resolve, reject) => {
-        const look = (): void => {
+        const check = (): void => {
           if (text('stdout').includes(wanted)) resolve()
-          else if (end !== null) reject(new Error(`the run ended and never said ${wanted}: ${JSON.stringify(end)}`))
+          else if (outcome !== null) reject(new Error(`the run ended and never said ${wanted}: ${JSON.stringify(outcome)}`))
         }
-        waiting = [...waiting, look]
-        look()
+        waiters = [...waiters, check]
+        check()
       })
     },
-    over(exit) {
-      end = exit
-      for (const look of waiting) look()
+    finish(exit) {
+      outcome = exit
+      for (const check of waiters) check()
     },
     signals: () => events.flatMap((event) => (event.kind === 'signalled' ? [event.signal] : [])),
   }
@@ -87,31 +87,31 @@ export const adaptersWith = (options: Partial<AdapterOptions> = {}) =>
   })
 
 export interface Run extends StartedRun {
-  readonly seen: Recorder
+  readonly recorded: Recorder
   readonly job: Job
 }
 
 /** Starts a run; whatever a failing test leaves of it is ended with the test. */
-export function start(type: AdapterType, config: unknown, facts: Partial<Job> = {}, options: Partial<AdapterOptions> = {}): Run {
-  const seen = recorder()
+export function startTestRun(type: AdapterType, config: unknown, facts: Partial<Job> = {}, options: Partial<AdapterOptions> = {}): Run {
+  const recorded = recorder()
   const job = jobWith(config, facts)
-  const run = adaptersWith(options).start(type, job, seen)
-  run.exit.then((exit) => seen.over(exit)).catch(() => {})
+  const run = adaptersWith(options).start(type, job, recorded)
+  run.outcome.then((exit) => recorded.finish(exit)).catch(() => {})
   onTestFinished(() => run.cancel('The test is over'))
-  return { ...run, seen, job }
+  return { ...run, recorded, job }
 }
 
 /** The end of a run that ends here. */
-export async function endOf(run: StartedRun): Promise<Ended> {
-  return ended(await run.exit)
+export async function outcomeOf(run: StartedRun): Promise<FinishedOutcome> {
+  return expectFinished(await run.outcome)
 }
 
-export function ended(exit: Exit): Ended {
+export function expectFinished(exit: AdapterOutcome): FinishedOutcome {
   if (exit.pending) throw new Error('the run is pending')
   return exit
 }
 
-export const shell = (script: string, ...args: string[]) => ({ command: 'sh', args: ['-c', script, 'sh', ...args] })
+export const shellCommand = (script: string, ...args: string[]) => ({ command: 'sh', args: ['-c', script, 'sh', ...args] })
 
 export function temporaryFolder(): string {
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-adapters-')))
@@ -139,7 +139,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Polls: the end of a process that is not our child tells nobody. */
-export async function dies(pid: number): Promise<void> {
+export async function waitForExit(pid: number): Promise<void> {
   const deadline = performance.now() + 10_000
   while (isAlive(pid)) {
     if (performance.now() > deadline) throw new Error(`${pid} lives on`)
@@ -151,4 +151,4 @@ export async function dies(pid: number): Promise<void> {
 export const pidsIn = (text: string): number[] => [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits))
 
 /** Lists of short values, written as people read them. */
-export const words = (text: string): string[] => text.split(' ')
+export const splitWords = (text: string): string[] => text.split(' ')

@@ -1,4 +1,4 @@
-import { REDACTED } from '../kernel/redact.ts'
+import { REDACTED } from '../platform/kernel/redact.ts'
 
 /** The last bytes of a text, never half a character. */
 function lastBytes(text: string, bytes: number): string {
@@ -17,48 +17,48 @@ export function firstBytes(text: string, bytes: number): string {
 }
 
 /** Remembers the end of a text that grows without bound. */
-export function keepTail(bytes: number): { add(text: string): void; text(): string } {
-  let kept = ''
+export function tailBuffer(bytes: number): { add(text: string): void; text(): string } {
+  let tail = ''
   return {
     add(text) {
-      kept += text
+      tail += text
       // Cut only now and then: cutting at every chunk would copy the tail every time.
-      if (kept.length > 4 * bytes) kept = lastBytes(kept, bytes)
+      if (tail.length > 4 * bytes) tail = lastBytes(tail, bytes)
     },
-    text: () => lastBytes(kept, bytes),
+    text: () => lastBytes(tail, bytes),
   }
 }
 
 /** Cuts a text that grows without bound into lines; a line longer than `longest` characters is skipped whole. */
-export function cutLines(longest: number, take: (line: string) => void): { add(text: string): void; end(): void } {
-  let begun = ''
-  let skipping = false
+export function lineSplitter(maxLength: number, onLine: (line: string) => void): { add(text: string): void; end(): void } {
+  let partialLine = ''
+  let isSkipping = false
   const finish = (line: string): void => {
-    if (!skipping && line !== '' && line.length <= longest) take(line)
-    skipping = false
-    begun = ''
+    if (!isSkipping && line !== '' && line.length <= maxLength) onLine(line)
+    isSkipping = false
+    partialLine = ''
   }
   return {
     add(text) {
       const [first = '', ...rest] = text.split('\n')
-      if (!skipping) begun += first
-      if (begun.length > longest) {
-        skipping = true
-        begun = ''
+      if (!isSkipping) partialLine += first
+      if (partialLine.length > maxLength) {
+        isSkipping = true
+        partialLine = ''
       }
       for (const next of rest) {
-        finish(begun)
-        begun = next
+        finish(partialLine)
+        partialLine = next
       }
     },
-    end: () => finish(begun),
+    end: () => finish(partialLine),
   }
 }
 
 /** Shorter than this, a secret would be found in ordinary words. */
-const SHORTEST_SECRET = 8
+const MIN_SECRET_LENGTH = 8
 
-const heldBack = (text: string, secrets: readonly string[]): number =>
+const partialSecretLength = (text: string, secrets: readonly string[]): number =>
   secrets.reduce((most, secret) => {
     for (let length = Math.min(secret.length - 1, text.length); length > most; length--)
       if (text.endsWith(secret.slice(0, length))) return length
@@ -69,32 +69,32 @@ const heldBack = (text: string, secrets: readonly string[]): number =>
  * Covers secrets in a text that comes in pieces (I17). A piece that ends like a secret begins is held back by that much
  * until the next one tells.
  */
-export function coverSecrets(secrets: readonly string[]): { add(text: string): string; end(): string } {
+export function secretRedactor(secrets: readonly string[]): { add(text: string): string; end(): string } {
   // The longest first: one secret may be the beginning of another.
-  const wanted = secrets.filter((secret) => secret.length >= SHORTEST_SECRET).toSorted((a, b) => b.length - a.length)
-  let held = ''
+  const longestFirst = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH).toSorted((a, b) => b.length - a.length)
+  let pending = ''
   return {
     add(text) {
-      const whole = wanted.reduce((said, secret) => said.replaceAll(secret, REDACTED), held + text)
-      const kept = heldBack(whole, wanted)
-      held = whole.slice(whole.length - kept)
-      return whole.slice(0, whole.length - kept)
+      const redacted = longestFirst.reduce((said, secret) => said.replaceAll(secret, REDACTED), pending + text)
+      const heldLength = partialSecretLength(redacted, longestFirst)
+      pending = redacted.slice(redacted.length - heldLength)
+      return redacted.slice(0, redacted.length - heldLength)
     },
     end() {
-      const rest = held
-      held = ''
+      const rest = pending
+      pending = ''
       return rest
     },
   }
 }
 
 /** As `coverSecrets`, for a text that is there whole. */
-export function covered(text: string, secrets: readonly string[]): string {
-  const cover = coverSecrets(secrets)
-  return cover.add(text) + cover.end()
+export function redactSecrets(text: string, secrets: readonly string[]): string {
+  const redactor = secretRedactor(secrets)
+  return redactor.add(text) + redactor.end()
 }
 
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 
 /** A text that every store takes: no NUL, no half characters. */
-export const storable = (text: string): string => text.replaceAll('\0', '\uFFFD').replace(LONE_SURROGATE, '\uFFFD')
+export const toStorableText = (text: string): string => text.replaceAll('\0', '\uFFFD').replace(LONE_SURROGATE, '\uFFFD')

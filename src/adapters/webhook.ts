@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { failed, notStarted } from './adapter.ts'
-import type { Ended, Exit, Job, Listener, StartedRun } from './adapter.ts'
+import type { FinishedOutcome, AdapterOutcome, Job, RunListener, StartedRun } from './adapter.ts'
 import type { AddressPolicy } from './addresses.ts'
 import { bindings, plainText, secretsOf } from './config.ts'
-import type { Bound } from './config.ts'
-import { OUTPUT_LIMIT_BYTES, createOutput, tell } from './output.ts'
-import { exchange, resolveBySystem } from './outbound.ts'
-import type { Answer, Resolve } from './outbound.ts'
-import { covered } from './text.ts'
+import type { ResolvedBindings } from './config.ts'
+import { OUTPUT_LIMIT_BYTES, createOutput, emit } from './output.ts'
+import { request, resolveBySystem } from './httpRequest.ts'
+import type { HttpResponse, Resolve } from './httpRequest.ts'
+import { redactSecrets } from './text.ts'
 
 /** What an agent answers over HTTP: a report, not a transcript. */
 const ANSWER_LIMIT_BYTES = 1024 * 1024
@@ -26,26 +26,26 @@ export const webUrl = plainText.refine(
 )
 
 /** Headers that say how a message is framed or where it goes: they are the connection's own. */
-const ownHeaders = new Set(
+const connectionHeaders = new Set(
   'accept-encoding connection content-length content-type expect host keep-alive te trailer transfer-encoding upgrade'.split(' '),
 )
 
 export const headerBindings = bindings(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, 100).refine(
-  (all) => Object.keys(all).every((name) => !ownHeaders.has(name.toLowerCase()) || name.toLowerCase() === 'content-type'),
+  (all) => Object.keys(all).every((name) => !connectionHeaders.has(name.toLowerCase()) || name.toLowerCase() === 'content-type'),
   'must not set headers of the connection itself',
 )
 
 export interface Webhook {
   readonly job: Job
-  readonly listener: Listener
+  readonly listener: RunListener
   readonly host: WebhookHost
   readonly url: URL
   readonly method: 'POST' | 'PUT'
-  readonly headers: Bound
+  readonly headers: ResolvedBindings
   readonly body: Readonly<Record<string, unknown>>
   readonly timeoutSec: number
   /** Reads an answer with a status of success. */
-  readonly read: (answer: Answer) => Exit
+  readonly read: (answer: HttpResponse) => AdapterOutcome
 }
 
 const headerText = z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/)
@@ -56,15 +56,15 @@ export function startWebhook(webhook: Webhook): StartedRun {
   const { missing } = webhook.headers
   if (missing.length > 0) return notStarted(failed('adapter_secret_missing', `No value for ${missing.join(', ')}`))
   const values = Object.entries(webhook.headers.values)
-  const wrong = values.find(([, value]) => !headerText.safeParse(value).success)
-  if (wrong !== undefined) return notStarted(failed('adapter_config_invalid', `headers.${wrong[0]}: not a header value`))
+  const invalidHeader = values.find(([, value]) => !headerText.safeParse(value).success)
+  if (invalidHeader !== undefined) return notStarted(failed('adapter_config_invalid', `headers.${invalidHeader[0]}: not a header value`))
   const headers = Object.fromEntries(values.map(([name, value]) => [name.toLowerCase(), value]))
   // A query or a user name in a URL may be what opens it; the place is worth telling, they are not.
-  const shown = `${webhook.method} ${url.origin}${url.pathname}`
-  tell(listener, { kind: 'invoked', details: { request: shown, headers: Object.keys(headers), timeoutSec: webhook.timeoutSec } })
+  const requestLabel = `${webhook.method} ${url.origin}${url.pathname}`
+  emit(listener, { kind: 'invoked', details: { request: requestLabel, headers: Object.keys(headers), timeoutSec: webhook.timeoutSec } })
   const output = createOutput(listener, { limitBytes: OUTPUT_LIMIT_BYTES, secrets: secretsOf(job) })
   let reason: string | null = null
-  const { answer, cancel } = exchange({
+  const { answer, cancel } = request({
     url,
     method: webhook.method,
     headers: { ...headers, 'content-type': 'application/json' },
@@ -74,18 +74,19 @@ export function startWebhook(webhook: Webhook): StartedRun {
     policy: host.policy,
     resolve: host.resolve ?? resolveBySystem,
   })
-  const exit = answer.then((got) => {
-    const said = 'status' in got ? `${shown}: ${got.status}\n` : `${shown}: ${got.error}\n`
+  const exit = answer.then((response) => {
+    const line = 'status' in response ? `${requestLabel}: ${response.status}\n` : `${requestLabel}: ${response.error}\n`
     // Not awaited: the answer is there whole, and a listener that is stuck must not keep the run from ending.
-    output.say('system', said).catch(() => {})
-    if ('errorCode' in got) return endedBy(got.errorCode, reason ?? got.error)
-    output.say('stdout', got.body).catch(() => {})
+    output.write('system', line).catch(() => {})
+    if ('errorCode' in response) return failedRequest(response.errorCode, reason ?? response.error)
+    output.write('stdout', response.body).catch(() => {})
     const totals = output.totals()
-    if (got.status < 200 || got.status > 299) return { ...failed('adapter_http_status', `${url.host} answered ${got.status}`), ...totals }
-    return { ...readCovered(webhook, got), ...totals }
+    if (response.status < 200 || response.status > 299)
+      return { ...failed('adapter_http_status', `${url.host} answered ${response.status}`), ...totals }
+    return { ...readRedacted(webhook, response), ...totals }
   })
   return {
-    exit: exit.catch((error: unknown) => failed('adapter_internal', `The answer could not be read: ${String(error)}`)),
+    outcome: exit.catch((error: unknown) => failed('adapter_internal', `The answer could not be read: ${String(error)}`)),
     cancel(why) {
       reason ??= why
       cancel()
@@ -93,9 +94,10 @@ export function startWebhook(webhook: Webhook): StartedRun {
   }
 }
 
-const readCovered = ({ read, job }: Webhook, { status, body }: Answer): Exit => read({ status, body: covered(body, secretsOf(job)) })
+const readRedacted = ({ read, job }: Webhook, { status, body }: HttpResponse): AdapterOutcome =>
+  read({ status, body: redactSecrets(body, secretsOf(job)) })
 
-function endedBy(errorCode: NonNullable<Ended['errorCode']>, error: string): Ended {
+function failedRequest(errorCode: NonNullable<FinishedOutcome['errorCode']>, error: string): FinishedOutcome {
   if (errorCode === 'cancelled') return failed(errorCode, error, { status: 'cancelled' })
   return failed(errorCode, error, errorCode === 'timeout' ? { status: 'timed_out' } : {})
 }

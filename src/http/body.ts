@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { Request, RequestHandler, Response } from 'express'
-import { Refusal, refuse } from '../kernel/errors.ts'
+import { Refusal, refuse } from '../platform/kernel/errors.ts'
 
 /** Deep enough for any configuration, shallow enough for every recursive reader behind us. */
 const MAX_DEPTH = 64
@@ -10,37 +10,37 @@ const MAX_DEPTH = 64
 const parsers = new Map<number, RequestHandler>()
 
 /** JSON text is UTF-8; decoding anything else would silently replace what the sender wrote. */
-function demandUtf8(_request: unknown, _response: unknown, body: Buffer): void {
+function requireUtf8(_request: unknown, _response: unknown, body: Buffer): void {
   if (!isUtf8(body)) throw new Refusal('malformed_json', { message: 'Request body is not valid UTF-8' })
 }
 
 function parserOf(limit: number): RequestHandler {
-  const known = parsers.get(limit)
-  if (known !== undefined) return known
-  const parser = express.json({ limit, strict: false, verify: demandUtf8 })
+  const cached = parsers.get(limit)
+  if (cached !== undefined) return cached
+  const parser = express.json({ limit, strict: false, verify: requireUtf8 })
   parsers.set(limit, parser)
   return parser
 }
 
 /** Refuses what no column can hold: NUL, lone surrogates, and nesting that overflows somebody's stack. */
-export function demandStorable(value: unknown): void {
+export function requireStorable(value: unknown): void {
   const stack: { value: unknown; depth: number }[] = [{ value, depth: 0 }]
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { value: current, depth } = next
-    if (typeof current === 'string') demandText(current)
+    if (typeof current === 'string') requireStorableText(current)
     else if (typeof current === 'object' && current !== null) {
       if (depth === MAX_DEPTH) refuse('bad_request', { message: `JSON is nested deeper than ${MAX_DEPTH} levels` })
       if (Array.isArray(current)) for (const item of current) stack.push({ value: item, depth: depth + 1 })
       else
         for (const key of Object.keys(current)) {
-          demandText(key)
+          requireStorableText(key)
           stack.push({ value: (current as Record<string, unknown>)[key], depth: depth + 1 })
         }
     }
   }
 }
 
-function demandText(text: string): void {
+function requireStorableText(text: string): void {
   if (text.includes('\0')) refuse('bad_request', { message: 'Text may not contain NUL' })
   // Typed away: the library of ES2023 lacks what Node 20 has.
   const wellFormed = (text as unknown as { isWellFormed(): boolean }).isWellFormed()
@@ -63,6 +63,6 @@ export async function readBody(request: Request, response: Response, limit: numb
   })
   const body: unknown = request.body
   if (body === undefined) return refuse('unsupported_media_type')
-  demandStorable(body)
+  requireStorable(body)
   return body
 }

@@ -1,21 +1,21 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import helmet from 'helmet'
-import { refuse } from '../kernel/errors.ts'
-import type { Expectations } from './route.ts'
+import { refuse } from '../platform/kernel/errors.ts'
+import type { Preconditions } from './route.ts'
 
-const requestIdForm = /^[\w.:-]{1,128}$/
+const requestIdPattern = /^[\w.:-]{1,128}$/
 
 /** The id of a request: the caller's where it has the form of one, else the id of the caller's trace, else a fresh one. */
 export function requestIdOf(headers: IncomingHttpHeaders, parent: TraceParent | null): string {
   const given = headers['x-request-id']
-  return typeof given === 'string' && requestIdForm.test(given) ? given : (parent?.traceId ?? randomUUID())
+  return typeof given === 'string' && requestIdPattern.test(given) ? given : (parent?.traceId ?? randomUUID())
 }
 
 const entityTag = /^(?:W\/)?"([\x21\x23-\x7e]{1,200})"$/
 
 /** The conditions of a write. @throws Refusal `malformed_header` */
-export function expectationsOf(headers: IncomingHttpHeaders): Expectations {
+export function preconditionsOf(headers: IncomingHttpHeaders): Preconditions {
   const match = headers['if-match']
   let ifMatch: string | null = null
   if (match !== undefined && match.trim() !== '*') {
@@ -44,7 +44,7 @@ export function lastEventIdOf(headers: IncomingHttpHeaders): string | null {
   return typeof given === 'string' && given !== '' ? given : null
 }
 
-const traceParentForm = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
+const traceParentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 
 /** A caller's trace (W3C Trace Context): its id, and its flags as two hex digits. */
 export interface TraceParent {
@@ -56,7 +56,7 @@ export interface TraceParent {
 export function traceParentOf(headers: IncomingHttpHeaders): TraceParent | null {
   const given = headers['traceparent']
   if (typeof given !== 'string') return null
-  const [, traceId, spanId, flags] = traceParentForm.exec(given) ?? []
+  const [, traceId, spanId, flags] = traceParentPattern.exec(given) ?? []
   if (traceId === undefined || spanId === undefined || flags === undefined) return null
   // The first version has nothing behind its flags, and `ff` is none.
   if (given.startsWith('ff') || (given.startsWith('00') && given.length !== 55)) return null
@@ -70,7 +70,7 @@ export const traceResponseOf = (parent: TraceParent): string => `00-${parent.tra
  * What a library sets on every response, learned once. helmet decides the same headers for every request of an API;
  * running it each time costs 32 µs of a request's 200.
  */
-function learn(middleware: ReturnType<typeof helmet>): Readonly<Record<string, string>> {
+function captureHeaders(middleware: ReturnType<typeof helmet>): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {}
   const recorder = {
     setHeader: (name: string, value: string) => void (headers[name] = value),
@@ -82,7 +82,7 @@ function learn(middleware: ReturnType<typeof helmet>): Readonly<Record<string, s
 
 /** Headers of every JSON answer: nothing in it may be run, framed, sniffed or cached. */
 export const apiHeaders: Readonly<Record<string, string>> = {
-  ...learn(
+  ...captureHeaders(
     helmet({
       contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } },
       // Served on loopback or behind somebody's TLS; it is not for this process to pin a host to https.
@@ -101,7 +101,7 @@ export const imageHeaders: Readonly<Record<string, string>> = {
 }
 
 /** Headers of the API page, which brings its own scripts and styles from this host only. */
-export const pageHeaders: Readonly<Record<string, string>> = learn(
+export const pageHeaders: Readonly<Record<string, string>> = captureHeaders(
   helmet({
     contentSecurityPolicy: {
       useDefaults: false,

@@ -2,52 +2,50 @@ import { createHash } from 'node:crypto'
 import { Router } from 'express'
 import type { Express, Request, Response } from 'express'
 import { z } from 'zod'
-import { authorize, authorizeTarget } from '../access/permissions.ts'
-import type { Ctx } from '../db/context.ts'
-import { AnsweredBefore, answeredBefore } from '../db/idempotency.ts'
-import type { Answer, IdempotencyClaim } from '../db/idempotency.ts'
-import type { Store } from '../db/store.ts'
-import { nameActor } from '../kernel/actor.ts'
-import type { Actor } from '../kernel/actor.ts'
-import { invariant, refuse } from '../kernel/errors.ts'
-import type { RefusalCode } from '../kernel/errors.ts'
-import type { Page } from '../kernel/page.ts'
-import { demandStorable, readBody } from './body.ts'
-import { isFile, sendFile } from './file.ts'
-import { apiHeaders, expectationsOf, idempotencyKeyOf, lastEventIdOf } from './headers.ts'
-import { isLive, sendLive } from './live.ts'
-import { readForm, takeUploadSeat, withoutBytes } from './multipart.ts'
-import { invalid, understand } from './problem.ts'
+import { authorize, authorizeTarget } from '../auth/permissions.ts'
+import type { Ctx, IdempotentRequest, RenderedResponse, Store } from '../platform/db/types.ts'
+import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency.ts'
+import { actorColumns } from '../platform/kernel/actor.ts'
+import type { Actor } from '../platform/kernel/actor.ts'
+import { invariant, refuse } from '../platform/kernel/errors.ts'
+import type { RefusalCode } from '../platform/kernel/errors.ts'
+import type { Page } from '../platform/kernel/page.ts'
+import { requireStorable, readBody } from './body.ts'
+import { isFileResponse, sendFile } from './fileResponse.ts'
+import { apiHeaders, preconditionsOf, idempotencyKeyOf, lastEventIdOf } from './headers.ts'
+import { isLiveResponse, sendLiveResponse } from './liveResponse.ts'
+import { readForm, acquireUploadSlot, withoutBytes } from './multipart.ts'
+import { validationFailed, toRefusal } from './problem.ts'
 import type { Route } from './route.ts'
-import { shaped, shapeOf, withoutShape } from './shape.ts'
-import type { Shape } from './shape.ts'
-import { isStream, sendStream } from './stream.ts'
+import { project, projectionOf, withoutProjectionParameters } from './projection.ts'
+import type { Projection } from './projection.ts'
+import { isStreamResponse, sendStream } from './streamResponse.ts'
 
 export interface MountDeps {
   readonly store: Store
   /** Who makes the request; throws a Refusal for a bad credential. */
   readonly identify: (request: Request) => Promise<Actor>
   /** Called for every request that names a run, before it is handled: renews its lease when due. */
-  readonly keepAlive: (actor: Actor) => Promise<void>
+  readonly renewLeaseIfDue: (actor: Actor) => Promise<void>
   /** Seals the answers kept for Idempotency-Keys. */
-  readonly sealingKey: Buffer
+  readonly encryptionKey: Buffer
   /** Development and tests: every answer is checked against its declaration, and so is every refusal. */
-  readonly checkAnswers: boolean
+  readonly validateResponses: boolean
 }
 
 /** What the request log wants to know of a request; filled in on the way. */
-export interface Trace {
+export interface RequestTrace {
   readonly requestId: string
   /** The id of the caller's trace, where it sent one. */
   traceId?: string
   actor?: Actor
   route?: Route
   /** Counts and logs the request once its answer is over. */
-  readonly over: () => void
+  readonly onFinished: () => void
 }
 
 /** Refusals that any route may answer with; a route lists only its own. */
-const everywhere: ReadonlySet<RefusalCode> = new Set([
+const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'validation_failed',
   'bad_request',
   'malformed_json',
@@ -83,23 +81,23 @@ const everywhere: ReadonlySet<RefusalCode> = new Set([
   'unprocessable',
 ])
 
-const hashOf = (query: unknown, body: unknown): string =>
+const requestHashOf = (query: unknown, body: unknown): string =>
   createHash('sha256')
-    .update(canonical([query, body ?? null]))
+    .update(canonicalJson([query, body ?? null]))
     .digest('base64url')
 
 /** JSON with sorted keys: the same request sent by another client is still the same request. */
-function canonical(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
 }
 
 const parse = (schema: z.ZodType | undefined, value: unknown): unknown => {
   if (schema === undefined) return undefined
   const parsed = schema.safeParse(value)
-  if (!parsed.success) throw invalid(parsed.error)
+  if (!parsed.success) throw validationFailed(parsed.error)
   return parsed.data
 }
 
@@ -115,166 +113,180 @@ const pages = new WeakMap<Route, z.ZodType>()
 
 function checkedSchema(route: Route): z.ZodType {
   if (!route.paged) return route.returns
-  const known = pages.get(route) ?? z.array(route.returns)
-  pages.set(route, known)
-  return known
+  const schema = pages.get(route) ?? z.array(route.returns)
+  pages.set(route, schema)
+  return schema
 }
 
 /** Turns what a handler returned into what goes out. */
-function present(deps: MountDeps, route: Route, request: Request, shape: Shape, value: unknown): Answer {
-  if (value === null && route.or204) return { status: 204, headers: {}, body: '' }
+function renderResponse(deps: MountDeps, route: Route, request: Request, projection: Projection, value: unknown): RenderedResponse {
+  if (value === null && route.emptyAs204) return { status: 204, headers: {}, body: '' }
   const body = route.paged ? (value as Page<unknown>).items : value
-  if (deps.checkAnswers) {
+  if (deps.validateResponses) {
     const checked = checkedSchema(route).safeParse(body)
     invariant(checked.success, `${route.operationId} answers otherwise than declared: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`)
   }
-  const { body: text, headers: applied } = shaped(body, shape)
+  const { body: text, headers: applied } = project(body, projection)
   const headers = {
     ...(route.paged ? linkOf(request, value as Page<unknown>) : {}),
     ...route.headers?.(value),
     ...applied,
   }
-  const status = route.also?.when(value) === true ? route.also.status : route.status
+  const status = route.altStatus?.when(value) === true ? route.altStatus.status : route.status
   return { status, headers, body: text }
 }
 
 /** A claim on an Idempotency-Key, and what its mutation stored under it. */
-interface Claim extends IdempotencyClaim {
-  readonly stored: () => { readonly value: unknown; readonly answer: Answer } | undefined
+interface CapturedRequest extends IdempotentRequest {
+  readonly stored: () => { readonly value: unknown; readonly rendered: RenderedResponse } | undefined
 }
 
-const keyed = z.object({ idempotencyKey: z.string().min(1).max(255) })
+const bodyWithKey = z.object({ idempotencyKey: z.string().min(1).max(255) })
 
 /** The `idempotencyKey` of a body; one that is none is for the route's own schema to refuse. */
-const keyWithin = (body: unknown): string | null => keyed.safeParse(body).data?.idempotencyKey ?? null
+const idempotencyKeyIn = (body: unknown): string | null => bodyWithKey.safeParse(body).data?.idempotencyKey ?? null
 
 /** One word for who asks. */
-function whoIs(actor: Actor): string {
-  const { actorType, actorId } = nameActor(actor)
+function actorKeyOf(actor: Actor): string {
+  const { actorType, actorId } = actorColumns(actor)
   return `${actorType}:${actorId}`
 }
 
-function claimOf(deps: MountDeps, route: Route, request: Request, shape: Shape, actor: Actor, body: unknown): Claim | null {
+function idempotencyOf(
+  deps: MountDeps,
+  route: Route,
+  request: Request,
+  projection: Projection,
+  actor: Actor,
+  body: unknown,
+): CapturedRequest | null {
   if (route.method !== 'post') return null
-  const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? keyWithin(body) : null)
+  const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? idempotencyKeyIn(body) : null)
   if (key === null) return null
-  let stored: ReturnType<Claim['stored']>
+  let stored: ReturnType<CapturedRequest['stored']>
   return {
-    actor: whoIs(actor),
+    actor: actorKeyOf(actor),
     // By the declaration, not the URL: a slash at its end or another spelling of an escape is the same request.
     route: `POST ${route.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(request.params[name])))}`.toLowerCase(),
     key,
-    requestHash: hashOf(request.query, route.takes === 'file' ? withoutBytes(body as Record<string, unknown>) : body),
-    sealingKey: deps.sealingKey,
-    answer(value) {
-      stored = { value, answer: present(deps, route, request, shape, value) }
-      return stored.answer
+    requestHash: requestHashOf(request.query, route.bodyKind === 'file' ? withoutBytes(body as Record<string, unknown>) : body),
+    encryptionKey: deps.encryptionKey,
+    render(value) {
+      stored = { value, rendered: renderResponse(deps, route, request, projection, value) }
+      return stored.rendered
     },
     stored: () => stored,
   }
 }
 
 /** The answer of a handler. Under a key it is the very one that was stored, or a replay would tell another story (I9). */
-function answerOf(deps: MountDeps, route: Route, request: Request, shape: Shape, claim: Claim | null, value: unknown): Answer {
-  const stored = claim?.stored()
-  if (stored === undefined) return present(deps, route, request, shape, value)
+function responseOf(
+  deps: MountDeps,
+  route: Route,
+  request: Request,
+  projection: Projection,
+  idempotency: CapturedRequest | null,
+  value: unknown,
+): RenderedResponse {
+  const stored = idempotency?.stored()
+  if (stored === undefined) return renderResponse(deps, route, request, projection, value)
   invariant(stored.value === value, `${route.operationId} must answer with what its mutation returned`)
-  return stored.answer
+  return stored.rendered
 }
 
 const apiHeaderList = Object.entries(apiHeaders).flat()
 const jsonType = ['Content-Type', 'application/json; charset=utf-8'] as const
 
 /** Sends an answer that is complete. */
-function send(response: Response, trace: Trace, answer: Answer, replayed: boolean): void {
+function send(response: Response, trace: RequestTrace, rendered: RenderedResponse, replayed: boolean): void {
   // As a flat list: an object of twenty headers that is thrown away is nine kilobytes of garbage.
   const headers = [...apiHeaderList, 'X-Request-Id', trace.requestId]
-  if (answer.status !== 204) headers.push(...jsonType, 'Content-Length', String(Buffer.byteLength(answer.body)))
-  for (const [name, value] of Object.entries(answer.headers)) headers.push(name, value)
+  if (rendered.status !== 204) headers.push(...jsonType, 'Content-Length', String(Buffer.byteLength(rendered.body)))
+  for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, value)
   if (replayed) headers.push('Idempotency-Replayed', 'true')
-  response.writeHead(answer.status, headers)
-  response.end(answer.body)
+  response.writeHead(rendered.status, headers)
+  response.end(rendered.body)
 }
 
 /**
  * The fixed order of every request: identify, authorize, find the place, read and parse, handle, present. Nothing is
  * looked up for a caller who may not ask, and nothing of a body is read before the caller is known.
  */
-async function serve(deps: MountDeps, route: Route, request: Request, response: Response): Promise<void> {
-  const seats: (() => void)[] = []
+async function serveRequest(deps: MountDeps, route: Route, request: Request, response: Response): Promise<void> {
+  const releases: (() => void)[] = []
   try {
-    await attend(deps, route, request, response, seats)
+    await handleRequest(deps, route, request, response, releases)
   } finally {
-    for (const leave of seats) leave()
+    for (const release of releases) release()
   }
 }
 
-/** @param seats what the request has taken and gives back when it is over */
-async function attend(deps: MountDeps, route: Route, request: Request, response: Response, seats: (() => void)[]): Promise<void> {
-  const trace = response.locals['trace'] as Trace
+/** @param releases what the request has taken and gives back when it is over */
+async function handleRequest(deps: MountDeps, route: Route, request: Request, response: Response, releases: (() => void)[]): Promise<void> {
+  const trace = response.locals['trace'] as RequestTrace
   trace.route = route
   const actor = await deps.identify(request)
   trace.actor = actor
   authorize(route.permission, actor)
-  await deps.keepAlive(actor)
+  await deps.renewLeaseIfDue(actor)
 
   const params = request.params as Record<string, string>
-  demandStorable(params)
+  requireStorable(params)
   const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : {}
-  demandStorable(rawQuery)
-  const shape = shapeOf(route, request, rawQuery)
-  if (route.takes === 'file') seats.push(takeUploadSeat(whoIs(actor)))
+  requireStorable(rawQuery)
+  const projection = projectionOf(route, request, rawQuery)
+  if (route.bodyKind === 'file') releases.push(acquireUploadSlot(actorKeyOf(actor)))
   const body = route.method === 'get' ? undefined : await bodyOf(route, request, response)
 
-  const claim = claimOf(deps, route, request, shape, actor, body)
-  if (claim !== null) {
-    const before = await answeredBefore(deps.store.read, claim)
-    if (before !== null) return send(response, trace, before, true)
+  const idempotency = idempotencyOf(deps, route, request, projection, actor, body)
+  if (idempotency !== null) {
+    const storedResponse = await findStoredResponse(deps.store.read, idempotency)
+    if (storedResponse !== null) return send(response, trace, storedResponse, true)
   }
 
-  const place = await route.scope({ actor, params, query: rawQuery, db: deps.store.read })
-  authorizeTarget(route.permission, actor, place.target)
-  const ctx: Ctx = { actor, companyId: place.companyId, requestId: trace.requestId, store: deps.store, idempotency: claim }
+  const target = await route.scope({ actor, params, query: rawQuery, db: deps.store.read })
+  authorizeTarget(route.permission, actor, target.id)
+  const ctx: Ctx = { actor, companyId: target.companyId, requestId: trace.requestId, store: deps.store, idempotency }
   const input = {
     ctx,
-    target: place.target,
+    target: target.id,
     params,
-    query: parse(route.query, withoutShape(rawQuery)),
+    query: parse(route.query, withoutProjectionParameters(rawQuery)),
     body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
-    expects: expectationsOf(request.headers),
+    preconditions: preconditionsOf(request.headers),
     lastEventId: lastEventIdOf(request.headers),
   }
   try {
     const value = await route.handle(input)
     if (route.streams !== null) {
       const headers = { ...apiHeaders, 'X-Request-Id': trace.requestId }
-      if (isFile(value)) return await sendFile(request, response, headers, value)
-      if (isStream(value)) return await sendStream(response, route.status, headers, value)
-      if (isLive(value)) return goLive(response, trace, () => sendLive(response, route.status, headers, value))
+      if (isFileResponse(value)) return await sendFile(request, response, headers, value)
+      if (isStreamResponse(value)) return await sendStream(response, route.status, headers, value)
+      if (isLiveResponse(value)) return startLive(response, trace, () => sendLiveResponse(response, route.status, headers, value))
     }
-    send(response, trace, answerOf(deps, route, request, shape, claim, value), false)
+    send(response, trace, responseOf(deps, route, request, projection, idempotency, value), false)
   } catch (error) {
-    if (!(error instanceof AnsweredBefore)) throw error
-    invariant(!deps.checkAnswers || claim?.stored() === undefined, `${route.operationId} makes two mutations of one request`)
-    send(response, trace, error.answer, true)
+    if (!(error instanceof IdempotentReplay)) throw error
+    invariant(!deps.validateResponses || idempotency?.stored() === undefined, `${route.operationId} makes two mutations of one request`)
+    send(response, trace, error.response, true)
   }
 }
 
 const bodyOf = async (route: Route, request: Request, response: Response): Promise<unknown> =>
-  route.takes === 'file' ? await readForm(request, response, route.bodyLimit) : await readBody(request, response, route.bodyLimit)
+  route.bodyKind === 'file' ? await readForm(request, response, route.bodyLimit) : await readBody(request, response, route.bodyLimit)
 
 /** A reader that leaves is the usual end of a live answer, and such an answer never finishes. */
-function goLive(response: Response, trace: Trace, start: () => void): void {
+function startLive(response: Response, trace: RequestTrace, start: () => void): void {
   response.once('close', () => {
-    if (!response.writableFinished) trace.over()
+    if (!response.writableFinished) trace.onFinished()
   })
   start()
 }
 
-function demandDeclared(deps: MountDeps, route: Route, error: unknown): void {
-  if (!deps.checkAnswers) return
-  const refusal = understand(error)
-  if (refusal === undefined || everywhere.has(refusal.code) || route.refuses.includes(refusal.code)) return
+function requireDeclared(deps: MountDeps, route: Route, error: unknown): void {
+  if (!deps.validateResponses) return
+  const refusal = toRefusal(error)
+  if (refusal === undefined || commonRefusals.has(refusal.code) || route.refuses.includes(refusal.code)) return
   throw new Error(`invariant broken: ${route.operationId} refuses with undeclared ${refusal.code}`)
 }
 
@@ -290,9 +302,9 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
     groups.set(prefix, group)
     group[route.method](rest, async (request: Request, response: Response) => {
       try {
-        await serve(deps, route, request, response)
+        await serveRequest(deps, route, request, response)
       } catch (error) {
-        demandDeclared(deps, route, error)
+        requireDeclared(deps, route, error)
         throw error
       }
     })
@@ -301,4 +313,4 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
 }
 
 /** For paths below `/api` that no route matches. */
-export const noSuchRoute = (): never => refuse('route_not_found')
+export const refuseUnknownRoute = (): never => refuse('route_not_found')

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { fileCounts, upload } from '../testing/files.ts'
-import { rawBytes } from '../testing/raw.ts'
-import { PIXEL } from '../testing/stage.ts'
-import { auditCount, useServer, world } from '../testing/world.ts'
-import type { Client, World } from '../testing/world.ts'
+import { fileCounts, upload } from '../dev/testing/files.ts'
+import { sendRawBytes } from '../dev/testing/rawHttp.ts'
+import { PIXEL } from '../dev/testing/contractFixtures.ts'
+import { auditCount, useServer, world } from '../dev/testing/world.ts'
+import type { Client, World } from '../dev/testing/world.ts'
 
 const server = useServer()
 let acme: World
@@ -43,7 +43,7 @@ const asBytes = (body: Buffer, { head = formHead, close = true, chunked = false,
     chunked ? Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]) : body,
   ])
 
-const post = (body: Buffer, raw: Raw = {}) => rawBytes(server().url, asBytes(body, raw))
+const post = (body: Buffer, raw: Raw = {}) => sendRawBytes(server().url, asBytes(body, raw))
 
 describe('a form with one file', () => {
   test('is read whatever stands around the file, and however it is cut into pieces', async () => {
@@ -62,7 +62,7 @@ describe('a form with one file', () => {
     const bytes = asBytes(Buffer.concat([gif(), END]))
     for (const byte of bytes)
       await new Promise<void>((resolve, reject) => slow.write(Buffer.of(byte), (error) => (error ? reject(error) : resolve())))
-    expect(await said(slow)).toMatch(/^HTTP\/1\.1 201 /)
+    expect(await readAll(slow)).toMatch(/^HTTP\/1\.1 201 /)
   })
 
   test('names in other alphabets arrive as they are, and a part named file is the file without any', async () => {
@@ -117,7 +117,7 @@ describe('a form with one file', () => {
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(server().url).port) })
     socket.on('error', () => {})
     socket.write(asBytes(gif(Buffer.alloc(LIMIT + 1)), { length: 1024 * MB, close: false }))
-    const answer = said(socket)
+    const answer = readAll(socket)
     const more = Buffer.alloc(MB, 'x')
     let sent = 0
     const pump = (): void => {
@@ -135,7 +135,7 @@ describe('a form with one file', () => {
 
   test('whose sender dies in the middle leaves nothing, and its place to the next', async () => {
     const before = [await auditCount(server()), await fileCounts(server())]
-    const dying = Array.from({ length: 20 }, () => rawBytes(server().url, asBytes(gif(), { length: 100_000 }), { end: true }))
+    const dying = Array.from({ length: 20 }, () => sendRawBytes(server().url, asBytes(gif(), { length: 100_000 }), { end: true }))
     for (const { status } of await Promise.all(dying)) expect([0, 400, 503]).toContain(status)
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
     expect((await upload(server(), server().board, path, { type: 'image/gif' })).status).toBe(201)
@@ -146,7 +146,7 @@ describe('who may send a file', () => {
   test('nothing is read of somebody who is nobody, or may not', async () => {
     const head = (who: string) => `${formHead}\r\nAuthorization: Bearer ${who}`
     // Only the head is sent: an answer before the body shows that nobody waited for it.
-    const refused = await rawBytes(server().url, asBytes(Buffer.alloc(0), { head: head('nonsense'), length: LIMIT }))
+    const refused = await sendRawBytes(server().url, asBytes(Buffer.alloc(0), { head: head('nonsense'), length: LIMIT }))
     expect(refused).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   })
 
@@ -165,11 +165,11 @@ describe('who may send a file', () => {
         Array.from({ length: 8 }, async () => {
           const socket = connect({ host: '127.0.0.1', port: Number(port) })
           socket.on('error', () => {})
-          const said = once(socket, 'data')
+          const readAll = once(socket, 'data')
           const bearer = who.headers['authorization'] === undefined ? '' : `\r\nAuthorization: ${who.headers['authorization']}`
           // The server says that it is ready to read, and then has nothing to read.
           socket.write(asBytes(gif(), { length: 100_000, close: false, head: `${formHead}\r\nExpect: 100-continue${bearer}` }))
-          await said
+          await readAll
           return socket
         }),
       )
@@ -187,7 +187,7 @@ describe('who may send a file', () => {
   })
 })
 
-async function said(socket: Socket): Promise<string> {
+async function readAll(socket: Socket): Promise<string> {
   const chunks: Buffer[] = []
   return await new Promise<string>((resolve) => {
     const over = (): void => {

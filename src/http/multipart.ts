@@ -4,8 +4,8 @@ import { Busboy } from '@fastify/busboy'
 import type { BusboyInstance } from '@fastify/busboy'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
-import { Refusal, refuse } from '../kernel/errors.ts'
-import { demandStorable } from './body.ts'
+import { Refusal, refuse } from '../platform/kernel/errors.ts'
+import { requireStorable } from './body.ts'
 
 /** A file as it came. What its sender says of it is a claim: of name and type nothing is true yet. */
 export interface ReceivedFile {
@@ -26,13 +26,13 @@ export const receivedFile = z
 const FILE_FIELD = 'file'
 
 /** A form of ours has one field beside its file; more than these were not made for it. */
-const MOST_FIELDS = 8
-const FIELD_BYTES = 4096
-const PART_HEADER_BYTES = 8192
-const PART_HEADERS = 16
+const MAX_FIELDS = 8
+const MAX_FIELD_BYTES = 4096
+const MAX_PART_HEADER_BYTES = 8192
+const MAX_PART_HEADERS = 16
 
 /** Everything of a form that is not its file: boundaries, headers, fields. */
-const AROUND_FILE_BYTES = 128 * 1024
+const FORM_OVERHEAD_BYTES = 128 * 1024
 
 /**
  * Of a form that is refused, so much more is read and dropped: a client that is still sending hears an answer only when
@@ -41,39 +41,39 @@ const AROUND_FILE_BYTES = 128 * 1024
 const DRAIN_BYTES = 32 * 1024 * 1024
 
 /** All of a form has been received by then, and its parser has nothing to wait for but the turns of this process. */
-const PARSER_PATIENCE_MS = 2000
+const PARSER_TIMEOUT_MS = 2000
 
 /** 10 MB each, and twice that on the way to the database: so much of this process's memory may be files on their way. */
-const MOST_AT_ONCE = 16
+const MAX_UPLOADS = 16
 /** Half of them, so that nobody who sends slowly keeps everybody else out. */
-const MOST_OF_ONE = 8
+const MAX_UPLOADS_PER_SENDER = 8
 
-const seats = new Map<string, number>()
+const uploadSlots = new Map<string, number>()
 
 /**
  * Takes a seat for a file on its way through this process.
- * @param who sends it
+ * @param sender sends it
  * @returns gives it back; once
  * @throws Refusal `busy`
  */
-export function takeUploadSeat(who: string): () => void {
-  const taken = [...seats.values()].reduce((sum, of) => sum + of, 0)
-  const own = seats.get(who) ?? 0
-  if (taken >= MOST_AT_ONCE || own >= MOST_OF_ONE) {
+export function acquireUploadSlot(sender: string): () => void {
+  const inUse = [...uploadSlots.values()].reduce((sum, count) => sum + count, 0)
+  const own = uploadSlots.get(sender) ?? 0
+  if (inUse >= MAX_UPLOADS || own >= MAX_UPLOADS_PER_SENDER) {
     refuse('busy', { message: 'Too many files are being sent at once, try again', retryAfter: 1 })
   }
-  seats.set(who, own + 1)
+  uploadSlots.set(sender, own + 1)
   return () => {
-    const left = (seats.get(who) ?? 1) - 1
-    if (left === 0) seats.delete(who)
-    else seats.set(who, left)
+    const left = (uploadSlots.get(sender) ?? 1) - 1
+    if (left === 0) uploadSlots.delete(sender)
+    else uploadSlots.set(sender, left)
   }
 }
 
 /** RFC 2046 §5.1.1: a boundary has 1 to 70 characters. */
 const boundary = /;\s*boundary=(?:"[^"\r\n]{1,70}"|[^\s;",]{1,70})\s*(?:;|$)/i
 
-function demandForm(request: Request): string {
+function requireMultipart(request: Request): string {
   const type = request.headers['content-type'] ?? ''
   if (!/^\s*multipart\/form-data\s*(?:;|$)/i.test(type)) {
     refuse('unsupported_media_type', { message: 'Send a file with Content-Type: multipart/form-data' })
@@ -86,42 +86,42 @@ function demandForm(request: Request): string {
   return type.trim()
 }
 
-const endsEarly = (): Refusal => new Refusal('malformed_form', { message: 'The form ends early or is not multipart/form-data' })
+const truncatedForm = (): Refusal => new Refusal('malformed_form', { message: 'The form ends early or is not multipart/form-data' })
 
-interface Gathered {
+interface FormParts {
   readonly fields: Map<string, string>
   readonly files: { readonly chunks: Buffer[]; readonly name: string | null; readonly declaredType: string }[]
 }
 
 /** Listens to what a parser finds; the first thing that is wrong is told, and everything behind it is dropped. */
-function listen(parser: BusboyInstance, fileLimit: number, gathered: Gathered, fail: (refusal: Refusal) => void): void {
+function collectParts(parser: BusboyInstance, fileLimit: number, parts: FormParts, fail: (refusal: Refusal) => void): void {
   const malformed = (message: string): void => fail(new Refusal('malformed_form', { message }))
-  parser.on('error', () => fail(endsEarly()))
+  parser.on('error', () => fail(truncatedForm()))
   parser.on('filesLimit', () => malformed('One file at a time'))
   parser.on('fieldsLimit', () => malformed('Too many fields'))
   parser.on('partsLimit', () => malformed('Too many parts'))
   parser.on('field', (name: string | undefined, value, _nameCut, isCut) => {
     if (name === undefined) return malformed('A part has no name')
     if (isCut) return malformed('A field is too long')
-    if (gathered.fields.has(name)) return malformed('A field is given twice')
-    gathered.fields.set(name, value)
+    if (parts.fields.has(name)) return malformed('A field is given twice')
+    parts.fields.set(name, value)
   })
   parser.on('file', (name: string | undefined, stream, filename: string | undefined, _encoding, declaredType) => {
     const chunks: Buffer[] = []
     // The parser tells of a form that ends inside a file on the file as well.
-    stream.on('error', () => fail(endsEarly()))
+    stream.on('error', () => fail(truncatedForm()))
     stream.on('limit', () => {
       chunks.length = 0
       fail(new Refusal('file_too_large', { message: `File exceeds ${fileLimit} bytes` }))
     })
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))
     if (name !== FILE_FIELD) return malformed(`Missing file field '${FILE_FIELD}'`)
-    gathered.files.push({ chunks, name: filename === undefined || filename === '' ? null : filename, declaredType })
+    parts.files.push({ chunks, name: filename === undefined || filename === '' ? null : filename, declaredType })
   })
 }
 
 /** What came of reading a form. */
-interface Reading {
+interface FormFailure {
   readonly fail: (refusal: Refusal) => void
   readonly failed: () => boolean
 }
@@ -131,39 +131,39 @@ interface Reading {
  * @param limit bytes of the whole form
  * @returns true when all of the request has been read, so that its connection can serve another
  */
-async function feed(request: Request, parser: BusboyInstance, limit: number, { fail, failed }: Reading): Promise<boolean> {
+async function feedParser(request: Request, parser: BusboyInstance, limit: number, { fail, failed }: FormFailure): Promise<boolean> {
   return await new Promise<boolean>((resolve) => {
     let received = 0
-    let patience: NodeJS.Timeout | undefined
-    const settle = (isRead: boolean): void => {
-      clearTimeout(patience)
-      request.off('data', take)
-      request.off('end', end)
-      request.off('close', gone)
+    let timeout: NodeJS.Timeout | undefined
+    const finish = (isRead: boolean): void => {
+      clearTimeout(timeout)
+      request.off('data', onData)
+      request.off('end', onEnd)
+      request.off('close', onClose)
       // Whatever comes after is not kept.
       if (!isRead) request.resume()
       resolve(isRead)
     }
-    const take = (chunk: Buffer): void => {
+    const onData = (chunk: Buffer): void => {
       received += chunk.length
       if (received > limit) fail(new Refusal('body_too_large'))
       if (!failed()) parser.write(chunk)
-      else if (received > limit + DRAIN_BYTES) settle(false)
+      else if (received > limit + DRAIN_BYTES) finish(false)
     }
-    const end = (): void => {
+    const onEnd = (): void => {
       // The request closes behind its end, and what it said may still be on its way through the parser.
-      request.off('close', gone)
-      if (failed()) return settle(true)
+      request.off('close', onClose)
+      if (failed()) return finish(true)
       // Says `finish` for a form that is whole, and an error for one that is not; should it ever say neither, nobody waits.
-      patience = setTimeout(() => (fail(endsEarly()), settle(true)), PARSER_PATIENCE_MS)
-      parser.once('finish', () => settle(true))
-      parser.once('error', () => settle(true))
+      timeout = setTimeout(() => (fail(truncatedForm()), finish(true)), PARSER_TIMEOUT_MS)
+      parser.once('finish', () => finish(true))
+      parser.once('error', () => finish(true))
       parser.end()
     }
-    const gone = (): void => settle(false)
-    request.on('data', take)
-    request.once('end', end)
-    request.once('close', gone)
+    const onClose = (): void => finish(false)
+    request.on('data', onData)
+    request.once('end', onEnd)
+    request.once('close', onClose)
   })
 }
 
@@ -174,9 +174,9 @@ async function feed(request: Request, parser: BusboyInstance, limit: number, { f
  * @throws Refusal `malformed_form`, `file_too_large`, `file_empty`, `body_too_large`, `unsupported_media_type`, `bad_request`
  */
 export async function readForm(request: Request, response: Response, fileLimit: number): Promise<Record<string, unknown>> {
-  const type = demandForm(request)
+  const type = requireMultipart(request)
   let refusal: Refusal | undefined
-  const gathered: Gathered = { fields: new Map(), files: [] }
+  const parts: FormParts = { fields: new Map(), files: [] }
   const parser = new Busboy({
     headers: { 'content-type': type },
     // A part is the file by its name, whether or not its sender gave it the name of a file.
@@ -184,32 +184,32 @@ export async function readForm(request: Request, response: Response, fileLimit: 
     limits: {
       fileSize: fileLimit,
       files: 1,
-      fields: MOST_FIELDS,
-      parts: MOST_FIELDS + 2,
-      fieldSize: FIELD_BYTES,
-      headerPairs: PART_HEADERS,
-      headerSize: PART_HEADER_BYTES,
+      fields: MAX_FIELDS,
+      parts: MAX_FIELDS + 2,
+      fieldSize: MAX_FIELD_BYTES,
+      headerPairs: MAX_PART_HEADERS,
+      headerSize: MAX_PART_HEADER_BYTES,
     },
   })
-  const fail = (found: Refusal): void => void (refusal ??= found)
-  listen(parser, fileLimit, gathered, fail)
-  const isRead = await feed(request, parser, fileLimit + AROUND_FILE_BYTES, { fail, failed: () => refusal !== undefined })
+  const fail = (firstRefusal: Refusal): void => void (refusal ??= firstRefusal)
+  collectParts(parser, fileLimit, parts, fail)
+  const isRead = await feedParser(request, parser, fileLimit + FORM_OVERHEAD_BYTES, { fail, failed: () => refusal !== undefined })
   // What is left of the body cannot be told from another request.
   if (!isRead) response.setHeader('Connection', 'close')
   if (refusal !== undefined) throw refusal
-  if (!isRead) throw endsEarly()
-  return formOf(gathered)
+  if (!isRead) throw truncatedForm()
+  return formOf(parts)
 }
 
-function formOf({ fields, files }: Gathered): Record<string, unknown> {
+function formOf({ fields, files }: FormParts): Record<string, unknown> {
   const [file] = files
   if (file === undefined) return refuse('malformed_form', { message: `Missing file field '${FILE_FIELD}'` })
   const bytes = Buffer.concat(file.chunks)
   if (bytes.length === 0) return refuse('file_empty')
-  const given = Object.fromEntries(fields)
-  demandStorable(given)
+  const values = Object.fromEntries(fields)
+  requireStorable(values)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  return { ...given, [FILE_FIELD]: { bytes, sha256, name: file.name, declaredType: file.declaredType } satisfies ReceivedFile }
+  return { ...values, [FILE_FIELD]: { bytes, sha256, name: file.name, declaredType: file.declaredType } satisfies ReceivedFile }
 }
 
 /** A form as it is compared with another one under the same Idempotency-Key: its bytes are what they hash to. */

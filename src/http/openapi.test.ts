@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { declared } from '../testing/declared.ts'
-import { rawRequest } from '../testing/raw.ts'
-import { useServer } from '../testing/world.ts'
-import { permissions } from '../access/permissions.ts'
-import { refusals } from '../kernel/errors.ts'
+import { declaredRoutes } from '../dev/testing/declaredRoutes.ts'
+import { sendRawRequest } from '../dev/testing/rawHttp.ts'
+import { useServer } from '../dev/testing/world.ts'
+import { permissions } from '../auth/permissions.ts'
+import { refusals } from '../platform/kernel/errors.ts'
 import { openapi } from './openapi.ts'
 
 const server = useServer()
@@ -38,7 +38,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, ApiResponse>>
 }
 
-const routes = declared()
+const routes = declaredRoutes()
 const document = openapi(routes, 'test') as {
   readonly openapi: string
   readonly info: { readonly title: string; readonly version: string }
@@ -174,7 +174,7 @@ describe('the page at /api/docs works without the internet', () => {
   })
 
   test('is for this host only, like everything else', async () => {
-    expect(await rawRequest(server().url, ['GET /api/docs/ HTTP/1.1', 'Host: evil.example'])).toMatchObject({ status: 403 })
+    expect(await sendRawRequest(server().url, ['GET /api/docs/ HTTP/1.1', 'Host: evil.example'])).toMatchObject({ status: 403 })
   })
 
   test('the document itself is at /api/openapi.json', async () => {

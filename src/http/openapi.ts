@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { permissions } from '../access/permissions.ts'
-import { Refusal, refusals } from '../kernel/errors.ts'
-import type { RefusalCode } from '../kernel/errors.ts'
+import { permissions } from '../auth/permissions.ts'
+import { Refusal, refusals } from '../platform/kernel/errors.ts'
+import type { RefusalCode } from '../platform/kernel/errors.ts'
 import { problemBody } from './problem.ts'
-import type { Route, Streamed, Takes } from './route.ts'
+import type { Route, StreamKind, BodyKind } from './route.ts'
 
 type Json = Record<string, unknown>
 
@@ -14,13 +14,13 @@ interface Components {
 }
 
 /** Formats that say it all; the pattern beside them is half a kilobyte each. */
-const sayingFormats = new Set(['date-time', 'date', 'uuid'])
+const selfDescribingFormats = new Set(['date-time', 'date', 'uuid'])
 
 /** Leaves out what zod adds and nobody reads: patterns of known formats, and the bounds of every safe integer. */
-function trim(said: Json): void {
-  if (sayingFormats.has(String(said['format']))) delete said['pattern']
-  if (said['minimum'] === Number.MIN_SAFE_INTEGER) delete said['minimum']
-  if (said['maximum'] === Number.MAX_SAFE_INTEGER) delete said['maximum']
+function trimSchema(schema: Json): void {
+  if (selfDescribingFormats.has(String(schema['format']))) delete schema['pattern']
+  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum']
+  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum']
 }
 
 /**
@@ -35,21 +35,22 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', name: string, compo
   } = z.toJSONSchema(schema, {
     io,
     unrepresentable: 'any',
-    override: ({ jsonSchema }) => trim(jsonSchema as Json),
+    override: ({ jsonSchema }) => trimSchema(jsonSchema as Json),
   }) as Json & { $defs?: Record<string, Json> }
-  const rooted = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(rooted)
+  const rebaseRefs = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(rebaseRefs)
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, key === '$ref' && typeof item === 'string' ? componentRef(item) : rooted(item)]),
+      Object.entries(value).map(([key, item]) => [key, key === '$ref' && typeof item === 'string' ? componentRef(item) : rebaseRefs(item)]),
     )
   }
   const componentRef = (ref: string): string =>
     `#/components/schemas/${ref === '#' ? name : ref.replace('#/$defs/', `${name}_`).replaceAll(/[^\w#/]/g, '_')}`
-  for (const [key, item] of Object.entries($defs ?? {})) components.schemas[`${name}_${key.replaceAll(/\W/g, '_')}`] = rooted(item) as Json
+  for (const [key, item] of Object.entries($defs ?? {}))
+    components.schemas[`${name}_${key.replaceAll(/\W/g, '_')}`] = rebaseRefs(item) as Json
   const text = JSON.stringify(own)
-  if (!text.includes('"$ref":"#"')) return rooted(own) as Json
-  components.schemas[name] = rooted(own) as Json
+  if (!text.includes('"$ref":"#"')) return rebaseRefs(own) as Json
+  components.schemas[name] = rebaseRefs(own) as Json
   return { $ref: `#/components/schemas/${name}` }
 }
 
@@ -64,7 +65,7 @@ function queryParameters(route: Route, components: Components): Json[] {
 }
 
 /** True where an agent may ask, so that a run may act. */
-const forAgents = (route: Route): boolean =>
+const allowsAgents = (route: Route): boolean =>
   (permissions[route.permission] as readonly string[]).some((holder) => ['agent', 'self', 'ceo', 'creator'].includes(holder))
 
 const header = (name: string, description: string, schema: Json): Json => ({ name, in: 'header', description, schema })
@@ -91,7 +92,7 @@ function sharedParameters(route: Route): Json[] {
   const applies: Readonly<Record<keyof typeof parameters, boolean>> = {
     RequestId: true,
     IdempotencyKey: route.method === 'post',
-    RunId: writes && forAgents(route),
+    RunId: writes && allowsAgents(route),
     IfMatch: route.refuses.includes('precondition_failed'),
     LockEpoch: route.refuses.includes('lock_epoch_mismatch'),
     Prefer: writes && route.streams === null,
@@ -100,11 +101,11 @@ function sharedParameters(route: Route): Json[] {
     IfNoneMatch: route.streams === 'file',
     LastEventId: route.streams === 'events',
   }
-  return Object.entries(applies).flatMap(([name, does]) => (does ? [{ $ref: `#/components/parameters/${name}` }] : []))
+  return Object.entries(applies).flatMap(([name, isApplicable]) => (isApplicable ? [{ $ref: `#/components/parameters/${name}` }] : []))
 }
 
 /** Every code a route may refuse with: its own, and those that its form brings with it. */
-function codesOf(route: Route): RefusalCode[] {
+function refusalCodesOf(route: Route): RefusalCode[] {
   const isPublic = (permissions[route.permission] as readonly string[]).includes('public')
   const writes = route.method !== 'get'
   return [
@@ -121,17 +122,17 @@ function codesOf(route: Route): RefusalCode[] {
       ...(route.query === undefined && route.body === undefined ? [] : (['validation_failed'] as const)),
       ...(route.paged ? (['malformed_cursor'] as const) : []),
       ...(writes ? (['malformed_header'] as const) : []),
-      ...(writes && forAgents(route) ? (['malformed_run_id', 'run_ended', 'run_unknown', 'run_id_mismatch'] as const) : []),
+      ...(writes && allowsAgents(route) ? (['malformed_run_id', 'run_ended', 'run_unknown', 'run_id_mismatch'] as const) : []),
       ...(route.body === undefined ? [] : (['body_too_large', 'unsupported_media_type'] as const)),
-      ...(route.body === undefined || route.takes === 'file' ? [] : (['malformed_json'] as const)),
-      ...(route.takes === 'file' ? (['malformed_form', 'file_empty', 'file_too_large'] as const) : []),
+      ...(route.body === undefined || route.bodyKind === 'file' ? [] : (['malformed_json'] as const)),
+      ...(route.bodyKind === 'file' ? (['malformed_form', 'file_empty', 'file_too_large'] as const) : []),
       ...(route.method === 'post' ? (['idempotency_in_flight', 'idempotency_mismatch'] as const) : []),
     ]),
   ]
 }
 
 /** Characters; what is shorter is clearer where it stands. */
-const WORTH_SHARING = 200
+const MIN_SHARED_LENGTH = 200
 const EXAMPLE_REQUEST = '0f8fad5b-d9cb-469f-a165-70867728950e'
 
 /** One response for a status and its codes, shared by all routes that refuse alike. */
@@ -158,11 +159,11 @@ function refusalComponent(status: number, codes: readonly [RefusalCode, ...Refus
 /** The refusals of a route, by status: the codes are the enum a client branches on. */
 function refusalResponses(route: Route, components: Components): Json {
   const byStatus = new Map<number, [RefusalCode, ...RefusalCode[]]>()
-  for (const code of codesOf(route).toSorted()) {
+  for (const code of refusalCodesOf(route).toSorted()) {
     const { status } = refusals[code]
-    const known = byStatus.get(status)
-    if (known === undefined) byStatus.set(status, [code])
-    else known.push(code)
+    const existing = byStatus.get(status)
+    if (existing === undefined) byStatus.set(status, [code])
+    else existing.push(code)
   }
   return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), refusalComponent(status, codes, components)]))
 }
@@ -170,28 +171,28 @@ function refusalResponses(route: Route, components: Components): Json {
 /** Answers that several routes give are components, named after the first of them. */
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-function answerOf(route: Route, components: Components): Json {
+function responseSchema(route: Route, components: Components): Json {
   const name = `${capital(route.operationId)}Answer`
   const schema = schemaOf(route.returns, 'output', name, components)
   if ('$ref' in schema) return schema
   const text = JSON.stringify(schema)
-  if (text.length < WORTH_SHARING) return schema
-  const known = Object.entries(components.schemas).find(([, other]) => JSON.stringify(other) === text)?.[0]
-  if (known === undefined) components.schemas[name] = schema
-  return { $ref: `#/components/schemas/${known ?? name}` }
+  if (text.length < MIN_SHARED_LENGTH) return schema
+  const existingName = Object.entries(components.schemas).find(([, other]) => JSON.stringify(other) === text)?.[0]
+  if (existingName === undefined) components.schemas[name] = schema
+  return { $ref: `#/components/schemas/${existingName ?? name}` }
 }
 
-const streamTypes: Readonly<Record<Streamed, string>> = {
+const streamTypes: Readonly<Record<StreamKind, string>> = {
   lines: 'application/x-ndjson',
   events: 'text/event-stream',
   drawing: 'image/svg+xml',
   file: '*/*',
 }
 
-const bodyTypes: Readonly<Record<Takes, string>> = { json: 'application/json', file: 'multipart/form-data' }
+const bodyTypes: Readonly<Record<BodyKind, string>> = { json: 'application/json', file: 'multipart/form-data' }
 
 function successResponses(route: Route, components: Components): Json {
-  const answer = answerOf(route, components)
+  const schema = responseSchema(route, components)
   const headers = {
     'X-Request-Id': { $ref: '#/components/headers/RequestId' },
     ...(route.paged ? { Link: { $ref: '#/components/headers/Link' } } : {}),
@@ -201,16 +202,16 @@ function successResponses(route: Route, components: Components): Json {
   }
   const content = {
     [route.streams === null ? 'application/json' : streamTypes[route.streams]]: {
-      schema: route.paged ? { type: 'array', items: answer } : answer,
+      schema: route.paged ? { type: 'array', items: schema } : schema,
     },
   }
   // A route that never succeeds only says what is wrong with the request.
   if (route.returns instanceof z.ZodNever) return {}
   return {
     [route.status]: { description: 'Done', headers, content },
-    ...(route.also === undefined ? {} : { [route.also.status]: { description: 'Done', headers, content } }),
+    ...(route.altStatus === undefined ? {} : { [route.altStatus.status]: { description: 'Done', headers, content } }),
     ...(route.streams === 'file' ? { 304: { description: 'The reader has it already: If-None-Match names its ETag' } } : {}),
-    ...(route.or204 ? { 204: { description: 'Nothing to answer with' } } : {}),
+    ...(route.emptyAs204 ? { 204: { description: 'Nothing to answer with' } } : {}),
   }
 }
 
@@ -225,7 +226,7 @@ function operation(route: Route, components: Components): Json {
     parameters: [...pathParameters(route.path), ...queryParameters(route, components), ...sharedParameters(route)],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: !route.bodyOptional, content: { [bodyTypes[route.takes]]: { schema: body(route.body) } } } }),
+      : { requestBody: { required: !route.bodyOptional, content: { [bodyTypes[route.bodyKind]]: { schema: body(route.body) } } } }),
     responses: {
       ...successResponses(route, components),
       ...refusalResponses(route, components),

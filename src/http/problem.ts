@@ -1,8 +1,8 @@
 import type { Response } from 'express'
 import type { z } from 'zod'
-import { refusalOf } from '../db/faults.ts'
-import { Refusal, refusals } from '../kernel/errors.ts'
-import type { RefusalCode } from '../kernel/errors.ts'
+import { refusalOf } from '../platform/db/databaseErrors.ts'
+import { Refusal, refusals } from '../platform/kernel/errors.ts'
+import type { RefusalCode } from '../platform/kernel/errors.ts'
 import { apiHeaders } from './headers.ts'
 
 interface WireIssue {
@@ -31,26 +31,26 @@ function wireIssues(error: z.ZodError): WireIssue[] {
 }
 
 /** Refuses with the validator's findings. */
-export const invalid = (error: z.ZodError): Refusal => new Refusal('validation_failed', { details: wireIssues(error) })
+export const validationFailed = (error: z.ZodError): Refusal => new Refusal('validation_failed', { details: wireIssues(error) })
 
 /** What goes out for a bug of ours: that there was one, and nothing of it. */
-export interface Fault {
+export interface InternalError {
   readonly status: 500
   readonly code: 'internal'
   readonly message: string
 }
 
-export const fault: Fault = Object.freeze({ status: 500, code: 'internal', message: 'Internal server error' })
+export const internalError: InternalError = Object.freeze({ status: 500, code: 'internal', message: 'Internal server error' })
 
 /** Whatever a request may be answered with instead of what it asked for. */
-export type Problem = Refusal | Fault
+export type Problem = Refusal | InternalError
 
 interface HttpError {
   readonly type?: string
   readonly status?: number
 }
 
-const parserFaults: Readonly<Record<string, RefusalCode>> = {
+const parserRefusals: Readonly<Record<string, RefusalCode>> = {
   'entity.too.large': 'body_too_large',
   'entity.parse.failed': 'malformed_json',
   'encoding.unsupported': 'unsupported_media_type',
@@ -58,10 +58,10 @@ const parserFaults: Readonly<Record<string, RefusalCode>> = {
 }
 
 /** What a failure means to the caller, or undefined when it is a bug of ours. */
-export function understand(error: unknown): Refusal | undefined {
+export function toRefusal(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error
   const { type, status } = error as HttpError
-  const code = type === undefined ? undefined : parserFaults[type]
+  const code = type === undefined ? undefined : parserRefusals[type]
   if (code !== undefined) return new Refusal(code)
   if (typeof status === 'number' && status >= 400 && status < 500) return new Refusal('bad_request')
   return refusalOf(error)
@@ -70,21 +70,21 @@ export function understand(error: unknown): Refusal | undefined {
 /** The body of a problem in the server's own form or, where asked for, as RFC 9457. */
 export function problemBody(problem: Problem, requestId: string, rfc9457: boolean): string {
   const refusal = problem instanceof Refusal ? problem : undefined
-  const own = {
+  const body = {
     error: problem.message,
     code: problem.code,
     ...(refusal?.details === undefined ? {} : { details: refusal.details }),
     requestId,
-    ...refusal?.beside,
+    ...refusal?.extraFields,
   }
-  if (!rfc9457) return JSON.stringify(own)
+  if (!rfc9457) return JSON.stringify(body)
   return JSON.stringify({
     type: `urn:paperclip:problem:${problem.code}`,
     title: refusal === undefined ? problem.message : refusals[refusal.code].message,
     status: problem.status,
     detail: problem.message,
     instance: `urn:paperclip:request:${requestId}`,
-    ...own,
+    ...body,
   })
 }
 

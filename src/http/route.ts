@@ -1,17 +1,17 @@
 import type { z } from 'zod'
-import type { Permission } from '../access/permissions.ts'
-import type { Scope } from '../access/scopes.ts'
-import type { Ctx } from '../db/context.ts'
-import type { RefusalCode } from '../kernel/errors.ts'
-import type { Page } from '../kernel/page.ts'
-import type { FileAnswer } from './file.ts'
-import type { Live } from './live.ts'
-import type { Stream } from './stream.ts'
+import type { Permission } from '../auth/permissions.ts'
+import type { Scope } from '../auth/scopes.ts'
+import type { Ctx } from '../platform/db/types.ts'
+import type { RefusalCode } from '../platform/kernel/errors.ts'
+import type { Page } from '../platform/kernel/page.ts'
+import type { FileResponse } from './fileResponse.ts'
+import type { LiveResponse } from './liveResponse.ts'
+import type { StreamResponse } from './streamResponse.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
 
 /** Conditions a client puts on a write. */
-export interface Expectations {
+export interface Preconditions {
   /** The entity tag of `If-Match`, without wildcard. */
   readonly ifMatch: string | null
   /** `X-Paperclip-Lock-Epoch`. */
@@ -24,19 +24,19 @@ export interface Input<Q, B> {
   readonly params: Readonly<Record<string, string>>
   readonly query: Q
   readonly body: B
-  readonly expects: Expectations
+  readonly preconditions: Preconditions
   /** `Last-Event-ID`: up to where the reader of a stream has read. */
   readonly lastEventId: string | null
 }
 
 /** How the body of a request is written: JSON, or a form that carries one file. */
-export type Takes = 'json' | 'file'
+export type BodyKind = 'json' | 'file'
 
 /** What a handler may return for a schema: its input, frozen or not. */
-export type Answering<T> = T extends readonly (infer I)[]
-  ? readonly Answering<I>[]
+export type HandlerResult<T> = T extends readonly (infer I)[]
+  ? readonly HandlerResult<I>[]
   : T extends object
-    ? { readonly [K in keyof T]: Answering<T[K]> }
+    ? { readonly [K in keyof T]: HandlerResult<T[K]> }
     : T
 
 export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
@@ -50,7 +50,7 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   /** An empty body is read as `{}`. */
   readonly bodyOptional?: boolean
   /** JSON unless said. A form with one file is a `body` with `file: receivedFile` and the form's fields beside it. */
-  readonly takes?: Takes
+  readonly bodyKind?: BodyKind
   /** Bytes, of a form those of its file; `BODY_LIMIT` unless said. */
   readonly bodyLimit?: number
   /** Without an `Idempotency-Key`, the body's `idempotencyKey` is one: the tools of an MCP server cannot set headers. */
@@ -58,9 +58,9 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly returns: R
   /** 200 unless said; 204 is sent when a handler returns null and this says `or204`. */
   readonly status?: 200 | 201 | 202
-  readonly or204?: boolean
+  readonly emptyAs204?: boolean
   /** A status that stands for some answers instead of `status`. */
-  readonly also?: { readonly status: 200 | 201 | 202; readonly when: (value: z.output<R>) => boolean }
+  readonly altStatus?: { readonly status: 200 | 201 | 202; readonly when: (value: z.output<R>) => boolean }
   readonly refuses: readonly RefusalCode[]
   /** Extra response headers made from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
@@ -68,12 +68,14 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
    * The answer is no JSON document: a `Stream` of lines, `Live` and then of events, each of which is a `returns`, a
    * `Stream` of a drawing, which as a whole is one, or a `FileAnswer`.
    */
-  readonly streams?: Streamed
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Answering<z.input<R>> | Stream | Live | FileAnswer | null>
+  readonly streams?: StreamKind
+  readonly handle: (
+    input: Input<z.output<Q>, z.output<B>>,
+  ) => Promise<HandlerResult<z.input<R>> | StreamResponse | LiveResponse | FileResponse | null>
 }
 
 /** What a route answers with that sends its answer while it is made. */
-export type Streamed = 'lines' | 'events' | 'drawing' | 'file'
+export type StreamKind = 'lines' | 'events' | 'drawing' | 'file'
 
 /** A declared endpoint with its types forgotten, as the mount and the document read it. */
 export interface Route {
@@ -86,15 +88,15 @@ export interface Route {
   readonly query: z.ZodType | undefined
   readonly body: z.ZodType | undefined
   readonly bodyOptional: boolean
-  readonly takes: Takes
+  readonly bodyKind: BodyKind
   readonly bodyLimit: number
   readonly keyInBody: boolean
   readonly returns: z.ZodType
   readonly paged: boolean
-  readonly streams: Streamed | null
+  readonly streams: StreamKind | null
   readonly status: number
-  readonly or204: boolean
-  readonly also: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined
+  readonly emptyAs204: boolean
+  readonly altStatus: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined
   readonly refuses: readonly RefusalCode[]
   readonly headers: ((value: unknown) => Readonly<Record<string, string>>) | undefined
   readonly handle: (input: Input<unknown, unknown>) => Promise<unknown>
@@ -105,11 +107,11 @@ const BODY_LIMIT = 256 * 1024
 
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
   RouteSpec<Q, B, R>,
-  'handle' | 'returns' | 'headers' | 'also' | 'streams'
+  'handle' | 'returns' | 'headers' | 'altStatus' | 'streams'
 > {
   /** The schema of one row; the body is the bare array. */
   readonly returnsPageOf: R
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Page<Answering<z.input<R>>>>
+  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Page<HandlerResult<z.input<R>>>>
 }
 
 /** `/api/companies/:companyId/issues` + post → `postCompaniesIssues`; stable, unique and readable in generated clients. */
@@ -141,15 +143,15 @@ const declare = (method: Method): Declare =>
     query: spec.query,
     body: spec.body,
     bodyOptional: spec.bodyOptional ?? false,
-    takes: spec.takes ?? 'json',
+    bodyKind: spec.bodyKind ?? 'json',
     bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
     keyInBody: spec.keyInBody ?? false,
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
     paged: !('returns' in spec),
     streams: 'streams' in spec ? (spec.streams ?? null) : null,
     status: spec.status ?? 200,
-    or204: spec.or204 ?? false,
-    also: 'also' in spec ? (spec.also as Route['also']) : undefined,
+    emptyAs204: spec.emptyAs204 ?? false,
+    altStatus: 'altStatus' in spec ? (spec.altStatus as Route['altStatus']) : undefined,
     refuses: spec.refuses,
     headers: 'headers' in spec ? (spec.headers as Route['headers']) : undefined,
     handle: spec.handle as Route['handle'],

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { auditsOf, free, holdRow, runRow, wakesOf } from '../testing/holds.ts'
-import { race } from '../testing/race.ts'
-import { auditCount, expire, lastAudit, useServer, world } from '../testing/world.ts'
+import { auditsOf, NO_HOLD, holdRow, runRow, wakesOf } from '../dev/testing/holds.ts'
+import { race } from '../dev/testing/race.ts'
+import { auditCount, expireLease, lastAudit, useServer, world } from '../dev/testing/world.ts'
 import { reap } from './reap.ts'
 
 const server = useServer()
 
 describe('the reaper (lock-protocol §3)', () => {
   test('ends what ran out through the one way: timed_out, lease_expired, columns clear, the waiting wake queued', async () => {
-    const { held } = await world(server())
-    const { issue, run, agent } = await held()
+    const { held: heldIssue } = await world(server())
+    const { issue, run, agent } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Are you there?' })
-    await expire(server(), run.id)
+    await expireLease(server(), run.id)
     expect(await reap(server().store)).toBe(1)
     expect(await runRow(server(), run.id)).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
-    expect(await holdRow(server(), issue.id)).toMatchObject({ ...free, status: 'in_progress', assigneeAgentId: agent.id, lockEpoch: 2 })
+    expect(await holdRow(server(), issue.id)).toMatchObject({ ...NO_HOLD, status: 'in_progress', assigneeAgentId: agent.id, lockEpoch: 2 })
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'queued' }])
     expect(await lastAudit(server(), run.id, 'heartbeat.run_finished')).toMatchObject({
       actorType: 'system',
@@ -26,11 +26,11 @@ describe('the reaper (lock-protocol §3)', () => {
   })
 
   test('leaves live and ended runs alone, and finds nothing to do the second time', async () => {
-    const { held, agent, run } = await world(server())
-    const { issue, run: live } = await held()
+    const { held: heldIssue, agent, run } = await world(server())
+    const { issue, run: live } = await heldIssue()
     const ended = await run(await agent())
     await server().board.post(`/api/heartbeat-runs/${ended.id}/cancel`)
-    await expire(server(), ended.id)
+    await expireLease(server(), ended.id)
     const audits = await auditCount(server())
     expect(await reap(server().store)).toBe(0)
     expect(await runRow(server(), live.id)).toMatchObject({ status: 'running' })
@@ -42,7 +42,7 @@ describe('the reaper (lock-protocol §3)', () => {
     const { agent, issue } = await world(server())
     const given = await issue({ assigneeAgentId: (await agent()).id })
     const [wake] = await wakesOf(server(), given.id)
-    await expire(server(), wake?.runId ?? '')
+    await expireLease(server(), wake?.runId ?? '')
     expect(await reap(server().store)).toBe(1)
     expect(await runRow(server(), wake?.runId ?? '')).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
     const [again] = await wakesOf(server(), given.id)
@@ -52,24 +52,24 @@ describe('the reaper (lock-protocol §3)', () => {
 
   test('any number of servers at once end each run once', async () => {
     const here = await world(server())
-    const second = await server().another()
+    const second = await server().startPeer()
     const lapsed = await Promise.all(Array.from({ length: 12 }, () => here.held()))
-    for (const { run } of lapsed) await expire(server(), run.id)
+    for (const { run } of lapsed) await expireLease(server(), run.id)
     const ended = await race([server(), second, server(), second], (each) => reap(each.store))
     await second.stop()
     expect(ended.reduce((sum, count) => sum + count, 0)).toBe(12)
     for (const { issue, run } of lapsed) {
       expect((await auditsOf(server(), run.id)).filter((row) => row.action === 'heartbeat.run_finished')).toHaveLength(1)
-      expect(await holdRow(server(), issue.id)).toMatchObject({ ...free, lockEpoch: 2 })
+      expect(await holdRow(server(), issue.id)).toMatchObject({ ...NO_HOLD, lockEpoch: 2 })
     }
   })
 
   test('against a takeover: the new holder stays, whoever was first', async () => {
-    const { held, run, checkout } = await world(server())
+    const { held: heldIssue, run, checkout } = await world(server())
     for (let round = 0; round < 5; round += 1) {
-      const { issue, run: dead, agent } = await held()
+      const { issue, run: dead, agent } = await heldIssue()
       const next = await run(agent)
-      await expire(server(), dead.id)
+      await expireLease(server(), dead.id)
       const [taken] = await Promise.all([checkout(next, issue.id), reap(server().store)])
       expect(taken.status).toBe(200)
       expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: next.id, executionRunId: next.id })
@@ -88,12 +88,12 @@ describe('the reaper (lock-protocol §3)', () => {
   })
 
   test('a run that cannot be ended keeps no other waiting', async () => {
-    const { held } = await world(server())
-    const [stuck, other] = [await held(), await held()]
+    const { held: heldIssue } = await world(server())
+    const [stuck, other] = [await heldIssue(), await heldIssue()]
     await server().database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 hour' where id = $1", [
       stuck.run.id,
     ])
-    await expire(server(), other.run.id)
+    await expireLease(server(), other.run.id)
     await server().database.sql.query(`create function refuse_end() returns trigger language plpgsql as $$
       begin raise exception 'this run does not end'; end $$`)
     await server().database.sql.query(`create trigger refuse_end before update of status on heartbeat_runs for each row
@@ -109,9 +109,9 @@ describe('the reaper (lock-protocol §3)', () => {
 test.each(['checkout', 'write', 'claim', 'release'] as const)(
   'a dead run’s issue is recovered by one ordinary %s, before any reaper (I3)',
   async (how) => {
-    const { company, held, run } = await world(server())
-    const { issue, run: dead, agent } = await held()
-    await expire(server(), dead.id)
+    const { company, held: heldIssue, run } = await world(server())
+    const { issue, run: dead, agent } = await heldIssue()
+    await expireLease(server(), dead.id)
     const next = await run(agent)
     const path = `/api/issues/${issue.id}`
     const request = {

@@ -1,42 +1,41 @@
 import { sql } from 'drizzle-orm'
-import type { Ctx } from '../db/context.ts'
-import { mutate, settled } from '../db/mutate.ts'
-import { isUnended, runs } from '../db/schema/runs.ts'
-import { param, statement } from '../db/statement.ts'
-import type { Store } from '../db/store.ts'
-import { endRuns, lockForEnd } from '../holds/index.ts'
-import type { Ending } from '../runs/index.ts'
+import type { Ctx, Store } from '../platform/db/types.ts'
+import { mutate, changedIfAny } from '../platform/db/mutate.ts'
+import { isUnended, runs } from '../model/runs.ts'
+import { param, statement } from '../platform/db/statement.ts'
+import { endRuns, lockForEnd } from '../engine/holds/index.ts'
+import type { RunResult } from '../engine/runs/index.ts'
 
 /** Runs ended in one round; the next round follows at once while there are more. */
-const BATCH = 100
+const BATCH_SIZE = 100
 
 /** A run whose lease is out. */
-export interface Lapsed {
+export interface ExpiredRun {
   readonly id: string
   readonly companyId: string
 }
 
-const lapsed = { status: 'timed_out', errorCode: 'lease_expired', isWorthAnother: true } as const
-const SILENT: Ending = { ...lapsed, error: 'The lease ran out: nothing was heard of this run' }
+const leaseExpired = { status: 'timed_out', errorCode: 'lease_expired', isWorthAnother: true } as const
+const NOT_HEARD_OF: RunResult = { ...leaseExpired, error: 'The lease ran out: nothing was heard of this run' }
 /** How a run ends whose server has died: as every other, for it is the lease that says so, and with what is known besides. */
-export const LOST: Ending = { ...lapsed, error: 'The lease ran out: the server that watched over this run has died' }
+export const SERVER_DIED: RunResult = { ...leaseExpired, error: 'The lease ran out: the server that watched over this run has died' }
 
 // Read without a lock: whoever ends a run decides again under its row lock, so any number of servers may look. By `now()`,
 // which is the same for all rows: the index is read no further than to the first run whose lease is not out.
-const expired = statement<{ limit: number }, Lapsed & { supervisorId: string | null }>('reap_expired').read(sql`
+const expiredRuns = statement<{ limit: number }, ExpiredRun & { supervisorId: string | null }>('reap_expired').read(sql`
   select r.id, r.company_id as "companyId", r.supervisor_id as "supervisorId" from ${runs} r
   where ${isUnended('r')} and r.lease_expires_at <= now()
   order by r.lease_expires_at limit ${param('limit', 'int')}`)
 
 /** Ends one run whose lease is out, through the one finish transaction; a renewed or ended run is left alone. */
-export async function endLapsed(store: Store, run: Lapsed, ending: Ending): Promise<boolean> {
-  const ctx: Ctx = { actor: { kind: 'system', duty: 'reaper' }, companyId: run.companyId, requestId: null, store, idempotency: null }
+export async function endExpiredRun(store: Store, run: ExpiredRun, result: RunResult): Promise<boolean> {
+  const ctx: Ctx = { actor: { kind: 'system', task: 'reaper' }, companyId: run.companyId, requestId: null, store, idempotency: null }
   return await mutate(ctx, async (tx) => {
     const locked = await lockForEnd(tx, ctx, [run.id])
     const [fact] = locked.runs
-    if (fact === undefined || fact.live) return settled(false, [])
-    const { runs: ended, events } = await endRuns(tx, locked, [run.id], ending)
-    return settled(ended.length > 0, events)
+    if (fact === undefined || fact.live) return changedIfAny(false, [])
+    const { runs: ended, events } = await endRuns(tx, locked, [run.id], result)
+    return changedIfAny(ended.length > 0, events)
   })
 }
 
@@ -45,26 +44,26 @@ export async function endLapsed(store: Store, run: Lapsed, ending: Ending): Prom
  * lease is. This only tidies up, so that an issue is free even when nobody asks for it. A run that cannot be ended now
  * keeps nobody else waiting.
  *
- * @param isLost whether a server is known to be dead, whose runs then say so
+ * @param isServerDead whether a server is known to be dead, whose runs then say so
  * @returns how many runs were ended
  * @throws AggregateError with what failed, after all the others have been ended
  */
-export async function reap(store: Store, isLost: (supervisorId: string) => boolean = () => false): Promise<number> {
+export async function reap(store: Store, isServerDead: (supervisorId: string) => boolean = () => false): Promise<number> {
   let ended = 0
   for (;;) {
-    const batch = await store.read.run(expired, { limit: BATCH })
+    const batch = await store.read.run(expiredRuns, { limit: BATCH_SIZE })
     const failures: unknown[] = []
-    const before = ended
+    const endedBefore = ended
     for (const run of batch) {
       try {
-        const ending = run.supervisorId !== null && isLost(run.supervisorId) ? LOST : SILENT
-        if (await endLapsed(store, run, ending)) ended += 1
+        const result = run.supervisorId !== null && isServerDead(run.supervisorId) ? SERVER_DIED : NOT_HEARD_OF
+        if (await endExpiredRun(store, run, result)) ended += 1
       } catch (error) {
         failures.push(error)
       }
     }
     // Those that failed come first again, so a round that ends nobody is the last one.
-    if (failures.length > 0 && ended === before) throw new AggregateError(failures, 'runs that could not be ended')
-    if (batch.length < BATCH && failures.length === 0) return ended
+    if (failures.length > 0 && ended === endedBefore) throw new AggregateError(failures, 'runs that could not be ended')
+    if (batch.length < BATCH_SIZE && failures.length === 0) return ended
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { race } from '../testing/race.ts'
-import { auditCount, lastAudit, useServer, world } from '../testing/world.ts'
+import { race } from '../dev/testing/race.ts'
+import { auditCount, lastAudit, useServer, world } from '../dev/testing/world.ts'
 import { tickTimers } from './timers.ts'
 
 const server = useServer()
@@ -123,7 +123,7 @@ describe('any number of agents and servers', () => {
       begin new.status = 'succeeded'; return new; end $$`)
     await sql().query(`create trigger end_at_once before insert on heartbeat_runs for each row
       when (new.invocation_source = 'timer') execute function end_at_once()`)
-    const second = await server().another()
+    const second = await server().startPeer()
     const woken = await race([server(), second, server(), second], (each) => tickTimers(each.store))
     await second.stop()
     await sql().query('drop trigger end_at_once on heartbeat_runs')

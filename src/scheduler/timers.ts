@@ -1,27 +1,26 @@
 import { sql } from 'drizzle-orm'
-import { hasTimer, heartbeatEnabled, isInvokable, timerSeconds } from '../agents/index.ts'
-import type { Ctx } from '../db/context.ts'
-import { locking } from '../db/locks.ts'
-import { changed, mutate, unchanged } from '../db/mutate.ts'
-import type { Outcome } from '../db/mutate.ts'
-import { agents } from '../db/schema/agents.ts'
-import { companies } from '../db/schema/companies.ts'
-import { param, statement } from '../db/statement.ts'
-import type { Store } from '../db/store.ts'
-import { note } from '../db/telemetry.ts'
-import { openTaskRun, queueTask, runInvoked } from '../wakes/index.ts'
-import type { TaskWish } from '../wakes/index.ts'
+import { hasTimer, heartbeatEnabled, isInvokable, timerSeconds } from '../org/agents/index.ts'
+import type { Ctx, Store } from '../platform/db/types.ts'
+import { lockingRead } from '../platform/db/locks.ts'
+import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
+import type { Outcome } from '../platform/db/mutate.ts'
+import { agents } from '../model/agents.ts'
+import { companies } from '../model/companies.ts'
+import { param, statement } from '../platform/db/statement.ts'
+import { writeUnaudited } from '../platform/db/unaudited.ts'
+import { findOpenTaskRun, insertTaskWake, runInvoked } from '../engine/wakes/index.ts'
+import type { TaskRequest } from '../engine/wakes/index.ts'
 
 /** Agents looked at in one round; the next round follows at once while there are more. */
-const BATCH = 200
+const BATCH_SIZE = 200
 /**
  * A timer that is later than this was not merely busy: the server was away, or the agent paused. Its agents are then
  * spread over the next minutes instead of starting all at once.
  */
-const LATE_S = 60
+const MISSED_AFTER_S = 60
 const SPREAD_S = 300
 /** The first part of the spread that stays free: what is set in one round of a tick is not due in the next round. */
-const AT_ONCE = 0.05
+const MIN_SPREAD_SHARE = 0.05
 /** Agents that were made together must not wake together for ever: each interval is up to this much shorter or longer. */
 const JITTER = 0.05
 
@@ -30,11 +29,11 @@ const seconds = (value: number) => sql.raw(String(value))
 /** The next time of a row `a`: one interval from now, more or less. */
 const nextTime = sql`now() + make_interval(secs => ${timerSeconds} * (${seconds(1 - JITTER)} + ${seconds(2 * JITTER)} * random()))`
 /** Somewhere in the next minutes, not later than its interval and never within the tick that sets it. */
-const someTimeSoon = sql`now() + make_interval(secs => least(${timerSeconds}, ${seconds(SPREAD_S)}) * (${seconds(AT_ONCE)} + ${seconds(1 - AT_ONCE)} * random()))`
-const mayTick = sql`${hasTimer} and ${timerSeconds} > 0 and ${heartbeatEnabled} and ${isInvokable}`
-const isLate = sql`(a.next_timer_at < now() - make_interval(secs => ${seconds(LATE_S)}))`
+const spreadTime = sql`now() + make_interval(secs => least(${timerSeconds}, ${seconds(SPREAD_S)}) * (${seconds(MIN_SPREAD_SHARE)} + ${seconds(1 - MIN_SPREAD_SHARE)} * random()))`
+const hasActiveTimer = sql`${hasTimer} and ${timerSeconds} > 0 and ${heartbeatEnabled} and ${isInvokable}`
+const isMissed = sql`(a.next_timer_at < now() - make_interval(secs => ${seconds(MISSED_AFTER_S)}))`
 
-interface Due {
+interface DueTimer {
   agentId: string
   companyId: string
   /** Its timer has never been set, or has been missed by far: it is set, and the agent is not woken now. */
@@ -42,25 +41,25 @@ interface Due {
 }
 
 // One look per tick, by an index that holds nothing but agents with a timer. Read without a lock: the wake judges again.
-const dueTimers = statement<{ limit: number }, Due>('timers_due').read(sql`
-  select a.id as "agentId", a.company_id as "companyId", (a.next_timer_at is null or ${isLate}) as unset
+const dueTimers = statement<{ limit: number }, DueTimer>('timers_due').read(sql`
+  select a.id as "agentId", a.company_id as "companyId", (a.next_timer_at is null or ${isMissed}) as unset
   from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
-  where (a.next_timer_at is null or a.next_timer_at <= now()) and ${mayTick}
+  where (a.next_timer_at is null or a.next_timer_at <= now()) and ${hasActiveTimer}
   order by a.next_timer_at limit ${param('limit', 'int')}`)
 
 // Whoever has an agent locked is starting, ending or changing it: its timer is set in the next round.
-const setTimers = statement<{ ids: string[] }, { id: string }>('timers_set').telemetry(sql`
+const setTimers = statement<{ ids: string[] }, { id: string }>('timers_set').unaudited(sql`
   with picked as (
     select a.id from ${agents} a where a.id = any(${param('ids', 'uuid[]')}) and (a.next_timer_at is null or a.next_timer_at <= now())
     order by a.id for no key update skip locked)
-  update ${agents} a set next_timer_at = case when ${isLate} then ${someTimeSoon} else ${nextTime} end
+  update ${agents} a set next_timer_at = case when ${isMissed} then ${spreadTime} else ${nextTime} end
   from picked where a.id = picked.id returning a.id`)
 
-const lockDue = locking(
+const lockDueAgent = lockingRead(
   'agent',
   statement<{ agentId: string; companyId: string }, { id: string }>('timer_lock').read(sql`
     select a.id from ${agents} a where a.id = ${param('agentId')} and a.company_id = ${param('companyId')}
-      and a.next_timer_at <= now() and ${mayTick} and exists (select 1 from ${companies} c where c.id = a.company_id and c.status = 'active')
+      and a.next_timer_at <= now() and ${hasActiveTimer} and exists (select 1 from ${companies} c where c.id = a.company_id and c.status = 'active')
     for no key update skip locked`),
 )
 
@@ -68,24 +67,31 @@ const advance = statement<{ agentId: string }, { id: string }>('timer_advance').
   sql`update ${agents} a set next_timer_at = ${nextTime} where a.id = ${param('agentId')} returning a.id`,
 )
 
-type Rung = 'woken' | 'busy' | 'gone'
+type TimerResult = 'woken' | 'busy' | 'gone'
 
 /**
  * Wakes one agent and sets its timer anew, in one transaction. An agent that has a run for whatever it finds to do,
  * queued or at work, needs no second one.
  */
-async function ring(store: Store, { agentId, companyId }: Due): Promise<Rung> {
-  const ctx: Ctx = { actor: { kind: 'system', duty: 'timer' }, companyId, requestId: null, store, idempotency: null }
-  const wish: TaskWish = { agentId, source: 'timer', triggerDetail: 'system', reason: 'heartbeat_timer', taskKey: null, isFresh: false }
-  return await mutate(ctx, async (tx): Promise<Outcome<Rung>> => {
-    const [agent] = await lockDue(tx, { agentId, companyId })
-    if (agent === undefined) return unchanged<Rung>('gone')
-    if ((await openTaskRun(tx, wish)) !== null) return unchanged<Rung>('busy')
-    const runId = await queueTask(tx, ctx, wish)
+async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promise<TimerResult> {
+  const ctx: Ctx = { actor: { kind: 'system', task: 'timer' }, companyId, requestId: null, store, idempotency: null }
+  const request: TaskRequest = {
+    agentId,
+    source: 'timer',
+    triggerDetail: 'system',
+    reason: 'heartbeat_timer',
+    taskKey: null,
+    isFresh: false,
+  }
+  return await mutate(ctx, async (tx): Promise<Outcome<TimerResult>> => {
+    const [agent] = await lockDueAgent(tx, { agentId, companyId })
+    if (agent === undefined) return unchanged<TimerResult>('gone')
+    if ((await findOpenTaskRun(tx, request)) !== null) return unchanged<TimerResult>('busy')
+    const runId = await insertTaskWake(tx, ctx, request)
     await tx.run(advance, { agentId })
-    const { source, triggerDetail, reason } = wish
-    const said = { agentId, issueId: null, source, triggerDetail, reason, coalesced: false }
-    return changed<Rung>('woken', runInvoked(runId, said, { agentId, runId }))
+    const { source, triggerDetail, reason } = request
+    const details = { agentId, issueId: null, source, triggerDetail, reason, coalesced: false }
+    return changed<TimerResult>('woken', runInvoked(runId, details, { agentId, runId }))
   })
 }
 
@@ -101,22 +107,22 @@ export async function tickTimers(store: Store): Promise<number> {
   let woken = 0
   const failures: unknown[] = []
   for (;;) {
-    const due = await store.read.run(dueTimers, { limit: BATCH })
+    const due = await store.read.run(dueTimers, { limit: BATCH_SIZE })
     const toSet = due.filter((each) => each.unset).map((each) => each.agentId)
     let moved = 0
     for (const each of due.filter((agent) => !agent.unset)) {
       try {
-        const rung = await ring(store, each)
-        if (rung === 'woken') moved += 1
-        if (rung === 'busy') toSet.push(each.agentId)
+        const result = await fireTimer(store, each)
+        if (result === 'woken') moved += 1
+        if (result === 'busy') toSet.push(each.agentId)
       } catch (error) {
         failures.push(error)
       }
     }
     woken += moved
-    if (toSet.length > 0) moved += (await note(store, setTimers, { ids: toSet })).length
+    if (toSet.length > 0) moved += (await writeUnaudited(store, setTimers, { ids: toSet })).length
     // Whoever is locked or has failed is due in the next tick again; a round that moves nobody is the last one.
-    if (due.length < BATCH || moved === 0) break
+    if (due.length < BATCH_SIZE || moved === 0) break
   }
   if (failures.length > 0) throw new AggregateError(failures, 'agents that could not be woken by their timers')
   return woken

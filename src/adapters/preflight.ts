@@ -1,0 +1,165 @@
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import path from 'node:path'
+import { redact } from '../platform/kernel/redact.ts'
+import { truncate } from '../platform/kernel/text.ts'
+import type { CommandHost } from './command.ts'
+import type { CommandRequirements, Requirements } from './adapter.ts'
+import type { SecretReference } from './config.ts'
+import { hostOf, resolveBySystem } from './httpRequest.ts'
+import type { Resolve, Resolved } from './httpRequest.ts'
+import { MAX_INSTRUCTIONS_BYTES } from './prompt.ts'
+import { settlesWithin } from './deferred.ts'
+import type { WebhookHost } from './webhook.ts'
+
+/** One thing that was looked at before an agent is trusted to a configuration. */
+export interface Check {
+  readonly code: string
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  /** What it is about: a place, a name; never a value of an environment or a header. */
+  readonly detail: string | null
+  /** What a person can do. */
+  readonly hint: string | null
+}
+
+/** Texts of a configuration as they may be shown: short, and nothing in them that looks like a secret. */
+const MAX_SHOWN_LENGTH = 300
+const redactedExcerpt = (text: string): string => redact(truncate(text, MAX_SHOWN_LENGTH))
+
+export const check = (level: Check['level'], code: string, message: string, extras: { detail?: string; hint?: string } = {}): Check => ({
+  code,
+  level,
+  message: redactedExcerpt(message),
+  detail: extras.detail === undefined ? null : redactedExcerpt(extras.detail),
+  hint: extras.hint ?? null,
+})
+
+/** A list of what is wrong is for a person to read. */
+const MAX_CHECKS_PER_KIND = 20
+
+/** One check for each of many, and one more for those beyond what anybody reads. */
+export function checkEach(level: Check['level'], code: string, texts: readonly string[]): Check[] {
+  const listed = texts.slice(0, MAX_CHECKS_PER_KIND).map((text) => check(level, code, text))
+  const rest = texts.length - listed.length
+  return rest === 0 ? listed : [...listed, check(level, code, `And ${rest} more`)]
+}
+
+/** Says which stored secrets a run needs. */
+export const checkSecrets = (secrets: readonly SecretReference[]): Check[] =>
+  checkEach(
+    'warn',
+    'secret_needed',
+    secrets.map(({ path: configPath }) => `${configPath} needs the value of a stored secret: without it no run starts`),
+  )
+
+/** Looks up what runs would use. Nothing is executed, nothing is read, nothing is connected to. */
+export const checkRequirements = (requirements: Requirements, host: CommandHost, webhooks: WebhookHost): Promise<Check[]> =>
+  'url' in requirements ? checkUrl(requirements.url, webhooks) : checkCommandRequirements(requirements, host)
+
+async function checkCommandRequirements(requirements: CommandRequirements, host: CommandHost): Promise<Check[]> {
+  const folder = requirements.cwd ?? host.workFolder
+  const checks = await Promise.all([
+    checkFolder(folder),
+    checkCommand(requirements, host, folder),
+    checkInstructions(requirements.instructions),
+  ])
+  return [
+    ...checks.flat(),
+    check('info', 'not_executed', 'Nothing was executed: whether the program works and is logged in shows with the first run'),
+  ]
+}
+
+const isFolder = async (file: string): Promise<boolean> => (await stat(file).catch(() => null))?.isDirectory() === true
+const isFile = async (file: string): Promise<boolean> => (await stat(file).catch(() => null))?.isFile() === true
+const isExecutable = async (file: string): Promise<boolean> =>
+  await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+
+async function checkFolder(folder: string): Promise<Check[]> {
+  if (await isFolder(folder)) return [check('info', 'folder_found', 'The working folder exists', { detail: folder })]
+  return [
+    check('error', 'folder_missing', 'The working folder does not exist', { detail: folder, hint: 'Make it, or name another as cwd' }),
+  ]
+}
+
+async function checkInstructions(file: string | undefined): Promise<Check[]> {
+  if (file === undefined) return []
+  const facts = await stat(file).catch(() => null)
+  if (facts?.isFile() === true && facts.size > MAX_INSTRUCTIONS_BYTES)
+    return [
+      check('error', 'instructions_too_long', `The file of instructions is longer than ${MAX_INSTRUCTIONS_BYTES} bytes`, {
+        detail: file,
+      }),
+    ]
+  if (facts?.isFile() === true) return [check('info', 'instructions_found', 'The file of instructions exists', { detail: file })]
+  return [check('error', 'instructions_missing', 'There is no such file of instructions', { detail: file })]
+}
+
+/** Where the system looks for commands when it is not told. */
+const DEFAULT_PATH = '/bin:/usr/bin'
+/** Folders of a PATH that are looked into; who has more has a mistake in it. */
+const MAX_PATH_FOLDERS = 200
+
+/** The PATH of a run's command, or null where it is a stored secret. */
+function searchPathOf({ env }: CommandRequirements, host: CommandHost): string | null {
+  const given = env?.['PATH']
+  if (given === undefined) return host.environment['PATH'] ?? DEFAULT_PATH
+  if (typeof given === 'string') return given
+  return given.type === 'plain' ? given.value : null
+}
+
+async function checkCommand(requirements: CommandRequirements, host: CommandHost, folder: string): Promise<Check[]> {
+  const { command } = requirements
+  const searchPath = searchPathOf(requirements, host)
+  const isPath = command.includes('/')
+  if (!isPath && searchPath === null)
+    return [check('warn', 'command_unknown', 'Whether the command is found depends on a stored secret', { detail: command })]
+  // As the system does it: in the folder the run works in, in the order of the PATH, the first that can be executed.
+  const candidates = isPath
+    ? [command]
+    : (searchPath ?? '').split(':', MAX_PATH_FOLDERS).map((each) => path.join(each === '' ? '.' : each, command))
+  let exists = false
+  for (const candidate of candidates) {
+    const file = path.resolve(folder, candidate)
+    if (!(await isFile(file))) continue
+    exists = true
+    if (await isExecutable(file)) return [check('info', 'command_found', `${command} is found`, { detail: file })]
+  }
+  if (exists) return [check('error', 'command_not_executable', `${command} is there, but this server may not execute it`)]
+  const where = isPath ? 'There is no such file' : 'It is in no folder of the PATH that runs have'
+  return [check('error', 'command_missing', `${command} is not found`, { detail: where, hint: 'Install it, or name the whole path of it' })]
+}
+
+/** A look-up that takes longer would make every run wait, too. */
+const LOOKUP_TIMEOUT_MS = 3_000
+
+async function resolveAddresses(host: string, resolve: Resolve): Promise<readonly Resolved[]> {
+  if (isIP(host) !== 0) return [{ address: host, family: isIP(host) }]
+  const lookup = resolve(host).catch(() => [])
+  return (await settlesWithin(LOOKUP_TIMEOUT_MS, lookup)) ? await lookup : []
+}
+
+async function checkUrl(url: URL, { policy, resolve = resolveBySystem }: WebhookHost): Promise<Check[]> {
+  const host = hostOf(url)
+  const addresses = await resolveAddresses(host, resolve)
+  const notSent = check('info', 'not_connected', 'Nothing was sent: whether the agent answers shows with the first run')
+  const detail = url.host
+  if (addresses.length === 0)
+    return [
+      check('warn', 'address_unknown', 'The host of the URL could not be looked up', { detail, hint: 'See whether it is spelled right' }),
+      notSent,
+    ]
+  if (addresses.some(({ address }) => policy.permits(host, address)))
+    return [check('info', 'address_allowed', 'This server may connect to the address of the URL', { detail }), notSent]
+  return [
+    check('error', 'address_refused', 'This server does not connect there: the address is not public', {
+      detail,
+      hint: 'The operator can allow it with PAPERCLIP_ADAPTER_ADDRESSES',
+    }),
+    notSent,
+  ]
+}

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { killOrphan } from './processTree.ts'
+import { processIdentity } from './processIdentity.ts'
+import { waitForExit, isAlive, pidsIn } from './testKit.ts'
+
+/** A process as a dead server leaves it: a group of its own, and nobody who watches it. */
+async function orphan(script: string, runId: string = crypto.randomUUID()) {
+  const child = spawn('sh', ['-c', script], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env['PATH'], PAPERCLIP_RUN_ID: runId },
+  })
+  const { pid = 0, stdout } = child
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  const [output] = (await once(stdout, 'data')) as [Buffer]
+  return { pid, runId, identity: processIdentity(pid), child, output: output.toString() }
+}
+
+const IGNORES_SIGTERM = `trap '' TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 5; done' & while :; do sleep 5; done`
+
+test('an orphan is ended with its whole group, by force when it is deaf', async () => {
+  const { pid, runId, identity, output } = await orphan(IGNORES_SIGTERM)
+  expect(await killOrphan(identity, runId, 100)).toBe('ended')
+  for (const one of [pid, ...pidsIn(output)]) await waitForExit(one)
+  expect(await killOrphan(identity, runId, 100)).toBe('gone')
+})
+
+test('a process that only has the number of an orphan is left alone', async () => {
+  const { pid, identity } = await orphan('echo ready; exec sleep 60')
+  const anotherRun = crypto.randomUUID()
+  expect(await killOrphan({ ...identity, startTime: (identity.startTime ?? 0) - 1 }, anotherRun, 100)).toBe('stranger')
+  expect(await killOrphan({ ...identity, host: 'another boot' }, anotherRun, 100)).toBe('elsewhere')
+  expect(await killOrphan({ ...identity, startTime: null }, anotherRun, 100)).toBe('elsewhere')
+  expect(isAlive(pid)).toBe(true)
+})
+
+test('what an orphan started is ended after it, known by the run in its environment', async () => {
+  const { identity, runId, output, child } = await orphan('setsid sh -c "echo \\$\\$; exec sleep 60" & wait')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const [grandchild = 0] = pidsIn(output)
+  expect(isAlive(grandchild)).toBe(true)
+  expect(await killOrphan(identity, runId, 1000)).toBe('ended')
+  expect(isAlive(grandchild)).toBe(false)
+})

@@ -1,0 +1,139 @@
+import { refuse } from '../platform/kernel/errors.ts'
+import type { Actor } from '../platform/kernel/actor.ts'
+
+/**
+ * Who holds a permission. `board` is any person with access to the company, `admin` the instance's administrator,
+ * `agent` any agent of the company, `self` an agent for its own row, `ceo` and `creator` agents with that power.
+ */
+export type Holder = 'public' | 'board' | 'admin' | 'agent' | 'self' | 'ceo' | 'creator'
+
+/**
+ * The whole policy, as one table. Which company is decided by the scope of a route, which rows of it by the rules of
+ * a verb; this table says who may ask at all. `doc/generated/permissions.md` is its reviewed copy.
+ */
+export const permissions = {
+  'health.read': ['public'],
+  'document.read': ['public'],
+
+  'company.list': ['board'],
+  'company.create': ['admin'],
+  'company.read': ['board', 'agent'],
+  'company.update': ['board', 'ceo'],
+  'company.archive': ['board'],
+  'company.delete': ['board'],
+  'company.export': ['board', 'agent'],
+  'company.exportSafe': ['board', 'ceo'],
+  'company.import': ['board'],
+  'company.importSafe': ['board', 'ceo'],
+
+  'agent.list': ['board', 'agent'],
+  'agent.read': ['board', 'agent'],
+  'agent.create': ['board'],
+  'agent.update': ['board', 'self', 'ceo', 'creator'],
+  'agent.delete': ['board'],
+  'agent.stand': ['board'],
+  'agent.wake': ['board', 'self'],
+  'agent.keys': ['board'],
+  'agent.me': ['agent'],
+  'agent.hire': ['board', 'ceo', 'creator'],
+  'agent.org': ['board', 'agent'],
+  'agent.permissions': ['board', 'ceo'],
+  'agent.configuration': ['board', 'creator'],
+  'agent.runtime': ['board'],
+  'adapter.read': ['board', 'agent'],
+  'adapter.test': ['board', 'creator'],
+
+  'issue.list': ['board', 'agent'],
+  'issue.read': ['board', 'agent'],
+  'issue.create': ['board', 'agent'],
+  'issue.update': ['board', 'agent'],
+  'issue.delete': ['board', 'agent'],
+  'issue.comment': ['board', 'agent'],
+  'issue.checkout': ['board', 'agent'],
+  'issue.release': ['board', 'agent'],
+  'issue.claim': ['agent'],
+  'issue.forceRelease': ['board'],
+  'lock.read': ['board', 'agent'],
+
+  'goal.read': ['board', 'agent'],
+  'goal.write': ['board', 'agent'],
+  'project.read': ['board', 'agent'],
+  'project.write': ['board', 'agent'],
+  'label.read': ['board', 'agent'],
+  'label.write': ['board', 'agent'],
+
+  'approval.read': ['board', 'agent'],
+  'approval.create': ['board', 'agent'],
+  'approval.decide': ['board'],
+  'approval.resubmit': ['board', 'agent'],
+  'approval.comment': ['board', 'agent'],
+  'approval.link': ['board', 'ceo', 'creator'],
+
+  'issue.documents.read': ['board', 'agent'],
+  'issue.documents.write': ['board', 'agent'],
+  'issue.documents.delete': ['board'],
+  'asset.read': ['board', 'agent'],
+  'asset.create': ['board', 'agent'],
+  'attachment.read': ['board', 'agent'],
+  'attachment.write': ['board', 'agent'],
+  'issue.workProducts.read': ['board', 'agent'],
+  'issue.workProducts.write': ['board', 'agent'],
+  'interaction.read': ['board', 'agent'],
+  'interaction.create': ['board', 'agent'],
+  'interaction.resolve': ['board'],
+  'issue.inbox': ['board'],
+  'feedback.read': ['board'],
+  'feedback.vote': ['board'],
+
+  'run.read': ['board', 'agent'],
+  'run.open': ['board', 'self'],
+  'run.heartbeat': ['agent'],
+  'run.finish': ['board', 'agent'],
+  'run.cancel': ['board'],
+
+  'activity.read': ['board', 'agent'],
+  'event.follow': ['board', 'agent'],
+  'dashboard.read': ['board', 'agent'],
+  'instance.heartbeats': ['admin'],
+  'board.me': ['board'],
+  'instance.settings.read': ['board'],
+  'instance.settings.write': ['admin'],
+  'activity.verify': ['board'],
+  'activity.export': ['board'],
+} as const satisfies Record<string, readonly Holder[]>
+
+export type Permission = keyof typeof permissions
+
+const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
+  public: () => true,
+  board: (actor) => actor.kind === 'board',
+  admin: (actor) => actor.kind === 'board' && actor.isAdmin,
+  agent: (actor) => actor.kind === 'agent',
+  self: (actor) => actor.kind === 'agent',
+  ceo: (actor) => actor.kind === 'agent' && actor.role === 'ceo',
+  creator: (actor) => actor.kind === 'agent' && actor.canCreateAgents,
+}
+
+/**
+ * Judges who asks, before anything is looked up, so that a refusal tells nothing about what exists.
+ * @throws Refusal 401 without a credential, 403 with one that does not hold the permission
+ */
+export function authorize(permission: Permission, actor: Actor): void {
+  const holders: readonly Holder[] = permissions[permission]
+  if (holders.some((holder) => matches[holder](actor))) return
+  if (actor.kind === 'anonymous') refuse('unauthorized')
+  if (actor.kind === 'board') refuse(holders.includes('admin') ? 'admin_required' : 'agent_required')
+  if (holders.includes('board')) refuse(holders.length === 1 ? 'board_required' : 'forbidden')
+  refuse(holders.includes('admin') ? 'admin_required' : 'forbidden')
+}
+
+/**
+ * Judges what only the path can tell: an agent that holds a permission for itself alone has named another.
+ * @param target the agent that the path names, already found in the actor's company
+ */
+export function authorizeTarget(permission: Permission, actor: Actor, target: string): void {
+  const holders: readonly Holder[] = permissions[permission]
+  if (!holders.includes('self') || actor.kind !== 'agent' || actor.agentId === target) return
+  if (holders.some((holder) => holder !== 'self' && matches[holder](actor))) return
+  refuse('not_self')
+}

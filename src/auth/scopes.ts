@@ -1,0 +1,212 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Actor } from '../platform/kernel/actor.ts'
+import { notFound, refuse } from '../platform/kernel/errors.ts'
+import { agents } from '../model/agents.ts'
+import { approvals } from '../model/approvals.ts'
+import { assets, attachments } from '../model/assets.ts'
+import { companies } from '../model/companies.ts'
+import { traces } from '../model/feedback.ts'
+import { issues, labels } from '../model/issues.ts'
+import { goals, projects } from '../model/projects.ts'
+import { runs } from '../model/runs.ts'
+import { workProducts } from '../model/workProducts.ts'
+import { param, statement } from '../platform/db/statement.ts'
+import type { Statement } from '../platform/db/statement.ts'
+import type { ReadDb } from '../platform/db/types.ts'
+
+/** What a scope works on: the credential and the path, nothing from a body. */
+export interface ScopeRequest {
+  readonly actor: Actor
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, unknown>>
+  readonly db: ReadDb
+}
+
+/** Where a request takes place. */
+export interface Target {
+  readonly companyId: string | null
+  /** The id of the row the path names, resolved from an identifier or a shortname. */
+  readonly id: string
+}
+
+/** Path to tenant-checked place; another company's row and a missing row are the same 404 (I12). */
+export interface Scope {
+  (request: ScopeRequest): Target | Promise<Target>
+  /** The path parameter it reads, for the document. */
+  readonly reads: string | null
+}
+
+const uuid = z.uuid()
+const isUuid = (text: string): boolean => uuid.safeParse(text).success
+const scope = (reads: string | null, find: (request: ScopeRequest) => Target | Promise<Target>): Scope => Object.assign(find, { reads })
+
+const pathParam = (request: ScopeRequest, name: string): string => request.params[name] ?? ''
+
+/** Routes that take place in no company: the instance itself. */
+export const onInstance: Scope = scope(null, () => ({ companyId: null, id: '' }))
+
+/** Routes about the asking agent: its own row, in its own company. */
+export const ofSelf: Scope = scope(null, ({ actor }) =>
+  actor.kind === 'agent' ? { companyId: actor.companyId, id: actor.agentId } : refuse('agent_required'),
+)
+
+interface ScopeRow {
+  readonly id: string
+  readonly companyId: string
+}
+
+type ScopeStatement = Statement<{ id: string }, ScopeRow, 'read'>
+
+const companyById = statement<{ id: string }, ScopeRow>('scope_company').read(
+  sql`select id, id as "companyId" from ${companies} where id = ${param('id')}`,
+)
+const issueById = statement<{ id: string }, ScopeRow>('scope_issue').read(
+  sql`select id, company_id as "companyId" from ${issues} where id = ${param('id')}`,
+)
+const runById = statement<{ id: string }, ScopeRow>('scope_run').read(
+  sql`select id, company_id as "companyId" from ${runs} where id = ${param('id')}`,
+)
+const agentById = statement<{ id: string }, ScopeRow>('scope_agent').read(
+  sql`select id, company_id as "companyId" from ${agents} where id = ${param('id')}`,
+)
+const approvalById = statement<{ id: string }, ScopeRow>('scope_approval').read(
+  sql`select id, company_id as "companyId" from ${approvals} where id = ${param('id')}`,
+)
+const goalById = statement<{ id: string }, ScopeRow>('scope_goal').read(
+  sql`select id, company_id as "companyId" from ${goals} where id = ${param('id')}`,
+)
+const projectById = statement<{ id: string }, ScopeRow>('scope_project').read(
+  sql`select id, company_id as "companyId" from ${projects} where id = ${param('id')}`,
+)
+const labelById = statement<{ id: string }, ScopeRow>('scope_label').read(
+  sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')}`,
+)
+const assetById = statement<{ id: string }, ScopeRow>('scope_asset').read(
+  sql`select id, company_id as "companyId" from ${assets} where id = ${param('id')}`,
+)
+const attachmentById = statement<{ id: string }, ScopeRow>('scope_attachment').read(
+  sql`select id, company_id as "companyId" from ${attachments} where id = ${param('id')}`,
+)
+const workProductById = statement<{ id: string }, ScopeRow>('scope_work_product').read(
+  sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')}`,
+)
+const feedbackTraceById = statement<{ id: string }, ScopeRow>('scope_feedback_trace').read(
+  sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')}`,
+)
+const projectsByUrlKey = statement<{ companyId: string; urlKey: string }, ScopeRow>('scope_project_url_key').read(sql`
+  select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')} limit 2`)
+const issueByIdentifier = statement<{ identifier: string }, ScopeRow>('scope_issue_identifier').read(
+  sql`select id, company_id as "companyId" from ${issues} where identifier = ${param('identifier')}`,
+)
+const agentsByShortname = statement<{ companyId: string; urlKey: string }, ScopeRow>('scope_agent_shortname').read(sql`
+  select id, company_id as "companyId" from ${agents}
+  where company_id = ${param('companyId')} and url_key = ${param('urlKey')} and status <> 'terminated' limit 2`)
+
+/** The company an actor may enter; for a person in local mode every one. */
+const canAccessCompany = (actor: Actor, companyId: string): boolean => actor.kind !== 'agent' || actor.companyId === companyId
+
+/**
+ * Makes the place of a row. An agent's company is known from its credential, and every query of a verb carries it as
+ * the tenant condition, so nothing is read here; a person's place is the company of the row.
+ */
+async function targetOf(request: ScopeRequest, find: ScopeStatement, id: string, noun: string): Promise<Target> {
+  if (request.actor.kind === 'agent') return { companyId: request.actor.companyId, id }
+  const [found] = await request.db.run(find, { id })
+  if (found === undefined) throw notFound(noun)
+  return { companyId: found.companyId, id: found.id }
+}
+
+/** `:companyId` in the path. Nothing of an unknown or foreign company is told, not even an empty list. */
+export const inCompany = (name = 'companyId'): Scope =>
+  scope(name, async (request) => {
+    const id = pathParam(request, name).toLowerCase()
+    if (!isUuid(id)) return refuse('malformed_id')
+    if (!canAccessCompany(request.actor, id)) throw notFound('Company')
+    return await targetOf(request, companyById, id, 'Company')
+  })
+
+/** A run in the path. */
+export const ofRun = (name = 'runId'): Scope =>
+  scope(name, async (request) => {
+    const id = pathParam(request, name).toLowerCase()
+    return isUuid(id) ? await targetOf(request, runById, id, 'Run') : refuse('malformed_id')
+  })
+
+const scopeById = (name: string, find: ScopeStatement, noun: string): Scope =>
+  scope(name, async (request) => {
+    const id = pathParam(request, name).toLowerCase()
+    return isUuid(id) ? await targetOf(request, find, id, noun) : refuse('malformed_id')
+  })
+
+/** A row of a kind that this server keeps none of: every id is one that is not there. */
+export const ofUnsupportedKind = (name: string, noun: string): Scope =>
+  scope(name, (request) => {
+    if (!isUuid(pathParam(request, name))) return refuse('malformed_id')
+    throw notFound(noun)
+  })
+
+/** An approval in the path. */
+export const ofApproval = (name = 'id'): Scope => scopeById(name, approvalById, 'Approval')
+
+/** A goal in the path. */
+export const ofGoal = (name = 'id'): Scope => scopeById(name, goalById, 'Goal')
+
+/** A label in the path. */
+export const ofLabel = (name = 'labelId'): Scope => scopeById(name, labelById, 'Label')
+
+/** An asset in the path. */
+export const ofAsset = (name = 'assetId'): Scope => scopeById(name, assetById, 'Asset')
+
+/** An attachment in the path. */
+export const ofAttachment = (name = 'attachmentId'): Scope => scopeById(name, attachmentById, 'Attachment')
+
+/** A work product in the path. */
+export const ofWorkProduct = (name = 'id'): Scope => scopeById(name, workProductById, 'Work product')
+
+/** A trace of a vote in the path. */
+export const ofFeedbackTrace = (name = 'traceId'): Scope => scopeById(name, feedbackTraceById, 'Feedback trace')
+
+/** A project in the path: a UUID, or a url-key in the actor's company or in `?companyId=`. */
+export const ofProject = (name = 'id'): Scope =>
+  scope(name, async (request) => {
+    const given = pathParam(request, name)
+    if (isUuid(given)) return await targetOf(request, projectById, given.toLowerCase(), 'Project')
+    const companyId = request.actor.kind === 'agent' ? request.actor.companyId : request.query['companyId']
+    if (typeof companyId !== 'string' || companyId === '') return refuse('company_needed')
+    if (!isUuid(companyId)) return refuse('malformed_id')
+    const found = await request.db.run(projectsByUrlKey, { companyId, urlKey: given.toLowerCase() })
+    if (found.length > 1) return refuse('shortname_ambiguous', { message: 'Project url-key is ambiguous' })
+    const [project] = found
+    if (project === undefined) throw notFound('Project')
+    return { companyId: project.companyId, id: project.id }
+  })
+
+/** Three letters, and up to 200 more where companies share them. */
+const identifierPattern = /^[A-Za-z]{1,203}-\d{1,9}$/
+
+/** An issue in the path: a UUID or an identifier like `ACM-12`, in any case. */
+export const ofIssue = (name = 'id'): Scope =>
+  scope(name, async (request) => {
+    const given = pathParam(request, name)
+    if (isUuid(given)) return await targetOf(request, issueById, given.toLowerCase(), 'Issue')
+    if (!identifierPattern.test(given)) throw notFound('Issue')
+    const [found] = await request.db.run(issueByIdentifier, { identifier: given.toUpperCase() })
+    if (found === undefined || !canAccessCompany(request.actor, found.companyId)) throw notFound('Issue')
+    return { companyId: found.companyId, id: found.id }
+  })
+
+/** An agent in the path: a UUID, or a shortname in the actor's company or in `?companyId=`. */
+export const ofAgent = (name = 'id'): Scope =>
+  scope(name, async (request) => {
+    const given = pathParam(request, name)
+    if (isUuid(given)) return await targetOf(request, agentById, given.toLowerCase(), 'Agent')
+    const companyId = request.actor.kind === 'agent' ? request.actor.companyId : request.query['companyId']
+    if (typeof companyId !== 'string' || companyId === '') return refuse('company_needed')
+    if (!isUuid(companyId)) return refuse('malformed_id')
+    const found = await request.db.run(agentsByShortname, { companyId, urlKey: given.toLowerCase() })
+    if (found.length > 1) return refuse('shortname_ambiguous')
+    const [agent] = found
+    if (agent === undefined) throw notFound('Agent')
+    return { companyId: agent.companyId, id: agent.id }
+  })

@@ -1,0 +1,109 @@
+import { sql } from 'drizzle-orm'
+import {
+  applyConfiguration,
+  requirePermittedFields,
+  fieldsOf,
+  lockAgent,
+  needsCompanyLock,
+  patchToRevision,
+  redactAgentFor,
+} from '../../org/agents/index.ts'
+import type { AgentRow, PatchAgent } from '../../org/agents/index.ts'
+import { lockCompany } from '../../org/companies/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
+import type { Outcome } from '../../platform/db/mutate.ts'
+import { approvals } from '../../model/approvals.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { approvalCreated } from './events.ts'
+import { approvalColumns, insertApproval, redactApproval } from './row.ts'
+import type { ApprovalRow } from './row.ts'
+import type { Proposal } from './views.ts'
+
+/** The agent; with an approval it is as it was, and the change waits for the board. */
+export type ConfigureResult = AgentRow & { readonly approval?: ApprovalRow }
+
+const findPendingProposal = statement<{ companyId: string; byAgentId: string; agentConfiguration: string }, ApprovalRow>(
+  'approval_same_proposal',
+).read(sql`
+  select ${approvalColumns} from ${approvals}
+  where company_id = ${param('companyId')} and requested_by_agent_id = ${param('byAgentId')} and status = 'pending'
+    and type = 'request_board_approval' and payload->'agentConfiguration' = ${param('agentConfiguration', 'jsonb')}
+  order by created_at, id limit 1`)
+
+/** (tx) Puts a change before the board instead of making it. The same one twice is one approval. Expects the agent's row lock. */
+async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ConfigureResult>> {
+  const byAgentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : ''
+  const visibleAgent = redactAgentFor(ctx.actor, agent)
+  const [existing] = await tx.run(findPendingProposal, {
+    companyId: agent.companyId,
+    byAgentId,
+    agentConfiguration: JSON.stringify(proposal),
+  })
+  if (existing !== undefined) return unchanged({ ...visibleAgent, approval: redactApproval(existing) })
+  const approval = await insertApproval(tx, ctx, {
+    type: 'request_board_approval',
+    payload: {
+      title: `Change the configuration of ${agent.name}`,
+      summary: `Asks to change ${fieldsOf(proposal.changes).join(', ')}. Granting it makes the change.`,
+      agentConfiguration: proposal,
+    },
+  })
+  return changed(
+    { ...visibleAgent, approval: redactApproval(approval) },
+    approvalCreated(approval.id, { type: approval.type, issueIds: [] }),
+  )
+}
+
+interface ConfigurationRequest {
+  readonly changes: PatchAgent
+  readonly rolledBackFromRevisionId: string | null
+}
+
+async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: ConfigurationRequest): Promise<Outcome<ConfigureResult>> {
+  const { changes, rolledBackFromRevisionId } = request
+  const proposedFields = requirePermittedFields(ctx.actor, agent.id, changes)
+  // What the board is about to decide on stays as the board sees it.
+  if (ctx.actor.kind === 'agent' && agent.status === 'pending_approval') refuse('agent_pending')
+  if (proposedFields.length > 0 && agent.status === 'terminated') refuse('agent_terminated')
+  if (proposedFields.length > 0) return await proposeChange(tx, ctx, agent, { agentId: agent.id, changes, rolledBackFromRevisionId })
+  const origin =
+    rolledBackFromRevisionId === null ? { source: 'patch' as const } : { source: 'rollback' as const, rolledBackFromRevisionId }
+  const applied = await applyConfiguration(tx, ctx, agent, changes, origin)
+  return changedIfAny(redactAgentFor(ctx.actor, applied.agent), applied.events)
+}
+
+/**
+ * Changes an agent. The board may change everything, an agent only how it presents itself, a CEO or creator also name,
+ * role and manager of others. What this host would run or open an agent may only propose: the whole change then waits
+ * as an approval (I18).
+ *
+ * @throws Refusal `field_not_permitted`, `name_taken`, `reporting_cycle`, `agent_terminated`, `agent_pending`
+ */
+export async function configureAgent(ctx: Ctx, agentId: string, changes: PatchAgent): Promise<ConfigureResult> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    if (needsCompanyLock(changes)) await lockCompany(tx, companyId)
+    const agent = await lockAgent(tx, companyId, agentId)
+    await requireActingRun(tx, ctx)
+    return await applyOrPropose(tx, ctx, agent, { changes, rolledBackFromRevisionId: null })
+  })
+}
+
+/**
+ * Takes an agent back to how a revision left it, under the rules of any other change.
+ * @throws Refusal `not_found`, `revision_incomplete`, and as `configureAgent`
+ */
+export async function rollBackConfiguration(ctx: Ctx, agentId: string, revisionId: string): Promise<ConfigureResult> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockCompany(tx, companyId)
+    const agent = await lockAgent(tx, companyId, agentId)
+    await requireActingRun(tx, ctx)
+    const changes = await patchToRevision(tx, agent, revisionId)
+    return await applyOrPropose(tx, ctx, agent, { changes, rolledBackFromRevisionId: revisionId })
+  })
+}

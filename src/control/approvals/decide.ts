@@ -1,0 +1,97 @@
+import { sql } from 'drizzle-orm'
+import { lockAgents } from '../../org/agents/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { issueApprovals } from '../../model/approvals.ts'
+import { memberships } from '../../model/companies.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { wakeAgent } from '../../engine/wakes/index.ts'
+import { affectedAgentIds, effects } from './effects.ts'
+import { approvalApproved, approvalRejected, revisionRequested, wakeupFailed, wakeupQueued } from './events.ts'
+import { lockForEffect } from './lock.ts'
+import { redactApproval, setApprovalStatus, entityTagOf } from './row.ts'
+import type { ApprovalRow } from './row.ts'
+import { approvalStatus } from '../../model/approvalStatus.ts'
+
+export type DecisionOutcome = 'approved' | 'rejected' | 'revision_requested'
+
+/** What the board decided, and what it had before its eyes. */
+export interface Decision {
+  readonly outcome: DecisionOutcome
+  readonly note: string | null
+  /** The entity tag of the approval that was read, where the client sends it. */
+  readonly ifMatch: string | null
+}
+
+const outcomes = {
+  approved: { event: approvalApproved, refusal: 'Only pending or revision-requested approvals can be approved' },
+  rejected: { event: approvalRejected, refusal: 'Only pending or revision-requested approvals can be rejected' },
+  revision_requested: { event: revisionRequested, refusal: 'Only pending approvals can be sent back for revision' },
+} as const
+
+const findOtherDecider = statement<{ companyId: string; userId: string }, { exists: boolean }>('approval_other_decider').read(sql`
+  select exists (select 1 from ${memberships} where company_id = ${param('companyId')} and principal_type = 'user' and status = 'active'
+    and principal_id <> ${param('userId', 'text')}) as exists`)
+
+/** Nobody grants what they asked for, as long as there is somebody else who could. Agents decide nothing at all. */
+async function requireOtherRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, userId: string): Promise<void> {
+  if (approval.requestedByUserId !== userId) return
+  const [other] = await tx.run(findOtherDecider, { companyId: companyOf(ctx), userId })
+  if (other?.exists === true) refuse('own_request')
+}
+
+function requireUnchanged(approval: ApprovalRow, ifMatch: string | null): void {
+  if (ifMatch === null || ifMatch === entityTagOf(approval)) return
+  refuse('precondition_failed', { message: 'The approval has changed since', extraFields: { approval: redactApproval(approval) } })
+}
+
+const selectLinkedIssues = statement<{ approvalId: string }, { issueId: string }>('approval_linked_ids').read(sql`
+  select issue_id as "issueId" from ${issueApprovals} where approval_id = ${param('approvalId')} order by created_at, issue_id`)
+
+/** (tx) Queues a run of the agent that asked, so that it learns of the decision. Expects the agent's row lock. */
+async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, outcome: DecisionOutcome): Promise<DomainEvent[]> {
+  const requesterAgentId = approval.requestedByAgentId
+  if (requesterAgentId === null) return []
+  const reason = `approval_${outcome}`
+  const issueIds = (await tx.run(selectLinkedIssues, { approvalId: approval.id })).map((row) => row.issueId)
+  const payload = { approvalId: approval.id, approvalStatus: outcome, issueId: issueIds[0] ?? null, issueIds }
+  const wake = await wakeAgent(tx, ctx, { agentId: requesterAgentId, source: 'automation', reason, payload })
+  return wake.kind === 'not_woken'
+    ? [wakeupFailed(approval.id, { requesterAgentId, reason, why: wake.why })]
+    : [wakeupQueued(approval.id, { requesterAgentId, reason, runId: wake.runId, issueIds })]
+}
+
+/**
+ * Decides on an approval. The decision, its effect, the wake of the requester and the audit of it all commit together,
+ * under the approval's row lock (I10). The same decision again finds it made and changes nothing; sent back for
+ * revision is no decision, so asking for that twice is refused.
+ *
+ * @throws Refusal `not_found`, `approval_decided`, `own_request`, `precondition_failed`, and those of the effect
+ */
+export async function decideApproval(ctx: Ctx, approvalId: string, decision: Decision): Promise<ApprovalRow> {
+  const { actor } = ctx
+  const { outcome, note, ifMatch } = decision
+  invariant(actor.kind === 'board', 'only people decide')
+  return await mutate(ctx, async (tx) => {
+    const approval = await lockForEffect(tx, ctx, approvalId)
+    if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(redactApproval(approval))
+    await requireOtherRequester(tx, ctx, approval, actor.userId)
+    requireUnchanged(approval, ifMatch)
+    if (!approvalStatus.allows(approval.status, outcome))
+      refuse('approval_decided', { message: outcomes[outcome].refusal, details: { status: approval.status } })
+    await lockAgents(tx, companyOf(ctx), affectedAgentIds(approval))
+    const effect = outcome === 'revision_requested' ? { events: [] } : await effects[approval.type][outcome](tx, ctx, approval)
+    const decided = await setApprovalStatus(tx, approval, {
+      to: outcome,
+      note,
+      userId: actor.userId,
+      payload: effect.payload ?? approval.payload,
+    })
+    const { type, requestedByAgentId, status: previousStatus } = approval
+    const decisionEvent = outcomes[outcome].event(approvalId, { type, requestedByAgentId, previousStatus })
+    return changed(redactApproval(decided), decisionEvent, ...effect.events, ...(await wakeRequester(tx, ctx, approval, outcome)))
+  })
+}

@@ -1,0 +1,94 @@
+import {
+  agentActivated,
+  agentCreated,
+  agentTerminated,
+  applyConfiguration,
+  insertAgent,
+  lockAgent,
+  lockAgents,
+  revokeKeys,
+  setAgentStatus,
+} from '../../org/agents/index.ts'
+import type { AgentRow } from '../../org/agents/index.ts'
+import { lockCompany } from '../../org/companies/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { hiredAgentId, parseHire, parseProposal } from './payload.ts'
+import type { ApprovalRow } from './row.ts'
+import type { ApprovalType } from '../../model/approvalStatus.ts'
+
+/** What a decision did beside being one. */
+interface EffectResult {
+  readonly events: readonly DomainEvent[]
+  /** The payload from now on, where the decision completes it. */
+  readonly payload?: Readonly<Record<string, unknown>>
+}
+
+/** (tx) Has the effect of a decision. Expects the locks of `lockForEffect` and of the agents the approval names. */
+type DecisionEffect = (tx: Tx, ctx: Ctx, approval: ApprovalRow) => Promise<EffectResult>
+
+const noEffect: DecisionEffect = () => Promise.resolve({ events: [] })
+
+async function pendingAgent(tx: Tx, ctx: Ctx, agentId: string): Promise<AgentRow | null> {
+  const [agent] = await lockAgents(tx, companyOf(ctx), [agentId])
+  return agent?.status === 'pending_approval' ? agent : null
+}
+
+async function createHiredAgent(tx: Tx, ctx: Ctx, approval: ApprovalRow): Promise<EffectResult> {
+  const agent = await insertAgent(tx, ctx, parseHire(approval.payload), 'idle')
+  const { id: agentId, name, role, adapterType, reportsTo } = agent
+  return {
+    events: [agentCreated(agentId, { name, role, adapterType, reportsTo }, { agentId })],
+    payload: { ...approval.payload, agentId },
+  }
+}
+
+/** The agent that waits becomes idle; a hire that came without one gets it now. */
+const approveHire: DecisionEffect = async (tx, ctx, approval) => {
+  const agentId = hiredAgentId(approval)
+  if (agentId === null) return await createHiredAgent(tx, ctx, approval)
+  const company = await lockCompany(tx, companyOf(ctx))
+  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+  const agent = await pendingAgent(tx, ctx, agentId)
+  if (agent === null) return refuse('agent_terminated', { message: 'The agent to be hired does not wait for approval any more' })
+  await setAgentStatus(tx, agent, 'idle')
+  return { events: [agentActivated(agentId, { approvalId: approval.id }, { agentId })] }
+}
+
+/** The agent that waits is terminated; one that the board has ended or deleted meanwhile is left so. */
+const rejectHire: DecisionEffect = async (tx, ctx, approval) => {
+  const agentId = hiredAgentId(approval)
+  const agent = agentId === null ? null : await pendingAgent(tx, ctx, agentId)
+  if (agent === null) return { events: [] }
+  await setAgentStatus(tx, agent, 'terminated')
+  const revokedKeyIds = await revokeKeys(tx, agent.id)
+  const details = { previousStatus: agent.status, endedRunIds: [], revokedKeyIds }
+  return { events: [agentTerminated(agent.id, details, { agentId: agent.id })] }
+}
+
+/** A change that an agent proposed is made, as the board's own; any other request has the wake of its requester alone. */
+const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
+  const proposal = parseProposal(approval)
+  if (proposal === null) return { events: [] }
+  const agent = await lockAgent(tx, companyOf(ctx), proposal.agentId)
+  if (agent.status === 'terminated') refuse('agent_terminated')
+  const { rolledBackFromRevisionId } = proposal
+  const origin =
+    rolledBackFromRevisionId === null ? ({ source: 'patch' } as const) : ({ source: 'rollback', rolledBackFromRevisionId } as const)
+  const { events } = await applyConfiguration(tx, ctx, agent, proposal.changes, origin)
+  return { events }
+}
+
+/** Approval type → what granting and what rejecting it does. */
+export const effects: Readonly<Record<ApprovalType, { readonly approved: DecisionEffect; readonly rejected: DecisionEffect }>> = {
+  hire_agent: { approved: approveHire, rejected: rejectHire },
+  approve_ceo_strategy: { approved: noEffect, rejected: noEffect },
+  budget_override_required: { approved: noEffect, rejected: noEffect },
+  request_board_approval: { approved: approveProposal, rejected: noEffect },
+}
+
+/** The agents that a decision touches: whom it is about, and who asked. */
+export const affectedAgentIds = (approval: ApprovalRow): string[] =>
+  [hiredAgentId(approval), parseProposal(approval)?.agentId ?? null, approval.requestedByAgentId].filter((id) => id !== null)

@@ -1,0 +1,179 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { REDACTED } from '../../platform/kernel/redact.ts'
+import { race, countByStatus } from '../../dev/testing/race.ts'
+import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import type { TestAgent, World } from '../../dev/testing/world.ts'
+
+const server = useServer()
+
+let fixture: World
+let ceo: TestAgent
+
+beforeEach(async () => {
+  fixture = await world(server())
+  ceo = await fixture.agent({ role: 'ceo' })
+})
+
+const hires = () => `/api/companies/${fixture.company.id}/agent-hires`
+const disableHireApproval = () => server().board.patch(`/api/companies/${fixture.company.id}`, { requireBoardApprovalForNewAgents: false })
+const config = { adapterType: 'process', adapterConfig: { command: 'sh', env: { KEY: 'hunter2' } } }
+
+describe('hiring', () => {
+  test('in a company that requires approval leaves an agent that waits, its approval and its links', async () => {
+    const issue = await fixture.issue()
+    const answer = await ceo.client.post(hires(), { name: 'Ann', role: 'engineer', ...config, sourceIssueId: issue.id })
+    expect(answer.status, answer.text).toBe(201)
+    const { agent, approval } = answer.body
+    expect(agent).toMatchObject({ name: 'Ann', status: 'pending_approval' })
+    expect(approval).toMatchObject({
+      type: 'hire_agent',
+      status: 'pending',
+      requestedByAgentId: ceo.id,
+      requestedByUserId: null,
+      payload: {
+        name: 'Ann',
+        agentId: agent.id,
+        adapterConfig: { command: 'sh', env: { KEY: { type: 'plain', value: REDACTED } } },
+        requestedConfigurationSnapshot: { adapterConfig: { env: { KEY: { type: 'plain', value: REDACTED } } } },
+      },
+    })
+    expect(await actionsOf(server(), agent.id)).toEqual(['agent.hire_created'])
+    expect(await lastAudit(server(), agent.id, 'agent.hire_created')).toMatchObject({
+      actorType: 'agent',
+      actorId: ceo.id,
+      details: { requiresApproval: true, approvalId: approval.id, issueIds: [issue.id] },
+    })
+    expect(await actionsOf(server(), approval.id)).toEqual(['approval.created'])
+    const linked = await server().board.get(`/api/approvals/${approval.id}/issues`)
+    expect(linked.body.map((row: { id: string }) => row.id)).toEqual([issue.id])
+  })
+
+  test('leaves an agent that can do nothing until the board decides: no key, no run, no work, no wake', async () => {
+    const { agent } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    const before = await auditCount(server())
+    expect(await server().board.post(`/api/agents/${agent.id}/keys`, {})).toMatchObject({ status: 409, body: { code: 'agent_pending' } })
+    expect(await server().board.post(`/api/agents/${agent.id}/runs`, {})).toMatchObject({
+      status: 409,
+      body: { code: 'agent_not_invokable' },
+    })
+    expect(await server().board.post(`/api/agents/${agent.id}/resume`)).toMatchObject({ status: 409, body: { code: 'agent_pending' } })
+    expect(await server().board.patch(`/api/agents/${agent.id}`, { status: 'idle' })).toMatchObject({
+      status: 409,
+      body: { code: 'agent_pending' },
+    })
+    const assigned = await server().board.post(`/api/companies/${fixture.company.id}/issues`, { title: 'x', assigneeAgentId: agent.id })
+    expect(assigned).toMatchObject({ status: 409, body: { code: 'agent_pending' } })
+    expect(await auditCount(server())).toBe(before)
+    const issue = await fixture.issue()
+    const taken = await server().board.post(`/api/issues/${issue.id}/checkout`, { agentId: agent.id, expectedStatuses: ['todo'] })
+    expect(taken).toMatchObject({ status: 409, body: { code: 'agent_not_invokable' } })
+    await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Hello @Ann' })
+    const { rows } = await server().database.sql.query('select 1 from wakes where agent_id = $1', [agent.id])
+    expect(rows).toHaveLength(0)
+  })
+
+  test('may not be talked over by another agent while the board has yet to decide', async () => {
+    const { agent } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    const before = await auditCount(server())
+    for (const patch of [{ role: 'ceo' }, { adapterConfig: { command: 'sh' } }, { title: 'Boss' }])
+      expect(await ceo.client.patch(`/api/agents/${agent.id}`, patch)).toMatchObject({ status: 409, body: { code: 'agent_pending' } })
+    const granted = await ceo.client.patch(`/api/agents/${agent.id}/permissions`, { canCreateAgents: true, canAssignTasks: true })
+    expect(granted).toMatchObject({ status: 409, body: { code: 'agent_pending' } })
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('approved makes the agent idle with what was asked for, and tells who asked', async () => {
+    const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann', ...config })).body
+    expect(await server().board.post(`/api/approvals/${approval.id}/approve`, { decisionNote: 'Welcome' })).toMatchObject({ status: 200 })
+    const { body } = await server().board.get(`/api/agents/${agent.id}`)
+    expect(body).toMatchObject({ status: 'idle', adapterConfig: { command: 'sh', env: { KEY: { type: 'plain', value: 'hunter2' } } } })
+    expect(await actionsOf(server(), agent.id)).toEqual(['agent.hire_created', 'agent.activated'])
+    expect(await server().board.post(`/api/agents/${agent.id}/keys`, {})).toMatchObject({ status: 201 })
+  })
+
+  test('rejected terminates the agent', async () => {
+    const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    expect(await server().board.post(`/api/approvals/${approval.id}/reject`, {})).toMatchObject({ status: 200 })
+    expect((await server().board.get(`/api/agents/${agent.id}`)).body).toMatchObject({ status: 'terminated' })
+    expect(await actionsOf(server(), agent.id)).toEqual(['agent.hire_created', 'agent.terminated'])
+  })
+
+  test('of an agent that was terminated meanwhile cannot be granted any more, only rejected', async () => {
+    const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    await server().board.post(`/api/agents/${agent.id}/terminate`)
+    const before = await auditCount(server())
+    expect(await server().board.post(`/api/approvals/${approval.id}/approve`)).toMatchObject({
+      status: 409,
+      body: { code: 'agent_terminated' },
+    })
+    expect(await auditCount(server())).toBe(before)
+    expect(await server().board.post(`/api/approvals/${approval.id}/reject`)).toMatchObject({ status: 200 })
+    expect((await actionsOf(server(), agent.id)).at(-1)).toBe('agent.terminated')
+  })
+
+  test('without required approval is at once, for the board with whatever it configures', async () => {
+    await disableHireApproval()
+    const answer = await server().board.post(hires(), { name: 'Ann', ...config })
+    expect(answer).toMatchObject({ status: 201, body: { agent: { status: 'idle' }, approval: null } })
+    expect(await lastAudit(server(), answer.body.agent.id, 'agent.hire_created')).toMatchObject({ details: { requiresApproval: false } })
+    const bare = await ceo.client.post(hires(), { name: 'Bob', role: 'engineer', title: 'Engineer' })
+    expect(bare).toMatchObject({ status: 201, body: { agent: { status: 'idle' }, approval: null } })
+  })
+
+  test.each([
+    ['an adapter', { adapterType: 'http' }],
+    ['a command', { adapterConfig: { command: 'sh', args: ['-c', 'true'] } }],
+    ['an environment', { adapterConfig: { env: { PATH: '/tmp' } } }],
+    ['a working folder', { adapterConfig: { cwd: '/etc' } }],
+    ['a URL', { adapterConfig: { url: 'http://169.254.169.254' } }],
+    ['runtime settings', { runtimeConfig: { heartbeat: { intervalSec: 1 } } }],
+    ['the powers of a CEO', { role: 'ceo' }],
+    ['the power to hire', { permissions: { canCreateAgents: true } }],
+  ])('by an agent that asks for %s waits for the board, whatever the company requires', async (_, fields) => {
+    await disableHireApproval()
+    const answer = await ceo.client.post(hires(), { name: 'Ann', ...fields })
+    expect(answer).toMatchObject({ status: 201, body: { agent: { status: 'pending_approval' }, approval: { status: 'pending' } } })
+  })
+
+  test('is for the board and for those who may create agents', async () => {
+    const plain = await fixture.agent()
+    const creator = await fixture.agent({ permissions: { canCreateAgents: true } })
+    const before = await auditCount(server())
+    expect(await plain.client.post(hires(), { name: 'Ann' })).toMatchObject({ status: 403, body: { code: 'forbidden' } })
+    expect(await auditCount(server())).toBe(before)
+    expect(await creator.client.post(hires(), { name: 'Ann' })).toMatchObject({ status: 201 })
+  })
+
+  test('refuses issues and managers that are not in the company, foreign and missing alike', async () => {
+    const other = await world(server())
+    const [foreignIssue, foreignAgent] = [await other.issue(), await other.agent()]
+    const missing = '00000000-0000-4000-8000-000000000000'
+    const before = await auditCount(server())
+    const answers = await Promise.all(
+      [
+        ...[foreignIssue.id, missing].map((sourceIssueId) => ({ name: 'A', sourceIssueId })),
+        ...[foreignAgent.id, missing].map((reportsTo) => ({ name: 'A', reportsTo })),
+      ].map((body) => ceo.client.post(hires(), body)),
+    )
+    expect(answers.map((answer) => [answer.status, answer.body.code])).toEqual(Array(4).fill([422, 'unknown_reference']))
+    expect(answers[0]?.body.error).toBe(answers[1]?.body.error)
+    const outsider = await other.agent({ role: 'ceo' })
+    expect(await outsider.client.post(hires(), { name: 'Ann' })).toMatchObject({ status: 404 })
+    expect(await auditCount(server())).toBe(before + 2)
+  })
+
+  test('asked twice under one Idempotency-Key is one agent and one approval', async () => {
+    const ask = () => ceo.client.post(hires(), { name: 'Ann', ...config }, { 'idempotency-key': 'hire-ann' })
+    const first = await ask()
+    const again = await ask()
+    expect(again.body).toEqual(first.body)
+    expect(again.headers['idempotency-replayed']).toBe('true')
+    expect((await server().board.get(`/api/companies/${fixture.company.id}/approvals`)).body).toHaveLength(1)
+  })
+
+  test('of the same name by eight at once gives eight names', async () => {
+    const answers = await race(Array.from({ length: 8 }), () => ceo.client.post(hires(), { name: 'Twin' }))
+    expect(countByStatus(answers)).toEqual({ 201: 8 })
+    expect(new Set(answers.map((answer) => answer.body.agent.urlKey)).size).toBe(8)
+  })
+})

@@ -1,0 +1,121 @@
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
+import { approvals, issueApprovals } from '../../model/approvals.ts'
+import { issues } from '../../model/issues.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { lockIssue, lockIssues, checkWriteGate } from '../../engine/holds/index.ts'
+import type { Expected } from '../../engine/holds/index.ts'
+import { requireIssue } from '../../work/issues/index.ts'
+import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { requireActingRun, lockRunFacts } from '../../auth/runFacts.ts'
+import { approvalLinked, approvalUnlinked } from './events.ts'
+import { approvalColumns, approvalById, lockApproval, redactApproval } from './row.ts'
+import type { ApprovalRow } from './row.ts'
+import type { linkedIssueView } from './views.ts'
+
+/** Links shown of one issue or one approval; what has more is read through the lists. */
+const MAX_LINKS = sql.raw('1000')
+
+const selectApprovals = statement<{ issueId: string; companyId: string }, ApprovalRow>('issue_approvals').read(sql`
+  select ${approvalColumns} from ${approvals} join ${issueApprovals} l on l.approval_id = "approvals"."id"
+  where l.issue_id = ${param('issueId')} and "approvals"."company_id" = ${param('companyId')}
+  order by "approvals"."created_at" desc, "approvals"."id" desc limit ${MAX_LINKS}`)
+
+const approvalsOfIssue = async (db: Pick<ReadDb, 'run'>, companyId: string, issueId: string): Promise<ApprovalRow[]> =>
+  (await db.run(selectApprovals, { issueId, companyId })).map(redactApproval)
+
+/** Approvals that an issue is linked to, newest first. @throws Refusal `not_found` */
+export async function listApprovalsOfIssue(ctx: Ctx, issueId: string): Promise<ApprovalRow[]> {
+  await requireIssue(ctx.store.read, companyOf(ctx), issueId)
+  return await approvalsOfIssue(ctx.store.read, companyOf(ctx), issueId)
+}
+
+const selectIssues = statement<{ approvalId: string; companyId: string }, z.input<typeof linkedIssueView>>('approval_issues').read(sql`
+  select i.id, i.company_id as "companyId", i.project_id as "projectId", i.goal_id as "goalId", i.parent_id as "parentId", i.title,
+    i.description, i.status, i.priority, i.assignee_agent_id as "assigneeAgentId", i.created_by_agent_id as "createdByAgentId",
+    i.created_by_user_id as "createdByUserId", i.issue_number as "issueNumber", i.identifier, i.request_depth as "requestDepth",
+    i.billing_code as "billingCode", i.started_at as "startedAt", i.completed_at as "completedAt", i.cancelled_at as "cancelledAt",
+    i.hidden_at as "hiddenAt", i.created_at as "createdAt", i.updated_at as "updatedAt"
+  from ${issues} i join ${issueApprovals} l on l.issue_id = i.id
+  where l.approval_id = ${param('approvalId')} and i.company_id = ${param('companyId')} order by l.created_at, i.id limit ${MAX_LINKS}`)
+
+/** Issues that an approval is linked to, in the order of linking. @throws Refusal `not_found` */
+export async function listIssuesOfApproval(ctx: Ctx, approvalId: string) {
+  await approvalById(ctx.store.read, companyOf(ctx), approvalId)
+  return await ctx.store.read.run(selectIssues, { approvalId, companyId: companyOf(ctx) })
+}
+
+const insertLinks = statement<{ approvalId: string; issueIds: string[] }, { issueId: string }>('approval_link').write(sql`
+  insert into ${issueApprovals} (approval_id, issue_id)
+  select ${param('approvalId', 'uuid')}, id from unnest(${param('issueIds', 'uuid[]')}) as given (id) order by id
+  on conflict do nothing returning issue_id as "issueId"`)
+
+const removeLink = statement<{ approvalId: string; issueId: string }, { issueId: string }>('approval_unlink').write(sql`
+  delete from ${issueApprovals} where approval_id = ${param('approvalId')} and issue_id = ${param('issueId')} returning issue_id as "issueId"`)
+
+const noPreconditions: Expected = { ifMatch: null, lockEpoch: null }
+
+/**
+ * (tx) Locks the issues that a new approval is to be linked to and passes the gate of each, because a link is a write to
+ * its issue (lock-protocol §4.2). The runs of all gates are locked at once: ids decide the order. Judges the acting run,
+ * issues or not. Comes before the approval is inserted: its foreign key would hold the company while this waits.
+ *
+ * @returns what passing the gates changed
+ * @throws Refusal `unknown_reference` for an issue that is not in the company; those of the gate
+ */
+export async function checkWriteGates(tx: Tx, ctx: Ctx, issueIds: readonly string[]): Promise<DomainEvent[]> {
+  const companyId = companyOf(ctx)
+  const uniqueIssueIds = [...new Set(issueIds)]
+  const locked = await lockIssues(tx, companyId, uniqueIssueIds)
+  if (locked.length !== uniqueIssueIds.length) refuse('unknown_reference', { message: 'One or more issues are invalid for this company' })
+  const runIds = [actingRunIdOf(ctx.actor), ...locked.flatMap((issue) => [issue.checkoutRunId, issue.executionRunId])]
+  const presentRunIds = [...new Set(runIds)].filter((id) => id !== null)
+  if (presentRunIds.length > 0) await lockRunFacts(tx, companyId, presentRunIds)
+  const events: DomainEvent[] = []
+  for (const issue of locked) events.push(...(await checkWriteGate(tx, ctx, issue, noPreconditions)).events)
+  await requireActingRun(tx, ctx)
+  return events
+}
+
+/** (tx) Links an approval to issues whose gates were passed. */
+export const addLinks = async (tx: Tx, approvalId: string, issueIds: readonly string[]): Promise<void> => {
+  if (issueIds.length > 0) await tx.run(insertLinks, { approvalId, issueIds: [...new Set(issueIds)] })
+}
+
+/**
+ * Links an approval to an issue; linked already, it stays so.
+ * @returns the approvals of the issue
+ * @throws Refusal `not_found` for either; those of the gate
+ */
+export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string, expects: Expected): Promise<ApprovalRow[]> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockApproval(tx, companyId, approvalId)
+    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
+    const linked = await tx.run(selectLink, { approvalId, issueId })
+    if (linked.length > 0) return changedIfAny(await approvalsOfIssue(tx, companyId, issueId), events)
+    await addLinks(tx, approvalId, [issueId])
+    return changed(await approvalsOfIssue(tx, companyId, issueId), approvalLinked(issueId, { approvalId }), ...events)
+  })
+}
+
+const selectLink = statement<{ approvalId: string; issueId: string }, { issueId: string }>('approval_link_read').read(sql`
+  select issue_id as "issueId" from ${issueApprovals} where approval_id = ${param('approvalId')} and issue_id = ${param('issueId')}`)
+
+/** Takes an approval off an issue; not linked, nothing happens. @throws Refusal as `linkApproval` */
+export async function unlinkApproval(ctx: Ctx, issueId: string, approvalId: string, expects: Expected): Promise<{ ok: true }> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockApproval(tx, companyId, approvalId)
+    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
+    const linked = await tx.run(selectLink, { approvalId, issueId })
+    if (linked.length === 0) return changedIfAny({ ok: true as const }, events)
+    await tx.run(removeLink, { approvalId, issueId })
+    return changed({ ok: true as const }, approvalUnlinked(issueId, { approvalId }), ...events)
+  })
+}

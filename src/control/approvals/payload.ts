@@ -1,0 +1,74 @@
+import { needsCompanyLock } from '../../org/agents/index.ts'
+import type { AgentRow, CreateAgent } from '../../org/agents/index.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { containsRedacted } from '../../platform/kernel/redact.ts'
+import type { ApprovalRow } from './row.ts'
+import type { ApprovalType } from '../../model/approvalStatus.ts'
+import { hirePayload, proposalPayload } from './views.ts'
+import type { Proposal } from './views.ts'
+
+type Payload = Readonly<Record<string, unknown>>
+
+const refusePayload = (message: string, details?: unknown): never =>
+  refuse('payload_invalid', details === undefined ? { message } : { message, details })
+
+/**
+ * Judges a payload that somebody sent. The fields that make a decision do something to an agent that is there already
+ * are written by this server alone, or a request for one thing could be granted and another happen.
+ * @throws Refusal `payload_invalid` for fields that only this server writes, for the covers of secrets, and for a hire
+ *   that does not describe an agent
+ */
+export function requireValidPayload(type: ApprovalType, payload: Payload): void {
+  if ('agentConfiguration' in payload) refusePayload('agentConfiguration is set by PATCH /api/agents/:id only')
+  if (type === 'hire_agent' && 'agentId' in payload) refusePayload('agentId is set by POST /api/companies/:companyId/agent-hires only')
+  if (containsRedacted(payload)) refusePayload('The payload holds redacted values; send them in full')
+  if (type === 'hire_agent') parseHire(payload)
+}
+
+/** The agent that a hire asks for. @throws Refusal `payload_invalid` */
+export function parseHire(payload: Payload): CreateAgent {
+  const parsed = hirePayload.safeParse(payload)
+  if (parsed.success) return parsed.data
+  return refusePayload('The payload does not describe an agent', { fields: parsed.error.issues.map((issue) => issue.path.join('.')) })
+}
+
+/** The pending agent that a hire is about, or null for a hire that has none yet. */
+export function hiredAgentId(approval: Pick<ApprovalRow, 'type' | 'payload'>): string | null {
+  const { agentId } = approval.payload
+  return approval.type === 'hire_agent' && typeof agentId === 'string' ? agentId : null
+}
+
+/** The change of an agent that an approval is about, or null. @throws Refusal `payload_invalid` for one that cannot be read */
+export function parseProposal(approval: Pick<ApprovalRow, 'type' | 'payload'>): Proposal | null {
+  if (approval.type !== 'request_board_approval' || !('agentConfiguration' in approval.payload)) return null
+  const parsed = proposalPayload.safeParse(approval.payload['agentConfiguration'])
+  return parsed.success ? parsed.data : refusePayload('The proposed configuration cannot be read')
+}
+
+/** The payload of a hire: the agent as it would be, so that what is decided on is what will be. */
+export function hirePayloadOf(agent: AgentRow): Record<string, unknown> {
+  const { adapterType, adapterConfig, runtimeConfig } = agent
+  return {
+    name: agent.name,
+    role: agent.role,
+    title: agent.title,
+    icon: agent.icon,
+    reportsTo: agent.reportsTo,
+    capabilities: agent.capabilities,
+    adapterType,
+    adapterConfig,
+    runtimeConfig,
+    budgetMonthlyCents: agent.budgetMonthlyCents,
+    permissions: agent.permissions,
+    metadata: agent.metadata,
+    agentId: agent.id,
+    requestedConfigurationSnapshot: { adapterType, adapterConfig, runtimeConfig },
+  }
+}
+
+/** True when deciding on it, or sending it again, may name an agent anew or move it in the hierarchy. */
+export function affectsOrganization(approval: Pick<ApprovalRow, 'type' | 'payload'>): boolean {
+  if (approval.type === 'hire_agent') return true
+  const proposal = parseProposal(approval)
+  return proposal !== null && needsCompanyLock(proposal.changes)
+}

@@ -1,0 +1,102 @@
+import { applyConfiguration, requirePermittedFields, lockAgent, lockAgents } from '../../org/agents/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { containsRedacted } from '../../platform/kernel/redact.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { approvalCreated, approvalResubmitted } from './events.ts'
+import { addLinks, checkWriteGates } from './links.ts'
+import { lockForEffect } from './lock.ts'
+import { requireValidPayload, hiredAgentId, parseHire, hirePayloadOf, parseProposal } from './payload.ts'
+import { insertApproval, redactApproval, setApprovalStatus } from './row.ts'
+import type { ApprovalRow } from './row.ts'
+import { proposalPayload } from './views.ts'
+import type { CreateApproval } from './views.ts'
+
+/**
+ * Asks the board for a decision.
+ * @throws Refusal `payload_invalid`, `unknown_reference` for an issue or for the agent it is asked for, those of the gate
+ *   for the issues
+ */
+export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<ApprovalRow> {
+  const { type, payload, issueIds = [] } = input
+  requireValidPayload(type, payload)
+  const forAgentId = ctx.actor.kind === 'agent' ? null : (input.requestedByAgentId ?? null)
+  return await mutate(ctx, async (tx) => {
+    if (forAgentId !== null && (await lockAgents(tx, companyOf(ctx), [forAgentId])).length === 0)
+      refuse('unknown_reference', { message: 'Requesting agent not found' })
+    const gateEvents = await checkWriteGates(tx, ctx, issueIds)
+    const approval = await insertApproval(tx, ctx, { type, payload, forAgentId })
+    await addLinks(tx, approval.id, issueIds)
+    return changed(redactApproval(approval), approvalCreated(approval.id, { type, issueIds }), ...gateEvents)
+  })
+}
+
+interface RevisedPayload {
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly events: readonly DomainEvent[]
+}
+
+/** The agent that waits is described anew, and the payload with it, so that the two never differ. */
+async function reviseHire(tx: Tx, ctx: Ctx, agentId: string, newPayload: Readonly<Record<string, unknown>>): Promise<RevisedPayload> {
+  const agent = await lockAgent(tx, companyOf(ctx), agentId)
+  if (agent.status !== 'pending_approval') refuse('agent_terminated', { message: 'The agent does not wait for approval any more' })
+  const { permissions: _, name, ...changes } = parseHire(newPayload)
+  const changesWithName = newPayload['name'] === undefined ? changes : { ...changes, name }
+  const { agent: revised, events } = await applyConfiguration(
+    tx,
+    ctx,
+    agent,
+    { ...changesWithName, replaceAdapterConfig: true },
+    { source: 'patch' },
+  )
+  return { payload: hirePayloadOf(revised), events }
+}
+
+function reviseProposal(ctx: Ctx, approval: ApprovalRow, newPayload: Readonly<Record<string, unknown>>): RevisedPayload {
+  const before = parseProposal(approval)
+  const parsed = proposalPayload.shape.changes.safeParse((newPayload['agentConfiguration'] as { changes?: unknown } | undefined)?.changes)
+  if (before === null || !parsed.success)
+    return refuse('payload_invalid', { message: 'Send the proposed configuration under agentConfiguration.changes' })
+  requirePermittedFields(ctx.actor, before.agentId, parsed.data)
+  return { payload: { ...newPayload, agentConfiguration: { ...before, changes: parsed.data } }, events: [] }
+}
+
+async function revise(
+  tx: Tx,
+  ctx: Ctx,
+  approval: ApprovalRow,
+  newPayload: Readonly<Record<string, unknown>> | undefined,
+): Promise<RevisedPayload> {
+  if (newPayload === undefined) return { payload: approval.payload, events: [] }
+  if (containsRedacted(newPayload)) refuse('payload_invalid', { message: 'The payload holds redacted values; send them in full' })
+  const agentId = hiredAgentId(approval)
+  if (agentId !== null) return await reviseHire(tx, ctx, agentId, newPayload)
+  if (parseProposal(approval) !== null) return reviseProposal(ctx, approval, newPayload)
+  requireValidPayload(approval.type, newPayload)
+  return { payload: newPayload, events: [] }
+}
+
+/**
+ * Sends an approval again that the board has sent back, as it was or with another payload.
+ * @throws Refusal `not_requester` for an agent that did not ask for it, `approval_decided` unless it was sent back,
+ *   `payload_invalid`
+ */
+export async function resubmitApproval(ctx: Ctx, approvalId: string, payload: Record<string, unknown> | undefined): Promise<ApprovalRow> {
+  return await mutate(ctx, async (tx) => {
+    const approval = await lockForEffect(tx, ctx, approvalId)
+    if (ctx.actor.kind === 'agent' && approval.requestedByAgentId !== ctx.actor.agentId) refuse('not_requester')
+    if (approval.status !== 'revision_requested')
+      refuse('approval_decided', {
+        message: 'Only approvals that were sent back for revision can be resubmitted',
+        details: { status: approval.status },
+      })
+    const revised = await revise(tx, ctx, approval, payload)
+    await requireActingRun(tx, ctx)
+    const pending = await setApprovalStatus(tx, approval, { to: 'pending', note: null, userId: null, payload: revised.payload })
+    const resubmittedEvent = approvalResubmitted(approvalId, { type: approval.type, payloadChanged: payload !== undefined })
+    return changed(redactApproval(pending), resubmittedEvent, ...revised.events)
+  })
+}

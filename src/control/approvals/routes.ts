@@ -1,0 +1,227 @@
+import { z } from 'zod'
+import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
+import { okView, patchAgentBody } from '../../org/agents/index.ts'
+import { del, get, patch, post } from '../../http/route.ts'
+import type { Input } from '../../http/route.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { addApprovalComment, listApprovalComments } from './comments.ts'
+import { configureAgent, rollBackConfiguration } from './configure.ts'
+import { decideApproval } from './decide.ts'
+import type { DecisionOutcome } from './decide.ts'
+import { hireAgent } from './hire.ts'
+import { linkApproval, listApprovalsOfIssue, listIssuesOfApproval, unlinkApproval } from './links.ts'
+import { getApproval, listApprovals } from './queries.ts'
+import { requestApproval, resubmitApproval } from './request.ts'
+import { entityTagOf } from './row.ts'
+import { approvalStatus } from '../../model/approvalStatus.ts'
+import {
+  approvalCommentBody,
+  approvalCommentView,
+  approvalView,
+  configuredView,
+  createApprovalBody,
+  decideBody,
+  hireBody,
+  hiredView,
+  linkBody,
+  linkedIssueView,
+  resubmitBody,
+} from './views.ts'
+
+const shortnameQuery = z.object({ companyId: z.uuid().optional() })
+
+const parseUuid = (value: string | undefined): string => {
+  const id = z.uuid().safeParse(value)
+  return id.success ? id.data.toLowerCase() : refuse('malformed_id')
+}
+
+const gateRefusals = [
+  'lock_revoked',
+  'checked_out_by_other',
+  'not_assignee',
+  'run_required',
+  'run_ownership',
+  'lock_epoch_mismatch',
+  'precondition_failed',
+] as const
+const hireRefusals = [
+  'company_not_active',
+  'reporting_cycle',
+  'name_taken',
+  'agent_terminated',
+  'agent_pending',
+  'payload_invalid',
+] as const
+const configureRefusals = [
+  'field_not_permitted',
+  'name_taken',
+  'reporting_cycle',
+  'agent_terminated',
+  'agent_pending',
+  'illegal_transition',
+] as const
+
+const entityTagHeader = (approval: { updatedAt: string }): Record<string, string> => ({ ETag: `"${entityTagOf(approval)}"` })
+
+type DecideInput = Input<unknown, z.output<typeof decideBody>>
+const decideAs =
+  (outcome: DecisionOutcome) =>
+  ({ ctx, target, body, preconditions }: DecideInput) =>
+    decideApproval(ctx, target, { outcome, note: body.decisionNote ?? null, ifMatch: preconditions.ifMatch })
+
+const decisionRoute = {
+  permission: 'approval.decide',
+  scope: ofApproval(),
+  body: decideBody,
+  bodyOptional: true,
+  returns: approvalView,
+  headers: entityTagHeader,
+  refuses: ['not_found', 'approval_decided', 'own_request', 'precondition_failed', ...hireRefusals, 'illegal_transition'],
+} as const
+
+const proposalStatus = { status: 202, when: (answer: { approval?: unknown }): boolean => answer.approval !== undefined } as const
+
+export const approvalRoutes = [
+  get('/api/companies/:companyId/approvals', {
+    summary: 'List approvals, newest first',
+    permission: 'approval.read',
+    scope: inCompany(),
+    query: z.object({ status: z.enum(approvalStatus.statuses).optional(), ...pageQuery }),
+    returnsPageOf: approvalView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => listApprovals(ctx, query),
+  }),
+  post('/api/companies/:companyId/approvals', {
+    summary: 'Ask the board for a decision',
+    permission: 'approval.create',
+    scope: inCompany(),
+    body: createApprovalBody,
+    status: 201,
+    returns: approvalView,
+    headers: entityTagHeader,
+    refuses: ['not_found', 'payload_invalid', ...gateRefusals],
+    handle: ({ ctx, body }) => requestApproval(ctx, body),
+  }),
+  get('/api/approvals/:id', {
+    summary: 'Read one approval',
+    permission: 'approval.read',
+    scope: ofApproval(),
+    returns: approvalView,
+    headers: entityTagHeader,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => getApproval(ctx, target),
+  }),
+  post('/api/approvals/:id/approve', {
+    summary: 'Grant an approval and what it asks for',
+    ...decisionRoute,
+    handle: decideAs('approved'),
+  }),
+  post('/api/approvals/:id/reject', {
+    summary: 'Reject an approval; an agent to be hired is terminated',
+    ...decisionRoute,
+    handle: decideAs('rejected'),
+  }),
+  post('/api/approvals/:id/request-revision', {
+    summary: 'Send an approval back to whoever asked',
+    ...decisionRoute,
+    handle: decideAs('revision_requested'),
+  }),
+  post('/api/approvals/:id/resubmit', {
+    summary: 'Send an approval again after its revision',
+    permission: 'approval.resubmit',
+    scope: ofApproval(),
+    body: resubmitBody,
+    bodyOptional: true,
+    returns: approvalView,
+    headers: entityTagHeader,
+    refuses: ['not_found', 'not_requester', 'approval_decided', 'field_not_permitted', ...hireRefusals],
+    handle: ({ ctx, target, body }) => resubmitApproval(ctx, target, body.payload),
+  }),
+  get('/api/approvals/:id/issues', {
+    summary: 'List issues an approval is linked to',
+    permission: 'approval.read',
+    scope: ofApproval(),
+    returns: z.array(linkedIssueView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => listIssuesOfApproval(ctx, target),
+  }),
+  get('/api/approvals/:id/comments', {
+    summary: 'List comments of an approval, oldest first',
+    permission: 'approval.read',
+    scope: ofApproval(),
+    query: z.object(pageQuery),
+    returnsPageOf: approvalCommentView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => listApprovalComments(ctx, target, query),
+  }),
+  post('/api/approvals/:id/comments', {
+    summary: 'Comment on an approval',
+    permission: 'approval.comment',
+    scope: ofApproval(),
+    body: approvalCommentBody,
+    status: 201,
+    returns: approvalCommentView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, body }) => addApprovalComment(ctx, target, body.body),
+  }),
+  get('/api/issues/:id/approvals', {
+    summary: 'List approvals an issue is linked to',
+    permission: 'approval.read',
+    scope: ofIssue(),
+    returns: z.array(approvalView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => listApprovalsOfIssue(ctx, target),
+  }),
+  post('/api/issues/:id/approvals', {
+    summary: 'Link an approval to an issue',
+    permission: 'approval.link',
+    scope: ofIssue(),
+    body: linkBody,
+    status: 201,
+    returns: z.array(approvalView),
+    refuses: ['not_found', ...gateRefusals],
+    handle: ({ ctx, target, body, preconditions }) => linkApproval(ctx, target, body.approvalId, preconditions),
+  }),
+  del('/api/issues/:id/approvals/:approvalId', {
+    summary: 'Take an approval off an issue',
+    permission: 'approval.link',
+    scope: ofIssue(),
+    returns: okView,
+    refuses: ['not_found', ...gateRefusals],
+    handle: ({ ctx, target, params, preconditions }) => unlinkApproval(ctx, target, parseUuid(params['approvalId']), preconditions),
+  }),
+  post('/api/companies/:companyId/agent-hires', {
+    summary: 'Hire an agent, or ask the board to',
+    permission: 'agent.hire',
+    scope: inCompany(),
+    body: hireBody,
+    status: 201,
+    returns: hiredView,
+    refuses: ['not_found', 'company_not_active', 'reporting_cycle', ...gateRefusals],
+    handle: ({ ctx, body }) => hireAgent(ctx, body),
+  }),
+  patch('/api/agents/:id', {
+    summary: 'Change an agent; what this host would run an agent may only propose, which answers 202 with the approval',
+    permission: 'agent.update',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: patchAgentBody,
+    returns: configuredView,
+    altStatus: proposalStatus,
+    refuses: ['not_found', ...configureRefusals],
+    handle: ({ ctx, target, body }) => configureAgent(ctx, target, body),
+  }),
+  post('/api/agents/:id/config-revisions/:revisionId/rollback', {
+    summary: 'Take the configuration of an agent back to a revision; by an agent, a proposal as with a change',
+    permission: 'agent.update',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: z.object({}),
+    bodyOptional: true,
+    returns: configuredView,
+    altStatus: proposalStatus,
+    refuses: ['not_found', 'revision_incomplete', ...configureRefusals],
+    handle: ({ ctx, target, params }) => rollBackConfiguration(ctx, target, parseUuid(params['revisionId'])),
+  }),
+]

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { lockingRead } from '../../platform/db/locks.ts'
+import { approvals } from '../../model/approvals.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { redact } from '../../platform/kernel/redact.ts'
+import type { ApprovalStatus, ApprovalType } from '../../model/approvalStatus.ts'
+import type { approvalView } from './views.ts'
+
+/** An approval as its row has it, secrets and all. */
+export type ApprovalRow = z.input<typeof approvalView>
+
+export const approvalColumns = columnsOf(approvals)
+
+/** An approval as it may be served: secrets covered. */
+export const redactApproval = (row: ApprovalRow): ApprovalRow => ({ ...row, payload: redact(row.payload) })
+
+/** Changes with every write of the row; what `If-Match` is compared with. */
+export const entityTagOf = (row: Pick<ApprovalRow, 'updatedAt'>): string => row.updatedAt
+
+const selectApproval = statement<{ id: string; companyId: string }, ApprovalRow>('approval_by_id').read(
+  sql`select ${approvalColumns} from ${approvals} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** An approval of the company, not redacted. @throws Refusal `not_found` */
+export async function approvalById(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<ApprovalRow> {
+  const [row] = await db.run(selectApproval, { id, companyId })
+  if (row === undefined) throw notFound('Approval')
+  return row
+}
+
+const lockById = lockingRead(
+  'approval',
+  statement<{ id: string; companyId: string }, ApprovalRow>('approval_lock').read(sql`
+    select ${approvalColumns} from ${approvals} where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
+)
+
+/** (tx) Locks an approval. @throws Refusal `not_found` for a missing or foreign one */
+export async function lockApproval(tx: Tx, companyId: string, id: string): Promise<ApprovalRow> {
+  const [row] = await lockById(tx, { id, companyId })
+  if (row === undefined) throw notFound('Approval')
+  return row
+}
+
+/** Approvals one agent may have open; a loop that asks must meet a wall, not bury the board. */
+const MAX_OPEN_APPROVALS = 200
+
+const countOpen = statement<{ companyId: string; agentId: string }, { open: number }>('approval_count_open').read(sql`
+  select count(*)::int as open from ${approvals}
+  where company_id = ${param('companyId')} and requested_by_agent_id = ${param('agentId')} and status in ('pending', 'revision_requested')`)
+
+const insertRow = statement<
+  { id: string; companyId: string; type: ApprovalType; byAgentId: string | null; byUserId: string | null; payload: string },
+  ApprovalRow
+>('approval_insert').write(sql`
+  insert into ${approvals} (id, company_id, type, requested_by_agent_id, requested_by_user_id, payload)
+  values (${param('id')}, ${param('companyId')}, ${param('type')}, ${param('byAgentId', 'uuid')}, ${param('byUserId')}, ${param('payload', 'jsonb')})
+  returning ${approvalColumns}`)
+
+interface NewApproval {
+  readonly type: ApprovalType
+  readonly payload: Readonly<Record<string, unknown>>
+  /** The agent a person asks for; an agent asks for itself, whatever is said here (I8). */
+  readonly forAgentId?: string | null | undefined
+}
+
+/** (tx) Opens an approval in the name of whoever asks. @throws Refusal `unprocessable` beyond what an agent may have open */
+export async function insertApproval(tx: Tx, ctx: Ctx, input: NewApproval): Promise<ApprovalRow> {
+  const companyId = companyOf(ctx)
+  const { actor } = ctx
+  if (actor.kind === 'agent') {
+    const { open } = exactlyOne(await tx.run(countOpen, { companyId, agentId: actor.agentId }))
+    if (open >= MAX_OPEN_APPROVALS) refuse('unprocessable', { message: `An agent has at most ${MAX_OPEN_APPROVALS} open approvals` })
+  }
+  return exactlyOne(
+    await tx.run(insertRow, {
+      id: randomUUID(),
+      companyId,
+      type: input.type,
+      byAgentId: actor.kind === 'agent' ? actor.agentId : (input.forAgentId ?? null),
+      byUserId: actor.kind === 'board' ? actor.userId : null,
+      payload: JSON.stringify(input.payload),
+    }),
+  )
+}
+
+const updateStatus = statement<
+  { id: string; from: ApprovalStatus; to: ApprovalStatus; note: string | null; userId: string | null; payload: string },
+  ApprovalRow
+>('approval_decide').write(sql`
+  update ${approvals} set status = ${param('to', 'text')}, decision_note = ${param('note')}, decided_by_user_id = ${param('userId')},
+    decided_at = case when ${param('to', 'text')} = 'pending' then null else now() end, payload = ${param('payload', 'jsonb')}, updated_at = now()
+  where id = ${param('id')} and status = ${param('from')} returning ${approvalColumns}`)
+
+interface StatusChange {
+  readonly to: ApprovalStatus
+  readonly note: string | null
+  readonly userId: string | null
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** (tx) The only writer of an approval's status. Expects its row lock; who may go where has been decided. */
+export const setApprovalStatus = async (tx: Tx, approval: ApprovalRow, step: StatusChange): Promise<ApprovalRow> =>
+  exactlyOne(await tx.run(updateStatus, { id: approval.id, from: approval.status, ...step, payload: JSON.stringify(step.payload) }))

@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { agentView, createAgentBody, patchAgentBody } from '../../org/agents/index.ts'
+import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
+import { instant } from '../../platform/kernel/time.ts'
+import { approvalStatus, approvalTypes } from '../../model/approvalStatus.ts'
+
+const json = z.record(z.string(), z.unknown())
+const id = z.uuid().transform((value) => value.toLowerCase())
+
+/** Issues one approval is opened for; each is locked and gated in one transaction. */
+const MAX_ISSUES = 50
+/** Longest note and comment, in characters. */
+const TEXT_MAX = 20_000
+
+const issueIds = z.array(id).max(MAX_ISSUES)
+
+export const approvalView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  type: z.enum(approvalTypes),
+  requestedByAgentId: z.uuid().nullable(),
+  requestedByUserId: z.string().nullable(),
+  status: z.enum(approvalStatus.statuses),
+  payload: json,
+  decisionNote: z.string().nullable(),
+  decidedByUserId: z.string().nullable(),
+  decidedAt: instant.nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+export const createApprovalBody = z.object({
+  type: z.enum(approvalTypes),
+  payload: json,
+  requestedByAgentId: id.nullish(),
+  issueIds: issueIds.optional(),
+})
+export type CreateApproval = z.output<typeof createApprovalBody>
+
+/** `decidedByUserId`, which older clients send, is dropped: the decider is who is signed in (I8). */
+export const decideBody = z.object({ decisionNote: z.string().max(TEXT_MAX).nullish() })
+export const resubmitBody = z.object({ payload: json.optional() })
+
+export const approvalCommentBody = z.object({ body: z.string().trim().min(1).max(TEXT_MAX) })
+export const approvalCommentView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  approvalId: z.uuid(),
+  authorAgentId: z.uuid().nullable(),
+  authorUserId: z.string().nullable(),
+  body: z.string(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+export const linkBody = z.object({ approvalId: id })
+
+/** What an approval shows of an issue it is about: nothing of who holds it. */
+export const linkedIssueView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  projectId: z.uuid().nullable(),
+  goalId: z.uuid().nullable(),
+  parentId: z.uuid().nullable(),
+  title: z.string(),
+  description: z.string().nullable(),
+  status: z.enum(issueStatus.statuses),
+  priority: z.enum(issuePriorities),
+  assigneeAgentId: z.uuid().nullable(),
+  createdByAgentId: z.uuid().nullable(),
+  createdByUserId: z.string().nullable(),
+  issueNumber: z.int(),
+  identifier: z.string(),
+  requestDepth: z.int(),
+  billingCode: z.string().nullable(),
+  startedAt: instant.nullable(),
+  completedAt: instant.nullable(),
+  cancelledAt: instant.nullable(),
+  hiddenAt: instant.nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+export const hireBody = z.object({
+  ...createAgentBody.shape,
+  sourceIssueId: id.nullish(),
+  sourceIssueIds: issueIds.optional(),
+})
+export type Hire = z.output<typeof hireBody>
+
+export const hiredView = z.strictObject({ agent: agentView, approval: approvalView.nullable() })
+
+/** The payload of a hire that has no agent yet; a request without a name still describes somebody. */
+export const hirePayload = z.object({ ...createAgentBody.shape, name: createAgentBody.shape.name.default('New agent') })
+
+/** What a proposal to change an agent carries under `agentConfiguration`; only this server writes it. */
+export const proposalPayload = z.object({
+  agentId: z.uuid(),
+  changes: patchAgentBody,
+  rolledBackFromRevisionId: z.uuid().nullable().default(null),
+})
+export type Proposal = z.output<typeof proposalPayload>
+
+/** A changed agent; with an `approval` it is as it was, and the change waits for the board. */
+export const configuredView = z.strictObject({ ...agentView.shape, approval: approvalView.optional() })

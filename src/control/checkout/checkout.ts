@@ -1,0 +1,99 @@
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.ts'
+import {
+  callerOf,
+  checkedOut,
+  holdRefusal,
+  decideCheckout,
+  labelledIssue,
+  lockAndLoadHoldFacts,
+  acquireHold,
+} from '../../engine/holds/index.ts'
+import type { HoldFacts, IssueWithLabels } from '../../engine/holds/index.ts'
+import type { IssueStatus } from '../../model/issueStatus.ts'
+import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { refusals, refuse, Refusal } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { enqueueWake } from '../../engine/wakes/index.ts'
+
+/** Every 409 of a checkout says this one sentence; the code and the reason tell which (lock-protocol §4.1). */
+const CHECKOUT_CONFLICT = 'Issue checkout conflict'
+
+function checkoutRefusal(refusal: Refusal): Refusal {
+  if (refusal.status !== 409) return refusal
+  const details = { ...(refusal.details as object), reason: refusals[refusal.code].message }
+  return new Refusal(refusal.code, {
+    message: CHECKOUT_CONFLICT,
+    details,
+    ...(refusal.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),
+  })
+}
+
+/**
+ * (tx) Writes the hold that `decideCheckout` has allowed.
+ * @returns the issue as it will be, under way, and the event of it
+ */
+export function acquireHoldWithEvent(
+  tx: Tx,
+  ctx: Ctx,
+  facts: HoldFacts,
+  agentId: string,
+): { issue: Promise<IssueWithLabels>; event: DomainEvent } {
+  const { issue: before } = facts
+  const runId = actingRunIdOf(ctx.actor)
+  const issue = pipelined(acquireHold(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '' }))
+  const previousCheckout = before.checkoutRunId !== runId ? before.checkoutRunId : null
+  const previousExecution = before.executionRunId !== runId ? before.executionRunId : null
+  const event = checkedOut(
+    before.id,
+    {
+      agentId,
+      runId,
+      lockEpoch: before.lockEpoch + 1,
+      ...(previousCheckout === null ? {} : { previousCheckoutRunId: previousCheckout }),
+      ...(previousExecution === null ? {} : { previousExecutionRunId: previousExecution }),
+    },
+    { agentId, runId },
+  )
+  return { issue, event }
+}
+
+/**
+ * Takes an issue for one run. Of any number of concurrent checkouts exactly one succeeds; the run that holds the issue
+ * already gets the same answer and no second audit row.
+ *
+ * @param request the agent that takes it, and the statuses the caller is ready to find it in
+ * @throws Refusal per lock-protocol §4.1; every 409 carries the holder and what to do next
+ */
+export async function checkout(
+  ctx: Ctx,
+  issueId: string,
+  request: { agentId: string; expectedStatuses: readonly IssueStatus[] },
+): Promise<IssueWithLabels> {
+  const { actor } = ctx
+  if (actor.kind === 'agent') {
+    if (actor.agentId !== request.agentId) refuse('not_self', { message: 'Agent can only checkout as itself' })
+    if (actor.runId === null) refuse('run_required')
+  }
+  try {
+    return await mutate(ctx, async (tx) => {
+      const facts = await lockAndLoadHoldFacts(tx, ctx, issueId, request.agentId)
+      const decision = decideCheckout(facts, callerOf(ctx), request.agentId, request.expectedStatuses)
+      switch (decision.kind) {
+        case 'refuse':
+          throw holdRefusal(decision, facts, actor)
+        case 'keep':
+          return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
+        case 'take': {
+          const { issue, event } = acquireHoldWithEvent(tx, ctx, facts, request.agentId)
+          if (actor.kind === 'agent') return changed(issue, event)
+          const wake = { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' } as const
+          return changed(issue, event, ...(await enqueueWake(tx, ctx, wake)))
+        }
+      }
+    })
+  } catch (error) {
+    throw error instanceof Refusal ? checkoutRefusal(error) : error
+  }
+}

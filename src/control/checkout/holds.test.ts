@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { plantColumns, expectRefused } from '../../dev/testing/holds.ts'
+import { expireLease, useServer, world } from '../../dev/testing/world.ts'
+import type { World } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const listHolds = async (here: World, query = '') => (await server().board.get(`/api/companies/${here.company.id}/locks${query}`)).body
+const ids = (rows: readonly { issueId: string }[]) => rows.map((row) => row.issueId)
+
+describe('every hold of a company', () => {
+  test('who, since when, until when, under which epoch, and how many wait', async () => {
+    const here = await world(server())
+    const { issue, run, agent } = await here.held()
+    await here.issue()
+    await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Soon?' })
+    const row = await server().board.get(`/api/issues/${issue.id}`)
+    expect(await listHolds(here)).toEqual([
+      {
+        issueId: issue.id,
+        identifier: issue.identifier,
+        title: row.body.title,
+        issueStatus: 'in_progress',
+        assigneeAgentId: agent.id,
+        assigneeUserId: null,
+        checkoutRunId: run.id,
+        executionRunId: run.id,
+        heldSince: row.body.executionLockedAt,
+        lockEpoch: 1,
+        holder: {
+          runId: run.id,
+          agentId: agent.id,
+          agentName: agent.name,
+          status: 'running',
+          live: true,
+          leaseExpiresAt: expect.any(String),
+          lastSeenAt: expect.any(String),
+        },
+        live: true,
+        waitingWakes: 1,
+      },
+    ])
+  })
+
+  test('live, dead and all; a run that is not there or foreign is a dead holder', async () => {
+    const here = await world(server())
+    const elsewhere = await world(server())
+    const live = await here.held()
+    const lapsed = await here.held()
+    await expireLease(server(), lapsed.run.id)
+    const [ghost, foreign] = [await here.issue(), await here.issue()]
+    await plantColumns(server(), ghost.id, { checkoutRunId: randomUUID() })
+    await plantColumns(server(), foreign.id, { executionRunId: (await elsewhere.run(await elsewhere.agent())).id })
+    const dead = [lapsed.issue.id, ghost.id, foreign.id].toSorted()
+    expect(ids(await listHolds(here, '?state=live'))).toEqual([live.issue.id])
+    expect(ids(await listHolds(here, '?state=dead'))).toEqual(dead)
+    expect(ids(await listHolds(here, '?state=all'))).toEqual([live.issue.id, ...dead].toSorted())
+    const byId = Object.fromEntries((await listHolds(here)).map((row: { issueId: string }) => [row.issueId, row]))
+    expect(byId[lapsed.issue.id]).toMatchObject({ live: false, holder: { runId: lapsed.run.id, live: false, status: 'running' } })
+    expect(byId[ghost.id]).toMatchObject({ live: false, holder: null })
+    expect(byId[foreign.id]).toMatchObject({ live: false, holder: null })
+    await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/locks?state=odd`), 400, 'validation_failed')
+  })
+
+  test('the live one of two columns is the holder', async () => {
+    const here = await world(server())
+    const { issue, run: first, agent } = await here.held()
+    const second = await here.run(agent)
+    await plantColumns(server(), issue.id, { executionRunId: second.id })
+    expect(await listHolds(here)).toMatchObject([{ holder: { runId: second.id } }])
+    await expireLease(server(), second.id)
+    expect(await listHolds(here)).toMatchObject([{ holder: { runId: first.id, live: true }, live: true }])
+  })
+
+  test('page by page, and every agent of the company may look', async () => {
+    const here = await world(server())
+    const held = [await here.held(), await here.held(), await here.held()]
+    const { client } = await here.agent()
+    const first = await client.get(`/api/companies/${here.company.id}/locks?limit=2`)
+    const next = /<([^>]+)>; rel="next"/.exec(first.headers['link'] ?? '')?.[1] ?? ''
+    const second = await client.get(next)
+    expect([...ids(first.body), ...ids(second.body)]).toEqual(held.map((each) => each.issue.id).toSorted())
+    expect(second.headers).not.toHaveProperty('link')
+  })
+
+  test('of one’s own company only', async () => {
+    const here = await world(server())
+    const elsewhere = await world(server())
+    await elsewhere.held()
+    const { client } = await here.agent()
+    await expectRefused(server(), () => client.get(`/api/companies/${elsewhere.company.id}/locks`), 404, 'not_found')
+    expect(await listHolds(here)).toEqual([])
+  })
+})
+
+describe('the hold of one issue', () => {
+  test('its history: taken, cleared, adopted, released, forced, by whom and why, newest first', async () => {
+    const here = await world(server())
+    const { issue, run: first, agent } = await here.held()
+    await first.client.post(`/api/heartbeat-runs/${first.id}/finish`, { status: 'failed' })
+    const second = await here.run(agent)
+    await second.client.patch(`/api/issues/${issue.id}`, { title: 'Adopted' })
+    await server().board.post(`/api/issues/${issue.id}/admin/force-release`, { reason: 'too slow' })
+    const third = await here.run(agent)
+    await here.checkout(third, issue.id)
+    await third.client.post(`/api/issues/${issue.id}/release`)
+    const { body } = await third.client.get(`/api/issues/${issue.id}/lock`)
+    expect(body).toMatchObject({ issueId: issue.id, issueStatus: 'todo', holder: null, live: false, lockEpoch: 6, waitingWakes: 0 })
+    expect(body.history.map((row: { action: string; actorId: string; runId: string }) => [row.action, row.actorId, row.runId])).toEqual([
+      ['issue.released', agent.id, third.id],
+      ['issue.checked_out', agent.id, third.id],
+      ['issue.admin_force_release', 'local-board', null],
+      ['issue.checkout_lock_adopted', agent.id, second.id],
+      ['issue.lock_cleared', agent.id, first.id],
+      ['issue.checked_out', agent.id, first.id],
+    ])
+    expect(body.history.map((row: { details: { lockEpoch: number } }) => row.details.lockEpoch)).toEqual([6, 5, 4, 3, 2, 1])
+    expect(body.history[2].details).toMatchObject({ reason: 'too slow', evictedRunIds: [second.id] })
+  })
+
+  test('by identifier, of one’s own company only', async () => {
+    const here = await world(server())
+    const elsewhere = await world(server())
+    const { issue } = await here.held()
+    expect((await server().board.get(`/api/issues/${issue.identifier}/lock`)).body).toMatchObject({ issueId: issue.id, live: true })
+    const { client } = await elsewhere.agent()
+    for (const id of [issue.id, issue.identifier, randomUUID()]) {
+      await expectRefused(server(), () => client.get(`/api/issues/${id}/lock`), 404, 'not_found')
+    }
+  })
+})

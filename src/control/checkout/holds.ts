@@ -1,0 +1,101 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { activityLog } from '../../platform/db/tables.ts'
+import { agents } from '../../model/agents.ts'
+import { issues } from '../../model/issues.ts'
+import { runs } from '../../model/runs.ts'
+import { isDeferred, wakes } from '../../model/wakes.ts'
+import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
+import { isLive } from '../../auth/runFacts.ts'
+import type { holdView } from './views.ts'
+
+type Hold = z.input<typeof holdView>
+export type HoldState = 'live' | 'dead' | 'all'
+
+// The holder is the live run of the two columns, else whatever they name: a missing run is a dead holder too.
+const holder = sql`left join lateral (
+    select r.id, r.agent_id, r.status, r.lease_expires_at, r.last_seen_at, ${isLive} as live,
+      (select a.name from ${agents} a where a.id = r.agent_id) as agent_name
+    from ${runs} r where r.id in ("issues"."execution_run_id", "issues"."checkout_run_id") and r.company_id = "issues"."company_id"
+    order by ${isLive} desc, (r.id = "issues"."execution_run_id") desc limit 1) h on true`
+
+const holdColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issues"."title", "issues"."status" as "issueStatus",
+  "issues"."assignee_agent_id" as "assigneeAgentId", "issues"."assignee_user_id" as "assigneeUserId",
+  "issues"."checkout_run_id" as "checkoutRunId", "issues"."execution_run_id" as "executionRunId",
+  "issues"."execution_locked_at" as "heldSince", "issues"."lock_epoch" as "lockEpoch",
+  case when h.id is null then null else json_build_object('runId', h.id, 'agentId', h.agent_id, 'agentName', h.agent_name,
+    'status', h.status, 'live', h.live, 'leaseExpiresAt', ${isoJson(sql`h.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`h.last_seen_at`)}) end as holder,
+  coalesce(h.live, false) as live,
+  (select count(*)::int from ${wakes} w where w.issue_id = "issues"."id" and ${isDeferred('w')}) as "waitingWakes"`
+
+const isHeld = sql`("issues"."checkout_run_id" is not null or "issues"."execution_run_id" is not null)`
+
+interface Params {
+  companyId: string
+  limit: number
+  afterId: string | null
+}
+
+const shaped = dynamicRead<Params, Hold>('lock_list')
+const stateConditions: Record<HoldState, ReturnType<typeof sql>> = {
+  live: sql`and h.live`,
+  dead: sql`and h.live is not true`,
+  all: sql``,
+}
+
+/** Every hold of a company: who, since when, until when, and whether it still counts. */
+export async function listHolds(
+  ctx: Ctx,
+  query: { state: HoldState; limit?: number | undefined; after?: string | undefined },
+): Promise<Page<Hold>> {
+  const limit = query.limit ?? DEFAULT_LIMIT
+  const cursor = query.after === undefined ? null : decodeCursor(query.after, z.tuple([z.uuid()]))
+  const afterCursor = cursor === null ? sql`` : sql`and "issues"."id" > ${param('afterId', 'uuid')}`
+  const rows = await ctx.store.read.run(
+    shaped(
+      `${query.state}:${cursor !== null}`,
+      () => sql`
+      select ${holdColumns} from ${issues} ${holder}
+      where "issues"."company_id" = ${param('companyId', 'uuid')} and ${isHeld} ${stateConditions[query.state]} ${afterCursor}
+      order by "issues"."id" limit ${param('limit', 'int')}`,
+    ),
+    { companyId: companyOf(ctx), limit: limit + 1, afterId: cursor?.[0] ?? null },
+  )
+  return toPage(rows, limit, (row) => [row.issueId])
+}
+
+const holdOfIssue = statement<{ id: string; companyId: string }, Hold>('lock_one').read(sql`
+  select ${holdColumns} from ${issues} ${holder}
+  where "issues"."id" = ${param('id')} and "issues"."company_id" = ${param('companyId')}`)
+
+/** Changes of hold shown for one issue, newest first. */
+const HISTORY_LENGTH = sql.raw('100')
+
+interface HistoryRow {
+  action: string
+  at: string
+  actorType: 'agent' | 'user' | 'system'
+  actorId: string
+  agentId: string | null
+  runId: string | null
+  details: Record<string, unknown>
+}
+
+const history = statement<{ id: string; companyId: string }, HistoryRow>('lock_history').read(sql`
+  select action, created_at as at, actor_type as "actorType", actor_id as "actorId", agent_id as "agentId", run_id as "runId", details
+  from ${activityLog} where entity_id = ${param('id')} and entity_type = 'issue' and company_id = ${param('companyId')}
+    and action in ('issue.checked_out', 'issue.checkout_lock_adopted', 'issue.lock_cleared', 'issue.released', 'issue.admin_force_release')
+  order by seq desc limit ${HISTORY_LENGTH}`)
+
+/** One issue's hold with its history from the audit log: taken, adopted, released, forced, by whom and why. */
+export async function readHold(ctx: Ctx, id: string): Promise<Hold & { history: HistoryRow[] }> {
+  const where = { id, companyId: companyOf(ctx) }
+  const [[hold], events] = await Promise.all([ctx.store.read.run(holdOfIssue, where), ctx.store.read.run(history, where)])
+  if (hold === undefined) throw notFound('Issue')
+  return { ...hold, history: events }
+}

@@ -1,0 +1,1 @@
+export { acquireHoldWithEvent } from './checkout.ts'

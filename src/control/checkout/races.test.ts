@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest'
+import { auditsOf, NO_HOLD, holdRow, runRow } from '../../dev/testing/holds.ts'
+import { race, countByStatus } from '../../dev/testing/race.ts'
+import { actionsOf, expireLease, useServer, world } from '../../dev/testing/world.ts'
+import type { Answer, TestRun } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const ROUNDS = 4
+
+interface Held {
+  readonly run: TestRun
+  readonly issue: { readonly id: string }
+}
+
+/** Ways in which a hold ends; each must leave an issue that exactly one of those who wait for it takes. */
+const endings: Readonly<Record<string, (held: Held) => Promise<Answer>>> = {
+  release: ({ run, issue }) => run.client.post(`/api/issues/${issue.id}/release`),
+  'release by the board': ({ issue }) => server().board.post(`/api/issues/${issue.id}/release`),
+  'force-release': ({ issue }) => server().board.post(`/api/issues/${issue.id}/admin/force-release?clearAssignee=true`),
+  finish: ({ run }) => run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' }),
+  cancel: ({ run }) => server().board.post(`/api/heartbeat-runs/${run.id}/cancel`),
+  'a move to todo': ({ run, issue }) => run.client.patch(`/api/issues/${issue.id}`, { status: 'todo' }),
+}
+
+describe.each(Object.entries(endings))('checkouts against %s', (_name, end) => {
+  test('at most one takes it, never before it is free; the audit tells the same story', async () => {
+    const here = await world(server())
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const held = await here.held()
+      const { issue, run, agent } = held
+      const siblings = await Promise.all(Array.from({ length: 4 }, () => here.run(agent)))
+      const answers = await race([null, ...siblings], (who) =>
+        who === null ? end(held) : here.checkout(who, issue.id, ['todo', 'in_progress']),
+      )
+      expect(answers[0]?.status).toBe(200)
+      const taken = answers.slice(1).filter((answer) => answer.status === 200)
+      expect(taken.length).toBeLessThanOrEqual(1)
+      const row = await holdRow(server(), issue.id)
+      const actions = await actionsOf(server(), issue.id)
+      expect(actions.filter((action) => action === 'issue.checked_out')).toHaveLength(1 + taken.length)
+      if (taken.length === 1) {
+        expect(row).toMatchObject({ status: 'in_progress', checkoutRunId: taken[0]?.body.checkoutRunId, lockEpoch: 3 })
+        expect(actions.at(-1)).toBe('issue.checked_out')
+      } else expect(row).toMatchObject({ ...NO_HOLD, lockEpoch: 2 })
+      expect(row.checkoutRunId).not.toBe(run.id)
+    }
+  })
+})
+
+describe('ends at once', () => {
+  test('finish, cancel, release, force-release and a move: one end of the run, one end of the hold each', async () => {
+    const here = await world(server())
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const held = await here.held()
+      const answers = await race(
+        ['finish', 'cancel', 'release', 'force-release', 'a move to todo'],
+        (name) => endings[name]?.(held) as Promise<Answer>,
+      )
+      for (const answer of answers) expect([200, 401, 409], answer.text).toContain(answer.status)
+      expect(await holdRow(server(), held.issue.id)).toMatchObject(NO_HOLD)
+      expect((await actionsOf(server(), held.run.id)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
+      const epochs = (await auditsOf(server(), held.issue.id)).map((row) => row.details['lockEpoch']).filter((epoch) => epoch !== undefined)
+      expect(epochs).toEqual(epochs.toSorted((a, b) => Number(a) - Number(b)))
+    }
+  })
+
+  test('a run that takes two issues crosswise with another, while both end: nothing is left held', async () => {
+    const here = await world(server())
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [one, two] = [await here.held(), await here.held()]
+      await server().database.sql.query('update issues set assignee_agent_id = null, status = $2 where id = any($1)', [
+        [one.issue.id, two.issue.id],
+        'todo',
+      ])
+      await server().database.sql.query('update issues set checkout_run_id = $2, execution_run_id = $3 where id = $1', [
+        one.issue.id,
+        one.run.id,
+        two.run.id,
+      ])
+      await server().database.sql.query('update issues set checkout_run_id = $2, execution_run_id = $3 where id = $1', [
+        two.issue.id,
+        two.run.id,
+        one.run.id,
+      ])
+      const answers = await race(
+        [one, two, one, two],
+        (each, index) => (index < 2 ? endings['finish'] : endings['cancel'])?.(each) as Promise<Answer>,
+      )
+      for (const answer of answers) expect([200, 401, 409], answer.text).toContain(answer.status)
+      for (const each of [one, two]) expect(await holdRow(server(), each.issue.id)).toMatchObject(NO_HOLD)
+    }
+  })
+})
+
+describe('taking over at once', () => {
+  test('adopting by write, checkout and claim: one of them, and one audit row of a new holder', async () => {
+    const here = await world(server())
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { issue, run: dead, agent } = await here.held()
+      const runs = await Promise.all(Array.from({ length: 6 }, () => here.run(agent)))
+      await expireLease(server(), dead.id)
+      const answers = await race(runs, (each, index) => {
+        if (index % 3 === 0) return each.client.patch(`/api/issues/${issue.id}`, { title: `By ${index}` })
+        return index % 3 === 1 ? here.checkout(each, issue.id) : each.client.post(`/api/companies/${here.company.id}/issues/claim`)
+      })
+      const { 200: won = 0, 204: none = 0, 409: lost = 0 } = countByStatus(answers)
+      expect({ won, others: none + lost }).toEqual({ won: 1, others: 5 })
+      const audits = await auditsOf(server(), issue.id)
+      const taken = audits.filter((row) => ['issue.checked_out', 'issue.checkout_lock_adopted'].includes(row.action))
+      expect(taken).toHaveLength(2)
+      expect(await holdRow(server(), issue.id)).toMatchObject({
+        checkoutRunId: taken[1]?.runId,
+        executionRunId: taken[1]?.runId,
+        lockEpoch: 2,
+      })
+      expect(await runRow(server(), dead.id)).toMatchObject({ status: 'running' })
+    }
+  })
+
+  test('a renewal against the reaper and a takeover: whoever was first, there is one live holder', async () => {
+    const here = await world(server())
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { issue, run: holder, agent } = await here.held()
+      const next = await here.run(agent)
+      await server().database.sql.query("update heartbeat_runs set lease_expires_at = clock_timestamp() + interval '5 ms' where id = $1", [
+        holder.id,
+      ])
+      const [beat, taken] = await race([holder, next], (each, index) =>
+        index === 0 ? each.client.post(`/api/heartbeat-runs/${each.id}/heartbeat`) : here.checkout(each, issue.id),
+      )
+      if (beat?.status === 200) expect(taken?.status).toBe(409)
+      if (taken?.status === 200) expect([401, 409]).toContain(beat?.status)
+      const row = await holdRow(server(), issue.id)
+      expect(row.checkoutRunId).toBe(taken?.status === 200 ? next.id : holder.id)
+    }
+  })
+})

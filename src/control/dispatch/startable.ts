@@ -1,0 +1,82 @@
+import { sql } from 'drizzle-orm'
+import { agents } from '../../model/agents.ts'
+import { companies } from '../../model/companies.ts'
+import { isUnended, runs } from '../../model/runs.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Store } from '../../platform/db/types.ts'
+
+/**
+ * How many runs of the row `a` of agents may be at work at once: 1 to 10, 1 unless said. What the configuration holds
+ * is anything at all, so it is judged before it is a number.
+ */
+export const maxConcurrentRuns = sql`(case when jsonb_typeof(a.runtime_config #> '{heartbeat,maxConcurrentRuns}') = 'number'
+  then floor(least(10, greatest(1, (a.runtime_config #>> '{heartbeat,maxConcurrentRuns}')::numeric)))::int else 1 end)`
+
+// An agent without the one field that its adapter cannot do without lives elsewhere: it opens its runs itself.
+const isConfigured = sql`(case when a.adapter_type = 'process' then coalesce(a.adapter_config ->> 'command', '') <> ''
+  when a.adapter_type in ('http', 'openclaw_gateway') then coalesce(a.adapter_config ->> 'url', '') <> '' else true end)`
+
+/** Whether this server may start runs for the row `a` of agents; `types` are the adapters it may run. */
+export const isStartable = sql`(a.status in ('idle', 'active', 'running', 'error')
+  and a.adapter_type = any(${param('types', 'text[]')}) and ${isConfigured}
+  and not (a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents))`
+
+/** Runs `b` that are at work for the row `a` of agents. A run whose lease is out no longer counts. */
+export const runningCount = sql`(select count(*)::int from ${runs} b
+  where b.status = 'running' and ${isUnended('b')} and b.agent_id = a.id and b.lease_expires_at > clock_timestamp())`
+
+/** An agent for whom a run may be claimed. */
+export interface Candidate {
+  readonly agentId: string
+  readonly companyId: string
+}
+
+interface StartableParams {
+  types: readonly string[]
+  companyIds: readonly string[]
+  counts: readonly number[]
+  limit: number
+}
+
+// The walk takes one step per agent that has something queued, whatever it has queued: agents that live elsewhere and
+// thousands of runs behind a busy agent cost one step each. `turn` is how many runs of its company come before a run,
+// those at work on this server included, so that no company waits for another one's queue.
+const startable = statement<StartableParams, Candidate>('startable').read(sql`
+  with recursive waiting (agent_id) as (
+    (select r.agent_id from ${runs} r where r.status = 'queued' and ${isUnended('r')} order by r.agent_id limit 1)
+    union all
+    select (select r.agent_id from ${runs} r where r.status = 'queued' and ${isUnended('r')} and r.agent_id > w.agent_id order by r.agent_id limit 1)
+    from waiting w where w.agent_id is not null),
+  taken (company_id, runs) as (select * from unnest(${param('companyIds', 'uuid[]')}, ${param('counts', 'int[]')})),
+  next as (
+    select a.id, a.company_id, q.created_at, q.id as run_id,
+      row_number() over (partition by a.company_id order by q.created_at, q.id) + coalesce(t.runs, 0) as turn
+    from waiting w join ${agents} a on a.id = w.agent_id join ${companies} c on c.id = a.company_id and c.status = 'active'
+    left join taken t on t.company_id = a.company_id
+    cross join lateral (
+      select r.id, r.created_at from ${runs} r
+      where r.status = 'queued' and ${isUnended('r')} and r.agent_id = a.id and r.lease_expires_at > clock_timestamp()
+      order by r.created_at, r.id limit greatest(0, ${maxConcurrentRuns} - ${runningCount})) q
+    where ${isStartable})
+  select id as "agentId", company_id as "companyId" from next order by turn, created_at, run_id limit ${param('limit', 'int')}`)
+
+/**
+ * Agents whose next queued run may be claimed, in the order of their turns; an agent is named once for each of its runs.
+ * Read without locks: the claim judges again.
+ *
+ * @param types the adapter types that this server may run
+ * @param runCountByCompany how many runs of each company this server has at work
+ */
+export async function listStartable(
+  store: Store,
+  types: readonly string[],
+  runCountByCompany: ReadonlyMap<string, number>,
+  limit: number,
+): Promise<Candidate[]> {
+  return await store.read.run(startable, {
+    types,
+    companyIds: [...runCountByCompany.keys()],
+    counts: [...runCountByCompany.values()],
+    limit,
+  })
+}

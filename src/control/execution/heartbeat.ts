@@ -1,0 +1,68 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { agents } from '../../model/agents.ts'
+import { evictions, issues } from '../../model/issues.ts'
+import { runs } from '../../model/runs.ts'
+import { writeUnaudited } from '../../platform/db/unaudited.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import { runRowById } from '../../engine/runs/index.ts'
+
+export interface HeartbeatResponse {
+  readonly leaseExpiresAt: Instant
+  /** Orders from the control plane, oldest first. */
+  readonly commands: readonly { readonly type: 'drop_issue'; readonly issueId: string }[]
+  /** Issues whose columns name the run. */
+  readonly holds: readonly { readonly issueId: string; readonly identifier: string; readonly lockEpoch: number }[]
+  /** Issues the run has lost by decree, for ever. */
+  readonly revoked: readonly { readonly issueId: string; readonly identifier: string; readonly revokedAt: Instant }[]
+}
+
+/** Issues listed in one answer; a run that holds more has other worries. */
+const MAX_ISSUES = sql.raw('200')
+
+// The agent's last-seen mark is skipped while somebody has the agent locked: waiting for it with the run in hand would be
+// the wrong way round for whoever pauses the agent and then ends the run.
+const renewLease = statement<{ id: string; companyId: string; agentId: string }, { leaseExpiresAt: Instant }>('run_heartbeat')
+  .unaudited(sql`
+  with renewed as (
+    update ${runs} set lease_expires_at = clock_timestamp() + make_interval(secs => lease_seconds), last_seen_at = clock_timestamp()
+    where id = ${param('id')} and company_id = ${param('companyId')} and agent_id = ${param('agentId')}
+      and status in ('queued', 'running') and lease_expires_at > clock_timestamp()
+    returning agent_id, lease_expires_at),
+  seen as (update ${agents} a set last_heartbeat_at = clock_timestamp() where a.id = (
+    select id from ${agents} where id = (select agent_id from renewed) for no key update skip locked))
+  select lease_expires_at as "leaseExpiresAt" from renewed`)
+
+const holdsOf = statement<{ id: string; companyId: string }, HeartbeatResponse['holds'][number]>('run_holds').read(sql`
+  select id as "issueId", identifier, lock_epoch as "lockEpoch" from ${issues}
+  where company_id = ${param('companyId')} and (checkout_run_id = ${param('id')} or execution_run_id = ${param('id')}) order by id limit ${MAX_ISSUES}`)
+
+const revokedFrom = statement<{ id: string }, HeartbeatResponse['revoked'][number]>('run_revoked').read(sql`
+  select e.issue_id as "issueId", i.identifier, e.created_at as "revokedAt" from ${evictions} e join ${issues} i on i.id = e.issue_id
+  where e.run_id = ${param('id')} order by e.created_at, e.issue_id limit ${MAX_ISSUES}`)
+
+/**
+ * Renews the lease of the asking run and tells it what it holds and what it has lost. Not a decision and not audited.
+ * @throws Refusal `forbidden` for a run of another agent, `run_ended` for a dead one: its lease is not revived
+ */
+export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatResponse> {
+  const { actor } = ctx
+  invariant(actor.kind === 'agent', 'only agents have runs')
+  if (actor.runId !== null && actor.runId !== runId) refuse('run_id_mismatch')
+  const companyId = companyOf(ctx)
+  const [renewed] = await writeUnaudited(ctx.store, renewLease, { id: runId, companyId, agentId: actor.agentId })
+  if (renewed === undefined) {
+    const run = await runRowById(ctx.store.read, ctx, runId)
+    if (run.agentId !== actor.agentId) refuse('forbidden', { message: 'Not a run of this agent' })
+    refuse('run_ended', {
+      details: { actorAgentId: actor.agentId, actorRunId: runId, runStatus: run.status, retryable: false, next: 'new_run' },
+    })
+  }
+  const { read } = ctx.store
+  const [holds, revoked] = await Promise.all([read.run(holdsOf, { id: runId, companyId }), read.run(revokedFrom, { id: runId })])
+  const commands = revoked.map(({ issueId }) => ({ type: 'drop_issue' as const, issueId }))
+  return { leaseExpiresAt: renewed.leaseExpiresAt, commands, holds, revoked }
+}

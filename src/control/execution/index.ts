@@ -1,0 +1,1 @@
+export { finishSupervisedRun } from './finishSupervisedRun.ts'

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import type { RunTokens } from '../../auth/runTokens.ts'
+import { invokableStatuses } from '../../model/agentStatus.ts'
+import { lockAgent } from '../../org/agents/index.ts'
+import { companyById } from '../../org/companies/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { isUnended, runs } from '../../model/runs.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { issueById } from '../../work/issues/index.ts'
+import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { requireActingRun, lockRunFacts } from '../../auth/runFacts.ts'
+import { insertOpenRun, LEASE_DEFAULT_S, runColumns, runStarted } from '../../engine/runs/index.ts'
+import type { RunRow } from '../../engine/runs/index.ts'
+import { claimWake } from '../../engine/wakes/index.ts'
+
+export interface OpenRunRequest {
+  readonly issueId?: string | undefined
+  /** Seconds; 30 to 3600, 300 unless said. */
+  readonly leaseSeconds?: number | undefined
+  readonly externalRunId?: string | undefined
+}
+
+export interface OpenedRun {
+  readonly run: RunRow
+  readonly token: string
+  readonly tokenExpiresAt: string
+  readonly leaseExpiresAt: string
+}
+
+const queuedFor = statement<{ agentId: string; companyId: string; issueId: string | null }, { id: string }>('run_queued_for').read(sql`
+  select r.id from ${runs} r where r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
+    and r.issue_id is not distinct from ${param('issueId', 'uuid')} and r.status = 'queued' and ${isUnended('r')} and r.lease_expires_at > now()
+  order by r.created_at, r.id limit 1`)
+
+const markStarted = statement<{ id: string; leaseSeconds: number; externalRunId: string | null }, RunRow>('run_start_queued').write(sql`
+  update ${runs} set status = 'running', started_at = now(), last_seen_at = now(), lease_seconds = ${param('leaseSeconds', 'int')},
+    lease_expires_at = now() + make_interval(secs => ${param('leaseSeconds', 'int')}), external_run_id = ${param('externalRunId')}, updated_at = now()
+  where id = ${param('id')} and status = 'queued' and lease_expires_at > clock_timestamp()
+  returning ${runColumns}`)
+
+/**
+ * Starts the run that a wake has queued for this very issue, or for none where none is named, so that nobody starts it
+ * again; null when none waits. It is locked together with the acting run, because ids decide the order. Expects the
+ * agent's row lock, under which alone its queued runs are started.
+ */
+async function startQueuedIfAny(tx: Tx, ctx: Ctx, agentId: string, request: OpenRunRequest, leaseSeconds: number): Promise<RunRow | null> {
+  const [queued] = await tx.run(queuedFor, { agentId, companyId: companyOf(ctx), issueId: request.issueId ?? null })
+  if (queued === undefined) return null
+  await lockRunFacts(
+    tx,
+    companyOf(ctx),
+    [queued.id, actingRunIdOf(ctx.actor)].filter((id) => id !== null),
+  )
+  await requireActingRun(tx, ctx)
+  const [run] = await tx.run(markStarted, { id: queued.id, leaseSeconds, externalRunId: request.externalRunId ?? null })
+  if (run === undefined) return null
+  await claimWake(tx, run.id)
+  return run
+}
+
+/**
+ * Opens a run for an agent that lives elsewhere, with a lease that its heartbeats renew and a token that dies with it.
+ * A run that waits in the queue for the same issue, or as this one for none, is started instead of a second one.
+ *
+ * @throws Refusal `not_found` for the issue; `agent_not_invokable`, `agent_over_budget`; `forbidden` for a run that
+ *   would open another
+ */
+export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, request: OpenRunRequest): Promise<OpenedRun> {
+  if (ctx.actor.kind === 'agent' && ctx.actor.via === 'token')
+    refuse('forbidden', { message: 'A run cannot open another run; use the agent API key' })
+  const companyId = companyOf(ctx)
+  const leaseSeconds = request.leaseSeconds ?? LEASE_DEFAULT_S
+  return await mutate(ctx, async (tx) => {
+    const agent = await lockAgent(tx, companyId, agentId)
+    if (!invokableStatuses.includes(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
+    if (agent.budgetMonthlyCents > 0 && agent.spentMonthlyCents >= agent.budgetMonthlyCents)
+      refuse('agent_over_budget', { details: { next: 'ask_board' } })
+    if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
+    if (request.issueId !== undefined) await issueById(tx, companyId, request.issueId)
+    const started = await startQueuedIfAny(tx, ctx, agentId, request, leaseSeconds)
+    await requireActingRun(tx, ctx)
+    const run =
+      started ??
+      (await insertOpenRun(tx, {
+        id: randomUUID(),
+        companyId,
+        agentId,
+        issueId: request.issueId ?? null,
+        externalRunId: request.externalRunId ?? null,
+        leaseSeconds,
+      }))
+    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: run.id })
+    const details = { agentId, issueId: run.issueId, externalRunId: run.externalRunId, leaseSeconds }
+    return changed(
+      { run, token, tokenExpiresAt: expiresAt, leaseExpiresAt: run.leaseExpiresAt },
+      runStarted(run.id, details, { agentId, runId: run.id }),
+    )
+  })
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { startQueuedRun } from '../../control/dispatch/index.ts'
+import { createProcessAgent, insertQueuedRuns } from '../../dev/testing/runner.ts'
+import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+
+const server = useServer()
+
+/** An agent that would go on with two sessions: that of one task, and that of whatever it does beside. */
+async function setup() {
+  const here = await world(server())
+  const agent = await createProcessAgent(here, '')
+  await server().database.sql.query(
+    `insert into agent_task_sessions (agent_id, task_key, company_id, adapter_type, session_id, updated_at)
+     values ($1, 'task', $2, 'process', 's-task', now() - interval '1 hour'), ($1, 'agent', $2, 'process', 's-agent', now())`,
+    [agent.id, here.company.id],
+  )
+  const state = `/api/agents/${agent.id}/runtime-state`
+  return {
+    agent,
+    read: async () => (await server().board.get(state)).body,
+    reset: (body?: object) => server().board.post(`${state}/reset-session`, body),
+    /** The session that the next run of the agent would go on with. */
+    next: async () => {
+      await insertQueuedRuns(server(), here.company.id, agent.id, 1)
+      const claim = await startQueuedRun(server().store, randomUUID(), ['process'], { agentId: agent.id, companyId: here.company.id })
+      if (claim.kind !== 'claimed') throw new Error(claim.kind)
+      await server().board.post(`/api/heartbeat-runs/${claim.order.runId}/cancel`)
+      return claim.order.sessionIdBefore
+    },
+  }
+}
+
+describe('an agent that is to start afresh', () => {
+  test('goes on with what it has until then, and with nothing after; the reset is recorded', async () => {
+    const { agent, read, reset, next } = await setup()
+    expect(await read()).toMatchObject({ sessionId: 's-agent', sessionDisplayId: 's-agent' })
+    expect(await next()).toBe('s-agent')
+    const answer = await reset()
+    expect(answer, answer.text).toMatchObject({ status: 200, body: { agentId: agent.id, sessionId: null, clearedTaskSessions: 2 } })
+    expect(await lastAudit(server(), agent.id, 'agent.runtime_session_reset')).toMatchObject({
+      actorId: 'local-board',
+      agentId: agent.id,
+      details: { taskKey: null, clearedTaskSessions: 2 },
+    })
+    expect(await next()).toBeNull()
+    expect((await reset()).body).toMatchObject({ clearedTaskSessions: 0 })
+  })
+
+  test('of one task keeps the sessions of all others', async () => {
+    const { reset, read, next } = await setup()
+    expect((await reset({ taskKey: 'other' })).body).toMatchObject({ clearedTaskSessions: 0, sessionId: 's-agent' })
+    expect((await reset({ taskKey: 'agent' })).body).toMatchObject({ clearedTaskSessions: 1, sessionId: 's-task' })
+    expect(await next()).toBeNull()
+    expect(await read()).toMatchObject({ sessionId: 's-task' })
+  })
+
+  test('is one by the word of the board alone', async () => {
+    const { agent, reset } = await setup()
+    const before = await auditCount(server())
+    const own = await agent.client.post(`/api/agents/${agent.id}/runtime-state/reset-session`, {})
+    expect(own.body).toMatchObject({ code: 'board_required' })
+    expect((await server().board.post(`/api/agents/${randomUUID()}/runtime-state/reset-session`)).status).toBe(404)
+    expect((await reset({ taskKey: '' })).status).toBe(400)
+    expect(await auditCount(server())).toBe(before)
+  })
+})

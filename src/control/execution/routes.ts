@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import type { RunTokens } from '../../auth/runTokens.ts'
+import { inCompany, ofAgent, ofIssue, ofRun } from '../../auth/scopes.ts'
+import { runView } from '../../engine/runs/index.ts'
+import { get, post } from '../../http/route.ts'
+import type { Route } from '../../http/route.ts'
+import { invokableRefusals, shortnameQuery } from '../../org/agents/index.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { cancelRun } from './cancel.ts'
+import { finishRun } from './finish.ts'
+import { heartbeat } from './heartbeat.ts'
+import { openRun } from './openRun.ts'
+import { activeRunOfIssue, issueRuns, issuesOfRun, liveRunsOfCompany, liveRunsOfIssue } from './runReads.ts'
+import { activeRunView, companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
+import { readRuntimeState, resetSessions } from './runtimeState.ts'
+import {
+  finishBody,
+  heartbeatResponseView,
+  openedRunView,
+  openRunBody,
+  resetSessionBody,
+  resetSessionView,
+  runtimeStateView,
+} from './views.ts'
+
+/** The life of a run and the questions which run has to do with which issue. */
+export const executionRoutes = (tokens: RunTokens): Route[] => [
+  post('/api/agents/:id/runs', {
+    summary: 'Open a run for an agent that lives elsewhere',
+    permission: 'run.open',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: openRunBody,
+    bodyOptional: true,
+    status: 201,
+    returns: openedRunView,
+    refuses: ['not_found', ...invokableRefusals],
+    handle: ({ ctx, target, body }) => openRun(ctx, tokens, target, body),
+  }),
+  post('/api/heartbeat-runs/:runId/heartbeat', {
+    summary: 'Renew the lease of a run and learn what it holds and has lost',
+    permission: 'run.heartbeat',
+    scope: ofRun(),
+    body: z.object({}),
+    bodyOptional: true,
+    returns: heartbeatResponseView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => heartbeat(ctx, target),
+  }),
+  post('/api/heartbeat-runs/:runId/finish', {
+    summary: 'Say how a run ended; frees what it holds',
+    permission: 'run.finish',
+    scope: ofRun(),
+    body: finishBody,
+    returns: runView,
+    refuses: ['not_found', 'run_outcome_fixed', 'illegal_transition'],
+    handle: ({ ctx, target, body }) => finishRun(ctx, target, body),
+  }),
+  post('/api/heartbeat-runs/:runId/cancel', {
+    summary: 'Cancel a run and free what it holds',
+    permission: 'run.cancel',
+    scope: ofRun(),
+    body: z.object({}),
+    bodyOptional: true,
+    returns: runView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => cancelRun(ctx, target),
+  }),
+  get('/api/companies/:companyId/live-runs', {
+    summary: 'List live runs of a company, filled up with recent ones',
+    permission: 'run.read',
+    scope: inCompany(),
+    query: z.object({ minCount: z.coerce.number().int().min(0).max(20).default(0) }),
+    returns: z.array(companyLiveRunView),
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => liveRunsOfCompany(ctx, query.minCount),
+  }),
+  get('/api/heartbeat-runs/:runId/issues', {
+    summary: 'List issues that a run has had to do with',
+    permission: 'run.read',
+    scope: ofRun(),
+    returns: z.array(runIssueView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => issuesOfRun(ctx, target),
+  }),
+  get('/api/issues/:id/runs', {
+    summary: 'List runs that an issue has seen, newest first',
+    permission: 'run.read',
+    scope: ofIssue(),
+    query: z.object(pageQuery),
+    returnsPageOf: issueRunView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => issueRuns(ctx, target, query),
+  }),
+  get('/api/issues/:issueId/live-runs', {
+    summary: 'List live runs of an issue',
+    permission: 'run.read',
+    scope: ofIssue('issueId'),
+    returns: z.array(liveRunView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => liveRunsOfIssue(ctx, target),
+  }),
+  get('/api/issues/:issueId/active-run', {
+    summary: 'Read the run whose execution an issue is, or null',
+    permission: 'run.read',
+    scope: ofIssue('issueId'),
+    returns: activeRunView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => activeRunOfIssue(ctx, target),
+  }),
+  get('/api/agents/:id/runtime-state', {
+    summary: 'Read what the runs of an agent have left behind',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    returns: runtimeStateView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => readRuntimeState(ctx, target),
+  }),
+  post('/api/agents/:id/runtime-state/reset-session', {
+    summary: 'Have an agent start afresh: of one task, or of all',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: resetSessionBody,
+    bodyOptional: true,
+    returns: resetSessionView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, body }) => resetSessions(ctx, target, body.taskKey ?? null),
+  }),
+]

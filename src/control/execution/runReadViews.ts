@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
+import { instant } from '../../platform/kernel/time.ts'
+import { runStatus } from '../../model/runStatus.ts'
+import { runView } from '../../engine/runs/index.ts'
+
+const json = z.record(z.string(), z.unknown())
+
+/** A run as the history of an issue shows it. */
+export const issueRunView = z.strictObject({
+  runId: z.uuid(),
+  status: z.enum(runStatus.statuses),
+  agentId: z.uuid(),
+  startedAt: instant.nullable(),
+  finishedAt: instant.nullable(),
+  createdAt: instant,
+  invocationSource: z.string(),
+  usageJson: json.nullable(),
+  resultJson: json.nullable(),
+})
+
+export const liveRunView = z.strictObject({
+  id: z.uuid(),
+  status: z.enum(runStatus.statuses),
+  invocationSource: z.string(),
+  triggerDetail: z.string().nullable(),
+  startedAt: instant.nullable(),
+  finishedAt: instant.nullable(),
+  createdAt: instant,
+  agentId: z.uuid(),
+  agentName: z.string(),
+  adapterType: z.string(),
+})
+
+export const companyLiveRunView = liveRunView.extend({ issueId: z.uuid().nullable() })
+
+export const activeRunView = runView.extend({ agentName: z.string(), adapterType: z.string() }).nullable()
+
+/** An issue that a run has had to do with. */
+export const runIssueView = z.strictObject({
+  issueId: z.uuid(),
+  identifier: z.string(),
+  title: z.string(),
+  status: z.enum(issueStatus.statuses),
+  priority: z.enum(issuePriorities),
+})

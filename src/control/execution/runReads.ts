@@ -1,0 +1,145 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { activityLog } from '../../platform/db/tables.ts'
+import { agents } from '../../model/agents.ts'
+import { issues } from '../../model/issues.ts'
+import { runs } from '../../model/runs.ts'
+import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { requireIssue } from '../../work/issues/index.ts'
+import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
+import { isLive } from '../../auth/runFacts.ts'
+import { runRowById, withResultSummary } from '../../engine/runs/index.ts'
+import type { RunRow } from '../../engine/runs/index.ts'
+import type { companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
+
+type IssueRun = z.input<typeof issueRunView>
+type LiveRun = z.input<typeof liveRunView>
+
+/** Live runs shown at once; more of them than this is a number, not a list. */
+const MAX_LIVE_RUNS = sql.raw('200')
+
+interface HistoryParams {
+  companyId: string
+  issueId: string
+  limit: number
+  atTime: string | null
+  atId: string | null
+}
+
+const shapedHistory = dynamicRead<HistoryParams, IssueRun>('issue_runs')
+
+/**
+ * Runs that an issue has seen, newest first: opened for it, holding it, or named by its audit.
+ * @throws Refusal `not_found` for the issue
+ */
+export async function issueRuns(
+  ctx: Ctx,
+  issueId: string,
+  page: { limit?: number | undefined; after?: string | undefined },
+): Promise<Page<IssueRun>> {
+  const companyId = companyOf(ctx)
+  await requireIssue(ctx.store.read, companyId, issueId)
+  const limit = page.limit ?? DEFAULT_LIMIT
+  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const afterCursor =
+    cursor === null ? sql`` : sql`and (r.created_at, r.id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const rows = await ctx.store.read.run(
+    shapedHistory(
+      String(cursor !== null),
+      () => sql`
+      with seen as (
+        select run_id as id from ${activityLog} where entity_type = 'issue' and entity_id = ${param('issueId', 'text')} and run_id is not null
+        union select checkout_run_id from ${issues} where id = ${param('issueId', 'uuid')} and checkout_run_id is not null
+        union select execution_run_id from ${issues} where id = ${param('issueId', 'uuid')} and execution_run_id is not null
+        union select id from ${runs} where company_id = ${param('companyId', 'uuid')} and issue_id = ${param('issueId', 'uuid')})
+      select r.id as "runId", r.status, r.agent_id as "agentId", r.started_at as "startedAt", r.finished_at as "finishedAt",
+        r.created_at as "createdAt", r.invocation_source as "invocationSource", r.usage_json as "usageJson", r.result_json as "resultJson"
+      from seen join ${runs} r on r.id = seen.id and r.company_id = ${param('companyId', 'uuid')} ${afterCursor}
+      order by r.created_at desc, r.id desc limit ${param('limit', 'int')}`,
+    ),
+    { companyId, issueId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+  )
+  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.runId])
+  return { items: items.map((row) => withResultSummary(row as IssueRun & Pick<RunRow, 'resultJson'>)), next }
+}
+
+const liveColumns = sql`r.id, r.status, r.invocation_source as "invocationSource", r.trigger_detail as "triggerDetail",
+  r.started_at as "startedAt", r.finished_at as "finishedAt", r.created_at as "createdAt", r.agent_id as "agentId",
+  a.name as "agentName", a.adapter_type as "adapterType"`
+
+const holdsIssue = sql`(r.issue_id = ${param('issueId', 'uuid')} or exists (select 1 from ${issues} i
+  where i.id = ${param('issueId', 'uuid')} and r.id in (i.execution_run_id, i.checkout_run_id)))`
+
+const selectLiveOfIssue = statement<{ companyId: string; issueId: string }, LiveRun>('issue_live_runs').read(sql`
+  select ${liveColumns} from ${runs} r join ${agents} a on a.id = r.agent_id
+  where r.company_id = ${param('companyId', 'uuid')} and ${isLive} and ${holdsIssue}
+  order by r.created_at desc, r.id desc limit ${MAX_LIVE_RUNS}`)
+
+/** Live runs that were opened for an issue or hold it, newest first. @throws Refusal `not_found` */
+export async function liveRunsOfIssue(ctx: Ctx, issueId: string): Promise<LiveRun[]> {
+  const companyId = companyOf(ctx)
+  await requireIssue(ctx.store.read, companyId, issueId)
+  return await ctx.store.read.run(selectLiveOfIssue, { companyId, issueId })
+}
+
+const selectActiveOfIssue = statement<{ companyId: string; issueId: string }, { id: string; agentName: string; adapterType: string }>(
+  'issue_active_run',
+).read(sql`
+  select r.id, a.name as "agentName", a.adapter_type as "adapterType" from ${runs} r join ${agents} a on a.id = r.agent_id
+  join ${issues} h on h.id = ${param('issueId', 'uuid')} and h.company_id = r.company_id
+  where r.company_id = ${param('companyId', 'uuid')} and ${isLive} and ${holdsIssue}
+  order by (r.id is not distinct from h.execution_run_id) desc, (r.id is not distinct from h.checkout_run_id) desc,
+    (r.status = 'running') desc, r.created_at desc, r.id limit 1`)
+
+/** The run whose execution an issue is, else one that was opened for it; null when none is live. @throws Refusal `not_found` */
+export async function activeRunOfIssue(ctx: Ctx, issueId: string): Promise<(RunRow & { agentName: string; adapterType: string }) | null> {
+  const companyId = companyOf(ctx)
+  await requireIssue(ctx.store.read, companyId, issueId)
+  const [active] = await ctx.store.read.run(selectActiveOfIssue, { companyId, issueId })
+  if (active === undefined) return null
+  const { id, ...agentFields } = active
+  return { ...(await runRowById(ctx.store.read, ctx, id)), ...agentFields }
+}
+
+const issueIdOf = sql`coalesce((select i.id from ${issues} i where i.execution_run_id = r.id and i.company_id = r.company_id order by i.id limit 1),
+  r.issue_id) as "issueId"`
+
+const selectLiveOfCompany = statement<{ companyId: string; minCount: number }, z.input<typeof companyLiveRunView>>('company_live_runs')
+  .read(sql`
+  with live as (
+    select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and ${isLive}
+    order by r.created_at desc, r.id desc limit ${MAX_LIVE_RUNS}),
+  recent as (
+    select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and r.status not in ('queued', 'running')
+    order by r.created_at desc, r.id desc
+    limit greatest(0, ${param('minCount', 'int')} - (select count(*)::int from live)))
+  select ${liveColumns}, ${issueIdOf} from (select id, 0 as place from live union all select id, 1 from recent) shown
+  join ${runs} r on r.id = shown.id join ${agents} a on a.id = r.agent_id
+  order by shown.place, r.created_at desc, r.id desc`)
+
+/**
+ * Live runs of a company, newest first.
+ * @param minCount how many runs to show at least: recent ended ones fill up the list
+ */
+export const liveRunsOfCompany = (ctx: Ctx, minCount: number): Promise<z.input<typeof companyLiveRunView>[]> =>
+  ctx.store.read.run(selectLiveOfCompany, { companyId: companyOf(ctx), minCount })
+
+const issuesTouchedBy = statement<{ companyId: string; runId: string }, z.input<typeof runIssueView>>('run_issues').read(sql`
+  with touched as (
+    select distinct case when entity_type = 'issue' then entity_id::uuid end as id from ${activityLog}
+    where company_id = ${param('companyId', 'uuid')} and run_id = ${param('runId', 'uuid')} and entity_type = 'issue'
+    union select issue_id from ${runs} where id = ${param('runId', 'uuid')} and issue_id is not null
+    union select id from ${issues} where checkout_run_id = ${param('runId', 'uuid')}
+    union select id from ${issues} where execution_run_id = ${param('runId', 'uuid')})
+  select i.id as "issueId", i.identifier, i.title, i.status, i.priority
+  from touched join ${issues} i on i.id = touched.id and i.company_id = ${param('companyId', 'uuid')}
+  where i.hidden_at is null order by i.updated_at desc, i.id limit ${MAX_LIVE_RUNS}`)
+
+/** Issues that a run was opened for, holds, or has had to do with. @throws Refusal `not_found` for the run */
+export async function issuesOfRun(ctx: Ctx, runId: string): Promise<z.input<typeof runIssueView>[]> {
+  await runRowById(ctx.store.read, ctx, runId)
+  return await ctx.store.read.run(issuesTouchedBy, { companyId: companyOf(ctx), runId })
+}

@@ -1,0 +1,57 @@
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { agents } from '../../model/agents.ts'
+import { taskSessions } from '../../model/runRecords.ts'
+import { runs } from '../../model/runs.ts'
+import { wakeSkips } from '../../model/wakes.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { clearSessions } from '../../engine/runs/index.ts'
+import { lockAgent, sessionsReset } from '../../org/agents/index.ts'
+import type { resetSessionView, runtimeStateView } from './views.ts'
+
+// What a run reported is its own word, so only whole numbers of a sane size are added up.
+const sumUsage = (name: string) => sql`coalesce((select sum(case when jsonb_typeof(t.usage_json->${sql.raw(`'${name}'`)}) = 'number'
+    then least(greatest((t.usage_json->>${sql.raw(`'${name}'`)})::numeric, 0), 1e12) else 0 end)::bigint
+  from ${runs} t where t.agent_id = a.id), 0)`
+
+const selectRuntimeState = statement<{ id: string; companyId: string }, z.input<typeof runtimeStateView>>('agent_runtime_state').read(sql`
+  select a.id as "agentId", a.company_id as "companyId", a.adapter_type as "adapterType", kept.session_id as "sessionId",
+    jsonb_build_object('skippedWakes', coalesce(
+      (select jsonb_object_agg(s.reason, s.count) from ${wakeSkips} s where s.agent_id = a.id), '{}'::jsonb)) as "stateJson",
+    r.id as "lastRunId", r.status as "lastRunStatus", ${sumUsage('inputTokens')} as "totalInputTokens",
+    ${sumUsage('outputTokens')} as "totalOutputTokens", ${sumUsage('cachedInputTokens')} as "totalCachedInputTokens",
+    a.spent_monthly_cents as "totalCostCents", r.error as "lastError", a.created_at as "createdAt",
+    greatest(a.updated_at, r.updated_at) as "updatedAt", kept.session_id as "sessionDisplayId", null::jsonb as "sessionParamsJson"
+  from ${agents} a left join lateral (
+    select * from ${runs} l where l.agent_id = a.id order by l.created_at desc, l.id desc limit 1) r on true
+  left join lateral (
+    select s.session_id from ${taskSessions} s where s.agent_id = a.id order by s.updated_at desc, s.task_key limit 1) kept on true
+  where a.id = ${param('id')} and a.company_id = ${param('companyId')}`)
+
+/** What the runs of an agent have left behind: the latest of them and what all have used. @throws Refusal `not_found` */
+export async function readRuntimeState(ctx: Ctx, agentId: string) {
+  const [row] = await ctx.store.read.run(selectRuntimeState, { id: agentId, companyId: companyOf(ctx) })
+  if (row === undefined) throw notFound('Agent')
+  return row
+}
+
+/**
+ * Forgets the sessions that an agent would go on with, so that its next runs start afresh. A run that is at work keeps
+ * its session and may leave it behind anew.
+ * @param taskKey the task whose session it is; null forgets all
+ * @throws Refusal `not_found`
+ */
+export async function resetSessions(ctx: Ctx, agentId: string, taskKey: string | null): Promise<z.input<typeof resetSessionView>> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    await lockAgent(tx, companyId, agentId)
+    const clearedTaskSessions = await clearSessions(tx, companyId, agentId, taskKey)
+    const row = exactlyOne(await tx.run(selectRuntimeState, { id: agentId, companyId }))
+    return changed({ ...row, clearedTaskSessions }, sessionsReset(agentId, { taskKey, clearedTaskSessions }, { agentId }))
+  })
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { NO_HOLD, holdRow, keyClientForRun, expectRefused, runRow, expectUnchanged, wakesOf } from '../../dev/testing/holds.ts'
+import { race } from '../../dev/testing/race.ts'
+import { lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import type { Client } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const changeLifecycle = (agentId: string, verb: 'pause' | 'resume' | 'terminate', client: Client = server().board) =>
+  client.post(`/api/agents/${agentId}/${verb}`)
+
+describe.each([
+  ['pause', 'paused', 'agent_paused', 'agent.paused'],
+  ['terminate', 'terminated', 'agent_terminated', 'agent.terminated'],
+] as const)('%s (lock-protocol §4.4)', (verb, status, errorCode, action) => {
+  test('ends everything the agent has running or queued, and frees what it held, in one transaction', async () => {
+    const { held: heldIssue, issue, run, checkout } = await world(server())
+    const { issue: first, run: working, agent } = await heldIssue()
+    const other = await run(agent)
+    const second = await issue()
+    await checkout(other, second.id)
+    const queued = await issue({ assigneeAgentId: agent.id })
+    const [wake] = await wakesOf(server(), queued.id)
+    const answer = await changeLifecycle(agent.id, verb)
+    expect(answer).toMatchObject({ status: 200, body: { id: agent.id, status } })
+    for (const id of [working.id, other.id, wake?.runId ?? '']) {
+      expect(await runRow(server(), id)).toMatchObject({ status: 'cancelled', errorCode })
+    }
+    for (const each of [first, second])
+      expect(await holdRow(server(), each.id)).toMatchObject({ ...NO_HOLD, status: 'in_progress', lockEpoch: 2 })
+    const said = await lastAudit(server(), agent.id, action)
+    expect((said.details['endedRunIds'] as string[]).toSorted()).toEqual([working.id, other.id, wake?.runId ?? ''].toSorted())
+    const { rows } = await server().database.sql.query(
+      `select count(*)::int as cleared from activity_log where action = 'issue.lock_cleared'
+         and txid = (select txid from activity_log where seq = $1)`,
+      [said.seq],
+    )
+    expect(rows).toEqual([{ cleared: 2 }])
+    await expectRefused(server(), () => working.client.get('/api/agents/me'), 401, 'unauthorized')
+    await expectUnchanged(server(), () => changeLifecycle(agent.id, verb))
+  })
+
+  test('wakes that waited for it are closed with the reason, and the next is tried', async () => {
+    const { held: heldIssue, agent, issue, run, checkout } = await world(server())
+    const { issue: taken, run: holder, agent: owner } = await heldIssue()
+    const next = await agent()
+    await server().board.post(`/api/issues/${taken.id}/comments`, { body: 'For the assignee' })
+    await server().database.sql.query(
+      `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, created_at)
+       select company_id, $2, id, 'on_demand', 'asked', 'deferred_issue_execution', 'user', 'local-board', now() + interval '1 minute' from issues where id = $1`,
+      [taken.id, next.id],
+    )
+    await server().database.sql.query('update issues set assignee_agent_id = null where id = $1', [taken.id])
+    await changeLifecycle(owner.id, verb)
+    expect(await runRow(server(), holder.id)).toMatchObject({ status: 'cancelled' })
+    expect(await wakesOf(server(), taken.id)).toMatchObject([
+      { agentId: owner.id, status: 'skipped', closeReason: 'agent_not_invokable' },
+      { agentId: next.id, status: 'queued' },
+    ])
+    const [closed] = await wakesOf(server(), taken.id)
+    expect((await lastAudit(server(), closed?.id ?? '', 'wake.closed')).details).toMatchObject({
+      why: 'agent_not_invokable',
+      issueId: taken.id,
+    })
+    expect((await checkout(await run(next), (await issue()).id)).status).toBe(200)
+  })
+
+  test('against checkouts of the same agent: afterwards nothing is held, whoever was first', async () => {
+    const { agent, run, issue, checkout } = await world(server())
+    for (let round = 0; round < 4; round += 1) {
+      const who = await agent()
+      const runs = [await run(who), await run(who), await run(who)]
+      const wanted = [await issue(), await issue(), await issue()]
+      const answers = await race([0, 1, 2, 3] as const, (at) => {
+        const taking = runs[at]
+        return taking === undefined ? changeLifecycle(who.id, verb) : checkout(taking, wanted[at]?.id ?? '')
+      })
+      expect(answers[3]?.status).toBe(200)
+      for (const answer of answers.slice(0, 3)) expect([200, 401]).toContain(answer.status)
+      for (const each of wanted) expect(await holdRow(server(), each.id)).toMatchObject(NO_HOLD)
+      for (const each of runs) expect(await runRow(server(), each.id)).toMatchObject({ status: 'cancelled' })
+    }
+  })
+
+  test('against opening a run: none is live afterwards', async () => {
+    const { agent } = await world(server())
+    const who = await agent()
+    await race(Array.from({ length: 6 }), (_, index) =>
+      index === 3 ? changeLifecycle(who.id, verb) : who.client.post(`/api/agents/${who.id}/runs`),
+    )
+    const { rows } = await server().database.sql.query(
+      "select count(*)::int as live from heartbeat_runs where agent_id = $1 and status in ('queued', 'running')",
+      [who.id],
+    )
+    expect(rows).toEqual([{ live: 0 }])
+  })
+
+  test('is the board’s alone, on an agent that is there', async () => {
+    const { agent } = await world(server())
+    const ceo = await agent({ role: 'ceo' })
+    const who = await agent()
+    for (const client of [ceo.client, who.client])
+      await expectRefused(server(), () => changeLifecycle(who.id, verb, client), 403, 'board_required')
+    await expectRefused(server(), () => changeLifecycle(randomUUID(), verb), 404, 'not_found')
+  })
+})
+
+describe('pause and resume', () => {
+  test('a paused agent starts nothing; its held issue waits for it; resumed it goes on with a new run', async () => {
+    const { held: heldIssue, run, checkout } = await world(server())
+    const { issue, agent } = await heldIssue()
+    const paused = await changeLifecycle(agent.id, 'pause')
+    expect(paused.body).toMatchObject({ pauseReason: 'manual' })
+    expect(paused.body.pausedAt).not.toBeNull()
+    await expectRefused(server(), () => agent.client.post(`/api/agents/${agent.id}/runs`), 409, 'agent_not_invokable')
+    const resumed = await changeLifecycle(agent.id, 'resume')
+    expect(resumed.body).toMatchObject({ status: 'idle', pauseReason: null, pausedAt: null })
+    expect((await lastAudit(server(), agent.id, 'agent.resumed')).details).toEqual({ previousPauseReason: 'manual' })
+    await expectUnchanged(server(), () => changeLifecycle(agent.id, 'resume'))
+    expect((await checkout(await run(agent), issue.id)).status).toBe(200)
+  })
+
+  test('neither an agent that is terminated nor one that is pending', async () => {
+    const { agent } = await world(server())
+    const who = await agent()
+    for (const [status, code] of [
+      ['pending_approval', 'agent_pending'],
+      ['terminated', 'agent_terminated'],
+    ] as const) {
+      await server().database.sql.query('update agents set status = $2 where id = $1', [who.id, status])
+      for (const verb of ['pause', 'resume'] as const) await expectRefused(server(), () => changeLifecycle(who.id, verb), 409, code)
+    }
+  })
+
+  test('a terminated agent’s keys are revoked, and work for it is refused', async () => {
+    const { held: heldIssue, issue } = await world(server())
+    const { agent, run } = await heldIssue()
+    await changeLifecycle(agent.id, 'terminate')
+    await expectRefused(server(), () => agent.client.get('/api/agents/me'), 401, 'unauthorized')
+    await expectRefused(server(), () => keyClientForRun(agent, run).get('/api/agents/me'), 401, 'unauthorized')
+    expect((await lastAudit(server(), agent.id, 'agent.terminated')).details['revokedKeyIds']).toHaveLength(1)
+    const open = await issue()
+    const assign = () => server().board.patch(`/api/issues/${open.id}`, { assigneeAgentId: agent.id })
+    await expectRefused(server(), assign, 409, 'agent_terminated')
+  })
+})

@@ -1,0 +1,282 @@
+import type { AgentRow } from '../../org/agents/index.ts'
+import { companyById } from '../../org/companies/index.ts'
+import type { CompanyRow } from '../../org/companies/index.ts'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import type { ProjectRow } from '../../org/projects/index.ts'
+import { renderFrontMatter } from './frontMatter.ts'
+import { MAX_FILES, MAX_PACKAGE_BYTES } from './limits.ts'
+import { collectEnvInputs, buildManifest } from './manifest.ts'
+import { agentPath, COMPANY_PATH, EXTENSION_PATH, issuePath, projectPath, parsePackage, EXTENSION_SCHEMA } from './package.ts'
+import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
+import type { IssueRow } from './rows.ts'
+import { redactText, sanitizeConfig } from './sanitizeConfig.ts'
+import type { ExportResult, ExportRequest, Included } from './views.ts'
+
+/** What goes into a package, by slug. */
+interface Contents {
+  readonly company: CompanyRow
+  readonly includes: Included
+  readonly agents: ReadonlyMap<string, AgentRow>
+  readonly projects: ReadonlyMap<string, ProjectRow>
+  readonly issues: ReadonlyMap<string, IssueRow>
+  readonly warnings: string[]
+}
+
+const refuseTooLarge = (): never =>
+  refuse('unprocessable', { message: `A package has at most ${MAX_FILES} files and ${MAX_PACKAGE_BYTES} bytes: name projects or issues` })
+
+/** Short words for a row, in the order given: later ones of the same name are numbered. */
+function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, fallback: string): Map<string, T> {
+  const slugs = new Map<string, T>()
+  for (const row of rows) {
+    const words = nameOf(row)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .slice(0, 80)
+      .replaceAll(/^-+|-+$/g, '')
+    const base = words === '' ? fallback : words
+    let slug = base
+    for (let number = 2; slugs.has(slug); number += 1) slug = `${base}-${number}`
+    slugs.set(slug, row)
+  }
+  return slugs
+}
+
+const toNameSet = (names: readonly string[] | undefined): Set<string> | null =>
+  names === undefined || names.length === 0 ? null : new Set(names.map((name) => name.toLowerCase()))
+
+async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents> {
+  const db = ctx.store.read
+  const companyId = companyOf(ctx)
+  const includes: Included = {
+    company: request.include?.company ?? true,
+    agents: request.include?.agents ?? true,
+    projects: request.include?.projects ?? false,
+    issues: request.include?.issues ?? false,
+    skills: false,
+  }
+  const company = await companyById(db, companyId)
+  const warnings = request.include?.skills === true ? ['Skills are not kept by this server and not exported'] : []
+  const pick = <T extends { readonly id: string; readonly urlKey: string }>(rows: readonly T[], names: Set<string> | null): T[] =>
+    rows.filter((row) => names === null || names.has(row.id) || names.has(row.urlKey))
+  const agents = includes.agents ? pick(await listAgents(db, companyId, MAX_FILES + 1), toNameSet(request.agents)) : []
+  const allProjects = includes.projects || request.projectIssues !== undefined ? await listProjects(db, companyId, MAX_FILES + 1) : []
+  const projects = includes.projects ? pick(allProjects, toNameSet(request.projects)) : []
+  const names = toNameSet(request.issues)
+  const issueProjects = toNameSet(request.projectIssues)
+  const selection = {
+    companyId,
+    all: names === null && issueProjects === null,
+    names: [...(names ?? [])],
+    projectIds: issueProjects === null ? [] : pick(allProjects, issueProjects).map((project) => project.id),
+  }
+  if (includes.issues) {
+    const { count, bytes } = await measureIssues(db, selection)
+    if (count > MAX_FILES || bytes > MAX_PACKAGE_BYTES) refuseTooLarge()
+  }
+  const issues = includes.issues ? await listIssues(db, selection, MAX_FILES) : []
+  if (2 + agents.length + projects.length + issues.length > MAX_FILES) refuseTooLarge()
+  return {
+    company,
+    includes,
+    agents: assignSlugs(agents, (agent) => agent.urlKey, 'agent'),
+    projects: assignSlugs(projects, (project) => project.name, 'project'),
+    issues: assignSlugs(issues, (issue) => issue.title, 'task'),
+    warnings,
+  }
+}
+
+/** Slugs by id, for what refers to others; what is not in the package is told nothing of. */
+const slugLookup = (rows: ReadonlyMap<string, { readonly id: string }>): ((id: string | null) => string | null) => {
+  const slugs = new Map([...rows].map(([slug, row]) => [row.id, slug]))
+  return (id) => (id === null ? null : (slugs.get(id) ?? null))
+}
+
+/** Leaves out what is null or empty, so that what was never said is not said. */
+const omitEmpty = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(
+      ([, value]) => value !== null && value !== undefined && !(typeof value === 'object' && Object.keys(value).length === 0),
+    ),
+  )
+
+/** A configuration without secrets; what had to stay behind is told. */
+function stripSecrets(path: string, config: Readonly<Record<string, unknown>>, warnings: string[]): Readonly<Record<string, unknown>> {
+  const { value, env, dropped } = sanitizeConfig(config)
+  const names = env.filter(({ isSet }) => isSet).map(({ key }) => key)
+  if (names.length > 0) warnings.push(`${path}: the values of ${names.join(', ')} stay behind; give them after an import`)
+  if (dropped.length > 0) warnings.push(`${path}: ${dropped.join(', ')} looks like a secret and stays behind`)
+  return value
+}
+
+interface ExportState {
+  readonly files: Record<string, string>
+  readonly extension: Record<string, Record<string, unknown>>
+  readonly contents: Contents
+  /** Whether the reader may see what the host runs: the board's alone (I18). */
+  readonly isBoard: boolean
+}
+
+const redactField = (path: string, value: string | null, warnings: string[]): string | null => {
+  const redacted = redactText(value)
+  if (redacted !== value) warnings.push(`${path}: something in the text looks like a secret and is covered`)
+  return redacted
+}
+
+function writeAgents({ files, extension, contents, isBoard }: ExportState): void {
+  const managerOf = slugLookup(contents.agents)
+  for (const [slug, agent] of contents.agents) {
+    const path = agentPath(slug)
+    const { warnings } = contents
+    const { promptTemplate, ...config } = isBoard ? agent.adapterConfig : {}
+    const body = typeof promptTemplate === 'string' ? redactField(path, promptTemplate, warnings) : null
+    const { name, title, icon, role } = agent
+    const capabilities = redactField(path, agent.capabilities, warnings)
+    files[path] = renderFrontMatter({ name, role, title, icon, capabilities, reportsTo: managerOf(agent.reportsTo) }, body)
+    const { adapterConfig, runtimeConfig, metadata } = stripSecrets(
+      path,
+      { adapterConfig: config, runtimeConfig: isBoard ? agent.runtimeConfig : {}, metadata: agent.metadata ?? {} },
+      warnings,
+    )
+    const { budgetMonthlyCents, permissions } = agent
+    ;(extension['agents'] ??= {})[slug] = omitEmpty({
+      adapterType: isBoard ? agent.adapterType : null,
+      adapterConfig,
+      runtimeConfig,
+      permissions,
+      budgetMonthlyCents,
+      metadata,
+    })
+  }
+}
+
+const exportWorkspace = (workspace: ProjectRow['workspaces'][number], isBoard: boolean): Record<string, unknown> => {
+  const {
+    id: _,
+    companyId: _company,
+    projectId: _project,
+    createdAt: _made,
+    updatedAt: _changed,
+    runtimeServices: _services,
+    ...exportedFields
+  } = workspace
+  return omitEmpty(
+    isBoard ? exportedFields : { ...exportedFields, cwd: null, setupCommand: null, cleanupCommand: null, runtimeConfig: null },
+  )
+}
+
+function writeProjects({ files, extension, contents, isBoard }: ExportState): void {
+  const leadOf = slugLookup(contents.agents)
+  const { warnings } = contents
+  for (const [slug, project] of contents.projects) {
+    const path = projectPath(slug)
+    const { name, status, targetDate, color } = project
+    files[path] = renderFrontMatter(
+      { name, status, lead: leadOf(project.leadAgentId), targetDate },
+      redactField(path, project.description, warnings),
+    )
+    const hostSettings = stripSecrets(
+      path,
+      { env: isBoard ? (project.env ?? {}) : {}, executionWorkspacePolicy: isBoard ? (project.executionWorkspacePolicy ?? {}) : {} },
+      warnings,
+    )
+    const workspaces = project.workspaces
+      .map((workspace) => stripSecrets(path, exportWorkspace(workspace, isBoard), warnings))
+      .filter((workspace) => workspace['cwd'] !== undefined || workspace['repoUrl'] !== undefined)
+    ;(extension['projects'] ??= {})[slug] = omitEmpty({ color, ...hostSettings, workspaces })
+    if (project.goals.length > 0) warnings.push(`${path}: goals are not part of a package`)
+  }
+}
+
+function writeIssues({ files, extension, contents }: ExportState): void {
+  const [issueSlug, agentSlug, projectSlug] = [slugLookup(contents.issues), slugLookup(contents.agents), slugLookup(contents.projects)]
+  const { warnings } = contents
+  for (const [slug, issue] of contents.issues) {
+    const path = issuePath(slug)
+    const { priority, billingCode } = issue
+    files[path] = renderFrontMatter(
+      {
+        title: redactField(path, issue.title, warnings),
+        // Nobody holds what is in a package.
+        status: issue.status === 'in_progress' ? 'todo' : issue.status,
+        priority,
+        project: projectSlug(issue.projectId),
+        assignee: agentSlug(issue.assigneeAgentId),
+        parent: issueSlug(issue.parentId),
+        blockedBy: issue.blockedBy.map(issueSlug).filter((blocker) => blocker !== null),
+        labels: issue.labels.map((label) => label.name),
+      },
+      redactField(path, issue.description, warnings),
+    )
+    // Every task has its place here, because files have no order and numbers are given in one.
+    ;(extension['tasks'] ??= {})[slug] = omitEmpty({ billingCode })
+    for (const { name, color } of issue.labels) (extension['labels'] ??= {})[name.toLowerCase()] = color
+  }
+}
+
+/** Says once for a package what an agent is not shown of it. */
+function warnHidden({ contents, isBoard }: ExportState): void {
+  if (!isBoard && contents.agents.size + contents.projects.size > 0)
+    contents.warnings.push('Adapters, environments and commands are shown to the board only and left out')
+}
+
+/**
+ * A company as a package of text files (contract §3). No secret leaves: of environments only the names, and what looks
+ * like a secret is left out or covered; an agent gets nothing of what the host runs (I17, I18).
+ * @throws Refusal `unprocessable` for more than a package may hold
+ */
+export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<ExportResult> {
+  const contents = await loadContents(ctx, request)
+  const { company, includes, warnings } = contents
+  const state: ExportState = { files: {}, extension: {}, contents, isBoard: ctx.actor.kind === 'board' }
+  if (includes.company) {
+    state.files[COMPANY_PATH] = renderFrontMatter({ name: company.name }, redactField(COMPANY_PATH, company.description, warnings))
+    const { brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents } = company
+    state.extension['company'] = omitEmpty({ brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents })
+  }
+  writeAgents(state)
+  writeProjects(state)
+  writeIssues(state)
+  warnHidden(state)
+  state.files[EXTENSION_PATH] = `${JSON.stringify({ schema: EXTENSION_SCHEMA, ...state.extension }, null, 2)}\n`
+  const keptPaths = request.selectedFiles === undefined ? null : new Set([COMPANY_PATH, EXTENSION_PATH, ...request.selectedFiles])
+  const files = Object.fromEntries(
+    Object.entries(state.files)
+      .filter(([path]) => keptPaths === null || keptPaths.has(path))
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  )
+  if (Buffer.byteLength(JSON.stringify(files)) > MAX_PACKAGE_BYTES) refuseTooLarge()
+  const companyPackage = parsePackage(files)
+  const [rootPath = 'company'] = assignSlugs([company], ({ name }) => name, 'company').keys()
+  return {
+    rootPath,
+    manifest: buildManifest(
+      companyPackage,
+      includes,
+      { companyId: company.id, companyName: company.name },
+      collectEnvInputs(companyPackage),
+    ),
+    files,
+    warnings,
+    paperclipExtensionPath: EXTENSION_PATH,
+  }
+}
+
+type Inventory = { path: string; kind: 'company' | 'agent' | 'project' | 'issue' | 'extension' }[]
+
+/** What an export would give, with a list of its files. */
+export async function previewExport(ctx: Ctx, request: ExportRequest) {
+  const exported = await exportCompany(ctx, request)
+  const { agents, projects, issues } = exported.manifest
+  const paths = Object.keys(exported.files)
+  const kindOf = (path: string): Inventory[number]['kind'] => {
+    if (path === COMPANY_PATH) return 'company'
+    if (path === EXTENSION_PATH) return 'extension'
+    return path.startsWith('agents/') ? 'agent' : path.startsWith('projects/') ? 'project' : 'issue'
+  }
+  const fileInventory: Inventory = paths.map((path) => ({ path, kind: kindOf(path) }))
+  const counts = { files: paths.length, agents: agents.length, skills: 0, projects: projects.length, issues: issues.length }
+  return { ...exported, fileInventory, counts }
+}

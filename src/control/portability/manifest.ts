@@ -1,0 +1,56 @@
+import { agentPath, COMPANY_PATH, issuePath, projectPath } from './package.ts'
+import type { CompanyPackage } from './package.ts'
+import type { EnvInput } from './sanitizeConfig.ts'
+import { sanitizeConfig } from './sanitizeConfig.ts'
+import type { Included, Manifest } from './views.ts'
+
+/** What a package holds, as clients show it. */
+export function buildManifest(
+  companyPackage: CompanyPackage,
+  includes: Included,
+  source: Manifest['source'],
+  envInputs: readonly EnvInput[],
+): Manifest {
+  const { company } = companyPackage
+  return {
+    schemaVersion: 1,
+    generatedAt: new Date().toISOString(),
+    source,
+    includes,
+    company: company === null ? null : { path: COMPANY_PATH, name: company.name, brandColor: company.brandColor ?? null },
+    agents: companyPackage.agents.map((agent) => ({
+      slug: agent.slug,
+      name: agent.name,
+      path: agentPath(agent.slug),
+      role: agent.role ?? 'general',
+      title: agent.title ?? null,
+      reportsToSlug: agent.reportsTo ?? null,
+      adapterType: agent.adapterType ?? 'process',
+      skills: [],
+    })),
+    skills: [],
+    projects: companyPackage.projects.map(({ slug, name, status }) => ({ slug, name, path: projectPath(slug), status: status ?? null })),
+    issues: companyPackage.issues.map((issue) => ({
+      slug: issue.slug,
+      identifier: null,
+      title: issue.title,
+      path: issuePath(issue.slug),
+      projectSlug: issue.project ?? null,
+      assigneeAgentSlug: issue.assignee ?? null,
+      status: issue.status,
+      priority: issue.priority ?? null,
+    })),
+    envInputs: [...envInputs],
+  }
+}
+
+const configEnvInputs = (config: Readonly<Record<string, unknown>>, owner: Pick<EnvInput, 'agentSlug' | 'projectSlug'>): EnvInput[] =>
+  sanitizeConfig(config).env.map(({ key, kind }) => ({ key, kind, ...owner, requirement: 'optional', defaultValue: '', description: null }))
+
+/** The names in the environments of a package: their values are for whoever imports it to give. */
+export const collectEnvInputs = (companyPackage: CompanyPackage): EnvInput[] => [
+  ...companyPackage.agents.flatMap(({ slug, adapterConfig, runtimeConfig }) =>
+    configEnvInputs({ adapterConfig: adapterConfig ?? {}, runtimeConfig: runtimeConfig ?? {} }, { agentSlug: slug, projectSlug: null }),
+  ),
+  ...companyPackage.projects.flatMap(({ slug, env }) => configEnvInputs({ env: env ?? {} }, { agentSlug: null, projectSlug: slug })),
+]

@@ -1,0 +1,192 @@
+import { uniqueName, urlKeyOf } from '../../org/agents/index.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
+import { parsePackage } from './package.ts'
+import type { AgentEntry, CompanyEntry, IssueEntry, CompanyPackage, ProjectEntry } from './package.ts'
+import type { ExistingRows } from './rows.ts'
+import type { ImportRequest, Included } from './views.ts'
+
+type Action = 'create' | 'update' | 'skip'
+
+/** What is to become of one part of a package. */
+export interface PlannedEntry<P> {
+  readonly entry: P
+  readonly action: Action
+  readonly name: string
+  /** The row it meets, where it is not a new one. */
+  readonly existingId: string | null
+  readonly reason: string | null
+}
+
+/** What an import would do, decided before anything is done. */
+export interface ImportPlan {
+  readonly include: Included
+  readonly company: { readonly action: 'create' | 'update' | 'none'; readonly name: string | null; readonly entry: CompanyEntry | null }
+  readonly agents: readonly PlannedEntry<AgentEntry>[]
+  readonly projects: readonly PlannedEntry<ProjectEntry>[]
+  readonly issues: readonly IssueEntry[]
+  readonly companyPackage: CompanyPackage
+  readonly warnings: readonly string[]
+  readonly errors: readonly string[]
+}
+
+/**
+ * The parts in their order, but for those that name a later one: that one comes first.
+ * @returns the ordered ones, and those that stand above themselves
+ */
+function parentsFirst<P extends { readonly slug: string }>(
+  entries: readonly P[],
+  parentSlugOf: (entry: P) => string | null | undefined,
+): [P[], P[]] {
+  const bySlug = new Map(entries.map((entry) => [entry.slug, entry]))
+  const ordered = new Set<P>()
+  const cyclic = new Set<P>()
+  for (const entry of entries) {
+    const chain: P[] = []
+    for (let next: P | undefined = entry; next !== undefined && !ordered.has(next) && !cyclic.has(next);) {
+      chain.push(next)
+      const parent = bySlug.get(parentSlugOf(next) ?? '')
+      if (parent !== undefined && chain.includes(parent)) for (const each of chain) cyclic.add(each)
+      next = parent
+    }
+    for (const each of chain.toReversed()) if (!cyclic.has(each)) ordered.add(each)
+  }
+  return [[...ordered], [...cyclic]]
+}
+
+/** An agent as the board takes it over: an adapter chosen instead of the package's comes without the package's settings. */
+function applyAdapterOverride(entry: AgentEntry, request: ImportRequest, warnings: string[]): AgentEntry {
+  const override = request.adapterOverrides?.[entry.slug]
+  if (override === undefined) return entry
+  const { env, promptTemplate } = entry.adapterConfig ?? {}
+  const keptPaths = { ...(env === undefined ? {} : { env }), ...(promptTemplate === undefined ? {} : { promptTemplate }) }
+  const isSame = override.adapterType === (entry.adapterType ?? 'process')
+  const droppedKeys = isSame ? [] : Object.keys(entry.adapterConfig ?? {}).filter((key) => !(key in keptPaths))
+  if (droppedKeys.length > 0) warnings.push(`${entry.path}: ${droppedKeys.join(', ')} belongs to another adapter and is left out`)
+  const adapterConfig = { ...(isSame ? entry.adapterConfig : keptPaths), ...override.adapterConfig }
+  return { ...entry, adapterType: override.adapterType as AgentEntry['adapterType'], adapterConfig }
+}
+
+/** An agent as another agent may bring it in: nothing of what the host runs, and no power over others (I18). */
+function restrictAgent(entry: AgentEntry, warnings: string[]): AgentEntry {
+  const { adapterType: _, adapterConfig, runtimeConfig, permissions, ...rest } = entry
+  const hasHostSettings = [adapterConfig, runtimeConfig].some((config) => config !== undefined && Object.keys(config).length > 0)
+  if (hasHostSettings || (entry.adapterType ?? 'process') !== 'process')
+    warnings.push(`${entry.path}: its adapter and settings need the board and are left out`)
+  if (entry.role === 'ceo' || permissions?.canCreateAgents === true)
+    warnings.push(`${entry.path}: its powers need the board and are left out`)
+  return { ...rest, role: entry.role === 'ceo' ? 'general' : entry.role, permissions: { canCreateAgents: false } }
+}
+
+function restrictProject(entry: ProjectEntry, warnings: string[]): ProjectEntry {
+  const { env, executionWorkspacePolicy, workspaces = [], ...rest } = entry
+  const restricted = workspaces.map(
+    ({ cwd: _, setupCommand: _setup, cleanupCommand: _cleanup, runtimeConfig: _config, ...workspace }) => workspace,
+  )
+  const hasHostSettings = workspaces.some((workspace) =>
+    [workspace.cwd, workspace.setupCommand, workspace.cleanupCommand, workspace.runtimeConfig].some(Boolean),
+  )
+  if (hasHostSettings || env || executionWorkspacePolicy)
+    warnings.push(`${entry.path}: its environment, folders and commands need the board and are left out`)
+  return { ...rest, workspaces: restricted.filter((workspace) => Boolean(workspace.repoUrl)) }
+}
+
+/** Where a package meets what a company has. */
+function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<AgentEntry>[] {
+  const inUse = {
+    names: new Set(existing.agents.map((agent) => agent.name.toLowerCase())),
+    urlKeys: new Set(existing.agents.map((agent) => agent.urlKey)),
+  }
+  return entries.map((entry): PlannedEntry<AgentEntry> => {
+    const urlKey = urlKeyOf(entry.name, entry.slug)
+    const match = existing.agents.find((agent) => agent.urlKey === entry.slug || agent.urlKey === urlKey)
+    if (match !== undefined && request.collisionStrategy === 'skip')
+      return { entry, action: 'skip', name: match.name, existingId: match.id, reason: 'An agent of that name is there' }
+    if (match !== undefined && request.collisionStrategy === 'replace')
+      return { entry, action: 'update', name: match.name, existingId: match.id, reason: 'An agent of that name is there' }
+    const name = uniqueName(entry.name, entry.slug, inUse)
+    inUse.names.add(name.toLowerCase())
+    inUse.urlKeys.add(urlKeyOf(name, entry.slug))
+    return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : 'An agent of that name is there' }
+  })
+}
+
+function planProjects(entries: readonly ProjectEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<ProjectEntry>[] {
+  const takenNames = new Set(existing.projects.map((project) => project.name.toLowerCase()))
+  return entries.map((entry): PlannedEntry<ProjectEntry> => {
+    const match = existing.projects.find(
+      (project) => project.urlKey === entry.slug || project.name.toLowerCase() === entry.name.toLowerCase(),
+    )
+    const reason = 'A project of that name is there'
+    if (match !== undefined && request.collisionStrategy !== 'rename')
+      return { entry, action: request.collisionStrategy === 'skip' ? 'skip' : 'update', name: match.name, existingId: match.id, reason }
+    let name = entry.name
+    for (let number = 2; takenNames.has(name.toLowerCase()); number += 1) name = `${entry.name} ${number}`
+    takenNames.add(name.toLowerCase())
+    return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : reason }
+  })
+}
+
+/** The files of an order. What is not sent is not fetched: this host opens nothing because a request says so. */
+function requestedFiles(request: ImportRequest): Readonly<Record<string, unknown>> {
+  if (request.source.type !== 'inline') return {}
+  if (request.selectedFiles === undefined) return request.source.files
+  const keptPaths = new Set(['COMPANY.md', '.paperclip.yaml', ...request.selectedFiles])
+  return Object.fromEntries(Object.entries(request.source.files).filter(([path]) => keptPaths.has(path)))
+}
+
+const hasTimer = (config: AgentEntry['runtimeConfig']): boolean => {
+  const heartbeat = config?.['heartbeat']
+  return typeof heartbeat === 'object' && heartbeat !== null && 'intervalSec' in heartbeat
+}
+
+/**
+ * Decides what an import does. Pure: the same package, company and order give the same plan.
+ * @param existing what the target has; null for a company that is yet to be made
+ */
+export function planImport(actor: Actor, request: ImportRequest, existing: ExistingRows | null): ImportPlan {
+  const companyPackage = parsePackage(requestedFiles(request))
+  const warnings = [...companyPackage.warnings]
+  const errors = [...companyPackage.errors]
+  const requestedInclude = request.include
+  const include: Included = {
+    company: (requestedInclude?.company ?? true) && companyPackage.company !== null,
+    agents: (requestedInclude?.agents ?? true) && companyPackage.agents.length > 0,
+    projects: (requestedInclude?.projects ?? true) && companyPackage.projects.length > 0,
+    issues: (requestedInclude?.issues ?? true) && companyPackage.issues.length > 0,
+    skills: false,
+  }
+  const selected = request.agents === 'all' ? null : new Set(request.agents)
+  for (const slug of selected ?? [])
+    if (!companyPackage.agents.some((agent) => agent.slug === slug)) warnings.push(`There is no agent ${slug} in the package`)
+  const isBoard = actor.kind === 'board'
+  const selectedAgents = include.agents ? companyPackage.agents.filter((agent) => selected === null || selected.has(agent.slug)) : []
+  const allowedAgents = selectedAgents.map((entry) =>
+    isBoard ? applyAdapterOverride(entry, request, warnings) : restrictAgent(entry, warnings),
+  )
+  for (const entry of allowedAgents)
+    if (hasTimer(entry.runtimeConfig)) warnings.push(`${entry.path}: has a timer, by which it runs once it is imported`)
+  const [agents, cyclicAgents] = parentsFirst(allowedAgents, (entry) => entry.reportsTo)
+  for (const entry of cyclicAgents) errors.push(`${entry.path}: reports to itself, directly or not`)
+  const projects = (include.projects ? companyPackage.projects : []).map((entry) => (isBoard ? entry : restrictProject(entry, warnings)))
+  const [issues, cyclicIssues] = parentsFirst(include.issues ? companyPackage.issues : [], (entry) => entry.parent)
+  for (const entry of cyclicIssues) errors.push(`${entry.path}: is below itself`)
+  const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
+  const isNew = request.target.mode === 'new_company'
+  const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
+  if (isNew && name === null) errors.push('The package names no company; give newCompanyName')
+  const updatesCompany = !isNew && include.company && request.collisionStrategy === 'replace'
+  return {
+    include,
+    company: {
+      action: isNew ? 'create' : updatesCompany ? 'update' : 'none',
+      name,
+      entry: include.company ? companyPackage.company : null,
+    },
+    agents: planAgents(agents, existing ?? noRows, request),
+    projects: planProjects(projects, existing ?? noRows, request),
+    issues,
+    companyPackage,
+    warnings,
+    errors,
+  }
+}

@@ -1,0 +1,100 @@
+import { sql } from 'drizzle-orm'
+import type { AgentRow } from '../../org/agents/index.ts'
+import { agents } from '../../model/agents.ts'
+import { blockers, issueLabels, issues, labels } from '../../model/issues.ts'
+import { projects } from '../../model/projects.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import type { ReadDb } from '../../platform/db/types.ts'
+import { projectRowJson } from '../../org/projects/index.ts'
+import type { ProjectRow } from '../../org/projects/index.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import type { IssueStatus } from '../../model/issueStatus.ts'
+
+type Db = Pick<ReadDb, 'run'>
+
+/** An issue as a package tells it; what it refers to by id. */
+export interface IssueRow {
+  readonly id: string
+  readonly identifier: string
+  readonly title: string
+  readonly description: string | null
+  readonly status: IssueStatus
+  readonly priority: string
+  readonly projectId: string | null
+  readonly assigneeAgentId: string | null
+  readonly parentId: string | null
+  readonly goalId: string | null
+  readonly billingCode: string | null
+  readonly labels: readonly { name: string; color: string }[]
+  readonly blockedBy: readonly string[]
+}
+
+const agentRows = statement<{ companyId: string; limit: number }, AgentRow>('package_agents').read(sql`
+  select ${columnsOf(agents, ['nextTimerAt'])} from ${agents}
+  where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
+  order by url_key, id limit ${param('limit', 'int')}`)
+
+/** Agents that are somebody, neither gone nor waiting for the board. By name: what one import made is all of one age. */
+export const listAgents = (db: Db, companyId: string, limit: number): Promise<AgentRow[]> => db.run(agentRows, { companyId, limit })
+
+const projectRows = statement<{ companyId: string; limit: number }, { row: ProjectRow }>('package_projects').read(sql`
+  select ${projectRowJson} as row from ${projects} where company_id = ${param('companyId')} and archived_at is null
+  order by name, created_at, id limit ${param('limit', 'int')}`)
+
+/** Projects that are not archived, by name. */
+export const listProjects = async (db: Db, companyId: string, limit: number): Promise<ProjectRow[]> =>
+  (await db.run(projectRows, { companyId, limit })).map(({ row }) => row)
+
+/** Which issues: all of them, or those named and those of the projects named. */
+export interface IssueSelection {
+  readonly companyId: string
+  readonly all: boolean
+  /** Ids and identifiers, in lower case. */
+  readonly names: string[]
+  readonly projectIds: string[]
+}
+
+const isSelected = sql`i.company_id = ${param('companyId')} and i.hidden_at is null and (${param('all', 'boolean')}
+  or i.id::text = any(${param('names', 'text[]')}) or lower(i.identifier) = any(${param('names', 'text[]')})
+  or i.project_id = any(${param('projectIds', 'uuid[]')}))`
+
+const issueSize = statement<IssueSelection, { count: number; bytes: number }>('package_issue_size').read(sql`
+  select count(*)::int as count, coalesce(sum(octet_length(i.title) + coalesce(octet_length(i.description), 0)), 0)::float8 as bytes
+  from ${issues} i where ${isSelected}`)
+
+/** How much the chosen issues are, before any of them is read. */
+export const measureIssues = async (db: Db, selection: IssueSelection): Promise<{ count: number; bytes: number }> =>
+  exactlyOne(await db.run(issueSize, selection))
+
+const issueRows = statement<IssueSelection & { limit: number }, IssueRow>('package_issues').read(sql`
+  select i.id, i.identifier, i.title, i.description, i.status, i.priority, i.project_id as "projectId",
+    i.assignee_agent_id as "assigneeAgentId", i.parent_id as "parentId", i.goal_id as "goalId", i.billing_code as "billingCode",
+    (select coalesce(json_agg(json_build_object('name', l.name, 'color', l.color) order by l.name), '[]'::json)
+      from ${issueLabels} il join ${labels} l on l.id = il.label_id where il.issue_id = i.id) as labels,
+    (select coalesce(json_agg(b.blocker_issue_id order by x.issue_number), '[]'::json)
+      from ${blockers} b join ${issues} x on x.id = b.blocker_issue_id where b.blocked_issue_id = i.id) as "blockedBy"
+  from ${issues} i where ${isSelected} order by i.issue_number limit ${param('limit', 'int')}`)
+
+/** The chosen issues by their number. */
+export const listIssues = (db: Db, selection: IssueSelection, limit: number): Promise<IssueRow[]> =>
+  db.run(issueRows, { ...selection, limit })
+
+/** What a company has that a package may meet. */
+export interface ExistingRows {
+  readonly agents: readonly { readonly id: string; readonly name: string; readonly urlKey: string; readonly isOpen: boolean }[]
+  readonly projects: readonly { readonly id: string; readonly name: string; readonly urlKey: string }[]
+  readonly labels: readonly { readonly id: string; readonly name: string }[]
+}
+
+const existingRows = statement<{ companyId: string }, ExistingRows>('package_present').read(sql`
+  select
+    (select coalesce(json_agg(json_build_object('id', id, 'name', name, 'urlKey', url_key, 'isOpen', status <> 'pending_approval')
+      order by created_at, id), '[]'::json) from ${agents} where company_id = ${param('companyId', 'uuid')} and status <> 'terminated') as agents,
+    (select coalesce(json_agg(json_build_object('id', id, 'name', name, 'urlKey', url_key) order by created_at, id), '[]'::json)
+      from ${projects} where company_id = ${param('companyId', 'uuid')} and archived_at is null) as projects,
+    (select coalesce(json_agg(json_build_object('id', id, 'name', lower(name))), '[]'::json)
+      from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels`)
+
+/** What a package would meet in a company. */
+export const loadExistingRows = async (db: Db, companyId: string): Promise<ExistingRows> =>
+  exactlyOne(await db.run(existingRows, { companyId }))

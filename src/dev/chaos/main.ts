@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { properties } from './properties.ts'
+import type { Finding } from './properties.ts'
+import { programRoot, applyMutant } from './mutants.ts'
+import type { Mutant } from './mutants.ts'
+import { readOptions } from './options.ts'
+import type { Options, ChaosRequest } from './options.ts'
+import { runChaosTest } from './chaosTest.ts'
+import type { Report } from './chaosTest.ts'
+
+// Three servers on one Postgres, everything at once, and blows. See doc/decisions/0022-torture.md.
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const isViolated = ({ count }: Finding): boolean => count > 0
+
+function printReport({ findings, figures, elapsedSeconds }: Report): void {
+  print('')
+  for (const [name, figure] of Object.entries(figures)) print(`${name.padEnd(32)} ${figure}`)
+  print('')
+  for (const { property, coverage, violations, count } of findings) {
+    print(`${count === 0 ? 'ok    ' : 'BROKEN'} ${properties[property]}${coverage === '' ? '' : `: ${coverage}`}`)
+    for (const violation of violations) print(`         ${violation}`)
+    if (count > violations.length) print(`         and ${count - violations.length} more`)
+  }
+  print(`\n${elapsedSeconds.toFixed(0)} s in all`)
+}
+
+/** Tortures the program as it is. @returns whether everything held */
+async function testOriginal(options: Options): Promise<boolean> {
+  const report = await runChaosTest({ ...options, program: programRoot, stopOnViolation: false, log: print })
+  printReport(report)
+  return !report.findings.some(isViolated)
+}
+
+/** Tortures a copy with a fault. @returns whether it was caught by one of those that are there for it */
+async function testMutant(mutant: Mutant, options: Options): Promise<boolean> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-mutant-'))
+  try {
+    print(`\n${mutant.name}: ${mutant.description}`)
+    const report = await runChaosTest({
+      ...options,
+      program: applyMutant(mutant, path.join(folder, 'program')),
+      stopOnViolation: true,
+      log: print,
+    })
+    const violated = report.findings.filter(isViolated)
+    printReport({ ...report, findings: violated })
+    const isCaught = violated.some(({ property }) => mutant.caughtBy.includes(property))
+    print(
+      `${isCaught ? 'caught' : 'NOT CAUGHT'}: ${mutant.name}${violated.length === 0 ? '' : `, by ${violated.map(({ property }) => property).join(', ')}`}`,
+    )
+    return isCaught
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+function parseOptionsOrExit(): ChaosRequest {
+  try {
+    return readOptions(process.argv.slice(2), process.env)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(2)
+  }
+}
+
+const { mutants, ...options } = parseOptionsOrExit()
+print(`seed ${options.seed}, ${options.seconds} s, ${options.agents} agents`)
+let hasPassed = true
+if (mutants.length === 0) hasPassed = await testOriginal(options)
+for (const mutant of mutants) hasPassed = (await testMutant(mutant, options)) && hasPassed
+process.exit(hasPassed ? 0 : 1)

@@ -1,0 +1,78 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { commandLineSmoke } from './commandLineSmoke.ts'
+import { mcpSmoke } from './mcpSmoke.ts'
+import { createReport } from './report.ts'
+import { createSetup } from './setup.ts'
+
+// The clients that are out there, as they are published, against this server as `npm start` runs it.
+
+const COMMAND_LINE = 'paperclipai@2026.403.0'
+const MCP_SERVER = '@paperclipai/mcp-server@2026.817.0'
+
+const root = path.resolve(import.meta.dirname, '../../..')
+
+/** Installs a package in a folder of its own. @returns the folder of its commands */
+function install(name: string, folder: string): string {
+  process.stdout.write(`installing ${name}\n`)
+  mkdirSync(folder)
+  // Only clients are run, so nothing that a server would need has to be built.
+  const installFlags = ['--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund', '--loglevel=error']
+  execFileSync('npm', ['install', '--prefix', folder, ...installFlags, name], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return path.join(folder, 'node_modules/.bin')
+}
+
+interface RunningServer {
+  readonly base: string
+  stop(): Promise<void>
+}
+
+/** Runs `npm start` on a port and a home of its own. */
+async function startServer(home: string): Promise<RunningServer> {
+  const child = spawn('npm', ['start', '--silent'], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'close')
+  const base = await new Promise<string>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`npm start ends with ${code}`)))
+    createInterface(child.stdout).on('line', (line) => {
+      const { msg, url } = JSON.parse(line) as { msg?: string; url?: string }
+      if (msg === 'listening' && url !== undefined) resolve(url)
+    })
+  })
+  return {
+    base,
+    async stop() {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-clients-'))
+// Passable, or a Postgres that must not be root would have to live outside of it.
+chmodSync(folder, 0o755)
+const report = createReport()
+try {
+  const commandLine = install(COMMAND_LINE, path.join(folder, 'command-line'))
+  const mcpServer = install(MCP_SERVER, path.join(folder, 'mcp-server'))
+  const server = await startServer(folder)
+  try {
+    const setup = await createSetup(server.base)
+    process.stdout.write(`${COMMAND_LINE}\n`)
+    await commandLineSmoke(path.join(commandLine, 'paperclipai'), folder, setup, report)
+    process.stdout.write(`${MCP_SERVER}\n`)
+    await mcpSmoke(path.join(mcpServer, 'paperclip-mcp-server'), setup, report)
+  } finally {
+    await server.stop()
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+process.exitCode = report.close()

@@ -1,0 +1,33 @@
+import { allEvents, allStateMachines } from '../../server/eventCatalogue.ts'
+import { version } from '../../server/config.ts'
+import type { Pool } from '../../platform/db/driver/client.ts'
+import { openapi } from '../../http/openapi.ts'
+import { declaredRoutes } from '../testing/declaredRoutes.ts'
+import { renderEvents } from './eventTable.ts'
+import { renderSchema } from './schemaDump.ts'
+import { renderStates } from './stateDiagrams.ts'
+
+/** As wide as the code. */
+const WIDTH = 140
+
+/** JSON as one would write it: what fits a line is one. A third of the lines, so that a diff shows what changed. */
+function formatJson(value: unknown, indent = ''): string {
+  const line = JSON.stringify(value)
+  if (typeof value !== 'object' || value === null || indent.length + line.length <= WIDTH) return line
+  const inner = `${indent}  `
+  const [open, close, items] = Array.isArray(value)
+    ? ['[', ']', value.map((item) => formatJson(item, inner))]
+    : ['{', '}', Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${formatJson(item, inner)}`)]
+  return `${open}\n${items.map((item) => `${inner}${item}`).join(',\n')}\n${indent}${close}`
+}
+
+/**
+ * The files of doc/generated that follow from the code, by name.
+ * @param pool a database that nothing but the migrations has touched
+ */
+export const renderGenerated = async (pool: Pool): Promise<Readonly<Record<string, string>>> => ({
+  'openapi.json': `${formatJson(openapi(declaredRoutes(version), version))}\n`,
+  'events.md': renderEvents(allEvents),
+  'states.md': renderStates(allStateMachines),
+  'schema.sql': await renderSchema(pool),
+})

@@ -1,0 +1,164 @@
+// The one ordered list of the rooms of `src/`. The import rules of `.oxlintrc.json` and the picture in
+// doc/ARCHITECTURE.md are made from it (`npm run docs`), and a test compares them.
+
+/** A folder of `src/` with one job. */
+export interface Room {
+  /** Its path below `src/`. */
+  readonly path: string
+  /** One sentence for the map: what it holds. */
+  readonly holds: string
+  /** Other rooms may import any of its files; without it they import its `index.ts` and nothing else. */
+  readonly open?: true
+  /** Rooms it may import although more stand before it. Left out: every room before it. */
+  readonly only?: readonly string[]
+}
+
+/** Every room, from the ground up: a room imports rooms that stand before it in this list, never one behind it. */
+export const rooms: readonly Room[] = [
+  { path: 'platform/kernel', open: true, holds: 'refusals, state machines, events, pages, instants, the log: no database, no HTTP' },
+  { path: 'platform/embedded', only: [], holds: 'the embedded Postgres: start, supervise, stop; imports nothing of this program' },
+  { path: 'platform/home', open: true, holds: 'secrets that the server makes once and keeps in its home' },
+  {
+    path: 'platform/db',
+    open: true,
+    holds: '`mutate`, named statements, the order of locks, idempotency, migrations; `driver/` is the only place that knows `pg`',
+  },
+  {
+    path: 'model',
+    open: true,
+    holds: 'tables and state machines, a pair for each noun, with the predicates that decide on them in SQL and TypeScript',
+  },
+  {
+    path: 'auth',
+    open: true,
+    holds: 'who asks (`identify`), who may ask (`permissions`), about which row (`scopes`), and whether the acting run is live',
+  },
+  { path: 'http', open: true, holds: 'how a route is declared, mounted and documented; bodies, headers, problems' },
+  {
+    path: 'adapters',
+    only: ['platform/kernel', 'model'],
+    holds: 'how agents are run: child processes, command lines, HTTP; knows no database',
+  },
+  { path: 'org/companies', holds: 'companies' },
+  { path: 'org/agents', holds: 'agents, their keys, their configuration and its revisions, the organisation chart' },
+  { path: 'org/labels', holds: 'labels' },
+  { path: 'org/goals', holds: 'goals' },
+  { path: 'org/projects', holds: 'projects and their workspaces' },
+  { path: 'engine/runs', holds: 'a run: its row, its lease, its log, its result' },
+  { path: 'engine/wakes', holds: 'a wake: the reason why an agent is to run, and how it waits, joins another, or is queued' },
+  {
+    path: 'engine/holds',
+    holds: 'holding an issue: facts read under the lock, pure rules, the only writer of the lock columns, the end of runs',
+  },
+  { path: 'work/interactionExpiry', holds: 'the end of pending questions when what they are about changes' },
+  { path: 'work/issues', holds: 'issues, comments, relations, the inbox' },
+  { path: 'work/documents', holds: 'documents of issues and their revisions' },
+  { path: 'work/files', holds: 'attachments and images: storage, recognition of types, cleaning of drawings' },
+  { path: 'work/workProducts', holds: 'work products of issues' },
+  { path: 'work/feedback', holds: 'votes on comments and documents' },
+  { path: 'work/interactions', holds: 'questions that an agent asks people about an issue, and their answers' },
+  { path: 'control/checkout', holds: 'taking and returning an issue: checkout, claim, release, force-release, the list of holds' },
+  { path: 'control/dispatch', holds: 'which queued run may start, and the transaction that starts it' },
+  { path: 'control/execution', holds: 'the life of a run: open, heartbeat, finish, cancel, and what is read of it' },
+  { path: 'control/lifecycle', holds: 'pause, resume, terminate and delete an agent; archive and delete a company' },
+  { path: 'control/wakeups', holds: 'a wake that somebody asks for: invoke and wakeup' },
+  { path: 'control/approvals', holds: 'approvals: request, decide, and the effect that commits with the decision' },
+  { path: 'control/portability', holds: 'a company as a package of text files, exported and imported' },
+  { path: 'observe/activity', holds: 'reading the audit log; the dashboard' },
+  { path: 'observe/audit', holds: 'the audit chain: sealing, verification, heads kept outside the database' },
+  { path: 'observe/instance', holds: 'health, settings and the caller’s own identity' },
+  { path: 'observe/events', holds: 'committed events in their order, as event streams and over the WebSocket' },
+  { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
+  { path: 'scheduler', holds: 'work in the background: dispatcher, supervisor, timers, reaper, orphans, retention' },
+  { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
+]
+
+const DRIVER = ['pg', 'pg/**']
+const ONLY_DRIVER = 'Only platform/db/driver imports pg.'
+
+/** How the imports of one room name another: by its path below `src/`, or by its name from beside it in the same wing. */
+const specifiers = (from: Room, to: Room): string[] => {
+  const [wing, name] = to.path.split('/')
+  const beside = name !== undefined && from.path.startsWith(`${wing}/`) ? [`../${name}/**`, `../../${name}/**`] : []
+  return [`**/${to.path}/**`, ...beside]
+}
+
+const refuseImports = (files: readonly string[], group: readonly string[], message: string): object => ({
+  files,
+  rules: { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] },
+})
+
+/** The import patterns that are refused in a room. A later pattern with `!` allows again what an earlier one refuses. */
+function refusedIn(room: Room): string[] {
+  const place = rooms.indexOf(room)
+  const isReachable = (other: Room): boolean => rooms.indexOf(other) < place && (room.only === undefined || room.only.includes(other.path))
+  return rooms
+    .filter((other) => other !== room)
+    .flatMap((other) => {
+      const refused = specifiers(room, other)
+      if (!isReachable(other)) return refused
+      if (other.open === true || room.path === 'server') return []
+      return [...refused, ...refused.map((pattern) => `!${pattern.slice(0, -'**'.length)}index.ts`)]
+    })
+}
+
+/** Every declaration of events and every state machine can be read without a database, a request or a clock. */
+const DECLARATIONS = [
+  '**/platform/db/**',
+  '**/auth/**',
+  '**/http/**',
+  '**/adapters/**',
+  '**/engine/**',
+  '**/control/**',
+  '**/scheduler/**',
+  '**/server/**',
+  '../db/**',
+]
+
+/** The overrides of `.oxlintrc.json`, in an order in which the last that matches a file rules. */
+const lintOverrides = (): readonly object[] => [
+  ...rooms.map((room) =>
+    refuseImports(
+      [`src/${room.path}/**`],
+      [...DRIVER, '**/dev/**', '**/main.ts', ...refusedIn(room)],
+      `${room.path} imports only rooms that stand before it in src/dev/docs/importOrder.ts, and most of them only by their index.ts.`,
+    ),
+  ),
+  refuseImports(['src/main.ts'], [...DRIVER, '**/dev/**'], 'The program imports no tool and no test.'),
+  refuseImports(
+    ['src/**/events.ts'],
+    [...DRIVER, '**/dev/**', ...DECLARATIONS],
+    'A declaration of events imports the kernel, state machines and other declarations.',
+  ),
+  refuseImports(
+    ['src/model/*Status.ts'],
+    [...DRIVER, '**/dev/**', ...DECLARATIONS, './*.ts', '!./*Status.ts'],
+    'A state machine imports the kernel and other state machines.',
+  ),
+  refuseImports(
+    ['src/platform/db/driver/*.ts'],
+    ['**/dev/**', ...refusedIn(rooms.find(({ path }) => path === 'platform/db') as Room)],
+    'platform/db imports the kernel and the home.',
+  ),
+  {
+    files: ['src/**/*.test.ts', 'src/**/*.fixture.ts', 'src/adapters/testKit.ts', 'src/dev/**'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ group: DRIVER, message: ONLY_DRIVER }] }],
+      'no-restricted-properties': 'off',
+    },
+  },
+  {
+    files: ['src/platform/embedded/*.test.ts', 'src/platform/embedded/*.fixture.ts', 'src/dev/bench/**'],
+    rules: { 'no-restricted-imports': 'off', 'no-restricted-properties': 'off' },
+  },
+  { files: ['src/platform/db/mutate.ts', 'src/platform/db/store.ts'], rules: { 'no-restricted-properties': 'off' } },
+]
+
+/**
+ * The text of `.oxlintrc.json`: what is written by hand, with the overrides made from the list.
+ * @param current the file as it is
+ */
+export function renderLintConfig(current: string): string {
+  const config = JSON.parse(current) as Record<string, unknown>
+  return `${JSON.stringify({ ...config, overrides: lintOverrides() }, null, 2)}\n`
+}

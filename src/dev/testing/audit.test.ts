@@ -1,0 +1,90 @@
+import { beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { Route } from '../../http/route.ts'
+import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
+import { sendRequest, endsCompany, createFixtureRows, personas, buildRequest, createFixtures } from './contractFixtures.ts'
+import type { ApiUnderTest, Reply, Fixtures } from './contractFixtures.ts'
+import { useServer } from './world.ts'
+
+const server = useServer()
+// Whoever never succeeds changes nothing that could be recorded.
+const mutatingRoutes = declaredRoutes().filter(({ method, returns }) => method !== 'get' && !(returns instanceof z.ZodNever))
+
+/**
+ * Routes that change nothing worth a record. This list may only get shorter: whoever adds to it takes a change out of
+ * the audit.
+ */
+const unauditedRoutes: ReadonlySet<string> = new Set([
+  // Renews a lease, which is telemetry: it decides nothing and says only that the run is still there.
+  'postHeartbeatRunsByRunIdHeartbeat',
+  // Read a company and change nothing; they are POST because of the choice they carry.
+  'postCompaniesByCompanyIdExport',
+  'postCompaniesByCompanyIdExports',
+  'postCompaniesByCompanyIdExportsPreview',
+  'postCompaniesImportPreview',
+  'postCompaniesByCompanyIdImportsPreview',
+  // Looks up what runs would use.
+  'postCompaniesByCompanyIdAdaptersByTypeTestEnvironment',
+  // Answers with advice and does nothing.
+  'postAgentsByIdClaudeLogin',
+])
+
+let api: ApiUnderTest
+let fixtures: Fixtures
+beforeAll(async () => {
+  api = { url: server().url, tokens: server().tokens, sql: server().database.sql }
+  fixtures = await createFixtures(api)
+})
+
+const newestSeq = async (): Promise<number> =>
+  (await api.sql.query<{ seq: number }>('select coalesce(max(seq), 0)::int as seq from activity_log')).rows[0]?.seq ?? 0
+
+interface SuccessfulRequest {
+  readonly reply: Reply
+  readonly by: string
+  readonly rows: readonly { action: string; actor_type: string; request_id: string | null }[]
+}
+
+/** Has the route done by the first who succeeds, each on rows of their own. */
+async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
+  const attempts: string[] = []
+  for (const name of ['board', 'run', 'ceo', 'agent']) {
+    const persona = personas.find((each) => each.name === name)
+    const targetFixtures = endsCompany(route) ? await createFixtures(api) : fixtures
+    const fixtureRows = await createFixtureRows(targetFixtures)
+    const request = await buildRequest(api, route, fixtureRows)
+    const before = await newestSeq()
+    const reply = await sendRequest(api.url, { ...request, headers: persona?.headers(targetFixtures, fixtureRows) ?? {} })
+    if (reply.status < 300) {
+      const { rows } = await api.sql.query('select action, actor_type, request_id from activity_log where seq > $1 order by seq', [before])
+      return { reply, by: name, rows: rows as SuccessfulRequest['rows'] }
+    }
+    attempts.push(`${name}: ${reply.status} ${reply.text}`)
+  }
+  throw new Error(
+    `nobody succeeds with ${route.method.toUpperCase()} ${route.path}; give it an example in src/dev/testing/contractFixtures.ts\n${attempts.join('\n')}`,
+  )
+}
+
+test.each(namedRoutes(mutatingRoutes))('%s leaves an audit row that names its request, and tells it to listeners', async (_, route) => {
+  const messagesBefore = server().messages.length
+  const { reply, rows } = await requestUntilSuccess(route)
+  if (unauditedRoutes.has(route.operationId)) return expect(rows).toEqual([])
+  const ofRequest = rows.filter((row) => row.request_id === reply.headers.get('x-request-id'))
+  expect(ofRequest.length, `no audit row after ${reply.status} ${reply.text}`).toBeGreaterThan(0)
+  expect(rows).toHaveLength(ofRequest.length)
+  expect(
+    server()
+      .messages.slice(messagesBefore)
+      .map(({ action }) => action),
+  ).toEqual(expect.arrayContaining(rows.map(({ action }) => action)))
+})
+
+test('every silent route still exists', () => {
+  const ids = new Set(mutatingRoutes.map(({ operationId }) => operationId))
+  expect([...unauditedRoutes].filter((id) => !ids.has(id))).toEqual([])
+})
+
+test('no route writes an audit row of its own wording', () => {
+  expect(mutatingRoutes.filter(({ path }) => path.endsWith('/activity')).map(({ path }) => path)).toEqual([])
+})

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Route } from '../../http/route.ts'
+import { declaredRoutes, namedRoutes, routeName } from './declaredRoutes.ts'
+import { captureLog } from './captureLog.ts'
+import { measureMatrix, renderMatrix } from './permissionMatrix.ts'
+import { sendRequest, rowIdIn, createFixtureRows, isRowId, pathOf, personas, buildRequest, createFixtures } from './contractFixtures.ts'
+import type { ApiUnderTest, Reply, Fixtures, FixtureRows } from './contractFixtures.ts'
+import { useServer } from './world.ts'
+
+const capturedLog = captureLog()
+const server = useServer({ log: capturedLog.log })
+const routes = declaredRoutes()
+
+let api: ApiUnderTest
+let fixtures: Fixtures
+let ownRows: FixtureRows
+let foreignRows: FixtureRows
+
+beforeAll(async () => {
+  api = { url: server().url, tokens: server().tokens, sql: server().database.sql }
+  fixtures = await createFixtures(api)
+  ownRows = await createFixtureRows(fixtures)
+  foreignRows = await createFixtureRows(await createFixtures(api))
+})
+
+const golden = new URL('../../../doc/generated/permissions.md', import.meta.url)
+
+test('who may ask what is what was reviewed', async () => {
+  const rows = await measureMatrix(api, routes)
+  expect(
+    rows.flatMap(({ route, cells }) => cells.filter((cell) => cell.startsWith('broken')).map((cell) => [routeName(route), cell])),
+  ).toEqual([])
+  // No update flag on purpose: a changed cell is a changed policy, and somebody reads it.
+  expect(renderMatrix(rows).split('\n')).toEqual(readFileSync(golden, 'utf8').split('\n'))
+}, 60_000)
+
+describe('declarations', () => {
+  test('every route has an operationId of its own', () => {
+    const ids = routes.map(({ operationId }) => operationId)
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([])
+    for (const id of ids) expect(id).toMatch(/^(get|post|patch|put|delete)[A-Z][A-Za-z0-9]*$/)
+  })
+
+  test('no route is shadowed by another', async () => {
+    capturedLog.clear()
+    for (const route of routes)
+      await sendRequest(api.url, {
+        method: route.method,
+        path: pathOf(route, rowIdIn(ownRows)),
+        headers: { authorization: 'Bearer garbage' },
+      })
+    const served = capturedLog
+      .text()
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { route?: string }).route)
+    expect(served).toEqual(routes.map(({ operationId }) => operationId))
+  })
+
+  test('every path begins with /api, and every parameter of it is read by a scope or the handler', () => {
+    for (const route of routes) {
+      expect(route.path).toMatch(/^\/api(\/(:[a-zA-Z]+|[a-z][a-z-]*))+(\.[a-z]+)?$/)
+      const [first] = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+      expect({ route: routeName(route), reads: route.scope.reads }).toEqual({ route: routeName(route), reads: first ?? null })
+    }
+  })
+})
+
+/** The strongest who gets through: the board, or where only agents may ask, the run itself. */
+async function sendAsAllowed(request: { method: string; path: string; body?: unknown }): Promise<Reply> {
+  const [board, run, agent] = ['board', 'run', 'agent'].map((name) => personas.find((persona) => persona.name === name))
+  let reply: Reply | undefined
+  for (const persona of [board, run, agent]) {
+    reply = await sendRequest(api.url, { ...request, headers: persona?.headers(fixtures, ownRows) ?? {} })
+    if (![401, 403].includes(reply.status)) return reply
+  }
+  if (reply === undefined) throw new Error('nobody to ask as')
+  return reply
+}
+
+describe('a body that is not what the route takes is 400 with the list of what is wrong', () => {
+  test.each(namedRoutes(routes.filter(({ body, bodyKind: takes }) => body !== undefined && takes === 'json')))('%s', async (_, route) => {
+    for (const body of ['words', 7, ['a list'], true]) {
+      const reply = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body })
+      expect(reply, reply.text).toMatchObject({ status: 400, body: { error: 'Validation error', code: 'validation_failed' } })
+      expect(reply.body.details).toEqual([
+        expect.objectContaining({ code: 'invalid_type', path: [], expected: 'object', message: expect.any(String) }),
+      ])
+      expect(reply.body.requestId).toBe(reply.headers.get('x-request-id'))
+    }
+  })
+})
+
+describe('a route that takes a file takes nothing else', () => {
+  test.each(namedRoutes(routes.filter(({ bodyKind: takes }) => takes === 'file')))('%s', async (_, route) => {
+    const json = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body: { file: 'words' } })
+    expect(json, json.text).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+    const form = new FormData()
+    form.set('other', 'words')
+    const without = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body: form })
+    expect(without, without.text).toMatchObject({ status: 400, body: { code: 'malformed_form', error: "Missing file field 'file'" } })
+  })
+})
+
+const withParameters = routes.filter(({ path }) => path.includes(':'))
+const parametersOf = (route: Route): string[] => [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string)
+
+describe('a path that is no id is refused in the form of every refusal', () => {
+  test.each(namedRoutes(withParameters))('%s', async (_, route) => {
+    const { body } = await buildRequest(api, route, ownRows)
+    for (const parameter of parametersOf(route))
+      for (const malformed of ['not an id!', '0', `${randomUUID()}x`, '🙂', "';--"]) {
+        let isRow = true
+        const path = pathOf(route, (kind, name) => {
+          if (name !== parameter) return rowIdIn(ownRows)(kind)
+          isRow = isRowId(ownRows, kind)
+          return malformed
+        })
+        const reply = await sendAsAllowed({ method: route.method, path, body })
+        // A word may be one that nobody has used yet; an id that is none is nobody's.
+        if (!isRow && reply.status < 500) continue
+        expect([400, 404, 422], `${path}: ${reply.text}`).toContain(reply.status)
+        expect(reply.body).toMatchObject({ error: expect.any(String), code: expect.any(String), requestId: expect.any(String) })
+      }
+  })
+})
+
+const withoutRequestId = ({ status, body }: Reply): unknown => {
+  const { requestId: _, ...rest } = body as { requestId: string }
+  return { status, body: rest }
+}
+
+describe('a row of another company looks like one that never was (I12)', () => {
+  const asAgents = personas.filter(({ name }) => ['peer', 'agent', 'run', 'creator', 'ceo'].includes(name))
+
+  test.each(namedRoutes(withParameters))('%s', async (_, route) => {
+    const { body } = await buildRequest(api, route, ownRows)
+    const statuses = new Set<number>()
+    for (const parameter of parametersOf(route))
+      for (const persona of asAgents) {
+        const replies: Reply[] = []
+        for (const from of ['foreign', 'random']) {
+          const path = pathOf(route, (kind, name) => {
+            if (name !== parameter || !isRowId(ownRows, kind)) return rowIdIn(ownRows)(kind)
+            return from === 'foreign' ? rowIdIn(foreignRows)(kind) : randomUUID()
+          })
+          if (path === pathOf(route, rowIdIn(ownRows))) continue
+          replies.push(await sendRequest(api.url, { method: route.method, path, body, headers: persona.headers(fixtures, ownRows) }))
+        }
+        const [foreign, random] = replies
+        if (foreign === undefined || random === undefined) continue
+        expect({ as: persona.name, ...(withoutRequestId(foreign) as object) }).toEqual({
+          as: persona.name,
+          ...(withoutRequestId(random) as object),
+        })
+        // A token that names another run than its own is refused before any look-up.
+        if (foreign.body.code !== 'run_id_mismatch') statuses.add(foreign.status)
+      }
+    // Refused before any look-up, or not found; never anything that only a row that is there can answer.
+    for (const status of statuses) expect([401, 403, 404]).toContain(status)
+  })
+})
+
+describe('the document of the API', () => {
+  test('an unknown path below /api is 404 in the form of every refusal, for every method', async () => {
+    for (const method of ['get', 'post', 'put', 'patch', 'delete'])
+      expect(await sendRequest(api.url, { method, path: '/api/nothing/here' })).toMatchObject({
+        status: 404,
+        body: { error: 'API route not found', code: 'route_not_found' },
+      })
+  })
+
+  test('a refusal is RFC 9457 where asked for, with the same facts', async () => {
+    const reply = await sendRequest(api.url, {
+      method: 'get',
+      path: `/api/issues/${randomUUID()}`,
+      headers: { accept: 'application/problem+json' },
+    })
+    expect(reply.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
+    expect(reply.body).toEqual({
+      type: 'urn:paperclip:problem:not_found',
+      title: 'Not found',
+      status: 404,
+      detail: 'Issue not found',
+      instance: `urn:paperclip:request:${reply.headers.get('x-request-id')}`,
+      error: 'Issue not found',
+      code: 'not_found',
+      requestId: reply.headers.get('x-request-id'),
+    })
+  })
+
+  test('a request id goes in and out; one that could split a header does not', async () => {
+    const id = 'trace-1.2:3_4'
+    expect(
+      (await sendRequest(api.url, { method: 'get', path: '/api/health', headers: { 'x-request-id': id } })).headers.get('x-request-id'),
+    ).toBe(id)
+    for (const bad of ['a b', 'x'.repeat(129), 'é'])
+      expect(
+        (await sendRequest(api.url, { method: 'get', path: '/api/health', headers: { 'x-request-id': bad } })).headers.get('x-request-id'),
+      ).toMatch(/^[0-9a-f-]{36}$/)
+  })
+})

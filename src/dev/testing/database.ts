@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto'
+import { inject } from 'vitest'
+import { openPool } from '../../platform/db/driver/client.ts'
+import type { ConnectionOptions, Pool } from '../../platform/db/driver/client.ts'
+import { TEMPLATE } from './cluster.ts'
+
+export interface TestDatabase {
+  readonly connection: ConnectionOptions & { readonly database: string }
+  /** A pool for arranging and looking, beside the server's own. Its writes are exempt from the tripwire. */
+  readonly sql: Pool
+  /** Opens a further pool as a server would: tripwire on, writes only in transactions. */
+  open(options?: ConnectionOptions): Pool
+  drop(): Promise<void>
+}
+
+/** Clones the migrated template: about 40 ms. */
+export async function cloneDatabase(): Promise<TestDatabase> {
+  const cluster = inject('cluster')
+  const database = `test_${randomBytes(6).toString('hex')}`
+  const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
+  await admin.query(`create database ${database} template ${TEMPLATE}`)
+  const connection = { ...cluster, database }
+  const sql = openPool({ ...connection, max: 4 })
+  sql.on('connect', (client) => void client.query("set paperclip.fixture = 'on'").catch(() => {}))
+  return {
+    connection,
+    sql,
+    open: (options = {}) => openPool({ ...connection, ...options }, 'custom', { readOnlyByDefault: true }),
+    async drop() {
+      await sql.end()
+      await admin.query(`drop database ${database} with (force)`)
+      await admin.end()
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { allEvents, allStateMachines } from '../../server/eventCatalogue.ts'
+import { openPool } from '../../platform/db/driver/client.ts'
+import type { Pool } from '../../platform/db/driver/client.ts'
+import { migrate } from '../../platform/db/migrate.ts'
+import { renderGenerated } from '../docs/generated.ts'
+import { renderLintConfig } from '../docs/importOrder.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const database = `docs_${randomBytes(6).toString('hex')}`
+let admin: Pool
+let migrated: Pool
+
+// The template of the other tests carries the tripwire; what is compared here has seen the migrations and nothing else.
+beforeAll(async () => {
+  const cluster = inject('cluster')
+  admin = openPool({ ...cluster, database: 'postgres', max: 1 })
+  await admin.query(`create database ${database}`)
+  migrated = openPool({ ...cluster, database, max: 1 })
+  await migrate(migrated)
+})
+
+afterAll(async () => {
+  await migrated.end()
+  await admin.query(`drop database ${database} with (force)`)
+  await admin.end()
+})
+
+describe('doc/generated is what the code says (npm run docs writes it)', () => {
+  test.each(['openapi.json', 'events.md', 'states.md', 'schema.sql'])('%s', async (name) => {
+    const rendered = (await renderGenerated(migrated))[name]
+    // As lines, so that a failure shows those that differ.
+    expect(rendered?.split('\n')).toEqual(readFileSync(path.join(root, 'doc/generated', name), 'utf8').split('\n'))
+  })
+})
+
+/** Everything that the files matching a pattern export, with the file. */
+async function exportsOf(pattern: RegExp): Promise<[string, unknown][]> {
+  const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => pattern.test(file))
+    .map((file) => path.join('src', file))
+  const found: [string, unknown][] = []
+  for (const file of files) {
+    const exported = (await import(pathToFileURL(path.join(root, file)).href)) as object
+    for (const value of Object.values(exported)) found.push([file, value])
+  }
+  return found
+}
+
+test('The import rules of .oxlintrc.json are those of src/dev/docs/importOrder.ts (npm run docs writes them)', () => {
+  const current = readFileSync(path.join(root, '.oxlintrc.json'), 'utf8')
+  expect(renderLintConfig(current)).toBe(current)
+})
+
+describe('the catalogue forgets nothing', () => {
+  test('every event that a slice declares is listed, under a name of its own', async () => {
+    const declared = (await exportsOf(/\/events\.ts$/)).filter(([, value]) => typeof value === 'function' && 'action' in value)
+    expect(declared.length).toBeGreaterThan(30)
+    const listed = new Set<unknown>(allEvents)
+    expect(declared.filter(([, value]) => !listed.has(value)).map(([file]) => file)).toEqual([])
+    const actions = allEvents.map(({ action }) => action)
+    expect(actions.filter((action, at) => actions.indexOf(action) !== at)).toEqual([])
+  })
+
+  test('every state machine is listed', async () => {
+    const declared = (await exportsOf(/^model\/\w+Status\.ts$/)).filter(
+      ([, value]) => typeof value === 'object' && value !== null && 'transitions' in value && 'terminal' in value,
+    )
+    expect(declared.length).toBeGreaterThan(5)
+    const listed = new Set<unknown>(allStateMachines)
+    expect(declared.filter(([, value]) => !listed.has(value)).map(([file]) => file)).toEqual([])
+  })
+})

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pool } from '../../platform/db/driver/client.ts'
+import { send } from './serverProcess.ts'
+import type { Reply } from './serverProcess.ts'
+
+const AGENTS = 8
+const ISSUES = 10
+/** How long a worker waits before it looks whether the server is back. */
+const RETRY_MS = 20
+
+const allStatuses = ['todo', 'backlog', 'blocked', 'in_review', 'in_progress', 'done', 'cancelled']
+
+/** A change that was acknowledged, as the audit row that must therefore exist. */
+interface Acknowledged {
+  readonly action: string
+  readonly entityId: string
+  /** What its details must hold. */
+  readonly details: Readonly<Record<string, unknown>>
+  /** The row that must exist besides, where the change made one. */
+  readonly row?: { readonly table: 'issues' | 'issue_comments'; readonly id: string }
+}
+
+interface Worker {
+  readonly agentId: string
+  readonly key: string
+  run: { readonly id: string; readonly token: string } | null
+  heldIssueId: string | null
+}
+
+export interface LoadGenerator {
+  readonly acknowledged: readonly Acknowledged[]
+  /** Answers of a server that was there and broke: none is expected. */
+  readonly serverErrors: readonly string[]
+  /** Where the server is now; null while there is none. */
+  setUrl(url: string | null): void
+  /** Ends the load; resolves when the last answer is in. */
+  stop(): Promise<void>
+}
+
+const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T
+
+/**
+ * Agents that check out, comment, create, release and finish as fast as they are answered, and remember every answer.
+ * @param url of a running server, which gets the company they work in
+ */
+export async function startLoadGenerator(url: string): Promise<LoadGenerator> {
+  const acknowledged: Acknowledged[] = []
+  const serverErrors: string[] = []
+  const issues: string[] = []
+  const company = (await send(`${url}/api/companies`, 'POST', { name: 'Tortured Works' })).body
+  const issuesPath = `/api/companies/${company.id}/issues`
+  const workers: Worker[] = []
+  for (let count = 0; count < AGENTS; count += 1) {
+    const agent = (await send(`${url}/api/companies/${company.id}/agents`, 'POST', { name: `Worker ${count}` })).body
+    const key = (await send(`${url}/api/agents/${agent.id}/keys`, 'POST', { name: 'torture' })).body
+    workers.push({ agentId: agent.id, key: key.token, run: null, heldIssueId: null })
+  }
+
+  let currentUrl: string | null = url
+  let isStopped = false
+
+  /** Null when nobody answered: then nothing was acknowledged, whatever has happened. */
+  const postIfUp = async (path: string, body: object, token?: string): Promise<Reply | null> => {
+    if (currentUrl === null) return null
+    const reply = await send(`${currentUrl}${path}`, 'POST', body, token).catch(() => null)
+    if (reply !== null && reply.status >= 500 && reply.status !== 503)
+      serverErrors.push(`${path} ${reply.status} ${JSON.stringify(reply.body)}`)
+    return reply
+  }
+  const create = async (): Promise<Reply | null> => {
+    const title = `Issue ${issues.length}`
+    const reply = await postIfUp(issuesPath, { title, status: 'todo' })
+    if (reply?.status === 201) {
+      const { id } = reply.body
+      issues.push(id)
+      acknowledged.push({ action: 'issue.created', entityId: id, details: { title }, row: { table: 'issues', id } })
+    }
+    return reply
+  }
+  const open = async (worker: Worker): Promise<Reply | null> => {
+    worker.heldIssueId = null
+    const reply = await postIfUp(`/api/agents/${worker.agentId}/runs`, {}, worker.key)
+    if (reply?.status === 201) {
+      worker.run = { id: reply.body.run.id, token: reply.body.token }
+      acknowledged.push({ action: 'heartbeat.run_started', entityId: worker.run.id, details: { agentId: worker.agentId } })
+    }
+    return reply
+  }
+  const comment = async (worker: Worker, token: string): Promise<Reply | null> => {
+    const id = pick(issues)
+    const reply = await postIfUp(`/api/issues/${id}/comments`, { body: `by ${worker.agentId}` }, token)
+    if (reply?.status === 201) {
+      const row = { table: 'issue_comments', id: reply.body.id } as const
+      acknowledged.push({ action: 'issue.comment_added', entityId: id, details: { commentId: row.id }, row })
+    }
+    return reply
+  }
+  const checkout = async (worker: Worker, run: { id: string; token: string }): Promise<Reply | null> => {
+    const id = pick(issues)
+    const reply = await postIfUp(
+      `/api/issues/${id}/checkout`,
+      { agentId: worker.agentId, expectedStatuses: ['todo', 'backlog'] },
+      run.token,
+    )
+    if (reply?.status === 200) {
+      worker.heldIssueId = id
+      // The same answer again after a repeated request has no row of its own; the epoch names the one there is.
+      acknowledged.push({ action: 'issue.checked_out', entityId: id, details: { runId: run.id, lockEpoch: reply.body.lockEpoch } })
+    }
+    return reply
+  }
+  const release = async (worker: Worker, issueId: string, token: string): Promise<Reply | null> => {
+    const reply = await postIfUp(`/api/issues/${issueId}/release`, {}, token)
+    if (reply?.status === 200)
+      acknowledged.push({ action: 'issue.released', entityId: issueId, details: { lockEpoch: reply.body.lockEpoch } })
+    worker.heldIssueId = null
+    return reply
+  }
+  const finish = async (worker: Worker, run: { id: string; token: string }): Promise<Reply | null> => {
+    const reply = await postIfUp(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' }, run.token)
+    if (reply?.status === 200)
+      acknowledged.push({ action: 'heartbeat.run_finished', entityId: run.id, details: { agentId: worker.agentId } })
+    worker.run = null
+    return reply
+  }
+  const act = async (worker: Worker): Promise<Reply | null> => {
+    if (worker.run === null) return await open(worker)
+    const chance = Math.random()
+    if (chance < 0.05) return await create()
+    if (chance < 0.1) return await finish(worker, worker.run)
+    if (chance < 0.3) return await comment(worker, worker.run.token)
+    return worker.heldIssueId === null ? await checkout(worker, worker.run) : await release(worker, worker.heldIssueId, worker.run.token)
+  }
+  const work = async (worker: Worker): Promise<void> => {
+    while (!isStopped) {
+      const reply = await act(worker)
+      // A run that ended unnoticed, while its worker was not told, is replaced.
+      if (reply?.status === 401) worker.run = null
+      if (reply === null || reply.status === 503) await sleep(RETRY_MS)
+    }
+  }
+
+  for (let count = 0; count < ISSUES; count += 1) await create()
+  const working = Promise.all(workers.map(work))
+  return {
+    acknowledged,
+    serverErrors,
+    setUrl: (next) => void (currentUrl = next),
+    async stop() {
+      isStopped = true
+      await working
+    },
+  }
+}
+
+/** What was acknowledged and is not there, row or audit row. */
+export async function findLostChanges(sql: Pool, acknowledged: readonly Acknowledged[]): Promise<Acknowledged[]> {
+  const { rows } = await sql.query<{ index: number }>(
+    `select (ordinality - 1)::int as index from jsonb_array_elements($1::jsonb) with ordinality as acknowledged (fact, ordinality)
+     where not exists (select from activity_log where action = fact->>'action' and entity_id = fact->>'entityId' and details @> (fact->'details'))
+       or (fact->'row'->>'table' = 'issues' and not exists (select from issues where id = (fact->'row'->>'id')::uuid))
+       or (fact->'row'->>'table' = 'issue_comments' and not exists (select from issue_comments where id = (fact->'row'->>'id')::uuid))`,
+    [JSON.stringify(acknowledged)],
+  )
+  return rows.flatMap(({ index }) => acknowledged[index] ?? [])
+}
+
+/** Rows without their audit row, or audit rows without their row (I6). */
+export async function countUnpaired(sql: Pool): Promise<Record<string, number>> {
+  const { rows } = await sql.query<Record<string, number>>(`select
+    (select count(*)::int from issues i where not exists (select from activity_log where action = 'issue.created' and entity_id = i.id::text)) as issues,
+    (select count(*)::int from issue_comments c where not exists
+      (select from activity_log where action = 'issue.comment_added' and details->>'commentId' = c.id::text)) as comments,
+    (select count(*)::int from activity_log where action = 'issue.created' and not exists (select from issues where id::text = entity_id)) as "issuesLost",
+    (select count(*)::int from activity_log where action = 'issue.comment_added' and not exists
+      (select from issue_comments where id::text = details->>'commentId')) as "commentsLost"`)
+  return rows[0] ?? {}
+}
+
+/** Issues that name an ended run, and issues that name one whose lease is out. */
+export async function countStaleHolds(sql: Pool): Promise<{ byEndedRuns: number; byDeadLeases: number }> {
+  const { rows } = await sql.query<{ byEndedRuns: number; byDeadLeases: number }>(`select
+    count(*) filter (where r.status not in ('queued', 'running'))::int as "byEndedRuns",
+    count(*) filter (where r.status in ('queued', 'running') and r.lease_expires_at <= now())::int as "byDeadLeases"
+    from issues i join heartbeat_runs r on r.id in (i.checkout_run_id, i.execution_run_id)`)
+  return rows[0] ?? { byEndedRuns: -1, byDeadLeases: -1 }
+}
+
+/** Takes every issue by one ordinary request of a fresh run of its assignee, or of anybody; what could not be taken. */
+export async function checkoutAll(url: string, sql: Pool): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string; agentId: string }>(
+    `select i.id, coalesce(i.assignee_agent_id, (select id from agents a where a.company_id = i.company_id limit 1)) as "agentId" from issues i`,
+  )
+  const refusals = await Promise.all(
+    rows.map(async ({ id, agentId }) => {
+      const opened = await send(`${url}/api/agents/${agentId}/runs`, 'POST', {})
+      const checkoutReply = await send(
+        `${url}/api/issues/${id}/checkout`,
+        'POST',
+        { agentId, expectedStatuses: allStatuses },
+        opened.body.token,
+      )
+      return checkoutReply.status === 200 ? [] : [`${id}: ${checkoutReply.status} ${JSON.stringify(checkoutReply.body)}`]
+    }),
+  )
+  return refusals.flat()
+}

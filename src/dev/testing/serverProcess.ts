@@ -1,0 +1,232 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
+
+/** A machine is allowed to be this slow before a test gives up waiting for an event. */
+const TIMEOUT_MS = 15_000
+const POLL_MS = 10
+
+const root = path.resolve(import.meta.dirname, '../../..')
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+
+/** How a process ended; `code` is null when a signal ended it. */
+interface ProcessExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
+
+/** A server as its own process, as an operator would have it. */
+export interface ServerProcess {
+  readonly pid: number
+  /** What it was given as PAPERCLIP_HOME. */
+  readonly home: string
+  /** Every line of its log so far. */
+  readonly lines: readonly LogLine[]
+  /** What it wrote to stderr so far. */
+  readonly stderr: () => string
+  readonly exited: Promise<ProcessExit>
+  /** The log line with this message; rejects when the process ends without having said it. */
+  waitForLog(message: string): Promise<LogLine>
+  /** Where it listens, once it does. */
+  url(): Promise<string>
+  signal(name: NodeJS.Signals): void
+  /** Sends SIGKILL and waits for the end. */
+  kill(): Promise<void>
+  /** Sends SIGTERM and waits for the end. */
+  stop(): Promise<ProcessExit>
+}
+
+export interface ServerProcessOptions {
+  readonly home: string
+  readonly env?: Readonly<Record<string, string>>
+  /** `npm start`, as in the README, instead of node itself. */
+  readonly viaNpm?: boolean
+  /** JavaScript that runs in the server's process before the server. */
+  readonly preload?: string
+}
+
+/** Polls until `look` gives something. */
+export async function pollFor<T>(
+  description: string,
+  probe: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+): Promise<T> {
+  const deadline = performance.now() + TIMEOUT_MS
+  for (;;) {
+    const found = await probe()
+    if (found !== null && found !== undefined && found !== false) return found
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${description}`)
+    await sleep(POLL_MS)
+  }
+}
+
+/** A folder for a server's home, removed with the test. */
+export function temporaryHome(): string {
+  const folder = makeHome()
+  onTestFinished(() => removeHome(folder))
+  return folder
+}
+
+/** The same for several tests; passable, or a Postgres that must not be root would have to live outside of it. */
+export function makeHome(): string {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-life-')))
+  chmodSync(folder, 0o755)
+  return folder
+}
+
+export async function removeHome(folder: string): Promise<void> {
+  await pollFor(`no Postgres below ${folder}`, () => postgresProcessesUnder(folder).length === 0)
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** Starts a server process; it is killed with the test if it still runs. Its port is the kernel's choice. */
+export function startServerProcess(options: ServerProcessOptions): ServerProcess {
+  const server = spawnServerProcess(options)
+  onTestFinished(() => server.kill())
+  return server
+}
+
+/** As `startChild`, for a server that outlives one test: whoever starts it ends it. */
+export function spawnServerProcess({ home, env = {}, viaNpm = false, preload }: ServerProcessOptions): ServerProcess {
+  const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+  const [file, args] = viaNpm ? ['npm', ['start', '--silent']] : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts']]
+  const child = spawn(file, args, {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...env },
+    // Its own group, so that whatever npm puts in between can be found and ended too.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const pid = child.pid
+  if (pid === undefined) throw new Error(`${file} cannot be started`)
+  const lines: LogLine[] = []
+  let stderr = ''
+  createInterface(child.stdout).on('line', (line) => lines.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { msg: line }))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  let hasExited = false
+  const exited = once(child, 'close').then(([code, signal]) => {
+    hasExited = true
+    return { code, signal } as ProcessExit
+  })
+
+  const waitForLog: ServerProcess['waitForLog'] = (message) =>
+    pollFor(`the server says "${message}"`, () => {
+      const line = lines.find(({ msg }) => msg === message)
+      if (line === undefined && hasExited) throw new Error(`the server ended and said only ${JSON.stringify(lines)} ${stderr}`)
+      return line
+    })
+  const signal = (name: NodeJS.Signals): void => void child.kill(name)
+  return {
+    pid,
+    home: path.join(home, 'server'),
+    lines,
+    stderr: () => stderr,
+    exited,
+    waitForLog,
+    signal,
+    url: async () => (await waitForLog('listening'))['url'] as string,
+    async kill() {
+      signalAll(processGroup(pid), 'SIGKILL')
+      await exited
+    },
+    async stop() {
+      signal('SIGTERM')
+      return await exited
+    },
+  }
+}
+
+const listPids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+
+const orEmpty = (probe: () => string): string => {
+  try {
+    return probe()
+  } catch {
+    return ''
+  }
+}
+
+const statOf = (pid: number): string[] =>
+  orEmpty(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    .split(') ')
+    .at(-1)
+    ?.split(' ') ?? []
+
+/** The kernel counts processor time in hundredths of a second. */
+const TICK_MS = 10
+
+/** What processes and the children they have collected have cost so far. */
+export const cpuMsOf = (list: readonly number[]): number =>
+  list.flatMap((pid) => statOf(pid).slice(11, 15).map(Number)).reduce((sum, ticks) => sum + ticks * TICK_MS, 0)
+
+/** The living processes of a group: a server, and npm and its shell where they started it. */
+export const processGroup = (leader: number): number[] =>
+  listPids().filter((pid) => {
+    const [state, , group] = statOf(pid)
+    return Number(group) === leader && state !== 'Z'
+  })
+
+/** Every process of Postgres that works below a folder, backends included. */
+export function postgresProcessesUnder(folder: string): number[] {
+  const realFolder = orEmpty(() => realpathSync(folder))
+  return realFolder === ''
+    ? []
+    : listPids().filter((pid) => `${orEmpty(() => readlinkSync(`/proc/${pid}/cwd`))}/`.startsWith(`${realFolder}/`))
+}
+
+/** Sends a signal to processes, some of which may have ended since they were listed. */
+export function signalAll(list: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of list) {
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** The same database as a URL, which is how a server is told. */
+export const databaseUrlOf = ({ host, port, user, database }: ConnectionOptions): string =>
+  `postgres://${user}@localhost:${port}/${database ?? 'postgres'}?host=${encodeURIComponent(host ?? '')}`
+
+export interface Reply {
+  readonly status: number
+  readonly ms: number
+  // Bodies differ by route and are asserted on by the tests themselves.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+  readonly retryAfter: string | null
+}
+
+/** One request and how long its answer took. */
+export async function send(url: string, method = 'GET', body?: unknown, token?: string): Promise<Reply> {
+  const startedAt = performance.now()
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  })
+  const text = await response.text()
+  return {
+    status: response.status,
+    ms: performance.now() - startedAt,
+    body: text === '' ? null : JSON.parse(text),
+    retryAfter: response.headers.get('retry-after'),
+  }
+}

@@ -1,0 +1,67 @@
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
+
+/** What to do with bytes on their way to Postgres: pass them on, changed or not, or cut the connection. */
+type Tamper = (chunk: Buffer) => Buffer | 'cut before' | 'cut behind'
+
+export interface TcpProxy {
+  /** Reaches the same database, through the wire. */
+  readonly connection: ConnectionOptions
+  tamper: Tamper
+  /** While true nothing passes and nothing is refused, as with a frozen Postgres. */
+  freeze(frozen: boolean): void
+  /** Accepts nobody any more and cuts everybody off. */
+  close(): Promise<void>
+}
+
+/**
+ * A wire between the driver and Postgres that a test can cut or falsify at the very byte, for the failures that cannot be
+ * met by chance.
+ */
+export async function startTcpProxy(target: ConnectionOptions): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  let frozen = false
+  const server = createServer((client) => {
+    const upstream = connect(`${target.host}/.s.PGSQL.${target.port}`)
+    let keepsUpstream = false
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      if (frozen) socket.pause()
+      const end = (): void => {
+        sockets.delete(socket)
+        client.destroy()
+        if (!keepsUpstream) upstream.destroy()
+      }
+      socket.on('error', end)
+      socket.on('close', end)
+    }
+    upstream.on('data', (chunk) => void (client.writable && client.write(chunk)))
+    client.on('data', (chunk: Buffer) => {
+      const tampered = proxy.tamper(chunk)
+      if (tampered === 'cut before') return client.destroy()
+      if (tampered !== 'cut behind') return upstream.write(tampered)
+      // Postgres acts on what it was sent and answers, and nobody is left to hear of it.
+      keepsUpstream = true
+      upstream.end(chunk)
+      client.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const proxy: TcpProxy = {
+    connection: { ...target, host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+    tamper: (chunk) => chunk,
+    freeze(shouldFreeze) {
+      frozen = shouldFreeze
+      for (const socket of sockets)
+        if (shouldFreeze) socket.pause()
+        else socket.resume()
+    },
+    async close() {
+      const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+  return proxy
+}

@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect } from 'vitest'
+import supertest from 'supertest'
+import { createRunTokens } from '../../auth/runTokens.ts'
+import type { RunTokens } from '../../auth/runTokens.ts'
+import { createAdapters } from '../../adapters/index.ts'
+import type { AdapterOptions } from '../../adapters/index.ts'
+import { buildApp } from '../../server/app.ts'
+import type { AppDeps } from '../../server/app.ts'
+import { openHeadFile } from '../../observe/audit/index.ts'
+import type { HeadFile } from '../../observe/audit/index.ts'
+import { createStore } from '../../platform/db/store.ts'
+import type { ActivityRow, Store } from '../../platform/db/types.ts'
+import { createHttpServer } from '../../http/httpServer.ts'
+import { createLog } from '../../platform/kernel/log.ts'
+import type { Log } from '../../platform/kernel/log.ts'
+import { createFeed } from '../../observe/events/index.ts'
+import type { Feed } from '../../observe/events/index.ts'
+import { cloneDatabase } from './database.ts'
+import type { TestDatabase } from './database.ts'
+import { workFolder } from './workFolder.ts'
+
+/** What a test reads of an answer; bodies are looked at field by field, so they are loosely typed. */
+export interface Answer {
+  readonly status: number
+  // Answers differ by route and are asserted on by the tests themselves.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+}
+
+/** Somebody who sends requests, with their credentials. */
+export interface Client {
+  readonly headers: Readonly<Record<string, string>>
+  get(path: string, headers?: Record<string, string>): Promise<Answer>
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  patch(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  put(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  del(path: string, headers?: Record<string, string>): Promise<Answer>
+  /** The same one with further headers. */
+  with(headers: Record<string, string>): Client
+}
+
+export interface TestServer {
+  readonly url: string
+  readonly store: Store
+  readonly tokens: RunTokens
+  readonly database: TestDatabase
+  /** Its home, made when the first head is noted or signed. */
+  readonly home: string
+  readonly heads: HeadFile
+  readonly feed: Feed
+  /** The local board: no credentials. */
+  readonly board: Client
+  /** A bearer: an API key or a run token. */
+  bearer(token: string): Client
+  /** Every audit row committed through this server, in order of arrival. */
+  readonly messages: readonly ActivityRow[]
+  /** A second server on the same database, as another process would be. */
+  startPeer(): Promise<TestServer>
+  stop(): Promise<void>
+}
+
+export const TEST_SECRET = 'a secret of at least thirty-two characters, for tests'
+
+function clientOf(url: string, headers: Readonly<Record<string, string>>): Client {
+  const send = async (
+    method: 'get' | 'post' | 'patch' | 'put' | 'delete',
+    path: string,
+    body: unknown,
+    extra: Record<string, string> = {},
+  ) => {
+    const request = supertest(url)
+      [method](path)
+      .set({ ...headers, ...extra })
+    const answer = await (body === undefined ? request : request.send(body as object))
+    return { status: answer.status, body: answer.body as unknown, headers: answer.headers as Record<string, string>, text: answer.text }
+  }
+  return {
+    headers,
+    get: (path, extra) => send('get', path, undefined, extra),
+    post: (path, body, extra) => send('post', path, body, extra),
+    patch: (path, body, extra) => send('patch', path, body, extra),
+    put: (path, body, extra) => send('put', path, body, extra),
+    del: (path, extra) => send('delete', path, undefined, extra),
+    with: (extra) => clientOf(url, { ...headers, ...extra }),
+  }
+}
+
+interface ServerOptions {
+  /** Other adapters than all of them, on this host and towards public addresses. */
+  readonly adapters?: Partial<AdapterOptions>
+  /** Where its log lines go; nowhere unless said. */
+  readonly log?: Log
+  readonly metricsToken?: string
+  /** Other bounds for those who follow along than the usual ones. */
+  readonly eventOptions?: NonNullable<AppDeps['eventOptions']>
+}
+
+async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
+  const pool = database.open()
+  const store = createStore(pool)
+  const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
+  const home = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
+  const heads = openHeadFile(home)
+  const messages: ActivityRow[] = []
+  store.onCommit((rows) => messages.push(...rows))
+  const log = options.log ?? createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false)
+  const feed = createFeed(store, log)
+  const app = buildApp({
+    store,
+    tokens,
+    adapters: createAdapters({
+      environment: process.env,
+      workFolder,
+      allowedTypes: null,
+      allowedAddresses: [],
+      ...options.adapters,
+    }),
+    secret: TEST_SECRET,
+    log,
+    feed,
+    metricsToken: options.metricsToken ?? null,
+    ...(options.eventOptions === undefined ? {} : { eventOptions: options.eventOptions }),
+    heads,
+    version: 'test',
+    allowedHostnames: [],
+    validateResponses: true,
+  })
+  const server = createHttpServer(app.handle, app.onUpgrade)
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    store,
+    tokens,
+    database,
+    home,
+    heads,
+    messages,
+    board: clientOf(url, {}),
+    bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),
+    startPeer: () => startTestServer(database, options),
+    feed,
+    async stop() {
+      feed.stop()
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+      await pool.end()
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/**
+ * One server on a fresh database for the whole test file.
+ * @returns a way to get at it inside tests
+ */
+export function useServer(options: ServerOptions = {}): () => TestServer {
+  let server: TestServer | undefined
+  beforeAll(async () => {
+    server = await startTestServer(await cloneDatabase(), options)
+  })
+  afterAll(async () => {
+    await server?.stop()
+    await server?.database.drop()
+  })
+  return () => {
+    if (server === undefined) throw new Error('the server of this file has not started')
+    return server
+  }
+}
+
+/** A run with the client that speaks for it. */
+export interface TestRun {
+  readonly id: string
+  readonly agentId: string
+  readonly token: string
+  /** Speaks with the run's own token. */
+  readonly client: Client
+}
+
+export interface TestAgent {
+  readonly id: string
+  readonly name: string
+  readonly key: string
+  /** Speaks with the agent's API key and names no run. */
+  readonly client: Client
+}
+
+const expectCreated = (answer: Answer): Answer['body'] => {
+  expect(answer.status, answer.text).toBe(201)
+  return answer.body
+}
+
+/** A company with what a test needs in it; everything is made through the API. */
+export async function world(server: TestServer) {
+  const company = expectCreated(await server.board.post('/api/companies', { name: 'Acme Works' })) as { id: string; issuePrefix: string }
+  let count = 0
+
+  const agent = async (fields: Record<string, unknown> = {}): Promise<TestAgent> => {
+    count += 1
+    const row = expectCreated(await server.board.post(`/api/companies/${company.id}/agents`, { name: `Agent ${count}`, ...fields }))
+    const key = expectCreated(await server.board.post(`/api/agents/${row.id}/keys`, { name: 'test' }))
+    return { id: row.id, name: row.name, key: key.token, client: server.bearer(key.token) }
+  }
+
+  const run = async (owner: TestAgent, fields: Record<string, unknown> = {}): Promise<TestRun> => {
+    const opened = expectCreated(await owner.client.post(`/api/agents/${owner.id}/runs`, fields))
+    return { id: opened.run.id, agentId: owner.id, token: opened.token, client: server.bearer(opened.token) }
+  }
+
+  const issue = async (fields: Record<string, unknown> = {}): Promise<{ id: string; identifier: string }> => {
+    count += 1
+    return expectCreated(
+      await server.board.post(`/api/companies/${company.id}/issues`, { title: `Issue ${count}`, status: 'todo', ...fields }),
+    )
+  }
+
+  const checkout = (
+    actingRun: TestRun,
+    issueId: string,
+    expectedStatuses: readonly string[] = ['todo', 'backlog', 'blocked', 'in_review'],
+  ) => actingRun.client.post(`/api/issues/${issueId}/checkout`, { agentId: actingRun.agentId, expectedStatuses })
+
+  /** An issue, an agent and a run of it that holds the issue. */
+  const heldIssue = async () => {
+    const holder = await agent()
+    const holderRun = await run(holder)
+    const targetIssue = await issue()
+    const answer = await checkout(holderRun, targetIssue.id)
+    expect(answer.status, answer.text).toBe(200)
+    return { agent: holder, run: holderRun, issue: targetIssue }
+  }
+
+  return { company, agent, run, issue, checkout, held: heldIssue }
+}
+
+export type World = Awaited<ReturnType<typeof world>>
+
+/** The audit rows of one thing, oldest first, as actions. */
+export async function actionsOf(server: TestServer, entityId: string): Promise<string[]> {
+  const { rows } = await server.database.sql.query<{ action: string }>(
+    'select action from activity_log where entity_id = $1 order by seq',
+    [entityId],
+  )
+  return rows.map((row) => row.action)
+}
+
+/** The newest audit row of a thing with that action. */
+export async function lastAudit(server: TestServer, entityId: string, action: string): Promise<ActivityRow> {
+  const { rows } = await server.database.sql.query<ActivityRow>(
+    `select id, seq, company_id as "companyId", actor_type as "actorType", actor_id as "actorId", action, entity_type as "entityType",
+       entity_id as "entityId", agent_id as "agentId", run_id as "runId", details, created_at as "createdAt"
+     from activity_log where entity_id = $1 and action = $2 order by seq desc limit 1`,
+    [entityId, action],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error(`no audit row ${action} of ${entityId}`)
+  return row
+}
+
+/** How many audit rows there are, to show that a refusal left none. */
+export async function auditCount(server: TestServer): Promise<number> {
+  const { rows } = await server.database.sql.query<{ count: number }>('select count(*)::int as count from activity_log')
+  return rows[0]?.count ?? 0
+}
+
+/** Makes a lease run out, as time would. */
+export async function expireLease(server: TestServer, runId: string): Promise<void> {
+  await server.database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 second' where id = $1", [runId])
+}

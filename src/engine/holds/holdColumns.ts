@@ -1,0 +1,90 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../../platform/db/types.ts'
+import { evictions, issues } from '../../model/issues.ts'
+import { runs } from '../../model/runs.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { issueWithLabels, withLabelIds } from './issueRow.ts'
+import type { IssueWithLabels } from './issueRow.ts'
+
+/**
+ * The only writer of the lock columns and of evictions. Every function expects the issue's row lock to be held, and
+ * every one raises the epoch by one: the fence that an agent may quote in `X-Paperclip-Lock-Epoch`.
+ */
+
+const updateAcquired = statement<{ id: string; agentId: string; runId: string | null; nameKey: string }, Omit<IssueWithLabels, 'labelIds'>>(
+  'hold_take',
+).write(sql`
+  update ${issues} set
+    assignee_agent_id = ${param('agentId', 'uuid')}, assignee_user_id = null,
+    checkout_run_id = ${param('runId', 'uuid')}, execution_run_id = ${param('runId', 'uuid')},
+    execution_agent_name_key = case when ${param('runId', 'uuid')} is null then null else ${param('nameKey', 'text')} end,
+    execution_locked_at = case when ${param('runId', 'uuid')} is null then null else clock_timestamp() end,
+    status = 'in_progress', started_at = coalesce(started_at, now()), completed_at = null, cancelled_at = null,
+    closed_by_run_id = null, lock_epoch = lock_epoch + 1, updated_at = now()
+  where id = ${param('id')}
+  returning ${issueWithLabels}`)
+
+/** Gives the issue to an agent, held by `runId`; null when the board does it, for then nobody holds it yet. */
+export const acquireHold = async (
+  tx: Tx,
+  params: { id: string; agentId: string; runId: string | null; agentName: string },
+): Promise<IssueWithLabels> =>
+  withLabelIds(exactlyOne(await tx.run(updateAcquired, { ...params, nameKey: params.agentName.trim().toLowerCase() })))
+
+const updateAdopted = statement<{ id: string; runId: string; nameKey: string }, { lockEpoch: number }>('hold_adopt').write(sql`
+  update ${issues} set checkout_run_id = ${param('runId')}, execution_run_id = ${param('runId')},
+    execution_agent_name_key = ${param('nameKey')}, execution_locked_at = clock_timestamp(), lock_epoch = lock_epoch + 1
+  where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
+
+/** Puts a new run of the assignee in the place of a dead one. @returns the new epoch */
+export const adoptHold = async (tx: Tx, id: string, runId: string, agentName: string): Promise<number> =>
+  exactlyOne(await tx.run(updateAdopted, { id, runId, nameKey: agentName.trim().toLowerCase() })).lockEpoch
+
+const updateReleased = statement<{ id: string; clearAssignee: boolean }, Omit<IssueWithLabels, 'labelIds'>>('hold_give_back').write(sql`
+  update ${issues} set
+    checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null, execution_locked_at = null,
+    assignee_agent_id = case when ${param('clearAssignee', 'boolean')} then null else assignee_agent_id end,
+    status = case when ${param('clearAssignee', 'boolean')} and status = 'in_progress' then 'todo' else status end,
+    lock_epoch = lock_epoch + 1, updated_at = now()
+  where id = ${param('id')}
+  returning ${issueWithLabels}`)
+
+/** Clears all four columns and, if asked, the assigned agent; what was `in_progress` is then `todo` (lock-protocol §4.3, §5). */
+export const releaseHold = async (tx: Tx, id: string, clearAssignee: boolean): Promise<IssueWithLabels> =>
+  withLabelIds(exactlyOne(await tx.run(updateReleased, { id, clearAssignee })))
+
+const clearColumns = statement<{ id: string }, { lockEpoch: number }>('hold_clear').write(sql`
+  update ${issues} set checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null,
+    execution_locked_at = null, lock_epoch = lock_epoch + 1
+  where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
+
+/** Clears all four columns and nothing else. @returns the new epoch */
+export const clearHold = async (tx: Tx, id: string): Promise<number> => exactlyOne(await tx.run(clearColumns, { id })).lockEpoch
+
+// A column that names a dead run goes; one that names a live run stays, and the name of the executing agent with it.
+const clearColumnsOf = statement<{ id: string; runIds: string[] }, { lockEpoch: number }>('hold_clear_runs').write(sql`
+  update ${issues} set
+    checkout_run_id = case when checkout_run_id = any(${param('runIds', 'uuid[]')}) then null else checkout_run_id end,
+    execution_run_id = case when execution_run_id = any(${param('runIds', 'uuid[]')}) then null else execution_run_id end,
+    execution_agent_name_key = case when execution_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id is null
+      then null else execution_agent_name_key end,
+    execution_locked_at = case when execution_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id is null
+      then null else execution_locked_at end,
+    lock_epoch = lock_epoch + 1
+  where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
+
+/** Clears the columns that name one of the runs. @returns the new epoch */
+export const clearHoldOf = async (tx: Tx, id: string, runIds: readonly string[]): Promise<number> =>
+  exactlyOne(await tx.run(clearColumnsOf, { id, runIds: [...runIds] })).lockEpoch
+
+// Only runs that exist can be evicted: a column may name one that never did, and that one can do nothing anyway.
+const insertEvictions = statement<{ issueId: string; runIds: string[] }, { runId: string }>('hold_evict').write(sql`
+  insert into ${evictions} (issue_id, run_id)
+  select ${param('issueId', 'uuid')}, r.id from ${runs} r where r.id = any(${param('runIds', 'uuid[]')})
+  on conflict do nothing returning run_id as "runId"`)
+
+/** Takes the issue from runs by decree: for ever (I5). */
+export async function evict(tx: Tx, issueId: string, runIds: readonly string[]): Promise<void> {
+  if (runIds.length > 0) await tx.run(insertEvictions, { issueId, runIds: [...runIds] })
+}

@@ -1,0 +1,232 @@
+import { sql } from 'drizzle-orm'
+import { companyOf } from '../../platform/db/context.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { lockingRead, recordLocked } from '../../platform/db/locks.ts'
+import { agents } from '../../model/agents.ts'
+import { companies, grants } from '../../model/companies.ts'
+import { blockers, evictions, issues } from '../../model/issues.ts'
+import { projects } from '../../model/projects.ts'
+import { runs } from '../../model/runs.ts'
+import { isDeferred, wakes } from '../../model/wakes.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { AgentStatus } from '../../model/agentStatus.ts'
+import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { assertRunLive, runFactJson } from '../../auth/runFacts.ts'
+import type { RunFact } from '../../auth/runFacts.ts'
+import { issueColumns, issueWithLabels, withLabelIds } from './issueRow.ts'
+import type { IssueRow, IssueWithLabels } from './issueRow.ts'
+
+/** The issue under its row lock, with what never leaves the database. */
+export interface LockedIssue extends IssueRow {
+  readonly closedByRunId: string | null
+}
+
+/** As much of an issue as a decision about its hold needs. */
+export type HoldIssue = Pick<
+  IssueRow,
+  | 'id'
+  | 'companyId'
+  | 'status'
+  | 'assigneeAgentId'
+  | 'assigneeUserId'
+  | 'checkoutRunId'
+  | 'executionRunId'
+  | 'executionLockedAt'
+  | 'lockEpoch'
+  | 'version'
+>
+
+/** The agent an issue is to be taken for. */
+export interface AgentFact {
+  readonly companyId: string
+  readonly name: string
+  readonly status: AgentStatus
+  readonly overBudget: boolean
+}
+
+/** Everything the rules of a hold may know. Read under the locks of issue and runs, in the transaction that writes. */
+export interface HoldFacts<I extends HoldIssue = HoldIssue> {
+  readonly issue: I
+  /** The acting run; null for the board and for an agent that names none. */
+  readonly acting: RunFact | null
+  /** The runs the columns name; null where the column is empty or its run is missing or foreign. */
+  readonly checkoutRun: RunFact | null
+  readonly executionRun: RunFact | null
+  /** The acting run lost this issue by decree. */
+  readonly evicted: boolean
+  readonly agent: AgentFact | null
+  readonly unresolvedBlockerIssueIds: readonly string[]
+  readonly projectPaused: boolean
+  readonly companyActive: boolean
+  /** Wakes wait for the issue to be free; under its lock none comes or goes. */
+  readonly wakesWait: boolean
+}
+
+const lockById = lockingRead(
+  'issue',
+  statement<{ ids: string[]; companyId: string }, LockedIssue>('lock_issues').read(sql`
+    select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
+    where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId')}
+    order by id for no key update`),
+)
+
+/** Locks issues of a company by ascending id; missing and foreign ones are simply not among the result. */
+export const lockIssues = (tx: Tx, companyId: string, ids: readonly string[]): Promise<LockedIssue[]> =>
+  ids.length === 0 ? Promise.resolve([]) : lockById(tx, { ids: [...ids], companyId })
+
+const lockOne = lockingRead(
+  'issue',
+  statement<{ id: string; companyId: string }, LockedIssue>('lock_issue').read(sql`
+    select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
+    where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
+)
+
+// Ten columns instead of forty: reading what nobody looks at was a tenth of a checkout.
+const lockIssueColumns = lockingRead(
+  'issue',
+  statement<{ id: string; companyId: string }, HoldIssue>('lock_hold').read(sql`
+    select id, company_id as "companyId", status, assignee_agent_id as "assigneeAgentId", assignee_user_id as "assigneeUserId",
+      checkout_run_id as "checkoutRunId", execution_run_id as "executionRunId", execution_locked_at as "executionLockedAt",
+      lock_epoch as "lockEpoch", version
+    from ${issues} where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
+)
+
+const selectIssueWithLabels = statement<{ id: string; companyId: string }, Omit<IssueWithLabels, 'labelIds'>>('hold_issue').read(
+  sql`select ${issueWithLabels} from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** An issue as changes of a hold answer with it. @throws Refusal `not_found` */
+export async function labelledIssue(tx: Tx, companyId: string, id: string): Promise<IssueWithLabels> {
+  const [row] = await tx.run(selectIssueWithLabels, { id, companyId })
+  if (row === undefined) throw notFound('Issue')
+  return withLabelIds(row)
+}
+
+/** Locks one issue. @throws Refusal `not_found` for a missing or foreign one */
+export async function lockIssue(tx: Tx, companyId: string, id: string): Promise<LockedIssue> {
+  const [issue] = await lockOne(tx, { id, companyId })
+  if (issue === undefined) throw notFound('Issue')
+  return issue
+}
+
+interface FactRow {
+  runs: RunFact[]
+  evicted: boolean
+  agent: AgentFact | null
+  unresolvedBlockerIssueIds: string[]
+  projectPaused: boolean
+  companyActive: boolean
+  wakesWait: boolean
+}
+
+// One statement after the issue's lock: its snapshot sees every eviction and every end of a holder, because both are
+// written under that lock. The runs are locked too, so that none of them ends or is renewed before this commits.
+// Whether a run is live is computed outside the locking query, after any wait for the lock.
+const lockedRuns = sql`r as materialized (
+  select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
+  where id = any(array(select unnest(array[${param('actingRunId', 'uuid')}, i.checkout_run_id, i.execution_run_id]) from ${issues} i
+      where i.id = ${param('issueId', 'uuid')})) and company_id = ${param('companyId', 'uuid')}
+  order by id for no key update)`
+
+const holdFactColumns = sql`
+  coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
+  exists (select 1 from ${evictions} e
+    where e.issue_id = ${param('issueId', 'uuid')} and e.run_id = ${param('actingRunId', 'uuid')}) as evicted,
+  exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and ${isDeferred('w')}) as "wakesWait"`
+
+interface FactParams {
+  readonly companyId: string
+  readonly issueId: string
+  readonly actingRunId: string | null
+}
+
+// Nobody is to take the issue: what would stand in the way of that is not asked, and not paid for.
+const selectHoldFacts = statement<FactParams, FactRow>('hold_facts').read(sql`
+  with ${lockedRuns}
+  select ${holdFactColumns}, null::json as agent, '[]'::json as "unresolvedBlockerIssueIds", false as "projectPaused", true as "companyActive"`)
+
+const selectCheckoutFacts = statement<FactParams & { readonly agentId: string }, FactRow>('hold_facts_taking').read(sql`
+  with ${lockedRuns}
+  select ${holdFactColumns},
+    (select json_build_object('companyId', a.company_id, 'name', a.name, 'status', a.status,
+       'overBudget', a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents)
+     from ${agents} a where a.id = ${param('agentId', 'uuid')}) as agent,
+    coalesce((select json_agg(b.blocker_issue_id order by b.blocker_issue_id) from ${blockers} b
+      join ${issues} blocker on blocker.id = b.blocker_issue_id
+      where b.blocked_issue_id = ${param('issueId', 'uuid')} and blocker.status <> 'done'), '[]'::json)
+      as "unresolvedBlockerIssueIds",
+    exists (select 1 from ${projects} p join ${issues} i on i.project_id = p.id
+      where i.id = ${param('issueId', 'uuid')} and p.paused_at is not null) as "projectPaused",
+    (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive"`)
+
+function queryFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<FactRow[]> {
+  const params = { companyId: companyOf(ctx), issueId, actingRunId: actingRunIdOf(ctx.actor) }
+  return agentId === null ? tx.run(selectHoldFacts, params) : tx.run(selectCheckoutFacts, { ...params, agentId })
+}
+
+/**
+ * Gathers what the rules need to know about a locked issue, locks the runs involved, and judges the acting run.
+ * @param agentId the agent the issue would be taken for; null where nobody is to take it
+ * @throws Refusal of `judge` for an acting run that is unknown or dead
+ */
+export const loadHoldFacts = async <I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> =>
+  toHoldFacts(tx, ctx, issue, await queryFacts(tx, ctx, issue.id, agentId))
+
+/**
+ * Locks one issue and gathers its facts in one round trip: the second statement is sent behind the first and takes its
+ * snapshot when the lock is held.
+ * @throws Refusal `not_found` for a missing or foreign issue; those of `judge`
+ */
+export async function lockAndLoadHoldFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<HoldFacts> {
+  const [[issue], rows] = await Promise.all([
+    lockIssueColumns(tx, { id: issueId, companyId: companyOf(ctx) }),
+    queryFacts(tx, ctx, issueId, agentId),
+  ])
+  if (issue === undefined) throw notFound('Issue')
+  return toHoldFacts(tx, ctx, issue, rows)
+}
+
+function toHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, rows: readonly FactRow[]): HoldFacts<I> {
+  const actingRunId = actingRunIdOf(ctx.actor)
+  const [row] = rows
+  invariant(row !== undefined, 'facts are one row')
+  recordLocked(
+    tx.locks,
+    'run',
+    row.runs.map((run) => run.id),
+  )
+  const runById = (id: string | null): RunFact | null => row.runs.find((run) => run.id === id) ?? null
+  const acting = runById(actingRunId)
+  assertRunLive(tx, ctx, acting ?? undefined)
+  return {
+    issue,
+    acting,
+    checkoutRun: runById(issue.checkoutRunId),
+    executionRun: runById(issue.executionRunId),
+    evicted: row.evicted,
+    agent: row.agent,
+    unresolvedBlockerIssueIds: row.unresolvedBlockerIssueIds,
+    projectPaused: row.projectPaused,
+    companyActive: row.companyActive,
+    wakesWait: row.wakesWait,
+  }
+}
+
+// `manages` walks up from the assignee; depth 50 bounds a cycle that imported data may carry.
+const selectOverride = statement<{ agentId: string; assigneeAgentId: string; companyId: string }, { mayOverride: boolean }>('hold_override')
+  .read(sql`
+  with recursive above as (
+    select reports_to as id, 1 as depth from ${agents} where id = ${param('assigneeAgentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
+    union all
+    select a.reports_to, above.depth + 1 from above join ${agents} a on a.id = above.id where above.depth < 50)
+  select exists (select 1 from above where id = ${param('agentId', 'uuid')})
+    or exists (select 1 from ${agents} where id = ${param('agentId', 'uuid')} and role = 'ceo')
+    or exists (select 1 from ${grants} where company_id = ${param('companyId', 'uuid')} and principal_type = 'agent'
+      and principal_id = ${param('agentId', 'text')} and permission_key = 'tasks:manage_active_checkouts') as "mayOverride"`)
+
+/** Whether an agent may write to what another one is assigned: its manager, a CEO, or a holder of the grant. */
+export async function mayOverride(tx: Tx, companyId: string, agentId: string, assigneeAgentId: string): Promise<boolean> {
+  const [row] = await tx.run(selectOverride, { agentId, assigneeAgentId, companyId })
+  return row?.mayOverride === true
+}

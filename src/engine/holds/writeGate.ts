@@ -1,0 +1,106 @@
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { holdRefusal } from './holdRefusal.ts'
+import { holdAdopted, holdCleared } from './events.ts'
+import { loadHoldFacts, labelledIssue, mayOverride } from './holdFacts.ts'
+import type { HoldFacts, LockedIssue } from './holdFacts.ts'
+import { adoptHold, clearHoldOf } from './holdColumns.ts'
+import { promoteWake } from '../wakes/index.ts'
+import { decideWrite, isHeldByActingRun, otherLiveHolder } from './rules.ts'
+import type { Caller } from './rules.ts'
+
+/** The caller as the rules see it. */
+export const callerOf = (ctx: Ctx): Caller =>
+  ctx.actor.kind === 'agent' ? { kind: 'agent', agentId: ctx.actor.agentId } : { kind: 'board' }
+
+/** What a client demanded of the issue before its write. */
+export interface Expected {
+  readonly ifMatch: string | null
+  readonly lockEpoch: number | null
+}
+
+/** A passed gate: what was true, and what passing it changed. */
+export interface GateResult {
+  readonly facts: HoldFacts<LockedIssue>
+  /** Audit of what the gate itself did: a dead hold taken over or cleared. */
+  readonly events: readonly DomainEvent[]
+}
+
+/**
+ * Refuses a write whose client has seen another state.
+ * @throws Refusal 412 with the current issue beside the error; 409 `lock_epoch_mismatch`
+ */
+export async function requireExpected(tx: Tx, ctx: Ctx, facts: HoldFacts, expected: Expected): Promise<void> {
+  const { issue } = facts
+  if (expected.ifMatch !== null && expected.ifMatch !== String(issue.version)) {
+    refuse('precondition_failed', { extraFields: { issue: await labelledIssue(tx, issue.companyId, issue.id) } })
+  }
+  if (expected.lockEpoch !== null && expected.lockEpoch !== issue.lockEpoch) {
+    throw holdRefusal({ kind: 'refuse', code: 'lock_epoch_mismatch' }, facts, ctx.actor)
+  }
+}
+
+/**
+ * Lets a write to a locked issue pass, or refuses it (lock-protocol §4.2). The board passes always; an agent that finds
+ * its own issue under a dead hold adopts it here, in the transaction of its write.
+ *
+ * @param issue the issue under its row lock
+ * @throws Refusal of the table, each with the holder and what to do next
+ */
+export async function checkWriteGate(tx: Tx, ctx: Ctx, issue: LockedIssue, expected: Expected): Promise<GateResult> {
+  const { actor } = ctx
+  const facts = await loadHoldFacts(tx, ctx, issue, null)
+  if (actor.kind !== 'agent') {
+    await requireExpected(tx, ctx, facts, expected)
+    return { facts, events: [] }
+  }
+  const isAssignedToOther = issue.assigneeAgentId !== null && issue.assigneeAgentId !== actor.agentId
+  const isOverriding = isAssignedToOther && (await mayOverride(tx, companyOf(ctx), actor.agentId, issue.assigneeAgentId ?? ''))
+  const decision = decideWrite(facts, actor.agentId, isOverriding)
+  if (decision.kind === 'refuse') throw holdRefusal(decision, facts, actor)
+  await requireExpected(tx, ctx, facts, expected)
+  if (decision.kind === 'allow') {
+    if (!decision.clearStaleColumns) return { facts, events: [] }
+    return await clearStaleColumns(tx, facts)
+  }
+  const runId = facts.acting?.id ?? ''
+  const lockEpoch = await adoptHold(tx, issue.id, runId, facts.acting?.agentName ?? '')
+  const adopted = holdAdopted(issue.id, {
+    previousCheckoutRunId: issue.checkoutRunId,
+    previousExecutionRunId: issue.executionRunId,
+    checkoutRunId: runId,
+    reason: decision.reason,
+    lockEpoch,
+  })
+  return {
+    facts: {
+      ...facts,
+      issue: { ...issue, checkoutRunId: runId, executionRunId: runId, lockEpoch },
+      checkoutRun: facts.acting,
+      executionRun: facts.acting,
+    },
+    events: [adopted],
+  }
+}
+
+async function clearStaleColumns(tx: Tx, facts: HoldFacts<LockedIssue>): Promise<GateResult> {
+  const { issue } = facts
+  const deadRunIds = [
+    facts.checkoutRun?.live === true ? null : issue.checkoutRunId,
+    facts.executionRun?.live === true ? null : issue.executionRunId,
+  ].filter((id) => id !== null)
+  const lockEpoch = await clearHoldOf(tx, issue.id, deadRunIds)
+  const events = [...new Set(deadRunIds)].map((runId) => holdCleared(issue.id, { runId, why: 'dead_holder', lockEpoch }))
+  // No end of a run will find this issue any more, so whoever waited for it is queued now.
+  if (otherLiveHolder(facts) === null && !isHeldByActingRun(facts)) events.push(...(await promoteWake(tx, issue.id)))
+  const keptId = (id: string | null): string | null => (id !== null && deadRunIds.includes(id) ? null : id)
+  return {
+    facts: {
+      ...facts,
+      issue: { ...issue, lockEpoch, checkoutRunId: keptId(issue.checkoutRunId), executionRunId: keptId(issue.executionRunId) },
+    },
+    events,
+  }
+}

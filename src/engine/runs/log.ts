@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { runEvents, runLogChunks } from '../../model/runRecords.ts'
+import { runs } from '../../model/runs.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import { recordReadPosition } from './logReaders.ts'
+import type { runEventView, runLogView } from './views.ts'
+
+const runOfCompany = statement<{ runId: string; companyId: string }, { id: string }>('log_run').read(
+  sql`select id from ${runs} where id = ${param('runId')} and company_id = ${param('companyId')}`,
+)
+
+/** @throws Refusal `not_found` for a run that is none of this company's */
+async function requireRun(ctx: Ctx, runId: string): Promise<void> {
+  const found = await ctx.store.read.run(runOfCompany, { runId, companyId: companyOf(ctx) })
+  if (found.length === 0) throw notFound('Run')
+}
+
+interface Part {
+  startOffset: number
+  content: string
+  /** Of the whole log. */
+  size: number
+}
+
+// From the chunk that the offset falls into to the last one that the limit reaches; without any, the end alone.
+const partsOf = statement<{ runId: string; offset: number; limitBytes: number }, Part>('log_parts').read(sql`
+  with bounds as (
+    select
+      (select start_offset + byte_size from ${runLogChunks} where run_id = ${param('runId')} order by start_offset desc limit 1) as size,
+      (select start_offset from ${runLogChunks} where run_id = ${param('runId')} and start_offset <= ${param('offset', 'bigint')}
+        order by start_offset desc limit 1) as first)
+  select coalesce(c.start_offset, bounds.size) as "startOffset", coalesce(c.content, '') as content, bounds.size
+  from bounds left join ${runLogChunks} c on c.run_id = ${param('runId')} and c.start_offset >= bounds.first
+    and c.start_offset < ${param('offset', 'bigint')} + ${param('limitBytes', 'bigint')} and ${param('offset', 'bigint')} < bounds.size
+  where bounds.size is not null
+  order by c.start_offset`)
+
+/** The largest piece in one answer, whatever was asked for. */
+const MAX_BYTES = 2 * 1024 * 1024
+const NEWLINE = 0x0a
+const isContinuationByte = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80
+
+/**
+ * As much of the bytes as fits: whole lines, or, where not even one does, whole characters. At least one character, or
+ * a reader would never get on.
+ */
+function truncateToLimit(bytes: Buffer, limit: number): Buffer {
+  if (bytes.length <= limit) return bytes
+  const line = bytes.lastIndexOf(NEWLINE, limit - 1)
+  if (line >= 0) return bytes.subarray(0, line + 1)
+  let end = limit
+  while (end > 0 && isContinuationByte(bytes[end])) end -= 1
+  if (end === 0) for (end = 1; isContinuationByte(bytes[end]);) end += 1
+  return bytes.subarray(0, end)
+}
+
+/**
+ * A piece of a run's log, from a byte offset.
+ * @throws Refusal `not_found` for a run that has no log yet
+ */
+export async function readLog(
+  ctx: Ctx,
+  runId: string,
+  { offset, limitBytes: requestedBytes }: { offset: number; limitBytes: number },
+): Promise<z.input<typeof runLogView>> {
+  const limitBytes = Math.min(requestedBytes, MAX_BYTES)
+  const [parts] = await Promise.all([ctx.store.read.run(partsOf, { runId, offset, limitBytes }), requireRun(ctx, runId)])
+  const [first] = parts
+  if (first === undefined) {
+    recordReadPosition(ctx.store, runId, 0, true)
+    throw notFound('Run log')
+  }
+  const all = Buffer.concat(parts.map((part) => Buffer.from(part.content)))
+  let from = Math.min(Math.max(0, offset - first.startOffset), all.length)
+  // An offset in the middle of a character is moved behind it.
+  while (isContinuationByte(all[from])) from += 1
+  const content = truncateToLimit(all.subarray(from), limitBytes)
+  const next = first.startOffset + from + content.length
+  recordReadPosition(ctx.store, runId, next, next >= first.size)
+  return { runId, store: 'postgres', logRef: runId, content: content.toString(), ...(next < first.size ? { nextOffset: next } : {}) }
+}
+
+const eventsOf = statement<{ runId: string; companyId: string; afterSeq: number; limit: number }, z.input<typeof runEventView>>(
+  'run_events',
+).read(sql`
+  select ${columnsOf(runEvents, ['txid'])} from ${runEvents}
+  where run_id = ${param('runId')} and company_id = ${param('companyId')} and seq > ${param('afterSeq', 'int')}
+  order by seq limit ${param('limit', 'int')}`)
+
+/**
+ * What happened to a run, in order, after the event numbered `afterSeq`.
+ * @throws Refusal `not_found`
+ */
+export async function listRunEvents(
+  ctx: Ctx,
+  runId: string,
+  after: { afterSeq: number; limit: number },
+): Promise<z.input<typeof runEventView>[]> {
+  const params = { runId, companyId: companyOf(ctx), ...after }
+  const [events] = await Promise.all([ctx.store.read.run(eventsOf, params), requireRun(ctx, runId)])
+  return events
+}

@@ -1,0 +1,59 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../../platform/db/types.ts'
+import { runs } from '../../model/runs.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { runColumns } from './runRow.ts'
+import type { RunRow } from './runRow.ts'
+
+/**
+ * How long a queued run may wait for its start before it counts as dead. It holds nothing while it waits, so the only
+ * cost of patience is a row; a day covers a server that was down for a night.
+ */
+const QUEUED_LEASE_S = 86_400
+
+interface NewRun {
+  readonly companyId: string
+  readonly agentId: string
+  readonly issueId: string | null
+  readonly invocationSource: string
+  readonly triggerDetail: string | null
+  readonly wakeupRequestId: string | null
+  /** The run in whose place this one comes, because that was lost with its server. */
+  readonly retryOfRunId: string | null
+  /** Runs of its wake that were lost before. */
+  readonly processLossRetryCount: number
+}
+
+const insertQueued = statement<NewRun, { id: string }>('run_queue').write(sql`
+  insert into ${runs} (company_id, agent_id, issue_id, invocation_source, trigger_detail, status, wakeup_request_id,
+    retry_of_run_id, process_loss_retry_count, lease_seconds, lease_expires_at, context_snapshot)
+  values (${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('invocationSource')}, ${param('triggerDetail')},
+    'queued', ${param('wakeupRequestId', 'uuid')}, ${param('retryOfRunId', 'uuid')}, ${param('processLossRetryCount', 'int')},
+    ${sql.raw(String(QUEUED_LEASE_S))}, now() + interval '1 day',
+    jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
+  returning id`)
+
+/** (tx) Queues a run for a wake. It holds nothing before it is claimed. @returns its id */
+export const queueRun = async (tx: Tx, run: Omit<NewRun, 'retryOfRunId'> & { readonly retryOfRunId?: string }): Promise<string> =>
+  exactlyOne(await tx.run(insertQueued, { retryOfRunId: null, ...run })).id
+
+interface NewOpenRun {
+  readonly id: string
+  readonly companyId: string
+  readonly agentId: string
+  readonly issueId: string | null
+  readonly externalRunId: string | null
+  readonly leaseSeconds: number
+}
+
+const insertRunning = statement<NewOpenRun, RunRow>('run_open').write(sql`
+  insert into ${runs} (id, company_id, agent_id, issue_id, invocation_source, trigger_detail, status, external_run_id, lease_seconds,
+    lease_expires_at, last_seen_at, started_at, context_snapshot)
+  values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, 'on_demand', 'manual', 'running',
+    ${param('externalRunId')}, ${param('leaseSeconds', 'int')}, now() + make_interval(secs => ${param('leaseSeconds', 'int')}), now(), now(),
+    jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
+  returning ${runColumns}`)
+
+/** (tx) Inserts a run that is already working, for an agent that lives elsewhere. */
+export const insertOpenRun = async (tx: Tx, run: NewOpenRun): Promise<RunRow> => exactlyOne(await tx.run(insertRunning, run))

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { inCompany, ofUnsupportedKind, ofRun } from '../../auth/scopes.ts'
+import { get } from '../../http/route.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { listRuns } from './list.ts'
+import { listRunEvents, readLog } from './log.ts'
+import { runRowById } from './queries.ts'
+import { runEventQuery, runEventView, runLogQuery, runLogView, runView } from './views.ts'
+
+export const runRoutes = [
+  get('/api/companies/:companyId/heartbeat-runs', {
+    summary: 'List runs of a company, newest first',
+    permission: 'run.read',
+    scope: inCompany(),
+    query: z.object({ agentId: z.uuid().optional(), ...pageQuery }),
+    returnsPageOf: runView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => listRuns(ctx, query),
+  }),
+  get('/api/heartbeat-runs/:runId', {
+    summary: 'Read one run',
+    permission: 'run.read',
+    scope: ofRun(),
+    returns: runView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => runRowById(ctx.store.read, ctx, target),
+  }),
+  get('/api/heartbeat-runs/:runId/events', {
+    summary: 'List what happened to a run, in order',
+    permission: 'run.read',
+    scope: ofRun(),
+    query: runEventQuery,
+    returns: z.array(runEventView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => listRunEvents(ctx, target, query),
+  }),
+  get('/api/heartbeat-runs/:runId/workspace-operations', {
+    summary: 'List what was done to workspaces for a run: nothing, this server has none of its own',
+    permission: 'run.read',
+    scope: ofRun(),
+    returns: z.array(z.never()),
+    refuses: ['not_found'],
+    handle: async ({ ctx, target }) => {
+      await runRowById(ctx.store.read, ctx, target)
+      return []
+    },
+  }),
+  get('/api/workspace-operations/:operationId/log', {
+    summary: 'Say that there is no such operation: this server does nothing to workspaces of its own',
+    permission: 'run.read',
+    scope: ofUnsupportedKind('operationId', 'Workspace operation'),
+    returns: z.never(),
+    refuses: ['not_found'],
+    handle: () => refuse('not_found'),
+  }),
+  get('/api/heartbeat-runs/:runId/log', {
+    summary: 'Read a piece of what a run wrote',
+    permission: 'run.read',
+    scope: ofRun(),
+    query: runLogQuery,
+    returns: runLogView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => readLog(ctx, target, query),
+  }),
+]

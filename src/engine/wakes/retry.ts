@@ -1,0 +1,91 @@
+import { sql } from 'drizzle-orm'
+import { isInvokable } from '../../org/agents/index.ts'
+import type { Tx } from '../../platform/db/types.ts'
+import { agents } from '../../model/agents.ts'
+import { companies } from '../../model/companies.ts'
+import { evictions, issues } from '../../model/issues.ts'
+import { runs } from '../../model/runs.ts'
+import { isOpen, isDeferred, wakes } from '../../model/wakes.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { queueRun } from '../runs/index.ts'
+import { MENTION_REASON } from './enqueue.ts'
+import { wakeRetried } from './events.ts'
+
+/**
+ * How often a wake gets another run for one that came to nothing and not by its own doing. Once: a server that is stopped or
+ * killed is the usual cause, and a run that is lost twice may itself be what brings servers down.
+ */
+const MAX_RETRIES = 1
+/**
+ * A queued run waits a day for its start. Its wake waits longer: servers may be down over a holiday, or an agent without
+ * money until somebody looks at the bill. What nobody has started within a week nobody is waiting for any more.
+ */
+const MAX_QUEUED_DAYS = 7
+
+interface RetryableWake {
+  id: string
+  companyId: string
+  agentId: string
+  issueId: string | null
+  source: string
+  triggerDetail: string | null
+  reason: string
+  losses: number
+  wasQueued: boolean
+  runId: string
+}
+
+const mentionReason = sql.raw(`'${MENTION_REASON}'`)
+
+// Of runs that had started only what a server supervised is lost with it: an agent that lives elsewhere knows best what
+// becomes of its work. An issue that the run has given back, set aside, closed or lost by decree is not taken up again: what
+// it held is in progress still, and what it worked beside is in review or in the backlog. Another wake of the same agent for
+// the same issue that waits its turn stands for this one. Whoever has waited in the queue for a day lets those pass who wait
+// behind it.
+const retryableWakes = statement<{ runIds: string[] }, RetryableWake>('wake_lost').read(sql`
+  select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.issue_id as "issueId", w.source, w.trigger_detail as "triggerDetail",
+    w.reason, w.losses, w.status = 'queued' as "wasQueued", r.id as "runId"
+  from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.run_id = r.id and w.status in ('claimed', 'queued')
+  join ${companies} c on c.id = w.company_id and c.status = 'active'
+  join ${agents} a on a.id = w.agent_id and ${isInvokable}
+  left join ${issues} i on i.id = w.issue_id
+  where r.id = any(${param('runIds', 'uuid[]')})
+    and case w.status when 'claimed' then r.supervisor_id is not null and w.losses < ${sql.raw(String(MAX_RETRIES))}
+      else w.created_at > now() - make_interval(days => ${sql.raw(String(MAX_QUEUED_DAYS))}) end
+    and (w.issue_id is null or w.reason = ${mentionReason} or case w.status
+      when 'claimed' then i.assignee_agent_id = w.agent_id and i.status in ('in_progress', 'in_review', 'backlog')
+      else coalesce(i.assignee_agent_id = w.agent_id, i.assignee_user_id is null) and i.status not in ('done', 'cancelled') end)
+    and not exists (select 1 from ${evictions} e where e.run_id = r.id and e.issue_id = w.issue_id)
+    and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id and o.id <> w.id and ${isOpen('o')}
+      and (o.status = 'queued' or o.status = 'deferred_issue_execution' and w.reason <> ${mentionReason}))
+    and (w.status = 'claimed' or not exists (
+      select 1 from ${wakes} o where o.issue_id = w.issue_id and ${isDeferred('o')}))
+  order by r.id`)
+
+const requeue = statement<{ id: string; runId: string; losses: number }, { id: string }>('wake_requeue').write(sql`
+  update ${wakes} set status = 'queued', run_id = ${param('runId')}, claimed_at = null, losses = ${param('losses', 'int')}, updated_at = now()
+  where id = ${param('id')} and status in ('claimed', 'queued') returning id`)
+
+/** A wake that goes on with another run. */
+export interface RetriedWake {
+  readonly issueId: string | null
+  readonly event: DomainEvent
+}
+
+/**
+ * (tx) Runs were lost with their server, had no session to go on with, or were never started: each of their wakes that is still valid is queued once
+ * more, the same wake with a new run. Expects the runs to be ended and their wakes not yet. What the claim judges, it judges again.
+ */
+export async function retryWakes(tx: Tx, runIds: readonly string[]): Promise<RetriedWake[]> {
+  const retried: RetriedWake[] = []
+  for (const wake of await tx.run(retryableWakes, { runIds: [...runIds] })) {
+    const { id, companyId, agentId, issueId, source: invocationSource, triggerDetail, reason, runId: retryOfRunId } = wake
+    const retryCount = wake.wasQueued ? wake.losses : wake.losses + 1
+    const subject = { companyId, agentId, issueId, wakeupRequestId: id, retryOfRunId, processLossRetryCount: retryCount }
+    const runId = await queueRun(tx, { ...subject, invocationSource, triggerDetail })
+    await tx.run(requeue, { id, runId, losses: retryCount })
+    retried.push({ issueId, event: wakeRetried(id, { agentId, issueId, runId, retryOfRunId, reason }, { agentId, runId }) })
+  }
+  return retried
+}

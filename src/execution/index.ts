@@ -1,5 +1,0 @@
-export { claimRun } from './claimRun.ts'
-export type { StartOrder } from './claimRun.ts'
-export { concludeRun } from './conclude.ts'
-export { listStartable } from './startable.ts'
-export type { Candidate } from './startable.ts'

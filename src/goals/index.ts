@@ -1,4 +1,0 @@
-export { goalDeleted } from './events.ts'
-export type { GoalRow } from './queries.ts'
-export { goalView } from './views.ts'
-export { eraseGoal, lockGoalForErase } from './write.ts'

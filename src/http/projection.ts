@@ -1,0 +1,108 @@
+import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
+import { refuse } from '../platform/kernel/errors.ts'
+import { validationFailed } from './problem.ts'
+import type { Route } from './route.ts'
+
+/**
+ * How much of an answer its reader wants. Agents pay for every token they read, so any route can be asked for less:
+ *
+ * - `?fields=id,title` on a read: these fields of the answer, or of each item of a list. A name that does not exist is a
+ *   400 that lists those that do: left out in silence it would cost the agent another turn to find out.
+ * - `?compact=1` anywhere: fields that are null are left out, at every depth, in free-form JSON too.
+ * - `Prefer: return=minimal` on a write (RFC 7240): what one needs to go on, where the answer is a row with an id. Others
+ *   stay whole, and then no `Preference-Applied` says otherwise.
+ */
+export interface Projection {
+  readonly fields: readonly string[] | null
+  readonly isCompact: boolean
+  readonly isMinimal: boolean
+}
+
+/** What a minimal answer keeps, where the whole has it. A token is shown once, so no preference may drop it. */
+const MINIMAL = ['id', 'identifier', 'status', 'lockEpoch', 'version', 'updatedAt', 'token'] as const
+
+const projectionQuery = z.object({
+  fields: z
+    .string()
+    .max(1000)
+    .regex(/^[A-Za-z0-9_]+(,[A-Za-z0-9_]+)*$/, 'takes names with commas between')
+    .optional(),
+  compact: z.enum(['1', 'true', '0', 'false', '']).optional(),
+})
+
+const returnMinimal = /(?:^|[,;]\s*)return\s*=\s*"?minimal"?\s*(?:[,;]|$)/i
+
+const unprojected: Projection = { fields: null, isCompact: false, isMinimal: false }
+
+const fieldNamesByRoute = new WeakMap<Route, ReadonlySet<string> | null>()
+
+/** The names of the fields of a route's answer, or of the items of its list; null where its schema does not say. */
+function fieldsOf(route: Route): ReadonlySet<string> | null {
+  const cached = fieldNamesByRoute.get(route)
+  if (cached !== undefined) return cached
+  const item = route.returns instanceof z.ZodArray ? route.returns.element : route.returns
+  const names = item instanceof z.ZodObject ? new Set(Object.keys(item.shape)) : null
+  fieldNamesByRoute.set(route, names)
+  return names
+}
+
+/**
+ * Reads what shape is asked for, before anything is done.
+ * @param rawQuery the query as it came
+ * @throws Refusal `validation_failed` for a field that the answer does not have
+ */
+export function projectionOf(route: Route, request: IncomingMessage, rawQuery: Readonly<Record<string, unknown>>): Projection {
+  const isMinimal = route.method !== 'get' && returnMinimal.test(request.headers.prefer?.toString() ?? '')
+  if (rawQuery['fields'] === undefined && rawQuery['compact'] === undefined) return isMinimal ? { ...unprojected, isMinimal } : unprojected
+  const parsed = projectionQuery.safeParse(rawQuery)
+  if (!parsed.success) throw validationFailed(parsed.error)
+  const { compact, fields: list } = parsed.data
+  const fields = route.method === 'get' && list !== undefined ? list.split(',') : null
+  if (fields !== null) requireKnownFields(route, fields)
+  return { fields, isCompact: compact === '1' || compact === 'true', isMinimal }
+}
+
+function requireKnownFields(route: Route, fields: readonly string[]): void {
+  const names = fieldsOf(route)
+  const unknown = names === null ? [] : fields.filter((field) => !names.has(field))
+  if (names === null || unknown.length === 0) return
+  refuse('validation_failed', {
+    details: [
+      { code: 'unrecognized_keys', path: ['fields'], message: `No such field: ${unknown.join(', ')}`, keys: unknown, options: [...names] },
+    ],
+  })
+}
+
+/** The query without the parameters that every route takes, so that no route's own schema needs to know them. */
+export function withoutProjectionParameters(rawQuery: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { fields: _, compact: _too, ...rest } = rawQuery
+  return rest
+}
+
+const pickFields = (value: unknown, names: readonly string[]): unknown => {
+  if (Array.isArray(value)) return value.map((item: unknown) => pickFields(item, names))
+  if (typeof value !== 'object' || value === null) return value
+  const record = value as Record<string, unknown>
+  return Object.fromEntries(names.filter((name) => Object.hasOwn(record, name)).map((name) => [name, record[name]]))
+}
+
+const omitNulls = (_key: string, value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null))
+}
+
+const hasId = (value: unknown): boolean => typeof value === 'object' && value !== null && 'id' in value
+
+/** The body of an answer in the shape that was asked for, and the headers that say so. */
+export function project(
+  value: unknown,
+  projection: Projection,
+): { readonly body: string; readonly headers: Readonly<Record<string, string>> } {
+  const isMinimal = projection.isMinimal && hasId(value)
+  const part = isMinimal ? pickFields(value, MINIMAL) : projection.fields === null ? value : pickFields(value, projection.fields)
+  return {
+    body: projection.isCompact ? JSON.stringify(part, omitNulls) : JSON.stringify(part),
+    headers: isMinimal ? { 'Preference-Applied': 'return=minimal' } : {},
+  }
+}

@@ -1,7 +1,0 @@
-import { z } from 'zod'
-import { event } from '../kernel/event.ts'
-
-const changed = z.object({ changedKeys: z.array(z.string()), _previous: z.record(z.string(), z.unknown()) }).catchall(z.unknown())
-
-export const generalUpdated = event('instance.settings.general_updated', 'instance', changed)
-export const experimentalUpdated = event('instance.settings.experimental_updated', 'instance', changed)

@@ -1,4 +1,0 @@
-export { labelDeleted } from './events.ts'
-export type { LabelRow } from './queries.ts'
-export { createLabelBody, labelView } from './views.ts'
-export { eraseLabel, insertLabel, lockLabelForErase } from './write.ts'

@@ -1,0 +1,67 @@
+import { sql } from 'drizzle-orm'
+import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
+import { agentRoles, agentStatus } from './agentStatus.ts'
+import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
+import { companies } from './companies.ts'
+
+export const agents = pgTable(
+  'agents',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    urlKey: text('url_key').notNull(),
+    role: text('role', { enum: agentRoles }).notNull().default('general'),
+    title: text('title'),
+    icon: text('icon'),
+    status: text('status', { enum: agentStatus.statuses }).notNull().default('idle'),
+    reportsTo: uuid('reports_to').references((): AnyPgColumn => agents.id, { onDelete: 'set null' }),
+    capabilities: text('capabilities'),
+    adapterType: text('adapter_type').notNull().default('process'),
+    adapterConfig: jsonb('adapter_config').$type<Record<string, unknown>>().notNull().default({}),
+    runtimeConfig: jsonb('runtime_config').$type<Record<string, unknown>>().notNull().default({}),
+    budgetMonthlyCents: integer('budget_monthly_cents').notNull().default(0),
+    spentMonthlyCents: integer('spent_monthly_cents').notNull().default(0),
+    pauseReason: text('pause_reason'),
+    pausedAt: instantColumn('paused_at'),
+    permissions: jsonb('permissions').$type<{ canCreateAgents: boolean }>().notNull().default({ canCreateAgents: false }),
+    lastHeartbeatAt: instantColumn('last_heartbeat_at'),
+    /** When the timer wakes the agent next; null where it has no timer or has not been seen by one yet. */
+    nextTimerAt: instantColumn('next_timer_at'),
+    metadata: jsonb('metadata').$type<Record<string, unknown>>(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    index('agents_company').on(table.companyId, table.createdAt),
+    index('agents_url_key').on(table.companyId, table.urlKey),
+    index('agents_reports_to').on(table.reportsTo),
+    // The tick of the timers reads agents that have one, by when it is due, and nobody else.
+    index('agents_timer')
+      .on(table.nextTimerAt)
+      .where(sql`jsonb_typeof(runtime_config #> '{heartbeat,intervalSec}') = 'number'`),
+    check('agents_status_check', sql.raw(`status in (${agentStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
+  ],
+)
+
+/** Stored keys: only the SHA-256 of the token. */
+export const agentKeys = pgTable(
+  'agent_api_keys',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    agentId: uuid('agent_id')
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    keyHash: text('key_hash').notNull(),
+    revokedAt: instantColumn('revoked_at'),
+    createdAt: createdAt(),
+  },
+  (table) => [uniqueIndex('agent_api_keys_hash_key').on(table.keyHash), index('agent_api_keys_agent').on(table.agentId)],
+)

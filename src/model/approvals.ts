@@ -1,0 +1,90 @@
+import { sql } from 'drizzle-orm'
+import { check, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { approvalStatus, approvalTypes } from './approvalStatus.ts'
+import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
+import { agents } from './agents.ts'
+import { companies } from './companies.ts'
+import { issues } from './issues.ts'
+
+const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
+
+/** What waits for the board's decision, and what was decided. Requesters are remembered without a key: the decision outlives them. */
+export const approvals = pgTable(
+  'approvals',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    type: text('type', { enum: approvalTypes }).notNull(),
+    requestedByAgentId: uuid('requested_by_agent_id'),
+    requestedByUserId: text('requested_by_user_id'),
+    status: text('status', { enum: approvalStatus.statuses }).notNull().default('pending'),
+    payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
+    decisionNote: text('decision_note'),
+    decidedByUserId: text('decided_by_user_id'),
+    decidedAt: instantColumn('decided_at'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    index('approvals_company').on(table.companyId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
+    check('approvals_status_check', sql.raw(`status in (${list(approvalStatus.statuses)})`)),
+  ],
+)
+
+export const approvalComments = pgTable(
+  'approval_comments',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    approvalId: uuid('approval_id')
+      .notNull()
+      .references(() => approvals.id, { onDelete: 'cascade' }),
+    authorAgentId: uuid('author_agent_id'),
+    authorUserId: text('author_user_id'),
+    body: text('body').notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [index('approval_comments_approval').on(table.approvalId, table.createdAt, table.id)],
+)
+
+export const issueApprovals = pgTable(
+  'issue_approvals',
+  {
+    issueId: uuid('issue_id')
+      .notNull()
+      .references(() => issues.id, { onDelete: 'cascade' }),
+    approvalId: uuid('approval_id')
+      .notNull()
+      .references(() => approvals.id, { onDelete: 'cascade' }),
+    createdAt: createdAt(),
+  },
+  (table) => [primaryKey({ columns: [table.issueId, table.approvalId] }), index('issue_approvals_approval').on(table.approvalId)],
+)
+
+/** A configuration of an agent that was changed: before and after, as stored; what is served is redacted. */
+export const configRevisions = pgTable(
+  'agent_config_revisions',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    agentId: uuid('agent_id')
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    createdByAgentId: uuid('created_by_agent_id'),
+    createdByUserId: text('created_by_user_id'),
+    source: text('source').notNull(),
+    rolledBackFromRevisionId: uuid('rolled_back_from_revision_id'),
+    changedKeys: jsonb('changed_keys').$type<string[]>().notNull(),
+    beforeConfig: jsonb('before_config').$type<Record<string, unknown>>().notNull(),
+    afterConfig: jsonb('after_config').$type<Record<string, unknown>>().notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [index('agent_config_revisions_agent').on(table.agentId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst())],
+)

@@ -1,0 +1,67 @@
+import { boolean, check, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+import { feedbackTargets, feedbackVotes, traceStatuses } from './feedbackStatus.ts'
+import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
+import { companies } from './companies.ts'
+import { issues } from './issues.ts'
+
+const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
+
+/** What a board user thinks of a comment or of a text of a document: one vote per person and target. */
+export const votes = pgTable(
+  'feedback_votes',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    issueId: uuid('issue_id')
+      .notNull()
+      .references(() => issues.id, { onDelete: 'cascade' }),
+    targetType: text('target_type', { enum: feedbackTargets }).notNull(),
+    // Refers to nothing: a document may go, and what was said about it stays with the issue.
+    targetId: uuid('target_id').notNull(),
+    authorUserId: text('author_user_id').notNull(),
+    vote: text('vote', { enum: feedbackVotes }).notNull(),
+    reason: text('reason'),
+    isShared: boolean('is_shared').notNull(),
+    sharedAt: instantColumn('shared_at'),
+    consentVersion: text('consent_version'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    uniqueIndex('feedback_votes_key').on(table.targetId, table.targetType, table.authorUserId),
+    index('feedback_votes_issue').on(table.issueId, table.authorUserId, table.createdAt, table.id),
+    check('feedback_votes_target_check', sql.raw(`target_type in (${list(feedbackTargets)})`)),
+    check('feedback_votes_vote_check', sql.raw(`vote in (${list(feedbackVotes)})`)),
+  ],
+)
+
+/** What a vote was about, as it was when the vote was last given. */
+export const traces = pgTable(
+  'feedback_traces',
+  {
+    id: primaryId(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    issueId: uuid('issue_id')
+      .notNull()
+      .references(() => issues.id, { onDelete: 'cascade' }),
+    feedbackVoteId: uuid('feedback_vote_id')
+      .notNull()
+      .references(() => votes.id, { onDelete: 'cascade' }),
+    status: text('status', { enum: traceStatuses }).notNull(),
+    targetSummary: jsonb('target_summary').$type<Record<string, unknown>>().notNull(),
+    payloadSnapshot: jsonb('payload_snapshot').$type<Record<string, unknown>>().notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    uniqueIndex('feedback_traces_vote').on(table.feedbackVoteId),
+    index('feedback_traces_company').on(table.companyId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
+    index('feedback_traces_issue').on(table.issueId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
+    check('feedback_traces_status_check', sql.raw(`status in (${list(traceStatuses)})`)),
+  ],
+)

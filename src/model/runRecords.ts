@@ -1,0 +1,87 @@
+import { sql } from 'drizzle-orm'
+import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { createdAt, instantColumn, transactionId, updatedAt } from '../platform/db/columns.ts'
+import { agents } from './agents.ts'
+import { companies } from './companies.ts'
+import { runs } from './runs.ts'
+
+/** What a run did, step by step: its life and its adapter's, never the text it printed. */
+export const runEvents = pgTable(
+  'heartbeat_run_events',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    agentId: uuid('agent_id').notNull(),
+    seq: integer('seq').notNull(),
+    eventType: text('event_type').notNull(),
+    stream: text('stream', { enum: ['system', 'stdout', 'stderr'] }),
+    level: text('level', { enum: ['info', 'warn', 'error'] }),
+    color: text('color'),
+    message: text('message'),
+    payload: jsonb('payload').$type<Record<string, unknown>>(),
+    txid: transactionId('txid')
+      .notNull()
+      .default(sql`pg_current_xact_id()`),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    uniqueIndex('heartbeat_run_events_key').on(table.runId, table.seq),
+    index('heartbeat_run_events_company').on(table.companyId, table.id),
+    // Commit order, as far as it is defined, like that of the audit log: whoever follows along reads both by it.
+    index('heartbeat_run_events_order').on(table.txid, table.id),
+  ],
+)
+
+/** The log of a run in chunks of NDJSON lines, addressed by the offset of their first byte. */
+export const runLogChunks = pgTable(
+  'heartbeat_run_log_chunks',
+  {
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    startOffset: bigint('start_offset', { mode: 'number' }).notNull(),
+    byteSize: integer('byte_size').notNull(),
+    content: text('content').notNull(),
+    createdAt: createdAt(),
+  },
+  // Old logs go by age, whoever wrote them.
+  (table) => [primaryKey({ columns: [table.runId, table.startOffset] }), index('heartbeat_run_log_chunks_age').on(table.createdAt)],
+)
+
+/** The session an adapter goes on with, by agent and task. */
+export const taskSessions = pgTable(
+  'agent_task_sessions',
+  {
+    agentId: uuid('agent_id')
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    taskKey: text('task_key').notNull(),
+    companyId: uuid('company_id')
+      .notNull()
+      .references(() => companies.id, { onDelete: 'cascade' }),
+    adapterType: text('adapter_type').notNull(),
+    sessionId: text('session_id').notNull(),
+    lastRunId: uuid('last_run_id'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [primaryKey({ columns: [table.agentId, table.taskKey] })],
+)
+
+/** Servers that are at work on this database: who supervises a run, and whether that process still lives. */
+export const servers = pgTable('servers', {
+  id: uuid('id').primaryKey(),
+  hostKey: text('host_key').notNull(),
+  pid: integer('pid').notNull(),
+  startedAt: instantColumn('started_at')
+    .notNull()
+    .default(sql`now()`),
+  lastSeenAt: instantColumn('last_seen_at')
+    .notNull()
+    .default(sql`now()`),
+})

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { useServer, world } from '../../dev/testing/world.ts'
+
+const server = useServer()
+
+const sql = (text: string, values: unknown[]) => server().database.sql.query(text, values)
+
+async function setup() {
+  const base = await world(server())
+  const C = `/api/companies/${base.company.id}`
+  const approval = (status: string, type = 'request_board_approval') =>
+    sql(`insert into approvals (company_id, type, status, payload) values ($1, $2, $3, '{}')`, [base.company.id, type, status])
+  return { ...base, C, approval }
+}
+
+describe('the dashboard', () => {
+  test('counts what is there now, and nothing of another company', async () => {
+    const { C, company, agent, issue, held: heldIssue, approval } = await setup()
+    const elsewhere = await setup()
+    await elsewhere.held()
+    await elsewhere.approval('pending')
+    await server().board.patch(C, { budgetMonthlyCents: 1000 })
+    const { agent: holder } = await heldIssue()
+    const [paused, errored] = [await agent(), await agent()]
+    await server().board.post(`/api/agents/${paused.id}/pause`)
+    await sql("update agents set status = 'error', spent_monthly_cents = 125 where id = $1", [errored.id])
+    for (const status of ['todo', 'backlog', 'blocked', 'done', 'cancelled']) await issue({ status })
+    const hidden = await issue()
+    await server().board.patch(`/api/issues/${hidden.id}`, { hiddenAt: '2026-01-01T00:00:00.000Z' })
+    await approval('pending')
+    await approval('pending', 'budget_override_required')
+    await approval('approved')
+    const { status, body } = await holder.client.get(`${C}/dashboard`)
+    expect(status).toBe(200)
+    expect(body).toEqual({
+      companyId: company.id,
+      agents: { active: 1, running: 0, paused: 1, error: 1 },
+      tasks: { open: 4, inProgress: 1, blocked: 1, done: 1 },
+      costs: { monthSpendCents: 125, monthBudgetCents: 1000, monthUtilizationPercent: 12.5 },
+      pendingApprovals: 2,
+      budgets: { activeIncidents: 0, pendingApprovals: 1, pausedAgents: 0, pausedProjects: 0 },
+    })
+  })
+
+  test('of a company that is empty is all zeros, of a foreign or missing one 404', async () => {
+    const { C } = await setup()
+    const elsewhere = await setup()
+    const outsider = await elsewhere.agent()
+    expect((await server().board.get(`${C}/dashboard`)).body).toMatchObject({
+      agents: { active: 0 },
+      tasks: { open: 0 },
+      costs: { monthSpendCents: 0, monthBudgetCents: 0, monthUtilizationPercent: 0 },
+    })
+    for (const place of [C, `/api/companies/${randomUUID()}`]) {
+      for (const page of ['dashboard', 'sidebar-badges']) {
+        expect(await outsider.client.get(`${place}/${page}`)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
+      }
+    }
+  })
+})
+
+describe('badges', () => {
+  test('count approvals that wait, agents whose latest run failed, and alerts that nothing else stands for', async () => {
+    const { C, agent, run, approval } = await setup()
+    const badges = async () => (await server().board.get(`${C}/sidebar-badges`)).body
+    expect(await badges()).toEqual({ inbox: 0, approvals: 0, failedRuns: 0, joinRequests: 0 })
+    await approval('pending')
+    await approval('revision_requested')
+    await approval('rejected')
+    const worker = await agent()
+    const first = await run(worker)
+    await first.client.post(`/api/heartbeat-runs/${first.id}/finish`, { status: 'failed' })
+    expect(await badges()).toEqual({ inbox: 3, approvals: 2, failedRuns: 1, joinRequests: 0 })
+    await sql("update agents set status = 'error' where id = $1", [worker.id])
+    expect((await badges()).inbox).toBe(3)
+    await run(worker)
+    expect(await badges()).toEqual({ inbox: 3, approvals: 2, failedRuns: 0, joinRequests: 0 })
+    await sql("update agents set status = 'idle', spent_monthly_cents = 80 where id = $1", [worker.id])
+    await server().board.patch(C, { budgetMonthlyCents: 100 })
+    expect((await badges()).inbox).toBe(3)
+    await server().board.patch(C, { budgetMonthlyCents: 101 })
+    expect((await badges()).inbox).toBe(2)
+  })
+})

@@ -1,0 +1,110 @@
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { agents } from '../../model/agents.ts'
+import { approvals } from '../../model/approvals.ts'
+import { companies } from '../../model/companies.ts'
+import { issues } from '../../model/issues.ts'
+import { projects } from '../../model/projects.ts'
+import { runs } from '../../model/runs.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import type { badgesView, dashboardView } from './dashboardViews.ts'
+
+type Dashboard = z.input<typeof dashboardView>
+type Badges = z.input<typeof badgesView>
+
+/** Spending at which the month's budget is worth a look, in percent. */
+const BUDGET_ALERT_PERCENT = 80
+
+interface Counts {
+  companyId: string
+  agents: Dashboard['agents'] & { pausedByBudget: number; spentCents: number }
+  tasks: Dashboard['tasks']
+  budgetCents: number
+  pendingApprovals: number
+  budgetApprovals: number
+  pausedProjects: number
+}
+
+// One round trip, and each table read once: the page asks for this again and again.
+const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').read(sql`
+  select c.id as "companyId", c.budget_monthly_cents as "budgetCents",
+    (select json_build_object(
+       'active', count(*) filter (where status in ('active', 'idle')),
+       'running', count(*) filter (where status = 'running'),
+       'paused', count(*) filter (where status = 'paused'),
+       'error', count(*) filter (where status = 'error'),
+       'pausedByBudget', count(*) filter (where status = 'paused' and pause_reason = 'budget'),
+       'spentCents', coalesce(sum(spent_monthly_cents), 0))
+     from ${agents} where company_id = c.id) as agents,
+    (select json_build_object(
+       'open', count(*) filter (where status not in ('done', 'cancelled')),
+       'inProgress', count(*) filter (where status = 'in_progress'),
+       'blocked', count(*) filter (where status = 'blocked'),
+       'done', count(*) filter (where status = 'done'))
+     from ${issues} where company_id = c.id and hidden_at is null) as tasks,
+    (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending') as "pendingApprovals",
+    (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending' and type = 'budget_override_required')
+      as "budgetApprovals",
+    (select count(*)::int from ${projects} where company_id = c.id and paused_at is not null and pause_reason = 'budget') as "pausedProjects"
+  from ${companies} c where c.id = ${param('companyId')}`)
+
+const percentOf = (part: number, whole: number): number => (whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 100)
+
+/** How a company stands right now. @throws Refusal `not_found` */
+export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
+  const [row] = await ctx.store.read.run(dashboardQuery, { companyId: companyOf(ctx) })
+  if (row === undefined) throw notFound('Company')
+  const { pausedByBudget, spentCents, ...agentCounts } = row.agents
+  return {
+    companyId: row.companyId,
+    agents: agentCounts,
+    tasks: row.tasks,
+    costs: {
+      monthSpendCents: spentCents,
+      monthBudgetCents: row.budgetCents,
+      monthUtilizationPercent: percentOf(spentCents, row.budgetCents),
+    },
+    pendingApprovals: row.pendingApprovals,
+    budgets: {
+      activeIncidents: 0,
+      pendingApprovals: row.budgetApprovals,
+      pausedAgents: pausedByBudget,
+      pausedProjects: row.pausedProjects,
+    },
+  }
+}
+
+interface BadgeCounts {
+  approvals: number
+  failedRuns: number
+  erroredAgents: number
+  spentCents: number
+  budgetCents: number
+}
+
+const badgesQuery = statement<{ companyId: string }, BadgeCounts>('sidebar_badges').read(sql`
+  select c.budget_monthly_cents as "budgetCents",
+    (select count(*)::int from ${approvals} where company_id = c.id and status in ('pending', 'revision_requested')) as approvals,
+    (select count(*)::int from ${agents} a cross join lateral (
+       select r.status from ${runs} r where r.agent_id = a.id order by r.created_at desc, r.id desc limit 1) latest
+     where a.company_id = c.id and a.status <> 'terminated' and latest.status in ('failed', 'timed_out')) as "failedRuns",
+    (select count(*)::int from ${agents} where company_id = c.id and status = 'error') as "erroredAgents",
+    (select coalesce(sum(spent_monthly_cents), 0)::int from ${agents} where company_id = c.id) as "spentCents"
+  from ${companies} c where c.id = ${param('companyId')}`)
+
+/**
+ * What waits for a person: approvals, agents whose latest run failed, and alerts. An agent in error is an alert of its
+ * own only where no failed run stands for it already.
+ * @throws Refusal `not_found`
+ */
+export async function readSidebarBadges(ctx: Ctx): Promise<Badges> {
+  const [row] = await ctx.store.read.run(badgesQuery, { companyId: companyOf(ctx) })
+  if (row === undefined) throw notFound('Company')
+  const { approvals: open, failedRuns } = row
+  const errored = row.erroredAgents > 0 && failedRuns === 0 ? 1 : 0
+  const nearBudget = percentOf(row.spentCents, row.budgetCents) >= BUDGET_ALERT_PERCENT ? 1 : 0
+  return { inbox: open + failedRuns + errored + nearBudget, approvals: open, failedRuns, joinRequests: 0 }
+}

@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Connection } from '../../platform/db/driver/client.ts'
+import type { ReadDb } from '../../platform/db/types.ts'
+import { expireLease, useServer, world } from '../../dev/testing/world.ts'
+import { interventions } from './interventions.ts'
+import { listActivity } from './queries.ts'
+import type { ActivityFilter } from './queries.ts'
+
+const server = useServer()
+
+interface Row {
+  readonly id: string
+  readonly seq: number
+  readonly action: string
+  readonly entityType: string
+  readonly entityId: string
+  readonly agentId: string | null
+  readonly runId: string | null
+  readonly createdAt: string
+}
+
+const read = async (companyId: string, query: string): Promise<Row[]> => {
+  const answer = await server().board.get(`/api/companies/${companyId}/activity?${query}`)
+  expect(answer.status, answer.text).toBe(200)
+  return answer.body as Row[]
+}
+
+describe('activity', () => {
+  test('is filtered by agent, run, entity and action, alone and together', async () => {
+    const { company, held: heldIssue, issue } = await world(server())
+    const { agent, run, issue: taken } = await heldIssue()
+    await issue()
+    await run.client.post(`/api/issues/${taken.id}/comments`, { body: 'Hello' })
+    const all = await read(company.id, '')
+    const expected: readonly [string, (row: Row) => boolean][] = [
+      [`agentId=${agent.id}`, (row) => row.agentId === agent.id],
+      [`runId=${run.id}`, (row) => row.runId === run.id],
+      ['entityType=issue', (row) => row.entityType === 'issue'],
+      [`entityId=${taken.id}`, (row) => row.entityId === taken.id],
+      [`entityType=issue&entityId=${taken.id}`, (row) => row.entityId === taken.id],
+      [`entityType=run&entityId=${taken.id}`, () => false],
+      ['action=issue.created', (row) => row.action === 'issue.created'],
+      ['action=issue.created,%20agent.created,issue.created', (row) => ['issue.created', 'agent.created'].includes(row.action)],
+      ['action=issue.created&entityType=agent', () => false],
+      [`action=issue.comment_added&runId=${run.id}`, (row) => row.action === 'issue.comment_added'],
+      [
+        `action=issue.checked_out,issue.created&entityId=${taken.id}`,
+        (row) => row.entityId === taken.id && row.action !== 'issue.comment_added',
+      ],
+      ['action=no.such', () => false],
+      ['action=', () => false],
+    ]
+    for (const [query, is] of expected) expect(await read(company.id, query), query).toEqual(all.filter(is))
+  })
+
+  test('is cut by time: from an instant on, and before one', async () => {
+    const { company, issue } = await world(server())
+    await issue()
+    const [newest] = await read(company.id, '')
+    const at = newest?.createdAt ?? ''
+    const all = await read(company.id, '')
+    expect(await read(company.id, `since=${at}`)).toEqual(all.filter((row) => row.createdAt >= at))
+    expect(await read(company.id, `until=${at}`)).toEqual(all.filter((row) => row.createdAt < at))
+    expect(await read(company.id, `since=2020-01-01&until=${at.slice(0, 10)}&action=company.created`)).toEqual([])
+    expect(await read(company.id, 'since=2020-01-01T00:00:00%2B02:00&action=company.created')).toHaveLength(1)
+    for (const bad of ['since=yesterday', 'until=2026-13-01', 'interventions=perhaps', `action=${'a,'.repeat(40)}`, 'agentId=x'])
+      expect((await server().board.get(`/api/companies/${company.id}/activity?${bad}`)).status, bad).toBe(400)
+  })
+
+  test('comes in pages of any filter, without a gap or a repetition', async () => {
+    const { company, issue, agent } = await world(server())
+    for (let n = 0; n < 4; n += 1) await Promise.all([issue(), agent()])
+    for (const query of ['', 'action=issue.created,agent.created', 'entityType=agent']) {
+      const whole = await read(company.id, query)
+      const pages: Row[] = []
+      let next: string | undefined = `/api/companies/${company.id}/activity?limit=3&${query}`
+      while (next !== undefined) {
+        const answer = await server().board.get(next)
+        pages.push(...(answer.body as Row[]))
+        next = /<([^>]+)>; rel="next"/.exec(answer.headers['link'] ?? '')?.[1]
+      }
+      expect(pages, query).toEqual(whole)
+    }
+  })
+
+  test('leaves out hidden issues whatever the filter, and other companies', async () => {
+    const { company, issue } = await world(server())
+    const { company: other, agent: stranger } = await world(server())
+    const hidden = await issue()
+    await server().board.patch(`/api/issues/${hidden.id}`, { hiddenAt: '2026-01-01T00:00:00.000Z' })
+    for (const query of ['', 'entityType=issue', 'action=issue.created', `entityId=${hidden.id}`])
+      expect(
+        (await read(company.id, query)).filter((row) => row.entityId === hidden.id),
+        query,
+      ).toEqual([])
+    expect(await read(other.id, `entityId=${company.id}`)).toEqual([])
+    const client = (await stranger()).client
+    const [foreign, random] = await Promise.all([company.id, randomUUID()].map((id) => client.get(`/api/companies/${id}/activity`)))
+    expect([foreign?.status, foreign?.body.error]).toEqual([404, random?.body.error])
+  })
+})
+
+describe('interventions', () => {
+  test('are what the board forced or overrode, and nothing else', async () => {
+    const { company, held: heldIssue, agent, issue, run, checkout } = await world(server())
+    const board = server().board
+    const interventionsOf = async (): Promise<string[]> =>
+      (await read(company.id, 'interventions=true')).map((row) => row.action).toReversed()
+
+    // Ordinary work, also by the board.
+    const ordinary = await heldIssue()
+    await board.post(`/api/issues/${ordinary.issue.id}/comments`, { body: 'Go on' })
+    await ordinary.run.client.post(`/api/issues/${ordinary.issue.id}/release`)
+    await board.post(`/api/issues/${(await issue()).id}/release`)
+    await board.del(`/api/issues/${(await issue()).id}`)
+    const dying = await heldIssue()
+    await expireLease(server(), dying.run.id)
+    await checkout(await run(dying.agent), dying.issue.id)
+    expect(await interventionsOf()).toEqual([])
+
+    const one = await heldIssue()
+    await board.post(`/api/issues/${one.issue.id}/admin/force-release`)
+    const two = await heldIssue()
+    await board.post(`/api/issues/${two.issue.id}/release`)
+    const three = await heldIssue()
+    await board.patch(`/api/issues/${three.issue.id}`, { assigneeAgentId: one.agent.id })
+    const four = await heldIssue()
+    await board.post(`/api/heartbeat-runs/${four.run.id}/cancel`)
+    await board.post(`/api/issues/${(await issue()).id}/checkout`, { agentId: four.agent.id, expectedStatuses: ['todo'] })
+    await board.del(`/api/issues/${(await heldIssue()).issue.id}`)
+    const five = await agent()
+    await board.post(`/api/agents/${five.id}/pause`)
+    await board.post(`/api/agents/${five.id}/resume`)
+    await board.post(`/api/agents/${five.id}/terminate`)
+    await board.del(`/api/agents/${five.id}`)
+    await board.post(`/api/companies/${company.id}/archive`)
+    expect(await interventionsOf()).toEqual([
+      'issue.admin_force_release',
+      'issue.released',
+      'issue.lock_cleared',
+      'heartbeat.cancelled',
+      'issue.checked_out',
+      'issue.deleted',
+      'agent.paused',
+      'agent.terminated',
+      'agent.deleted',
+      'company.archived',
+    ])
+    expect((await read(company.id, `interventions=1&entityId=${three.issue.id}`)).map((row) => row.action)).toEqual(['issue.lock_cleared'])
+    expect((await read(company.id, 'interventions=true&action=agent.paused,agent.resumed')).map((row) => row.action)).toEqual([
+      'agent.paused',
+    ])
+    expect((await read(company.id, 'interventions=false')).length).toBeGreaterThan(20)
+  })
+
+  test('name each action once', () => {
+    expect(new Set(interventions.map((kind) => kind.action)).size).toBe(interventions.length)
+  })
+})
+
+describe('in a company with 100,000 rows', () => {
+  const companyId = randomUUID()
+  const rareAgent = randomUUID()
+  const rareRun = randomUUID()
+  const rareIssue = randomUUID()
+
+  beforeAll(async () => {
+    const { sql } = server().database
+    await sql.query(
+      `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details, created_at)
+       select $1, 'agent', 'a', (array['issue.updated','issue.comment_added','issue.checked_out','issue.released'])[1 + n % 4], 'issue',
+         md5((n / 10)::text)::uuid, md5((n % 50)::text)::uuid, md5((n / 6)::text)::uuid, '{"identifier":"ACM-1"}', now() - (100000 - n) * interval '1 minute'
+       from generate_series(1, 100000) n`,
+      [companyId],
+    )
+    // One of each, long ago among the rest.
+    await sql.query(
+      `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details)
+       values ($1, 'user', 'local-board', 'approval.rejected', 'approval', $2, $3, $4, '{}')`,
+      [companyId, rareIssue, rareAgent, rareRun],
+    )
+    await sql.query(
+      `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, details)
+       select $1, 'system', 'b', 'issue.updated', 'issue', md5(n::text)::uuid, '{}' from generate_series(1, 5000) n`,
+      [companyId],
+    )
+    await sql.query('vacuum analyze activity_log')
+  }, 60_000)
+
+  /** Runs a list as the server does, and counts the blocks that Postgres reads for it. */
+  async function blocksFor(filter: ActivityFilter): Promise<{ rows: number; blocks: number }> {
+    let rows = 0
+    const sql: Connection = await server().database.sql.connect()
+    try {
+      let blocks = 0
+      const db: Pick<ReadDb, 'run'> = {
+        run: async (statement, params) => {
+          const explained = await sql.query<{
+            'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number; 'Shared Read Blocks': number; 'Actual Rows': number } }]
+          }>(`explain (analyze, buffers, format json) ${statement.text}`, statement.values(params))
+          const plan = explained.rows[0]?.['QUERY PLAN'][0].Plan
+          blocks = (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0)
+          rows = plan?.['Actual Rows'] ?? 0
+          return []
+        },
+      }
+      await listActivity(db, companyId, filter, {})
+      return { rows, blocks }
+    } finally {
+      sql.release()
+    }
+  }
+
+  // The log alone fills 2,500 blocks, and reading it all through an index would touch 100,000 times one.
+  const filters: Readonly<Record<string, ActivityFilter>> = {
+    none: {},
+    'a rare agent': { agentId: rareAgent },
+    'a rare run': { runId: rareRun },
+    'a rare entity': { entityId: rareIssue },
+    'a rare kind of entity': { entityType: 'approval' },
+    'a rare action': { action: ['approval.rejected'] },
+    'a rare and a frequent action': { action: ['approval.rejected', 'issue.comment_added'] },
+    'an action that never happened': { action: ['no.such'] },
+    interventions: { interventions: true },
+  }
+  for (const [name, filter] of Object.entries(filters)) {
+    test(`the filter by ${name} reads little of it`, async () => {
+      const { rows, blocks } = await blocksFor(filter)
+      if (name.includes('rare ')) expect(rows).toBeGreaterThan(0)
+      expect(blocks).toBeLessThan(1500)
+    })
+  }
+
+  test('a window of time long ago reads little of it', async () => {
+    const day = (n: number): string => new Date(Date.now() - n * 86_400_000).toISOString()
+    const { rows, blocks } = await blocksFor({ since: day(60), until: day(59.9) })
+    expect(rows).toBeGreaterThan(100)
+    expect(blocks).toBeLessThan(1500)
+  })
+})

@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { instant } from '../../platform/kernel/time.ts'
+
+export const activityView = z.strictObject({
+  id: z.uuid(),
+  seq: z.int(),
+  companyId: z.uuid(),
+  actorType: z.enum(['agent', 'user', 'system']),
+  actorId: z.string(),
+  action: z.string(),
+  entityType: z.string(),
+  entityId: z.string(),
+  agentId: z.uuid().nullable(),
+  runId: z.uuid().nullable(),
+  details: z.record(z.string(), z.unknown()).nullable(),
+  createdAt: instant,
+})
+
+/** Names asked for at once; all there are is three times as many. */
+const MAX_ACTIONS = 30
+
+/** `?action=issue.created,issue.updated`. */
+const actions = z
+  .string()
+  .max(2000)
+  .transform((value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .pipe(z.array(z.string().max(100)).max(MAX_ACTIONS))
+
+const flag = z.enum(['true', '1', 'false', '0', '']).transform((value) => value === 'true' || value === '1')
+
+/** An instant, or a day: its first moment in UTC. */
+const instantOrDay = z.union([instant, z.iso.date()])
+
+export const activityQuery = z.object({
+  agentId: z.uuid().optional(),
+  runId: z.uuid().optional(),
+  entityType: z.string().max(50).optional(),
+  entityId: z.string().max(200).optional(),
+  action: actions.optional(),
+  interventions: flag.optional(),
+  since: instantOrDay.optional(),
+  until: instantOrDay.optional(),
+  ...pageQuery,
+})

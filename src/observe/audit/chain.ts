@@ -1,0 +1,119 @@
+import { sql } from 'drizzle-orm'
+import { activityLog } from '../../platform/db/tables.ts'
+import { activityChain } from '../../model/audit.ts'
+import { isoJson, param, statement } from '../../platform/db/statement.ts'
+import type { ReadDb } from '../../platform/db/types.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import { GENESIS, storedColumns } from './row.ts'
+import type { StoredRow } from './row.ts'
+
+/** Links read at once: bounds the memory of reading a chain of any length, and one stall of this thread to 10 ms. */
+const LINKS_PER_PAGE = 1000
+
+/** Where a company's chain ends, and up to where the whole log is sealed. */
+export interface ChainEnd {
+  /** 0 while nothing is sealed. */
+  readonly position: number
+  readonly hash: string
+  readonly markTxid: string
+  readonly markSeq: number
+  readonly at: Instant
+}
+
+const chainEndQuery = statement<{ companyId: string }, ChainEnd>('chain_end').read(sql`
+  select coalesce(head.position, 0) as position, coalesce(encode(head.hash, 'hex'), ${sql.raw(`'${GENESIS}'`)}) as hash,
+    coalesce(mark.txid::text, '0') as "markTxid", coalesce(mark.seq, 0) as "markSeq", ${isoJson(sql`clock_timestamp()`)} as at
+  from (select 1) once
+  left join (select position, hash from ${activityChain} where company_id = ${param('companyId', 'uuid')} order by position desc limit 1) head on true
+  left join (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1) mark on true`)
+
+/** Reads where a chain ends. */
+export async function chainEnd(db: Pick<ReadDb, 'run'>, companyId: string): Promise<ChainEnd> {
+  const [end] = await db.run(chainEndQuery, { companyId })
+  return end ?? { position: 0, hash: GENESIS, markTxid: '0', markSeq: 0, at: '' }
+}
+
+/** A link of the chain; the columns of its row are null when there is no such row any more. */
+export type Link = {
+  readonly position: number
+  readonly hash: string
+  readonly linkTxid: string
+  readonly linkSeq: number
+} & (StoredRow | { readonly [K in keyof StoredRow]: null })
+
+const linksAfter = statement<{ companyId: string; after: number; upTo: number; limit: number }, Link>('chain_links').read(sql`
+  select link.position, encode(link.hash, 'hex') as hash, link.txid::text as "linkTxid", link.seq as "linkSeq", stored.*
+  from ${activityChain} link left join lateral (select ${storedColumns} from ${activityLog} where seq = link.seq) stored on true
+  where link.company_id = ${param('companyId', 'uuid')} and link.position > ${param('after', 'bigint')}
+    and link.position <= ${param('upTo', 'bigint')}
+  order by link.position limit ${param('limit', 'int')}`)
+
+/** Reads a stretch of a chain with its rows, a page at a time; no connection is held between pages. */
+export async function* readLinks(db: Pick<ReadDb, 'run'>, companyId: string, from: number, upTo: number): AsyncGenerator<Link> {
+  for (let after = from - 1; after < upTo;) {
+    const page = await db.run(linksAfter, { companyId, after, upTo, limit: LINKS_PER_PAGE })
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined) return
+    after = last.position
+  }
+}
+
+/** Rows of the log looked through at once for one that is in no chain. */
+const ROWS_PER_PAGE = 10_000
+
+// Numbers as text: whoever inserts a row chooses its number, and may choose one that a JavaScript number cannot hold.
+interface UnchainedPage {
+  readonly last: string | null
+  /** Rows that are not due to be sealed yet. */
+  readonly unsealed: number
+  /** The first row that should have been sealed and was not. */
+  readonly stray: string | null
+}
+
+const unchainedAfter = statement<
+  { companyId: string; after: string | null; markTxid: string; markSeq: number; limit: number },
+  UnchainedPage
+>('chain_stray').read(sql`
+  with page as (select seq, txid, (txid, seq) > (${param('markTxid', 'xid8')}, ${param('markSeq', 'bigint')}) as due from ${activityLog}
+    where company_id = ${param('companyId', 'uuid')} and (${param('after', 'bigint')} is null or seq > ${param('after', 'bigint')})
+    order by seq limit ${param('limit', 'int')})
+  select (select max(seq) from page)::text as last, (select count(*) from page where due) as unsealed,
+    (select min(page.seq)::text from page where not due and not exists (
+      select 1 from ${activityChain} link where link.txid = page.txid and link.seq = page.seq
+        and link.company_id = ${param('companyId', 'uuid')})) as stray`)
+
+/** A row that stands among sealed ones without being one of them. */
+export interface UnchainedRow {
+  readonly seq: number
+  readonly id: string
+  readonly action: string
+  /** Of the link before which it stands; null when the company's chain ends before it. */
+  readonly before: number | null
+}
+
+const describeUnchained = statement<{ companyId: string; seq: string }, UnchainedRow>('chain_stray_row').read(sql`
+  select row.seq, row.id, row.action, (
+    select link.position from ${activityChain} link
+    where link.company_id = row.company_id and (link.txid, link.seq) > (row.txid, row.seq) order by link.txid, link.seq limit 1) as before
+  from ${activityLog} row where row.seq = ${param('seq', 'bigint')} and row.company_id = ${param('companyId', 'uuid')}`)
+
+/** Looks through a company's whole log for rows beside its chain. */
+export async function findUnchained(
+  db: Pick<ReadDb, 'run'>,
+  companyId: string,
+  end: ChainEnd,
+): Promise<{ readonly unsealed: number; readonly unchained: UnchainedRow | null }> {
+  const { markTxid, markSeq } = end
+  let unsealed = 0
+  let found: string | null = null
+  for (let after: string | null | undefined = null; after !== undefined;) {
+    const [page]: UnchainedPage[] = await db.run(unchainedAfter, { companyId, after, markTxid, markSeq, limit: ROWS_PER_PAGE })
+    unsealed += page?.unsealed ?? 0
+    found ??= page?.stray ?? null
+    after = page?.last ?? undefined
+  }
+  if (found === null) return { unsealed, unchained: null }
+  const [unchained] = await db.run(describeUnchained, { companyId, seq: found })
+  return { unsealed, unchained: unchained ?? null }
+}

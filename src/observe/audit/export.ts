@@ -1,0 +1,20 @@
+import type { ReadDb } from '../../platform/db/types.ts'
+import { chainEnd, readLinks } from './chain.ts'
+import type { HeadFile } from './heads.ts'
+import { canonicalRow } from './row.ts'
+
+/**
+ * The sealed rows of a company as lines of JSON, in the order of its chain, and a last line with the signed head. The
+ * text behind `"row":` is byte for byte what was hashed, so whoever has the lines can check them without this server.
+ *
+ * @param file signs the head
+ */
+export async function* exportChain(db: Pick<ReadDb, 'run'>, companyId: string, file: HeadFile): AsyncGenerator<string> {
+  const end = await chainEnd(db, companyId)
+  for await (const link of readLinks(db, companyId, 1, end.position)) {
+    const row = link.seq === null ? 'null' : canonicalRow(link)
+    yield `{"position":${link.position},"hash":"${link.hash}","row":${row}}\n`
+  }
+  const head = file.sign({ companyId, position: end.position, hash: end.hash, at: end.at })
+  yield `${JSON.stringify({ head, publicKey: file.publicKey() })}\n`
+}

@@ -1,0 +1,88 @@
+import { sql } from 'drizzle-orm'
+import { activityChain } from '../../model/audit.ts'
+import { isoJson, param, statement } from '../../platform/db/statement.ts'
+import type { Store } from '../../platform/db/types.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import type { Log } from '../../platform/kernel/log.ts'
+import type { Head, HeadFile, RecordedHead } from './heads.ts'
+import type { Mark } from './seal.ts'
+
+interface ChainHead extends Head {
+  readonly at: Instant
+}
+
+const now = isoJson(sql`clock_timestamp()`)
+
+const headsMovedSince = statement<Mark, ChainHead>('heads_moved').read(sql`
+  select distinct on (company_id) company_id as "companyId", position, encode(hash, 'hex') as hash, ${now} as at
+  from ${activityChain} where (txid, seq) > (${param('txid', 'xid8')}, ${param('seq', 'bigint')})
+  order by company_id, position desc`)
+
+// Hops from company to company through the primary key; the chain itself may have millions of rows.
+const allHeads = statement<object, ChainHead>('heads_all').read(sql`
+  with recursive company(id) as (
+    (select company_id from ${activityChain} order by company_id limit 1)
+    union all
+    select (select company_id from ${activityChain} where company_id > company.id order by company_id limit 1)
+    from company where company.id is not null)
+  select head.company_id as "companyId", head.position, encode(head.hash, 'hex') as hash, ${now} as at
+  from company cross join lateral (
+    select company_id, position, hash from ${activityChain} where company_id = company.id order by position desc limit 1) head`)
+
+const headsAt = statement<{ companyIds: string[]; positions: number[] }, Head>('heads_at').read(sql`
+  select company_id as "companyId", position, encode(hash, 'hex') as hash from ${activityChain}
+  where (company_id, position) in (select * from unnest(${param('companyIds', 'uuid[]')}, ${param('positions', 'bigint[]')}))`)
+
+/** Writes down, outside the database, how far the chains have come. */
+export interface HeadRecorder {
+  /** Notes every head that has moved since the last call, whoever moved it, if the mark says that any has. */
+  record(mark: Mark | null): Promise<void>
+}
+
+/**
+ * Keeps the file of heads. Called once a second at most, it costs an idle server nothing: the mark comes with the query
+ * that looks for rows to seal.
+ *
+ * A head noted before must still be on the chain when the next one is noted. Where it is not, somebody has cut or
+ * rewritten the chain: that is logged, and written down for good beside the new head.
+ */
+export function createHeadRecorder(store: Store, file: HeadFile, log: Log): HeadRecorder {
+  let recordedHeads: Map<string, Head> | undefined
+  let recordedMark: Mark | null = null
+
+  /** The noted heads of these companies that the chain does not bear out any more. */
+  const findContradicted = async (knownHeads: ReadonlyMap<string, Head>, moved: readonly Head[]): Promise<Map<string, Head>> => {
+    const before = moved.map((head) => knownHeads.get(head.companyId)).filter((head) => head !== undefined)
+    if (before.length === 0) return new Map()
+    const found = await store.read.run(headsAt, {
+      companyIds: before.map((head) => head.companyId),
+      positions: before.map((head) => head.position),
+    })
+    const hashes = new Map(found.map((head) => [head.companyId, head.hash]))
+    return new Map(before.filter((head) => hashes.get(head.companyId) !== head.hash).map((head) => [head.companyId, head]))
+  }
+
+  return {
+    async record(mark) {
+      if (mark === null || (recordedMark !== null && recordedMark.txid === mark.txid && recordedMark.seq === mark.seq)) return
+      recordedHeads ??= new Map(await file.newestHeads())
+      const knownHeads = recordedHeads
+      // The first look of a process compares every chain with the file: it may have been cut while no server ran.
+      const found = await (recordedMark === null ? store.read.run(allHeads, {}) : store.read.run(headsMovedSince, recordedMark))
+      const moved = found.filter((head) => knownHeads.get(head.companyId)?.hash !== head.hash)
+      const broken = await findContradicted(knownHeads, moved)
+      const lines = moved.map((head): RecordedHead => {
+        const before = broken.get(head.companyId)
+        return before === undefined ? head : { ...head, contradicts: { position: before.position, hash: before.hash } }
+      })
+      await file.append(lines)
+      for (const head of moved) {
+        const before = broken.get(head.companyId)
+        if (before !== undefined)
+          log.error({ companyId: head.companyId, position: before.position }, 'the audit chain contradicts its noted head')
+        knownHeads.set(head.companyId, head)
+      }
+      recordedMark = mark
+    },
+  }
+}

@@ -1,0 +1,3 @@
+export { openHeadFile } from './heads.ts'
+export type { HeadFile } from './heads.ts'
+export { createSealer, SEAL_INTERVAL_MS } from './sealer.ts'

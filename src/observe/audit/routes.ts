@@ -1,0 +1,33 @@
+import { inCompany } from '../../auth/scopes.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { get } from '../../http/route.ts'
+import type { Route } from '../../http/route.ts'
+import { exportChain } from './export.ts'
+import type { HeadFile } from './heads.ts'
+import { verifyChain } from './verify.ts'
+import { exportLine, verificationView, verifyQuery } from './views.ts'
+
+/** Routes that show whether the audit log is what it was. */
+export const auditRoutes = (heads: HeadFile): Route[] => [
+  get('/api/companies/:companyId/activity/verify', {
+    summary: "Recompute the chain over a company's audit rows and name the first broken one",
+    permission: 'activity.verify',
+    scope: inCompany(),
+    query: verifyQuery,
+    returns: verificationView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => verifyChain(ctx.store.read, companyOf(ctx), heads, query),
+  }),
+  get('/api/companies/:companyId/activity/export', {
+    summary: 'Stream the sealed audit rows of a company with their hashes and the signed head',
+    permission: 'activity.export',
+    scope: inCompany(),
+    streams: 'lines',
+    returns: exportLine,
+    refuses: ['not_found'],
+    handle: async ({ ctx }) => ({
+      contentType: 'application/x-ndjson; charset=utf-8',
+      chunks: exportChain(ctx.store.read, companyOf(ctx), heads),
+    }),
+  }),
+]

@@ -1,0 +1,128 @@
+import { sql } from 'drizzle-orm'
+import { codeOf } from '../../platform/db/databaseErrors.ts'
+import { activityLog } from '../../platform/db/tables.ts'
+import { activityChain } from '../../model/audit.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Store } from '../../platform/db/types.ts'
+import { writeUnaudited } from '../../platform/db/unaudited.ts'
+import { canonicalRow, GENESIS, linkHash, storedColumns } from './row.ts'
+import type { StoredRow } from './row.ts'
+
+/** Rows sealed at once: about 4 ms of this thread, which no request notices. */
+const SEAL_BATCH = 400
+/** How long one turn goes on. What is left waits for the next; a server that stops must not wait for a backlog. */
+const SEAL_BUDGET_MS = 800
+const UNIQUE_VIOLATION = '23505'
+
+/** Everything up to here, in commit order, is sealed. */
+export interface Mark {
+  readonly txid: string
+  readonly seq: number
+}
+
+interface UnsealedRow extends StoredRow {
+  readonly markTxid: string | null
+  readonly markSeq: number
+  /** The mark lies in the future of this cluster: its transaction counter has gone back. */
+  readonly isAhead: boolean
+  /** Where the company's chain ends, before this batch. */
+  readonly headPosition: number
+  readonly headHash: string
+}
+
+type NextRow = UnsealedRow | (Omit<UnsealedRow, 'seq'> & { readonly seq: null })
+
+// One statement, hence one snapshot: rows below its xmin are all there or never will be, and whoever reads the same mark
+// reads the same rows in the same order. A late committer is above the xmin until it has committed, so none is skipped.
+const nextRows = statement<{ limit: number }, NextRow>('seal_next').read(sql`
+  with mark as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1),
+  batch as materialized (
+    select ${storedColumns}, ${activityLog.txid} as place from ${activityLog}
+    where (txid, seq) > (coalesce((select txid from mark), '0'::xid8), coalesce((select seq from mark), 0))
+      and txid < pg_snapshot_xmin(pg_current_snapshot())
+    order by ${activityLog.txid}, ${activityLog.seq} limit ${param('limit', 'int')}),
+  heads as (
+    select company.id, head.position, head.hash from (select distinct "companyId" as id from batch) company
+    cross join lateral (select position, hash from ${activityChain} where company_id = company.id order by position desc limit 1) head)
+  select batch.*, mark.txid::text as "markTxid", coalesce(mark.seq, 0) as "markSeq",
+    coalesce(mark.txid >= pg_snapshot_xmax(pg_current_snapshot()), false) as "isAhead",
+    coalesce(heads.position, 0) as "headPosition", coalesce(encode(heads.hash, 'hex'), ${sql.raw(`'${GENESIS}'`)}) as "headHash"
+  from (select 1) once left join mark on true left join batch on true left join heads on heads.id = batch."companyId"
+  order by batch.place, batch.seq::bigint`)
+
+interface Links {
+  companyIds: string[]
+  positions: number[]
+  txids: string[]
+  seqs: string[]
+  hashes: string[]
+}
+
+// All or nothing, without a transaction around it.
+const appendLinks = statement<Links, never>('seal_append').unaudited(sql`
+  insert into ${activityChain} (company_id, position, txid, seq, hash)
+  select company_id, position, txid, seq, decode(hash, 'hex')
+  from unnest(${param('companyIds', 'uuid[]')}, ${param('positions', 'bigint[]')}, ${param('txids', 'xid8[]')},
+    ${param('seqs', 'bigint[]')}, ${param('hashes', 'text[]')}) as link (company_id, position, txid, seq, hash)`)
+
+/** Links rows to the ends of their companies' chains. */
+function buildLinks(rows: readonly UnsealedRow[]): Links {
+  const heads = new Map<string, { position: number; hash: string }>()
+  const links: Links = { companyIds: [], positions: [], txids: [], seqs: [], hashes: [] }
+  for (const row of rows) {
+    const head = heads.get(row.companyId) ?? { position: row.headPosition, hash: row.headHash }
+    const position = head.position + 1
+    const hash = linkHash(head.hash, position, canonicalRow(row))
+    heads.set(row.companyId, { position, hash })
+    links.companyIds.push(row.companyId)
+    links.positions.push(position)
+    links.txids.push(row.txid)
+    links.seqs.push(row.seq)
+    links.hashes.push(hash)
+  }
+  return links
+}
+
+/** What one batch came to. */
+export interface SealResult {
+  readonly rows: number
+  /** Up to where everything is sealed now; null while nothing is. */
+  readonly mark: Mark | null
+  readonly isAhead: boolean
+  /** There may be more to seal at once. */
+  readonly hasMore: boolean
+}
+
+/**
+ * Seals the next committed rows of the log, of whatever company: two statements, no lock. Servers that seal at the same
+ * time read the same next rows, and the chain's keys let exactly one of them append: the others' statement fails as a
+ * whole. A crash between the two statements leaves nothing behind (I7).
+ */
+export async function sealBatch(store: Store, limit: number): Promise<SealResult> {
+  const found = await store.read.run(nextRows, { limit })
+  const [first] = found
+  const mark = first === undefined || first.markTxid === null ? null : { txid: first.markTxid, seq: first.markSeq }
+  const isAhead = first?.isAhead ?? false
+  const rows = found.filter((row): row is UnsealedRow => row.seq !== null)
+  const last = rows.at(-1)
+  if (last === undefined) return { rows: 0, mark, isAhead, hasMore: false }
+  try {
+    await writeUnaudited(store, appendLinks, buildLinks(rows))
+  } catch (error) {
+    // Another server was faster, and is going on with the rest.
+    if (codeOf(error) === UNIQUE_VIOLATION) return { rows: 0, mark, isAhead, hasMore: false }
+    throw error
+  }
+  return { rows: rows.length, mark: { txid: last.txid, seq: Number(last.seq) }, isAhead, hasMore: rows.length === limit }
+}
+
+/** Seals until nothing is left or the turn is over. */
+export async function sealPending(store: Store): Promise<SealResult> {
+  const startedAt = performance.now()
+  let rows = 0
+  for (;;) {
+    const sealed = await sealBatch(store, SEAL_BATCH)
+    rows += sealed.rows
+    if (!sealed.hasMore || performance.now() - startedAt > SEAL_BUDGET_MS) return { ...sealed, rows }
+  }
+}

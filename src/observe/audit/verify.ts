@@ -1,0 +1,162 @@
+import type { ReadDb } from '../../platform/db/types.ts'
+import { chainEnd, findUnchained, readLinks } from './chain.ts'
+import type { ChainEnd, Link, UnchainedRow } from './chain.ts'
+import type { HeadFile } from './heads.ts'
+import { canonicalRow, GENESIS, linkHash } from './row.ts'
+
+/**
+ * What was found:
+ * `edited`: what stands there is not what was sealed: changed, or swapped with another row;
+ * `removed`: the row is gone; `unlinked`: its link is gone;
+ * `reordered`: links do not stand in the order of their rows;
+ * `inserted`: a row stands among sealed ones that was never sealed;
+ * `rewritten`: a chain that fits together, but not the head that was noted outside the database;
+ * `cut`: the noted head goes further than the chain.
+ */
+export const breakKinds = ['edited', 'removed', 'unlinked', 'reordered', 'inserted', 'rewritten', 'cut'] as const
+
+export interface Break {
+  readonly position: number
+  readonly seq: number | null
+  readonly kind: (typeof breakKinds)[number]
+  readonly id: string | null
+  readonly action: string | null
+}
+
+export interface VerificationResult {
+  readonly ok: boolean
+  readonly companyId: string
+  readonly sealedRows: number
+  readonly unsealedRows: number
+  readonly head: { readonly position: number; readonly hash: string }
+  /** The stretch whose hashes were computed anew. */
+  readonly checked: { readonly from: number; readonly to: number }
+  /** Heads noted outside the database that the chain was compared with. */
+  readonly notedHeads: number
+  readonly firstBroken: Break | null
+}
+
+export interface PositionRange {
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+}
+
+interface ExpectedHash {
+  readonly hash: string
+  readonly isGenuine: () => boolean
+}
+
+/** What the file of heads says a chain must have, by position. A signature is checked only where a claim is not met. */
+async function readExpectedHashes(
+  file: HeadFile | null,
+  companyId: string,
+): Promise<{ lines: number; expectedHashes: Map<number, ExpectedHash[]> }> {
+  const lines = file === null ? [] : await file.linesOf(companyId)
+  const expectedHashes = new Map<number, ExpectedHash[]>()
+  const addExpected = (position: number, hash: string, isGenuine: () => boolean): void => {
+    const existing = expectedHashes.get(position)
+    if (existing === undefined) expectedHashes.set(position, [{ hash, isGenuine }])
+    else if (existing.every((other) => other.hash !== hash)) existing.push({ hash, isGenuine })
+  }
+  for (const line of lines) {
+    const isGenuine = (): boolean => file?.isGenuine(line) === true
+    addExpected(line.position, line.hash, isGenuine)
+    if (line.contradicts !== undefined) addExpected(line.contradicts.position, line.contradicts.hash, isGenuine)
+  }
+  return { lines: lines.length, expectedHashes }
+}
+
+const at = (link: Link, kind: Break['kind']): Break => ({
+  position: link.position,
+  seq: link.linkSeq,
+  kind,
+  id: link.id,
+  action: link.action,
+})
+
+const isAfter = (link: Link, previousLink: Link): boolean => {
+  const [a, b] = [BigInt(link.linkTxid), BigInt(previousLink.linkTxid)]
+  return a > b || (a === b && link.linkSeq > previousLink.linkSeq)
+}
+
+/** Recomputes a stretch link by link and names the first that does not hold. */
+async function firstBrokenLink(
+  db: Pick<ReadDb, 'run'>,
+  companyId: string,
+  from: number,
+  to: number,
+  expectedHashes: ReadonlyMap<number, readonly ExpectedHash[]>,
+): Promise<Break | null> {
+  let previousHash = GENESIS
+  let previousLink: Link | undefined
+  let expectedPosition = from
+  if (from > 1) {
+    // The stretch hangs on the hash before it, which is taken as it stands.
+    for await (const link of readLinks(db, companyId, from - 1, from - 1)) [previousLink, previousHash] = [link, link.hash]
+  }
+  for await (const link of readLinks(db, companyId, from, to)) {
+    if (link.position !== expectedPosition) return { position: expectedPosition, seq: null, kind: 'unlinked', id: null, action: null }
+    if (link.seq === null) return at(link, 'removed')
+    if (previousLink !== undefined && !isAfter(link, previousLink)) return at(link, 'reordered')
+    if (link.txid !== link.linkTxid || linkHash(previousHash, link.position, canonicalRow(link)) !== link.hash) return at(link, 'edited')
+    if (expectedHashes.get(link.position)?.some((expectedHash) => expectedHash.hash !== link.hash && expectedHash.isGenuine()) === true)
+      return at(link, 'rewritten')
+    previousHash = link.hash
+    previousLink = link
+    expectedPosition += 1
+  }
+  return expectedPosition <= to ? { position: expectedPosition, seq: null, kind: 'unlinked', id: null, action: null } : null
+}
+
+function cutBreak(end: ChainEnd, expectedHashes: ReadonlyMap<number, readonly ExpectedHash[]>): Break | null {
+  for (const [position, hashes] of expectedHashes) {
+    if (position > end.position && hashes.some((expectedHash) => expectedHash.isGenuine()))
+      return { position: end.position + 1, seq: null, kind: 'cut', id: null, action: null }
+  }
+  return null
+}
+
+const insertedBreak = (unchained: UnchainedRow, end: ChainEnd): Break => ({
+  position: unchained.before ?? end.position + 1,
+  seq: unchained.seq,
+  kind: 'inserted',
+  id: unchained.id,
+  action: unchained.action,
+})
+
+/**
+ * Recomputes the chain of a company and names its first broken row (I7). The log is read a page at a time, so a company
+ * of any size takes the same memory.
+ *
+ * @param file the heads noted outside the database; null leaves out what only they can show
+ * @param range positions whose hashes are computed anew; all unless said. Inserted rows and a cut tail are always found
+ */
+export async function verifyChain(
+  db: Pick<ReadDb, 'run'>,
+  companyId: string,
+  file: HeadFile | null,
+  range: PositionRange = {},
+): Promise<VerificationResult> {
+  // The file before the chain: what is noted was sealed by then.
+  const { lines, expectedHashes } = await readExpectedHashes(file, companyId)
+  const end = await chainEnd(db, companyId)
+  const from = Math.min(range.from ?? 1, end.position + 1)
+  const to = Math.min(range.to ?? end.position, end.position)
+  const { unsealed, unchained } = await findUnchained(db, companyId, end)
+  const breaks = [
+    unchained === null ? null : insertedBreak(unchained, end),
+    await firstBrokenLink(db, companyId, from, to, expectedHashes),
+    cutBreak(end, expectedHashes),
+  ].filter((found) => found !== null)
+  const firstBroken = breaks.toSorted((a, b) => a.position - b.position)[0] ?? null
+  return {
+    ok: firstBroken === null,
+    companyId,
+    sealedRows: end.position,
+    unsealedRows: unsealed,
+    head: { position: end.position, hash: end.hash },
+    checked: { from, to },
+    notedHeads: lines,
+    firstBroken,
+  }
+}

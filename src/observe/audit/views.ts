@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { breakKinds } from './verify.ts'
+
+const position = z.coerce.number().int().min(1)
+
+export const verifyQuery = z.object({ from: position.optional(), to: position.optional() })
+
+export const verificationView = z.strictObject({
+  ok: z.boolean(),
+  companyId: z.uuid(),
+  sealedRows: z.int(),
+  unsealedRows: z.int(),
+  head: z.strictObject({ position: z.int(), hash: z.string() }),
+  checked: z.strictObject({ from: z.int(), to: z.int() }),
+  notedHeads: z.int(),
+  firstBroken: z
+    .strictObject({
+      position: z.int(),
+      seq: z.int().nullable(),
+      kind: z.enum(breakKinds),
+      id: z.string().nullable(),
+      action: z.string().nullable(),
+    })
+    .nullable(),
+})
+
+/** A line of the export; the last one carries `head` and `publicKey` instead. */
+export const exportLine = z.object({
+  position: z.int().optional(),
+  hash: z.string().optional(),
+  row: z.record(z.string(), z.unknown()).nullable().optional(),
+  head: z
+    .object({
+      companyId: z.uuid(),
+      position: z.int(),
+      hash: z.string(),
+      at: z.string(),
+      keyId: z.string(),
+      signature: z.string(),
+    })
+    .optional(),
+  publicKey: z.string().optional(),
+})

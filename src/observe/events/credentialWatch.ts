@@ -1,0 +1,32 @@
+import type { CredentialRef, CredentialIds } from '../../auth/credentialStatus.ts'
+
+/** Which credentials streams and sockets of this process hang on, and whom to tell when one falls. */
+export interface CredentialWatch {
+  /** @returns the way to stop watching */
+  add(credential: CredentialRef, onRevoked: () => void): () => void
+  readonly credentials: () => CredentialIds
+  readonly isEmpty: () => boolean
+  /** Tells everybody who hangs on one of these. */
+  notifyRevoked(ids: readonly string[]): void
+}
+
+export function createCredentialWatch(): CredentialWatch {
+  const byKind: Readonly<Record<CredentialRef['kind'], Map<string, Set<() => void>>>> = { key: new Map(), run: new Map() }
+  return {
+    add({ kind, id }, onRevoked) {
+      const listenersById = byKind[kind]
+      const listeners = listenersById.get(id) ?? new Set()
+      listenersById.set(id, listeners.add(onRevoked))
+      return () => {
+        listeners.delete(onRevoked)
+        if (listeners.size === 0 && listenersById.get(id) === listeners) listenersById.delete(id)
+      }
+    },
+    credentials: () => ({ keyIds: [...byKind.key.keys()], runIds: [...byKind.run.keys()] }),
+    isEmpty: () => byKind.key.size === 0 && byKind.run.size === 0,
+    notifyRevoked(ids) {
+      for (const id of ids)
+        for (const listenersById of [byKind.key, byKind.run]) for (const onRevoked of listenersById.get(id) ?? []) onRevoked()
+    },
+  }
+}

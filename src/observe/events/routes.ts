@@ -1,0 +1,44 @@
+import { inCompany } from '../../auth/scopes.ts'
+import { credentialRefOf } from '../../auth/credentialStatus.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { get } from '../../http/route.ts'
+import type { Route } from '../../http/route.ts'
+import type { Feed } from './feed.ts'
+import { isAfter, parseCursor } from './position.ts'
+import { eventStream } from './stream.ts'
+import type { StreamOptions } from './stream.ts'
+import { eventView, streamQuery } from './views.ts'
+
+/** The route by which one follows what happens in a company. */
+export const eventRoutes = (feed: Feed, options: StreamOptions = {}): Route[] => [
+  get('/api/companies/:companyId/events/stream', {
+    summary: 'Follow what happens in a company, in commit order, as server-sent events',
+    permission: 'event.follow',
+    scope: inCompany(),
+    query: streamQuery,
+    streams: 'events',
+    returns: eventView,
+    refuses: ['not_found', 'malformed_cursor', 'too_many_streams'],
+    handle: async ({ ctx, query, lastEventId }) => {
+      // What a reader has read since it began counts for more than where its URL says that it begins.
+      const cursor = lastEventId ?? query.after
+      const requested = cursor === undefined ? undefined : parseCursor(cursor)
+      const { lowWatermark, highWatermark } = await feed.readWatermarks()
+      const mustResync = requested !== undefined && isAfter(requested, highWatermark)
+      const { actor } = ctx
+      const companyId = companyOf(ctx)
+      return eventStream(
+        feed,
+        {
+          companyId,
+          from: requested === undefined || mustResync ? lowWatermark : requested,
+          mustResync,
+          credential: credentialRefOf(actor),
+          keepsOpen: query.follow === 'true',
+          releaseConnection: feed.connectionLimits.acquire(companyId, actor.kind === 'agent' ? actor.agentId : null),
+        },
+        options,
+      )
+    },
+  }),
+]

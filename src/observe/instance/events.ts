@@ -1,0 +1,7 @@
+import { z } from 'zod'
+import { event } from '../../platform/kernel/event.ts'
+
+const changed = z.object({ changedKeys: z.array(z.string()), _previous: z.record(z.string(), z.unknown()) }).catchall(z.unknown())
+
+export const generalUpdated = event('instance.settings.general_updated', 'instance', changed)
+export const experimentalUpdated = event('instance.settings.experimental_updated', 'instance', changed)

@@ -1,0 +1,30 @@
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { memberships } from '../../model/companies.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { invariant } from '../../platform/kernel/errors.ts'
+import type { meView } from './views.ts'
+
+/** Companies that are told; who has more of them asks for the list. */
+const MAX_COMPANIES = 1000
+
+const companiesOf = statement<{ userId: string; limit: number }, { id: string }>('me_companies').read(sql`
+  select company_id as id from ${memberships}
+  where principal_type = 'user' and principal_id = ${param('userId')} and status = 'active'
+  order by created_at, company_id limit ${param('limit', 'int')}`)
+
+/** Who the asking person is. In local mode that is whoever sits at this machine, who has no account. */
+export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
+  invariant(ctx.actor.kind === 'board', 'only the board has an identity here')
+  const { userId, isAdmin } = ctx.actor
+  const rows = await ctx.store.read.run(companiesOf, { userId, limit: MAX_COMPANIES })
+  return {
+    user: { id: userId, name: 'Local board', email: null },
+    userId,
+    isInstanceAdmin: isAdmin,
+    companyIds: rows.map((row) => row.id),
+    source: 'local_implicit',
+    keyId: null,
+  }
+}

@@ -1,0 +1,73 @@
+import { sql } from 'drizzle-orm'
+import { activityLog } from '../../platform/db/tables.ts'
+import { activityChain } from '../../model/audit.ts'
+import { issues } from '../../model/issues.ts'
+import { isUnended, runs } from '../../model/runs.ts'
+import { isOpen, wakes } from '../../model/wakes.ts'
+import { statement } from '../../platform/db/statement.ts'
+import type { ReadDb } from '../../platform/db/types.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { isLive } from '../../auth/runFacts.ts'
+
+/** What only the database knows; the same on every server. */
+export interface DatabaseStats {
+  readonly liveHolds: number
+  /** Issues whose lock columns name a run that counts for nothing any more. */
+  readonly deadHolds: number
+  readonly queuedWakes: number
+  /** Wakes that wait until another run lets go of their issue. */
+  readonly deferredWakes: number
+  readonly oldestQueuedWakeSeconds: number
+  readonly queuedRuns: number
+  readonly runningRuns: number
+  readonly oldestQueuedRunSeconds: number
+  /** Age of the oldest commit that followers cannot be told of yet, because an older transaction is under way. */
+  readonly eventLagSeconds: number
+  /** Age of the oldest audit row that is not sealed. */
+  readonly sealLagSeconds: number
+}
+
+const age = (oldest: ReturnType<typeof sql>) => sql`coalesce(greatest(extract(epoch from clock_timestamp() - ${oldest}), 0), 0)::float8`
+
+// Every part reads what is open, never what is over: indexes hold the former alone, and a log of years costs nothing.
+const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
+  with held as (
+    select exists (select 1 from ${runs} r where r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
+      and ${isLive}) as live
+    from ${issues} i where i.checkout_run_id is not null or i.execution_run_id is not null),
+  waiting as (
+    select status, created_at from ${wakes} w where ${isOpen('w')}),
+  open as (select status, created_at from ${runs} r where ${isUnended('r')}),
+  sealed as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1)
+  select (select count(*)::int from held where live) as "liveHolds", (select count(*)::int from held where not live) as "deadHolds",
+    (select count(*)::int from waiting where status = 'queued') as "queuedWakes",
+    (select count(*)::int from waiting where status = 'deferred_issue_execution') as "deferredWakes",
+    ${age(sql`(select min(created_at) from waiting where status = 'queued')`)} as "oldestQueuedWakeSeconds",
+    (select count(*)::int from open where status = 'queued') as "queuedRuns",
+    (select count(*)::int from open where status = 'running') as "runningRuns",
+    ${age(sql`(select min(created_at) from open where status = 'queued')`)} as "oldestQueuedRunSeconds",
+    ${age(sql`(select created_at from ${activityLog} where txid >= pg_snapshot_xmin(pg_current_snapshot()) order by txid, seq limit 1)`)}
+      as "eventLagSeconds",
+    ${age(sql`(select created_at from ${activityLog} where (txid, seq) > (coalesce((select txid from sealed), '0'::xid8),
+      coalesce((select seq from sealed), 0)) order by txid, seq limit 1)`)} as "sealLagSeconds"`)
+
+/** A scrape every second must not cost a query every second. */
+const CACHE_TTL_MS = 5000
+
+/** Reads the figures, or what was read within the last seconds. Any number who ask at once share one query. */
+export function createStatsReader(db: Pick<ReadDb, 'run'>, cacheTtlMs = CACHE_TTL_MS): () => Promise<DatabaseStats> {
+  let cached: Promise<DatabaseStats> | undefined
+  let readAt = 0
+  return () => {
+    const now = performance.now()
+    if (cached !== undefined && now - readAt < cacheTtlMs) return cached
+    readAt = now
+    const pending = db.run(figures, {}).then(exactlyOne)
+    pending.catch(() => {
+      // A failure is not kept: the next scrape asks again.
+      if (cached === pending) cached = undefined
+    })
+    cached = pending
+    return pending
+  }
+}

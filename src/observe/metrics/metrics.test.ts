@@ -1,0 +1,231 @@
+import { describe, expect, test } from 'vitest'
+import { createStore } from '../../platform/db/store.ts'
+import { reap } from '../../scheduler/reap.ts'
+import { openEventStream } from '../../dev/testing/eventStream.ts'
+import { captureLog } from '../../dev/testing/captureLog.ts'
+import { expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { createMetrics } from './metrics.ts'
+
+const TOKEN = 'a-token-for-scrapers'
+const lines = captureLog()
+const open = useServer({ log: lines.log })
+const guarded = useServer({ metricsToken: TOKEN })
+
+/** The value of a sample, or undefined where there is none. */
+function sampleIn(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
+  const found = text.split('\n').find((line) => {
+    const [, sample, said = ''] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? []
+    return sample === name && Object.entries(labels).every(([label, value]) => said.includes(`${label}="${value}"`))
+  })
+  return found === undefined ? undefined : Number(found.slice(found.lastIndexOf(' ') + 1))
+}
+
+const proxied = { 'x-forwarded-for': '203.0.113.7' }
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+describe('who may read the metrics', () => {
+  test('on this machine anybody, and from elsewhere nobody where there is no token', async () => {
+    const page = await open().board.get('/metrics')
+    expect(page.status).toBe(200)
+    expect(page.headers).toMatchObject({ 'content-type': expect.stringContaining('text/plain'), 'cache-control': 'no-store' })
+    expect(await open().board.get('/metrics', proxied)).toMatchObject({ status: 404, body: { code: 'route_not_found' } })
+    expect(await open().board.get('/metrics', { host: 'evil.example' })).toMatchObject({ status: 403, body: { code: 'host_not_allowed' } })
+    expect(await open().board.get('/metrics', { origin: 'https://evil.example' })).toMatchObject({ status: 403 })
+    expect(await open().board.post('/metrics', {})).toMatchObject({ status: 405 })
+    expect(await open().board.get('/metrics/more')).toMatchObject({ status: 404 })
+  })
+
+  test('from elsewhere whoever has the token; a wrong one is 401, on this machine too (I16)', async () => {
+    expect(await guarded().board.get('/metrics', proxied)).toMatchObject({ status: 401 })
+    expect(await guarded().board.get('/metrics', { ...proxied, ...bearer(TOKEN) })).toMatchObject({ status: 200 })
+    expect(await guarded().board.get('/metrics')).toMatchObject({ status: 200 })
+    const { agent } = await world(guarded())
+    for (const wrong of ['x', `${TOKEN}x`, (await agent()).key])
+      expect(await guarded().board.get('/metrics', bearer(wrong))).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
+    expect(await open().board.get('/metrics', bearer(TOKEN))).toMatchObject({ status: 401 })
+  })
+})
+
+describe('what they tell', () => {
+  test('requests by route and status, whatever paths are asked for', async () => {
+    const before = (await open().board.get('/metrics')).text
+    await open().board.get('/api/health')
+    for (let at = 0; at < 5; at += 1) await open().board.get(`/api/nothing/${at}`)
+    const { text } = await open().board.get('/metrics')
+    const requests = (of: string, route: string, status: string) => sampleIn(of, 'paperclip_http_requests_total', { route, status }) ?? 0
+    expect(requests(text, 'getHealth', '200') - requests(before, 'getHealth', '200')).toBe(1)
+    expect(requests(text, 'none', '404') - requests(before, 'none', '404')).toBe(5)
+    expect(text).not.toContain('nothing')
+    expect(sampleIn(text, 'paperclip_http_request_duration_seconds_count', { route: 'getHealth' })).toBeGreaterThan(0)
+    expect(sampleIn(text, 'process_cpu_seconds_total')).toBeGreaterThan(0)
+    expect(sampleIn(text, 'paperclip_build_info', { version: 'test' })).toBe(1)
+  })
+
+  test('holds, queues, runs, lags and pools as they are, and what was ended', async () => {
+    const { held: heldIssue, run, agent, issue, company } = await world(open())
+    const [liveHold, deadHold] = [await heldIssue(), await heldIssue()]
+    await expireLease(open(), deadHold.run.id)
+    await issue({ assigneeAgentId: (await agent()).id })
+    await open().board.post(`/api/issues/${liveHold.issue.id}/comments`, { body: 'When you have time' })
+    const gone = await run(await agent())
+    await expireLease(open(), gone.id)
+    const reader = await openEventStream(open().url, `/api/companies/${company.id}/events/stream`)
+    const metrics = createMetrics({
+      store: open().store,
+      version: 'test',
+      openStreams: open().feed.connectionLimits.openCount,
+      cacheTtlMs: 0,
+    })
+    const { text } = await metrics.page()
+    const expectedSamples = (name: string, labels: Readonly<Record<string, string>> = {}) => sampleIn(text, `paperclip_${name}`, labels)
+    expect({
+      up: expectedSamples('database_up'),
+      live: expectedSamples('holds', { state: 'live' }),
+      dead: expectedSamples('holds', { state: 'dead' }),
+      queued: expectedSamples('queue_depth', { queue: 'runs' }),
+      wakes: expectedSamples('queue_depth', { queue: 'wakes' }),
+      deferred: expectedSamples('queue_depth', { queue: 'deferred_wakes' }),
+      running: expectedSamples('runs', { status: 'running' }),
+      followers: expectedSamples('followers'),
+    }).toEqual({ up: 1, live: 1, dead: 1, queued: 1, wakes: 1, deferred: 1, running: 3, followers: 1 })
+    expect(expectedSamples('queue_oldest_seconds', { queue: 'runs' })).toBeGreaterThan(0)
+    // Nobody seals here, and an older transaction is under way nowhere.
+    expect(expectedSamples('lag_seconds', { of: 'seals' })).toBeGreaterThan(0)
+    expect(expectedSamples('lag_seconds', { of: 'events' })).toBeGreaterThanOrEqual(0)
+    for (const pool of ['read', 'write']) {
+      expect(expectedSamples('pool_connections', { pool, state: 'size' })).toBeGreaterThan(0)
+      expect(expectedSamples('pool_connections', { pool, state: 'idle' })).toBeGreaterThanOrEqual(0)
+      expect(expectedSamples('pool_connections', { pool, state: 'waiting' })).toBe(0)
+    }
+    await reap(open().store)
+    await liveHold.run.client.post(`/api/heartbeat-runs/${liveHold.run.id}/finish`, { status: 'succeeded' })
+    const after = (await metrics.page()).text
+    expect(sampleIn(after, 'paperclip_runs_reaped_total')).toBe(2)
+    expect(sampleIn(after, 'paperclip_runs_finished_total', { status: 'timed_out' })).toBe(2)
+    expect(sampleIn(after, 'paperclip_runs_finished_total', { status: 'succeeded' })).toBe(1)
+    expect(sampleIn(after, 'paperclip_holds', { state: 'live' })).toBe(0)
+    reader.disconnect()
+  })
+
+  test('wakes that led to no run, by reason: turned down, or closed before they did', async () => {
+    const { held: heldIssue, agent, issue } = await world(open())
+    const metrics = createMetrics({ store: open().store, version: 'test', openStreams: () => 0 })
+    const skipped = async (reason: string) => sampleIn((await metrics.page()).text, 'paperclip_wakes_skipped_total', { reason })
+    const reasons = ['wake_on_demand_off', 'agent_not_invokable', 'over_budget', 'timer_off', 'loop_bound'] as const
+    const before = new Map<string, number>()
+    for (const reason of reasons) before.set(reason, (await skipped(reason)) ?? Number.NaN)
+    const more = async (reason: (typeof reasons)[number]) => ((await skipped(reason)) ?? Number.NaN) - (before.get(reason) ?? 0)
+
+    const unresponsive = await agent({ runtimeConfig: { heartbeat: { wakeOnDemand: false } } })
+    await issue({ assigneeAgentId: unresponsive.id })
+    await open().board.post(`/api/agents/${unresponsive.id}/wakeup`)
+    const paused = await agent()
+    const { id } = await issue({ status: 'backlog', assigneeAgentId: paused.id })
+    await open().board.post(`/api/agents/${paused.id}/pause`)
+    await open().board.post(`/api/issues/${id}/comments`, { body: 'Are you there?' })
+    expect([await more('wake_on_demand_off'), await more('agent_not_invokable'), await more('over_budget')]).toEqual([2, 1, 0])
+    expect([await more('timer_off'), await more('loop_bound')]).toEqual([0, 0])
+
+    const { issue: taken, run } = await heldIssue()
+    const other = await agent()
+    await open().board.post(`/api/agents/${other.id}/wakeup`, { payload: { issueId: taken.id } })
+    await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' })
+    expect(await skipped('not_assignee')).toBe(1)
+    // What is read twice is not counted twice.
+    expect(await skipped('not_assignee')).toBe(1)
+  })
+
+  test('a commit that an older transaction holds up shows as the lag of events', async () => {
+    const { issue, company } = await world(open())
+    const older = await open().database.sql.connect()
+    await older.query('begin')
+    await older.query(
+      `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id) values ($1::uuid, 'system', 'test', 'test.late', 'company', $1::uuid::text)`,
+      [company.id],
+    )
+    await issue()
+    const metrics = createMetrics({ store: open().store, version: 'test', openStreams: () => 0, cacheTtlMs: 0 })
+    expect(sampleIn((await metrics.page()).text, 'paperclip_lag_seconds', { of: 'events' })).toBeGreaterThan(0)
+    await older.query('commit')
+    older.release()
+  })
+
+  test('however often they are read, the database is asked once in a while; when it does not answer, its figures are left out', async () => {
+    const pool = open().database.open({ max: 2 })
+    const store = createStore(pool)
+    let asked = 0
+    const counting = {
+      ...store,
+      read: { ...store.read, run: ((...args) => ((asked += 1), store.read.run(...args))) as typeof store.read.run },
+    }
+    const metrics = createMetrics({ store: counting, version: 'test', openStreams: () => 0 })
+    await Promise.all([metrics.page(), metrics.page(), metrics.page()])
+    await metrics.page()
+    expect(asked).toBe(1)
+    await pool.end()
+    const { text } = await createMetrics({ store, version: 'test', openStreams: () => 0 }).page()
+    expect(sampleIn(text, 'paperclip_database_up')).toBe(0)
+    expect(sampleIn(text, 'paperclip_holds', { state: 'live' })).toBeUndefined()
+    expect(sampleIn(text, 'process_cpu_seconds_total')).toBeGreaterThan(0)
+  })
+})
+
+describe('a caller’s trace (W3C Trace Context)', () => {
+  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
+
+  test('its id names the request in the answer, the log and the audit row, and is answered with a span of ours', async () => {
+    const { company } = await world(open())
+    lines.clear()
+    const answer = await open().board.post(`/api/companies/${company.id}/issues`, { title: 'Traced' }, { traceparent })
+    expect(answer.headers).toMatchObject({
+      'x-request-id': TRACE,
+      traceresponse: expect.stringMatching(new RegExp(`^00-${TRACE}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`)),
+    })
+    const { id } = await lastAudit(open(), answer.body.id, 'issue.created')
+    const { rows } = await open().database.sql.query('select request_id from activity_log where id = $1', [id])
+    expect(rows).toEqual([{ request_id: TRACE }])
+    expect(JSON.parse(lines.text().trim().split('\n').at(-1) ?? '')).toMatchObject({
+      requestId: TRACE,
+      route: 'postCompaniesByCompanyIdIssues',
+    })
+  })
+
+  test('a request id of the caller’s own stays, and the log has both', async () => {
+    lines.clear()
+    const answer = await open().board.get('/api/health', { traceparent, 'x-request-id': 'mine' })
+    expect(answer.headers).toMatchObject({ 'x-request-id': 'mine', traceresponse: expect.stringContaining(TRACE) })
+    expect(JSON.parse(lines.text().trim())).toMatchObject({ requestId: 'mine', traceId: TRACE })
+  })
+
+  test.each([
+    'nonsense',
+    `00-${TRACE}-00f067aa0ba902b7`,
+    `00-${TRACE}-00f067aa0ba902b7-01-more`,
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${TRACE}-${'0'.repeat(16)}-01`,
+    `ff-${TRACE}-00f067aa0ba902b7-01`,
+    traceparent.toUpperCase(),
+  ])('%s is as if it had not been sent', async (malformed) => {
+    const { headers } = await open().board.get('/api/health', { traceparent: malformed })
+    expect(headers['x-request-id']).toMatch(/^[0-9a-f]{8}-/)
+    expect(headers).not.toHaveProperty('traceresponse')
+  })
+
+  test('one of a version to come is read as far as it is known', async () => {
+    const { headers } = await open().board.get('/api/health', { traceparent: `01-${TRACE}-00f067aa0ba902b7-01-more` })
+    expect(headers['x-request-id']).toBe(TRACE)
+  })
+})
+
+test('a reader of a stream that leaves is counted and logged, and not as slow', async () => {
+  const { company } = await world(open())
+  lines.clear()
+  const reader = await openEventStream(open().url, `/api/companies/${company.id}/events/stream`)
+  reader.disconnect()
+  while (!lines.text().includes('getCompaniesByCompanyIdEventsStream')) await new Promise((resolve) => setTimeout(resolve, 5))
+  const { text } = await open().board.get('/metrics')
+  const route = 'getCompaniesByCompanyIdEventsStream'
+  expect(sampleIn(text, 'paperclip_http_requests_total', { route, status: '200' })).toBeGreaterThan(0)
+  expect(sampleIn(text, 'paperclip_http_request_duration_seconds_count', { route })).toBeUndefined()
+})

@@ -1,0 +1,214 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { REDACTED } from '../../platform/kernel/redact.ts'
+import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import type { TestAgent, World } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const MISSING_ID = '00000000-0000-4000-8000-000000000000'
+
+let fixture: World
+let ceo: TestAgent
+let worker: TestAgent
+
+const configured = {
+  adapterConfig: { command: 'sh', env: { KEY: 'hunter2' } },
+  runtimeConfig: { heartbeat: { intervalSec: 60 }, apiKey: 'hunter2' },
+}
+
+beforeEach(async () => {
+  fixture = await world(server())
+  ceo = await fixture.agent({ role: 'ceo' })
+  worker = await fixture.agent({ ...configured, reportsTo: ceo.id })
+})
+
+const board = () => server().board
+const inCompany = (path: string) => `/api/companies/${fixture.company.id}/${path}`
+
+describe('the organisation', () => {
+  test('shows who reports to whom, roots first, without the terminated', async () => {
+    const below = await fixture.agent({ reportsTo: worker.id })
+    const terminated = await fixture.agent({ reportsTo: ceo.id })
+    const orphan = await fixture.agent({ reportsTo: terminated.id })
+    await board().post(`/api/agents/${terminated.id}/terminate`)
+    const { body } = await worker.client.get(inCompany('org'))
+    const node = (agent: TestAgent, role: string, ...reports: unknown[]) => ({
+      id: agent.id,
+      name: agent.name,
+      role,
+      status: 'idle',
+      reports,
+    })
+    expect(body).toEqual([node(ceo, 'ceo', node(worker, 'general', node(below, 'general'))), node(orphan, 'general')])
+  })
+
+  test('is not told to another company', async () => {
+    const outsider = await (await world(server())).agent()
+    expect(await outsider.client.get(inCompany('org'))).toMatchObject({ status: 404, body: { error: 'Company not found' } })
+  })
+})
+
+describe('permissions', () => {
+  const set = (canCreateAgents: boolean, canAssignTasks: boolean, client = board()) =>
+    client.patch(`/api/agents/${worker.id}/permissions`, { canCreateAgents, canAssignTasks })
+
+  test('are taken and given back, and hold from the next request on', async () => {
+    const taken = await set(false, false)
+    expect(taken).toMatchObject({
+      status: 200,
+      body: { permissions: { canCreateAgents: false }, access: { canAssignTasks: false, taskAssignSource: 'none', grants: [] } },
+    })
+    expect(await lastAudit(server(), worker.id, 'agent.permissions_updated')).toMatchObject({
+      actorId: 'local-board',
+      details: { canCreateAgents: false, canAssignTasks: false },
+    })
+    const assign = () => worker.client.post(inCompany('issues'), { title: 'x', assigneeAgentId: ceo.id })
+    expect(await assign()).toMatchObject({ status: 403, body: { code: 'assign_not_permitted' } })
+    const given = await set(false, true, ceo.client)
+    expect(given.body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'explicit_grant' })
+    expect(await assign()).toMatchObject({ status: 201 })
+    const before = await auditCount(server())
+    expect((await set(false, true)).body.access).toMatchObject(given.body.access)
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('of a CEO or creator include assigning, whatever is asked', async () => {
+    expect((await set(true, false)).body).toMatchObject({
+      permissions: { canCreateAgents: true },
+      access: { canAssignTasks: true, taskAssignSource: 'agent_creator' },
+    })
+    expect(await worker.client.get(inCompany('agent-configurations'))).toMatchObject({ status: 200 })
+    const { body } = await board().patch(`/api/agents/${ceo.id}/permissions`, { canCreateAgents: false, canAssignTasks: false })
+    expect(body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'ceo_role' })
+  })
+
+  test('are not for agents to change, but for a CEO, and not of the terminated', async () => {
+    const before = await auditCount(server())
+    expect(await set(true, true, worker.client)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
+    expect(await board().patch(`/api/agents/${worker.id}/permissions`, { canCreateAgents: true })).toMatchObject({ status: 400 })
+    const outsider = await (await world(server())).agent({ role: 'ceo' })
+    const ask = (id: string) => outsider.client.patch(`/api/agents/${id}/permissions`, { canCreateAgents: true, canAssignTasks: true })
+    for (const id of [worker.id, MISSING_ID]) expect(await ask(id)).toMatchObject({ status: 404, body: { error: 'Agent not found' } })
+    expect(await auditCount(server())).toBe(before + 3)
+    await board().post(`/api/agents/${worker.id}/terminate`)
+    expect(await set(true, true)).toMatchObject({ status: 409, body: { code: 'agent_terminated' } })
+  })
+})
+
+describe('configurations', () => {
+  test('are shown with secrets covered, to the board and to creators alone', async () => {
+    const shown = {
+      id: worker.id,
+      adapterConfig: { command: 'sh', env: { KEY: { type: 'plain', value: REDACTED } } },
+      runtimeConfig: { heartbeat: { intervalSec: 60 }, apiKey: REDACTED },
+    }
+    for (const client of [board(), ceo.client]) {
+      const one = await client.get(`/api/agents/${worker.id}/configuration`)
+      expect(one).toMatchObject({ status: 200, body: shown })
+      const all = await client.get(inCompany('agent-configurations'))
+      expect(all.body).toMatchObject([{ id: ceo.id }, shown])
+      expect(one.text + all.text).not.toContain('hunter2')
+    }
+    for (const path of [
+      `/api/agents/${worker.id}/configuration`,
+      inCompany('agent-configurations'),
+      `/api/agents/${worker.id}/config-revisions`,
+      `/api/agents/${worker.id}/config-revisions/${MISSING_ID}`,
+    ])
+      expect(await worker.client.get(path)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
+  })
+
+  test('are listed page by page, and of another company not at all', async () => {
+    const first = await board().get(inCompany('agent-configurations?limit=1'))
+    const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
+    expect([...first.body, ...(await board().get(next)).body].map((row: { id: string }) => row.id)).toEqual([ceo.id, worker.id])
+    const outsider = await (await world(server())).agent({ role: 'ceo' })
+    for (const id of [worker.id, MISSING_ID])
+      for (const path of ['configuration', 'config-revisions', `config-revisions/${MISSING_ID}`])
+        expect(await outsider.client.get(`/api/agents/${id}/${path}`)).toMatchObject({ status: 404 })
+  })
+
+  test('have revisions that are listed newest first, page by page', async () => {
+    for (const title of ['a', 'b', 'c']) await board().patch(`/api/agents/${worker.id}`, { title })
+    const first = await ceo.client.get(`/api/agents/${worker.id}/config-revisions?limit=2`)
+    const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
+    const titles = [...first.body, ...(await ceo.client.get(next)).body].map((row) => row.afterConfig.title)
+    expect(titles).toEqual(['c', 'b', 'a'])
+    expect(first.text).not.toContain('hunter2')
+  })
+
+  test('of another agent stay its own: a colleague sees none of it', async () => {
+    const colleague = await fixture.agent()
+    for (const path of [`/api/agents/${worker.id}`, inCompany('agents')])
+      expect((await colleague.client.get(path)).text).not.toMatch(/hunter2|"command"/)
+    expect((await worker.client.get('/api/agents/me')).body.adapterConfig.command).toBe('sh')
+  })
+})
+
+describe('what an agent has left behind', () => {
+  test('is read by the board: its last run and what its runs have used', async () => {
+    const run = await fixture.run(worker)
+    const usageJson = { inputTokens: 10, outputTokens: 2, cachedInputTokens: 'many' }
+    await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'failed', error: 'broke', usageJson })
+    const { body, status } = await board().get(`/api/agents/${worker.id}/runtime-state`)
+    expect(status).toBe(200)
+    expect(body).toMatchObject({
+      agentId: worker.id,
+      lastRunId: run.id,
+      lastRunStatus: 'failed',
+      lastError: 'broke',
+      totalInputTokens: 10,
+      totalOutputTokens: 2,
+      totalCachedInputTokens: 0,
+    })
+    expect((await board().get(`/api/agents/${ceo.id}/runtime-state`)).body).toMatchObject({ lastRunId: null, lastRunStatus: null })
+    expect((await board().get(`/api/agents/${worker.id}/task-sessions`)).body).toEqual([])
+    for (const path of ['runtime-state', 'task-sessions']) {
+      expect(await ceo.client.get(`/api/agents/${worker.id}/${path}`)).toMatchObject({
+        status: 403,
+        body: { error: 'Board access required' },
+      })
+      expect(await board().get(`/api/agents/${MISSING_ID}/${path}`)).toMatchObject({ status: 404, body: { error: 'Agent not found' } })
+    }
+  })
+})
+
+describe('the inbox of a person', () => {
+  test('is read by an agent: what they touched, without what is cancelled', async () => {
+    const [open, cancelled] = [await fixture.issue(), await fixture.issue({ status: 'todo' })]
+    await board().patch(`/api/issues/${cancelled.id}`, { status: 'cancelled' })
+    const mine = await worker.client.get('/api/agents/me/inbox/mine?userId=local-board')
+    expect(mine.body.map((row: { id: string }) => row.id)).toEqual([open.id])
+    const all = await worker.client.get('/api/agents/me/inbox/mine?userId=local-board&status=cancelled')
+    expect(all.body.map((row: { id: string }) => row.id)).toEqual([cancelled.id])
+    expect((await worker.client.get('/api/agents/me/inbox/mine?userId=nobody')).body).toEqual([])
+    const outsider = await (await world(server())).agent()
+    expect((await outsider.client.get('/api/agents/me/inbox/mine?userId=local-board')).body).toEqual([])
+    expect(await worker.client.get('/api/agents/me/inbox/mine')).toMatchObject({ status: 400 })
+    expect(await worker.client.get('/api/agents/me/inbox/mine?userId=x&status=nonsense')).toMatchObject({ status: 400 })
+    expect(await board().get('/api/agents/me/inbox/mine?userId=local-board')).toMatchObject({
+      status: 401,
+      body: { error: 'Agent authentication required' },
+    })
+  })
+})
+
+describe('an agent', () => {
+  test('has no models to choose from until an adapter offers some', async () => {
+    expect(await worker.client.get(inCompany('adapters/claude_local/models'))).toMatchObject({ status: 200, body: [] })
+    expect(await worker.client.get(inCompany('adapters/claude_local/detect-model'))).toMatchObject({ status: 200, body: null })
+  })
+
+  test('is created with a free name, as a member that may assign work', async () => {
+    const one = await board().post(inCompany('agents'), { name: 'Twin' })
+    const two = await board().post(inCompany('agents'), { name: 'Twin' })
+    expect([one.body.name, two.body.name]).toEqual(['Twin', 'Twin 2'])
+    expect(await actionsOf(server(), two.body.id)).toEqual(['agent.created'])
+    const before = await auditCount(server())
+    expect(await ceo.client.post(inCompany('agents'), { name: 'X' })).toMatchObject({
+      status: 403,
+      body: { error: 'Board access required' },
+    })
+    expect(await board().post(inCompany('agents'), { name: '' })).toMatchObject({ status: 400 })
+    expect(await auditCount(server())).toBe(before)
+  })
+})

@@ -1,0 +1,18 @@
+import type { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { getConfiguration } from './configurations.ts'
+import type { claudeLoginView } from './views.ts'
+
+const instructions =
+  'This server starts no login. Run `claude login` on its machine, as the user it runs as; runs of this agent then find what that leaves behind.'
+
+/**
+ * Says how the program of an agent is logged in: by a person, beside this server. Nothing is executed.
+ * @throws Refusal `not_found`, `bad_request` for an agent of another adapter
+ */
+export async function claudeLoginInstructions(ctx: Ctx, agentId: string): Promise<z.input<typeof claudeLoginView>> {
+  const { adapterType } = await getConfiguration(ctx, agentId)
+  if (adapterType !== 'claude_local') refuse('bad_request', { message: 'Login is only supported for claude_local agents' })
+  return { exitCode: null, signal: null, timedOut: false, loginUrl: null, stdout: '', stderr: instructions }
+}

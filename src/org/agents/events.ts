@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { event } from '../../platform/kernel/event.ts'
+
+export const agentCreated = event(
+  'agent.created',
+  'agent',
+  z.object({
+    name: z.string(),
+    role: z.string(),
+    adapterType: z.string(),
+    reportsTo: z.string().nullable(),
+  }),
+)
+/** Names of the fields that changed, and the values of those that cannot hold a secret. */
+export const agentUpdated = event(
+  'agent.updated',
+  'agent',
+  z.object({
+    changedKeys: z.array(z.string()),
+    revisionId: z.string().nullable(),
+    name: z.string().optional(),
+    role: z.string().optional(),
+    title: z.string().nullable().optional(),
+    reportsTo: z.string().nullable().optional(),
+    adapterType: z.string().optional(),
+    budgetMonthlyCents: z.number().optional(),
+  }),
+)
+export const agentDeleted = event(
+  'agent.deleted',
+  'agent',
+  z.object({ name: z.string(), endedRunIds: z.array(z.string()), freedIssueIds: z.array(z.string()) }),
+)
+export const agentPaused = event('agent.paused', 'agent', z.object({ pauseReason: z.string(), endedRunIds: z.array(z.string()) }))
+export const agentResumed = event('agent.resumed', 'agent', z.object({ previousPauseReason: z.string().nullable() }))
+export const agentTerminated = event(
+  'agent.terminated',
+  'agent',
+  z.object({
+    previousStatus: z.string(),
+    endedRunIds: z.array(z.string()),
+    revokedKeyIds: z.array(z.string()),
+  }),
+)
+export const keyCreated = event('agent.key_created', 'agent', z.object({ keyId: z.string(), name: z.string() }))
+export const keyRevoked = event('agent.key_revoked', 'agent', z.object({ keyId: z.string(), name: z.string() }))
+
+export const configRolledBack = event(
+  'agent.config_rolled_back',
+  'agent',
+  z.object({ changedKeys: z.array(z.string()), revisionId: z.string().nullable(), rolledBackFromRevisionId: z.string() }),
+)
+export const permissionsUpdated = event(
+  'agent.permissions_updated',
+  'agent',
+  z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() }),
+)
+/** Asked to be hired; `approvalId` is null where nobody has to decide. */
+export const hireCreated = event(
+  'agent.hire_created',
+  'agent',
+  z.object({
+    name: z.string(),
+    role: z.string(),
+    adapterType: z.string(),
+    reportsTo: z.string().nullable(),
+    requiresApproval: z.boolean(),
+    approvalId: z.string().nullable(),
+    issueIds: z.array(z.string()),
+  }),
+)
+/** What it would have gone on with is forgotten: of one task, or of all where none is named. */
+export const sessionsReset = event(
+  'agent.runtime_session_reset',
+  'agent',
+  z.object({ taskKey: z.string().nullable(), clearedTaskSessions: z.int() }),
+)
+/** The board has granted the hire. */
+export const agentActivated = event('agent.activated', 'agent', z.object({ approvalId: z.string() }))

@@ -1,0 +1,21 @@
+export { applyConfiguration, requirePermittedFields, fieldsOf, needsCompanyLock } from './configure.ts'
+export { insertAgent } from './create.ts'
+export {
+  agentActivated,
+  agentCreated,
+  agentDeleted,
+  agentPaused,
+  agentResumed,
+  agentTerminated,
+  hireCreated,
+  sessionsReset,
+} from './events.ts'
+export { hasTimer, heartbeatEnabled, isInvokable, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
+export { lockAgent, lockAgents } from './lock.ts'
+export type { AgentRow } from './lock.ts'
+export { uniqueName, urlKeyOf } from './names.ts'
+export { redactAgentFor } from './queries.ts'
+export { patchToRevision } from './revisions.ts'
+export { revokeKeys, setAgentStatus } from './setStatus.ts'
+export { agentView, createAgentBody, invokableRefusals, okView, patchAgentBody, shortnameQuery } from './views.ts'
+export type { CreateAgent, PatchAgent } from './views.ts'

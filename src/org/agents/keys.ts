@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { agentKeys } from '../../model/agents.ts'
+import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import { keyCreated, keyRevoked } from './events.ts'
+import { lockAgent } from './lock.ts'
+
+/** Keys an agent may have that still work; more than this is a leak, not a need. */
+const MAX_KEYS = 100
+
+const insertKey = statement<{ id: string; companyId: string; agentId: string; name: string; hash: string }, { createdAt: Instant }>(
+  'key_insert',
+).write(sql`
+  insert into ${agentKeys} (id, company_id, agent_id, name, key_hash)
+  values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('name')}, ${param('hash')}) returning created_at as "createdAt"`)
+
+const countKeys = statement<{ agentId: string }, { count: number }>('key_count').read(
+  sql`select count(*)::int as count from ${agentKeys} where agent_id = ${param('agentId')} and revoked_at is null`,
+)
+
+/** Makes an API key. The token is in this answer and nowhere else; only its hash is kept. */
+export async function createKey(ctx: Ctx, agentId: string, name: string) {
+  const token = generateAgentKey()
+  return await mutate(ctx, async (tx) => {
+    const agent = await lockAgent(tx, companyOf(ctx), agentId)
+    if (agent.status === 'terminated') refuse('agent_terminated', { message: 'Cannot create keys for terminated agents' })
+    if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'Cannot create keys for pending approval agents' })
+    const { count } = exactlyOne(await tx.run(countKeys, { agentId }))
+    if (count >= MAX_KEYS) refuse('unprocessable', { message: `An agent has at most ${MAX_KEYS} keys` })
+    const id = randomUUID()
+    const { createdAt } = exactlyOne(await tx.run(insertKey, { id, companyId: agent.companyId, agentId, name, hash: hashToken(token) }))
+    return changed({ id, name, token, createdAt }, keyCreated(agentId, { keyId: id, name }, { agentId }))
+  })
+}
+
+interface KeyRow {
+  readonly id: string
+  readonly name: string
+  readonly createdAt: Instant
+  readonly revokedAt: Instant | null
+}
+
+const selectKeys = statement<{ agentId: string; companyId: string }, KeyRow>('key_list').read(sql`
+  select id, name, created_at as "createdAt", revoked_at as "revokedAt" from ${agentKeys}
+  where agent_id = ${param('agentId')} and company_id = ${param('companyId')} order by created_at desc, id limit 1000`)
+
+/** Keys of an agent, newest first; never their hashes. */
+export const listKeys = (ctx: Ctx, agentId: string): Promise<KeyRow[]> =>
+  ctx.store.read.run(selectKeys, { agentId, companyId: companyOf(ctx) })
+
+const revokeKeyRow = statement<{ keyId: string; agentId: string }, { name: string }>('key_revoke').write(sql`
+  update ${agentKeys} set revoked_at = now() where id = ${param('keyId')} and agent_id = ${param('agentId')} and revoked_at is null
+  returning name`)
+
+/** Revokes a key of the agent in the path; one that is revoked already stays so. @throws Refusal `not_found` */
+export async function revokeKey(ctx: Ctx, agentId: string, keyId: string): Promise<{ ok: true }> {
+  return await mutate(ctx, async (tx) => {
+    await lockAgent(tx, companyOf(ctx), agentId)
+    const keys = await tx.run(selectKeys, { agentId, companyId: companyOf(ctx) })
+    const key = keys.find((row) => row.id === keyId)
+    if (key === undefined) throw notFound('Key')
+    if (key.revokedAt !== null) return unchanged({ ok: true as const })
+    const { name } = exactlyOne(await tx.run(revokeKeyRow, { keyId, agentId }))
+    return changed({ ok: true as const }, keyRevoked(agentId, { keyId, name }, { agentId }))
+  })
+}

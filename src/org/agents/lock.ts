@@ -1,0 +1,54 @@
+import { sql } from 'drizzle-orm'
+import { lockingRead } from '../../platform/db/locks.ts'
+import type { Tx } from '../../platform/db/types.ts'
+import { agents } from '../../model/agents.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import type { AgentRole, AgentStatus } from '../../model/agentStatus.ts'
+
+/** An agent as its row has it, under wire names. */
+export interface AgentRow {
+  readonly id: string
+  readonly companyId: string
+  readonly name: string
+  readonly urlKey: string
+  readonly role: AgentRole
+  readonly title: string | null
+  readonly icon: string | null
+  readonly status: AgentStatus
+  readonly reportsTo: string | null
+  readonly capabilities: string | null
+  readonly adapterType: string
+  readonly adapterConfig: Readonly<Record<string, unknown>>
+  readonly runtimeConfig: Readonly<Record<string, unknown>>
+  readonly budgetMonthlyCents: number
+  readonly spentMonthlyCents: number
+  readonly pauseReason: string | null
+  readonly pausedAt: Instant | null
+  readonly permissions: { readonly canCreateAgents: boolean }
+  readonly lastHeartbeatAt: Instant | null
+  readonly metadata: Readonly<Record<string, unknown>> | null
+  readonly createdAt: Instant
+  readonly updatedAt: Instant
+}
+
+export const agentColumns = columnsOf(agents, ['nextTimerAt'])
+
+const lockByIds = lockingRead(
+  'agent',
+  statement<{ ids: string[]; companyId: string }, AgentRow>('lock_agents').read(sql`
+    select ${agentColumns} from ${agents} where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId')}
+    order by id for no key update`),
+)
+
+/** (tx) Locks agents of a company by ascending id; missing and foreign ones are not among the result. */
+export const lockAgents = (tx: Tx, companyId: string, ids: readonly string[]): Promise<AgentRow[]> =>
+  ids.length === 0 ? Promise.resolve([]) : lockByIds(tx, { ids: [...ids], companyId })
+
+/** (tx) Locks one agent. @throws Refusal `not_found` for a missing or foreign one */
+export async function lockAgent(tx: Tx, companyId: string, id: string): Promise<AgentRow> {
+  const [agent] = await lockAgents(tx, companyId, [id])
+  if (agent === undefined) throw notFound('Agent')
+  return agent
+}

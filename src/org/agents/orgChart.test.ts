@@ -1,0 +1,215 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { sendRequest } from '../../dev/testing/contractFixtures.ts'
+import { auditCount, useServer, world } from '../../dev/testing/world.ts'
+import type { World } from '../../dev/testing/world.ts'
+import { CARD_HEIGHT, CARD_WIDTH, layOutTree } from './chartLayout.ts'
+import { chartStyleNames } from './chartStyles.ts'
+import { buildOrgTree } from './orgTree.ts'
+import { renderOrgChart } from './orgChart.ts'
+
+const row = (id: string, reportsTo: string | null, name = id) => ({
+  id,
+  name,
+  role: 'general' as const,
+  status: 'idle' as const,
+  reportsTo,
+})
+
+/** A forest: everybody reports to somebody before them, or to nobody. */
+const forest = fc
+  .array(fc.nat(), { maxLength: 60 })
+  .map((picks) => buildOrgTree(picks.map((pick, at) => row(`n${at}`, at === 0 || pick % (at + 1) === at ? null : `n${pick % (at + 1)}`))))
+
+const attribute = '[a-zA-Z-]+="[^"<>&]*"'
+const tag = new RegExp(`</?(?:svg|rect|text|circle|path|title)(?: ${attribute})*/?>`, 'g')
+
+/**
+ * The words of a drawing, when it is nothing but the few elements that this server draws with, closed in order, and text
+ * in which no character means anything to XML.
+ */
+function wordsOf(svg: string): string[] {
+  const open: string[] = []
+  for (const [text] of svg.matchAll(tag)) {
+    const name = /\w+/.exec(text)?.[0] ?? ''
+    if (text.startsWith('</')) expect(open.pop()).toBe(name)
+    else if (!text.endsWith('/>')) open.push(name)
+  }
+  expect(open).toEqual([])
+  const words = svg.split(tag)
+  const strange = words.join('').replaceAll(/&(?:amp|lt|gt|quot|apos);/g, '')
+  expect(strange).not.toMatch(/[<>&"']/)
+  // What XML 1.0 has no character for.
+  // oxlint-disable-next-line no-control-regex
+  expect(strange).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/u)
+  return words.filter((word) => word.trim() !== '')
+}
+
+describe('a forest is laid out', () => {
+  test('with everybody once, below and between those they belong to, and nobody on anybody', () => {
+    fc.assert(
+      fc.property(forest, (roots) => {
+        const { cards, width, height, omittedCount } = layOutTree(roots, 1000)
+        expect(omittedCount).toBe(0)
+        const expected = (nodes: typeof roots): number => nodes.reduce((sum, node) => sum + 1 + expected(node.reports), 0)
+        expect(cards).toHaveLength(expected(roots))
+        expect(new Set(cards.map(({ node }) => node.id)).size).toBe(cards.length)
+        for (const [at, { node, x, y, parentIndex: above }] of cards.entries()) {
+          expect(Number.isInteger(x) && Number.isInteger(y)).toBe(true)
+          expect(x >= 0 && y >= 0 && x + CARD_WIDTH <= width && y + CARD_HEIGHT <= height).toBe(true)
+          if (above === null) expect(y).toBe(0)
+          else expect(y).toBeGreaterThan((cards[above]?.y ?? 0) + CARD_HEIGHT)
+          const below = cards.filter((card) => card.parentIndex === at)
+          expect(below.map((card) => card.node)).toEqual(node.reports)
+          const middle = ((below.at(0)?.x ?? x) + (below.at(-1)?.x ?? x)) / 2
+          expect(Math.abs(middle - x)).toBeLessThanOrEqual(0.5)
+        }
+        for (const one of cards)
+          for (const other of cards) if (one !== other && one.y === other.y) expect(Math.abs(one.x - other.x)).toBeGreaterThan(CARD_WIDTH)
+      }),
+    )
+  })
+
+  test('row by row where there is not room for all, so that nobody stands without the one above', () => {
+    fc.assert(
+      fc.property(forest, fc.nat(70), (roots, most) => {
+        const [all, some] = [layOutTree(roots, 1000), layOutTree(roots, most)]
+        expect(some.cards.map(({ node }) => node.id)).toEqual(all.cards.slice(0, most).map(({ node }) => node.id))
+        expect(some.omittedCount).toBe(Math.max(0, all.cards.length - most))
+        for (const [at, { parentIndex: above }] of some.cards.entries()) expect(above ?? -1).toBeLessThan(at)
+      }),
+    )
+  })
+})
+
+describe('a drawing', () => {
+  test('says name, role and status of everybody, and is the same text for the same tree', () => {
+    const roots = [
+      {
+        id: 'a',
+        name: 'Ada',
+        role: 'ceo' as const,
+        status: 'running' as const,
+        reports: [{ id: 'b', name: 'Bob', role: 'engineer' as const, status: 'pending_approval' as const, reports: [] }],
+      },
+    ]
+    const svg = renderOrgChart(roots, 'warmth')
+    expect(wordsOf(svg)).toEqual(['Ada', 'CEO', 'running', 'Bob', 'Engineer', 'pending approval'])
+    expect(renderOrgChart(structuredClone(roots), 'warmth')).toBe(svg)
+    const looks = chartStyleNames.map((style) => renderOrgChart(roots, style))
+    expect(new Set(looks).size).toBe(looks.length)
+    for (const look of looks) expect(wordsOf(look)).toEqual(wordsOf(svg))
+  })
+
+  test('of nobody says so', () => {
+    expect(wordsOf(renderOrgChart([], 'warmth'))).toEqual(['No agents yet'])
+  })
+
+  test('carries nothing of a name but its text, whatever it is', () => {
+    const unsafeNames = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 200 }),
+      fc.string({ unit: fc.constantFrom('<', '>', '&', '"', "'", '/', '-', ']', '!', 'a', '\u0000', '\ud800', '\u202e'), maxLength: 40 }),
+      fc.constantFrom(
+        '<script>alert(1)</script>',
+        '</text></svg><script/>',
+        ']]>',
+        '<!--',
+        '--><a href="javascript:1">',
+        '&#60;b&#62;',
+        '&lol;',
+      ),
+    )
+    fc.assert(
+      fc.property(unsafeNames, (name) => {
+        const words = wordsOf(renderOrgChart(buildOrgTree([row('a', null, name)]), 'warmth'))
+        expect(words.slice(-2)).toEqual(['General', 'idle'])
+      }),
+    )
+  })
+
+  test('cuts a long name between its characters and tells all of it to whoever points at it', () => {
+    const named = (name: string) => wordsOf(renderOrgChart(buildOrgTree([row('a', null, name)]), 'warmth')).slice(0, -2)
+    expect(named('x'.repeat(21))).toEqual(['x'.repeat(21)])
+    expect(named('x'.repeat(22))).toEqual(['x'.repeat(22), `${'x'.repeat(20)}…`])
+    expect(named('漢'.repeat(11))).toEqual(['漢'.repeat(11), `${'漢'.repeat(10)}…`])
+    const family = '👩‍👩‍👧‍👦'
+    expect(named(family.repeat(12))).toEqual([family.repeat(12), `${family.repeat(10)}…`])
+    expect(named('two\nlines\tand  more')).toEqual(['two lines and more'])
+    expect(named('\u202egnp.exe\u0007')).toEqual(['\ufffdgnp.exe\ufffd'])
+  })
+
+  test('of five thousand, in a row or in a chain, is of bounded size and says how many it leaves out', () => {
+    const longest = '"'.repeat(200)
+    const wideOnes = buildOrgTree(Array.from({ length: 5000 }, (_, at) => row(`n${at}`, at === 0 ? null : 'n0', longest)))
+    const deepOnes = buildOrgTree(Array.from({ length: 5000 }, (_, at) => row(`n${at}`, at === 0 ? null : `n${at - 1}`, longest)))
+    for (const roots of [wideOnes, deepOnes]) {
+      const svg = renderOrgChart(roots, 'night')
+      expect(svg.length).toBeLessThan(4_000_000)
+      const words = wordsOf(svg)
+      expect(words.filter((word) => word === 'idle')).toHaveLength(2000)
+      expect(words.at(-1)).toBe('3,000 more agents are not drawn')
+    }
+  })
+})
+
+const server = useServer()
+
+describe('GET /companies/:companyId/org.svg', () => {
+  let fixture: World
+  beforeEach(async () => {
+    fixture = await world(server())
+  })
+  const path = (style = '') => `/api/companies/${fixture.company.id}/org.svg${style}`
+  const image = (query = '', headers = {}) => sendRequest(server().url, { method: 'get', path: path(query), headers })
+
+  test('answers an image that can run, fetch and remember nothing', async () => {
+    const boss = await fixture.agent({ role: 'ceo', name: 'Boss <script>alert("1")</script>' })
+    const worker = await fixture.agent({ name: 'Worker & Sons', reportsTo: boss.id })
+    const gone = await fixture.agent({ name: 'Gone' })
+    await server().board.post(`/api/agents/${gone.id}/terminate`)
+    const before = await auditCount(server())
+    const answer = await image()
+    expect(answer.status).toBe(200)
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'image/svg+xml; charset=utf-8',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+      'x-request-id': expect.any(String),
+    })
+    expect(wordsOf(answer.text)).toEqual([
+      'Boss &lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;',
+      'Boss &lt;script&gt;alert(&quot;…',
+      'CEO',
+      'idle',
+      'Worker &amp; Sons',
+      'General',
+      'idle',
+    ])
+    expect((await image('?style=warmth')).text).toBe(answer.text)
+    expect((await image('', worker.client.headers)).text).toBe(answer.text)
+    expect((await image('?style=night')).text).not.toBe(answer.text)
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('of a style that nobody made is 400 with those there are', async () => {
+    for (const style of ['neon', '', 'constructor', '__proto__']) {
+      const answer = await image(`?style=${style}`)
+      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+      expect(answer.body.details).toMatchObject([{ path: ['style'], options: ['warmth', 'night', 'print'] }])
+    }
+  })
+
+  test('is not told to another company, nor to nobody', async () => {
+    const stranger = await (await world(server())).agent()
+    expect(await image('', stranger.client.headers)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
+    expect(await image('', { authorization: 'Bearer nobody' })).toMatchObject({ status: 401 })
+  })
+
+  test('has no sibling: this server draws no PNG', async () => {
+    expect(await server().board.get(`/api/companies/${fixture.company.id}/org.png`)).toMatchObject({
+      status: 404,
+      body: { code: 'route_not_found' },
+    })
+  })
+})

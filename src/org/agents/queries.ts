@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx, ReadDb } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { agents } from '../../model/agents.ts'
+import { grants, memberships } from '../../model/companies.ts'
+import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
+import { agentColumns } from './lock.ts'
+import type { AgentRow } from './lock.ts'
+import type { agentDetail as agentDetailView } from './views.ts'
+
+/** What an agent may see of another: everything but the configuration, which may carry what only it should know. */
+export function redactAgentFor<T extends AgentRow>(actor: Actor, agent: T): T {
+  const isFull = actor.kind !== 'agent' || actor.agentId === agent.id || actor.canCreateAgents
+  return isFull ? agent : { ...agent, adapterConfig: {}, runtimeConfig: {} }
+}
+
+interface ListParams {
+  companyId: string
+  limit: number
+  atTime: string | null
+  atId: string | null
+}
+
+const listStatement = dynamicRead<ListParams, AgentRow>('agent_list')
+
+/** Agents of the company that are not terminated, oldest first. */
+export async function listAgents(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<AgentRow>> {
+  const limit = page.limit ?? DEFAULT_LIMIT
+  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const cursorCondition =
+    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const rows = await ctx.store.read.run(
+    listStatement(
+      String(cursor !== null),
+      () => sql`select ${agentColumns} from ${agents}
+      where company_id = ${param('companyId')} and status <> 'terminated' ${cursorCondition} order by created_at, id limit ${param('limit', 'int')}`,
+    ),
+    { companyId: companyOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+  )
+  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return { items: items.map((agent) => redactAgentFor(ctx.actor, agent)), next }
+}
+
+type Detail = z.input<typeof agentDetailView>
+type DetailRow = AgentRow & {
+  chainOfCommand: Detail['chainOfCommand']
+  membership: Detail['access']['membership']
+  grants: Detail['access']['grants']
+}
+
+/** Managers shown above an agent. */
+const MAX_MANAGERS = 50
+
+const detailStatement = statement<{ id: string; companyId: string }, DetailRow>('agent_detail').read(sql`
+  select ${agentColumns},
+    (with recursive up as (
+       select m.id, m.name, m.role, m.title, m.reports_to, 1 as height from ${agents} m where m.id = "agents"."reports_to"
+       union all
+       select m.id, m.name, m.role, m.title, m.reports_to, up.height + 1 from up join ${agents} m on m.id = up.reports_to
+       where up.height < ${sql.raw(String(MAX_MANAGERS))})
+     select coalesce(json_agg(json_build_object('id', id, 'name', name, 'role', role, 'title', title) order by height), '[]'::json) from up)
+      as "chainOfCommand",
+    (select json_build_object('id', m.id, 'companyId', m.company_id, 'principalType', m.principal_type, 'principalId', m.principal_id,
+       'status', m.status, 'membershipRole', m.membership_role, 'createdAt', ${isoJson(sql`m.created_at`)}, 'updatedAt', ${isoJson(sql`m.updated_at`)})
+     from ${memberships} m where m.company_id = "agents"."company_id" and m.principal_type = 'agent' and m.principal_id = "agents"."id"::text) as membership,
+    (select coalesce(json_agg(json_build_object('id', g.id, 'companyId', g.company_id, 'principalType', g.principal_type, 'principalId', g.principal_id,
+       'permissionKey', g.permission_key, 'scope', g.scope, 'grantedByUserId', g.granted_by_user_id, 'createdAt', ${isoJson(sql`g.created_at`)},
+       'updatedAt', ${isoJson(sql`g.updated_at`)}) order by g.permission_key), '[]'::json)
+     from ${grants} g where g.company_id = "agents"."company_id" and g.principal_type = 'agent' and g.principal_id = "agents"."id"::text) as grants
+  from ${agents} where "agents"."id" = ${param('id')} and "agents"."company_id" = ${param('companyId')}`)
+
+function taskAssignSourceOf(row: DetailRow): Detail['access']['taskAssignSource'] {
+  if (row.role === 'ceo') return 'ceo_role'
+  if (row.permissions.canCreateAgents) return 'agent_creator'
+  return row.grants.some((grant) => grant.permissionKey === 'tasks:assign') ? 'explicit_grant' : 'none'
+}
+
+const agentExists = statement<{ id: string; companyId: string }, { id: string }>('agent_exists').read(
+  sql`select id from ${agents} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** @throws Refusal `not_found` for an agent that is not in the company */
+export async function requireAgent(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
+  if ((await db.run(agentExists, { id, companyId })).length === 0) throw notFound('Agent')
+}
+
+/**
+ * One agent with its managers and what it may do.
+ * @param db the transaction, where one has just changed it
+ * @throws Refusal `not_found`
+ */
+export async function agentDetail(ctx: Ctx, id: string, db: Pick<ReadDb, 'run'> = ctx.store.read) {
+  const [row] = await db.run(detailStatement, { id, companyId: companyOf(ctx) })
+  if (row === undefined) throw notFound('Agent')
+  const { membership, grants: grantRows, ...agent } = row
+  const taskAssignSource = taskAssignSourceOf(row)
+  return {
+    ...redactAgentFor(ctx.actor, agent),
+    access: { canAssignTasks: taskAssignSource !== 'none', taskAssignSource, membership, grants: grantRows },
+  }
+}

@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { configRevisions } from '../../model/approvals.ts'
+import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
+import { containsRedacted, redact } from '../../platform/kernel/redact.ts'
+import { requireAgent } from './queries.ts'
+import type { AgentRow } from './lock.ts'
+import { patchAgentBody } from './views.ts'
+import type { PatchAgent, revisionView } from './views.ts'
+
+/** What a revision remembers of an agent. */
+const configKeys = [
+  'name',
+  'role',
+  'title',
+  'reportsTo',
+  'capabilities',
+  'adapterType',
+  'adapterConfig',
+  'runtimeConfig',
+  'budgetMonthlyCents',
+  'metadata',
+] as const satisfies readonly (keyof AgentRow)[]
+
+/** What a change of configuration came from. */
+export type Origin = { readonly source: 'patch' } | { readonly source: 'rollback'; readonly rolledBackFromRevisionId: string }
+
+export type Revision = z.input<typeof revisionView>
+
+const configOf = (agent: AgentRow): Record<string, unknown> => Object.fromEntries(configKeys.map((key) => [key, agent[key]]))
+
+interface NewRevision {
+  companyId: string
+  agentId: string
+  byAgentId: string | null
+  byUserId: string | null
+  source: string
+  from: string | null
+  changedKeys: string
+  before: string
+  after: string
+}
+
+// clock_timestamp(), because two changes of one agent may come in one transaction's millisecond but never at one instant.
+const insertRow = statement<NewRevision, { id: string }>('revision_insert').write(sql`
+  insert into ${configRevisions} (company_id, agent_id, created_by_agent_id, created_by_user_id, source, rolled_back_from_revision_id,
+    changed_keys, before_config, after_config, created_at)
+  values (${param('companyId')}, ${param('agentId')}, ${param('byAgentId', 'uuid')}, ${param('byUserId')}, ${param('source')},
+    ${param('from', 'uuid')}, ${param('changedKeys', 'jsonb')}, ${param('before', 'jsonb')}, ${param('after', 'jsonb')}, clock_timestamp())
+  returning id`)
+
+/**
+ * (tx) Remembers a change of configuration, as stored. Expects the agent's row lock.
+ * @returns its id, or null when nothing that a revision remembers has changed
+ */
+export async function insertRevision(tx: Tx, ctx: Ctx, before: AgentRow, after: AgentRow, origin: Origin): Promise<string | null> {
+  const changedKeys = configKeys.filter((key) => !isDeepStrictEqual(before[key], after[key]))
+  if (changedKeys.length === 0) return null
+  const { actor } = ctx
+  const { id } = exactlyOne(
+    await tx.run(insertRow, {
+      companyId: after.companyId,
+      agentId: after.id,
+      byAgentId: actor.kind === 'agent' ? actor.agentId : null,
+      byUserId: actor.kind === 'board' ? actor.userId : null,
+      source: origin.source,
+      from: origin.source === 'rollback' ? origin.rolledBackFromRevisionId : null,
+      changedKeys: JSON.stringify(changedKeys),
+      before: JSON.stringify(configOf(before)),
+      after: JSON.stringify(configOf(after)),
+    }),
+  )
+  return id
+}
+
+const redactRevision = (row: Revision): Revision => ({
+  ...row,
+  beforeConfig: redact(row.beforeConfig),
+  afterConfig: redact(row.afterConfig),
+})
+
+interface ListParams {
+  companyId: string
+  agentId: string
+  limit: number
+  atTime: string | null
+  atId: string | null
+}
+
+const listStatement = dynamicRead<ListParams, Revision>('revision_list')
+
+/** Revisions of an agent, newest first, redacted. @throws Refusal `not_found` for the agent */
+export async function listRevisions(
+  ctx: Ctx,
+  agentId: string,
+  page: { limit?: number | undefined; after?: string | undefined },
+): Promise<Page<Revision>> {
+  const companyId = companyOf(ctx)
+  await requireAgent(ctx.store.read, companyId, agentId)
+  const limit = page.limit ?? DEFAULT_LIMIT
+  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const cursorCondition =
+    cursor === null ? sql`` : sql`and (created_at, id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const rows = await ctx.store.read.run(
+    listStatement(
+      String(cursor !== null),
+      () => sql`select ${columnsOf(configRevisions)} from ${configRevisions}
+      where agent_id = ${param('agentId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${cursorCondition}
+      order by created_at desc, id desc limit ${param('limit', 'int')}`,
+    ),
+    { companyId, agentId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+  )
+  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return { items: items.map(redactRevision), next }
+}
+
+const selectRevision = statement<{ id: string; agentId: string; companyId: string }, Revision>('revision_by_id').read(sql`
+  select ${columnsOf(configRevisions)} from ${configRevisions}
+  where id = ${param('id')} and agent_id = ${param('agentId')} and company_id = ${param('companyId')}`)
+
+async function revisionById(db: Pick<ReadDb, 'run'>, companyId: string, agentId: string, id: string): Promise<Revision> {
+  const [row] = await db.run(selectRevision, { id, agentId, companyId })
+  if (row === undefined) throw notFound('Revision')
+  return row
+}
+
+/** One revision, redacted. @throws Refusal `not_found` */
+export const getRevision = async (ctx: Ctx, agentId: string, id: string): Promise<Revision> =>
+  redactRevision(await revisionById(ctx.store.read, companyOf(ctx), agentId, id))
+
+/**
+ * The patch that takes an agent back to how a revision left it.
+ * @throws Refusal `not_found`; `revision_incomplete` when the revision lacks a value or holds the cover of a secret
+ */
+export async function patchToRevision(db: Pick<ReadDb, 'run'>, agent: AgentRow, revisionId: string): Promise<PatchAgent> {
+  const { afterConfig } = await revisionById(db, agent.companyId, agent.id, revisionId)
+  const missing = configKeys.filter((key) => afterConfig[key] === undefined)
+  const redactedKeys = configKeys.filter((key) => containsRedacted(afterConfig[key]))
+  const parsed = patchAgentBody.safeParse(Object.fromEntries(configKeys.map((key) => [key, afterConfig[key]])))
+  if (missing.length > 0 || redactedKeys.length > 0 || !parsed.success)
+    return refuse('revision_incomplete', { details: { missing, redacted: redactedKeys } })
+  const differingKeys = configKeys.filter((key) => !isDeepStrictEqual(parsed.data[key], agent[key]))
+  const patch: PatchAgent = Object.fromEntries(differingKeys.map((key) => [key, parsed.data[key]]))
+  return patch.adapterConfig === undefined ? patch : { ...patch, replaceAdapterConfig: true }
+}

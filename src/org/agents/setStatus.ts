@@ -1,0 +1,28 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../../platform/db/types.ts'
+import { agentKeys, agents } from '../../model/agents.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { agentColumns } from './lock.ts'
+import type { AgentRow } from './lock.ts'
+import { agentStatus } from '../../model/agentStatus.ts'
+import type { AgentStatus } from '../../model/agentStatus.ts'
+
+const updateStatus = statement<{ id: string; from: AgentStatus; to: AgentStatus; pauseReason: string | null }, AgentRow>('agent_set_status')
+  .write(sql`
+  update ${agents} set status = ${param('to', 'text')}, pause_reason = ${param('pauseReason')},
+    paused_at = case when ${param('to', 'text')} = 'paused' then now() end, updated_at = now()
+  where id = ${param('id')} and status = ${param('from')} returning ${agentColumns}`)
+
+/** (tx) The only writer of an agent's status. Expects its row lock. @throws Refusal `illegal_transition` */
+export async function setAgentStatus(tx: Tx, agent: AgentRow, to: AgentStatus, pauseReason: string | null = null): Promise<AgentRow> {
+  agentStatus.transition(agent.status, to)
+  return exactlyOne(await tx.run(updateStatus, { id: agent.id, from: agent.status, to, pauseReason }))
+}
+
+const revokeKeyRows = statement<{ agentId: string }, { id: string }>('agent_revoke_keys').write(sql`
+  update ${agentKeys} set revoked_at = now() where agent_id = ${param('agentId')} and revoked_at is null returning id`)
+
+/** (tx) Revokes every key of an agent. @returns the ids of those that were still good */
+export const revokeKeys = async (tx: Tx, agentId: string): Promise<string[]> =>
+  (await tx.run(revokeKeyRows, { agentId })).map((row) => row.id)

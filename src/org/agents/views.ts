@@ -1,0 +1,197 @@
+import { z } from 'zod'
+import { instant } from '../../platform/kernel/time.ts'
+import { chartStyleNames } from './chartStyles.ts'
+import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
+
+const INT_MAX = 2_147_483_647
+const json = z.record(z.string(), z.unknown())
+const id = z.uuid().transform((value) => value.toLowerCase())
+const line = z.string().trim().min(1).max(200)
+
+export const agentView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  name: z.string(),
+  urlKey: z.string(),
+  role: z.enum(agentRoles),
+  title: z.string().nullable(),
+  icon: z.string().nullable(),
+  status: z.enum(agentStatus.statuses),
+  reportsTo: z.uuid().nullable(),
+  capabilities: z.string().nullable(),
+  adapterType: z.string(),
+  adapterConfig: json,
+  runtimeConfig: json,
+  budgetMonthlyCents: z.int(),
+  spentMonthlyCents: z.int(),
+  pauseReason: z.string().nullable(),
+  pausedAt: instant.nullable(),
+  permissions: z.strictObject({ canCreateAgents: z.boolean() }),
+  lastHeartbeatAt: instant.nullable(),
+  metadata: json.nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+const membershipView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  principalType: z.enum(['user', 'agent']),
+  principalId: z.string(),
+  status: z.enum(['pending', 'active', 'suspended']),
+  membershipRole: z.string().nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+const grantView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  principalType: z.enum(['user', 'agent']),
+  principalId: z.string(),
+  permissionKey: z.string(),
+  scope: json.nullable(),
+  grantedByUserId: z.string().nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+export const agentDetail = z.strictObject({
+  ...agentView.shape,
+  chainOfCommand: z.array(z.strictObject({ id: z.uuid(), name: z.string(), role: z.string(), title: z.string().nullable() })),
+  access: z.strictObject({
+    canAssignTasks: z.boolean(),
+    taskAssignSource: z.enum(['ceo_role', 'agent_creator', 'explicit_grant', 'none']),
+    membership: membershipView.nullable(),
+    grants: z.array(grantView),
+  }),
+})
+
+/** What the public wire knows an agent to be driven by; anything else waits for a plugin. */
+const adapterTypes = [
+  'process',
+  'http',
+  'claude_local',
+  'codex_local',
+  'gemini_local',
+  'opencode_local',
+  'pi_local',
+  'cursor',
+  'openclaw_gateway',
+  'hermes_local',
+] as const
+
+const configurableFields = {
+  role: z.enum(agentRoles).optional(),
+  title: z.string().max(200).nullish(),
+  icon: z.string().max(100).nullish(),
+  reportsTo: id.nullish(),
+  capabilities: z.string().max(10_000).nullish(),
+  adapterType: z.enum(adapterTypes).optional(),
+  adapterConfig: json.optional(),
+  runtimeConfig: json.optional(),
+  budgetMonthlyCents: z.int().min(0).max(INT_MAX).optional(),
+  metadata: json.nullish(),
+}
+
+export const createAgentBody = z.object({
+  name: line,
+  ...configurableFields,
+  permissions: z.object({ canCreateAgents: z.boolean().optional() }).optional(),
+})
+export type CreateAgent = z.output<typeof createAgentBody>
+
+export const patchAgentBody = z.object({
+  name: line.optional(),
+  ...configurableFields,
+  status: z.enum(['idle', 'active', 'error', 'running', 'paused']).optional(),
+  spentMonthlyCents: z.int().min(0).max(INT_MAX).optional(),
+  replaceAdapterConfig: z.boolean().optional(),
+  permissions: z.never({ error: 'Change permissions with PATCH /api/agents/:id/permissions' }).optional(),
+})
+export type PatchAgent = z.output<typeof patchAgentBody>
+
+export const keyBody = z.object({ name: line.default('default') })
+export const keyCreatedView = z.strictObject({ id: z.uuid(), name: z.string(), token: z.string(), createdAt: instant })
+export const keyItem = z.strictObject({ id: z.uuid(), name: z.string(), createdAt: instant, revokedAt: instant.nullable() })
+
+export const permissionsBody = z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() })
+export type SetPermissions = z.output<typeof permissionsBody>
+
+/** An agent's configuration, secrets covered. */
+export const configurationView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  name: z.string(),
+  role: z.enum(agentRoles),
+  title: z.string().nullable(),
+  status: z.enum(agentStatus.statuses),
+  reportsTo: z.uuid().nullable(),
+  adapterType: z.string(),
+  adapterConfig: json,
+  runtimeConfig: json,
+  permissions: z.strictObject({ canCreateAgents: z.boolean() }),
+  updatedAt: instant,
+})
+
+export const revisionView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  agentId: z.uuid(),
+  createdByAgentId: z.uuid().nullable(),
+  createdByUserId: z.string().nullable(),
+  source: z.string(),
+  rolledBackFromRevisionId: z.uuid().nullable(),
+  changedKeys: z.array(z.string()),
+  beforeConfig: json,
+  afterConfig: json,
+  createdAt: instant,
+})
+
+/** Who reports to whom; a node carries those below it. */
+export const orgNode = z.strictObject({
+  id: z.uuid(),
+  name: z.string(),
+  role: z.enum(agentRoles),
+  status: z.enum(agentStatus.statuses),
+  get reports() {
+    return z.array(orgNode)
+  },
+})
+
+export const orgChartQuery = z.object({ style: z.enum(chartStyleNames).default('warmth') })
+
+/** What the public wire tells of a login that was tried. */
+export const claudeLoginView = z.strictObject({
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  timedOut: z.boolean(),
+  loginUrl: z.string().nullable(),
+  stdout: z.string(),
+  stderr: z.string(),
+})
+
+/** The configuration to be judged; without one, what an agent has that is given none. */
+export const environmentBody = z.object({ adapterConfig: json.default({}) })
+export const environmentView = z.strictObject({
+  adapterType: z.string(),
+  status: z.enum(['pass', 'warn', 'fail']),
+  checks: z.array(
+    z.strictObject({
+      code: z.string(),
+      level: z.enum(['info', 'warn', 'error']),
+      message: z.string(),
+      detail: z.string().nullable(),
+      hint: z.string().nullable(),
+    }),
+  ),
+  testedAt: instant,
+})
+
+export const okView = z.strictObject({ ok: z.literal(true) })
+
+/** The company in which a shortname is looked up; an agent has its own. */
+export const shortnameQuery = z.object({ companyId: z.uuid().optional() })
+
+/** Why a run of an agent may not start, as routes that start one declare it. */
+export const invokableRefusals = ['agent_not_invokable', 'agent_over_budget', 'company_not_active'] as const

@@ -1,0 +1,38 @@
+import { sql } from 'drizzle-orm'
+import { lockingRead } from '../../platform/db/locks.ts'
+import type { Tx } from '../../platform/db/types.ts'
+import { companies } from '../../model/companies.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import type { CompanyStatus } from '../../model/companyStatus.ts'
+
+export interface LockedCompany {
+  readonly id: string
+  readonly name: string
+  readonly status: CompanyStatus
+}
+
+const lockById = lockingRead(
+  'company',
+  statement<{ id: string }, LockedCompany>('lock_company').read(
+    sql`select id, name, status from ${companies} where id = ${param('id')} for no key update`,
+  ),
+)
+
+/** (tx) Locks a company's row. @throws Refusal `not_found` */
+export async function lockCompany(tx: Tx, id: string): Promise<LockedCompany> {
+  const [company] = await lockById(tx, { id })
+  if (company === undefined) throw notFound('Company')
+  return company
+}
+
+const incrementIssueCounter = statement<{ id: string }, { issueNumber: number; issuePrefix: string }>('company_issue_number').write(sql`
+  update ${companies} set issue_counter = issue_counter + 1 where id = ${param('id')}
+  returning issue_counter as "issueNumber", issue_prefix as "issuePrefix"`)
+
+/** (tx) The next issue number of a company. Expects the company's row lock. */
+export async function nextIssueNumber(tx: Tx, id: string): Promise<{ issueNumber: number; issuePrefix: string }> {
+  const [row] = await tx.run(incrementIssueCounter, { id })
+  if (row === undefined) throw notFound('Company')
+  return row
+}

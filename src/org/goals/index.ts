@@ -1,0 +1,4 @@
+export { goalDeleted } from './events.ts'
+export type { GoalRow } from './queries.ts'
+export { goalView } from './views.ts'
+export { deleteGoalRow, lockGoalForDelete } from './write.ts'

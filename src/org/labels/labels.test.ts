@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { race, countByStatus } from '../../dev/testing/race.ts'
+import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+
+const server = useServer()
+
+async function setup() {
+  const base = await world(server())
+  const labels = `/api/companies/${base.company.id}/labels`
+  return { ...base, labels }
+}
+
+describe('labels', () => {
+  test('are made by board and agents and listed by name', async () => {
+    const { labels, agent, run } = await setup()
+    const maker = await run(await agent())
+    const made = await maker.client.post(labels, { name: 'zeta', color: '#00ff00' })
+    expect(made).toMatchObject({ status: 201, body: { name: 'zeta', color: '#00ff00' } })
+    expect(await lastAudit(server(), made.body.id, 'label.created')).toMatchObject({ runId: maker.id, details: { name: 'zeta' } })
+    await server().board.post(labels, { name: 'alpha', color: '#ff0000' })
+    expect((await server().board.get(labels)).body.map((label: { name: string }) => label.name)).toEqual(['alpha', 'zeta'])
+  })
+
+  test('of many at once with one name, whatever its case, one is made', async () => {
+    const { labels } = await setup()
+    const answers = await race(['bug', 'BUG', 'Bug', 'bUg'], (name) => server().board.post(labels, { name, color: '#123456' }))
+    expect(countByStatus(answers)).toEqual({ 201: 1, 409: 3 })
+    expect(answers.find((answer) => answer.status === 409)?.body).toMatchObject({ code: 'name_taken' })
+  })
+
+  test('a name or colour of another form is refused and nothing is recorded', async () => {
+    const { labels } = await setup()
+    const before = await auditCount(server())
+    for (const body of [{ name: '', color: '#123456' }, { name: 'x'.repeat(49), color: '#123456' }, { name: 'x', color: 'red' }, {}]) {
+      expect(await server().board.post(labels, body)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+    }
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('deleting one takes it off every issue; an agent not off what another has in hand', async () => {
+    const { labels, held: heldIssue, run, agent } = await setup()
+    const label = (await server().board.post(labels, { name: 'bug', color: '#123456' })).body
+    const { issue } = await heldIssue()
+    await server().board.patch(`/api/issues/${issue.id}`, { labelIds: [label.id] })
+    const tag = (await server().board.get(`/api/issues/${issue.id}`)).headers['etag'] ?? ''
+    const stranger = await run(await agent())
+    expect(await stranger.client.del(`/api/labels/${label.id}`)).toMatchObject({ status: 409, body: { code: 'checked_out_by_other' } })
+    expect(await server().board.del(`/api/labels/${label.id}`)).toMatchObject({ status: 200, body: { id: label.id, name: 'bug' } })
+    expect((await lastAudit(server(), label.id, 'label.deleted')).details).toEqual({ name: 'bug', color: '#123456', issues: 1 })
+    expect((await server().board.get(`/api/issues/${issue.id}`)).body.labels).toEqual([])
+    expect((await server().board.patch(`/api/issues/${issue.id}`, { title: 'x' }, { 'If-Match': tag })).status).toBe(412)
+    expect(await server().board.del(`/api/labels/${label.id}`)).toMatchObject({ status: 404, body: { error: 'Label not found' } })
+  })
+
+  test('a label of another company is as absent as one that never was', async () => {
+    const { labels } = await setup()
+    const elsewhere = await setup()
+    const outsider = await elsewhere.run(await elsewhere.agent())
+    const label = (await server().board.post(labels, { name: 'bug', color: '#123456' })).body
+    const answers = [await outsider.client.del(`/api/labels/${label.id}`), await outsider.client.del(`/api/labels/${randomUUID()}`)]
+    expect(answers.map(({ status, body }) => [status, body.error])).toEqual(Array(2).fill([404, 'Label not found']))
+    expect((await outsider.client.get(labels)).status).toBe(404)
+  })
+})

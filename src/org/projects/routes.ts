@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { inCompany, ofProject } from '../../auth/scopes.ts'
+import { del, get, patch, post } from '../../http/route.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { listProjects, projectById } from './queries.ts'
+import { createProjectBody, createWorkspaceBody, patchProjectBody, patchWorkspaceBody, projectView, workspaceView } from './views.ts'
+import { createWorkspace, deleteWorkspace, listWorkspaces, refuseRuntimeService, updateWorkspace } from './workspaces.ts'
+import { createProject, updateProject } from './write.ts'
+
+/** A url-key is looked up in this company; agents have theirs. */
+const shortnameQuery = z.object({ companyId: z.uuid().optional() })
+
+const workspaceIdOf = (params: Readonly<Record<string, string>>): string => {
+  const id = z.uuid().safeParse(params['workspaceId'])
+  return id.success ? id.data.toLowerCase() : refuse('malformed_id')
+}
+
+export const projectRoutes = [
+  get('/api/companies/:companyId/projects', {
+    summary: 'List projects of a company',
+    permission: 'project.read',
+    scope: inCompany(),
+    query: z.object(pageQuery),
+    returnsPageOf: projectView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => listProjects(ctx, query),
+  }),
+  post('/api/companies/:companyId/projects', {
+    summary: 'Start a project',
+    permission: 'project.write',
+    scope: inCompany(),
+    body: createProjectBody,
+    status: 201,
+    returns: projectView,
+    refuses: ['not_found', 'unknown_reference', 'company_not_active', 'approval_required'],
+    handle: ({ ctx, body }) => createProject(ctx, body),
+  }),
+  get('/api/projects/:id', {
+    summary: 'Read one project',
+    permission: 'project.read',
+    scope: ofProject(),
+    query: shortnameQuery,
+    returns: projectView,
+    refuses: ['not_found', 'shortname_ambiguous'],
+    handle: ({ ctx, target }) => projectById(ctx.store.read, ctx, target),
+  }),
+  patch('/api/projects/:id', {
+    summary: 'Change a project',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: shortnameQuery,
+    body: patchProjectBody,
+    returns: projectView,
+    refuses: ['not_found', 'unknown_reference', 'approval_required'],
+    handle: ({ ctx, target, body }) => updateProject(ctx, target, body),
+  }),
+  get('/api/projects/:id/workspaces', {
+    summary: 'List the workspaces of a project, the primary one first',
+    permission: 'project.read',
+    scope: ofProject(),
+    query: shortnameQuery,
+    returns: z.array(workspaceView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => listWorkspaces(ctx, target),
+  }),
+  post('/api/projects/:id/workspaces', {
+    summary: 'Add a workspace to a project',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: shortnameQuery,
+    body: createWorkspaceBody,
+    status: 201,
+    returns: workspaceView,
+    refuses: ['not_found', 'approval_required', 'unprocessable'],
+    handle: ({ ctx, target, body }) => createWorkspace(ctx, target, body),
+  }),
+  patch('/api/projects/:id/workspaces/:workspaceId', {
+    summary: 'Change a workspace',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: shortnameQuery,
+    body: patchWorkspaceBody,
+    returns: workspaceView,
+    refuses: ['not_found', 'approval_required', 'unprocessable'],
+    handle: ({ ctx, target, params, body }) => updateWorkspace(ctx, target, workspaceIdOf(params), body),
+  }),
+  del('/api/projects/:id/workspaces/:workspaceId', {
+    summary: 'Remove a workspace',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: shortnameQuery,
+    returns: workspaceView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, params }) => deleteWorkspace(ctx, target, workspaceIdOf(params)),
+  }),
+  post('/api/projects/:id/workspaces/:workspaceId/runtime-services/:action', {
+    summary: 'Say that this server runs no services in a workspace',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: shortnameQuery,
+    returns: z.never(),
+    refuses: ['not_found', 'unprocessable'],
+    handle: ({ ctx, target, params }) => refuseRuntimeService(ctx, target, workspaceIdOf(params), params['action'] ?? ''),
+  }),
+]

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import { and, eq, sql } from 'drizzle-orm'
+import { lockCompany } from '../companies/index.ts'
+import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { projectWorkspaces } from '../../model/projects.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { workspaceNameOf } from './codebase.ts'
+import { workspaceCreated, workspaceDeleted, workspaceUpdated } from './events.ts'
+import { requireBoardForRepo, requireBoardForWorkspace } from './hostFields.ts'
+import { presentWorkspace, projectRowById } from './queries.ts'
+import type { WorkspaceView } from './queries.ts'
+import type { CreateWorkspace, PatchWorkspace } from './views.ts'
+
+/** Workspaces of one project; all of them are part of every answer about it. */
+const MAX_WORKSPACES = 50
+
+interface ProjectRef {
+  readonly companyId: string
+  readonly projectId: string
+}
+
+const selectWorkspaces = statement<ProjectRef, WorkspaceView>('workspaces_of_project').read(sql`
+  select ${columnsOf(projectWorkspaces)}, '[]'::json as "runtimeServices" from ${projectWorkspaces}
+  where project_id = ${param('projectId')} and company_id = ${param('companyId')}
+  order by is_primary desc, created_at, id`)
+
+const workspacesOf = (db: Pick<ReadDb, 'run'>, project: ProjectRef): Promise<WorkspaceView[]> => db.run(selectWorkspaces, project)
+
+/** The workspaces of a project, the primary one first. @throws Refusal `not_found` for the project */
+export async function listWorkspaces(ctx: Ctx, projectId: string): Promise<readonly WorkspaceView[]> {
+  const { workspaces } = await projectRowById(ctx.store.read, companyOf(ctx), projectId)
+  return workspaces.map((row) => presentWorkspace(row, ctx.actor))
+}
+
+function requireWorkspace(rows: readonly WorkspaceView[], id: string): WorkspaceView {
+  const row = rows.find((workspace) => workspace.id === id)
+  if (row === undefined) throw notFound('Project workspace')
+  return row
+}
+
+const serviceActions: ReadonlySet<string> = new Set(['start', 'stop', 'restart'])
+
+/**
+ * Says no to services of a workspace: this server runs agents and nothing beside them.
+ * @throws Refusal `not_found` for the project, the workspace or the action, otherwise `unprocessable`
+ */
+export async function refuseRuntimeService(ctx: Ctx, projectId: string, id: string, action: string): Promise<never> {
+  requireWorkspace(await listWorkspaces(ctx, projectId), id)
+  if (!serviceActions.has(action)) throw notFound('Runtime service action')
+  return refuse('unprocessable', { message: 'This server runs no services in workspaces' })
+}
+
+const setPrimary = statement<ProjectRef & { id: string }, { id: string }>('workspace_set_primary').write(sql`
+  update ${projectWorkspaces} set is_primary = (id = ${param('id', 'uuid')}), updated_at = now()
+  where project_id = ${param('projectId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
+    and is_primary <> (id = ${param('id', 'uuid')}) returning id`)
+
+/**
+ * (tx) Adds a workspace: the first of a project is its primary one, and whoever is made primary takes the place of the
+ * last. Expects the company's row lock, under which exactly one stays primary.
+ */
+export async function insertWorkspace(tx: Tx, project: ProjectRef, input: CreateWorkspace): Promise<WorkspaceView> {
+  const others = await workspacesOf(tx, project)
+  if (others.length >= MAX_WORKSPACES) refuse('unprocessable', { message: `A project has at most ${MAX_WORKSPACES} workspaces` })
+  const id = randomUUID()
+  const { isPrimary: _, ...fields } = input
+  await tx.insert(projectWorkspaces).values({
+    ...fields,
+    ...project,
+    id,
+    name: input.name ?? workspaceNameOf(input),
+    sourceType: input.sourceType ?? (input.repoUrl ? 'git_repo' : 'local_path'),
+    isPrimary: false,
+  })
+  if (others.length === 0 || input.isPrimary === true) await tx.run(setPrimary, { ...project, id })
+  return requireWorkspace(await workspacesOf(tx, project), id)
+}
+
+async function lockProject(tx: Tx, ctx: Ctx, projectId: string): Promise<ProjectRef> {
+  const companyId = companyOf(ctx)
+  await lockCompany(tx, companyId)
+  await requireActingRun(tx, ctx)
+  await projectRowById(tx, companyId, projectId)
+  return { companyId, projectId }
+}
+
+/** Adds a workspace to a project. @throws Refusal `not_found`, `approval_required` */
+export async function createWorkspace(ctx: Ctx, projectId: string, input: CreateWorkspace): Promise<WorkspaceView> {
+  requireBoardForWorkspace(ctx.actor, input)
+  return await mutate(ctx, async (tx) => {
+    const project = await lockProject(tx, ctx, projectId)
+    const workspace = await insertWorkspace(tx, project, input)
+    const { id: workspaceId, name, isPrimary, sourceType } = workspace
+    return changed(presentWorkspace(workspace, ctx.actor), workspaceCreated(projectId, { workspaceId, name, isPrimary, sourceType }))
+  })
+}
+
+/** The workspace that is to be primary after a patch: itself, the oldest other, or whoever is. */
+function nextPrimary(rows: readonly WorkspaceView[], before: WorkspaceView, isPrimary: boolean | undefined): string {
+  if (isPrimary === true) return before.id
+  const current = rows.find((row) => row.isPrimary)?.id ?? before.id
+  if (isPrimary === undefined || current !== before.id) return current
+  return rows.find((row) => row.id !== before.id)?.id ?? before.id
+}
+
+/** Changes a workspace. @throws Refusal `not_found`, `approval_required`, `unprocessable` for one without a place */
+export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, input: PatchWorkspace): Promise<WorkspaceView> {
+  requireBoardForWorkspace(ctx.actor, input)
+  return await mutate(ctx, async (tx) => {
+    const project = await lockProject(tx, ctx, projectId)
+    const rows = await workspacesOf(tx, project)
+    const before = requireWorkspace(rows, id)
+    const { isPrimary, name, ...fields } = input
+    const nameChange = name === undefined ? {} : { name: name ?? workspaceNameOf({ ...before, ...fields }) }
+    const changes = Object.entries({ ...fields, ...nameChange }).filter(
+      ([key, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(before[key as keyof WorkspaceView]),
+    )
+    const primaryId = nextPrimary(rows, before, isPrimary)
+    const isPrimaryMoved = rows.find((row) => row.isPrimary)?.id !== primaryId
+    if (changes.length === 0 && !isPrimaryMoved) return unchanged(presentWorkspace(before, ctx.actor))
+    requireBoardForRepo(
+      ctx.actor,
+      before,
+      changes.map(([key]) => key),
+    )
+    const after = { ...before, ...Object.fromEntries(changes) } as WorkspaceView
+    if (after.cwd === null && after.repoUrl === null)
+      refuse('unprocessable', { message: 'Workspace requires at least one of cwd or repoUrl' })
+    if (changes.length > 0) {
+      await tx
+        .update(projectWorkspaces)
+        .set({ ...Object.fromEntries(changes), updatedAt: sql`now()` })
+        .where(and(eq(projectWorkspaces.id, id), eq(projectWorkspaces.companyId, project.companyId)))
+    }
+    if (isPrimaryMoved) await tx.run(setPrimary, { ...project, id: primaryId })
+    const workspace = requireWorkspace(await workspacesOf(tx, project), id)
+    const changedKeys = [...changes.map(([key]) => key), ...(isPrimaryMoved ? ['isPrimary'] : [])]
+    return changed(
+      presentWorkspace(workspace, ctx.actor),
+      workspaceUpdated(projectId, { workspaceId: id, name: workspace.name, isPrimary: workspace.isPrimary, changedKeys }),
+    )
+  })
+}
+
+/** Removes a workspace; when it was the primary one, the oldest that is left becomes it. @returns the row as it was */
+export async function deleteWorkspace(ctx: Ctx, projectId: string, id: string): Promise<WorkspaceView> {
+  return await mutate(ctx, async (tx) => {
+    const project = await lockProject(tx, ctx, projectId)
+    const rows = await workspacesOf(tx, project)
+    const before = requireWorkspace(rows, id)
+    await tx.delete(projectWorkspaces).where(and(eq(projectWorkspaces.id, id), eq(projectWorkspaces.companyId, project.companyId)))
+    const nextPrimaryWorkspace = before.isPrimary ? rows.find((row) => row.id !== id) : undefined
+    if (nextPrimaryWorkspace !== undefined) await tx.run(setPrimary, { ...project, id: nextPrimaryWorkspace.id })
+    return changed(
+      presentWorkspace(before, ctx.actor),
+      workspaceDeleted(projectId, {
+        workspaceId: id,
+        name: before.name,
+        isPrimary: before.isPrimary,
+        newPrimaryId: nextPrimaryWorkspace?.id ?? null,
+      }),
+    )
+  })
+}

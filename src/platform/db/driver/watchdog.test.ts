@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { cloneDatabase } from '../../../dev/testing/database.ts'
+import type { TestDatabase } from '../../../dev/testing/database.ts'
+import { pollFor } from '../../../dev/testing/serverProcess.ts'
+import { startTcpProxy } from '../../../dev/testing/tcpProxy.ts'
+import type { TcpProxy } from '../../../dev/testing/tcpProxy.ts'
+import { closePool, openPool } from './client.ts'
+import type { Pool } from './client.ts'
+import { codeOf, isConnectionFailure } from '../databaseErrors.ts'
+
+/** "Within a second", with what a busy machine adds. */
+const SECOND_MS = 1400
+
+let database: TestDatabase
+let wire: TcpProxy
+let pool: Pool
+let reported: boolean[]
+
+beforeAll(async () => {
+  database = await cloneDatabase()
+})
+afterAll(() => database.drop())
+
+beforeEach(async () => {
+  wire = await startTcpProxy(database.connection)
+  reported = []
+  pool = openPool({ ...wire.connection, max: 2 }, 'custom', { onUnresponsive: (silent) => reported.push(silent) })
+  onTestFinished(async () => {
+    if (!pool.ending) await closePool(pool, 0)
+    await wire.close()
+  })
+})
+
+const timed = async (promise: Promise<unknown>): Promise<{ lost: boolean; ms: number }> => {
+  const startedAt = performance.now()
+  const lost = await promise.then(() => false, isConnectionFailure)
+  return { lost, ms: performance.now() - startedAt }
+}
+
+test('a statement that rightly takes its time, as one that waits for a lock, is left to it', async () => {
+  const waited = await timed(pool.query('select pg_sleep(1.5)'))
+  expect(waited.lost).toBe(false)
+  expect(waited.ms).toBeGreaterThan(1400)
+  expect(reported).toEqual([])
+})
+
+test('a database that falls silent is noticed in about a second, by those it was serving and those that wait', async () => {
+  await Promise.all([pool.query('select 1'), pool.query('select 1')])
+  wire.freeze(true)
+  const outcomes = await Promise.all(Array.from({ length: 6 }, () => timed(pool.query('select 1'))))
+  for (const { lost, ms } of outcomes) {
+    expect(lost).toBe(true)
+    expect(ms).toBeLessThan(SECOND_MS)
+  }
+  expect(reported).toEqual([true])
+
+  // From then on nobody waits for it any more.
+  const refused = await timed(pool.query('select 1'))
+  expect(refused.lost).toBe(true)
+  expect(refused.ms).toBeLessThan(50)
+
+  wire.freeze(false)
+  await pollFor('the pool serves again', () => !reported.at(-1))
+  expect(reported).toEqual([true, false])
+  expect((await pool.query<{ one: number }>('select 1 as one')).rows).toEqual([{ one: 1 }])
+  await pollFor('no connection has leaked', () => pool.totalCount === pool.idleCount && pool.totalCount <= 2)
+})
+
+test('a database that is silent from the start is noticed in about a second too', async () => {
+  wire.freeze(true)
+  const outcomes = await Promise.all(Array.from({ length: 6 }, () => timed(pool.query('select 1'))))
+  for (const { lost, ms } of outcomes) {
+    expect(lost).toBe(true)
+    expect(ms).toBeLessThan(SECOND_MS)
+  }
+  wire.freeze(false)
+  await pollFor('the pool serves again', () =>
+    pool.query('select 1').then(
+      () => true,
+      () => false,
+    ),
+  )
+})
+
+test('closing gives up on a connection that is still busy after the grace, and Postgres rolls it back', async () => {
+  await database.sql.query('create table closing (id int)')
+  const connection = await pool.connect()
+  await connection.query('begin')
+  await connection.query('insert into closing values (1)')
+  const stuck = connection.query('select pg_sleep(60)').catch(codeOf)
+  const { ms } = await timed(Promise.all([closePool(pool, 100), stuck.then(() => connection.release(true))]))
+  expect(ms).toBeLessThan(1000)
+  expect((await database.sql.query('select from closing')).rows).toEqual([])
+})

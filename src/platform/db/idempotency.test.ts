@@ -1,0 +1,266 @@
+import { randomUUID } from 'node:crypto'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { race, countByStatus } from '../../dev/testing/race.ts'
+import { auditCount, useServer, world } from '../../dev/testing/world.ts'
+import type { Answer, Client, TestAgent, World } from '../../dev/testing/world.ts'
+import { deleteExpiredResponses } from './idempotency.ts'
+import { writeUnaudited } from './unaudited.ts'
+
+const server = useServer()
+let here: World
+let agent: TestAgent
+beforeAll(async () => {
+  here = await world(server())
+  agent = await here.agent()
+})
+
+const issuesPath = (): string => `/api/companies/${here.company.id}/issues`
+const keyHeader = (key: string): Record<string, string> => ({ 'idempotency-key': key })
+
+const countByTitle = async (title: string): Promise<number> => {
+  const { rows } = await server().database.sql.query<{ count: number }>('select count(*)::int as count from issues where title = $1', [
+    title,
+  ])
+  return rows[0]?.count ?? 0
+}
+
+const stored = async (key: string): Promise<{ answer: Buffer; status: number }[]> =>
+  (
+    await server().database.sql.query<{ answer: Buffer; status: number }>('select answer, status from idempotency_keys where key = $1', [
+      key,
+    ])
+  ).rows
+
+/** What a repeated request must give again, to the byte. */
+const comparable = ({ status, text, headers }: Answer) => ({ status, text, etag: headers['etag'], type: headers['content-type'] })
+
+/** A key and a title nobody else uses. */
+const uniqueKey = (): { key: string; title: string } => {
+  const key = randomUUID()
+  return { key, title: `Once ${key}` }
+}
+
+const create = (client: Client, title: string, key: string): Promise<Answer> => client.post(issuesPath(), { title }, keyHeader(key))
+
+describe('the same key, actor, route and body is one effect and one answer (I9)', () => {
+  test('repeated on the same server, to the byte', async () => {
+    const { key, title } = uniqueKey()
+    const first = await create(server().board, title, key)
+    const before = await auditCount(server())
+    const second = await create(server().board, title, key)
+    expect(first.status).toBe(201)
+    expect(first.headers['idempotency-replayed']).toBeUndefined()
+    expect(second.headers['idempotency-replayed']).toBe('true')
+    expect(comparable(second)).toEqual(comparable(first))
+    expect(await countByTitle(title)).toBe(1)
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('where the key is in the body, for callers that set no headers; a header is stronger', async () => {
+    const { key, title } = uniqueKey()
+    const within = (idempotencyKey: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+      server().board.post(issuesPath(), { title, idempotencyKey }, headers)
+    const first = await within(key)
+    expect(first.status).toBe(201)
+    expect(comparable(await within(key))).toEqual(comparable(first))
+    expect(await countByTitle(title)).toBe(1)
+    const child = (): Promise<Answer> => server().board.post(`/api/issues/${first.body.id}/children`, { title, idempotencyKey: key })
+    expect((await child()).body.id).toBe((await child()).body.id)
+    expect(await countByTitle(title)).toBe(2)
+    expect(await server().board.post(issuesPath(), { title: 'Another', idempotencyKey: key })).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency_mismatch' },
+    })
+    expect((await within(key, keyHeader(randomUUID()))).status).toBe(201)
+    expect(await countByTitle(title)).toBe(3)
+    for (const malformed of ['', 'x'.repeat(256), 7]) expect((await within(malformed)).status).toBe(400)
+    expect((await within(null)).status).toBe(201)
+  })
+
+  test('on another server, and after a restart', async () => {
+    const { key, title } = uniqueKey()
+    const first = await create(server().board, title, key)
+    const other = await server().startPeer()
+    expect(comparable(await create(other.board, title, key))).toEqual(comparable(first))
+    await other.stop()
+    const restarted = await server().startPeer()
+    expect(comparable(await create(restarted.board, title, key))).toEqual(comparable(first))
+    await restarted.stop()
+    expect(await countByTitle(title)).toBe(1)
+  })
+
+  test('of sixteen at once on two servers one has the effect, the others its answer or "in flight"', async () => {
+    const other = await server().startPeer()
+    for (let round = 0; round < 5; round += 1) {
+      const { key, title } = uniqueKey()
+      const callers = Array.from({ length: 16 }, (_, index) => (index % 2 === 0 ? server().board : other.board))
+      const answers = await race(callers, (caller) => create(caller, title, key))
+      expect(await countByTitle(title)).toBe(1)
+      const counts = countByStatus(answers)
+      expect(Object.keys(counts).filter((status) => !['201', '409'].includes(status))).toEqual([])
+      const [first] = answers.filter(({ status }) => status === 201)
+      for (const answer of answers) {
+        if (answer.status === 201) expect(answer.text).toBe(first?.text)
+        else expect(answer.body).toMatchObject({ code: 'idempotency_in_flight' })
+        if (answer.status === 409) expect(answer.headers['retry-after']).toBe('1')
+      }
+      expect(answers.filter(({ status, headers }) => status === 201 && headers['idempotency-replayed'] === undefined)).toHaveLength(1)
+    }
+    await other.stop()
+  })
+
+  test('keys of a body in another order, and a slash behind the path, are the same request', async () => {
+    const { key, title } = uniqueKey()
+    const first = await server().board.post(issuesPath(), { title, priority: 'high' }, keyHeader(key))
+    const second = await server().board.post(`${issuesPath()}/`, { priority: 'high', title }, keyHeader(key))
+    expect(comparable(second)).toEqual(comparable(first))
+  })
+
+  test('a repeated checkout, whatever happened to the issue since', async () => {
+    const issue = await here.issue()
+    const run = await here.run(agent)
+    const body = { agentId: agent.id, expectedStatuses: ['todo'] }
+    const key = randomUUID()
+    const first = await run.client.post(`/api/issues/${issue.id}/checkout`, body, keyHeader(key))
+    expect(first.status).toBe(200)
+    await server().board.patch(`/api/issues/${issue.id}`, { title: 'renamed meanwhile' })
+    expect(comparable(await run.client.post(`/api/issues/${issue.id}/checkout`, body, keyHeader(key)))).toEqual(comparable(first))
+  })
+
+  test('an answer without a body', async () => {
+    const empty = await world(server())
+    const run = await empty.run(await empty.agent())
+    const key = randomUUID()
+    const claim = () => run.client.post(`/api/companies/${empty.company.id}/issues/claim`, {}, keyHeader(key))
+    expect(await claim()).toMatchObject({ status: 204, text: '' })
+    await empty.issue()
+    expect(await claim()).toMatchObject({ status: 204, text: '' })
+  })
+})
+
+describe('what differs is another request', () => {
+  test('another body or query under the same key is 422 and has no effect', async () => {
+    const { key, title } = uniqueKey()
+    await create(server().board, title, key)
+    const before = await auditCount(server())
+    expect(await create(server().board, `${title}!`, key)).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } })
+    const queried = await server().board.post(`${issuesPath()}?x=1`, { title }, keyHeader(key))
+    expect(queried).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } })
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('another actor with the same key has an effect of its own', async () => {
+    const { key, title } = uniqueKey()
+    const peer = await here.agent()
+    const answers = await Promise.all([server().board, agent.client, peer.client].map((client) => create(client, title, key)))
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201])
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(3)
+    expect(await countByTitle(title)).toBe(3)
+  })
+
+  test('another route with the same key has an effect of its own', async () => {
+    const key = randomUUID()
+    const [one, two] = [await here.issue(), await here.issue()]
+    const answers = await Promise.all(
+      [one, two].map(({ id }) => server().board.post(`/api/issues/${id}/comments`, { body: 'same words' }, keyHeader(key))),
+    )
+    expect(answers.map(({ status, body }) => [status, body.issueId])).toEqual([
+      [201, one.id],
+      [201, two.id],
+    ])
+  })
+
+  test.each([[''], ['two words'], ['x'.repeat(256)], ['naïve'], ['a, b']])('the key %j is 400', async (key) => {
+    const before = await auditCount(server())
+    expect(await create(server().board, 'never', key)).toMatchObject({ status: 400, body: { code: 'malformed_header' } })
+    expect(await auditCount(server())).toBe(before)
+  })
+})
+
+describe('what is stored', () => {
+  test('a token that is shown once is replayed, and lies nowhere in the table in the clear', async () => {
+    const key = randomUUID()
+    const make = () => server().board.post(`/api/agents/${agent.id}/keys`, { name: 'sealed' }, keyHeader(key))
+    const first = await make()
+    expect(first.body.token).toMatch(/^pcp_[0-9a-f]{48}$/)
+    expect(comparable(await make())).toEqual(comparable(first))
+    const open = () => agent.client.post(`/api/agents/${agent.id}/runs`, {}, keyHeader(key))
+    const opened = await open()
+    expect(comparable(await open())).toEqual(comparable(opened))
+
+    const rows = await stored(key)
+    expect(rows).toHaveLength(2)
+    for (const { answer } of rows)
+      for (const token of [first.body.token, opened.body.token, 'pcp_', 'token'])
+        for (const encoding of ['latin1', 'base64', 'hex'] as const)
+          expect(answer.toString(encoding).includes(Buffer.from(token).toString(encoding === 'latin1' ? 'utf8' : encoding))).toBe(false)
+    const { rows: keys } = await server().database.sql.query('select * from agent_api_keys where name = $1', ['sealed'])
+    expect(keys).toHaveLength(1)
+  })
+
+  test('two equal answers are sealed differently', async () => {
+    const keys = [randomUUID(), randomUUID()]
+    for (const key of keys) await server().board.post(`/api/agents/${agent.id}/keys`, { name: 'same' }, keyHeader(key))
+    const nonces = (await Promise.all(keys.map(stored))).flat().map(({ answer }) => answer.subarray(0, 12).toString('hex'))
+    expect(nonces).toHaveLength(2)
+    expect(new Set(nonces).size).toBe(2)
+  })
+
+  test('a refused request is not: the same key works once what stood in its way is gone', async () => {
+    const { key } = uniqueKey()
+    const holder = await here.held()
+    const run = await here.run(await here.agent())
+    const take = () =>
+      run.client.post(`/api/issues/${holder.issue.id}/checkout`, { agentId: run.agentId, expectedStatuses: ['todo'] }, keyHeader(key))
+    expect(await take()).toMatchObject({ status: 409 })
+    expect(await create(server().board, '', key)).toMatchObject({ status: 400 })
+    expect(await stored(key)).toEqual([])
+    await holder.run.client.post(`/api/issues/${holder.issue.id}/release`)
+    expect(await take()).toMatchObject({ status: 200 })
+    expect(await stored(key)).toHaveLength(1)
+  })
+
+  test('it is kept for 24 hours, and no longer', async () => {
+    const { key, title } = uniqueKey()
+    const first = await create(server().board, title, key)
+    const age = (hours: string) =>
+      server().database.sql.query('update idempotency_keys set created_at = now() - $2::interval where key = $1', [key, hours])
+    await age('23 hours 59 minutes')
+    await writeUnaudited(server().store, deleteExpiredResponses, {})
+    expect(comparable(await create(server().board, title, key))).toEqual(comparable(first))
+    await age('24 hours 1 second')
+    const later = await create(server().board, title, key)
+    expect(later.status).toBe(201)
+    expect(later.body.id).not.toBe(first.body.id)
+    expect(comparable(await create(server().board, title, key))).toEqual(comparable(later))
+    await age('24 hours 1 second')
+    await writeUnaudited(server().store, deleteExpiredResponses, {})
+    expect(await stored(key)).toEqual([])
+  })
+
+  test('an answer that was sealed under another secret is not invented: 409, and no second effect', async () => {
+    const { key, title } = uniqueKey()
+    await create(server().board, title, key)
+    await server().database.sql.query(`update idempotency_keys set answer = decode(repeat('00', 64), 'hex') where key = $1`, [key])
+    expect(await create(server().board, title, key)).toMatchObject({ status: 409, body: { code: 'conflict' } })
+    expect(await countByTitle(title)).toBe(1)
+  })
+
+  test('a key on anything but a POST is not looked at', async () => {
+    const issue = await here.issue()
+    const key = randomUUID()
+    for (const title of ['one', 'two']) {
+      const answer = await server().board.patch(`/api/issues/${issue.id}`, { title }, keyHeader(key))
+      expect(answer).toMatchObject({ status: 200, body: { title } })
+    }
+    expect(await stored(key)).toEqual([])
+  })
+
+  test('a revoked credential is not answered from the store', async () => {
+    const { key, title } = uniqueKey()
+    const somebody = await here.agent()
+    expect(await create(somebody.client, title, key)).toMatchObject({ status: 201 })
+    await server().board.post(`/api/agents/${somebody.id}/terminate`)
+    expect(await create(somebody.client, title, key)).toMatchObject({ status: 401 })
+  })
+})

@@ -1,0 +1,117 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { refuse } from '../kernel/errors.ts'
+import { runOn } from './driver/client.ts'
+import type { Connection } from './driver/client.ts'
+import { idempotencyKeys } from './tables.ts'
+import { param, statement } from './statement.ts'
+import type { IdempotentRequest, ReadDb, RenderedResponse } from './types.ts'
+
+/** How long an answer is kept (I9). */
+const RESPONSE_TTL = '24 hours'
+
+/** Thrown out of a mutation whose request was answered before. */
+export class IdempotentReplay {
+  readonly response: RenderedResponse
+  constructor(response: RenderedResponse) {
+    this.response = response
+  }
+}
+
+type Lookup = Pick<IdempotentRequest, 'actor' | 'route' | 'key'>
+
+interface StoredResponse {
+  requestHash: string
+  status: number
+  answer: Buffer
+}
+
+const selectResponse = statement<Lookup, StoredResponse>('idempotency_find').read(sql`
+  select request_hash as "requestHash", status, answer from ${idempotencyKeys}
+  where actor = ${param('actor')} and route = ${param('route')} and key = ${param('key')}
+    and created_at > now() - ${sql.raw(`interval '${RESPONSE_TTL}'`)}`)
+
+const tryReserveKey = statement<{ name: string }, { free: boolean }>('idempotency_claim').read(
+  sql`select pg_try_advisory_xact_lock(hashtextextended(${param('name')}, 9)) as free`,
+)
+
+const insertResponse = statement<Lookup & StoredResponse, never>('idempotency_store').write(sql`
+  insert into ${idempotencyKeys} (actor, route, key, request_hash, status, answer)
+  values (${param('actor')}, ${param('route')}, ${param('key')}, ${param('requestHash')}, ${param('status')}, ${param('answer')})
+  on conflict (actor, route, key) do update
+    set request_hash = excluded.request_hash, status = excluded.status, answer = excluded.answer, created_at = now()`)
+
+const encrypt = (key: Buffer, text: string): Buffer => {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+  return Buffer.concat([nonce, cipher.getAuthTag(), body])
+}
+
+const decrypt = (key: Buffer, encrypted: Buffer): string => {
+  const decipher = createDecipheriv('aes-256-gcm', key, encrypted.subarray(0, 12))
+  decipher.setAuthTag(encrypted.subarray(12, 28))
+  return Buffer.concat([decipher.update(encrypted.subarray(28)), decipher.final()]).toString('utf8')
+}
+
+function replay(idempotency: IdempotentRequest, stored: StoredResponse): RenderedResponse {
+  if (stored.requestHash !== idempotency.requestHash) return refuse('idempotency_mismatch')
+  let decrypted: string
+  try {
+    decrypted = decrypt(idempotency.encryptionKey, stored.answer)
+  } catch {
+    // Sealed under another secret: the effect happened, but its answer cannot be shown again.
+    return refuse('conflict', { message: 'The answer to this Idempotency-Key was sealed under another secret' })
+  }
+  return { status: stored.status, ...(JSON.parse(decrypted) as Pick<RenderedResponse, 'headers' | 'body'>) }
+}
+
+/**
+ * The stored answer of a request that was answered before, or null.
+ * @throws Refusal `idempotency_mismatch` when the key was used for a different request
+ */
+export async function findStoredResponse(db: ReadDb, idempotency: IdempotentRequest): Promise<RenderedResponse | null> {
+  const [stored] = await db.run(selectResponse, idempotency)
+  return stored === undefined ? null : replay(idempotency, stored)
+}
+
+/**
+ * Claims a key for this transaction. Two statements, because the look must be taken after the lock is held: in one, its
+ * snapshot could miss an answer that committed between the two.
+ * @throws AnsweredBefore with the stored answer; Refusal `idempotency_in_flight` while another request works on it
+ */
+export async function reserveKey(connection: Connection, idempotency: IdempotentRequest): Promise<void> {
+  const [reservations, found] = await Promise.all([
+    runOn(connection, tryReserveKey, { name: JSON.stringify([idempotency.actor, idempotency.route, idempotency.key]) }),
+    runOn(connection, selectResponse, idempotency),
+  ])
+  if (found[0] !== undefined) throw new IdempotentReplay(replay(idempotency, found[0]))
+  if (reservations[0]?.free !== true) refuse('idempotency_in_flight', { retryAfter: 1 })
+}
+
+/** An answer that is ready to be kept. */
+export type EncryptedResponse = Lookup & StoredResponse
+
+/** Makes the answer of a request from the value of its mutation, and seals it. Fails when the value cannot be presented. */
+export function encryptResponse(idempotency: IdempotentRequest, value: unknown): EncryptedResponse {
+  const { status, headers, body } = idempotency.render(value)
+  return {
+    actor: idempotency.actor,
+    route: idempotency.route,
+    key: idempotency.key,
+    requestHash: idempotency.requestHash,
+    status,
+    answer: encrypt(idempotency.encryptionKey, JSON.stringify({ headers, body })),
+  }
+}
+
+/** Keeps the answer, in the transaction that has the effect: a crash keeps both or neither. */
+export async function storeResponse(connection: Connection, response: EncryptedResponse): Promise<void> {
+  await runOn(connection, insertResponse, response)
+}
+
+/** Removes a batch of answers past their time; batches, so that no lock is long. One row for each that went. */
+export const deleteExpiredResponses = statement<object, { gone: true }>('idempotency_forget').unaudited(sql`
+  delete from ${idempotencyKeys} where ctid = any(array(
+    select ctid from ${idempotencyKeys} where created_at < now() - ${sql.raw(`interval '${RESPONSE_TTL}'`)} limit 1000 for update skip locked))
+  returning true as gone`)

@@ -1,0 +1,155 @@
+import { sql } from 'drizzle-orm'
+import { describe, expect, test } from 'vitest'
+import { Refusal, refuse } from '../kernel/errors.ts'
+import { event } from '../kernel/event.ts'
+import type { AgentActor } from '../kernel/actor.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { z } from 'zod'
+import type { Ctx } from './types.ts'
+import { changed, mutate, changedIfAny, unchanged } from './mutate.ts'
+import { param, statement } from './statement.ts'
+
+const server = useServer()
+
+const setTitle = statement<{ id: string; title: string }, { id: string }>('test_set_title').write(
+  sql`update issues set title = ${param('title')} where id = ${param('id')} returning id`,
+)
+const failWith = statement<{ state: string }, never>('test_fail').read(sql`select test_fail(${param('state')})`)
+const testEvent = event('test.said', 'issue', z.object({ word: z.string() }))
+
+const asSystem = (companyId: string): Ctx => ({
+  actor: { kind: 'system', task: 'test' },
+  companyId,
+  requestId: null,
+  store: server().store,
+  idempotency: null,
+})
+const titleOf = async (id: string) => (await server().board.get(`/api/issues/${id}`)).body.title
+
+describe('a change and the record of it are one thing (I6)', () => {
+  test('the rows and the audit row commit together, and then it is told', async () => {
+    const { company, issue } = await world(server())
+    const plain = await issue({ title: 'Before' })
+    const told = server().messages.length
+    const value = await mutate(asSystem(company.id), async (tx) => {
+      await tx.run(setTitle, { id: plain.id, title: 'After' })
+      return changed('value', testEvent(plain.id, { word: 'changed' }))
+    })
+    expect(value).toBe('value')
+    expect(await titleOf(plain.id)).toBe('After')
+    expect(await lastAudit(server(), plain.id, 'test.said')).toMatchObject({
+      actorType: 'system',
+      actorId: 'test',
+      details: { word: 'changed' },
+    })
+    expect(
+      server()
+        .messages.slice(told)
+        .map((row) => row.action),
+    ).toEqual(['test.said'])
+  })
+
+  test.each(['unchanged', 'settled'])('a write that says nothing (%s) is a bug, and leaves nothing', async (how) => {
+    const { company, issue } = await world(server())
+    const plain = await issue({ title: 'Before' })
+    const audits = await auditCount(server())
+    const silent = mutate(asSystem(company.id), async (tx) => {
+      await tx.run(setTitle, { id: plain.id, title: 'After' })
+      return how === 'unchanged' ? unchanged(null) : changedIfAny(null, [])
+    })
+    await expect(silent).rejects.toThrow('a mutation that writes must say what happened')
+    expect(await titleOf(plain.id)).toBe('Before')
+    expect(await auditCount(server())).toBe(audits)
+  })
+
+  test('a refusal after a write takes the write and its events with it', async () => {
+    const { company, issue } = await world(server())
+    const plain = await issue({ title: 'Before' })
+    const audits = await auditCount(server())
+    const told = server().messages.length
+    const refused = mutate(asSystem(company.id), async (tx) => {
+      await tx.run(setTitle, { id: plain.id, title: 'After' })
+      return refuse('conflict')
+    })
+    await expect(refused).rejects.toBeInstanceOf(Refusal)
+    expect(await titleOf(plain.id)).toBe('Before')
+    expect(await auditCount(server())).toBe(audits)
+    expect(server().messages.length).toBe(told)
+  })
+
+  test('an event can hold nothing that its kind did not declare', () => {
+    const secret = { word: 'yes', token: 'pcp_secret' }
+    expect(testEvent('x', secret).details).toEqual({ word: 'yes' })
+  })
+})
+
+describe('a mutation that names a run (I2)', () => {
+  test('must have judged it before it may say that something happened', async () => {
+    const { company, agent, run, issue } = await world(server())
+    const acting = await run(await agent())
+    const plain = await issue({ title: 'Before' })
+    const actor: AgentActor = {
+      kind: 'agent',
+      agentId: acting.agentId,
+      companyId: company.id,
+      role: 'general',
+      canCreateAgents: false,
+      via: 'token',
+      keyId: null,
+      runId: acting.id,
+    }
+    const ctx = { ...asSystem(company.id), actor }
+    const write = (verifiesRun: boolean) =>
+      mutate(ctx, async (tx) => {
+        if (verifiesRun) await requireActingRun(tx, ctx)
+        await tx.run(setTitle, { id: plain.id, title: 'After' })
+        return changed(null, testEvent(plain.id, { word: 'by a run' }))
+      })
+    await expect(write(false)).rejects.toThrow('a mutation that names a run must have judged it')
+    expect(await titleOf(plain.id)).toBe('Before')
+    await write(true)
+    expect(await lastAudit(server(), plain.id, 'test.said')).toMatchObject({ actorId: acting.agentId, runId: acting.id })
+  })
+})
+
+describe('deadlocks and serialization failures (lock-protocol §8)', () => {
+  const failing = async (state: string, times: number) => {
+    const { company, issue } = await world(server())
+    const plain = await issue({ title: 'Before' })
+    await server().database.sql.query(`create or replace function test_fail(state text) returns void language plpgsql as $$
+      begin raise exception 'as asked' using errcode = state; end $$`)
+    let tries = 0
+    const outcome = mutate(asSystem(company.id), async (tx) => {
+      tries += 1
+      await tx.run(setTitle, { id: plain.id, title: `Try ${tries}` })
+      if (tries <= times) await tx.run(failWith, { state })
+      return changed(tries, testEvent(plain.id, { word: `try ${tries}` }))
+    })
+    return { outcome, issueId: plain.id, tries: () => tries }
+  }
+
+  test.each(['40001', '40P01'])('%s runs the whole transaction again, and is recorded once', async (state) => {
+    const { outcome, issueId } = await failing(state, 3)
+    expect(await outcome).toBe(4)
+    expect(await titleOf(issueId)).toBe('Try 4')
+    const { rows } = await server().database.sql.query(
+      "select details->>'word' as word from activity_log where entity_id = $1 and action = 'test.said'",
+      [issueId],
+    )
+    expect(rows).toEqual([{ word: 'try 4' }])
+  })
+
+  test.each(['40001', '40P01'])('%s a fourth time is given up', async (state) => {
+    const { outcome, issueId, tries } = await failing(state, 99)
+    await expect(outcome).rejects.toMatchObject({ code: state })
+    expect(tries()).toBe(4)
+    expect(await titleOf(issueId)).toBe('Before')
+  })
+
+  test('any other failure is not tried again', async () => {
+    const { outcome, tries } = await failing('23514', 99)
+    await expect(outcome).rejects.toMatchObject({ code: '23514' })
+    expect(tries()).toBe(1)
+  })
+})

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { actingRunIdOf, actorColumns } from '../kernel/actor.ts'
+import { invariant } from '../kernel/errors.ts'
+import type { DomainEvent } from '../kernel/event.ts'
+import type { Instant } from '../kernel/time.ts'
+import { runOn } from './driver/client.ts'
+import type { Connection } from './driver/client.ts'
+import type { ActivityRow, Ctx } from './types.ts'
+import { activityLog } from './tables.ts'
+import { param, statement } from './statement.ts'
+
+/** What Postgres adds to an audit row. */
+export interface Stamp {
+  readonly seq: number
+  readonly createdAt: Instant
+}
+
+// One parameter for any number of events, so the statement keeps its name and its plan.
+const insertActivity = statement<{ rows: string }, Stamp>('record_activity').write(sql`
+  insert into ${activityLog}
+    (id, company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details, request_id)
+  select id, "companyId", "actorType", "actorId", action, "entityType", "entityId", "agentId", "runId", details, "requestId"
+  from jsonb_to_recordset(${param('rows', 'jsonb')}) as event (
+    id uuid, "companyId" uuid, "actorType" text, "actorId" text, action text, "entityType" text, "entityId" text,
+    "agentId" uuid, "runId" uuid, details jsonb, "requestId" text)
+  returning seq, created_at as "createdAt"`)
+
+/** An audit row that is ready to be written. */
+export type DraftRow = Omit<ActivityRow, 'seq' | 'createdAt'> & { readonly requestId: string | null }
+
+/** The audit rows of a mutation, in the order in which the events were said. */
+export function draftAuditRows(ctx: Ctx, events: readonly DomainEvent[]): DraftRow[] {
+  const actor = actorColumns(ctx.actor)
+  const actingAgent = ctx.actor.kind === 'agent' ? ctx.actor.agentId : null
+  return events.map((event) => {
+    const companyId = event.companyId ?? ctx.companyId
+    invariant(companyId !== null, `event ${event.action} belongs to no company`)
+    return {
+      id: randomUUID(),
+      companyId,
+      ...actor,
+      action: event.action,
+      entityType: event.entityType,
+      entityId: event.entityId,
+      agentId: event.agentId ?? actingAgent,
+      runId: event.runId ?? actingRunIdOf(ctx.actor),
+      details: event.details,
+      requestId: ctx.requestId,
+    }
+  })
+}
+
+/** Gives drafts what Postgres gave them: their number and their time, in the order of the drafts. */
+export const withStamps = (drafts: readonly DraftRow[], stamps: readonly Stamp[]): ActivityRow[] =>
+  drafts.map(({ requestId: _, ...row }, index) => {
+    const stamp = stamps[index]
+    invariant(stamp !== undefined, 'fewer audit rows than events')
+    return { ...row, ...stamp }
+  })
+
+/** Writes audit rows in one statement. */
+export async function insertAuditRows(connection: Connection, drafts: readonly DraftRow[]): Promise<ActivityRow[]> {
+  if (drafts.length === 0) return []
+  return withStamps(drafts, await runOn(connection, insertActivity, { rows: JSON.stringify(drafts) }))
+}

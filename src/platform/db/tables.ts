@@ -1,0 +1,64 @@
+import { sql } from 'drizzle-orm'
+import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bytes, createdAt, transactionId } from './columns.ts'
+
+/**
+ * The audit log and the outbox: one row per thing that happened, written in the transaction that did it. No foreign
+ * keys: deleting an agent, an issue or a company keeps its rows.
+ */
+export const activityLog = pgTable(
+  'activity_log',
+  {
+    seq: bigint('seq', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    id: uuid('id').notNull().defaultRandom(),
+    companyId: uuid('company_id').notNull(),
+    actorType: text('actor_type', { enum: ['agent', 'user', 'system'] }).notNull(),
+    actorId: text('actor_id').notNull(),
+    action: text('action').notNull(),
+    entityType: text('entity_type').notNull(),
+    entityId: text('entity_id').notNull(),
+    agentId: uuid('agent_id'),
+    runId: uuid('run_id'),
+    details: jsonb('details').$type<Record<string, unknown>>(),
+    requestId: text('request_id'),
+    txid: transactionId('txid')
+      .notNull()
+      .default(sql`pg_current_xact_id()`),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index('activity_log_company').on(table.companyId, table.seq.desc().nullsFirst()),
+    index('activity_log_entity').on(table.entityId, table.seq.desc().nullsFirst()),
+    // Commit order, as far as it is defined: what sealing (and whoever else follows the log) reads by.
+    index('activity_log_order').on(table.txid, table.seq),
+    // Measured on 60,000 rows: these three add 1, 3 and 2.5 µs to a row that costs 13, in a transaction that costs 300.
+    // Without them the filter reads a big company's whole log.
+    index('activity_log_kind').on(table.companyId, table.entityType, table.action, table.seq.desc().nullsFirst()),
+    index('activity_log_run')
+      .on(table.runId, table.seq.desc().nullsFirst())
+      .where(sql`run_id is not null`),
+    index('activity_log_agent')
+      .on(table.agentId, table.seq.desc().nullsFirst())
+      .where(sql`agent_id is not null`),
+    // What people do is a small part of the log, and the board's interventions are a small part of that.
+    index('activity_log_people')
+      .on(table.companyId, table.action, table.seq.desc().nullsFirst())
+      .where(sql`actor_type = 'user'`),
+    index('activity_log_time').using('brin', table.createdAt).with({ pages_per_range: 32, autosummarize: true }),
+  ],
+)
+
+/** Answers kept for 24 h, so that a repeated request has one effect (I9). The answer is sealed: it may hold a token. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    actor: text('actor').notNull(),
+    route: text('route').notNull(),
+    key: text('key').notNull(),
+    requestHash: text('request_hash').notNull(),
+    status: integer('status').notNull(),
+    answer: bytes('answer').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [primaryKey({ columns: [table.actor, table.route, table.key] }), index('idempotency_keys_age').on(table.createdAt)],
+)

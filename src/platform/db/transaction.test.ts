@@ -1,0 +1,273 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import { Refusal } from '../kernel/errors.ts'
+import { event } from '../kernel/event.ts'
+import { cloneDatabase } from '../../dev/testing/database.ts'
+import type { TestDatabase } from '../../dev/testing/database.ts'
+import { pollFor } from '../../dev/testing/serverProcess.ts'
+import { startTcpProxy } from '../../dev/testing/tcpProxy.ts'
+import type { TcpProxy } from '../../dev/testing/tcpProxy.ts'
+import { openPool, runOn } from './driver/client.ts'
+import type { Pool } from './driver/client.ts'
+import type { ActivityRow, Ctx, IdempotentRequest, Tx } from './types.ts'
+import { codeOf } from './databaseErrors.ts'
+import { changed, mutate, unchanged } from './mutate.ts'
+import { param, statement } from './statement.ts'
+import { createStore } from './store.ts'
+import { inDoubtBackend, transaction } from './transaction.ts'
+
+const happened = event('test.happened', 'instance', z.object({}))
+const insert = statement<{ id: string }, never>('test_insert').write(sql`insert into pairs (id) values (${param('id', 'uuid')})`)
+const insertSlow = statement<{ id: string }, never>('test_insert_slow').write(
+  sql`insert into pairs (id, slow) values (${param('id', 'uuid')}, true)`,
+)
+const fail = statement<object, never>('test_transaction_fail').read(sql`select 1 / (random() * 0)::int`)
+const one = statement<object, { one: number }>('test_one').read(sql`select 1 as one`)
+const named = statement<{ id: string }, { id: string }>('test_named').read(sql`select ${param('id', 'uuid')} as id`)
+
+let database: TestDatabase
+let wire: TcpProxy
+let pool: Pool
+let messages: ActivityRow[]
+let ctx: Ctx
+
+beforeAll(async () => {
+  database = await cloneDatabase()
+  await database.sql.query('create table pairs (id uuid primary key, noted boolean, slow boolean)')
+  await database.sql.query(`create constraint trigger late after insert on pairs deferrable initially deferred
+    for each row when (new.noted) execute function demand_audit()`)
+  await database.sql.query(`create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return null; end'`)
+  await database.sql.query(`create constraint trigger slow after insert on pairs deferrable initially deferred
+    for each row when (new.slow) execute function dawdle()`)
+})
+afterAll(() => database.drop())
+
+beforeEach(async () => {
+  wire = await startTcpProxy(database.connection)
+  pool = openPool({ ...wire.connection, max: 3 }, 'generic', { readOnlyByDefault: true, onUnresponsive: () => {} })
+  const store = createStore(pool)
+  messages = []
+  store.onCommit((rows) => messages.push(...rows))
+  ctx = { actor: { kind: 'system', task: 'test' }, companyId: randomUUID(), requestId: null, store, idempotency: null }
+  onTestFinished(async () => {
+    await pool.end()
+    await wire.close()
+  })
+})
+
+const findWritten = async (id: string): Promise<{ row: boolean; audit: boolean }> => {
+  const { rows } = await database.sql.query<{ row: boolean; audit: boolean }>(
+    `select exists (select from pairs where id = $1) as row, exists (select from activity_log where entity_id = $1::text) as audit`,
+    [id],
+  )
+  return rows[0] ?? { row: false, audit: false }
+}
+
+const neitherWritten = { row: false, audit: false }
+const bothWritten = { row: true, audit: true }
+
+/** Writes a row and its audit row. */
+const write = (id: string, within: Ctx = ctx): Promise<string> =>
+  mutate(within, async (tx) => {
+    await tx.run(insert, { id })
+    return changed(id, happened(id, {}))
+  })
+
+const refusalCodeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'not refused',
+    (error: unknown) => (error instanceof Refusal ? error.code : error),
+  )
+
+/** Does something to the bytes that hold a text, once. */
+const tamperOnce = (text: string, then: (chunk: Buffer) => ReturnType<TcpProxy['tamper']>): void => {
+  wire.tamper = (chunk) => {
+    if (!chunk.includes(text)) return chunk
+    wire.tamper = (later) => later
+    return then(chunk)
+  }
+}
+
+const isPoolIdle = (): boolean => pool.totalCount === pool.idleCount && pool.waitingCount === 0
+
+describe('a transaction that cannot be begun', () => {
+  test('writes nothing, though its statements were on their way already', async () => {
+    const id = randomUUID()
+    tamperOnce('begin read write', (chunk) =>
+      Buffer.from(chunk.toString('latin1').replace('begin read write', 'bogus read write'), 'latin1'),
+    )
+    expect(await refusalCodeOf(write(id))).toBe('unavailable')
+    expect(await findWritten(id)).toEqual(neitherWritten)
+    expect(await write(id)).toBe(id)
+  })
+
+  test('is a 503 and no leaked connection when the database is not there', async () => {
+    await wire.close()
+    expect(await Promise.all(Array.from({ length: 8 }, () => refusalCodeOf(write(randomUUID()))))).toEqual(Array(8).fill('unavailable'))
+    await pollFor('the pool is empty', () => pool.totalCount === 0 && pool.waitingCount === 0)
+  })
+
+  test('no single statement of a guarded pool can write', async () => {
+    const outcome = await runOn(pool, insert, { id: randomUUID() }).catch(codeOf)
+    expect(outcome).toBe('25006')
+  })
+})
+
+describe('a failure before the commit', () => {
+  test('of the body leaves nothing and gives the connection back', async () => {
+    const ids = Array.from({ length: 12 }, () => randomUUID())
+    const outcomes = await Promise.all(
+      ids.map((id) =>
+        mutate(ctx, async (tx) => {
+          await tx.run(insert, { id })
+          await tx.run(fail, {})
+          return changed(id, happened(id, {}))
+        }).catch(codeOf),
+      ),
+    )
+    expect(outcomes).toEqual(Array(12).fill('22012'))
+    for (const id of ids) expect(await findWritten(id)).toEqual(neitherWritten)
+    expect(isPoolIdle()).toBe(true)
+    expect(pool.totalCount).toBeLessThanOrEqual(3)
+  })
+
+  test('of the audit row, sent together with COMMIT, leaves nothing', async () => {
+    const id = randomUUID()
+    const odd = { ...ctx, companyId: 'no uuid' }
+    expect(await write(id, odd).catch(codeOf)).toBe('22P02')
+    expect(await findWritten(id)).toEqual(neitherWritten)
+    expect(messages).toEqual([])
+    expect(isPoolIdle()).toBe(true)
+  })
+
+  test('of a write whose answer nobody awaited is told by its own name, not as an aborted transaction', async () => {
+    const id = randomUUID()
+    await write(id)
+    const outcome = mutate(ctx, async (tx) => {
+      tx.run(insert, { id }).catch(() => {})
+      return changed(id, happened(id, {}))
+    })
+    expect(await outcome.catch(codeOf)).toBe('23505')
+  })
+
+  test('of a check that Postgres makes at COMMIT is no commit in doubt', async () => {
+    const id = randomUUID()
+    const outcome = await transaction(
+      pool,
+      async (connection) => void (await connection.query('insert into pairs (id, noted) values ($1, true)', [id])),
+      async () => 'done',
+    ).catch((error: unknown) => ({ code: codeOf(error), doubt: inDoubtBackend(error) }))
+    expect(outcome).toEqual({ code: 'TRIPW', doubt: null })
+    expect(await findWritten(id)).toEqual(neitherWritten)
+    expect(isPoolIdle()).toBe(true)
+  })
+
+  test('of the answer to keep for an Idempotency-Key leaves nothing', async () => {
+    const id = randomUUID()
+    const idempotency: IdempotentRequest = {
+      actor: 'user:test',
+      route: 'POST /test',
+      key: id,
+      requestHash: 'hash',
+      encryptionKey: Buffer.alloc(32, 7),
+      render: () => {
+        throw new Error('cannot be presented')
+      },
+    }
+    await expect(write(id, { ...ctx, idempotency })).rejects.toThrow('cannot be presented')
+    expect(await findWritten(id)).toEqual(neitherWritten)
+  })
+
+  test('a branch of the body that goes on after it cannot write into whatever comes next', async () => {
+    const [id, stray] = [randomUUID(), randomUUID()]
+    let over = (): void => {}
+    const ended = new Promise<void>((resolve) => (over = resolve))
+    let strayed: Promise<unknown> = Promise.resolve()
+    const straying = async (tx: Tx): Promise<void> => {
+      await ended
+      await tx.run(insert, { id: stray })
+    }
+    const outcome = mutate(ctx, async (tx) => {
+      strayed = straying(tx).catch((error: unknown) => error)
+      await tx.run(fail, {})
+      return changed(id, happened(id, {}))
+    })
+    await expect(outcome).rejects.toThrow()
+    over()
+    expect(String(await strayed)).toContain('after the end of its transaction')
+    expect(await findWritten(stray)).toEqual(neitherWritten)
+  })
+
+  test('the connection lost before COMMIT arrives: 503, and nothing has happened', async () => {
+    const id = randomUUID()
+    tamperOnce('commit', () => 'cut before')
+    expect(await refusalCodeOf(write(id))).toBe('unavailable')
+    expect(await findWritten(id)).toEqual(neitherWritten)
+    expect(messages).toEqual([])
+    await pollFor('the pool is at rest', isPoolIdle)
+  })
+})
+
+describe('the answer to COMMIT is lost', () => {
+  test('the audit row tells that the change is there, so it is acknowledged and published once', async () => {
+    const id = randomUUID()
+    tamperOnce('commit', () => 'cut behind')
+    expect(await write(id)).toBe(id)
+    expect(await findWritten(id)).toEqual(bothWritten)
+    expect(messages).toHaveLength(1)
+    const { rows } = await database.sql.query('select seq from activity_log where entity_id = $1', [id])
+    expect(messages[0]).toMatchObject({ entityId: id, seq: rows[0]?.seq })
+  })
+
+  test('a backend that is still at it is waited for, before anybody says that nothing has happened', async () => {
+    const id = randomUUID()
+    tamperOnce('commit', () => 'cut behind')
+    const written = mutate(ctx, async (tx) => {
+      await tx.run(insertSlow, { id })
+      return changed(id, happened(id, {}))
+    })
+    expect(await written).toBe(id)
+    expect(await findWritten(id)).toEqual(bothWritten)
+  })
+
+  test('and the database stays away: 503 after about a second, which does not claim that nothing happened', async () => {
+    const id = randomUUID()
+    tamperOnce('commit', (chunk) => {
+      wire.close().catch(() => {})
+      return chunk.subarray(0, 0)
+    })
+    const startedAt = performance.now()
+    const outcome = await write(id).catch((error: unknown) => error)
+    expect(outcome).toMatchObject({ code: 'unavailable', status: 503, retryAfter: 1 })
+    expect(String(outcome)).toContain('look whether the change is there')
+    expect(performance.now() - startedAt).toBeLessThan(1500)
+  })
+
+  test('nothing was to be written: nothing is in doubt', async () => {
+    tamperOnce('commit', () => 'cut behind')
+    expect(await refusalCodeOf(mutate(ctx, async (tx) => unchanged((await tx.run(one, {}))[0]?.one)))).toBe('unavailable')
+  })
+})
+
+describe('named statements', () => {
+  test('a name longer than Postgres keeps is refused when it is declared', () => {
+    expect(() => statement(`test_${'x'.repeat(59)}`).read(sql`select 1`)).toThrow('too long')
+    expect(statement(`test_${'x'.repeat(58)}`).read(sql`select 1`).name).toHaveLength(63)
+  })
+
+  test('two with one name are refused', () => {
+    expect(() => statement('test_one').read(sql`select 2`)).toThrow('named test_one')
+  })
+
+  test('go on working when their plan was lost with the connection', async () => {
+    const id = randomUUID()
+    expect(await runOn(pool, named, { id })).toEqual([{ id }])
+    await database.sql.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    await pollFor('the lost connections are noticed', () => pool.totalCount === 0)
+    expect(await runOn(pool, named, { id })).toEqual([{ id }])
+  })
+})

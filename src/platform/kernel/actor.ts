@@ -1,0 +1,48 @@
+/** A person. In local mode the one that every loopback request without credentials is. */
+export interface BoardActor {
+  readonly kind: 'board'
+  readonly userId: string
+  readonly isAdmin: boolean
+}
+
+export interface AgentActor {
+  readonly kind: 'agent'
+  readonly agentId: string
+  readonly companyId: string
+  readonly role: string
+  readonly canCreateAgents: boolean
+  readonly via: 'key' | 'token'
+  /** The key it came with, for the audit of revocations; null for a token. */
+  readonly keyId: string | null
+  /** The acting run: the claim of a token, or the header beside a key. Null when the request names none. */
+  readonly runId: string | null
+}
+
+/** The server itself: reaper, scheduler, start-up. */
+export interface SystemActor {
+  readonly kind: 'system'
+  readonly task: string
+}
+
+export interface Anonymous {
+  readonly kind: 'anonymous'
+}
+
+export type Actor = BoardActor | AgentActor | SystemActor | Anonymous
+
+/** The person or agent as two columns. */
+export function actorColumns(actor: Actor): { actorType: 'agent' | 'user' | 'system'; actorId: string } {
+  switch (actor.kind) {
+    case 'agent':
+      return { actorType: 'agent', actorId: actor.agentId }
+    case 'board':
+      return { actorType: 'user', actorId: actor.userId }
+    case 'system':
+      return { actorType: 'system', actorId: actor.task }
+    case 'anonymous':
+      return { actorType: 'system', actorId: 'anonymous' }
+  }
+}
+
+/** The run an actor acts in, if any. */
+export const actingRunIdOf = (actor: Actor): string | null => (actor.kind === 'agent' ? actor.runId : null)

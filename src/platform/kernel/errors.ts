@@ -1,0 +1,141 @@
+/**
+ * Refusals: every way this server says no, declared once.
+ *
+ * A refusal is a value of the domain, not a fault: it has a code a machine can branch on, the HTTP status
+ * that goes with it, and the sentence that existing clients show or test for.
+ */
+
+interface RefusalKind {
+  readonly status: number
+  readonly message: string
+}
+
+const defineRefusals = <T extends Record<string, RefusalKind>>(table: T): T => table
+
+export const refusals = defineRefusals({
+  validation_failed: { status: 400, message: 'Validation error' },
+  bad_request: { status: 400, message: 'Bad request' },
+  malformed_json: { status: 400, message: 'Request body is not valid JSON' },
+  malformed_form: { status: 400, message: 'Request body is not a form with one file' },
+  malformed_id: { status: 400, message: 'Malformed id' },
+  malformed_run_id: { status: 400, message: 'X-Paperclip-Run-Id is not a UUID' },
+  malformed_cursor: { status: 400, message: 'Malformed cursor' },
+  malformed_header: { status: 400, message: 'Malformed header' },
+  unauthorized: { status: 401, message: 'Unauthorized' },
+  agent_required: { status: 401, message: 'Agent authentication required' },
+  run_required: { status: 401, message: 'Agent run id required' },
+  forbidden: { status: 403, message: 'Forbidden' },
+  board_required: { status: 403, message: 'Board access required' },
+  admin_required: { status: 403, message: 'Instance admin required' },
+  host_not_allowed: { status: 403, message: 'Host is not allowed' },
+  origin_not_allowed: { status: 403, message: 'Board mutation requires trusted browser origin' },
+  not_self: { status: 403, message: 'Agent can only act as itself' },
+  not_assignee: { status: 403, message: "Agent cannot mutate another agent's issue" },
+  assign_not_permitted: { status: 403, message: 'Missing permission: tasks:assign' },
+  field_not_permitted: { status: 403, message: 'Agent may not change this field' },
+  own_request: { status: 403, message: 'A requester cannot decide its own request' },
+  not_requester: { status: 403, message: 'Only the requesting agent can resubmit this approval' },
+  approval_required: { status: 403, message: 'This change needs a board approval' },
+  sharing_not_consented: { status: 403, message: 'The company has not consented to sharing feedback' },
+  not_found: { status: 404, message: 'Not found' },
+  route_not_found: { status: 404, message: 'API route not found' },
+  method_not_allowed: { status: 405, message: 'Method not allowed' },
+  conflict: { status: 409, message: 'Conflict' },
+  issue_held: { status: 409, message: 'Issue checkout conflict' },
+  issue_assigned: { status: 409, message: 'Issue checkout conflict' },
+  status_unexpected: { status: 409, message: 'Issue checkout conflict' },
+  agent_not_invokable: { status: 409, message: 'Agent is not invokable in its current state' },
+  agent_over_budget: { status: 409, message: 'Agent is over its budget' },
+  project_paused: { status: 409, message: 'Project is paused' },
+  company_not_active: { status: 409, message: 'Company is not active' },
+  checked_out_by_other: { status: 409, message: 'Issue is checked out by another agent' },
+  run_ownership: { status: 409, message: 'Issue run ownership conflict' },
+  release_not_assignee: { status: 409, message: 'Only assignee can release issue' },
+  release_not_holder: { status: 409, message: 'Only checkout run can release issue' },
+  lock_revoked: { status: 409, message: 'This run lost the issue by decree and can never change it again' },
+  lock_epoch_mismatch: { status: 409, message: 'The hold on the issue has changed since' },
+  holder_changed: { status: 409, message: 'The expected run does not hold the issue' },
+  run_ended: { status: 409, message: 'The run has ended' },
+  run_outcome_fixed: { status: 409, message: 'The run has already ended with another outcome' },
+  idempotency_in_flight: { status: 409, message: 'A request with this Idempotency-Key is still in flight' },
+  agent_terminated: { status: 409, message: 'Agent is terminated' },
+  agent_pending: { status: 409, message: 'Agent is pending approval' },
+  document_stale: { status: 409, message: 'Document was updated by someone else' },
+  document_absent: { status: 409, message: 'Document does not exist yet' },
+  revision_is_latest: { status: 409, message: 'That revision is already the latest' },
+  interaction_resolved: { status: 409, message: 'Interaction has already been resolved' },
+  interaction_key_reused: { status: 409, message: 'This idempotencyKey was used for a different interaction' },
+  name_taken: { status: 409, message: 'That name is already in use' },
+  shortname_ambiguous: { status: 409, message: 'Agent shortname is ambiguous' },
+  precondition_failed: { status: 412, message: 'The issue has changed since' },
+  body_too_large: { status: 413, message: 'Request body is too large' },
+  unsupported_media_type: { status: 415, message: 'Send JSON with Content-Type: application/json' },
+  unprocessable: { status: 422, message: 'Unprocessable' },
+  file_empty: { status: 422, message: 'File is empty' },
+  file_too_large: { status: 422, message: 'File is too large' },
+  file_type_unsupported: { status: 422, message: 'Files of this type are not taken' },
+  file_invalid: { status: 422, message: 'File is not what its type says' },
+  run_id_mismatch: { status: 422, message: 'X-Paperclip-Run-Id differs from the run of the token' },
+  run_unknown: { status: 422, message: 'Not a run of this agent' },
+  issue_blocked: { status: 422, message: 'Issue is blocked by unresolved blockers' },
+  other_company: { status: 422, message: 'Reference belongs to another company' },
+  unknown_reference: { status: 422, message: 'A referenced row does not exist' },
+  illegal_transition: { status: 422, message: 'That change of status is not possible' },
+  assignee_conflict: { status: 422, message: 'Issue can only have one assignee' },
+  assignee_needed: { status: 422, message: 'in_progress issues require an assignee' },
+  company_needed: { status: 422, message: 'A shortname needs ?companyId=' },
+  approval_decided: { status: 422, message: 'The approval cannot be changed in its present status' },
+  payload_invalid: { status: 422, message: 'The payload does not fit the type of the approval' },
+  revision_incomplete: { status: 422, message: 'The revision lacks values or has them redacted' },
+  package_invalid: { status: 422, message: 'The package cannot be imported' },
+  reporting_cycle: { status: 422, message: 'Reporting relationship would create a cycle' },
+  idempotency_mismatch: { status: 422, message: 'This Idempotency-Key was used with a different request' },
+  headers_too_large: { status: 431, message: 'Request headers are too large' },
+  too_many_streams: { status: 429, message: 'Too many follow along, try again' },
+  unavailable: { status: 503, message: 'The database is unavailable, try again' },
+  busy: { status: 503, message: 'The server is busy, try again' },
+})
+
+export type RefusalCode = keyof typeof refusals
+
+export interface RefusalExtras {
+  /** Replaces the catalogue's sentence, where clients test for another one. */
+  readonly message?: string
+  readonly details?: unknown
+  /** Seconds, sent as `Retry-After`. */
+  readonly retryAfter?: number
+  /** Fields beside `error` and `code`; a 412 carries the current issue. */
+  readonly extraFields?: Readonly<Record<string, unknown>>
+}
+
+/** The one class of the server: a no that travels as an exception and becomes exactly one answer. */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+  readonly status: number
+  readonly details: unknown
+  readonly retryAfter: number | undefined
+  readonly extraFields: Readonly<Record<string, unknown>>
+
+  constructor(code: RefusalCode, extras: RefusalExtras = {}) {
+    super(extras.message ?? refusals[code].message)
+    this.name = 'Refusal'
+    this.code = code
+    this.status = refusals[code].status
+    this.details = extras.details
+    this.retryAfter = extras.retryAfter
+    this.extraFields = extras.extraFields ?? {}
+  }
+}
+
+/** Says no. Written as a call so that `return refuse(...)` narrows what follows. */
+export function refuse(code: RefusalCode, extras?: RefusalExtras): never {
+  throw new Refusal(code, extras)
+}
+
+/** The 404 of a kind of row; the same for a missing row and for one of another company (I12). */
+export const notFound = (noun: string): Refusal => new Refusal('not_found', { message: `${noun} not found` })
+
+/** A fact that holds unless this server has a bug. The message names no data, so it may be logged. */
+export function invariant(fact: unknown, message: string): asserts fact {
+  if (!fact) throw new Error(`invariant broken: ${message}`)
+}

@@ -1,0 +1,35 @@
+import { refuse } from './errors.ts'
+
+/**
+ * A state machine as a table: every status, and the statuses it may become.
+ * The zod enum, the SQL check, the diagram in `doc/generated/states.md` and the all-pairs test are read from it.
+ */
+export interface StateMachine<S extends string> {
+  readonly name: string
+  readonly transitions: Readonly<Record<S, readonly S[]>>
+  readonly statuses: readonly [S, ...S[]]
+  /** Statuses that nothing leaves. */
+  readonly terminal: readonly S[]
+  /** True when `from` may become `to`. */
+  allows(from: S, to: S): boolean
+  /** Returns `to`, or refuses with `illegal_transition`. */
+  transition(from: S, to: S): S
+}
+
+/** Builds a machine from its table; an undeclared target does not compile. */
+export function stateMachine<const T extends Record<string, readonly (keyof T & string)[]>>(
+  name: string,
+  transitions: T,
+): StateMachine<keyof T & string> {
+  type S = keyof T & string
+  const statuses = Object.keys(transitions) as [S, ...S[]]
+  const allows = (from: S, to: S): boolean => (transitions[from] as readonly S[]).includes(to)
+  return {
+    name,
+    transitions,
+    statuses,
+    terminal: statuses.filter((status) => (transitions[status] as readonly S[]).length === 0),
+    allows,
+    transition: (from, to) => (allows(from, to) ? to : refuse('illegal_transition', { details: { machine: name, from, to } })),
+  }
+}

@@ -1,6 +1,0 @@
-export { projectDeleted } from './events.ts'
-export { presentProject, projectRowJson } from './queries.ts'
-export type { ProjectRow, ProjectView } from './queries.ts'
-export { createProjectBody, createWorkspaceBody, projectView } from './views.ts'
-export { insertWorkspace } from './workspaces.ts'
-export { applyToProject, dropGoal, eraseProject, insertProject, lockProjectForErase } from './write.ts'

@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+import type { AdapterType } from '../adapters/index.ts'
+import { isAllowEntry } from '../adapters/index.ts'
+
+/** Everything the environment may say, typed and frozen. */
+export interface Config {
+  readonly port: number
+  readonly host: string
+  /** Null runs the embedded Postgres. */
+  readonly databaseUrl: string | null
+  readonly home: string
+  /** Null makes one and keeps it in the home. */
+  readonly jwtSecret: string | null
+  readonly jwtTtlSeconds: number
+  readonly jwtIssuer: string
+  readonly jwtAudience: string
+  readonly logLevel: string
+  /** Further host names this server answers to, lower-case. */
+  readonly allowedHostnames: readonly string[]
+  /** Adapter types this server may run; null for all, none for a server that starts nothing. */
+  readonly adapters: readonly AdapterType[] | null
+  /** Where agents may be asked over HTTP although it is not the public internet. */
+  readonly adapterAddresses: readonly string[]
+  /** Runs at work at once. */
+  readonly maxRuns: number
+  /** Where runs find the API, without a trailing slash; null for the server's own address. */
+  readonly apiUrl: string | null
+  /** How long what is over is kept, in days; 0 keeps it for ever. */
+  readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
+  /** What a scraper elsewhere sends to read `/metrics`; null lets nobody in from elsewhere. */
+  readonly metricsToken: string | null
+}
+
+/** Short enough to type wrongly, too short to sign with: HS256 wants 32 bytes. */
+const SECRET_MIN_LENGTH = 32
+/** Long enough not to be guessed over a network. */
+const METRICS_TOKEN_MIN_LENGTH = 16
+const THIRTY_DAYS_S = 30 * 86_400
+/** A century, for those who keep everything and do not know of 0. */
+const MAX_DAYS = 36_500
+/** Each is a process of its own. */
+const MAX_RUNS = 1000
+
+const integerBetween = (min: number, max: number, fallback: number) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max)).default(fallback)
+
+const postgresUrl = z.string().refine((text) => {
+  try {
+    return ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+  } catch {
+    return false
+  }
+}, 'must be a postgres:// URL')
+
+const webUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), 'must be an http(s):// URL')
+
+// Spelled out, because reading the adapters themselves would keep Postgres waiting for its start.
+const adapterTypes = [
+  'process',
+  'http',
+  'claude_local',
+  'codex_local',
+  'gemini_local',
+  'opencode_local',
+  'pi_local',
+  'cursor',
+  'openclaw_gateway',
+  'hermes_local',
+] as const satisfies readonly AdapterType[]
+
+/** Words by commas. */
+const commaSeparated = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== ''),
+)
+
+const environment = z.object({
+  PORT: integerBetween(0, 65_535, 3100),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  DATABASE_URL: postgresUrl.optional(),
+  PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
+  PAPERCLIP_AGENT_JWT_SECRET: z.string().min(SECRET_MIN_LENGTH, `must have at least ${SECRET_MIN_LENGTH} characters`).optional(),
+  PAPERCLIP_AGENT_JWT_TTL_SECONDS: integerBetween(60, THIRTY_DAYS_S, 172_800),
+  PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
+  PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
+  PAPERCLIP_METRICS_TOKEN: z
+    .string()
+    .min(METRICS_TOKEN_MIN_LENGTH, `must have at least ${METRICS_TOKEN_MIN_LENGTH} characters`)
+    .regex(/^\S*$/, 'must have no spaces')
+    .optional(),
+  PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
+  PAPERCLIP_ADAPTERS: commaSeparated.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
+  PAPERCLIP_ADAPTER_ADDRESSES: commaSeparated
+    .pipe(z.array(z.string().refine(isAllowEntry, 'must be addresses, subnets or host names')))
+    .default([]),
+  PAPERCLIP_KEEP_LOG_DAYS: integerBetween(0, MAX_DAYS, 30),
+  PAPERCLIP_KEEP_WAKE_DAYS: integerBetween(0, MAX_DAYS, 30),
+  PAPERCLIP_KEEP_RUN_DAYS: integerBetween(0, MAX_DAYS, 90),
+  PAPERCLIP_MAX_RUNS: integerBetween(1, MAX_RUNS, 16),
+  PAPERCLIP_API_URL: webUrl.optional(),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+/** Either the configuration, or everything that is wrong with it. Values are not repeated: one of them is a secret. */
+export type ConfigResult = { readonly config: Config } | { readonly problems: readonly string[] }
+
+/** The one variable whose emptiness says something: no adapter at all. */
+const mayBeEmpty = (name: string): boolean => name === 'PAPERCLIP_ADAPTERS'
+
+/**
+ * Reads the configuration from environment variables; an empty variable counts as unset.
+ * @returns the frozen config, or one line per problem
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const present = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== undefined && (value !== '' || mayBeEmpty(name))),
+  )
+  const parsed = environment.safeParse(present)
+  if (!parsed.success) {
+    return { problems: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) }
+  }
+  const values = parsed.data
+  return {
+    config: Object.freeze({
+      port: values.PORT,
+      host: values.HOST,
+      databaseUrl: values.DATABASE_URL ?? null,
+      home: path.resolve(values.PAPERCLIP_HOME),
+      jwtSecret: values.PAPERCLIP_AGENT_JWT_SECRET ?? null,
+      jwtTtlSeconds: values.PAPERCLIP_AGENT_JWT_TTL_SECONDS,
+      jwtIssuer: values.PAPERCLIP_AGENT_JWT_ISSUER,
+      jwtAudience: values.PAPERCLIP_AGENT_JWT_AUDIENCE,
+      logLevel: values.LOG_LEVEL,
+      allowedHostnames: values.PAPERCLIP_ALLOWED_HOSTNAMES.split(',')
+        .map((name) => name.trim().toLowerCase())
+        .filter((name) => name !== ''),
+      adapters: values.PAPERCLIP_ADAPTERS ?? null,
+      adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,
+      maxRuns: values.PAPERCLIP_MAX_RUNS,
+      apiUrl: values.PAPERCLIP_API_URL?.replace(/\/+$/, '') ?? null,
+      retention: {
+        logDays: values.PAPERCLIP_KEEP_LOG_DAYS,
+        wakeDays: values.PAPERCLIP_KEEP_WAKE_DAYS,
+        runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
+      },
+      metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
+    }),
+  }
+}
+
+/** The version of this build, from package.json. */
+export const version: string = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
+  .version

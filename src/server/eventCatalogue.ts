@@ -1,0 +1,73 @@
+import * as agentEvents from '../org/agents/events.ts'
+import { agentStatus } from '../model/agentStatus.ts'
+import * as approvalEvents from '../control/approvals/events.ts'
+import { approvalStatus } from '../model/approvalStatus.ts'
+import * as assetEvents from '../work/files/events.ts'
+import * as companyEvents from '../org/companies/events.ts'
+import { companyStatus } from '../model/companyStatus.ts'
+import * as confirmationEvents from '../work/interactionExpiry/events.ts'
+import * as documentEvents from '../work/documents/events.ts'
+import * as feedbackEvents from '../work/feedback/events.ts'
+import * as goalEvents from '../org/goals/events.ts'
+import * as holdEvents from '../engine/holds/events.ts'
+import * as instanceEvents from '../observe/instance/events.ts'
+import * as interactionEvents from '../work/interactions/events.ts'
+import { interactionStatus } from '../model/interactionStatus.ts'
+import * as issueEvents from '../work/issues/events.ts'
+import { issueStatus } from '../model/issueStatus.ts'
+import type { EntityType } from '../platform/kernel/event.ts'
+import type { StateMachine } from '../platform/kernel/stateMachine.ts'
+import * as labelEvents from '../org/labels/events.ts'
+import * as portabilityEvents from '../control/portability/events.ts'
+import * as projectEvents from '../org/projects/events.ts'
+import * as runEvents from '../engine/runs/events.ts'
+import { runStatus } from '../model/runStatus.ts'
+import * as wakeEvents from '../engine/wakes/events.ts'
+import { wakeStatus } from '../model/wakeStatus.ts'
+import * as workProductEvents from '../work/workProducts/events.ts'
+import type { z } from 'zod'
+
+/** A declared kind of event with its type forgotten, as the document reads it. */
+export interface EventDeclaration {
+  readonly action: string
+  readonly entityType: EntityType
+  readonly details: z.ZodType
+}
+
+const isDeclaration = (value: unknown): value is EventDeclaration => typeof value === 'function' && 'action' in value
+
+/** Every event that any slice may record, in the order of their names. */
+export const allEvents: readonly EventDeclaration[] = [
+  agentEvents,
+  approvalEvents,
+  assetEvents,
+  companyEvents,
+  confirmationEvents,
+  documentEvents,
+  feedbackEvents,
+  goalEvents,
+  holdEvents,
+  instanceEvents,
+  interactionEvents,
+  issueEvents,
+  labelEvents,
+  portabilityEvents,
+  projectEvents,
+  runEvents,
+  wakeEvents,
+  workProductEvents,
+]
+  .flatMap((slice): unknown[] => Object.values(slice))
+  .filter(isDeclaration)
+  .toSorted((a, b) => (a.action < b.action ? -1 : 1))
+
+/** Every state machine. */
+export const allStateMachines: readonly StateMachine<string>[] = [
+  agentStatus,
+  approvalStatus,
+  companyStatus,
+  interactionStatus,
+  issueStatus,
+  runStatus,
+  wakeStatus,
+] as unknown as readonly StateMachine<string>[]

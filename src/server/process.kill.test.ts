@@ -1,0 +1,79 @@
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { openPool } from '../platform/db/driver/client.ts'
+import { makeHome, postgresProcessesUnder, removeHome, send, signalAll, spawnServerProcess, pollFor } from '../dev/testing/serverProcess.ts'
+import { countStaleHolds, findLostChanges, checkoutAll, startLoadGenerator, countUnpaired } from '../dev/testing/loadGenerator.ts'
+
+// The full ten of the issue's bar are `npm run torture:kill`; the suite takes one of each kind.
+const KILLS = Number(process.env['KILLS'] ?? 3)
+/** Changes acknowledged between two kills; chance picks the moment. */
+const CHANGES = { least: 40, most: 120 }
+/** The reaper's beat and what it needs. */
+const REAPED_WITHIN_MS = 10_000
+
+test(
+  'what was acknowledged survives kill -9 of the server and of Postgres in the middle of the load (I15)',
+  { timeout: 30_000 + KILLS * 8000 },
+  async () => {
+    const home = makeHome()
+    let server = spawnServerProcess({ home })
+    onTestFinished(async () => {
+      await server.kill()
+      await removeHome(home)
+    })
+    const load = await startLoadGenerator(await server.url())
+    const acknowledgedBefore: number[] = []
+    const more = async (changes: number): Promise<void> => {
+      const enough = load.acknowledged.length + changes
+      await pollFor(`${changes} more changes`, () => load.acknowledged.length >= enough)
+    }
+
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      await more(CHANGES.least + (CHANGES.most - CHANGES.least) * Math.random())
+      acknowledgedBefore.push(load.acknowledged.length)
+      const kind = kill % 3
+      if (kind === 1) {
+        // Postgres alone, all of it at once: the server goes on and starts it again.
+        signalAll(postgresProcessesUnder(home), 'SIGKILL')
+        await server.waitForLog('Postgres runs again')
+        continue
+      }
+      load.setUrl(null)
+      // Alone, and together with its Postgres, as when the machine's memory runs out.
+      const victims = kind === 2 ? postgresProcessesUnder(home) : []
+      signalAll([server.pid, ...victims], 'SIGKILL')
+      await server.exited
+      server = spawnServerProcess({ home })
+      load.setUrl(await server.url())
+    }
+    await more(CHANGES.least)
+    await load.stop()
+
+    const url = await server.url()
+    const sql = openPool({ host: path.join(server.home, 'socket'), port: 5432, user: 'postgres', database: 'postgres', max: 2 })
+    try {
+      await pollFor('the server serves', async () => (await send(`${url}/api/health`)).status === 200)
+      if (process.env['KILLS'] !== undefined) {
+        process.stdout.write(`${JSON.stringify({ kills: KILLS, acknowledged: load.acknowledged.length, acknowledgedBefore })}\n`)
+      }
+      expect(load.serverErrors).toEqual([])
+      expect(load.acknowledged.length).toBeGreaterThan(CHANGES.least * KILLS)
+      expect(await findLostChanges(sql, load.acknowledged)).toEqual([])
+      expect(await countUnpaired(sql)).toEqual({ issues: 0, comments: 0, issuesLost: 0, commentsLost: 0 })
+      expect((await countStaleHolds(sql)).byEndedRuns).toBe(0)
+
+      // Nobody is left to renew a lease; time is moved instead of waited for.
+      await sql.query("update heartbeat_runs set lease_expires_at = now() where status in ('queued', 'running')")
+      const expiredAt = performance.now()
+      await pollFor('no issue names a dead run', async () => {
+        const { byEndedRuns, byDeadLeases } = await countStaleHolds(sql)
+        return byEndedRuns + byDeadLeases === 0
+      })
+      expect(performance.now() - expiredAt).toBeLessThan(REAPED_WITHIN_MS)
+      expect(await checkoutAll(url, sql)).toEqual([])
+    } finally {
+      await sql.end()
+    }
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  },
+)

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openPool } from '../platform/db/driver/client.ts'
+import { startEmbedded } from '../platform/embedded/index.ts'
+import type { EmbeddedPostgres } from '../platform/embedded/index.ts'
+import {
+  makeHome,
+  postgresProcessesUnder,
+  removeHome,
+  send,
+  signalAll,
+  spawnServerProcess,
+  pollFor,
+  databaseUrlOf,
+} from '../dev/testing/serverProcess.ts'
+import type { ServerProcess, Reply } from '../dev/testing/serverProcess.ts'
+
+const SLOW_MS = 30_000
+/** "Within a second", with what a suite that shares two cores adds to it. */
+const SECOND_MS = 1500
+
+let home = ''
+let postgres: EmbeddedPostgres
+let server: ServerProcess
+let url = ''
+let companyId = ''
+let issueId = ''
+
+const durable = { durable: false } as const
+
+beforeAll(async () => {
+  home = makeHome()
+  postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...durable })
+  server = spawnServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(postgres.connection) } })
+  url = await server.url()
+  companyId = (await send(`${url}/api/companies`, 'POST', { name: 'Sturdy Works' })).body.id
+  issueId = (await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: 'One', status: 'todo' })).body.id
+}, SLOW_MS)
+
+afterAll(async () => {
+  const ended = await server.stop()
+  await postgres.stop()
+  await removeHome(home)
+  expect(ended).toEqual({ code: 0, signal: null })
+}, SLOW_MS)
+
+/** A read, a write, and what a supervisor asks. */
+const sendOneOfEach = (): Promise<Reply[]> =>
+  Promise.all([
+    send(`${url}/api/health`),
+    send(`${url}/api/companies`),
+    send(`${url}/api/issues/${issueId}`, 'PATCH', { title: 'Another' }),
+    send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: 'Two' }),
+  ])
+
+function expectUnavailable(replies: readonly Reply[]): void {
+  for (const { status, ms, body, retryAfter } of replies) {
+    expect({ status, retryAfter, code: body.code }).toEqual({ status: 503, retryAfter: '1', code: 'unavailable' })
+    expect(ms).toBeLessThan(SECOND_MS)
+  }
+  expect(replies[0]?.body).toMatchObject({ status: 'unhealthy', error: 'database_unreachable' })
+}
+
+const untilServing = (): Promise<unknown> =>
+  pollFor('the server serves again', async () => (await sendOneOfEach()).every(({ status }) => status < 300))
+
+describe('the database goes away and comes back', { timeout: SLOW_MS }, () => {
+  test('stopped: 503 with Retry-After within a second; started: the same server serves', async () => {
+    await postgres.stop()
+    expectUnavailable(await sendOneOfEach())
+    expectUnavailable(await sendOneOfEach())
+    postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...durable })
+    await untilServing()
+  })
+
+  test('frozen: health and every request are 503 in about a second, the next ones at once; thawed: the same server serves', async () => {
+    await sendOneOfEach()
+    const frozen = postgresProcessesUnder(home)
+    signalAll(frozen, 'SIGSTOP')
+    try {
+      expectUnavailable(await sendOneOfEach())
+      await server.waitForLog('the database does not answer: requests are refused until it does')
+      const after = await sendOneOfEach()
+      expectUnavailable(after)
+      expect(Math.max(...after.map(({ ms }) => ms))).toBeLessThan(300)
+    } finally {
+      signalAll(frozen, 'SIGCONT')
+    }
+    await untilServing()
+    // What the frozen backends had been sent before they were given up is nobody's any more, whatever they made of it.
+    expect((await send(`${url}/api/companies`)).body).toHaveLength(1)
+  })
+
+  test('a request that waits four seconds for a lock is not taken for a silence', async () => {
+    const sql = openPool({ ...postgres.connection, max: 1 })
+    const locker = await sql.connect()
+    await locker.query('begin')
+    await locker.query('select from issues where id = $1 for update', [issueId])
+    const waiting = send(`${url}/api/issues/${issueId}`, 'PATCH', { title: 'Patient' })
+    await sleep(2500)
+    expect((await send(`${url}/api/health`)).status).toBe(200)
+    await locker.query('rollback')
+    locker.release()
+    await sql.end()
+    const answered = await waiting
+    expect(answered).toMatchObject({ status: 200, body: { title: 'Patient' } })
+    expect(answered.ms).toBeGreaterThan(2400)
+  })
+
+  test('every backend terminated again and again under load: 503 at worst, never a 500, never no answer', async () => {
+    const sql = openPool({ ...postgres.connection, max: 1, application_name: 'executioner' })
+    const replies: Reply[] = []
+    const stopAt = performance.now() + 2500
+    const clients = Array.from({ length: 12 }, async (_, index) => {
+      while (performance.now() < stopAt) {
+        const kind = index % 3
+        if (kind === 0) replies.push(await send(`${url}/api/companies/${companyId}/issues`))
+        else if (kind === 1) replies.push(await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: `From ${index}` }))
+        else replies.push(await send(`${url}/api/issues/${issueId}`, 'PATCH', { title: `By ${index}` }))
+      }
+    })
+    while (performance.now() < stopAt) {
+      await sql.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'paperclip-server'")
+      await sleep(150)
+    }
+    await Promise.all(clients)
+    await sql.end()
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200, 201, 503]))
+    for (const { status, retryAfter } of replies) expect(retryAfter).toBe(status === 503 ? '1' : null)
+    expect(Math.max(...replies.map(({ ms }) => ms))).toBeLessThan(5000)
+    await untilServing()
+    expect(server.lines.filter((line) => line.msg === 'unhandled error')).toEqual([])
+  })
+})
+
+test('an embedded Postgres that is killed comes back by itself, and the server with it', { timeout: SLOW_MS }, async () => {
+  const own = makeHome()
+  const embedded = spawnServerProcess({ home: own })
+  const at = await embedded.url()
+  try {
+    expect((await send(`${at}/api/companies`, 'POST', { name: 'Reborn Works' })).status).toBe(201)
+    const pid = Number.parseInt(readFileSync(path.join(embedded.home, 'postgres/postmaster.pid'), 'utf8'), 10)
+    process.kill(pid, 'SIGKILL')
+    await embedded.waitForLog('Postgres runs again')
+    const found = await pollFor('it serves again', async () => {
+      const reply = await send(`${at}/api/companies`)
+      expect([200, 503]).toContain(reply.status)
+      return reply.status === 200 && reply
+    })
+    expect(found.body).toMatchObject([{ name: 'Reborn Works' }])
+    expect(await embedded.stop()).toEqual({ code: 0, signal: null })
+  } finally {
+    await embedded.kill()
+    await removeHome(own)
+  }
+})

@@ -1,0 +1,282 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { banner } from './banner.ts'
+import { openPool } from '../platform/db/driver/client.ts'
+import {
+  cpuMsOf,
+  processGroup,
+  makeHome,
+  postgresProcessesUnder,
+  removeHome,
+  send,
+  spawnServerProcess,
+  startServerProcess,
+  temporaryHome,
+  pollFor,
+  databaseUrlOf,
+} from '../dev/testing/serverProcess.ts'
+import type { ServerProcess } from '../dev/testing/serverProcess.ts'
+import { cloneDatabase } from '../dev/testing/database.ts'
+import type { TestDatabase } from '../dev/testing/database.ts'
+
+const SLOW_MS = 40_000
+/**
+ * "Healthy within 3 s" holds on a machine that does nothing else. The suite shares two cores, so the processors' time is
+ * counted instead: a start keeps both busy, one with the program and one with Postgres.
+ */
+const START_CPU_MS = 4000
+
+const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}/stat`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+
+const healthy = (url: string): Promise<boolean> =>
+  send(`${url}/api/health`).then(
+    ({ status }) => status === 200,
+    () => false,
+  )
+
+/** A cloned database for one test. */
+async function database(): Promise<TestDatabase> {
+  const clone = await cloneDatabase()
+  onTestFinished(() => clone.drop())
+  return clone
+}
+
+describe('a server on its own database', { timeout: SLOW_MS }, () => {
+  let home = ''
+  beforeAll(() => {
+    home = makeHome()
+  })
+  afterAll(() => removeHome(home))
+
+  test('started by `npm start` on a fresh home it is healthy within seconds; SIGTERM to npm ends all of it', async () => {
+    const npm = startServerProcess({ home, viaNpm: true })
+    const url = await npm.url()
+    expect((await send(`${url}/api/health`)).body).toMatchObject({ status: 'ok' })
+    expect(cpuMsOf(processGroup(npm.pid))).toBeLessThan(START_CPU_MS)
+    const created = await send(`${url}/api/companies`, 'POST', { name: 'Kept Works' })
+    expect(created.status).toBe(201)
+    expect(statSync(path.join(npm.home, 'agent-jwt-secret')).mode & 0o777).toBe(0o600)
+    expect(processGroup(npm.pid).length).toBeGreaterThan(1)
+
+    await npm.stop()
+    await pollFor('nothing of npm, its shell and the server is left', () => processGroup(npm.pid).length === 0)
+    expect(postgresProcessesUnder(home)).toEqual([])
+    expect(npm.lines.map(({ msg }) => msg)).toContain('stopping')
+    expect(npm.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
+  })
+
+  test('Ctrl-C, which reaches every process of the terminal, ends it once and in order', async () => {
+    const npm = startServerProcess({ home, viaNpm: true })
+    const url = await npm.url()
+    expect((await send(`${url}/api/companies`)).body).toMatchObject([{ name: 'Kept Works' }])
+    process.kill(-npm.pid, 'SIGINT')
+    await npm.exited
+    await pollFor('nothing is left', () => processGroup(npm.pid).length === 0)
+    expect(postgresProcessesUnder(home)).toEqual([])
+    expect(npm.lines.filter(({ msg }) => msg === 'stopping')).toHaveLength(1)
+  })
+
+  test('a second server on one home is refused and told about DATABASE_URL; SIGKILL of the first leaves no Postgres and loses nothing', async () => {
+    const first = startServerProcess({ home })
+    const url = await first.url()
+    const second = startServerProcess({ home })
+    expect(await second.exited).toEqual({ code: 1, signal: null })
+    expect(second.lines.at(-1)).toMatchObject({ level: 60, msg: expect.stringContaining('DATABASE_URL') })
+
+    expect((await send(`${url}/api/companies`, 'POST', { name: 'Survivors' })).status).toBe(201)
+    expect(postgresProcessesUnder(home).length).toBeGreaterThan(0)
+    await first.kill()
+    await pollFor('no Postgres is left', () => postgresProcessesUnder(home).length === 0)
+  })
+
+  test('the start after it finds everything; an error that nobody handles is said, Postgres stopped, and the exit code is 1', async () => {
+    const preload = "process.on('SIGUSR2', () => setImmediate(() => { throw new Error('nobody handles me') }))"
+    const server = startServerProcess({ home, preload })
+    const { body } = await send(`${await server.url()}/api/companies`)
+    expect(body.map(({ name }: { name: string }) => name).toSorted()).toEqual(['Kept Works', 'Survivors'])
+    server.signal('SIGUSR2')
+    expect(await server.exited).toEqual({ code: 1, signal: null })
+    expect(await server.waitForLog('unhandled error')).toMatchObject({ level: 60 })
+    expect(postgresProcessesUnder(home)).toEqual([])
+  })
+})
+
+describe('a signal during the start', { timeout: SLOW_MS }, () => {
+  test('ends it in order, with nothing left behind, whatever it is doing', async () => {
+    const home = temporaryHome()
+    const making = startServerProcess({ home })
+    await making.waitForLog('making a new embedded database')
+    making.signal('SIGTERM')
+    making.signal('SIGTERM')
+    expect(await making.exited).toEqual({ code: 0, signal: null })
+    expect(postgresProcessesUnder(home)).toEqual([])
+    expect(making.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
+
+    // Somebody else migrates, and this one waits for the lock.
+    const waiting = await database()
+    const connection = await waiting.sql.connect()
+    await connection.query('select pg_advisory_lock(7203311)')
+    const blocked = startServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(waiting.connection) } })
+    await pollFor('it waits for the lock', async () => {
+      const { rows } = await connection.query(
+        "select from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())",
+      )
+      return rows.length > 0
+    })
+    blocked.signal('SIGINT')
+    expect(await blocked.exited).toEqual({ code: 0, signal: null })
+    connection.release(true)
+  })
+})
+
+describe('a server on a database of somebody else', { timeout: SLOW_MS }, () => {
+  test('two that start at once on an empty database both come up', async () => {
+    const cluster = inject('cluster')
+    const name = `empty_${process.pid}_${Date.now()}`
+    const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
+    await admin.query(`create database ${name}`)
+    const env = { DATABASE_URL: databaseUrlOf({ ...cluster, database: name }) }
+    const both = [startServerProcess({ home: temporaryHome(), env }), startServerProcess({ home: temporaryHome(), env })]
+    const urls = await Promise.all(both.map((server) => server.url()))
+    expect(await Promise.all(urls.map(healthy))).toEqual([true, true])
+    const created = await send(`${urls[0]}/api/companies`, 'POST', { name: 'Shared' })
+    expect((await send(`${urls[1]}/api/companies/${created.body.id}`)).body).toMatchObject({ name: 'Shared' })
+    expect((await Promise.all(both.map((server) => server.stop()))).map(({ code }) => code)).toEqual([0, 0])
+    await admin.query(`drop database ${name} with (force)`)
+    await admin.end()
+  })
+
+  test('the port answers at once with thousands of ended leases to tidy up; a bug in one request ends only that request', async () => {
+    const { sql, connection } = await database()
+    await sql.query(`with company as (insert into companies (name, issue_prefix) values ('Leftovers', 'LEF') returning id),
+        agent as (insert into agents (company_id, name, url_key) select id, 'Gone', 'gone' from company returning id, company_id)
+      insert into heartbeat_runs (company_id, agent_id, status, lease_expires_at)
+      select company_id, id, 'running', now() - interval '1 day' from agent, generate_series(1, 4000)`)
+    const left = async (): Promise<number> =>
+      (await sql.query<{ left: number }>("select count(*)::int as left from heartbeat_runs where status = 'running'")).rows[0]?.left ?? 0
+    const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(connection) } })
+    const url = await server.url()
+    const beside: number[] = []
+    await pollFor('the tidying is under way', async () => {
+      const { status, ms } = await send(`${url}/api/health`)
+      expect(status).toBe(200)
+      beside.push(ms)
+      return (await left()) < 3900
+    })
+    for (let asked = 0; asked < 20; asked += 1) beside.push((await send(`${url}/api/health`)).ms)
+    // What is left shows that the answers came beside the work and not after it.
+    expect(await left()).toBeGreaterThan(0)
+    expect(beside.toSorted((a, b) => a - b)[Math.floor(beside.length / 2)]).toBeLessThan(100)
+    expect(server.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
+
+    // A bug in one request: a 500 that gives nothing away, a line in the log, and the server goes on.
+    await sql.query('alter table companies rename column name to lost')
+    const answer = await send(`${url}/api/companies`)
+    expect(answer).toMatchObject({ status: 500, body: { error: 'Internal server error' } })
+    expect(JSON.stringify(answer.body)).not.toMatch(/column|select|lost/i)
+    expect(await server.waitForLog('unhandled error in a request')).toMatchObject({ level: 50 })
+    expect(await healthy(url)).toBe(true)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('SIGTERM stops accepting, lets the request under way end, and does not wait for idle connections', async () => {
+    const { sql, connection } = await database()
+    const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(connection) } })
+    const url = await server.url()
+    const company = (await send(`${url}/api/companies`, 'POST', { name: 'Slow Works' })).body
+    const issue = (await send(`${url}/api/companies/${company.id}/issues`, 'POST', { title: 'Slow', status: 'todo' })).body
+    const locker = await sql.connect()
+    await locker.query('begin')
+    await locker.query('select from issues where id = $1 for update', [issue.id])
+    const slow = send(`${url}/api/issues/${issue.id}`, 'PATCH', { title: 'Done in time' })
+    await pollFor('the request waits for the lock', async () => {
+      const { rows } = await sql.query("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+      return rows.length > 0
+    })
+    server.signal('SIGTERM')
+    await pollFor('nobody new is let in', () =>
+      fetch(`${url}/api/health`).then(
+        () => false,
+        () => true,
+      ),
+    )
+    expect(isRunning(server.pid)).toBe(true)
+    await locker.query('rollback')
+    locker.release()
+    expect(await slow).toMatchObject({ status: 200, body: { title: 'Done in time' } })
+    const answeredAt = performance.now()
+    expect(await server.exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - answeredAt).toBeLessThan(1500)
+  })
+})
+
+describe('a start that cannot be', { timeout: SLOW_MS }, () => {
+  let refused: ServerProcess[] = []
+  let home = ''
+  beforeAll(() => {
+    home = makeHome()
+    const secret = 'too-short-a-secret'
+    refused = [
+      spawnServerProcess({
+        home,
+        env: { PORT: 'many', DATABASE_URL: 'mysql://host/db', LOG_LEVEL: 'loud', PAPERCLIP_AGENT_JWT_SECRET: secret },
+      }),
+      spawnServerProcess({ home, env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' } }),
+    ]
+  })
+  afterAll(() => removeHome(home))
+
+  test('wrong values are all in one list, without the values, and the exit code is 1', async () => {
+    const [server] = refused
+    expect(await server?.exited).toEqual({ code: 1, signal: null })
+    const said = server?.stderr() ?? ''
+    for (const name of ['PORT', 'DATABASE_URL', 'LOG_LEVEL', 'PAPERCLIP_AGENT_JWT_SECRET']) expect(said).toContain(`${name}: `)
+    expect(said).not.toMatch(/too-short|mysql/)
+  })
+
+  test('a database that is not there is said in one line, and the exit code is 1', async () => {
+    const server = refused[1]
+    expect(await server?.exited).toEqual({ code: 1, signal: null })
+    expect(server?.lines).toHaveLength(1)
+    expect(server?.lines[0]).toMatchObject({ level: 60, msg: expect.stringContaining('ECONNREFUSED') })
+  })
+})
+
+describe('what a terminal shows', { timeout: SLOW_MS }, () => {
+  const hasScript = ((): boolean => {
+    try {
+      execFileSync('script', ['--version'], { stdio: 'ignore' })
+      return true
+    } catch {
+      return false
+    }
+  })()
+
+  test('where to look, and never the database URL', () => {
+    const shown = banner({ url: 'http://127.0.0.1:3100', database: 'DATABASE_URL', home: '/somewhere', version: '1.2.3' })
+    expect(shown).toContain('paperclip-server 1.2.3')
+    expect(shown).toContain('http://127.0.0.1:3100/api/docs')
+  })
+
+  test.skipIf(!hasScript)('is the banner instead of JSON lines (needs `script`, for a terminal)', async () => {
+    const { connection } = await database()
+    const home = temporaryHome()
+    const terminal = spawn('script', ['-qefc', `exec "${process.execPath}" --import tsx src/main.ts`, '/dev/null'], {
+      env: { ...process.env, PAPERCLIP_HOME: home, PORT: '0', DATABASE_URL: databaseUrlOf(connection) },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void terminal.kill('SIGKILL'))
+    let shown = ''
+    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+    await pollFor('the banner', () => shown.includes('Home'))
+    expect(shown).toMatch(/API\s+http:\/\/127\.0\.0\.1:\d+\/api\s/)
+    expect(shown).not.toContain('{"level"')
+    // What a person types: the terminal makes a signal of it.
+    terminal.stdin.write('\u0003')
+    expect(await once(terminal, 'close')).toEqual([0, null])
+    expect(shown).toContain('stopping')
+  })
+})

@@ -1,0 +1,70 @@
+import type { RunTokens } from '../auth/runTokens.ts'
+import { dashboardRoutes } from '../observe/activity/dashboardRoutes.ts'
+import { activityRoutes } from '../observe/activity/routes.ts'
+import type { Preflight } from '../org/agents/environment.ts'
+import { agentRoutes } from '../org/agents/routes.ts'
+import { assetRoutes } from '../work/files/routes.ts'
+import type { HeadFile } from '../observe/audit/index.ts'
+import { auditRoutes } from '../observe/audit/routes.ts'
+import { approvalRoutes } from '../control/approvals/routes.ts'
+import { companyRoutes } from '../org/companies/routes.ts'
+import { documentRoutes } from '../work/documents/routes.ts'
+import { checkoutRoutes } from '../control/checkout/routes.ts'
+import { executionRoutes } from '../control/execution/routes.ts'
+import { lifecycleRoutes } from '../control/lifecycle/routes.ts'
+import { wakeupRoutes } from '../control/wakeups/routes.ts'
+import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
+import { feedbackRoutes } from '../work/feedback/routes.ts'
+import { goalRoutes } from '../org/goals/routes.ts'
+import type { Route } from '../http/route.ts'
+import { instanceRoutes } from '../observe/instance/routes.ts'
+import { interactionRoutes } from '../work/interactions/routes.ts'
+import { issueRoutes } from '../work/issues/routes.ts'
+import { labelRoutes } from '../org/labels/routes.ts'
+import { portabilityRoutes } from '../control/portability/routes.ts'
+import { projectRoutes } from '../org/projects/routes.ts'
+import type { Feed } from '../observe/events/index.ts'
+import { eventRoutes } from '../observe/events/routes.ts'
+import type { StreamOptions } from '../observe/events/index.ts'
+import { runRoutes } from '../engine/runs/routes.ts'
+import { workProductRoutes } from '../work/workProducts/routes.ts'
+
+export interface RouteDeps {
+  /** What happens, for those who follow along. */
+  readonly feed: Feed
+  readonly streamOptions?: StreamOptions
+  /** The heads of the audit chains, noted outside the database. */
+  readonly heads: HeadFile
+  readonly tokens: RunTokens
+  /** Looks up what runs would use. */
+  readonly adapters: Preflight
+  readonly version: string
+}
+
+/** Every route of the server, the often used first: Express tries them in this order. */
+export const allRoutes = (deps: RouteDeps): Route[] => [
+  ...checkoutRoutes,
+  ...executionRoutes(deps.tokens),
+  ...inboxRoutes,
+  ...lifecycleRoutes,
+  ...issueRoutes,
+  ...agentRoutes(deps.adapters),
+  ...approvalRoutes,
+  ...runRoutes,
+  ...wakeupRoutes,
+  ...companyRoutes,
+  ...portabilityRoutes,
+  ...goalRoutes,
+  ...projectRoutes,
+  ...labelRoutes,
+  ...documentRoutes,
+  ...assetRoutes,
+  ...workProductRoutes,
+  ...interactionRoutes,
+  ...feedbackRoutes,
+  ...dashboardRoutes,
+  ...activityRoutes,
+  ...eventRoutes(deps.feed, deps.streamOptions),
+  ...auditRoutes(deps.heads),
+  ...instanceRoutes(deps.version),
+]

@@ -1,0 +1,55 @@
+import { banner } from './banner.ts'
+import { readConfig, version } from './config.ts'
+import type { Config } from './config.ts'
+import type { ConnectionOptions } from '../platform/db/driver/client.ts'
+import { startEmbedded } from '../platform/embedded/index.ts'
+import { createLog } from '../platform/kernel/log.ts'
+import type { Log } from '../platform/kernel/log.ts'
+import type { ProcessLifecycle } from './processLifecycle.ts'
+
+function configOrExit(): Config {
+  const result = readConfig(process.env)
+  if ('config' in result) return result.config
+  process.stderr.write(`paperclip-server cannot start:\n${result.problems.map((problem) => `  ${problem}\n`).join('')}`)
+  process.exit(1)
+}
+
+async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<ConnectionOptions> {
+  if (config.databaseUrl !== null) return { connectionString: config.databaseUrl }
+  const { home } = config
+  const embedded = await lifecycle.startResource(
+    () => startEmbedded({ home, durable: true, log: (message, facts) => log.info(facts, message) }),
+    (started) => started.stop(),
+  )
+  return embedded.connection
+}
+
+/**
+ * Starts the server: database, schema, port, in this order, each in the life of the process.
+ * A wrong configuration ends the process at once, with everything that is wrong in one list.
+ */
+export async function start(lifecycle: ProcessLifecycle): Promise<void> {
+  const config = configOrExit()
+  const isTerminal = process.stdout.isTTY === true
+  const log = createLog(config.logLevel, isTerminal)
+  lifecycle.setLog(log)
+  try {
+    // Half of a start is spent on reading the program and half on Postgres, so they go beside each other.
+    const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])
+    modules.catch(() => {})
+    const connection = await startDatabase(config, lifecycle, log)
+    const [{ migrateOnce }, { startServer }] = await modules
+    await lifecycle.startResource((signal) => migrateOnce(connection, signal))
+    const { url } = await lifecycle.startResource(
+      () => startServer(config, connection, log),
+      (server) => server.stop(),
+    )
+    const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
+    if (isTerminal) process.stdout.write(banner({ url, database, home: config.home, version }))
+    else log.info({ url, database, version }, 'listening')
+  } catch (error) {
+    if (lifecycle.isShuttingDown()) return
+    log.fatal({ err: error }, error instanceof Error ? error.message : 'cannot start')
+    lifecycle.shutdown(1)
+  }
+}

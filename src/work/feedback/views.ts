@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { instant } from '../../platform/kernel/time.ts'
+import { feedbackTargets, feedbackVotes, traceStatuses } from '../../model/feedbackStatus.ts'
+
+const id = z.uuid().transform((value) => value.toLowerCase())
+const json = z.record(z.string(), z.unknown())
+
+export const voteView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  issueId: z.uuid(),
+  targetType: z.enum(feedbackTargets),
+  targetId: z.uuid(),
+  authorUserId: z.string(),
+  vote: z.enum(feedbackVotes),
+  reason: z.string().nullable(),
+  isShared: z.boolean(),
+  sharedAt: instant.nullable(),
+  consentVersion: z.string().nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+export const voteBody = z.object({
+  targetType: z.enum(feedbackTargets),
+  targetId: id,
+  vote: z.enum(feedbackVotes),
+  reason: z.string().trim().max(1000).nullish(),
+  allowSharing: z.boolean().default(false),
+})
+export type VoteInput = z.output<typeof voteBody>
+
+/** What a trace shows of its target without its payload. */
+const targetSummary = z.strictObject({
+  label: z.string(),
+  excerpt: z.string(),
+  authorAgentId: z.uuid().nullable(),
+  authorUserId: z.string().nullable(),
+  createdAt: instant,
+  documentKey: z.string().nullable(),
+  documentTitle: z.string().nullable(),
+  revisionNumber: z.int().nullable(),
+})
+export type TargetSummary = z.output<typeof targetSummary>
+
+export const traceView = z.strictObject({
+  id: z.uuid(),
+  companyId: z.uuid(),
+  feedbackVoteId: z.uuid(),
+  issueId: z.uuid(),
+  issueIdentifier: z.string(),
+  issueTitle: z.string(),
+  projectId: z.uuid().nullable(),
+  authorUserId: z.string(),
+  targetType: z.enum(feedbackTargets),
+  targetId: z.uuid(),
+  vote: z.enum(feedbackVotes),
+  status: z.enum(traceStatuses),
+  consentVersion: z.string().nullable(),
+  targetSummary,
+  payloadSnapshot: json.nullable(),
+  exportedAt: z.null(),
+  failureReason: z.null(),
+  createdAt: instant,
+  updatedAt: instant,
+})
+
+export const bundleView = z.strictObject({
+  traceId: z.uuid(),
+  companyId: z.uuid(),
+  companyName: z.string(),
+  issueId: z.uuid(),
+  issueIdentifier: z.string(),
+  issueTitle: z.string(),
+  trace: traceView,
+  target: json,
+  files: z.array(z.never()),
+})
+
+/** An instant, or a day of the calendar in UTC. */
+const instantOrDate = z.union([instant, z.iso.date()])
+
+const booleanParam = z
+  .string()
+  .max(5)
+  .transform((value) => value === 'true' || value === '1')
+
+export const payloadQuery = z.object({ includePayload: booleanParam.optional() })
+
+export const issueTracesQuery = z.object({
+  targetType: z.enum(feedbackTargets).optional(),
+  vote: z.enum(feedbackVotes).optional(),
+  status: z.string().max(50).optional(),
+  from: instantOrDate.optional(),
+  to: instantOrDate.optional(),
+  sharedOnly: booleanParam.optional(),
+  includePayload: booleanParam.optional(),
+  ...pageQuery,
+})
+
+export const tracesQuery = issueTracesQuery.extend({ issueId: id.optional(), projectId: id.optional() })
+export type TracesQuery = z.output<typeof tracesQuery>

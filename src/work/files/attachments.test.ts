@@ -1,0 +1,334 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { download, fileCounts, samples, upload } from '../../dev/testing/files.ts'
+import { race } from '../../dev/testing/race.ts'
+import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import type { Client } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+async function setup() {
+  const base = await world(server())
+  const issue = await base.issue()
+  return { ...base, issue, path: `/api/companies/${base.company.id}/issues/${issue.id}/attachments` }
+}
+
+const send = (client: Client, path: string, sent: Parameters<typeof upload>[3] = {}) => upload(server(), client, path, sent)
+
+describe('attachments', () => {
+  test('a file is kept with what the server found out of it, audited, listed newest first, and read as it was sent', async () => {
+    const { company, issue, path, agent, run } = await setup()
+    const author = await run(await agent())
+    const bytes = randomBytes(3 * 512 * 1024 + 17)
+    bytes.write('\x89PNG\r\n\x1a\n', 'latin1')
+    const made = await send(author.client, path, { type: 'image/png', name: 'Grüße (zu) Hause.png', bytes })
+    expect(made.status, made.text).toBe(201)
+    expect(made.body).toEqual({
+      id: expect.any(String),
+      companyId: company.id,
+      issueId: issue.id,
+      issueCommentId: null,
+      assetId: expect.any(String),
+      provider: 'local_disk',
+      objectKey: `${company.id}/issues/${issue.id}/${made.body.assetId}`,
+      contentType: 'image/png',
+      byteSize: bytes.length,
+      sha256: sha256(bytes),
+      originalFilename: 'Grüße (zu) Hause.png',
+      createdByAgentId: author.agentId,
+      createdByUserId: null,
+      createdAt: expect.any(String),
+      updatedAt: expect.any(String),
+      contentPath: `/api/attachments/${made.body.id}/content`,
+    })
+    expect(await lastAudit(server(), issue.id, 'issue.attachment_added')).toMatchObject({
+      runId: author.id,
+      details: { attachmentId: made.body.id, contentType: 'image/png', byteSize: bytes.length, sha256: sha256(bytes) },
+    })
+    const second = await send(server().board, path.replace(issue.id, issue.identifier.toLowerCase()))
+    const list = await author.client.get(`/api/issues/${issue.identifier.toLowerCase()}/attachments`)
+    expect(list.body).toEqual([second.body, made.body])
+    const page = await author.client.get(`/api/issues/${issue.id}/attachments?limit=1`)
+    const next = /<([^>]+)>/.exec(page.headers['link'] ?? '')?.[1] ?? ''
+    expect([page.body, (await author.client.get(next)).body]).toEqual([[second.body], [made.body]])
+
+    for (const at of [made.body.contentPath, `/api/assets/${made.body.assetId}/content`]) {
+      const read = await download(server(), author.client, at)
+      expect([read.status, sha256(read.bytes)]).toEqual([200, sha256(bytes)])
+    }
+  })
+
+  test.each(Object.entries(samples))('%s is taken, and served so that a browser runs nothing of it', async (type, bytes) => {
+    const { path, agent } = await setup()
+    const reader = await agent()
+    const { status, body, text } = await send(server().board, path, { type, bytes, name: 'Ä\r\nX: 1/..\\a%b.txt' })
+    expect(status, text).toBe(201)
+    expect(body.originalFilename).toBe('a%b.txt')
+    const read = await download(server(), reader.client, body.contentPath)
+    expect(read.bytes).toEqual(bytes)
+    const header = (name: string) => read.headers.get(name)
+    expect(header('content-type')).toBe(type.startsWith('text/') ? `${type}; charset=utf-8` : type)
+    expect(header('content-disposition')).toBe(
+      `${type === 'text/html' ? 'attachment' : 'inline'}; filename="a_b.txt"; filename*=UTF-8''a%25b.txt`,
+    )
+    expect(header('content-security-policy')).toMatch(/default-src 'none'.*; sandbox;/)
+    expect(header('x-content-type-options')).toBe('nosniff')
+    expect(header('cache-control')).toBe('private, max-age=60')
+    expect(header('etag')).toBe(`"${sha256(bytes)}"`)
+    expect(header('content-length')).toBe(String(bytes.length))
+  })
+
+  test('a reader who has the file already is told so without it; so is one who asks for the head alone', async () => {
+    const { path } = await setup()
+    const { body } = await send(server().board, path)
+    const ask = (tag: string) => download(server(), server().board, body.contentPath, { 'If-None-Match': tag })
+    for (const tag of [`"${body.sha256}"`, `W/"${body.sha256}"`, `"other", "${body.sha256}"`, '*']) {
+      const answer = await ask(tag)
+      expect([answer.status, answer.bytes.length, answer.headers.get('etag')]).toEqual([304, 0, `"${body.sha256}"`])
+    }
+    for (const tag of ['"other"', body.sha256, 'nonsense']) expect((await ask(tag)).status).toBe(200)
+    const head = await download(server(), server().board, body.contentPath, {}, 'HEAD')
+    expect([head.status, head.bytes.length, head.headers.get('content-length')]).toEqual([200, 0, String(body.byteSize)])
+  })
+
+  test('what starts to work on the issue is told of its attachments, not of their bytes', async () => {
+    const { issue, path } = await setup()
+    const { body } = await send(server().board, path)
+    const context = await server().board.get(`/api/issues/${issue.id}/heartbeat-context`)
+    const { id, issueCommentId, contentType, byteSize, originalFilename, createdAt, contentPath } = body
+    expect(context.body.attachments).toEqual([{ id, issueCommentId, contentType, byteSize, originalFilename, createdAt, contentPath }])
+  })
+
+  test('an attachment may belong to a comment of its issue, and to no other', async () => {
+    const { company, issue, path } = await setup()
+    const comment = (await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'See below' })).body
+    const other = (await server().board.post(`/api/companies/${company.id}/issues`, { title: 'Other' })).body
+    const foreign = (await server().board.post(`/api/issues/${other.id}/comments`, { body: 'Elsewhere' })).body
+    const made = await send(server().board, path, { fields: { issueCommentId: comment.id.toUpperCase() } })
+    expect(made).toMatchObject({ status: 201, body: { issueCommentId: comment.id } })
+    const before = [await auditCount(server()), await fileCounts(server())]
+    for (const issueCommentId of [foreign.id, randomUUID()]) {
+      const refused = await send(server().board, path, { fields: { issueCommentId } })
+      expect(refused).toMatchObject({ status: 422, body: { code: 'unknown_reference', error: 'Comment does not belong to this issue' } })
+    }
+    const malformed = await send(server().board, path, { fields: { issueCommentId: 'nope' } })
+    expect(malformed).toMatchObject({ status: 400, body: { code: 'validation_failed', details: [{ path: ['issueCommentId'] }] } })
+    expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
+  })
+
+  test('a type that is not taken, or that the bytes are not of, is refused and leaves nothing', async () => {
+    const { path } = await setup()
+    const before = [await auditCount(server()), await fileCounts(server())]
+    for (const type of ['image/svg+xml', 'application/octet-stream', 'application/zip', 'text/javascript', 'text/xml', 'image/heic']) {
+      expect(await send(server().board, path, { type, bytes: Buffer.from('x') })).toMatchObject({
+        status: 422,
+        body: { code: 'file_type_unsupported', details: { allowed: expect.arrayContaining(['image/png', 'text/html']) } },
+      })
+    }
+    const wrong: readonly [string, Buffer][] = [
+      ...['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'application/pdf'].map((type): [string, Buffer] => [
+        type,
+        samples[type === 'image/png' ? 'text/html' : 'image/png'] ?? Buffer.alloc(1),
+      ]),
+      ['image/webp', Buffer.from('RIFF\x24\0\0\0WAVEfmt ', 'latin1')],
+      ['text/plain', Buffer.from([0x61, 0xff])],
+      ['text/html', Buffer.from('a\0b')],
+      ['application/json', samples['image/png'] ?? Buffer.alloc(1)],
+    ]
+    for (const [type, bytes] of wrong) {
+      const refused = await send(server().board, path, { type, bytes })
+      expect(refused, type).toMatchObject({ status: 422, body: { code: 'file_invalid', details: { contentType: type } } })
+    }
+    expect(await send(server().board, path, { bytes: Buffer.alloc(0) })).toMatchObject({ status: 422, body: { code: 'file_empty' } })
+    expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
+    const alias = await send(server().board, path, { type: 'image/jpg', bytes: samples['image/jpeg'] ?? Buffer.alloc(1) })
+    expect(alias).toMatchObject({ status: 201, body: { contentType: 'image/jpeg' } })
+  })
+
+  test('the same key is one attachment and one answer; other bytes or another name under it are refused', async () => {
+    const { path, issue } = await setup()
+    const headers = { 'Idempotency-Key': randomUUID() }
+    const first = await send(server().board, path, { headers })
+    const again = await send(server().board, path, { headers })
+    expect([again.status, again.body, again.headers.get('idempotency-replayed')]).toEqual([201, first.body, 'true'])
+    for (const other of [
+      { bytes: Buffer.from('other') },
+      { name: 'other.txt' },
+      { type: 'text/csv' },
+      { fields: { issueCommentId: randomUUID() } },
+    ])
+      expect(await send(server().board, path, { headers, ...other })).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } })
+    expect((await server().board.get(`/api/issues/${issue.id}/attachments`)).body).toHaveLength(1)
+    const keyed = { 'Idempotency-Key': randomUUID() }
+    const at = await race([1, 2, 3, 4, 5, 6, 7, 8], () => send(server().board, path, { headers: keyed }))
+    expect(at.filter(({ status }) => status !== 201 && status !== 409)).toEqual([])
+    expect((await server().board.get(`/api/issues/${issue.id}/attachments`)).body).toHaveLength(2)
+  })
+})
+
+describe('what an agent may not write to, it may not attach to nor detach from', () => {
+  test('the gate of every write, in its order', async () => {
+    const { company, held: heldIssue, agent, run } = await world(server())
+    const { issue, run: holder, agent: owner } = await heldIssue()
+    const path = `/api/companies/${company.id}/issues/${issue.id}/attachments`
+    const mine = await send(holder.client, path)
+    expect(mine.status, mine.text).toBe(201)
+    const gone = `/api/attachments/${mine.body.id}`
+    const stranger = await run(await agent())
+    const second = await run(owner)
+    const before = [await auditCount(server()), await fileCounts(server())]
+    const refusals = [
+      [stranger.client, {}, 409, 'checked_out_by_other'],
+      [second.client, {}, 409, 'run_ownership'],
+      [owner.client, {}, 401, 'run_required'],
+      [holder.client, { 'X-Paperclip-Lock-Epoch': '99' }, 409, 'lock_epoch_mismatch'],
+      [holder.client, { 'If-Match': '"0"' }, 412, 'precondition_failed'],
+    ] as const
+    for (const [client, headers, status, code] of refusals) {
+      expect(await send(client, path, { headers }), code).toMatchObject({ status, body: { code } })
+      expect(await client.del(gone, headers), code).toMatchObject({ status, body: { code } })
+    }
+    const idle = await world(server())
+    const assigned = await idle.issue({ assigneeAgentId: (await idle.agent()).id })
+    const peer = await idle.run(await idle.agent())
+    const to = `/api/companies/${idle.company.id}/issues/${assigned.id}/attachments`
+    expect(await send(peer.client, to)).toMatchObject({ status: 403, body: { code: 'not_assignee' } })
+    await server().board.post(`/api/issues/${issue.id}/admin/force-release`)
+    expect(await send(holder.client, path)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
+    expect(await holder.client.del(gone)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
+    expect(await fileCounts(server())).toEqual(before[1])
+    expect((await actionsOf(server(), issue.id)).filter((action) => action.startsWith('issue.attachment'))).toEqual([
+      'issue.attachment_added',
+    ])
+  })
+
+  test('a dead hold is taken over with the write', async () => {
+    const { company, held: heldIssue, run } = await world(server())
+    const { issue, run: holder, agent: owner } = await heldIssue()
+    await server().database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 second' where id = $1", [holder.id])
+    const next = await run(owner)
+    expect((await send(next.client, `/api/companies/${company.id}/issues/${issue.id}/attachments`)).status).toBe(201)
+    expect((await actionsOf(server(), issue.id)).slice(-2).toSorted()).toEqual(['issue.attachment_added', 'issue.checkout_lock_adopted'])
+  })
+})
+
+describe('nothing is left behind, and nothing half', () => {
+  test('what is detached is gone with its bytes, and audited; again it is missing', async () => {
+    const { issue, path, agent, run } = await setup()
+    const before = await fileCounts(server())
+    const author = await run(await agent())
+    const { body } = await send(author.client, path)
+    expect(await author.client.del(`/api/attachments/${body.id}`)).toMatchObject({ status: 200, body: { ok: true } })
+    expect(await lastAudit(server(), issue.id, 'issue.attachment_removed')).toMatchObject({
+      runId: author.id,
+      details: { attachmentId: body.id, assetId: body.assetId, sha256: body.sha256 },
+    })
+    expect(await fileCounts(server())).toEqual(before)
+    expect(await author.client.del(`/api/attachments/${body.id}`)).toMatchObject({ status: 404, body: { error: 'Attachment not found' } })
+    expect((await author.client.get(body.contentPath)).status).toBe(404)
+  })
+
+  test('an issue and a company take theirs along, and leave the audit rows', async () => {
+    const { company, issue, path } = await setup()
+    const before = await fileCounts(server())
+    await send(server().board, path)
+    await server().board.del(`/api/issues/${issue.id}`)
+    expect(await fileCounts(server())).toEqual(before)
+    const other = (await server().board.post(`/api/companies/${company.id}/issues`, { title: 'Other' })).body
+    await send(server().board, `/api/companies/${company.id}/issues/${other.id}/attachments`)
+    await upload(server(), server().board, `/api/companies/${company.id}/logo`, { type: 'image/gif' })
+    expect((await server().board.del(`/api/companies/${company.id}`)).status).toBe(200)
+    expect(await fileCounts(server())).toEqual(before)
+    expect(await actionsOf(server(), issue.id)).toEqual(['issue.created', 'issue.attachment_added', 'issue.deleted'])
+  })
+
+  test('a server that loses the database between the bytes and the audit row has kept neither', async () => {
+    const { path, issue } = await setup()
+    const { sql } = server().database
+    const before = await fileCounts(server())
+    await sql.query(`create function die_in_audit() returns trigger language plpgsql as $$
+      begin if new.action = 'issue.attachment_added' then perform pg_terminate_backend(pg_backend_pid()); end if; return new; end $$`)
+    await sql.query('create trigger die_in_audit before insert on activity_log for each row execute function die_in_audit()')
+    try {
+      expect(await send(server().board, path)).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+    } finally {
+      await sql.query('drop trigger die_in_audit on activity_log')
+    }
+    expect(await fileCounts(server())).toEqual(before)
+    expect(await actionsOf(server(), issue.id)).toEqual(['issue.created'])
+    expect((await send(server().board, path)).status).toBe(201)
+  })
+
+  test('a file that is deleted while somebody reads it ends in the middle, and cannot be taken for whole', async () => {
+    const { path } = await setup()
+    const { body } = await send(server().board, path, { bytes: Buffer.alloc(10 * 1024 * 1024, 'x') })
+    const reading = await fetch(`${server().url}${body.contentPath}`)
+    expect(reading.status).toBe(200)
+    // Nobody takes what is sent until it is gone, so most of it has not been read.
+    expect((await server().board.del(`/api/attachments/${body.id}`)).status).toBe(200)
+    await expect(reading.arrayBuffer()).rejects.toThrow()
+  })
+
+  test('an issue with 200 attachments takes no more', async () => {
+    const { path, issue, company } = await setup()
+    const { sql } = server().database
+    await sql.query('insert into issue_attachments (company_id, issue_id) select $1, $2 from generate_series(1, 200)', [
+      company.id,
+      issue.id,
+    ])
+    expect(await send(server().board, path)).toMatchObject({ status: 422, body: { error: 'An issue has at most 200 attachments' } })
+  })
+
+  test('a company whose files take 10 GB takes no more', async () => {
+    const { path, company } = await setup()
+    await server().database.sql.query(
+      `insert into assets (company_id, object_key, content_type, byte_size, sha256)
+       select $1, 'k', 'image/gif', 2147483647, 's' from generate_series(1, 5)`,
+      [company.id],
+    )
+    expect(await send(server().board, path)).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
+  })
+})
+
+test('files of another company are as absent as those that never were', async () => {
+  const { company, path, issue } = await setup()
+  const { body } = await send(server().board, path)
+  const elsewhere = await setup()
+  const outsider = await elsewhere.run(await elsewhere.agent())
+  const before = [await auditCount(server()), await fileCounts(server())]
+  const pairs: readonly (readonly [string, string, (at: string) => Promise<{ status: number; body: { error: string } }>])[] = [
+    [body.contentPath, `/api/attachments/${randomUUID()}/content`, (at) => outsider.client.get(at)],
+    [`/api/assets/${body.assetId}/content`, `/api/assets/${randomUUID()}/content`, (at) => outsider.client.get(at)],
+    [`/api/attachments/${body.id}`, `/api/attachments/${randomUUID()}`, (at) => outsider.client.del(at)],
+    [`/api/issues/${issue.id}/attachments`, `/api/issues/${randomUUID()}/attachments`, (at) => outsider.client.get(at)],
+    [path, path.replace(company.id, randomUUID()), (at) => send(outsider.client, at)],
+    [
+      path.replace(company.id, elsewhere.company.id),
+      path.replace(company.id, elsewhere.company.id).replace(issue.id, randomUUID()),
+      (at) => send(outsider.client, at),
+    ],
+    [path.replace(company.id, elsewhere.company.id), path.replace(issue.id, 'NIL-1'), (at) => send(server().board, at)],
+  ]
+  for (const [foreign, missing, ask] of pairs) {
+    const [one, other] = [await ask(foreign), await ask(missing)]
+    expect([one.status, one.body.error], foreign).toEqual([404, other.body.error])
+    expect(other.status).toBe(404)
+  }
+  expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
+})
+
+test('ten megabytes fit, one byte more does not', async () => {
+  const { path } = await setup()
+  const limit = 10 * 1024 * 1024
+  const most = await send(server().board, path, { bytes: Buffer.alloc(limit, 'x') })
+  expect(most).toMatchObject({ status: 201, body: { byteSize: limit } })
+  const read = await download(server(), server().board, most.body.contentPath)
+  expect(sha256(read.bytes)).toBe(most.body.sha256)
+  const before = await fileCounts(server())
+  expect(await send(server().board, path, { bytes: Buffer.alloc(limit + 1, 'x') })).toMatchObject({
+    status: 422,
+    body: { code: 'file_too_large', error: `File exceeds ${limit} bytes` },
+  })
+  expect(await fileCounts(server())).toEqual(before)
+})

@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { inCompany, ofAsset, ofAttachment, ofIssue } from '../../auth/scopes.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { del, get, post } from '../../http/route.ts'
+import { requireIssue } from '../issues/index.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { attachFile, detachFile } from './attach.ts'
+import { assetById, attachmentById, fileResponseOf, resolveIssueId, listAttachments } from './queries.ts'
+import { uploadImage } from './upload.ts'
+import { assetView, attachmentForm, attachmentView, contentView, FILE_LIMIT_BYTES, imageForm, logoForm, okView } from './views.ts'
+
+const gateRefusals = [
+  'not_found',
+  'lock_revoked',
+  'checked_out_by_other',
+  'not_assignee',
+  'run_required',
+  'run_ownership',
+  'lock_epoch_mismatch',
+  'precondition_failed',
+] as const
+
+const fileRefusals = ['file_type_unsupported', 'file_invalid'] as const
+
+export const assetRoutes = [
+  post('/api/companies/:companyId/logo', {
+    summary: 'Upload an image that the company may then name as its logo',
+    permission: 'asset.create',
+    scope: inCompany(),
+    bodyKind: 'file',
+    body: logoForm,
+    bodyLimit: FILE_LIMIT_BYTES,
+    status: 201,
+    returns: assetView,
+    refuses: ['not_found', 'company_not_active', ...fileRefusals],
+    handle: ({ ctx, body }) => uploadImage(ctx, body.file, 'assets/companies'),
+  }),
+  post('/api/companies/:companyId/assets/images', {
+    summary: 'Upload an image that texts may show',
+    permission: 'asset.create',
+    scope: inCompany(),
+    bodyKind: 'file',
+    body: imageForm,
+    bodyLimit: FILE_LIMIT_BYTES,
+    status: 201,
+    returns: assetView,
+    refuses: ['not_found', 'company_not_active', ...fileRefusals],
+    handle: ({ ctx, body }) => uploadImage(ctx, body.file, `assets/${body.namespace ?? 'general'}`),
+  }),
+  get('/api/assets/:assetId/content', {
+    summary: 'Read the bytes of an asset',
+    permission: 'asset.read',
+    scope: ofAsset(),
+    returns: contentView,
+    streams: 'file',
+    refuses: ['not_found'],
+    handle: async ({ ctx, target }) => fileResponseOf(ctx.store.read, await assetById(ctx.store.read, companyOf(ctx), target)),
+  }),
+  get('/api/issues/:id/attachments', {
+    summary: 'List attachments of an issue, newest first',
+    permission: 'attachment.read',
+    scope: ofIssue(),
+    query: z.object(pageQuery),
+    returnsPageOf: attachmentView,
+    refuses: ['not_found'],
+    handle: async ({ ctx, target, query }) => {
+      await requireIssue(ctx.store.read, companyOf(ctx), target)
+      return await listAttachments(ctx, target, query)
+    },
+  }),
+  post('/api/companies/:companyId/issues/:issueId/attachments', {
+    summary: 'Attach a file to an issue',
+    permission: 'attachment.write',
+    scope: inCompany(),
+    bodyKind: 'file',
+    body: attachmentForm,
+    bodyLimit: FILE_LIMIT_BYTES,
+    status: 201,
+    returns: attachmentView,
+    refuses: [...gateRefusals, ...fileRefusals],
+    handle: async ({ ctx, params, body, preconditions }) => {
+      const issueId = await resolveIssueId(ctx.store.read, companyOf(ctx), params['issueId'] ?? '')
+      return await attachFile(ctx, issueId, body.file, body.issueCommentId ?? null, preconditions)
+    },
+  }),
+  get('/api/attachments/:attachmentId/content', {
+    summary: 'Read the bytes of an attachment',
+    permission: 'attachment.read',
+    scope: ofAttachment(),
+    returns: contentView,
+    streams: 'file',
+    refuses: ['not_found'],
+    handle: async ({ ctx, target }) => fileResponseOf(ctx.store.read, await attachmentById(ctx.store.read, companyOf(ctx), target)),
+  }),
+  del('/api/attachments/:attachmentId', {
+    summary: 'Take an attachment away, with its bytes',
+    permission: 'attachment.write',
+    scope: ofAttachment(),
+    returns: okView,
+    refuses: [...gateRefusals],
+    handle: ({ ctx, target, preconditions }) => detachFile(ctx, target, preconditions),
+  }),
+]

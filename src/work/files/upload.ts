@@ -1,0 +1,41 @@
+import { sql } from 'drizzle-orm'
+import { lockCompany } from '../../org/companies/index.ts'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { assets } from '../../model/assets.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { ReceivedFile } from '../../http/multipart.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { assetCreated } from './events.ts'
+import { imageTypes, validateFile } from './validateFile.ts'
+import { assetById } from './queries.ts'
+import type { AssetRow } from './queries.ts'
+import { storeFile } from './storeFile.ts'
+
+/** Images of one company that hang on no issue. Nothing takes one away again, because any text may show it. */
+const MAX_IMAGES = 1000
+
+const countImages = statement<{ companyId: string }, { count: number }>('asset_count_images').read(
+  sql`select count(*)::int as count from ${assets} where company_id = ${param('companyId')} and attachment_id is null`,
+)
+
+/**
+ * Keeps an image of a company: its logo, once the company names it, or a picture in a text.
+ * @throws Refusal `file_type_unsupported`, `file_invalid`; `company_not_active`; `unprocessable` beyond the limits
+ */
+export async function uploadImage(ctx: Ctx, file: ReceivedFile, namespace: string): Promise<AssetRow> {
+  const companyId = companyOf(ctx)
+  const image = validateFile(file, imageTypes)
+  return await mutate(ctx, async (tx) => {
+    const company = await lockCompany(tx, companyId)
+    if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+    await requireActingRun(tx, ctx)
+    const { count } = exactlyOne(await tx.run(countImages, { companyId }))
+    if (count >= MAX_IMAGES) refuse('unprocessable', { message: `A company has at most ${MAX_IMAGES} images` })
+    const { id, contentType, byteSize, sha256, objectKey } = await storeFile(tx, ctx, image, namespace, null)
+    return changed(await assetById(tx, companyId, id), assetCreated(id, { contentType, byteSize, sha256, objectKey }))
+  })
+}

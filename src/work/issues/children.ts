@@ -1,0 +1,29 @@
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import type { IssueWithRelations } from '../../engine/holds/index.ts'
+import { insertIssue } from './create.ts'
+import { childCreated } from './events.ts'
+import { issueById } from './queries.ts'
+import type { CreateChild } from './views.ts'
+
+/**
+ * Creates an issue below another one, whose project and goal it takes unless it is given its own.
+ * @throws Refusal `not_found` for the parent, and as `insertIssue`
+ */
+export async function createChild(ctx: Ctx, parentId: string, input: CreateChild): Promise<IssueWithRelations> {
+  const companyId = companyOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    const parent = await issueById(tx, companyId, parentId)
+    const { id, events } = await insertIssue(tx, ctx, {
+      ...input,
+      parentId,
+      projectId: input.projectId === undefined ? parent.projectId : input.projectId,
+      goalId: input.goalId === undefined ? parent.goalId : input.goalId,
+      requestDepth: input.requestDepth ?? parent.requestDepth + 1,
+    })
+    const child = await issueById(tx, companyId, id)
+    const { identifier, title } = child
+    return changed(child, ...events, childCreated(parentId, { parentId, childIssueId: id, identifier, title }))
+  })
+}

@@ -1,0 +1,105 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { comments, issues } from '../../model/issues.ts'
+import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
+import type { Outcome } from '../../platform/db/mutate.ts'
+import { lockIssue } from '../../engine/holds/index.ts'
+import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { patchIssue } from './patch.ts'
+import { commentColumns } from './queries.ts'
+import type { CommentRow } from './queries.ts'
+import { onEnter } from '../../model/issueStatus.ts'
+import { postComment } from './postComment.ts'
+
+interface NewComment {
+  readonly body: string
+  readonly reopen?: boolean | undefined
+  readonly interrupt?: boolean | undefined
+}
+
+const noPreconditions = { ifMatch: null, lockEpoch: null }
+
+/**
+ * Comments on an issue, whoever holds it (lock-protocol §4.2). `reopen` moves a closed issue to `todo` and is then a
+ * write like any other; it does nothing on an open issue, and a run never reopens what it has finished.
+ */
+export async function addComment(ctx: Ctx, issueId: string, input: NewComment): Promise<CommentRow> {
+  return await mutate(ctx, async (tx) => {
+    if (input.interrupt === true) return await commentByPatch(tx, ctx, issueId, input)
+    const issue = await lockIssue(tx, companyOf(ctx), issueId)
+    if (input.reopen === true && onEnter[issue.status].closed) return await commentByPatch(tx, ctx, issueId, input)
+    await requireActingRun(tx, ctx)
+    const { comment, event, effects } = await postComment(tx, ctx, issue, input.body, null)
+    return changed(comment, event, ...effects)
+  })
+}
+
+async function commentByPatch(tx: Tx, ctx: Ctx, issueId: string, input: NewComment): Promise<Outcome<CommentRow>> {
+  const patch = { comment: input.body, reopen: input.reopen, interrupt: input.interrupt }
+  const { comment, events } = await patchIssue(tx, ctx, issueId, patch, noPreconditions)
+  invariant(comment !== null, 'a comment was asked for')
+  return changedIfAny(comment, events)
+}
+
+interface CommentQuery extends Record<string, unknown> {
+  issueId: string
+  companyId: string
+  after: string | null
+  limit: number
+}
+
+const listStatement = dynamicRead<CommentQuery, CommentRow>('comment_list')
+
+/**
+ * Comments of an issue.
+ * @param page `after` is the id of a comment: what comes behind it in the chosen order; unknown gives nothing
+ */
+export async function listComments(
+  db: Pick<ReadDb, 'run'>,
+  companyId: string,
+  issueId: string,
+  page: { after?: string | undefined; order: 'asc' | 'desc'; limit?: number | undefined },
+): Promise<Page<CommentRow>> {
+  const limit = page.limit ?? DEFAULT_LIMIT
+  const [beyond, direction] = page.order === 'asc' ? ['>', 'asc'] : ['<', 'desc']
+  const anchor = sql`and ("issue_comments"."created_at", "issue_comments"."id") ${sql.raw(beyond)}
+    (select a.created_at, a.id from ${comments} a where a.id = ${param('after', 'uuid')} and a.issue_id = ${param('issueId', 'uuid')})`
+  const rows = await db.run(
+    listStatement(
+      `${page.order}:${page.after !== undefined}`,
+      () => sql`
+      select ${commentColumns} from ${comments}
+      where issue_id = ${param('issueId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${page.after === undefined ? sql`` : anchor}
+      order by created_at ${sql.raw(direction)}, id ${sql.raw(direction)} limit ${param('limit', 'int')}`,
+    ),
+    { issueId, companyId, after: page.after ?? null, limit: limit + 1 },
+  )
+  const items = rows.slice(0, limit)
+  return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
+}
+
+const commentById = statement<{ id: string; issueId: string; companyId: string }, CommentRow>('comment_by_id').read(sql`
+  select ${commentColumns} from ${comments}
+  where id = ${param('id')} and issue_id = ${param('issueId')} and company_id = ${param('companyId')}`)
+
+/** One comment. @throws Refusal `not_found` */
+export async function getComment(db: Pick<ReadDb, 'run'>, companyId: string, issueId: string, id: string): Promise<CommentRow> {
+  const [row] = await db.run(commentById, { id, issueId, companyId })
+  if (row === undefined) throw notFound('Comment')
+  return row
+}
+
+const issueExists = statement<{ id: string; companyId: string }, { id: string }>('issue_exists').read(
+  sql`select id from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** @throws Refusal `not_found` for an issue that is missing or foreign */
+export async function requireIssue(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
+  const rows = await db.run(issueExists, { id, companyId })
+  if (rows.length === 0) throw notFound('Issue')
+}

@@ -1,0 +1,83 @@
+import { eq, sql } from 'drizzle-orm'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { issues } from '../../model/issues.ts'
+import { runs } from '../../model/runs.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import { endRuns, loadHolderRunIds, lockForEnd, holderRunIds, checkWriteGate, retryTransaction } from '../../engine/holds/index.ts'
+import type { Expected, IssueWithRelations } from '../../engine/holds/index.ts'
+import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { notFound } from '../../platform/kernel/errors.ts'
+import { dependentsOf, wakeParentOfDeleted, wakeUnblocked } from './dependents.ts'
+import { issueDeleted } from './events.ts'
+import { issueById } from './queries.ts'
+import { onEnter } from '../../model/issueStatus.ts'
+
+const selectChildren = statement<{ id: string }, { id: string }>('issue_children').read(
+  sql`select id from ${issues} where parent_id = ${param('id')}`,
+)
+
+const selectQueuedRuns = statement<{ id: string; companyId: string }, { id: string }>('issue_queued_runs').read(sql`
+  select id from ${runs} where issue_id = ${param('id')} and company_id = ${param('companyId')} and status = 'queued'`)
+
+/**
+ * Locks the issue and everything its deletion touches: children lose their parent through a foreign key, which would
+ * lock them in no particular order, whoever waited for it to end is woken, and runs that wait to start on it have nothing
+ * left to do.
+ */
+async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
+  const companyId = companyOf(ctx)
+  const [dependentIds, children, queued, holders] = await Promise.all([
+    dependentsOf(tx, companyId, id),
+    tx.run(selectChildren, { id }),
+    tx.run(selectQueuedRuns, { id, companyId }),
+    loadHolderRunIds(tx, companyId, id),
+  ])
+  const queuedIds = queued.map((row) => row.id)
+  const childIds = children.map((row) => row.id)
+  // The gate looks at the acting run and the holders, whose ids may come before those of the queued ones.
+  const gateRunIds = [actingRunIdOf(ctx.actor), ...holders].filter((runId) => runId !== null)
+  const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...childIds, ...dependentIds], gateRunIds)
+  const lockedIds = new Set(locked.issues.map((issue) => issue.id))
+  const affectedIds = [...(await tx.run(selectChildren, { id })).map((row) => row.id), ...(await dependentsOf(tx, companyId, id))]
+  if (affectedIds.some((issueId) => !lockedIds.has(issueId))) throw retryTransaction()
+  const issue = locked.issues.find((row) => row.id === id)
+  if (issue === undefined) throw notFound('Issue')
+  if (holderRunIds(issue).some((runId) => !holders.includes(runId))) throw retryTransaction()
+  return { locked, issue, queuedIds }
+}
+
+/**
+ * Deletes an issue, whatever hangs on it: comments, labels, relations and waiting wakes go, children stay without a
+ * parent, audit rows stay. A run that held it goes on and holds it no more.
+ *
+ * @returns the issue as it was
+ * @throws Refusal of the gate (lock-protocol §4.2)
+ */
+export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected): Promise<IssueWithRelations> {
+  return await mutate(ctx, async (tx) => {
+    const { locked, issue, queuedIds } = await lockForDelete(tx, ctx, issueId)
+    const { events } = await checkWriteGate(tx, ctx, issue, expected)
+    const before = await issueById(tx, companyOf(ctx), issueId)
+    const remaining = { ...locked, issues: locked.issues.filter((row) => row.id !== issueId) }
+    const ended = await endRuns(tx, remaining, queuedIds, {
+      status: 'cancelled',
+      error: 'Its issue was deleted',
+      errorCode: 'issue_deleted',
+    })
+    await tx.delete(issues).where(eq(issues.id, issueId))
+    const dependentsBlocked = before.blocks.map(({ id }) => id).filter((id) => remaining.issues.some((row) => row.id === id))
+    const unblocked = before.status === 'done' ? [] : await wakeUnblocked(tx, ctx, dependentsBlocked)
+    const wasLastChild = before.parentId !== null && !onEnter[before.status].closed
+    const completed = wasLastChild ? await wakeParentOfDeleted(tx, ctx, before.parentId) : []
+    const deleted = issueDeleted(issueId, {
+      identifier: before.identifier,
+      title: before.title,
+      status: before.status,
+      checkoutRunId: before.checkoutRunId,
+      executionRunId: before.executionRunId,
+    })
+    return changed(before, deleted, ...events, ...ended.events, ...unblocked, ...completed)
+  })
+}

@@ -1,0 +1,122 @@
+import { sql } from 'drizzle-orm'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { blockers, issues } from '../../model/issues.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { enqueueWake } from '../../engine/wakes/index.ts'
+import { onEnter } from '../../model/issueStatus.ts'
+import type { IssueStatus } from '../../model/issueStatus.ts'
+
+/** Issues that one end may wake; their rows are locked together, so their number is bounded. */
+const MAX_DEPENDENTS = 1000
+
+const selectDependents = statement<{ id: string; companyId: string }, { id: string }>('dependents_waiting').read(sql`
+  (select b.blocked_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocked_issue_id
+   where b.blocker_issue_id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}
+   order by b.blocked_issue_id limit ${sql.raw(String(MAX_DEPENDENTS))})
+  union
+  select p.id from ${issues} i join ${issues} p on p.id = i.parent_id and p.company_id = i.company_id
+  where i.id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}`)
+
+/**
+ * (tx) Issues that may be waiting for this one to end: what it blocks, and its parent. Their rows are locked in one
+ * sweep with its own, so that of two that end at the same time the second sees the first, and exactly one of them is
+ * the last.
+ */
+export async function dependentsOf(tx: Tx, companyId: string, id: string): Promise<string[]> {
+  return (await tx.run(selectDependents, { id, companyId })).map((row) => row.id)
+}
+
+interface WakeTarget {
+  readonly id: string
+  readonly agentId: string
+}
+
+const selectUnblocked = statement<{ id: string; companyId: string }, WakeTarget>('dependents_unblocked').read(sql`
+  select i.id, i.assignee_agent_id as "agentId" from ${blockers} b join ${issues} i on i.id = b.blocked_issue_id
+  where b.blocker_issue_id = ${param('id')} and i.company_id = ${param('companyId')}
+    and i.assignee_agent_id is not null and i.status not in ('done', 'cancelled')
+    and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
+      where o.blocked_issue_id = i.id and n.status <> 'done')
+  order by i.id limit ${sql.raw(String(MAX_DEPENDENTS))}`)
+
+const selectCompletedParent = statement<{ id: string; companyId: string }, WakeTarget>('dependents_parent').read(sql`
+  select p.id, p.assignee_agent_id as "agentId" from ${issues} i join ${issues} p on p.id = i.parent_id and p.company_id = i.company_id
+  where i.id = ${param('id')} and i.company_id = ${param('companyId')}
+    and p.assignee_agent_id is not null and p.status not in ('done', 'cancelled')
+    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and c.status not in ('done', 'cancelled'))`)
+
+/**
+ * (tx) An issue has ended: wakes the assignee of each issue whose last unresolved blocker it was, and of its parent
+ * when no child of it is open any more. Expects the rows of `waitingFor` to be locked and the new status to be written.
+ */
+export async function wakeDependents(
+  tx: Tx,
+  ctx: Ctx,
+  id: string,
+  previousStatus: IssueStatus,
+  status: IssueStatus,
+): Promise<DomainEvent[]> {
+  const events: DomainEvent[] = []
+  const params = { id, companyId: companyOf(ctx) }
+  const source = 'automation'
+  if (status === 'done' && previousStatus !== 'done') {
+    for (const issue of await tx.run(selectUnblocked, params)) {
+      const payload = { issueId: issue.id, resolvedBlockerIssueId: id }
+      const wake = { agentId: issue.agentId, issueId: issue.id, source, reason: 'issue_blockers_resolved', payload } as const
+      events.push(...(await enqueueWake(tx, ctx, wake)))
+    }
+  }
+  if (onEnter[status].closed && !onEnter[previousStatus].closed) {
+    for (const parent of await tx.run(selectCompletedParent, params)) {
+      const payload = { issueId: parent.id, completedChildIssueId: id }
+      const wake = { agentId: parent.agentId, issueId: parent.id, source, reason: 'issue_children_completed', payload } as const
+      events.push(...(await enqueueWake(tx, ctx, wake)))
+    }
+  }
+  return events
+}
+
+const selectUnblockedAmong = statement<{ ids: string[]; companyId: string }, WakeTarget>('dependents_free').read(sql`
+  select i.id, i.assignee_agent_id as "agentId" from ${issues} i
+  where i.id = any(${param('ids', 'uuid[]')}) and i.company_id = ${param('companyId')}
+    and i.assignee_agent_id is not null and i.status not in ('done', 'cancelled')
+    and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
+      where o.blocked_issue_id = i.id and n.status <> 'done')
+  order by i.id`)
+
+const selectParentWithoutOpenChildren = statement<{ id: string; companyId: string }, WakeTarget>('dependents_childless').read(sql`
+  select p.id, p.assignee_agent_id as "agentId" from ${issues} p
+  where p.id = ${param('id')} and p.company_id = ${param('companyId')}
+    and p.assignee_agent_id is not null and p.status not in ('done', 'cancelled')
+    and exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id)
+    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and c.status not in ('done', 'cancelled'))`)
+
+/**
+ * (tx) Blockers of these issues have gone without being done, by deletion or by an edit: wakes the assignee of each that
+ * nothing blocks any more, except the one who does it. Expects their rows to be locked.
+ */
+export async function wakeUnblocked(tx: Tx, ctx: Ctx, ids: readonly string[]): Promise<DomainEvent[]> {
+  const events: DomainEvent[] = []
+  if (ids.length === 0) return events
+  const { actor } = ctx
+  for (const issue of await tx.run(selectUnblockedAmong, { ids: [...ids], companyId: companyOf(ctx) })) {
+    if (actor.kind === 'agent' && actor.agentId === issue.agentId) continue
+    const payload = { issueId: issue.id }
+    const wake = { agentId: issue.agentId, issueId: issue.id, source: 'automation', reason: 'issue_blockers_resolved', payload } as const
+    events.push(...(await enqueueWake(tx, ctx, wake)))
+  }
+  return events
+}
+
+/** (tx) An open child has been deleted: wakes the parent's assignee when those that are left are all closed. */
+export async function wakeParentOfDeleted(tx: Tx, ctx: Ctx, parentId: string): Promise<DomainEvent[]> {
+  const events: DomainEvent[] = []
+  for (const parent of await tx.run(selectParentWithoutOpenChildren, { id: parentId, companyId: companyOf(ctx) })) {
+    const payload = { issueId: parent.id }
+    const wake = { agentId: parent.agentId, issueId: parent.id, source: 'automation', reason: 'issue_children_completed', payload } as const
+    events.push(...(await enqueueWake(tx, ctx, wake)))
+  }
+  return events
+}

@@ -1,0 +1,66 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import type { Ctx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { companies } from '../../model/companies.ts'
+import { inboxDismissals } from '../../model/issues.ts'
+import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
+import { inboxDismissed } from './events.ts'
+import type { DismissalRow } from './views.ts'
+
+interface InboxOwner {
+  readonly companyId: string
+  readonly userId: string
+}
+
+/** Whose inbox it is: the asking person's, never one named in a body (I8). */
+function inboxOwnerOf(ctx: Ctx): InboxOwner {
+  invariant(ctx.actor.kind === 'board', 'only people have an inbox')
+  return { companyId: companyOf(ctx), userId: ctx.actor.userId }
+}
+
+const upsertDismissal = statement<InboxOwner & { itemKey: string }, DismissalRow>('inbox_dismiss').write(sql`
+  insert into ${inboxDismissals} (company_id, user_id, item_key)
+  select c.id, ${param('userId', 'text')}, ${param('itemKey', 'text')} from ${companies} c where c.id = ${param('companyId')}
+  on conflict (company_id, user_id, item_key) do update set dismissed_at = now(), updated_at = now()
+  returning ${columnsOf(inboxDismissals)}`)
+
+/** Puts an item out of the asking person's inbox; again, from now on. @throws Refusal `not_found` for the company */
+export async function dismissInInbox(ctx: Ctx, itemKey: string): Promise<DismissalRow> {
+  const { companyId, userId } = inboxOwnerOf(ctx)
+  return await mutate(ctx, async (tx) => {
+    const [row] = await tx.run(upsertDismissal, { companyId, userId, itemKey })
+    if (row === undefined) throw notFound('Company')
+    return changed(row, inboxDismissed(companyId, { userId, itemKey, dismissedAt: row.dismissedAt }))
+  })
+}
+
+const listStatement = dynamicRead<InboxOwner & { limit: number; atTime: string | null; atId: string | null }, DismissalRow>(
+  'inbox_dismissals',
+)
+
+/** What the asking person has put out of their inbox, the latest first. */
+export async function listDismissals(
+  ctx: Ctx,
+  page: { limit?: number | undefined; after?: string | undefined },
+): Promise<Page<DismissalRow>> {
+  const limit = page.limit ?? DEFAULT_LIMIT
+  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const cursorCondition =
+    cursor === null ? sql`` : sql`and (dismissed_at, id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const rows = await ctx.store.read.run(
+    listStatement(
+      String(cursor !== null),
+      () => sql`
+      select ${columnsOf(inboxDismissals)} from ${inboxDismissals}
+      where company_id = ${param('companyId')} and user_id = ${param('userId')} ${cursorCondition}
+      order by dismissed_at desc, id desc limit ${param('limit', 'int')}`,
+    ),
+    { ...inboxOwnerOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+  )
+  return toPage(rows, limit, (row) => [row.dismissedAt, row.id])
+}

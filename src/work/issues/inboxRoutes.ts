@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { ofSelf } from '../../auth/scopes.ts'
+import { get } from '../../http/route.ts'
+import { issueStatus } from '../../model/issueStatus.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { listAgentInbox } from './queries.ts'
+import { listIssues } from './list.ts'
+import { inboxItem, issueListItem } from './views.ts'
+
+/** Statuses, comma-separated. */
+const statusList = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(issueStatus.statuses)))
+const notCancelled = issueStatus.statuses.filter((status) => status !== 'cancelled')
+
+/** The inboxes that an agent reads: its own, and that of a person it works for. */
+export const inboxRoutes = [
+  get('/api/agents/me/inbox-lite', {
+    summary: "List the asking agent's own open issues",
+    permission: 'agent.me',
+    scope: ofSelf,
+    returns: z.array(inboxItem),
+    refuses: [],
+    handle: ({ ctx, target }) => listAgentInbox(ctx.store.read, companyOf(ctx), target),
+  }),
+  get('/api/agents/me/inbox/mine', {
+    summary: "List the issues in a person's inbox, for an agent that works for them",
+    permission: 'agent.me',
+    scope: ofSelf,
+    query: z.object({ userId: z.string().min(1).max(200), status: statusList.optional(), ...pageQuery }),
+    returnsPageOf: issueListItem,
+    refuses: [],
+    handle: ({ ctx, query: { userId, status, ...page } }) =>
+      listIssues(
+        ctx.store.read,
+        companyOf(ctx),
+        { touchedByUserId: userId, inboxArchivedByUserId: userId, status: status ?? notCancelled },
+        page,
+      ),
+  }),
+]

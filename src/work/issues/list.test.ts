@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest'
+import { expectRefused } from '../../dev/testing/holds.ts'
+import { useServer, world } from '../../dev/testing/world.ts'
+import type { Client, World } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const list = async (here: World, query = '', client: Client = server().board) => {
+  const { status, body, text } = await client.get(`/api/companies/${here.company.id}/issues${query}`)
+  expect(status, text).toBe(200)
+  return body as { id: string; activeRun: { id: string } | null }[]
+}
+const ids = async (here: World, query = '', client?: Client) => (await list(here, query, client)).map((row) => row.id)
+
+describe('the list of issues', () => {
+  test('by priority, then by latest activity; hidden ones and executions of routines are left out', async () => {
+    const here = await world(server())
+    const low = await here.issue({ priority: 'low' })
+    const [older, newer] = [await here.issue({ priority: 'high' }), await here.issue({ priority: 'high' })]
+    const critical = await here.issue({ priority: 'critical' })
+    const hidden = await here.issue()
+    await server().board.patch(`/api/issues/${hidden.id}`, { hiddenAt: '2026-01-01T00:00:00.000Z' })
+    const routine = await here.issue()
+    await server().database.sql.query("update issues set origin_kind = 'routine_execution', origin_id = 'r-1' where id = $1", [routine.id])
+    expect(await ids(here)).toEqual([critical.id, newer.id, older.id, low.id])
+    await server().board.post(`/api/issues/${older.id}/comments`, { body: 'Bump' })
+    expect(await ids(here)).toEqual([critical.id, older.id, newer.id, low.id])
+    expect(await ids(here, '?originId=r-1')).toEqual([routine.id])
+    expect(await ids(here, '?originKind=routine_execution')).toEqual([routine.id])
+    expect(await ids(here, '?includeRoutineExecutions=true')).toHaveLength(5)
+  })
+
+  test('each filter narrows', async () => {
+    const here = await world(server())
+    const { issue: held, run, agent } = await here.held()
+    const parent = await here.issue({ title: 'Parent 100%' })
+    const child = await here.issue({ parentId: parent.id, status: 'backlog', description: 'about narwhals' })
+    const personal = await here.issue({ assigneeUserId: 'local-board', status: 'blocked' })
+    const { body: byAgent } = await run.client.post(`/api/companies/${here.company.id}/issues`, { title: 'By an agent', status: 'done' })
+    const { rows: labels } = await server().database.sql.query(
+      `insert into labels (company_id, name, color) values ($1, 'red', '#ff0000') returning id`,
+      [here.company.id],
+    )
+    await server().board.patch(`/api/issues/${child.id}`, { labelIds: [labels[0].id] })
+    await agent.client.post(`/api/issues/${personal.id}/comments`, { body: 'a quokka' })
+    expect(await ids(here, '?status=backlog')).toEqual([child.id])
+    expect((await ids(here, '?status=backlog,blocked')).toSorted()).toEqual([child.id, personal.id].toSorted())
+    expect(await ids(here, `?assigneeAgentId=${agent.id}`)).toEqual([held.id])
+    expect(await ids(here, '?assigneeUserId=local-board')).toEqual([personal.id])
+    expect(await ids(here, '?assigneeUserId=me')).toEqual([personal.id])
+    expect(await ids(here, `?parentId=${parent.id}`)).toEqual([child.id])
+    expect(await ids(here, `?labelId=${labels[0].id}`)).toEqual([child.id])
+    expect((await ids(here, `?participantAgentId=${agent.id}`)).toSorted()).toEqual([held.id, String(byAgent.id), personal.id].toSorted())
+    expect(await ids(here, '?q=100%25')).toEqual([parent.id])
+    expect(await ids(here, '?q=narwhal')).toEqual([child.id])
+    expect(await ids(here, '?q=QUOKKA')).toEqual([personal.id])
+    expect(await ids(here, `?q=${personal.identifier}`)).toEqual([personal.id])
+    expect((await list(here, `?assigneeAgentId=${agent.id}`))[0]?.activeRun).toMatchObject({ id: run.id })
+    await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/issues?status=odd`), 400, 'validation_failed')
+  })
+
+  test('`me` is for people; unread is what others said since', async () => {
+    const here = await world(server())
+    const { client } = await here.agent()
+    const path = `/api/companies/${here.company.id}/issues`
+    await expectRefused(server(), () => client.get(`${path}?assigneeUserId=me`), 403, 'forbidden')
+    const mine = await here.issue()
+    expect(await ids(here, '?touchedByUserId=me')).toEqual([mine.id])
+    expect(await ids(here, '?unreadForUserId=me')).toEqual([])
+    await client.post(`/api/issues/${mine.id}/comments`, { body: 'News' })
+    expect(await ids(here, '?unreadForUserId=me')).toEqual([mine.id])
+    await server().board.post(`/api/issues/${mine.id}/comments`, { body: 'Read' })
+    expect(await ids(here, '?unreadForUserId=me')).toEqual([])
+  })
+
+  test.each(['', '&q=Issue'])('page by page it is the whole, nothing twice%s', async (more) => {
+    const here = await world(server())
+    for (let index = 0; index < 7; index += 1) await here.issue({ priority: index % 2 === 0 ? 'high' : 'low' })
+    const whole = await ids(here, `?limit=100${more}`)
+    const paged: string[] = []
+    for (let next = `/api/companies/${here.company.id}/issues?limit=3${more}`; next !== '';) {
+      const { body, headers } = await server().board.get(next)
+      paged.push(...body.map((row: { id: string }) => row.id))
+      next = /<([^>]+)>; rel="next"/.exec(headers['link'] ?? '')?.[1] ?? ''
+    }
+    expect(paged).toEqual(whole)
+    expect(whole).toHaveLength(7)
+    await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/issues?after=bogus`), 400, 'malformed_cursor')
+  })
+
+  test('of one’s own company only', async () => {
+    const here = await world(server())
+    const elsewhere = await world(server())
+    await elsewhere.issue()
+    const { client } = await here.agent()
+    await expectRefused(server(), () => client.get(`/api/companies/${elsewhere.company.id}/issues`), 404, 'not_found')
+    expect(await ids(here, '', client)).toEqual([])
+  })
+})

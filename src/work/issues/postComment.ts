@@ -1,0 +1,111 @@
+import { sql } from 'drizzle-orm'
+import { expireByComment } from '../interactionExpiry/index.ts'
+import { agents } from '../../model/agents.ts'
+import { comments, issues } from '../../model/issues.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import type { LockedIssue } from '../../engine/holds/index.ts'
+import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { truncate } from '../../platform/kernel/text.ts'
+import { enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
+import { commentAdded } from './events.ts'
+import type { CommentRow } from './queries.ts'
+import { onEnter } from '../../model/issueStatus.ts'
+
+/** Characters of a comment that its audit row repeats. */
+const SNIPPET_LENGTH = 120
+
+interface NewComment {
+  companyId: string
+  issueId: string
+  authorAgentId: string | null
+  authorUserId: string | null
+  createdByRunId: string | null
+  body: string
+}
+
+// The issue's activity is what lists sort by, so a comment moves it.
+const insertCommentRow = statement<NewComment, CommentRow>('comment_insert').write(sql`
+  with touched as (update ${issues} set updated_at = now() where id = ${param('issueId', 'uuid')})
+  insert into ${comments} (company_id, issue_id, author_agent_id, author_user_id, created_by_run_id, body)
+  values (${param('companyId')}, ${param('issueId', 'uuid')}, ${param('authorAgentId', 'uuid')}, ${param('authorUserId')},
+    ${param('createdByRunId', 'uuid')}, ${param('body')})
+  returning ${columnsOf(comments)}`)
+
+const agentNames = statement<{ companyId: string }, { id: string; name: string }>('comment_agent_names').read(sql`
+  select id, name from ${agents} where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
+  order by length(name) desc, id limit 1000`)
+
+/** Agents wakened by one comment; a comment that names everybody wakes the first of them. */
+const MAX_MENTIONS = 20
+
+/** The agents a text mentions as `@Name`, longest names first, so that `@Ann Lee` does not also mention `@Ann`. */
+function findMentions(body: string, candidates: readonly { id: string; name: string }[]): string[] {
+  let text = body.toLowerCase()
+  const ids: string[] = []
+  for (const agent of candidates) {
+    const mention = `@${agent.name.toLowerCase()}`
+    const isWordEnd = (index: number): boolean => !/[\p{L}\p{N}_]/u.test(text.charAt(index))
+    for (let index = text.indexOf(mention); index >= 0; index = text.indexOf(mention, index + 1)) {
+      if (!isWordEnd(index + mention.length)) continue
+      ids.push(agent.id)
+      text = `${text.slice(0, index)} ${text.slice(index + mention.length)}`
+      break
+    }
+  }
+  return ids.slice(0, MAX_MENTIONS)
+}
+
+export interface PostedComment {
+  readonly comment: CommentRow
+  readonly event: DomainEvent
+  /** What else came of it: confirmations that a person's words have overtaken, loops of agents that were cut. */
+  readonly effects: readonly DomainEvent[]
+}
+
+/**
+ * (tx) Adds a comment and wakes whom it concerns: the assignee, unless it wrote the comment or the issue is closed, and
+ * everybody mentioned. Expects the issue's row lock and a judged run.
+ *
+ * @param issue the issue as it is after everything else this mutation did
+ * @param reopenedFrom the status a reopening comment found, or null
+ */
+export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string, reopenedFrom: string | null): Promise<PostedComment> {
+  const { actor } = ctx
+  const companyId = companyOf(ctx)
+  const comment = exactlyOne(
+    await tx.run(insertCommentRow, {
+      companyId,
+      issueId: issue.id,
+      authorAgentId: actor.kind === 'agent' ? actor.agentId : null,
+      authorUserId: actor.kind === 'board' ? actor.userId : null,
+      createdByRunId: actingRunIdOf(actor),
+      body,
+    }),
+  )
+  const author = actor.kind === 'agent' ? actor.agentId : null
+  const payload = { issueId: issue.id, commentId: comment.id }
+  const assignee = issue.assigneeAgentId
+  const effects: DomainEvent[] = []
+  if (assignee !== null && assignee !== author && !onEnter[issue.status].closed) {
+    const reason = reopenedFrom === null ? 'issue_commented' : 'issue_reopened_via_comment'
+    effects.push(...(await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })))
+  }
+  const mentionedIds = body.includes('@') ? findMentions(body, await tx.run(agentNames, { companyId })) : []
+  for (const agentId of mentionedIds.filter((id) => id !== author && id !== assignee)) {
+    const wake = { agentId, issueId: issue.id, source: 'automation', reason: MENTION_REASON, payload, besideHolder: true } as const
+    effects.push(...(await enqueueWake(tx, ctx, wake)))
+  }
+  const event = commentAdded(issue.id, {
+    commentId: comment.id,
+    bodySnippet: truncate(body, SNIPPET_LENGTH),
+    identifier: issue.identifier,
+    issueTitle: issue.title,
+    ...(reopenedFrom === null ? {} : { reopened: true, reopenedFrom }),
+  })
+  if (actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, comment.id)))
+  return { comment, event, effects }
+}

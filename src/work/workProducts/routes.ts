@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { ofIssue, ofWorkProduct } from '../../auth/scopes.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { del, get, patch, post } from '../../http/route.ts'
+import { requireIssue } from '../issues/index.ts'
+import { listWorkProducts } from './queries.ts'
+import { createWorkProductBody, patchWorkProductBody, workProductView } from './views.ts'
+import { createWorkProduct, deleteWorkProduct, updateWorkProduct } from './write.ts'
+
+const gateRefusals = [
+  'not_found',
+  'lock_revoked',
+  'checked_out_by_other',
+  'not_assignee',
+  'run_required',
+  'run_ownership',
+  'lock_epoch_mismatch',
+  'precondition_failed',
+] as const
+
+export const workProductRoutes = [
+  get('/api/issues/:id/work-products', {
+    summary: 'List work products of an issue, the primary one first, then the newest',
+    permission: 'issue.workProducts.read',
+    scope: ofIssue(),
+    returns: z.array(workProductView),
+    refuses: ['not_found'],
+    handle: async ({ ctx, target }) => {
+      await requireIssue(ctx.store.read, companyOf(ctx), target)
+      return await listWorkProducts(ctx.store.read, companyOf(ctx), target)
+    },
+  }),
+  post('/api/issues/:id/work-products', {
+    summary: 'Add a work product to an issue',
+    permission: 'issue.workProducts.write',
+    scope: ofIssue(),
+    body: createWorkProductBody,
+    status: 201,
+    returns: workProductView,
+    refuses: [...gateRefusals, 'unknown_reference', 'unprocessable'],
+    handle: ({ ctx, target, body, preconditions }) => createWorkProduct(ctx, target, body, preconditions),
+  }),
+  patch('/api/work-products/:id', {
+    summary: 'Change a work product',
+    permission: 'issue.workProducts.write',
+    scope: ofWorkProduct(),
+    body: patchWorkProductBody,
+    returns: workProductView,
+    refuses: [...gateRefusals, 'unknown_reference'],
+    handle: ({ ctx, target, body, preconditions }) => updateWorkProduct(ctx, target, body, preconditions),
+  }),
+  del('/api/work-products/:id', {
+    summary: 'Take a work product off its issue',
+    permission: 'issue.workProducts.write',
+    scope: ofWorkProduct(),
+    returns: workProductView,
+    refuses: [...gateRefusals],
+    handle: ({ ctx, target, preconditions }) => deleteWorkProduct(ctx, target, preconditions),
+  }),
+]
