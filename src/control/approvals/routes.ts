@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
 import { okView, patchAgentBody } from '../../org/agents/index.ts'
+import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import type { Input } from '../../http/route.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -36,15 +37,6 @@ const parseUuid = (value: string | undefined): string => {
   return id.success ? id.data.toLowerCase() : refuse('malformed_id')
 }
 
-const gateRefusals = [
-  'lock_revoked',
-  'checked_out_by_other',
-  'not_assignee',
-  'run_required',
-  'run_ownership',
-  'lock_epoch_mismatch',
-  'precondition_failed',
-] as const
 const hireRefusals = [
   'company_not_active',
   'reporting_cycle',

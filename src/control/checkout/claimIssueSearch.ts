@@ -8,7 +8,7 @@ import { runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { issueColumns } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
-import { isLive } from '../../auth/runFacts.ts'
+import { liveHolderOf } from '../../engine/runs/index.ts'
 
 /** What a claim looks for. */
 export interface ClaimSearch {
@@ -49,7 +49,7 @@ const filterSets: readonly FilterSet[] = [
 const hasNoRow = (query: SQL): SQL => sql`coalesce((select false ${query} limit 1), true)`
 
 // What the rules of checkout would refuse is left out here already; they are asked again under the lock.
-const isClaimable = (row: SQL, filterSet: FilterSet): SQL => sql`${row}.hidden_at is null
+const isClaimable = (alias: string, filterSet: FilterSet, row = sql.raw(alias)): SQL => sql`${row}.hidden_at is null
   and ${row}.id <> all(${param('passed', 'uuid[]')})
   ${filterSet.project ? sql`and ${row}.project_id = ${param('projectId', 'uuid')}` : sql``}
   ${
@@ -60,8 +60,7 @@ const isClaimable = (row: SQL, filterSet: FilterSet): SQL => sql`${row}.hidden_a
   and ${hasNoRow(sql`from ${evictions} e where e.issue_id = ${row}.id and e.run_id = ${param('runId', 'uuid')}`)}
   and ${hasNoRow(sql`from ${blockers} b join ${issues} n on n.id = b.blocker_issue_id where b.blocked_issue_id = ${row}.id and n.status <> 'done'`)}
   and ${hasNoRow(sql`from ${projects} p where p.id = ${row}.project_id and p.paused_at is not null`)}
-  and ${hasNoRow(sql`from ${runs} r where r.id in (${row}.checkout_run_id, ${row}.execution_run_id)
-    and r.company_id = ${row}.company_id and ${isLive}`)}`
+  and ${hasNoRow(sql`from ${runs} r where ${liveHolderOf(alias)}`)}`
 
 // Own work first: what is assigned in a wanted status, and what a dead run of the agent has left in progress.
 const ownIssues = (filterSet: FilterSet, name: string) =>
@@ -70,7 +69,7 @@ const ownIssues = (filterSet: FilterSet, name: string) =>
     statement<ClaimSearch, LockedIssue>(`claim_own_${name}`).read(sql`
       select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
       where assignee_agent_id = ${param('agentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
-        and (status = any(${param('statuses', 'text[]')}) or status = 'in_progress') and ${isClaimable(sql.raw('"issues"'), filterSet)}
+        and (status = any(${param('statuses', 'text[]')}) or status = 'in_progress') and ${isClaimable('"issues"', filterSet)}
       order by priority_rank, created_at, id limit 1 for no key update skip locked`),
   )
 
@@ -84,7 +83,7 @@ const unassignedIssues = (filterSet: FilterSet, name: string) =>
         select c.id from unnest(${param('statuses', 'text[]')}) as wanted (status) cross join lateral (
           select i.id from ${issues} i
           where i.company_id = ${param('companyId', 'uuid')} and i.status = wanted.status and i.assignee_agent_id is null
-            and i.assignee_user_id is null and ${isClaimable(sql.raw('i'), filterSet)}
+            and i.assignee_user_id is null and ${isClaimable('i', filterSet)}
           order by i.priority_rank, i.created_at, i.id limit ${CANDIDATES_PER_STATUS}) c)
         and status = any(${param('statuses', 'text[]')}) and assignee_agent_id is null and assignee_user_id is null
       order by priority_rank, created_at, id limit 1 for no key update skip locked`),

@@ -11,7 +11,7 @@ import { requireIssue } from '../../work/issues/index.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { isLive } from '../../auth/runFacts.ts'
-import { runRowById, withResultSummary } from '../../engine/runs/index.ts'
+import { holderOf, runRowById, withResultSummary } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 import type { companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
 
@@ -71,7 +71,7 @@ const liveColumns = sql`r.id, r.status, r.invocation_source as "invocationSource
   a.name as "agentName", a.adapter_type as "adapterType"`
 
 const holdsIssue = sql`(r.issue_id = ${param('issueId', 'uuid')} or exists (select 1 from ${issues} i
-  where i.id = ${param('issueId', 'uuid')} and r.id in (i.execution_run_id, i.checkout_run_id)))`
+  where i.id = ${param('issueId', 'uuid')} and ${holderOf('i')}))`
 
 const selectLiveOfIssue = statement<{ companyId: string; issueId: string }, LiveRun>('issue_live_runs').read(sql`
   select ${liveColumns} from ${runs} r join ${agents} a on a.id = r.agent_id

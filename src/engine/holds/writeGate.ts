@@ -1,6 +1,7 @@
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import type { RefusalCode } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { holdRefusal } from './holdRefusal.ts'
 import { holdAdopted, holdCleared } from './events.ts'
@@ -11,7 +12,18 @@ import { promoteWake } from '../wakes/index.ts'
 import { decideWrite, isHeldByActingRun, otherLiveHolder } from './rules.ts'
 import type { Caller } from './rules.ts'
 
-/** The caller as the rules see it. */
+/** The refusals of `checkWriteGate`, for the declarations of the routes that pass through it. */
+export const gateRefusals = [
+  'lock_revoked',
+  'checked_out_by_other',
+  'not_assignee',
+  'run_required',
+  'run_ownership',
+  'lock_epoch_mismatch',
+  'precondition_failed',
+] as const satisfies readonly RefusalCode[]
+
+/** The caller, in the terms of the rules. */
 export const callerOf = (ctx: Ctx): Caller =>
   ctx.actor.kind === 'agent' ? { kind: 'agent', agentId: ctx.actor.agentId } : { kind: 'board' }
 

@@ -10,7 +10,7 @@ import { isOpen, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { isLive } from '../../auth/runFacts.ts'
+import { liveHolderOf } from '../runs/index.ts'
 import { closeAsLoop, isLooping, recentWakeCount } from './loopBound.ts'
 import { insertDeferredWake, insertQueuedWake } from './insert.ts'
 import { promoteForAgent } from './promote.ts'
@@ -46,8 +46,8 @@ const openWakeId = (status: 'queued' | 'deferred_issue_execution') => sql`(
 const loadWakeFacts = statement<{ agentId: string; issueId: string; companyId: string; byAgent: boolean }, WakeFacts>('wake_situation')
   .read(sql`
   select coalesce(a.invokable, false) as invokable, coalesce(a.listens, false) as listens,
-    exists (select 1 from ${issues} i join ${runs} r on r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
-      where i.id = ${param('issueId', 'uuid')} and ${isLive}) as held,
+    exists (select 1 from ${issues} i join ${runs} r on ${liveHolderOf('i')}
+      where i.id = ${param('issueId', 'uuid')}) as held,
     ${openWakeId('queued')} as "queuedWakeId", ${openWakeId('deferred_issue_execution')} as "waitingWakeId",
     case when ${param('byAgent', 'boolean')} then ${recentWakeCount} else 0 end as "wokenLately"
   from (select 1) one left join (

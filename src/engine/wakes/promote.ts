@@ -8,8 +8,7 @@ import { isOpen, isDeferred, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { isLive } from '../../auth/runFacts.ts'
-import { queueRun } from '../runs/index.ts'
+import { liveHolderOf, queueRun } from '../runs/index.ts'
 import { wakeClosed, wakePromoted } from './events.ts'
 
 /** Wakes looked at in one statement; those behind them follow while none of them is valid. */
@@ -86,8 +85,8 @@ async function promote(tx: Tx, issueId: string, wake: Promotable): Promise<{ run
 }
 
 const isHeldByLiveRun = statement<{ issueId: string }, { held: boolean }>('wake_issue_held').read(sql`
-  select exists (select 1 from ${issues} i join ${runs} r on r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
-    where i.id = ${param('issueId', 'uuid')} and ${isLive}) as held`)
+  select exists (select 1 from ${issues} i join ${runs} r on ${liveHolderOf('i')}
+    where i.id = ${param('issueId', 'uuid')}) as held`)
 
 /** (tx) As `promoteWake`, for an issue that may be held; its holder's end then passes the turn on. */
 export async function promoteWakeIfFree(tx: Tx, issueId: string): Promise<DomainEvent[]> {

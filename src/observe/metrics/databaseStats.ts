@@ -7,7 +7,7 @@ import { isOpen, wakes } from '../../model/wakes.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { isLive } from '../../auth/runFacts.ts'
+import { liveHolderOf } from '../../engine/runs/index.ts'
 
 /** What only the database knows; the same on every server. */
 export interface DatabaseStats {
@@ -32,8 +32,7 @@ const age = (oldest: ReturnType<typeof sql>) => sql`coalesce(greatest(extract(ep
 // Every part reads what is open, never what is over: indexes hold the former alone, and a log of years costs nothing.
 const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
   with held as (
-    select exists (select 1 from ${runs} r where r.id in (i.checkout_run_id, i.execution_run_id) and r.company_id = i.company_id
-      and ${isLive}) as live
+    select exists (select 1 from ${runs} r where ${liveHolderOf('i')}) as live
     from ${issues} i where i.checkout_run_id is not null or i.execution_run_id is not null),
   waiting as (
     select status, created_at from ${wakes} w where ${isOpen('w')}),

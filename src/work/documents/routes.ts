@@ -3,6 +3,7 @@ import { ofIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { validationFailed } from '../../http/problem.ts'
 import { del, get, post, put } from '../../http/route.ts'
+import { gateRefusals } from '../../engine/holds/index.ts'
 import { requireIssue } from '../issues/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
@@ -14,17 +15,6 @@ type Params = Readonly<Record<string, string>>
 
 /** The longest text with every character written as `\uXXXX`, and room for the rest of the body. */
 const PUT_LIMIT_BYTES = BODY_MAX * 6 + 32 * 1024
-
-const gateRefusals = [
-  'not_found',
-  'lock_revoked',
-  'checked_out_by_other',
-  'not_assignee',
-  'run_required',
-  'run_ownership',
-  'lock_epoch_mismatch',
-  'precondition_failed',
-] as const
 
 function parseKey(params: Params): string {
   const key = documentKey.safeParse(params['key'])
@@ -70,7 +60,7 @@ export const documentRoutes = [
     bodyLimit: PUT_LIMIT_BYTES,
     returns: documentView,
     altStatus: { status: 201, when: (document) => document.latestRevisionNumber === 1 },
-    refuses: [...gateRefusals, 'document_stale', 'document_absent'],
+    refuses: ['not_found', ...gateRefusals, 'document_stale', 'document_absent'],
     handle: ({ ctx, target, params, body, preconditions: expects }) => putDocument(ctx, target, parseKey(params), body, expects),
   }),
   get('/api/issues/:id/documents/:key/revisions', {
@@ -93,7 +83,7 @@ export const documentRoutes = [
     body: z.object({}),
     bodyOptional: true,
     returns: documentView,
-    refuses: [...gateRefusals, 'revision_is_latest'],
+    refuses: ['not_found', ...gateRefusals, 'revision_is_latest'],
     handle: ({ ctx, target, params, preconditions: expects }) =>
       restoreDocument(ctx, target, parseKey(params), parseRevisionId(params), expects),
   }),
@@ -102,7 +92,7 @@ export const documentRoutes = [
     permission: 'issue.documents.delete',
     scope: ofIssue(),
     returns: okView,
-    refuses: [...gateRefusals],
+    refuses: ['not_found', ...gateRefusals],
     handle: ({ ctx, target, params, preconditions: expects }) => deleteDocument(ctx, target, parseKey(params), expects),
   }),
 ]

@@ -2,23 +2,13 @@ import { z } from 'zod'
 import { inCompany, ofAsset, ofAttachment, ofIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { del, get, post } from '../../http/route.ts'
+import { gateRefusals } from '../../engine/holds/index.ts'
 import { requireIssue } from '../issues/index.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { attachFile, detachFile } from './attach.ts'
 import { assetById, attachmentById, fileResponseOf, resolveIssueId, listAttachments } from './queries.ts'
 import { uploadImage } from './upload.ts'
 import { assetView, attachmentForm, attachmentView, contentView, FILE_LIMIT_BYTES, imageForm, logoForm, okView } from './views.ts'
-
-const gateRefusals = [
-  'not_found',
-  'lock_revoked',
-  'checked_out_by_other',
-  'not_assignee',
-  'run_required',
-  'run_ownership',
-  'lock_epoch_mismatch',
-  'precondition_failed',
-] as const
 
 const fileRefusals = ['file_type_unsupported', 'file_invalid'] as const
 
@@ -77,7 +67,7 @@ export const assetRoutes = [
     bodyLimit: FILE_LIMIT_BYTES,
     status: 201,
     returns: attachmentView,
-    refuses: [...gateRefusals, ...fileRefusals],
+    refuses: ['not_found', ...gateRefusals, ...fileRefusals],
     handle: async ({ ctx, params, body, preconditions }) => {
       const issueId = await resolveIssueId(ctx.store.read, companyOf(ctx), params['issueId'] ?? '')
       return await attachFile(ctx, issueId, body.file, body.issueCommentId ?? null, preconditions)
@@ -97,7 +87,7 @@ export const assetRoutes = [
     permission: 'attachment.write',
     scope: ofAttachment(),
     returns: okView,
-    refuses: [...gateRefusals],
+    refuses: ['not_found', ...gateRefusals],
     handle: ({ ctx, target, preconditions }) => detachFile(ctx, target, preconditions),
   }),
 ]

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { inCompany, ofGoal, ofIssue, ofLabel, ofProject } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { gateRefusals } from '../../engine/holds/index.ts'
 import { goalView } from '../../org/goals/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -46,15 +47,6 @@ const referenceRefusals = [
   'assign_not_permitted',
   'assignee_conflict',
   'assignee_needed',
-] as const
-const gateRefusals = [
-  'lock_revoked',
-  'checked_out_by_other',
-  'not_assignee',
-  'run_required',
-  'run_ownership',
-  'lock_epoch_mismatch',
-  'precondition_failed',
 ] as const
 const checkoutRefusals = [
   'issue_held',

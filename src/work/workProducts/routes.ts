@@ -2,21 +2,11 @@ import { z } from 'zod'
 import { ofIssue, ofWorkProduct } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { del, get, patch, post } from '../../http/route.ts'
+import { gateRefusals } from '../../engine/holds/index.ts'
 import { requireIssue } from '../issues/index.ts'
 import { listWorkProducts } from './queries.ts'
 import { createWorkProductBody, patchWorkProductBody, workProductView } from './views.ts'
 import { createWorkProduct, deleteWorkProduct, updateWorkProduct } from './write.ts'
-
-const gateRefusals = [
-  'not_found',
-  'lock_revoked',
-  'checked_out_by_other',
-  'not_assignee',
-  'run_required',
-  'run_ownership',
-  'lock_epoch_mismatch',
-  'precondition_failed',
-] as const
 
 export const workProductRoutes = [
   get('/api/issues/:id/work-products', {
@@ -37,7 +27,7 @@ export const workProductRoutes = [
     body: createWorkProductBody,
     status: 201,
     returns: workProductView,
-    refuses: [...gateRefusals, 'unknown_reference', 'unprocessable'],
+    refuses: ['not_found', ...gateRefusals, 'unknown_reference', 'unprocessable'],
     handle: ({ ctx, target, body, preconditions }) => createWorkProduct(ctx, target, body, preconditions),
   }),
   patch('/api/work-products/:id', {
@@ -46,7 +36,7 @@ export const workProductRoutes = [
     scope: ofWorkProduct(),
     body: patchWorkProductBody,
     returns: workProductView,
-    refuses: [...gateRefusals, 'unknown_reference'],
+    refuses: ['not_found', ...gateRefusals, 'unknown_reference'],
     handle: ({ ctx, target, body, preconditions }) => updateWorkProduct(ctx, target, body, preconditions),
   }),
   del('/api/work-products/:id', {
@@ -54,7 +44,7 @@ export const workProductRoutes = [
     permission: 'issue.workProducts.write',
     scope: ofWorkProduct(),
     returns: workProductView,
-    refuses: [...gateRefusals],
+    refuses: ['not_found', ...gateRefusals],
     handle: ({ ctx, target, preconditions }) => deleteWorkProduct(ctx, target, preconditions),
   }),
 ]
