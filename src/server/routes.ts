@@ -3,6 +3,7 @@ import { dashboardRoutes } from '../observe/activity/dashboardRoutes.ts'
 import { activityRoutes } from '../observe/activity/routes.ts'
 import type { Preflight } from '../org/agents/environment.ts'
 import { agentRoutes } from '../org/agents/routes.ts'
+import { chartRoutes } from '../org/chart/routes.ts'
 import { assetRoutes } from '../work/files/routes.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import { auditRoutes } from '../observe/audit/routes.ts'
@@ -49,6 +50,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...lifecycleRoutes,
   ...issueRoutes,
   ...agentRoutes(deps.adapters),
+  ...chartRoutes,
   ...approvalRoutes,
   ...runRoutes,
   ...wakeupRoutes,

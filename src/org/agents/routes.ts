@@ -11,8 +11,6 @@ import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
 import { testEnvironment } from './environment.ts'
 import type { Preflight } from './environment.ts'
-import { readOrg } from './orgTree.ts'
-import { readOrgChart } from './orgChart.ts'
 import { setPermissions } from './permissions.ts'
 import { agentDetail, requireAgent, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
@@ -28,8 +26,6 @@ import {
   keyCreatedView,
   keyItem,
   okView,
-  orgChartQuery,
-  orgNode,
   permissionsBody,
   revisionView,
   shortnameQuery,
@@ -116,24 +112,6 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     returns: agentDetailView,
     refuses: ['not_found', 'agent_terminated', 'agent_pending'],
     handle: ({ ctx, target, body }) => setPermissions(ctx, target, body),
-  }),
-  get('/api/companies/:companyId/org', {
-    summary: 'Read who reports to whom, roots first',
-    permission: 'agent.org',
-    scope: inCompany(),
-    returns: z.array(orgNode),
-    refuses: ['not_found'],
-    handle: ({ ctx }) => readOrg(ctx),
-  }),
-  get('/api/companies/:companyId/org.svg', {
-    summary: 'Draw who reports to whom',
-    permission: 'agent.org',
-    scope: inCompany(),
-    query: orgChartQuery,
-    streams: 'drawing',
-    returns: z.string(),
-    refuses: ['not_found'],
-    handle: ({ ctx, query }) => readOrgChart(ctx, query.style),
   }),
   get('/api/companies/:companyId/agent-configurations', {
     summary: 'List configurations of agents, secrets covered',

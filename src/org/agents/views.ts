@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { instant } from '../../platform/kernel/time.ts'
-import { chartStyleNames } from './chartStyles.ts'
 import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
 
 const INT_MAX = 2_147_483_647
@@ -147,19 +146,6 @@ export const revisionView = z.strictObject({
   afterConfig: json,
   createdAt: instant,
 })
-
-/** Who reports to whom; a node carries those below it. */
-export const orgNode = z.strictObject({
-  id: z.uuid(),
-  name: z.string(),
-  role: z.enum(agentRoles),
-  status: z.enum(agentStatus.statuses),
-  get reports() {
-    return z.array(orgNode)
-  },
-})
-
-export const orgChartQuery = z.object({ style: z.enum(chartStyleNames).default('warmth') })
 
 /** What the public wire tells of a login that was tried. */
 export const claudeLoginView = z.strictObject({

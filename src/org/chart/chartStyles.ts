@@ -1,6 +1,6 @@
 import type { AgentStatus } from '../../model/agentStatus.ts'
 
-/** How the chart of an organisation looks. Colours stand in attributes, so each is a plain `#rrggbb`. */
+/** Colours and corners of an organisation chart. Colours are written into attributes, so each is a plain `#rrggbb`. */
 export interface ChartStyle {
   readonly background: string
   readonly card: string
@@ -10,7 +10,7 @@ export interface ChartStyle {
   readonly mutedText: string
   /** The radius of a card's corners, in pixels. */
   readonly cornerRadius: number
-  /** The dot beside a status, which is also said in words: not everybody sees the colour. */
+  /** The colour of the dot next to the status. The status is also written out, because some readers see no colours. */
   readonly statusColors: Readonly<Record<AgentStatus, string>>
 }
 

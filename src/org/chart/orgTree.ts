@@ -1,12 +1,10 @@
 import { sql } from 'drizzle-orm'
-import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import type { orgNode } from './views.ts'
+import type { OrgNode } from './views.ts'
 
-type OrgNode = z.output<typeof orgNode>
 type OrgMember = Omit<OrgNode, 'reports'> & { readonly reportsTo: string | null }
 
 /** A company has at most 5,000 agents that are not terminated, so its tree is one answer. */
@@ -15,8 +13,9 @@ const selectMembers = statement<{ companyId: string }, OrgMember>('agent_org').r
   where company_id = ${param('companyId')} and status <> 'terminated' order by created_at, id`)
 
 /**
- * The tree of who reports to whom, roots first, without the terminated: whoever reported to one is a root. Imported rows
- * may carry a cycle; its members hang below their first one, so that everybody is shown once.
+ * Builds the reporting tree, roots first. An agent whose manager is not among the rows (a terminated one, for example) is
+ * a root. Imported rows may contain a cycle: its first member becomes a root above the others, so each agent is shown
+ * once.
  */
 export function buildOrgTree(rows: readonly OrgMember[]): OrgNode[] {
   const memberIds = new Set(rows.map((row) => row.id))
@@ -40,6 +39,6 @@ export function buildOrgTree(rows: readonly OrgMember[]): OrgNode[] {
   return roots
 }
 
-/** The organisation of a company. */
+/** The reporting tree of a company, without terminated agents. */
 export const readOrg = async (ctx: Ctx): Promise<OrgNode[]> =>
   buildOrgTree(await ctx.store.read.run(selectMembers, { companyId: companyOf(ctx) }))

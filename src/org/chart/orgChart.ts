@@ -1,4 +1,3 @@
-import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { imageHeaders } from '../../http/headers.ts'
 import type { StreamResponse } from '../../http/streamResponse.ts'
@@ -7,15 +6,13 @@ import type { Card } from './chartLayout.ts'
 import { chartStyles } from './chartStyles.ts'
 import type { ChartStyle, ChartStyleName } from './chartStyles.ts'
 import { readOrg } from './orgTree.ts'
-import type { orgNode } from './views.ts'
+import type { OrgNode } from './views.ts'
 
-type OrgNode = z.output<typeof orgNode>
-
-/** Nobody reads a picture of more, and this many with the longest of names are still less than four megabytes. */
+/** A larger picture is unreadable. This many cards with the longest names are less than four megabytes. */
 const MAX_CARDS = 2000
-/** What fits into a card, in characters of usual width. */
+/** The length of a name that fits into a card, in characters of usual width. */
 const MAX_NAME_COLUMNS = 21
-/** The longest name an agent can have; one that is imported may be longer. */
+/** The longest name that the API accepts. Imported names may be longer. */
 const MAX_NAME_LENGTH = 200
 const MARGIN = 32
 const MIN_WIDTH = 420
@@ -23,12 +20,12 @@ const NOTE_HEIGHT = 40
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
 
-// What XML does not allow would make the whole picture unreadable, and what turns the direction of writing around could
-// have a name say something else than it does elsewhere.
+// XML refuses control characters, and one of them would make the whole picture unreadable. A character that changes the
+// direction of writing could make a name read differently here than elsewhere.
 // oxlint-disable-next-line no-control-regex
 const unsafeCharacters = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/gu
 
-/** A text that somebody wrote, as text of a picture: one line, nothing of it markup. */
+/** Makes one line of a text that a person or an agent wrote, without unsafe characters. It may still contain markup. */
 const sanitizeText = (text: string): string =>
   text.slice(0, MAX_NAME_LENGTH).replaceAll(/\s+/g, ' ').replaceAll(unsafeCharacters, '\ufffd').trim()
 const escapeXml = (text: string): string => text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '')
@@ -37,27 +34,27 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const wideCharacter =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u
 
-/** As much of a text as has room, never half of what is read as one character. */
+/** Shortens a text to a width. It cuts between graphemes, never within one. */
 function truncateToWidth(text: string, maxColumns: number): string {
   let columns = 0
   let end = 0
   for (const { segment, index } of graphemes.segment(text)) {
     columns += wideCharacter.test(segment) ? 2 : 1
     if (columns > maxColumns) return `${text.slice(0, end).trimEnd()}…`
-    // The last character gives way to the dots, unless it is the last of all.
+    // The dots need the place of the last character, unless the text ends with it.
     if (columns < maxColumns) end = index + segment.length
   }
   return text
 }
 
-/** `ceo`, `qa` and their like are initials; the longer ones are words. */
+/** Roles of up to three letters (`ceo`, `qa`) are initials; longer ones are words. */
 const roleLabel = (role: string): string => (role.length <= 3 ? role.toUpperCase() : role.charAt(0).toUpperCase() + role.slice(1))
 
 function renderCard({ node, x, y }: Card<OrgNode>, style: ChartStyle): string {
   const name = sanitizeText(node.name)
   const shownName = truncateToWidth(name, MAX_NAME_COLUMNS)
   const status = node.status.replaceAll('_', ' ')
-  // An inner picture shows nothing beyond its own frame, however wide the letters of a name turn out to be.
+  // A nested `svg` clips its content, so a name with wide letters never leaves its card.
   return (
     `<svg x="${x + MARGIN}" y="${y + MARGIN}" width="${CARD_WIDTH}" height="${CARD_HEIGHT}">` +
     (shownName === name ? '' : `<title>${escapeXml(name)}</title>`) +
@@ -69,7 +66,7 @@ function renderCard({ node, x, y }: Card<OrgNode>, style: ChartStyle): string {
   )
 }
 
-/** A line from everybody to the one above, all of them as one path. */
+/** The lines from each manager to its reports, as one path. */
 function renderLines(cards: readonly Card<OrgNode>[]): string {
   const middle = MARGIN + CARD_WIDTH / 2
   return cards
@@ -92,8 +89,8 @@ function omissionNote(omittedCount: number, shownCount: number): string | null {
 }
 
 /**
- * Draws who reports to whom as SVG: the same tree is the same text, to the byte. What people and agents wrote stands in
- * it as text and nowhere else.
+ * Draws the organisation chart as SVG. The same tree gives the same text, to the byte. Names that people and agents wrote
+ * appear only as escaped text.
  */
 export function renderOrgChart(roots: readonly OrgNode[], styleName: ChartStyleName): string {
   const style: ChartStyle = chartStyles[styleName]
@@ -117,7 +114,7 @@ async function* singleChunk(text: string): AsyncGenerator<string> {
   yield await Promise.resolve(text)
 }
 
-/** The organisation of a company as a picture. */
+/** The organisation chart of a company as an SVG image. */
 export async function readOrgChart(ctx: Ctx, style: ChartStyleName): Promise<StreamResponse> {
   const text = renderOrgChart(await readOrg(ctx), style)
   return { contentType: 'image/svg+xml; charset=utf-8', headers: imageHeaders, chunks: singleChunk(text) }

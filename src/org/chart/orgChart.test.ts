@@ -16,7 +16,7 @@ const row = (id: string, reportsTo: string | null, name = id) => ({
   reportsTo,
 })
 
-/** A forest: everybody reports to somebody before them, or to nobody. */
+/** A forest: each agent reports to an earlier one or is a root. */
 const forest = fc
   .array(fc.nat(), { maxLength: 60 })
   .map((picks) => buildOrgTree(picks.map((pick, at) => row(`n${at}`, at === 0 || pick % (at + 1) === at ? null : `n${pick % (at + 1)}`))))
@@ -25,28 +25,28 @@ const attribute = '[a-zA-Z-]+="[^"<>&]*"'
 const tag = new RegExp(`</?(?:svg|rect|text|circle|path|title)(?: ${attribute})*/?>`, 'g')
 
 /**
- * The words of a drawing, when it is nothing but the few elements that this server draws with, closed in order, and text
- * in which no character means anything to XML.
+ * The texts of a drawing. Expects that the drawing consists of the few elements that this server draws with, closed in
+ * order, and of text without any character that has a meaning in XML.
  */
 function wordsOf(svg: string): string[] {
-  const open: string[] = []
+  const openTags: string[] = []
   for (const [text] of svg.matchAll(tag)) {
     const name = /\w+/.exec(text)?.[0] ?? ''
-    if (text.startsWith('</')) expect(open.pop()).toBe(name)
-    else if (!text.endsWith('/>')) open.push(name)
+    if (text.startsWith('</')) expect(openTags.pop()).toBe(name)
+    else if (!text.endsWith('/>')) openTags.push(name)
   }
-  expect(open).toEqual([])
+  expect(openTags).toEqual([])
   const words = svg.split(tag)
-  const strange = words.join('').replaceAll(/&(?:amp|lt|gt|quot|apos);/g, '')
-  expect(strange).not.toMatch(/[<>&"']/)
-  // What XML 1.0 has no character for.
+  const unescaped = words.join('').replaceAll(/&(?:amp|lt|gt|quot|apos);/g, '')
+  expect(unescaped).not.toMatch(/[<>&"']/)
+  // Characters that XML 1.0 does not allow.
   // oxlint-disable-next-line no-control-regex
-  expect(strange).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/u)
+  expect(unescaped).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/u)
   return words.filter((word) => word.trim() !== '')
 }
 
-describe('a forest is laid out', () => {
-  test('with everybody once, below and between those they belong to, and nobody on anybody', () => {
+describe('layOutTree', () => {
+  test('Each node has one card, its reports are centred below it, and no card covers another', () => {
     fc.assert(
       fc.property(forest, (roots) => {
         const { cards, width, height, omittedCount } = layOutTree(roots, 1000)
@@ -70,20 +70,20 @@ describe('a forest is laid out', () => {
     )
   })
 
-  test('row by row where there is not room for all, so that nobody stands without the one above', () => {
+  test('With fewer cards than nodes, the upper rows are drawn first, so each card has its manager’s card', () => {
     fc.assert(
-      fc.property(forest, fc.nat(70), (roots, most) => {
-        const [all, some] = [layOutTree(roots, 1000), layOutTree(roots, most)]
-        expect(some.cards.map(({ node }) => node.id)).toEqual(all.cards.slice(0, most).map(({ node }) => node.id))
-        expect(some.omittedCount).toBe(Math.max(0, all.cards.length - most))
+      fc.property(forest, fc.nat(70), (roots, maxCards) => {
+        const [all, some] = [layOutTree(roots, 1000), layOutTree(roots, maxCards)]
+        expect(some.cards.map(({ node }) => node.id)).toEqual(all.cards.slice(0, maxCards).map(({ node }) => node.id))
+        expect(some.omittedCount).toBe(Math.max(0, all.cards.length - maxCards))
         for (const [at, { parentIndex: above }] of some.cards.entries()) expect(above ?? -1).toBeLessThan(at)
       }),
     )
   })
 })
 
-describe('a drawing', () => {
-  test('says name, role and status of everybody, and is the same text for the same tree', () => {
+describe('renderOrgChart', () => {
+  test('The drawing shows name, role and status of each agent, and the same tree gives the same text', () => {
     const roots = [
       {
         id: 'a',
@@ -96,16 +96,16 @@ describe('a drawing', () => {
     const svg = renderOrgChart(roots, 'warmth')
     expect(wordsOf(svg)).toEqual(['Ada', 'CEO', 'running', 'Bob', 'Engineer', 'pending approval'])
     expect(renderOrgChart(structuredClone(roots), 'warmth')).toBe(svg)
-    const looks = chartStyleNames.map((style) => renderOrgChart(roots, style))
-    expect(new Set(looks).size).toBe(looks.length)
-    for (const look of looks) expect(wordsOf(look)).toEqual(wordsOf(svg))
+    const drawings = chartStyleNames.map((style) => renderOrgChart(roots, style))
+    expect(new Set(drawings).size).toBe(drawings.length)
+    for (const drawing of drawings) expect(wordsOf(drawing)).toEqual(wordsOf(svg))
   })
 
-  test('of nobody says so', () => {
+  test('A drawing without agents contains a note instead', () => {
     expect(wordsOf(renderOrgChart([], 'warmth'))).toEqual(['No agents yet'])
   })
 
-  test('carries nothing of a name but its text, whatever it is', () => {
+  test('A name with markup or control characters appears as text only', () => {
     const unsafeNames = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 200 }),
       fc.string({ unit: fc.constantFrom('<', '>', '&', '"', "'", '/', '-', ']', '!', 'a', '\u0000', '\ud800', '\u202e'), maxLength: 40 }),
@@ -127,7 +127,7 @@ describe('a drawing', () => {
     )
   })
 
-  test('cuts a long name between its characters and tells all of it to whoever points at it', () => {
+  test('A long name is cut between graphemes, and its title element has the whole name', () => {
     const named = (name: string) => wordsOf(renderOrgChart(buildOrgTree([row('a', null, name)]), 'warmth')).slice(0, -2)
     expect(named('x'.repeat(21))).toEqual(['x'.repeat(21)])
     expect(named('x'.repeat(22))).toEqual(['x'.repeat(22), `${'x'.repeat(20)}…`])
@@ -138,11 +138,11 @@ describe('a drawing', () => {
     expect(named('\u202egnp.exe\u0007')).toEqual(['\ufffdgnp.exe\ufffd'])
   })
 
-  test('of five thousand, in a row or in a chain, is of bounded size and says how many it leaves out', () => {
+  test('A drawing of five thousand agents in a row or a chain has a bounded size and names the number of omitted agents', () => {
     const longest = '"'.repeat(200)
-    const wideOnes = buildOrgTree(Array.from({ length: 5000 }, (_, at) => row(`n${at}`, at === 0 ? null : 'n0', longest)))
-    const deepOnes = buildOrgTree(Array.from({ length: 5000 }, (_, at) => row(`n${at}`, at === 0 ? null : `n${at - 1}`, longest)))
-    for (const roots of [wideOnes, deepOnes]) {
+    const wideTree = buildOrgTree(Array.from({ length: 5000 }, (_, at) => row(`n${at}`, at === 0 ? null : 'n0', longest)))
+    const deepTree = buildOrgTree(Array.from({ length: 5000 }, (_, at) => row(`n${at}`, at === 0 ? null : `n${at - 1}`, longest)))
+    for (const roots of [wideTree, deepTree]) {
       const svg = renderOrgChart(roots, 'night')
       expect(svg.length).toBeLessThan(4_000_000)
       const words = wordsOf(svg)
@@ -162,11 +162,11 @@ describe('GET /companies/:companyId/org.svg', () => {
   const path = (style = '') => `/api/companies/${fixture.company.id}/org.svg${style}`
   const image = (query = '', headers = {}) => sendRequest(server().url, { method: 'get', path: path(query), headers })
 
-  test('answers an image that can run, fetch and remember nothing', async () => {
+  test('The answer is an image that executes nothing, fetches nothing and is not cached', async () => {
     const boss = await fixture.agent({ role: 'ceo', name: 'Boss <script>alert("1")</script>' })
     const worker = await fixture.agent({ name: 'Worker & Sons', reportsTo: boss.id })
-    const gone = await fixture.agent({ name: 'Gone' })
-    await server().board.post(`/api/agents/${gone.id}/terminate`)
+    const terminated = await fixture.agent({ name: 'Gone' })
+    await server().board.post(`/api/agents/${terminated.id}/terminate`)
     const before = await auditCount(server())
     const answer = await image()
     expect(answer.status).toBe(200)
@@ -192,7 +192,7 @@ describe('GET /companies/:companyId/org.svg', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('of a style that nobody made is 400 with those there are', async () => {
+  test('An unknown style is refused with 400 and the list of known styles', async () => {
     for (const style of ['neon', '', 'constructor', '__proto__']) {
       const answer = await image(`?style=${style}`)
       expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
@@ -200,13 +200,13 @@ describe('GET /companies/:companyId/org.svg', () => {
     }
   })
 
-  test('is not told to another company, nor to nobody', async () => {
+  test('An agent of another company gets 404, and an invalid key gets 401', async () => {
     const stranger = await (await world(server())).agent()
     expect(await image('', stranger.client.headers)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
-    expect(await image('', { authorization: 'Bearer nobody' })).toMatchObject({ status: 401 })
+    expect(await image('', { authorization: 'Bearer unknown' })).toMatchObject({ status: 401 })
   })
 
-  test('has no sibling: this server draws no PNG', async () => {
+  test('org.png does not exist, because this server draws no PNG', async () => {
     expect(await server().board.get(`/api/companies/${fixture.company.id}/org.png`)).toMatchObject({
       status: 404,
       body: { code: 'route_not_found' },
