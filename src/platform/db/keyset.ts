@@ -1,0 +1,105 @@
+import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import { z } from 'zod'
+import { decodeCursor, DEFAULT_LIMIT, toPage } from '../kernel/page.ts'
+import type { Page } from '../kernel/page.ts'
+import { param } from './statement.ts'
+
+/** The types that a column of a sort key may have, with the form of their values in a cursor. */
+const valueSchemas = {
+  timestamptz: z.iso.datetime(),
+  uuid: z.uuid(),
+  text: z.string(),
+  int: z.int().min(0).max(2_147_483_647),
+  bigint: z.int(),
+}
+
+/** One column of the sort key of a list. */
+interface KeyColumn<Field extends string> {
+  /** The field of a row that has the column's value. */
+  readonly field: Field
+  /** SQL of the column; quoted and with its alias where the query needs one. */
+  readonly column: string
+  readonly type: keyof typeof valueSchemas
+}
+
+/** The parameters of a list statement that come from the page. */
+export interface KeysetParams {
+  readonly limit: number
+  readonly [name: `after_${string}`]: string | number | null
+}
+
+/** What a client asks of a list. */
+export interface PageRequest {
+  readonly limit?: number | undefined
+  readonly after?: string | undefined
+}
+
+/** One page of a list, before it is read. */
+export interface KeysetPage<Field extends string> {
+  /** The most rows of the page. */
+  readonly limit: number
+  readonly hasCursor: boolean
+  /** The condition that selects the rows after the cursor; null on the first page. */
+  readonly condition: SQL | null
+  /** The same with `and` before it; empty on the first page. */
+  readonly andAfterCursor: SQL
+  /** The parameters of the condition, and `limit`: one row more than the page has, which shows whether a page follows. */
+  readonly params: KeysetParams
+  /** Cuts the rows that were read into the page. */
+  toPage<R extends Readonly<Record<Field, string | number>>>(rows: readonly R[]): Page<R>
+}
+
+/** The order of a list by a unique sort key. */
+export interface Keyset<Field extends string> {
+  /** The list of an `order by`. */
+  readonly orderBy: SQL
+  /** @throws Refusal `malformed_cursor` */
+  page(request: PageRequest): KeysetPage<Field>
+  /** The sort key of a row, which is what a cursor holds. */
+  keyOf(row: Readonly<Record<Field, string | number>>): readonly (string | number)[]
+}
+
+/**
+ * Declares the order of a list that is read page by page with a cursor. All columns have the same direction, so one
+ * comparison of rows selects what follows the cursor.
+ * @param columns the sort key; together they are unique
+ */
+export function keyset<const Field extends string>(direction: 'asc' | 'desc', columns: readonly KeyColumn<Field>[]): Keyset<Field> {
+  const paramNames = columns.map(({ field }): `after_${Field}` => `after_${field}`)
+  const cursorSchema = z.tuple(columns.map(({ type }) => valueSchemas[type]) as unknown as [z.ZodType<string | number>])
+  const columnList = columns.map(({ column }) => sql.raw(column))
+  const valueList = columns.map(({ type }, index) => param(paramNames[index] as string, type))
+  const tuple = (items: readonly SQL[]): SQL => (items.length === 1 ? (items[0] as SQL) : sql`(${sql.join([...items], sql`, `)})`)
+  const afterCursor = sql`${tuple(columnList)} ${sql.raw(direction === 'asc' ? '>' : '<')} ${tuple(valueList)}`
+  const keyOf = (row: Readonly<Record<Field, string | number>>): (string | number)[] => columns.map(({ field }) => row[field])
+  return {
+    orderBy: sql.join(
+      columnList.map((column) => (direction === 'asc' ? column : sql`${column} desc`)),
+      sql`, `,
+    ),
+    keyOf,
+    page(request) {
+      const limit = request.limit ?? DEFAULT_LIMIT
+      const cursor = request.after === undefined ? null : decodeCursor<z.ZodType<readonly (string | number)[]>>(request.after, cursorSchema)
+      const cursorParams = Object.fromEntries(paramNames.map((name, index) => [name, cursor?.[index] ?? null]))
+      return {
+        limit,
+        hasCursor: cursor !== null,
+        condition: cursor === null ? null : afterCursor,
+        andAfterCursor: cursor === null ? sql`` : sql`and ${afterCursor}`,
+        params: { ...cursorParams, limit: limit + 1 },
+        toPage: (rows) => toPage(rows, limit, keyOf),
+      }
+    },
+  }
+}
+
+/** The order of most lists: by creation. @param alias of the table in the query */
+export function byCreation(direction: 'asc' | 'desc', alias?: string): Keyset<'createdAt' | 'id'> {
+  const prefix = alias === undefined ? '' : `${alias}.`
+  return keyset(direction, [
+    { field: 'createdAt', column: `${prefix}created_at`, type: 'timestamptz' },
+    { field: 'id', column: `${prefix}id`, type: 'uuid' },
+  ])
+}

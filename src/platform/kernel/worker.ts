@@ -1,0 +1,111 @@
+/** One run of a worker's `work`. */
+export interface Round {
+  /** Aborted when the worker stops. */
+  readonly signal: AbortSignal
+  /** True when a notification came since the round began or since the last call. It then causes no further round. */
+  takeNotification(): boolean
+}
+
+export interface WorkerOptions {
+  /** Delay between a notification and its round, in milliseconds. A function is called when the round is scheduled. */
+  readonly minDelayMs: number | (() => number)
+  /** The longest delay after failures, in milliseconds. It begins with `FIRST_BACKOFF_MS` and doubles. */
+  readonly maxDelayMs: number
+  /** @returns the milliseconds after which the next round begins without a notification; nothing when it waits for one */
+  readonly work: (round: Round) => Promise<number | void>
+  /** Receives what `work` threw. `failures` counts the failed rounds in a row, this one included. */
+  readonly onError: (error: unknown, failures: number) => void
+}
+
+export interface Worker {
+  /** Requests a round. After a failure it does not shorten the delay. */
+  notify(): void
+  /** Begins a round at once, or directly after the round in progress. */
+  runNow(): void
+  readonly isBusy: () => boolean
+  /** Resolves when the round in progress has ended; at once when there is none. Never rejects. */
+  whenIdle(): Promise<void>
+  /** Begins no further round. Resolves when the round in progress has ended. */
+  stop(): Promise<void>
+}
+
+const FIRST_BACKOFF_MS = 50
+
+/**
+ * Creates a worker: it works soon after a notification, never twice at once, again when it was notified during a round,
+ * and less and less often while rounds fail. Its timers do not keep the process alive.
+ */
+export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOptions): Worker {
+  const stopping = new AbortController()
+  let isNotified = false
+  let isUrgent = false
+  let failures = 0
+  let current: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let dueAtMs = Infinity
+
+  const round: Round = {
+    signal: stopping.signal,
+    takeNotification() {
+      const wasNotified = isNotified
+      isNotified = false
+      return wasNotified
+    },
+  }
+
+  /** Brings the next round forward, never back. */
+  const scheduleIn = (delayMs: number): void => {
+    const atMs = performance.now() + Math.max(0, delayMs)
+    if (stopping.signal.aborted || atMs >= dueAtMs) return
+    clearTimeout(timer)
+    dueAtMs = atMs
+    timer = setTimeout(begin, Math.max(0, delayMs)).unref()
+  }
+
+  const begin = (): void => {
+    clearTimeout(timer)
+    dueAtMs = Infinity
+    isNotified = false
+    isUrgent = false
+    current = runRound().then((nextDelayMs) => {
+      current = undefined
+      if (nextDelayMs !== undefined) scheduleIn(nextDelayMs)
+      if (failures > 0) return
+      if (isUrgent) scheduleIn(0)
+      else if (isNotified) scheduleIn(notificationDelayMs())
+    })
+  }
+
+  const runRound = async (): Promise<number | undefined> => {
+    try {
+      const nextDelayMs = await work(round)
+      failures = 0
+      return nextDelayMs ?? undefined
+    } catch (error) {
+      failures += 1
+      onError(error, failures)
+      return Math.min(maxDelayMs, FIRST_BACKOFF_MS * 2 ** (failures - 1))
+    }
+  }
+
+  const notificationDelayMs = (): number => (typeof minDelayMs === 'number' ? minDelayMs : minDelayMs())
+
+  return {
+    notify() {
+      isNotified = true
+      if (current === undefined && failures === 0) scheduleIn(notificationDelayMs())
+    },
+    runNow() {
+      isNotified = true
+      isUrgent = true
+      if (current === undefined && !stopping.signal.aborted) begin()
+    },
+    isBusy: () => current !== undefined,
+    whenIdle: async () => await current,
+    async stop() {
+      stopping.abort()
+      clearTimeout(timer)
+      await current
+    },
+  }
+}
