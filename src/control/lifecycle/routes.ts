@@ -1,11 +1,15 @@
 import { z } from 'zod'
-import { inCompany, ofAgent } from '../../auth/scopes.ts'
+import { inCompany, ofAgent, ofGoal, ofLabel, ofProject } from '../../auth/scopes.ts'
 import { del, post } from '../../http/route.ts'
 import { agentView, okView, shortnameQuery } from '../../org/agents/index.ts'
 import { companyView } from '../../org/companies/index.ts'
+import { goalView } from '../../org/goals/index.ts'
+import { labelView } from '../../org/labels/index.ts'
+import { projectView } from '../../org/projects/index.ts'
 import { pauseAgent, resumeAgent, terminateAgent } from './agentLifecycle.ts'
 import { archiveCompany, deleteCompany } from './companyLifecycle.ts'
 import { deleteAgent } from './deleteAgent.ts'
+import { deleteGoal, deleteLabel, deleteProject } from './deleteGoalProjectLabel.ts'
 
 export const lifecycleRoutes = [
   post('/api/agents/:id/pause', {
@@ -67,5 +71,30 @@ export const lifecycleRoutes = [
     returns: okView,
     refuses: ['not_found'],
     handle: ({ ctx }) => deleteCompany(ctx),
+  }),
+  del('/api/goals/:id', {
+    summary: 'Delete a goal; what served it stays',
+    permission: 'goal.write',
+    scope: ofGoal(),
+    returns: goalView,
+    refuses: ['not_found', 'checked_out_by_other'],
+    handle: ({ ctx, target }) => deleteGoal(ctx, target),
+  }),
+  del('/api/projects/:id', {
+    summary: 'Delete a project and its workspaces; its issues stay',
+    permission: 'project.write',
+    scope: ofProject(),
+    query: z.object({ companyId: z.uuid().optional() }),
+    returns: projectView,
+    refuses: ['not_found', 'checked_out_by_other'],
+    handle: ({ ctx, target }) => deleteProject(ctx, target),
+  }),
+  del('/api/labels/:labelId', {
+    summary: 'Delete a label; it comes off every issue',
+    permission: 'label.write',
+    scope: ofLabel(),
+    returns: labelView,
+    refuses: ['not_found', 'checked_out_by_other'],
+    handle: ({ ctx, target }) => deleteLabel(ctx, target),
   }),
 ]

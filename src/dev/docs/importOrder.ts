@@ -61,7 +61,10 @@ export const rooms: readonly Room[] = [
   { path: 'control/checkout', holds: 'taking and returning an issue: checkout, claim, release, force-release, the list of holds' },
   { path: 'control/dispatch', holds: 'which queued run may start, and the transaction that starts it' },
   { path: 'control/execution', holds: 'the life of a run: open, heartbeat, finish, cancel, and what is read of it' },
-  { path: 'control/lifecycle', holds: 'pause, resume, terminate and delete an agent; archive and delete a company' },
+  {
+    path: 'control/lifecycle',
+    holds: 'pause, resume, terminate and delete an agent; archive and delete a company; delete a goal, a project or a label',
+  },
   { path: 'control/wakeups', holds: 'a wake that somebody asks for: invoke and wakeup' },
   { path: 'control/approvals', holds: 'approvals: request, decide, and the effect that commits with the decision' },
   { path: 'control/portability', holds: 'a company as a package of text files, exported and imported' },

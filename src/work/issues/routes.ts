@@ -1,18 +1,14 @@
 import { z } from 'zod'
-import { inCompany, ofGoal, ofIssue, ofLabel, ofProject } from '../../auth/scopes.ts'
+import { inCompany, ofIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
-import { goalView } from '../../org/goals/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
-import { labelView } from '../../org/labels/index.ts'
-import { projectView } from '../../org/projects/index.ts'
 import { addComment, requireIssue, getComment, listComments } from './comments.ts'
 import { createChild } from './children.ts'
 import { createIssue } from './create.ts'
 import { deleteIssue } from './delete.ts'
-import { deleteGoal, deleteLabel, deleteProject } from './deleteGoalProjectLabel.ts'
 import { dismissInInbox, listDismissals } from './dismissals.ts'
 import { archiveInInbox, markRead, unarchiveInInbox, unmarkRead } from './inbox.ts'
 import { listIssues } from './list.ts'
@@ -180,31 +176,6 @@ export const issueRoutes = [
     returns: heartbeatContextView,
     refuses: ['not_found'],
     handle: ({ ctx, target, query }) => heartbeatContext(ctx.store.read, companyOf(ctx), target, query.wakeCommentId ?? null),
-  }),
-  del('/api/goals/:id', {
-    summary: 'Delete a goal; what served it stays',
-    permission: 'goal.write',
-    scope: ofGoal(),
-    returns: goalView,
-    refuses: ['not_found', 'checked_out_by_other'],
-    handle: ({ ctx, target }) => deleteGoal(ctx, target),
-  }),
-  del('/api/projects/:id', {
-    summary: 'Delete a project and its workspaces; its issues stay',
-    permission: 'project.write',
-    scope: ofProject(),
-    query: z.object({ companyId: z.uuid().optional() }),
-    returns: projectView,
-    refuses: ['not_found', 'checked_out_by_other'],
-    handle: ({ ctx, target }) => deleteProject(ctx, target),
-  }),
-  del('/api/labels/:labelId', {
-    summary: 'Delete a label; it comes off every issue',
-    permission: 'label.write',
-    scope: ofLabel(),
-    returns: labelView,
-    refuses: ['not_found', 'checked_out_by_other'],
-    handle: ({ ctx, target }) => deleteLabel(ctx, target),
   }),
   post('/api/issues/:id/read', {
     summary: 'Mark an issue as read by the asking person',
