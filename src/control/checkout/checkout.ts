@@ -32,27 +32,27 @@ function checkoutRefusal(refusal: Refusal): Refusal {
 
 /**
  * (tx) Writes the hold that `decideCheckout` has allowed.
- * @returns the issue as it will be, under way, and the event of it
+ * @param taker the agent that takes the issue, and its run; the run is null when the board assigns the issue
+ * @returns the issue as it will be, in progress, and the event of the checkout
  */
 export function acquireHoldWithEvent(
   tx: Tx,
-  ctx: Ctx,
   facts: HoldFacts,
-  agentId: string,
+  taker: { readonly agentId: string; readonly runId: string | null },
 ): { issue: Promise<IssueWithLabels>; event: DomainEvent } {
   const { issue: before } = facts
-  const runId = actingRunIdOf(ctx.actor)
+  const { agentId, runId } = taker
   const issue = pipelined(acquireHold(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '' }))
-  const previousCheckout = before.checkoutRunId !== runId ? before.checkoutRunId : null
-  const previousExecution = before.executionRunId !== runId ? before.executionRunId : null
+  const previousCheckoutRunId = before.checkoutRunId !== runId ? before.checkoutRunId : null
+  const previousExecutionRunId = before.executionRunId !== runId ? before.executionRunId : null
   const event = checkedOut(
     before.id,
     {
       agentId,
       runId,
       lockEpoch: before.lockEpoch + 1,
-      ...(previousCheckout === null ? {} : { previousCheckoutRunId: previousCheckout }),
-      ...(previousExecution === null ? {} : { previousExecutionRunId: previousExecution }),
+      ...(previousCheckoutRunId === null ? {} : { previousCheckoutRunId }),
+      ...(previousExecutionRunId === null ? {} : { previousExecutionRunId }),
     },
     { agentId, runId },
   )
@@ -86,7 +86,7 @@ export async function checkout(
         case 'keep':
           return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
         case 'take': {
-          const { issue, event } = acquireHoldWithEvent(tx, ctx, facts, request.agentId)
+          const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId: request.agentId, runId: actingRunIdOf(actor) })
           if (actor.kind === 'agent') return changed(issue, event)
           const wake = { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' } as const
           return changed(issue, event, ...(await enqueueWake(tx, ctx, wake)))

@@ -56,7 +56,7 @@ export async function claimIssue(ctx: Ctx, filter: ClaimFilter): Promise<Claimed
       passed.push(candidate.id)
       throw retryTransaction()
     }
-    const { issue, event } = acquireHoldWithEvent(tx, ctx, facts, agentId)
+    const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId, runId })
     const context = pipelined(heartbeatContext(tx, companyId, candidate.id, null))
     return changed(pipelined(Promise.all([issue, context]).then(([taken, read]) => ({ issue: taken, heartbeatContext: read }))), event)
   })

@@ -149,7 +149,7 @@ describe('concluding a run', () => {
     const issue = await here.issue({ assigneeAgentId: agent.id })
     const order = await startedRun({ company, agent })
     const exitFacts = { exitCode: 0, signal: null, log: null, stdoutExcerpt: 'out', stderrExcerpt: '' }
-    const result = { ...done, traces: exitFacts, usageJson: { inputTokens: 3 }, resultJson: { summary: 'well' } }
+    const result = { ...done, exitFacts, usageJson: { inputTokens: 3 }, resultJson: { summary: 'well' } }
     expect(await finishSupervisedRun(server().store, order, result, 's-1')).toBe('ended')
     expect((await server().board.get(`/api/heartbeat-runs/${order.runId}`)).body).toMatchObject({
       status: 'succeeded',

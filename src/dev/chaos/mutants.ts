@@ -102,13 +102,8 @@ export const mutants: readonly Mutant[] = [
       { file: 'src/control/dispatch/startQueuedRun.ts', find: '    for no key update skip locked`),', replace: '    `),' },
       {
         file: 'src/control/dispatch/startQueuedRun.ts',
-        find: "return run?.status === 'queued' && run.live ? run : null",
-        replace: 'return run ?? null',
-      },
-      {
-        file: 'src/control/dispatch/startQueuedRun.ts',
-        find: "if (run?.status !== 'queued') return { kind: 'gone' }",
-        replace: "if (run == null) return { kind: 'gone' }",
+        find: "(run?.status === 'queued' && run.live ? run : null)",
+        replace: '(run ?? null)',
       },
       {
         file: 'src/engine/runs/start.ts',

@@ -160,35 +160,59 @@ const selectCheckoutFacts = statement<FactParams & { readonly agentId: string },
       where i.id = ${param('issueId', 'uuid')} and p.paused_at is not null) as "projectPaused",
     (select c.status = 'active' from ${companies} c where c.id = ${param('companyId', 'uuid')}) as "companyActive"`)
 
-function queryFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<FactRow[]> {
-  const params = { companyId: companyOf(ctx), issueId, actingRunId: actingRunIdOf(ctx.actor) }
+/** The agent and the run for which the server itself takes an issue, without a request of that agent. */
+export interface ActingRun {
+  readonly agentId: string
+  readonly runId: string
+}
+
+function queryFacts(tx: Tx, params: FactParams, agentId: string | null): Promise<FactRow[]> {
   return agentId === null ? tx.run(selectHoldFacts, params) : tx.run(selectCheckoutFacts, { ...params, agentId })
 }
 
 /**
- * Gathers what the rules need to know about a locked issue, locks the runs involved, and judges the acting run.
- * @param agentId the agent the issue would be taken for; null where nobody is to take it
- * @throws Refusal of `judge` for an acting run that is unknown or dead
+ * Gathers what the rules need to know about a locked issue, locks the runs involved, and verifies the acting run.
+ * @param agentId the agent the issue would be taken for; null when no agent is to take it
+ * @throws Refusal of `assertRunLive` for an acting run that is unknown or dead
  */
-export const loadHoldFacts = async <I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> =>
-  toHoldFacts(tx, ctx, issue, await queryFacts(tx, ctx, issue.id, agentId))
-
-/**
- * Locks one issue and gathers its facts in one round trip: the second statement is sent behind the first and takes its
- * snapshot when the lock is held.
- * @throws Refusal `not_found` for a missing or foreign issue; those of `judge`
- */
-export async function lockAndLoadHoldFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<HoldFacts> {
-  const [[issue], rows] = await Promise.all([
-    lockIssueColumns(tx, { id: issueId, companyId: companyOf(ctx) }),
-    queryFacts(tx, ctx, issueId, agentId),
-  ])
-  if (issue === undefined) throw notFound('Issue')
-  return toHoldFacts(tx, ctx, issue, rows)
+export async function loadHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> {
+  const actingRunId = actingRunIdOf(ctx.actor)
+  const rows = await queryFacts(tx, { companyId: companyOf(ctx), issueId: issue.id, actingRunId }, agentId)
+  return verifyActingRun(tx, ctx, toHoldFacts(tx, issue, rows, actingRunId))
 }
 
-function toHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, rows: readonly FactRow[]): HoldFacts<I> {
+/**
+ * Locks one issue and gathers its facts in one round trip, and verifies the acting run.
+ * @param agentId the agent the issue would be taken for; null when no agent is to take it
+ * @throws Refusal `not_found` for a missing or foreign issue; those of `assertRunLive`
+ */
+export async function lockAndLoadHoldFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<HoldFacts> {
   const actingRunId = actingRunIdOf(ctx.actor)
+  return verifyActingRun(tx, ctx, await lockAndLoad(tx, { companyId: companyOf(ctx), issueId, actingRunId }, agentId))
+}
+
+/**
+ * As `lockAndLoadHoldFacts`, for a run that the server starts. The run is not verified: the caller decides on
+ * `facts.acting`, which is null when the run does not exist in the company.
+ * @throws Refusal `not_found` for a missing or foreign issue
+ */
+export const lockAndLoadHoldFactsFor = (tx: Tx, ctx: Ctx, issueId: string, acting: ActingRun): Promise<HoldFacts> =>
+  lockAndLoad(tx, { companyId: companyOf(ctx), issueId, actingRunId: acting.runId }, acting.agentId)
+
+// One round trip: the second statement is sent behind the first and takes its snapshot when the lock is held.
+async function lockAndLoad(tx: Tx, params: FactParams, agentId: string | null): Promise<HoldFacts> {
+  const { issueId, companyId, actingRunId } = params
+  const [[issue], rows] = await Promise.all([lockIssueColumns(tx, { id: issueId, companyId }), queryFacts(tx, params, agentId)])
+  if (issue === undefined) throw notFound('Issue')
+  return toHoldFacts(tx, issue, rows, actingRunId)
+}
+
+function verifyActingRun<I extends HoldIssue>(tx: Tx, ctx: Ctx, facts: HoldFacts<I>): HoldFacts<I> {
+  assertRunLive(tx, ctx, facts.acting ?? undefined)
+  return facts
+}
+
+function toHoldFacts<I extends HoldIssue>(tx: Tx, issue: I, rows: readonly FactRow[], actingRunId: string | null): HoldFacts<I> {
   const [row] = rows
   invariant(row !== undefined, 'facts are one row')
   recordLocked(
@@ -197,11 +221,9 @@ function toHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, rows: read
     row.runs.map((run) => run.id),
   )
   const runById = (id: string | null): RunFact | null => row.runs.find((run) => run.id === id) ?? null
-  const acting = runById(actingRunId)
-  assertRunLive(tx, ctx, acting ?? undefined)
   return {
     issue,
-    acting,
+    acting: runById(actingRunId),
     checkoutRun: runById(issue.checkoutRunId),
     executionRun: runById(issue.executionRunId),
     evicted: row.evicted,
