@@ -1,9 +1,10 @@
 import type { AgentActor } from '../platform/kernel/actor.ts'
+import { createBoundedCache } from '../platform/kernel/boundedCache.ts'
 import type { CommitListener } from '../platform/db/types.ts'
 
-/** How long a looked-up credential is believed; a revocation elsewhere is honoured within this (I16). */
+/** How long a looked-up credential is trusted. A revocation by another server takes effect within this time (I16). */
 const CACHE_TTL_MS = 1000
-/** Bounds memory against a flood of distinct tokens; a full cache is simply emptied. */
+/** Bounds memory against a flood of distinct tokens. */
 const MAX_ENTRIES = 20_000
 
 interface Entry {
@@ -11,16 +12,19 @@ interface Entry {
   readonly expiresAtMs: number
 }
 
-/** Credentials looked up within the last second, by the hash of the token. */
+/** Credentials that were looked up within the last second, by the hash of the token. */
 export interface CredentialCache {
   find(hash: string): AgentActor | undefined
-  /** Looks up and keeps, unless something was revoked meanwhile. */
+  /** Looks a credential up and keeps it, unless a revocation was committed during the look-up. */
   load(hash: string, loadActor: () => Promise<AgentActor | null>): Promise<AgentActor | null>
-  /** Forgets what a commit of this process revoked; at once, before its answer goes out. */
+  /** Forgets the credentials that a commit of this process revoked, before the answer to the commit is sent. */
   readonly onCommit: CommitListener
 }
 
-/** Audit rows after which a credential may be worth less than before. */
+/**
+ * Audit actions that may change or end the identity behind a credential. The status of a company is not part of an
+ * identity. An approval that changes an agent records that change as an action of the agent, too.
+ */
 const invalidatingActions = new Set([
   'agent.updated',
   'agent.config_rolled_back',
@@ -31,21 +35,28 @@ const invalidatingActions = new Set([
   'agent.deleted',
   'agent.key_revoked',
   'company.deleted',
-  'company.archived',
   'heartbeat.run_finished',
-  'approval.approved',
-  'approval.rejected',
 ])
 
-export function createCredentialCache(): CredentialCache {
-  const entries = new Map<string, Entry>()
-  // Which hashes speak for an agent, so that a revocation touches no others.
-  const byAgent = new Map<string, Set<string>>()
+/** @param options `maxEntries` bounds the cache; tests make it small */
+export function createCredentialCache({ maxEntries = MAX_ENTRIES }: { readonly maxEntries?: number } = {}): CredentialCache {
+  // The hashes of the credentials of each agent, so that a revocation does not touch other agents.
+  const hashesByAgent = new Map<string, Set<string>>()
+  const entries = createBoundedCache<string, Entry>(maxEntries, (hash, { actor }) => {
+    const hashes = hashesByAgent.get(actor.agentId)
+    hashes?.delete(hash)
+    if (hashes?.size === 0) hashesByAgent.delete(actor.agentId)
+  })
   let revocations = 0
 
-  const clear = (): void => {
+  const forgetAll = (): void => {
     entries.clear()
-    byAgent.clear()
+    hashesByAgent.clear()
+  }
+
+  const forgetAgent = (agentId: string): void => {
+    for (const hash of hashesByAgent.get(agentId) ?? []) entries.delete(hash)
+    hashesByAgent.delete(agentId)
   }
 
   return {
@@ -58,24 +69,18 @@ export function createCredentialCache(): CredentialCache {
       const expiresAtMs = performance.now() + CACHE_TTL_MS
       const actor = await loadActor()
       if (actor === null || revocationsBefore !== revocations) return actor
-      if (entries.size >= MAX_ENTRIES) clear()
       entries.set(hash, { actor, expiresAtMs })
-      const hashes = byAgent.get(actor.agentId) ?? new Set()
-      byAgent.set(actor.agentId, hashes.add(hash))
+      const hashes = hashesByAgent.get(actor.agentId) ?? new Set()
+      hashesByAgent.set(actor.agentId, hashes.add(hash))
       return actor
     },
     onCommit(rows) {
       for (const row of rows) {
         if (!invalidatingActions.has(row.action)) continue
         revocations += 1
-        if (row.entityType === 'company') clear()
         const agentId = row.entityType === 'agent' ? row.entityId : row.agentId
-        if (agentId === null) {
-          clear()
-          continue
-        }
-        for (const hash of byAgent.get(agentId) ?? []) entries.delete(hash)
-        byAgent.delete(agentId)
+        if (row.entityType === 'company' || agentId === null) forgetAll()
+        else forgetAgent(agentId)
       }
     },
   }

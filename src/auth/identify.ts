@@ -13,7 +13,7 @@ import type { RunTokens } from './runTokens.ts'
 import { isKeyUsable, isRunTokenUsable } from './credentialStatus.ts'
 import { hashToken, isAgentKey } from './tokens.ts'
 
-/** The person that every loopback request without credentials is, in local mode. */
+/** In local mode every loopback request without credentials is made by this person. */
 const LOCAL_BOARD = 'local-board'
 
 const localBoard: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true }
@@ -54,10 +54,10 @@ const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
 
 const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const
 
-/** A proxy on this machine makes every caller look local, so its traces end the implicit trust. */
+/** A proxy on this machine makes every caller look local, so a request with proxy headers is not trusted as local. */
 const cameThroughProxy = (request: IncomingMessage): boolean => proxyHeaders.some((name) => request.headers[name] !== undefined)
 
-/** True for a request that was made on this machine, as far as it can be known. */
+/** True for a request that comes from loopback and shows no sign of a proxy. */
 export const isFromThisMachine = (request: IncomingMessage): boolean =>
   loopback.has(request.socket.remoteAddress ?? '') && !cameThroughProxy(request)
 
@@ -68,9 +68,10 @@ export interface IdentifyDeps {
 }
 
 /**
- * Who makes a request. A credential that cannot be used is 401, never a weaker or stronger identity (I16).
+ * Finds out who makes a request. A credential that cannot be used is a 401; the request never gets a weaker or stronger
+ * identity instead (I16).
  *
- * @param hostIsLoopback whether the Host header names this machine's loopback
+ * @param hostIsLoopback whether the Host header names this machine's loopback interface
  * @throws Refusal `unauthorized` for any credential that is malformed, unknown, revoked, expired or of a dead run;
  *   `malformed_run_id`, `run_id_mismatch`
  */
@@ -103,7 +104,10 @@ async function agentByToken(deps: IdentifyDeps, token: string): Promise<AgentAct
   return row === undefined ? null : { kind: 'agent', via: 'token', keyId: null, runId: claims.runId, ...row }
 }
 
-/** The acting run (lock-protocol §4): the signed claim, or beside a key the header; reads with a key ignore it. */
+/**
+ * The actor with its acting run (LOCK_PROTOCOL §4): the signed claim of a run token, or the header next to a key. Reads
+ * with a key ignore the header.
+ */
 function withActingRun(actor: AgentActor, request: IncomingMessage): AgentActor {
   if (actor.via === 'token') {
     const headerRunId = runIdOf(request)

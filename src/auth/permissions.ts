@@ -2,14 +2,15 @@ import { refuse } from '../platform/kernel/errors.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 
 /**
- * Who holds a permission. `board` is any person with access to the company, `admin` the instance's administrator,
- * `agent` any agent of the company, `self` an agent for its own row, `ceo` and `creator` agents with that power.
+ * A kind of actor that can hold a permission. `public` needs no credential. `board` is any person with access to the
+ * company, `admin` the instance's administrator, `agent` any agent of the company, `self` an agent for its own row, `ceo`
+ * an agent with that role, and `creator` an agent that may create agents.
  */
 export type Holder = 'public' | 'board' | 'admin' | 'agent' | 'self' | 'ceo' | 'creator'
 
 /**
- * The whole policy, as one table. Which company is decided by the scope of a route, which rows of it by the rules of
- * a verb; this table says who may ask at all. `doc/generated/permissions.md` is its reviewed copy.
+ * The whole policy as one table: which actors may call a route. The scope of the route decides about the company, and the
+ * rules of the verb decide about the row. `doc/generated/permissions.md` is the reviewed copy.
  */
 export const permissions = {
   'health.read': ['public'],
@@ -31,7 +32,7 @@ export const permissions = {
   'agent.create': ['board'],
   'agent.update': ['board', 'self', 'ceo', 'creator'],
   'agent.delete': ['board'],
-  'agent.stand': ['board'],
+  'agent.lifecycle': ['board'],
   'agent.wake': ['board', 'self'],
   'agent.keys': ['board'],
   'agent.me': ['agent'],
@@ -115,7 +116,7 @@ const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
 }
 
 /**
- * Judges who asks, before anything is looked up, so that a refusal tells nothing about what exists.
+ * Checks that an actor holds a permission. It runs before any look-up, so that a refusal reveals nothing about what exists.
  * @throws Refusal 401 without a credential, 403 with one that does not hold the permission
  */
 export function authorize(permission: Permission, actor: Actor): void {
@@ -128,8 +129,9 @@ export function authorize(permission: Permission, actor: Actor): void {
 }
 
 /**
- * Judges what only the path can tell: an agent that holds a permission for itself alone has named another.
- * @param target the agent that the path names, already found in the actor's company
+ * Refuses an agent that holds a permission as `self` only and names another agent in the path.
+ * @param target the agent in the path, already found in the actor's company
+ * @throws Refusal `not_self`
  */
 export function authorizeTarget(permission: Permission, actor: Actor, target: string): void {
   const holders: readonly Holder[] = permissions[permission]

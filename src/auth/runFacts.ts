@@ -9,23 +9,23 @@ import { refuse } from '../platform/kernel/errors.ts'
 import type { Instant } from '../platform/kernel/time.ts'
 import type { RunStatus } from '../model/runStatus.ts'
 
-/** What a decision may know of a run, read under the run's row lock. */
+/** The facts about a run that a decision may use, read under the run's row lock. */
 export interface RunFact {
   readonly id: string
   readonly agentId: string
   readonly agentName: string
   readonly status: RunStatus
-  /** Queued or running, and its lease has not run out on the database's clock (lock-protocol §2). */
+  /** Queued or running, and its lease has not expired by the clock of the database (LOCK_PROTOCOL §2). */
   readonly live: boolean
   readonly leaseExpiresAt: Instant
-  /** Whole seconds until the lease runs out, at least 0. */
+  /** Whole seconds until the lease expires, at least 0. */
   readonly leaseSecondsLeft: number
   readonly lastSeenAt: Instant | null
 }
 
 /**
- * `live` in SQL. `clock_timestamp()`, because `now()` is the start of the transaction: one that waited for a row lock
- * would take a run for live whose lease ran out meanwhile.
+ * `live` in SQL, for a row `r` of runs. It uses `clock_timestamp()`, because `now()` is the start of the transaction: a
+ * transaction that waited for a row lock would see a run as live whose lease expired during the wait.
  */
 export const isLive = sql`(r.status in ('queued', 'running') and r.lease_expires_at > clock_timestamp())`
 
@@ -35,8 +35,7 @@ export const runFactJson = sql`json_build_object(
   'leaseExpiresAt', ${isoJson(sql`r.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`r.last_seen_at`)},
   'leaseSecondsLeft', greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int)`
 
-// Whether a run is live is computed outside the locking query: inside it, a row that was only waited for would be judged
-// by the clock from before the wait.
+// `live` is computed outside the locking query. Inside it the clock would be read before the wait for a row lock.
 const lockRuns = lockingRead(
   'run',
   statement<{ ids: string[]; companyId: string }, RunFact & { id: string }>('lock_runs').read(sql`
@@ -50,14 +49,15 @@ const lockRuns = lockingRead(
     from r`),
 )
 
-/** Locks runs of a company by ascending id and returns what is there. */
+/** Locks runs of a company by ascending id and returns the rows that exist. */
 export const lockRunFacts = (tx: Tx, companyId: string, ids: readonly string[]): Promise<RunFact[]> =>
   lockRuns(tx, { ids: [...ids], companyId })
 
 /**
- * Judges the acting run from facts read under its lock (lock-protocol §4), and lets the mutation commit.
- * @param fact the acting run's row, or undefined when there is none in the actor's company
- * @throws Refusal `run_unknown`; `run_ended`, or 401 for a token, whose run is what it stands for
+ * Checks from facts read under its lock that the acting run belongs to the actor and is live (LOCK_PROTOCOL §4), and
+ * marks the transaction as verified. Without an acting run it does nothing.
+ * @param fact the acting run's row, or undefined when it does not exist in the actor's company
+ * @throws Refusal `run_unknown`, `run_ended`; both are `unauthorized` (401) for a run token, which is only valid with its run
  */
 export function assertRunLive(tx: Tx, ctx: Ctx, fact: RunFact | undefined): void {
   const { actor } = ctx
@@ -76,9 +76,9 @@ export function assertRunLive(tx: Tx, ctx: Ctx, fact: RunFact | undefined): void
 }
 
 /**
- * Judges the acting run of a write that no hold gates. Call it after every lock of company, agent and issue, so that
- * the run is locked in its place in the order.
- * @throws Refusal as `judge`
+ * Checks the acting run of a write that is not gated by a hold. Call it after the locks of company, agent and issue, so
+ * that the run is locked in its place in the lock order.
+ * @throws Refusal as `assertRunLive`
  */
 export async function requireActingRun(tx: Tx, ctx: Ctx): Promise<void> {
   const { actor } = ctx

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
 
-/** What a run token says. Signed, so it needs no look-up to be believed; its run is looked up all the same. */
+/** The claims of a run token. The signature proves them; `identify` still looks up whether the run is live. */
 export interface RunClaims {
   readonly agentId: string
   readonly companyId: string
@@ -20,13 +20,13 @@ export interface TokenSettings {
 
 /** Signs and verifies the tokens of runs (HS256, nothing else). */
 export interface RunTokens {
-  /** @returns the token and when it expires, as an instant */
+  /** @returns the token and the instant at which it expires */
   sign(run: { agentId: string; companyId: string; adapterType: string; runId: string }): Promise<{ token: string; expiresAt: string }>
-  /** @returns the claims, or null for whatever is not a valid token of this server */
+  /** @returns the claims, or null for a token that is not a valid token of this server */
   verify(token: string): Promise<RunClaims | null>
 }
 
-/** Builds the signer; the key is imported once, which halves the cost of each use. */
+/** Creates the signer. The key is imported once, which halves the cost of each use. */
 export async function createRunTokens(settings: TokenSettings): Promise<RunTokens> {
   const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(settings.secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
     'sign',
@@ -65,5 +65,5 @@ export async function createRunTokens(settings: TokenSettings): Promise<RunToken
   }
 }
 
-/** The key that seals stored answers, derived so that one secret is enough to configure. */
+/** The key that encrypts stored answers. It is derived from the secret of run tokens, so operators configure one secret. */
 export const responseEncryptionKey = (secret: string): Buffer => createHmac('sha256', secret).update('idempotency answers').digest()

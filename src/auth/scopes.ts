@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Actor } from '../platform/kernel/actor.ts'
-import { notFound, refuse } from '../platform/kernel/errors.ts'
+import { refuse } from '../platform/kernel/errors.ts'
 import { agents } from '../model/agents.ts'
 import { approvals } from '../model/approvals.ts'
 import { assets, attachments } from '../model/assets.ts'
@@ -15,7 +15,7 @@ import { param, statement } from '../platform/db/statement.ts'
 import type { Statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
 
-/** What a scope works on: the credential and the path, nothing from a body. */
+/** The input of a scope: the caller, the path and the query. A body is never part of it (I8). */
 export interface ScopeRequest {
   readonly actor: Actor
   readonly params: Readonly<Record<string, string>>
@@ -23,17 +23,17 @@ export interface ScopeRequest {
   readonly db: ReadDb
 }
 
-/** Where a request takes place. */
+/** The row that a request is about, and its company; `companyId` is null for the instance itself. */
 export interface Target {
   readonly companyId: string | null
-  /** The id of the row the path names, resolved from an identifier or a shortname. */
+  /** The id of the row that the path names, resolved from an identifier or a shortname. */
   readonly id: string
 }
 
-/** Path to tenant-checked place; another company's row and a missing row are the same 404 (I12). */
+/** Resolves the path of a request to its target and checks the tenant. A row of another company and a missing row are the same 404 (I12). */
 export interface Scope {
   (request: ScopeRequest): Target | Promise<Target>
-  /** The path parameter it reads, for the document. */
+  /** The path parameter that the scope reads; the OpenAPI document needs it. */
   readonly reads: string | null
 }
 
@@ -43,10 +43,13 @@ const scope = (reads: string | null, find: (request: ScopeRequest) => Target | P
 
 const pathParam = (request: ScopeRequest, name: string): string => request.params[name] ?? ''
 
-/** Routes that take place in no company: the instance itself. */
+/** The 404 of a kind of row, the same for a missing row and for one of another company (I12). */
+const refuseMissing = (noun: string): never => refuse('not_found', { message: `${noun} not found` })
+
+/** The scope of routes about the instance itself, outside any company. */
 export const onInstance: Scope = scope(null, () => ({ companyId: null, id: '' }))
 
-/** Routes about the asking agent: its own row, in its own company. */
+/** The scope of routes about the calling agent: its own row in its own company. @throws Refusal `agent_required` */
 export const ofSelf: Scope = scope(null, ({ actor }) =>
   actor.kind === 'agent' ? { companyId: actor.companyId, id: actor.agentId } : refuse('agent_required'),
 )
@@ -103,26 +106,26 @@ const agentsByShortname = statement<{ companyId: string; urlKey: string }, Scope
   select id, company_id as "companyId" from ${agents}
   where company_id = ${param('companyId')} and url_key = ${param('urlKey')} and status <> 'terminated' limit 2`)
 
-/** The company an actor may enter; for a person in local mode every one. */
+/** Whether an actor may access a company. In local mode a person may access every company. */
 const canAccessCompany = (actor: Actor, companyId: string): boolean => actor.kind !== 'agent' || actor.companyId === companyId
 
 /**
- * Makes the place of a row. An agent's company is known from its credential, and every query of a verb carries it as
- * the tenant condition, so nothing is read here; a person's place is the company of the row.
+ * The target for a row id. For an agent nothing is read: its company comes from its credential, and every query of a verb
+ * has the company in its conditions. For a person the company of the row is read.
  */
 async function targetOf(request: ScopeRequest, find: ScopeStatement, id: string, noun: string): Promise<Target> {
   if (request.actor.kind === 'agent') return { companyId: request.actor.companyId, id }
   const [found] = await request.db.run(find, { id })
-  if (found === undefined) throw notFound(noun)
+  if (found === undefined) return refuseMissing(noun)
   return { companyId: found.companyId, id: found.id }
 }
 
-/** `:companyId` in the path. Nothing of an unknown or foreign company is told, not even an empty list. */
+/** `:companyId` in the path. An unknown or foreign company is a 404, never an empty list. */
 export const inCompany = (name = 'companyId'): Scope =>
   scope(name, async (request) => {
     const id = pathParam(request, name).toLowerCase()
     if (!isUuid(id)) return refuse('malformed_id')
-    if (!canAccessCompany(request.actor, id)) throw notFound('Company')
+    if (!canAccessCompany(request.actor, id)) return refuseMissing('Company')
     return await targetOf(request, companyById, id, 'Company')
   })
 
@@ -139,11 +142,14 @@ const scopeById = (name: string, find: ScopeStatement, noun: string): Scope =>
     return isUuid(id) ? await targetOf(request, find, id, noun) : refuse('malformed_id')
   })
 
-/** A row of a kind that this server keeps none of: every id is one that is not there. */
+/**
+ * A row of a kind that exists in Paperclip's API and not in this server. Every well-formed id is a 404. Compatibility
+ * only: clients of Paperclip call these routes and must get a correct answer.
+ */
 export const ofUnsupportedKind = (name: string, noun: string): Scope =>
   scope(name, (request) => {
     if (!isUuid(pathParam(request, name))) return refuse('malformed_id')
-    throw notFound(noun)
+    return refuseMissing(noun)
   })
 
 /** An approval in the path. */
@@ -178,11 +184,11 @@ export const ofProject = (name = 'id'): Scope =>
     const found = await request.db.run(projectsByUrlKey, { companyId, urlKey: given.toLowerCase() })
     if (found.length > 1) return refuse('shortname_ambiguous', { message: 'Project url-key is ambiguous' })
     const [project] = found
-    if (project === undefined) throw notFound('Project')
+    if (project === undefined) return refuseMissing('Project')
     return { companyId: project.companyId, id: project.id }
   })
 
-/** Three letters, and up to 200 more where companies share them. */
+/** An identifier's prefix is three letters, and up to 200 more when companies share the first three. */
 const identifierPattern = /^[A-Za-z]{1,203}-\d{1,9}$/
 
 /** An issue in the path: a UUID or an identifier like `ACM-12`, in any case. */
@@ -190,9 +196,9 @@ export const ofIssue = (name = 'id'): Scope =>
   scope(name, async (request) => {
     const given = pathParam(request, name)
     if (isUuid(given)) return await targetOf(request, issueById, given.toLowerCase(), 'Issue')
-    if (!identifierPattern.test(given)) throw notFound('Issue')
+    if (!identifierPattern.test(given)) return refuseMissing('Issue')
     const [found] = await request.db.run(issueByIdentifier, { identifier: given.toUpperCase() })
-    if (found === undefined || !canAccessCompany(request.actor, found.companyId)) throw notFound('Issue')
+    if (found === undefined || !canAccessCompany(request.actor, found.companyId)) return refuseMissing('Issue')
     return { companyId: found.companyId, id: found.id }
   })
 
@@ -207,6 +213,6 @@ export const ofAgent = (name = 'id'): Scope =>
     const found = await request.db.run(agentsByShortname, { companyId, urlKey: given.toLowerCase() })
     if (found.length > 1) return refuse('shortname_ambiguous')
     const [agent] = found
-    if (agent === undefined) throw notFound('Agent')
+    if (agent === undefined) return refuseMissing('Agent')
     return { companyId: agent.companyId, id: agent.id }
   })

@@ -2,16 +2,16 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { Request, RequestHandler, Response } from 'express'
-import { Refusal, refuse } from '../platform/kernel/errors.ts'
+import { refuse } from '../platform/kernel/errors.ts'
 
-/** Deep enough for any configuration, shallow enough for every recursive reader behind us. */
+/** Levels of nesting: enough for any configuration, and safe for every recursive function that reads the body later. */
 const MAX_DEPTH = 64
 
 const parsers = new Map<number, RequestHandler>()
 
-/** JSON text is UTF-8; decoding anything else would silently replace what the sender wrote. */
+/** JSON text is UTF-8. Decoding other bytes would silently replace characters. */
 function requireUtf8(_request: unknown, _response: unknown, body: Buffer): void {
-  if (!isUtf8(body)) throw new Refusal('malformed_json', { message: 'Request body is not valid UTF-8' })
+  if (!isUtf8(body)) refuse('malformed_json', { message: 'Request body is not valid UTF-8' })
 }
 
 function parserOf(limit: number): RequestHandler {
@@ -22,7 +22,10 @@ function parserOf(limit: number): RequestHandler {
   return parser
 }
 
-/** Refuses what no column can hold: NUL, lone surrogates, and nesting that overflows somebody's stack. */
+/**
+ * Refuses values that no column can hold (NUL, lone surrogates) and nesting that could overflow the stack.
+ * @throws Refusal `bad_request`
+ */
 export function requireStorable(value: unknown): void {
   const stack: { value: unknown; depth: number }[] = [{ value, depth: 0 }]
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
@@ -42,7 +45,7 @@ export function requireStorable(value: unknown): void {
 
 function requireStorableText(text: string): void {
   if (text.includes('\0')) refuse('bad_request', { message: 'Text may not contain NUL' })
-  // Typed away: the library of ES2023 lacks what Node 20 has.
+  // Node 20 has `isWellFormed`; the type library ES2023 does not declare it.
   const wellFormed = (text as unknown as { isWellFormed(): boolean }).isWellFormed()
   if (!wellFormed) refuse('bad_request', { message: 'Text contains a lone surrogate' })
 }

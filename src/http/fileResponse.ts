@@ -1,52 +1,38 @@
+import { encodeExtended } from 'content-disposition'
+import fresh from 'fresh'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FileResponse } from '../platform/kernel/content.ts'
 import { waitForDrain } from './streamResponse.ts'
-
-/** A file as an answer. */
-export interface FileResponse {
-  readonly contentType: string
-  /** Exactly as many as `pieces` yields. */
-  readonly byteSize: number
-  /** What the bytes hash to; the entity tag. */
-  readonly sha256: string
-  /** May a browser show it, or only keep it. */
-  readonly disposition: 'inline' | 'attachment'
-  readonly name: string | null
-  /** Reads it, at the speed of whoever takes it. */
-  readonly pieces: () => AsyncGenerator<Buffer>
-}
 
 export const isFileResponse = (value: unknown): value is FileResponse => typeof value === 'object' && value !== null && 'pieces' in value
 
 /**
- * What somebody uploaded is shown under the API's own origin, so nothing in it may act there: no script, no request, no
- * form, and an origin of its own that is nobody's.
+ * Uploaded files are served under the API's own origin, so nothing in them may act there: no script, no request, no form.
+ * `sandbox` gives the page an opaque origin.
  */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 
-/** RFC 8187 §3.2.1: `attr-char` stays, every other byte is escaped. */
-const encodeExtended = (name: string): string =>
-  encodeURIComponent(name).replaceAll(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-
 /**
- * `Content-Disposition` (RFC 6266). Readers that know no `filename*` get the name without what is not ASCII; quotes,
- * backslashes and escapes are taken out of it, because readers differ in what they make of them.
+ * `Content-Disposition` (RFC 6266). Clients that do not know `filename*` get the name in ASCII. Quotes, backslashes and
+ * escapes are replaced in it, because clients differ in how they read them. The parameter is always quoted: the
+ * formatter of `content-disposition` leaves the quotes out where a name has the form of a token.
  */
 export function dispositionOf(disposition: FileResponse['disposition'], name: string | null): string {
   if (name === null) return disposition
-  const plain = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_')
-  return `${disposition}; filename="${plain}"${plain === name ? '' : `; filename*=UTF-8''${encodeExtended(name)}`}`
-}
-
-/** True when the reader says that it has this version (RFC 9110 §13.1.2). */
-function isNotModified(request: IncomingMessage, etag: string): boolean {
-  const given = request.headers['if-none-match']
-  if (given === undefined) return false
-  return given.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
+  const asciiName = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_')
+  return `${disposition}; filename="${asciiName}"${asciiName === name ? '' : `; filename*=${encodeExtended(name)}`}`
 }
 
 /**
- * Sends a file. What fails before the first piece is still a proper refusal; after that the connection is cut, so that
- * half a file cannot be taken for a whole one.
+ * True when `If-None-Match` names this version (RFC 9110 §13.1.2). The other conditions of the request are not passed
+ * on: there is no modification date, and a file never changes, so `Cache-Control: no-cache` needs no new copy.
+ */
+const isNotModified = (request: IncomingMessage, etag: string): boolean =>
+  fresh({ 'if-none-match': request.headers['if-none-match'] }, { etag })
+
+/**
+ * Sends a file. A failure before the first piece is still answered with a refusal. A failure after it closes the
+ * connection, so that the client cannot take half a file for a whole one.
  */
 export async function sendFile(
   request: IncomingMessage,

@@ -6,7 +6,7 @@ import type { Preconditions } from './route.ts'
 
 const requestIdPattern = /^[\w.:-]{1,128}$/
 
-/** The id of a request: the caller's where it has the form of one, else the id of the caller's trace, else a fresh one. */
+/** The id of a request: the caller's `X-Request-Id` if it is well-formed, else the id of the caller's trace, else a new UUID. */
 export function requestIdOf(headers: IncomingHttpHeaders, parent: TraceParent | null): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && requestIdPattern.test(given) ? given : (parent?.traceId ?? randomUUID())
@@ -14,7 +14,7 @@ export function requestIdOf(headers: IncomingHttpHeaders, parent: TraceParent | 
 
 const entityTag = /^(?:W\/)?"([\x21\x23-\x7e]{1,200})"$/
 
-/** The conditions of a write. @throws Refusal `malformed_header` */
+/** The preconditions of a write, from `If-Match` and `X-Paperclip-Lock-Epoch`. @throws Refusal `malformed_header` */
 export function preconditionsOf(headers: IncomingHttpHeaders): Preconditions {
   const match = headers['if-match']
   let ifMatch: string | null = null
@@ -38,7 +38,7 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | null {
     : refuse('malformed_header', { message: 'Idempotency-Key takes 1 to 255 visible ASCII characters' })
 }
 
-/** `Last-Event-ID`, or null: an empty one is what a reader has before its first event. */
+/** `Last-Event-ID`, or null. An empty value counts as none: clients send it before their first event. */
 export function lastEventIdOf(headers: IncomingHttpHeaders): string | null {
   const given = headers['last-event-id']
   return typeof given === 'string' && given !== '' ? given : null
@@ -46,29 +46,29 @@ export function lastEventIdOf(headers: IncomingHttpHeaders): string | null {
 
 const traceParentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 
-/** A caller's trace (W3C Trace Context): its id, and its flags as two hex digits. */
+/** The trace of the caller (W3C Trace Context): its id, and its flags as two hex digits. */
 export interface TraceParent {
   readonly traceId: string
   readonly flags: string
 }
 
-/** `traceparent`, or null where it is missing or malformed: then it is as if it had not been sent. */
+/** `traceparent`, or null when it is missing or malformed; the specification asks servers to ignore a malformed one. */
 export function traceParentOf(headers: IncomingHttpHeaders): TraceParent | null {
   const given = headers['traceparent']
   if (typeof given !== 'string') return null
   const [, traceId, spanId, flags] = traceParentPattern.exec(given) ?? []
   if (traceId === undefined || spanId === undefined || flags === undefined) return null
-  // The first version has nothing behind its flags, and `ff` is none.
+  // Version 00 ends with the flags (55 characters), and `ff` is not a version.
   if (given.startsWith('ff') || (given.startsWith('00') && given.length !== 55)) return null
   return /^0+$/.test(traceId) || /^0+$/.test(spanId) ? null : { traceId, flags }
 }
 
-/** How this server names its part of a caller's trace, for `traceresponse`. */
+/** The `traceresponse` header: the caller's trace id with a new span id for this request. */
 export const traceResponseOf = (parent: TraceParent): string => `00-${parent.traceId}-${randomBytes(8).toString('hex')}-${parent.flags}`
 
 /**
- * What a library sets on every response, learned once. helmet decides the same headers for every request of an API;
- * running it each time costs 32 µs of a request's 200.
+ * Runs a middleware once and returns the headers that it sets. helmet sets the same headers for every request of an API,
+ * and running it for each costs 32 µs of the 200 µs of a request.
  */
 function captureHeaders(middleware: ReturnType<typeof helmet>): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {}
@@ -80,27 +80,19 @@ function captureHeaders(middleware: ReturnType<typeof helmet>): Readonly<Record<
   return headers
 }
 
-/** Headers of every JSON answer: nothing in it may be run, framed, sniffed or cached. */
+/** Headers of every JSON answer: a browser may not run, frame, sniff or cache it. */
 export const apiHeaders: Readonly<Record<string, string>> = {
   ...captureHeaders(
     helmet({
       contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } },
-      // Served on loopback or behind somebody's TLS; it is not for this process to pin a host to https.
+      // The server runs on loopback or behind a proxy with TLS. Only the operator of the proxy can pin the host to https.
       strictTransportSecurity: false,
     }),
   ),
   'Cache-Control': 'no-store',
 }
 
-/**
- * Headers of an image, beside those of every answer. A browser that opens one as a page of its own gives it no script, no
- * origin and nothing to fetch, whatever got into it.
- */
-export const imageHeaders: Readonly<Record<string, string>> = {
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
-}
-
-/** Headers of the API page, which brings its own scripts and styles from this host only. */
+/** Headers of the API documentation page, which loads scripts and styles from this host only. */
 export const pageHeaders: Readonly<Record<string, string>> = captureHeaders(
   helmet({
     contentSecurityPolicy: {

@@ -5,12 +5,12 @@ import type { Duplex } from 'node:stream'
 import { Refusal } from '../platform/kernel/errors.ts'
 import { problemBody } from './problem.ts'
 
-/** A header that is not complete after this belongs to nobody who wants an answer. */
+/** The time a client has to send all headers of a request; after it the connection is closed. */
 const HEADERS_TIMEOUT_MS = 15_000
 const REQUEST_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
 
-/** Answers what is no HTTP at all, in the form of every other refusal. */
+/** Answers bytes that are not HTTP, in the form of every other refusal. */
 function answerMalformedRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
@@ -22,16 +22,16 @@ function answerMalformedRequest(error: NodeJS.ErrnoException, socket: Socket): v
   )
 }
 
-/** Answers a request to go on as a WebSocket. */
+/** Answers a request to upgrade the connection to a WebSocket. */
 export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** What a client says to be switched to another protocol, and nothing else. */
+/** Headers that only serve to switch the connection to another protocol. */
 const upgradeHeaders = new Set(['upgrade', 'http2-settings'])
 
 /**
- * Node takes every request that may be upgraded out of HTTP as soon as anybody listens for WebSockets, also the first one
- * of a client that would rather speak HTTP/2. Such a wish may be ignored (RFC 9110 §7.8), so the request goes in again
- * without it.
+ * Handles a request to upgrade to another protocol as a plain request. As soon as a server listens for `upgrade`, Node
+ * takes every request with an `Upgrade` header out of HTTP, also the first request of a client that offers HTTP/2. A
+ * server may ignore such an offer (RFC 9110 §7.8), so the request is fed into the server again without these headers.
  */
 function dropUpgradeHeader(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
@@ -49,20 +49,23 @@ function dropUpgradeHeader(server: Server, request: IncomingMessage, socket: Dup
   server.emit('connection', socket)
 }
 
-/** An HTTP server that answers whatever reaches its port with a status and a JSON body. Nothing is listened to yet. */
+/**
+ * Creates the HTTP server. It answers everything that reaches its port, also malformed requests, with a status and a JSON
+ * body. The caller starts to listen.
+ */
 export function createHttpServer(app: RequestListener, onUpgrade: OnUpgrade): Server {
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      // Node would answer a missing Host with an empty body; the guard refuses it in words.
+      // Node would answer a missing Host with an empty body; `requireTrustedOrigin` refuses it with a JSON body.
       requireHostHeader: false,
     },
     app,
   )
   server.on('clientError', answerMalformedRequest)
-  // An expectation that cannot be met may be ignored (RFC 9110 §10.1.1); Node's own answer has no body.
+  // A server may ignore an expectation that it does not know (RFC 9110 §10.1.1). Node's own answer would have no body.
   server.on('checkExpectation', app)
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.toLowerCase() === 'websocket') onUpgrade(request, socket, head)

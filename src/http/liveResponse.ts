@@ -1,29 +1,29 @@
 import type { ServerResponse } from 'node:http'
 
-/** The way to a reader whose answer has no end of its own. */
+/** The connection to the client of a live answer. */
 export interface Sink {
-  /** Sends at once. Never waits: whoever sends asks `waiting` before. */
+  /** Sends without waiting. The caller checks `pendingBytes` first. */
   readonly write: (text: string) => void
-  /** Bytes that have been sent and that the reader has not taken. */
+  /** Bytes that were sent and that the client has not read yet. */
   readonly pendingBytes: () => number
-  /** Resolves when the reader has taken everything, or is gone: true, or false when it has not within `ms`. */
+  /** Resolves to true when the client has read everything or has disconnected, and to false after `ms` milliseconds. */
   readonly drained: (ms: number) => Promise<boolean>
-  /** Ends the answer in order. */
+  /** Completes the answer. */
   readonly end: () => void
-  /** Hangs up on a reader that does not take what it is sent. */
+  /** Closes the connection of a client that does not read. */
   readonly destroy: () => void
 }
 
-/** An answer that goes on until its reader leaves or somebody ends it. */
+/** An answer without an end of its own: it lasts until the client disconnects or the server ends it. */
 export interface LiveResponse {
   readonly contentType: string
-  /** @returns what to do when it is over, whoever ended it */
+  /** @returns a function to call when the answer has ended, for whatever reason */
   readonly open: (sink: Sink) => () => void
 }
 
 export const isLiveResponse = (value: unknown): value is LiveResponse => typeof value === 'object' && value !== null && 'open' in value
 
-/** Opens a live answer, and returns at once. Nothing between here and the reader may hold it back to gather more. */
+/** Opens a live answer and returns at once. `X-Accel-Buffering` asks proxies not to buffer it. */
 export function sendLiveResponse(
   response: ServerResponse,
   status: number,
@@ -39,7 +39,7 @@ export function sendLiveResponse(
     end: () => void response.end(),
     destroy: () => void response.destroy(),
   })
-  // The reader may have left before it was answered.
+  // The client may have disconnected before the answer was opened.
   if (response.destroyed) close()
   else response.once('close', close)
 }

@@ -1,74 +1,51 @@
 import { createHash } from 'node:crypto'
-import { isUtf8 } from 'node:buffer'
 import { Busboy } from '@fastify/busboy'
 import type { BusboyInstance } from '@fastify/busboy'
 import type { Request, Response } from 'express'
-import { z } from 'zod'
+import type { ReceivedFile } from '../platform/kernel/content.ts'
 import { Refusal, refuse } from '../platform/kernel/errors.ts'
+import { createSemaphore } from '../platform/kernel/semaphore.ts'
 import { requireStorable } from './body.ts'
 
-/** A file as it came. What its sender says of it is a claim: of name and type nothing is true yet. */
-export interface ReceivedFile {
-  readonly bytes: Buffer
-  /** Hex digits. */
-  readonly sha256: string
-  readonly name: string | null
-  /** Media type, lower-case, without parameters. */
-  readonly declaredType: string
-}
-
-/** What a route that takes a file says of it in its body. */
-export const receivedFile = z
-  .custom<ReceivedFile>((value) => typeof value === 'object' && value !== null && 'bytes' in value)
-  .meta({ type: 'string', contentMediaType: 'application/octet-stream', description: 'The file' })
-
-/** The part that carries the file, as every client of the public wire names it. */
+/** The name of the part that carries the file in Paperclip's API. */
 const FILE_FIELD = 'file'
 
-/** A form of ours has one field beside its file; more than these were not made for it. */
+/** The forms of this API have at most one field in addition to the file. A form with more fields than this was not made for them. */
 const MAX_FIELDS = 8
 const MAX_FIELD_BYTES = 4096
 const MAX_PART_HEADER_BYTES = 8192
 const MAX_PART_HEADERS = 16
 
-/** Everything of a form that is not its file: boundaries, headers, fields. */
+/** Upper bound for the parts of a form that are not its file: boundaries, headers, fields. */
 const FORM_OVERHEAD_BYTES = 128 * 1024
 
 /**
- * Of a form that is refused, so much more is read and dropped: a client that is still sending hears an answer only when
- * the connection is not torn down under it. Whoever sends more than this is not answered for its own good.
+ * After a form is refused, up to 32 MB more are read and dropped, because a client that is still sending can read the
+ * answer only while the connection stays open. Beyond that the connection is closed.
  */
 const DRAIN_BYTES = 32 * 1024 * 1024
 
-/** All of a form has been received by then, and its parser has nothing to wait for but the turns of this process. */
+/** How long the parser may take after the whole form was received. It then waits only for turns of this process's event loop. */
 const PARSER_TIMEOUT_MS = 2000
 
-/** 10 MB each, and twice that on the way to the database: so much of this process's memory may be files on their way. */
+/** Uploads in progress. Each takes up to 10 MB of memory, and twice that on its way to the database. */
 const MAX_UPLOADS = 16
-/** Half of them, so that nobody who sends slowly keeps everybody else out. */
+/** Half of all slots, so that one slow sender cannot keep the other senders out. */
 const MAX_UPLOADS_PER_SENDER = 8
 
-const uploadSlots = new Map<string, number>()
+const uploadSlots = createSemaphore()
 
 /**
- * Takes a seat for a file on its way through this process.
- * @param sender sends it
- * @returns gives it back; once
+ * Takes an upload slot. The limit is per process: sixteen in all, eight for each sender.
+ * @param sender key of the actor that sends the file
+ * @returns a function that releases the slot
  * @throws Refusal `busy`
  */
-export function acquireUploadSlot(sender: string): () => void {
-  const inUse = [...uploadSlots.values()].reduce((sum, count) => sum + count, 0)
-  const own = uploadSlots.get(sender) ?? 0
-  if (inUse >= MAX_UPLOADS || own >= MAX_UPLOADS_PER_SENDER) {
-    refuse('busy', { message: 'Too many files are being sent at once, try again', retryAfter: 1 })
-  }
-  uploadSlots.set(sender, own + 1)
-  return () => {
-    const left = (uploadSlots.get(sender) ?? 1) - 1
-    if (left === 0) uploadSlots.delete(sender)
-    else uploadSlots.set(sender, left)
-  }
-}
+export const acquireUploadSlot = (sender: string): (() => void) =>
+  uploadSlots.tryAcquire([
+    { key: 'all', max: MAX_UPLOADS },
+    { key: `sender ${sender}`, max: MAX_UPLOADS_PER_SENDER },
+  ]) ?? refuse('busy', { message: 'Too many uploads in progress; retry later', retryAfter: 1 })
 
 /** RFC 2046 §5.1.1: a boundary has 1 to 70 characters. */
 const boundary = /;\s*boundary=(?:"[^"\r\n]{1,70}"|[^\s;",]{1,70})\s*(?:;|$)/i
@@ -86,17 +63,17 @@ function requireMultipart(request: Request): string {
   return type.trim()
 }
 
-const truncatedForm = (): Refusal => new Refusal('malformed_form', { message: 'The form ends early or is not multipart/form-data' })
+const truncatedFormRefusal = (): Refusal => new Refusal('malformed_form', { message: 'The form ends early or is not multipart/form-data' })
 
 interface FormParts {
   readonly fields: Map<string, string>
   readonly files: { readonly chunks: Buffer[]; readonly name: string | null; readonly declaredType: string }[]
 }
 
-/** Listens to what a parser finds; the first thing that is wrong is told, and everything behind it is dropped. */
+/** Collects fields and file from a parser, and reports each fault to `fail`. */
 function collectParts(parser: BusboyInstance, fileLimit: number, parts: FormParts, fail: (refusal: Refusal) => void): void {
   const malformed = (message: string): void => fail(new Refusal('malformed_form', { message }))
-  parser.on('error', () => fail(truncatedForm()))
+  parser.on('error', () => fail(truncatedFormRefusal()))
   parser.on('filesLimit', () => malformed('One file at a time'))
   parser.on('fieldsLimit', () => malformed('Too many fields'))
   parser.on('partsLimit', () => malformed('Too many parts'))
@@ -108,8 +85,8 @@ function collectParts(parser: BusboyInstance, fileLimit: number, parts: FormPart
   })
   parser.on('file', (name: string | undefined, stream, filename: string | undefined, _encoding, declaredType) => {
     const chunks: Buffer[] = []
-    // The parser tells of a form that ends inside a file on the file as well.
-    stream.on('error', () => fail(truncatedForm()))
+    // The parser reports a form that ends inside a file on the stream of the file, too.
+    stream.on('error', () => fail(truncatedFormRefusal()))
     stream.on('limit', () => {
       chunks.length = 0
       fail(new Refusal('file_too_large', { message: `File exceeds ${fileLimit} bytes` }))
@@ -120,16 +97,16 @@ function collectParts(parser: BusboyInstance, fileLimit: number, parts: FormPart
   })
 }
 
-/** What came of reading a form. */
+/** The first fault of a form. */
 interface FormFailure {
   readonly fail: (refusal: Refusal) => void
   readonly failed: () => boolean
 }
 
 /**
- * Feeds a request to a parser.
+ * Feeds the body of a request to a parser.
  * @param limit bytes of the whole form
- * @returns true when all of the request has been read, so that its connection can serve another
+ * @returns true when the whole body was read, so that the connection can serve another request
  */
 async function feedParser(request: Request, parser: BusboyInstance, limit: number, { fail, failed }: FormFailure): Promise<boolean> {
   return await new Promise<boolean>((resolve) => {
@@ -140,7 +117,7 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
       request.off('data', onData)
       request.off('end', onEnd)
       request.off('close', onClose)
-      // Whatever comes after is not kept.
+      // The rest of the request is read and dropped.
       if (!isRead) request.resume()
       resolve(isRead)
     }
@@ -151,11 +128,12 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
       else if (received > limit + DRAIN_BYTES) finish(false)
     }
     const onEnd = (): void => {
-      // The request closes behind its end, and what it said may still be on its way through the parser.
+      // The request emits `close` after `end`, while the parser may still be busy with its last bytes.
       request.off('close', onClose)
       if (failed()) return finish(true)
-      // Says `finish` for a form that is whole, and an error for one that is not; should it ever say neither, nobody waits.
-      timeout = setTimeout(() => (fail(truncatedForm()), finish(true)), PARSER_TIMEOUT_MS)
+      // The parser emits `finish` for a complete form and `error` for an incomplete one. For some malformed forms it emits
+      // neither, so there is a time limit.
+      timeout = setTimeout(() => (fail(truncatedFormRefusal()), finish(true)), PARSER_TIMEOUT_MS)
       parser.once('finish', () => finish(true))
       parser.once('error', () => finish(true))
       parser.end()
@@ -168,7 +146,7 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
 }
 
 /**
- * Reads a form with one file, after the caller is known. Nothing of it is kept outside the memory of this process.
+ * Reads a form with one file, after the caller is known. The file stays in the memory of this process.
  * @param fileLimit bytes of the file
  * @returns the fields by name, and the file as `file`
  * @throws Refusal `malformed_form`, `file_too_large`, `file_empty`, `body_too_large`, `unsupported_media_type`, `bad_request`
@@ -179,7 +157,7 @@ export async function readForm(request: Request, response: Response, fileLimit: 
   const parts: FormParts = { fields: new Map(), files: [] }
   const parser = new Busboy({
     headers: { 'content-type': type },
-    // A part is the file by its name, whether or not its sender gave it the name of a file.
+    // The part named `file` is the file, also without a `filename` parameter.
     isPartAFile: (name, _type, filename) => filename !== undefined || name === FILE_FIELD,
     limits: {
       fileSize: fileLimit,
@@ -194,10 +172,10 @@ export async function readForm(request: Request, response: Response, fileLimit: 
   const fail = (firstRefusal: Refusal): void => void (refusal ??= firstRefusal)
   collectParts(parser, fileLimit, parts, fail)
   const isRead = await feedParser(request, parser, fileLimit + FORM_OVERHEAD_BYTES, { fail, failed: () => refusal !== undefined })
-  // What is left of the body cannot be told from another request.
+  // On this connection the rest of the body would be read as the next request.
   if (!isRead) response.setHeader('Connection', 'close')
   if (refusal !== undefined) throw refusal
-  if (!isRead) throw truncatedForm()
+  if (!isRead) throw truncatedFormRefusal()
   return formOf(parts)
 }
 
@@ -212,11 +190,8 @@ function formOf({ fields, files }: FormParts): Record<string, unknown> {
   return { ...values, [FILE_FIELD]: { bytes, sha256, name: file.name, declaredType: file.declaredType } satisfies ReceivedFile }
 }
 
-/** A form as it is compared with another one under the same Idempotency-Key: its bytes are what they hash to. */
+/** The form as it enters the request hash of an Idempotency-Key: the SHA-256 represents the bytes of the file. */
 export function withoutBytes(form: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { bytes: _, ...file } = form[FILE_FIELD] as ReceivedFile
   return { ...form, [FILE_FIELD]: file }
 }
-
-/** True for bytes that are text: UTF-8 without NUL. */
-export const isText = (bytes: Buffer): boolean => isUtf8(bytes) && !bytes.includes(0)

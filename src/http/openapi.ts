@@ -13,10 +13,10 @@ interface Components {
   readonly responses: Record<string, Json>
 }
 
-/** Formats that say it all; the pattern beside them is half a kilobyte each. */
+/** Formats that need no pattern next to them; the pattern of each takes half a kilobyte. */
 const selfDescribingFormats = new Set(['date-time', 'date', 'uuid'])
 
-/** Leaves out what zod adds and nobody reads: patterns of known formats, and the bounds of every safe integer. */
+/** Removes redundant parts that zod adds: patterns of known formats, and the bounds of every safe integer. */
 function trimSchema(schema: Json): void {
   if (selfDescribingFormats.has(String(schema['format']))) delete schema['pattern']
   if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum']
@@ -24,8 +24,8 @@ function trimSchema(schema: Json): void {
 }
 
 /**
- * The JSON schema of a zod schema. One that contains itself refers to its own root, which here is somewhere deep in the
- * document: such a schema becomes a component, and its references name that.
+ * The JSON schema of a zod schema. A recursive schema refers to its own root (`#`), which in this document is the root of
+ * the document. Such a schema becomes a component, and its references point to the component.
  */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', name: string, components: Components): Json {
   const {
@@ -64,27 +64,37 @@ function queryParameters(route: Route, components: Components): Json[] {
   return Object.entries(properties).map(([name, item]) => ({ name, in: 'query', required: required.includes(name), schema: item }))
 }
 
-/** True where an agent may ask, so that a run may act. */
+/** True when an agent can hold the permission of the route, and then a run may act. */
 const allowsAgents = (route: Route): boolean =>
   (permissions[route.permission] as readonly string[]).some((holder) => ['agent', 'self', 'ceo', 'creator'].includes(holder))
 
 const header = (name: string, description: string, schema: Json): Json => ({ name, in: 'header', description, schema })
 
-/** Parameters that many routes take; see headers.ts, identify.ts and shape.ts. */
+/** Parameters that many routes take; see headers.ts, auth/identify.ts and projection.ts. */
 const parameters = {
-  RequestId: header('X-Request-Id', 'Names the request in the answer, the log and the audit row', { type: 'string', maxLength: 128 }),
+  RequestId: header('X-Request-Id', 'The id of the request in the answer, the log and the audit row', { type: 'string', maxLength: 128 }),
   IdempotencyKey: header('Idempotency-Key', 'The same key, caller, route and body has one effect and one answer for 24 hours', {
     type: 'string',
     maxLength: 255,
   }),
-  RunId: header('X-Paperclip-Run-Id', 'The acting run, beside an API key; a run token names its own', { type: 'string', format: 'uuid' }),
+  RunId: header('X-Paperclip-Run-Id', 'The acting run, together with an API key; a run token names its own run', {
+    type: 'string',
+    format: 'uuid',
+  }),
   IfMatch: header('If-Match', 'The ETag the issue must still have; otherwise 412 with the current issue', { type: 'string' }),
   LockEpoch: header('X-Paperclip-Lock-Epoch', 'The lock epoch the issue must still have; otherwise 409', { type: 'integer', minimum: 0 }),
-  Prefer: header('Prefer', 'Answer with no more than one needs to go on', { enum: ['return=minimal'] }),
-  Fields: { name: 'fields', in: 'query', description: 'Answer with these fields only, with commas between', schema: { type: 'string' } },
-  IfNoneMatch: header('If-None-Match', 'ETags of what the reader has; where one is that of the file, 304 without it', { type: 'string' }),
-  LastEventId: header('Last-Event-ID', 'The id of the last event that was read; what comes behind it is sent', { type: 'string' }),
-  Compact: { name: 'compact', in: 'query', description: 'Leave out what is null', schema: { enum: ['1', 'true', '0', 'false', ''] } },
+  Prefer: header('Prefer', 'Answer only with the fields that the next request needs', { enum: ['return=minimal'] }),
+  Fields: { name: 'fields', in: 'query', description: 'Answer with these fields only, separated by commas', schema: { type: 'string' } },
+  IfNoneMatch: header('If-None-Match', 'ETags that the client has; if one of them is that of the file, 304 without the file', {
+    type: 'string',
+  }),
+  LastEventId: header('Last-Event-ID', 'The id of the last event that the client read; later events are sent', { type: 'string' }),
+  Compact: {
+    name: 'compact',
+    in: 'query',
+    description: 'Leave out fields that are null',
+    schema: { enum: ['1', 'true', '0', 'false', ''] },
+  },
 } as const satisfies Record<string, Json>
 
 function sharedParameters(route: Route): Json[] {
@@ -104,7 +114,7 @@ function sharedParameters(route: Route): Json[] {
   return Object.entries(applies).flatMap(([name, isApplicable]) => (isApplicable ? [{ $ref: `#/components/parameters/${name}` }] : []))
 }
 
-/** Every code a route may refuse with: its own, and those that its form brings with it. */
+/** Every code a route may refuse with: the codes it declares, and those that follow from its method, scope and body. */
 function refusalCodesOf(route: Route): RefusalCode[] {
   const isPublic = (permissions[route.permission] as readonly string[]).includes('public')
   const writes = route.method !== 'get'
@@ -131,11 +141,11 @@ function refusalCodesOf(route: Route): RefusalCode[] {
   ]
 }
 
-/** Characters; what is shorter is clearer where it stands. */
+/** Minimum length of a shared schema in characters of JSON; a shorter one is easier to read in place. */
 const MIN_SHARED_LENGTH = 200
 const EXAMPLE_REQUEST = '0f8fad5b-d9cb-469f-a165-70867728950e'
 
-/** One response for a status and its codes, shared by all routes that refuse alike. */
+/** The response component for a status and a set of codes, shared by all routes with the same set. */
 function refusalComponent(status: number, codes: readonly [RefusalCode, ...RefusalCode[]], components: Components): Json {
   const schemaOfForm = (form: string): Json => ({
     allOf: [{ $ref: `#/components/schemas/${form}` }, { type: 'object', properties: { code: { enum: codes } } }],
@@ -156,7 +166,7 @@ function refusalComponent(status: number, codes: readonly [RefusalCode, ...Refus
   return { $ref: `#/components/responses/${name}` }
 }
 
-/** The refusals of a route, by status: the codes are the enum a client branches on. */
+/** The refusals of a route by status. Clients branch on the enum of codes. */
 function refusalResponses(route: Route, components: Components): Json {
   const byStatus = new Map<number, [RefusalCode, ...RefusalCode[]]>()
   for (const code of refusalCodesOf(route).toSorted()) {
@@ -168,9 +178,9 @@ function refusalResponses(route: Route, components: Components): Json {
   return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), refusalComponent(status, codes, components)]))
 }
 
-/** Answers that several routes give are components, named after the first of them. */
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
+/** The schema of an answer. One that several routes share is a component, named after the first of these routes. */
 function responseSchema(route: Route, components: Components): Json {
   const name = `${capital(route.operationId)}Answer`
   const schema = schemaOf(route.returns, 'output', name, components)
@@ -205,13 +215,13 @@ function successResponses(route: Route, components: Components): Json {
       schema: route.paged ? { type: 'array', items: schema } : schema,
     },
   }
-  // A route that never succeeds only says what is wrong with the request.
+  // A route that never succeeds has refusals only.
   if (route.returns instanceof z.ZodNever) return {}
   return {
     [route.status]: { description: 'Done', headers, content },
     ...(route.altStatus === undefined ? {} : { [route.altStatus.status]: { description: 'Done', headers, content } }),
-    ...(route.streams === 'file' ? { 304: { description: 'The reader has it already: If-None-Match names its ETag' } } : {}),
-    ...(route.emptyAs204 ? { 204: { description: 'Nothing to answer with' } } : {}),
+    ...(route.streams === 'file' ? { 304: { description: 'The client has this version already: If-None-Match names its ETag' } } : {}),
+    ...(route.emptyAs204 ? { 204: { description: 'There is no result' } } : {}),
   }
 }
 
@@ -238,11 +248,11 @@ function operation(route: Route, components: Components): Json {
 const refusalProperties = {
   error: { type: 'string', description: 'For people' },
   code: { enum: [...Object.keys(refusals), 'internal'], description: 'For programs' },
-  details: { description: 'What the code is about; of a failed validation, the list of what is wrong' },
+  details: { description: 'Facts about the refusal; for a failed validation, the list of findings' },
   requestId: { type: 'string' },
 }
 
-/** Renders every declared route as OpenAPI 3.1. Nothing in it is written by hand. */
+/** Renders every declared route as an OpenAPI 3.1 document. The document is generated from the declarations alone. */
 export function openapi(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {}
   const components: Components = { schemas: {}, responses: {} }
@@ -261,25 +271,25 @@ export function openapi(routes: readonly Route[], version: string): Json {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'An agent API key or a run token. Without one, a request from this machine is the board.',
+          description: 'An agent API key or a run token. A request from this machine without one acts as the board.',
         },
       },
       parameters,
       headers: {
         RequestId: { description: 'The id of the request', schema: { type: 'string' } },
-        RetryAfter: { description: 'Seconds to wait, where waiting makes sense', schema: { type: 'integer' } },
-        Link: { description: 'The next page, where there is one: rel="next"', schema: { type: 'string' } },
+        RetryAfter: { description: 'Seconds to wait before a retry', schema: { type: 'integer' } },
+        Link: { description: 'The next page, if there is one: rel="next"', schema: { type: 'string' } },
         ETag: { description: 'The version of the issue, for If-Match', schema: { type: 'string' } },
         FileETag: { description: 'The SHA-256 of the bytes, for If-None-Match', schema: { type: 'string' } },
         Replayed: {
-          description: 'true when the answer is that of an earlier request with the same Idempotency-Key',
+          description: 'true when the answer repeats that of an earlier request with the same Idempotency-Key',
           schema: { type: 'string' },
         },
       },
       responses: {
         ...components.responses,
         Fault: {
-          description: 'A bug of this server; nothing of it is told',
+          description: 'A bug of this server; the answer reveals no cause',
           content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } },
         },
       },

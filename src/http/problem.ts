@@ -1,7 +1,7 @@
 import type { Response } from 'express'
 import type { z } from 'zod'
 import { refusalOf } from '../platform/db/databaseErrors.ts'
-import { Refusal, refusals } from '../platform/kernel/errors.ts'
+import { Refusal, refusals, refuse } from '../platform/kernel/errors.ts'
 import type { RefusalCode } from '../platform/kernel/errors.ts'
 import { apiHeaders } from './headers.ts'
 
@@ -12,13 +12,13 @@ interface WireIssue {
   readonly [extra: string]: unknown
 }
 
-/** Names of the public wire for what the validator found; values that were sent are not repeated. */
+/** The names that Paperclip's API has for findings of the validator. Values that the client sent are not repeated. */
 const wireCodes: Readonly<Record<string, string>> = {
   invalid_value: 'invalid_enum_value',
   invalid_format: 'invalid_string',
 }
 
-/** The list of the public wire (`code, path, message, expected?, options?, keys?`) for what failed validation. */
+/** The findings of a failed validation as Paperclip's API lists them: `code, path, message, expected?, options?, keys?`. */
 function wireIssues(error: z.ZodError): WireIssue[] {
   return error.issues.slice(0, 50).map((issue) => ({
     code: wireCodes[issue.code] ?? issue.code,
@@ -30,10 +30,12 @@ function wireIssues(error: z.ZodError): WireIssue[] {
   }))
 }
 
-/** Refuses with the validator's findings. */
-export const validationFailed = (error: z.ZodError): Refusal => new Refusal('validation_failed', { details: wireIssues(error) })
+/** Refuses a value that failed validation. @throws Refusal `validation_failed`, with the findings as details */
+export function refuseInvalid(error: z.ZodError): never {
+  refuse('validation_failed', { details: wireIssues(error) })
+}
 
-/** What goes out for a bug of ours: that there was one, and nothing of it. */
+/** The answer when this server has a bug. It reveals no cause. */
 export interface InternalError {
   readonly status: 500
   readonly code: 'internal'
@@ -42,7 +44,7 @@ export interface InternalError {
 
 export const internalError: InternalError = Object.freeze({ status: 500, code: 'internal', message: 'Internal server error' })
 
-/** Whatever a request may be answered with instead of what it asked for. */
+/** An error answer. */
 export type Problem = Refusal | InternalError
 
 interface HttpError {
@@ -57,7 +59,7 @@ const parserRefusals: Readonly<Record<string, RefusalCode>> = {
   'charset.unsupported': 'unsupported_media_type',
 }
 
-/** What a failure means to the caller, or undefined when it is a bug of ours. */
+/** The refusal that an error means for the caller, or undefined when the error is a bug of this server. */
 export function toRefusal(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error
   const { type, status } = error as HttpError
@@ -67,7 +69,7 @@ export function toRefusal(error: unknown): Refusal | undefined {
   return refusalOf(error)
 }
 
-/** The body of a problem in the server's own form or, where asked for, as RFC 9457. */
+/** The body of a problem, in this server's own form or as RFC 9457. */
 export function problemBody(problem: Problem, requestId: string, rfc9457: boolean): string {
   const refusal = problem instanceof Refusal ? problem : undefined
   const body = {
@@ -88,7 +90,7 @@ export function problemBody(problem: Problem, requestId: string, rfc9457: boolea
   })
 }
 
-/** Sends a problem. */
+/** Sends a problem, as RFC 9457 when the client accepts `application/problem+json`. */
 export function sendProblem(response: Response, problem: Problem, requestId: string): void {
   const rfc9457 = (response.req.headers.accept ?? '').includes('application/problem+json')
   const body = problemBody(problem, requestId, rfc9457)

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { refuse } from '../platform/kernel/errors.ts'
-import { validationFailed } from './problem.ts'
+import { refuseInvalid } from './problem.ts'
 import type { Route } from './route.ts'
 
 /**
- * How much of an answer its reader wants. Agents pay for every token they read, so any route can be asked for less:
+ * Which part of an answer the client wants. Agents pay for every token they read, so every route can return less:
  *
- * - `?fields=id,title` on a read: these fields of the answer, or of each item of a list. A name that does not exist is a
- *   400 that lists those that do: left out in silence it would cost the agent another turn to find out.
- * - `?compact=1` anywhere: fields that are null are left out, at every depth, in free-form JSON too.
- * - `Prefer: return=minimal` on a write (RFC 7240): what one needs to go on, where the answer is a row with an id. Others
- *   stay whole, and then no `Preference-Applied` says otherwise.
+ * - `?fields=id,title` on a read: only these fields of the answer, or of each item of a list. An unknown name is a 400
+ *   that lists the known names. If it were ignored, the agent would need another turn to find its mistake.
+ * - `?compact=1` on any route: fields that are null are left out, at every depth, in free-form JSON too.
+ * - `Prefer: return=minimal` on a write (RFC 7240): only the fields that a client needs for its next request, if the
+ *   answer is a row with an id. Other answers stay complete and have no `Preference-Applied` header.
  */
 export interface Projection {
   readonly fields: readonly string[] | null
@@ -19,7 +19,7 @@ export interface Projection {
   readonly isMinimal: boolean
 }
 
-/** What a minimal answer keeps, where the whole has it. A token is shown once, so no preference may drop it. */
+/** The fields that a minimal answer keeps if the complete one has them. A token is shown once, so no preference drops it. */
 const MINIMAL = ['id', 'identifier', 'status', 'lockEpoch', 'version', 'updatedAt', 'token'] as const
 
 const projectionQuery = z.object({
@@ -37,7 +37,7 @@ const unprojected: Projection = { fields: null, isCompact: false, isMinimal: fal
 
 const fieldNamesByRoute = new WeakMap<Route, ReadonlySet<string> | null>()
 
-/** The names of the fields of a route's answer, or of the items of its list; null where its schema does not say. */
+/** The field names of a route's answer, or of the items of its list; null when the schema lists none. */
 function fieldsOf(route: Route): ReadonlySet<string> | null {
   const cached = fieldNamesByRoute.get(route)
   if (cached !== undefined) return cached
@@ -48,15 +48,15 @@ function fieldsOf(route: Route): ReadonlySet<string> | null {
 }
 
 /**
- * Reads what shape is asked for, before anything is done.
- * @param rawQuery the query as it came
+ * Reads the requested projection, before the request has any effect.
+ * @param rawQuery the query before validation
  * @throws Refusal `validation_failed` for a field that the answer does not have
  */
 export function projectionOf(route: Route, request: IncomingMessage, rawQuery: Readonly<Record<string, unknown>>): Projection {
   const isMinimal = route.method !== 'get' && returnMinimal.test(request.headers.prefer?.toString() ?? '')
   if (rawQuery['fields'] === undefined && rawQuery['compact'] === undefined) return isMinimal ? { ...unprojected, isMinimal } : unprojected
   const parsed = projectionQuery.safeParse(rawQuery)
-  if (!parsed.success) throw validationFailed(parsed.error)
+  if (!parsed.success) refuseInvalid(parsed.error)
   const { compact, fields: list } = parsed.data
   const fields = route.method === 'get' && list !== undefined ? list.split(',') : null
   if (fields !== null) requireKnownFields(route, fields)
@@ -74,7 +74,7 @@ function requireKnownFields(route: Route, fields: readonly string[]): void {
   })
 }
 
-/** The query without the parameters that every route takes, so that no route's own schema needs to know them. */
+/** The query without the parameters of the projection, so that the schemas of routes need not declare them. */
 export function withoutProjectionParameters(rawQuery: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { fields: _, compact: _too, ...rest } = rawQuery
   return rest
@@ -94,7 +94,7 @@ const omitNulls = (_key: string, value: unknown): unknown => {
 
 const hasId = (value: unknown): boolean => typeof value === 'object' && value !== null && 'id' in value
 
-/** The body of an answer in the shape that was asked for, and the headers that say so. */
+/** The projected answer as JSON, and the headers that confirm the projection. */
 export function project(
   value: unknown,
   projection: Projection,

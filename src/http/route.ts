@@ -4,13 +4,12 @@ import type { Scope } from '../auth/scopes.ts'
 import type { Ctx } from '../platform/db/types.ts'
 import type { RefusalCode } from '../platform/kernel/errors.ts'
 import type { Page } from '../platform/kernel/page.ts'
-import type { FileResponse } from './fileResponse.ts'
+import type { FileResponse, StreamResponse } from '../platform/kernel/content.ts'
 import type { LiveResponse } from './liveResponse.ts'
-import type { StreamResponse } from './streamResponse.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
 
-/** Conditions a client puts on a write. */
+/** The conditions under which a client wants its write to happen. */
 export interface Preconditions {
   /** The entity tag of `If-Match`, without wildcard. */
   readonly ifMatch: string | null
@@ -25,14 +24,14 @@ export interface Input<Q, B> {
   readonly query: Q
   readonly body: B
   readonly preconditions: Preconditions
-  /** `Last-Event-ID`: up to where the reader of a stream has read. */
+  /** `Last-Event-ID`: the last event of a stream that the client has read. */
   readonly lastEventId: string | null
 }
 
-/** How the body of a request is written: JSON, or a form that carries one file. */
+/** The format of a request body: JSON, or a multipart form with one file. */
 export type BodyKind = 'json' | 'file'
 
-/** What a handler may return for a schema: its input, frozen or not. */
+/** The value that a handler may return for a schema: the schema's input, mutable or readonly. */
 export type HandlerResult<T> = T extends readonly (infer I)[]
   ? readonly HandlerResult<I>[]
   : T extends object
@@ -40,33 +39,35 @@ export type HandlerResult<T> = T extends readonly (infer I)[]
     : T
 
 export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
-  /** What it does, as an imperative sentence; becomes the document's summary. */
+  /** An imperative sentence without a full stop; it becomes the summary in the OpenAPI document. */
   readonly summary: string
-  /** A row of `access/permissions.ts`. */
+  /** A key of `auth/permissions.ts`. */
   readonly permission: Permission
   readonly scope: Scope
   readonly query?: Q
   readonly body?: B
   /** An empty body is read as `{}`. */
   readonly bodyOptional?: boolean
-  /** JSON unless said. A form with one file is a `body` with `file: receivedFile` and the form's fields beside it. */
+  /** Default `json`. For `file` the `body` schema has `file: receivedFile` and the other fields of the form. */
   readonly bodyKind?: BodyKind
-  /** Bytes, of a form those of its file; `BODY_LIMIT` unless said. */
+  /** Maximum in bytes; for a form, of its file. Default `BODY_LIMIT`. */
   readonly bodyLimit?: number
-  /** Without an `Idempotency-Key`, the body's `idempotencyKey` is one: the tools of an MCP server cannot set headers. */
+  /** Without an `Idempotency-Key` header, `idempotencyKey` in the body is the key: the tools of an MCP server cannot set headers. */
   readonly keyInBody?: boolean
   readonly returns: R
-  /** 200 unless said; 204 is sent when a handler returns null and this says `or204`. */
+  /** Default 200. */
   readonly status?: 200 | 201 | 202
+  /** Sends 204 without a body when the handler returns null. */
   readonly emptyAs204?: boolean
-  /** A status that stands for some answers instead of `status`. */
+  /** Another status, for answers that meet a condition. */
   readonly altStatus?: { readonly status: 200 | 201 | 202; readonly when: (value: z.output<R>) => boolean }
   readonly refuses: readonly RefusalCode[]
-  /** Extra response headers made from the answer. */
+  /** Extra response headers, computed from the answer. */
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
   /**
-   * The answer is no JSON document: a `Stream` of lines, `Live` and then of events, each of which is a `returns`, a
-   * `Stream` of a drawing, which as a whole is one, or a `FileAnswer`.
+   * The answer is not one JSON document. `lines`: a `StreamResponse` in which each line is a `returns`. `events`: a
+   * `LiveResponse` in which each event is a `returns`. `drawing`: a `StreamResponse` that is one `returns` as a whole.
+   * `file`: a `FileResponse`.
    */
   readonly streams?: StreamKind
   readonly handle: (
@@ -74,10 +75,10 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   ) => Promise<HandlerResult<z.input<R>> | StreamResponse | LiveResponse | FileResponse | null>
 }
 
-/** What a route answers with that sends its answer while it is made. */
+/** The kind of content that a streaming route sends. */
 export type StreamKind = 'lines' | 'events' | 'drawing' | 'file'
 
-/** A declared endpoint with its types forgotten, as the mount and the document read it. */
+/** A declared endpoint without its type parameters, as `mount` and `openapi` read it. */
 export interface Route {
   readonly method: Method
   readonly path: string
@@ -102,7 +103,7 @@ export interface Route {
   readonly handle: (input: Input<unknown, unknown>) => Promise<unknown>
 }
 
-/** 256 KB: the longest description or comment an agent sensibly writes, times four. */
+/** 256 KB: four times the longest description or comment that an agent reasonably writes. */
 const BODY_LIMIT = 256 * 1024
 
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<

@@ -1,23 +1,16 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { StreamResponse } from '../platform/kernel/content.ts'
 
-/** An answer that is sent while it is made, for what may not fit into memory. */
-export interface StreamResponse {
-  readonly contentType: string
-  /** Sent beside the headers of every answer, and instead of one of the same name. */
-  readonly headers?: Readonly<Record<string, string>>
-  readonly chunks: AsyncGenerator<string>
-}
-
-/** Chunks are gathered to about this size: a write per line would cost more than the line. */
+/** Chunks are collected up to about this size, because one write per line would cost more than the line. */
 const WRITE_CHARS = 64 * 1024
 
 export const isStreamResponse = (value: unknown): value is StreamResponse =>
   typeof value === 'object' && value !== null && 'chunks' in value
 
 /**
- * Sends a stream at the speed of its reader. What fails before the first chunk is still a proper refusal; after that the
- * connection is cut, so that half an answer cannot be taken for a whole one.
+ * Sends a stream at the speed of the client. A failure before the first chunk is still answered with a refusal. A failure
+ * after it closes the connection, so that the client cannot take half an answer for a whole one.
  */
 export async function sendStream(
   response: ServerResponse,
@@ -45,7 +38,7 @@ export async function sendStream(
   }
 }
 
-/** Resolves when the reader has caught up, or has gone. */
+/** Resolves when the client has read everything that was sent, or has disconnected. */
 export async function waitForDrain(response: ServerResponse): Promise<void> {
   const waiting = new AbortController()
   try {

@@ -4,21 +4,22 @@ import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** The host of `Host` without its port, lower-case; null when it is missing or no host at all. */
+/** The host name of the `Host` header in lower case, without port; null when the header is missing or malformed. */
 function hostname(host: string | undefined): string | null {
   if (host === undefined) return null
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(host)
   return match?.[1]?.toLowerCase().replace(/\.$/, '') ?? null
 }
 
-/** True when the request was sent to this machine's loopback by name. */
+/** True when the Host header names this machine's loopback interface. */
 export const isLoopbackHost = (request: IncomingMessage): boolean => loopbackNames.has(hostname(request.headers.host) ?? '')
 
 /**
- * Keeps web pages out. A page that makes its own name resolve to this machine shows in `Host`, one that posts across
- * origins shows in `Origin`; command lines and agents send no Origin at all.
+ * Refuses requests of foreign web pages. A page that makes its own name resolve to this machine (DNS rebinding) sends
+ * that name in `Host`. A page that posts across origins sends its origin in `Origin`. Command lines and agents send no
+ * `Origin`.
  *
- * @param allowedHosts further host names an operator serves this host under, lower-case
+ * @param allowedHosts further host names of this server, lower-case, set by the operator
  * @throws Refusal `host_not_allowed`, `origin_not_allowed`, `bad_request` for two Hosts
  */
 export function requireTrustedOrigin(request: IncomingMessage, allowedHosts: ReadonlySet<string>): void {
@@ -26,8 +27,8 @@ export function requireTrustedOrigin(request: IncomingMessage, allowedHosts: Rea
   if (host === null || !(loopbackNames.has(host) || allowedHosts.has(host))) {
     refuse('host_not_allowed', { message: 'Host is not allowed; an operator can add it to PAPERCLIP_ALLOWED_HOSTNAMES' })
   }
-  // Node keeps the first of two; somebody in front of us may have kept the other (RFC 9112 §3.2).
-  if (hasDuplicateHeader(request, 'host')) refuse('bad_request', { message: 'Host is given twice' })
+  // Node keeps the first of two Host headers; a proxy in front of this server may have used the other (RFC 9112 §3.2).
+  if (hasDuplicateHeader(request, 'host')) refuse('bad_request', { message: 'The Host header is given twice' })
   const origin = request.headers.origin
   if (origin === undefined) return
   const own = request.headers.host?.toLowerCase()

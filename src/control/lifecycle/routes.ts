@@ -14,7 +14,7 @@ import { deleteGoal, deleteLabel, deleteProject } from './deleteGoalProjectLabel
 export const lifecycleRoutes = [
   post('/api/agents/:id/pause', {
     summary: 'Pause an agent and end its runs',
-    permission: 'agent.stand',
+    permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
     body: z.object({}),
@@ -25,7 +25,7 @@ export const lifecycleRoutes = [
   }),
   post('/api/agents/:id/resume', {
     summary: 'Take an agent out of its pause',
-    permission: 'agent.stand',
+    permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
     body: z.object({}),
@@ -36,7 +36,7 @@ export const lifecycleRoutes = [
   }),
   post('/api/agents/:id/terminate', {
     summary: 'End an agent for good: its runs, its keys, its status',
-    permission: 'agent.stand',
+    permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
     body: z.object({}),

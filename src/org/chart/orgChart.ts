@@ -1,6 +1,6 @@
 import type { Ctx } from '../../platform/db/types.ts'
-import { imageHeaders } from '../../http/headers.ts'
-import type { StreamResponse } from '../../http/streamResponse.ts'
+import { imageHeaders } from '../../platform/kernel/content.ts'
+import type { StreamResponse } from '../../platform/kernel/content.ts'
 import { CARD_HEIGHT, CARD_WIDTH, layOutTree } from './chartLayout.ts'
 import type { Card } from './chartLayout.ts'
 import { chartStyles } from './chartStyles.ts'

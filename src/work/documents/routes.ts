@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ofIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { validationFailed } from '../../http/problem.ts'
+import { refuseInvalid } from '../../http/problem.ts'
 import { del, get, post, put } from '../../http/route.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { requireIssue } from '../issues/index.ts'
@@ -18,7 +18,7 @@ const PUT_LIMIT_BYTES = BODY_MAX * 6 + 32 * 1024
 
 function parseKey(params: Params): string {
   const key = documentKey.safeParse(params['key'])
-  if (!key.success) throw validationFailed(key.error)
+  if (!key.success) refuseInvalid(key.error)
   return key.data
 }
 

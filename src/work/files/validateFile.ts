@@ -1,6 +1,6 @@
 import { refuse } from '../../platform/kernel/errors.ts'
-import type { ReceivedFile } from '../../http/multipart.ts'
-import { isText } from '../../http/multipart.ts'
+import type { ReceivedFile } from '../../platform/kernel/content.ts'
+import { isText } from '../../platform/kernel/content.ts'
 import { truncate } from '../../platform/kernel/text.ts'
 import { sanitizeSvg } from './sanitizeSvg.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { receivedFile } from '../../http/multipart.ts'
+import { receivedFile } from '../../platform/kernel/content.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
 /** Bytes of a file, as on the public wire. */

@@ -1,0 +1,45 @@
+import type { Request, Response } from 'express'
+import type { Actor } from '../platform/kernel/actor.ts'
+import type { Store } from '../platform/db/types.ts'
+import type { Projection } from './projection.ts'
+import type { Route } from './route.ts'
+
+/** What the mounted routes need from the server. */
+export interface MountDeps {
+  readonly store: Store
+  /** Finds out who makes the request; throws a Refusal for a credential that cannot be used. */
+  readonly identify: (request: Request) => Promise<Actor>
+  /** Called before every request that names a run is handled: renews the lease of the run when that is due. */
+  readonly renewLeaseIfDue: (actor: Actor) => Promise<void>
+  /** Encrypts the answers that are stored for Idempotency-Keys. */
+  readonly encryptionKey: Buffer
+  /** For development and tests: checks every answer and every refusal against the declaration of its route. */
+  readonly validateResponses: boolean
+}
+
+/** Facts about a request for the request log. The steps of the request fill it in. */
+export interface RequestTrace {
+  readonly requestId: string
+  /** The id of the caller's trace, if the caller sent one. */
+  traceId?: string
+  actor?: Actor
+  route?: Route
+  /** Counts and logs the request when its answer is complete. */
+  readonly onFinished: () => void
+}
+
+/** One request with its response and the route that handles it. Passed through all steps of a request. */
+export interface Exchange {
+  readonly deps: MountDeps
+  readonly route: Route
+  readonly request: Request
+  readonly response: Response
+  readonly trace: RequestTrace
+}
+
+/** An exchange whose caller is known and whose query has been read. */
+export interface IdentifiedExchange extends Exchange {
+  readonly actor: Actor
+  readonly rawQuery: Readonly<Record<string, unknown>>
+  readonly projection: Projection
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { IdempotentRequest, RenderedResponse } from '../platform/db/types.ts'
+import { actorColumns } from '../platform/kernel/actor.ts'
+import type { Actor } from '../platform/kernel/actor.ts'
+import { invariant } from '../platform/kernel/errors.ts'
+import type { IdentifiedExchange } from './exchange.ts'
+import { idempotencyKeyOf } from './headers.ts'
+import { withoutBytes } from './multipart.ts'
+import { renderResponse } from './renderResponse.ts'
+
+/** A request under an Idempotency-Key, and the answer that its mutation has stored under the key. */
+export interface CapturedRequest extends IdempotentRequest {
+  readonly stored: () => { readonly value: unknown; readonly rendered: RenderedResponse } | undefined
+}
+
+/** The SHA-256 by which a repeat of a request is recognised. It is stored for 24 hours, so it must not change between versions. */
+export const requestHashOf = (query: unknown, body: unknown): string =>
+  createHash('sha256')
+    .update(canonicalJson([query, body ?? null]))
+    .digest('base64url')
+
+/** JSON with sorted keys, so that the same request sent by another client has the same hash. */
+function canonicalJson(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+}
+
+const bodyWithKey = z.object({ idempotencyKey: z.string().min(1).max(255) })
+
+/** The `idempotencyKey` of a body, or null. The route's own schema refuses a key of the wrong form. */
+const idempotencyKeyIn = (body: unknown): string | null => bodyWithKey.safeParse(body).data?.idempotencyKey ?? null
+
+/** The actor as one text: type and id. */
+export function actorKeyOf(actor: Actor): string {
+  const { actorType, actorId } = actorColumns(actor)
+  return `${actorType}:${actorId}`
+}
+
+/**
+ * The request as one that has an effect only once, or null when it carries no key (I9).
+ * @throws Refusal `malformed_header`
+ */
+export function idempotentRequestOf(exchange: IdentifiedExchange, body: unknown): CapturedRequest | null {
+  const { deps, route, request, actor } = exchange
+  if (route.method !== 'post') return null
+  const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? idempotencyKeyIn(body) : null)
+  if (key === null) return null
+  let stored: ReturnType<CapturedRequest['stored']>
+  return {
+    actor: actorKeyOf(actor),
+    // The declared path, not the URL: a slash at the end or another spelling of an escape is the same request.
+    route: `POST ${route.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(request.params[name])))}`.toLowerCase(),
+    key,
+    requestHash: requestHashOf(request.query, route.bodyKind === 'file' ? withoutBytes(body as Record<string, unknown>) : body),
+    encryptionKey: deps.encryptionKey,
+    render(value) {
+      stored = { value, rendered: renderResponse(exchange, value) }
+      return stored.rendered
+    },
+    stored: () => stored,
+  }
+}
+
+/**
+ * The answer for the value that a handler returned. Under a key it is the stored answer itself, so that a replay equals
+ * the first answer byte for byte (I9).
+ */
+export function responseOf(exchange: IdentifiedExchange, idempotency: CapturedRequest | null, value: unknown): RenderedResponse {
+  const stored = idempotency?.stored()
+  if (stored === undefined) return renderResponse(exchange, value)
+  invariant(stored.value === value, `${exchange.route.operationId} must return the value that its mutation returned`)
+  return stored.rendered
+}

@@ -1,0 +1,49 @@
+import type { Request } from 'express'
+import { z } from 'zod'
+import type { RenderedResponse } from '../platform/db/types.ts'
+import { invariant } from '../platform/kernel/errors.ts'
+import type { Page } from '../platform/kernel/page.ts'
+import type { IdentifiedExchange } from './exchange.ts'
+import { project } from './projection.ts'
+import type { Route } from './route.ts'
+
+/** The `Link` header of a page that has a next page: the URL of the request with another cursor. */
+function linkOf(request: Request, page: Page<unknown>): Record<string, string> {
+  if (page.next === null) return {}
+  const url = new URL(request.originalUrl, 'http://localhost')
+  url.searchParams.set('after', page.next)
+  return { Link: `<${url.pathname}${url.search}>; rel="next"` }
+}
+
+const pageSchemas = new WeakMap<Route, z.ZodType>()
+
+function bodySchemaOf(route: Route): z.ZodType {
+  if (!route.paged) return route.returns
+  const schema = pageSchemas.get(route) ?? z.array(route.returns)
+  pageSchemas.set(route, schema)
+  return schema
+}
+
+/**
+ * Turns the value that a handler returned into status, headers and body. Breaks an invariant when responses are
+ * validated and the value differs from the declaration of the route.
+ */
+export function renderResponse({ deps, route, request, projection }: IdentifiedExchange, value: unknown): RenderedResponse {
+  if (value === null && route.emptyAs204) return { status: 204, headers: {}, body: '' }
+  const body = route.paged ? (value as Page<unknown>).items : value
+  if (deps.validateResponses) {
+    const checked = bodySchemaOf(route).safeParse(body)
+    invariant(
+      checked.success,
+      `the answer of ${route.operationId} differs from its declaration: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`,
+    )
+  }
+  const { body: text, headers: applied } = project(body, projection)
+  const headers = {
+    ...(route.paged ? linkOf(request, value as Page<unknown>) : {}),
+    ...route.headers?.(value),
+    ...applied,
+  }
+  const status = route.altStatus?.when(value) === true ? route.altStatus.status : route.status
+  return { status, headers, body: text }
+}
