@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Usage } from './adapter.ts'
-import type { AdapterType } from './registry.ts'
+import type { AdapterType } from '../model/adapterTypes.ts'
 import { TOKEN, waitForExit, outcomeOf, executable, pidsIn, startTestRun, temporaryFolder, splitWords } from './testKit.ts'
 
 const localTypes = ['claude_local', 'codex_local', 'gemini_local', 'opencode_local', 'cursor', 'pi_local', 'hermes_local'] as const

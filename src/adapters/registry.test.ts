@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { adapterTypes } from './registry.ts'
+import { adapterTypes } from '../model/adapterTypes.ts'
 import { adaptersWith, outcomeOf, jobWith, recorder, shellCommand, startTestRun } from './testKit.ts'
 
 test('an operator decides which adapters this server runs', async () => {

@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import { adapterTypes } from '../model/adapterTypes.ts'
+import type { AdapterType } from '../model/adapterTypes.ts'
 import { failed, notStarted } from './adapter.ts'
 import type { Adapter, Job, RunListener, StartedRun } from './adapter.ts'
 import { addressPolicy } from './addresses.ts'
@@ -13,21 +15,6 @@ import { localAdapters } from './local.ts'
 import { openclawAdapter } from './openclawGateway.ts'
 import type { Resolve } from './httpRequest.ts'
 import { processAdapter } from './process.ts'
-
-/** Every adapter this server has, in the order of the public wire. */
-export const adapterTypes = [
-  'process',
-  'http',
-  'claude_local',
-  'codex_local',
-  'gemini_local',
-  'opencode_local',
-  'pi_local',
-  'cursor',
-  'openclaw_gateway',
-  'hermes_local',
-] as const
-export type AdapterType = (typeof adapterTypes)[number]
 
 export interface AdapterOptions extends CommandHost {
   /** The types this server may run; null for all. */

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import type { Chunk, FinishedOutcome, AdapterOutcome, Job, LifecycleEvent, RunListener, StartedRun } from './adapter.ts'
 import { createAdapters } from './registry.ts'
-import type { AdapterOptions, AdapterType } from './registry.ts'
+import type { AdapterType } from '../model/adapterTypes.ts'
+import type { AdapterOptions } from './registry.ts'
 
 export const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.run-token-of-this-run.signature'
 

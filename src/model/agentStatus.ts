@@ -1,3 +1,5 @@
+import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { stateMachine } from '../platform/kernel/stateMachine.ts'
 
 export const agentStatus = stateMachine('agent', {
@@ -13,6 +15,21 @@ export type AgentStatus = (typeof agentStatus.statuses)[number]
 
 /** Statuses in which an agent may hold an issue or start a run. */
 export const invokableStatuses: readonly AgentStatus[] = ['idle', 'active', 'running', 'error']
+
+/** Whether an agent may hold an issue or start a run. */
+export const isInvokable = (status: AgentStatus): boolean => invokableStatuses.includes(status)
+
+/** `isInvokable` in SQL. @param alias of the table `agents` in the statement */
+export const isInvokableSql = (alias: string): SQL =>
+  sql.raw(`(${alias}.status in (${invokableStatuses.map((status) => `'${status}'`).join(', ')}))`)
+
+/** Whether an agent has spent its monthly budget. A budget of 0 is no limit. */
+export const isOverBudget = (agent: { readonly budgetMonthlyCents: number; readonly spentMonthlyCents: number }): boolean =>
+  agent.budgetMonthlyCents > 0 && agent.spentMonthlyCents >= agent.budgetMonthlyCents
+
+/** `isOverBudget` in SQL. @param alias of the table `agents` in the statement */
+export const isOverBudgetSql = (alias: string): SQL =>
+  sql.raw(`(${alias}.budget_monthly_cents > 0 and ${alias}.spent_monthly_cents >= ${alias}.budget_monthly_cents)`)
 
 export const agentRoles = [
   'ceo',

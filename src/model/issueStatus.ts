@@ -1,3 +1,5 @@
+import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { stateMachine } from '../platform/kernel/stateMachine.ts'
 
 const all = ['backlog', 'todo', 'in_progress', 'in_review', 'done', 'blocked', 'cancelled'] as const
@@ -34,6 +36,15 @@ export const onEnter = {
   done: { hold: 'clear', stamp: 'completedAt', closed: true },
   cancelled: { hold: 'clear', stamp: 'cancelledAt', closed: true },
 } as const satisfies Record<IssueStatus, StatusEntry>
+
+/** Whether nothing more is to be done on an issue. */
+export const isClosed = (status: IssueStatus): boolean => onEnter[status].closed
+
+/** `isClosed` in SQL. @param alias of the table `issues` in the statement; left out where the statement has no alias */
+export const isClosedSql = (alias?: string): SQL => {
+  const closed = issueStatus.statuses.filter(isClosed).map((status) => `'${status}'`)
+  return sql.raw(`(${alias === undefined ? '' : `${alias}.`}status in (${closed.join(', ')}))`)
+}
 
 export const issuePriorities = ['critical', 'high', 'medium', 'low'] as const
 export type IssuePriority = (typeof issuePriorities)[number]

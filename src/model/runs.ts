@@ -6,16 +6,40 @@ import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/c
 import { agents } from './agents.ts'
 import { companies } from './companies.ts'
 
-const unended = sql`coalesce(status in ('queued', 'running'), false)`
+const unendedStatuses = "('queued', 'running')"
+
+/** The qualified name of a column; a statement that updates the one table may have no alias. */
+const columnOf = (alias: string | undefined, column: string): string => (alias === undefined ? column : `${alias}.${column}`)
 
 /**
- * For statements that mean to find runs by an index of those that have not ended, and for no others. The indexes say it
- * in this roundabout way so that Postgres does not see that another condition implies theirs: while a queue is empty they
- * look cheaper to it than a primary key, and with that plan a statement reads the whole queue to find one run once it is
- * full. Working off ten thousand runs took twice the time.
- * @param alias of the table in the statement
+ * Whether the lease of a run has not expired, in SQL. It reads `clock_timestamp()` and not `now()`, which is the start of
+ * the transaction: a transaction that waited for a row lock would take a lease for valid that expired during the wait.
+ *
+ * Three statements use `now()` on purpose. The reaper compares with a value that is the same for all rows, so that its index scan
+ * ends at the first lease that has not expired. The check of a run's token and the search for a queued run wait for no
+ * lock, and what they find is checked again under the lock before it decides a write.
+ * @param alias of the table `heartbeat_runs` in the statement; left out where the statement has no alias
  */
-export const isUnended = (alias: string): SQL => sql.raw(`coalesce(${alias}.status in ('queued', 'running'), false)`)
+export const hasLease = (alias?: string): SQL => sql.raw(`${columnOf(alias, 'lease_expires_at')} > clock_timestamp()`)
+
+/**
+ * Whether a run is live, in SQL: queued or running, and its lease has not expired on the database's clock
+ * (LOCK_PROTOCOL §2). It has no counterpart in TypeScript, because only the database's clock decides.
+ * @param alias as in `hasLease`
+ */
+export const isLive = (alias?: string): SQL =>
+  sql`(${sql.raw(columnOf(alias, 'status'))} in ${sql.raw(unendedStatuses)} and ${hasLease(alias)})`
+
+/**
+ * Whether a run has not ended, in SQL, in the words of the partial indexes of runs that have not ended. Only a statement
+ * that is to use such an index has this condition.
+ *
+ * The `coalesce` hides from Postgres that another condition implies that of the index. While a queue is empty these
+ * indexes look cheaper to the planner than a primary key. With that plan a statement reads the whole queue to find one
+ * run once the queue is full: starting ten thousand runs took twice the time.
+ * @param alias as in `hasLease`
+ */
+export const isUnended = (alias?: string): SQL => sql.raw(`coalesce(${columnOf(alias, 'status')} in ${unendedStatuses}, false)`)
 
 /** One execution of one agent. A row with nothing but company, agent and status is a valid run. */
 export const runs = pgTable(
@@ -77,10 +101,10 @@ export const runs = pgTable(
       .on(table.issueId)
       .where(sql`issue_id is not null`),
     // The reaper and the counters read only what has not ended; without the predicate the index would be the table.
-    index('heartbeat_runs_unended').on(table.leaseExpiresAt).where(unended),
+    index('heartbeat_runs_unended').on(table.leaseExpiresAt).where(isUnended()),
     // Counts what an agent has running, finds its oldest queued run, and walks from one agent that waits to the next,
     // however many runs each has waiting.
-    index('heartbeat_runs_unended_agent').on(table.status, table.agentId, table.createdAt, table.id).where(unended),
+    index('heartbeat_runs_unended_agent').on(table.status, table.agentId, table.createdAt, table.id).where(isUnended()),
     check('heartbeat_runs_status_check', sql.raw(`status in (${runStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
     check('heartbeat_runs_lease_check', sql`lease_seconds between 1 and 86400`),
   ],

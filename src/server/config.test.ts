@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { adapterTypes } from '../adapters/index.ts'
+import { adapterTypes } from '../model/adapterTypes.ts'
 import { readConfig } from './config.ts'
 import type { Config } from './config.ts'
 

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
-import type { AdapterType } from '../adapters/index.ts'
+import { adapterTypes } from '../model/adapterTypes.ts'
+import type { AdapterType } from '../model/adapterTypes.ts'
 import { isAllowEntry } from '../adapters/index.ts'
 
 /** Everything the environment may say, typed and frozen. */
@@ -58,20 +59,6 @@ const postgresUrl = z.string().refine((text) => {
 const webUrl = z
   .string()
   .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), 'must be an http(s):// URL')
-
-// Spelled out, because reading the adapters themselves would keep Postgres waiting for its start.
-const adapterTypes = [
-  'process',
-  'http',
-  'claude_local',
-  'codex_local',
-  'gemini_local',
-  'opencode_local',
-  'pi_local',
-  'cursor',
-  'openclaw_gateway',
-  'hermes_local',
-] as const satisfies readonly AdapterType[]
 
 /** Words by commas. */
 const commaSeparated = z.string().transform((text) =>

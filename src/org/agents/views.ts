@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { adapterTypes } from '../../model/adapterTypes.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
 
@@ -65,20 +66,6 @@ export const agentDetail = z.strictObject({
     grants: z.array(grantView),
   }),
 })
-
-/** What the public wire knows an agent to be driven by; anything else waits for a plugin. */
-const adapterTypes = [
-  'process',
-  'http',
-  'claude_local',
-  'codex_local',
-  'gemini_local',
-  'opencode_local',
-  'pi_local',
-  'cursor',
-  'openclaw_gateway',
-  'hermes_local',
-] as const
 
 const configurableFields = {
   role: z.enum(agentRoles).optional(),
