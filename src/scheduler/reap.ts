@@ -15,7 +15,7 @@ export interface ExpiredRun {
   readonly companyId: string
 }
 
-const leaseExpired = { status: 'timed_out', errorCode: 'lease_expired', isWorthAnother: true } as const
+const leaseExpired = { status: 'timed_out', errorCode: 'lease_expired', retryable: true } as const
 const NOT_HEARD_OF: RunResult = { ...leaseExpired, error: 'The lease ran out: nothing was heard of this run' }
 /** How a run ends whose server has died: as every other, for it is the lease that says so, and with what is known besides. */
 export const SERVER_DIED: RunResult = { ...leaseExpired, error: 'The lease ran out: the server that watched over this run has died' }

@@ -8,8 +8,9 @@ import { agents } from '../model/agents.ts'
 import { companies } from '../model/companies.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import { writeUnaudited } from '../platform/db/unaudited.ts'
-import { findOpenTaskRun, insertTaskWake, runInvoked } from '../engine/wakes/index.ts'
-import type { TaskRequest } from '../engine/wakes/index.ts'
+import { decideWake, loadTaskWakeFacts, requestWake, runInvoked } from '../engine/wakes/index.ts'
+import type { WakeRequest } from '../engine/wakes/index.ts'
+import { invariant } from '../platform/kernel/errors.ts'
 
 /** Agents looked at in one round; the next round follows at once while there are more. */
 const BATCH_SIZE = 200
@@ -75,19 +76,27 @@ type TimerResult = 'woken' | 'busy' | 'gone'
  */
 async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promise<TimerResult> {
   const ctx: Ctx = { actor: { kind: 'system', task: 'timer' }, companyId, requestId: null, store, idempotency: null }
-  const request: TaskRequest = {
+  const task = { agentId, source: 'timer', taskKey: null, isFresh: false } as const
+  const request: WakeRequest = {
     agentId,
+    issueId: null,
     source: 'timer',
     triggerDetail: 'system',
     reason: 'heartbeat_timer',
-    taskKey: null,
-    isFresh: false,
+    payload: {},
+    runsBesideHolder: false,
+    joinsRunAtWork: true,
+    boundsDeferral: false,
   }
   return await mutate(ctx, async (tx): Promise<Outcome<TimerResult>> => {
     const [agent] = await lockDueAgent(tx, { agentId, companyId })
     if (agent === undefined) return unchanged<TimerResult>('gone')
-    if ((await findOpenTaskRun(tx, request)) !== null) return unchanged<TimerResult>('busy')
-    const runId = await insertTaskWake(tx, ctx, request)
+    const facts = await loadTaskWakeFacts(tx, ctx, task)
+    // A timer does not count in the run that covers it: only a new wake is written.
+    if (decideWake(facts, request).kind !== 'queue') return unchanged<TimerResult>('busy')
+    const outcome = await requestWake(tx, ctx, request, facts)
+    invariant(outcome.kind === 'queued', 'the decision on the same facts is the same')
+    const { runId } = outcome
     await tx.run(advance, { agentId })
     const { source, triggerDetail, reason } = request
     const details = { agentId, issueId: null, source, triggerDetail, reason, coalesced: false }

@@ -2,31 +2,34 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { actorColumns } from '../../platform/kernel/actor.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { MAX_AGENT_WAKES_PER_HOUR } from './decideWake.ts'
 import { wakeClosed } from './events.ts'
 import { countSkip } from './skipCounters.ts'
 
-/**
- * How often agents may wake one agent for one issue within an hour, with no person in between. Every three minutes for
- * an hour is a lively conversation; beyond it they most likely only answer each other, and each answer costs a run.
- */
-const MAX_AGENT_WAKES_PER_HOUR = 20
+/** The bound on agents that only wake each other: its counts, and the wake that shows the board where it applied. */
 
-/** Since when wakes count: for an hour, and only since a person has last had somebody woken for the issue. */
+/** Wakes count for an hour, and only since a person last requested a wake for the issue. */
 const countedSince = sql`greatest(now() - interval '1 hour', coalesce((
   select max(p.created_at) from ${wakes} p where p.issue_id = ${param('issueId', 'uuid')} and p.requested_by_actor_type = 'user'), '-infinity'))`
 
-/** How often agents have lately had the agent `agentId` woken for the issue `issueId`. Wakes that joined another cost no run. */
+/**
+ * SQL: how often agents recently had the agent `agentId` woken for the issue `issueId`. Requests that joined a wake cost
+ * no run and do not count.
+ */
 export const recentWakeCount = sql`(select count(*)::int from (
   select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.agent_id = ${param('agentId', 'uuid')}
     and w.requested_by_actor_type = 'agent' and w.status <> 'skipped' and w.created_at > ${countedSince}
-  limit ${sql.raw(String(MAX_AGENT_WAKES_PER_HOUR))}) lately)`
+  limit ${sql.raw(String(MAX_AGENT_WAKES_PER_HOUR))}) recent)`
 
-/** Whether one more wake would go on with what looks like a loop. */
-export const isLooping = (count: number): boolean => count >= MAX_AGENT_WAKES_PER_HOUR
+/** SQL: how often agents had the agent `agentId` woken within the last hour for no issue. */
+export const recentTaskWakeCount = sql`(
+  select count(*)::int from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.requested_by_actor_type = 'agent'
+  where r.agent_id = ${param('agentId', 'uuid')} and r.created_at > now() - interval '1 hour' and r.issue_id is null)`
 
 const countInClosedWake = statement<{ agentId: string; issueId: string }, { id: string }>('wake_loop_count').write(sql`
   update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (
@@ -44,16 +47,17 @@ const insertClosed = statement<
     'loop_bound', now(), ${param('actorType')}, ${param('actorId')})`)
 
 /**
- * (tx) Closes a wake that would go on with a loop of agents. One of them is kept and told of, so that the board sees it;
- * those that follow are counted in it.
+ * (tx) Refuses a run to a request that would continue a loop of agents. For an issue the first such request within the
+ * period is kept as a closed wake and audited, so that the board sees it; the following requests are counted in it.
  */
 export async function closeAsLoop(
   tx: Tx,
   ctx: Ctx,
-  wake: { readonly agentId: string; readonly issueId: string; readonly source: string; readonly reason: string },
+  request: { readonly agentId: string; readonly issueId: string | null; readonly source: string; readonly reason: string },
 ): Promise<DomainEvent[]> {
-  const { agentId, issueId, source, reason } = wake
+  const { agentId, issueId, source, reason } = request
   countSkip(ctx.store, agentId, 'loop_bound')
+  if (issueId === null) return []
   const counted = await tx.run(countInClosedWake, { agentId, issueId })
   if (counted.length > 0) return []
   const id = randomUUID()
