@@ -24,8 +24,8 @@ beforeEach(async () => {
 const board = () => server().board
 const inCompany = (path: string) => `/api/companies/${fixture.company.id}/${path}`
 
-describe('the organisation', () => {
-  test('shows who reports to whom, roots first, without the terminated', async () => {
+describe('GET /companies/:companyId/org', () => {
+  test('The tree shows who reports to whom, roots first, without terminated agents', async () => {
     const below = await fixture.agent({ reportsTo: worker.id })
     const terminated = await fixture.agent({ reportsTo: ceo.id })
     const orphan = await fixture.agent({ reportsTo: terminated.id })
@@ -41,19 +41,19 @@ describe('the organisation', () => {
     expect(body).toEqual([node(ceo, 'ceo', node(worker, 'general', node(below, 'general'))), node(orphan, 'general')])
   })
 
-  test('is not told to another company', async () => {
+  test('An agent of another company gets 404', async () => {
     const outsider = await (await world(server())).agent()
     expect(await outsider.client.get(inCompany('org'))).toMatchObject({ status: 404, body: { error: 'Company not found' } })
   })
 })
 
-describe('permissions', () => {
+describe('PATCH /agents/:id/permissions', () => {
   const set = (canCreateAgents: boolean, canAssignTasks: boolean, client = board()) =>
     client.patch(`/api/agents/${worker.id}/permissions`, { canCreateAgents, canAssignTasks })
 
-  test('are taken and given back, and hold from the next request on', async () => {
-    const taken = await set(false, false)
-    expect(taken).toMatchObject({
+  test('Permissions are revoked and granted, and take effect from the next request on', async () => {
+    const revoked = await set(false, false)
+    expect(revoked).toMatchObject({
       status: 200,
       body: { permissions: { canCreateAgents: false }, access: { canAssignTasks: false, taskAssignSource: 'none', grants: [] } },
     })
@@ -63,15 +63,15 @@ describe('permissions', () => {
     })
     const assign = () => worker.client.post(inCompany('issues'), { title: 'x', assigneeAgentId: ceo.id })
     expect(await assign()).toMatchObject({ status: 403, body: { code: 'assign_not_permitted' } })
-    const given = await set(false, true, ceo.client)
-    expect(given.body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'explicit_grant' })
+    const granted = await set(false, true, ceo.client)
+    expect(granted.body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'explicit_grant' })
     expect(await assign()).toMatchObject({ status: 201 })
     const before = await auditCount(server())
-    expect((await set(false, true)).body.access).toMatchObject(given.body.access)
+    expect((await set(false, true)).body.access).toMatchObject(granted.body.access)
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('of a CEO or creator include assigning, whatever is asked', async () => {
+  test('A CEO and an agent creator keep the permission to assign, whatever the request contains', async () => {
     expect((await set(true, false)).body).toMatchObject({
       permissions: { canCreateAgents: true },
       access: { canAssignTasks: true, taskAssignSource: 'agent_creator' },
@@ -81,7 +81,7 @@ describe('permissions', () => {
     expect(body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'ceo_role' })
   })
 
-  test('are not for agents to change, but for a CEO, and not of the terminated', async () => {
+  test('Only the board and a CEO change permissions, and not those of a terminated agent', async () => {
     const before = await auditCount(server())
     expect(await set(true, true, worker.client)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
     expect(await board().patch(`/api/agents/${worker.id}/permissions`, { canCreateAgents: true })).toMatchObject({ status: 400 })
@@ -94,8 +94,8 @@ describe('permissions', () => {
   })
 })
 
-describe('configurations', () => {
-  test('are shown with secrets covered, to the board and to creators alone', async () => {
+describe('agent configurations', () => {
+  test('The board, a CEO and agent creators see a configuration, with secrets redacted', async () => {
     const shown = {
       id: worker.id,
       adapterConfig: { command: 'sh', env: { KEY: { type: 'plain', value: REDACTED } } },
@@ -117,7 +117,7 @@ describe('configurations', () => {
       expect(await worker.client.get(path)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
   })
 
-  test('are listed page by page, and of another company not at all', async () => {
+  test('Configurations are listed page by page, and those of another company give 404', async () => {
     const first = await board().get(inCompany('agent-configurations?limit=1'))
     const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
     expect([...first.body, ...(await board().get(next)).body].map((row: { id: string }) => row.id)).toEqual([ceo.id, worker.id])
@@ -127,7 +127,7 @@ describe('configurations', () => {
         expect(await outsider.client.get(`/api/agents/${id}/${path}`)).toMatchObject({ status: 404 })
   })
 
-  test('have revisions that are listed newest first, page by page', async () => {
+  test('Revisions of a configuration are listed newest first, page by page', async () => {
     for (const title of ['a', 'b', 'c']) await board().patch(`/api/agents/${worker.id}`, { title })
     const first = await ceo.client.get(`/api/agents/${worker.id}/config-revisions?limit=2`)
     const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
@@ -136,7 +136,7 @@ describe('configurations', () => {
     expect(first.text).not.toContain('hunter2')
   })
 
-  test('of another agent stay its own: a colleague sees none of it', async () => {
+  test('Another agent of the company does not see the configuration of an agent', async () => {
     const colleague = await fixture.agent()
     for (const path of [`/api/agents/${worker.id}`, inCompany('agents')])
       expect((await colleague.client.get(path)).text).not.toMatch(/hunter2|"command"/)
@@ -144,8 +144,8 @@ describe('configurations', () => {
   })
 })
 
-describe('what an agent has left behind', () => {
-  test('is read by the board: its last run and what its runs have used', async () => {
+describe('runtime state of an agent', () => {
+  test('The board reads the last run of an agent and the usage of its runs', async () => {
     const run = await fixture.run(worker)
     const usageJson = { inputTokens: 10, outputTokens: 2, cachedInputTokens: 'many' }
     await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'failed', error: 'broke', usageJson })
@@ -172,15 +172,15 @@ describe('what an agent has left behind', () => {
   })
 })
 
-describe('the inbox of a person', () => {
-  test('is read by an agent: what they touched, without what is cancelled', async () => {
-    const [open, cancelled] = [await fixture.issue(), await fixture.issue({ status: 'todo' })]
+describe('GET /agents/me/inbox/mine', () => {
+  test('An agent reads the inbox of a person: the issues that the person touched, without cancelled ones', async () => {
+    const [openIssue, cancelled] = [await fixture.issue(), await fixture.issue({ status: 'todo' })]
     await board().patch(`/api/issues/${cancelled.id}`, { status: 'cancelled' })
     const mine = await worker.client.get('/api/agents/me/inbox/mine?userId=local-board')
-    expect(mine.body.map((row: { id: string }) => row.id)).toEqual([open.id])
+    expect(mine.body.map((row: { id: string }) => row.id)).toEqual([openIssue.id])
     const all = await worker.client.get('/api/agents/me/inbox/mine?userId=local-board&status=cancelled')
     expect(all.body.map((row: { id: string }) => row.id)).toEqual([cancelled.id])
-    expect((await worker.client.get('/api/agents/me/inbox/mine?userId=nobody')).body).toEqual([])
+    expect((await worker.client.get('/api/agents/me/inbox/mine?userId=stranger')).body).toEqual([])
     const outsider = await (await world(server())).agent()
     expect((await outsider.client.get('/api/agents/me/inbox/mine?userId=local-board')).body).toEqual([])
     expect(await worker.client.get('/api/agents/me/inbox/mine')).toMatchObject({ status: 400 })
@@ -192,13 +192,13 @@ describe('the inbox of a person', () => {
   })
 })
 
-describe('an agent', () => {
-  test('has no models to choose from until an adapter offers some', async () => {
+describe('agents and adapters of a company', () => {
+  test('The list of models is empty and no model is detected', async () => {
     expect(await worker.client.get(inCompany('adapters/claude_local/models'))).toMatchObject({ status: 200, body: [] })
     expect(await worker.client.get(inCompany('adapters/claude_local/detect-model'))).toMatchObject({ status: 200, body: null })
   })
 
-  test('is created with a free name, as a member that may assign work', async () => {
+  test('A new agent gets a free name and is a member that may assign work', async () => {
     const one = await board().post(inCompany('agents'), { name: 'Twin' })
     const two = await board().post(inCompany('agents'), { name: 'Twin' })
     expect([one.body.name, two.body.name]).toEqual(['Twin', 'Twin 2'])

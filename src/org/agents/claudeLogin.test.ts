@@ -4,7 +4,7 @@ import { auditCount, useServer, world } from '../../dev/testing/world.ts'
 const server = useServer()
 const login = (id: string) => `/api/agents/${id}/claude-login`
 
-test('a login is not started, and whoever asks is told who can do it', async () => {
+test('POST claude-login starts no login and returns instructions for a login by hand', async () => {
   const fixture = await world(server())
   const agent = await fixture.agent({ adapterType: 'claude_local', adapterConfig: { env: { ANTHROPIC_API_KEY: 'hunter2' } } })
   const before = await auditCount(server())
@@ -22,7 +22,7 @@ test('a login is not started, and whoever asks is told who can do it', async () 
   expect(await auditCount(server())).toBe(before)
 })
 
-test('a login is for agents of that program, and for the board to ask for', async () => {
+test('POST claude-login is refused for agents of another adapter, for agents as callers, and for missing agents', async () => {
   const fixture = await world(server())
   const other = await fixture.agent({ adapterType: 'codex_local' })
   const before = await auditCount(server())
@@ -33,6 +33,6 @@ test('a login is for agents of that program, and for the board to ask for', asyn
   expect(await other.client.post(login(other.id))).toMatchObject({ status: 403, body: { error: 'Board access required' } })
   const missing = '00000000-0000-4000-8000-000000000000'
   expect(await server().board.post(login(missing))).toMatchObject({ status: 404, body: { error: 'Agent not found' } })
-  expect(await server().board.post(login('nobody'))).toMatchObject({ status: 422, body: { code: 'company_needed' } })
+  expect(await server().board.post(login('unknown'))).toMatchObject({ status: 422, body: { code: 'company_needed' } })
   expect(await auditCount(server())).toBe(before)
 })

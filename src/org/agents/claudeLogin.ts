@@ -5,10 +5,11 @@ import { getConfiguration } from './configurations.ts'
 import type { claudeLoginView } from './views.ts'
 
 const instructions =
-  'This server starts no login. Run `claude login` on its machine, as the user it runs as; runs of this agent then find what that leaves behind.'
+  'This server starts no login. Run `claude login` on its machine, as the user of the server process; runs of this agent then use the stored credentials.'
 
 /**
- * Says how the program of an agent is logged in: by a person, beside this server. Nothing is executed.
+ * compatibility: Paperclip's API starts a login of the agent's program. This server executes nothing and returns the
+ * instructions for a login by hand.
  * @throws Refusal `not_found`, `bad_request` for an agent of another adapter
  */
 export async function claudeLoginInstructions(ctx: Ctx, agentId: string): Promise<z.input<typeof claudeLoginView>> {

@@ -4,7 +4,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { redact } from '../../platform/kernel/redact.ts'
@@ -25,10 +25,10 @@ const selectConfiguration = statement<{ id: string; companyId: string }, Configu
   sql`select ${configurationColumns} from ${agents} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )
 
-/** The configuration of one agent, secrets covered. @throws Refusal `not_found` */
+/** The configuration of one agent, with secrets redacted. @throws Refusal `not_found` */
 export async function getConfiguration(ctx: Ctx, agentId: string): Promise<Configuration> {
   const [row] = await ctx.store.read.run(selectConfiguration, { id: agentId, companyId: companyOf(ctx) })
-  if (row === undefined) throw notFound('Agent')
+  if (row === undefined) refuse('not_found', { message: 'Agent not found' })
   return redactConfiguration(row)
 }
 
@@ -41,7 +41,7 @@ interface ListParams {
 
 const listStatement = dynamicRead<ListParams, Configuration & { createdAt: string }>('agent_configurations')
 
-/** Configurations of agents that are not terminated, oldest agent first, secrets covered. */
+/** The configurations of agents that are not terminated, oldest agent first, with secrets redacted. */
 export async function listConfigurations(
   ctx: Ctx,
   page: { limit?: number | undefined; after?: string | undefined },

@@ -16,19 +16,19 @@ import type { Origin } from './revisions.ts'
 import { agentStatus } from '../../model/agentStatus.ts'
 import type { PatchAgent } from './views.ts'
 
-/** What an agent may change of itself: how it presents, nothing that decides what it is, does or costs (I18). */
+/** The fields that an agent may change of itself: its presentation, nothing that decides its role, work or costs (I18). */
 const ownFields: ReadonlySet<string> = new Set(['title', 'capabilities', 'icon', 'metadata'])
-/** What a permitted agent may change of others. */
+/** The fields that a CEO or an agent creator may change of other agents. */
 const managedFields: ReadonlySet<string> = new Set([...ownFields, 'name', 'role', 'reportsTo'])
-/** What makes this host run or open something: an agent may only propose it to the board (I18). */
+/** The fields that make this host execute or open something. An agent may only propose them to the board (I18). */
 const hostFields: ReadonlySet<string> = new Set(['adapterType', 'adapterConfig', 'runtimeConfig', 'replaceAdapterConfig'])
 
 /** The fields that a patch names. */
 export const fieldsOf = (input: PatchAgent): string[] => Object.keys(input).filter((key) => input[key as keyof PatchAgent] !== undefined)
 
 /**
- * Judges which fields the caller may change of an agent.
- * @returns those of them that take effect only through an approval: none for the board
+ * Checks which fields the caller may change of an agent.
+ * @returns the fields that take effect only through an approval; none for the board
  * @throws Refusal `field_not_permitted`
  */
 export function requirePermittedFields(actor: Actor, agentId: string, input: PatchAgent): string[] {
@@ -41,10 +41,10 @@ export function requirePermittedFields(actor: Actor, agentId: string, input: Pat
   return fields.filter((key) => hostFields.has(key))
 }
 
-/** True when changing these fields needs the company's row lock: names are unique in it, reporting lines free of cycles. */
+/** True when these changes need the company's row lock: names are unique in a company, and reporting lines have no cycles. */
 export const needsCompanyLock = (input: PatchAgent): boolean => input.name !== undefined || Boolean(input.reportsTo)
 
-/** The adapter configuration after a patch: merged, unless replaced or meant for another adapter. */
+/** The adapter configuration after a patch. It is merged, unless the patch replaces it or changes the adapter. */
 function mergeAdapterConfig(agent: AgentRow, input: PatchAgent): Record<string, unknown> | undefined {
   const isOtherAdapter = input.adapterType !== undefined && input.adapterType !== agent.adapterType
   if (input.adapterConfig === undefined) return undefined
@@ -62,12 +62,12 @@ function requireStatusChange(agent: AgentRow, to: PatchAgent['status']): void {
   if (to === undefined || to === agent.status) return
   if (agent.status === 'terminated') refuse('agent_terminated', { message: 'Terminated agents cannot be changed to another status' })
   if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'Pending approval agents cannot be activated directly' })
-  // Pausing and resuming end and start work, which a plain change of a field does not.
+  // Pausing ends runs and resuming starts work, so each has its own endpoint.
   if (to === 'paused' || agent.status === 'paused') refuse('unprocessable', { message: 'Use POST /api/agents/:id/pause and /resume' })
   agentStatus.transition(agent.status, to)
 }
 
-/** What a patch would set, of what differs from the row. */
+/** The columns that a patch sets to another value than the row has. */
 function changedColumns(agent: AgentRow, input: PatchAgent): Record<string, unknown> {
   const { replaceAdapterConfig: _, permissions: _permissions, adapterConfig: _config, ...plainFields } = input
   const adapterConfig = mergeAdapterConfig(agent, input)
@@ -77,17 +77,17 @@ function changedColumns(agent: AgentRow, input: PatchAgent): Record<string, unkn
   )
 }
 
-/** An agent as a change left it, and what happened: nothing, when it was so already. */
+/** An agent after a change, and the events: none when nothing differed. */
 export interface AppliedConfiguration {
   readonly agent: AgentRow
   readonly events: readonly DomainEvent[]
 }
 
 /**
- * (tx) Writes a change of an agent and its numbered revision. Who may change what has been judged before; this is the
- * only writer of an agent's configuration. Expects the agent's row lock, and the company's where `needsCompanyLock`.
+ * (tx) Writes a change of an agent and its revision. This function is the only writer of an agent's configuration. It
+ * expects a caller that was allowed to change these fields, the agent's row lock, and the company's if `needsCompanyLock`.
  *
- * @param origin what the change came from, for the revision
+ * @param origin the source of the change, for the revision
  * @throws Refusal `name_taken`, `reporting_cycle`, `unknown_reference`, `agent_terminated`, `agent_pending`
  */
 export async function applyConfiguration(
@@ -106,7 +106,7 @@ export async function applyConfiguration(
   const urlKey = input.name === undefined ? {} : { urlKey: urlKeyOf(input.name, agent.id) }
   await tx
     .update(agents)
-    // Another configuration may be another timer, which then starts anew.
+    // A new configuration may contain another timer interval, so the timer starts again.
     .set({ ...changes, ...urlKey, ...('runtimeConfig' in changes ? { nextTimerAt: null } : {}), updatedAt: sql`now()` })
     .where(eq(agents.id, agent.id))
   const updatedAgent = await lockAgent(tx, agent.companyId, agent.id)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { lockCompany } from '../companies/index.ts'
+import { lockUnarchivedCompany } from '../companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
@@ -16,7 +16,7 @@ import type { AgentRow } from './lock.ts'
 import { uniqueName, namesInUse, urlKeyOf } from './names.ts'
 import type { CreateAgent } from './views.ts'
 
-/** Agents of one company; a runaway loop that hires must meet a wall. */
+/** The most agents of one company. It limits an agent that hires in a loop. */
 const MAX_AGENTS = 5000
 
 const insertMembership = statement<{ companyId: string; agentId: string; userId: string | null }, never>('agent_enrol').write(sql`
@@ -30,7 +30,7 @@ const selectAgent = statement<{ id: string }, AgentRow>('agent_inserted').read(
   sql`select ${agentColumns} from ${agents} where id = ${param('id')}`,
 )
 
-/** Environment values given as bare text are stored in the tagged form of the public wire. */
+/** Puts environment values that are bare text into the tagged form of Paperclip's API, in which they are stored. */
 export function normalizeAdapterConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { env } = config
   if (env === null || typeof env !== 'object' || Array.isArray(env)) return { ...config }
@@ -42,14 +42,13 @@ export function normalizeAdapterConfig(config: Readonly<Record<string, unknown>>
 }
 
 /**
- * (tx) Inserts an agent under a free name, as a member that may assign tasks.
- * @param status `idle`, or `pending_approval` for one that the board has yet to decide on
- * @throws Refusal `unknown_reference` for a manager that is not there
+ * (tx) Inserts an agent under a free name, as a member of the company that may assign tasks. Locks the company.
+ * @param status `idle`, or `pending_approval` for a hire that the board has not decided yet
+ * @throws Refusal `company_not_active`, `unprocessable` beyond the limit, and as `requireManager`
  */
 export async function insertAgent(tx: Tx, ctx: Ctx, input: CreateAgent, status: 'idle' | 'pending_approval'): Promise<AgentRow> {
   const companyId = companyOf(ctx)
-  const company = await lockCompany(tx, companyId)
-  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+  await lockUnarchivedCompany(tx, companyId)
   const id = randomUUID()
   const usedNames = await namesInUse(tx, companyId, null)
   if (usedNames.names.size >= MAX_AGENTS) refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
@@ -78,7 +77,7 @@ export async function insertAgent(tx: Tx, ctx: Ctx, input: CreateAgent, status: 
   return exactlyOne(await tx.run(selectAgent, { id }))
 }
 
-/** Creates an active agent; the board's own act. @throws Refusal as `insertAgent` */
+/** Creates an idle agent. Only the board calls it; an agent requests a hire instead. @throws Refusal as `insertAgent` */
 export async function createAgent(ctx: Ctx, input: CreateAgent): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     const agent = await insertAgent(tx, ctx, input, 'idle')

@@ -7,7 +7,7 @@ import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vi
 import { auditCount, useServer, world } from '../../dev/testing/world.ts'
 import type { Client, World } from '../../dev/testing/world.ts'
 
-/** A folder with a program that would leave a trace, a file that is none, and a folder that has the name of one. */
+/** A folder with a program that would write a trace, a plain file, and a folder with the name of a program. */
 const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-environment-'))
 const trace = path.join(folder, 'trace')
 const tool = path.join(folder, 'tool')
@@ -17,7 +17,7 @@ writeFileSync(plainFile, 'not a program', { mode: 0o644 })
 mkdirSync(path.join(folder, 'hollow'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** What names lead to, and which were looked up. */
+/** The addresses of host names, and the names that were looked up. */
 const addresses: Readonly<Record<string, string>> = {
   'public.test': '93.184.215.14',
   'private.test': '10.0.0.1',
@@ -57,7 +57,7 @@ const ask = (type: string, adapterConfig?: unknown, client: Client = server().bo
     adapterConfig === undefined ? undefined : { adapterConfig },
   )
 
-/** The outcome, and the codes of the checks behind those of the configuration. */
+/** The status, and the codes of the checks after those of the configuration. */
 async function outcome(type: string, config?: unknown): Promise<[string, ...string[]]> {
   const answer = await ask(type, config)
   expect(answer.status, answer.text).toBe(200)
@@ -66,8 +66,8 @@ async function outcome(type: string, config?: unknown): Promise<[string, ...stri
   return [answer.body.status as string, ...codes.slice(2)]
 }
 
-describe('the board learns whether a command can be started', () => {
-  test('from where it is, without starting it', async () => {
+describe('test-environment of a command, asked by the board', () => {
+  test('The answer names the folder and the program, and starts nothing', async () => {
     const before = await auditCount(server())
     const { body } = await ask('process', { command: 'tool', cwd: folder })
     expect(body).toEqual({
@@ -93,16 +93,16 @@ describe('the board learns whether a command can be started', () => {
     ['by its whole path', { command: tool }, found],
     ['relative to the folder of the run', { command: './tool', cwd: folder }, found],
     ['in the PATH of the configuration', { command: 'tool', env: { PATH: `/nowhere:${folder}` } }, found],
-    ['in a PATH that names the folder of the run by nothing', { command: 'tool', cwd: folder, env: { PATH: '/nowhere:' } }, found],
-    ['not, where the PATH of the configuration does not lead', { command: 'tool', env: { PATH: '/nowhere' } }, failing('command_missing')],
-    ['not, when it is not there', { command: '/nowhere/tool' }, failing('command_missing')],
-    ['not, when it is a folder', { command: 'hollow' }, failing('command_missing')],
-    ['not, when it may not be executed', { command: 'flat' }, failing('command_not_executable')],
-  ])('found %s', async (_, config, expected) => {
+    ['by an empty entry of the PATH, which is the folder of the run', { command: 'tool', cwd: folder, env: { PATH: '/nowhere:' } }, found],
+    ['never, outside the PATH of the configuration', { command: 'tool', env: { PATH: '/nowhere' } }, failing('command_missing')],
+    ['never, when it does not exist', { command: '/nowhere/tool' }, failing('command_missing')],
+    ['never, when it is a folder', { command: 'hollow' }, failing('command_missing')],
+    ['never, when it is not executable', { command: 'flat' }, failing('command_not_executable')],
+  ])('A command is found %s', async (_, config, expected) => {
     expect(await outcome('process', config)).toEqual(expected)
   })
 
-  test('with the folder, the instructions and the secrets that runs need', async () => {
+  test('The checks include the folder, the instructions and the secrets that runs need', async () => {
     writeFileSync(path.join(folder, 'claude'), '', { mode: 0o755 })
     expect(await outcome('claude_local')).toEqual(found)
     expect(await outcome('claude_local', { cwd: '/nowhere' })).toEqual(['fail', 'folder_missing', 'command_found', 'not_executed'])
@@ -120,7 +120,7 @@ describe('the board learns whether a command can be started', () => {
   })
 })
 
-describe('the board learns whether this server may connect to an agent', () => {
+describe('test-environment of an address, asked by the board', () => {
   test.each([
     ['https://public.test/hook', 'pass', 'address_allowed'],
     ['https://friend.test/hook', 'pass', 'address_allowed'],
@@ -130,12 +130,12 @@ describe('the board learns whether this server may connect to an agent', () => {
     ['http://[::1]/', 'fail', 'address_refused'],
     ['http://169.254.169.254/latest/meta-data', 'fail', 'address_refused'],
     ['http://0x0a000001/', 'fail', 'address_refused'],
-  ])('%s: %s', async (url, status, code) => {
+  ])('The address %s gives the status %s', async (url, status, code) => {
     expect(await outcome('http', { url })).toEqual([status, code, 'not_connected'])
     expect(await outcome('openclaw_gateway', { url })).toEqual([status, code, 'not_connected'])
   })
 
-  test('and nothing connects there', async () => {
+  test('The checks open no connection', async () => {
     let connections = 0
     const listener = createServer((socket) => {
       connections += 1
@@ -145,14 +145,14 @@ describe('the board learns whether this server may connect to an agent', () => {
     onTestFinished(() => void listener.close())
     const { port } = listener.address() as AddressInfo
     expect(await outcome('http', { url: `http://127.0.0.1:${port}/` })).toEqual(['pass', 'address_allowed', 'not_connected'])
-    // Whoever connected would have been told before a whole request more was answered.
+    // A connection would have been accepted before the server answered another request.
     await server().board.get('/api/health')
     expect(connections).toBe(0)
   })
 })
 
-describe('an agent that may hire learns what is wrong with a configuration, and nothing of this host (I18)', () => {
-  test('whatever an agent names, it learns the same', async () => {
+describe('test-environment asked by an agent (I18)', () => {
+  test('An agent creator gets the same answer for every path and address, so it learns nothing about this host', async () => {
     const creator = await fixture.agent({ permissions: { canCreateAgents: true } })
     const askAsAgent = async (type: string, config: unknown) => {
       const { status, body } = await ask(type, config, creator.client)
@@ -162,13 +162,16 @@ describe('an agent that may hire learns what is wrong with a configuration, and 
     const here = await askAsAgent('process', { command: tool, cwd: folder })
     expect(here.checks.map(({ code }: Check) => code)).toEqual(['adapter_allowed', 'config_valid', 'not_looked_for'])
     expect(await askAsAgent('process', { command: '/nowhere', cwd: '/nowhere' })).toEqual(here)
-    const webs = [await askAsAgent('http', { url: 'https://public.test/' }), await askAsAgent('http', { url: 'https://missing.test/' })]
-    expect(webs[0]).toEqual(webs[1])
+    const webAnswers = [
+      await askAsAgent('http', { url: 'https://public.test/' }),
+      await askAsAgent('http', { url: 'https://missing.test/' }),
+    ]
+    expect(webAnswers[0]).toEqual(webAnswers[1])
     expect(lookedUpNames).toEqual([])
     expect(await askAsAgent('process', {})).toMatchObject({ status: 'fail' })
   })
 
-  test('in its own company only, and no other agent learns anything', async () => {
+  test('An agent that may not hire gets 403, and an agent of another company gets 404', async () => {
     const peer = await fixture.agent()
     expect(await ask('process', {}, peer.client)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
     const stranger = await (await world(server())).agent({ permissions: { canCreateAgents: true } })
@@ -176,8 +179,8 @@ describe('an agent that may hire learns what is wrong with a configuration, and 
   })
 })
 
-describe('a configuration is judged', () => {
-  test('as this server would judge it before a run, and nothing is looked for where it is not valid', async () => {
+describe('test-environment of a configuration', () => {
+  test('An invalid configuration gets the problems that a run would report, and nothing is looked up for it', async () => {
     const { body } = await ask('process', { cwd: 'relative', env: { 'NO NAME': 'x' } })
     expect(body.status).toBe('fail')
     const [allowed, ...wrong] = body.checks as Check[]
@@ -186,17 +189,17 @@ describe('a configuration is judged', () => {
     expect(wrong.map(({ message }) => message.split(':')[0])).toEqual(expect.arrayContaining(['command', 'cwd']))
   })
 
-  test('with what is ignored in it, told of as many as anybody reads', async () => {
+  test('Ignored fields are warnings, of which at most 21 are listed', async () => {
     const { body } = await ask('process', { command: 'tool', shell: true })
     expect(body).toMatchObject({ status: 'warn' })
     expect(body.checks).toContainEqual(expect.objectContaining({ code: 'config_ignored', level: 'warn' }))
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`field${at}${'x'.repeat(100)}`, 1]))
-    const { body: much, text } = await ask('process', { command: 'tool', ...many })
-    expect(much.checks.filter(({ code }: Check) => code === 'config_ignored')).toHaveLength(21)
+    const { body: bounded, text } = await ask('process', { command: 'tool', ...many })
+    expect(bounded.checks.filter(({ code }: Check) => code === 'config_ignored')).toHaveLength(21)
     expect(text.length).toBeLessThan(20_000)
   })
 
-  test('for a type that this server may not run', async () => {
+  test('An adapter type that this server may not run is an error with a hint', async () => {
     const { body } = await ask('codex_local')
     expect(body).toMatchObject({ adapterType: 'codex_local', status: 'fail' })
     expect(body.checks[0]).toMatchObject({
@@ -206,14 +209,14 @@ describe('a configuration is judged', () => {
     })
   })
 
-  test('for no type that nobody has, and from no body that is none', async () => {
+  test('An unknown adapter type gives 404, and a configuration that is no object gives 400', async () => {
     for (const type of ['nonsense', 'constructor', '__proto__', 'PROCESS', '%20'])
       expect(await ask(type)).toMatchObject({ status: 404, body: { error: 'Adapter not found' } })
     for (const config of ['words', [], null, 7])
       expect(await ask('process', config)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
   })
 
-  test('without a word of what is secret in it', async () => {
+  test('The answer contains no secret of the configuration', async () => {
     const secret = 'hunter2hunter2hunter2'
     const configs: readonly [string, unknown][] = [
       ['process', { command: 'tool', env: { API_KEY: secret, PATH: { type: 'plain', value: `/${secret}` } }, token: secret }],

@@ -11,7 +11,7 @@ export const agentCreated = event(
     reportsTo: z.string().nullable(),
   }),
 )
-/** Names of the fields that changed, and the values of those that cannot hold a secret. */
+/** Carries the names of the changed fields, and the values of those that cannot contain a secret. */
 export const agentUpdated = event(
   'agent.updated',
   'agent',
@@ -55,7 +55,7 @@ export const permissionsUpdated = event(
   'agent',
   z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() }),
 )
-/** Asked to be hired; `approvalId` is null where nobody has to decide. */
+/** A hire was requested. `approvalId` is null when no approval is needed. */
 export const hireCreated = event(
   'agent.hire_created',
   'agent',
@@ -69,11 +69,11 @@ export const hireCreated = event(
     issueIds: z.array(z.string()),
   }),
 )
-/** What it would have gone on with is forgotten: of one task, or of all where none is named. */
+/** The stored sessions of an agent were deleted: those of one task, or all when `taskKey` is null. */
 export const sessionsReset = event(
   'agent.runtime_session_reset',
   'agent',
   z.object({ taskKey: z.string().nullable(), clearedTaskSessions: z.int() }),
 )
-/** The board has granted the hire. */
+/** The board approved the hire. */
 export const agentActivated = event('agent.activated', 'agent', z.object({ approvalId: z.string() }))

@@ -16,8 +16,8 @@ const loadManagerFacts = statement<{ managerId: string; companyId: string; agent
     exists (select 1 from above where id = ${param('agentId', 'uuid')}) as cycles`)
 
 /**
- * (tx) Refuses a manager that is not there or that reports, directly or not, to the agent itself. Expects the company's
- * row lock: two changes that are each without a cycle could close one together.
+ * (tx) Refuses a manager that does not exist or that reports, directly or indirectly, to the agent itself. Expects the
+ * company's row lock: two concurrent changes, each without a cycle, could close one together.
  * @throws Refusal `unknown_reference`, `reporting_cycle`
  */
 export async function requireManager(tx: Tx, companyId: string, agentId: string, managerId: string): Promise<void> {

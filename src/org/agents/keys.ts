@@ -6,13 +6,13 @@ import { companyOf } from '../../platform/db/context.ts'
 import { agentKeys } from '../../model/agents.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { keyCreated, keyRevoked } from './events.ts'
 import { lockAgent } from './lock.ts'
 
-/** Keys an agent may have that still work; more than this is a leak, not a need. */
+/** The most unrevoked keys of one agent. More keys than this are a leak. */
 const MAX_KEYS = 100
 
 const insertKey = statement<{ id: string; companyId: string; agentId: string; name: string; hash: string }, { createdAt: Instant }>(
@@ -25,7 +25,10 @@ const countKeys = statement<{ agentId: string }, { count: number }>('key_count')
   sql`select count(*)::int as count from ${agentKeys} where agent_id = ${param('agentId')} and revoked_at is null`,
 )
 
-/** Makes an API key. The token is in this answer and nowhere else; only its hash is kept. */
+/**
+ * Creates an API key. Only this answer contains the token; the database keeps its hash.
+ * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `unprocessable` beyond the limit
+ */
 export async function createKey(ctx: Ctx, agentId: string, name: string) {
   const token = generateAgentKey()
   return await mutate(ctx, async (tx) => {
@@ -51,7 +54,7 @@ const selectKeys = statement<{ agentId: string; companyId: string }, KeyRow>('ke
   select id, name, created_at as "createdAt", revoked_at as "revokedAt" from ${agentKeys}
   where agent_id = ${param('agentId')} and company_id = ${param('companyId')} order by created_at desc, id limit 1000`)
 
-/** Keys of an agent, newest first; never their hashes. */
+/** The keys of an agent, newest first, without their hashes. */
 export const listKeys = (ctx: Ctx, agentId: string): Promise<KeyRow[]> =>
   ctx.store.read.run(selectKeys, { agentId, companyId: companyOf(ctx) })
 
@@ -59,13 +62,13 @@ const revokeKeyRow = statement<{ keyId: string; agentId: string }, { name: strin
   update ${agentKeys} set revoked_at = now() where id = ${param('keyId')} and agent_id = ${param('agentId')} and revoked_at is null
   returning name`)
 
-/** Revokes a key of the agent in the path; one that is revoked already stays so. @throws Refusal `not_found` */
+/** Revokes a key of an agent. A second call changes nothing. @throws Refusal `not_found` for the agent or the key */
 export async function revokeKey(ctx: Ctx, agentId: string, keyId: string): Promise<{ ok: true }> {
   return await mutate(ctx, async (tx) => {
     await lockAgent(tx, companyOf(ctx), agentId)
     const keys = await tx.run(selectKeys, { agentId, companyId: companyOf(ctx) })
     const key = keys.find((row) => row.id === keyId)
-    if (key === undefined) throw notFound('Key')
+    if (key === undefined) refuse('not_found', { message: 'Key not found' })
     if (key.revokedAt !== null) return unchanged({ ok: true as const })
     const { name } = exactlyOne(await tx.run(revokeKeyRow, { keyId, agentId }))
     return changed({ ok: true as const }, keyRevoked(agentId, { keyId, name }, { agentId }))

@@ -3,11 +3,11 @@ import { lockingRead } from '../../platform/db/locks.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import type { AgentRole, AgentStatus } from '../../model/agentStatus.ts'
 
-/** An agent as its row has it, under wire names. */
+/** An agent's row, under the names of Paperclip's API. */
 export interface AgentRow {
   readonly id: string
   readonly companyId: string
@@ -33,6 +33,7 @@ export interface AgentRow {
   readonly updatedAt: Instant
 }
 
+/** The columns of an `AgentRow`. */
 export const agentColumns = columnsOf(agents, ['nextTimerAt'])
 
 const lockByIds = lockingRead(
@@ -42,13 +43,13 @@ const lockByIds = lockingRead(
     order by id for no key update`),
 )
 
-/** (tx) Locks agents of a company by ascending id; missing and foreign ones are not among the result. */
+/** (tx) Locks agents of a company by ascending id. The result leaves out missing and foreign ones. */
 export const lockAgents = (tx: Tx, companyId: string, ids: readonly string[]): Promise<AgentRow[]> =>
   ids.length === 0 ? Promise.resolve([]) : lockByIds(tx, { ids: [...ids], companyId })
 
 /** (tx) Locks one agent. @throws Refusal `not_found` for a missing or foreign one */
 export async function lockAgent(tx: Tx, companyId: string, id: string): Promise<AgentRow> {
   const [agent] = await lockAgents(tx, companyId, [id])
-  if (agent === undefined) throw notFound('Agent')
+  if (agent === undefined) refuse('not_found', { message: 'Agent not found' })
   return agent
 }

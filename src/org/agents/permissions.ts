@@ -14,11 +14,10 @@ import type { SetPermissions } from './views.ts'
 const ASSIGN_TASKS = 'tasks:assign'
 
 /**
- * Sets what an agent may do beyond its role. A CEO and whoever may create agents assign work whatever is asked, so the
- * grant stays with them.
+ * Sets the permissions of an agent beyond its role. A CEO and an agent creator may always assign work, so they keep the
+ * grant `tasks:assign` whatever the input is.
  *
- * @throws Refusal `not_found`, `agent_terminated`; `agent_pending` for an agent that would change what the board has yet
- *   to decide on
+ * @throws Refusal `not_found`, `agent_terminated`; `agent_pending` when an agent changes one that waits for the board
  */
 export async function setPermissions(ctx: Ctx, agentId: string, input: SetPermissions) {
   const companyId = companyOf(ctx)

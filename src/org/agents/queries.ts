@@ -6,14 +6,14 @@ import { agents } from '../../model/agents.ts'
 import { grants, memberships } from '../../model/companies.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
 import type { agentDetail as agentDetailView } from './views.ts'
 
-/** What an agent may see of another: everything but the configuration, which may carry what only it should know. */
+/** An agent as an actor may see it. Other agents do not see its configuration, which may contain secrets. */
 export function redactAgentFor<T extends AgentRow>(actor: Actor, agent: T): T {
   const isFull = actor.kind !== 'agent' || actor.agentId === agent.id || actor.canCreateAgents
   return isFull ? agent : { ...agent, adapterConfig: {}, runtimeConfig: {} }
@@ -28,7 +28,7 @@ interface ListParams {
 
 const listStatement = dynamicRead<ListParams, AgentRow>('agent_list')
 
-/** Agents of the company that are not terminated, oldest first. */
+/** The agents of a company that are not terminated, oldest first. */
 export async function listAgents(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<AgentRow>> {
   const limit = page.limit ?? DEFAULT_LIMIT
   const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
@@ -53,7 +53,7 @@ type DetailRow = AgentRow & {
   grants: Detail['access']['grants']
 }
 
-/** Managers shown above an agent. */
+/** The most managers in an agent's chain of command. */
 const MAX_MANAGERS = 50
 
 const detailStatement = statement<{ id: string; companyId: string }, DetailRow>('agent_detail').read(sql`
@@ -84,19 +84,19 @@ const agentExists = statement<{ id: string; companyId: string }, { id: string }>
   sql`select id from ${agents} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )
 
-/** @throws Refusal `not_found` for an agent that is not in the company */
+/** Refuses an agent that is missing or foreign. @throws Refusal `not_found` */
 export async function requireAgent(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
-  if ((await db.run(agentExists, { id, companyId })).length === 0) throw notFound('Agent')
+  if ((await db.run(agentExists, { id, companyId })).length === 0) refuse('not_found', { message: 'Agent not found' })
 }
 
 /**
- * One agent with its managers and what it may do.
- * @param db the transaction, where one has just changed it
+ * One agent with its managers and its permissions.
+ * @param db the transaction, if it has just changed the agent
  * @throws Refusal `not_found`
  */
 export async function agentDetail(ctx: Ctx, id: string, db: Pick<ReadDb, 'run'> = ctx.store.read) {
   const [row] = await db.run(detailStatement, { id, companyId: companyOf(ctx) })
-  if (row === undefined) throw notFound('Agent')
+  if (row === undefined) refuse('not_found', { message: 'Agent not found' })
   const { membership, grants: grantRows, ...agent } = row
   const taskAssignSource = taskAssignSourceOf(row)
   return {

@@ -5,7 +5,7 @@ import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { configRevisions } from '../../model/approvals.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
@@ -15,7 +15,7 @@ import type { AgentRow } from './lock.ts'
 import { patchAgentBody } from './views.ts'
 import type { PatchAgent, revisionView } from './views.ts'
 
-/** What a revision remembers of an agent. */
+/** The fields of an agent that a revision stores. */
 const configKeys = [
   'name',
   'role',
@@ -29,7 +29,7 @@ const configKeys = [
   'metadata',
 ] as const satisfies readonly (keyof AgentRow)[]
 
-/** What a change of configuration came from. */
+/** The source of a change of configuration. */
 export type Origin = { readonly source: 'patch' } | { readonly source: 'rollback'; readonly rolledBackFromRevisionId: string }
 
 export type Revision = z.input<typeof revisionView>
@@ -48,7 +48,7 @@ interface NewRevision {
   after: string
 }
 
-// clock_timestamp(), because two changes of one agent may come in one transaction's millisecond but never at one instant.
+// clock_timestamp() and not now(): two revisions of one transaction need different instants, by which the list is ordered.
 const insertRow = statement<NewRevision, { id: string }>('revision_insert').write(sql`
   insert into ${configRevisions} (company_id, agent_id, created_by_agent_id, created_by_user_id, source, rolled_back_from_revision_id,
     changed_keys, before_config, after_config, created_at)
@@ -57,8 +57,8 @@ const insertRow = statement<NewRevision, { id: string }>('revision_insert').writ
   returning id`)
 
 /**
- * (tx) Remembers a change of configuration, as stored. Expects the agent's row lock.
- * @returns its id, or null when nothing that a revision remembers has changed
+ * (tx) Stores a revision, unredacted. Expects the agent's row lock.
+ * @returns its id, or null when no field of a revision differs
  */
 export async function insertRevision(tx: Tx, ctx: Ctx, before: AgentRow, after: AgentRow, origin: Origin): Promise<string | null> {
   const changedKeys = configKeys.filter((key) => !isDeepStrictEqual(before[key], after[key]))
@@ -96,7 +96,7 @@ interface ListParams {
 
 const listStatement = dynamicRead<ListParams, Revision>('revision_list')
 
-/** Revisions of an agent, newest first, redacted. @throws Refusal `not_found` for the agent */
+/** The revisions of an agent, newest first, redacted. @throws Refusal `not_found` for the agent */
 export async function listRevisions(
   ctx: Ctx,
   agentId: string,
@@ -127,7 +127,7 @@ const selectRevision = statement<{ id: string; agentId: string; companyId: strin
 
 async function revisionById(db: Pick<ReadDb, 'run'>, companyId: string, agentId: string, id: string): Promise<Revision> {
   const [row] = await db.run(selectRevision, { id, agentId, companyId })
-  if (row === undefined) throw notFound('Revision')
+  if (row === undefined) refuse('not_found', { message: 'Revision not found' })
   return row
 }
 
@@ -136,8 +136,8 @@ export const getRevision = async (ctx: Ctx, agentId: string, id: string): Promis
   redactRevision(await revisionById(ctx.store.read, companyOf(ctx), agentId, id))
 
 /**
- * The patch that takes an agent back to how a revision left it.
- * @throws Refusal `not_found`; `revision_incomplete` when the revision lacks a value or holds the cover of a secret
+ * The patch that restores the state after a revision.
+ * @throws Refusal `not_found`; `revision_incomplete` when the revision lacks a value or contains a redacted secret
  */
 export async function patchToRevision(db: Pick<ReadDb, 'run'>, agent: AgentRow, revisionId: string): Promise<PatchAgent> {
   const { afterConfig } = await revisionById(db, agent.companyId, agent.id, revisionId)

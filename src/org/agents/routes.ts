@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofSelf } from '../../auth/scopes.ts'
-import { companyOf } from '../../platform/db/context.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
+import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { claudeLoginInstructions } from './claudeLogin.ts'
+import { detectModel, listModels, listTaskSessions } from './compatibility.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
 import { testEnvironment } from './environment.ts'
 import type { Preflight } from './environment.ts'
 import { setPermissions } from './permissions.ts'
-import { agentDetail, requireAgent, listAgents } from './queries.ts'
+import { agentDetail, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
 import {
   agentDetail as agentDetailView,
@@ -30,11 +30,6 @@ import {
   revisionView,
   shortnameQuery,
 } from './views.ts'
-
-const parseUuid = (value: string | undefined): string => {
-  const id = z.uuid().safeParse(value)
-  return id.success ? id.data.toLowerCase() : refuse('malformed_id')
-}
 
 export const agentRoutes = (preflight: Preflight): Route[] => [
   get('/api/companies/:companyId/agents', {
@@ -57,7 +52,7 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     handle: ({ ctx, body }) => createAgent(ctx, body),
   }),
   get('/api/agents/me', {
-    summary: 'Read the asking agent',
+    summary: 'Read the acting agent',
     permission: 'agent.me',
     scope: ofSelf,
     returns: agentDetailView,
@@ -83,7 +78,7 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     handle: ({ ctx, target }) => listKeys(ctx, target),
   }),
   post('/api/agents/:id/keys', {
-    summary: 'Make an API key; its token is shown this once',
+    summary: 'Create an API key; only this answer contains its token',
     permission: 'agent.keys',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -101,10 +96,10 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     query: shortnameQuery,
     returns: okView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, params }) => revokeKey(ctx, target, parseUuid(params['keyId'])),
+    handle: ({ ctx, target, params }) => revokeKey(ctx, target, uuidParam(params, 'keyId')),
   }),
   patch('/api/agents/:id/permissions', {
-    summary: 'Say what an agent may do beyond its role',
+    summary: 'Set the permissions of an agent beyond its role',
     permission: 'agent.permissions',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -114,7 +109,7 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     handle: ({ ctx, target, body }) => setPermissions(ctx, target, body),
   }),
   get('/api/companies/:companyId/agent-configurations', {
-    summary: 'List configurations of agents, secrets covered',
+    summary: 'List configurations of agents, with secrets redacted',
     permission: 'agent.configuration',
     scope: inCompany(),
     query: z.object(pageQuery),
@@ -123,7 +118,7 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     handle: ({ ctx, query }) => listConfigurations(ctx, query),
   }),
   get('/api/agents/:id/configuration', {
-    summary: 'Read the configuration of an agent, secrets covered',
+    summary: 'Read the configuration of an agent, with secrets redacted',
     permission: 'agent.configuration',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -147,22 +142,19 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     query: shortnameQuery,
     returns: revisionView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, params }) => getRevision(ctx, target, parseUuid(params['revisionId'])),
+    handle: ({ ctx, target, params }) => getRevision(ctx, target, uuidParam(params, 'revisionId')),
   }),
   get('/api/agents/:id/task-sessions', {
-    summary: 'List sessions kept per task: none, sessions belong to runs here',
+    summary: 'List the sessions of an agent per task: always empty, because sessions belong to runs',
     permission: 'agent.runtime',
     scope: ofAgent(),
     query: shortnameQuery,
     returns: z.array(z.never()),
     refuses: ['not_found'],
-    handle: async ({ ctx, target }) => {
-      await requireAgent(ctx.store.read, companyOf(ctx), target)
-      return []
-    },
+    handle: ({ ctx, target }) => listTaskSessions(ctx, target),
   }),
   post('/api/agents/:id/claude-login', {
-    summary: 'Say how the program of an agent is logged in: this server starts no login',
+    summary: 'Read how to log in to the program of an agent; this server starts no login',
     permission: 'agent.runtime',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -171,23 +163,23 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     handle: ({ ctx, target }) => claudeLoginInstructions(ctx, target),
   }),
   get('/api/companies/:companyId/adapters/:type/models', {
-    summary: 'List models that an adapter offers: none, no adapter of this server asks for them',
+    summary: 'List models that an adapter offers: always empty, because no adapter of this server queries them',
     permission: 'adapter.read',
     scope: inCompany(),
     returns: z.array(z.strictObject({ id: z.string(), label: z.string() })),
     refuses: ['not_found'],
-    handle: () => Promise.resolve([]),
+    handle: listModels,
   }),
   get('/api/companies/:companyId/adapters/:type/detect-model', {
-    summary: 'Read the model that an adapter would use by itself: null, no adapter of this server looks for it',
+    summary: 'Read the default model of an adapter: always null, because no adapter of this server detects it',
     permission: 'adapter.read',
     scope: inCompany(),
     returns: z.null(),
     refuses: ['not_found'],
-    handle: () => Promise.resolve(null),
+    handle: detectModel,
   }),
   post('/api/companies/:companyId/adapters/:type/test-environment', {
-    summary: 'Tell what would keep runs of an agent from starting; nothing is executed',
+    summary: 'List the reasons that would keep runs of an agent from starting; nothing is executed',
     permission: 'adapter.test',
     scope: inCompany(),
     body: environmentBody,

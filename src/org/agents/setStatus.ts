@@ -14,7 +14,7 @@ const updateStatus = statement<{ id: string; from: AgentStatus; to: AgentStatus;
     paused_at = case when ${param('to', 'text')} = 'paused' then now() end, updated_at = now()
   where id = ${param('id')} and status = ${param('from')} returning ${agentColumns}`)
 
-/** (tx) The only writer of an agent's status. Expects its row lock. @throws Refusal `illegal_transition` */
+/** (tx) Writes an agent's status; no other function does. Expects its row lock. @throws Refusal `illegal_transition` */
 export async function setAgentStatus(tx: Tx, agent: AgentRow, to: AgentStatus, pauseReason: string | null = null): Promise<AgentRow> {
   agentStatus.transition(agent.status, to)
   return exactlyOne(await tx.run(updateStatus, { id: agent.id, from: agent.status, to, pauseReason }))
@@ -23,6 +23,6 @@ export async function setAgentStatus(tx: Tx, agent: AgentRow, to: AgentStatus, p
 const revokeKeyRows = statement<{ agentId: string }, { id: string }>('agent_revoke_keys').write(sql`
   update ${agentKeys} set revoked_at = now() where agent_id = ${param('agentId')} and revoked_at is null returning id`)
 
-/** (tx) Revokes every key of an agent. @returns the ids of those that were still good */
+/** (tx) Revokes every key of an agent. @returns the ids of the keys that were not revoked before */
 export const revokeKeys = async (tx: Tx, agentId: string): Promise<string[]> =>
   (await tx.run(revokeKeyRows, { agentId })).map((row) => row.id)

@@ -104,7 +104,7 @@ export const keyItem = z.strictObject({ id: z.uuid(), name: z.string(), createdA
 export const permissionsBody = z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() })
 export type SetPermissions = z.output<typeof permissionsBody>
 
-/** An agent's configuration, secrets covered. */
+/** An agent's configuration, with secrets redacted. */
 export const configurationView = z.strictObject({
   id: z.uuid(),
   companyId: z.uuid(),
@@ -134,7 +134,7 @@ export const revisionView = z.strictObject({
   createdAt: instant,
 })
 
-/** What the public wire tells of a login that was tried. */
+/** The result of a login in Paperclip's API. */
 export const claudeLoginView = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
@@ -144,7 +144,7 @@ export const claudeLoginView = z.strictObject({
   stderr: z.string(),
 })
 
-/** The configuration to be judged; without one, what an agent has that is given none. */
+/** The configuration to check; the default is that of an agent that was created without one. */
 export const environmentBody = z.object({ adapterConfig: json.default({}) })
 export const environmentView = z.strictObject({
   adapterType: z.string(),
@@ -163,8 +163,8 @@ export const environmentView = z.strictObject({
 
 export const okView = z.strictObject({ ok: z.literal(true) })
 
-/** The company in which a shortname is looked up; an agent has its own. */
+/** The company in which a shortname is looked up. An agent's own company needs no query. */
 export const shortnameQuery = z.object({ companyId: z.uuid().optional() })
 
-/** Why a run of an agent may not start, as routes that start one declare it. */
+/** The refusals of a route that starts a run of an agent. */
 export const invokableRefusals = ['agent_not_invokable', 'agent_over_budget', 'company_not_active'] as const

@@ -9,8 +9,8 @@ async function setup() {
   return { ...base, path: `/api/companies/${base.company.id}/branding` }
 }
 
-describe('branding', () => {
-  test('is changed by the board and by a CEO in a run, and recorded with what it was', async () => {
+describe('PATCH /companies/:companyId/branding', () => {
+  test('The board and a CEO in a run change the branding, and the audit row has the previous values', async () => {
     const { path, company, agent, run } = await setup()
     expect(await server().board.patch(path, { name: 'Bold', brandColor: '#abcdef' })).toMatchObject({
       status: 200,
@@ -27,7 +27,7 @@ describe('branding', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('takes its own fields only, at least one, each in its form, and a logo that is there', async () => {
+  test('A body without a field, with other fields, with a malformed value or with a missing logo is refused', async () => {
     const { path, company } = await setup()
     const before = await auditCount(server())
     for (const body of [{}, { status: 'paused' }, { name: 'x', budgetMonthlyCents: 1 }, { brandColor: 'red' }, { name: '' }]) {
@@ -42,7 +42,7 @@ describe('branding', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('is not for other agents, and of another company nothing is told', async () => {
+  test('An agent that is no CEO gets 403, and a company that is foreign or missing gives the same 404', async () => {
     const { path, agent, run } = await setup()
     const elsewhere = await setup()
     const ceo = await elsewhere.run(await elsewhere.agent({ role: 'ceo' }))
@@ -59,12 +59,12 @@ describe('branding', () => {
   })
 })
 
-describe('counts of every company', () => {
-  test('leave out companies with nothing, terminated agents and hidden issues; agents may not ask', async () => {
+describe('GET /companies/stats', () => {
+  test('The counts leave out empty companies, terminated agents and hidden issues, and an agent gets 403', async () => {
     const { company, agent, issue } = await setup()
     const empty = await setup()
-    const [worker, gone] = [await agent(), await agent()]
-    await server().board.post(`/api/agents/${gone.id}/terminate`)
+    const [worker, terminated] = [await agent(), await agent()]
+    await server().board.post(`/api/agents/${terminated.id}/terminate`)
     await issue()
     const hidden = await issue()
     await server().board.patch(`/api/issues/${hidden.id}`, { hiddenAt: '2026-01-01T00:00:00.000Z' })

@@ -18,7 +18,7 @@ const prefixOf = (name: string): string =>
     .replaceAll(/[^A-Z]/g, '')
     .slice(0, 3) || 'CMP'
 
-/** Companies that share three letters get `A`, `AA`, … behind them; the index keeps them apart, whoever is first. */
+/** Companies with the same three letters get the suffix `A`, `AA`, …. The unique index decides between concurrent ones. */
 const MAX_SUFFIX_LENGTH = 200
 
 const insertCompanyRow = statement<
@@ -41,10 +41,10 @@ async function insertWithUniquePrefix(tx: Tx, company: CreateCompany & { id: str
     const rows = await tx.run(insertCompanyRow, { ...company, description: company.description ?? null, issuePrefix })
     if (rows.length === 1) return issuePrefix
   }
-  throw new Error('invariant broken: no free issue prefix')
+  invariant(false, 'no free issue prefix')
 }
 
-/** (tx) Inserts a company under a free prefix, with the asking person as its owner. @returns its id, and what happened */
+/** (tx) Inserts a company under a free prefix. The acting person becomes its owner. @returns its id and the event */
 export async function insertCompany(tx: Tx, ctx: Ctx, input: CreateCompany): Promise<{ id: string; event: DomainEvent }> {
   invariant(ctx.actor.kind === 'board', 'only the board creates companies')
   const id = randomUUID()
@@ -53,7 +53,7 @@ export async function insertCompany(tx: Tx, ctx: Ctx, input: CreateCompany): Pro
   return { id, event: companyCreated(id, { name: input.name, issuePrefix }, { companyId: id }) }
 }
 
-/** Creates a company and makes the asking person its owner. */
+/** Creates a company. The acting person becomes its owner. */
 export async function createCompany(ctx: Ctx, input: CreateCompany): Promise<CompanyRow> {
   return await mutate(ctx, async (tx) => {
     const { id, event } = await insertCompany(tx, ctx, input)

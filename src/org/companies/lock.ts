@@ -3,7 +3,7 @@ import { lockingRead } from '../../platform/db/locks.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { companies } from '../../model/companies.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import type { CompanyStatus } from '../../model/companyStatus.ts'
 
 export interface LockedCompany {
@@ -22,7 +22,14 @@ const lockById = lockingRead(
 /** (tx) Locks a company's row. @throws Refusal `not_found` */
 export async function lockCompany(tx: Tx, id: string): Promise<LockedCompany> {
   const [company] = await lockById(tx, { id })
-  if (company === undefined) throw notFound('Company')
+  if (company === undefined) refuse('not_found', { message: 'Company not found' })
+  return company
+}
+
+/** (tx) Locks a company's row, for inserting into it. @throws Refusal `not_found`, `company_not_active` when it is archived */
+export async function lockUnarchivedCompany(tx: Tx, id: string): Promise<LockedCompany> {
+  const company = await lockCompany(tx, id)
+  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
   return company
 }
 
@@ -33,6 +40,6 @@ const incrementIssueCounter = statement<{ id: string }, { issueNumber: number; i
 /** (tx) The next issue number of a company. Expects the company's row lock. */
 export async function nextIssueNumber(tx: Tx, id: string): Promise<{ issueNumber: number; issuePrefix: string }> {
   const [row] = await tx.run(incrementIssueCounter, { id })
-  if (row === undefined) throw notFound('Company')
+  if (row === undefined) refuse('not_found', { message: 'Company not found' })
   return row
 }

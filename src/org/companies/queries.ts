@@ -5,7 +5,7 @@ import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { companyView } from './views.ts'
@@ -23,13 +23,13 @@ const selectCompany = statement<{ id: string }, CompanyRow>('company_by_id').rea
 /** One company. @throws Refusal `not_found` */
 export async function companyById(db: Pick<ReadDb, 'run'>, id: string): Promise<CompanyRow> {
   const [row] = await db.run(selectCompany, { id })
-  if (row === undefined) throw notFound('Company')
+  if (row === undefined) refuse('not_found', { message: 'Company not found' })
   return row
 }
 
 const listStatement = dynamicRead<{ limit: number; atTime: string | null; atId: string | null }, CompanyRow>('company_list')
 
-/** Companies the asking person may enter, oldest first; in local mode all of them. */
+/** The companies that the acting person may enter, oldest first. In local mode these are all companies. */
 export async function listCompanies(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<CompanyRow>> {
   const limit = page.limit ?? DEFAULT_LIMIT
   const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
@@ -45,14 +45,14 @@ export async function listCompanies(ctx: Ctx, page: { limit?: number | undefined
   return toPage(rows, limit, (row) => [row.createdAt, row.id])
 }
 
-// Grouped before they are joined: two counts over one join would multiply each other.
+// The rows are grouped before the join, because two counts over one join would multiply each other.
 const stats = statement<object, { companyId: string; agentCount: number; issueCount: number }>('company_stats').read(sql`
   select coalesce(a.company_id, i.company_id) as "companyId", coalesce(a.count, 0) as "agentCount", coalesce(i.count, 0) as "issueCount"
   from (select company_id, count(*)::int as count from ${agents} where status <> 'terminated' group by company_id) a
   full join (select company_id, count(*)::int as count from ${issues} where hidden_at is null group by company_id) i
     on i.company_id = a.company_id`)
 
-/** How many agents and issues each company has that the asking person may enter; in local mode all of them. */
+/** The number of agents and issues of each company that the acting person may enter. In local mode these are all companies. */
 export async function companyStats(ctx: Ctx): Promise<Record<string, { agentCount: number; issueCount: number }>> {
   const rows = await ctx.store.read.run(stats, {})
   return Object.fromEntries(rows.map(({ companyId, ...counts }) => [companyId, counts]))

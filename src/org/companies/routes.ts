@@ -34,7 +34,7 @@ export const companyRoutes = [
     handle: ({ ctx, body }) => createCompany(ctx, body),
   }),
   get('/api/companies/issues', {
-    summary: 'Say that the company is missing from the path',
+    summary: 'Refuse a list of issues without a company in its path',
     permission: 'issue.list',
     scope: onInstance,
     returns: z.never(),
@@ -42,7 +42,7 @@ export const companyRoutes = [
     handle: refuseMissingCompanyId,
   }),
   get('/api/issues', {
-    summary: 'Say that the company is missing from the path',
+    summary: 'Refuse a list of issues without a company in its path',
     permission: 'issue.list',
     scope: onInstance,
     returns: z.never(),
@@ -58,7 +58,7 @@ export const companyRoutes = [
     handle: ({ ctx }) => companyStats(ctx),
   }),
   patch('/api/companies/:companyId/branding', {
-    summary: 'Change how a company looks',
+    summary: 'Change the appearance of a company',
     permission: 'company.update',
     scope: inCompany(),
     body: brandingBody,
@@ -75,7 +75,7 @@ export const companyRoutes = [
     handle: ({ ctx }) => companyById(ctx.store.read, companyOf(ctx)),
   }),
   patch('/api/companies/:companyId', {
-    summary: 'Change a company; a CEO its branding only',
+    summary: 'Change a company; a CEO may change its branding only',
     permission: 'company.update',
     scope: inCompany(),
     body: patchCompanyBody,

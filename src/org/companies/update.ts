@@ -5,7 +5,8 @@ import { assets } from '../../model/assets.ts'
 import { companies } from '../../model/companies.ts'
 import { mutate, changedIfAny } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyUpdated } from './events.ts'
@@ -15,7 +16,7 @@ import type { CompanyRow } from './queries.ts'
 import { companyStatus } from '../../model/companyStatus.ts'
 import type { PatchCompany } from './views.ts'
 
-/** What a CEO may change: how the company looks. */
+/** The fields that a CEO may change: the appearance of the company. */
 const brandingFields: ReadonlySet<string> = new Set(['name', 'description', 'brandColor', 'logoAssetId'])
 
 interface LogoFacts {
@@ -29,14 +30,14 @@ const selectLogo = statement<{ id: string; companyId: string; anywhere: boolean 
   from ${assets} where id = ${param('id')} and (company_id = ${param('companyId')} or ${param('anywhere', 'boolean')})`)
 
 /**
- * (tx) Refuses a logo that is not there, is no image, or goes with an attachment. To an agent a foreign one is missing
- * (I12); the board, which may see every company, is told what is wrong.
+ * (tx) Refuses a logo that does not exist, is not an image, or belongs to an attachment. For an agent, a logo of another
+ * company does not exist (I12). The board may see every company and gets the exact reason.
  * @throws Refusal `not_found`, `other_company`, `unprocessable`
  */
 export async function requireLogo(tx: Tx, ctx: Ctx, id: string | null | undefined): Promise<void> {
   if (typeof id !== 'string') return
   const [logo] = await tx.run(selectLogo, { id, companyId: companyOf(ctx), anywhere: ctx.actor.kind !== 'agent' })
-  if (logo === undefined) throw notFound('Logo asset')
+  if (logo === undefined) refuse('not_found', { message: 'Logo asset not found' })
   if (!logo.isOwn) refuse('other_company', { message: 'Logo asset belongs to another company' })
   if (logo.isAttached || !logo.contentType.startsWith('image/')) {
     refuse('unprocessable', { message: 'A logo is an image that was uploaded as one' })
@@ -44,14 +45,14 @@ export async function requireLogo(tx: Tx, ctx: Ctx, id: string | null | undefine
 }
 
 /**
- * (tx) Changes a company; who may change what has been judged before. Expects the company's row lock.
- * @returns what happened: nothing, when it was so already
+ * (tx) Changes a company. Expects the company's row lock and a caller that was allowed to change these fields.
+ * @returns the events: none when nothing differs
  * @throws Refusal `illegal_transition`
  */
 export async function applyCompanyPatch(tx: Tx, ctx: Ctx, id: string, input: PatchCompany): Promise<DomainEvent[]> {
   const before = await companyById(tx, id)
-  const providedFields = Object.entries(input).filter(([key, value]) => value !== undefined && key !== 'spentMonthlyCents')
-  const changes = providedFields.filter(([key, value]) => value !== before[key as keyof CompanyRow])
+  const { spentMonthlyCents: _, ...fields } = input
+  const changes = changesOf(before, fields)
   if (input.status !== undefined && input.status !== before.status) companyStatus.transition(before.status, input.status)
   if (changes.length === 0) return []
   const givesConsent =
@@ -69,9 +70,12 @@ export async function applyCompanyPatch(tx: Tx, ctx: Ctx, id: string, input: Pat
       updatedAt: sql`now()`,
     })
     .where(eq(companies.id, id))
-  const changedKeys = changes.map(([key]) => key)
-  const previous = Object.fromEntries(changedKeys.map((key) => [key, before[key as keyof CompanyRow]]))
-  return [companyUpdated(id, { ...Object.fromEntries(changes), changedKeys, _previous: previous })]
+  return [
+    companyUpdated(
+      id,
+      changeDetails(before, changes, (_key, value) => value),
+    ),
+  ]
 }
 
 /** Changes a company. A CEO may change its branding only. @throws Refusal `field_not_permitted`, `illegal_transition` */
@@ -80,7 +84,7 @@ export async function updateCompany(ctx: Ctx, input: PatchCompany): Promise<Comp
   const providedFields = Object.entries(input).filter(([key, value]) => value !== undefined && key !== 'spentMonthlyCents')
   const refusedFields = providedFields.map(([key]) => key).filter((key) => !brandingFields.has(key))
   if (ctx.actor.kind === 'agent' && refusedFields.length > 0) refuse('field_not_permitted', { details: { fields: refusedFields } })
-  // Archiving ends work, which a plain change of a field does not.
+  // Archiving ends runs, so it has its own endpoint.
   if (input.status === 'archived') refuse('unprocessable', { message: 'Use POST /api/companies/:companyId/archive' })
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, id)

@@ -62,5 +62,5 @@ export const brandingBody = z
   .refine((value) => Object.values(value).some((field) => field !== undefined), 'At least one field is needed')
 export type Branding = z.output<typeof brandingBody>
 
-/** By company; a company with neither agents nor issues is not in it. */
+/** By company id. A company with neither agents nor issues is left out. */
 export const statsView = z.record(z.uuid(), z.strictObject({ agentCount: z.int(), issueCount: z.int() }))

@@ -13,7 +13,7 @@ export const goalCreated = event(
   }),
 )
 
-/** Carries the fields that changed with their new values, and the old ones under `_previous`. */
+/** Carries the changed fields with their new values, and the old values under `_previous`. */
 export const goalUpdated = event(
   'goal.updated',
   'goal',

@@ -13,7 +13,7 @@ async function setup() {
 }
 
 describe('goals', () => {
-  test('the board and an agent in a run set goals; each is audited with who did it', async () => {
+  test('The board and an agent in a run create goals, and each audit row names its actor', async () => {
     const { goals, agent, run } = await setup()
     const { status, body } = await server().board.post(goals, { title: 'Grow', level: 'company' })
     expect(status).toBe(201)
@@ -33,7 +33,7 @@ describe('goals', () => {
     expect((await worker.client.get(goals)).body.map((row: { id: string }) => row.id)).toEqual([body.id, child.body.id])
   })
 
-  test('a change is recorded with old and new values, a change of nothing is not', async () => {
+  test('A change is recorded with old and new values, and a change without a difference is not recorded', async () => {
     const { goal } = await setup()
     const { id } = await goal()
     expect(await server().board.patch(`/api/goals/${id}`, { title: 'Shrink', status: 'active' })).toMatchObject({
@@ -51,7 +51,7 @@ describe('goals', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('a parent or an owner that is not there is refused, and so is a cycle', async () => {
+  test('A missing parent, a missing owner and a cycle are refused', async () => {
     const { goals, goal } = await setup()
     const elsewhere = await setup()
     const [top, below, foreign] = [await goal(), await goal(), await elsewhere.goal()]
@@ -72,7 +72,7 @@ describe('goals', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('two changes that are each without a cycle cannot close one together', async () => {
+  test('Two concurrent changes that are each without a cycle cannot close one together', async () => {
     const { goal } = await setup()
     for (let round = 0; round < 10; round += 1) {
       const ring = [await goal(), await goal(), await goal(), await goal()]
@@ -81,7 +81,7 @@ describe('goals', () => {
     }
   })
 
-  test('deleting a goal takes it out of issues, projects and sub-goals, and says how many', async () => {
+  test('Deleting a goal removes it from issues, projects and sub-goals, and the audit row counts them', async () => {
     const { company, goal, issue } = await setup()
     const [deletedGoal, other] = [await goal(), await goal()]
     const child = await goal({ parentId: deletedGoal.id })
@@ -97,7 +97,7 @@ describe('goals', () => {
     expect((await server().board.get(`/api/issues/${served.id}`)).body.goalId).toBeNull()
   })
 
-  test('an agent does not take a goal from what another has in hand; from its own it does', async () => {
+  test('An agent cannot delete the goal of an issue that another run holds, but the holder can', async () => {
     const { goal, held: heldIssue, run, agent } = await setup()
     const { id } = await goal()
     const { issue, run: holding } = await heldIssue()
@@ -112,7 +112,7 @@ describe('goals', () => {
     expect((await holding.client.del(`/api/goals/${id}`)).status).toBe(200)
   })
 
-  test('while issues are moved to a goal that is deleted, none keeps it and nothing deadlocks', async () => {
+  test('While a goal is deleted, concurrent moves of issues to it neither deadlock nor keep the goal', async () => {
     const { goal, issue } = await setup()
     const { id } = await goal()
     const moved = await Promise.all(Array.from({ length: 8 }, () => issue()))
@@ -124,7 +124,7 @@ describe('goals', () => {
     expect(rows).toEqual([])
   })
 
-  test('a goal of another company is as absent as one that never was', async () => {
+  test('A goal of another company gives the same 404 as a missing goal', async () => {
     const { goal } = await setup()
     const elsewhere = await setup()
     const outsider = await elsewhere.run(await elsewhere.agent())
@@ -142,7 +142,7 @@ describe('goals', () => {
     expect((await server().board.get('/api/goals/nope')).status).toBe(400)
   })
 
-  test('the same Idempotency-Key sets one goal', async () => {
+  test('Two requests with the same Idempotency-Key create one goal', async () => {
     const { goals } = await setup()
     const key = { 'Idempotency-Key': randomUUID() }
     const [first, again] = [

@@ -4,7 +4,7 @@ import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { goals } from '../../model/projects.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { goalView } from './views.ts'
@@ -15,16 +15,16 @@ const selectGoal = statement<{ id: string; companyId: string }, GoalRow>('goal_b
   sql`select ${columnsOf(goals)} from ${goals} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )
 
-/** A goal of the company. @throws Refusal `not_found` */
+/** One goal of a company. @throws Refusal `not_found` */
 export async function goalById(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<GoalRow> {
   const [row] = await db.run(selectGoal, { id, companyId })
-  if (row === undefined) throw notFound('Goal')
+  if (row === undefined) refuse('not_found', { message: 'Goal not found' })
   return row
 }
 
 const listStatement = dynamicRead<{ companyId: string; limit: number; atTime: string | null; atId: string | null }, GoalRow>('goal_list')
 
-/** Goals of a company, oldest first. */
+/** The goals of a company, oldest first. */
 export async function listGoals(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<GoalRow>> {
   const limit = page.limit ?? DEFAULT_LIMIT
   const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))

@@ -18,7 +18,7 @@ export const goalRoutes = [
     handle: ({ ctx, query }) => listGoals(ctx, query),
   }),
   post('/api/companies/:companyId/goals', {
-    summary: 'Set a goal',
+    summary: 'Create a goal',
     permission: 'goal.write',
     scope: inCompany(),
     body: createGoalBody,

@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
-import { lockCompany } from '../companies/index.ts'
+import { lockCompany, lockUnarchivedCompany } from '../companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
 import { goals } from '../../model/projects.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { truncateForAudit } from '../../platform/kernel/text.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { goalCreated, goalUpdated } from './events.ts'
 import { goalById } from './queries.ts'
 import type { GoalRow } from './queries.ts'
 import type { CreateGoal, PatchGoal } from './views.ts'
 
-/** Goals of one company; a runaway loop that sets goals must meet a wall. */
+/** The most goals of one company. It limits an agent that creates goals in a loop. */
 const MAX_GOALS = 5000
 
 interface GoalFacts {
@@ -40,10 +40,11 @@ const loadGoalFacts = statement<{ companyId: string; goalId: string; parentId: s
     (select count(*)::int from ${goals} where company_id = ${param('companyId', 'uuid')}) as goals`)
 
 /**
- * (tx) Refuses what a goal cannot refer to. Expects the company's row lock: two changes that are each without a cycle
- * could close one together.
+ * (tx) Checks the parent and the owner of a goal. Expects the company's row lock: two concurrent changes, each without a
+ * cycle, could close one together.
+ * @throws Refusal `unknown_reference`, `unprocessable` for a cycle
  */
-async function requireReferences(
+async function requireGoalReferences(
   tx: Tx,
   companyId: string,
   goalId: string,
@@ -57,15 +58,14 @@ async function requireReferences(
   return facts
 }
 
-/** Sets a goal. @throws Refusal `unknown_reference`, `company_not_active` */
+/** Creates a goal. @throws Refusal `unknown_reference`, `company_not_active` */
 export async function createGoal(ctx: Ctx, input: CreateGoal): Promise<GoalRow> {
   const companyId = companyOf(ctx)
   const id = randomUUID()
   return await mutate(ctx, async (tx) => {
-    const company = await lockCompany(tx, companyId)
-    if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+    await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
-    const facts = await requireReferences(tx, companyId, id, input)
+    const facts = await requireGoalReferences(tx, companyId, id, input)
     if (facts.goals >= MAX_GOALS) refuse('unprocessable', { message: `A company has at most ${MAX_GOALS} goals` })
     await tx.insert(goals).values({ ...input, id, companyId })
     const goal = await goalById(tx, companyId, id)
@@ -73,26 +73,21 @@ export async function createGoal(ctx: Ctx, input: CreateGoal): Promise<GoalRow> 
   })
 }
 
-/** Changes a goal; what is already so records nothing. @throws Refusal `unknown_reference`, `unprocessable` for a cycle */
+/** Changes a goal. Without a difference it records nothing. @throws Refusal `unknown_reference`, `unprocessable` for a cycle */
 export async function updateGoal(ctx: Ctx, id: string, input: PatchGoal): Promise<GoalRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     await requireActingRun(tx, ctx)
     const before = await goalById(tx, companyId, id)
-    const changes = Object.entries(input).filter(([key, value]) => value !== undefined && value !== before[key as keyof GoalRow])
+    const changes = changesOf(before, input)
     if (changes.length === 0) return unchanged(before)
-    await requireReferences(tx, companyId, id, Object.fromEntries(changes))
+    await requireGoalReferences(tx, companyId, id, Object.fromEntries(changes))
     await tx
       .update(goals)
       .set({ ...Object.fromEntries(changes), updatedAt: sql`now()` })
       .where(eq(goals.id, id))
-    const details = Object.fromEntries(changes.map(([key, value]) => [key, truncateForAudit(value)]))
-    const previous = Object.fromEntries(changes.map(([key]) => [key, truncateForAudit(before[key as keyof GoalRow])]))
-    return changed(
-      await goalById(tx, companyId, id),
-      goalUpdated(id, { ...details, changedKeys: changes.map(([key]) => key), _previous: previous }),
-    )
+    return changed(await goalById(tx, companyId, id), goalUpdated(id, changeDetails(before, changes)))
   })
 }
 
@@ -101,8 +96,8 @@ const lockForDelete = statement<{ id: string; companyId: string }, { id: string 
 )
 
 /**
- * (tx) Locks a goal against everything that would refer to it from now on. Expects the company's row lock, and comes
- * before the issues are looked for: a write that points an issue here either has committed or waits.
+ * (tx) Locks a goal, so that no other transaction starts to reference it. Expects the company's row lock. Call it before
+ * the issues of the goal are read: a write that references the goal has then either committed or waits.
  * @throws Refusal `not_found`
  */
 export async function lockGoalForDelete(tx: Tx, companyId: string, id: string): Promise<GoalRow> {
@@ -110,7 +105,7 @@ export async function lockGoalForDelete(tx: Tx, companyId: string, id: string): 
   return await goalById(tx, companyId, id)
 }
 
-/** (tx) Deletes a goal; its sub-goals stay without a parent. @returns how many there were */
+/** (tx) Deletes a goal. Its sub-goals stay, without a parent. @returns the number of sub-goals */
 export async function deleteGoalRow(tx: Tx, id: string): Promise<number> {
   const detachedChildren = await tx
     .update(goals)

@@ -12,24 +12,24 @@ async function setup() {
 }
 
 describe('labels', () => {
-  test('are made by board and agents and listed by name', async () => {
+  test('The board and agents create labels, and the list is ordered by name', async () => {
     const { labels, agent, run } = await setup()
-    const maker = await run(await agent())
-    const made = await maker.client.post(labels, { name: 'zeta', color: '#00ff00' })
-    expect(made).toMatchObject({ status: 201, body: { name: 'zeta', color: '#00ff00' } })
-    expect(await lastAudit(server(), made.body.id, 'label.created')).toMatchObject({ runId: maker.id, details: { name: 'zeta' } })
+    const creator = await run(await agent())
+    const created = await creator.client.post(labels, { name: 'zeta', color: '#00ff00' })
+    expect(created).toMatchObject({ status: 201, body: { name: 'zeta', color: '#00ff00' } })
+    expect(await lastAudit(server(), created.body.id, 'label.created')).toMatchObject({ runId: creator.id, details: { name: 'zeta' } })
     await server().board.post(labels, { name: 'alpha', color: '#ff0000' })
     expect((await server().board.get(labels)).body.map((label: { name: string }) => label.name)).toEqual(['alpha', 'zeta'])
   })
 
-  test('of many at once with one name, whatever its case, one is made', async () => {
+  test('Of four concurrent labels whose names differ only in case, one is created', async () => {
     const { labels } = await setup()
     const answers = await race(['bug', 'BUG', 'Bug', 'bUg'], (name) => server().board.post(labels, { name, color: '#123456' }))
     expect(countByStatus(answers)).toEqual({ 201: 1, 409: 3 })
     expect(answers.find((answer) => answer.status === 409)?.body).toMatchObject({ code: 'name_taken' })
   })
 
-  test('a name or colour of another form is refused and nothing is recorded', async () => {
+  test('A malformed name or colour is refused, and nothing is recorded', async () => {
     const { labels } = await setup()
     const before = await auditCount(server())
     for (const body of [{ name: '', color: '#123456' }, { name: 'x'.repeat(49), color: '#123456' }, { name: 'x', color: 'red' }, {}]) {
@@ -38,7 +38,7 @@ describe('labels', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('deleting one takes it off every issue; an agent not off what another has in hand', async () => {
+  test('Deleting a label removes it from every issue, but an agent cannot remove it from an issue that another run holds', async () => {
     const { labels, held: heldIssue, run, agent } = await setup()
     const label = (await server().board.post(labels, { name: 'bug', color: '#123456' })).body
     const { issue } = await heldIssue()
@@ -53,7 +53,7 @@ describe('labels', () => {
     expect(await server().board.del(`/api/labels/${label.id}`)).toMatchObject({ status: 404, body: { error: 'Label not found' } })
   })
 
-  test('a label of another company is as absent as one that never was', async () => {
+  test('A label of another company gives the same 404 as a missing label', async () => {
     const { labels } = await setup()
     const elsewhere = await setup()
     const outsider = await elsewhere.run(await elsewhere.agent())

@@ -4,7 +4,7 @@ import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { labels } from '../../model/issues.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { labelView } from './views.ts'
@@ -18,13 +18,13 @@ const selectLabel = statement<{ id: string; companyId: string }, LabelRow>('labe
 /** A label of the company. @throws Refusal `not_found` */
 export async function labelById(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<LabelRow> {
   const [row] = await db.run(selectLabel, { id, companyId })
-  if (row === undefined) throw notFound('Label')
+  if (row === undefined) refuse('not_found', { message: 'Label not found' })
   return row
 }
 
 const listStatement = dynamicRead<{ companyId: string; limit: number; atName: string | null; atId: string | null }, LabelRow>('label_list')
 
-/** Labels of a company by name. */
+/** The labels of a company, ordered by name. */
 export async function listLabels(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<LabelRow>> {
   const limit = page.limit ?? DEFAULT_LIMIT
   const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.string(), z.uuid()]))

@@ -17,7 +17,7 @@ export const labelRoutes = [
     handle: ({ ctx, query }) => listLabels(ctx, query),
   }),
   post('/api/companies/:companyId/labels', {
-    summary: 'Make a label',
+    summary: 'Create a label',
     permission: 'label.write',
     scope: inCompany(),
     body: createLabelBody,

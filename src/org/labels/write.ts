@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
-import { lockCompany } from '../companies/index.ts'
+import { lockUnarchivedCompany } from '../companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
@@ -15,14 +15,14 @@ import { labelById } from './queries.ts'
 import type { LabelRow } from './queries.ts'
 import type { CreateLabel } from './views.ts'
 
-/** Labels of one company; a list longer than this sorts nothing any more. */
+/** The most labels of one company. A longer list no longer helps to sort issues. */
 const MAX_LABELS = 1000
 
 const loadLabelFacts = statement<{ companyId: string; name: string }, { taken: boolean; labels: number }>('label_look').read(sql`
   select coalesce(bool_or(lower(name) = lower(${param('name', 'text')})), false) as taken, count(*)::int as labels
   from ${labels} where company_id = ${param('companyId')}`)
 
-/** (tx) Inserts a label. Expects the company's row lock. @returns its id, and what happened @throws Refusal `name_taken` */
+/** (tx) Inserts a label. Expects the company's row lock. @returns its id and the event @throws Refusal `name_taken` */
 export async function insertLabel(tx: Tx, companyId: string, input: CreateLabel): Promise<{ id: string; event: DomainEvent }> {
   const id = randomUUID()
   const facts = exactlyOne(await tx.run(loadLabelFacts, { companyId, name: input.name }))
@@ -32,12 +32,11 @@ export async function insertLabel(tx: Tx, companyId: string, input: CreateLabel)
   return { id, event: labelCreated(id, input) }
 }
 
-/** Makes a label. Names differ by more than case. @throws Refusal `name_taken`, `company_not_active` */
+/** Creates a label. Two names of a company differ by more than case. @throws Refusal `name_taken`, `company_not_active` */
 export async function createLabel(ctx: Ctx, input: CreateLabel): Promise<LabelRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
-    const company = await lockCompany(tx, companyId)
-    if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+    await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
     const { id, event } = await insertLabel(tx, companyId, input)
     return changed(await labelById(tx, companyId, id), event)
@@ -48,11 +47,11 @@ const lockForDelete = statement<{ id: string; companyId: string }, { id: string 
   sql`select id from ${labels} where id = ${param('id')} and company_id = ${param('companyId')} for update`,
 )
 
-/** (tx) Locks a label against being put on anything more. @throws Refusal `not_found` */
+/** (tx) Locks a label, so that no other transaction adds it to an issue. @throws Refusal `not_found` */
 export async function lockLabelForDelete(tx: Tx, companyId: string, id: string): Promise<LabelRow> {
   await tx.run(lockForDelete, { id, companyId })
   return await labelById(tx, companyId, id)
 }
 
-/** (tx) Deletes a label; it comes off every issue. */
+/** (tx) Deletes a label and removes it from every issue. */
 export const deleteLabelRow = async (tx: Tx, id: string): Promise<void> => void (await tx.delete(labels).where(eq(labels.id, id)))

@@ -18,7 +18,7 @@ const lastPathSegment = (path: string): string | null =>
 /** The name of a repository: the end of its URL. */
 const repoNameOf = (repoUrl: string): string | null => lastPathSegment(new URL(repoUrl).pathname)
 
-/** What a workspace is called that was given no name: the end of its folder or of its repository. */
+/** The default name of a workspace: the last segment of its folder or of its repository. */
 export const workspaceNameOf = (workspace: { cwd?: string | null | undefined; repoUrl?: string | null | undefined }): string =>
   (
     (workspace.cwd ? lastPathSegment(workspace.cwd) : null) ??
@@ -27,8 +27,8 @@ export const workspaceNameOf = (workspace: { cwd?: string | null | undefined; re
   ).slice(0, 200)
 
 /**
- * Where the code of a project lives, as clients show it. The managed folder is a name below the server's home, told
- * relative to it: where that home is on this machine concerns no client.
+ * The place of a project's code, as clients show it. The managed folder is relative to the server's home, because no
+ * client needs the absolute path of that home.
  */
 export function codebaseOf(project: { id: string; companyId: string }, primary: Workspace | null): z.output<typeof codebaseView> {
   const repoName = primary?.repoUrl ? repoNameOf(primary.repoUrl) : null

@@ -13,7 +13,7 @@ export const projectCreated = event(
   }),
 )
 
-/** Carries the fields that changed with their new values; of `env` only the names. */
+/** Carries the changed fields with their new values, but only the names of `env`. */
 export const projectUpdated = event(
   'project.updated',
   'project',
@@ -28,7 +28,7 @@ export const projectDeleted = event(
 
 const workspace = z.object({ workspaceId: z.string(), name: z.string(), isPrimary: z.boolean() })
 
-/** Of commands, paths and configuration only the names of the fields are repeated. */
+/** Of commands, paths and configuration, only the names of the fields are recorded. */
 export const workspaceCreated = event('project.workspace_created', 'project', workspace.extend({ sourceType: z.string() }))
 export const workspaceUpdated = event('project.workspace_updated', 'project', workspace.extend({ changedKeys: z.array(z.string()) }))
 export const workspaceDeleted = event('project.workspace_deleted', 'project', workspace.extend({ newPrimaryId: z.string().nullable() }))

@@ -7,8 +7,8 @@ const workspaceHostFields = ['cwd', 'setupCommand', 'cleanupCommand', 'runtimeCo
 const projectHostFields = ['env', 'executionWorkspacePolicy'] as const
 
 /**
- * Refuses what an agent may not decide without the board (I18): nothing of it is run today, but what is stored today
- * may be run tomorrow.
+ * Refuses fields that an agent may not set without the board (I18). This server executes none of them today, but a later
+ * version may execute the stored values.
  * @throws Refusal `approval_required`
  */
 function requireBoard(actor: Actor, input: Readonly<Record<string, unknown>>, names: readonly string[]): void {
@@ -17,15 +17,18 @@ function requireBoard(actor: Actor, input: Readonly<Record<string, unknown>>, na
   if (fields.length > 0) refuse('approval_required', { details: { fields } })
 }
 
+/** As `requireBoard`, for the fields of a project. */
 export const requireBoardForProject = (actor: Actor, input: object): void =>
   requireBoard(actor, input as Record<string, unknown>, projectHostFields)
 
+/** As `requireBoard`, for the fields of a workspace. */
 export const requireBoardForWorkspace = (actor: Actor, input: object): void =>
   requireBoard(actor, input as Record<string, unknown>, workspaceHostFields)
 
 /**
- * Refuses an agent that would point a workspace with the board's commands at another repository: the command stays, and
- * what it is run on would be the agent's choice.
+ * Refuses an agent that changes the repository of a workspace with commands of the board. The commands would stay, and the
+ * agent would choose the code that they run on (I18).
+ * @throws Refusal `approval_required`
  */
 export function requireBoardForRepo(actor: Actor, before: Readonly<Record<string, unknown>>, changedKeys: readonly string[]): void {
   const hasHostFields = workspaceHostFields.some((name) => before[name] !== null)

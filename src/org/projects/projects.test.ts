@@ -23,7 +23,7 @@ interface Workspace {
 const primaries = (workspaces: Workspace[]): string[] => workspaces.filter((each) => each.isPrimary).map((each) => each.id)
 
 describe('projects', () => {
-  test('are started with what the wire promises of them', async () => {
+  test('A new project has every field that the API promises', async () => {
     const { projects, company, agent } = await setup()
     const goal = (await server().board.post(`/api/companies/${company.id}/goals`, { title: 'Moon' })).body
     const lead = await agent()
@@ -59,7 +59,7 @@ describe('projects', () => {
     expect((await server().board.get(projects)).body).toEqual([body])
   })
 
-  test('a url-key needs a company, one of two projects is ambiguous, an unknown one is 404', async () => {
+  test('A url-key needs a company, is ambiguous for two projects, and gives 404 when it is unknown', async () => {
     const { project, company } = await setup()
     await project()
     expect(await server().board.get('/api/projects/rocket')).toMatchObject({ status: 422, body: { code: 'company_needed' } })
@@ -71,7 +71,7 @@ describe('projects', () => {
     expect((await server().board.get(`/api/projects/nothing?companyId=${company.id}`)).status).toBe(404)
   })
 
-  test('a change is recorded, its secrets by name only; a change of nothing is not', async () => {
+  test('A change is recorded with the names of its secrets only, and a change without a difference is not recorded', async () => {
     const { project, company } = await setup()
     const { id } = await project()
     const goal = (await server().board.post(`/api/companies/${company.id}/goals`, { title: 'Moon' })).body
@@ -100,7 +100,7 @@ describe('projects', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('an agent sees no environment of a project, neither in the project nor in its issue', async () => {
+  test('An agent sees the environment of a project neither in the project nor in its issues', async () => {
     const { project, issue, agent } = await setup()
     const { id } = await project({ env: { API_TOKEN: 'hunter2-hunter2' } })
     const work = await issue({ projectId: id })
@@ -118,7 +118,7 @@ describe('projects', () => {
     })
   })
 
-  test('an agent changes plans but nothing that decides what this host runs', async () => {
+  test('An agent changes the plan of a project, but no field that decides what this host executes (I18)', async () => {
     const { project, projects, agent, run } = await setup()
     const { id } = await project()
     const worker = await run(await agent())
@@ -138,7 +138,7 @@ describe('projects', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('goals and leads that are not there are refused', async () => {
+  test('Missing and foreign goals and leads are refused', async () => {
     const { projects } = await setup()
     const elsewhere = await setup()
     const foreign = (await server().board.post(`/api/companies/${elsewhere.company.id}/goals`, { title: 'x' })).body
@@ -152,7 +152,7 @@ describe('projects', () => {
     }
   })
 
-  test('deleting a project leaves its issues without it; an agent not what another has in hand', async () => {
+  test('Deleting a project detaches its issues, but an agent cannot delete the project of an issue that another run holds', async () => {
     const { project, held: heldIssue, run, agent } = await setup()
     const { id } = await project({ workspace: { cwd: '/srv/rocket' } })
     const { issue } = await heldIssue()
@@ -174,7 +174,7 @@ describe('projects', () => {
     expect((await server().board.del(`/api/projects/${id}`)).status).toBe(404)
   })
 
-  test('an issue names a workspace of its own company and project only, and none of a project that has gone', async () => {
+  test('An issue references a workspace of its own company and project only, and loses it when the project is deleted', async () => {
     const { project, issue, company } = await setup()
     const elsewhere = await setup()
     const [mine, other] = [await project({ workspace: { cwd: '/a' } }), await project({ workspace: { cwd: '/b' } })]
@@ -193,7 +193,7 @@ describe('projects', () => {
     expect((await server().board.get(`/api/issues/${work.id}`)).body).toMatchObject({ projectId: null, projectWorkspaceId: null })
   })
 
-  test('a project of another company is as absent as one that never was', async () => {
+  test('A project of another company gives the same 404 as a missing project', async () => {
     const { project, projects } = await setup()
     const elsewhere = await setup()
     const outsider = await elsewhere.run(await elsewhere.agent())
@@ -215,7 +215,7 @@ describe('projects', () => {
   })
 })
 
-test('no service is run in a workspace, and whoever asks for one is told so', async () => {
+test('A request to run a service in a workspace is refused and records nothing', async () => {
   const { project, agent } = await setup()
   const { id, workspaces } = await project({
     workspace: { repoUrl: 'https://example.com/a', runtimeConfig: { services: [{ command: 'sh' }] } },
@@ -241,7 +241,7 @@ test('no service is run in a workspace, and whoever asks for one is told so', as
 })
 
 describe('workspaces of a project', () => {
-  test('the first is primary, a new primary takes its place, and exactly one always is', async () => {
+  test('The first workspace is primary, a new primary one replaces it, and exactly one is primary at any time', async () => {
     const { project } = await setup()
     const { id } = await project()
     const path = `/api/projects/${id}/workspaces`
@@ -263,7 +263,7 @@ describe('workspaces of a project', () => {
     expect(primaries((await server().board.get(path)).body)).toHaveLength(1)
   })
 
-  test('are changed field by field; what they would run is never repeated in the audit', async () => {
+  test('A change of a workspace is recorded by field names, and its commands never appear in the audit', async () => {
     const { project } = await setup()
     const { id, workspaces } = await project({ workspace: { cwd: '/srv/rocket' } })
     const path = `/api/projects/${id}/workspaces/${workspaces[0].id}`
@@ -277,7 +277,7 @@ describe('workspaces of a project', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('show an agent no secret that the board put into a command', async () => {
+  test('An agent sees no secret that the board put into a command of a workspace', async () => {
     const { project, agent } = await setup()
     const { id } = await project({
       workspace: { cwd: '/a', setupCommand: 'login --token=hunter2-hunter2', runtimeConfig: { apiKey: 'hunter2' } },
@@ -290,7 +290,7 @@ describe('workspaces of a project', () => {
     }
   })
 
-  test('an agent cannot point the commands of the board at another repository', async () => {
+  test('An agent cannot change the repository of a workspace that has commands of the board', async () => {
     const { project, agent, run } = await setup()
     const worker = await run(await agent())
     const { id, workspaces } = await project({ workspace: { repoUrl: 'https://example.com/a', setupCommand: 'make' } })
@@ -304,7 +304,7 @@ describe('workspaces of a project', () => {
     expect((await worker.client.patch(`/api/projects/${id}/workspaces/${bare.id}`, { repoUrl: 'https://example.com/d' })).status).toBe(200)
   })
 
-  test('a place that is none is refused: no folder and no repository, other schemes, credentials, options', async () => {
+  test('A workspace without folder and repository, or with another scheme, credentials or an option as its ref, is refused', async () => {
     const { project } = await setup()
     const { id } = await project()
     const before = await auditCount(server())

@@ -5,7 +5,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { goals, projectGoals, projects, projectWorkspaces } from '../../model/projects.ts'
 import { columnsOf, jsonPairsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
@@ -15,10 +15,10 @@ import type { projectView, workspaceView } from './views.ts'
 export type ProjectView = z.output<typeof projectView>
 export type WorkspaceView = z.output<typeof workspaceView>
 
-/** A project as one statement reads it; what is derived from it is added by `present`. */
+/** A project as one statement reads it. `presentProject` adds the derived fields. */
 export type ProjectRow = Omit<ProjectView, 'codebase' | 'goalIds' | 'primaryWorkspace'>
 
-// The goal of the legacy field comes first, so that `goalIds[0]` and `goalId` always agree.
+// The goal of the legacy field `goalId` comes first, so that `goalIds[0]` and `goalId` always agree.
 const goalsJson = sql`(select coalesce(json_agg(json_build_object('id', g.id, 'title', g.title)
     order by (g.id = "projects"."goal_id") desc nulls last, pg.created_at, g.id), '[]'::json)
   from ${projectGoals} pg join ${goals} g on g.id = pg.goal_id where pg.project_id = "projects"."id")`
@@ -29,10 +29,10 @@ const workspacesJson = sql`(select coalesce(json_agg(json_build_object(${jsonPai
 
 const projectColumns = sql`${columnsOf(projects)}, ${goalsJson} as goals, ${workspacesJson} as workspaces`
 
-/** The JSON of a ProjectRow from the row `projects`, for statements of other slices. */
+/** The JSON of a ProjectRow from the row `projects`, for statements of other rooms. */
 export const projectRowJson = sql`json_build_object(${jsonPairsOf(projects)}, 'goals', ${goalsJson}, 'workspaces', ${workspacesJson})`
 
-/** A project as an actor may see it: bindings of the environment may be secrets, and only the board wrote them. */
+/** A project as an actor may see it. Agents do not see `env`: its bindings may be secrets, and only the board writes them. */
 export function presentProject(row: ProjectRow, actor: Actor): ProjectView {
   const visibleRow = actor.kind === 'agent' ? { ...redact(row), env: null } : row
   const primaryWorkspace = visibleRow.workspaces.find((workspace) => workspace.isPrimary) ?? null
@@ -44,21 +44,21 @@ export function presentProject(row: ProjectRow, actor: Actor): ProjectView {
   }
 }
 
-/** A workspace as an actor may see it: an agent is shown no secret that the board put into a command or a configuration. */
+/** A workspace as an actor may see it. For an agent, secrets in commands and configuration are redacted. */
 export const presentWorkspace = (row: WorkspaceView, actor: Actor): WorkspaceView => (actor.kind === 'agent' ? redact(row) : row)
 
 const selectProject = statement<{ id: string; companyId: string }, ProjectRow>('project_by_id').read(
   sql`select ${projectColumns} from ${projects} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )
 
-/** A project of the company as stored. @throws Refusal `not_found` */
+/** One project of a company as stored. @throws Refusal `not_found` */
 export async function projectRowById(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<ProjectRow> {
   const [row] = await db.run(selectProject, { id, companyId })
-  if (row === undefined) throw notFound('Project')
+  if (row === undefined) refuse('not_found', { message: 'Project not found' })
   return row
 }
 
-/** A project of the company. @throws Refusal `not_found` */
+/** One project of the acting company, as the actor may see it. @throws Refusal `not_found` */
 export const projectById = async (db: Pick<ReadDb, 'run'>, ctx: Ctx, id: string): Promise<ProjectView> =>
   presentProject(await projectRowById(db, companyOf(ctx), id), ctx.actor)
 
@@ -66,7 +66,7 @@ const listStatement = dynamicRead<{ companyId: string; limit: number; atTime: st
   'project_list',
 )
 
-/** Projects of a company, oldest first. */
+/** The projects of a company, oldest first. */
 export async function listProjects(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<ProjectView>> {
   const limit = page.limit ?? DEFAULT_LIMIT
   const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))

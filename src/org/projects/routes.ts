@@ -1,20 +1,13 @@
 import { z } from 'zod'
 import { inCompany, ofProject } from '../../auth/scopes.ts'
 import { del, get, patch, post } from '../../http/route.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
+import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
+import { shortnameQuery } from '../agents/index.ts'
 import { listProjects, projectById } from './queries.ts'
 import { createProjectBody, createWorkspaceBody, patchProjectBody, patchWorkspaceBody, projectView, workspaceView } from './views.ts'
 import { createWorkspace, deleteWorkspace, listWorkspaces, refuseRuntimeService, updateWorkspace } from './workspaces.ts'
 import { createProject, updateProject } from './write.ts'
-
-/** A url-key is looked up in this company; agents have theirs. */
-const shortnameQuery = z.object({ companyId: z.uuid().optional() })
-
-const workspaceIdOf = (params: Readonly<Record<string, string>>): string => {
-  const id = z.uuid().safeParse(params['workspaceId'])
-  return id.success ? id.data.toLowerCase() : refuse('malformed_id')
-}
 
 export const projectRoutes = [
   get('/api/companies/:companyId/projects', {
@@ -27,7 +20,7 @@ export const projectRoutes = [
     handle: ({ ctx, query }) => listProjects(ctx, query),
   }),
   post('/api/companies/:companyId/projects', {
-    summary: 'Start a project',
+    summary: 'Create a project',
     permission: 'project.write',
     scope: inCompany(),
     body: createProjectBody,
@@ -83,7 +76,7 @@ export const projectRoutes = [
     body: patchWorkspaceBody,
     returns: workspaceView,
     refuses: ['not_found', 'approval_required', 'unprocessable'],
-    handle: ({ ctx, target, params, body }) => updateWorkspace(ctx, target, workspaceIdOf(params), body),
+    handle: ({ ctx, target, params, body }) => updateWorkspace(ctx, target, uuidParam(params, 'workspaceId'), body),
   }),
   del('/api/projects/:id/workspaces/:workspaceId', {
     summary: 'Remove a workspace',
@@ -92,15 +85,15 @@ export const projectRoutes = [
     query: shortnameQuery,
     returns: workspaceView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, params }) => deleteWorkspace(ctx, target, workspaceIdOf(params)),
+    handle: ({ ctx, target, params }) => deleteWorkspace(ctx, target, uuidParam(params, 'workspaceId')),
   }),
   post('/api/projects/:id/workspaces/:workspaceId/runtime-services/:action', {
-    summary: 'Say that this server runs no services in a workspace',
+    summary: 'Refuse to run services in a workspace: this server runs none',
     permission: 'project.write',
     scope: ofProject(),
     query: shortnameQuery,
     returns: z.never(),
     refuses: ['not_found', 'unprocessable'],
-    handle: ({ ctx, target, params }) => refuseRuntimeService(ctx, target, workspaceIdOf(params), params['action'] ?? ''),
+    handle: ({ ctx, target, params }) => refuseRuntimeService(ctx, target, uuidParam(params, 'workspaceId'), params['action'] ?? ''),
   }),
 ]

@@ -59,7 +59,7 @@ export const projectView = z.strictObject({
   pauseReason: z.string().nullable(),
   pausedAt: instant.nullable(),
   executionWorkspacePolicy: json.nullable(),
-  /** The board's alone; agents are shown null. */
+  /** Visible to the board only; agents see null. */
   env: json.nullable(),
   archivedAt: instant.nullable(),
   createdAt: instant,
@@ -71,7 +71,7 @@ export const projectView = z.strictObject({
   primaryWorkspace: workspaceView.nullable(),
 })
 
-/** Schemes that name a repository and nothing else; a URL of another scheme could name a program. */
+/** The schemes of repository URLs. A URL of another scheme could name a program. */
 const repoSchemes = new Set(['http:', 'https:', 'ssh:', 'git:'])
 
 function isRepoUrl(text: string): boolean {
@@ -83,7 +83,7 @@ function isRepoUrl(text: string): boolean {
 }
 
 const repoUrl = z.string().trim().max(2000).refine(isRepoUrl, 'Not the URL of a repository without credentials')
-/** A branch, tag or commit; never something a command line would take for an option. */
+/** A branch, tag or commit. It never begins with a hyphen, because a command line would read it as an option. */
 const ref = z
   .string()
   .trim()
@@ -116,7 +116,7 @@ export type CreateWorkspace = z.output<typeof createWorkspaceBody>
 export const patchWorkspaceBody = z.object(workspaceFields)
 export type PatchWorkspace = z.output<typeof patchWorkspaceBody>
 
-/** Bare text is stored in the tagged form of the public wire. */
+/** Bare text is stored in the tagged form of Paperclip's API. */
 const binding = z.union([
   z
     .string()

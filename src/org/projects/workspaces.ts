@@ -6,7 +6,8 @@ import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { projectWorkspaces } from '../../model/projects.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { changesOf } from '../../platform/kernel/changes.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { workspaceNameOf } from './codebase.ts'
 import { workspaceCreated, workspaceDeleted, workspaceUpdated } from './events.ts'
@@ -15,7 +16,7 @@ import { presentWorkspace, projectRowById } from './queries.ts'
 import type { WorkspaceView } from './queries.ts'
 import type { CreateWorkspace, PatchWorkspace } from './views.ts'
 
-/** Workspaces of one project; all of them are part of every answer about it. */
+/** The most workspaces of one project. Every answer about the project contains all of them. */
 const MAX_WORKSPACES = 50
 
 interface ProjectRef {
@@ -38,19 +39,19 @@ export async function listWorkspaces(ctx: Ctx, projectId: string): Promise<reado
 
 function requireWorkspace(rows: readonly WorkspaceView[], id: string): WorkspaceView {
   const row = rows.find((workspace) => workspace.id === id)
-  if (row === undefined) throw notFound('Project workspace')
+  if (row === undefined) refuse('not_found', { message: 'Project workspace not found' })
   return row
 }
 
 const serviceActions: ReadonlySet<string> = new Set(['start', 'stop', 'restart'])
 
 /**
- * Says no to services of a workspace: this server runs agents and nothing beside them.
+ * compatibility: Paperclip's API starts services in a workspace. This server runs agents only, so it refuses every action.
  * @throws Refusal `not_found` for the project, the workspace or the action, otherwise `unprocessable`
  */
 export async function refuseRuntimeService(ctx: Ctx, projectId: string, id: string, action: string): Promise<never> {
   requireWorkspace(await listWorkspaces(ctx, projectId), id)
-  if (!serviceActions.has(action)) throw notFound('Runtime service action')
+  if (!serviceActions.has(action)) refuse('not_found', { message: 'Runtime service action not found' })
   return refuse('unprocessable', { message: 'This server runs no services in workspaces' })
 }
 
@@ -60,8 +61,9 @@ const setPrimary = statement<ProjectRef & { id: string }, { id: string }>('works
     and is_primary <> (id = ${param('id', 'uuid')}) returning id`)
 
 /**
- * (tx) Adds a workspace: the first of a project is its primary one, and whoever is made primary takes the place of the
- * last. Expects the company's row lock, under which exactly one stays primary.
+ * (tx) Adds a workspace. The first workspace of a project is primary. A later one that is added as primary replaces the
+ * previous primary one. Expects the company's row lock, so that exactly one stays primary.
+ * @throws Refusal `unprocessable` beyond the limit
  */
 export async function insertWorkspace(tx: Tx, project: ProjectRef, input: CreateWorkspace): Promise<WorkspaceView> {
   const others = await workspacesOf(tx, project)
@@ -99,7 +101,7 @@ export async function createWorkspace(ctx: Ctx, projectId: string, input: Create
   })
 }
 
-/** The workspace that is to be primary after a patch: itself, the oldest other, or whoever is. */
+/** The id of the primary workspace after a patch: the patched one, the oldest other one, or the present one. */
 function nextPrimary(rows: readonly WorkspaceView[], before: WorkspaceView, isPrimary: boolean | undefined): string {
   if (isPrimary === true) return before.id
   const current = rows.find((row) => row.isPrimary)?.id ?? before.id
@@ -107,7 +109,7 @@ function nextPrimary(rows: readonly WorkspaceView[], before: WorkspaceView, isPr
   return rows.find((row) => row.id !== before.id)?.id ?? before.id
 }
 
-/** Changes a workspace. @throws Refusal `not_found`, `approval_required`, `unprocessable` for one without a place */
+/** Changes a workspace. @throws Refusal `not_found`, `approval_required`, `unprocessable` without a folder and a repository */
 export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, input: PatchWorkspace): Promise<WorkspaceView> {
   requireBoardForWorkspace(ctx.actor, input)
   return await mutate(ctx, async (tx) => {
@@ -116,9 +118,7 @@ export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, i
     const before = requireWorkspace(rows, id)
     const { isPrimary, name, ...fields } = input
     const nameChange = name === undefined ? {} : { name: name ?? workspaceNameOf({ ...before, ...fields }) }
-    const changes = Object.entries({ ...fields, ...nameChange }).filter(
-      ([key, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(before[key as keyof WorkspaceView]),
-    )
+    const changes = changesOf(before, { ...fields, ...nameChange })
     const primaryId = nextPrimary(rows, before, isPrimary)
     const isPrimaryMoved = rows.find((row) => row.isPrimary)?.id !== primaryId
     if (changes.length === 0 && !isPrimaryMoved) return unchanged(presentWorkspace(before, ctx.actor))
@@ -146,7 +146,7 @@ export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, i
   })
 }
 
-/** Removes a workspace; when it was the primary one, the oldest that is left becomes it. @returns the row as it was */
+/** Removes a workspace. If it was primary, the oldest remaining one becomes primary. @returns the row before its removal */
 export async function deleteWorkspace(ctx: Ctx, projectId: string, id: string): Promise<WorkspaceView> {
   return await mutate(ctx, async (tx) => {
     const project = await lockProject(tx, ctx, projectId)

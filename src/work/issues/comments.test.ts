@@ -8,7 +8,7 @@ const server = useServer()
 const postComment = (client: Client, issueId: string, body: string, more: Record<string, unknown> = {}) =>
   client.post(`/api/issues/${issueId}/comments`, { body, ...more })
 
-describe('comments are open to every live agent of the company (lock-protocol §4.2)', () => {
+describe('comments are open to every live agent of the company (LOCK_PROTOCOL §4.2)', () => {
   test('whoever holds the issue: the hold is not touched, the audit row names the run', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder } = await heldIssue()

@@ -6,7 +6,7 @@ import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { lockIssue } from '../../engine/holds/index.ts'
-import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -25,7 +25,7 @@ interface NewComment {
 const noPreconditions = { ifMatch: null, lockEpoch: null }
 
 /**
- * Comments on an issue, whoever holds it (lock-protocol §4.2). `reopen` moves a closed issue to `todo` and is then a
+ * Comments on an issue, whoever holds it (LOCK_PROTOCOL §4.2). `reopen` moves a closed issue to `todo` and is then a
  * write like any other; it does nothing on an open issue, and a run never reopens what it has finished.
  */
 export async function addComment(ctx: Ctx, issueId: string, input: NewComment): Promise<CommentRow> {
@@ -90,7 +90,7 @@ const commentById = statement<{ id: string; issueId: string; companyId: string }
 /** One comment. @throws Refusal `not_found` */
 export async function getComment(db: Pick<ReadDb, 'run'>, companyId: string, issueId: string, id: string): Promise<CommentRow> {
   const [row] = await db.run(commentById, { id, issueId, companyId })
-  if (row === undefined) throw notFound('Comment')
+  if (row === undefined) refuse('not_found', { message: 'Comment not found' })
   return row
 }
 
@@ -101,5 +101,5 @@ const issueExists = statement<{ id: string; companyId: string }, { id: string }>
 /** @throws Refusal `not_found` for an issue that is missing or foreign */
 export async function requireIssue(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
   const rows = await db.run(issueExists, { id, companyId })
-  if (rows.length === 0) throw notFound('Issue')
+  if (rows.length === 0) refuse('not_found', { message: 'Issue not found' })
 }

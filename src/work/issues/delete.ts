@@ -8,7 +8,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { endRuns, loadHolderRunIds, lockForEnd, holderRunIds, checkWriteGate, retryTransaction } from '../../engine/holds/index.ts'
 import type { Expected, IssueWithRelations } from '../../engine/holds/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { dependentsOf, wakeParentOfDeleted, wakeUnblocked } from './dependents.ts'
 import { issueDeleted } from './events.ts'
 import { issueById } from './queries.ts'
@@ -43,7 +43,7 @@ async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   const affectedIds = [...(await tx.run(selectChildren, { id })).map((row) => row.id), ...(await dependentsOf(tx, companyId, id))]
   if (affectedIds.some((issueId) => !lockedIds.has(issueId))) throw retryTransaction()
   const issue = locked.issues.find((row) => row.id === id)
-  if (issue === undefined) throw notFound('Issue')
+  if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
   if (holderRunIds(issue).some((runId) => !holders.includes(runId))) throw retryTransaction()
   return { locked, issue, queuedIds }
 }
@@ -53,7 +53,7 @@ async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
  * parent, audit rows stay. A run that held it goes on and holds it no more.
  *
  * @returns the issue as it was
- * @throws Refusal of the gate (lock-protocol §4.2)
+ * @throws Refusal of the gate (LOCK_PROTOCOL §4.2)
  */
 export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected): Promise<IssueWithRelations> {
   return await mutate(ctx, async (tx) => {

@@ -6,7 +6,7 @@ import { changed, mutate } from '../../platform/db/mutate.ts'
 import { companies } from '../../model/companies.ts'
 import { inboxDismissals } from '../../model/issues.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { inboxDismissed } from './events.ts'
@@ -34,7 +34,7 @@ export async function dismissInInbox(ctx: Ctx, itemKey: string): Promise<Dismiss
   const { companyId, userId } = inboxOwnerOf(ctx)
   return await mutate(ctx, async (tx) => {
     const [row] = await tx.run(upsertDismissal, { companyId, userId, itemKey })
-    if (row === undefined) throw notFound('Company')
+    if (row === undefined) refuse('not_found', { message: 'Company not found' })
     return changed(row, inboxDismissed(companyId, { userId, itemKey, dismissedAt: row.dismissedAt }))
   })
 }

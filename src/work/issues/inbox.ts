@@ -4,7 +4,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { inboxArchives, issues, readStates } from '../../model/issues.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
-import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { requireIssue } from './comments.ts'
 import { inboxArchived, inboxUnarchived, readMarked, readUnmarked } from './events.ts'
@@ -32,7 +32,7 @@ export async function markRead(ctx: Ctx, issueId: string): Promise<ReadRow> {
   const mark = markOf(ctx, issueId)
   return await mutate(ctx, async (tx) => {
     const [row] = await tx.run(upsertReadMark, mark)
-    if (row === undefined) throw notFound('Issue')
+    if (row === undefined) refuse('not_found', { message: 'Issue not found' })
     return changed(row, readMarked(issueId, { userId: mark.userId, lastReadAt: row.lastReadAt }))
   })
 }
@@ -67,7 +67,7 @@ export async function archiveInInbox(ctx: Ctx, issueId: string): Promise<Archive
   const mark = markOf(ctx, issueId)
   return await mutate(ctx, async (tx) => {
     const [row] = await tx.run(upsertArchive, mark)
-    if (row === undefined) throw notFound('Issue')
+    if (row === undefined) refuse('not_found', { message: 'Issue not found' })
     return changed(row, inboxArchived(issueId, { userId: mark.userId, archivedAt: row.archivedAt }))
   })
 }

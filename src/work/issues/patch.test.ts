@@ -111,7 +111,7 @@ describe('a change of an issue', () => {
 let sharedWorld: Promise<{ agent: { id: string }; issue: (fields: Record<string, unknown>) => Promise<{ id: string }> }> | undefined
 const worldOnce = () => (sharedWorld ??= world(server()).then(async ({ agent, issue }) => ({ agent: await agent(), issue })))
 
-describe('a move or a reassignment ends the hold (lock-protocol §4.4)', () => {
+describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
   test('the holder itself moves on: columns clear, epoch grows, it is not evicted', async () => {
     const { held: heldIssue, checkout } = await world(server())
     for (const status of ['todo', 'backlog', 'in_review', 'blocked', 'done', 'cancelled']) {

@@ -19,7 +19,7 @@ import {
 } from '../../engine/holds/index.ts'
 import type { Expected, HoldFacts, LockedForEnd, LockedIssue } from '../../engine/holds/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { truncate } from '../../platform/kernel/text.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { runCancelled } from '../../engine/runs/index.ts'
@@ -78,7 +78,7 @@ function planPatch(issue: LockedIssue, input: PatchIssue, ctx: Ctx): PatchPlan {
   const assigneeAgentId = input.assigneeAgentId === undefined ? issue.assigneeAgentId : input.assigneeAgentId
   const assigneeUserId = input.assigneeUserId === undefined ? issue.assigneeUserId : input.assigneeUserId
   const isClosed = onEnter[issue.status].closed
-  // A comment written by a run never reopens what this run has finished (lock-protocol §4.2).
+  // A comment written by a run never reopens what this run has finished (LOCK_PROTOCOL §4.2).
   const isOwnWork = issue.closedByRunId !== null && issue.closedByRunId === actingRunIdOf(ctx.actor)
   const isReopening = input.status === undefined && input.comment !== undefined && input.reopen === true && isClosed && !isOwnWork
   const status = input.status ?? (isReopening ? 'todo' : issue.status)
@@ -142,7 +142,7 @@ function columnsToSet(issue: LockedIssue, plan: PatchPlan, ctx: Ctx) {
 
 /**
  * (tx) Ends the hold that a move or a reassignment makes void, and evicts a live holder that is not the caller
- * (lock-protocol §4.4).
+ * (LOCK_PROTOCOL §4.4).
  */
 async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan): Promise<DomainEvent[]> {
   const { issue } = facts
@@ -216,7 +216,7 @@ async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue
   const locked = await lockForEnd(tx, ctx, holders, [issueId, ...relatedIds])
   if ((await findDependents()).some((id) => !relatedIds.includes(id))) throw retryTransaction()
   const issue = locked.issues.find((row) => row.id === issueId)
-  if (issue === undefined) throw notFound('Issue')
+  if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
   if (input.interrupt === true && holderRunIds(issue).some((runId) => !holders.includes(runId))) throw retryTransaction()
   return { locked, issue }
 }
@@ -240,7 +240,7 @@ export interface PatchResult {
  * it to another ends the hold; moving one's own issue into `in_progress` takes it.
  *
  * @param expected what the client has seen: entity tag and lock epoch
- * @throws Refusal of the gate (lock-protocol §4.2, §4.4), of references, and of assignees
+ * @throws Refusal of the gate (LOCK_PROTOCOL §4.2, §4.4), of references, and of assignees
  */
 export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue, expected: Expected): Promise<PatchResult> {
   if (input.interrupt === true) {
@@ -299,6 +299,6 @@ async function readLockedIssue(tx: Tx, ctx: Ctx, issueId: string): Promise<Locke
   const {
     issues: [issue],
   } = await lockForEnd(tx, ctx, [], [issueId])
-  if (issue === undefined) throw notFound('Issue')
+  if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
   return issue
 }

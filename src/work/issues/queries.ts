@@ -11,7 +11,7 @@ import type { ReadDb } from '../../platform/db/types.ts'
 import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
 import type { IssueRow, IssueWithRelations } from '../../engine/holds/index.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { presentProject, projectRowJson } from '../../org/projects/index.ts'
 import type { ProjectRow } from '../../org/projects/index.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
@@ -25,7 +25,7 @@ const selectIssue = statement<{ id: string; companyId: string }, Omit<IssueWithR
 /** An issue of the company with labels and neighbours. @throws Refusal `not_found` */
 export async function issueById(db: Reader, companyId: string, id: string): Promise<IssueWithRelations> {
   const [row] = await db.run(selectIssue, { id, companyId })
-  if (row === undefined) throw notFound('Issue')
+  if (row === undefined) refuse('not_found', { message: 'Issue not found' })
   return withLabelIds(row)
 }
 
@@ -94,7 +94,7 @@ const detailStatement = statement<{ id: string; companyId: string }, DetailRow>(
 /** Everything one issue page shows. @throws Refusal `not_found` */
 export async function issueDetail(db: Reader, companyId: string, id: string, actor: Actor) {
   const [row] = await db.run(detailStatement, { id, companyId })
-  if (row === undefined) throw notFound('Issue')
+  if (row === undefined) refuse('not_found', { message: 'Issue not found' })
   const { documents: documentRows, ...issue } = row
   // Into the same object: to write one of fifty fields anew costs 16 µs.
   return Object.assign(withLabelIds(issue), {
@@ -178,7 +178,7 @@ const contextStatement = statement<{ id: string; companyId: string; wakeCommentI
 /** What an agent reads before it works on an issue. @throws Refusal `not_found` */
 export async function heartbeatContext(db: Reader, companyId: string, id: string, wakeCommentId: string | null): Promise<HeartbeatContext> {
   const [row] = await db.run(contextStatement, { id, companyId, wakeCommentId })
-  if (row === undefined) throw notFound('Issue')
+  if (row === undefined) refuse('not_found', { message: 'Issue not found' })
   return row
 }
 

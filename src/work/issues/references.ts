@@ -8,7 +8,7 @@ import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 
 /** What an issue may refer to. Undefined and null ask for nothing. */
@@ -86,8 +86,8 @@ export async function requireReferences(tx: Tx, ctx: Ctx, input: References): Pr
     }),
   )
   const refuseReference = (message: string): never => refuse('unknown_reference', { message })
-  if (assigneeAgentId && facts.agentStatus === null) throw notFound('Assignee agent')
-  if (assigneeUserId && !facts.user) throw notFound('Assignee user')
+  if (assigneeAgentId && facts.agentStatus === null) refuse('not_found', { message: 'Assignee agent not found' })
+  if (assigneeUserId && !facts.user) refuse('not_found', { message: 'Assignee user not found' })
   if (facts.agentStatus === 'terminated') refuse('agent_terminated', { message: 'Cannot assign work to terminated agents' })
   if (facts.agentStatus === 'pending_approval') refuse('agent_pending', { message: 'Cannot assign work to pending approval agents' })
   if (projectId && !facts.project) refuseReference('Project not found')

@@ -7,7 +7,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 
 /**
  * (tx) An agent moves its own issue into `in_progress`: that is a checkout for its run, under the same rules, so that
- * nobody is in progress by their own hand without holding (lock-protocol §4.4).
+ * nobody is in progress by their own hand without holding (LOCK_PROTOCOL §4.4).
  *
  * @param issue the issue under its lock, as it is now
  * @returns the event of the hold; none when the run holds it already
