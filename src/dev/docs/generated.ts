@@ -4,6 +4,8 @@ import type { Pool } from '../../platform/db/driver/client.ts'
 import { openapi } from '../../http/openapi.ts'
 import { declaredRoutes } from '../testing/declaredRoutes.ts'
 import { renderEvents } from './eventTable.ts'
+import { renderRefusals } from './refusalTable.ts'
+import { renderRoutes } from './routeTable.ts'
 import { renderSchema } from './schemaDump.ts'
 import { renderStates } from './stateDiagrams.ts'
 
@@ -28,6 +30,8 @@ function formatJson(value: unknown, indent = ''): string {
 export const renderGenerated = async (pool: Pool): Promise<Readonly<Record<string, string>>> => ({
   'openapi.json': `${formatJson(openapi(declaredRoutes(version), version))}\n`,
   'events.md': renderEvents(allEvents),
+  'routes.md': renderRoutes(declaredRoutes(version)),
+  'refusals.md': renderRefusals(declaredRoutes(version)),
   'states.md': renderStates(allStateMachines),
   'schema.sql': await renderSchema(pool),
 })

@@ -31,7 +31,7 @@ afterAll(async () => {
 })
 
 describe('doc/generated is what the code says (npm run docs writes it)', () => {
-  test.each(['openapi.json', 'events.md', 'states.md', 'schema.sql'])('%s', async (name) => {
+  test.each(['openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])('%s', async (name) => {
     const rendered = (await renderGenerated(migrated))[name]
     // As lines, so that a failure shows those that differ.
     expect(rendered?.split('\n')).toEqual(readFileSync(path.join(root, 'doc/generated', name), 'utf8').split('\n'))

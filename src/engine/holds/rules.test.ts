@@ -248,9 +248,9 @@ describe('writes by agents (§4.2), each row and the row it comes before', () =>
 
   test.each(issueStatus.statuses.filter((status) => status !== 'in_progress'))('own and %s: dead leftovers are cleared', (status) => {
     const own = { status, assigneeAgentId: agentId }
-    expect(decideWrite(given(own), agentId, false)).toEqual({ kind: 'allow', clearLeftovers: false })
-    expect(decideWrite(given({ ...own, checkout: dead }), agentId, false)).toEqual({ kind: 'allow', clearLeftovers: true })
-    expect(decideWrite(given({ ...own, execution: 'missing' }), agentId, false)).toEqual({ kind: 'allow', clearLeftovers: true })
+    expect(decideWrite(given(own), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: false })
+    expect(decideWrite(given({ ...own, checkout: dead }), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: true })
+    expect(decideWrite(given({ ...own, execution: 'missing' }), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: true })
   })
 })
 
