@@ -78,8 +78,8 @@ describe('asking for an approval', () => {
       (await board().post(`/api/approvals/${approval.id}/approve`)).body,
     ]
     for (const view of views) expect(view.payload).toEqual(shown)
-    const { rows } = await server().database.sql.query('select details::text from activity_log where entity_id = $1', [approval.id])
-    for (const row of rows as { details: string }[]) expect(row.details).not.toMatch(/hunter2|pcp_/)
+    const { rows } = await server().database.sql.query('select details::text as text from activity_log where entity_id = $1', [approval.id])
+    for (const row of rows as { text: string }[]) expect(row.text).not.toMatch(/hunter2|pcp_/)
   })
 
   test.each([

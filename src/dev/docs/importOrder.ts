@@ -77,8 +77,8 @@ export const rooms: readonly Room[] = [
   { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
 ]
 
-const DRIVER = ['pg', 'pg/**']
-const ONLY_DRIVER = 'Only platform/db/driver imports pg.'
+export const DRIVER = ['pg', 'pg/**']
+export const ONLY_DRIVER = 'Only platform/db/driver imports pg.'
 
 /** How the imports of one room name another: by its path below `src/`, or by its name from beside it in the same wing. */
 const specifiers = (from: Room, to: Room): string[] => {
@@ -87,13 +87,13 @@ const specifiers = (from: Room, to: Room): string[] => {
   return [`**/${to.path}/**`, ...beside]
 }
 
-const refuseImports = (files: readonly string[], group: readonly string[], message: string): object => ({
+export const refuseImports = (files: readonly string[], group: readonly string[], message: string): object => ({
   files,
   rules: { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] },
 })
 
 /** The import patterns that are refused in a room. A later pattern with `!` allows again what an earlier one refuses. */
-function refusedIn(room: Room): string[] {
+export function refusedIn(room: Room): string[] {
   const place = rooms.indexOf(room)
   const isReachable = (other: Room): boolean => rooms.indexOf(other) < place && (room.only === undefined || room.only.includes(other.path))
   return rooms
@@ -104,65 +104,4 @@ function refusedIn(room: Room): string[] {
       if (other.open === true || room.path === 'server') return []
       return [...refused, ...refused.map((pattern) => `!${pattern.slice(0, -'**'.length)}index.ts`)]
     })
-}
-
-/** Every declaration of events and every state machine can be read without a database, a request or a clock. */
-const DECLARATIONS = [
-  '**/platform/db/**',
-  '**/auth/**',
-  '**/http/**',
-  '**/adapters/**',
-  '**/engine/**',
-  '**/control/**',
-  '**/scheduler/**',
-  '**/server/**',
-  '../db/**',
-]
-
-/** The overrides of `.oxlintrc.json`, in an order in which the last that matches a file rules. */
-const lintOverrides = (): readonly object[] => [
-  ...rooms.map((room) =>
-    refuseImports(
-      [`src/${room.path}/**`],
-      [...DRIVER, '**/dev/**', '**/main.ts', ...refusedIn(room)],
-      `${room.path} imports only rooms that stand before it in src/dev/docs/importOrder.ts, and most of them only by their index.ts.`,
-    ),
-  ),
-  refuseImports(['src/main.ts'], [...DRIVER, '**/dev/**'], 'The program imports no tool and no test.'),
-  refuseImports(
-    ['src/**/events.ts'],
-    [...DRIVER, '**/dev/**', ...DECLARATIONS],
-    'A declaration of events imports the kernel, state machines and other declarations.',
-  ),
-  refuseImports(
-    ['src/model/*Status.ts'],
-    [...DRIVER, '**/dev/**', ...DECLARATIONS, './*.ts', '!./*Status.ts'],
-    'A state machine imports the kernel and other state machines.',
-  ),
-  refuseImports(
-    ['src/platform/db/driver/*.ts'],
-    ['**/dev/**', ...refusedIn(rooms.find(({ path }) => path === 'platform/db') as Room)],
-    'platform/db imports the kernel and the home.',
-  ),
-  {
-    files: ['src/**/*.test.ts', 'src/**/*.fixture.ts', 'src/adapters/testKit.ts', 'src/dev/**'],
-    rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: DRIVER, message: ONLY_DRIVER }] }],
-      'no-restricted-properties': 'off',
-    },
-  },
-  {
-    files: ['src/platform/embedded/*.test.ts', 'src/platform/embedded/*.fixture.ts', 'src/dev/bench/**'],
-    rules: { 'no-restricted-imports': 'off', 'no-restricted-properties': 'off' },
-  },
-  { files: ['src/platform/db/mutate.ts', 'src/platform/db/store.ts'], rules: { 'no-restricted-properties': 'off' } },
-]
-
-/**
- * The text of `.oxlintrc.json`: what is written by hand, with the overrides made from the list.
- * @param current the file as it is
- */
-export function renderLintConfig(current: string): string {
-  const config = JSON.parse(current) as Record<string, unknown>
-  return `${JSON.stringify({ ...config, overrides: lintOverrides() }, null, 2)}\n`
 }

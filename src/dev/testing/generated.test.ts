@@ -8,7 +8,7 @@ import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { renderGenerated } from '../docs/generated.ts'
-import { renderLintConfig } from '../docs/importOrder.ts'
+import { renderLintConfig } from '../docs/lintConfig.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const database = `docs_${randomBytes(6).toString('hex')}`
