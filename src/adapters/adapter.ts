@@ -1,58 +1,73 @@
+// The contract between this server and an adapter: the job that it starts, the listener that it reports to, and the outcome.
 import type { z } from 'zod'
 import type { Binding } from './config.ts'
 import type { ProcessIdentity } from './processIdentity.ts'
 
-/** What one run is about, as an adapter needs it. Nothing here names a database row that an adapter could read. */
-export interface Job {
+/** The facts of a claimed run that an adapter needs. They name no database row that an adapter could read. */
+interface RunFacts {
   readonly runId: string
   readonly agentId: string
   readonly companyId: string
   readonly issueId: string | null
   readonly wakeReason: string | null
-  /** Where this server's API is for the agent, without a trailing slash. */
-  readonly apiUrl: string
-  /** The run's own token. It goes to the agent and is covered wherever the agent prints it. */
-  readonly token: string
-  /** The agent's `adapterConfig` as stored; the registry judges it before anything is started. */
-  readonly config: unknown
-  /** Values of the config's secret references, by the path that `secretPaths` named: `env.API_KEY`. */
-  readonly secrets?: Readonly<Record<string, string>>
   readonly sessionIdBefore: string | null
-  /** What the agent is told. Written by agents and people: it travels as data, never as a flag or a path (I18). */
+  /** As stored; the registry validates it before anything is started. */
+  readonly adapterConfig: unknown
+}
+
+/** What an adapter starts: the facts of a run, and what this server adds to them. */
+export interface Job extends RunFacts {
+  /** Where the agent finds this server's API, without a trailing slash. */
+  readonly apiUrl: string
+  /** The run's own token. The agent receives it, and it is redacted wherever the agent prints it. */
+  readonly token: string
+  /** Values of the config's secret references, by the path of the reference: `env.API_KEY`. */
+  readonly secrets?: Readonly<Record<string, string>>
+  /** The input of the agent. Agents and people wrote parts of it: it travels as data, never as a flag or a path (I18). */
   readonly prompt: string
-  /** Further facts for agents that are asked over HTTP; plain JSON. */
+  /** Further facts for agents that are started over HTTP; plain JSON. */
   readonly context?: Readonly<Record<string, unknown>>
 }
 
 export interface Chunk {
   readonly stream: 'stdout' | 'stderr' | 'system'
-  /** Well-formed text without NUL: whole characters only, whatever the borders of the reads were. */
+  /** Well-formed text without NUL. It contains whole characters only, wherever the reads were cut. */
   readonly chunk: string
   /** When this server read it, by this server's clock. */
   readonly ts: string
 }
 
 export type LifecycleEvent =
-  /** What is about to be done, with secrets covered. */
+  /** What is about to be started, with secrets redacted. */
   | { readonly kind: 'invoked'; readonly details: Readonly<Record<string, unknown>> }
   | { readonly kind: 'started'; readonly process: ProcessIdentity }
   | { readonly kind: 'signalled'; readonly signal: 'SIGTERM' | 'SIGKILL'; readonly why: string }
   | { readonly kind: 'output_capped'; readonly limitBytes: number }
   | { readonly kind: 'exited'; readonly exitCode: number | null; readonly signal: string | null }
 
-/** Who is told while a run lives. What it throws is ignored: a broken listener does not end a run. */
+/** Receives the output and the events of a run. An error that it throws is ignored: a broken listener does not end a run. */
 export interface RunListener {
-  /** A returned promise holds back the stream the chunk came from until it settles. */
+  /** A returned promise holds back the stream that the chunk came from until it is resolved. */
   output(chunk: Chunk): void | Promise<void>
   event(event: LifecycleEvent): void
   /**
-   * Asked right before a process is started, with nothing in between: whether it still may. This server may have been
-   * stopped since it decided to, and the run be over by now. Left out, it always may.
+   * Called directly before a process is started, with nothing in between: returns whether the process may still start. This
+   * server may have been stopped (SIGSTOP) since it decided to start the run, and the run may be over by now. Without this
+   * method a process may always start.
    */
   mayStart?(): boolean
 }
 
-/** As the agent's program reports it; whether `inputTokens` contains the cached ones differs between programs. */
+/** Reports an event to a listener and ignores an error that the listener throws. */
+export function emit(listener: RunListener, event: LifecycleEvent): void {
+  try {
+    listener.event(event)
+  } catch {
+    // As with output: a broken listener does not end a run.
+  }
+}
+
+/** Usage as the agent's program reports it; programs differ in whether `inputTokens` contains the cached tokens. */
 export interface Usage {
   readonly inputTokens: number
   readonly cachedInputTokens: number
@@ -79,16 +94,17 @@ export type ErrorCode =
   | 'timeout'
   | 'cancelled'
 
-interface OutputTotals {
+/** What is kept of the output of a run. */
+export interface OutputTotals {
   /** The last 8 KB of each stream. */
   readonly stdoutExcerpt: string
   readonly stderrExcerpt: string
-  /** Everything the agent wrote, and how much of it was beyond the cap and not delivered. */
+  /** Everything that the agent wrote, and how much of it exceeded the cap and was not delivered. */
   readonly outputBytes: number
   readonly droppedBytes: number
 }
 
-/** The run is over and nothing of it is left on this host. */
+/** The run is over, and no process of it is left on this host. */
 export interface FinishedOutcome extends OutputTotals {
   readonly pending: false
   readonly status: 'succeeded' | 'failed' | 'cancelled' | 'timed_out'
@@ -98,14 +114,14 @@ export interface FinishedOutcome extends OutputTotals {
   readonly errorCode: ErrorCode | null
   readonly usage: Usage | null
   readonly result: Readonly<Record<string, unknown>> | null
-  /** What to resume next time; null starts afresh. */
+  /** The session that the next run resumes; null starts a fresh one. */
   readonly sessionIdAfter: string | null
 }
 
-/** The agent has taken the run and will end it through `finish`; until then only its lease says that it lives. */
+/** The agent has accepted the run and will end it through `finish`. Until then only the lease shows that the run is live. */
 export interface PendingOutcome extends OutputTotals {
   readonly pending: true
-  /** How the agent names the run on its side, when it said. */
+  /** The agent's own id of the run, if it sent one. */
   readonly externalRunId: string | null
 }
 
@@ -114,21 +130,21 @@ export type AdapterOutcome = FinishedOutcome | PendingOutcome
 export interface StartedRun {
   /** Never rejects. */
   readonly outcome: Promise<AdapterOutcome>
-  /** Ends the run: gracefully, then by force. The first reason counts; later calls and calls after the end do nothing. */
+  /** Ends the run: gracefully, then by force. The first reason counts; later calls and calls after the end have no effect. */
   readonly cancel: (reason: string) => void
 }
 
 /** One way to run an agent. `config` has passed `schema`. */
 export interface Adapter<Config> {
   readonly schema: z.ZodType<Config>
-  /** What its runs would use. */
+  /** What its runs would use of this host and of the network. */
   readonly requirements: (config: Config) => Requirements
   readonly start: (job: Job, config: Config, listener: RunListener) => StartedRun
 }
 
 const noOutput: OutputTotals = { stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }
 
-/** An end without an error; `facts` say what is known. */
+/** An outcome without an error; `facts` contain what else is known. */
 export const succeeded = (facts: Partial<FinishedOutcome> = {}): FinishedOutcome => ({
   ...noOutput,
   pending: false,
@@ -143,13 +159,13 @@ export const succeeded = (facts: Partial<FinishedOutcome> = {}): FinishedOutcome
   ...facts,
 })
 
-/** An end with an error; `facts` say what is known beside it. */
+/** An outcome with an error; `facts` contain what else is known. */
 export const failed = (errorCode: ErrorCode, error: string, facts: Partial<FinishedOutcome> = {}): FinishedOutcome => ({
   ...succeeded({ status: 'failed', error, errorCode }),
   ...facts,
 })
 
-/** A run that lives on at the agent's side. */
+/** The outcome of a run that continues at the agent's side. */
 export const pendingRun = (externalRunId: string | null, output: Partial<OutputTotals> = {}): PendingOutcome => ({
   ...noOutput,
   ...output,
@@ -157,7 +173,7 @@ export const pendingRun = (externalRunId: string | null, output: Partial<OutputT
   externalRunId,
 })
 
-/** A run that is over before it began. */
+/** A run that ended before it started. */
 export const notStarted = (outcome: FinishedOutcome): StartedRun => ({ outcome: Promise.resolve(outcome), cancel: () => {} })
 
 /** A command on this host that runs depend on. */
@@ -165,7 +181,7 @@ export interface CommandRequirements {
   readonly command: string
   readonly cwd: string | undefined
   readonly env: Readonly<Record<string, Binding>> | undefined
-  /** A file that is read for every run. */
+  /** A file that every run reads. */
   readonly instructions?: string | undefined
 }
 

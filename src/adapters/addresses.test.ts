@@ -10,7 +10,7 @@ test.each([
   ...splitWords('100::1 fc00::1 fd12:3456::1 fe80::1 fe80::1%eth0 fec0::1 ff02::1 2001::1 2001:db8::1 2002:7f00:1:: 3fff::1'),
   ...splitWords('4000::1 localhost 127.1 0x7f000001 1.2.3.4.5'),
   '',
-])('%j is not public', (address) => {
+])('The address %j is not public and the default policy refuses it', (address) => {
   expect(isPublic(address)).toBe(false)
   expect(addressPolicy([]).permits('a.example', address)).toBe(false)
 })
@@ -19,11 +19,11 @@ test.each([
   ...splitWords('1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0'),
   ...splitWords('169.253.255.255 172.15.255.255 172.32.0.0 192.167.255.255 198.17.255.255 198.20.0.0 223.255.255.255'),
   ...splitWords('2606:4700:4700::1111 2001:4860:4860::8888 2a00:1450:4001::1 2001:200::1 2003::1 3ffe::1'),
-])('%s is public', (address) => {
+])('The address %s is public', (address) => {
   expect(isPublic(address)).toBe(true)
 })
 
-test('an operator allows addresses, subnets in both families, and names that may lead anywhere', () => {
+test('An operator allows addresses, subnets of both families, and host names that may resolve to any address', () => {
   const policy = addressPolicy(['127.0.0.1', '10.1.0.0/16', 'fd00::/8', 'Hooks.Internal'])
   const permitted = (host: string, ...addresses: string[]) => addresses.filter((address) => policy.permits(host, address))
   expect(permitted('a.example', '127.0.0.1', '127.0.0.2', '10.1.2.3', '10.2.0.1', 'fd12::1', 'fe80::1', '8.8.8.8')).toEqual(
@@ -34,7 +34,7 @@ test('an operator allows addresses, subnets in both families, and names that may
   expect(permitted('evil.hooks.internal', '192.168.0.1')).toEqual([])
 })
 
-test('what is no entry is told before it would silently allow nothing, or everything', () => {
+test('An invalid entry is rejected, so that it cannot silently allow nothing or everything', () => {
   expect(['10.0.0.0/8', '::1', '::/0', 'a-b.example', 'localhost', '127.0.0.1'].every(isAllowEntry)).toBe(true)
   expect(['', '*', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', 'a..b', 'http://a', 'a b', '10.0.0.0/8/8', 'a/8'].filter(isAllowEntry)).toEqual(
     [],

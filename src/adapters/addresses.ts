@@ -1,10 +1,10 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Which addresses this server connects to when a configuration names a URL. */
+/** Decides to which addresses this server connects when a configuration contains a URL. */
 export interface AddressPolicy {
   /**
-   * @param host the host as the URL names it, an address without its brackets
-   * @param address what the connection would go to
+   * @param host the host of the URL; an address is written without its brackets
+   * @param address the address that the connection would use
    */
   permits(host: string, address: string): boolean
 }
@@ -21,7 +21,11 @@ function blockList(subnets: readonly string[]): BlockList {
   return list
 }
 
-/** IPv4 that is not the public internet: this host, private, shared, link-local, documentation, multicast, reserved. */
+/**
+ * IPv4 ranges that are not public: this host, private, shared, link-local, documentation, benchmarking, multicast, reserved.
+ * The list is our own: `range()` of ipaddr.js 1.9.1 reports 198.18.0.0/15, ::7f00:1, 64:ff9b:1::/48, 100::/64, fec0::/10,
+ * 3fff::/20 and everything outside 2000::/3 as ordinary unicast.
+ */
 const notPublic4 = blockList([
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -41,14 +45,14 @@ const notPublic4 = blockList([
 ])
 
 /**
- * IPv6 is read the other way round: only global unicast is public, so that unique local, link-local, multicast,
- * IPv4-mapped and translated addresses need no list that could lack one.
+ * For IPv6 the list names what is public: only global unicast. Unique local, link-local, multicast, IPv4-mapped and translated
+ * addresses then need no list, which could be incomplete.
  */
 const public6 = blockList(['2000::/3'])
-/** Within it: protocol assignments with Teredo, documentation, and 6to4, which carries any IPv4 address inside. */
+/** Exceptions within 2000::/3: protocol assignments with Teredo, documentation, and 6to4, which contains any IPv4 address. */
 const notPublic6 = blockList(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'])
 
-/** Whether an address belongs to the public internet. What is no address does not. */
+/** Whether an address belongs to the public internet. A text that is no address does not. */
 export function isPublic(address: string): boolean {
   if (isIP(address) === 4) return !notPublic4.check(address, 'ipv4')
   return isIP(address) === 6 && public6.check(address, 'ipv6') && !notPublic6.check(address, 'ipv6')
@@ -56,7 +60,7 @@ export function isPublic(address: string): boolean {
 
 const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}[a-z0-9_])?)*$/
 
-/** Whether an operator's entry is an address, a subnet (`10.0.0.0/8`), or a host name. */
+/** Whether an entry of the operator's list is an address, a subnet (`10.0.0.0/8`), or a host name. */
 export function isAllowEntry(entry: string): boolean {
   const [net = '', prefix, ...rest] = entry.split('/')
   if (prefix === undefined) return isIP(net) !== 0 || hostName.test(net)
@@ -66,9 +70,9 @@ export function isAllowEntry(entry: string): boolean {
 const plainHost = (host: string): string => host.toLowerCase().replace(/\.$/, '')
 
 /**
- * Public addresses, and what the operator allows beside them: addresses, subnets, and host names, which may then lead
- * anywhere.
- * @throws when an entry is none of these; `isAllowEntry` tells beforehand
+ * Permits public addresses and the entries of the operator: addresses, subnets, and host names. An allowed host name may resolve
+ * to any address.
+ * @throws when an entry is invalid; `isAllowEntry` checks that in advance
  */
 export function addressPolicy(allowed: readonly string[]): AddressPolicy {
   const invalid = allowed.find((entry) => !isAllowEntry(plainHost(entry)))

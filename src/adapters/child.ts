@@ -3,22 +3,28 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import type { Job, RunListener } from './adapter.ts'
+import { settlesWithin } from '../platform/kernel/timeout.ts'
+import { emit } from './adapter.ts'
+import type { Job, OutputTotals, RunListener } from './adapter.ts'
 import { killTree } from './processTree.ts'
 import { processIdentity } from './processIdentity.ts'
-import { createOutput, emit } from './output.ts'
+import { createOutput } from './output.ts'
 import type { Output } from './output.ts'
-import { deferred, settlesWithin } from './deferred.ts'
+import { deferred } from './deferred.ts'
 import type { Deferred } from './deferred.ts'
 
-/** What is started: a program and its arguments, never a line for a shell. */
-export interface Command {
+/** A program and its arguments, never a line for a shell. */
+export interface Invocation {
   readonly command: string
   readonly args: readonly string[]
+  /** Written to the program's standard input, which is then closed. Null gives the program no standard input. */
+  readonly input: string | null
+}
+
+/** What is started: an invocation, and where it runs. */
+export interface Command extends Invocation {
   readonly cwd: string
   readonly environment: Readonly<Record<string, string>>
-  /** Written to the program's standard input, which is then closed; null gives it none. */
-  readonly input: string | null
 }
 
 export interface ChildLimits {
@@ -26,13 +32,13 @@ export interface ChildLimits {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number
   readonly outputBytes: number
-  /** The longest a slow listener may keep an ended run from ending. */
+  /** How long a slow listener may delay the end of a run whose command has exited. */
   readonly drainMs: number
 }
 
 export interface ChildOptions {
   readonly job: Job
-  /** Prepared here rather than before, so that a run that is cancelled meanwhile starts nothing. */
+  /** Called when the run starts, so that the command of a run that is cancelled meanwhile does not start. */
   readonly prepare: () => Promise<Command | { readonly problem: string }>
   readonly limits: ChildLimits
   readonly secrets: readonly string[]
@@ -44,25 +50,25 @@ interface Stop {
   readonly reason: string
 }
 
-/** How a command ended, and whether it did so by itself. */
+/** How a command ended, and whether it was stopped. */
 export interface ChildResult {
   /** Why it did not start; the other facts are then empty. */
   readonly problem: string | null
   readonly stop: Stop | null
   readonly exitCode: number | null
   readonly signal: string | null
-  readonly output: ReturnType<Output['totals']>
+  readonly output: OutputTotals
 }
 
-/** What outlives its parent after an ordinary end is not being waited for by anybody: it gets less time. */
+/** No caller waits for a process that outlives its parent after an ordinary exit, so it gets less time to end. */
 const LEFTOVER_GRACE_MS = 2_000
-/** After everything of the run is gone, a pipe can only be held by a process that left the group: it is not waited for. */
+/** After every process of the group has ended, only a process that left the group can hold a pipe open. It is not waited for. */
 const IDLE_TIMEOUT_MS = 500
 export const DRAIN_MS = 10_000
-/** A process in an uninterruptible call survives SIGKILL; its run must end all the same. */
+/** A process in an uninterruptible system call survives SIGKILL; its run must end nevertheless. */
 const EXIT_AFTER_KILL_MS = 5_000
 
-/** Runs one command in a process group of its own, until nothing of it is left. `end` never rejects. */
+/** Runs one command in a process group of its own until every process of the group has ended. `result` never rejects. */
 export function runChild(listener: RunListener, options: ChildOptions): { result: Promise<ChildResult>; cancel: (reason: string) => void } {
   const stop = deferred<Stop>()
   const { secrets, limits, onLine } = options
@@ -99,11 +105,11 @@ async function supervise(listener: RunListener, options: ChildOptions, output: O
   await Promise.race([exited, stop.promise])
   clearTimeout(deadline)
 
-  // A stop that comes once the command has exited by itself is too late to change how it ended.
+  // A stop that comes after the command has exited by itself does not change how the run ended.
   const stopRequest = stop.value()
   const signalled = (why: string) => (signal: 'SIGTERM' | 'SIGKILL') => emit(listener, { kind: 'signalled', signal, why })
   if (stopRequest !== null) {
-    // Not awaited: a listener that is stuck must not keep what it listens to alive.
+    // Not awaited: a listener that is stuck must not keep the command alive.
     output.write('system', `${stopRequest.reason}\n`).catch(() => {})
     await killTree({ group: pid, runId: job.runId }, limits.graceMs, signalled(stopRequest.reason))
   }
@@ -128,7 +134,7 @@ interface Started {
 
 const STOPPED_BEFORE_START: Stop = { cause: 'cancelled', reason: 'The run was over before its command could be started' }
 
-/** @returns null where it may not start any more */
+/** @returns null when the command may not start any more */
 async function spawnCommand(command: Command, mayStart: () => boolean): Promise<Started | { problem: string } | null> {
   const folder = await stat(command.cwd).catch(() => null)
   if (folder === null || !folder.isDirectory()) return { problem: `The working folder does not exist: ${command.cwd}` }
@@ -137,7 +143,7 @@ async function spawnCommand(command: Command, mayStart: () => boolean): Promise<
     const child = spawn(command.command, command.args, {
       cwd: command.cwd,
       env: { ...command.environment },
-      // A group of its own, whose number is the child's pid: it is signalled as a whole.
+      // A process group of its own, whose id is the child's pid: the group is signalled as a whole.
       detached: true,
       shell: false,
       stdio: [command.input === null ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -147,9 +153,9 @@ async function spawnCommand(command: Command, mayStart: () => boolean): Promise<
     const exited = new Promise<Exited>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
-    // Errors after the start are about signals to a child that is gone.
+    // Errors after the start concern signals to a child that has exited.
     child.on('error', () => {})
-    // Who does not read what it is told closes its end; that is its choice.
+    // A program that does not read its input closes its end of the pipe, which is no error of the run.
     child.stdin?.on('error', () => {})
     child.stdin?.end(command.input ?? '')
     return { child, pid, exited }
@@ -158,7 +164,7 @@ async function spawnCommand(command: Command, mayStart: () => boolean): Promise<
   }
 }
 
-// The system's own message repeats the arguments; its code says what is needed.
+// The system's own message repeats the arguments, which may be secret; the error code is enough.
 const problemOf = ({ command }: Command, error: unknown): string =>
   `The command cannot be started: ${command} (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`
 
@@ -168,15 +174,15 @@ const streamsOf = ({ stdout, stderr }: ChildProcess): (readonly [Readable, 'stdo
 ]
 
 async function exitOf(exited: Promise<Exited>): Promise<Exited> {
-  return (await settlesWithin(EXIT_AFTER_KILL_MS, exited)) ? await exited : { code: null, signal: 'SIGKILL' }
+  return (await settlesWithin(exited, EXIT_AFTER_KILL_MS)) ? await exited : { code: null, signal: 'SIGKILL' }
 }
 
-/** Takes what is still in the pipes. Ends when they end, when nothing comes any more, or when it takes too long. */
+/** Reads the rest of the pipes. Resolves when they end, when they are idle, or after `drainMs`. */
 async function drain(child: ChildProcess, output: Output, consumed: Promise<unknown>, drainMs: number): Promise<void> {
   const deadline = performance.now() + drainMs
   for (let before = -1; (before !== output.activityCount() || output.isDelivering()) && performance.now() < deadline;) {
     before = output.activityCount()
-    if (await settlesWithin(Math.min(IDLE_TIMEOUT_MS, drainMs), consumed)) return
+    if (await settlesWithin(consumed, Math.min(IDLE_TIMEOUT_MS, drainMs))) return
   }
   output.close()
   for (const [stream] of streamsOf(child)) stream.destroy()

@@ -1,21 +1,21 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { redact } from '../platform/kernel/redact.ts'
-import { failed, notStarted, succeeded } from './adapter.ts'
+import { emit, failed, notStarted, succeeded } from './adapter.ts'
 import type { FinishedOutcome, Job, RunListener, StartedRun } from './adapter.ts'
 import { DRAIN_MS, runChild } from './child.ts'
-import type { ChildResult } from './child.ts'
+import type { ChildResult, Invocation } from './child.ts'
 import { resolveBindings, secretsOf } from './config.ts'
 import type { Binding } from './config.ts'
 import { childEnvironment } from './environment.ts'
-import { OUTPUT_LIMIT_BYTES, emit } from './output.ts'
+import { OUTPUT_LIMIT_BYTES } from './output.ts'
 import { redactSecrets } from './text.ts'
 
-/** What of the server a command may know. */
+/** What a command may learn of this server, and the limits of its output. */
 export interface CommandHost {
-  /** The server's own environment, of which children inherit the names on the allow-list. */
+  /** The server's own environment. Children inherit the names on the allow-list from it. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Where commands without a `cwd` work: each agent in a folder of its own below this one. */
+  /** Commands without a `cwd` work below this folder, each agent in a folder of its own. */
   readonly workFolder: string
   readonly outputLimitBytes?: number | undefined
   readonly drainMs?: number | undefined
@@ -28,11 +28,9 @@ interface CommandConfig {
   readonly graceSec: number
 }
 
-export interface Invocation {
-  readonly command: string
-  readonly args: readonly string[]
-  readonly input: string | null
-  /** Arguments as they may be shown, where they carry more than flags. */
+/** An invocation as an adapter describes it. */
+export interface CommandInvocation extends Invocation {
+  /** The arguments to show in events, where the real ones contain more than flags. */
   readonly shownArgs?: readonly string[]
 }
 
@@ -41,38 +39,37 @@ export interface CommandRun {
   readonly config: CommandConfig
   readonly host: CommandHost
   readonly listener: RunListener
-  /** Made when the run starts; what it reads from disk is read then. */
-  readonly invocation: () => Promise<Invocation | { readonly problem: string }>
+  /** Called when the run starts: files are read at that time. */
+  readonly invocation: () => Promise<CommandInvocation | { readonly problem: string }>
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
   /** Adds what the adapter learned from the output. */
-  readonly refineOutcome: (ended: FinishedOutcome) => FinishedOutcome
+  readonly refineOutcome: (outcome: FinishedOutcome) => FinishedOutcome
 }
 
-/** Runs a configured command for a job: the one runner under `process` and every local agent. */
+/** Runs a configured command for a job: `process` and every local agent use this one function. */
 export function startCommand(run: CommandRun): StartedRun {
   const { job, config, host, listener } = run
   const bindings = resolveBindings(config.env, 'env', job)
   if (bindings.missing.length > 0) return notStarted(failed('adapter_secret_missing', `No value for ${bindings.missing.join(', ')}`))
   const environment = childEnvironment(host.environment, bindings.values, job)
   const secrets = secretsOf(job)
-  const { result: end, cancel } = runChild(listener, {
+  const { result, cancel } = runChild(listener, {
     job,
     async prepare() {
       const invocation = await run.invocation()
       if ('problem' in invocation) return invocation
-      const { command, args, input, shownArgs } = invocation
       const cwd = config.cwd ?? (await agentFolder(host, job))
-      if (cwd === null) return { problem: 'The working folder of the agent cannot be made' }
-      const shownCommandArgs = redact((shownArgs ?? args).map((argument) => redactSecrets(argument, secrets)))
+      if (cwd === null) return { problem: 'The working folder of the agent cannot be created' }
+      const shownArgs = invocation.shownArgs ?? invocation.args
       const details = {
-        command,
-        commandArgs: shownCommandArgs,
+        command: invocation.command,
+        commandArgs: redact(shownArgs.map((argument) => redactSecrets(argument, secrets))),
         cwd,
         env: Object.keys(environment).toSorted(),
         timeoutSec: config.timeoutSec,
       }
       emit(listener, { kind: 'invoked', details })
-      return { command, args, cwd, environment, input }
+      return { ...invocation, cwd, environment }
     },
     limits: {
       timeoutMs: config.timeoutSec * 1000,
@@ -83,10 +80,14 @@ export function startCommand(run: CommandRun): StartedRun {
     secrets,
     onLine: run.onLine,
   })
-  return { outcome: end.then((result) => run.refineOutcome(outcomeOf(result))).catch(internalFailure), cancel }
+  const outcome = result.then((childResult) => run.refineOutcome(outcomeOf(childResult))).catch(internalFailure)
+  return { outcome, cancel }
 }
 
-/** An agent finds what it left behind, and nothing of another agent's. Its id is the server's word, so it may name a folder. */
+/**
+ * The folder of an agent: it keeps the agent's files between runs and contains no files of another agent. The server created
+ * the agent's id, so the id is safe as the name of a folder.
+ */
 async function agentFolder(host: CommandHost, { agentId }: Job): Promise<string | null> {
   const folder = path.join(host.workFolder, agentId)
   return await mkdir(folder, { recursive: true, mode: 0o700 }).then(
@@ -96,7 +97,7 @@ async function agentFolder(host: CommandHost, { agentId }: Job): Promise<string 
 }
 
 const internalFailure = (error: unknown): FinishedOutcome =>
-  failed('adapter_internal', `The end of the run could not be read: ${String(error)}`)
+  failed('adapter_internal', `The outcome of the run could not be read: ${String(error)}`)
 
 function outcomeOf({ problem, stop, exitCode, signal, output }: ChildResult): FinishedOutcome {
   const facts = { ...output, exitCode, signal }

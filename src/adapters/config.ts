@@ -1,34 +1,35 @@
+// The fields that configurations of adapters have in common, and the values of their secret references.
 import path from 'node:path'
 import { z } from 'zod'
 
-/** An hour of work fits most tasks; a run that hangs must not hold its issue for a day. */
+/** An hour is enough for most tasks, and a run that hangs must not hold its issue for a day. */
 const DEFAULT_TIMEOUT_S = 3_600
 const MAX_TIMEOUT_S = 86_400
 const DEFAULT_GRACE_S = 10
 const MAX_GRACE_S = 300
 
-/** A text that can be an argument, a path or a header: the system takes no NUL in any of them. */
+/** A text that can be an argument, a path or a header: the system accepts no NUL in any of them. */
 // oxlint-disable-next-line no-control-regex
 export const plainText = z
   .string()
   .max(32_768)
   .regex(/^[^\0]*$/, 'must not contain NUL')
 
-/** A name that is handed to a program as the value of a flag; with a hyphen in front it could be taken for another flag. */
+/** A name that a program receives as the value of a flag. With a leading hyphen it could be taken for another flag. */
 export const flagValue = plainText.regex(/^[^-\s]/, 'must not begin with a hyphen or a space')
 
-/** A field that stored configurations also leave empty or null. */
+/** A field that may also be empty or null in stored configurations. */
 export const optional = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === null || value === '' ? undefined : value), schema.optional())
 
-/** The secrets of a job, as far as a configuration refers to them. */
+/** The secrets of a job. */
 export interface JobSecrets {
   readonly token: string
   /** Values of secret references, by the path of the field: `env.API_KEY`. */
   readonly secrets?: Readonly<Record<string, string>>
 }
 
-/** A value that may be a secret: bare, tagged, or a reference to a stored one. */
+/** A value that may be a secret: a bare text, a tagged text, or a reference to a stored secret. */
 export const binding = z.union([
   plainText,
   z.object({ type: z.literal('plain'), value: plainText }),
@@ -39,7 +40,7 @@ export type Binding = z.output<typeof binding>
 export const bindings = (name: RegExp, max: number) =>
   z.record(z.string().regex(name), binding).refine((all) => Object.keys(all).length <= max, `at most ${max} entries`)
 
-// Zero stands in stored configurations for "no limit"; every run has one here.
+// Stored configurations write 0 for "no limit"; every run has a limit here.
 const timeoutSec = optional(z.number().min(0).max(MAX_TIMEOUT_S)).transform((seconds) =>
   seconds === 0 ? MAX_TIMEOUT_S : (seconds ?? DEFAULT_TIMEOUT_S),
 )
@@ -47,7 +48,7 @@ const graceSec = optional(z.number().min(0).max(MAX_GRACE_S)).transform((seconds
 
 export const timeoutField = { timeoutSec }
 
-/** What every configured command has. */
+/** The fields of every configured command. */
 export const commandFields = {
   cwd: optional(plainText.refine((folder) => path.isAbsolute(folder), 'must be an absolute path')),
   env: optional(bindings(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, 200)),
@@ -57,12 +58,12 @@ export const commandFields = {
 
 export const argumentList = z.array(plainText).max(256)
 
-/** Values of bindings, or the paths of those whose secret the job does not carry. */
+/** Values of bindings, and the paths of those whose secret the job does not contain. */
 export type ResolvedBindings = { readonly values: Readonly<Record<string, string>>; readonly missing: readonly string[] }
 
 /**
- * Resolves bindings with what the job carries.
- * @param prefix where the bindings stand in the configuration: `env`, `headers`, or nothing for fields of its own
+ * Resolves bindings with the secrets of the job.
+ * @param prefix the path of the bindings in the configuration: `env`, `headers`, or the empty text for top-level fields
  */
 export function resolveBindings(all: Readonly<Record<string, Binding>> | undefined, prefix: string, job: JobSecrets): ResolvedBindings {
   const values: Record<string, string> = {}
@@ -81,11 +82,11 @@ function valueOf(given: Binding, secret: string | undefined): string | undefined
   return given.type === 'plain' ? given.value : secret
 }
 
-/** Everything that must not be seen in what an agent prints: its token, and the stored secrets it was given. */
+/** Everything that is redacted in an agent's output: its token, and the stored secrets that it received. */
 export const secretsOf = (job: JobSecrets): string[] => [job.token, ...Object.values(job.secrets ?? {})]
 
 export interface SecretReference {
-  /** Where the value belongs in `Job.secrets`. */
+  /** The key of the value in `Job.secrets`. */
   readonly path: string
   readonly secretId: string
   readonly version: string | number | undefined
@@ -94,7 +95,7 @@ export interface SecretReference {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The references to stored secrets in a judged configuration, wherever adapters have them: as fields or one level below. */
+/** The references to stored secrets in a validated configuration: adapters have them as fields or one level below. */
 export function secretReferences(config: unknown, parentPath: readonly string[] = []): SecretReference[] {
   if (!isRecord(config)) return []
   if (config['type'] === 'secret_ref') {

@@ -1,15 +1,15 @@
 import type { Job } from './adapter.ts'
 
 /**
- * What a child inherits from the server, by name: enough to find programs, a home and a language. Everything else stays
- * here, because what holds the server's own secrets is only known afterwards (I17).
+ * The variables that a child inherits from the server: enough to find programs, a home and a language. No other variable is
+ * inherited, because it cannot be listed in advance which variables contain secrets of the server (I17).
  */
 const inherited: ReadonlySet<string> = new Set(['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'USER'])
 const inheritedPattern = /^LC_[A-Z]+$/
 
 /**
- * The environment of a run's command: the inherited names, the agent's configured ones, and the run's own, which
- * nothing replaces.
+ * The environment of a run's command: the inherited variables, the agent's configured ones, and the run's own, which no
+ * configuration replaces.
  */
 export function childEnvironment(
   server: Readonly<Record<string, string | undefined>>,
@@ -28,7 +28,7 @@ export function childEnvironment(
   }
   const configuredOnly = Object.entries(configured).filter(([name]) => !(name in runVariables))
   const all = [...fromServer, ...configuredOnly, ...Object.entries(runVariables)]
-  // A NUL ends a value for the kernel and is refused by node: a wake reason with one must not stop the run.
+  // A NUL ends a value for the kernel and is refused by Node: a wake reason that contains one must not stop the run.
   return Object.fromEntries(
     all.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value.replaceAll('\0', '')] as const] : [])),
   )

@@ -9,20 +9,20 @@ import { sessionIdFrom } from './transcript.ts'
 import { headerBindings, startWebhook, webUrl } from './webhook.ts'
 import type { WebhookHost } from './webhook.ts'
 
-export const httpConfig = z.object({
+const httpConfig = z.object({
   url: webUrl,
   method: optional(z.enum(['POST', 'PUT', 'post', 'put'])).transform((method) => (method?.toUpperCase() === 'PUT' ? 'PUT' : 'POST')),
   headers: optional(headerBindings),
-  /** Fields beside those of the run, which win over them. */
+  /** Further fields of the body. A field of the run with the same name replaces them. */
   payloadTemplate: optional(z.record(z.string(), z.unknown())),
-  /** Whatever the agent answers, it ends the run itself, through `finish`. */
+  /** The agent ends the run itself, through `finish`, whatever it answers. */
   async: optional(z.boolean()),
-  /** Whether the run's token is in the body. Unless said otherwise it is wherever nobody on the way can read it. */
+  /** Whether the body contains the run's token. By default it does when the connection is encrypted. */
   sendToken: optional(z.boolean()),
   ...timeoutField,
 })
 
-/** An agent behind a URL: one request starts the run, and its answer ends it or says that `finish` will. */
+/** An agent behind a URL: one request starts the run. The answer ends the run, or announces that the agent will call `finish`. */
 export const httpAdapter = (host: WebhookHost): Adapter<z.output<typeof httpConfig>> => ({
   schema: httpConfig,
   requirements: ({ url }) => ({ url: new URL(url) }),
@@ -66,9 +66,9 @@ function outcomeOf({ status, body }: HttpResponse, isAsync: boolean): AdapterOut
   if (isAsync || status === 202 || pendingStatus.safeParse(reportedStatus).success)
     return pendingRun(textAt(report, 'runId') ?? textAt(report, 'id'))
   const facts = { usage: usageOf(report), result: resultOf(report, body), sessionIdAfter: sessionIdFrom(textAt(report, 'sessionId')) }
-  // Any other status is a word of the agent's own: it has answered with success, and that is what counts.
-  const end = finalStatus.safeParse(reportedStatus)
-  return !end.success || end.data === 'succeeded' ? succeeded(facts) : reportedFailure(end.data, report, facts)
+  // Any other status has a meaning of the agent's own. The HTTP status is a success, and that decides.
+  const final = finalStatus.safeParse(reportedStatus)
+  return !final.success || final.data === 'succeeded' ? succeeded(facts) : reportedFailure(final.data, report, facts)
 }
 
 function reportedFailure(status: 'failed' | 'cancelled' | 'timed_out', report: unknown, facts: Partial<FinishedOutcome>): FinishedOutcome {
@@ -88,7 +88,7 @@ function usageOf(report: unknown): Usage | null {
   }
 }
 
-/** A result is kept with the run for ever; what is larger is in the run's log. */
+/** A result is kept as long as its run; a larger one is only in the run's log. */
 const MAX_RESULT_LENGTH = 64 * 1024
 
 function resultOf(report: unknown, body: string): Record<string, unknown> | null {

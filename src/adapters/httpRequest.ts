@@ -1,3 +1,4 @@
+// One HTTP request to an agent: over Node's own client, without a pool, a proxy or redirects, to permitted addresses only.
 import dns from 'node:dns/promises'
 import http from 'node:http'
 import https from 'node:https'
@@ -21,7 +22,7 @@ export interface HttpRequest {
   readonly method: 'POST' | 'PUT'
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** From the look-up of the name to the last byte of the answer. */
+  /** From the lookup of the name to the last byte of the answer. */
   readonly timeoutMs: number
   readonly limitBytes: number
   readonly policy: AddressPolicy
@@ -34,7 +35,7 @@ export interface HttpResponse {
 }
 export type HttpResponseOrFailure = HttpResponse | { readonly errorCode: ErrorCode; readonly error: string }
 
-/** A failure that travels through node's sockets to the one place where they are told apart. */
+/** A failure that passes through Node's sockets and keeps its code; `describeFailure` reads it. */
 interface Failure extends Error {
   readonly adapterCode: ErrorCode
 }
@@ -44,8 +45,8 @@ const addressRefused = (host: string): Failure =>
   failure('adapter_address_refused', `This server does not connect to ${host}: its address is not public`)
 
 /**
- * Looks a name up and gives the socket only what the policy permits. The socket connects to what it is given here, so
- * a name that changes its address between two look-ups gains nothing.
+ * Looks a name up and gives the socket only the addresses that the policy permits. The socket connects to these addresses
+ * without another lookup, so a name that changes its address in between (DNS rebinding) gains nothing.
  */
 function guardedLookup(policy: AddressPolicy, resolve: Resolve): LookupFunction {
   const lookup = callbackify(async (host: string) => {
@@ -57,19 +58,19 @@ function guardedLookup(policy: AddressPolicy, resolve: Resolve): LookupFunction 
   })
   return (host, options, callback) =>
     lookup(host, (error, found) => {
-      // A found name has an error of null, which the types of node leave out.
+      // The error is null for a name that was found, which the types of Node omit.
       if ((error as Error | null) !== null) callback(error, '')
       else if (options.all === true) callback(null, [...found.permitted])
       else callback(null, found.first.address, found.first.family)
     })
 }
 
-/** The host that a URL names, an address without its brackets. */
+/** The host of a URL; an address is returned without its brackets. */
 export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1')
 
 /**
- * Sends one request and reads its answer. Redirects are not followed: the body carries the run's token, and a POST
- * that is sent on is another request than the one that was configured.
+ * Sends one request and reads its answer. Redirects are not followed: the body contains the run's token, and a POST to
+ * another place is not the request that was configured.
  * @returns `answer` never rejects
  */
 export function request(httpRequest: HttpRequest): { answer: Promise<HttpResponseOrFailure>; cancel: () => void } {
@@ -85,7 +86,7 @@ export function request(httpRequest: HttpRequest): { answer: Promise<HttpRespons
 function describeFailure({ url }: HttpRequest, error: unknown): HttpResponseOrFailure {
   const { adapterCode, message, code } = error as Partial<Failure> & NodeJS.ErrnoException
   if (adapterCode !== undefined) return { errorCode: adapterCode, error: message ?? '' }
-  // The message of a socket may repeat the whole URL; its code and the host say enough.
+  // The message of a socket may repeat the whole URL, which may be secret; its code and the host are enough.
   return { errorCode: 'adapter_http_failed', error: `The request to ${url.host} failed (${code ?? 'no code'})` }
 }
 
@@ -93,18 +94,18 @@ function sendAndRead(httpRequest: HttpRequest, signal: AbortSignal): Promise<Htt
   const { url, method, headers, body, limitBytes, policy, resolve } = httpRequest
   return new Promise((fulfil, reject) => {
     const host = hostOf(url)
-    // An address in the URL is connected to without any look-up. Octal, hexadecimal and whole-number forms are
-    // ordinary addresses by the time the URL is parsed.
+    // For an address in the URL the socket does no lookup. The URL parser has already converted octal, hexadecimal and
+    // whole-number forms into ordinary addresses.
     if (isIP(host) !== 0 && !policy.permits(host, host)) return reject(addressRefused(host))
     const secure = url.protocol === 'https:'
     const clientRequest = (secure ? https : http).request(url, {
       method,
-      // No pool and no proxy: nothing that was opened for somebody else, nothing between the check and the connection.
+      // No pool and no proxy: no connection that was opened for another request, and nothing between the check and the connection.
       agent: false,
       lookup: guardedLookup(policy, resolve),
       headers: { ...headers, 'accept-encoding': 'identity', 'content-length': Buffer.byteLength(body), connection: 'close' },
     })
-    signal.addEventListener('abort', () => clientRequest.destroy(failure('cancelled', 'The request was given up')), { once: true })
+    signal.addEventListener('abort', () => clientRequest.destroy(failure('cancelled', 'The request was aborted')), { once: true })
     clientRequest.on('error', reject)
     clientRequest.on('close', () => reject(failure('adapter_http_failed', `${url.host} closed the connection without an answer`)))
     clientRequest.on('response', (response) => {

@@ -1,6 +1,8 @@
 import { toStorableText } from './text.ts'
 
-/** What a program reports is anything at all: these look into it without believing it. */
+// Reads values out of untrusted JSON: a program may report anything.
+
+/** The value at a path, or undefined. */
 export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (found, name) =>
@@ -9,7 +11,7 @@ export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   )
 }
 
-/** The text there, safe to store, or null when there is none. */
+/** The non-empty text at a path, safe to store, or null. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
   const found = valueAt(value, ...path)
   return typeof found === 'string' && found !== '' ? toStorableText(found) : null
@@ -18,21 +20,22 @@ export function textAt(value: unknown, ...path: readonly string[]): string | nul
 /** Counts go into 32-bit columns. */
 const MAX_INT32 = 2_147_483_647
 
-/** The count there: whole, not negative, 0 when there is none. */
+/** The count at a path: an integer, not negative; 0 when there is no number. */
 export function countAt(value: unknown, ...path: readonly string[]): number {
   const found = valueAt(value, ...path)
   return typeof found === 'number' && found > 0 ? Math.min(Math.floor(found), MAX_INT32) : 0
 }
 
-/** The amount there, or null when there is none. */
+/** The amount at a path: not negative; null when there is no such number. */
 export function amountAt(value: unknown, ...path: readonly string[]): number | null {
   const found = valueAt(value, ...path)
   return typeof found === 'number' && found >= 0 && found <= MAX_INT32 ? found : null
 }
 
+/** A sum that stays within a 32-bit column. */
 export const saturatingSum = (one: number, other: number): number => Math.min(one + other, MAX_INT32)
 
-/** The JSON object in a text, or null when there is none. */
+/** The JSON object that a text contains, or null. */
 export function parseObject(text: string): Record<string, unknown> | null {
   if (!text.trimStart().startsWith('{')) return null
   try {
@@ -42,10 +45,10 @@ export function parseObject(text: string): Record<string, unknown> | null {
   }
 }
 
-/** Deeper than this nothing is a report. */
+/** No report of an agent is nested deeper. */
 const MAX_DEPTH = 20
 
-/** A copy whose texts are safe to store; what lies too deep is left out. */
+/** A copy whose texts are safe to store. Values that are nested too deep become null. */
 export function storableJson(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return toStorableText(value)
   if (typeof value !== 'object' || value === null) return value

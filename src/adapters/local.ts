@@ -1,3 +1,4 @@
+// The agents that run as programs on this host: one table with their flags, and what they have in common.
 import path from 'node:path'
 import { z } from 'zod'
 import type { Adapter, FinishedOutcome, ErrorCode, Job } from './adapter.ts'
@@ -8,7 +9,7 @@ import { renderPrompt } from './prompt.ts'
 import { codexJson, geminiJson, emptyTranscript, hermesText, opencodeJson, piJson, sessionIdFrom, streamJson } from './transcript.ts'
 import type { TranscriptParser, Transcript } from './transcript.ts'
 
-/** What every local agent is configured with; each adds the flags that it knows. */
+/** The fields of every local agent; each agent adds the flags of its program. */
 const localFields = {
   ...commandFields,
   command: optional(plainText),
@@ -21,13 +22,13 @@ const localFields = {
 const localConfig = z.object(localFields)
 type LocalConfig = z.output<typeof localConfig>
 
-/** One agent's program: how it is called, told its prompt, and understood. */
+/** One agent's program: its arguments, how it receives its prompt, and the parser of its output. */
 interface Program<Config extends LocalConfig> {
   readonly schema: z.ZodType<Config>
   readonly command: string
-  /** Its arguments; `resume` is the session to go on with, or null. */
+  /** Its arguments; `resume` is the session to continue, or null. */
   readonly args: (config: Config, resume: string | null) => readonly string[]
-  /** For the one that takes its prompt as an argument; without it the prompt goes to standard input. */
+  /** For a program that takes its prompt as an argument. Without it the prompt goes to standard input. */
   readonly promptArgument?: (prompt: string) => string
   readonly parser: TranscriptParser
 }
@@ -39,7 +40,7 @@ const extraArgs = (config: LocalConfig): readonly string[] => config.extraArgs ?
 const optionalBoolean = optional(z.boolean())
 const optionalWord = optional(z.string().regex(/^[a-z][a-z0-9_-]{0,40}$/))
 
-/** Linux takes 128 KiB in one argument, its end included. */
+/** Linux accepts 128 KiB in one argument, the terminating NUL included. */
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1024
 
 function localAdapter<Config extends LocalConfig>(program: Program<Config>): (host: CommandHost) => Adapter<Config> {
@@ -61,7 +62,7 @@ function localAdapter<Config extends LocalConfig>(program: Program<Config>): (ho
         listener,
         invocation: () => invocationOf(program, job, config, resume),
         onLine: (line, stream) => program.parser(transcript, line, stream),
-        refineOutcome: (ended) => conclude(ended, transcript, resume),
+        refineOutcome: (outcome) => withTranscript(outcome, transcript, resume),
       })
     },
   })
@@ -81,27 +82,28 @@ async function invocationOf<Config extends LocalConfig>(program: Program<Config>
 const unknownSessionPattern =
   /no conversation found|(?:session|thread|chat|conversation)[^\n]{0,120}(?:not found|does not exist|unknown|invalid)|(?:no|unknown|invalid) (?:such )?(?:session|thread|chat|rollout)/i
 
-function conclude(ended: FinishedOutcome, transcript: Transcript, resume: string | null): FinishedOutcome {
+/** The outcome of the command with what its output reported: usage, summary, session, and a failure despite exit code 0. */
+function withTranscript(outcome: FinishedOutcome, transcript: Transcript, resume: string | null): FinishedOutcome {
   const { usage, summary, failure } = transcript
   const result = summary === null && failure === null ? null : { summary, ...(failure === null ? {} : { error: failure }) }
-  const enriched = { ...ended, usage, result, sessionIdAfter: transcript.sessionId ?? resume }
-  if (ended.status === 'cancelled' || ended.status === 'timed_out') return enriched
-  if (ended.status === 'succeeded' && failure === null) return enriched
-  // The session to resume is gone. Nothing is started a second time for one run: the next one starts afresh.
-  if (resume !== null && usage === null && unknownSessionPattern.test(`${failure ?? ''}\n${ended.stderrExcerpt}`))
+  const enriched = { ...outcome, usage, result, sessionIdAfter: transcript.sessionId ?? resume }
+  if (outcome.status === 'cancelled' || outcome.status === 'timed_out') return enriched
+  if (outcome.status === 'succeeded' && failure === null) return enriched
+  // The agent does not know the session. One run never starts its agent twice: the next run starts a fresh session.
+  if (resume !== null && usage === null && unknownSessionPattern.test(`${failure ?? ''}\n${outcome.stderrExcerpt}`))
     return asFailure(enriched, 'adapter_session_unknown', failure ?? `The agent does not know the session ${resume}`, null)
   return failure === null ? enriched : asFailure(enriched, 'adapter_reported_failure', failure, enriched.sessionIdAfter)
 }
 
-const asFailure = (ended: FinishedOutcome, errorCode: ErrorCode, error: string, sessionIdAfter: string | null): FinishedOutcome => ({
-  ...ended,
+const asFailure = (outcome: FinishedOutcome, errorCode: ErrorCode, error: string, sessionIdAfter: string | null): FinishedOutcome => ({
+  ...outcome,
   status: 'failed',
   errorCode,
   error,
   sessionIdAfter,
 })
 
-/** The agents that run as programs on this host. Flags are those their public documentation names. */
+/** The local agents. The flags are those of the programs' public documentation. */
 export const localAdapters = {
   claude_local: localAdapter({
     schema: z.object({
@@ -220,7 +222,7 @@ export const localAdapters = {
       ...flag('--yolo', config.yolo),
       ...extraArgs(config),
     ],
-    // In one word with its flag, so that no prompt can be taken for a flag of its own.
+    // In one argument with its flag, so that no prompt can be taken for another flag.
     promptArgument: (prompt) => `--query=${prompt}`,
     parser: hermesText,
   }),

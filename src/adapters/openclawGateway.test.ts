@@ -23,7 +23,7 @@ async function gateway(answer: (response: ServerResponse) => void) {
     server.closeAllConnections()
     server.close()
   })
-  return { asked: requests, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` }
+  return { requests, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` }
 }
 
 const answering = (body: unknown) => (response: ServerResponse) => void response.end(JSON.stringify(body))
@@ -43,8 +43,8 @@ const done = {
   usage: { input_tokens: 10, output_tokens: 7 },
 }
 
-test('a gateway works while the request is open, in the session of the issue, and never sees the run token', async () => {
-  const { url, asked: requests } = await gateway(answering(done))
+test('A gateway receives the session of the issue, answers while the request is open, and never receives the run token', async () => {
+  const { url, requests } = await gateway(answering(done))
   const config = { url, authToken: { type: 'secret_ref', secretId: 's1' }, agentId: 'beta' }
   const run = startTestRun('openclaw_gateway', config, { secrets: { authToken: 'gateway-secret' } }, local)
   expect(await outcomeOf(run)).toMatchObject({
@@ -67,8 +67,8 @@ test('a gateway works while the request is open, in the session of the issue, an
 test.each([
   ['issue', 'paperclip:agent:a0000000-0000-4000-8000-000000000001'],
   ['fixed', 'ours'],
-])('without an issue the session by %s is %s', async (sessionKeyStrategy, user) => {
-  const { url, asked: requests } = await gateway(answering(done))
+])('Without an issue the session key strategy %s yields the session %s', async (sessionKeyStrategy, user) => {
+  const { url, requests } = await gateway(answering(done))
   await startTestRun('openclaw_gateway', { url, sessionKeyStrategy, sessionKey: 'ours' }, { issueId: null }, local).outcome
   expect(JSON.parse(requests[0]?.text ?? '')).toMatchObject({ user })
 })
@@ -87,15 +87,15 @@ test.each([
     { errorCode: 'adapter_http_redirect' },
   ],
   ['more than the limit', (response: ServerResponse) => void response.end('x'.repeat(5000)), { errorCode: 'adapter_http_too_large' }],
-  ['silence', () => {}, { status: 'timed_out', errorCode: 'timeout' }],
-])('%s ends the run without success', async (_, answer, expected) => {
+  ['nothing in time', () => {}, { status: 'timed_out', errorCode: 'timeout' }],
+])('A gateway that answers with %s ends the run without success', async (_, answer, expected) => {
   const { url } = await gateway(answer)
   const run = startTestRun('openclaw_gateway', { url, timeoutSec: 0.3 }, {}, { ...local, answerLimitBytes: 4000 })
   expect(await outcomeOf(run)).toMatchObject({ status: 'failed', ...expected })
 })
 
-test('it is cancelled, and not reached where the operator allows no private address', async () => {
-  const { url, asked: requests } = await gateway(() => {})
+test('A request to a gateway can be cancelled, and is refused when the operator allows no private address', async () => {
+  const { url, requests } = await gateway(() => {})
   const run = startTestRun('openclaw_gateway', { url }, {}, local)
   run.cancel('Cancelled')
   expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled' })

@@ -10,7 +10,7 @@ import type { WebhookHost } from './webhook.ts'
 
 const schemes: Readonly<Record<string, string>> = { 'ws:': 'http:', 'wss:': 'https:', 'http:': 'http:', 'https:': 'https:' }
 
-// Stored configurations name the gateway's WebSocket; HTTP is served on the same port.
+// Stored configurations contain the URL of the gateway's WebSocket; the gateway serves HTTP on the same port.
 const gatewayUrl = plainText
   .refine((text) => URL.canParse(text) && new URL(text).protocol in schemes, 'must be an http(s):// or ws(s):// URL')
   .transform((text) => {
@@ -19,20 +19,20 @@ const gatewayUrl = plainText
   })
 
 const openclawConfig = z.object({
-  /** Where the gateway listens; the path is the gateway's own. */
+  /** Where the gateway listens; the path of the URL is ignored. */
   url: gatewayUrl,
   authToken: optional(binding),
   headers: optional(headerBindings),
-  /** The agent on the gateway's side. */
+  /** The gateway's own name of the agent. */
   agentId: optional(flagValue),
-  /** Which work shares one session there: the runs of an issue, all of the agent's under `sessionKey`, or none. */
+  /** Which runs share one session on the gateway: those of an issue, all runs of the agent (under `sessionKey`), or none. */
   sessionKeyStrategy: optional(z.enum(['issue', 'fixed', 'run'])),
   sessionKey: optional(plainText.max(200)),
   ...timeoutField,
 })
 type OpenclawConfig = z.output<typeof openclawConfig>
 
-/** An OpenClaw gateway, through its OpenResponses endpoint: the agent works while the request is open. */
+/** An OpenClaw gateway, over its OpenResponses endpoint: the agent works while the request is open. */
 export const openclawAdapter = (host: WebhookHost): Adapter<OpenclawConfig> => ({
   schema: openclawConfig,
   requirements: ({ url }) => ({ url }),
@@ -64,7 +64,7 @@ function sessionOf(job: Job, { sessionKeyStrategy, sessionKey }: OpenclawConfig)
   return job.issueId === null ? `paperclip:agent:${job.agentId}` : `paperclip:agent:${job.agentId}:issue:${job.issueId}`
 }
 
-/** The prompt, and what a local command would find in its environment. The token is not among it: gateways keep what is said. */
+/** The prompt, and what a local command would find in its environment, without the token: gateways store their input. */
 function inputOf(job: Job): string {
   const facts = {
     PAPERCLIP_API_URL: job.apiUrl,
@@ -78,12 +78,12 @@ function inputOf(job: Job): string {
   return `${job.prompt}\n\n${lines.join('\n')}`
 }
 
-/** As much of an answer as a run keeps beside its log. */
+/** The part of an answer that a run keeps in addition to its log. */
 const SUMMARY_BYTES = 16 * 1024
 
 function outcomeOf({ body }: HttpResponse): AdapterOutcome {
   const report = parseObject(body)
-  if (report === null) return failed('adapter_reported_failure', 'The gateway answered with something else than a response')
+  if (report === null) return failed('adapter_reported_failure', 'The answer of the gateway is not a response object')
   const outputText = textIn(valueAt(report, 'output'))
   const usage = {
     inputTokens: countAt(report, 'usage', 'input_tokens'),

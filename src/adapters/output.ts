@@ -1,101 +1,43 @@
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Chunk, RunListener } from './adapter.ts'
-import { secretRedactor, redactSecrets, lineSplitter, firstBytes, tailBuffer, toStorableText } from './text.ts'
+import type { Chunk, OutputTotals, RunListener } from './adapter.ts'
+import { createCappedDelivery } from './cappedDelivery.ts'
+import { secretRedactor, redactSecrets, lineSplitter, toStorableText } from './text.ts'
 
-/** What one run may write into logs: a talkative agent fills some megabytes, a broken one fills disks. */
+/** What one run may write into logs: a talkative agent writes some megabytes, a broken one fills disks. */
 export const OUTPUT_LIMIT_BYTES = 8 * 1024 * 1024
-const EXCERPT_BYTES = 8 * 1024
-/** One event of a transcript carries whole files at most; longer lines are no transcript. */
+/** One event of a transcript contains at most whole files; a longer line is not part of a transcript. */
 const MAX_LINE_LENGTH = 1024 * 1024
-/**
- * Beyond the cap output is only counted. A pause after every megabyte keeps a command that writes as fast as it can
- * from taking the server's only thread: 100 MB/s are a tenth of what a pipe gives.
- */
-const PAUSE_EVERY_BYTES = 1024 * 1024
-const PAUSE_MS = 10
-
-type LineListener = (line: string, stream: 'stdout' | 'stderr') => void
 
 export interface OutputOptions {
   readonly limitBytes: number
   readonly secrets: readonly string[]
-  /** Gets every line, also beyond the cap: what an agent reports about itself comes last. */
-  readonly onLine?: LineListener | undefined
+  /** Receives every line, also beyond the cap: an agent prints the report about itself last. */
+  readonly onLine?: ((line: string, stream: 'stdout' | 'stderr') => void) | undefined
 }
 
 export interface Output {
-  /** Takes a stream to its end; never rejects. */
+  /** Reads a stream to its end; never rejects. */
   consume(stream: Readable, name: 'stdout' | 'stderr'): Promise<void>
-  /** Takes a text that is there whole, as if it had been written to a stream. */
+  /** Delivers a complete text as if it had been written to a stream. */
   write(name: Chunk['stream'], text: string): Promise<void>
-  /** Nothing is delivered from now on. */
+  /** Stops every delivery from now on. */
   close(): void
-  /** Grows whenever something was read or delivered; standing still means that nothing comes any more. */
+  /** Grows whenever something was read or delivered. While it does not change, the streams are idle. */
   activityCount(): number
-  /** Whether the listener is being waited for. */
+  /** Whether the listener has not finished with a chunk. */
   isDelivering(): boolean
-  totals(): { stdoutExcerpt: string; stderrExcerpt: string; outputBytes: number; droppedBytes: number }
+  totals(): OutputTotals
 }
 
 /**
- * Brings what an agent writes to a listener: whole characters, secrets covered, one cap over all streams, and no more
- * read than the listener takes.
+ * Brings the output of an agent to a listener: whole characters, secrets redacted, one cap over all streams, and no more read
+ * than the listener takes.
  */
-export function createOutput(listener: RunListener, options: OutputOptions): Output {
-  const { limitBytes, secrets, onLine } = options
-  const tails = { stdout: tailBuffer(EXCERPT_BYTES), stderr: tailBuffer(EXCERPT_BYTES) }
-  let outputBytes = 0
-  let droppedBytes = 0
-  let deliveredBytes = 0
-  let unpausedBytes = 0
-  let activityCount = 0
-  let deliveriesInFlight = 0
-  let isClosed = false
-  let isCapped = false
-
-  async function deliver(stream: Chunk['stream'], chunk: string): Promise<void> {
-    if (isClosed || chunk === '') return
-    deliveriesInFlight++
-    try {
-      await listener.output({ stream, chunk, ts: new Date().toISOString() })
-    } catch {
-      // Who listens is told as well as can be; that it cannot take it must not end the run.
-    }
-    deliveriesInFlight--
-    activityCount++
-  }
-
-  async function reportCapped(): Promise<void> {
-    if (isCapped) return
-    isCapped = true
-    emit(listener, { kind: 'output_capped', limitBytes })
-    await deliver('system', `Output is capped at ${limitBytes} bytes; the rest is counted and dropped.\n`)
-  }
-
-  async function deliverWithinLimit(stream: 'stdout' | 'stderr', text: string): Promise<void> {
-    if (text === '') return
-    tails[stream].add(text)
-    const bytes = Buffer.byteLength(text)
-    const remainingBytes = limitBytes - deliveredBytes
-    outputBytes += bytes
-    if (bytes <= remainingBytes) {
-      deliveredBytes += bytes
-      return await deliver(stream, text)
-    }
-    const head = firstBytes(text, remainingBytes)
-    deliveredBytes = limitBytes
-    droppedBytes += bytes - Buffer.byteLength(head)
-    await deliver(stream, head)
-    await reportCapped()
-    unpausedBytes += bytes
-    if (unpausedBytes < PAUSE_EVERY_BYTES) return
-    unpausedBytes = 0
-    await sleep(PAUSE_MS)
-  }
-
+export function createOutput(listener: RunListener, { limitBytes, secrets, onLine }: OutputOptions): Output {
+  const { deliver, deliverWithinLimit, countRead, ...delivery } = createCappedDelivery(listener, limitBytes)
   return {
+    ...delivery,
     async consume(stream, name) {
       const decoder = new StringDecoder('utf8')
       const redactor = secretRedactor(secrets)
@@ -106,11 +48,11 @@ export function createOutput(listener: RunListener, options: OutputOptions): Out
       }
       try {
         for await (const bytes of stream as AsyncIterable<Buffer>) {
-          activityCount++
+          countRead()
           await forward(redactor.add(toStorableText(decoder.write(bytes))))
         }
       } catch {
-        // A stream that breaks has ended; what it brought is kept.
+        // A stream that breaks has ended; the output before that is kept.
       }
       await forward(redactor.add(toStorableText(decoder.end())) + redactor.end())
       lines?.end()
@@ -119,25 +61,5 @@ export function createOutput(listener: RunListener, options: OutputOptions): Out
       const safe = redactSecrets(toStorableText(text), secrets)
       await (name === 'system' ? deliver(name, safe) : deliverWithinLimit(name, safe))
     },
-    close() {
-      isClosed = true
-    },
-    activityCount: () => activityCount,
-    isDelivering: () => deliveriesInFlight > 0,
-    totals: () => ({
-      stdoutExcerpt: tails.stdout.text(),
-      stderrExcerpt: tails.stderr.text(),
-      outputBytes,
-      droppedBytes,
-    }),
-  }
-}
-
-/** Tells a listener; what it throws is its own affair. */
-export function emit(listener: RunListener, event: Parameters<RunListener['event']>[0]): void {
-  try {
-    listener.event(event)
-  } catch {
-    // As with output: a broken listener does not end a run.
   }
 }

@@ -1,3 +1,4 @@
+// Checks a configuration before an agent is created with it: what its runs would use of this host and of the network.
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -10,21 +11,21 @@ import type { SecretReference } from './config.ts'
 import { hostOf, resolveBySystem } from './httpRequest.ts'
 import type { Resolve, Resolved } from './httpRequest.ts'
 import { MAX_INSTRUCTIONS_BYTES } from './prompt.ts'
-import { settlesWithin } from './deferred.ts'
+import { settlesWithin } from '../platform/kernel/timeout.ts'
 import type { WebhookHost } from './webhook.ts'
 
-/** One thing that was looked at before an agent is trusted to a configuration. */
+/** The result of one check. */
 export interface Check {
   readonly code: string
   readonly level: 'info' | 'warn' | 'error'
   readonly message: string
-  /** What it is about: a place, a name; never a value of an environment or a header. */
+  /** The subject of the check, such as a path or a name; never a value of an environment or a header. */
   readonly detail: string | null
-  /** What a person can do. */
+  /** How a person can correct it. */
   readonly hint: string | null
 }
 
-/** Texts of a configuration as they may be shown: short, and nothing in them that looks like a secret. */
+/** Texts of a configuration are shown shortened, and without parts that look like a secret. */
 const MAX_SHOWN_LENGTH = 300
 const redactedExcerpt = (text: string): string => redact(truncate(text, MAX_SHOWN_LENGTH))
 
@@ -36,17 +37,17 @@ export const check = (level: Check['level'], code: string, message: string, extr
   hint: extras.hint ?? null,
 })
 
-/** A list of what is wrong is for a person to read. */
+/** A person reads the list, so each kind of check is limited. */
 const MAX_CHECKS_PER_KIND = 20
 
-/** One check for each of many, and one more for those beyond what anybody reads. */
+/** One check for each text, and one more that counts the texts beyond the limit. */
 export function checkEach(level: Check['level'], code: string, texts: readonly string[]): Check[] {
   const listed = texts.slice(0, MAX_CHECKS_PER_KIND).map((text) => check(level, code, text))
   const rest = texts.length - listed.length
   return rest === 0 ? listed : [...listed, check(level, code, `And ${rest} more`)]
 }
 
-/** Says which stored secrets a run needs. */
+/** One warning for each stored secret that a run needs. */
 export const checkSecrets = (secrets: readonly SecretReference[]): Check[] =>
   checkEach(
     'warn',
@@ -54,7 +55,7 @@ export const checkSecrets = (secrets: readonly SecretReference[]): Check[] =>
     secrets.map(({ path: configPath }) => `${configPath} needs the value of a stored secret: without it no run starts`),
   )
 
-/** Looks up what runs would use. Nothing is executed, nothing is read, nothing is connected to. */
+/** Checks what runs would use. It executes nothing, reads no file and opens no connection. */
 export const checkRequirements = (requirements: Requirements, host: CommandHost, webhooks: WebhookHost): Promise<Check[]> =>
   'url' in requirements ? checkUrl(requirements.url, webhooks) : checkCommandRequirements(requirements, host)
 
@@ -67,7 +68,7 @@ async function checkCommandRequirements(requirements: CommandRequirements, host:
   ])
   return [
     ...checks.flat(),
-    check('info', 'not_executed', 'Nothing was executed: whether the program works and is logged in shows with the first run'),
+    check('info', 'not_executed', 'Nothing was executed: the first run shows whether the program works and is logged in'),
   ]
 }
 
@@ -82,7 +83,10 @@ const isExecutable = async (file: string): Promise<boolean> =>
 async function checkFolder(folder: string): Promise<Check[]> {
   if (await isFolder(folder)) return [check('info', 'folder_found', 'The working folder exists', { detail: folder })]
   return [
-    check('error', 'folder_missing', 'The working folder does not exist', { detail: folder, hint: 'Make it, or name another as cwd' }),
+    check('error', 'folder_missing', 'The working folder does not exist', {
+      detail: folder,
+      hint: 'Create it, or configure another one as cwd',
+    }),
   ]
 }
 
@@ -91,20 +95,20 @@ async function checkInstructions(file: string | undefined): Promise<Check[]> {
   const facts = await stat(file).catch(() => null)
   if (facts?.isFile() === true && facts.size > MAX_INSTRUCTIONS_BYTES)
     return [
-      check('error', 'instructions_too_long', `The file of instructions is longer than ${MAX_INSTRUCTIONS_BYTES} bytes`, {
+      check('error', 'instructions_too_long', `The instructions file is longer than ${MAX_INSTRUCTIONS_BYTES} bytes`, {
         detail: file,
       }),
     ]
-  if (facts?.isFile() === true) return [check('info', 'instructions_found', 'The file of instructions exists', { detail: file })]
-  return [check('error', 'instructions_missing', 'There is no such file of instructions', { detail: file })]
+  if (facts?.isFile() === true) return [check('info', 'instructions_found', 'The instructions file exists', { detail: file })]
+  return [check('error', 'instructions_missing', 'The instructions file does not exist', { detail: file })]
 }
 
-/** Where the system looks for commands when it is not told. */
+/** Where the system searches for commands without a PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'
-/** Folders of a PATH that are looked into; who has more has a mistake in it. */
+/** How many folders of a PATH are searched; a longer PATH is a mistake. */
 const MAX_PATH_FOLDERS = 200
 
-/** The PATH of a run's command, or null where it is a stored secret. */
+/** The PATH of a run's command, or null when it is a stored secret. */
 function searchPathOf({ env }: CommandRequirements, host: CommandHost): string | null {
   const given = env?.['PATH']
   if (given === undefined) return host.environment['PATH'] ?? DEFAULT_PATH
@@ -118,7 +122,7 @@ async function checkCommand(requirements: CommandRequirements, host: CommandHost
   const isPath = command.includes('/')
   if (!isPath && searchPath === null)
     return [check('warn', 'command_unknown', 'Whether the command is found depends on a stored secret', { detail: command })]
-  // As the system does it: in the folder the run works in, in the order of the PATH, the first that can be executed.
+  // As the system does: relative to the working folder, in the order of the PATH, the first file that can be executed.
   const candidates = isPath
     ? [command]
     : (searchPath ?? '').split(':', MAX_PATH_FOLDERS).map((each) => path.join(each === '' ? '.' : each, command))
@@ -129,34 +133,33 @@ async function checkCommand(requirements: CommandRequirements, host: CommandHost
     exists = true
     if (await isExecutable(file)) return [check('info', 'command_found', `${command} is found`, { detail: file })]
   }
-  if (exists) return [check('error', 'command_not_executable', `${command} is there, but this server may not execute it`)]
-  const where = isPath ? 'There is no such file' : 'It is in no folder of the PATH that runs have'
-  return [check('error', 'command_missing', `${command} is not found`, { detail: where, hint: 'Install it, or name the whole path of it' })]
+  if (exists) return [check('error', 'command_not_executable', `${command} exists, but this server may not execute it`)]
+  const where = isPath ? 'The file does not exist' : 'No folder in the PATH of runs contains it'
+  return [
+    check('error', 'command_missing', `${command} is not found`, { detail: where, hint: 'Install it, or configure its absolute path' }),
+  ]
 }
 
-/** A look-up that takes longer would make every run wait, too. */
+/** A slower lookup would delay every run, too. */
 const LOOKUP_TIMEOUT_MS = 3_000
 
 async function resolveAddresses(host: string, resolve: Resolve): Promise<readonly Resolved[]> {
   if (isIP(host) !== 0) return [{ address: host, family: isIP(host) }]
   const lookup = resolve(host).catch(() => [])
-  return (await settlesWithin(LOOKUP_TIMEOUT_MS, lookup)) ? await lookup : []
+  return (await settlesWithin(lookup, LOOKUP_TIMEOUT_MS)) ? await lookup : []
 }
 
 async function checkUrl(url: URL, { policy, resolve = resolveBySystem }: WebhookHost): Promise<Check[]> {
   const host = hostOf(url)
   const addresses = await resolveAddresses(host, resolve)
-  const notSent = check('info', 'not_connected', 'Nothing was sent: whether the agent answers shows with the first run')
+  const notSent = check('info', 'not_connected', 'Nothing was sent: the first run shows whether the agent answers')
   const detail = url.host
   if (addresses.length === 0)
-    return [
-      check('warn', 'address_unknown', 'The host of the URL could not be looked up', { detail, hint: 'See whether it is spelled right' }),
-      notSent,
-    ]
+    return [check('warn', 'address_unknown', 'The host of the URL could not be resolved', { detail, hint: 'Check its spelling' }), notSent]
   if (addresses.some(({ address }) => policy.permits(host, address)))
     return [check('info', 'address_allowed', 'This server may connect to the address of the URL', { detail }), notSent]
   return [
-    check('error', 'address_refused', 'This server does not connect there: the address is not public', {
+    check('error', 'address_refused', 'This server does not connect to this address, because it is not public', {
       detail,
       hint: 'The operator can allow it with PAPERCLIP_ADAPTER_ADDRESSES',
     }),

@@ -4,14 +4,14 @@ import { startCommand } from './command.ts'
 import type { CommandHost } from './command.ts'
 import { argumentList, commandFields, optional, plainText } from './config.ts'
 
-// There is no field for a shell, and an unknown one changes nothing: a shell is asked for as the command itself.
-export const processConfig = z.object({
+// There is no field that requests a shell, and unknown fields have no effect: a shell has to be configured as the command.
+const processConfig = z.object({
   command: plainText.min(1),
   args: optional(argumentList),
   ...commandFields,
 })
 
-/** Any program. What it learns of its run stands in its environment; what it did is told by its exit code. */
+/** Any program. It learns the facts of its run from its environment, and its exit code decides the outcome. */
 export const processAdapter = (host: CommandHost): Adapter<z.output<typeof processConfig>> => ({
   schema: processConfig,
   requirements: ({ command, cwd, env }) => ({ command, cwd, env }),
@@ -22,6 +22,6 @@ export const processAdapter = (host: CommandHost): Adapter<z.output<typeof proce
       host,
       listener,
       invocation: () => Promise.resolve({ command: config.command, args: config.args ?? [], input: null }),
-      refineOutcome: (ended) => ended,
+      refineOutcome: (outcome) => outcome,
     }),
 })

@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 
 /**
- * One process, told apart from every other that has or had its number: pids are reused, a pid with its start time is
- * not, and both mean something only under one boot of one host and in one pid namespace.
+ * Identifies one process among all that have or had its pid. Pids are reused, but a pid together with its start time is not.
+ * Both are valid only within one boot of one host and one pid namespace.
  */
 export interface ProcessIdentity {
   readonly pid: number
-  /** Clock ticks between the boot of the host and the start of the process; null where /proc does not tell. */
+  /** Clock ticks between the boot of the host and the start of the process; null where /proc does not show it. */
   readonly startTime: number | null
-  /** The boot and the pid namespace that `pid` belongs to; null where /proc does not tell. */
+  /** The boot and the pid namespace that `pid` belongs to; null where /proc does not show them. */
   readonly host: string | null
 }
 
@@ -26,7 +26,7 @@ function nullOnError<T>(read: () => T): T | null {
   }
 }
 
-// The name in the second field may hold spaces and brackets: what follows the last bracket is fields 3 onwards.
+// The name in the second field may contain spaces and brackets: fields 3 onwards follow the last bracket.
 function readProcStat(pid: number): ProcStat | null {
   const text = nullOnError(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
   if (text === null) return null
@@ -36,22 +36,26 @@ function readProcStat(pid: number): ProcStat | null {
 
 let host: string | null | undefined
 
-/** Names this boot of this host and the pid namespace that this server sees; null where /proc does not tell. */
+/** Identifies this boot of this host and the pid namespace of this server; null where /proc does not show them. */
 function hostIdentity(): string | null {
   host ??= nullOnError(() => `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${readlinkSync('/proc/self/ns/pid')}`)
   return host
 }
 
-/** The identity of a process that exists now; start time and host are null where /proc does not tell. */
+/** The identity of a process that exists now; start time and host are null where /proc does not show them. */
 export const processIdentity = (pid: number): ProcessIdentity => ({
   pid,
   startTime: readProcStat(pid)?.startTime ?? null,
   host: hostIdentity(),
 })
 
-/** Whether a process is that very one and still there. */
+/**
+ * `same`: the process still exists. `gone`: no process has its pid. `stranger`: another process has its pid. `elsewhere`: the
+ * identity belongs to another boot, host or pid namespace, or /proc does not show it.
+ */
 export type ProcessMatch = 'same' | 'gone' | 'stranger' | 'elsewhere'
 
+/** Compares a recorded identity with the process that has its pid now. */
 export function matchProcess(identity: ProcessIdentity): ProcessMatch {
   if (identity.host === null || identity.startTime === null || identity.host !== hostIdentity()) return 'elsewhere'
   const stat = readProcStat(identity.pid)
@@ -61,28 +65,28 @@ export function matchProcess(identity: ProcessIdentity): ProcessMatch {
 
 const listPids = (): number[] => (nullOnError(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number)
 
-/** The processes of a group that still do something: a zombie that nobody reaps would otherwise live for ever. */
+/** The running processes of a group. Zombies are left out: one whose parent never reaps it would count without limit. */
 const membersOf = (group: number): number[] =>
   listPids().filter((pid) => {
     const stat = readProcStat(pid)
     return stat !== null && stat.group === group && stat.state !== 'Z' && stat.state !== 'X'
   })
 
-/** Whether anything of a group lives. Costs one system call when nothing does. */
+/** Whether any process of a group is alive. Costs one system call when none is. */
 export function isGroupAlive(group: number): boolean {
   try {
     process.kill(-group, 0)
   } catch (error) {
-    // EPERM: it is there, under another user. Everything else: it is not.
+    // EPERM: the group exists under another user. Any other error: it does not exist.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
   return hostIdentity() === null || membersOf(group).length > 0
 }
 
 /**
- * Processes that carry a run's id in their environment, wherever they moved: one that made itself a session of its own
- * has left the group, and its environment is all that still says whose it is. Reads the environment of every process
- * of this user, so it is for runs that are ended by force, not for every end.
+ * The processes whose environment contains a run's id. A process that created a session of its own has left the group, and only
+ * its environment still shows which run started it. This reads the environment of every process of this user, so it is used
+ * for runs that are stopped, not at every end.
  */
 export function processesOfRun(runId: string): number[] {
   const marker = `\0PAPERCLIP_RUN_ID=${runId}\0`

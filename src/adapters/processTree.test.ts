@@ -5,7 +5,7 @@ import { killOrphan } from './processTree.ts'
 import { processIdentity } from './processIdentity.ts'
 import { waitForExit, isAlive, pidsIn } from './testKit.ts'
 
-/** A process as a dead server leaves it: a group of its own, and nobody who watches it. */
+/** A process as a crashed server leaves it: in a process group of its own and without a supervisor. */
 async function orphan(script: string, runId: string = crypto.randomUUID()) {
   const child = spawn('sh', ['-c', script], {
     detached: true,
@@ -22,14 +22,14 @@ async function orphan(script: string, runId: string = crypto.randomUUID()) {
 
 const IGNORES_SIGTERM = `trap '' TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 5; done' & while :; do sleep 5; done`
 
-test('an orphan is ended with its whole group, by force when it is deaf', async () => {
+test('An orphan is ended with its whole process group, by SIGKILL when it ignores SIGTERM', async () => {
   const { pid, runId, identity, output } = await orphan(IGNORES_SIGTERM)
   expect(await killOrphan(identity, runId, 100)).toBe('ended')
-  for (const one of [pid, ...pidsIn(output)]) await waitForExit(one)
+  for (const each of [pid, ...pidsIn(output)]) await waitForExit(each)
   expect(await killOrphan(identity, runId, 100)).toBe('gone')
 })
 
-test('a process that only has the number of an orphan is left alone', async () => {
+test('A process that only has the pid of an orphan is not signalled', async () => {
   const { pid, identity } = await orphan('echo ready; exec sleep 60')
   const anotherRun = crypto.randomUUID()
   expect(await killOrphan({ ...identity, startTime: (identity.startTime ?? 0) - 1 }, anotherRun, 100)).toBe('stranger')
@@ -38,7 +38,7 @@ test('a process that only has the number of an orphan is left alone', async () =
   expect(isAlive(pid)).toBe(true)
 })
 
-test('what an orphan started is ended after it, known by the run in its environment', async () => {
+test('A process that an orphan started is ended after it, found by the run id in its environment', async () => {
   const { identity, runId, output, child } = await orphan('setsid sh -c "echo \\$\\$; exec sleep 60" & wait')
   child.kill('SIGKILL')
   await once(child, 'exit')

@@ -2,25 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isGroupAlive, processesOfRun, matchProcess } from './processIdentity.ts'
 import type { ProcessIdentity } from './processIdentity.ts'
 
-/** Everything one run started on this host. */
+/** All processes that one run started on this host. */
 export interface ProcessTree {
-  /** The process group of the run's command, or null when it cannot be told any more. */
+  /** The process group of the run's command, or null when it is not known any more. */
   readonly group: number | null
-  /** Also find processes that left the group, by this run's id in their environment. */
+  /** Also finds escaped processes, which left the group, by this run's id in their environment; null finds the group only. */
   readonly runId: string | null
 }
 
-/** How often an ending family is looked at: at once in the common case, rarely in the long one. */
+/** How often an ending tree is polled: at once in the common case, less often the longer it takes. */
 const FIRST_POLL_MS = 5
 const MAX_POLL_MS = 200
-/** SIGKILL is not refused, but a process in an uninterruptible call dies only when the call returns. */
+/** A process cannot ignore SIGKILL, but one in an uninterruptible system call ends only when the call returns. */
 const KILL_TIMEOUT_MS = 2_000
 
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It is gone, which is what was wanted.
+    // The process has ended already.
   }
 }
 
@@ -28,7 +28,7 @@ const escapedProcesses = ({ runId }: ProcessTree): number[] => (runId === null ?
 
 const isVisible = (tree: ProcessTree): boolean => (tree.group !== null && isGroupAlive(tree.group)) || escapedProcesses(tree).length > 0
 
-/** Whether anything of it lives. A process shows no environment while it becomes another program: it is looked for twice. */
+/** Whether any process of the tree is alive. A process shows no environment during `exec`, so an empty result is checked twice. */
 async function isTreeAlive(tree: ProcessTree): Promise<boolean> {
   if (isVisible(tree)) return true
   if (tree.runId === null) return false
@@ -37,7 +37,7 @@ async function isTreeAlive(tree: ProcessTree): Promise<boolean> {
 }
 
 function signalAll(tree: ProcessTree, signals: readonly NodeJS.Signals[]): void {
-  // Group first: what leaves it between the two is still found by its environment.
+  // The group first: a process that leaves it between the two reads is still found by its environment.
   const targets = [...(tree.group === null ? [] : [-tree.group]), ...escapedProcesses(tree)]
   for (const target of targets) for (const signal of signals) send(target, signal)
 }
@@ -53,10 +53,10 @@ async function hasExitedWithin(tree: ProcessTree, ms: number): Promise<boolean> 
 }
 
 /**
- * Ends a family: SIGTERM to all of it, a grace, SIGKILL to all of it. Returns soon when nothing lives any more.
- * @param graceMs how long what was asked to end may take, in milliseconds
+ * Ends a process tree: SIGTERM to every process, a grace period, SIGKILL to every process. Resolves soon after the last one ends.
+ * @param graceMs how long processes may take to end after SIGTERM, in milliseconds
  * @param onSignal is called with each signal that is sent
- * @returns whether nothing of it is left
+ * @returns whether every process has ended
  */
 export async function killTree(
   tree: ProcessTree,
@@ -73,13 +73,13 @@ export async function killTree(
   return await hasExitedWithin(tree, KILL_TIMEOUT_MS)
 }
 
-/** What became of an orphan: `stranger` and `elsewhere` were left alone, `survived` did not die of SIGKILL. */
+/** The result for an orphan: no signal was sent to a `stranger` or `elsewhere`; `survived` did not end after SIGKILL. */
 export type OrphanOutcome = 'ended' | 'survived' | 'gone' | 'stranger' | 'elsewhere'
 
 /**
- * Ends what a dead server of this host left running. A group is touched only when its leader is still the very process
- * that was started: pid and start time match, under the same boot and pid namespace. Whatever carries the run's id in
- * its environment is ended too, for that id is the run's alone, even when the leader is gone.
+ * Ends the processes of a run whose server has crashed. The group is signalled only when its leader is still the process that
+ * was started: pid and start time match, under the same boot and pid namespace. Every process with the run's id in its
+ * environment is ended too, even when the leader has ended, because that id belongs to this run only.
  * @param graceMs between SIGTERM and SIGKILL, in milliseconds
  */
 export async function killOrphan(identity: ProcessIdentity, runId: string, graceMs: number): Promise<OrphanOutcome> {

@@ -1,14 +1,14 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Job } from './adapter.ts'
 
-/** Instructions are a page or ten; what is longer is another file by mistake. */
+/** Instructions have up to ten pages; a longer file was configured by mistake. */
 export const MAX_INSTRUCTIONS_BYTES = 256 * 1024
 
 export interface PromptConfig {
   readonly promptTemplate?: string | undefined
-  /** Comes first when there is no session to resume. */
+  /** Precedes the prompt when there is no session to resume. */
   readonly bootstrapPromptTemplate?: string | undefined
-  /** A file on this host that only the board can name (I18): agents need an approval to change a configuration. */
+  /** A file on this host. Only the board can configure it (I18): agents need an approval to change a configuration. */
   readonly instructionsFilePath?: string | undefined
 }
 
@@ -26,15 +26,15 @@ const placeholders = (job: Job): Readonly<Record<string, string>> => ({
   apiUrl: job.apiUrl,
 })
 
-// One pass: what a value contains is never taken for a placeholder again.
+// One pass: a placeholder inside a value is not replaced.
 const fillTemplate = (template: string, job: Job): string =>
   template.replaceAll(/\{\{\s*([\w.]+)\s*\}\}/g, (_, name: string) =>
     Object.hasOwn(placeholders(job), name) ? (placeholders(job)[name] ?? '') : '',
   )
 
 /**
- * What the agent is told: its instructions, the template that opens a fresh session, and the prompt in its template.
- * A template that does not place the prompt is followed by it.
+ * The complete input of an agent: its instructions, the template that opens a fresh session, and the prompt in its template.
+ * The prompt follows a template that does not contain its placeholder.
  */
 export async function renderPrompt(job: Job, config: PromptConfig, isFresh: boolean): Promise<{ prompt: string } | { problem: string }> {
   const instructions = await readInstructions(config.instructionsFilePath)
@@ -49,7 +49,7 @@ async function readInstructions(file: string | undefined): Promise<{ text: strin
   if (file === undefined) return { text: '' }
   try {
     const facts = await stat(file)
-    // Reading a pipe or a device would wait for somebody who never writes.
+    // Reading a pipe or a device could wait without limit.
     if (!facts.isFile() || facts.size > MAX_INSTRUCTIONS_BYTES)
       return { problem: `The instructions are not a file of at most ${MAX_INSTRUCTIONS_BYTES} bytes: ${file}` }
     return { text: await readFile(file, 'utf8') }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import { adaptersWith, outcomeOf, jobWith, recorder, shellCommand, startTestRun } from './testKit.ts'
 
-test('an operator decides which adapters this server runs', async () => {
+test('An operator decides which adapters this server runs', async () => {
   const adapters = adaptersWith({ allowedTypes: ['http', 'claude_local'] })
   expect(adapters.types).toEqual(['http', 'claude_local'])
   expect(['process', 'http', 'constructor', ''].filter(adapters.supports)).toEqual(['http'])
@@ -18,7 +18,7 @@ test('an operator decides which adapters this server runs', async () => {
   expect(recorded.events).toEqual([])
 })
 
-test('a configuration is judged before a run, with the secrets it needs and the names nobody knows', () => {
+test('The validation of a configuration reports the secrets that it needs and the names that it ignores', () => {
   const { validateConfig } = adaptersWith()
   const env = { A: 'x', B: { type: 'plain', value: 'y' }, C: { type: 'secret_ref', secretId: 's1', version: 'latest' } }
   expect(validateConfig('claude_local', { env, model: '', cwd: null, timeoutSec: 0, workspaceStrategy: {}, shell: true })).toEqual({
@@ -34,10 +34,10 @@ test('a configuration is judged before a run, with the secrets it needs and the 
   })
 })
 
-test('every local agent runs without any configuration; the others need to know what or where', () => {
+test('Every local agent runs without any configuration; the other adapters need a command or a URL', () => {
   const { validateConfig } = adaptersWith()
-  const withSecret = adapterTypes.filter((type) => !validateConfig(type, {}).ok)
-  expect(withSecret).toEqual(['process', 'http', 'openclaw_gateway'])
+  const incomplete = adapterTypes.filter((type) => !validateConfig(type, {}).ok)
+  expect(incomplete).toEqual(['process', 'http', 'openclaw_gateway'])
 })
 
 test.each([
@@ -56,13 +56,13 @@ test.each([
   ['openclaw_gateway', { url: 'ftp://a.example' }, 'url'],
   ['process', 'text', 'config'],
   ['process', [], 'config'],
-])('%s with %j is refused, by the name of the field', async (type, config, field) => {
+])('A configuration of %s with %j is refused by the name of the field', async (type, config, field) => {
   const checked = adaptersWith().validateConfig(type, config)
   expect(checked).toMatchObject({ ok: false, problems: [expect.stringMatching(new RegExp(`^${field}`))] })
   expect(await outcomeOf(startTestRun(type as 'process', config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
 })
 
-test('a problem does not repeat what may be a secret', () => {
+test('The problems of a configuration do not repeat values that may be secrets', () => {
   const checked = adaptersWith().validateConfig('process', {
     command: 'true',
     env: { KEY: { type: 'plain', value: 'hunter2\0' } },

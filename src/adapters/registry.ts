@@ -21,7 +21,7 @@ export interface AdapterOptions extends CommandHost {
   readonly allowedTypes: readonly AdapterType[] | null
   /** Addresses, subnets and host names that requests may go to although they are not public. */
   readonly allowedAddresses: readonly string[]
-  /** Looks host names up; the system's resolver unless a test has its own. */
+  /** Looks host names up; by default the system's resolver. */
   readonly resolve?: Resolve
   readonly answerLimitBytes?: number
 }
@@ -29,35 +29,35 @@ export interface AdapterOptions extends CommandHost {
 export type ConfigCheck =
   | {
       readonly ok: true
-      /** Names that no field of this adapter has. They change nothing, and are told so that a slip is seen. */
+      /** Names that are no fields of this adapter. They have no effect and are reported, so that a misspelled name is noticed. */
       readonly ignored: readonly string[]
-      /** What `Job.secrets` must carry for a run. */
+      /** What `Job.secrets` must contain for a run. */
       readonly secrets: readonly SecretReference[]
     }
   | { readonly ok: false; readonly problems: readonly string[] }
 
-/** The adapters of one server. Nothing here throws or rejects: what goes wrong is a value. */
+/** The adapters of one server. No method throws or rejects: failures are values. */
 export interface Adapters {
   /** The types this server may run. */
   readonly types: readonly AdapterType[]
   /** Whether this server has the adapter and its operator allows it. */
   readonly supports: (type: string) => type is AdapterType
-  /** What is wrong with a configuration, or what it needs. */
+  /** The problems of a configuration, or what it needs. */
   readonly validateConfig: (type: string, config: unknown) => ConfigCheck
   /**
-   * Tells what would keep a run from starting. Nothing is executed or connected to; null for a type that no server has.
-   * @param includesHostChecks also looks for what the configuration names on this host and in the network: only for who may
-   *   decide what this host opens (I18)
+   * Reports what would prevent a run from starting. It executes nothing and opens no connection. Null for an unknown type.
+   * @param includesHostChecks also checks the files and addresses that the configuration names: only for callers who may decide
+   *   what this host opens (I18)
    */
   readonly runPreflight: (type: string, config: unknown, includesHostChecks: boolean) => Promise<readonly Check[] | null>
-  /** Starts a run, or ends it at once with what is wrong. */
+  /** Starts a run, or ends it at once with the problem as its error. */
   readonly start: (type: string, job: Job, listener: RunListener) => StartedRun
 }
 
-/** An adapter whose configuration has become its own affair. */
+/** An adapter that validates its own configuration, so that its type parameter is hidden. */
 interface TypedAdapter {
   checkConfig(config: unknown): ConfigCheck
-  /** What runs with a valid configuration would use. */
+  /** What runs would use; null when the configuration is invalid. */
   requirements(config: unknown): Requirements | null
   start(job: Job, listener: RunListener): StartedRun
 }
@@ -76,7 +76,7 @@ function typedAdapter<Config>({ schema, requirements, start }: Adapter<Config>):
       return parsed.success ? requirements(parsed.data) : null
     },
     start(job, listener) {
-      const parsed = schema.safeParse(job.config ?? {})
+      const parsed = schema.safeParse(job.adapterConfig ?? {})
       if (parsed.success) return start(job, parsed.data, listener)
       return notStarted(
         failed('adapter_config_invalid', `The adapter's configuration is not valid: ${problemsOf(parsed.error).join('; ')}`),
@@ -88,10 +88,10 @@ function typedAdapter<Config>({ schema, requirements, start }: Adapter<Config>):
 const referencesNotChecked = check(
   'info',
   'not_looked_for',
-  'Only the configuration was judged: what it names is looked for on behalf of the board alone',
+  'Only the configuration was validated: files and addresses are checked for the board only',
 )
 
-/** A judgement as checks. */
+/** The result of a validation as a list of checks. */
 const checksOfConfig = (configCheck: ConfigCheck): Check[] =>
   configCheck.ok
     ? [
@@ -99,18 +99,18 @@ const checksOfConfig = (configCheck: ConfigCheck): Check[] =>
         ...checkEach(
           'warn',
           'config_ignored',
-          configCheck.ignored.map((name) => `${name} is no field of this adapter and changes nothing`),
+          configCheck.ignored.map((name) => `${name} is not a field of this adapter and has no effect`),
         ),
         ...checkSecrets(configCheck.secrets),
       ]
     : checkEach('error', 'config_invalid', configCheck.problems)
 
-/** Paths and what is wrong there. Values are not repeated: one of them may be a secret. */
+/** The path and the message of each problem. Values are not repeated: one of them may be a secret. */
 const problemsOf = (error: z.ZodError): string[] => error.issues.map(({ path, message }) => `${path.join('.') || 'config'}: ${message}`)
 
 /**
- * The adapters of this server.
- * @throws when an entry of `allowedAddresses` is none
+ * Creates the adapters of this server.
+ * @throws when an entry of `allowedAddresses` is invalid
  */
 export function createAdapters(options: AdapterOptions): Adapters {
   const policy = addressPolicy(options.allowedAddresses)

@@ -11,7 +11,7 @@ import type { AdapterOptions } from './registry.ts'
 
 export const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.run-token-of-this-run.signature'
 
-export const jobWith = (config: unknown, facts: Partial<Job> = {}): Job => ({
+export const jobWith = (adapterConfig: unknown, facts: Partial<Job> = {}): Job => ({
   runId: crypto.randomUUID(),
   agentId: 'a0000000-0000-4000-8000-000000000001',
   companyId: 'c0000000-0000-4000-8000-000000000001',
@@ -19,22 +19,22 @@ export const jobWith = (config: unknown, facts: Partial<Job> = {}): Job => ({
   wakeReason: 'issue_assigned',
   apiUrl: 'http://127.0.0.1:3100',
   token: TOKEN,
-  config,
+  adapterConfig,
   sessionIdBefore: null,
   prompt: 'Continue with your work.',
   ...facts,
 })
 
-/** A listener that remembers, and can be waited on. */
+/** A listener that records output and events, and that a test can wait for. */
 export interface Recorder extends RunListener {
   readonly chunks: readonly Chunk[]
   readonly events: readonly LifecycleEvent[]
   text(stream: Chunk['stream']): string
-  /** Resolves once what was said contains a text; rejects when the run ends without it. */
+  /** Resolves when stdout contains a text; rejects when the run ends without it. */
   waitForText(text: string): Promise<void>
   signals(): string[]
-  /** The run is over with this exit: nothing more is said. */
-  finish(exit: AdapterOutcome): void
+  /** Called when the run is over: no more output follows. */
+  finish(outcome: AdapterOutcome): void
 }
 
 export function recorder(): Recorder {
@@ -58,29 +58,29 @@ export function recorder(): Recorder {
     event(event) {
       events.push(event)
     },
-    async waitForText(wanted) {
+    async waitForText(expected) {
       await new Promise<void>((resolve, reject) => {
         const check = (): void => {
-          if (text('stdout').includes(wanted)) resolve()
-          else if (outcome !== null) reject(new Error(`the run ended and never said ${wanted}: ${JSON.stringify(outcome)}`))
+          if (text('stdout').includes(expected)) resolve()
+          else if (outcome !== null) reject(new Error(`the run ended and never printed ${expected}: ${JSON.stringify(outcome)}`))
         }
         waiters = [...waiters, check]
         check()
       })
     },
-    finish(exit) {
-      outcome = exit
+    finish(finalOutcome) {
+      outcome = finalOutcome
       for (const check of waiters) check()
     },
     signals: () => events.flatMap((event) => (event.kind === 'signalled' ? [event.signal] : [])),
   }
 }
 
-/** Adapters of a server with nothing special about it. */
+/** The adapters of a server with ordinary options. */
 export const adaptersWith = (options: Partial<AdapterOptions> = {}) =>
   createAdapters({
     environment: { PATH: process.env['PATH'] },
-    // The folder that the suite removes when it is over (testing/workFolder.ts).
+    // The test suite removes this folder at its end (testing/workFolder.ts).
     workFolder: path.join(tmpdir(), `paperclip-work-${process.pid}`),
     allowedTypes: null,
     allowedAddresses: [],
@@ -92,24 +92,24 @@ export interface Run extends StartedRun {
   readonly job: Job
 }
 
-/** Starts a run; whatever a failing test leaves of it is ended with the test. */
+/** Starts a run, and cancels it when the test ends. */
 export function startTestRun(type: AdapterType, config: unknown, facts: Partial<Job> = {}, options: Partial<AdapterOptions> = {}): Run {
   const recorded = recorder()
   const job = jobWith(config, facts)
   const run = adaptersWith(options).start(type, job, recorded)
-  run.outcome.then((exit) => recorded.finish(exit)).catch(() => {})
+  run.outcome.then((outcome) => recorded.finish(outcome)).catch(() => {})
   onTestFinished(() => run.cancel('The test is over'))
   return { ...run, recorded, job }
 }
 
-/** The end of a run that ends here. */
+/** The outcome of a run that must not be pending. */
 export async function outcomeOf(run: StartedRun): Promise<FinishedOutcome> {
   return expectFinished(await run.outcome)
 }
 
-export function expectFinished(exit: AdapterOutcome): FinishedOutcome {
-  if (exit.pending) throw new Error('the run is pending')
-  return exit
+export function expectFinished(outcome: AdapterOutcome): FinishedOutcome {
+  if (outcome.pending) throw new Error('the run is pending')
+  return outcome
 }
 
 export const shellCommand = (script: string, ...args: string[]) => ({ command: 'sh', args: ['-c', script, 'sh', ...args] })
@@ -122,14 +122,14 @@ export function temporaryFolder(): string {
 
 /** Writes an executable shell script and returns its path. */
 export function executable(script: string): string {
-  const file = path.join(temporaryFolder(), 'stand-in')
-  // Written by another process: a fork of this one, in another test's thread, would hold the file open for writing, and
-  // such a file is not executed.
+  const file = path.join(temporaryFolder(), 'program')
+  // Another process writes the file. A fork of this process, from another test's thread, would inherit the open file, and the
+  // system does not execute a file that is open for writing.
   execFileSync('sh', ['-c', 'cat > "$1" && chmod 755 "$1"', 'sh', file], { input: `#!/bin/sh\n${script}\n` })
   return file
 }
 
-/** Whether a process is there and not merely a zombie that nobody reaps. */
+/** Whether a process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -139,17 +139,17 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Polls: the end of a process that is not our child tells nobody. */
+/** Polls, because a process that is not our child sends no event when it ends. */
 export async function waitForExit(pid: number): Promise<void> {
   const deadline = performance.now() + 10_000
   while (isAlive(pid)) {
-    if (performance.now() > deadline) throw new Error(`${pid} lives on`)
+    if (performance.now() > deadline) throw new Error(`process ${pid} is still alive`)
     await sleep(10)
   }
 }
 
-/** The numbers in what a command printed: its pids. */
+/** The numbers in the output of a command: its pids. */
 export const pidsIn = (text: string): number[] => [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits))
 
-/** Lists of short values, written as people read them. */
+/** Splits a list of short values at its spaces. */
 export const splitWords = (text: string): string[] => text.split(' ')

@@ -1,6 +1,7 @@
+// Pure functions on text that arrives in pieces: cut, split into lines, redact secrets, make storable.
 import { REDACTED } from '../platform/kernel/redact.ts'
 
-/** The last bytes of a text, never half a character. */
+/** The last bytes of a text; a character is never cut. */
 function lastBytes(text: string, bytes: number): string {
   const buffer = Buffer.from(text.slice(-bytes).replace(/^[\uDC00-\uDFFF]/, ''))
   let start = Math.max(0, buffer.length - bytes)
@@ -8,7 +9,7 @@ function lastBytes(text: string, bytes: number): string {
   return buffer.toString('utf8', start)
 }
 
-/** The first bytes of a text, never half a character. */
+/** The first bytes of a text; a character is never cut. */
 export function firstBytes(text: string, bytes: number): string {
   const buffer = Buffer.from(text)
   let end = Math.min(buffer.length, bytes)
@@ -16,20 +17,20 @@ export function firstBytes(text: string, bytes: number): string {
   return buffer.toString('utf8', 0, end)
 }
 
-/** Remembers the end of a text that grows without bound. */
+/** Keeps the end of a text that grows without limit. */
 export function tailBuffer(bytes: number): { add(text: string): void; text(): string } {
   let tail = ''
   return {
     add(text) {
       tail += text
-      // Cut only now and then: cutting at every chunk would copy the tail every time.
+      // Cut only when it has grown to four times the limit: a cut at every chunk would copy the tail every time.
       if (tail.length > 4 * bytes) tail = lastBytes(tail, bytes)
     },
     text: () => lastBytes(tail, bytes),
   }
 }
 
-/** Cuts a text that grows without bound into lines; a line longer than `longest` characters is skipped whole. */
+/** Splits a text that grows without limit into lines. A line longer than `maxLength` characters is skipped completely. */
 export function lineSplitter(maxLength: number, onLine: (line: string) => void): { add(text: string): void; end(): void } {
   let partialLine = ''
   let isSkipping = false
@@ -55,7 +56,7 @@ export function lineSplitter(maxLength: number, onLine: (line: string) => void):
   }
 }
 
-/** Shorter than this, a secret would be found in ordinary words. */
+/** A shorter secret would be found in ordinary words. */
 const MIN_SECRET_LENGTH = 8
 
 const partialSecretLength = (text: string, secrets: readonly string[]): number =>
@@ -66,16 +67,16 @@ const partialSecretLength = (text: string, secrets: readonly string[]): number =
   }, 0)
 
 /**
- * Covers secrets in a text that comes in pieces (I17). A piece that ends like a secret begins is held back by that much
- * until the next one tells.
+ * Redacts secrets in a text that arrives in pieces (I17). When a piece ends with the beginning of a secret, that part is held
+ * back until the next piece decides.
  */
 export function secretRedactor(secrets: readonly string[]): { add(text: string): string; end(): string } {
-  // The longest first: one secret may be the beginning of another.
+  // The longest first: a shorter secret may be the beginning of a longer one.
   const longestFirst = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH).toSorted((a, b) => b.length - a.length)
   let pending = ''
   return {
     add(text) {
-      const redacted = longestFirst.reduce((said, secret) => said.replaceAll(secret, REDACTED), pending + text)
+      const redacted = longestFirst.reduce((partlyRedacted, secret) => partlyRedacted.replaceAll(secret, REDACTED), pending + text)
       const heldLength = partialSecretLength(redacted, longestFirst)
       pending = redacted.slice(redacted.length - heldLength)
       return redacted.slice(0, redacted.length - heldLength)
@@ -88,7 +89,7 @@ export function secretRedactor(secrets: readonly string[]): { add(text: string):
   }
 }
 
-/** As `coverSecrets`, for a text that is there whole. */
+/** Redacts secrets in a complete text. */
 export function redactSecrets(text: string, secrets: readonly string[]): string {
   const redactor = secretRedactor(secrets)
   return redactor.add(text) + redactor.end()
@@ -96,5 +97,5 @@ export function redactSecrets(text: string, secrets: readonly string[]): string 
 
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 
-/** A text that every store takes: no NUL, no half characters. */
+/** A text that every store accepts: without NUL and without lone surrogates. */
 export const toStorableText = (text: string): string => text.replaceAll('\0', '\uFFFD').replace(LONE_SURROGATE, '\uFFFD')

@@ -2,27 +2,27 @@ import type { Usage } from './adapter.ts'
 import { amountAt, valueAt, countAt, parseObject, saturatingSum, textAt } from './json.ts'
 import { firstBytes } from './text.ts'
 
-/** What a command said about its run so far. */
+/** What a command has reported about its run so far. */
 export interface Transcript {
   sessionId: string | null
   /** Null until the command reported any. */
   usage: Usage | null
   model: string | null
-  /** What the agent said last. */
+  /** The last message of the agent. */
   summary: string | null
-  /** Why the agent says it failed. */
+  /** The reason for a failure, as the agent reported it. */
   failure: string | null
 }
 
-/** Learns from one line of output. */
+/** Reads one line of output into the transcript. */
 export type TranscriptParser = (transcript: Transcript, line: string, stream: 'stdout' | 'stderr') => void
 
 export const emptyTranscript = (): Transcript => ({ sessionId: null, usage: null, model: null, summary: null, failure: null })
 
 const SUMMARY_BYTES = 16 * 1024
 /**
- * A session id becomes an argument of the next run and is written by the agent's program: a name it must be, neither a
- * flag nor a path (I18).
+ * A session id becomes an argument of the next run, and the agent's program writes it. So it must be a name, neither a flag nor
+ * a path (I18).
  */
 const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$/
 export const sessionIdFrom = (text: string | null): string | null => (text !== null && sessionIdPattern.test(text) ? text : null)
@@ -55,7 +55,7 @@ function setUsage(transcript: Transcript, counts: Counts): void {
   transcript.usage = { ...counts, model: transcript.model }
 }
 
-/** For programs that report each step on its own. */
+/** For programs that report the usage of each step. */
 function addUsage(transcript: Transcript, step: Counts): void {
   const before = transcript.usage
   const costs = [before?.costUsd, step.costUsd].filter((cost) => typeof cost === 'number')
@@ -76,7 +76,7 @@ export const streamJson = jsonEventParser((transcript, type, event) => {
   const usage = valueAt(event, 'usage')
   if (usage !== undefined)
     setUsage(transcript, {
-      // What is written to the cache is read as input first, and counted nowhere else.
+      // Tokens that are written to the cache are input, and no other field counts them.
       inputTokens: countAt(usage, 'input_tokens') + countAt(usage, 'cache_creation_input_tokens') + countAt(usage, 'inputTokens'),
       cachedInputTokens: countAt(usage, 'cache_read_input_tokens') + countAt(usage, 'cacheReadTokens'),
       outputTokens: countAt(usage, 'output_tokens') + countAt(usage, 'outputTokens'),
@@ -92,7 +92,7 @@ export const streamJson = jsonEventParser((transcript, type, event) => {
 export const codexJson = jsonEventParser((transcript, type, event) => {
   if (type === 'thread.started') setSession(transcript, textAt(event, 'thread_id'))
   if (type === 'item.completed' && textAt(event, 'item', 'type') === 'agent_message') setSummary(transcript, textAt(event, 'item', 'text'))
-  // Lost connections are reported as errors and then mended: only what no completed turn follows is a failure.
+  // Codex reports a lost connection as an error and then reconnects: an error is a failure only when no completed turn follows.
   if (type === 'error') transcript.failure = textAt(event, 'message') ?? 'The agent reported an error'
   if (type === 'turn.failed') transcript.failure = textAt(event, 'error', 'message') ?? 'The turn failed'
   if (type !== 'turn.completed') return
@@ -111,7 +111,7 @@ export const geminiJson = jsonEventParser((transcript, type, event) => {
     setSession(transcript, textAt(event, 'session_id'))
     transcript.model = textAt(event, 'model')
   }
-  // Deltas of one message follow each other; a message of the user or a tool call lies between two.
+  // The deltas of one message follow each other; a tool call lies between two messages.
   if (type === 'message' && textAt(event, 'role') === 'assistant')
     setSummary(transcript, (transcript.summary ?? '') + (textAt(event, 'content') ?? ''))
   if (type === 'tool_use') transcript.summary = null
@@ -152,14 +152,14 @@ export const piJson = jsonEventParser((transcript, type, event) => {
     outputTokens: countAt(event, 'message', 'usage', 'output'),
     costUsd: amountAt(event, 'message', 'usage', 'cost', 'total'),
   })
-  // A failed request is tried again: the last message decides.
+  // Pi retries a failed request: the last message decides.
   transcript.failure =
     textAt(event, 'message', 'stopReason') === 'error' ? (textAt(event, 'message', 'errorMessage') ?? 'The agent reported an error') : null
 })
 
 const sessionLine = /^session_id:\s*(\S+)\s*$/i
 
-/** `hermes chat --quiet`: the answer as text, and one line that names the session. */
+/** `hermes chat --quiet`: the answer as text, and one line with the session id. */
 export const hermesText: TranscriptParser = (transcript, line, stream) => {
   const session = sessionLine.exec(line.trim())?.[1]
   if (session !== undefined) setSession(transcript, session)

@@ -1,21 +1,22 @@
+// One HTTP request that starts a run: `http` and `openclaw_gateway` differ in its body and in how they read the answer.
 import { z } from 'zod'
-import { failed, notStarted } from './adapter.ts'
+import { emit, failed, notStarted } from './adapter.ts'
 import type { FinishedOutcome, AdapterOutcome, Job, RunListener, StartedRun } from './adapter.ts'
 import type { AddressPolicy } from './addresses.ts'
 import { bindings, plainText, secretsOf } from './config.ts'
 import type { ResolvedBindings } from './config.ts'
-import { OUTPUT_LIMIT_BYTES, createOutput, emit } from './output.ts'
+import { OUTPUT_LIMIT_BYTES, createOutput } from './output.ts'
 import { request, resolveBySystem } from './httpRequest.ts'
 import type { HttpResponse, Resolve } from './httpRequest.ts'
 import { redactSecrets } from './text.ts'
 
-/** What an agent answers over HTTP: a report, not a transcript. */
+/** The answer of an agent over HTTP is a report, not a transcript. */
 const ANSWER_LIMIT_BYTES = 1024 * 1024
 
-/** How requests to agents leave this server. */
+/** What all requests to agents of this server share. */
 export interface WebhookHost {
   readonly policy: AddressPolicy
-  /** Looks host names up; the system's resolver unless a test has its own. */
+  /** Looks host names up; by default the system's resolver. */
   readonly resolve?: Resolve | undefined
   readonly answerLimitBytes?: number | undefined
 }
@@ -25,7 +26,7 @@ export const webUrl = plainText.refine(
   'must be an http:// or https:// URL',
 )
 
-/** Headers that say how a message is framed or where it goes: they are the connection's own. */
+/** Headers that frame or route a message: they belong to the connection, not to the configuration. */
 const connectionHeaders = new Set(
   'accept-encoding connection content-length content-type expect host keep-alive te trailer transfer-encoding upgrade'.split(' '),
 )
@@ -44,13 +45,13 @@ export interface Webhook {
   readonly headers: ResolvedBindings
   readonly body: Readonly<Record<string, unknown>>
   readonly timeoutSec: number
-  /** Reads an answer with a status of success. */
+  /** Reads an answer whose HTTP status is a success. */
   readonly read: (answer: HttpResponse) => AdapterOutcome
 }
 
 const headerText = z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/)
 
-/** Asks an agent by one request and ends with what it answers. */
+/** Sends one request to an agent; its answer is the outcome of the run. */
 export function startWebhook(webhook: Webhook): StartedRun {
   const { job, listener, host, url } = webhook
   const { missing } = webhook.headers
@@ -59,7 +60,7 @@ export function startWebhook(webhook: Webhook): StartedRun {
   const invalidHeader = values.find(([, value]) => !headerText.safeParse(value).success)
   if (invalidHeader !== undefined) return notStarted(failed('adapter_config_invalid', `headers.${invalidHeader[0]}: not a header value`))
   const headers = Object.fromEntries(values.map(([name, value]) => [name.toLowerCase(), value]))
-  // A query or a user name in a URL may be what opens it; the place is worth telling, they are not.
+  // The query and the user name of a URL may be credentials, so events show only its origin and path.
   const requestLabel = `${webhook.method} ${url.origin}${url.pathname}`
   emit(listener, { kind: 'invoked', details: { request: requestLabel, headers: Object.keys(headers), timeoutSec: webhook.timeoutSec } })
   const output = createOutput(listener, { limitBytes: OUTPUT_LIMIT_BYTES, secrets: secretsOf(job) })
@@ -74,9 +75,9 @@ export function startWebhook(webhook: Webhook): StartedRun {
     policy: host.policy,
     resolve: host.resolve ?? resolveBySystem,
   })
-  const exit = answer.then((response) => {
+  const outcome = answer.then((response) => {
     const line = 'status' in response ? `${requestLabel}: ${response.status}\n` : `${requestLabel}: ${response.error}\n`
-    // Not awaited: the answer is there whole, and a listener that is stuck must not keep the run from ending.
+    // Not awaited: the answer is complete, and a listener that is stuck must not prevent the run from ending.
     output.write('system', line).catch(() => {})
     if ('errorCode' in response) return failedRequest(response.errorCode, reason ?? response.error)
     output.write('stdout', response.body).catch(() => {})
@@ -86,7 +87,7 @@ export function startWebhook(webhook: Webhook): StartedRun {
     return { ...readRedacted(webhook, response), ...totals }
   })
   return {
-    outcome: exit.catch((error: unknown) => failed('adapter_internal', `The answer could not be read: ${String(error)}`)),
+    outcome: outcome.catch((error: unknown) => failed('adapter_internal', `The answer could not be read: ${String(error)}`)),
     cancel(why) {
       reason ??= why
       cancel()

@@ -1,18 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startQueuedRun, listStartable } from '../control/dispatch/index.ts'
 import type { Candidate, StartOrder } from '../control/dispatch/index.ts'
 import type { ActivityRow, Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { createWorker } from '../platform/kernel/worker.ts'
+import type { Round } from '../platform/kernel/worker.ts'
 
-/** Claims under way at once: enough to keep the database busy, few enough to leave requests their connections. */
+/** Claims in progress at once: enough to keep the database busy, few enough to leave connections for requests. */
 const CLAIM_CONCURRENCY = 4
-/** Candidates of one look. A look costs a step per waiting agent, so its result serves many claims. */
+/** Candidates of one poll. A poll costs an index step per waiting agent, so its result serves many claims. */
 const BATCH_SIZE = 128
-/** Older than this, a look no longer says whose turn it is. */
+/** After this time the order of a poll's candidates is out of date. */
 const BATCH_TTL_MS = 500
-/** After a look that led to nothing: commits that queue no run may be many. */
+/** The delay after a poll without a result: commits that queue no run may be many. */
 const EMPTY_POLL_DELAY_MS = 50
-/** Looks that led to nothing in a row while something may be claimable; the next tick tries again. */
+/** Polls in a row whose candidates could not be claimed, before the dispatcher waits for the next notification. */
 const MAX_EMPTY_POLLS = 5
+/** The longest delay between two attempts while the queue cannot be read. */
+const MAX_BACKOFF_MS = 2000
 
 export interface DispatchDeps {
   readonly store: Store
@@ -25,17 +30,17 @@ export interface DispatchDeps {
   readonly log: Log
 }
 
-/** Claims queued runs as long as there is room, and hands them to their supervisor. */
+/** Claims queued runs while there are free slots, and passes them to their supervisor. */
 export interface Dispatcher {
-  /** Looks soon. */
+  /** Polls the queue soon. */
   notify(): void
-  /** Looks soon if a commit may have queued a run or made one claimable. */
+  /** Polls the queue soon if a commit may have queued a run or made one claimable. */
   onCommit(rows: readonly ActivityRow[]): void
-  /** Claims no more; resolves when no claim is under way. */
+  /** Claims no more runs; resolves when no claim is in progress. */
   stop(): Promise<void>
 }
 
-/** What never queues a run nor frees an agent; everything else is worth a look. */
+/** Actions that never queue a run nor free an agent. Every other action causes a poll. */
 const irrelevantActions: ReadonlySet<string> = new Set([
   'heartbeat.run_started',
   'issue.checkout_lock_adopted',
@@ -44,96 +49,84 @@ const irrelevantActions: ReadonlySet<string> = new Set([
   'wake.closed',
   'wake.deferred',
 ])
-// The board's checkout wakes the agent; an agent's own does not.
+// A checkout by the board wakes the agent; a checkout by the agent does not.
 const mayQueueRun = (row: ActivityRow): boolean =>
   row.action === 'issue.checked_out' ? row.actorType === 'user' : !irrelevantActions.has(row.action)
 
+/** The next candidates, at most one of each agent: two claims for one agent at once would wait for the same row. */
+function nextCandidates(batch: readonly Candidate[], limit: number): { readonly chosen: Candidate[]; readonly rest: Candidate[] } {
+  const chosen: Candidate[] = []
+  const rest: Candidate[] = []
+  for (const candidate of batch) {
+    if (chosen.length < limit && !chosen.some((other) => other.agentId === candidate.agentId)) chosen.push(candidate)
+    else rest.push(candidate)
+  }
+  return { chosen, rest }
+}
+
 export function createDispatcher(deps: DispatchDeps): Dispatcher {
-  const { store, supervisorId, types, freeSlots, log } = deps
+  const { store, types, freeSlots, log } = deps
   let batch: Candidate[] = []
   let polledAt = -Infinity
   let isEmptyPoll = false
-  let isNotified = false
-  let stopped = types.length === 0
-  let working: Promise<void> | undefined
-  let timer: NodeJS.Timeout | undefined
+  let isStopped = types.length === 0
 
-  const poll = async (): Promise<boolean> => {
-    isNotified = false
+  const poll = async (): Promise<void> => {
     polledAt = performance.now()
     batch = await listStartable(store, types, deps.runCountByCompany(), BATCH_SIZE)
-    return batch.length > 0
+    isEmptyPoll = batch.length === 0
   }
 
-  /** Claims one run of each of the next agents, as many at once as may be. @returns whether any claim led to something */
-  const claimBatch = async (): Promise<boolean> => {
-    const limit = Math.min(CLAIM_CONCURRENCY, freeSlots())
-    const chosen: Candidate[] = []
-    const rest: Candidate[] = []
-    // Two claims for one agent at once would be in each other's way.
-    for (const candidate of batch) {
-      if (chosen.length < limit && !chosen.some((other) => other.agentId === candidate.agentId)) chosen.push(candidate)
-      else rest.push(candidate)
-    }
-    batch = rest
-    const results = await Promise.all(chosen.map(claimOne))
-    return results.includes(true)
-  }
-
-  const claimOne = async (candidate: Candidate): Promise<boolean> => {
+  const claimOne = async (candidate: Candidate): Promise<'claimed' | 'set_aside' | 'none'> => {
     const claimedAt = performance.now()
-    const claim = await startQueuedRun(store, supervisorId, types, candidate).catch((error: unknown) => {
-      // Whoever stands behind it in the queue is not to wait for what ails this one; it is first again in the next look.
-      if (!stopped) log.warn({ err: error, agentId: candidate.agentId }, 'a queued run could not be claimed and will be tried again')
+    const claim = await startQueuedRun(store, deps.supervisorId, types, candidate).catch((error: unknown) => {
+      // The agents behind this one do not wait for its fault; this agent is first again after the next poll.
+      if (!isStopped) log.warn({ err: error, agentId: candidate.agentId }, 'a queued run could not be claimed; retrying')
       return null
     })
-    if (claim === null) return false
-    if (claim.kind === 'claimed') deps.start(claim.order, claimedAt)
-    // The next in line is this agent's next run.
-    if (claim.kind === 'set_aside') batch.unshift(candidate)
-    return claim.kind !== 'none'
+    if (claim?.kind === 'claimed') deps.start(claim.order, claimedAt)
+    return claim?.kind ?? 'none'
   }
 
-  const work = async (): Promise<void> => {
-    // A claim may come to nothing because somebody has the agent for a moment, so a few looks follow.
+  /** Claims one run of each of the next agents, concurrently. @returns whether any claim changed the queue */
+  const claimBatch = async (): Promise<boolean> => {
+    const { chosen, rest } = nextCandidates(batch, Math.min(CLAIM_CONCURRENCY, freeSlots()))
+    const results = await Promise.all(chosen.map(claimOne))
+    // A run that was set aside will not start, so the next claim gets this agent's next run.
+    const again = chosen.filter((_, index) => results[index] === 'set_aside')
+    batch = [...again, ...rest]
+    return results.some((result) => result !== 'none')
+  }
+
+  const work = async (round: Round): Promise<void> => {
+    // A claim fails when another transaction has the agent's lock for a moment, so a few more polls follow.
     let emptyPolls = 0
-    while (!stopped && freeSlots() > 0) {
+    while (!round.signal.aborted && freeSlots() > 0) {
       if (batch.length === 0 || performance.now() - polledAt > BATCH_TTL_MS) {
         if (emptyPolls === MAX_EMPTY_POLLS) return
-        if (emptyPolls > 0) await pause()
+        if (emptyPolls > 0) await sleep(EMPTY_POLL_DELAY_MS, undefined, { ref: false })
         emptyPolls += 1
-        isEmptyPoll = !(await poll())
-        if (isEmptyPoll && !isNotified) return
+        // This poll reads what was committed until now; only a later commit needs another round.
+        round.takeNotification()
+        await poll()
+        if (isEmptyPoll) return
       }
       if (await claimBatch()) emptyPolls = 0
     }
   }
 
-  const pause = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, EMPTY_POLL_DELAY_MS).unref())
-
-  const scheduleWork = (): void => {
-    if (stopped || working !== undefined || timer !== undefined || freeSlots() <= 0) return
-    const wait = isEmptyPoll ? EMPTY_POLL_DELAY_MS - (performance.now() - polledAt) : 0
-    timer = setTimeout(startWork, Math.max(0, wait))
-    timer.unref()
-  }
-
-  const startWork = (): void => {
-    timer = undefined
-    working = work()
-      .catch((error: unknown) => {
-        batch = []
-        if (!stopped) log.warn({ err: error }, 'the queue of runs could not be read and will be looked at again')
-      })
-      .finally(() => {
-        working = undefined
-        if (isNotified) scheduleWork()
-      })
-  }
-
+  const worker = createWorker({
+    minDelayMs: () => (isEmptyPoll ? EMPTY_POLL_DELAY_MS - (performance.now() - polledAt) : 0),
+    maxDelayMs: MAX_BACKOFF_MS,
+    work,
+    onError(error) {
+      batch = []
+      if (!isStopped) log.warn({ err: error }, 'the queue of runs could not be read; retrying')
+    },
+  })
+  // Without a free slot there is no work: the supervisor notifies again when a slot becomes free.
   const notify = (): void => {
-    isNotified = true
-    scheduleWork()
+    if (!isStopped && freeSlots() > 0) worker.notify()
   }
 
   return {
@@ -142,9 +135,8 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
       if (rows.some(mayQueueRun)) notify()
     },
     async stop() {
-      stopped = true
-      clearTimeout(timer)
-      await working
+      isStopped = true
+      await worker.stop()
     },
   }
 }

@@ -8,17 +8,18 @@ import { Refusal } from '../platform/kernel/errors.ts'
 
 type IssueContext = Awaited<ReturnType<typeof heartbeatContext>>
 
-/** What a run is told: who it is for, where the API is, and what it is about. */
+/** What turns the order of a claimed run into an adapter's job. */
 export interface JobDeps {
   readonly store: Store
   readonly tokens: RunTokens
+  /** Where runs find the API, without a trailing slash. */
   readonly apiUrl: string
 }
 
 const commentIdOf = (payload: StartOrder['wakePayload']): string | null => z.uuid().safeParse(payload?.['commentId']).data ?? null
 
 async function loadIssue(store: Store, order: StartOrder): Promise<IssueContext | null> {
-  // A command that learns all from its environment is not told what it would not read.
+  // A plain process learns everything from its environment, so its prompt would not be read.
   if (order.issueId === null || order.adapterType === 'process') return null
   try {
     return await heartbeatContext(store.read, order.companyId, order.issueId, commentIdOf(order.wakePayload))
@@ -29,8 +30,8 @@ async function loadIssue(store: Store, order: StartOrder): Promise<IssueContext 
 }
 
 /**
- * The words for an agent that is told in words. What people and agents wrote stands in it as JSON, so that it cannot be
- * taken for anything the server says.
+ * The prompt of an agent. Texts that people and agents wrote are quoted as JSON, so that they cannot be taken for the
+ * server's own instructions.
  */
 function buildPrompt(order: StartOrder, issue: IssueContext | null): string {
   const lines = [`You are the agent ${JSON.stringify(order.agentName)}. You were woken: ${order.wakeReason ?? 'on demand'}.`]
@@ -41,21 +42,13 @@ function buildPrompt(order: StartOrder, issue: IssueContext | null): string {
   return lines.join('\n\n')
 }
 
-/** Everything an adapter needs to start a run, its token included. @throws when the database is away */
+/**
+ * The job of a claimed run: the order as it is, and the token, the prompt and the context that an adapter needs as well.
+ * @throws when the database is away
+ */
 export async function buildJob({ store, tokens, apiUrl }: JobDeps, order: StartOrder): Promise<Job> {
-  const { runId, agentId, companyId, adapterType, issueId } = order
+  const { runId, agentId, companyId, adapterType, wakePayload } = order
   const [issue, { token }] = await Promise.all([loadIssue(store, order), tokens.sign({ agentId, companyId, adapterType, runId })])
-  return {
-    runId,
-    agentId,
-    companyId,
-    issueId,
-    wakeReason: order.wakeReason,
-    apiUrl,
-    token,
-    config: order.adapterConfig,
-    sessionIdBefore: order.sessionIdBefore,
-    prompt: buildPrompt(order, issue),
-    context: { wakePayload: order.wakePayload, ...(issue === null ? {} : { heartbeatContext: issue }) },
-  }
+  const context = { wakePayload, ...(issue === null ? {} : { heartbeatContext: issue }) }
+  return { ...order, apiUrl, token, prompt: buildPrompt(order, issue), context }
 }

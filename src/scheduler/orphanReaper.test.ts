@@ -154,7 +154,7 @@ test('a run that cannot be ended keeps the children of no other server alive', a
     create function test_stuck() returns trigger language plpgsql as $$ begin raise exception 'stuck'; end $$;
     create trigger test_stuck before update on heartbeat_runs for each row when (old.id = '${stuck.runId}') execute function test_stuck()`)
   onTestFinished(async () => void (await sql().query('drop function test_stuck cascade')))
-  await expect(orphanReaperOn(here).tick()).rejects.toThrow('could not be settled')
+  await expect(orphanReaperOn(here).tick()).rejects.toThrow('could not be ended')
   await Promise.all([waitForExit(first), waitForExit(second)])
 })
 

@@ -12,35 +12,35 @@ import { unregisterServer } from '../engine/runs/index.ts'
 import type { ServerIdentity } from '../engine/runs/index.ts'
 import { endExpiredRun, SERVER_DIED } from './reap.ts'
 
-/** Between SIGTERM and SIGKILL. Nobody hears any more what the child would still say. */
+/** Between SIGTERM and SIGKILL. No server reads the output of an orphan any more, so it gets little time. */
 const KILL_GRACE_MS = 2000
-/** Children ended at once; each is looked for among all processes of the host. */
+/** Orphans killed at once. Each is searched for among all processes of the host. */
 const KILL_CONCURRENCY = 8
-/** Ticks of /proc in a second: the unit of start times, the same on every Linux that Node runs on. */
+/** Clock ticks of /proc in a second: the unit of start times, the same on every Linux that Node runs on. */
 const TICKS_PER_S = 100
-/** Two clocks are compared by the time that has passed on each; this is how exactly they can be read. */
+/** The precision with which the uptime of the host and the clock of the database can be compared. */
 const CLOCK_TOLERANCE_S = 0.5
 
 interface PeerServer {
   id: string
   pid: number
-  /** Since it was last heard of, on the database's clock. */
+  /** Seconds since its last renewal, by the database's clock. */
   silentSeconds: number
 }
 
-const peerServersOf = statement<{ hostKey: string; id: string }, PeerServer>('orphans_neighbours').read(sql`
+const peerServersOf = statement<{ hostKey: string; id: string }, PeerServer>('orphans_peer_servers').read(sql`
   select s.id, s.pid, extract(epoch from now() - s.last_seen_at)::float8 as "silentSeconds" from ${servers} s
   where s.host_key = ${param('hostKey')} and s.id <> ${param('id')}`)
 
 /**
- * Whether the process of a server is no more. A pid is given again: a process that has started after the server was last
- * heard of is another one. A server that is merely stopped lives, and so does one of which nothing can be told.
+ * Whether the process of a server has ended. Pids are reused: a process that started after the server's last renewal is another
+ * process. A server that is merely stopped (SIGSTOP) is alive, and so is a server about which /proc reveals nothing.
  */
 function isDead({ pid, silentSeconds }: PeerServer): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it is there, under another user.
+    // EPERM: the process exists under another user.
     return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
   const { startTime } = processIdentity(pid)
@@ -54,8 +54,8 @@ interface OrphanRun {
   isOpen: boolean
 }
 
-// Those that somebody has ended since the server fell silent as well: nobody has told their children. Read once or twice
-// per crash, so that every run need not pay for an index.
+// Includes runs that other requests have ended since the server's last renewal: their processes were not stopped. It is read
+// once or twice per crash, so an index for it is not worth its cost on every run.
 const orphansOf = statement<{ id: string }, OrphanRun>('orphans_of').read(sql`
   select r.id, r.company_id as "companyId", r.process_identity as "processIdentity", r.status in ('queued', 'running') as "isOpen"
   from ${servers} s join ${runs} r on r.supervisor_id = s.id
@@ -63,7 +63,10 @@ const orphansOf = statement<{ id: string }, OrphanRun>('orphans_of').read(sql`
 
 const identitySchema = z.object({ pid: z.int().positive(), startTime: z.number().nullable(), host: z.string().nullable() })
 
-/** What is known of the child. A server that died before it could note that leaves only the run's id in its environment. */
+/**
+ * The identity of the run's process. A server that crashed before it could record the identity leaves only the run's id in the
+ * environment of the process.
+ */
 function identityOf({ processIdentity: text }: OrphanRun): ProcessIdentity {
   const unknown: ProcessIdentity = { pid: 0, startTime: 0, host: processIdentity(process.pid).host }
   if (text === null) return unknown
@@ -74,34 +77,35 @@ function identityOf({ processIdentity: text }: OrphanRun): ProcessIdentity {
   }
 }
 
-/** Looks after what dead servers of this host have left behind. */
+/** Ends the processes and the runs that crashed servers of this host have left. */
 export interface OrphanReaper {
-  /** Ends the children of dead servers, and their runs once their leases are out. @throws AggregateError after all the others */
+  /**
+   * Ends the processes of dead servers, and their runs as soon as their leases have expired.
+   * @throws AggregateError with the failures, after all other servers have been handled
+   */
   tick(): Promise<void>
-  /** Whether a server is known to be dead. */
+  /** Whether a server is known to be dead, as of the last tick. */
   isServerDead(supervisorId: string): boolean
 }
 
-/**
- * @param server this one, which is not among the dead
- */
+/** @param server this server, which is never among the dead ones */
 export function createOrphanReaper(store: Store, server: ServerIdentity, log: Log): OrphanReaper {
   let deadServerIds: ReadonlySet<string> = new Set()
 
-  const endChild = async (orphan: OrphanRun): Promise<OrphanOutcome> => {
+  const endProcess = async (orphan: OrphanRun): Promise<OrphanOutcome> => {
     const outcome = await killOrphan(identityOf(orphan), orphan.id, KILL_GRACE_MS)
-    if (outcome === 'ended') log.info({ runId: orphan.id }, 'the child of a dead server was ended')
-    if (outcome === 'survived') log.error({ runId: orphan.id }, 'the child of a dead server does not end')
+    if (outcome === 'ended') log.info({ runId: orphan.id }, 'orphan process of a dead server killed')
+    if (outcome === 'survived') log.error({ runId: orphan.id }, 'orphan process of a dead server survived SIGKILL; retrying')
     return outcome
   }
 
-  /** @returns whether nothing of the server is left to be looked after */
+  /** @returns whether all processes and all runs of the server have ended */
   const reapServer = async (dead: PeerServer): Promise<boolean> => {
     const orphans = await store.read.run(orphansOf, { id: dead.id })
     const outcomes: OrphanOutcome[] = []
     for (let at = 0; at < orphans.length; at += KILL_CONCURRENCY)
-      outcomes.push(...(await Promise.all(orphans.slice(at, at + KILL_CONCURRENCY).map(endChild))))
-    // A run that is live is not touched, whoever watched over it: it may yet end by its own word.
+      outcomes.push(...(await Promise.all(orphans.slice(at, at + KILL_CONCURRENCY).map(endProcess))))
+    // A live run is not changed: its agent may still finish it.
     let isIncomplete = outcomes.includes('survived')
     for (const run of orphans) if (run.isOpen && !(await endExpiredRun(store, run, SERVER_DIED))) isIncomplete = true
     return !isIncomplete
@@ -120,7 +124,7 @@ export function createOrphanReaper(store: Store, server: ServerIdentity, log: Lo
           failures.push(error)
         }
       }
-      if (failures.length > 0) throw new AggregateError(failures, 'what dead servers have left behind could not be settled')
+      if (failures.length > 0) throw new AggregateError(failures, 'some runs of dead servers could not be ended')
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../platform/kernel/log.ts'
 
+/** A task of the server that repeats: the reaper, the timers, retention, the sealing of the audit chain. */
 export interface PeriodicTask {
   readonly name: string
   readonly intervalMs: number
@@ -7,19 +8,19 @@ export interface PeriodicTask {
 }
 
 export interface PeriodicTasks {
-  /** Starts no duty any more, at once; resolves when those under way are over. */
+  /** Starts no task any more, at once. Resolves when the tasks in progress have ended. */
   stop(): Promise<void>
 }
 
 /** Servers that start together must not tick together. */
 const JITTER = 0.2
-/** How soon a duty that failed is tried again; every further failure in a row doubles it, up to the duty's own rhythm. */
+/** The delay before a failed task is retried. Every further failure in a row doubles it, up to the interval of the task. */
 const RETRY_DELAY_MS = 500
 
 /**
- * Runs duties over and over, each in its own rhythm and never twice at once. A duty that fails is logged and tried
- * again: the database may be away, and everything a duty does can be done later. Soon, because what the reaper is to have
- * done within ten seconds must not wait two of its rounds for one lost connection (I3).
+ * Runs every task repeatedly at its own interval, never twice at once. A task that fails is logged and retried: the database
+ * may be away, and everything that a task does can be done later. The retry comes soon, because the reaper has ten seconds
+ * for its work (I3) and must not lose two of its intervals to one lost connection.
  */
 export function startPeriodicTasks(tasks: readonly PeriodicTask[], log: Log): PeriodicTasks {
   let stopped = false
@@ -42,8 +43,8 @@ export function startPeriodicTasks(tasks: readonly PeriodicTask[], log: Log): Pe
       await task.run()
       schedule(task, jitteredMs, 0)
     } catch (error) {
-      // While the server stops, its pools close under a duty that is under way; what it left undone is due again later.
-      if (!stopped) log.warn({ err: error, duty: task.name }, 'a duty failed and will be tried again')
+      // While the server stops, its pools close under a task in progress. The rest of its work is due again after a restart.
+      if (!stopped) log.warn({ err: error, duty: task.name }, 'periodic task failed; retrying')
       schedule(task, Math.min(jitteredMs, RETRY_DELAY_MS * 2 ** failures), failures + 1)
     }
   }

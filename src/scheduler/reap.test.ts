@@ -98,7 +98,7 @@ describe('the reaper (lock-protocol §3)', () => {
       begin raise exception 'this run does not end'; end $$`)
     await server().database.sql.query(`create trigger refuse_end before update of status on heartbeat_runs for each row
       when (old.id = '${stuck.run.id}') execute function refuse_end()`)
-    await expect(reap(server().store)).rejects.toThrow('runs that could not be ended')
+    await expect(reap(server().store)).rejects.toThrow('expired runs could not be ended')
     expect(await runRow(server(), other.run.id)).toMatchObject({ status: 'timed_out' })
     expect(await runRow(server(), stuck.run.id)).toMatchObject({ status: 'running' })
     await server().database.sql.query('drop trigger refuse_end on heartbeat_runs')

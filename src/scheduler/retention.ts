@@ -13,18 +13,18 @@ import type { Statement } from '../platform/db/statement.ts'
 import { writeUnaudited } from '../platform/db/unaudited.ts'
 import { recordsForgotten } from '../engine/runs/index.ts'
 
-/** How long what is over is kept, in days; 0 keeps it for ever. Audit rows are never removed. */
+/** How long finished records are kept, in days; 0 keeps them without limit. Audit rows are never deleted. */
 export interface Retention {
-  /** What runs wrote, and what happened to them step by step. */
+  /** Logs and events of runs. */
   readonly logDays: number
   readonly wakeDays: number
-  /** Runs themselves, and with each the issues that it has lost by decree. */
+  /** Runs, and with each run its evictions: the issues whose hold an administrator revoked. */
   readonly runDays: number
 }
 
-/** Rows removed by one statement: short locks, and a transaction that is over before anybody waits for it. */
+/** Rows deleted by one statement: the locks are short, and the transaction ends before another one waits for it. */
 const BATCH_SIZE = 200
-/** Between two batches, so that requests come first. */
+/** The pause between two batches, so that requests come first. */
 const BATCH_PAUSE_MS = 20
 
 const limit = sql.raw(String(BATCH_SIZE))
@@ -34,30 +34,30 @@ interface Days {
   days: number
 }
 
-// Nothing here waits for a row: what somebody else has locked is passed, and goes in another round.
-const deleteChunks = statement<Days, { gone: true }>('retain_chunks').unaudited(sql`
+// Retention waits for no row: a row that another transaction has locked is skipped and deleted in another batch.
+const deleteChunks = statement<Days, { deleted: true }>('retain_chunks').unaudited(sql`
   delete from ${runLogChunks} d using (
     select c.run_id, c.start_offset from ${runLogChunks} c join ${runs} r on r.id = c.run_id and r.finished_at < ${cutoff}
     where c.created_at < ${cutoff} order by c.created_at limit ${limit} for update of c skip locked) old
-  where d.run_id = old.run_id and d.start_offset = old.start_offset returning true as gone`)
+  where d.run_id = old.run_id and d.start_offset = old.start_offset returning true as deleted`)
 
-/** The oldest of each company first, so that a batch is found without looking at what stays. */
-const deleteEvents = statement<Days, { gone: true }>('retain_events').unaudited(sql`
+/** The oldest events of each company first, so that a batch is found without reading the events that stay. */
+const deleteEvents = statement<Days, { deleted: true }>('retain_events').unaudited(sql`
   delete from ${runEvents} d using (
     select x.id from ${runEvents} x where x.id = any(array(
       select e.id from ${companies} c cross join lateral (
         select o.id, o.created_at from ${runEvents} o where o.company_id = c.id order by o.id limit ${limit}) e
       where e.created_at < ${cutoff} order by e.id limit ${limit}))
     order by x.id for update skip locked) old
-  where d.id = old.id returning true as gone`)
+  where d.id = old.id returning true as deleted`)
 
-// A server of another host that died. Those of this host are forgotten when their children are.
-const deleteServers = statement<object, { gone: true }>('retain_servers').unaudited(sql`
+// A server of another host that crashed. The orphan reaper deletes the servers of this host together with their processes.
+const deleteServers = statement<object, { deleted: true }>('retain_servers').unaudited(sql`
   delete from ${servers} d using (
     select s.id from ${servers} s where s.last_seen_at < now() - interval '7 days' order by s.id limit ${limit} for update skip locked) old
-  where d.id = old.id returning true as gone`)
+  where d.id = old.id returning true as deleted`)
 
-async function deleteInBatches<P>(store: Store, batch: Statement<P, { gone: true }, 'unaudited'>, params: P): Promise<number> {
+async function deleteInBatches<P, R>(store: Store, batch: Statement<P, R, 'unaudited'>, params: P): Promise<number> {
   for (let deletedCount = 0; ; await sleep(BATCH_PAUSE_MS)) {
     const { length } = await writeUnaudited(store, batch, params)
     deletedCount += length
@@ -72,7 +72,7 @@ interface Cutoffs {
 
 const olderThan = (name: string) => sql`coalesce(now() - make_interval(days => ${param(name, 'int')}), '-infinity')`
 
-const companiesWithExpired = statement<Cutoffs, { companyId: string }>('retain_ripe').read(sql`
+const companiesWithExpired = statement<Cutoffs, { companyId: string }>('retain_companies').read(sql`
   (select distinct w.company_id as "companyId" from (
     select company_id from ${wakes} where finished_at < ${olderThan('wakeDays')} order by finished_at limit ${limit}) w)
   union
@@ -80,7 +80,7 @@ const companiesWithExpired = statement<Cutoffs, { companyId: string }>('retain_r
     select 1 from (select finished_at from ${runs} o where o.company_id = c.id order by o.created_at, o.id limit ${limit}) r
     where r.finished_at < ${olderThan('runDays')})`)
 
-// Whoever deletes a company or an agent holds the company, so that no two deletions meet in the rows that hang on a run.
+// The deletion of a company or an agent locks the company, so that no two deletions meet in the rows that reference a run.
 const lockCompany = lockingRead(
   'company',
   statement<{ companyId: string }, { id: string }>('retain_company').read(
@@ -92,7 +92,7 @@ interface Batch extends Cutoffs {
   companyId: string
 }
 
-// FOR UPDATE, because a deletion is no less: whoever refers to a run at this moment keeps it for another round.
+// FOR UPDATE, because a deletion takes that lock anyway: a transaction that references a run now keeps it for another batch.
 const lockRuns = lockingRead(
   'run',
   statement<Batch, { id: string }>('retain_lock_runs').read(sql`
@@ -125,7 +125,7 @@ interface DeletedCounts {
 
 const NONE_DELETED: DeletedCounts = { runs: 0, wakes: 0 }
 
-/** Removes one batch of a company's finished runs and wakes; the audit says how many. */
+/** Deletes one batch of a company's finished runs and wakes; one audit row records how many. */
 async function deleteBatch(store: Store, companyId: string, cutoffs: Cutoffs): Promise<DeletedCounts> {
   const ctx: Ctx = { actor: { kind: 'system', task: 'retention' }, companyId, requestId: null, store, idempotency: null }
   return await mutate(ctx, async (tx) => {
@@ -152,7 +152,7 @@ async function deleteRecords(store: Store, cutoffs: Cutoffs): Promise<DeletedCou
       deletedCount += batch.runs + batch.wakes
       await sleep(BATCH_PAUSE_MS)
     }
-    // What is left is locked by somebody, or there is nothing left.
+    // The remaining rows are locked by other transactions, or no row remains.
     if (deletedCount === 0) return sum
   }
 }
@@ -160,17 +160,17 @@ async function deleteRecords(store: Store, cutoffs: Cutoffs): Promise<DeletedCou
 const daysOrNull = (count: number): number | null => (count === 0 ? null : count)
 
 /**
- * Removes what is over and past its time, in small batches, on any number of servers at once.
- * @returns how many rows of each kind went
+ * Deletes finished records that are older than their retention, in small batches, on any number of servers at once.
+ * @returns how many rows of each kind were deleted
  */
 export async function applyRetention(
   store: Store,
   retention: Retention,
 ): Promise<DeletedCounts & { answers: number; chunks: number; events: number }> {
   const answers = await deleteInBatches(store, deleteExpiredResponses, {})
-  const isKeptForever = retention.logDays === 0
-  const chunks = isKeptForever ? 0 : await deleteInBatches(store, deleteChunks, { days: retention.logDays })
-  const events = isKeptForever ? 0 : await deleteInBatches(store, deleteEvents, { days: retention.logDays })
+  const areLogsDeleted = retention.logDays !== 0
+  const chunks = areLogsDeleted ? await deleteInBatches(store, deleteChunks, { days: retention.logDays }) : 0
+  const events = areLogsDeleted ? await deleteInBatches(store, deleteEvents, { days: retention.logDays }) : 0
   await deleteInBatches(store, deleteServers, {})
   return {
     answers,

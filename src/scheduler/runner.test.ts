@@ -59,7 +59,7 @@ test('a server starts nothing before others can know of it: a child of one that 
     started.push(id)
     return { outcome: Promise.resolve(ended), cancel: () => {} }
   })
-  const tending = runner.duty('tend')
+  const tending = runner.duty('supervise')
   await waitForLockWaiter(server())
   await runner.duty('dispatch')
   // More round trips than several claims would take.
@@ -80,7 +80,7 @@ test('an agent that takes a run over in the moment in which the server stops kee
     cancel: () =>
       answer?.({ pending: true, externalRunId: 'remote-7', stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }),
   }))
-  await runner.duty('tend')
+  await runner.duty('supervise')
   await runner.duty('dispatch')
   await waitUntil('it started', async () => answer !== undefined)
   await runner.stop()
@@ -93,7 +93,7 @@ test('what an agent reports as its error is kept at a length that lists can carr
   const { runId } = await queued()
   const failed: AdapterOutcome = { ...ended, status: 'failed', errorCode: 'adapter_reported_failure', error: 'x'.repeat(500_000) }
   const runner = runnerWith(() => ({ outcome: Promise.resolve(failed), cancel: () => {} }))
-  await runner.duty('tend')
+  await runner.duty('supervise')
   await runner.duty('dispatch')
   await waitUntil('it failed', async () => (await runRow(server(), runId)).status === 'failed')
   const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)

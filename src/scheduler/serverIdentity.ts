@@ -13,13 +13,13 @@ function machineId(): string {
 }
 
 /**
- * Names what this process can see and signal processes of: this machine, this boot of it, this pid namespace. A hash,
- * because a machine's id is nobody else's business.
+ * Identifies the set of processes that this process can see and signal: this machine, its current boot, this pid namespace.
+ * It is a hash, because the id of a machine is confidential.
  */
 const hostKey = (): string =>
   createHash('sha256')
     .update(`${machineId()} ${processIdentity(process.pid).host ?? ''}`)
     .digest('hex')
 
-/** This process as a supervisor of runs; every start of a server is another one. */
+/** The identity of this process as a supervisor of runs. Every start of a server has a new id. */
 export const serverIdentity = (): ServerIdentity => ({ id: randomUUID(), hostKey: hostKey(), pid: process.pid })

@@ -12,7 +12,8 @@ import { auditsOf, NO_HOLD, holdRow, runRow, waitUntil, wakesOf } from '../dev/t
 import { actionsOf, expireLease, useServer, world } from '../dev/testing/world.ts'
 import { serverIdentity } from './serverIdentity.ts'
 import { reap } from './reap.ts'
-import { createSupervisor, RENEW_INTERVAL_MS } from './supervisor.ts'
+import { RENEW_INTERVAL_MS } from './supervisedRun.ts'
+import { createSupervisor } from './supervisor.ts'
 
 const server = useServer()
 

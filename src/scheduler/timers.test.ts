@@ -160,7 +160,7 @@ describe('any number of agents and servers', () => {
     await sql().query(
       `create trigger refuse_wake before insert on wakes for each row when (new.agent_id = '${stuck}') execute function refuse_wake()`,
     )
-    await expect(tickTimers(server().store)).rejects.toThrow('agents that could not be woken')
+    await expect(tickTimers(server().store)).rejects.toThrow('agents could not be woken')
     await sql().query('drop trigger refuse_wake on wakes')
     for (const id of others) expect(await wakesOfAgent(id)).toHaveLength(1)
     expect(await tickTimers(server().store)).toBe(1)

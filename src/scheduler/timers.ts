@@ -12,24 +12,24 @@ import { decideWake, loadTaskWakeFacts, requestWake, runInvoked } from '../engin
 import type { WakeRequest } from '../engine/wakes/index.ts'
 import { invariant } from '../platform/kernel/errors.ts'
 
-/** Agents looked at in one round; the next round follows at once while there are more. */
+/** Agents of one batch; the next batch follows at once while more timers are due. */
 const BATCH_SIZE = 200
 /**
- * A timer that is later than this was not merely busy: the server was away, or the agent paused. Its agents are then
+ * A timer that is later than this was not merely delayed: no server was running, or the agent was paused. Such agents are
  * spread over the next minutes instead of starting all at once.
  */
 const MISSED_AFTER_S = 60
 const SPREAD_S = 300
-/** The first part of the spread that stays free: what is set in one round of a tick is not due in the next round. */
+/** The first part of the spread stays free, so that a timer set in one batch of a tick is not due in the next batch. */
 const MIN_SPREAD_SHARE = 0.05
-/** Agents that were made together must not wake together for ever: each interval is up to this much shorter or longer. */
+/** Agents that were created together must not wake together each time: every interval is up to this much shorter or longer. */
 const JITTER = 0.05
 
 const seconds = (value: number) => sql.raw(String(value))
 
-/** The next time of a row `a`: one interval from now, more or less. */
+/** The next time of a row `a`: one interval from now, with jitter. */
 const nextTime = sql`now() + make_interval(secs => ${timerSeconds} * (${seconds(1 - JITTER)} + ${seconds(2 * JITTER)} * random()))`
-/** Somewhere in the next minutes, not later than its interval and never within the tick that sets it. */
+/** A random time in the next minutes, not later than one interval and never within the tick that sets it. */
 const spreadTime = sql`now() + make_interval(secs => least(${timerSeconds}, ${seconds(SPREAD_S)}) * (${seconds(MIN_SPREAD_SHARE)} + ${seconds(1 - MIN_SPREAD_SHARE)} * random()))`
 const hasActiveTimer = sql`${hasTimer} and ${timerSeconds} > 0 and ${heartbeatEnabled} and ${isInvokable}`
 const isMissed = sql`(a.next_timer_at < now() - make_interval(secs => ${seconds(MISSED_AFTER_S)}))`
@@ -37,18 +37,18 @@ const isMissed = sql`(a.next_timer_at < now() - make_interval(secs => ${seconds(
 interface DueTimer {
   agentId: string
   companyId: string
-  /** Its timer has never been set, or has been missed by far: it is set, and the agent is not woken now. */
+  /** Its timer has never been set, or was missed: the timer is set, and the agent is not woken now. */
   unset: boolean
 }
 
-// One look per tick, by an index that holds nothing but agents with a timer. Read without a lock: the wake judges again.
+// One read per tick, over an index that contains only agents with a timer. Read without a lock: the wake decides again.
 const dueTimers = statement<{ limit: number }, DueTimer>('timers_due').read(sql`
   select a.id as "agentId", a.company_id as "companyId", (a.next_timer_at is null or ${isMissed}) as unset
   from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
   where (a.next_timer_at is null or a.next_timer_at <= now()) and ${hasActiveTimer}
   order by a.next_timer_at limit ${param('limit', 'int')}`)
 
-// Whoever has an agent locked is starting, ending or changing it: its timer is set in the next round.
+// A locked agent is being started, ended or changed by another transaction: its timer is set in the next batch.
 const setTimers = statement<{ ids: string[] }, { id: string }>('timers_set').unaudited(sql`
   with picked as (
     select a.id from ${agents} a where a.id = any(${param('ids', 'uuid[]')}) and (a.next_timer_at is null or a.next_timer_at <= now())
@@ -68,11 +68,12 @@ const advance = statement<{ agentId: string }, { id: string }>('timer_advance').
   sql`update ${agents} a set next_timer_at = ${nextTime} where a.id = ${param('agentId')} returning a.id`,
 )
 
-type TimerResult = 'woken' | 'busy' | 'gone'
+/** `busy`: the agent has an open run already. `skipped`: its timer is not due any more, or another transaction has its lock. */
+type TimerResult = 'woken' | 'busy' | 'skipped'
 
 /**
- * Wakes one agent and sets its timer anew, in one transaction. An agent that has a run for whatever it finds to do,
- * queued or at work, needs no second one.
+ * Wakes one agent and sets its timer again, in one transaction. An agent with an open run that is about no issue, queued or
+ * running, needs no second one.
  */
 async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promise<TimerResult> {
   const ctx: Ctx = { actor: { kind: 'system', task: 'timer' }, companyId, requestId: null, store, idempotency: null }
@@ -90,9 +91,9 @@ async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promis
   }
   return await mutate(ctx, async (tx): Promise<Outcome<TimerResult>> => {
     const [agent] = await lockDueAgent(tx, { agentId, companyId })
-    if (agent === undefined) return unchanged<TimerResult>('gone')
+    if (agent === undefined) return unchanged<TimerResult>('skipped')
     const facts = await loadTaskWakeFacts(tx, ctx, task)
-    // A timer does not count in the run that covers it: only a new wake is written.
+    // A timer that an open run covers writes nothing: only a new wake is written.
     if (decideWake(facts, request).kind !== 'queue') return unchanged<TimerResult>('busy')
     const outcome = await requestWake(tx, ctx, request, facts)
     invariant(outcome.kind === 'queued', 'the decision on the same facts is the same')
@@ -105,12 +106,12 @@ async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promis
 }
 
 /**
- * Wakes every agent whose timer is due, on any number of servers, each once. Agents that cannot be run and those of
- * archived companies are passed; a timer that was missed, however often, leads to one wake. An agent that cannot be
- * woken now keeps no other waiting.
+ * Wakes every agent whose timer is due, each once, on any number of servers. Agents that cannot be run and agents of archived
+ * companies are skipped. A timer that was missed, however often, leads to one wake. An agent that cannot be woken now delays
+ * no other agent.
  *
  * @returns how many agents were woken
- * @throws AggregateError with what failed, after all the others have been woken
+ * @throws AggregateError with the failures, after all other agents have been woken
  */
 export async function tickTimers(store: Store): Promise<number> {
   let woken = 0
@@ -130,9 +131,9 @@ export async function tickTimers(store: Store): Promise<number> {
     }
     woken += moved
     if (toSet.length > 0) moved += (await writeUnaudited(store, setTimers, { ids: toSet })).length
-    // Whoever is locked or has failed is due in the next tick again; a round that moves nobody is the last one.
+    // An agent that is locked or has failed is due again in the next tick, so a batch that moves no timer is the last one.
     if (due.length < BATCH_SIZE || moved === 0) break
   }
-  if (failures.length > 0) throw new AggregateError(failures, 'agents that could not be woken by their timers')
+  if (failures.length > 0) throw new AggregateError(failures, 'some agents could not be woken by their timers')
   return woken
 }
