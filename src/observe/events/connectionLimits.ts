@@ -1,51 +1,43 @@
 import { refuse } from '../../platform/kernel/errors.ts'
+import { createSemaphore } from '../../platform/kernel/semaphore.ts'
 
-/** Streams and sockets that one process serves at once: about 30 KB each when their readers are slow. */
+/** Event streams and WebSockets that one process serves at once: about 30 KB each when their clients are slow. */
 const MAX_PER_PROCESS = 1000
-/** A board with every tab open, and every agent of a big company. */
+/** Enough for a board with many tabs and for every agent of a big company. */
 const MAX_PER_COMPANY = 200
-/** One agent must not take the seats of all others. */
+/** One agent must not use up the connections of its company. */
 const MAX_PER_AGENT = 16
 const RETRY_AFTER_S = 5
 
-/** How many follow along, and how many may. */
+/** Limits how many event streams and WebSockets are open at once. */
 export interface ConnectionLimits {
   /**
-   * Takes a seat.
+   * Takes a connection slot.
    * @param agentId null for a person
-   * @returns the way to give it back, which may be called more than once
+   * @returns the function that releases the slot, which may be called more than once
    * @throws Refusal `too_many_streams`
    */
   acquire(companyId: string, agentId: string | null): () => void
   readonly openCount: () => number
 }
 
-export function createConnectionLimits(
-  limits: { readonly perProcess?: number; readonly perCompany?: number; readonly perAgent?: number } = {},
-): ConnectionLimits {
-  const counts = new Map<string, number>()
-  const countOf = (key: string): number => counts.get(key) ?? 0
-  const add = (key: string, by: 1 | -1): void => {
-    const count = countOf(key) + by
-    if (count === 0) counts.delete(key)
-    else counts.set(key, count)
-  }
+export interface MaxConnections {
+  readonly perProcess?: number
+  readonly perCompany?: number
+  readonly perAgent?: number
+}
+
+export function createConnectionLimits(max: MaxConnections = {}): ConnectionLimits {
+  const slots = createSemaphore()
   return {
     acquire(companyId, agentId) {
-      const bounds: [of: string, most: number][] = [
-        ['process', limits.perProcess ?? MAX_PER_PROCESS],
-        [`company ${companyId}`, limits.perCompany ?? MAX_PER_COMPANY],
-        ...(agentId === null ? [] : ([[`agent ${agentId}`, limits.perAgent ?? MAX_PER_AGENT]] as [string, number][])),
-      ]
-      if (bounds.some(([key, max]) => countOf(key) >= max)) refuse('too_many_streams', { retryAfter: RETRY_AFTER_S })
-      for (const [key] of bounds) add(key, 1)
-      let isOpen = true
-      return () => {
-        if (!isOpen) return
-        isOpen = false
-        for (const [key] of bounds) add(key, -1)
-      }
+      const release = slots.tryAcquire([
+        { key: 'process', max: max.perProcess ?? MAX_PER_PROCESS },
+        { key: `company ${companyId}`, max: max.perCompany ?? MAX_PER_COMPANY },
+        ...(agentId === null ? [] : [{ key: `agent ${agentId}`, max: max.perAgent ?? MAX_PER_AGENT }]),
+      ])
+      return release ?? refuse('too_many_streams', { retryAfter: RETRY_AFTER_S })
     },
-    openCount: () => countOf('process'),
+    openCount: () => slots.countOf('process'),
   }
 }

@@ -1,12 +1,12 @@
 import type { CredentialRef, CredentialIds } from '../../auth/credentialStatus.ts'
 
-/** Which credentials streams and sockets of this process hang on, and whom to tell when one falls. */
+/** The credentials that event streams and WebSockets of this process depend on, and what to do when one is revoked. */
 export interface CredentialWatch {
-  /** @returns the way to stop watching */
+  /** @returns the function that ends the watch */
   add(credential: CredentialRef, onRevoked: () => void): () => void
   readonly credentials: () => CredentialIds
   readonly isEmpty: () => boolean
-  /** Tells everybody who hangs on one of these. */
+  /** Calls back the watches of these keys and runs. */
   notifyRevoked(ids: readonly string[]): void
 }
 

@@ -5,7 +5,8 @@ import { createLog } from '../../platform/kernel/log.ts'
 import { waitUntilReadable } from '../../dev/testing/eventStream.ts'
 import { useServer } from '../../dev/testing/world.ts'
 import { createFeed } from './feed.ts'
-import type { Feed, Subscriber } from './feed.ts'
+import type { Feed } from './feed.ts'
+import type { Subscriber } from './subscriptions.ts'
 import { readAfter } from './readAfter.ts'
 import { START } from './position.ts'
 
@@ -35,7 +36,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 function gated(store: Store): Gates {
   const held: { where: 'before' | 'behind'; reach: () => void; released: Promise<void> }[] = []
   const run: ReadDb['run'] = async (statement, params) => {
-    const hold = statement.name === 'feed_look' ? held.shift() : undefined
+    const hold = statement.name === 'feed_read_after' ? held.shift() : undefined
     const wait = async (where: 'before' | 'behind'): Promise<void> => {
       if (hold?.where !== where) return
       hold.reach()

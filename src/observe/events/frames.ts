@@ -3,11 +3,12 @@ import { agents } from '../../model/agents.ts'
 import { runs } from '../../model/runs.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
+import { createBoundedCache } from '../../platform/kernel/boundedCache.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import type { LogLine } from './feed.ts'
 import type { FeedEntry } from './readAfter.ts'
 
-/** A message of the WebSocket before it has its number. */
+/** A message of the WebSocket, before it is numbered. */
 export interface Frame {
   readonly companyId: string
   readonly type: string
@@ -16,7 +17,7 @@ export interface Frame {
   readonly payload: string
 }
 
-/** What an audit row says of runs and agents, beyond that it was written. */
+/** The fields of an audit row from which changes of runs and agents are derived. */
 interface AuditDetails {
   readonly entityId: string
   readonly agentId: string | null
@@ -24,7 +25,7 @@ interface AuditDetails {
 }
 
 interface DerivedChange {
-  /** A run whose status changed, and to what. */
+  /** A run whose status changed, with the new status. */
   readonly run?: { readonly id: string; readonly status: string }
   readonly agent?: { readonly id: string; readonly outcome: string | null }
 }
@@ -36,7 +37,7 @@ function runChanged({ entityId, agentId }: AuditDetails, status: string, outcome
   return agentId === null ? { run } : { run, agent: { id: agentId, outcome } }
 }
 
-/** The actions that are more than an audit row to whoever watches agents at work. */
+/** The actions that also change the status of a run or an agent. */
 const changeDerivations: Readonly<Record<string, (row: AuditDetails) => DerivedChange>> = {
   'heartbeat.run_started': (row) => runChanged(row, 'running', null),
   'heartbeat.run_finished': (row) => {
@@ -67,10 +68,10 @@ interface CurrentState {
 
 const runColumns = sql`'runId', id, 'agentId', agent_id, 'invocationSource', invocation_source, 'triggerDetail', trigger_detail`
 
-// A run that is queued has the time of the transaction that queued it, and so has the audit row of what caused it. That
-// row need not name the run: an issue was assigned, a comment written.
+// A queued run has the time of the transaction that queued it, and so has the audit row of the cause. That row may not
+// name the run: an issue was assigned, or a comment was written.
 const currentStateQuery = statement<{ companyId: string; instants: string[]; runIds: string[]; agentIds: string[] }, CurrentState>(
-  'feed_facts',
+  'feed_current_states',
 ).read(sql`
   select 'queued' as about, id, ${isoJson(sql`created_at`)} as "createdAt",
     json_build_object(${runColumns}, 'wakeupRequestId', wakeup_request_id) as facts
@@ -85,26 +86,24 @@ const currentStateQuery = statement<{ companyId: string; instants: string[]; run
     'lastHeartbeatAt', ${isoJson(sql`last_heartbeat_at`)})
   from ${agents} where company_id = ${param('companyId', 'uuid')} and id = any(${param('agentIds', 'uuid[]')})`)
 
-/** Queued runs that were told of; one may come up again with the next entry of its transaction. */
+/** Queued runs that were sent already; the next entry of the same transaction finds them again. */
 const MAX_ANNOUNCED_RUNS = 500
 
-/** Puts the entries of one company into the words of the WebSocket. */
+/** Encodes the events of one company as messages of the WebSocket. */
 export interface FrameEncoder {
   /**
-   * The messages for entries: each entry itself, and behind it what it means for runs and agents, as they are now. What
-   * is gone by now is left out.
+   * Returns the messages for entries: each entry itself, followed by the runs and agents that it changed, in their current
+   * state. Rows that have been deleted are left out.
    */
   encode(entries: readonly FeedEntry[]): Promise<Frame[]>
 }
 
 export function createFrameEncoder(db: Pick<ReadDb, 'run'>, companyId: string): FrameEncoder {
-  const announcedRuns = new Set<string>()
+  const announcedRuns = createBoundedCache<string, true>(MAX_ANNOUNCED_RUNS)
 
   const isFirstAnnouncement = ({ id }: CurrentState): boolean => {
     if (announcedRuns.has(id)) return false
-    const [oldest] = announcedRuns
-    if (announcedRuns.size >= MAX_ANNOUNCED_RUNS && oldest !== undefined) announcedRuns.delete(oldest)
-    announcedRuns.add(id)
+    announcedRuns.set(id, true)
     return true
   }
 
@@ -137,15 +136,15 @@ export function createFrameEncoder(db: Pick<ReadDb, 'run'>, companyId: string): 
   }
 }
 
-/** What is told of one line of output at most; the whole of it is in the run's log. */
+/** The most that is sent of one line of output, in bytes; the whole line is in the run's log. */
 const MAX_LOG_BYTES = 8 * 1024
 
-/** A line of output as a message: its tail, where it is long. */
+/** Encodes a line of output; of a long line only the last `MAX_LOG_BYTES`. */
 export function logFrame(line: LogLine): Frame {
   const { companyId, runId, agentId, ts, stream, chunk } = line
   const bytes = Buffer.from(chunk, 'utf8')
   const truncated = bytes.length > MAX_LOG_BYTES
-  // A character that was cut through becomes a replacement character, and goes.
+  // A character that was cut in two becomes a replacement character, which is removed.
   const tail = truncated
     ? bytes
         .subarray(-MAX_LOG_BYTES)

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '../../platform/kernel/page.ts'
 
-/** Where an entry comes from; within one transaction the audit rows stand first. */
+/** The table of an entry; within one transaction audit rows come first. */
 export const sources = { activity: 0, runEvent: 1 } as const
 
 /**
- * A place in the one order of everything that is told: by the transaction that wrote it, then source, then number. A
- * place need not be that of an entry: the edge of a snapshot lies between all that was read and all that will be.
+ * A position in the one order of all events: by the transaction that wrote the event, then source, then number. It is
+ * usually the position of an entry; `START` and `startOfTx` are positions between entries.
  */
 export interface Position {
   readonly txid: bigint
@@ -14,10 +14,10 @@ export interface Position {
   readonly number: number
 }
 
-/** Before everything. */
+/** Before every event. */
 export const START: Position = { txid: 0n, source: 0, number: 0 }
 
-/** Before everything that the transaction has written, or will. */
+/** Before every event of the transaction, written or still to be written. */
 export const startOfTx = (txid: string): Position => ({ txid: BigInt(txid), source: 0, number: 0 })
 
 export function isAfter(a: Position, b: Position): boolean {
@@ -25,14 +25,14 @@ export function isAfter(a: Position, b: Position): boolean {
   return a.source === b.source ? a.number > b.number : a.source > b.source
 }
 
-/** A place as clients keep it. Opaque to them, and good on every server of this database. */
+/** A position as clients keep it. It is opaque to them and valid on every server of this database. */
 export const cursorOf = (position: Position): string => encodeCursor([String(position.txid), position.source, position.number])
 
-/** The largest xid8; a longer text is no place. */
+/** The largest xid8. A larger number is refused. */
 const MAX_TXID = 2n ** 64n - 1n
 const cursorSchema = z.tuple([z.string().regex(/^\d{1,20}$/), z.int().min(0).max(1), z.int().min(0)])
 
-/** What a client asks for: `0` is everything there is. @throws Refusal `malformed_cursor` */
+/** Parses the cursor of a client; `0` requests every event. @throws Refusal `malformed_cursor` */
 export function parseCursor(cursor: string): Position {
   if (cursor === '0') return START
   const [txid, source, number] = decodeCursor(

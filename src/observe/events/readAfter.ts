@@ -10,7 +10,7 @@ import type { Instant } from '../../platform/kernel/time.ts'
 import { START, startOfTx, sources } from './position.ts'
 import type { Position } from './position.ts'
 
-/** Something that happened in a company, once and at its place. */
+/** One event of a company, at its position. */
 export interface FeedEntry {
   readonly position: Position
   readonly companyId: string
@@ -22,28 +22,28 @@ export interface FeedEntry {
   readonly payload: string
 }
 
-/** What one look came to. */
+/** The result of one read of the event log. */
 export interface EventBatch {
   readonly entries: readonly FeedEntry[]
-  /** Everything up to here has been read. */
+  /** Every event up to here has been read. */
   readonly endPosition: Position
-  /** There is more to read at once. */
+  /** More events can be read at once. */
   readonly hasMore: boolean
-  /** How many rows to look at next: fewer where they are big, because Postgres puts all of them into words. */
+  /** How many rows to scan next: fewer when they are big, because Postgres encodes all of them as JSON. */
   readonly nextScanRows: number
-  /** Something has been committed that cannot be told yet, because an older transaction is still under way. */
+  /** An event has been committed that is not readable yet, because an older transaction is still open. */
   readonly blockedByOlderTx: boolean
-  /** Ids of the keys and runs asked about whose credential is worth nothing any more. */
+  /** Ids of the given keys and runs whose credential has been revoked or has expired. */
   readonly revoked: readonly string[]
 }
 
-/** Rows looked at in one statement, of whatever company: 1 ms. */
+/** Rows of all companies that one statement scans: 1 ms. */
 const SCAN_ROWS = 250
-/** The same where nearly all of them are of other companies: a small one's way through 300,000 rows took a quarter of the time. */
+/** The same when nearly all rows are of other companies: a small company then reads through 300,000 rows in a quarter of the time. */
 const MAX_SCAN_ROWS = 2000
-/** One row in this many is asked for, or fewer. */
+/** Rows are sparse when at most one in this many is of the requested companies. */
 const SPARSE_RATIO = 16
-/** What a page holds at the most, and one entry beyond: this much is kept for every reader that is slow. */
+/** The size of a batch, plus one entry: the memory that a slow subscriber takes. */
 const BATCH_BYTES = 256 * 1024
 
 interface Params extends CredentialIds {
@@ -56,8 +56,8 @@ interface Params extends CredentialIds {
 }
 
 interface ScanState {
-  isHeldUp: boolean
-  fallen: string[]
+  isBlocked: boolean
+  revoked: string[]
   scanned: number
   lastTxid: string | null
   lastSource: number | null
@@ -75,10 +75,10 @@ interface EntryRow {
   payload: string
 }
 
-// Rows below the snapshot's xmin are all there or never will be, and a row that commits late is above it until it has.
-// Read by number alone, it would be skipped. The window is taken before companies are told apart: the planner knows
-// nothing of how transaction ids are spread, and for a company alone would rather sort all of its rows.
-const read = statement<Params, Row>('feed_look').read(sql`
+// Below the snapshot's xmin every transaction has ended, so no further row can appear there. A row that commits late lies
+// above the xmin until it has committed; a read by number alone would skip it. The window is applied before the company
+// filter: the planner does not know how transaction ids are distributed, and would sort all rows of a company.
+const readAfterQuery = statement<Params, Row>('feed_read_after').read(sql`
   with scanned as materialized (
     select * from (
       (select txid, ${sql.raw(String(sources.activity))} as source, seq as number, company_id from ${activityLog}
@@ -92,7 +92,7 @@ const read = statement<Params, Row>('feed_look').read(sql`
         order by txid, id limit ${param('window', 'int')})) both_sources
     order by txid, source, number limit ${param('window', 'int')}),
   last as (select txid, source, number from scanned order by txid desc, source desc, number desc limit 1),
-  said as (
+  payloads as (
     select s.txid, s.source, s.number, s.company_id, a.action, ${isoJson(sql`coalesce(a.created_at, e.created_at)`)} as created_at,
       case when s.source = ${sql.raw(String(sources.activity))} then json_build_object('id', a.id, 'seq', a.seq, 'actorType', a.actor_type,
         'actorId', a.actor_id, 'action', a.action, 'entityType', a.entity_type, 'entityId', a.entity_id, 'agentId', a.agent_id,
@@ -103,16 +103,17 @@ const read = statement<Params, Row>('feed_look').read(sql`
     left join ${activityLog} a on s.source = ${sql.raw(String(sources.activity))} and a.seq = s.number
     left join ${runEvents} e on s.source = ${sql.raw(String(sources.runEvent))} and e.id = s.number
     where s.company_id = any(${param('companyIds', 'uuid[]')})),
-  told as (
-    select * from (select said.*, sum(octet_length(payload)) over (order by txid, source, number) - octet_length(payload) as before from said) sized
+  batch as (
+    select * from (select payloads.*, sum(octet_length(payload)) over (order by txid, source, number) - octet_length(payload) as before from payloads) sized
     where before < ${sql.raw(String(BATCH_BYTES))})
   select exists (select 1 from ${activityLog} where txid >= pg_snapshot_xmin(pg_current_snapshot()))
-      or exists (select 1 from ${runEvents} where txid >= pg_snapshot_xmin(pg_current_snapshot())) as "isHeldUp",
-    ${revokedCredentials} as fallen, (select count(*)::int from scanned) as scanned,
+      or exists (select 1 from ${runEvents} where txid >= pg_snapshot_xmin(pg_current_snapshot())) as "isBlocked",
+    ${revokedCredentials} as revoked, (select count(*)::int from scanned) as scanned,
     last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber",
-    told.txid::text as txid, told.source, told.number, told.company_id as "companyId", told.action, told.created_at as "createdAt", told.payload
-  from (select 1) once left join last on true left join told on true
-  order by told.txid, told.source, told.number`)
+    batch.txid::text as txid, batch.source, batch.number, batch.company_id as "companyId", batch.action, batch.created_at as "createdAt",
+    batch.payload
+  from (select 1) once left join last on true left join batch on true
+  order by batch.txid, batch.source, batch.number`)
 
 const entryOf = (row: EntryRow & { companyId: string }): FeedEntry => ({
   position: { txid: BigInt(row.txid), source: row.source, number: row.number },
@@ -124,9 +125,9 @@ const entryOf = (row: EntryRow & { companyId: string }): FeedEntry => ({
 })
 
 /**
- * Reads what comes behind a place, in order, of some companies, and asks whether credentials still stand: one statement,
+ * Reads the events of some companies after a position, in order, and checks which credentials are revoked: one statement,
  * hence one snapshot.
- * @param scanRows what the look before said
+ * @param scanRows `nextScanRows` of the batch before
  */
 export async function readAfter(
   db: Pick<ReadDb, 'run'>,
@@ -137,7 +138,7 @@ export async function readAfter(
 ): Promise<EventBatch> {
   const txid = String(position.txid)
   const isAfterActivity = position.source === sources.runEvent
-  const rows = await db.run(read, {
+  const rows = await db.run(readAfterQuery, {
     ...credentials,
     companyIds,
     activityTxid: txid,
@@ -154,19 +155,19 @@ export async function readAfter(
   return {
     entries,
     endPosition: (isFull ? entries.at(-1)?.position : lastPosition(first)) ?? position,
-    hasMore: hasMore,
+    hasMore,
     nextScanRows: isFull
       ? entries.length * 2
       : Math.min(entries.length * SPARSE_RATIO > scanRows ? SCAN_ROWS : MAX_SCAN_ROWS, scanRows * 2),
-    blockedByOlderTx: first.isHeldUp,
-    revoked: first.fallen,
+    blockedByOlderTx: first.isBlocked,
+    revoked: first.revoked,
   }
 }
 
 /**
- * The last of what was scanned, of whatever company; undefined where nothing was. A place is always that of something
- * that has been committed, never the edge of a snapshot: the numbers of transactions that came to nothing may lie before
- * the edge, and a database that crashes gives those again that were not on disk, to entries that nobody would then read.
+ * The position of the last row that was scanned, of any company; undefined when there was no row. It is always the
+ * position of a committed event and never the xmin of a snapshot: ids of rolled-back transactions may lie below the xmin,
+ * and after a crash Postgres assigns those that were not on disk again. The events of those transactions would be skipped.
  */
 const lastPosition = ({
   lastTxid,
@@ -177,9 +178,10 @@ const lastPosition = ({
     ? undefined
     : { txid: BigInt(lastTxid), source: lastSource, number: lastNumber }
 
-const watermarksQuery = statement<object, { ceiling: string } & Pick<ScanState, 'lastTxid' | 'lastSource' | 'lastNumber'>>('feed_bounds')
-  .read(sql`
-  select pg_snapshot_xmax(pg_current_snapshot())::text as ceiling,
+const watermarksQuery = statement<object, { highWatermark: string } & Pick<ScanState, 'lastTxid' | 'lastSource' | 'lastNumber'>>(
+  'feed_watermarks',
+).read(sql`
+  select pg_snapshot_xmax(pg_current_snapshot())::text as "highWatermark",
     last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber"
   from (select 1) once left join lateral (
     select * from (
@@ -190,8 +192,8 @@ const watermarksQuery = statement<object, { ceiling: string } & Pick<ScanState, 
         where txid < pg_snapshot_xmin(pg_current_snapshot()) order by txid desc, id desc limit 1)) both_sources
     order by txid desc, source desc, number desc limit 1) last on true`)
 
-/** Where the present is: nothing that commits from now on lies before the edge, and nothing at all behind the ceiling. */
+/** Reads the present: no event that commits from now on lies before the low watermark, and none at all behind the high one. */
 export async function readWatermarks(db: Pick<ReadDb, 'run'>): Promise<{ lowWatermark: Position; highWatermark: Position }> {
-  const { ceiling: highWatermark, ...last } = exactlyOne(await db.run(watermarksQuery, {}))
+  const { highWatermark, ...last } = exactlyOne(await db.run(watermarksQuery, {}))
   return { lowWatermark: lastPosition(last) ?? START, highWatermark: startOfTx(highWatermark) }
 }

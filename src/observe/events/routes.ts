@@ -9,7 +9,7 @@ import { eventStream } from './stream.ts'
 import type { StreamOptions } from './stream.ts'
 import { eventView, streamQuery } from './views.ts'
 
-/** The route by which one follows what happens in a company. */
+/** The route of the event stream. */
 export const eventRoutes = (feed: Feed, options: StreamOptions = {}): Route[] => [
   get('/api/companies/:companyId/events/stream', {
     summary: 'Follow what happens in a company, in commit order, as server-sent events',
@@ -20,7 +20,7 @@ export const eventRoutes = (feed: Feed, options: StreamOptions = {}): Route[] =>
     returns: eventView,
     refuses: ['not_found', 'malformed_cursor', 'too_many_streams'],
     handle: async ({ ctx, query, lastEventId }) => {
-      // What a reader has read since it began counts for more than where its URL says that it begins.
+      // `Last-Event-ID` wins: the client has read further since it opened this URL for the first time.
       const cursor = lastEventId ?? query.after
       const requested = cursor === undefined ? undefined : parseCursor(cursor)
       const { lowWatermark, highWatermark } = await feed.readWatermarks()

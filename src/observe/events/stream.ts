@@ -1,17 +1,18 @@
 import type { CredentialRef } from '../../auth/credentialStatus.ts'
 import type { LiveResponse, Sink } from '../../http/liveResponse.ts'
-import type { Feed, Subscriber } from './feed.ts'
+import type { Feed } from './feed.ts'
+import type { Subscriber } from './subscriptions.ts'
 import type { FeedEntry } from './readAfter.ts'
 import { cursorOf } from './position.ts'
 import type { Position } from './position.ts'
 
-/** Bytes a reader may leave lying, beyond what the kernel holds for it, before it is waited for. A page may come on top. */
+/** Unsent bytes of a client, beyond the kernel's buffer, above which the stream waits for it. One more batch may be added. */
 const MAX_BUFFERED_BYTES = 128 * 1024
-/** A reader that has not taken them by then is cut. It comes back with its cursor, if it is still there. */
+/** A client that has not drained its buffer by then is disconnected. It can resume with its cursor. */
 const SLOW_READER_TIMEOUT_MS = 10_000
-/** Shorter than any proxy's idea of an idle connection. */
+/** Shorter than the idle timeout of any common proxy. */
 const KEEP_ALIVE_INTERVAL_MS = 15_000
-/** What a reader that lost its connection waits before it comes back. */
+/** How long a client that lost its connection waits before it connects again. */
 const RETRY_MS = 1000
 
 export interface StreamOptions {
@@ -19,33 +20,33 @@ export interface StreamOptions {
   readonly keepAliveIntervalMs?: number
 }
 
-/** An entry as a message. Postgres writes JSON without line breaks, which would end it. */
+/** Encodes an entry as one message. Postgres writes JSON without line breaks, which would end the message. */
 const messageOf = (entry: FeedEntry): string =>
   `id: ${cursorOf(entry.position)}\ndata: {"type":"${entry.type}","companyId":"${entry.companyId}","createdAt":"${entry.createdAt}","payload":${entry.payload}}\n\n`
 
-// An id without data moves the reader's cursor and is no message (HTML, "event stream interpretation").
+// An id without data moves the client's cursor and is not a message (HTML, "event stream interpretation").
 const cursorOnly = (position: Position): string => `id: ${cursorOf(position)}\n`
 
-/** What a reader is told whose cursor this database has never made: what it knows may be of another history. */
+/** The answer to a cursor that this database has never issued: the client's state may be of another history. */
 const resyncMessage = (companyId: string, position: Position): string =>
   `${cursorOnly(position)}data: ${JSON.stringify({ type: 'resync', companyId })}\n\n`
 
 interface StreamRequest {
   readonly companyId: string
   readonly from: Position
-  /** The reader's cursor is of no use: it has to read everything afresh, and begins here. */
+  /** The client's cursor is invalid: the client has to read its state again, and the stream begins at `from`. */
   readonly mustResync: boolean
   readonly credential: CredentialRef | null
-  /** False ends the answer once everything there is has been told. */
+  /** False ends the response when every readable event has been sent. */
   readonly keepsOpen: boolean
-  /** Gives the reader's seat back. */
+  /** Releases the client's connection slot. */
   readonly releaseConnection: () => void
 }
 
 /**
- * A company's events as server-sent events, until the reader leaves, its credential falls, the company is deleted, or
- * the server stops. A reader that does not keep up is waited for without keeping anything for it: what it misses is read
- * again when it has caught up. After some patience it is cut.
+ * Sends a company's events as server-sent events until the client leaves, its credential is revoked or expires, the
+ * company is deleted, or the server stops. Nothing is buffered for a slow client: the events that it misses are read again
+ * from the log when it is ready. A client that is slow for too long is disconnected.
  */
 export function eventStream(feed: Feed, request: StreamRequest, options: StreamOptions = {}): LiveResponse {
   const { companyId, from } = request
@@ -58,7 +59,7 @@ export function eventStream(feed: Feed, request: StreamRequest, options: StreamO
         if (entry.action === 'company.deleted') sink.end()
       }
     }
-    const waitForReader = async (): Promise<boolean> => {
+    const waitForDrain = async (): Promise<boolean> => {
       const hasDrained = await sink.drained(options.slowReaderTimeoutMs ?? SLOW_READER_TIMEOUT_MS)
       if (!hasDrained) sink.destroy()
       return hasDrained
@@ -66,13 +67,13 @@ export function eventStream(feed: Feed, request: StreamRequest, options: StreamO
     const subscriber: Subscriber = {
       companyId,
       onBatch: writeEntries,
-      backpressure: () => (sink.pendingBytes() <= MAX_BUFFERED_BYTES ? true : waitForReader()),
+      backpressure: () => (sink.pendingBytes() <= MAX_BUFFERED_BYTES ? true : waitForDrain()),
       ...(request.keepsOpen ? {} : { onCaughtUp: sink.end }),
       onDisconnect: sink.destroy,
     }
 
     const keepAlive = setInterval(() => {
-      // A reader that does not take what it is sent need not be told that it is still connected.
+      // A client that does not read what it is sent needs no keep-alive.
       if (sink.pendingBytes() > MAX_BUFFERED_BYTES) return
       const position = feed.positionOf(subscriber)
       sink.write(`${position === undefined ? '' : cursorOnly(position)}: here\n\n`)

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { instant } from '../../platform/kernel/time.ts'
 
 export const streamQuery = z.object({
-  /** Where to begin when there is no `Last-Event-ID`: the id of an event, or `0` for everything there is. */
+  /** The position to begin after when there is no `Last-Event-ID`: the id of an event, or `0` for every event. */
   after: z.string().max(1000).optional(),
-  /** `false` ends the answer once everything there is has been sent. */
+  /** `false` ends the response when every readable event has been sent. */
   follow: z.enum(['true', 'false']).default('true'),
 })
 
@@ -34,7 +34,7 @@ const runEvent = z.strictObject({
   payload: z.record(z.string(), z.unknown()).nullable(),
 })
 
-/** What stands behind `data:` of an event. */
+/** The JSON after `data:` of an event. */
 export const eventView = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('activity.logged'), companyId: z.uuid(), createdAt: instant, payload: activity }),
   z.strictObject({ type: z.literal('heartbeat.run.event'), companyId: z.uuid(), createdAt: instant, payload: runEvent }),

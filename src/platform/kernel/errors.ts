@@ -91,7 +91,7 @@ export const refusals = defineRefusals({
   reporting_cycle: { status: 422, message: 'Reporting relationship would create a cycle' },
   idempotency_mismatch: { status: 422, message: 'This Idempotency-Key was used with a different request' },
   headers_too_large: { status: 431, message: 'Request headers are too large' },
-  too_many_streams: { status: 429, message: 'Too many follow along, try again' },
+  too_many_streams: { status: 429, message: 'Too many open event streams; retry later' },
   unavailable: { status: 503, message: 'The database is unavailable, try again' },
   busy: { status: 503, message: 'The server is busy, try again' },
 })
