@@ -10,21 +10,21 @@ import type { Subscriber } from './subscriptions.ts'
 import { readAfter } from './readAfter.ts'
 import { START } from './position.ts'
 
-// Who begins to follow while the tail is looking is where an entry could be told twice or never, so here every look can
-// be held, before it reads or behind it.
+// A subscriber that starts during a poll is where an entry could be delivered twice or never. Here every read can
+// therefore be paused, before it reads or after it.
 
 const server = useServer()
 
-interface Hold {
-  /** Resolves when somebody has come to it. */
+interface Pause {
+  /** Resolves when a read has arrived at the pause. */
   readonly reached: Promise<void>
   readonly release: () => void
 }
 
-interface Gates {
+interface PausableStore {
   readonly store: Store
-  /** Holds the next look. */
-  hold(where: 'before' | 'behind'): Hold
+  /** Pauses the next read. */
+  pauseNext(where: 'before' | 'after'): Pause
 }
 
 function gate(): { opened: Promise<void>; open: () => void } {
@@ -33,39 +33,39 @@ function gate(): { opened: Promise<void>; open: () => void } {
   return { opened, open }
 }
 
-function gated(store: Store): Gates {
-  const held: { where: 'before' | 'behind'; reach: () => void; released: Promise<void> }[] = []
+function pausable(store: Store): PausableStore {
+  const pauses: { where: 'before' | 'after'; reach: () => void; released: Promise<void> }[] = []
   const run: ReadDb['run'] = async (statement, params) => {
-    const hold = statement.name === 'feed_read_after' ? held.shift() : undefined
-    const wait = async (where: 'before' | 'behind'): Promise<void> => {
-      if (hold?.where !== where) return
-      hold.reach()
-      await hold.released
+    const pause = statement.name === 'feed_read_after' ? pauses.shift() : undefined
+    const wait = async (where: 'before' | 'after'): Promise<void> => {
+      if (pause?.where !== where) return
+      pause.reach()
+      await pause.released
     }
     await wait('before')
     const rows = await store.read.run(statement, params)
-    await wait('behind')
+    await wait('after')
     return rows
   }
   return {
     store: { ...store, read: { ...store.read, run } },
-    hold(where) {
+    pauseNext(where) {
       const [isReached, released] = [gate(), gate()]
-      held.push({ where, reach: isReached.open, released: released.opened })
+      pauses.push({ where, reach: isReached.open, released: released.opened })
       return { reached: isReached.opened, release: released.open }
     },
   }
 }
 
-let gates: Gates
+let reads: PausableStore
 let feed: Feed
 beforeEach(() => {
-  gates = gated(server().store)
-  feed = createFeed(gates.store, createLog('silent', false), { pollIntervalMs: 60_000 })
+  reads = pausable(server().store)
+  feed = createFeed(reads.store, createLog('silent', false), { pollIntervalMs: 60_000 })
 })
 afterEach(() => feed.stop())
 
-/** Writes an entry beside the server, so that nothing is woken by it; any look from then on can tell it. */
+/** Writes an entry without the server, so that the tail is not notified. Every read from then on can return it. */
 async function write(companyId: string): Promise<string> {
   const { rows } = await server().database.sql.query<{ id: string }>(
     `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id)
@@ -94,18 +94,18 @@ function createSubscriber(companyId: string): TestSubscriber {
   }
 }
 
-const turnsOfTheLoop = async (): Promise<void> => {
+const manyTurnsOfTheEventLoop = async (): Promise<void> => {
   for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setTimeout(resolve, 0))
 }
 
-/** A tail that has somebody to look for, and looks only when it is woken. */
+/** Keeps the tail active with a subscriber of another company; it polls only when it is notified. */
 async function subscribeAnother(): Promise<void> {
   const other = createSubscriber(randomUUID())
   feed.subscribe(other, (await feed.readWatermarks()).lowWatermark)
   await other.caughtUp
 }
 
-/** Looks until this has been told to a listener, which is then told the rest that was on its way. */
+/** Notifies the feed until a subscriber has received the entry, and returns everything that it has received. */
 async function receivedAfter(subscriber: TestSubscriber, id: string): Promise<string[]> {
   const deadline = performance.now() + 5000
   while (!subscriber.received.includes(id) && performance.now() < deadline) {
@@ -115,15 +115,15 @@ async function receivedAfter(subscriber: TestSubscriber, id: string): Promise<st
   return subscriber.received
 }
 
-test('who begins while the tail looks without it misses nothing that this look passes', async () => {
+test('A subscriber that starts during a poll without it misses no entry that this poll passes', async () => {
   await subscribeAnother()
   const newSubscriber = createSubscriber(randomUUID())
   const { lowWatermark } = await feed.readWatermarks()
-  const poll = gates.hold('before')
+  const poll = reads.pauseNext('before')
   feed.notify()
   await poll.reached
   feed.subscribe(newSubscriber, lowWatermark)
-  await turnsOfTheLoop()
+  await manyTurnsOfTheEventLoop()
   const passed = await write(newSubscriber.companyId)
   poll.release()
   await newSubscriber.caughtUp
@@ -131,23 +131,23 @@ test('who begins while the tail looks without it misses nothing that this look p
   expect(await receivedAfter(newSubscriber, last)).toEqual([passed, last])
 })
 
-test('who reads more slowly than the tail goes on reading until it has caught up with it', async () => {
+test('A subscriber that reads more slowly than the tail goes on reading until it has caught up', async () => {
   await subscribeAnother()
   const newSubscriber = createSubscriber(randomUUID())
   const { lowWatermark } = await feed.readWatermarks()
-  const page = gates.hold('behind')
+  const page = reads.pauseNext('after')
   feed.subscribe(newSubscriber, lowWatermark)
   await page.reached
   const passed = await write(newSubscriber.companyId)
   feed.notify()
-  await turnsOfTheLoop()
+  await manyTurnsOfTheEventLoop()
   page.release()
   await newSubscriber.caughtUp
   const last = await write(newSubscriber.companyId)
   expect(await receivedAfter(newSubscriber, last)).toEqual([passed, last])
 })
 
-test('who is ahead of the tail is not told again what it has read', async () => {
+test('A subscriber that is ahead of the tail does not receive again what it has read', async () => {
   await subscribeAnother()
   const newSubscriber = createSubscriber(randomUUID())
   const { lowWatermark } = await feed.readWatermarks()
@@ -159,13 +159,13 @@ test('who is ahead of the tail is not told again what it has read', async () => 
   expect(await receivedAfter(newSubscriber, last)).toEqual([read, last])
 })
 
-test('who wants no more for now is told the rest when it does, and one that never does is forgotten', async () => {
+test('A subscriber that applies backpressure receives the rest when it is ready, and one that is never ready is unsubscribed', async () => {
   const { lowWatermark } = await feed.readWatermarks()
   const companyId = randomUUID()
   const { opened, open } = gate()
   const received = createSubscriber(companyId)
-  let asked = 0
-  const slow: Subscriber = { ...received, backpressure: () => ((asked += 1) === 1 ? opened.then(() => true) : true) }
+  let calls = 0
+  const slow: Subscriber = { ...received, backpressure: () => ((calls += 1) === 1 ? opened.then(() => true) : true) }
   const never: Subscriber = { ...createSubscriber(companyId), backpressure: () => Promise.resolve(false) }
   feed.subscribe(slow, lowWatermark)
   feed.subscribe(never, lowWatermark)
@@ -174,7 +174,7 @@ test('who wants no more for now is told the rest when it does, and one that neve
   await receivedAfter(received, first)
   const meanwhile = [await write(companyId), await write(companyId)]
   feed.notify()
-  await turnsOfTheLoop()
+  await manyTurnsOfTheEventLoop()
   expect(received.received).toEqual([first])
   expect(feed.positionOf(never)).toBeUndefined()
   open()
@@ -182,7 +182,7 @@ test('who wants no more for now is told the rest when it does, and one that neve
   expect(await receivedAfter(received, last)).toEqual([first, ...meanwhile, last])
 })
 
-test('a place is that of an entry: the numbers of transactions that came to nothing are given again after a crash', async () => {
+test('A position is always that of a committed entry, because ids of rolled-back transactions are assigned again after a crash', async () => {
   const companyId = randomUUID()
   await write(companyId)
   const { rows } = await server().database.sql.query<{ txid: string; number: number }>(
@@ -196,7 +196,7 @@ test('a place is that of an entry: the numbers of transactions that came to noth
   await connection.query('rollback')
   connection.release()
   expect((await feed.readWatermarks()).lowWatermark).toEqual(last)
-  // Whoever reads up to the present gets no further, by one page or by the tail.
+  // A read up to the present gets no further, whether by one page or by the tail.
   expect((await readAfter(server().store.read, START, [companyId])).endPosition).toEqual(last)
   const subscriber = createSubscriber(companyId)
   feed.subscribe(subscriber, START)

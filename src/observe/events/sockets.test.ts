@@ -1,17 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import type { Actor } from '../../platform/kernel/actor.ts'
 import { generateAgentKey } from '../../auth/tokens.ts'
 import { waitUntilReadable } from '../../dev/testing/eventStream.ts'
 import { captureLog } from '../../dev/testing/captureLog.ts'
+import { waitUntil } from '../../dev/testing/holds.ts'
 import { sendRawBytes } from '../../dev/testing/rawHttp.ts'
 import { expireLease, useServer, world } from '../../dev/testing/world.ts'
+import { createSockets } from './sockets.ts'
 
 const lines = captureLog()
 const server = useServer({ log: lines.log, eventOptions: { pingIntervalMs: 60 } })
-/** Its clients are not pinged within a test, so that nothing else ends them. */
-const patient = useServer({ eventOptions: { maxBufferedBytes: 64 * 1024 } })
+/** Its clients are not pinged within a test, so that no missed pong disconnects them. */
+const serverWithoutPings = useServer({ eventOptions: { maxBufferedBytes: 64 * 1024 } })
 
 const pathOf = (companyId: string, query = ''): string => `/api/companies/${companyId}/events/ws${query}`
 const WAIT_MS = 5000
@@ -21,13 +28,13 @@ interface Frame {
   readonly companyId: string
   readonly type: string
   readonly createdAt: string
-  // Payloads are looked at field by field.
+  // Payloads are read field by field.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly payload: any
 }
 
 /** Opens a WebSocket. */
-async function listen(path: string, headers: Readonly<Record<string, string>> = {}, options: { autoPong?: boolean; at?: string } = {}) {
+async function openSocket(path: string, headers: Readonly<Record<string, string>> = {}, options: { autoPong?: boolean; at?: string } = {}) {
   const { at = server().url, ...rest } = options
   const socket = new WebSocket(`${at.replace('http', 'ws')}${path}`, { headers, ...rest })
   const frames: Frame[] = []
@@ -41,30 +48,28 @@ async function listen(path: string, headers: Readonly<Record<string, string>> = 
       const found = frames.find(isIt)
       if (found !== undefined) return found
       if (performance.now() > deadline)
-        throw new Error(`the frame did not come; those that did: ${frames.map(({ type }) => type).join(' ')}`)
+        throw new Error(`the expected frame did not arrive; received: ${frames.map(({ type }) => type).join(' ')}`)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
   return { socket, frames, closed, until, close: () => socket.terminate() }
 }
 
-/** Asks for a WebSocket by hand and returns what came back, byte for byte. */
+/** Sends a handshake by hand and returns the answer, byte for byte. */
 const sendHandshake = (path: string, headers: readonly string[] = [], host = new URL(server().url).host) =>
-  sendRawBytes(
-    server().url,
-    `${[
-      `GET ${path} HTTP/1.1`,
-      `Host: ${host}`,
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      ...headers,
-    ].join('\r\n')}\r\n\r\n`,
-  )
+  sendRawBytes(server().url, `${[...handshakeLines(path, host), ...headers].join('\r\n')}\r\n\r\n`)
 
-describe('who may connect', () => {
-  test('the local board, and agents by key or run token, in the header or the URL', async () => {
+const handshakeLines = (path: string, host = 'localhost'): string[] => [
+  `GET ${path} HTTP/1.1`,
+  `Host: ${host}`,
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+]
+
+describe('the handshake', () => {
+  test('The local board may connect, and agents by key or run token, in the header or in the URL', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const run = await here.run(agent)
@@ -76,13 +81,13 @@ describe('who may connect', () => {
       [`?token=${run.token}`, {}],
       ['', { origin: server().url }],
     ] as const) {
-      const connection = await listen(pathOf(here.company.id, query), headers)
+      const connection = await openSocket(pathOf(here.company.id, query), headers)
       connection.close()
       await connection.closed
     }
   })
 
-  test('anybody else gets 403 and the word forbidden, in local mode too', async () => {
+  test('Every other client gets 403 and the word forbidden, in local mode too', async () => {
     const [here, otherCompany] = [await world(server()), await world(server())]
     const agent = await here.agent()
     const run = await here.run(agent)
@@ -110,12 +115,12 @@ describe('who may connect', () => {
       const { head, text } = await answer
       expect({ why, line: head.split('\r\n')[0], text }).toEqual({ why, line: 'HTTP/1.1 403 Forbidden', text: 'forbidden' })
     }
-    // No log line holds what a URL held.
+    // No log line contains a credential from a URL.
     expect(lines.text()).toContain('request denied')
     for (const secret of [agent.key, run.token, ended.token, outsider.key]) expect(lines.text()).not.toContain(secret)
   })
 
-  test('other paths get no answer at all; what is no WebSocket is answered as if it had not asked', async () => {
+  test('Other paths get no answer, and a request to upgrade to another protocol is answered as a plain request', async () => {
     const here = await world(server())
     for (const path of ['/', '/api/health', `/api/companies/${here.company.id}/events`, `${pathOf(here.company.id)}/`])
       expect((await sendHandshake(path)).head).toBe('')
@@ -131,23 +136,23 @@ describe('who may connect', () => {
     expect(written).toMatchObject({ status: 201, body: { title: 'Written by a client of HTTP/2' } })
   })
 
-  test('a malformed handshake is refused and takes no seat', async () => {
+  test('A malformed handshake is refused and keeps no connection slot', async () => {
     const here = await world(server())
     const { head } = await sendRawBytes(
       server().url,
       `GET ${pathOf(here.company.id)} HTTP/1.1\r\nHost: ${new URL(server().url).host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
     )
     expect(head).toMatch(/^HTTP\/1\.1 400 /)
-    while (server().feed.connectionLimits.openCount() > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await waitUntil('every connection slot is released', async () => server().feed.connectionLimits.openCount() === 0)
   })
 })
 
-describe('what is told', () => {
-  test('each audit row, and what it means for runs and agents, of this company alone', async () => {
+describe('the frames', () => {
+  test('A client receives each audit row of its company and the changes of runs and agents that the row causes', async () => {
     const [here, otherCompany] = [await world(server()), await world(server())]
     const agent = await here.agent()
     await waitUntilReadable(server().database.sql)
-    const connection = await listen(pathOf(here.company.id, `?token=${agent.key}`))
+    const connection = await openSocket(pathOf(here.company.id, `?token=${agent.key}`))
     await otherCompany.issue()
     const run = await here.run(agent)
     const issue = await here.issue()
@@ -181,15 +186,15 @@ describe('what is told', () => {
     connection.close()
   })
 
-  test('a queued run, an event of a run, and its output as it comes', async () => {
+  test('A client receives queued runs, run events, and the output of runs while it is written', async () => {
     const here = await world(server())
     const { agent, run, issue } = await here.held()
-    const connection = await listen(pathOf(here.company.id))
-    // It waits for the holder, and is queued when the holder lets go.
+    const connection = await openSocket(pathOf(here.company.id))
+    // The wake waits for the holder, and its run is queued when the holder releases the issue.
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'And then this' })
     await server().board.post(`/api/heartbeat-runs/${run.id}/cancel`)
     await connection.until(({ type }) => type === 'heartbeat.run.queued')
-    // The row of this one names no run.
+    // The audit row of this change names no run.
     const assigned = await here.issue({ assigneeAgentId: (await here.agent()).id })
     const queued = () => connection.frames.filter(({ type }) => type === 'heartbeat.run.queued')
     await connection.until(() => queued().length === 2)
@@ -230,12 +235,12 @@ describe('what is told', () => {
   })
 })
 
-describe('how it ends', () => {
-  test('a client that answers pings stays; one that misses a pong is dropped', async () => {
+describe('the end of a WebSocket', () => {
+  test('A client that answers pings stays connected, and one that misses a pong is disconnected', async () => {
     const here = await world(server())
     const [responsive, unresponsive] = [
-      await listen(pathOf(here.company.id)),
-      await listen(pathOf(here.company.id), {}, { autoPong: false }),
+      await openSocket(pathOf(here.company.id)),
+      await openSocket(pathOf(here.company.id), {}, { autoPong: false }),
     ]
     let pings = 0
     responsive.socket.on('ping', () => (pings += 1))
@@ -245,18 +250,18 @@ describe('how it ends', () => {
     responsive.close()
   })
 
-  test('a socket is closed within a second of its credential', async () => {
+  test('A WebSocket is closed within a second of its credential', async () => {
     const here = await world(server())
     const agent = await here.agent()
-    const [cancelled, faded] = [await here.run(agent), await here.run(agent)]
-    const byKey = await listen(pathOf(here.company.id, `?token=${agent.key}`))
-    const byCancelled = await listen(pathOf(here.company.id, `?token=${cancelled.token}`))
-    const byFaded = await listen(pathOf(here.company.id, `?token=${faded.token}`))
+    const [cancelled, expired] = [await here.run(agent), await here.run(agent)]
+    const byKey = await openSocket(pathOf(here.company.id, `?token=${agent.key}`))
+    const byCancelled = await openSocket(pathOf(here.company.id, `?token=${cancelled.token}`))
+    const byExpired = await openSocket(pathOf(here.company.id, `?token=${expired.token}`))
     await server().board.post(`/api/heartbeat-runs/${cancelled.id}/cancel`)
-    await expireLease(server(), faded.id)
+    await expireLease(server(), expired.id)
     const endedAt = performance.now()
     expect(await byCancelled.closed).toEqual({ code: 1008, reason: 'credential ended' })
-    expect(await byFaded.closed).toEqual({ code: 1008, reason: 'credential ended' })
+    expect(await byExpired.closed).toEqual({ code: 1008, reason: 'credential ended' })
     expect(performance.now() - endedAt).toBeLessThan(2000)
     expect(byKey.socket.readyState).toBe(WebSocket.OPEN)
     const [key] = (await server().board.get(`/api/agents/${agent.id}/keys`)).body
@@ -264,9 +269,9 @@ describe('how it ends', () => {
     expect(await byKey.closed).toEqual({ code: 1008, reason: 'credential ended' })
   })
 
-  test('what clients say is not heard, and much of it ends the connection', async () => {
+  test('Messages of clients are ignored, and a long one closes the connection', async () => {
     const here = await world(server())
-    const [brief, loud] = [await listen(pathOf(here.company.id)), await listen(pathOf(here.company.id))]
+    const [brief, loud] = [await openSocket(pathOf(here.company.id)), await openSocket(pathOf(here.company.id))]
     brief.socket.send('{"type":"subscribe"}')
     loud.socket.send('x'.repeat(2000))
     expect(await loud.closed).toMatchObject({ code: 1009 })
@@ -275,10 +280,10 @@ describe('how it ends', () => {
     brief.close()
   })
 
-  test('a client that hangs is dropped and holds nobody up', async () => {
-    const here = await world(patient())
-    const brisk = await listen(pathOf(here.company.id), {}, { at: patient().url })
-    const hanging = await listen(pathOf(here.company.id), {}, { at: patient().url })
+  test('A client that stops reading is disconnected and delays no other client', async () => {
+    const here = await world(serverWithoutPings())
+    const brisk = await openSocket(pathOf(here.company.id), {}, { at: serverWithoutPings().url })
+    const hanging = await openSocket(pathOf(here.company.id), {}, { at: serverWithoutPings().url })
     hanging.socket.pause()
     const line = {
       companyId: here.company.id,
@@ -287,19 +292,19 @@ describe('how it ends', () => {
       ts: '2026-01-01T00:00:00.000Z',
       stream: 'stdout' as const,
     }
-    while (patient().feed.connectionLimits.openCount() > 1) {
-      for (let lines = 0; lines < 5; lines += 1) patient().feed.publishLogLine({ ...line, chunk: 'x'.repeat(8000) })
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    await waitUntil('the client that stops reading is disconnected', async () => {
+      for (let count = 0; count < 20; count += 1) serverWithoutPings().feed.publishLogLine({ ...line, chunk: 'x'.repeat(8000) })
+      return serverWithoutPings().feed.connectionLimits.openCount() <= 1
+    })
     const issue = await here.issue()
     await brisk.until(({ payload }) => payload.entityId === issue.id)
     brisk.close()
     hanging.close()
   })
 
-  test('sockets end with their company and with the server', async () => {
+  test('A WebSocket ends when its company is deleted, and when the server stops', async () => {
     const here = await world(server())
-    const connection = await listen(pathOf(here.company.id))
+    const connection = await openSocket(pathOf(here.company.id))
     await server().board.del(`/api/companies/${here.company.id}`)
     expect(await connection.closed).toEqual({ code: 1008, reason: 'company deleted' })
     const lasting = await world(server())
@@ -310,4 +315,56 @@ describe('how it ends', () => {
     await other.stop()
     expect((await closed)[0]).toBe(1001)
   })
+})
+
+function gate<T>(): { opened: Promise<T>; open: (value: T) => void } {
+  let open: (value: T) => void = () => {}
+  const opened = new Promise<T>((resolve) => (open = resolve))
+  return { opened, open }
+}
+
+test('A client that leaves during its own handshake keeps no connection slot', async () => {
+  const here = await world(server())
+  const { feed, store } = server()
+  await waitUntil('the connections of other tests are closed', async () => feed.connectionLimits.openCount() === 0)
+  const board: Actor = { kind: 'board', userId: 'local-board', isAdmin: true }
+  const [identified, mayContinue, handshakeRead] = [gate<void>(), gate<void>(), gate<void>()]
+  const onUpgrade = createSockets({
+    feed: {
+      ...feed,
+      // The last step of a handshake before it takes a connection slot.
+      async readWatermarks() {
+        const watermarks = await feed.readWatermarks()
+        setImmediate(handshakeRead.open)
+        return watermarks
+      },
+    },
+    db: store.read,
+    log: lines.log,
+    guard: () => {},
+    async identify() {
+      identified.open()
+      await mayContinue.opened
+      return board
+    },
+    options: {},
+  })
+  const leaving = gate<Duplex>()
+  const http = createServer().on('upgrade', (request, socket, head) => {
+    leaving.open(socket)
+    onUpgrade(request, socket, head)
+  })
+  http.listen(0, '127.0.0.1')
+  onTestFinished(() => void http.close())
+  await once(http, 'listening')
+  const client = connect((http.address() as AddressInfo).port, '127.0.0.1')
+  client.write(`${handshakeLines(pathOf(here.company.id)).join('\r\n')}\r\n\r\n`)
+  await identified.opened
+  const socket = await leaving.opened
+  const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()))
+  client.resetAndDestroy()
+  await closed
+  mayContinue.open()
+  await handshakeRead.opened
+  expect(feed.connectionLimits.openCount()).toBe(0)
 })

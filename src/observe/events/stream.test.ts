@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { waitUntilReadable, openEventStream } from '../../dev/testing/eventStream.ts'
 import type { StreamMessage, EventStreamReader } from '../../dev/testing/eventStream.ts'
+import { waitUntil } from '../../dev/testing/holds.ts'
 import { expireLease, useServer, world } from '../../dev/testing/world.ts'
 import type { TestServer } from '../../dev/testing/world.ts'
 import { cursorOf } from './position.ts'
@@ -13,7 +14,10 @@ const pathOf = (companyId: string, query = ''): string => `/api/companies/${comp
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const keysOf = (messages: readonly StreamMessage[]): string[] => messages.map(({ data }) => `${data.type} ${data.payload.id}`)
 
-/** Everything of a company that a follower is owed, in commit order as far as it is defined. */
+const allConnectionsClosed = (): Promise<void> =>
+  waitUntil('every event stream and WebSocket is closed', async () => server().feed.connectionLimits.openCount() === 0)
+
+/** Every event that a client of the company must receive, in commit order as far as it is defined. */
 async function logOf(companyId: string): Promise<string[]> {
   const { rows } = await server().database.sql.query<{ key: string }>(
     `select key from (
@@ -26,7 +30,7 @@ async function logOf(companyId: string): Promise<string[]> {
   return rows.map(({ key }) => key)
 }
 
-/** A writer beside the server: audit rows and run events in transactions that stay open for a while, some never committed. */
+/** A writer next to the server: audit rows and run events in transactions that stay open for a while. Some are rolled back. */
 async function writeFor(companyId: string, run: { id: string; agentId: string }, writer: number, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     const connection = await server().database.sql.connect()
@@ -40,7 +44,7 @@ async function writeFor(companyId: string, run: { id: string; agentId: string },
         `insert into heartbeat_run_events (company_id, run_id, agent_id, seq, event_type, message) values ($1, $2, $3, $4, 'progress', 'on')`,
         [companyId, run.id, run.agentId, writer * 1000 + round],
       )
-      // The wait is what makes numbers and commits come in different orders.
+      // The wait makes the order of numbers differ from the order of commits.
       await connection.query('select pg_sleep($1)', [Math.random() * 0.02])
       await connection.query(activity, [companyId, writer, round])
       await connection.query(round % 7 === 3 ? 'rollback' : 'commit')
@@ -50,7 +54,7 @@ async function writeFor(companyId: string, run: { id: string; agentId: string },
   }
 }
 
-/** A second, and what a busy machine adds to it. */
+/** A second, plus what a busy machine adds to it. */
 const CLOSE_WITHIN_MS = 2000
 
 const END = 'test.ended'
@@ -61,21 +65,21 @@ const writeEnd = (companyId: string) =>
     [companyId, END],
   )
 
-describe('one order for everybody', () => {
-  test('under concurrent writers everything comes once and in order, whoever reads, also across reconnects, servers and restarts', async () => {
+describe('the order of events', () => {
+  test('Under concurrent writers every client receives every event once and in order, also across reconnects, servers and restarts', async () => {
     const here = await world(server())
     const run = await here.run(await here.agent())
     let other = await server().startPeer()
     try {
       const steady = await openEventStream(server().url, pathOf(here.company.id, '?after=0'))
       const elsewhere = await openEventStream(other.url, pathOf(here.company.id, '?after=0'))
-      // As the commits of a busy server would; a look every 20 ms meets transactions in every state.
+      // Notifies as the commits of a busy server would. A poll every 20 ms meets transactions in every state.
       const busy = setInterval(() => {
         for (const each of [server(), other]) each.feed.notify()
       }, 5)
       const over = Promise.all([1, 2, 3].map((writer) => writeFor(here.company.id, run, writer, 25))).then(() => writeEnd(here.company.id))
 
-      // Comes and goes at random, on either server, one of which is replaced on the way.
+      // This client connects and disconnects at random, on either server. One server is replaced in between.
       const read: StreamMessage[] = []
       let cursor = '0'
       for (let visit = 0; !read.some(isEnd); visit += 1) {
@@ -84,7 +88,7 @@ describe('one order for everybody', () => {
         const enough = Math.floor(Math.random() * 12)
         await Promise.race([reader.waitFor(isEnd), reader.waitFor(() => reader.messages.length > enough)])
         reader.disconnect()
-        // What arrives behind the cursor that was kept is read again; what was read before it, never.
+        // Events after the cursor that was kept are received again; earlier ones are not.
         const kept = reader.messages.slice(0, enough + 1)
         read.push(...kept)
         cursor = kept.at(-1)?.id ?? cursor
@@ -110,7 +114,7 @@ describe('one order for everybody', () => {
     }
   })
 
-  test('a row that was numbered early and committed late is told, behind those that were committed before it', async () => {
+  test('A row that was numbered early and committed late is sent, after the rows that were committed before it', async () => {
     const here = await world(server())
     await waitUntilReadable(server().database.sql)
     const reader = await openEventStream(server().url, pathOf(here.company.id))
@@ -128,7 +132,7 @@ describe('one order for everybody', () => {
     reader.disconnect()
   })
 
-  test('the old state and the messages give the state that is read afresh', async () => {
+  test('A client that reads again every row that an event names has the same state as a client that reads everything', async () => {
     const here = await world(server())
     const [first, second] = [await here.agent(), await here.agent()]
     const before = await here.issue({ assigneeAgentId: first.id })
@@ -149,12 +153,12 @@ describe('one order for everybody', () => {
     await server().board.patch(`/api/issues/${taken.id}`, { assigneeAgentId: first.id })
     await here.checkout(one, taken.id)
     await one.client.post(`/api/issues/${taken.id}/release`)
-    const gone = await here.issue()
-    await server().board.del(`/api/issues/${gone.id}`)
+    const deleted = await here.issue()
+    await server().board.del(`/api/issues/${deleted.id}`)
     const last = await here.issue()
     await reader.waitFor(({ data }) => data.payload.entityId === last.id)
 
-    // Whoever follows reads a row again when something happened to it, and needs no other look.
+    // The client reads a row again when an event names it, and reads nothing else.
     const touched = new Set(
       reader.messages.filter(({ data }) => data.payload.entityType === 'issue').map(({ data }) => data.payload.entityId),
     )
@@ -170,7 +174,7 @@ describe('one order for everybody', () => {
       ]),
     )
     expect(state).toEqual(fresh)
-    // And the epoch that a message names is the one that was current behind it.
+    // The epochs in the messages never decrease.
     const epochs = reader.messages
       .filter(({ data }) => data.payload.entityId === taken.id)
       .flatMap(({ data }) => data.payload.details.lockEpoch ?? [])
@@ -179,13 +183,13 @@ describe('one order for everybody', () => {
   })
 })
 
-describe('where a stream begins', () => {
-  test('without a cursor with what comes now; its first cursor is good before anything has come', async () => {
+describe('the start of an event stream', () => {
+  test('Without a cursor a stream begins with new events, and its first cursor is valid before any event has arrived', async () => {
     const here = await world(server())
     await here.issue()
     await waitUntilReadable(server().database.sql)
     const reader = await openEventStream(server().url, pathOf(here.company.id))
-    while (reader.lastEventId() === '') await new Promise((resolve) => setImmediate(resolve))
+    await waitUntil('the stream sends its first cursor', async () => reader.lastEventId() !== '')
     const cursor = reader.lastEventId()
     const seen = await here.issue()
     expect((await reader.waitFor(() => true)).data.payload.entityId).toBe(seen.id)
@@ -197,15 +201,15 @@ describe('where a stream begins', () => {
     resumed.disconnect()
   })
 
-  test('Last-Event-ID counts for more than the URL, and what was heard of silence moves the cursor too', async () => {
+  test('Last-Event-ID takes precedence over the URL, and keep-alives move the cursor too', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const reader = await openEventStream(server().url, pathOf(here.company.id, '?after=0'))
     await reader.waitFor(({ data }) => data.payload.action === 'company.created')
     const [first] = reader.messages
     await elsewhere.issue()
-    const known = reader.lastEventId()
-    while (reader.lastEventId() === known) await new Promise((resolve) => setTimeout(resolve, 5))
+    const cursor = reader.lastEventId()
+    await waitUntil('a keep-alive moves the cursor', async () => reader.lastEventId() !== cursor)
     expect(reader.lines).toContain(': here')
     reader.disconnect()
     const resumed = await openEventStream(server().url, pathOf(here.company.id, '?after=0'), { 'last-event-id': reader.lastEventId() })
@@ -215,7 +219,7 @@ describe('where a stream begins', () => {
     resumed.disconnect()
   })
 
-  test('a cursor of another history is answered with a resync; one that is none is refused', async () => {
+  test('A cursor of another history is answered with a resync, and a malformed cursor is refused', async () => {
     const here = await world(server())
     const ahead = cursorOf({ txid: 2n ** 60n, source: 0, number: 1 })
     const reader = await openEventStream(server().url, pathOf(here.company.id, `?after=${ahead}`))
@@ -231,7 +235,7 @@ describe('where a stream begins', () => {
       })
   })
 
-  test('follow=false sends what there is and ends', async () => {
+  test('A stream with follow=false sends every readable event and ends', async () => {
     const here = await world(server())
     await here.issue()
     await waitUntilReadable(server().database.sql)
@@ -241,8 +245,8 @@ describe('where a stream begins', () => {
   })
 })
 
-describe('who follows', () => {
-  test('nobody hears of another company, and a foreign one is as missing as none (I12)', async () => {
+describe('the clients of an event stream', () => {
+  test('A client receives no event of another company, and a foreign company is answered as a missing one (I12)', async () => {
     const [here, otherCompany] = [await world(server()), await world(server())]
     const agent = await here.agent()
     const reader = await openEventStream(server().url, pathOf(here.company.id, '?after=0'), bearer(agent.key))
@@ -258,7 +262,7 @@ describe('who follows', () => {
     expect(await server().bearer('nonsense').get(pathOf(here.company.id))).toMatchObject({ status: 401 })
   })
 
-  test('a stream ends within a second of its credential, on any server: key revoked, run ended, lease run out, agent terminated', async () => {
+  test('A stream ends within a second of its credential, on every server: key revoked, run ended, lease expired, agent terminated', async () => {
     const here = await world(server())
     const other = await server().startPeer()
     try {
@@ -272,7 +276,7 @@ describe('who follows', () => {
           'key',
         ],
         ['run ended', ({ runId }) => server().board.post(`/api/heartbeat-runs/${runId}/cancel`), 'token'],
-        ['lease run out', ({ runId }) => expireLease(server(), runId), 'token'],
+        ['lease expired', ({ runId }) => expireLease(server(), runId), 'token'],
         ['agent terminated', ({ agentId }) => server().board.post(`/api/agents/${agentId}/terminate`), 'key'],
       ]
       await Promise.all(
@@ -288,7 +292,7 @@ describe('who follows', () => {
           expect({ name, isInTime: performance.now() - endedAt < CLOSE_WITHIN_MS }).toEqual({ name, isInTime: true })
         }),
       )
-      // Those who have not lost theirs go on.
+      // A client whose credential is valid stays connected.
       const agent = await here.agent()
       const reader = await openEventStream(server().url, pathOf(here.company.id), bearer(agent.key))
       const issue = await here.issue()
@@ -299,7 +303,7 @@ describe('who follows', () => {
     }
   })
 
-  test('a stream ends with its company, and with the server', async () => {
+  test('A stream ends when its company is deleted, and when the server stops', async () => {
     const [here, lasting] = [await world(server()), await world(server())]
     const reader = await openEventStream(server().url, pathOf(here.company.id))
     expect((await server().board.del(`/api/companies/${here.company.id}`)).status).toBe(200)
@@ -311,7 +315,7 @@ describe('who follows', () => {
     await last.ended
   })
 
-  test('an agent takes so many seats and no more; one that leaves makes room', async () => {
+  test('An agent opens at most 16 streams, and may open another when one has closed', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const readers = await Promise.all(
@@ -320,18 +324,18 @@ describe('who follows', () => {
     const refused = await agent.client.get(pathOf(here.company.id))
     expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_streams' }, headers: { 'retry-after': '5' } })
     for (const reader of readers) reader.disconnect()
-    while (server().feed.connectionLimits.openCount() > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await allConnectionsClosed()
     expect(await agent.client.get(pathOf(here.company.id, '?follow=false'))).toMatchObject({ status: 200 })
   })
 })
 
-test('a reader that hangs is cut, holds nobody up, and goes on later without a gap', async () => {
+test('A client that stops reading is disconnected, delays no other client, and resumes later without a gap', async () => {
   const here = await world(server())
   const [hanging, brisk] = await Promise.all([1, 2].map(() => openEventStream(server().url, pathOf(here.company.id, '?after=0'))))
   if (hanging === undefined || brisk === undefined) throw new Error('two readers')
   await hanging.waitFor(() => true)
   hanging.pause()
-  // Far more than the kernel keeps for anybody.
+  // Far more than the kernel buffers for one connection.
   for (let batch = 0; batch < 8; batch += 1)
     await server().database.sql.query(
       `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, details)
@@ -340,7 +344,7 @@ test('a reader that hangs is cut, holds nobody up, and goes on later without a g
     )
   await writeEnd(here.company.id)
   await brisk.waitFor(isEnd)
-  while (server().feed.connectionLimits.openCount() > 1) await new Promise((resolve) => setTimeout(resolve, 10))
+  await waitUntil('the hanging client is disconnected', async () => server().feed.connectionLimits.openCount() <= 1)
   hanging.disconnect()
   const log = await logOf(here.company.id)
   expect(keysOf(brisk.messages)).toEqual(log)
@@ -351,24 +355,24 @@ test('a reader that hangs is cut, holds nobody up, and goes on later without a g
   for (const reader of [brisk, resumed]) reader.disconnect()
 })
 
-test('nobody asks the database while nobody follows, and once a second at most while nothing happens', async () => {
+test('The feed sends no query while it has no subscriber, and at most one a second while nothing is committed', async () => {
   const here = await world(server())
-  // Those of the test before have left; the server has yet to notice.
-  while (server().feed.connectionLimits.openCount() > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-  let asked = 0
+  // The clients of the test before have left; the server has yet to notice it.
+  await allConnectionsClosed()
+  let queries = 0
   const { read } = server().store
   const run = read.run.bind(read)
-  const counting = Object.assign(read, { run: ((...args: Parameters<typeof run>) => ((asked += 1), run(...args))) as typeof read.run })
+  const counting = Object.assign(read, { run: ((...args: Parameters<typeof run>) => ((queries += 1), run(...args))) as typeof read.run })
   try {
-    // That nothing happens cannot be awaited, only watched for a while; so too how seldom something does, below.
+    // No event marks the absence of queries, so the test can only watch for a while. The same holds for their rate below.
     await new Promise((resolve) => setTimeout(resolve, 300))
-    expect(asked).toBe(0)
+    expect(queries).toBe(0)
     const reader = await openEventStream(server().url, pathOf(here.company.id))
     const issue = await here.issue()
     await reader.waitFor(({ data }) => data.payload.entityId === issue.id)
-    asked = 0
+    queries = 0
     await new Promise((resolve) => setTimeout(resolve, 1500))
-    expect(asked).toBeLessThanOrEqual(2)
+    expect(queries).toBeLessThanOrEqual(2)
     reader.disconnect()
   } finally {
     counting.run = run
