@@ -28,7 +28,7 @@ export interface Hubs {
   send(frame: Frame): void
   hasClients(companyId: string): boolean
   isEmpty(): boolean
-  clients(): Iterable<SocketClient>
+  readonly clients: () => Iterable<SocketClient>
 }
 
 /** The clients of one company: each event is encoded once for all of them. */

@@ -33,7 +33,7 @@ export interface Tail {
   /** Schedules the next poll, or makes the tail idle when nothing needs it any more. */
   reschedule(): void
   /** Polls soon: something was committed that may be readable now. */
-  notify(): void
+  readonly notify: () => void
   stop(): void
 }
 
@@ -105,7 +105,7 @@ export function createTail(deps: TailDeps): Tail {
     },
     stop() {
       isStopped = true
-      void worker.stop()
+      worker.stop().catch(() => {})
     },
   }
 }
