@@ -17,14 +17,19 @@ export interface LoadStats {
   readonly p99Ms: number
 }
 
-/** Renders a request once, so that the generator costs as little as it can: it shares two cores with what it measures. */
-export function prepareRequest(
-  method: string,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  body: unknown,
-  expectedStatus: number,
-): PreparedRequest {
+/** A request as its caller describes it. */
+interface RequestDescription {
+  /** Left out: `GET`. */
+  readonly method?: 'GET' | 'POST'
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  /** Left out: 200. */
+  readonly expectedStatus?: number
+}
+
+/** Renders a request once, so that the generator costs as little as it can: it shares two cores with the server it measures. */
+export function prepareRequest({ method = 'GET', path, headers = {}, body, expectedStatus = 200 }: RequestDescription): PreparedRequest {
   const text = body === undefined ? '' : JSON.stringify(body)
   const lines = [`${method} ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
   if (body !== undefined) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(text)}`)

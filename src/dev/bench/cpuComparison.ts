@@ -1,0 +1,133 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { openPool } from '../../platform/db/driver/client.ts'
+import { startEmbedded } from '../../platform/embedded/index.ts'
+import { createApiClient } from './apiClient.ts'
+import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
+import { createBenchCompany, workloadScripts } from './company.ts'
+import { runScripts } from './load.ts'
+import type { Script } from './load.ts'
+
+// `npm run bench -- --cpu OLD`: the processor time of one request, in this checkout and in another, turn by turn. Rates
+// depend on everything else that a machine does; the processor time of a request does so much less. A regression is
+// decided by these ratios.
+
+const TURNS = 7
+const TURN_DURATION_MS = 2000
+/** The kernel counts processor time in hundredths of a second. */
+const MS_PER_TICK = 10
+
+/** Processor time of a process and of its children that have ended, in ms. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  // The name stands in parentheses and may contain spaces; utime, stime, cutime and cstime are fields 14 to 17.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * MS_PER_TICK
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
+  )
+}
+
+/** Processor time of Postgres: the postmaster, the backends that live and those that have ended. */
+function postgresCpuMs(postmaster: number): number {
+  let sum = cpuMs(postmaster)
+  for (const backend of childrenOf(postmaster)) {
+    try {
+      sum += cpuMs(backend)
+    } catch {
+      // The backend ended while it was read; the postmaster counts it from now on.
+    }
+  }
+  return sum
+}
+
+/** One checkout with a database of its own, ready for load. */
+interface Side {
+  readonly port: number
+  readonly workload: Readonly<Record<string, readonly Script[]>>
+  readonly cpu: () => { readonly server: number; readonly postgres: number }
+  readonly stop: () => Promise<void>
+}
+
+async function startSide(checkout: string): Promise<Side> {
+  const home = mkdtempSync(path.join(tmpdir(), 'paperclip-bench-'))
+  const postgres = await startEmbedded({ home, durable: true })
+  const { host, user, port, database } = postgres.connection
+  const env = {
+    DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
+    PAPERCLIP_HOME: path.join(home, 'server'),
+    PORT: '0',
+  }
+  mkdirSync(env.PAPERCLIP_HOME)
+  const server = await startChild({ checkout, script: 'src/main.ts', env, flags: startFlags(checkout) })
+  const sql = openPool({ ...postgres.connection, max: 1, query_timeout: 0, statement_timeout: 0 })
+  const company = await createBenchCompany(createApiClient(server.port), sql, 'Acme', 1000)
+  const { rows } = await sql.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
+  const postmaster = rows[0]?.pid ?? 0
+  await sql.end()
+  return {
+    port: server.port,
+    workload: workloadScripts(company),
+    cpu: () => ({ server: cpuMs(server.process.pid ?? 0), postgres: postgresCpuMs(postmaster) }),
+    stop: async () => {
+      await stopChild(server)
+      await postgres.stop()
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Processor time of one request, in microseconds. */
+interface RequestCost {
+  readonly server: number
+  readonly postgres: number
+}
+
+async function measureTurn(side: Side, scripts: readonly Script[]): Promise<RequestCost> {
+  const before = side.cpu()
+  const { times } = await runScripts(side.port, scripts, TURN_DURATION_MS)
+  const after = side.cpu()
+  const perRequest = (spentMs: number): number => (spentMs * 1000) / times.length
+  return { server: perRequest(after.server - before.server), postgres: perRequest(after.postgres - before.postgres) }
+}
+
+const sorted = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b)
+const median = (values: readonly number[]): number => sorted(values)[Math.floor(values.length / 2)] ?? Number.NaN
+
+function report(name: string, part: keyof RequestCost, turns: readonly { readonly old: RequestCost; readonly new: RequestCost }[]): void {
+  const ratios = sorted(turns.map((turn) => turn.old[part] / turn.new[part]))
+  const cost = (side: 'old' | 'new'): string => `${median(turns.map((turn) => turn[side][part])).toFixed(0)} us`.padStart(8)
+  process.stdout.write(
+    `${name.padEnd(20)} ${part.padEnd(9)} ${cost('old')} ${cost('new')}   ${median(ratios).toFixed(3)}   ${ratios[0]?.toFixed(3)} to ${ratios.at(-1)?.toFixed(3)}\n`,
+  )
+}
+
+/**
+ * Compares the processor time of a request in this checkout with that in another one.
+ * @param oldCheckout a checkout with its packages installed; relative to the working directory
+ */
+export async function compareCpu(oldCheckout: string): Promise<void> {
+  const sides = { old: await startSide(path.resolve(oldCheckout)), new: await startSide(thisCheckout) }
+  try {
+    process.stdout.write(
+      `${TURNS} turns of ${TURN_DURATION_MS} ms each; processor time of a request, median; ratio old / new, median and range\n`,
+    )
+    process.stdout.write(`${''.padEnd(30)} ${'old'.padStart(8)} ${'new'.padStart(8)}   ratio\n`)
+    for (const name of Object.keys(sides.new.workload)) {
+      for (const side of [sides.old, sides.new]) await runScripts(side.port, side.workload[name] ?? [], TURN_DURATION_MS / 2)
+      const turns: { old: RequestCost; new: RequestCost }[] = []
+      for (let turn = 0; turn < TURNS; turn += 1) {
+        const old = await measureTurn(sides.old, sides.old.workload[name] ?? [])
+        turns.push({ old, new: await measureTurn(sides.new, sides.new.workload[name] ?? []) })
+      }
+      report(name, 'server', turns)
+      report(name, 'postgres', turns)
+    }
+  } finally {
+    await Promise.all([sides.old.stop(), sides.new.stop()])
+  }
+}

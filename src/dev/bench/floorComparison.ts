@@ -1,0 +1,219 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openPool } from '../../platform/db/driver/client.ts'
+import type { Pool } from '../../platform/db/driver/client.ts'
+import { startEmbedded } from '../../platform/embedded/index.ts'
+import { createApiClient } from './apiClient.ts'
+import type { ApiClient } from './apiClient.ts'
+import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
+import { CONNECTIONS, createBenchCompany, ownIssues, workloadScripts } from './company.ts'
+import type { Company } from './company.ts'
+import { prepareRequest, runScripts, summarize } from './load.ts'
+import type { LoadStats, Script } from './load.ts'
+import { measureDrain, measureIdleQueries, measureWakeLatency } from './runs.ts'
+import type { BenchResult } from './runs.ts'
+
+/** Turns of each side; they alternate, so that other load on the machine affects both. */
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 6)
+const TURN_DURATION_MS = Number(process.env['BENCH_TURN_MS'] ?? 1500)
+/** Measures only the comparisons with this in their name, or with `runs` only the runs. */
+const ONLY = process.env['BENCH_ONLY'] ?? ''
+
+interface Comparison {
+  readonly name: string
+  readonly threshold: number
+  readonly baseline: readonly Script[]
+  readonly server: readonly Script[]
+}
+
+/** The scripts of both sides for the three bars. */
+function buildComparisons(company: Company): Comparison[] {
+  const scripts = workloadScripts(company)
+  const baselineCheckouts = company.workers.map((worker, connection) =>
+    ownIssues(company, connection).flatMap((id) => [
+      prepareRequest({ method: 'POST', path: `/issues/${id}/checkout`, body: { agentId: worker.agentId, runId: worker.runId } }),
+      prepareRequest({ method: 'POST', path: `/issues/${id}/release`, body: { runId: worker.runId } }),
+    ]),
+  )
+  const baselineGets = company.workers.map((_, connection) =>
+    ownIssues(company, connection).map((id) => prepareRequest({ path: `/issues/${id}` })),
+  )
+  return [
+    { name: 'checkout + release', threshold: 0.5, baseline: baselineCheckouts, server: scripts['checkout + release'] },
+    { name: 'GET issue', threshold: 0.4, baseline: baselineGets, server: scripts['GET issue'] },
+    { name: 'list 50 of 1,000 (floor: GET)', threshold: 0.1, baseline: baselineGets, server: scripts['list 50'] },
+  ]
+}
+
+async function alternate(sides: readonly { port: number; scripts: readonly Script[] }[], rounds: number): Promise<LoadStats[]> {
+  const turns = sides.map((): { times: number[]; elapsedMs: number }[] => [])
+  for (const side of sides) await runScripts(side.port, side.scripts, TURN_DURATION_MS / 2)
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, side] of sides.entries()) turns[index]?.push(await runScripts(side.port, side.scripts, TURN_DURATION_MS))
+  }
+  return turns.map(summarize)
+}
+
+const cell = (measured: LoadStats): string =>
+  `${String(Math.round(measured.rate)).padStart(7)}/s  p50 ${measured.p50Ms.toFixed(2).padStart(6)}  p99 ${measured.p99Ms.toFixed(2).padStart(7)}`
+
+function line(name: string, left: LoadStats, right: LoadStats, threshold: number): void {
+  const ratio = right.rate / left.rate
+  const result = ratio >= threshold ? 'ok' : 'BELOW'
+  process.stdout.write(
+    `${name.padEnd(32)} ${cell(left)}   ${cell(right)}   ${ratio.toFixed(2).padStart(5)}  (bar ${threshold})  ${result}\n`,
+  )
+}
+
+/** Requests for the three reads whose cost must not depend on how many issues a company has. */
+function scaleScripts(company: Company): Record<string, Script[]> {
+  const gets = (path: string): Script[] => company.workers.map(({ headers }) => [prepareRequest({ path, headers })])
+  const root = `/api/companies/${company.id}`
+  return {
+    'list 50': gets(`${root}/issues?limit=50`),
+    'list 50 todo': gets(`${root}/issues?limit=50&status=todo`),
+    locks: gets(`${root}/locks`),
+    claim: company.workers.map(({ headers }) => [prepareRequest({ method: 'POST', path: `${root}/issues/claim`, headers, body: {} })]),
+  }
+}
+
+/** Puts the issues that claims took back into the pool, so that each turn meets the same. */
+const returnIssues = (sql: Pool, companyId: string): Promise<unknown> =>
+  sql.query(
+    `update issues set status = 'todo', assignee_agent_id = null, checkout_run_id = null, execution_run_id = null,
+       execution_agent_name_key = null, execution_locked_at = null, lock_epoch = lock_epoch + 1
+     where company_id = $1 and status = 'in_progress' and issue_number > 200`,
+    [companyId],
+  )
+
+async function holdIssues(sql: Pool, company: Company, count: number): Promise<void> {
+  await sql.query(
+    `update issues i set status = 'in_progress', assignee_agent_id = w.agent, checkout_run_id = w.run, execution_run_id = w.run,
+       execution_locked_at = now(), lock_epoch = lock_epoch + 1
+     from unnest($2::uuid[], $3::uuid[]) with ordinality as w (agent, run, n)
+     where i.company_id = $1 and i.issue_number <= $4 and 1 + i.issue_number % $5 = w.n`,
+    [
+      company.id,
+      company.workers.map((worker) => worker.agentId),
+      company.workers.map((worker) => worker.runId),
+      count,
+      company.workers.length,
+    ],
+  )
+}
+
+async function compareScale(port: number, sql: Pool, small: Company, large: Company): Promise<void> {
+  process.stdout.write(`\n${'at 1,000 and at 100,000 issues'.padEnd(32)} ${'1,000'.padEnd(35)}   100,000\n`)
+  const [smallScripts, largeScripts] = [scaleScripts(small), scaleScripts(large)]
+  for (const name of Object.keys(smallScripts)) {
+    const turns: { times: number[]; elapsedMs: number }[][] = [[], []]
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const [index, [company, scripts]] of [[small, smallScripts] as const, [large, largeScripts] as const].entries()) {
+        if (name === 'claim') {
+          // A bounded number of claims: a company of 1,000 has only so many open issues.
+          const bounded = (scripts[name] ?? []).map((script) =>
+            Array.from({ length: 12 }, () => script[0]).filter((next) => next !== undefined),
+          )
+          turns[index]?.push(await runScripts(port, bounded, 1))
+          await returnIssues(sql, company.id)
+        } else turns[index]?.push(await runScripts(port, scripts[name] ?? [], TURN_DURATION_MS / 2))
+      }
+    }
+    const [left, right] = turns.map(summarize)
+    if (left !== undefined && right !== undefined) line(name, left, right, 0.5)
+  }
+}
+
+/** A committed audit row joins its chain within this. */
+const SEAL_DEADLINE_MS = 2000
+
+/** Says whether sealing kept up with the fastest writing: how much was left when it ended, and how much 2 s later. */
+async function measureSealing(sql: Pool): Promise<void> {
+  const unsealed = async (): Promise<number> => {
+    const { rows } = await sql.query<{ unsealed: number }>(
+      // What the floor writes is in the same log, so the sealer has both sides' rows to seal.
+      'select ((select count(*) from activity_log) - (select count(*) from activity_chain))::int as unsealed',
+    )
+    return rows[0]?.unsealed ?? 0
+  }
+  const unsealedAtEnd = await unsealed()
+  await delay(SEAL_DEADLINE_MS)
+  const unsealedLater = await unsealed()
+  process.stdout.write(
+    `audit rows not sealed: ${unsealedAtEnd} when the writing ended, ${unsealedLater} two seconds later (bar 0)  ${unsealedLater === 0 ? 'ok' : 'BELOW'}\n`,
+  )
+}
+
+const printResult = ({ name, observed: seen, ok }: BenchResult): void =>
+  void process.stdout.write(`${name.padEnd(40)} ${seen}  ${ok ? 'ok' : 'BELOW'}\n`)
+
+/** What becomes of wakes: how soon a program runs, how fast a queue is worked off, and what waiting for one costs. */
+async function measureRuns(api: ApiClient, sql: Pool, folder: string): Promise<void> {
+  process.stdout.write('\n')
+  printResult(await measureIdleQueries(sql))
+  printResult(await measureWakeLatency(api, sql, folder))
+  printResult(await measureDrain(api, sql))
+}
+
+const residentMb = (pid: number): number =>
+  Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
+
+/** Compares the server with the floor, request by request. */
+async function compareWithFloor(small: Company, ports: { readonly server: number; readonly baseline: number }, sql: Pool): Promise<void> {
+  process.stdout.write(
+    `${CONNECTIONS} connections, ${ROUNDS} turns of ${TURN_DURATION_MS} ms each side, synchronous_commit=on, agents with API keys; times in ms\n`,
+  )
+  process.stdout.write(`${''.padEnd(32)} ${'floor'.padEnd(39)} paperclip-server                          ratio\n`)
+  const comparisons = buildComparisons(small)
+  for (const comparison of comparisons.filter(({ name }) => name.includes(ONLY))) {
+    const [left, right] = await alternate(
+      [
+        { port: ports.baseline, scripts: comparison.baseline },
+        { port: ports.server, scripts: comparison.server },
+      ],
+      ROUNDS,
+    )
+    if (left !== undefined && right !== undefined) line(comparison.name, left, right, comparison.threshold)
+    if (comparison === comparisons[0]) await measureSealing(sql)
+  }
+}
+
+/** `npm run bench`: this server beside a floor, at two sizes of a company, and its runs. */
+export async function benchAgainstFloor(): Promise<void> {
+  const home = mkdtempSync(path.join(tmpdir(), 'paperclip-bench-'))
+  const postgres = await startEmbedded({ home, durable: true })
+  const { host, user, port, database } = postgres.connection
+  const env = {
+    DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
+    PAPERCLIP_HOME: path.join(home, 'server'),
+    PORT: '0',
+    // The endpoint of the runs that do nothing is on this machine.
+    PAPERCLIP_ADAPTER_ADDRESSES: '127.0.0.1',
+  }
+  mkdirSync(env.PAPERCLIP_HOME)
+  const server = await startChild({ checkout: thisCheckout, script: 'src/main.ts', env, flags: startFlags(thisCheckout) })
+  const baseline = await startChild({ checkout: thisCheckout, script: 'src/dev/bench/baseline.ts', env })
+  const sql = openPool({ ...postgres.connection, max: 2, query_timeout: 0, statement_timeout: 0 })
+  try {
+    const api = createApiClient(server.port)
+    if (ONLY === 'runs') return await measureRuns(api, sql, home)
+    const small = await createBenchCompany(api, sql, 'Small', 1000)
+    await compareWithFloor(small, { server: server.port, baseline: baseline.port }, sql)
+    process.stdout.write(`memory so far: ${residentMb(server.process.pid ?? 0)} MB\n`)
+    if (ONLY !== '') return
+    const large = await createBenchCompany(api, sql, 'Large', 100_000)
+    await holdIssues(sql, small, 200)
+    await holdIssues(sql, large, 200)
+    await sql.query('vacuum analyze issues')
+    await compareScale(server.port, sql, small, large)
+    await measureRuns(api, sql, home)
+    process.stdout.write(`\nmemory of the server's process: ${residentMb(server.process.pid ?? 0)} MB (bar 200)\n`)
+  } finally {
+    await sql.end()
+    await Promise.all([stopChild(server), stopChild(baseline)])
+    await postgres.stop()
+    rmSync(home, { recursive: true, force: true })
+  }
+}
