@@ -2,6 +2,7 @@ import type { RunTokens } from '../auth/runTokens.ts'
 import { dashboardRoutes } from '../observe/activity/dashboardRoutes.ts'
 import { activityRoutes } from '../observe/activity/routes.ts'
 import type { Preflight } from '../org/agents/environment.ts'
+import { adapterRoutes } from '../org/agents/adapterRoutes.ts'
 import { agentRoutes } from '../org/agents/routes.ts'
 import { chartRoutes } from '../org/chart/routes.ts'
 import { assetRoutes } from '../work/files/routes.ts'
@@ -49,8 +50,9 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...inboxRoutes,
   ...lifecycleRoutes,
   ...issueRoutes,
-  ...agentRoutes(deps.adapters),
+  ...agentRoutes,
   ...chartRoutes,
+  ...adapterRoutes(deps.adapters),
   ...approvalRoutes,
   ...runRoutes,
   ...wakeupRoutes,

@@ -72,7 +72,7 @@ async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: Config
   if (proposedFields.length > 0) return await proposeChange(tx, ctx, agent, { agentId: agent.id, changes, rolledBackFromRevisionId })
   const origin =
     rolledBackFromRevisionId === null ? { source: 'patch' as const } : { source: 'rollback' as const, rolledBackFromRevisionId }
-  const applied = await applyConfiguration(tx, ctx, agent, changes, origin)
+  const applied = await applyConfiguration(tx, ctx, agent, { patch: changes, origin })
   return changedIfAny(redactAgentFor(ctx.actor, applied.agent), applied.events)
 }
 

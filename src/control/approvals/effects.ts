@@ -77,7 +77,7 @@ const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
   const { rolledBackFromRevisionId } = proposal
   const origin =
     rolledBackFromRevisionId === null ? ({ source: 'patch' } as const) : ({ source: 'rollback', rolledBackFromRevisionId } as const)
-  const { events } = await applyConfiguration(tx, ctx, agent, proposal.changes, origin)
+  const { events } = await applyConfiguration(tx, ctx, agent, { patch: proposal.changes, origin })
   return { events }
 }
 

@@ -45,13 +45,10 @@ async function reviseHire(tx: Tx, ctx: Ctx, agentId: string, newPayload: Readonl
   if (agent.status !== 'pending_approval') refuse('agent_terminated', { message: 'The agent does not wait for approval any more' })
   const { permissions: _, name, ...changes } = parseHire(newPayload)
   const changesWithName = newPayload['name'] === undefined ? changes : { ...changes, name }
-  const { agent: revised, events } = await applyConfiguration(
-    tx,
-    ctx,
-    agent,
-    { ...changesWithName, replaceAdapterConfig: true },
-    { source: 'patch' },
-  )
+  const { agent: revised, events } = await applyConfiguration(tx, ctx, agent, {
+    patch: { ...changesWithName, replaceAdapterConfig: true },
+    origin: { source: 'patch' },
+  })
   return { payload: hirePayloadOf(revised), events }
 }
 

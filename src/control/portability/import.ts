@@ -135,7 +135,7 @@ async function importAgents(state: ImportState): Promise<ImportResult['agents']>
       const { name: _name, permissions: _permissions, ...patch } = fields
       // A manager that would stand below the agent is refused, as by any other change.
       const values = { ...patch, ...(reportsTo === null || reportsTo === before.id ? {} : { reportsTo }) }
-      events.push(...(await applyConfiguration(tx, ctx, before, values, { source: 'patch' })).events)
+      events.push(...(await applyConfiguration(tx, ctx, before, { patch: values, origin: { source: 'patch' } })).events)
     }
     if (id === null) continue
     agentIds.set(slug, id)

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import type { configurationView } from './views.ts'
@@ -32,32 +33,21 @@ export async function getConfiguration(ctx: Ctx, agentId: string): Promise<Confi
   return redactConfiguration(row)
 }
 
-interface ListParams {
-  companyId: string
-  limit: number
-  atTime: string | null
-  atId: string | null
-}
+const listOrder = byCreation('asc')
 
-const listStatement = dynamicRead<ListParams, Configuration & { createdAt: string }>('agent_configurations')
+const listStatement = dynamicRead<KeysetParams & { companyId: string }, Configuration & { createdAt: string }>('agent_configurations')
 
 /** The configurations of agents that are not terminated, oldest agent first, with secrets redacted. */
-export async function listConfigurations(
-  ctx: Ctx,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<Configuration>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+export async function listConfigurations(ctx: Ctx, request: PageRequest): Promise<Page<Configuration>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
+      String(page.hasCursor),
       () => sql`select ${configurationColumns}, created_at as "createdAt" from ${agents}
-      where company_id = ${param('companyId')} and status <> 'terminated' ${cursorCondition} order by created_at, id limit ${param('limit', 'int')}`,
+      where company_id = ${param('companyId')} and status <> 'terminated' ${page.andAfterCursor} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId: companyOf(ctx), ...page.params },
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  const { items, next } = page.toPage(rows)
   return { items: items.map(({ createdAt: _, ...row }) => redactConfiguration(row)), next }
 }

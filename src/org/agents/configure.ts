@@ -77,6 +77,12 @@ function changedColumns(agent: AgentRow, input: PatchAgent): Record<string, unkn
   )
 }
 
+export interface ConfigurationChange {
+  readonly patch: PatchAgent
+  /** The source of the change, for the revision. */
+  readonly origin: Origin
+}
+
 /** An agent after a change, and the events: none when nothing differed. */
 export interface AppliedConfiguration {
   readonly agent: AgentRow
@@ -87,15 +93,13 @@ export interface AppliedConfiguration {
  * (tx) Writes a change of an agent and its revision. This function is the only writer of an agent's configuration. It
  * expects a caller that was allowed to change these fields, the agent's row lock, and the company's if `needsCompanyLock`.
  *
- * @param origin the source of the change, for the revision
  * @throws Refusal `name_taken`, `reporting_cycle`, `unknown_reference`, `agent_terminated`, `agent_pending`
  */
 export async function applyConfiguration(
   tx: Tx,
   ctx: Ctx,
   agent: AgentRow,
-  input: PatchAgent,
-  origin: Origin,
+  { patch: input, origin }: ConfigurationChange,
 ): Promise<AppliedConfiguration> {
   requireStatusChange(agent, input.status)
   const changes = changedColumns(agent, input)
@@ -110,7 +114,7 @@ export async function applyConfiguration(
     .set({ ...changes, ...urlKey, ...('runtimeConfig' in changes ? { nextTimerAt: null } : {}), updatedAt: sql`now()` })
     .where(eq(agents.id, agent.id))
   const updatedAgent = await lockAgent(tx, agent.companyId, agent.id)
-  const revisionId = await insertRevision(tx, ctx, agent, updatedAgent, origin)
+  const revisionId = await insertRevision(tx, ctx, { before: agent, after: updatedAgent }, origin)
   const eventContext = { agentId: agent.id }
   const details = { ...changes, changedKeys, revisionId }
   return origin.source === 'rollback'

@@ -1,13 +1,14 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { grants, memberships } from '../../model/companies.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
@@ -19,30 +20,22 @@ export function redactAgentFor<T extends AgentRow>(actor: Actor, agent: T): T {
   return isFull ? agent : { ...agent, adapterConfig: {}, runtimeConfig: {} }
 }
 
-interface ListParams {
-  companyId: string
-  limit: number
-  atTime: string | null
-  atId: string | null
-}
+const listOrder = byCreation('asc')
 
-const listStatement = dynamicRead<ListParams, AgentRow>('agent_list')
+const listStatement = dynamicRead<KeysetParams & { companyId: string }, AgentRow>('agent_list')
 
 /** The agents of a company that are not terminated, oldest first. */
-export async function listAgents(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<AgentRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+export async function listAgents(ctx: Ctx, request: PageRequest): Promise<Page<AgentRow>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
+      String(page.hasCursor),
       () => sql`select ${agentColumns} from ${agents}
-      where company_id = ${param('companyId')} and status <> 'terminated' ${cursorCondition} order by created_at, id limit ${param('limit', 'int')}`,
+      where company_id = ${param('companyId')} and status <> 'terminated' ${page.andAfterCursor} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId: companyOf(ctx), ...page.params },
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  const { items, next } = page.toPage(rows)
   return { items: items.map((agent) => redactAgentFor(ctx.actor, agent)), next }
 }
 

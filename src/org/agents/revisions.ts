@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { configRevisions } from '../../model/approvals.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { containsRedacted, redact } from '../../platform/kernel/redact.ts'
 import { requireAgent } from './queries.ts'
@@ -36,6 +37,12 @@ export type Revision = z.input<typeof revisionView>
 
 const configOf = (agent: AgentRow): Record<string, unknown> => Object.fromEntries(configKeys.map((key) => [key, agent[key]]))
 
+/** An agent's row before and after a change. */
+interface AgentChange {
+  readonly before: AgentRow
+  readonly after: AgentRow
+}
+
 interface NewRevision {
   companyId: string
   agentId: string
@@ -60,7 +67,7 @@ const insertRow = statement<NewRevision, { id: string }>('revision_insert').writ
  * (tx) Stores a revision, unredacted. Expects the agent's row lock.
  * @returns its id, or null when no field of a revision differs
  */
-export async function insertRevision(tx: Tx, ctx: Ctx, before: AgentRow, after: AgentRow, origin: Origin): Promise<string | null> {
+export async function insertRevision(tx: Tx, ctx: Ctx, { before, after }: AgentChange, origin: Origin): Promise<string | null> {
   const changedKeys = configKeys.filter((key) => !isDeepStrictEqual(before[key], after[key]))
   if (changedKeys.length === 0) return null
   const { actor } = ctx
@@ -86,38 +93,25 @@ const redactRevision = (row: Revision): Revision => ({
   afterConfig: redact(row.afterConfig),
 })
 
-interface ListParams {
-  companyId: string
-  agentId: string
-  limit: number
-  atTime: string | null
-  atId: string | null
-}
+const listOrder = byCreation('desc')
 
-const listStatement = dynamicRead<ListParams, Revision>('revision_list')
+const listStatement = dynamicRead<KeysetParams & { companyId: string; agentId: string }, Revision>('revision_list')
 
 /** The revisions of an agent, newest first, redacted. @throws Refusal `not_found` for the agent */
-export async function listRevisions(
-  ctx: Ctx,
-  agentId: string,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<Revision>> {
+export async function listRevisions(ctx: Ctx, agentId: string, request: PageRequest): Promise<Page<Revision>> {
   const companyId = companyOf(ctx)
   await requireAgent(ctx.store.read, companyId, agentId)
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
+      String(page.hasCursor),
       () => sql`select ${columnsOf(configRevisions)} from ${configRevisions}
-      where agent_id = ${param('agentId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${cursorCondition}
-      order by created_at desc, id desc limit ${param('limit', 'int')}`,
+      where agent_id = ${param('agentId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+      order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId, agentId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId, agentId, ...page.params },
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  const { items, next } = page.toPage(rows)
   return { items: items.map(redactRevision), next }
 }
 

@@ -1,16 +1,13 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofSelf } from '../../auth/scopes.ts'
 import { del, get, patch, post } from '../../http/route.ts'
-import type { Route } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { claudeLoginInstructions } from './claudeLogin.ts'
-import { detectModel, listModels, listTaskSessions } from './compatibility.ts'
+import { listTaskSessions } from './compatibility.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
-import { testEnvironment } from './environment.ts'
-import type { Preflight } from './environment.ts'
 import { setPermissions } from './permissions.ts'
 import { agentDetail, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
@@ -20,8 +17,6 @@ import {
   claudeLoginView,
   configurationView,
   createAgentBody,
-  environmentBody,
-  environmentView,
   keyBody,
   keyCreatedView,
   keyItem,
@@ -31,7 +26,7 @@ import {
   shortnameQuery,
 } from './views.ts'
 
-export const agentRoutes = (preflight: Preflight): Route[] => [
+export const agentRoutes = [
   get('/api/companies/:companyId/agents', {
     summary: 'List agents of a company',
     permission: 'agent.list',
@@ -161,31 +156,5 @@ export const agentRoutes = (preflight: Preflight): Route[] => [
     returns: claudeLoginView,
     refuses: ['not_found', 'bad_request'],
     handle: ({ ctx, target }) => claudeLoginInstructions(ctx, target),
-  }),
-  get('/api/companies/:companyId/adapters/:type/models', {
-    summary: 'List models that an adapter offers: always empty, because no adapter of this server queries them',
-    permission: 'adapter.read',
-    scope: inCompany(),
-    returns: z.array(z.strictObject({ id: z.string(), label: z.string() })),
-    refuses: ['not_found'],
-    handle: listModels,
-  }),
-  get('/api/companies/:companyId/adapters/:type/detect-model', {
-    summary: 'Read the default model of an adapter: always null, because no adapter of this server detects it',
-    permission: 'adapter.read',
-    scope: inCompany(),
-    returns: z.null(),
-    refuses: ['not_found'],
-    handle: detectModel,
-  }),
-  post('/api/companies/:companyId/adapters/:type/test-environment', {
-    summary: 'List the reasons that would keep runs of an agent from starting; nothing is executed',
-    permission: 'adapter.test',
-    scope: inCompany(),
-    body: environmentBody,
-    bodyOptional: true,
-    returns: environmentView,
-    refuses: ['not_found'],
-    handle: ({ ctx, params, body }) => testEnvironment(ctx, preflight, params['type'] ?? '', body.adapterConfig),
   }),
 ]

@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { companyView } from './views.ts'
 
@@ -27,22 +28,22 @@ export async function companyById(db: Pick<ReadDb, 'run'>, id: string): Promise<
   return row
 }
 
-const listStatement = dynamicRead<{ limit: number; atTime: string | null; atId: string | null }, CompanyRow>('company_list')
+const listOrder = byCreation('asc')
+
+const listStatement = dynamicRead<KeysetParams, CompanyRow>('company_list')
 
 /** The companies that the acting person may enter, oldest first. In local mode these are all companies. */
-export async function listCompanies(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<CompanyRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`where (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+export async function listCompanies(ctx: Ctx, request: PageRequest): Promise<Page<CompanyRow>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
-      () => sql`select ${companyColumns} from ${companies} ${cursorCondition} order by created_at, id limit ${param('limit', 'int')}`,
+      String(page.hasCursor),
+      () => sql`select ${companyColumns} from ${companies} ${page.condition === null ? sql`` : sql`where ${page.condition}`}
+        order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { ...page.params },
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return page.toPage(rows)
 }
 
 // The rows are grouped before the join, because two counts over one join would multiply each other.

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { goals } from '../../model/projects.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { goalView } from './views.ts'
 
@@ -22,21 +23,20 @@ export async function goalById(db: Pick<ReadDb, 'run'>, companyId: string, id: s
   return row
 }
 
-const listStatement = dynamicRead<{ companyId: string; limit: number; atTime: string | null; atId: string | null }, GoalRow>('goal_list')
+const listOrder = byCreation('asc')
+
+const listStatement = dynamicRead<KeysetParams & { companyId: string }, GoalRow>('goal_list')
 
 /** The goals of a company, oldest first. */
-export async function listGoals(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<GoalRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+export async function listGoals(ctx: Ctx, request: PageRequest): Promise<Page<GoalRow>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
-      () => sql`select ${columnsOf(goals)} from ${goals} where company_id = ${param('companyId', 'uuid')} ${cursorCondition}
-        order by created_at, id limit ${param('limit', 'int')}`,
+      String(page.hasCursor),
+      () => sql`select ${columnsOf(goals)} from ${goals} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+        order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId: companyOf(ctx), ...page.params },
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return page.toPage(rows)
 }

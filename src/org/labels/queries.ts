@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { labels } from '../../model/issues.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { labelView } from './views.ts'
 
@@ -22,20 +23,23 @@ export async function labelById(db: Pick<ReadDb, 'run'>, companyId: string, id: 
   return row
 }
 
-const listStatement = dynamicRead<{ companyId: string; limit: number; atName: string | null; atId: string | null }, LabelRow>('label_list')
+const listOrder = keyset('asc', [
+  { field: 'name', column: 'name', type: 'text' },
+  { field: 'id', column: 'id', type: 'uuid' },
+])
+
+const listStatement = dynamicRead<KeysetParams & { companyId: string }, LabelRow>('label_list')
 
 /** The labels of a company, ordered by name. */
-export async function listLabels(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<LabelRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.string(), z.uuid()]))
-  const cursorCondition = cursor === null ? sql`` : sql`and (name, id) > (${param('atName', 'text')}, ${param('atId', 'uuid')})`
+export async function listLabels(ctx: Ctx, request: PageRequest): Promise<Page<LabelRow>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
-      () => sql`select ${columnsOf(labels)} from ${labels} where company_id = ${param('companyId', 'uuid')} ${cursorCondition}
-        order by name, id limit ${param('limit', 'int')}`,
+      String(page.hasCursor),
+      () => sql`select ${columnsOf(labels)} from ${labels} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+        order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), limit: limit + 1, atName: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId: companyOf(ctx), ...page.params },
   )
-  return toPage(rows, limit, (row) => [row.name, row.id])
+  return page.toPage(rows)
 }

@@ -1,13 +1,14 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { goals, projectGoals, projects, projectWorkspaces } from '../../model/projects.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, jsonPairsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { redact } from '../../platform/kernel/redact.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { codebaseOf } from './codebase.ts'
 import type { projectView, workspaceView } from './views.ts'
@@ -62,24 +63,21 @@ export async function projectRowById(db: Pick<ReadDb, 'run'>, companyId: string,
 export const projectById = async (db: Pick<ReadDb, 'run'>, ctx: Ctx, id: string): Promise<ProjectView> =>
   presentProject(await projectRowById(db, companyOf(ctx), id), ctx.actor)
 
-const listStatement = dynamicRead<{ companyId: string; limit: number; atTime: string | null; atId: string | null }, ProjectRow>(
-  'project_list',
-)
+const listOrder = byCreation('asc')
+
+const listStatement = dynamicRead<KeysetParams & { companyId: string }, ProjectRow>('project_list')
 
 /** The projects of a company, oldest first. */
-export async function listProjects(ctx: Ctx, page: { limit?: number | undefined; after?: string | undefined }): Promise<Page<ProjectView>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+export async function listProjects(ctx: Ctx, request: PageRequest): Promise<Page<ProjectView>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
-      () => sql`select ${projectColumns} from ${projects} where company_id = ${param('companyId', 'uuid')} ${cursorCondition}
-        order by created_at, id limit ${param('limit', 'int')}`,
+      String(page.hasCursor),
+      () => sql`select ${projectColumns} from ${projects} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+        order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId: companyOf(ctx), ...page.params },
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  const { items, next } = page.toPage(rows)
   return { items: items.map((row) => presentProject(row, ctx.actor)), next }
 }

@@ -13,7 +13,7 @@ import { requireActingRun } from '../../auth/runFacts.ts'
 import { patchIssue } from './patch.ts'
 import { commentColumns } from './queries.ts'
 import type { CommentRow } from './queries.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed } from '../../model/issueStatus.ts'
 import { postComment } from './postComment.ts'
 
 interface NewComment {
@@ -25,24 +25,25 @@ interface NewComment {
 const noPreconditions = { ifMatch: null, lockEpoch: null }
 
 /**
- * Comments on an issue, whoever holds it (LOCK_PROTOCOL §4.2). `reopen` moves a closed issue to `todo` and is then a
- * write like any other; it does nothing on an open issue, and a run never reopens what it has finished.
+ * Comments on an issue, whichever run holds it (LOCK_PROTOCOL §4.2). `reopen` moves a closed issue to `todo`, which the
+ * write gate checks like any other write. It has no effect on an open issue, or for the run that closed the issue.
+ * @throws Refusal `not_found`; with `reopen` or `interrupt` as `patchIssue`
  */
 export async function addComment(ctx: Ctx, issueId: string, input: NewComment): Promise<CommentRow> {
   return await mutate(ctx, async (tx) => {
     if (input.interrupt === true) return await commentByPatch(tx, ctx, issueId, input)
     const issue = await lockIssue(tx, companyOf(ctx), issueId)
-    if (input.reopen === true && onEnter[issue.status].closed) return await commentByPatch(tx, ctx, issueId, input)
+    if (input.reopen === true && isClosed(issue.status)) return await commentByPatch(tx, ctx, issueId, input)
     await requireActingRun(tx, ctx)
-    const { comment, event, effects } = await postComment(tx, ctx, issue, input.body, null)
+    const { comment, event, effects } = await postComment(tx, ctx, issue, { body: input.body, reopenedFrom: null })
     return changed(comment, event, ...effects)
   })
 }
 
 async function commentByPatch(tx: Tx, ctx: Ctx, issueId: string, input: NewComment): Promise<Outcome<CommentRow>> {
   const patch = { comment: input.body, reopen: input.reopen, interrupt: input.interrupt }
-  const { comment, events } = await patchIssue(tx, ctx, issueId, patch, noPreconditions)
-  invariant(comment !== null, 'a comment was asked for')
+  const { comment, events } = await patchIssue(tx, ctx, issueId, { input: patch, expected: noPreconditions })
+  invariant(comment !== null, 'a patch with a comment posts it')
   return changedIfAny(comment, events)
 }
 
@@ -56,8 +57,9 @@ interface CommentQuery extends Record<string, unknown> {
 const listStatement = dynamicRead<CommentQuery, CommentRow>('comment_list')
 
 /**
- * Comments of an issue.
- * @param page `after` is the id of a comment: what comes behind it in the chosen order; unknown gives nothing
+ * The comments of an issue.
+ * @param page `after` is the id of a comment: the page begins after it in the chosen order. An unknown id gives an empty
+ *   page. This is the paging of Paperclip's API, so the cursor is an id and not the sort key.
  */
 export async function listComments(
   db: Pick<ReadDb, 'run'>,
@@ -66,8 +68,8 @@ export async function listComments(
   page: { after?: string | undefined; order: 'asc' | 'desc'; limit?: number | undefined },
 ): Promise<Page<CommentRow>> {
   const limit = page.limit ?? DEFAULT_LIMIT
-  const [beyond, direction] = page.order === 'asc' ? ['>', 'asc'] : ['<', 'desc']
-  const anchor = sql`and ("issue_comments"."created_at", "issue_comments"."id") ${sql.raw(beyond)}
+  const [comparison, direction] = page.order === 'asc' ? ['>', 'asc'] : ['<', 'desc']
+  const anchor = sql`and ("issue_comments"."created_at", "issue_comments"."id") ${sql.raw(comparison)}
     (select a.created_at, a.id from ${comments} a where a.id = ${param('after', 'uuid')} and a.issue_id = ${param('issueId', 'uuid')})`
   const rows = await db.run(
     listStatement(
@@ -98,7 +100,7 @@ const issueExists = statement<{ id: string; companyId: string }, { id: string }>
   sql`select id from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )
 
-/** @throws Refusal `not_found` for an issue that is missing or foreign */
+/** Refuses an issue that is missing or foreign. @throws Refusal `not_found` */
 export async function requireIssue(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
   const rows = await db.run(issueExists, { id, companyId })
   if (rows.length === 0) refuse('not_found', { message: 'Issue not found' })

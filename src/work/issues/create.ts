@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { lockCompany, nextIssueNumber } from '../../org/companies/index.ts'
+import { lockUnarchivedCompany, nextIssueNumber } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { issues } from '../../model/issues.ts'
@@ -17,46 +17,71 @@ import { checkOutOwnIssue } from './selfCheckout.ts'
 import { resolveGoalId, issueById } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
 import { requireUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed, onEnter } from '../../model/issueStatus.ts'
+import type { IssueStatus } from '../../model/issueStatus.ts'
 import type { CreateIssue } from './views.ts'
 
 export interface InsertedIssue {
   readonly id: string
   readonly identifier: string
-  /** What happened; the first is the creation itself. */
+  /** The events; the first is the creation itself. */
   readonly events: [DomainEvent, ...DomainEvent[]]
 }
 
-/** Ways to insert an issue that no request can choose. */
+/** Options of an insert that no request can set. */
 export interface InsertOptions {
-  /** Nobody is woken: what is brought in starts nothing by itself. */
+  /** No wake is enqueued: an import starts no work. */
   readonly suppressWakes: boolean
 }
 
+/** The identity of a new issue, decided before its row is written. */
+interface NewIssue {
+  readonly id: string
+  readonly identifier: string
+  readonly issueNumber: number
+  readonly status: IssueStatus
+}
+
 /**
- * (tx) Inserts an issue under the next number of its company and wakes whoever it is assigned to. Takes the company's
- * lock first: the counter is what keeps identifiers without gaps.
+ * (tx) Inserts an issue under the next number of its company and wakes its assignee. Takes the company's lock first: the
+ * counter keeps the identifiers without gaps.
  *
- * @throws Refusal for an assignee the caller may not choose and for references that are not there
+ * @throws Refusal for an assignee that the caller may not choose, for missing references, and of the checkout rules when
+ *   an agent creates its own issue in progress
  */
 export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?: InsertOptions): Promise<InsertedIssue> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
-  const agentId = input.assigneeAgentId ?? null
-  const userId = input.assigneeUserId ?? null
-  if (agentId !== null && userId !== null) refuse('assignee_conflict')
-  if (onEnter[input.status].hold === 'may_hold' && agentId === null && userId === null) refuse('assignee_needed')
+  const assigneeAgentId = input.assigneeAgentId ?? null
+  const assigneeUserId = input.assigneeUserId ?? null
+  if (assigneeAgentId !== null && assigneeUserId !== null) refuse('assignee_conflict')
+  if (onEnter[input.status].hold === 'may_hold' && assigneeAgentId === null && assigneeUserId === null) refuse('assignee_needed')
 
-  const company = await lockCompany(tx, companyId)
-  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
-  if (agentId !== null || userId !== null) await requireMayAssign(tx, ctx)
+  await lockUnarchivedCompany(tx, companyId)
+  if (assigneeAgentId !== null || assigneeUserId !== null) await requireMayAssign(tx, ctx)
   await requireReferences(tx, ctx, input)
   const { issueNumber, issuePrefix } = await nextIssueNumber(tx, companyId)
 
-  const isSelfCheckout = input.status === 'in_progress' && actor.kind === 'agent' && agentId === actor.agentId
-  const status = isSelfCheckout ? 'todo' : input.status
-  const identifier = `${issuePrefix}-${issueNumber}`
-  const id = randomUUID()
+  // An agent that creates its own issue in progress checks it out, and the checkout starts from `todo`.
+  const isSelfCheckout = input.status === 'in_progress' && actor.kind === 'agent' && assigneeAgentId === actor.agentId
+  const issue = {
+    id: randomUUID(),
+    identifier: `${issuePrefix}-${issueNumber}`,
+    issueNumber,
+    status: isSelfCheckout ? 'todo' : input.status,
+  } as const
+  await insertIssueRow(tx, ctx, input, issue)
+  const relationEvents = await linkAndCheckOut(tx, ctx, issue, { input, selfCheckoutAgentId: isSelfCheckout ? actor.agentId : null })
+  await requireActingRun(tx, ctx)
+  if (options?.suppressWakes !== true) await wakeAssignee(tx, ctx, issue, assigneeAgentId)
+  const { id, identifier } = issue
+  const created = issueCreated(id, { title: input.title, identifier, status: input.status, assigneeAgentId, assigneeUserId })
+  return { id, identifier, events: [created, ...relationEvents] }
+}
+
+async function insertIssueRow(tx: Tx, ctx: Ctx, input: CreateIssue, { id, identifier, issueNumber, status }: NewIssue): Promise<void> {
+  const { actor } = ctx
+  const companyId = companyOf(ctx)
   await tx.insert(issues).values({
     id,
     companyId,
@@ -70,8 +95,8 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?
     projectWorkspaceId: input.projectWorkspaceId ?? null,
     goalId: resolveGoalId(sql`${input.goalId ?? null}::uuid`, sql`${input.projectId ?? null}::uuid`, sql`${companyId}::uuid`),
     parentId: input.parentId ?? null,
-    assigneeAgentId: agentId,
-    assigneeUserId: userId,
+    assigneeAgentId: input.assigneeAgentId ?? null,
+    assigneeUserId: input.assigneeUserId ?? null,
     requestDepth: input.requestDepth ?? 0,
     billingCode: input.billingCode ?? null,
     assigneeAdapterOverrides: input.assigneeAdapterOverrides ?? null,
@@ -82,32 +107,34 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?
     completedAt: status === 'done' ? sql`now()` : null,
     cancelledAt: status === 'cancelled' ? sql`now()` : null,
   })
-  if (input.labelIds && input.labelIds.length > 0) await setLabels(tx, id, input.labelIds)
-  // The new row is nobody else's to see and needs no lock, so any number of issues can be inserted in one transaction;
-  // its blockers do, or one of them could be done meanwhile and find nobody to wake.
+}
+
+interface LinkOptions {
+  readonly input: CreateIssue
+  /** The agent whose acting run takes the hold; null when the issue is not checked out. */
+  readonly selfCheckoutAgentId: string | null
+}
+
+/** Sets labels and blockers of a new issue, and checks it out if asked. @returns the events of both */
+async function linkAndCheckOut(tx: Tx, ctx: Ctx, issue: NewIssue, { input, selfCheckoutAgentId }: LinkOptions): Promise<DomainEvent[]> {
+  if (input.labelIds && input.labelIds.length > 0) await setLabels(tx, issue.id, input.labelIds)
+  // No other transaction sees the new row, so it needs no lock, and one transaction can insert any number of issues. Its
+  // blockers need locks: one of them could be done concurrently and would find no dependent to wake.
   const blockerIds = input.blockedByIssueIds ?? []
-  const locked = isSelfCheckout || blockerIds.length > 0 ? await lockIssues(tx, companyId, [id, ...blockerIds]) : []
-  const blockerEvents = blockerIds.length > 0 ? await replaceBlockersOf(tx, { id, identifier }, blockerIds) : []
-  if (status === 'in_progress') await requireUnblocked(tx, id)
-  const checkoutEvents: DomainEvent[] = []
-  if (isSelfCheckout) {
-    const insertedIssue = locked.find((issue) => issue.id === id)
-    invariant(insertedIssue !== undefined, 'what was just inserted is there')
-    checkoutEvents.push(...(await checkOutOwnIssue(tx, ctx, insertedIssue, actor.agentId)))
-  }
-  await requireActingRun(tx, ctx)
-  const shouldWake = options?.suppressWakes !== true && agentId !== null && !onEnter[status].closed && status !== 'backlog'
-  if (shouldWake && !(actor.kind === 'agent' && actor.agentId === agentId)) {
-    await enqueueWake(tx, ctx, { agentId, issueId: id, source: 'assignment', reason: 'issue_assigned' })
-  }
-  const created = issueCreated(id, {
-    title: input.title,
-    identifier,
-    status: input.status,
-    assigneeAgentId: agentId,
-    assigneeUserId: userId,
-  })
-  return { id, identifier, events: [created, ...blockerEvents, ...checkoutEvents] }
+  const needsLocks = selfCheckoutAgentId !== null || blockerIds.length > 0
+  const locked = needsLocks ? await lockIssues(tx, companyOf(ctx), [issue.id, ...blockerIds]) : []
+  const blockerEvents = blockerIds.length > 0 ? await replaceBlockersOf(tx, issue, blockerIds) : []
+  if (issue.status === 'in_progress') await requireUnblocked(tx, issue.id)
+  if (selfCheckoutAgentId === null) return blockerEvents
+  const lockedIssue = locked.find(({ id }) => id === issue.id)
+  invariant(lockedIssue !== undefined, 'the inserted issue is there')
+  return [...blockerEvents, ...(await checkOutOwnIssue(tx, ctx, lockedIssue, selfCheckoutAgentId))]
+}
+
+async function wakeAssignee(tx: Tx, ctx: Ctx, { id, status }: NewIssue, agentId: string | null): Promise<void> {
+  if (agentId === null || isClosed(status) || status === 'backlog') return
+  if (ctx.actor.kind === 'agent' && ctx.actor.agentId === agentId) return
+  await enqueueWake(tx, ctx, { agentId, issueId: id, source: 'assignment', reason: 'issue_assigned' })
 }
 
 /** Creates an issue. @throws Refusal as `insertIssue` */

@@ -5,10 +5,10 @@ import { blockers, issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed, isClosedSql } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
 
-/** Issues that one end may wake; their rows are locked together, so their number is bounded. */
+/** The most dependents of one issue that are woken. Their rows are locked together, so the number has a limit. */
 const MAX_DEPENDENTS = 1000
 
 const selectDependents = statement<{ id: string; companyId: string }, { id: string }>('dependents_waiting').read(sql`
@@ -20,9 +20,8 @@ const selectDependents = statement<{ id: string; companyId: string }, { id: stri
   where i.id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}`)
 
 /**
- * (tx) Issues that may be waiting for this one to end: what it blocks, and its parent. Their rows are locked in one
- * sweep with its own, so that of two that end at the same time the second sees the first, and exactly one of them is
- * the last.
+ * (tx) The dependents of an issue: the issues that it blocks, and its parent. The caller locks their rows together with
+ * the issue's own. Of two issues that close concurrently, the second then sees the first, and exactly one is the last.
  */
 export async function dependentsOf(tx: Tx, companyId: string, id: string): Promise<string[]> {
   return (await tx.run(selectDependents, { id, companyId })).map((row) => row.id)
@@ -33,10 +32,15 @@ interface WakeTarget {
   readonly agentId: string
 }
 
+interface StatusChange {
+  readonly from: IssueStatus
+  readonly to: IssueStatus
+}
+
 const selectUnblocked = statement<{ id: string; companyId: string }, WakeTarget>('dependents_unblocked').read(sql`
   select i.id, i.assignee_agent_id as "agentId" from ${blockers} b join ${issues} i on i.id = b.blocked_issue_id
   where b.blocker_issue_id = ${param('id')} and i.company_id = ${param('companyId')}
-    and i.assignee_agent_id is not null and i.status not in ('done', 'cancelled')
+    and i.assignee_agent_id is not null and not ${isClosedSql('i')}
     and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
       where o.blocked_issue_id = i.id and n.status <> 'done')
   order by i.id limit ${sql.raw(String(MAX_DEPENDENTS))}`)
@@ -44,31 +48,26 @@ const selectUnblocked = statement<{ id: string; companyId: string }, WakeTarget>
 const selectCompletedParent = statement<{ id: string; companyId: string }, WakeTarget>('dependents_parent').read(sql`
   select p.id, p.assignee_agent_id as "agentId" from ${issues} i join ${issues} p on p.id = i.parent_id and p.company_id = i.company_id
   where i.id = ${param('id')} and i.company_id = ${param('companyId')}
-    and p.assignee_agent_id is not null and p.status not in ('done', 'cancelled')
-    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and c.status not in ('done', 'cancelled'))`)
+    and p.assignee_agent_id is not null and not ${isClosedSql('p')}
+    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and not ${isClosedSql('c')})`)
 
 /**
- * (tx) An issue has ended: wakes the assignee of each issue whose last unresolved blocker it was, and of its parent
- * when no child of it is open any more. Expects the rows of `waitingFor` to be locked and the new status to be written.
+ * (tx) Wakes the dependents of an issue whose status has changed: the assignee of each issue whose last unresolved
+ * blocker it was, and of its parent when no child is open any more. Expects the rows of `dependentsOf` to be locked and
+ * the new status to be written.
  */
-export async function wakeDependents(
-  tx: Tx,
-  ctx: Ctx,
-  id: string,
-  previousStatus: IssueStatus,
-  status: IssueStatus,
-): Promise<DomainEvent[]> {
+export async function wakeDependents(tx: Tx, ctx: Ctx, id: string, { from, to }: StatusChange): Promise<DomainEvent[]> {
   const events: DomainEvent[] = []
   const params = { id, companyId: companyOf(ctx) }
   const source = 'automation'
-  if (status === 'done' && previousStatus !== 'done') {
+  if (to === 'done' && from !== 'done') {
     for (const issue of await tx.run(selectUnblocked, params)) {
       const payload = { issueId: issue.id, resolvedBlockerIssueId: id }
       const wake = { agentId: issue.agentId, issueId: issue.id, source, reason: 'issue_blockers_resolved', payload } as const
       events.push(...(await enqueueWake(tx, ctx, wake)))
     }
   }
-  if (onEnter[status].closed && !onEnter[previousStatus].closed) {
+  if (isClosed(to) && !isClosed(from)) {
     for (const parent of await tx.run(selectCompletedParent, params)) {
       const payload = { issueId: parent.id, completedChildIssueId: id }
       const wake = { agentId: parent.agentId, issueId: parent.id, source, reason: 'issue_children_completed', payload } as const
@@ -81,7 +80,7 @@ export async function wakeDependents(
 const selectUnblockedAmong = statement<{ ids: string[]; companyId: string }, WakeTarget>('dependents_free').read(sql`
   select i.id, i.assignee_agent_id as "agentId" from ${issues} i
   where i.id = any(${param('ids', 'uuid[]')}) and i.company_id = ${param('companyId')}
-    and i.assignee_agent_id is not null and i.status not in ('done', 'cancelled')
+    and i.assignee_agent_id is not null and not ${isClosedSql('i')}
     and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
       where o.blocked_issue_id = i.id and n.status <> 'done')
   order by i.id`)
@@ -89,13 +88,13 @@ const selectUnblockedAmong = statement<{ ids: string[]; companyId: string }, Wak
 const selectParentWithoutOpenChildren = statement<{ id: string; companyId: string }, WakeTarget>('dependents_childless').read(sql`
   select p.id, p.assignee_agent_id as "agentId" from ${issues} p
   where p.id = ${param('id')} and p.company_id = ${param('companyId')}
-    and p.assignee_agent_id is not null and p.status not in ('done', 'cancelled')
+    and p.assignee_agent_id is not null and not ${isClosedSql('p')}
     and exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id)
-    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and c.status not in ('done', 'cancelled'))`)
+    and not exists (select 1 from ${issues} c where c.parent_id = p.id and c.company_id = p.company_id and not ${isClosedSql('c')})`)
 
 /**
- * (tx) Blockers of these issues have gone without being done, by deletion or by an edit: wakes the assignee of each that
- * nothing blocks any more, except the one who does it. Expects their rows to be locked.
+ * (tx) Wakes the assignees of issues that lost blockers by a deletion or an edit, if nothing blocks them any more. The
+ * acting agent is not woken. Expects the rows of the issues to be locked.
  */
 export async function wakeUnblocked(tx: Tx, ctx: Ctx, ids: readonly string[]): Promise<DomainEvent[]> {
   const events: DomainEvent[] = []
@@ -110,7 +109,7 @@ export async function wakeUnblocked(tx: Tx, ctx: Ctx, ids: readonly string[]): P
   return events
 }
 
-/** (tx) An open child has been deleted: wakes the parent's assignee when those that are left are all closed. */
+/** (tx) Wakes the assignee of an issue that lost an open child by a deletion, if its remaining children are all closed. */
 export async function wakeParentOfDeleted(tx: Tx, ctx: Ctx, parentId: string): Promise<DomainEvent[]> {
   const events: DomainEvent[] = []
   for (const parent of await tx.run(selectParentWithoutOpenChildren, { id: parentId, companyId: companyOf(ctx) })) {

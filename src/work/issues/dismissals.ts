@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { companies } from '../../model/companies.ts'
 import { inboxDismissals } from '../../model/issues.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { inboxDismissed } from './events.ts'
 import type { DismissalRow } from './views.ts'
@@ -39,28 +39,25 @@ export async function dismissInInbox(ctx: Ctx, itemKey: string): Promise<Dismiss
   })
 }
 
-const listStatement = dynamicRead<InboxOwner & { limit: number; atTime: string | null; atId: string | null }, DismissalRow>(
-  'inbox_dismissals',
-)
+const listOrder = keyset('desc', [
+  { field: 'dismissedAt', column: 'dismissed_at', type: 'timestamptz' },
+  { field: 'id', column: 'id', type: 'uuid' },
+])
+
+const listStatement = dynamicRead<KeysetParams & InboxOwner, DismissalRow>('inbox_dismissals')
 
 /** What the asking person has put out of their inbox, the latest first. */
-export async function listDismissals(
-  ctx: Ctx,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<DismissalRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (dismissed_at, id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+export async function listDismissals(ctx: Ctx, request: PageRequest): Promise<Page<DismissalRow>> {
+  const page = listOrder.page(request)
   const rows = await ctx.store.read.run(
     listStatement(
-      String(cursor !== null),
+      String(page.hasCursor),
       () => sql`
       select ${columnsOf(inboxDismissals)} from ${inboxDismissals}
-      where company_id = ${param('companyId')} and user_id = ${param('userId')} ${cursorCondition}
-      order by dismissed_at desc, id desc limit ${param('limit', 'int')}`,
+      where company_id = ${param('companyId')} and user_id = ${param('userId')} ${page.andAfterCursor}
+      order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { ...inboxOwnerOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { ...inboxOwnerOf(ctx), ...page.params },
   )
-  return toPage(rows, limit, (row) => [row.dismissedAt, row.id])
+  return page.toPage(rows)
 }

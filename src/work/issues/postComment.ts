@@ -13,9 +13,9 @@ import { truncate } from '../../platform/kernel/text.ts'
 import { enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
 import { commentAdded } from './events.ts'
 import type { CommentRow } from './queries.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed } from '../../model/issueStatus.ts'
 
-/** Characters of a comment that its audit row repeats. */
+/** The length of a comment's beginning in its audit row, in characters. */
 const SNIPPET_LENGTH = 120
 
 interface NewComment {
@@ -27,7 +27,7 @@ interface NewComment {
   body: string
 }
 
-// The issue's activity is what lists sort by, so a comment moves it.
+// Lists sort by the latest activity, so a comment updates the issue's `updated_at`.
 const insertCommentRow = statement<NewComment, CommentRow>('comment_insert').write(sql`
   with touched as (update ${issues} set updated_at = now() where id = ${param('issueId', 'uuid')})
   insert into ${comments} (company_id, issue_id, author_agent_id, author_user_id, created_by_run_id, body)
@@ -39,7 +39,7 @@ const agentNames = statement<{ companyId: string }, { id: string; name: string }
   select id, name from ${agents} where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
   order by length(name) desc, id limit 1000`)
 
-/** Agents wakened by one comment; a comment that names everybody wakes the first of them. */
+/** The most mentioned agents that one comment wakes. */
 const MAX_MENTIONS = 20
 
 /** The agents a text mentions as `@Name`, longest names first, so that `@Ann Lee` does not also mention `@Ann`. */
@@ -62,18 +62,23 @@ function findMentions(body: string, candidates: readonly { id: string; name: str
 export interface PostedComment {
   readonly comment: CommentRow
   readonly event: DomainEvent
-  /** What else came of it: confirmations that a person's words have overtaken, loops of agents that were cut. */
+  /** The events of its effects: expired confirmations, and wakes that were closed as part of a loop. */
   readonly effects: readonly DomainEvent[]
 }
 
+interface CommentToPost {
+  readonly body: string
+  /** The closed status that the comment ended, or null. */
+  readonly reopenedFrom: string | null
+}
+
 /**
- * (tx) Adds a comment and wakes whom it concerns: the assignee, unless it wrote the comment or the issue is closed, and
- * everybody mentioned. Expects the issue's row lock and a judged run.
+ * (tx) Adds a comment. It wakes the assignee, unless the assignee wrote it or the issue is closed, and each mentioned
+ * agent. Expects the issue's row lock and an acting run that was verified.
  *
- * @param issue the issue as it is after everything else this mutation did
- * @param reopenedFrom the status a reopening comment found, or null
+ * @param issue the issue after all other changes of this mutation
  */
-export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string, reopenedFrom: string | null): Promise<PostedComment> {
+export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, reopenedFrom }: CommentToPost): Promise<PostedComment> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const comment = exactlyOne(
@@ -90,7 +95,7 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, body: st
   const payload = { issueId: issue.id, commentId: comment.id }
   const assignee = issue.assigneeAgentId
   const effects: DomainEvent[] = []
-  if (assignee !== null && assignee !== author && !onEnter[issue.status].closed) {
+  if (assignee !== null && assignee !== author && !isClosed(issue.status)) {
     const reason = reopenedFrom === null ? 'issue_commented' : 'issue_reopened_via_comment'
     effects.push(...(await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })))
   }

@@ -15,7 +15,7 @@ export async function updateIssue(
   expected: Expected,
 ): Promise<IssueWithRelations & { comment: CommentRow | null }> {
   return await mutate(ctx, async (tx) => {
-    const { comment, events } = await patchIssue(tx, ctx, issueId, input, expected)
+    const { comment, events } = await patchIssue(tx, ctx, issueId, { input, expected })
     return changedIfAny({ ...(await issueById(tx, companyOf(ctx), issueId)), comment }, events)
   })
 }
