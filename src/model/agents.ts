@@ -3,15 +3,13 @@ import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from '
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { agentRoles, agentStatus } from './agentStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
-import { companies } from './companies.ts'
+import { companyId } from './companies.ts'
 
 export const agents = pgTable(
   'agents',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     name: text('name').notNull(),
     urlKey: text('url_key').notNull(),
     role: text('role', { enum: agentRoles }).notNull().default('general'),
@@ -52,9 +50,7 @@ export const agentKeys = pgTable(
   'agent_api_keys',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     agentId: uuid('agent_id')
       .notNull()
       .references(() => agents.id, { onDelete: 'cascade' }),

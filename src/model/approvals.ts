@@ -3,8 +3,8 @@ import { check, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-or
 import { approvalStatus, approvalTypes } from './approvalStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { agents } from './agents.ts'
-import { companies } from './companies.ts'
-import { issues } from './issues.ts'
+import { companyId } from './companies.ts'
+import { issueId } from './issues.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
@@ -13,9 +13,7 @@ export const approvals = pgTable(
   'approvals',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     type: text('type', { enum: approvalTypes }).notNull(),
     requestedByAgentId: uuid('requested_by_agent_id'),
     requestedByUserId: text('requested_by_user_id'),
@@ -37,9 +35,7 @@ export const approvalComments = pgTable(
   'approval_comments',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     approvalId: uuid('approval_id')
       .notNull()
       .references(() => approvals.id, { onDelete: 'cascade' }),
@@ -55,9 +51,7 @@ export const approvalComments = pgTable(
 export const issueApprovals = pgTable(
   'issue_approvals',
   {
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    issueId: issueId(),
     approvalId: uuid('approval_id')
       .notNull()
       .references(() => approvals.id, { onDelete: 'cascade' }),
@@ -71,9 +65,7 @@ export const configRevisions = pgTable(
   'agent_config_revisions',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     agentId: uuid('agent_id')
       .notNull()
       .references(() => agents.id, { onDelete: 'cascade' }),

@@ -1,20 +1,16 @@
 import { check, index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { sql } from 'drizzle-orm'
 import { bytes, createdAt, primaryId, updatedAt } from '../platform/db/columns.ts'
-import { companies } from './companies.ts'
-import { comments, issues } from './issues.ts'
+import { companyId } from './companies.ts'
+import { comments, issueId } from './issues.ts'
 
 /** A file that hangs on an issue. What it consists of is its asset, which goes when it goes. */
 export const attachments = pgTable(
   'issue_attachments',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     issueCommentId: uuid('issue_comment_id').references(() => comments.id, { onDelete: 'set null' }),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -31,9 +27,7 @@ export const assets = pgTable(
   'assets',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     /** The attachment whose file it is; null for an image of the company's own. */
     attachmentId: uuid('attachment_id').references(() => attachments.id, { onDelete: 'cascade' }),
     provider: text('provider', { enum: ['local_disk'] })

@@ -31,14 +31,18 @@ export const companies = pgTable(
   ],
 )
 
+/** The column of the company that a row belongs to. The row is deleted with the company. */
+export const companyId = () =>
+  uuid('company_id')
+    .notNull()
+    .references(() => companies.id, { onDelete: 'cascade' })
+
 /** Who belongs to a company, people and agents alike. */
 export const memberships = pgTable(
   'company_memberships',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     principalType: text('principal_type', { enum: ['user', 'agent'] }).notNull(),
     principalId: text('principal_id').notNull(),
     status: text('status', { enum: ['pending', 'active', 'suspended'] })
@@ -56,9 +60,7 @@ export const grants = pgTable(
   'principal_permission_grants',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     principalType: text('principal_type', { enum: ['user', 'agent'] }).notNull(),
     principalId: text('principal_id').notNull(),
     permissionKey: text('permission_key').notNull(),

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { continuationPolicies, interactionKinds, interactionStatus } from './interactionStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
-import { companies } from './companies.ts'
-import { issues } from './issues.ts'
+import { companyId } from './companies.ts'
+import { issueId } from './issues.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
@@ -12,12 +12,8 @@ export const documents = pgTable(
   'issue_documents',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     key: text('key').notNull(),
     title: text('title'),
     format: text('format', { enum: ['markdown'] })
@@ -40,9 +36,7 @@ export const documentRevisions = pgTable(
   'issue_document_revisions',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     documentId: uuid('document_id')
       .notNull()
       .references(() => documents.id, { onDelete: 'cascade' }),
@@ -68,12 +62,8 @@ export const interactions = pgTable(
   'issue_thread_interactions',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     kind: text('kind', { enum: interactionKinds }).notNull(),
     status: text('status', { enum: interactionStatus.statuses }).notNull().default('pending'),
     continuationPolicy: text('continuation_policy', { enum: continuationPolicies }).notNull(),

@@ -2,8 +2,8 @@ import { boolean, check, index, jsonb, pgTable, text, uniqueIndex, uuid } from '
 import { sql } from 'drizzle-orm'
 import { feedbackTargets, feedbackVotes, traceStatuses } from './feedbackStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
-import { companies } from './companies.ts'
-import { issues } from './issues.ts'
+import { companyId } from './companies.ts'
+import { issueId } from './issues.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
@@ -12,12 +12,8 @@ export const votes = pgTable(
   'feedback_votes',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     targetType: text('target_type', { enum: feedbackTargets }).notNull(),
     // Refers to nothing: a document may go, and what was said about it stays with the issue.
     targetId: uuid('target_id').notNull(),
@@ -43,12 +39,8 @@ export const traces = pgTable(
   'feedback_traces',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     feedbackVoteId: uuid('feedback_vote_id')
       .notNull()
       .references(() => votes.id, { onDelete: 'cascade' }),

@@ -4,7 +4,7 @@ import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { issuePriorities, issueStatus } from './issueStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { agents } from './agents.ts'
-import { companies } from './companies.ts'
+import { companyId } from './companies.ts'
 import { goals, projects } from './projects.ts'
 import { runs } from './runs.ts'
 
@@ -14,9 +14,7 @@ export const issues = pgTable(
   'issues',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     projectId: uuid('project_id').references(() => projects.id, { onDelete: 'set null' }),
     projectWorkspaceId: uuid('project_workspace_id'),
     goalId: uuid('goal_id').references(() => goals.id, { onDelete: 'set null' }),
@@ -102,13 +100,17 @@ export const issues = pgTable(
   ],
 )
 
+/** The column of the issue that a row belongs to. The row is deleted with the issue. */
+export const issueId = () =>
+  uuid('issue_id')
+    .notNull()
+    .references(() => issues.id, { onDelete: 'cascade' })
+
 /** Runs that lost an issue by decree (I5). Kept as long as the run. */
 export const evictions = pgTable(
   'issue_lock_evictions',
   {
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    issueId: issueId(),
     runId: uuid('run_id')
       .notNull()
       .references(() => runs.id, { onDelete: 'cascade' }),
@@ -121,12 +123,8 @@ export const comments = pgTable(
   'issue_comments',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     authorAgentId: uuid('author_agent_id'),
     authorUserId: text('author_user_id'),
     createdByRunId: uuid('created_by_run_id'),
@@ -168,9 +166,7 @@ export const labels = pgTable(
   'labels',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     name: text('name').notNull(),
     color: text('color').notNull(),
     createdAt: createdAt(),
@@ -182,9 +178,7 @@ export const labels = pgTable(
 export const issueLabels = pgTable(
   'issue_labels',
   {
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    issueId: issueId(),
     labelId: uuid('label_id')
       .notNull()
       .references(() => labels.id, { onDelete: 'cascade' }),
@@ -198,12 +192,8 @@ export const readStates = pgTable(
   'issue_read_states',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     userId: text('user_id').notNull(),
     lastReadAt: instantColumn('last_read_at')
       .notNull()
@@ -219,12 +209,8 @@ export const inboxArchives = pgTable(
   'issue_inbox_archives',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
+    issueId: issueId(),
     userId: text('user_id').notNull(),
     archivedAt: instantColumn('archived_at')
       .notNull()
@@ -240,9 +226,7 @@ export const inboxDismissals = pgTable(
   'inbox_dismissals',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     userId: text('user_id').notNull(),
     itemKey: text('item_key').notNull(),
     dismissedAt: instantColumn('dismissed_at')

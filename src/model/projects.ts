@@ -1,15 +1,13 @@
 import { boolean, index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { agents } from './agents.ts'
-import { companies } from './companies.ts'
+import { companyId } from './companies.ts'
 
 export const goals = pgTable(
   'goals',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     title: text('title').notNull(),
     description: text('description'),
     level: text('level', { enum: ['company', 'team', 'agent', 'task'] })
@@ -30,9 +28,7 @@ export const projects = pgTable(
   'projects',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     goalId: uuid('goal_id').references(() => goals.id, { onDelete: 'set null' }),
     name: text('name').notNull(),
     urlKey: text('url_key').notNull(),
@@ -74,9 +70,7 @@ export const projectWorkspaces = pgTable(
   'project_workspaces',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     projectId: uuid('project_id')
       .notNull()
       .references(() => projects.id, { onDelete: 'cascade' }),

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { createdAt, instantColumn, transactionId, updatedAt } from '../platform/db/columns.ts'
 import { agents } from './agents.ts'
-import { companies } from './companies.ts'
+import { companyId } from './companies.ts'
 import { runs } from './runs.ts'
 
 /** What a run did, step by step: its life and its adapter's, never the text it printed. */
@@ -10,9 +10,7 @@ export const runEvents = pgTable(
   'heartbeat_run_events',
   {
     id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     runId: uuid('run_id')
       .notNull()
       .references(() => runs.id, { onDelete: 'cascade' }),
@@ -61,9 +59,7 @@ export const taskSessions = pgTable(
       .notNull()
       .references(() => agents.id, { onDelete: 'cascade' }),
     taskKey: text('task_key').notNull(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     adapterType: text('adapter_type').notNull(),
     sessionId: text('session_id').notNull(),
     lastRunId: uuid('last_run_id'),

@@ -4,7 +4,7 @@ import { bigint, boolean, check, index, integer, jsonb, pgTable, text, uuid } fr
 import { runStatus } from './runStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { agents } from './agents.ts'
-import { companies } from './companies.ts'
+import { companyId } from './companies.ts'
 
 const unendedStatuses = "('queued', 'running')"
 
@@ -46,9 +46,7 @@ export const runs = pgTable(
   'heartbeat_runs',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     agentId: uuid('agent_id')
       .notNull()
       .references(() => agents.id, { onDelete: 'cascade' }),

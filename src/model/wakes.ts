@@ -4,7 +4,7 @@ import { bigint, check, index, integer, jsonb, pgTable, primaryKey, text, uuid }
 import { wakeStatus } from './wakeStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { agents } from './agents.ts'
-import { companies } from './companies.ts'
+import { companyId } from './companies.ts'
 import { issues } from './issues.ts'
 
 /** For statements that mean to find wakes by the index of those that wait, and for no others (`isUnended` says why). */
@@ -19,9 +19,7 @@ export const wakes = pgTable(
   'wakes',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     agentId: uuid('agent_id')
       .notNull()
       .references(() => agents.id, { onDelete: 'cascade' }),

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { boolean, check, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { healthStatuses, productStatuses, productTypes, reviewStates } from './workProductStatus.ts'
 import { createdAt, primaryId, updatedAt } from '../platform/db/columns.ts'
-import { companies } from './companies.ts'
-import { issues } from './issues.ts'
+import { companyId } from './companies.ts'
+import { issueId } from './issues.ts'
 import { projects } from './projects.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
@@ -13,13 +13,9 @@ export const workProducts = pgTable(
   'issue_work_products',
   {
     id: primaryId(),
-    companyId: uuid('company_id')
-      .notNull()
-      .references(() => companies.id, { onDelete: 'cascade' }),
+    companyId: companyId(),
     projectId: uuid('project_id').references(() => projects.id, { onDelete: 'set null' }),
-    issueId: uuid('issue_id')
-      .notNull()
-      .references(() => issues.id, { onDelete: 'cascade' }),
+    issueId: issueId(),
     executionWorkspaceId: uuid('execution_workspace_id'),
     runtimeServiceId: uuid('runtime_service_id'),
     type: text('type', { enum: productTypes }).notNull(),

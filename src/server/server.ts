@@ -90,7 +90,9 @@ function urlOf(host: string, port: number): string {
 export async function startServer(config: Config, connection: ConnectionOptions, log: Log): Promise<RunningServer> {
   const onUnresponsive = (isUnresponsive: boolean): void =>
     isUnresponsive ? log.error('the database does not answer: requests are refused until it does') : log.info('the database answers again')
-  const poolOptions = { readOnlyByDefault: true, onUnresponsive }
+  const onDriverMismatch = (assumptions: readonly string[]): void =>
+    log.warn({ assumptions }, 'the pg driver is not as expected: the server uses plain queries, which are slower')
+  const poolOptions = { readOnlyByDefault: true, onUnresponsive, onDriverMismatch }
   const transactionPool = openPool({ ...connection, max: TRANSACTION_CONNECTIONS }, 'generic', poolOptions)
   const autocommitPool = openPool({ ...connection, max: AUTOCOMMIT_CONNECTIONS }, 'custom', poolOptions)
   const store = createStore(transactionPool, autocommitPool)

@@ -5,12 +5,19 @@ import type { ConnectionOptions } from '../platform/db/driver/client.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { createLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { nodeProblem } from '../platform/kernel/versions.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
 
 function configOrExit(): Config {
+  const problem = nodeProblem(process.versions.node)
+  if (problem !== null) exitWith([problem])
   const result = readConfig(process.env)
   if ('config' in result) return result.config
-  process.stderr.write(`paperclip-server cannot start:\n${result.problems.map((problem) => `  ${problem}\n`).join('')}`)
+  return exitWith(result.problems)
+}
+
+function exitWith(problems: readonly string[]): never {
+  process.stderr.write(`paperclip-server cannot start:\n${problems.map((problem) => `  ${problem}\n`).join('')}`)
   process.exit(1)
 }
 

@@ -35,7 +35,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'src/platform/db/mutate.ts',
-        find: '  } catch (error) {\n    const backendPid = inDoubtBackend(error)',
+        find: '  } catch (error) {\n    const commit = inDoubtCommit(error)',
         replace: `    const rows = await transaction(
       ctx.store.transactionPool,
       async () => null,
@@ -43,7 +43,7 @@ export const mutants: readonly Mutant[] = [
     )
     return { value: done.value, rows }
   } catch (error) {
-    const backendPid = inDoubtBackend(error)`,
+    const commit = inDoubtCommit(error)`,
       },
     ],
     caughtBy: ['audited'],

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { withTimeout } from '../kernel/timeout.ts'
 import { sql } from 'drizzle-orm'
 import { runOn } from './driver/client.ts'
 import type { Connection, Pool } from './driver/client.ts'
@@ -8,39 +9,39 @@ import type { DraftRow, Stamp } from './record.ts'
 import { activityLog } from './tables.ts'
 import { param, statement } from './statement.ts'
 
-/** A caller who waits for the database to come back is told within about a second. */
+/** A client that waits for an unreachable database gets its answer within about a second. */
 const RESOLVE_TIMEOUT_MS = 900
 const POLL_INTERVAL_MS = 50
 
-const selectBackend = statement<{ pid: number }, { one: number }>('doubt_backend').read(
+const selectBackend = statement<{ pid: number | null }, { one: number }>('doubt_backend').read(
   sql`select 1 as one from pg_stat_activity where pid = ${param('pid', 'int')}`,
 )
 
-// By what they are about, which has an index; an index on the id alone would be paid for by every write.
+// The search uses the entity, which has an index. An index on the id alone would make every write more expensive.
 const selectAuditRows = statement<{ ids: readonly string[]; entityIds: readonly string[] }, Stamp & { id: string }>('doubt_rows').read(sql`
   select id, seq, created_at as "createdAt" from ${activityLog}
   where entity_id = any(${param('entityIds', 'text[]')}) and id = any(${param('ids', 'uuid[]')})`)
 
 /**
- * Finds out what became of a transaction whose COMMIT was never answered, by its audit rows.
+ * Finds out, by its audit rows, whether a transaction has committed whose COMMIT was not answered.
  *
- * That they are missing proves nothing while the backend lives: it may be about to commit. So the backend is looked for
- * first and the rows after it; once it was gone before the look, the look is final.
+ * Missing rows prove nothing while the backend lives, because it may be about to commit. So the backend is looked up
+ * first and the rows after it. When the backend had ended before, the result is final.
  *
- * @param backendPid the backend that was to commit
+ * @param backendPid the backend that was to commit; null when it is not known, and then missing rows never prove anything
  * @returns the audit rows as committed, or what is known instead, after less than a second
  */
 export async function findCommitted(
   pool: Pool,
-  backendPid: number,
+  backendPid: number | null,
   drafts: readonly DraftRow[],
 ): Promise<readonly ActivityRow[] | 'not committed' | 'unknown'> {
-  // Nothing was to be written, so nothing was.
+  // A transaction without audit rows writes nothing.
   if (drafts.length === 0) return 'not committed'
   const deadline = performance.now() + RESOLVE_TIMEOUT_MS
   while (performance.now() < deadline) {
     const checking = checkCommitted(pool, backendPid, drafts).catch(() => null)
-    const found = await Promise.race([checking, delay(deadline - performance.now(), null)])
+    const found = await withTimeout(checking, deadline - performance.now(), () => null)
     if (found !== null) return found
     await delay(POLL_INTERVAL_MS)
   }
@@ -49,7 +50,7 @@ export async function findCommitted(
 
 async function checkCommitted(
   pool: Pool,
-  backendPid: number,
+  backendPid: number | null,
   drafts: readonly DraftRow[],
 ): Promise<readonly ActivityRow[] | 'not committed' | null> {
   const connection: Connection = await pool.connect()
@@ -65,7 +66,7 @@ async function checkCommitted(
         drafts.flatMap(({ id }) => stamps.get(id) ?? []),
       )
     }
-    return backend.length === 0 ? 'not committed' : null
+    return backendPid !== null && backend.length === 0 ? 'not committed' : null
   } finally {
     connection.release()
   }

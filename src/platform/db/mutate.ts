@@ -3,7 +3,7 @@ import { actingRunIdOf } from '../kernel/actor.ts'
 import { invariant, Refusal } from '../kernel/errors.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { drizzleOn, runOn } from './driver/client.ts'
-import type { Connection, Drizzle } from './driver/client.ts'
+import type { Connection } from './driver/client.ts'
 import { findCommitted } from './inDoubt.ts'
 import { codeOf, isConnectionFailure, isSerializationFailure } from './databaseErrors.ts'
 import { reserveKey, encryptResponse, storeResponse } from './idempotency.ts'
@@ -14,46 +14,47 @@ import type { DraftRow } from './record.ts'
 import { txBrand } from './types.ts'
 import type { ActivityRow, Ctx, Tx } from './types.ts'
 import type { StatementKind, Statement } from './statement.ts'
-import { inDoubtBackend, transaction } from './transaction.ts'
+import { inDoubtCommit, transaction } from './transaction.ts'
+import type { InDoubtCommit } from './transaction.ts'
 
-/** What a mutation leaves: a value for the caller, and what happened. */
+/** The result of a mutation: a value for the caller, and the events that happened. */
 export interface Outcome<T> {
-  /** A promise where the last write's answer is not needed before the commit: they then travel together. */
+  /** A promise where the answer to the last write is not needed before the commit. Both are then sent together. */
   readonly value: T | Promise<T>
   readonly events: readonly DomainEvent[]
 }
 
-/** Something happened; at least one event is required by type. */
+/** The outcome of a mutation that changed something. The type requires at least one event. */
 export const changed = <T>(value: T | Promise<T>, ...events: readonly [DomainEvent, ...DomainEvent[]]): Outcome<T> => ({
   value,
   events,
 })
 
-/** Nothing happened: a repeated request found its work done. */
+/** The outcome of a mutation that changed nothing, for example because a repeated request found its work done. */
 export const unchanged = <T>(value: T): Outcome<T> => ({ value, events: [] })
 
-/** For verbs that find out on the way whether anything happened. */
+/** The outcome of a mutation that learns only while it runs whether it changes anything. */
 export const changedIfAny = <T>(value: T | Promise<T>, events: readonly DomainEvent[]): Outcome<T> => ({ value, events })
 
 /**
- * Lets a write travel while the body goes on. Should it fail, so does every statement behind it, and the failure that
- * the body meets first is the one that is told.
+ * Lets the body continue while a write is in progress. When the write fails, every statement behind it fails too, and the
+ * caller gets the first failure.
  */
 export function pipelined<T>(written: Promise<T>): Promise<T> {
   written.catch(() => {})
   return written
 }
 
-/** Whole-transaction tries; two locks in one order cannot deadlock, so even one retry is rare. */
+/** Attempts to run the whole transaction. Locks that are taken in one order cannot deadlock, so even one retry is rare. */
 const ATTEMPTS = 4
 const BACKOFF_MS = 15
 
 interface OpenTx {
   readonly tx: Tx
   readonly wrote: () => boolean
-  /** The body is over: what a stray branch of it still asks for is refused, whoever has the connection by then. */
+  /** Ends the body. A statement that an escaped branch of it sends later is refused: the connection may have another user. */
   readonly close: () => void
-  /** What failed first; once it has, Postgres only says that the transaction is aborted. */
+  /** The first failure. After it Postgres only reports that the transaction is aborted. */
   readonly firstFailure: () => unknown
 }
 
@@ -71,7 +72,6 @@ function openTx(connection: Connection): OpenTx {
   }
   const tx: Tx = {
     [txBrand]: true,
-    select: ((...fields: Parameters<Drizzle['select']>) => (assertOpen(), drizzle.select(...fields))) as Drizzle['select'],
     insert: (table) => (markWritten(), drizzle.insert(table)),
     update: (table) => (markWritten(), drizzle.update(table)),
     delete: (table) => (markWritten(), drizzle.delete(table)),
@@ -88,17 +88,17 @@ function openTx(connection: Connection): OpenTx {
   return { tx, wrote: () => wrote, close: () => void (open = false), firstFailure: () => failure }
 }
 
-/** True for failures that left nothing behind and may pass on a second try. */
+/** Whether a failure left nothing behind and may not occur on a second attempt. */
 const isRetryable = (error: unknown): boolean =>
-  !(error instanceof Refusal) && inDoubtBackend(error) === null && isSerializationFailure(error)
+  !(error instanceof Refusal) && inDoubtCommit(error) === null && isSerializationFailure(error)
 
 /**
- * The only way to write: rows and the record of why they changed commit together or not at all (I6).
+ * The only way to write: rows and the audit rows that record their change commit together or not at all (I6).
  *
- * The body locks what it decides on, decides, writes, and returns what happened. It does no I/O but SQL. A deadlock or
- * serialization failure runs the whole body again, three times at most, then answers 503.
+ * The body locks the rows that it decides on, decides, writes, and returns what happened. SQL is its only I/O. After a deadlock or a
+ * serialization failure the whole body runs again, three times at most; then the answer is 503.
  *
- * @param ctx who acts, in which company, under which request
+ * @param ctx the actor, the company and the request
  * @param body locks, decides, writes; returns `changed(value, ...events)` or `unchanged(value)`
  * @returns the value, after the commit
  * @throws Refusal when the body refuses: then nothing was changed and nothing recorded
@@ -148,13 +148,13 @@ async function attemptOnce<T>(ctx: Ctx, body: (tx: Tx) => Promise<Outcome<T>>): 
       },
     )
   } catch (error) {
-    const backendPid = inDoubtBackend(error)
-    if (backendPid !== null && written !== undefined) return await resolveInDoubt(ctx, backendPid, written)
+    const commit = inDoubtCommit(error)
+    if (commit !== null && written !== undefined) return await resolveInDoubt(ctx, commit, written)
     throw codeOf(error) === ABORTED ? (firstFailure() ?? error) : error
   }
 }
 
-/** Everything that can fail in this process happens here, before COMMIT is on its way. */
+/** Does everything that can fail in this process, before COMMIT is sent. */
 async function runBody<T>(
   ctx: Ctx,
   connection: Connection,
@@ -165,14 +165,14 @@ async function runBody<T>(
   try {
     if (ctx.idempotency !== null) await reserveKey(connection, ctx.idempotency)
     const { value, events } = await body(tx)
-    invariant(!wrote() || events.length > 0, 'a mutation that writes must say what happened')
+    invariant(!wrote() || events.length > 0, 'a mutation that writes must return an event')
     invariant(
       events.length === 0 || actingRunIdOf(ctx.actor) === null || tx.actingRunVerified,
-      'a mutation that names a run must have judged it',
+      'a mutation by a run must have verified the acting run',
     )
-    // Awaited by `last`, which does not run when BEGIN turns out to have failed.
+    // The final statements await the value. They do not run when BEGIN has failed.
     if (value instanceof Promise) value.catch(() => {})
-    // The answer to keep must be whole before it is kept.
+    // The response must be complete before it is stored.
     const response = ctx.idempotency === null ? null : encryptResponse(ctx.idempotency, await value)
     return { value, drafts: draftAuditRows(ctx, events), response }
   } finally {
@@ -180,8 +180,8 @@ async function runBody<T>(
   }
 }
 
-/** The connection was lost while it committed: the audit rows, which commit with the change, tell whether it is there. */
-async function resolveInDoubt<T>(ctx: Ctx, backendPid: number, { value, drafts }: BodyResult<T>): Promise<Committed<T>> {
+/** The connection was lost during the commit. The audit rows commit with the change, so they show whether it is there. */
+async function resolveInDoubt<T>(ctx: Ctx, { backendPid }: InDoubtCommit, { value, drafts }: BodyResult<T>): Promise<Committed<T>> {
   const found = await findCommitted(ctx.store.transactionPool, backendPid, drafts)
   if (found === 'not committed') throw new Refusal('unavailable', { retryAfter: 1 })
   const resolved =
@@ -193,7 +193,8 @@ async function resolveInDoubt<T>(ctx: Ctx, backendPid: number, { value, drafts }
         )
   if (found !== 'unknown' && resolved !== null) return { value: resolved.known, rows: found }
   throw new Refusal('unavailable', {
-    message: 'The database was lost while it committed: look whether the change is there, or repeat with the same Idempotency-Key',
+    message:
+      'The connection to the database was lost during the commit: check whether the change is there, or repeat the request with the same Idempotency-Key',
     retryAfter: 1,
   })
 }

@@ -1,14 +1,10 @@
-import { drizzleOn, runOn } from './driver/client.ts'
-import type { Connection, Drizzle, Pool } from './driver/client.ts'
+import { runOn } from './driver/client.ts'
+import type { Connection, Pool } from './driver/client.ts'
 import type { CommitListener, ReadDb, Store } from './types.ts'
 
-export const readDbOn = (client: Pool | Connection): ReadDb => {
-  const drizzle = drizzleOn(client)
-  return {
-    select: drizzle.select.bind(drizzle) as Drizzle['select'],
-    run: (statement, params) => runOn(client, statement, params),
-  }
-}
+export const readDbOn = (client: Pool | Connection): ReadDb => ({
+  run: (statement, params) => runOn(client, statement, params),
+})
 
 /** Wraps the pools for the verbs. */
 export function createStore(transactionPool: Pool, autocommitPool: Pool = transactionPool): Store {

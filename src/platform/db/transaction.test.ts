@@ -16,7 +16,7 @@ import { codeOf } from './databaseErrors.ts'
 import { changed, mutate, unchanged } from './mutate.ts'
 import { param, statement } from './statement.ts'
 import { createStore } from './store.ts'
-import { inDoubtBackend, transaction } from './transaction.ts'
+import { inDoubtCommit, transaction } from './transaction.ts'
 
 const happened = event('test.happened', 'instance', z.object({}))
 const insert = statement<{ id: string }, never>('test_insert').write(sql`insert into pairs (id) values (${param('id', 'uuid')})`)
@@ -158,7 +158,7 @@ describe('a failure before the commit', () => {
       pool,
       async (connection) => void (await connection.query('insert into pairs (id, noted) values ($1, true)', [id])),
       async () => 'done',
-    ).catch((error: unknown) => ({ code: codeOf(error), doubt: inDoubtBackend(error) }))
+    ).catch((error: unknown) => ({ code: codeOf(error), doubt: inDoubtCommit(error)?.backendPid ?? null }))
     expect(outcome).toEqual({ code: 'TRIPW', doubt: null })
     expect(await findWritten(id)).toEqual(neitherWritten)
     expect(isPoolIdle()).toBe(true)
@@ -241,7 +241,7 @@ describe('the answer to COMMIT is lost', () => {
     const startedAt = performance.now()
     const outcome = await write(id).catch((error: unknown) => error)
     expect(outcome).toMatchObject({ code: 'unavailable', status: 503, retryAfter: 1 })
-    expect(String(outcome)).toContain('look whether the change is there')
+    expect(String(outcome)).toContain('check whether the change is there')
     expect(performance.now() - startedAt).toBeLessThan(1500)
   })
 

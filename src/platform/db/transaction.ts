@@ -1,44 +1,43 @@
 import { invariant } from '../kernel/errors.ts'
-import { coalesceWrites } from './driver/client.ts'
+import { backendPidOf } from './driver/backendPid.ts'
+import { coalesceWrites } from './driver/socket.ts'
 import type { Connection, Pool } from './driver/client.ts'
 import { isConnectionFailure } from './databaseErrors.ts'
 
-/** What is thrown when the connection was lost after COMMIT was sent: the change may or may not be there. */
-export interface InDoubt extends Error {
-  readonly [inDoubt]: {
-    /** The backend that was to commit; while it lives it may still do so. */
-    readonly backendPid: number
-  }
+/** A commit that was sent and not answered: the change may or may not be in the database. */
+export interface InDoubtCommit {
+  /** The backend that was to commit. While it lives it may still do so. Null when its process id is not known. */
+  readonly backendPid: number | null
 }
 
 const inDoubt: unique symbol = Symbol('commit in doubt')
 
-/** The backend whose COMMIT was sent and never answered, or null when a failure left nothing behind for certain. */
-export const inDoubtBackend = (error: unknown): number | null =>
-  error instanceof Error && inDoubt in error ? (error as InDoubt)[inDoubt].backendPid : null
+/** The commit that an error of `transaction` leaves in doubt; null when the failure certainly left nothing behind. */
+export const inDoubtCommit = (error: unknown): InDoubtCommit | null =>
+  error instanceof Error && inDoubt in error ? (error as Error & Record<typeof inDoubt, InDoubtCommit>)[inDoubt] : null
 
-const markInDoubt = (error: Error, connection: Connection): InDoubt =>
-  Object.assign(error, { [inDoubt]: { backendPid: (connection as unknown as { processID: number }).processID } })
+const markInDoubt = (error: Error, connection: Connection): Error =>
+  Object.assign(error, { [inDoubt]: { backendPid: backendPidOf(connection) } satisfies InDoubtCommit })
 
-/** Nothing has happened, whatever the reason; and a connection to a standby must not be used again. */
-const beginFailure = (cause: unknown): Error => Object.assign(new Error('the transaction could not be begun', { cause }), { code: '08006' })
+/** The error of a BEGIN that failed. Nothing has happened then, and a connection to a standby must not be used again. */
+const beginFailure = (cause: unknown): Error => Object.assign(new Error('the transaction could not begin', { cause }), { code: '08006' })
 
 /**
- * Runs `body` in one transaction. BEGIN is sent together with the first statement and COMMIT together with `last`, so a
- * transaction costs the round trips of its body and no more. What makes that safe:
+ * Runs `body` in one transaction. BEGIN is sent together with the first statement and COMMIT together with the final
+ * statements, so a transaction costs only the round trips of its body. This is safe for three reasons:
  *
- * - Should BEGIN fail, the statements behind it are already on their way, each as a transaction of its own. On a guarded
- *   pool such a transaction may only read, so nothing is written, and nothing behind the body is sent.
- * - Should `last` fail in Postgres, the transaction is lost, and Postgres answers COMMIT with ROLLBACK.
- * - Should the connection be lost before COMMIT was sent, nothing was changed; after that, the failure is marked in doubt.
+ * - When BEGIN fails, the statements behind it have been sent already, each as its own transaction. On a read-only pool
+ *   such a transaction may only read, so nothing is written. Nothing behind the body is sent.
+ * - When a final statement fails in Postgres, the transaction fails, and Postgres answers COMMIT with ROLLBACK.
+ * - When the connection is lost before COMMIT was sent, nothing was changed. After that, the error is marked in doubt.
  *
- * Not Drizzle's own `transaction()`: that one leaks the connection when BEGIN fails (drizzle #6023). A connection on
- * which anything went wrong besides SQL is destroyed, never returned to the pool.
+ * Drizzle's own `transaction()` leaks the connection when BEGIN fails (drizzle #6023), so it is not used. A connection on
+ * which anything but SQL failed is destroyed and not returned to the pool.
  *
- * @param body does the work; what it returns is handed to `last`
- * @param finalStatements sends the final statements, all of them before it first awaits, and nothing that can fail in this process:
- *   COMMIT goes out right behind them
- * @throws what the body threw, the database's error, or an error for which `doubtOf` is not null
+ * @param body does the work; its result is passed to `finalStatements`
+ * @param finalStatements sends the final statements, all of them before it first awaits. It does nothing that can fail in
+ *   this process, because COMMIT follows directly.
+ * @throws what the body threw, the database's error, or an error for which `inDoubtCommit` is not null
  */
 export async function transaction<T, U>(
   pool: Pool,
@@ -61,21 +60,21 @@ export async function transaction<T, U>(
       if ((await begun) !== undefined) throw broken
     } catch (error) {
       await connection.query('rollback').catch((lost: Error) => void (broken ??= lost))
-      // What failed first explains the rest.
+      // The first failure explains the later ones.
       throw (await begun) ?? error
     }
     const result = finalStatements(connection, value)
     const [outcome, commit] = await Promise.allSettled([result, connection.query('commit')])
     if (commit.status === 'fulfilled' && outcome.status === 'fulfilled') {
       // Postgres answers COMMIT of a failed transaction with ROLLBACK, and no error.
-      invariant(commit.value.command === 'COMMIT', 'a transaction that failed was asked to commit')
+      invariant(commit.value.command === 'COMMIT', 'a failed transaction was committed')
       return outcome.value
     }
     if (commit.status === 'fulfilled') {
       if (commit.value.command === 'ROLLBACK') throw (outcome as PromiseRejectedResult).reason
       throw markInDoubt((outcome as PromiseRejectedResult).reason as Error, connection)
     }
-    // Said no by Postgres itself, to a statement or to COMMIT: a deferred constraint, a serialization failure.
+    // Postgres itself refused a statement or the COMMIT: a deferred constraint, a serialization failure.
     if (outcome.status === 'rejected' && !isConnectionFailure(outcome.reason)) throw outcome.reason
     if (!isConnectionFailure(commit.reason)) throw commit.reason
     broken = commit.reason as Error

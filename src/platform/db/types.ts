@@ -23,7 +23,6 @@ export interface ActivityRow {
 
 /** A database that can only be read: its type has no write verb. */
 export interface ReadDb {
-  readonly select: Drizzle['select']
   run<P, R>(statement: Statement<P, R, 'read'>, params: P): Promise<R[]>
 }
 
@@ -88,7 +87,6 @@ export const txBrand: unique symbol = Symbol('opened by mutate')
 /** A transaction that may write. Only `mutate` can make one. */
 export interface Tx {
   readonly [txBrand]: true
-  readonly select: Drizzle['select']
   readonly insert: Drizzle['insert']
   readonly update: Drizzle['update']
   readonly delete: Drizzle['delete']

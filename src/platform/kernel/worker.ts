@@ -31,9 +31,30 @@ export interface Worker {
 
 const FIRST_BACKOFF_MS = 50
 
+/** A timer that can be brought forward and not put back. It does not keep the process alive. */
+function createTimer(onDue: () => void): { bringForward(delayMs: number): void; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined
+  let dueAtMs = Infinity
+  const cancel = (): void => {
+    clearTimeout(timer)
+    dueAtMs = Infinity
+  }
+  return {
+    bringForward(requestedMs) {
+      const delayMs = Math.max(0, requestedMs)
+      const atMs = performance.now() + delayMs
+      if (atMs >= dueAtMs) return
+      clearTimeout(timer)
+      dueAtMs = atMs
+      timer = setTimeout(onDue, delayMs).unref()
+    },
+    cancel,
+  }
+}
+
 /**
  * Creates a worker: it works soon after a notification, never twice at once, again when it was notified during a round,
- * and less and less often while rounds fail. Its timers do not keep the process alive.
+ * and less and less often while rounds fail.
  */
 export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOptions): Worker {
   const stopping = new AbortController()
@@ -41,44 +62,16 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
   let isUrgent = false
   let failures = 0
   let current: Promise<void> | undefined
-  let timer: NodeJS.Timeout | undefined
-  let dueAtMs = Infinity
 
-  const round: Round = {
-    signal: stopping.signal,
-    takeNotification() {
-      const wasNotified = isNotified
-      isNotified = false
-      return wasNotified
-    },
-  }
-
-  /** Brings the next round forward, never back. */
-  const scheduleIn = (delayMs: number): void => {
-    const atMs = performance.now() + Math.max(0, delayMs)
-    if (stopping.signal.aborted || atMs >= dueAtMs) return
-    clearTimeout(timer)
-    dueAtMs = atMs
-    timer = setTimeout(begin, Math.max(0, delayMs)).unref()
-  }
-
-  const begin = (): void => {
-    clearTimeout(timer)
-    dueAtMs = Infinity
+  const takeNotification = (): boolean => {
+    const wasNotified = isNotified
     isNotified = false
-    isUrgent = false
-    current = runRound().then((nextDelayMs) => {
-      current = undefined
-      if (nextDelayMs !== undefined) scheduleIn(nextDelayMs)
-      if (failures > 0) return
-      if (isUrgent) scheduleIn(0)
-      else if (isNotified) scheduleIn(notificationDelayMs())
-    })
+    return wasNotified
   }
 
   const runRound = async (): Promise<number | undefined> => {
     try {
-      const nextDelayMs = await work(round)
+      const nextDelayMs = await work({ signal: stopping.signal, takeNotification })
       failures = 0
       return nextDelayMs ?? undefined
     } catch (error) {
@@ -88,6 +81,21 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
     }
   }
 
+  const begin = (): void => {
+    timer.cancel()
+    isNotified = false
+    isUrgent = false
+    current = runRound().then((nextDelayMs) => {
+      current = undefined
+      if (nextDelayMs !== undefined) scheduleIn(nextDelayMs)
+      if (failures === 0 && isNotified) scheduleIn(isUrgent ? 0 : notificationDelayMs())
+    })
+  }
+
+  const timer = createTimer(begin)
+  const scheduleIn = (delayMs: number): void => {
+    if (!stopping.signal.aborted) timer.bringForward(delayMs)
+  }
   const notificationDelayMs = (): number => (typeof minDelayMs === 'number' ? minDelayMs : minDelayMs())
 
   return {
@@ -104,7 +112,7 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
     whenIdle: async () => await current,
     async stop() {
       stopping.abort()
-      clearTimeout(timer)
+      timer.cancel()
       await current
     },
   }

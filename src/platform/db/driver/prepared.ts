@@ -7,14 +7,14 @@ interface Description {
   _prebuiltEmptyResultObject: unknown
 }
 
-/** A connection as the driver's queries see it: what has been prepared on it, and the messages that can be sent. */
+/** A connection as the driver's queries see it: the messages that can be sent on it. */
 interface DriverConnection {
   bind(config: { statement: string; portal: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void
   execute(config: { portal: string }): void
   sync(): void
 }
 
-/** The driver's query, with those of its parts that its types leave out. */
+/** The driver's query, with the parts that its types leave out. */
 interface DriverQuery {
   name?: string
   values: unknown[]
@@ -30,14 +30,17 @@ const { Query, utils } = pg as unknown as {
   utils: { prepareValue: (value: unknown) => unknown }
 }
 
-/** What the prepared statements of a connection answer with, by their names. */
+/** The descriptions of the results of a connection's prepared statements, by the names of the statements. */
 const descriptionsByConnection = new WeakMap<DriverConnection, Map<string, Description>>()
 
+/** Set once the driver has been found to differ from the expectation: every query is then the driver's own. */
+let isPlain = false
+
 /**
- * A statement that is prepared and described once per connection. The driver asks Postgres on every execution what the
- * statement answers with, and for an issue of fifty columns that costs as much as the row: a sixth of the garbage of a
- * read. The answer cannot change meanwhile: Postgres refuses to run a prepared statement whose result would have another
- * shape ("cached plan must not change result type").
+ * A statement that is prepared and described once per connection. The driver asks Postgres on every execution for the
+ * description of the result. For an issue of fifty columns that costs as much as the row: a sixth of the garbage of a
+ * read. The description cannot change on a connection: Postgres refuses to run a prepared statement whose result would
+ * have another shape ("cached plan must not change result type").
  */
 export class PreparedQuery extends Query {
   readonly #name: string
@@ -50,6 +53,7 @@ export class PreparedQuery extends Query {
   }
 
   override prepare(connection: DriverConnection): void {
+    if (isPlain) return super.prepare(connection)
     const cached = descriptionsByConnection.get(connection)?.get(this.#name)
     if (cached === undefined) {
       this.#connection = connection
@@ -60,7 +64,7 @@ export class PreparedQuery extends Query {
     result._parsers = cached._parsers
     result._prebuiltEmptyResultObject = cached._prebuiltEmptyResultObject
     this._accumulateRows = true
-    // A value that cannot be written as text throws here, and nothing has been sent.
+    // A value that cannot be written as text throws here, before anything is sent.
     connection.bind({ statement: this.#name, portal: '', values: this.values, valueMapper: utils.prepareValue })
     connection.execute({ portal: '' })
     connection.sync()
@@ -71,10 +75,66 @@ export class PreparedQuery extends Query {
     super.handleCommandComplete(message, connection)
   }
 
-  /** A statement that has run has been described; one without rows with nothing. */
+  /** A statement that has run has been described; a statement without rows has an empty description. */
   #cacheDescription(connection: DriverConnection): void {
     const { fields, _parsers, _prebuiltEmptyResultObject } = this._result
     const cached = descriptionsByConnection.get(connection) ?? new Map<string, Description>()
     descriptionsByConnection.set(connection, cached.set(this.#name, { fields, _parsers, _prebuiltEmptyResultObject }))
+  }
+}
+
+/** The messages of an answer, as the driver passes them to a query. */
+interface Answered {
+  callback: (error: unknown, result: { rows: unknown[] }) => void
+  handleRowDescription(message: { fields: object[] }): void
+  handleDataRow(message: { fields: (string | null)[] }): void
+  handleCommandComplete(message: { text: string }, connection: DriverConnection): void
+  handleReadyForQuery(connection: DriverConnection): void
+}
+
+/**
+ * Whether a query of this version of the driver can take over the description of an earlier result: runs a statement
+ * twice against messages made here, the second time without a description. Where it cannot, every statement from then on is described on
+ * each execution.
+ */
+export function reusesDescriptions(): boolean {
+  isPlain = !canReuseDescription()
+  return !isPlain
+}
+
+function canReuseDescription(): boolean {
+  const sent: string[] = []
+  const send = (message: string) => (): void => void sent.push(message)
+  const connection = {
+    parsedStatements: {},
+    submittedNamedStatements: {},
+    parse: send('parse'),
+    bind({ values, valueMapper }: Parameters<DriverConnection['bind']>[0]) {
+      sent.push(`bind ${values.map(valueMapper).join()}`)
+    },
+    describe: send('describe'),
+    execute: send('execute'),
+    sync: send('sync'),
+    flush: send('flush'),
+  }
+  const answer = (isDescribed: boolean): unknown => {
+    const query = new PreparedQuery('probe', 'select $1', [7])
+    const answered = query as unknown as Answered
+    let rows: unknown
+    answered.callback = (_, result) => void (rows = result.rows)
+    query.prepare(connection)
+    if (isDescribed) answered.handleRowDescription({ fields: [{ name: 'a', dataTypeID: 23, format: 'text' }] })
+    answered.handleDataRow({ fields: ['1'] })
+    answered.handleCommandComplete({ text: 'SELECT 1' }, connection)
+    answered.handleReadyForQuery(connection)
+    return rows
+  }
+  try {
+    const expected = JSON.stringify([{ a: 1 }])
+    if (JSON.stringify(answer(true)) !== expected || !sent.includes('describe')) return false
+    sent.length = 0
+    return JSON.stringify(answer(false)) === expected && sent.join() === 'bind 7,execute,sync'
+  } catch {
+    return false
   }
 }

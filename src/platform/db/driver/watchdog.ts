@@ -1,121 +1,126 @@
-import type { Socket } from 'node:net'
-import type { Pool, PoolClient } from 'pg'
+import { destroyConnection } from './socket.ts'
+import type { Connection, Pool } from './types.ts'
 
-/** Nearly every request is done by then, and a probe still fits into the second within which a silence must be noticed. */
+/** Nearly every request is complete by then, and a probe still fits into the second within which a silence must be noticed. */
 const PROBE_AFTER_MS = 400
-/** A new session takes 5 ms; one that takes this long on a database from which nothing else is heard does not come. */
+/** A new session takes 5 ms. On a database that is otherwise silent, one that takes this long will not come. */
 const PROBE_TIMEOUT_MS = 450
 const CHECK_INTERVAL_MS = 100
-/** While the database is silent: how long an answer that came back may go unnoticed. */
+/** While the database does not answer: how long its return may go unnoticed. */
 const REPROBE_INTERVAL_MS = 250
 
-/** Asks the database anything at all on a connection of its own; rejects when no answer comes within `ms`. */
+/** Asks the database for any answer on a new connection; rejects when none comes within `ms` milliseconds. */
 export type Probe = (ms: number) => Promise<void>
 
-/** Told when the database falls silent, and when it answers again. */
+/** Called with true when the database stops answering, and with false when it answers again. */
 export type OnUnresponsive = (isUnresponsive: boolean) => void
 
 export interface PoolWatchdog {
-  /** Ends the watch; what is under way is left alone. */
+  /** Ends the watch. Work in progress is not changed. */
   readonly stop: () => void
-  /** Gives up on every connection in use: what waits for an answer is told that the connection is lost. */
+  /** Gives up on every connection in use: each caller that waits for an answer gets the error of a lost connection. */
   readonly destroyAll: () => void
 }
 
-type Callback = (error: Error | undefined, client?: PoolClient, done?: (release?: unknown) => void) => void
+type Callback = (error: Error | undefined, connection?: Connection, done?: (release?: unknown) => void) => void
 
 const unresponsiveError = (): Error => Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' })
 
-/**
- * The driver has no public way to give up on a connection that says nothing: `end()` waits for the answers of what was
- * pipelined. This is what its own read timeout does.
- */
-function destroySocket(client: PoolClient): void {
-  const { connection } = client as unknown as { connection: { stream: Socket } }
-  connection.stream.destroy()
+/** What the watchdog sees of a pool's traffic. */
+interface Traffic {
+  /** When the database last answered, by a monotonic clock. */
+  readonly lastHeardAt: () => number
+  /** Whether a connection has been in use, or a caller has waited for one, for at least `ms` milliseconds. */
+  isOlderThan(ms: number, now: number): boolean
+  readonly destroyAll: () => void
 }
 
 /**
- * Tells a database that thinks from one that is gone. A statement may rightly wait seconds for a lock, so time alone
- * proves nothing: only when a connection has been in use for a while does the pool ask on a connection of its own
- * whether the database still answers. If that is silent too, and nothing else has been heard since, everything that waits
- * is given up at once, and new callers are refused without waiting until a probe is answered.
- *
- * The pool's `connect` is replaced, through which `query` goes as well.
+ * Watches the callers and connections of a pool. It replaces the pool's `connect`, which `query` uses as well.
+ * @param isRefusing whether new callers are refused at once
  */
-export function watchPool(pool: Pool, probe: Probe, onUnresponsive: OnUnresponsive): PoolWatchdog {
-  const inUse = new Map<PoolClient, number>()
+function watchTraffic(pool: Pool, isRefusing: () => boolean): Traffic {
+  const inUse = new Map<Connection, number>()
   const waiting = new Map<() => void, number>()
-  let isUnresponsive = false
-  let isProbing = false
   let lastHeardAt = performance.now()
 
-  pool.on('acquire', (client) => void inUse.set(client, performance.now()))
-  pool.on('release', (error, client) => {
-    inUse.delete(client)
+  pool.on('acquire', (connection) => void inUse.set(connection, performance.now()))
+  pool.on('release', (error, connection) => {
+    inUse.delete(connection)
     if (!(error instanceof Error)) lastHeardAt = performance.now()
   })
   pool.on('connect', () => void (lastHeardAt = performance.now()))
 
   const originalConnect = pool.connect.bind(pool) as (callback: Callback) => void
   const watchedConnect = (callback: Callback): void => {
-    if (isUnresponsive) return process.nextTick(callback, unresponsiveError())
-    let isSettled = false
-    const settleOnce: Callback = (error, client, done) => {
-      // The caller has been refused meanwhile; a connection that comes late is for somebody else.
-      if (isSettled) return client?.release()
-      isSettled = true
+    if (isRefusing()) return process.nextTick(callback, unresponsiveError())
+    let isResolved = false
+    const resolveOnce: Callback = (error, connection, done) => {
+      // The caller was refused before; a connection that comes late is free for another caller.
+      if (isResolved) return connection?.release()
+      isResolved = true
       waiting.delete(rejectWaiter)
-      callback(error, client, done)
+      callback(error, connection, done)
     }
-    const rejectWaiter = (): void => settleOnce(unresponsiveError())
+    const rejectWaiter = (): void => resolveOnce(unresponsiveError())
     waiting.set(rejectWaiter, performance.now())
-    originalConnect(settleOnce)
+    originalConnect(resolveOnce)
   }
   pool.connect = ((callback?: Callback) => {
     if (callback !== undefined) return watchedConnect(callback)
-    return new Promise<PoolClient>((resolve, reject) => {
-      watchedConnect((error, client) => (client === undefined ? reject(error ?? unresponsiveError()) : resolve(client)))
+    return new Promise<Connection>((resolve, reject) => {
+      watchedConnect((error, connection) => (connection === undefined ? reject(error ?? unresponsiveError()) : resolve(connection)))
     })
   }) as Pool['connect']
 
-  const destroyAll = (): void => {
-    for (const client of inUse.keys()) destroySocket(client)
-    for (const rejectWaiter of waiting.keys()) rejectWaiter()
+  return {
+    lastHeardAt: () => lastHeardAt,
+    isOlderThan: (ms, now) => [inUse, waiting].some((since) => [...since.values()].some((startedAt) => now - startedAt > ms)),
+    destroyAll() {
+      for (const connection of inUse.keys()) destroyConnection(connection)
+      for (const rejectWaiter of waiting.keys()) rejectWaiter()
+    },
   }
+}
+
+/**
+ * Distinguishes a database that is busy from one that does not answer. A statement may rightly wait seconds for a row
+ * lock, so time alone proves nothing. Only when a connection has been in use for a while does the watchdog probe the
+ * database on a new connection. If the probe is not answered and nothing else was heard since, it gives up on everything that waits
+ * at once, and refuses new callers without waiting until a probe is answered.
+ */
+export function watchPool(pool: Pool, probe: Probe, onUnresponsive: OnUnresponsive): PoolWatchdog {
+  let isUnresponsive = false
+  let isProbing = false
+  let lastProbedAt = 0
+  const traffic = watchTraffic(pool, () => isUnresponsive)
+
   const setUnresponsive = (unresponsive: boolean): void => {
-    if (unresponsive) destroyAll()
+    if (unresponsive) traffic.destroyAll()
     if (unresponsive === isUnresponsive) return
     isUnresponsive = unresponsive
     onUnresponsive(unresponsive)
   }
-  const runProbe = async (): Promise<void> => {
-    const probedAt = performance.now()
+  const runProbe = async (probedAt: number): Promise<void> => {
     isProbing = true
     try {
       await probe(PROBE_TIMEOUT_MS)
       setUnresponsive(false)
     } catch {
-      // After a pause of this process its timers fire before its sockets are read: look at what has arrived first.
+      // After a pause of this process its timers fire before its sockets are read, so what has arrived is read first.
       await new Promise((resolve) => setImmediate(resolve))
-      if (isUnresponsive || lastHeardAt < probedAt) setUnresponsive(true)
+      if (isUnresponsive || traffic.lastHeardAt() < probedAt) setUnresponsive(true)
     } finally {
       isProbing = false
     }
   }
-  const isStalled = (now: number): boolean => {
-    for (const since of inUse.values()) if (now - since > PROBE_AFTER_MS) return true
-    for (const since of waiting.values()) if (now - since > PROBE_AFTER_MS) return true
-    return false
-  }
-
-  let lastProbedAt = 0
   const checkTimer = setInterval(() => {
     const now = performance.now()
-    if (isProbing || (!isUnresponsive && !isStalled(now)) || now - lastProbedAt < REPROBE_INTERVAL_MS) return
+    if (isProbing || now - lastProbedAt < REPROBE_INTERVAL_MS) return
+    if (!isUnresponsive && !traffic.isOlderThan(PROBE_AFTER_MS, now)) return
     lastProbedAt = now
-    runProbe().catch(() => {})
+    runProbe(now).catch(() => {})
   }, CHECK_INTERVAL_MS).unref()
 
-  return { stop: () => clearInterval(checkTimer), destroyAll }
+  return { stop: () => clearInterval(checkTimer), destroyAll: traffic.destroyAll }
 }
