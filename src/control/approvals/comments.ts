@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { approvalComments } from '../../model/approvals.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCommentAdded } from './events.ts'
@@ -25,7 +26,7 @@ const insertComment = statement<
   values (${param('companyId')}, ${param('approvalId')}, ${param('byAgentId', 'uuid')}, ${param('byUserId')}, ${param('body')})
   returning ${commentColumns}`)
 
-/** Says something about an approval; open to the whole company, whatever was decided. @throws Refusal `not_found` */
+/** Adds a comment to an approval in any status; open to every agent of the company and the board. @throws Refusal `not_found` */
 export async function addApprovalComment(ctx: Ctx, approvalId: string, body: string): Promise<CommentRow> {
   const companyId = companyOf(ctx)
   const { actor } = ctx
@@ -45,35 +46,22 @@ export async function addApprovalComment(ctx: Ctx, approvalId: string, body: str
   })
 }
 
-interface ListParams {
-  companyId: string
-  approvalId: string
-  limit: number
-  atTime: string | null
-  atId: string | null
-}
+const oldestFirst = byCreation('asc')
 
-const listStatement = dynamicRead<ListParams, CommentRow>('approval_comments')
+const commentList = dynamicRead<KeysetParams & { companyId: string; approvalId: string }, CommentRow>('approval_comments')
 
-/** Comments of an approval, oldest first. @throws Refusal `not_found` */
-export async function listApprovalComments(
-  ctx: Ctx,
-  approvalId: string,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<CommentRow>> {
+/** Comments of an approval, oldest first. @throws Refusal `not_found`, `malformed_cursor` */
+export async function listApprovalComments(ctx: Ctx, approvalId: string, request: PageRequest): Promise<Page<CommentRow>> {
   const companyId = companyOf(ctx)
   await approvalById(ctx.store.read, companyId, approvalId)
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const page = oldestFirst.page(request)
   const rows = await ctx.store.read.run(
-    listStatement(
-      String(cursor !== null),
+    commentList(
+      String(page.hasCursor),
       () => sql`select ${commentColumns} from ${approvalComments}
-      where approval_id = ${param('approvalId')} and company_id = ${param('companyId')} ${cursorCondition} order by created_at, id limit ${param('limit', 'int')}`,
+      where approval_id = ${param('approvalId')} and company_id = ${param('companyId')} ${page.andAfterCursor} order by ${oldestFirst.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId, approvalId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId, approvalId, ...page.params },
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return page.toPage(rows)
 }

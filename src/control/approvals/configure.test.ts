@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { REDACTED } from '../../platform/kernel/redact.ts'
+import { waitForLockWaiter, waitUntil } from '../../dev/testing/holds.ts'
 import { race, countByStatus } from '../../dev/testing/race.ts'
 import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import type { TestAgent, World } from '../../dev/testing/world.ts'
@@ -22,8 +23,8 @@ const read = async (agent = worker) => (await board().get(`/api/agents/${agent.i
 const revisions = async (agent = worker) => (await board().get(`/api/agents/${agent.id}/config-revisions`)).body
 const approvals = async () => (await board().get(`/api/companies/${fixture.company.id}/approvals`)).body
 
-describe('a change of an agent', () => {
-  test('by the board is made at once and leaves a revision, with secrets covered', async () => {
+describe('configureAgent', () => {
+  test('A change by the board is made at once and leaves a revision with redacted secrets', async () => {
     const answer = await board().patch(`/api/agents/${worker.id}`, { title: 'Smith', adapterConfig: { command: 'new' } })
     expect(answer).toMatchObject({
       status: 200,
@@ -46,7 +47,7 @@ describe('a change of an agent', () => {
     expect((await board().get(`/api/agents/${worker.id}/config-revisions/${revision.id}`)).body).toEqual(revision)
   })
 
-  test('to what is so already leaves nothing, whatever the order of its keys', async () => {
+  test('A change to the current values, in any order of keys, leaves no audit row and no revision', async () => {
     const before = await auditCount(server())
     const same = { adapterConfig: { env: { KEY: { value: 'hunter2', type: 'plain' } }, command: 'old' } }
     expect(await board().patch(`/api/agents/${worker.id}`, same)).toMatchObject({ status: 200 })
@@ -54,7 +55,7 @@ describe('a change of an agent', () => {
     expect(await revisions()).toEqual([])
   })
 
-  test('of how it presents itself is an agent’s own, of name and role a CEO’s', async () => {
+  test('An agent changes its own presentation, a CEO also name and role of others', async () => {
     expect(await worker.client.patch(`/api/agents/${worker.id}`, { title: 'Me' })).toMatchObject({ status: 200, body: { title: 'Me' } })
     expect(await ceo.client.patch(`/api/agents/${worker.id}`, { role: 'qa' })).toMatchObject({ status: 200, body: { role: 'qa' } })
     expect((await revisions()).map((row: { createdByAgentId: string }) => row.createdByAgentId)).toEqual([ceo.id, worker.id])
@@ -72,7 +73,7 @@ describe('a change of an agent', () => {
     ['adapterType', { adapterType: 'http' }],
     ['adapterConfig', { adapterConfig: { args: ['-c', 'evil'] } }],
     ['runtimeConfig', { runtimeConfig: { heartbeat: { intervalSec: 1 } } }],
-  ])('of %s by an agent waits as a whole for the board', async (_, host) => {
+  ])('A change of %s by an agent waits as a whole for the board', async (_, host) => {
     for (const caller of [ceo, worker]) {
       const previous = await read()
       const answer = await caller.client.patch(`/api/agents/${worker.id}`, { title: 'Smith', ...host })
@@ -85,7 +86,7 @@ describe('a change of an agent', () => {
     }
   })
 
-  test('that an agent proposed is made when the board grants it, with a revision and secrets never shown', async () => {
+  test('An approved proposal of an agent is made with a revision and shows no secret', async () => {
     const answer = await ceo.client.patch(`/api/agents/${worker.id}`, {
       title: 'Smith',
       adapterConfig: { command: 'new', env: { K2: 'hunter3' } },
@@ -103,15 +104,15 @@ describe('a change of an agent', () => {
     expect((await actionsOf(server(), decided.body.id)).slice(1)).toEqual(['approval.approved', 'approval.requester_wakeup_queued'])
   })
 
-  test('that an agent proposed is not made when the board rejects it or asks for another', async () => {
+  test('A proposal that the board rejects or sends back for revision is not made', async () => {
     const previous = await read()
     const first = (await ceo.client.patch(`/api/agents/${worker.id}`, { adapterConfig: { command: 'evil' } })).body.approval
     await board().post(`/api/approvals/${first.id}/reject`)
     expect(await read()).toEqual(previous)
     const second = (await ceo.client.patch(`/api/agents/${worker.id}`, { adapterConfig: { command: 'evil' } })).body.approval
     await board().post(`/api/approvals/${second.id}/request-revision`)
-    const greedy = { agentConfiguration: { agentId: ceo.id, changes: { budgetMonthlyCents: 5 } } }
-    expect(await ceo.client.post(`/api/approvals/${second.id}/resubmit`, { payload: greedy })).toMatchObject({
+    const notPermitted = { agentConfiguration: { agentId: ceo.id, changes: { budgetMonthlyCents: 5 } } }
+    expect(await ceo.client.post(`/api/approvals/${second.id}/resubmit`, { payload: notPermitted })).toMatchObject({
       status: 403,
       body: { code: 'field_not_permitted' },
     })
@@ -123,7 +124,7 @@ describe('a change of an agent', () => {
     expect((await read(ceo)).adapterConfig).toEqual({})
   })
 
-  test('proposed twice is one approval, also at once', async () => {
+  test('The same proposal sent eight times at once is one approval', async () => {
     const before = await auditCount(server())
     const answers = await race(Array.from({ length: 8 }), () =>
       ceo.client.patch(`/api/agents/${worker.id}`, { adapterConfig: { command: 'new' } }),
@@ -134,7 +135,7 @@ describe('a change of an agent', () => {
     expect(await auditCount(server())).toBe(before + 1)
   })
 
-  test('that became impossible is refused when it is granted, and stays undecided', async () => {
+  test('Approving a proposal that became impossible is refused and leaves it pending', async () => {
     const { approval } = (await ceo.client.patch(`/api/agents/${worker.id}`, { name: 'Taken', adapterConfig: { command: 'new' } })).body
     await fixture.agent({ name: 'Taken' })
     const before = await auditCount(server())
@@ -149,7 +150,7 @@ describe('a change of an agent', () => {
     })
   })
 
-  test('refuses a taken name, a cycle, and itself as manager', async () => {
+  test('A taken name, a reporting cycle and the agent itself as its manager are refused', async () => {
     const boss = await fixture.agent()
     await board().patch(`/api/agents/${worker.id}`, { reportsTo: boss.id })
     const before = await auditCount(server())
@@ -169,7 +170,7 @@ describe('a change of an agent', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('that would close a cycle with another one at the same moment is refused to one of the two', async () => {
+  test('Of two concurrent changes that together close a reporting cycle one is refused', async () => {
     const [one, two] = [await fixture.agent(), await fixture.agent()]
     const answers = await race([0, 1], (which) =>
       board().patch(`/api/agents/${which === 0 ? one.id : two.id}`, { reportsTo: which === 0 ? two.id : one.id }),
@@ -177,7 +178,7 @@ describe('a change of an agent', () => {
     expect(countByStatus(answers)).toEqual({ 200: 1, 422: 1 })
   })
 
-  test('of another company’s agent is the 404 of a missing one', async () => {
+  test('A change of another company’s agent is the same 404 as of a missing one', async () => {
     const outsider = await (await world(server())).agent({ role: 'ceo' })
     const before = await auditCount(server())
     for (const id of [worker.id, MISSING_ID]) {
@@ -191,13 +192,13 @@ describe('a change of an agent', () => {
   })
 })
 
-describe('rolling back', () => {
+describe('rollBackConfiguration', () => {
   const change = async (command: string) => {
     await board().patch(`/api/agents/${worker.id}`, { adapterConfig: { command } })
     return (await revisions())[0].id as string
   }
 
-  test('takes the configuration back to how the revision left it, secrets and all', async () => {
+  test('A rollback restores the configuration that the revision left, secrets included', async () => {
     const first = await change('one')
     await board().patch(`/api/agents/${worker.id}`, { title: 'X', adapterConfig: { only: true }, replaceAdapterConfig: true })
     const answer = await board().post(`/api/agents/${worker.id}/config-revisions/${first}/rollback`)
@@ -210,7 +211,7 @@ describe('rolling back', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('by an agent is a proposal like any other change of what this host runs', async () => {
+  test('A rollback by an agent is a proposal, as any other change of what this host runs', async () => {
     const first = await change('one')
     await change('two')
     const answer = await ceo.client.post(`/api/agents/${worker.id}/config-revisions/${first}/rollback`)
@@ -221,7 +222,7 @@ describe('rolling back', () => {
     expect((await revisions())[0]).toMatchObject({ source: 'rollback', rolledBackFromRevisionId: first })
   })
 
-  test('of a role takes its powers with it from the next request on', async () => {
+  test('A rollback of a role removes its permissions from the next request on', async () => {
     const first = await change('one')
     await board().patch(`/api/agents/${worker.id}`, { role: 'ceo' })
     const hire = () => worker.client.post(`/api/companies/${fixture.company.id}/agent-hires`, { name: 'Ann' })
@@ -230,13 +231,13 @@ describe('rolling back', () => {
     expect(await hire()).toMatchObject({ status: 403 })
   })
 
-  test('to a revision that lacks values or has them covered is refused', async () => {
+  test('A rollback to a revision with missing or redacted values is refused', async () => {
     const first = await change('one')
     const before = await auditCount(server())
-    const spoil = (config: string) =>
+    const corrupt = (config: string) =>
       server().database.sql.query(`update agent_config_revisions set after_config = ${config} where id = $1`, [first])
     for (const config of [`after_config || '{"adapterConfig":{"apiKey":"${REDACTED}"}}'`, `after_config - 'runtimeConfig'`]) {
-      await spoil(config)
+      await corrupt(config)
       expect(await board().post(`/api/agents/${worker.id}/config-revisions/${first}/rollback`)).toMatchObject({
         status: 422,
         body: { code: 'revision_incomplete' },
@@ -245,10 +246,45 @@ describe('rolling back', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('needs a revision of that very agent', async () => {
+  test('A rollback to a revision of another agent is 404', async () => {
     const first = await change('one')
     expect(await board().post(`/api/agents/${ceo.id}/config-revisions/${first}/rollback`)).toMatchObject({ status: 404 })
     expect(await board().get(`/api/agents/${ceo.id}/config-revisions/${first}`)).toMatchObject({ status: 404 })
     expect(await board().get(`/api/agents/${worker.id}/config-revisions/nope`)).toMatchObject({ status: 400 })
+  })
+})
+
+describe('lockForEffect', () => {
+  test('A decision on a proposal that renames an agent since it was read waits for the lock of the company', async () => {
+    const change = await ceo.client.patch(`/api/agents/${worker.id}`, { adapterConfig: { command: 'new' } })
+    const { id } = change.body.approval
+    const editing = await server().database.sql.connect()
+    const renaming = await server().database.sql.connect()
+    try {
+      await renaming.query('begin')
+      await renaming.query('select 1 from companies where id = $1 for no key update', [fixture.company.id])
+      await editing.query('begin')
+      await editing.query('select 1 from approvals where id = $1 for no key update', [id])
+      const decision = board().post(`/api/approvals/${id}/approve`)
+      await waitForLockWaiter(server())
+      await editing.query(
+        `update approvals set payload = jsonb_set(payload, '{agentConfiguration,changes,name}', '"Renamed"') where id = $1`,
+        [id],
+      )
+      await editing.query('commit')
+      const companyWaiter = async () => {
+        const { rows } = await renaming.query(
+          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and pg_backend_pid() = any(pg_blocking_pids(pid))",
+        )
+        return rows.length > 0
+      }
+      await waitUntil('the decision waits for the company', companyWaiter)
+      await renaming.query('commit')
+      expect(await decision).toMatchObject({ status: 200, body: { status: 'approved' } })
+    } finally {
+      editing.release()
+      renaming.release()
+    }
+    expect(await read()).toMatchObject({ name: 'Renamed', adapterConfig: { command: 'new' } })
   })
 })

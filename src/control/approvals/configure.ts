@@ -23,7 +23,7 @@ import { approvalColumns, insertApproval, redactApproval } from './row.ts'
 import type { ApprovalRow } from './row.ts'
 import type { Proposal } from './views.ts'
 
-/** The agent; with an approval it is as it was, and the change waits for the board. */
+/** The changed agent; with an approval the agent is unchanged, and the change waits for the board. */
 export type ConfigureResult = AgentRow & { readonly approval?: ApprovalRow }
 
 const findPendingProposal = statement<{ companyId: string; byAgentId: string; agentConfiguration: string }, ApprovalRow>(
@@ -34,7 +34,7 @@ const findPendingProposal = statement<{ companyId: string; byAgentId: string; ag
     and type = 'request_board_approval' and payload->'agentConfiguration' = ${param('agentConfiguration', 'jsonb')}
   order by created_at, id limit 1`)
 
-/** (tx) Puts a change before the board instead of making it. The same one twice is one approval. Expects the agent's row lock. */
+/** (tx) Requests a change from the board instead of making it. A repeated proposal is one approval. Expects the agent's row lock. */
 async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ConfigureResult>> {
   const byAgentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : ''
   const visibleAgent = redactAgentFor(ctx.actor, agent)
@@ -66,7 +66,7 @@ interface ConfigurationRequest {
 async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: ConfigurationRequest): Promise<Outcome<ConfigureResult>> {
   const { changes, rolledBackFromRevisionId } = request
   const proposedFields = requirePermittedFields(ctx.actor, agent.id, changes)
-  // What the board is about to decide on stays as the board sees it.
+  // An agent that waits for the board stays as the board sees it until the decision.
   if (ctx.actor.kind === 'agent' && agent.status === 'pending_approval') refuse('agent_pending')
   if (proposedFields.length > 0 && agent.status === 'terminated') refuse('agent_terminated')
   if (proposedFields.length > 0) return await proposeChange(tx, ctx, agent, { agentId: agent.id, changes, rolledBackFromRevisionId })
@@ -77,9 +77,9 @@ async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: Config
 }
 
 /**
- * Changes an agent. The board may change everything, an agent only how it presents itself, a CEO or creator also name,
- * role and manager of others. What this host would run or open an agent may only propose: the whole change then waits
- * as an approval (I18).
+ * Changes an agent. The board may change every field. An agent may change only its own presentation, and a CEO or an
+ * agent that may create agents also name, role and manager of others. Fields that decide what this host runs or opens
+ * can only be proposed by an agent: the whole change then waits as an approval (I18).
  *
  * @throws Refusal `field_not_permitted`, `name_taken`, `reporting_cycle`, `agent_terminated`, `agent_pending`
  */
@@ -94,8 +94,8 @@ export async function configureAgent(ctx: Ctx, agentId: string, changes: PatchAg
 }
 
 /**
- * Takes an agent back to how a revision left it, under the rules of any other change.
- * @throws Refusal `not_found`, `revision_incomplete`, and as `configureAgent`
+ * Restores the configuration that a revision left, under the rules of any other change.
+ * @throws Refusal `not_found`, `revision_incomplete`, and those of `configureAgent`
  */
 export async function rollBackConfiguration(ctx: Ctx, agentId: string, revisionId: string): Promise<ConfigureResult> {
   const companyId = companyOf(ctx)

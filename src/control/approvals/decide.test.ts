@@ -31,17 +31,17 @@ const wakesOf = async (agentId: string) => {
   return rows as { reason: string; payload: Record<string, unknown>; status: string; runStatus: string; issueId: string | null }[]
 }
 
-describe('a decision', () => {
+describe('decideApproval', () => {
   test.each([
     ['approve', 'approved'],
     ['reject', 'rejected'],
     ['request-revision', 'revision_requested'],
-  ])('to %s is written with its decider, audited once, and wakes who asked', async (verb, status) => {
+  ])('The decision %s is written with its decider, audited once, and wakes the requester', async (verb, status) => {
     const issue = await fixture.issue()
     const approval = await ask({ issueIds: [issue.id] })
     const answer = await board().post(`/api/approvals/${approval.id}/${verb}`, {
       decisionNote: 'Because',
-      decidedByUserId: 'somebody-else',
+      decidedByUserId: 'another-user',
     })
     expect(answer.status, answer.text).toBe(200)
     expect(answer.body).toMatchObject({ status, decisionNote: 'Because', decidedByUserId: 'local-board' })
@@ -67,7 +67,7 @@ describe('a decision', () => {
   test.each([
     ['approve', 'reject'],
     ['reject', 'approve'],
-  ])('to %s repeated changes nothing, and to %s after it is refused', async (verb, opposite) => {
+  ])('A repeated decision %s changes nothing, and %s after it is refused', async (verb, opposite) => {
     const approval = await ask()
     const first = await board().post(`/api/approvals/${approval.id}/${verb}`, { decisionNote: 'first' })
     const before = await auditCount(server())
@@ -82,7 +82,7 @@ describe('a decision', () => {
     expect(await wakesOf(requester.id)).toHaveLength(1)
   })
 
-  test('may follow a request for revision, which is itself refused a second time', async () => {
+  test('A decision can follow a request for revision, and a second request for revision is refused', async () => {
     const approval = await ask()
     await board().post(`/api/approvals/${approval.id}/request-revision`)
     const before = await auditCount(server())
@@ -91,7 +91,7 @@ describe('a decision', () => {
     expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 200, body: { status: 'approved' } })
   })
 
-  test('is never an agent’s: not its own, not a CEO’s', async () => {
+  test('A decision by an agent is refused, on its own request and by a CEO', async () => {
     const approval = await ask()
     const ceo = await fixture.agent({ role: 'ceo' })
     const before = await auditCount(server())
@@ -104,9 +104,9 @@ describe('a decision', () => {
     expect(await auditCount(server())).toBe(before + 1)
   })
 
-  test('on one’s own request is for others, where there are others', async () => {
+  test('A decision on the decider’s own request is refused while another member can decide', async () => {
     const approval = await ask({}, board())
-    const member = [fixture.company.id, 'somebody-else']
+    const member = [fixture.company.id, 'another-user']
     await server().database.sql.query(
       `insert into company_memberships (company_id, principal_type, principal_id, status) values ($1, 'user', $2, 'active')`,
       member,
@@ -119,7 +119,7 @@ describe('a decision', () => {
     expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 200 })
   })
 
-  test('is refused on an approval that has changed since it was read', async () => {
+  test('A decision with the entity tag of an older version of the approval is refused', async () => {
     const approval = await ask()
     const read = await board().get(`/api/approvals/${approval.id}`)
     const tag = read.headers['etag'] ?? ''
@@ -133,7 +133,7 @@ describe('a decision', () => {
     expect(await board().post(`/api/approvals/${approval.id}/approve`, {}, { 'if-match': current })).toMatchObject({ status: 200 })
   })
 
-  test('wakes nobody who cannot be run, and says so', async () => {
+  test('A decision does not wake a requester that is not invokable and records that', async () => {
     const approval = await ask()
     await board().post(`/api/agents/${requester.id}/pause`)
     expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 200 })
@@ -141,7 +141,7 @@ describe('a decision', () => {
     expect(await wakesOf(requester.id)).toEqual([])
   })
 
-  test('creates the agent of a hire that came without one', async () => {
+  test('Approving a hire that came without an agent creates the agent', async () => {
     const approval = await ask({ type: 'hire_agent', payload: { name: 'Ann', role: 'qa', adapterConfig: { env: { KEY: 'hunter2' } } } })
     const answer = await board().post(`/api/approvals/${approval.id}/approve`)
     expect(answer.status, answer.text).toBe(200)
@@ -157,7 +157,7 @@ describe('a decision', () => {
   })
 
   test.each(['approve_ceo_strategy', 'budget_override_required', 'request_board_approval'])(
-    'on %s has no effect but the wake',
+    'Approving a request of type %s has no effect but the wake',
     async (type) => {
       const approval = await ask({ type, payload: { plan: 'Grow' } })
       const before = await auditCount(server())
@@ -169,7 +169,7 @@ describe('a decision', () => {
     },
   )
 
-  test('answers a missing approval with 404 and a malformed id with 400', async () => {
+  test('A decision on a missing approval is 404 and on a malformed id 400', async () => {
     const missing = await board().post('/api/approvals/00000000-0000-4000-8000-000000000000/approve')
     expect(missing).toMatchObject({ status: 404, body: { error: 'Approval not found' } })
     expect(await board().post('/api/approvals/nope/approve')).toMatchObject({ status: 400 })

@@ -18,11 +18,11 @@ import { approvalStatus } from '../../model/approvalStatus.ts'
 
 export type DecisionOutcome = 'approved' | 'rejected' | 'revision_requested'
 
-/** What the board decided, and what it had before its eyes. */
+/** A decision of the board, and the version of the approval that it is about. */
 export interface Decision {
   readonly outcome: DecisionOutcome
   readonly note: string | null
-  /** The entity tag of the approval that was read, where the client sends it. */
+  /** The entity tag of the approval that the client has read, when it sends one. */
   readonly ifMatch: string | null
 }
 
@@ -36,7 +36,7 @@ const findOtherDecider = statement<{ companyId: string; userId: string }, { exis
   select exists (select 1 from ${memberships} where company_id = ${param('companyId')} and principal_type = 'user' and status = 'active'
     and principal_id <> ${param('userId', 'text')}) as exists`)
 
-/** Nobody grants what they asked for, as long as there is somebody else who could. Agents decide nothing at all. */
+/** A person does not decide on their own request while another active member of the company could. */
 async function requireOtherRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, userId: string): Promise<void> {
   if (approval.requestedByUserId !== userId) return
   const [other] = await tx.run(findOtherDecider, { companyId: companyOf(ctx), userId })
@@ -51,7 +51,7 @@ function requireUnchanged(approval: ApprovalRow, ifMatch: string | null): void {
 const selectLinkedIssues = statement<{ approvalId: string }, { issueId: string }>('approval_linked_ids').read(sql`
   select issue_id as "issueId" from ${issueApprovals} where approval_id = ${param('approvalId')} order by created_at, issue_id`)
 
-/** (tx) Queues a run of the agent that asked, so that it learns of the decision. Expects the agent's row lock. */
+/** (tx) Queues a run of the requesting agent, so that it learns of the decision. Expects the agent's row lock. */
 async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, outcome: DecisionOutcome): Promise<DomainEvent[]> {
   const requesterAgentId = approval.requestedByAgentId
   if (requesterAgentId === null) return []
@@ -65,9 +65,9 @@ async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, outcome: D
 }
 
 /**
- * Decides on an approval. The decision, its effect, the wake of the requester and the audit of it all commit together,
- * under the approval's row lock (I10). The same decision again finds it made and changes nothing; sent back for
- * revision is no decision, so asking for that twice is refused.
+ * Decides on an approval. The decision, its effect, the wake of the requester and their audit rows commit together,
+ * under the approval's row lock (I10). A repeated decision changes nothing. A request for revision leaves the approval
+ * undecided, so a second one is refused.
  *
  * @throws Refusal `not_found`, `approval_decided`, `own_request`, `precondition_failed`, and those of the effect
  */

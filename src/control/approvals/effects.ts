@@ -19,14 +19,14 @@ import { hiredAgentId, parseHire, parseProposal } from './payload.ts'
 import type { ApprovalRow } from './row.ts'
 import type { ApprovalType } from '../../model/approvalStatus.ts'
 
-/** What a decision did beside being one. */
+/** The effect of a decision. */
 interface EffectResult {
   readonly events: readonly DomainEvent[]
-  /** The payload from now on, where the decision completes it. */
+  /** The new payload of the approval, when the decision completes it. */
   readonly payload?: Readonly<Record<string, unknown>>
 }
 
-/** (tx) Has the effect of a decision. Expects the locks of `lockForEffect` and of the agents the approval names. */
+/** (tx) Makes the change that a decision implies. Expects the locks of `lockForEffect` and of the agents that the approval names. */
 type DecisionEffect = (tx: Tx, ctx: Ctx, approval: ApprovalRow) => Promise<EffectResult>
 
 const noEffect: DecisionEffect = () => Promise.resolve({ events: [] })
@@ -45,7 +45,7 @@ async function createHiredAgent(tx: Tx, ctx: Ctx, approval: ApprovalRow): Promis
   }
 }
 
-/** The agent that waits becomes idle; a hire that came without one gets it now. */
+/** The pending agent becomes idle; a hire that came without an agent creates it now. */
 const approveHire: DecisionEffect = async (tx, ctx, approval) => {
   const agentId = hiredAgentId(approval)
   if (agentId === null) return await createHiredAgent(tx, ctx, approval)
@@ -57,7 +57,7 @@ const approveHire: DecisionEffect = async (tx, ctx, approval) => {
   return { events: [agentActivated(agentId, { approvalId: approval.id }, { agentId })] }
 }
 
-/** The agent that waits is terminated; one that the board has ended or deleted meanwhile is left so. */
+/** The pending agent is terminated; an agent that the board has terminated or deleted meanwhile is not changed. */
 const rejectHire: DecisionEffect = async (tx, ctx, approval) => {
   const agentId = hiredAgentId(approval)
   const agent = agentId === null ? null : await pendingAgent(tx, ctx, agentId)
@@ -68,7 +68,7 @@ const rejectHire: DecisionEffect = async (tx, ctx, approval) => {
   return { events: [agentTerminated(agent.id, details, { agentId: agent.id })] }
 }
 
-/** A change that an agent proposed is made, as the board's own; any other request has the wake of its requester alone. */
+/** A change that an agent proposed is made as a change of the board; any other request only wakes its requester. */
 const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
   const proposal = parseProposal(approval)
   if (proposal === null) return { events: [] }
@@ -81,7 +81,7 @@ const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
   return { events }
 }
 
-/** Approval type → what granting and what rejecting it does. */
+/** The effects of approving and of rejecting each type of approval. */
 export const effects: Readonly<Record<ApprovalType, { readonly approved: DecisionEffect; readonly rejected: DecisionEffect }>> = {
   hire_agent: { approved: approveHire, rejected: rejectHire },
   approve_ceo_strategy: { approved: noEffect, rejected: noEffect },
@@ -89,6 +89,6 @@ export const effects: Readonly<Record<ApprovalType, { readonly approved: Decisio
   request_board_approval: { approved: approveProposal, rejected: noEffect },
 }
 
-/** The agents that a decision touches: whom it is about, and who asked. */
+/** The agents that a decision concerns: the hired or changed agent, and the requester. */
 export const affectedAgentIds = (approval: ApprovalRow): string[] =>
   [hiredAgentId(approval), parseProposal(approval)?.agentId ?? null, approval.requestedByAgentId].filter((id) => id !== null)

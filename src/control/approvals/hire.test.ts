@@ -18,8 +18,8 @@ const hires = () => `/api/companies/${fixture.company.id}/agent-hires`
 const disableHireApproval = () => server().board.patch(`/api/companies/${fixture.company.id}`, { requireBoardApprovalForNewAgents: false })
 const config = { adapterType: 'process', adapterConfig: { command: 'sh', env: { KEY: 'hunter2' } } }
 
-describe('hiring', () => {
-  test('in a company that requires approval leaves an agent that waits, its approval and its links', async () => {
+describe('hireAgent', () => {
+  test('A hire in a company that requires approval creates a pending agent, its approval and its links', async () => {
     const issue = await fixture.issue()
     const answer = await ceo.client.post(hires(), { name: 'Ann', role: 'engineer', ...config, sourceIssueId: issue.id })
     expect(answer.status, answer.text).toBe(201)
@@ -48,7 +48,7 @@ describe('hiring', () => {
     expect(linked.body.map((row: { id: string }) => row.id)).toEqual([issue.id])
   })
 
-  test('leaves an agent that can do nothing until the board decides: no key, no run, no work, no wake', async () => {
+  test('A pending agent gets no key, no run, no work and no wake before the board decides', async () => {
     const { agent } = (await ceo.client.post(hires(), { name: 'Ann' })).body
     const before = await auditCount(server())
     expect(await server().board.post(`/api/agents/${agent.id}/keys`, {})).toMatchObject({ status: 409, body: { code: 'agent_pending' } })
@@ -72,7 +72,7 @@ describe('hiring', () => {
     expect(rows).toHaveLength(0)
   })
 
-  test('may not be talked over by another agent while the board has yet to decide', async () => {
+  test('A pending agent cannot be changed by another agent', async () => {
     const { agent } = (await ceo.client.post(hires(), { name: 'Ann' })).body
     const before = await auditCount(server())
     for (const patch of [{ role: 'ceo' }, { adapterConfig: { command: 'sh' } }, { title: 'Boss' }])
@@ -82,7 +82,7 @@ describe('hiring', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('approved makes the agent idle with what was asked for, and tells who asked', async () => {
+  test('An approved hire makes the agent idle with the requested configuration', async () => {
     const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann', ...config })).body
     expect(await server().board.post(`/api/approvals/${approval.id}/approve`, { decisionNote: 'Welcome' })).toMatchObject({ status: 200 })
     const { body } = await server().board.get(`/api/agents/${agent.id}`)
@@ -91,14 +91,14 @@ describe('hiring', () => {
     expect(await server().board.post(`/api/agents/${agent.id}/keys`, {})).toMatchObject({ status: 201 })
   })
 
-  test('rejected terminates the agent', async () => {
+  test('A rejected hire terminates the agent', async () => {
     const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
     expect(await server().board.post(`/api/approvals/${approval.id}/reject`, {})).toMatchObject({ status: 200 })
     expect((await server().board.get(`/api/agents/${agent.id}`)).body).toMatchObject({ status: 'terminated' })
     expect(await actionsOf(server(), agent.id)).toEqual(['agent.hire_created', 'agent.terminated'])
   })
 
-  test('of an agent that was terminated meanwhile cannot be granted any more, only rejected', async () => {
+  test('A hire whose agent was terminated meanwhile can only be rejected', async () => {
     const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
     await server().board.post(`/api/agents/${agent.id}/terminate`)
     const before = await auditCount(server())
@@ -111,7 +111,7 @@ describe('hiring', () => {
     expect((await actionsOf(server(), agent.id)).at(-1)).toBe('agent.terminated')
   })
 
-  test('without required approval is at once, for the board with whatever it configures', async () => {
+  test('A hire without required approval takes effect at once, for the board with any configuration', async () => {
     await disableHireApproval()
     const answer = await server().board.post(hires(), { name: 'Ann', ...config })
     expect(answer).toMatchObject({ status: 201, body: { agent: { status: 'idle' }, approval: null } })
@@ -129,13 +129,13 @@ describe('hiring', () => {
     ['runtime settings', { runtimeConfig: { heartbeat: { intervalSec: 1 } } }],
     ['the powers of a CEO', { role: 'ceo' }],
     ['the power to hire', { permissions: { canCreateAgents: true } }],
-  ])('by an agent that asks for %s waits for the board, whatever the company requires', async (_, fields) => {
+  ])('A hire by an agent that asks for %s waits for the board, whatever the company requires', async (_, fields) => {
     await disableHireApproval()
     const answer = await ceo.client.post(hires(), { name: 'Ann', ...fields })
     expect(answer).toMatchObject({ status: 201, body: { agent: { status: 'pending_approval' }, approval: { status: 'pending' } } })
   })
 
-  test('is for the board and for those who may create agents', async () => {
+  test('A hire is refused to agents that may not create agents', async () => {
     const plain = await fixture.agent()
     const creator = await fixture.agent({ permissions: { canCreateAgents: true } })
     const before = await auditCount(server())
@@ -144,7 +144,7 @@ describe('hiring', () => {
     expect(await creator.client.post(hires(), { name: 'Ann' })).toMatchObject({ status: 201 })
   })
 
-  test('refuses issues and managers that are not in the company, foreign and missing alike', async () => {
+  test('A hire with a foreign or missing source issue or manager is refused with the same answer', async () => {
     const other = await world(server())
     const [foreignIssue, foreignAgent] = [await other.issue(), await other.agent()]
     const missing = '00000000-0000-4000-8000-000000000000'
@@ -162,7 +162,7 @@ describe('hiring', () => {
     expect(await auditCount(server())).toBe(before + 2)
   })
 
-  test('asked twice under one Idempotency-Key is one agent and one approval', async () => {
+  test('A repeated hire under one Idempotency-Key is one agent and one approval', async () => {
     const ask = () => ceo.client.post(hires(), { name: 'Ann', ...config }, { 'idempotency-key': 'hire-ann' })
     const first = await ask()
     const again = await ask()
@@ -171,7 +171,7 @@ describe('hiring', () => {
     expect((await server().board.get(`/api/companies/${fixture.company.id}/approvals`)).body).toHaveLength(1)
   })
 
-  test('of the same name by eight at once gives eight names', async () => {
+  test('Eight concurrent hires of the same name give eight names', async () => {
     const answers = await race(Array.from({ length: 8 }), () => ceo.client.post(hires(), { name: 'Twin' }))
     expect(countByStatus(answers)).toEqual({ 201: 8 })
     expect(new Set(answers.map((answer) => answer.body.agent.urlKey)).size).toBe(8)

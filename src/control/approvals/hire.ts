@@ -14,13 +14,13 @@ import type { Hire } from './views.ts'
 
 export interface HireResult {
   readonly agent: AgentRow
-  /** Null where nobody has to decide. */
+  /** Null when the hire needs no decision. */
   readonly approval: ApprovalRow | null
 }
 
 const isNonEmpty = (value: object | undefined): boolean => value !== undefined && Object.keys(value).length > 0
 
-/** True when a hire says what this host is to run or open, or hands out powers: an agent's word is not enough (I18). */
+/** True when a hire decides what this host runs or opens, or grants permissions: an agent may only propose that (I18). */
 const requestsPrivileges = (input: CreateAgent): boolean =>
   (input.adapterType !== undefined && input.adapterType !== 'process') ||
   isNonEmpty(input.adapterConfig) ||
@@ -29,10 +29,11 @@ const requestsPrivileges = (input: CreateAgent): boolean =>
   input.permissions?.canCreateAgents === true
 
 /**
- * Hires an agent. Where the company wants its board to decide, or where an agent asks for more than a bare colleague,
- * the new one waits and can do nothing until an approval is granted; agent, approval and links are one transaction.
+ * Hires an agent. When the company requires a decision of its board, or when an agent asks for a colleague with
+ * privileges, the new agent is pending and can do nothing until the approval is granted. Agent, approval and links are
+ * written in one transaction.
  *
- * @throws Refusal as `insertAgent`; `unknown_reference` for a source issue, those of the gate for it
+ * @throws Refusal those of `insertAgent`; `unknown_reference` for a source issue, and those of its write gate
  */
 export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
   const { sourceIssueId, sourceIssueIds = [], ...input } = hire

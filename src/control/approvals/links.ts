@@ -18,7 +18,7 @@ import { approvalColumns, approvalById, lockApproval, redactApproval } from './r
 import type { ApprovalRow } from './row.ts'
 import type { linkedIssueView } from './views.ts'
 
-/** Links shown of one issue or one approval; what has more is read through the lists. */
+/** The most links shown of one issue or one approval. */
 const MAX_LINKS = sql.raw('1000')
 
 const selectApprovals = statement<{ issueId: string; companyId: string }, ApprovalRow>('issue_approvals').read(sql`
@@ -61,12 +61,13 @@ const removeLink = statement<{ approvalId: string; issueId: string }, { issueId:
 const noPreconditions: Expected = { ifMatch: null, lockEpoch: null }
 
 /**
- * (tx) Locks the issues that a new approval is to be linked to and passes the gate of each, because a link is a write to
- * its issue (lock-protocol §4.2). The runs of all gates are locked at once: ids decide the order. Judges the acting run,
- * issues or not. Comes before the approval is inserted: its foreign key would hold the company while this waits.
+ * (tx) Locks the issues of a new approval and checks the write gate of each, because a link is a write to its issue
+ * (LOCK_PROTOCOL §4.2). The runs of all gates are locked at once, because ids decide the order of locks. Verifies the
+ * acting run, also without issues. Call it before the approval is inserted: the foreign key of the approval would keep
+ * the company locked while this waits.
  *
- * @returns what passing the gates changed
- * @throws Refusal `unknown_reference` for an issue that is not in the company; those of the gate
+ * @returns the events of the gates
+ * @throws Refusal `unknown_reference` for an issue that is not in the company; those of the write gate
  */
 export async function checkWriteGates(tx: Tx, ctx: Ctx, issueIds: readonly string[]): Promise<DomainEvent[]> {
   const companyId = companyOf(ctx)
@@ -82,21 +83,21 @@ export async function checkWriteGates(tx: Tx, ctx: Ctx, issueIds: readonly strin
   return events
 }
 
-/** (tx) Links an approval to issues whose gates were passed. */
+/** (tx) Links an approval to issues whose write gates were checked. */
 export const addLinks = async (tx: Tx, approvalId: string, issueIds: readonly string[]): Promise<void> => {
   if (issueIds.length > 0) await tx.run(insertLinks, { approvalId, issueIds: [...new Set(issueIds)] })
 }
 
 /**
- * Links an approval to an issue; linked already, it stays so.
+ * Links an approval to an issue; a repeated link changes nothing.
  * @returns the approvals of the issue
- * @throws Refusal `not_found` for either; those of the gate
+ * @throws Refusal `not_found` for the approval or the issue; those of the write gate
  */
-export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string, expects: Expected): Promise<ApprovalRow[]> {
+export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string, expected: Expected): Promise<ApprovalRow[]> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockApproval(tx, companyId, approvalId)
-    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
+    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expected)
     const linked = await tx.run(selectLink, { approvalId, issueId })
     if (linked.length > 0) return changedIfAny(await approvalsOfIssue(tx, companyId, issueId), events)
     await addLinks(tx, approvalId, [issueId])
@@ -107,12 +108,12 @@ export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string
 const selectLink = statement<{ approvalId: string; issueId: string }, { issueId: string }>('approval_link_read').read(sql`
   select issue_id as "issueId" from ${issueApprovals} where approval_id = ${param('approvalId')} and issue_id = ${param('issueId')}`)
 
-/** Takes an approval off an issue; not linked, nothing happens. @throws Refusal as `linkApproval` */
-export async function unlinkApproval(ctx: Ctx, issueId: string, approvalId: string, expects: Expected): Promise<{ ok: true }> {
+/** Removes the link of an approval to an issue; without a link it changes nothing. @throws Refusal those of `linkApproval` */
+export async function unlinkApproval(ctx: Ctx, issueId: string, approvalId: string, expected: Expected): Promise<{ ok: true }> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockApproval(tx, companyId, approvalId)
-    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expects)
+    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expected)
     const linked = await tx.run(selectLink, { approvalId, issueId })
     if (linked.length === 0) return changedIfAny({ ok: true as const }, events)
     await tx.run(removeLink, { approvalId, issueId })

@@ -7,8 +7,9 @@ import { approvalById, lockApproval } from './row.ts'
 import type { ApprovalRow } from './row.ts'
 
 /**
- * (tx) Locks an approval and, where its effect is about names or the hierarchy, first its company: the global order has
- * the company before it, so what it is about is looked up without a lock and looked at again under it.
+ * (tx) Locks an approval and, when its effect concerns names or the hierarchy, its company before it, as the order of
+ * locks requires. Whether the company is needed is read without a lock, and checked again under the approval's lock; an
+ * approval that was changed in between starts the transaction again.
  * @throws Refusal `not_found`
  */
 export async function lockForEffect(tx: Tx, ctx: Ctx, approvalId: string): Promise<ApprovalRow> {

@@ -13,10 +13,10 @@ const refusePayload = (message: string, details?: unknown): never =>
   refuse('payload_invalid', details === undefined ? { message } : { message, details })
 
 /**
- * Judges a payload that somebody sent. The fields that make a decision do something to an agent that is there already
- * are written by this server alone, or a request for one thing could be granted and another happen.
- * @throws Refusal `payload_invalid` for fields that only this server writes, for the covers of secrets, and for a hire
- *   that does not describe an agent
+ * Checks a payload that a client sent. Only this server writes the fields by which a decision changes an existing agent:
+ * otherwise the board could approve one request and another change would happen.
+ * @throws Refusal `payload_invalid` for fields that only this server writes, for redacted values, and for a hire that
+ *   does not describe an agent
  */
 export function requireValidPayload(type: ApprovalType, payload: Payload): void {
   if ('agentConfiguration' in payload) refusePayload('agentConfiguration is set by PATCH /api/agents/:id only')
@@ -32,20 +32,20 @@ export function parseHire(payload: Payload): CreateAgent {
   return refusePayload('The payload does not describe an agent', { fields: parsed.error.issues.map((issue) => issue.path.join('.')) })
 }
 
-/** The pending agent that a hire is about, or null for a hire that has none yet. */
+/** The id of the pending agent of a hire, or null for a hire without an agent yet. */
 export function hiredAgentId(approval: Pick<ApprovalRow, 'type' | 'payload'>): string | null {
   const { agentId } = approval.payload
   return approval.type === 'hire_agent' && typeof agentId === 'string' ? agentId : null
 }
 
-/** The change of an agent that an approval is about, or null. @throws Refusal `payload_invalid` for one that cannot be read */
+/** The change of an agent that an approval proposes, or null. @throws Refusal `payload_invalid` for one that cannot be read */
 export function parseProposal(approval: Pick<ApprovalRow, 'type' | 'payload'>): Proposal | null {
   if (approval.type !== 'request_board_approval' || !('agentConfiguration' in approval.payload)) return null
   const parsed = proposalPayload.safeParse(approval.payload['agentConfiguration'])
   return parsed.success ? parsed.data : refusePayload('The proposed configuration cannot be read')
 }
 
-/** The payload of a hire: the agent as it would be, so that what is decided on is what will be. */
+/** The payload of a hire: the agent as it will be, so that the board decides on exactly that. */
 export function hirePayloadOf(agent: AgentRow): Record<string, unknown> {
   const { adapterType, adapterConfig, runtimeConfig } = agent
   return {
@@ -66,7 +66,7 @@ export function hirePayloadOf(agent: AgentRow): Record<string, unknown> {
   }
 }
 
-/** True when deciding on it, or sending it again, may name an agent anew or move it in the hierarchy. */
+/** True when a decision on the approval, or a resubmission, may rename an agent or move it in the hierarchy. */
 export function affectsOrganization(approval: Pick<ApprovalRow, 'type' | 'payload'>): boolean {
   if (approval.type === 'hire_agent') return true
   const proposal = parseProposal(approval)

@@ -5,7 +5,7 @@ import { useServer, world } from '../../dev/testing/world.ts'
 /** `npm run torture:approvals` asks for 500. */
 const rounds = Number(process.env['APPROVAL_ROUNDS'] ?? 20)
 const DECIDERS = 16
-/** A round is 16 requests and a few looks; 500 rounds take minutes, not seconds. */
+/** A round is 16 requests and a few reads; 500 rounds take minutes, not seconds. */
 const MS_PER_ROUND = 2000
 
 const server = useServer()
@@ -18,7 +18,7 @@ interface ApprovalState {
   readonly revisions: number
 }
 
-/** Everything the decisions of one approval left behind. */
+/** The audit rows, wakes, agents and revisions that the decisions of one approval left. */
 async function loadApprovalState(
   approvalId: string,
   companyId: string,
@@ -40,7 +40,7 @@ async function loadApprovalState(
 }
 
 test(
-  `of ${DECIDERS} decisions at once on one approval, one is made and has its effect once, in ${rounds} rounds`,
+  `Of ${DECIDERS} concurrent decisions on one approval, one is made and has its effect once, in ${rounds} rounds`,
   async () => {
     const { company, agent } = await world(server())
     const requester = await agent({ role: 'ceo' })
@@ -64,7 +64,7 @@ test(
             ? (await requester.client.post(`/api/companies/${company.id}/approvals`, { type: 'hire_agent', payload: { name } })).body
             : (await requester.client.patch(`/api/agents/${target.id}`, { adapterConfig: { round } })).body.approval
       if (kind === 'hire') agents += 1
-      // Every second round all say the same, so that repeats meet as well.
+      // In every second round all deciders approve, so that repeats race as well.
       const verbs = round % 2 === 0 ? deciders : deciders.map((each) => ({ ...each, verb: 'approve' }))
       const answers = await race(verbs, ({ client, verb }) => client.post(`/api/approvals/${opened.id}/${verb}`))
       const { body: decided } = await server().board.get(`/api/approvals/${opened.id}`)

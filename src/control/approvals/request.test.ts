@@ -24,8 +24,8 @@ const requestedApproval = async (body: Record<string, unknown> = {}, client: Cli
   return answer.body
 }
 
-describe('asking for an approval', () => {
-  test('is open to every agent, in its own name whatever the body says', async () => {
+describe('requestApproval', () => {
+  test('Every agent can request an approval, in its own name whatever the body says', async () => {
     const other = await fixture.agent()
     const approval = await requestedApproval({ requestedByAgentId: other.id })
     expect(approval).toMatchObject({
@@ -42,7 +42,7 @@ describe('asking for an approval', () => {
     expect(await lastAudit(server(), approval.id, 'approval.created')).toMatchObject({ actorType: 'agent', actorId: requester.id })
   })
 
-  test('by the board may be for an agent of the company, and no other', async () => {
+  test('A request by the board can name an agent of the company and no other agent', async () => {
     const approval = await requestedApproval({ requestedByAgentId: requester.id }, board())
     expect(approval).toMatchObject({ requestedByAgentId: requester.id, requestedByUserId: 'local-board' })
     const foreign = await (await world(server())).agent()
@@ -52,7 +52,7 @@ describe('asking for an approval', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('covers secrets in whatever is served, and repeats no payload in the audit', async () => {
+  test('Every answer redacts the secrets of a payload, and the audit repeats no payload', async () => {
     const token = `pcp_${'a'.repeat(48)}`
     const secrets = {
       apiKey: 'hunter2',
@@ -84,22 +84,22 @@ describe('asking for an approval', () => {
 
   test.each([
     ['a hire that names an agent', { type: 'hire_agent', payload: { name: 'A', agentId: MISSING_ID } }],
-    ['a hire that describes none', { type: 'hire_agent', payload: { name: 'A', adapterType: 'nonsense' } }],
+    ['a hire that describes no agent', { type: 'hire_agent', payload: { name: 'A', adapterType: 'nonsense' } }],
     ['a change of configuration in disguise', { payload: { agentConfiguration: { agentId: MISSING_ID, changes: {} } } }],
-    ['the covers of secrets', { payload: { apiKey: REDACTED } }],
-  ])('is refused with %s', async (_, body) => {
+    ['redacted secrets', { payload: { apiKey: REDACTED } }],
+  ])('A request with %s is refused', async (_, body) => {
     const before = await auditCount(server())
     for (const client of [requester.client, board()])
       expect(await requestApproval(body, client)).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('is refused with a body that is none', async () => {
+  test('A request with an invalid body is refused', async () => {
     for (const body of [{ type: 'nonsense' }, { payload: 'text' }, { issueIds: ['nope'] }])
       expect(await requestApproval(body)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
   })
 
-  test('under one Idempotency-Key is one approval', async () => {
+  test('A repeated request under one Idempotency-Key is one approval', async () => {
     const key = { 'idempotency-key': 'one' }
     const first = await requester.client.post(list(), { type: 'approve_ceo_strategy', payload: { plan: 'x' } }, key)
     const again = await requester.client.post(list(), { type: 'approve_ceo_strategy', payload: { plan: 'x' } }, key)
@@ -107,7 +107,7 @@ describe('asking for an approval', () => {
     expect((await board().get(list())).body).toHaveLength(1)
   })
 
-  test('for issues passes the gate of each: its own held one yes, a colleague’s no', async () => {
+  test('A request for issues passes the write gate of each: the caller’s held issue passes, a colleague’s is refused', async () => {
     const { agent, run, issue } = await fixture.held()
     const [open, done] = [await fixture.issue(), await fixture.issue()]
     const approval = await requestedApproval({ issueIds: [issue.id, open.id, done.id] }, run.client)
@@ -122,7 +122,7 @@ describe('asking for an approval', () => {
     expect((await board().get(list())).body).toHaveLength(1)
   })
 
-  test('for issues of several holders locks their runs in one order, whichever issue comes first', async () => {
+  test('A request for issues of several holders locks their runs in one order, whichever issue comes first', async () => {
     const ceo = await fixture.agent({ role: 'ceo' })
     const held = [await fixture.held(), await fixture.held(), await fixture.held(), await fixture.held()]
     const run = await fixture.run(ceo)
@@ -130,7 +130,7 @@ describe('asking for an approval', () => {
     expect((await board().get(`/api/approvals/${approval.id}/issues`)).body).toHaveLength(4)
   })
 
-  test('of a dead run is refused', async () => {
+  test('A request of a dead run is refused', async () => {
     const run = await fixture.run(requester)
     await expireLease(server(), run.id)
     const before = await auditCount(server())
@@ -140,8 +140,8 @@ describe('asking for an approval', () => {
   })
 })
 
-describe('reading approvals', () => {
-  test('lists them newest first, by status, page by page', async () => {
+describe('listApprovals and getApproval', () => {
+  test('Approvals are listed newest first, by status and in pages', async () => {
     const ids: string[] = []
     for (let count = 0; count < 5; count += 1) ids.unshift((await requestedApproval()).id)
     await board().post(`/api/approvals/${ids[0]}/approve`)
@@ -155,7 +155,7 @@ describe('reading approvals', () => {
     expect((await requester.client.get(list())).body).toHaveLength(5)
   })
 
-  test('tells another company nothing: foreign and missing are one answer', async () => {
+  test('A foreign and a missing approval are the same 404 for another company', async () => {
     const approval = await requestedApproval()
     const outsider = await (await world(server())).agent({ role: 'ceo' })
     const before = await auditCount(server())
@@ -177,8 +177,8 @@ describe('reading approvals', () => {
   })
 })
 
-describe('an approval that was sent back', () => {
-  test('is sent again by who asked, with another payload, and forgets the decision', async () => {
+describe('resubmitApproval', () => {
+  test('The requester sends an approval again with another payload, and the decision is cleared', async () => {
     const approval = await requestedApproval()
     await board().post(`/api/approvals/${approval.id}/request-revision`, { decisionNote: 'More' })
     const answer = await requester.client.post(`/api/approvals/${approval.id}/resubmit`, { payload: { title: 'May I now?' } })
@@ -192,7 +192,7 @@ describe('an approval that was sent back', () => {
     expect(unchanged).toMatchObject({ status: 200, body: { payload: { title: 'May I now?' } } })
   })
 
-  test('is not another agent’s to send, and nobody’s before it was sent back', async () => {
+  test('A resubmission by another agent, or before the approval was sent back, is refused', async () => {
     const approval = await requestedApproval()
     const ceo = await fixture.agent({ role: 'ceo' })
     const before = await auditCount(server())
@@ -202,14 +202,14 @@ describe('an approval that was sent back', () => {
     })
     await board().post(`/api/approvals/${approval.id}/request-revision`)
     expect(await ceo.client.post(`/api/approvals/${approval.id}/resubmit`)).toMatchObject({ status: 403, body: { code: 'not_requester' } })
-    const covered = await requester.client.post(`/api/approvals/${approval.id}/resubmit`, { payload: { apiKey: REDACTED } })
-    expect(covered).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
+    const redacted = await requester.client.post(`/api/approvals/${approval.id}/resubmit`, { payload: { apiKey: REDACTED } })
+    expect(redacted).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
     const disguised = await requester.client.post(`/api/approvals/${approval.id}/resubmit`, { payload: { agentConfiguration: {} } })
     expect(disguised).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
     expect(await auditCount(server())).toBe(before + 2)
   })
 
-  test('describes the agent that waits anew, so that what is granted is what was shown', async () => {
+  test('A resubmitted hire changes the pending agent, so that the approved agent is the one that was shown', async () => {
     const ceo = await fixture.agent({ role: 'ceo' })
     const hire = { name: 'Ann', adapterConfig: { command: 'good', args: ['x'] } }
     const { agent, approval } = (await ceo.client.post(`/api/companies/${fixture.company.id}/agent-hires`, hire)).body
@@ -236,7 +236,7 @@ describe('an approval that was sent back', () => {
 })
 
 describe('comments of an approval', () => {
-  test('are open to agents and board, in order, whatever was decided', async () => {
+  test('Agents and the board can comment on an approval in any status, and comments are listed in order', async () => {
     const approval = await requestedApproval()
     const other = await fixture.agent()
     const first = await other.client.post(`/api/approvals/${approval.id}/comments`, { body: 'One' })
@@ -253,14 +253,14 @@ describe('comments of an approval', () => {
     expect(page.headers['link']).toContain('after=')
   })
 
-  test('need words', async () => {
+  test('An empty comment is refused', async () => {
     const approval = await requestedApproval()
     expect(await board().post(`/api/approvals/${approval.id}/comments`, { body: '' })).toMatchObject({ status: 400 })
   })
 })
 
 describe('links between issues and approvals', () => {
-  test('are made once, read from both ends, and taken away', async () => {
+  test('A link is made once, read from both ends and removed', async () => {
     const [approval, issue] = [await requestedApproval(), await fixture.issue()]
     const ceo = await fixture.agent({ role: 'ceo' })
     const path = `/api/issues/${issue.identifier}/approvals`
@@ -280,7 +280,7 @@ describe('links between issues and approvals', () => {
     expect(await actionsOf(server(), issue.id)).toEqual(['issue.created', 'issue.approval_linked', 'issue.approval_unlinked'])
   })
 
-  test('by agents are for CEOs and creators, and pass the gate of the issue', async () => {
+  test('Only a CEO or an agent that may create agents can link an approval, and the link passes the write gate of the issue', async () => {
     const approval = await requestedApproval()
     const { issue, run, agent } = await fixture.held()
     const creator = await fixture.agent({ permissions: { canCreateAgents: true } })
@@ -298,7 +298,7 @@ describe('links between issues and approvals', () => {
     expect(agent.id).not.toBe(creator.id)
   })
 
-  test('to what is not in the company are refused, foreign and missing alike', async () => {
+  test('A link to a foreign or missing approval is 404', async () => {
     const other = await world(server())
     const foreign = (await board().post(`/api/companies/${other.company.id}/approvals`, { type: 'request_board_approval', payload: {} }))
       .body

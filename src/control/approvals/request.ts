@@ -16,9 +16,9 @@ import { proposalPayload } from './views.ts'
 import type { CreateApproval } from './views.ts'
 
 /**
- * Asks the board for a decision.
- * @throws Refusal `payload_invalid`, `unknown_reference` for an issue or for the agent it is asked for, those of the gate
- *   for the issues
+ * Requests a decision of the board.
+ * @throws Refusal `payload_invalid`; `unknown_reference` for an issue or the requesting agent; those of the write gate
+ *   of the issues
  */
 export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<ApprovalRow> {
   const { type, payload, issueIds = [] } = input
@@ -39,7 +39,7 @@ interface RevisedPayload {
   readonly events: readonly DomainEvent[]
 }
 
-/** The agent that waits is described anew, and the payload with it, so that the two never differ. */
+/** Changes the pending agent and the payload together, so that the two never differ. */
 async function reviseHire(tx: Tx, ctx: Ctx, agentId: string, newPayload: Readonly<Record<string, unknown>>): Promise<RevisedPayload> {
   const agent = await lockAgent(tx, companyOf(ctx), agentId)
   if (agent.status !== 'pending_approval') refuse('agent_terminated', { message: 'The agent does not wait for approval any more' })
@@ -77,9 +77,9 @@ async function revise(
 }
 
 /**
- * Sends an approval again that the board has sent back, as it was or with another payload.
- * @throws Refusal `not_requester` for an agent that did not ask for it, `approval_decided` unless it was sent back,
- *   `payload_invalid`
+ * Resubmits an approval that the board has sent back for revision, with the same or another payload.
+ * @throws Refusal `not_found`; `not_requester` for an agent that is not the requester; `approval_decided` unless it was
+ *   sent back; `payload_invalid`
  */
 export async function resubmitApproval(ctx: Ctx, approvalId: string, payload: Record<string, unknown> | undefined): Promise<ApprovalRow> {
   return await mutate(ctx, async (tx) => {

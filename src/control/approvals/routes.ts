@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
-import { okView, patchAgentBody } from '../../org/agents/index.ts'
+import { okView, patchAgentBody, shortnameQuery } from '../../org/agents/index.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import type { Input } from '../../http/route.ts'
@@ -29,8 +29,6 @@ import {
   linkedIssueView,
   resubmitBody,
 } from './views.ts'
-
-const shortnameQuery = z.object({ companyId: z.uuid().optional() })
 
 const parseUuid = (value: string | undefined): string => {
   const id = z.uuid().safeParse(value)
@@ -105,7 +103,7 @@ export const approvalRoutes = [
     handle: ({ ctx, target }) => getApproval(ctx, target),
   }),
   post('/api/approvals/:id/approve', {
-    summary: 'Grant an approval and what it asks for',
+    summary: 'Approve a request, with its effect',
     ...decisionRoute,
     handle: decideAs('approved'),
   }),
@@ -115,12 +113,12 @@ export const approvalRoutes = [
     handle: decideAs('rejected'),
   }),
   post('/api/approvals/:id/request-revision', {
-    summary: 'Send an approval back to whoever asked',
+    summary: 'Send an approval back to its requester',
     ...decisionRoute,
     handle: decideAs('revision_requested'),
   }),
   post('/api/approvals/:id/resubmit', {
-    summary: 'Send an approval again after its revision',
+    summary: 'Resubmit an approval after its revision',
     permission: 'approval.resubmit',
     scope: ofApproval(),
     body: resubmitBody,
@@ -176,7 +174,7 @@ export const approvalRoutes = [
     handle: ({ ctx, target, body, preconditions }) => linkApproval(ctx, target, body.approvalId, preconditions),
   }),
   del('/api/issues/:id/approvals/:approvalId', {
-    summary: 'Take an approval off an issue',
+    summary: 'Remove the link of an approval to an issue',
     permission: 'approval.link',
     scope: ofIssue(),
     returns: okView,
@@ -194,7 +192,7 @@ export const approvalRoutes = [
     handle: ({ ctx, body }) => hireAgent(ctx, body),
   }),
   patch('/api/agents/:id', {
-    summary: 'Change an agent; what this host would run an agent may only propose, which answers 202 with the approval',
+    summary: 'Change an agent; an agent can only propose fields that decide what this host runs: 202 with the approval',
     permission: 'agent.update',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -205,7 +203,7 @@ export const approvalRoutes = [
     handle: ({ ctx, target, body }) => configureAgent(ctx, target, body),
   }),
   post('/api/agents/:id/config-revisions/:revisionId/rollback', {
-    summary: 'Take the configuration of an agent back to a revision; by an agent, a proposal as with a change',
+    summary: 'Roll the configuration of an agent back to a revision; by an agent it is a proposal, as a change is',
     permission: 'agent.update',
     scope: ofAgent(),
     query: shortnameQuery,

@@ -6,21 +6,21 @@ import { companyOf } from '../../platform/db/context.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import { approvals } from '../../model/approvals.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import type { ApprovalStatus, ApprovalType } from '../../model/approvalStatus.ts'
 import type { approvalView } from './views.ts'
 
-/** An approval as its row has it, secrets and all. */
+/** A row of approvals, with its secrets. */
 export type ApprovalRow = z.input<typeof approvalView>
 
 export const approvalColumns = columnsOf(approvals)
 
-/** An approval as it may be served: secrets covered. */
+/** An approval as clients may see it, with redacted secrets. */
 export const redactApproval = (row: ApprovalRow): ApprovalRow => ({ ...row, payload: redact(row.payload) })
 
-/** Changes with every write of the row; what `If-Match` is compared with. */
+/** The entity tag of an approval, which `If-Match` is compared with. It changes with every write of the row. */
 export const entityTagOf = (row: Pick<ApprovalRow, 'updatedAt'>): string => row.updatedAt
 
 const selectApproval = statement<{ id: string; companyId: string }, ApprovalRow>('approval_by_id').read(
@@ -30,7 +30,7 @@ const selectApproval = statement<{ id: string; companyId: string }, ApprovalRow>
 /** An approval of the company, not redacted. @throws Refusal `not_found` */
 export async function approvalById(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<ApprovalRow> {
   const [row] = await db.run(selectApproval, { id, companyId })
-  if (row === undefined) throw notFound('Approval')
+  if (row === undefined) return refuse('not_found', { message: 'Approval not found' })
   return row
 }
 
@@ -43,11 +43,11 @@ const lockById = lockingRead(
 /** (tx) Locks an approval. @throws Refusal `not_found` for a missing or foreign one */
 export async function lockApproval(tx: Tx, companyId: string, id: string): Promise<ApprovalRow> {
   const [row] = await lockById(tx, { id, companyId })
-  if (row === undefined) throw notFound('Approval')
+  if (row === undefined) return refuse('not_found', { message: 'Approval not found' })
   return row
 }
 
-/** Approvals one agent may have open; a loop that asks must meet a wall, not bury the board. */
+/** The most open approvals of one agent, so that an agent in a loop is limited and does not flood the board. */
 const MAX_OPEN_APPROVALS = 200
 
 const countOpen = statement<{ companyId: string; agentId: string }, { open: number }>('approval_count_open').read(sql`
@@ -65,11 +65,11 @@ const insertRow = statement<
 interface NewApproval {
   readonly type: ApprovalType
   readonly payload: Readonly<Record<string, unknown>>
-  /** The agent a person asks for; an agent asks for itself, whatever is said here (I8). */
+  /** The agent that a person requests the approval for. Ignored for an agent, which requests for itself (I8). */
   readonly forAgentId?: string | null | undefined
 }
 
-/** (tx) Opens an approval in the name of whoever asks. @throws Refusal `unprocessable` beyond what an agent may have open */
+/** (tx) Opens an approval in the name of the actor. @throws Refusal `unprocessable` for an agent with too many open approvals */
 export async function insertApproval(tx: Tx, ctx: Ctx, input: NewApproval): Promise<ApprovalRow> {
   const companyId = companyOf(ctx)
   const { actor } = ctx
@@ -104,6 +104,6 @@ interface StatusChange {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** (tx) The only writer of an approval's status. Expects its row lock; who may go where has been decided. */
-export const setApprovalStatus = async (tx: Tx, approval: ApprovalRow, step: StatusChange): Promise<ApprovalRow> =>
-  exactlyOne(await tx.run(updateStatus, { id: approval.id, from: approval.status, ...step, payload: JSON.stringify(step.payload) }))
+/** (tx) The only writer of an approval's status. Expects its row lock; the caller has checked the transition. */
+export const setApprovalStatus = async (tx: Tx, approval: ApprovalRow, change: StatusChange): Promise<ApprovalRow> =>
+  exactlyOne(await tx.run(updateStatus, { id: approval.id, from: approval.status, ...change, payload: JSON.stringify(change.payload) }))

@@ -7,7 +7,7 @@ import { approvalStatus, approvalTypes } from '../../model/approvalStatus.ts'
 const json = z.record(z.string(), z.unknown())
 const id = z.uuid().transform((value) => value.toLowerCase())
 
-/** Issues one approval is opened for; each is locked and gated in one transaction. */
+/** The most issues of a new approval; all are locked, and their write gates checked, in one transaction. */
 const MAX_ISSUES = 50
 /** Longest note and comment, in characters. */
 const TEXT_MAX = 20_000
@@ -37,7 +37,7 @@ export const createApprovalBody = z.object({
 })
 export type CreateApproval = z.output<typeof createApprovalBody>
 
-/** `decidedByUserId`, which older clients send, is dropped: the decider is who is signed in (I8). */
+/** `decidedByUserId`, which older clients send, is ignored: the decider comes from the credential (I8). */
 export const decideBody = z.object({ decisionNote: z.string().max(TEXT_MAX).nullish() })
 export const resubmitBody = z.object({ payload: json.optional() })
 
@@ -55,7 +55,7 @@ export const approvalCommentView = z.strictObject({
 
 export const linkBody = z.object({ approvalId: id })
 
-/** What an approval shows of an issue it is about: nothing of who holds it. */
+/** A linked issue as an approval shows it, without its hold. */
 export const linkedIssueView = z.strictObject({
   id: z.uuid(),
   companyId: z.uuid(),
@@ -90,10 +90,10 @@ export type Hire = z.output<typeof hireBody>
 
 export const hiredView = z.strictObject({ agent: agentView, approval: approvalView.nullable() })
 
-/** The payload of a hire that has no agent yet; a request without a name still describes somebody. */
+/** The payload of a hire without an agent yet; an agent without a name gets a default one. */
 export const hirePayload = z.object({ ...createAgentBody.shape, name: createAgentBody.shape.name.default('New agent') })
 
-/** What a proposal to change an agent carries under `agentConfiguration`; only this server writes it. */
+/** The change of an agent that a proposal has under `agentConfiguration`; only this server writes it. */
 export const proposalPayload = z.object({
   agentId: z.uuid(),
   changes: patchAgentBody,
@@ -101,5 +101,5 @@ export const proposalPayload = z.object({
 })
 export type Proposal = z.output<typeof proposalPayload>
 
-/** A changed agent; with an `approval` it is as it was, and the change waits for the board. */
+/** A changed agent; with an `approval` the agent is unchanged, and the change waits for the board. */
 export const configuredView = z.strictObject({ ...agentView.shape, approval: approvalView.optional() })

@@ -16,8 +16,8 @@ import { actionsOf, expireLease, lastAudit, useServer, world } from '../../dev/t
 const server = useServer()
 const sql = (text: string, values: unknown[] = []) => server().database.sql.query(text, values)
 
-describe('checkout takes (lock-protocol §4.1, row 7)', () => {
-  test('gives the issue to the run: state, audit and message agree', async () => {
+describe('checkout that takes the issue (LOCK_PROTOCOL §4.1, row 7)', () => {
+  test('Checkout gives the issue to the run; state, audit row and message agree', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     const { body } = await server().board.get(`/api/issues/${issue.id}`)
@@ -41,7 +41,7 @@ describe('checkout takes (lock-protocol §4.1, row 7)', () => {
     expect(server().messages.filter((message) => message.entityId === issue.id && message.action === 'issue.checked_out')).toHaveLength(1)
   })
 
-  test('reopens a closed issue that was expected, and keeps when it was first started', async () => {
+  test('Checkout reopens a closed issue whose status was expected and keeps the time of its first start', async () => {
     const { held: heldIssue, run, checkout } = await world(server())
     const { issue, run: first, agent } = await heldIssue()
     const started = (await server().board.get(`/api/issues/${issue.id}`)).body.startedAt
@@ -50,7 +50,7 @@ describe('checkout takes (lock-protocol §4.1, row 7)', () => {
     expect(answer.body).toMatchObject({ status: 'in_progress', startedAt: started, completedAt: null, cancelledAt: null, lockEpoch: 3 })
   })
 
-  test('takes over from a run of the same agent whose lease ran out, and says from whom', async () => {
+  test('Checkout takes over from a run of the same agent whose lease expired, and the audit row names that run', async () => {
     const { held: heldIssue, run, checkout } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -65,25 +65,25 @@ describe('checkout takes (lock-protocol §4.1, row 7)', () => {
     })
   })
 
-  test('cleans up whatever leftover the columns carry: missing, foreign and ended runs', async () => {
+  test('Checkout replaces stale columns that name a missing, foreign or ended run', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const foreign = await elsewhere.run(await elsewhere.agent())
     const agent = await here.agent()
     const ended = await here.run(agent)
     await ended.client.post(`/api/heartbeat-runs/${ended.id}/finish`, { status: 'failed' })
-    for (const leftover of [randomUUID(), foreign.id, ended.id]) {
+    for (const staleRunId of [randomUUID(), foreign.id, ended.id]) {
       const issue = await here.issue()
-      await plantColumns(server(), issue.id, { checkoutRunId: leftover, executionAgentNameKey: 'ghost' })
+      await plantColumns(server(), issue.id, { checkoutRunId: staleRunId, executionAgentNameKey: 'ghost' })
       const run = await here.run(agent)
       expect(await here.checkout(run, issue.id)).toMatchObject({ status: 200, body: { checkoutRunId: run.id, executionRunId: run.id } })
       const { details } = await lastAudit(server(), issue.id, 'issue.checked_out')
-      expect(details).toMatchObject({ previousCheckoutRunId: leftover })
+      expect(details).toMatchObject({ previousCheckoutRunId: staleRunId })
       expect(details).not.toHaveProperty('previousExecutionRunId')
     }
   })
 
-  test('an agent with an API key acts in the run that its header names', async () => {
+  test('An agent with an API key acts in the run that its header names', async () => {
     const { agent, run, issue } = await world(server())
     const who = await agent()
     const acting = await run(who)
@@ -95,7 +95,7 @@ describe('checkout takes (lock-protocol §4.1, row 7)', () => {
     })
   })
 
-  test('the board checks out for an agent: nobody holds yet, and the agent is woken', async () => {
+  test('A checkout by the board assigns the issue without a hold and wakes the agent', async () => {
     const { agent, issue } = await world(server())
     const who = await agent()
     const given = await issue()
@@ -105,7 +105,7 @@ describe('checkout takes (lock-protocol §4.1, row 7)', () => {
     expect(await wakesOf(server(), given.id)).toMatchObject([{ agentId: who.id, status: 'queued', reason: 'issue_checked_out' }])
   })
 
-  test('by identifier as well as by id', async () => {
+  test('Checkout accepts the identifier of an issue as well as its id', async () => {
     const { agent, run, issue } = await world(server())
     const who = await run(await agent())
     const named = await issue()
@@ -117,8 +117,8 @@ describe('checkout takes (lock-protocol §4.1, row 7)', () => {
   })
 })
 
-describe('checkout keeps (row 2)', () => {
-  test('asked twice by the run that holds it: the same answer, no second audit row, no new epoch', async () => {
+describe('checkout that keeps the hold (row 2)', () => {
+  test('A second checkout by the holder gets the same answer, no second audit row and no new epoch', async () => {
     const { held: heldIssue, checkout } = await world(server())
     const { issue, run } = await heldIssue()
     const answer = await expectUnchanged(server(), () => checkout(run, issue.id, ['done']))
@@ -126,8 +126,8 @@ describe('checkout keeps (row 2)', () => {
   })
 })
 
-describe('checkout refuses, and then changes nothing', () => {
-  test('row 1: an evicted run, for ever, also when the issue is free again; a new run of its agent may', async () => {
+describe('checkout that is refused and changes nothing', () => {
+  test('Row 1: an evicted run is refused without limit of time, also when the issue is free again; a new run of its agent is not', async () => {
     const { held: heldIssue, run, checkout } = await world(server())
     const { issue, run: evicted, agent } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/admin/force-release?clearAssignee=true`)
@@ -136,19 +136,19 @@ describe('checkout refuses, and then changes nothing', () => {
     expect((await checkout(await run(agent), issue.id)).status).toBe(200)
   })
 
-  test('row 3: a live holder, whoever asks', async () => {
+  test('Row 3: a checkout of an issue with a live holder is refused to every caller', async () => {
     const { held: heldIssue, agent, run, checkout } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const rival = await run(await agent())
     const sibling = await run(owner)
-    const told = await expectRefused(server(), () => checkout(rival, issue.id), 409, 'issue_held')
-    expect(told.body).toMatchObject({ error: 'Issue checkout conflict', details: { holder: { runId: holder.id, live: true } } })
+    const refused = await expectRefused(server(), () => checkout(rival, issue.id), 409, 'issue_held')
+    expect(refused.body).toMatchObject({ error: 'Issue checkout conflict', details: { holder: { runId: holder.id, live: true } } })
     await expectRefused(server(), () => checkout(sibling, issue.id, ['in_progress']), 409, 'issue_held')
     const forRival = { agentId: rival.agentId, expectedStatuses: ['in_progress'] }
     await expectRefused(server(), () => server().board.post(`/api/issues/${issue.id}/checkout`, forRival), 409, 'issue_held')
   })
 
-  test('row 3: a live run in either column alone', async () => {
+  test('Row 3: a live run in either column alone refuses the checkout', async () => {
     const { issue, agent, run, checkout } = await world(server())
     const holder = await run(await agent())
     const asking = await run(await agent())
@@ -160,7 +160,7 @@ describe('checkout refuses, and then changes nothing', () => {
     }
   })
 
-  test('row 4: assigned to another agent, also when its run is dead; assigned to a user', async () => {
+  test('Row 4: an issue assigned to another agent is refused, also when its run is dead; so is one assigned to a user', async () => {
     const { held: heldIssue, agent, run, issue, checkout } = await world(server())
     const { issue: theirs, run: dead } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -173,7 +173,7 @@ describe('checkout refuses, and then changes nothing', () => {
     expect(byBoard.body).toMatchObject({ assigneeAgentId: asking.agentId, assigneeUserId: null })
   })
 
-  test('row 5: unresolved blockers; a cancelled one is unresolved, one that is done is not', async () => {
+  test('Row 5: unresolved blockers refuse the checkout; a cancelled blocker is unresolved, a done blocker is resolved', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const asking = await run(await agent())
     const blocker = await issue()
@@ -189,13 +189,13 @@ describe('checkout refuses, and then changes nothing', () => {
     expect((await checkout(asking, blocked.id)).status).toBe(200)
   })
 
-  test('row 6: an agent over its budget, a paused project, a company that is not active', async () => {
+  test('Row 6: an agent over its budget, a paused project and a company that is not active refuse the checkout', async () => {
     const { company, agent, run, issue, checkout } = await world(server())
     const asking = await run(await agent({ budgetMonthlyCents: 100 }))
     const wanted = await issue()
     await sql('update agents set spent_monthly_cents = 100 where id = $1', [asking.agentId])
-    const broke = await expectRefused(server(), () => checkout(asking, wanted.id), 409, 'agent_over_budget')
-    expect(broke.body).toMatchObject({
+    const overBudget = await expectRefused(server(), () => checkout(asking, wanted.id), 409, 'agent_over_budget')
+    expect(overBudget.body).toMatchObject({
       error: 'Issue checkout conflict',
       details: { next: 'ask_board', reason: 'Agent is over its budget' },
     })
@@ -215,7 +215,7 @@ describe('checkout refuses, and then changes nothing', () => {
     expect((await checkout(asking, wanted.id)).status).toBe(200)
   })
 
-  test('row 6: the board for an agent that is paused, pending or terminated, missing, or of another company', async () => {
+  test('Row 6: the board is refused for an agent that is paused, pending, terminated, missing or of another company', async () => {
     const { agent, issue } = await world(server())
     const elsewhere = await world(server())
     const wanted = await issue()
@@ -232,7 +232,7 @@ describe('checkout refuses, and then changes nothing', () => {
     await expectRefused(server(), () => board(foreign.id), 422, 'other_company')
   })
 
-  test('row 8: a status that was not expected', async () => {
+  test('Row 8: an issue in a status that was not expected is refused', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const asking = await run(await agent())
     const done = await issue({ status: 'done' })
@@ -241,8 +241,8 @@ describe('checkout refuses, and then changes nothing', () => {
   })
 })
 
-describe('the acting run (§4)', () => {
-  test('without one: 401; malformed: 400; not a run of this agent: 422; ended or run out: 409', async () => {
+describe('the acting run of a checkout (§4)', () => {
+  test('A checkout without a run is 401, with a malformed one 400, with a run of another agent 422, with a dead run 409', async () => {
     const { agent, run, issue } = await world(server())
     const elsewhere = await world(server())
     const who = await agent()
@@ -266,7 +266,7 @@ describe('the acting run (§4)', () => {
     await expectRefused(server(), ask(ended.id), 409, 'run_ended')
   })
 
-  test('the signed claim wins: a header that differs is 422, one that agrees is no harm', async () => {
+  test('A header that differs from the run of the token is 422; one that agrees is accepted', async () => {
     const { agent, run, issue } = await world(server())
     const who = await agent()
     const [acting, other] = [await run(who), await run(who)]
@@ -278,7 +278,7 @@ describe('the acting run (§4)', () => {
     expect(agrees).toMatchObject({ status: 200, body: { checkoutRunId: acting.id } })
   })
 
-  test('a token whose run is dead is 401 on every route, reads included', async () => {
+  test('A token whose run is dead is 401 on every route, reads included', async () => {
     const { agent, run, issue } = await world(server())
     const who = await agent()
     const wanted = await issue()
@@ -287,14 +287,14 @@ describe('the acting run (§4)', () => {
     const body = { agentId: who.id, expectedStatuses: ['todo'] }
     await expectRefused(server(), () => ended.client.post(`/api/issues/${wanted.id}/checkout`, body), 401, 'unauthorized')
     await expectRefused(server(), () => ended.client.get(`/api/issues/${wanted.id}`), 401, 'unauthorized')
-    // Run out rather than ended, and known to this server a moment ago: the write is judged under the run's lock.
+    // The lease expired although this server has cached the token as valid: the write is checked under the run's lock.
     const lapsed = await run(who)
     expect((await lapsed.client.get(`/api/issues/${wanted.id}`)).status).toBe(200)
     await expireLease(server(), lapsed.id)
     await expectRefused(server(), () => lapsed.client.post(`/api/issues/${wanted.id}/checkout`, body), 401, 'unauthorized')
   })
 
-  test('reads with an API key do not look at the header', async () => {
+  test('Reads with an API key ignore the run header', async () => {
     const { agent, issue } = await world(server())
     const who = await agent()
     const wanted = await issue()
@@ -303,7 +303,7 @@ describe('the acting run (§4)', () => {
     }
   })
 
-  test('only for oneself, and the company comes from the credential: foreign and missing are the same 404', async () => {
+  test('An agent checks out for itself only, and its company comes from the credential: a foreign and a missing issue are the same 404', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const asking = await here.run(await here.agent())
@@ -322,8 +322,8 @@ describe('the acting run (§4)', () => {
   })
 })
 
-describe('checkouts at once', () => {
-  test('of 32 runs that check out one issue, exactly one holds it', async () => {
+describe('concurrent checkouts', () => {
+  test('Of 32 runs that check out one issue at once, exactly one holds it', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const agents = await Promise.all(Array.from({ length: 32 }, () => agent()))
     const runs = await Promise.all(agents.map((each) => run(each)))
@@ -333,11 +333,11 @@ describe('checkouts at once', () => {
     expect(await actionsOf(server(), contested.id)).toEqual(['issue.created', 'issue.checked_out'])
     const winner = answers.find((answer) => answer.status === 200)?.body.checkoutRunId
     expect(await holdRow(server(), contested.id)).toMatchObject({ checkoutRunId: winner, lockEpoch: 1 })
-    const told = answers.filter((answer) => answer.status === 409).map((answer) => answer.body.details.holder.runId)
-    expect(new Set(told)).toEqual(new Set([winner]))
+    const reportedHolders = answers.filter((answer) => answer.status === 409).map((answer) => answer.body.details.holder.runId)
+    expect(new Set(reportedHolders)).toEqual(new Set([winner]))
   })
 
-  test('of 8 runs of one agent that take over from a dead one, on two servers, exactly one does', async () => {
+  test('Of 8 runs of one agent that take over from a dead run on two servers, exactly one succeeds', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -353,7 +353,7 @@ describe('checkouts at once', () => {
     expect((await auditsOf(server(), issue.id)).filter((row) => row.action === 'issue.checked_out')).toHaveLength(2)
   })
 
-  test('the same run asking eight times at once takes once', async () => {
+  test('Eight concurrent checkouts by the same run take the issue once', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const asking = await run(await agent())
     const wanted = await issue()

@@ -17,7 +17,7 @@ import { refusals, refuse, Refusal } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
 
-/** Every 409 of a checkout says this one sentence; the code and the reason tell which (lock-protocol §4.1). */
+/** The message of every 409 of a checkout. The code and `details.reason` name the cause (LOCK_PROTOCOL §4.1). */
 const CHECKOUT_CONFLICT = 'Issue checkout conflict'
 
 function checkoutRefusal(refusal: Refusal): Refusal {
@@ -60,11 +60,11 @@ export function acquireHoldWithEvent(
 }
 
 /**
- * Takes an issue for one run. Of any number of concurrent checkouts exactly one succeeds; the run that holds the issue
- * already gets the same answer and no second audit row.
+ * Takes an issue for one run. Of any number of concurrent checkouts exactly one succeeds (I1). A run that already holds
+ * the issue gets the same answer and no second audit row.
  *
- * @param request the agent that takes it, and the statuses the caller is ready to find it in
- * @throws Refusal per lock-protocol §4.1; every 409 carries the holder and what to do next
+ * @param request the agent that takes the issue, and the statuses that the caller accepts
+ * @throws Refusal per LOCK_PROTOCOL §4.1; every 409 has the holder and the next step in its details
  */
 export async function checkout(
   ctx: Ctx,

@@ -9,7 +9,7 @@ const server = useServer()
 const claim = (here: World, who: TestRun, filter?: Record<string, unknown>) =>
   who.client.post(`/api/companies/${here.company.id}/issues/claim`, filter)
 
-/** What a run claims one after the other, until there is nothing left. */
+/** The ids of the issues that a run claims one after the other, until nothing is left. */
 async function claimAll(here: World, who: TestRun, filter?: Record<string, unknown>): Promise<string[]> {
   const ids: string[] = []
   for (;;) {
@@ -21,7 +21,7 @@ async function claimAll(here: World, who: TestRun, filter?: Record<string, unkno
 }
 
 describe('claim', () => {
-  test('takes the issue like a checkout, and brings what is needed to start', async () => {
+  test('A claim takes the issue as a checkout does and returns the context that the agent needs to start', async () => {
     const here = await world(server())
     const who = await here.agent()
     const acting = await here.run(who)
@@ -46,7 +46,7 @@ describe('claim', () => {
     expect((await auditsOf(server(), open.id)).map((each) => each.action)).toEqual(['issue.created', 'issue.checked_out'])
   })
 
-  test('204 and not a trace when there is nothing to take', async () => {
+  test('A claim with nothing to take is 204 and leaves no audit row', async () => {
     const here = await world(server())
     const acting = await here.run(await here.agent())
     const before = await auditCount(server())
@@ -55,7 +55,7 @@ describe('claim', () => {
     expect(answer).toMatchObject({ status: 204, text: '' })
   })
 
-  test('own assignments first, then by priority, then by age', async () => {
+  test('A claim takes the agent’s own assignments first, then the highest priority, then the oldest issue', async () => {
     const here = await world(server())
     const who = await here.agent()
     const acting = await here.run(who)
@@ -69,7 +69,7 @@ describe('claim', () => {
     expect(await claimAll(here, acting)).toEqual(order)
   })
 
-  test('filters by status, project, label and assignment', async () => {
+  test('A claim filters by status, project, label and assignment', async () => {
     const here = await world(server())
     const who = await here.agent()
     const acting = await here.run(who)
@@ -96,7 +96,7 @@ describe('claim', () => {
     expect(await claimAll(here, acting)).toEqual([plain.id])
   })
 
-  test('what checkout would refuse is left out: blocked, paused, evicted, hidden, held, somebody else’s', async () => {
+  test('A claim leaves out issues that checkout would refuse: blocked, paused, evicted, hidden, held or assigned to another agent or person', async () => {
     const here = await world(server())
     const who = await here.agent()
     const acting = await here.run(who)
@@ -121,11 +121,11 @@ describe('claim', () => {
     await plantColumns(server(), heldOpen.id, { executionRunId: (await here.run(await here.agent())).id })
     expect((await claim(here, acting)).status).toBe(204)
     expect(await holdRow(server(), lost.id)).toMatchObject(NO_HOLD)
-    // A new run has not lost it, so the same pool has one for it.
+    // A new run was not evicted, so it can claim the issue from the same pool.
     expect((await claim(here, await here.run(who))).body.issue).toMatchObject({ id: lost.id })
   })
 
-  test('resumes what a dead run of the agent has left in progress, and not what a live one holds', async () => {
+  test('A claim resumes an issue that a dead run of the agent left in progress, and no issue that a live run holds', async () => {
     const here = await world(server())
     const { issue, run: first, agent } = await here.held()
     const second = await here.run(agent)
@@ -135,7 +135,7 @@ describe('claim', () => {
     expect((await lastAudit(server(), issue.id, 'issue.checked_out')).details).toMatchObject({ previousCheckoutRunId: first.id })
   })
 
-  test('is for agents in a live run, judged even when there is nothing to take', async () => {
+  test('A claim needs an agent in a live run, also when there is nothing to take', async () => {
     const here = await world(server())
     const who = await here.agent()
     const lapsed = await here.run(who)
@@ -150,7 +150,7 @@ describe('claim', () => {
     await expectRefused(server(), () => keyClientForRun(who, lapsed).post(path), 409, 'run_ended')
   })
 
-  test('an agent over its budget or a company that is not active is told so, not that there is nothing', async () => {
+  test('A claim by an agent over its budget or in an inactive company is refused with that reason instead of 204', async () => {
     const here = await world(server())
     const who = await here.agent({ budgetMonthlyCents: 10 })
     const acting = await here.run(who)
@@ -162,7 +162,7 @@ describe('claim', () => {
     await expectRefused(server(), () => claim(here, acting), 409, 'company_not_active')
   })
 
-  test('nothing of another company: its pool is 404, and its issues are never picked', async () => {
+  test('A claim sees no other company: its pool is 404 and its issues are never picked', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     await elsewhere.issue()
@@ -171,7 +171,7 @@ describe('claim', () => {
     expect((await claim(here, acting)).status).toBe(204)
   })
 
-  test('16 claimers at once over 16 issues get 16 different ones, on two servers', async () => {
+  test('16 concurrent claims over 16 issues on two servers take 16 different issues', async () => {
     const here = await world(server())
     const second = await server().startPeer()
     const issues = await Promise.all(Array.from({ length: 16 }, () => here.issue()))
@@ -186,14 +186,14 @@ describe('claim', () => {
     }
   })
 
-  test('8 claimers at once over 3 issues: three get one, five get nothing', async () => {
+  test('Of 8 concurrent claims over 3 issues, three take one issue and five get nothing', async () => {
     const here = await world(server())
     await Promise.all(Array.from({ length: 3 }, () => here.issue()))
     const runs = await Promise.all(Array.from({ length: 8 }, async () => here.run(await here.agent())))
     expect(countByStatus(await race(runs, (each) => claim(here, each)))).toEqual({ 200: 3, 204: 5 })
   })
 
-  test('a claim leaves nothing behind for the next checkout to clean up', async () => {
+  test('A checkout by the run that claimed an issue changes nothing', async () => {
     const here = await world(server())
     const acting = await here.run(await here.agent())
     const open = await here.issue()

@@ -13,9 +13,9 @@ import { lockCandidate } from './claimIssueSearch.ts'
 export interface ClaimFilter {
   readonly statuses: readonly IssueStatus[]
   readonly projectId?: string | undefined
-  /** Any of these. */
+  /** The issue has any of these labels. */
   readonly labelIds?: readonly string[] | undefined
-  /** Only what is assigned to the agent already. */
+  /** Only issues that are assigned to the agent already. */
   readonly assignedOnly: boolean
 }
 
@@ -24,15 +24,15 @@ export interface ClaimedIssue {
   readonly heartbeatContext: Awaited<ReturnType<typeof heartbeatContext>>
 }
 
-/** Refusals that are about the asker: another issue would meet the same. */
+/** Refusals that depend on the caller: another issue would be refused for the same reason. */
 const callerRefusals: ReadonlySet<string> = new Set(['agent_not_invokable', 'agent_over_budget', 'company_not_active'])
 
 /**
- * Takes the next issue the asking run may work on: its agent's own assignments first, then by priority, then by age.
- * Any number of claimers pass each other without waiting. The issue comes with what the agent needs to start.
+ * Takes the next issue that the acting run may work on: its agent's own assignments first, then by priority, then by
+ * age. Concurrent claims skip each other's candidates and never wait for each other.
  *
- * @returns null when there is nothing to take
- * @throws Refusal when the agent itself may not take anything now
+ * @returns the issue with the context that the agent needs to start; null when there is nothing to take
+ * @throws Refusal `run_required`; `agent_not_invokable`, `agent_over_budget` or `company_not_active` when no issue could be taken
  */
 export async function claimIssue(ctx: Ctx, filter: ClaimFilter): Promise<ClaimedIssue | null> {
   const { actor } = ctx
@@ -40,10 +40,11 @@ export async function claimIssue(ctx: Ctx, filter: ClaimFilter): Promise<Claimed
   const { agentId, runId } = actor
   if (runId === null) return refuse('run_required')
   const companyId = companyOf(ctx)
-  const passed: string[] = []
+  const rejectedIds: string[] = []
   return await mutate(ctx, async (tx) => {
-    const { statuses, projectId = null, labelIds = null } = filter
-    const candidate = await lockCandidate(tx, { companyId, agentId, runId, statuses, projectId, labelIds, passed }, filter.assignedOnly)
+    const { statuses, projectId = null, labelIds = null, assignedOnly } = filter
+    const search = { companyId, agentId, runId, statuses, projectId, labelIds, rejectedIds }
+    const candidate = await lockCandidate(tx, search, assignedOnly)
     if (candidate === undefined) {
       await requireActingRun(tx, ctx)
       return unchanged(null)
@@ -52,12 +53,16 @@ export async function claimIssue(ctx: Ctx, filter: ClaimFilter): Promise<Claimed
     const decision = decideCheckout(facts, callerOf(ctx), agentId, statuses)
     if (decision.kind === 'refuse') {
       if (callerRefusals.has(decision.code)) throw holdRefusal(decision, facts, actor)
-      // It changed between the look and the lock. The next one is looked for in a new transaction: locks are taken in order.
-      passed.push(candidate.id)
+      // The issue changed between the search and the lock. A new transaction searches again, because locks are taken in order.
+      rejectedIds.push(candidate.id)
       throw retryTransaction()
     }
     const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId, runId })
     const context = pipelined(heartbeatContext(tx, companyId, candidate.id, null))
-    return changed(pipelined(Promise.all([issue, context]).then(([taken, read]) => ({ issue: taken, heartbeatContext: read }))), event)
+    const claimed = Promise.all([issue, context]).then(([takenIssue, issueContext]) => ({
+      issue: takenIssue,
+      heartbeatContext: issueContext,
+    }))
+    return changed(pipelined(claimed), event)
   })
 }

@@ -10,7 +10,9 @@ import { issueColumns } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
 
-/** What a claim looks for. */
+// How a claim finds its issue: one statement per combination of filters, each planned for its own conditions.
+
+/** The parameters of a search. */
 export interface ClaimSearch {
   readonly companyId: string
   readonly agentId: string
@@ -18,17 +20,17 @@ export interface ClaimSearch {
   readonly statuses: readonly string[]
   readonly projectId: string | null
   readonly labelIds: readonly string[] | null
-  /** Candidates that turned out not to be takeable. */
-  readonly passed: readonly string[]
+  /** Candidates that the rules of checkout refused under the lock. */
+  readonly rejectedIds: readonly string[]
 }
 
 /**
- * Candidates of the pool looked at per status. They are read without locks, and the first that nobody else is taking
- * is locked; with more claimers than this at the same instant some find nothing and ask again.
+ * Candidates of the pool per status. They are read without locks, and the first that no other transaction has locked is
+ * taken. With more concurrent claims than this some find nothing, and their clients ask again.
  */
 const CANDIDATES_PER_STATUS = sql.raw('32')
 
-/** Which filters a search has. Each combination is a statement of its own: a condition that may be absent ruins the plan. */
+/** The filters of a search. Each combination has its own statement, because an optional condition ruins the plan. */
 interface FilterSet {
   readonly project: boolean
   readonly labels: boolean
@@ -42,15 +44,15 @@ const filterSets: readonly FilterSet[] = [
 ]
 
 /**
- * True when the query finds no row. Written as a value, not as NOT EXISTS: the planner turns that into a join of which
- * it expects one row, and then sorts the whole pool instead of reading the first of its index. At 100,000 issues that
- * was 150 ms a claim instead of 0.3.
+ * True when the query finds no row. It is a value and not NOT EXISTS: the planner turns NOT EXISTS into a join, expects
+ * one row of it, and sorts the whole pool instead of reading the first rows of its index. At 100,000 issues a claim took
+ * 150 ms instead of 0.3.
  */
 const hasNoRow = (query: SQL): SQL => sql`coalesce((select false ${query} limit 1), true)`
 
-// What the rules of checkout would refuse is left out here already; they are asked again under the lock.
+// Leaves out issues that the rules of checkout would refuse. The rules decide again under the lock.
 const isClaimable = (alias: string, filterSet: FilterSet, row = sql.raw(alias)): SQL => sql`${row}.hidden_at is null
-  and ${row}.id <> all(${param('passed', 'uuid[]')})
+  and ${row}.id <> all(${param('rejectedIds', 'uuid[]')})
   ${filterSet.project ? sql`and ${row}.project_id = ${param('projectId', 'uuid')}` : sql``}
   ${
     filterSet.labels
@@ -62,7 +64,7 @@ const isClaimable = (alias: string, filterSet: FilterSet, row = sql.raw(alias)):
   and ${hasNoRow(sql`from ${projects} p where p.id = ${row}.project_id and p.paused_at is not null`)}
   and ${hasNoRow(sql`from ${runs} r where ${liveHolderOf(alias)}`)}`
 
-// Own work first: what is assigned in a wanted status, and what a dead run of the agent has left in progress.
+// The agent's own issues: those in a wanted status, and those that a dead run of the agent left in progress.
 const ownIssues = (filterSet: FilterSet, name: string) =>
   lockingRead(
     'issue',
@@ -73,7 +75,7 @@ const ownIssues = (filterSet: FilterSet, name: string) =>
       order by priority_rank, created_at, id limit 1 for no key update skip locked`),
   )
 
-// The pool: one short index scan per status, however many issues there are; then the best that is not being taken.
+// The pool: one short index scan per status, independent of the number of issues; then the best row that is not locked.
 const unassignedIssues = (filterSet: FilterSet, name: string) =>
   lockingRead(
     'issue',
@@ -98,8 +100,8 @@ const searches = new Map(
 )
 
 /**
- * (tx) Locks the next issue a search may take: the agent's own first, then the pool, each by priority and age. What
- * somebody else is taking at this moment is passed over.
+ * (tx) Locks the next issue that a search finds: the agent's own issues first, then the pool, each by priority and age.
+ * Issues that another transaction has locked are skipped.
  */
 export async function lockCandidate(tx: Tx, search: ClaimSearch, assignedOnly: boolean): Promise<LockedIssue | undefined> {
   const statements = searches.get(nameOf({ project: search.projectId !== null, labels: search.labelIds !== null }))

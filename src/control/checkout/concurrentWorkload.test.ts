@@ -16,7 +16,7 @@ const STEPS = 20
 const HOT_ISSUES = 5
 const SEED = 20260422
 
-/** One request and what came of it. */
+/** One request and its answer. */
 interface Operation {
   readonly requestId: string
   readonly name: string
@@ -36,13 +36,13 @@ interface Workload {
 type Step = readonly [name: string, send: (client: Client, headers: Record<string, string>) => Promise<Answer>]
 
 async function perform(workload: Workload, client: Client, runId: string | null, [name, send]: Step): Promise<Answer> {
-  const requestId = `storm-${workload.history.length}-${Math.floor(performance.now() * 1000)}`
+  const requestId = `workload-${workload.history.length}-${Math.floor(performance.now() * 1000)}`
   const answer = await send(client, { 'x-request-id': requestId })
   workload.history.push({ requestId, name, runId, answer })
   return answer
 }
 
-/** What an agent in a run does next. */
+/** The next request of an agent in a run. */
 function agentStep(workload: Workload, agentId: string, runId: string, { next: roll, pick }: SeededRandom): Step {
   const path = `/api/issues/${pick(workload.issueIds)}`
   const title = `Title ${roll()}`
@@ -66,7 +66,7 @@ function agentStep(workload: Workload, agentId: string, runId: string, { next: r
   return pick(steps)
 }
 
-/** What an operator does next. */
+/** The next request of an operator. */
 function boardStep(workload: Workload, { next: roll, pick }: SeededRandom): Step {
   const path = `/api/issues/${pick(workload.issueIds)}`
   const agent = pick(workload.agents)
@@ -91,7 +91,7 @@ function boardStep(workload: Workload, { next: roll, pick }: SeededRandom): Step
   return pick(steps)
 }
 
-/** An agent's life: opens a run, works in it until it ends one way or the other, opens the next. */
+/** Plays an agent: opens a run, works in it until it ends, and opens the next. */
 async function runAgentClient(workload: Workload, index: number): Promise<void> {
   const chance = seededRandom(SEED + index)
   const agent = workload.agents[index % workload.agents.length] as TestAgent
@@ -117,15 +117,15 @@ async function runBoardClient(workload: Workload, index: number): Promise<void> 
   const through = workload.servers[index % workload.servers.length] as TestServer
   for (let step = 0; step < STEPS; step += 1) {
     await perform(workload, through.board, null, boardStep(workload, chance))
-    // Time passes for somebody: a lease runs out, and now and then the reaper comes by.
+    // Time passes: the lease of some run expires, and sometimes the reaper runs.
     if (chance.next() < 0.3 && workload.runIds.length > 0) await expireLease(through, chance.pick(workload.runIds))
     if (chance.next() < 0.2) await reap(through.store)
   }
 }
 
-/** Makes Postgres itself judge I1 and I5 at every commit: what breaks them cannot commit, and shows as a 500. */
+/** Makes Postgres check I1 and I5 at every commit: a transaction that breaks them cannot commit, and shows as a 500. */
 const checkAtCommit = `
-create function judge_hold() returns trigger language plpgsql as $$
+create function check_hold() returns trigger language plpgsql as $$
 declare issue issues; holders int;
 begin
   select * into issue from issues where id = case when TG_TABLE_NAME = 'issues' then (to_jsonb(NEW)->>'id')::uuid
@@ -137,13 +137,13 @@ begin
   if exists (select 1 from heartbeat_runs r where r.id in (issue.checkout_run_id, issue.execution_run_id)
     and r.status in ('queued', 'running') and r.lease_expires_at > clock_timestamp()
     and (r.agent_id is distinct from issue.assignee_agent_id or r.company_id <> issue.company_id or issue.status <> 'in_progress'))
-    then raise exception 'I1: a live holder of % that is not its assignee’s at work', issue.id; end if;
+    then raise exception 'I1: a live holder of % that is not a run of its assignee in progress', issue.id; end if;
   if exists (select 1 from issue_lock_evictions e where e.issue_id = issue.id and e.run_id in (issue.checkout_run_id, issue.execution_run_id))
     then raise exception 'I5: an evicted run holds %', issue.id; end if;
   return null;
 end $$;
-create constraint trigger judge_hold after insert or update on issues deferrable initially deferred for each row execute function judge_hold();
-create constraint trigger judge_hold after insert on issue_lock_evictions deferrable initially deferred for each row execute function judge_hold();`
+create constraint trigger check_hold after insert or update on issues deferrable initially deferred for each row execute function check_hold();
+create constraint trigger check_hold after insert on issue_lock_evictions deferrable initially deferred for each row execute function check_hold();`
 
 interface Row {
   readonly seq: number
@@ -174,7 +174,7 @@ const holdActions = new Set([
   'issue.admin_force_release',
 ])
 
-/** Replays the audit of one issue: who held it, who lost it for good, under which epoch. Fails where a row cannot be. */
+/** Replays the audit rows of one issue: its holder, its evicted runs and its epoch. Fails at a row that is not possible. */
 function replay(rows: readonly Row[], governs: (row: Row) => boolean): { holder: string | null; lockEpoch: number; evicted: Set<string> } {
   let holder: string | null = null
   let lockEpoch = 0
@@ -186,7 +186,7 @@ function replay(rows: readonly Row[], governs: (row: Row) => boolean): { holder:
     if (row.actorType === 'agent' && isWrite) {
       expect(evicted.has(row.runId ?? ''), `I5: an evicted run wrote, ${where}`).toBe(false)
       if (row.action === 'issue.updated' && !governs(row)) {
-        expect([null, row.runId], `I4: written beside the holder, ${where}`).toContain(holder)
+        expect([null, row.runId], `I4: a write by a run that is not the holder, ${where}`).toContain(holder)
       }
     }
     if (holdActions.has(row.action)) {
@@ -224,7 +224,7 @@ function replay(rows: readonly Row[], governs: (row: Row) => boolean): { holder:
   return { holder, lockEpoch, evicted }
 }
 
-/** What an accepted request must have left in the audit, and how often; everything else it may have left is a consequence. */
+/** The audit row that an accepted request must leave; `mayRepeat` when a repeated request leaves none. Other rows are consequences. */
 const requiredActions: Readonly<Record<string, { readonly action: string; readonly mayRepeat: boolean }>> = {
   checkout: { action: 'issue.checked_out', mayRepeat: true },
   claim: { action: 'issue.checked_out', mayRepeat: false },
@@ -237,7 +237,7 @@ const requiredActions: Readonly<Record<string, { readonly action: string; readon
   cancel: { action: 'heartbeat.cancelled', mayRepeat: true },
 }
 
-describe('a storm of everything at once', () => {
+describe('a concurrent workload of every kind of request', () => {
   let workload: Workload
   let rows: Row[]
 
@@ -251,12 +251,12 @@ describe('a storm of everything at once', () => {
     await race(Array.from({ length: CLIENTS }), (_, index) =>
       index % 5 === 4 ? runBoardClient(workload, index) : runAgentClient(workload, index),
     )
-    // A connection reports the deadlocks it met when it closes.
+    // A connection reports its deadlocks when it closes.
     for (const each of workload.servers) await each.stop()
     rows = await auditRows(here.company.id)
   }, 120_000)
 
-  test('is answered: no 5xx, no deadlock, and every kind of request was accepted and refused', async () => {
+  test('The workload meets no 5xx and no deadlock, and every kind of request was accepted and refused', async () => {
     const failed = workload.history.filter((operation) => operation.answer.status >= 500)
     expect(failed.map((operation) => `${operation.name}: ${operation.answer.text}`)).toEqual([])
     expect(await countDeadlocks(server())).toBe(0)
@@ -276,7 +276,7 @@ describe('a storm of everything at once', () => {
     }
   })
 
-  test('every accepted request has exactly its audit row, every refused one none (I6)', () => {
+  test('Every accepted request has exactly its audit row and every refused request has none (I6)', () => {
     const byRequest = new Map<string | null, Row[]>()
     for (const row of rows) byRequest.set(row.requestId, [...(byRequest.get(row.requestId) ?? []), row])
     for (const { requestId, name, answer, runId } of workload.history) {
@@ -296,7 +296,7 @@ describe('a storm of everything at once', () => {
     }
   })
 
-  test('the audit of each issue replays to the row as it is: one holder at a time, growing epochs, no write of an evicted run (I1, I4, I5)', async () => {
+  test('The audit rows of each issue replay to its current row: one holder at a time, growing epochs, no write of an evicted run (I1, I4, I5)', async () => {
     const manager = workload.agents[0]?.id
     let changes = 0
     for (const issueId of workload.issueIds) {
@@ -318,7 +318,7 @@ describe('a storm of everything at once', () => {
     expect(changes).toBeGreaterThan(50)
   })
 
-  test('no issue is held by a run that has ended, and every one can be taken again', async () => {
+  test('No issue is held by a run that has ended, and every issue can be taken again', async () => {
     await reap(server().store)
     const { rows: stale } = await server().database.sql.query(
       `select i.id from issues i left join heartbeat_runs r on r.id = i.checkout_run_id
@@ -333,14 +333,14 @@ describe('a storm of everything at once', () => {
     }
   })
 
-  test('every run that ended did so once', () => {
+  test('Every run that ended has one audit row of its end', () => {
     const ends = rows.filter((row) => row.action === 'heartbeat.run_finished').map((row) => row.entityId)
     expect(new Set(ends).size).toBe(ends.length)
     expect(ends.length).toBeGreaterThan(20)
   })
 })
 
-describe('the measure itself', () => {
+describe('countDeadlocks', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await cloneDatabase()
@@ -349,7 +349,7 @@ describe('the measure itself', () => {
     await database.drop()
   })
 
-  test('a deadlock between two transactions is counted', async () => {
+  test('A deadlock between two transactions is counted', async () => {
     await database.sql.query('create table pair (id int primary key)')
     await database.sql.query('insert into pair values (1), (2)')
     const pool = database.open()

@@ -8,8 +8,8 @@ const server = useServer()
 const listHolds = async (here: World, query = '') => (await server().board.get(`/api/companies/${here.company.id}/locks${query}`)).body
 const ids = (rows: readonly { issueId: string }[]) => rows.map((row) => row.issueId)
 
-describe('every hold of a company', () => {
-  test('who, since when, until when, under which epoch, and how many wait', async () => {
+describe('the list of holds of a company', () => {
+  test('The list shows the holder, its lease, the start of the hold, the epoch and the number of waiting wakes', async () => {
     const here = await world(server())
     const { issue, run, agent } = await here.held()
     await here.issue()
@@ -42,7 +42,7 @@ describe('every hold of a company', () => {
     ])
   })
 
-  test('live, dead and all; a run that is not there or foreign is a dead holder', async () => {
+  test('The list selects live, dead or all holds; a missing or foreign run is a dead holder', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const live = await here.held()
@@ -62,7 +62,7 @@ describe('every hold of a company', () => {
     await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/locks?state=odd`), 400, 'validation_failed')
   })
 
-  test('the live one of two columns is the holder', async () => {
+  test('When two columns name two runs, the live run is the holder', async () => {
     const here = await world(server())
     const { issue, run: first, agent } = await here.held()
     const second = await here.run(agent)
@@ -72,7 +72,7 @@ describe('every hold of a company', () => {
     expect(await listHolds(here)).toMatchObject([{ holder: { runId: first.id, live: true }, live: true }])
   })
 
-  test('page by page, and every agent of the company may look', async () => {
+  test('Every agent of the company can read the list page by page', async () => {
     const here = await world(server())
     const held = [await here.held(), await here.held(), await here.held()]
     const { client } = await here.agent()
@@ -83,7 +83,7 @@ describe('every hold of a company', () => {
     expect(second.headers).not.toHaveProperty('link')
   })
 
-  test('of one’s own company only', async () => {
+  test('The list shows holds of the caller’s own company only', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     await elsewhere.held()
@@ -94,7 +94,7 @@ describe('every hold of a company', () => {
 })
 
 describe('the hold of one issue', () => {
-  test('its history: taken, cleared, adopted, released, forced, by whom and why, newest first', async () => {
+  test('The history shows each change of the hold with its actor and reason, newest first', async () => {
     const here = await world(server())
     const { issue, run: first, agent } = await here.held()
     await first.client.post(`/api/heartbeat-runs/${first.id}/finish`, { status: 'failed' })
@@ -118,7 +118,7 @@ describe('the hold of one issue', () => {
     expect(body.history[2].details).toMatchObject({ reason: 'too slow', evictedRunIds: [second.id] })
   })
 
-  test('by identifier, of one’s own company only', async () => {
+  test('A hold is read by id or identifier, and in the caller’s own company only', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const { issue } = await here.held()

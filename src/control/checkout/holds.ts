@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { activityLog } from '../../platform/db/tables.ts'
@@ -8,8 +8,9 @@ import { issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { isDeferred, wakes } from '../../model/wakes.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { isLive } from '../../auth/runFacts.ts'
 import type { holdView } from './views.ts'
@@ -17,7 +18,7 @@ import type { holdView } from './views.ts'
 type Hold = z.input<typeof holdView>
 export type HoldState = 'live' | 'dead' | 'all'
 
-// The holder is the live run of the two columns, else whatever they name: a missing run is a dead holder too.
+// The holder is the live run of the two columns, else any run that they name. A missing run is a dead holder too.
 const holder = sql`left join lateral (
     select r.id, r.agent_id, r.status, r.lease_expires_at, r.last_seen_at, ${isLive} as live,
       (select a.name from ${agents} a where a.id = r.agent_id) as agent_name
@@ -35,45 +36,36 @@ const holdColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issu
 
 const isHeld = sql`("issues"."checkout_run_id" is not null or "issues"."execution_run_id" is not null)`
 
-interface Params {
-  companyId: string
-  limit: number
-  afterId: string | null
-}
+const byIssue = keyset('asc', [{ field: 'issueId', column: '"issues"."id"', type: 'uuid' }])
 
-const shaped = dynamicRead<Params, Hold>('lock_list')
+const holdList = dynamicRead<KeysetParams & { companyId: string }, Hold>('lock_list')
 const stateConditions: Record<HoldState, ReturnType<typeof sql>> = {
   live: sql`and h.live`,
   dead: sql`and h.live is not true`,
   all: sql``,
 }
 
-/** Every hold of a company: who, since when, until when, and whether it still counts. */
-export async function listHolds(
-  ctx: Ctx,
-  query: { state: HoldState; limit?: number | undefined; after?: string | undefined },
-): Promise<Page<Hold>> {
-  const limit = query.limit ?? DEFAULT_LIMIT
-  const cursor = query.after === undefined ? null : decodeCursor(query.after, z.tuple([z.uuid()]))
-  const afterCursor = cursor === null ? sql`` : sql`and "issues"."id" > ${param('afterId', 'uuid')}`
+/** Every hold of a company: its holder, its start, the end of the lease, and whether the holder is live. */
+export async function listHolds(ctx: Ctx, query: PageRequest & { state: HoldState }): Promise<Page<Hold>> {
+  const page = byIssue.page(query)
   const rows = await ctx.store.read.run(
-    shaped(
-      `${query.state}:${cursor !== null}`,
+    holdList(
+      `${query.state}:${page.hasCursor}`,
       () => sql`
       select ${holdColumns} from ${issues} ${holder}
-      where "issues"."company_id" = ${param('companyId', 'uuid')} and ${isHeld} ${stateConditions[query.state]} ${afterCursor}
-      order by "issues"."id" limit ${param('limit', 'int')}`,
+      where "issues"."company_id" = ${param('companyId', 'uuid')} and ${isHeld} ${stateConditions[query.state]} ${page.andAfterCursor}
+      order by ${byIssue.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), limit: limit + 1, afterId: cursor?.[0] ?? null },
+    { companyId: companyOf(ctx), ...page.params },
   )
-  return toPage(rows, limit, (row) => [row.issueId])
+  return page.toPage(rows)
 }
 
 const holdOfIssue = statement<{ id: string; companyId: string }, Hold>('lock_one').read(sql`
   select ${holdColumns} from ${issues} ${holder}
   where "issues"."id" = ${param('id')} and "issues"."company_id" = ${param('companyId')}`)
 
-/** Changes of hold shown for one issue, newest first. */
+/** The most changes of a hold in the history of one issue. */
 const HISTORY_LENGTH = sql.raw('100')
 
 interface HistoryRow {
@@ -92,10 +84,10 @@ const history = statement<{ id: string; companyId: string }, HistoryRow>('lock_h
     and action in ('issue.checked_out', 'issue.checkout_lock_adopted', 'issue.lock_cleared', 'issue.released', 'issue.admin_force_release')
   order by seq desc limit ${HISTORY_LENGTH}`)
 
-/** One issue's hold with its history from the audit log: taken, adopted, released, forced, by whom and why. */
+/** The hold of one issue with its history from the audit log, newest first: each change with its actor and reason. @throws Refusal `not_found` */
 export async function readHold(ctx: Ctx, id: string): Promise<Hold & { history: HistoryRow[] }> {
   const where = { id, companyId: companyOf(ctx) }
   const [[hold], events] = await Promise.all([ctx.store.read.run(holdOfIssue, where), ctx.store.read.run(history, where)])
-  if (hold === undefined) throw notFound('Issue')
+  if (hold === undefined) refuse('not_found', { message: 'Issue not found' })
   return { ...hold, history: events }
 }

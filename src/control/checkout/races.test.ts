@@ -12,7 +12,7 @@ interface Held {
   readonly issue: { readonly id: string }
 }
 
-/** Ways in which a hold ends; each must leave an issue that exactly one of those who wait for it takes. */
+/** Ways to end a hold. Each must leave an issue that at most one of the waiting runs takes. */
 const endings: Readonly<Record<string, (held: Held) => Promise<Answer>>> = {
   release: ({ run, issue }) => run.client.post(`/api/issues/${issue.id}/release`),
   'release by the board': ({ issue }) => server().board.post(`/api/issues/${issue.id}/release`),
@@ -22,8 +22,8 @@ const endings: Readonly<Record<string, (held: Held) => Promise<Answer>>> = {
   'a move to todo': ({ run, issue }) => run.client.patch(`/api/issues/${issue.id}`, { status: 'todo' }),
 }
 
-describe.each(Object.entries(endings))('checkouts against %s', (_name, end) => {
-  test('at most one takes it, never before it is free; the audit tells the same story', async () => {
+describe.each(Object.entries(endings))('checkouts that race %s', (_name, end) => {
+  test('At most one checkout takes the issue, never before it is free, and the audit agrees', async () => {
     const here = await world(server())
     for (let round = 0; round < ROUNDS; round += 1) {
       const held = await here.held()
@@ -47,8 +47,8 @@ describe.each(Object.entries(endings))('checkouts against %s', (_name, end) => {
   })
 })
 
-describe('ends at once', () => {
-  test('finish, cancel, release, force-release and a move: one end of the run, one end of the hold each', async () => {
+describe('ends of a hold that race each other', () => {
+  test('Concurrent finish, cancel, release, force-release and move leave one end of the run and growing epochs', async () => {
     const here = await world(server())
     for (let round = 0; round < ROUNDS; round += 1) {
       const held = await here.held()
@@ -64,7 +64,7 @@ describe('ends at once', () => {
     }
   })
 
-  test('a run that takes two issues crosswise with another, while both end: nothing is left held', async () => {
+  test('Two runs that hold two issues crosswise and end at once leave no issue held', async () => {
     const here = await world(server())
     for (let round = 0; round < ROUNDS; round += 1) {
       const [one, two] = [await here.held(), await here.held()]
@@ -92,8 +92,8 @@ describe('ends at once', () => {
   })
 })
 
-describe('taking over at once', () => {
-  test('adopting by write, checkout and claim: one of them, and one audit row of a new holder', async () => {
+describe('takeovers that race each other', () => {
+  test('Of concurrent takeovers by write, checkout and claim one succeeds, with one audit row of the new holder', async () => {
     const here = await world(server())
     for (let round = 0; round < ROUNDS; round += 1) {
       const { issue, run: dead, agent } = await here.held()
@@ -117,7 +117,7 @@ describe('taking over at once', () => {
     }
   })
 
-  test('a renewal against the reaper and a takeover: whoever was first, there is one live holder', async () => {
+  test('A lease renewal that races a takeover leaves one live holder', async () => {
     const here = await world(server())
     for (let round = 0; round < ROUNDS; round += 1) {
       const { issue, run: holder, agent } = await here.held()
@@ -125,11 +125,11 @@ describe('taking over at once', () => {
       await server().database.sql.query("update heartbeat_runs set lease_expires_at = clock_timestamp() + interval '5 ms' where id = $1", [
         holder.id,
       ])
-      const [beat, taken] = await race([holder, next], (each, index) =>
+      const [renewed, taken] = await race([holder, next], (each, index) =>
         index === 0 ? each.client.post(`/api/heartbeat-runs/${each.id}/heartbeat`) : here.checkout(each, issue.id),
       )
-      if (beat?.status === 200) expect(taken?.status).toBe(409)
-      if (taken?.status === 200) expect([401, 409]).toContain(beat?.status)
+      if (renewed?.status === 200) expect(taken?.status).toBe(409)
+      if (taken?.status === 200) expect([401, 409]).toContain(renewed?.status)
       const row = await holdRow(server(), issue.id)
       expect(row.checkoutRunId).toBe(taken?.status === 200 ? next.id : holder.id)
     }

@@ -18,8 +18,8 @@ const server = useServer()
 const release = (client: Client, issueId: string, headers?: Record<string, string>) =>
   client.post(`/api/issues/${issueId}/release`, undefined, headers)
 
-describe('release (lock-protocol §4.3)', () => {
-  test('by the run that holds it: free for everybody, and the audit row says what it was', async () => {
+describe('release (LOCK_PROTOCOL §4.3)', () => {
+  test('A release by the holder frees the issue, and the audit row has the previous state', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     const answer = await release(run.client, issue.id)
@@ -37,7 +37,7 @@ describe('release (lock-protocol §4.3)', () => {
     expect(server().messages.filter((message) => message.entityId === issue.id && message.action === 'issue.released')).toHaveLength(1)
   })
 
-  test('asked twice: the same answer, no second audit row, no new epoch', async () => {
+  test('A second release gets the same answer, no second audit row and no new epoch', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     await release(run.client, issue.id)
@@ -46,14 +46,14 @@ describe('release (lock-protocol §4.3)', () => {
     await expectUnchanged(server(), () => release(server().board, issue.id))
   })
 
-  test('by a new run of the assignee when the holder is dead', async () => {
+  test('A new run of the assignee releases the issue of a dead holder', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()
     await expireLease(server(), dead.id)
     expect((await release((await run(agent)).client, issue.id)).body).toMatchObject({ status: 'todo', ...NO_HOLD })
   })
 
-  test('a status other than in_progress stays; leftovers go', async () => {
+  test('A release keeps a status other than in_progress and clears stale columns', async () => {
     const { agent, run, issue } = await world(server())
     const who = await agent()
     const acting = await run(who)
@@ -64,7 +64,7 @@ describe('release (lock-protocol §4.3)', () => {
     }
   })
 
-  test('an agent that is not the assignee, beside another live holder, or evicted is refused', async () => {
+  test('A release by another agent, by a run next to a live holder, or by an evicted run is refused', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const rival = await run(await agent())
@@ -78,14 +78,14 @@ describe('release (lock-protocol §4.3)', () => {
     await expectRefused(server(), () => release(holder.client, issue.id), 409, 'lock_revoked')
   })
 
-  test('an agent cannot release what a user is assigned to', async () => {
+  test('A release by an agent of an issue assigned to a user is refused', async () => {
     const { agent, run, issue } = await world(server())
     const personal = await issue({ assigneeUserId: 'local-board' })
     const acting = await run(await agent())
     await expectRefused(server(), () => release(acting.client, personal.id), 409, 'release_not_assignee')
   })
 
-  test('by the board: whatever it is; a live run that loses the issue this way is evicted, a dead one is not', async () => {
+  test('A release by the board always succeeds; it evicts a live holder and not a dead one', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: holder, agent } = await heldIssue()
     expect((await release(server().board, issue.id)).body).toMatchObject({ status: 'todo', assigneeAgentId: null, ...NO_HOLD })
@@ -101,14 +101,14 @@ describe('release (lock-protocol §4.3)', () => {
     expect(rows).toEqual([{ run_id: holder.id }])
   })
 
-  test('by the board of an issue that a person has in progress: it becomes todo, the person stays', async () => {
+  test('A release by the board of a person’s issue in progress makes it todo and keeps the person', async () => {
     const { issue } = await world(server())
     const personal = await issue({ assigneeUserId: 'local-board', status: 'in_progress' })
     expect((await release(server().board, personal.id)).body).toMatchObject({ status: 'todo', assigneeUserId: 'local-board' })
     await expectUnchanged(server(), () => release(server().board, personal.id))
   })
 
-  test('the oldest waiting wake gets its run, in the same transaction', async () => {
+  test('A release promotes the oldest waiting wake in the same transaction', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'One more thing' })
@@ -126,7 +126,7 @@ describe('release (lock-protocol §4.3)', () => {
     expect(rows).toEqual([{ transactions: 1 }])
   })
 
-  test('quoting another epoch or entity tag changes nothing', async () => {
+  test('A release with another epoch or entity tag is refused and changes nothing', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     await expectRefused(server(), () => release(run.client, issue.id, { 'x-paperclip-lock-epoch': '7' }), 409, 'lock_epoch_mismatch')
@@ -134,7 +134,7 @@ describe('release (lock-protocol §4.3)', () => {
     expect((await release(run.client, issue.id, { 'x-paperclip-lock-epoch': '1' })).status).toBe(200)
   })
 
-  test('foreign and missing are the same 404; a dead run is refused before anything else', async () => {
+  test('A foreign and a missing issue are the same 404; a dead run is refused before anything else', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const { issue, run, agent } = await here.held()
@@ -146,7 +146,7 @@ describe('release (lock-protocol §4.3)', () => {
     await expectRefused(server(), () => release(keyClientForRun(agent, run), issue.id), 409, 'run_ended')
   })
 
-  test('eight releases at once by the holder and the board: one audit row', async () => {
+  test('Eight concurrent releases by the holder and the board leave one audit row', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     const answers = await race(Array.from({ length: 8 }), (_, index) => release(index % 2 === 0 ? run.client : server().board, issue.id))

@@ -18,10 +18,10 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { promoteWake } from '../../engine/wakes/index.ts'
 
 /**
- * Gives an issue back: nobody is assigned, nobody holds it, `in_progress` becomes `todo`, and the oldest waiting wake
- * gets its run. Releasing what is free already answers the same and records nothing.
+ * Gives an issue back: assignee and hold are cleared, `in_progress` becomes `todo`, and the oldest waiting wake is
+ * promoted. A release of an issue that is free already gets the same answer and records nothing.
  *
- * @throws Refusal per lock-protocol §4.3
+ * @throws Refusal per LOCK_PROTOCOL §4.3
  */
 export async function release(ctx: Ctx, issueId: string, expected: Expected): Promise<IssueWithLabels> {
   const { actor } = ctx
@@ -34,15 +34,10 @@ export async function release(ctx: Ctx, issueId: string, expected: Expected): Pr
     await requireExpected(tx, ctx, facts, expected)
     if (decision.kind === 'keep') return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
 
-    // A live run that loses the issue to the board must not take it back by adopting it.
-    const otherHolder = otherLiveHolder(facts)
-    if (otherHolder !== null) {
-      const live = [facts.checkoutRun, facts.executionRun].filter((run) => run?.live === true)
-      await evict(
-        tx,
-        issueId,
-        live.map((run) => run?.id ?? ''),
-      )
+    // Without the eviction a live run that loses the issue to the board would adopt it again with its next write.
+    if (otherLiveHolder(facts) !== null) {
+      const liveRunIds = [facts.checkoutRun, facts.executionRun].flatMap((run) => (run?.live === true ? [run.id] : []))
+      await evict(tx, issueId, liveRunIds)
     }
     const issue = pipelined(releaseHold(tx, issueId, true))
     const promoted = facts.wakesWait ? await promoteWake(tx, issueId) : []

@@ -3,7 +3,7 @@ import { inCompany, ofIssue } from '../../auth/scopes.ts'
 import { get, post } from '../../http/route.ts'
 import { invokableRefusals } from '../../org/agents/index.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
-import { labelledIssueView } from '../../work/issues/index.ts'
+import { issueEntityTag, labelledIssueView } from '../../work/issues/index.ts'
 import { checkout } from './checkout.ts'
 import { claimIssue } from './claimIssue.ts'
 import { forceRelease } from './forceRelease.ts'
@@ -19,8 +19,6 @@ import {
   holdDetailView,
   holdView,
 } from './views.ts'
-
-const entityTag = (issue: { version: number }): Record<string, string> => ({ ETag: `"${issue.version}"` })
 
 const checkoutRefusals = [
   'lock_revoked',
@@ -40,18 +38,18 @@ export const checkoutRoutes = [
     scope: ofIssue(),
     body: checkoutBody,
     returns: labelledIssueView,
-    headers: entityTag,
+    headers: issueEntityTag,
     refuses: ['not_found', 'run_required', ...checkoutRefusals],
     handle: ({ ctx, target, body }) => checkout(ctx, target, body),
   }),
   post('/api/issues/:id/release', {
-    summary: 'Give an issue back',
+    summary: 'Release an issue',
     permission: 'issue.release',
     scope: ofIssue(),
     body: z.object({}),
     bodyOptional: true,
     returns: labelledIssueView,
-    headers: entityTag,
+    headers: issueEntityTag,
     refuses: [
       'not_found',
       'run_required',
@@ -61,10 +59,10 @@ export const checkoutRoutes = [
       'lock_epoch_mismatch',
       'precondition_failed',
     ],
-    handle: ({ ctx, target, preconditions: expects }) => release(ctx, target, expects),
+    handle: ({ ctx, target, preconditions }) => release(ctx, target, preconditions),
   }),
   post('/api/issues/:id/admin/force-release', {
-    summary: 'End every hold on an issue for good',
+    summary: 'End every hold on an issue permanently',
     permission: 'issue.forceRelease',
     scope: ofIssue(),
     query: forceReleaseQuery,
@@ -81,7 +79,7 @@ export const checkoutRoutes = [
       }),
   }),
   post('/api/companies/:companyId/issues/claim', {
-    summary: 'Take the next issue the asking run may work on',
+    summary: 'Claim the next issue that the acting run may work on',
     permission: 'issue.claim',
     scope: inCompany(),
     body: claimBody,

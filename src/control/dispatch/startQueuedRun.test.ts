@@ -4,6 +4,7 @@ import { createProcessAgent, insertQueuedRuns } from '../../dev/testing/runner.t
 import { NO_HOLD, holdRow, runRow, wakesOf } from '../../dev/testing/holds.ts'
 import { race } from '../../dev/testing/race.ts'
 import { actionsOf, auditCount, expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { listStartable } from './startable.ts'
 import { startQueuedRun } from './startQueuedRun.ts'
 import type { StartResult, StartOrder } from './startQueuedRun.ts'
 import { finishSupervisedRun } from '../execution/finishSupervisedRun.ts'
@@ -11,12 +12,12 @@ import { finishSupervisedRun } from '../execution/finishSupervisedRun.ts'
 const server = useServer()
 const supervisorId = randomUUID()
 
-interface Whose {
+interface AgentRef {
   readonly company: { readonly id: string }
   readonly agent: { readonly id: string }
 }
 
-const claimFor = ({ company, agent }: Whose, at = server()): Promise<StartResult> =>
+const startFor = ({ company, agent }: AgentRef, at = server()): Promise<StartResult> =>
   startQueuedRun(at.store, supervisorId, ['process'], { agentId: agent.id, companyId: company.id })
 
 async function startableAgent(maxConcurrentRuns = 1) {
@@ -25,14 +26,14 @@ async function startableAgent(maxConcurrentRuns = 1) {
   return { here, company: here.company, agent }
 }
 
-async function startedRun(whose: Whose): Promise<StartOrder> {
-  const claim = await claimFor(whose)
-  if (claim.kind !== 'claimed') throw new Error(`expected a claim, got ${claim.kind}`)
-  return claim.order
+async function startedRun(ref: AgentRef): Promise<StartOrder> {
+  const result = await startFor(ref)
+  if (result.kind !== 'claimed') throw new Error(`expected a started run, got ${result.kind}`)
+  return result.order
 }
 
-describe('claiming a queued run', () => {
-  test('makes it run under this server for thirty seconds, with its issue held and its wake claimed', async () => {
+describe('startQueuedRun', () => {
+  test('A started run is supervised by this server with a lease of thirty seconds, holds its issue and has its wake claimed', async () => {
     const { here, company, agent } = await startableAgent()
     const issue = await here.issue({ assigneeAgentId: agent.id })
     const [wake] = await wakesOf(server(), issue.id)
@@ -65,26 +66,26 @@ describe('claiming a queued run', () => {
     })
   })
 
-  test('never exceeds what the agent may have at work, and runs it has elsewhere count', async () => {
+  test('The running runs of an agent never exceed its limit, and runs on other hosts count', async () => {
     const { here, company, agent } = await startableAgent(3)
     await insertQueuedRuns(server(), company.id, agent.id, 5)
     await here.run(agent)
     const kinds: string[] = []
-    for (let index = 0; index < 4; index += 1) kinds.push((await claimFor({ company, agent })).kind)
+    for (let index = 0; index < 4; index += 1) kinds.push((await startFor({ company, agent })).kind)
     expect(kinds).toEqual(['claimed', 'claimed', 'none', 'none'])
   })
 
-  test('a run whose lease is out makes room for the next', async () => {
+  test('A run whose lease expired makes room for the next one', async () => {
     const { company, agent } = await startableAgent()
     await insertQueuedRuns(server(), company.id, agent.id, 2)
     const first = await startedRun({ company, agent })
-    expect((await claimFor({ company, agent })).kind).toBe('none')
+    expect((await startFor({ company, agent })).kind).toBe('none')
     await expireLease(server(), first.runId)
-    expect((await claimFor({ company, agent })).kind).toBe('claimed')
+    expect((await startFor({ company, agent })).kind).toBe('claimed')
   })
 
   test.each([0, -3, 99, 1e300, '7', null, {}])(
-    'what is no sensible number of runs at once is one, or ten: %j',
+    'A limit of %j is clamped to one to ten runs, and one when it is not a number',
     async (maxConcurrentRuns) => {
       const { company, agent } = await startableAgent()
       await server().database.sql.query(
@@ -93,58 +94,58 @@ describe('claiming a queued run', () => {
       )
       await insertQueuedRuns(server(), company.id, agent.id, 11)
       let count = 0
-      while ((await claimFor({ company, agent })).kind === 'claimed') count += 1
+      while ((await startFor({ company, agent })).kind === 'claimed') count += 1
       expect(count).toBe(maxConcurrentRuns === 99 || maxConcurrentRuns === 1e300 ? 10 : 1)
     },
   )
 
-  test('by many at once gives each run to one of them', async () => {
+  test('Concurrent starts on two servers start each run once', async () => {
     const { company, agent } = await startableAgent(10)
     const runIds = await insertQueuedRuns(server(), company.id, agent.id, 8)
     const second = await server().startPeer()
-    const claims: StartResult[] = []
+    const results: StartResult[] = []
     for (let round = 0; round < 8; round += 1)
-      claims.push(...(await race([server(), second, server(), second], (at) => claimFor({ company, agent }, at))))
+      results.push(...(await race([server(), second, server(), second], (at) => startFor({ company, agent }, at))))
     await second.stop()
-    const given = claims.flatMap((claim) => (claim.kind === 'claimed' ? [claim.order.runId] : []))
-    expect(given.toSorted()).toEqual(runIds.toSorted())
+    const startedRunIds = results.flatMap((result) => (result.kind === 'claimed' ? [result.order.runId] : []))
+    expect(startedRunIds.toSorted()).toEqual(runIds.toSorted())
     for (const runId of runIds) expect(await actionsOf(server(), runId)).toEqual(['heartbeat.run_started'])
   })
 
-  test('of another company’s agent finds nothing', async () => {
+  test('A start for an agent of another company finds no run', async () => {
     const { company, agent } = await startableAgent()
     await insertQueuedRuns(server(), company.id, agent.id, 1)
     const elsewhere = await world(server())
     const audits = await auditCount(server())
-    expect(await claimFor({ company: elsewhere.company, agent })).toEqual({ kind: 'none' })
+    expect(await startFor({ company: elsewhere.company, agent })).toEqual({ kind: 'none' })
     expect(await auditCount(server())).toBe(audits)
   })
 
-  test('whose issue was deleted closes it', async () => {
+  test('A queued run whose issue was deleted is closed', async () => {
     const { company, agent } = await startableAgent()
     const [runId = ''] = await insertQueuedRuns(server(), company.id, agent.id, 1)
     await server().database.sql.query('update heartbeat_runs set issue_id = $2 where id = $1', [runId, randomUUID()])
-    expect(await claimFor({ company, agent })).toEqual({ kind: 'set_aside' })
+    expect(await startFor({ company, agent })).toEqual({ kind: 'set_aside' })
     expect(await runRow(server(), runId)).toMatchObject({ status: 'cancelled', errorCode: 'issue_missing' })
   })
 
-  test('while somebody has the agent waits for nobody', async () => {
+  test('A start does not wait while another transaction has the agent locked', async () => {
     const { company, agent } = await startableAgent()
     await insertQueuedRuns(server(), company.id, agent.id, 1)
     const other = await server().database.sql.connect()
     await other.query('begin')
     await other.query('select 1 from agents where id = $1 for no key update', [agent.id])
-    expect(await claimFor({ company, agent })).toEqual({ kind: 'none' })
+    expect(await startFor({ company, agent })).toEqual({ kind: 'none' })
     await other.query('rollback')
     other.release()
-    expect((await claimFor({ company, agent })).kind).toBe('claimed')
+    expect((await startFor({ company, agent })).kind).toBe('claimed')
   })
 })
 
-describe('concluding a run', () => {
+describe('finishSupervisedRun', () => {
   const done = { status: 'succeeded' } as const
 
-  test('writes its outcome, keeps its session and frees its issue, in one transaction', async () => {
+  test('The end of a supervised run writes its outcome, keeps its session and frees its issue', async () => {
     const { here, company, agent } = await startableAgent()
     const issue = await here.issue({ assigneeAgentId: agent.id })
     const order = await startedRun({ company, agent })
@@ -164,7 +165,7 @@ describe('concluding a run', () => {
     expect(await startedRun({ company, agent })).toMatchObject({ sessionIdBefore: 's-1' })
   })
 
-  test('its session is gone on with by the next one of its task, or by whichever names it, unless that is to start afresh', async () => {
+  test('The next run of the task, or a run that names it, resumes its session, unless a fresh session is requested', async () => {
     const { here, company, agent } = await startableAgent()
     const other = await createProcessAgent(here, '')
     const wake = async (of: { id: string }, fields: object): Promise<void> => {
@@ -182,17 +183,17 @@ describe('concluding a run', () => {
     expect(await runWith(agent, { payload: { taskKey: 'attic' } }, 's-2')).toMatchObject({ sessionIdBefore: 's-1' })
     const resumed = { payload: { taskKey: 'cellar', resumeFromRunId: first.runId } }
     expect(await runWith(agent, resumed, 's-3')).toMatchObject({ taskKey: 'cellar', sessionIdBefore: 's-1' })
-    // Of another agent's run it learns nothing (I8), and then goes on as it would have.
+    // A run of another agent gives no session (I8); the run then resumes the session of its own task.
     const stolen = { payload: { taskKey: 'attic', resumeFromRunId: foreign.runId } }
     expect(await runWith(agent, stolen, 's-4')).toMatchObject({ sessionIdBefore: 's-2' })
     expect(await runWith(agent, { ...resumed, forceFreshSession: true }, 's-5')).toMatchObject({ sessionIdBefore: null })
   })
 
-  test.each(['ended by somebody else', 'its lease is out'])('too late, because it was %s, changes nothing', async (how) => {
+  test.each(['was cancelled', 'has an expired lease'])('A finish of a run that %s changes nothing', async (how) => {
     const { company, agent } = await startableAgent()
     await insertQueuedRuns(server(), company.id, agent.id, 1)
     const order = await startedRun({ company, agent })
-    if (how === 'its lease is out') await expireLease(server(), order.runId)
+    if (how === 'has an expired lease') await expireLease(server(), order.runId)
     else await server().board.post(`/api/heartbeat-runs/${order.runId}/cancel`)
     const before = await runRow(server(), order.runId)
     const audits = await auditCount(server())
@@ -201,12 +202,30 @@ describe('concluding a run', () => {
     expect(await auditCount(server())).toBe(audits)
   })
 
-  test('twice is once', async () => {
+  test('Of three concurrent finishes of one run, one ends it and two report that it is over', async () => {
     const { company, agent } = await startableAgent()
     await insertQueuedRuns(server(), company.id, agent.id, 1)
     const order = await startedRun({ company, agent })
-    const said = await race([1, 2, 3], () => finishSupervisedRun(server().store, order, done, null))
-    expect(said.toSorted()).toEqual(['ended', 'over', 'over'])
+    const outcomes = await race([1, 2, 3], () => finishSupervisedRun(server().store, order, done, null))
+    expect(outcomes.toSorted()).toEqual(['ended', 'over', 'over'])
     expect(await actionsOf(server(), order.runId)).toEqual(['heartbeat.run_started', 'heartbeat.run_finished'])
+  })
+})
+
+describe('startQueuedRun after the list of startable agents was read', () => {
+  test('A run whose company became inactive meanwhile stays queued', async () => {
+    const { company, agent } = await startableAgent()
+    const [runId = ''] = await insertQueuedRuns(server(), company.id, agent.id, 1)
+    const setStatus = (status: string) =>
+      server().database.sql.query('update companies set status = $2 where id = $1', [company.id, status])
+    const [candidate] = (await listStartable(server().store, ['process'], new Map(), 10)).filter((each) => each.agentId === agent.id)
+    expect(candidate).toEqual({ agentId: agent.id, companyId: company.id })
+    await setStatus('paused')
+    const audits = await auditCount(server())
+    expect(await startFor({ company, agent })).toEqual({ kind: 'none' })
+    expect(await runRow(server(), runId)).toMatchObject({ status: 'queued' })
+    expect(await auditCount(server())).toBe(audits)
+    await setStatus('active')
+    expect((await startFor({ company, agent })).kind).toBe('claimed')
   })
 })

@@ -16,9 +16,9 @@ const runFact = (id: string, live = true): RunFact => ({
   lastSeenAt: null,
 })
 
-const me: RunFact = { ...runFact('me'), status: 'queued' }
+const queuedRun: RunFact = { ...runFact('queued-run'), status: 'queued' }
 
-function facts(over: Partial<HoldFacts['issue']> = {}, other: Partial<HoldFacts> = {}): HoldFacts {
+function facts(issueFields: Partial<HoldFacts['issue']> = {}, otherFacts: Partial<HoldFacts> = {}): HoldFacts {
   return {
     issue: {
       id: 'issue',
@@ -31,9 +31,9 @@ function facts(over: Partial<HoldFacts['issue']> = {}, other: Partial<HoldFacts>
       executionLockedAt: null,
       lockEpoch: 0,
       version: 1,
-      ...over,
+      ...issueFields,
     },
-    acting: me,
+    acting: queuedRun,
     checkoutRun: null,
     executionRun: null,
     evicted: false,
@@ -42,50 +42,110 @@ function facts(over: Partial<HoldFacts['issue']> = {}, other: Partial<HoldFacts>
     projectPaused: false,
     companyActive: true,
     wakesWait: false,
-    ...other,
+    ...otherFacts,
   }
 }
 
 const held = { checkoutRunId: 'other', executionRunId: 'other', status: 'in_progress' } as const
 const holder = { checkoutRun: runFact('other'), executionRun: runFact('other') }
-const leftover = { checkoutRun: runFact('other', false), executionRun: null }
+const staleColumns = { checkoutRun: runFact('other', false), executionRun: null }
 
-describe('what becomes of a queued run (lock-protocol §4.1 for its own agent)', () => {
+describe('decideStart (LOCK_PROTOCOL §4.1 for the run’s own agent)', () => {
   test.each<[string, HoldFacts, string | null, unknown]>([
-    ['assigned and to do', facts(), 'issue_assigned', { kind: 'take' }],
-    ['assigned to nobody', facts({ assigneeAgentId: null }), 'on_demand', { kind: 'take' }],
-    ['in progress, nobody holds it', facts({ status: 'in_progress' }), null, { kind: 'take' }],
-    ['in progress, its holder is dead', facts(held, leftover), 'issue_commented', { kind: 'take' }],
-    ['blocked no more', facts({ status: 'blocked' }), 'issue_blockers_resolved', { kind: 'take' }],
-    ['in backlog', facts({ status: 'backlog' }), 'issue_commented', { kind: 'beside' }],
-    ['in review', facts({ status: 'in_review' }), 'issue_commented', { kind: 'beside' }],
-    ['held by another run', facts(held, holder), 'issue_commented', { kind: 'wait', holderRunId: 'other' }],
-    ['done', facts({ status: 'done' }), 'issue_commented', { kind: 'close', why: 'issue_closed' }],
-    ['cancelled', facts({ status: 'cancelled' }), 'issue_assigned', { kind: 'close', why: 'issue_closed' }],
-    ['given to another agent', facts({ assigneeAgentId: 'another' }), 'issue_assigned', { kind: 'close', why: 'not_assignee' }],
-    ['given to a person', facts({ assigneeAgentId: null, assigneeUserId: 'u' }), 'issue_assigned', { kind: 'close', why: 'not_assignee' }],
-    ['in progress and nobody’s', facts({ status: 'in_progress', assigneeAgentId: null }), null, { kind: 'close', why: 'not_assignee' }],
+    ['A run takes an issue that is assigned to its agent and todo', facts(), 'issue_assigned', { kind: 'take' }],
+    ['A run takes an issue without an assignee', facts({ assigneeAgentId: null }), 'on_demand', { kind: 'take' }],
+    ['A run takes its agent’s issue that is in progress and has no holder', facts({ status: 'in_progress' }), null, { kind: 'take' }],
     [
-      'given to another and held',
+      'A run takes its agent’s issue that is in progress and has a dead holder',
+      facts(held, staleColumns),
+      'issue_commented',
+      { kind: 'take' },
+    ],
+    ['A run takes a blocked issue whose blockers are resolved', facts({ status: 'blocked' }), 'issue_blockers_resolved', { kind: 'take' }],
+    ['A run starts without a hold for an issue in backlog', facts({ status: 'backlog' }), 'issue_commented', { kind: 'beside' }],
+    ['A run starts without a hold for an issue in review', facts({ status: 'in_review' }), 'issue_commented', { kind: 'beside' }],
+    ['A run waits for an issue that another run holds', facts(held, holder), 'issue_commented', { kind: 'wait', holderRunId: 'other' }],
+    ['A run is closed when the issue is done', facts({ status: 'done' }), 'issue_commented', { kind: 'close', why: 'issue_closed' }],
+    [
+      'A run is closed when the issue is cancelled',
+      facts({ status: 'cancelled' }),
+      'issue_assigned',
+      { kind: 'close', why: 'issue_closed' },
+    ],
+    [
+      'A run is closed when the issue is assigned to another agent',
+      facts({ assigneeAgentId: 'another' }),
+      'issue_assigned',
+      { kind: 'close', why: 'not_assignee' },
+    ],
+    [
+      'A run is closed when the issue is assigned to a person',
+      facts({ assigneeAgentId: null, assigneeUserId: 'u' }),
+      'issue_assigned',
+      { kind: 'close', why: 'not_assignee' },
+    ],
+    [
+      'A run is closed when the issue is in progress without an assignee',
+      facts({ status: 'in_progress', assigneeAgentId: null }),
+      null,
+      { kind: 'close', why: 'not_assignee' },
+    ],
+    [
+      'A run is closed when the issue is assigned to another agent and held',
       facts({ ...held, assigneeAgentId: 'another' }, holder),
       'issue_assigned',
       { kind: 'close', why: 'not_assignee' },
     ],
-    ['blocked', facts({}, { unresolvedBlockerIssueIds: ['b'] }), 'issue_assigned', { kind: 'close', why: 'issue_blocked' }],
-    ['of a paused project', facts({}, { projectPaused: true }), 'issue_assigned', { kind: 'close', why: 'project_paused' }],
-    ['lost by decree', facts({}, { evicted: true }), 'issue_assigned', { kind: 'close', why: 'lock_revoked' }],
     [
-      'of an agent over its budget',
+      'A run is closed when the issue has unresolved blockers',
+      facts({}, { unresolvedBlockerIssueIds: ['b'] }),
+      'issue_assigned',
+      { kind: 'close', why: 'issue_blocked' },
+    ],
+    [
+      'A run is closed when the project of the issue is paused',
+      facts({}, { projectPaused: true }),
+      'issue_assigned',
+      { kind: 'close', why: 'project_paused' },
+    ],
+    [
+      'A run is closed when it was evicted from the issue',
+      facts({}, { evicted: true }),
+      'issue_assigned',
+      { kind: 'close', why: 'lock_revoked' },
+    ],
+    [
+      'A run stays queued while its agent is over its budget',
       facts({}, { agent: { companyId: 'company', name: '', status: 'idle', overBudget: true } }),
       null,
       { kind: 'leave' },
     ],
-    ['of a company that stands still', facts({}, { companyActive: false }), null, { kind: 'leave' }],
-    ['another’s, mentioned', facts({ ...held, assigneeAgentId: 'another' }, holder), 'issue_comment_mentioned', { kind: 'beside' }],
-    ['nobody’s, mentioned', facts({ assigneeAgentId: null }), 'issue_comment_mentioned', { kind: 'beside' }],
-    ['its own and held, mentioned', facts(held, holder), 'issue_comment_mentioned', { kind: 'beside' }],
-    ['its own and closed, mentioned', facts({ status: 'done' }), 'issue_comment_mentioned', { kind: 'beside' }],
-    ['its own and to do, mentioned', facts(), 'issue_comment_mentioned', { kind: 'take' }],
+    ['A run stays queued while its company is not active', facts({}, { companyActive: false }), null, { kind: 'leave' }],
+    [
+      'A mentioned run starts without a hold for another agent’s issue',
+      facts({ ...held, assigneeAgentId: 'another' }, holder),
+      'issue_comment_mentioned',
+      { kind: 'beside' },
+    ],
+    [
+      'A mentioned run starts without a hold for an issue without an assignee',
+      facts({ assigneeAgentId: null }),
+      'issue_comment_mentioned',
+      { kind: 'beside' },
+    ],
+    [
+      'A mentioned run starts without a hold for its agent’s issue that another run holds',
+      facts(held, holder),
+      'issue_comment_mentioned',
+      { kind: 'beside' },
+    ],
+    [
+      'A mentioned run starts without a hold for its agent’s closed issue',
+      facts({ status: 'done' }),
+      'issue_comment_mentioned',
+      { kind: 'beside' },
+    ],
+    ['A mentioned run takes its agent’s issue that is todo', facts(), 'issue_comment_mentioned', { kind: 'take' }],
   ])('%s', (_, situation, reason, expected) => {
     expect(decideStart(situation, agentId, reason)).toEqual(expected)
   })

@@ -6,26 +6,26 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 
 /**
- * How many runs of the row `a` of agents may be at work at once: 1 to 10, 1 unless said. What the configuration holds
- * is anything at all, so it is judged before it is a number.
+ * SQL: how many runs of the row `a` of agents may be running at once: 1 to 10, by default 1. The configuration may hold
+ * any JSON, so its type is checked before it is read as a number.
  */
 export const maxConcurrentRuns = sql`(case when jsonb_typeof(a.runtime_config #> '{heartbeat,maxConcurrentRuns}') = 'number'
   then floor(least(10, greatest(1, (a.runtime_config #>> '{heartbeat,maxConcurrentRuns}')::numeric)))::int else 1 end)`
 
-// An agent without the one field that its adapter cannot do without lives elsewhere: it opens its runs itself.
+// An agent whose adapter lacks its required field runs on another host and opens its runs itself.
 const isConfigured = sql`(case when a.adapter_type = 'process' then coalesce(a.adapter_config ->> 'command', '') <> ''
   when a.adapter_type in ('http', 'openclaw_gateway') then coalesce(a.adapter_config ->> 'url', '') <> '' else true end)`
 
-/** Whether this server may start runs for the row `a` of agents; `types` are the adapters it may run. */
+/** SQL: true when this server may start runs for the row `a` of agents; `types` are the adapter types that it may run. */
 export const isStartable = sql`(a.status in ('idle', 'active', 'running', 'error')
   and a.adapter_type = any(${param('types', 'text[]')}) and ${isConfigured}
   and not (a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents))`
 
-/** Runs `b` that are at work for the row `a` of agents. A run whose lease is out no longer counts. */
+/** SQL: the number of runs `b` that are running for the row `a` of agents. A run whose lease expired does not count. */
 export const runningCount = sql`(select count(*)::int from ${runs} b
   where b.status = 'running' and ${isUnended('b')} and b.agent_id = a.id and b.lease_expires_at > clock_timestamp())`
 
-/** An agent for whom a run may be claimed. */
+/** An agent for which a queued run may start. */
 export interface Candidate {
   readonly agentId: string
   readonly companyId: string
@@ -38,9 +38,9 @@ interface StartableParams {
   limit: number
 }
 
-// The walk takes one step per agent that has something queued, whatever it has queued: agents that live elsewhere and
-// thousands of runs behind a busy agent cost one step each. `turn` is how many runs of its company come before a run,
-// those at work on this server included, so that no company waits for another one's queue.
+// The recursive walk takes one step per agent with queued runs, however many it has: an agent on another host and
+// thousands of runs behind a busy agent cost one step each. `turn` is the number of runs of the same company that come
+// before a run, running ones on this server included, so that no company waits for another company's queue.
 const startable = statement<StartableParams, Candidate>('startable').read(sql`
   with recursive waiting (agent_id) as (
     (select r.agent_id from ${runs} r where r.status = 'queued' and ${isUnended('r')} order by r.agent_id limit 1)
@@ -61,11 +61,11 @@ const startable = statement<StartableParams, Candidate>('startable').read(sql`
   select id as "agentId", company_id as "companyId" from next order by turn, created_at, run_id limit ${param('limit', 'int')}`)
 
 /**
- * Agents whose next queued run may be claimed, in the order of their turns; an agent is named once for each of its runs.
- * Read without locks: the claim judges again.
+ * Agents whose next queued run may start, in the order of their turns; an agent is listed once for each such run. The
+ * list is read without locks: `startQueuedRun` decides again under the agent's lock.
  *
  * @param types the adapter types that this server may run
- * @param runCountByCompany how many runs of each company this server has at work
+ * @param runCountByCompany how many runs of each company are running on this server
  */
 export async function listStartable(
   store: Store,

@@ -19,8 +19,8 @@ const server = useServer()
 const finish = (client: Client, runId: string, body: Record<string, unknown> = { status: 'succeeded' }) =>
   client.post(`/api/heartbeat-runs/${runId}/finish`, body)
 
-describe('a run ends in one transaction (lock-protocol §6)', () => {
-  test('outcome, every issue it held, the waiting wakes and their audit commit together', async () => {
+describe('finish ends a run in one transaction (LOCK_PROTOCOL §6)', () => {
+  test('The outcome, every issue the run held, the waiting wakes and their audit rows commit together', async () => {
     const { held: heldIssue, issue, checkout } = await world(server())
     const { issue: first, run, agent } = await heldIssue()
     const second = await issue()
@@ -62,21 +62,21 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
   })
 
   test.each(['succeeded', 'failed', 'cancelled', 'timed_out'])(
-    'said again with the same outcome %s it is answered the same',
+    'A second finish with the same outcome %s gets the same answer',
     async (status) => {
       const { held: heldIssue } = await world(server())
       const { run, agent } = await heldIssue()
       const first = await finish(run.client, run.id, { status })
       expect(first.body.status).toBe(status)
-      const again = await expectUnchanged(server(), () => finish(agent.client, run.id, { status, error: 'told late' }))
+      const again = await expectUnchanged(server(), () => finish(agent.client, run.id, { status, error: 'reported late' }))
       expect(again.body).toEqual(first.body)
       await expectUnchanged(server(), () => finish(keyClientForRun(agent, run), run.id, { status }))
-      // The token died with its run.
+      // The token ended with its run.
       await expectRefused(server(), () => finish(run.client, run.id, { status }), 401, 'unauthorized')
     },
   )
 
-  test('another outcome is refused: a terminal run never changes', async () => {
+  test('A finish with another outcome is refused, because a terminal run never changes', async () => {
     const { held: heldIssue } = await world(server())
     const { run, agent } = await heldIssue()
     await finish(run.client, run.id, { status: 'succeeded' })
@@ -90,7 +90,7 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
     )
   })
 
-  test('a run whose lease ran out has nothing more to say, a queued one has not succeeded', async () => {
+  test('A run whose lease expired cannot finish, and a queued run cannot succeed', async () => {
     const { held: heldIssue, issue } = await world(server())
     const { run, agent } = await heldIssue()
     await expireLease(server(), run.id)
@@ -102,7 +102,7 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
     expect(await wakesOf(server(), given.id)).toMatchObject([{ status: 'cancelled' }])
   })
 
-  test('by the run, its agent or the board; 422 in another run, 403 for a colleague’s, 404 for a foreign one', async () => {
+  test('The run, its agent and the board can finish it; another run gets 422, a colleague 403, another company 404', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const who = await here.agent()
@@ -122,7 +122,7 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
       expect((await finish(client, id)).status).toBe(200)
   })
 
-  test('a wake that its run answered is completed; one whose run failed is failed', async () => {
+  test('The wake of a run that succeeded is completed, and that of a run that failed is failed', async () => {
     const { agent, issue, run } = await world(server())
     const who = await agent()
     for (const [status, wakeStatus] of [
@@ -136,7 +136,7 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
     }
   })
 
-  test('clears only the columns that name the run; a live one beside it stays', async () => {
+  test('A finish clears only the columns that name the run and keeps a live run in the other column', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: ending, agent } = await heldIssue()
     const other = await run(agent)
@@ -147,7 +147,7 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
     expect(await holdRow(server(), issue.id)).toMatchObject({ ...NO_HOLD, lockEpoch: 3 })
   })
 
-  test('of eight ends at once with different outcomes one is written', async () => {
+  test('Of eight concurrent finishes with different outcomes one is written', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     const outcomes = ['succeeded', 'failed', 'succeeded', 'failed', 'timed_out', 'cancelled', 'succeeded', 'failed']
@@ -166,7 +166,7 @@ describe('a run ends in one transaction (lock-protocol §6)', () => {
 describe('cancel', () => {
   const cancel = (client: Client, runId: string) => client.post(`/api/heartbeat-runs/${runId}/cancel`)
 
-  test('by the board: the run ends with the words of the wire, and what it held is free', async () => {
+  test('A cancellation by the board ends the run with Paperclip’s error text and frees its issues', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     const answer = await cancel(server().board, run.id)
@@ -179,7 +179,7 @@ describe('cancel', () => {
     await expectRefused(server(), () => run.client.get('/api/agents/me'), 401, 'unauthorized')
   })
 
-  test('a run that has ended is answered as it is; one whose lease ran out is ended', async () => {
+  test('A cancellation of an ended run changes nothing; one of a run whose lease expired ends it', async () => {
     const { agent, run } = await world(server())
     const who = await agent()
     const [ended, lapsed] = [await run(who), await run(who)]
@@ -190,7 +190,7 @@ describe('cancel', () => {
     await expectUnchanged(server(), () => cancel(server().board, lapsed.id))
   })
 
-  test('is the board’s alone', async () => {
+  test('A cancellation by an agent is refused', async () => {
     const { held: heldIssue } = await world(server())
     const { run, agent } = await heldIssue()
     for (const client of [run.client, agent.client]) {

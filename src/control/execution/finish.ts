@@ -1,17 +1,19 @@
 import type { Ctx } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { runRowById } from '../../engine/runs/index.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult, RunRow } from '../../engine/runs/index.ts'
 
 /**
- * The run says how it ended. In one transaction its outcome is written, everything it holds is freed, and whoever waits
- * is queued. Saying the same again is answered the same; another outcome is refused, for an outcome never changes.
+ * A run reports its end (LOCK_PROTOCOL §6). One transaction writes its outcome, frees the issues that it holds, and
+ * queues the next waiting wakes. A repeated report of the same outcome gets the same answer; another outcome is refused,
+ * because an outcome never changes.
  *
- * @throws Refusal `run_outcome_fixed`, `run_ended` for a run whose lease ran out, `forbidden` for another agent's run
+ * @throws Refusal `not_found`; `run_outcome_fixed`; `run_ended` for a run whose lease expired; `forbidden` for another
+ *   agent's run; `run_id_mismatch` for an agent that acts in another run
  */
 export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Promise<RunRow> {
   const { actor } = ctx
@@ -19,7 +21,7 @@ export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Pro
   return await mutate(ctx, async (tx) => {
     const locked = await lockForEnd(tx, ctx, [runId])
     const [run] = locked.runs
-    if (run === undefined) throw notFound('Run')
+    if (run === undefined) return refuse('not_found', { message: 'Run not found' })
     if (actor.kind === 'agent' && run.agentId !== actor.agentId) refuse('forbidden', { message: 'Not a run of this agent' })
     if (runStatus.terminal.includes(run.status)) {
       if (run.status === result.status) return unchanged(await runRowById(tx, ctx, runId))
@@ -29,7 +31,7 @@ export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Pro
     await requireActingRun(tx, ctx)
     const { runs, events } = await endRuns(tx, locked, [runId], result)
     const [row] = runs
-    if (row === undefined) throw notFound('Run')
+    if (row === undefined) return refuse('not_found', { message: 'Run not found' })
     return changedIfAny(row, events)
   })
 }

@@ -6,15 +6,15 @@ import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
 import type { StartOrder } from '../dispatch/index.ts'
 
-/** Whether the supervisor's word counted; `over` when the run had been ended by somebody else or its lease was out. */
+/** `ended` when this call ended the run; `over` when the run had ended before or its lease had expired. */
 export type FinishOutcome = 'ended' | 'over'
 
 /**
- * The supervisor of a run says how it ended: its outcome, its traces and the session to resume, with everything that the
- * end of a run does, in one transaction (lock-protocol §6). Said too late it changes nothing: who ended the run decided,
- * and a run whose lease is out is the reaper's.
+ * The supervisor of a run reports its end: its outcome, its exit facts and the session to resume, with everything that
+ * the end of a run does, in one transaction (LOCK_PROTOCOL §6). A late report changes nothing: the first end of a run
+ * counts, and the reaper ends a run whose lease expired.
  *
- * @param sessionIdAfter what to resume next time; null starts afresh
+ * @param sessionIdAfter the session that the next run of the task resumes; null starts a fresh one
  */
 export async function finishSupervisedRun(
   store: Store,

@@ -7,7 +7,7 @@ import type { Client } from '../../dev/testing/world.ts'
 const server = useServer()
 const sendHeartbeat = (client: Client, runId: string) => client.post(`/api/heartbeat-runs/${runId}/heartbeat`)
 
-const leaseLeft = async (runId: string): Promise<number> => {
+const leaseSecondsLeft = async (runId: string): Promise<number> => {
   const { rows } = await server().database.sql.query<{ left: number }>(
     'select floor(extract(epoch from lease_expires_at - clock_timestamp()))::int as left from heartbeat_runs where id = $1',
     [runId],
@@ -15,20 +15,20 @@ const leaseLeft = async (runId: string): Promise<number> => {
   return rows[0]?.left ?? 0
 }
 
-const setLeft = (runId: string, seconds: number) =>
+const setLeaseSecondsLeft = (runId: string, seconds: number) =>
   server().database.sql.query('update heartbeat_runs set lease_expires_at = now() + make_interval(secs => $2) where id = $1', [
     runId,
     seconds,
   ])
 
 describe('heartbeat', () => {
-  test('renews the lease, tells what the run holds and has lost, and leaves no audit row', async () => {
+  test('A heartbeat renews the lease, lists the holds and the revoked issues of the run, and leaves no audit row', async () => {
     const { held: heldIssue, issue, checkout, agent } = await world(server())
     const { issue: kept, run } = await heldIssue()
     const lost = await issue()
     await checkout(run, lost.id)
     await server().board.post(`/api/issues/${lost.id}/admin/force-release`)
-    await setLeft(run.id, 20)
+    await setLeaseSecondsLeft(run.id, 20)
     const audits = await auditCount(server())
     const { status, body } = await sendHeartbeat(run.client, run.id)
     expect(status).toBe(200)
@@ -38,14 +38,14 @@ describe('heartbeat', () => {
       holds: [{ issueId: kept.id, identifier: kept.identifier, lockEpoch: 1 }],
       revoked: [{ issueId: lost.id, identifier: lost.identifier, revokedAt: expect.any(String) }],
     })
-    expect(await leaseLeft(run.id)).toBeGreaterThan(290)
+    expect(await leaseSecondsLeft(run.id)).toBeGreaterThan(290)
     expect(await auditCount(server())).toBe(audits)
     const idle = await agent()
     expect((await server().board.get(`/api/agents/${idle.id}`)).body.lastHeartbeatAt).toBeNull()
     expect((await server().board.get(`/api/agents/${run.agentId}`)).body.lastHeartbeatAt).not.toBeNull()
   })
 
-  test('by the agent’s API key, with and without the header; what another run holds is not listed', async () => {
+  test('A heartbeat with the agent’s API key works with and without the header and lists no hold of another run', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: holder, agent } = await heldIssue()
     const other = await run(agent)
@@ -56,7 +56,7 @@ describe('heartbeat', () => {
     expect((await sendHeartbeat(agent.client, other.id)).body.holds).toEqual([])
   })
 
-  test('a dead run is not revived: ended or run out', async () => {
+  test('A heartbeat does not revive a run that ended or whose lease expired', async () => {
     const { agent, run } = await world(server())
     const who = await agent()
     const [lapsed, ended] = [await run(who), await run(who)]
@@ -70,11 +70,11 @@ describe('heartbeat', () => {
       expect(body.details).toMatchObject({ runStatus, retryable: false, next: 'new_run' })
       await expectRefused(server(), () => sendHeartbeat(keyClientForRun(who, dead), dead.id), 409, 'run_ended')
     }
-    expect(await leaseLeft(lapsed.id)).toBeLessThan(0)
+    expect(await leaseSecondsLeft(lapsed.id)).toBeLessThan(0)
     await expectRefused(server(), () => sendHeartbeat(ended.client, ended.id), 401, 'unauthorized')
   })
 
-  test('only by the run itself: 422 in another run, 403 for a colleague’s, 404 for a foreign or missing one, 401 for the board', async () => {
+  test('A heartbeat for another run is 422 by a run, 403 for a colleague’s run, 404 for a foreign or missing run, and 401 by the board', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const who = await here.agent()
@@ -89,56 +89,56 @@ describe('heartbeat', () => {
   })
 })
 
-describe('every authenticated request that names the run renews its lease (lock-protocol §3)', () => {
-  test('once a third of it is gone, reads with its token included; not before, and a dead one never', async () => {
+describe('lease renewal by authenticated requests (LOCK_PROTOCOL §3)', () => {
+  test('A request that names the run, reads included, renews its lease once a third has passed, never earlier, and never for a dead run', async () => {
     const { agent, run, issue } = await world(server())
     const who = await agent()
     const wanted = await issue()
     const fresh = await run(who, { leaseSeconds: 60 })
-    await setLeft(fresh.id, 45)
+    await setLeaseSecondsLeft(fresh.id, 45)
     await fresh.client.get(`/api/issues/${wanted.id}`)
-    expect(await leaseLeft(fresh.id)).toBeLessThanOrEqual(45)
+    expect(await leaseSecondsLeft(fresh.id)).toBeLessThanOrEqual(45)
 
     const due = await run(who, { leaseSeconds: 60 })
-    await setLeft(due.id, 35)
+    await setLeaseSecondsLeft(due.id, 35)
     await due.client.get(`/api/issues/${wanted.id}`)
-    expect(await leaseLeft(due.id)).toBeGreaterThan(55)
+    expect(await leaseSecondsLeft(due.id)).toBeGreaterThan(55)
 
     const byHeader = await run(who, { leaseSeconds: 60 })
-    await setLeft(byHeader.id, 35)
+    await setLeaseSecondsLeft(byHeader.id, 35)
     await keyClientForRun(who, byHeader).post(`/api/issues/${wanted.id}/comments`, { body: 'Still here' })
-    expect(await leaseLeft(byHeader.id)).toBeGreaterThan(55)
+    expect(await leaseSecondsLeft(byHeader.id)).toBeGreaterThan(55)
 
     const dead = await run(who, { leaseSeconds: 60 })
     await expireLease(server(), dead.id)
     await dead.client.get(`/api/issues/${wanted.id}`)
-    expect(await leaseLeft(dead.id)).toBeLessThan(0)
+    expect(await leaseSecondsLeft(dead.id)).toBeLessThan(0)
   })
 
-  test('a colleague who names the run does not keep it alive', async () => {
+  test('A request of a colleague that names the run does not renew its lease', async () => {
     const { agent, run, issue } = await world(server())
     const who = await run(await agent(), { leaseSeconds: 60 })
     const colleague = await agent()
     const wanted = await issue()
-    await setLeft(who.id, 35)
+    await setLeaseSecondsLeft(who.id, 35)
     await expectRefused(
       server(),
       () => keyClientForRun(colleague, who).post(`/api/issues/${wanted.id}/comments`, { body: 'Hi' }),
       422,
       'run_unknown',
     )
-    expect(await leaseLeft(who.id)).toBeLessThanOrEqual(35)
+    expect(await leaseSecondsLeft(who.id)).toBeLessThanOrEqual(35)
   })
 })
 
 test.each(['heartbeat', 'any request'])(
-  'a renewal by %s never waits for an agent that is being paused, so neither deadlocks (I13)',
+  'A lease renewal by %s never waits for an agent that is being paused, so neither deadlocks (I13)',
   async (kind) => {
     const { agent, run, issue } = await world(server())
     const who = await run(await agent())
     const wanted = await issue()
-    await setLeft(who.id, 100)
-    // As a pause does it: the agent's row first, its run's row then.
+    await setLeaseSecondsLeft(who.id, 100)
+    // A pause locks the agent's row first and then the run's row.
     const pausing = await server().database.sql.connect()
     try {
       await pausing.query('begin')
@@ -150,12 +150,12 @@ test.each(['heartbeat', 'any request'])(
     } finally {
       pausing.release()
     }
-    expect(await leaseLeft(who.id)).toBeGreaterThan(290)
+    expect(await leaseSecondsLeft(who.id)).toBeGreaterThan(290)
     expect(await countDeadlocks(server())).toBe(0)
   },
 )
 
-test('a run whose lease runs out while its last word waits for a lock is dead when the word is judged', async () => {
+test('A run whose lease expires while its last request waits for a lock is dead when that request is decided', async () => {
   const { held: heldIssue } = await world(server())
   const { issue, run } = await heldIssue()
   const blocking = await server().database.sql.connect()
@@ -165,15 +165,15 @@ test('a run whose lease runs out while its last word waits for a lock is dead wh
     await blocking.query("update heartbeat_runs set lease_expires_at = clock_timestamp() + interval '400 ms' where id = $1", [run.id])
     await blocking.query('commit; begin')
     await blocking.query('select 1 from heartbeat_runs where id = $1 for no key update', [run.id])
-    const words = [
+    const requests = [
       run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' }),
       run.client.post(`/api/issues/${issue.id}/comments`, { body: 'Done' }),
       run.client.patch(`/api/issues/${issue.id}`, { title: 'Done' }),
     ]
     await waitForLockWaiter(server())
-    await waitUntil('the lease has run out', async () => (await leaseLeft(run.id)) < 0)
+    await waitUntil('the lease has expired', async () => (await leaseSecondsLeft(run.id)) < 0)
     await blocking.query('rollback')
-    const answers = await Promise.all(words)
+    const answers = await Promise.all(requests)
     expect(answers.map((answer) => answer.status)).toEqual([409, 401, 401])
   } finally {
     blocking.release()

@@ -12,19 +12,19 @@ import { runRowById } from '../../engine/runs/index.ts'
 
 export interface HeartbeatResponse {
   readonly leaseExpiresAt: Instant
-  /** Orders from the control plane, oldest first. */
+  /** Commands of the control plane to the run, oldest first. */
   readonly commands: readonly { readonly type: 'drop_issue'; readonly issueId: string }[]
-  /** Issues whose columns name the run. */
+  /** Issues whose lock columns name the run. */
   readonly holds: readonly { readonly issueId: string; readonly identifier: string; readonly lockEpoch: number }[]
-  /** Issues the run has lost by decree, for ever. */
+  /** Issues whose hold an administrator revoked; the run can never take them again. */
   readonly revoked: readonly { readonly issueId: string; readonly identifier: string; readonly revokedAt: Instant }[]
 }
 
-/** Issues listed in one answer; a run that holds more has other worries. */
+/** The most issues listed in one answer; no regular run holds as many. */
 const MAX_ISSUES = sql.raw('200')
 
-// The agent's last-seen mark is skipped while somebody has the agent locked: waiting for it with the run in hand would be
-// the wrong way round for whoever pauses the agent and then ends the run.
+// SKIP LOCKED on the agent: its last-seen mark is not written while another transaction has the agent locked. A wait for
+// the agent with the run locked would take locks in the wrong order and deadlock with a pause (I13).
 const renewLease = statement<{ id: string; companyId: string; agentId: string }, { leaseExpiresAt: Instant }>('run_heartbeat')
   .unaudited(sql`
   with renewed as (
@@ -45,7 +45,8 @@ const revokedFrom = statement<{ id: string }, HeartbeatResponse['revoked'][numbe
   where e.run_id = ${param('id')} order by e.created_at, e.issue_id limit ${MAX_ISSUES}`)
 
 /**
- * Renews the lease of the asking run and tells it what it holds and what it has lost. Not a decision and not audited.
+ * Renews the lease of the calling run and returns the issues that it holds and those that were revoked. It decides
+ * nothing and is not audited.
  * @throws Refusal `forbidden` for a run of another agent, `run_ended` for a dead one: its lease is not revived
  */
 export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatResponse> {

@@ -8,8 +8,8 @@ import type { Client } from '../../dev/testing/world.ts'
 const server = useServer()
 const open = (client: Client, agentId: string, body?: Record<string, unknown>) => client.post(`/api/agents/${agentId}/runs`, body)
 
-describe('opening a run for an agent that lives elsewhere', () => {
-  test('by the agent itself or the board: running, with a lease and a token that speaks for it', async () => {
+describe('openRun', () => {
+  test('A run opened by the agent or the board is running and has a lease and a token of the agent', async () => {
     const { agent, issue } = await world(server())
     const who = await agent()
     const wanted = await issue()
@@ -24,14 +24,14 @@ describe('opening a run for an agent that lives elsewhere', () => {
     }
   })
 
-  test('it holds nothing before it checks out', async () => {
+  test('An opened run holds no issue before it checks one out', async () => {
     const { agent, issue, run } = await world(server())
     const wanted = await issue()
     await run(await agent(), { issueId: wanted.id })
     expect((await server().board.get(`/api/issues/${wanted.id}`)).body).toMatchObject({ status: 'todo', checkoutRunId: null, lockEpoch: 0 })
   })
 
-  test('the lease is what was asked for, from 30 to 3,600 seconds', async () => {
+  test('The lease is as long as requested, from 30 to 3,600 seconds', async () => {
     const { agent } = await world(server())
     const who = await agent()
     for (const leaseSeconds of [30, 3600]) {
@@ -47,7 +47,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     }
   })
 
-  test('a run that a wake has queued for the same issue is started instead of a second one', async () => {
+  test('A run that a wake queued for the same issue is started instead of a second one', async () => {
     const { agent, issue } = await world(server())
     const who = await agent()
     const given = await issue({ assigneeAgentId: who.id })
@@ -59,7 +59,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     expect((await open(who.client, who.id, { issueId: given.id })).body.run.id).not.toBe(body.run.id)
   })
 
-  test('not the queued run of another agent, another issue, or one that has waited too long', async () => {
+  test('A queued run of another agent, of another issue or with an expired lease is not started', async () => {
     const { agent, issue } = await world(server())
     const [who, other] = [await agent(), await agent()]
     const [given, elsewhere] = [await issue({ assigneeAgentId: who.id }), await issue({ assigneeAgentId: who.id })]
@@ -71,7 +71,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     expect((await open(who.client, who.id, { issueId: given.id })).body.run.id).not.toBe(wake?.runId)
   })
 
-  test('of eight openings at once one starts the queued run', async () => {
+  test('Of eight concurrent openings one starts the queued run', async () => {
     const { agent, issue } = await world(server())
     const who = await agent()
     const given = await issue({ assigneeAgentId: who.id })
@@ -82,7 +82,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     expect(new Set(answers.map((answer) => answer.body.run.id)).size).toBe(8)
   })
 
-  test('by an agent that acts in another run already, whichever id comes first', async () => {
+  test('An agent that acts in another run opens a run, whichever id sorts first', async () => {
     const { agent, issue, run } = await world(server())
     const who = await agent()
     const acting = await run(who)
@@ -97,7 +97,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     await expectRefused(server(), () => open(keyClientForRun(who, acting), who.id), 409, 'run_ended')
   })
 
-  test('refused: a run cannot open another, nor an agent for a colleague', async () => {
+  test('A run cannot open another run, and an agent cannot open one for a colleague', async () => {
     const { agent, run } = await world(server())
     const who = await agent()
     const acting = await run(who)
@@ -106,7 +106,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     await expectRefused(server(), () => open(who.client, colleague.id), 403, 'not_self')
   })
 
-  test('refused: an agent that is paused, pending or terminated, over its budget, or in a company that is not active', async () => {
+  test('Opening is refused for an agent that is paused, pending, terminated, over its budget or in a company that is not active', async () => {
     const { company, agent } = await world(server())
     const who = await agent({ budgetMonthlyCents: 5 })
     const set = (text: string) => server().database.sql.query(text, [who.id])
@@ -122,7 +122,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
     await expectRefused(server(), () => open(server().board, who.id), 409, 'company_not_active')
   })
 
-  test('refused: an issue or an agent of another company is as absent as a missing one', async () => {
+  test('Opening for an issue or agent of another company is the same 404 as for a missing one', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const who = await here.agent()
@@ -135,7 +135,7 @@ describe('opening a run for an agent that lives elsewhere', () => {
   })
 })
 
-test('a row inserted with nothing but company, agent and status is a valid run: five minutes of lease (lock-protocol §2)', async () => {
+test('A row inserted with only company, agent and status is a valid run with five minutes of lease (LOCK_PROTOCOL §2)', async () => {
   const { company, agent, issue, checkout } = await world(server())
   const who = await agent()
   const { rows } = await server().database.sql.query<{ id: string; seconds: number }>(

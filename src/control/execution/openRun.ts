@@ -19,7 +19,7 @@ import { claimWake } from '../../engine/wakes/index.ts'
 
 export interface OpenRunRequest {
   readonly issueId?: string | undefined
-  /** Seconds; 30 to 3600, 300 unless said. */
+  /** Seconds; 30 to 3600, by default 300. */
   readonly leaseSeconds?: number | undefined
   readonly externalRunId?: string | undefined
 }
@@ -43,31 +43,30 @@ const markStarted = statement<{ id: string; leaseSeconds: number; externalRunId:
   returning ${runColumns}`)
 
 /**
- * Starts the run that a wake has queued for this very issue, or for none where none is named, so that nobody starts it
- * again; null when none waits. It is locked together with the acting run, because ids decide the order. Expects the
- * agent's row lock, under which alone its queued runs are started.
+ * (tx) Starts the run that a wake has queued for the requested issue, or a run without an issue when none is requested,
+ * so that it is not started again. It is locked together with the acting run, because ids decide the order of locks.
+ * Expects the agent's row lock: queued runs of an agent are started only under it.
+ * @returns null when no such run is queued
  */
-async function startQueuedIfAny(tx: Tx, ctx: Ctx, agentId: string, request: OpenRunRequest, leaseSeconds: number): Promise<RunRow | null> {
+async function startQueuedIfAny(tx: Tx, ctx: Ctx, agentId: string, request: OpenRunRequest): Promise<RunRow | null> {
   const [queued] = await tx.run(queuedFor, { agentId, companyId: companyOf(ctx), issueId: request.issueId ?? null })
   if (queued === undefined) return null
-  await lockRunFacts(
-    tx,
-    companyOf(ctx),
-    [queued.id, actingRunIdOf(ctx.actor)].filter((id) => id !== null),
-  )
+  const runIds = [queued.id, actingRunIdOf(ctx.actor)].filter((id) => id !== null)
+  await lockRunFacts(tx, companyOf(ctx), runIds)
   await requireActingRun(tx, ctx)
-  const [run] = await tx.run(markStarted, { id: queued.id, leaseSeconds, externalRunId: request.externalRunId ?? null })
+  const { leaseSeconds = LEASE_DEFAULT_S, externalRunId = null } = request
+  const [run] = await tx.run(markStarted, { id: queued.id, leaseSeconds, externalRunId })
   if (run === undefined) return null
   await claimWake(tx, run.id)
   return run
 }
 
 /**
- * Opens a run for an agent that lives elsewhere, with a lease that its heartbeats renew and a token that dies with it.
- * A run that waits in the queue for the same issue, or as this one for none, is started instead of a second one.
+ * Opens a run for an agent on another host, with a lease that its heartbeats renew and a token that ends with the run.
+ * A queued run for the same issue, or without one as requested, is started instead of a second run.
  *
- * @throws Refusal `not_found` for the issue; `agent_not_invokable`, `agent_over_budget`; `forbidden` for a run that
- *   would open another
+ * @throws Refusal `not_found` for the agent or issue; `agent_not_invokable`, `agent_over_budget`, `company_not_active`;
+ *   `forbidden` for a run that would open another run
  */
 export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, request: OpenRunRequest): Promise<OpenedRun> {
   if (ctx.actor.kind === 'agent' && ctx.actor.via === 'token')
@@ -81,7 +80,7 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
       refuse('agent_over_budget', { details: { next: 'ask_board' } })
     if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
     if (request.issueId !== undefined) await issueById(tx, companyId, request.issueId)
-    const started = await startQueuedIfAny(tx, ctx, agentId, request, leaseSeconds)
+    const started = await startQueuedIfAny(tx, ctx, agentId, request)
     await requireActingRun(tx, ctx)
     const run =
       started ??

@@ -6,7 +6,7 @@ import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world
 
 const server = useServer()
 
-/** An agent that would go on with two sessions: that of one task, and that of whatever it does beside. */
+/** An agent with two sessions to resume: that of one task, and that of everything else. */
 async function setup() {
   const here = await world(server())
   const agent = await createProcessAgent(here, '')
@@ -20,22 +20,22 @@ async function setup() {
     agent,
     read: async () => (await server().board.get(state)).body,
     reset: (body?: object) => server().board.post(`${state}/reset-session`, body),
-    /** The session that the next run of the agent would go on with. */
-    next: async () => {
+    /** The session that the next run of the agent would resume. */
+    nextSession: async () => {
       await insertQueuedRuns(server(), here.company.id, agent.id, 1)
-      const claim = await startQueuedRun(server().store, randomUUID(), ['process'], { agentId: agent.id, companyId: here.company.id })
-      if (claim.kind !== 'claimed') throw new Error(claim.kind)
-      await server().board.post(`/api/heartbeat-runs/${claim.order.runId}/cancel`)
-      return claim.order.sessionIdBefore
+      const result = await startQueuedRun(server().store, randomUUID(), ['process'], { agentId: agent.id, companyId: here.company.id })
+      if (result.kind !== 'claimed') throw new Error(result.kind)
+      await server().board.post(`/api/heartbeat-runs/${result.order.runId}/cancel`)
+      return result.order.sessionIdBefore
     },
   }
 }
 
-describe('an agent that is to start afresh', () => {
-  test('goes on with what it has until then, and with nothing after; the reset is recorded', async () => {
-    const { agent, read, reset, next } = await setup()
+describe('resetSessions', () => {
+  test('A run resumes the agent’s session before a reset and none after it; the reset is audited', async () => {
+    const { agent, read, reset, nextSession } = await setup()
     expect(await read()).toMatchObject({ sessionId: 's-agent', sessionDisplayId: 's-agent' })
-    expect(await next()).toBe('s-agent')
+    expect(await nextSession()).toBe('s-agent')
     const answer = await reset()
     expect(answer, answer.text).toMatchObject({ status: 200, body: { agentId: agent.id, sessionId: null, clearedTaskSessions: 2 } })
     expect(await lastAudit(server(), agent.id, 'agent.runtime_session_reset')).toMatchObject({
@@ -43,19 +43,19 @@ describe('an agent that is to start afresh', () => {
       agentId: agent.id,
       details: { taskKey: null, clearedTaskSessions: 2 },
     })
-    expect(await next()).toBeNull()
+    expect(await nextSession()).toBeNull()
     expect((await reset()).body).toMatchObject({ clearedTaskSessions: 0 })
   })
 
-  test('of one task keeps the sessions of all others', async () => {
-    const { reset, read, next } = await setup()
+  test('A reset of one task keeps the sessions of all other tasks', async () => {
+    const { reset, read, nextSession } = await setup()
     expect((await reset({ taskKey: 'other' })).body).toMatchObject({ clearedTaskSessions: 0, sessionId: 's-agent' })
     expect((await reset({ taskKey: 'agent' })).body).toMatchObject({ clearedTaskSessions: 1, sessionId: 's-task' })
-    expect(await next()).toBeNull()
+    expect(await nextSession()).toBeNull()
     expect(await read()).toMatchObject({ sessionId: 's-task' })
   })
 
-  test('is one by the word of the board alone', async () => {
+  test('A reset by an agent is refused', async () => {
     const { agent, reset } = await setup()
     const before = await auditCount(server())
     const own = await agent.client.post(`/api/agents/${agent.id}/runtime-state/reset-session`, {})

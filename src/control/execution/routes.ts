@@ -23,10 +23,10 @@ import {
   runtimeStateView,
 } from './views.ts'
 
-/** The life of a run and the questions which run has to do with which issue. */
+/** The life of a run, and the reads of which run is related to which issue. */
 export const executionRoutes = (tokens: RunTokens): Route[] => [
   post('/api/agents/:id/runs', {
-    summary: 'Open a run for an agent that lives elsewhere',
+    summary: 'Open a run for an agent on another host',
     permission: 'run.open',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -38,7 +38,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target, body }) => openRun(ctx, tokens, target, body),
   }),
   post('/api/heartbeat-runs/:runId/heartbeat', {
-    summary: 'Renew the lease of a run and learn what it holds and has lost',
+    summary: 'Renew the lease of a run and read its holds and revoked issues',
     permission: 'run.heartbeat',
     scope: ofRun(),
     body: z.object({}),
@@ -48,7 +48,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target }) => heartbeat(ctx, target),
   }),
   post('/api/heartbeat-runs/:runId/finish', {
-    summary: 'Say how a run ended; frees what it holds',
+    summary: 'Finish a run and free the issues it holds',
     permission: 'run.finish',
     scope: ofRun(),
     body: finishBody,
@@ -57,7 +57,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target, body }) => finishRun(ctx, target, body),
   }),
   post('/api/heartbeat-runs/:runId/cancel', {
-    summary: 'Cancel a run and free what it holds',
+    summary: 'Cancel a run and free the issues it holds',
     permission: 'run.cancel',
     scope: ofRun(),
     body: z.object({}),
@@ -76,7 +76,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, query }) => liveRunsOfCompany(ctx, query.minCount),
   }),
   get('/api/heartbeat-runs/:runId/issues', {
-    summary: 'List issues that a run has had to do with',
+    summary: 'List issues that are related to a run',
     permission: 'run.read',
     scope: ofRun(),
     returns: z.array(runIssueView),
@@ -84,7 +84,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target }) => issuesOfRun(ctx, target),
   }),
   get('/api/issues/:id/runs', {
-    summary: 'List runs that an issue has seen, newest first',
+    summary: 'List runs of an issue, newest first',
     permission: 'run.read',
     scope: ofIssue(),
     query: z.object(pageQuery),
@@ -101,7 +101,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target }) => liveRunsOfIssue(ctx, target),
   }),
   get('/api/issues/:issueId/active-run', {
-    summary: 'Read the run whose execution an issue is, or null',
+    summary: 'Read the active run of an issue, or null',
     permission: 'run.read',
     scope: ofIssue('issueId'),
     returns: activeRunView,
@@ -109,7 +109,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target }) => activeRunOfIssue(ctx, target),
   }),
   get('/api/agents/:id/runtime-state', {
-    summary: 'Read what the runs of an agent have left behind',
+    summary: 'Read the runtime state of an agent',
     permission: 'agent.runtime',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -118,7 +118,7 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     handle: ({ ctx, target }) => readRuntimeState(ctx, target),
   }),
   post('/api/agents/:id/runtime-state/reset-session', {
-    summary: 'Have an agent start afresh: of one task, or of all',
+    summary: 'Delete the stored sessions of an agent: of one task, or all',
     permission: 'agent.runtime',
     scope: ofAgent(),
     query: shortnameQuery,

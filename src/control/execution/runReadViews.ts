@@ -36,7 +36,7 @@ export const companyLiveRunView = liveRunView.extend({ issueId: z.uuid().nullabl
 
 export const activeRunView = runView.extend({ agentName: z.string(), adapterType: z.string() }).nullable()
 
-/** An issue that a run has had to do with. */
+/** An issue that is related to a run. */
 export const runIssueView = z.strictObject({
   issueId: z.uuid(),
   identifier: z.string(),

@@ -8,20 +8,20 @@ const ids = (rows: { id?: string; runId?: string; issueId?: string }[]): (string
   rows.map((row) => row.id ?? row.runId ?? row.issueId)
 
 describe('runs of an issue', () => {
-  test('are all that it has seen, newest first, by pages: opened for it, holding it, or named by its audit', async () => {
+  test('The runs of an issue are those opened for it, holding it or named by its audit, newest first and in pages', async () => {
     const { held: heldIssue, agent, run, issue: make, checkout } = await world(server())
     const { issue, run: holder } = await heldIssue()
-    const talker = await run(await agent())
-    await talker.client.post(`/api/issues/${issue.id}/comments`, { body: 'hi' })
+    const commenter = await run(await agent())
+    await commenter.client.post(`/api/issues/${issue.id}/comments`, { body: 'hi' })
     const opened = await run(await agent(), { issueId: issue.id })
     const elsewhere = await run(await agent())
     await checkout(elsewhere, (await make()).id)
     await holder.client.post(`/api/heartbeat-runs/${holder.id}/finish`, { status: 'succeeded', resultJson: { summary: 'done', raw: 'x' } })
     const { status, body } = await server().board.get(`/api/issues/${issue.identifier}/runs`)
     expect(status).toBe(200)
-    // In front is the run that waits for the holder's agent, which the comment has woken.
+    // The first row is the queued run of the holder's agent, which the comment has woken.
     expect(body[0]).toMatchObject({ status: 'queued', agentId: holder.agentId })
-    expect(ids(body).slice(1)).toEqual([opened.id, talker.id, holder.id])
+    expect(ids(body).slice(1)).toEqual([opened.id, commenter.id, holder.id])
     expect(body[3]).toEqual({
       runId: holder.id,
       status: 'succeeded',
@@ -38,7 +38,7 @@ describe('runs of an issue', () => {
     expect([...ids(first.body), ...ids((await server().board.get(next)).body)]).toEqual(ids(body))
   })
 
-  test('are live while their lease lasts; the active one is the one that holds', async () => {
+  test('Runs of an issue are live while their lease lasts, and the holder is the active one', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const waiting = await run(await agent(), { issueId: issue.id })
@@ -56,7 +56,7 @@ describe('runs of an issue', () => {
 })
 
 describe('live runs of a company', () => {
-  test('name their issue, leave the dead out, and are filled up with recent ones on request', async () => {
+  test('Live runs name their issue, exclude dead runs, and are filled up with recent ones on request', async () => {
     const { company, held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const other = await run(await agent())
@@ -87,14 +87,14 @@ describe('live runs of a company', () => {
 })
 
 describe('issues of a run', () => {
-  test('are those it was opened for, holds, or has written to; hidden ones are left out', async () => {
+  test('The issues of a run are those it was opened for, holds or has written to; hidden ones are left out', async () => {
     const { held: heldIssue, issue: make, agent, run } = await world(server())
     const { issue, run: holder } = await heldIssue()
-    const [talked, hidden, opened] = [await make(), await make(), await make()]
-    for (const each of [talked, hidden]) await holder.client.post(`/api/issues/${each.id}/comments`, { body: 'hi' })
+    const [commented, hidden, opened] = [await make(), await make(), await make()]
+    for (const each of [commented, hidden]) await holder.client.post(`/api/issues/${each.id}/comments`, { body: 'hi' })
     await server().board.patch(`/api/issues/${hidden.id}`, { hiddenAt: '2026-01-01T00:00:00.000Z' })
     const { body } = await server().board.get(`/api/heartbeat-runs/${holder.id}/issues`)
-    expect(new Set(ids(body))).toEqual(new Set([issue.id, talked.id]))
+    expect(new Set(ids(body))).toEqual(new Set([issue.id, commented.id]))
     expect(body.find((row: { issueId: string }) => row.issueId === issue.id)).toMatchObject({
       identifier: issue.identifier,
       status: 'in_progress',
@@ -105,16 +105,16 @@ describe('issues of a run', () => {
   })
 })
 
-test('nothing about runs is told to another company', async () => {
+test('Another company cannot read the runs of an issue, the issues of a run or the live runs', async () => {
   const { company, held: heldIssue } = await world(server())
   const { issue, run: holder } = await heldIssue()
   const elsewhere = await world(server())
   const outsider = await elsewhere.agent()
-  for (const [of, runId] of [
+  for (const [issueId, runId] of [
     [issue.id, holder.id],
     [randomUUID(), randomUUID()],
   ]) {
-    for (const path of [`/api/issues/${of}/runs`, `/api/issues/${of}/live-runs`, `/api/issues/${of}/active-run`]) {
+    for (const path of [`/api/issues/${issueId}/runs`, `/api/issues/${issueId}/live-runs`, `/api/issues/${issueId}/active-run`]) {
       expect(await outsider.client.get(path)).toMatchObject({ status: 404, body: { error: 'Issue not found' } })
     }
     expect(await outsider.client.get(`/api/heartbeat-runs/${runId}/issues`)).toMatchObject({

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { activityLog } from '../../platform/db/tables.ts'
@@ -8,7 +8,8 @@ import { issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { requireIssue } from '../../work/issues/index.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { isLive } from '../../auth/runFacts.ts'
 import { holderOf, runRowById, withResultSummary } from '../../engine/runs/index.ts'
@@ -18,37 +19,28 @@ import type { companyLiveRunView, issueRunView, liveRunView, runIssueView } from
 type IssueRun = z.input<typeof issueRunView>
 type LiveRun = z.input<typeof liveRunView>
 
-/** Live runs shown at once; more of them than this is a number, not a list. */
-const MAX_LIVE_RUNS = sql.raw('200')
+/** The most rows of a list without pages; no client shows more. */
 
-interface HistoryParams {
-  companyId: string
-  issueId: string
-  limit: number
-  atTime: string | null
-  atId: string | null
-}
+const MAX_ROWS = sql.raw('200')
 
-const shapedHistory = dynamicRead<HistoryParams, IssueRun>('issue_runs')
+const newestFirst = keyset('desc', [
+  { field: 'createdAt', column: 'r.created_at', type: 'timestamptz' },
+  { field: 'runId', column: 'r.id', type: 'uuid' },
+])
+
+const issueRunList = dynamicRead<KeysetParams & { companyId: string; issueId: string }, IssueRun>('issue_runs')
 
 /**
- * Runs that an issue has seen, newest first: opened for it, holding it, or named by its audit.
- * @throws Refusal `not_found` for the issue
+ * Runs of an issue, newest first: those opened for it, holding it, or named by its audit rows.
+ * @throws Refusal `not_found` for the issue; `malformed_cursor`
  */
-export async function issueRuns(
-  ctx: Ctx,
-  issueId: string,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<IssueRun>> {
+export async function issueRuns(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<IssueRun>> {
   const companyId = companyOf(ctx)
   await requireIssue(ctx.store.read, companyId, issueId)
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const afterCursor =
-    cursor === null ? sql`` : sql`and (r.created_at, r.id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
+  const page = newestFirst.page(request)
   const rows = await ctx.store.read.run(
-    shapedHistory(
-      String(cursor !== null),
+    issueRunList(
+      String(page.hasCursor),
       () => sql`
       with seen as (
         select run_id as id from ${activityLog} where entity_type = 'issue' and entity_id = ${param('issueId', 'text')} and run_id is not null
@@ -57,12 +49,12 @@ export async function issueRuns(
         union select id from ${runs} where company_id = ${param('companyId', 'uuid')} and issue_id = ${param('issueId', 'uuid')})
       select r.id as "runId", r.status, r.agent_id as "agentId", r.started_at as "startedAt", r.finished_at as "finishedAt",
         r.created_at as "createdAt", r.invocation_source as "invocationSource", r.usage_json as "usageJson", r.result_json as "resultJson"
-      from seen join ${runs} r on r.id = seen.id and r.company_id = ${param('companyId', 'uuid')} ${afterCursor}
-      order by r.created_at desc, r.id desc limit ${param('limit', 'int')}`,
+      from seen join ${runs} r on r.id = seen.id and r.company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+      order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId, issueId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId, issueId, ...page.params },
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.runId])
+  const { items, next } = page.toPage(rows)
   return { items: items.map((row) => withResultSummary(row as IssueRun & Pick<RunRow, 'resultJson'>)), next }
 }
 
@@ -76,7 +68,7 @@ const holdsIssue = sql`(r.issue_id = ${param('issueId', 'uuid')} or exists (sele
 const selectLiveOfIssue = statement<{ companyId: string; issueId: string }, LiveRun>('issue_live_runs').read(sql`
   select ${liveColumns} from ${runs} r join ${agents} a on a.id = r.agent_id
   where r.company_id = ${param('companyId', 'uuid')} and ${isLive} and ${holdsIssue}
-  order by r.created_at desc, r.id desc limit ${MAX_LIVE_RUNS}`)
+  order by r.created_at desc, r.id desc limit ${MAX_ROWS}`)
 
 /** Live runs that were opened for an issue or hold it, newest first. @throws Refusal `not_found` */
 export async function liveRunsOfIssue(ctx: Ctx, issueId: string): Promise<LiveRun[]> {
@@ -94,7 +86,7 @@ const selectActiveOfIssue = statement<{ companyId: string; issueId: string }, { 
   order by (r.id is not distinct from h.execution_run_id) desc, (r.id is not distinct from h.checkout_run_id) desc,
     (r.status = 'running') desc, r.created_at desc, r.id limit 1`)
 
-/** The run whose execution an issue is, else one that was opened for it; null when none is live. @throws Refusal `not_found` */
+/** The live run that holds an issue, else a live run that was opened for it, else null. @throws Refusal `not_found` */
 export async function activeRunOfIssue(ctx: Ctx, issueId: string): Promise<(RunRow & { agentName: string; adapterType: string }) | null> {
   const companyId = companyOf(ctx)
   await requireIssue(ctx.store.read, companyId, issueId)
@@ -111,7 +103,7 @@ const selectLiveOfCompany = statement<{ companyId: string; minCount: number }, z
   .read(sql`
   with live as (
     select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and ${isLive}
-    order by r.created_at desc, r.id desc limit ${MAX_LIVE_RUNS}),
+    order by r.created_at desc, r.id desc limit ${MAX_ROWS}),
   recent as (
     select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and r.status not in ('queued', 'running')
     order by r.created_at desc, r.id desc
@@ -122,7 +114,7 @@ const selectLiveOfCompany = statement<{ companyId: string; minCount: number }, z
 
 /**
  * Live runs of a company, newest first.
- * @param minCount how many runs to show at least: recent ended ones fill up the list
+ * @param minCount the least number of runs to return: recent ended runs fill up the list
  */
 export const liveRunsOfCompany = (ctx: Ctx, minCount: number): Promise<z.input<typeof companyLiveRunView>[]> =>
   ctx.store.read.run(selectLiveOfCompany, { companyId: companyOf(ctx), minCount })
@@ -136,9 +128,9 @@ const issuesTouchedBy = statement<{ companyId: string; runId: string }, z.input<
     union select id from ${issues} where execution_run_id = ${param('runId', 'uuid')})
   select i.id as "issueId", i.identifier, i.title, i.status, i.priority
   from touched join ${issues} i on i.id = touched.id and i.company_id = ${param('companyId', 'uuid')}
-  where i.hidden_at is null order by i.updated_at desc, i.id limit ${MAX_LIVE_RUNS}`)
+  where i.hidden_at is null order by i.updated_at desc, i.id limit ${MAX_ROWS}`)
 
-/** Issues that a run was opened for, holds, or has had to do with. @throws Refusal `not_found` for the run */
+/** Issues that a run was opened for, holds, or is named with in the audit. @throws Refusal `not_found` for the run */
 export async function issuesOfRun(ctx: Ctx, runId: string): Promise<z.input<typeof runIssueView>[]> {
   await runRowById(ctx.store.read, ctx, runId)
   return await ctx.store.read.run(issuesTouchedBy, { companyId: companyOf(ctx), runId })

@@ -8,13 +8,13 @@ import { taskSessions } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
 import { wakeSkips } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { clearSessions } from '../../engine/runs/index.ts'
 import { lockAgent, sessionsReset } from '../../org/agents/index.ts'
 import type { resetSessionView, runtimeStateView } from './views.ts'
 
-// What a run reported is its own word, so only whole numbers of a sane size are added up.
+// A run reports its usage itself, so only numbers of a plausible size are summed.
 const sumUsage = (name: string) => sql`coalesce((select sum(case when jsonb_typeof(t.usage_json->${sql.raw(`'${name}'`)}) = 'number'
     then least(greatest((t.usage_json->>${sql.raw(`'${name}'`)})::numeric, 0), 1e12) else 0 end)::bigint
   from ${runs} t where t.agent_id = a.id), 0)`
@@ -33,17 +33,16 @@ const selectRuntimeState = statement<{ id: string; companyId: string }, z.input<
     select s.session_id from ${taskSessions} s where s.agent_id = a.id order by s.updated_at desc, s.task_key limit 1) kept on true
   where a.id = ${param('id')} and a.company_id = ${param('companyId')}`)
 
-/** What the runs of an agent have left behind: the latest of them and what all have used. @throws Refusal `not_found` */
+/** The runtime state of an agent: its latest run, its latest session and the total usage of its runs. @throws Refusal `not_found` */
 export async function readRuntimeState(ctx: Ctx, agentId: string) {
   const [row] = await ctx.store.read.run(selectRuntimeState, { id: agentId, companyId: companyOf(ctx) })
-  if (row === undefined) throw notFound('Agent')
-  return row
+  return row ?? refuse('not_found', { message: 'Agent not found' })
 }
 
 /**
- * Forgets the sessions that an agent would go on with, so that its next runs start afresh. A run that is at work keeps
- * its session and may leave it behind anew.
- * @param taskKey the task whose session it is; null forgets all
+ * Deletes the sessions that an agent would resume, so that its next runs start fresh ones. A running run keeps its
+ * session and may store it again at its end.
+ * @param taskKey the task whose session is deleted; null deletes all
  * @throws Refusal `not_found`
  */
 export async function resetSessions(ctx: Ctx, agentId: string, taskKey: string | null): Promise<z.input<typeof resetSessionView>> {

@@ -47,6 +47,6 @@ export const runtimeStateView = z.strictObject({
   sessionParamsJson: json.nullable(),
 })
 
-/** Which task's session is to be forgotten; all of them without one. */
+/** The task whose session is deleted; without one all sessions are. */
 export const resetSessionBody = z.object({ taskKey: z.string().min(1).max(200).nullable().optional() })
 export const resetSessionView = runtimeStateView.extend({ clearedTaskSessions: z.int() })

@@ -12,8 +12,8 @@ const changeLifecycle = (agentId: string, verb: 'pause' | 'resume' | 'terminate'
 describe.each([
   ['pause', 'paused', 'agent_paused', 'agent.paused'],
   ['terminate', 'terminated', 'agent_terminated', 'agent.terminated'],
-] as const)('%s (lock-protocol §4.4)', (verb, status, errorCode, action) => {
-  test('ends everything the agent has running or queued, and frees what it held, in one transaction', async () => {
+] as const)('%s an agent (LOCK_PROTOCOL §4.4)', (verb, status, errorCode, action) => {
+  test('The agent’s running and queued runs end and its issues are freed in one transaction', async () => {
     const { held: heldIssue, issue, run, checkout } = await world(server())
     const { issue: first, run: working, agent } = await heldIssue()
     const other = await run(agent)
@@ -28,19 +28,19 @@ describe.each([
     }
     for (const each of [first, second])
       expect(await holdRow(server(), each.id)).toMatchObject({ ...NO_HOLD, status: 'in_progress', lockEpoch: 2 })
-    const said = await lastAudit(server(), agent.id, action)
-    expect((said.details['endedRunIds'] as string[]).toSorted()).toEqual([working.id, other.id, wake?.runId ?? ''].toSorted())
+    const audit = await lastAudit(server(), agent.id, action)
+    expect((audit.details['endedRunIds'] as string[]).toSorted()).toEqual([working.id, other.id, wake?.runId ?? ''].toSorted())
     const { rows } = await server().database.sql.query(
       `select count(*)::int as cleared from activity_log where action = 'issue.lock_cleared'
          and txid = (select txid from activity_log where seq = $1)`,
-      [said.seq],
+      [audit.seq],
     )
     expect(rows).toEqual([{ cleared: 2 }])
     await expectRefused(server(), () => working.client.get('/api/agents/me'), 401, 'unauthorized')
     await expectUnchanged(server(), () => changeLifecycle(agent.id, verb))
   })
 
-  test('wakes that waited for it are closed with the reason, and the next is tried', async () => {
+  test('Waiting wakes of the agent are closed with the reason, and the next wake is promoted', async () => {
     const { held: heldIssue, agent, issue, run, checkout } = await world(server())
     const { issue: taken, run: holder, agent: owner } = await heldIssue()
     const next = await agent()
@@ -65,7 +65,7 @@ describe.each([
     expect((await checkout(await run(next), (await issue()).id)).status).toBe(200)
   })
 
-  test('against checkouts of the same agent: afterwards nothing is held, whoever was first', async () => {
+  test('Concurrent checkouts of the same agent leave nothing held, in any order', async () => {
     const { agent, run, issue, checkout } = await world(server())
     for (let round = 0; round < 4; round += 1) {
       const who = await agent()
@@ -82,7 +82,7 @@ describe.each([
     }
   })
 
-  test('against opening a run: none is live afterwards', async () => {
+  test('Concurrent openings of runs leave no live run', async () => {
     const { agent } = await world(server())
     const who = await agent()
     await race(Array.from({ length: 6 }), (_, index) =>
@@ -95,7 +95,7 @@ describe.each([
     expect(rows).toEqual([{ live: 0 }])
   })
 
-  test('is the board’s alone, on an agent that is there', async () => {
+  test('Only the board may do it, and a missing agent is 404', async () => {
     const { agent } = await world(server())
     const ceo = await agent({ role: 'ceo' })
     const who = await agent()
@@ -106,7 +106,7 @@ describe.each([
 })
 
 describe('pause and resume', () => {
-  test('a paused agent starts nothing; its held issue waits for it; resumed it goes on with a new run', async () => {
+  test('A paused agent starts no run and keeps its issue; after a resume it goes on with a new run', async () => {
     const { held: heldIssue, run, checkout } = await world(server())
     const { issue, agent } = await heldIssue()
     const paused = await changeLifecycle(agent.id, 'pause')
@@ -120,7 +120,7 @@ describe('pause and resume', () => {
     expect((await checkout(await run(agent), issue.id)).status).toBe(200)
   })
 
-  test('neither an agent that is terminated nor one that is pending', async () => {
+  test('A terminated or pending agent can be neither paused nor resumed', async () => {
     const { agent } = await world(server())
     const who = await agent()
     for (const [status, code] of [
@@ -132,7 +132,7 @@ describe('pause and resume', () => {
     }
   })
 
-  test('a terminated agent’s keys are revoked, and work for it is refused', async () => {
+  test('The keys of a terminated agent are revoked, and assigning work to it is refused', async () => {
     const { held: heldIssue, issue } = await world(server())
     const { agent, run } = await heldIssue()
     await changeLifecycle(agent.id, 'terminate')

@@ -15,8 +15,8 @@ const unendedRunsOf = statement<{ agentId: string }, { id: string }>('stand_down
   select r.id from ${runs} r where r.agent_id = ${param('agentId')} and r.status in ('queued', 'running') and ${isUnended('r')} order by r.id`)
 
 /**
- * (tx) Ends whatever an agent has queued or running. Expects the agent's row lock, under which alone runs are opened,
- * so that none is missed.
+ * (tx) Ends every queued or running run of an agent. Expects the agent's row lock: runs are opened only under it, so
+ * none is missed.
  */
 async function endAgentRuns(
   tx: Tx,
@@ -30,7 +30,10 @@ async function endAgentRuns(
   return { runIds: ended.runs.map((run) => run.id), events: ended.events }
 }
 
-/** Pauses an agent and ends its runs, in one transaction. Paused already: answered as it is. */
+/**
+ * Pauses an agent and ends its runs, in one transaction (LOCK_PROTOCOL §4.4). A paused agent is returned unchanged.
+ * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`
+ */
 export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
@@ -47,7 +50,10 @@ export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   })
 }
 
-/** Takes an agent out of its pause. One that is not paused is answered as it is. */
+/**
+ * Resumes a paused agent. An agent that is not paused is returned unchanged.
+ * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`
+ */
 export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
@@ -59,7 +65,11 @@ export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> 
   })
 }
 
-/** Ends an agent for good: its runs, its keys, its status. Terminated already: answered as it is. */
+/**
+ * Terminates an agent permanently: ends its runs and revokes its keys, in one transaction (LOCK_PROTOCOL §4.4). A
+ * terminated agent is returned unchanged.
+ * @throws Refusal `not_found`
+ */
 export async function terminateAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)

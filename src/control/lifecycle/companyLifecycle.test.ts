@@ -15,8 +15,8 @@ const unended = async (companyId: string) =>
     ])
   ).rows
 
-describe('archiving a company', () => {
-  test('ends every run through the one way, frees what they held, and queues nobody', async () => {
+describe('archiveCompany', () => {
+  test('Archiving a company ends every run, frees their issues and queues no run', async () => {
     const here = await world(server())
     const [first, second] = [await here.held(), await here.held()]
     await here.issue({ assigneeAgentId: (await here.agent()).id })
@@ -34,7 +34,7 @@ describe('archiving a company', () => {
     await expectUnchanged(server(), () => archive(here.company.id))
   })
 
-  test('in it nothing starts: no run, no checkout for anybody, no issue, no wake', async () => {
+  test('In an archived company no run, checkout, issue or wake starts', async () => {
     const here = await world(server())
     const who = await here.agent()
     const open = await here.issue()
@@ -49,7 +49,7 @@ describe('archiving a company', () => {
     expect(await unended(here.company.id)).toEqual([])
   })
 
-  test('against openings and checkouts: none is live or held afterwards', async () => {
+  test('Openings and checkouts that race the archiving leave no live run and no hold', async () => {
     const here = await world(server())
     const who = await here.agent()
     const runs = [await here.run(who), await here.run(who)]
@@ -64,8 +64,8 @@ describe('archiving a company', () => {
   })
 })
 
-describe('deleting a company', () => {
-  test('takes everything in it but the audit rows, which grow by what happened', async () => {
+describe('deleteCompany', () => {
+  test('Deleting a company deletes everything in it except the audit rows, which gain those of the deletion', async () => {
     const here = await world(server())
     const other = await world(server())
     const { issue, run } = await here.held()
@@ -97,7 +97,7 @@ describe('deleting a company', () => {
     expect((await other.held()).issue.id).not.toBe('')
   })
 
-  test('both are the board’s alone', async () => {
+  test('Archiving and deleting a company are refused to agents', async () => {
     const here = await world(server())
     const ceo = await here.agent({ role: 'ceo' })
     await expectRefused(server(), () => ceo.client.post(`/api/companies/${here.company.id}/archive`), 403, 'board_required')

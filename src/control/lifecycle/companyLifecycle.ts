@@ -24,7 +24,7 @@ const idsOf = {
   runs: statement<{ companyId: string }, { id: string }>('close_runs').read(
     sql`select id from ${runs} where company_id = ${param('companyId')}`,
   ),
-  unended: statement<{ companyId: string }, { id: string }>('close_unended').read(sql`
+  unendedRuns: statement<{ companyId: string }, { id: string }>('close_unended').read(sql`
     select r.id from ${runs} r where r.company_id = ${param('companyId')} and ${isUnended('r')}`),
 }
 
@@ -41,7 +41,10 @@ const setArchived = statement<{ companyId: string }, { id: string }>('close_arch
 
 const ids = (rows: readonly { id: string }[]): string[] => rows.map((row) => row.id)
 
-/** Archives a company and ends its runs, in one transaction. Agents are locked, so none opens another meanwhile. */
+/**
+ * Archives a company and ends its runs, in one transaction. Its agents are locked, so no run is opened meanwhile. An
+ * archived company is returned unchanged.
+ */
 export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
@@ -49,7 +52,7 @@ export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
     if (status === 'archived') return unchanged(await companyById(tx, companyId))
     await lockAgents(tx, companyId, ids(await tx.run(idsOf.agents, { companyId })))
     await tx.run(setArchived, { companyId })
-    const runIds = ids(await tx.run(idsOf.unended, { companyId }))
+    const runIds = ids(await tx.run(idsOf.unendedRuns, { companyId }))
     const ended = await endRuns(tx, await lockForEnd(tx, ctx, runIds), runIds, {
       status: 'cancelled',
       error: 'Company archived',
@@ -61,8 +64,8 @@ export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
 }
 
 /**
- * Deletes a company and everything in it but its audit rows. All that the foreign keys will touch is locked first, in
- * order.
+ * Deletes a company and everything in it except its audit rows. Every row that the foreign keys will change is locked
+ * first, in the order of locks (I13).
  */
 export async function deleteCompany(ctx: Ctx): Promise<{ ok: true }> {
   const companyId = companyOf(ctx)
@@ -75,7 +78,7 @@ export async function deleteCompany(ctx: Ctx): Promise<{ ok: true }> {
     const [issueRows, runRows] = await Promise.all([tx.run(idsOf.issues, { companyId }), tx.run(idsOf.runs, { companyId })])
     const runIds = ids(runRows)
     const locked = await lockForEnd(tx, ctx, runIds, ids(issueRows))
-    // Nobody is woken in an archived company, so no run is queued only to be deleted with it.
+    // No wake is promoted in an archived company, so the end of the runs queues no run that would be deleted at once.
     await tx.run(setArchived, { companyId })
     const ended = await endRuns(tx, locked, runIds, { status: 'cancelled', error: 'Company deleted', errorCode: 'company_deleted' })
     await tx.delete(companies).where(eq(companies.id, companyId))

@@ -7,8 +7,8 @@ import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.
 const server = useServer()
 const remove = (agentId: string) => server().board.del(`/api/agents/${agentId}`)
 
-describe('deleting an agent', () => {
-  test('works whatever hangs on it, frees its issues, and keeps every audit row', async () => {
+describe('deleteAgent', () => {
+  test('Deleting an agent with runs, issues, reports and comments frees its issues and keeps every audit row', async () => {
     const { held: heldIssue, issue, run, agent: another } = await world(server())
     const { issue: taken, run: working, agent } = await heldIssue()
     const waiting = await issue({ assigneeAgentId: agent.id, status: 'in_review' })
@@ -28,9 +28,9 @@ describe('deleting an agent', () => {
 
     const after = await auditsOf(server(), agent.id)
     expect(after.slice(0, before.length)).toEqual(before)
-    const said = await lastAudit(server(), agent.id, 'agent.deleted')
-    expect(after.at(-1)?.id).toBe(said.id)
-    expect((said.details['freedIssueIds'] as string[]).toSorted()).toEqual([taken.id, waiting.id, queued.id].toSorted())
+    const audit = await lastAudit(server(), agent.id, 'agent.deleted')
+    expect(after.at(-1)?.id).toBe(audit.id)
+    expect((audit.details['freedIssueIds'] as string[]).toSorted()).toEqual([taken.id, waiting.id, queued.id].toSorted())
     expect(await actionsOf(server(), working.id)).toEqual(['heartbeat.run_started', 'heartbeat.run_finished'])
     expect((await lastAudit(server(), taken.id, 'issue.lock_cleared')).details).toMatchObject({ why: 'assignee_deleted', lockEpoch: 2 })
     await expectRefused(server(), () => working.client.get('/api/agents/me'), 401, 'unauthorized')
@@ -39,7 +39,7 @@ describe('deleting an agent', () => {
     expect((await run(report)).id).not.toBe('')
   })
 
-  test('nobody is promised to the agent that goes; whoever else waited for its issue is queued', async () => {
+  test('A wake of the deleted agent is closed, and the next wake that waits for its issue is promoted', async () => {
     const { held: heldIssue, agent: another } = await world(server())
     const { issue, agent } = await heldIssue()
     const next = await another()
@@ -56,7 +56,7 @@ describe('deleting an agent', () => {
     expect(rest).toMatchObject([{ agentId: next.id, status: 'queued' }])
   })
 
-  test('against writes of its runs: the issue ends up free either way', async () => {
+  test('Writes of the agent’s runs that race the deletion leave the issue free', async () => {
     const { held: heldIssue } = await world(server())
     for (let round = 0; round < 4; round += 1) {
       const { issue, run, agent } = await heldIssue()
@@ -72,7 +72,7 @@ describe('deleting an agent', () => {
     }
   })
 
-  test('is the board’s alone; missing is 404', async () => {
+  test('Deleting an agent is refused to agents, and a missing agent is 404', async () => {
     const { agent } = await world(server())
     const ceo = await agent({ role: 'ceo' })
     await expectRefused(server(), () => ceo.client.del(`/api/agents/${ceo.id}`), 403, 'board_required')

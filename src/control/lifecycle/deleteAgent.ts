@@ -9,7 +9,7 @@ import { issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { endRuns, releaseHold, holdCleared, lockForEnd } from '../../engine/holds/index.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { promoteWake } from '../../engine/wakes/index.ts'
 
@@ -24,8 +24,10 @@ const issuesAssignedTo = statement<{ agentId: string }, { id: string }>('delete_
 )
 
 /**
- * Deletes an agent, whatever hangs on it: its runs end and go, its issues are free again, those who reported to it
- * report to nobody, its audit rows stay. Everything that the foreign keys will touch is locked first, in order.
+ * Deletes an agent and everything that depends on it: its runs end and are deleted, its issues become free, its reports
+ * lose their manager, its audit rows stay. Every row that the foreign keys will change is locked first, in the order of
+ * locks (I13).
+ * @throws Refusal `not_found`
  */
 export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
   const companyId = companyOf(ctx)
@@ -33,16 +35,12 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
     await lockCompany(tx, companyId)
     const reports = await tx.run(reportsOf, { agentId })
     const [agent] = (await lockAgents(tx, companyId, [agentId, ...reports.map((row) => row.id)])).filter((row) => row.id === agentId)
-    if (agent === undefined) throw notFound('Agent')
+    if (agent === undefined) return refuse('not_found', { message: 'Agent not found' })
     const [runRows, assigned] = await Promise.all([tx.run(runsOf, { agentId }), tx.run(issuesAssignedTo, { agentId })])
     const runIds = runRows.map((row) => row.id)
-    const locked = await lockForEnd(
-      tx,
-      ctx,
-      runIds,
-      assigned.map((row) => row.id),
-    )
-    // Nobody wakes a terminated agent, so none of the issues it frees is promised to it once more.
+    const assignedIds = assigned.map((row) => row.id)
+    const locked = await lockForEnd(tx, ctx, runIds, assignedIds)
+    // No wake is promoted for a terminated agent, so none of the issues that it frees queues a run of it.
     if (agent.status !== 'terminated') await setAgentStatus(tx, agent, 'terminated')
     const releaseEvents: DomainEvent[] = []
     const ownIssues = locked.issues.filter((issue) => issue.assigneeAgentId === agentId)
@@ -50,9 +48,13 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
       const { lockEpoch } = await releaseHold(tx, issue.id, true)
       releaseEvents.push(holdCleared(issue.id, { runId: issue.executionRunId ?? issue.checkoutRunId, why: 'assignee_deleted', lockEpoch }))
     }
-    // Its own issues pass the turn on when they are nobody's: as long as they are its, whoever waits would be turned away.
-    const others = { ...locked, issues: locked.issues.filter((issue) => !ownIssues.includes(issue)) }
-    const ended = await endRuns(tx, others, runIds, { status: 'cancelled', error: 'Agent deleted', errorCode: 'agent_deleted' })
+    // Wakes of the agent's own issues are promoted after the release: before it, a wake of another agent would be closed.
+    const otherIssues = locked.issues.filter((issue) => !ownIssues.includes(issue))
+    const ended = await endRuns(tx, { ...locked, issues: otherIssues }, runIds, {
+      status: 'cancelled',
+      error: 'Agent deleted',
+      errorCode: 'agent_deleted',
+    })
     for (const issue of ownIssues) releaseEvents.push(...(await promoteWake(tx, issue.id)))
     await tx.delete(agents).where(eq(agents.id, agentId))
     const details = agentDeleted(agentId, {

@@ -18,7 +18,7 @@ import { removeGoalFromProjects, deleteProjectRow, lockProjectForDelete, project
 import type { ProjectView } from '../../org/projects/index.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 
-/** Issues changed by one deletion; their locks are held together, so their number is bounded. */
+/** The most issues that one deletion changes. Their locks are held together, so their number is limited. */
 const MAX_ISSUES = 5000
 
 type IssuesOf = Statement<{ id: string; companyId: string; limit: number }, { id: string }, 'read'>
@@ -36,21 +36,20 @@ const issuesOfLabel: IssuesOf = statement<{ id: string; companyId: string; limit
   where il.label_id = ${param('id')} and i.company_id = ${param('companyId')} limit ${param('limit')}`)
 
 /**
- * (tx) Locks the issues that a deletion will change through a foreign key, which by itself would lock them in no
- * particular order. An agent may not change what another one has in hand (I4), and judging its run comes last.
+ * (tx) Locks the issues that a deletion will change through a foreign key, because the foreign key itself would lock
+ * them in no particular order (I13). An agent may not change an issue that another run works on (I4). The acting run is
+ * verified last, because runs are locked after issues.
  *
  * @returns the ids of the issues
- * @throws Refusal `checked_out_by_other` for an agent; `unprocessable` when there are too many
+ * @throws Refusal `checked_out_by_other` for an agent; `unprocessable` for more than MAX_ISSUES issues; those of
+ *   `requireActingRun`
  */
 async function lockAffectedIssues(tx: Tx, ctx: Ctx, selectIssues: IssuesOf, id: string): Promise<string[]> {
   const companyId = companyOf(ctx)
   const rows = await tx.run(selectIssues, { id, companyId, limit: MAX_ISSUES + 1 })
   if (rows.length > MAX_ISSUES) refuse('unprocessable', { message: `More than ${MAX_ISSUES} issues refer to it; move them first` })
-  const locked = await lockIssues(
-    tx,
-    companyId,
-    rows.map((row) => row.id),
-  )
+  const ids = rows.map((row) => row.id)
+  const locked = await lockIssues(tx, companyId, ids)
   const { actor } = ctx
   if (actor.kind === 'agent') {
     const runId = actingRunIdOf(actor)
@@ -65,16 +64,23 @@ async function lockAffectedIssues(tx: Tx, ctx: Ctx, selectIssues: IssuesOf, id: 
   return locked.map((issue) => issue.id)
 }
 
-// No foreign key does this: a workspace goes with its project, and an issue may name one.
+// No foreign key clears this column, and the workspaces are deleted with their project.
 const clearProjectWorkspaces = statement<{ ids: string[] }, never>('detach_workspaces').write(sql`
   update ${issues} set project_workspace_id = null where id = any(${param('ids', 'uuid[]')}) and project_workspace_id is not null`)
 
-// An entity tag stands for labels and work products too, so a label taken off, or a project taken away from a work
-// product, counts as a change of the row, by its trigger.
+/**
+ * Gives issues a new version, and with it a new entity tag, although no column of theirs changes: the entity tag also
+ * covers the labels and work products of an issue. The update fires the trigger that increments `version` on every
+ * change of the row, so the counter keeps one writer.
+ */
 const bumpVersion = statement<{ ids: string[] }, never>('detach_count').write(sql`
   update ${issues} set version = version where id = any(${param('ids', 'uuid[]')})`)
 
-/** Deletes a goal; issues, projects and sub-goals stay without it. @returns the goal as it was */
+/**
+ * Deletes a goal; its issues, projects and sub-goals stay without it.
+ * @returns the goal as it was
+ * @throws Refusal `not_found`; those of `lockAffectedIssues`
+ */
 export async function deleteGoal(ctx: Ctx, id: string): Promise<GoalRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
@@ -88,7 +94,11 @@ export async function deleteGoal(ctx: Ctx, id: string): Promise<GoalRow> {
   })
 }
 
-/** Deletes a project and its workspaces; its issues stay without it. @returns the project as it was */
+/**
+ * Deletes a project and its workspaces; its issues stay without it.
+ * @returns the project as it was
+ * @throws Refusal `not_found`; those of `lockAffectedIssues`
+ */
 export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> {
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyOf(ctx))
@@ -102,7 +112,11 @@ export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> 
   })
 }
 
-/** Deletes a label; it comes off every issue. @returns the label as it was */
+/**
+ * Deletes a label and removes it from every issue.
+ * @returns the label as it was
+ * @throws Refusal `not_found`; those of `lockAffectedIssues`
+ */
 export async function deleteLabel(ctx: Ctx, id: string): Promise<LabelRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {

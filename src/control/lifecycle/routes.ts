@@ -24,7 +24,7 @@ export const lifecycleRoutes = [
     handle: ({ ctx, target }) => pauseAgent(ctx, target),
   }),
   post('/api/agents/:id/resume', {
-    summary: 'Take an agent out of its pause',
+    summary: 'Resume a paused agent',
     permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -35,7 +35,7 @@ export const lifecycleRoutes = [
     handle: ({ ctx, target }) => resumeAgent(ctx, target),
   }),
   post('/api/agents/:id/terminate', {
-    summary: 'End an agent for good: its runs, its keys, its status',
+    summary: 'Terminate an agent permanently: its runs, its keys, its status',
     permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -46,7 +46,7 @@ export const lifecycleRoutes = [
     handle: ({ ctx, target }) => terminateAgent(ctx, target),
   }),
   del('/api/agents/:id', {
-    summary: 'Delete an agent and what hangs on it; its audit stays',
+    summary: 'Delete an agent and everything that depends on it; its audit stays',
     permission: 'agent.delete',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -65,7 +65,7 @@ export const lifecycleRoutes = [
     handle: ({ ctx }) => archiveCompany(ctx),
   }),
   del('/api/companies/:companyId', {
-    summary: 'Delete a company and what is in it; its audit stays',
+    summary: 'Delete a company and everything in it; its audit stays',
     permission: 'company.delete',
     scope: inCompany(),
     returns: okView,
@@ -73,7 +73,7 @@ export const lifecycleRoutes = [
     handle: ({ ctx }) => deleteCompany(ctx),
   }),
   del('/api/goals/:id', {
-    summary: 'Delete a goal; what served it stays',
+    summary: 'Delete a goal; its issues, projects and sub-goals stay',
     permission: 'goal.write',
     scope: ofGoal(),
     returns: goalView,
@@ -90,7 +90,7 @@ export const lifecycleRoutes = [
     handle: ({ ctx, target }) => deleteProject(ctx, target),
   }),
   del('/api/labels/:labelId', {
-    summary: 'Delete a label; it comes off every issue',
+    summary: 'Delete a label and remove it from every issue',
     permission: 'label.write',
     scope: ofLabel(),
     returns: labelView,

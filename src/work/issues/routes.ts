@@ -25,6 +25,7 @@ import {
   dismissBody,
   heartbeatContextView,
   issueDetail as issueDetailView,
+  issueEntityTag,
   issueListItem,
   issueView,
   listQuery,
@@ -54,8 +55,6 @@ const checkoutRefusals = [
   'company_not_active',
   'status_unexpected',
 ] as const
-
-const entityTagHeader = (issue: { version: number }): Record<string, string> => ({ ETag: `"${issue.version}"` })
 
 /** `me` stands for the asking person; an agent has no such view. */
 function resolveMe(filter: IssueFilter, actor: Actor): IssueFilter {
@@ -87,7 +86,7 @@ export const issueRoutes = [
     keyInBody: true,
     status: 201,
     returns: issueView,
-    headers: entityTagHeader,
+    headers: issueEntityTag,
     refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required'],
     handle: async ({ ctx, body }) => await createIssue(ctx, body),
   }),
@@ -99,7 +98,7 @@ export const issueRoutes = [
     keyInBody: true,
     status: 201,
     returns: issueView,
-    headers: entityTagHeader,
+    headers: issueEntityTag,
     refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required'],
     handle: ({ ctx, target, body }) => createChild(ctx, target, body),
   }),
@@ -108,7 +107,7 @@ export const issueRoutes = [
     permission: 'issue.read',
     scope: ofIssue(),
     returns: issueDetailView,
-    headers: entityTagHeader,
+    headers: issueEntityTag,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => issueDetail(ctx.store.read, companyOf(ctx), target, ctx.actor),
   }),
@@ -118,7 +117,7 @@ export const issueRoutes = [
     scope: ofIssue(),
     body: patchIssueBody,
     returns: patchedIssueView,
-    headers: entityTagHeader,
+    headers: issueEntityTag,
     refuses: [...referenceRefusals, ...gateRefusals, ...checkoutRefusals, 'board_required', 'illegal_transition'],
     handle: async ({ ctx, target, body, preconditions }) => await updateIssue(ctx, target, body, preconditions),
   }),

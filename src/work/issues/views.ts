@@ -80,6 +80,9 @@ const issueFields = {
 /** What changes of a hold answer with: the row and its labels. */
 export const labelledIssueView = z.strictObject(issueFields)
 
+/** The `ETag` header of an issue, which `If-Match` is compared with. */
+export const issueEntityTag = (issue: { version: number }): Record<string, string> => ({ ETag: `"${issue.version}"` })
+
 export const issueView = z.strictObject({
   ...issueFields,
   blockedBy: z.array(issueRef),
