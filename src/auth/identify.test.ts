@@ -29,7 +29,7 @@ interface Forgery {
   readonly sub?: string
 }
 
-/** A token that differs from a good one in what is said, and in nothing else. */
+/** A token that differs from a valid one only in the given parts. */
 function forge(forgery: Forgery): Promise<string> {
   const claims = { company_id: here.company.id, adapter_type: 'process', run_id: run.id, ...forgery.claims }
   const token = new SignJWT(claims).setProtectedHeader({ alg: forgery.alg ?? 'HS256', typ: 'JWT' })
@@ -42,7 +42,7 @@ function forge(forgery: Forgery): Promise<string> {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** What `jose` would not sign: any header over the claims of a good token. */
+/** A token that `jose` would not sign: the claims of a valid token under any header. */
 function forgeByHand(header: object, signature: (text: string) => string): string {
   const claims = { company_id: here.company.id, adapter_type: 'process', run_id: run.id, sub: agent.id, iat: now(), exp: now() + 600 }
   const text = `${encode(header)}.${encode({ ...claims, iss: 'paperclip', aud: 'paperclip-api' })}`
@@ -51,40 +51,40 @@ function forgeByHand(header: object, signature: (text: string) => string): strin
 
 const hmac = (hash: string) => (text: string) => createHmac(hash, TEST_SECRET).update(text).digest('base64url')
 
-/** One route that only the board may ask, one for agents, one for both, one for everybody. */
+/** One route for the board only, one for agents, one for both, and one that is public. */
 const probedPaths = () => ['/api/companies', '/api/agents/me', `/api/companies/${here.company.id}`, '/api/health']
 
 async function expectUnauthorized(authorization: string): Promise<void> {
   for (const path of probedPaths()) {
     const answer = await server().board.get(path, { authorization })
-    expect({ door: path, status: answer.status, code: answer.body.code }).toEqual({ door: path, status: 401, code: 'unauthorized' })
+    expect({ path, status: answer.status, code: answer.body.code }).toEqual({ path, status: 401, code: 'unauthorized' })
     expect(answer.headers['www-authenticate']).toBe('Bearer')
   }
 }
 
-describe('a credential that cannot be used is nobody, never the board (I16)', () => {
-  test('the token that the forgeries differ from is good', async () => {
-    const good = await forge({})
-    expect(await server().bearer(good).get('/api/agents/me')).toMatchObject({ status: 200, body: { id: agent.id } })
+describe('identify: a credential that cannot be used is refused and never becomes the board (I16)', () => {
+  test('The valid token that the forged tokens differ from is accepted', async () => {
+    const validToken = await forge({})
+    expect(await server().bearer(validToken).get('/api/agents/me')).toMatchObject({ status: 200, body: { id: agent.id } })
     const byHand = forgeByHand({ alg: 'HS256', typ: 'JWT' }, hmac('sha256'))
     expect(await server().bearer(byHand).get('/api/agents/me')).toMatchObject({ status: 200 })
   })
 
   test.each([
-    ['an empty header', ''],
-    ['a scheme without a token', 'Bearer'],
-    ['a scheme and spaces', 'Bearer    '],
-    ['Basic', `Basic ${Buffer.from('local-board:').toString('base64')}`],
-    ['no scheme', generateAgentKey()],
-    ['two tokens', `Bearer ${generateAgentKey()} ${generateAgentKey()}`],
-    ['an unknown key', `Bearer ${generateAgentKey()}`],
-    ['a key of the wrong form', 'Bearer pcp_ABC'],
-    ['a board key, which local mode has none of', `Bearer pcp_board_${'0'.repeat(48)}`],
-    ['words', 'Bearer local-board'],
-    ['three dots', 'Bearer ...'],
-    ['a token of nothing', 'Bearer e30.e30.e30'],
-    ['10,000 characters', `Bearer ${'x'.repeat(10_000)}`],
-  ])('%s', async (_, authorization) => {
+    ['An empty header', ''],
+    ['A scheme without a token', 'Bearer'],
+    ['A scheme with spaces', 'Bearer    '],
+    ['The scheme Basic', `Basic ${Buffer.from('local-board:').toString('base64')}`],
+    ['A key without a scheme', generateAgentKey()],
+    ['A header with two tokens', `Bearer ${generateAgentKey()} ${generateAgentKey()}`],
+    ['An unknown key', `Bearer ${generateAgentKey()}`],
+    ['A malformed key', 'Bearer pcp_ABC'],
+    ['A board key, which does not exist in local mode', `Bearer pcp_board_${'0'.repeat(48)}`],
+    ['The user id of the board', 'Bearer local-board'],
+    ['A token of three dots', 'Bearer ...'],
+    ['A token of three empty objects', 'Bearer e30.e30.e30'],
+    ['A token of 10,000 characters', `Bearer ${'x'.repeat(10_000)}`],
+  ])('%s is refused with 401 on every route', async (_, authorization) => {
     await expectUnauthorized(authorization)
   })
 
@@ -92,7 +92,7 @@ describe('a credential that cannot be used is nobody, never the board (I16)', ()
     ['expired', () => forge({ expiresAt: now() - 1 })],
     ['without expiry', () => forge({ expiresAt: null })],
     ['signed with another secret', () => forge({ secret: `${TEST_SECRET}!` })],
-    ['of another issuer', () => forge({ issuer: 'somebody' })],
+    ['of another issuer', () => forge({ issuer: 'another' })],
     ['without issuer', () => forge({ issuer: null })],
     ['for another audience', () => forge({ audience: 'elsewhere' })],
     ['without audience', () => forge({ audience: null })],
@@ -102,68 +102,69 @@ describe('a credential that cannot be used is nobody, never the board (I16)', ()
     ['with alg none and a signature', () => forgeByHand({ alg: 'none' }, hmac('sha256'))],
     ['with an unknown critical header', () => forgeByHand({ alg: 'HS256', crit: ['b64'], b64: false }, hmac('sha256'))],
     ['without its run', () => forge({ claims: { run_id: undefined } })],
-    ['of a run that is no id', () => forge({ claims: { run_id: 'run' } })],
+    ['of a run id that is not a UUID', () => forge({ claims: { run_id: 'run' } })],
     ['of an unknown run', () => forge({ claims: { run_id: randomUUID() } })],
     ['of another agent', () => forge({ sub: randomUUID() })],
     ['of another company', () => forge({ claims: { company_id: randomUUID() } })],
     ['without an adapter', () => forge({ claims: { adapter_type: undefined } })],
-  ])('a token %s', async (_, token) => {
+  ])('A token %s is refused with 401 on every route', async (_, token) => {
     await expectUnauthorized(`Bearer ${await token()}`)
   })
 
-  test('a token whose signature was changed in one character', async () => {
-    const good = await forge({})
-    const last = good.at(-2) === 'A' ? 'B' : 'A'
-    await expectUnauthorized(`Bearer ${good.slice(0, -2)}${last}${good.at(-1)}`)
+  test('A token whose signature was changed in one character is refused', async () => {
+    const validToken = await forge({})
+    const changed = validToken.at(-2) === 'A' ? 'B' : 'A'
+    await expectUnauthorized(`Bearer ${validToken.slice(0, -2)}${changed}${validToken.at(-1)}`)
   })
 
-  test('two credentials in one request, even two good ones', async () => {
-    const lines = (first: string, second: string) =>
+  test('A request with two credentials is refused, even if both are valid', async () => {
+    const requestWith = (first: string, second: string) =>
       sendRawRequest(server().url, [
         'GET /api/agents/me HTTP/1.1',
         'Host: localhost',
         `Authorization: Bearer ${first}`,
         `Authorization: Bearer ${second}`,
       ])
-    expect(await lines(agent.key, run.token)).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
-    expect(await lines(agent.key, agent.key)).toMatchObject({ status: 401 })
-    expect(await lines(generateAgentKey(), agent.key)).toMatchObject({ status: 401 })
+    expect(await requestWith(agent.key, run.token)).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
+    expect(await requestWith(agent.key, agent.key)).toMatchObject({ status: 401 })
+    expect(await requestWith(generateAgentKey(), agent.key)).toMatchObject({ status: 401 })
   })
 
-  test('the scheme is read in any case', async () => {
+  test('The scheme is accepted in upper and lower case', async () => {
     expect(await server().board.get('/api/agents/me', { authorization: `bEaReR ${agent.key}` })).toMatchObject({ status: 200 })
   })
 })
 
-/** Asks until the answer is 401, or the second is over in which another server may still believe. */
-async function expectRefusedWithin(ms: number, ask: () => Promise<{ status: number }>): Promise<void> {
+/** Repeats a request until the answer is 401. Another server may trust a revoked credential for up to a second. */
+async function expectRefusedWithin(ms: number, request: () => Promise<{ status: number }>): Promise<void> {
   const deadline = performance.now() + ms
   let status = 0
   while (performance.now() < deadline) {
-    status = (await ask()).status
+    const answer = await request()
+    status = answer.status
     if (status === 401) return
   }
   expect(status).toBe(401)
 }
 
-describe('what a credential stands for can end', () => {
-  test('a revoked key is nobody at once here, and within a second on another server', async () => {
+describe('identify: the end of a credential', () => {
+  test('A revoked key is refused at once by the server that revoked it, and within a second by another server', async () => {
     const other = await server().startPeer()
     try {
-      const somebody = await here.agent()
-      const elsewhere = other.bearer(somebody.key)
+      const owner = await here.agent()
+      const elsewhere = other.bearer(owner.key)
       expect(await elsewhere.get('/api/agents/me')).toMatchObject({ status: 200 })
-      expect(await somebody.client.get('/api/agents/me')).toMatchObject({ status: 200 })
-      const [key] = (await server().board.get(`/api/agents/${somebody.id}/keys`)).body
-      expect(await server().board.del(`/api/agents/${somebody.id}/keys/${key.id}`)).toMatchObject({ status: 200 })
-      await expectUnauthorized(`Bearer ${somebody.key}`)
+      expect(await owner.client.get('/api/agents/me')).toMatchObject({ status: 200 })
+      const { body: keys } = await server().board.get(`/api/agents/${owner.id}/keys`)
+      expect(await server().board.del(`/api/agents/${owner.id}/keys/${keys[0].id}`)).toMatchObject({ status: 200 })
+      await expectUnauthorized(`Bearer ${owner.key}`)
       await expectRefusedWithin(1500, () => elsewhere.get('/api/agents/me'))
     } finally {
       await other.stop()
     }
   })
 
-  test('the token of a run that ended is nobody at once here, and within a second on another server', async () => {
+  test('The token of a run is refused at once by the server that ended the run, and within a second by another server', async () => {
     const other = await server().startPeer()
     try {
       const ending = await here.run(await here.agent())
@@ -179,7 +180,7 @@ describe('what a credential stands for can end', () => {
     }
   })
 
-  test('a server that still believes a dead token lets it change nothing', async () => {
+  test('A server that still trusts the token of a dead run refuses its writes', async () => {
     const other = await server().startPeer()
     try {
       const ending = await here.run(await here.agent())
@@ -187,7 +188,7 @@ describe('what a credential stands for can end', () => {
       expect(await elsewhere.get('/api/agents/me')).toMatchObject({ status: 200 })
       await server().board.post(`/api/heartbeat-runs/${ending.id}/cancel`)
       const before = await auditCount(server())
-      const write = await elsewhere.post(`/api/companies/${here.company.id}/issues`, { title: 'from beyond' })
+      const write = await elsewhere.post(`/api/companies/${here.company.id}/issues`, { title: 'too late' })
       expect(write.status).toBe(401)
       expect(await auditCount(server())).toBe(before)
     } finally {
@@ -195,57 +196,60 @@ describe('what a credential stands for can end', () => {
     }
   })
 
-  test('the token of a run whose lease ran out is nobody within a second', async () => {
-    const fading = await here.run(await here.agent())
-    expect(await fading.client.get('/api/agents/me')).toMatchObject({ status: 200 })
-    await expireLease(server(), fading.id)
-    await expectRefusedWithin(1500, () => fading.client.get('/api/agents/me'))
+  test('The token of a run whose lease expired is refused within a second', async () => {
+    const expiring = await here.run(await here.agent())
+    expect(await expiring.client.get('/api/agents/me')).toMatchObject({ status: 200 })
+    await expireLease(server(), expiring.id)
+    await expectRefusedWithin(1500, () => expiring.client.get('/api/agents/me'))
   })
 
-  test('keys and tokens of a terminated agent are nobody at once', async () => {
-    const doomed = await here.agent()
-    const itsRun = await here.run(doomed)
-    expect(await doomed.client.get('/api/agents/me')).toMatchObject({ status: 200 })
+  test('Keys and tokens of a terminated agent are refused at once', async () => {
+    const terminated = await here.agent()
+    const itsRun = await here.run(terminated)
+    expect(await terminated.client.get('/api/agents/me')).toMatchObject({ status: 200 })
     expect(await itsRun.client.get('/api/agents/me')).toMatchObject({ status: 200 })
-    expect(await server().board.post(`/api/agents/${doomed.id}/terminate`)).toMatchObject({ status: 200 })
-    await expectUnauthorized(`Bearer ${doomed.key}`)
+    expect(await server().board.post(`/api/agents/${terminated.id}/terminate`)).toMatchObject({ status: 200 })
+    await expectUnauthorized(`Bearer ${terminated.key}`)
     await expectUnauthorized(`Bearer ${itsRun.token}`)
   })
 
-  test('keys of a deleted agent are nobody at once', async () => {
-    const doomed = await here.agent()
-    expect(await doomed.client.get('/api/agents/me')).toMatchObject({ status: 200 })
-    expect(await server().board.del(`/api/agents/${doomed.id}`)).toMatchObject({ status: 200 })
-    await expectUnauthorized(`Bearer ${doomed.key}`)
+  test('Keys of a deleted agent are refused at once', async () => {
+    const deleted = await here.agent()
+    expect(await deleted.client.get('/api/agents/me')).toMatchObject({ status: 200 })
+    expect(await server().board.del(`/api/agents/${deleted.id}`)).toMatchObject({ status: 200 })
+    await expectUnauthorized(`Bearer ${deleted.key}`)
   })
 
-  test('an agent that waits for approval can do nothing with a key', async () => {
+  test('The key of an agent that waits for approval is refused', async () => {
     const waiting = await here.agent()
     await server().database.sql.query("update agents set status = 'pending_approval' where id = $1", [waiting.id])
     await expectUnauthorized(`Bearer ${waiting.key}`)
   })
 })
 
-describe('the acting run (lock-protocol §4)', () => {
+describe('identify: the acting run (LOCK_PROTOCOL §4)', () => {
   const write = (headers: Record<string, string>, client = agent.client) =>
     client.post(`/api/companies/${here.company.id}/issues`, { title: 'written in a run' }, headers)
 
-  test.each(['not-a-uuid', '123', `${randomUUID()}, ${randomUUID()}`, `${randomUUID()}x`])('%j in the header is 400', async (value) => {
-    expect(await write({ 'x-paperclip-run-id': value })).toMatchObject({ status: 400, body: { code: 'malformed_run_id' } })
-  })
+  test.each(['not-a-uuid', '123', `${randomUUID()}, ${randomUUID()}`, `${randomUUID()}x`])(
+    'The value %j of the run header is refused with 400',
+    async (value) => {
+      expect(await write({ 'x-paperclip-run-id': value })).toMatchObject({ status: 400, body: { code: 'malformed_run_id' } })
+    },
+  )
 
-  test('a token beside a header that names another run is 422', async () => {
+  test('A token with a header that names another run is refused with 422', async () => {
     const other = await here.run(agent)
     const answer = await write({ 'x-paperclip-run-id': other.id }, run.client)
     expect(answer).toMatchObject({ status: 422, body: { code: 'run_id_mismatch' } })
     expect(await run.client.get('/api/agents/me', { 'x-paperclip-run-id': other.id })).toMatchObject({ status: 422 })
   })
 
-  test('a token beside a header that names its own run, in capitals too, is believed', async () => {
+  test('A token with a header that names its own run is accepted, also in capital letters', async () => {
     expect(await write({ 'x-paperclip-run-id': run.id.toUpperCase() }, run.client)).toMatchObject({ status: 201 })
   })
 
-  test('a run that is unknown, of another agent or of another company is 422, and all three look the same', async () => {
+  test('An unknown run, a run of another agent and a run of another company are refused with the same 422', async () => {
     const peer = await here.run(await here.agent())
     const abroad = await world(server())
     const foreign = await abroad.run(await abroad.agent())
@@ -258,23 +262,23 @@ describe('the acting run (lock-protocol §4)', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('a dead run beside a key is 409 and changes nothing', async () => {
+  test('A key with a header that names a dead run is refused with 409 and changes nothing', async () => {
     const ended = await here.run(agent)
     await ended.client.post(`/api/heartbeat-runs/${ended.id}/finish`, { status: 'failed' })
-    const faded = await here.run(agent)
-    await expireLease(server(), faded.id)
+    const expired = await here.run(agent)
+    await expireLease(server(), expired.id)
     const before = await auditCount(server())
-    for (const dead of [ended, faded])
+    for (const dead of [ended, expired])
       expect(await write({ 'x-paperclip-run-id': dead.id })).toMatchObject({ status: 409, body: { code: 'run_ended' } })
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('reads with a key do not look at the header', async () => {
+  test('Reads with a key ignore the run header', async () => {
     for (const value of ['not-a-uuid', randomUUID(), run.id])
       expect(await agent.client.get('/api/agents/me', { 'x-paperclip-run-id': value })).toMatchObject({ status: 200 })
   })
 
-  test('the board names no run', async () => {
+  test('A write of the board has no acting run, even with a run header', async () => {
     const answer = await write({ 'x-paperclip-run-id': run.id }, server().board)
     expect(answer.status).toBe(201)
     expect(await lastAudit(server(), answer.body.id, 'issue.created')).toMatchObject({
@@ -285,8 +289,8 @@ describe('the acting run (lock-protocol §4)', () => {
   })
 })
 
-describe('actor, run and company come from the credential, never from a body (I8)', () => {
-  test('a body that claims to be somebody else is written as who sent it', async () => {
+describe('identify: actor, run and company come from the credential, never from a body (I8)', () => {
+  test('A body that names another actor is recorded as written by the caller', async () => {
     const abroad = await world(server())
     const victim = await here.agent()
     const claims = {
@@ -316,7 +320,7 @@ describe('actor, run and company come from the credential, never from a body (I8
       })
   })
 
-  test('a query that names another company does not move an agent there', async () => {
+  test('A query that names another company gives an agent no access to it', async () => {
     const abroad = await world(server())
     const stranger = await abroad.agent({ name: 'Twin' })
     const name = (await server().board.get(`/api/agents/${stranger.id}`)).body.urlKey
@@ -324,7 +328,7 @@ describe('actor, run and company come from the credential, never from a body (I8
   })
 })
 
-describe('the implicit board ends where somebody else may be speaking', () => {
+describe('identify: a request through a proxy is not the board', () => {
   test.each([
     ['X-Forwarded-For', '127.0.0.1'],
     ['X-Forwarded-Host', 'localhost'],
@@ -332,12 +336,12 @@ describe('the implicit board ends where somebody else may be speaking', () => {
     ['Forwarded', 'for=127.0.0.1'],
     ['Via', '1.1 proxy'],
     ['X-Real-IP', '127.0.0.1'],
-  ])('%s', async (name, value) => {
+  ])('A request with the header %s and without a credential is refused with 401', async (name, value) => {
     expect(await server().board.get('/api/companies', { [name]: value })).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
     expect(await server().board.post('/api/companies', { name: 'x' }, { [name]: value })).toMatchObject({ status: 401 })
   })
 
-  test('an agent behind a proxy is still itself', async () => {
+  test('An agent behind a proxy is identified by its key', async () => {
     expect(await agent.client.get('/api/agents/me', { 'X-Forwarded-For': '10.0.0.1' })).toMatchObject({ status: 200 })
   })
 })

@@ -4,7 +4,7 @@ import type { Store } from '../platform/db/types.ts'
 import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
 
-/** What the mounted routes need from the server. */
+/** The parts of the server that the mounted routes need. */
 export interface MountDeps {
   readonly store: Store
   /** Finds out who makes the request; throws a Refusal for a credential that cannot be used. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { sanitizeFileName } from '../work/files/validateFile.ts'
 import { dispositionOf } from './fileResponse.ts'
 
-describe('the name of a file in a header', () => {
+describe('dispositionOf', () => {
   test.each([
     [null, 'inline'],
     ['plain name.txt', 'inline; filename="plain name.txt"'],
@@ -11,12 +11,12 @@ describe('the name of a file in a header', () => {
     [`it's (1)*.txt`, `inline; filename="it's (1)*.txt"`],
     [`'ä'(*)`, `inline; filename="'_'(*)"; filename*=UTF-8''%27%C3%A4%27%28%2A%29`],
     ['🙂.png', `inline; filename="__.png"; filename*=UTF-8''%F0%9F%99%82.png`],
-  ])('%s', (name, header) => {
+  ])('The file name %s is written in its safe form', (name, header) => {
     expect(dispositionOf('inline', name)).toBe(header)
   })
 })
 
-describe('the name of a file as it is kept', () => {
+describe('sanitizeFileName', () => {
   test.each([
     ['../../etc/passwd', 'passwd'],
     ['C:\\Users\\me\\a.txt', 'a.txt'],
@@ -29,7 +29,7 @@ describe('the name of a file as it is kept', () => {
     [null, null],
     ['x'.repeat(300), 'x'.repeat(200)],
     [`${'x'.repeat(199)}🙂`, 'x'.repeat(199)],
-  ])('%j is %j', (name, kept) => {
-    expect(sanitizeFileName(name)).toBe(kept)
+  ])('The file name %j is stored as %j', (name, stored) => {
+    expect(sanitizeFileName(name)).toBe(stored)
   })
 })

@@ -45,11 +45,11 @@ const asBytes = (body: Buffer, { head = formHead, close = true, chunked = false,
 
 const post = (body: Buffer, raw: Raw = {}) => sendRawBytes(server().url, asBytes(body, raw))
 
-describe('a form with one file', () => {
-  test('is read whatever stands around the file, and however it is cut into pieces', async () => {
+describe('readForm', () => {
+  test('A form is read with other parts around the file, and in pieces of any size', async () => {
     const around = Buffer.concat([
       Buffer.from('words before the first part\r\n'),
-      part('Content-Disposition: form-data; name="other"', 'a field that nobody asked for'),
+      part('Content-Disposition: form-data; name="other"', 'a field that the route does not know'),
       gif(),
       END,
       Buffer.from('words behind the last'),
@@ -65,7 +65,7 @@ describe('a form with one file', () => {
     expect(await readAll(slow)).toMatch(/^HTTP\/1\.1 201 /)
   })
 
-  test('names in other alphabets arrive as they are, and a part named file is the file without any', async () => {
+  test('File names in other alphabets arrive unchanged, and a part named file is the file even without a file name', async () => {
     expect((await post(Buffer.concat([gif(PIXEL, 'Grüße 🙂.gif'), END]))).body).toMatchObject({ originalFilename: 'Grüße 🙂.gif' })
     const extended = part(
       `Content-Disposition: form-data; name="file"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.gif\r\nContent-Type: image/gif`,
@@ -76,7 +76,7 @@ describe('a form with one file', () => {
     expect((await post(Buffer.concat([nameless, END]))).body).toMatchObject({ byteSize: PIXEL.length, originalFilename: null })
   })
 
-  test('that is not whole, or more than that, says what is wrong with it and leaves nothing', async () => {
+  test('A form that is incomplete or has too many parts is refused with the reason and stores nothing', async () => {
     const before = [await auditCount(server()), await fileCounts(server())]
     const field = (name: string, value = 'x') => part(`Content-Disposition: form-data; name="${name}"`, value)
     const wrong: readonly [Buffer, string, Raw?][] = [
@@ -89,7 +89,7 @@ describe('a form with one file', () => {
       [Buffer.concat([...Array.from({ length: 9 }, (_, at) => field(`a${at}`)), gif(), END]), 'Too many fields'],
       [Buffer.concat([field('a'), END]), "Missing file field 'file'"],
       [END, "Missing file field 'file'"],
-      // Its parser says neither that it is done nor that it is not.
+      // For this form the parser emits neither `finish` nor `error`.
       [Buffer.concat([END, Buffer.from(`--${BOUNDARY}\r\n`)]), 'The form ends early or is not multipart/form-data'],
     ]
     for (const [body, error, raw] of wrong)
@@ -104,7 +104,7 @@ describe('a form with one file', () => {
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
   })
 
-  test('that is longer than any file is 413, whatever it consists of; the connection is closed', async () => {
+  test('A form that is longer than the limit is answered with 413, whatever it consists of, and the connection is closed', async () => {
     const words = Buffer.alloc(LIMIT + MB, 'x')
     for (const chunked of [false, true]) {
       const answer = await post(words, { chunked, close: false })
@@ -113,7 +113,7 @@ describe('a form with one file', () => {
     }
   })
 
-  test('that never ends is read so much further, and then its sender is hung up on', async () => {
+  test('A form that does not end is read up to a limit after its refusal, and then the connection is closed', async () => {
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(server().url).port) })
     socket.on('error', () => {})
     socket.write(asBytes(gif(Buffer.alloc(LIMIT + 1)), { length: 1024 * MB, close: false }))
@@ -127,75 +127,75 @@ describe('a form with one file', () => {
       }
     }
     pump()
-    // Whoever goes on sending may lose the answer with the connection.
+    // A client that continues to send may lose the answer together with the connection.
     expect(await answer).toMatch(/^$|^HTTP\/1\.1 422 [\s\S]*file_too_large/)
     expect(sent).toBeGreaterThan(30 * MB)
     expect(sent).toBeLessThan(200 * MB)
   })
 
-  test('whose sender dies in the middle leaves nothing, and its place to the next', async () => {
+  test('A form whose client disconnects halfway stores nothing and releases its upload slot', async () => {
     const before = [await auditCount(server()), await fileCounts(server())]
-    const dying = Array.from({ length: 20 }, () => sendRawBytes(server().url, asBytes(gif(), { length: 100_000 }), { end: true }))
-    for (const { status } of await Promise.all(dying)) expect([0, 400, 503]).toContain(status)
+    const incomplete = Array.from({ length: 20 }, () => sendRawBytes(server().url, asBytes(gif(), { length: 100_000 }), { end: true }))
+    for (const { status } of await Promise.all(incomplete)) expect([0, 400, 503]).toContain(status)
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
     expect((await upload(server(), server().board, path, { type: 'image/gif' })).status).toBe(201)
   })
 })
 
-describe('who may send a file', () => {
-  test('nothing is read of somebody who is nobody, or may not', async () => {
-    const head = (who: string) => `${formHead}\r\nAuthorization: Bearer ${who}`
-    // Only the head is sent: an answer before the body shows that nobody waited for it.
+describe('acquireUploadSlot and the checks before a body is read', () => {
+  test('A request with an unusable credential is refused before its body is read', async () => {
+    const head = (token: string) => `${formHead}\r\nAuthorization: Bearer ${token}`
+    // Only the head is sent: an answer before the body shows that the server did not wait for the body.
     const refused = await sendRawBytes(server().url, asBytes(Buffer.alloc(0), { head: head('nonsense'), length: LIMIT }))
     expect(refused).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   })
 
-  test('no page of another origin: a form is what it may send without asking', async () => {
+  test('A form from a page of another origin is refused, although a browser sends forms across origins without a preflight', async () => {
     const before = [await auditCount(server()), await fileCounts(server())]
     const foreign = await post(Buffer.concat([gif(), END]), { head: `${formHead}\r\nOrigin: https://evil.invalid` })
     expect(foreign).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
   })
 
-  test('eight at once of one sender, sixteen of all; the next is asked to come back, and is served when one of them is over', async () => {
+  test('Eight uploads of one sender and sixteen of all senders run at once; the next one is refused with Retry-After until a slot is free', async () => {
     const { port } = new URL(server().url)
     const [first, second] = [await acme.agent(), await acme.agent()]
-    const hold = async (who: Client): Promise<Socket[]> =>
+    const openUploads = async (sender: Client): Promise<Socket[]> =>
       await Promise.all(
         Array.from({ length: 8 }, async () => {
           const socket = connect({ host: '127.0.0.1', port: Number(port) })
           socket.on('error', () => {})
-          const readAll = once(socket, 'data')
-          const bearer = who.headers['authorization'] === undefined ? '' : `\r\nAuthorization: ${who.headers['authorization']}`
-          // The server says that it is ready to read, and then has nothing to read.
+          const continued = once(socket, 'data')
+          const bearer = sender.headers['authorization'] === undefined ? '' : `\r\nAuthorization: ${sender.headers['authorization']}`
+          // The server answers 100 Continue and then waits for a body.
           socket.write(asBytes(gif(), { length: 100_000, close: false, head: `${formHead}\r\nExpect: 100-continue${bearer}` }))
-          await readAll
+          await continued
           return socket
         }),
       )
-    const send = async (who: Client): Promise<number> => (await upload(server(), who, path, { type: 'image/gif' })).status
-    const waiting = await hold(server().board)
+    const send = async (sender: Client): Promise<number> => (await upload(server(), sender, path, { type: 'image/gif' })).status
+    const waiting = await openUploads(server().board)
     await expect.poll(() => send(server().board)).toBe(503)
     expect(await send(first.client)).toBe(201)
-    waiting.push(...(await hold(first.client)))
+    waiting.push(...(await openUploads(first.client)))
     await expect.poll(() => send(second.client)).toBe(503)
     const busy = await upload(server(), second.client, path, { type: 'image/gif' })
     expect(busy).toMatchObject({ status: 503, body: { code: 'busy' } })
     expect(busy.headers.get('retry-after')).toBe('1')
     for (const socket of waiting) socket.destroy()
-    for (const who of [server().board, first.client, second.client]) await expect.poll(() => send(who)).toBe(201)
+    for (const sender of [server().board, first.client, second.client]) await expect.poll(() => send(sender)).toBe(201)
   })
 })
 
 async function readAll(socket: Socket): Promise<string> {
   const chunks: Buffer[] = []
   return await new Promise<string>((resolve) => {
-    const over = (): void => {
+    const finish = (): void => {
       socket.destroy()
       resolve(Buffer.concat(chunks).toString('utf8'))
     }
     socket.on('data', (chunk) => chunks.push(chunk))
-    socket.once('close', over)
-    socket.once('end', over)
+    socket.once('close', finish)
+    socket.once('end', finish)
   })
 }

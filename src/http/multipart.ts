@@ -83,7 +83,10 @@ function collectParts(parser: BusboyInstance, fileLimit: number, parts: FormPart
     if (parts.fields.has(name)) return malformed('A field is given twice')
     parts.fields.set(name, value)
   })
-  parser.on('file', (name: string | undefined, stream, filename: string | undefined, _encoding, declaredType) => {
+  parser.on('file', (...part) => {
+    const [name, stream, , , declaredType] = part
+    // The parser's types hide that a part may come without a file name.
+    const filename: string | undefined = part[2]
     const chunks: Buffer[] = []
     // The parser reports a form that ends inside a file on the stream of the file, too.
     stream.on('error', () => fail(truncatedFormRefusal()))

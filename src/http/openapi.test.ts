@@ -68,30 +68,30 @@ const operations = routes.map((route) => {
   return [`${route.method.toUpperCase()} ${route.path}`, route, operation] as const
 })
 
-describe('the document is OpenAPI 3.1', () => {
-  test('has what the specification demands of its root', () => {
+describe('openapi', () => {
+  test('The root of the document has the fields that OpenAPI 3.1 requires', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'paperclip-server', version: 'test' } })
     for (const path of Object.keys(document.paths)) expect(path).toMatch(/^\/api(\/(\{\w+\}|[a-z-]+))+(\.[a-z]+)?$/)
     for (const section of Object.values(document.components))
       for (const name of Object.keys(section)) expect(name).toMatch(/^[A-Za-z0-9._-]+$/)
   })
 
-  test('every reference in it leads somewhere', () => {
+  test('Every reference in the document has a target', () => {
     const dangling = [...new Set(refs(document))].filter((ref) => resolve(ref) === undefined)
     expect(dangling).toEqual([])
   })
 
-  test('no schema refers to a place that is its own root elsewhere', () => {
+  test('Every reference points into the components, so no schema refers to its own root', () => {
     for (const ref of refs(document)) expect(ref).toMatch(/^#\/components\//)
   })
 
-  test('survives JSON unchanged', () => {
+  test('The document is unchanged after a round trip through JSON', () => {
     expect(JSON.parse(JSON.stringify(document))).toEqual(document)
   })
 })
 
 describe.each(operations)('%s', (_, route, operation) => {
-  test('is described in full', () => {
+  test('The operation is described completely', () => {
     expect(operation).toBeDefined()
     if (operation === undefined) return
     expect(operation.operationId).toBe(route.operationId)
@@ -115,7 +115,7 @@ describe.each(operations)('%s', (_, route, operation) => {
     expect(operation.requestBody === undefined).toBe(route.body === undefined)
   })
 
-  test('every answer has a form, and every refusal its codes and an example in both forms', () => {
+  test('Every answer has a schema, and every refusal has its codes and an example in both forms', () => {
     const listed: string[] = []
     for (const [status, given] of Object.entries(operation?.responses ?? {})) {
       const response = deref(given)
@@ -137,14 +137,14 @@ describe.each(operations)('%s', (_, route, operation) => {
   })
 })
 
-describe('the page at /api/docs works without the internet', () => {
+describe('GET /api/docs', () => {
   const html = async (): Promise<string> => {
     const answer = await server().board.get('/api/docs/')
     expect(answer.status).toBe(200)
     return answer.text
   }
 
-  test('nothing in it points to another host', async () => {
+  test('The page has no link to another host, so it works without the internet', async () => {
     const page = await html()
     const foreign = [...page.matchAll(/(?:src|href|action)\s*=\s*["']([^"']+)["']/g)]
       .map(([, url]) => url)
@@ -153,7 +153,7 @@ describe('the page at /api/docs works without the internet', () => {
     expect(page).not.toMatch(/@import|url\(\s*['"]?https?:/)
   })
 
-  test('every script and style it names is served from here', async () => {
+  test('Every script and style of the page is served by this server', async () => {
     const page = await html()
     const assets = [...page.matchAll(/<(?:script[^>]*src|link[^>]*rel="stylesheet"[^>]*href)="([^"]+)"/g)].map(([, url]) => url ?? '')
     expect(assets.length).toBeGreaterThanOrEqual(3)
@@ -164,7 +164,7 @@ describe('the page at /api/docs works without the internet', () => {
     }
   })
 
-  test('its headers forbid what is not from here, and it asks no validator about the document', async () => {
+  test('The headers of the page forbid other hosts, and the page sends the document to no validator', async () => {
     const answer = await server().board.get('/api/docs/')
     expect(answer.headers['content-security-policy']).toContain("default-src 'self'")
     expect(answer.headers['content-security-policy']).not.toMatch(/https?:|\*/)
@@ -173,11 +173,11 @@ describe('the page at /api/docs works without the internet', () => {
     expect(script.text).toContain('postIssuesByIdCheckout')
   })
 
-  test('is for this host only, like everything else', async () => {
+  test('The page is refused for a foreign Host, like every other path', async () => {
     expect(await sendRawRequest(server().url, ['GET /api/docs/ HTTP/1.1', 'Host: evil.example'])).toMatchObject({ status: 403 })
   })
 
-  test('the document itself is at /api/openapi.json', async () => {
+  test('The document is served at /api/openapi.json', async () => {
     const { body } = await server().board.get('/api/openapi.json')
     expect(body).toEqual(JSON.parse(JSON.stringify(openapi(routes, 'test'))))
   })

@@ -11,14 +11,14 @@ beforeAll(async () => {
 })
 
 describe('Prefer: return=minimal', () => {
-  test('gives back what one needs to go on, and says that it did', async () => {
+  test('A minimal answer has only the fields for the next request, and a header confirms the preference', async () => {
     const issue = await acme.issue()
     const run = await acme.run(await acme.agent())
     const path = `/api/issues/${issue.id}/checkout`
-    const taken = await run.client.post(path, { agentId: run.agentId, expectedStatuses: ['todo'] }, minimal)
-    expect(taken.status).toBe(200)
-    expect(taken.headers['preference-applied']).toBe('return=minimal')
-    expect(taken.body).toEqual({
+    const checkout = await run.client.post(path, { agentId: run.agentId, expectedStatuses: ['todo'] }, minimal)
+    expect(checkout.status).toBe(200)
+    expect(checkout.headers['preference-applied']).toBe('return=minimal')
+    expect(checkout.body).toEqual({
       id: issue.id,
       identifier: issue.identifier,
       status: 'in_progress',
@@ -37,7 +37,7 @@ describe('Prefer: return=minimal', () => {
     expect((await server().board.get(`/api/issues/${issue.id}`)).body.status).toBe('done')
   })
 
-  test('leaves whole what is no row with an id, what is a read, and what prefers something else', async () => {
+  test('An answer stays complete when it is not a row with an id, when it is a read, and when the preference is another one', async () => {
     const issue = await acme.issue()
     const agent = await acme.agent()
     const opened = await agent.client.post(`/api/agents/${agent.id}/runs`, {}, minimal)
@@ -52,26 +52,26 @@ describe('Prefer: return=minimal', () => {
       expect(answer.headers['preference-applied']).toBeUndefined()
   })
 
-  test('never drops a token that is shown once', async () => {
+  test('A minimal answer keeps a token, which is shown only once', async () => {
     const agent = await acme.agent()
     const { body } = await server().board.post(`/api/agents/${agent.id}/keys`, { name: 'one' }, minimal)
     expect(body).toEqual({ id: expect.any(String) as string, token: expect.stringMatching(/^pcp_/) as string })
   })
 
-  test('is part of the answer that an Idempotency-Key keeps: a replay is the same, byte for byte', async () => {
+  test('The preference is part of the answer that an Idempotency-Key stores, so a replay is the same byte for byte', async () => {
     const path = `/api/companies/${acme.company.id}/issues`
     const key = { 'Idempotency-Key': 'shape-1' }
     const first = await server().board.post(path, { title: 'Once' }, { ...key, ...minimal })
     const again = await server().board.post(path, { title: 'Once' }, { ...key, ...minimal })
-    const without = await server().board.post(path, { title: 'Once' }, key)
-    expect([again.text, without.text]).toEqual([first.text, first.text])
+    const withoutPreference = await server().board.post(path, { title: 'Once' }, key)
+    expect([again.text, withoutPreference.text]).toEqual([first.text, first.text])
     expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true', 'preference-applied': 'return=minimal' })
     expect(first.status).toBe(201)
   })
 })
 
 describe('?fields=', () => {
-  test('gives these fields of an answer, and of each item of a list, in the order asked for', async () => {
+  test('The answer and each item of a list have the requested fields, in the requested order', async () => {
     const issue = await acme.issue()
     const { body: one } = await server().board.get(`/api/issues/${issue.id}?fields=title,id`)
     expect(Object.keys(one as object)).toEqual(['title', 'id'])
@@ -82,7 +82,7 @@ describe('?fields=', () => {
     expect((await agent.client.get('/api/agents/me/inbox-lite?fields=id')).body).toEqual([])
   })
 
-  test('stays in the link to the next page', async () => {
+  test('The link to the next page keeps the requested fields', async () => {
     await acme.issue()
     await acme.issue()
     const { headers } = await server().board.get(`/api/companies/${acme.company.id}/issues?fields=id&compact=1&limit=1`)
@@ -90,7 +90,7 @@ describe('?fields=', () => {
     expect(Object.keys(((await server().board.get(next)).body as object[])[0] ?? {})).toEqual(['id'])
   })
 
-  test('refuses a name that does not exist and says which do; a write is not cut', async () => {
+  test('An unknown field is refused with a list of the known ones, and the answer of a write stays complete', async () => {
     const issue = await acme.issue()
     const wrong = await server().board.get(`/api/issues/${issue.id}?fields=id,titel`)
     expect(wrong).toMatchObject({ status: 400, body: { code: 'validation_failed', details: [{ path: ['fields'], keys: ['titel'] }] } })
@@ -103,7 +103,7 @@ describe('?fields=', () => {
 })
 
 describe('?compact=1', () => {
-  test('leaves out what is null, at every depth, and nothing else', async () => {
+  test('A compact answer leaves out fields that are null, at every depth, and keeps all others', async () => {
     const { issue, run } = await acme.held()
     const whole = (await run.client.get(`/api/issues/${issue.id}/heartbeat-context`)).body as Record<string, Record<string, unknown>>
     const compact = (await run.client.get(`/api/issues/${issue.id}/heartbeat-context?compact=true`)).body as Record<
@@ -126,7 +126,7 @@ describe('?compact=1', () => {
     expect((await run.client.get(`/api/issues/${issue.id}?compact=0`)).text).toContain('null')
   })
 
-  test('is taken by every route, also by one that knows its own parameters', async () => {
+  test('Every route accepts the parameter, also a route with query parameters of its own', async () => {
     const { agent, issue } = await acme.held()
     const paths = [
       '/api/companies',
@@ -144,8 +144,8 @@ describe('?compact=1', () => {
 })
 
 /**
- * An answer is paid for by the token, about one for 3.5 bytes of JSON. What an agent reads on every turn may not grow
- * unnoticed: whoever adds a field to one of these changes a number here, and knows what it costs.
+ * Agents pay for answers by the token, about one for 3.5 bytes of JSON. The answers that an agent reads on every turn must
+ * not grow unnoticed: a change that adds a field to one of them has to change a number here, which shows its cost.
  */
 describe('the answers that agents read most', () => {
   const bytes = (answer: Answer): number => {
@@ -153,7 +153,7 @@ describe('the answers that agents read most', () => {
     return Buffer.byteLength(answer.text)
   }
 
-  test('stay below a stated number of bytes', async () => {
+  test('Each of these answers stays below its maximum of bytes', async () => {
     const { company, issue, agent, run, checkout } = await world(server())
     const worker = await agent()
     const issues: { id: string }[] = []

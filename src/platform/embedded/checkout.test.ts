@@ -19,8 +19,8 @@ import {
 const SLOW_MS = 60_000
 const silent = (): void => undefined
 
-describe('the installed package', { timeout: SLOW_MS }, () => {
-  test('links and exec bits that an install without scripts leaves out are made in place, once', async () => {
+describe('ensureBinaries', { timeout: SLOW_MS }, () => {
+  test('Links and exec bits that an install without scripts leaves out are added in place, once', async () => {
     const packageFolder = join(await scratchFolder(), 'package')
     await packageIn(packageFolder)
     await chmod(join(packageFolder, 'native/bin/initdb'), 0o644)
@@ -36,65 +36,71 @@ describe('the installed package', { timeout: SLOW_MS }, () => {
     expect(await ensureBinaries(options)).toBe(join(packageFolder, 'native'))
   })
 
-  test.skipIf(!isRoot)('two starts that copy at once share one whole copy (needs root, for an account that is shut out)', async () => {
-    const folder = await scratchFolder()
-    const packageFolder = join(folder, 'closed', 'package')
-    await packageIn(packageFolder)
-    await chmod(dirname(packageFolder), 0o700)
-    const copyInto = join(folder, 'copies')
-    const options = { packageFolder, copyInto, account: { uid: NOBODY, gid: NOBODY }, log: silent }
-    const [one, other] = await Promise.all([ensureBinaries(options), ensureBinaries(options)])
-    expect(one).toBe(other)
-    expect(await readdir(copyInto)).toEqual([one.slice(copyInto.length + 1)])
-    expect((await readdir(one, { recursive: true })).length).toBe(
-      (await readdir(join(packageFolder, 'native'), { recursive: true })).length,
-    )
-    // The account may run the copy and must not be able to change it.
-    const { uid, mode } = await stat(join(one, 'bin/postgres'))
-    expect({ uid, writable: mode & 0o022 }).toEqual({ uid: 0, writable: 0 })
-  })
+  test.skipIf(!isRoot)(
+    'Two concurrent starts that need a copy share one complete copy (needs root, for an account without access)',
+    async () => {
+      const folder = await scratchFolder()
+      const packageFolder = join(folder, 'closed', 'package')
+      await packageIn(packageFolder)
+      await chmod(dirname(packageFolder), 0o700)
+      const copyInto = join(folder, 'copies')
+      const options = { packageFolder, copyInto, account: { uid: NOBODY, gid: NOBODY }, log: silent }
+      const [one, other] = await Promise.all([ensureBinaries(options), ensureBinaries(options)])
+      expect(one).toBe(other)
+      expect(await readdir(copyInto)).toEqual([one.slice(copyInto.length + 1)])
+      expect((await readdir(one, { recursive: true })).length).toBe(
+        (await readdir(join(packageFolder, 'native'), { recursive: true })).length,
+      )
+      // The account may run the copy but must not be able to change it.
+      const { uid, mode } = await stat(join(one, 'bin/postgres'))
+      expect({ uid, writable: mode & 0o022 }).toEqual({ uid: 0, writable: 0 })
+    },
+  )
 })
 
-describe('a checkout below a closed folder', { timeout: SLOW_MS }, () => {
-  test.skipIf(!isRoot)('root runs copied binaries on data it has put where Postgres can reach it (needs root)', async () => {
-    const folder = await scratchFolder()
-    const closed = join(folder, 'closed')
-    const systemFolder = join(folder, 'system')
-    const home = join(closed, 'home')
-    await mkdir(closed, { mode: 0o700 })
-    const from = await checkoutIn(join(closed, 'checkout'))
-    const surroundings = { systemFolder }
+describe('startEmbedded with a checkout below a closed folder', { timeout: SLOW_MS }, () => {
+  test.skipIf(!isRoot)(
+    'As root the server runs copied binaries, and its data is in a folder that Postgres can reach (needs root)',
+    async () => {
+      const folder = await scratchFolder()
+      const closed = join(folder, 'closed')
+      const systemFolder = join(folder, 'system')
+      const home = join(closed, 'home')
+      await mkdir(closed, { mode: 0o700 })
+      const from = await checkoutIn(join(closed, 'checkout'))
+      const surroundings = { systemFolder }
 
-    // Hardened machines give root this umask, and what it makes for Postgres must be passable all the same.
-    const first = spawnOwner({ home, from, surroundings, umask: 0o077 })
-    await insertMarkerRow(await first.connection(), 'kept')
-    const data = await readlink(join(home, 'postgres'))
-    expect(data.startsWith(join(systemFolder, 'data'))).toBe(true)
-    expect(await readFile(join(dirname(data), 'home'), 'utf8')).toBe(`${home}\n`)
-    expect((await readdir(systemFolder)).filter((name) => /^\d/.test(name))).toHaveLength(1)
-    expect((await lstat(closed)).mode & 0o777).toBe(0o700)
-    await first.stop()
+      // Hardened machines give root this umask. The folders that it creates for Postgres must still be accessible.
+      const first = spawnOwner({ home, from, surroundings, umask: 0o077 })
+      await insertMarkerRow(await first.connection(), 'kept')
+      const data = await readlink(join(home, 'postgres'))
+      expect(data.startsWith(join(systemFolder, 'data'))).toBe(true)
+      expect(await readFile(join(dirname(data), 'home'), 'utf8')).toBe(`${home}\n`)
+      expect((await readdir(systemFolder)).filter((name) => /^\d/.test(name))).toHaveLength(1)
+      expect((await lstat(closed)).mode & 0o777).toBe(0o700)
+      await first.stop()
 
-    const second = spawnOwner({ home, from, surroundings })
-    expect(await hasMarkerRow(await second.connection(), 'kept')).toBe(true)
-    await second.stop()
+      const second = spawnOwner({ home, from, surroundings })
+      expect(await hasMarkerRow(await second.connection(), 'kept')).toBe(true)
+      await second.stop()
 
-    // Whoever deletes the home wants to start afresh; the old rows stay where they are for a human to decide about.
-    await rm(home, { recursive: true })
-    const third = spawnOwner({ home, from, surroundings })
-    expect(await queryOnce(await third.connection(), `select to_regclass('kept') as kept`)).toEqual([{ kept: null }])
-    expect(await existingPaths([data])).toEqual([data])
-    await third.stop()
-  })
+      // An operator who deletes the home wants to start afresh. The old rows are kept, for the operator to decide about.
+      await rm(home, { recursive: true })
+      const third = spawnOwner({ home, from, surroundings })
+      expect(await queryOnce(await third.connection(), `select to_regclass('kept') as kept`)).toEqual([{ kept: null }])
+      expect(await existingPaths([data])).toEqual([data])
+      await third.stop()
+    },
+  )
 
   test.skipIf(!isRoot)(
-    'an ordinary user needs nothing outside of it, even where node_modules is read-only (needs root, to become one)',
+    'An ordinary user needs no folder outside the checkout, even if node_modules is read-only (needs root, to change the account)',
     async () => {
       const folder = await scratchFolder()
       const closed = join(folder, 'closed')
       const home = join(closed, 'home')
       const from = await checkoutIn(join(closed, 'checkout'))
-      // The checkout stays root's, installed without scripts: the links are missing, and the user cannot make them there.
+      // The checkout belongs to root and was installed without scripts: the links are missing, and the user cannot add them.
       await chown(closed, NOBODY, NOBODY)
       await chmod(closed, 0o700)
 
@@ -109,7 +115,7 @@ describe('a checkout below a closed folder', { timeout: SLOW_MS }, () => {
       expect(await hasMarkerRow(await second.connection(), 'kept')).toBe(true)
       await second.stop()
 
-      // And root after that: the data keeps its owner, so that one `sudo npm start` locks nobody out.
+      // Then root starts it: the data keeps its owner, so that one `sudo npm start` does not lock the user out.
       const third = spawnOwner({ home, from, surroundings: { systemFolder: join(folder, 'system') } })
       expect(await hasMarkerRow(await third.connection(), 'kept')).toBe(true)
       await third.stop()

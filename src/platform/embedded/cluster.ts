@@ -9,7 +9,7 @@ import { spawnWithDeathSignal } from './parentDeathSignal.ts'
 import { removeStalePartials } from './partial.ts'
 import { SUPERUSER } from './settings.ts'
 
-/** Everything needed to run one cluster; the same for every start of it. */
+/** The parameters of one database cluster; they are the same for every start. */
 export interface Cluster {
   readonly dataDir: DataDir
   /** Folder of the Postgres installation: `bin`, `lib`, `share`. */
@@ -20,7 +20,7 @@ export interface Cluster {
   readonly log: Log
 }
 
-/** Makes the data folder unless it is there. Rejects when initdb fails, or when something else is in its place. */
+/** Creates the data folder unless it exists. Rejects when initdb fails, or when a file or another folder is in its place. */
 export async function ensureCluster(cluster: Cluster): Promise<void> {
   const { data } = cluster.dataDir
   if (await isCluster(data)) return takeOwnership(data, cluster.account)
@@ -28,12 +28,12 @@ export async function ensureCluster(cluster: Cluster): Promise<void> {
   const partial = `${data}.init-${randomBytes(6).toString('hex')}`
   try {
     await initialise(partial, cluster)
-    // Complete under its own name or absent: a crash in the middle of initdb leaves nothing that looks like data.
+    // The data folder gets its name when it is complete, so a crash during initdb leaves no folder that looks like data.
     await rename(partial, data)
     if (cluster.durable) await syncFolder(dirname(data))
   } catch (error) {
     await rm(partial, { recursive: true, force: true })
-    // Another first start may have been faster; which of the two may serve is decided by the postmaster's lock.
+    // A concurrent first start may have been faster. The lock file of the postmaster decides which of the two serves.
     if (await isCluster(data)) return
     throw error
   }
@@ -43,16 +43,16 @@ async function isCluster(data: string): Promise<boolean> {
   return (await stat(join(data, 'PG_VERSION')).catch(() => null)) !== null
 }
 
-// Data that root restored or copied belongs to root, and Postgres opens only what is its own.
+// Data that root restored or copied belongs to root, and Postgres opens only files of its own account.
 async function takeOwnership(data: string, account: Account | null): Promise<void> {
   if (account === null || (await stat(data)).uid !== 0) return
   for (const name of await readdir(data, { recursive: true })) await lchown(join(data, name), account.uid, account.gid)
-  // The folder itself comes last: while it is still root's, an interrupted walk is begun again.
+  // The folder itself comes last: while it still belongs to root, the next start repeats an interrupted walk.
   await chown(data, account.uid, account.gid)
 }
 
 async function initialise(folder: string, { native, account, deathSignal, durable, log }: Cluster): Promise<void> {
-  log('making a new embedded database', { durable })
+  log('creating a new embedded database', { durable })
   await mkdir(folder, { mode: 0o700 })
   if (account !== null) await chown(folder, account.uid, account.gid)
   const outputFile = `${folder}.log`
@@ -76,7 +76,7 @@ const INITDB = [
   `--username=${SUPERUSER}`,
   '--auth-local=trust',
   '--auth-host=reject',
-  // The built-in provider sorts and folds alike on every machine; the C library's does not even between two releases.
+  // The built-in provider sorts and folds case in the same way on every machine. The C library's changes between releases.
   '--encoding=UTF8',
   '--locale-provider=builtin',
   '--builtin-locale=C.UTF-8',

@@ -1,17 +1,17 @@
-/** Receives what happened and the facts around it; never secrets. */
+/** Receives log lines: a message and facts, never secrets. */
 export type Log = (message: string, facts: Record<string, unknown>) => void
 
 export interface EmbeddedOptions {
-  /** Folder for everything of ours (data folder is `<home>/postgres`); created 0700 when absent. */
+  /** Folder for all files of the embedded Postgres; the data folder is `<home>/postgres`. Created with mode 0700 when absent. */
   readonly home: string
-  /** true: fsync etc. as a real database needs. false: test settings (fsync, synchronous_commit, full_page_writes, autovacuum off). */
+  /** true: the settings of a production database. false, for tests: fsync, synchronous_commit, full_page_writes and autovacuum are off. */
   readonly durable: boolean
-  /** Told about restarts, takeovers, waits; never secrets. */
+  /** Receives restarts, takeovers and waits; never secrets. */
   readonly log?: Log
 }
 
 export interface EmbeddedPostgres {
-  /** Options for pg.Pool / pg.Client: the unix socket folder as host. They stay the same when Postgres is started again. */
+  /** Options for pg.Pool and pg.Client, with the folder of the unix socket as host. A restart of Postgres does not change them. */
   readonly connection: {
     readonly host: string
     readonly port: number
@@ -19,6 +19,9 @@ export interface EmbeddedPostgres {
     readonly database: string
     readonly password?: string
   }
-  /** Fast shutdown (SIGINT), waits until the postmaster is gone; SIGQUIT, then SIGKILL after a bounded grace. Idempotent. */
+  /**
+   * Shuts Postgres down: SIGINT (fast shutdown), then SIGQUIT, then SIGKILL, each after a grace period. Resolves when the
+   * postmaster has exited. May be called more than once.
+   */
   stop(): Promise<void>
 }

@@ -9,12 +9,13 @@ import { asAccount } from './account.ts'
 import { makeTraversable } from './permissions.ts'
 import { SOCKET_PORT } from './settings.ts'
 
+/** The paths of one embedded database. */
 export interface DataDir {
-  /** The caller's folder with every link resolved, so that two spellings of it meet. */
+  /** The caller's folder with every link resolved, so that two spellings give the same path. */
   readonly home: string
-  /** The data folder itself, never a link. */
+  /** The data folder itself, not a link to it. */
   readonly data: string
-  /** Folder of the unix socket, 0700, owned by whoever runs Postgres. */
+  /** Folder of the unix socket: mode 0700, owned by the account that runs Postgres. */
   readonly socket: string
   readonly logFile: string
 }
@@ -27,15 +28,16 @@ interface DataDirOptions {
 }
 
 /**
- * The longest address a socket can be bound to: macOS has 104 bytes with the closing zero, Linux 108. The smaller one
- * is used everywhere so that a home that works on one works on the other.
+ * The longest path of a unix socket in bytes: macOS has 104 with the closing zero, Linux 108. The smaller limit is used
+ * on every system, so that a home that works on one works on the other.
  */
 const SOCKET_PATH_BYTES = 103
 
 /**
- * Decides where everything lies and makes the folders. Data stays in `home` unless Postgres runs under another account
- * that cannot get there. Rejects when data that already lies in `home` has become unreachable, because
- * starting with an empty database elsewhere would look like a loss, and when the socket folder belongs to somebody else.
+ * Chooses the paths of the database and creates the folders. The data is in `home`, unless Postgres runs under another
+ * account that cannot enter `home`. Rejects when that account can no longer reach data that is already in `home`, because
+ * a start with an empty database elsewhere would look like a loss of data. Also rejects when the socket folder belongs to
+ * another account.
  */
 export async function prepareDataDir({ home, account, systemFolder, log }: DataDirOptions): Promise<DataDir> {
   const own = await ownFolder(home)
@@ -44,7 +46,7 @@ export async function prepareDataDir({ home, account, systemFolder, log }: DataD
   return { home: own, data: join(base, 'postgres'), socket, logFile: join(own, 'postgres.log') }
 }
 
-/** Whether `account` may enter `folder`. It is tried rather than computed, because access lists and mounts count too. */
+/** Whether `account` may enter `folder`. A child process tries it, because access lists and mounts matter, too. */
 async function canEnter(account: Account, folder: string): Promise<boolean> {
   return new Promise((resolveAnswer) => {
     execFile('/bin/sh', ['-c', 'cd -- "$1"', 'sh', folder], { cwd: '/', ...asAccount(account) }, (error) => resolveAnswer(error === null))
@@ -53,7 +55,7 @@ async function canEnter(account: Account, folder: string): Promise<boolean> {
 
 async function ownFolder(home: string): Promise<string> {
   const wanted = resolve(home)
-  // Only the last folder is private. Closed ones above it would shut out the account root runs Postgres under.
+  // Only the last folder is private. Closed folders above it would shut out the account that runs Postgres.
   await mkdir(dirname(wanted), { recursive: true })
   await makeFolder(wanted)
   return realpath(wanted)
@@ -68,13 +70,13 @@ async function baseFor(home: string, account: Account, systemFolder: string, log
   if ((await lstat(link).catch(() => null)) !== null) {
     throw new Error(
       `The account that runs Postgres (uid ${account.uid}) can no longer reach the data in ${link}. ` +
-        'Make the folders above it passable again, or set DATABASE_URL to a Postgres of your own.',
+        'Let that account enter the folders above it again, or set DATABASE_URL to a Postgres of your own.',
     )
   }
-  return makeSystemDataDir(home, link, account, systemFolder, log)
+  return makeSystemDataDir({ home, account, systemFolder, log })
 }
 
-// Root stays the owner, so that the account can pass through but can neither plant nor swap files that root opens later.
+// Root stays the owner, so that the account can enter the folder but cannot add or replace files that root opens later.
 async function openToGroup(folder: string, account: Account): Promise<void> {
   const { uid, mode } = await lstat(folder)
   if (uid !== 0 || (mode & 0o077) !== 0) return
@@ -83,11 +85,12 @@ async function openToGroup(folder: string, account: Account): Promise<void> {
 }
 
 /**
- * Picks a folder of root's for the data and records it as a link in `home`. The link is made first because making
- * it is the one step only one of two racing starts can do. A random part in the name: whoever
- * deletes `home` to start afresh must not get the old rows back, nor may they be destroyed on a guess.
+ * Chooses a folder of root for the data and records it as a link in `home`. The link is created first, because only one
+ * of two concurrent starts can create it. The name has a random part: an operator who deletes `home` to start afresh must
+ * not get the old rows back, and the old rows must not be deleted on a guess.
  */
-async function makeSystemDataDir(home: string, link: string, account: Account, systemFolder: string, log: Log): Promise<string> {
+async function makeSystemDataDir({ home, account, systemFolder, log }: DataDirOptions & { readonly account: Account }): Promise<string> {
+  const link = join(home, 'postgres')
   const parent = join(systemFolder, 'data')
   await makeTraversable(parent)
   const wanted = join(parent, `${hashOf(home)}-${randomBytes(4).toString('hex')}`)
@@ -96,7 +99,7 @@ async function makeSystemDataDir(home: string, link: string, account: Account, s
   await makeFolder(base)
   await openToGroup(base, account)
   await writeFile(join(base, 'home'), `${home}\n`)
-  log('the embedded database lies outside its home, which the account that runs Postgres cannot reach', { home, base })
+  log('the embedded database is outside its home, because the account that runs Postgres cannot enter the home', { home, base })
   return base
 }
 
@@ -106,9 +109,9 @@ async function socketFolder(base: string, account: Account | null, systemFolder:
   await makeFolder(folder)
   const found = await lstat(folder)
   const ownUid = process.getuid?.() ?? found.uid
-  // A folder below /tmp may have been put there by somebody who waits for our socket.
+  // Another account may have created the folder below /tmp to intercept the connections to this socket.
   if (!found.isDirectory() || (found.uid !== ownUid && found.uid !== account?.uid)) {
-    throw new Error(`The socket folder ${folder} belongs to somebody else. Remove it, or set DATABASE_URL.`)
+    throw new Error(`The socket folder ${folder} belongs to another account. Remove it, or set DATABASE_URL.`)
   }
   if (account !== null && found.uid !== account.uid) await chown(folder, account.uid, account.gid)
   if ((found.mode & 0o777) !== 0o700) await chmod(folder, 0o700)
@@ -116,8 +119,8 @@ async function socketFolder(base: string, account: Account | null, systemFolder:
 }
 
 function shortFolder(base: string, account: Account | null, systemFolder: string): string {
-  const beside = join(base, 'socket')
-  if (fitsSocketPath(beside)) return beside
+  const preferred = join(base, 'socket')
+  if (fitsSocketPath(preferred)) return preferred
   const name = `paperclip-${hashOf(base)}`
   const runtimeFolder = process.env['XDG_RUNTIME_DIR']
   const choices = account === null ? [runtimeFolder ?? tmpdir(), tmpdir(), '/tmp'] : [join(systemFolder, 'socket'), '/tmp']

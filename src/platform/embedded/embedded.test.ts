@@ -26,7 +26,7 @@ import { startWith } from './start.ts'
 
 const SLOW_MS = 30_000
 
-// One cluster serves most tests, each of which starts and ends its own server on it: making one writes 40 MB.
+// Most tests share one cluster and start and stop a server of their own on it, because initdb writes 40 MB.
 let folder = ''
 let home = ''
 
@@ -39,8 +39,8 @@ beforeAll(async () => {
 
 afterAll(() => removeScratch(folder), SLOW_MS)
 
-describe('data', { timeout: SLOW_MS }, () => {
-  test('a second start finds the rows of the first', async () => {
+describe('startEmbedded: the data', { timeout: SLOW_MS }, () => {
+  test('A second start finds the rows of the first', async () => {
     const first = await startDatabase(folder, home)
     await insertMarkerRow(first.connection, 'second_start')
     await first.stop()
@@ -49,13 +49,13 @@ describe('data', { timeout: SLOW_MS }, () => {
     expect(second.connection).toEqual(first.connection)
   })
 
-  test('what a durable database has committed survives the death of every process at once', async () => {
+  test('Committed rows of a durable database survive a SIGKILL of all its processes at once', async () => {
     const first = spawnOwner({ home, durable: true })
     await insertMarkerRow(await first.connection(), 'durable')
-    const everyone = await postgresOf(home)
-    for (const pid of everyone) process.kill(pid, 'SIGKILL')
+    const pids = await postgresOf(home)
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
     await first.kill()
-    expect(everyone.length).toBeGreaterThan(1)
+    expect(pids.length).toBeGreaterThan(1)
 
     const second = spawnOwner({ home, durable: true })
     expect(await hasMarkerRow(await second.connection(), 'durable')).toBe(true)
@@ -64,14 +64,14 @@ describe('data', { timeout: SLOW_MS }, () => {
   test.for([
     { durable: true, expected: 'on' },
     { durable: false, expected: 'off' },
-  ])('durable: $durable means fsync and its companions are $expected', async ({ durable, expected }) => {
+  ])('With durable: $durable, fsync, synchronous_commit, full_page_writes and autovacuum are $expected', async ({ durable, expected }) => {
     const { connection } = await startDatabase(folder, home, durable)
     const names = `('fsync', 'synchronous_commit', 'full_page_writes', 'autovacuum')`
     const rows = await queryOnce(connection, `select distinct setting from pg_settings where name in ${names}`)
     expect(rows).toEqual([{ setting: expected }])
   })
 
-  test('text is UTF-8 with the same locale everywhere, and time is UTC', async () => {
+  test('The database has UTF-8 text, the same locale on every machine, and the time zone UTC', async () => {
     const { connection } = await startDatabase(folder, home)
     const [row] = await queryOnce(
       connection,
@@ -81,10 +81,10 @@ describe('data', { timeout: SLOW_MS }, () => {
     expect(row).toEqual({ encoding: 'UTF8', provider: 'b', locale: 'C.UTF-8', zone: 'UTC', upper: 'É' })
   })
 
-  test('a start that is killed in the middle of initdb does not block the next one', async () => {
+  test('A start that is killed during initdb does not block the next start', async () => {
     const fresh = join(await scratchFolder(), 'home')
     const first = spawnOwner({ home: fresh })
-    await until('initdb is at work', async () => (await readdir(fresh).catch(() => [])).some((name) => name.includes('.init-')))
+    await until('initdb runs', async () => (await readdir(fresh).catch(() => [])).some((name) => name.includes('.init-')))
     await first.kill()
     expect(await stat(join(fresh, 'postgres')).catch(() => null)).toBeNull()
     const second = spawnOwner({ home: fresh })
@@ -92,25 +92,28 @@ describe('data', { timeout: SLOW_MS }, () => {
   })
 })
 
-describe('life and death', { timeout: SLOW_MS }, () => {
-  test.for(['setpriv', 'pipe'] as const)('SIGKILL of the server leaves no Postgres behind, held by %s', async (deathSignal) => {
-    const surroundings = { ...(await surroundingsIn(folder)), deathSignal }
-    const first = spawnOwner({ home, surroundings })
-    await insertMarkerRow(await first.connection(), `killed_${deathSignal}`)
-    expect((await postgresOf(home)).length).toBeGreaterThan(1)
-    await first.kill()
-    await untilQuiet(home)
-    expect(await postmasterPid(home)).toBeNull()
+describe('startEmbedded: start, restart and stop', { timeout: SLOW_MS }, () => {
+  test.for(['setpriv', 'pipe'] as const)(
+    'A SIGKILL of the server also ends its Postgres, with the death signal %s',
+    async (deathSignal) => {
+      const surroundings = { ...(await surroundingsIn(folder)), deathSignal }
+      const first = spawnOwner({ home, surroundings })
+      await insertMarkerRow(await first.connection(), `killed_${deathSignal}`)
+      expect((await postgresOf(home)).length).toBeGreaterThan(1)
+      await first.kill()
+      await untilQuiet(home)
+      expect(await postmasterPid(home)).toBeNull()
 
-    const second = spawnOwner({ home, surroundings })
-    expect(await hasMarkerRow(await second.connection(), `killed_${deathSignal}`)).toBe(true)
-  })
+      const second = spawnOwner({ home, surroundings })
+      expect(await hasMarkerRow(await second.connection(), `killed_${deathSignal}`)).toBe(true)
+    },
+  )
 
-  test('a start right behind a SIGKILL waits for the old Postgres and takes its data over', async () => {
+  test('A start right after a SIGKILL waits for the old Postgres to exit and then uses its data', async () => {
     const first = spawnOwner({ home })
     await insertMarkerRow(await first.connection(), 'taken_over')
     const pid = await until('a postmaster', () => postmasterPid(home))
-    // Stopped, it cannot act on the signal yet: the moment between the owner's death and the shutdown, held still.
+    // A stopped process cannot act on the signal, which holds the moment between the end of the owner and the shutdown.
     process.kill(pid, 'SIGSTOP')
     onTestFinished(() => resume(pid))
     await first.kill()
@@ -121,7 +124,7 @@ describe('life and death', { timeout: SLOW_MS }, () => {
     expect(await postmasterPid(home)).not.toBe(pid)
   })
 
-  test('a start waits for a dead postmaster that its owner has not collected yet', async () => {
+  test('A start waits for a postmaster that is a zombie, because its owner has not collected it yet', async () => {
     const first = spawnOwner({ home, durable: true })
     await insertMarkerRow(await first.connection(), 'uncollected')
     const pid = await until('a postmaster', () => postmasterPid(home))
@@ -133,19 +136,22 @@ describe('life and death', { timeout: SLOW_MS }, () => {
     expect(await hasMarkerRow(await second.connection(), 'uncollected')).toBe(true)
   })
 
-  test.for(['setpriv', 'pipe'] as const)('stop ends Postgres and its watcher, once and again, held by %s', async (deathSignal) => {
-    const database = await startWith({ home, durable: false }, { ...(await surroundingsIn(folder)), deathSignal })
-    onTestFinished(() => database.stop())
-    expect((await commandLines()).filter((line) => line.includes(home))).not.toEqual([])
-    await Promise.all([database.stop(), database.stop()])
-    await database.stop()
-    expect(await postgresOf(home)).toEqual([])
-    expect(await postmasterPid(home)).toBeNull()
-    // The watcher is a shell with the whole command of Postgres behind it.
-    await until('no watcher', async () => !(await commandLines()).some((line) => line.includes(home)))
-  })
+  test.for(['setpriv', 'pipe'] as const)(
+    'A call of stop ends Postgres and its watcher and may be repeated, with the death signal %s',
+    async (deathSignal) => {
+      const database = await startWith({ home, durable: false }, { ...(await surroundingsIn(folder)), deathSignal })
+      onTestFinished(() => database.stop())
+      expect((await commandLines()).filter((line) => line.includes(home))).not.toEqual([])
+      await Promise.all([database.stop(), database.stop()])
+      await database.stop()
+      expect(await postgresOf(home)).toEqual([])
+      expect(await postmasterPid(home)).toBeNull()
+      // The command line of the watcher, a shell, contains that of Postgres.
+      await until('no watcher', async () => !(await commandLines()).some((line) => line.includes(home)))
+    },
+  )
 
-  test('Ctrl-C in the terminal of the server does not reach Postgres', async () => {
+  test('A Ctrl-C in the terminal of the server does not reach Postgres', async () => {
     const server = spawnOwner({ home })
     const connection = await server.connection()
     const pid = await postmasterPid(home)
@@ -159,8 +165,8 @@ describe('life and death', { timeout: SLOW_MS }, () => {
     expect(await postgresOf(home)).toEqual([])
   })
 
-  test('a killed Postgres comes back by itself, and the same pool goes on', async () => {
-    // Durable, because a killed test database may lose the commits of its last moments.
+  test('A killed Postgres is restarted, and the same connection pool can be used again', async () => {
+    // Durable, because a test database that is killed may lose its last commits.
     const database = await startDatabase(folder, home, true)
     const pool = new Pool({ ...database.connection, max: 2 })
     pool.on('error', () => undefined)
@@ -176,24 +182,24 @@ describe('life and death', { timeout: SLOW_MS }, () => {
     expect(database.logged.map(({ message }) => message)).toContain('Postgres runs again')
   })
 
-  test('stop in the middle of a restart leaves nothing running', async () => {
+  test('A stop during a restart leaves no process running', async () => {
     const database = await startDatabase(folder, home)
     process.kill(await until('a postmaster', () => postmasterPid(home)), 'SIGKILL')
-    await until('the death is noticed', async () => database.logged.some(({ message }) => message.includes('unasked')))
+    await until('the exit is logged', async () => database.logged.some(({ message }) => message.includes('exited unexpectedly')))
     await database.stop()
     await untilQuiet(home)
     expect(database.logged.map(({ message }) => message)).not.toContain('Postgres runs again')
   })
 
-  test('a Postgres that ends before it is ready is reported with the end of its log', async () => {
+  test('The error for a Postgres that exits before it is ready contains the end of its log', async () => {
     const settings = join(home, 'postgres', 'postgresql.conf')
     const original = await readFile(settings)
     onTestFinished(() => writeFile(settings, original))
     await writeFile(settings, 'shared_buffers = a lot\n')
-    await expect(startDatabase(folder, home)).rejects.toThrow(/ended before it was ready \(code 1\)[^]*syntax error/)
+    await expect(startDatabase(folder, home)).rejects.toThrow(/exited before it was ready \(code 1\)[^]*syntax error/)
   })
 
-  test('a log that has grown long is set aside at the start', async () => {
+  test('A log that has grown too long is moved aside at the start', async () => {
     const logFile = join(home, 'postgres.log')
     await writeFile(logFile, Buffer.alloc(5 * 1024 * 1024, 'x'))
     await startDatabase(folder, home)
@@ -202,8 +208,8 @@ describe('life and death', { timeout: SLOW_MS }, () => {
   })
 })
 
-describe('one data folder, one server', { timeout: SLOW_MS }, () => {
-  test('a second server on one home is refused and told about DATABASE_URL; the first goes on', async () => {
+describe('startEmbedded: one data folder for one server', { timeout: SLOW_MS }, () => {
+  test('A second server on the same home is refused with a hint at DATABASE_URL, and the first continues', async () => {
     const first = spawnOwner({ home })
     const connection = await first.connection()
     const second = spawnOwner({ home })
@@ -212,7 +218,7 @@ describe('one data folder, one server', { timeout: SLOW_MS }, () => {
     expect(await queryOnce(connection, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  test('of two first starts at once, one serves and the other is refused', async () => {
+  test('Of two concurrent first starts one serves and the other is refused', async () => {
     const fresh = await scratchFolder()
     const outcomes = await Promise.allSettled([startDatabase(fresh), startDatabase(fresh)])
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
@@ -221,7 +227,7 @@ describe('one data folder, one server', { timeout: SLOW_MS }, () => {
     expect((await readdir(join(fresh, 'home'))).filter((name) => name.includes('.init-'))).toEqual([])
   })
 
-  test('a lock file that points to a stranger is removed, and the stranger is left alone', async () => {
+  test('A lock file that names the process of another program is removed, and that process is not signalled', async () => {
     const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' })
     const ended = once(stranger, 'exit')
     onTestFinished(async () => {
@@ -237,8 +243,8 @@ describe('one data folder, one server', { timeout: SLOW_MS }, () => {
   })
 })
 
-describe('who gets in', { timeout: SLOW_MS }, () => {
-  test('nothing listens on TCP, and log, data and socket are closed to other users', async () => {
+describe('startEmbedded: access', { timeout: SLOW_MS }, () => {
+  test('Postgres does not listen on TCP, and other users can access neither log nor data nor socket', async () => {
     const { connection } = await startDatabase(folder, home)
     expect(await queryOnce(connection, 'show listen_addresses')).toEqual([{ listen_addresses: '' }])
     const modes = ['', 'postgres', 'socket', 'postgres.log'].map(async (name) => (await stat(join(home, name))).mode & 0o7)
@@ -247,22 +253,22 @@ describe('who gets in', { timeout: SLOW_MS }, () => {
     expect(rules.filter((line) => line.startsWith('host') && !line.endsWith('reject'))).toEqual([])
   })
 
-  test.skipIf(!isRoot)('another account cannot connect (needs root, to become one)', async () => {
+  test.skipIf(!isRoot)('Another account cannot connect (needs root, to change the account)', async () => {
     const { connection } = await startDatabase(folder, home)
     const socket = `${connection.host}/.s.PGSQL.${connection.port}`
-    const knock = `require('net').connect('${socket}', () => process.exit(1)).on('error', (e) => console.log(e.code))`
-    // Account 1 is `daemon` everywhere; the group of Postgres may pass the home, but not the socket folder.
+    const connectScript = `require('net').connect('${socket}', () => process.exit(1)).on('error', (e) => console.log(e.code))`
+    // Account 1 is `daemon` on every system. The group of Postgres may enter the home, but not the socket folder.
     for (const gid of [1, NOBODY]) {
-      const { stdout } = await promisify(execFile)(process.execPath, ['-e', knock], { uid: 1, gid, cwd: '/' })
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', connectScript], { uid: 1, gid, cwd: '/' })
       expect(stdout.trim()).toBe('EACCES')
     }
   })
 
-  test('a home too deep for a socket works all the same', async () => {
+  test('A home whose path is too long for a socket works, with the socket in another folder', async () => {
     const fresh = await scratchFolder()
     const deep = join(fresh, ...Array<string>(5).fill('a-rather-long-name-of-a-folder'), 'home')
     let socket = join(fresh, 'socket')
-    // For an ordinary user the socket lies outside of the scratch folder. Registered first, so it runs after the stop.
+    // For an ordinary user the socket is outside the scratch folder. This handler is registered first, so it runs after the stop.
     onTestFinished(() => rm(socket, { recursive: true, force: true }))
     const { connection } = await startDatabase(fresh, deep)
     socket = connection.host
@@ -275,7 +281,7 @@ function resume(pid: number): void {
   try {
     process.kill(pid, 'SIGCONT')
   } catch {
-    // It has ended since.
+    // The process has exited already.
   }
 }
 

@@ -5,18 +5,18 @@ import { startWith } from './start.ts'
 
 export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 
-/** Root's folder for what `nobody` must reach when neither the checkout nor `home` can be reached by it. */
+/** When root runs the server and `nobody` cannot reach the checkout or `home`, binaries and data are put here. */
 const SYSTEM_FOLDER = '/var/lib/paperclip-server'
 
 /**
- * Starts the Postgres that comes with the server and keeps it running until `stop()` or the death of this process,
- * however this process dies. Reuses the data of earlier starts; makes the cluster on the first one (about half a second).
+ * Starts the embedded Postgres and keeps it running until `stop()` or until this process ends, in whatever way it ends.
+ * The data of earlier starts is used again. The first start creates the cluster, which takes about half a second.
  *
- * `options.home` is the folder for the data, the log and the socket. As root the data lies below /var/lib/paperclip-server
- * when `home` is closed to the account Postgres runs under; `<home>/postgres` is then a link to it.
+ * `options.home` is the folder for the data, the log and the socket. When root runs the server and the account of
+ * Postgres cannot enter `home`, the data is below /var/lib/paperclip-server and `<home>/postgres` is a link to it.
  *
- * Rejects when another live server uses the same data (the message names DATABASE_URL), when no account but root is
- * at hand, when this platform has no binaries, and when Postgres ends before it is ready (with the tail of its log).
+ * Rejects when another live server uses the same data (the message names DATABASE_URL), when there is no account other
+ * than root, when this platform has no binaries, and when Postgres exits before it is ready (with the end of its log).
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   return startWith(options, {

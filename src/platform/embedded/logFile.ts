@@ -2,15 +2,16 @@ import { constants } from 'node:fs'
 import { copyFile, open, stat, truncate } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 
-/** Postgres says little at its default level; this many bytes, twice, hold weeks of it or the whole of a bad night. */
+/** Postgres logs little at its default level: two files of this size hold weeks of normal operation, or one night of errors. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-/** As much of the end as a person reads in an error message. */
+/** The length of the end of the log that is quoted in an error message. */
 const TAIL_BYTES = 4_000
 
 /**
- * Opens the log for appending. Postgres writes to the file itself and not through us, so that it keeps
- * writing after our death and never waits for a busy event loop. A link in its place is refused: root may be opening it.
+ * Opens the log for appending. Postgres writes to the file directly and not through this process, so that it can write
+ * after this process has ended and never waits for a busy event loop. A symbolic link in its place is refused, because
+ * root may be opening it.
  */
 export async function openLog(path: string): Promise<FileHandle> {
   await rotateLog(path)
@@ -18,8 +19,8 @@ export async function openLog(path: string): Promise<FileHandle> {
 }
 
 /**
- * Moves a log that has grown too long to `<path>.1`. By copy and truncate, because Postgres keeps its descriptor:
- * a line written between the two is lost, which a diagnostic log can bear.
+ * Moves a log that has grown too long to `<path>.1`. It copies and truncates, because Postgres keeps its file descriptor.
+ * A line that is written between the two steps is lost; for a diagnostic log this is acceptable.
  */
 export async function rotateLog(path: string): Promise<void> {
   if ((await sizeOf(path)) <= MAX_BYTES) return
@@ -27,12 +28,12 @@ export async function rotateLog(path: string): Promise<void> {
   await truncate(path)
 }
 
-/** Bytes in the log now; 0 when there is none. */
+/** The size of the log in bytes; 0 when it does not exist. */
 export async function sizeOf(path: string): Promise<number> {
   return (await stat(path).catch(() => ({ size: 0 }))).size
 }
 
-/** The last lines written after the byte `offset`. */
+/** The end of the log, at most 4,000 bytes, without the bytes before `offset`. */
 export async function tailOf(path: string, offset: number): Promise<string> {
   const handle = await open(path, 'r')
   try {

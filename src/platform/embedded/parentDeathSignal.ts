@@ -5,14 +5,14 @@ import type { Account } from './account.ts'
 import { asAccount } from './account.ts'
 
 /**
- * What makes a child die with us even when we are SIGKILLed and run no code any more: the kernel's parent death signal,
- * or a shell that reads from a pipe which the kernel closes on our death.
+ * The mechanism that ends a child process when this process ends, even by SIGKILL. `setpriv`: the parent-death signal of
+ * the kernel. `pipe`: a shell that reads from a pipe, which the kernel closes when this process ends.
  */
 export type DeathSignal = 'setpriv' | 'pipe'
 
 /**
- * Which of the two this machine offers. `setpriv` is tried and not just looked for, because the one of BusyBox
- * exists and does not know the option.
+ * Finds out which mechanism this machine offers. `setpriv` is executed and not just looked up, because the `setpriv` of
+ * BusyBox does not have the option.
  */
 export async function detectDeathSignal(): Promise<DeathSignal> {
   return new Promise((resolve) => {
@@ -25,14 +25,16 @@ interface SpawnOptions {
   readonly file: string
   readonly arguments: readonly string[]
   readonly account: Account | null
-  /** File descriptor that receives what the child prints. */
+  /** File descriptor for the output of the child. */
   readonly output: number
 }
 
 /**
- * Spawns a program that gets SIGINT when we die. The child's pid is the program's own. `detached`, so that Ctrl-C in
- * the terminal reaches only us and we end the child in our order; `/` as folder, because the account may not be allowed
- * into ours; and hardly any environment, because PGOPTIONS, PGDATA or a locale of ours would change the database.
+ * Spawns a program that gets SIGINT when this process ends. The child's pid is that of the program itself.
+ *
+ * - `detached`: Ctrl-C in the terminal reaches only this process, which then ends the child in its own order.
+ * - `cwd` is `/`: the account may not be allowed into the folder of this process.
+ * - Almost no environment: PGOPTIONS, PGDATA or a locale of this process would change the database.
  */
 export function spawnWithDeathSignal({ deathSignal, file, arguments: args, account, output }: SpawnOptions): ChildProcess {
   const options = {
@@ -50,18 +52,20 @@ export function spawnWithDeathSignal({ deathSignal, file, arguments: args, accou
   return child
 }
 
-// We may have died between the fork and setpriv's system call, and then no signal would ever come. The order of the
-// rest is node's (uid and gid before setpriv): the kernel clears the setting whenever a process changes its identity.
+// When this process ends between the fork and the system call of setpriv, no signal would ever be sent, so the shell
+// checks its parent. Node sets uid and gid before setpriv runs, which is the order that is needed: the kernel clears the
+// parent-death signal whenever a process changes its identity.
 const UNLESS_ORPHANED = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
 
-// The watcher is a grandchild that init adopts: Postgres takes the failure of any child of its own for a crash.
-// A line means the program is gone already and its number may be somebody else's; the end without one means we died.
+// The watcher is a grandchild that init adopts, because Postgres treats the exit of any unknown child as a crash. A line
+// in the pipe means that the program has exited and that its pid may belong to another process. The end of the pipe
+// without a line means that this process has ended.
 const WITH_WATCHER = '( ( read -r _ <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec 3<&-; exec "$@"'
 
 function keepPipeOpen(child: ChildProcess): void {
   const pipe = child.stdio[3]
   if (!(pipe instanceof Socket)) return
-  // The watcher may be killed by somebody; writing to it then is no reason to fail.
+  // The watcher may have been killed. A failed write to it is not an error.
   pipe.on('error', () => undefined)
   pipe.unref()
   child.once('exit', () => pipe.end('\n'))

@@ -2,12 +2,13 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
- * Half a second of initdb and a tenth of copying are what makes a partial folder; one this old has lost its maker.
- * Age decides and not a process number in the name, because the maker may live in another container.
+ * A partial folder exists for half a second during initdb and for a tenth of a second during a copy. An older one was
+ * left by a start that crashed. Age decides and not a process id in the name, because the process may run in another
+ * container.
  */
 const ABANDONED_AFTER_MS = 10 * 60_000
 
-/** Removes the folders beginning with `prefix` (a path) that crashed starts have left half filled. */
+/** Removes the incomplete folders that crashed starts have left. @param prefix path with the beginning of their names */
 export async function removeStalePartials(prefix: string): Promise<void> {
   const folder = dirname(prefix)
   for (const name of await readdir(folder)) {

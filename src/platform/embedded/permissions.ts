@@ -2,9 +2,9 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * Makes a folder of root's, and the missing ones above it, that other accounts may pass through and read but not change.
- * The mode is set afterwards because a root with umask 077, a common hardening, would make it closed. Folders
- * that were there already keep the mode somebody gave them.
+ * Creates a folder of root, and its missing parents, that other accounts may enter and read but not change. The mode is
+ * set afterwards, because with umask 077, a common hardening for root, the folder would be closed. Folders that existed
+ * before keep their mode.
  */
 export async function makeTraversable(folder: string): Promise<void> {
   const firstMade = await mkdir(folder, { recursive: true })

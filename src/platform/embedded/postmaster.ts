@@ -10,24 +10,24 @@ import { postmasterArguments } from './settings.ts'
 
 export interface Postmaster {
   readonly child: ChildProcess
-  /** How it ended, in words; never rejects. */
+  /** Resolves with the exit code or signal as text; never rejects. */
   readonly exited: Promise<string>
 }
 
-/** A quiet cluster is ready in 25 ms, so looking every few costs nothing and adds nothing. */
+/** A cluster without recovery is ready in 25 ms. Polling this often costs nothing and adds no delay. */
 const READY_POLL_MS = 4
 
-/** After a crash Postgres replays its log first; even gigabytes of it take less than this. */
+/** After a crash Postgres first replays its write-ahead log; even gigabytes take less than this. */
 const READY_WITHIN_MS = 5 * 60_000
 
-/** How long the backends of a killed postmaster may keep its shared memory while they notice that it is gone. */
-const LEFTOVERS_WITHIN_MS = 10_000
-const LEFTOVERS_POLL_MS = 50
+/** How long the backends of a killed postmaster may keep its shared memory until they notice that it has exited. */
+const OLD_BACKENDS_WITHIN_MS = 10_000
+const OLD_BACKENDS_POLL_MS = 50
 
-/** What Postgres says when leftovers of the one before are in its way, rather than something of its own. */
-const LEFTOVERS = /pre-existing shared memory block .* is still in use|lock file ".*" already exists/
+/** Log lines of a Postgres that cannot start because backends of the previous one still run. */
+const OLD_BACKENDS_RUN = /pre-existing shared memory block .* is still in use|lock file ".*" already exists/
 
-/** What each signal means to a postmaster, and how long (ms) it may take over it before the next, harsher one. */
+/** The signals that shut a postmaster down, and how long in milliseconds each may take before the next one is sent. */
 const SHUTDOWN_STEPS = [
   { signal: 'SIGINT', graceMs: 10_000 }, // fast shutdown: sessions end, a checkpoint is written
   { signal: 'SIGQUIT', graceMs: 3_000 }, // immediate: no checkpoint, the next start replays the log
@@ -35,37 +35,38 @@ const SHUTDOWN_STEPS = [
 ] as const
 
 /**
- * Starts a postmaster on the cluster and waits until it takes connections. Rejects when somebody else holds the data,
- * when it ends early (with the tail of its log), when it is not ready within five minutes, or when `signal` is aborted.
+ * Starts a postmaster on the cluster and waits until it accepts connections. Rejects when another server uses the data,
+ * when the postmaster exits early (with the end of its log), when it is not ready within five minutes, or when `signal`
+ * is aborted.
  */
 export async function launch(cluster: Cluster, signal: AbortSignal): Promise<Postmaster> {
-  const deadline = performance.now() + LEFTOVERS_WITHIN_MS
+  const deadline = performance.now() + OLD_BACKENDS_WITHIN_MS
   for (;;) {
     await clearStaleInstance(cluster.dataDir.data, signal, cluster.log)
     const { postmaster, logStart } = await spawnPostmaster(cluster)
     const earlyExit = await untilReady(postmaster, cluster, signal)
     if (earlyExit === null) return postmaster
 
-    // It may have lost a race for the data. Then this look finds the winner and says so better than its log would.
+    // It may have lost a race for the data. Then this check finds the winner, and its error is clearer than the log.
     await clearStaleInstance(cluster.dataDir.data, signal, cluster.log)
     const tail = await tailOf(cluster.dataDir.logFile, logStart)
-    if (!LEFTOVERS.test(tail) || performance.now() > deadline) {
-      throw new Error(`Postgres ended before it was ready (${earlyExit}). Its log, ${cluster.dataDir.logFile}, says:\n${tail}`)
+    if (!OLD_BACKENDS_RUN.test(tail) || performance.now() > deadline) {
+      throw new Error(`Postgres exited before it was ready (${earlyExit}). The end of its log, ${cluster.dataDir.logFile}:\n${tail}`)
     }
-    await sleep(LEFTOVERS_POLL_MS, undefined, { signal })
+    await sleep(OLD_BACKENDS_POLL_MS, undefined, { signal })
   }
 }
 
-/** Fast shutdown, then harsher ones, each after a grace. Resolves when the process is gone; rejects if even SIGKILL fails. */
+/** Sends the shutdown signals in turn, each after a grace period. Resolves when the process has exited; rejects when it survives SIGKILL. */
 export async function stopPostmaster({ child, exited }: Postmaster, log: Log): Promise<void> {
-  // Ready ones are unreferenced; without this node could exit before the shutdown it waits for is done.
+  // A ready postmaster is unreferenced. Without this Node could exit before the shutdown is complete.
   child.ref()
   for (const { signal, graceMs } of SHUTDOWN_STEPS) {
     child.kill(signal)
     if (await settlesWithin(exited, graceMs)) return
-    log('Postgres does not end', { pid: child.pid, signal, graceMs })
+    log('embedded Postgres has not exited after a signal', { pid: child.pid, signal, graceMs })
   }
-  throw new Error(`Postgres (process ${child.pid}) does not end, not even after SIGKILL.`)
+  throw new Error(`Postgres (process ${child.pid}) has not exited after SIGKILL.`)
 }
 
 async function spawnPostmaster(cluster: Cluster): Promise<{ postmaster: Postmaster; logStart: number }> {
@@ -89,14 +90,14 @@ async function spawnPostmaster(cluster: Cluster): Promise<{ postmaster: Postmast
 async function exitOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve(signal === null ? `code ${code}` : `signal ${signal}`))
-    // A signal that could not be sent is reported here too, and then the process is still there.
+    // Node reports a signal that could not be sent here, too. Then the process still runs.
     child.on('error', (error) => {
       if (child.pid === undefined) resolve(error.message)
     })
   })
 }
 
-/** Null once ready, or how it ended instead. The log's text is no sign: it comes before the socket takes connections. */
+/** Resolves with null when Postgres is ready, or with its exit. The log is no sign: it reports "ready" before the socket accepts connections. */
 async function untilReady(postmaster: Postmaster, cluster: Cluster, signal: AbortSignal): Promise<string | null> {
   const { child, exited } = postmaster
   const deadline = performance.now() + READY_WITHIN_MS
@@ -104,7 +105,7 @@ async function untilReady(postmaster: Postmaster, cluster: Cluster, signal: Abor
     while (isRunning(child)) {
       const file = await readLockFile(cluster.dataDir.data)
       if (file !== null && file !== 'absent' && file.pid === child.pid && file.status === 'ready') {
-        // The server that uses the database keeps node alive; the database alone must not, and it dies with node.
+        // The child must not keep Node alive: the server that uses the database does, and Postgres ends with Node.
         child.unref()
         return null
       }

@@ -17,40 +17,40 @@ import { platformPackage } from './binaries.ts'
 import { detectDeathSignal } from './parentDeathSignal.ts'
 import { startWith } from './start.ts'
 
-/** A machine is allowed to be this slow before a test gives up waiting for an event. */
+/** How long a test waits for an event before it fails; slow machines need this. */
 const PATIENCE_MS = 20_000
 const POLL_MS = 5
 
 export const isRoot = process.getuid?.() === 0
 
-/** The account of `nobody` on Debian and most others; only used by tests that run as root. */
+/** The uid and gid of `nobody` on Debian and most other systems; only used by tests that run as root. */
 export const NOBODY = 65_534
 
 const run = promisify(execFile)
 
 type Connection = EmbeddedPostgres['connection']
 
-/** A folder that is removed with the test. */
+/** Creates a folder that is removed at the end of the test. */
 export async function scratchFolder(): Promise<string> {
   const folder = await makeScratch()
   onTestFinished(() => removeScratch(folder))
   return folder
 }
 
-/** A folder to be removed by hand, for several tests; readable by all accounts, as a checkout usually is. */
+/** Creates a folder for several tests, which remove it with `removeScratch`. All accounts can read it, as a usual checkout. */
 export async function makeScratch(): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'emb-')))
   await chmod(folder, 0o755)
   return folder
 }
 
-/** Removes it once no Postgres works in it any more: one that is still ending would write into it meanwhile. */
+/** Removes a folder when no Postgres works in it any more; a Postgres that shuts down would write into it. */
 export async function removeScratch(folder: string): Promise<void> {
-  await until(`no postgres below ${folder}`, async () => (await postgresIn(folder)).length === 0)
+  await until(`no Postgres works below ${folder}`, async () => (await postgresIn(folder)).length === 0)
   await rm(folder, { recursive: true, force: true })
 }
 
-/** What `startEmbedded` takes from the machine, with root's folder moved into the test's own. */
+/** The surroundings that `startEmbedded` uses, with the system folder inside the test's folder. */
 export async function surroundingsIn(folder: string): Promise<Surroundings> {
   return { systemFolder: join(folder, 'system'), packageFolder: platformPackage(), deathSignal: await detectDeathSignal() }
 }
@@ -59,7 +59,7 @@ interface Started extends EmbeddedPostgres {
   readonly logged: { message: string; facts: Record<string, unknown> }[]
 }
 
-/** Starts a database in this process and stops it with the test. */
+/** Starts a database in this process and stops it at the end of the test. */
 export async function startDatabase(folder: string, home = join(folder, 'home'), durable = false): Promise<Started> {
   const logged: Started['logged'] = []
   const log: Log = (message, facts) => logged.push({ message, facts })
@@ -68,7 +68,7 @@ export async function startDatabase(folder: string, home = join(folder, 'home'),
   return { ...database, logged }
 }
 
-/** One statement on a connection of its own; the rows. */
+/** Runs one statement on a connection of its own and returns the rows. */
 export async function queryOnce(connection: Connection, sql: string): Promise<Record<string, unknown>[]> {
   const client = new Client(connection)
   client.on('error', () => undefined)
@@ -80,24 +80,24 @@ export async function queryOnce(connection: Connection, sql: string): Promise<Re
   }
 }
 
-/** Polls until `look` gives something; the only waiting these tests do. */
+/** Polls until `check` returns a value. @throws Error with the description after 20 seconds */
 export async function until<T>(description: string, check: () => Promise<T | null | undefined | false>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
     const found = await check()
     if (found !== null && found !== undefined && found !== false) return found
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${description}`)
+    if (performance.now() > deadline) throw new Error(`timeout while waiting until ${description}`)
     await sleep(POLL_MS)
   }
 }
 
-/** The pid in the lock file, or null when there is none. */
+/** The pid in the lock file, or null when the file does not exist. */
 export async function postmasterPid(home: string): Promise<number | null> {
   const text = await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8').catch(() => null)
   return text === null ? null : Number.parseInt(text, 10)
 }
 
-/** Every process of Postgres that works in this home's data folder, backends included. */
+/** The pids of all Postgres processes that work in this home's data folder, with backends. */
 export async function postgresOf(home: string): Promise<number[]> {
   const data = await realpath(join(home, 'postgres')).catch(() => null)
   return data === null ? [] : postgresIn(data)
@@ -109,14 +109,14 @@ async function postgresIn(folder: string): Promise<number[]> {
   return pids.filter((_, index) => `${folders[index]}/`.startsWith(`${folder}/`)).map(Number)
 }
 
-/** Resolves when no process of Postgres is left in this home. */
+/** Resolves when no process of Postgres works in this home any more. */
 export async function untilQuiet(home: string): Promise<void> {
-  await until(`no postgres in ${home}`, async () => (await postgresOf(home)).length === 0)
+  await until(`no Postgres works in ${home}`, async () => (await postgresOf(home)).length === 0)
 }
 
 interface Owner {
   readonly child: ChildProcess
-  /** The first reported line that has this field; rejects if the process ends without one. */
+  /** The first reported line that has this field; rejects when the process exits without one. */
   waitForLine(field: 'connection' | 'refused' | 'log' | 'interrupted'): Promise<Record<string, unknown>>
   connection(): Promise<Connection>
   kill(): Promise<void>
@@ -126,23 +126,23 @@ interface Owner {
 interface OwnerOptions {
   readonly home: string
   readonly durable?: boolean
-  /** Parts of the surroundings to replace; absent: the real `startEmbedded`. */
+  /** Parts of the surroundings to replace. Without it the process calls the real `startEmbedded`. */
   readonly surroundings?: Partial<Surroundings>
-  /** The folder with the fixture, when it is not this one. */
+  /** The folder with the fixture; default: the folder of this file. */
   readonly from?: string
   readonly uid?: number
   readonly umask?: number
 }
 
-/** Runs the fixture in a process of its own, which is killed with the test if it still runs. */
+/** Runs the fixture in a process of its own, which is killed at the end of the test. */
 export function spawnOwner({ home, durable = false, surroundings, from = import.meta.dirname, uid, umask }: OwnerOptions): Owner {
   const tsx = pathToFileURL(createRequire(join(from, 'owner.fixture.ts')).resolve('tsx')).href
   const task = JSON.stringify({ home, durable, surroundings, umask })
   const child = spawn(process.execPath, ['--import', tsx, join(from, 'owner.fixture.ts'), task], {
-    // Its own group, as a shell would give it, so that a test can play Ctrl-C.
+    // A process group of its own, as in a shell, so that a test can simulate Ctrl-C.
     detached: true,
     cwd: '/',
-    // The cache of tsx would outlive the test as a folder of another account.
+    // The cache of tsx would remain after the test as a folder of another account.
     env: { PATH: process.env['PATH'], TSX_DISABLE_CACHE: '1' },
     stdio: ['pipe', 'pipe', 'inherit'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -159,9 +159,9 @@ export function spawnOwner({ home, durable = false, surroundings, from = import.
   })
 
   const waitForLine: Owner['waitForLine'] = (field) =>
-    until(`the owner says ${field}`, async () => {
+    until(`the owner reports ${field}`, async () => {
       const line = lines.find((candidate) => field in candidate)
-      if (line === undefined && isOver) throw new Error(`the owner ended and said only ${JSON.stringify(lines)}`)
+      if (line === undefined && isOver) throw new Error(`the owner exited and reported only ${JSON.stringify(lines)}`)
       return line
     })
   return {
@@ -179,9 +179,9 @@ export function spawnOwner({ home, durable = false, surroundings, from = import.
   }
 }
 
-/** A copy of what a checkout needs to run the launcher, below `folder`; where its fixture lies. */
+/** Copies the parts of a checkout that the embedded Postgres needs to `folder`. Returns the folder with its fixture. */
 export async function checkoutIn(folder: string): Promise<string> {
-  const source = join(folder, 'src', 'db', 'embedded')
+  const source = join(folder, 'src', 'platform', 'embedded')
   await mkdir(source, { recursive: true })
   await cp(import.meta.dirname, source, { recursive: true })
   await cp(join(import.meta.dirname, '../../../package.json'), join(folder, 'package.json'))
@@ -192,7 +192,7 @@ export async function checkoutIn(folder: string): Promise<string> {
   return source
 }
 
-/** Copies what runs TypeScript: the real checkout may lie below a home that the account of a test cannot enter. */
+/** Copies tsx: the real checkout may be below a home that the account of a test cannot enter. */
 async function runnerIn(modules: string): Promise<void> {
   const tsx = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))
   const esbuild = createRequire(tsx.resolve('esbuild/package.json'))
@@ -205,10 +205,10 @@ async function runnerIn(modules: string): Promise<void> {
   }
 }
 
-/** A copy of the package with the binaries, as `npm ci --ignore-scripts` leaves it: without its symbolic links. */
+/** Copies the package with the binaries in the state after `npm ci --ignore-scripts`: without its symbolic links. */
 export async function packageIn(folder: string): Promise<void> {
   await mkdir(dirname(folder), { recursive: true })
-  // Hard links save 60 MB a test. Only `bin` is truly copied, because its files are what a test may change.
+  // Hard links save 60 MB for each test. Only `bin` is really copied, because tests change its files.
   const hardLinked = await run('cp', ['-al', platformPackage(), folder]).catch(() => null)
   if (hardLinked === null) await cp(platformPackage(), folder, { recursive: true, verbatimSymlinks: true })
   await rm(join(folder, 'native/bin'), { recursive: true })
@@ -216,13 +216,13 @@ export async function packageIn(folder: string): Promise<void> {
   for (const link of await linksIn(folder)) await rm(link)
 }
 
-/** The symbolic links the package says it needs, whether they are there or not. */
+/** The symbolic links that the package needs, existing or not. */
 export async function linksIn(packageFolder: string): Promise<string[]> {
   const list: { target: string }[] = JSON.parse(await readFile(join(packageFolder, 'native/pg-symlinks.json'), 'utf8'))
   return list.map(({ target }) => join(packageFolder, target))
 }
 
-/** Which of the paths lead to something. */
+/** Those of the paths that exist. */
 export async function existingPaths(paths: readonly string[]): Promise<string[]> {
   const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
   return paths.filter((_, index) => found[index] !== null)
@@ -230,12 +230,12 @@ export async function existingPaths(paths: readonly string[]): Promise<string[]>
 
 const ROWS = [{ answer: 42 }]
 
-/** Puts a row where a later `remembered` finds it. */
+/** Creates a table with one row, which `hasMarkerRow` finds. */
 export async function insertMarkerRow(connection: Connection, table: string): Promise<void> {
   await queryOnce(connection, `create table ${table} as select 42 as answer`)
 }
 
-/** Whether the row of `remember` is there. */
+/** Whether the row of `insertMarkerRow` exists. */
 export async function hasMarkerRow(connection: Connection, table: string): Promise<boolean> {
   const rows = await queryOnce(connection, `select answer from ${table}`)
   return JSON.stringify(rows) === JSON.stringify(ROWS)

@@ -1,15 +1,16 @@
-/** Nothing listens on this port: it only ends the socket's file name. The usual number keeps `psql -h <folder>` short. */
+/** The suffix of the socket's file name; no TCP port is opened. With the usual number `psql -h <folder>` needs no `-p`. */
 export const SOCKET_PORT = 5432
 
-/** Named, not taken from the operating system, so that the same data opens for whoever runs the server. */
+/** A fixed name, not that of the operating system's account, so that another account can run the server on the same data. */
 export const SUPERUSER = 'postgres'
 
-/** The setting by which a later start recognises whose postmaster it found; see predecessor.ts. */
+/** The setting by which a later start finds the owner of a running postmaster; see staleInstance.ts. */
 export const OWNER_SETTING = 'paperclip.owner_pid'
 
 /**
- * The postmaster's arguments. They are given on the command line rather than in postgresql.conf, because there they
- * win over ALTER SYSTEM and a newer server applies its own to old data. `ownerPid` is the process that starts it.
+ * The postmaster's arguments. Settings are given on the command line and not in postgresql.conf, because there they take
+ * precedence over ALTER SYSTEM, and a newer server applies its own settings to old data.
+ * @param ownerPid the process that starts the postmaster
  */
 export function postmasterArguments(data: string, socket: string, durable: boolean, ownerPid: number): string[] {
   const settings = { ...BASE_SETTINGS, ...(durable ? DURABLE_SETTINGS : TEST_SETTINGS), [OWNER_SETTING]: String(ownerPid) }
@@ -18,18 +19,18 @@ export function postmasterArguments(data: string, socket: string, durable: boole
 
 const BASE_SETTINGS = {
   port: String(SOCKET_PORT),
-  // No TCP: the authentication is "trust", and the 0700 folder around the socket is what keeps other users out.
+  // No TCP: the authentication is "trust", and only the 0700 folder of the socket keeps other users out.
   listen_addresses: '',
   unix_socket_permissions: '0700',
   max_connections: '100',
-  // There are no replicas and no base backups, so nothing reads the longer log.
+  // There are no replicas and no base backups, so nothing needs more than the minimal write-ahead log.
   wal_level: 'minimal',
   max_wal_senders: '0',
   timezone: 'UTC',
   log_timezone: 'UTC',
   logging_collector: 'off',
   log_destination: 'stderr',
-  // The server reports its own failed statements; a second copy here would keep their literals in a file.
+  // The server logs its failed statements itself. A second copy in this log would put their literals into a file.
   log_min_error_statement: 'panic',
 }
 

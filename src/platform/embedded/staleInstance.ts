@@ -6,19 +6,19 @@ import { promisify } from 'node:util'
 import type { Log } from './contract.ts'
 import { OWNER_SETTING } from './settings.ts'
 
-/** What Postgres wrote into postmaster.pid: whose it is, and `starting`, `ready`, `stopping`... */
+/** The content of postmaster.pid: the process, and a status such as `starting`, `ready` or `stopping`. */
 interface LockFile {
   readonly pid: number
   readonly status: string
 }
 
-/** The process a lock file points to, as the operating system sees it now. */
+/** The process that a lock file names, as the operating system sees it now. */
 export interface ProcessInfo {
   readonly isZombie: boolean
-  /** It is a Postgres and works in this very data folder. A zombie has no folder any more; there the name must do. */
+  /** It is a Postgres and works in this data folder. A zombie has no working folder any more, so its name decides. */
   readonly isPostmaster: boolean
   readonly parentPid: number
-  /** The process that started it, if it was one of ours. */
+  /** The paperclip-server process that started it; null when it was started in another way. */
   readonly ownerPid: number | null
 }
 
@@ -28,15 +28,15 @@ type InstanceState = 'gone' | 'stranger' | 'unfinished' | 'zombie' | 'stopping' 
 const WAIT_MS = 10_000
 const POLL_MS = 10
 
-/** The content of postmaster.pid, or null when it is empty or torn (Postgres creates it and writes it in two steps). */
+/** Parses postmaster.pid; null when it is empty or incomplete (Postgres creates the file and fills it in two steps). */
 export function parseLockFile(text: string): LockFile | null {
   const lines = text.split('\n')
-  // A single-user Postgres writes its number negated.
+  // A single-user Postgres writes its pid negated.
   const pid = Math.abs(Number.parseInt(lines[0] ?? '', 10))
   return Number.isSafeInteger(pid) && pid > 0 ? { pid, status: (lines[7] ?? '').trim() } : null
 }
 
-/** Reads and parses postmaster.pid: null when unreadable as yet, 'absent' when there is none. */
+/** Reads and parses postmaster.pid; null while it is incomplete, 'absent' when the file does not exist. */
 export async function readLockFile(data: string): Promise<LockFile | 'absent' | null> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
@@ -45,22 +45,22 @@ export async function readLockFile(data: string): Promise<LockFile | 'absent' | 
   return text === null ? 'absent' : parseLockFile(text)
 }
 
-/** Who holds the data folder, from the lock file and from what its pid turned out to be (null: no such process). */
+/** Decides who uses the data folder, from the lock file and the process that it names (null: the process does not exist). */
 export function classifyInstance(file: LockFile | null, processInfo: ProcessInfo | null): InstanceState {
   if (file === null) return 'unfinished'
   if (processInfo === null) return 'gone'
   if (!processInfo.isPostmaster) return 'stranger'
   if (processInfo.isZombie) return 'zombie'
   if (file.status === 'stopping') return 'stopping'
-  // Ours is always started directly by its owner, so another parent means that the owner has died.
+  // A paperclip-server starts its postmaster as a direct child, so another parent means that the owner has ended.
   if (processInfo.ownerPid !== null && processInfo.ownerPid !== processInfo.parentPid) return 'orphan'
   return 'live'
 }
 
 /**
- * Makes way for a new postmaster: removes a lock file that nobody stands behind, waits for a predecessor that is ending,
- * ends one whose owner has died. Rejects when a live server holds the data, when the predecessor
- * does not end within ten seconds, or when `signal` is aborted.
+ * Makes way for a new postmaster: removes the lock file of a process that does not exist, waits for a Postgres that shuts
+ * down, and ends a Postgres whose owner has ended. Rejects when a live server uses the data, when the previous Postgres
+ * does not exit within ten seconds, or when `signal` is aborted.
  */
 export async function clearStaleInstance(data: string, signal: AbortSignal, log: Log): Promise<void> {
   const deadline = performance.now() + WAIT_MS
@@ -72,11 +72,11 @@ export async function clearStaleInstance(data: string, signal: AbortSignal, log:
     const pid = file?.pid
     if (state === 'live') throw inUseError(data, file)
     if (state === 'gone' || state === 'stranger') {
-      log('removing the lock file of a Postgres that is gone', { pid, verdict: state })
+      log('removing the lock file of a Postgres that no longer runs', { pid, verdict: state })
       return removeLockFile(data)
     }
     if (loggedState !== state) {
-      log('waiting for the Postgres that ran here before', { pid, verdict: state })
+      log('waiting for the previous Postgres to exit', { pid, verdict: state })
       if (state === 'orphan' && pid !== undefined) endOrphan(pid)
       loggedState = state
     }
@@ -92,12 +92,12 @@ function inUseError(data: string, file: LockFile | null): Error {
   )
 }
 
-// A zombie or a torn file cannot hold the data, however long it lies there; a Postgres that still runs can.
+// A zombie or an incomplete file cannot use the data, however old it is; a Postgres that still runs can.
 async function giveUpWaiting(state: InstanceState, data: string, pid: number | undefined): Promise<void> {
   if (state === 'zombie' || state === 'unfinished') return removeLockFile(data)
   throw new Error(
     `The Postgres that ran in ${data} before (process ${pid}) is still shutting down after ${WAIT_MS / 1000} s. ` +
-      'Try again when it has ended, or set DATABASE_URL to a Postgres of your own.',
+      'Try again when it has exited, or set DATABASE_URL to a Postgres of your own.',
   )
 }
 
@@ -105,7 +105,7 @@ function endOrphan(pid: number): void {
   try {
     process.kill(pid, 'SIGINT')
   } catch {
-    // It ended between the look and the signal, which is what was wanted.
+    // It exited between the inspection and the signal, which is the desired result.
   }
 }
 
@@ -113,7 +113,7 @@ async function removeLockFile(data: string): Promise<void> {
   await rm(join(data, 'postmaster.pid'), { force: true })
 }
 
-/** Looks a process up: through /proc where there is one, through `ps` elsewhere (macOS). Null when there is no such process. */
+/** Inspects a process through /proc, or through `ps` on systems without it (macOS). Null when the process does not exist. */
 export async function inspectProcess(pid: number, data: string): Promise<ProcessInfo | null> {
   const hasProc = (await stat('/proc/self/stat').catch(() => null)) !== null
   return hasProc ? inspectInProc(pid, data) : inspectWithPs(pid, data)
@@ -122,7 +122,7 @@ export async function inspectProcess(pid: number, data: string): Promise<Process
 async function inspectInProc(pid: number, data: string): Promise<ProcessInfo | null> {
   const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
   if (line === null) return null
-  // The name stands in parentheses and may itself contain some, so the last one is its end.
+  // The name is in parentheses and may itself contain some, so the last `)` is its end.
   const nameEnd = line.lastIndexOf(')')
   const name = line.slice(line.indexOf('(') + 1, nameEnd)
   const [state = '', parentPid = ''] = line.slice(nameEnd + 2).split(' ')
@@ -136,7 +136,7 @@ async function inspectInProc(pid: number, data: string): Promise<ProcessInfo | n
   }
 }
 
-// By inode, because one folder has many names: links, mounts, a home that was moved.
+// Compares inodes, because one folder can have several names: links, mounts, a home that was moved.
 async function isSameFolder(one: string, other: string): Promise<boolean> {
   const [first, second] = await Promise.all([stat(one).catch(() => null), stat(other).catch(() => null)])
   return first !== null && second !== null && first.dev === second.dev && first.ino === second.ino

@@ -8,7 +8,7 @@ import { launch } from './postmaster.ts'
 import { SOCKET_PORT, SUPERUSER } from './settings.ts'
 import { supervise } from './supervise.ts'
 
-/** What a start takes from the machine. An argument, so that tests can take `setpriv` or the checkout away. */
+/** The parts of the machine that a start depends on. They are an argument, so that tests can remove `setpriv` or the checkout. */
 export interface Surroundings {
   readonly systemFolder: string
   readonly packageFolder: string
@@ -18,8 +18,8 @@ export interface Surroundings {
 const silent: Log = () => undefined
 
 /**
- * `startEmbedded` with the machine's part spelled out: account, folders, binaries, cluster, postmaster, supervision,
- * in this order, because each step needs the one before. Rejects as `startEmbedded` does.
+ * `startEmbedded` with explicit surroundings. Prepares account, folders, binaries and cluster, starts the postmaster and
+ * supervises it; each step needs the one before. Rejects as `startEmbedded` does.
  */
 export async function startWith(options: EmbeddedOptions, surroundings: Surroundings): Promise<EmbeddedPostgres> {
   const log = options.log ?? silent

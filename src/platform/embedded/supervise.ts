@@ -12,26 +12,27 @@ interface SuperviseOptions {
   readonly log: Log
 }
 
-/** The first wait is short because most deaths are single; the longest is what a server may be late once the cause is gone. */
+/** The first wait is short, because most crashes are single. The longest limits how late Postgres restarts once the cause is removed. */
 const MIN_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5_000
 
-/** One that has run this long did not die of how it was started, so the next wait is the first one again. */
+/** A postmaster that ran this long did not fail because of its start, so the backoff begins again. */
 const HEALTHY_AFTER_MS = 30_000
 
 const ROTATE_LOG_EVERY_MS = 60_000
 
 /**
- * Starts Postgres again whenever it ends unasked, forever, so that a server outlives its database's death. `stop()`
- * ends it for good, also in the middle of a restart; each call resolves when Postgres is gone.
+ * Restarts Postgres whenever it exits without being stopped, with backoff and without limit, so that the server survives
+ * a crash of its database. `stop()` ends Postgres permanently, also during a restart; each call resolves when Postgres
+ * has exited.
  */
 export function supervise({ first, relaunch, logFile, log }: SuperviseOptions): { stop: () => Promise<void> } {
   const stopping = new AbortController()
-  const stopRequested = new Promise<'asked'>((resolve) => {
-    stopping.signal.addEventListener('abort', () => resolve('asked'))
+  const stopRequested = new Promise<'stop requested'>((resolve) => {
+    stopping.signal.addEventListener('abort', () => resolve('stop requested'))
   })
   const rotationTimer = setInterval(() => {
-    rotateLog(logFile).catch((error: unknown) => log('the log of Postgres cannot be shortened', { error: String(error) }))
+    rotateLog(logFile).catch((error: unknown) => log('cannot rotate the log of the embedded Postgres', { error: String(error) }))
   }, ROTATE_LOG_EVERY_MS).unref()
 
   const keepRunning = async (): Promise<void> => {
@@ -39,10 +40,10 @@ export function supervise({ first, relaunch, logFile, log }: SuperviseOptions): 
     let backoffMs = MIN_BACKOFF_MS
     while (postmaster !== null) {
       const since = performance.now()
-      const how = await Promise.race([stopRequested, postmaster.exited])
+      const exit = await Promise.race([stopRequested, postmaster.exited])
       if (stopping.signal.aborted) return stopPostmaster(postmaster, log)
       if (performance.now() - since > HEALTHY_AFTER_MS) backoffMs = MIN_BACKOFF_MS
-      log('Postgres ended unasked', { pid: postmaster.child.pid, how })
+      log('embedded Postgres exited unexpectedly; restarting', { pid: postmaster.child.pid, how: exit })
       postmaster = await restart()
     }
 
@@ -56,7 +57,7 @@ export function supervise({ first, relaunch, logFile, log }: SuperviseOptions): 
           return next
         } catch (error) {
           if (stopping.signal.aborted) return null
-          log('Postgres could not be started again', { error: String(error), nextTryInMs: backoffMs })
+          log('restart of the embedded Postgres failed; retrying', { error: String(error), nextTryInMs: backoffMs })
         }
       }
     }
