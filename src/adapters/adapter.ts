@@ -15,7 +15,7 @@ interface RunFacts {
   readonly adapterConfig: unknown
 }
 
-/** What an adapter starts: the facts of a run, and what this server adds to them. */
+/** The input of an adapter: the facts of a run, and the values that this server adds to them. */
 export interface Job extends RunFacts {
   /** Where the agent finds this server's API, without a trailing slash. */
   readonly apiUrl: string
@@ -38,7 +38,7 @@ export interface Chunk {
 }
 
 export type LifecycleEvent =
-  /** What is about to be started, with secrets redacted. */
+  /** The command or request that follows, with secrets redacted. */
   | { readonly kind: 'invoked'; readonly details: Readonly<Record<string, unknown>> }
   | { readonly kind: 'started'; readonly process: ProcessIdentity }
   | { readonly kind: 'signalled'; readonly signal: 'SIGTERM' | 'SIGKILL'; readonly why: string }
@@ -94,7 +94,7 @@ export type ErrorCode =
   | 'timeout'
   | 'cancelled'
 
-/** What is kept of the output of a run. */
+/** The part of a run's output that is kept, and its size. */
 export interface OutputTotals {
   /** The last 8 KB of each stream. */
   readonly stdoutExcerpt: string
@@ -137,7 +137,7 @@ export interface StartedRun {
 /** One way to run an agent. `config` has passed `schema`. */
 export interface Adapter<Config> {
   readonly schema: z.ZodType<Config>
-  /** What its runs would use of this host and of the network. */
+  /** The files and addresses that its runs would use. */
   readonly requirements: (config: Config) => Requirements
   readonly start: (job: Job, config: Config, listener: RunListener) => StartedRun
 }
@@ -185,5 +185,5 @@ export interface CommandRequirements {
   readonly instructions?: string | undefined
 }
 
-/** What a run would use of this host or of the network. */
+/** The files or the address that a run would use. */
 export type Requirements = CommandRequirements | { readonly url: URL }

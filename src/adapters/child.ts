@@ -21,7 +21,7 @@ export interface Invocation {
   readonly input: string | null
 }
 
-/** What is started: an invocation, and where it runs. */
+/** An invocation with its working folder and its environment. */
 export interface Command extends Invocation {
   readonly cwd: string
   readonly environment: Readonly<Record<string, string>>

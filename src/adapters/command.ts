@@ -11,7 +11,7 @@ import { childEnvironment } from './environment.ts'
 import { OUTPUT_LIMIT_BYTES } from './output.ts'
 import { redactSecrets } from './text.ts'
 
-/** What a command may learn of this server, and the limits of its output. */
+/** The parts of this server that a command may learn, and the limits of its output. */
 export interface CommandHost {
   /** The server's own environment. Children inherit the names on the allow-list from it. */
   readonly environment: Readonly<Record<string, string | undefined>>

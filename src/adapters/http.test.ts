@@ -13,7 +13,7 @@ interface ReceivedRequest {
   readonly body: Record<string, unknown>
 }
 
-/** An agent behind HTTP that remembers what it was asked. */
+/** An agent behind HTTP that records the requests it receives. */
 async function agent(answer: (response: ServerResponse, request: IncomingMessage) => void, address = '127.0.0.1', port = 0) {
   const requests: ReceivedRequest[] = []
   let connections = 0
@@ -34,7 +34,7 @@ async function agent(answer: (response: ServerResponse, request: IncomingMessage
     server.close()
   })
   const bound = server.address() as AddressInfo
-  return { asked: requests, server, port: bound.port, url: `http://${address}:${bound.port}`, connections: () => connections }
+  return { requests, server, port: bound.port, url: `http://${address}:${bound.port}`, connections: () => connections }
 }
 
 const answering =
@@ -43,11 +43,11 @@ const answering =
     void response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body))
 
 const local: Partial<AdapterOptions> = { allowedAddresses: ['127.0.0.1'] }
-const ask = (config: unknown, options: Partial<AdapterOptions> = local, facts = {}) => startTestRun('http', config, facts, options)
+const startHttpRun = (config: unknown, options: Partial<AdapterOptions> = local, facts = {}) => startTestRun('http', config, facts, options)
 
-describe('an agent that answers', () => {
-  test('is told the run, and its report ends it', async () => {
-    const { url, asked: requests } = await agent(
+describe('An HTTP agent that answers', () => {
+  test('The agent receives the facts of the run, and its report ends the run', async () => {
+    const { url, requests } = await agent(
       answering({
         status: 'succeeded',
         result: { summary: 'Done.' },
@@ -55,7 +55,7 @@ describe('an agent that answers', () => {
         sessionId: 's-2',
       }),
     )
-    const run = ask(
+    const run = startHttpRun(
       {
         url: `${url}/hook?key=k`,
         headers: { 'X-Team': 'a', Authorization: { type: 'secret_ref', secretId: 's1' } },
@@ -95,20 +95,20 @@ describe('an agent that answers', () => {
     expect(run.recorded.text('stdout')).toContain('Done.')
   })
 
-  test('gets the token where the configuration says so, and is asked by PUT where it says so', async () => {
-    const { url, asked: requests } = await agent(answering(`you said ${TOKEN}`))
-    const run = ask({ url, method: 'put', sendToken: true })
+  test('The configuration can add the run token to the body and choose the method PUT', async () => {
+    const { url, requests } = await agent(answering(`you said ${TOKEN}`))
+    const run = startHttpRun({ url, method: 'put', sendToken: true })
     expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', result: null, stdoutExcerpt: 'you said ***REDACTED***' })
     expect(requests).toMatchObject([{ method: 'PUT', body: { token: TOKEN } }])
   })
 
   test.each([
-    ['202', answering({ runId: 'theirs' }, 202), {}],
-    ['a status that goes on', answering({ status: 'accepted', runId: 'theirs' }), {}],
-    ['a configuration that says so', answering({ status: 'succeeded', runId: 'theirs' }), { async: true }],
-  ])('with %s lives on until it calls finish', async (_, answer, config) => {
+    ['status 202', answering({ runId: 'theirs' }, 202), {}],
+    ['a pending status in the body', answering({ status: 'accepted', runId: 'theirs' }), {}],
+    ['async in its configuration', answering({ status: 'succeeded', runId: 'theirs' }), { async: true }],
+  ])('A run of an agent with %s stays pending until the agent calls finish', async (_, answer, config) => {
     const { url } = await agent(answer)
-    expect(await ask({ url, ...config }).outcome).toMatchObject({ pending: true, externalRunId: 'theirs' })
+    expect(await startHttpRun({ url, ...config }).outcome).toMatchObject({ pending: true, externalRunId: 'theirs' })
   })
 
   test.each([
@@ -121,74 +121,78 @@ describe('an agent that answers', () => {
       { status: 'cancelled', error: { message: 'Stopped' } },
       { status: 'cancelled', error: 'Stopped' },
     ],
-  ])('with %j has failed', async (report, expected) => {
+  ])('A run whose answer is %j does not succeed', async (report, expected) => {
     const { url } = await agent(answering(report))
-    expect(await outcomeOf(ask({ url }))).toMatchObject({ ...expected, errorCode: 'adapter_reported_failure' })
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ ...expected, errorCode: 'adapter_reported_failure' })
   })
 
   test.each(['', 'ok', '{"status":"fine"}', '[]', '{', 'null', '{"usage":7,"result":null}'])(
-    'with %j has succeeded and said nothing',
+    'A run whose answer is %j succeeds without usage and without result',
     async (body) => {
       const { url } = await agent(answering(body))
-      expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'succeeded', usage: null, result: null })
+      expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ status: 'succeeded', usage: null, result: null })
     },
   )
 
-  test.each([400, 404, 500, 503])('with %d has failed', async (status) => {
+  test.each([400, 404, 500, 503])('A run whose agent answers with status %d fails', async (status) => {
     const { url } = await agent(answering('no', status))
-    expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_status', stdoutExcerpt: 'no' })
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({
+      status: 'failed',
+      errorCode: 'adapter_http_status',
+      stdoutExcerpt: 'no',
+    })
   })
 })
 
-describe('an agent that does not answer', () => {
+describe('An HTTP agent that does not answer', () => {
   test.each([
-    ['says nothing', () => {}],
-    ['begins and stops', (response: ServerResponse) => void response.writeHead(200).write('{"status":')],
-  ])('%s: its time runs out', async (_, answer) => {
+    ['sends no byte', () => {}],
+    ['sends an incomplete answer', (response: ServerResponse) => void response.writeHead(200).write('{"status":')],
+  ])('The run of an agent that %s times out', async (_, answer) => {
     const { url } = await agent(answer)
-    expect(await outcomeOf(ask({ url, timeoutSec: 0.15 }))).toMatchObject({
+    expect(await outcomeOf(startHttpRun({ url, timeoutSec: 0.15 }))).toMatchObject({
       status: 'timed_out',
       errorCode: 'timeout',
       error: 'No answer within 0.15 s',
     })
   })
 
-  test('loses its connection when the run is cancelled', async () => {
-    let requests = (): void => {}
-    let lost = (): void => {}
-    const isAsked = new Promise<void>((resolve) => {
-      requests = resolve
+  test('The agent loses its connection when the run is cancelled', async () => {
+    let resolveAsked = (): void => {}
+    let resolveLost = (): void => {}
+    const asked = new Promise<void>((resolve) => {
+      resolveAsked = resolve
     })
-    const isLost = new Promise<void>((resolve) => {
-      lost = resolve
+    const lost = new Promise<void>((resolve) => {
+      resolveLost = resolve
     })
     const { url } = await agent((response) => {
-      response.on('close', lost)
-      requests()
+      response.on('close', resolveLost)
+      resolveAsked()
     })
-    const run = ask({ url })
-    await isAsked
+    const run = startHttpRun({ url })
+    await asked
     run.cancel('Cancelled by control plane')
     expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled', error: 'Cancelled by control plane' })
-    await isLost
+    await lost
   })
 
-  test('is not there, or hangs up in the middle', async () => {
+  test('A run fails when the agent closes the connection halfway, and when no agent listens', async () => {
     const { url, server } = await agent((response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{"sta')
       response.socket?.end()
     })
-    expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_failed' })
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_failed' })
     server.close()
     await once(server, 'close')
-    expect(await outcomeOf(ask({ url }))).toMatchObject({
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({
       status: 'failed',
       errorCode: 'adapter_http_failed',
       error: expect.stringContaining('ECONNREFUSED'),
     })
   })
 
-  test('answers without end: it is cut off at the limit', async () => {
+  test('An endless answer is cut off at the limit and the run fails', async () => {
     const { url } = await agent((response) => {
       const more = (): void => {
         while (response.write('x'.repeat(10_000)));
@@ -196,18 +200,18 @@ describe('an agent that does not answer', () => {
       }
       more()
     })
-    expect(await outcomeOf(ask({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_too_large' })
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_too_large' })
   })
 
-  test.each([301, 302, 303, 307, 308])('answers with a redirect (%d): nobody else hears of the run', async (status) => {
+  test.each([301, 302, 303, 307, 308])('A redirect with status %d is not followed, so no other server receives the run', async (status) => {
     const inner = await agent(answering({ status: 'succeeded' }), '127.0.0.2')
     const outer = await agent((response) => void response.writeHead(status, { location: inner.url }).end())
-    expect(await outcomeOf(ask({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
+    expect(await outcomeOf(startHttpRun({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
     expect(inner.connections()).toBe(0)
   })
 })
 
-describe('an address that is not public', () => {
+describe('An address that is not public', () => {
   const refused = { status: 'failed', errorCode: 'adapter_address_refused' }
 
   test.each([
@@ -215,49 +219,56 @@ describe('an address that is not public', () => {
     ...splitWords('１２７.0.0.1 [::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:ffff:7f00:0001] [::] [::127.0.0.1]'),
     ...splitWords('169.254.169.254 10.0.0.1 192.168.1.1 172.16.0.1 100.64.0.1 224.0.0.1 [fe80::1] [fc00::1] [ff02::1]'),
     ...splitWords('[64:ff9b::7f00:1] [2002:7f00:1::] localhost LOCALHOST'),
-  ])('%s is not connected to', async (host) => {
+  ])('The server opens no connection to %s', async (host) => {
     const { port, connections } = await agent(answering({ status: 'succeeded' }))
-    expect(await outcomeOf(ask({ url: `http://${host}:${port}/` }, {}))).toMatchObject(refused)
+    expect(await outcomeOf(startHttpRun({ url: `http://${host}:${port}/` }, {}))).toMatchObject(refused)
     expect(connections()).toBe(0)
   })
 
-  test('is not connected to by a name that leads there, nor by one that led elsewhere before', async () => {
+  test('The server opens no connection when a host name resolves to such an address, even if it resolved to another one before', async () => {
     const { port, connections } = await agent(answering({ status: 'succeeded' }))
     for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '::1', 'not an address']) {
       const resolve = () => Promise.resolve([{ address, family: address.includes(':') ? 6 : 4 }])
-      expect(await outcomeOf(ask({ url: `http://rebound.example:${port}/` }, { resolve }))).toMatchObject(refused)
+      expect(await outcomeOf(startHttpRun({ url: `http://rebound.example:${port}/` }, { resolve }))).toMatchObject(refused)
     }
     expect(connections()).toBe(0)
 
     let lookups = 0
     const rebinding = () => Promise.resolve([{ address: lookups++ === 0 ? '127.0.0.1' : '127.0.0.2', family: 4 }])
     const options = { ...local, resolve: rebinding }
-    expect(await outcomeOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject({ status: 'succeeded' })
+    expect(await outcomeOf(startHttpRun({ url: `http://rebound.example:${port}/` }, options))).toMatchObject({ status: 'succeeded' })
     expect([lookups, connections()]).toEqual([1, 1])
-    expect(await outcomeOf(ask({ url: `http://rebound.example:${port}/` }, options))).toMatchObject(refused)
+    expect(await outcomeOf(startHttpRun({ url: `http://rebound.example:${port}/` }, options))).toMatchObject(refused)
     expect([lookups, connections()]).toEqual([2, 1])
   })
 
-  test('is passed over where a name has others', async () => {
+  test('The server skips a refused address of a host name that also has an allowed one', async () => {
     const allowed = await agent(answering({ status: 'succeeded' }))
     const other = await agent(answering({ status: 'failed' }), '127.0.0.2', allowed.port)
     const resolve = () => Promise.resolve(['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 })))
-    expect(await outcomeOf(ask({ url: `http://both.example:${allowed.port}/` }, { ...local, resolve }))).toMatchObject({
+    expect(await outcomeOf(startHttpRun({ url: `http://both.example:${allowed.port}/` }, { ...local, resolve }))).toMatchObject({
       status: 'succeeded',
     })
     expect(other.connections()).toBe(0)
   })
 
-  test.each([[['localhost']], [['127.0.0.0/8', '::1']]])('is connected to when the operator allows %j', async (allowedAddresses) => {
-    const { port } = await agent(answering({ status: 'succeeded' }))
-    const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }])
-    expect(await outcomeOf(ask({ url: `http://localhost:${port}/` }, { allowedAddresses, resolve }))).toMatchObject({ status: 'succeeded' })
-  })
+  test.each([[['localhost']], [['127.0.0.0/8', '::1']]])(
+    'The server connects to a private address when the operator allows %j',
+    async (allowedAddresses) => {
+      const { port } = await agent(answering({ status: 'succeeded' }))
+      const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }])
+      expect(await outcomeOf(startHttpRun({ url: `http://localhost:${port}/` }, { allowedAddresses, resolve }))).toMatchObject({
+        status: 'succeeded',
+      })
+    },
+  )
 
-  test('cannot be asked for by a name that has none', async () => {
+  test('A run fails when the host name has no address', async () => {
     const nowhere = () => Promise.reject(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }))
     for (const resolve of [nowhere, () => Promise.resolve([])])
-      expect(await outcomeOf(ask({ url: 'http://nowhere.example/' }, { resolve }))).toMatchObject({ errorCode: 'adapter_http_failed' })
+      expect(await outcomeOf(startHttpRun({ url: 'http://nowhere.example/' }, { resolve }))).toMatchObject({
+        errorCode: 'adapter_http_failed',
+      })
   })
 })
 
@@ -271,6 +282,6 @@ test.each([
   { url: 'http://a.example/', headers: { 'X-A': 'x\r\nX-B: y' } },
   { url: 'http://a.example/', method: 'DELETE' },
   {},
-])('%j is no configuration', async (config) => {
-  expect(await outcomeOf(ask(config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
+])('The configuration %j of an HTTP agent is invalid', async (config) => {
+  expect(await outcomeOf(startHttpRun(config))).toMatchObject({ status: 'failed', errorCode: 'adapter_config_invalid' })
 })

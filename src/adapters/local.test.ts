@@ -9,7 +9,7 @@ const localTypes = ['claude_local', 'codex_local', 'gemini_local', 'opencode_loc
 
 interface ProgramCase {
   readonly type: AdapterType
-  /** What the program prints in the form its documentation gives. */
+  /** The output of the program, in the form of its documentation. */
   readonly lines: readonly unknown[]
   readonly config: Record<string, unknown>
   readonly args: readonly string[]
@@ -156,17 +156,17 @@ const programCases: readonly ProgramCase[] = [
   },
 ]
 
-/** A program that remembers how it was called and says what it was given to say. */
+/** A program that records its arguments and its input, and prints given lines. */
 function fakeProgram(lines: readonly unknown[], exitCode = 0, before = ''): string {
-  const command = executable(`printf '%s\\0' "$@" > "$0.args"; cat > "$0.input"; ${before} cat "$0.says"; exit ${exitCode}`)
-  writeFileSync(`${command}.says`, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
+  const command = executable(`printf '%s\\0' "$@" > "$0.args"; cat > "$0.input"; ${before} cat "$0.lines"; exit ${exitCode}`)
+  writeFileSync(`${command}.lines`, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
   return command
 }
 const argsOf = (command: string): string[] => readFileSync(`${command}.args`, 'utf8').split('\0').slice(0, -1)
 const inputOf = (command: string): string => readFileSync(`${command}.input`, 'utf8')
 
 describe.each(programCases)('$type', ({ type, lines, config, args, resumed, usage, summary }) => {
-  test('is told its prompt, and tells what it used, its session and what it did', async () => {
+  test('The program receives its prompt, and the run reports usage, session and summary', async () => {
     const command = fakeProgram(lines)
     const run = startTestRun(type, { ...config, command })
     expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', errorCode: null, usage, sessionIdAfter: 's-1', result: { summary } })
@@ -175,7 +175,7 @@ describe.each(programCases)('$type', ({ type, lines, config, args, resumed, usag
     expect(run.recorded.text('stdout')).toContain('s-1')
   })
 
-  test('goes on with its session', async () => {
+  test('The program continues the session of the run before', async () => {
     const command = fakeProgram([])
     expect(await outcomeOf(startTestRun(type, { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
       status: 'succeeded',
@@ -185,8 +185,8 @@ describe.each(programCases)('$type', ({ type, lines, config, args, resumed, usag
   })
 })
 
-describe.each(localTypes)('%s, as any command', (type) => {
-  test('fails with its exit code, and when it is not installed', async () => {
+describe.each(localTypes)('%s as a command', (type) => {
+  test('The run fails with the exit code of the program, and when the program is not installed', async () => {
     expect(await outcomeOf(startTestRun(type, { command: fakeProgram([], 3) }))).toMatchObject({
       status: 'failed',
       exitCode: 3,
@@ -198,7 +198,7 @@ describe.each(localTypes)('%s, as any command', (type) => {
     })
   })
 
-  test('hangs no longer than its time, deaf and with everything it started', async () => {
+  test('A program that ignores SIGTERM is killed with its child processes when its time is over', async () => {
     const command = executable(`trap '' TERM; (while :; do sleep 5; done) & echo $$ $! ready; while :; do sleep 5; done`)
     const run = startTestRun(type, { command, timeoutSec: 0.15, graceSec: 0.1 })
     expect(await outcomeOf(run)).toMatchObject({ status: 'timed_out', errorCode: 'timeout', signal: 'SIGKILL' })
@@ -206,7 +206,7 @@ describe.each(localTypes)('%s, as any command', (type) => {
     expect(run.recorded.signals()).toEqual(['SIGTERM', 'SIGKILL'])
   })
 
-  test('is cancelled, and keeps the session it had', async () => {
+  test('A cancelled run keeps the session that it had', async () => {
     const run = startTestRun(type, { command: executable('echo ready; sleep 60') }, { sessionIdBefore: 'before-1' })
     await run.recorded.waitForText('ready')
     run.cancel('Cancelled')
@@ -214,8 +214,8 @@ describe.each(localTypes)('%s, as any command', (type) => {
   })
 })
 
-describe('what a local agent reports', () => {
-  test('is read although its output is beyond the cap', async () => {
+describe('The report of a local agent', () => {
+  test('The report is read even when the output exceeds the cap', async () => {
     const [{ lines } = { lines: [] }] = programCases
     const run = startTestRun(
       'claude_local',
@@ -233,7 +233,7 @@ describe('what a local agent reports', () => {
     ['gemini_local', { type: 'result', status: 'error', error: { message: 'Credit balance is too low' }, stats: {} }],
     ['opencode_local', { type: 'error', error: { name: 'APIError', data: { message: 'Credit balance is too low' } } }],
     ['pi_local', { type: 'message_end', message: { role: 'assistant', stopReason: 'error', errorMessage: 'Credit balance is too low' } }],
-  ] as const)('%s has failed when it says so, whatever it exits with', async (type, line) => {
+  ] as const)('A run of %s fails when its program reports a failure, whatever its exit code is', async (type, line) => {
     for (const exitCode of [0, 1])
       expect(await outcomeOf(startTestRun(type, { command: fakeProgram([line], exitCode) }))).toMatchObject({
         status: 'failed',
@@ -243,7 +243,7 @@ describe('what a local agent reports', () => {
       })
   })
 
-  test('that its session is gone is believed once: nothing is started again, and the next run starts afresh', async () => {
+  test('A report of an unknown session fails the run, starts nothing again, and makes the next run start a fresh session', async () => {
     const command = fakeProgram([], 1, 'echo "No conversation found with session ID: before-1" >&2;')
     expect(await outcomeOf(startTestRun('claude_local', { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
       status: 'failed',
@@ -253,7 +253,7 @@ describe('what a local agent reports', () => {
   })
 
   test.each(['--dangerously-skip-permissions', '../../etc/passwd', 'a b', '', 'x'.repeat(300)])(
-    'a session called %j is none: neither kept nor resumed (I18)',
+    'A session id %j is invalid and is neither kept nor resumed (I18)',
     async (name) => {
       const command = fakeProgram([{ type: 'system', session_id: name }])
       const run = startTestRun('claude_local', { command }, { sessionIdBefore: name })
@@ -262,7 +262,7 @@ describe('what a local agent reports', () => {
     },
   )
 
-  test('is never more than it can be: numbers, texts and forms that nobody means well with', async () => {
+  test('Hostile numbers, texts and forms in a report are limited to valid values', async () => {
     const command = fakeProgram([
       '{"type":"result","usage":{"input_tokens":1e308,"output_tokens":-5,"cache_read_input_tokens":"7"},"total_cost_usd":-1,"result":"a\\u0000b\\ud800"}',
       '{"type":"assistant","message":null}',
@@ -279,8 +279,8 @@ describe('what a local agent reports', () => {
   })
 })
 
-describe('the prompt', () => {
-  test('stands in its template, after the instructions and, in a fresh session, the opening', async () => {
+describe('The prompt of a local agent', () => {
+  test('The prompt fills its template, after the instructions and, in a fresh session, the bootstrap template', async () => {
     const instructionsFilePath = path.join(temporaryFolder(), 'AGENTS.md')
     writeFileSync(instructionsFilePath, 'You are the CEO.')
     const config = {
@@ -298,7 +298,7 @@ describe('the prompt', () => {
     expect(inputOf(command)).toBe('You are the CEO.\n\nNo place for it\n\nContinue with your work.')
   })
 
-  test('cannot be a flag, and is not shown as an argument', async () => {
+  test('The prompt cannot become a flag, and events do not show it as an argument', async () => {
     const command = fakeProgram([])
     const run = startTestRun('hermes_local', { command }, { prompt: '--yolo\0 secret plan' })
     expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded' })
@@ -306,12 +306,12 @@ describe('the prompt', () => {
     expect(JSON.stringify(run.recorded.events)).not.toContain('secret plan')
   })
 
-  test('that is longer than an argument may be fails before anything is started', async () => {
+  test('A prompt that is too long for an argument fails the run before a process starts', async () => {
     const run = startTestRun('hermes_local', { command: fakeProgram([]) }, { prompt: 'x'.repeat(200_000) })
     expect(await outcomeOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
   })
 
-  test('may be megabytes on standard input, read or not', async () => {
+  test('A prompt on standard input may have megabytes, whether the program reads it or not', async () => {
     const prompt = 'x'.repeat(3_000_000)
     const command = fakeProgram([])
     await startTestRun('claude_local', { command }, { prompt }).outcome
@@ -321,7 +321,7 @@ describe('the prompt', () => {
     })
   })
 
-  test('needs instructions that can be read', async () => {
+  test('A run fails when the instructions file cannot be read', async () => {
     const file = executable('mkfifo "$0.fifo"')
     await startTestRun('process', { command: file }).outcome
     for (const instructionsFilePath of ['/no/such/file', `${file}.fifo`, '/dev/zero'])
@@ -331,7 +331,7 @@ describe('the prompt', () => {
   })
 })
 
-test('an agent that prints its token does not publish it', async () => {
+test('The token that an agent prints is redacted in its result and in its output', async () => {
   const command = executable(`echo '{"type":"result","result":"key '$PAPERCLIP_API_KEY'"}'`)
   const run = startTestRun('claude_local', { command })
   const end = await outcomeOf(run)

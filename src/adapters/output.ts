@@ -4,7 +4,7 @@ import type { Chunk, OutputTotals, RunListener } from './adapter.ts'
 import { createCappedDelivery } from './cappedDelivery.ts'
 import { secretRedactor, redactSecrets, lineSplitter, toStorableText } from './text.ts'
 
-/** What one run may write into logs: a talkative agent writes some megabytes, a broken one fills disks. */
+/** The limit for the log of one run: a talkative agent writes some megabytes, a broken one fills disks. */
 export const OUTPUT_LIMIT_BYTES = 8 * 1024 * 1024
 /** One event of a transcript contains at most whole files; a longer line is not part of a transcript. */
 const MAX_LINE_LENGTH = 1024 * 1024

@@ -19,8 +19,8 @@ import {
   splitWords,
 } from './testKit.ts'
 
-describe('a command that ends by itself', () => {
-  test('brings its output as it comes and ends with its exit code', async () => {
+describe('A command that ends by itself', () => {
+  test('The output is delivered as it arrives and the run ends with the exit code of the command', async () => {
     const run = startTestRun('process', shellCommand('echo out; echo err >&2; read line < /dev/null; exit 0'))
     expect(await outcomeOf(run)).toMatchObject({
       pending: false,
@@ -36,7 +36,7 @@ describe('a command that ends by itself', () => {
     expect(run.recorded.events.map(({ kind }) => kind)).toEqual(['invoked', 'started', 'exited'])
   })
 
-  test('is told apart from every other process by pid, start time and host while it lives', async () => {
+  test('The process of a command is identified by pid, start time and host', async () => {
     const run = startTestRun('process', shellCommand('echo $$; read line; exit 0'))
     await run.recorded.waitForText('\n')
     const event = run.recorded.events.find(({ kind }) => kind === 'started')
@@ -45,7 +45,7 @@ describe('a command that ends by itself', () => {
     await run.outcome
   })
 
-  test('has failed when its code is not zero, or a signal ended it', async () => {
+  test('The run fails when the exit code is not zero or a signal ended the command', async () => {
     expect(await outcomeOf(startTestRun('process', shellCommand('exit 7')))).toMatchObject({
       status: 'failed',
       exitCode: 7,
@@ -59,13 +59,13 @@ describe('a command that ends by itself', () => {
     })
   })
 
-  test('may close its output and live on: its exit counts', async () => {
+  test('A command may close its output and continue: its exit code decides', async () => {
     const end = await outcomeOf(startTestRun('process', shellCommand('echo early; exec >&- 2>&-; sleep 0.1; exit 5')))
     expect(end).toMatchObject({ status: 'failed', exitCode: 5, stdoutExcerpt: 'early\n' })
   })
 })
 
-describe('what a command is given', () => {
+describe('The environment of a command', () => {
   const secrets = {
     DATABASE_URL: 'postgres://user:hunter2@db/prod',
     PAPERCLIP_AGENT_JWT_SECRET: 'x'.repeat(40),
@@ -89,7 +89,7 @@ describe('what a command is given', () => {
     USER: 'x',
   }
 
-  test('of the server it knows the names on the allow-list and nothing else', async () => {
+  test('A command inherits the variables on the allow-list from the server and no others', async () => {
     const environment = { ...process.env, ...secrets, ...harmless }
     const run = startTestRun(
       'process',
@@ -112,7 +112,7 @@ describe('what a command is given', () => {
     expect(run.recorded.text('stdout')).not.toMatch(/hunter2|evil|xxxxx|yyyyy|server was started in/)
   })
 
-  test('the facts of its run are its own, whatever the configuration says', async () => {
+  test('The configuration cannot replace the variables of the run', async () => {
     const env = { PAPERCLIP_API_KEY: 'another', PAPERCLIP_RUN_ID: 'another', PAPERCLIP_TASK_ID: 'another', KEPT: 'yes' }
     const script = 'echo $PAPERCLIP_RUN_ID $PAPERCLIP_AGENT_ID ${PAPERCLIP_TASK_ID-none} $KEPT; test "$PAPERCLIP_API_KEY" = "$1"'
     const run = startTestRun('process', { ...shellCommand(script, TOKEN), env }, { issueId: null })
@@ -120,7 +120,7 @@ describe('what a command is given', () => {
     expect(run.recorded.text('stdout')).toBe(`${run.job.runId} ${run.job.agentId} none yes\n`)
   })
 
-  test('its token and the secrets it was given are covered where it prints them, and where it is called', async () => {
+  test('The token and the secrets of a command are redacted in its output and in its arguments', async () => {
     const env = { DB_KEY: { type: 'secret_ref', secretId: 's1' } }
     const script = 'echo "key $PAPERCLIP_API_KEY db $DB_KEY"; echo "$DB_KEY" >&2'
     const run = startTestRun('process', { ...shellCommand(script, TOKEN), env }, { secrets: { 'env.DB_KEY': 'correct-horse' } })
@@ -129,20 +129,20 @@ describe('what a command is given', () => {
     expect(JSON.stringify([end, run.recorded.chunks, run.recorded.events])).not.toMatch(/run-token-of-this-run|correct-horse/)
   })
 
-  test('without the value of a secret it is not started', async () => {
+  test('A command whose secret has no value is not started', async () => {
     const run = startTestRun('process', { ...shellCommand('echo started'), env: { DB_KEY: { type: 'secret_ref', secretId: 's1' } } })
     expect(await outcomeOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_secret_missing', error: 'No value for env.DB_KEY' })
     expect(run.recorded.events).toEqual([])
   })
 
-  test('a wake reason cannot end the environment or the run', async () => {
+  test('A NUL in the wake reason adds no variable and does not fail the run', async () => {
     const run = startTestRun('process', shellCommand('echo "$PAPERCLIP_WAKE_REASON"'), { wakeReason: 'a\0LD_PRELOAD=./evil.so' })
     expect((await outcomeOf(run)).stdoutExcerpt).toBe('aLD_PRELOAD=./evil.so\n')
   })
 })
 
-describe('without a folder of its own choice an agent works', () => {
-  test('in one that it finds again, and that no other agent has', async () => {
+describe('The default working folder of an agent', () => {
+  test('An agent finds its folder again in the next run, and no other agent uses it', async () => {
     const [one, another] = [crypto.randomUUID(), crypto.randomUUID()]
     const work = async (agentId: string, script: string) =>
       (await outcomeOf(startTestRun('process', shellCommand(script), { agentId }))).stdoutExcerpt
@@ -151,7 +151,7 @@ describe('without a folder of its own choice an agent works', () => {
     expect(await work(one, 'cat notes')).toBe('mine\n')
   })
 
-  test('nowhere where none can be made: it is not started', async () => {
+  test('A command is not started when its folder cannot be created', async () => {
     const workFolder = path.join(temporaryFolder(), 'file')
     writeFileSync(workFolder, '')
     const run = startTestRun('process', shellCommand('echo started'), {}, { workFolder })
@@ -160,8 +160,8 @@ describe('without a folder of its own choice an agent works', () => {
   })
 })
 
-describe('no shell comes in between', () => {
-  test('arguments arrive as they are, and a command is a program', async () => {
+describe('A command without a shell', () => {
+  test('Arguments arrive unchanged, and a command line with spaces is no program', async () => {
     const folder = temporaryFolder()
     const run = startTestRun('process', {
       command: 'printf',
@@ -176,19 +176,19 @@ describe('no shell comes in between', () => {
   })
 })
 
-describe('a command that cannot be started', () => {
+describe('A command that cannot be started', () => {
   const folderWith = (name: string) => {
     const folder = temporaryFolder()
     writeFileSync(path.join(folder, name), 'not a program')
     return path.join(folder, name)
   }
   test.each([
-    ['is not there', () => ({ command: '/no/such/program' }), 'ENOENT'],
-    ['may not be executed', () => ({ command: folderWith('plain') }), 'EACCES'],
-    ['has more arguments than the system takes', () => ({ command: 'true', args: Array<string>(256).fill('x'.repeat(32_768)) }), 'E2BIG'],
-    ['has no folder to work in', () => ({ command: 'true', cwd: '/no/such/folder' }), 'does not exist'],
-    ['has a file to work in', () => ({ command: 'true', cwd: folderWith('file') }), 'does not exist'],
-  ])('%s', async (_, config, why) => {
+    ['does not exist', () => ({ command: '/no/such/program' }), 'ENOENT'],
+    ['is not executable', () => ({ command: folderWith('plain') }), 'EACCES'],
+    ['has more arguments than the system accepts', () => ({ command: 'true', args: Array<string>(256).fill('x'.repeat(32_768)) }), 'E2BIG'],
+    ['has a missing working folder', () => ({ command: 'true', cwd: '/no/such/folder' }), 'does not exist'],
+    ['has a file as its working folder', () => ({ command: 'true', cwd: folderWith('file') }), 'does not exist'],
+  ])('A command that %s fails the run without a process', async (_, config, why) => {
     const run = startTestRun('process', config())
     const end = await outcomeOf(run)
     expect(end).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed', exitCode: null })
@@ -197,8 +197,8 @@ describe('a command that cannot be started', () => {
   })
 })
 
-describe('a command that is stopped', () => {
-  test('may say goodbye, and is cancelled whatever it exits with', async () => {
+describe('A command that is stopped', () => {
+  test('A command may exit by itself after SIGTERM, and the run is cancelled whatever its exit code is', async () => {
     const run = startTestRun('process', shellCommand("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 5; done"))
     await run.recorded.waitForText('ready')
     run.cancel('Cancelled by control plane')
@@ -213,14 +213,14 @@ describe('a command that is stopped', () => {
     expect(run.recorded.signals()).toEqual(['SIGTERM'])
   })
 
-  test('is not started at all when it is cancelled before', async () => {
+  test('A command whose run is cancelled before the start is not started', async () => {
     const run = startTestRun('process', shellCommand('echo started'))
     run.cancel('Never mind')
     expect(await outcomeOf(run)).toMatchObject({ status: 'cancelled', error: 'Never mind', outputBytes: 0 })
     expect(run.recorded.events.some(({ kind }) => kind === 'started')).toBe(false)
   })
 
-  test('is not started when it is told at the last moment that it may not', async () => {
+  test('A command is not started when mayStart returns false directly before the start', async () => {
     const file = path.join(temporaryFolder(), 'started')
     const recorded = recorder()
     const exit = await adaptersWith().start('process', jobWith(shellCommand(`echo > ${file}`)), { ...recorded, mayStart: () => false })
@@ -230,7 +230,7 @@ describe('a command that is stopped', () => {
     expect(existsSync(file)).toBe(false)
   })
 
-  test('has ended as it ended when the stop comes later', async () => {
+  test('A stop after the exit does not change the outcome', async () => {
     const run = startTestRun('process', shellCommand('exit 3'))
     const end = await outcomeOf(run)
     run.cancel('Too late')
@@ -238,7 +238,7 @@ describe('a command that is stopped', () => {
     expect(end).toMatchObject({ status: 'failed', exitCode: 3 })
   })
 
-  test('hangs no longer than its time', async () => {
+  test('A command that exceeds its time is ended and the run times out', async () => {
     const run = startTestRun('process', { ...shellCommand('echo hanging; sleep 60'), timeoutSec: 0.2 })
     expect(await outcomeOf(run)).toMatchObject({
       status: 'timed_out',
@@ -248,7 +248,7 @@ describe('a command that is stopped', () => {
     })
   })
 
-  test('is killed after the grace when it ignores SIGTERM, and when it was stopped', async () => {
+  test('A command is killed after the grace period when it ignores SIGTERM, and a SIGSTOPped command ends at once', async () => {
     const ignoresSigterm = startTestRun('process', {
       ...shellCommand("trap '' TERM; echo ready; while :; do sleep 5; done"),
       graceSec: 0.2,
@@ -266,16 +266,16 @@ describe('a command that is stopped', () => {
   })
 })
 
-describe('what a command started', () => {
-  const grandchildIgnoringSigterm = `sh -c 'trap "" TERM; echo $$ deaf; while :; do sleep 5; done' &`
+describe('The processes that a command started', () => {
+  const grandchildIgnoringSigterm = `sh -c 'trap "" TERM; echo $$ ignoring; while :; do sleep 5; done' &`
 
-  test('is ended with it, deaf or not', async () => {
+  test('Child processes end with the command, even when they ignore SIGTERM', async () => {
     const run = startTestRun('process', {
       ...shellCommand(`${grandchildIgnoringSigterm} sleep 60 & echo $!; echo ready; wait`),
       graceSec: 0.2,
     })
     await run.recorded.waitForText('ready')
-    await run.recorded.waitForText('deaf')
+    await run.recorded.waitForText('ignoring')
     run.cancel('Cancelled')
     await run.outcome
     const pids = pidsIn(run.recorded.text('stdout'))
@@ -283,7 +283,7 @@ describe('what a command started', () => {
     expect(pids.filter(isAlive)).toEqual([])
   })
 
-  test('is ended with it even when it made itself a session of its own', async () => {
+  test('A child process in a session of its own ends with the command', async () => {
     const run = startTestRun('process', { ...shellCommand('setsid sh -c "echo \\$\\$; exec sleep 60" & wait'), graceSec: 0.2 })
     await run.recorded.waitForText('\n')
     const [pid = 0] = pidsIn(run.recorded.text('stdout'))
@@ -293,7 +293,7 @@ describe('what a command started', () => {
     expect(isAlive(pid)).toBe(false)
   })
 
-  test('does not outlive its ordinary end', async () => {
+  test('A child process does not outlive the ordinary exit of the command', async () => {
     const run = startTestRun('process', {
       ...shellCommand(
         `mkfifo "$1"; sh -c 'trap "" TERM; echo $$; : > "$1"; while :; do sleep 5; done' sh "$1" & read x < "$1"; exit 0`,
@@ -308,7 +308,7 @@ describe('what a command started', () => {
     expect(run.recorded.signals()).toEqual(['SIGTERM', 'SIGKILL'])
   })
 
-  test('cannot keep the run from ending by holding its output', async () => {
+  test('A child process that holds the output open does not prevent the run from ending', async () => {
     const run = startTestRun(
       'process',
       shellCommand(
@@ -325,8 +325,8 @@ describe('what a command started', () => {
   })
 })
 
-describe('a command that writes much', () => {
-  test('is heard up to the cap and counted beyond it, and its last words are kept', async () => {
+describe('A command that writes much output', () => {
+  test('Output is delivered up to the cap and counted beyond it, and the excerpt contains its end', async () => {
     const run = startTestRun('process', shellCommand('yes 0123456 | head -c 20000000; echo; echo the end'))
     const end = await outcomeOf(run)
     expect(end).toMatchObject({ status: 'succeeded', outputBytes: 20_000_009, droppedBytes: 20_000_009 - 8 * 1024 * 1024 })
@@ -337,13 +337,13 @@ describe('a command that writes much', () => {
     expect(end.stdoutExcerpt.endsWith('0123456\n\nthe end\n')).toBe(true)
   })
 
-  test('is stopped by its deadline however fast it writes', async () => {
+  test('A command that writes without pause is ended at its deadline', async () => {
     const run = startTestRun('process', { command: 'yes', timeoutSec: 0.2 }, {}, { outputLimitBytes: 1000 })
     expect(await outcomeOf(run)).toMatchObject({ status: 'timed_out' })
     expect(Buffer.byteLength(run.recorded.text('stdout'))).toBe(1000)
   })
 
-  test('waits for a listener that is slow, and does not survive one that is stuck', async () => {
+  test('A command waits for a slow listener, and its run ends although the listener is stuck', async () => {
     let received = (): void => {}
     const first = new Promise<void>((resolve) => {
       received = resolve
@@ -360,11 +360,11 @@ describe('a command that writes much', () => {
     run.cancel('Cancelled')
     const end = expectFinished(await run.outcome)
     expect(end.status).toBe('cancelled')
-    // One read of a pipe: nothing was taken while nobody took it on.
+    // One read of a pipe: nothing more was read while the listener did not take the chunk.
     expect(end.outputBytes).toBeLessThanOrEqual(64 * 1024)
   })
 
-  test('is not ended by a listener that throws', async () => {
+  test('A listener that throws does not end the run', async () => {
     const broken: RunListener = {
       output: () => Promise.reject(new Error('no')),
       event() {

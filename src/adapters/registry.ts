@@ -31,7 +31,7 @@ export type ConfigCheck =
       readonly ok: true
       /** Names that are no fields of this adapter. They have no effect and are reported, so that a misspelled name is noticed. */
       readonly ignored: readonly string[]
-      /** What `Job.secrets` must contain for a run. */
+      /** The secrets that `Job.secrets` must contain for a run. */
       readonly secrets: readonly SecretReference[]
     }
   | { readonly ok: false; readonly problems: readonly string[] }
@@ -57,7 +57,7 @@ export interface Adapters {
 /** An adapter that validates its own configuration, so that its type parameter is hidden. */
 interface TypedAdapter {
   checkConfig(config: unknown): ConfigCheck
-  /** What runs would use; null when the configuration is invalid. */
+  /** The files and addresses that runs would use; null when the configuration is invalid. */
   requirements(config: unknown): Requirements | null
   start(job: Job, listener: RunListener): StartedRun
 }

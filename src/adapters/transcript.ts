@@ -2,7 +2,7 @@ import type { Usage } from './adapter.ts'
 import { amountAt, valueAt, countAt, parseObject, saturatingSum, textAt } from './json.ts'
 import { firstBytes } from './text.ts'
 
-/** What a command has reported about its run so far. */
+/** The report of a command about its run so far. */
 export interface Transcript {
   sessionId: string | null
   /** Null until the command reported any. */

@@ -13,7 +13,7 @@ import { redactSecrets } from './text.ts'
 /** The answer of an agent over HTTP is a report, not a transcript. */
 const ANSWER_LIMIT_BYTES = 1024 * 1024
 
-/** What all requests to agents of this server share. */
+/** The settings that all requests to agents of this server share. */
 export interface WebhookHost {
   readonly policy: AddressPolicy
   /** Looks host names up; by default the system's resolver. */

@@ -4,6 +4,7 @@ import { createOutputFile, createProcessAgent, insertQueuedRuns, useRunner } fro
 import { auditsOf, NO_HOLD, holdRow, runRow, waitUntil, wakesOf } from '../dev/testing/holds.ts'
 import { actionsOf, auditCount, useServer, world } from '../dev/testing/world.ts'
 import type { TestServer } from '../dev/testing/world.ts'
+import type { Store } from '../platform/db/types.ts'
 
 const server = useServer()
 
@@ -18,7 +19,7 @@ const statuses = async (runIds: readonly string[]): Promise<string[]> => {
   return [...new Set(rows.map((row) => row.status))]
 }
 
-/** Hands on two servers of one database. */
+/** Starts runners on two servers of one database. */
 async function twoServers(options: Parameters<typeof useRunner>[1] = {}): Promise<TestServer> {
   const second = await server().startPeer()
   const both = [useRunner(server(), options), useRunner(second, options)]
@@ -29,8 +30,8 @@ async function twoServers(options: Parameters<typeof useRunner>[1] = {}): Promis
   return { ...second, stop }
 }
 
-describe('what is queued', () => {
-  test('is started exactly once, however many servers there are', async () => {
+describe('A queued run', () => {
+  test('Every queued run is started exactly once by two servers', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const runIds: string[] = []
@@ -39,41 +40,41 @@ describe('what is queued', () => {
       runIds.push(...(await insertQueuedRuns(server(), here.company.id, agent.id, 5)))
     }
     const second = await twoServers()
-    await waitUntil('all are over', async () => String(await statuses(runIds)) === 'succeeded')
+    await waitUntil('all runs are over', async () => String(await statuses(runIds)) === 'succeeded')
     await second.stop()
     expect(notes.lines().toSorted()).toEqual(runIds.toSorted())
     for (const runId of runIds) expect(await actionsOf(server(), runId)).toEqual(['heartbeat.run_started', 'heartbeat.run_finished'])
   })
 
-  test('waits for its agent, which has no more at work than it may, on all servers together', async () => {
+  test('Two servers together never start more runs of an agent than its limit allows', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const script = `echo + >> ${notes.file}; sleep 0.05; echo - >> ${notes.file}`
     const agent = await here.agent(shell(script, { heartbeat: { maxConcurrentRuns: 2 } }))
     const runIds = await insertQueuedRuns(server(), here.company.id, agent.id, 12)
     const second = await twoServers()
-    await waitUntil('all are over', async () => String(await statuses(runIds)) === 'succeeded')
+    await waitUntil('all runs are over', async () => String(await statuses(runIds)) === 'succeeded')
     await second.stop()
-    let atOnce = 0
+    let running = 0
     let most = 0
     for (const line of notes.lines()) {
-      atOnce += line === '+' ? 1 : -1
-      most = Math.max(most, atOnce)
+      running += line === '+' ? 1 : -1
+      most = Math.max(most, running)
     }
     expect({ started: notes.lines().length / 2, most }).toEqual({ started: 12, most: 2 })
   })
 
-  test('is started oldest first, one at a time unless the agent says otherwise', async () => {
+  test('The runs of an agent start in the order in which they were queued, one at a time by default', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const agent = await here.agent(shell(`echo $PAPERCLIP_RUN_ID >> ${notes.file}`))
     const runIds = await insertQueuedRuns(server(), here.company.id, agent.id, 5)
     useRunner(server())
-    await waitUntil('all are over', async () => String(await statuses(runIds)) === 'succeeded')
+    await waitUntil('all runs are over', async () => String(await statuses(runIds)) === 'succeeded')
     expect(notes.lines()).toEqual(runIds)
   })
 
-  test('takes no more places than the server has', async () => {
+  test('A server starts no more runs at once than it has slots', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const script = `echo + >> ${notes.file}; sleep 0.05; echo - >> ${notes.file}`
@@ -81,7 +82,7 @@ describe('what is queued', () => {
     for (let index = 0; index < 4; index += 1)
       runIds.push(...(await insertQueuedRuns(server(), here.company.id, (await here.agent(shell(script))).id, 2)))
     useRunner(server(), { maxRuns: 1 })
-    await waitUntil('all are over', async () => String(await statuses(runIds)) === 'succeeded')
+    await waitUntil('all runs are over', async () => String(await statuses(runIds)) === 'succeeded')
     expect(notes.lines().join('')).toBe('+-'.repeat(8))
   })
 
@@ -94,8 +95,8 @@ describe('what is queued', () => {
     ['the adapter is not allowed here', "update agents set adapter_type = 'codex_local' where id = $1"],
     ['the adapter is unknown', "update agents set adapter_type = 'crystal_ball' where id = $1"],
     ['its company is archived', "update companies set status = 'archived' where id = (select company_id from agents where id = $1)"],
-    ['its lease has run out', "update heartbeat_runs set lease_expires_at = now() - interval '1 second' where agent_id = $1"],
-  ])('is not started while %s', async (_, arrange) => {
+    ['its lease has expired', "update heartbeat_runs set lease_expires_at = now() - interval '1 second' where agent_id = $1"],
+  ])('A queued run is not started while %s', async (_, arrange) => {
     const here = await world(server())
     const other = await world(server())
     const notes = createOutputFile()
@@ -103,7 +104,7 @@ describe('what is queued', () => {
     const [runId = ''] = await insertQueuedRuns(server(), here.company.id, agent.id, 1)
     await server().database.sql.query(arrange, [agent.id])
     const audits = (await auditsOf(server(), runId)).length
-    // The other one is behind it in the queue: once it is over, the first has been passed.
+    // The witness is behind the run in the queue: once it is over, the dispatcher has passed the run.
     const witness = await insertQueuedRuns(server(), other.company.id, (await other.agent(shell(''))).id, 1)
     useRunner(server(), { types: ['process'] })
     await waitUntil('the witness is over', async () => String(await statuses(witness)) === 'succeeded')
@@ -112,7 +113,7 @@ describe('what is queued', () => {
     expect(await auditsOf(server(), runId)).toHaveLength(audits)
   })
 
-  test('of one company does not wait for the queue of another', async () => {
+  test('A queued run of one company does not wait for the queue of another company', async () => {
     const [big, small] = [await world(server()), await world(server())]
     const [first, second] = [await big.agent(shell('', { heartbeat: { maxConcurrentRuns: 10 } })), await small.agent(shell(''))]
     await insertQueuedRuns(server(), big.company.id, first.id, 20)
@@ -127,7 +128,7 @@ describe('what is queued', () => {
     await server().database.sql.query('delete from heartbeat_runs where agent_id = any($1)', [[first.id, second.id]])
   })
 
-  test('that cannot be claimed, however often it is tried, keeps nobody else waiting', async () => {
+  test('A queued run whose claim always fails delays no other run', async () => {
     const here = await world(server())
     const broken: string[] = []
     for (let count = 0; count < 6; count += 1)
@@ -139,24 +140,24 @@ describe('what is queued', () => {
         when (old.id in (${broken.map((id) => `'${id}'`).join(', ')}) and new.status = 'running') execute function test_refuse()`)
     onTestFinished(async () => void (await server().database.sql.query('drop function test_refuse cascade')))
     useRunner(server())
-    await waitUntil('those behind are over', async () => String(await statuses(behind)) === 'succeeded')
+    await waitUntil('the runs behind it are over', async () => String(await statuses(behind)) === 'succeeded')
     expect(await statuses(broken)).toEqual(['queued'])
     await server().database.sql.query('delete from heartbeat_runs where id = any($1)', [broken])
   })
 
-  test('is left alone by a server that may run nothing', async () => {
+  test('A server without adapters does not change a queued run', async () => {
     const here = await world(server())
     const [runId = ''] = await insertQueuedRuns(server(), here.company.id, (await here.agent(shell(''))).id, 1)
     const runner = useRunner(server(), { types: [] })
-    for (const duty of runner.periodicTasks) await duty.run()
+    for (const task of runner.periodicTasks) await task.run()
     await runner.stop()
     expect(await runRow(server(), runId)).toMatchObject({ status: 'queued' })
     await server().database.sql.query('delete from heartbeat_runs where id = $1', [runId])
   })
 })
 
-describe('the issue of a queued run', () => {
-  test('that another run holds: the wake waits again, and has its run once the issue is free', async () => {
+describe('The issue of a queued run', () => {
+  test('When another run holds the issue, the wake waits again and gets its run as soon as the issue is free', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const agent = await createProcessAgent(
@@ -176,12 +177,12 @@ describe('the issue of a queued run', () => {
     expect(notes.lines()).toEqual([])
     expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: holder.id, lockEpoch: 1 })
     await holder.client.post(`/api/heartbeat-runs/${holder.id}/finish`, { status: 'succeeded' })
-    await waitUntil('it has run', async () => (await wakesOf(server(), issue.id))[0]?.status === 'completed')
+    await waitUntil('the wake is completed', async () => (await wakesOf(server(), issue.id))[0]?.status === 'completed')
     expect(notes.lines()).toEqual(['issue_assigned'])
     expect(await holdRow(server(), issue.id)).toMatchObject(NO_HOLD)
   })
 
-  test('that was lost to others time and again: the wake is given up', async () => {
+  test('A wake that lost its issue to other runs fifty times is skipped', async () => {
     const here = await world(server())
     const agent = await createProcessAgent(here, '', { maxConcurrentRuns: 2 })
     const issue = await here.issue({ assigneeAgentId: agent.id })
@@ -192,16 +193,16 @@ describe('the issue of a queued run', () => {
       [here.company.id, agent.id, wake?.id],
     )
     useRunner(server())
-    await waitUntil('it is given up', async () => (await wakesOf(server(), issue.id))[0]?.status === 'skipped')
+    await waitUntil('the wake is skipped', async () => (await wakesOf(server(), issue.id))[0]?.status === 'skipped')
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ closeReason: 'issue_busy' }])
   })
 
   test.each([
     ['closed', "update issues set status = 'done' where id = $1", 'issue_closed'],
     ['given to another', `update issues set assignee_agent_id = $2 where id = $1`, 'not_assignee'],
-    ['given to a person', "update issues set assignee_agent_id = null, assignee_user_id = 'somebody' where id = $1", 'not_assignee'],
+    ['given to a person', "update issues set assignee_agent_id = null, assignee_user_id = 'a-person' where id = $1", 'not_assignee'],
     ['blocked', 'insert into issue_blockers (blocked_issue_id, blocker_issue_id) values ($1, $3)', 'issue_blocked'],
-  ])('that was %s meanwhile: run and wake are closed with the reason', async (_, arrange, why) => {
+  ])('A queued run whose issue was %s meanwhile is closed with its wake, and both have the reason', async (_, arrange, why) => {
     const here = await world(server())
     const notes = createOutputFile()
     const agent = await createProcessAgent(here, `require('fs').writeFileSync(${JSON.stringify(notes.file)}, 'never')`)
@@ -211,14 +212,14 @@ describe('the issue of a queued run', () => {
     const ids: Record<string, string> = { $1: issue.id, $2: other.id, $3: blocker.id }
     await server().database.sql.query(arrange.replaceAll(/\$\d/g, (name) => `'${ids[name]}'`))
     useRunner(server())
-    await waitUntil('it is closed', async () => (await wakesOf(server(), issue.id))[0]?.status === 'skipped')
+    await waitUntil('the wake is closed', async () => (await wakesOf(server(), issue.id))[0]?.status === 'skipped')
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ closeReason: why }])
     expect(await runRow(server(), wake?.runId ?? '')).toMatchObject({ status: 'cancelled', errorCode: why })
     expect(await actionsOf(server(), wake?.runId ?? '')).toEqual(['heartbeat.run_finished'])
     expect(notes.lines()).toEqual([])
   })
 
-  test('is not taken by who was only mentioned, whoever holds it', async () => {
+  test('A run of an agent that was only mentioned does not take the issue from its holder', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const mentioned = await createProcessAgent(
@@ -230,7 +231,7 @@ describe('the issue of a queued run', () => {
     await server().board.post(`/api/issues/${issue.id}/comments`, {
       body: `What do you think, @${mentioned.name.replaceAll(' ', '-')} @"${mentioned.name}" @${mentioned.name}`,
     })
-    await waitUntil('it has run', async () =>
+    await waitUntil('the wake is completed', async () =>
       (await wakesOf(server(), issue.id)).some((wake) => wake.agentId === mentioned.id && wake.status === 'completed'),
     )
     expect(notes.lines()).toEqual([issue.id])
@@ -238,9 +239,21 @@ describe('the issue of a queued run', () => {
   })
 })
 
-test('a server that has nothing to do asks nothing but whether there is something to do', async () => {
-  const runner = useRunner(server())
+test('An idle server only reads the queue and the dead servers of its host, and records nothing', async () => {
+  const { store } = server()
+  const reads = new Set<string | undefined>()
+  const read: Store['read'] = {
+    ...store.read,
+    run(statement, params) {
+      reads.add(statement.name)
+      return store.read.run(statement, params)
+    },
+  }
+  const runner = useRunner({ ...server(), store: { ...store, read } })
   const before = await auditCount(server())
-  for (const duty of runner.periodicTasks) await duty.run()
+  for (const task of runner.periodicTasks) await task.run()
+  await waitUntil('the queue is read', async () => reads.has('startable'))
+  await runner.stop()
+  expect(reads).toEqual(new Set(['orphans_peer_servers', 'startable']))
   expect(await auditCount(server())).toBe(before)
 })

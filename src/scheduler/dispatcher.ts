@@ -15,7 +15,7 @@ const BATCH_TTL_MS = 500
 /** The delay after a poll without a result: commits that queue no run may be many. */
 const EMPTY_POLL_DELAY_MS = 50
 /** Polls in a row whose candidates could not be claimed, before the dispatcher waits for the next notification. */
-const MAX_EMPTY_POLLS = 5
+const MAX_FRUITLESS_POLLS = 5
 /** The longest delay between two attempts while the queue cannot be read. */
 const MAX_BACKOFF_MS = 2000
 
@@ -64,69 +64,88 @@ function nextCandidates(batch: readonly Candidate[], limit: number): { readonly 
   return { chosen, rest }
 }
 
-export function createDispatcher(deps: DispatchDeps): Dispatcher {
-  const { store, types, freeSlots, log } = deps
-  let batch: Candidate[] = []
-  let polledAt = -Infinity
-  let isEmptyPoll = false
-  let isStopped = types.length === 0
+/** The candidates of the last poll, in the order of their turn. */
+interface CandidateQueue {
+  /** Whether a poll is needed: no candidate is left, or their order is out of date. */
+  isStale(): boolean
+  /** @returns whether a run may be claimable */
+  poll(): Promise<boolean>
+  /** Claims one run of each of the next agents, concurrently. @returns whether any claim changed the queue of runs */
+  claimNext(): Promise<boolean>
+  clear(): void
+  /** Milliseconds until the next poll makes sense: a poll that found no candidate is not repeated at once. */
+  nextPollDelayMs(): number
+}
 
-  const poll = async (): Promise<void> => {
-    polledAt = performance.now()
-    batch = await listStartable(store, types, deps.runCountByCompany(), BATCH_SIZE)
-    isEmptyPoll = batch.length === 0
-  }
+function createCandidateQueue(deps: DispatchDeps, isStopped: () => boolean): CandidateQueue {
+  const { store, types, log } = deps
+  let candidates: Candidate[] = []
+  let polledAt = -Infinity
+  let wasEmpty = false
 
   const claimOne = async (candidate: Candidate): Promise<'claimed' | 'set_aside' | 'none'> => {
     const claimedAt = performance.now()
     const claim = await startQueuedRun(store, deps.supervisorId, types, candidate).catch((error: unknown) => {
       // The agents behind this one do not wait for its fault; this agent is first again after the next poll.
-      if (!isStopped) log.warn({ err: error, agentId: candidate.agentId }, 'a queued run could not be claimed; retrying')
+      if (!isStopped()) log.warn({ err: error, agentId: candidate.agentId }, 'a queued run could not be claimed; retrying')
       return null
     })
     if (claim?.kind === 'claimed') deps.start(claim.order, claimedAt)
     return claim?.kind ?? 'none'
   }
 
-  /** Claims one run of each of the next agents, concurrently. @returns whether any claim changed the queue */
-  const claimBatch = async (): Promise<boolean> => {
-    const { chosen, rest } = nextCandidates(batch, Math.min(CLAIM_CONCURRENCY, freeSlots()))
-    const results = await Promise.all(chosen.map(claimOne))
-    // A run that was set aside will not start, so the next claim gets this agent's next run.
-    const again = chosen.filter((_, index) => results[index] === 'set_aside')
-    batch = [...again, ...rest]
-    return results.some((result) => result !== 'none')
+  return {
+    isStale: () => candidates.length === 0 || performance.now() - polledAt > BATCH_TTL_MS,
+    async poll() {
+      polledAt = performance.now()
+      candidates = await listStartable(store, types, deps.runCountByCompany(), BATCH_SIZE)
+      wasEmpty = candidates.length === 0
+      return !wasEmpty
+    },
+    async claimNext() {
+      const { chosen, rest } = nextCandidates(candidates, Math.min(CLAIM_CONCURRENCY, deps.freeSlots()))
+      const results = await Promise.all(chosen.map(claimOne))
+      // A run that was set aside will not start, so the next claim gets this agent's next run.
+      candidates = [...chosen.filter((_, index) => results[index] === 'set_aside'), ...rest]
+      return results.some((result) => result !== 'none')
+    },
+    clear: () => void (candidates = []),
+    nextPollDelayMs: () => (wasEmpty ? EMPTY_POLL_DELAY_MS - (performance.now() - polledAt) : 0),
   }
+}
+
+export function createDispatcher(deps: DispatchDeps): Dispatcher {
+  let isStopped = deps.types.length === 0
+  const queue = createCandidateQueue(deps, () => isStopped)
 
   const work = async (round: Round): Promise<void> => {
     // A claim fails when another transaction has the agent's lock for a moment, so a few more polls follow.
-    let emptyPolls = 0
-    while (!round.signal.aborted && freeSlots() > 0) {
-      if (batch.length === 0 || performance.now() - polledAt > BATCH_TTL_MS) {
-        if (emptyPolls === MAX_EMPTY_POLLS) return
-        if (emptyPolls > 0) await sleep(EMPTY_POLL_DELAY_MS, undefined, { ref: false })
-        emptyPolls += 1
+    let fruitlessPolls = 0
+    while (!round.signal.aborted && deps.freeSlots() > 0) {
+      if (queue.isStale()) {
+        if (fruitlessPolls === MAX_FRUITLESS_POLLS) return
+        if (fruitlessPolls > 0) await sleep(EMPTY_POLL_DELAY_MS, undefined, { ref: false })
+        fruitlessPolls += 1
         // This poll reads what was committed until now; only a later commit needs another round.
         round.takeNotification()
-        await poll()
-        if (isEmptyPoll) return
+        if (!(await queue.poll())) return
       }
-      if (await claimBatch()) emptyPolls = 0
+      if (await queue.claimNext()) fruitlessPolls = 0
     }
   }
 
   const worker = createWorker({
-    minDelayMs: () => (isEmptyPoll ? EMPTY_POLL_DELAY_MS - (performance.now() - polledAt) : 0),
+    minDelayMs: () => queue.nextPollDelayMs(),
     maxDelayMs: MAX_BACKOFF_MS,
     work,
     onError(error) {
-      batch = []
-      if (!isStopped) log.warn({ err: error }, 'the queue of runs could not be read; retrying')
+      queue.clear()
+      if (!isStopped) deps.log.warn({ err: error }, 'the queue of runs could not be read; retrying')
     },
   })
   // Without a free slot there is no work: the supervisor notifies again when a slot becomes free.
   const notify = (): void => {
-    if (!isStopped && freeSlots() > 0) worker.notify()
+    if (!isStopped && deps.freeSlots() > 0) worker.notify()
   }
 
   return {

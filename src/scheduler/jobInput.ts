@@ -8,7 +8,7 @@ import { Refusal } from '../platform/kernel/errors.ts'
 
 type IssueContext = Awaited<ReturnType<typeof heartbeatContext>>
 
-/** What turns the order of a claimed run into an adapter's job. */
+/** The services that turn the order of a claimed run into an adapter's job. */
 export interface JobDeps {
   readonly store: Store
   readonly tokens: RunTokens

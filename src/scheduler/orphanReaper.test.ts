@@ -24,7 +24,7 @@ async function child(environment: Record<string, string> = {}): Promise<ChildPro
   return Object.assign(started, { pid })
 }
 
-/** The pid of a process that is no more. */
+/** The pid of a process that has ended. */
 async function deadPid(): Promise<number> {
   const started = await child()
   const over = once(started, 'exit')
@@ -34,12 +34,12 @@ async function deadPid(): Promise<number> {
 }
 
 const isChildRunning = (process: ChildProcess): boolean => process.exitCode === null && process.signalCode === null
-const waitForExit = (process: ChildProcess): Promise<void> => waitUntil('the child is gone', async () => !isChildRunning(process))
-/** Every test has a host of its own, as far as servers know. */
+const waitForExit = (process: ChildProcess): Promise<void> => waitUntil('the child has exited', async () => !isChildRunning(process))
+/** Every test has a host key of its own, so that its servers are on a host of their own. */
 const host = (): string => `host ${randomUUID()}`
 const orphanReaperOn = (hostKey: string) => createOrphanReaper(server().store, { id: randomUUID(), hostKey, pid: process.pid }, silent)
 
-/** A server of a host, last heard of so many seconds ago. */
+/** Inserts a server of a host whose last renewal was so many seconds ago. */
 async function peerServer(hostKey: string, pid: number, silentSeconds = 0): Promise<string> {
   const id = randomUUID()
   await sql().query('insert into servers (id, host_key, pid, last_seen_at) values ($1, $2, $3, now() - make_interval(secs => $4))', [
@@ -51,7 +51,7 @@ async function peerServer(hostKey: string, pid: number, silentSeconds = 0): Prom
   return id
 }
 
-/** A run that holds an issue, under the supervision of a server, with a child. */
+/** A run that holds an issue and is supervised by a server, with the identity of its process. */
 async function supervisedRun(supervisorId: string, identity: object | null) {
   const here = await world(server())
   const { run, issue, agent } = await here.held()
@@ -63,7 +63,7 @@ async function supervisedRun(supervisorId: string, identity: object | null) {
   return { runId: run.id, issueId: issue.id, agentId: agent.id, client: run.client }
 }
 
-/** As every end by the lease (lock-protocol §3), and with what is known besides. */
+/** The end of every expired run (LOCK_PROTOCOL §3), with the known cause in its error. */
 const SERVER_DIED = { status: 'timed_out', errorCode: 'lease_expired', error: expect.stringContaining('has died') as string }
 
 const endOf = async (runId: string) => {
@@ -74,8 +74,8 @@ const endOf = async (runId: string) => {
 const isServerKnown = async (serverId: string): Promise<boolean> =>
   (await sql().query('select 1 from servers where id = $1', [serverId])).rowCount === 1
 
-describe('what a dead server of this host has left behind', () => {
-  test('its children end at once, its runs when their leases are out, and then it is forgotten', async () => {
+describe('The runs of a dead server of this host', () => {
+  test('The child processes are killed at once, the runs end when their leases have expired, and then the server is deleted', async () => {
     const [here, pid, started] = [host(), await deadPid(), await child()]
     const dead = await peerServer(here, pid)
     const { runId, issueId } = await supervisedRun(dead, processIdentity(started.pid))
@@ -83,7 +83,7 @@ describe('what a dead server of this host has left behind', () => {
     const orphanReaper = orphanReaperOn(here)
     await orphanReaper.tick()
     await waitForExit(started)
-    // Live is live: nobody's word but its own or the board's ends it.
+    // A live run ends only through its agent or the board.
     expect(await runRow(server(), runId)).toMatchObject({ status: 'running' })
     expect([orphanReaper.isServerDead(dead), await isServerKnown(dead)]).toEqual([true, true])
 
@@ -95,7 +95,7 @@ describe('what a dead server of this host has left behind', () => {
     expect(await isServerKnown(dead)).toBe(false)
   })
 
-  test('whether the reaper or this comes first, the run says that its server has died', async () => {
+  test('The error of the run names the dead server even when the reaper ends it first', async () => {
     const here = host()
     const dead = await peerServer(here, await deadPid())
     const { runId } = await supervisedRun(dead, null)
@@ -106,7 +106,7 @@ describe('what a dead server of this host has left behind', () => {
     expect(await endOf(runId)).toEqual(SERVER_DIED)
   })
 
-  test('a child whose run somebody else has ended meanwhile ends as well', async () => {
+  test('The child process of a run that the board has cancelled meanwhile is killed as well', async () => {
     const [here, started] = [host(), await child()]
     const dead = await peerServer(here, await deadPid())
     const { runId } = await supervisedRun(dead, processIdentity(started.pid))
@@ -117,7 +117,7 @@ describe('what a dead server of this host has left behind', () => {
     expect(await isServerKnown(dead)).toBe(false)
   })
 
-  test('a child that nobody could note any more is known by the run in its environment', async () => {
+  test('A child process without a recorded identity is found by the run id in its environment', async () => {
     const here = host()
     const dead = await peerServer(here, await deadPid())
     const { runId } = await supervisedRun(dead, null)
@@ -126,7 +126,7 @@ describe('what a dead server of this host has left behind', () => {
     await waitForExit(started)
   })
 
-  test('a process that was given the child’s number later is left alone', async () => {
+  test('A process that got the pid of the child process later is not killed', async () => {
     const [here, stranger] = [host(), await child()]
     const dead = await peerServer(here, await deadPid())
     const identity = processIdentity(stranger.pid)
@@ -135,7 +135,7 @@ describe('what a dead server of this host has left behind', () => {
     expect(isChildRunning(stranger)).toBe(true)
   })
 
-  test('a server is dead also when its number has been given to another process', async () => {
+  test('A server is dead also when another process has its pid', async () => {
     const [here, stranger] = [host(), await child()]
     const dead = await peerServer(here, stranger.pid, 3600)
     const orphanReaper = orphanReaperOn(here)
@@ -145,7 +145,7 @@ describe('what a dead server of this host has left behind', () => {
   })
 })
 
-test('a run that cannot be ended keeps the children of no other server alive', async () => {
+test('A run that cannot be ended does not keep the child processes of other servers alive', async () => {
   const [here, first, second] = [host(), await child(), await child()]
   const stuck = await supervisedRun(await peerServer(here, await deadPid()), processIdentity(first.pid))
   await supervisedRun(await peerServer(here, await deadPid()), processIdentity(second.pid))
@@ -158,11 +158,11 @@ test('a run that cannot be ended keeps the children of no other server alive', a
   await Promise.all([waitForExit(first), waitForExit(second)])
 })
 
-describe('what is not a dead server’s of this host is left alone', () => {
+describe('The runs of other servers', () => {
   test.each([
     ['a server that lives', async () => ({ mine: host(), pid: process.pid })],
     ['a server of another host', async () => ({ mine: host(), theirs: host(), pid: await deadPid() })],
-  ])('%s', async (_, make) => {
+  ])('The child process of %s is not killed', async (_, make) => {
     const { mine, theirs, pid } = { theirs: undefined, ...(await make()) }
     const started = await child()
     const other = await peerServer(theirs ?? mine, pid)

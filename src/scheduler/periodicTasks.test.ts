@@ -4,7 +4,7 @@ import { startPeriodicTasks } from './periodicTasks.ts'
 
 const log = createLog('silent', false)
 
-/** A promise and the way to settle it. */
+/** A promise and the function that resolves it. */
 function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   let open = (): void => {}
   const passed = new Promise<void>((resolve) => {
@@ -13,8 +13,8 @@ function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   return { passed, open }
 }
 
-describe('the loop of duties', () => {
-  test('runs each duty over and over, also after it failed', async () => {
+describe('startPeriodicTasks', () => {
+  test('Every task runs repeatedly, also after a failure', async () => {
     const third = gate()
     let runs = 0
     const periodicTasks = startPeriodicTasks(
@@ -36,7 +36,7 @@ describe('the loop of duties', () => {
     expect(runs).toBeGreaterThanOrEqual(3)
   })
 
-  test('tries a duty that failed again sooner than its rhythm', async () => {
+  test('A failed task is retried sooner than its interval', async () => {
     const fourth = gate()
     const order: string[] = []
     const task = (name: string, run: () => void) => ({
@@ -54,13 +54,13 @@ describe('the loop of duties', () => {
     const periodicTasks = startPeriodicTasks([failing, task('succeeds', () => {})], log)
     await fourth.passed
     await periodicTasks.stop()
-    // Both begin within a second, and one that succeeds is not due again for four more.
+    // Both tasks start within a second, and the one that succeeds is not due again for four more seconds.
     expect(order.toSorted()).toEqual(['fails', 'fails', 'fails', 'succeeds'])
   })
 
-  test('never runs a duty twice at once, and a slow one keeps no other waiting', async () => {
+  test('A task never runs twice at once, and a slow task delays no other', async () => {
     const [started, released, others] = [gate(), gate(), gate()]
-    let underWay = 0
+    let running = 0
     let most = 0
     let quick = 0
     const periodicTasks = startPeriodicTasks(
@@ -69,11 +69,11 @@ describe('the loop of duties', () => {
           name: 'slow',
           intervalMs: 1,
           run: async () => {
-            underWay += 1
-            most = Math.max(most, underWay)
+            running += 1
+            most = Math.max(most, running)
             started.open()
             await released.passed
-            underWay -= 1
+            running -= 1
           },
         },
         {
@@ -94,10 +94,10 @@ describe('the loop of duties', () => {
     expect(most).toBe(1)
   })
 
-  test('stopping waits for what is under way and starts nothing more', async () => {
+  test('A stop waits for the tasks in progress and starts no more', async () => {
     const [started, released] = [gate(), gate()]
     let runs = 0
-    let over = false
+    let hasEnded = false
     const periodicTasks = startPeriodicTasks(
       [
         {
@@ -107,7 +107,7 @@ describe('the loop of duties', () => {
             runs += 1
             started.open()
             await released.passed
-            over = true
+            hasEnded = true
           },
         },
       ],
@@ -117,6 +117,6 @@ describe('the loop of duties', () => {
     const stopped = periodicTasks.stop()
     released.open()
     await stopped
-    expect({ over, runs }).toEqual({ over: true, runs: 1 })
+    expect({ hasEnded, runs }).toEqual({ hasEnded: true, runs: 1 })
   })
 })

@@ -18,7 +18,7 @@ interface Node {
 
 const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
 
-/** What reads a queue from one end to the other. A condition on the status alone is met by all that wait. */
+/** Whether a plan node reads a whole queue. Every waiting row meets a condition on the status alone. */
 function readsAll(node: Node): boolean {
   if (node['Node Type'] === 'Seq Scan') return node['Relation Name'] === 'heartbeat_runs' || node['Relation Name'] === 'wakes'
   const cond = node['Index Cond'] ?? ''
@@ -32,27 +32,27 @@ const planOf = async (text: string): Promise<Node> => {
   return row?.['QUERY PLAN'][0]?.Plan as Node
 }
 
-/** Statements that read all that is queued because that is what they are for. */
+/** Statements whose purpose requires reading everything that is queued. */
 const allowedFullReads: ReadonlySet<string> = new Set([
-  // Once for each company that is archived or deleted.
+  // Runs once for each company that is archived or deleted.
   'close_unended',
-  // Counts them, every five seconds at the most.
+  // Counts the runs, every five seconds at most.
   'metrics_figures',
-  // Once or twice for each server that died.
+  // Runs once or twice for each server that crashed.
   'orphans_of',
-  // Every ten minutes, and of what is old only.
+  // Runs every ten minutes and reads only old rows.
   'retain_chunks',
-  // Walks from one agent that waits to the next, a step for each.
+  // Steps from one waiting agent to the next.
   'startable',
 ])
 
-test('a queue that was empty when it was last analyzed is full later, and nobody reads all of it to find one run', async () => {
+test('No statement reads a whole queue to find one run, even when the queue was empty at its last analyze', async () => {
   const { agent, company } = await world(server())
   const { id: agentId } = await agent()
   const wakesOf = `insert into wakes (company_id, agent_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, run_id)
     select company_id, agent_id, 'automation', 'test', 'queued', 'system', 'test', id from heartbeat_runs`
   for (const table of ['heartbeat_runs', 'wakes']) await query(`alter table ${table} set (autovacuum_enabled = off)`)
-  // Emptied, so that its indexes have pages and no rows: what an hour without work leaves.
+  // Emptied, so that the indexes have pages and no rows, as after an hour without work.
   await insertQueuedRuns(server(), company.id, agentId, 500)
   await query(wakesOf)
   await query('delete from wakes')
@@ -61,7 +61,7 @@ test('a queue that was empty when it was last analyzed is full later, and nobody
   await insertQueuedRuns(server(), company.id, agentId, 5000)
   await query(wakesOf)
 
-  // The whole program has been loaded, and whatever other test files have left in this worker.
+  // The whole program is loaded, and statements that other test files have left in this worker.
   const texts = [...statementTexts()].filter(([name, text]) => !name.startsWith('test_') && /heartbeat_runs|wakes/.test(text))
   expect(texts.length).toBeGreaterThan(75)
   const bad: Record<string, string[]> = {}

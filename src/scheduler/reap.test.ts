@@ -6,8 +6,8 @@ import { reap } from './reap.ts'
 
 const server = useServer()
 
-describe('the reaper (lock-protocol §3)', () => {
-  test('ends what ran out through the one way: timed_out, lease_expired, columns clear, the waiting wake queued', async () => {
+describe('The reaper (LOCK_PROTOCOL §3)', () => {
+  test('An expired run ends as timed_out with lease_expired, its lock columns are cleared and the waiting wake is queued', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Are you there?' })
@@ -25,7 +25,7 @@ describe('the reaper (lock-protocol §3)', () => {
     expect((await lastAudit(server(), issue.id, 'issue.lock_cleared')).details).toMatchObject({ runId: run.id, why: 'run_finished' })
   })
 
-  test('leaves live and ended runs alone, and finds nothing to do the second time', async () => {
+  test('Live and ended runs are not changed', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: live } = await heldIssue()
     const ended = await run(await agent())
@@ -38,7 +38,7 @@ describe('the reaper (lock-protocol §3)', () => {
     expect(await auditCount(server())).toBe(audits)
   })
 
-  test('a queued run that waited too long is ended as well; its wake waits on with another', async () => {
+  test('A queued run whose lease expired is ended as well, and its wake gets another run', async () => {
     const { agent, issue } = await world(server())
     const given = await issue({ assigneeAgentId: (await agent()).id })
     const [wake] = await wakesOf(server(), given.id)
@@ -50,21 +50,21 @@ describe('the reaper (lock-protocol §3)', () => {
     expect(again?.runId).not.toBe(wake?.runId)
   })
 
-  test('any number of servers at once end each run once', async () => {
+  test('Several servers at once end each run once', async () => {
     const here = await world(server())
     const second = await server().startPeer()
-    const lapsed = await Promise.all(Array.from({ length: 12 }, () => here.held()))
-    for (const { run } of lapsed) await expireLease(server(), run.id)
+    const expired = await Promise.all(Array.from({ length: 12 }, () => here.held()))
+    for (const { run } of expired) await expireLease(server(), run.id)
     const ended = await race([server(), second, server(), second], (each) => reap(each.store))
     await second.stop()
     expect(ended.reduce((sum, count) => sum + count, 0)).toBe(12)
-    for (const { issue, run } of lapsed) {
+    for (const { issue, run } of expired) {
       expect((await auditsOf(server(), run.id)).filter((row) => row.action === 'heartbeat.run_finished')).toHaveLength(1)
       expect(await holdRow(server(), issue.id)).toMatchObject({ ...NO_HOLD, lockEpoch: 2 })
     }
   })
 
-  test('against a takeover: the new holder stays, whoever was first', async () => {
+  test('A takeover of the issue at the same time stays, whichever of the two is first', async () => {
     const { held: heldIssue, run, checkout } = await world(server())
     for (let round = 0; round < 5; round += 1) {
       const { issue, run: dead, agent } = await heldIssue()
@@ -77,7 +77,7 @@ describe('the reaper (lock-protocol §3)', () => {
     }
   })
 
-  test('more than one batch is ended in one go', async () => {
+  test('One call ends more runs than one batch contains', async () => {
     const { company, agent } = await world(server())
     await server().database.sql.query(
       `insert into heartbeat_runs (company_id, agent_id, status, lease_expires_at)
@@ -87,7 +87,7 @@ describe('the reaper (lock-protocol §3)', () => {
     expect(await reap(server().store)).toBe(130)
   })
 
-  test('a run that cannot be ended keeps no other waiting', async () => {
+  test('A run that cannot be ended delays no other run', async () => {
     const { held: heldIssue } = await world(server())
     const [stuck, other] = [await heldIssue(), await heldIssue()]
     await server().database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 hour' where id = $1", [
@@ -107,7 +107,7 @@ describe('the reaper (lock-protocol §3)', () => {
 })
 
 test.each(['checkout', 'write', 'claim', 'release'] as const)(
-  'a dead run’s issue is recovered by one ordinary %s, before any reaper (I3)',
+  'One ordinary %s recovers the issue of a dead run before the reaper has run (I3)',
   async (how) => {
     const { company, held: heldIssue, run } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()

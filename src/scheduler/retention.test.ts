@@ -14,7 +14,7 @@ const count = async (table: string, where: string, values: unknown[]): Promise<n
   return rows[0]?.count ?? 0
 }
 
-/** A run that ended so many days ago, with a log, an event, a wake and an issue that it lost by decree. */
+/** A run that ended so many days ago, with a log, an event, a wake and an eviction. */
 async function oldRun(here: World, days: number) {
   const { agent, run, issue } = await here.held()
   await server().board.post(`/api/issues/${issue.id}/admin/force-release?clearAssignee=true`)
@@ -40,7 +40,7 @@ async function oldRun(here: World, days: number) {
   return { runId: run.id, wakeId: rows[0]?.id ?? '', issueId: issue.id }
 }
 
-const left = async ({ runId, wakeId }: { runId: string; wakeId: string }) => ({
+const rowsLeft = async ({ runId, wakeId }: { runId: string; wakeId: string }) => ({
   run: await count('heartbeat_runs', 'id = $1', [runId]),
   eviction: await count('issue_lock_evictions', 'run_id = $1', [runId]),
   wake: await count('wakes', 'id = $1', [wakeId]),
@@ -48,17 +48,17 @@ const left = async ({ runId, wakeId }: { runId: string; wakeId: string }) => ({
   event: await count('heartbeat_run_events', 'run_id = $1', [runId]),
 })
 
-describe('what is over is kept for its time', () => {
-  test('logs, events and wakes for a month, runs and their evictions for three; audit rows for ever', async () => {
+describe('applyRetention', () => {
+  test('Logs, events and wakes are deleted after 30 days, runs and their evictions after 90 days, and audit rows never', async () => {
     const here = await world(server())
     const [fresh, month, quarter] = [await oldRun(here, 29), await oldRun(here, 31), await oldRun(here, 91)]
     const audits = await count('activity_log', 'true', [])
     expect(await applyRetention(server().store, RETENTION)).toMatchObject({ chunks: 2, events: 2, wakes: 2, runs: 1 })
-    expect(await left(fresh)).toEqual({ run: 1, eviction: 1, wake: 1, log: 1, event: 1 })
-    expect(await left(month)).toEqual({ run: 1, eviction: 1, wake: 0, log: 0, event: 0 })
-    expect(await left(quarter)).toEqual({ run: 0, eviction: 0, wake: 0, log: 0, event: 0 })
-    const said = (await auditsOf(server(), here.company.id)).filter((row) => row.action === 'retention.records_forgotten')
-    expect(said).toMatchObject([{ actorType: 'system', actorId: 'retention', details: { runs: 1, wakes: 2 } }])
+    expect(await rowsLeft(fresh)).toEqual({ run: 1, eviction: 1, wake: 1, log: 1, event: 1 })
+    expect(await rowsLeft(month)).toEqual({ run: 1, eviction: 1, wake: 0, log: 0, event: 0 })
+    expect(await rowsLeft(quarter)).toEqual({ run: 0, eviction: 0, wake: 0, log: 0, event: 0 })
+    const retentionAudits = (await auditsOf(server(), here.company.id)).filter((row) => row.action === 'retention.records_forgotten')
+    expect(retentionAudits).toMatchObject([{ actorType: 'system', actorId: 'retention', details: { runs: 1, wakes: 2 } }])
     expect(await count('activity_log', 'true', [])).toBe(audits + 1)
     expect((await server().board.get(`/api/heartbeat-runs/${month.runId}/log`)).status).toBe(404)
     expect((await server().board.get(`/api/heartbeat-runs/${quarter.runId}`)).status).toBe(404)
@@ -66,7 +66,7 @@ describe('what is over is kept for its time', () => {
     expect(await applyRetention(server().store, RETENTION)).toEqual({ answers: 0, chunks: 0, events: 0, wakes: 0, runs: 0 })
   })
 
-  test('what is not over stays, however old; 0 keeps everything', async () => {
+  test('Unfinished records stay however old they are, and 0 days keeps everything', async () => {
     const here = await world(server())
     const { run, issue } = await here.held()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Still there?' })
@@ -75,13 +75,13 @@ describe('what is over is kept for its time', () => {
     const ancient = await oldRun(here, 700)
     const nothing = { answers: 0, chunks: 0, events: 0, wakes: 0, runs: 0 }
     expect(await applyRetention(server().store, { logDays: 0, wakeDays: 0, runDays: 0 })).toEqual(nothing)
-    expect(await left(ancient)).toEqual({ run: 1, eviction: 1, wake: 1, log: 1, event: 1 })
+    expect(await rowsLeft(ancient)).toEqual({ run: 1, eviction: 1, wake: 1, log: 1, event: 1 })
     expect(await applyRetention(server().store, RETENTION)).toMatchObject({ wakes: 1, runs: 1 })
     expect(await count('heartbeat_runs', 'id = $1', [run.id])).toBe(1)
     expect(await count('wakes', "issue_id = $1 and status = 'deferred_issue_execution'", [issue.id])).toBe(1)
   })
 
-  test('more than a batch goes in one go, on two servers at once, each row once', async () => {
+  test('Two servers at once delete more than one batch, each row once', async () => {
     const here = await world(server())
     const who = await here.agent()
     await sql().query(
@@ -93,14 +93,14 @@ describe('what is over is kept for its time', () => {
       [here.company.id, who.id],
     )
     const second = await server().startPeer()
-    const gone = await race([server(), second], (each) => applyRetention(each.store, RETENTION))
+    const deleted = await race([server(), second], (each) => applyRetention(each.store, RETENTION))
     await second.stop()
-    expect(gone.reduce((sum, each) => sum + each.runs, 0)).toBe(450)
-    expect(gone.reduce((sum, each) => sum + each.wakes, 0)).toBe(450)
+    expect(deleted.reduce((sum, each) => sum + each.runs, 0)).toBe(450)
+    expect(deleted.reduce((sum, each) => sum + each.wakes, 0)).toBe(450)
     expect(await count('heartbeat_runs', 'agent_id = $1', [who.id])).toBe(0)
   })
 
-  test('answers to repeated requests go after a day, all of them', async () => {
+  test('Stored answers to repeated requests are all deleted after a day', async () => {
     await sql().query(
       `insert into idempotency_keys (actor, route, key, request_hash, status, answer, created_at)
        select 'user:x', 'POST /', n::text, '', 200, '', now() - make_interval(hours => 25) from generate_series(1, 1100) n`,
@@ -108,7 +108,7 @@ describe('what is over is kept for its time', () => {
     expect(await applyRetention(server().store, RETENTION)).toMatchObject({ answers: 1100 })
   })
 
-  test('nobody is waited for: a company that is being deleted is passed', async () => {
+  test('A company that is being deleted is skipped without waiting', async () => {
     const here = await world(server())
     const old = await oldRun(here, 91)
     const connection = await sql().connect()
@@ -118,6 +118,6 @@ describe('what is over is kept for its time', () => {
     await connection.query('rollback')
     connection.release()
     expect(await applyRetention(server().store, RETENTION)).toMatchObject({ runs: 1 })
-    expect((await left(old)).run).toBe(0)
+    expect((await rowsLeft(old)).run).toBe(0)
   })
 })

@@ -11,7 +11,7 @@ import type { SupervisedRun } from './supervisedRun.ts'
  */
 const MAX_ERROR_LENGTH = 10_000
 
-/** What is known of the exit of a run; `outcome` is null when the run never started. */
+/** The known facts of the exit of a run; `outcome` is null when the run never started. */
 export const exitFactsOf = (outcome: AdapterOutcome | null, log: ExitFacts['log']): ExitFacts => ({
   exitCode: outcome?.pending === false ? outcome.exitCode : null,
   signal: outcome?.pending === false ? outcome.signal : null,

@@ -8,8 +8,8 @@ import type { Runner } from './runner.ts'
 
 const server = useServer()
 
-/** Hands whose only adapter is the test itself; their duties run when the test says so. */
-function runnerWith(start: (runId: string) => StartedRun): Runner & { duty: (name: string) => Promise<unknown> } {
+/** A runner whose only adapter is a function of the test, and whose periodic tasks run when the test calls them. */
+function runnerWith(start: (runId: string) => StartedRun): Runner & { runTask: (name: string) => Promise<unknown> } {
   const adapters: Adapters = {
     types: ['claude_local'],
     supports: (type): type is 'claude_local' => type === 'claude_local',
@@ -21,11 +21,11 @@ function runnerWith(start: (runId: string) => StartedRun): Runner & { duty: (nam
   const log = createLog('silent', false)
   const runner = createRunner({ store, tokens, adapters, maxRuns: 4, apiUrl: url, observer: feed, log })
   onTestFinished(() => runner.stop())
-  const duty = async (name: string): Promise<unknown> => await runner.periodicTasks.find((each) => each.name === name)?.run()
-  return { ...runner, duty }
+  const runTask = async (name: string): Promise<unknown> => await runner.periodicTasks.find((each) => each.name === name)?.run()
+  return { ...runner, runTask }
 }
 
-const ended: AdapterOutcome = {
+const succeeded: AdapterOutcome = {
   pending: false,
   status: 'succeeded',
   exitCode: 0,
@@ -41,8 +41,8 @@ const ended: AdapterOutcome = {
   droppedBytes: 0,
 }
 
-/** A run that is queued for an agent. */
-async function queued() {
+/** Queues a run by assigning an issue to an agent. */
+async function queueRun() {
   const here = await world(server())
   const agent = await here.agent({ adapterType: 'claude_local' })
   const issue = await here.issue({ assigneeAgentId: agent.id })
@@ -50,52 +50,52 @@ async function queued() {
   return { issue, runId: wake?.runId ?? '' }
 }
 
-test('a server starts nothing before others can know of it: a child of one that died unknown would be nobody’s', async () => {
-  const { runId } = await queued()
+test('A server starts no run before its own row is committed, because no other server would kill the child processes of an unknown one', async () => {
+  const { runId } = await queueRun()
   const blocker = await server().database.sql.connect()
   await blocker.query('begin; lock table servers in exclusive mode')
   const started: string[] = []
   const runner = runnerWith((id) => {
     started.push(id)
-    return { outcome: Promise.resolve(ended), cancel: () => {} }
+    return { outcome: Promise.resolve(succeeded), cancel: () => {} }
   })
-  const tending = runner.duty('supervise')
+  const renewal = runner.runTask('supervise')
   await waitForLockWaiter(server())
-  await runner.duty('dispatch')
+  await runner.runTask('dispatch')
   // More round trips than several claims would take.
   for (let count = 0; count < 30; count += 1)
     expect((await server().board.get(`/api/heartbeat-runs/${runId}`)).body).toMatchObject({ status: 'queued' })
   await blocker.query('commit')
   blocker.release()
-  await tending
-  await waitUntil('it has run', async () => (await runRow(server(), runId)).status === 'succeeded')
+  await renewal
+  await waitUntil('the run has succeeded', async () => (await runRow(server(), runId)).status === 'succeeded')
   expect(started).toEqual([runId])
 })
 
-test('an agent that takes a run over in the moment in which the server stops keeps it', async () => {
-  const { issue, runId } = await queued()
-  let answer: ((exit: AdapterOutcome) => void) | undefined
+test('An agent that accepts a run as pending while the server stops keeps the run', async () => {
+  const { issue, runId } = await queueRun()
+  let answer: ((outcome: AdapterOutcome) => void) | undefined
   const runner = runnerWith(() => ({
     outcome: new Promise((resolve) => void (answer = resolve)),
     cancel: () =>
       answer?.({ pending: true, externalRunId: 'remote-7', stdoutExcerpt: '', stderrExcerpt: '', outputBytes: 0, droppedBytes: 0 }),
   }))
-  await runner.duty('supervise')
-  await runner.duty('dispatch')
-  await waitUntil('it started', async () => answer !== undefined)
+  await runner.runTask('supervise')
+  await runner.runTask('dispatch')
+  await waitUntil('the run has started', async () => answer !== undefined)
   await runner.stop()
   const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)
   expect(body).toMatchObject({ status: 'running', externalRunId: 'remote-7', leaseSeconds: 300 })
   expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'claimed', runId }])
 })
 
-test('what an agent reports as its error is kept at a length that lists can carry', async () => {
-  const { runId } = await queued()
-  const failed: AdapterOutcome = { ...ended, status: 'failed', errorCode: 'adapter_reported_failure', error: 'x'.repeat(500_000) }
+test('A long error text of an agent is stored shortened to 10,000 characters', async () => {
+  const { runId } = await queueRun()
+  const failed: AdapterOutcome = { ...succeeded, status: 'failed', errorCode: 'adapter_reported_failure', error: 'x'.repeat(500_000) }
   const runner = runnerWith(() => ({ outcome: Promise.resolve(failed), cancel: () => {} }))
-  await runner.duty('supervise')
-  await runner.duty('dispatch')
-  await waitUntil('it failed', async () => (await runRow(server(), runId)).status === 'failed')
+  await runner.runTask('supervise')
+  await runner.runTask('dispatch')
+  await waitUntil('the run has failed', async () => (await runRow(server(), runId)).status === 'failed')
   const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)
   expect(body.error).toHaveLength(10_000)
 })

@@ -36,14 +36,14 @@ const isProcessAlive = (pid: number): boolean => {
   }
 }
 
-/** Says its pid and waits for ever; told to end it says so, and ends unless it is stubborn. */
+/** Writes its pid and waits without limit. On SIGTERM it writes that down, and exits unless it is stubborn. */
 const waitingScript = (file: string, stubborn = false): string =>
-  `const say = (line) => require('fs').appendFileSync(${JSON.stringify(file)}, line + '\\n')
-   process.on('SIGTERM', () => { say('told'); ${stubborn ? '' : 'process.exit(3)'} })
-   say(process.pid); setInterval(() => {}, 1000)`
+  `const write = (line) => require('fs').appendFileSync(${JSON.stringify(file)}, line + '\\n')
+   process.on('SIGTERM', () => { write('SIGTERM'); ${stubborn ? '' : 'process.exit(3)'} })
+   write(process.pid); setInterval(() => {}, 1000)`
 
-/** An agent at work on an issue, with the pid of its process. */
-async function atWork(fields: { stubborn?: boolean; graceSec?: number } = {}) {
+/** A running run of an issue, with the pid of its process. */
+async function runningRun(fields: { stubborn?: boolean; graceSec?: number } = {}) {
   const here = await world(server())
   const notes = createOutputFile()
   const agent = await createProcessAgent(
@@ -52,12 +52,12 @@ async function atWork(fields: { stubborn?: boolean; graceSec?: number } = {}) {
     fields.graceSec === undefined ? {} : { graceSec: fields.graceSec },
   )
   const issue = await here.issue({ assigneeAgentId: agent.id })
-  await waitUntil('it started', async () => notes.lines().length > 0)
+  await waitUntil('the process has started', async () => notes.lines().length > 0)
   return { here, agent, issue, notes, pid: Number(notes.lines()[0]), runId: await runOf(issue.id) }
 }
 
-describe('a run of this server', () => {
-  test('starts when its issue is assigned, holds it, and frees it when it ends; its log can be read', async () => {
+describe('A run of this server', () => {
+  test('An assigned issue starts a run that holds the issue, frees it at its end, and has a readable log', async () => {
     const here = await world(server())
     useRunner(server())
     const notes = createOutputFile()
@@ -71,7 +71,7 @@ describe('a run of this server', () => {
        })`,
     )
     const issue = await here.issue({ assigneeAgentId: agent.id })
-    await waitUntil('it ran', async () => notes.lines().length > 0)
+    await waitUntil('the run has written its line', async () => notes.lines().length > 0)
     const runId = await runOf(issue.id)
     await ended(runId)
     expect(notes.lines()).toEqual(['in_progress,true'])
@@ -92,23 +92,23 @@ describe('a run of this server', () => {
     expect(finished).toMatchObject({ action: 'heartbeat.run_finished', details: { status: 'succeeded', issueIds: [issue.id] } })
     const { body: log } = await server().board.get(`/api/heartbeat-runs/${runId}/log`)
     const lines = (log.content as string).trimEnd().split('\n')
-    const said = lines.map((line) => JSON.parse(line) as { stream: string; chunk: string })
-    // The token is the run's own, and nobody else's to read (I17).
-    expect(said.map(({ stream, chunk }) => `${stream}: ${chunk}`).toSorted()).toEqual([
+    const chunks = lines.map((line) => JSON.parse(line) as { stream: string; chunk: string })
+    // The token belongs to the run, and no reader of the log may see it (I17).
+    expect(chunks.map(({ stream, chunk }) => `${stream}: ${chunk}`).toSorted()).toEqual([
       'stderr: grumbled\n',
       `stdout: worked ${REDACTED}\n`,
     ])
     expect(run.logBytes).toBe(Buffer.byteLength(log.content))
   })
 
-  test('tells what happened to it, in order', async () => {
+  test('The events of a run list its steps in order', async () => {
     const here = await world(server())
     useRunner(server())
     const agent = await createProcessAgent(here, '')
     const runId = await runOf((await here.issue({ assigneeAgentId: agent.id })).id)
     const read = async (query = '') =>
       (await server().board.get(`/api/heartbeat-runs/${runId}/events${query}`)).body as { seq: number; message: string; payload: object }[]
-    await waitUntil('its end is told', async () => (await read()).some(({ message }) => message === 'run succeeded'))
+    await waitUntil('its end is an event', async () => (await read()).some(({ message }) => message === 'run succeeded'))
     const events = await read()
     expect(events.map(({ seq, message }) => `${seq} ${message}`)).toEqual([
       '1 run started',
@@ -121,7 +121,7 @@ describe('a run of this server', () => {
     expect((await read('?afterSeq=3&limit=1')).map(({ seq }) => seq)).toEqual([4])
   })
 
-  test('that somebody follows is not over before they have read its last words', async () => {
+  test('A run whose log has a reader ends only after the reader has received all of it', async () => {
     const here = await world(server())
     useRunner(server())
     const agent = await createProcessAgent(
@@ -129,19 +129,20 @@ describe('a run of this server', () => {
       `for (let index = 0; index < 3000; index += 1) console.log('word ' + index); console.error('the end')`,
     )
     const { body: run } = await server().board.post(`/api/agents/${agent.id}/heartbeat/invoke`)
-    let said = ''
+    let output = ''
     let offset = 0
     await ended(run.id, async () => {
-      // As the public command line: first how the run stands, then a piece of the log, and nothing more once it is over.
+      // As Paperclip's command line: first the status of the run, then a piece of the log, and nothing after the end.
       const { body } = await server().board.get(`/api/heartbeat-runs/${run.id}/log?offset=${offset}&limitBytes=16384`)
-      for (const line of ((body.content as string | undefined) ?? '').split('\n').filter(Boolean)) said += JSON.parse(line).chunk as string
+      for (const line of ((body.content as string | undefined) ?? '').split('\n').filter(Boolean))
+        output += JSON.parse(line).chunk as string
       offset += Buffer.byteLength((body.content as string | undefined) ?? '')
     })
-    expect(said.match(/word \d+/g)).toEqual(Array.from({ length: 3000 }, (_, index) => `word ${index}`))
-    expect(said).toContain('the end')
+    expect(output.match(/word \d+/g)).toEqual(Array.from({ length: 3000 }, (_, index) => `word ${index}`))
+    expect(output).toContain('the end')
   })
 
-  test('that fails says how, and its issue is free for the one who waits', async () => {
+  test('A failed run records exit code and error output, and its issue becomes free', async () => {
     const here = await world(server())
     useRunner(server())
     const agent = await createProcessAgent(here, 'console.error("no"); process.exit(7)')
@@ -153,7 +154,7 @@ describe('a run of this server', () => {
     expect(await holdRow(server(), issue.id)).toMatchObject(NO_HOLD)
   })
 
-  test('that says itself how it ended is not contradicted, and may end in peace', async () => {
+  test('The outcome that an agent reports itself is kept, and its process gets time to exit', async () => {
     const here = await world(server())
     useRunner(server(), { renewEveryMs: 50 })
     const agent = await createProcessAgent(
@@ -168,7 +169,7 @@ describe('a run of this server', () => {
     expect((await actionsOf(server(), runId)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
   })
 
-  test('goes on with the session that the last one on the issue left', async () => {
+  test('A run continues the session of the last run of its issue', async () => {
     const here = await world(server())
     useRunner(server())
     const script =
@@ -189,7 +190,7 @@ describe('a run of this server', () => {
   })
 })
 
-test('a run whose session is gone is followed by one that starts afresh, by itself and once', async () => {
+test('A run with an unknown session is retried once, automatically, with a fresh session', async () => {
   const here = await world(server())
   useRunner(server())
   const script = `process.stdin.resume()
@@ -218,52 +219,58 @@ test('a run whose session is gone is followed by one that starts afresh, by itse
   expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'completed', runId: second }])
 })
 
-describe('a run that is ended by others', () => {
+describe('A run that another request ends', () => {
   test.each([
     ['cancelled', (ids: { runId: string }) => server().board.post(`/api/heartbeat-runs/${ids.runId}/cancel`), 'cancelled'],
     ['paused', (ids: { agentId: string }) => server().board.post(`/api/agents/${ids.agentId}/pause`), 'agent_paused'],
-  ] as const)('%s: its process is told to end, and the outcome stays', async (_, act, errorCode) => {
+  ] as const)('The process of a %s run receives SIGTERM, and the outcome of the run stays', async (_, act, errorCode) => {
     useRunner(server())
-    const { agent, runId, issue, notes, pid } = await atWork()
+    const { agent, runId, issue, notes, pid } = await runningRun()
     expect((await act({ runId, agentId: agent.id })).status).toBe(200)
-    await waitUntil('its process is gone and noted', async () => !isProcessAlive(pid) && (await rowOf(runId)).exitCode === 3)
-    expect(notes.lines()).toEqual([String(pid), 'told'])
+    await waitUntil(
+      'its process has ended and its exit is recorded',
+      async () => !isProcessAlive(pid) && (await rowOf(runId)).exitCode === 3,
+    )
+    expect(notes.lines()).toEqual([String(pid), 'SIGTERM'])
     expect(await rowOf(runId)).toMatchObject({ status: 'cancelled', errorCode })
     expect(await holdRow(server(), issue.id)).toMatchObject(NO_HOLD)
     expect((await actionsOf(server(), runId)).filter((action) => action === 'heartbeat.run_finished')).toHaveLength(1)
   })
 
-  test('a process that does not listen is killed', async () => {
+  test('A process that ignores SIGTERM is killed', async () => {
     useRunner(server())
-    const { runId, pid } = await atWork({ stubborn: true, graceSec: 0.2 })
+    const { runId, pid } = await runningRun({ stubborn: true, graceSec: 0.2 })
     await server().board.post(`/api/heartbeat-runs/${runId}/cancel`)
-    await waitUntil('its process is gone and noted', async () => !isProcessAlive(pid) && (await rowOf(runId)).signal === 'SIGKILL')
+    await waitUntil(
+      'its process has ended and its exit is recorded',
+      async () => !isProcessAlive(pid) && (await rowOf(runId)).signal === 'SIGKILL',
+    )
     expect(await rowOf(runId)).toMatchObject({ status: 'cancelled', errorCode: 'cancelled' })
   })
 
-  test('by another server: its own learns by the next renewal', async () => {
+  test('A run that another server cancels is stopped at the next lease renewal', async () => {
     const runner = useRunner(server(), { renewEveryMs: 100 })
-    const { runId, pid } = await atWork()
+    const { runId, pid } = await runningRun()
     const second = await server().startPeer()
     await second.board.post(`/api/heartbeat-runs/${runId}/cancel`)
     await second.stop()
-    await waitUntil('its process is gone', async () => !isProcessAlive(pid))
+    await waitUntil('its process has ended', async () => !isProcessAlive(pid))
     expect(runner.serverId).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('with its agent: the process goes, and nothing is left behind', async () => {
+  test('The process of a run whose agent is deleted is ended, and the run is deleted', async () => {
     useRunner(server())
-    const { agent, runId, pid } = await atWork()
+    const { agent, runId, pid } = await runningRun()
     expect((await server().board.del(`/api/agents/${agent.id}`)).status).toBe(200)
-    await waitUntil('its process is gone', async () => !isProcessAlive(pid))
+    await waitUntil('its process has ended', async () => !isProcessAlive(pid))
     expect((await server().board.get(`/api/heartbeat-runs/${runId}`)).status).toBe(404)
   })
 
-  test('a lease that ran out is the end: the process is killed and the run is timed_out, whatever it would have said', async () => {
+  test('A run whose lease expired is killed and ends as timed_out', async () => {
     useRunner(server(), { renewEveryMs: 100 })
-    const { runId, issue, pid } = await atWork()
+    const { runId, issue, pid } = await runningRun()
     await expireLease(server(), runId)
-    await waitUntil('its process is gone', async () => !isProcessAlive(pid))
+    await waitUntil('its process has ended', async () => !isProcessAlive(pid))
     await reap(server().store)
     expect(await rowOf(runId)).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
     // Its wake gets another run, which may hold the issue by now.
@@ -274,17 +281,20 @@ describe('a run that is ended by others', () => {
 })
 
 test.each<[string, (runId: string) => Promise<unknown>]>([
-  ['its own server finds out', async () => {}],
+  ['its own server notices', async () => {}],
   ['another server has ended it', async () => void (await reap(server().store))],
-])('a process that does not listen is not waited for when the lease is out, for another may be in its place: %s', async (_, act) => {
-  useRunner(server(), { renewEveryMs: 100 })
-  const { runId, pid } = await atWork({ stubborn: true, graceSec: 60 })
-  await expireLease(server(), runId)
-  await act(runId)
-  await waitUntil('its process is gone', async () => !isProcessAlive(pid))
-})
+])(
+  'A process that ignores SIGTERM is killed soon after the lease has expired, because another run may hold the issue: %s',
+  async (_, act) => {
+    useRunner(server(), { renewEveryMs: 100 })
+    const { runId, pid } = await runningRun({ stubborn: true, graceSec: 60 })
+    await expireLease(server(), runId)
+    await act(runId)
+    await waitUntil('its process has ended', async () => !isProcessAlive(pid))
+  },
+)
 
-test('a run whose lease runs out on the way to its start may not start any more: its server may have been stopped', async () => {
+test('A run whose lease expires before its process starts may not start any more, because its server may have been stopped', async () => {
   const here = await world(server())
   const agent = await createProcessAgent(here, '')
   await insertQueuedRuns(server(), here.company.id, agent.id, 1)
@@ -293,9 +303,9 @@ test('a run whose lease runs out on the way to its start may not start any more:
   const claim = await startQueuedRun(store, host.id, ['process'], { agentId: agent.id, companyId: here.company.id })
   if (claim.kind !== 'claimed') throw new Error('nothing was claimed')
   const answers: (boolean | undefined)[] = []
-  // Takes its time over the start, as a process does that is stopped in the middle of it.
+  // Takes long to start, like a process that is stopped (SIGSTOP) while it starts.
   const start: Adapters['start'] = (_type, _job, listener) => ({
-    outcome: waitUntil('it is too late', async () => {
+    outcome: waitUntil('the lease has expired', async () => {
       answers.push(listener.mayStart?.())
       return answers.at(-1) === false
     }).then(() => succeeded()),
@@ -323,14 +333,14 @@ test('a run whose lease runs out on the way to its start may not start any more:
   })
   // The lease has half a second left, by the clock that also runs while a process is stopped.
   supervisor.start(claim.order, performance.now() - 29_500)
-  await waitUntil('it is over', async () => supervisor.runCountByCompany().size === 0)
+  await waitUntil('the run is over', async () => supervisor.runCountByCompany().size === 0)
   expect(answers[0]).toBe(true)
   expect(answers.at(-1)).toBe(false)
   expect(await runRow(server(), claim.order.runId)).toMatchObject({ status: 'running' })
   await supervisor.stop()
 })
 
-test('an end that meets with locks is tried again until it is written, however often', async () => {
+test('The end of a run that meets row locks is retried until it is written', async () => {
   const here = await world(server())
   const agent = await createProcessAgent(here, '')
   const { sql } = server().database
@@ -350,19 +360,19 @@ test('an end that meets with locks is tried again until it is written, however o
   expect((await sql.query<{ tries: number }>('select last_value::int as tries from ends_tried')).rows).toEqual([{ tries: 6 }])
 })
 
-test('leases of all runs are renewed, and the server is seen', async () => {
+test("The leases of a server's runs are renewed, and the server has a row", async () => {
   const runner = useRunner(server(), { renewEveryMs: 50 })
-  const { runId } = await atWork()
+  const { runId } = await runningRun()
   const leaseOf = async (): Promise<string> => (await rowOf(runId)).leaseExpiresAt
   const first = await leaseOf()
-  await waitUntil('it is renewed', async () => (await leaseOf()) > first)
+  await waitUntil('the lease is renewed', async () => (await leaseOf()) > first)
   const seen = await server().database.sql.query('select host_key, pid from servers where id = $1', [runner.serverId])
   expect(seen.rows).toEqual([{ host_key: expect.stringMatching(/^[0-9a-f]{64}$/) as string, pid: process.pid }])
 })
 
-test('a server that stops ends its runs, each with the reason, and starts no other', async () => {
+test('A server that stops ends its runs with the reason and starts no others', async () => {
   const runner = useRunner(server(), { maxRuns: 1 })
-  const { here, runId, pid, issue, agent } = await atWork()
+  const { here, runId, pid, issue, agent } = await runningRun()
   const other = await createProcessAgent(here, '')
   const [waiting = ''] = await insertQueuedRuns(server(), here.company.id, other.id, 1)
   await runner.stop()
@@ -377,10 +387,10 @@ test('a server that stops ends its runs, each with the reason, and starts no oth
   expect(await runRow(server(), waiting)).toMatchObject({ status: 'queued' })
 })
 
-test('an agent that goes on by itself gets the lease of one that lives elsewhere', async () => {
-  const asked: { runId: string; token: string }[] = []
+test('An agent that continues a run on its own gets the lease of an external run', async () => {
+  const requests: { runId: string; token: string }[] = []
   const agentServer = createServer((request, response) => {
-    request.setEncoding('utf8').on('data', (text: string) => asked.push(JSON.parse(text) as { runId: string; token: string }))
+    request.setEncoding('utf8').on('data', (text: string) => requests.push(JSON.parse(text) as { runId: string; token: string }))
     request.on('end', () => response.writeHead(202, { 'content-type': 'application/json' }).end('{"runId":"remote-1"}'))
   })
   await new Promise<void>((resolve) => void agentServer.listen(0, '127.0.0.1', resolve))
@@ -391,12 +401,12 @@ test('an agent that goes on by itself gets the lease of one that lives elsewhere
   const agent = await here.agent({ adapterType: 'http', adapterConfig: { url, sendToken: true } })
   const issue = await here.issue({ assigneeAgentId: agent.id })
   const runId = await runOf(issue.id)
-  await waitUntil('it was handed over', async () => (await rowOf(runId)).leaseSeconds === 300)
+  await waitUntil('the run was handed over', async () => (await rowOf(runId)).leaseSeconds === 300)
   expect(await rowOf(runId)).toMatchObject({ status: 'running', externalRunId: 'remote-1' })
   await runner.stop()
   expect(await rowOf(runId)).toMatchObject({ status: 'running' })
   const finish = await server()
-    .bearer(asked[0]?.token ?? '')
+    .bearer(requests[0]?.token ?? '')
     .post(`/api/heartbeat-runs/${runId}/finish`, { status: 'succeeded' })
   expect(finish.status, finish.text).toBe(200)
   expect(await holdRow(server(), issue.id)).toMatchObject(NO_HOLD)

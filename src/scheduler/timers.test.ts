@@ -8,7 +8,7 @@ const sql = () => server().database.sql
 
 const every = (intervalSec: unknown, more: object = {}) => ({ runtimeConfig: { heartbeat: { intervalSec, ...more } } })
 
-/** Sets a timer so many seconds from now; negative ones are due. */
+/** Sets a timer to so many seconds from now; a negative number makes it due. */
 const setTimer = async (agentId: string, seconds: number): Promise<void> => {
   await sql().query('update agents set next_timer_at = now() + make_interval(secs => $2) where id = $1', [agentId, seconds])
 }
@@ -30,82 +30,82 @@ const wakesOfAgent = async (agentId: string) => {
   return rows
 }
 
-describe('the timer of an agent', () => {
-  test('is set one interval ahead when it is first seen, wakes when it is due, and is set anew', async () => {
+describe('The timer of an agent', () => {
+  test('A new timer is set one interval ahead, wakes the agent when it is due, and is set again', async () => {
     const { agent } = await world(server())
-    const who = await agent(every(600))
+    const timedAgent = await agent(every(600))
     await tickTimers(server().store)
-    expect(await wakesOfAgent(who.id)).toEqual([])
-    const first = (await timerOf(who.id)) ?? 0
+    expect(await wakesOfAgent(timedAgent.id)).toEqual([])
+    const first = (await timerOf(timedAgent.id)) ?? 0
     expect(Math.abs(first - 600)).toBeLessThan(35)
 
-    await setTimer(who.id, -1)
+    await setTimer(timedAgent.id, -1)
     expect(await tickTimers(server().store)).toBe(1)
-    const [wake] = await wakesOfAgent(who.id)
+    const [wake] = await wakesOfAgent(timedAgent.id)
     expect(wake).toMatchObject({ source: 'timer', reason: 'heartbeat_timer', status: 'queued' })
     expect(await lastAudit(server(), wake?.runId ?? '', 'heartbeat.invoked')).toMatchObject({
       actorType: 'system',
       actorId: 'timer',
-      agentId: who.id,
+      agentId: timedAgent.id,
       details: { source: 'timer', issueId: null, coalesced: false },
     })
-    expect(Math.abs(((await timerOf(who.id)) ?? 0) - 600)).toBeLessThan(35)
+    expect(Math.abs(((await timerOf(timedAgent.id)) ?? 0) - 600)).toBeLessThan(35)
     expect(await tickTimers(server().store)).toBe(0)
   })
 
-  test('wakes nobody who has such a run already, queued or at work', async () => {
+  test('A timer does not wake an agent that has an open run already, queued or running', async () => {
     const { agent, run } = await world(server())
     const [queued, working] = [await agent(every(60)), await agent(every(60))]
     await server().board.post(`/api/agents/${queued.id}/heartbeat/invoke`)
     await run(working)
     const audits = await auditCount(server())
-    for (const who of [queued, working]) await setTimer(who.id, -1)
+    for (const timedAgent of [queued, working]) await setTimer(timedAgent.id, -1)
     expect(await tickTimers(server().store)).toBe(0)
     expect(await auditCount(server())).toBe(audits)
-    for (const who of [queued, working]) expect((await timerOf(who.id)) ?? 0).toBeGreaterThan(50)
+    for (const timedAgent of [queued, working]) expect((await timerOf(timedAgent.id)) ?? 0).toBeGreaterThan(50)
   })
 
-  test('another configuration sets it anew', async () => {
+  test('A change of the interval sets the timer again', async () => {
     const { agent } = await world(server())
-    const who = await agent(every(86_400))
-    await setTimer(who.id, 80_000)
-    await server().board.patch(`/api/agents/${who.id}`, every(60))
+    const timedAgent = await agent(every(86_400))
+    await setTimer(timedAgent.id, 80_000)
+    await server().board.patch(`/api/agents/${timedAgent.id}`, every(60))
     await tickTimers(server().store)
-    expect((await timerOf(who.id)) ?? Infinity).toBeLessThan(64)
+    expect((await timerOf(timedAgent.id)) ?? Infinity).toBeLessThan(64)
   })
 
   test.each([
-    ['off', every(0)],
+    ['0', every(0)],
     ['no number', every('often')],
-    ['below nothing', every(-5)],
-    ['beside heartbeats that are off', every(60, { enabled: false })],
-  ])('one that is %s wakes nobody', async (_, fields) => {
+    ['negative', every(-5)],
+    ['positive while heartbeats are off', every(60, { enabled: false })],
+  ])('An interval that is %s wakes no agent', async (_, fields) => {
     const { agent } = await world(server())
-    const who = await agent(fields)
-    await setTimer(who.id, -1)
+    const timedAgent = await agent(fields)
+    await setTimer(timedAgent.id, -1)
     expect(await tickTimers(server().store)).toBe(0)
   })
 
-  test.each(['paused', 'terminated', 'pending_approval'])('an agent that is %s is not woken', async (status) => {
+  test.each(['paused', 'terminated', 'pending_approval'])('The timer of an agent that is %s does not wake it', async (status) => {
     const { agent } = await world(server())
-    const who = await agent(every(60))
-    await setTimer(who.id, -1)
-    await sql().query('update agents set status = $2 where id = $1', [who.id, status])
+    const timedAgent = await agent(every(60))
+    await setTimer(timedAgent.id, -1)
+    await sql().query('update agents set status = $2 where id = $1', [timedAgent.id, status])
     expect(await tickTimers(server().store)).toBe(0)
-    expect(await wakesOfAgent(who.id)).toEqual([])
+    expect(await wakesOfAgent(timedAgent.id)).toEqual([])
   })
 
-  test('an agent of an archived company is not woken', async () => {
+  test('The timer of an agent of an archived company does not wake it', async () => {
     const { agent, company } = await world(server())
-    const who = await agent(every(60))
+    const timedAgent = await agent(every(60))
     await server().board.post(`/api/companies/${company.id}/archive`)
-    await setTimer(who.id, -1)
+    await setTimer(timedAgent.id, -1)
     expect(await tickTimers(server().store)).toBe(0)
   })
 })
 
-describe('any number of agents and servers', () => {
-  /** Agents with a timer that has been due for so many seconds. */
+describe('Timers of many agents on several servers', () => {
+  /** Inserts agents whose timers have been due for so many seconds. */
   const crowd = async (count: number, lateSeconds: number): Promise<string[]> => {
     const { company } = await world(server())
     const { rows } = await sql().query<{ id: string }>(
@@ -117,7 +117,7 @@ describe('any number of agents and servers', () => {
     return rows.map((row) => row.id)
   }
 
-  test('four servers wake each agent once, also when its run is over before the next one looks', async () => {
+  test('Four servers wake each agent once, even when its run is over before the next server reads the timers', async () => {
     const agents = await crowd(30, 1)
     await sql().query(`create function end_at_once() returns trigger language plpgsql as $$
       begin new.status = 'succeeded'; return new; end $$`)
@@ -135,7 +135,7 @@ describe('any number of agents and servers', () => {
     expect(woken.reduce((sum, count) => sum + count, 0)).toBe(30)
   })
 
-  test('behind a long pause nobody is woken at once: each once, spread over the next minutes', async () => {
+  test('After a long pause no agent is woken at once; the timers are spread over the next minutes', async () => {
     const agents = await crowd(450, 50_000)
     expect(await tickTimers(server().store)).toBe(0)
     const { rows } = await sql().query<{ soon: number; latest: number; seconds: number }>(
@@ -153,7 +153,7 @@ describe('any number of agents and servers', () => {
     await sql().query('update agents set next_timer_at = null, runtime_config = $2 where id = any($1)', [agents, {}])
   })
 
-  test('one that cannot be woken keeps no other waiting', async () => {
+  test('An agent that cannot be woken delays no other agent', async () => {
     const [stuck, ...others] = await crowd(4, 1)
     await sql().query(`create function refuse_wake() returns trigger language plpgsql as $$
       begin raise exception 'this agent is not woken'; end $$`)
@@ -166,7 +166,7 @@ describe('any number of agents and servers', () => {
     expect(await tickTimers(server().store)).toBe(1)
   })
 
-  test('whoever has the agent locked is not waited for', async () => {
+  test('A locked agent is skipped and woken by the next tick', async () => {
     const [agentId] = await crowd(1, 1)
     const connection = await sql().connect()
     await connection.query('begin')
