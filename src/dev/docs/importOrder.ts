@@ -65,7 +65,7 @@ export const rooms: readonly Room[] = [
     path: 'control/lifecycle',
     holds: 'pause, resume, terminate and delete an agent; archive and delete a company; delete a goal, a project or a label',
   },
-  { path: 'control/wakeups', holds: 'a wake that somebody asks for: invoke and wakeup' },
+  { path: 'control/wakeups', holds: 'a wake that a request asks for: invoke and wakeup' },
   { path: 'control/approvals', holds: 'approvals: request, decide, and the effect that commits with the decision' },
   { path: 'control/portability', holds: 'a company as a package of text files, exported and imported' },
   { path: 'observe/activity', holds: 'reading the audit log; the dashboard' },

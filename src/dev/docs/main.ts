@@ -9,6 +9,7 @@ import { startEmbedded } from '../../platform/embedded/index.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { renderGenerated } from './generated.ts'
 import { renderLintConfig } from './lintConfig.ts'
+import { withMap } from './map.ts'
 import { createLog } from '../../platform/kernel/log.ts'
 import { startServer } from '../../server/server.ts'
 import { declaredRoutes } from '../testing/declaredRoutes.ts'
@@ -52,6 +53,8 @@ async function write(home: string): Promise<void> {
 
 const lintConfig = new URL('../../../.oxlintrc.json', import.meta.url)
 writeFileSync(lintConfig, renderLintConfig(readFileSync(lintConfig, 'utf8')))
+const architecture = new URL('../../../doc/ARCHITECTURE.md', import.meta.url)
+writeFileSync(architecture, withMap(readFileSync(architecture, 'utf8')))
 
 const home = mkdtempSync(path.join(tmpdir(), 'paperclip-docs-'))
 try {

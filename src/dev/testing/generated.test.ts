@@ -9,6 +9,7 @@ import type { Pool } from '../../platform/db/driver/client.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { renderGenerated } from '../docs/generated.ts'
 import { renderLintConfig } from '../docs/lintConfig.ts'
+import { withMap } from '../docs/map.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const database = `docs_${randomBytes(6).toString('hex')}`
@@ -54,6 +55,28 @@ async function exportsOf(pattern: RegExp): Promise<[string, unknown][]> {
 test('The import rules of .oxlintrc.json are those of src/dev/docs/importOrder.ts (npm run docs writes them)', () => {
   const current = readFileSync(path.join(root, '.oxlintrc.json'), 'utf8')
   expect(renderLintConfig(current)).toBe(current)
+})
+
+test('The map in doc/ARCHITECTURE.md shows every room in its order (npm run docs writes it)', () => {
+  const page = readFileSync(path.join(root, 'doc/ARCHITECTURE.md'), 'utf8')
+  expect(withMap(page)).toBe(page)
+})
+
+test('Every section of the lock protocol that code or a document cites exists', () => {
+  const protocol = readFileSync(path.join(root, 'doc/LOCK_PROTOCOL.md'), 'utf8')
+  const sections = new Set([...protocol.matchAll(/^#{2,3} (\d+(?:\.\d+)?)\.? /gm)].map((match) => match[1]))
+  expect(sections.size).toBeGreaterThan(10)
+  const citing = ['src', 'doc'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(ts|sql|md)$/.test(file))
+      .map((file) => path.join(folder, file)),
+  )
+  const missing = citing.flatMap((file) =>
+    [...readFileSync(path.join(root, file), 'utf8').matchAll(/LOCK_PROTOCOL(?:\.md)? §(\d+(?:\.\d+)?)/g)]
+      .filter((match) => !sections.has(match[1]))
+      .map((match) => `${file}: §${match[1]}`),
+  )
+  expect(missing).toEqual([])
 })
 
 describe('the catalogue forgets nothing', () => {
