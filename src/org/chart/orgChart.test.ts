@@ -206,7 +206,7 @@ describe('GET /companies/:companyId/org.svg', () => {
     expect(await image('', { authorization: 'Bearer unknown' })).toMatchObject({ status: 401 })
   })
 
-  test('org.png does not exist, because this server draws no PNG', async () => {
+  test('The path org.png does not exist, because this server draws no PNG', async () => {
     expect(await server().board.get(`/api/companies/${fixture.company.id}/org.png`)).toMatchObject({
       status: 404,
       body: { code: 'route_not_found' },

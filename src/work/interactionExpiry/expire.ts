@@ -10,7 +10,7 @@ interface ExpiredRow {
   kind: string
 }
 
-// Only what still waits: a decision that was made stays made.
+// Only pending confirmations expire. A decision that was made is final.
 const isPendingConfirmation = sql`kind = 'request_confirmation' and status = 'pending'`
 
 const expireOnComment = statement<{ issueId: string; result: string }, ExpiredRow>('confirmation_expire_comment').write(sql`
@@ -18,8 +18,8 @@ const expireOnComment = statement<{ issueId: string; result: string }, ExpiredRo
   where issue_id = ${param('issueId')} and ${isPendingConfirmation} and payload->'supersedeOnUserComment' = 'true'::jsonb returning id, kind`)
 
 /**
- * (tx) A person has said something: confirmations that asked for it are no longer what is to be decided. Expects the
- * issue's row lock, under which alone interactions are resolved.
+ * (tx) Expires the pending confirmations of an issue that a comment of a person supersedes. Expects the issue's row lock,
+ * under which all interactions are resolved.
  */
 export async function expireByComment(tx: Tx, issueId: string, commentId: string): Promise<DomainEvent[]> {
   const result = JSON.stringify({ version: 1, outcome: 'superseded_by_comment', commentId })
@@ -38,9 +38,9 @@ const expireOnTarget = statement<{ issueId: string; documentId: string; revision
     and payload->'target'->>'revisionId' is distinct from ${param('revisionId', 'text')} returning id, kind`)
 
 /**
- * (tx) A document has another text, or none: confirmations of the text before must not be given any more. Expects the
- * issue's row lock.
- * @param document its latest revision; null when it was deleted
+ * (tx) Expires the pending confirmations of an older text of a document that was changed or deleted. Expects the issue's
+ * row lock.
+ * @param document the document after the change; `revisionId` is null when it was deleted
  */
 export async function expireByDocument(
   tx: Tx,

@@ -8,7 +8,7 @@ import { issueById } from './queries.ts'
 import type { CreateChild } from './views.ts'
 
 /**
- * Creates an issue below another one, whose project and goal it takes unless it is given its own.
+ * Creates a child of an issue. It has the parent's project and goal, unless the input names others.
  * @throws Refusal `not_found` for the parent, and as `insertIssue`
  */
 export async function createChild(ctx: Ctx, parentId: string, input: CreateChild): Promise<IssueWithRelations> {

@@ -8,8 +8,8 @@ const server = useServer()
 const postComment = (client: Client, issueId: string, body: string, more: Record<string, unknown> = {}) =>
   client.post(`/api/issues/${issueId}/comments`, { body, ...more })
 
-describe('comments are open to every live agent of the company (LOCK_PROTOCOL §4.2)', () => {
-  test('whoever holds the issue: the hold is not touched, the audit row names the run', async () => {
+describe('POST /issues/:id/comments (LOCK_PROTOCOL §4.2)', () => {
+  test('Every agent comments on a held issue: the hold does not change, and the audit row names the run', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder } = await heldIssue()
     const colleague = await agent()
@@ -30,7 +30,7 @@ describe('comments are open to every live agent of the company (LOCK_PROTOCOL §
     expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: holder.id, lockEpoch: 1, status: 'in_progress' })
   })
 
-  test('also by an evicted run, which may not reopen', async () => {
+  test('An evicted run may comment, but not reopen the issue', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/admin/force-release`)
@@ -40,7 +40,7 @@ describe('comments are open to every live agent of the company (LOCK_PROTOCOL §
     expect(await holdRow(server(), issue.id)).toMatchObject({ status: 'done', ...NO_HOLD })
   })
 
-  test('never by an agent of another company, nor by a dead run', async () => {
+  test('An agent of another company gets 404, and an ended run gets run_ended', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const { issue } = await here.held()
@@ -54,7 +54,7 @@ describe('comments are open to every live agent of the company (LOCK_PROTOCOL §
     await expectRefused(server(), () => postComment(keyClientForRun(assignee, ended), issue.id, 'Hi'), 409, 'run_ended')
   })
 
-  test('a comment needs a body; one of 200,000 characters is recorded as its first 120', async () => {
+  test('A comment needs a body of at most 200,000 characters, of which the audit row has the first 120', async () => {
     const { issue } = await world(server())
     const openIssue = await issue()
     await expectRefused(server(), () => postComment(server().board, openIssue.id, '  \n'), 400, 'validation_failed')
@@ -64,27 +64,30 @@ describe('comments are open to every live agent of the company (LOCK_PROTOCOL §
   })
 })
 
-describe('reopening by a comment', () => {
-  test.each(['done', 'cancelled'])('only where reopen says so, from %s to todo, with both audit rows', async (status) => {
-    const { agent, issue } = await world(server())
-    const assignee = await agent()
-    const closed = await issue({ status, assigneeAgentId: assignee.id })
-    expect((await postComment(server().board, closed.id, 'Just saying')).status).toBe(201)
-    expect(await holdRow(server(), closed.id)).toMatchObject({ status })
-    expect((await postComment(server().board, closed.id, 'Please again', { reopen: true })).status).toBe(201)
-    expect(await holdRow(server(), closed.id)).toMatchObject({ status: 'todo' })
-    const audits = await auditsOf(server(), closed.id)
-    expect(audits.slice(-2).map((row) => row.action)).toEqual(['issue.updated', 'issue.comment_added'])
-    expect(audits.at(-2)?.details).toMatchObject({ reopened: true, reopenedFrom: status, source: 'comment', status: 'todo' })
-    expect(audits.at(-1)?.details).toMatchObject({ reopened: true, reopenedFrom: status })
-    expect((await wakesOf(server(), closed.id)).at(-1)).toMatchObject({
-      agentId: assignee.id,
-      status: 'queued',
-      reason: 'issue_reopened_via_comment',
-    })
-  })
+describe('POST /issues/:id/comments with reopen', () => {
+  test.each(['done', 'cancelled'])(
+    'A comment moves an issue from %s to todo only with reopen, and writes both audit rows',
+    async (status) => {
+      const { agent, issue } = await world(server())
+      const assignee = await agent()
+      const closed = await issue({ status, assigneeAgentId: assignee.id })
+      expect((await postComment(server().board, closed.id, 'Just saying')).status).toBe(201)
+      expect(await holdRow(server(), closed.id)).toMatchObject({ status })
+      expect((await postComment(server().board, closed.id, 'Please again', { reopen: true })).status).toBe(201)
+      expect(await holdRow(server(), closed.id)).toMatchObject({ status: 'todo' })
+      const audits = await auditsOf(server(), closed.id)
+      expect(audits.slice(-2).map((row) => row.action)).toEqual(['issue.updated', 'issue.comment_added'])
+      expect(audits.at(-2)?.details).toMatchObject({ reopened: true, reopenedFrom: status, source: 'comment', status: 'todo' })
+      expect(audits.at(-1)?.details).toMatchObject({ reopened: true, reopenedFrom: status })
+      expect((await wakesOf(server(), closed.id)).at(-1)).toMatchObject({
+        agentId: assignee.id,
+        status: 'queued',
+        reason: 'issue_reopened_via_comment',
+      })
+    },
+  )
 
-  test('on an open issue it is a mere comment', async () => {
+  test('On an open issue, reopen has no effect', async () => {
     const { held: heldIssue, agent } = await world(server())
     const { issue } = await heldIssue()
     const stranger = await agent()
@@ -92,17 +95,17 @@ describe('reopening by a comment', () => {
     expect(await holdRow(server(), issue.id)).toMatchObject({ status: 'in_progress', lockEpoch: 1 })
   })
 
-  test('a run never reopens what it has finished, by comment or by PATCH with one; a later run of the agent may', async () => {
+  test('A run cannot reopen an issue that it closed, by POST or PATCH, but a later run of the agent can', async () => {
     const { held: heldIssue, run } = await world(server())
     for (const by of ['POST', 'PATCH']) {
-      const { issue, run: finisher, agent } = await heldIssue()
-      await finisher.client.patch(`/api/issues/${issue.id}`, { status: 'done' })
+      const { issue, run: closingRun, agent } = await heldIssue()
+      await closingRun.client.patch(`/api/issues/${issue.id}`, { status: 'done' })
       const again = (client: Client) =>
         by === 'POST'
           ? postComment(client, issue.id, 'Done, I think', { reopen: true })
           : client.patch(`/api/issues/${issue.id}`, { comment: 'Done, I think', reopen: true })
-      expect([200, 201]).toContain((await again(finisher.client)).status)
-      expect([200, 201]).toContain((await again(keyClientForRun(agent, finisher))).status)
+      expect([200, 201]).toContain((await again(closingRun.client)).status)
+      expect([200, 201]).toContain((await again(keyClientForRun(agent, closingRun))).status)
       expect(await holdRow(server(), issue.id)).toMatchObject({ status: 'done' })
       expect((await actionsOf(server(), issue.id)).at(-1)).toBe('issue.comment_added')
       expect([200, 201]).toContain((await again((await run(agent)).client)).status)
@@ -110,7 +113,7 @@ describe('reopening by a comment', () => {
     }
   })
 
-  test('is a write like any other: not to another agent’s issue', async () => {
+  test('An agent cannot reopen the issue of another agent', async () => {
     const { agent, issue } = await world(server())
     const closed = await issue({ status: 'done', assigneeAgentId: (await agent()).id })
     const stranger = await agent()
@@ -118,8 +121,8 @@ describe('reopening by a comment', () => {
   })
 })
 
-describe('whom a comment wakes', () => {
-  test('the assignee, unless it wrote it or the issue is closed; everybody mentioned, beside the holder', async () => {
+describe('wakes of a comment', () => {
+  test('A comment wakes the assignee unless it is the author, and each mentioned agent concurrently with the holder', async () => {
     const { held: heldIssue, agent } = await world(server())
     const { issue, run, agent: owner } = await heldIssue()
     const ann = await agent({ name: 'Ann' })
@@ -138,7 +141,7 @@ describe('whom a comment wakes', () => {
     expect((await wakesOf(server(), issue.id)).find((wake) => wake.agentId === owner.id)).toMatchObject({ coalescedCount: 1 })
   })
 
-  test('on a closed issue nobody but who is mentioned', async () => {
+  test('A comment on a closed issue wakes mentioned agents only', async () => {
     const { agent, issue } = await world(server())
     const [owner, other] = [await agent({ name: 'Owner' }), await agent({ name: 'Other' })]
     const closed = await issue({ status: 'done', assigneeAgentId: owner.id })
@@ -147,7 +150,7 @@ describe('whom a comment wakes', () => {
   })
 })
 
-test('comments are listed in both orders, behind an anchor, and one at a time', async () => {
+test('GET /issues/:id/comments lists comments in both orders and after a given comment, and one comment is read by id', async () => {
   const { issue } = await world(server())
   const openIssue = await issue()
   const ids: string[] = []

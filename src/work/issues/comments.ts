@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { comments, issues } from '../../model/issues.ts'
+import { comments } from '../../model/issues.ts'
+import type { PageRequest } from '../../platform/db/keyset.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
@@ -11,7 +12,7 @@ import { DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { patchIssue } from './patch.ts'
-import { commentColumns } from './queries.ts'
+import { commentColumns, requireIssue } from './queries.ts'
 import type { CommentRow } from './queries.ts'
 import { isClosed } from '../../model/issueStatus.ts'
 import { postComment } from './postComment.ts'
@@ -60,18 +61,16 @@ const listStatement = dynamicRead<CommentQuery, CommentRow>('comment_list')
  * The comments of an issue.
  * @param page `after` is the id of a comment: the page begins after it in the chosen order. An unknown id gives an empty
  *   page. This is the paging of Paperclip's API, so the cursor is an id and not the sort key.
+ * @throws Refusal `not_found` for the issue
  */
-export async function listComments(
-  db: Pick<ReadDb, 'run'>,
-  companyId: string,
-  issueId: string,
-  page: { after?: string | undefined; order: 'asc' | 'desc'; limit?: number | undefined },
-): Promise<Page<CommentRow>> {
+export async function listComments(ctx: Ctx, issueId: string, page: PageRequest & { order: 'asc' | 'desc' }): Promise<Page<CommentRow>> {
+  const companyId = companyOf(ctx)
+  await requireIssue(ctx.store.read, companyId, issueId)
   const limit = page.limit ?? DEFAULT_LIMIT
   const [comparison, direction] = page.order === 'asc' ? ['>', 'asc'] : ['<', 'desc']
   const anchor = sql`and ("issue_comments"."created_at", "issue_comments"."id") ${sql.raw(comparison)}
     (select a.created_at, a.id from ${comments} a where a.id = ${param('after', 'uuid')} and a.issue_id = ${param('issueId', 'uuid')})`
-  const rows = await db.run(
+  const rows = await ctx.store.read.run(
     listStatement(
       `${page.order}:${page.after !== undefined}`,
       () => sql`
@@ -94,14 +93,4 @@ export async function getComment(db: Pick<ReadDb, 'run'>, companyId: string, iss
   const [row] = await db.run(commentById, { id, issueId, companyId })
   if (row === undefined) refuse('not_found', { message: 'Comment not found' })
   return row
-}
-
-const issueExists = statement<{ id: string; companyId: string }, { id: string }>('issue_exists').read(
-  sql`select id from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`,
-)
-
-/** Refuses an issue that is missing or foreign. @throws Refusal `not_found` */
-export async function requireIssue(db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<void> {
-  const rows = await db.run(issueExists, { id, companyId })
-  if (rows.length === 0) refuse('not_found', { message: 'Issue not found' })
 }

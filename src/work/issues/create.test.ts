@@ -8,8 +8,8 @@ import type { Client, World } from '../../dev/testing/world.ts'
 const server = useServer()
 const create = (here: World, client: Client, body: Record<string, unknown>) => client.post(`/api/companies/${here.company.id}/issues`, body)
 
-describe('creating an issue', () => {
-  test('gives it the goal it names, else that of its project, else without a project the first of its company', async () => {
+describe('POST /companies/:companyId/issues', () => {
+  test('A new issue gets the goal of the body, else of its project, else, without a project, the first of its company', async () => {
     const here = await world(server())
     const goal = async (body: Record<string, unknown>): Promise<string> =>
       (await server().board.post(`/api/companies/${here.company.id}/goals`, body)).body.id
@@ -31,7 +31,7 @@ describe('creating an issue', () => {
     expect(await goalOf({ goalId: null })).toBe(first)
   })
 
-  test('gives it the next number of its company, the defaults of the wire, and one audit row', async () => {
+  test('A new issue gets the next number of its company, the defaults of the API, and one audit row', async () => {
     const here = await world(server())
     const first = await create(here, server().board, { title: 'One' })
     const second = await create(here, server().board, {
@@ -71,7 +71,7 @@ describe('creating an issue', () => {
     })
   })
 
-  test('wakes its assignee, unless it goes to the backlog, is closed, or the assignee created it itself', async () => {
+  test('A new issue wakes its assignee, unless it is in the backlog or closed, or the assignee created it', async () => {
     const here = await world(server())
     const assignee = await here.agent()
     const acting = await here.run(assignee)
@@ -87,7 +87,7 @@ describe('creating an issue', () => {
     expect(await wakesAfter(acting.client, 'todo')).toEqual([])
   })
 
-  test('by an agent it remembers who and in which run; a dead run creates nothing', async () => {
+  test('A new issue records the agent and run that created it, and an ended run creates none', async () => {
     const here = await world(server())
     const assignee = await here.agent()
     const acting = await here.run(assignee)
@@ -98,7 +98,7 @@ describe('creating an issue', () => {
     await expectRefused(server(), () => create(here, keyClientForRun(assignee, randomUUID()), { title: 'Ghost' }), 422, 'run_unknown')
   })
 
-  test('refuses two assignees, progress without one, blocked progress, and references that are not there', async () => {
+  test('Two assignees, progress without an assignee, blocked progress and missing references are refused', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const assignee = await here.agent()
@@ -110,7 +110,7 @@ describe('creating an issue', () => {
       [{ title: 'X', assigneeAgentId: assignee.id, assigneeUserId: 'local-board' }, 422, 'assignee_conflict'],
       [{ title: 'X', status: 'in_progress' }, 422, 'assignee_needed'],
       [{ title: 'X', assigneeAgentId: foreign.id }, 404, 'not_found'],
-      [{ title: 'X', assigneeUserId: 'nobody' }, 404, 'not_found'],
+      [{ title: 'X', assigneeUserId: 'stranger' }, 404, 'not_found'],
       [{ title: 'X', parentId: (await elsewhere.issue()).id }, 422, 'unknown_reference'],
       [{ title: 'X', goalId: randomUUID() }, 422, 'unknown_reference'],
       [{ title: 'X', blockedByIssueIds: [(await elsewhere.issue()).id] }, 422, 'unknown_reference'],
@@ -122,7 +122,7 @@ describe('creating an issue', () => {
     await expectRefused(server(), () => create(elsewhere, assignee.client, { title: 'X' }), 404, 'not_found')
   })
 
-  test('twenty at once get twenty numbers without a gap', async () => {
+  test('Twenty concurrent issues get twenty numbers without a gap', async () => {
     const here = await world(server())
     const answers = await race(Array.from({ length: 20 }), (_, index) => create(here, server().board, { title: `No ${index}` }))
     expect(countByStatus(answers)).toEqual({ 201: 20 })

@@ -7,8 +7,8 @@ import { lastAudit, useServer, world } from '../../dev/testing/world.ts'
 const server = useServer()
 const remove = (issueId: string) => server().board.del(`/api/issues/${issueId}`)
 
-describe('deleting an issue', () => {
-  test('takes everything that hangs on it, keeps its audit rows, and leaves its neighbours standing', async () => {
+describe('DELETE /issues/:id', () => {
+  test('A deletion removes the rows of the issue, keeps its audit rows, and detaches children and blocked issues', async () => {
     const here = await world(server())
     const { issue, run, agent } = await here.held()
     const child = await here.issue({ parentId: issue.id })
@@ -39,7 +39,7 @@ describe('deleting an issue', () => {
     expect(agent.id).not.toBe('')
   })
 
-  test('an evicted issue goes as well, and so does a run that was queued for it', async () => {
+  test('A deletion also removes an issue with evictions, and cancels a run that was queued for the issue', async () => {
     const { held: heldIssue, agent, issue } = await world(server())
     const { issue: lost } = await heldIssue()
     await server().board.post(`/api/issues/${lost.id}/admin/force-release`)
@@ -51,7 +51,7 @@ describe('deleting an issue', () => {
     expect((await lastAudit(server(), wake?.runId ?? '', 'heartbeat.run_finished')).details).toMatchObject({ previousStatus: 'queued' })
   })
 
-  test('by the run that holds it while another waits in the queue, whichever id comes first', async () => {
+  test('The holder deletes an issue with another queued run, in either order of their ids', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const assignee = await agent()
     const acting = await run(assignee)
@@ -67,7 +67,7 @@ describe('deleting an issue', () => {
     }
   })
 
-  test('of six at once one deletes, against a checkout and comments nothing is left hanging', async () => {
+  test('Of six concurrent deletions one succeeds, and a concurrent checkout and comment leave no orphaned row', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const acting = await run(await agent())
     const racedIssue = await issue()
@@ -80,13 +80,13 @@ describe('deleting an issue', () => {
     for (const at of [3, 5]) expect([200, 201, 404]).toContain(answers[at]?.status)
     const { rows } = await server().database.sql.query(
       `select (select count(*) from issue_comments where issue_id = $1) + (select count(*) from wakes where issue_id = $1)
-         + (select count(*) from issue_lock_evictions where issue_id = $1) as hanging`,
+         + (select count(*) from issue_lock_evictions where issue_id = $1) as orphaned`,
       [racedIssue.id],
     )
-    expect(rows).toEqual([{ hanging: 0 }])
+    expect(rows).toEqual([{ orphaned: 0 }])
   })
 
-  test('two trees of parent and child deleted crosswise never deadlock', async () => {
+  test('Concurrent deletions of a parent and its children do not deadlock', async () => {
     const { issue } = await world(server())
     for (let round = 0; round < 4; round += 1) {
       const parent = await issue()

@@ -12,7 +12,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { dependentsOf, wakeParentOfDeleted, wakeUnblocked } from './dependents.ts'
 import { issueDeleted } from './events.ts'
 import { issueById } from './queries.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed } from '../../model/issueStatus.ts'
 
 const selectChildren = statement<{ id: string }, { id: string }>('issue_children').read(
   sql`select id from ${issues} where parent_id = ${param('id')}`,
@@ -22,9 +22,8 @@ const selectQueuedRuns = statement<{ id: string; companyId: string }, { id: stri
   select id from ${runs} where issue_id = ${param('id')} and company_id = ${param('companyId')} and status = 'queued'`)
 
 /**
- * Locks the issue and everything its deletion touches: children lose their parent through a foreign key, which would
- * lock them in no particular order, whoever waited for it to end is woken, and runs that wait to start on it have nothing
- * left to do.
+ * Locks the issue and every row that its deletion touches: the children, whose parent a foreign key would otherwise clear
+ * in no particular order; the dependents, which may be woken; and the queued runs of the issue, which are cancelled.
  */
 async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   const companyId = companyOf(ctx)
@@ -36,7 +35,7 @@ async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   ])
   const queuedIds = queued.map((row) => row.id)
   const childIds = children.map((row) => row.id)
-  // The gate looks at the acting run and the holders, whose ids may come before those of the queued ones.
+  // The write gate locks the acting run and the holders, whose ids may come before those of the queued runs.
   const gateRunIds = [actingRunIdOf(ctx.actor), ...holders].filter((runId) => runId !== null)
   const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...childIds, ...dependentIds], gateRunIds)
   const lockedIds = new Set(locked.issues.map((issue) => issue.id))
@@ -49,11 +48,11 @@ async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
 }
 
 /**
- * Deletes an issue, whatever hangs on it: comments, labels, relations and waiting wakes go, children stay without a
- * parent, audit rows stay. A run that held it goes on and holds it no more.
+ * Deletes an issue with its comments, labels, relations and waiting wakes. Its children stay without a parent, and its
+ * audit rows stay. A run that held it continues without the hold.
  *
- * @returns the issue as it was
- * @throws Refusal of the gate (LOCK_PROTOCOL §4.2)
+ * @returns the issue before the deletion
+ * @throws Refusal of the write gate (LOCK_PROTOCOL §4.2)
  */
 export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected): Promise<IssueWithRelations> {
   return await mutate(ctx, async (tx) => {
@@ -69,7 +68,7 @@ export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected)
     await tx.delete(issues).where(eq(issues.id, issueId))
     const dependentsBlocked = before.blocks.map(({ id }) => id).filter((id) => remaining.issues.some((row) => row.id === id))
     const unblocked = before.status === 'done' ? [] : await wakeUnblocked(tx, ctx, dependentsBlocked)
-    const wasLastChild = before.parentId !== null && !onEnter[before.status].closed
+    const wasLastChild = before.parentId !== null && !isClosed(before.status)
     const completed = wasLastChild ? await wakeParentOfDeleted(tx, ctx, before.parentId) : []
     const deleted = issueDeleted(issueId, {
       identifier: before.identifier,

@@ -22,18 +22,18 @@ const wakesOf = async (issueId: string): Promise<WakeRow[]> =>
 
 const close = (id: string, status = 'done') => server().board.patch(`/api/issues/${id}`, { status })
 
-/** An agent that is woken for nothing yet: assigned while in the backlog. */
+/** A company with an agent whose issues are in the backlog, so that their assignment woke it for nothing. */
 async function setup() {
   const base = await world(server())
   const worker = await base.agent()
   const blockedIssue = (blockedByIssueIds: string[], fields: Record<string, unknown> = {}) =>
     base.issue({ status: 'backlog', assigneeAgentId: worker.id, blockedByIssueIds, ...fields })
-  return { ...base, worker, waiting: blockedIssue }
+  return { ...base, worker, blockedIssue }
 }
 
-describe('when the last blocker is done', () => {
-  test('the assignee of what it blocked is woken once, and not before', async () => {
-    const { worker, waiting: blockedIssue, issue } = await setup()
+describe('wakes when the last blocker is done', () => {
+  test('The assignee of a blocked issue is woken once, when its last blocker is done', async () => {
+    const { worker, blockedIssue, issue } = await setup()
     const [first, second] = [await issue(), await issue()]
     const blocked = await blockedIssue([first.id, second.id])
     await close(first.id)
@@ -47,8 +47,8 @@ describe('when the last blocker is done', () => {
     expect(rows).toEqual([{ status: 'queued', source: 'automation' }])
   })
 
-  test('a cancelled blocker resolves nothing, and what is closed or nobody’s wakes nobody', async () => {
-    const { waiting: blockedIssue, issue } = await setup()
+  test('A cancelled blocker wakes no agent, and neither does a closed or unassigned dependent', async () => {
+    const { blockedIssue, issue } = await setup()
     const blocker = await issue()
     const [blocked, closed, orphan] = [
       await blockedIssue([blocker.id]),
@@ -64,7 +64,7 @@ describe('when the last blocker is done', () => {
     expect(await wakesOf(orphan.id)).toEqual([])
   })
 
-  test('an agent that finishes a blocker wakes itself for the next issue; a wake for a held one waits', async () => {
+  test('An agent that finishes a blocker wakes itself for the next issue, and a wake for a held issue is deferred', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const worker = await agent()
     const working = await run(worker)
@@ -78,8 +78,8 @@ describe('when the last blocker is done', () => {
     expect(await wakesOf(other.id)).toMatchObject([{ reason: 'issue_blockers_resolved', status: 'deferred_issue_execution' }])
   })
 
-  test('of blockers that are done at the same time one is the last: one wake, every time', async () => {
-    const { waiting: blockedIssue, issue } = await setup()
+  test('Blockers that are done concurrently enqueue exactly one wake', async () => {
+    const { blockedIssue, issue } = await setup()
     for (let round = 0; round < 6; round += 1) {
       const pair = [await issue(), await issue(), await issue()]
       const blocked = await blockedIssue(pair.map((each) => each.id))
@@ -88,8 +88,8 @@ describe('when the last blocker is done', () => {
     }
   })
 
-  test('a blocker added while it is being done either is resolved already or wakes: no issue waits for ever', async () => {
-    const { waiting: blockedIssue, issue } = await setup()
+  test('A blocker that is added while it becomes done is either resolved already or wakes the assignee', async () => {
+    const { blockedIssue, issue } = await setup()
     for (let round = 0; round < 6; round += 1) {
       const blocker = await issue()
       const blocked = await blockedIssue([])
@@ -97,27 +97,27 @@ describe('when the last blocker is done', () => {
         n === 0 ? close(blocker.id) : server().board.patch(`/api/issues/${blocked.id}`, { blockedByIssueIds: [blocker.id] }),
       )
       expect(countByStatus(answers)).toEqual({ 200: 2 })
-      const closersThatSawItOpen = answers[1]?.body.blockedBy[0].status !== 'done'
-      expect(await wakesOf(blocked.id)).toHaveLength(closersThatSawItOpen ? 1 : 0)
+      const wasOpenWhenAdded = answers[1]?.body.blockedBy[0].status !== 'done'
+      expect(await wakesOf(blocked.id)).toHaveLength(wasOpenWhenAdded ? 1 : 0)
     }
   })
 
-  test('an issue created behind a blocker that is being done is not forgotten either', async () => {
+  test('An issue created with a blocker that becomes done concurrently is either free or woken', async () => {
     const { company, worker, issue } = await setup()
     for (let round = 0; round < 8; round += 1) {
       const blocker = await issue()
       const input = { title: 'Next', status: 'backlog', assigneeAgentId: worker.id, blockedByIssueIds: [blocker.id] }
-      const [closed, made] = await race([0, 1], (n) =>
+      const [closed, created] = await race([0, 1], (n) =>
         n === 0 ? close(blocker.id) : server().board.post(`/api/companies/${company.id}/issues`, input),
       )
-      expect([closed?.status, made?.status]).toEqual([200, 201])
-      const closersThatSawItOpen = made?.body.blockedBy[0].status !== 'done'
-      expect(await wakesOf(made?.body.id)).toHaveLength(closersThatSawItOpen ? 1 : 0)
+      expect([closed?.status, created?.status]).toEqual([200, 201])
+      const wasOpenWhenAdded = created?.body.blockedBy[0].status !== 'done'
+      expect(await wakesOf(created?.body.id)).toHaveLength(wasOpenWhenAdded ? 1 : 0)
     }
   })
 
-  test('issues that block each other’s blockers in both orders are closed together without a deadlock', async () => {
-    const { waiting: blockedIssue, issue } = await setup()
+  test('Blockers and blocked issues that are closed concurrently do not deadlock', async () => {
+    const { blockedIssue, issue } = await setup()
     const blockers = await Promise.all(Array.from({ length: 5 }, () => issue()))
     const ids = blockers.map((each) => each.id)
     const blocked = await Promise.all(Array.from({ length: 5 }, () => blockedIssue(ids)))
@@ -126,9 +126,9 @@ describe('when the last blocker is done', () => {
   })
 })
 
-describe('when the last blocker goes away', () => {
-  test('by deletion or by an edit, the assignee is woken too; a deleted one that was done wakes nobody', async () => {
-    const { worker, waiting: blockedIssue, issue } = await setup()
+describe('wakes when the last blocker is removed', () => {
+  test('A deleted or removed last blocker wakes the assignee, but not a deleted one that was done', async () => {
+    const { worker, blockedIssue, issue } = await setup()
     const [first, second, done] = [await issue(), await issue(), await issue()]
     await close(done.id)
     const [deleted, edited, free] = [
@@ -146,8 +146,8 @@ describe('when the last blocker goes away', () => {
     expect(await wakesOf(free.id)).toEqual([])
   })
 
-  test('blockers and children that are deleted and done at the same time leave exactly one wake', async () => {
-    const { worker, waiting: blockedIssue, issue } = await setup()
+  test('Blockers and children that are deleted and done concurrently enqueue exactly one wake', async () => {
+    const { worker, blockedIssue, issue } = await setup()
     for (let round = 0; round < 4; round += 1) {
       const parent = await issue({ status: 'backlog', assigneeAgentId: worker.id })
       const kept = await issue({ parentId: parent.id })
@@ -162,8 +162,8 @@ describe('when the last blocker goes away', () => {
   })
 })
 
-describe('when the last child is closed', () => {
-  test('the assignee of the parent is woken: done and cancelled both count, a closed parent not', async () => {
+describe('wakes when the last child is closed', () => {
+  test('The assignee of the parent is woken when the last child is done or cancelled, unless the parent is closed', async () => {
     const { worker, issue } = await setup()
     const parent = await issue({ status: 'backlog', assigneeAgentId: worker.id })
     const children = [await issue({ parentId: parent.id }), await issue({ parentId: parent.id })]
@@ -178,7 +178,7 @@ describe('when the last child is closed', () => {
     expect(await wakesOf(closed.id)).toEqual([])
   })
 
-  test('of children that close at the same time one is the last: one wake', async () => {
+  test('Children that close concurrently enqueue exactly one wake', async () => {
     const { worker, issue } = await setup()
     for (let round = 0; round < 4; round += 1) {
       const parent = await issue({ status: 'backlog', assigneeAgentId: worker.id })
@@ -190,7 +190,7 @@ describe('when the last child is closed', () => {
 })
 
 describe('the audit of blockers', () => {
-  test('a change of the set is told with what came and went, the same set is not', async () => {
+  test('A change of the blockers is recorded with added and removed ids, and the same set is not recorded', async () => {
     const { issue } = await setup()
     const [a, b, blocked] = [await issue(), await issue(), await issue()]
     await server().board.patch(`/api/issues/${blocked.id}`, { blockedByIssueIds: [a.id] })
@@ -210,25 +210,25 @@ describe('the audit of blockers', () => {
   })
 })
 
-describe('children', () => {
-  test('are created below their parent, in its project and for its goal, unless given their own', async () => {
+describe('POST /issues/:id/children', () => {
+  test('A child gets the parent’s project and goal, unless the body names others', async () => {
     const { company, issue, agent, run } = await setup()
     const goal = (await server().board.post(`/api/companies/${company.id}/goals`, { title: 'Moon' })).body
     const project = (await server().board.post(`/api/companies/${company.id}/projects`, { name: 'Rocket' })).body
     const parent = await issue({ projectId: project.id, goalId: goal.id, requestDepth: 2 })
     const author = await run(await agent())
-    const made = await author.client.post(`/api/issues/${parent.identifier}/children`, { title: 'Part', parentId: randomUUID() })
-    expect(made).toMatchObject({ status: 201, body: { parentId: parent.id, projectId: project.id, goalId: goal.id, requestDepth: 3 } })
+    const created = await author.client.post(`/api/issues/${parent.identifier}/children`, { title: 'Part', parentId: randomUUID() })
+    expect(created).toMatchObject({ status: 201, body: { parentId: parent.id, projectId: project.id, goalId: goal.id, requestDepth: 3 } })
     expect(await lastAudit(server(), parent.id, 'issue.child_created')).toMatchObject({
       runId: author.id,
-      details: { childIssueId: made.body.id, identifier: made.body.identifier, title: 'Part' },
+      details: { childIssueId: created.body.id, identifier: created.body.identifier, title: 'Part' },
     })
-    expect(await actionsOf(server(), made.body.id)).toEqual(['issue.created'])
+    expect(await actionsOf(server(), created.body.id)).toEqual(['issue.created'])
     const free = await server().board.post(`/api/issues/${parent.id}/children`, { title: 'Free', projectId: null, goalId: null })
     expect(free.body).toMatchObject({ parentId: parent.id, projectId: null, goalId: null })
   })
 
-  test('a key makes one child; bad bodies and parents elsewhere make none', async () => {
+  test('One Idempotency-Key creates one child, and invalid bodies and foreign parents create none', async () => {
     const { issue } = await setup()
     const elsewhere = await setup()
     const outsider = await elsewhere.run(await elsewhere.agent())

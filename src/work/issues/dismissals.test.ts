@@ -12,8 +12,8 @@ async function setup() {
   return { company, agent, path, keys }
 }
 
-describe('what a person has put out of their inbox', () => {
-  test('is listed, the latest first; once more is the same row from now on, and each time is recorded', async () => {
+describe('inbox dismissals of a person', () => {
+  test('Dismissals are listed, the latest first, and a repeat moves the row to now and is recorded again', async () => {
     const { company, path, keys } = await setup()
     expect(await keys()).toEqual([])
     const first = await server().board.post(path, { itemKey: 'run:1' })
@@ -30,7 +30,7 @@ describe('what a person has put out of their inbox', () => {
     })
   })
 
-  test('comes in pages', async () => {
+  test('Dismissals are listed page by page', async () => {
     const { path } = await setup()
     for (const itemKey of ['a', 'b', 'c']) await server().board.post(path, { itemKey })
     const read: string[] = []
@@ -42,7 +42,7 @@ describe('what a person has put out of their inbox', () => {
     expect(read).toEqual(['c', 'b', 'a'])
   })
 
-  test('is one row, however many at once put it there', async () => {
+  test('Concurrent dismissals of one item write one row', async () => {
     const { path, keys } = await setup()
     const answers = await race([0, 1, 2, 3, 4, 5], () => server().board.post(path, { itemKey: 'run:1' }))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]))
@@ -50,10 +50,10 @@ describe('what a person has put out of their inbox', () => {
     expect(await keys()).toEqual(['run:1'])
   })
 
-  test('is theirs alone: not an agent’s, not of another company, not under a name in the body', async () => {
+  test('Dismissals belong to the acting person: agents and missing companies are refused, and a user in the body is ignored', async () => {
     const [here, elsewhere] = [await setup(), await setup()]
     const worker = await here.agent()
-    await server().board.post(here.path, { itemKey: 'run:1', userId: 'somebody' })
+    await server().board.post(here.path, { itemKey: 'run:1', userId: 'other-user' })
     expect(await here.keys()).toEqual(['run:1'])
     expect(await elsewhere.keys()).toEqual([])
     const before = await auditCount(server())

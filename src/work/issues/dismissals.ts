@@ -17,7 +17,7 @@ interface InboxOwner {
   readonly userId: string
 }
 
-/** Whose inbox it is: the asking person's, never one named in a body (I8). */
+/** The inbox of the acting person, never of a person that a body names (I8). */
 function inboxOwnerOf(ctx: Ctx): InboxOwner {
   invariant(ctx.actor.kind === 'board', 'only people have an inbox')
   return { companyId: companyOf(ctx), userId: ctx.actor.userId }
@@ -29,7 +29,7 @@ const upsertDismissal = statement<InboxOwner & { itemKey: string }, DismissalRow
   on conflict (company_id, user_id, item_key) do update set dismissed_at = now(), updated_at = now()
   returning ${columnsOf(inboxDismissals)}`)
 
-/** Puts an item out of the asking person's inbox; again, from now on. @throws Refusal `not_found` for the company */
+/** Dismisses an item in the acting person's inbox. A repeat moves the time to now. @throws Refusal `not_found` for the company */
 export async function dismissInInbox(ctx: Ctx, itemKey: string): Promise<DismissalRow> {
   const { companyId, userId } = inboxOwnerOf(ctx)
   return await mutate(ctx, async (tx) => {
@@ -46,7 +46,7 @@ const listOrder = keyset('desc', [
 
 const listStatement = dynamicRead<KeysetParams & InboxOwner, DismissalRow>('inbox_dismissals')
 
-/** What the asking person has put out of their inbox, the latest first. */
+/** The items that the acting person has dismissed, the latest first. */
 export async function listDismissals(ctx: Ctx, request: PageRequest): Promise<Page<DismissalRow>> {
   const page = listOrder.page(request)
   const rows = await ctx.store.read.run(

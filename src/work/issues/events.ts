@@ -13,7 +13,7 @@ export const issueCreated = event(
   }),
 )
 
-/** Carries the fields that changed with their new values, and the old ones under `_previous`. */
+/** Carries the changed fields with their new values, and the old values under `_previous`. */
 export const issueUpdated = event(
   'issue.updated',
   'issue',
@@ -55,7 +55,7 @@ export const commentAdded = event(
   }),
 )
 
-/** Recorded on the parent, beside `issue.created` of the child. */
+/** Recorded on the parent, in addition to `issue.created` of the child. */
 export const childCreated = event(
   'issue.child_created',
   'issue',
@@ -79,5 +79,5 @@ export const readMarked = event('issue.read_marked', 'issue', mark.extend({ last
 export const readUnmarked = event('issue.read_unmarked', 'issue', mark)
 export const inboxArchived = event('issue.inbox_archived', 'issue', mark.extend({ archivedAt: z.string() }))
 export const inboxUnarchived = event('issue.inbox_unarchived', 'issue', mark)
-/** Recorded of the company: an item is of any kind, and its key is the client's word. */
+/** Recorded on the company, because an item may be of any kind and the client chooses its key. */
 export const inboxDismissed = event('inbox.dismissed', 'company', mark.extend({ itemKey: z.string(), dismissedAt: z.string() }))

@@ -7,7 +7,7 @@ const server = useServer()
 const me = 'local-board'
 
 describe('the inbox of a person', () => {
-  test('an issue is read, read again, and unread; each is recorded, nothing is not', async () => {
+  test('Marking as read, again, and as unread is recorded each time, but not when no mark exists', async () => {
     const { issue, company, agent } = await world(server())
     const { id } = await issue()
     const writer = await agent()
@@ -28,7 +28,7 @@ describe('the inbox of a person', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('an archived issue is out of sight until something happens to it', async () => {
+  test('An archived issue returns to the inbox with its next activity', async () => {
     const { issue, company } = await world(server())
     const { id } = await issue()
     const inbox = async () =>
@@ -44,7 +44,7 @@ describe('the inbox of a person', () => {
     expect(await actionsOf(server(), id)).toEqual(['issue.created', 'issue.inbox_archived', 'issue.updated', 'issue.inbox_unarchived'])
   })
 
-  test('of many that take the same mark away at once, one says so', async () => {
+  test('Of concurrent requests that remove the same mark, one reports the removal', async () => {
     const { issue } = await world(server())
     const { id } = await issue()
     await server().board.post(`/api/issues/${id}/read`)
@@ -53,7 +53,7 @@ describe('the inbox of a person', () => {
     expect((await actionsOf(server(), id)).filter((action) => action === 'issue.read_unmarked')).toHaveLength(1)
   })
 
-  test('agents have none, and an issue that is not there has no mark', async () => {
+  test('Agents get 403, and marks of a missing issue give 404', async () => {
     const { issue, agent } = await world(server())
     const { id } = await issue()
     const worker = await agent()

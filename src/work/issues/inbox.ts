@@ -6,7 +6,7 @@ import { inboxArchives, issues, readStates } from '../../model/issues.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { requireIssue } from './comments.ts'
+import { requireIssue } from './queries.ts'
 import { inboxArchived, inboxUnarchived, readMarked, readUnmarked } from './events.ts'
 import type { ArchiveRow, ReadRow } from './views.ts'
 
@@ -16,7 +16,7 @@ interface Mark {
   readonly userId: string
 }
 
-/** Whose inbox it is: the asking person's, never one named in a body (I8). */
+/** The mark of the acting person, never of a person that a body names (I8). */
 function markOf(ctx: Ctx, issueId: string): Mark {
   invariant(ctx.actor.kind === 'board', 'only people have an inbox')
   return { companyId: companyOf(ctx), issueId, userId: ctx.actor.userId }
@@ -37,7 +37,7 @@ export async function markRead(ctx: Ctx, issueId: string): Promise<ReadRow> {
   })
 }
 
-// Locked, so that of two that take the same mark away only one says so.
+// The row is locked, so that of two concurrent requests that remove the same mark only one reports the removal.
 const lockReadMark = statement<Mark, { id: string }>('inbox_lock_read').read(sql`
   select id from ${readStates} where issue_id = ${param('issueId')} and company_id = ${param('companyId')} and user_id = ${param('userId')}
   for update`)
@@ -46,7 +46,7 @@ const deleteReadMark = statement<Mark, { id: string }>('inbox_unread').write(sql
   delete from ${readStates} where issue_id = ${param('issueId')} and company_id = ${param('companyId')} and user_id = ${param('userId')}
   returning id`)
 
-/** Forgets that an issue was read. @throws Refusal `not_found` */
+/** Removes the read mark of an issue. @throws Refusal `not_found` */
 export async function unmarkRead(ctx: Ctx, issueId: string): Promise<{ id: string; removed: boolean }> {
   const mark = markOf(ctx, issueId)
   return await mutate<{ id: string; removed: boolean }>(ctx, async (tx) => {
@@ -62,7 +62,7 @@ const upsertArchive = statement<Mark, ArchiveRow>('inbox_archive').write(sql`
   select i.company_id, i.id, ${param('userId', 'text')} from ${issues} i where i.id = ${param('issueId')} and i.company_id = ${param('companyId')}
   on conflict (issue_id, user_id) do update set archived_at = now(), updated_at = now() returning ${columnsOf(inboxArchives)}`)
 
-/** Puts an issue out of sight until something happens to it. @throws Refusal `not_found` */
+/** Archives an issue in the inbox until its next activity. @throws Refusal `not_found` */
 export async function archiveInInbox(ctx: Ctx, issueId: string): Promise<ArchiveRow> {
   const mark = markOf(ctx, issueId)
   return await mutate(ctx, async (tx) => {
@@ -80,7 +80,7 @@ const deleteArchive = statement<Mark, ArchiveRow>('inbox_unarchive').write(sql`
   delete from ${inboxArchives} where issue_id = ${param('issueId')} and company_id = ${param('companyId')} and user_id = ${param('userId')}
   returning ${columnsOf(inboxArchives)}`)
 
-/** Takes an issue back into sight. @returns the mark that was removed, or `ok` when there was none */
+/** Returns an archived issue to the inbox. @returns the removed mark, or `ok` when none existed @throws Refusal `not_found` */
 export async function unarchiveInInbox(ctx: Ctx, issueId: string): Promise<ArchiveRow | { ok: true }> {
   const mark = markOf(ctx, issueId)
   return await mutate<ArchiveRow | { ok: true }>(ctx, async (tx) => {

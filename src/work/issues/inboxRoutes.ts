@@ -8,17 +8,17 @@ import { listAgentInbox } from './queries.ts'
 import { listIssues } from './list.ts'
 import { inboxItem, issueListItem } from './views.ts'
 
-/** Statuses, comma-separated. */
+/** A comma-separated list of statuses. */
 const statusList = z
   .string()
   .transform((text) => text.split(','))
   .pipe(z.array(z.enum(issueStatus.statuses)))
 const notCancelled = issueStatus.statuses.filter((status) => status !== 'cancelled')
 
-/** The inboxes that an agent reads: its own, and that of a person it works for. */
+/** The inboxes that an agent reads: its own, and the inbox of a person that it works for. */
 export const inboxRoutes = [
   get('/api/agents/me/inbox-lite', {
-    summary: "List the asking agent's own open issues",
+    summary: "List the acting agent's own open issues",
     permission: 'agent.me',
     scope: ofSelf,
     returns: z.array(inboxItem),
@@ -26,7 +26,7 @@ export const inboxRoutes = [
     handle: ({ ctx, target }) => listAgentInbox(ctx.store.read, companyOf(ctx), target),
   }),
   get('/api/agents/me/inbox/mine', {
-    summary: "List the issues in a person's inbox, for an agent that works for them",
+    summary: "List the issues in a person's inbox, for an agent that works for that person",
     permission: 'agent.me',
     scope: ofSelf,
     query: z.object({ userId: z.string().min(1).max(200), status: statusList.optional(), ...pageQuery }),

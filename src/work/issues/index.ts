@@ -1,7 +1,6 @@
 export { insertIssue } from './create.ts'
-export { requireIssue } from './comments.ts'
 export { touchIssue } from './touch.ts'
-export { heartbeatContext, issueById } from './queries.ts'
+export { heartbeatContext, issueById, requireIssue } from './queries.ts'
 export { requireReferences } from './references.ts'
 export { replaceBlockersOf } from './relations.ts'
 export { createIssueBody, heartbeatContextView, issueEntityTag, labelledIssueView } from './views.ts'

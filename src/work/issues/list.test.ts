@@ -11,8 +11,8 @@ const list = async (here: World, query = '', client: Client = server().board) =>
 }
 const ids = async (here: World, query = '', client?: Client) => (await list(here, query, client)).map((row) => row.id)
 
-describe('the list of issues', () => {
-  test('by priority, then by latest activity; hidden ones and executions of routines are left out', async () => {
+describe('GET /companies/:companyId/issues', () => {
+  test('The list is ordered by priority and latest activity, without hidden issues and executions of routines', async () => {
     const here = await world(server())
     const low = await here.issue({ priority: 'low' })
     const [older, newer] = [await here.issue({ priority: 'high' }), await here.issue({ priority: 'high' })]
@@ -29,9 +29,9 @@ describe('the list of issues', () => {
     expect(await ids(here, '?includeRoutineExecutions=true')).toHaveLength(5)
   })
 
-  test('each filter narrows', async () => {
+  test('Each filter narrows the list', async () => {
     const here = await world(server())
-    const { issue: held, run, agent } = await here.held()
+    const { issue: heldIssue, run, agent } = await here.held()
     const parent = await here.issue({ title: 'Parent 100%' })
     const child = await here.issue({ parentId: parent.id, status: 'backlog', description: 'about narwhals' })
     const personal = await here.issue({ assigneeUserId: 'local-board', status: 'blocked' })
@@ -44,12 +44,14 @@ describe('the list of issues', () => {
     await agent.client.post(`/api/issues/${personal.id}/comments`, { body: 'a quokka' })
     expect(await ids(here, '?status=backlog')).toEqual([child.id])
     expect((await ids(here, '?status=backlog,blocked')).toSorted()).toEqual([child.id, personal.id].toSorted())
-    expect(await ids(here, `?assigneeAgentId=${agent.id}`)).toEqual([held.id])
+    expect(await ids(here, `?assigneeAgentId=${agent.id}`)).toEqual([heldIssue.id])
     expect(await ids(here, '?assigneeUserId=local-board')).toEqual([personal.id])
     expect(await ids(here, '?assigneeUserId=me')).toEqual([personal.id])
     expect(await ids(here, `?parentId=${parent.id}`)).toEqual([child.id])
     expect(await ids(here, `?labelId=${labels[0].id}`)).toEqual([child.id])
-    expect((await ids(here, `?participantAgentId=${agent.id}`)).toSorted()).toEqual([held.id, String(byAgent.id), personal.id].toSorted())
+    expect((await ids(here, `?participantAgentId=${agent.id}`)).toSorted()).toEqual(
+      [heldIssue.id, String(byAgent.id), personal.id].toSorted(),
+    )
     expect(await ids(here, '?q=100%25')).toEqual([parent.id])
     expect(await ids(here, '?q=narwhal')).toEqual([child.id])
     expect(await ids(here, '?q=QUOKKA')).toEqual([personal.id])
@@ -58,7 +60,7 @@ describe('the list of issues', () => {
     await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/issues?status=odd`), 400, 'validation_failed')
   })
 
-  test('`me` is for people; unread is what others said since', async () => {
+  test('`me` is refused for agents, and an issue is unread while the last comment of another author is newer', async () => {
     const here = await world(server())
     const { client } = await here.agent()
     const path = `/api/companies/${here.company.id}/issues`
@@ -72,22 +74,22 @@ describe('the list of issues', () => {
     expect(await ids(here, '?unreadForUserId=me')).toEqual([])
   })
 
-  test.each(['', '&q=Issue'])('page by page it is the whole, nothing twice%s', async (more) => {
+  test.each(['', '&q=Issue'])('The pages contain each issue once, in the order of the whole list%s', async (more) => {
     const here = await world(server())
     for (let index = 0; index < 7; index += 1) await here.issue({ priority: index % 2 === 0 ? 'high' : 'low' })
-    const whole = await ids(here, `?limit=100${more}`)
+    const allIds = await ids(here, `?limit=100${more}`)
     const paged: string[] = []
     for (let next = `/api/companies/${here.company.id}/issues?limit=3${more}`; next !== '';) {
       const { body, headers } = await server().board.get(next)
       paged.push(...body.map((row: { id: string }) => row.id))
       next = /<([^>]+)>; rel="next"/.exec(headers['link'] ?? '')?.[1] ?? ''
     }
-    expect(paged).toEqual(whole)
-    expect(whole).toHaveLength(7)
+    expect(paged).toEqual(allIds)
+    expect(allIds).toHaveLength(7)
     await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/issues?after=bogus`), 400, 'malformed_cursor')
   })
 
-  test('of one’s own company only', async () => {
+  test('An agent lists the issues of its own company only', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     await elsewhere.issue()

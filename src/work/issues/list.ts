@@ -4,9 +4,12 @@ import { z } from 'zod'
 import { activityLog } from '../../platform/db/tables.ts'
 import { comments, inboxArchives, issueLabels, issues, readStates } from '../../model/issues.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
+import type { PageRequest } from '../../platform/db/keyset.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { issueColumns, labelsJson, withLabelIds } from '../../engine/holds/index.ts'
 import type { IssueRow, Label } from '../../engine/holds/index.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { activeRunJson } from './queries.ts'
@@ -14,18 +17,18 @@ import type { RunBrief } from './queries.ts'
 import { issuePriorities } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
 
-/** Every filter of the list; each narrows. */
+/** The filters of the list of issues. An issue must match all of them. */
 export interface IssueFilter {
   readonly status?: readonly IssueStatus[] | undefined
   readonly assigneeAgentId?: string | undefined
-  /** Created, is assigned, commented, or acted. */
+  /** The agent created the issue, is its assignee, commented on it, or has an audit row about it. */
   readonly participantAgentId?: string | undefined
   readonly assigneeUserId?: string | undefined
-  /** Created, is assigned, commented, or read. */
+  /** The person created the issue, is its assignee, commented on it, or read it. */
   readonly touchedByUserId?: string | undefined
-  /** Leaves out what that user has archived since the last activity: their inbox. */
+  /** Leaves out the issues that the person archived after the last activity; the rest is the person's inbox. */
   readonly inboxArchivedByUserId?: string | undefined
-  /** Touched, with a comment by somebody else since. */
+  /** The person touched the issue, and another author commented on it after that. */
   readonly unreadForUserId?: string | undefined
   readonly projectId?: string | undefined
   readonly executionWorkspaceId?: string | undefined
@@ -38,13 +41,24 @@ export interface IssueFilter {
   readonly q?: string | undefined
 }
 
+/** Replaces `me` by the acting person. @throws Refusal `forbidden` for an agent */
+export function resolveMe(filter: IssueFilter, actor: Actor): IssueFilter {
+  const userFilters = ['assigneeUserId', 'touchedByUserId', 'inboxArchivedByUserId', 'unreadForUserId'] as const
+  const resolved = userFilters.flatMap((key) => {
+    if (filter[key] !== 'me') return []
+    if (actor.kind !== 'board') return refuse('forbidden', { message: `${key}=me requires board authentication` })
+    return [[key, actor.userId] as const]
+  })
+  return { ...filter, ...Object.fromEntries(resolved) }
+}
+
 const bind = param
 
 const isTouchedBy = (user: SQL): SQL => sql`("issues"."created_by_user_id" = ${user} or "issues"."assignee_user_id" = ${user}
   or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.author_user_id = ${user})
   or exists (select 1 from ${readStates} s where s.issue_id = "issues"."id" and s.user_id = ${user}))`
 
-/** When a user last had the issue in hand: wrote it, commented on it, or read it. */
+/** The time at which a person last created, commented on, or read the issue. */
 const lastTouchAt = (user: SQL): SQL => sql`greatest(
   (select max(c.created_at) from ${comments} c where c.issue_id = "issues"."id" and c.author_user_id = ${user}),
   (select s.last_read_at from ${readStates} s where s.issue_id = "issues"."id" and s.user_id = ${user}),
@@ -58,7 +72,7 @@ const isUnread = (user: SQL): SQL =>
 
 type FilterName = keyof IssueFilter
 
-/** The condition of each filter; the parameter has the filter's name. */
+/** The condition of each filter. The parameter has the filter's name. */
 const conditions: Record<FilterName, () => SQL> = {
   status: () => sql`"issues"."status" = any(${bind('status', 'text[]')})`,
   assigneeAgentId: () => sql`"issues"."assignee_agent_id" = ${bind('assigneeAgentId', 'uuid')}`,
@@ -84,7 +98,7 @@ const conditions: Record<FilterName, () => SQL> = {
     or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.body ilike ${bind('pattern')}))`,
 }
 
-/** How well a row matches `q`: title from its start, title, identifier from its start, identifier, description, comment. */
+/** The rank of a match with `q`: start of the title, title, start of the identifier, identifier, description, comment. */
 const matchRank = sql`case when "issues"."title" ilike ${bind('prefix')} then 0 when "issues"."title" ilike ${bind('pattern')} then 1
   when "issues"."identifier" ilike ${bind('prefix')} then 2 when "issues"."identifier" ilike ${bind('pattern')} then 3
   when "issues"."description" ilike ${bind('pattern')} then 4 else 5 end`
@@ -100,7 +114,7 @@ export interface IssueListRow extends IssueRow {
 }
 
 interface SortedRow extends Omit<IssueListRow, 'labelIds'> {
-  /** Only where text is looked for: nothing else orders a list that its own fields do not tell. */
+  /** Present only in a search by text. Without a search, fields of the row itself order the list. */
   readonly sortMatch?: number
 }
 
@@ -109,6 +123,7 @@ interface ListParams extends Record<string, unknown> {
   limit: number
 }
 
+/** The order has two directions (priority up, activity down), so it is not a `keyset`. */
 const cursorSchema = z.tuple([z.int(), z.int(), z.iso.datetime(), z.uuid()])
 
 const listStatement = dynamicRead<ListParams, SortedRow>('issue_list')
@@ -145,14 +160,14 @@ function listSql({ filters, after, me }: QueryShape): SQL {
 const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, (char) => `\\${char}`)
 
 /**
- * Issues of a company in the order of the list: best match first where `q` is given, then by priority, then by latest
- * activity. Hidden ones never; executions of routines only when asked for.
+ * The issues of a company in the order of the list: with `q` by the rank of the match, then by priority, then by latest
+ * activity. Hidden issues are left out, and so are executions of routines unless a filter asks for them.
  */
 export async function listIssues(
   db: Pick<ReadDb, 'run'>,
   companyId: string,
   filter: IssueFilter,
-  page: { limit?: number | undefined; after?: string | undefined },
+  page: PageRequest,
 ): Promise<Page<IssueListRow>> {
   const filters = (Object.keys(conditions) as FilterName[]).filter((key) => filter[key] !== undefined && filter[key] !== false)
   const cursor = page.after === undefined ? null : decodeCursor(page.after, cursorSchema)
@@ -179,7 +194,7 @@ export async function listIssues(
   return { items: items.map(toListRow), next }
 }
 
-/** A row as it is shown. What no text was looked for in goes out as the object that it came as: a list has many of them. */
+/** A row for the answer. Without a search it is the same object, because copying each of many rows costs time. */
 function toListRow(row: SortedRow): IssueListRow {
   if (row.sortMatch === undefined) return withLabelIds(row)
   const { sortMatch: _, ...shown } = row

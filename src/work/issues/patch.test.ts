@@ -20,13 +20,13 @@ import { issueStatus } from '../../model/issueStatus.ts'
 const server = useServer()
 const patch = (client: Client, id: string, body: Record<string, unknown>, headers?: Record<string, string>) =>
   client.patch(`/api/issues/${id}`, body, headers)
-const evicted = async (issueId: string) =>
+const evictedRunIds = async (issueId: string) =>
   (
     await server().database.sql.query<{ id: string }>('select run_id as id from issue_lock_evictions where issue_id = $1', [issueId])
   ).rows.map((row) => row.id)
 
-describe('a change of an issue', () => {
-  test('is recorded with what it set and what was there, and told once', async () => {
+describe('PATCH /issues/:id', () => {
+  test('A change is recorded with new and previous values, and its message is sent once', async () => {
     const { issue } = await world(server())
     const plain = await issue({ title: 'Before', priority: 'low' })
     const { body } = await patch(server().board, plain.id, { title: 'After', priority: 'high' })
@@ -42,7 +42,7 @@ describe('a change of an issue', () => {
     expect(server().messages.filter((message) => message.entityId === plain.id && message.action === 'issue.updated')).toHaveLength(1)
   })
 
-  test('that changes nothing is answered and not recorded', async () => {
+  test('A patch without a difference is answered and not recorded', async () => {
     const { issue } = await world(server())
     const plain = await issue({ title: 'Same' })
     await expectUnchanged(server(), () => patch(server().board, plain.id, { title: 'Same' }))
@@ -50,7 +50,7 @@ describe('a change of an issue', () => {
   })
 
   test.each(issueStatus.statuses.flatMap((from) => issueStatus.statuses.map((to) => [from, to] as const)))(
-    'from %s to %s the stamps follow, and nobody holds afterwards',
+    'A move from %s to %s sets the timestamps of the new status and leaves no hold',
     async (from, to) => {
       const { agent, issue } = await worldOnce()
       const moved = await issue({ status: from, assigneeAgentId: agent.id })
@@ -64,7 +64,7 @@ describe('a change of an issue', () => {
     },
   )
 
-  test('references that are missing or foreign are refused alike', async () => {
+  test('Missing and foreign references get the same refusal', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const plain = await here.issue()
@@ -76,18 +76,18 @@ describe('a change of an issue', () => {
       ['projectId', randomUUID()],
       ['labelIds', randomUUID()],
       ['assigneeAgentId', foreignAgent.id],
-      ['assigneeUserId', 'nobody'],
+      ['assigneeUserId', 'stranger'],
     ] as const) {
       const isList = key.endsWith('Ids')
       const ask = (id: string) => () => patch(server().board, plain.id, { [key]: isList ? [id] : id })
       const [status, code] = key.startsWith('assignee') ? ([404, 'not_found'] as const) : ([422, 'unknown_reference'] as const)
       const one = await expectRefused(server(), ask(foreign), status, code)
-      const other = await expectRefused(server(), ask(key === 'assigneeUserId' ? 'somebody' : randomUUID()), status, code)
+      const other = await expectRefused(server(), ask(key === 'assigneeUserId' ? 'other-stranger' : randomUUID()), status, code)
       expect(one.body.error).toBe(other.body.error)
     }
   })
 
-  test('an issue can have one assignee, needs one in progress, and cannot wait for itself', async () => {
+  test('An issue has at most one assignee, needs one in progress, and cannot block itself', async () => {
     const { agent, issue } = await world(server())
     const assignee = await agent()
     const plain = await issue()
@@ -111,14 +111,14 @@ describe('a change of an issue', () => {
 let sharedWorld: Promise<{ agent: { id: string }; issue: (fields: Record<string, unknown>) => Promise<{ id: string }> }> | undefined
 const worldOnce = () => (sharedWorld ??= world(server()).then(async ({ agent, issue }) => ({ agent: await agent(), issue })))
 
-describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
-  test('the holder itself moves on: columns clear, epoch grows, it is not evicted', async () => {
+describe('A move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
+  test('The holder moves the issue: its hold columns are cleared, the epoch grows, and the run is not evicted', async () => {
     const { held: heldIssue, checkout } = await world(server())
     for (const status of ['todo', 'backlog', 'in_review', 'blocked', 'done', 'cancelled']) {
       const { issue, run, agent } = await heldIssue()
       const { body } = await patch(run.client, issue.id, { status })
       expect(body).toMatchObject({ status, assigneeAgentId: agent.id, ...NO_HOLD, lockEpoch: 2 })
-      expect(await evicted(issue.id)).toEqual([])
+      expect(await evictedRunIds(issue.id)).toEqual([])
       const cleared = (await lastAudit(server(), issue.id, 'issue.lock_cleared')).details
       expect(cleared).toEqual({ runId: run.id, why: 'moved', evicted: false, lockEpoch: 2 })
       expect((await lastAudit(server(), issue.id, 'issue.updated')).details).toMatchObject({ status, lockEpoch: 2 })
@@ -126,7 +126,7 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
     }
   })
 
-  test('the board moves it or gives it away: the live holder is evicted for good', async () => {
+  test('The board moves or reassigns the issue: the live holder is evicted and stays refused', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const next = await agent()
     for (const change of [
@@ -138,7 +138,7 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
       const { issue, run: holder } = await heldIssue()
       const { body } = await patch(server().board, issue.id, change)
       expect(body).toMatchObject({ ...change, ...NO_HOLD, lockEpoch: 2 })
-      expect(await evicted(issue.id)).toEqual([holder.id])
+      expect(await evictedRunIds(issue.id)).toEqual([holder.id])
       expect((await lastAudit(server(), issue.id, 'issue.lock_cleared')).details).toMatchObject({
         runId: holder.id,
         why: 'assigneeAgentId' in change ? 'reassigned' : 'moved',
@@ -149,7 +149,7 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
     expect((await run(next)).id).not.toBe('')
   })
 
-  test('a dead holder is cleared and not evicted; a change of a mere field leaves the hold alone', async () => {
+  test('A dead holder is cleared but not evicted, and a change of a plain field does not change the hold', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     await patch(server().board, issue.id, { title: 'Other', priority: 'critical' })
@@ -157,10 +157,10 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
     await expireLease(server(), run.id)
     await patch(server().board, issue.id, { status: 'todo' })
     expect(await holdRow(server(), issue.id)).toMatchObject({ ...NO_HOLD, lockEpoch: 2 })
-    expect(await evicted(issue.id)).toEqual([])
+    expect(await evictedRunIds(issue.id)).toEqual([])
   })
 
-  test('a manager that overrides counts as governing: it evicts like the board', async () => {
+  test('A manager that moves the issue of a report evicts its holder, like the board', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const manager = await agent()
     const owner = await agent({ reportsTo: manager.id })
@@ -168,11 +168,11 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
     const taken = await issue()
     await checkout(holder, taken.id)
     expect((await patch(acting.client, taken.id, { status: 'blocked' })).status).toBe(200)
-    expect(await evicted(taken.id)).toEqual([holder.id])
+    expect(await evictedRunIds(taken.id)).toEqual([holder.id])
     expect(await lastAudit(server(), taken.id, 'issue.lock_cleared')).toMatchObject({ actorId: manager.id, details: { evicted: true } })
   })
 
-  test('wakes of who is no longer the assignee are closed, and the new assignee is woken', async () => {
+  test('A reassignment closes the wakes of the previous assignee and wakes the new one', async () => {
     const { held: heldIssue, agent } = await world(server())
     const { issue, agent: owner } = await heldIssue()
     const next = await agent()
@@ -184,7 +184,7 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
     ])
   })
 
-  test('closing an issue closes the wakes that waited for it', async () => {
+  test('Closing an issue closes the wakes that waited for it', async () => {
     const { held: heldIssue } = await world(server())
     const { issue } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'For the assignee' })
@@ -192,14 +192,14 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'skipped', closeReason: 'issue_closed' }])
   })
 
-  test('the board moves an issue with leftovers into progress: they go, and whoever waited is queued', async () => {
+  test('The board moves an issue with stale columns into progress: they are cleared, and the waiting wake is queued', async () => {
     const { agent, run, issue } = await world(server())
     const assignee = await agent()
-    const ghost = await run(assignee)
+    const deadRun = await run(assignee)
     const own = await issue({ status: 'backlog', assigneeAgentId: assignee.id })
-    await plantColumns(server(), own.id, { checkoutRunId: ghost.id })
+    await plantColumns(server(), own.id, { checkoutRunId: deadRun.id })
     await server().board.post(`/api/issues/${own.id}/comments`, { body: 'Waiting' })
-    await expireLease(server(), ghost.id)
+    await expireLease(server(), deadRun.id)
     expect((await patch(server().board, own.id, { status: 'in_progress' })).body).toMatchObject({
       status: 'in_progress',
       ...NO_HOLD,
@@ -209,8 +209,8 @@ describe('a move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
   })
 })
 
-describe('into progress by one’s own hand is a checkout (§4.4)', () => {
-  test('an agent’s PATCH of its own issue takes the hold for its run', async () => {
+describe('An agent that puts its own issue in progress checks it out (LOCK_PROTOCOL §4.4)', () => {
+  test('A patch of an agent’s own issue to in_progress takes the hold for its run', async () => {
     const { agent, run, issue } = await world(server())
     const assignee = await agent()
     const acting = await run(assignee)
@@ -231,12 +231,12 @@ describe('into progress by one’s own hand is a checkout (§4.4)', () => {
     })
   })
 
-  test('so does giving itself an open issue, one that is in progress, or creating one in progress', async () => {
+  test('An agent also takes the hold by self-assignment into progress, of an issue in progress, and by creating one in progress', async () => {
     const { company, agent, run, issue, held: heldIssue } = await world(server())
     const manager = await agent({ role: 'ceo' })
     const acting = await run(manager)
-    const open = await issue()
-    const taken = await patch(acting.client, open.id, { status: 'in_progress', assigneeAgentId: manager.id })
+    const openIssue = await issue()
+    const taken = await patch(acting.client, openIssue.id, { status: 'in_progress', assigneeAgentId: manager.id })
     expect(taken.body).toMatchObject({ checkoutRunId: acting.id, status: 'in_progress' })
 
     const { issue: theirs, run: holder } = await heldIssue()
@@ -247,7 +247,7 @@ describe('into progress by one’s own hand is a checkout (§4.4)', () => {
       checkoutRunId: acting.id,
       executionRunId: acting.id,
     })
-    expect(await evicted(theirs.id)).toEqual([holder.id])
+    expect(await evictedRunIds(theirs.id)).toEqual([holder.id])
 
     const fields = { title: 'Mine', status: 'in_progress', assigneeAgentId: manager.id }
     const created = await acting.client.post(`/api/companies/${company.id}/issues`, fields)
@@ -257,7 +257,7 @@ describe('into progress by one’s own hand is a checkout (§4.4)', () => {
     await expectRefused(server(), () => patch(manager.client, waiting.id, { status: 'in_progress' }), 401, 'run_required')
   })
 
-  test('under the rules of checkout: blocked, held, paused project, over budget', async () => {
+  test('A self-checkout by patch is refused when the issue is blocked or held, the agent over budget, or the company paused', async () => {
     const { agent, run, issue, company } = await world(server())
     const assignee = await agent({ budgetMonthlyCents: 9 })
     const [acting, sibling] = [await run(assignee), await run(assignee)]
@@ -277,7 +277,7 @@ describe('into progress by one’s own hand is a checkout (§4.4)', () => {
     await expectRefused(server(), start(named.id), 409, 'company_not_active')
   })
 
-  test('the board’s move into progress holds nothing, and is refused while something blocks', async () => {
+  test('A move into progress by the board takes no hold, and is refused while a blocker is open', async () => {
     const { agent, issue } = await world(server())
     const assignee = await agent()
     const own = await issue({ assigneeAgentId: assignee.id })
@@ -286,7 +286,7 @@ describe('into progress by one’s own hand is a checkout (§4.4)', () => {
     await expectRefused(server(), () => patch(server().board, blocked.id, { status: 'in_progress' }), 422, 'issue_blocked')
   })
 
-  test('of 6 runs of one agent that start the same issue at once, one holds it', async () => {
+  test('Of six runs of one agent that concurrently put the same issue in progress, one holds it', async () => {
     const { agent, run, issue } = await world(server())
     const assignee = await agent()
     const runs = await Promise.all(Array.from({ length: 6 }, () => run(assignee)))
@@ -297,8 +297,8 @@ describe('into progress by one’s own hand is a checkout (§4.4)', () => {
   })
 })
 
-describe('who may assign', () => {
-  test('an agent with the grant, a CEO, a creator; nobody else, whatever the issue', async () => {
+describe('permission to assign', () => {
+  test('An agent with the grant, a CEO and an agent creator may assign, and other agents may not', async () => {
     const { agent, run, issue, company } = await world(server())
     const target = await agent()
     const plain = await agent()
@@ -307,12 +307,12 @@ describe('who may assign', () => {
     await revokeGrant(server(), ceo.id, 'tasks:assign')
     const creator = await agent({ permissions: { canCreateAgents: true } })
     await revokeGrant(server(), creator.id, 'tasks:assign')
-    const open = await issue()
+    const openIssue = await issue()
     const give = { assigneeAgentId: target.id }
-    const refusal = await expectRefused(server(), () => patch(plain.client, open.id, give), 403, 'assign_not_permitted')
+    const refusal = await expectRefused(server(), () => patch(plain.client, openIssue.id, give), 403, 'assign_not_permitted')
     expect(refusal.body.error).toBe('Missing permission: tasks:assign')
     const acting = await run(plain)
-    await expectRefused(server(), () => patch(acting.client, open.id, give), 403, 'assign_not_permitted')
+    await expectRefused(server(), () => patch(acting.client, openIssue.id, give), 403, 'assign_not_permitted')
     await expectRefused(
       server(),
       () => plain.client.post(`/api/companies/${company.id}/issues`, { title: 'X', ...give }),
@@ -327,7 +327,7 @@ describe('who may assign', () => {
     expect((await patch(plain.client, own.id, { title: 'No assignment' })).status).toBe(200)
   })
 
-  test('handing back to the person who created it needs no permission, also in progress', async () => {
+  test('An assignee returns an issue to the person who created it without the permission, also in progress', async () => {
     const { agent, run, issue, checkout } = await world(server())
     const assignee = await agent()
     await revokeGrant(server(), assignee.id, 'tasks:assign')
@@ -337,16 +337,16 @@ describe('who may assign', () => {
     const back = { assigneeAgentId: null, assigneeUserId: 'local-board' }
     const { body } = await patch(acting.client, taken.id, back)
     expect(body).toMatchObject({ status: 'in_progress', ...back, ...NO_HOLD, lockEpoch: 2 })
-    expect(await evicted(taken.id)).toEqual([])
+    expect(await evictedRunIds(taken.id)).toEqual([])
     const other = await issue()
     await checkout(acting, other.id)
-    await server().database.sql.query("update issues set created_by_user_id = 'somebody-else' where id = $1", [other.id])
+    await server().database.sql.query("update issues set created_by_user_id = 'other-user' where id = $1", [other.id])
     await expectRefused(server(), () => patch(acting.client, other.id, back), 403, 'assign_not_permitted')
   })
 })
 
-describe('interrupt', () => {
-  test('by the board, with a comment: the live run ends, the comment stands, the follow-up is queued', async () => {
+describe('PATCH /issues/:id with interrupt', () => {
+  test('An interrupt of the board with a comment ends the live run, keeps the comment and queues a follow-up', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     const { status, body } = await patch(server().board, issue.id, { comment: 'Stop, do it otherwise', interrupt: true })
@@ -358,18 +358,18 @@ describe('interrupt', () => {
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ agentId: agent.id, status: 'queued', reason: 'issue_commented' }])
   })
 
-  test('works whatever leftover stands beside the live run, whichever id comes first', async () => {
+  test('An interrupt works with a stale column next to the live run, in either order of their ids', async () => {
     const { held: heldIssue } = await world(server())
     for (const start of ['00000000-0000-4000-8000-', 'ffffffff-ffff-4fff-bfff-']) {
       for (const column of ['checkoutRunId', 'executionRunId']) {
         const { issue, run, agent } = await heldIssue()
-        const ghost = start + randomUUID().slice(24)
+        const deadRunId = start + randomUUID().slice(24)
         await server().database.sql.query(
           `insert into heartbeat_runs (id, company_id, agent_id, status, lease_expires_at)
            select $1, company_id, id, 'running', now() - interval '1 hour' from agents where id = $2`,
-          [ghost, agent.id],
+          [deadRunId, agent.id],
         )
-        await plantColumns(server(), issue.id, { [column]: ghost })
+        await plantColumns(server(), issue.id, { [column]: deadRunId })
         const answer = await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Stop', interrupt: true })
         expect(answer.status, answer.text).toBe(201)
         expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled' })
@@ -377,7 +377,7 @@ describe('interrupt', () => {
     }
   })
 
-  test('needs a comment, and is the board’s alone', async () => {
+  test('An interrupt without a comment is refused with 400, and one by an agent with 403', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     await expectRefused(server(), () => patch(server().board, issue.id, { interrupt: true }), 400, 'bad_request')
@@ -387,7 +387,7 @@ describe('interrupt', () => {
   })
 })
 
-test('adopted, moved and commented in one request: three audit rows, in order, in one transaction', async () => {
+test('A patch that adopts a hold, moves the issue and comments writes its audit rows in order in one transaction', async () => {
   const { held: heldIssue, run } = await world(server())
   const { issue, run: dead, agent } = await heldIssue()
   await expireLease(server(), dead.id)

@@ -115,7 +115,7 @@ export function columnsToSet(issue: LockedIssue, plan: PatchPlan, actor: Actor) 
   return { ...plan.columns, ...statusColumns, ...assigneeColumns, updatedAt: sql`now()` }
 }
 
-/** What a patch did besides its columns, for its event. */
+/** Facts about a patch that its event records in addition to the plan. */
 interface PatchEffects {
   readonly lockEpoch: number
   readonly interruptedRunId: string | null

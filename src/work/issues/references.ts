@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { memberships } from '../../model/companies.ts'
 import { agents } from '../../model/agents.ts'
-import { grants } from '../../model/companies.ts'
+import { grants, memberships } from '../../model/companies.ts'
 import { issues, labels } from '../../model/issues.ts'
 import { goals, projects, projectWorkspaces } from '../../model/projects.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -11,7 +10,7 @@ import type { AgentStatus } from '../../model/agentStatus.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 
-/** What an issue may refer to. Undefined and null ask for nothing. */
+/** The references of an issue. Undefined and null are not checked. */
 export interface References {
   readonly projectId?: string | null | undefined
   readonly projectWorkspaceId?: string | null | undefined
@@ -46,7 +45,7 @@ interface ReferenceIds {
   blockerIds: string[]
 }
 
-// Everything in one look, with the tenant condition inside: what is foreign is as absent as what is missing (I12).
+// One statement reads all facts, each with the tenant condition: a foreign row counts as missing (I12).
 const loadReferenceFacts = statement<ReferenceIds, ReferenceFacts>('issue_references').read(sql`
   select
     exists (select 1 from ${projects} where id = ${param('projectId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as project,
@@ -61,7 +60,7 @@ const loadReferenceFacts = statement<ReferenceIds, ReferenceFacts>('issue_refere
     (select count(*)::int from ${issues} where id = any(${param('blockerIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}) as blockers`)
 
 /**
- * (tx) Checks that everything referred to is there, in this company, and fit for its part.
+ * (tx) Checks that every referenced row exists in this company, and that the assignee may get work.
  * @throws Refusal `not_found` for an assignee, `agent_terminated`, `agent_pending`, `unknown_reference` for the rest
  */
 export async function requireReferences(tx: Tx, ctx: Ctx, input: References): Promise<void> {
@@ -103,7 +102,8 @@ const hasGrant = statement<{ companyId: string; agentId: string; permissionKey: 
     and principal_id = ${param('agentId', 'text')} and permission_key = ${param('permissionKey')}) as held`)
 
 /**
- * (tx) Refuses an agent that may not choose assignees: CEOs and creators may, others need the grant `tasks:assign`.
+ * (tx) Refuses an agent that may not choose assignees. A CEO and an agent creator may; others need the grant `tasks:assign`.
+ * @throws Refusal `assign_not_permitted`
  */
 export async function requireMayAssign(tx: Tx, ctx: Ctx): Promise<void> {
   const { actor } = ctx

@@ -7,15 +7,15 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { blockersUpdated } from './events.ts'
 
 const replaceLabels = statement<{ issueId: string; labelIds: string[] }, never>('issue_set_labels').write(sql`
-  with gone as (delete from ${issueLabels} where issue_id = ${param('issueId', 'uuid')} and label_id <> all(${param('labelIds', 'uuid[]')}))
+  with removed as (delete from ${issueLabels} where issue_id = ${param('issueId', 'uuid')} and label_id <> all(${param('labelIds', 'uuid[]')}))
   insert into ${issueLabels} (issue_id, label_id) select ${param('issueId', 'uuid')}, unnest(${param('labelIds', 'uuid[]')})
   on conflict do nothing`)
 
-/** (tx) Makes these the labels of the issue. */
+/** (tx) Replaces the labels of an issue. */
 export const setLabels = async (tx: Tx, issueId: string, labelIds: readonly string[]): Promise<void> =>
   void (await tx.run(replaceLabels, { issueId, labelIds: [...new Set(labelIds)] }))
 
-// Does any of the new blockers wait, directly or not, for the issue itself?
+// True when one of the new blockers waits, directly or indirectly, for the issue itself.
 const detectBlockerCycle = statement<{ issueId: string; blockerIds: string[] }, { cycles: boolean }>('issue_blocker_cycle').read(sql`
   with recursive waits as (
     select unnest(${param('blockerIds', 'uuid[]')}) as id
@@ -24,12 +24,12 @@ const detectBlockerCycle = statement<{ issueId: string; blockerIds: string[] }, 
   select exists (select 1 from waits where id = ${param('issueId', 'uuid')}) as cycles`)
 
 const writeBlockers = statement<{ issueId: string; blockerIds: string[] }, never>('issue_set_blockers').write(sql`
-  with gone as (delete from ${blockers} where blocked_issue_id = ${param('issueId', 'uuid')} and blocker_issue_id <> all(${param('blockerIds', 'uuid[]')}))
+  with removed as (delete from ${blockers} where blocked_issue_id = ${param('issueId', 'uuid')} and blocker_issue_id <> all(${param('blockerIds', 'uuid[]')}))
   insert into ${blockers} (blocked_issue_id, blocker_issue_id) select ${param('issueId', 'uuid')}, unnest(${param('blockerIds', 'uuid[]')})
   on conflict do nothing`)
 
 /**
- * (tx) Makes these the blockers of the issue. Expects the company's row lock: two sets that are each without a cycle
+ * (tx) Replaces the blockers of an issue. Expects the company's row lock: two concurrent changes, each without a cycle,
  * could close one together.
  * @throws Refusal `unprocessable` when the issue would wait for itself
  */
@@ -45,9 +45,9 @@ const blockersOf = statement<{ issueId: string }, { id: string }>('issue_blocker
   select blocker_issue_id as id from ${blockers} where blocked_issue_id = ${param('issueId')} order by blocker_issue_id`)
 
 /**
- * (tx) Makes these the blockers of the issue and says what changed, which is nothing when they were these already.
- * Expects the company's row lock, and the rows of the new blockers locked with the issue's own: or one of them could be
- * done between the look and the commit and wake nobody.
+ * (tx) Replaces the blockers of an issue. Expects the company's row lock, and the rows of the new blockers locked with the
+ * issue's own: a blocker could otherwise be done before the commit and would find no dependent to wake.
+ * @returns the event of the change; none when the blockers are the same
  * @throws Refusal `unprocessable` when the issue would wait for itself
  */
 export async function replaceBlockersOf(
@@ -72,7 +72,7 @@ const detectParentCycle = statement<{ issueId: string; parentId: string }, { cyc
     select i.parent_id from up join ${issues} i on i.id = up.id where i.parent_id is not null)
   select exists (select 1 from up where id = ${param('issueId', 'uuid')}) as cycles`)
 
-/** (tx) Refuses a parent that descends from the issue. Expects the company's row lock. */
+/** (tx) Refuses a parent that descends from the issue. Expects the company's row lock. @throws Refusal `unprocessable` */
 export async function requireNoParentCycle(tx: Tx, issueId: string, parentId: string): Promise<void> {
   const [row] = await tx.run(detectParentCycle, { issueId, parentId })
   if (row?.cycles === true) refuse('unprocessable', { message: 'Issue cannot be its own ancestor' })
@@ -82,10 +82,10 @@ const unresolvedBlockers = statement<{ issueId: string }, { id: string }>('issue
   select b.blocker_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocker_issue_id
   where b.blocked_issue_id = ${param('issueId')} and i.status <> 'done' order by b.blocker_issue_id`)
 
-/** (tx) Whether any blocker of the issue is not done yet. */
+/** (tx) True when a blocker of the issue is not done. */
 export const isBlocked = async (tx: Tx, issueId: string): Promise<boolean> => (await tx.run(unresolvedBlockers, { issueId })).length > 0
 
-/** (tx) Refuses work on an issue while something it waits for is not done. @throws Refusal `issue_blocked` */
+/** (tx) Refuses work on an issue while one of its blockers is not done. @throws Refusal `issue_blocked` */
 export async function requireUnblocked(tx: Tx, issueId: string): Promise<void> {
   const blockerRows = await tx.run(unresolvedBlockers, { issueId })
   if (blockerRows.length > 0) refuse('issue_blocked', { details: { unresolvedBlockerIssueIds: blockerRows.map((row) => row.id) } })

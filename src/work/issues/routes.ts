@@ -3,16 +3,15 @@ import { inCompany, ofIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
+import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
-import { addComment, requireIssue, getComment, listComments } from './comments.ts'
+import { addComment, getComment, listComments } from './comments.ts'
 import { createChild } from './children.ts'
 import { createIssue } from './create.ts'
 import { deleteIssue } from './delete.ts'
 import { dismissInInbox, listDismissals } from './dismissals.ts'
 import { archiveInInbox, markRead, unarchiveInInbox, unmarkRead } from './inbox.ts'
-import { listIssues } from './list.ts'
-import type { IssueFilter } from './list.ts'
+import { listIssues, resolveMe } from './list.ts'
 import { heartbeatContext, issueDetail } from './queries.ts'
 import { updateIssue } from './update.ts'
 import {
@@ -35,7 +34,6 @@ import {
   unarchivedView,
   unreadView,
 } from './views.ts'
-import type { Actor } from '../../platform/kernel/actor.ts'
 
 const referenceRefusals = [
   'not_found',
@@ -55,17 +53,6 @@ const checkoutRefusals = [
   'company_not_active',
   'status_unexpected',
 ] as const
-
-/** `me` stands for the asking person; an agent has no such view. */
-function resolveMe(filter: IssueFilter, actor: Actor): IssueFilter {
-  const userFilters = ['assigneeUserId', 'touchedByUserId', 'inboxArchivedByUserId', 'unreadForUserId'] as const
-  const resolved = userFilters.flatMap((key) => {
-    if (filter[key] !== 'me') return []
-    if (actor.kind !== 'board') return refuse('forbidden', { message: `${key}=me requires board authentication` })
-    return [[key, actor.userId] as const]
-  })
-  return { ...filter, ...Object.fromEntries(resolved) }
-}
 
 export const issueRoutes = [
   get('/api/companies/:companyId/issues', {
@@ -88,10 +75,10 @@ export const issueRoutes = [
     returns: issueView,
     headers: issueEntityTag,
     refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required'],
-    handle: async ({ ctx, body }) => await createIssue(ctx, body),
+    handle: ({ ctx, body }) => createIssue(ctx, body),
   }),
   post('/api/issues/:id/children', {
-    summary: 'Create an issue below another one',
+    summary: 'Create a child of an issue',
     permission: 'issue.create',
     scope: ofIssue(),
     body: createChildBody,
@@ -103,7 +90,7 @@ export const issueRoutes = [
     handle: ({ ctx, target, body }) => createChild(ctx, target, body),
   }),
   get('/api/issues/:id', {
-    summary: 'Read one issue with everything around it',
+    summary: 'Read one issue with its relations, documents and work products',
     permission: 'issue.read',
     scope: ofIssue(),
     returns: issueDetailView,
@@ -112,22 +99,22 @@ export const issueRoutes = [
     handle: ({ ctx, target }) => issueDetail(ctx.store.read, companyOf(ctx), target, ctx.actor),
   }),
   patch('/api/issues/:id', {
-    summary: 'Change an issue, and comment on it in the same step',
+    summary: 'Change an issue, and comment on it in the same transaction',
     permission: 'issue.update',
     scope: ofIssue(),
     body: patchIssueBody,
     returns: patchedIssueView,
     headers: issueEntityTag,
     refuses: [...referenceRefusals, ...gateRefusals, ...checkoutRefusals, 'board_required', 'illegal_transition'],
-    handle: async ({ ctx, target, body, preconditions }) => await updateIssue(ctx, target, body, preconditions),
+    handle: ({ ctx, target, body, preconditions }) => updateIssue(ctx, target, body, preconditions),
   }),
   del('/api/issues/:id', {
-    summary: 'Delete an issue and what hangs on it; its audit stays',
+    summary: 'Delete an issue and the rows that belong to it; its audit rows stay',
     permission: 'issue.delete',
     scope: ofIssue(),
     returns: issueView,
     refuses: [...gateRefusals],
-    handle: async ({ ctx, target, preconditions }) => await deleteIssue(ctx, target, preconditions),
+    handle: ({ ctx, target, preconditions }) => deleteIssue(ctx, target, preconditions),
   }),
   get('/api/issues/:id/comments', {
     summary: 'List comments of an issue',
@@ -141,13 +128,10 @@ export const issueRoutes = [
     }),
     returnsPageOf: commentView,
     refuses: ['not_found'],
-    handle: async ({ ctx, target, query }) => {
-      await requireIssue(ctx.store.read, companyOf(ctx), target)
-      return await listComments(ctx.store.read, companyOf(ctx), target, { ...query, after: query.after ?? query.afterCommentId })
-    },
+    handle: ({ ctx, target, query }) => listComments(ctx, target, { ...query, after: query.after ?? query.afterCommentId }),
   }),
   post('/api/issues/:id/comments', {
-    summary: 'Comment on an issue; open to every agent of the company',
+    summary: 'Comment on an issue; every agent of the company may comment',
     permission: 'issue.comment',
     scope: ofIssue(),
     body: commentBody,
@@ -162,13 +146,10 @@ export const issueRoutes = [
     scope: ofIssue(),
     returns: commentView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, params }) => {
-      const id = z.uuid().safeParse(params['commentId'])
-      return id.success ? getComment(ctx.store.read, companyOf(ctx), target, id.data) : refuse('malformed_id')
-    },
+    handle: ({ ctx, target, params }) => getComment(ctx.store.read, companyOf(ctx), target, uuidParam(params, 'commentId')),
   }),
   get('/api/issues/:id/heartbeat-context', {
-    summary: 'Read what an agent needs before it works on an issue',
+    summary: 'Read the context that an agent needs before it works on an issue',
     permission: 'issue.read',
     scope: ofIssue(),
     query: z.object({ wakeCommentId: z.uuid().optional() }),
@@ -177,7 +158,7 @@ export const issueRoutes = [
     handle: ({ ctx, target, query }) => heartbeatContext(ctx.store.read, companyOf(ctx), target, query.wakeCommentId ?? null),
   }),
   post('/api/issues/:id/read', {
-    summary: 'Mark an issue as read by the asking person',
+    summary: 'Mark an issue as read by the acting person',
     permission: 'issue.inbox',
     scope: ofIssue(),
     body: z.object({}),
@@ -187,7 +168,7 @@ export const issueRoutes = [
     handle: ({ ctx, target }) => markRead(ctx, target),
   }),
   del('/api/issues/:id/read', {
-    summary: 'Forget that the asking person has read an issue',
+    summary: 'Remove the read mark of the acting person from an issue',
     permission: 'issue.inbox',
     scope: ofIssue(),
     returns: unreadView,
@@ -195,7 +176,7 @@ export const issueRoutes = [
     handle: ({ ctx, target }) => unmarkRead(ctx, target),
   }),
   post('/api/issues/:id/inbox-archive', {
-    summary: "Put an issue out of the asking person's inbox until something happens to it",
+    summary: "Archive an issue in the acting person's inbox until its next activity",
     permission: 'issue.inbox',
     scope: ofIssue(),
     body: z.object({}),
@@ -205,7 +186,7 @@ export const issueRoutes = [
     handle: ({ ctx, target }) => archiveInInbox(ctx, target),
   }),
   del('/api/issues/:id/inbox-archive', {
-    summary: "Take an issue back into the asking person's inbox",
+    summary: "Return an archived issue to the acting person's inbox",
     permission: 'issue.inbox',
     scope: ofIssue(),
     returns: unarchivedView,
@@ -213,7 +194,7 @@ export const issueRoutes = [
     handle: ({ ctx, target }) => unarchiveInInbox(ctx, target),
   }),
   get('/api/companies/:companyId/inbox-dismissals', {
-    summary: 'List what the asking person has put out of their inbox, the latest first',
+    summary: 'List the items that the acting person has dismissed, the latest first',
     permission: 'issue.inbox',
     scope: inCompany(),
     query: z.object(pageQuery),
@@ -222,7 +203,7 @@ export const issueRoutes = [
     handle: ({ ctx, query }) => listDismissals(ctx, query),
   }),
   post('/api/companies/:companyId/inbox-dismissals', {
-    summary: "Put an item out of the asking person's inbox",
+    summary: "Dismiss an item in the acting person's inbox",
     permission: 'issue.inbox',
     scope: inCompany(),
     body: dismissBody,

@@ -6,11 +6,12 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 
 /**
- * (tx) An agent moves its own issue into `in_progress`: that is a checkout for its run, under the same rules, so that
- * nobody is in progress by their own hand without holding (LOCK_PROTOCOL §4.4).
+ * (tx) Checks out an issue for the acting run of an agent that moves its own issue into `in_progress`. The rules are those
+ * of a checkout, so no agent puts an issue in progress without holding it (LOCK_PROTOCOL §4.4).
  *
- * @param issue the issue under its lock, as it is now
- * @returns the event of the hold; none when the run holds it already
+ * @param issue the issue as it was read under its lock
+ * @returns the event of the hold; none when the run holds the issue already
+ * @throws Refusal `run_required`, and of the checkout rules
  */
 export async function checkOutOwnIssue(tx: Tx, ctx: Ctx, issue: LockedIssue, agentId: string): Promise<DomainEvent[]> {
   const runId = actingRunIdOf(ctx.actor)

@@ -3,9 +3,9 @@ import { instant } from '../../platform/kernel/time.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 
-/** Longest title; a title is a line in a list. */
+/** The longest title, in characters. A title is one line in a list. */
 const TITLE_MAX = 500
-/** Longest description and comment, in characters; the body limit of 256 KB is the outer bound. */
+/** The longest description and comment, in characters. The limit of 256 KB for a body applies too. */
 const TEXT_MAX = 200_000
 
 const status = z.enum(issueStatus.statuses)
@@ -13,7 +13,7 @@ const priority = z.enum(issuePriorities)
 const json = z.record(z.string(), z.unknown())
 const text = (max: number) => z.string().max(max)
 const id = z.uuid().transform((value) => value.toLowerCase())
-/** Postgres `integer` ends here. */
+/** The largest `integer` of Postgres. */
 const INT_MAX = 2_147_483_647
 
 const labelView = z.strictObject({
@@ -77,7 +77,7 @@ const issueFields = {
   labelIds: z.array(z.uuid()),
 }
 
-/** What changes of a hold answer with: the row and its labels. */
+/** The answer to a change of a hold: the row and its labels. */
 export const labelledIssueView = z.strictObject(issueFields)
 
 /** The `ETag` header of an issue, which `If-Match` is compared with. */
@@ -109,7 +109,7 @@ export const issueListItem = z.strictObject({
   isUnreadForMe: z.boolean().optional(),
 })
 
-/** What an agent's inbox shows of an issue. */
+/** An issue in an agent's inbox. */
 export const inboxItem = z.strictObject({
   id: z.uuid(),
   identifier: z.string(),
@@ -227,7 +227,7 @@ const editable = {
 export const createIssueBody = z.object({
   ...editable,
   status: status.default('backlog'),
-  /** Read by the mount, as an `Idempotency-Key`. */
+  /** The mount reads it as an `Idempotency-Key`. */
   idempotencyKey: text(255).min(1).nullish(),
 })
 export type CreateIssue = z.output<typeof createIssueBody>
@@ -254,7 +254,7 @@ export const commentBody = z.object({
 
 export const patchedIssueView = z.strictObject({ ...issueView.shape, comment: commentView.nullable() })
 
-/** `?status=todo,in_progress`. */
+/** A comma-separated list: `?status=todo,in_progress`. */
 const statuses = z
   .string()
   .transform((value) =>
@@ -294,21 +294,21 @@ const mark = {
   updatedAt: instant,
 }
 
-/** When a person last read an issue. */
+/** The time at which a person last read an issue. */
 export const readView = z.strictObject({ ...mark, lastReadAt: instant })
 export type ReadRow = z.output<typeof readView>
 export const unreadView = z.strictObject({ id: z.uuid(), removed: z.boolean() })
 
-/** That a person has put an issue out of sight. */
+/** The mark of an issue that a person has archived. */
 export const archiveView = z.strictObject({ ...mark, archivedAt: instant })
 export type ArchiveRow = z.output<typeof archiveView>
 export const unarchivedView = z.union([archiveView, z.strictObject({ ok: z.literal(true) })])
 
-/** An item of an inbox as clients name it, such as `approval:<id>`: longer than a kind with an id is none. */
+/** The key of an inbox item, which the client chooses: a kind with an id, such as `approval:<id>`. */
 const itemKey = text(200)
 export const dismissBody = z.object({ itemKey: itemKey.min(1) })
 
-/** That a person has put an item out of sight. */
+/** The mark of an inbox item that a person has dismissed. */
 export const dismissalView = z.strictObject({
   id: z.uuid(),
   companyId: z.uuid(),
