@@ -3,7 +3,7 @@ import type { Ctx, Tx } from '../platform/db/types.ts'
 import { companyOf } from '../platform/db/context.ts'
 import { lockingRead } from '../platform/db/locks.ts'
 import { agents } from '../model/agents.ts'
-import { runs } from '../model/runs.ts'
+import { isLive, runs } from '../model/runs.ts'
 import { isoJson, param, statement } from '../platform/db/statement.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Instant } from '../platform/kernel/time.ts'
@@ -23,15 +23,9 @@ export interface RunFact {
   readonly lastSeenAt: Instant | null
 }
 
-/**
- * `live` in SQL, for a row `r` of runs. It uses `clock_timestamp()`, because `now()` is the start of the transaction: a
- * transaction that waited for a row lock would see a run as live whose lease expired during the wait.
- */
-export const isLive = sql`(r.status in ('queued', 'running') and r.lease_expires_at > clock_timestamp())`
-
 /** The JSON of a RunFact from a row `r` of runs and `ra` of agents. */
 export const runFactJson = sql`json_build_object(
-  'id', r.id, 'agentId', r.agent_id, 'agentName', ra.name, 'status', r.status, 'live', ${isLive},
+  'id', r.id, 'agentId', r.agent_id, 'agentName', ra.name, 'status', r.status, 'live', ${isLive('r')},
   'leaseExpiresAt', ${isoJson(sql`r.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`r.last_seen_at`)},
   'leaseSecondsLeft', greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int)`
 
@@ -43,7 +37,7 @@ const lockRuns = lockingRead(
       select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
       where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId')}
       order by id for no key update)
-    select r.id, r.agent_id as "agentId", r.status, ${isLive} as live, r.lease_expires_at as "leaseExpiresAt",
+    select r.id, r.agent_id as "agentId", r.status, ${isLive('r')} as live, r.lease_expires_at as "leaseExpiresAt",
       r.last_seen_at as "lastSeenAt", coalesce((select name from ${agents} a where a.id = r.agent_id), '') as "agentName",
       greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int as "leaseSecondsLeft"
     from r`),

@@ -5,14 +5,13 @@ import { companyOf } from '../../platform/db/context.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { agents } from '../../model/agents.ts'
 import { issues } from '../../model/issues.ts'
-import { runs } from '../../model/runs.ts'
+import { isLive, runs } from '../../model/runs.ts'
 import { isDeferred, wakes } from '../../model/wakes.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { isLive } from '../../auth/runFacts.ts'
 import type { holdView } from './views.ts'
 
 type Hold = z.input<typeof holdView>
@@ -20,10 +19,10 @@ export type HoldState = 'live' | 'dead' | 'all'
 
 // The holder is the live run of the two columns, else any run that they name. A missing run is a dead holder too.
 const holder = sql`left join lateral (
-    select r.id, r.agent_id, r.status, r.lease_expires_at, r.last_seen_at, ${isLive} as live,
+    select r.id, r.agent_id, r.status, r.lease_expires_at, r.last_seen_at, ${isLive('r')} as live,
       (select a.name from ${agents} a where a.id = r.agent_id) as agent_name
     from ${runs} r where r.id in ("issues"."execution_run_id", "issues"."checkout_run_id") and r.company_id = "issues"."company_id"
-    order by ${isLive} desc, (r.id = "issues"."execution_run_id") desc limit 1) h on true`
+    order by ${isLive('r')} desc, (r.id = "issues"."execution_run_id") desc limit 1) h on true`
 
 const holdColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issues"."title", "issues"."status" as "issueStatus",
   "issues"."assignee_agent_id" as "assigneeAgentId", "issues"."assignee_user_id" as "assigneeUserId",

@@ -5,13 +5,12 @@ import { companyOf } from '../../platform/db/context.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { agents } from '../../model/agents.ts'
 import { issues } from '../../model/issues.ts'
-import { runs } from '../../model/runs.ts'
+import { isLive, runs } from '../../model/runs.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { requireIssue } from '../../work/issues/index.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { isLive } from '../../auth/runFacts.ts'
 import { holderOf, runRowById, withResultSummary } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 import type { companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
@@ -67,7 +66,7 @@ const holdsIssue = sql`(r.issue_id = ${param('issueId', 'uuid')} or exists (sele
 
 const selectLiveOfIssue = statement<{ companyId: string; issueId: string }, LiveRun>('issue_live_runs').read(sql`
   select ${liveColumns} from ${runs} r join ${agents} a on a.id = r.agent_id
-  where r.company_id = ${param('companyId', 'uuid')} and ${isLive} and ${holdsIssue}
+  where r.company_id = ${param('companyId', 'uuid')} and ${isLive('r')} and ${holdsIssue}
   order by r.created_at desc, r.id desc limit ${MAX_ROWS}`)
 
 /** Live runs that were opened for an issue or hold it, newest first. @throws Refusal `not_found` */
@@ -82,7 +81,7 @@ const selectActiveOfIssue = statement<{ companyId: string; issueId: string }, { 
 ).read(sql`
   select r.id, a.name as "agentName", a.adapter_type as "adapterType" from ${runs} r join ${agents} a on a.id = r.agent_id
   join ${issues} h on h.id = ${param('issueId', 'uuid')} and h.company_id = r.company_id
-  where r.company_id = ${param('companyId', 'uuid')} and ${isLive} and ${holdsIssue}
+  where r.company_id = ${param('companyId', 'uuid')} and ${isLive('r')} and ${holdsIssue}
   order by (r.id is not distinct from h.execution_run_id) desc, (r.id is not distinct from h.checkout_run_id) desc,
     (r.status = 'running') desc, r.created_at desc, r.id limit 1`)
 
@@ -102,7 +101,7 @@ const issueIdOf = sql`coalesce((select i.id from ${issues} i where i.execution_r
 const selectLiveOfCompany = statement<{ companyId: string; minCount: number }, z.input<typeof companyLiveRunView>>('company_live_runs')
   .read(sql`
   with live as (
-    select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and ${isLive}
+    select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and ${isLive('r')}
     order by r.created_at desc, r.id desc limit ${MAX_ROWS}),
   recent as (
     select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and r.status not in ('queued', 'running')

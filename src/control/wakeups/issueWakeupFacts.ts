@@ -2,9 +2,8 @@ import { sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { issues } from '../../model/issues.ts'
-import { isUnended, runs } from '../../model/runs.ts'
+import { isLive, isUnended, runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { isLive } from '../../auth/runFacts.ts'
 import { holderOf, liveHolderOf } from '../../engine/runs/index.ts'
 import { loadIssueWakeFacts } from '../../engine/wakes/index.ts'
 import type { OpenRun, WakeFacts } from '../../engine/wakes/index.ts'
@@ -22,7 +21,7 @@ const keyParams = { agentId: param('agentId', 'uuid'), issueId: param('issueId',
 // A queued run comes first: it has yet to read why it was asked for.
 const selectOwnRun = statement<{ agentId: string; issueId: string }, OpenRun>('wakeup_own_run').read(sql`
   select r.id as "runId", r.wakeup_request_id as "wakeId", r.status = 'running' as "isAtWork" from ${runs} r
-  where r.agent_id = ${keyParams.agentId} and ${isUnended('r')} and ${isLive}
+  where r.agent_id = ${keyParams.agentId} and ${isUnended('r')} and ${isLive('r')}
     and (r.issue_id = ${keyParams.issueId} or exists (select 1 from ${issues} i where i.id = ${keyParams.issueId} and ${holderOf('i')}))
   order by r.status, r.created_at, r.id limit 1`)
 

@@ -65,9 +65,9 @@ export const mutants: readonly Mutant[] = [
     description: 'a run lives as long as its status says so, however long ago its lease ran out',
     edits: [
       {
-        file: 'src/auth/runFacts.ts',
-        find: "sql`(r.status in ('queued', 'running') and r.lease_expires_at > clock_timestamp())`",
-        replace: "sql`(r.status in ('queued', 'running'))`",
+        file: 'src/model/runs.ts',
+        find: 'in ${sql.raw(unendedStatuses)} and ${hasLease(alias)})`',
+        replace: 'in ${sql.raw(unendedStatuses)})`',
       },
       {
         file: 'src/auth/credentialStatus.ts',

@@ -5,11 +5,10 @@ import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
-import { isUnended, runs } from '../../model/runs.ts'
+import { isLive, isUnended, runs } from '../../model/runs.ts'
 import { isOpen, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { isLive } from '../../auth/runFacts.ts'
 import { liveHolderOf } from '../runs/index.ts'
 import type { WakeFacts, WakeSource } from './decideWake.ts'
 import { recentTaskWakeCount, recentWakeCount } from './loopBound.ts'
@@ -74,7 +73,7 @@ const selectTaskFacts = statement<AgentParams & { taskKey: string | null; isFres
   select ${agentColumns}, (
     select json_build_object('runId', r.id, 'wakeId', w.id, 'isAtWork', r.status = 'running')
     from ${runs} r left join ${wakes} w on w.id = r.wakeup_request_id
-    where r.agent_id = ${param('agentId', 'uuid')} and ${isUnended('r')} and ${isLive} and r.issue_id is null
+    where r.agent_id = ${param('agentId', 'uuid')} and ${isUnended('r')} and ${isLive('r')} and r.issue_id is null
       and w.payload ->> 'taskKey' is not distinct from ${param('taskKey', 'text')}
       and (not ${param('isFresh', 'boolean')} or r.status = 'queued' and w.payload ->> 'forceFreshSession' = 'true')
     order by r.status, r.created_at, r.id limit 1) as open,
