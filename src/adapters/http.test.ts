@@ -1,53 +1,15 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ServerResponse } from 'node:http'
+import { describe, expect, test } from 'vitest'
 import type { AdapterOptions } from './registry.ts'
-import { TOKEN, outcomeOf, startTestRun, splitWords } from './testKit.ts'
-
-interface ReceivedRequest {
-  readonly method: string
-  readonly url: string
-  readonly headers: IncomingMessage['headers']
-  readonly body: Record<string, unknown>
-}
-
-/** An agent behind HTTP that records the requests it receives. */
-async function agent(answer: (response: ServerResponse, request: IncomingMessage) => void, address = '127.0.0.1', port = 0) {
-  const requests: ReceivedRequest[] = []
-  let connections = 0
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const { method = '', url = '', headers } = request
-      requests.push({ method, url, headers, body: JSON.parse(Buffer.concat(chunks).toString()) })
-      answer(response, request)
-    })
-  })
-  server.on('connection', () => connections++)
-  server.listen(port, address)
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const bound = server.address() as AddressInfo
-  return { requests, server, port: bound.port, url: `http://${address}:${bound.port}`, connections: () => connections }
-}
-
-const answering =
-  (body: unknown, status = 200) =>
-  (response: ServerResponse): void =>
-    void response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body))
+import { TOKEN, answering, httpAgent, outcomeOf, startTestRun, splitWords } from './testKit.ts'
 
 const local: Partial<AdapterOptions> = { allowedAddresses: ['127.0.0.1'] }
 const startHttpRun = (config: unknown, options: Partial<AdapterOptions> = local, facts = {}) => startTestRun('http', config, facts, options)
 
 describe('An HTTP agent that answers', () => {
   test('The agent receives the facts of the run, and its report ends the run', async () => {
-    const { url, requests } = await agent(
+    const { url, requests } = await httpAgent(
       answering({
         status: 'succeeded',
         result: { summary: 'Done.' },
@@ -96,7 +58,7 @@ describe('An HTTP agent that answers', () => {
   })
 
   test('The configuration can add the run token to the body and choose the method PUT', async () => {
-    const { url, requests } = await agent(answering(`you said ${TOKEN}`))
+    const { url, requests } = await httpAgent(answering(`you said ${TOKEN}`))
     const run = startHttpRun({ url, method: 'put', sendToken: true })
     expect(await outcomeOf(run)).toMatchObject({ status: 'succeeded', result: null, stdoutExcerpt: 'you said ***REDACTED***' })
     expect(requests).toMatchObject([{ method: 'PUT', body: { token: TOKEN } }])
@@ -107,7 +69,7 @@ describe('An HTTP agent that answers', () => {
     ['a pending status in the body', answering({ status: 'accepted', runId: 'theirs' }), {}],
     ['async in its configuration', answering({ status: 'succeeded', runId: 'theirs' }), { async: true }],
   ])('A run of an agent with %s stays pending until the agent calls finish', async (_, answer, config) => {
-    const { url } = await agent(answer)
+    const { url } = await httpAgent(answer)
     expect(await startHttpRun({ url, ...config }).outcome).toMatchObject({ pending: true, externalRunId: 'theirs' })
   })
 
@@ -122,20 +84,20 @@ describe('An HTTP agent that answers', () => {
       { status: 'cancelled', error: 'Stopped' },
     ],
   ])('A run whose answer is %j does not succeed', async (report, expected) => {
-    const { url } = await agent(answering(report))
+    const { url } = await httpAgent(answering(report))
     expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ ...expected, errorCode: 'adapter_reported_failure' })
   })
 
   test.each(['', 'ok', '{"status":"fine"}', '[]', '{', 'null', '{"usage":7,"result":null}'])(
     'A run whose answer is %j succeeds without usage and without result',
     async (body) => {
-      const { url } = await agent(answering(body))
+      const { url } = await httpAgent(answering(body))
       expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ status: 'succeeded', usage: null, result: null })
     },
   )
 
   test.each([400, 404, 500, 503])('A run whose agent answers with status %d fails', async (status) => {
-    const { url } = await agent(answering('no', status))
+    const { url } = await httpAgent(answering('no', status))
     expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({
       status: 'failed',
       errorCode: 'adapter_http_status',
@@ -149,7 +111,7 @@ describe('An HTTP agent that does not answer', () => {
     ['sends no byte', () => {}],
     ['sends an incomplete answer', (response: ServerResponse) => void response.writeHead(200).write('{"status":')],
   ])('The run of an agent that %s times out', async (_, answer) => {
-    const { url } = await agent(answer)
+    const { url } = await httpAgent(answer)
     expect(await outcomeOf(startHttpRun({ url, timeoutSec: 0.15 }))).toMatchObject({
       status: 'timed_out',
       errorCode: 'timeout',
@@ -166,7 +128,7 @@ describe('An HTTP agent that does not answer', () => {
     const lost = new Promise<void>((resolve) => {
       resolveLost = resolve
     })
-    const { url } = await agent((response) => {
+    const { url } = await httpAgent((response) => {
       response.on('close', resolveLost)
       resolveAsked()
     })
@@ -178,7 +140,7 @@ describe('An HTTP agent that does not answer', () => {
   })
 
   test('A run fails when the agent closes the connection halfway, and when no agent listens', async () => {
-    const { url, server } = await agent((response) => {
+    const { url, server } = await httpAgent((response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{"sta')
       response.socket?.end()
     })
@@ -193,7 +155,7 @@ describe('An HTTP agent that does not answer', () => {
   })
 
   test('An endless answer is cut off at the limit and the run fails', async () => {
-    const { url } = await agent((response) => {
+    const { url } = await httpAgent((response) => {
       const more = (): void => {
         while (response.write('x'.repeat(10_000)));
         response.once('drain', more)
@@ -204,8 +166,8 @@ describe('An HTTP agent that does not answer', () => {
   })
 
   test.each([301, 302, 303, 307, 308])('A redirect with status %d is not followed, so no other server receives the run', async (status) => {
-    const inner = await agent(answering({ status: 'succeeded' }), '127.0.0.2')
-    const outer = await agent((response) => void response.writeHead(status, { location: inner.url }).end())
+    const inner = await httpAgent(answering({ status: 'succeeded' }), '127.0.0.2')
+    const outer = await httpAgent((response) => void response.writeHead(status, { location: inner.url }).end())
     expect(await outcomeOf(startHttpRun({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
     expect(inner.connections()).toBe(0)
   })
@@ -220,13 +182,13 @@ describe('An address that is not public', () => {
     ...splitWords('169.254.169.254 10.0.0.1 192.168.1.1 172.16.0.1 100.64.0.1 224.0.0.1 [fe80::1] [fc00::1] [ff02::1]'),
     ...splitWords('[64:ff9b::7f00:1] [2002:7f00:1::] localhost LOCALHOST'),
   ])('The server opens no connection to %s', async (host) => {
-    const { port, connections } = await agent(answering({ status: 'succeeded' }))
+    const { port, connections } = await httpAgent(answering({ status: 'succeeded' }))
     expect(await outcomeOf(startHttpRun({ url: `http://${host}:${port}/` }, {}))).toMatchObject(refused)
     expect(connections()).toBe(0)
   })
 
   test('The server opens no connection when a host name resolves to such an address, even if it resolved to another one before', async () => {
-    const { port, connections } = await agent(answering({ status: 'succeeded' }))
+    const { port, connections } = await httpAgent(answering({ status: 'succeeded' }))
     for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '::1', 'not an address']) {
       const resolve = () => Promise.resolve([{ address, family: address.includes(':') ? 6 : 4 }])
       expect(await outcomeOf(startHttpRun({ url: `http://rebound.example:${port}/` }, { resolve }))).toMatchObject(refused)
@@ -243,8 +205,8 @@ describe('An address that is not public', () => {
   })
 
   test('The server skips a refused address of a host name that also has an allowed one', async () => {
-    const allowed = await agent(answering({ status: 'succeeded' }))
-    const other = await agent(answering({ status: 'failed' }), '127.0.0.2', allowed.port)
+    const allowed = await httpAgent(answering({ status: 'succeeded' }))
+    const other = await httpAgent(answering({ status: 'failed' }), '127.0.0.2', allowed.port)
     const resolve = () => Promise.resolve(['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 })))
     expect(await outcomeOf(startHttpRun({ url: `http://both.example:${allowed.port}/` }, { ...local, resolve }))).toMatchObject({
       status: 'succeeded',
@@ -255,7 +217,7 @@ describe('An address that is not public', () => {
   test.each([[['localhost']], [['127.0.0.0/8', '::1']]])(
     'The server connects to a private address when the operator allows %j',
     async (allowedAddresses) => {
-      const { port } = await agent(answering({ status: 'succeeded' }))
+      const { port } = await httpAgent(answering({ status: 'succeeded' }))
       const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }])
       expect(await outcomeOf(startHttpRun({ url: `http://localhost:${port}/` }, { allowedAddresses, resolve }))).toMatchObject({
         status: 'succeeded',

@@ -1,32 +1,15 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
-import { TOKEN, outcomeOf, startTestRun } from './testKit.ts'
+import type { ServerResponse } from 'node:http'
+import { expect, test } from 'vitest'
+import { TOKEN, answering, httpAgent, outcomeOf, startTestRun } from './testKit.ts'
 
 const local = { allowedAddresses: ['127.0.0.1'] }
 
+/** A gateway whose configured URL is the one of its WebSocket. */
 async function gateway(answer: (response: ServerResponse) => void) {
-  const requests: { url: string | undefined; headers: IncomingMessage['headers']; text: string }[] = []
-  const server = createServer((request, response) => {
-    let text = ''
-    request.on('data', (chunk: Buffer) => (text += chunk.toString()))
-    request.on('end', () => {
-      requests.push({ url: request.url, headers: request.headers, text })
-      answer(response)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { requests, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` }
+  const { requests, url } = await httpAgent(answer)
+  return { requests, url: `${url.replace('http', 'ws')}/ws` }
 }
 
-const answering = (body: unknown) => (response: ServerResponse) => void response.end(JSON.stringify(body))
 const done = {
   id: 'resp_1',
   status: 'completed',
@@ -55,7 +38,7 @@ test('A gateway receives the session of the issue, answers while the request is 
   expect(requests).toMatchObject([
     { url: '/v1/responses', headers: { authorization: 'Bearer gateway-secret', 'x-openclaw-agent-id': 'beta' } },
   ])
-  expect(JSON.parse(requests[0]?.text ?? '')).toMatchObject({
+  expect(requests[0]?.body).toMatchObject({
     model: 'openclaw:beta',
     user: `paperclip:agent:${run.job.agentId}:issue:${run.job.issueId}`,
     input: expect.stringContaining(`PAPERCLIP_RUN_ID=${run.job.runId}`),
@@ -70,7 +53,7 @@ test.each([
 ])('Without an issue the session key strategy %s yields the session %s', async (sessionKeyStrategy, user) => {
   const { url, requests } = await gateway(answering(done))
   await startTestRun('openclaw_gateway', { url, sessionKeyStrategy, sessionKey: 'ours' }, { issueId: null }, local).outcome
-  expect(JSON.parse(requests[0]?.text ?? '')).toMatchObject({ user })
+  expect(requests[0]?.body).toMatchObject({ user })
 })
 
 test.each([

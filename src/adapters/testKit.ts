@@ -1,5 +1,9 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -111,6 +115,46 @@ export function expectFinished(outcome: AdapterOutcome): FinishedOutcome {
   if (outcome.pending) throw new Error('the run is pending')
   return outcome
 }
+
+interface ReceivedRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+  /** The text as JSON. */
+  readonly body: Record<string, unknown>
+}
+
+/** Starts an HTTP server that records the JSON requests it receives. It is closed when the test ends. */
+export async function httpAgent(answer: (response: ServerResponse) => void, address = '127.0.0.1', port = 0) {
+  const requests: ReceivedRequest[] = []
+  let connections = 0
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request
+      const text = Buffer.concat(chunks).toString()
+      requests.push({ method, url, headers, text, body: JSON.parse(text) })
+      answer(response)
+    })
+  })
+  server.on('connection', () => connections++)
+  server.listen(port, address)
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const listening = server.address() as AddressInfo
+  return { requests, server, port: listening.port, url: `http://${address}:${listening.port}`, connections: () => connections }
+}
+
+/** Answers a request with a text, or with a value as JSON. */
+export const answering =
+  (body: unknown, status = 200) =>
+  (response: ServerResponse): void =>
+    void response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body))
 
 export const shellCommand = (script: string, ...args: string[]) => ({ command: 'sh', args: ['-c', script, 'sh', ...args] })
 

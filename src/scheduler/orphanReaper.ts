@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { killOrphan, processIdentity } from '../adapters/index.ts'
 import type { OrphanOutcome, ProcessIdentity } from '../adapters/index.ts'
 import { servers } from '../model/runRecords.ts'
-import { runs } from '../model/runs.ts'
+import { isUnended, runs } from '../model/runs.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
@@ -57,7 +57,7 @@ interface OrphanRun {
 // Includes runs that other requests have ended since the server's last renewal: their processes were not stopped. It is read
 // once or twice per crash, so an index for it is not worth its cost on every run.
 const orphansOf = statement<{ id: string }, OrphanRun>('orphans_of').read(sql`
-  select r.id, r.company_id as "companyId", r.process_identity as "processIdentity", r.status in ('queued', 'running') as "isOpen"
+  select r.id, r.company_id as "companyId", r.process_identity as "processIdentity", ${isUnended('r')} as "isOpen"
   from ${servers} s join ${runs} r on r.supervisor_id = s.id
   where s.id = ${param('id')} and (r.status = 'running' or r.finished_at >= s.last_seen_at - interval '1 minute')`)
 
