@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { race, countByStatus } from '../../dev/testing/race.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 
-/** `npm run torture:approvals` asks for 500. */
+/** The chaos test of approvals sets 500. */
 const rounds = Number(process.env['APPROVAL_ROUNDS'] ?? 20)
 const DECIDERS = 16
 /** A round is 16 requests and a few reads; 500 rounds take minutes, not seconds. */

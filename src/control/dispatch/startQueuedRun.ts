@@ -7,7 +7,7 @@ import type { Outcome } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { taskSessions } from '../../model/runRecords.ts'
-import { isUnended, runs } from '../../model/runs.ts'
+import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { lockAndLoadHoldFactsFor } from '../../engine/holds/index.ts'
@@ -95,14 +95,14 @@ const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRu
   cross join lateral (select coalesce(r.context_snapshot ->> 'taskKey', w.payload ->> 'taskKey', r.issue_id::text, 'agent') as task_key) k
   left join ${taskSessions} s on s.agent_id = r.agent_id and s.task_key = k.task_key and s.adapter_type = a.adapter_type
   where r.status = 'queued' and ${isUnended('r')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
-    and r.lease_expires_at > clock_timestamp()
+    and ${hasLease('r')}
   order by r.created_at, r.id limit 1`)
 
 const touchAgent = statement<{ agentId: string }, { id: string }>('claim_seen').write(
   sql`update ${agents} set last_heartbeat_at = clock_timestamp() where id = ${param('agentId')} returning id`,
 )
 
-/** What the transaction that starts a run works on. */
+/** The queued run that is to start, with its agent and its supervisor. */
 interface Start {
   /** The server that supervises the run. */
   readonly supervisorId: string
@@ -140,7 +140,7 @@ export async function startQueuedRun(
     const start: Start = { supervisorId, agent, queued, acting: { agentId, runId: queued.id } }
     const plan = await planStart(tx, ctx, start)
     switch (plan.kind) {
-      case 'leave':
+      case 'stayQueued':
         return unchanged(NONE)
       case 'ended':
         return unchanged(SET_ASIDE)
@@ -159,7 +159,7 @@ function setAside([first, ...rest]: readonly DomainEvent[]): Outcome<StartResult
 }
 
 type StartPlan =
-  | { readonly kind: 'leave' }
+  | { readonly kind: 'stayQueued' }
   /** The run ended after it was selected and before it was locked. */
   | { readonly kind: 'ended' }
   | { readonly kind: 'wait'; readonly run: RunFact; readonly holderRunId: string }
@@ -178,9 +178,9 @@ async function planStart(tx: Tx, ctx: Ctx, { queued, acting }: Start): Promise<S
   switch (decision.kind) {
     case 'take':
       return { kind: 'start', facts }
-    case 'beside':
+    case 'withoutHold':
       return { kind: 'start', facts: null }
-    case 'leave':
+    case 'stayQueued':
       return decision
     case 'wait':
     case 'close':

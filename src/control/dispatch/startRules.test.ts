@@ -62,8 +62,8 @@ describe('decideStart (LOCK_PROTOCOL §4.1 for the run’s own agent)', () => {
       { kind: 'take' },
     ],
     ['A run takes a blocked issue whose blockers are resolved', facts({ status: 'blocked' }), 'issue_blockers_resolved', { kind: 'take' }],
-    ['A run starts without a hold for an issue in backlog', facts({ status: 'backlog' }), 'issue_commented', { kind: 'beside' }],
-    ['A run starts without a hold for an issue in review', facts({ status: 'in_review' }), 'issue_commented', { kind: 'beside' }],
+    ['A run starts without a hold for an issue in backlog', facts({ status: 'backlog' }), 'issue_commented', { kind: 'withoutHold' }],
+    ['A run starts without a hold for an issue in review', facts({ status: 'in_review' }), 'issue_commented', { kind: 'withoutHold' }],
     ['A run waits for an issue that another run holds', facts(held, holder), 'issue_commented', { kind: 'wait', holderRunId: 'other' }],
     ['A run is closed when the issue is done', facts({ status: 'done' }), 'issue_commented', { kind: 'close', why: 'issue_closed' }],
     [
@@ -118,35 +118,35 @@ describe('decideStart (LOCK_PROTOCOL §4.1 for the run’s own agent)', () => {
       'A run stays queued while its agent is over its budget',
       facts({}, { agent: { companyId: 'company', name: '', status: 'idle', overBudget: true } }),
       null,
-      { kind: 'leave' },
+      { kind: 'stayQueued' },
     ],
-    ['A run stays queued while its company is not active', facts({}, { companyActive: false }), null, { kind: 'leave' }],
+    ['A run stays queued while its company is not active', facts({}, { companyActive: false }), null, { kind: 'stayQueued' }],
     [
       'A mentioned run starts without a hold for another agent’s issue',
       facts({ ...held, assigneeAgentId: 'another' }, holder),
       'issue_comment_mentioned',
-      { kind: 'beside' },
+      { kind: 'withoutHold' },
     ],
     [
       'A mentioned run starts without a hold for an issue without an assignee',
       facts({ assigneeAgentId: null }),
       'issue_comment_mentioned',
-      { kind: 'beside' },
+      { kind: 'withoutHold' },
     ],
     [
       'A mentioned run starts without a hold for its agent’s issue that another run holds',
       facts(held, holder),
       'issue_comment_mentioned',
-      { kind: 'beside' },
+      { kind: 'withoutHold' },
     ],
     [
       'A mentioned run starts without a hold for its agent’s closed issue',
       facts({ status: 'done' }),
       'issue_comment_mentioned',
-      { kind: 'beside' },
+      { kind: 'withoutHold' },
     ],
     ['A mentioned run takes its agent’s issue that is todo', facts(), 'issue_comment_mentioned', { kind: 'take' }],
-  ])('%s', (_, situation, reason, expected) => {
+  ])('A queued run gets the decision of its row: %s', (_, situation, reason, expected) => {
     expect(decideStart(situation, agentId, reason)).toEqual(expected)
   })
 })

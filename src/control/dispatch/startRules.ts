@@ -1,6 +1,6 @@
 import { decideCheckout, otherLiveHolder } from '../../engine/holds/index.ts'
 import type { HoldFacts } from '../../engine/holds/index.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
 import { MENTION_REASON } from '../../engine/wakes/index.ts'
 import type { CloseReason } from '../../engine/wakes/index.ts'
@@ -10,13 +10,13 @@ export type StartDecision =
   /** It starts and holds the issue. */
   | { readonly kind: 'take' }
   /** It starts without a hold: it answers a mention, or the issue is not ready to be worked on. */
-  | { readonly kind: 'beside' }
+  | { readonly kind: 'withoutHold' }
   /** Another live run holds the issue: the wake waits until that run ends. */
   | { readonly kind: 'wait'; readonly holderRunId: string }
   /** Nothing is left to do. */
   | { readonly kind: 'close'; readonly why: CloseReason }
   /** It stays queued, for a reason that does not concern the issue. */
-  | { readonly kind: 'leave' }
+  | { readonly kind: 'stayQueued' }
 
 /**
  * Statuses that the start of a run moves to `in_progress`. `backlog` is not among them because its work is not planned
@@ -34,15 +34,15 @@ export function decideStart(facts: HoldFacts, agentId: string, reason: string | 
   const { issue } = facts
   const isOwn = issue.assigneeAgentId === agentId
   const otherHolder = otherLiveHolder(facts)
-  if (reason === MENTION_REASON && (!isOwn || otherHolder !== null)) return { kind: 'beside' }
-  if (onEnter[issue.status].closed) return reason === MENTION_REASON ? { kind: 'beside' } : { kind: 'close', why: 'issue_closed' }
+  if (reason === MENTION_REASON && (!isOwn || otherHolder !== null)) return { kind: 'withoutHold' }
+  if (isClosed(issue.status)) return reason === MENTION_REASON ? { kind: 'withoutHold' } : { kind: 'close', why: 'issue_closed' }
   if (!isOwn && (issue.assigneeAgentId !== null || issue.assigneeUserId !== null)) return { kind: 'close', why: 'not_assignee' }
-  if (issue.status !== 'in_progress' && !startableStatuses.includes(issue.status)) return { kind: 'beside' }
+  if (issue.status !== 'in_progress' && !startableStatuses.includes(issue.status)) return { kind: 'withoutHold' }
   const decision = decideCheckout(facts, { kind: 'agent', agentId }, agentId, startableStatuses)
   if (decision.kind !== 'refuse') return { kind: 'take' }
   const { code } = decision
   if (code === 'issue_held') return { kind: 'wait', holderRunId: otherHolder?.id ?? '' }
   if (code === 'issue_blocked' || code === 'project_paused' || code === 'lock_revoked') return { kind: 'close', why: code }
   // An issue in progress without an assignee, as an older row may be. Waiting does not assign it, and other wakes wait behind it.
-  return code === 'status_unexpected' ? { kind: 'close', why: 'not_assignee' } : { kind: 'leave' }
+  return code === 'status_unexpected' ? { kind: 'close', why: 'not_assignee' } : { kind: 'stayQueued' }
 }

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
+import { isInvokableSql, isOverBudgetSql } from '../../model/agentStatus.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
-import { isUnended, runs } from '../../model/runs.ts'
+import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 
@@ -17,13 +18,12 @@ const isConfigured = sql`(case when a.adapter_type = 'process' then coalesce(a.a
   when a.adapter_type in ('http', 'openclaw_gateway') then coalesce(a.adapter_config ->> 'url', '') <> '' else true end)`
 
 /** SQL: true when this server may start runs for the row `a` of agents; `types` are the adapter types that it may run. */
-export const isStartable = sql`(a.status in ('idle', 'active', 'running', 'error')
-  and a.adapter_type = any(${param('types', 'text[]')}) and ${isConfigured}
-  and not (a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents))`
+export const isStartable = sql`(${isInvokableSql('a')}
+  and a.adapter_type = any(${param('types', 'text[]')}) and ${isConfigured} and not ${isOverBudgetSql('a')})`
 
 /** SQL: the number of runs `b` that are running for the row `a` of agents. A run whose lease expired does not count. */
 export const runningCount = sql`(select count(*)::int from ${runs} b
-  where b.status = 'running' and ${isUnended('b')} and b.agent_id = a.id and b.lease_expires_at > clock_timestamp())`
+  where b.status = 'running' and ${isUnended('b')} and b.agent_id = a.id and ${hasLease('b')})`
 
 /** An agent for which a queued run may start. */
 export interface Candidate {
@@ -55,7 +55,7 @@ const startable = statement<StartableParams, Candidate>('startable').read(sql`
     left join taken t on t.company_id = a.company_id
     cross join lateral (
       select r.id, r.created_at from ${runs} r
-      where r.status = 'queued' and ${isUnended('r')} and r.agent_id = a.id and r.lease_expires_at > clock_timestamp()
+      where r.status = 'queued' and ${isUnended('r')} and r.agent_id = a.id and ${hasLease('r')}
       order by r.created_at, r.id limit greatest(0, ${maxConcurrentRuns} - ${runningCount})) q
     where ${isStartable})
   select id as "agentId", company_id as "companyId" from next order by turn, created_at, run_id limit ${param('limit', 'int')}`)

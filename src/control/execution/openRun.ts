@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { RunTokens } from '../../auth/runTokens.ts'
-import { invokableStatuses } from '../../model/agentStatus.ts'
+import { isInvokable, isOverBudget } from '../../model/agentStatus.ts'
 import { lockAgent } from '../../org/agents/index.ts'
 import { companyById } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
-import { isUnended, runs } from '../../model/runs.ts'
+import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { issueById } from '../../work/issues/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
@@ -39,7 +39,7 @@ const queuedFor = statement<{ agentId: string; companyId: string; issueId: strin
 const markStarted = statement<{ id: string; leaseSeconds: number; externalRunId: string | null }, RunRow>('run_start_queued').write(sql`
   update ${runs} set status = 'running', started_at = now(), last_seen_at = now(), lease_seconds = ${param('leaseSeconds', 'int')},
     lease_expires_at = now() + make_interval(secs => ${param('leaseSeconds', 'int')}), external_run_id = ${param('externalRunId')}, updated_at = now()
-  where id = ${param('id')} and status = 'queued' and lease_expires_at > clock_timestamp()
+  where id = ${param('id')} and status = 'queued' and ${hasLease()}
   returning ${runColumns}`)
 
 /**
@@ -75,9 +75,8 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
   const leaseSeconds = request.leaseSeconds ?? LEASE_DEFAULT_S
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyId, agentId)
-    if (!invokableStatuses.includes(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
-    if (agent.budgetMonthlyCents > 0 && agent.spentMonthlyCents >= agent.budgetMonthlyCents)
-      refuse('agent_over_budget', { details: { next: 'ask_board' } })
+    if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
+    if (isOverBudget(agent)) refuse('agent_over_budget', { details: { next: 'ask_board' } })
     if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
     if (request.issueId !== undefined) await issueById(tx, companyId, request.issueId)
     const started = await startQueuedIfAny(tx, ctx, agentId, request)

@@ -23,20 +23,7 @@ import {
   runtimeStateView,
 } from './views.ts'
 
-/** The life of a run, and the reads of which run is related to which issue. */
-export const executionRoutes = (tokens: RunTokens): Route[] => [
-  post('/api/agents/:id/runs', {
-    summary: 'Open a run for an agent on another host',
-    permission: 'run.open',
-    scope: ofAgent(),
-    query: shortnameQuery,
-    body: openRunBody,
-    bodyOptional: true,
-    status: 201,
-    returns: openedRunView,
-    refuses: ['not_found', ...invokableRefusals],
-    handle: ({ ctx, target, body }) => openRun(ctx, tokens, target, body),
-  }),
+const routesWithoutTokens: readonly Route[] = [
   post('/api/heartbeat-runs/:runId/heartbeat', {
     summary: 'Renew the lease of a run and read its holds and revoked issues',
     permission: 'run.heartbeat',
@@ -128,4 +115,21 @@ export const executionRoutes = (tokens: RunTokens): Route[] => [
     refuses: ['not_found'],
     handle: ({ ctx, target, body }) => resetSessions(ctx, target, body.taskKey ?? null),
   }),
+]
+
+/** The life of a run, and the reads of which run is related to which issue. */
+export const executionRoutes = (tokens: RunTokens): Route[] => [
+  post('/api/agents/:id/runs', {
+    summary: 'Open a run for an agent on another host',
+    permission: 'run.open',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: openRunBody,
+    bodyOptional: true,
+    status: 201,
+    returns: openedRunView,
+    refuses: ['not_found', ...invokableRefusals],
+    handle: ({ ctx, target, body }) => openRun(ctx, tokens, target, body),
+  }),
+  ...routesWithoutTokens,
 ]

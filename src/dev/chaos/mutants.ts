@@ -74,7 +74,7 @@ export const mutants: readonly Mutant[] = [
         find: "r.status in ('queued', 'running') and r.lease_expires_at > now() and",
         replace: "r.status in ('queued', 'running') and",
       },
-      { file: 'src/control/dispatch/startable.ts', find: ' and b.lease_expires_at > clock_timestamp())`', replace: ')`' },
+      { file: 'src/control/dispatch/startable.ts', find: " and ${hasLease('b')})`", replace: ')`' },
       {
         file: 'src/scheduler/reap.ts',
         find: "where ${isUnended('r')} and r.lease_expires_at <= now()",
