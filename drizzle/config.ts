@@ -2,6 +2,6 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./src/model/*.ts', './src/platform/db/tables.ts'],
+  schema: ['./src/model/!(*.test).ts', './src/platform/db/tables.ts'],
   out: './drizzle',
 })

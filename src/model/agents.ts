@@ -27,7 +27,7 @@ export const agents = pgTable(
     pausedAt: instantColumn('paused_at'),
     permissions: jsonb('permissions').$type<{ canCreateAgents: boolean }>().notNull().default({ canCreateAgents: false }),
     lastHeartbeatAt: instantColumn('last_heartbeat_at'),
-    /** When the timer wakes the agent next; null where it has no timer or has not been seen by one yet. */
+    /** The time of the next wake by the timer; null when the agent has no timer or the timer has not read it yet. */
     nextTimerAt: instantColumn('next_timer_at'),
     metadata: jsonb('metadata').$type<Record<string, unknown>>(),
     createdAt: createdAt(),
@@ -37,7 +37,7 @@ export const agents = pgTable(
     index('agents_company').on(table.companyId, table.createdAt),
     index('agents_url_key').on(table.companyId, table.urlKey),
     index('agents_reports_to').on(table.reportsTo),
-    // The tick of the timers reads agents that have one, by when it is due, and nobody else.
+    // The tick of the timers reads only agents with a timer, in the order in which they are due.
     index('agents_timer')
       .on(table.nextTimerAt)
       .where(sql`jsonb_typeof(runtime_config #> '{heartbeat,intervalSec}') = 'number'`),
@@ -45,7 +45,7 @@ export const agents = pgTable(
   ],
 )
 
-/** Stored keys: only the SHA-256 of the token. */
+/** Keys of agents. Only the SHA-256 of a token is stored. */
 export const agentKeys = pgTable(
   'agent_api_keys',
   {

@@ -8,7 +8,7 @@ import { issueId } from './issues.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
-/** What waits for the board's decision, and what was decided. Requesters are remembered without a key: the decision outlives them. */
+/** Requests for a decision of the board, and the decisions. The requester has no foreign key, because the decision remains when the requester is deleted. */
 export const approvals = pgTable(
   'approvals',
   {
@@ -60,7 +60,7 @@ export const issueApprovals = pgTable(
   (table) => [primaryKey({ columns: [table.issueId, table.approvalId] }), index('issue_approvals_approval').on(table.approvalId)],
 )
 
-/** A configuration of an agent that was changed: before and after, as stored; what is served is redacted. */
+/** A change of an agent's configuration: before and after, unredacted. Answers redact it. */
 export const configRevisions = pgTable(
   'agent_config_revisions',
   {

@@ -4,7 +4,7 @@ import { bytes, createdAt, primaryId, updatedAt } from '../platform/db/columns.t
 import { companyId } from './companies.ts'
 import { comments, issueId } from './issues.ts'
 
-/** A file that hangs on an issue. What it consists of is its asset, which goes when it goes. */
+/** A file that is attached to an issue. Its content is an asset, which is deleted with it. */
 export const attachments = pgTable(
   'issue_attachments',
   {
@@ -22,13 +22,13 @@ export const attachments = pgTable(
   ],
 )
 
-/** What is known of a file that was sent. Everything but its name was found out by this server. */
+/** The facts about an uploaded file. The name comes from the client; this server determined the rest. */
 export const assets = pgTable(
   'assets',
   {
     id: primaryId(),
     companyId: companyId(),
-    /** The attachment whose file it is; null for an image of the company's own. */
+    /** The attachment that the file belongs to; null for an image of the company itself. */
     attachmentId: uuid('attachment_id').references(() => attachments.id, { onDelete: 'cascade' }),
     provider: text('provider', { enum: ['local_disk'] })
       .notNull()
@@ -50,7 +50,7 @@ export const assets = pgTable(
   ],
 )
 
-/** The bytes of an asset, apart from what is known of it, so that no list ever reads them. */
+/** The bytes of an asset. They have their own table so that a list of assets does not read them. */
 export const assetContents = pgTable('asset_contents', {
   assetId: uuid('asset_id')
     .primaryKey()

@@ -37,7 +37,7 @@ export const companyId = () =>
     .notNull()
     .references(() => companies.id, { onDelete: 'cascade' })
 
-/** Who belongs to a company, people and agents alike. */
+/** Members of a company: people and agents. */
 export const memberships = pgTable(
   'company_memberships',
   {
@@ -55,7 +55,7 @@ export const memberships = pgTable(
   (table) => [uniqueIndex('company_memberships_principal_key').on(table.companyId, table.principalType, table.principalId)],
 )
 
-/** What a member may do beyond its role. */
+/** Permissions that a member has in addition to its role. */
 export const grants = pgTable(
   'principal_permission_grants',
   {

@@ -7,7 +7,7 @@ import { issueId } from './issues.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
-/** A keyed text of an issue; its body is the latest revision's. */
+/** A text of an issue, identified by a key. Its body is that of the latest revision. */
 export const documents = pgTable(
   'issue_documents',
   {
@@ -57,7 +57,7 @@ export const documentRevisions = pgTable(
   (table) => [uniqueIndex('issue_document_revisions_key').on(table.documentId, table.revisionNumber)],
 )
 
-/** A question an agent puts into the thread of an issue, and the board's answer. */
+/** A question of an agent in the thread of an issue, and the board's answer. */
 export const interactions = pgTable(
   'issue_thread_interactions',
   {

@@ -7,7 +7,7 @@ import { issueId } from './issues.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
-/** What a board user thinks of a comment or of a text of a document: one vote per person and target. */
+/** The vote of a board user on a comment or on a revision of a document: one vote per person and target. */
 export const votes = pgTable(
   'feedback_votes',
   {
@@ -15,7 +15,7 @@ export const votes = pgTable(
     companyId: companyId(),
     issueId: issueId(),
     targetType: text('target_type', { enum: feedbackTargets }).notNull(),
-    // Refers to nothing: a document may go, and what was said about it stays with the issue.
+    // No foreign key: when a document is deleted, the votes on it remain with the issue.
     targetId: uuid('target_id').notNull(),
     authorUserId: text('author_user_id').notNull(),
     vote: text('vote', { enum: feedbackVotes }).notNull(),
@@ -34,7 +34,7 @@ export const votes = pgTable(
   ],
 )
 
-/** What a vote was about, as it was when the vote was last given. */
+/** The target of a vote, with the text that it had when the vote was last given. */
 export const traces = pgTable(
   'feedback_traces',
   {

@@ -4,7 +4,7 @@ import { stateMachine } from '../platform/kernel/stateMachine.ts'
 
 const all = ['backlog', 'todo', 'in_progress', 'in_review', 'done', 'blocked', 'cancelled'] as const
 
-/** Permissive on purpose: the public wire lets board and assignees edit any status into any other. */
+/** The machine allows every transition, because in Paperclip's API the board and assignees may change any status to any other. */
 export const issueStatus = stateMachine('issue', {
   backlog: all,
   todo: all,
@@ -17,16 +17,16 @@ export const issueStatus = stateMachine('issue', {
 export type IssueStatus = (typeof issueStatus.statuses)[number]
 
 interface StatusEntry {
-  /** `clear`: entering ends every hold. `may_hold`: only here may a run hold the issue. */
+  /** `clear`: entering the status ends every hold. `may_hold`: a run may hold the issue in this status only. */
   readonly hold: 'clear' | 'may_hold'
-  /** The timestamp that entering sets; leaving clears `completedAt` and `cancelledAt`. */
+  /** The timestamp that entering the status sets. Leaving it clears `completedAt` and `cancelledAt`. */
   readonly stamp?: 'startedAt' | 'completedAt' | 'cancelledAt'
   readonly needs?: 'assignee'
-  /** Nothing more is to be done: no wake is worth a run, a blocker counts as resolved only when `done`. */
+  /** No work is left: a wake causes no run. A blocker counts as resolved only in `done`. */
   readonly closed: boolean
 }
 
-/** What a status means for the row. */
+/** The effects of each status on the row of the issue. */
 export const onEnter = {
   backlog: { hold: 'clear', closed: false },
   todo: { hold: 'clear', closed: false },
@@ -37,7 +37,7 @@ export const onEnter = {
   cancelled: { hold: 'clear', stamp: 'cancelledAt', closed: true },
 } as const satisfies Record<IssueStatus, StatusEntry>
 
-/** Whether nothing more is to be done on an issue. */
+/** Whether no work is left on an issue. */
 export const isClosed = (status: IssueStatus): boolean => onEnter[status].closed
 
 /** `isClosed` in SQL. @param alias of the table `issues` in the statement; left out where the statement has no alias */

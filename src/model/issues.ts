@@ -25,8 +25,8 @@ export const issues = pgTable(
     priority: text('priority', { enum: issuePriorities }).notNull().default('medium'),
     assigneeAgentId: uuid('assignee_agent_id').references(() => agents.id, { onDelete: 'set null' }),
     assigneeUserId: text('assignee_user_id'),
-    // The lock columns refer to nothing: imported and older rows may carry any leftover, and the next writer clears
-    // it (lock-protocol §2).
+    // The lock columns have no foreign key: imported and older rows may have stale values, which the next writer clears
+    // (LOCK_PROTOCOL §2).
     checkoutRunId: uuid('checkout_run_id'),
     executionRunId: uuid('execution_run_id'),
     executionAgentNameKey: text('execution_agent_name_key'),
@@ -49,11 +49,11 @@ export const issues = pgTable(
     completedAt: instantColumn('completed_at'),
     cancelledAt: instantColumn('cancelled_at'),
     hiddenAt: instantColumn('hidden_at'),
-    /** The run that closed the issue: its comments never reopen it (lock-protocol §4.2). */
+    /** The run that closed the issue. Its comments do not reopen it (LOCK_PROTOCOL §4.2). */
     closedByRunId: uuid('closed_by_run_id'),
-    /** Counts every change of the row (by trigger); the ETag is made from it. */
+    /** A trigger counts every change of the row here. The ETag is made from it. */
     version: bigint('version', { mode: 'number' }).notNull().default(1),
-    /** The place of the priority among `issuePriorities`, which a list's cursor relies on. */
+    /** The index of the priority in `issuePriorities`, which the cursor of the list uses. */
     priorityRank: smallint('priority_rank')
       .notNull()
       .generatedAlwaysAs(sql`case priority when 'critical' then 0 when 'high' then 1 when 'medium' then 2 else 3 end`),
@@ -62,7 +62,7 @@ export const issues = pgTable(
   },
   (table) => [
     uniqueIndex('issues_identifier_key').on(table.identifier),
-    // The order of the list: by priority, then latest activity. One index serves it unfiltered, the other by status.
+    // The order of the list: by priority, then latest activity. One index serves the list without a filter, the other by status.
     index('issues_list')
       .on(table.companyId, table.priorityRank, table.updatedAt.desc().nullsFirst(), table.id.desc().nullsFirst())
       .where(sql`hidden_at is null`),
@@ -72,7 +72,7 @@ export const issues = pgTable(
     index('issues_assignee')
       .on(table.assigneeAgentId, table.status, table.priorityRank, table.createdAt)
       .where(sql`assignee_agent_id is not null`),
-    // What `claim` may pick from the open pool, in the order it picks.
+    // The unassigned issues that `claim` may take, in the order in which it takes them.
     index('issues_claimable')
       .on(table.companyId, table.status, table.priorityRank, table.createdAt, table.id)
       .where(sql`assignee_agent_id is null and assignee_user_id is null and hidden_at is null`),
@@ -106,7 +106,7 @@ export const issueId = () =>
     .notNull()
     .references(() => issues.id, { onDelete: 'cascade' })
 
-/** Runs that lost an issue by decree (I5). Kept as long as the run. */
+/** Evictions: runs whose hold on an issue an administrator revoked (I5). A row is kept as long as the run. */
 export const evictions = pgTable(
   'issue_lock_evictions',
   {
@@ -143,7 +143,7 @@ export const comments = pgTable(
   ],
 )
 
-/** `blocker` must be done before `blocked` may be taken. */
+/** The issue `blocker` must be done before a run may take the issue `blocked`. */
 export const blockers = pgTable(
   'issue_blockers',
   {
@@ -187,7 +187,7 @@ export const issueLabels = pgTable(
   (table) => [primaryKey({ columns: [table.issueId, table.labelId] }), index('issue_labels_label').on(table.labelId)],
 )
 
-/** When a board user last read an issue. */
+/** The time at which a board user last read an issue. */
 export const readStates = pgTable(
   'issue_read_states',
   {
@@ -204,7 +204,7 @@ export const readStates = pgTable(
   (table) => [uniqueIndex('issue_read_states_key').on(table.issueId, table.userId)],
 )
 
-/** Issues a board user has put out of sight in their inbox. */
+/** Issues that a board user has archived in the inbox. */
 export const inboxArchives = pgTable(
   'issue_inbox_archives',
   {
@@ -221,7 +221,7 @@ export const inboxArchives = pgTable(
   (table) => [uniqueIndex('issue_inbox_archives_key').on(table.issueId, table.userId)],
 )
 
-/** Things of other kinds that a board user has put out of sight in their inbox: an approval, a failed run. */
+/** Items of other kinds that a board user has dismissed from the inbox: an approval, a failed run. */
 export const inboxDismissals = pgTable(
   'inbox_dismissals',
   {

@@ -42,7 +42,7 @@ export const projects = pgTable(
     pauseReason: text('pause_reason'),
     pausedAt: instantColumn('paused_at'),
     executionWorkspacePolicy: jsonb('execution_workspace_policy').$type<Record<string, unknown>>(),
-    /** Environment bindings of its runs, in the tagged form of the public wire. */
+    /** Environment bindings of the project's runs, in the tagged form of Paperclip's API. */
     env: jsonb('env').$type<Record<string, unknown>>(),
     archivedAt: instantColumn('archived_at'),
     createdAt: createdAt(),
@@ -65,7 +65,7 @@ export const projectGoals = pgTable(
   (table) => [primaryKey({ columns: [table.projectId, table.goalId] }), index('project_goals_goal').on(table.goalId)],
 )
 
-/** Where the work of a project lives. Data only: nothing in it is run, opened or connected to. */
+/** The locations of a project's work. They are data only: this server runs, opens and connects to none of them. */
 export const projectWorkspaces = pgTable(
   'project_workspaces',
   {

@@ -5,7 +5,7 @@ import { agents } from './agents.ts'
 import { companyId } from './companies.ts'
 import { runs } from './runs.ts'
 
-/** What a run did, step by step: its life and its adapter's, never the text it printed. */
+/** Events of a run and of its adapter. The output of the run is in the log. */
 export const runEvents = pgTable(
   'heartbeat_run_events',
   {
@@ -30,7 +30,7 @@ export const runEvents = pgTable(
   (table) => [
     uniqueIndex('heartbeat_run_events_key').on(table.runId, table.seq),
     index('heartbeat_run_events_company').on(table.companyId, table.id),
-    // Commit order, as far as it is defined, like that of the audit log: whoever follows along reads both by it.
+    // The commit order, as far as it is defined, as in the audit log. The event feed reads both in this order.
     index('heartbeat_run_events_order').on(table.txid, table.id),
   ],
 )
@@ -47,11 +47,11 @@ export const runLogChunks = pgTable(
     content: text('content').notNull(),
     createdAt: createdAt(),
   },
-  // Old logs go by age, whoever wrote them.
+  // Old logs are deleted by age.
   (table) => [primaryKey({ columns: [table.runId, table.startOffset] }), index('heartbeat_run_log_chunks_age').on(table.createdAt)],
 )
 
-/** The session an adapter goes on with, by agent and task. */
+/** The session that an adapter continues, by agent and task. */
 export const taskSessions = pgTable(
   'agent_task_sessions',
   {
@@ -69,7 +69,7 @@ export const taskSessions = pgTable(
   (table) => [primaryKey({ columns: [table.agentId, table.taskKey] })],
 )
 
-/** Servers that are at work on this database: who supervises a run, and whether that process still lives. */
+/** Server processes on this database: the supervisors of runs, and the times at which they were last alive. */
 export const servers = pgTable('servers', {
   id: uuid('id').primaryKey(),
   hostKey: text('host_key').notNull(),

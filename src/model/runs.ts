@@ -41,7 +41,7 @@ export const isLive = (alias?: string): SQL =>
  */
 export const isUnended = (alias?: string): SQL => sql.raw(`coalesce(${columnOf(alias, 'status')} in ${unendedStatuses}, false)`)
 
-/** One execution of one agent. A row with nothing but company, agent and status is a valid run. */
+/** One execution of an agent. A row with only a company, an agent and a status is a valid run. */
 export const runs = pgTable(
   'heartbeat_runs',
   {
@@ -50,12 +50,12 @@ export const runs = pgTable(
     agentId: uuid('agent_id')
       .notNull()
       .references(() => agents.id, { onDelete: 'cascade' }),
-    /** The issue the run was opened for; what it holds is told by the lock columns of the issues alone. */
+    /** The issue for which the run was opened. The issues that it holds are found in the lock columns of the issues only. */
     issueId: uuid('issue_id'),
     invocationSource: text('invocation_source').notNull().default('on_demand'),
     triggerDetail: text('trigger_detail'),
     status: text('status', { enum: runStatus.statuses }).notNull().default('queued'),
-    /** Length of the lease in seconds, as asked for when the run was opened. */
+    /** Length of the lease in seconds, as requested when the run was opened. */
     leaseSeconds: integer('lease_seconds').notNull().default(300),
     leaseExpiresAt: instantColumn('lease_expires_at')
       .notNull()
@@ -82,7 +82,7 @@ export const runs = pgTable(
     externalRunId: text('external_run_id'),
     processPid: integer('process_pid'),
     processStartedAt: instantColumn('process_started_at'),
-    /** The server that supervises the run, and what tells its child process from one that was given the same pid later. */
+    /** The server that supervises the run, and the identity of its child process, which distinguishes it from a later process with the same pid. */
     supervisorId: uuid('supervisor_id'),
     processIdentity: text('process_identity'),
     retryOfRunId: uuid('retry_of_run_id'),
@@ -94,14 +94,14 @@ export const runs = pgTable(
   (table) => [
     index('heartbeat_runs_company').on(table.companyId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
     index('heartbeat_runs_agent').on(table.agentId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
-    // The history of an issue, and what waits for it when it is deleted.
+    // Serves the history of an issue, and the deletion of an issue.
     index('heartbeat_runs_issue')
       .on(table.issueId)
       .where(sql`issue_id is not null`),
-    // The reaper and the counters read only what has not ended; without the predicate the index would be the table.
+    // The reaper and the counters read only runs that have not ended. Without the predicate the index would be as large as the table.
     index('heartbeat_runs_unended').on(table.leaseExpiresAt).where(isUnended()),
-    // Counts what an agent has running, finds its oldest queued run, and walks from one agent that waits to the next,
-    // however many runs each has waiting.
+    // Counts the running runs of an agent, finds its oldest queued run, and skips from one waiting agent to the next,
+    // independently of the number of runs that wait for each.
     index('heartbeat_runs_unended_agent').on(table.status, table.agentId, table.createdAt, table.id).where(isUnended()),
     check('heartbeat_runs_status_check', sql.raw(`status in (${runStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
     check('heartbeat_runs_lease_check', sql`lease_seconds between 1 and 86400`),

@@ -7,14 +7,14 @@ import { agents } from './agents.ts'
 import { companyId } from './companies.ts'
 import { issues } from './issues.ts'
 
-/** For statements that mean to find wakes by the index of those that wait, and for no others (`isUnended` says why). */
+/** Whether a wake waits, in SQL. Only a statement that is to use the index of waiting wakes has this condition (see `isUnended`). */
 export const isDeferred = (alias: string): SQL => sql.raw(`coalesce(${alias}.status = 'deferred_issue_execution', false)`)
 
-/** The same for those that are not finished. */
+/** Whether a wake has not ended, in SQL. Only a statement that is to use the index of these wakes has this condition. */
 export const isOpen = (alias: string): SQL =>
   sql.raw(`coalesce(${alias}.status in ('deferred_issue_execution', 'queued', 'claimed'), false)`)
 
-/** Reasons to run an agent, keyed by agent and issue, so that no way of clearing a lock can strand one. */
+/** Reasons to run an agent, found by agent and issue, so that a wake is promoted however a hold ends. */
 export const wakes = pgTable(
   'wakes',
   {
@@ -30,7 +30,7 @@ export const wakes = pgTable(
     payload: jsonb('payload').$type<Record<string, unknown>>(),
     status: text('status', { enum: wakeStatus.statuses }).notNull(),
     coalescedCount: integer('coalesced_count').notNull().default(0),
-    /** Runs of it that came to nothing and not by their own doing: lost with their server, or without the session to go on with. */
+    /** The number of runs of this wake that failed through no fault of their own: lost with their server, or without the session to continue. */
     losses: integer('losses').notNull().default(0),
     requestedByActorType: text('requested_by_actor_type', { enum: ['agent', 'user', 'system'] }).notNull(),
     requestedByActorId: text('requested_by_actor_id').notNull(),
@@ -49,11 +49,11 @@ export const wakes = pgTable(
     index('wakes_open')
       .on(table.agentId, table.issueId)
       .where(sql`coalesce(status in ('deferred_issue_execution', 'queued', 'claimed'), false)`),
-    // How often an agent was woken for an issue lately, and what goes with an issue that is deleted.
+    // Counts the recent wakes of an agent for an issue, and serves the deletion of an issue.
     index('wakes_issue')
       .on(table.issueId, table.agentId, table.createdAt)
       .where(sql`issue_id is not null`),
-    // Old ones go by age.
+    // Old wakes are deleted by age.
     index('wakes_finished')
       .on(table.finishedAt)
       .where(sql`finished_at is not null`),
@@ -64,7 +64,7 @@ export const wakes = pgTable(
   ],
 )
 
-/** Wakes that an agent's configuration turned down: counted by reason, not kept. */
+/** Wakes that an agent's configuration refused. They are counted by reason and not kept. */
 export const wakeSkips = pgTable(
   'wake_skips',
   {

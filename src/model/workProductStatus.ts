@@ -1,7 +1,7 @@
-/** What a work product is. */
+/** The kinds of work products. */
 export const productTypes = ['preview_url', 'runtime_service', 'pull_request', 'branch', 'commit', 'artifact', 'document'] as const
 
-/** How far it has come. Its author's word: any may follow any, because what is outside of this server moves by itself. */
+/** The progress of a work product as its author reports it. Any status may follow any other, because the product changes outside of this server. */
 export const productStatuses = [
   'active',
   'ready_for_review',

@@ -8,7 +8,7 @@ import { projects } from './projects.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
-/** What work on an issue has brought forth: a branch, a pull request, a page to look at. This server opens none of it. */
+/** Results of the work on an issue: a branch, a pull request, a page. This server opens none of them. */
 export const workProducts = pgTable(
   'issue_work_products',
   {
@@ -29,7 +29,7 @@ export const workProducts = pgTable(
     healthStatus: text('health_status', { enum: healthStatuses }).notNull().default('unknown'),
     summary: text('summary'),
     metadata: jsonb('metadata').$type<Record<string, unknown>>(),
-    // Outlives the run, which is forgotten after a time.
+    // No foreign key: the product remains when the run is deleted by retention.
     createdByRunId: uuid('created_by_run_id'),
     createdAt: createdAt(),
     updatedAt: updatedAt(),

@@ -3,14 +3,14 @@ import { customType, uuid } from 'drizzle-orm/pg-core'
 import { fromPostgres } from '../kernel/time.ts'
 import type { Instant } from '../kernel/time.ts'
 
-/** A timestamptz that the code sees as an ISO string with milliseconds, never as a Date. */
+/** A timestamptz that the code reads as an ISO string with milliseconds and not as a `Date`. */
 export const instantColumn = customType<{ data: Instant; driverData: string }>({
   dataType: () => 'timestamp (3) with time zone',
-  // Raw statements have been through the pool's parser already; Drizzle's own queries have not.
+  // The parser of the pool has converted the values of raw statements. Drizzle's own queries bypass it.
   fromDriver: (text) => (text.endsWith('Z') ? text : fromPostgres(text)),
 })
 
-/** The transaction that wrote a row: what a reader's watermark compares with (a bigint outgrows a number). */
+/** The id of the transaction that wrote a row, which is compared with a reader's watermark. A number is too small for it. */
 export const transactionId = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
 
 export const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })

@@ -3,19 +3,19 @@ import { refusalOf } from './databaseErrors.ts'
 
 const failure = (fields: object, message = 'some message'): Error => Object.assign(new Error(message), fields)
 
-/** As Drizzle wraps what the driver throws. */
+/** The driver's error in the form in which Drizzle wraps it. */
 const wrapped = (cause: Error): Error => new Error('Failed query', { cause })
 
-describe('what a failure of the database means to a caller', () => {
+describe('refusalOf', () => {
   test.each([
-    ['nobody listens', failure({ code: 'ECONNREFUSED', syscall: 'connect' })],
-    ['the socket file is gone', failure({ code: 'ENOENT', syscall: 'connect' })],
-    ['the socket may not be entered', failure({ code: 'EACCES', syscall: 'connect' })],
-    ['the name is not known', failure({ code: 'ENOTFOUND', syscall: 'getaddrinfo' })],
-    ['it shuts down', failure({ code: '57P01' })],
-    ['it starts', failure({ code: '57P03' })],
-    ['it crashed', failure({ code: '57P02' })],
-    ['it has too many sessions', failure({ code: '53300' })],
+    ['no process listens', failure({ code: 'ECONNREFUSED', syscall: 'connect' })],
+    ['the socket file does not exist', failure({ code: 'ENOENT', syscall: 'connect' })],
+    ['the socket file is not accessible', failure({ code: 'EACCES', syscall: 'connect' })],
+    ['the host name is unknown', failure({ code: 'ENOTFOUND', syscall: 'getaddrinfo' })],
+    ['the database shuts down', failure({ code: '57P01' })],
+    ['the database starts', failure({ code: '57P03' })],
+    ['the database crashed', failure({ code: '57P02' })],
+    ['the database has too many sessions', failure({ code: '53300' })],
     ['the password was changed', failure({ code: '28P01' })],
     ['the transaction idled too long', failure({ code: '25P03' })],
     ['the connection broke', failure({}, 'Connection terminated unexpectedly')],
@@ -24,11 +24,11 @@ describe('what a failure of the database means to a caller', () => {
     ['no connection became free in time', failure({}, 'timeout exceeded when trying to connect')],
     ['no answer came', failure({}, 'Query read timeout')],
     ['this server is stopping', failure({}, 'Cannot use a pool after calling end on the pool')],
-  ])('%s: 503 unavailable, try again', (_, error) => {
+  ])('The client receives 503 unavailable when %s', (_, error) => {
     for (const seen of [error, wrapped(error)]) expect(refusalOf(seen)).toMatchObject({ code: 'unavailable', status: 503, retryAfter: 1 })
   })
 
-  test.each(['40001', '40P01', '55P03', '57014', '53200', '53100'])('%s: 503 busy, try again', (code) => {
+  test.each(['40001', '40P01', '55P03', '57014', '53200', '53100'])('The client receives 503 busy for SQLSTATE %s', (code) => {
     expect(refusalOf(wrapped(failure({ code })))).toMatchObject({ code: 'busy', status: 503, retryAfter: 1 })
   })
 
@@ -39,16 +39,16 @@ describe('what a failure of the database means to a caller', () => {
     ['22P02', 400],
     ['22003', 400],
     ['22021', 400],
-  ])('%s: the caller, with status %i', (code, status) => {
+  ])('The client caused SQLSTATE %s and receives status %i', (code, status) => {
     expect(refusalOf(wrapped(failure({ code })))).toMatchObject({ status })
   })
 
   test.each([
     ['a syntax error', failure({ code: '42601' })],
     ['a write outside a transaction', failure({ code: '25006' })],
-    ['a file of ours that is missing', failure({ code: 'ENOENT', syscall: 'open' })],
+    ['a missing file of this server', failure({ code: 'ENOENT', syscall: 'open' })],
     ['a broken invariant', failure({}, 'invariant broken: something')],
-  ])('%s is a bug of ours, and no refusal', (_, error) => {
+  ])('No refusal is made of %s, which is a bug of this server', (_, error) => {
     expect(refusalOf(error)).toBeUndefined()
   })
 })

@@ -8,7 +8,7 @@ interface DriverError {
   readonly cause?: unknown
 }
 
-/** Drizzle wraps what the driver throws; the SQLSTATE sits somewhere down the chain of causes. */
+/** The causes of an error, outermost first. Drizzle wraps the driver's error, which has the SQLSTATE. */
 function* causes(error: unknown): Generator<DriverError> {
   for (let depth = 0, current = error; depth < 5 && current instanceof Object; depth += 1) {
     yield current as DriverError
@@ -16,13 +16,13 @@ function* causes(error: unknown): Generator<DriverError> {
   }
 }
 
-/** The SQLSTATE or system error code of a failure, if it has one. */
+/** The SQLSTATE or the system error code of a failure; undefined when it has none. */
 export function codeOf(error: unknown): string | undefined {
   for (const cause of causes(error)) if (typeof cause.code === 'string') return cause.code
   return undefined
 }
 
-/** Failures after which the whole transaction may simply run again. */
+/** Whether the whole transaction may run again after a failure: a serialization failure or a deadlock. */
 export const isSerializationFailure = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error) ?? '')
 
 const CONNECTION_LOST =
@@ -46,25 +46,25 @@ const connectionLostCodes = new Set([
   '57P05',
   '25P03',
   '25P04',
-  // The password was changed, or the role was taken away; somebody will tell this server or the database.
+  // The password was changed or the role was dropped. An operator will change the configuration or the database.
   '28000',
   '28P01',
   '53300',
   '3D000',
 ])
 
-/** True when the database is away, or the connection to it was lost. */
+/** Whether the database is unreachable or the connection to it was lost. */
 export function isConnectionFailure(error: unknown): boolean {
   for (const cause of causes(error)) {
     if (typeof cause.code === 'string' && (connectionLostCodes.has(cause.code) || cause.code.startsWith('08'))) return true
-    // A socket whose file is gone or closed to us; a file of ours that is missing is another matter.
+    // The file of the socket is missing or not accessible. A missing file of this server has another `syscall`.
     if (cause.syscall === 'connect') return true
     if (cause instanceof Error && CONNECTION_LOST.test(cause.message)) return true
   }
   return false
 }
 
-// What validation should have caught. Should some input slip through, it is still the caller's fault and never a 500.
+// Validation refuses such input before. Input that passes it anyway is the client's fault, so the answer is not a 500.
 const refusalBySqlState: Readonly<Record<string, RefusalCode>> = {
   '23503': 'unknown_reference',
   '23505': 'conflict',
@@ -82,7 +82,7 @@ const refusalBySqlState: Readonly<Record<string, RefusalCode>> = {
 
 const busySqlStates = new Set(['40001', '40P01', '55P03', '57014', '53200', '53100'])
 
-/** The refusal that a database failure means to a caller, or undefined when it is a bug of ours. */
+/** The refusal that a client receives for a failure of the database; undefined for a bug of this server. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (isConnectionFailure(error)) return new Refusal('unavailable', { retryAfter: 1 })
   const code = codeOf(error)

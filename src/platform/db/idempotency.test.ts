@@ -31,10 +31,10 @@ const stored = async (key: string): Promise<{ answer: Buffer; status: number }[]
     ])
   ).rows
 
-/** What a repeated request must give again, to the byte. */
+/** The parts of an answer that a repeated request must return again, to the byte. */
 const comparable = ({ status, text, headers }: Answer) => ({ status, text, etag: headers['etag'], type: headers['content-type'] })
 
-/** A key and a title nobody else uses. */
+/** A key and a title that no other test uses. */
 const uniqueKey = (): { key: string; title: string } => {
   const key = randomUUID()
   return { key, title: `Once ${key}` }
@@ -42,8 +42,8 @@ const uniqueKey = (): { key: string; title: string } => {
 
 const create = (client: Client, title: string, key: string): Promise<Answer> => client.post(issuesPath(), { title }, keyHeader(key))
 
-describe('the same key, actor, route and body is one effect and one answer (I9)', () => {
-  test('repeated on the same server, to the byte', async () => {
+describe('requests with the same key, actor, route and body (I9)', () => {
+  test('A repeat on the same server has no effect and returns the same answer, to the byte', async () => {
     const { key, title } = uniqueKey()
     const first = await create(server().board, title, key)
     const before = await auditCount(server())
@@ -56,7 +56,7 @@ describe('the same key, actor, route and body is one effect and one answer (I9)'
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('where the key is in the body, for callers that set no headers; a header is stronger', async () => {
+  test('The key may be in the body, for clients that set no headers, and a header takes precedence', async () => {
     const { key, title } = uniqueKey()
     const within = (idempotencyKey: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
       server().board.post(issuesPath(), { title, idempotencyKey }, headers)
@@ -77,7 +77,7 @@ describe('the same key, actor, route and body is one effect and one answer (I9)'
     expect((await within(null)).status).toBe(201)
   })
 
-  test('on another server, and after a restart', async () => {
+  test('A repeat on another server or after a restart returns the same answer', async () => {
     const { key, title } = uniqueKey()
     const first = await create(server().board, title, key)
     const other = await server().startPeer()
@@ -89,7 +89,7 @@ describe('the same key, actor, route and body is one effect and one answer (I9)'
     expect(await countByTitle(title)).toBe(1)
   })
 
-  test('of sixteen at once on two servers one has the effect, the others its answer or "in flight"', async () => {
+  test('Of sixteen concurrent requests on two servers one has the effect, and the others get its answer or a 409', async () => {
     const other = await server().startPeer()
     for (let round = 0; round < 5; round += 1) {
       const { key, title } = uniqueKey()
@@ -109,25 +109,25 @@ describe('the same key, actor, route and body is one effect and one answer (I9)'
     await other.stop()
   })
 
-  test('keys of a body in another order, and a slash behind the path, are the same request', async () => {
+  test('A body with its keys in another order and a path with a trailing slash are the same request', async () => {
     const { key, title } = uniqueKey()
     const first = await server().board.post(issuesPath(), { title, priority: 'high' }, keyHeader(key))
     const second = await server().board.post(`${issuesPath()}/`, { priority: 'high', title }, keyHeader(key))
     expect(comparable(second)).toEqual(comparable(first))
   })
 
-  test('a repeated checkout, whatever happened to the issue since', async () => {
+  test('A repeated checkout returns the same answer when the issue has changed since', async () => {
     const issue = await here.issue()
     const run = await here.run(agent)
     const body = { agentId: agent.id, expectedStatuses: ['todo'] }
     const key = randomUUID()
     const first = await run.client.post(`/api/issues/${issue.id}/checkout`, body, keyHeader(key))
     expect(first.status).toBe(200)
-    await server().board.patch(`/api/issues/${issue.id}`, { title: 'renamed meanwhile' })
+    await server().board.patch(`/api/issues/${issue.id}`, { title: 'renamed since' })
     expect(comparable(await run.client.post(`/api/issues/${issue.id}/checkout`, body, keyHeader(key)))).toEqual(comparable(first))
   })
 
-  test('an answer without a body', async () => {
+  test('An answer without a body is replayed without a body', async () => {
     const empty = await world(server())
     const run = await empty.run(await empty.agent())
     const key = randomUUID()
@@ -138,8 +138,8 @@ describe('the same key, actor, route and body is one effect and one answer (I9)'
   })
 })
 
-describe('what differs is another request', () => {
-  test('another body or query under the same key is 422 and has no effect', async () => {
+describe('requests that differ', () => {
+  test('Another body or query with the same key is refused with 422 and has no effect', async () => {
     const { key, title } = uniqueKey()
     await create(server().board, title, key)
     const before = await auditCount(server())
@@ -149,7 +149,7 @@ describe('what differs is another request', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('another actor with the same key has an effect of its own', async () => {
+  test('Another actor with the same key has its own effect', async () => {
     const { key, title } = uniqueKey()
     const peer = await here.agent()
     const answers = await Promise.all([server().board, agent.client, peer.client].map((client) => create(client, title, key)))
@@ -158,7 +158,7 @@ describe('what differs is another request', () => {
     expect(await countByTitle(title)).toBe(3)
   })
 
-  test('another route with the same key has an effect of its own', async () => {
+  test('Another route with the same key has its own effect', async () => {
     const key = randomUUID()
     const [one, two] = [await here.issue(), await here.issue()]
     const answers = await Promise.all(
@@ -170,15 +170,15 @@ describe('what differs is another request', () => {
     ])
   })
 
-  test.each([[''], ['two words'], ['x'.repeat(256)], ['naïve'], ['a, b']])('the key %j is 400', async (key) => {
+  test.each([[''], ['two words'], ['x'.repeat(256)], ['naïve'], ['a, b']])('The key %j is refused with 400', async (key) => {
     const before = await auditCount(server())
     expect(await create(server().board, 'never', key)).toMatchObject({ status: 400, body: { code: 'malformed_header' } })
     expect(await auditCount(server())).toBe(before)
   })
 })
 
-describe('what is stored', () => {
-  test('a token that is shown once is replayed, and lies nowhere in the table in the clear', async () => {
+describe('stored responses', () => {
+  test('A token that is shown once is replayed, and the table contains it only encrypted', async () => {
     const key = randomUUID()
     const make = () => server().board.post(`/api/agents/${agent.id}/keys`, { name: 'sealed' }, keyHeader(key))
     const first = await make()
@@ -198,7 +198,7 @@ describe('what is stored', () => {
     expect(keys).toHaveLength(1)
   })
 
-  test('two equal answers are sealed differently', async () => {
+  test('Two equal answers are encrypted differently', async () => {
     const keys = [randomUUID(), randomUUID()]
     for (const key of keys) await server().board.post(`/api/agents/${agent.id}/keys`, { name: 'same' }, keyHeader(key))
     const nonces = (await Promise.all(keys.map(stored))).flat().map(({ answer }) => answer.subarray(0, 12).toString('hex'))
@@ -206,7 +206,7 @@ describe('what is stored', () => {
     expect(new Set(nonces).size).toBe(2)
   })
 
-  test('a refused request is not: the same key works once what stood in its way is gone', async () => {
+  test('A refusal is not stored: the same key works when the reason of the refusal no longer exists', async () => {
     const { key } = uniqueKey()
     const holder = await here.held()
     const run = await here.run(await here.agent())
@@ -220,7 +220,7 @@ describe('what is stored', () => {
     expect(await stored(key)).toHaveLength(1)
   })
 
-  test('it is kept for 24 hours, and no longer', async () => {
+  test('A response is kept for 24 hours and not longer', async () => {
     const { key, title } = uniqueKey()
     const first = await create(server().board, title, key)
     const age = (hours: string) =>
@@ -238,7 +238,7 @@ describe('what is stored', () => {
     expect(await stored(key)).toEqual([])
   })
 
-  test('an answer that was sealed under another secret is not invented: 409, and no second effect', async () => {
+  test('A response that was encrypted with another secret is refused with 409 and has no second effect', async () => {
     const { key, title } = uniqueKey()
     await create(server().board, title, key)
     await server().database.sql.query(`update idempotency_keys set answer = decode(repeat('00', 64), 'hex') where key = $1`, [key])
@@ -246,7 +246,7 @@ describe('what is stored', () => {
     expect(await countByTitle(title)).toBe(1)
   })
 
-  test('a key on anything but a POST is not looked at', async () => {
+  test('A key is ignored on every method but POST', async () => {
     const issue = await here.issue()
     const key = randomUUID()
     for (const title of ['one', 'two']) {
@@ -256,11 +256,11 @@ describe('what is stored', () => {
     expect(await stored(key)).toEqual([])
   })
 
-  test('a revoked credential is not answered from the store', async () => {
+  test('A request with a revoked credential does not get a stored response', async () => {
     const { key, title } = uniqueKey()
-    const somebody = await here.agent()
-    expect(await create(somebody.client, title, key)).toMatchObject({ status: 201 })
-    await server().board.post(`/api/agents/${somebody.id}/terminate`)
-    expect(await create(somebody.client, title, key)).toMatchObject({ status: 401 })
+    const terminated = await here.agent()
+    expect(await create(terminated.client, title, key)).toMatchObject({ status: 201 })
+    await server().board.post(`/api/agents/${terminated.id}/terminate`)
+    expect(await create(terminated.client, title, key)).toMatchObject({ status: 401 })
   })
 })

@@ -7,10 +7,10 @@ import { idempotencyKeys } from './tables.ts'
 import { param, statement } from './statement.ts'
 import type { IdempotentRequest, ReadDb, RenderedResponse } from './types.ts'
 
-/** How long an answer is kept (I9). */
+/** How long a response is kept (I9). */
 const RESPONSE_TTL = '24 hours'
 
-/** Thrown out of a mutation whose request was answered before. */
+/** Thrown by a mutation whose request was answered before. It is not an error: the stored response is sent again. */
 export class IdempotentReplay {
   readonly response: RenderedResponse
   constructor(response: RenderedResponse) {
@@ -60,14 +60,14 @@ function replay(idempotency: IdempotentRequest, stored: StoredResponse): Rendere
   try {
     decrypted = decrypt(idempotency.encryptionKey, stored.answer)
   } catch {
-    // Sealed under another secret: the effect happened, but its answer cannot be shown again.
+    // The response was encrypted with another secret. The change was made, but its response cannot be sent again.
     return refuse('conflict', { message: 'The answer to this Idempotency-Key was sealed under another secret' })
   }
   return { status: stored.status, ...(JSON.parse(decrypted) as Pick<RenderedResponse, 'headers' | 'body'>) }
 }
 
 /**
- * The stored answer of a request that was answered before, or null.
+ * The stored response of a request that was answered before; null when there is none.
  * @throws Refusal `idempotency_mismatch` when the key was used for a different request
  */
 export async function findStoredResponse(db: ReadDb, idempotency: IdempotentRequest): Promise<RenderedResponse | null> {
@@ -76,9 +76,9 @@ export async function findStoredResponse(db: ReadDb, idempotency: IdempotentRequ
 }
 
 /**
- * Claims a key for this transaction. Two statements, because the look must be taken after the lock is held: in one, its
- * snapshot could miss an answer that committed between the two.
- * @throws AnsweredBefore with the stored answer; Refusal `idempotency_in_flight` while another request works on it
+ * Reserves a key for this transaction with an advisory lock. The lock and the search are two statements, because the
+ * search must begin after the lock was taken: the snapshot of a single statement could miss a response that committed in between.
+ * @throws IdempotentReplay with the stored response; Refusal `idempotency_in_flight` while another request has the key
  */
 export async function reserveKey(connection: Connection, idempotency: IdempotentRequest): Promise<void> {
   const [reservations, found] = await Promise.all([
@@ -89,10 +89,10 @@ export async function reserveKey(connection: Connection, idempotency: Idempotent
   if (reservations[0]?.free !== true) refuse('idempotency_in_flight', { retryAfter: 1 })
 }
 
-/** An answer that is ready to be kept. */
+/** A response that is ready to be stored. */
 export type EncryptedResponse = Lookup & StoredResponse
 
-/** Makes the answer of a request from the value of its mutation, and seals it. Fails when the value cannot be presented. */
+/** Renders the response of a request from the value of its mutation, and encrypts it. @throws what rendering throws */
 export function encryptResponse(idempotency: IdempotentRequest, value: unknown): EncryptedResponse {
   const { status, headers, body } = idempotency.render(value)
   return {
@@ -105,12 +105,12 @@ export function encryptResponse(idempotency: IdempotentRequest, value: unknown):
   }
 }
 
-/** Keeps the answer, in the transaction that has the effect: a crash keeps both or neither. */
+/** Stores the response in the transaction that makes the change: after a crash both exist or neither. */
 export async function storeResponse(connection: Connection, response: EncryptedResponse): Promise<void> {
   await runOn(connection, insertResponse, response)
 }
 
-/** Removes a batch of answers past their time; batches, so that no lock is long. One row for each that went. */
+/** Deletes a batch of expired responses and returns one row for each. It works in batches so that no row lock lasts long. */
 export const deleteExpiredResponses = statement<object, { gone: true }>('idempotency_forget').unaudited(sql`
   delete from ${idempotencyKeys} where ctid = any(array(
     select ctid from ${idempotencyKeys} where created_at < now() - ${sql.raw(`interval '${RESPONSE_TTL}'`)} limit 1000 for update skip locked))

@@ -29,7 +29,7 @@ export interface KeysetParams {
   readonly [name: `after_${string}`]: string | number | null
 }
 
-/** What a client asks of a list. */
+/** The page that a client requests. */
 export interface PageRequest {
   readonly limit?: number | undefined
   readonly after?: string | undefined

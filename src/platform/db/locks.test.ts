@@ -14,13 +14,13 @@ import { statement } from './statement.ts'
 
 const server = useServer()
 
-describe('the one order of row locks (lock-protocol §8, I13)', () => {
-  test('is company, approval, agent, issue, run, wake, budget', () => {
+describe('the order of row locks (LOCK_PROTOCOL §8, I13)', () => {
+  test('The order is company, approval, agent, issue, run, wake, budget', () => {
     expect(lockOrder).toEqual(['company', 'approval', 'agent', 'issue', 'run', 'wake', 'budget'])
   })
 
   const pairs = lockOrder.flatMap((first) => lockOrder.map((second) => [first, second] as const))
-  test.each(pairs)('%s, then %s: allowed exactly when it comes later', (first, second) => {
+  test.each(pairs)('After a lock of kind %s, one of kind %s is allowed only if it comes later in the order', (first, second) => {
     const state = createLockState()
     recordLocked(state, first, ['b'])
     const take = (id: string) => () => recordLocked(state, second, [id])
@@ -32,7 +32,7 @@ describe('the one order of row locks (lock-protocol §8, I13)', () => {
     else expect(take('z')).toThrow(`lock order: ${second} after ${first}`)
   })
 
-  test('a row that is locked already may be locked again at any time, and moves nothing', () => {
+  test('A locked row may be locked again at any time, and the position in the order does not change', () => {
     const state = createLockState()
     recordLocked(state, 'issue', ['a', 'b'])
     recordLocked(state, 'run', ['a'])
@@ -41,7 +41,7 @@ describe('the one order of row locks (lock-protocol §8, I13)', () => {
     expect(() => recordLocked(state, 'run', ['b'])).not.toThrow()
   })
 
-  test('rows of one statement must come by ascending id', () => {
+  test('The rows of one statement must have ascending ids', () => {
     expect(() => recordLocked(createLockState(), 'run', ['b', 'a'])).toThrow('lock order')
   })
 })
@@ -55,7 +55,7 @@ describe('locking inside a mutation', () => {
     })
   }
 
-  test('in order it commits; out of order the transaction fails, and says which', async () => {
+  test('Locks in order commit, and locks out of order fail with the two kinds in the message', async () => {
     const { company, held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
     const steps: Partial<Record<LockKind, (tx: Tx) => Promise<unknown>>> = {
@@ -67,14 +67,14 @@ describe('locking inside a mutation', () => {
     await inTx(async (tx) => {
       for (const kind of lockOrder) await steps[kind]?.(tx)
     }, company.id)
-    const wrong = inTx(async (tx) => {
+    const outOfOrder = inTx(async (tx) => {
       await steps.run?.(tx)
       await steps.issue?.(tx)
     }, company.id)
-    await expect(wrong).rejects.toThrow('lock order: issue after run')
+    await expect(outOfOrder).rejects.toThrow('lock order: issue after run')
   })
 
-  test('the locking reads of the slices lock by ascending id, whatever order they are asked in', async () => {
+  test('The locking reads of all folders lock by ascending id for any order of the requested ids', async () => {
     const { company, issue, agent, run } = await world(server())
     const issueIds = (await Promise.all(Array.from({ length: 6 }, () => issue()))).map((each) => each.id)
     const agents = await Promise.all(Array.from({ length: 6 }, () => agent()))
@@ -88,20 +88,20 @@ describe('locking inside a mutation', () => {
     }, company.id)
   })
 
-  test('a locking read that does not order its rows is found out', async () => {
+  test('A locking read that does not order its rows fails', async () => {
     const { company, issue } = await world(server())
     for (let index = 0; index < 3; index += 1) await issue()
-    const careless = lockingRead(
+    const unordered = lockingRead(
       'issue',
-      statement<object, { id: string }>('test_careless_lock').read(sql`select id from issues order by id desc for no key update`),
+      statement<object, { id: string }>('test_unordered_lock').read(sql`select id from issues order by id desc for no key update`),
     )
-    await expect(inTx((tx) => careless(tx, {}), company.id)).rejects.toThrow('lock order')
+    await expect(inTx((tx) => unordered(tx, {}), company.id)).rejects.toThrow('lock order')
   })
 
-  test('whoever looks at an issue with two holders locks the lower id first', async () => {
+  test('A write to an issue with two holders locks the run with the lower id first', async () => {
     const { issue, agent, run } = await world(server())
-    const who = await agent()
-    const runs = [await run(who), await run(who)]
+    const holder = await agent()
+    const runs = [await run(holder), await run(holder)]
     const [low, high] = runs.map((each) => each.id).toSorted((a, b) => (a < b ? -1 : 1)) as [string, string]
     const blocking = await server().database.sql.connect()
     try {
@@ -115,7 +115,7 @@ describe('locking inside a mutation', () => {
         await blocking.query('select 1 from heartbeat_runs where id = $1 for no key update', [low])
         const waiting = server().board.patch(`/api/issues/${mixed.id}`, { title: 'Waits' })
         await waitForLockWaiter(server())
-        // Had it locked the higher one before it began to wait for the lower, this would fail.
+        // This statement fails if the higher id was locked before the wait for the lower one.
         await blocking.query('select 1 from heartbeat_runs where id = $1 for no key update nowait', [high])
         await blocking.query('commit')
         expect((await waiting).status).toBe(200)
@@ -125,15 +125,15 @@ describe('locking inside a mutation', () => {
     }
   })
 
-  test('a foreign-key check never waits for a row that a mutation has locked', async () => {
+  test('A foreign-key check does not wait for a row that a mutation has locked', async () => {
     const { company, held: heldIssue } = await world(server())
     const { issue, agent } = await heldIssue()
     await inTx(async (tx) => {
       await lockCompany(tx, company.id)
       await lockAgents(tx, company.id, [agent.id])
       await lockIssues(tx, company.id, [issue.id])
-      // On another connection, while the rows are locked: each of these refers to one of them.
-      await server().database.sql.query(`insert into issue_comments (company_id, issue_id, body) values ($1, $2, 'beside the lock')`, [
+      // These statements run on another connection while the rows are locked. Each refers to one of the rows.
+      await server().database.sql.query(`insert into issue_comments (company_id, issue_id, body) values ($1, $2, 'during the lock')`, [
         company.id,
         issue.id,
       ])

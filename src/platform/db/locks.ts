@@ -3,8 +3,8 @@ import type { LockState, Tx } from './types.ts'
 import type { Statement } from './statement.ts'
 
 /**
- * The one order in which row locks are taken (lock-protocol §8): this list from left to right, and rows of one kind by
- * ascending id. Two transactions that keep to it cannot wait for each other (I13).
+ * The order in which row locks are taken (LOCK_PROTOCOL §8): this list from left to right, and rows of one kind by
+ * ascending id. Two transactions that follow it cannot wait for each other (I13).
  */
 export const lockOrder = ['company', 'approval', 'agent', 'issue', 'run', 'wake', 'budget'] as const
 export type LockKind = (typeof lockOrder)[number]
@@ -12,8 +12,9 @@ export type LockKind = (typeof lockOrder)[number]
 export const createLockState = (): LockState => ({ rank: -1, lastId: '', lockedRows: new Set() })
 
 /**
- * Notes that rows are locked, and fails the transaction that took them out of order, in the test that met it rather
- * than in production at night.
+ * Records that rows are locked. It fails a transaction that locks rows out of order, so that a test finds the mistake
+ * and not a deadlock in production.
+ * @throws Error for a row lock out of order
  */
 export function recordLocked(state: LockState, kind: LockKind, ids: readonly string[]): void {
   const rank = lockOrder.indexOf(kind)
@@ -31,8 +32,8 @@ export function recordLocked(state: LockState, kind: LockKind, ids: readonly str
 }
 
 /**
- * Makes a locking read of a statement. The statement says `for no key update`, so that a foreign-key check of somebody
- * else never waits, and orders its rows by id.
+ * Makes a locking read of a statement. The statement has `for no key update`, so that the foreign-key check of another
+ * transaction does not wait, and orders its rows by id.
  */
 export const lockingRead =
   <P, R extends { id: string }>(kind: LockKind, statement: Statement<P, R, 'read'>) =>

@@ -27,11 +27,11 @@ const asSystem = (companyId: string): Ctx => ({
 })
 const titleOf = async (id: string) => (await server().board.get(`/api/issues/${id}`)).body.title
 
-describe('a change and the record of it are one thing (I6)', () => {
-  test('the rows and the audit row commit together, and then it is told', async () => {
+describe('mutate (I6)', () => {
+  test('The rows and the audit row commit together, and then the listeners are notified', async () => {
     const { company, issue } = await world(server())
     const plain = await issue({ title: 'Before' })
-    const told = server().messages.length
+    const messageCount = server().messages.length
     const value = await mutate(asSystem(company.id), async (tx) => {
       await tx.run(setTitle, { id: plain.id, title: 'After' })
       return changed('value', testEvent(plain.id, { word: 'changed' }))
@@ -45,29 +45,29 @@ describe('a change and the record of it are one thing (I6)', () => {
     })
     expect(
       server()
-        .messages.slice(told)
+        .messages.slice(messageCount)
         .map((row) => row.action),
     ).toEqual(['test.said'])
   })
 
-  test.each(['unchanged', 'settled'])('a write that says nothing (%s) is a bug, and leaves nothing', async (how) => {
+  test.each(['unchanged', 'changedIfAny'])('A write without an event (%s) is a bug and leaves nothing behind', async (how) => {
     const { company, issue } = await world(server())
     const plain = await issue({ title: 'Before' })
     const audits = await auditCount(server())
-    const silent = mutate(asSystem(company.id), async (tx) => {
+    const withoutEvent = mutate(asSystem(company.id), async (tx) => {
       await tx.run(setTitle, { id: plain.id, title: 'After' })
       return how === 'unchanged' ? unchanged(null) : changedIfAny(null, [])
     })
-    await expect(silent).rejects.toThrow('a mutation that writes must return an event')
+    await expect(withoutEvent).rejects.toThrow('a mutation that writes must return an event')
     expect(await titleOf(plain.id)).toBe('Before')
     expect(await auditCount(server())).toBe(audits)
   })
 
-  test('a refusal after a write takes the write and its events with it', async () => {
+  test('A refusal after a write rolls back the write and its events', async () => {
     const { company, issue } = await world(server())
     const plain = await issue({ title: 'Before' })
     const audits = await auditCount(server())
-    const told = server().messages.length
+    const messageCount = server().messages.length
     const refused = mutate(asSystem(company.id), async (tx) => {
       await tx.run(setTitle, { id: plain.id, title: 'After' })
       return refuse('conflict')
@@ -75,17 +75,17 @@ describe('a change and the record of it are one thing (I6)', () => {
     await expect(refused).rejects.toBeInstanceOf(Refusal)
     expect(await titleOf(plain.id)).toBe('Before')
     expect(await auditCount(server())).toBe(audits)
-    expect(server().messages.length).toBe(told)
+    expect(server().messages.length).toBe(messageCount)
   })
 
-  test('an event can hold nothing that its kind did not declare', () => {
+  test('An event contains only the details that its kind declares', () => {
     const secret = { word: 'yes', token: 'pcp_secret' }
     expect(testEvent('x', secret).details).toEqual({ word: 'yes' })
   })
 })
 
-describe('a mutation that names a run (I2)', () => {
-  test('must have judged it before it may say that something happened', async () => {
+describe('a mutation by a run (I2)', () => {
+  test('A mutation by a run that has not verified the acting run is a bug and leaves nothing behind', async () => {
     const { company, agent, run, issue } = await world(server())
     const acting = await run(await agent())
     const plain = await issue({ title: 'Before' })
@@ -113,23 +113,23 @@ describe('a mutation that names a run (I2)', () => {
   })
 })
 
-describe('deadlocks and serialization failures (lock-protocol §8)', () => {
+describe('deadlocks and serialization failures (LOCK_PROTOCOL §8)', () => {
   const failing = async (state: string, times: number) => {
     const { company, issue } = await world(server())
     const plain = await issue({ title: 'Before' })
     await server().database.sql.query(`create or replace function test_fail(state text) returns void language plpgsql as $$
-      begin raise exception 'as asked' using errcode = state; end $$`)
-    let tries = 0
+      begin raise exception 'as requested' using errcode = state; end $$`)
+    let attempts = 0
     const outcome = mutate(asSystem(company.id), async (tx) => {
-      tries += 1
-      await tx.run(setTitle, { id: plain.id, title: `Try ${tries}` })
-      if (tries <= times) await tx.run(failWith, { state })
-      return changed(tries, testEvent(plain.id, { word: `try ${tries}` }))
+      attempts += 1
+      await tx.run(setTitle, { id: plain.id, title: `Try ${attempts}` })
+      if (attempts <= times) await tx.run(failWith, { state })
+      return changed(attempts, testEvent(plain.id, { word: `try ${attempts}` }))
     })
-    return { outcome, issueId: plain.id, tries: () => tries }
+    return { outcome, issueId: plain.id, attempts: () => attempts }
   }
 
-  test.each(['40001', '40P01'])('%s runs the whole transaction again, and is recorded once', async (state) => {
+  test.each(['40001', '40P01'])('After %s the whole transaction runs again and is recorded once', async (state) => {
     const { outcome, issueId } = await failing(state, 3)
     expect(await outcome).toBe(4)
     expect(await titleOf(issueId)).toBe('Try 4')
@@ -140,16 +140,16 @@ describe('deadlocks and serialization failures (lock-protocol §8)', () => {
     expect(rows).toEqual([{ word: 'try 4' }])
   })
 
-  test.each(['40001', '40P01'])('%s a fourth time is given up', async (state) => {
-    const { outcome, issueId, tries } = await failing(state, 99)
+  test.each(['40001', '40P01'])('After a fourth %s the mutation fails', async (state) => {
+    const { outcome, issueId, attempts } = await failing(state, 99)
     await expect(outcome).rejects.toMatchObject({ code: state })
-    expect(tries()).toBe(4)
+    expect(attempts()).toBe(4)
     expect(await titleOf(issueId)).toBe('Before')
   })
 
-  test('any other failure is not tried again', async () => {
-    const { outcome, tries } = await failing('23514', 99)
+  test('After any other failure the transaction does not run again', async () => {
+    const { outcome, attempts } = await failing('23514', 99)
     await expect(outcome).rejects.toMatchObject({ code: '23514' })
-    expect(tries()).toBe(1)
+    expect(attempts()).toBe(1)
   })
 })

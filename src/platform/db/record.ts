@@ -10,13 +10,13 @@ import type { ActivityRow, Ctx } from './types.ts'
 import { activityLog } from './tables.ts'
 import { param, statement } from './statement.ts'
 
-/** What Postgres adds to an audit row. */
+/** The columns of an audit row that Postgres sets. */
 export interface Stamp {
   readonly seq: number
   readonly createdAt: Instant
 }
 
-// One parameter for any number of events, so the statement keeps its name and its plan.
+// One parameter has any number of events, so the statement keeps its name and its plan.
 const insertActivity = statement<{ rows: string }, Stamp>('record_activity').write(sql`
   insert into ${activityLog}
     (id, company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details, request_id)
@@ -29,7 +29,7 @@ const insertActivity = statement<{ rows: string }, Stamp>('record_activity').wri
 /** An audit row that is ready to be written. */
 export type DraftRow = Omit<ActivityRow, 'seq' | 'createdAt'> & { readonly requestId: string | null }
 
-/** The audit rows of a mutation, in the order in which the events were said. */
+/** The audit rows of a mutation, in the order of its events. */
 export function draftAuditRows(ctx: Ctx, events: readonly DomainEvent[]): DraftRow[] {
   const actor = actorColumns(ctx.actor)
   const actingAgent = ctx.actor.kind === 'agent' ? ctx.actor.agentId : null
@@ -51,7 +51,7 @@ export function draftAuditRows(ctx: Ctx, events: readonly DomainEvent[]): DraftR
   })
 }
 
-/** Gives drafts what Postgres gave them: their number and their time, in the order of the drafts. */
+/** Completes drafts with the number and the time from Postgres, in the order of the drafts. */
 export const withStamps = (drafts: readonly DraftRow[], stamps: readonly Stamp[]): ActivityRow[] =>
   drafts.map(({ requestId: _, ...row }, index) => {
     const stamp = stamps[index]

@@ -5,14 +5,14 @@ import type { PgTable } from 'drizzle-orm/pg-core'
 import { invariant } from '../kernel/errors.ts'
 
 /**
- * `read`: may run anywhere. `write`: only inside `mutate`, and then an event is owed. `unaudited`: leases, last-seen
- * and the like: outside any mutation, never audited, never a decision.
+ * The kinds of statements. `read` runs anywhere. `write` runs only inside `mutate`, which then requires an event.
+ * `unaudited` (leases, times of last contact) runs outside of mutations, is not audited and decides nothing.
  */
 export type StatementKind = 'read' | 'write' | 'unaudited'
 
-/** One SQL statement with a name, so that every connection plans it once. */
+/** A SQL statement with a name, so that every connection plans it once. */
 export interface Statement<P, R, E extends StatementKind = StatementKind> {
-  /** Undefined for a statement built at run time, which is planned on every use. */
+  /** Undefined for a statement that is built at run time and planned on every use. */
   readonly name: string | undefined
   readonly kind: E
   readonly text: string
@@ -25,15 +25,14 @@ export interface Statement<P, R, E extends StatementKind = StatementKind> {
 const dialect = new PgDialect()
 const textByName = new Map<string, string>()
 
-/** Every statement of the program by its name: what Postgres will be asked. */
+/** The texts of all named statements of the program, by name. */
 export const statementTexts = (): ReadonlyMap<string, string> => textByName
 
 /**
- * Compiles a Drizzle template once into a named statement. Parameters are `param('name')` placeholders; the text never
- * varies with their number (`= any(...)`, not `in (...)`), or the name would stand for several plans.
+ * Compiles a Drizzle template once into a named statement. Parameters are `param('name')` placeholders. The text does not
+ * vary with their number (`= any(…)` and not `in (…)`), because one name must have one plan.
  *
- * Measured on two cores: a named statement through the driver 26k/s, the query builder unnamed 14k/s. Hot paths and
- * anything with locks or CTEs use this; plain reads may use the builder.
+ * Measured on two cores: a named statement through the driver 26k/s, an unnamed one from the query builder 14k/s.
  */
 export function statement<P extends object, R>(name: string): { [E in StatementKind]: (template: SQL) => Statement<P, R, E> } {
   const compileAs =
@@ -47,7 +46,7 @@ export function statement<P extends object, R>(name: string): { [E in StatementK
   return { read: compileAs('read'), write: compileAs('write'), unaudited: compileAs('unaudited') }
 }
 
-/** Postgres cuts longer names, and then two statements could share one. */
+/** Postgres cuts longer names, and then two statements could have the same one. */
 const MAX_NAME_BYTES = 63
 
 function compileStatement<P extends object, R, E extends StatementKind>(
@@ -66,12 +65,12 @@ function compileStatement<P extends object, R, E extends StatementKind>(
   }
 }
 
-/** Shapes of one query that are kept under a name; a caller who tries every combination gets unnamed ones beyond. */
+/** Named shapes of one query. Further combinations of conditions become unnamed statements, so a client cannot fill the connections with plans. */
 const MAX_SHAPES = 32
 
 /**
- * A read whose conditions vary from call to call. The usual shapes are compiled once and named like any statement.
- * @param namePrefix the name they share
+ * Declares a read whose conditions vary from call to call. The first shapes are compiled once and named like any statement.
+ * @param namePrefix the beginning of their names
  */
 export function dynamicRead<P extends object, R>(namePrefix: string): (shape: string, template: () => SQL) => Statement<P, R, 'read'> {
   const shapes = new Map<string, Statement<P, R, 'read'>>()
@@ -91,8 +90,8 @@ export const param = (name: string, type?: string): SQL =>
 
 /**
  * The columns of a table under their wire names: `"issues"."company_id" as "companyId", …`.
- * Raw rows then already have the shape of the view.
- * @param omitted keys that stay in the database
+ * Raw rows then have the shape of the view.
+ * @param omitted keys of columns that are not read
  */
 export function columnsOf(table: PgTable, omitted: readonly string[] = []): SQL {
   const columns = Object.entries(getTableColumns(table)).filter(([key]) => !omitted.includes(key))
@@ -102,10 +101,10 @@ export function columnsOf(table: PgTable, omitted: readonly string[] = []): SQL 
   )
 }
 
-/** Inside JSON built by Postgres an instant needs its wire form spelled out. */
+/** An instant in its wire form, for JSON that Postgres builds. */
 export const isoJson = (column: unknown): SQL => sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
-/** The pairs of `json_build_object` for a whole table, instants in wire form. */
+/** The arguments of `json_build_object` for a whole table, with instants in wire form. */
 export function jsonPairsOf(table: PgTable, omitted: readonly string[] = []): SQL {
   const columns = Object.entries(getTableColumns(table)).filter(([key]) => !omitted.includes(key))
   return sql.join(

@@ -2,11 +2,12 @@ import { runOn } from './driver/client.ts'
 import type { Connection, Pool } from './driver/client.ts'
 import type { CommitListener, ReadDb, Store } from './types.ts'
 
+/** The read-only view of a pool or a connection. */
 export const readDbOn = (client: Pool | Connection): ReadDb => ({
   run: (statement, params) => runOn(client, statement, params),
 })
 
-/** Wraps the pools for the verbs. */
+/** Creates the store that the verbs use. @param autocommitPool for statements outside of transactions */
 export function createStore(transactionPool: Pool, autocommitPool: Pool = transactionPool): Store {
   const listeners = new Set<CommitListener>()
   return {

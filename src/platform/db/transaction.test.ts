@@ -38,9 +38,11 @@ beforeAll(async () => {
   await database.sql.query('create table pairs (id uuid primary key, noted boolean, slow boolean)')
   await database.sql.query(`create constraint trigger late after insert on pairs deferrable initially deferred
     for each row when (new.noted) execute function demand_audit()`)
-  await database.sql.query(`create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return null; end'`)
+  await database.sql.query(
+    `create function sleep_briefly() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return null; end'`,
+  )
   await database.sql.query(`create constraint trigger slow after insert on pairs deferrable initially deferred
-    for each row when (new.slow) execute function dawdle()`)
+    for each row when (new.slow) execute function sleep_briefly()`)
 })
 afterAll(() => database.drop())
 
@@ -81,7 +83,7 @@ const refusalCodeOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof Refusal ? error.code : error),
   )
 
-/** Does something to the bytes that hold a text, once. */
+/** Applies a change, once, to the bytes that contain a text. */
 const tamperOnce = (text: string, then: (chunk: Buffer) => ReturnType<TcpProxy['tamper']>): void => {
   wire.tamper = (chunk) => {
     if (!chunk.includes(text)) return chunk
@@ -92,8 +94,8 @@ const tamperOnce = (text: string, then: (chunk: Buffer) => ReturnType<TcpProxy['
 
 const isPoolIdle = (): boolean => pool.totalCount === pool.idleCount && pool.waitingCount === 0
 
-describe('a transaction that cannot be begun', () => {
-  test('writes nothing, though its statements were on their way already', async () => {
+describe('a transaction that cannot begin', () => {
+  test('A failed BEGIN writes nothing, although the statements behind it were sent already', async () => {
     const id = randomUUID()
     tamperOnce('begin read write', (chunk) =>
       Buffer.from(chunk.toString('latin1').replace('begin read write', 'bogus read write'), 'latin1'),
@@ -103,20 +105,20 @@ describe('a transaction that cannot be begun', () => {
     expect(await write(id)).toBe(id)
   })
 
-  test('is a 503 and no leaked connection when the database is not there', async () => {
+  test('An unreachable database is refused with 503 and leaks no connection', async () => {
     await wire.close()
     expect(await Promise.all(Array.from({ length: 8 }, () => refusalCodeOf(write(randomUUID()))))).toEqual(Array(8).fill('unavailable'))
     await pollFor('the pool is empty', () => pool.totalCount === 0 && pool.waitingCount === 0)
   })
 
-  test('no single statement of a guarded pool can write', async () => {
+  test('A single statement on a read-only pool cannot write', async () => {
     const outcome = await runOn(pool, insert, { id: randomUUID() }).catch(codeOf)
     expect(outcome).toBe('25006')
   })
 })
 
 describe('a failure before the commit', () => {
-  test('of the body leaves nothing and gives the connection back', async () => {
+  test('A failure of the body leaves nothing behind and returns the connection', async () => {
     const ids = Array.from({ length: 12 }, () => randomUUID())
     const outcomes = await Promise.all(
       ids.map((id) =>
@@ -133,7 +135,7 @@ describe('a failure before the commit', () => {
     expect(pool.totalCount).toBeLessThanOrEqual(3)
   })
 
-  test('of the audit row, sent together with COMMIT, leaves nothing', async () => {
+  test('A failure of the audit row, which is sent together with COMMIT, leaves nothing behind', async () => {
     const id = randomUUID()
     const odd = { ...ctx, companyId: 'no uuid' }
     expect(await write(id, odd).catch(codeOf)).toBe('22P02')
@@ -142,7 +144,7 @@ describe('a failure before the commit', () => {
     expect(isPoolIdle()).toBe(true)
   })
 
-  test('of a write whose answer nobody awaited is told by its own name, not as an aborted transaction', async () => {
+  test('A failure of a write that the body does not await is reported itself and not as an aborted transaction', async () => {
     const id = randomUUID()
     await write(id)
     const outcome = mutate(ctx, async (tx) => {
@@ -152,7 +154,7 @@ describe('a failure before the commit', () => {
     expect(await outcome.catch(codeOf)).toBe('23505')
   })
 
-  test('of a check that Postgres makes at COMMIT is no commit in doubt', async () => {
+  test('A failure of a check that Postgres makes at COMMIT is not a commit in doubt', async () => {
     const id = randomUUID()
     const outcome = await transaction(
       pool,
@@ -164,7 +166,7 @@ describe('a failure before the commit', () => {
     expect(isPoolIdle()).toBe(true)
   })
 
-  test('of the answer to keep for an Idempotency-Key leaves nothing', async () => {
+  test('A failure to render the answer for an Idempotency-Key leaves nothing behind', async () => {
     const id = randomUUID()
     const idempotency: IdempotentRequest = {
       actor: 'user:test',
@@ -173,45 +175,45 @@ describe('a failure before the commit', () => {
       requestHash: 'hash',
       encryptionKey: Buffer.alloc(32, 7),
       render: () => {
-        throw new Error('cannot be presented')
+        throw new Error('cannot be rendered')
       },
     }
-    await expect(write(id, { ...ctx, idempotency })).rejects.toThrow('cannot be presented')
+    await expect(write(id, { ...ctx, idempotency })).rejects.toThrow('cannot be rendered')
     expect(await findWritten(id)).toEqual(neitherWritten)
   })
 
-  test('a branch of the body that goes on after it cannot write into whatever comes next', async () => {
-    const [id, stray] = [randomUUID(), randomUUID()]
-    let over = (): void => {}
-    const ended = new Promise<void>((resolve) => (over = resolve))
-    let strayed: Promise<unknown> = Promise.resolve()
-    const straying = async (tx: Tx): Promise<void> => {
+  test('A branch of the body that continues after the end cannot write into the next transaction', async () => {
+    const [id, escapedId] = [randomUUID(), randomUUID()]
+    let endBody = (): void => {}
+    const ended = new Promise<void>((resolve) => (endBody = resolve))
+    let escaped: Promise<unknown> = Promise.resolve()
+    const escape = async (tx: Tx): Promise<void> => {
       await ended
-      await tx.run(insert, { id: stray })
+      await tx.run(insert, { id: escapedId })
     }
     const outcome = mutate(ctx, async (tx) => {
-      strayed = straying(tx).catch((error: unknown) => error)
+      escaped = escape(tx).catch((error: unknown) => error)
       await tx.run(fail, {})
       return changed(id, happened(id, {}))
     })
     await expect(outcome).rejects.toThrow()
-    over()
-    expect(String(await strayed)).toContain('after the end of its transaction')
-    expect(await findWritten(stray)).toEqual(neitherWritten)
+    endBody()
+    expect(String(await escaped)).toContain('after the end of its transaction')
+    expect(await findWritten(escapedId)).toEqual(neitherWritten)
   })
 
-  test('the connection lost before COMMIT arrives: 503, and nothing has happened', async () => {
+  test('A connection that is lost before COMMIT arrives is refused with 503, and nothing has changed', async () => {
     const id = randomUUID()
     tamperOnce('commit', () => 'cut before')
     expect(await refusalCodeOf(write(id))).toBe('unavailable')
     expect(await findWritten(id)).toEqual(neitherWritten)
     expect(messages).toEqual([])
-    await pollFor('the pool is at rest', isPoolIdle)
+    await pollFor('the pool is idle', isPoolIdle)
   })
 })
 
 describe('the answer to COMMIT is lost', () => {
-  test('the audit row tells that the change is there, so it is acknowledged and published once', async () => {
+  test('The audit row proves that the change is there, so it is acknowledged and published once', async () => {
     const id = randomUUID()
     tamperOnce('commit', () => 'cut behind')
     expect(await write(id)).toBe(id)
@@ -221,7 +223,7 @@ describe('the answer to COMMIT is lost', () => {
     expect(messages[0]).toMatchObject({ entityId: id, seq: rows[0]?.seq })
   })
 
-  test('a backend that is still at it is waited for, before anybody says that nothing has happened', async () => {
+  test('A backend that is still committing is awaited before the commit counts as failed', async () => {
     const id = randomUUID()
     tamperOnce('commit', () => 'cut behind')
     const written = mutate(ctx, async (tx) => {
@@ -232,7 +234,7 @@ describe('the answer to COMMIT is lost', () => {
     expect(await findWritten(id)).toEqual(bothWritten)
   })
 
-  test('and the database stays away: 503 after about a second, which does not claim that nothing happened', async () => {
+  test('When the database stays unreachable, a 503 after about a second leaves open whether the change is there', async () => {
     const id = randomUUID()
     tamperOnce('commit', (chunk) => {
       wire.close().catch(() => {})
@@ -245,23 +247,23 @@ describe('the answer to COMMIT is lost', () => {
     expect(performance.now() - startedAt).toBeLessThan(1500)
   })
 
-  test('nothing was to be written: nothing is in doubt', async () => {
+  test('A transaction that writes nothing is not in doubt', async () => {
     tamperOnce('commit', () => 'cut behind')
     expect(await refusalCodeOf(mutate(ctx, async (tx) => unchanged((await tx.run(one, {}))[0]?.one)))).toBe('unavailable')
   })
 })
 
 describe('named statements', () => {
-  test('a name longer than Postgres keeps is refused when it is declared', () => {
+  test('A name that is longer than Postgres keeps is refused at its declaration', () => {
     expect(() => statement(`test_${'x'.repeat(59)}`).read(sql`select 1`)).toThrow('too long')
     expect(statement(`test_${'x'.repeat(58)}`).read(sql`select 1`).name).toHaveLength(63)
   })
 
-  test('two with one name are refused', () => {
+  test('Two statements with the same name are refused', () => {
     expect(() => statement('test_one').read(sql`select 2`)).toThrow('named test_one')
   })
 
-  test('go on working when their plan was lost with the connection', async () => {
+  test('A named statement works after its plan was lost with the connection', async () => {
     const id = randomUUID()
     expect(await runOn(pool, named, { id })).toEqual([{ id }])
     await database.sql.query(

@@ -3,7 +3,7 @@ import type { Instant } from '../kernel/time.ts'
 import type { Drizzle, Pool } from './driver/client.ts'
 import type { Statement } from './statement.ts'
 
-// The types that the files of this room share, in a file of their own so that no two files import each other.
+// The types that the files of this folder share. They have their own file so that no two files import each other.
 
 /** An audit row as it was committed. */
 export interface ActivityRow {
@@ -21,27 +21,27 @@ export interface ActivityRow {
   readonly createdAt: Instant
 }
 
-/** A database that can only be read: its type has no write verb. */
+/** A database for reading: the type accepts no statement that writes. */
 export interface ReadDb {
   run<P, R>(statement: Statement<P, R, 'read'>, params: P): Promise<R[]>
 }
 
-/** Called with the audit rows of a committed transaction. Must not throw; a hint, never the truth. */
+/** Receives the audit rows of a committed transaction. It must not throw. The call is a hint: a crash may prevent it. */
 export type CommitListener = (rows: readonly ActivityRow[]) => void
 
-/** The database as the verbs see it. Only `db/` looks inside the pools. */
+/** The database as the verbs use it. Only `platform/db` uses the pools directly. */
 export interface Store {
-  /** Transactions. */
+  /** For transactions. */
   readonly transactionPool: Pool
-  /** Everything outside a transaction, so that a queue of writers keeps no reader waiting. */
+  /** For statements outside of transactions, so that readers do not wait behind a queue of writers. */
   readonly autocommitPool: Pool
   readonly read: ReadDb
-  /** Tells a listener of every commit of this process; returns the way to stop. */
+  /** Calls a listener after every commit of this process. @returns the function that removes it */
   onCommit(listener: CommitListener): () => void
   readonly publish: CommitListener
 }
 
-/** The answer of a request, as it went out. */
+/** The response of a request in the form in which it was sent. */
 export interface RenderedResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -50,31 +50,31 @@ export interface RenderedResponse {
 
 /** A request that carries an Idempotency-Key. */
 export interface IdempotentRequest {
-  /** Who asks: the key of one actor means nothing to another. */
+  /** The actor of the request. Two actors may use the same key independently. */
   readonly actor: string
   /** Method and path. */
   readonly route: string
   readonly key: string
   /** SHA-256 over query and body. */
   readonly requestHash: string
-  /** 32 bytes that seal stored answers; an answer may hold a token that is shown once. */
+  /** The 32 bytes of the key that encrypts stored responses. A response may contain a token that is shown once. */
   readonly encryptionKey: Buffer
-  /** Makes the answer from the value of the mutation, inside its transaction. */
+  /** Makes the response from the value of the mutation, inside its transaction. */
   readonly render: (value: unknown) => RenderedResponse
 }
 
-/** Who does what, where and under which request: the first argument of every verb. */
+/** The actor, the company and the request: the first argument of every verb. */
 export interface Ctx {
   readonly actor: Actor
-  /** The company from the credential or from a tenant-checked path; null only where a route has none. */
+  /** The company from the credential or from a path whose tenant was checked; null only for a route without a company. */
   readonly companyId: string | null
   readonly requestId: string | null
   readonly store: Store
-  /** The Idempotency-Key of the request, to be honoured by the one mutation it makes. */
+  /** The Idempotency-Key of the request, which its one mutation observes. */
   readonly idempotency: IdempotentRequest | null
 }
 
-/** What a transaction has locked so far. */
+/** The row locks that a transaction has taken so far. */
 export interface LockState {
   rank: number
   lastId: string
@@ -84,7 +84,7 @@ export interface LockState {
 /** Marks the transactions that `mutate` opens. Only `mutate` uses it. */
 export const txBrand: unique symbol = Symbol('opened by mutate')
 
-/** A transaction that may write. Only `mutate` can make one. */
+/** A transaction that may write. Only `mutate` can create one. */
 export interface Tx {
   readonly [txBrand]: true
   readonly insert: Drizzle['insert']
@@ -92,6 +92,6 @@ export interface Tx {
   readonly delete: Drizzle['delete']
   run<P, R>(statement: Statement<P, R, 'read' | 'write'>, params: P): Promise<R[]>
   readonly locks: LockState
-  /** Set by whoever has found the acting run live under its row lock (I2). */
+  /** Set when the acting run was found live under its row lock (I2). */
   actingRunVerified: boolean
 }

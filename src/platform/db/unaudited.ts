@@ -4,8 +4,8 @@ import type { Store } from './types.ts'
 import { transaction } from './transaction.ts'
 
 /**
- * The second, narrow door for writes: leases, last-seen, expired answers. Nothing here is a decision and nothing is
- * audited; a lost write costs a renewal, never a fact.
+ * Writes without an audit row: leases, times of last contact, expired responses. These writes decide nothing. A lost one
+ * costs a renewal and loses no fact.
  */
 export const writeUnaudited = <P, R>(store: Store, statement: Statement<P, R, 'unaudited'>, params: P): Promise<R[]> =>
   transaction(

@@ -15,23 +15,23 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-describe('the kept secret', () => {
-  test('is made once, readable by its owner alone, in a home that is too', () => {
+describe('loadOrCreateSecret', () => {
+  test('The secret is created once, and the file and the home are readable only by their owner', () => {
     const home = path.join(folder, 'home')
-    const made = loadOrCreateSecret(home)
-    expect(made).toMatch(/^[\w-]{64}$/)
-    expect(loadOrCreateSecret(home)).toBe(made)
-    expect(readFileSync(path.join(home, 'agent-jwt-secret'), 'utf8')).toBe(`${made}\n`)
+    const created = loadOrCreateSecret(home)
+    expect(created).toMatch(/^[\w-]{64}$/)
+    expect(loadOrCreateSecret(home)).toBe(created)
+    expect(readFileSync(path.join(home, 'agent-jwt-secret'), 'utf8')).toBe(`${created}\n`)
     expect((statSync(path.join(home, 'agent-jwt-secret')).mode & 0o777).toString(8)).toBe('600')
     expect((statSync(home).mode & 0o777).toString(8)).toBe('700')
     expect(readdirSync(home)).toEqual(['agent-jwt-secret'])
   })
 
-  test('two homes have two secrets', () => {
+  test('Two homes have different secrets', () => {
     expect(loadOrCreateSecret(path.join(folder, 'a'))).not.toBe(loadOrCreateSecret(path.join(folder, 'b')))
   })
 
-  test('processes that start at once agree on one', async () => {
+  test('Processes that start at the same time use the same secret', async () => {
     const starts = Array.from({ length: 4 }, () =>
       run(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script, path.join(folder, 'home')]),
     )
@@ -40,13 +40,13 @@ describe('the kept secret', () => {
     expect(secrets[0]).toMatch(/^[\w-]{64}$/)
   })
 
-  test('a secret that others can read is not used', () => {
+  test('A secret that other users can read is refused', () => {
     loadOrCreateSecret(folder)
     chmodSync(path.join(folder, 'agent-jwt-secret'), 0o644)
     expect(() => loadOrCreateSecret(folder)).toThrow(/0600/)
   })
 
-  test('a file that a full disk left empty is refused by name, not signed with', () => {
+  test('A file that is empty after a full disk is refused, and the message has its name', () => {
     const file = path.join(folder, 'agent-jwt-secret')
     writeFileSync(file, '', { mode: 0o600 })
     expect(() => loadOrCreateSecret(folder)).toThrow(`${file} is damaged`)

@@ -1,4 +1,4 @@
-/** A person. In local mode the one that every loopback request without credentials is. */
+/** A person. In local mode every loopback request without credentials is the local board user. */
 export interface BoardActor {
   readonly kind: 'board'
   readonly userId: string
@@ -12,9 +12,9 @@ export interface AgentActor {
   readonly role: string
   readonly canCreateAgents: boolean
   readonly via: 'key' | 'token'
-  /** The key it came with, for the audit of revocations; null for a token. */
+  /** The agent key of the request, for the audit of revocations; null for a token. */
   readonly keyId: string | null
-  /** The acting run: the claim of a token, or the header beside a key. Null when the request names none. */
+  /** The acting run: named by the token, or by the header next to a key. Null when the request names none. */
   readonly runId: string | null
 }
 
@@ -30,7 +30,7 @@ export interface Anonymous {
 
 export type Actor = BoardActor | AgentActor | SystemActor | Anonymous
 
-/** The person or agent as two columns. */
+/** The actor as the two columns of an audit row. */
 export function actorColumns(actor: Actor): { actorType: 'agent' | 'user' | 'system'; actorId: string } {
   switch (actor.kind) {
     case 'agent':
@@ -44,5 +44,5 @@ export function actorColumns(actor: Actor): { actorType: 'agent' | 'user' | 'sys
   }
 }
 
-/** The run an actor acts in, if any. */
+/** The acting run of an actor; null when it has none. */
 export const actingRunIdOf = (actor: Actor): string | null => (actor.kind === 'agent' ? actor.runId : null)

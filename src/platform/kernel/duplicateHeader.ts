@@ -1,6 +1,6 @@
 /**
- * True when a request carries a header more than once. Of headers that may come once Node keeps the first and says
- * nothing; which one the caller meant is not ours to guess.
+ * Whether a request has a header more than once. Of a header that may occur once, Node silently keeps the first value.
+ * This server does not guess which value the client meant.
  * @param name lower-case
  */
 export function hasDuplicateHeader({ rawHeaders }: { readonly rawHeaders: readonly string[] }, name: string): boolean {

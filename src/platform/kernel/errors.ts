@@ -1,8 +1,8 @@
 /**
- * Refusals: every way this server says no, declared once.
+ * Refusals: every error answer of this server, declared once.
  *
- * A refusal is a value of the domain, not a fault: it has a code a machine can branch on, the HTTP status
- * that goes with it, and the sentence that existing clients show or test for.
+ * A refusal is a value of the domain and not a fault. It has a code on which a client can branch, an HTTP status,
+ * and a sentence that existing clients show or test for.
  */
 
 interface RefusalKind {
@@ -52,7 +52,7 @@ export const refusals = defineRefusals({
   run_ownership: { status: 409, message: 'Issue run ownership conflict' },
   release_not_assignee: { status: 409, message: 'Only assignee can release issue' },
   release_not_holder: { status: 409, message: 'Only checkout run can release issue' },
-  lock_revoked: { status: 409, message: 'This run lost the issue by decree and can never change it again' },
+  lock_revoked: { status: 409, message: 'An administrator revoked the hold of this run: the run can never change the issue again' },
   lock_epoch_mismatch: { status: 409, message: 'The hold on the issue has changed since' },
   holder_changed: { status: 409, message: 'The expected run does not hold the issue' },
   run_ended: { status: 409, message: 'The run has ended' },
@@ -60,7 +60,7 @@ export const refusals = defineRefusals({
   idempotency_in_flight: { status: 409, message: 'A request with this Idempotency-Key is still in flight' },
   agent_terminated: { status: 409, message: 'Agent is terminated' },
   agent_pending: { status: 409, message: 'Agent is pending approval' },
-  document_stale: { status: 409, message: 'Document was updated by someone else' },
+  document_stale: { status: 409, message: 'Document was updated by another author' },
   document_absent: { status: 409, message: 'Document does not exist yet' },
   revision_is_latest: { status: 409, message: 'That revision is already the latest' },
   interaction_resolved: { status: 409, message: 'Interaction has already been resolved' },
@@ -73,8 +73,8 @@ export const refusals = defineRefusals({
   unprocessable: { status: 422, message: 'Unprocessable' },
   file_empty: { status: 422, message: 'File is empty' },
   file_too_large: { status: 422, message: 'File is too large' },
-  file_type_unsupported: { status: 422, message: 'Files of this type are not taken' },
-  file_invalid: { status: 422, message: 'File is not what its type says' },
+  file_type_unsupported: { status: 422, message: 'Files of this type are not accepted' },
+  file_invalid: { status: 422, message: 'File does not match its declared type' },
   run_id_mismatch: { status: 422, message: 'X-Paperclip-Run-Id differs from the run of the token' },
   run_unknown: { status: 422, message: 'Not a run of this agent' },
   issue_blocked: { status: 422, message: 'Issue is blocked by unresolved blockers' },
@@ -99,16 +99,16 @@ export const refusals = defineRefusals({
 export type RefusalCode = keyof typeof refusals
 
 export interface RefusalExtras {
-  /** Replaces the catalogue's sentence, where clients test for another one. */
+  /** Replaces the sentence of the catalogue where clients test for another one. */
   readonly message?: string
   readonly details?: unknown
   /** Seconds, sent as `Retry-After`. */
   readonly retryAfter?: number
-  /** Fields beside `error` and `code`; a 412 carries the current issue. */
+  /** Further fields next to `error` and `code`; a 412 has the current issue. */
   readonly extraFields?: Readonly<Record<string, unknown>>
 }
 
-/** The one class of the server: a no that travels as an exception and becomes exactly one answer. */
+/** An error answer as an exception. Each one becomes exactly one answer. */
 export class Refusal extends Error {
   readonly code: RefusalCode
   readonly status: number
@@ -127,7 +127,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Says no. Written as a call so that `return refuse(...)` narrows what follows. */
+/**
+ * Ends a request with a refusal. `return refuse(…)` lets TypeScript narrow the types of what follows.
+ * @throws Refusal always
+ */
 export function refuse(code: RefusalCode, extras?: RefusalExtras): never {
   throw new Refusal(code, extras)
 }
@@ -135,7 +138,10 @@ export function refuse(code: RefusalCode, extras?: RefusalExtras): never {
 /** The 404 of a kind of row; the same for a missing row and for one of another company (I12). */
 export const notFound = (noun: string): Refusal => new Refusal('not_found', { message: `${noun} not found` })
 
-/** A fact that holds unless this server has a bug. The message names no data, so it may be logged. */
+/**
+ * Asserts a fact that holds unless this server has a bug. The message contains no data, so it may be logged.
+ * @throws Error when the fact does not hold
+ */
 export function invariant(fact: unknown, message: string): asserts fact {
   if (!fact) throw new Error(`invariant broken: ${message}`)
 }

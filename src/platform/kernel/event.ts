@@ -16,17 +16,17 @@ export type EntityType =
   | 'interaction'
   | 'asset'
 
-/** One thing that happened: it becomes one row of `activity_log` and one realtime message. */
+/** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {
   readonly action: string
   readonly entityType: EntityType
   readonly entityId: string
   readonly details: Readonly<Record<string, unknown>>
-  /** The company it happened in, where that is not the company of the context. */
+  /** The company of the event, where it is not the company of the context. */
   readonly companyId?: string
-  /** The agent it is about, where that is not the actor. */
+  /** The agent that the event is about, where it is not the actor. */
   readonly agentId?: string
-  /** The run it is about, where that is not the acting run. */
+  /** The run that the event is about, where it is not the acting run. */
   readonly runId?: string
 }
 
@@ -36,7 +36,7 @@ export interface EventOptions {
   readonly runId?: string | null
 }
 
-/** A declared kind of event: call it to say that it happened. */
+/** A declared kind of event. A call creates an event of the kind. */
 export interface EventKind<S extends z.ZodType> {
   (entityId: string, details: z.input<S>, options?: EventOptions): DomainEvent
   readonly action: string
@@ -45,15 +45,15 @@ export interface EventKind<S extends z.ZodType> {
 }
 
 /**
- * Declares an event once: name of the audit row, what it is about, schema of its details. `doc/generated/events.md`
- * is written from these.
+ * Declares a kind of event: the name of the audit row, the type of the entity, and the schema of the details.
+ * `doc/generated/events.md` is generated from these declarations.
  */
 export function event<S extends z.ZodType>(action: string, entityType: EntityType, details: S): EventKind<S> {
   const createEvent = (entityId: string, input: z.input<S>, options: EventOptions = {}): DomainEvent => ({
     action,
     entityType,
     entityId,
-    // Parsing also drops what the schema does not name, so a row can hold nothing that was not declared (I17).
+    // Parsing also drops fields that the schema does not name, so a row contains only declared fields (I17).
     details: details.parse(input) as Record<string, unknown>,
     ...(options.companyId === undefined ? {} : { companyId: options.companyId }),
     ...(options.agentId ? { agentId: options.agentId } : {}),

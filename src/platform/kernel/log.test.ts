@@ -6,7 +6,7 @@ import { serializeError } from './log.ts'
 const server = useServer()
 const SECRET = 'hunter2-in-a-row'
 
-/** What was thrown. */
+/** The error that a function throws. */
 async function thrownBy(act: () => unknown): Promise<unknown> {
   try {
     await act()
@@ -16,8 +16,8 @@ async function thrownBy(act: () => unknown): Promise<unknown> {
   throw new Error('nothing was thrown')
 }
 
-describe('a line about an error shows where it came from, and nothing of what was sent (I17)', () => {
-  test('what the driver says of a row stays in the driver', async () => {
+describe('serializeError (I17)', () => {
+  test('The text of a driver error, which quotes a value, is not logged', async () => {
     const { sql } = server().database
     const error = await thrownBy(() => sql.query('insert into companies (id, name, issue_prefix) values ($1, $2, $3)', [SECRET, 'x', 'y']))
     expect(String(error)).toContain(SECRET)
@@ -26,35 +26,35 @@ describe('a line about an error shows where it came from, and nothing of what wa
     expect(serializeError(error)).toMatchObject({ code: '22P02', frames: expect.any(Array) })
   })
 
-  test('nor does a violated constraint tell the row, though it is named', async () => {
+  test('A violated constraint is logged by its name without the row', async () => {
     const { sql } = server().database
     const insert = () => sql.query("insert into companies (name, issue_prefix, status) values ('x', 'y', $1)", [SECRET])
-    const told = serializeError(await thrownBy(insert))
-    expect(told).toMatchObject({ code: '23514', constraint: 'companies_status_check' })
-    expect(JSON.stringify(told)).not.toContain(SECRET)
+    const serialized = serializeError(await thrownBy(insert))
+    expect(serialized).toMatchObject({ code: '23514', constraint: 'companies_status_check' })
+    expect(JSON.stringify(serialized)).not.toContain(SECRET)
   })
 
-  test('nor what the query builder wraps around it, statement, parameters and all', () => {
+  test('The statement and the parameters in an error of the query builder are not logged', () => {
     const wrapped = Object.assign(new Error(`Failed query: select 1\nparams: ${SECRET}`), { query: 'select 1', params: [SECRET] })
-    const told = JSON.stringify(serializeError(new Error('outer', { cause: wrapped })))
-    expect(told).toContain('outer')
-    expect(told).not.toContain(SECRET)
-    expect(told).not.toContain('select')
+    const serialized = JSON.stringify(serializeError(new Error('outer', { cause: wrapped })))
+    expect(serialized).toContain('outer')
+    expect(serialized).not.toContain(SECRET)
+    expect(serialized).not.toContain('select')
   })
 
-  test('nor what a parser quotes', async () => {
-    const told = serializeError(await thrownBy(() => JSON.parse(`{${SECRET}`)))
-    expect(told.type).toBe('SyntaxError')
-    expect(JSON.stringify(told)).not.toContain(SECRET)
+  test('The input that a parser quotes is not logged', async () => {
+    const serialized = serializeError(await thrownBy(() => JSON.parse(`{${SECRET}`)))
+    expect(serialized.type).toBe('SyntaxError')
+    expect(JSON.stringify(serialized)).not.toContain(SECRET)
   })
 
-  test('a broken invariant keeps its words, which name no data', () => {
+  test('The message of a broken invariant is logged, because it contains no data', () => {
     expect(serializeError(new Error('invariant broken: two statements are named x'))).toMatchObject({
       message: 'invariant broken: two statements are named x',
     })
   })
 
-  test('the log uses it for everything under err', async () => {
+  test('The log serializes every error under err with it', async () => {
     const lines = captureLog()
     const { sql } = server().database
     lines.log.error({ err: await thrownBy(() => sql.query('select $1::uuid', [SECRET])) }, 'failed')
@@ -62,7 +62,7 @@ describe('a line about an error shows where it came from, and nothing of what wa
     expect(lines.text()).not.toContain(SECRET)
   })
 
-  test('a chain of causes that never ends does', () => {
+  test('A chain of causes without an end is cut', () => {
     const error = new Error('self')
     error.cause = error
     expect(JSON.stringify(serializeError(error)).length).toBeLessThan(20_000)

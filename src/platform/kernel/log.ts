@@ -12,15 +12,15 @@ interface SerializedError {
   readonly cause?: SerializedError
 }
 
-/** How far down a chain of causes a line goes, and how many frames of each it shows. */
+/** The number of causes that a line shows, and the number of frames of each. */
 const MAX_CAUSES = 4
 const MAX_FRAMES = 12
 
 const asString = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /**
- * What a line may tell of an error. The driver and the query builder write statements, parameters and rows into their
- * messages, and a parser quotes what it could not parse: of those only the code, the constraint and the place are kept.
+ * The fields of an error that may be logged. The messages of the driver and of the query builder contain statements,
+ * parameters and rows, and a parser quotes its input. Of those errors only the code, the constraint and the frames are kept.
  */
 export function serializeError(error: unknown, depth = 0): SerializedError {
   if (!(error instanceof Error)) return { type: typeof error, frames: [] }
@@ -38,12 +38,12 @@ export function serializeError(error: unknown, depth = 0): SerializedError {
 }
 
 /**
- * The process log. Lines carry an allow-list of facts chosen by the caller (ids, counts, durations, codes); bodies,
- * headers and SQL parameters are never handed to it, so nothing needs to be redacted afterwards (I17).
+ * Creates the log of the process. The caller logs selected facts only (ids, counts, durations, codes). Bodies, headers
+ * and SQL parameters are not passed to the log, so nothing has to be redacted afterwards (I17).
  *
  * @param level a pino level, or `silent`
- * @param pretty true on a terminal: one readable line each instead of JSON
- * @param destination where lines go, standard output unless said; not for a terminal
+ * @param pretty writes readable lines instead of JSON, for a terminal
+ * @param destination receives the lines instead of standard output; ignored when `pretty`
  */
 export function createLog(level: string, pretty: boolean, destination?: DestinationStream): Log {
   const serializers = { err: serializeError }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { refuse } from './errors.ts'
 
-/** Rows of a list when the caller names no limit; a bare array of more than this helps nobody. */
+/** Rows of a page when the request has no limit. A longer bare array is of no use to a client. */
 export const DEFAULT_LIMIT = 200
-/** The most rows one answer carries, as the public wire has it. */
+/** The most rows of one answer; the same as in Paperclip's API. */
 const MAX_LIMIT = 1000
 
 /** `?limit=` and `?after=` of every list. */
@@ -12,7 +12,7 @@ export const pageQuery = {
   after: z.string().max(1000).optional(),
 }
 
-/** A page: the bare array goes into the body, the cursor into the `Link` header. */
+/** A page of a list. The items become the body, a bare array; the cursor is sent in the `Link` header. */
 export interface Page<T> {
   readonly items: readonly T[]
   /** Opaque cursor of the last row; null on the last page. */
@@ -24,7 +24,7 @@ export const encodeCursor = (key: readonly (string | number)[]): string => Buffe
 
 /**
  * Decodes a cursor and checks it against the shape of the sort key.
- * Errors: 400 `malformed_cursor` for anything this server did not make for this list.
+ * @throws Refusal `malformed_cursor` for a cursor that this server did not create for this list
  */
 export function decodeCursor<T extends z.ZodType>(cursor: string, shape: T): z.output<T> {
   let key: unknown
@@ -38,7 +38,7 @@ export function decodeCursor<T extends z.ZodType>(cursor: string, shape: T): z.o
 }
 
 /**
- * Cuts a result that was read with `limit + 1` rows into a page.
+ * Makes a page of a result that was read with `limit + 1` rows.
  * @param keyOf the sort key of a row, in the order of the list
  */
 export function toPage<T>(rows: readonly T[], limit: number, keyOf: (row: T) => readonly (string | number)[]): Page<T> {

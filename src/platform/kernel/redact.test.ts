@@ -17,24 +17,24 @@ describe('redact', () => {
     ['privateKey', 'abc'],
     ['cookie', 'a=b'],
     ['credentials', 'abc'],
-  ])('hides the value under %s', (key, value) => {
+  ])('The value under %s is redacted', (key, value) => {
     expect(redact({ outer: [{ [key]: value }] })).toEqual({ outer: [{ [key]: REDACTED }] })
   })
 
-  test('hides whatever stands below a secret name', () => {
+  test('Every value below a secret name is redacted', () => {
     expect(redact({ credentials: { user: 'ann', parts: ['a', 'b'] } })).toEqual({
       credentials: { user: REDACTED, parts: [REDACTED, REDACTED] },
     })
   })
 
-  test('hides every value of an environment and keeps its names and its references to stored secrets', () => {
+  test('Every value of an environment is redacted, and its names and references to stored secrets are kept', () => {
     const secret = { type: 'secret_ref', secretId: '7d4b9f0e-4f55-4b0a-9a57-6c1b8a9d3c11', version: 'latest' }
     expect(redact({ env: { PATH: '/bin', HOME: { type: 'plain', value: '/root' }, KEY: secret, EMPTY: '' } })).toEqual({
       env: { PATH: REDACTED, HOME: { type: 'plain', value: REDACTED }, KEY: secret, EMPTY: '' },
     })
   })
 
-  test('hides a plain value wherever it stands', () => {
+  test('A plain value is redacted at any position', () => {
     expect(redact([{ type: 'plain', value: 'x' }])).toEqual([{ type: 'plain', value: REDACTED }])
   })
 
@@ -48,15 +48,15 @@ describe('redact', () => {
     ['GH_TOKEN=hunter2 run', `GH_TOKEN=${REDACTED} run`],
     ['sk-abcdefghijklmnopqrst', REDACTED],
     ['-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----', REDACTED],
-  ])('hides the credential in %j', (text, shown) => {
-    expect(redact({ note: text })).toEqual({ note: shown })
+  ])('The credential in %j is redacted', (text, redacted) => {
+    expect(redact({ note: text })).toEqual({ note: redacted })
   })
 
-  test('hides the argument behind a secret flag', () => {
+  test('The argument behind a secret flag is redacted', () => {
     expect(redact({ args: ['--token', 'hunter2', '--verbose', 'yes'] })).toEqual({ args: ['--token', REDACTED, '--verbose', 'yes'] })
   })
 
-  test('leaves what is none: counts, ids, flags, prose', () => {
+  test('Counts, ids, flags and prose are kept', () => {
     const harmless = {
       maxTokens: 4096,
       inputTokens: 12,
@@ -70,10 +70,10 @@ describe('redact', () => {
     expect(redact(harmless)).toEqual(harmless)
   })
 
-  test('changes nothing of what it was given and costs linear time', () => {
-    const given = { env: { A: 'x' } }
-    redact(given)
-    expect(given).toEqual({ env: { A: 'x' } })
+  test('The input is not changed, and a long text costs linear time', () => {
+    const input = { env: { A: 'x' } }
+    redact(input)
+    expect(input).toEqual({ env: { A: 'x' } })
     const startedAt = performance.now()
     for (const part of ['eyJ-', 'pcp_', 'token', '--api-key', '://a:', 'bearer ', '-----BEGIN PRIVATE KEY-----', 'a', '-'])
       redact(part.repeat(Math.ceil(200_000 / part.length)))
@@ -81,8 +81,8 @@ describe('redact', () => {
   })
 })
 
-describe('holdsRedacted', () => {
-  test('finds the cover at any depth', () => {
+describe('containsRedacted', () => {
+  test('The replacement of a secret is found at any depth', () => {
     expect(containsRedacted({ a: [{ b: `x${REDACTED}` }] })).toBe(true)
     expect(containsRedacted({ a: [{ b: 'x' }], c: null })).toBe(false)
   })

@@ -1,18 +1,18 @@
-/** What stands where a secret was. It is also how one is recognised when it comes back in. */
+/** The text that replaces a secret. It also shows that a value in a request was served redacted. */
 export const REDACTED = '***REDACTED***'
 
-/** Names of fields whose value is a secret, once hyphens and underscores are gone: `apiKey`, `API_KEY`, `x-api-key`. */
+/** Names of fields whose value is a secret, without hyphens and underscores: `apiKey`, `API_KEY`, `x-api-key`. */
 const secretName =
   /token|secret|passw|pwd$|passphrase|apikey|accesskey|privatekey|signingkey|encryptionkey|authorization|^auth$|credential|cookie|bearer|jwt|webhookurl|connectionstring|databaseurl/
-/** Names that contain such a word and say which or how many, not what. */
+/** Names that contain such a word but hold an id, a count or a time. */
 const harmlessName = /(ids?|count|limit|budget|max|used|expiresat|version)$|^(max|min|total|input|output|cached)/
 
-/** A flag of a command line whose value is the next argument. */
+/** A command-line flag whose value is the next argument. */
 const secretFlag = /^--?[\w-]{0,40}(?:token|secret|passw|api-?_?key|authorization|credential)[\w-]{0,40}$/i
 
-// Every quantifier is bounded or starts at a place that cannot repeat, so that a long text costs linear time.
+// Every quantifier is bounded or starts at a position that cannot repeat, so a long text costs linear time.
 const secretPatterns: readonly RegExp[] = [
-  // This server's own keys, in every form they have.
+  // The keys of this server, in every form.
   /(?<!\w)pcp_\w{8,}/g,
   // Signed tokens: three base64url parts of which the first is a JSON object.
   /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
@@ -21,7 +21,7 @@ const secretPatterns: readonly RegExp[] = [
   /(?<!\w)(?:AKIA|ASIA)[A-Z0-9]{16}(?!\w)/g,
   /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g,
 ]
-/** What is secret behind something that is worth keeping. */
+/** Secrets that follow a prefix which is kept. */
 const secretSuffixPatterns: readonly RegExp[] = [
   /((?<![\w-])bearer {1,4})[\w.~+/=-]{12,}/gi,
   /(:\/\/[^\s/@:]{0,100}:)[^\s/@]{1,200}(?=@)/g,
@@ -35,7 +35,7 @@ function redactText(text: string): string {
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** A reference names a stored secret and is none itself. */
+/** Whether a value is a reference to a stored secret, which is not secret itself. */
 const isReference = (value: unknown): boolean => isRecord(value) && value['type'] === 'secret_ref'
 
 function isSecretName(key: string): boolean {
@@ -43,7 +43,7 @@ function isSecretName(key: string): boolean {
   return secretName.test(normalized) && !harmlessName.test(normalized)
 }
 
-/** Everything below a secret name or in an environment goes, whatever its form; empty values tell nothing and stay. */
+/** Redacts every value below a secret name or in an environment. Empty values and references are kept. */
 function redactAll(value: unknown): unknown {
   if (value === null || value === undefined || value === '' || typeof value === 'boolean' || isReference(value)) return value
   if (isRecord(value) && value['type'] === 'plain' && 'value' in value) return { ...value, value: redactAll(value['value']) }
@@ -52,7 +52,7 @@ function redactAll(value: unknown): unknown {
 }
 
 function redactField(key: string, value: unknown): unknown {
-  // What an environment holds is told by nothing but its author; its names are worth seeing, its values are not.
+  // The names of environment variables are useful to a reader. Any of the values may be secret.
   if (key.toLowerCase() === 'env' && isRecord(value)) return redactAll(value)
   return isSecretName(key) ? redactAll(value) : redact(value)
 }
@@ -66,9 +66,9 @@ function redactList(items: readonly unknown[]): unknown[] {
 }
 
 /**
- * A copy of a JSON value in which whatever looks like a secret is replaced (I17): values under names like `token`,
- * `password` or `apiKey`, values of an `env` map, arguments behind a secret flag, and texts that carry a key of this
- * server, a signed token or another well-known form of credential. References to stored secrets stay.
+ * Copies a JSON value and replaces everything that looks like a secret (I17): values under names like `token`,
+ * `password` or `apiKey`, values of an `env` map, arguments behind a secret flag, and texts that contain a key of this
+ * server, a signed token or another well-known form of credential. References to stored secrets are kept.
  */
 export function redact<T>(value: T): T
 export function redact(value: unknown): unknown {
@@ -80,7 +80,7 @@ export function redact(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactField(key, item)]))
 }
 
-/** True when a value came from what was served redacted, so that writing it would replace a secret by its cover. */
+/** Whether a value was served redacted, so that writing it would overwrite a secret with its replacement. */
 export function containsRedacted(value: unknown): boolean {
   if (typeof value === 'string') return value.includes(REDACTED)
   if (Array.isArray(value)) return value.some(containsRedacted)

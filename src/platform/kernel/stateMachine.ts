@@ -1,22 +1,22 @@
 import { refuse } from './errors.ts'
 
 /**
- * A state machine as a table: every status, and the statuses it may become.
- * The zod enum, the SQL check, the diagram in `doc/generated/states.md` and the all-pairs test are read from it.
+ * A state machine as a table: every status, and the statuses that may follow it.
+ * The zod enum, the SQL check, the diagram in `doc/generated/states.md` and the all-pairs test are made from it.
  */
 export interface StateMachine<S extends string> {
   readonly name: string
   readonly transitions: Readonly<Record<S, readonly S[]>>
   readonly statuses: readonly [S, ...S[]]
-  /** Statuses that nothing leaves. */
+  /** Statuses without a following status. */
   readonly terminal: readonly S[]
-  /** True when `from` may become `to`. */
+  /** Whether `from` may become `to`. */
   allows(from: S, to: S): boolean
-  /** Returns `to`, or refuses with `illegal_transition`. */
+  /** @returns `to` @throws Refusal `illegal_transition` */
   transition(from: S, to: S): S
 }
 
-/** Builds a machine from its table; an undeclared target does not compile. */
+/** Creates a state machine from its table. A target that is not declared does not compile. */
 export function stateMachine<const T extends Record<string, readonly (keyof T & string)[]>>(
   name: string,
   transitions: T,

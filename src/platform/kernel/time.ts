@@ -1,16 +1,16 @@
 import { z } from 'zod'
 
 /**
- * An instant on the wire and everywhere in the code: ISO-8601, UTC, milliseconds. Only Postgres reads a clock that
- * decides anything, so the code compares no times and needs no Date.
+ * An instant, on the wire and in the code: ISO-8601, UTC, milliseconds. Only the clock of Postgres decides anything, so
+ * the code compares no times and needs no `Date`.
  */
 export type Instant = string
 
 export const instant = z.iso.datetime({ offset: true })
 
 /**
- * Turns Postgres text of a timestamptz (session time zone UTC) into an Instant.
- * Slicing beats a Date round trip by five times, and a list of 50 issues carries 400 of them.
+ * Converts the text of a timestamptz from Postgres (session time zone UTC) to an instant.
+ * Slicing is five times faster than `Date`, and a list of 50 issues has 400 instants.
  */
 export function fromPostgres(text: string): Instant {
   // '2026-11-20 04:04:29.123456+00': the fraction has 0 to 6 digits, nearly always three or more.

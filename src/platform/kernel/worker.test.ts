@@ -129,7 +129,7 @@ describe('createWorker', () => {
     expect(begunAt).toEqual([0, 50])
   })
 
-  test('runNow cancels the delay, and during a round the next one follows directly', async () => {
+  test('`runNow` cancels the delay, and during a round the next one follows directly', async () => {
     const { worker, begunAt, finish } = createHarness()
     worker.notify()
     worker.runNow()
@@ -163,7 +163,7 @@ describe('createWorker', () => {
     expect(failures.at(-1)).toBe(1)
   })
 
-  test('stop waits for the round in progress, aborts its signal and begins no other', async () => {
+  test('`stop` waits for the round in progress, aborts its signal and begins no other', async () => {
     const { worker, begunAt, finish, round } = createHarness()
     worker.notify()
     vi.advanceTimersByTime(10)
@@ -182,7 +182,7 @@ describe('createWorker', () => {
     expect(worker.isBusy()).toBe(false)
   })
 
-  test('stop cancels a round that has not begun', async () => {
+  test('`stop` cancels a round that has not begun', async () => {
     const { worker, begunAt } = createHarness()
     worker.notify()
     await worker.stop()

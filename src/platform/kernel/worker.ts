@@ -63,11 +63,7 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
   let failures = 0
   let current: Promise<void> | undefined
 
-  const takeNotification = (): boolean => {
-    const wasNotified = isNotified
-    isNotified = false
-    return wasNotified
-  }
+  const takeNotification = (): boolean => isNotified && !(isNotified = false)
 
   const runRound = async (): Promise<number | undefined> => {
     try {

@@ -25,15 +25,15 @@ async function settingsOf(options: ConnectionOptions, readOnlyByDefault: boolean
 
 const ours = { timezone: 'UTC', jit: 'off', default_transaction_read_only: 'on', lock_timeout: '4s', statement_timeout: '15s' }
 
-test('every connection has our settings, and limits on what it waits for', async () => {
+test('Every connection has the settings of this server and limits on its waits', async () => {
   expect(await settingsOf(database.connection, true)).toMatchObject(ours)
 })
 
-test('only the guarded ones refuse writes outside a transaction', async () => {
+test('Only a read-only pool refuses writes outside a transaction', async () => {
   expect(await settingsOf(database.connection, false)).toMatchObject({ ...ours, default_transaction_read_only: 'off' })
 })
 
-test('what a database URL sets of its own stands beside ours and replaces none', async () => {
+test('Settings in a database URL are kept and do not replace those of this server', async () => {
   const own = encodeURIComponent('-c work_mem=7MB -c timezone=Asia/Tokyo')
   const connectionString = `${databaseUrlOf(database.connection)}&options=${own}`
   expect(await settingsOf({ connectionString }, true)).toMatchObject({ ...ours, work_mem: '7MB' })

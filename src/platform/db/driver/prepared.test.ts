@@ -8,7 +8,7 @@ import { param, statement } from '../statement.ts'
 
 const server = useServer()
 
-/** A connection of its own, and how often Postgres has described a result on it. */
+/** A new connection, and how often Postgres has described a result on it. */
 async function connect(): Promise<{ connection: Connection; descriptions: () => number }> {
   const connection = await server().database.sql.connect()
   onTestFinished(() => connection.release(true))
@@ -22,7 +22,7 @@ const various = statement<{ id: number; text: string | null }, Record<string, un
   select ${param('id', 'int8')} as id, ${param('text', 'text')} as text, array[1, 2] as list, '{"a": [null]}'::jsonb as json,
     '2026-01-02 03:04:05.678+00'::timestamptz as at, true as yes`)
 
-test('a statement is described once per connection and answers the same ever after', async () => {
+test('A statement is described once per connection and returns equal rows on every execution', async () => {
   const { connection, descriptions } = await connect()
   const rows = async (id: number, text: string | null) => await runOn(connection, various, { id, text })
   const row = { id: 1, text: 'one', list: [1, 2], json: { a: [null] }, at: '2026-01-02T03:04:05.678Z', yes: true }
@@ -36,7 +36,7 @@ test('a statement is described once per connection and answers the same ever aft
   expect(descriptions()).toBe(1)
 })
 
-test('statements sent before the first answer are described each, and none is taken for another', async () => {
+test('Statements that are sent before the first answer are described each and keep their own rows', async () => {
   const { connection } = await connect()
   const both = await Promise.all([1, 2, 3].map((id) => runOn(connection, various, { id, text: String(id) })))
   expect(both.map(([row]) => [row?.['id'], row?.['text']])).toEqual([
@@ -51,7 +51,7 @@ const things = statement<{ least: number }, { id: number }>('test_prepared_thing
   sql`select * from prepared_things where id >= ${param('least')} order by id`,
 )
 
-test('a statement without rows, one that fails and one whose result has changed leave the connection as good as before', async () => {
+test('A connection works after a statement without rows, a failed one and one whose result has changed', async () => {
   const { connection, descriptions } = await connect()
   await connection.query('create temporary table prepared_things (id int primary key)')
   for (const id of [1, 2, 3]) expect(await runOn(connection, insert, { id })).toEqual([])
@@ -59,13 +59,13 @@ test('a statement without rows, one that fails and one whose result has changed 
   await expect(runOn(connection, insert, { id: 3 })).rejects.toMatchObject({ code: '23505' })
   expect(await runOn(connection, insert, { id: 4 })).toEqual([])
   for (const least of [4, 5]) expect(await runOn(connection, things, { least })).toHaveLength(5 - least)
-  // To read such a row by the old description would be to show one column as another.
+  // Reading such a row with the old description would swap columns.
   await connection.query('alter table prepared_things add column note text')
   await expect(runOn(connection, things, { least: 4 })).rejects.toThrow('cached plan must not change result type')
   expect(await runOn(connection, insert, { id: 5 }).catch((error: Error) => error.message)).toEqual([])
 })
 
-test('a failure leads to whoever asked', async () => {
+test('The stack of a failure leads to the caller', async () => {
   const { connection } = await connect()
   await connection.query('create temporary table prepared_things (id int primary key)')
   await runOn(connection, insert, { id: 1 })

@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** What the driver derives from the description of a result, to make rows with. */
+/** The values that the driver derives from the description of a result and makes rows with. */
 interface Description {
   fields: unknown[]
   _parsers: unknown

@@ -8,7 +8,7 @@ import { closePool, openPool } from './client.ts'
 import type { Pool } from './client.ts'
 import { codeOf, isConnectionFailure } from '../databaseErrors.ts'
 
-/** "Within a second", with what a busy machine adds. */
+/** One second, and the delay that a busy machine adds. */
 const SECOND_MS = 1400
 
 let database: TestDatabase
@@ -24,7 +24,7 @@ afterAll(() => database.drop())
 beforeEach(async () => {
   wire = await startTcpProxy(database.connection)
   reported = []
-  pool = openPool({ ...wire.connection, max: 2 }, 'custom', { onUnresponsive: (silent) => reported.push(silent) })
+  pool = openPool({ ...wire.connection, max: 2 }, 'custom', { onUnresponsive: (isUnresponsive) => reported.push(isUnresponsive) })
   onTestFinished(async () => {
     if (!pool.ending) await closePool(pool, 0)
     await wire.close()
@@ -37,14 +37,14 @@ const timed = async (promise: Promise<unknown>): Promise<{ lost: boolean; ms: nu
   return { lost, ms: performance.now() - startedAt }
 }
 
-test('a statement that rightly takes its time, as one that waits for a lock, is left to it', async () => {
+test('A statement that takes long, such as one that waits for a row lock, is not ended', async () => {
   const waited = await timed(pool.query('select pg_sleep(1.5)'))
   expect(waited.lost).toBe(false)
   expect(waited.ms).toBeGreaterThan(1400)
   expect(reported).toEqual([])
 })
 
-test('a database that falls silent is noticed in about a second, by those it was serving and those that wait', async () => {
+test('A database that stops answering is noticed in about a second by callers with a connection and by callers that wait', async () => {
   await Promise.all([pool.query('select 1'), pool.query('select 1')])
   wire.freeze(true)
   const outcomes = await Promise.all(Array.from({ length: 6 }, () => timed(pool.query('select 1'))))
@@ -54,7 +54,7 @@ test('a database that falls silent is noticed in about a second, by those it was
   }
   expect(reported).toEqual([true])
 
-  // From then on nobody waits for it any more.
+  // From then on no caller waits for the database.
   const refused = await timed(pool.query('select 1'))
   expect(refused.lost).toBe(true)
   expect(refused.ms).toBeLessThan(50)
@@ -66,7 +66,7 @@ test('a database that falls silent is noticed in about a second, by those it was
   await pollFor('no connection has leaked', () => pool.totalCount === pool.idleCount && pool.totalCount <= 2)
 })
 
-test('a database that is silent from the start is noticed in about a second too', async () => {
+test('A database that does not answer from the start is noticed in about a second', async () => {
   wire.freeze(true)
   const outcomes = await Promise.all(Array.from({ length: 6 }, () => timed(pool.query('select 1'))))
   for (const { lost, ms } of outcomes) {
@@ -82,7 +82,7 @@ test('a database that is silent from the start is noticed in about a second too'
   )
 })
 
-test('closing gives up on a connection that is still busy after the grace, and Postgres rolls it back', async () => {
+test('Closing a pool gives up on a connection that is busy after the grace time, and Postgres rolls it back', async () => {
   await database.sql.query('create table closing (id int)')
   const connection = await pool.connect()
   await connection.query('begin')

@@ -26,7 +26,7 @@ type Callback = (error: Error | undefined, connection?: Connection, done?: (rele
 
 const unresponsiveError = (): Error => Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' })
 
-/** What the watchdog sees of a pool's traffic. */
+/** The traffic of a pool, as far as the watchdog observes it. */
 interface Traffic {
   /** When the database last answered, by a monotonic clock. */
   readonly lastHeardAt: () => number
