@@ -52,6 +52,8 @@ function createTimer(onDue: () => void): { bringForward(delayMs: number): void; 
   }
 }
 
+const delayOf = (delayMs: number | (() => number)): number => (typeof delayMs === 'number' ? delayMs : delayMs())
+
 /**
  * Creates a worker: it works soon after a notification, never twice at once, again when it was notified during a round,
  * and less and less often while rounds fail.
@@ -63,7 +65,11 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
   let failures = 0
   let current: Promise<void> | undefined
 
-  const takeNotification = (): boolean => isNotified && !(isNotified = false)
+  const takeNotification = (): boolean => {
+    const wasNotified = isNotified
+    isNotified = false
+    return wasNotified
+  }
 
   const runRound = async (): Promise<number | undefined> => {
     try {
@@ -84,7 +90,7 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
     current = runRound().then((nextDelayMs) => {
       current = undefined
       if (nextDelayMs !== undefined) scheduleIn(nextDelayMs)
-      if (failures === 0 && isNotified) scheduleIn(isUrgent ? 0 : notificationDelayMs())
+      if (failures === 0 && isNotified) scheduleIn(isUrgent ? 0 : delayOf(minDelayMs))
     })
   }
 
@@ -92,12 +98,10 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
   const scheduleIn = (delayMs: number): void => {
     if (!stopping.signal.aborted) timer.bringForward(delayMs)
   }
-  const notificationDelayMs = (): number => (typeof minDelayMs === 'number' ? minDelayMs : minDelayMs())
-
   return {
     notify() {
       isNotified = true
-      if (current === undefined && failures === 0) scheduleIn(notificationDelayMs())
+      if (current === undefined && failures === 0) scheduleIn(delayOf(minDelayMs))
     },
     runNow() {
       isNotified = true
