@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { hasTimer, heartbeatEnabled, isInvokable, timerSeconds } from '../org/agents/index.ts'
+import { hasTimer, heartbeatEnabled, timerSeconds } from '../org/agents/index.ts'
+import { isInvokableSql } from '../model/agentStatus.ts'
 import type { Ctx, Store } from '../platform/db/types.ts'
 import { lockingRead } from '../platform/db/locks.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
@@ -31,7 +32,7 @@ const seconds = (value: number) => sql.raw(String(value))
 const nextTime = sql`now() + make_interval(secs => ${timerSeconds} * (${seconds(1 - JITTER)} + ${seconds(2 * JITTER)} * random()))`
 /** A random time in the next minutes, not later than one interval and never within the tick that sets it. */
 const spreadTime = sql`now() + make_interval(secs => least(${timerSeconds}, ${seconds(SPREAD_S)}) * (${seconds(MIN_SPREAD_SHARE)} + ${seconds(1 - MIN_SPREAD_SHARE)} * random()))`
-const hasActiveTimer = sql`${hasTimer} and ${timerSeconds} > 0 and ${heartbeatEnabled} and ${isInvokable}`
+const hasActiveTimer = sql`${hasTimer} and ${timerSeconds} > 0 and ${heartbeatEnabled} and ${isInvokableSql('a')}`
 const isMissed = sql`(a.next_timer_at < now() - make_interval(secs => ${seconds(MISSED_AFTER_S)}))`
 
 interface DueTimer {

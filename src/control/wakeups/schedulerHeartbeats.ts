@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { heartbeatEnabled, isInvokable, timerSeconds } from '../../org/agents/index.ts'
+import { heartbeatEnabled, timerSeconds } from '../../org/agents/index.ts'
+import { isInvokableSql } from '../../model/agentStatus.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
@@ -33,7 +34,7 @@ export async function listSchedulerHeartbeats(
       select a.id, a.company_id as "companyId", c.name as "companyName", c.issue_prefix as "companyIssuePrefix", a.name as "agentName",
         a.url_key as "agentUrlKey", a.role, a.title, a.status, a.adapter_type as "adapterType", ${timerSeconds} as "intervalSec",
         ${heartbeatEnabled} as "heartbeatEnabled", a.last_heartbeat_at as "lastHeartbeatAt",
-        ${isInvokable} and c.status = 'active' and ${heartbeatEnabled} and ${timerSeconds} > 0 as "schedulerActive"
+        ${isInvokableSql('a')} and c.status = 'active' and ${heartbeatEnabled} and ${timerSeconds} > 0 as "schedulerActive"
       from ${agents} a join ${companies} c on c.id = a.company_id
       where a.status <> 'terminated' ${afterCursor} order by c.name, a.name, a.id limit ${param('limit', 'int')}`,
     ),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { heartbeatEnabled, isInvokable, wakesOnDemand } from '../../org/agents/index.ts'
+import { heartbeatEnabled, wakesOnDemand } from '../../org/agents/index.ts'
+import { isInvokableSql } from '../../model/agentStatus.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
@@ -23,7 +24,7 @@ interface AgentParams {
 
 // One row, also where the agent is missing or its company is not active.
 const fromAgent = sql`from (select 1) one left join (
-    select ${isInvokable} as invokable,
+    select ${isInvokableSql('a')} as invokable,
       case when ${param('source', 'text')} = 'timer' then ${heartbeatEnabled} else ${wakesOnDemand} end as listens
     from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
     where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}) a on true`

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { isInvokable } from '../../org/agents/index.ts'
+import { isInvokableSql } from '../../model/agentStatus.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
@@ -35,7 +35,7 @@ interface DeferredWake extends PromotableWake {
 // Ordered by age, which is the order of promotion. Two wakes of one issue are only ever locked under the issue's lock.
 const deferredWakesOf = statement<{ issueId: string }, DeferredWake>('wake_waiting').read(sql`
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.source, w.reason, w.losses,
-    c.status = 'active' as "isCompanyActive", coalesce(${isInvokable}, false) as "isInvokable",
+    c.status = 'active' as "isCompanyActive", coalesce(${isInvokableSql('a')}, false) as "isInvokable",
     i.assignee_user_id is null and (i.assignee_agent_id is null or i.assignee_agent_id = w.agent_id) as "isAssignee",
     i.status in ('done', 'cancelled') as "isIssueClosed"
   from ${wakes} w join ${issues} i on i.id = w.issue_id join ${companies} c on c.id = w.company_id left join ${agents} a on a.id = w.agent_id

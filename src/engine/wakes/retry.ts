@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { isInvokable } from '../../org/agents/index.ts'
+import { isInvokableSql } from '../../model/agentStatus.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
@@ -48,7 +48,7 @@ const retryableWakes = statement<{ runIds: string[] }, RetryableWake>('wake_lost
     w.reason, w.losses, w.status = 'queued' as "wasQueued", r.id as "runId"
   from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.run_id = r.id and w.status in ('claimed', 'queued')
   join ${companies} c on c.id = w.company_id and c.status = 'active'
-  join ${agents} a on a.id = w.agent_id and ${isInvokable}
+  join ${agents} a on a.id = w.agent_id and ${isInvokableSql('a')}
   left join ${issues} i on i.id = w.issue_id
   where r.id = any(${param('runIds', 'uuid[]')})
     and case w.status when 'claimed' then r.supervisor_id is not null and w.losses < ${sql.raw(String(MAX_RETRIES))}

@@ -21,6 +21,12 @@ beforeEach(async () => {
   worker = await fixture.agent({ ...configured, reportsTo: ceo.id })
 })
 
+/** An agent of another company. */
+async function agentElsewhere(fields: Record<string, unknown> = {}): Promise<TestAgent> {
+  const elsewhere = await world(server())
+  return await elsewhere.agent(fields)
+}
+
 const board = () => server().board
 const inCompany = (path: string) => `/api/companies/${fixture.company.id}/${path}`
 
@@ -42,7 +48,7 @@ describe('GET /companies/:companyId/org', () => {
   })
 
   test('An agent of another company gets 404', async () => {
-    const outsider = await (await world(server())).agent()
+    const outsider = await agentElsewhere()
     expect(await outsider.client.get(inCompany('org'))).toMatchObject({ status: 404, body: { error: 'Company not found' } })
   })
 })
@@ -85,7 +91,7 @@ describe('PATCH /agents/:id/permissions', () => {
     const before = await auditCount(server())
     expect(await set(true, true, worker.client)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
     expect(await board().patch(`/api/agents/${worker.id}/permissions`, { canCreateAgents: true })).toMatchObject({ status: 400 })
-    const outsider = await (await world(server())).agent({ role: 'ceo' })
+    const outsider = await agentElsewhere({ role: 'ceo' })
     const ask = (id: string) => outsider.client.patch(`/api/agents/${id}/permissions`, { canCreateAgents: true, canAssignTasks: true })
     for (const id of [worker.id, MISSING_ID]) expect(await ask(id)).toMatchObject({ status: 404, body: { error: 'Agent not found' } })
     expect(await auditCount(server())).toBe(before + 3)
@@ -121,7 +127,7 @@ describe('agent configurations', () => {
     const first = await board().get(inCompany('agent-configurations?limit=1'))
     const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
     expect([...first.body, ...(await board().get(next)).body].map((row: { id: string }) => row.id)).toEqual([ceo.id, worker.id])
-    const outsider = await (await world(server())).agent({ role: 'ceo' })
+    const outsider = await agentElsewhere({ role: 'ceo' })
     for (const id of [worker.id, MISSING_ID])
       for (const path of ['configuration', 'config-revisions', `config-revisions/${MISSING_ID}`])
         expect(await outsider.client.get(`/api/agents/${id}/${path}`)).toMatchObject({ status: 404 })
@@ -181,7 +187,7 @@ describe('GET /agents/me/inbox/mine', () => {
     const all = await worker.client.get('/api/agents/me/inbox/mine?userId=local-board&status=cancelled')
     expect(all.body.map((row: { id: string }) => row.id)).toEqual([cancelled.id])
     expect((await worker.client.get('/api/agents/me/inbox/mine?userId=stranger')).body).toEqual([])
-    const outsider = await (await world(server())).agent()
+    const outsider = await agentElsewhere()
     expect((await outsider.client.get('/api/agents/me/inbox/mine?userId=local-board')).body).toEqual([])
     expect(await worker.client.get('/api/agents/me/inbox/mine')).toMatchObject({ status: 400 })
     expect(await worker.client.get('/api/agents/me/inbox/mine?userId=x&status=nonsense')).toMatchObject({ status: 400 })

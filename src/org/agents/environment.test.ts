@@ -174,7 +174,8 @@ describe('test-environment asked by an agent (I18)', () => {
   test('An agent that may not hire gets 403, and an agent of another company gets 404', async () => {
     const peer = await fixture.agent()
     expect(await ask('process', {}, peer.client)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
-    const stranger = await (await world(server())).agent({ permissions: { canCreateAgents: true } })
+    const elsewhere = await world(server())
+    const stranger = await elsewhere.agent({ permissions: { canCreateAgents: true } })
     expect(await ask('process', {}, stranger.client)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
   })
 })

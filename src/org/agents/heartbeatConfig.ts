@@ -23,6 +23,3 @@ export const hasTimer = sql`(jsonb_typeof(a.runtime_config #> '{heartbeat,interv
 export const timerSeconds = sql`(case when ${hasTimer} and (a.runtime_config #>> '{heartbeat,intervalSec}')::numeric >= 1
   then floor(least(${secondsLiteral(MAX_TIMER_S)}, greatest(${secondsLiteral(MIN_TIMER_S)}, (a.runtime_config #>> '{heartbeat,intervalSec}')::numeric)))::int
   else 0 end)`
-
-/** Whether the agent may be run at all. */
-export const isInvokable = sql`(a.status in ('idle', 'active', 'running', 'error'))`

@@ -10,7 +10,7 @@ export {
   hireCreated,
   sessionsReset,
 } from './events.ts'
-export { hasTimer, heartbeatEnabled, isInvokable, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
+export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
 export { lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { uniqueName, urlKeyOf } from './names.ts'

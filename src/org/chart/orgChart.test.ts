@@ -201,7 +201,8 @@ describe('GET /companies/:companyId/org.svg', () => {
   })
 
   test('An agent of another company gets 404, and an invalid key gets 401', async () => {
-    const stranger = await (await world(server())).agent()
+    const elsewhere = await world(server())
+    const stranger = await elsewhere.agent()
     expect(await image('', stranger.client.headers)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
     expect(await image('', { authorization: 'Bearer unknown' })).toMatchObject({ status: 401 })
   })

@@ -221,7 +221,8 @@ test('A request to run a service in a workspace is refused and records nothing',
     workspace: { repoUrl: 'https://example.com/a', runtimeConfig: { services: [{ command: 'sh' }] } },
   })
   const worker = await agent()
-  const outsider = await (await setup()).agent()
+  const elsewhere = await setup()
+  const outsider = await elsewhere.agent()
   const path = (action: string, workspace = workspaces[0].id) => `/api/projects/${id}/workspaces/${workspace}/runtime-services/${action}`
   const before = await auditCount(server())
   for (const client of [server().board, worker.client])
