@@ -1,3 +1,5 @@
+// Keeps looked-up credentials for a second, and forgets them with the commit that revokes them.
+
 import type { AgentActor } from '../platform/kernel/actor.ts'
 import { createBoundedCache } from '../platform/kernel/boundedCache.ts'
 import type { CommitListener } from '../platform/db/types.ts'

@@ -1,3 +1,5 @@
+// Finds out who makes a request, from its credential or from its place on this machine.
+
 import { sql } from 'drizzle-orm'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'

@@ -1,3 +1,5 @@
+// The acting run of a write: its facts, its row lock, and the check that it is live.
+
 import { sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../platform/db/types.ts'
 import { companyOf } from '../platform/db/context.ts'

@@ -1,3 +1,5 @@
+// The scopes of routes: how a path becomes the row and the company that a request is about.
+
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Actor } from '../platform/kernel/actor.ts'

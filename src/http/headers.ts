@@ -1,3 +1,5 @@
+// Request headers that have a meaning for this API, and the fixed headers of its answers.
+
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import helmet from 'helmet'

@@ -1,3 +1,5 @@
+// The Node HTTP server: its timeouts, and its answers to malformed requests and upgrades.
+
 import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Socket } from 'node:net'

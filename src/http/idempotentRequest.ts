@@ -1,3 +1,5 @@
+// A POST under an Idempotency-Key: its identity, its request hash, and the answer stored under it.
+
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { IdempotentRequest, RenderedResponse } from '../platform/db/types.ts'

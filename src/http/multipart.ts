@@ -1,3 +1,5 @@
+// Reads an upload: a multipart form with one file, within limits of size and of concurrent uploads.
+
 import { createHash } from 'node:crypto'
 import { Busboy } from '@fastify/busboy'
 import type { BusboyInstance } from '@fastify/busboy'

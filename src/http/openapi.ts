@@ -1,3 +1,5 @@
+// Renders the OpenAPI document from the declared routes.
+
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { permissions } from '../auth/permissions.ts'

@@ -1,3 +1,5 @@
+// Error answers: turns errors into refusals and refusals into response bodies.
+
 import type { Response } from 'express'
 import type { z } from 'zod'
 import { refusalOf } from '../platform/db/databaseErrors.ts'

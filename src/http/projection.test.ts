@@ -87,7 +87,8 @@ describe('?fields=', () => {
     await acme.issue()
     const { headers } = await server().board.get(`/api/companies/${acme.company.id}/issues?fields=id&compact=1&limit=1`)
     const next = /<([^>]+)>/.exec(headers['link'] ?? '')?.[1] ?? ''
-    expect(Object.keys(((await server().board.get(next)).body as object[])[0] ?? {})).toEqual(['id'])
+    const { body: nextPage } = await server().board.get(next)
+    expect((nextPage as object[]).map((item) => Object.keys(item))).toEqual([['id']])
   })
 
   test('An unknown field is refused with a list of the known ones, and the answer of a write stays complete', async () => {

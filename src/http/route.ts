@@ -1,3 +1,5 @@
+// How a route is declared: `get`, `post`, `patch`, `put` and `del` turn a path and a specification into a `Route`.
+
 import type { z } from 'zod'
 import type { Permission } from '../auth/permissions.ts'
 import type { Scope } from '../auth/scopes.ts'

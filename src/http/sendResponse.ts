@@ -1,3 +1,5 @@
+// The last step of a request: writes a rendered answer, a file, a stream or a live answer to the response.
+
 import type { RenderedResponse } from '../platform/db/types.ts'
 import type { Exchange } from './exchange.ts'
 import { isFileResponse, sendFile } from './fileResponse.ts'

@@ -1,3 +1,5 @@
+// Finds, repairs or copies the installed Postgres binaries so that they run under the chosen account.
+
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, cp, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises'

@@ -1,3 +1,5 @@
+// Creates the database cluster with initdb on the first start.
+
 import { randomBytes } from 'node:crypto'
 import { chown, lchown, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

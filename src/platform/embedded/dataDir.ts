@@ -1,3 +1,5 @@
+// Chooses and creates the folders of the embedded database: data, socket and log.
+
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, chown, lstat, mkdir, readlink, realpath, symlink, writeFile } from 'node:fs/promises'

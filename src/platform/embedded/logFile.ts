@@ -1,3 +1,5 @@
+// The log file of the embedded Postgres: open, rotate, read its end.
+
 import { constants } from 'node:fs'
 import { copyFile, open, stat, truncate } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'

@@ -1,3 +1,5 @@
+// Removes incomplete folders of crashed starts.
+
 import { readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 

@@ -1,3 +1,5 @@
+// Starts one postmaster, waits until it is ready, and stops it.
+
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

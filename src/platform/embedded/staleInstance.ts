@@ -1,3 +1,5 @@
+// Recognises the Postgres that an earlier start left behind, by its lock file, and makes way for a new one.
+
 import { execFile } from 'node:child_process'
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'

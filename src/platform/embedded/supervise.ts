@@ -1,3 +1,5 @@
+// Keeps a postmaster running: restarts it after a crash and rotates its log.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from './contract.ts'
 import type { Postmaster } from './postmaster.ts'
