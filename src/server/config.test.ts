@@ -9,8 +9,8 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
   return 'problems' in read ? read.problems : []
 }
 
-describe('configuration', () => {
-  test('an empty environment gives the documented defaults, frozen', () => {
+describe('readConfig', () => {
+  test('An empty environment gives the documented defaults, frozen', () => {
     const read = readConfig({})
     if ('problems' in read) throw new Error(read.problems.join('\n'))
     expect(read.config).toMatchObject({
@@ -34,11 +34,11 @@ describe('configuration', () => {
     expect(Object.isFrozen(read.config)).toBe(true)
   })
 
-  test('an empty variable counts as unset', () => {
+  test('An empty variable counts as unset', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '', LOG_LEVEL: '' })).toEqual(readConfig({}))
   })
 
-  test('every wrong value is listed at once, by the name of its variable', () => {
+  test('Every wrong value is listed at once, by the name of its variable', () => {
     const problems = problemsOf({
       PORT: '70000',
       DATABASE_URL: 'mysql://localhost/x',
@@ -55,11 +55,11 @@ describe('configuration', () => {
     ])
   })
 
-  test.each(['-1', '0x50', '3100 ', '1e3', '99999999999999999999', '65536', 'http'])('PORT=%j is refused', (PORT) => {
+  test.each(['-1', '0x50', '3100 ', '1e3', '99999999999999999999', '65536', 'http'])('A PORT of %j is refused', (PORT) => {
     expect(problemsOf({ PORT })).toHaveLength(1)
   })
 
-  test('no part of a value is printed, so no secret can be', () => {
+  test('No part of a value is printed, so no secret is printed', () => {
     const secret = 'hunter2-hunter2'
     const password = 'correct-horse'
     const text = problemsOf({
@@ -71,13 +71,13 @@ describe('configuration', () => {
     for (const value of [secret, 'hunter', password, 'db.example', 'sekret']) expect(text).not.toContain(value)
   })
 
-  test('host names are split, trimmed and lower-cased', () => {
+  test('Host names are split, trimmed and lower-cased', () => {
     expect(readConfig({ PAPERCLIP_ALLOWED_HOSTNAMES: ' Board.Example , ,b.example' })).toMatchObject({
       config: { allowedHostnames: ['board.example', 'b.example'] },
     })
   })
 
-  test('a metrics token is long enough not to be guessed, and is not repeated where it is wrong', () => {
+  test('A metrics token must be long enough, and a wrong one is not repeated in the problem', () => {
     expect(readConfig({ PAPERCLIP_METRICS_TOKEN: 'a-token-for-scrapers' })).toMatchObject({
       config: { metricsToken: 'a-token-for-scrapers' },
     })
@@ -85,7 +85,7 @@ describe('configuration', () => {
     expect(problemsOf({ PAPERCLIP_METRICS_TOKEN: 'a token with spaces in it' })).toEqual(['PAPERCLIP_METRICS_TOKEN: must have no spaces'])
   })
 
-  test('adapters are named by commas, and an empty list is none at all', () => {
+  test('Adapter types are separated by commas, and an empty list allows none', () => {
     const adaptersOf = (PAPERCLIP_ADAPTERS: string) => (readConfig({ PAPERCLIP_ADAPTERS }) as { config: Config }).config.adapters
     expect(adaptersOf('process, HTTP')).toEqual(['process', 'http'])
     expect(adaptersOf('')).toEqual([])
@@ -93,7 +93,7 @@ describe('configuration', () => {
     expect(problemsOf({ PAPERCLIP_ADAPTERS: 'process,perl' })).toEqual([`PAPERCLIP_ADAPTERS.1: must be of ${adapterTypes.join(' ')}`])
   })
 
-  test('what runs are given is judged at the start', () => {
+  test('The settings for runs are checked at the start', () => {
     expect(readConfig({ PAPERCLIP_API_URL: 'https://paperclip.example/' })).toMatchObject({
       config: { apiUrl: 'https://paperclip.example' },
     })

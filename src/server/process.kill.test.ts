@@ -4,15 +4,15 @@ import { openPool } from '../platform/db/driver/client.ts'
 import { makeHome, postgresProcessesUnder, removeHome, send, signalAll, spawnServerProcess, pollFor } from '../dev/testing/serverProcess.ts'
 import { countStaleHolds, findLostChanges, checkoutAll, startLoadGenerator, countUnpaired } from '../dev/testing/loadGenerator.ts'
 
-// The full ten of the issue's bar are `npm run torture:kill`; the suite takes one of each kind.
+// The suite kills once in each of three ways. `KILLS` sets another number, for a longer test by hand.
 const KILLS = Number(process.env['KILLS'] ?? 3)
-/** Changes acknowledged between two kills; chance picks the moment. */
+/** Changes that are acknowledged between two kills. The exact number is random. */
 const CHANGES = { least: 40, most: 120 }
-/** The reaper's beat and what it needs. */
+/** The interval of the reaper plus the time of its work. */
 const REAPED_WITHIN_MS = 10_000
 
 test(
-  'what was acknowledged survives kill -9 of the server and of Postgres in the middle of the load (I15)',
+  'Every acknowledged change survives kill -9 of the server and of Postgres under load (I15)',
   { timeout: 30_000 + KILLS * 8000 },
   async () => {
     const home = makeHome()
@@ -33,13 +33,13 @@ test(
       acknowledgedBefore.push(load.acknowledged.length)
       const kind = kill % 3
       if (kind === 1) {
-        // Postgres alone, all of it at once: the server goes on and starts it again.
+        // All processes of Postgres alone: the server continues and starts Postgres again.
         signalAll(postgresProcessesUnder(home), 'SIGKILL')
         await server.waitForLog('Postgres runs again')
         continue
       }
       load.setUrl(null)
-      // Alone, and together with its Postgres, as when the machine's memory runs out.
+      // The server alone, or together with its Postgres, as when the machine runs out of memory.
       const victims = kind === 2 ? postgresProcessesUnder(home) : []
       signalAll([server.pid, ...victims], 'SIGKILL')
       await server.exited
@@ -62,7 +62,7 @@ test(
       expect(await countUnpaired(sql)).toEqual({ issues: 0, comments: 0, issuesLost: 0, commentsLost: 0 })
       expect((await countStaleHolds(sql)).byEndedRuns).toBe(0)
 
-      // Nobody is left to renew a lease; time is moved instead of waited for.
+      // No run renews a lease any more. The test moves the leases instead of waiting for them.
       await sql.query("update heartbeat_runs set lease_expires_at = now() where status in ('queued', 'running')")
       const expiredAt = performance.now()
       await pollFor('no issue names a dead run', async () => {

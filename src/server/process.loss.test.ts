@@ -18,7 +18,7 @@ import {
 import type { ServerProcess, Reply } from '../dev/testing/serverProcess.ts'
 
 const SLOW_MS = 30_000
-/** "Within a second", with what a suite that shares two cores adds to it. */
+/** "Within a second", plus what a suite that shares two cores adds to it. */
 const SECOND_MS = 1500
 
 let home = ''
@@ -28,11 +28,11 @@ let url = ''
 let companyId = ''
 let issueId = ''
 
-const durable = { durable: false } as const
+const notDurable = { durable: false } as const
 
 beforeAll(async () => {
   home = makeHome()
-  postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...durable })
+  postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...notDurable })
   server = spawnServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(postgres.connection) } })
   url = await server.url()
   companyId = (await send(`${url}/api/companies`, 'POST', { name: 'Sturdy Works' })).body.id
@@ -46,7 +46,7 @@ afterAll(async () => {
   expect(ended).toEqual({ code: 0, signal: null })
 }, SLOW_MS)
 
-/** A read, a write, and what a supervisor asks. */
+/** Sends a health check, a read and two writes. */
 const sendOneOfEach = (): Promise<Reply[]> =>
   Promise.all([
     send(`${url}/api/health`),
@@ -66,16 +66,16 @@ function expectUnavailable(replies: readonly Reply[]): void {
 const untilServing = (): Promise<unknown> =>
   pollFor('the server serves again', async () => (await sendOneOfEach()).every(({ status }) => status < 300))
 
-describe('the database goes away and comes back', { timeout: SLOW_MS }, () => {
-  test('stopped: 503 with Retry-After within a second; started: the same server serves', async () => {
+describe('a server whose database is lost and returns', { timeout: SLOW_MS }, () => {
+  test('While Postgres is stopped, requests get 503 with Retry-After within a second; after its start the same server serves', async () => {
     await postgres.stop()
     expectUnavailable(await sendOneOfEach())
     expectUnavailable(await sendOneOfEach())
-    postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...durable })
+    postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...notDurable })
     await untilServing()
   })
 
-  test('frozen: health and every request are 503 in about a second, the next ones at once; thawed: the same server serves', async () => {
+  test('While Postgres is frozen, requests get 503 in about a second and later ones at once; afterwards the same server serves', async () => {
     await sendOneOfEach()
     const frozen = postgresProcessesUnder(home)
     signalAll(frozen, 'SIGSTOP')
@@ -89,16 +89,17 @@ describe('the database goes away and comes back', { timeout: SLOW_MS }, () => {
       signalAll(frozen, 'SIGCONT')
     }
     await untilServing()
-    // What the frozen backends had been sent before they were given up is nobody's any more, whatever they made of it.
+    // The frozen backends may still execute what they received before. No client waits for those results, and no company was added.
     expect((await send(`${url}/api/companies`)).body).toHaveLength(1)
   })
 
-  test('a request that waits four seconds for a lock is not taken for a silence', async () => {
+  test('A request that waits seconds for a row lock is not treated as an unresponsive database', async () => {
     const sql = openPool({ ...postgres.connection, max: 1 })
     const locker = await sql.connect()
     await locker.query('begin')
     await locker.query('select from issues where id = $1 for update', [issueId])
     const waiting = send(`${url}/api/issues/${issueId}`, 'PATCH', { title: 'Patient' })
+    // Only time can show that the watchdog does not act: it would act after 1 s without an answer, and again after 2 s.
     await sleep(2500)
     expect((await send(`${url}/api/health`)).status).toBe(200)
     await locker.query('rollback')
@@ -109,9 +110,10 @@ describe('the database goes away and comes back', { timeout: SLOW_MS }, () => {
     expect(answered.ms).toBeGreaterThan(2400)
   })
 
-  test('every backend terminated again and again under load: 503 at worst, never a 500, never no answer', async () => {
-    const sql = openPool({ ...postgres.connection, max: 1, application_name: 'executioner' })
+  test('While every backend is terminated repeatedly under load, each request gets its answer or 503', async () => {
+    const sql = openPool({ ...postgres.connection, max: 1, application_name: 'terminator' })
     const replies: Reply[] = []
+    // The clients send and the backends are terminated for this long, some 16 times: the number of overlaps is the test.
     const stopAt = performance.now() + 2500
     const clients = Array.from({ length: 12 }, async (_, index) => {
       while (performance.now() < stopAt) {
@@ -135,7 +137,7 @@ describe('the database goes away and comes back', { timeout: SLOW_MS }, () => {
   })
 })
 
-test('an embedded Postgres that is killed comes back by itself, and the server with it', { timeout: SLOW_MS }, async () => {
+test('An embedded Postgres that is killed is started again, and the server serves again', { timeout: SLOW_MS }, async () => {
   const own = makeHome()
   const embedded = spawnServerProcess({ home: own })
   const at = await embedded.url()

@@ -7,17 +7,17 @@ import type { TestDatabase } from '../dev/testing/database.ts'
 import { createOutputFile } from '../dev/testing/runner.ts'
 
 const SLOW_MS = 40_000
-/** A supervisor of processes is given ten seconds by most who end it. */
+/** Service managers usually wait ten seconds before they kill a process. */
 const STOPPED_WITHIN_MS = 10_000
 const MIB = 1024 * 1024
-/** What a log may hold (`doc/SPEC.md`), with the line that says so. */
+/** The largest log (`doc/SPEC.md`), plus the line that reports the cap. */
 const LOG_BYTES = 8 * MIB + 1024
-/** Far more than a server may keep of it, and as fast as a command can write. */
+/** Far more output than a server may keep in memory, written as fast as a command can write. */
 const FLOOD_BYTES = 160 * MIB
-/** Some 20 MiB of it is garbage that is collected later; a server that kept what it reads would add all of it. */
+/** About 20 MiB is garbage that is collected later. A server that kept its input would grow by all of it. */
 const GROWTH_BYTES = 64 * MIB
 
-/** A server's own clock goes ten seconds ahead with each SIGUSR2, so that what it does every ten seconds is due at once. */
+/** Each SIGUSR2 moves the clock of a server ten seconds forward, so that tasks of every ten seconds are due at once. */
 const clock = `const { performance } = globalThis
   const now = performance.now.bind(performance)
   let ahead = 0
@@ -45,7 +45,7 @@ afterAll(async () => {
   await removeHome(home)
 }, SLOW_MS)
 
-/** Asks a server; the first of them unless another is named. */
+/** Sends a request to a server, by default the first one. */
 async function ask(method: string, path: string, body?: unknown, at = servers[0]): Promise<Reply> {
   const reply = await send(`${await at?.url()}/api${path}`, method, body)
   expect(reply.status, JSON.stringify(reply.body)).toBeLessThan(300)
@@ -74,7 +74,7 @@ interface RunRow {
 const rowOf = (runId: string): Promise<RunRow> =>
   queryOne('select status, error_code as "errorCode", exit_code as "exitCode", signal from heartbeat_runs where id = $1', runId)
 
-/** The server that watches over a run, by the pid it has noted of itself. */
+/** Returns the server that supervises a run, found by the pid in its row. */
 async function supervisorOf(runId: string): Promise<ServerProcess> {
   const { pid } = await queryOne<{ pid: number }>(
     'select s.pid from heartbeat_runs r join servers s on s.id = r.supervisor_id where r.id = $1',
@@ -93,10 +93,10 @@ interface WorkingAgent {
   readonly lines: () => string[]
 }
 
-/** An agent whose process is at work on an issue: it says its pid, and that it was told to end, which a stubborn one does not. */
+/** Starts an agent whose process works on an issue. The process writes its pid, and a line for SIGTERM, after which only a stubborn one continues. */
 async function startWorkingAgent(isStubborn = false): Promise<WorkingAgent> {
   const { file, lines } = createOutputFile()
-  // A test that fails must not leave behind what the server should have ended.
+  // A test that fails must not leave processes that the server should have ended.
   onTestFinished(() =>
     signalAll(
       lines()
@@ -109,12 +109,12 @@ async function startWorkingAgent(isStubborn = false): Promise<WorkingAgent> {
     process.execPath,
     '-e',
     `const say = (line) => require('fs').appendFileSync(${JSON.stringify(file)}, line + '\\n')
-     process.on('SIGTERM', () => { say('told'); ${isStubborn ? '' : 'process.exit(3)'} })
+     process.on('SIGTERM', () => { say('SIGTERM'); ${isStubborn ? '' : 'process.exit(3)'} })
      say(process.pid); setInterval(() => {}, 1000)`,
   )
   const issue = { title: 'Work', status: 'todo', assigneeAgentId: agentId }
   const issueId = (await ask('POST', `/companies/${companyId}/issues`, issue)).body.id as string
-  await pollFor('its process is at work', () => lines().length > 0)
+  await pollFor('its process is running', () => lines().length > 0)
   const holder = 'select checkout_run_id as "runId" from issues where id = $1'
   const { runId } = await queryOne<{ runId: string }>(holder, issueId)
   return { agentId, issueId, runId, pid: Number(lines()[0]), lines }
@@ -128,7 +128,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** Whether a process is the one that was given this file: its number may be another's by now. */
+/** Whether a process is the one with this file in its command line. Its pid may belong to another process by now. */
 const runs = (pid: number, file: string): boolean => {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(file)
@@ -137,14 +137,14 @@ const runs = (pid: number, file: string): boolean => {
   }
 }
 
-/** Memory of a process that is or was resident, in bytes. */
+/** Returns the current or the highest resident memory of a process, in bytes. */
 const memory = (pid: number, what: 'VmRSS' | 'VmHWM'): number =>
   Number(new RegExp(`^${what}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 
-describe('a server process with processes of its own', { timeout: SLOW_MS }, () => {
-  test('one that floods its output costs neither the log more than its cap nor the server its memory, and the server answers meanwhile', async () => {
+describe('a server with supervised processes', { timeout: SLOW_MS }, () => {
+  test('A process that floods its output fills the log up to its cap and no memory of the server, which keeps answering', async () => {
     const writeFlood = async (bytes: number): Promise<string> => {
-      const agentId = await createProcessAgent('/bin/sh', '-c', `yes 'so much to say' | head -c ${bytes}; echo; echo the end`)
+      const agentId = await createProcessAgent('/bin/sh', '-c', `yes 'so many words' | head -c ${bytes}; echo; echo the end`)
       const { body } = await ask('POST', `/agents/${agentId}/heartbeat/invoke`)
       return body.id
     }
@@ -153,9 +153,9 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
         await ask('GET', '/health')
         return (await rowOf(runId)).status === 'succeeded'
       })
-    // What a flood needs at all is there after a small one on each server.
+    // A small flood on each server first allocates the memory that every flood needs.
     for (const runId of [await writeFlood(10 * MIB), await writeFlood(10 * MIB)]) await untilRunEnds(runId)
-    // From now on the highest mark is that of what follows.
+    // Resets the high-water mark of the memory.
     for (const { pid } of servers) writeFileSync(`/proc/${pid}/clear_refs`, '5')
     const before = servers.map(({ pid }) => memory(pid, 'VmRSS'))
     const runId = await writeFlood(FLOOD_BYTES)
@@ -178,7 +178,7 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
     expect(await capped()).toEqual({ limitBytes: 8 * MIB })
   })
 
-  test('a run that is cancelled through another server frees its issue at once, and its process ends with the next renewal', async () => {
+  test('A run that is cancelled through another server frees its issue at once, and its process ends with the next renewal', async () => {
     const { issueId, runId, pid, lines } = await startWorkingAgent()
     const own = await supervisorOf(runId)
     const other = servers.find((each) => each !== own)
@@ -187,13 +187,13 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
     const freed = { checkoutRunId: null, executionRunId: null }
     expect((await ask('GET', `/issues/${issueId}`, undefined, other)).body).toMatchObject(freed)
     own.signal('SIGUSR2')
-    await pollFor('its process is gone', () => !isAlive(pid))
-    expect(lines()).toEqual([String(pid), 'told'])
-    await pollFor('its exit is noted', async () => (await rowOf(runId)).exitCode === 3)
+    await pollFor('its process has ended', () => !isAlive(pid))
+    expect(lines()).toEqual([String(pid), 'SIGTERM'])
+    await pollFor('its exit is recorded', async () => (await rowOf(runId)).exitCode === 3)
     expect(await rowOf(runId)).toEqual({ status: 'cancelled', errorCode: 'cancelled', exitCode: 3, signal: null })
   })
 
-  test('SIGKILL leaves its process to a server that comes after it, and its issue to the next run once the lease is out', async () => {
+  test('After SIGKILL of a server another server ends its process, and its issue is free once the lease has expired', async () => {
     const { agentId, issueId, runId, pid, lines } = await startWorkingAgent()
     const killed = await supervisorOf(runId)
     killed.signal('SIGKILL')
@@ -201,8 +201,8 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
     expect(isAlive(pid)).toBe(true)
     servers = [...servers.filter((each) => each !== killed), server()]
     await pollFor('its process is ended', () => !isAlive(pid))
-    expect(lines()).toEqual([String(pid), 'told'])
-    // Live is live: until its lease is out nobody else has the issue.
+    expect(lines()).toEqual([String(pid), 'SIGTERM'])
+    // The run is live until its lease has expired, and no other run gets the issue before.
     expect(await rowOf(runId)).toMatchObject({ status: 'running' })
     const other = await createProcessAgent('/bin/true')
     const taking = { agentId: other, expectedStatuses: ['todo', 'in_progress'] }
@@ -212,18 +212,18 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
     await database.sql.query('update heartbeat_runs set lease_expires_at = now() where id = $1', [runId])
     await pollFor('its run is ended', async () => (await rowOf(runId)).status === 'timed_out')
     expect(await rowOf(runId)).toMatchObject({ errorCode: 'lease_expired' })
-    // The same wake is run once more, by a server that lives.
-    await pollFor('another process is at work', () => lines().length === 3)
+    // The same wake leads to another run, on a server that is alive.
+    await pollFor('another process is running', () => lines().length === 3)
     const next = (await ask('GET', `/issues/${issueId}`)).body
     expect(next).toMatchObject({ status: 'in_progress', assigneeAgentId: agentId })
     expect(next.checkoutRunId).not.toBe(runId)
     expect(servers).toContain(await supervisorOf(next.checkoutRunId))
     await ask('POST', `/agents/${agentId}/pause`)
     for (const each of servers) each.signal('SIGUSR2')
-    await pollFor('its process is gone', () => !isAlive(Number(lines()[2])))
+    await pollFor('its process has ended', () => !isAlive(Number(lines()[2])))
   })
 
-  test('SIGTERM ends its processes, the stubborn by force, and their runs, within ten seconds and with nothing left', async () => {
+  test('SIGTERM of a server ends its processes and their runs within ten seconds, stubborn processes by force', async () => {
     const [first, ...others] = servers
     for (const each of others) expect(await each.stop()).toEqual({ code: 0, signal: null })
     servers = first === undefined ? [] : [first]
@@ -232,8 +232,8 @@ describe('a server process with processes of its own', { timeout: SLOW_MS }, () 
     expect(await first?.stop()).toEqual({ code: 0, signal: null })
     expect(performance.now() - signalledAt).toBeLessThan(STOPPED_WITHIN_MS)
     expect([cooperative.pid, stubborn.pid].filter(isAlive)).toEqual([])
-    // On a busy machine the stubborn one may be told once more before it is forced.
-    for (const { lines, pid } of [cooperative, stubborn]) expect([...new Set(lines())]).toEqual([String(pid), 'told'])
+    // On a busy machine the stubborn process may receive a second SIGTERM before it is killed.
+    for (const { lines, pid } of [cooperative, stubborn]) expect([...new Set(lines())]).toEqual([String(pid), 'SIGTERM'])
     const stopped = { status: 'cancelled', errorCode: 'server_stopped' }
     expect(await rowOf(cooperative.runId)).toEqual({ ...stopped, exitCode: 3, signal: null })
     expect(await rowOf(stubborn.runId)).toEqual({ ...stopped, exitCode: null, signal: 'SIGKILL' })

@@ -24,8 +24,8 @@ import type { TestDatabase } from '../dev/testing/database.ts'
 
 const SLOW_MS = 40_000
 /**
- * "Healthy within 3 s" holds on a machine that does nothing else. The suite shares two cores, so the processors' time is
- * counted instead: a start keeps both busy, one with the program and one with Postgres.
+ * "Healthy within 3 s" holds on an idle machine. The suite shares two cores, so the test counts processor time instead: a
+ * start keeps both cores busy, one with the program and one with Postgres.
  */
 const START_CPU_MS = 4000
 
@@ -37,21 +37,21 @@ const healthy = (url: string): Promise<boolean> =>
     () => false,
   )
 
-/** A cloned database for one test. */
+/** Clones a database for one test. */
 async function database(): Promise<TestDatabase> {
   const clone = await cloneDatabase()
   onTestFinished(() => clone.drop())
   return clone
 }
 
-describe('a server on its own database', { timeout: SLOW_MS }, () => {
+describe('a server with its own database', { timeout: SLOW_MS }, () => {
   let home = ''
   beforeAll(() => {
     home = makeHome()
   })
   afterAll(() => removeHome(home))
 
-  test('started by `npm start` on a fresh home it is healthy within seconds; SIGTERM to npm ends all of it', async () => {
+  test('A server that `npm start` starts on a fresh home is healthy within seconds, and SIGTERM to npm ends all of it', async () => {
     const npm = startServerProcess({ home, viaNpm: true })
     const url = await npm.url()
     expect((await send(`${url}/api/health`)).body).toMatchObject({ status: 'ok' })
@@ -62,24 +62,24 @@ describe('a server on its own database', { timeout: SLOW_MS }, () => {
     expect(processGroup(npm.pid).length).toBeGreaterThan(1)
 
     await npm.stop()
-    await pollFor('nothing of npm, its shell and the server is left', () => processGroup(npm.pid).length === 0)
+    await pollFor('no process of npm, its shell and the server is left', () => processGroup(npm.pid).length === 0)
     expect(postgresProcessesUnder(home)).toEqual([])
     expect(npm.lines.map(({ msg }) => msg)).toContain('stopping')
     expect(npm.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
   })
 
-  test('Ctrl-C, which reaches every process of the terminal, ends it once and in order', async () => {
+  test('Ctrl-C, which every process of the terminal receives, ends the server once and in order', async () => {
     const npm = startServerProcess({ home, viaNpm: true })
     const url = await npm.url()
     expect((await send(`${url}/api/companies`)).body).toMatchObject([{ name: 'Kept Works' }])
     process.kill(-npm.pid, 'SIGINT')
     await npm.exited
-    await pollFor('nothing is left', () => processGroup(npm.pid).length === 0)
+    await pollFor('no process is left', () => processGroup(npm.pid).length === 0)
     expect(postgresProcessesUnder(home)).toEqual([])
     expect(npm.lines.filter(({ msg }) => msg === 'stopping')).toHaveLength(1)
   })
 
-  test('a second server on one home is refused and told about DATABASE_URL; SIGKILL of the first leaves no Postgres and loses nothing', async () => {
+  test('A second server on one home exits with a message about DATABASE_URL, and SIGKILL of the first leaves no Postgres', async () => {
     const first = startServerProcess({ home })
     const url = await first.url()
     const second = startServerProcess({ home })
@@ -92,8 +92,8 @@ describe('a server on its own database', { timeout: SLOW_MS }, () => {
     await pollFor('no Postgres is left', () => postgresProcessesUnder(home).length === 0)
   })
 
-  test('the start after it finds everything; an error that nobody handles is said, Postgres stopped, and the exit code is 1', async () => {
-    const preload = "process.on('SIGUSR2', () => setImmediate(() => { throw new Error('nobody handles me') }))"
+  test('The next start finds all data, and an unhandled error is logged, stops Postgres and exits with code 1', async () => {
+    const preload = "process.on('SIGUSR2', () => setImmediate(() => { throw new Error('unhandled in this test') }))"
     const server = startServerProcess({ home, preload })
     const { body } = await send(`${await server.url()}/api/companies`)
     expect(body.map(({ name }: { name: string }) => name).toSorted()).toEqual(['Kept Works', 'Survivors'])
@@ -105,7 +105,7 @@ describe('a server on its own database', { timeout: SLOW_MS }, () => {
 })
 
 describe('a signal during the start', { timeout: SLOW_MS }, () => {
-  test('ends it in order, with nothing left behind, whatever it is doing', async () => {
+  test('A signal ends the start in order and leaves no process, while a database is created and while it is migrated', async () => {
     const home = temporaryHome()
     const making = startServerProcess({ home })
     await making.waitForLog('creating a new embedded database')
@@ -115,12 +115,12 @@ describe('a signal during the start', { timeout: SLOW_MS }, () => {
     expect(postgresProcessesUnder(home)).toEqual([])
     expect(making.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
 
-    // Somebody else migrates, and this one waits for the lock.
+    // Another connection migrates, and this server waits for its lock.
     const waiting = await database()
     const connection = await waiting.sql.connect()
     await connection.query('select pg_advisory_lock(7203311)')
     const blocked = startServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(waiting.connection) } })
-    await pollFor('it waits for the lock', async () => {
+    await pollFor('the server waits for the lock', async () => {
       const { rows } = await connection.query(
         "select from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())",
       )
@@ -132,8 +132,8 @@ describe('a signal during the start', { timeout: SLOW_MS }, () => {
   })
 })
 
-describe('a server on a database of somebody else', { timeout: SLOW_MS }, () => {
-  test('two that start at once on an empty database both come up', async () => {
+describe('a server with DATABASE_URL', { timeout: SLOW_MS }, () => {
+  test('Two servers that start at once on an empty database both serve', async () => {
     const cluster = inject('cluster')
     const name = `empty_${process.pid}_${Date.now()}`
     const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
@@ -149,30 +149,30 @@ describe('a server on a database of somebody else', { timeout: SLOW_MS }, () => 
     await admin.end()
   })
 
-  test('the port answers at once with thousands of ended leases to tidy up; a bug in one request ends only that request', async () => {
+  test('A server answers at once with thousands of expired leases to reap, and a bug in one request ends only that request', async () => {
     const { sql, connection } = await database()
     await sql.query(`with company as (insert into companies (name, issue_prefix) values ('Leftovers', 'LEF') returning id),
         agent as (insert into agents (company_id, name, url_key) select id, 'Gone', 'gone' from company returning id, company_id)
       insert into heartbeat_runs (company_id, agent_id, status, lease_expires_at)
       select company_id, id, 'running', now() - interval '1 day' from agent, generate_series(1, 4000)`)
-    const left = async (): Promise<number> =>
+    const unreaped = async (): Promise<number> =>
       (await sql.query<{ left: number }>("select count(*)::int as left from heartbeat_runs where status = 'running'")).rows[0]?.left ?? 0
     const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(connection) } })
     const url = await server.url()
-    const beside: number[] = []
-    await pollFor('the tidying is under way', async () => {
+    const latencies: number[] = []
+    await pollFor('the reaper is at work', async () => {
       const { status, ms } = await send(`${url}/api/health`)
       expect(status).toBe(200)
-      beside.push(ms)
-      return (await left()) < 3900
+      latencies.push(ms)
+      return (await unreaped()) < 3900
     })
-    for (let asked = 0; asked < 20; asked += 1) beside.push((await send(`${url}/api/health`)).ms)
-    // What is left shows that the answers came beside the work and not after it.
-    expect(await left()).toBeGreaterThan(0)
-    expect(beside.toSorted((a, b) => a - b)[Math.floor(beside.length / 2)]).toBeLessThan(100)
+    for (let request = 0; request < 20; request += 1) latencies.push((await send(`${url}/api/health`)).ms)
+    // The runs that are left show that the answers came during the work and not after it.
+    expect(await unreaped()).toBeGreaterThan(0)
+    expect(latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]).toBeLessThan(100)
     expect(server.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
 
-    // A bug in one request: a 500 that gives nothing away, a line in the log, and the server goes on.
+    // A bug in one request gives a 500 that reveals nothing and a line in the log, and the server continues.
     await sql.query('alter table companies rename column name to lost')
     const answer = await send(`${url}/api/companies`)
     expect(answer).toMatchObject({ status: 500, body: { error: 'Internal server error' } })
@@ -182,7 +182,7 @@ describe('a server on a database of somebody else', { timeout: SLOW_MS }, () => 
     expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 
-  test('SIGTERM stops accepting, lets the request under way end, and does not wait for idle connections', async () => {
+  test('SIGTERM stops accepting, lets the request in progress end, and does not wait for idle connections', async () => {
     const { sql, connection } = await database()
     const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(connection) } })
     const url = await server.url()
@@ -197,7 +197,7 @@ describe('a server on a database of somebody else', { timeout: SLOW_MS }, () => 
       return rows.length > 0
     })
     server.signal('SIGTERM')
-    await pollFor('nobody new is let in', () =>
+    await pollFor('no new connection is accepted', () =>
       fetch(`${url}/api/health`).then(
         () => false,
         () => true,
@@ -213,7 +213,7 @@ describe('a server on a database of somebody else', { timeout: SLOW_MS }, () => 
   })
 })
 
-describe('a start that cannot be', { timeout: SLOW_MS }, () => {
+describe('a start that fails', { timeout: SLOW_MS }, () => {
   let refused: ServerProcess[] = []
   let home = ''
   beforeAll(() => {
@@ -224,20 +224,20 @@ describe('a start that cannot be', { timeout: SLOW_MS }, () => {
         home,
         env: { PORT: 'many', DATABASE_URL: 'mysql://host/db', LOG_LEVEL: 'loud', PAPERCLIP_AGENT_JWT_SECRET: secret },
       }),
-      spawnServerProcess({ home, env: { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' } }),
+      spawnServerProcess({ home, env: { DATABASE_URL: 'postgres://user@127.0.0.1:1/none' } }),
     ]
   })
   afterAll(() => removeHome(home))
 
-  test('wrong values are all in one list, without the values, and the exit code is 1', async () => {
+  test('Wrong settings are all listed, without their values, and the exit code is 1', async () => {
     const [server] = refused
     expect(await server?.exited).toEqual({ code: 1, signal: null })
-    const said = server?.stderr() ?? ''
-    for (const name of ['PORT', 'DATABASE_URL', 'LOG_LEVEL', 'PAPERCLIP_AGENT_JWT_SECRET']) expect(said).toContain(`${name}: `)
-    expect(said).not.toMatch(/too-short|mysql/)
+    const output = server?.stderr() ?? ''
+    for (const name of ['PORT', 'DATABASE_URL', 'LOG_LEVEL', 'PAPERCLIP_AGENT_JWT_SECRET']) expect(output).toContain(`${name}: `)
+    expect(output).not.toMatch(/too-short|mysql/)
   })
 
-  test('a database that is not there is said in one line, and the exit code is 1', async () => {
+  test('An unreachable database is reported in one line, and the exit code is 1', async () => {
     const server = refused[1]
     expect(await server?.exited).toEqual({ code: 1, signal: null })
     expect(server?.lines).toHaveLength(1)
@@ -245,7 +245,7 @@ describe('a start that cannot be', { timeout: SLOW_MS }, () => {
   })
 })
 
-describe('what a terminal shows', { timeout: SLOW_MS }, () => {
+describe('the output on a terminal', { timeout: SLOW_MS }, () => {
   const hasScript = ((): boolean => {
     try {
       execFileSync('script', ['--version'], { stdio: 'ignore' })
@@ -255,13 +255,13 @@ describe('what a terminal shows', { timeout: SLOW_MS }, () => {
     }
   })()
 
-  test('where to look, and never the database URL', () => {
+  test('The banner shows the addresses of the server and never the database URL', () => {
     const shown = banner({ url: 'http://127.0.0.1:3100', database: 'DATABASE_URL', home: '/somewhere', version: '1.2.3' })
     expect(shown).toContain('paperclip-server 1.2.3')
     expect(shown).toContain('http://127.0.0.1:3100/api/docs')
   })
 
-  test.skipIf(!hasScript)('is the banner instead of JSON lines (needs `script`, for a terminal)', async () => {
+  test.skipIf(!hasScript)('A terminal gets the banner instead of JSON lines (needs `script`, for a terminal)', async () => {
     const { connection } = await database()
     const home = temporaryHome()
     const terminal = spawn('script', ['-qefc', `exec "${process.execPath}" --import tsx src/main.ts`, '/dev/null'], {
@@ -274,7 +274,7 @@ describe('what a terminal shows', { timeout: SLOW_MS }, () => {
     await pollFor('the banner', () => shown.includes('Home'))
     expect(shown).toMatch(/API\s+http:\/\/127\.0\.0\.1:\d+\/api\s/)
     expect(shown).not.toContain('{"level"')
-    // What a person types: the terminal makes a signal of it.
+    // Ctrl-C as a person types it: the terminal turns it into a signal.
     terminal.stdin.write('\u0003')
     expect(await once(terminal, 'close')).toEqual([0, null])
     expect(shown).toContain('stopping')

@@ -7,7 +7,7 @@ import type { ProcessLifecycle } from './processLifecycle.ts'
 interface Observed {
   readonly lifecycle: ProcessLifecycle
   readonly codes: number[]
-  readonly happened: string[]
+  readonly steps: string[]
   readonly ended: () => Promise<unknown>
 }
 
@@ -15,21 +15,21 @@ function observe(): Observed {
   const codes: number[] = []
   const lifecycle = createProcessLifecycle((code) => codes.push(code))
   lifecycle.setLog(createLog('silent', false))
-  return { lifecycle, codes, happened: [], ended: () => pollFor('the process ends', () => codes.length > 0) }
+  return { lifecycle, codes, steps: [], ended: () => pollFor('the process ends', () => codes.length > 0) }
 }
 
 const starts =
-  ({ happened }: Observed, name: string) =>
+  ({ steps }: Observed, name: string) =>
   async (): Promise<string> => {
-    happened.push(`${name} starts`)
+    steps.push(`${name} starts`)
     return name
   }
 const ends =
-  ({ happened }: Observed) =>
+  ({ steps }: Observed) =>
   async (name: string): Promise<void> =>
-    void happened.push(`${name} ends`)
+    void steps.push(`${name} ends`)
 
-test('what was started last is ended first, once, however often the process is told to leave', async () => {
+test('Resources end once, newest first, however many signals the process receives', async () => {
   const observed = observe()
   await observed.lifecycle.startResource(starts(observed, 'Postgres'), ends(observed))
   await observed.lifecycle.startResource(starts(observed, 'server'), ends(observed))
@@ -37,11 +37,11 @@ test('what was started last is ended first, once, however often the process is t
   observed.lifecycle.handleSignal('SIGTERM')
   observed.lifecycle.shutdown(1)
   await observed.ended()
-  expect(observed.happened).toEqual(['Postgres starts', 'server starts', 'server ends', 'Postgres ends'])
+  expect(observed.steps).toEqual(['Postgres starts', 'server starts', 'server ends', 'Postgres ends'])
   expect(observed.codes).toEqual([0])
 })
 
-test('a start that is under way is ended too, and nothing is started after it', async () => {
+test('A start in progress is ended too, and no resource starts after it', async () => {
   const observed = observe()
   let ready = (): void => {}
   const slow = new Promise<string>((resolve) => (ready = () => resolve('Postgres')))
@@ -51,35 +51,35 @@ test('a start that is under way is ended too, and nothing is started after it', 
   await expect(starting).rejects.toThrow()
   await expect(observed.lifecycle.startResource(starts(observed, 'server'), ends(observed))).rejects.toThrow()
   await observed.ended()
-  expect(observed.happened).toEqual(['Postgres ends'])
+  expect(observed.steps).toEqual(['Postgres ends'])
 })
 
-test('a start that is told to stop and does so holds nobody up', async () => {
+test('A start that stops when it is aborted does not delay the exit', async () => {
   const observed = observe()
   const starting = observed.lifecycle.startResource(
-    (signal) => new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(new Error('left in the middle')))),
+    (signal) => new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(new Error('start was aborted')))),
   )
   observed.lifecycle.shutdown(0)
-  await expect(starting).rejects.toThrow('left in the middle')
+  await expect(starting).rejects.toThrow('start was aborted')
   await observed.ended()
   expect(observed.codes).toEqual([0])
 })
 
-test('an end that fails makes the exit code 1, and what is below it is ended all the same', async () => {
+test('A resource that fails to end makes the exit code 1, and the older resources end all the same', async () => {
   const observed = observe()
   await observed.lifecycle.startResource(starts(observed, 'Postgres'), ends(observed))
   await observed.lifecycle.startResource(starts(observed, 'server'), () => Promise.reject(new Error('stuck')))
   observed.lifecycle.shutdown(0)
   await observed.ended()
   expect(observed.codes).toEqual([1])
-  expect(observed.happened).toContain('Postgres ends')
+  expect(observed.steps).toContain('Postgres ends')
 })
 
-test('an error that nobody handles ends everything with exit code 1', async () => {
+test('An unhandled error ends every resource and exits with code 1', async () => {
   const observed = observe()
   await observed.lifecycle.startResource(starts(observed, 'Postgres'), ends(observed))
-  observed.lifecycle.crash(new Error('nobody handles me'))
+  observed.lifecycle.crash(new Error('unhandled in this test'))
   await observed.ended()
   expect(observed.codes).toEqual([1])
-  expect(observed.happened).toContain('Postgres ends')
+  expect(observed.steps).toContain('Postgres ends')
 })

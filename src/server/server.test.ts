@@ -39,7 +39,7 @@ const ask = (url: string, agent: Agent): Promise<RawReply> =>
       .end()
   })
 
-test('stopping does not wait for connections at rest', async () => {
+test('A stop does not wait for idle connections', async () => {
   const server = await serve()
   const agent = new Agent({ keepAlive: true })
   onTestFinished(() => agent.destroy())
@@ -49,7 +49,7 @@ test('stopping does not wait for connections at rest', async () => {
   expect(performance.now() - startedAt).toBeLessThan(1000)
 })
 
-test('a request that arrives while the server stops, behind one under way, is answered and ends its connection', async () => {
+test('A request that arrives during a stop, behind one in progress, is answered and its connection is closed', async () => {
   const server = await serve()
   const company = await fetch(`${server.url}/api/companies`, {
     method: 'POST',
@@ -88,7 +88,7 @@ test('a request that arrives while the server stops, behind one under way, is an
   expect(second).toMatch(/^connection: close\r$/im)
 })
 
-test('a client that sends half a request does not keep others from being answered', async () => {
+test('A client that sends half a request does not delay the answers to other clients', async () => {
   const server = await serve()
   const { hostname, port } = new URL(server.url)
   const halfOpen = connect(Number(port), hostname)
@@ -98,18 +98,18 @@ test('a client that sends half a request does not keep others from being answere
   expect((await ask(server.url, agent)).status).toBe(200)
 })
 
-test('stopping twice is stopping once', async () => {
+test('A second stop changes nothing and resolves too', async () => {
   const server = await serve()
   await Promise.all([server.stop(), server.stop()])
   await server.stop()
 })
 
-test('a port that is taken is refused by name', async () => {
+test('A start on a port in use fails with EADDRINUSE', async () => {
   const { port } = new URL((await serve()).url)
   await expect(serve({ PORT: port })).rejects.toThrow('EADDRINUSE')
 })
 
-test('a server that listens everywhere says an address that works', async () => {
+test('A server that listens on every address returns a URL that works', async () => {
   const { url } = await serve({ HOST: '0.0.0.0' })
   expect(url).toMatch(/^http:\/\/localhost:\d+$/)
 })

@@ -7,10 +7,10 @@ import type { Instant } from '../../platform/kernel/time.ts'
 import { GENESIS, storedColumns } from './row.ts'
 import type { StoredRow } from './row.ts'
 
-/** Links read at once: bounds the memory of reading a chain of any length, and one stall of this thread to 10 ms. */
+/** Links read at once. Bounds the memory of reading a chain of any length, and limits one stall of this thread to 10 ms. */
 const LINKS_PER_PAGE = 1000
 
-/** Where a company's chain ends, and up to where the whole log is sealed. */
+/** The end of a company's chain, and the position up to which the whole log is sealed. */
 export interface ChainEnd {
   /** 0 while nothing is sealed. */
   readonly position: number
@@ -27,13 +27,13 @@ const chainEndQuery = statement<{ companyId: string }, ChainEnd>('chain_end').re
   left join (select position, hash from ${activityChain} where company_id = ${param('companyId', 'uuid')} order by position desc limit 1) head on true
   left join (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1) mark on true`)
 
-/** Reads where a chain ends. */
+/** Reads the end of a chain. */
 export async function chainEnd(db: Pick<ReadDb, 'run'>, companyId: string): Promise<ChainEnd> {
   const [end] = await db.run(chainEndQuery, { companyId })
   return end ?? { position: 0, hash: GENESIS, markTxid: '0', markSeq: 0, at: '' }
 }
 
-/** A link of the chain; the columns of its row are null when there is no such row any more. */
+/** A link of the chain. The columns of its row are null when the row no longer exists. */
 export type Link = {
   readonly position: number
   readonly hash: string
@@ -48,7 +48,7 @@ const linksAfter = statement<{ companyId: string; after: number; upTo: number; l
     and link.position <= ${param('upTo', 'bigint')}
   order by link.position limit ${param('limit', 'int')}`)
 
-/** Reads a stretch of a chain with its rows, a page at a time; no connection is held between pages. */
+/** Reads a range of a chain with its rows, a page at a time. It holds no connection between pages. */
 export async function* readLinks(db: Pick<ReadDb, 'run'>, companyId: string, from: number, upTo: number): AsyncGenerator<Link> {
   for (let after = from - 1; after < upTo;) {
     const page = await db.run(linksAfter, { companyId, after, upTo, limit: LINKS_PER_PAGE })
@@ -59,46 +59,46 @@ export async function* readLinks(db: Pick<ReadDb, 'run'>, companyId: string, fro
   }
 }
 
-/** Rows of the log looked through at once for one that is in no chain. */
+/** Rows of the log that one query searches for a row without a link. */
 const ROWS_PER_PAGE = 10_000
 
-// Numbers as text: whoever inserts a row chooses its number, and may choose one that a JavaScript number cannot hold.
+// Numbers as text: an intruder who inserts a row chooses its number, and may choose one that a JavaScript number cannot hold.
 interface UnchainedPage {
   readonly last: string | null
-  /** Rows that are not due to be sealed yet. */
+  /** Rows behind the mark: they are still to be sealed. */
   readonly unsealed: number
-  /** The first row that should have been sealed and was not. */
-  readonly stray: string | null
+  /** The first row before the mark that has no link. */
+  readonly unchained: string | null
 }
 
 const unchainedAfter = statement<
   { companyId: string; after: string | null; markTxid: string; markSeq: number; limit: number },
   UnchainedPage
->('chain_stray').read(sql`
+>('chain_unchained').read(sql`
   with page as (select seq, txid, (txid, seq) > (${param('markTxid', 'xid8')}, ${param('markSeq', 'bigint')}) as due from ${activityLog}
     where company_id = ${param('companyId', 'uuid')} and (${param('after', 'bigint')} is null or seq > ${param('after', 'bigint')})
     order by seq limit ${param('limit', 'int')})
   select (select max(seq) from page)::text as last, (select count(*) from page where due) as unsealed,
     (select min(page.seq)::text from page where not due and not exists (
       select 1 from ${activityChain} link where link.txid = page.txid and link.seq = page.seq
-        and link.company_id = ${param('companyId', 'uuid')})) as stray`)
+        and link.company_id = ${param('companyId', 'uuid')})) as unchained`)
 
-/** A row that stands among sealed ones without being one of them. */
+/** A row that lies among sealed rows without a link of its own. */
 export interface UnchainedRow {
   readonly seq: number
   readonly id: string
   readonly action: string
-  /** Of the link before which it stands; null when the company's chain ends before it. */
+  /** Position of the link that follows it; null when the company's chain ends before it. */
   readonly before: number | null
 }
 
-const describeUnchained = statement<{ companyId: string; seq: string }, UnchainedRow>('chain_stray_row').read(sql`
+const describeUnchained = statement<{ companyId: string; seq: string }, UnchainedRow>('chain_unchained_row').read(sql`
   select row.seq, row.id, row.action, (
     select link.position from ${activityChain} link
     where link.company_id = row.company_id and (link.txid, link.seq) > (row.txid, row.seq) order by link.txid, link.seq limit 1) as before
   from ${activityLog} row where row.seq = ${param('seq', 'bigint')} and row.company_id = ${param('companyId', 'uuid')}`)
 
-/** Looks through a company's whole log for rows beside its chain. */
+/** Searches a company's whole log for rows without a link, and counts the rows that are still to be sealed. */
 export async function findUnchained(
   db: Pick<ReadDb, 'run'>,
   companyId: string,
@@ -110,7 +110,7 @@ export async function findUnchained(
   for (let after: string | null | undefined = null; after !== undefined;) {
     const [page]: UnchainedPage[] = await db.run(unchainedAfter, { companyId, after, markTxid, markSeq, limit: ROWS_PER_PAGE })
     unsealed += page?.unsealed ?? 0
-    found ??= page?.stray ?? null
+    found ??= page?.unchained ?? null
     after = page?.last ?? undefined
   }
   if (found === null) return { unsealed, unchained: null }

@@ -4,8 +4,8 @@ import type { HeadFile } from './heads.ts'
 import { canonicalRow } from './row.ts'
 
 /**
- * The sealed rows of a company as lines of JSON, in the order of its chain, and a last line with the signed head. The
- * text behind `"row":` is byte for byte what was hashed, so whoever has the lines can check them without this server.
+ * Exports the sealed rows of a company as lines of JSON, in the order of its chain, with the signed head as the last line.
+ * The text after `"row":` is byte for byte the text that was hashed, so an auditor can check the lines without this server.
  *
  * @param file signs the head
  */

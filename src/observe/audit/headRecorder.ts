@@ -33,24 +33,23 @@ const headsAt = statement<{ companyIds: string[]; positions: number[] }, Head>('
   select company_id as "companyId", position, encode(hash, 'hex') as hash from ${activityChain}
   where (company_id, position) in (select * from unnest(${param('companyIds', 'uuid[]')}, ${param('positions', 'bigint[]')}))`)
 
-/** Writes down, outside the database, how far the chains have come. */
+/** Records the heads of all chains outside the database. */
 export interface HeadRecorder {
-  /** Notes every head that has moved since the last call, whoever moved it, if the mark says that any has. */
+  /** Records every head that has moved since the last call, also heads that another server moved. Returns at once when the mark has not moved. */
   record(mark: Mark | null): Promise<void>
 }
 
 /**
- * Keeps the file of heads. Called once a second at most, it costs an idle server nothing: the mark comes with the query
- * that looks for rows to seal.
+ * Creates the recorder of heads. It costs an idle server nothing, because the mark comes with the query for rows to seal.
  *
- * A head noted before must still be on the chain when the next one is noted. Where it is not, somebody has cut or
- * rewritten the chain: that is logged, and written down for good beside the new head.
+ * A head that was recorded must still be on the chain when the next one is recorded. If it is not, the chain has been cut
+ * or rewritten: the recorder logs that and writes it into the file together with the new head.
  */
 export function createHeadRecorder(store: Store, file: HeadFile, log: Log): HeadRecorder {
   let recordedHeads: Map<string, Head> | undefined
   let recordedMark: Mark | null = null
 
-  /** The noted heads of these companies that the chain does not bear out any more. */
+  /** Returns the recorded heads of these companies that are no longer on the chain. */
   const findContradicted = async (knownHeads: ReadonlyMap<string, Head>, moved: readonly Head[]): Promise<Map<string, Head>> => {
     const before = moved.map((head) => knownHeads.get(head.companyId)).filter((head) => head !== undefined)
     if (before.length === 0) return new Map()
@@ -67,7 +66,7 @@ export function createHeadRecorder(store: Store, file: HeadFile, log: Log): Head
       if (mark === null || (recordedMark !== null && recordedMark.txid === mark.txid && recordedMark.seq === mark.seq)) return
       recordedHeads ??= new Map(await file.newestHeads())
       const knownHeads = recordedHeads
-      // The first look of a process compares every chain with the file: it may have been cut while no server ran.
+      // The first call in a process compares every chain with the file: a chain may have been cut while no server ran.
       const found = await (recordedMark === null ? store.read.run(allHeads, {}) : store.read.run(headsMovedSince, recordedMark))
       const moved = found.filter((head) => knownHeads.get(head.companyId)?.hash !== head.hash)
       const broken = await findContradicted(knownHeads, moved)
@@ -79,7 +78,7 @@ export function createHeadRecorder(store: Store, file: HeadFile, log: Log): Head
       for (const head of moved) {
         const before = broken.get(head.companyId)
         if (before !== undefined)
-          log.error({ companyId: head.companyId, position: before.position }, 'the audit chain contradicts its noted head')
+          log.error({ companyId: head.companyId, position: before.position }, 'the audit chain contradicts its recorded head')
         knownHeads.set(head.companyId, head)
       }
       recordedMark = mark

@@ -22,7 +22,7 @@ const head = (n: number, position: number): RecordedHead => ({
 })
 
 describe('the file of heads', () => {
-  test('keeps what it was told over a restart, readable by nobody else', async () => {
+  test('The file keeps its lines across a restart and is readable by its owner only', async () => {
     await openHeadFile(home).append([head(1, 1), head(2, 1)])
     await openHeadFile(home).append([head(1, 2)])
     const again = openHeadFile(home)
@@ -31,19 +31,19 @@ describe('the file of heads', () => {
     for (const name of ['audit-heads.ndjson', 'audit-key.pem']) expect((await stat(path.join(home, name))).mode & 0o777, name).toBe(0o600)
   })
 
-  test('is not misled by a line that a crash cut off, nor by one that somebody else wrote', async () => {
+  test('The file ignores a line that a crash cut off and a line with a wrong signature', async () => {
     const file = path.join(home, 'audit-heads.ndjson')
     await openHeadFile(home).append([head(1, 1)])
     await appendFile(file, '{"companyId":"00000000-')
     const heads = openHeadFile(home)
     await heads.append([head(1, 2)])
     const [genuine] = (await heads.linesOf(company(1))).slice(-1)
-    await appendFile(file, `${JSON.stringify({ ...genuine, position: 99 })}\nscribble\n`)
+    await appendFile(file, `${JSON.stringify({ ...genuine, position: 99 })}\nforeign text\n`)
     expect((await heads.newestHeads()).get(company(1))?.position).toBe(2)
     expect((await heads.linesOf(company(1))).map((line) => heads.isGenuine(line))).toEqual([true, true, false])
   })
 
-  test('stays small, and forgets neither the newest heads nor a contradiction', async () => {
+  test('The file stays small and keeps the newest heads and every contradiction', async () => {
     const heads = openHeadFile(home, 10_000)
     const contradicts = { position: 3, hash: 'f'.repeat(64) }
     await heads.append([head(2, 1), { ...head(3, 4), contradicts }])

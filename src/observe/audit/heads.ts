@@ -6,17 +6,17 @@ import { z } from 'zod'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { loadOrCreateSecretFile } from '../../platform/home/secret.ts'
 
-/** How far a company's chain went at some time. */
+/** The end of a company's chain at some time. */
 export interface Head {
   readonly companyId: string
   readonly position: number
   readonly hash: string
 }
 
-/** A line of the file: a head, when it was noted, and what it was found to contradict. */
+/** A line of the file: a head, the time when it was recorded, and the head that it contradicts, if any. */
 export interface RecordedHead extends Head {
   readonly at: Instant
-  /** An earlier line that the chain no longer bore out when this one was written. */
+  /** An earlier line that was no longer on the chain when this line was written. */
   readonly contradicts?: { readonly position: number; readonly hash: string }
 }
 
@@ -41,18 +41,18 @@ const lineSchema = z.object({
 const FILE_NAME = 'audit-heads.ndjson'
 const rotatedName = (number: number): string => `audit-heads.${number}.ndjson`
 const rotatedPattern = /^audit-heads\.(\d{1,9})\.ndjson$/
-/** A line is 330 bytes: this is 12,000 of them, an hour and more of a single company that writes every second. */
+/** A line is 330 bytes: this is 12,000 lines, more than three hours of a single company that writes every second. */
 const ROTATE_BYTES = 4 * 1024 * 1024
-/** Older files that are kept beside the current one: with it, 16 MB. */
+/** Older files that are kept next to the current one: 16 MB in all. */
 const KEEP_ROTATED = 3
 
-/** The text that is signed: the facts of the line in a fixed order. */
+/** The text that is signed: the fields of the line in a fixed order. */
 const signedText = ({ companyId, position, hash, at, contradicts }: RecordedHead): Buffer =>
   Buffer.from(
     JSON.stringify(['paperclip-activity-head-1', companyId, position, hash, at, contradicts?.position ?? null, contradicts?.hash ?? null]),
   )
 
-/** Signs heads, with a key that is made once and kept 0600 in the home. */
+/** Signs heads with a key that is created once and kept in the home with mode 0600. */
 interface Signer {
   readonly publicKey: string
   readonly sign: (head: RecordedHead) => SignedHead
@@ -79,23 +79,23 @@ function parseLine(line: string): SignedHead | null {
     const parsed = lineSchema.safeParse(JSON.parse(line))
     return parsed.success ? (parsed.data as SignedHead) : null
   } catch {
-    // The end of a line that a crash cut off, or somebody's scribble: it claims nothing.
+    // The end of a line that a crash cut off, or foreign text. It proves nothing and is ignored.
     return null
   }
 }
 
 /**
- * The heads of all chains, outside the database: `<home>/audit-heads.ndjson`, appended to and synced, never rewritten.
- * Whoever cuts the tails of both tables, or computes a chain anew, meets what is written here (I7).
+ * The heads of all chains, outside the database: `<home>/audit-heads.ndjson`, appended to and synced, never rewritten. It
+ * shows a tail that was cut from both tables and a chain that was computed anew (I7).
  */
 export interface HeadFile {
-  /** SPKI, base64: what an exported head is checked with. */
+  /** The key that verifies an exported head: SPKI, base64. */
   publicKey(): string
   sign(head: RecordedHead): SignedHead
   isGenuine(head: SignedHead): boolean
-  /** Every line about a company, oldest first; signatures unchecked. */
+  /** Reads every line of a company, oldest first. Does not check signatures. */
   linesOf(companyId: string): Promise<SignedHead[]>
-  /** The newest genuine head of every company. */
+  /** Reads the newest genuine head of every company. */
   newestHeads(): Promise<Map<string, SignedHead>>
   /** Appends heads and syncs them to the disk. */
   append(heads: readonly RecordedHead[]): Promise<void>
@@ -105,7 +105,7 @@ const ignoreMissing = (error: unknown): void => {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
 }
 
-/** The numbers of the files that were put aside, oldest first. */
+/** Lists the numbers of the rotated files, oldest first. */
 async function listRotated(home: string): Promise<number[]> {
   const names = (await readdir(home).catch(ignoreMissing)) ?? []
   return names
@@ -115,14 +115,14 @@ async function listRotated(home: string): Promise<number[]> {
     .toSorted((a, b) => a - b)
 }
 
-/** Reads the lines of all files of a home, oldest first; of one company where one is named. */
+/** Reads the lines of all files of a home, oldest first. @param companyId restricts the lines to one company; null for all */
 async function readLines(home: string, companyId: string | null): Promise<SignedHead[]> {
   const names = [...(await listRotated(home)).map(rotatedName), FILE_NAME]
   const heads: SignedHead[] = []
   for (const name of names) {
     const text = (await readFile(path.join(home, name), 'utf8').catch(ignoreMissing)) ?? ''
     for (const line of text.split('\n')) {
-      // Parsing costs ten times the look, and one company is asked for.
+      // Parsing costs ten times as much as this search, and only one company is wanted.
       if (companyId !== null && !line.includes(companyId)) continue
       const head = parseLine(line)
       if (head !== null && (companyId === null || head.companyId === companyId)) heads.push(head)
@@ -131,7 +131,7 @@ async function readLines(home: string, companyId: string | null): Promise<Signed
   return heads
 }
 
-/** The genuine line that goes furthest, by company. Signatures are checked from the end, because each costs 70 µs. */
+/** Finds the genuine line with the highest position, by company. It checks signatures from the end, because each costs 70 µs. */
 function newestOf(heads: readonly SignedHead[], isGenuine: (head: SignedHead) => boolean): Map<string, SignedHead> {
   const byCompany = new Map<string, SignedHead[]>()
   for (const head of heads) {
@@ -148,15 +148,15 @@ function newestOf(heads: readonly SignedHead[], isGenuine: (head: SignedHead) =>
 }
 
 /**
- * Opens the file of heads of a home. Nothing is read or made before it is needed.
- * @param rotateBytes how far the file grows before it is put aside, for a fresh one that starts with the newest heads
+ * Opens the file of heads of a home. Files and the key are read or created only when they are needed.
+ * @param rotateBytes size at which the file is rotated; the new file starts with the newest heads
  */
 export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): HeadFile {
   let signer: Signer | undefined
   const getSigner = (): Signer => (signer ??= loadSigner(home))
   const file = path.join(home, FILE_NAME)
   let mayEndTorn = true
-  // What a fresh file starts with does not count, or many companies would make it rotate for ever.
+  // The lines that a new file starts with do not count, otherwise the lines of many companies would rotate it with every append.
   let carriedBytes = 0
 
   const write = async (heads: readonly SignedHead[]): Promise<number> => {
@@ -164,7 +164,7 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
     const text = heads.map((head) => `${JSON.stringify(head)}\n`).join('')
     const handle = await open(file, 'a', 0o600)
     try {
-      // A crash may have left half a line, which must not swallow the next one.
+      // A crash may have left half a line. The next line must not become a part of it.
       await handle.appendFile(mayEndTorn && (await handle.stat()).size > 0 ? `\n${text}` : text)
       await handle.datasync()
       mayEndTorn = false
@@ -179,7 +179,7 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
     const contradictions = new Map(lines.filter((head) => head.contradicts !== undefined).map((head) => [head.signature, head]))
     const newest = newestOf(lines, getSigner().isGenuine)
     const numbers = await listRotated(home)
-    // Two servers may share a home: exactly one of them makes the link. What the other appends meanwhile is in both.
+    // Two servers may share a home: exactly one of them creates the link. Lines that the other appends meanwhile are in both files.
     const hasLinked = await link(file, path.join(home, rotatedName((numbers.at(-1) ?? 0) + 1))).then(
       () => true,
       () => false,

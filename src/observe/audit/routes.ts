@@ -7,7 +7,7 @@ import type { HeadFile } from './heads.ts'
 import { verifyChain } from './verify.ts'
 import { exportLine, verificationView, verifyQuery } from './views.ts'
 
-/** Routes that show whether the audit log is what it was. */
+/** Routes that verify and export the audit chain of a company. */
 export const auditRoutes = (heads: HeadFile): Route[] => [
   get('/api/companies/:companyId/activity/verify', {
     summary: "Recompute the chain over a company's audit rows and name the first broken one",

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { activityLog } from '../../platform/db/tables.ts'
 
-/** An audit row as text: what Postgres has stored, not what a driver makes of it. */
+/** An audit row as text: the values that Postgres has stored, not the values that a driver parses from them. */
 export interface StoredRow {
   readonly seq: string
   readonly id: string
@@ -20,26 +20,27 @@ export interface StoredRow {
   readonly createdAt: string
 }
 
-// An instant in a form of our own, because what `::text` gives depends on settings. Outside the years that have an ISO
-// form (which only tampering can write) the seconds since the epoch stand in, so that no two instants look the same.
+// The instant in a fixed form, because the result of `::text` depends on settings. Years without an ISO form can only be
+// written by tampering. For those the seconds since the epoch are used, so that no two instants have the same text.
 const exactInstant = sql`case when created_at >= '0001-01-01T00:00:00Z' and created_at < '10000-01-01T00:00:00Z'
   then to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else extract(epoch from created_at)::text end`
 
 /**
- * Selects a `StoredRow`, every column of `activity_log` named here by hand: a column that is added later must not change
- * the bytes of rows sealed before it, so it joins the text only where it is not null.
+ * Selects a `StoredRow`. Every column of `activity_log` is named here by hand: a column that is added later must not change
+ * the bytes of rows that were sealed before it, so it joins the text only where it is not null.
  */
 export const storedColumns = sql`
   ${activityLog.seq}::text as seq, ${activityLog.id}, ${activityLog.companyId} as "companyId", actor_type as "actorType",
   actor_id as "actorId", action, entity_type as "entityType", entity_id as "entityId", agent_id as "agentId", run_id as "runId",
   details::text as details, request_id as "requestId", ${activityLog.txid}::text as txid, ${exactInstant} as "createdAt"`
 
-/** Strings of JSON text, and the spaces between its tokens. */
+/** Matches the strings of JSON text and the spaces between its tokens. */
 const stringsAndSpaces = /"(?:[^"\\]|\\.)*"|\s+/g
 
 /**
- * The text of a jsonb value without what is Postgres's choice of the day: its spaces and its escapes. The order of keys
- * and the digits of numbers are part of the stored value. Not parsed: a number may not fit into one of ours.
+ * Removes from the text of a jsonb value the spaces and escapes that a version of Postgres may choose freely. The order of
+ * keys and the digits of numbers are part of the stored value and stay. The text is not parsed, because a number may not
+ * fit into a JavaScript number.
  */
 const canonicalJson = (text: string): string =>
   text.replace(stringsAndSpaces, (token) => {
@@ -47,7 +48,7 @@ const canonicalJson = (text: string): string =>
     return token.includes('\\') ? JSON.stringify(JSON.parse(token)) : token
   })
 
-/** A row as the one text that is hashed and exported: a JSON object with its keys in this order. */
+/** Returns the text of a row that is hashed and exported: a JSON object with its keys in this order. */
 export function canonicalRow(row: StoredRow): string {
   const { seq, details, ...texts } = row
   return (
@@ -60,12 +61,12 @@ export function canonicalRow(row: StoredRow): string {
   )
 }
 
-/** What the first row of a chain is linked to. */
+/** The hash before the first row of a chain. */
 export const GENESIS = '0'.repeat(64)
 
 /**
- * The hash of a row at its place: over the hash before it, its position and its text. The company is part of the text, so
- * a row fits into one chain only.
+ * Computes the hash of a row at its position, over the hash before it, the position and the text. The company is part of
+ * the text, so a row fits into one chain only.
  *
  * @returns 64 hex digits
  */

@@ -23,11 +23,11 @@ const values = (companyId: string, entityId: string): unknown[] => [
   { why: 'a test' },
 ]
 
-/** Waits until something is so; looks often, gives up late. */
-async function until(isSo: () => Promise<boolean>, withinMs: number): Promise<void> {
+/** Polls every 10 ms until a condition holds. */
+async function until(holds: () => Promise<boolean>, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so within ${withinMs} ms`)
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`the condition did not hold within ${withinMs} ms`)
     await delay(10)
   }
 }
@@ -39,7 +39,7 @@ async function sealAll(): Promise<void> {
 const query = async <T extends object>(text: string, params: unknown[] = []): Promise<T[]> =>
   (await server().database.sql.query<T>(text, params)).rows
 
-/** Rows that are in no chain though everything else of their time is committed. */
+/** Counts the committed rows that are in no chain. */
 const unsealed = async (): Promise<number> =>
   (
     await query<{ count: number }>(
@@ -53,7 +53,7 @@ const everythingSealed = (): Promise<void> =>
     return (await unsealed()) === 0
   }, 15_000)
 
-/** What must be true of all chains at any time. */
+/** Checks the properties that every chain has at any time. */
 async function expectIntactChains(): Promise<void> {
   const [violations] = await query<{ gaps: number; twice: number; misordered: number; foreign: number }>(`
     select
@@ -67,7 +67,7 @@ async function expectIntactChains(): Promise<void> {
 }
 
 describe('sealing', () => {
-  test('a committed row joins its chain within 2 s, and its head is noted', async () => {
+  test('A committed row joins its chain within 2 s, and its head is recorded', async () => {
     const loop = startPeriodicTasks(
       [{ name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: createSealer(server().store, server().heads, log) }],
       log,
@@ -76,7 +76,7 @@ describe('sealing', () => {
       const { company, issue } = await world(server())
       for (let round = 0; round < 3; round += 1) {
         const { id } = await issue()
-        // Another test file's transaction on this cluster may be older than ours; the time counts from its end.
+        // A transaction of another test file on this cluster may be older. The time counts from the end of that transaction.
         let dueAt: number | undefined
         await until(async () => {
           const [row] = await query<{ due: boolean; sealed: boolean }>(
@@ -95,7 +95,7 @@ describe('sealing', () => {
     }
   })
 
-  test('two servers that seal while others write make one dense chain per company, in commit order', async () => {
+  test('Two servers that seal while others write make one dense chain per company, in commit order', async () => {
     const { company: first } = await world(server())
     const { company: second } = await world(server())
     const other = await server().startPeer()
@@ -125,7 +125,7 @@ describe('sealing', () => {
     await other.stop()
   })
 
-  test('a transaction that commits late is not skipped, and holds back only what came after it', async () => {
+  test('A transaction that commits late is not skipped, and delays only the rows that came after it', async () => {
     const { company } = await world(server())
     await everythingSealed()
     const late = await server().database.sql.connect()
@@ -147,10 +147,10 @@ describe('sealing', () => {
     await expectIntactChains()
   })
 
-  test('a server killed while it appends leaves nothing half sealed, and the next one loses and doubles nothing', async () => {
+  test('A server that is killed while it appends leaves no partial batch, and the next server loses and doubles no row', async () => {
     const { company } = await world(server())
     for (let n = 0; n < 30; n += 1) await server().database.sql.query(writeRow, values(company.id, `${n}`))
-    // The append is made to wait between the two statements of a batch, and its backend is killed there.
+    // A table lock makes the append wait between the two statements of a batch. Its backend is killed there.
     const blocker = await server().database.sql.connect()
     const other = await server().startPeer()
     try {
@@ -178,7 +178,7 @@ describe('sealing', () => {
     await other.stop()
   })
 
-  test('the chain refuses UPDATE, DELETE and TRUNCATE, as the log does', async () => {
+  test('The chain refuses UPDATE, DELETE and TRUNCATE, as the log does', async () => {
     await world(server())
     await everythingSealed()
     for (const table of ['activity_chain', 'activity_log'])
@@ -186,18 +186,18 @@ describe('sealing', () => {
         await expect(server().database.sql.query(change), change).rejects.toThrow(`${table} is append-only`)
   })
 
-  test('a transaction counter that has gone back is told, not sealed over', async () => {
+  test('A transaction counter that has gone back is logged once, and no row is sealed', async () => {
     await everythingSealed()
     const lines: unknown[] = []
     const listening = Object.assign(createLog('error', false), { error: (_facts: object, text: string) => void lines.push(text) })
-    const turn = createSealer(server().store, server().heads, listening)
+    const seal = createSealer(server().store, server().heads, listening)
     const companyId = randomUUID()
     const sql = await server().database.sql.connect()
     try {
-      // As after a restore into a new cluster: the newest sealed row is of a transaction that is still to come.
+      // As after a restore into a new cluster: the newest sealed row belongs to a transaction id of the future.
       await sql.query("insert into activity_chain values ($1, 1, '9000000000000000000', 1, '')", [companyId])
       const { company } = await world(server())
-      expect([await turn(), await turn()]).toEqual([0, 0])
+      expect([await seal(), await seal()]).toEqual([0, 0])
       expect(lines).toEqual([expect.stringContaining('counter')])
       expect((await server().board.get(`/api/companies/${company.id}/activity/verify`)).body).toMatchObject({
         ok: false,
@@ -213,16 +213,16 @@ describe('sealing', () => {
     await expectIntactChains()
   })
 
-  test('a server with nothing to seal asks one query a turn', async () => {
+  test('A server without rows to seal sends one query for each call', async () => {
     await everythingSealed()
-    const turn = createSealer(server().store, server().heads, log)
-    await turn()
-    let asked = 0
+    const seal = createSealer(server().store, server().heads, log)
+    await seal()
+    let queries = 0
     const pool = server().store.autocommitPool
-    pool.on('acquire', () => (asked += 1))
-    await turn()
-    await turn()
+    pool.on('acquire', () => (queries += 1))
+    await seal()
+    await seal()
     pool.removeAllListeners('acquire')
-    expect(asked).toBe(2)
+    expect(queries).toBe(2)
   })
 })

@@ -8,13 +8,13 @@ import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { canonicalRow, GENESIS, linkHash, storedColumns } from './row.ts'
 import type { StoredRow } from './row.ts'
 
-/** Rows sealed at once: about 4 ms of this thread, which no request notices. */
+/** Rows sealed at once: about 4 ms of this thread, too little to delay a request noticeably. */
 const SEAL_BATCH = 400
-/** How long one turn goes on. What is left waits for the next; a server that stops must not wait for a backlog. */
+/** How long one call works. Further rows wait for the next call, because a server that stops must not wait for a backlog. */
 const SEAL_BUDGET_MS = 800
 const UNIQUE_VIOLATION = '23505'
 
-/** Everything up to here, in commit order, is sealed. */
+/** Every row up to here, in commit order, is sealed. */
 export interface Mark {
   readonly txid: string
   readonly seq: number
@@ -23,21 +23,21 @@ export interface Mark {
 interface UnsealedRow extends StoredRow {
   readonly markTxid: string | null
   readonly markSeq: number
-  /** The mark lies in the future of this cluster: its transaction counter has gone back. */
+  /** The mark lies in the future of this cluster: the transaction counter has gone back. */
   readonly isAhead: boolean
-  /** Where the company's chain ends, before this batch. */
+  /** The end of the company's chain before this batch. */
   readonly headPosition: number
   readonly headHash: string
 }
 
 type NextRow = UnsealedRow | (Omit<UnsealedRow, 'seq'> & { readonly seq: null })
 
-// One statement, hence one snapshot: rows below its xmin are all there or never will be, and whoever reads the same mark
-// reads the same rows in the same order. A late committer is above the xmin until it has committed, so none is skipped.
+// One statement, hence one snapshot. Below its xmin every transaction has ended, so two servers that read the same mark read
+// the same rows in the same order. A late committer lies above the xmin until it has committed, so no row is skipped.
 const nextRows = statement<{ limit: number }, NextRow>('seal_next').read(sql`
   with mark as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1),
   batch as materialized (
-    select ${storedColumns}, ${activityLog.txid} as place from ${activityLog}
+    select ${storedColumns}, ${activityLog.txid} as txid_order from ${activityLog}
     where (txid, seq) > (coalesce((select txid from mark), '0'::xid8), coalesce((select seq from mark), 0))
       and txid < pg_snapshot_xmin(pg_current_snapshot())
     order by ${activityLog.txid}, ${activityLog.seq} limit ${param('limit', 'int')}),
@@ -48,7 +48,7 @@ const nextRows = statement<{ limit: number }, NextRow>('seal_next').read(sql`
     coalesce(mark.txid >= pg_snapshot_xmax(pg_current_snapshot()), false) as "isAhead",
     coalesce(heads.position, 0) as "headPosition", coalesce(encode(heads.hash, 'hex'), ${sql.raw(`'${GENESIS}'`)}) as "headHash"
   from (select 1) once left join mark on true left join batch on true left join heads on heads.id = batch."companyId"
-  order by batch.place, batch.seq::bigint`)
+  order by batch.txid_order, batch.seq::bigint`)
 
 interface Links {
   companyIds: string[]
@@ -58,14 +58,14 @@ interface Links {
   hashes: string[]
 }
 
-// All or nothing, without a transaction around it.
+// One statement is atomic by itself and needs no transaction.
 const appendLinks = statement<Links, never>('seal_append').unaudited(sql`
   insert into ${activityChain} (company_id, position, txid, seq, hash)
   select company_id, position, txid, seq, decode(hash, 'hex')
   from unnest(${param('companyIds', 'uuid[]')}, ${param('positions', 'bigint[]')}, ${param('txids', 'xid8[]')},
     ${param('seqs', 'bigint[]')}, ${param('hashes', 'text[]')}) as link (company_id, position, txid, seq, hash)`)
 
-/** Links rows to the ends of their companies' chains. */
+/** Computes the links that append rows to their companies' chains. */
 function buildLinks(rows: readonly UnsealedRow[]): Links {
   const heads = new Map<string, { position: number; hash: string }>()
   const links: Links = { companyIds: [], positions: [], txids: [], seqs: [], hashes: [] }
@@ -83,20 +83,20 @@ function buildLinks(rows: readonly UnsealedRow[]): Links {
   return links
 }
 
-/** What one batch came to. */
+/** The result of one batch. */
 export interface SealResult {
   readonly rows: number
-  /** Up to where everything is sealed now; null while nothing is. */
+  /** Every row up to here is sealed; null while no row is. */
   readonly mark: Mark | null
   readonly isAhead: boolean
-  /** There may be more to seal at once. */
+  /** More rows may be ready to be sealed. */
   readonly hasMore: boolean
 }
 
 /**
- * Seals the next committed rows of the log, of whatever company: two statements, no lock. Servers that seal at the same
- * time read the same next rows, and the chain's keys let exactly one of them append: the others' statement fails as a
- * whole. A crash between the two statements leaves nothing behind (I7).
+ * Seals the next committed rows of the log, of all companies: two statements, no lock. Servers that seal at the same time
+ * read the same next rows, and the chain's keys let exactly one of them append: the statements of the others fail as a
+ * whole. A crash between the two statements leaves no trace (I7).
  */
 export async function sealBatch(store: Store, limit: number): Promise<SealResult> {
   const found = await store.read.run(nextRows, { limit })
@@ -109,14 +109,14 @@ export async function sealBatch(store: Store, limit: number): Promise<SealResult
   try {
     await writeUnaudited(store, appendLinks, buildLinks(rows))
   } catch (error) {
-    // Another server was faster, and is going on with the rest.
+    // Another server was faster and continues with the rest.
     if (codeOf(error) === UNIQUE_VIOLATION) return { rows: 0, mark, isAhead, hasMore: false }
     throw error
   }
   return { rows: rows.length, mark: { txid: last.txid, seq: Number(last.seq) }, isAhead, hasMore: rows.length === limit }
 }
 
-/** Seals until nothing is left or the turn is over. */
+/** Seals until no row is left or the time budget is used up. */
 export async function sealPending(store: Store): Promise<SealResult> {
   const startedAt = performance.now()
   let rows = 0

@@ -4,13 +4,13 @@ import type { HeadFile } from './heads.ts'
 import { createHeadRecorder } from './headRecorder.ts'
 import { sealPending } from './seal.ts'
 
-/** How often a server looks for rows to seal; two looks and a batch stay below the 2 s that I7 allows. */
+/** How often a server searches for rows to seal. Two intervals and a batch stay below the 2 s that I7 allows. */
 export const SEAL_INTERVAL_MS = 1000
 
 /**
- * The duty that seals: one query a second while nothing happens. Any number of servers may have it; each writes the heads
- * of all chains to its own file.
- * @returns the duty's turn, which says how many rows it sealed
+ * Creates the periodic task that seals: one query a second while no row is written. Any number of servers may run it; each
+ * writes the heads of all chains to its own file.
+ * @returns the task, which returns how many rows it sealed
  */
 export function createSealer(store: Store, heads: HeadFile, log: Log): () => Promise<number> {
   const headRecorder = createHeadRecorder(store, heads, log)
@@ -19,7 +19,7 @@ export function createSealer(store: Store, heads: HeadFile, log: Log): () => Pro
     const { rows, mark, isAhead } = await sealPending(store)
     if (isAhead && !hasWarned) {
       hasWarned = true
-      log.error({ txid: mark?.txid }, 'the transaction counter of this database lies behind the sealed audit log: nothing can be sealed')
+      log.error({ txid: mark?.txid }, 'the transaction counter of this database lies behind the sealed audit log: sealing is stopped')
     }
     await headRecorder.record(mark)
     return rows

@@ -19,7 +19,7 @@ const log = createLog('silent', false)
 let ours: World
 let theirs: World
 
-/** Seals everything that is committed and notes the heads. */
+/** Seals every committed row and records the heads. */
 async function sealAndRecord(): Promise<void> {
   const seal = createSealer(server().store, server().heads, log)
   const deadline = performance.now() + 15_000
@@ -29,7 +29,7 @@ async function sealAndRecord(): Promise<void> {
       'select 1 from activity_log l where not exists (select 1 from activity_chain c where c.seq = l.seq) limit 1',
     )
     if (rows.length === 0) return
-    if (performance.now() > deadline) throw new Error('not everything is sealed')
+    if (performance.now() > deadline) throw new Error('some rows are not sealed')
     await delay(20)
   }
 }
@@ -45,7 +45,7 @@ beforeAll(async () => {
   await sealAndRecord()
 })
 
-/** Numbers that look random and are the same on every run. */
+/** Returns pseudo-random numbers that are the same on every run. */
 function seededRandom(seed: number): (sides: number) => number {
   let state = seed
   return (sides) => {
@@ -59,14 +59,14 @@ interface SealedRow {
   readonly seq: number
 }
 
-/** What somebody with the password of the database does, and where the first trace of it must be found. */
+/** A change that an intruder with access to the database makes. @returns the position where verification must find it */
 type Tamper = (sql: Connection, sealedRows: readonly SealedRow[], roll: (sides: number) => number) => Promise<number>
 
 const pickFrom = <T>(list: readonly T[], roll: (sides: number) => number): T => list[roll(list.length)] as T
 
 const edits = [
   "action = action || 'x'",
-  "actor_id = 'somebody else'",
+  "actor_id = 'another actor'",
   "actor_type = case actor_type when 'user' then 'system' else 'user' end",
   'entity_id = gen_random_uuid()::text',
   "entity_type = 'goal'",
@@ -140,7 +140,7 @@ const tamperings: Readonly<Record<string, Tamper>> = {
        from activity_log where seq = $1`,
       [seq, roll(2) === 0 ? -1 - roll(1_000_000) : '-9223372036854775808'],
     )
-    // Rows of one transaction stand in the order of their numbers, and a negative one comes before them all.
+    // Rows of one transaction are in the order of their numbers, and a negative number comes first.
     const { rows } = await sql.query<SealedRow>(
       `select min(c.position) as position from activity_chain c where c.company_id = $2 and c.txid = (select txid from activity_log where seq = $1)`,
       [seq, ours.company.id],
@@ -154,9 +154,9 @@ const tamperings: Readonly<Record<string, Tamper>> = {
     await sql.query('delete from activity_chain where seq = any($1)', [seqs])
     return (cut[0] as SealedRow).position
   },
-  async 'chain computed anew'(sql, sealedRows, roll) {
+  async 'recomputed chain'(sql, sealedRows, roll) {
     const { position, seq } = pickFrom(sealedRows, roll)
-    await sql.query("update activity_log set actor_id = 'somebody else' where seq = $1", [seq])
+    await sql.query("update activity_log set actor_id = 'another actor' where seq = $1", [seq])
     let previous = GENESIS
     const recomputed: { seqs: number[]; hashes: string[] } = { seqs: [], hashes: [] }
     for await (const link of readLinks(readDbOn(sql), ours.company.id, 1, sealedRows.length)) {
@@ -172,13 +172,13 @@ const tamperings: Readonly<Record<string, Tamper>> = {
       `update activity_chain c set hash = decode(n.hash, 'hex') from unnest($1::bigint[], $2::text[]) n (seq, hash) where c.seq = n.seq`,
       [recomputed.seqs, recomputed.hashes],
     )
-    // Every link fits; only the head that was noted outside tells, and the first noted one lies at or behind the row.
+    // Every link fits. Only a recorded head shows the change, and the first recorded head lies at the row or behind it.
     return -position
   },
 }
 
-describe('verify', () => {
-  test('finds each of 1,000 random edits, removals, swaps, insertions and cut tails, and names where they begin', async () => {
+describe('verifyChain', () => {
+  test('It finds each of 1,000 random edits, removals, swaps, insertions and cut tails, and names where they begin', async () => {
     const roll = seededRandom(20_261_120)
     const sql = await server().database.sql.connect()
     const kinds = Object.entries(tamperings)
@@ -209,7 +209,7 @@ describe('verify', () => {
     expect(missed).toEqual([])
   }, 60_000)
 
-  /** Does something to the sealed rows, asks the server, and undoes it. */
+  /** Changes the sealed rows, verifies the chain, and rolls the change back. */
   async function brokenBy(change: string, ...params: unknown[]): Promise<Break | null> {
     const sql = await server().database.sql.connect()
     try {
@@ -222,7 +222,7 @@ describe('verify', () => {
     }
   }
 
-  test('says what kind of change it found', async () => {
+  test('It names the kind of change that it found', async () => {
     const { rows } = await server().database.sql.query<SealedRow & { id: string; action: string }>(
       'select c.position, c.seq, l.id, l.action from activity_chain c join activity_log l using (seq) where c.company_id = $1 and position = 7',
       [ours.company.id],
@@ -242,7 +242,7 @@ describe('verify', () => {
     })
   })
 
-  test('is for the board, and answers for the company alone', async () => {
+  test('Verification and export are for the board only, and a company that does not exist is not found', async () => {
     const result = await server().board.get(`/api/companies/${ours.company.id}/activity/verify`)
     expect(result.status, result.text).toBe(200)
     expect(result.body).toMatchObject({ ok: true, companyId: ours.company.id, unsealedRows: 0, firstBroken: null })
@@ -256,7 +256,7 @@ describe('verify', () => {
     await sealAndRecord()
   })
 
-  test('checks a stretch on request, and counts what is not sealed yet', async () => {
+  test('It checks a range on request, and counts the rows that are not sealed yet', async () => {
     await ours.issue()
     const at = `/api/companies/${ours.company.id}/activity/verify`
     expect((await server().board.get(`${at}?from=10&to=20`)).body).toMatchObject({
@@ -282,7 +282,7 @@ describe('verify', () => {
     await sealAndRecord()
   })
 
-  test('what was cut and grown again is logged when the next head is noted, and found ever after', async () => {
+  test('A chain that was cut and has grown again is logged with the next head, and every later verification finds it', async () => {
     const lines: Record<string, unknown>[] = []
     const listening = createLog('error', false)
     Object.assign(listening, { error: (facts: Record<string, unknown>) => void lines.push(facts) })
@@ -316,8 +316,8 @@ describe('verify', () => {
   })
 })
 
-describe('export', () => {
-  test('gives lines that anybody can check without this server', async () => {
+describe('exportChain', () => {
+  test('The exported lines can be checked without this server', async () => {
     await sealAndRecord()
     const answer = await fetch(`${server().url}/api/companies/${ours.company.id}/activity/export`)
     expect(answer.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8')
@@ -342,7 +342,7 @@ describe('export', () => {
     expect(((await stat(path.join(server().home, 'audit-key.pem'))).mode & 0o777).toString(8)).toBe('600')
   })
 
-  test('gives a chain of many pages whole, in order', async () => {
+  test('A chain of many pages is exported completely and in order', async () => {
     await server().database.sql.query(
       `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, details)
        select $1, 'system', 'test', 'issue.updated', 'issue', n::text, '{"a":1}' from generate_series(1, 2500) n`,
@@ -361,8 +361,8 @@ describe('export', () => {
   })
 })
 
-describe('a row as text', () => {
-  test('covers every column of the log', async () => {
+describe('canonicalRow', () => {
+  test('The text of a row has every column of the log', async () => {
     const { rows } = await server().database.sql.query<{ name: string }>(
       "select column_name as name from information_schema.columns where table_name = 'activity_log'",
     )
@@ -372,7 +372,7 @@ describe('a row as text', () => {
     expect(Object.keys(JSON.parse(canonicalRow(link)) as object).toSorted()).toEqual(camel.toSorted())
   })
 
-  test('does not depend on how Postgres spaces and escapes JSON, and keeps numbers to the last digit', () => {
+  test('The text does not depend on how Postgres spaces and escapes JSON, and keeps every digit of a number', () => {
     const row = { seq: '1', id: 'i', companyId: 'c', actorType: 'user', actorId: 'a', action: 'x', entityType: 'e', entityId: 'f' }
     const rest = { agentId: null, runId: null, requestId: null, txid: '9', createdAt: '2026-11-20T04:04:29.902000Z' }
     const text = (details: string): string => canonicalRow({ ...row, ...rest, details })

@@ -5,13 +5,13 @@ import type { HeadFile } from './heads.ts'
 import { canonicalRow, GENESIS, linkHash } from './row.ts'
 
 /**
- * What was found:
- * `edited`: what stands there is not what was sealed: changed, or swapped with another row;
- * `removed`: the row is gone; `unlinked`: its link is gone;
- * `reordered`: links do not stand in the order of their rows;
- * `inserted`: a row stands among sealed ones that was never sealed;
- * `rewritten`: a chain that fits together, but not the head that was noted outside the database;
- * `cut`: the noted head goes further than the chain.
+ * The ways in which a chain can be broken:
+ * `edited`: the row differs from the row that was sealed, because it was changed or swapped with another row;
+ * `removed`: the row was deleted; `unlinked`: its link was deleted;
+ * `reordered`: the links are not in the order of their rows;
+ * `inserted`: a row without a link lies among sealed rows;
+ * `rewritten`: the chain is consistent, but it contradicts a head that was recorded outside the database;
+ * `cut`: a recorded head lies behind the end of the chain.
  */
 export const breakKinds = ['edited', 'removed', 'unlinked', 'reordered', 'inserted', 'rewritten', 'cut'] as const
 
@@ -29,9 +29,9 @@ export interface VerificationResult {
   readonly sealedRows: number
   readonly unsealedRows: number
   readonly head: { readonly position: number; readonly hash: string }
-  /** The stretch whose hashes were computed anew. */
+  /** The range whose hashes were computed again. */
   readonly checked: { readonly from: number; readonly to: number }
-  /** Heads noted outside the database that the chain was compared with. */
+  /** Heads recorded outside the database that the chain was compared with. */
   readonly notedHeads: number
   readonly firstBroken: Break | null
 }
@@ -41,16 +41,16 @@ export interface PositionRange {
   readonly to?: number | undefined
 }
 
+/** Expected hashes by position; several where lines of the file contradict each other. */
+type ExpectedHashes = ReadonlyMap<number, readonly ExpectedHash[]>
+
 interface ExpectedHash {
   readonly hash: string
   readonly isGenuine: () => boolean
 }
 
-/** What the file of heads says a chain must have, by position. A signature is checked only where a claim is not met. */
-async function readExpectedHashes(
-  file: HeadFile | null,
-  companyId: string,
-): Promise<{ lines: number; expectedHashes: Map<number, ExpectedHash[]> }> {
+/** Reads the hashes that a chain must have, by position, from the file of heads. A signature is checked only when a hash differs. */
+async function readExpectedHashes(file: HeadFile | null, companyId: string): Promise<{ lines: number; expectedHashes: ExpectedHashes }> {
   const lines = file === null ? [] : await file.linesOf(companyId)
   const expectedHashes = new Map<number, ExpectedHash[]>()
   const addExpected = (position: number, hash: string, isGenuine: () => boolean): void => {
@@ -66,7 +66,7 @@ async function readExpectedHashes(
   return { lines: lines.length, expectedHashes }
 }
 
-const at = (link: Link, kind: Break['kind']): Break => ({
+const breakAt = (link: Link, kind: Break['kind']): Break => ({
   position: link.position,
   seq: link.linkSeq,
   kind,
@@ -79,28 +79,28 @@ const isAfter = (link: Link, previousLink: Link): boolean => {
   return a > b || (a === b && link.linkSeq > previousLink.linkSeq)
 }
 
-/** Recomputes a stretch link by link and names the first that does not hold. */
+/** Recomputes a range link by link and returns the first broken link. */
 async function firstBrokenLink(
   db: Pick<ReadDb, 'run'>,
   companyId: string,
-  from: number,
-  to: number,
-  expectedHashes: ReadonlyMap<number, readonly ExpectedHash[]>,
+  { from, to }: { readonly from: number; readonly to: number },
+  expectedHashes: ExpectedHashes,
 ): Promise<Break | null> {
   let previousHash = GENESIS
   let previousLink: Link | undefined
   let expectedPosition = from
   if (from > 1) {
-    // The stretch hangs on the hash before it, which is taken as it stands.
+    // The first hash of the range depends on the hash before the range, which is not verified.
     for await (const link of readLinks(db, companyId, from - 1, from - 1)) [previousLink, previousHash] = [link, link.hash]
   }
   for await (const link of readLinks(db, companyId, from, to)) {
     if (link.position !== expectedPosition) return { position: expectedPosition, seq: null, kind: 'unlinked', id: null, action: null }
-    if (link.seq === null) return at(link, 'removed')
-    if (previousLink !== undefined && !isAfter(link, previousLink)) return at(link, 'reordered')
-    if (link.txid !== link.linkTxid || linkHash(previousHash, link.position, canonicalRow(link)) !== link.hash) return at(link, 'edited')
+    if (link.seq === null) return breakAt(link, 'removed')
+    if (previousLink !== undefined && !isAfter(link, previousLink)) return breakAt(link, 'reordered')
+    if (link.txid !== link.linkTxid || linkHash(previousHash, link.position, canonicalRow(link)) !== link.hash)
+      return breakAt(link, 'edited')
     if (expectedHashes.get(link.position)?.some((expectedHash) => expectedHash.hash !== link.hash && expectedHash.isGenuine()) === true)
-      return at(link, 'rewritten')
+      return breakAt(link, 'rewritten')
     previousHash = link.hash
     previousLink = link
     expectedPosition += 1
@@ -108,7 +108,7 @@ async function firstBrokenLink(
   return expectedPosition <= to ? { position: expectedPosition, seq: null, kind: 'unlinked', id: null, action: null } : null
 }
 
-function cutBreak(end: ChainEnd, expectedHashes: ReadonlyMap<number, readonly ExpectedHash[]>): Break | null {
+function cutBreak(end: ChainEnd, expectedHashes: ExpectedHashes): Break | null {
   for (const [position, hashes] of expectedHashes) {
     if (position > end.position && hashes.some((expectedHash) => expectedHash.isGenuine()))
       return { position: end.position + 1, seq: null, kind: 'cut', id: null, action: null }
@@ -125,11 +125,11 @@ const insertedBreak = (unchained: UnchainedRow, end: ChainEnd): Break => ({
 })
 
 /**
- * Recomputes the chain of a company and names its first broken row (I7). The log is read a page at a time, so a company
+ * Recomputes the chain of a company and returns its first broken row (I7). The log is read a page at a time, so a company
  * of any size takes the same memory.
  *
- * @param file the heads noted outside the database; null leaves out what only they can show
- * @param range positions whose hashes are computed anew; all unless said. Inserted rows and a cut tail are always found
+ * @param file the heads recorded outside the database; without it (null) rewritten and cut chains are not found
+ * @param range positions whose hashes are computed again, by default all. Inserted rows and a cut tail are always found
  */
 export async function verifyChain(
   db: Pick<ReadDb, 'run'>,
@@ -137,7 +137,7 @@ export async function verifyChain(
   file: HeadFile | null,
   range: PositionRange = {},
 ): Promise<VerificationResult> {
-  // The file before the chain: what is noted was sealed by then.
+  // The file is read before the chain, so every recorded head has been sealed by then.
   const { lines, expectedHashes } = await readExpectedHashes(file, companyId)
   const end = await chainEnd(db, companyId)
   const from = Math.min(range.from ?? 1, end.position + 1)
@@ -145,7 +145,7 @@ export async function verifyChain(
   const { unsealed, unchained } = await findUnchained(db, companyId, end)
   const breaks = [
     unchained === null ? null : insertedBreak(unchained, end),
-    await firstBrokenLink(db, companyId, from, to, expectedHashes),
+    await firstBrokenLink(db, companyId, { from, to }, expectedHashes),
     cutBreak(end, expectedHashes),
   ].filter((found) => found !== null)
   const firstBroken = breaks.toSorted((a, b) => a.position - b.position)[0] ?? null

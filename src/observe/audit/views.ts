@@ -24,7 +24,7 @@ export const verificationView = z.strictObject({
     .nullable(),
 })
 
-/** A line of the export; the last one carries `head` and `publicKey` instead. */
+/** A line of the export. The last line has `head` and `publicKey` instead of a row. */
 export const exportLine = z.object({
   position: z.int().optional(),
   hash: z.string().optional(),

@@ -9,19 +9,19 @@ import type { ReadDb } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
 
-/** What only the database knows; the same on every server. */
+/** Statistics that come from the database and are therefore the same on every server. */
 export interface DatabaseStats {
   readonly liveHolds: number
-  /** Issues whose lock columns name a run that counts for nothing any more. */
+  /** Issues whose lock columns name a run that is not live. */
   readonly deadHolds: number
   readonly queuedWakes: number
-  /** Wakes that wait until another run lets go of their issue. */
+  /** Wakes that wait until another run releases their issue. */
   readonly deferredWakes: number
   readonly oldestQueuedWakeSeconds: number
   readonly queuedRuns: number
   readonly runningRuns: number
   readonly oldestQueuedRunSeconds: number
-  /** Age of the oldest commit that followers cannot be told of yet, because an older transaction is under way. */
+  /** Age of the oldest committed event that is not readable yet, because an older transaction is still open. */
   readonly eventLagSeconds: number
   /** Age of the oldest audit row that is not sealed. */
   readonly sealLagSeconds: number
@@ -29,7 +29,7 @@ export interface DatabaseStats {
 
 const age = (oldest: ReturnType<typeof sql>) => sql`coalesce(greatest(extract(epoch from clock_timestamp() - ${oldest}), 0), 0)::float8`
 
-// Every part reads what is open, never what is over: indexes hold the former alone, and a log of years costs nothing.
+// Every part reads open rows only. Partial indexes hold nothing else, so a log of many years costs nothing.
 const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
   with held as (
     select exists (select 1 from ${runs} r where ${liveHolderOf('i')}) as live
@@ -53,7 +53,7 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
 /** A scrape every second must not cost a query every second. */
 const CACHE_TTL_MS = 5000
 
-/** Reads the figures, or what was read within the last seconds. Any number who ask at once share one query. */
+/** Creates a reader that queries the statistics, or returns those of the last seconds. Concurrent callers share one query. */
 export function createStatsReader(db: Pick<ReadDb, 'run'>, cacheTtlMs = CACHE_TTL_MS): () => Promise<DatabaseStats> {
   let cached: Promise<DatabaseStats> | undefined
   let readAt = 0
@@ -63,7 +63,7 @@ export function createStatsReader(db: Pick<ReadDb, 'run'>, cacheTtlMs = CACHE_TT
     readAt = now
     const pending = db.run(figures, {}).then(exactlyOne)
     pending.catch(() => {
-      // A failure is not kept: the next scrape asks again.
+      // A failure is not cached: the next scrape queries again.
       if (cached === pending) cached = undefined
     })
     cached = pending

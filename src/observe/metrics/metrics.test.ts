@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createStore } from '../../platform/db/store.ts'
 import { reap } from '../../scheduler/reap.ts'
 import { openEventStream } from '../../dev/testing/eventStream.ts'
+import { waitUntil } from '../../dev/testing/holds.ts'
 import { captureLog } from '../../dev/testing/captureLog.ts'
 import { expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import { createMetrics } from './metrics.ts'
@@ -11,11 +12,11 @@ const lines = captureLog()
 const open = useServer({ log: lines.log })
 const guarded = useServer({ metricsToken: TOKEN })
 
-/** The value of a sample, or undefined where there is none. */
+/** Returns the value of a sample, or undefined when the page does not have it. */
 function sampleIn(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
   const found = text.split('\n').find((line) => {
-    const [, sample, said = ''] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? []
-    return sample === name && Object.entries(labels).every(([label, value]) => said.includes(`${label}="${value}"`))
+    const [, sample, labelText = ''] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? []
+    return sample === name && Object.entries(labels).every(([label, value]) => labelText.includes(`${label}="${value}"`))
   })
   return found === undefined ? undefined : Number(found.slice(found.lastIndexOf(' ') + 1))
 }
@@ -23,8 +24,8 @@ function sampleIn(text: string, name: string, labels: Readonly<Record<string, st
 const proxied = { 'x-forwarded-for': '203.0.113.7' }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-describe('who may read the metrics', () => {
-  test('on this machine anybody, and from elsewhere nobody where there is no token', async () => {
+describe('access to the metrics', () => {
+  test('Without a configured token every client on this machine may read them, and no client elsewhere', async () => {
     const page = await open().board.get('/metrics')
     expect(page.status).toBe(200)
     expect(page.headers).toMatchObject({ 'content-type': expect.stringContaining('text/plain'), 'cache-control': 'no-store' })
@@ -35,7 +36,7 @@ describe('who may read the metrics', () => {
     expect(await open().board.get('/metrics/more')).toMatchObject({ status: 404 })
   })
 
-  test('from elsewhere whoever has the token; a wrong one is 401, on this machine too (I16)', async () => {
+  test('A client elsewhere needs the token, and a wrong token is answered with 401, on this machine too (I16)', async () => {
     expect(await guarded().board.get('/metrics', proxied)).toMatchObject({ status: 401 })
     expect(await guarded().board.get('/metrics', { ...proxied, ...bearer(TOKEN) })).toMatchObject({ status: 200 })
     expect(await guarded().board.get('/metrics')).toMatchObject({ status: 200 })
@@ -46,8 +47,8 @@ describe('who may read the metrics', () => {
   })
 })
 
-describe('what they tell', () => {
-  test('requests by route and status, whatever paths are asked for', async () => {
+describe('the metrics', () => {
+  test('Requests are counted by route and status, and unknown paths share one label', async () => {
     const before = (await open().board.get('/metrics')).text
     await open().board.get('/api/health')
     for (let at = 0; at < 5; at += 1) await open().board.get(`/api/nothing/${at}`)
@@ -61,14 +62,14 @@ describe('what they tell', () => {
     expect(sampleIn(text, 'paperclip_build_info', { version: 'test' })).toBe(1)
   })
 
-  test('holds, queues, runs, lags and pools as they are, and what was ended', async () => {
+  test('The page shows holds, queues, runs, lags and pools as they are, and counts the runs that ended', async () => {
     const { held: heldIssue, run, agent, issue, company } = await world(open())
     const [liveHold, deadHold] = [await heldIssue(), await heldIssue()]
     await expireLease(open(), deadHold.run.id)
     await issue({ assigneeAgentId: (await agent()).id })
     await open().board.post(`/api/issues/${liveHold.issue.id}/comments`, { body: 'When you have time' })
-    const gone = await run(await agent())
-    await expireLease(open(), gone.id)
+    const expired = await run(await agent())
+    await expireLease(open(), expired.id)
     const reader = await openEventStream(open().url, `/api/companies/${company.id}/events/stream`)
     const metrics = createMetrics({
       store: open().store,
@@ -89,7 +90,7 @@ describe('what they tell', () => {
       followers: expectedSamples('followers'),
     }).toEqual({ up: 1, live: 1, dead: 1, queued: 1, wakes: 1, deferred: 1, running: 3, followers: 1 })
     expect(expectedSamples('queue_oldest_seconds', { queue: 'runs' })).toBeGreaterThan(0)
-    // Nobody seals here, and an older transaction is under way nowhere.
+    // No server seals here, and no older transaction is open.
     expect(expectedSamples('lag_seconds', { of: 'seals' })).toBeGreaterThan(0)
     expect(expectedSamples('lag_seconds', { of: 'events' })).toBeGreaterThanOrEqual(0)
     for (const pool of ['read', 'write']) {
@@ -107,7 +108,7 @@ describe('what they tell', () => {
     reader.disconnect()
   })
 
-  test('wakes that led to no run, by reason: turned down, or closed before they did', async () => {
+  test('Wakes that led to no run are counted by reason, whether they were refused or closed', async () => {
     const { held: heldIssue, agent, issue } = await world(open())
     const metrics = createMetrics({ store: open().store, version: 'test', openStreams: () => 0 })
     const skipped = async (reason: string) => sampleIn((await metrics.page()).text, 'paperclip_wakes_skipped_total', { reason })
@@ -131,11 +132,11 @@ describe('what they tell', () => {
     await open().board.post(`/api/agents/${other.id}/wakeup`, { payload: { issueId: taken.id } })
     await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' })
     expect(await skipped('not_assignee')).toBe(1)
-    // What is read twice is not counted twice.
+    // A second read of the page counts nothing again.
     expect(await skipped('not_assignee')).toBe(1)
   })
 
-  test('a commit that an older transaction holds up shows as the lag of events', async () => {
+  test('A committed event that an older transaction makes unreadable shows as the lag of events', async () => {
     const { issue, company } = await world(open())
     const older = await open().database.sql.connect()
     await older.query('begin')
@@ -150,18 +151,18 @@ describe('what they tell', () => {
     older.release()
   })
 
-  test('however often they are read, the database is asked once in a while; when it does not answer, its figures are left out', async () => {
+  test('Frequent reads of the page share one query, and while the database does not answer, its statistics are left out', async () => {
     const pool = open().database.open({ max: 2 })
     const store = createStore(pool)
-    let asked = 0
+    let queries = 0
     const counting = {
       ...store,
-      read: { ...store.read, run: ((...args) => ((asked += 1), store.read.run(...args))) as typeof store.read.run },
+      read: { ...store.read, run: ((...args) => ((queries += 1), store.read.run(...args))) as typeof store.read.run },
     }
     const metrics = createMetrics({ store: counting, version: 'test', openStreams: () => 0 })
     await Promise.all([metrics.page(), metrics.page(), metrics.page()])
     await metrics.page()
-    expect(asked).toBe(1)
+    expect(queries).toBe(1)
     await pool.end()
     const { text } = await createMetrics({ store, version: 'test', openStreams: () => 0 }).page()
     expect(sampleIn(text, 'paperclip_database_up')).toBe(0)
@@ -174,7 +175,7 @@ describe('a caller’s trace (W3C Trace Context)', () => {
   const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
   const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
 
-  test('its id names the request in the answer, the log and the audit row, and is answered with a span of ours', async () => {
+  test('The trace id is the request id in the response, the log and the audit row, and the response has a new span id', async () => {
     const { company } = await world(open())
     lines.clear()
     const answer = await open().board.post(`/api/companies/${company.id}/issues`, { title: 'Traced' }, { traceparent })
@@ -191,7 +192,7 @@ describe('a caller’s trace (W3C Trace Context)', () => {
     })
   })
 
-  test('a request id of the caller’s own stays, and the log has both', async () => {
+  test('A request id of the caller is kept, and the log has both ids', async () => {
     lines.clear()
     const answer = await open().board.get('/api/health', { traceparent, 'x-request-id': 'mine' })
     expect(answer.headers).toMatchObject({ 'x-request-id': 'mine', traceresponse: expect.stringContaining(TRACE) })
@@ -206,24 +207,24 @@ describe('a caller’s trace (W3C Trace Context)', () => {
     `00-${TRACE}-${'0'.repeat(16)}-01`,
     `ff-${TRACE}-00f067aa0ba902b7-01`,
     traceparent.toUpperCase(),
-  ])('%s is as if it had not been sent', async (malformed) => {
+  ])('A malformed traceparent is ignored: %s', async (malformed) => {
     const { headers } = await open().board.get('/api/health', { traceparent: malformed })
     expect(headers['x-request-id']).toMatch(/^[0-9a-f]{8}-/)
     expect(headers).not.toHaveProperty('traceresponse')
   })
 
-  test('one of a version to come is read as far as it is known', async () => {
+  test('A traceparent of a future version is read as far as it is known', async () => {
     const { headers } = await open().board.get('/api/health', { traceparent: `01-${TRACE}-00f067aa0ba902b7-01-more` })
     expect(headers['x-request-id']).toBe(TRACE)
   })
 })
 
-test('a reader of a stream that leaves is counted and logged, and not as slow', async () => {
+test('An event stream that its client closes is counted and logged, and is not part of the durations', async () => {
   const { company } = await world(open())
   lines.clear()
   const reader = await openEventStream(open().url, `/api/companies/${company.id}/events/stream`)
   reader.disconnect()
-  while (!lines.text().includes('getCompaniesByCompanyIdEventsStream')) await new Promise((resolve) => setTimeout(resolve, 5))
+  await waitUntil('the stream is logged', async () => lines.text().includes('getCompaniesByCompanyIdEventsStream'))
   const { text } = await open().board.get('/metrics')
   const route = 'getCompaniesByCompanyIdEventsStream'
   expect(sampleIn(text, 'paperclip_http_requests_total', { route, status: '200' })).toBeGreaterThan(0)

@@ -5,27 +5,27 @@ import { createStatsReader } from './databaseStats.ts'
 import type { DatabaseStats } from './databaseStats.ts'
 import { skipTotals } from '../../engine/wakes/index.ts'
 
-/** From a read by key to a request that waited for a lock to its end, in seconds. */
+/** In seconds: from a read by key to a request that waited for a lock until its timeout. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10]
 
-/** What this process has to tell about itself and about the database. One per process. */
+/** The metrics of this process and of the database. One per process. */
 export interface Metrics {
-  /** Counts a request that was answered. @param route undefined for a path that no route matches */
+  /** Counts an answered request. @param route undefined for a path that no route matches */
   observe(route: Route | undefined, status: number, ms: number): void
-  /** The page, in the format of Prometheus. */
+  /** Renders the page in the format of Prometheus. */
   page(): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
 export interface MetricsDeps {
   readonly store: Store
   readonly version: string
-  /** How many follow along. */
+  /** How many event streams and WebSockets are open. */
   readonly openStreams: () => number
-  /** How long figures of the database are kept, in milliseconds. */
+  /** How long statistics of the database are cached, in milliseconds. */
   readonly cacheTtlMs?: number
 }
 
-/** A gauge of a figure: its label, and what it shows under each value of that. */
+/** A gauge of a database statistic: its label, and the value for each label value. */
 interface StatGauge {
   readonly name: string
   readonly help: string
@@ -42,13 +42,13 @@ const statGauges: readonly StatGauge[] = [
   },
   {
     name: 'paperclip_queue_depth',
-    help: 'What waits to be started: wakes and runs that are queued, and wakes that wait for their issue',
+    help: 'Queued wakes and runs, and wakes that wait for their issue',
     label: 'queue',
     values: (stats) => ({ wakes: stats.queuedWakes, deferred_wakes: stats.deferredWakes, runs: stats.queuedRuns }),
   },
   {
     name: 'paperclip_queue_oldest_seconds',
-    help: 'Age of the oldest that is queued',
+    help: 'Age of the oldest queued wake or run',
     label: 'queue',
     values: (stats) => ({ wakes: stats.oldestQueuedWakeSeconds, runs: stats.oldestQueuedRunSeconds }),
   },
@@ -60,18 +60,18 @@ const statGauges: readonly StatGauge[] = [
   },
   {
     name: 'paperclip_lag_seconds',
-    help: 'Age of the oldest commit that followers cannot be told of yet (events), and of the oldest audit row without a seal (seals)',
+    help: 'Age of the oldest committed event that is not readable yet (events), and of the oldest audit row without a seal (seals)',
     label: 'of',
     values: ({ eventLagSeconds: events, sealLagSeconds: seals }) => ({ events, seals }),
   },
 ]
 
-/** Connections of the pools, as they are when the page is read. */
+/** Registers the gauge of the pools' connections, which are counted when the page is read. */
 function gaugePools(store: Store, registers: [Registry]): void {
   const pools = { write: store.transactionPool, read: store.autocommitPool }
   new Gauge({
     name: 'paperclip_pool_connections',
-    help: 'Connections to the database by pool: in all (size), not in use (idle), and callers who wait for one (waiting)',
+    help: 'Connections to the database by pool: in all (size), not in use (idle), and callers that wait for one (waiting)',
     labelNames: ['pool', 'state'],
     registers,
     collect() {
@@ -85,14 +85,14 @@ function gaugePools(store: Store, registers: [Registry]): void {
 }
 
 /**
- * Measures a process. Requests and commits are counted as they happen; the pools are looked at, and the database asked,
- * only when somebody reads the page.
+ * Creates the metrics of a process. Requests and commits are counted as they happen. Pools and database are read only when
+ * a scraper reads the page.
  */
 export function createMetrics(deps: MetricsDeps): Metrics {
   const { store } = deps
   const registry = new Registry()
   const registers: [Registry] = [registry]
-  // Apart, because what the database does not tell just now must not be told at all: an old figure looks like a new one.
+  // A registry of its own: while the database does not answer, its statistics must be left out, because old values look like new ones.
   const databaseRegistry = new Registry()
   const readStats = createStatsReader(store.read, deps.cacheTtlMs)
 
@@ -104,7 +104,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   })
   const durations = new Histogram({
     name: 'paperclip_http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last of its answer',
+    help: 'Time from the first byte of a request to the last byte of its response',
     labelNames: ['route'],
     buckets: DURATION_BUCKETS,
     registers,
@@ -117,10 +117,14 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   })
   const reaped = new Counter({
     name: 'paperclip_runs_reaped_total',
-    help: 'Runs that this process has ended because their lease ran out',
+    help: 'Runs that this process has ended because their lease expired',
     registers,
   })
-  const isUp = new Gauge({ name: 'paperclip_database_up', help: '1 when the database answers, so that its figures are there', registers })
+  const isUp = new Gauge({
+    name: 'paperclip_database_up',
+    help: '1 when the database answers, so that its statistics are present',
+    registers,
+  })
   const gauges = statGauges.map(({ name, help, label, values }) => {
     const gauge = new Gauge({ name, help, labelNames: [label], registers: [databaseRegistry] })
     return (stats: DatabaseStats): void => {
@@ -130,7 +134,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   gaugePools(store, registers)
   new Gauge({
     name: 'paperclip_followers',
-    help: 'Streams and sockets that follow what happens',
+    help: 'Open event streams and WebSockets',
     registers,
     collect() {
       this.set(deps.openStreams())
@@ -143,7 +147,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const closedWakes = new Map<string, number>()
   new Counter({
     name: 'paperclip_wakes_skipped_total',
-    help: 'Wishes for a run that this process has turned down, and wakes that it has closed before they led to one, by reason',
+    help: 'Requests for a run that this process has refused, and wakes that it has closed before they led to one, by reason',
     labelNames: ['reason'],
     registers,
     collect() {
@@ -158,7 +162,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     }
   })
   const countClosedWake = (why: string): void => {
-    // The one wake in a loop that is kept has been counted where it was turned down.
+    // The wake that closes a loop was counted already when the request was refused.
     if (why !== 'loop_bound') closedWakes.set(why, (closedWakes.get(why) ?? 0) + 1)
   }
   const countFinishedRun = (row: ActivityRow): void => {
@@ -166,7 +170,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     if (row.details['errorCode'] === 'lease_expired') reaped.inc()
   }
 
-  /** The figures of the database, or nothing while it does not answer. */
+  /** Renders the statistics of the database; empty while it does not answer. */
   const renderStats = async (): Promise<string> => {
     try {
       const stats = await readStats()
@@ -184,11 +188,11 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     observe(route, status, ms) {
       const name = route?.operationId ?? 'none'
       requests.inc({ route: name, status: String(status) })
-      // How long somebody follows along says nothing of how fast this server answers.
+      // The duration of an event stream does not show how fast this server answers.
       if (route?.streams !== 'events') durations.observe({ route: name }, ms / 1000)
     },
     async page() {
-      // These watch the garbage collector and the event loop, which costs a process that nobody scrapes as much.
+      // The default metrics observe the garbage collector and the event loop. A process without a scraper does not pay for them.
       if (!collectsDefaults) collectDefaultMetrics({ register: registry })
       collectsDefaults = true
       const stats = await renderStats()

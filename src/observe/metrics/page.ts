@@ -11,8 +11,9 @@ const bearer = /^bearer +(\S+) *$/i
 const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /**
- * Lets in who may read the page: from this machine anybody, from elsewhere whoever has the token. A credential that is
- * sent and not the token is never overlooked (I16). Without a token there is nothing to be found from elsewhere.
+ * Checks that a client may read the page: every client on this machine, and clients elsewhere that send the token. A
+ * credential that is not the token is always refused (I16). Without a configured token the page does not exist for other
+ * machines.
  *
  * @throws Refusal `unauthorized`, `route_not_found`
  */
@@ -24,14 +25,14 @@ function authorizeScrape(request: IncomingMessage, token: string | null): void {
   }
   const sentToken = bearer.exec(header)?.[1]
   if (token === null || sentToken === undefined || hasDuplicateHeader(request, 'authorization')) return refuse('unauthorized')
-  // Hashes have one length, and comparing them tells nothing of the token by the time it takes.
+  // The comparison takes constant time and reveals nothing about the token. Hashes have one length, as it requires.
   if (!timingSafeEqual(hashOf(sentToken), hashOf(token))) refuse('unauthorized')
 }
 
 /**
  * Answers `GET /metrics`.
- * @param token what a scraper elsewhere sends as its bearer; null lets nobody in from elsewhere
- * @throws Refusal as `admit`, and `method_not_allowed`
+ * @param token the bearer token for scrapers on other machines; null refuses all of them
+ * @throws Refusal as `authorizeScrape`, and `method_not_allowed`
  */
 export function metricsPage(metrics: Metrics, token: string | null): (...request: Parameters<RequestListener>) => Promise<void> {
   return async (request, response) => {
