@@ -1,6 +1,6 @@
 import { createProcessLifecycle } from './server/processLifecycle.ts'
 
-// Before anything else is even loaded: an early Ctrl-C is an order too, and must leave nothing behind.
+// Install signal handlers before loading the program, so that an early Ctrl-C still cleans up.
 const lifecycle = createProcessLifecycle((code) => process.exit(code))
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, lifecycle.handleSignal)
 process.on('uncaughtException', lifecycle.crash)

@@ -1,6 +1,5 @@
 export type { Chunk, FinishedOutcome, AdapterOutcome, Job, LifecycleEvent, RunListener, StartedRun } from './adapter.ts'
 
-export { isAllowEntry } from './addresses.ts'
 export { killOrphan } from './processTree.ts'
 export type { OrphanOutcome } from './processTree.ts'
 export { processIdentity } from './processIdentity.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import express from 'express'
-import type { Express, NextFunction, Request, Response } from 'express'
+import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, Response } from 'express'
 import swaggerUi from 'swagger-ui-express'
 import { identify } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
@@ -33,21 +33,21 @@ export interface AppDeps {
   /** The secret that run tokens are signed with; keys for other purposes are derived from it. */
   readonly secret: string
   readonly log: Log
-  /** The heads of the audit chains, noted outside the database. */
+  /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
   readonly version: string
   readonly allowedHostnames: readonly string[]
-  /** What happens, for those who follow along. */
+  /** The source of event streams and WebSockets. */
   readonly feed: Feed
-  /** Lets a scraper read the metrics from elsewhere. */
+  /** The bearer token with which scrapers on other machines read the metrics; null refuses all of them. */
   readonly metricsToken: string | null
-  /** Other bounds for those who follow along than the usual ones. */
+  /** Limits of event streams and WebSockets that differ from the defaults; for tests. */
   readonly eventOptions?: StreamOptions & SocketOptions
-  /** Development and tests: answers are checked against their declarations. */
+  /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
 }
 
-/** One line per request: an allow-list of facts, never a body, a header or a query. */
+/** Logs one line per request. It consists of an allow-list of fields and never contains a body, a header or a query. */
 function logRequest(log: Log, response: Response, startedAt: number, code: string | undefined): void {
   const { requestId, actor, route, traceId } = response.locals['trace'] as RequestTrace
   const facts = {
@@ -79,53 +79,34 @@ function mountDocs(app: Express, routes: readonly Route[], version: string): voi
       next()
     },
     swaggerUi.serve,
-    // The page would otherwise ask a validator on the internet about every document it shows.
+    // By default the page sends every document that it shows to a validator on the internet.
     swaggerUi.setup(document, { swaggerOptions: { validatorUrl: null } }),
   )
 }
 
-/** Counts a request, and says in the log that it was answered. */
+/** Counts and logs an answered request. */
 function recordRequest(deps: AppDeps, metrics: Metrics, response: Response, startedAt: number): void {
   const { route } = response.locals['trace'] as RequestTrace
   metrics.observe(route, response.statusCode, performance.now() - startedAt)
   logRequest(deps.log, response, startedAt, response.locals['code'] as string | undefined)
 }
 
-/** What a server is made of: the application, and who answers those that would go on as a WebSocket. */
+/** The parts of a server that answer: the application, and the handler of WebSocket handshakes. */
 export interface App {
   readonly handle: Express
   readonly onUpgrade: OnUpgrade
 }
 
 /**
- * Builds the server's Express application with every route mounted. Nothing is listened to and nothing is scheduled, so
- * a test can have one per file.
+ * Builds the server's Express application with every route mounted. It does not listen and schedules nothing, so a test
+ * can build one per file.
  */
 export function buildApp(deps: AppDeps): App {
-  const { store, log } = deps
-  const app = express()
-  app.disable('x-powered-by')
-  app.enable('case sensitive routing')
-  // Entity tags are made where they mean something; hashing every answer would cost a large list most of its speed.
-  app.set('etag', false)
-  app.set('query parser', 'simple')
-
+  const { store } = deps
+  const app = createExpress()
   const metrics = createMetrics({ store, version: deps.version, openStreams: deps.feed.connectionLimits.openCount })
-  const allowedHosts = new Set(deps.allowedHostnames)
-  app.use((request, response, next) => {
-    const startedAt = performance.now()
-    const parentTrace = traceParentOf(request.headers)
-    const onFinished = (): void => recordRequest(deps, metrics, response, startedAt)
-    const trace: RequestTrace = { requestId: requestIdOf(request.headers, parentTrace), onFinished }
-    response.locals['trace'] = trace
-    response.on('finish', onFinished)
-    if (parentTrace !== null) {
-      trace.traceId = parentTrace.traceId
-      response.setHeader('traceresponse', traceResponseOf(parentTrace))
-    }
-    requireTrustedOrigin(request, allowedHosts)
-    next()
-  })
+  const guard = originGuard(deps)
+  app.use(traceRequests(deps, metrics, guard))
 
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
@@ -150,21 +131,13 @@ export function buildApp(deps: AppDeps): App {
   })
   mountDocs(app, routes, deps.version)
   app.use(refuseUnknownRoute)
-
-  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
-    const { requestId, route } = response.locals['trace'] as RequestTrace
-    const problem = toRefusal(error) ?? internalError
-    if (problem === internalError) log.error({ err: error, requestId, route: route?.operationId }, 'unhandled error in a request')
-    if (response.headersSent) return next(error)
-    response.locals['code'] = problem.code
-    sendProblem(response, problem, requestId)
-  })
+  app.use(answerError(deps.log))
 
   const onUpgrade = createSockets({
     feed: deps.feed,
     db: store.read,
-    log,
-    guard: (request) => requireTrustedOrigin(request, allowedHosts),
+    log: deps.log,
+    guard,
     async identify(request) {
       const actor = await identifyRequest(request)
       await renewLeaseIfDue(actor)
@@ -173,4 +146,51 @@ export function buildApp(deps: AppDeps): App {
     options: deps.eventOptions ?? {},
   })
   return { handle: app, onUpgrade }
+}
+
+function createExpress(): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.enable('case sensitive routing')
+  // Handlers set entity tags where they are useful. Hashing every response would make large lists several times slower.
+  app.set('etag', false)
+  app.set('query parser', 'simple')
+  return app
+}
+
+type OriginGuard = (request: IncomingMessage) => void
+
+function originGuard({ allowedHostnames }: AppDeps): OriginGuard {
+  const allowedHosts = new Set(allowedHostnames)
+  return (request) => requireTrustedOrigin(request, allowedHosts)
+}
+
+/** Gives each request its trace, checks its origin, and records it when it is answered. */
+function traceRequests(deps: AppDeps, metrics: Metrics, guard: OriginGuard): RequestHandler {
+  return (request, response, next) => {
+    const startedAt = performance.now()
+    const parentTrace = traceParentOf(request.headers)
+    const onFinished = (): void => recordRequest(deps, metrics, response, startedAt)
+    const trace: RequestTrace = { requestId: requestIdOf(request.headers, parentTrace), onFinished }
+    response.locals['trace'] = trace
+    response.on('finish', onFinished)
+    if (parentTrace !== null) {
+      trace.traceId = parentTrace.traceId
+      response.setHeader('traceresponse', traceResponseOf(parentTrace))
+    }
+    guard(request)
+    next()
+  }
+}
+
+/** Answers with the refusal that was thrown, or with a 500 that reveals nothing. */
+function answerError(log: Log): ErrorRequestHandler {
+  return (error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    const { requestId, route } = response.locals['trace'] as RequestTrace
+    const problem = toRefusal(error) ?? internalError
+    if (problem === internalError) log.error({ err: error, requestId, route: route?.operationId }, 'unhandled error in a request')
+    if (response.headersSent) return next(error)
+    response.locals['code'] = problem.code
+    sendProblem(response, problem, requestId)
+  }
 }

@@ -1,12 +1,12 @@
 interface BannerFacts {
   readonly url: string
-  /** What serves as database, in words; never the URL, which may hold a password. */
+  /** A description of the database. Never its URL, which may contain a password. */
   readonly database: string
   readonly home: string
   readonly version: string
 }
 
-/** What a person at a terminal wants to know once the server listens. */
+/** Returns the text for a person at a terminal when the server listens. */
 export const banner = ({ url, database, home, version }: BannerFacts): string => `
   paperclip-server ${version}
 

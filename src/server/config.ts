@@ -4,16 +4,17 @@ import path from 'node:path'
 import { z } from 'zod'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
-import { isAllowEntry } from '../adapters/index.ts'
+// Not through the index, which would load every adapter before the configuration is read.
+import { isAllowEntry } from '../adapters/addresses.ts'
 
-/** Everything the environment may say, typed and frozen. */
+/** The settings from the environment, typed and frozen. */
 export interface Config {
   readonly port: number
   readonly host: string
   /** Null runs the embedded Postgres. */
   readonly databaseUrl: string | null
   readonly home: string
-  /** Null makes one and keeps it in the home. */
+  /** Null creates a secret and keeps it in the home. */
   readonly jwtSecret: string | null
   readonly jwtTtlSeconds: number
   readonly jwtIssuer: string
@@ -21,28 +22,28 @@ export interface Config {
   readonly logLevel: string
   /** Further host names this server answers to, lower-case. */
   readonly allowedHostnames: readonly string[]
-  /** Adapter types this server may run; null for all, none for a server that starts nothing. */
+  /** Adapter types that this server may run. Null for all; an empty list for a server that starts no run. */
   readonly adapters: readonly AdapterType[] | null
-  /** Where agents may be asked over HTTP although it is not the public internet. */
+  /** Addresses outside the public internet that HTTP adapters may call. */
   readonly adapterAddresses: readonly string[]
-  /** Runs at work at once. */
+  /** Runs that this server supervises at once. */
   readonly maxRuns: number
-  /** Where runs find the API, without a trailing slash; null for the server's own address. */
+  /** The URL of the API for runs, without a trailing slash; null for the server's own address. */
   readonly apiUrl: string | null
-  /** How long what is over is kept, in days; 0 keeps it for ever. */
+  /** How long finished rows are kept, in days; 0 keeps them without limit. */
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
-  /** What a scraper elsewhere sends to read `/metrics`; null lets nobody in from elsewhere. */
+  /** The bearer token with which scrapers on other machines read `/metrics`; null refuses all of them. */
   readonly metricsToken: string | null
 }
 
-/** Short enough to type wrongly, too short to sign with: HS256 wants 32 bytes. */
+/** HS256 requires 32 bytes. */
 const SECRET_MIN_LENGTH = 32
-/** Long enough not to be guessed over a network. */
+/** Long enough that it cannot be guessed over a network. */
 const METRICS_TOKEN_MIN_LENGTH = 16
 const THIRTY_DAYS_S = 30 * 86_400
-/** A century, for those who keep everything and do not know of 0. */
+/** A century, which is practically without limit. */
 const MAX_DAYS = 36_500
-/** Each is a process of its own. */
+/** Each run is a process of its own. */
 const MAX_RUNS = 1000
 
 const integerBetween = (min: number, max: number, fallback: number) =>
@@ -60,7 +61,7 @@ const webUrl = z
   .string()
   .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), 'must be an http(s):// URL')
 
-/** Words by commas. */
+/** A list that is separated by commas. */
 const commaSeparated = z.string().transform((text) =>
   text
     .split(',')
@@ -95,10 +96,10 @@ const environment = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
-/** Either the configuration, or everything that is wrong with it. Values are not repeated: one of them is a secret. */
+/** The configuration, or every problem in it. Problems do not repeat values, because a value may be a secret. */
 export type ConfigResult = { readonly config: Config } | { readonly problems: readonly string[] }
 
-/** The one variable whose emptiness says something: no adapter at all. */
+/** The one variable whose empty value has a meaning: no adapter at all. */
 const mayBeEmpty = (name: string): boolean => name === 'PAPERCLIP_ADAPTERS'
 
 /**

@@ -27,7 +27,7 @@ import { wakeStatus } from '../model/wakeStatus.ts'
 import * as workProductEvents from '../work/workProducts/events.ts'
 import type { z } from 'zod'
 
-/** A declared kind of event with its type forgotten, as the document reads it. */
+/** A declared kind of event without its static type, as the generated documents read it. */
 export interface EventDeclaration {
   readonly action: string
   readonly entityType: EntityType
@@ -36,7 +36,7 @@ export interface EventDeclaration {
 
 const isDeclaration = (value: unknown): value is EventDeclaration => typeof value === 'function' && 'action' in value
 
-/** Every event that any slice may record, in the order of their names. */
+/** Every kind of event that a slice may record, in the order of the names. */
 export const allEvents: readonly EventDeclaration[] = [
   agentEvents,
   approvalEvents,

@@ -1,35 +1,28 @@
 import type { Log } from '../platform/kernel/log.ts'
+import { settlesWithin } from '../platform/kernel/timeout.ts'
 
-/** A start that is under way may take this long to come to an end of its own once the process is to leave. */
+/** How long a start in progress may take to end by itself when the process shuts down. */
 const START_GRACE_MS = 5000
-/** Past the sum of all graces: whatever keeps the process then, its supervisor must not be the one to notice. */
+/** Longer than the sum of all grace periods. The process then exits by itself, before its supervisor kills it. */
 const FORCE_EXIT_MS = 30_000
 
-/** What a process has started, and the one way in which it ends. */
+/** The resources that a process has started, and the one way in which it ends. */
 export interface ProcessLifecycle {
   /**
-   * Starts something and remembers how to end it.
+   * Starts a resource and remembers how to end it.
    * @param start stops early and rejects when the signal is aborted, where it can
-   * @throws what `start` throws; the signal's reason when the process is leaving
+   * @throws what `start` throws; the signal's reason when the process is shutting down
    */
   startResource<T>(start: (signal: AbortSignal) => Promise<T>, end?: (started: T) => Promise<void>): Promise<T>
-  /** Ends what was started, newest first, then the process with this code. The first call counts. */
+  /** Ends the resources, newest first, then the process with this code. Later calls have no effect. */
   readonly shutdown: (code: number) => void
   readonly isShuttingDown: () => boolean
-  /** Where to say what happens, once there is a log; before that it goes to stderr. */
+  /** Sets the log. Errors go to stderr before that. */
   readonly setLog: (log: Log) => void
-  /** An error that nobody handles: nothing is certain any more, so the process says so and leaves. */
+  /** Handles an unhandled error: the state of the process is unknown, so it logs the error and shuts down. */
   readonly crash: (error: unknown) => void
-  /** A signal that asks for an end. */
+  /** Handles a signal that requests a shutdown. */
   readonly handleSignal: (signal: NodeJS.Signals) => void
-}
-
-/** Resolves with the promise or after `ms`, whichever is first. */
-async function waitAtMost(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
-  await Promise.race([promise, timeout])
-  clearTimeout(timer)
 }
 
 /**
@@ -46,14 +39,14 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
 
   const runShutdown = async (code: number): Promise<void> => {
     setTimeout(() => exit(1), FORCE_EXIT_MS).unref()
-    // What is being started cannot be ended before it is there.
-    await waitAtMost(currentStart, START_GRACE_MS)
+    // A resource that is starting cannot be ended before its start is complete.
+    await settlesWithin(currentStart, START_GRACE_MS)
     let exitCode = code
     for (const end of cleanups.toReversed()) {
       try {
         await end()
       } catch (error) {
-        reportError(error, 'stopping failed')
+        reportError(error, 'shutdown of a resource failed')
         exitCode = 1
       }
     }
@@ -86,7 +79,7 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
       shutdown(1)
     },
     handleSignal(signal) {
-      // A terminal and npm may both pass the same Ctrl-C on.
+      // A terminal and npm may both forward the same Ctrl-C.
       if (!shutdownController.signal.aborted) log?.info({ signal }, 'stopping')
       shutdown(0)
     },

@@ -32,18 +32,18 @@ import { runRoutes } from '../engine/runs/routes.ts'
 import { workProductRoutes } from '../work/workProducts/routes.ts'
 
 export interface RouteDeps {
-  /** What happens, for those who follow along. */
+  /** The source of the event streams. */
   readonly feed: Feed
   readonly streamOptions?: StreamOptions
-  /** The heads of the audit chains, noted outside the database. */
+  /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
   readonly tokens: RunTokens
-  /** Looks up what runs would use. */
+  /** Checks the programs and addresses that runs of an agent would use. */
   readonly adapters: Preflight
   readonly version: string
 }
 
-/** Every route of the server, the often used first: Express tries them in this order. */
+/** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
 export const allRoutes = (deps: RouteDeps): Route[] => [
   ...checkoutRoutes,
   ...executionRoutes(deps.tokens),

@@ -32,8 +32,8 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
 }
 
 /**
- * Starts the server: database, schema, port, in this order, each in the life of the process.
- * A wrong configuration ends the process at once, with everything that is wrong in one list.
+ * Starts the server: database, schema, port, in this order, each as a resource of the process.
+ * A wrong configuration ends the process at once, with every problem in one list.
  */
 export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   const config = configOrExit()
@@ -41,7 +41,7 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   const log = createLog(config.logLevel, isTerminal)
   lifecycle.setLog(log)
   try {
-    // Half of a start is spent on reading the program and half on Postgres, so they go beside each other.
+    // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])
     modules.catch(() => {})
     const connection = await startDatabase(config, lifecycle, log)

@@ -29,7 +29,7 @@ export interface SocketDeps extends HandshakeDeps, HubDeps {
   readonly options: SocketOptions
 }
 
-/** What the connections of one process share. */
+/** The state that all connections of one process share. */
 interface Connections {
   readonly deps: SocketDeps
   readonly server: WebSocketServer
