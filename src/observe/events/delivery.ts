@@ -83,7 +83,7 @@ async function catchUp(context: DeliveryContext, subscriber: Subscriber, subscri
   let readPosition = after
   let isReady = true
   for (let page: EventBatch | undefined; isReady && !isCancelled();) {
-    page = await readAfter(db, readPosition, [subscriber.companyId], undefined, page?.nextScanRows)
+    page = await readAfter(db, readPosition, [subscriber.companyId], { scanRows: page?.nextScanRows })
     if (isCancelled()) return
     readPosition = page.endPosition
     if (page.entries.length > 0) {

@@ -124,17 +124,24 @@ const entryOf = (row: EntryRow & { companyId: string }): FeedEntry => ({
   payload: row.payload,
 })
 
+const NO_CREDENTIALS: CredentialIds = { keyIds: [], runIds: [] }
+
+export interface ReadOptions {
+  /** The credentials to check. */
+  readonly credentials?: CredentialIds
+  /** `nextScanRows` of the batch before. */
+  readonly scanRows?: number | undefined
+}
+
 /**
  * Reads the events of some companies after a position, in order, and checks which credentials are revoked: one statement,
  * hence one snapshot.
- * @param scanRows `nextScanRows` of the batch before
  */
 export async function readAfter(
   db: Pick<ReadDb, 'run'>,
   position: Position,
   companyIds: readonly string[],
-  credentials: CredentialIds = { keyIds: [], runIds: [] },
-  scanRows = SCAN_ROWS,
+  { credentials = NO_CREDENTIALS, scanRows = SCAN_ROWS }: ReadOptions = {},
 ): Promise<EventBatch> {
   const txid = String(position.txid)
   const isAfterActivity = position.source === sources.runEvent

@@ -42,85 +42,77 @@ export interface Tail {
  * a second, and not at all while there is no subscriber and no watched credential.
  */
 export function createTail(deps: TailDeps): Tail {
-  const { subscriptions, credentialWatch } = deps
-  const schedule: PollSchedule = {
-    pollIntervalMs: deps.pollIntervalMs ?? POLL_INTERVAL_MS,
-    polledAt: 0,
-    isNotified: false,
-    blockedPolls: 0,
-  }
-  let position: Position | undefined
-  let scanRows: number | undefined
-  let isStopped = false
-
-  const isNeeded = (): boolean => !isStopped && (!subscriptions.isEmpty() || !credentialWatch.isEmpty())
-
-  const pollOnce = async (): Promise<void> => {
-    const { lowWatermark } = position === undefined ? await readWatermarks(deps.db) : { lowWatermark: position }
-    // A subscriber may have caught up meanwhile, and the entries that it has not received begin earlier.
-    position ??= lowWatermark
-    const batch = await readAfter(deps.db, position, subscriptions.companyIds(), credentialWatch.credentials(), scanRows)
-    if (isStopped) return
-    scanRows = batch.nextScanRows
-    credentialWatch.notifyRevoked(batch.revoked)
-    schedule.blockedPolls = batch.blockedByOlderTx ? schedule.blockedPolls + 1 : 0
-    // The position advances before the delivery, in the same tick: a subscriber that catches up later starts after this batch.
-    position = batch.endPosition
-    await deps.deliver(batch.entries)
-    if (batch.hasMore) schedule.polledAt = 0
-  }
-
-  /** @returns the delay until the next poll; nothing when the tail becomes idle */
-  const poll = async (): Promise<number | void> => {
-    if (!isNeeded()) return void (position = undefined)
-    schedule.isNotified = false
-    schedule.polledAt = performance.now()
-    await pollOnce()
-    if (!isNeeded()) return void (position = undefined)
-    return delayMs(schedule)
-  }
+  const pollIntervalMs = deps.pollIntervalMs ?? POLL_INTERVAL_MS
+  const state: TailState = { position: undefined, scanRows: undefined, polledAt: 0, isNotified: false, blockedPolls: 0, isStopped: false }
+  const isNeeded = (): boolean => !state.isStopped && (!deps.subscriptions.isEmpty() || !deps.credentialWatch.isEmpty())
 
   const worker = createWorker({
-    minDelayMs: () => delayMs(schedule),
-    maxDelayMs: schedule.pollIntervalMs,
-    work: poll,
+    minDelayMs: () => delayMs(state, pollIntervalMs),
+    maxDelayMs: pollIntervalMs,
+    async work() {
+      if (isNeeded()) await poll(deps, state)
+      if (isNeeded()) return delayMs(state, pollIntervalMs)
+      return void (state.position = undefined)
+    },
     onError(error, failures) {
-      if (failures === 1 && !isStopped) deps.log.warn({ err: error }, 'event tail paused: database unreachable, retrying')
+      if (failures === 1 && !state.isStopped) deps.log.warn({ err: error }, 'event tail paused: database unreachable, retrying')
     },
   })
 
   const reschedule = (): void => {
     if (isNeeded()) worker.notify()
-    else if (!worker.isBusy()) position = undefined
+    else if (!worker.isBusy()) state.position = undefined
   }
   return {
-    position: () => position,
-    startAt: (start) => void (position ??= start),
+    position: () => state.position,
+    startAt: (start) => void (state.position ??= start),
     whenIdle: () => worker.whenIdle(),
     reschedule,
     notify() {
-      schedule.isNotified = true
-      schedule.blockedPolls = 0
+      state.isNotified = true
+      state.blockedPolls = 0
       reschedule()
     },
     stop() {
-      isStopped = true
+      state.isStopped = true
       worker.stop().catch(() => {})
     },
   }
 }
 
-interface PollSchedule {
-  readonly pollIntervalMs: number
-  /** When the last poll began; 0 when there is more to read at once. */
+interface TailState {
+  position: Position | undefined
+  scanRows: number | undefined
+  /** When the last poll began; 0 when more can be read at once. */
   polledAt: number
   isNotified: boolean
   /** Polls in a row that found a committed entry which an older open transaction makes unreadable. */
   blockedPolls: number
+  isStopped: boolean
+}
+
+async function poll({ db, subscriptions, credentialWatch, deliver }: TailDeps, state: TailState): Promise<void> {
+  state.isNotified = false
+  state.polledAt = performance.now()
+  const { lowWatermark } = state.position === undefined ? await readWatermarks(db) : { lowWatermark: state.position }
+  // A subscriber may have caught up meanwhile, and the entries that it has not received begin earlier.
+  state.position ??= lowWatermark
+  const batch = await readAfter(db, state.position, subscriptions.companyIds(), {
+    credentials: credentialWatch.credentials(),
+    scanRows: state.scanRows,
+  })
+  if (state.isStopped) return
+  state.scanRows = batch.nextScanRows
+  credentialWatch.notifyRevoked(batch.revoked)
+  state.blockedPolls = batch.blockedByOlderTx ? state.blockedPolls + 1 : 0
+  // The position advances before the delivery, in the same tick: a subscriber that catches up later starts after this batch.
+  state.position = batch.endPosition
+  await deliver(batch.entries)
+  if (batch.hasMore) state.polledAt = 0
 }
 
 /** How long to wait until the next poll. While entries are blocked, the tail polls less and less often. */
-function delayMs({ pollIntervalMs, polledAt, isNotified, blockedPolls }: PollSchedule): number {
+function delayMs({ polledAt, isNotified, blockedPolls }: TailState, pollIntervalMs: number): number {
   const blockedMs = blockedPolls === 0 ? pollIntervalMs : Math.min(pollIntervalMs, BATCH_DELAY_MS * 2 ** blockedPolls)
   return Math.max(0, polledAt + (isNotified ? BATCH_DELAY_MS : blockedMs) - performance.now())
 }
