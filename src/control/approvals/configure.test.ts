@@ -179,7 +179,8 @@ describe('configureAgent', () => {
   })
 
   test('A change of another company’s agent is the same 404 as of a missing one', async () => {
-    const outsider = await (await world(server())).agent({ role: 'ceo' })
+    const elsewhere = await world(server())
+    const outsider = await elsewhere.agent({ role: 'ceo' })
     const before = await auditCount(server())
     for (const id of [worker.id, MISSING_ID]) {
       expect(await outsider.client.patch(`/api/agents/${id}`, { title: 'x' })).toMatchObject({

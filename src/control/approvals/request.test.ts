@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { REDACTED } from '../../platform/kernel/redact.ts'
-import { actionsOf, auditCount, expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { actionsOf, auditCount, expireLease, lastAudit, nextPagePath, useServer, world } from '../../dev/testing/world.ts'
 import type { Client, TestAgent, World } from '../../dev/testing/world.ts'
 
 const server = useServer()
@@ -45,7 +45,8 @@ describe('requestApproval', () => {
   test('A request by the board can name an agent of the company and no other agent', async () => {
     const approval = await requestedApproval({ requestedByAgentId: requester.id }, board())
     expect(approval).toMatchObject({ requestedByAgentId: requester.id, requestedByUserId: 'local-board' })
-    const foreign = await (await world(server())).agent()
+    const elsewhere = await world(server())
+    const foreign = await elsewhere.agent()
     const before = await auditCount(server())
     for (const requestedByAgentId of [foreign.id, MISSING_ID])
       expect(await requestApproval({ requestedByAgentId }, board())).toMatchObject({ status: 422, body: { code: 'unknown_reference' } })
@@ -146,7 +147,7 @@ describe('listApprovals and getApproval', () => {
     for (let count = 0; count < 5; count += 1) ids.unshift((await requestedApproval()).id)
     await board().post(`/api/approvals/${ids[0]}/approve`)
     const first = await board().get(list('?limit=3'))
-    const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
+    const next = nextPagePath(first)
     const second = await board().get(next)
     expect([...first.body, ...second.body].map((row: { id: string }) => row.id)).toEqual(ids)
     const pending = await board().get(list('?status=pending'))
@@ -157,7 +158,8 @@ describe('listApprovals and getApproval', () => {
 
   test('A foreign and a missing approval are the same 404 for another company', async () => {
     const approval = await requestedApproval()
-    const outsider = await (await world(server())).agent({ role: 'ceo' })
+    const elsewhere = await world(server())
+    const outsider = await elsewhere.agent({ role: 'ceo' })
     const before = await auditCount(server())
     for (const [method, path, body] of [
       ['get', ''],

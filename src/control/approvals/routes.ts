@@ -4,7 +4,7 @@ import { okView, patchAgentBody, shortnameQuery } from '../../org/agents/index.t
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import type { Input } from '../../http/route.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
+import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { addApprovalComment, listApprovalComments } from './comments.ts'
 import { configureAgent, rollBackConfiguration } from './configure.ts'
@@ -29,11 +29,6 @@ import {
   linkedIssueView,
   resubmitBody,
 } from './views.ts'
-
-const parseUuid = (value: string | undefined): string => {
-  const id = z.uuid().safeParse(value)
-  return id.success ? id.data.toLowerCase() : refuse('malformed_id')
-}
 
 const hireRefusals = [
   'company_not_active',
@@ -179,7 +174,7 @@ export const approvalRoutes = [
     scope: ofIssue(),
     returns: okView,
     refuses: ['not_found', ...gateRefusals],
-    handle: ({ ctx, target, params, preconditions }) => unlinkApproval(ctx, target, parseUuid(params['approvalId']), preconditions),
+    handle: ({ ctx, target, params, preconditions }) => unlinkApproval(ctx, target, uuidParam(params, 'approvalId'), preconditions),
   }),
   post('/api/companies/:companyId/agent-hires', {
     summary: 'Hire an agent, or ask the board to',
@@ -212,6 +207,6 @@ export const approvalRoutes = [
     returns: configuredView,
     altStatus: proposalStatus,
     refuses: ['not_found', 'revision_incomplete', ...configureRefusals],
-    handle: ({ ctx, target, params }) => rollBackConfiguration(ctx, target, parseUuid(params['revisionId'])),
+    handle: ({ ctx, target, params }) => rollBackConfiguration(ctx, target, uuidParam(params, 'revisionId')),
   }),
 ]

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { plantColumns, expectRefused } from '../../dev/testing/holds.ts'
-import { expireLease, useServer, world } from '../../dev/testing/world.ts'
+import { expireLease, nextPagePath, useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 
 const server = useServer()
@@ -77,7 +77,7 @@ describe('the list of holds of a company', () => {
     const held = [await here.held(), await here.held(), await here.held()]
     const { client } = await here.agent()
     const first = await client.get(`/api/companies/${here.company.id}/locks?limit=2`)
-    const next = /<([^>]+)>; rel="next"/.exec(first.headers['link'] ?? '')?.[1] ?? ''
+    const next = nextPagePath(first)
     const second = await client.get(next)
     expect([...ids(first.body), ...ids(second.body)]).toEqual(held.map((each) => each.issue.id).toSorted())
     expect(second.headers).not.toHaveProperty('link')

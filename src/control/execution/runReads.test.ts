@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { expireLease, useServer, world } from '../../dev/testing/world.ts'
+import { expireLease, nextPagePath, useServer, world } from '../../dev/testing/world.ts'
 
 const server = useServer()
 
@@ -34,7 +34,7 @@ describe('runs of an issue', () => {
       resultJson: { summary: 'done' },
     })
     const first = await server().board.get(`/api/issues/${issue.id}/runs?limit=3`)
-    const next = /<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? ''
+    const next = nextPagePath(first)
     expect([...ids(first.body), ...ids((await server().board.get(next)).body)]).toEqual(ids(body))
   })
 

@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { NO_HOLD, holdRow, keyClientForRun, expectRefused, runRow, expectUnchanged, wakesOf } from '../../dev/testing/holds.ts'
+import {
+  insertDeferredWake,
+  NO_HOLD,
+  holdRow,
+  keyClientForRun,
+  expectRefused,
+  runRow,
+  expectUnchanged,
+  wakesOf,
+} from '../../dev/testing/holds.ts'
 import { race } from '../../dev/testing/race.ts'
 import { lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import type { Client } from '../../dev/testing/world.ts'
@@ -45,11 +54,7 @@ describe.each([
     const { issue: taken, run: holder, agent: owner } = await heldIssue()
     const next = await agent()
     await server().board.post(`/api/issues/${taken.id}/comments`, { body: 'For the assignee' })
-    await server().database.sql.query(
-      `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, created_at)
-       select company_id, $2, id, 'on_demand', 'asked', 'deferred_issue_execution', 'user', 'local-board', now() + interval '1 minute' from issues where id = $1`,
-      [taken.id, next.id],
-    )
+    await insertDeferredWake(server(), taken.id, next.id)
     await server().database.sql.query('update issues set assignee_agent_id = null where id = $1', [taken.id])
     await changeLifecycle(owner.id, verb)
     expect(await runRow(server(), holder.id)).toMatchObject({ status: 'cancelled' })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { auditsOf, NO_HOLD, holdRow, expectRefused, wakesOf } from '../../dev/testing/holds.ts'
+import { auditsOf, insertDeferredWake, NO_HOLD, holdRow, expectRefused, wakesOf } from '../../dev/testing/holds.ts'
 import { race } from '../../dev/testing/race.ts'
 import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 
@@ -45,11 +45,7 @@ describe('deleteAgent', () => {
     const next = await another()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'For the assignee' })
     const [mine] = await wakesOf(server(), issue.id)
-    await server().database.sql.query(
-      `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, created_at)
-       select company_id, $2, id, 'on_demand', 'asked', 'deferred_issue_execution', 'user', 'local-board', now() + interval '1 minute' from issues where id = $1`,
-      [issue.id, next.id],
-    )
+    await insertDeferredWake(server(), issue.id, next.id)
     await remove(agent.id)
     expect(await actionsOf(server(), mine?.id ?? '')).toEqual(['wake.closed'])
     const rest = await wakesOf(server(), issue.id)

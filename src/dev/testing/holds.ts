@@ -173,3 +173,12 @@ export const waitForLockWaiter = (server: TestServer): Promise<void> =>
     )
     return waiting > 0
   })
+
+/** Inserts a wake of an agent that waits for an issue, as the last of those that wait. */
+export async function insertDeferredWake(server: TestServer, issueId: string, agentId: string): Promise<void> {
+  await server.database.sql.query(
+    `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, created_at)
+     select company_id, $2, id, 'on_demand', 'asked', 'deferred_issue_execution', 'user', 'local-board', now() + interval '1 minute' from issues where id = $1`,
+    [issueId, agentId],
+  )
+}

@@ -277,3 +277,6 @@ export async function auditCount(server: TestServer): Promise<number> {
 export async function expireLease(server: TestServer, runId: string): Promise<void> {
   await server.database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 second' where id = $1", [runId])
 }
+
+/** The path of the next page of a list, from the `Link` header of an answer; empty on the last page. */
+export const nextPagePath = (answer: Answer): string => /<([^>]+)>; rel="next"/.exec(answer.headers['link'] ?? '')?.[1] ?? ''
