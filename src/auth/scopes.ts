@@ -193,15 +193,36 @@ export const ofProject = (name = 'id'): Scope =>
 /** An identifier's prefix is three letters, and up to 200 more when companies share the first three. */
 const identifierPattern = /^[A-Za-z]{1,203}-\d{1,9}$/
 
+/** Reads the issue that a path parameter names by UUID or identifier, in any case. */
+async function readIssue(request: ScopeRequest, name: string): Promise<Target> {
+  const given = pathParam(request, name)
+  if (!isUuid(given) && !identifierPattern.test(given)) return refuseMissing('Issue')
+  const [found] = isUuid(given)
+    ? await request.db.run(issueById, { id: given.toLowerCase() })
+    : await request.db.run(issueByIdentifier, { identifier: given.toUpperCase() })
+  if (found === undefined || !canAccessCompany(request.actor, found.companyId)) return refuseMissing('Issue')
+  return { companyId: found.companyId, id: found.id }
+}
+
 /** An issue in the path: a UUID or an identifier like `ACM-12`, in any case. */
 export const ofIssue = (name = 'id'): Scope =>
   scope(name, async (request) => {
     const given = pathParam(request, name)
-    if (isUuid(given)) return await targetOf(request, issueById, given.toLowerCase(), 'Issue')
-    if (!identifierPattern.test(given)) return refuseMissing('Issue')
-    const [found] = await request.db.run(issueByIdentifier, { identifier: given.toUpperCase() })
-    if (found === undefined || !canAccessCompany(request.actor, found.companyId)) return refuseMissing('Issue')
-    return { companyId: found.companyId, id: found.id }
+    return isUuid(given) ? await targetOf(request, issueById, given.toLowerCase(), 'Issue') : await readIssue(request, name)
+  })
+
+/**
+ * As `ofIssue`, but the row is read for an agent, too. For lists below an issue: the query of the list cannot distinguish
+ * a missing issue from an issue without rows.
+ */
+export const ofExistingIssue = (name = 'id'): Scope => scope(name, (request) => readIssue(request, name))
+
+/** An issue in a path that names its company, too. An issue of another company than that of the path is a 404. */
+export const ofIssueInCompany = (companyName = 'companyId', issueName = 'issueId'): Scope =>
+  scope(companyName, async (request) => {
+    const company = await inCompany(companyName)(request)
+    const issue = await readIssue(request, issueName)
+    return issue.companyId === company.companyId ? issue : refuseMissing('Issue')
   })
 
 /** An agent in the path: a UUID, or a shortname in the actor's company or in `?companyId=`. */

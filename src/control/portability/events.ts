@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from '../../platform/kernel/event.ts'
 
-/** What a package brought in; everything it created has a row of its own beside this one. */
+/** The summary of an import. Each created row has an audit row of its own in addition to this one. */
 export const companyImported = event(
   'company.imported',
   'company',

@@ -14,7 +14,7 @@ import type { IssueRow } from './rows.ts'
 import { redactText, sanitizeConfig } from './sanitizeConfig.ts'
 import type { ExportResult, ExportRequest, Included } from './views.ts'
 
-/** What goes into a package, by slug. */
+/** The rows of a package, by slug. */
 interface Contents {
   readonly company: CompanyRow
   readonly includes: Included
@@ -27,7 +27,7 @@ interface Contents {
 const refuseTooLarge = (): never =>
   refuse('unprocessable', { message: `A package has at most ${MAX_FILES} files and ${MAX_PACKAGE_BYTES} bytes: name projects or issues` })
 
-/** Short words for a row, in the order given: later ones of the same name are numbered. */
+/** Names rows by short words. Later rows with the same words get a number. */
 function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, fallback: string): Map<string, T> {
   const slugs = new Map<string, T>()
   for (const row of rows) {
@@ -88,13 +88,13 @@ async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents>
   }
 }
 
-/** Slugs by id, for what refers to others; what is not in the package is told nothing of. */
+/** A lookup of slugs by row id, for references inside a package. It returns null for a row that is not in the package. */
 const slugLookup = (rows: ReadonlyMap<string, { readonly id: string }>): ((id: string | null) => string | null) => {
   const slugs = new Map([...rows].map(([slug, row]) => [row.id, slug]))
   return (id) => (id === null ? null : (slugs.get(id) ?? null))
 }
 
-/** Leaves out what is null or empty, so that what was never said is not said. */
+/** Removes null and empty fields, so that an import leaves them at their defaults. */
 const omitEmpty = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(fields).filter(
@@ -102,7 +102,7 @@ const omitEmpty = (fields: Readonly<Record<string, unknown>>): Record<string, un
     ),
   )
 
-/** A configuration without secrets; what had to stay behind is told. */
+/** A configuration without secrets. Each removed value adds a warning. */
 function stripSecrets(path: string, config: Readonly<Record<string, unknown>>, warnings: string[]): Readonly<Record<string, unknown>> {
   const { value, env, dropped } = sanitizeConfig(config)
   const names = env.filter(({ isSet }) => isSet).map(({ key }) => key)
@@ -115,13 +115,13 @@ interface ExportState {
   readonly files: Record<string, string>
   readonly extension: Record<string, Record<string, unknown>>
   readonly contents: Contents
-  /** Whether the reader may see what the host runs: the board's alone (I18). */
+  /** Whether the caller may see settings of what the host runs; only the board may (I18). */
   readonly isBoard: boolean
 }
 
 const redactField = (path: string, value: string | null, warnings: string[]): string | null => {
   const redacted = redactText(value)
-  if (redacted !== value) warnings.push(`${path}: something in the text looks like a secret and is covered`)
+  if (redacted !== value) warnings.push(`${path}: something in the text looks like a secret and is redacted`)
   return redacted
 }
 
@@ -199,7 +199,7 @@ function writeIssues({ files, extension, contents }: ExportState): void {
     files[path] = renderFrontMatter(
       {
         title: redactField(path, issue.title, warnings),
-        // Nobody holds what is in a package.
+        // No run holds an issue of a package.
         status: issue.status === 'in_progress' ? 'todo' : issue.status,
         priority,
         project: projectSlug(issue.projectId),
@@ -210,22 +210,23 @@ function writeIssues({ files, extension, contents }: ExportState): void {
       },
       redactField(path, issue.description, warnings),
     )
-    // Every task has its place here, because files have no order and numbers are given in one.
+    // Every task has an entry here, because files have no order and an import numbers issues in the order of the entries.
     ;(extension['tasks'] ??= {})[slug] = omitEmpty({ billingCode })
     for (const { name, color } of issue.labels) (extension['labels'] ??= {})[name.toLowerCase()] = color
   }
 }
 
-/** Says once for a package what an agent is not shown of it. */
+/** Adds the warning that an agent's package lacks settings of the host. */
 function warnHidden({ contents, isBoard }: ExportState): void {
   if (!isBoard && contents.agents.size + contents.projects.size > 0)
     contents.warnings.push('Adapters, environments and commands are shown to the board only and left out')
 }
 
 /**
- * A company as a package of text files (contract §3). No secret leaves: of environments only the names, and what looks
- * like a secret is left out or covered; an agent gets nothing of what the host runs (I17, I18).
- * @throws Refusal `unprocessable` for more than a package may hold
+ * Exports a company as a package of text files (contract §3). A package contains no secret: of an environment it has only
+ * the names, and values that look like secrets are removed or redacted (I17). The package of an agent contains no settings
+ * of what the host runs (I18).
+ * @throws Refusal `unprocessable` for a package beyond the limits
  */
 export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<ExportResult> {
   const contents = await loadContents(ctx, request)
@@ -266,7 +267,7 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
 
 type Inventory = { path: string; kind: 'company' | 'agent' | 'project' | 'issue' | 'extension' }[]
 
-/** What an export would give, with a list of its files. */
+/** An export together with the list and the numbers of its files. */
 export async function previewExport(ctx: Ctx, request: ExportRequest) {
   const exported = await exportCompany(ctx, request)
   const { agents, projects, issues } = exported.manifest

@@ -1,12 +1,12 @@
-/** A text file with a head of fields, as people write them: `---`, fields, `---`, an empty line, the text. */
+/** A text file with front matter: `---`, fields, `---`, an empty line, the text. */
 export interface FrontMatterDocument {
   readonly fields: Readonly<Record<string, unknown>>
   readonly body: string
-  /** Lines of the head that were not understood. */
+  /** Lines of the head that could not be read. */
   readonly unread: readonly string[]
 }
 
-/** Writes a document. Values are written as JSON, which is YAML too; empty ones are left out. */
+/** Writes a document. Values are written as JSON, which is also YAML. Null and empty lists are omitted. */
 export function renderFrontMatter(fields: Readonly<Record<string, unknown>>, body: string | null): string {
   const isEmpty = (value: unknown): boolean => value === null || value === undefined || (Array.isArray(value) && value.length === 0)
   const lines = Object.entries(fields)
@@ -17,7 +17,7 @@ export function renderFrontMatter(fields: Readonly<Record<string, unknown>>, bod
 
 const quotedPattern = /^'((?:[^']|'')*)'$/
 
-/** A value of one line: JSON, or bare words as people write them. */
+/** The value of one line: JSON, a quoted text, or bare words as people write them. */
 function parseScalar(text: string): unknown {
   if (text === '' || text === '~') return null
   const single = quotedPattern.exec(text)?.[1]
@@ -55,8 +55,8 @@ function parseFields(lines: readonly string[]): Pick<FrontMatterDocument, 'field
 }
 
 /**
- * Reads a document. The head is the part of YAML that `renderDocument` writes and people type: one value a line, and
- * lists of such values; other lines are reported, not guessed at. A text without a head is all body.
+ * Reads a document. The head may use the part of YAML that `renderFrontMatter` writes and people type: one value in each
+ * line, and lists of such values. Other lines are reported as unread. A text without a head is all body.
  */
 export function parseFrontMatter(text: string): FrontMatterDocument {
   const lines = text.replaceAll('\r\n', '\n').split('\n')

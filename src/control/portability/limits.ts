@@ -1,6 +1,6 @@
-/** Bytes of a request that carries a package, as JSON; a package that would not come back in is not given out. */
+/** Maximum bytes of a package as JSON. Export and import have the same limit, so every exported package can be imported. */
 export const MAX_PACKAGE_BYTES = 2 * 1024 * 1024
-/** Files of one package: everything of it is created in one transaction, which holds the company's lock. */
+/** Maximum files of one package. All of them are created in one transaction, which has the company's row lock. */
 export const MAX_FILES = 500
 /** Longest path of a file inside a package, in characters. */
 export const MAX_PATH_LENGTH = 500

@@ -4,7 +4,7 @@ import type { EnvInput } from './sanitizeConfig.ts'
 import { sanitizeConfig } from './sanitizeConfig.ts'
 import type { Included, Manifest } from './views.ts'
 
-/** What a package holds, as clients show it. */
+/** The contents of a package without its texts, as clients show them. */
 export function buildManifest(
   companyPackage: CompanyPackage,
   includes: Included,
@@ -47,7 +47,7 @@ export function buildManifest(
 const configEnvInputs = (config: Readonly<Record<string, unknown>>, owner: Pick<EnvInput, 'agentSlug' | 'projectSlug'>): EnvInput[] =>
   sanitizeConfig(config).env.map(({ key, kind }) => ({ key, kind, ...owner, requirement: 'optional', defaultValue: '', description: null }))
 
-/** The names in the environments of a package: their values are for whoever imports it to give. */
+/** The names in the environments of a package. The importing person supplies their values. */
 export const collectEnvInputs = (companyPackage: CompanyPackage): EnvInput[] => [
   ...companyPackage.agents.flatMap(({ slug, adapterConfig, runtimeConfig }) =>
     configEnvInputs({ adapterConfig: adapterConfig ?? {}, runtimeConfig: runtimeConfig ?? {} }, { agentSlug: slug, projectSlug: null }),

@@ -9,7 +9,7 @@ import { containsRedacted } from '../../platform/kernel/redact.ts'
 import { parseFrontMatter } from './frontMatter.ts'
 import { MAX_FILES } from './limits.ts'
 
-/** Where what the text of a package cannot carry stands. JSON, which is YAML too. */
+/** The file with the fields that front matter does not have. It is JSON, which is also YAML. */
 export const EXTENSION_PATH = '.paperclip.yaml'
 export const COMPANY_PATH = 'COMPANY.md'
 export const EXTENSION_SCHEMA = 'paperclip-server/v1'
@@ -52,13 +52,13 @@ const issueEntry = z.object({
 })
 export type IssueEntry = z.output<typeof issueEntry> & { readonly slug: string; readonly path: string }
 
-/** A package as it was read; what is in it fits the bodies of the API. */
+/** A package as it was read. Its entries are valid by the schemas of the API. */
 export interface CompanyPackage {
   readonly company: CompanyEntry | null
   readonly agents: readonly AgentEntry[]
   readonly projects: readonly ProjectEntry[]
   readonly issues: readonly IssueEntry[]
-  /** Colours of labels by name. */
+  /** Colours of labels by name in lower case. */
   readonly labelColors: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
   readonly errors: readonly string[]
@@ -75,12 +75,15 @@ const extensionSchema = z.object({
 })
 type Extension = z.output<typeof extensionSchema>
 
-interface Diagnostics {
+/** The extension file, and the diagnostics that the reader of a package collects. */
+interface ReaderState {
+  readonly extension: Extension
   readonly warnings: string[]
   readonly errors: string[]
 }
 
-function parseExtension(text: string | undefined, diagnostics: Diagnostics): Extension {
+/** Reads the extension file. A file in another format gives a warning and is ignored. */
+function parseExtension(text: string | undefined, warnings: string[]): Extension {
   if (text === undefined) return {}
   let value: unknown
   try {
@@ -90,38 +93,50 @@ function parseExtension(text: string | undefined, diagnostics: Diagnostics): Ext
   }
   const parsed = extensionSchema.safeParse(value)
   if (parsed.success) return parsed.data
-  diagnostics.warnings.push(`${EXTENSION_PATH} is not in the form this server writes; what it says is left out`)
+  warnings.push(`${EXTENSION_PATH} is not in the form this server writes; what it says is left out`)
   return {}
 }
 
-/** Fields of a document and of the extension, without what is null: an absent field and an empty one say the same. */
-function fieldsOf(path: string, text: string, extraFields: Readonly<Record<string, unknown>> | undefined, diagnostics: Diagnostics) {
+/** A file of a package. */
+interface PackageFile {
+  readonly path: string
+  readonly text: string
+}
+
+/** The fields of a document and of the extension, without null: an absent field and a null field mean the same. */
+function fieldsOf({ path, text }: PackageFile, extraFields: Readonly<Record<string, unknown>> | undefined, { warnings }: ReaderState) {
   const { fields, body, unread } = parseFrontMatter(text)
-  if (unread.length > 0) diagnostics.warnings.push(`${path}: ${unread.length} line(s) of the head are not understood and left out`)
+  if (unread.length > 0) warnings.push(`${path}: ${unread.length} line(s) of the head are not understood and left out`)
   const presentFields = Object.entries({ ...extraFields, ...fields }).filter(([key, value]) => {
     const isRedacted = typeof value === 'object' && containsRedacted(value)
-    if (isRedacted) diagnostics.warnings.push(`${path}: ${key} holds a covered secret and is left out`)
+    if (isRedacted) warnings.push(`${path}: ${key} holds a redacted secret and is left out`)
     return value !== null && !isRedacted
   })
   return { fields: Object.fromEntries(presentFields), body: body === '' ? null : body }
 }
 
-function parseEntry<T>(path: string, schema: z.ZodType<T>, value: unknown, diagnostics: Diagnostics): T | null {
+function parseEntry<T>(path: string, schema: z.ZodType<T>, value: unknown, { errors }: ReaderState): T | null {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  for (const issue of parsed.error.issues.slice(0, 5)) diagnostics.errors.push(`${path}: ${[...issue.path, issue.message].join(': ')}`)
+  for (const issue of parsed.error.issues.slice(0, 5)) errors.push(`${path}: ${[...issue.path, issue.message].join(': ')}`)
   return null
+}
+
+function parseCompany(file: PackageFile, state: ReaderState): CompanyEntry | null {
+  const { fields, body } = fieldsOf(file, state.extension.company, state)
+  return parseEntry(file.path, companyEntry, { ...fields, description: body ?? fields['description'] }, state)
 }
 
 const knownRoles = new Set<unknown>(agentRoles)
 
-function parseAgent(key: string, path: string, text: string, extraFields: Extension, diagnostics: Diagnostics): AgentEntry | null {
-  const { fields, body } = fieldsOf(path, text, extraFields.agents?.[key], diagnostics)
+function parseAgent(key: string, file: PackageFile, state: ReaderState): AgentEntry | null {
+  const { path } = file
+  const { fields, body } = fieldsOf(file, state.extension.agents?.[key], state)
   const { role, adapterType, adapterConfig } = fields
   const hasRole = role === undefined || knownRoles.has(role)
-  if (!hasRole) diagnostics.warnings.push(`${path}: the role is not known here, so it becomes general`)
+  if (!hasRole) state.warnings.push(`${path}: the role is not known here, so it becomes general`)
   const hasAdapter = createAgentBody.shape.adapterType.safeParse(adapterType).success
-  if (!hasAdapter) diagnostics.warnings.push(`${path}: the adapter is not known here, so it becomes process, without its configuration`)
+  if (!hasAdapter) state.warnings.push(`${path}: the adapter is not known here, so it becomes process, without its configuration`)
   const config = hasAdapter ? adapterConfig : undefined
   const input = {
     ...fields,
@@ -130,75 +145,94 @@ function parseAgent(key: string, path: string, text: string, extraFields: Extens
     adapterType: hasAdapter ? adapterType : 'process',
     adapterConfig: body === null ? config : { ...(config as object | undefined), promptTemplate: body },
   }
-  const entry = parseEntry(path, agentEntry, input, diagnostics)
+  const entry = parseEntry(path, agentEntry, input, state)
   return entry === null ? null : { ...entry, slug: key, path }
 }
 
-const places = {
+function parseProject(key: string, file: PackageFile, state: ReaderState): ProjectEntry | null {
+  const { fields, body } = fieldsOf(file, state.extension.projects?.[key], state)
+  const entry = parseEntry(file.path, projectEntry, { ...fields, name: fields['name'] ?? key, description: body }, state)
+  return entry === null ? null : { ...entry, slug: key, path: file.path }
+}
+
+function parseIssue(key: string, file: PackageFile, state: ReaderState): IssueEntry | null {
+  const { fields, body } = fieldsOf(file, state.extension.tasks?.[key], state)
+  const input = { ...fields, title: fields['title'] ?? fields['name'] ?? key, description: body }
+  const entry = parseEntry(file.path, issueEntry, input, state)
+  return entry === null ? null : { ...entry, slug: key, path: file.path }
+}
+
+const pathPatterns = {
   agent: /^agents\/([^/]+)\/AGENTS\.md$/,
   project: /^projects\/([^/]+)\/PROJECT\.md$/,
   issue: /^(?:projects\/[^/]+\/)?tasks\/([^/]+)\/TASK\.md$/,
 } as const
 
-/** Reads the files of a package. Nothing of it is looked up, opened or run: a path is a name, and a text is a text. */
-export function parsePackage(files: Readonly<Record<string, unknown>>): CompanyPackage {
-  const diagnostics: Diagnostics = { warnings: [], errors: [] }
-  const texts = Object.entries(files).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  const extension = parseExtension(texts.find(([path]) => path === EXTENSION_PATH)?.[1], diagnostics)
-  const parsed = {
-    company: null as CompanyEntry | null,
-    agents: [] as AgentEntry[],
-    projects: [] as ProjectEntry[],
-    issues: [] as IssueEntry[],
-  }
-  let skippedCount = Object.keys(files).length - texts.length
-  for (const [path, text] of texts) {
-    const [agent, project, issue] = [places.agent, places.project, places.issue].map((pattern) => pattern.exec(path)?.[1])
-    if (path === COMPANY_PATH) {
-      const { fields, body } = fieldsOf(path, text, extension.company, diagnostics)
-      parsed.company = parseEntry(path, companyEntry, { ...fields, description: body ?? fields['description'] }, diagnostics)
-    } else if (agent !== undefined) {
-      const entry = parseAgent(agent, path, text, extension, diagnostics)
-      if (entry !== null) parsed.agents.push(entry)
-    } else if (project !== undefined) {
-      const { fields, body } = fieldsOf(path, text, extension.projects?.[project], diagnostics)
-      const entry = parseEntry(path, projectEntry, { ...fields, name: fields['name'] ?? project, description: body }, diagnostics)
-      if (entry !== null) parsed.projects.push({ ...entry, slug: project, path })
-    } else if (issue !== undefined) {
-      const { fields, body } = fieldsOf(path, text, extension.tasks?.[issue], diagnostics)
-      const entry = parseEntry(
-        path,
-        issueEntry,
-        { ...fields, title: fields['title'] ?? fields['name'] ?? issue, description: body },
-        diagnostics,
-      )
-      if (entry !== null) parsed.issues.push({ ...entry, slug: issue, path })
-    } else if (path !== EXTENSION_PATH) skippedCount += 1
-  }
-  if (skippedCount > 0) diagnostics.warnings.push(`${skippedCount} file(s) are of no kind that this server imports and are left out`)
-  for (const [kind, entries] of Object.entries({ agents: parsed.agents, projects: parsed.projects, tasks: parsed.issues }))
-    for (const [at, entry] of entries.entries())
-      if (entries.findIndex((other) => other.slug === entry.slug) !== at)
-        diagnostics.errors.push(`${entry.path}: a second one of ${kind} with that name`)
-  const inExtensionOrder = <P extends { readonly slug: string }>(
-    entries: readonly P[],
-    extensionEntriesOfKind: object | undefined,
-  ): P[] => {
-    const positions = new Map(Object.keys(extensionEntriesOfKind ?? {}).map((key, at) => [key, at]))
-    return entries.toSorted((a, b) => (positions.get(a.slug) ?? MAX_FILES) - (positions.get(b.slug) ?? MAX_FILES))
-  }
-  const labelColors = Object.fromEntries(
+interface ParsedEntries {
+  company: CompanyEntry | null
+  readonly agents: AgentEntry[]
+  readonly projects: ProjectEntry[]
+  readonly issues: IssueEntry[]
+}
+
+const pushIfValid = <T>(entries: T[], entry: T | null): void => {
+  if (entry !== null) entries.push(entry)
+}
+
+/** Reads one file into the entries. @returns whether the file is of a kind that this server imports */
+function parseFile(file: PackageFile, state: ReaderState, parsed: ParsedEntries): boolean {
+  const { path } = file
+  const keyIn = (pattern: RegExp): string | undefined => pattern.exec(path)?.[1]
+  const [agent, project, issue] = [keyIn(pathPatterns.agent), keyIn(pathPatterns.project), keyIn(pathPatterns.issue)]
+  if (path === COMPANY_PATH) parsed.company = parseCompany(file, state)
+  else if (agent !== undefined) pushIfValid(parsed.agents, parseAgent(agent, file, state))
+  else if (project !== undefined) pushIfValid(parsed.projects, parseProject(project, file, state))
+  else if (issue !== undefined) pushIfValid(parsed.issues, parseIssue(issue, file, state))
+  else return path === EXTENSION_PATH
+  return true
+}
+
+function reportDuplicates(kind: string, entries: readonly { readonly slug: string; readonly path: string }[], errors: string[]): void {
+  for (const [index, entry] of entries.entries())
+    if (entries.findIndex((other) => other.slug === entry.slug) !== index)
+      errors.push(`${entry.path}: a second one of ${kind} with that name`)
+}
+
+/** Sorts entries by their position in the extension file; files have no order. Entries without a position come last. */
+function inExtensionOrder<P extends { readonly slug: string }>(entries: readonly P[], extensionEntriesOfKind: object | undefined): P[] {
+  const positions = new Map(Object.keys(extensionEntriesOfKind ?? {}).map((key, index) => [key, index]))
+  return entries.toSorted((a, b) => (positions.get(a.slug) ?? MAX_FILES) - (positions.get(b.slug) ?? MAX_FILES))
+}
+
+const labelColorsOf = (extension: Extension): Record<string, string> =>
+  Object.fromEntries(
     Object.entries(extension.labels ?? {})
       .slice(0, MAX_FILES)
       .filter((entry): entry is [string, string] => createLabelBody.shape.color.safeParse(entry[1]).success)
       .map(([name, color]) => [name.toLowerCase(), color]),
   )
+
+/** Reads the files of a package. It opens and runs nothing: a path is only a name here. */
+export function parsePackage(files: Readonly<Record<string, unknown>>): CompanyPackage {
+  const texts = Object.entries(files).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  const warnings: string[] = []
+  const errors: string[] = []
+  const extension = parseExtension(texts.find(([path]) => path === EXTENSION_PATH)?.[1], warnings)
+  const state: ReaderState = { extension, warnings, errors }
+  const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [] }
+  const importedCount = texts.filter(([path, text]) => parseFile({ path, text }, state, parsed)).length
+  const skippedCount = Object.keys(files).length - importedCount
+  if (skippedCount > 0) warnings.push(`${skippedCount} file(s) are of no kind that this server imports and are left out`)
+  reportDuplicates('agents', parsed.agents, errors)
+  reportDuplicates('projects', parsed.projects, errors)
+  reportDuplicates('tasks', parsed.issues, errors)
   return {
     company: parsed.company,
     agents: inExtensionOrder(parsed.agents, extension.agents),
     projects: inExtensionOrder(parsed.projects, extension.projects),
     issues: inExtensionOrder(parsed.issues, extension.tasks),
-    labelColors,
-    ...diagnostics,
+    labelColors: labelColorsOf(extension),
+    warnings,
+    errors,
   }
 }

@@ -1,23 +1,23 @@
 import { uniqueName, urlKeyOf } from '../../org/agents/index.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
-import { parsePackage } from './package.ts'
+import { COMPANY_PATH, EXTENSION_PATH, parsePackage } from './package.ts'
 import type { AgentEntry, CompanyEntry, IssueEntry, CompanyPackage, ProjectEntry } from './package.ts'
 import type { ExistingRows } from './rows.ts'
 import type { ImportRequest, Included } from './views.ts'
 
 type Action = 'create' | 'update' | 'skip'
 
-/** What is to become of one part of a package. */
+/** The planned action for one entry of a package. */
 export interface PlannedEntry<P> {
   readonly entry: P
   readonly action: Action
   readonly name: string
-  /** The row it meets, where it is not a new one. */
+  /** The existing row that the entry matches; null for a new row. */
   readonly existingId: string | null
   readonly reason: string | null
 }
 
-/** What an import would do, decided before anything is done. */
+/** All actions of an import, decided before the first of them. */
 export interface ImportPlan {
   readonly include: Included
   readonly company: { readonly action: 'create' | 'update' | 'none'; readonly name: string | null; readonly entry: CompanyEntry | null }
@@ -30,8 +30,8 @@ export interface ImportPlan {
 }
 
 /**
- * The parts in their order, but for those that name a later one: that one comes first.
- * @returns the ordered ones, and those that stand above themselves
+ * Sorts entries so that each follows its parent; otherwise they keep their order.
+ * @returns the sorted entries, and the entries that are their own ancestor
  */
 function parentsFirst<P extends { readonly slug: string }>(
   entries: readonly P[],
@@ -53,7 +53,7 @@ function parentsFirst<P extends { readonly slug: string }>(
   return [[...ordered], [...cyclic]]
 }
 
-/** An agent as the board takes it over: an adapter chosen instead of the package's comes without the package's settings. */
+/** Applies the adapter that the board chose for an agent. The settings of another adapter are removed. */
 function applyAdapterOverride(entry: AgentEntry, request: ImportRequest, warnings: string[]): AgentEntry {
   const override = request.adapterOverrides?.[entry.slug]
   if (override === undefined) return entry
@@ -66,7 +66,7 @@ function applyAdapterOverride(entry: AgentEntry, request: ImportRequest, warning
   return { ...entry, adapterType: override.adapterType as AgentEntry['adapterType'], adapterConfig }
 }
 
-/** An agent as another agent may bring it in: nothing of what the host runs, and no power over others (I18). */
+/** An agent as another agent may import it: without settings of what the host runs, and without permissions (I18). */
 function restrictAgent(entry: AgentEntry, warnings: string[]): AgentEntry {
   const { adapterType: _, adapterConfig, runtimeConfig, permissions, ...rest } = entry
   const hasHostSettings = [adapterConfig, runtimeConfig].some((config) => config !== undefined && Object.keys(config).length > 0)
@@ -77,6 +77,7 @@ function restrictAgent(entry: AgentEntry, warnings: string[]): AgentEntry {
   return { ...rest, role: entry.role === 'ceo' ? 'general' : entry.role, permissions: { canCreateAgents: false } }
 }
 
+/** A project as an agent may import it: without environment, folders and commands (I18). */
 function restrictProject(entry: ProjectEntry, warnings: string[]): ProjectEntry {
   const { env, executionWorkspacePolicy, workspaces = [], ...rest } = entry
   const restricted = workspaces.map(
@@ -90,7 +91,7 @@ function restrictProject(entry: ProjectEntry, warnings: string[]): ProjectEntry 
   return { ...rest, workspaces: restricted.filter((workspace) => Boolean(workspace.repoUrl)) }
 }
 
-/** Where a package meets what a company has. */
+/** Plans the agents of a package against those of the company. */
 function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<AgentEntry>[] {
   const inUse = {
     names: new Set(existing.agents.map((agent) => agent.name.toLowerCase())),
@@ -110,6 +111,7 @@ function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, requ
   })
 }
 
+/** Plans the projects of a package against those of the company. */
 function planProjects(entries: readonly ProjectEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<ProjectEntry>[] {
   const takenNames = new Set(existing.projects.map((project) => project.name.toLowerCase()))
   return entries.map((entry): PlannedEntry<ProjectEntry> => {
@@ -126,11 +128,11 @@ function planProjects(entries: readonly ProjectEntry[], existing: ExistingRows, 
   })
 }
 
-/** The files of an order. What is not sent is not fetched: this host opens nothing because a request says so. */
+/** The selected files of a request. This server fetches no file, because a request must not make the host open a connection. */
 function requestedFiles(request: ImportRequest): Readonly<Record<string, unknown>> {
   if (request.source.type !== 'inline') return {}
   if (request.selectedFiles === undefined) return request.source.files
-  const keptPaths = new Set(['COMPANY.md', '.paperclip.yaml', ...request.selectedFiles])
+  const keptPaths = new Set([COMPANY_PATH, EXTENSION_PATH, ...request.selectedFiles])
   return Object.fromEntries(Object.entries(request.source.files).filter(([path]) => keptPaths.has(path)))
 }
 
@@ -140,8 +142,8 @@ const hasTimer = (config: AgentEntry['runtimeConfig']): boolean => {
 }
 
 /**
- * Decides what an import does. Pure: the same package, company and order give the same plan.
- * @param existing what the target has; null for a company that is yet to be made
+ * Plans an import. Pure: the same actor, request and rows give the same plan.
+ * @param existing the rows of the company; null for a new company
  */
 export function planImport(actor: Actor, request: ImportRequest, existing: ExistingRows | null): ImportPlan {
   const companyPackage = parsePackage(requestedFiles(request))

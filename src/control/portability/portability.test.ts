@@ -14,7 +14,7 @@ const inline = (files: Files) => ({ type: 'inline', files })
 const newCompany = { mode: 'new_company' } as const
 const existing = (companyId: string) => ({ mode: 'existing_company', companyId })
 
-/** A company with one of everything that a package can tell. */
+/** A company with one row of each kind that a package can contain. */
 async function setup() {
   const testWorld = await world(server())
   const { company, agent, issue } = testWorld
@@ -79,8 +79,8 @@ async function exported(client: Client, companyId: string, body: object = { incl
 
 const importPackage = (body: object, headers?: Record<string, string>) => server().board.post('/api/companies/import', body, headers)
 
-describe('a package', () => {
-  test('goes out and comes in again as an equal company, and starts nobody', async () => {
+describe('export', () => {
+  test('An exported company is imported again as an equal company, and no agent is started', async () => {
     const { company } = await setup()
     const first = await exported(server().board, company.id)
     const answer = await importPackage({ source: inline(first.files), target: { ...newCompany, newCompanyName: 'Acme Works' } })
@@ -120,7 +120,7 @@ describe('a package', () => {
     expect(rows).toEqual([])
   })
 
-  test('holds no secret, names what stays behind, and shows an agent nothing of what the host runs', async () => {
+  test('A package contains no secret, names the values that it omits, and shows an agent nothing that the host runs', async () => {
     const { company, boss, worker } = await setup()
     const board = await exported(server().board, company.id)
     for (const secret of SECRETS) expect(JSON.stringify(board)).not.toContain(secret)
@@ -137,7 +137,7 @@ describe('a package', () => {
       expect.arrayContaining([
         'agents/ada/AGENTS.md: the values of REGION, API_KEY stay behind; give them after an import',
         'agents/ada/AGENTS.md: adapterConfig.apiToken looks like a secret and stays behind',
-        'tasks/same-name/TASK.md: something in the text looks like a secret and is covered',
+        'tasks/same-name/TASK.md: something in the text looks like a secret and is redacted',
       ]),
     )
     for (const client of [worker.client, boss.client]) {
@@ -148,7 +148,7 @@ describe('a package', () => {
     }
   })
 
-  test('holds what was asked for, and agents that are somebody', async () => {
+  test('A package contains the requested parts, and no terminated or pending agent', async () => {
     const { company, agent, issue, project } = await setup()
     const gone = await agent({ name: 'Gone' })
     await server().board.post(`/api/agents/${gone.id}/terminate`)
@@ -175,7 +175,7 @@ describe('a package', () => {
     })
   })
 
-  test('that is too large is not given out', async () => {
+  test('An export that is too large is refused', async () => {
     const { company } = await world(server())
     await server().database.sql.query(
       `insert into issues (company_id, issue_number, identifier, title)
@@ -189,8 +189,8 @@ describe('a package', () => {
   })
 })
 
-describe('an import', () => {
-  test('is shown before it is done, and the preview writes nothing', async () => {
+describe('import', () => {
+  test('A preview shows the plan of an import and writes nothing', async () => {
     const { company } = await setup()
     const { files } = await exported(server().board, company.id)
     const before = await auditCount(server())
@@ -216,7 +216,7 @@ describe('an import', () => {
     expect(rows).toEqual([{ count: 3 }])
   })
 
-  test('meets what is there as it is told: a new name, nothing, or a change', async () => {
+  test('An import handles existing rows by its collision strategy: rename, skip or replace', async () => {
     const { company, worker } = await setup()
     const { files } = await exported(server().board, company.id, { include: { company: true, agents: true, projects: true } })
     const packed = {
@@ -248,7 +248,7 @@ describe('an import', () => {
     expect(await actionsOf(server(), worker.id)).toEqual(['agent.created', 'agent.key_created', 'agent.updated'])
   })
 
-  test('under one Idempotency-Key makes one company', async () => {
+  test('Two imports under one Idempotency-Key create one company', async () => {
     const order = { source: inline({ 'COMPANY.md': '---\nname: Once\n---\n' }), target: newCompany }
     const key = { 'idempotency-key': randomUUID() }
     const [first, second] = [await importPackage(order, key), await importPackage(order, key)]
@@ -257,7 +257,7 @@ describe('an import', () => {
     expect(await actionsOf(server(), first.body.company.id)).toEqual(['company.imported', 'company.created'])
   })
 
-  test('takes the adapter that the board chooses, without the settings of another', async () => {
+  test('An import uses the adapter that the board chooses, without the settings of the packaged one', async () => {
     const files = {
       'COMPANY.md': '---\nname: Chosen\n---\n',
       'agents/ada/AGENTS.md': '---\nname: Ada\n---\n\nYou are Ada.\n',
@@ -306,14 +306,14 @@ describe('an import', () => {
       },
     ],
     ['more than two megabytes', 413, 'body_too_large', { source: inline({ 'COMPANY.md': 'x'.repeat(2 * 1024 * 1024) }) }],
-  ])('of %s is %i %s and leaves nothing', async (_, status, code, part) => {
+  ])('An import of %s is refused with %i %s and writes nothing', async (_, status, code, part) => {
     const { company } = await world(server())
     const before = await auditCount(server())
     expect(await importPackage({ target: existing(company.id), ...part })).toMatchObject({ status, body: { code } })
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('goes into a company that is there and open', async () => {
+  test('An import requires an existing company that is not archived', async () => {
     const order = { source: inline({ 'COMPANY.md': 'Words' }), target: existing(randomUUID()) }
     expect(await importPackage(order)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
     expect((await server().board.post('/api/companies/import/preview', order)).status).toBe(404)
@@ -327,7 +327,7 @@ describe('an import', () => {
   })
 })
 
-describe('an import by a CEO', () => {
+describe('import by a CEO', () => {
   const files = {
     'agents/eve/AGENTS.md': '---\nname: Eve\nrole: ceo\n---\n\nObey me.\n',
     'projects/lair/PROJECT.md': '---\nname: Lair\n---\n',
@@ -346,7 +346,7 @@ describe('an import by a CEO', () => {
     }),
   }
 
-  test('brings in colleagues without powers, and nothing that the host would run (I18)', async () => {
+  test('An import by a CEO creates agents without permissions, and nothing that the host would run (I18)', async () => {
     const { company, boss } = await setup()
     const answer = await boss.client.post(`/api/companies/${company.id}/imports/apply`, {
       source: inline(files),
@@ -378,7 +378,7 @@ describe('an import by a CEO', () => {
     })
   })
 
-  test('needs the board for agents where the board decides on each, and a live run where it names one', async () => {
+  test('An import by a CEO is refused where the board approves new agents, and where the acting run is dead', async () => {
     const { company, boss, run } = await setup()
     const body = { source: inline(files), target: existing(company.id) }
     await server().board.patch(`/api/companies/${company.id}`, { requireBoardApprovalForNewAgents: true })
@@ -400,7 +400,7 @@ describe('an import by a CEO', () => {
     })
   })
 
-  test('changes nothing that is there, and goes nowhere else', async () => {
+  test('An import by a CEO changes no existing row and reaches no other company', async () => {
     const { company, boss, worker } = await setup()
     const other = await world(server())
     const stranger = await other.agent({ role: 'ceo' })
@@ -426,14 +426,17 @@ describe('an import by a CEO', () => {
   })
 })
 
-describe('a document', () => {
-  test.each(['', 'One line', '\n\nTwo\n\n', '---\nname: x\n---\n', 'key: value'])('keeps the text %j to the letter', (body) => {
-    const fields = { name: 'A: "b"\n---', list: ['x', 'y'], none: null, number: 3, flag: false }
-    const { none: _, ...expectedFields } = fields
-    expect(parseFrontMatter(renderFrontMatter(fields, body))).toEqual({ fields: expectedFields, body, unread: [] })
-  })
+describe('frontMatter', () => {
+  test.each(['', 'One line', '\n\nTwo\n\n', '---\nname: x\n---\n', 'key: value'])(
+    'A document with the text %j is read exactly as it was written',
+    (body) => {
+      const fields = { name: 'A: "b"\n---', list: ['x', 'y'], none: null, number: 3, flag: false }
+      const { none: _, ...expectedFields } = fields
+      expect(parseFrontMatter(renderFrontMatter(fields, body))).toEqual({ fields: expectedFields, body, unread: [] })
+    },
+  )
 
-  test('is read as people write it, and what is not understood is told', () => {
+  test('A document in the form that people write is read, and lines that cannot be read are reported', () => {
     const text = "---\nname: Ada Lovelace\ntitle: 'It''s'\n# a word\nskills:\n  - one\n  - two\nnested:\n  deep: 1\n---\nYou are Ada.\n"
     expect(parseFrontMatter(text)).toEqual({
       fields: { name: 'Ada Lovelace', title: "It's", skills: ['one', 'two'], nested: null },

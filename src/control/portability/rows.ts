@@ -12,7 +12,7 @@ import type { IssueStatus } from '../../model/issueStatus.ts'
 
 type Db = Pick<ReadDb, 'run'>
 
-/** An issue as a package tells it; what it refers to by id. */
+/** An issue for a package. Its references are ids. */
 export interface IssueRow {
   readonly id: string
   readonly identifier: string
@@ -34,7 +34,7 @@ const agentRows = statement<{ companyId: string; limit: number }, AgentRow>('pac
   where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
   order by url_key, id limit ${param('limit', 'int')}`)
 
-/** Agents that are somebody, neither gone nor waiting for the board. By name: what one import made is all of one age. */
+/** Agents that are neither terminated nor pending. Ordered by name, because agents of one import have the same creation time. */
 export const listAgents = (db: Db, companyId: string, limit: number): Promise<AgentRow[]> => db.run(agentRows, { companyId, limit })
 
 const projectRows = statement<{ companyId: string; limit: number }, { row: ProjectRow }>('package_projects').read(sql`
@@ -45,7 +45,7 @@ const projectRows = statement<{ companyId: string; limit: number }, { row: Proje
 export const listProjects = async (db: Db, companyId: string, limit: number): Promise<ProjectRow[]> =>
   (await db.run(projectRows, { companyId, limit })).map(({ row }) => row)
 
-/** Which issues: all of them, or those named and those of the projects named. */
+/** The issues of a package: all of them, or the named ones and those of the named projects. */
 export interface IssueSelection {
   readonly companyId: string
   readonly all: boolean
@@ -62,7 +62,7 @@ const issueSize = statement<IssueSelection, { count: number; bytes: number }>('p
   select count(*)::int as count, coalesce(sum(octet_length(i.title) + coalesce(octet_length(i.description), 0)), 0)::float8 as bytes
   from ${issues} i where ${isSelected}`)
 
-/** How much the chosen issues are, before any of them is read. */
+/** Number and text bytes of the selected issues, before any of them is read. */
 export const measureIssues = async (db: Db, selection: IssueSelection): Promise<{ count: number; bytes: number }> =>
   exactlyOne(await db.run(issueSize, selection))
 
@@ -75,11 +75,11 @@ const issueRows = statement<IssueSelection & { limit: number }, IssueRow>('packa
       from ${blockers} b join ${issues} x on x.id = b.blocker_issue_id where b.blocked_issue_id = i.id) as "blockedBy"
   from ${issues} i where ${isSelected} order by i.issue_number limit ${param('limit', 'int')}`)
 
-/** The chosen issues by their number. */
+/** The selected issues by their number. */
 export const listIssues = (db: Db, selection: IssueSelection, limit: number): Promise<IssueRow[]> =>
   db.run(issueRows, { ...selection, limit })
 
-/** What a company has that a package may meet. */
+/** The rows of a company that entries of a package may match. */
 export interface ExistingRows {
   readonly agents: readonly { readonly id: string; readonly name: string; readonly urlKey: string; readonly isOpen: boolean }[]
   readonly projects: readonly { readonly id: string; readonly name: string; readonly urlKey: string }[]
@@ -95,6 +95,6 @@ const existingRows = statement<{ companyId: string }, ExistingRows>('package_pre
     (select coalesce(json_agg(json_build_object('id', id, 'name', lower(name))), '[]'::json)
       from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels`)
 
-/** What a package would meet in a company. */
+/** Loads the rows of a company that entries of a package may match. */
 export const loadExistingRows = async (db: Db, companyId: string): Promise<ExistingRows> =>
   exactlyOne(await db.run(existingRows, { companyId }))

@@ -1,6 +1,6 @@
 import { containsRedacted, redact } from '../../platform/kernel/redact.ts'
 
-/** A value of an environment that a package names and does not carry. */
+/** A name in an environment whose value a package does not contain. */
 export interface EnvInput {
   readonly key: string
   readonly kind: 'plain' | 'secret'
@@ -13,9 +13,9 @@ export interface EnvInput {
 
 export interface SanitizedConfig {
   readonly value: Readonly<Record<string, unknown>>
-  /** Names in environments, with what stood behind them. */
+  /** Names in environments, with the kind of their values. */
   readonly env: readonly { readonly key: string; readonly kind: EnvInput['kind']; readonly isSet: boolean }[]
-  /** Where something was left out because it looks like a secret. */
+  /** Paths of values that were removed because they look like secrets. */
   readonly dropped: readonly string[]
 }
 
@@ -23,14 +23,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 
 const placeholder = { type: 'plain', value: '' } as const
 
-/** True for what is a value already left out, or an empty one. */
+/** Whether an environment value is present: neither empty nor a placeholder of an earlier export. */
 function isSet(value: unknown): boolean {
   return value !== '' && value !== null && !(isRecord(value) && value['type'] === 'plain' && value['value'] === '')
 }
 
 /**
- * A configuration as it may leave its company (I17): of an environment only the names, because what it holds is told by
- * nothing but its author and stored secrets belong to one company; nothing else that looks like a secret.
+ * Removes secrets from a configuration, so that it may leave its company (I17). Of an environment it keeps only the names:
+ * no rule can decide whether a value is secret, and stored secrets belong to one company. Other values that look like
+ * secrets are removed.
  */
 export function sanitizeConfig(config: Readonly<Record<string, unknown>>): SanitizedConfig {
   const env: { key: string; kind: EnvInput['kind']; isSet: boolean }[] = []
@@ -56,7 +57,7 @@ export function sanitizeConfig(config: Readonly<Record<string, unknown>>): Sanit
   return { value: sanitize(redactNamed(config), ''), env, dropped }
 }
 
-/** What stands below a secret name is hidden as a whole, which only the names above it can tell. */
+/** Redacts values below secret names, before the recursion loses those names. Environments stay, because they are blanked. */
 function redactNamed(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const redacted = redact(config) as Record<string, unknown>
   const restoreEnv = (before: Readonly<Record<string, unknown>>, after: Record<string, unknown>): Record<string, unknown> =>
@@ -70,5 +71,5 @@ function redactNamed(config: Readonly<Record<string, unknown>>): Record<string, 
   return restoreEnv(config, redacted)
 }
 
-/** A text as it may leave its company. */
+/** A text with its secrets redacted. */
 export const redactText = (text: string | null): string | null => (text === null ? null : redact(text))

@@ -24,7 +24,7 @@ export const exportBody = z.object({
 })
 export type ExportRequest = z.output<typeof exportBody>
 
-/** A name inside a package. It is a key and never a place on a disk, but one that climbs is nobody's honest file. */
+/** The name of a file inside a package. It is a key and never a path on a disk; a name with `..` is refused nevertheless. */
 const filePath = z
   .string()
   .min(1)
@@ -35,7 +35,7 @@ const source = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('inline'),
     rootPath: z.string().max(MAX_PATH_LENGTH).nullish(),
-    /** Text by path; what is no text is passed over. */
+    /** Text by path. Values that are not text are ignored. */
     files: z
       .record(filePath, z.union([z.string(), z.looseObject({})]))
       .refine((files) => Object.keys(files).length <= MAX_FILES, `A package has at most ${MAX_FILES} files`),
@@ -80,7 +80,7 @@ const envInput = z.strictObject({
   description: z.null(),
 })
 
-/** What a package holds, without its texts. */
+/** The contents of a package without its texts. */
 const manifest = z.strictObject({
   schemaVersion: z.literal(1),
   generatedAt: z.iso.datetime(),

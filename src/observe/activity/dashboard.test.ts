@@ -15,7 +15,7 @@ async function setup() {
 }
 
 describe('the dashboard', () => {
-  test('counts what is there now, and nothing of another company', async () => {
+  test('The dashboard counts the current rows of its company, and none of another company', async () => {
     const { C, company, agent, issue, held: heldIssue, approval } = await setup()
     const elsewhere = await setup()
     await elsewhere.held()
@@ -43,7 +43,7 @@ describe('the dashboard', () => {
     })
   })
 
-  test('of a company that is empty is all zeros, of a foreign or missing one 404', async () => {
+  test('The dashboard of an empty company has zeros, and that of a foreign or missing company gets 404', async () => {
     const { C } = await setup()
     const elsewhere = await setup()
     const outsider = await elsewhere.agent()
@@ -60,8 +60,8 @@ describe('the dashboard', () => {
   })
 })
 
-describe('badges', () => {
-  test('count approvals that wait, agents whose latest run failed, and alerts that nothing else stands for', async () => {
+describe('the sidebar badges', () => {
+  test('The badges count pending approvals, agents whose latest run failed, and alerts that no other badge covers', async () => {
     const { C, agent, run, approval } = await setup()
     const badges = async () => (await server().board.get(`${C}/sidebar-badges`)).body
     expect(await badges()).toEqual({ inbox: 0, approvals: 0, failedRuns: 0, joinRequests: 0 })

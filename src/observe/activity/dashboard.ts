@@ -9,13 +9,13 @@ import { issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import type { badgesView, dashboardView } from './dashboardViews.ts'
 
 type Dashboard = z.input<typeof dashboardView>
 type Badges = z.input<typeof badgesView>
 
-/** Spending at which the month's budget is worth a look, in percent. */
+/** The part of the monthly budget, in percent, from which spending is an alert. */
 const BUDGET_ALERT_PERCENT = 80
 
 interface Counts {
@@ -28,7 +28,7 @@ interface Counts {
   pausedProjects: number
 }
 
-// One round trip, and each table read once: the page asks for this again and again.
+// One round trip that reads each table once, because the dashboard page polls it.
 const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').read(sql`
   select c.id as "companyId", c.budget_monthly_cents as "budgetCents",
     (select json_build_object(
@@ -53,10 +53,10 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
 
 const percentOf = (part: number, whole: number): number => (whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 100)
 
-/** How a company stands right now. @throws Refusal `not_found` */
+/** The current state of a company in numbers. @throws Refusal `not_found` */
 export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
   const [row] = await ctx.store.read.run(dashboardQuery, { companyId: companyOf(ctx) })
-  if (row === undefined) throw notFound('Company')
+  if (row === undefined) refuse('not_found', { message: 'Company not found' })
   const { pausedByBudget, spentCents, ...agentCounts } = row.agents
   return {
     companyId: row.companyId,
@@ -96,13 +96,13 @@ const badgesQuery = statement<{ companyId: string }, BadgeCounts>('sidebar_badge
   from ${companies} c where c.id = ${param('companyId')}`)
 
 /**
- * What waits for a person: approvals, agents whose latest run failed, and alerts. An agent in error is an alert of its
- * own only where no failed run stands for it already.
+ * The numbers of items that wait for a person: approvals, agents whose latest run failed, and alerts. Agents in error are an
+ * alert only when no failed run is counted.
  * @throws Refusal `not_found`
  */
 export async function readSidebarBadges(ctx: Ctx): Promise<Badges> {
   const [row] = await ctx.store.read.run(badgesQuery, { companyId: companyOf(ctx) })
-  if (row === undefined) throw notFound('Company')
+  if (row === undefined) refuse('not_found', { message: 'Company not found' })
   const { approvals: open, failedRuns } = row
   const errored = row.erroredAgents > 0 && failedRuns === 0 ? 1 : 0
   const nearBudget = percentOf(row.spentCents, row.budgetCents) >= BUDGET_ALERT_PERCENT ? 1 : 0

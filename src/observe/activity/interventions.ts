@@ -1,31 +1,31 @@
-/** What else must be true of a row with that action, besides that a person did it: see `counts` in queries.ts. */
+/** The condition under which a person's audit row counts as an intervention; `meetsCondition` in queries.ts decides it. */
 export type InterventionCondition = 'always' | 'of a hold' | 'evicting'
 
 /**
- * Whatever the board forced or overrode, as data: the preset `interventions=true`. Not in it: what the board is asked for
- * in the ordinary way (an approval granted, a question answered), what undoes an intervention (an agent resumed), and
- * what the server did by itself.
+ * The actions by which the board forced or overrode something: the preset `interventions=true`. It does not contain ordinary
+ * answers of the board (an approval granted, a question answered), the end of an intervention (an agent resumed), or
+ * actions of the server.
  *
- * A hold counts where the row names the run that had it, live or not: the row does not say which, and a board that takes
- * an issue out of a dead run's hands has stepped in as well.
+ * An action on a hold counts when its row names the run that had the hold, live or not. The row does not record whether the
+ * run was live, and taking an issue from a dead run is an intervention, too.
  */
 export const interventions: readonly { readonly action: string; readonly condition: InterventionCondition }[] = [
-  // A hold ended or given by the board's hand.
+  // The board ended or assigned a hold.
   { action: 'issue.admin_force_release', condition: 'always' },
   { action: 'issue.released', condition: 'of a hold' },
   { action: 'issue.lock_cleared', condition: 'evicting' },
   { action: 'issue.checked_out', condition: 'always' },
   { action: 'issue.deleted', condition: 'of a hold' },
   { action: 'heartbeat.cancelled', condition: 'always' },
-  // An agent stopped, or its credential taken.
+  // The board stopped an agent, or revoked its credential.
   { action: 'agent.paused', condition: 'always' },
   { action: 'agent.terminated', condition: 'always' },
   { action: 'agent.deleted', condition: 'always' },
   { action: 'agent.key_revoked', condition: 'always' },
-  // What an agent asked for, refused or sent back.
+  // The board refused or returned the request of an agent.
   { action: 'approval.rejected', condition: 'always' },
   { action: 'approval.revision_requested', condition: 'always' },
-  // A whole company stopped.
+  // The board stopped a company.
   { action: 'company.archived', condition: 'always' },
   { action: 'company.deleted', condition: 'always' },
 ]

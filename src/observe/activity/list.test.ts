@@ -27,7 +27,7 @@ const read = async (companyId: string, query: string): Promise<Row[]> => {
 }
 
 describe('activity', () => {
-  test('is filtered by agent, run, entity and action, alone and together', async () => {
+  test('The list is filtered by agent, run, entity and action, alone and in combination', async () => {
     const { company, held: heldIssue, issue } = await world(server())
     const { agent, run, issue: taken } = await heldIssue()
     await issue()
@@ -54,7 +54,7 @@ describe('activity', () => {
     for (const [query, is] of expected) expect(await read(company.id, query), query).toEqual(all.filter(is))
   })
 
-  test('is cut by time: from an instant on, and before one', async () => {
+  test('The list is limited to the rows from one instant and before another', async () => {
     const { company, issue } = await world(server())
     await issue()
     const [newest] = await read(company.id, '')
@@ -68,7 +68,7 @@ describe('activity', () => {
       expect((await server().board.get(`/api/companies/${company.id}/activity?${bad}`)).status, bad).toBe(400)
   })
 
-  test('comes in pages of any filter, without a gap or a repetition', async () => {
+  test('The pages of each filter contain every row exactly once', async () => {
     const { company, issue, agent } = await world(server())
     for (let n = 0; n < 4; n += 1) await Promise.all([issue(), agent()])
     for (const query of ['', 'action=issue.created,agent.created', 'entityType=agent']) {
@@ -84,7 +84,7 @@ describe('activity', () => {
     }
   })
 
-  test('leaves out hidden issues whatever the filter, and other companies', async () => {
+  test('The list omits rows of hidden issues and of other companies under every filter', async () => {
     const { company, issue } = await world(server())
     const { company: other, agent: stranger } = await world(server())
     const hidden = await issue()
@@ -101,8 +101,8 @@ describe('activity', () => {
   })
 })
 
-describe('interventions', () => {
-  test('are what the board forced or overrode, and nothing else', async () => {
+describe('the preset interventions', () => {
+  test('The preset selects the actions that the board forced or overrode, and no others', async () => {
     const { company, held: heldIssue, agent, issue, run, checkout } = await world(server())
     const board = server().board
     const interventionsOf = async (): Promise<string[]> =>
@@ -154,12 +154,12 @@ describe('interventions', () => {
     expect((await read(company.id, 'interventions=false')).length).toBeGreaterThan(20)
   })
 
-  test('name each action once', () => {
+  test('The preset names each action once', () => {
     expect(new Set(interventions.map((kind) => kind.action)).size).toBe(interventions.length)
   })
 })
 
-describe('in a company with 100,000 rows', () => {
+describe('activity of a company with 100,000 rows', () => {
   const companyId = randomUUID()
   const rareAgent = randomUUID()
   const rareRun = randomUUID()
@@ -225,14 +225,14 @@ describe('in a company with 100,000 rows', () => {
     interventions: { interventions: true },
   }
   for (const [name, filter] of Object.entries(filters)) {
-    test(`the filter by ${name} reads little of it`, async () => {
+    test(`The filter by ${name} reads a small part of the log`, async () => {
       const { rows, blocks } = await blocksFor(filter)
       if (name.includes('rare ')) expect(rows).toBeGreaterThan(0)
       expect(blocks).toBeLessThan(1500)
     })
   }
 
-  test('a window of time long ago reads little of it', async () => {
+  test('A window of time in the past reads a small part of the log', async () => {
     const day = (n: number): string => new Date(Date.now() - n * 86_400_000).toISOString()
     const { rows, blocks } = await blocksFor({ since: day(60), until: day(59.9) })
     expect(rows).toBeGreaterThan(100)

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { activityLog } from '../../platform/db/tables.ts'
 import { issues } from '../../model/issues.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { interventions } from './interventions.ts'
@@ -31,7 +32,6 @@ export interface ActivityFilter {
 interface Params extends Omit<ActivityFilter, 'action' | 'interventions'> {
   companyId: string
   limit: number
-  before: number | null
   actions: readonly string[]
   whens: readonly string[]
 }
@@ -51,18 +51,19 @@ const equalityFilters = Object.keys(conditions) as EqualityFilter[]
 const isVisible = sql`not exists (select 1 from ${issues} hidden
   where hidden.id = case when activity_log.entity_type = 'issue' then activity_log.entity_id::uuid end and hidden.hidden_at is not null)`
 
-const newest = sql`order by activity_log.seq desc limit ${param('limit', 'int')}`
+const newestFirst = keyset('desc', [{ field: 'seq', column: 'activity_log.seq', type: 'bigint' }])
+const newest = sql`order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`
 const columns = columnsOf(activityLog, ['txid', 'requestId'])
 
-/** Rows that one index finds: of an agent, a run, an entity, or simply the newest of the company. */
+/** Rows that one index finds: of an agent, a run, an entity, or the newest of the company. */
 const selectDirectly = (where: SQL, hasActions: boolean): SQL =>
   hasActions
     ? sql`select ${columns} from ${activityLog} where ${where} and action = any(${param('actions', 'text[]')}) ${newest}`
     : sql`select ${columns} from ${activityLog} where ${where} ${newest}`
 
 /**
- * Rows of some kinds, which may be rare in a big company. The kinds that a company has are few; they are found by hopping
- * along the index, and of each that is asked for only as many rows are read as the page may need.
+ * Rows of some kinds (entity type and action), which may be rare in a company with many rows. A company has few kinds. A
+ * recursive query finds them by skipping along the index, and reads of each requested kind at most the rows of one page.
  */
 const selectByKind = (where: SQL, hasActions: boolean, hasEntityType: boolean): SQL => sql`
   with recursive kind as (
@@ -77,7 +78,7 @@ const selectByKind = (where: SQL, hasActions: boolean, hasEntityType: boolean): 
   where ${hasActions ? sql`kind.action = any(${param('actions', 'text[]')})` : sql`true`}
     and ${hasEntityType ? sql`kind.entity_type = ${param('entityType', 'text')}` : sql`true`} ${newest}`
 
-// The actions of the preset, and under what condition a row with one of them counts.
+// The actions of the preset, each with the condition under which a row counts.
 const presetActions = sql`unnest(${param('actions', 'text[]')}, ${param('whens', 'text[]')}) as wanted (action, condition)`
 const meetsCondition = sql`case wanted.condition
   when 'always' then true
@@ -86,23 +87,22 @@ const meetsCondition = sql`case wanted.condition
     details ->> 'checkoutRunId', details ->> 'executionRunId') is not null
   end`
 
-/** The board's interventions: few among the rows of people, which have an index of their own. */
+/** The board's interventions. They are few among the rows of people, which have an index of their own. */
 const selectInterventions = (where: SQL): SQL => sql`
   select ${columns} from ${presetActions} cross join lateral (
     select * from ${activityLog} where ${where} and actor_type = 'user' and action = wanted.action and ${meetsCondition} ${newest}) activity_log
   ${newest}`
 
-const listQuery = dynamicRead<Params, Activity>('activity_list')
+const selectActivity = dynamicRead<Params, Activity>('activity_list')
 
-/** Audit rows of a company, newest first; those of hidden issues are left out. */
+/** Audit rows of a company, newest first, without the rows of hidden issues. */
 export async function listActivity(
   db: Pick<ReadDb, 'run'>,
   companyId: string,
   filter: ActivityFilter,
-  page: { limit?: number | undefined; after?: string | undefined },
+  request: PageRequest,
 ): Promise<Page<Activity>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.int()]))
+  const page = newestFirst.page(request)
   const { action, interventions: isPreset = false, ...rest } = filter
   const presetKinds = interventions.filter((kind) => action === undefined || action.includes(kind.action))
   const kinds = isPreset ? presetKinds : [...new Set(action)].map((name) => ({ action: name, condition: 'always' }))
@@ -111,20 +111,19 @@ export async function listActivity(
   const isSelective = keys.some((key) => key === 'agentId' || key === 'runId' || key === 'entityId')
   const template = (): SQL => {
     const conjuncts = [sql`company_id = ${param('companyId', 'uuid')}`, ...keys.map((key) => conditions[key]()), isVisible]
-    if (cursor !== null) conjuncts.push(sql`activity_log.seq < ${param('before', 'bigint')}`)
+    if (page.condition !== null) conjuncts.push(page.condition)
     const where = sql.join(conjuncts, sql` and `)
     if (isPreset) return selectInterventions(where)
     return isSelective || (!hasActions && filter.entityType === undefined)
       ? selectDirectly(where, hasActions)
       : selectByKind(where, hasActions, filter.entityType !== undefined)
   }
-  const rows = await db.run(listQuery(JSON.stringify([keys, isPreset, hasActions, cursor !== null]), template), {
+  const rows = await db.run(selectActivity(JSON.stringify([keys, isPreset, hasActions, page.hasCursor]), template), {
     ...rest,
     companyId,
-    limit: limit + 1,
-    before: cursor?.[0] ?? null,
+    ...page.params,
     actions: kinds.map((kind) => kind.action),
     whens: kinds.map((kind) => kind.condition),
   })
-  return toPage(rows, limit, (row) => [row.seq])
+  return page.toPage(rows)
 }

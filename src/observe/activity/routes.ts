@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import { inCompany, ofIssue } from '../../auth/scopes.ts'
+import { inCompany, ofExistingIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { get } from '../../http/route.ts'
-import { requireIssue } from '../../work/issues/index.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { listActivity } from './queries.ts'
 import { activityQuery, activityView } from './views.ts'
@@ -20,13 +19,10 @@ export const activityRoutes = [
   get('/api/issues/:id/activity', {
     summary: 'List audit rows of an issue, newest first',
     permission: 'activity.read',
-    scope: ofIssue(),
+    scope: ofExistingIssue(),
     query: z.object(pageQuery),
     returnsPageOf: activityView,
     refuses: ['not_found'],
-    handle: async ({ ctx, target, query }) => {
-      await requireIssue(ctx.store.read, companyOf(ctx), target)
-      return await listActivity(ctx.store.read, companyOf(ctx), { entityType: 'issue', entityId: target }, query)
-    },
+    handle: ({ ctx, target, query }) => listActivity(ctx.store.read, companyOf(ctx), { entityType: 'issue', entityId: target }, query),
   }),
 ]

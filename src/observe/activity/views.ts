@@ -17,7 +17,7 @@ export const activityView = z.strictObject({
   createdAt: instant,
 })
 
-/** Names asked for at once; all there are is three times as many. */
+/** Maximum number of action names in one filter; about three times as many exist. */
 const MAX_ACTIONS = 30
 
 /** `?action=issue.created,issue.updated`. */

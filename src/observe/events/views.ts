@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { runEventView } from '../../engine/runs/index.ts'
+import { activityView } from '../activity/index.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
 export const streamQuery = z.object({
@@ -8,31 +10,11 @@ export const streamQuery = z.object({
   follow: z.enum(['true', 'false']).default('true'),
 })
 
-const activity = z.strictObject({
-  id: z.uuid(),
-  seq: z.int(),
-  actorType: z.enum(['agent', 'user', 'system']),
-  actorId: z.string(),
-  action: z.string(),
-  entityType: z.string(),
-  entityId: z.string(),
-  agentId: z.uuid().nullable(),
-  runId: z.uuid().nullable(),
-  details: z.record(z.string(), z.unknown()).nullable(),
-})
+/** An audit row without the fields that the event around it has. */
+const activity = activityView.omit({ companyId: true, createdAt: true })
 
-const runEvent = z.strictObject({
-  id: z.int(),
-  runId: z.uuid(),
-  agentId: z.uuid(),
-  seq: z.int(),
-  eventType: z.string(),
-  stream: z.enum(['system', 'stdout', 'stderr']).nullable(),
-  level: z.enum(['info', 'warn', 'error']).nullable(),
-  color: z.string().nullable(),
-  message: z.string().nullable(),
-  payload: z.record(z.string(), z.unknown()).nullable(),
-})
+/** A run event without the fields that the event around it has. */
+const runEvent = runEventView.omit({ companyId: true, createdAt: true })
 
 /** The JSON after `data:` of an event. */
 export const eventView = z.discriminatedUnion('type', [

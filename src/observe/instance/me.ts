@@ -6,7 +6,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { invariant } from '../../platform/kernel/errors.ts'
 import type { meView } from './views.ts'
 
-/** Companies that are told; who has more of them asks for the list. */
+/** Maximum number of company ids in the answer. A person with more companies reads the list of companies. */
 const MAX_COMPANIES = 1000
 
 const companiesOf = statement<{ userId: string; limit: number }, { id: string }>('me_companies').read(sql`
@@ -14,7 +14,7 @@ const companiesOf = statement<{ userId: string; limit: number }, { id: string }>
   where principal_type = 'user' and principal_id = ${param('userId')} and status = 'active'
   order by created_at, company_id limit ${param('limit', 'int')}`)
 
-/** Who the asking person is. In local mode that is whoever sits at this machine, who has no account. */
+/** The identity of the calling person. In local mode this is the user of this machine, who has no account. */
 export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
   invariant(ctx.actor.kind === 'board', 'only the board has an identity here')
   const { userId, isAdmin } = ctx.actor

@@ -15,7 +15,7 @@ const rowsOf = async (action: string) =>
   ).rows
 
 describe('settings of the instance', () => {
-  test('are changed and recorded even before there is a company', async () => {
+  test('Settings are changed and recorded even when no company exists', async () => {
     expect((await server().board.get(experimental)).body).toEqual({ enableIsolatedWorkspaces: false, autoRestartDevServerWhenIdle: false })
     expect(await server().board.patch(experimental, { enableIsolatedWorkspaces: true })).toMatchObject({
       status: 200,
@@ -33,7 +33,7 @@ describe('settings of the instance', () => {
     ])
   })
 
-  test('are recorded for every company, once; a change of nothing is not', async () => {
+  test('A change of settings is recorded once for every company, and a patch without changes is not recorded', async () => {
     const [one, two] = [await world(server()), await world(server())]
     expect((await server().board.get(general)).body).toEqual({
       censorUsernameInLogs: false,
@@ -58,7 +58,7 @@ describe('settings of the instance', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('of changes at once none is lost, and what is the same at once is recorded once', async () => {
+  test('Concurrent changes of different settings are all stored, and equal concurrent changes are recorded once', async () => {
     await world(server())
     const bodies = [{ censorUsernameInLogs: true }, { feedbackDataSharingPreference: 'allowed' }]
     expect(countByStatus(await race(bodies, (body) => server().board.patch(general, body)))).toEqual({ 200: 2 })
@@ -69,7 +69,7 @@ describe('settings of the instance', () => {
     expect(await auditCount(server())).toBe(before + companies)
   })
 
-  test('take known fields in their form only, and none from agents', async () => {
+  test('Settings accept known fields with valid values only, and no request of an agent', async () => {
     const { agent } = await world(server())
     const worker = await agent()
     const before = await auditCount(server())
@@ -85,8 +85,8 @@ describe('settings of the instance', () => {
   })
 })
 
-describe('the asking person', () => {
-  test('is told who they are and where they belong; an agent and a stranger are nobody here', async () => {
+describe('the identity of the caller', () => {
+  test('The board reads its identity and its companies; an agent gets 403 and a request from another host 401', async () => {
     const { company, agent } = await world(server())
     const answer = await server().board.get('/api/cli-auth/me')
     expect(answer).toMatchObject({

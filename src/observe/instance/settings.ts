@@ -12,20 +12,20 @@ type Group = keyof Settings
 
 const updatedEvents = { general: generalUpdated, experimental: experimentalUpdated } as const
 
-/** The company under which a change is recorded while there is none that it could be recorded under. */
+/** The company id under which a change is recorded while no company exists. */
 const NO_COMPANY = '00000000-0000-0000-0000-000000000000'
 
 const settingsQuery = statement<{ name: Group }, { settings: Record<string, unknown> }>('instance_settings').read(
   sql`select settings from ${instanceSettings} where name = ${param('name')}`,
 )
 
-/** A group of settings: what was decided, over the defaults. */
+/** A group of settings: the changed values, and the defaults of the others. */
 export async function readSettings<G extends Group>(db: Pick<ReadDb, 'run'>, group: G): Promise<Settings[G]> {
   const [row] = await db.run(settingsQuery, { name: group })
   return { ...defaultSettings[group], ...row?.settings } as Settings[G]
 }
 
-// An advisory lock, because the first change of a group finds no row that could be locked.
+// An advisory lock, because the first change of a group has no row to lock.
 const lockGroup = statement<{ name: Group }, { locked: string }>('instance_settings_lock').read(
   sql`select pg_advisory_xact_lock(hashtextextended(${param('name')}, 16))::text as locked`,
 )
@@ -36,7 +36,7 @@ const merge = statement<{ name: Group; settings: string }, never>('instance_sett
 
 const companyIds = statement<object, { id: string }>('instance_companies').read(sql`select id from ${companies} order by created_at, id`)
 
-/** Changes settings of the instance. Every company is told, because every one is affected; a change of nothing is not told. */
+/** Changes settings of the instance. The change is recorded for every company, because it affects every one. A patch without changes records nothing. */
 export async function changeSettings<G extends Group>(
   ctx: Ctx,
   group: G,

@@ -13,7 +13,7 @@ export const experimentalView = z.strictObject({
 })
 export const experimentalBody = experimentalView.partial()
 
-/** Who a person is to this server, for a command line that asks. */
+/** The identity of a person, for command line clients. */
 export const meView = z.strictObject({
   user: z.strictObject({ id: z.string(), name: z.string(), email: z.string().nullable() }).nullable(),
   userId: z.string(),
@@ -23,7 +23,7 @@ export const meView = z.strictObject({
   keyId: z.uuid().nullable(),
 })
 
-/** What holds until somebody decides otherwise. */
+/** The values of settings that were never changed. */
 export const defaultSettings = {
   general: { censorUsernameInLogs: false, keyboardShortcuts: false, feedbackDataSharingPreference: 'prompt' },
   experimental: { enableIsolatedWorkspaces: false, autoRestartDevServerWhenIdle: false },

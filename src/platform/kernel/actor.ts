@@ -46,3 +46,9 @@ export function actorColumns(actor: Actor): { actorType: 'agent' | 'user' | 'sys
 
 /** The acting run of an actor; null when it has none. */
 export const actingRunIdOf = (actor: Actor): string | null => (actor.kind === 'agent' ? actor.runId : null)
+
+/** The author of a row as two columns: the agent or the person. Both are null for the server itself. */
+export const authorOf = (actor: Actor): { readonly agentId: string | null; readonly userId: string | null } => ({
+  agentId: actor.kind === 'agent' ? actor.agentId : null,
+  userId: actor.kind === 'board' ? actor.userId : null,
+})

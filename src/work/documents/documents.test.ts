@@ -14,7 +14,7 @@ async function setup() {
 }
 
 describe('documents', () => {
-  test('the first write creates, the next on its revision updates; each is a revision and an audit row', async () => {
+  test('The first write creates a document, a write on its revision updates it, and each adds a revision and an audit row', async () => {
     const { path, issueId, agent, run } = await setup()
     const author = await run(await agent())
     const made = await author.client.put(`${path}/plan`, text('# One', { title: 'Plan', changeSummary: 'first' }))
@@ -42,7 +42,7 @@ describe('documents', () => {
     expect(revisions[1]).toMatchObject({ changeSummary: 'first', createdByRunId: author.id })
   })
 
-  test('the issue shows its plan with the text and every document without', async () => {
+  test('An issue shows its plan with the text, and all its documents without their texts', async () => {
     const { path, issueId } = await setup()
     const plan = (await server().board.put(`${path}/plan`, text('the plan'))).body
     await server().board.put(`${path}/notes`, text('long notes'))
@@ -52,7 +52,7 @@ describe('documents', () => {
     expect(JSON.stringify(body.documentSummaries)).not.toContain('long notes')
   })
 
-  test('a write without the latest revision is refused with the latest, one with a base on nothing with the key', async () => {
+  test('A write without the latest revision is refused with the latest id, and a base for a missing document with the key', async () => {
     const { path } = await setup()
     const first = (await server().board.put(`${path}/plan`, text('1'))).body
     const second = (await server().board.put(`${path}/plan`, text('2', { baseRevisionId: first.latestRevisionId }))).body
@@ -70,7 +70,7 @@ describe('documents', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('of sixteen writes on one revision exactly one wins, and so of sixteen that create', async () => {
+  test('Exactly one of sixteen concurrent writes on one revision succeeds, and exactly one of sixteen that create a document', async () => {
     const { path, issueId } = await setup()
     const bodies = Array.from({ length: 16 }, (_, n) => `text ${n}`)
     const created = await race(bodies, (body) => server().board.put(`${path}/plan`, text(body)))
@@ -81,7 +81,7 @@ describe('documents', () => {
     expect(await actionsOf(server(), issueId)).toEqual(['issue.created', 'issue.document_created', 'issue.document_updated'])
   })
 
-  test('a restored text is a new revision; the latest cannot be restored', async () => {
+  test('A restored text becomes a new revision, and the latest revision cannot be restored', async () => {
     const { path, issueId } = await setup()
     const first = (await server().board.put(`${path}/plan`, text('1', { title: 'First' }))).body
     const second = (await server().board.put(`${path}/plan`, text('2', { title: 'Second', baseRevisionId: first.latestRevisionId }))).body
@@ -102,7 +102,7 @@ describe('documents', () => {
     expect((await restore(second.latestRevisionId)).body.latestRevisionNumber).toBe(4)
   })
 
-  test('only the board deletes one, with all its revisions', async () => {
+  test('Only the board deletes a document, and its revisions are deleted with it', async () => {
     const { path, issueId, agent, run } = await setup()
     await server().board.put(`${path}/plan`, text('1'))
     const author = await run(await agent())
@@ -113,7 +113,7 @@ describe('documents', () => {
     expect((await server().board.get(`${path}/plan/revisions`)).status).toBe(404)
   })
 
-  test('what an agent may not write to, it may not document: the gate of every write', async () => {
+  test('A write of a document is refused by the write gate, like every write to the issue', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const path = `/api/issues/${issue.id}/documents/plan`
@@ -133,7 +133,7 @@ describe('documents', () => {
     expect(await holder.client.put(path, text('y'))).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
   })
 
-  test('keys, formats and lengths outside the form are refused; the longest text fits however it is escaped', async () => {
+  test('Invalid keys, formats and lengths are refused, and the longest text is accepted even when every character is escaped', async () => {
     const { path } = await setup()
     const before = await auditCount(server())
     for (const key of ['Plan', 'a.b', 'x'.repeat(65), '%20']) {
@@ -152,7 +152,7 @@ describe('documents', () => {
     expect([status, body.body.length]).toEqual([201, 524_288])
   })
 
-  test('a page of long revisions ends early and says where it goes on', async () => {
+  test('A page of long revisions ends early and links to the next page', async () => {
     const { path } = await setup()
     let base: string | undefined
     for (let n = 0; n < 10; n += 1) {
@@ -177,7 +177,7 @@ describe('documents', () => {
     expect(short.headers['link']).toContain('rel="next"')
   })
 
-  test('documents of another company are as absent as those of an issue that never was', async () => {
+  test('Documents of another company get the same 404 as documents of a missing issue', async () => {
     const { path } = await setup()
     const first = (await server().board.put(`${path}/plan`, text('1'))).body
     const elsewhere = await setup()

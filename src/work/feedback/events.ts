@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from '../../platform/kernel/event.ts'
 
-/** Without the words of the reason, which are between the person and the target. */
+/** A vote in the audit log. The text of the reason is not recorded, because it is private. */
 export const feedbackVoteSaved = event(
   'issue.feedback_vote_saved',
   'issue',

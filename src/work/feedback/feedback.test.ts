@@ -6,7 +6,7 @@ import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.
 
 const server = useServer()
 
-/** An issue with a comment of an agent and a document in two texts. */
+/** An issue with a comment of an agent and a document with two revisions. */
 async function setup() {
   const base = await world(server())
   const author = await base.agent()
@@ -34,7 +34,7 @@ async function setup() {
 }
 
 describe('votes', () => {
-  test('a vote is kept for the person who gave it, with a trace, and the audit has it without the words', async () => {
+  test('A vote is stored for its author with a trace, and its audit row does not contain the reason', async () => {
     const { vote, votes, issueId, commentId, company, traces } = await setup()
     const saved = await vote({ vote: 'down', reason: '  Not what I asked ' })
     expect(saved).toMatchObject({
@@ -70,7 +70,7 @@ describe('votes', () => {
     expect(server().messages.some(({ action, entityId }) => action === 'issue.feedback_vote_saved' && entityId === issueId)).toBe(true)
   })
 
-  test('another vote on the same target takes the place of the first; the same again changes nothing', async () => {
+  test('A second vote on the same target replaces the first, and an equal vote changes nothing', async () => {
     const { vote, votes, issueId, revisionId, traces } = await setup()
     const first = await vote({ vote: 'down', reason: 'Hm' })
     const [trace] = await traces()
@@ -84,7 +84,7 @@ describe('votes', () => {
     expect((await actionsOf(server(), issueId)).filter((action) => action === 'issue.feedback_vote_saved')).toHaveLength(3)
   })
 
-  test('of sixteen votes on one target at once, one vote and one trace are left, and they agree', async () => {
+  test('Sixteen concurrent votes on one target leave one vote and one trace that agree', async () => {
     const { vote, votes, traces } = await setup()
     const answers = await race(Array.from({ length: 16 }), (_, n) => vote({ vote: n % 2 === 0 ? 'up' : 'down', reason: `${n}` }))
     expect(countByStatus(answers)).toEqual({ 201: 16 })
@@ -95,13 +95,13 @@ describe('votes', () => {
     ])
   })
 
-  test('everybody has a vote of their own, sees their own, and in the traces everybody’s', async () => {
+  test('Each person has their own vote and lists only that, and the traces show the votes of all people', async () => {
     const { vote, votes, issueId, commentId, company, traces } = await setup()
     const { sql } = server().database
     await vote()
     const { rows } = await sql.query<{ id: string }>(
       `insert into feedback_votes (company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
-       values ($1, $2, 'issue_comment', $3, 'somebody-else', 'down', false) returning id`,
+       values ($1, $2, 'issue_comment', $3, 'other-person', 'down', false) returning id`,
       [company.id, issueId, commentId],
     )
     await sql.query(
@@ -113,11 +113,11 @@ describe('votes', () => {
     expect((await server().board.get(votes)).body).toMatchObject([{ authorUserId: 'local-board', reason: 'Again' }])
     expect((await traces()).map((each: { authorUserId: string; vote: string }) => [each.authorUserId, each.vote]).toSorted()).toEqual([
       ['local-board', 'up'],
-      ['somebody-else', 'down'],
+      ['other-person', 'down'],
     ])
   })
 
-  test('a target is a comment or a text of a document of that very issue', async () => {
+  test('A target must be a comment or a document revision of the issue in the path', async () => {
     const here = await setup()
     const { body: other } = await server().board.post(`/api/issues/${(await here.issue()).id}/comments`, { body: 'Elsewhere' })
     const theirs = await setup()
@@ -135,12 +135,12 @@ describe('votes', () => {
     ['a vote that is none', { vote: 'sideways' }],
     ['a word for an id', { targetId: 'nope' }],
     ['too many words', { reason: 'x'.repeat(1001) }],
-  ])('%s is refused', async (_, fields) => {
+  ])('A vote with %s is refused', async (_, fields) => {
     const { vote } = await setup()
     await expectRefused(server(), () => vote(fields), 400, 'validation_failed')
   })
 
-  test('only the board votes and reads of votes; issues that are missing are not found', async () => {
+  test('Only the board writes and reads votes, and a missing issue gets 404', async () => {
     const { author, votes, issueId, company, vote, traces, commentId } = await setup()
     await vote()
     const [{ id }] = await traces()
@@ -158,8 +158,8 @@ describe('votes', () => {
   })
 })
 
-describe('sharing', () => {
-  test('it needs the consent of the company, and an instance that allows it; then the trace waits, and stays here all the same', async () => {
+describe('sharing of feedback', () => {
+  test('Sharing requires the consent of the company and of the instance, and a shared trace is pending and never sent', async () => {
     const { vote, consent, traces } = await setup()
     const general = '/api/instance/settings/general'
     await expectRefused(server(), () => vote({ allowSharing: true }), 403, 'sharing_not_consented')
@@ -180,7 +180,7 @@ describe('sharing', () => {
 })
 
 describe('traces', () => {
-  test('a trace says what was voted on, as it was, and where it stands', async () => {
+  test('A trace shows the target as it was at the time of the vote', async () => {
     const { vote, revisionId, issueId, identifier, author, commentId, traces } = await setup()
     await vote({ reason: 'Fine' })
     await vote({ targetType: 'issue_document_revision', targetId: revisionId, vote: 'down' })
@@ -222,7 +222,7 @@ describe('traces', () => {
     ])
   })
 
-  test('a bundle has the trace, its target and the company it is from', async () => {
+  test('A bundle contains the trace, its target and its company', async () => {
     const { vote, traces, company, issueId, identifier } = await setup()
     await vote()
     const [{ id }] = await traces()
@@ -242,24 +242,24 @@ describe('traces', () => {
     })
   })
 
-  test('what looks secret is covered and what is long is cut before anything is kept', async () => {
+  test('Secrets are redacted and long texts are cut before a trace is stored', async () => {
     const { issueId, vote, traces } = await setup()
     const secret = `pcp_${'a1b2c3d4'.repeat(6)}`
-    // The cut falls into the secret, half of which no pattern would recognise.
+    // The text is cut inside the secret, and no pattern would recognise half of it.
     const body = `${'x'.repeat(3989)} ${secret}${'😀'.repeat(5000)}`
     const { body: comment } = await server().board.post(`/api/issues/${issueId}/comments`, { body })
-    await vote({ targetId: comment.id, vote: 'down', reason: `Tells ${secret}` })
+    await vote({ targetId: comment.id, vote: 'down', reason: `Contains ${secret}` })
     const { rows } = await server().database.sql.query('select * from feedback_traces where issue_id = $1', [issueId])
     expect(JSON.stringify(rows)).not.toContain('pcp_')
     const [trace] = await traces('?includePayload=true')
     expect(trace.targetSummary.excerpt).toHaveLength(240)
-    expect(trace.payloadSnapshot).toMatchObject({ vote: { reason: 'Tells ***REDACTED***' }, target: { isShortened: true } })
+    expect(trace.payloadSnapshot).toMatchObject({ vote: { reason: 'Contains ***REDACTED***' }, target: { isShortened: true } })
     expect(trace.payloadSnapshot.target.body).toHaveLength(4000)
     const { body: smiling } = await server().board.post(`/api/issues/${issueId}/comments`, { body: `x${'😀'.repeat(5000)}` })
     expect((await vote({ targetId: smiling.id })).status).toBe(201)
   })
 
-  test('each filter leaves out what is not meant', async () => {
+  test('Each filter of traces selects exactly the matching traces', async () => {
     const here = await setup()
     await here.consent()
     const { body: project } = await server().board.post(`/api/companies/${here.company.id}/projects`, { name: 'Site' })
@@ -311,14 +311,14 @@ describe('traces', () => {
     ]
     for (const [query, targets] of cases) expect([query, await found(query)]).toEqual([query, targets])
     expect(await found('?vote=up', `issues/${other}`)).toEqual([o])
-    // The issue of the path counts, whatever else is asked for.
+    // The issue of the path takes precedence over the query.
     expect(await found(`?issueId=${here.issueId}`, `issues/${other}`)).toEqual([o])
     for (const bad of ['from=yesterday', 'to=2026-02-30', 'vote=both', 'targetType=issue'])
       for (const of of [`companies/${here.company.id}`, `issues/${other}`])
         expect(await server().board.get(`/api/${of}/feedback-traces?${bad}`)).toMatchObject({ status: 400 })
   })
 
-  test('a list goes on where its page ended', async () => {
+  test('A list continues where its page ended', async () => {
     const { vote, revisionId, company, votes } = await setup()
     await vote()
     await vote({ targetType: 'issue_document_revision', targetId: revisionId })
@@ -333,7 +333,7 @@ describe('traces', () => {
     }
   })
 
-  test('traces are of one company; one that is not there is not found, and all go with their issue', async () => {
+  test('Traces belong to one company, a missing trace gets 404, and traces are deleted with their issue', async () => {
     const { vote, traces, issueId } = await setup()
     await vote()
     const [{ id }] = await traces()

@@ -1,14 +1,16 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { PageRequest } from '../../platform/db/keyset.ts'
 import { companies } from '../../model/companies.ts'
 import { traces, votes } from '../../model/feedback.ts'
 import { issues } from '../../model/issues.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { invariant, notFound } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
+import { DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { bundleView, TracesQuery, traceView, voteView } from './views.ts'
 
@@ -17,41 +19,31 @@ type TraceRow = z.output<typeof traceView>
 
 export const voteColumns = columnsOf(votes)
 
-/** Whose votes they are: the asking person's, never those of one named in a body (I8). */
+/** The person whose votes a request reads or writes. It comes from the credential, never from the body (I8). */
 export function voterOf(ctx: Ctx): string {
   invariant(ctx.actor.kind === 'board', 'only people vote')
   return ctx.actor.userId
 }
 
-const votesStatement = dynamicRead<
-  { companyId: string; issueId: string; userId: string; limit: number; atTime: string | null; atId: string | null },
-  VoteRow
->('feedback_votes')
+const oldestFirst = byCreation('asc')
 
-/** The asking person's votes on an issue, oldest first. */
-export async function listVotes(
-  ctx: Ctx,
-  issueId: string,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<VoteRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
-  const rows = await ctx.store.read.run(
-    votesStatement(
-      String(cursor !== null),
-      () => sql`
+const selectVotes = dynamicRead<{ companyId: string; issueId: string; userId: string; limit: number }, VoteRow>('feedback_votes')
+
+/** The caller's votes on an issue, oldest first. */
+export async function listVotes(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<VoteRow>> {
+  const page = oldestFirst.page(request)
+  const query = selectVotes(
+    String(page.hasCursor),
+    () => sql`
       select ${voteColumns} from ${votes}
-      where issue_id = ${param('issueId')} and company_id = ${param('companyId')} and author_user_id = ${param('userId')} ${cursorCondition}
-      order by created_at, id limit ${param('limit', 'int')}`,
-    ),
-    { companyId: companyOf(ctx), issueId, userId: voterOf(ctx), limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+      where issue_id = ${param('issueId')} and company_id = ${param('companyId')} and author_user_id = ${param('userId')}
+        ${page.andAfterCursor}
+      order by ${oldestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return page.toPage(await ctx.store.read.run(query, { companyId: companyOf(ctx), issueId, userId: voterOf(ctx), ...page.params }))
 }
 
-// A trace carries what was voted on as it was; whose vote it is and where the issue stands are as they are now.
+// The summary and the payload of a trace are copies from the time of the vote. The vote and the issue are read as they are now.
 const traceColumns = (withPayload: boolean): SQL => sql`
   t.id, t.company_id as "companyId", t.feedback_vote_id as "feedbackVoteId", t.issue_id as "issueId",
   i.identifier as "issueIdentifier", i.title as "issueTitle", i.project_id as "projectId", v.author_user_id as "authorUserId",
@@ -62,17 +54,15 @@ const traceColumns = (withPayload: boolean): SQL => sql`
 const traceTables = sql`${traces} t join ${votes} v on v.id = t.feedback_vote_id join ${issues} i on i.id = t.issue_id`
 
 interface TraceListParams {
-  companyId: string
-  issueId: string | null
-  projectId: string | null
-  targetType: string | null
-  vote: string | null
-  status: string | null
-  from: string | null
-  to: string | null
-  limit: number
-  atTime: string | null
-  atId: string | null
+  readonly companyId: string
+  readonly issueId: string | null
+  readonly projectId: string | null
+  readonly targetType: string | null
+  readonly vote: string | null
+  readonly status: string | null
+  readonly from: string | null
+  readonly to: string | null
+  readonly limit: number
 }
 
 type TraceFilter = 'issueId' | 'projectId' | 'targetType' | 'vote' | 'status' | 'from' | 'to'
@@ -87,49 +77,47 @@ const conditions: Readonly<Record<TraceFilter, SQL>> = {
   to: sql`t.created_at <= ${param('to', 'timestamptz')}`,
 }
 
-/** The last moment of a day, and any other instant as it is. */
+/** The last instant of a day; another instant is returned unchanged. */
 const endOfDay = (to: string): string => (to.length === 'YYYY-MM-DD'.length ? `${to}T23:59:59.999Z` : to)
 
-/** Rows of a page with payloads, each of which may be tens of kilobytes; the rest is on the next page. */
+/** Rows of a page with payloads. Each payload may have tens of kilobytes, so further rows are on the next page. */
 const MAX_ROWS_WITH_PAYLOAD = 200
 
-const tracesStatement = dynamicRead<TraceListParams, TraceRow>('feedback_traces')
+const newestFirst = byCreation('desc', 't')
 
-/** Traces of everybody's votes in a company, newest first. */
+const selectTraces = dynamicRead<TraceListParams, TraceRow>('feedback_traces')
+
+/** Traces of the votes of all people in a company, newest first. */
 export async function listTraces(ctx: Ctx, query: TracesQuery): Promise<Page<TraceRow>> {
   const withPayload = query.includePayload === true
   const requestedLimit = query.limit ?? DEFAULT_LIMIT
   const limit = withPayload ? Math.min(requestedLimit, MAX_ROWS_WITH_PAYLOAD) : requestedLimit
-  const cursor = query.after === undefined ? null : decodeCursor(query.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const page = newestFirst.page({ limit, after: query.after })
   const filterNames = (Object.keys(conditions) as TraceFilter[]).filter((name) => query[name] !== undefined)
   const where = [
     sql`t.company_id = ${param('companyId', 'uuid')}`,
     ...filterNames.map((name) => conditions[name]),
     ...(query.sharedOnly === true ? [sql`v.is_shared`] : []),
-    ...(cursor === null ? [] : [sql`(t.created_at, t.id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`]),
+    ...(page.condition === null ? [] : [page.condition]),
   ]
-  const shape = [...filterNames, query.sharedOnly === true, withPayload, cursor !== null].join()
-  const rows = await ctx.store.read.run(
-    tracesStatement(
-      shape,
-      () => sql`select ${traceColumns(withPayload)} from ${traceTables} where ${sql.join(where, sql` and `)}
-        order by t.created_at desc, t.id desc limit ${param('limit', 'int')}`,
-    ),
-    {
-      companyId: companyOf(ctx),
-      issueId: query.issueId ?? null,
-      projectId: query.projectId ?? null,
-      targetType: query.targetType ?? null,
-      vote: query.vote ?? null,
-      status: query.status ?? null,
-      from: query.from ?? null,
-      to: query.to === undefined ? null : endOfDay(query.to),
-      limit: limit + 1,
-      atTime: cursor?.[0] ?? null,
-      atId: cursor?.[1] ?? null,
-    },
+  const shape = [...filterNames, query.sharedOnly === true, withPayload, page.hasCursor].join()
+  const select = selectTraces(
+    shape,
+    () => sql`select ${traceColumns(withPayload)} from ${traceTables} where ${sql.join(where, sql` and `)}
+      order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  const rows = await ctx.store.read.run(select, {
+    companyId: companyOf(ctx),
+    issueId: query.issueId ?? null,
+    projectId: query.projectId ?? null,
+    targetType: query.targetType ?? null,
+    vote: query.vote ?? null,
+    status: query.status ?? null,
+    from: query.from ?? null,
+    to: query.to === undefined ? null : endOfDay(query.to),
+    ...page.params,
+  })
+  return page.toPage(rows)
 }
 
 const selectTrace = statement<{ id: string; companyId: string }, TraceRow & { companyName: string }>('feedback_trace_by_id').read(sql`
@@ -138,17 +126,17 @@ const selectTrace = statement<{ id: string; companyId: string }, TraceRow & { co
 
 async function requireTrace(ctx: Ctx, id: string): Promise<TraceRow & { companyName: string }> {
   const [row] = await ctx.store.read.run(selectTrace, { id, companyId: companyOf(ctx) })
-  if (row === undefined) throw notFound('Feedback trace')
+  if (row === undefined) refuse('not_found', { message: 'Feedback trace not found' })
   return row
 }
 
-/** One trace; its payload only where asked for. @throws Refusal `not_found` */
+/** One trace, with its payload if requested. @throws Refusal `not_found` */
 export async function getTrace(ctx: Ctx, id: string, withPayload: boolean): Promise<TraceRow> {
   const { companyName: _, ...trace } = await requireTrace(ctx, id)
   return withPayload ? trace : { ...trace, payloadSnapshot: null }
 }
 
-/** One trace with what it is about, to be kept outside. @throws Refusal `not_found` */
+/** One trace with its target, company and issue, complete enough to be stored outside this server. @throws Refusal `not_found` */
 export async function getTraceBundle(ctx: Ctx, id: string): Promise<z.output<typeof bundleView>> {
   const { companyName, ...trace } = await requireTrace(ctx, id)
   const { issueId, issueIdentifier, issueTitle, companyId, payloadSnapshot } = trace

@@ -1,8 +1,6 @@
 import { z } from 'zod'
-import { inCompany, ofFeedbackTrace, ofIssue } from '../../auth/scopes.ts'
-import { companyOf } from '../../platform/db/context.ts'
+import { inCompany, ofExistingIssue, ofFeedbackTrace, ofIssue } from '../../auth/scopes.ts'
 import { get, post } from '../../http/route.ts'
-import { requireIssue } from '../issues/index.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { getTraceBundle, listTraces, listVotes, getTrace } from './queries.ts'
 import { bundleView, issueTracesQuery, payloadQuery, tracesQuery, traceView, voteBody, voteView } from './views.ts'
@@ -12,14 +10,11 @@ export const feedbackRoutes = [
   get('/api/issues/:id/feedback-votes', {
     summary: 'List what the asking person thinks of comments and documents of an issue',
     permission: 'feedback.read',
-    scope: ofIssue(),
+    scope: ofExistingIssue(),
     query: z.object(pageQuery),
     returnsPageOf: voteView,
     refuses: ['not_found', 'malformed_cursor'],
-    handle: async ({ ctx, target, query }) => {
-      await requireIssue(ctx.store.read, companyOf(ctx), target)
-      return await listVotes(ctx, target, query)
-    },
+    handle: ({ ctx, target, query }) => listVotes(ctx, target, query),
   }),
   post('/api/issues/:id/feedback-votes', {
     summary: 'Say what one thinks of a comment or of a text of a document; the latest word counts',
@@ -43,14 +38,11 @@ export const feedbackRoutes = [
   get('/api/issues/:id/feedback-traces', {
     summary: 'List traces of votes on an issue, newest first',
     permission: 'feedback.read',
-    scope: ofIssue(),
+    scope: ofExistingIssue(),
     query: issueTracesQuery,
     returnsPageOf: traceView,
     refuses: ['not_found', 'malformed_cursor'],
-    handle: async ({ ctx, target, query }) => {
-      await requireIssue(ctx.store.read, companyOf(ctx), target)
-      return await listTraces(ctx, { ...query, issueId: target })
-    },
+    handle: ({ ctx, target, query }) => listTraces(ctx, { ...query, issueId: target }),
   }),
   get('/api/feedback-traces/:traceId', {
     summary: 'Read one trace of a vote',

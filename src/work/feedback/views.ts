@@ -31,7 +31,7 @@ export const voteBody = z.object({
 })
 export type VoteInput = z.output<typeof voteBody>
 
-/** What a trace shows of its target without its payload. */
+/** The short description of the target that every trace has, also without its payload. */
 const targetSummary = z.strictObject({
   label: z.string(),
   excerpt: z.string(),
@@ -78,7 +78,7 @@ export const bundleView = z.strictObject({
   files: z.array(z.never()),
 })
 
-/** An instant, or a day of the calendar in UTC. */
+/** An instant, or a calendar day in UTC. */
 const instantOrDate = z.union([instant, z.iso.date()])
 
 const booleanParam = z

@@ -11,7 +11,7 @@ import { comments } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { lockIssue } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import { truncate } from '../../platform/kernel/text.ts'
@@ -20,7 +20,7 @@ import { voteColumns, voterOf } from './queries.ts'
 import type { VoteRow } from './queries.ts'
 import type { TargetSummary, VoteInput } from './views.ts'
 
-/** Characters of the target that a trace keeps: enough to see what was meant, and a page of traces can be answered. */
+/** Characters of the target that a trace stores. The limit keeps a page of traces small. */
 const BODY_MAX_LENGTH = 4000
 /** Characters of the target that a list shows. */
 const EXCERPT_MAX_LENGTH = 240
@@ -52,11 +52,11 @@ const selectRevision = statement<VoteTargetRef, VoteTarget>('feedback_revision')
     created_at as "createdAt", key as "documentKey", title as "documentTitle", revision_number as "revisionNumber"
   from ${documentRevisions} where id = ${param('targetId')} and issue_id = ${param('issueId')} and company_id = ${param('companyId')}`)
 
-/** (tx) What is voted on. @throws Refusal `not_found` for what is missing, foreign, or of another issue */
+/** (tx) The comment or revision that a vote is about. @throws Refusal `not_found` when it is missing, foreign, or of another issue */
 async function requireTarget(tx: Tx, targetRef: VoteTargetRef, type: VoteInput['targetType']): Promise<VoteTarget> {
   const isComment = type === 'issue_comment'
   const [target] = await tx.run(isComment ? selectComment : selectRevision, targetRef)
-  if (target === undefined) throw notFound(isComment ? 'Comment' : 'Document revision')
+  if (target === undefined) refuse('not_found', { message: `${isComment ? 'Comment' : 'Document revision'} not found` })
   return target
 }
 
@@ -72,14 +72,14 @@ const selectConsent = statement<{ companyId: string }, Consent>('feedback_consen
       and settings ->> 'feedbackDataSharingPreference' = 'not_allowed') as "isForbidden"
   from ${companies} where id = ${param('companyId')}`)
 
-/** (tx) The terms under which the company lets feedback be shared. @throws Refusal `sharing_not_consented` */
+/** (tx) The version of the terms under which the company shares feedback. @throws Refusal `sharing_not_consented` */
 async function requireConsent(tx: Tx, companyId: string): Promise<string | null> {
   const consent = exactlyOne(await tx.run(selectConsent, { companyId }))
   if (consent.isForbidden) refuse('sharing_not_consented', { message: 'This instance does not allow feedback to be shared' })
   return consent.isGiven ? consent.termsVersion : refuse('sharing_not_consented')
 }
 
-/** Redacted before it is cut, so that no half of a secret is left at the end. */
+/** @param body of the target, redacted before it is cut: half of a secret at the end would not be recognised */
 function summaryOf(target: VoteTarget, body: string): TargetSummary {
   const { authorAgentId, authorUserId, createdAt, documentKey, documentTitle, revisionNumber } = target
   const label = documentKey === null ? 'Comment' : `${redact(documentTitle ?? documentKey)} (revision ${revisionNumber})`
@@ -149,8 +149,8 @@ const saveTrace = statement<NewTrace, { id: string }>('feedback_trace_save').wri
   returning id`)
 
 /**
- * Saves what the asking person thinks of a comment or of a text of a document, with a trace of what it was about. Another
- * vote of the same person on the same target takes the place of the first; the same vote again changes nothing.
+ * Saves the caller's vote on a comment or on a document revision, with a trace that copies the target. A second vote of the
+ * same person on the same target replaces the first; an equal vote changes nothing.
  *
  * @throws Refusal `not_found` for issue and target; `sharing_not_consented`
  */
@@ -159,7 +159,7 @@ export async function saveFeedbackVote(ctx: Ctx, issueId: string, input: VoteInp
   const { targetType, targetId, vote, allowSharing: isShared } = input
   const reason = input.reason || null
   return await mutate(ctx, async (tx) => {
-    // Its lock makes votes on one target follow each other, and keeps the document from going meanwhile.
+    // The issue's row lock serialises votes on one target, and prevents the deletion of the document.
     const issue = await lockIssue(tx, companyId, issueId)
     const target = await requireTarget(tx, { companyId, issueId, targetId }, targetType)
     const consentVersion = isShared ? await requireConsent(tx, companyId) : null

@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto'
-import { eq, sql } from 'drizzle-orm'
-import type { Ctx, Tx } from '../../platform/db/types.ts'
-import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate } from '../../platform/db/mutate.ts'
+import { sql } from 'drizzle-orm'
+import { checkWriteGate, lockIssue } from '../../engine/holds/index.ts'
+import type { Expected } from '../../engine/holds/index.ts'
 import { attachments } from '../../model/assets.ts'
 import { comments } from '../../model/issues.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { lockIssue, checkWriteGate } from '../../engine/holds/index.ts'
-import type { Expected } from '../../engine/holds/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
 import type { ReceivedFile } from '../../platform/kernel/content.ts'
-import { touchIssue } from '../issues/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { touchIssue } from '../issues/index.ts'
 import { attachmentAdded, attachmentRemoved } from './events.ts'
-import { attachmentTypes, validateFile } from './validateFile.ts'
 import { attachmentById } from './queries.ts'
 import type { AttachmentRow } from './queries.ts'
 import { storeFile } from './storeFile.ts'
+import { attachmentTypes, validateFile } from './validateFile.ts'
 
-/** Attachments of one issue; an agent that attaches one per step must meet a wall. */
+/** Attachments of one issue. The limit stops an agent that attaches one in each step. */
 const MAX_ATTACHMENTS = 200
 
 interface AttachmentTarget {
@@ -38,51 +38,62 @@ async function requireAttachable(tx: Tx, target: AttachmentTarget): Promise<void
   if (count >= MAX_ATTACHMENTS) refuse('unprocessable', { message: `An issue has at most ${MAX_ATTACHMENTS} attachments` })
 }
 
+type AttachmentOnly = Pick<AttachmentRow, 'id' | 'companyId' | 'issueId' | 'issueCommentId' | 'createdAt' | 'updatedAt'>
+
+const insertAttachment = statement<AttachmentTarget & { id: string }, AttachmentOnly>('attachment_insert').write(sql`
+  insert into ${attachments} (id, company_id, issue_id, issue_comment_id)
+  values (${param('id')}, ${param('companyId')}, ${param('issueId')}, ${param('commentId', 'uuid')})
+  returning id, company_id as "companyId", issue_id as "issueId", issue_comment_id as "issueCommentId",
+    created_at as "createdAt", updated_at as "updatedAt"`)
+
+const deleteAttachment = statement<{ id: string }, never>('attachment_delete').write(
+  sql`delete from ${attachments} where id = ${param('id')}`,
+)
+
+/** The issue that a file is attached to, and the conditions of the client. */
+interface NewAttachment {
+  readonly issueId: string
+  /** The comment it belongs to. */
+  readonly commentId: string | null
+  readonly expected: Expected
+}
+
 /**
- * Attaches a file to an issue: its row, its bytes and its audit row commit together, or nothing does.
- * @param commentId the comment it belongs to, or null
- * @throws Refusal of the gate (lock-protocol §4.2); `file_type_unsupported`, `file_invalid`; `unknown_reference` for a comment
+ * Attaches a file to an issue. Its row, its bytes and its audit row commit together.
+ * @throws Refusal of the gate (LOCK_PROTOCOL §4.2); `file_type_unsupported`, `file_invalid`; `unknown_reference` for a comment
  *   that is not the issue's; `unprocessable` beyond the limits
  */
-export async function attachFile(
-  ctx: Ctx,
-  issueId: string,
-  file: ReceivedFile,
-  commentId: string | null,
-  expected: Expected,
-): Promise<AttachmentRow> {
+export async function attachFile(ctx: Ctx, { issueId, commentId, expected }: NewAttachment, file: ReceivedFile): Promise<AttachmentRow> {
   const companyId = companyOf(ctx)
   const validated = validateFile(file, attachmentTypes)
   return await mutate(ctx, async (tx) => {
     const issue = await lockIssue(tx, companyId, issueId)
     const gate = await checkWriteGate(tx, ctx, issue, expected)
     await requireAttachable(tx, { issueId, companyId, commentId })
-    const id = randomUUID()
-    await tx.insert(attachments).values({ id, companyId, issueId, issueCommentId: commentId })
-    await storeFile(tx, ctx, validated, `issues/${issueId}`, id)
+    const inserted = exactlyOne(await tx.run(insertAttachment, { id: randomUUID(), issueId, companyId, commentId }))
+    const asset = await storeFile(tx, ctx, validated, { namespace: `issues/${issueId}`, attachmentId: inserted.id })
     await touchIssue(tx, issueId)
-    const attachment = await attachmentById(tx, companyId, id)
-    const { assetId, contentType, byteSize, sha256, originalFilename } = attachment
-    const details = { attachmentId: id, assetId, issueCommentId: commentId, contentType, byteSize, sha256, originalFilename }
+    const { createdAt, updatedAt, ...ids } = inserted
+    // The order of the keys is that of `attachmentColumns`.
+    const attachment: AttachmentRow = { ...ids, ...asset, createdAt, updatedAt, contentPath: `/api/attachments/${inserted.id}/content` }
+    const { assetId, contentType, byteSize, sha256, originalFilename } = asset
+    const details = { attachmentId: inserted.id, assetId, issueCommentId: commentId, contentType, byteSize, sha256, originalFilename }
     return changed(attachment, attachmentAdded(issueId, details), ...gate.events)
   })
 }
 
-/** Takes an attachment away, with its bytes. @throws Refusal of the gate; `not_found` */
+/** Removes an attachment, with its bytes. @throws Refusal of the gate; `not_found` */
 export async function detachFile(ctx: Ctx, attachmentId: string, expected: Expected): Promise<{ ok: true }> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
-    // An attachment never moves to another issue, so which one to lock may be read before it is locked.
+    // An attachment never moves to another issue, so its issue may be read before the lock.
     const { issueId } = await attachmentById(tx, companyId, attachmentId)
     const issue = await lockIssue(tx, companyId, issueId)
     const gate = await checkWriteGate(tx, ctx, issue, expected)
     const { assetId, contentType, byteSize, sha256 } = await attachmentById(tx, companyId, attachmentId)
-    await tx.delete(attachments).where(eq(attachments.id, attachmentId))
+    await tx.run(deleteAttachment, { id: attachmentId })
     await touchIssue(tx, issueId)
-    return changed(
-      { ok: true as const },
-      attachmentRemoved(issueId, { attachmentId, assetId, contentType, byteSize, sha256 }),
-      ...gate.events,
-    )
+    const removed = attachmentRemoved(issueId, { attachmentId, assetId, contentType, byteSize, sha256 })
+    return changed({ ok: true as const }, removed, ...gate.events)
   })
 }

@@ -17,7 +17,7 @@ async function setup() {
 const send = (client: Client, path: string, sent: Parameters<typeof upload>[3] = {}) => upload(server(), client, path, sent)
 
 describe('attachments', () => {
-  test('a file is kept with what the server found out of it, audited, listed newest first, and read as it was sent', async () => {
+  test('A file is stored with its hash and size, audited, listed newest first, and returned byte for byte', async () => {
     const { company, issue, path, agent, run } = await setup()
     const author = await run(await agent())
     const bytes = randomBytes(3 * 512 * 1024 + 17)
@@ -59,27 +59,30 @@ describe('attachments', () => {
     }
   })
 
-  test.each(Object.entries(samples))('%s is taken, and served so that a browser runs nothing of it', async (type, bytes) => {
-    const { path, agent } = await setup()
-    const reader = await agent()
-    const { status, body, text } = await send(server().board, path, { type, bytes, name: 'Ä\r\nX: 1/..\\a%b.txt' })
-    expect(status, text).toBe(201)
-    expect(body.originalFilename).toBe('a%b.txt')
-    const read = await download(server(), reader.client, body.contentPath)
-    expect(read.bytes).toEqual(bytes)
-    const header = (name: string) => read.headers.get(name)
-    expect(header('content-type')).toBe(type.startsWith('text/') ? `${type}; charset=utf-8` : type)
-    expect(header('content-disposition')).toBe(
-      `${type === 'text/html' ? 'attachment' : 'inline'}; filename="a_b.txt"; filename*=UTF-8''a%25b.txt`,
-    )
-    expect(header('content-security-policy')).toMatch(/default-src 'none'.*; sandbox;/)
-    expect(header('x-content-type-options')).toBe('nosniff')
-    expect(header('cache-control')).toBe('private, max-age=60')
-    expect(header('etag')).toBe(`"${sha256(bytes)}"`)
-    expect(header('content-length')).toBe(String(bytes.length))
-  })
+  test.each(Object.entries(samples))(
+    'A file of type %s is accepted, and served with headers that stop a browser from running it',
+    async (type, bytes) => {
+      const { path, agent } = await setup()
+      const reader = await agent()
+      const { status, body, text } = await send(server().board, path, { type, bytes, name: 'Ä\r\nX: 1/..\\a%b.txt' })
+      expect(status, text).toBe(201)
+      expect(body.originalFilename).toBe('a%b.txt')
+      const read = await download(server(), reader.client, body.contentPath)
+      expect(read.bytes).toEqual(bytes)
+      const header = (name: string) => read.headers.get(name)
+      expect(header('content-type')).toBe(type.startsWith('text/') ? `${type}; charset=utf-8` : type)
+      expect(header('content-disposition')).toBe(
+        `${type === 'text/html' ? 'attachment' : 'inline'}; filename="a_b.txt"; filename*=UTF-8''a%25b.txt`,
+      )
+      expect(header('content-security-policy')).toMatch(/default-src 'none'.*; sandbox;/)
+      expect(header('x-content-type-options')).toBe('nosniff')
+      expect(header('cache-control')).toBe('private, max-age=60')
+      expect(header('etag')).toBe(`"${sha256(bytes)}"`)
+      expect(header('content-length')).toBe(String(bytes.length))
+    },
+  )
 
-  test('a reader who has the file already is told so without it; so is one who asks for the head alone', async () => {
+  test('A request with a matching If-None-Match gets 304 without bytes, and a HEAD request gets the headers alone', async () => {
     const { path } = await setup()
     const { body } = await send(server().board, path)
     const ask = (tag: string) => download(server(), server().board, body.contentPath, { 'If-None-Match': tag })
@@ -92,7 +95,7 @@ describe('attachments', () => {
     expect([head.status, head.bytes.length, head.headers.get('content-length')]).toEqual([200, 0, String(body.byteSize)])
   })
 
-  test('what starts to work on the issue is told of its attachments, not of their bytes', async () => {
+  test('The heartbeat context of an issue lists its attachments without their bytes', async () => {
     const { issue, path } = await setup()
     const { body } = await send(server().board, path)
     const context = await server().board.get(`/api/issues/${issue.id}/heartbeat-context`)
@@ -100,7 +103,7 @@ describe('attachments', () => {
     expect(context.body.attachments).toEqual([{ id, issueCommentId, contentType, byteSize, originalFilename, createdAt, contentPath }])
   })
 
-  test('an attachment may belong to a comment of its issue, and to no other', async () => {
+  test('An attachment may belong to a comment of its issue, but to no other comment', async () => {
     const { company, issue, path } = await setup()
     const comment = (await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'See below' })).body
     const other = (await server().board.post(`/api/companies/${company.id}/issues`, { title: 'Other' })).body
@@ -117,7 +120,7 @@ describe('attachments', () => {
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
   })
 
-  test('a type that is not taken, or that the bytes are not of, is refused and leaves nothing', async () => {
+  test('A file of an unsupported type, or with bytes of another type, is refused and nothing is stored', async () => {
     const { path } = await setup()
     const before = [await auditCount(server()), await fileCounts(server())]
     for (const type of ['image/svg+xml', 'application/octet-stream', 'application/zip', 'text/javascript', 'text/xml', 'image/heic']) {
@@ -146,7 +149,7 @@ describe('attachments', () => {
     expect(alias).toMatchObject({ status: 201, body: { contentType: 'image/jpeg' } })
   })
 
-  test('the same key is one attachment and one answer; other bytes or another name under it are refused', async () => {
+  test('A repeat with the same Idempotency-Key gets the first answer, and other bytes or another name under that key are refused', async () => {
     const { path, issue } = await setup()
     const headers = { 'Idempotency-Key': randomUUID() }
     const first = await send(server().board, path, { headers })
@@ -167,8 +170,8 @@ describe('attachments', () => {
   })
 })
 
-describe('what an agent may not write to, it may not attach to nor detach from', () => {
-  test('the gate of every write, in its order', async () => {
+describe('attachments and the write gate', () => {
+  test('Attaching and detaching are refused by the write gate, in the order of its rules', async () => {
     const { company, held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const path = `/api/companies/${company.id}/issues/${issue.id}/attachments`
@@ -203,7 +206,7 @@ describe('what an agent may not write to, it may not attach to nor detach from',
     ])
   })
 
-  test('a dead hold is taken over with the write', async () => {
+  test('A run that attaches a file takes over the hold of a dead run', async () => {
     const { company, held: heldIssue, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     await server().database.sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 second' where id = $1", [holder.id])
@@ -213,8 +216,8 @@ describe('what an agent may not write to, it may not attach to nor detach from',
   })
 })
 
-describe('nothing is left behind, and nothing half', () => {
-  test('what is detached is gone with its bytes, and audited; again it is missing', async () => {
+describe('deletion and failure of attachments', () => {
+  test('A detached file is deleted with its bytes and audited, and a second detach gets 404', async () => {
     const { issue, path, agent, run } = await setup()
     const before = await fileCounts(server())
     const author = await run(await agent())
@@ -229,7 +232,7 @@ describe('nothing is left behind, and nothing half', () => {
     expect((await author.client.get(body.contentPath)).status).toBe(404)
   })
 
-  test('an issue and a company take theirs along, and leave the audit rows', async () => {
+  test('A deleted issue and a deleted company delete their files, and the audit rows stay', async () => {
     const { company, issue, path } = await setup()
     const before = await fileCounts(server())
     await send(server().board, path)
@@ -243,7 +246,7 @@ describe('nothing is left behind, and nothing half', () => {
     expect(await actionsOf(server(), issue.id)).toEqual(['issue.created', 'issue.attachment_added', 'issue.deleted'])
   })
 
-  test('a server that loses the database between the bytes and the audit row has kept neither', async () => {
+  test('A database that fails between the bytes and the audit row has stored neither', async () => {
     const { path, issue } = await setup()
     const { sql } = server().database
     const before = await fileCounts(server())
@@ -260,17 +263,17 @@ describe('nothing is left behind, and nothing half', () => {
     expect((await send(server().board, path)).status).toBe(201)
   })
 
-  test('a file that is deleted while somebody reads it ends in the middle, and cannot be taken for whole', async () => {
+  test('A download of a file that is deleted meanwhile fails, so no client takes it for complete', async () => {
     const { path } = await setup()
     const { body } = await send(server().board, path, { bytes: Buffer.alloc(10 * 1024 * 1024, 'x') })
     const reading = await fetch(`${server().url}${body.contentPath}`)
     expect(reading.status).toBe(200)
-    // Nobody takes what is sent until it is gone, so most of it has not been read.
+    // The body is read only after the deletion, so the server has not sent most of it.
     expect((await server().board.del(`/api/attachments/${body.id}`)).status).toBe(200)
     await expect(reading.arrayBuffer()).rejects.toThrow()
   })
 
-  test('an issue with 200 attachments takes no more', async () => {
+  test('An issue with 200 attachments accepts no further one', async () => {
     const { path, issue, company } = await setup()
     const { sql } = server().database
     await sql.query('insert into issue_attachments (company_id, issue_id) select $1, $2 from generate_series(1, 200)', [
@@ -280,7 +283,7 @@ describe('nothing is left behind, and nothing half', () => {
     expect(await send(server().board, path)).toMatchObject({ status: 422, body: { error: 'An issue has at most 200 attachments' } })
   })
 
-  test('a company whose files take 10 GB takes no more', async () => {
+  test('A company whose files have 10 GB accepts no further file', async () => {
     const { path, company } = await setup()
     await server().database.sql.query(
       `insert into assets (company_id, object_key, content_type, byte_size, sha256)
@@ -291,7 +294,7 @@ describe('nothing is left behind, and nothing half', () => {
   })
 })
 
-test('files of another company are as absent as those that never were', async () => {
+test('Files of another company get the same 404 as missing files', async () => {
   const { company, path, issue } = await setup()
   const { body } = await send(server().board, path)
   const elsewhere = await setup()
@@ -318,7 +321,7 @@ test('files of another company are as absent as those that never were', async ()
   expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
 })
 
-test('ten megabytes fit, one byte more does not', async () => {
+test('A file of ten megabytes is accepted, and a file with one byte more is refused', async () => {
   const { path } = await setup()
   const limit = 10 * 1024 * 1024
   const most = await send(server().board, path, { bytes: Buffer.alloc(limit, 'x') })

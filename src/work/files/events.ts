@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from '../../platform/kernel/event.ts'
 
-/** What the audit keeps of a file: enough to know it again, and nothing of what is in it. */
+/** The details of a file in an audit row: they identify the file and hold nothing of its content. */
 const file = z.object({ contentType: z.string(), byteSize: z.number(), sha256: z.string() })
 
 export const assetCreated = event('asset.created', 'asset', file.extend({ objectKey: z.string() }))

@@ -19,7 +19,7 @@ async function setup() {
 const svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'
 
 describe('the logo of a company', () => {
-  test('is uploaded, then named by the company, and shown under the address that it tells', async () => {
+  test('A logo is uploaded, named by the company, and served at the path of the answer', async () => {
     const { company, at, logo } = await setup()
     const { status, body, text } = await logo()
     expect(status, text).toBe(201)
@@ -57,7 +57,7 @@ describe('the logo of a company', () => {
     ])
   })
 
-  test('is an image of the company that was uploaded as one', async () => {
+  test('Only an image that was uploaded as an image of the company can be its logo', async () => {
     const { company, at, logo, issue, agent, run } = await setup()
     const elsewhere = await setup()
     const foreign = (await elsewhere.logo()).body.assetId as string
@@ -80,7 +80,7 @@ describe('the logo of a company', () => {
     expect((await ceo.client.patch(at, { logoAssetId: own })).body).toMatchObject({ id: company.id, logoAssetId: own })
   })
 
-  test('may be uploaded by every agent of the company, in a run that is alive', async () => {
+  test('Every agent of the company may upload a logo in a live run', async () => {
     const { at, agent, run } = await setup()
     const worker = await run(await agent())
     const made = await upload(server(), worker.client, `${at}/logo`, { type: 'image/png' })
@@ -95,7 +95,7 @@ describe('the logo of a company', () => {
     expect(await fileCounts(server())).toEqual(before)
   })
 
-  test('is png, jpeg, webp, gif or a drawing, and what it says it is', async () => {
+  test('A logo must be PNG, JPEG, WebP, GIF or SVG, and its bytes must match its declared type', async () => {
     const { at, logo } = await setup()
     const before = await fileCounts(server())
     for (const type of ['application/pdf', 'text/html', 'text/plain', 'application/json'])
@@ -114,7 +114,7 @@ describe('the logo of a company', () => {
     expect(await logo()).toMatchObject({ status: 409, body: { code: 'company_not_active' } })
   })
 
-  test('that is a drawing is kept as it was written anew, and its size and hash are of that', async () => {
+  test('An SVG logo is stored sanitized, and its size and hash are those of the sanitized bytes', async () => {
     const { logo } = await setup()
     const hostile = svg.replace('<path', '<script>alert(1)</script><path onload="alert(1)"')
     const { status, body, text } = await logo({
@@ -132,7 +132,7 @@ describe('the logo of a company', () => {
 })
 
 describe('images of a company', () => {
-  test('are kept under the name space that they are sent with', async () => {
+  test('Images are stored under the namespace of their form', async () => {
     const { company, at } = await setup()
     const send = (fields: Record<string, string>) => upload(server(), server().board, `${at}/assets/images`, { type: 'image/png', fields })
     const made = await send({ namespace: 'issues/plan_1' })
@@ -145,7 +145,7 @@ describe('images of a company', () => {
       })
   })
 
-  test('are a thousand at the most', async () => {
+  test('A company with 1000 images accepts no further one', async () => {
     const { company, at, logo } = await setup()
     await server().database.sql.query(
       `insert into assets (company_id, object_key, content_type, byte_size, sha256) select $1, 'k', 'image/gif', 1, 's' from generate_series(1, 1000)`,

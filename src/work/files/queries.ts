@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
-import type { Ctx, ReadDb } from '../../platform/db/types.ts'
-import { companyOf } from '../../platform/db/context.ts'
+import type { z } from 'zod'
 import { assetContents, assets, attachments } from '../../model/assets.ts'
-import { issues } from '../../model/issues.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { PageRequest } from '../../platform/db/keyset.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import type { FileResponse } from '../../platform/kernel/content.ts'
-import { invariant, notFound } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { servingOptions } from './validateFile.ts'
 import type { assetView, attachmentView } from './views.ts'
@@ -20,77 +20,65 @@ export type AttachmentRow = z.output<typeof attachmentView>
 const fileColumns = sql`s.provider, s.object_key as "objectKey", s.content_type as "contentType", s.byte_size as "byteSize", s.sha256,
   s.original_filename as "originalFilename", s.created_by_agent_id as "createdByAgentId", s.created_by_user_id as "createdByUserId"`
 
-const selectAsset = statement<{ id: string; companyId: string }, AssetRow>('asset_by_id').read(sql`
-  select s.id as "assetId", s.company_id as "companyId", ${fileColumns}, s.created_at as "createdAt", s.updated_at as "updatedAt",
-    '/api/assets/' || s.id || '/content' as "contentPath"
-  from ${assets} s where s.id = ${param('id')} and s.company_id = ${param('companyId')}`)
+/** An asset without its bytes, of the table `assets` as `s`. */
+export const assetColumns = sql`s.id as "assetId", s.company_id as "companyId", ${fileColumns}, s.created_at as "createdAt",
+  s.updated_at as "updatedAt", '/api/assets/' || s.id || '/content' as "contentPath"`
 
-/** What is known of a file. @throws Refusal `not_found` */
-export async function assetById(db: Reader, companyId: string, id: string): Promise<AssetRow> {
+/** An attachment with its file without the bytes, of `issue_attachments` as `a` and `assets` as `s`. */
+const attachmentColumns = sql`a.id, a.company_id as "companyId", a.issue_id as "issueId", a.issue_comment_id as "issueCommentId",
+  s.id as "assetId", ${fileColumns}, a.created_at as "createdAt", a.updated_at as "updatedAt",
+  '/api/attachments/' || a.id || '/content' as "contentPath"`
+
+const selectAsset = statement<{ id: string; companyId: string }, AssetRow>('asset_by_id').read(sql`
+  select ${assetColumns} from ${assets} s where s.id = ${param('id')} and s.company_id = ${param('companyId')}`)
+
+async function assetById(db: Reader, companyId: string, id: string): Promise<AssetRow> {
   const [row] = await db.run(selectAsset, { id, companyId })
-  if (row === undefined) throw notFound('Asset')
+  if (row === undefined) refuse('not_found', { message: 'Asset not found' })
   return row
 }
 
-const attachmentColumns = sql`a.id, a.company_id as "companyId", a.issue_id as "issueId", a.issue_comment_id as "issueCommentId", s.id as "assetId",
-  ${fileColumns}, a.created_at as "createdAt", a.updated_at as "updatedAt", '/api/attachments/' || a.id || '/content' as "contentPath"`
 const attachmentTables = sql`${attachments} a join ${assets} s on s.attachment_id = a.id`
 
 const selectAttachment = statement<{ id: string; companyId: string }, AttachmentRow>('attachment_by_id').read(sql`
   select ${attachmentColumns} from ${attachmentTables} where a.id = ${param('id')} and a.company_id = ${param('companyId')}`)
 
-/** An attachment with what is known of its file. @throws Refusal `not_found` */
+/** An attachment with its file, without the bytes. @throws Refusal `not_found` */
 export async function attachmentById(db: Reader, companyId: string, id: string): Promise<AttachmentRow> {
   const [row] = await db.run(selectAttachment, { id, companyId })
-  if (row === undefined) throw notFound('Attachment')
+  if (row === undefined) refuse('not_found', { message: 'Attachment not found' })
   return row
 }
 
-interface ListParams {
-  companyId: string
-  issueId: string
-  limit: number
-  atTime: string | null
-  atId: string | null
-}
+const newestFirst = byCreation('desc', 'a')
 
-const listStatement = dynamicRead<ListParams, AttachmentRow>('attachment_list')
+const selectAttachments = dynamicRead<{ companyId: string; issueId: string; limit: number }, AttachmentRow>('attachment_list')
 
 /** Attachments of an issue, newest first, without their bytes. */
-export async function listAttachments(
-  ctx: Ctx,
-  issueId: string,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<AttachmentRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (a.created_at, a.id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
-  const rows = await ctx.store.read.run(
-    listStatement(
-      String(cursor !== null),
-      () => sql`
+export async function listAttachments(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<AttachmentRow>> {
+  const page = newestFirst.page(request)
+  const query = selectAttachments(
+    String(page.hasCursor),
+    () => sql`
       select ${attachmentColumns} from ${attachmentTables}
-      where a.issue_id = ${param('issueId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')} ${cursorCondition}
-      order by a.created_at desc, a.id desc limit ${param('limit', 'int')}`,
-    ),
-    { companyId: companyOf(ctx), issueId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+      where a.issue_id = ${param('issueId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+      order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return page.toPage(await ctx.store.read.run(query, { companyId: companyOf(ctx), issueId, ...page.params }))
 }
 
-/** Bytes that are read at once: a file of 10 MB is never whole in the memory of this process while somebody slow takes it. */
+/** Bytes that are read at once, so that a file of 10 MB is never whole in the memory of this process while a slow client reads it. */
 const CHUNK_BYTES = 512 * 1024
 
 const selectChunk = statement<{ id: string; companyId: string; from: number; size: number }, { piece: Buffer }>('asset_piece').read(sql`
   select substring(c.content from ${param('from', 'int')} for ${param('size', 'int')}) as piece
   from ${assetContents} c join ${assets} s on s.id = c.asset_id where s.id = ${param('id')} and s.company_id = ${param('companyId')}`)
 
-/** Reads a file piece by piece. What a file consists of never changes; one that is deleted meanwhile ends in the middle. */
+/** Reads a file piece by piece. The bytes of a file never change. A file that is deleted while it is read ends with a refusal. */
 async function* readChunks(db: Reader, companyId: string, id: string, byteSize: number): AsyncGenerator<Buffer> {
   for (let offset = 0; offset < byteSize; offset += CHUNK_BYTES) {
     const [row] = await db.run(selectChunk, { id, companyId, from: offset + 1, size: CHUNK_BYTES })
-    if (row === undefined) throw notFound('Asset')
+    if (row === undefined) refuse('not_found', { message: 'Asset not found' })
     invariant(row.piece.length === Math.min(CHUNK_BYTES, byteSize - offset), 'a file has as many bytes as its row says')
     yield row.piece
   }
@@ -98,11 +86,7 @@ async function* readChunks(db: Reader, companyId: string, id: string, byteSize: 
 
 type StoredFile = Pick<AssetRow, 'assetId' | 'companyId' | 'contentType' | 'byteSize' | 'sha256' | 'originalFilename'>
 
-/** The file of an asset or an attachment, as it is served. */
-export const fileResponseOf = (
-  db: Reader,
-  { assetId, companyId, contentType, byteSize, sha256, originalFilename }: StoredFile,
-): FileResponse => ({
+const fileResponseOf = (db: Reader, { assetId, companyId, contentType, byteSize, sha256, originalFilename }: StoredFile): FileResponse => ({
   ...servingOptions(contentType),
   byteSize,
   sha256,
@@ -110,18 +94,10 @@ export const fileResponseOf = (
   pieces: () => readChunks(db, companyId, assetId, byteSize),
 })
 
-const selectIssueByReference = statement<{ id: string | null; identifier: string; companyId: string }, { id: string }>('attachment_issue')
-  .read(sql`
-  select id from ${issues}
-  where company_id = ${param('companyId')} and (id = ${param('id', 'uuid')} or identifier = ${param('identifier')})`)
+/** The file of an asset, ready to be sent. @throws Refusal `not_found` */
+export const openAsset = async (ctx: Ctx, id: string): Promise<FileResponse> =>
+  fileResponseOf(ctx.store.read, await assetById(ctx.store.read, companyOf(ctx), id))
 
-/** Three letters, and up to 200 more where companies share them. */
-const IDENTIFIER_MAX = 213
-
-/** An issue of the company by its id or its identifier. @throws Refusal `not_found` */
-export async function resolveIssueId(db: Reader, companyId: string, reference: string): Promise<string> {
-  const id = z.uuid().safeParse(reference).data?.toLowerCase() ?? null
-  const [row] = await db.run(selectIssueByReference, { id, identifier: reference.slice(0, IDENTIFIER_MAX).toUpperCase(), companyId })
-  if (row === undefined) throw notFound('Issue')
-  return row.id
-}
+/** The file of an attachment, ready to be sent. @throws Refusal `not_found` */
+export const openAttachment = async (ctx: Ctx, id: string): Promise<FileResponse> =>
+  fileResponseOf(ctx.store.read, await attachmentById(ctx.store.read, companyOf(ctx), id))

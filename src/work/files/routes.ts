@@ -1,12 +1,10 @@
 import { z } from 'zod'
-import { inCompany, ofAsset, ofAttachment, ofIssue } from '../../auth/scopes.ts'
-import { companyOf } from '../../platform/db/context.ts'
-import { del, get, post } from '../../http/route.ts'
+import { inCompany, ofAsset, ofAttachment, ofExistingIssue, ofIssueInCompany } from '../../auth/scopes.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
-import { requireIssue } from '../issues/index.ts'
+import { del, get, post } from '../../http/route.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { attachFile, detachFile } from './attach.ts'
-import { assetById, attachmentById, fileResponseOf, resolveIssueId, listAttachments } from './queries.ts'
+import { listAttachments, openAsset, openAttachment } from './queries.ts'
 import { uploadImage } from './upload.ts'
 import { assetView, attachmentForm, attachmentView, contentView, FILE_LIMIT_BYTES, imageForm, logoForm, okView } from './views.ts'
 
@@ -44,34 +42,29 @@ export const assetRoutes = [
     returns: contentView,
     streams: 'file',
     refuses: ['not_found'],
-    handle: async ({ ctx, target }) => fileResponseOf(ctx.store.read, await assetById(ctx.store.read, companyOf(ctx), target)),
+    handle: ({ ctx, target }) => openAsset(ctx, target),
   }),
   get('/api/issues/:id/attachments', {
     summary: 'List attachments of an issue, newest first',
     permission: 'attachment.read',
-    scope: ofIssue(),
+    scope: ofExistingIssue(),
     query: z.object(pageQuery),
     returnsPageOf: attachmentView,
     refuses: ['not_found'],
-    handle: async ({ ctx, target, query }) => {
-      await requireIssue(ctx.store.read, companyOf(ctx), target)
-      return await listAttachments(ctx, target, query)
-    },
+    handle: ({ ctx, target, query }) => listAttachments(ctx, target, query),
   }),
   post('/api/companies/:companyId/issues/:issueId/attachments', {
     summary: 'Attach a file to an issue',
     permission: 'attachment.write',
-    scope: inCompany(),
+    scope: ofIssueInCompany(),
     bodyKind: 'file',
     body: attachmentForm,
     bodyLimit: FILE_LIMIT_BYTES,
     status: 201,
     returns: attachmentView,
     refuses: ['not_found', ...gateRefusals, ...fileRefusals],
-    handle: async ({ ctx, params, body, preconditions }) => {
-      const issueId = await resolveIssueId(ctx.store.read, companyOf(ctx), params['issueId'] ?? '')
-      return await attachFile(ctx, issueId, body.file, body.issueCommentId ?? null, preconditions)
-    },
+    handle: ({ ctx, target, body, preconditions: expected }) =>
+      attachFile(ctx, { issueId: target, commentId: body.issueCommentId ?? null, expected }, body.file),
   }),
   get('/api/attachments/:attachmentId/content', {
     summary: 'Read the bytes of an attachment',
@@ -80,7 +73,7 @@ export const assetRoutes = [
     returns: contentView,
     streams: 'file',
     refuses: ['not_found'],
-    handle: async ({ ctx, target }) => fileResponseOf(ctx.store.read, await attachmentById(ctx.store.read, companyOf(ctx), target)),
+    handle: ({ ctx, target }) => openAttachment(ctx, target),
   }),
   del('/api/attachments/:attachmentId', {
     summary: 'Take an attachment away, with its bytes',

@@ -7,10 +7,10 @@ const wrapInSvg = (inside: string, attributes = ''): string => `<svg ${NS}${attr
 const sanitize = (text: string): string => sanitizeSvg(text).toString('utf8')
 const DOT = '<circle r="1"/>'
 
-/** What a drawing is when only the dot beside the hostile part is left of it. */
+/** The drawing that remains when its hostile part is removed. */
 const ONLY_DOT = wrapInSvg(DOT)
 
-/** Drawings that have run, fetched or hidden something, each beside a dot that may stay. */
+/** Drawings with a part that runs, fetches or hides something, each with a harmless dot. */
 const unsafeSvgs: readonly [name: string, text: string][] = [
   ['a script', wrapInSvg(`<script>alert(1)</script>${DOT}`)],
   ['a script in capitals', wrapInSvg(`<SCRIPT>alert(1)</SCRIPT>${DOT}`)],
@@ -52,7 +52,7 @@ const unsafeSvgs: readonly [name: string, text: string][] = [
   ['an attribute that fetches', wrapInSvg('<circle r="1" fill="url(https://evil.invalid/x#a)" mask="url( data:image/svg+xml,x )"/>')],
   ['an attribute that fetches under another spelling', wrapInSvg('<circle r="1" fill="\\75rl(https://evil.invalid/x)"/>')],
   ['an attribute that fetches beside what is its own', wrapInSvg('<circle r="1" fill="url(#a) url(https://evil.invalid/x)"/>')],
-  ['an attribute with a function nobody knows', wrapInSvg('<circle r="1" fill="src(&quot;https://evil.invalid&quot;)"/>')],
+  ['an attribute with an unknown function', wrapInSvg('<circle r="1" fill="src(&quot;https://evil.invalid&quot;)"/>')],
   ['an outline with a function', wrapInSvg(`<path fill="red" onclick="x"/>${DOT}`).replace('<path fill="red" onclick="x"/>', '')],
   ['a base', wrapInSvg(`<base href="https://evil.invalid/"/>${DOT}`, ' xml:base="https://evil.invalid/"')],
   ['a document type', `<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "https://evil.invalid/svg11.dtd">${ONLY_DOT}`],
@@ -63,13 +63,13 @@ const unsafeSvgs: readonly [name: string, text: string][] = [
   ['another default name space', '<svg xmlns="http://www.w3.org/1999/xhtml"><circle r="1"/></svg>'],
 ]
 
-describe('a drawing is written anew from what is allowed in it', () => {
-  test.each(unsafeSvgs)('%s is not in it', (_, text) => {
+describe('sanitizeSvg', () => {
+  test.each(unsafeSvgs)('A sanitized drawing does not contain %s', (_, text) => {
     expect(sanitize(text)).toBe(ONLY_DOT)
     expect(sanitize(sanitize(text))).toBe(ONLY_DOT)
   })
 
-  test('what drawing programs write stays as it is', () => {
+  test('The output of drawing programs is not changed', () => {
     const drawing = wrapInSvg(
       '<title>A &amp; B</title><defs><linearGradient id="g1" gradientUnits="userSpaceOnUse" x2="1"><stop offset="0" stop-color="#fff"/>' +
         '<stop offset="1" style="stop-color:rgb(1,2,3);stop-opacity:0.5"/></linearGradient><linearGradient id="g2" href="#g1"/>' +
@@ -83,14 +83,14 @@ describe('a drawing is written anew from what is allowed in it', () => {
     expect(sanitize(wrapInSvg('<g id="a"><path d="M0 0"/></g><use xlink:href="#a"/>'))).toContain('<use href="#a"/>')
   })
 
-  test('an entity that a document type declares is words, whatever it was to become', () => {
+  test('An entity that a document type declares is written as text and never expanded', () => {
     const text = `<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY y "&x;&x;">]>${wrapInSvg('<text>&x;&y;</text>')}`
     const written = sanitize(text)
     expect(written).not.toMatch(/ENTITY|DOCTYPE|passwd/)
     expect(written).toBe(wrapInSvg('<text>&amp;x;&amp;y;</text>'))
   })
 
-  test('nothing that is used uses anything, so that no drawing grows when it is drawn', () => {
+  test('An element that is used contains no use itself, so a drawing cannot grow when it is rendered', () => {
     const doubling = (n: number): string => `<g id="g${n}"><use href="#g${n - 1}"/><use href="#g${n - 1}"/></g>`
     const bomb = wrapInSvg(`<g id="g0">${DOT}</g>${Array.from({ length: 20 }, (_, at) => doubling(at + 1)).join('')}`)
     expect([...sanitize(bomb).matchAll(/<use href="(#g\d+)"/g)].map(([, target]) => target)).toEqual(['#g0', '#g0'])
@@ -100,7 +100,7 @@ describe('a drawing is written anew from what is allowed in it', () => {
 
 const nested = (levels: number): string => `${'<g>'.repeat(levels)}${DOT}${'</g>'.repeat(levels)}`
 
-describe('what is no drawing is refused', () => {
+describe('limits of sanitizeSvg', () => {
   test.each([
     ['nothing', ''],
     ['words', 'words'],
@@ -112,11 +112,11 @@ describe('what is no drawing is refused', () => {
     ['65 levels', wrapInSvg(nested(64))],
     ['a million levels that never end', `<svg>${'<g>'.repeat(1_000_000)}`],
     ['20,001 elements', wrapInSvg(DOT.repeat(20_001))],
-  ])('%s', (_, text) => {
+  ])('A drawing is refused when it is %s', (_, text) => {
     expect(() => sanitizeSvg(text)).toThrow(Refusal)
   })
 
-  test('64 levels and 20,000 elements are taken', () => {
+  test('A drawing with 64 levels or 20,000 elements is accepted', () => {
     expect(sanitize(wrapInSvg(nested(62)))).toBe(wrapInSvg(nested(62)))
     expect(sanitize(wrapInSvg(DOT.repeat(19_999)))).toHaveLength(wrapInSvg(DOT.repeat(19_999)).length)
   })

@@ -2,17 +2,17 @@ import { Parser } from 'htmlparser2'
 import { refuse } from '../../platform/kernel/errors.ts'
 
 /**
- * Drawings are programs: they may carry scripts, fetch what they refer to, and grow when they are drawn. So none is kept as
- * it was sent. It is read into a tree of what is allowed, and written anew from that; what is not listed here does not
- * exist. Prologs, document types, entities, comments and processing instructions have no place in the tree.
+ * Sanitizes SVG drawings. A drawing is a program: it may contain scripts, fetch what it references, and grow when it is
+ * rendered. No drawing is stored as it was received. The parser builds a tree of the elements and attributes that are listed
+ * here, and the tree is serialized. Prologs, document types, entities, comments and processing instructions are never in the
+ * tree.
  */
 
-/** Deep enough for what drawing programs write, shallow enough for every reader behind us. */
+/** Drawing programs write fewer levels, and every viewer can read this many. */
 const MAX_DEPTH = 64
-/** A logo of more elements is a map; and each costs whoever looks at it. */
+/** A logo has far fewer elements. Each element costs time in the browser of every viewer. */
 const MAX_ELEMENTS = 20_000
 
-/** The words of a text. */
 const splitWords = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '')
 
 const drawableElements: ReadonlySet<string> = new Set(splitWords('path rect circle ellipse line polyline polygon text use'))
@@ -46,29 +46,32 @@ const localUrl = /\burl\(\s*(["']?)#[A-Za-z_][\w.-]{0,199}\1\s*\)/gi
 interface Element {
   readonly name: string
   readonly attributes: Record<string, string>
-  /** What it refers to in the same drawing. */
+  /** The id of another element of the same drawing that the element references. */
   readonly refersTo: string | null
   readonly children: (Element | string)[]
 }
 
-/** Longest value of an attribute but those of `numbers`, and longest style sheet, in characters. */
+/** Longest value of an attribute other than those of `geometryAttributes`, and longest style sheet, in characters. */
 const VALUE_MAX_LENGTH = 2000
 const SHEET_MAX_LENGTH = 64 * 1024
-/** Outlines may be as long as they like: they consist of numbers and letters. */
+/** Outlines have no limit of length, because they may only contain numbers, separators and letters. */
 const geometryAttributes: ReadonlySet<string> = new Set(['d', 'points'])
 const geometryValue = /^[\s\d.,+\-A-Za-z]*$/
-/** A name and what may stand between it and its parenthesis; looked at from behind, or a long value would cost its square. */
+/**
+ * Characters before a parenthesis in which the name of the function is searched. Without this bound a long value would cost
+ * quadratic time.
+ */
 const NAME_LOOKBEHIND = 32
 
-/** The names of functions in a value, in small letters. */
+/** The names of the functions in a value, in lower case. */
 function* functionsIn(value: string): Generator<string> {
   for (let index = value.indexOf('('); index >= 0; index = value.indexOf('(', index + 1))
     yield (/([\w-]*)\s*$/.exec(value.slice(Math.max(0, index - NAME_LOOKBEHIND), index))?.[1] ?? '').toLowerCase()
 }
 
 /**
- * True for a value that only says how something looks. An escape could spell a word that is looked for here, so there are
- * none; and of the functions only those that are known.
+ * Whether a value only describes an appearance. Values with escapes are refused, because an escape can hide a word that is
+ * searched for here. Values with unknown functions are refused, too.
  */
 function isHarmless(value: string): boolean {
   if (/[\\<&@]|\/\*/.test(value)) return false
@@ -76,10 +79,10 @@ function isHarmless(value: string): boolean {
   return true
 }
 
-/** As `isHarmless`, and whatever it refers to is in the same drawing. */
+/** As `isHarmless`, and all its references are to the same drawing. */
 const isLocal = (value: string): boolean => isHarmless(value) && !/\burl\b/i.test(value.replaceAll(localUrl, ''))
 
-/** A style sheet may refer to nothing at all, and bring nothing in. */
+/** Whether a style sheet is harmless and contains neither references nor imports. */
 const isPlainSheet = (sheet: string): boolean =>
   sheet.length <= SHEET_MAX_LENGTH && isHarmless(sheet) && !/\burl\b|expression|behavior|-moz-binding/i.test(sheet)
 
@@ -97,13 +100,13 @@ function elementOf(name: string, rawAttributes: Readonly<Record<string, string>>
   return { name, attributes: filterAttributes(rawAttributes), refersTo, children: [] }
 }
 
-/** Reads a drawing into a tree of what is allowed. Null for what is no drawing. */
+/** Parses a text into a tree of the allowed elements and attributes. Null when the text is not a drawing. */
 function parseSvg(text: string): Element | null {
   let root: Element | null = null
   let isFinished = false
   let count = 0
   let depth = 0
-  // At the depth where something was left out, everything inside it is.
+  // The depth of an element that was removed; everything inside it is removed, too.
   let skippedDepth: number | null = null
   const open: Element[] = []
   const parser = new Parser(
@@ -141,7 +144,7 @@ function parseSvg(text: string): Element | null {
   return root
 }
 
-/** Everything in a tree, each with what it stands in. */
+/** All elements of a tree, each with its ancestors. */
 function* walk(element: Element, ancestors: readonly Element[] = []): Generator<{ element: Element; ancestors: readonly Element[] }> {
   yield { element, ancestors }
   const pathToChildren = [...ancestors, element]
@@ -149,8 +152,8 @@ function* walk(element: Element, ancestors: readonly Element[] = []): Generator<
 }
 
 /**
- * The names of what contains a `use`. A `use` of one of these would draw it as often as it is used, ten of ten of ten: so
- * what is used uses nothing itself.
+ * The ids of elements that are or contain a `use`. A `use` of such an element could multiply the drawing exponentially (ten of
+ * ten of ten), so an element that is used must not contain a `use`.
  */
 function idsContainingUse(root: Element): ReadonlySet<string> {
   const names = new Set<string>()
@@ -162,7 +165,7 @@ function idsContainingUse(root: Element): ReadonlySet<string> {
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-// What XML has no way to write is left out.
+// Characters that XML cannot represent are removed.
 const escapeXml = (text: string): string =>
   text.replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '').replaceAll(/[&<>"']/g, (char) => escapes[char] ?? '')
 
@@ -194,9 +197,8 @@ function serialize(element: Element, idsWithUse: ReadonlySet<string>, output: Sv
 }
 
 /**
- * A drawing written anew from what is allowed in it.
- * @param text UTF-8 as it was sent
- * @throws Refusal `file_invalid` when it is no drawing, is too deep or too large, or nothing is left of it that could be seen
+ * Returns a sanitized copy of a drawing.
+ * @throws Refusal `file_invalid` when the text is not a drawing, is too deep or too large, or when no visible element remains
  */
 export function sanitizeSvg(text: string): Buffer {
   const root = parseSvg(text)

@@ -1,14 +1,21 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import type { Ctx, Tx } from '../../platform/db/types.ts'
-import { companyOf } from '../../platform/db/context.ts'
 import { assetContents, assets } from '../../model/assets.ts'
+import { companyOf } from '../../platform/db/context.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { authorOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { assetColumns } from './queries.ts'
+import type { AssetRow } from './queries.ts'
 import type { ValidatedFile } from './validateFile.ts'
 
-/** 10 GB of files in one company: an agent that uploads in a loop meets a wall before the disk of the database does. */
+/**
+ * 10 GB of files in one company, so that an agent that uploads in a loop is refused before the disk of the database is full.
+ * The limit is advisory: attachments are counted without the company's row lock, so uploads that commit at the same time
+ * may exceed it by their own size, at most 10 MB each.
+ */
 const MAX_COMPANY_BYTES = 10 * 1024 ** 3
 
 const sumCompanyBytes = statement<{ companyId: string }, { bytes: number }>('asset_company_bytes').read(
@@ -26,41 +33,50 @@ interface NewAsset {
   readonly originalFilename: string | null
   readonly createdByAgentId: string | null
   readonly createdByUserId: string | null
+  readonly content: Buffer
 }
 
-// Row and bytes in one statement, so that there is never one without the other.
-const insertAsset = statement<NewAsset & { content: Buffer }, never>('asset_insert').write(sql`
-  with asset as (insert into ${assets} (id, company_id, attachment_id, object_key, content_type, byte_size, sha256, original_filename,
+// Row and bytes are inserted by one statement, so that neither exists without the other.
+const insertAsset = statement<NewAsset, AssetRow>('asset_insert').write(sql`
+  with s as (insert into ${assets} (id, company_id, attachment_id, object_key, content_type, byte_size, sha256, original_filename,
       created_by_agent_id, created_by_user_id)
     values (${param('id', 'uuid')}, ${param('companyId', 'uuid')}, ${param('attachmentId', 'uuid')}, ${param('objectKey')},
       ${param('contentType')}, ${param('byteSize', 'int')}, ${param('sha256')}, ${param('originalFilename')},
-      ${param('createdByAgentId', 'uuid')}, ${param('createdByUserId')}))
-  insert into ${assetContents} (asset_id, content) values (${param('id', 'uuid')}, ${param('content', 'bytea')})`)
+      ${param('createdByAgentId', 'uuid')}, ${param('createdByUserId')}) returning *),
+  stored as (insert into ${assetContents} (asset_id, content) values (${param('id', 'uuid')}, ${param('content', 'bytea')}))
+  select ${assetColumns} from s`)
+
+/** The place of a new asset. */
+interface AssetPlace {
+  /** The folder of the file within its company, as clients see it in `objectKey`. */
+  readonly namespace: string
+  /** The attachment whose file it is; the file is deleted with it. Null for an image of the company. */
+  readonly attachmentId: string | null
+}
 
 /**
- * (tx) Keeps a file that has been judged. Size and hash are those of what is kept, not of what was sent.
- * @param namespace where in the company it belongs, as clients see it in `objectKey`
- * @param attachmentId the attachment whose file it is; the file goes when that goes
- * @throws Refusal `unprocessable` when the company has no room left
+ * (tx) Stores a validated file. Size and hash are those of the stored bytes, which differ from the received ones for a drawing.
+ * @throws Refusal `unprocessable` when the files of the company reach their limit
  */
-export async function storeFile(tx: Tx, ctx: Ctx, file: ValidatedFile, namespace: string, attachmentId: string | null): Promise<NewAsset> {
+export async function storeFile(tx: Tx, ctx: Ctx, file: ValidatedFile, { namespace, attachmentId }: AssetPlace): Promise<AssetRow> {
   const companyId = companyOf(ctx)
   const { bytes: usedBytes } = exactlyOne(await tx.run(sumCompanyBytes, { companyId }))
   if (usedBytes + file.bytes.length > MAX_COMPANY_BYTES)
     refuse('unprocessable', { message: 'The files of this company take all the room there is' })
   const id = randomUUID()
-  const asset: NewAsset = {
+  const { agentId, userId } = authorOf(ctx.actor)
+  const rows = await tx.run(insertAsset, {
     id,
     companyId,
     attachmentId,
     objectKey: `${companyId}/${namespace}/${id}`,
     contentType: file.contentType,
     byteSize: file.bytes.length,
-    sha256: createHash('sha256').update(file.bytes).digest('hex'),
+    sha256: file.sha256,
     originalFilename: file.name,
-    createdByAgentId: ctx.actor.kind === 'agent' ? ctx.actor.agentId : null,
-    createdByUserId: ctx.actor.kind === 'board' ? ctx.actor.userId : null,
-  }
-  await tx.run(insertAsset, { ...asset, content: file.bytes })
-  return asset
+    createdByAgentId: agentId,
+    createdByUserId: userId,
+    content: file.bytes,
+  })
+  return exactlyOne(rows)
 }

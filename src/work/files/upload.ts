@@ -1,21 +1,20 @@
 import { sql } from 'drizzle-orm'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { assets } from '../../model/assets.ts'
 import { lockCompany } from '../../org/companies/index.ts'
-import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
-import { assets } from '../../model/assets.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import type { Ctx } from '../../platform/db/types.ts'
 import type { ReceivedFile } from '../../platform/kernel/content.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { requireActingRun } from '../../auth/runFacts.ts'
 import { assetCreated } from './events.ts'
-import { imageTypes, validateFile } from './validateFile.ts'
-import { assetById } from './queries.ts'
 import type { AssetRow } from './queries.ts'
 import { storeFile } from './storeFile.ts'
+import { imageTypes, validateFile } from './validateFile.ts'
 
-/** Images of one company that hang on no issue. Nothing takes one away again, because any text may show it. */
+/** Images of one company that belong to no issue. No request deletes one, because any text may show it. */
 const MAX_IMAGES = 1000
 
 const countImages = statement<{ companyId: string }, { count: number }>('asset_count_images').read(
@@ -23,7 +22,8 @@ const countImages = statement<{ companyId: string }, { count: number }>('asset_c
 )
 
 /**
- * Keeps an image of a company: its logo, once the company names it, or a picture in a text.
+ * Stores an image of a company: a picture in a text, or its logo once the company names it.
+ * @param namespace the folder of the image within its company, as clients see it in `objectKey`
  * @throws Refusal `file_type_unsupported`, `file_invalid`; `company_not_active`; `unprocessable` beyond the limits
  */
 export async function uploadImage(ctx: Ctx, file: ReceivedFile, namespace: string): Promise<AssetRow> {
@@ -35,7 +35,8 @@ export async function uploadImage(ctx: Ctx, file: ReceivedFile, namespace: strin
     await requireActingRun(tx, ctx)
     const { count } = exactlyOne(await tx.run(countImages, { companyId }))
     if (count >= MAX_IMAGES) refuse('unprocessable', { message: `A company has at most ${MAX_IMAGES} images` })
-    const { id, contentType, byteSize, sha256, objectKey } = await storeFile(tx, ctx, image, namespace, null)
-    return changed(await assetById(tx, companyId, id), assetCreated(id, { contentType, byteSize, sha256, objectKey }))
+    const asset = await storeFile(tx, ctx, image, { namespace, attachmentId: null })
+    const { assetId, contentType, byteSize, sha256, objectKey } = asset
+    return changed(asset, assetCreated(assetId, { contentType, byteSize, sha256, objectKey }))
   })
 }

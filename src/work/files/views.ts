@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { receivedFile } from '../../platform/kernel/content.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
-/** Bytes of a file, as on the public wire. */
+/** Maximum bytes of a file, as in Paperclip's API. */
 export const FILE_LIMIT_BYTES = 10 * 1024 * 1024
 
 const fileFields = {
@@ -49,7 +49,7 @@ export const attachmentForm = z.object({
     .nullish(),
 })
 
-/** The bytes of a file; of what type is in `Content-Type`. */
+/** The bytes of a file. Their type is in `Content-Type`. */
 export const contentView = z.string().meta({ contentMediaType: 'application/octet-stream' })
 
 export const okView = z.strictObject({ ok: z.literal(true) })

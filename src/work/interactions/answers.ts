@@ -6,7 +6,7 @@ type Answers = Respond['answers']
 
 const refuseAnswer = (message: string, questionId: string): never => refuse('unprocessable', { message, details: { questionId } })
 
-/** The options chosen for a question, in its own order, so that the same answer always reads the same. */
+/** The chosen options in the order of the question, so that equal answers are stored equally. @throws Refusal `unprocessable` */
 function chosenOptions(question: AskUserQuestions['questions'][number], optionIds: readonly string[]): string[] {
   const selected = question.options.map((option) => option.id).filter((id) => optionIds.includes(id))
   if (selected.length !== new Set(optionIds).size) refuseAnswer('An answer names an option the question does not have', question.id)
@@ -15,7 +15,7 @@ function chosenOptions(question: AskUserQuestions['questions'][number], optionId
 }
 
 /**
- * Answers that fit their questions, in the order of the questions; those left open are left out.
+ * Checks answers against their questions, and returns them in the order of the questions without the empty ones.
  * @throws Refusal `unprocessable`
  */
 export function validateAnswers(payload: AskUserQuestions, response: Respond): Answers {
@@ -34,7 +34,7 @@ export function validateAnswers(payload: AskUserQuestions, response: Respond): A
 const canonicalAnswers = (answers: Answers, summary: string | null | undefined): string =>
   JSON.stringify([answers.map(({ questionId, optionIds }) => [questionId, optionIds]), summary ?? null])
 
-/** True when questions were answered before with these very answers. */
+/** Whether an answered interaction has exactly these answers. */
 export function isSameAnswer(resolved: InteractionRow, response: Respond): boolean {
   const { answers = [], summaryMarkdown = null } = (resolved.result ?? {}) as Partial<Respond>
   return (

@@ -11,8 +11,8 @@ import { findDocument } from '../documents/index.ts'
 import { lockIssue, checkWriteGate } from '../../engine/holds/index.ts'
 import type { Expected } from '../../engine/holds/index.ts'
 import { requireReferences, touchIssue } from '../issues/index.ts'
-import { actingRunIdOf } from '../../platform/kernel/actor.ts'
-import { notFound, refuse } from '../../platform/kernel/errors.ts'
+import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { interactionCreated } from './events.ts'
@@ -20,18 +20,18 @@ import { interactionById, interactionColumns } from './queries.ts'
 import type { InteractionRow } from './queries.ts'
 import type { CreateInteraction, RequestConfirmation, SuggestTasks } from './views.ts'
 
-/** Interactions in one thread; a person who is asked this often answers nothing any more. */
+/** Interactions in one thread. A person who is asked more often stops answering. */
 const MAX_INTERACTIONS = 1000
 
 const selectByIdempotencyKey = statement<{ issueId: string; key: string }, InteractionRow>('interaction_by_key').read(sql`
   select ${interactionColumns} from ${interactions} where issue_id = ${param('issueId')} and idempotency_key = ${param('key')}`)
 
-const loadThreadFacts = statement<{ issueId: string; commentId: string | null }, { count: number; comment: boolean }>('interaction_look')
+const loadThreadFacts = statement<{ issueId: string; commentId: string | null }, { count: number; hasComment: boolean }>('interaction_look')
   .read(sql`
   select (select count(*)::int from ${interactions} where issue_id = ${param('issueId', 'uuid')}) as count,
-    exists (select 1 from ${comments} where id = ${param('commentId', 'uuid')} and issue_id = ${param('issueId', 'uuid')}) as comment`)
+    exists (select 1 from ${comments} where id = ${param('commentId', 'uuid')} and issue_id = ${param('issueId', 'uuid')}) as "hasComment"`)
 
-/** Refuses suggestions whose acceptance would have to be refused: what they refer to is looked for now and again then. */
+/** (tx) Checks the references of suggested tasks. Acceptance checks them again. @throws Refusal as `requireReferences` */
 async function requireValidSuggestions(tx: Tx, ctx: Ctx, { defaultParentId, tasks }: SuggestTasks): Promise<void> {
   if (defaultParentId) await requireReferences(tx, ctx, { parentId: defaultParentId })
   for (const { projectId, goalId, parentId, assigneeAgentId, assigneeUserId } of tasks) {
@@ -40,8 +40,9 @@ async function requireValidSuggestions(tx: Tx, ctx: Ctx, { defaultParentId, task
 }
 
 /**
- * The target of a confirmation as it is stored, completed by what it refers to. What is confirmed is one text of one
- * document of this issue, and it must be the latest: writing another expires the confirmation under the same lock.
+ * (tx) The payload of a confirmation as it is stored. A confirmation of a document is for the latest revision; a later
+ * revision expires the confirmation under the same row lock. The stored target has the ids of document and issue, too.
+ * @throws Refusal `not_found`, `document_stale`, `unprocessable`
  */
 async function resolveTarget(tx: Tx, companyId: string, issueId: string, payload: RequestConfirmation): Promise<RequestConfirmation> {
   const { target } = payload
@@ -49,8 +50,9 @@ async function resolveTarget(tx: Tx, companyId: string, issueId: string, payload
   if (target.issueId && target.issueId !== issueId) {
     refuse('unprocessable', { message: 'A confirmation targets a document of its own issue' })
   }
-  const document = await findDocument(tx, companyId, issueId, target.key)
-  if (document === undefined || (target.documentId && target.documentId !== document.id)) throw notFound('Document')
+  const document = await findDocument(tx, { companyId, issueId, key: target.key })
+  if (document === undefined || (target.documentId && target.documentId !== document.id))
+    refuse('not_found', { message: 'Document not found' })
   if (target.revisionId !== document.latestRevisionId) {
     refuse('document_stale', { details: { key: target.key, currentRevisionId: document.latestRevisionId } })
   }
@@ -69,7 +71,7 @@ async function resolvePayload(tx: Tx, ctx: Ctx, issueId: string, input: CreateIn
   }
 }
 
-/** A payload without what the server adds to the target of a confirmation. */
+/** A payload without the fields that the server adds to the target of a confirmation. */
 function withoutServerFields(payload: unknown): unknown {
   const { target, ...rest } = JSON.parse(JSON.stringify(payload)) as { target?: Record<string, unknown> | null }
   if (!target || target['type'] !== 'issue_document') return { ...rest, target }
@@ -77,7 +79,7 @@ function withoutServerFields(payload: unknown): unknown {
   return { ...rest, target: clientTarget }
 }
 
-/** The interaction of an earlier request with the same key, if there is one. @throws Refusal `interaction_key_reused` */
+/** (tx) The interaction of an earlier request with the same key, or null. @throws Refusal `interaction_key_reused` */
 async function findIdempotent(tx: Tx, issueId: string, input: CreateInteraction): Promise<InteractionRow | null> {
   if (!input.idempotencyKey) return null
   const [interaction] = await tx.run(selectByIdempotencyKey, { issueId, key: input.idempotencyKey })
@@ -88,11 +90,11 @@ async function findIdempotent(tx: Tx, issueId: string, input: CreateInteraction)
 }
 
 /**
- * Puts a question to the board into the thread of an issue. The same `idempotencyKey` gives the same interaction,
- * whatever has become of it.
+ * Adds a question for the board to the thread of an issue. A repeat with the same `idempotencyKey` returns the same
+ * interaction, whether or not it was resolved.
  *
- * @throws Refusal `run_required` for an agent without a run; of the gate (lock-protocol §4.2), because an answer changes
- *   the issue; `not_found`, `unknown_reference`, `document_stale` for what it refers to; `interaction_key_reused`
+ * @throws Refusal `run_required` for an agent without a run; of the gate (LOCK_PROTOCOL §4.2), because an answer changes
+ *   the issue; `not_found`, `unknown_reference`, `document_stale` for its references; `interaction_key_reused`
  */
 export async function createInteraction(ctx: Ctx, issueId: string, input: CreateInteraction, expected: Expected): Promise<InteractionRow> {
   const { actor } = ctx
@@ -108,10 +110,11 @@ export async function createInteraction(ctx: Ctx, issueId: string, input: Create
     }
     const gate = await checkWriteGate(tx, ctx, issue, expected)
     const facts = exactlyOne(await tx.run(loadThreadFacts, { issueId, commentId: sourceCommentId }))
-    if (sourceCommentId !== null && !facts.comment) throw notFound('Source comment')
+    if (sourceCommentId !== null && !facts.hasComment) refuse('not_found', { message: 'Source comment not found' })
     if (facts.count >= MAX_INTERACTIONS) refuse('unprocessable', { message: `A thread has at most ${MAX_INTERACTIONS} interactions` })
     const payload = await resolvePayload(tx, ctx, issueId, input)
     const id = randomUUID()
+    const author = authorOf(actor)
     const continuationPolicy = input.continuationPolicy ?? (input.kind === 'request_confirmation' ? 'none' : 'wake_assignee')
     await tx.insert(interactions).values({
       id,
@@ -124,8 +127,8 @@ export async function createInteraction(ctx: Ctx, issueId: string, input: Create
       sourceRunId: actingRunIdOf(actor),
       title,
       summary,
-      createdByAgentId: actor.kind === 'agent' ? actor.agentId : null,
-      createdByUserId: actor.kind === 'board' ? actor.userId : null,
+      createdByAgentId: author.agentId,
+      createdByUserId: author.userId,
       payload,
     })
     await touchIssue(tx, issueId)

@@ -58,8 +58,8 @@ async function setup() {
   return { company, hire, open, holder: held.agent, run: held.run, issue: held.issue, path, put, wakes }
 }
 
-describe('asking', () => {
-  test('each kind is put into the thread under its policy, with the run that asks, and audited', async () => {
+describe('creation of interactions', () => {
+  test('Each kind of interaction is stored with its default policy and its run, and audited', async () => {
     const { put, path, run, issue } = await setup()
     const made = [
       await put(suggest([{ clientKey: 'a', title: 'A' }])),
@@ -78,14 +78,14 @@ describe('asking', () => {
     expect((await server().board.get(path)).body).toEqual(made)
   })
 
-  test('the same idempotencyKey gives the same interaction, also at once and after it was decided; another question 409', async () => {
+  test('The same idempotencyKey returns the same interaction, concurrently and after its resolution, and another question under it gets 409', async () => {
     const { path, run, put, issue } = await setup()
     const body = confirm({}, { idempotencyKey: 'ship' })
     const answers = await race(Array(6).fill(0), () => run.client.post(path, body))
     expect(countByStatus(answers)).toEqual({ 201: 6 })
     expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1)
-    const told = (await actionsOf(server(), issue.id)).filter((action) => action === 'issue.thread_interaction_created')
-    expect(told).toHaveLength(1)
+    const created = (await actionsOf(server(), issue.id)).filter((action) => action === 'issue.thread_interaction_created')
+    expect(created).toHaveLength(1)
     await server().board.post(`${path}/${answers[0]?.body.id}/accept`)
     expect(await put(body)).toMatchObject({ id: answers[0]?.body.id, status: 'accepted' })
     const before = await auditCount(server())
@@ -95,7 +95,7 @@ describe('asking', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('an agent needs a run and the right to write to the issue; the board needs neither', async () => {
+  test('An agent needs a run and must pass the write gate to ask, and the board needs neither', async () => {
     const { path, holder, run, issue, hire, open } = await setup()
     const stranger = await open(await hire())
     const before = await auditCount(server())
@@ -107,7 +107,7 @@ describe('asking', () => {
     expect(await run.client.post(path, confirm())).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
   })
 
-  test('payloads of another form are refused, whatever is wrong in them', async () => {
+  test('Every invalid payload is refused with validation_failed and nothing is recorded', async () => {
     const { path, run } = await setup()
     const before = await auditCount(server())
     const option = { id: 'x', label: 'X' }
@@ -144,7 +144,7 @@ describe('asking', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('what it refers to must be there, in this company', async () => {
+  test('References of an interaction must exist in its company', async () => {
     const { path, run } = await setup()
     const elsewhere = await setup()
     const foreign = elsewhere.issue.id
@@ -166,12 +166,12 @@ describe('asking', () => {
 })
 
 describe('suggested tasks', () => {
-  test('accepting creates them in order, with parents among them and the labels there are, in one transaction', async () => {
+  test('Accepting suggested tasks creates them after their parents, with the existing labels, in one transaction', async () => {
     const { put, path, issue, company, holder: agent, wakes } = await setup()
     const label = (await server().board.post(`/api/companies/${company.id}/labels`, { name: 'Bug', color: '#123456' })).body
     const { id } = await put(
       suggest([
-        { clientKey: 'leaf', title: 'Leaf', parentClientKey: 'root', priority: 'high', labels: ['bug', 'nobody made this one'] },
+        { clientKey: 'leaf', title: 'Leaf', parentClientKey: 'root', priority: 'high', labels: ['bug', 'not a label'] },
         { clientKey: 'root', title: 'Root', description: 'why', assigneeAgentId: agent.id },
         { clientKey: 'side', title: 'Side' },
       ]),
@@ -209,7 +209,7 @@ describe('suggested tasks', () => {
     expect(await wakes()).toMatchObject([{ reason: 'interaction_accepted', payload: { interactionId: id, interactionStatus: 'accepted' } }])
   })
 
-  test('only the selected are created; a selection that does not hold together creates nothing', async () => {
+  test('Only the selected tasks are created, and an inconsistent selection creates none', async () => {
     const { put, path } = await setup()
     const { id } = await put(
       suggest([
@@ -235,7 +235,7 @@ describe('suggested tasks', () => {
     expect(await auditCount(server())).toBe(after)
   })
 
-  test('of many that accept at once, one creates the tasks and all see them', async () => {
+  test('One of several concurrent acceptances creates the tasks, and all return them', async () => {
     const { put, path, company } = await setup()
     const { id } = await put(
       suggest([
@@ -249,7 +249,7 @@ describe('suggested tasks', () => {
     expect((await server().board.get(`/api/companies/${company.id}/issues`)).body).toHaveLength(3)
   })
 
-  test('of one that accepts and one that rejects at once, exactly one decides', async () => {
+  test('Exactly one of a concurrent acceptance and rejection succeeds', async () => {
     const { put, path } = await setup()
     for (let round = 0; round < 5; round += 1) {
       const { id } = await put(suggest([{ clientKey: 'a', title: 'A' }]))
@@ -258,7 +258,7 @@ describe('suggested tasks', () => {
     }
   })
 
-  test('a task whose assignee has gone meanwhile refuses the whole of it', async () => {
+  test('An acceptance with a task for a terminated agent is refused and creates no task', async () => {
     const { put, path, company, hire } = await setup()
     const hired = await hire()
     const { id } = await put(
@@ -277,7 +277,7 @@ describe('suggested tasks', () => {
 })
 
 describe('questions', () => {
-  test('are answered once; the same answer again is the same, another is refused', async () => {
+  test('Questions are answered once; an equal answer returns the first result and another answer is refused', async () => {
     const { put, path, issue, wakes } = await setup()
     const { id } = await put(ask())
     const respond = (answers: object[], fields: object = {}) => server().board.post(`${path}/${id}/respond`, { answers, ...fields })
@@ -321,7 +321,7 @@ describe('questions', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('answers that do not fit are refused: unknown, too many, none where one is required, twice', async () => {
+  test('Unknown, surplus, missing and duplicate answers are refused', async () => {
     const { put, path } = await setup()
     const { id } = await put(ask())
     const before = await auditCount(server())
@@ -345,7 +345,7 @@ describe('questions', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('are neither accepted nor rejected, and nothing else is answered', async () => {
+  test('Questions are neither accepted nor rejected, and other kinds are not answered', async () => {
     const { put, path } = await setup()
     const [asked, other] = [await put(ask()), await put(confirm())]
     for (const [id, verb, body] of [
@@ -359,7 +359,7 @@ describe('questions', () => {
 })
 
 describe('confirmations', () => {
-  test('are rejected with a reason where one is demanded, and wake by their policy alone', async () => {
+  test('A rejection has a reason where one is required, and a resolution wakes the assignee only by its policy', async () => {
     const { put, path, issue, wakes } = await setup()
     const strict = await put(confirm({ rejectRequiresReason: true }, { continuationPolicy: 'wake_assignee_on_accept' }))
     expect(await server().board.post(`${path}/${strict.id}/reject`, { reason: ' ' })).toMatchObject({ status: 422 })
@@ -383,7 +383,7 @@ describe('confirmations', () => {
     expect(await wakes()).toMatchObject([{ reason: 'interaction_accepted' }])
   })
 
-  test('of a document must name its latest text, and die with the next', async () => {
+  test('A confirmation of a document must name its latest revision, and expires with the next one', async () => {
     const { put, path, issue, run } = await setup()
     const documents = `/api/issues/${issue.id}/documents`
     const first = (await run.client.put(`${documents}/plan`, { format: 'markdown', body: '1' })).body
@@ -419,7 +419,7 @@ describe('confirmations', () => {
     ])
   })
 
-  test('that ask for it die with a comment of a person, by either route, and never with one of an agent', async () => {
+  test('A confirmation with supersedeOnUserComment expires with a comment of a person on either route, and not with one of an agent', async () => {
     const { put, path, issue, run } = await setup()
     const statuses = async () => (await server().board.get(path)).body.map((each: { status: string }) => each.status)
     await put(confirm({ supersedeOnUserComment: true }))
@@ -436,7 +436,7 @@ describe('confirmations', () => {
     expect(await statuses()).toEqual(['expired', 'pending', 'expired'])
   })
 
-  test('one that is accepted while its text changes is either accepted of the old text or expired, never both', async () => {
+  test('A confirmation that is accepted while its document changes is either accepted or expired, never both', async () => {
     const { put, path, issue, run } = await setup()
     const documents = `/api/issues/${issue.id}/documents/plan`
     let base = (await run.client.put(documents, { format: 'markdown', body: '0' })).body.latestRevisionId
@@ -449,14 +449,14 @@ describe('confirmations', () => {
       )
       expect(written?.status).toBe(200)
       base = written?.body.latestRevisionId
-      const told = (await server().board.get(path)).body.find((each: { id: string }) => each.id === id)
-      expect(told.status).toBe(accepted?.status === 200 ? 'accepted' : 'expired')
+      const interaction = (await server().board.get(path)).body.find((each: { id: string }) => each.id === id)
+      expect(interaction.status).toBe(accepted?.status === 200 ? 'accepted' : 'expired')
     }
   })
 })
 
-describe('who decides', () => {
-  test('only the board, and of another company nobody learns anything', async () => {
+describe('resolution of interactions', () => {
+  test('Only the board resolves interactions, and a request of another company learns nothing of them', async () => {
     const { put, path, run, issue } = await setup()
     const elsewhere = await setup()
     const { id } = await put(confirm())

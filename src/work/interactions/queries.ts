@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { interactions } from '../../model/documents.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { interactionView } from './views.ts'
 
@@ -20,33 +21,22 @@ const selectInteraction = statement<{ id: string; issueId: string; companyId: st
 /** An interaction in the thread of an issue. @throws Refusal `not_found` */
 export async function interactionById(db: Pick<ReadDb, 'run'>, companyId: string, issueId: string, id: string): Promise<InteractionRow> {
   const [row] = await db.run(selectInteraction, { id, issueId, companyId })
-  if (row === undefined) throw notFound('Interaction')
+  if (row === undefined) refuse('not_found', { message: 'Interaction not found' })
   return row
 }
 
-const listStatement = dynamicRead<
-  { companyId: string; issueId: string; limit: number; atTime: string | null; atId: string | null },
-  InteractionRow
->('interaction_list')
+const oldestFirst = byCreation('asc')
+
+const selectInteractions = dynamicRead<{ companyId: string; issueId: string; limit: number }, InteractionRow>('interaction_list')
 
 /** Interactions in the thread of an issue, oldest first. */
-export async function listInteractions(
-  ctx: Ctx,
-  issueId: string,
-  page: { limit?: number | undefined; after?: string | undefined },
-): Promise<Page<InteractionRow>> {
-  const limit = page.limit ?? DEFAULT_LIMIT
-  const cursor = page.after === undefined ? null : decodeCursor(page.after, z.tuple([z.iso.datetime(), z.uuid()]))
-  const cursorCondition =
-    cursor === null ? sql`` : sql`and (created_at, id) > (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
-  const rows = await ctx.store.read.run(
-    listStatement(
-      String(cursor !== null),
-      () => sql`select ${interactionColumns} from ${interactions}
-        where issue_id = ${param('issueId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${cursorCondition}
-        order by created_at, id limit ${param('limit', 'int')}`,
-    ),
-    { companyId: companyOf(ctx), issueId, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+export async function listInteractions(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<InteractionRow>> {
+  const page = oldestFirst.page(request)
+  const query = selectInteractions(
+    String(page.hasCursor),
+    () => sql`select ${interactionColumns} from ${interactions}
+      where issue_id = ${param('issueId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+      order by ${oldestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return toPage(rows, limit, (row) => [row.createdAt, row.id])
+  return page.toPage(await ctx.store.read.run(query, { companyId: companyOf(ctx), issueId, ...page.params }))
 }

@@ -31,7 +31,7 @@ const updateStatus = statement<{ id: string; from: string; status: string; resul
     resolved_at = now(), updated_at = now()
   where id = ${param('id')} and status = ${param('from')} returning ${interactionColumns}`)
 
-/** What a resolution does beside being recorded. */
+/** The result and the events of a resolution. */
 interface ResolutionEffect {
   readonly result: Readonly<Record<string, unknown>>
   readonly events: readonly DomainEvent[]
@@ -41,14 +41,14 @@ interface ResolutionRule {
   readonly to: Resolution
   /** Kinds of interaction that can be resolved this way. */
   readonly kinds: readonly InteractionKind[]
-  /** Locks what the effect needs before the issue. */
+  /** Takes the row locks that the effect needs before the issue's. */
   readonly lockFirst?: (tx: Tx, interaction: InteractionRow) => Promise<void>
-  /** True when what was decided before is what is asked for now. */
+  /** Whether the interaction was resolved by an equal request. */
   readonly isRepeat: (resolved: InteractionRow) => boolean
   readonly effect: (tx: Tx, interaction: InteractionRow, issue: LockedIssue) => Promise<ResolutionEffect>
 }
 
-/** (tx) Wakes the assignee, where the question asked for it to be told. */
+/** (tx) Wakes the assignee if the continuation policy of the interaction requires it. */
 async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: InteractionRow): Promise<DomainEvent[]> {
   const { continuationPolicy: policy, status } = resolved
   const shouldWake = policy === 'wake_assignee' || (policy === 'wake_assignee_on_accept' && status === 'accepted')
@@ -63,8 +63,8 @@ async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: Inte
 }
 
 /**
- * The frame of every resolution: the issue's lock, under which an interaction is resolved once; the effect, in the same
- * transaction; and the wake of who waits for it.
+ * The steps of every resolution, as one mutation: the issue's row lock, under which an interaction is resolved once; the
+ * effect; the new status; and the wake of the assignee.
  */
 async function resolveInteraction(ctx: Ctx, issueId: string, id: string, rule: ResolutionRule): Promise<InteractionRow> {
   const { actor } = ctx
@@ -100,18 +100,18 @@ async function resolveInteraction(ctx: Ctx, issueId: string, id: string, rule: R
 const eventDetails = (interaction: InteractionRow) => ({ interactionId: interaction.id, interactionKind: interaction.kind })
 
 /**
- * Accepts a confirmation or suggested tasks. Accepting tasks creates them, all or the selected ones with their parents
- * among them, in the transaction of the decision.
+ * Accepts a confirmation or suggested tasks. Accepting tasks creates all or the selected ones, in the transaction of the
+ * decision.
  *
- * @param selectedClientKeys the suggested tasks that are wanted; all of them unless said
- * @throws Refusal `interaction_resolved` when it was decided otherwise or has expired; `unprocessable` for a selection
- *   that names no task or leaves a parent out; as `insertIssue` for what a task refers to
+ * @param selectedClientKeys the tasks to create; undefined for all of them
+ * @throws Refusal `interaction_resolved` when it was resolved differently or has expired; `unprocessable` for a selection
+ *   with an unknown task or without the parent of a task; as `insertIssue` for the references of a task
  */
 export const acceptInteraction = (ctx: Ctx, issueId: string, id: string, selectedClientKeys: readonly string[] | undefined) =>
   resolveInteraction(ctx, issueId, id, {
     to: 'accepted',
     kinds: ['suggest_tasks', 'request_confirmation'],
-    // New issues take their numbers from the company, whose lock comes first.
+    // New issues are numbered by the company, whose row lock precedes that of the issue.
     lockFirst: async (tx, { kind }) => {
       if (kind === 'suggest_tasks') await lockCompany(tx, companyOf(ctx))
     },
@@ -122,7 +122,7 @@ export const acceptInteraction = (ctx: Ctx, issueId: string, id: string, selecte
         return { result: { outcome: 'accepted' }, events: [accepted] }
       }
       const payload = interaction.payload as unknown as SuggestTasks
-      const { createdTasks, skippedClientKeys, events } = await createTasks(tx, ctx, issue, payload, selectedClientKeys)
+      const { createdTasks, skippedClientKeys, events } = await createTasks(tx, ctx, issue, { ...payload, selectedClientKeys })
       const createdIssueIds = createdTasks.map((task) => task.issueId)
       const accepted = interactionAccepted(issueId, { ...eventDetails(interaction), createdIssueIds, skippedClientKeys })
       return { result: { outcome: 'accepted', createdTasks, skippedClientKeys }, events: [accepted, ...events] }
@@ -131,7 +131,7 @@ export const acceptInteraction = (ctx: Ctx, issueId: string, id: string, selecte
 
 /**
  * Rejects a confirmation or suggested tasks.
- * @throws Refusal `interaction_resolved`; `unprocessable` when the question demands a reason and none is given
+ * @throws Refusal `interaction_resolved`; `unprocessable` when a required reason is missing
  */
 export const rejectInteraction = (ctx: Ctx, issueId: string, id: string, reason: string | null) =>
   resolveInteraction(ctx, issueId, id, {

@@ -24,7 +24,7 @@ export interface CreatedTasks {
   readonly events: DomainEvent[]
 }
 
-/** The selected tasks, each behind its parent. @throws Refusal `unprocessable` for a selection that does not hold together */
+/** The selected tasks, each after its parent. @throws Refusal `unprocessable` for an unknown task or a missing parent */
 function orderParentsFirst(tasks: readonly TaskDraft[], selected: ReadonlySet<string>): TaskDraft[] {
   const unknownKeys = [...selected].filter((key) => !tasks.some((task) => task.clientKey === key))
   if (unknownKeys.length > 0)
@@ -39,7 +39,7 @@ function orderParentsFirst(tasks: readonly TaskDraft[], selected: ReadonlySet<st
   }
   const ordered: TaskDraft[] = []
   const isOrdered = (key: string): boolean => ordered.some((task) => task.clientKey === key)
-  // Creating an interaction refuses cycles, so every turn places at least one task.
+  // Interactions with cycles are refused at creation, so every iteration orders at least one task.
   while (ordered.length < selectedTasks.length) {
     const readyTasks = selectedTasks.filter(
       (task) => !isOrdered(task.clientKey) && (!task.parentClientKey || isOrdered(task.parentClientKey)),
@@ -54,30 +54,33 @@ const selectLabelsByName = statement<{ companyId: string; names: string[] }, { i
   .read(sql`
   select id, lower(name) as name from ${labels} where company_id = ${param('companyId')} and lower(name) = any(${param('names', 'text[]')})`)
 
-/**
- * (tx) Creates suggested tasks as issues below the one they were suggested in, or below each other. Expects the
- * company's row lock, from whose counter they are numbered.
- *
- * @param selectedClientKeys the tasks that are wanted; all of them unless said
- * @throws Refusal `unprocessable` for the selection; as `insertIssue` for what a task refers to
- */
-export async function createTasks(
-  tx: Tx,
-  ctx: Ctx,
-  issue: LockedIssue,
-  payload: SuggestTasks,
-  selectedClientKeys: readonly string[] | undefined,
-): Promise<CreatedTasks> {
-  const { tasks } = payload
-  const selected = new Set(selectedClientKeys ?? tasks.map((task) => task.clientKey))
+/** Suggested tasks of which some or all are created. */
+interface TaskSelection extends SuggestTasks {
+  /** The tasks to create; undefined for all of them. */
+  readonly selectedClientKeys: readonly string[] | undefined
+}
+
+/** (tx) The labels that tasks name, with their names in lower case. Names without a label are left out. */
+async function labelsOf(tx: Tx, ctx: Ctx, tasks: readonly TaskDraft[]): Promise<readonly { id: string; name: string }[]> {
   const names = [...new Set(tasks.flatMap((task) => task.labels ?? []).map((name) => name.toLowerCase()))]
-  const labelRows = names.length === 0 ? [] : await tx.run(selectLabelsByName, { companyId: companyOf(ctx), names })
+  return names.length === 0 ? [] : await tx.run(selectLabelsByName, { companyId: companyOf(ctx), names })
+}
+
+/**
+ * (tx) Creates suggested tasks as issues below the issue of the suggestion, or below each other. Expects the company's row
+ * lock, under which issues are numbered.
+ * @throws Refusal `unprocessable` for the selection; as `insertIssue` for the references of a task
+ */
+export async function createTasks(tx: Tx, ctx: Ctx, issue: LockedIssue, selection: TaskSelection): Promise<CreatedTasks> {
+  const { tasks, defaultParentId, selectedClientKeys } = selection
+  const selected = new Set(selectedClientKeys ?? tasks.map((task) => task.clientKey))
+  const labelRows = await labelsOf(tx, ctx, tasks)
   const createdByKey = new Map<string, { id: string; depth: number }>()
   const createdTasks: CreatedTask[] = []
   const events: DomainEvent[] = []
   for (const task of orderParentsFirst(tasks, selected)) {
     const parent = task.parentClientKey ? createdByKey.get(task.parentClientKey) : undefined
-    const parentIssueId = parent?.id ?? task.parentId ?? payload.defaultParentId ?? issue.id
+    const parentIssueId = parent?.id ?? task.parentId ?? defaultParentId ?? issue.id
     const depth = (parent?.depth ?? issue.requestDepth) + 1
     const wantedLabels = (task.labels ?? []).map((name) => name.toLowerCase())
     const created = await insertIssue(tx, ctx, {
@@ -107,7 +110,7 @@ export async function createTasks(
   return { createdTasks, skippedClientKeys: tasks.map((task) => task.clientKey).filter((key) => !selected.has(key)), events }
 }
 
-/** True when suggested tasks were accepted before with this very selection. */
+/** Whether suggested tasks were accepted with exactly this selection. */
 export function isSameSelection(resolved: InteractionRow, selectedClientKeys: readonly string[]): boolean {
   if (resolved.kind !== 'suggest_tasks') return true
   const { createdTasks = [] } = (resolved.result ?? {}) as { createdTasks?: CreatedTask[] }

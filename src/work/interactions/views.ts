@@ -49,7 +49,7 @@ const taskDraft = z.object({
   projectId: id.nullish(),
   goalId: id.nullish(),
   billingCode: z.string().max(200).nullish(),
-  /** Names that mean labels; agents may not know which there are, so those the company has when the board accepts are used. */
+  /** Names of labels. Names without a label when the board accepts are ignored, because agents may not know the labels. */
   labels: z.array(text(48)).max(20).nullish(),
   hiddenInPreview: z.boolean().optional(),
 })
@@ -57,7 +57,7 @@ export type TaskDraft = z.output<typeof taskDraft>
 
 const indexOfDuplicate = (values: readonly string[]): number => values.findIndex((value, index) => values.indexOf(value) !== index)
 
-/** True when following `parentClientKey` from a task leads back to it. */
+/** Whether the chain of `parentClientKey` from a task leads back to the task. */
 function isOwnAncestor(tasks: readonly TaskDraft[], start: TaskDraft): boolean {
   const visitedKeys = new Set<string>()
   for (let current: TaskDraft | undefined = start; current?.parentClientKey;) {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from '../../platform/kernel/event.ts'
 
-/** What the row says in short: its texts, its address and its metadata are the row's own. */
+/** The details of a work product in an audit row, without its texts, its URL and its metadata. */
 const product = z.object({
   workProductId: z.string(),
   type: z.string(),
@@ -12,7 +12,7 @@ const product = z.object({
   healthStatus: z.string(),
   isPrimary: z.boolean(),
 })
-/** The work product that was the primary one until then. */
+/** The previous primary work product. */
 const demoted = z.string().nullable()
 
 export const workProductCreated = event('issue.work_product_created', 'issue', product.extend({ demotedWorkProductId: demoted }))

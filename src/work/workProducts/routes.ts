@@ -1,9 +1,7 @@
 import { z } from 'zod'
-import { ofIssue, ofWorkProduct } from '../../auth/scopes.ts'
-import { companyOf } from '../../platform/db/context.ts'
+import { ofExistingIssue, ofIssue, ofWorkProduct } from '../../auth/scopes.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
-import { requireIssue } from '../issues/index.ts'
 import { listWorkProducts } from './queries.ts'
 import { createWorkProductBody, patchWorkProductBody, workProductView } from './views.ts'
 import { createWorkProduct, deleteWorkProduct, updateWorkProduct } from './write.ts'
@@ -12,13 +10,10 @@ export const workProductRoutes = [
   get('/api/issues/:id/work-products', {
     summary: 'List work products of an issue, the primary one first, then the newest',
     permission: 'issue.workProducts.read',
-    scope: ofIssue(),
+    scope: ofExistingIssue(),
     returns: z.array(workProductView),
     refuses: ['not_found'],
-    handle: async ({ ctx, target }) => {
-      await requireIssue(ctx.store.read, companyOf(ctx), target)
-      return await listWorkProducts(ctx.store.read, companyOf(ctx), target)
-    },
+    handle: ({ ctx, target }) => listWorkProducts(ctx, target),
   }),
   post('/api/issues/:id/work-products', {
     summary: 'Add a work product to an issue',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { instant } from '../../platform/kernel/time.ts'
 import { healthStatuses, productStatuses, productTypes, reviewStates } from '../../model/workProductStatus.ts'
 
-/** Longest metadata, in characters of JSON: an issue is read with all its work products. */
+/** Longest metadata, in characters of JSON. It is limited because an issue is read with all its work products. */
 const METADATA_MAX = 10_000
 
 const id = z.uuid().transform((value) => value.toLowerCase())
@@ -31,11 +31,11 @@ export const workProductView = z.strictObject({
   updatedAt: instant,
 })
 
-/** A page a person may open: a client makes a link of it, and every reader of the issue sees it. */
+/** Whether a text is the URL of a page that a person may open. Clients show it as a link to every reader of the issue. */
 function isWebUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const url = new URL(text)
-  // Another scheme could run a script in whoever follows the link, and a password inside would be shown to all (I17).
+  // Another scheme could run a script in the browser of a reader, and a password in the URL would be shown to all readers (I17).
   return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === ''
 }
 

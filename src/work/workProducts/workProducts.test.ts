@@ -19,7 +19,7 @@ const titlesOf = (rows: readonly { title: string; isPrimary: boolean }[]): strin
   rows.map(({ title, isPrimary }) => (isPrimary ? `${title} (primary)` : title))
 
 describe('work products', () => {
-  test('the least there is to say is completed by what nobody said, and the audit has it in short', async () => {
+  test('A work product with the required fields alone gets defaults for the others, and its audit row has a summary', async () => {
     const { path, issueId, company, agent, run } = await setup()
     const author = await run(await agent())
     const made = await author.client.post(path, branch())
@@ -48,7 +48,7 @@ describe('work products', () => {
     expect((await author.client.get(path)).body).toEqual([made.body])
   })
 
-  test('everything that is said is kept, shown by the issue, changed and taken away; each is an audit row and moves the issue', async () => {
+  test('All fields are stored, shown by the issue, changed and deleted; each write adds an audit row and changes the entity tag of the issue', async () => {
     const { path, issueId, company, agent, run } = await setup()
     const { body: project } = await server().board.post(`/api/companies/${company.id}/projects`, { name: 'Site' })
     const { id: runId } = await run(await agent())
@@ -91,7 +91,7 @@ describe('work products', () => {
     await expectRefused(server(), () => server().board.patch(one, { title: 'x' }), 404, 'not_found')
   })
 
-  test('one is primary and comes first, then the newest; a new primary one takes the place of the other', async () => {
+  test('The primary work product is listed first, then the newest, and a new primary one replaces the previous one', async () => {
     const { path, issueId } = await setup()
     const first = (await server().board.post(path, branch({ title: 'first', isPrimary: true }))).body
     await server().board.post(path, branch({ title: 'second' }))
@@ -108,7 +108,7 @@ describe('work products', () => {
     expect(titlesOf((await server().board.get(path)).body)).toEqual(['fourth (primary)', 'third', 'second', 'first'])
   })
 
-  test('of sixteen that become primary at once all are written and one is left primary', async () => {
+  test('Sixteen concurrent writes of primary work products all succeed, and one stays primary', async () => {
     const { path, issueId } = await setup()
     const titles = Array.from({ length: 8 }, (_, n) => `made ${n}`)
     const made = await race(titles, (title) => server().board.post(path, branch({ title, isPrimary: true })))
@@ -124,7 +124,7 @@ describe('work products', () => {
     expect((await actionsOf(server(), issueId)).filter((action) => action === 'issue.work_product_created')).toHaveLength(16)
   })
 
-  test('what agents write passes the gate of every write', async () => {
+  test('Every write of an agent is checked by the write gate', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const made = await holder.client.post(`/api/issues/${issue.id}/work-products`, branch())
@@ -155,7 +155,7 @@ describe('work products', () => {
     for (const write of writes) await expectRefused(server(), () => write(stranger.client), 403, 'not_assignee')
   })
 
-  test('a run that writes after the holder died takes over in the same step', async () => {
+  test('A run that writes after the holder died takes over the hold in the same transaction', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const heir = await run(owner)
@@ -166,7 +166,7 @@ describe('work products', () => {
     expect((await actionsOf(server(), issue.id)).slice(-2)).toEqual(['issue.checkout_lock_adopted', 'issue.work_product_created'])
   })
 
-  test('an agent writes in its own run’s name, whatever the body says', async () => {
+  test('A work product of an agent names the run of its credential, not the run of the body', async () => {
     const { path, agent, run } = await setup()
     const [mine, other] = [await run(await agent()), await run(await agent())]
     const made = await mine.client.post(path, branch({ createdByRunId: other.id }))
@@ -177,7 +177,7 @@ describe('work products', () => {
     )
   })
 
-  test('what it refers to is of this company, or there is no such thing', async () => {
+  test('A reference to a missing row or a row of another company is refused', async () => {
     const { path } = await setup()
     const elsewhere = await world(server())
     const { body: project } = await server().board.post(`/api/companies/${elsewhere.company.id}/projects`, { name: 'Theirs' })
@@ -198,7 +198,7 @@ describe('work products', () => {
     }
   })
 
-  test('a project that is deleted leaves its work products behind without one; an agent’s hand does not reach what another holds', async () => {
+  test('A deleted project is removed from its work products, and an agent may not delete it while another run holds one of the issues', async () => {
     const { company, held: heldIssue, agent, run } = await world(server())
     const { issue, run: holder } = await heldIssue()
     const path = `/api/issues/${issue.id}/work-products`
@@ -213,7 +213,7 @@ describe('work products', () => {
     expect(after.headers['etag']).not.toBe(headers['etag'])
   })
 
-  test('while work products are given a project that is deleted, none keeps it and nothing deadlocks', async () => {
+  test('Writes that name a project while it is deleted neither keep the project nor deadlock', async () => {
     const { company, issue } = await world(server())
     const asked = await server().startPeer()
     const before = await countDeadlocks(server())
@@ -252,14 +252,14 @@ describe('work products', () => {
     ['too much metadata', { metadata: { text: 'x'.repeat(10_000) } }],
     ['a list for metadata', { metadata: [] }],
     ['a word for an id', { projectId: 'nope' }],
-  ])('%s is refused', async (_, fields) => {
+  ])('A work product with %s is refused', async (_, fields) => {
     const { path } = await setup()
     await expectRefused(server(), () => server().board.post(path, branch(fields)), 400, 'validation_failed')
     const { id } = (await server().board.post(path, branch())).body
     await expectRefused(server(), () => server().board.patch(`/api/work-products/${id}`, fields), 400, 'validation_failed')
   })
 
-  test('an issue has a hundred of them and not one more', async () => {
+  test('An issue with 100 work products accepts no further one', async () => {
     const { path, issueId, company } = await setup()
     const { sql } = server().database
     await sql.query(
@@ -270,7 +270,7 @@ describe('work products', () => {
     expect((await server().board.get(path)).body).toHaveLength(100)
   })
 
-  test('they go with their issue', async () => {
+  test('Work products are deleted with their issue', async () => {
     const { path, issueId } = await setup()
     const { id } = (await server().board.post(path, branch())).body
     expect((await server().board.del(`/api/issues/${issueId}`)).status).toBe(200)
@@ -279,7 +279,7 @@ describe('work products', () => {
     expect((await server().database.sql.query('select id from issue_work_products where id = $1', [id])).rows).toEqual([])
   })
 
-  test('one whose issue goes while it is being changed is not found', async () => {
+  test('A change of a work product whose issue is deleted meanwhile gets 404', async () => {
     const { path, issueId } = await setup()
     const { id } = (await server().board.post(path, branch())).body
     const connection = await server().database.sql.connect()
@@ -295,7 +295,7 @@ describe('work products', () => {
     }
   })
 
-  test('those of another company are as absent as those that never were', async () => {
+  test('Work products of another company get the same 404 as missing ones', async () => {
     const { path } = await setup()
     const { id } = (await server().board.post(path, branch())).body
     const elsewhere = await setup()

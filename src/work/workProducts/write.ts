@@ -4,24 +4,23 @@ import { eq, sql } from 'drizzle-orm'
 import { lockCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
+import { changed, unchanged } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { lockIssue, checkWriteGate } from '../../engine/holds/index.ts'
 import type { Expected } from '../../engine/holds/index.ts'
-import { touchIssue } from '../issues/index.ts'
+import { writeThroughGate } from '../issues/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
-import { notFound, Refusal, refuse } from '../../platform/kernel/errors.ts'
+import { Refusal, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { workProductCreated, workProductDeleted, workProductUpdated } from './events.ts'
 import { workProductById } from './queries.ts'
 import type { WorkProductRow } from './queries.ts'
 import type { CreateWorkProduct, PatchWorkProduct } from './views.ts'
 
-/** Work products of one issue: all of them are read with it. */
+/** Work products of one issue. All of them are read with the issue. */
 const MAX_WORK_PRODUCTS = 100
 
 const countWorkProducts = statement<{ issueId: string }, { count: number }>('work_product_count').read(
@@ -37,8 +36,8 @@ const loadReferenceFacts = statement<
     exists (select 1 from ${runs} where id = ${param('runId', 'uuid')} and company_id = ${param('companyId', 'uuid')}) as run`)
 
 /**
- * (tx) Checks that what a work product refers to is there, in this company. This server keeps neither execution
- * workspaces nor runtime services, so no id is one of theirs.
+ * (tx) Checks that the rows that a work product refers to exist in this company. This server has neither execution
+ * workspaces nor runtime services, so every id of one is refused.
  * @throws Refusal `unknown_reference`
  */
 async function requireReferences(tx: Tx, ctx: Ctx, input: PatchWorkProduct): Promise<void> {
@@ -56,7 +55,7 @@ const demotePrimary = statement<{ issueId: string; id: string }, { id: string }>
   update ${workProducts} set is_primary = false, updated_at = now()
   where issue_id = ${param('issueId')} and is_primary and id <> ${param('id')} returning id`)
 
-/** (tx) Makes room for a primary work product. Expects the issue's row lock. @returns the one that was primary */
+/** (tx) Ends the primary role of another work product. Expects the issue's row lock. @returns the id of the previous primary one */
 async function demoteOthers(tx: Tx, issueId: string, id: string): Promise<string | null> {
   const [demoted] = await tx.run(demotePrimary, { issueId, id })
   return demoted?.id ?? null
@@ -73,66 +72,59 @@ const eventDetails = ({ id, type, provider, title, status, reviewState, healthSt
   isPrimary,
 })
 
-/**
- * The frame of every write: the issue's lock, the gate, the write, and the issue marked as touched if there was one. To
- * name a project is to lock its row through the foreign key, and whoever deletes a project has that lock and waits for
- * issues: the company's lock, which both take first, lets one of them go ahead.
- */
-async function writeThroughGate(
-  ctx: Ctx,
-  issueId: string,
-  { projectId }: PatchWorkProduct,
-  expected: Expected,
-  write: (tx: Tx) => Promise<Outcome<WorkProductRow>>,
-): Promise<WorkProductRow> {
-  return await mutate(ctx, async (tx) => {
-    if (typeof projectId === 'string') await lockCompany(tx, companyOf(ctx))
-    const issue = await lockIssue(tx, companyOf(ctx), issueId)
-    const gate = await checkWriteGate(tx, ctx, issue, expected)
-    const { value, events } = await write(tx)
-    if (events.length > 0) await touchIssue(tx, issueId)
-    return changedIfAny(value, [...gate.events, ...events])
-  })
+/** The conditions of a write that come from its request. */
+interface WorkProductWrite {
+  readonly input: PatchWorkProduct
+  readonly expected: Expected
 }
 
-/** Writes to a work product that is there, under the lock of its issue. @throws Refusal `not_found` for the work product */
-async function writeExistingThroughGate(
+/**
+ * The locks of a write, for `writeThroughGate`. A write that names a project locks the project's row through the foreign key.
+ * A deletion of the project has that lock and waits for issues. Both take the company's lock first, so they cannot deadlock.
+ */
+const gateOf = (ctx: Ctx, issueId: string, { input, expected }: WorkProductWrite) => ({
+  issueId,
+  expected,
+  lockFirst: async (tx: Tx): Promise<void> => {
+    if (typeof input.projectId === 'string') await lockCompany(tx, companyOf(ctx))
+  },
+})
+
+/** Writes to an existing work product, under the lock of its issue. @throws Refusal `not_found` for the work product */
+async function writeExisting(
   ctx: Ctx,
   id: string,
-  input: PatchWorkProduct,
-  expected: Expected,
+  request: WorkProductWrite,
   write: (tx: Tx, before: WorkProductRow) => Promise<Outcome<WorkProductRow>>,
 ): Promise<WorkProductRow> {
-  // To which issue it belongs never changes, so it may be read before the lock.
+  // The issue of a work product never changes, so it may be read before the lock.
   const { issueId } = await workProductById(ctx.store.read, companyOf(ctx), id)
   try {
     return await writeThroughGate(
       ctx,
-      issueId,
-      input,
-      expected,
+      gateOf(ctx, issueId, request),
       async (tx) => await write(tx, await workProductById(tx, companyOf(ctx), id)),
     )
   } catch (error) {
-    // An issue that went meanwhile took its work products along.
-    if (error instanceof Refusal && error.code === 'not_found') throw notFound('Work product')
+    // The issue was deleted before its lock was acquired; its work products were deleted with it.
+    if (error instanceof Refusal && error.code === 'not_found') refuse('not_found', { message: 'Work product not found' })
     throw error
   }
 }
 
 /**
- * Adds a work product to an issue. A primary one takes the place of the one that was.
- * @throws Refusal of the gate (lock-protocol §4.2); `unknown_reference`
+ * Adds a work product to an issue. A primary one replaces the previous primary one.
+ * @throws Refusal of the gate (LOCK_PROTOCOL §4.2); `unknown_reference`
  */
 export async function createWorkProduct(ctx: Ctx, issueId: string, input: CreateWorkProduct, expected: Expected): Promise<WorkProductRow> {
   const companyId = companyOf(ctx)
-  return await writeThroughGate(ctx, issueId, input, expected, async (tx) => {
+  return await writeThroughGate(ctx, gateOf(ctx, issueId, { input, expected }), async (tx) => {
     await requireReferences(tx, ctx, input)
-    if (exactlyOne(await tx.run(countWorkProducts, { issueId })).count >= MAX_WORK_PRODUCTS)
-      refuse('unprocessable', { message: `An issue has at most ${MAX_WORK_PRODUCTS} work products` })
+    const { count } = exactlyOne(await tx.run(countWorkProducts, { issueId }))
+    if (count >= MAX_WORK_PRODUCTS) refuse('unprocessable', { message: `An issue has at most ${MAX_WORK_PRODUCTS} work products` })
     const id = randomUUID()
     const demotedWorkProductId = input.isPrimary ? await demoteOthers(tx, issueId, id) : null
-    // The run of an agent is that of its credential, whatever the body says (I8).
+    // The run of an agent comes from its credential, never from the body (I8).
     const createdByRunId = ctx.actor.kind === 'agent' ? actingRunIdOf(ctx.actor) : (input.createdByRunId ?? null)
     await tx.insert(workProducts).values({ ...input, id, companyId, issueId, createdByRunId })
     const product = await workProductById(tx, companyId, id)
@@ -141,16 +133,16 @@ export async function createWorkProduct(ctx: Ctx, issueId: string, input: Create
 }
 
 /**
- * Changes a work product; what is as it was already is not told.
+ * Changes a work product. Fields that keep their value are neither written nor recorded.
  * @throws Refusal of the gate; `not_found`, `unknown_reference`
  */
 export async function updateWorkProduct(ctx: Ctx, id: string, input: PatchWorkProduct, expected: Expected): Promise<WorkProductRow> {
-  return await writeExistingThroughGate(ctx, id, input, expected, async (tx, before) => {
+  return await writeExisting(ctx, id, { input, expected }, async (tx, before) => {
     await requireReferences(tx, ctx, input)
     const previousValues = before as Readonly<Record<string, unknown>>
     const providedFields = Object.entries(input).filter(([key]) => key !== 'createdByRunId' || ctx.actor.kind !== 'agent')
     const changes = providedFields.filter(([key, value]) => value !== undefined && !isDeepStrictEqual(value, previousValues[key]))
-    if (changes.length === 0) return changedIfAny(before, [])
+    if (changes.length === 0) return unchanged(before)
     const demotedWorkProductId = input.isPrimary === true ? await demoteOthers(tx, before.issueId, id) : null
     await tx
       .update(workProducts)
@@ -162,9 +154,13 @@ export async function updateWorkProduct(ctx: Ctx, id: string, input: PatchWorkPr
   })
 }
 
-/** Takes a work product off its issue. @returns it was @throws Refusal of the gate; `not_found` */
+/**
+ * Removes a work product from its issue.
+ * @returns the work product before its removal
+ * @throws Refusal of the gate; `not_found`
+ */
 export async function deleteWorkProduct(ctx: Ctx, id: string, expected: Expected): Promise<WorkProductRow> {
-  return await writeExistingThroughGate(ctx, id, {}, expected, async (tx, before) => {
+  return await writeExisting(ctx, id, { input: {}, expected }, async (tx, before) => {
     await tx.delete(workProducts).where(eq(workProducts.id, id))
     return changed(before, workProductDeleted(before.issueId, eventDetails(before)))
   })

@@ -1,0 +1,42 @@
+import { applyCompanyPatch, insertCompany, lockCompany } from '../../org/companies/index.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import type { CompanyEntry } from './package.ts'
+import type { ImportPlan } from './plan.ts'
+
+/** (tx) Locks the company of an import. @throws Refusal `not_found`, `company_not_active` */
+export async function requireOpenCompany(tx: Tx, companyId: string): Promise<void> {
+  const company = await lockCompany(tx, companyId)
+  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+}
+
+/** The fields of an entry that a company gets by a patch, also when it is new. */
+const patchedFields = (entry: CompanyEntry | null) => ({
+  ...(entry?.brandColor ? { brandColor: entry.brandColor } : {}),
+  ...(entry?.requireBoardApprovalForNewAgents === undefined
+    ? {}
+    : { requireBoardApprovalForNewAgents: entry.requireBoardApprovalForNewAgents }),
+})
+
+/**
+ * (tx) Creates the company of an import or changes the existing one, as planned. Afterwards the company is locked.
+ * @param companyId of the existing company, which is locked already; null for a new one
+ */
+export async function prepareCompany(
+  tx: Tx,
+  ctx: Ctx,
+  { company: { entry, name, action } }: ImportPlan,
+  companyId: string | null,
+): Promise<{ id: string; events: DomainEvent[] }> {
+  if (companyId === null) {
+    const budgetMonthlyCents = entry?.budgetMonthlyCents ?? 0
+    const created = await insertCompany(tx, ctx, { name: name ?? 'Company', description: entry?.description, budgetMonthlyCents })
+    await lockCompany(tx, created.id)
+    return { id: created.id, events: [created.event, ...(await applyCompanyPatch(tx, ctx, created.id, patchedFields(entry)))] }
+  }
+  if (action !== 'update' || entry === null) return { id: companyId, events: [] }
+  const { description, budgetMonthlyCents } = entry
+  const patch = { description, budgetMonthlyCents, ...patchedFields(entry) }
+  return { id: companyId, events: await applyCompanyPatch(tx, ctx, companyId, patch) }
+}

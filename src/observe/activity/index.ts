@@ -1,0 +1,1 @@
+export { activityView } from './views.ts'
