@@ -71,7 +71,7 @@ const listenerOf = ({ store, server, log, onOutput }: RunLifeDeps, run: Supervis
     if (event.kind !== 'started') return
     run.process = event.process
     const { runId } = run.order
-    recordProcess(store, server.id, runId, event.process.pid, JSON.stringify(event.process)).catch((error: unknown) =>
+    recordProcess(store, server.id, runId, { pid: event.process.pid, identity: JSON.stringify(event.process) }).catch((error: unknown) =>
       log.warn({ err: error, runId }, 'the process of a run could not be recorded'),
     )
   },

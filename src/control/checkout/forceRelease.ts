@@ -69,7 +69,7 @@ interface ForceReleasePlan {
 /** (tx) Locks the issue and, when they are to be cancelled, its holders with their other issues. */
 async function planForceRelease(tx: Tx, ctx: Ctx, issueId: string, request: ForceReleaseRequest): Promise<ForceReleasePlan> {
   const seenHolderIds = request.cancelRun ? await loadHolderRunIds(tx, companyOf(ctx), issueId) : []
-  const locked = await lockForEnd(tx, ctx, seenHolderIds, [issueId])
+  const locked = await lockForEnd(tx, ctx, seenHolderIds, { issueIds: [issueId] })
   const before = locked.issues.find((issue) => issue.id === issueId)
   if (before === undefined) return refuse('not_found', { message: 'Issue not found' })
   if (request.cancelRun && holderRunIds(before).some((id) => !seenHolderIds.includes(id))) throw retryTransaction()

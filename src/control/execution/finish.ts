@@ -2,7 +2,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { requireActingRun } from '../../auth/runFacts.ts'
+import { assertRunLive } from '../../auth/runFacts.ts'
 import { runRowById } from '../../engine/runs/index.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult, RunRow } from '../../engine/runs/index.ts'
@@ -28,7 +28,8 @@ export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Pro
       return refuse('run_outcome_fixed', { details: { runId, status: run.status } })
     }
     if (!run.live) refuse('run_ended', { details: { runId, runStatus: run.status, retryable: false, next: 'new_run' } })
-    await requireActingRun(tx, ctx)
+    // `lockForEnd` has locked and read the acting run, which is this one.
+    assertRunLive(tx, ctx, run)
     const { runs, events } = await endRuns(tx, locked, [runId], result)
     const [row] = runs
     if (row === undefined) return refuse('not_found', { message: 'Run not found' })

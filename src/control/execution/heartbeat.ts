@@ -1,14 +1,11 @@
 import { sql } from 'drizzle-orm'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { agents } from '../../model/agents.ts'
 import { evictions, issues } from '../../model/issues.ts'
-import { runs } from '../../model/runs.ts'
-import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
-import { runRowById } from '../../engine/runs/index.ts'
+import { renewLease, runRowById } from '../../engine/runs/index.ts'
 
 export interface HeartbeatResponse {
   readonly leaseExpiresAt: Instant
@@ -22,19 +19,6 @@ export interface HeartbeatResponse {
 
 /** The most issues listed in one answer; no regular run holds as many. */
 const MAX_ISSUES = sql.raw('200')
-
-// SKIP LOCKED on the agent: its last-seen mark is not written while another transaction has the agent locked. A wait for
-// the agent with the run locked would take locks in the wrong order and deadlock with a pause (I13).
-const renewLease = statement<{ id: string; companyId: string; agentId: string }, { leaseExpiresAt: Instant }>('run_heartbeat')
-  .unaudited(sql`
-  with renewed as (
-    update ${runs} set lease_expires_at = clock_timestamp() + make_interval(secs => lease_seconds), last_seen_at = clock_timestamp()
-    where id = ${param('id')} and company_id = ${param('companyId')} and agent_id = ${param('agentId')}
-      and status in ('queued', 'running') and lease_expires_at > clock_timestamp()
-    returning agent_id, lease_expires_at),
-  seen as (update ${agents} a set last_heartbeat_at = clock_timestamp() where a.id = (
-    select id from ${agents} where id = (select agent_id from renewed) for no key update skip locked))
-  select lease_expires_at as "leaseExpiresAt" from renewed`)
 
 const holdsOf = statement<{ id: string; companyId: string }, HeartbeatResponse['holds'][number]>('run_holds').read(sql`
   select id as "issueId", identifier, lock_epoch as "lockEpoch" from ${issues}
@@ -54,8 +38,8 @@ export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatRespo
   invariant(actor.kind === 'agent', 'only agents have runs')
   if (actor.runId !== null && actor.runId !== runId) refuse('run_id_mismatch')
   const companyId = companyOf(ctx)
-  const [renewed] = await writeUnaudited(ctx.store, renewLease, { id: runId, companyId, agentId: actor.agentId })
-  if (renewed === undefined) {
+  const leaseExpiresAt = await renewLease(ctx.store, { runId, companyId, agentId: actor.agentId }, 'always')
+  if (leaseExpiresAt === null) {
     const run = await runRowById(ctx.store.read, ctx, runId)
     if (run.agentId !== actor.agentId) refuse('forbidden', { message: 'Not a run of this agent' })
     refuse('run_ended', {
@@ -65,5 +49,5 @@ export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatRespo
   const { read } = ctx.store
   const [holds, revoked] = await Promise.all([read.run(holdsOf, { id: runId, companyId }), read.run(revokedFrom, { id: runId })])
   const commands = revoked.map(({ issueId }) => ({ type: 'drop_issue' as const, issueId }))
-  return { leaseExpiresAt: renewed.leaseExpiresAt, commands, holds, revoked }
+  return { leaseExpiresAt, commands, holds, revoked }
 }

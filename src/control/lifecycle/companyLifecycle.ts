@@ -77,7 +77,7 @@ export async function deleteCompany(ctx: Ctx): Promise<{ ok: true }> {
     await lockAgents(tx, companyId, agentIds)
     const [issueRows, runRows] = await Promise.all([tx.run(idsOf.issues, { companyId }), tx.run(idsOf.runs, { companyId })])
     const runIds = ids(runRows)
-    const locked = await lockForEnd(tx, ctx, runIds, ids(issueRows))
+    const locked = await lockForEnd(tx, ctx, runIds, { issueIds: ids(issueRows) })
     // No wake is promoted in an archived company, so the end of the runs queues no run that would be deleted at once.
     await tx.run(setArchived, { companyId })
     const ended = await endRuns(tx, locked, runIds, { status: 'cancelled', error: 'Company deleted', errorCode: 'company_deleted' })

@@ -39,7 +39,7 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
     const [runRows, assigned] = await Promise.all([tx.run(runsOf, { agentId }), tx.run(issuesAssignedTo, { agentId })])
     const runIds = runRows.map((row) => row.id)
     const assignedIds = assigned.map((row) => row.id)
-    const locked = await lockForEnd(tx, ctx, runIds, assignedIds)
+    const locked = await lockForEnd(tx, ctx, runIds, { issueIds: assignedIds })
     // No wake is promoted for a terminated agent, so none of the issues that it frees queues a run of it.
     if (agent.status !== 'terminated') await setAgentStatus(tx, agent, 'terminated')
     const releaseEvents: DomainEvent[] = []

@@ -90,7 +90,10 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
     current = runRound().then((nextDelayMs) => {
       current = undefined
       if (nextDelayMs !== undefined) scheduleIn(nextDelayMs)
-      if (failures === 0 && isNotified) scheduleIn(isUrgent ? 0 : delayOf(minDelayMs))
+      if (failures > 0 || !isNotified || stopping.signal.aborted) return
+      // Without a timer: the next round follows directly.
+      if (isUrgent) begin()
+      else scheduleIn(delayOf(minDelayMs))
     })
   }
 

@@ -37,7 +37,7 @@ async function lockForDelete(tx: Tx, ctx: Ctx, id: string) {
   const childIds = children.map((row) => row.id)
   // The write gate locks the acting run and the holders, whose ids may come before those of the queued runs.
   const gateRunIds = [actingRunIdOf(ctx.actor), ...holders].filter((runId) => runId !== null)
-  const locked = await lockForEnd(tx, ctx, queuedIds, [id, ...childIds, ...dependentIds], gateRunIds)
+  const locked = await lockForEnd(tx, ctx, queuedIds, { issueIds: [id, ...childIds, ...dependentIds], runIds: gateRunIds })
   const lockedIds = new Set(locked.issues.map((issue) => issue.id))
   const affectedIds = [...(await tx.run(selectChildren, { id })).map((row) => row.id), ...(await dependentsOf(tx, companyId, id))]
   if (affectedIds.some((issueId) => !lockedIds.has(issueId))) throw retryTransaction()

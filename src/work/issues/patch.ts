@@ -113,7 +113,7 @@ async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue
   const findDependents = async (): Promise<string[]> => (isClosing ? await dependentsOf(tx, companyOf(ctx), issueId) : [])
   const newParentIds = isClosing && typeof input.parentId === 'string' ? [input.parentId] : []
   const relatedIds = [...(await findDependents()), ...newParentIds, ...(input.blockedByIssueIds ?? [])]
-  const locked = await lockForEnd(tx, ctx, holders, [issueId, ...relatedIds])
+  const locked = await lockForEnd(tx, ctx, holders, { issueIds: [issueId, ...relatedIds] })
   if ((await findDependents()).some((id) => !relatedIds.includes(id))) throw retryTransaction()
   const issue = locked.issues.find((row) => row.id === issueId)
   if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
@@ -212,7 +212,7 @@ async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: PatchPla
 async function readLockedIssue(tx: Tx, ctx: Ctx, issueId: string): Promise<LockedIssue> {
   const {
     issues: [issue],
-  } = await lockForEnd(tx, ctx, [], [issueId])
+  } = await lockForEnd(tx, ctx, [], { issueIds: [issueId] })
   if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
   return issue
 }
