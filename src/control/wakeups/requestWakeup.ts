@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { lockAgent } from '../../org/agents/index.ts'
-import { invokableStatuses } from '../../model/agentStatus.ts'
+import { isInvokable, isOverBudget } from '../../model/agentStatus.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
 import { companyById } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -64,8 +64,8 @@ export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): P
 
 /** @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active` */
 async function requireInvokable(tx: Tx, ctx: Ctx, agent: AgentRow): Promise<void> {
-  if (!invokableStatuses.includes(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
-  if (agent.budgetMonthlyCents > 0 && agent.spentMonthlyCents >= agent.budgetMonthlyCents) {
+  if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
+  if (isOverBudget(agent)) {
     countSkip(ctx.store, agent.id, 'over_budget')
     refuse('agent_over_budget', { details: { scopeType: 'agent', scopeId: agent.id, next: 'ask_board' } })
   }

@@ -12,7 +12,7 @@ const defaultWakeup = wakeupBody.parse({})
 
 export const wakeupRoutes: Route[] = [
   post('/api/agents/:id/heartbeat/invoke', {
-    summary: 'Run an agent now, for whatever it finds to do',
+    summary: 'Run an agent now, for no issue in particular',
     permission: 'agent.wake',
     scope: ofAgent(),
     query: shortnameQuery,

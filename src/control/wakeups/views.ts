@@ -3,7 +3,7 @@ import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { runView } from '../../engine/runs/index.ts'
 
-/** What a wake carries goes into prompts and environments, which have limits of their own. */
+/** The payload of a wake is put into prompts and environments, which have limits of their own. */
 const MAX_PAYLOAD_LENGTH = 16_384
 
 const id = z.uuid().transform((value) => value.toLowerCase())
@@ -36,7 +36,7 @@ export const skippedView = z.strictObject({
   executionAgentName: z.string().optional(),
 })
 
-/** The run that the wish has got, or why it has none. */
+/** The run that covers the request, or why there is none. */
 export const wokenView = z.union([runView, skippedView])
 
 export const schedulerHeartbeatView = z.strictObject({
@@ -53,7 +53,7 @@ export const schedulerHeartbeatView = z.strictObject({
   /** Seconds; 0 where the timer is off. */
   intervalSec: z.int(),
   heartbeatEnabled: z.boolean(),
-  /** The timer wakes the agent as things are. */
+  /** The timer wakes the agent in its current state. */
   schedulerActive: z.boolean(),
   lastHeartbeatAt: instant.nullable(),
 })

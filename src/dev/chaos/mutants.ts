@@ -70,6 +70,11 @@ export const mutants: readonly Mutant[] = [
         replace: 'in ${sql.raw(unendedStatuses)})`',
       },
       {
+        file: 'src/model/runs.ts',
+        find: "sql.raw(`${columnOf(alias, 'lease_expires_at')} > clock_timestamp()`)",
+        replace: "sql.raw('true')",
+      },
+      {
         file: 'src/auth/credentialStatus.ts',
         find: "r.status in ('queued', 'running') and r.lease_expires_at > now() and",
         replace: "r.status in ('queued', 'running') and",
@@ -107,7 +112,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'src/engine/runs/start.ts',
-        find: " and status = 'queued' and lease_expires_at > clock_timestamp()",
+        find: " and status = 'queued' and ${hasLease()}",
         replace: '',
       },
     ],

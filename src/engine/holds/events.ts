@@ -27,7 +27,7 @@ export const holdAdopted = event(
   }),
 )
 
-/** Columns that named a run no longer do. `why` says what made it so. */
+/** Lock columns that named a run were cleared, for the reason `why`. */
 export const holdCleared = event(
   'issue.lock_cleared',
   'issue',

@@ -8,8 +8,8 @@ import { issueWithLabels, withLabelIds } from './issueRow.ts'
 import type { IssueWithLabels } from './issueRow.ts'
 
 /**
- * The only writer of the lock columns and of evictions. Every function expects the issue's row lock to be held, and
- * every one raises the epoch by one: the fence that an agent may quote in `X-Paperclip-Lock-Epoch`.
+ * The only writer of the lock columns and of evictions. Every function expects the issue's row lock, and every change of
+ * the columns raises the epoch by one: the fence that an agent may quote in `X-Paperclip-Lock-Epoch`.
  */
 
 const updateAcquired = statement<{ id: string; agentId: string; runId: string | null; nameKey: string }, Omit<IssueWithLabels, 'labelIds'>>(
@@ -25,7 +25,7 @@ const updateAcquired = statement<{ id: string; agentId: string; runId: string | 
   where id = ${param('id')}
   returning ${issueWithLabels}`)
 
-/** Gives the issue to an agent, held by `runId`; null when the board does it, for then nobody holds it yet. */
+/** Gives the issue to an agent, held by `runId`. With null, for the board, the agent is assigned and no run holds the issue yet. */
 export const acquireHold = async (
   tx: Tx,
   params: { id: string; agentId: string; runId: string | null; agentName: string },
@@ -37,7 +37,7 @@ const updateAdopted = statement<{ id: string; runId: string; nameKey: string }, 
     execution_agent_name_key = ${param('nameKey')}, execution_locked_at = clock_timestamp(), lock_epoch = lock_epoch + 1
   where id = ${param('id')} returning lock_epoch as "lockEpoch"`)
 
-/** Puts a new run of the assignee in the place of a dead one. @returns the new epoch */
+/** Makes a new run of the assignee the holder in place of a dead one. @returns the new epoch */
 export const adoptHold = async (tx: Tx, id: string, runId: string, agentName: string): Promise<number> =>
   exactlyOne(await tx.run(updateAdopted, { id, runId, nameKey: agentName.trim().toLowerCase() })).lockEpoch
 
@@ -50,7 +50,7 @@ const updateReleased = statement<{ id: string; clearAssignee: boolean }, Omit<Is
   where id = ${param('id')}
   returning ${issueWithLabels}`)
 
-/** Clears all four columns and, if asked, the assigned agent; what was `in_progress` is then `todo` (lock-protocol §4.3, §5). */
+/** Clears all four columns and, if asked, the assigned agent; an issue `in_progress` is then `todo` (LOCK_PROTOCOL §4.3, §5). */
 export const releaseHold = async (tx: Tx, id: string, clearAssignee: boolean): Promise<IssueWithLabels> =>
   withLabelIds(exactlyOne(await tx.run(updateReleased, { id, clearAssignee })))
 
@@ -62,7 +62,7 @@ const clearColumns = statement<{ id: string }, { lockEpoch: number }>('hold_clea
 /** Clears all four columns and nothing else. @returns the new epoch */
 export const clearHold = async (tx: Tx, id: string): Promise<number> => exactlyOne(await tx.run(clearColumns, { id })).lockEpoch
 
-// A column that names a dead run goes; one that names a live run stays, and the name of the executing agent with it.
+// A column that names one of the runs is cleared. A column that names another run stays, and the name of the executing agent with it.
 const clearColumnsOf = statement<{ id: string; runIds: string[] }, { lockEpoch: number }>('hold_clear_runs').write(sql`
   update ${issues} set
     checkout_run_id = case when checkout_run_id = any(${param('runIds', 'uuid[]')}) then null else checkout_run_id end,
@@ -78,13 +78,13 @@ const clearColumnsOf = statement<{ id: string; runIds: string[] }, { lockEpoch: 
 export const clearHoldOf = async (tx: Tx, id: string, runIds: readonly string[]): Promise<number> =>
   exactlyOne(await tx.run(clearColumnsOf, { id, runIds: [...runIds] })).lockEpoch
 
-// Only runs that exist can be evicted: a column may name one that never did, and that one can do nothing anyway.
+// Only existing runs are evicted. A column may name a run that never existed, which cannot act anyway.
 const insertEvictions = statement<{ issueId: string; runIds: string[] }, { runId: string }>('hold_evict').write(sql`
   insert into ${evictions} (issue_id, run_id)
   select ${param('issueId', 'uuid')}, r.id from ${runs} r where r.id = any(${param('runIds', 'uuid[]')})
   on conflict do nothing returning run_id as "runId"`)
 
-/** Takes the issue from runs by decree: for ever (I5). */
+/** Evicts runs from the issue. An eviction is final (I5). */
 export async function evict(tx: Tx, issueId: string, runIds: readonly string[]): Promise<void> {
   if (runIds.length > 0) await tx.run(insertEvictions, { issueId, runIds: [...runIds] })
 }

@@ -9,20 +9,21 @@ import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
 import { isDeferred, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { isOverBudgetSql } from '../../model/agentStatus.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
-import { invariant, notFound } from '../../platform/kernel/errors.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { assertRunLive, runFactJson } from '../../auth/runFacts.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
 import { issueColumns, issueWithLabels, withLabelIds } from './issueRow.ts'
 import type { IssueRow, IssueWithLabels } from './issueRow.ts'
 
-/** The issue under its row lock, with what never leaves the database. */
+/** An issue under its row lock, with the column that never leaves the database. */
 export interface LockedIssue extends IssueRow {
   readonly closedByRunId: string | null
 }
 
-/** As much of an issue as a decision about its hold needs. */
+/** The columns of an issue that a decision about its hold needs. */
 export type HoldIssue = Pick<
   IssueRow,
   | 'id'
@@ -37,7 +38,7 @@ export type HoldIssue = Pick<
   | 'version'
 >
 
-/** The agent an issue is to be taken for. */
+/** The agent for which an issue is to be taken. */
 export interface AgentFact {
   readonly companyId: string
   readonly name: string
@@ -45,21 +46,21 @@ export interface AgentFact {
   readonly overBudget: boolean
 }
 
-/** Everything the rules of a hold may know. Read under the locks of issue and runs, in the transaction that writes. */
+/** All facts that the rules of a hold may use. Read under the locks of issue and runs, in the transaction that writes. */
 export interface HoldFacts<I extends HoldIssue = HoldIssue> {
   readonly issue: I
-  /** The acting run; null for the board and for an agent that names none. */
+  /** The acting run; null for the board and for an agent that names no run. */
   readonly acting: RunFact | null
-  /** The runs the columns name; null where the column is empty or its run is missing or foreign. */
+  /** The runs that the columns name; null where the column is empty, or its run is missing or of another company. */
   readonly checkoutRun: RunFact | null
   readonly executionRun: RunFact | null
-  /** The acting run lost this issue by decree. */
+  /** The acting run was evicted from this issue. */
   readonly evicted: boolean
   readonly agent: AgentFact | null
   readonly unresolvedBlockerIssueIds: readonly string[]
   readonly projectPaused: boolean
   readonly companyActive: boolean
-  /** Wakes wait for the issue to be free; under its lock none comes or goes. */
+  /** Wakes wait for the issue to be free. Under its row lock none is added or removed. */
   readonly wakesWait: boolean
 }
 
@@ -71,7 +72,7 @@ const lockById = lockingRead(
     order by id for no key update`),
 )
 
-/** Locks issues of a company by ascending id; missing and foreign ones are simply not among the result. */
+/** Locks issues of a company by ascending id. The result lacks missing issues and those of another company. */
 export const lockIssues = (tx: Tx, companyId: string, ids: readonly string[]): Promise<LockedIssue[]> =>
   ids.length === 0 ? Promise.resolve([]) : lockById(tx, { ids: [...ids], companyId })
 
@@ -82,7 +83,7 @@ const lockOne = lockingRead(
     where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
 )
 
-// Ten columns instead of forty: reading what nobody looks at was a tenth of a checkout.
+// Ten columns instead of forty: reading the unused ones was a tenth of a checkout.
 const lockIssueColumns = lockingRead(
   'issue',
   statement<{ id: string; companyId: string }, HoldIssue>('lock_hold').read(sql`
@@ -96,17 +97,17 @@ const selectIssueWithLabels = statement<{ id: string; companyId: string }, Omit<
   sql`select ${issueWithLabels} from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`,
 )
 
-/** An issue as changes of a hold answer with it. @throws Refusal `not_found` */
+/** The issue with its labels, as a change of its hold returns it. @throws Refusal `not_found` */
 export async function labelledIssue(tx: Tx, companyId: string, id: string): Promise<IssueWithLabels> {
   const [row] = await tx.run(selectIssueWithLabels, { id, companyId })
-  if (row === undefined) throw notFound('Issue')
+  if (row === undefined) refuse('not_found', { message: 'Issue not found' })
   return withLabelIds(row)
 }
 
-/** Locks one issue. @throws Refusal `not_found` for a missing or foreign one */
+/** Locks one issue. @throws Refusal `not_found` for a missing issue and for one of another company */
 export async function lockIssue(tx: Tx, companyId: string, id: string): Promise<LockedIssue> {
   const [issue] = await lockOne(tx, { id, companyId })
-  if (issue === undefined) throw notFound('Issue')
+  if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
   return issue
 }
 
@@ -122,7 +123,7 @@ interface FactRow {
 
 // One statement after the issue's lock: its snapshot sees every eviction and every end of a holder, because both are
 // written under that lock. The runs are locked too, so that none of them ends or is renewed before this commits.
-// Whether a run is live is computed outside the locking query, after any wait for the lock.
+// `live` is computed outside the locking query, after any wait for the lock.
 const lockedRuns = sql`r as materialized (
   select id, agent_id, status, lease_expires_at, last_seen_at from ${runs}
   where id = any(array(select unnest(array[${param('actingRunId', 'uuid')}, i.checkout_run_id, i.execution_run_id]) from ${issues} i
@@ -141,7 +142,7 @@ interface FactParams {
   readonly actingRunId: string | null
 }
 
-// Nobody is to take the issue: what would stand in the way of that is not asked, and not paid for.
+// No agent is to take the issue, so the obstacles to that are not read.
 const selectHoldFacts = statement<FactParams, FactRow>('hold_facts').read(sql`
   with ${lockedRuns}
   select ${holdFactColumns}, null::json as agent, '[]'::json as "unresolvedBlockerIssueIds", false as "projectPaused", true as "companyActive"`)
@@ -150,7 +151,7 @@ const selectCheckoutFacts = statement<FactParams & { readonly agentId: string },
   with ${lockedRuns}
   select ${holdFactColumns},
     (select json_build_object('companyId', a.company_id, 'name', a.name, 'status', a.status,
-       'overBudget', a.budget_monthly_cents > 0 and a.spent_monthly_cents >= a.budget_monthly_cents)
+       'overBudget', ${isOverBudgetSql('a')})
      from ${agents} a where a.id = ${param('agentId', 'uuid')}) as agent,
     coalesce((select json_agg(b.blocker_issue_id order by b.blocker_issue_id) from ${blockers} b
       join ${issues} blocker on blocker.id = b.blocker_issue_id
@@ -171,8 +172,8 @@ function queryFacts(tx: Tx, params: FactParams, agentId: string | null): Promise
 }
 
 /**
- * Gathers what the rules need to know about a locked issue, locks the runs involved, and verifies the acting run.
- * @param agentId the agent the issue would be taken for; null when no agent is to take it
+ * Reads the facts about a locked issue, locks the runs involved, and verifies the acting run.
+ * @param agentId the agent for which the issue would be taken; null when no agent is to take it
  * @throws Refusal of `assertRunLive` for an acting run that is unknown or dead
  */
 export async function loadHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> {
@@ -182,9 +183,9 @@ export async function loadHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue
 }
 
 /**
- * Locks one issue and gathers its facts in one round trip, and verifies the acting run.
- * @param agentId the agent the issue would be taken for; null when no agent is to take it
- * @throws Refusal `not_found` for a missing or foreign issue; those of `assertRunLive`
+ * Locks one issue and reads its facts in one round trip, and verifies the acting run.
+ * @param agentId the agent for which the issue would be taken; null when no agent is to take it
+ * @throws Refusal `not_found` for a missing issue and for one of another company; those of `assertRunLive`
  */
 export async function lockAndLoadHoldFacts(tx: Tx, ctx: Ctx, issueId: string, agentId: string | null): Promise<HoldFacts> {
   const actingRunId = actingRunIdOf(ctx.actor)
@@ -194,7 +195,7 @@ export async function lockAndLoadHoldFacts(tx: Tx, ctx: Ctx, issueId: string, ag
 /**
  * As `lockAndLoadHoldFacts`, for a run that the server starts. The run is not verified: the caller decides on
  * `facts.acting`, which is null when the run does not exist in the company.
- * @throws Refusal `not_found` for a missing or foreign issue
+ * @throws Refusal `not_found` for a missing issue and for one of another company
  */
 export const lockAndLoadHoldFactsFor = (tx: Tx, ctx: Ctx, issueId: string, acting: ActingRun): Promise<HoldFacts> =>
   lockAndLoad(tx, { companyId: companyOf(ctx), issueId, actingRunId: acting.runId }, acting.agentId)
@@ -203,7 +204,7 @@ export const lockAndLoadHoldFactsFor = (tx: Tx, ctx: Ctx, issueId: string, actin
 async function lockAndLoad(tx: Tx, params: FactParams, agentId: string | null): Promise<HoldFacts> {
   const { issueId, companyId, actingRunId } = params
   const [[issue], rows] = await Promise.all([lockIssueColumns(tx, { id: issueId, companyId }), queryFacts(tx, params, agentId)])
-  if (issue === undefined) throw notFound('Issue')
+  if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
   return toHoldFacts(tx, issue, rows, actingRunId)
 }
 
@@ -214,7 +215,7 @@ function verifyActingRun<I extends HoldIssue>(tx: Tx, ctx: Ctx, facts: HoldFacts
 
 function toHoldFacts<I extends HoldIssue>(tx: Tx, issue: I, rows: readonly FactRow[], actingRunId: string | null): HoldFacts<I> {
   const [row] = rows
-  invariant(row !== undefined, 'facts are one row')
+  invariant(row !== undefined, 'the facts of a hold are one row')
   recordLocked(
     tx.locks,
     'run',
@@ -235,7 +236,7 @@ function toHoldFacts<I extends HoldIssue>(tx: Tx, issue: I, rows: readonly FactR
   }
 }
 
-// `manages` walks up from the assignee; depth 50 bounds a cycle that imported data may carry.
+// `above` walks up from the assignee. Depth 50 bounds a cycle that imported data may contain.
 const selectOverride = statement<{ agentId: string; assigneeAgentId: string; companyId: string }, { mayOverride: boolean }>('hold_override')
   .read(sql`
   with recursive above as (
@@ -247,7 +248,7 @@ const selectOverride = statement<{ agentId: string; assigneeAgentId: string; com
     or exists (select 1 from ${grants} where company_id = ${param('companyId', 'uuid')} and principal_type = 'agent'
       and principal_id = ${param('agentId', 'text')} and permission_key = 'tasks:manage_active_checkouts') as "mayOverride"`)
 
-/** Whether an agent may write to what another one is assigned: its manager, a CEO, or a holder of the grant. */
+/** Whether an agent may write to an issue of another assignee: a manager above it, a CEO, or an agent with the grant. */
 export async function mayOverride(tx: Tx, companyId: string, agentId: string, assigneeAgentId: string): Promise<boolean> {
   const [row] = await tx.run(selectOverride, { agentId, assigneeAgentId, companyId })
   return row?.mayOverride === true

@@ -4,7 +4,7 @@ import type { RefusalCode } from '../../platform/kernel/errors.ts'
 import type { HoldFacts } from './holdFacts.ts'
 import type { RefusedHold } from './rules.ts'
 
-/** What a machine should do next (lock-protocol §7). */
+/** What a machine should do next (LOCK_PROTOCOL §7). */
 export type NextStep = 'wait' | 'pick_other' | 'new_run' | 'ask_board'
 
 interface Advice {
@@ -29,11 +29,11 @@ const adviceByCode: Partial<Record<RefusalCode, Advice>> = {
   holder_changed: { retryable: true, next: 'ask_board' },
 }
 
-/** Never worth waiting longer for: a lease may be renewed any number of times, so ask again before it ends. */
+/** The longest wait worth advising: a lease may be renewed any number of times, so the client asks again before it ends. */
 const MAX_RETRY_AFTER_S = 60
 
 /**
- * The refusal that a decision means, carrying the holder and what to do next.
+ * Builds the refusal of a decision, with the holder and what to do next.
  * Refusals that are not about the hold keep their own details.
  */
 export function holdRefusal(refused: RefusedHold, facts: HoldFacts, actor: Actor): Refusal {

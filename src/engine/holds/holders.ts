@@ -6,7 +6,7 @@ import type { LockedIssue } from './holdFacts.ts'
 
 type HoldColumns = Pick<LockedIssue, 'checkoutRunId' | 'executionRunId'>
 
-/** The runs that an issue's columns name, live or not. */
+/** The runs that the columns of an issue name, live or not. */
 export const holderRunIds = (issue: HoldColumns): string[] =>
   [...new Set([issue.checkoutRunId, issue.executionRunId])].filter((id) => id !== null)
 
@@ -14,7 +14,7 @@ const selectHoldColumns = statement<{ id: string; companyId: string }, HoldColum
   select checkout_run_id as "checkoutRunId", execution_run_id as "executionRunId" from ${issues}
   where id = ${param('id')} and company_id = ${param('companyId')}`)
 
-/** The runs an issue's columns name, in no particular state; a look before the locks. */
+/** Reads the runs that the columns of an issue name, live or not, before any lock. */
 export async function loadHolderRunIds(tx: Tx, companyId: string, issueId: string): Promise<string[]> {
   const [row] = await tx.run(selectHoldColumns, { id: issueId, companyId })
   return row === undefined ? [] : holderRunIds(row)

@@ -16,7 +16,7 @@ export interface Label {
   readonly updatedAt: Instant
 }
 
-/** An issue as its row has it, under wire names. */
+/** The row of an issue, under the names of the API. */
 export interface IssueRow {
   readonly id: string
   readonly companyId: string
@@ -57,7 +57,7 @@ export interface IssueRow {
   readonly updatedAt: Instant
 }
 
-/** A neighbour in the graph of blockers. */
+/** An issue that blocks another one or is blocked by it. */
 export interface IssueRef {
   readonly id: string
   readonly identifier: string
@@ -68,13 +68,13 @@ export interface IssueRef {
   readonly assigneeUserId: string | null
 }
 
-/** What changes of a hold answer with: the row and its labels. */
+/** The answer of a change of a hold: the row and its labels. */
 export interface IssueWithLabels extends IssueRow {
   readonly labels: readonly Label[]
   readonly labelIds: readonly string[]
 }
 
-/** What other writes answer with: the neighbours as well. */
+/** The answer of other writes: also the issues that block it and that it blocks. */
 export interface IssueWithRelations extends IssueWithLabels {
   readonly blockedBy: readonly IssueRef[]
   readonly blocks: readonly IssueRef[]
@@ -103,7 +103,7 @@ export const blocksJson = sql`(select ${refJson} from issue_blockers b join issu
 /** The select list of IssueWithLabels, without the ids that `withLabelIds` adds. */
 export const issueWithLabels = sql`${issueColumns}, ${labelsJson} as labels`
 
-/** Adds to a row what can be read off its labels: a second look at them would cost the database more than a walk here. */
+/** Adds the ids of its labels to a row. A second read of the labels would cost the database more than this walk. */
 export const withLabelIds = <T extends { readonly labels: readonly Label[] }>(row: T): T & { readonly labelIds: readonly string[] } =>
   Object.assign(row, { labelIds: row.labels.map((label) => label.id) })
 

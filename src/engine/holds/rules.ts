@@ -1,10 +1,10 @@
-import { invokableStatuses } from '../../model/agentStatus.ts'
+import { isInvokable } from '../../model/agentStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
 import type { RefusalCode } from '../../platform/kernel/errors.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
 import type { HoldFacts } from './holdFacts.ts'
 
-/** The decisions of lock-protocol §4: pure, row by row in the order of its tables, testable without a database. */
+/** The decisions of LOCK_PROTOCOL §4: pure, row by row in the order of its tables, testable without a database. */
 
 export type Caller = { readonly kind: 'board' } | { readonly kind: 'agent'; readonly agentId: string }
 
@@ -24,7 +24,7 @@ export type ReleaseDecision = { readonly kind: 'release' } | { readonly kind: 'k
 
 const refused = (code: RefusalCode, extras: Omit<RefusedHold, 'kind' | 'code'> = {}): RefusedHold => ({ kind: 'refuse', code, ...extras })
 
-/** The live run other than the acting one that a column names, if any. */
+/** The live run that a column names, other than the acting run; null where there is none. */
 export function otherLiveHolder(facts: HoldFacts): RunFact | null {
   const others = [facts.checkoutRun, facts.executionRun].filter((run) => run !== null && run.id !== facts.acting?.id)
   return others.find((run) => run?.live) ?? null
@@ -34,20 +34,20 @@ export function otherLiveHolder(facts: HoldFacts): RunFact | null {
 export const isHeldByActingRun = (facts: HoldFacts): boolean =>
   facts.acting !== null && (facts.issue.checkoutRunId === facts.acting.id || facts.issue.executionRunId === facts.acting.id)
 
-/** True when any column carries anything, live or dead. */
+/** True when any column names a run, live or dead. */
 export const hasHoldColumns = (facts: HoldFacts): boolean => facts.issue.checkoutRunId !== null || facts.issue.executionRunId !== null
 
-/** True when a column names a run that no longer counts. */
+/** True when a column is stale: it names a run that is not live. */
 export const hasStaleColumns = (facts: HoldFacts): boolean =>
   (facts.issue.checkoutRunId !== null && facts.checkoutRun?.live !== true) ||
   (facts.issue.executionRunId !== null && facts.executionRun?.live !== true)
 
-/** Why an agent may not take anything now, or null. Row 6 of §4.1. */
+/** Why an agent may take no issue now, or null. Row 6 of §4.1. */
 function agentObstacle(facts: HoldFacts): RefusedHold | null {
   const { agent, issue } = facts
   if (agent === null) return refused('not_found', { message: 'Agent not found' })
   if (agent.companyId !== issue.companyId) return refused('other_company', { message: 'Agent belongs to another company' })
-  if (!invokableStatuses.includes(agent.status)) return refused('agent_not_invokable', { details: { agentStatus: agent.status } })
+  if (!isInvokable(agent.status)) return refused('agent_not_invokable', { details: { agentStatus: agent.status } })
   if (agent.overBudget) return refused('agent_over_budget')
   if (facts.projectPaused) return refused('project_paused')
   if (!facts.companyActive) return refused('company_not_active')
@@ -56,7 +56,7 @@ function agentObstacle(facts: HoldFacts): RefusedHold | null {
 
 /**
  * §4.1: may `agentId` take the issue for the acting run?
- * @param expected statuses the caller is ready to find it in
+ * @param expected the statuses in which the caller expects the issue
  */
 export function decideCheckout(facts: HoldFacts, caller: Caller, agentId: string, expected: readonly IssueStatus[]): CheckoutDecision {
   const { issue } = facts
@@ -95,7 +95,7 @@ export function decideWrite(facts: HoldFacts, agentId: string, mayOverride: bool
   return { kind: 'adopt', reason: hasHoldColumns(facts) ? 'stale_run' : 'unowned' }
 }
 
-/** §4.3: may the caller give the issue back? `keep` when there is nothing to give: a repeated release. */
+/** §4.3: may the caller release the issue? `keep` when it is free already: a repeated release. */
 export function decideRelease(facts: HoldFacts, caller: Caller): ReleaseDecision {
   const { issue } = facts
   if (caller.kind === 'agent') {

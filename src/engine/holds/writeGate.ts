@@ -27,22 +27,22 @@ export const gateRefusals = [
 export const callerOf = (ctx: Ctx): Caller =>
   ctx.actor.kind === 'agent' ? { kind: 'agent', agentId: ctx.actor.agentId } : { kind: 'board' }
 
-/** What a client demanded of the issue before its write. */
+/** The state of the issue that a client requires for its write. */
 export interface Expected {
   readonly ifMatch: string | null
   readonly lockEpoch: number | null
 }
 
-/** A passed gate: what was true, and what passing it changed. */
+/** A passed gate: the facts, and the changes that the gate made. */
 export interface GateResult {
   readonly facts: HoldFacts<LockedIssue>
-  /** Audit of what the gate itself did: a dead hold taken over or cleared. */
+  /** Audit of the gate's own changes: a dead hold was adopted or cleared. */
   readonly events: readonly DomainEvent[]
 }
 
 /**
- * Refuses a write whose client has seen another state.
- * @throws Refusal 412 with the current issue beside the error; 409 `lock_epoch_mismatch`
+ * Refuses a write whose client has read another state.
+ * @throws Refusal 412 with the current issue next to the error; 409 `lock_epoch_mismatch`
  */
 export async function requireExpected(tx: Tx, ctx: Ctx, facts: HoldFacts, expected: Expected): Promise<void> {
   const { issue } = facts
@@ -55,11 +55,11 @@ export async function requireExpected(tx: Tx, ctx: Ctx, facts: HoldFacts, expect
 }
 
 /**
- * Lets a write to a locked issue pass, or refuses it (lock-protocol §4.2). The board passes always; an agent that finds
+ * Lets a write to a locked issue pass, or refuses it (LOCK_PROTOCOL §4.2). The board always passes. An agent that finds
  * its own issue under a dead hold adopts it here, in the transaction of its write.
  *
  * @param issue the issue under its row lock
- * @throws Refusal of the table, each with the holder and what to do next
+ * @throws Refusal `gateRefusals`, each with the holder and what to do next; those of `assertRunLive`
  */
 export async function checkWriteGate(tx: Tx, ctx: Ctx, issue: LockedIssue, expected: Expected): Promise<GateResult> {
   const { actor } = ctx
@@ -105,7 +105,7 @@ async function clearStaleColumns(tx: Tx, facts: HoldFacts<LockedIssue>): Promise
   ].filter((id) => id !== null)
   const lockEpoch = await clearHoldOf(tx, issue.id, deadRunIds)
   const events = [...new Set(deadRunIds)].map((runId) => holdCleared(issue.id, { runId, why: 'dead_holder', lockEpoch }))
-  // No end of a run will find this issue any more, so whoever waited for it is queued now.
+  // No end of a run finds this issue any more, so the next waiting wake is queued now.
   if (otherLiveHolder(facts) === null && !isHeldByActingRun(facts)) events.push(...(await promoteWake(tx, issue.id)))
   const keptId = (id: string | null): string | null => (id !== null && deadRunIds.includes(id) ? null : id)
   return {

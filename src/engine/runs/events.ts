@@ -27,5 +27,5 @@ export const runFinished = event(
 
 export const runCancelled = event('heartbeat.cancelled', 'run', z.object({ agentId: z.string(), issueIds: z.array(z.string()) }))
 
-/** Finished runs and wakes that were past their time are gone; their audit rows stay. */
+/** Finished runs and wakes beyond their retention were deleted; their audit rows stay. */
 export const recordsForgotten = event('retention.records_forgotten', 'company', z.object({ runs: z.int(), wakes: z.int() }))

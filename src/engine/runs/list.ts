@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
-import { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { runs } from '../../model/runs.ts'
+import { byCreation } from '../../platform/db/keyset.ts'
+import type { KeysetParams } from '../../platform/db/keyset.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { runColumns } from './runRow.ts'
 import type { RunRow } from './runRow.ts'
@@ -12,17 +12,15 @@ import type { RunRow } from './runRow.ts'
 interface Params {
   companyId: string
   agentId: string | null
-  limit: number
-  atTime: string | null
-  atId: string | null
 }
 
-const shaped = dynamicRead<Params, RunRow>('run_list')
+const listStatement = dynamicRead<Params & KeysetParams, RunRow>('run_list')
+const newestFirst = byCreation('desc')
 
-/** Keys of a result that lists show; the whole of it is in the single run. */
+/** Keys of a result that lists show. The read of a single run has the whole result. */
 const summaryKeys = ['summary', 'result', 'message', 'error', 'total_cost_usd', 'cost_usd', 'costUsd']
 
-/** A run as lists show it: of its result only the summary. */
+/** Reduces the result of a run to the summary that lists show. */
 export const withResultSummary = <R extends Pick<RunRow, 'resultJson'>>(run: R): R =>
   run.resultJson === null
     ? run
@@ -33,19 +31,17 @@ export async function listRuns(
   ctx: Ctx,
   query: { agentId?: string | undefined; limit?: number | undefined; after?: string | undefined },
 ): Promise<Page<RunRow>> {
-  const limit = query.limit ?? DEFAULT_LIMIT
-  const cursor = query.after === undefined ? null : decodeCursor(query.after, z.tuple([z.iso.datetime(), z.uuid()]))
+  const page = newestFirst.page(query)
   const agentFilter = query.agentId === undefined ? sql`` : sql`and agent_id = ${param('agentId', 'uuid')}`
-  const afterCursor = cursor === null ? sql`` : sql`and (created_at, id) < (${param('atTime', 'timestamptz')}, ${param('atId', 'uuid')})`
   const rows = await ctx.store.read.run(
-    shaped(
-      `${query.agentId !== undefined}:${cursor !== null}`,
+    listStatement(
+      `${query.agentId !== undefined}:${page.hasCursor}`,
       () => sql`
-      select ${runColumns} from ${runs} where company_id = ${param('companyId', 'uuid')} ${agentFilter} ${afterCursor}
-      order by created_at desc, id desc limit ${param('limit', 'int')}`,
+      select ${runColumns} from ${runs} where company_id = ${param('companyId', 'uuid')} ${agentFilter} ${page.andAfterCursor}
+      order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), agentId: query.agentId ?? null, limit: limit + 1, atTime: cursor?.[0] ?? null, atId: cursor?.[1] ?? null },
+    { companyId: companyOf(ctx), agentId: query.agentId ?? null, ...page.params },
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.createdAt, row.id])
+  const { items, next } = page.toPage(rows)
   return { items: items.map(withResultSummary), next }
 }

@@ -5,7 +5,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { runEvents, runLogChunks } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
-import { notFound } from '../../platform/kernel/errors.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { recordReadPosition } from './logReaders.ts'
 import type { runEventView, runLogView } from './views.ts'
 
@@ -13,20 +13,20 @@ const runOfCompany = statement<{ runId: string; companyId: string }, { id: strin
   sql`select id from ${runs} where id = ${param('runId')} and company_id = ${param('companyId')}`,
 )
 
-/** @throws Refusal `not_found` for a run that is none of this company's */
+/** @throws Refusal `not_found` for a missing run and for one of another company */
 async function requireRun(ctx: Ctx, runId: string): Promise<void> {
   const found = await ctx.store.read.run(runOfCompany, { runId, companyId: companyOf(ctx) })
-  if (found.length === 0) throw notFound('Run')
+  if (found.length === 0) refuse('not_found', { message: 'Run not found' })
 }
 
 interface Part {
   startOffset: number
   content: string
-  /** Of the whole log. */
+  /** Bytes of the whole log. */
   size: number
 }
 
-// From the chunk that the offset falls into to the last one that the limit reaches; without any, the end alone.
+// The chunks from the one that contains the offset to the last one within the limit. Beyond the end, one row with the size alone.
 const partsOf = statement<{ runId: string; offset: number; limitBytes: number }, Part>('log_parts').read(sql`
   with bounds as (
     select
@@ -39,14 +39,14 @@ const partsOf = statement<{ runId: string; offset: number; limitBytes: number },
   where bounds.size is not null
   order by c.start_offset`)
 
-/** The largest piece in one answer, whatever was asked for. */
+/** The largest piece in one answer, whatever the client requested. */
 const MAX_BYTES = 2 * 1024 * 1024
 const NEWLINE = 0x0a
 const isContinuationByte = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80
 
 /**
- * As much of the bytes as fits: whole lines, or, where not even one does, whole characters. At least one character, or
- * a reader would never get on.
+ * The bytes that fit into the limit: whole lines, or whole characters where not even one line fits. At least one
+ * character, because a reader would never advance otherwise.
  */
 function truncateToLimit(bytes: Buffer, limit: number): Buffer {
   if (bytes.length <= limit) return bytes
@@ -72,11 +72,11 @@ export async function readLog(
   const [first] = parts
   if (first === undefined) {
     recordReadPosition(ctx.store, runId, 0, true)
-    throw notFound('Run log')
+    refuse('not_found', { message: 'Run log not found' })
   }
   const all = Buffer.concat(parts.map((part) => Buffer.from(part.content)))
   let from = Math.min(Math.max(0, offset - first.startOffset), all.length)
-  // An offset in the middle of a character is moved behind it.
+  // An offset in the middle of a character is moved to the next character.
   while (isContinuationByte(all[from])) from += 1
   const content = truncateToLimit(all.subarray(from), limitBytes)
   const next = first.startOffset + from + content.length
@@ -92,7 +92,7 @@ const eventsOf = statement<{ runId: string; companyId: string; afterSeq: number;
   order by seq limit ${param('limit', 'int')}`)
 
 /**
- * What happened to a run, in order, after the event numbered `afterSeq`.
+ * The events of a run, in order, after the event numbered `afterSeq`.
  * @throws Refusal `not_found`
  */
 export async function listRunEvents(

@@ -7,8 +7,8 @@ import { runColumns } from './runRow.ts'
 import type { RunRow } from './runRow.ts'
 
 /**
- * How long a queued run may wait for its start before it counts as dead. It holds nothing while it waits, so the only
- * cost of patience is a row; a day covers a server that was down for a night.
+ * How long a queued run may wait for its start before it counts as dead. It holds nothing while it waits, so a long wait
+ * costs only a row. A day is enough for a server that was down for a night.
  */
 const QUEUED_LEASE_S = 86_400
 
@@ -19,9 +19,9 @@ interface NewRun {
   readonly invocationSource: string
   readonly triggerDetail: string | null
   readonly wakeupRequestId: string | null
-  /** The run in whose place this one comes, because that was lost with its server. */
+  /** The run that this one replaces, because it was lost with its server. */
   readonly retryOfRunId: string | null
-  /** Runs of its wake that were lost before. */
+  /** Earlier runs of its wake that were lost. */
   readonly processLossRetryCount: number
 }
 
@@ -34,7 +34,7 @@ const insertQueued = statement<NewRun, { id: string }>('run_queue').write(sql`
     jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
   returning id`)
 
-/** (tx) Queues a run for a wake. It holds nothing before it is claimed. @returns its id */
+/** (tx) Queues a run for a wake. It holds nothing before it starts. @returns its id */
 export const queueRun = async (tx: Tx, run: Omit<NewRun, 'retryOfRunId'> & { readonly retryOfRunId?: string }): Promise<string> =>
   exactlyOne(await tx.run(insertQueued, { retryOfRunId: null, ...run })).id
 
@@ -55,5 +55,5 @@ const insertRunning = statement<NewOpenRun, RunRow>('run_open').write(sql`
     jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
   returning ${runColumns}`)
 
-/** (tx) Inserts a run that is already working, for an agent that lives elsewhere. */
+/** (tx) Inserts a run that is already running, for an agent that lives elsewhere. */
 export const insertOpenRun = async (tx: Tx, run: NewOpenRun): Promise<RunRow> => exactlyOne(await tx.run(insertRunning, run))

@@ -27,7 +27,7 @@ export const runRoutes = [
     handle: ({ ctx, target }) => runRowById(ctx.store.read, ctx, target),
   }),
   get('/api/heartbeat-runs/:runId/events', {
-    summary: 'List what happened to a run, in order',
+    summary: 'List the events of a run, in order',
     permission: 'run.read',
     scope: ofRun(),
     query: runEventQuery,
@@ -36,7 +36,7 @@ export const runRoutes = [
     handle: ({ ctx, target, query }) => listRunEvents(ctx, target, query),
   }),
   get('/api/heartbeat-runs/:runId/workspace-operations', {
-    summary: 'List what was done to workspaces for a run: nothing, this server has none of its own',
+    summary: 'List operations on workspaces for a run: always empty, because this server performs none',
     permission: 'run.read',
     scope: ofRun(),
     returns: z.array(z.never()),
@@ -47,7 +47,7 @@ export const runRoutes = [
     },
   }),
   get('/api/workspace-operations/:operationId/log', {
-    summary: 'Say that there is no such operation: this server does nothing to workspaces of its own',
+    summary: 'Read the log of an operation on a workspace: always 404, because this server performs none',
     permission: 'run.read',
     scope: ofUnsupportedKind('operationId', 'Workspace operation'),
     returns: z.never(),
@@ -55,7 +55,7 @@ export const runRoutes = [
     handle: () => refuse('not_found'),
   }),
   get('/api/heartbeat-runs/:runId/log', {
-    summary: 'Read a piece of what a run wrote',
+    summary: 'Read a piece of the log of a run',
     permission: 'run.read',
     scope: ofRun(),
     query: runLogQuery,

@@ -9,7 +9,7 @@ import type { RunRow } from './runRow.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunOutcome, RunStatus } from '../../model/runStatus.ts'
 
-/** Where the log of a run is, once it is whole. */
+/** Where the complete log of a run is. */
 export interface LogFacts {
   readonly store: 'postgres'
   readonly ref: string
@@ -17,7 +17,7 @@ export interface LogFacts {
   readonly sha256: string
 }
 
-/** What the process of a run left behind, as its supervisor saw it. */
+/** The facts about the exit of a run's process, as its supervisor observed them. */
 export interface ExitFacts {
   readonly exitCode: number | null
   readonly signal: string | null
@@ -36,11 +36,11 @@ export interface RunResult {
   readonly resultJson?: Readonly<Record<string, unknown>> | null | undefined
   readonly sessionIdAfter?: string | null | undefined
   readonly exitFacts?: ExitFacts | undefined
-  /** It did not end by its own doing: its server, or the session it was to go on with, is gone. Its wake is worth another run. */
+  /** The run did not end by itself: its server, or the session that it was to resume, is lost. Its wake may get another run. */
   readonly retryable?: boolean | undefined
 }
 
-/** The result that Paperclip's API documents for a run which the board cancels. */
+/** The result that Paperclip's API documents for a run that the board cancels. */
 export const CANCELLED_BY_BOARD: RunResult = { status: 'cancelled', error: 'Cancelled by control plane', errorCode: 'cancelled' }
 
 interface ExitFactParams {
@@ -114,7 +114,7 @@ const updateExitFacts = statement<ExitFactParams & { id: string; usageJson: stri
   update ${runs} set usage_json = coalesce(usage_json, ${param('usageJson', 'jsonb')}), ${setExitFacts}
   where id = ${param('id')} returning id`)
 
-/** Notes what the process of a run left behind after somebody else ended the run. Its outcome stays as it is. */
+/** Records the exit facts of a run that another party has ended. Its outcome stays unchanged. */
 export async function recordExitFacts(store: Store, id: string, exitFacts: ExitFacts, usageJson: RunResult['usageJson']): Promise<void> {
   await writeUnaudited(store, updateExitFacts, { id, usageJson: json(usageJson), ...exitFactParams(exitFacts) })
 }

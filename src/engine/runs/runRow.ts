@@ -3,7 +3,7 @@ import { columnsOf } from '../../platform/db/statement.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
 
-/** A run as its row has it, under wire names. */
+/** The row of a run, under the names of the API. */
 export interface RunRow {
   readonly id: string
   readonly companyId: string

@@ -3,7 +3,7 @@ import type { Tx } from '../../platform/db/types.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 
-/** What an agent goes on with when it is run for a task again. */
+/** The session that the next run of an agent for a task resumes. */
 export interface TaskSession {
   readonly agentId: string
   readonly companyId: string
@@ -29,11 +29,11 @@ const deleteSessions = statement<{ agentId: string; companyId: string; taskKey: 
     and (${param('taskKey', 'text')} is null or task_key = ${param('taskKey', 'text')})
   returning task_key as "taskKey"`)
 
-/** (tx) Forgets what an agent would go on with, for one task or for all. @returns how many sessions there were */
+/** (tx) Deletes the sessions of an agent, for one task or for all. @returns the number of deleted sessions */
 export const clearSessions = async (tx: Tx, companyId: string, agentId: string, taskKey: string | null): Promise<number> =>
   (await tx.run(deleteSessions, { agentId, companyId, taskKey })).length
 
-/** (tx) Keeps the session that the next run of a task resumes; null makes it start afresh. */
+/** (tx) Stores the session that the next run of a task resumes; with null that run starts without one. */
 export async function saveSession(tx: Tx, session: TaskSession, sessionId: string | null): Promise<void> {
   if (sessionId === null) await tx.run(deleteSession, { agentId: session.agentId, taskKey: session.taskKey })
   else await tx.run(upsertSession, { ...session, sessionId })

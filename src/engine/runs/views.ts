@@ -64,7 +64,7 @@ export const runLogView = z.strictObject({
   store: z.string(),
   logRef: z.string(),
   content: z.string(),
-  /** Only when more bytes are there. */
+  /** Present only when more bytes follow. */
   nextOffset: z.int().optional(),
 })
 

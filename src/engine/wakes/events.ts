@@ -23,7 +23,7 @@ const closeReasons = [
   'project_paused',
   'lock_revoked',
 ] as const
-/** Why a wake is no longer worth a run. */
+/** Why a wake gets no run any more. */
 export type CloseReason = (typeof closeReasons)[number]
 
 export const wakeClosed = event(
@@ -36,7 +36,7 @@ export const wakeClosed = event(
   }),
 )
 
-/** Somebody else holds the issue, so the wake waits. A run that was to start for it is named. */
+/** Another run holds the issue, so the wake waits. `runId` names the run that was to start for the wake, if there was one. */
 export const wakeDeferred = event(
   'wake.deferred',
   'wake',
@@ -50,7 +50,7 @@ export const wakeRetried = event(
   z.object({ agentId: z.string(), issueId: z.string().nullable(), runId: z.string(), retryOfRunId: z.string(), reason: z.string() }),
 )
 
-/** Somebody, or a timer, asked for a run of an agent, and this is it. */
+/** A caller or a timer requested a run of an agent, and this run covers the request. */
 export const runInvoked = event(
   'heartbeat.invoked',
   'run',
@@ -60,7 +60,7 @@ export const runInvoked = event(
     source: z.string(),
     triggerDetail: z.string(),
     reason: z.string(),
-    /** The run was there already, and stands for this wish as well. */
+    /** The run existed already and covers this request too. */
     coalesced: z.boolean(),
   }),
 )

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { isInvokableSql } from '../../model/agentStatus.ts'
+import { isClosedSql } from '../../model/issueStatus.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
@@ -37,7 +38,7 @@ const deferredWakesOf = statement<{ issueId: string }, DeferredWake>('wake_waiti
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.source, w.reason, w.losses,
     c.status = 'active' as "isCompanyActive", coalesce(${isInvokableSql('a')}, false) as "isInvokable",
     i.assignee_user_id is null and (i.assignee_agent_id is null or i.assignee_agent_id = w.agent_id) as "isAssignee",
-    i.status in ('done', 'cancelled') as "isIssueClosed"
+    ${isClosedSql('i')} as "isIssueClosed"
   from ${wakes} w join ${issues} i on i.id = w.issue_id join ${companies} c on c.id = w.company_id left join ${agents} a on a.id = w.agent_id
   where w.issue_id = ${param('issueId')} and ${isDeferred('w')}
   order by w.created_at, w.id limit ${sql.raw(String(BATCH_SIZE))}`)

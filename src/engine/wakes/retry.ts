@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { isInvokableSql } from '../../model/agentStatus.ts'
+import { isClosedSql } from '../../model/issueStatus.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
@@ -13,13 +14,13 @@ import { MENTION_REASON } from './enqueue.ts'
 import { wakeRetried } from './events.ts'
 
 /**
- * How often a wake gets another run for one that came to nothing and not by its own doing. Once: a server that is stopped or
- * killed is the usual cause, and a run that is lost twice may itself be what brings servers down.
+ * How often a wake gets another run for one that was lost. Once: a server that is stopped or killed is the usual cause,
+ * and a run that is lost twice may itself be the cause of the crashes.
  */
 const MAX_RETRIES = 1
 /**
- * A queued run waits a day for its start. Its wake waits longer: servers may be down over a holiday, or an agent without
- * money until somebody looks at the bill. What nobody has started within a week nobody is waiting for any more.
+ * A queued run waits a day for its start. Its wake waits longer: servers may be down over a holiday, or an agent may be
+ * over its budget until a person raises it. After a week without a start the wake is out of date.
  */
 const MAX_QUEUED_DAYS = 7
 
@@ -38,11 +39,14 @@ interface RetryableWake {
 
 const mentionReason = sql.raw(`'${MENTION_REASON}'`)
 
-// Of runs that had started only what a server supervised is lost with it: an agent that lives elsewhere knows best what
-// becomes of its work. An issue that the run has given back, set aside, closed or lost by decree is not taken up again: what
-// it held is in progress still, and what it worked beside is in review or in the backlog. Another wake of the same agent for
-// the same issue that waits its turn stands for this one. Whoever has waited in the queue for a day lets those pass who wait
-// behind it.
+// The conditions, in their order in the SQL:
+// - A started run was supervised by a server, because an agent that lives elsewhere resumes its own work, and its wake has a
+//   retry left. A run that was only queued belongs to a wake of the last week.
+// - The issue is still the agent's and open: a started run held it in progress, or worked beside it in review or in the
+//   backlog. A run that released, set aside or closed the issue is not repeated.
+// - The run was not evicted from the issue.
+// - No other wake of the agent for the issue waits, which would cover this one.
+// - A wake that waited in the queue for a day yields to the wakes that wait behind it.
 const retryableWakes = statement<{ runIds: string[] }, RetryableWake>('wake_lost').read(sql`
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.issue_id as "issueId", w.source, w.trigger_detail as "triggerDetail",
     w.reason, w.losses, w.status = 'queued' as "wasQueued", r.id as "runId"
@@ -55,7 +59,7 @@ const retryableWakes = statement<{ runIds: string[] }, RetryableWake>('wake_lost
       else w.created_at > now() - make_interval(days => ${sql.raw(String(MAX_QUEUED_DAYS))}) end
     and (w.issue_id is null or w.reason = ${mentionReason} or case w.status
       when 'claimed' then i.assignee_agent_id = w.agent_id and i.status in ('in_progress', 'in_review', 'backlog')
-      else coalesce(i.assignee_agent_id = w.agent_id, i.assignee_user_id is null) and i.status not in ('done', 'cancelled') end)
+      else coalesce(i.assignee_agent_id = w.agent_id, i.assignee_user_id is null) and not ${isClosedSql('i')} end)
     and not exists (select 1 from ${evictions} e where e.run_id = r.id and e.issue_id = w.issue_id)
     and not exists (select 1 from ${wakes} o where o.agent_id = w.agent_id and o.issue_id = w.issue_id and o.id <> w.id and ${isOpen('o')}
       and (o.status = 'queued' or o.status = 'deferred_issue_execution' and w.reason <> ${mentionReason}))
@@ -67,15 +71,16 @@ const requeue = statement<{ id: string; runId: string; losses: number }, { id: s
   update ${wakes} set status = 'queued', run_id = ${param('runId')}, claimed_at = null, losses = ${param('losses', 'int')}, updated_at = now()
   where id = ${param('id')} and status in ('claimed', 'queued') returning id`)
 
-/** A wake that goes on with another run. */
+/** A wake that gets another run. */
 export interface RetriedWake {
   readonly issueId: string | null
   readonly event: DomainEvent
 }
 
 /**
- * (tx) Runs were lost with their server, had no session to go on with, or were never started: each of their wakes that is still valid is queued once
- * more, the same wake with a new run. Expects the runs to be ended and their wakes not yet. What the claim judges, it judges again.
+ * (tx) Queues the wakes of lost runs again, each with a new run, where the wake is still valid. A run is lost with its
+ * server, with the session that it was to resume, or because it was never started. Expects the runs to be ended and their
+ * wakes not yet. The start of the new run checks its rules again.
  */
 export async function retryWakes(tx: Tx, runIds: readonly string[]): Promise<RetriedWake[]> {
   const retried: RetriedWake[] = []

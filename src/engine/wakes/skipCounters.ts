@@ -5,17 +5,17 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 
-/** Why a wake was turned down before it became one. */
+/** Why a request for a run led to no wake. */
 const skipReasons = ['timer_off', 'wake_on_demand_off', 'over_budget', 'agent_not_invokable', 'loop_bound'] as const
 type SkipReason = (typeof skipReasons)[number]
 
-/** Agents whose skips are counted at once; beyond it a count may be lost, but no memory is. */
+/** Pairs of agent and reason that are counted between two writes. Beyond it counts are lost; it bounds memory. */
 const MAX_COUNTED = 10_000
 
 interface SkipCounts {
-  /** What is yet to be written, by agent and reason. */
+  /** Counts that are not written yet, by agent and reason. */
   unwritten: Map<string, { agentId: string; reason: SkipReason; count: number }>
-  /** Since this process began. */
+  /** Counts since this process started, by reason. */
   readonly totals: Map<SkipReason, number>
 }
 
@@ -30,8 +30,8 @@ function countsOf(store: Store): SkipCounts {
 }
 
 /**
- * Counts a wake that was turned down. In memory, because whoever is turned down may hold locks, and a row that counts
- * would be one more to wait for: it is telemetry, and a crash loses what was counted since the last `flushSkips`.
+ * Counts a request that led to no wake. In memory, because the caller may hold locks, and a counting row would be one more
+ * row to wait for. It is telemetry: a crash loses the counts since the last `flushSkips`.
  */
 export function countSkip(store: Store, agentId: string, reason: SkipReason): void {
   const { unwritten, totals } = countsOf(store)
@@ -42,22 +42,22 @@ export function countSkip(store: Store, agentId: string, reason: SkipReason): vo
   else if (unwritten.size < MAX_COUNTED) unwritten.set(key, { agentId, reason, count: 1 })
 }
 
-/** How many wakes this process has turned down since it began, by reason. */
+/** How many requests led to no wake since this process started, by reason. */
 export const skipTotals = (store: Store): ReadonlyMap<string, number> => countsOf(store).totals
 
-// An agent that is being deleted is passed: nobody will ask for its counts.
+// An agent that is being deleted is skipped: its counts are deleted with it.
 const addCounts = statement<{ agentIds: string[]; reasons: string[]; counts: number[] }, { agentId: string }>('wake_skips_add')
   .unaudited(sql`
   with counted as (
     select * from unnest(${param('agentIds', 'uuid[]')}, ${param('reasons', 'text[]')}, ${param('counts', 'int[]')}) as t (agent_id, reason, count)),
-  known as (
+  present as (
     select a.id from ${agents} a where a.id in (select agent_id from counted) order by a.id for key share skip locked)
   insert into ${wakeSkips} as s (agent_id, reason, count)
-  select c.agent_id, c.reason, c.count from counted c join known on known.id = c.agent_id order by c.agent_id, c.reason
+  select c.agent_id, c.reason, c.count from counted c join present on present.id = c.agent_id order by c.agent_id, c.reason
   on conflict (agent_id, reason) do update set count = s.count + excluded.count, last_at = now()
   returning agent_id as "agentId"`)
 
-/** Writes what has been counted since the last time; asks nothing of the database when that is nothing. */
+/** Writes the counts since the last call. Without any it sends no statement. */
 export async function flushSkips(store: Store): Promise<void> {
   const counts = countsOf(store)
   if (counts.unwritten.size === 0) return

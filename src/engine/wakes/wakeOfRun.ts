@@ -10,10 +10,10 @@ const claimWakeOfRun = statement<{ runId: string }, { id: string }>('wake_claim'
   update ${wakes} set status = 'claimed', claimed_at = now(), updated_at = now()
   where run_id = ${param('runId')} and status = 'queued' returning id`)
 
-/** (tx) The run of a wake starts. Expects the run's row lock. */
+/** (tx) Claims the wake of a run that starts. Expects the run's row lock. */
 export const claimWake = async (tx: Tx, runId: string): Promise<void> => void (await tx.run(claimWakeOfRun, { runId }))
 
-/** A run that does not start, and whom it was for. */
+/** A run that does not start, with its agent and its issue. */
 interface NotStarted {
   readonly runId: string
   readonly agentId: string
@@ -25,8 +25,8 @@ const deferWakeOfRun = statement<{ runId: string }, { id: string }>('wake_defer'
   where run_id = ${param('runId')} and status = 'queued' returning id`)
 
 /**
- * (tx) Lets the wake of a run wait again, because another run holds its issue: whoever frees the issue queues a new run
- * for it. Expects the locks of issue and run.
+ * (tx) Lets the wake of a run wait again, because another run holds its issue. The end of that hold queues a new run for
+ * the wake. Expects the locks of issue and run.
  */
 export async function deferWake(tx: Tx, { runId, agentId, issueId }: NotStarted, holderRunId: string): Promise<DomainEvent[]> {
   const rows = await tx.run(deferWakeOfRun, { runId })
@@ -37,7 +37,7 @@ const skipWakeOfRun = statement<{ runId: string; why: string }, { id: string }>(
   update ${wakes} set status = 'skipped', close_reason = ${param('why')}, finished_at = now(), updated_at = now()
   where run_id = ${param('runId')} and status = 'queued' returning id`)
 
-/** (tx) Closes the wake of a run that is not to start any more. Expects the run's row lock. */
+/** (tx) Closes the wake of a run that must not start any more. Expects the run's row lock. */
 export async function skipWake(tx: Tx, { runId, agentId, issueId }: NotStarted, why: CloseReason): Promise<DomainEvent[]> {
   const rows = await tx.run(skipWakeOfRun, { runId, why })
   return rows.map(({ id }) => wakeClosed(id, { agentId, issueId, why }, { agentId, runId }))
