@@ -23,7 +23,7 @@ const MAX_LOG_BYTES = 8 * 1024 * 1024
  * One line of the log, as it is written. Chunks of the same stream join the open line until it is written, so that single
  * characters cost no line each. The public command line reads 16 KiB at a time and drops incomplete lines: two lines fit.
  */
-export const MAX_LINE_BYTES = 8 * 1024
+const MAX_LINE_BYTES = 8 * 1024
 /** Rows stay small enough to be read and sent one by one. */
 const MAX_PIECE_BYTES = 64 * 1024
 
