@@ -64,7 +64,7 @@ export async function lockForEnd(tx: Tx, ctx: Ctx, runIds: readonly string[], al
   return { issues: lockedIssues, runs: lockedRuns }
 }
 
-/** What ending runs changed. */
+/** The changes that the end of runs made. */
 export interface EndedRuns {
   readonly runs: readonly RunRow[]
   readonly events: readonly DomainEvent[]

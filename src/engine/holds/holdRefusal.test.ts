@@ -5,8 +5,8 @@ import { expireLease, useServer, world } from '../../dev/testing/world.ts'
 const server = useServer()
 const problem = { accept: 'application/problem+json' }
 
-describe('a 409 about a hold (lock-protocol §7)', () => {
-  test('carries the issue, who asked, who holds it, and what to do next', async () => {
+describe('A 409 about a hold (LOCK_PROTOCOL §7)', () => {
+  test('A refusal about a hold names the issue, the caller, the holder and the next step', async () => {
     const { held: heldIssue, agent, run, checkout } = await world(server())
     const { issue, run: holder, agent: owner } = await heldIssue()
     const asking = await run(await agent())
@@ -42,7 +42,7 @@ describe('a 409 about a hold (lock-protocol §7)', () => {
     expect(headers['retry-after']).toBe('60')
   })
 
-  test('Retry-After is what is left of the lease, a minute at most, a second at least', async () => {
+  test('Retry-After is the rest of the lease, a minute at most and a second at least', async () => {
     const { held: heldIssue, agent, run, checkout } = await world(server())
     const { issue, run: holder } = await heldIssue()
     const asking = await run(await agent())
@@ -60,7 +60,7 @@ describe('a 409 about a hold (lock-protocol §7)', () => {
     expect((await expectRefused(server(), () => checkout(asking, issue.id), 409, 'issue_held')).headers['retry-after']).toBe('60')
   })
 
-  test('the holder’s own agent is told to wait, somebody else to pick another; where waiting is no use there is no Retry-After', async () => {
+  test('The next step of the holder’s own agent is wait and that of others pick_other; a refusal that a wait does not help has no Retry-After', async () => {
     const { held: heldIssue, agent, run, issue, checkout } = await world(server())
     const { issue: taken, run: holder, agent: owner } = await heldIssue()
     const sibling = await run(owner)
@@ -75,8 +75,8 @@ describe('a 409 about a hold (lock-protocol §7)', () => {
     )
     expect(write.body.details).toMatchObject({ next: 'wait', retryable: true, holder: { runId: holder.id } })
     expect(write.headers).toHaveProperty('retry-after')
-    const give = await expectRefused(server(), () => sibling.client.post(`/api/issues/${taken.id}/release`), 409, 'release_not_holder')
-    expect(give.body.details).toMatchObject({ next: 'wait', retryable: true })
+    const release = await expectRefused(server(), () => sibling.client.post(`/api/issues/${taken.id}/release`), 409, 'release_not_holder')
+    expect(release.body.details).toMatchObject({ next: 'wait', retryable: true })
 
     const foreign = await expectRefused(
       server(),
@@ -92,7 +92,7 @@ describe('a 409 about a hold (lock-protocol §7)', () => {
     expect(assigned.headers).not.toHaveProperty('retry-after')
   })
 
-  test('a holder that is dead is no holder', async () => {
+  test('A dead holder is not named as the holder', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue, run: dead } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -106,7 +106,7 @@ describe('a 409 about a hold (lock-protocol §7)', () => {
     expect(body.details).toMatchObject({ holder: null, checkoutRunId: dead.id })
   })
 
-  test('asked for as application/problem+json it is the same as RFC 9457', async () => {
+  test('A refusal as application/problem+json has the same content in the form of RFC 9457', async () => {
     const { held: heldIssue, agent, run } = await world(server())
     const { issue } = await heldIssue()
     const rival = await run(await agent())

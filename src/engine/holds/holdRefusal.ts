@@ -4,7 +4,7 @@ import type { RefusalCode } from '../../platform/kernel/errors.ts'
 import type { HoldFacts } from './holdFacts.ts'
 import type { RefusedHold } from './rules.ts'
 
-/** What a machine should do next (LOCK_PROTOCOL §7). */
+/** The next step that a client should take (LOCK_PROTOCOL §7). */
 export type NextStep = 'wait' | 'pick_other' | 'new_run' | 'ask_board'
 
 interface Advice {

@@ -32,7 +32,7 @@ interface Given {
   readonly status?: IssueStatus
   readonly assigneeAgentId?: string | null
   readonly assigneeUserId?: string | null
-  /** What each column names; `missing` is an id that no run of the company has. */
+  /** The run that each column names; `missing` is an id that no run of the company has. */
   readonly checkout?: RunFact | 'missing' | null
   readonly execution?: RunFact | 'missing' | null
   readonly lockedAt?: string
@@ -88,99 +88,147 @@ const agentIn = (fields: Partial<NonNullable<HoldFacts['agent']>>): Partial<Hold
   agent: { companyId: 'company', name: 'A', status: 'idle', overBudget: false, ...fields },
 })
 
-/** What a decision comes to, in one word: its kind, or the code of its refusal. */
+/** A decision in one word: its kind, its reason, or the code of its refusal. */
 const word = (decision: { kind: string; code?: string; reason?: string }): string => decision.code ?? decision.reason ?? decision.kind
 
-describe('checkout (lock-protocol §4.1), each row and the row it comes before', () => {
+describe('decideCheckout (LOCK_PROTOCOL §4.1), each row and the row that it precedes', () => {
   const rows: readonly [title: string, given: Given, caller: Caller, expected: readonly IssueStatus[], answer: string][] = [
     [
-      '1: an evicted run is refused, also where it would keep',
+      '1: An evicted run is refused, also where it would keep the issue',
       heldBy(mine, { facts: { evicted: true } }),
       asAgent,
       ['todo'],
       'lock_revoked',
     ],
     [
-      '1: an evicted run is refused before the live holder is told',
+      '1: An evicted run is refused before a live holder is reported',
       heldBy(rival, { facts: { evicted: true } }),
       asAgent,
       ['todo'],
       'lock_revoked',
     ],
-    ['2: the run that holds it keeps it, whatever it expects', heldBy(mine), asAgent, ['backlog'], 'keep'],
-    ['2: the run that one column names keeps it beside an empty one', heldBy(mine, { execution: null }), asAgent, ['todo'], 'keep'],
-    ['2: the run that holds it keeps it beside a dead one', heldBy(mine, { execution: dead }), asAgent, ['todo'], 'keep'],
-    ['2: not beside another live one', heldBy(mine, { execution: sibling }), asAgent, ['todo', 'in_progress'], 'issue_held'],
+    ['2: The run that holds the issue keeps it in any expected status', heldBy(mine), asAgent, ['backlog'], 'keep'],
+    ['2: A run that one column names keeps the issue beside an empty column', heldBy(mine, { execution: null }), asAgent, ['todo'], 'keep'],
+    ['2: A run that one column names keeps the issue beside a dead run', heldBy(mine, { execution: dead }), asAgent, ['todo'], 'keep'],
     [
-      '2: not when the issue is another agent’s',
+      '2: A run does not keep the issue beside another live run',
+      heldBy(mine, { execution: sibling }),
+      asAgent,
+      ['todo', 'in_progress'],
+      'issue_held',
+    ],
+    [
+      '2: A run does not keep an issue of another agent',
       heldBy(mine, { assigneeAgentId: otherAgentId }),
       asAgent,
       ['in_progress'],
       'issue_assigned',
     ],
-    ['2: not when the issue is not in progress', heldBy(mine, { status: 'todo' }), asAgent, ['todo'], 'take'],
-    ['3: another live run in both columns', heldBy(rival, { assigneeAgentId: otherAgentId }), asAgent, ['in_progress'], 'issue_held'],
-    ['3: another live run in the checkout column alone', heldBy(rival, { execution: null }), asAgent, ['in_progress'], 'issue_held'],
-    ['3: another live run in the execution column alone', heldBy(rival, { checkout: null }), asAgent, ['in_progress'], 'issue_held'],
-    ['3: a live run beside a dead one', heldBy(dead, { execution: rival }), asAgent, ['in_progress'], 'issue_held'],
-    ['3: another live run of the same agent', heldBy(sibling), asAgent, ['in_progress'], 'issue_held'],
+    ['2: A run does not keep an issue that is not in progress', heldBy(mine, { status: 'todo' }), asAgent, ['todo'], 'take'],
     [
-      '3: a live run also on an issue that is not in progress',
+      '3: Another live run in both columns holds the issue',
+      heldBy(rival, { assigneeAgentId: otherAgentId }),
+      asAgent,
+      ['in_progress'],
+      'issue_held',
+    ],
+    [
+      '3: Another live run in the checkout column alone holds the issue',
+      heldBy(rival, { execution: null }),
+      asAgent,
+      ['in_progress'],
+      'issue_held',
+    ],
+    [
+      '3: Another live run in the execution column alone holds the issue',
+      heldBy(rival, { checkout: null }),
+      asAgent,
+      ['in_progress'],
+      'issue_held',
+    ],
+    ['3: A live run beside a dead one holds the issue', heldBy(dead, { execution: rival }), asAgent, ['in_progress'], 'issue_held'],
+    ['3: Another live run of the same agent holds the issue', heldBy(sibling), asAgent, ['in_progress'], 'issue_held'],
+    [
+      '3: A live run holds an issue that is not in progress',
       { status: 'todo', checkout: rival, execution: rival },
       asAgent,
       ['todo'],
       'issue_held',
     ],
-    ['3: a live run also for the board', heldBy(rival, { facts: { acting: null } }), asBoard, ['in_progress'], 'issue_held'],
-    ['4: assigned to another agent', { assigneeAgentId: otherAgentId }, asAgent, ['todo'], 'issue_assigned'],
+    ['3: A live run holds the issue against the board', heldBy(rival, { facts: { acting: null } }), asBoard, ['in_progress'], 'issue_held'],
+    ['4: An issue that is assigned to another agent is refused', { assigneeAgentId: otherAgentId }, asAgent, ['todo'], 'issue_assigned'],
     [
-      '4: assigned to another agent whose run is dead',
+      '4: An issue that is assigned to another agent with a dead run is refused',
       heldBy(dead, { assigneeAgentId: otherAgentId }),
       asAgent,
       ['in_progress'],
       'issue_assigned',
     ],
-    ['4: assigned to a user, asked by an agent', { assigneeUserId: 'user' }, asAgent, ['todo'], 'issue_assigned'],
-    ['4: assigned to a user, asked by the board', { assigneeUserId: 'user', facts: { acting: null } }, asBoard, ['todo'], 'take'],
+    ['4: An issue that is assigned to a user is refused to an agent', { assigneeUserId: 'user' }, asAgent, ['todo'], 'issue_assigned'],
     [
-      '4: assigned to another agent, asked by the board',
+      '4: An issue that is assigned to a user may be taken by the board',
+      { assigneeUserId: 'user', facts: { acting: null } },
+      asBoard,
+      ['todo'],
+      'take',
+    ],
+    [
+      '4: An issue that is assigned to another agent is refused to the board',
       { assigneeAgentId: otherAgentId, facts: { acting: null } },
       asBoard,
       ['todo'],
       'issue_assigned',
     ],
-    ['5: blocked', withFacts({ unresolvedBlockerIssueIds: ['blocker'] }), asAgent, ['todo'], 'issue_blocked'],
+    ['5: A blocked issue is refused', withFacts({ unresolvedBlockerIssueIds: ['blocker'] }), asAgent, ['todo'], 'issue_blocked'],
     [
-      '5: blocked, even with a dead holder of its own',
+      '5: A blocked issue with a dead holder of the agent is refused',
       heldBy(dead, { facts: { unresolvedBlockerIssueIds: ['x'] } }),
       asAgent,
       ['todo'],
       'issue_blocked',
     ],
-    ['6: an agent that is not there', withFacts({ agent: null }), asBoard, ['todo'], 'not_found'],
-    ['6: an agent of another company', withFacts(agentIn({ companyId: 'elsewhere' })), asBoard, ['todo'], 'other_company'],
-    ['6: over its budget', withFacts(agentIn({ overBudget: true })), asAgent, ['todo'], 'agent_over_budget'],
-    ['6: its project is paused', withFacts({ projectPaused: true }), asAgent, ['todo'], 'project_paused'],
-    ['6: its company is not active', withFacts({ companyActive: false }), asAgent, ['todo'], 'company_not_active'],
-    ['7: an expected status is taken', {}, asAgent, ['todo'], 'take'],
-    ['7: own, in progress, nobody holds it', { status: 'in_progress', assigneeAgentId: agentId }, asAgent, ['backlog'], 'take'],
-    ['7: own, in progress, the holder is dead', heldBy(dead), asAgent, ['backlog'], 'take'],
-    ['7: own, in progress, the holder never existed here', heldBy('missing'), asAgent, ['backlog'], 'take'],
-    ['7: leftovers of the dead do not matter', { checkout: dead, execution: 'missing' }, asAgent, ['todo'], 'take'],
-    ['7: the board takes for an agent', { facts: { acting: null } }, asBoard, ['todo'], 'take'],
-    ['8: a status nobody expected', { status: 'done' }, asAgent, ['todo'], 'status_unexpected'],
-    ['8: in progress without an assignee, not expected', { status: 'in_progress' }, asAgent, ['todo'], 'status_unexpected'],
+    ['6: A missing agent is refused', withFacts({ agent: null }), asBoard, ['todo'], 'not_found'],
+    ['6: An agent of another company is refused', withFacts(agentIn({ companyId: 'elsewhere' })), asBoard, ['todo'], 'other_company'],
+    ['6: An agent over its budget is refused', withFacts(agentIn({ overBudget: true })), asAgent, ['todo'], 'agent_over_budget'],
+    ['6: An issue of a paused project is refused', withFacts({ projectPaused: true }), asAgent, ['todo'], 'project_paused'],
+    [
+      '6: An issue of a company that is not active is refused',
+      withFacts({ companyActive: false }),
+      asAgent,
+      ['todo'],
+      'company_not_active',
+    ],
+    ['7: An issue in an expected status is taken', {}, asAgent, ['todo'], 'take'],
+    [
+      '7: An own issue in progress without a holder is taken',
+      { status: 'in_progress', assigneeAgentId: agentId },
+      asAgent,
+      ['backlog'],
+      'take',
+    ],
+    ['7: An own issue in progress with a dead holder is taken', heldBy(dead), asAgent, ['backlog'], 'take'],
+    ['7: An own issue in progress with a missing holder is taken', heldBy('missing'), asAgent, ['backlog'], 'take'],
+    ['7: Stale columns do not prevent a checkout', { checkout: dead, execution: 'missing' }, asAgent, ['todo'], 'take'],
+    ['7: The board takes an issue for an agent', { facts: { acting: null } }, asBoard, ['todo'], 'take'],
+    ['8: An unexpected status is refused', { status: 'done' }, asAgent, ['todo'], 'status_unexpected'],
+    [
+      '8: An unassigned issue in progress is refused when that is not expected',
+      { status: 'in_progress' },
+      asAgent,
+      ['todo'],
+      'status_unexpected',
+    ],
   ]
-  test.each(rows)('%s', (_title, facts, caller, expected, answer) => {
+  test.each(rows)('Checkout, row %s', (...[, facts, caller, expected, answer]) => {
     expect(word(decideCheckout(given(facts), caller, agentId, expected))).toBe(answer)
   })
 
-  test.each(agentStatus.statuses)('6: an agent that is %s may take only if it is invokable', (status) => {
+  test.each(agentStatus.statuses)('6: An agent that is %s may take an issue only if it is invokable', (status) => {
     const decision = decideCheckout(given(withFacts(agentIn({ status }))), asAgent, agentId, ['todo'])
     expect(word(decision)).toBe(invokableStatuses.includes(status) ? 'take' : 'agent_not_invokable')
   })
 
-  test('6: paused, pending and terminated agents are the ones that are not', () => {
+  test('6: Only paused, pending and terminated agents are not invokable', () => {
     expect(agentStatus.statuses.filter((status) => !invokableStatuses.includes(status))).toEqual([
       'pending_approval',
       'paused',
@@ -188,7 +236,7 @@ describe('checkout (lock-protocol §4.1), each row and the row it comes before',
     ])
   })
 
-  test('rows 1 to 6 are asked in their order: each refusal hides the ones behind it', () => {
+  test('Rows 1 to 6 are checked in their order: each refusal precedes the later ones', () => {
     const everything: Partial<HoldFacts> = {
       evicted: true,
       unresolvedBlockerIssueIds: ['blocker'],
@@ -207,7 +255,7 @@ describe('checkout (lock-protocol §4.1), each row and the row it comes before',
     for (const [answer, facts] of peel) expect(word(decideCheckout(given(facts), asAgent, agentId, ['todo']))).toBe(answer)
   })
 
-  test('a refusal names what is in the way', () => {
+  test('A refusal names the obstacle', () => {
     const blocked = decideCheckout(given(withFacts({ unresolvedBlockerIssueIds: ['x', 'y'] })), asAgent, agentId, ['todo'])
     expect(blocked).toMatchObject({ details: { unresolvedBlockerIssueIds: ['x', 'y'] } })
     const paused = decideCheckout(given(withFacts(agentIn({ status: 'paused' }))), asAgent, agentId, ['todo'])
@@ -215,86 +263,129 @@ describe('checkout (lock-protocol §4.1), each row and the row it comes before',
   })
 })
 
-describe('writes by agents (§4.2), each row and the row it comes before', () => {
+describe('decideWrite (§4.2), each row and the row that it precedes', () => {
   const rows: readonly [title: string, given: Given, mayOverride: boolean, answer: string][] = [
-    ['an evicted run, its own issue', heldBy(dead, { facts: { evicted: true } }), false, 'lock_revoked'],
-    ['an evicted run, an unassigned issue', { facts: { evicted: true } }, false, 'lock_revoked'],
-    ['an evicted run, a closed issue', { status: 'done', assigneeAgentId: agentId, facts: { evicted: true } }, false, 'lock_revoked'],
-    ['an evicted run of a manager', heldBy(rival, { assigneeAgentId: otherAgentId, facts: { evicted: true } }), true, 'lock_revoked'],
-    ['unassigned', {}, false, 'allow'],
-    ['unassigned and in progress', { status: 'in_progress' }, false, 'allow'],
-    ['unassigned, by an agent that names no run', { facts: { acting: null } }, false, 'allow'],
-    ['another agent’s, in progress', heldBy(rival, { assigneeAgentId: otherAgentId }), false, 'checked_out_by_other'],
-    ['another agent’s, in progress, its run dead', heldBy(dead, { assigneeAgentId: otherAgentId }), false, 'checked_out_by_other'],
-    ['another agent’s, not in progress', { assigneeAgentId: otherAgentId }, false, 'not_assignee'],
-    ['another agent’s, in progress, with the override', heldBy(rival, { assigneeAgentId: otherAgentId }), true, 'allow'],
-    ['another agent’s, not in progress, with the override', { assigneeAgentId: otherAgentId }, true, 'allow'],
-    ['own, not in progress', { assigneeAgentId: agentId }, false, 'allow'],
-    ['own, not in progress, without a run', { assigneeAgentId: agentId, facts: { acting: null } }, false, 'allow'],
-    ['own, in progress, without a run', heldBy(mine, { facts: { acting: null } }), false, 'run_required'],
-    ['own, in progress, another live holder in both columns', heldBy(sibling), false, 'run_ownership'],
-    ['own, in progress, another live holder in the checkout column', heldBy(sibling, { execution: mine }), false, 'run_ownership'],
-    ['own, in progress, another live holder in the execution column', heldBy(mine, { execution: sibling }), false, 'run_ownership'],
-    ['own, in progress, held by this run', heldBy(mine), false, 'allow'],
-    ['own, in progress, held by this run in one column', heldBy(mine, { checkout: null }), false, 'allow'],
-    ['own, in progress, the holder dead', heldBy(dead), false, 'stale_run'],
-    ['own, in progress, the holder missing or foreign', heldBy('missing'), false, 'stale_run'],
-    ['own, in progress, one column dead and one empty', heldBy(dead, { execution: null }), false, 'stale_run'],
-    ['own, in progress, nobody holds it', { status: 'in_progress', assigneeAgentId: agentId }, false, 'unowned'],
+    ['An evicted run is refused a write to its own issue', heldBy(dead, { facts: { evicted: true } }), false, 'lock_revoked'],
+    ['An evicted run is refused a write to an unassigned issue', { facts: { evicted: true } }, false, 'lock_revoked'],
+    [
+      'An evicted run is refused a write to a closed issue',
+      { status: 'done', assigneeAgentId: agentId, facts: { evicted: true } },
+      false,
+      'lock_revoked',
+    ],
+    [
+      'An evicted run of a manager is refused',
+      heldBy(rival, { assigneeAgentId: otherAgentId, facts: { evicted: true } }),
+      true,
+      'lock_revoked',
+    ],
+    ['An unassigned issue is open', {}, false, 'allow'],
+    ['An unassigned issue in progress is open', { status: 'in_progress' }, false, 'allow'],
+    ['An unassigned issue is open to an agent that names no run', { facts: { acting: null } }, false, 'allow'],
+    ['An issue of another agent in progress is refused', heldBy(rival, { assigneeAgentId: otherAgentId }), false, 'checked_out_by_other'],
+    [
+      'An issue of another agent in progress with a dead run is refused',
+      heldBy(dead, { assigneeAgentId: otherAgentId }),
+      false,
+      'checked_out_by_other',
+    ],
+    ['An issue of another agent that is not in progress is refused', { assigneeAgentId: otherAgentId }, false, 'not_assignee'],
+    ['An issue of another agent in progress is open with the override', heldBy(rival, { assigneeAgentId: otherAgentId }), true, 'allow'],
+    ['An issue of another agent that is not in progress is open with the override', { assigneeAgentId: otherAgentId }, true, 'allow'],
+    ['An own issue that is not in progress is open', { assigneeAgentId: agentId }, false, 'allow'],
+    ['An own issue that is not in progress is open without a run', { assigneeAgentId: agentId, facts: { acting: null } }, false, 'allow'],
+    ['An own issue in progress is refused without a run', heldBy(mine, { facts: { acting: null } }), false, 'run_required'],
+    ['An own issue in progress with another live holder in both columns is refused', heldBy(sibling), false, 'run_ownership'],
+    [
+      'An own issue in progress with another live holder in the checkout column is refused',
+      heldBy(sibling, { execution: mine }),
+      false,
+      'run_ownership',
+    ],
+    [
+      'An own issue in progress with another live holder in the execution column is refused',
+      heldBy(mine, { execution: sibling }),
+      false,
+      'run_ownership',
+    ],
+    ['An own issue in progress is open to its holder', heldBy(mine), false, 'allow'],
+    ['An own issue in progress is open to a holder in one column', heldBy(mine, { checkout: null }), false, 'allow'],
+    ['An own issue in progress with a dead holder is adopted', heldBy(dead), false, 'stale_run'],
+    ['An own issue in progress with a missing or foreign holder is adopted', heldBy('missing'), false, 'stale_run'],
+    ['An own issue in progress with one dead and one empty column is adopted', heldBy(dead, { execution: null }), false, 'stale_run'],
+    ['An own issue in progress without a holder is adopted', { status: 'in_progress', assigneeAgentId: agentId }, false, 'unowned'],
   ]
-  test.each(rows)('%s', (_title, facts, mayOverride, answer) => {
+  test.each(rows)('Write: %s', (_title, facts, mayOverride, answer) => {
     expect(word(decideWrite(given(facts), agentId, mayOverride))).toBe(answer)
   })
 
-  test.each(issueStatus.statuses.filter((status) => status !== 'in_progress'))('own and %s: dead leftovers are cleared', (status) => {
-    const own = { status, assigneeAgentId: agentId }
-    expect(decideWrite(given(own), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: false })
-    expect(decideWrite(given({ ...own, checkout: dead }), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: true })
-    expect(decideWrite(given({ ...own, execution: 'missing' }), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: true })
-  })
+  test.each(issueStatus.statuses.filter((status) => status !== 'in_progress'))(
+    'A write to an own issue in status %s clears stale columns',
+    (status) => {
+      const own = { status, assigneeAgentId: agentId }
+      expect(decideWrite(given(own), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: false })
+      expect(decideWrite(given({ ...own, checkout: dead }), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: true })
+      expect(decideWrite(given({ ...own, execution: 'missing' }), agentId, false)).toEqual({ kind: 'allow', clearStaleColumns: true })
+    },
+  )
 })
 
-describe('release (§4.3), each row and the row it comes before', () => {
+describe('decideRelease (§4.3), each row and the row that it precedes', () => {
   const own = { assigneeAgentId: agentId }
   const rows: readonly [title: string, given: Given, caller: Caller, answer: string][] = [
-    ['an agent, another agent’s', { assigneeAgentId: otherAgentId }, asAgent, 'release_not_assignee'],
-    ['an agent, another agent’s, held', heldBy(rival, { assigneeAgentId: otherAgentId }), asAgent, 'release_not_assignee'],
-    ['an agent, a user’s', { assigneeUserId: 'user' }, asAgent, 'release_not_assignee'],
-    ['an agent, another live holder', heldBy(sibling), asAgent, 'release_not_holder'],
-    ['an agent that was evicted, another live holder', heldBy(sibling, { facts: { evicted: true } }), asAgent, 'release_not_holder'],
-    ['an agent that was evicted', { status: 'in_progress', ...own, facts: { evicted: true } }, asAgent, 'lock_revoked'],
-    ['an agent that holds it', heldBy(mine), asAgent, 'release'],
-    ['an agent whose other run died', heldBy(dead), asAgent, 'release'],
-    ['an agent, its own and not started', own, asAgent, 'release'],
-    ['an agent, free already', {}, asAgent, 'keep'],
-    ['an agent, unassigned with leftovers', { checkout: dead }, asAgent, 'release'],
-    ['an agent, unassigned with a stale lock time', { lockedAt: '2026-01-01T00:00:00.000Z' }, asAgent, 'release'],
-    ['the board, held by a live run', heldBy(rival, { facts: { acting: null } }), asBoard, 'release'],
-    ['the board, a user’s in progress', { status: 'in_progress', assigneeUserId: 'user', facts: { acting: null } }, asBoard, 'release'],
-    ['the board, free already', { facts: { acting: null } }, asBoard, 'keep'],
-    ['the board, done and unassigned', { status: 'done', facts: { acting: null } }, asBoard, 'keep'],
+    ['An agent may not release an issue of another agent', { assigneeAgentId: otherAgentId }, asAgent, 'release_not_assignee'],
+    [
+      'An agent may not release a held issue of another agent',
+      heldBy(rival, { assigneeAgentId: otherAgentId }),
+      asAgent,
+      'release_not_assignee',
+    ],
+    ['An agent may not release an issue of a user', { assigneeUserId: 'user' }, asAgent, 'release_not_assignee'],
+    ['An agent may not release an issue with another live holder', heldBy(sibling), asAgent, 'release_not_holder'],
+    [
+      'An evicted agent may not release an issue with another live holder',
+      heldBy(sibling, { facts: { evicted: true } }),
+      asAgent,
+      'release_not_holder',
+    ],
+    ['An evicted agent may not release an issue', { status: 'in_progress', ...own, facts: { evicted: true } }, asAgent, 'lock_revoked'],
+    ['The holder releases the issue', heldBy(mine), asAgent, 'release'],
+    ['An agent releases the issue of its dead run', heldBy(dead), asAgent, 'release'],
+    ['An agent releases its own issue that is not started', own, asAgent, 'release'],
+    ['A release by an agent of a free issue changes nothing', {}, asAgent, 'keep'],
+    ['An agent releases an unassigned issue with stale columns', { checkout: dead }, asAgent, 'release'],
+    ['An agent releases an unassigned issue with a stale time of the hold', { lockedAt: '2026-01-01T00:00:00.000Z' }, asAgent, 'release'],
+    ['The board releases an issue from a live run', heldBy(rival, { facts: { acting: null } }), asBoard, 'release'],
+    [
+      'The board releases an issue of a user in progress',
+      { status: 'in_progress', assigneeUserId: 'user', facts: { acting: null } },
+      asBoard,
+      'release',
+    ],
+    ['A release by the board of a free issue changes nothing', { facts: { acting: null } }, asBoard, 'keep'],
+    ['A release by the board of a done and unassigned issue changes nothing', { status: 'done', facts: { acting: null } }, asBoard, 'keep'],
   ]
-  test.each(rows)('%s', (_title, facts, caller, answer) => {
+  test.each(rows)('Release: %s', (_title, facts, caller, answer) => {
     expect(word(decideRelease(given(facts), caller))).toBe(answer)
   })
 })
 
-describe('what counts as a holder (§2)', () => {
-  test('only a live run of the company in a column, and not the acting one', () => {
+describe('The holder of an issue (§2)', () => {
+  test('The other holder is a live run of the company in a column, and not the acting run', () => {
     expect(otherLiveHolder(given(heldBy(rival)))?.id).toBe(rival.id)
     expect(otherLiveHolder(given(heldBy(dead, { execution: rival })))?.id).toBe(rival.id)
     for (const holder of [mine, dead, 'missing'] as const) expect(otherLiveHolder(given(heldBy(holder)))).toBeNull()
     expect(otherLiveHolder(given())).toBeNull()
   })
 
-  test('a run holds when either column names it; without a run nobody does', () => {
+  test('A run holds the issue when either column names it, and an actor without a run never does', () => {
     expect(isHeldByActingRun(given(heldBy(mine, { execution: null })))).toBe(true)
     expect(isHeldByActingRun(given(heldBy(mine, { checkout: null })))).toBe(true)
     expect(isHeldByActingRun(given(heldBy(rival)))).toBe(false)
     expect(isHeldByActingRun(given(heldBy(mine, { facts: { acting: null } })))).toBe(false)
   })
 
-  test('columns are anything at all, leftovers are what is not live', () => {
+  test('Any named run counts as a column, and one that is not live as a stale column', () => {
     expect(hasHoldColumns(given())).toBe(false)
     expect(hasHoldColumns(given({ execution: 'missing' }))).toBe(true)
     expect(hasStaleColumns(given(heldBy(mine)))).toBe(false)

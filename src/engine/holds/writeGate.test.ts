@@ -7,7 +7,7 @@ import type { Client, World } from '../../dev/testing/world.ts'
 
 const server = useServer()
 
-/** Every gated write to the issue itself; each must be let in or refused alike. */
+/** Every gated write to the issue itself. Each must be allowed or refused alike. */
 const writes: readonly [name: string, send: (client: Client, issueId: string) => ReturnType<Client['patch']>][] = [
   ['PATCH', (client, id) => client.patch(`/api/issues/${id}`, { title: 'Changed' })],
   ['PATCH with a comment alone', (client, id) => client.patch(`/api/issues/${id}`, { comment: 'Progress' })],
@@ -17,15 +17,15 @@ const writes: readonly [name: string, send: (client: Client, issueId: string) =>
 const patchTitle = (client: Client, id: string, headers?: Record<string, string>) =>
   client.patch(`/api/issues/${id}`, { title: 'Changed' }, headers)
 
-/** An agent, its run that lost an issue by decree, and that issue, which is free again. */
+/** An agent, its run that was evicted from an issue, and that issue, which is free again. */
 async function evictedFrom(here: World, query = '') {
   const { issue, run, agent } = await here.held()
   await server().board.post(`/api/issues/${issue.id}/admin/force-release${query}`)
   return { issue, run, agent }
 }
 
-describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, send) => {
-  test('an evicted run is refused, whatever the issue has become', async () => {
+describe.each(writes)('A write by an agent (LOCK_PROTOCOL §4.2): %s', (_name, send) => {
+  test('An evicted run is refused in every later state of the issue', async () => {
     const here = await world(server())
     const assigned = await evictedFrom(here)
     await expectRefused(server(), () => send(assigned.run.client, assigned.issue.id), 409, 'lock_revoked')
@@ -36,14 +36,14 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
     expect(body.details).toMatchObject({ retryable: false, next: 'new_run', actorRunId: open.run.id })
   })
 
-  test('an unassigned issue is open to every agent, with and without a run', async () => {
+  test('An unassigned issue is open to every agent, with and without a run', async () => {
     const { agent, run, issue } = await world(server())
-    const who = await agent()
-    expect((await send(who.client, (await issue()).id)).status).toBe(200)
-    expect((await send((await run(who)).client, (await issue()).id)).status).toBe(200)
+    const worker = await agent()
+    expect((await send(worker.client, (await issue()).id)).status).toBe(200)
+    expect((await send((await run(worker)).client, (await issue()).id)).status).toBe(200)
   })
 
-  test('another agent’s: 409 in progress, held or not; 403 otherwise', async () => {
+  test('A write to an issue of another agent is 409 in progress, held or not, and 403 otherwise', async () => {
     const { held: heldIssue, agent, run, issue } = await world(server())
     const { issue: theirs, run: holder, agent: owner } = await heldIssue()
     const asking = await run(await agent())
@@ -56,7 +56,7 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
     expect(idle.body.error).toBe("Agent cannot mutate another agent's issue")
   })
 
-  test('a manager above the assignee, a CEO and a holder of the grant may; a peer and a report may not', async () => {
+  test('A manager above the assignee, a CEO and an agent with the grant may write; a peer and a report may not', async () => {
     const { company, agent, run, issue, checkout } = await world(server())
     const chief = await agent()
     const manager = await agent({ reportsTo: chief.id })
@@ -71,17 +71,17 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
       await checkout(working, fresh.id)
       return fresh.id
     }
-    for (const above of [manager, chief, ceo, governor]) {
-      expect((await send((await run(above)).client, await taken())).status).toBe(200)
-      expect((await send(above.client, (await issue({ assigneeAgentId: owner.id })).id)).status).toBe(200)
+    for (const superior of [manager, chief, ceo, governor]) {
+      expect((await send((await run(superior)).client, await taken())).status).toBe(200)
+      expect((await send(superior.client, (await issue({ assigneeAgentId: owner.id })).id)).status).toBe(200)
     }
-    for (const below of [report, await agent({ reportsTo: manager.id })]) {
+    for (const other of [report, await agent({ reportsTo: manager.id })]) {
       const id = await taken()
-      await expectRefused(server(), async () => send(below.client, id), 409, 'checked_out_by_other')
+      await expectRefused(server(), async () => send(other.client, id), 409, 'checked_out_by_other')
     }
   })
 
-  test('own and in progress: 401 without a run, 409 beside another live run of the same agent, allowed to the holder', async () => {
+  test('A write to an own issue in progress is 401 without a run, 409 beside another live run of the agent, and allowed to the holder', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: holder, agent } = await heldIssue()
     const sibling = await run(agent)
@@ -91,7 +91,7 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
     expect((await send(keyClientForRun(agent, holder), issue.id)).status).toBe(200)
   })
 
-  test('own and in progress, its holder dead: adopted in the same transaction, with both audit rows', async () => {
+  test('A write to an own issue in progress under a dead holder adopts it in the same transaction, with both audit rows', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -117,7 +117,7 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
     expect(rows).toEqual([{ transactions: 1 }])
   })
 
-  test('an issue of another company and one that is not there are the same 404', async () => {
+  test('An issue of another company and a missing issue give the same 404', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const asking = await here.run(await here.agent())
@@ -129,7 +129,7 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
     expect({ ...one.body, requestId: '' }).toEqual({ ...other.body, requestId: '' })
   })
 
-  test('a client that quotes another epoch or another entity tag changes nothing', async () => {
+  test('A client that quotes another epoch or another entity tag changes nothing', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     const quoting = (headers: Record<string, string>) => () => send(run.client.with(headers), issue.id)
@@ -143,17 +143,17 @@ describe.each(writes)('a write by an agent (lock-protocol §4.2): %s', (_name, s
   })
 })
 
-describe('the gate', () => {
-  test('an unowned issue in progress is adopted by its assignee’s run, and then held', async () => {
+describe('checkWriteGate', () => {
+  test('An unowned issue in progress is adopted by its assignee’s run, which then holds it', async () => {
     const { agent, run, issue } = await world(server())
-    const who = await agent()
-    const given = await issue({ status: 'in_progress', assigneeAgentId: who.id })
-    const acting = await run(who)
+    const worker = await agent()
+    const given = await issue({ status: 'in_progress', assigneeAgentId: worker.id })
+    const acting = await run(worker)
     const answer = await patchTitle(acting.client, given.id)
     expect(answer.body).toMatchObject({
       checkoutRunId: acting.id,
       executionRunId: acting.id,
-      executionAgentNameKey: who.name.toLowerCase(),
+      executionAgentNameKey: worker.name.toLowerCase(),
       lockEpoch: 1,
     })
     expect((await lastAudit(server(), given.id, 'issue.checkout_lock_adopted')).details).toMatchObject({
@@ -165,7 +165,7 @@ describe('the gate', () => {
     expect((await actionsOf(server(), given.id)).filter((action) => action === 'issue.checkout_lock_adopted')).toHaveLength(1)
   })
 
-  test('a refused adoption leaves no trace: the write it was for decides', async () => {
+  test('A refused write takes back the adoption that came with it', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -174,7 +174,7 @@ describe('the gate', () => {
     expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: dead.id, lockEpoch: 1 })
   })
 
-  test('of 8 runs of one agent that write after the holder died, exactly one adopts', async () => {
+  test('Of 8 runs of one agent that write after the holder died, exactly one adopts', async () => {
     const { held: heldIssue, run } = await world(server())
     const { issue, run: dead, agent } = await heldIssue()
     await expireLease(server(), dead.id)
@@ -191,16 +191,16 @@ describe('the gate', () => {
     ])
   })
 
-  test('own and not in progress: dead leftovers are cleared with the write, and whoever waited for the issue is queued', async () => {
+  test('A write to an own issue that is not in progress clears stale columns and queues the waiting wake', async () => {
     const { agent, run, issue } = await world(server())
-    const who = await agent()
-    const own = await issue({ status: 'backlog', assigneeAgentId: who.id })
-    const ghost = await run(who)
+    const worker = await agent()
+    const own = await issue({ status: 'backlog', assigneeAgentId: worker.id })
+    const ghost = await run(worker)
     await plantColumns(server(), own.id, { checkoutRunId: ghost.id, executionRunId: ghost.id, executionAgentNameKey: 'ghost' })
     await server().board.post(`/api/issues/${own.id}/comments`, { body: 'Please look' })
     expect(await wakesOf(server(), own.id)).toMatchObject([{ status: 'deferred_issue_execution' }])
     await expireLease(server(), ghost.id)
-    expect((await patchTitle(who.client, own.id)).body).toMatchObject({ ...NO_HOLD, status: 'backlog', lockEpoch: 1 })
+    expect((await patchTitle(worker.client, own.id)).body).toMatchObject({ ...NO_HOLD, status: 'backlog', lockEpoch: 1 })
     expect((await lastAudit(server(), own.id, 'issue.lock_cleared')).details).toMatchObject({
       runId: ghost.id,
       why: 'dead_holder',
@@ -209,11 +209,11 @@ describe('the gate', () => {
     expect(await wakesOf(server(), own.id)).toMatchObject([{ status: 'queued' }])
   })
 
-  test('a run that is dead or not the agent’s cannot write, gated or not', async () => {
+  test('A run that is dead or not the agent’s cannot write, gated or not', async () => {
     const { company, agent, run, issue } = await world(server())
-    const who = await agent()
+    const worker = await agent()
     const open = await issue()
-    const ended = await run(who)
+    const ended = await run(worker)
     await server().board.post(`/api/heartbeat-runs/${ended.id}/cancel`)
     const foreign = await run(await agent())
     for (const [runId, status, code] of [
@@ -221,15 +221,15 @@ describe('the gate', () => {
       [foreign.id, 422, 'run_unknown'],
       [randomUUID(), 422, 'run_unknown'],
     ] as const) {
-      const client = keyClientForRun(who, runId)
+      const client = keyClientForRun(worker, runId)
       await expectRefused(server(), () => patchTitle(client, open.id), status, code)
       await expectRefused(server(), () => client.post(`/api/issues/${open.id}/comments`, { body: 'Hello' }), status, code)
       await expectRefused(server(), () => client.post(`/api/companies/${company.id}/issues`, { title: 'New' }), status, code)
-      await expectRefused(server(), () => client.patch(`/api/agents/${who.id}`, { title: 'Ghost' }), status, code)
+      await expectRefused(server(), () => client.patch(`/api/agents/${worker.id}`, { title: 'Ghost' }), status, code)
     }
   })
 
-  test('the board is not gated by runs, and its entity tag counts all the same', async () => {
+  test('The board is not gated by runs, and its entity tag is checked', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run } = await heldIssue()
     expect((await patchTitle(server().board, issue.id)).body).toMatchObject({ checkoutRunId: run.id, lockEpoch: 1 })
@@ -239,7 +239,7 @@ describe('the gate', () => {
     expect((await patchTitle(server().board, issue.id, { 'if-match': '*' })).status).toBe(200)
   })
 
-  test('labels and blockers count for the entity tag, too', async () => {
+  test('Labels and blockers are part of the entity tag', async () => {
     const { issue } = await world(server())
     const [tagged, blocker] = [await issue(), await issue()]
     const before = (await server().board.get(`/api/issues/${tagged.id}`)).headers['etag'] ?? ''

@@ -6,11 +6,11 @@ import { useServer, world } from '../../dev/testing/world.ts'
 const server = useServer()
 const ids = (rows: readonly { id: string }[]) => rows.map((row) => row.id)
 
-describe('runs of a company', () => {
-  test('newest first, by agent, page by page, each result reduced to its summary', async () => {
+describe('GET /companies/:companyId/heartbeat-runs', () => {
+  test('The list shows the newest run first, by agent and page by page, with each result reduced to its summary', async () => {
     const { company, agent, run } = await world(server())
-    const [who, other] = [await agent(), await agent()]
-    const runs = [await run(who), await run(other), await run(who)]
+    const [worker, other] = [await agent(), await agent()]
+    const runs = [await run(worker), await run(other), await run(worker)]
     const ending = { status: 'succeeded', resultJson: { summary: 'done', transcript: 'x'.repeat(1000) } }
     await runs[0]?.client.post(`/api/heartbeat-runs/${runs[0].id}/finish`, ending)
     const path = `/api/companies/${company.id}/heartbeat-runs`
@@ -19,7 +19,7 @@ describe('runs of a company', () => {
     expect(all.body.at(-1)).toMatchObject({ status: 'succeeded', resultJson: { summary: 'done' } })
     expect(all.body.at(-1).resultJson).not.toHaveProperty('transcript')
     expect((await server().board.get(`/api/heartbeat-runs/${runs[0]?.id}`)).body.resultJson).toEqual(ending.resultJson)
-    expect(ids((await who.client.get(`${path}?agentId=${other.id}`)).body)).toEqual([runs[1]?.id])
+    expect(ids((await worker.client.get(`${path}?agentId=${other.id}`)).body)).toEqual([runs[1]?.id])
     const first = await server().board.get(`${path}?limit=2`)
     const second = await server().board.get(/<([^>]+)>/.exec(first.headers['link'] ?? '')?.[1] ?? '')
     expect([...ids(first.body), ...ids(second.body)]).toEqual(ids(all.body))
@@ -27,20 +27,20 @@ describe('runs of a company', () => {
       await expectRefused(server(), () => server().board.get(`${path}?limit=${limit}`), 400, 'validation_failed')
   })
 
-  test('of one’s own company only: foreign and missing are the same 404', async () => {
+  test('A run of another company and a missing run give the same 404', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const foreign = await elsewhere.run(await elsewhere.agent())
     const { client } = await here.agent()
-    const one = await expectRefused(server(), () => client.get(`/api/heartbeat-runs/${foreign.id}`), 404, 'not_found')
-    const other = await expectRefused(server(), () => client.get(`/api/heartbeat-runs/${randomUUID()}`), 404, 'not_found')
-    expect({ ...one.body, requestId: '' }).toEqual({ ...other.body, requestId: '' })
+    const foreignAnswer = await expectRefused(server(), () => client.get(`/api/heartbeat-runs/${foreign.id}`), 404, 'not_found')
+    const missingAnswer = await expectRefused(server(), () => client.get(`/api/heartbeat-runs/${randomUUID()}`), 404, 'not_found')
+    expect({ ...foreignAnswer.body, requestId: '' }).toEqual({ ...missingAnswer.body, requestId: '' })
     await expectRefused(server(), () => client.get(`/api/companies/${elsewhere.company.id}/heartbeat-runs`), 404, 'not_found')
     await expectRefused(server(), () => client.get('/api/heartbeat-runs/nonsense'), 400, 'malformed_id')
   })
 })
 
-test('what was done to workspaces for a run is nothing, and what one of another company had done is not told', async () => {
+test('The workspace operations of a run are an empty list, and those of a run of another company are 404', async () => {
   const [here, elsewhere] = [await world(server()), await world(server())]
   const run = await here.run(await here.agent())
   const path = `/api/heartbeat-runs/${run.id}/workspace-operations`
@@ -50,7 +50,7 @@ test('what was done to workspaces for a run is nothing, and what one of another 
   await expectRefused(server(), () => server().board.get(`/api/heartbeat-runs/${randomUUID()}/workspace-operations`), 404, 'not_found')
 })
 
-test('an operation on a workspace is never there, so neither is its log', async () => {
+test('The log of a workspace operation is 404, because no such operation exists', async () => {
   const here = await world(server())
   const run = await here.run(await here.agent())
   const path = `/api/workspace-operations/${randomUUID()}/log?offset=0&limitBytes=100`
@@ -58,6 +58,6 @@ test('an operation on a workspace is never there, so neither is its log', async 
     const { body } = await expectRefused(server(), () => client.get(path), 404, 'not_found')
     expect(body.error).toBe('Workspace operation not found')
   }
-  await expectRefused(server(), () => server().bearer('nobody').get(path), 401, 'unauthorized')
+  await expectRefused(server(), () => server().bearer('unknown').get(path), 401, 'unauthorized')
   await expectRefused(server(), () => run.client.get('/api/workspace-operations/nonsense/log'), 400, 'malformed_id')
 })

@@ -25,7 +25,7 @@ const linesOf = (content: string): { stream: string; chunk: string; ts: string }
     .map((line) => JSON.parse(line) as { stream: string; chunk: string; ts: string })
 
 describe('the log of a run', () => {
-  test('is read by offset, in whole lines, and says whether more is there', async () => {
+  test('A log is read by offset in whole lines, and nextOffset is present while more follows', async () => {
     const { run, log } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
     for (let index = 0; index < 40; index += 1)
@@ -54,7 +54,7 @@ describe('the log of a run', () => {
     expect((await log('?offset=99999999')).body).not.toHaveProperty('nextOffset')
   })
 
-  test('comes on even where a line does not fit, in whole characters', async () => {
+  test('A log whose lines exceed the limit is read in whole characters', async () => {
     const { run, log } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
     await logWriter.write({ ts, stream: 'stdout', chunk: '€'.repeat(20) })
@@ -72,39 +72,38 @@ describe('the log of a run', () => {
   })
 
   test.each([
-    ['plain', 'x'.repeat(99) + '\n'],
-    ['that escapes make longer', '"\\\t\u0001'],
-    ['in characters of four bytes', '🙂'],
+    ['of short lines', 'x'.repeat(99) + '\n'],
+    ['that escapes lengthen', '"\\\t\u0001'],
+    ['of characters of four bytes', '🙂'],
     ['without any line break', 'y'],
-  ])('comes in whole lines to whoever reads 16 KiB at a time, with text %s', async (_, unit) => {
+  ])('A reader of 16 KiB at a time receives whole lines of a text %s', async (_, unit) => {
     const { run, log } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
     const text = `a${unit.repeat(Math.ceil(150_000 / unit.length))}`
     for (let at = 0; at < text.length; at += 65_537) await logWriter.write({ ts, stream: 'stdout', chunk: text.slice(at, at + 65_537) })
     await logWriter.close()
-    let said = ''
+    let output = ''
     let offset: number | undefined = 0
     while (offset !== undefined) {
       const { body } = await log(`?offset=${offset}&limitBytes=16384`)
-      // Each piece is read by itself, as the public command line does it: half a line is lost to it.
-      for (const line of linesOf(body.content)) said += line.chunk
+      // Each piece is parsed by itself, as the public command line does: it drops incomplete lines.
+      for (const line of linesOf(body.content)) output += line.chunk
       offset = body.nextOffset
     }
-    expect(said === text).toBe(true)
+    expect(output === text).toBe(true)
   })
 
-  test('can be read while the run lives', async () => {
+  test('A log can be read while its run is live', async () => {
     const { run, log } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
-    const asked = log()
-    expect((await asked).status).toBe(404)
+    expect((await log()).status).toBe(404)
     await logWriter.write({ ts, stream: 'stdout', chunk: 'first\n' })
     await expect.poll(async () => (await log()).body.content).toContain('first')
     await logWriter.write({ ts, stream: 'stdout', chunk: 'second\n' })
     await expect.poll(async () => linesOf((await log()).body.content).map(({ chunk }) => chunk)).toEqual(['first\n', 'second\n'])
   })
 
-  test('is capped, and says so once', async () => {
+  test('A log is capped, with one notice at its end', async () => {
     const { run, log } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
     for (let index = 0; index < 20; index += 1) await logWriter.write({ ts, stream: 'stdout', chunk: 'x'.repeat(512 * 1024) })
@@ -114,10 +113,10 @@ describe('the log of a run', () => {
     expect(end.at(-1)).toMatchObject({ stream: 'system', chunk: 'The log is capped at 8388608 bytes; the rest is not kept.\n' })
   })
 
-  test('has room for more as soon as what there was is written, not with the next beat', async () => {
+  test('A log accepts more output as soon as the pending output is written, without a wait for the next interval', async () => {
     const { run } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
-    // No beat comes.
+    // The interval never ends.
     vi.useFakeTimers({ toFake: ['setTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     for (let index = 0; index < 8; index += 1) await logWriter.write({ ts, stream: 'stdout', chunk: 'x'.repeat(300 * 1024) })
@@ -125,7 +124,7 @@ describe('the log of a run', () => {
     expect(facts?.bytes).toBeGreaterThan(8 * 300 * 1024)
   })
 
-  test('many small pieces of one stream become few lines', async () => {
+  test('Many small chunks of one stream become few lines', async () => {
     const { run, log } = await running()
     const logWriter = logWriterOf(server()).open(run.id)
     for (const letter of 'abcdefghijklmnopqrstuvwxyz') await logWriter.write({ ts, stream: 'stdout', chunk: letter })
@@ -133,18 +132,18 @@ describe('the log of a run', () => {
     expect(linesOf((await log()).body.content)).toEqual([{ ts, stream: 'stdout', chunk: 'abcdefghijklmnopqrstuvwxyz' }])
   })
 
-  test('and its events belong to its company, and to nobody else', async () => {
+  test('A log and its events are visible in their own company only', async () => {
     const { run, agent } = await running()
     const stranger = await (await world(server())).agent()
-    let told = 0
-    const logWriter = logWriterOf(server(), () => (told += 1)).open(run.id)
+    let notifications = 0
+    const logWriter = logWriterOf(server(), () => (notifications += 1)).open(run.id)
     await logWriter.write({ ts, stream: 'stdout', chunk: 'ours\n' })
     logWriter.addEvent({ eventType: 'lifecycle', level: 'info', message: 'here', payload: { a: 1 } })
     await logWriter.close()
     await logWriter.dispose()
-    expect(told).toBe(1)
-    for (const what of ['log', 'events']) {
-      const path = `/api/heartbeat-runs/${run.id}/${what}`
+    expect(notifications).toBe(1)
+    for (const resource of ['log', 'events']) {
+      const path = `/api/heartbeat-runs/${run.id}/${resource}`
       expect((await agent.client.get(path)).status).toBe(200)
       const [foreign, missing] = [await stranger.client.get(path), await stranger.client.get(path.replace(run.id, randomUUID()))]
       expect([foreign.status, foreign.body.error, foreign.body.code]).toEqual([404, missing.body.error, missing.body.code])
@@ -163,11 +162,11 @@ describe('the log of a run', () => {
     ])
   })
 
-  test('of a run that is deleted meanwhile is given up, and keeps no other waiting', async () => {
+  test('The log of a run that is deleted is given up and delays no other log', async () => {
     const { run, agent, log } = await running()
     const other = await (await world(server())).agent()
-    const journals = logWriterOf(server())
-    const [kept, lost] = [journals.open(run.id), journals.open(randomUUID())]
+    const logWriter = logWriterOf(server())
+    const [kept, lost] = [logWriter.open(run.id), logWriter.open(randomUUID())]
     await lost.write({ ts, stream: 'stdout', chunk: 'nowhere\n' })
     await kept.write({ ts, stream: 'stdout', chunk: 'here\n' })
     await Promise.all([kept.close(), lost.close()])
@@ -177,7 +176,7 @@ describe('the log of a run', () => {
 })
 
 test.each(['log?offset=-1', 'log?limitBytes=0', 'log?offset=x', 'events?limit=0', 'events?limit=1001', 'events?afterSeq=-1'])(
-  '%s is refused',
+  'A request for %s is refused with 400',
   async (query) => {
     const { run } = await running()
     expect((await server().board.get(`/api/heartbeat-runs/${run.id}/${query}`)).status).toBe(400)

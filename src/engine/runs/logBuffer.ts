@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** What one run wrote and what happened to it, until the database has it: lines of the log, cut and capped. */
+/** The output and the events of one run until the database has them. Output is cut into lines and capped. */
 
 /** Something a run wrote, in whole characters and without NUL. */
 export interface Chunk {

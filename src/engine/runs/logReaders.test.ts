@@ -8,18 +8,18 @@ import { recordReadPosition, waitForReaders } from './logReaders.ts'
 const server = useServer()
 const always = (): boolean => true
 
-/** Whether a promise is settled once everything that is ready has been done. */
+/** Whether a promise is settled after everything that is ready has run. */
 async function isOver(promise: Promise<void>): Promise<boolean> {
   const later = new Promise<boolean>((resolve) => void setImmediate(resolve, false))
   return await Promise.race([promise.then(() => true), later])
 }
 
-describe('the end of a run waits', () => {
-  test('for nobody, where nobody reads its log', async () => {
+describe('waitForReaders', () => {
+  test('The end of a run does not wait when no client reads its log', async () => {
     expect(await isOver(waitForReaders(server().store, randomUUID(), 100, always))).toBe(true)
   })
 
-  test('for whoever reads its log, until they have read all of it', async () => {
+  test('The end of a run waits until the reader of its log has read all of it', async () => {
     const { store } = server()
     const runId = randomUUID()
     recordReadPosition(store, runId, 40, true)
@@ -30,16 +30,16 @@ describe('the end of a run waits', () => {
     expect(await isOver(waitForReaders(store, runId, 100, always))).toBe(true)
   })
 
-  test('no longer for somebody who does not ask again, or never gets on', async () => {
+  test('The end of a run does not wait for a reader that stops asking or never advances', async () => {
     const { store } = server()
-    const [gone, stuck] = [randomUUID(), randomUUID()]
-    for (const runId of [gone, stuck]) recordReadPosition(store, runId, 10, true)
+    const [silent, stuck] = [randomUUID(), randomUUID()]
+    for (const runId of [silent, stuck]) recordReadPosition(store, runId, 10, true)
     const asking = setInterval(() => recordReadPosition(store, stuck, 10, false), 5)
-    await Promise.all([waitForReaders(store, gone, 100, always), waitForReaders(store, stuck, 100, always)])
+    await Promise.all([waitForReaders(store, silent, 100, always), waitForReaders(store, stuck, 100, always)])
     clearInterval(asking)
   })
 
-  test('not at all once there is no reason to, as when the server stops', async () => {
+  test('The end of a run does not wait when the wait is not wanted, as on a stop of the server', async () => {
     const { store } = server()
     const runId = randomUUID()
     recordReadPosition(store, runId, 0, true)
@@ -47,7 +47,7 @@ describe('the end of a run waits', () => {
   })
 })
 
-test('readers are remembered by what they were given to read, and not for another server', async () => {
+test('A read of the log records the position of its reader, for this server only', async () => {
   const here = await world(server())
   const agent = await here.agent()
   const run = await here.run(agent)

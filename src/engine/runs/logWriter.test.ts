@@ -5,16 +5,16 @@ import { createLogWriter } from './logWriter.ts'
 
 const server = useServer()
 
-test('what cannot be written of one run keeps back nothing of the others, and is given up', async () => {
+test('Records of one run that the database refuses do not block those of other runs, and are given up', async () => {
   const here = await world(server())
   const agent = await here.agent()
   const [broken, sound] = [await here.run(agent), await here.run(agent)]
   const logWriter = createLogWriter(server().store, createLog('silent', false), () => {})
   const [bad, good] = [logWriter.open(broken.id), logWriter.open(sound.id)]
-  const happening = { eventType: 'lifecycle', level: 'info', message: 'began' } as const
-  // No text of Postgres, which an adapter ought to have seen to.
-  bad.addEvent({ ...happening, message: 'a \0 in it' })
-  good.addEvent(happening)
+  const event = { eventType: 'lifecycle', level: 'info', message: 'began' } as const
+  // Postgres stores no NUL in a text; an adapter removes it.
+  bad.addEvent({ ...event, message: 'a \0 in it' })
+  good.addEvent(event)
   await good.write({ stream: 'stdout', chunk: 'words\n', ts: '2026-01-01T00:00:00.000Z' })
   expect(await good.close()).toMatchObject({ store: 'postgres' })
   const messages = async (runId: string): Promise<string[]> => {
@@ -22,7 +22,7 @@ test('what cannot be written of one run keeps back nothing of the others, and is
     return (body as { message: string }[]).map(({ message }) => message)
   }
   expect(await messages(sound.id)).toEqual(['began'])
-  // The run of it can end, too.
+  // The run with the refused records can end too.
   await bad.dispose()
   expect(await messages(broken.id)).toEqual([])
   await good.dispose()

@@ -11,7 +11,7 @@ import { reap } from '../../scheduler/reap.ts'
 const server = useServer()
 const board = () => server().board
 
-/** Two agents that wait for one issue, which has just been given back: the first is queued for it, the second still waits. */
+/** Two agents wait for one issue, which was just released: the first one is queued for it, the second one still waits. */
 async function queueOfTwo() {
   const here = await world(server())
   const { issue } = await here.held()
@@ -36,14 +36,14 @@ const secondWake = async ({ issue, second }: Queue): Promise<WakeRow | undefined
 const claim = ({ here, first }: Queue) =>
   startQueuedRun(server().store, randomUUID(), ['process'], { agentId: first.id, companyId: here.company.id })
 
-describe('a wake that was promoted and does not take the issue passes the turn on', () => {
+describe('A promoted wake that does not take the issue lets the next wake be promoted', () => {
   test.each<[string, (queue: Queue) => Promise<unknown>]>([
-    ['its run is cancelled in the queue', ({ runId }) => board().post(`/api/heartbeat-runs/${runId}/cancel`)],
+    ['its queued run is cancelled', ({ runId }) => board().post(`/api/heartbeat-runs/${runId}/cancel`)],
     ['its agent is paused', ({ first }) => board().post(`/api/agents/${first.id}/pause`)],
     ['its agent is terminated', ({ first }) => board().post(`/api/agents/${first.id}/terminate`)],
     ['its agent is deleted', ({ first }) => board().del(`/api/agents/${first.id}`)],
     [
-      'its run waits in the queue until its lease is out',
+      'its run waits in the queue until the lease expires',
       async ({ runId }) => {
         await expireLease(server(), runId)
         await reap(server().store)
@@ -58,7 +58,7 @@ describe('a wake that was promoted and does not take the issue passes the turn o
       },
     ],
     [
-      'its run is closed when its turn comes',
+      'its run is closed at its start',
       async (queue) => {
         const blocker = await queue.here.issue()
         await board().patch(`/api/issues/${queue.issue.id}`, { blockedByIssueIds: [blocker.id] })
@@ -67,7 +67,7 @@ describe('a wake that was promoted and does not take the issue passes the turn o
       },
     ],
     [
-      'its run works beside the issue',
+      'its run works without taking the issue',
       async (queue) => {
         await board().patch(`/api/issues/${queue.issue.id}`, { status: 'backlog' })
         const claimed = await claim(queue)
@@ -76,7 +76,7 @@ describe('a wake that was promoted and does not take the issue passes the turn o
         await finishSupervisedRun(server().store, claimed.order, { status: 'succeeded' }, null)
       },
     ],
-  ])('%s', async (_, act) => {
+  ])('The second wake is queued when %s', async (_, act) => {
     const queue = await queueOfTwo()
     await act(queue)
     const wake = await secondWake(queue)
@@ -84,14 +84,14 @@ describe('a wake that was promoted and does not take the issue passes the turn o
     expect(await runRow(server(), wake?.runId ?? '')).toMatchObject({ status: 'queued' })
   })
 
-  test('its run is not said to have held what it has not', async () => {
+  test('The audit of a cancelled queued run names no issue as held', async () => {
     const { runId } = await queueOfTwo()
     await board().post(`/api/heartbeat-runs/${runId}/cancel`)
     expect((await lastAudit(server(), runId, 'heartbeat.cancelled')).details).toMatchObject({ issueIds: [] })
     expect((await lastAudit(server(), runId, 'heartbeat.run_finished')).details).toMatchObject({ issueIds: [] })
   })
 
-  test('not while somebody else has taken the issue meanwhile: that one passes it on', async () => {
+  test('The second wake waits while another run has taken the issue, and is promoted when that run releases it', async () => {
     const queue = await queueOfTwo()
     const taker = await queue.here.run(await queue.here.agent())
     expect((await queue.here.checkout(taker, queue.issue.id)).status).toBe(200)
@@ -103,12 +103,15 @@ describe('a wake that was promoted and does not take the issue passes the turn o
 })
 
 test.each<[string, (queue: Queue) => Promise<{ status: number }>]>([
-  ['for itself', ({ issue, second }) => second.client.post(`/api/agents/${second.id}/wakeup`, { payload: { issueId: issue.id } })],
   [
-    'given the issue by the board',
+    'a request of the agent itself',
+    ({ issue, second }) => second.client.post(`/api/agents/${second.id}/wakeup`, { payload: { issueId: issue.id } }),
+  ],
+  [
+    'a checkout by the board',
     ({ issue, second }) => board().post(`/api/issues/${issue.id}/checkout`, { agentId: second.id, expectedStatuses: ['todo'] }),
   ],
-])('who waits behind a run that has not started is queued by the next wish, for nobody holds the issue: %s', async (_, request) => {
+])('A wake that waits behind a run that has not started is promoted by the next request: %s', async (_, request) => {
   const queue = await queueOfTwo()
   const before = await secondWake(queue)
   expect((await request(queue)).status).toBeLessThan(300)
@@ -117,7 +120,7 @@ test.each<[string, (queue: Queue) => Promise<{ status: number }>]>([
   expect(await actionsOf(server(), before?.id ?? '')).toContain('wake.promoted')
 })
 
-test('the one valid wake behind any number of others that are not is found at once', async () => {
+test('The only valid wake behind more than one batch of invalid wakes is promoted', async () => {
   const here = await world(server())
   const { issue, run, agent } = await here.held()
   const stranger = await here.agent()

@@ -20,14 +20,14 @@ async function claimed(here: World, agent: TestAgent): Promise<StartOrder> {
   return claim.order
 }
 
-/** The server that watched over a run dies, and its lease runs out. */
+/** The server of a run crashes: the lease expires and the reaper ends the run. */
 async function lose(runId: string): Promise<void> {
   await expireLease(server(), runId)
   await reap(server().store)
   expect(await runRow(server(), runId)).toMatchObject({ status: 'timed_out', errorCode: 'lease_expired' })
 }
 
-/** An agent whose run was claimed for an issue that was assigned to it. */
+/** An agent whose run was started for an issue that is assigned to it. */
 async function atWork() {
   const here = await world(server())
   const agent = await createProcessAgent(here, '')
@@ -38,8 +38,8 @@ async function atWork() {
 }
 type AtWork = Awaited<ReturnType<typeof atWork>>
 
-describe('a wake whose run was lost with its server', () => {
-  test('is queued again as the same wake with another run, in the transaction that ends the first', async () => {
+describe('A wake whose run was lost with its server', () => {
+  test('The same wake is queued again with another run, in the transaction that ends the first run', async () => {
     const { here, agent, issue, runId, wakeId } = await atWork()
     await lose(runId)
     const wakes = await wakesOf(server(), issue.id)
@@ -74,7 +74,7 @@ describe('a wake whose run was lost with its server', () => {
     expect(await holdRow(server(), issue.id)).toMatchObject({ executionRunId: next })
   })
 
-  test('once: what is lost twice is over, and whoever waits is next', async () => {
+  test('A wake whose runs were lost twice fails, and the next waiting wake is handled', async () => {
     const { here, agent, issue, runId, wakeId } = await atWork()
     await lose(runId)
     const second = await claimed(here, agent)
@@ -86,7 +86,7 @@ describe('a wake whose run was lost with its server', () => {
     expect(waited).toMatchObject({ agentId: other.id, status: 'skipped', closeReason: 'not_assignee' })
   })
 
-  test('once also when it had to wait for another run in between', async () => {
+  test('A wake is retried only once, also when it waited for another run in between', async () => {
     const { here, agent, issue, runId } = await atWork()
     await lose(runId)
     const rival = await here.run(agent)
@@ -102,7 +102,7 @@ describe('a wake whose run was lost with its server', () => {
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'failed' }])
   })
 
-  test('that is not about an issue goes on with what it carried', async () => {
+  test('A wake about no issue keeps its payload in its second run', async () => {
     const here = await world(server())
     const agent = await createProcessAgent(here, '')
     const wake = { reason: 'tidy up', payload: { taskKey: 'attic' }, forceFreshSession: true }
@@ -114,11 +114,11 @@ describe('a wake whose run was lost with its server', () => {
     expect(await runOf(again.runId)).toMatchObject({ retryOfRunId: first.id, processLossRetryCount: 1 })
   })
 
-  test('that asked for words beside somebody else’s issue asks again, also while it is held', async () => {
+  test('A mention on a held issue of another agent is retried while the issue is held', async () => {
     const here = await world(server())
     const { issue, run } = await here.held()
     const agent = await createProcessAgent(here, '')
-    await run.client.post(`/api/issues/${issue.id}/comments`, { body: `@${agent.name}, what do you say?` })
+    await run.client.post(`/api/issues/${issue.id}/comments`, { body: `@${agent.name}, what do you think?` })
     const { runId } = await claimed(here, agent)
     await lose(runId)
     expect(await claimed(here, agent)).toMatchObject({ wakeReason: 'issue_comment_mentioned' })
@@ -126,7 +126,7 @@ describe('a wake whose run was lost with its server', () => {
   })
 })
 
-describe('a wake that nobody starts', () => {
+describe('A wake whose queued run is never started', () => {
   const waiting = async () => {
     const here = await world(server())
     const agent = await here.agent()
@@ -135,7 +135,7 @@ describe('a wake that nobody starts', () => {
     return { issue, runId: wake?.runId ?? '', wakeId: wake?.id ?? '' }
   }
 
-  test('within a day waits on with another run: a server may be down for longer', async () => {
+  test('A wake whose run waited for a day keeps waiting with another run, because a server may be down for longer', async () => {
     const { issue, runId, wakeId } = await waiting()
     await lose(runId)
     const [wake] = await wakesOf(server(), issue.id)
@@ -145,7 +145,7 @@ describe('a wake that nobody starts', () => {
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ id: wakeId, status: 'queued' }])
   })
 
-  test('for an issue that is nobody’s waits on as well, for one that is closed it does not', async () => {
+  test('A wake for an unassigned issue keeps waiting, and a wake for a closed issue fails', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const [open, closed] = [await here.issue(), await here.issue()]
@@ -158,7 +158,7 @@ describe('a wake that nobody starts', () => {
     expect(await wakesOf(server(), closed.id)).toMatchObject([{ status: 'failed' }])
   })
 
-  test('within a week is over', async () => {
+  test('A wake that waited for a week fails', async () => {
     const { issue, runId, wakeId } = await waiting()
     await server().database.sql.query("update wakes set created_at = now() - interval '7 days' where id = $1", [wakeId])
     await lose(runId)
@@ -166,30 +166,30 @@ describe('a wake that nobody starts', () => {
   })
 })
 
-describe('a wake gets no other run', () => {
-  const overIn = async ({ issue, wakeId }: AtWork) => {
+describe('A wake gets no other run', () => {
+  const otherWakesOf = async ({ issue, wakeId }: AtWork) => {
     const wakes = await wakesOf(server(), issue.id)
     expect(wakes.find(({ id }) => id === wakeId)?.status).toMatch(/^(failed|cancelled)$/)
     return wakes.filter(({ id }) => id !== wakeId)
   }
 
   test.each<[string, (work: AtWork) => Promise<unknown>]>([
-    ['the board has cancelled its run', ({ runId }) => board().post(`/api/heartbeat-runs/${runId}/cancel`)],
+    ['the board cancelled its run', ({ runId }) => board().post(`/api/heartbeat-runs/${runId}/cancel`)],
     ['its agent was paused', ({ agent }) => board().post(`/api/agents/${agent.id}/pause`)],
     ['its company was archived', ({ here }) => board().post(`/api/companies/${here.company.id}/archive`)],
     [
-      'its run has failed by itself',
+      'its run failed by itself',
       async ({ here, order, runId }) =>
         (await tokenOf(here, order)).post(`/api/heartbeat-runs/${runId}/finish`, { status: 'failed', errorCode: 'lease_expired' }),
     ],
-  ])('when %s', async (_, act) => {
+  ])('A wake gets no other run when %s', async (_, act) => {
     const work = await atWork()
     await act(work)
-    expect(await overIn(work)).toEqual([])
+    expect(await otherWakesOf(work)).toEqual([])
   })
 
   test.each<[string, (work: AtWork) => Promise<unknown>]>([
-    ['given the issue back', async ({ here, order, issue }) => (await tokenOf(here, order)).post(`/api/issues/${issue.id}/release`)],
+    ['released the issue', async ({ here, order, issue }) => (await tokenOf(here, order)).post(`/api/issues/${issue.id}/release`)],
     [
       'set the issue aside',
       async ({ here, order, issue }) => (await tokenOf(here, order)).patch(`/api/issues/${issue.id}`, { status: 'blocked' }),
@@ -198,31 +198,31 @@ describe('a wake gets no other run', () => {
       'closed the issue',
       async ({ here, order, issue }) => (await tokenOf(here, order)).patch(`/api/issues/${issue.id}`, { status: 'done' }),
     ],
-    ['lost the issue by decree', ({ issue }) => board().post(`/api/issues/${issue.id}/admin/force-release`)],
+    ['been evicted from the issue', ({ issue }) => board().post(`/api/issues/${issue.id}/admin/force-release`)],
     [
-      'been handed over to an agent that goes on by itself',
+      'been handed over to an agent that continues by itself',
       ({ runId }) => server().database.sql.query('update heartbeat_runs set supervisor_id = null where id = $1', [runId]),
     ],
-    // Not through the pause itself, which ends the run: the agent stands still when the lease is found out.
+    // Not by the pause route, which ends the run: the agent is paused when the reaper finds the expired lease.
     [
-      'an agent that cannot be run',
+      'an agent that cannot be invoked',
       ({ agent }) => server().database.sql.query("update agents set status = 'paused' where id = $1", [agent.id]),
     ],
-  ])('when its lost run has %s', async (_, act) => {
+  ])('A wake gets no other run when its lost run has %s', async (_, act) => {
     const work = await atWork()
     await act(work)
     await lose(work.runId)
-    expect(await overIn(work)).toEqual([])
+    expect(await otherWakesOf(work)).toEqual([])
   })
 
-  test('when another one of its agent waits for the issue: that one stands for it', async () => {
+  test('A wake gets no other run when another wake of its agent waits for the issue and covers it', async () => {
     const work = await atWork()
     await board().post(`/api/issues/${work.issue.id}/comments`, { body: 'How far are you?' })
     await lose(work.runId)
-    expect(await overIn(work)).toMatchObject([{ agentId: work.agent.id, status: 'queued', reason: 'issue_commented' }])
+    expect(await otherWakesOf(work)).toMatchObject([{ agentId: work.agent.id, status: 'queued', reason: 'issue_commented' }])
   })
 
-  test('when its run was never this server’s to watch over', async () => {
+  test('A wake gets no other run when its run was never supervised by a server', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const issue = await here.issue({ assigneeAgentId: agent.id })
@@ -233,8 +233,8 @@ describe('a wake gets no other run', () => {
   })
 })
 
-describe('a server that stops', () => {
-  test('leaves its work to another, which goes on with it', async () => {
+describe('A server that stops', () => {
+  test('The wake of a run that a stopping server cancels gets another run on the next server', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const runner = useRunner(server())
@@ -246,7 +246,7 @@ describe('a server that stops', () => {
        if (!isSecond) setInterval(() => {}, 1000)`,
     )
     const issue = await here.issue({ assigneeAgentId: agent.id })
-    await waitUntil('it started', async () => notes.lines().length === 1)
+    await waitUntil('the process has started', async () => notes.lines().length === 1)
     await runner.stop()
     const [wake] = await wakesOf(server(), issue.id)
     const first = String(notes.lines()[0]?.split(' ')[0])
@@ -255,12 +255,12 @@ describe('a server that stops', () => {
     expect(wake).toMatchObject({ status: 'queued' })
     expect(await runOf(second)).toMatchObject({ status: 'queued', retryOfRunId: first, processLossRetryCount: 1 })
     useRunner(server())
-    await waitUntil('it is over', async () => (await runOf(second)).status === 'succeeded')
+    await waitUntil('the second run has ended', async () => (await runOf(second)).status === 'succeeded')
     expect(notes.lines()).toEqual([`${first} issue_assigned`, `${second} issue_assigned`])
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ id: wake?.id, status: 'completed' }])
   })
 
-  test('again and again does so once for each wake', async () => {
+  test('Repeated stops of servers retry each wake only once', async () => {
     const here = await world(server())
     const notes = createOutputFile()
     const agent = await createProcessAgent(
@@ -270,7 +270,7 @@ describe('a server that stops', () => {
     const issue = await here.issue({ assigneeAgentId: agent.id })
     for (const count of [1, 2]) {
       const runner = useRunner(server())
-      await waitUntil('it started', async () => notes.lines().length === count)
+      await waitUntil('the process has started', async () => notes.lines().length === count)
       await runner.stop()
     }
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'cancelled' }])

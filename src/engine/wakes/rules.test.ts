@@ -7,27 +7,27 @@ import { flushSkips } from './skipCounters.ts'
 const server = useServer()
 const board = () => server().board
 
-/** Agents that were woken for an issue, with the reasons, oldest first; each must have a run that waits. */
+/** The agents that were woken for an issue, with the reasons, oldest first. Each must have a queued run. */
 async function wokenFor(issueId: string): Promise<[agentId: string, reason: string][]> {
   const wakes = (await wakesOf(server(), issueId)).filter((wake) => wake.status === 'queued')
   for (const wake of wakes) expect(await runRow(server(), wake.runId ?? '')).toMatchObject({ status: 'queued' })
   return wakes.map((wake) => [wake.agentId, wake.reason])
 }
 
-/** An issue of an agent that knows of it already: nothing is queued for it any more. */
-async function settledIssue(here: World, agent: TestAgent, fields: Record<string, unknown> = {}) {
+/** An assigned issue for which no wake is queued any more. */
+async function quietIssue(here: World, agent: TestAgent, fields: Record<string, unknown> = {}) {
   const issue = await here.issue({ assigneeAgentId: agent.id, ...fields })
   for (const wake of await wakesOf(server(), issue.id)) await board().post(`/api/heartbeat-runs/${wake.runId}/cancel`)
   return issue
 }
 
-/** A wake that waits for the holder of an issue. */
-const waiting = async (issueId: string, agent: TestAgent): Promise<void> => {
+/** Inserts a wake that waits for the holder of an issue. */
+const deferFor = async (issueId: string, agent: TestAgent): Promise<void> => {
   expect((await board().post(`/api/agents/${agent.id}/wakeup`, { payload: { issueId } })).body.reason).toBe('issue_execution_deferred')
 }
 
-describe('who is woken, in the transaction of the change that causes it', () => {
-  test('assigned: at creation, later, and by another agent; not while it is in the backlog', async () => {
+describe('A change of an issue wakes agents in its transaction', () => {
+  test('An assignment wakes the assignee at creation, later, and by another agent, but not while the issue is in the backlog', async () => {
     const here = await world(server())
     const [ann, ben] = [await here.agent(), await here.agent()]
     const { id: created } = await here.issue({ assigneeAgentId: ann.id })
@@ -41,16 +41,16 @@ describe('who is woken, in the transaction of the change that causes it', () => 
     expect(await wokenFor(given)).toEqual([[ben.id, 'issue_assigned']])
   })
 
-  test('commented: the assignee, unless it wrote the comment itself or the issue is closed', async () => {
+  test('A comment wakes the assignee, unless the assignee wrote it or the issue is closed', async () => {
     const here = await world(server())
     const [ann, ben] = [await here.agent(), await here.agent()]
-    const issue = await settledIssue(here, ann)
+    const issue = await quietIssue(here, ann)
     const run = await here.run(ann)
     await run.client.post(`/api/issues/${issue.id}/comments`, { body: 'I have looked at it' })
     expect(await wokenFor(issue.id)).toEqual([])
     await keyClientForRun(ben, await here.run(ben)).post(`/api/issues/${issue.id}/comments`, { body: 'And?' })
     expect(await wokenFor(issue.id)).toEqual([[ann.id, 'issue_commented']])
-    const closed = await settledIssue(here, ann)
+    const closed = await quietIssue(here, ann)
     await board().patch(`/api/issues/${closed.id}`, { status: 'done' })
     await board().post(`/api/issues/${closed.id}/comments`, { body: 'Thanks' })
     expect(await wokenFor(closed.id)).toEqual([])
@@ -58,17 +58,17 @@ describe('who is woken, in the transaction of the change that causes it', () => 
     expect(await wokenFor(closed.id)).toEqual([[ann.id, 'issue_reopened_via_comment']])
   })
 
-  test('mentioned: beside the holder at once, also an agent that waits for the issue already; nobody mentions itself', async () => {
+  test('A mention wakes its agent beside the holder, also one that waits for the issue already, but not its own author', async () => {
     const here = await world(server())
     const { issue, run, agent } = await here.held()
     const other = await here.agent({ name: 'Otto' })
-    await waiting(issue.id, other)
-    await run.client.post(`/api/issues/${issue.id}/comments`, { body: `@Otto, what do you say? I am @${agent.name}.` })
+    await deferFor(issue.id, other)
+    await run.client.post(`/api/issues/${issue.id}/comments`, { body: `@Otto, what do you think? I am @${agent.name}.` })
     expect(await wokenFor(issue.id)).toEqual([[other.id, 'issue_comment_mentioned']])
     expect((await wakesOf(server(), issue.id)).filter((wake) => wake.status === 'deferred_issue_execution')).toHaveLength(1)
   })
 
-  test('approved, rejected, sent back: whoever asked', async () => {
+  test('A decision on an approval wakes the agent that requested it', async () => {
     const here = await world(server())
     for (const [verb, reason] of [
       ['approve', 'approval_approved'],
@@ -87,7 +87,7 @@ describe('who is woken, in the transaction of the change that causes it', () => 
         [agent.id],
       )
       expect(rows).toEqual([{ status: 'queued', reason, run: 'queued' }])
-      // An agent that lives elsewhere opens no second run beside it.
+      // An agent that lives elsewhere opens that run and no second one.
       const { rows: queued } = await server().database.sql.query<{ id: string }>('select run_id as id from wakes where agent_id = $1', [
         agent.id,
       ])
@@ -95,21 +95,21 @@ describe('who is woken, in the transaction of the change that causes it', () => 
     }
   })
 
-  test('unblocked: the assignee of what the last blocker blocked', async () => {
+  test('The end of the last blocker wakes the assignee of the blocked issue', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const [first, last] = [await here.issue(), await here.issue()]
-    const blocked = await settledIssue(here, agent, { blockedByIssueIds: [first.id, last.id] })
+    const blocked = await quietIssue(here, agent, { blockedByIssueIds: [first.id, last.id] })
     await board().patch(`/api/issues/${first.id}`, { status: 'done' })
     expect(await wokenFor(blocked.id)).toEqual([])
     await board().patch(`/api/issues/${last.id}`, { status: 'done' })
     expect(await wokenFor(blocked.id)).toEqual([[agent.id, 'issue_blockers_resolved']])
   })
 
-  test('children done: the assignee of their parent, with the last of them', async () => {
+  test('The end of the last child wakes the assignee of its parent', async () => {
     const here = await world(server())
     const agent = await here.agent()
-    const parent = await settledIssue(here, agent)
+    const parent = await quietIssue(here, agent)
     const children = [await here.issue({ parentId: parent.id }), await here.issue({ parentId: parent.id })]
     await board().patch(`/api/issues/${children[0]?.id}`, { status: 'done' })
     expect(await wokenFor(parent.id)).toEqual([])
@@ -117,19 +117,19 @@ describe('who is woken, in the transaction of the change that causes it', () => 
     expect(await wokenFor(parent.id)).toEqual([[agent.id, 'issue_children_completed']])
   })
 
-  test('released, force-released: whoever waits for the issue next', async () => {
+  test('A release and a force-release queue the next waiting wake', async () => {
     const here = await world(server())
     for (const how of ['release', 'admin/force-release?clearAssignee=true']) {
       const { issue } = await here.held()
       const [next, last] = [await here.agent(), await here.agent()]
-      await waiting(issue.id, next)
-      await waiting(issue.id, last)
+      await deferFor(issue.id, next)
+      await deferFor(issue.id, last)
       expect((await board().post(`/api/issues/${issue.id}/${how}`)).status).toBe(200)
       expect(await wokenFor(issue.id)).toEqual([[next.id, 'on_demand']])
     }
   })
 
-  test('checked out by the board: the agent that is to work on it', async () => {
+  test('A checkout by the board wakes the agent that gets the issue', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const issue = await here.issue()
@@ -138,7 +138,7 @@ describe('who is woken, in the transaction of the change that causes it', () => 
     expect(await wokenFor(issue.id)).toEqual([[agent.id, 'issue_checked_out']])
   })
 
-  test('nobody, where it does not wake on demand: neither for an issue nor for an approval; it is counted', async () => {
+  test('An agent with wakeOnDemand off is woken neither for an issue nor for an approval, and the skips are counted', async () => {
     const here = await world(server())
     const agent = await here.agent({ name: 'Deaf', runtimeConfig: { heartbeat: { wakeOnDemand: false } } })
     const issue = await here.issue({ assigneeAgentId: agent.id })
@@ -161,9 +161,9 @@ describe('who is woken, in the transaction of the change that causes it', () => 
   })
 })
 
-describe('agents that only wake each other are stopped', () => {
-  /** Woken by another agent as often as that may be within an hour, each time for a run of its own. */
-  const wakeOver = async (issueId: string, agent: TestAgent): Promise<void> => {
+describe('The loop bound', () => {
+  /** Inserts as many wakes by agents as the bound permits within an hour. */
+  const reachLoopBound = async (issueId: string, agent: TestAgent): Promise<void> => {
     await server().database.sql.query(
       `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, finished_at)
        select company_id, $2::uuid, id, 'automation', 'issue_commented', 'completed', 'agent', $2::text, now() from issues, generate_series(1, 20) where id = $1`,
@@ -171,7 +171,7 @@ describe('agents that only wake each other are stopped', () => {
     )
   }
 
-  test('past the bound the wake is closed, once, before the board’s eyes; what follows is counted in it', async () => {
+  test('Beyond the bound one wake is closed and audited for the board, and later requests are counted in it', async () => {
     const here = await world(server())
     const [ann, ben] = [await here.agent(), await here.agent()]
     const { body: issue } = await ben.client.post(`/api/companies/${here.company.id}/issues`, {
@@ -181,13 +181,13 @@ describe('agents that only wake each other are stopped', () => {
     })
     for (const wake of await wakesOf(server(), issue.id)) await board().post(`/api/heartbeat-runs/${wake.runId}/cancel`)
     const speaker = keyClientForRun(ben, await here.run(ben))
-    const say = async () => expect((await speaker.post(`/api/issues/${issue.id}/comments`, { body: 'Ping' })).status).toBe(201)
-    await say()
+    const comment = async () => expect((await speaker.post(`/api/issues/${issue.id}/comments`, { body: 'Ping' })).status).toBe(201)
+    await comment()
     expect(await wokenFor(issue.id)).toEqual([[ann.id, 'issue_commented']])
     for (const wake of await wakesOf(server(), issue.id)) await board().post(`/api/heartbeat-runs/${wake.runId}/cancel`)
 
-    await wakeOver(issue.id, ann)
-    for (let count = 0; count < 3; count += 1) await say()
+    await reachLoopBound(issue.id, ann)
+    for (let count = 0; count < 3; count += 1) await comment()
     expect(await wokenFor(issue.id)).toEqual([])
     const closed = (await wakesOf(server(), issue.id)).filter((wake) => wake.closeReason === 'loop_bound')
     expect(closed).toMatchObject([{ agentId: ann.id, status: 'skipped', runId: null, coalescedCount: 2 }])
@@ -195,20 +195,20 @@ describe('agents that only wake each other are stopped', () => {
       { action: 'wake.closed', actorType: 'agent', actorId: ben.id, agentId: ann.id, details: { why: 'loop_bound', issueId: issue.id } },
     ])
 
-    // A person is no loop, and the count begins anew behind a person's word.
+    // A person is no loop, and the count starts again after the comment of a person.
     await board().post(`/api/issues/${issue.id}/comments`, { body: 'Go on' })
     expect(await wokenFor(issue.id)).toEqual([[ann.id, 'issue_commented']])
     for (const wake of await wakesOf(server(), issue.id))
       if (wake.status === 'queued') await board().post(`/api/heartbeat-runs/${wake.runId}/cancel`)
-    await say()
+    await comment()
     expect(await wokenFor(issue.id)).toEqual([[ann.id, 'issue_commented']])
   })
 
-  test('an agent that wakes itself for an issue meets the same bound; one that was woken an hour ago does not', async () => {
+  test('The bound limits an agent that wakes itself for an issue, and wakes older than an hour do not count', async () => {
     const here = await world(server())
     const agent = await here.agent()
     const { id: issueId } = await here.issue({ status: 'backlog', assigneeAgentId: agent.id })
-    await wakeOver(issueId, agent)
+    await reachLoopBound(issueId, agent)
     const wake = () => agent.client.post(`/api/agents/${agent.id}/wakeup`, { payload: { issueId } })
     expect((await wake()).body).toMatchObject({ status: 'skipped', reason: 'wakeup_skipped' })
     expect((await wakesOf(server(), issueId)).filter((each) => each.closeReason === 'loop_bound')).toHaveLength(1)
@@ -216,7 +216,7 @@ describe('agents that only wake each other are stopped', () => {
     expect((await wake()).body).toMatchObject({ status: 'queued', issueId })
   })
 
-  test('nor does an agent wake itself without an issue for ever', async () => {
+  test('The bound limits an agent that wakes itself for no issue', async () => {
     const here = await world(server())
     const agent = await here.agent()
     for (let count = 0; count < 20; count += 1) {

@@ -16,20 +16,20 @@ const board = () => server().board
 const STEPS = 250
 const SLOW_MS = 60_000
 
-/** Wakes that nothing will ever lead to a run or to their end, and runs that nothing has to do with any more. */
+/** Wakes that neither get a run nor end, and live runs whose wake has ended. */
 const stranded = `
-  select 'waits for nobody' as what, w.id from wakes w join issues i on i.id = w.issue_id
+  select 'waits for no run' as what, w.id from wakes w join issues i on i.id = w.issue_id
   where w.company_id = $1 and w.status = 'deferred_issue_execution'
     and not exists (select 1 from heartbeat_runs r where r.id in (i.checkout_run_id, i.execution_run_id)
       and r.status in ('queued', 'running'))
     and not exists (select 1 from heartbeat_runs r where r.issue_id = i.id and r.status in ('queued', 'running'))
   union all
-  select 'open beside a run that is over', w.id from wakes w
+  select 'open with an ended run', w.id from wakes w
   where w.company_id = $1 and w.status in ('queued', 'claimed') and not exists (
     select 1 from heartbeat_runs r where r.id = w.run_id and r.wakeup_request_id = w.id
       and r.status = case w.status when 'queued' then 'queued' else 'running' end)
   union all
-  select 'a run whose wake is over', r.id from heartbeat_runs r
+  select 'a live run whose wake has ended', r.id from heartbeat_runs r
   where r.company_id = $1 and r.status in ('queued', 'running') and r.wakeup_request_id is not null
     and exists (select 1 from wakes w where w.id = r.wakeup_request_id and (w.run_id is distinct from r.id or w.status not in ('queued', 'claimed')))`
 
@@ -39,7 +39,7 @@ test.each([
   { seed: 1, lanes: 5 },
   { seed: 2, lanes: 5 },
 ])(
-  'whatever happens to issues, agents and runs, no wake is stranded: $lanes at a time, seed $seed',
+  'No wake is stranded by random changes of issues, agents and runs: $lanes at a time, seed $seed',
   { timeout: SLOW_MS },
   async ({ seed, lanes }) => {
     const { pick, next: roll } = seededRandom(seed)
@@ -106,7 +106,7 @@ test.each([
         else if (chance(0.5)) await run.client.patch(path(), { status: pick(['in_review', 'done', 'in_progress']) })
         else if (agent !== undefined) await keyClientForRun(agent, run).post(`${path()}/release`)
       },
-      /** One agent at work on an issue, for which others wait. */
+      /** One agent works on an issue for which others wait. */
       async crowd() {
         const { id } = pick(issues)
         await board().post(`/api/issues/${id}/admin/force-release?clearAssignee=true`, { cancelRun: true })
@@ -134,7 +134,7 @@ test.each([
         )
         if (rows.length === 0) return
         await expireLease(server(), pick(rows).id)
-        // Others may do something before the reaper comes.
+        // Another step may come before the reaper.
         if (chance(0.5)) await steps[pick(['comment', 'wakeup', 'work', 'assign', 'claim'])]?.()
         await reap(server().store)
       },
@@ -153,7 +153,7 @@ test.each([
       },
     }
 
-    // What makes agents wait for each other must come often, or there is nothing to strand.
+    // The steps that make agents wait for each other must be frequent, or no wake can be stranded.
     const frequent = ['crowd', 'claim', 'conclude', 'resume', 'cancel', 'release']
     const done: string[] = []
     const lane = async (): Promise<void> => {

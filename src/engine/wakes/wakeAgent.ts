@@ -8,7 +8,7 @@ export interface AgentWakeRequest {
   readonly agentId: string
   readonly source: 'on_demand' | 'automation'
   readonly reason: string
-  /** What the run must know. A request with the same reason and payload joins one that is still queued. */
+  /** The facts that the run must know. A request with the same reason and payload joins one that is still queued. */
   readonly payload: Readonly<Record<string, unknown>>
 }
 

@@ -26,7 +26,7 @@ export interface WakeRequest extends WakeTraits {
   readonly payload?: Readonly<Record<string, unknown>>
 }
 
-/** What a request led to. */
+/** The result of a request. */
 export type WakeOutcome =
   | { readonly kind: 'skipped'; readonly why: SkipReason }
   /** The run was there already and covers the request too. */
