@@ -135,9 +135,6 @@ export function refuse(code: RefusalCode, extras?: RefusalExtras): never {
   throw new Refusal(code, extras)
 }
 
-/** The 404 of a kind of row; the same for a missing row and for one of another company (I12). */
-export const notFound = (noun: string): Refusal => new Refusal('not_found', { message: `${noun} not found` })
-
 /**
  * Asserts a fact that holds unless this server has a bug. The message contains no data, so it may be logged.
  * @throws Error when the fact does not hold
