@@ -10,7 +10,7 @@ import {
   setAgentStatus,
 } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
-import { lockCompany } from '../../org/companies/index.ts'
+import { lockUnarchivedCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -49,8 +49,7 @@ async function createHiredAgent(tx: Tx, ctx: Ctx, approval: ApprovalRow): Promis
 const approveHire: DecisionEffect = async (tx, ctx, approval) => {
   const agentId = hiredAgentId(approval)
   if (agentId === null) return await createHiredAgent(tx, ctx, approval)
-  const company = await lockCompany(tx, companyOf(ctx))
-  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+  await lockUnarchivedCompany(tx, companyOf(ctx))
   const agent = await pendingAgent(tx, ctx, agentId)
   if (agent === null) return refuse('agent_terminated', { message: 'The agent to be hired does not wait for approval any more' })
   await setAgentStatus(tx, agent, 'idle')

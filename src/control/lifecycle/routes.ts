@@ -84,7 +84,7 @@ export const lifecycleRoutes = [
     summary: 'Delete a project and its workspaces; its issues stay',
     permission: 'project.write',
     scope: ofProject(),
-    query: z.object({ companyId: z.uuid().optional() }),
+    query: shortnameQuery,
     returns: projectView,
     refuses: ['not_found', 'checked_out_by_other'],
     handle: ({ ctx, target }) => deleteProject(ctx, target),

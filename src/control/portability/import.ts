@@ -1,12 +1,12 @@
 import { requireActingRun } from '../../auth/runFacts.ts'
-import { companyById } from '../../org/companies/index.ts'
+import { companyById, lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changedIfAny, mutate } from '../../platform/db/mutate.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { companyImported } from './events.ts'
 import { importAgents } from './importAgents.ts'
-import { prepareCompany, requireOpenCompany } from './importCompany.ts'
+import { prepareCompany } from './importCompany.ts'
 import { importIssues } from './importIssues.ts'
 import { importProjects } from './importProjects.ts'
 import type { ImportState } from './importState.ts'
@@ -99,7 +99,7 @@ const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
 export async function importPackage(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportResult> {
   const targetId = resolveTarget(ctx, request, channel)
   return await mutate<ImportResult>(ctx, async (tx) => {
-    if (targetId !== null) await requireOpenCompany(tx, targetId)
+    if (targetId !== null) await lockUnarchivedCompany(tx, targetId)
     const existing = targetId === null ? noRows : await loadExistingRows(tx, targetId)
     const plan = planImport(ctx.actor, request, targetId === null ? null : existing)
     if (plan.errors.length > 0) refuse('package_invalid', { details: { errors: plan.errors.slice(0, 100) } })

@@ -1,15 +1,8 @@
 import { applyCompanyPatch, insertCompany, lockCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { CompanyEntry } from './package.ts'
 import type { ImportPlan } from './plan.ts'
-
-/** (tx) Locks the company of an import. @throws Refusal `not_found`, `company_not_active` */
-export async function requireOpenCompany(tx: Tx, companyId: string): Promise<void> {
-  const company = await lockCompany(tx, companyId)
-  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
-}
 
 /** The fields of an entry that a company gets by a patch, also when it is new. */
 const patchedFields = (entry: CompanyEntry | null) => ({

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { assets } from '../../model/assets.ts'
-import { lockCompany } from '../../org/companies/index.ts'
+import { lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -30,8 +30,7 @@ export async function uploadImage(ctx: Ctx, file: ReceivedFile, namespace: strin
   const companyId = companyOf(ctx)
   const image = validateFile(file, imageTypes)
   return await mutate(ctx, async (tx) => {
-    const company = await lockCompany(tx, companyId)
-    if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+    await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
     const { count } = exactlyOne(await tx.run(countImages, { companyId }))
     if (count >= MAX_IMAGES) refuse('unprocessable', { message: `A company has at most ${MAX_IMAGES} images` })
