@@ -121,3 +121,174 @@ describe('limits of sanitizeSvg', () => {
     expect(sanitize(wrapInSvg(DOT.repeat(19_999)))).toHaveLength(wrapInSvg(DOT.repeat(19_999)).length)
   })
 })
+
+/** Further hostile drawings with the bytes that are stored of each; `%NS%` is the namespace declaration. */
+const recordedSvgs: readonly [name: string, text: string, stored: string][] = [
+  [
+    'an uppercase JavaScript link',
+    '<svg %NS%><a HREF="JaVaScRiPt:alert(1)"><circle r="1"/></a><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'a script that a second prefix names',
+    '<svg %NS%><svg:script xmlns:svg="http://www.w3.org/2000/svg">alert(1)</svg:script><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'an HTML image with an error handler',
+    '<svg %NS%><img src="x" onerror="alert(1)"/><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'a CDATA section that ends a text',
+    '<svg %NS%><text><![CDATA[</text><script>alert(1)</script>]]></text></svg>',
+    '<svg %NS%><text>&lt;/text&gt;&lt;script&gt;alert(1)&lt;/script&gt;</text></svg>',
+  ],
+  [
+    'an entity that hides a tag',
+    '<svg %NS%><text>&#60;script&#62;alert(1)&#60;/script&#62;</text></svg>',
+    '<svg %NS%><text>&lt;script&gt;alert(1)&lt;/script&gt;</text></svg>',
+  ],
+  [
+    'numeric entities that spell url',
+    '<svg %NS%><circle r="1" fill="&#117;&#114;&#108;(https://evil.invalid/x)"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  ['a null character in a name', '<svg %NS%><scr\u0000ipt>alert(1)</scr\u0000ipt><circle r="1"/></svg>', '<svg %NS%><circle r="1"/></svg>'],
+  [
+    'a null character in a value',
+    '<svg %NS%><circle r="1" fill="u\u0000rl(https://evil.invalid/x)"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'a style with an unclosed comment',
+    '<svg %NS%><style>circle{fill:red}/*</style><script>alert(1)</script><style>*/</style><circle r="1"/></svg>',
+    '<svg %NS%><style>*/</style><circle r="1"/></svg>',
+  ],
+  [
+    'a style with a font',
+    '<svg %NS%><style>@font-face{font-family:x;src:url(https://evil.invalid/x)}</style><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'a style with a selector of children',
+    '<svg %NS%><style>g>circle{fill:red}</style><circle r="1"/></svg>',
+    '<svg %NS%><style>g&gt;circle{fill:red}</style><circle r="1"/></svg>',
+  ],
+  [
+    'a style attribute with quotes',
+    `<svg %NS%><circle r="1" style="font-family:'a b'"/></svg>`,
+    '<svg %NS%><circle r="1" style="font-family:&#39;a b&#39;"/></svg>',
+  ],
+  [
+    'an apostrophe in a text',
+    `<svg %NS%><text>it's "quoted" &amp; more</text></svg>`,
+    '<svg %NS%><text>it&#39;s &quot;quoted&quot; &amp; more</text></svg>',
+  ],
+  ['an empty attribute', '<svg %NS%><circle r="1" fill=""/></svg>', '<svg %NS%><circle r="1" fill=""/></svg>'],
+  ['an attribute without quotes', '<svg %NS%><circle r=1 onclick=alert(1) fill=red /></svg>', '<svg %NS%><circle r="1" fill="red"/></svg>'],
+  [
+    'an attribute given twice',
+    '<svg %NS%><circle r="1" fill="red" fill="url(https://evil.invalid/x)"/></svg>',
+    '<svg %NS%><circle r="1" fill="red"/></svg>',
+  ],
+  [
+    'a link that is given twice',
+    '<svg %NS%><g id="a"><circle r="1"/></g><use href="#a" xlink:href="https://evil.invalid/x#a"/></svg>',
+    '<svg %NS%><g id="a"><circle r="1"/></g><use href="#a"/></svg>',
+  ],
+  [
+    'a use of an element that comes later',
+    '<svg %NS%><use href="#late"/><g id="late"><circle r="1"/></g></svg>',
+    '<svg %NS%><use href="#late"/><g id="late"><circle r="1"/></g></svg>',
+  ],
+  [
+    'two uses of each other',
+    '<svg %NS%><g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g><circle r="1"/></svg>',
+    '<svg %NS%><g id="a"></g><g id="b"></g><circle r="1"/></svg>',
+  ],
+  [
+    'a use below a pattern that it uses',
+    '<svg %NS%><pattern id="p"><use href="#p"/></pattern><circle r="1"/></svg>',
+    '<svg %NS%><pattern id="p"></pattern><circle r="1"/></svg>',
+  ],
+  [
+    'a gradient that references another file',
+    '<svg %NS%><linearGradient id="g" href="https://evil.invalid/x#g"/><circle r="1"/></svg>',
+    '<svg %NS%><linearGradient id="g"/><circle r="1"/></svg>',
+  ],
+  [
+    'a filter that fetches a picture',
+    '<svg %NS%><filter id="f"><feImage href="https://evil.invalid/x"/><feFlood flood-color="red"/></filter><circle r="1"/></svg>',
+    '<svg %NS%><filter id="f"><feFlood flood-color="red"/></filter><circle r="1"/></svg>',
+  ],
+  ['a tag that is never closed', '<svg %NS%><g><circle r="1"><script>alert(1)</svg>', '<svg %NS%><g><circle r="1"/></g></svg>'],
+  ['end tags in the wrong order', '<svg %NS%><g><circle r="1"></g></circle></svg>', '<svg %NS%><g><circle r="1"/></g></svg>'],
+  ['an end tag without a start', '<svg %NS%></g></script><circle r="1"/></svg>', '<svg %NS%><circle r="1"/></svg>'],
+  [
+    'a nested drawing with events',
+    '<svg %NS%><svg onload="alert(1)" width="1"><circle r="1"/></svg></svg>',
+    '<svg %NS%><svg width="1"><circle r="1"/></svg></svg>',
+  ],
+  [
+    'a drawing inside a foreign object inside a drawing',
+    '<svg %NS%><foreignObject><svg><circle r="1"/><script>alert(1)</script></svg></foreignObject><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  ['a drawing after text', 'words <svg %NS%><circle r="1"/></svg>', '<svg %NS%><circle r="1"/></svg>'],
+  ['text between shapes', '<svg %NS%>one <circle r="1"/> two <g>three</g></svg>', '<svg %NS%><circle r="1"/><g/></svg>'],
+  ['a tag inside an attribute', '<svg %NS%><circle r="1" class="&lt;script&gt;"/></svg>', '<svg %NS%><circle r="1"/></svg>'],
+  [
+    'a reference with a space before the sign',
+    '<svg %NS%><circle r="1" fill="url( #a)"/></svg>',
+    '<svg %NS%><circle r="1" fill="url( #a)"/></svg>',
+  ],
+  [
+    'a function name far from its parenthesis',
+    '<svg %NS%><circle r="1" fill="url                                        (https://evil.invalid/x)"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  ['an unpaired surrogate', '<svg %NS%><text>a\ud800b</text></svg>', '<svg %NS%><text>ab</text></svg>'],
+  [
+    'a control character',
+    '<svg %NS%><text>a\u0007b</text><circle r="1" class="a\u0001"/></svg>',
+    '<svg %NS%><text>ab</text><circle r="1" class="a"/></svg>',
+  ],
+  [
+    'an animation of a link',
+    '<svg %NS%><a><animate attributeName="href" to="javascript:alert(1)"/></a><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'a title with markup',
+    '<svg %NS%><title>a<b>bold</b>c</title><circle r="1"/></svg>',
+    '<svg %NS%><title>ac</title><circle r="1"/></svg>',
+  ],
+  [
+    'a metadata block',
+    '<svg %NS%><metadata><rdf:RDF><circle r="1"/></rdf:RDF></metadata><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'an attribute with a name space',
+    '<svg %NS%><circle r="1" xml:space="preserve" sodipodi:type="arc" data-x="1" aria-label="x"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+  [
+    'a processing instruction inside a shape',
+    '<svg %NS%><g><?xml-stylesheet href="https://evil.invalid/x"?><circle r="1"/></g></svg>',
+    '<svg %NS%><g><circle r="1"/></g></svg>',
+  ],
+  [
+    'a document type inside the drawing',
+    '<svg %NS%><!DOCTYPE x [<!ENTITY a "b">]><circle r="1"/></svg>',
+    '<svg %NS%><circle r="1"/></svg>',
+  ],
+]
+
+describe('recorded outputs of sanitizeSvg', () => {
+  test.each(recordedSvgs)('The stored bytes of %s do not change', (_, text, stored) => {
+    const withNamespace = (drawing: string): string => drawing.replaceAll('%NS%', NS)
+    expect(sanitize(withNamespace(text))).toBe(withNamespace(stored))
+  })
+})
