@@ -58,7 +58,7 @@ async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents>
     skills: false,
   }
   const company = await companyById(db, companyId)
-  const warnings = request.include?.skills === true ? ['Skills are not kept by this server and not exported'] : []
+  const warnings = request.include?.skills === true ? ['This server does not store skills, so none are exported'] : []
   const pick = <T extends { readonly id: string; readonly urlKey: string }>(rows: readonly T[], names: Set<string> | null): T[] =>
     rows.filter((row) => names === null || names.has(row.id) || names.has(row.urlKey))
   const agents = includes.agents ? pick(await listAgents(db, companyId, MAX_FILES + 1), toNameSet(request.agents)) : []
@@ -106,8 +106,8 @@ const omitEmpty = (fields: Readonly<Record<string, unknown>>): Record<string, un
 function stripSecrets(path: string, config: Readonly<Record<string, unknown>>, warnings: string[]): Readonly<Record<string, unknown>> {
   const { value, env, dropped } = sanitizeConfig(config)
   const names = env.filter(({ isSet }) => isSet).map(({ key }) => key)
-  if (names.length > 0) warnings.push(`${path}: the values of ${names.join(', ')} stay behind; give them after an import`)
-  if (dropped.length > 0) warnings.push(`${path}: ${dropped.join(', ')} looks like a secret and stays behind`)
+  if (names.length > 0) warnings.push(`${path}: the values of ${names.join(', ')} are not exported; set them after an import`)
+  if (dropped.length > 0) warnings.push(`${path}: ${dropped.join(', ')} looks like a secret and is not exported`)
   return value
 }
 
@@ -121,7 +121,7 @@ interface ExportState {
 
 const redactField = (path: string, value: string | null, warnings: string[]): string | null => {
   const redacted = redactText(value)
-  if (redacted !== value) warnings.push(`${path}: something in the text looks like a secret and is redacted`)
+  if (redacted !== value) warnings.push(`${path}: a part of the text looks like a secret and is redacted`)
   return redacted
 }
 
@@ -186,7 +186,7 @@ function writeProjects({ files, extension, contents, isBoard }: ExportState): vo
       .map((workspace) => stripSecrets(path, exportWorkspace(workspace, isBoard), warnings))
       .filter((workspace) => workspace['cwd'] !== undefined || workspace['repoUrl'] !== undefined)
     ;(extension['projects'] ??= {})[slug] = omitEmpty({ color, ...hostSettings, workspaces })
-    if (project.goals.length > 0) warnings.push(`${path}: goals are not part of a package`)
+    if (project.goals.length > 0) warnings.push(`${path}: a package contains no goals`)
   }
 }
 
@@ -219,7 +219,7 @@ function writeIssues({ files, extension, contents }: ExportState): void {
 /** Adds the warning that an agent's package lacks settings of the host. */
 function warnHidden({ contents, isBoard }: ExportState): void {
   if (!isBoard && contents.agents.size + contents.projects.size > 0)
-    contents.warnings.push('Adapters, environments and commands are shown to the board only and left out')
+    contents.warnings.push('Adapters, environments and commands are omitted, because only the board may read them')
 }
 
 /**

@@ -12,7 +12,7 @@ type LockedAgents = Awaited<ReturnType<typeof lockAgents>>
 async function createAgent({ tx, ctx, events }: ImportState, { entry, name }: PlannedEntry<AgentEntry>, reportsTo: string | null) {
   const { slug: _, path, reportsTo: _manager, ...fields } = entry
   const { success, data: values } = createAgentBody.safeParse({ ...fields, name, reportsTo })
-  if (!success) refuse('package_invalid', { details: { errors: [`${path}: the chosen adapter is not known here`] } })
+  if (!success) refuse('package_invalid', { details: { errors: [`${path}: the chosen adapter is unknown to this server`] } })
   const agent = await insertAgent(tx, ctx, values, 'idle')
   const { id, role, adapterType } = agent
   events.push(agentCreated(id, { name: agent.name, role, adapterType, reportsTo: agent.reportsTo }, { agentId: id }))
@@ -39,7 +39,7 @@ export async function importAgents(state: ImportState): Promise<ImportResult['ag
   for (const step of plan.agents) {
     const { entry, action, name, existingId, reason } = step
     const reportsTo = findAgentId(state, entry.reportsTo)
-    if (entry.reportsTo && reportsTo === null) warnings.push(`${entry.path}: its manager ${entry.reportsTo} is not here`)
+    if (entry.reportsTo && reportsTo === null) warnings.push(`${entry.path}: its manager ${entry.reportsTo} does not exist`)
     const id = action === 'create' ? await createAgent(state, step, reportsTo) : existingId
     if (action === 'update') {
       const before = locked.find((agent) => agent.id === existingId)

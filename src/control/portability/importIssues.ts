@@ -26,9 +26,9 @@ async function importLabels({ tx, ctx, plan, existing, events }: ImportState): P
 /** The ids of the agent and the project of an issue. A name without a row gives a warning and null. */
 function resolveReferences(state: ImportState, { path, project, assignee }: IssueEntry) {
   const assigneeAgentId = findAgentId(state, assignee)
-  if (assignee && assigneeAgentId === null) state.warnings.push(`${path}: its assignee ${assignee} is not here`)
+  if (assignee && assigneeAgentId === null) state.warnings.push(`${path}: its assignee ${assignee} does not exist`)
   const projectId = findRowId(state.projectIds, state.existing.projects, project)
-  if (project && projectId === null) state.warnings.push(`${path}: its project ${project} is not here`)
+  if (project && projectId === null) state.warnings.push(`${path}: its project ${project} does not exist`)
   return { assigneeAgentId, projectId }
 }
 

@@ -11,12 +11,12 @@ async function importProject(state: ImportState, { entry, action, name, existing
   const { tx, ctx, events, warnings } = state
   const { slug: _, path, lead, workspaces = [], ...fields } = entry
   const leadAgentId = findAgentId(state, lead)
-  if (lead && leadAgentId === null) warnings.push(`${path}: its lead ${lead} is not here`)
+  if (lead && leadAgentId === null) warnings.push(`${path}: its lead ${lead} does not exist`)
   if (existingId !== null) {
     if (action === 'skip') return existingId
     const { name: _name, ...patch } = fields
     events.push(...(await applyProjectPatch(tx, ctx, existingId, { ...patch, ...(leadAgentId === null ? {} : { leadAgentId }) })))
-    if (workspaces.length > 0) warnings.push(`${path}: the project keeps the workspaces it has`)
+    if (workspaces.length > 0) warnings.push(`${path}: the project keeps its existing workspaces`)
     return existingId
   }
   const [workspace, ...others] = workspaces

@@ -93,7 +93,7 @@ function parseExtension(text: string | undefined, warnings: string[]): Extension
   }
   const parsed = extensionSchema.safeParse(value)
   if (parsed.success) return parsed.data
-  warnings.push(`${EXTENSION_PATH} is not in the form this server writes; what it says is left out`)
+  warnings.push(`${EXTENSION_PATH} is not in the form this server writes; it is ignored`)
   return {}
 }
 
@@ -106,10 +106,10 @@ interface PackageFile {
 /** The fields of a document and of the extension, without null: an absent field and a null field mean the same. */
 function fieldsOf({ path, text }: PackageFile, extraFields: Readonly<Record<string, unknown>> | undefined, { warnings }: ReaderState) {
   const { fields, body, unread } = parseFrontMatter(text)
-  if (unread.length > 0) warnings.push(`${path}: ${unread.length} line(s) of the head are not understood and left out`)
+  if (unread.length > 0) warnings.push(`${path}: ${unread.length} line(s) of the head cannot be read and are ignored`)
   const presentFields = Object.entries({ ...extraFields, ...fields }).filter(([key, value]) => {
     const isRedacted = typeof value === 'object' && containsRedacted(value)
-    if (isRedacted) warnings.push(`${path}: ${key} holds a redacted secret and is left out`)
+    if (isRedacted) warnings.push(`${path}: ${key} contains a redacted secret and is ignored`)
     return value !== null && !isRedacted
   })
   return { fields: Object.fromEntries(presentFields), body: body === '' ? null : body }
@@ -134,9 +134,9 @@ function parseAgent(key: string, file: PackageFile, state: ReaderState): AgentEn
   const { fields, body } = fieldsOf(file, state.extension.agents?.[key], state)
   const { role, adapterType, adapterConfig } = fields
   const hasRole = role === undefined || knownRoles.has(role)
-  if (!hasRole) state.warnings.push(`${path}: the role is not known here, so it becomes general`)
+  if (!hasRole) state.warnings.push(`${path}: the role is unknown to this server and becomes general`)
   const hasAdapter = createAgentBody.shape.adapterType.safeParse(adapterType).success
-  if (!hasAdapter) state.warnings.push(`${path}: the adapter is not known here, so it becomes process, without its configuration`)
+  if (!hasAdapter) state.warnings.push(`${path}: the adapter is unknown to this server and becomes process, without its configuration`)
   const config = hasAdapter ? adapterConfig : undefined
   const input = {
     ...fields,
@@ -195,7 +195,7 @@ function parseFile(file: PackageFile, state: ReaderState, parsed: ParsedEntries)
 function reportDuplicates(kind: string, entries: readonly { readonly slug: string; readonly path: string }[], errors: string[]): void {
   for (const [index, entry] of entries.entries())
     if (entries.findIndex((other) => other.slug === entry.slug) !== index)
-      errors.push(`${entry.path}: a second one of ${kind} with that name`)
+      errors.push(`${entry.path}: another entry of ${kind} has the same name`)
 }
 
 /** Sorts entries by their position in the extension file; files have no order. Entries without a position come last. */
@@ -222,7 +222,7 @@ export function parsePackage(files: Readonly<Record<string, unknown>>): CompanyP
   const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [] }
   const importedCount = texts.filter(([path, text]) => parseFile({ path, text }, state, parsed)).length
   const skippedCount = Object.keys(files).length - importedCount
-  if (skippedCount > 0) warnings.push(`${skippedCount} file(s) are of no kind that this server imports and are left out`)
+  if (skippedCount > 0) warnings.push(`${skippedCount} file(s) of a kind that this server does not import are ignored`)
   reportDuplicates('agents', parsed.agents, errors)
   reportDuplicates('projects', parsed.projects, errors)
   reportDuplicates('tasks', parsed.issues, errors)

@@ -61,7 +61,7 @@ function applyAdapterOverride(entry: AgentEntry, request: ImportRequest, warning
   const keptPaths = { ...(env === undefined ? {} : { env }), ...(promptTemplate === undefined ? {} : { promptTemplate }) }
   const isSame = override.adapterType === (entry.adapterType ?? 'process')
   const droppedKeys = isSame ? [] : Object.keys(entry.adapterConfig ?? {}).filter((key) => !(key in keptPaths))
-  if (droppedKeys.length > 0) warnings.push(`${entry.path}: ${droppedKeys.join(', ')} belongs to another adapter and is left out`)
+  if (droppedKeys.length > 0) warnings.push(`${entry.path}: ${droppedKeys.join(', ')} belongs to another adapter and is ignored`)
   const adapterConfig = { ...(isSame ? entry.adapterConfig : keptPaths), ...override.adapterConfig }
   return { ...entry, adapterType: override.adapterType as AgentEntry['adapterType'], adapterConfig }
 }
@@ -71,9 +71,9 @@ function restrictAgent(entry: AgentEntry, warnings: string[]): AgentEntry {
   const { adapterType: _, adapterConfig, runtimeConfig, permissions, ...rest } = entry
   const hasHostSettings = [adapterConfig, runtimeConfig].some((config) => config !== undefined && Object.keys(config).length > 0)
   if (hasHostSettings || (entry.adapterType ?? 'process') !== 'process')
-    warnings.push(`${entry.path}: its adapter and settings need the board and are left out`)
+    warnings.push(`${entry.path}: its adapter and settings are ignored, because only the board may import them`)
   if (entry.role === 'ceo' || permissions?.canCreateAgents === true)
-    warnings.push(`${entry.path}: its powers need the board and are left out`)
+    warnings.push(`${entry.path}: its permissions are ignored, because only the board may grant them`)
   return { ...rest, role: entry.role === 'ceo' ? 'general' : entry.role, permissions: { canCreateAgents: false } }
 }
 
@@ -87,7 +87,7 @@ function restrictProject(entry: ProjectEntry, warnings: string[]): ProjectEntry 
     [workspace.cwd, workspace.setupCommand, workspace.cleanupCommand, workspace.runtimeConfig].some(Boolean),
   )
   if (hasHostSettings || env || executionWorkspacePolicy)
-    warnings.push(`${entry.path}: its environment, folders and commands need the board and are left out`)
+    warnings.push(`${entry.path}: its environment, folders and commands are ignored, because only the board may import them`)
   return { ...rest, workspaces: restricted.filter((workspace) => Boolean(workspace.repoUrl)) }
 }
 
@@ -101,13 +101,13 @@ function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, requ
     const urlKey = urlKeyOf(entry.name, entry.slug)
     const match = existing.agents.find((agent) => agent.urlKey === entry.slug || agent.urlKey === urlKey)
     if (match !== undefined && request.collisionStrategy === 'skip')
-      return { entry, action: 'skip', name: match.name, existingId: match.id, reason: 'An agent of that name is there' }
+      return { entry, action: 'skip', name: match.name, existingId: match.id, reason: 'An agent with this name exists' }
     if (match !== undefined && request.collisionStrategy === 'replace')
-      return { entry, action: 'update', name: match.name, existingId: match.id, reason: 'An agent of that name is there' }
+      return { entry, action: 'update', name: match.name, existingId: match.id, reason: 'An agent with this name exists' }
     const name = uniqueName(entry.name, entry.slug, inUse)
     inUse.names.add(name.toLowerCase())
     inUse.urlKeys.add(urlKeyOf(name, entry.slug))
-    return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : 'An agent of that name is there' }
+    return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : 'An agent with this name exists' }
   })
 }
 
@@ -118,7 +118,7 @@ function planProjects(entries: readonly ProjectEntry[], existing: ExistingRows, 
     const match = existing.projects.find(
       (project) => project.urlKey === entry.slug || project.name.toLowerCase() === entry.name.toLowerCase(),
     )
-    const reason = 'A project of that name is there'
+    const reason = 'A project with this name exists'
     if (match !== undefined && request.collisionStrategy !== 'rename')
       return { entry, action: request.collisionStrategy === 'skip' ? 'skip' : 'update', name: match.name, existingId: match.id, reason }
     let name = entry.name
@@ -159,14 +159,14 @@ export function planImport(actor: Actor, request: ImportRequest, existing: Exist
   }
   const selected = request.agents === 'all' ? null : new Set(request.agents)
   for (const slug of selected ?? [])
-    if (!companyPackage.agents.some((agent) => agent.slug === slug)) warnings.push(`There is no agent ${slug} in the package`)
+    if (!companyPackage.agents.some((agent) => agent.slug === slug)) warnings.push(`The package contains no agent ${slug}`)
   const isBoard = actor.kind === 'board'
   const selectedAgents = include.agents ? companyPackage.agents.filter((agent) => selected === null || selected.has(agent.slug)) : []
   const allowedAgents = selectedAgents.map((entry) =>
     isBoard ? applyAdapterOverride(entry, request, warnings) : restrictAgent(entry, warnings),
   )
   for (const entry of allowedAgents)
-    if (hasTimer(entry.runtimeConfig)) warnings.push(`${entry.path}: has a timer, by which it runs once it is imported`)
+    if (hasTimer(entry.runtimeConfig)) warnings.push(`${entry.path}: has a timer and will run after the import`)
   const [agents, cyclicAgents] = parentsFirst(allowedAgents, (entry) => entry.reportsTo)
   for (const entry of cyclicAgents) errors.push(`${entry.path}: reports to itself, directly or not`)
   const projects = (include.projects ? companyPackage.projects : []).map((entry) => (isBoard ? entry : restrictProject(entry, warnings)))
@@ -175,7 +175,7 @@ export function planImport(actor: Actor, request: ImportRequest, existing: Exist
   const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
   const isNew = request.target.mode === 'new_company'
   const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
-  if (isNew && name === null) errors.push('The package names no company; give newCompanyName')
+  if (isNew && name === null) errors.push('The package contains no company; set newCompanyName')
   const updatesCompany = !isNew && include.company && request.collisionStrategy === 'replace'
   return {
     include,

@@ -135,16 +135,16 @@ describe('export', () => {
     ])
     expect(board.warnings).toEqual(
       expect.arrayContaining([
-        'agents/ada/AGENTS.md: the values of REGION, API_KEY stay behind; give them after an import',
-        'agents/ada/AGENTS.md: adapterConfig.apiToken looks like a secret and stays behind',
-        'tasks/same-name/TASK.md: something in the text looks like a secret and is redacted',
+        'agents/ada/AGENTS.md: the values of REGION, API_KEY are not exported; set them after an import',
+        'agents/ada/AGENTS.md: adapterConfig.apiToken looks like a secret and is not exported',
+        'tasks/same-name/TASK.md: a part of the text looks like a secret and is redacted',
       ]),
     )
     for (const client of [worker.client, boss.client]) {
       const seen = await exported(client, company.id)
       for (const hidden of ['opus', '/srv/site', 'prepare-it', 'You are Ada', 'TOKEN', 'claude_local'])
         expect(JSON.stringify(seen)).not.toContain(hidden)
-      expect(seen.warnings).toContain('Adapters, environments and commands are shown to the board only and left out')
+      expect(seen.warnings).toContain('Adapters, environments and commands are omitted, because only the board may read them')
     }
   })
 
@@ -265,7 +265,7 @@ describe('import', () => {
     }
     const order = { source: inline(files), target: newCompany, adapterOverrides: { ada: { adapterType: 'claude_local' } } }
     const answer = await importPackage(order)
-    expect(answer.body.warnings).toContain('agents/ada/AGENTS.md: url belongs to another adapter and is left out')
+    expect(answer.body.warnings).toContain('agents/ada/AGENTS.md: url belongs to another adapter and is ignored')
     expect((await server().board.get(`/api/agents/${answer.body.agents[0].id}`)).body).toMatchObject({
       adapterType: 'claude_local',
       adapterConfig: { promptTemplate: 'You are Ada.' },

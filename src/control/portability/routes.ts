@@ -29,7 +29,7 @@ export const portabilityRoutes = [
     handle: ({ ctx, body }) => exportCompany(ctx, body),
   }),
   post('/api/companies/:companyId/exports/preview', {
-    summary: 'Show what an export would give',
+    summary: 'Preview an export',
     permission: 'company.exportSafe',
     scope: inCompany(),
     body: exportBody,
@@ -49,7 +49,7 @@ export const portabilityRoutes = [
     handle: ({ ctx, body }) => exportCompany(ctx, body),
   }),
   post('/api/companies/import/preview', {
-    summary: 'Show what an import would do',
+    summary: 'Preview an import',
     permission: 'company.import',
     scope: onInstance,
     body: importBody,
@@ -59,7 +59,7 @@ export const portabilityRoutes = [
     handle: ({ ctx, body }) => previewImport(ctx, body, 'board'),
   }),
   post('/api/companies/import', {
-    summary: 'Import a package as a new company or into one that is there',
+    summary: 'Import a package as a new company or into an existing one',
     permission: 'company.import',
     scope: onInstance,
     body: importBody,
@@ -69,7 +69,7 @@ export const portabilityRoutes = [
     handle: ({ ctx, body }) => importPackage(ctx, body, 'board'),
   }),
   post('/api/companies/:companyId/imports/preview', {
-    summary: 'Show what an import into this company would do',
+    summary: 'Preview an import into this company',
     permission: 'company.importSafe',
     scope: inCompany(),
     body: importBody,
@@ -79,7 +79,7 @@ export const portabilityRoutes = [
     handle: ({ ctx, body }) => previewImport(ctx, body, 'agent_safe'),
   }),
   post('/api/companies/:companyId/imports/apply', {
-    summary: 'Import a package into this company; nothing that is there is changed',
+    summary: 'Import a package into this company without changing existing rows',
     permission: 'company.importSafe',
     scope: inCompany(),
     body: importBody,

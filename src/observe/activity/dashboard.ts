@@ -5,6 +5,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { approvals } from '../../model/approvals.ts'
 import { companies } from '../../model/companies.ts'
+import { isClosedSql } from '../../model/issueStatus.ts'
 import { issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
@@ -40,7 +41,7 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
        'spentCents', coalesce(sum(spent_monthly_cents), 0))
      from ${agents} where company_id = c.id) as agents,
     (select json_build_object(
-       'open', count(*) filter (where status not in ('done', 'cancelled')),
+       'open', count(*) filter (where not ${isClosedSql()}),
        'inProgress', count(*) filter (where status = 'in_progress'),
        'blocked', count(*) filter (where status = 'blocked'),
        'done', count(*) filter (where status = 'done'))

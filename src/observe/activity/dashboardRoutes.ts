@@ -5,7 +5,7 @@ import { badgesView, dashboardView } from './dashboardViews.ts'
 
 export const dashboardRoutes = [
   get('/api/companies/:companyId/dashboard', {
-    summary: 'Read how a company stands right now',
+    summary: 'Read the current numbers of a company',
     permission: 'dashboard.read',
     scope: inCompany(),
     returns: dashboardView,
@@ -13,7 +13,7 @@ export const dashboardRoutes = [
     handle: ({ ctx }) => readDashboard(ctx),
   }),
   get('/api/companies/:companyId/sidebar-badges', {
-    summary: 'Count what waits for a person',
+    summary: 'Count the items that wait for a person',
     permission: 'dashboard.read',
     scope: inCompany(),
     returns: badgesView,

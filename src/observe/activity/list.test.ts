@@ -108,7 +108,7 @@ describe('the preset interventions', () => {
     const interventionsOf = async (): Promise<string[]> =>
       (await read(company.id, 'interventions=true')).map((row) => row.action).toReversed()
 
-    // Ordinary work, also by the board.
+    // These actions are ordinary work, also of the board.
     const ordinary = await heldIssue()
     await board.post(`/api/issues/${ordinary.issue.id}/comments`, { body: 'Go on' })
     await ordinary.run.client.post(`/api/issues/${ordinary.issue.id}/release`)
@@ -174,7 +174,7 @@ describe('activity of a company with 100,000 rows', () => {
        from generate_series(1, 100000) n`,
       [companyId],
     )
-    // One of each, long ago among the rest.
+    // One row of each rare value, among many others.
     await sql.query(
       `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details)
        values ($1, 'user', 'local-board', 'approval.rejected', 'approval', $2, $3, $4, '{}')`,
@@ -212,7 +212,7 @@ describe('activity of a company with 100,000 rows', () => {
     }
   }
 
-  // The log alone fills 2,500 blocks, and reading it all through an index would touch 100,000 times one.
+  // The table has 2,500 blocks, and reading all its rows through an index would read 100,000 blocks.
   const filters: Readonly<Record<string, ActivityFilter>> = {
     none: {},
     'a rare agent': { agentId: rareAgent },

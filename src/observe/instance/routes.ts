@@ -9,7 +9,7 @@ import { experimentalBody, experimentalView, generalBody, generalView, meView } 
 /** Routes about the server itself. */
 export const instanceRoutes = (version: string): Route[] => [
   get('/api/health', {
-    summary: 'Say whether the server and its database answer',
+    summary: 'Check whether the server and its database answer',
     permission: 'health.read',
     scope: onInstance,
     returns: healthView,
@@ -17,7 +17,7 @@ export const instanceRoutes = (version: string): Route[] => [
     handle: ({ ctx }) => checkHealth(ctx.store.read, version),
   }),
   get('/api/cli-auth/me', {
-    summary: 'Say who the asking person is',
+    summary: 'Read the identity of the caller',
     permission: 'board.me',
     scope: onInstance,
     returns: meView,

@@ -94,7 +94,8 @@ describe('the identity of the caller', () => {
       body: { userId: 'local-board', user: { id: 'local-board' }, isInstanceAdmin: true, source: 'local_implicit', keyId: null },
     })
     expect(answer.body.companyIds).toContain(company.id)
-    expect((await (await agent()).client.get('/api/cli-auth/me')).status).toBe(403)
+    const worker = await agent()
+    expect((await worker.client.get('/api/cli-auth/me')).status).toBe(403)
     expect((await server().board.get('/api/cli-auth/me', { 'x-forwarded-for': '203.0.113.7' })).status).toBe(401)
   })
 })

@@ -36,7 +36,10 @@ const merge = statement<{ name: Group; settings: string }, never>('instance_sett
 
 const companyIds = statement<object, { id: string }>('instance_companies').read(sql`select id from ${companies} order by created_at, id`)
 
-/** Changes settings of the instance. The change is recorded for every company, because it affects every one. A patch without changes records nothing. */
+/**
+ * Changes settings of the instance. The change is recorded for every company, because it affects every one. A patch without
+ * changes records nothing.
+ */
 export async function changeSettings<G extends Group>(
   ctx: Ctx,
   group: G,

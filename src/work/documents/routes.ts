@@ -37,7 +37,7 @@ export const documentRoutes = [
     handle: ({ ctx, target, params }) => readDocument(ctx, target, keyParam(params)),
   }),
   put('/api/issues/:id/documents/:key', {
-    summary: 'Write a document on the revision last read',
+    summary: 'Write a document, based on the revision last read',
     permission: 'issue.documents.write',
     scope: ofIssue(),
     body: putDocumentBody,
@@ -58,7 +58,7 @@ export const documentRoutes = [
     handle: ({ ctx, target, params, query }) => listRevisions(ctx, target, keyParam(params), query),
   }),
   post('/api/issues/:id/documents/:key/revisions/:revisionId/restore', {
-    summary: 'Make an earlier text of a document the latest again',
+    summary: 'Restore an earlier revision of a document',
     permission: 'issue.documents.write',
     scope: ofIssue(),
     body: z.object({}),

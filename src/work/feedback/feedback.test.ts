@@ -337,7 +337,8 @@ describe('traces', () => {
     const { vote, traces, issueId } = await setup()
     await vote()
     const [{ id }] = await traces()
-    expect(await (await setup()).traces()).toEqual([])
+    const elsewhere = await setup()
+    expect(await elsewhere.traces()).toEqual([])
     for (const of of ['', '/bundle']) {
       expect((await server().board.get(`/api/feedback-traces/${id}${of}`)).status).toBe(200)
       expect(await server().board.get(`/api/feedback-traces/${randomUUID()}${of}`)).toMatchObject({

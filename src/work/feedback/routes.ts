@@ -8,7 +8,7 @@ import { saveFeedbackVote } from './vote.ts'
 
 export const feedbackRoutes = [
   get('/api/issues/:id/feedback-votes', {
-    summary: 'List what the asking person thinks of comments and documents of an issue',
+    summary: 'List the votes of the caller on comments and documents of an issue',
     permission: 'feedback.read',
     scope: ofExistingIssue(),
     query: z.object(pageQuery),
@@ -17,7 +17,7 @@ export const feedbackRoutes = [
     handle: ({ ctx, target, query }) => listVotes(ctx, target, query),
   }),
   post('/api/issues/:id/feedback-votes', {
-    summary: 'Say what one thinks of a comment or of a text of a document; the latest word counts',
+    summary: 'Vote on a comment or a document revision; a later vote replaces an earlier one',
     permission: 'feedback.vote',
     scope: ofIssue(),
     body: voteBody,
@@ -54,7 +54,7 @@ export const feedbackRoutes = [
     handle: ({ ctx, target, query }) => getTrace(ctx, target, query.includePayload === true),
   }),
   get('/api/feedback-traces/:traceId/bundle', {
-    summary: 'Read one trace of a vote with everything it is about',
+    summary: 'Read one trace of a vote with its target, issue and company',
     permission: 'feedback.read',
     scope: ofFeedbackTrace(),
     returns: bundleView,

@@ -177,7 +177,7 @@ describe('attachments and the write gate', () => {
     const path = `/api/companies/${company.id}/issues/${issue.id}/attachments`
     const mine = await send(holder.client, path)
     expect(mine.status, mine.text).toBe(201)
-    const gone = `/api/attachments/${mine.body.id}`
+    const attachmentPath = `/api/attachments/${mine.body.id}`
     const stranger = await run(await agent())
     const second = await run(owner)
     const before = [await auditCount(server()), await fileCounts(server())]
@@ -190,7 +190,7 @@ describe('attachments and the write gate', () => {
     ] as const
     for (const [client, headers, status, code] of refusals) {
       expect(await send(client, path, { headers }), code).toMatchObject({ status, body: { code } })
-      expect(await client.del(gone, headers), code).toMatchObject({ status, body: { code } })
+      expect(await client.del(attachmentPath, headers), code).toMatchObject({ status, body: { code } })
     }
     const idle = await world(server())
     const assigned = await idle.issue({ assigneeAgentId: (await idle.agent()).id })
@@ -199,7 +199,7 @@ describe('attachments and the write gate', () => {
     expect(await send(peer.client, to)).toMatchObject({ status: 403, body: { code: 'not_assignee' } })
     await server().board.post(`/api/issues/${issue.id}/admin/force-release`)
     expect(await send(holder.client, path)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
-    expect(await holder.client.del(gone)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
+    expect(await holder.client.del(attachmentPath)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
     expect(await fileCounts(server())).toEqual(before[1])
     expect((await actionsOf(server(), issue.id)).filter((action) => action.startsWith('issue.attachment'))).toEqual([
       'issue.attachment_added',

@@ -72,7 +72,7 @@ describe('the logo of a company', () => {
       expect(await name(foreign)).toMatchObject({ status: 422, body: { code: 'other_company' } })
       expect(await name(attached.body.assetId)).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
       expect((await name('nope')).status).toBe(400)
-      // To an agent what is foreign is missing.
+      // An agent gets the same 404 for a foreign asset and a missing one.
       for (const logoAssetId of [foreign, randomUUID()])
         expect(await ceo.client.patch(path, { logoAssetId })).toMatchObject({ status: 404, body: { error: 'Logo asset not found' } })
     }

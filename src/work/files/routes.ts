@@ -76,7 +76,7 @@ export const assetRoutes = [
     handle: ({ ctx, target }) => openAttachment(ctx, target),
   }),
   del('/api/attachments/:attachmentId', {
-    summary: 'Take an attachment away, with its bytes',
+    summary: 'Delete an attachment with its bytes',
     permission: 'attachment.write',
     scope: ofAttachment(),
     returns: okView,

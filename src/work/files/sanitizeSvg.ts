@@ -202,9 +202,9 @@ function serialize(element: Element, idsWithUse: ReadonlySet<string>, output: Sv
  */
 export function sanitizeSvg(text: string): Buffer {
   const root = parseSvg(text)
-  if (root === null) return refuse('file_invalid', { message: 'File is no SVG drawing' })
+  if (root === null) return refuse('file_invalid', { message: 'File is not an SVG drawing' })
   const output: SvgOutput = { parts: [], drawnCount: 0 }
   serialize(root, idsContainingUse(root), output)
-  if (output.drawnCount === 0) refuse('file_invalid', { message: 'Nothing is left of the drawing that may be kept' })
+  if (output.drawnCount === 0) refuse('file_invalid', { message: 'The drawing has no visible element that may be stored' })
   return Buffer.from(output.parts.join(''), 'utf8')
 }

@@ -62,7 +62,7 @@ export async function storeFile(tx: Tx, ctx: Ctx, file: ValidatedFile, { namespa
   const companyId = companyOf(ctx)
   const { bytes: usedBytes } = exactlyOne(await tx.run(sumCompanyBytes, { companyId }))
   if (usedBytes + file.bytes.length > MAX_COMPANY_BYTES)
-    refuse('unprocessable', { message: 'The files of this company take all the room there is' })
+    refuse('unprocessable', { message: 'The files of this company have reached their limit of 10 GB' })
   const id = randomUUID()
   const { agentId, userId } = authorOf(ctx.actor)
   const rows = await tx.run(insertAsset, {

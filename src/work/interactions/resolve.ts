@@ -7,7 +7,7 @@ import { interactions } from '../../model/documents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { lockIssue } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
-import { onEnter } from '../../model/issueStatus.ts'
+import { isClosed } from '../../model/issueStatus.ts'
 import { touchIssue } from '../issues/index.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -52,7 +52,7 @@ interface ResolutionRule {
 async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: InteractionRow): Promise<DomainEvent[]> {
   const { continuationPolicy: policy, status } = resolved
   const shouldWake = policy === 'wake_assignee' || (policy === 'wake_assignee_on_accept' && status === 'accepted')
-  if (!shouldWake || issue.assigneeAgentId === null || onEnter[issue.status].closed) return []
+  if (!shouldWake || issue.assigneeAgentId === null || isClosed(issue.status)) return []
   return await enqueueWake(tx, ctx, {
     agentId: issue.assigneeAgentId,
     issueId: issue.id,

@@ -13,7 +13,7 @@ const referenceRefusals = ['not_found', 'unknown_reference', 'agent_terminated',
 
 export const interactionRoutes = [
   get('/api/issues/:id/interactions', {
-    summary: 'List the questions in the thread of an issue, oldest first',
+    summary: 'List the interactions in the thread of an issue, oldest first',
     permission: 'interaction.read',
     scope: ofExistingIssue(),
     query: z.object(pageQuery),
@@ -22,7 +22,7 @@ export const interactionRoutes = [
     handle: ({ ctx, target, query }) => listInteractions(ctx, target, query),
   }),
   post('/api/issues/:id/interactions', {
-    summary: 'Put a question to the board into the thread of an issue',
+    summary: 'Add a question for the board to the thread of an issue',
     permission: 'interaction.create',
     scope: ofIssue(),
     body: createInteractionBody,

@@ -35,7 +35,7 @@ export const workProductRoutes = [
     handle: ({ ctx, target, body, preconditions }) => updateWorkProduct(ctx, target, body, preconditions),
   }),
   del('/api/work-products/:id', {
-    summary: 'Take a work product off its issue',
+    summary: 'Delete a work product of an issue',
     permission: 'issue.workProducts.write',
     scope: ofWorkProduct(),
     returns: workProductView,

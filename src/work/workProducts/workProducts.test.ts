@@ -215,29 +215,29 @@ describe('work products', () => {
 
   test('Writes that name a project while it is deleted neither keep the project nor deadlock', async () => {
     const { company, issue } = await world(server())
-    const asked = await server().startPeer()
+    const peer = await server().startPeer()
     const before = await countDeadlocks(server())
     for (let round = 0; round < 6; round += 1) {
       const { body: project } = await server().board.post(`/api/companies/${company.id}/projects`, { name: `Round ${round}` })
       const [within, without] = [await issue({ projectId: project.id }), await issue()]
-      const add = (id: string) => () => asked.board.post(`/api/issues/${id}/work-products`, branch({ projectId: project.id }))
+      const add = (id: string) => () => peer.board.post(`/api/issues/${id}/work-products`, branch({ projectId: project.id }))
       const products = await Promise.all([1, 2, 3].map(add(without.id)))
       const change = ({ body: { id } }: { body: { id: string } }) => [
-        () => asked.board.patch(`/api/work-products/${id}`, { title: 'Moved', projectId: project.id }),
-        () => asked.board.patch(`/api/work-products/${id}`, { isPrimary: true }),
+        () => peer.board.patch(`/api/work-products/${id}`, { title: 'Moved', projectId: project.id }),
+        () => peer.board.patch(`/api/work-products/${id}`, { isPrimary: true }),
       ]
       const acts = [
         ...[1, 2, 3].map(() => add(within.id)),
-        () => asked.board.del(`/api/projects/${project.id}`),
+        () => peer.board.del(`/api/projects/${project.id}`),
         ...products.flatMap(change),
-        () => asked.board.del(`/api/issues/${without.id}`),
+        () => peer.board.del(`/api/issues/${without.id}`),
         add(within.id),
       ]
       const answers = await race(acts, (act) => act())
       for (const { status, text } of answers) expect([200, 201, 404, 422], text).toContain(status)
       for (const { projectId } of (await server().board.get(`/api/issues/${within.id}/work-products`)).body) expect(projectId).toBeNull()
     }
-    await asked.stop()
+    await peer.stop()
     expect((await countDeadlocks(server())) - before).toBe(0)
   })
 
