@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fileCounts, upload } from '../dev/testing/files.ts'
 import { sendRawBytes } from '../dev/testing/rawHttp.ts'
-import { PIXEL } from '../dev/testing/contractFixtures.ts'
+import { PIXEL } from '../dev/testing/exampleRequests.ts'
 import { auditCount, useServer, world } from '../dev/testing/world.ts'
 import type { Client, World } from '../dev/testing/world.ts'
 

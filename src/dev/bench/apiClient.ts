@@ -3,7 +3,7 @@ export interface ApiClient {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Record<string, unknown>>
 }
 
-/** Speaks to a server on this machine. Whatever is no success throws. */
+/** Sends requests to a server on this machine. @throws when an answer is not a success */
 export const createApiClient = (port: number): ApiClient => ({
   async post(path, body, headers = {}) {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, {

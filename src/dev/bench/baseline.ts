@@ -5,7 +5,7 @@ import pg from 'pg'
 /**
  * The floor: a bare Express handler that does the same work in one SQL statement, with the same driver and the same
  * Postgres: the run is live and locked, nothing stands in the way of taking, the row is written with its audit row.
- * Nobody is identified, nothing is validated, explained or logged: what such a server costs at the least.
+ * It identifies no caller and validates, explains and logs nothing: this is the least that such a server costs.
  */
 const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'] ?? '', max: 10 })
 const app = express()

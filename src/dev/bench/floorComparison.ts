@@ -133,7 +133,7 @@ const SEAL_DEADLINE_MS = 2000
 async function measureSealing(sql: Pool): Promise<void> {
   const unsealed = async (): Promise<number> => {
     const { rows } = await sql.query<{ unsealed: number }>(
-      // What the floor writes is in the same log, so the sealer has both sides' rows to seal.
+      // The floor writes into the same log, so the sealer has both sides' rows to seal.
       'select ((select count(*) from activity_log) - (select count(*) from activity_chain))::int as unsealed',
     )
     return rows[0]?.unsealed ?? 0
@@ -149,7 +149,7 @@ async function measureSealing(sql: Pool): Promise<void> {
 const printResult = ({ name, observed: seen, ok }: BenchResult): void =>
   void process.stdout.write(`${name.padEnd(40)} ${seen}  ${ok ? 'ok' : 'BELOW'}\n`)
 
-/** What becomes of wakes: how soon a program runs, how fast a queue is worked off, and what waiting for one costs. */
+/** Measures wakes: how soon a program starts, how fast a queue is worked off, and the cost of an idle server. */
 async function measureRuns(api: ApiClient, sql: Pool, folder: string): Promise<void> {
   process.stdout.write('\n')
   printResult(await measureIdleQueries(sql))

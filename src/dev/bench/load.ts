@@ -7,7 +7,7 @@ export interface PreparedRequest {
   readonly expectedStatus: number
 }
 
-/** What a client does over and over on its own connection. */
+/** The requests that one connection repeats. */
 export type Script = readonly PreparedRequest[]
 
 export interface LoadStats {

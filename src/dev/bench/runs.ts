@@ -138,7 +138,7 @@ export async function measureDrain(api: ApiClient, sql: Pool): Promise<BenchResu
   }
 }
 
-/** What a server asks its database while nobody asks anything of it. */
+/** Counts the queries of a server that receives no request. */
 export async function measureIdleQueries(sql: Pool): Promise<BenchResult> {
   const transactions = async (): Promise<number> => {
     const { rows } = await sql.query<{ count: number }>(

@@ -13,7 +13,7 @@ CREATE FUNCTION torture.note(law text, detail text) RETURNS void LANGUAGE sql AS
   INSERT INTO torture.faults (law, detail) VALUES ($1, $2) ON CONFLICT DO NOTHING
 $$;
 
-CREATE OR REPLACE FUNCTION demand_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION require_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM activity_log WHERE txid = pg_current_xact_id()) THEN
     PERFORM torture.note('audited', format('%s of %s', TG_OP, TG_TABLE_NAME));

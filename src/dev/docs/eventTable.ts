@@ -32,7 +32,7 @@ function fieldsOf(schema: Schema): string {
   return [...fields, ...(isOpen ? ['…: any'] : [])].join(', ')
 }
 
-/** Renders what may be found in the audit log and is told to listeners. */
+/** Renders every event that may stand in the audit log and is sent to subscribers. */
 export function renderEvents(events: readonly EventDeclaration[]): string {
   const rows = events.map(({ action, entityType, details }) => {
     const schema = z.toJSONSchema(details, { io: 'output', unrepresentable: 'any' }) as Schema
@@ -42,7 +42,7 @@ export function renderEvents(events: readonly EventDeclaration[]): string {
   return `# Events
 
 Written by \`npm run docs\` from the declarations in \`src/**/events.ts\`. Each event is one row of \`activity_log\` and one realtime
-message, committed with the change it tells of. Details hold what is listed here and nothing else.
+message, committed with the change it describes. Details hold what is listed here and nothing else.
 
 | action | about | details |
 | --- | --- | --- |

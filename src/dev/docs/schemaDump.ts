@@ -1,7 +1,7 @@
 import type { Pool } from '../../platform/db/driver/client.ts'
 
 // Catalogs, not pg_dump: the output depends on the migrations alone, never on a version of a tool. NOT NULL constraints
-// are told at their columns.
+// stand at their columns.
 const tables = `
   select c.relname as name, format(E'CREATE TABLE %I (\\n%s\\n);', c.relname, string_agg(line, E',\\n' order by part, place, line)) as text
   from pg_class c

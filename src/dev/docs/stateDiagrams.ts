@@ -19,6 +19,6 @@ function section(each: StateMachine<string>): string {
 export const renderStates = (machines: readonly StateMachine<string>[]): string => `# States
 
 Written by \`npm run docs\` from the tables in \`src/model/*Status.ts\`, which also make the checks of the database. What a row
-must bring with it to enter a status is told there, too.
+must bring with it to enter a status stands there as well.
 
 ${machines.map(section).join('\n')}`

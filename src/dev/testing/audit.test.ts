@@ -2,16 +2,20 @@ import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
-import { sendRequest, endsCompany, createFixtureRows, personas, buildRequest, createFixtures } from './contractFixtures.ts'
-import type { ApiUnderTest, Reply, Fixtures } from './contractFixtures.ts'
+import { sendRequest } from './rawRequest.ts'
+import { endsCompany, buildRequest } from './exampleRequests.ts'
+import { createFixtureRows, createFixtures } from './contractFixtures.ts'
+import { personas } from './personas.ts'
+import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
+import type { Reply } from './rawRequest.ts'
 import { useServer } from './world.ts'
 
 const server = useServer()
-// Whoever never succeeds changes nothing that could be recorded.
+// A route that never succeeds changes nothing that could be recorded.
 const mutatingRoutes = declaredRoutes().filter(({ method, returns }) => method !== 'get' && !(returns instanceof z.ZodNever))
 
 /**
- * Routes that change nothing worth a record. This list may only get shorter: whoever adds to it takes a change out of
+ * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of
  * the audit.
  */
 const unauditedRoutes: ReadonlySet<string> = new Set([
@@ -62,11 +66,11 @@ async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
     attempts.push(`${name}: ${reply.status} ${reply.text}`)
   }
   throw new Error(
-    `nobody succeeds with ${route.method.toUpperCase()} ${route.path}; give it an example in src/dev/testing/contractFixtures.ts\n${attempts.join('\n')}`,
+    `no persona succeeds with ${route.method.toUpperCase()} ${route.path}; give it an example in src/dev/testing/contractFixtures.ts\n${attempts.join('\n')}`,
   )
 }
 
-test.each(namedRoutes(mutatingRoutes))('%s leaves an audit row that names its request, and tells it to listeners', async (_, route) => {
+test.each(namedRoutes(mutatingRoutes))('%s leaves an audit row that names its request, and announces it to listeners', async (_, route) => {
   const messagesBefore = server().messages.length
   const { reply, rows } = await requestUntilSuccess(route)
   if (unauditedRoutes.has(route.operationId)) return expect(rows).toEqual([])
@@ -80,11 +84,11 @@ test.each(namedRoutes(mutatingRoutes))('%s leaves an audit row that names its re
   ).toEqual(expect.arrayContaining(rows.map(({ action }) => action)))
 })
 
-test('every silent route still exists', () => {
+test('Every route on the list of silent routes still exists', () => {
   const ids = new Set(mutatingRoutes.map(({ operationId }) => operationId))
   expect([...unauditedRoutes].filter((id) => !ids.has(id))).toEqual([])
 })
 
-test('no route writes an audit row of its own wording', () => {
+test('No route lets a caller write an audit row in its own words', () => {
   expect(mutatingRoutes.filter(({ path }) => path.endsWith('/activity')).map(({ path }) => path)).toEqual([])
 })

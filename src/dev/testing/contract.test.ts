@@ -5,8 +5,12 @@ import type { Route } from '../../http/route.ts'
 import { declaredRoutes, namedRoutes, routeName } from './declaredRoutes.ts'
 import { captureLog } from './captureLog.ts'
 import { measureMatrix, renderMatrix } from './permissionMatrix.ts'
-import { sendRequest, rowIdIn, createFixtureRows, isRowId, pathOf, personas, buildRequest, createFixtures } from './contractFixtures.ts'
-import type { ApiUnderTest, Reply, Fixtures, FixtureRows } from './contractFixtures.ts'
+import { sendRequest } from './rawRequest.ts'
+import { rowIdIn, isRowId, pathOf, buildRequest } from './exampleRequests.ts'
+import { createFixtureRows, createFixtures } from './contractFixtures.ts'
+import { personas } from './personas.ts'
+import type { ApiUnderTest, Fixtures, FixtureRows } from './contractFixtures.ts'
+import type { Reply } from './rawRequest.ts'
 import { useServer } from './world.ts'
 
 const capturedLog = captureLog()
@@ -27,23 +31,23 @@ beforeAll(async () => {
 
 const golden = new URL('../../../doc/generated/permissions.md', import.meta.url)
 
-test('who may ask what is what was reviewed', async () => {
+test('The reviewed table of permissions states who may call which route', async () => {
   const rows = await measureMatrix(api, routes)
   expect(
     rows.flatMap(({ route, cells }) => cells.filter((cell) => cell.startsWith('broken')).map((cell) => [routeName(route), cell])),
   ).toEqual([])
-  // No update flag on purpose: a changed cell is a changed policy, and somebody reads it.
+  // No update flag on purpose: a changed cell is a changed policy, and a person reads it.
   expect(renderMatrix(rows).split('\n')).toEqual(readFileSync(golden, 'utf8').split('\n'))
 }, 60_000)
 
 describe('declarations', () => {
-  test('every route has an operationId of its own', () => {
+  test('Every route has an operationId of its own', () => {
     const ids = routes.map(({ operationId }) => operationId)
     expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([])
     for (const id of ids) expect(id).toMatch(/^(get|post|patch|put|delete)[A-Z][A-Za-z0-9]*$/)
   })
 
-  test('no route is shadowed by another', async () => {
+  test('No route is shadowed by another route', async () => {
     capturedLog.clear()
     for (const route of routes)
       await sendRequest(api.url, {
@@ -59,7 +63,7 @@ describe('declarations', () => {
     expect(served).toEqual(routes.map(({ operationId }) => operationId))
   })
 
-  test('every path begins with /api, and every parameter of it is read by a scope or the handler', () => {
+  test('Every path begins with /api, and a scope or the handler reads each of its parameters', () => {
     for (const route of routes) {
       expect(route.path).toMatch(/^\/api(\/(:[a-zA-Z]+|[a-z][a-z-]*))+(\.[a-z]+)?$/)
       const [first] = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
@@ -76,39 +80,45 @@ async function sendAsAllowed(request: { method: string; path: string; body?: unk
     reply = await sendRequest(api.url, { ...request, headers: persona?.headers(fixtures, ownRows) ?? {} })
     if (![401, 403].includes(reply.status)) return reply
   }
-  if (reply === undefined) throw new Error('nobody to ask as')
+  if (reply === undefined) throw new Error('no persona was tried')
   return reply
 }
 
-describe('a body that is not what the route takes is 400 with the list of what is wrong', () => {
-  test.each(namedRoutes(routes.filter(({ body, bodyKind: takes }) => body !== undefined && takes === 'json')))('%s', async (_, route) => {
-    for (const body of ['words', 7, ['a list'], true]) {
-      const reply = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body })
-      expect(reply, reply.text).toMatchObject({ status: 400, body: { error: 'Validation error', code: 'validation_failed' } })
-      expect(reply.body.details).toEqual([
-        expect.objectContaining({ code: 'invalid_type', path: [], expected: 'object', message: expect.any(String) }),
-      ])
-      expect(reply.body.requestId).toBe(reply.headers.get('x-request-id'))
-    }
-  })
+describe('bodies that do not fit the schema', () => {
+  test.each(namedRoutes(routes.filter(({ body, bodyKind: takes }) => body !== undefined && takes === 'json')))(
+    '%s refuses a body that does not fit its schema with 400 and the list of problems',
+    async (_, route) => {
+      for (const body of ['words', 7, ['a list'], true]) {
+        const reply = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body })
+        expect(reply, reply.text).toMatchObject({ status: 400, body: { error: 'Validation error', code: 'validation_failed' } })
+        expect(reply.body.details).toEqual([
+          expect.objectContaining({ code: 'invalid_type', path: [], expected: 'object', message: expect.any(String) }),
+        ])
+        expect(reply.body.requestId).toBe(reply.headers.get('x-request-id'))
+      }
+    },
+  )
 })
 
-describe('a route that takes a file takes nothing else', () => {
-  test.each(namedRoutes(routes.filter(({ bodyKind: takes }) => takes === 'file')))('%s', async (_, route) => {
-    const json = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body: { file: 'words' } })
-    expect(json, json.text).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
-    const form = new FormData()
-    form.set('other', 'words')
-    const without = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body: form })
-    expect(without, without.text).toMatchObject({ status: 400, body: { code: 'malformed_form', error: "Missing file field 'file'" } })
-  })
+describe('routes that take a file', () => {
+  test.each(namedRoutes(routes.filter(({ bodyKind: takes }) => takes === 'file')))(
+    '%s takes a form with one file and refuses everything else',
+    async (_, route) => {
+      const json = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body: { file: 'words' } })
+      expect(json, json.text).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+      const form = new FormData()
+      form.set('other', 'words')
+      const without = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body: form })
+      expect(without, without.text).toMatchObject({ status: 400, body: { code: 'malformed_form', error: "Missing file field 'file'" } })
+    },
+  )
 })
 
 const withParameters = routes.filter(({ path }) => path.includes(':'))
 const parametersOf = (route: Route): string[] => [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string)
 
-describe('a path that is no id is refused in the form of every refusal', () => {
-  test.each(namedRoutes(withParameters))('%s', async (_, route) => {
+describe('malformed ids in paths', () => {
+  test.each(namedRoutes(withParameters))('%s refuses a malformed id in its path with a refusal', async (_, route) => {
     const { body } = await buildRequest(api, route, ownRows)
     for (const parameter of parametersOf(route))
       for (const malformed of ['not an id!', '0', `${randomUUID()}x`, '🙂', "';--"]) {
@@ -119,7 +129,7 @@ describe('a path that is no id is refused in the form of every refusal', () => {
           return malformed
         })
         const reply = await sendAsAllowed({ method: route.method, path, body })
-        // A word may be one that nobody has used yet; an id that is none is nobody's.
+        // A name may be free, but a malformed id belongs to no row.
         if (!isRow && reply.status < 500) continue
         expect([400, 404, 422], `${path}: ${reply.text}`).toContain(reply.status)
         expect(reply.body).toMatchObject({ error: expect.any(String), code: expect.any(String), requestId: expect.any(String) })
@@ -132,10 +142,10 @@ const withoutRequestId = ({ status, body }: Reply): unknown => {
   return { status, body: rest }
 }
 
-describe('a row of another company looks like one that never was (I12)', () => {
+describe('rows of another company', () => {
   const asAgents = personas.filter(({ name }) => ['peer', 'agent', 'run', 'creator', 'ceo'].includes(name))
 
-  test.each(namedRoutes(withParameters))('%s', async (_, route) => {
+  test.each(namedRoutes(withParameters))('%s answers for a row of another company as for a missing row (I12)', async (_, route) => {
     const { body } = await buildRequest(api, route, ownRows)
     const statuses = new Set<number>()
     for (const parameter of parametersOf(route))
@@ -164,7 +174,7 @@ describe('a row of another company looks like one that never was (I12)', () => {
 })
 
 describe('the document of the API', () => {
-  test('an unknown path below /api is 404 in the form of every refusal, for every method', async () => {
+  test('An unknown path below /api is a 404 refusal for every method', async () => {
     for (const method of ['get', 'post', 'put', 'patch', 'delete'])
       expect(await sendRequest(api.url, { method, path: '/api/nothing/here' })).toMatchObject({
         status: 404,
@@ -172,7 +182,7 @@ describe('the document of the API', () => {
       })
   })
 
-  test('a refusal is RFC 9457 where asked for, with the same facts', async () => {
+  test('A refusal is an RFC 9457 problem where the client asks for one, with the same facts', async () => {
     const reply = await sendRequest(api.url, {
       method: 'get',
       path: `/api/issues/${randomUUID()}`,
@@ -191,7 +201,7 @@ describe('the document of the API', () => {
     })
   })
 
-  test('a request id goes in and out; one that could split a header does not', async () => {
+  test('A request id is returned as it was sent, except one that could split a header', async () => {
     const id = 'trace-1.2:3_4'
     expect(
       (await sendRequest(api.url, { method: 'get', path: '/api/health', headers: { 'x-request-id': id } })).headers.get('x-request-id'),

@@ -1,13 +1,13 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { z } from 'zod'
 import type { RunTokens } from '../../auth/runTokens.ts'
 import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
-import type { Route } from '../../http/route.ts'
+import { sendRequest } from './rawRequest.ts'
+import type { Reply } from './rawRequest.ts'
 
 /**
- * What the tests over all routes stand on: somebody of every kind, a row of every kind, a body for every route. It
- * needs no test runner, because the permission table is also written by `npm run docs`.
+ * The fixtures of the tests that visit every route: a caller of every kind, a row of every kind, a body for every route. They
+ * need no test runner, because the permission table is also written by `npm run docs`.
  */
 
 /** A server to be asked. */
@@ -17,57 +17,6 @@ export interface ApiUnderTest {
   /** For arranging rows beside the server. */
   readonly sql: Pool
 }
-
-export interface Reply {
-  readonly status: number
-  readonly text: string
-  // Bodies are looked at field by field.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly body: any
-  readonly headers: Headers
-}
-
-export interface Request {
-  readonly method: string
-  readonly path: string
-  readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON, or as the form that it is; nothing is sent for undefined. */
-  readonly body?: unknown
-}
-
-/** A body as it is sent. */
-export interface Encoded {
-  readonly contentType: string
-  readonly bytes: Buffer
-}
-
-/** A body as bytes, with the type that says how to read them. */
-export async function encodeBody(body: unknown): Promise<Encoded> {
-  if (!(body instanceof FormData)) return { contentType: 'application/json', bytes: Buffer.from(JSON.stringify(body)) }
-  const form = new Response(body)
-  return { contentType: form.headers.get('content-type') ?? '', bytes: Buffer.from(await form.arrayBuffer()) }
-}
-
-/** Sends one request. */
-export async function sendRequest(url: string, { method, path, headers = {}, body }: Request): Promise<Reply> {
-  const encodedBody = body === undefined ? undefined : await encodeBody(body)
-  const response = await fetch(`${url}${path}`, {
-    method: method.toUpperCase(),
-    headers: { ...headers, ...(encodedBody === undefined ? {} : { 'content-type': encodedBody.contentType }) },
-    ...(encodedBody === undefined ? {} : { body: encodedBody.bytes }),
-    redirect: 'manual',
-  })
-  const text = await response.text()
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    parsed = undefined
-  }
-  return { status: response.status, text, body: parsed, headers: response.headers }
-}
-
-const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
 
 interface Company {
   readonly id: string
@@ -79,7 +28,7 @@ interface Agent {
   readonly key: string
 }
 
-/** A company with somebody of every kind in it, and a stranger outside. */
+/** A company with a caller of every kind, and a stranger outside. */
 export interface Fixtures {
   readonly api: ApiUnderTest
   readonly company: Company
@@ -91,7 +40,7 @@ export interface Fixtures {
   readonly revokedKey: string
 }
 
-/** One agent, one run of it, and one row of every kind that hangs on them: what a path may name. */
+/** One agent, one run of it, and one row of every kind that refers to them: the rows that a path may name. */
 export interface FixtureRows {
   readonly companyId: string
   readonly agent: Agent
@@ -108,7 +57,7 @@ export interface FixtureRows {
 
 async function createVia(api: ApiUnderTest, path: string, body: unknown): Promise<Reply['body']> {
   const reply = await sendRequest(api.url, { method: 'post', path, body })
-  if (reply.status !== 201) throw new Error(`cannot set the stage: POST ${path} gives ${reply.status} ${reply.text}`)
+  if (reply.status !== 201) throw new Error(`cannot create the fixtures: POST ${path} gives ${reply.status} ${reply.text}`)
   return reply.body
 }
 
@@ -133,7 +82,7 @@ async function createAgent(api: ApiUnderTest, companyId: string, fields: Record<
   return { id, key }
 }
 
-/** Sets a stage. */
+/** Creates the callers and the companies. */
 export async function createFixtures(api: ApiUnderTest): Promise<Fixtures> {
   const company = await createCompany(api)
   const otherCompany = await createCompany(api)
@@ -146,7 +95,7 @@ export async function createFixtures(api: ApiUnderTest): Promise<Fixtures> {
     hashToken(revokedKey),
   ])
   const outsider = await createAgent(api, otherCompany.id)
-  const [runId] = randomUuids(1)
+  const runId = randomUUID()
   await api.sql.query("insert into heartbeat_runs (id, company_id, agent_id, status) values ($1, $2, $3, 'running')", [
     runId,
     otherCompany.id,
@@ -200,7 +149,7 @@ const insertFixtureRows = `
     product as (insert into issue_work_products (id, company_id, issue_id, type, provider, title)
       values ($22, $1, $4, 'branch', 'git', 'A branch')),
     vote as (insert into feedback_votes (id, company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
-      values ($23, $1, $4, 'issue_comment', $7, 'somebody', 'down', false)),
+      values ($23, $1, $4, 'issue_comment', $7, 'a-person', 'down', false)),
     trace as (insert into feedback_traces (id, company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
       values ($24, $1, $4, $23, 'local_only', '{"label":"Comment","excerpt":"A word","authorAgentId":null,"authorUserId":null,
         "createdAt":"2026-04-01T00:00:00.000Z","documentKey":null,"documentTitle":null,"revisionNumber":null}', '{"target":{"body":"A word"}}'))
@@ -209,282 +158,81 @@ const insertFixtureRows = `
       'title', 'Long before', 'reportsTo', null, 'capabilities', null, 'adapterType', 'process', 'adapterConfig', '{}'::jsonb,
       'runtimeConfig', '{}'::jsonb, 'budgetMonthlyCents', 0, 'metadata', null)`
 
-/** Makes the rows of a subject in one statement: hundreds are made, and a request each would cost the suite seconds. */
-export async function createFixtureRows(fixtures: Fixtures): Promise<FixtureRows> {
-  const { api, company } = fixtures
-  const key = generateAgentKey()
-  const number = randomInt(1000, 2_000_000_000)
-  const [agentId, runId, issueId, commentId, keyId, goalId, projectId, workspaceId, labelId, approvalId] = randomUuids(10)
-  const [spareApprovalId, documentId, revisionId, latestRevisionId, interactionId, configRevisionId] = randomUuids(6)
-  const [workProductId, voteId, traceId, attachmentId, assetId] = randomUuids(5)
-  await api.sql.query({
-    name: 'make_subject',
-    text: insertFixtureRows,
-    values: [
-      company.id,
-      agentId,
-      runId,
-      issueId,
-      number,
-      `${company.prefix}-${number}`,
-      commentId,
-      keyId,
-      hashToken(generateAgentKey()),
-      goalId,
-      projectId,
-      workspaceId,
-      labelId,
-      approvalId,
-      spareApprovalId,
-      documentId,
-      revisionId,
-      latestRevisionId,
-      interactionId,
-      configRevisionId,
-      hashToken(key),
-      workProductId,
-      voteId,
-      traceId,
-      attachmentId,
-      assetId,
-    ],
-  })
-  const { token } = await api.tokens.sign({ agentId, companyId: company.id, adapterType: 'process', runId })
-  return {
-    companyId: company.id,
-    agent: { id: agentId, key },
-    runId,
-    runToken: token,
-    issueId,
-    spareApprovalId,
-    latestRevisionId,
-    commentId,
-    ids: {
-      companies: company.id,
-      agents: agentId,
-      'heartbeat-runs': runId,
-      issues: issueId,
-      comments: commentId,
-      keys: keyId,
-      goals: goalId,
-      projects: projectId,
-      workspaces: workspaceId,
-      labels: labelId,
-      approvals: approvalId,
-      revisions: revisionId,
-      interactions: interactionId,
-      'config-revisions': configRevisionId,
-      attachments: attachmentId,
-      assets: assetId,
-      'work-products': workProductId,
-      'feedback-traces': traceId,
-      // Nothing that is kept has this id.
-      'workspace-operations': randomUUID(),
-      // Words where others have ids.
-      documents: 'plan',
-      adapters: 'process',
-      'runtime-services': 'start',
-    },
-  }
-}
+/** The ids of the rows that one subject has. */
+type SubjectIds = Readonly<Record<(typeof idNames)[number], string>>
 
-type Uuids = string[] & Record<0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9, string>
+const idNames = [
+  'agent',
+  'run',
+  'issue',
+  'comment',
+  'key',
+  'goal',
+  'project',
+  'workspace',
+  'label',
+  'approval',
+  'spareApproval',
+  'document',
+  'revision',
+  'latestRevision',
+  'interaction',
+  'configRevision',
+  'workProduct',
+  'vote',
+  'trace',
+  'attachment',
+  'asset',
+] as const
 
-const randomUuids = (uuidCount: number): Uuids => Array.from({ length: uuidCount }, () => randomUUID()) as Uuids
-
-/** Somebody who asks. */
-export interface Persona {
-  readonly name: string
-  readonly headers: (fixtures: Fixtures, rows: FixtureRows) => Readonly<Record<string, string>>
-  /** Can never change anything, so that it needs no subject of its own. */
-  readonly isReadOnly: boolean
-}
-
-/** Everybody there is, the weakest first. The subject of a path is the row of `agent`, and `run` is its run. */
-export const personas: readonly Persona[] = [
-  // Beside the server on this machine nobody is anonymous; behind a proxy everybody without a credential is.
-  { name: 'anonymous', headers: () => ({ 'x-forwarded-for': '203.0.113.7' }), isReadOnly: true },
-  { name: 'garbage', headers: () => bearer('garbage'), isReadOnly: true },
-  { name: 'revoked key', headers: (fixtures) => bearer(fixtures.revokedKey), isReadOnly: true },
-  { name: 'outsider', headers: (fixtures) => bearer(fixtures.outsiderToken), isReadOnly: true },
-  { name: 'peer', headers: (fixtures) => bearer(fixtures.peer.key), isReadOnly: false },
-  { name: 'agent', headers: (_, rows) => bearer(rows.agent.key), isReadOnly: false },
-  { name: 'run', headers: (_, rows) => bearer(rows.runToken), isReadOnly: false },
-  { name: 'creator', headers: (fixtures) => bearer(fixtures.creator.key), isReadOnly: false },
-  { name: 'ceo', headers: (fixtures) => bearer(fixtures.ceo.key), isReadOnly: false },
-  { name: 'board', headers: () => ({}), isReadOnly: false },
-]
-
-/** Fills the parameters of a path; the word before a parameter says what kind of row it names. */
-export function pathOf(route: Route, idOf: (kind: string, parameter: string) => string): string {
-  const parts = route.path.split('/')
-  return parts.map((part, at) => (part.startsWith(':') ? encodeURIComponent(idOf(parts[at - 1] ?? '', part.slice(1))) : part)).join('/')
-}
-
-/** True for a parameter that names a row, not a word. */
-export const isRowId = (rows: FixtureRows, kind: string): boolean => rowIdIn(rows)(kind).includes('-')
-
-/** The id of a subject's row by the word before it. @throws Error for a kind of row that no subject has */
-export const rowIdIn =
-  (rows: FixtureRows) =>
-  (kind: string): string => {
-    const id = rows.ids[kind]
-    if (id === undefined)
-      throw new Error(`src/dev/testing/contractFixtures.ts knows no row for /${kind}/:id: teach makeSubject to make one`)
-    return id
-  }
-
-interface JsonSchema {
-  readonly type?: string | readonly string[]
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly required?: readonly string[]
-  readonly enum?: readonly unknown[]
-  readonly const?: unknown
-  readonly default?: unknown
-  readonly anyOf?: readonly JsonSchema[]
-  readonly oneOf?: readonly JsonSchema[]
-  readonly items?: JsonSchema
-  readonly format?: string
-  readonly pattern?: string
-  readonly minimum?: number
-}
-
-/** The JSON schema of a body, as a client sends it. */
-export const bodySchema = (route: Route): JsonSchema | undefined =>
-  route.body === undefined ? undefined : (z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' }) as JsonSchema)
-
-/** Names of fields that refer to a row, and which row of the subject they mean. */
-const referencedValues: Readonly<Record<string, (rows: FixtureRows) => string>> = {
-  agentId: (rows) => rows.agent.id,
-  issueId: (rows) => rows.issueId,
-  approvalId: (rows) => rows.spareApprovalId,
-  color: () => '#a1b2c3',
-}
-
-function sampleValue(schema: JsonSchema, name: string, rows: FixtureRows): unknown {
-  const valueOf = referencedValues[name]
-  if (valueOf !== undefined) return valueOf(rows)
-  if (schema.const !== undefined) return schema.const
-  if (schema.enum !== undefined) return schema.enum[0]
-  const [first] = schema.anyOf ?? schema.oneOf ?? []
-  if (first !== undefined) return sampleValue(first, name, rows)
-  const type = typeof schema.type === 'string' ? schema.type : schema.type?.[0]
-  if (type === 'object' || schema.properties !== undefined)
-    return Object.fromEntries((schema.required ?? []).map((key) => [key, sampleValue(schema.properties?.[key] ?? {}, key, rows)]))
-  if (type === 'array') return schema.items === undefined ? [] : [sampleValue(schema.items, name, rows)]
-  if (type === 'integer' || type === 'number') return schema.minimum ?? 1
-  if (type === 'boolean') return true
-  if (schema.format === 'uuid') return randomUUID()
-  return `A ${name} ${randomUUID().slice(0, 8)}`
-}
-
-/** The smallest picture there is: one pixel. */
-export const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
-
-/** A form with one file, as a browser or curl writes it. */
-export function formWith(bytes: Uint8Array, type: string, name: string, fields: Readonly<Record<string, string>> = {}): FormData {
-  const form = new FormData()
-  for (const [field, value] of Object.entries(fields)) form.set(field, value)
-  form.set('file', new Blob([new Uint8Array(bytes)], { type }), name)
-  return form
-}
-
-interface Example {
-  /** What is sent; without it, the required fields of the schema with plain values. */
-  readonly body?: (rows: FixtureRows) => unknown
-  /** SQL that brings the subject's row into the state the route is for; `$1` is the id named by `of`. */
-  readonly arrange?: { readonly sql: string; readonly of: string }
-}
-
-const withPausedAgent = {
-  of: 'agents',
-  sql: "update agents set status = 'paused', pause_reason = 'manual', paused_at = now() where id = $1",
-}
-const withQuestions = {
-  of: 'interactions',
-  sql: `update issue_thread_interactions set kind = 'ask_user_questions', payload =
-    '{"version":1,"questions":[{"id":"q","prompt":"Which?","selectionMode":"single","options":[{"id":"o","label":"This"}]}]}' where id = $1`,
-}
-const withRevisionRequested = { of: 'approvals', sql: "update approvals set status = 'revision_requested' where id = $1" }
-
-const withMarkIn = (table: string) => ({
-  of: 'issues',
-  sql: `insert into ${table} (company_id, issue_id, user_id) select company_id, id, 'local-board' from issues where id = $1 on conflict do nothing`,
+/** Ids by the word that stands before them in a path. */
+const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
+  companies: companyId,
+  agents: id.agent,
+  'heartbeat-runs': id.run,
+  issues: id.issue,
+  comments: id.comment,
+  keys: id.key,
+  goals: id.goal,
+  projects: id.project,
+  workspaces: id.workspace,
+  labels: id.label,
+  approvals: id.approval,
+  revisions: id.revision,
+  interactions: id.interaction,
+  'config-revisions': id.configRevision,
+  attachments: id.attachment,
+  assets: id.asset,
+  'work-products': id.workProduct,
+  'feedback-traces': id.trace,
+  // No stored row has this id.
+  'workspace-operations': randomUUID(),
+  // Words in places where other paths have ids.
+  documents: 'plan',
+  adapters: 'process',
+  'runtime-services': 'start',
 })
 
-const withLogChunk = {
-  of: 'heartbeat-runs',
-  sql: "insert into heartbeat_run_log_chunks (run_id, start_offset, byte_size, content) values ($1, 0, 3, '{}\n') on conflict do nothing",
-}
-
-const inlinePackage = {
-  source: { type: 'inline', files: { 'COMPANY.md': '---\nname: Packed\n---\n', 'tasks/first/TASK.md': '---\ntitle: First\n---\n' } },
-}
-const importIntoCompany = ({ companyId }: FixtureRows) => ({ ...inlinePackage, target: { mode: 'existing_company', companyId } })
-const importAsNewCompany = () => ({ ...inlinePackage, target: { mode: 'new_company' } })
-
-/** Routes whose required fields alone say nothing, or that need a state to start from. */
-const examples: Readonly<Record<string, Example>> = {
-  getHeartbeatRunsByRunIdLog: { arrange: withLogChunk },
-  postIssuesByIdCheckout: { body: ({ agent }) => ({ agentId: agent.id, expectedStatuses: ['todo'] }) },
-  patchIssuesById: { body: () => ({ title: 'Another title' }) },
-  patchAgentsById: { body: () => ({ title: 'Another title' }) },
-  patchCompaniesByCompanyId: { body: () => ({ brandColor: '#a1b2c3' }) },
-  patchCompaniesByCompanyIdBranding: { body: () => ({ brandColor: '#a1b2c3' }) },
-  postCompaniesImport: { body: importAsNewCompany },
-  postCompaniesImportPreview: { body: importAsNewCompany },
-  postCompaniesByCompanyIdImportsApply: { body: importIntoCompany },
-  postCompaniesByCompanyIdImportsPreview: { body: importIntoCompany },
-  patchGoalsById: { body: () => ({ title: 'Another goal' }) },
-  patchProjectsById: { body: () => ({ name: 'Another project' }) },
-  patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },
-  postProjectsByIdWorkspaces: { body: () => ({ name: 'second', repoUrl: 'https://example.invalid/second.git' }) },
-  patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
-  patchAgentsByIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
-  postAgentsByIdResume: { arrange: withPausedAgent },
-  postAgentsByIdClaudeLogin: { arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" } },
-  postApprovalsByIdResubmit: { arrange: withRevisionRequested, body: () => ({ payload: { title: 'Again', summary: 'Please' } }) },
-  postIssuesByIdInteractions: { body: () => ({ kind: 'request_confirmation', payload: { version: 1, prompt: 'Shall I?' } }) },
-  postIssuesByIdInteractionsByInteractionIdRespond: {
-    arrange: withQuestions,
-    body: () => ({ answers: [{ questionId: 'q', optionIds: ['o'] }] }),
-  },
-  putIssuesByIdDocumentsByKey: {
-    body: ({ latestRevisionId }) => ({ format: 'markdown', body: 'Third', baseRevisionId: latestRevisionId }),
-  },
-  postCompaniesByCompanyIdApprovals: {
-    body: () => ({ type: 'request_board_approval', payload: { title: 'May I?', summary: 'Please' } }),
-  },
-  patchWorkProductsById: { body: () => ({ title: 'Another branch' }) },
-  postIssuesByIdFeedbackVotes: { body: ({ commentId }) => ({ targetType: 'issue_comment', targetId: commentId, vote: 'up' }) },
-  deleteIssuesByIdRead: { arrange: withMarkIn('issue_read_states') },
-  deleteIssuesByIdInboxArchive: { arrange: withMarkIn('issue_inbox_archives') },
-  patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
-  patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
-}
-
-/** A request that a route is for: its path names rows of the subject, its body is one that may succeed. */
-export async function buildRequest(api: ApiUnderTest, route: Route, rows: FixtureRows): Promise<Request> {
-  const example = examples[route.operationId]
-  if (example?.arrange !== undefined) await api.sql.query(example.arrange.sql, [rowIdIn(rows)(example.arrange.of)])
+/** Creates the rows of a subject in one statement: hundreds are created, and one request for each would cost the suite seconds. */
+export async function createFixtureRows({ api, company }: Fixtures): Promise<FixtureRows> {
+  const key = generateAgentKey()
+  const number = randomInt(1000, 2_000_000_000)
+  const id = Object.fromEntries(idNames.map((name) => [name, randomUUID()])) as SubjectIds
+  const own = [company.id, id.agent, id.run, id.issue, number, `${company.prefix}-${number}`, id.comment, id.key]
+  const planning = [hashToken(generateAgentKey()), id.goal, id.project, id.workspace, id.label, id.approval, id.spareApproval]
+  const texts = [id.document, id.revision, id.latestRevision, id.interaction, id.configRevision, hashToken(key)]
+  const results = [id.workProduct, id.vote, id.trace, id.attachment, id.asset]
+  await api.sql.query({ name: 'make_subject', text: insertFixtureRows, values: [...own, ...planning, ...texts, ...results] })
+  const { token } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {
-    method: route.method,
-    path: `${pathOf(route, rowIdIn(rows))}${isEndless(route) ? '?follow=false' : ''}`,
-    body: buildBody(route, rows),
+    companyId: company.id,
+    agent: { id: id.agent, key },
+    runId: id.run,
+    runToken: token,
+    issueId: id.issue,
+    spareApprovalId: id.spareApproval,
+    latestRevisionId: id.latestRevision,
+    commentId: id.comment,
+    ids: pathIds(company.id, id),
   }
 }
-
-function buildBody(route: Route, rows: FixtureRows): unknown {
-  const schema = bodySchema(route)
-  if (schema === undefined) return undefined
-  return route.bodyKind === 'file'
-    ? formWith(PIXEL, 'image/gif', 'pixel.gif')
-    : (examples[route.operationId]?.body?.(rows) ?? sampleValue(schema, 'body', rows))
-}
-
-/** True for an answer that has no end unless it is asked for one. */
-export const isEndless = (route: Route): boolean => route.streams === 'events'
-
-/** True for routes after which the company of the stage is no longer what it was. */
-export const endsCompany = (route: Route): boolean =>
-  route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')

@@ -11,11 +11,11 @@ export interface StreamMessage {
   readonly data: any
 }
 
-/** Somebody who reads an event stream as a browser does. */
+/** A client that reads an event stream as a browser does. */
 export interface EventStreamReader {
   readonly status: number
   readonly messages: readonly StreamMessage[]
-  /** What a reader sends as `Last-Event-ID` when it comes back. */
+  /** The `Last-Event-ID` that a reader sends when it reconnects. */
   readonly lastEventId: () => string
   /** Every line that was received, comments too. */
   readonly lines: readonly string[]
@@ -31,19 +31,13 @@ export interface EventStreamReader {
 
 const TIMEOUT_MS = 5000
 
-/** Opens an event stream; resolves when its head is there. */
-export async function openEventStream(
-  url: string,
-  path: string,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<EventStreamReader> {
+/** Collects the messages of a stream and wakes those that wait for one. */
+function createMessageLog() {
   const messages: StreamMessage[] = []
   const lines: string[] = []
   const waiters = new Set<() => void>()
   let id = ''
   let data: string[] = []
-  let incompleteLine = ''
-
   const dispatch = (): void => {
     if (data.length > 0) messages.push({ id, data: JSON.parse(data.join('\n')) })
     data = []
@@ -56,7 +50,34 @@ export async function openEventStream(
     if (field === 'id') id = value
     if (field === 'data') data.push(value)
   }
+  const waitFor = (matches: (message: StreamMessage) => boolean): Promise<StreamMessage> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        waiters.delete(check)
+        const last = JSON.stringify(messages.at(-1))?.slice(0, 500)
+        reject(new Error(`the awaited message did not come; the last of ${messages.length}: ${last}`))
+      }, TIMEOUT_MS)
+      const check = (): void => {
+        const found = messages.find(matches)
+        if (found === undefined) return
+        clearTimeout(timer)
+        waiters.delete(check)
+        resolve(found)
+      }
+      waiters.add(check)
+      check()
+    })
+  return { messages, lines, lastEventId: () => id, readLine, waitFor }
+}
 
+/** Opens an event stream; resolves when its head is there. */
+export async function openEventStream(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<EventStreamReader> {
+  const { readLine, ...log } = createMessageLog()
+  let incompleteLine = ''
   const [clientRequest, incoming] = await new Promise<[ClientRequest, IncomingMessage]>((resolve, reject) => {
     const outgoing = request(`${url}${path}`, { headers, agent: false }, (response) => resolve([outgoing, response]))
     outgoing.on('error', reject)
@@ -74,30 +95,8 @@ export async function openEventStream(
     incoming.on('close', () => resolve())
   })
   return {
+    ...log,
     status: incoming.statusCode ?? 0,
-    messages,
-    lines,
-    lastEventId: () => id,
-    waitFor: (matches) =>
-      new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          waiters.delete(check)
-          reject(
-            new Error(
-              `the awaited message did not come; the last of ${messages.length}: ${JSON.stringify(messages.at(-1))?.slice(0, 500)}`,
-            ),
-          )
-        }, TIMEOUT_MS)
-        const check = (): void => {
-          const found = messages.find(matches)
-          if (found === undefined) return
-          clearTimeout(timer)
-          waiters.delete(check)
-          resolve(found)
-        }
-        waiters.add(check)
-        check()
-      }),
     ended,
     pause: () => void incoming.pause(),
     disconnect: () => void clientRequest.destroy(),
@@ -105,7 +104,7 @@ export async function openEventStream(
 }
 
 /**
- * Resolves when everything that has been committed can be told: transactions of other test files, on other databases of
+ * Resolves when every committed event can be delivered: transactions of other test files, on other databases of
  * the cluster, hold it up as well.
  */
 export async function waitUntilReadable(sql: Pool): Promise<void> {

@@ -1,5 +1,6 @@
-import { sendRequest, formWith } from './contractFixtures.ts'
-import type { Reply } from './contractFixtures.ts'
+import { sendRequest } from './rawRequest.ts'
+import { formWith } from './exampleRequests.ts'
+import type { Reply } from './rawRequest.ts'
 import type { Client, TestServer } from './world.ts'
 
 /** The beginnings that make a file of each type. */
@@ -35,7 +36,7 @@ export async function upload(server: TestServer, client: Client, path: string, o
   })
 }
 
-/** What a reader of a file gets. */
+/** The answer to a request for a file. */
 export interface Download {
   readonly status: number
   readonly bytes: Buffer
@@ -47,8 +48,7 @@ export async function download(
   server: TestServer,
   client: Client,
   path: string,
-  headers: Readonly<Record<string, string>> = {},
-  method = 'GET',
+  { headers = {}, method = 'GET' }: { readonly headers?: Readonly<Record<string, string>>; readonly method?: string } = {},
 ): Promise<Download> {
   const answer = await fetch(`${server.url}${path}`, { method, headers: { ...client.headers, ...headers } })
   return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()), headers: answer.headers }

@@ -6,19 +6,12 @@ import { malformedRequests, fuzzBodies, fuzzForms, fuzzHeaders, fuzzParameters, 
 import { captureLog } from './captureLog.ts'
 import { sendRawBytes } from './rawHttp.ts'
 import type { RawResponse } from './rawHttp.ts'
-import {
-  bodySchema,
-  encodeBody,
-  isEndless,
-  endsCompany,
-  rowIdIn,
-  createFixtureRows,
-  pathOf,
-  personas,
-  buildRequest,
-  createFixtures,
-} from './contractFixtures.ts'
-import type { ApiUnderTest, Encoded, Fixtures, FixtureRows } from './contractFixtures.ts'
+import { bodySchema, isEndless, endsCompany, rowIdIn, pathOf, buildRequest } from './exampleRequests.ts'
+import { encodeBody } from './rawRequest.ts'
+import { createFixtureRows, createFixtures } from './contractFixtures.ts'
+import { personas } from './personas.ts'
+import type { ApiUnderTest, Fixtures, FixtureRows } from './contractFixtures.ts'
+import type { Encoded } from './rawRequest.ts'
 import { useServer } from './world.ts'
 
 /** Fixed, so that a failure is found again; another number explores elsewhere. */
@@ -78,7 +71,7 @@ const strongestHeaders = (route: Route): string[] => {
   return headerLines(personas.find((persona) => persona.name === name)?.headers(fixtures, rows) ?? {})
 }
 
-/** Nothing that was sent is in a log line, and nothing went wrong that nobody answered for (I17). */
+/** No log line contains anything that was sent, and no error was left unhandled (I17). */
 function expectCleanLog(): void {
   const text = capturedLog.text()
   expect(text).not.toContain('unhandled error')
@@ -87,8 +80,8 @@ function expectCleanLog(): void {
   expect(text.length).toBeGreaterThan(0)
 }
 
-describe('no body brings an answer down', () => {
-  test.each(namedRoutes(withBody))('%s', async (_, route) => {
+describe('hostile bodies', () => {
+  test.each(namedRoutes(withBody))('%s answers every hostile body without a server error', async (_, route) => {
     capturedLog.clear()
     rows = await createFixtureRows(fixtures)
     for (const input of fuzzBodies) {
@@ -105,7 +98,7 @@ describe('no body brings an answer down', () => {
     expectCleanLog()
   })
 
-  test('64 levels are kept as they came, one more is refused before anything reads it', async () => {
+  test('64 levels of JSON are stored unchanged, and one more is refused before anything reads it', async () => {
     const nested = (levels: number): Record<string, unknown> => {
       let value: Record<string, unknown> = { bottom: true }
       for (let level = 1; level < levels; level += 1) value = { deeper: value }
@@ -130,7 +123,7 @@ describe('no body brings an answer down', () => {
     expect(await send({ method: 'patch', target, headers: ['Content-Type: application/json'], body })).toMatchObject({ status: 400 })
   })
 
-  test('300 KB are 413, before and after they are unpacked, and only for who may send them', async () => {
+  test('300 KB are answered with 413, packed or unpacked, and only to callers that may send them', async () => {
     const body = Buffer.from(JSON.stringify({ title: 'x'.repeat(300 * 1024) }))
     const target = `/api/companies/${fixtures.company.id}/issues`
     const json = ['Content-Type: application/json']
@@ -141,86 +134,101 @@ describe('no body brings an answer down', () => {
   })
 })
 
-describe('no form brings an answer down', () => {
-  test.each(namedRoutes(routes.filter(({ bodyKind: takes }) => takes === 'file')))('%s', async (_, route) => {
-    capturedLog.clear()
-    rows = await createFixtureRows(fixtures)
-    const target = pathOf(route, rowIdIn(rows))
-    for (const { name, bytes, headers = [] } of fuzzForms) {
-      const response = await send({ method: route.method, target, headers: [...strongestHeaders(route), ...headers], body: bytes })
-      expectSafeResponse(`${name} to ${route.operationId}`, response)
-      expect(response.status, `${name} to ${route.operationId}\n${response.text}`).toBeGreaterThanOrEqual(400)
-      const unauthenticated = await send({ method: route.method, target, headers: ['Authorization: Bearer x', ...headers], body: bytes })
-      expect(unauthenticated, name).toMatchObject({ status: 401 })
-    }
-    expectCleanLog()
-  })
-})
-
-describe('no path brings an answer down', () => {
-  test.each(namedRoutes(routes.filter(({ path }) => path.includes(':'))))('%s', async (_, route) => {
-    const { body } = await buildRequest(api, route, rows)
-    const sent = body === undefined ? undefined : await encodeBody(body)
-    const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
-    for (const input of fuzzParameters)
-      for (const name of names) {
-        const parts = route.path.split('/')
-        const target = parts
-          .map((part, at) => (!part.startsWith(':') ? part : part === `:${name}` ? input : rowIdIn(rows)(parts[at - 1] ?? '')))
-          .join('/')
-        const headers = [...strongestHeaders(route), `Content-Type: ${sent?.contentType ?? 'application/json'}`]
-        expectSafeResponse(
-          `${route.method} ${target}`,
-          await send({ method: route.method, target, headers, ...(sent === undefined ? {} : { body: sent.bytes }) }),
-        )
+describe('hostile forms', () => {
+  test.each(namedRoutes(routes.filter(({ bodyKind: takes }) => takes === 'file')))(
+    '%s answers every hostile form without a server error',
+    async (_, route) => {
+      capturedLog.clear()
+      rows = await createFixtureRows(fixtures)
+      const target = pathOf(route, rowIdIn(rows))
+      for (const { name, bytes, headers = [] } of fuzzForms) {
+        const response = await send({ method: route.method, target, headers: [...strongestHeaders(route), ...headers], body: bytes })
+        expectSafeResponse(`${name} to ${route.operationId}`, response)
+        expect(response.status, `${name} to ${route.operationId}\n${response.text}`).toBeGreaterThanOrEqual(400)
+        const unauthenticated = await send({ method: route.method, target, headers: ['Authorization: Bearer x', ...headers], body: bytes })
+        expect(unauthenticated, name).toMatchObject({ status: 401 })
       }
-  })
+      expectCleanLog()
+    },
+  )
 })
 
-describe('no query brings an answer down', () => {
-  test.each(namedRoutes(routes.filter(({ method }) => method === 'get')))('%s', async (_, route) => {
-    capturedLog.clear()
-    for (const query of fuzzQueries) {
-      const target = `${pathOf(route, rowIdIn(rows))}?${query}${isEndless(route) ? '&follow=false' : ''}`
-      const response = await send({ method: 'get', target, headers: strongestHeaders(route) })
-      expectSafeResponse(`${query} to ${route.operationId}`, response)
-    }
-    expectCleanLog()
-  })
+describe('hostile paths', () => {
+  test.each(namedRoutes(routes.filter(({ path }) => path.includes(':'))))(
+    '%s answers every hostile path without a server error',
+    async (_, route) => {
+      const { body } = await buildRequest(api, route, rows)
+      const sent = body === undefined ? undefined : await encodeBody(body)
+      const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+      for (const input of fuzzParameters)
+        for (const name of names) {
+          const parts = route.path.split('/')
+          const target = parts
+            .map((part, at) => (!part.startsWith(':') ? part : part === `:${name}` ? input : rowIdIn(rows)(parts[at - 1] ?? '')))
+            .join('/')
+          const headers = [...strongestHeaders(route), `Content-Type: ${sent?.contentType ?? 'application/json'}`]
+          expectSafeResponse(
+            `${route.method} ${target}`,
+            await send({ method: route.method, target, headers, ...(sent === undefined ? {} : { body: sent.bytes }) }),
+          )
+        }
+    },
+  )
 })
 
-describe('no header brings an answer down', () => {
-  test.each(['postIssuesByIdCheckout', 'patchIssuesById', 'postIssuesByIdRelease', 'getIssuesById', 'getHealth'])('%s', async (id) => {
-    capturedLog.clear()
-    rows = await createFixtureRows(fixtures)
-    const route = routes.find(({ operationId }) => operationId === id)
-    if (route === undefined) throw new Error(`there is no route ${id}`)
-    const request = await buildRequest(api, route, rows)
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
-    for (const headers of fuzzHeaders)
-      for (const credentials of [[], headerLines({ authorization: `Bearer ${rows.agent.key}` })]) {
-        const all = [...credentials, ...headers, ...(body === undefined ? [] : ['Content-Type: application/json'])]
-        const response = await send({ method: route.method, target: request.path, headers: all, ...(body === undefined ? {} : { body }) })
-        expectSafeResponse(`${headers.join(' / ').slice(0, 200)} to ${id}`, response)
+describe('hostile queries', () => {
+  test.each(namedRoutes(routes.filter(({ method }) => method === 'get')))(
+    '%s answers every hostile query without a server error',
+    async (_, route) => {
+      capturedLog.clear()
+      for (const query of fuzzQueries) {
+        const target = `${pathOf(route, rowIdIn(rows))}?${query}${isEndless(route) ? '&follow=false' : ''}`
+        const response = await send({ method: 'get', target, headers: strongestHeaders(route) })
+        expectSafeResponse(`${query} to ${route.operationId}`, response)
       }
-    expectCleanLog()
-  })
+      expectCleanLog()
+    },
+  )
 })
 
-describe('what is no HTTP is answered, too', () => {
-  test.each(Object.entries(malformedRequests))('%s', async (description, bytes) => {
-    capturedLog.clear()
-    expectSafeResponse(description, await sendRawBytes(api.url, bytes))
-    expect(capturedLog.text()).not.toContain('unhandled error')
-  })
+describe('hostile headers', () => {
+  test.each(['postIssuesByIdCheckout', 'patchIssuesById', 'postIssuesByIdRelease', 'getIssuesById', 'getHealth'])(
+    '%s answers every hostile header without a server error',
+    async (id) => {
+      capturedLog.clear()
+      rows = await createFixtureRows(fixtures)
+      const route = routes.find(({ operationId }) => operationId === id)
+      if (route === undefined) throw new Error(`there is no route ${id}`)
+      const request = await buildRequest(api, route, rows)
+      const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
+      for (const headers of fuzzHeaders)
+        for (const credentials of [[], headerLines({ authorization: `Bearer ${rows.agent.key}` })]) {
+          const all = [...credentials, ...headers, ...(body === undefined ? [] : ['Content-Type: application/json'])]
+          const response = await send({ method: route.method, target: request.path, headers: all, ...(body === undefined ? {} : { body }) })
+          expectSafeResponse(`${headers.join(' / ').slice(0, 200)} to ${id}`, response)
+        }
+      expectCleanLog()
+    },
+  )
+})
 
-  test('a body that is shorter than announced holds nothing up', async () => {
+describe('bytes that are not HTTP', () => {
+  test.each(Object.entries(malformedRequests))(
+    'The server answers bytes that are not HTTP (%s) and stays available',
+    async (description, bytes) => {
+      capturedLog.clear()
+      expectSafeResponse(description, await sendRawBytes(api.url, bytes))
+      expect(capturedLog.text()).not.toContain('unhandled error')
+    },
+  )
+
+  test('A body that is shorter than announced blocks no other request', async () => {
     const response = await sendRawBytes(
       api.url,
       'POST /api/companies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"name":"x"',
       { end: true },
     )
-    // Nobody is left to answer to, or the answer is a refusal; and the server is there for the next one.
+    // The client is gone, or the answer is a refusal; and the server answers the next request.
     expect([0, 400]).toContain(response.status)
     expect(await send({ method: 'get', target: '/api/health' })).toMatchObject({ status: 200 })
     expect(capturedLog.text()).not.toContain('unhandled error')
@@ -281,7 +289,7 @@ const escaped = (value: string): string => {
   }
 }
 
-test('nothing that a route knows how to read brings an answer down', async () => {
+test('Random values that fit the schemas bring no server error', async () => {
   capturedLog.clear()
   await fc.assert(
     fc.asyncProperty(anyRequest, async ({ route, persona, isRealRow, parameter, query, body, isOverlaid }) => {

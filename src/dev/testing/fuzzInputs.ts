@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 
-/** A word that nothing of ours says: where it turns up, somebody's body did. */
+/** A word that the program never writes: where it appears, a part of a request appeared. */
 export const MARKER = 'Qzx7Marked'
 
 /** A body as bytes, with the headers that announce it. */
@@ -107,7 +107,7 @@ export const fuzzForms: readonly FuzzBody[] = [
   form('10,000 headers', filePart(GIF, `${'X: 1\r\n'.repeat(10_000)}Content-Disposition: form-data; name="file"`) + END),
   form('a picture that is none', filePart(MARKER) + END),
   form('a picture that is another', filePart(`\x89PNG\r\n\x1a\n${MARKER}`) + END),
-  form('a type that nobody knows', filePart(GIF, 'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: x/y') + END),
+  form('an unknown type', filePart(GIF, 'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: x/y') + END),
   form(
     'a program',
     filePart(`MZ${MARKER}`, 'Content-Disposition: form-data; name="file"; filename="a.exe"\r\nContent-Type: application/x-msdownload') +
@@ -274,7 +274,7 @@ export const fuzzHeaders: readonly (readonly string[])[] = [
 
 const host = 'Host: localhost'
 
-/** What is not quite HTTP, as it comes from the wire. */
+/** Requests that are not quite HTTP, as raw bytes. */
 export const malformedRequests: Readonly<Record<string, string | Buffer>> = {
   'random bytes': Buffer.from([0x00, 0xff, 0x13, 0x37, 0x0d, 0x0a, 0x0d, 0x0a]),
   'a TLS hello': Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03, 0x0d, 0x0a, 0x0d, 0x0a]),

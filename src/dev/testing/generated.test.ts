@@ -31,12 +31,15 @@ afterAll(async () => {
   await admin.end()
 })
 
-describe('doc/generated is what the code says (npm run docs writes it)', () => {
-  test.each(['openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])('%s', async (name) => {
-    const rendered = (await renderGenerated(migrated))[name]
-    // As lines, so that a failure shows those that differ.
-    expect(rendered?.split('\n')).toEqual(readFileSync(path.join(root, 'doc/generated', name), 'utf8').split('\n'))
-  })
+describe('doc/generated', () => {
+  test.each(['openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])(
+    'The file doc/generated/%s equals what the code renders (npm run docs writes it)',
+    async (name) => {
+      const rendered = (await renderGenerated(migrated))[name]
+      // As lines, so that a failure shows those that differ.
+      expect(rendered?.split('\n')).toEqual(readFileSync(path.join(root, 'doc/generated', name), 'utf8').split('\n'))
+    },
+  )
 })
 
 /** Everything that the files matching a pattern export, with the file. */
@@ -79,8 +82,8 @@ test('Every section of the lock protocol that code or a document cites exists', 
   expect(missing).toEqual([])
 })
 
-describe('the catalogue forgets nothing', () => {
-  test('every event that a slice declares is listed, under a name of its own', async () => {
+describe('the catalogues', () => {
+  test('Every event that a room declares is in the catalogue, under a name of its own', async () => {
     const declared = (await exportsOf(/\/events\.ts$/)).filter(([, value]) => typeof value === 'function' && 'action' in value)
     expect(declared.length).toBeGreaterThan(30)
     const listed = new Set<unknown>(allEvents)
@@ -89,7 +92,7 @@ describe('the catalogue forgets nothing', () => {
     expect(actions.filter((action, at) => actions.indexOf(action) !== at)).toEqual([])
   })
 
-  test('every state machine is listed', async () => {
+  test('Every state machine of the model is in the catalogue', async () => {
     const declared = (await exportsOf(/^model\/\w+Status\.ts$/)).filter(
       ([, value]) => typeof value === 'object' && value !== null && 'transitions' in value && 'terminal' in value,
     )

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { ActivityRow } from '../../platform/db/types.ts'
 import type { Answer, Client, TestAgent, TestRun, TestServer } from './world.ts'
 
-/** What a hold decides of an issue, straight from its row. */
+/** The columns of an issue that belong to its hold, read from its row. */
 export interface HoldRow {
   readonly status: string
   readonly assigneeAgentId: string | null
@@ -14,7 +14,7 @@ export interface HoldRow {
   readonly lockEpoch: number
 }
 
-/** The four lock columns as they are when nobody holds. */
+/** The four hold columns of an issue that no run holds. */
 export const NO_HOLD = { checkoutRunId: null, executionRunId: null, executionAgentNameKey: null, executionLockedAt: null }
 
 const queryOne = async <T extends object>(server: TestServer, text: string, values: unknown[]): Promise<T> => {
@@ -165,7 +165,7 @@ export async function waitUntil(description: string, condition: () => Promise<bo
 
 /** Waits until another connection of this database waits for a lock. */
 export const waitForLockWaiter = (server: TestServer): Promise<void> =>
-  waitUntil('somebody waits for a lock', async () => {
+  waitUntil('a transaction waits for a row lock', async () => {
     const { waiting } = await queryOne<{ waiting: number }>(
       server,
       `select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,

@@ -9,13 +9,13 @@ const namedTests = [...page.matchAll(/`(src\/[\w./]+\.test\.ts)`: "((?:[^"\\]|\\
 )
 
 describe('doc/INVARIANTS.md', () => {
-  test('has every invariant, each with tests', () => {
+  test('The page lists every invariant with its tests', () => {
     const rows = page.split('\n').filter((line) => line.startsWith('| **I'))
     expect(rows.map((row) => /\*\*(I\d+)\*\*/.exec(row)?.[1])).toEqual(Array.from({ length: 18 }, (_, index) => `I${index + 1}`))
     for (const row of rows) expect(row, row.slice(0, 20)).toMatch(/`src\/[\w./]+\.test\.ts`: "/)
   })
 
-  test.each(namedTests)('%s has a test "%s"', (file, title) => {
+  test.each(namedTests)('The file %s has a test titled "%s"', (file, title) => {
     expect(existsSync(path.join(root, file)), `${file} is not there`).toBe(true)
     const text = readFileSync(path.join(root, file), 'utf8')
     expect(text.includes(title.replaceAll('\\"', '"')), 'no test of that title').toBe(true)

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rooms } from '../docs/importOrder.ts'
 
-// A lint that sees nothing reports no violations. So wrong code is planted in a tree of its own, under the real
-// configuration, and has to be found.
+// A lint that sees nothing reports no violations. So this test plants wrong code in a tree of its own, under the real
+// configuration, and expects it to be found.
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 let tree: string
@@ -33,7 +33,7 @@ interface Finding {
   readonly rule: string
 }
 
-/** What the lint finds in the planted tree. */
+/** Runs the lint over the planted tree. */
 function lint(...flags: string[]): Finding[] {
   const run = spawnSync(path.join(root, 'node_modules/.bin/oxlint'), ['--deny-warnings', '-f', 'json', ...flags, 'src'], {
     cwd: tree,
@@ -148,17 +148,17 @@ function findRefusedImports(imports: readonly [string, string][]): boolean[] {
 }
 
 describe('the order of imports', () => {
-  test('what goes to the right, or past an index.ts, is refused', () => {
+  test('An import of a later room, or past an index.ts, is refused', () => {
     const isRefused = findRefusedImports(forbiddenImports)
     expect(forbiddenImports.filter((_, index) => isRefused[index] !== true)).toEqual([])
   })
 
-  test('what goes to the left is not', () => {
+  test('An import of an earlier room is allowed', () => {
     const isRefused = findRefusedImports(allowedImports)
     expect(allowedImports.filter((_, index) => isRefused[index] === true)).toEqual([])
   })
 
-  test('a dynamic import and a re-export are imports', () => {
+  test('A dynamic import and a re-export count as imports', () => {
     plant({
       'src/engine/runs/a.ts': "export const late = async () => await import('../../engine/holds/index.ts')\n",
       'src/engine/runs/b.ts': "export { thing } from '../../engine/holds/index.ts'\n",
@@ -169,7 +169,7 @@ describe('the order of imports', () => {
     )
   })
 
-  test('every folder of src has its place in it', () => {
+  test('Every folder of src has a place in the list of rooms', () => {
     const foldersWithCode = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && file.includes('/') && !file.startsWith('dev/'))
       .map((file) => path.dirname(file))
@@ -177,15 +177,15 @@ describe('the order of imports', () => {
     expect([...new Set(homeless)]).toEqual([])
   })
 
-  test('only mutate tells of a commit', () => {
-    const publishing = 'export const tell = (store: { publish(rows: readonly string[]): void }) => store.publish([])\n'
+  test('Only mutate may announce a commit', () => {
+    const publishing = 'export const announce = (store: { publish(rows: readonly string[]): void }) => store.publish([])\n'
     plant({ 'src/work/issues/a.ts': publishing, 'src/server/app.ts': publishing, 'src/platform/db/mutate.ts': publishing })
     const found = lint().filter(({ rule }) => rule === 'no-restricted-properties')
     expect(found.map(({ file }) => file).toSorted()).toEqual(['src/server/app.ts', 'src/work/issues/a.ts'])
   })
 })
 
-test('what types alone can tell is found', () => {
+test('The type-aware lint finds each planted offence', () => {
   const promise = 'const later = async (): Promise<number> => 1\n'
   plant({
     'src/issues/floating.ts': `${promise}later()\nexport {}\n`,
@@ -225,7 +225,7 @@ describe('what nothing uses', () => {
       },
     )
 
-  test('an export, a type and a file that nothing uses are reported', () => {
+  test('An export, a type and a file that nothing uses are reported', () => {
     plant({
       'src/main.ts': "import { used } from './issues/used.ts'\nused()\n",
       'src/issues/used.ts': 'export const used = (): void => {}\nexport const planted = 1\nexport interface Planted { readonly a: 1 }\n',
@@ -237,7 +237,7 @@ describe('what nothing uses', () => {
     expect(stdout).not.toContain('"used"')
   })
 
-  test('a tree where everything is used is clean', () => {
+  test('A tree in which everything is used has no findings', () => {
     plant({
       'src/main.ts': "import { used } from './issues/used.ts'\nused()\n",
       'src/issues/used.ts': 'export const used = (): void => {}\n',

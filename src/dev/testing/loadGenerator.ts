@@ -14,7 +14,7 @@ const allStatuses = ['todo', 'backlog', 'blocked', 'in_review', 'in_progress', '
 interface Acknowledged {
   readonly action: string
   readonly entityId: string
-  /** What its details must hold. */
+  /** The details that the audit row must contain. */
   readonly details: Readonly<Record<string, unknown>>
   /** The row that must exist besides, where the change made one. */
   readonly row?: { readonly table: 'issues' | 'issue_comments'; readonly id: string }
@@ -39,113 +39,126 @@ export interface LoadGenerator {
 
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T
 
-/**
- * Agents that check out, comment, create, release and finish as fast as they are answered, and remember every answer.
- * @param url of a running server, which gets the company they work in
- */
-export async function startLoadGenerator(url: string): Promise<LoadGenerator> {
-  const acknowledged: Acknowledged[] = []
-  const serverErrors: string[] = []
-  const issues: string[] = []
-  const company = (await send(`${url}/api/companies`, 'POST', { name: 'Tortured Works' })).body
-  const issuesPath = `/api/companies/${company.id}/issues`
+/** Where the server is, and everything that it acknowledged. */
+interface LoadState {
+  url: string | null
+  readonly issuesPath: string
+  readonly issues: string[]
+  readonly acknowledged: Acknowledged[]
+  readonly serverErrors: string[]
+}
+
+/** Returns null when no server answered: then nothing was acknowledged, whatever happened. */
+async function postIfUp(state: LoadState, path: string, body: object, token?: string): Promise<Reply | null> {
+  if (state.url === null) return null
+  const reply = await send(`${state.url}${path}`, 'POST', body, token).catch(() => null)
+  if (reply !== null && reply.status >= 500 && reply.status !== 503)
+    state.serverErrors.push(`${path} ${reply.status} ${JSON.stringify(reply.body)}`)
+  return reply
+}
+
+async function create(state: LoadState): Promise<Reply | null> {
+  const title = `Issue ${state.issues.length}`
+  const reply = await postIfUp(state, state.issuesPath, { title, status: 'todo' })
+  if (reply?.status === 201) {
+    const { id } = reply.body
+    state.issues.push(id)
+    state.acknowledged.push({ action: 'issue.created', entityId: id, details: { title }, row: { table: 'issues', id } })
+  }
+  return reply
+}
+
+async function open(state: LoadState, worker: Worker): Promise<Reply | null> {
+  worker.heldIssueId = null
+  const reply = await postIfUp(state, `/api/agents/${worker.agentId}/runs`, {}, worker.key)
+  if (reply?.status === 201) {
+    worker.run = { id: reply.body.run.id, token: reply.body.token }
+    state.acknowledged.push({ action: 'heartbeat.run_started', entityId: worker.run.id, details: { agentId: worker.agentId } })
+  }
+  return reply
+}
+
+async function comment(state: LoadState, worker: Worker, token: string): Promise<Reply | null> {
+  const id = pick(state.issues)
+  const reply = await postIfUp(state, `/api/issues/${id}/comments`, { body: `by ${worker.agentId}` }, token)
+  if (reply?.status === 201) {
+    const row = { table: 'issue_comments', id: reply.body.id } as const
+    state.acknowledged.push({ action: 'issue.comment_added', entityId: id, details: { commentId: row.id }, row })
+  }
+  return reply
+}
+
+async function checkout(state: LoadState, worker: Worker, run: { id: string; token: string }): Promise<Reply | null> {
+  const id = pick(state.issues)
+  const body = { agentId: worker.agentId, expectedStatuses: ['todo', 'backlog'] }
+  const reply = await postIfUp(state, `/api/issues/${id}/checkout`, body, run.token)
+  if (reply?.status === 200) {
+    worker.heldIssueId = id
+    // The same answer again after a repeated request has no row of its own; the epoch names the existing row.
+    state.acknowledged.push({ action: 'issue.checked_out', entityId: id, details: { runId: run.id, lockEpoch: reply.body.lockEpoch } })
+  }
+  return reply
+}
+
+async function release(state: LoadState, worker: Worker, token: string): Promise<Reply | null> {
+  const issueId = worker.heldIssueId ?? ''
+  const reply = await postIfUp(state, `/api/issues/${issueId}/release`, {}, token)
+  if (reply?.status === 200)
+    state.acknowledged.push({ action: 'issue.released', entityId: issueId, details: { lockEpoch: reply.body.lockEpoch } })
+  worker.heldIssueId = null
+  return reply
+}
+
+async function finish(state: LoadState, worker: Worker, run: { id: string; token: string }): Promise<Reply | null> {
+  const reply = await postIfUp(state, `/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' }, run.token)
+  if (reply?.status === 200)
+    state.acknowledged.push({ action: 'heartbeat.run_finished', entityId: run.id, details: { agentId: worker.agentId } })
+  worker.run = null
+  return reply
+}
+
+async function act(state: LoadState, worker: Worker): Promise<Reply | null> {
+  if (worker.run === null) return await open(state, worker)
+  const chance = Math.random()
+  if (chance < 0.05) return await create(state)
+  if (chance < 0.1) return await finish(state, worker, worker.run)
+  if (chance < 0.3) return await comment(state, worker, worker.run.token)
+  return worker.heldIssueId === null ? await checkout(state, worker, worker.run) : await release(state, worker, worker.run.token)
+}
+
+async function createWorkers(url: string, companyId: string): Promise<Worker[]> {
   const workers: Worker[] = []
   for (let count = 0; count < AGENTS; count += 1) {
-    const agent = (await send(`${url}/api/companies/${company.id}/agents`, 'POST', { name: `Worker ${count}` })).body
-    const key = (await send(`${url}/api/agents/${agent.id}/keys`, 'POST', { name: 'torture' })).body
+    const agent = (await send(`${url}/api/companies/${companyId}/agents`, 'POST', { name: `Worker ${count}` })).body
+    const key = (await send(`${url}/api/agents/${agent.id}/keys`, 'POST', { name: 'load' })).body
     workers.push({ agentId: agent.id, key: key.token, run: null, heldIssueId: null })
   }
+  return workers
+}
 
-  let currentUrl: string | null = url
+/**
+ * Starts agents that check out, comment, create, release and finish as fast as they are answered, and that remember every answer.
+ * @param url of a running server, which gets the company in which they work
+ */
+export async function startLoadGenerator(url: string): Promise<LoadGenerator> {
+  const company = (await send(`${url}/api/companies`, 'POST', { name: 'Load' })).body
+  const state: LoadState = { url, issuesPath: `/api/companies/${company.id}/issues`, issues: [], acknowledged: [], serverErrors: [] }
+  const workers = await createWorkers(url, company.id)
   let isStopped = false
-
-  /** Null when nobody answered: then nothing was acknowledged, whatever has happened. */
-  const postIfUp = async (path: string, body: object, token?: string): Promise<Reply | null> => {
-    if (currentUrl === null) return null
-    const reply = await send(`${currentUrl}${path}`, 'POST', body, token).catch(() => null)
-    if (reply !== null && reply.status >= 500 && reply.status !== 503)
-      serverErrors.push(`${path} ${reply.status} ${JSON.stringify(reply.body)}`)
-    return reply
-  }
-  const create = async (): Promise<Reply | null> => {
-    const title = `Issue ${issues.length}`
-    const reply = await postIfUp(issuesPath, { title, status: 'todo' })
-    if (reply?.status === 201) {
-      const { id } = reply.body
-      issues.push(id)
-      acknowledged.push({ action: 'issue.created', entityId: id, details: { title }, row: { table: 'issues', id } })
-    }
-    return reply
-  }
-  const open = async (worker: Worker): Promise<Reply | null> => {
-    worker.heldIssueId = null
-    const reply = await postIfUp(`/api/agents/${worker.agentId}/runs`, {}, worker.key)
-    if (reply?.status === 201) {
-      worker.run = { id: reply.body.run.id, token: reply.body.token }
-      acknowledged.push({ action: 'heartbeat.run_started', entityId: worker.run.id, details: { agentId: worker.agentId } })
-    }
-    return reply
-  }
-  const comment = async (worker: Worker, token: string): Promise<Reply | null> => {
-    const id = pick(issues)
-    const reply = await postIfUp(`/api/issues/${id}/comments`, { body: `by ${worker.agentId}` }, token)
-    if (reply?.status === 201) {
-      const row = { table: 'issue_comments', id: reply.body.id } as const
-      acknowledged.push({ action: 'issue.comment_added', entityId: id, details: { commentId: row.id }, row })
-    }
-    return reply
-  }
-  const checkout = async (worker: Worker, run: { id: string; token: string }): Promise<Reply | null> => {
-    const id = pick(issues)
-    const reply = await postIfUp(
-      `/api/issues/${id}/checkout`,
-      { agentId: worker.agentId, expectedStatuses: ['todo', 'backlog'] },
-      run.token,
-    )
-    if (reply?.status === 200) {
-      worker.heldIssueId = id
-      // The same answer again after a repeated request has no row of its own; the epoch names the one there is.
-      acknowledged.push({ action: 'issue.checked_out', entityId: id, details: { runId: run.id, lockEpoch: reply.body.lockEpoch } })
-    }
-    return reply
-  }
-  const release = async (worker: Worker, issueId: string, token: string): Promise<Reply | null> => {
-    const reply = await postIfUp(`/api/issues/${issueId}/release`, {}, token)
-    if (reply?.status === 200)
-      acknowledged.push({ action: 'issue.released', entityId: issueId, details: { lockEpoch: reply.body.lockEpoch } })
-    worker.heldIssueId = null
-    return reply
-  }
-  const finish = async (worker: Worker, run: { id: string; token: string }): Promise<Reply | null> => {
-    const reply = await postIfUp(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' }, run.token)
-    if (reply?.status === 200)
-      acknowledged.push({ action: 'heartbeat.run_finished', entityId: run.id, details: { agentId: worker.agentId } })
-    worker.run = null
-    return reply
-  }
-  const act = async (worker: Worker): Promise<Reply | null> => {
-    if (worker.run === null) return await open(worker)
-    const chance = Math.random()
-    if (chance < 0.05) return await create()
-    if (chance < 0.1) return await finish(worker, worker.run)
-    if (chance < 0.3) return await comment(worker, worker.run.token)
-    return worker.heldIssueId === null ? await checkout(worker, worker.run) : await release(worker, worker.heldIssueId, worker.run.token)
-  }
   const work = async (worker: Worker): Promise<void> => {
     while (!isStopped) {
-      const reply = await act(worker)
-      // A run that ended unnoticed, while its worker was not told, is replaced.
+      const reply = await act(state, worker)
+      // The run ended and its worker did not learn of it: replace it.
       if (reply?.status === 401) worker.run = null
       if (reply === null || reply.status === 503) await sleep(RETRY_MS)
     }
   }
-
-  for (let count = 0; count < ISSUES; count += 1) await create()
+  for (let count = 0; count < ISSUES; count += 1) await create(state)
   const working = Promise.all(workers.map(work))
   return {
-    acknowledged,
-    serverErrors,
-    setUrl: (next) => void (currentUrl = next),
+    acknowledged: state.acknowledged,
+    serverErrors: state.serverErrors,
+    setUrl: (next) => void (state.url = next),
     async stop() {
       isStopped = true
       await working
@@ -153,7 +166,7 @@ export async function startLoadGenerator(url: string): Promise<LoadGenerator> {
   }
 }
 
-/** What was acknowledged and is not there, row or audit row. */
+/** Finds changes that were acknowledged and whose row or audit row is missing. */
 export async function findLostChanges(sql: Pool, acknowledged: readonly Acknowledged[]): Promise<Acknowledged[]> {
   const { rows } = await sql.query<{ index: number }>(
     `select (ordinality - 1)::int as index from jsonb_array_elements($1::jsonb) with ordinality as acknowledged (fact, ordinality)
@@ -186,7 +199,7 @@ export async function countStaleHolds(sql: Pool): Promise<{ byEndedRuns: number;
   return rows[0] ?? { byEndedRuns: -1, byDeadLeases: -1 }
 }
 
-/** Takes every issue by one ordinary request of a fresh run of its assignee, or of anybody; what could not be taken. */
+/** Takes every issue by one request of a new run of its assignee, or of any agent. @returns the issues that could not be taken */
 export async function checkoutAll(url: string, sql: Pool): Promise<string[]> {
   const { rows } = await sql.query<{ id: string; agentId: string }>(
     `select i.id, coalesce(i.assignee_agent_id, (select id from agents a where a.company_id = i.company_id limit 1)) as "agentId" from issues i`,

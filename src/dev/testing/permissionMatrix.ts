@@ -1,7 +1,12 @@
 import { permissions } from '../../auth/permissions.ts'
 import type { Route } from '../../http/route.ts'
-import { sendRequest, endsCompany, createFixtureRows, personas, buildRequest, createFixtures } from './contractFixtures.ts'
-import type { ApiUnderTest, Persona, Reply, Fixtures, FixtureRows } from './contractFixtures.ts'
+import { sendRequest } from './rawRequest.ts'
+import { endsCompany, buildRequest } from './exampleRequests.ts'
+import { createFixtureRows, createFixtures } from './contractFixtures.ts'
+import { personas } from './personas.ts'
+import type { ApiUnderTest, Fixtures, FixtureRows } from './contractFixtures.ts'
+import type { Persona } from './personas.ts'
+import type { Reply } from './rawRequest.ts'
 
 /**
  * Whether a persona got through: 401, 403, 404 and the 422 for another's run are a no to who asks; any other refusal is
@@ -22,7 +27,7 @@ function cellOf({ status, text, body }: Reply): Cell {
   return status >= 500 ? `broken: ${status} ${text}` : 'yes'
 }
 
-/** Asks every route as everybody. Whoever may change something gets rows of its own, so that no cell depends on another. */
+/** Calls every route as every persona. A persona that may change something gets its own rows, so that no cell depends on another. */
 export async function measureMatrix(api: ApiUnderTest, routes: readonly Route[]): Promise<Row[]> {
   const fixtures = await createFixtures(api)
   const sharedRows = await createFixtureRows(fixtures)
@@ -57,13 +62,13 @@ export function renderMatrix(rows: readonly Row[]): string {
     )
   return `# Who may ask what
 
-Measured, not declared: every route was asked as everybody, over HTTP. \`yes\` means that the request was not refused for who
+Measured, not declared: every route was called as every persona, over HTTP. \`yes\` means that the request was not refused for who
 sent it; it may still be refused for what it asks (400, 409, 412, 422). A \`422\` in a cell: the path
 names another's run. Paths are below \`/api\`.
 
 The rows a path names belong to **agent** (its issue, its run, its key). **run** speaks with the token of agent's run, **peer**,
 **creator** and **ceo** are other agents of the same company, **outsider** is a run of another one. **anonymous** has no
-credential and comes through a proxy; a bearer that is unknown or revoked is nobody, and never the board.
+credential and comes through a proxy; a bearer that is unknown or revoked is refused, and never the board.
 
 This file is reviewed: a changed cell is a changed policy. \`src/dev/testing/contract.test.ts\` compares it and prints what
 differs; it is edited by hand, one row for a new route. The second column is the route's row in \`src/auth/permissions.ts\`.

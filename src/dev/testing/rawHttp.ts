@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** What came back over a raw socket. */
+/** The bytes that were received over a raw socket. */
 export interface RawResponse {
   /** 0 when the server closed without an answer. */
   readonly status: number
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 5000
 
 /**
  * Sends bytes as they are and returns the first answer: for what no HTTP client would let through.
- * @param options `end`: hang up behind the bytes, as somebody who dies does
+ * @param options `end`: close the connection after the bytes, as a client that dies does
  */
 export async function sendRawBytes(
   url: string,

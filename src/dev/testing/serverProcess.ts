@@ -28,11 +28,11 @@ type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
 /** A server as its own process, as an operator would have it. */
 export interface ServerProcess {
   readonly pid: number
-  /** What it was given as PAPERCLIP_HOME. */
+  /** Its PAPERCLIP_HOME. */
   readonly home: string
   /** Every line of its log so far. */
   readonly lines: readonly LogLine[]
-  /** What it wrote to stderr so far. */
+  /** Everything that it wrote to stderr so far. */
   readonly stderr: () => string
   readonly exited: Promise<ProcessExit>
   /** The log line with this message; rejects when the process ends without having said it. */
@@ -95,7 +95,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   return server
 }
 
-/** As `startChild`, for a server that outlives one test: whoever starts it ends it. */
+/** As `startChild`, for a server that outlives one test: the caller must stop it. */
 export function spawnServerProcess({ home, env = {}, viaNpm = false, preload }: ServerProcessOptions): ServerProcess {
   const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
   const [file, args] = viaNpm ? ['npm', ['start', '--silent']] : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts']]
@@ -167,7 +167,7 @@ const statOf = (pid: number): string[] =>
 /** The kernel counts processor time in hundredths of a second. */
 const TICK_MS = 10
 
-/** What processes and the children they have collected have cost so far. */
+/** Processor time of processes and of their children that have ended, in ms. */
 export const cpuMsOf = (list: readonly number[]): number =>
   list.flatMap((pid) => statOf(pid).slice(11, 15).map(Number)).reduce((sum, ticks) => sum + ticks * TICK_MS, 0)
 
@@ -197,7 +197,7 @@ export function signalAll(list: readonly number[], name: NodeJS.Signals): void {
   }
 }
 
-/** The same database as a URL, which is how a server is told. */
+/** The same database as the URL that a server expects. */
 export const databaseUrlOf = ({ host, port, user, database }: ConnectionOptions): string =>
   `postgres://${user}@localhost:${port}/${database ?? 'postgres'}?host=${encodeURIComponent(host ?? '')}`
 

@@ -2,7 +2,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
 
-/** What to do with bytes on their way to Postgres: pass them on, changed or not, or cut the connection. */
+/** Decides about bytes on their way to Postgres: pass them on, changed or not, or cut the connection. */
 type Tamper = (chunk: Buffer) => Buffer | 'cut before' | 'cut behind'
 
 export interface TcpProxy {
@@ -11,7 +11,7 @@ export interface TcpProxy {
   tamper: Tamper
   /** While true nothing passes and nothing is refused, as with a frozen Postgres. */
   freeze(frozen: boolean): void
-  /** Accepts nobody any more and cuts everybody off. */
+  /** Accepts no more connections and cuts the open ones. */
   close(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export async function startTcpProxy(target: ConnectionOptions): Promise<TcpProxy
       const tampered = proxy.tamper(chunk)
       if (tampered === 'cut before') return client.destroy()
       if (tampered !== 'cut behind') return upstream.write(tampered)
-      // Postgres acts on what it was sent and answers, and nobody is left to hear of it.
+      // Postgres acts on what it was sent and answers, and no client receives the answer.
       keepsUpstream = true
       upstream.end(chunk)
       client.destroy()

@@ -1,6 +1,6 @@
 -- Tests only: Postgres itself refuses a transaction that changed a table of the domain and left no audit row, whatever
 -- way it took (I6). The audit row carries its transaction's id, so the check is one look at the end of the commit.
-CREATE FUNCTION demand_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION require_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF current_setting('paperclip.fixture', true) = 'on' THEN RETURN NULL; END IF;
   IF NOT EXISTS (SELECT 1 FROM activity_log WHERE txid = pg_current_xact_id()) THEN
@@ -18,7 +18,7 @@ BEGIN
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
     'issue_work_products', 'feedback_votes', 'feedback_traces', 'issue_read_states', 'issue_inbox_archives', 'inbox_dismissals', 'instance_settings'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
-      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit()', name);
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit()', name);
   END LOOP;
 END $$;
 
@@ -28,12 +28,12 @@ CREATE FUNCTION telemetry_of_runs() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     log_sha256,log_compressed,stdout_excerpt,stderr_excerpt,updated_at,lease_seconds,external_run_id,exit_code,signal,usage_json}'::text[]
 $$;
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON heartbeat_runs
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON heartbeat_runs
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - telemetry_of_runs() IS DISTINCT FROM to_jsonb(NEW) - telemetry_of_runs())
-  EXECUTE FUNCTION demand_audit();
+  EXECUTE FUNCTION require_audit();
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON agents
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION demand_audit();
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON agents
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{last_heartbeat_at,next_timer_at}'::text[]
-    IS DISTINCT FROM to_jsonb(NEW) - '{last_heartbeat_at,next_timer_at}'::text[]) EXECUTE FUNCTION demand_audit();
+    IS DISTINCT FROM to_jsonb(NEW) - '{last_heartbeat_at,next_timer_at}'::text[]) EXECUTE FUNCTION require_audit();

@@ -46,18 +46,18 @@ const audit = (companyId: string): [string, unknown[]] => [
 
 const expectTripped = (work: Promise<void>) => expect(work).rejects.toMatchObject({ code: 'TRIPW' })
 
-describe('Postgres refuses an unaudited change of the domain, whatever way it took (I6)', () => {
-  test('every table is on the wire or exempt for a reason', async () => {
+describe('the tripwire (I6)', () => {
+  test('Every table has the tripwire or is exempt for a stated reason', async () => {
     const { rows } = await server().database.sql.query<{ name: string; wired: boolean }>(
       `select t.relname as name, exists (select 1 from pg_trigger g join pg_proc p on p.oid = g.tgfoid
-         where g.tgrelid = t.oid and p.proname = 'demand_audit' and g.tgenabled = 'O') as wired
+         where g.tgrelid = t.oid and p.proname = 'require_audit' and g.tgenabled = 'O') as wired
        from pg_class t join pg_namespace n on n.oid = t.relnamespace where n.nspname = 'public' and t.relkind = 'r' order by t.relname`,
     )
     expect(rows.filter((row) => !row.wired).map((row) => row.name)).toEqual(Object.keys(exempt).toSorted())
     expect(rows.length).toBeGreaterThan(25)
   })
 
-  test('an insert, an update and a delete without an audit row cannot commit, and leave nothing', async () => {
+  test('An insert, an update and a delete without an audit row cannot commit and leave nothing', async () => {
     const testWorld = await world(server())
     const issue = await testWorld.issue({ title: 'Before' })
     await expectTripped(transact([`insert into labels (company_id, name, color) values ($1, 'red', '#ff0000')`, [testWorld.company.id]]))
@@ -70,7 +70,7 @@ describe('Postgres refuses an unaudited change of the domain, whatever way it to
     expect(rows).toEqual([{ labels: 0 }])
   })
 
-  test('with an audit row in the same transaction they can; one of another transaction does not count', async () => {
+  test('A change commits with an audit row of the same transaction, and not with one of another', async () => {
     const testWorld = await world(server())
     const issue = await testWorld.issue()
     const change: [string, unknown[]] = ['update issues set title = $2 where id = $1', [issue.id, 'After']]
@@ -81,7 +81,7 @@ describe('Postgres refuses an unaudited change of the domain, whatever way it to
     expect((await server().board.get(`/api/issues/${issue.id}`)).body.title).toBe('After')
   })
 
-  test('leases and last-seen marks are telemetry; everything else about runs and agents is not', async () => {
+  test('Leases and last-seen marks need no audit row; every other column of runs and agents does', async () => {
     const testWorld = await world(server())
     const { run, agent } = await testWorld.held()
     await transact(
@@ -96,7 +96,7 @@ describe('Postgres refuses an unaudited change of the domain, whatever way it to
     await expectTripped(transact([`insert into heartbeat_runs (company_id, agent_id) values ($1, $2)`, [testWorld.company.id, agent.id]]))
   })
 
-  test('a server’s connections write in transactions alone; those that arrange a test are exempt', async () => {
+  test('The connections of a server write only in transactions; those that arrange a test are exempt', async () => {
     const testWorld = await world(server())
     const issue = await testWorld.issue()
     const change = 'update issues set billing_code = $2 where id = $1'
@@ -108,7 +108,7 @@ describe('Postgres refuses an unaudited change of the domain, whatever way it to
     expect((await server().board.get(`/api/issues/${issue.id}`)).body.billingCode).toBe('C')
   })
 
-  test('an audit row can neither be changed nor taken away, by anybody', async () => {
+  test('No connection can change or delete an audit row', async () => {
     await world(server())
     const { sql } = server().database
     await expect(sql.query("update activity_log set action = 'nothing'")).rejects.toThrow('append-only')

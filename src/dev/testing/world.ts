@@ -24,7 +24,7 @@ import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
 import { workFolder } from './workFolder.ts'
 
-/** What a test reads of an answer; bodies are looked at field by field, so they are loosely typed. */
+/** An answer as tests read it; tests look at single fields of a body, so it is loosely typed. */
 export interface Answer {
   readonly status: number
   // Answers differ by route and are asserted on by the tests themselves.
@@ -34,7 +34,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** Somebody who sends requests, with their credentials. */
+/** A client with its credentials. */
 export interface Client {
   readonly headers: Readonly<Record<string, string>>
   get(path: string, headers?: Record<string, string>): Promise<Answer>

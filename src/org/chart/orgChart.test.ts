@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { sendRequest } from '../../dev/testing/contractFixtures.ts'
+import { sendRequest } from '../../dev/testing/rawRequest.ts'
 import { auditCount, useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { CARD_HEIGHT, CARD_WIDTH, layOutTree } from './chartLayout.ts'

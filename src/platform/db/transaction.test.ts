@@ -37,7 +37,7 @@ beforeAll(async () => {
   database = await cloneDatabase()
   await database.sql.query('create table pairs (id uuid primary key, noted boolean, slow boolean)')
   await database.sql.query(`create constraint trigger late after insert on pairs deferrable initially deferred
-    for each row when (new.noted) execute function demand_audit()`)
+    for each row when (new.noted) execute function require_audit()`)
   await database.sql.query(
     `create function sleep_briefly() returns trigger language plpgsql as 'begin perform pg_sleep(0.3); return null; end'`,
   )

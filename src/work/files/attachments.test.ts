@@ -85,13 +85,13 @@ describe('attachments', () => {
   test('A request with a matching If-None-Match gets 304 without bytes, and a HEAD request gets the headers alone', async () => {
     const { path } = await setup()
     const { body } = await send(server().board, path)
-    const ask = (tag: string) => download(server(), server().board, body.contentPath, { 'If-None-Match': tag })
+    const ask = (tag: string) => download(server(), server().board, body.contentPath, { headers: { 'If-None-Match': tag } })
     for (const tag of [`"${body.sha256}"`, `W/"${body.sha256}"`, `"other", "${body.sha256}"`, '*']) {
       const answer = await ask(tag)
       expect([answer.status, answer.bytes.length, answer.headers.get('etag')]).toEqual([304, 0, `"${body.sha256}"`])
     }
     for (const tag of ['"other"', body.sha256, 'nonsense']) expect((await ask(tag)).status).toBe(200)
-    const head = await download(server(), server().board, body.contentPath, {}, 'HEAD')
+    const head = await download(server(), server().board, body.contentPath, { method: 'HEAD' })
     expect([head.status, head.bytes.length, head.headers.get('content-length')]).toEqual([200, 0, String(body.byteSize)])
   })
 

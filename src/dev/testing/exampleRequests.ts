@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { Route } from '../../http/route.ts'
+import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
+import type { Request } from './rawRequest.ts'
+
+// A path and a body for every route, so that a test can call each of them.
+
+/** Fills the parameters of a path; the word before a parameter says what kind of row it names. */
+export function pathOf(route: Route, idOf: (kind: string, parameter: string) => string): string {
+  const parts = route.path.split('/')
+  return parts.map((part, at) => (part.startsWith(':') ? encodeURIComponent(idOf(parts[at - 1] ?? '', part.slice(1))) : part)).join('/')
+}
+
+/** True for a parameter that names a row, not a word. */
+export const isRowId = (rows: FixtureRows, kind: string): boolean => rowIdIn(rows)(kind).includes('-')
+
+/** The id of a subject's row by the word before it. @throws Error for a kind of row that no subject has */
+export const rowIdIn =
+  (rows: FixtureRows) =>
+  (kind: string): string => {
+    const id = rows.ids[kind]
+    if (id === undefined) throw new Error(`src/dev/testing/contractFixtures.ts has no row for /${kind}/:id: add one to createFixtureRows`)
+    return id
+  }
+
+interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly enum?: readonly unknown[]
+  readonly const?: unknown
+  readonly default?: unknown
+  readonly anyOf?: readonly JsonSchema[]
+  readonly oneOf?: readonly JsonSchema[]
+  readonly items?: JsonSchema
+  readonly format?: string
+  readonly pattern?: string
+  readonly minimum?: number
+}
+
+/** The JSON schema of a body, as a client sends it. */
+export const bodySchema = (route: Route): JsonSchema | undefined =>
+  route.body === undefined ? undefined : (z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' }) as JsonSchema)
+
+/** Names of fields that refer to a row, and which row of the subject they mean. */
+const referencedValues: Readonly<Record<string, (rows: FixtureRows) => string>> = {
+  agentId: (rows) => rows.agent.id,
+  issueId: (rows) => rows.issueId,
+  approvalId: (rows) => rows.spareApprovalId,
+  color: () => '#a1b2c3',
+}
+
+function sampleValue(schema: JsonSchema, name: string, rows: FixtureRows): unknown {
+  const valueOf = referencedValues[name]
+  if (valueOf !== undefined) return valueOf(rows)
+  if (schema.const !== undefined) return schema.const
+  if (schema.enum !== undefined) return schema.enum[0]
+  const [first] = schema.anyOf ?? schema.oneOf ?? []
+  if (first !== undefined) return sampleValue(first, name, rows)
+  const type = typeof schema.type === 'string' ? schema.type : schema.type?.[0]
+  if (type === 'object' || schema.properties !== undefined)
+    return Object.fromEntries((schema.required ?? []).map((key) => [key, sampleValue(schema.properties?.[key] ?? {}, key, rows)]))
+  if (type === 'array') return schema.items === undefined ? [] : [sampleValue(schema.items, name, rows)]
+  if (type === 'integer' || type === 'number') return schema.minimum ?? 1
+  if (type === 'boolean') return true
+  if (schema.format === 'uuid') return randomUUID()
+  return `A ${name} ${randomUUID().slice(0, 8)}`
+}
+
+/** The smallest picture there is: one pixel. */
+export const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+
+/** A form with one file, as a browser or curl writes it. */
+export function formWith(bytes: Uint8Array, type: string, name: string, fields: Readonly<Record<string, string>> = {}): FormData {
+  const form = new FormData()
+  for (const [field, value] of Object.entries(fields)) form.set(field, value)
+  form.set('file', new Blob([new Uint8Array(bytes)], { type }), name)
+  return form
+}
+
+interface Example {
+  /** The body to send; without it, the required fields of the schema with plain values. */
+  readonly body?: (rows: FixtureRows) => unknown
+  /** SQL that brings the subject's row into the state the route is for; `$1` is the id named by `of`. */
+  readonly arrange?: { readonly sql: string; readonly of: string }
+}
+
+const withPausedAgent = {
+  of: 'agents',
+  sql: "update agents set status = 'paused', pause_reason = 'manual', paused_at = now() where id = $1",
+}
+const withQuestions = {
+  of: 'interactions',
+  sql: `update issue_thread_interactions set kind = 'ask_user_questions', payload =
+    '{"version":1,"questions":[{"id":"q","prompt":"Which?","selectionMode":"single","options":[{"id":"o","label":"This"}]}]}' where id = $1`,
+}
+const withRevisionRequested = { of: 'approvals', sql: "update approvals set status = 'revision_requested' where id = $1" }
+
+const withMarkIn = (table: string) => ({
+  of: 'issues',
+  sql: `insert into ${table} (company_id, issue_id, user_id) select company_id, id, 'local-board' from issues where id = $1 on conflict do nothing`,
+})
+
+const withLogChunk = {
+  of: 'heartbeat-runs',
+  sql: "insert into heartbeat_run_log_chunks (run_id, start_offset, byte_size, content) values ($1, 0, 3, '{}\n') on conflict do nothing",
+}
+
+const inlinePackage = {
+  source: { type: 'inline', files: { 'COMPANY.md': '---\nname: Packed\n---\n', 'tasks/first/TASK.md': '---\ntitle: First\n---\n' } },
+}
+const importIntoCompany = ({ companyId }: FixtureRows) => ({ ...inlinePackage, target: { mode: 'existing_company', companyId } })
+const importAsNewCompany = () => ({ ...inlinePackage, target: { mode: 'new_company' } })
+
+/** Routes whose required fields alone say nothing, or that need a state to start from. */
+const examples: Readonly<Record<string, Example>> = {
+  getHeartbeatRunsByRunIdLog: { arrange: withLogChunk },
+  postIssuesByIdCheckout: { body: ({ agent }) => ({ agentId: agent.id, expectedStatuses: ['todo'] }) },
+  patchIssuesById: { body: () => ({ title: 'Another title' }) },
+  patchAgentsById: { body: () => ({ title: 'Another title' }) },
+  patchCompaniesByCompanyId: { body: () => ({ brandColor: '#a1b2c3' }) },
+  patchCompaniesByCompanyIdBranding: { body: () => ({ brandColor: '#a1b2c3' }) },
+  postCompaniesImport: { body: importAsNewCompany },
+  postCompaniesImportPreview: { body: importAsNewCompany },
+  postCompaniesByCompanyIdImportsApply: { body: importIntoCompany },
+  postCompaniesByCompanyIdImportsPreview: { body: importIntoCompany },
+  patchGoalsById: { body: () => ({ title: 'Another goal' }) },
+  patchProjectsById: { body: () => ({ name: 'Another project' }) },
+  patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },
+  postProjectsByIdWorkspaces: { body: () => ({ name: 'second', repoUrl: 'https://example.invalid/second.git' }) },
+  patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
+  patchAgentsByIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
+  postAgentsByIdResume: { arrange: withPausedAgent },
+  postAgentsByIdClaudeLogin: { arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" } },
+  postApprovalsByIdResubmit: { arrange: withRevisionRequested, body: () => ({ payload: { title: 'Again', summary: 'Please' } }) },
+  postIssuesByIdInteractions: { body: () => ({ kind: 'request_confirmation', payload: { version: 1, prompt: 'Shall I?' } }) },
+  postIssuesByIdInteractionsByInteractionIdRespond: {
+    arrange: withQuestions,
+    body: () => ({ answers: [{ questionId: 'q', optionIds: ['o'] }] }),
+  },
+  putIssuesByIdDocumentsByKey: {
+    body: ({ latestRevisionId }) => ({ format: 'markdown', body: 'Third', baseRevisionId: latestRevisionId }),
+  },
+  postCompaniesByCompanyIdApprovals: {
+    body: () => ({ type: 'request_board_approval', payload: { title: 'May I?', summary: 'Please' } }),
+  },
+  patchWorkProductsById: { body: () => ({ title: 'Another branch' }) },
+  postIssuesByIdFeedbackVotes: { body: ({ commentId }) => ({ targetType: 'issue_comment', targetId: commentId, vote: 'up' }) },
+  deleteIssuesByIdRead: { arrange: withMarkIn('issue_read_states') },
+  deleteIssuesByIdInboxArchive: { arrange: withMarkIn('issue_inbox_archives') },
+  patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
+  patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
+}
+
+/** A request that a route is for: its path names rows of the subject, its body is one that may succeed. */
+export async function buildRequest(api: ApiUnderTest, route: Route, rows: FixtureRows): Promise<Request> {
+  const example = examples[route.operationId]
+  if (example?.arrange !== undefined) await api.sql.query(example.arrange.sql, [rowIdIn(rows)(example.arrange.of)])
+  return {
+    method: route.method,
+    path: `${pathOf(route, rowIdIn(rows))}${isEndless(route) ? '?follow=false' : ''}`,
+    body: buildBody(route, rows),
+  }
+}
+
+function buildBody(route: Route, rows: FixtureRows): unknown {
+  const schema = bodySchema(route)
+  if (schema === undefined) return undefined
+  return route.bodyKind === 'file'
+    ? formWith(PIXEL, 'image/gif', 'pixel.gif')
+    : (examples[route.operationId]?.body?.(rows) ?? sampleValue(schema, 'body', rows))
+}
+
+/** True for an answer that has no end unless it is asked for one. */
+export const isEndless = (route: Route): boolean => route.streams === 'events'
+
+/** True for routes after which the company of the stage is no longer what it was. */
+export const endsCompany = (route: Route): boolean =>
+  route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')

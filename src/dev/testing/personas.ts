@@ -1,0 +1,26 @@
+import type { FixtureRows, Fixtures } from './contractFixtures.ts'
+
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
+
+/** A kind of caller. */
+export interface Persona {
+  readonly name: string
+  readonly headers: (fixtures: Fixtures, rows: FixtureRows) => Readonly<Record<string, string>>
+  /** Can never change anything, so that it needs no subject of its own. */
+  readonly isReadOnly: boolean
+}
+
+/** Every kind of caller, the weakest first. A path names the rows of `agent`, and `run` is its run. */
+export const personas: readonly Persona[] = [
+  // On the server's machine no caller is anonymous; behind a proxy every caller without a credential is.
+  { name: 'anonymous', headers: () => ({ 'x-forwarded-for': '203.0.113.7' }), isReadOnly: true },
+  { name: 'garbage', headers: () => bearer('garbage'), isReadOnly: true },
+  { name: 'revoked key', headers: (fixtures) => bearer(fixtures.revokedKey), isReadOnly: true },
+  { name: 'outsider', headers: (fixtures) => bearer(fixtures.outsiderToken), isReadOnly: true },
+  { name: 'peer', headers: (fixtures) => bearer(fixtures.peer.key), isReadOnly: false },
+  { name: 'agent', headers: (_, rows) => bearer(rows.agent.key), isReadOnly: false },
+  { name: 'run', headers: (_, rows) => bearer(rows.runToken), isReadOnly: false },
+  { name: 'creator', headers: (fixtures) => bearer(fixtures.creator.key), isReadOnly: false },
+  { name: 'ceo', headers: (fixtures) => bearer(fixtures.ceo.key), isReadOnly: false },
+  { name: 'board', headers: () => ({}), isReadOnly: false },
+]
