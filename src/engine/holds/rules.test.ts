@@ -219,7 +219,7 @@ describe('decideCheckout (LOCK_PROTOCOL §4.1), each row and the row that it pre
       'status_unexpected',
     ],
   ]
-  test.each(rows)('decideCheckout follows row %s', (...[, facts, caller, expected, answer]) => {
+  test.each(rows)('The decision on a checkout follows row %s', (...[, facts, caller, expected, answer]) => {
     expect(word(decideCheckout(given(facts), caller, agentId, expected))).toBe(answer)
   })
 
@@ -315,7 +315,7 @@ describe('decideWrite (§4.2), each row and the row that it precedes', () => {
     ['An own issue in progress with one dead and one empty column is adopted', heldBy(dead, { execution: null }), false, 'stale_run'],
     ['An own issue in progress without a holder is adopted', { status: 'in_progress', assigneeAgentId: agentId }, false, 'unowned'],
   ]
-  test.each(rows)('decideWrite follows the row: %s', (_title, facts, mayOverride, answer) => {
+  test.each(rows)('The decision on a write follows the row: %s', (_title, facts, mayOverride, answer) => {
     expect(word(decideWrite(given(facts), agentId, mayOverride))).toBe(answer)
   })
 
@@ -365,7 +365,7 @@ describe('decideRelease (§4.3), each row and the row that it precedes', () => {
     ['A release by the board of a free issue changes nothing', { facts: { acting: null } }, asBoard, 'keep'],
     ['A release by the board of a done and unassigned issue changes nothing', { status: 'done', facts: { acting: null } }, asBoard, 'keep'],
   ]
-  test.each(rows)('decideRelease follows the row: %s', (_title, facts, caller, answer) => {
+  test.each(rows)('The decision on a release follows the row: %s', (_title, facts, caller, answer) => {
     expect(word(decideRelease(given(facts), caller))).toBe(answer)
   })
 })

@@ -71,7 +71,7 @@ describe('decideWake', () => {
     ['A change that nothing stands in the way of is queued', {}, change, { kind: 'queue' }],
     ['A timer is queued', {}, timer, { kind: 'queue' }],
   ]
-  test.each(rows)('decideWake follows the row: %s', (_title, facts, request, decision) => {
+  test.each(rows)('The decision on a wake follows the row: %s', (_title, facts, request, decision) => {
     expect(decideWake({ ...free, ...facts }, request)).toEqual(decision)
   })
 })

@@ -33,6 +33,145 @@ const stranded = `
   where r.company_id = $1 and r.status in ('queued', 'running') and r.wakeup_request_id is not null
     and exists (select 1 from wakes w where w.id = r.wakeup_request_id and (w.run_id is distinct from r.id or w.status not in ('queued', 'claimed')))`
 
+type Steps = Record<string, () => Promise<unknown>>
+
+async function createScenario({ seed, lanes }: { seed: number; lanes: number }) {
+  const { pick, next: roll } = seededRandom(seed)
+  const here = await world(server())
+  const agents = [await createProcessAgent(here, ''), await createProcessAgent(here, '', { maxConcurrentRuns: 3 })]
+  for (let count = 0; count < 4; count += 1) agents.push(await here.agent())
+  const issues = [await here.issue(), await here.issue()]
+  const orders: StartOrder[] = []
+  const opened: TestRun[] = []
+  return {
+    here,
+    agents,
+    issues,
+    orders,
+    opened,
+    lanes,
+    pick,
+    chance: (probability: number): boolean => roll() < probability,
+    path: () => `/api/issues/${pick(issues).id}`,
+  }
+}
+type Scenario = Awaited<ReturnType<typeof createScenario>>
+
+async function open({ opened }: Scenario, agent: TestAgent, fields: object): Promise<TestRun | null> {
+  const answer: Answer = await agent.client.post(`/api/agents/${agent.id}/runs`, fields)
+  if (answer.status !== 201) return null
+  const { run, token } = answer.body
+  const opening: TestRun = { id: run.id, agentId: agent.id, token, client: server().bearer(token) }
+  opened.push(opening)
+  return opening
+}
+
+const boardSteps = ({ here, agents, issues, pick, chance, path }: Scenario): Steps => ({
+  comment: () => board().post(`${path()}/comments`, { body: chance(0.5) ? 'Well?' : `@${pick(agents).name}?` }),
+  assign: () => board().patch(path(), { assigneeAgentId: chance(0.2) ? null : pick(agents).id }),
+  move: () => board().patch(path(), { status: pick(['todo', 'backlog', 'in_review', 'in_progress', 'blocked', 'done']) }),
+  interrupt: () => board().patch(path(), { interrupt: true, comment: 'Stop' }),
+  block: () => board().patch(path(), { blockedByIssueIds: chance(0.5) ? [] : [pick(issues).id] }),
+  release: () => board().post(`${path()}/release`),
+  forceRelease: () => board().post(`${path()}/admin/force-release?clearAssignee=${chance(0.5)}`, { cancelRun: chance(0.5) }),
+  boardCheckout: () =>
+    board().post(`${path()}/checkout`, { agentId: pick(agents).id, expectedStatuses: ['todo', 'in_progress', 'in_review'] }),
+  wakeup: () => board().post(`/api/agents/${pick(agents).id}/wakeup`, { payload: { issueId: pick(issues).id } }),
+  pause: () => board().post(`/api/agents/${pick(agents).id}/pause`),
+  resume: () => board().post(`/api/agents/${pick(agents).id}/resume`),
+  async cancel() {
+    const { rows } = await server().database.sql.query<{ id: string }>(
+      "select id from heartbeat_runs where company_id = $1 and status in ('queued', 'running') order by created_at, id",
+      [here.company.id],
+    )
+    if (rows.length > 0) await board().post(`/api/heartbeat-runs/${pick(rows).id}/cancel`)
+  },
+})
+
+const runSteps = (scenario: Scenario): Steps => {
+  const { here, agents, issues, orders, opened, pick, chance, path } = scenario
+  return {
+    async claim() {
+      const agent = pick(agents)
+      const claim = await startQueuedRun(server().store, randomUUID(), ['process'], { agentId: agent.id, companyId: here.company.id })
+      if (claim.kind === 'claimed') orders.push(claim.order)
+    },
+    async conclude() {
+      if (orders.length === 0) return
+      const order = pick(orders)
+      orders.splice(orders.indexOf(order), 1)
+      await finishSupervisedRun(server().store, order, { status: pick(['succeeded', 'failed', 'cancelled']), retryable: chance(0.3) }, null)
+    },
+    open: () => open(scenario, pick(agents), chance(0.5) ? { issueId: pick(issues).id } : {}),
+    async work() {
+      if (opened.length === 0) return
+      const run = pick(opened)
+      const agent = agents.find(({ id }) => id === run.agentId)
+      if (chance(0.7)) await here.checkout(run, pick(issues).id)
+      else if (chance(0.5)) await run.client.patch(path(), { status: pick(['in_review', 'done', 'in_progress']) })
+      else if (agent !== undefined) await keyClientForRun(agent, run).post(`${path()}/release`)
+    },
+  }
+}
+
+const crowdSteps = (scenario: Scenario): Steps => {
+  const { here, agents, issues, opened, lanes, pick } = scenario
+  return {
+    /** One agent works on an issue for which others wait. */
+    async crowd() {
+      const { id } = pick(issues)
+      await board().post(`/api/issues/${id}/admin/force-release?clearAssignee=true`, { cancelRun: true })
+      await board().patch(`/api/issues/${id}`, { status: 'todo', assigneeAgentId: null, assigneeUserId: null, blockedByIssueIds: [] })
+      const holder = pick(agents)
+      await board().post(`/api/agents/${holder.id}/resume`)
+      const run = await open(scenario, holder, { issueId: id })
+      const taken = run === null ? null : await here.checkout(run, id)
+      if (lanes === 1) expect(taken?.status).toBe(200)
+      for (const { id: agentId } of [pick(agents), pick(agents), pick(agents)]) {
+        await board().post(`/api/agents/${agentId}/resume`)
+        await board().post(`/api/agents/${agentId}/wakeup`, { payload: { issueId: id } })
+      }
+    },
+    async finish() {
+      if (opened.length === 0) return
+      const run = pick(opened)
+      opened.splice(opened.indexOf(run), 1)
+      await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: pick(['succeeded', 'failed']) })
+    },
+  }
+}
+
+/** @param others the steps of which one may come between the loss of a run and the reaper */
+const lossSteps = ({ here, agents, issues, pick, chance, path }: Scenario, others: Steps): Steps => ({
+  async lose() {
+    const { rows } = await server().database.sql.query<{ id: string }>(
+      "select id from heartbeat_runs where company_id = $1 and status in ('queued', 'running') order by created_at, id",
+      [here.company.id],
+    )
+    if (rows.length === 0) return
+    await expireLease(server(), pick(rows).id)
+    // Another step may come before the reaper.
+    if (chance(0.5)) await others[pick(['comment', 'wakeup', 'work', 'assign', 'claim'])]?.()
+    await reap(server().store)
+  },
+  async deleteIssue() {
+    if (chance(0.8)) return
+    await board().del(path())
+    const all = (await board().get(`/api/companies/${here.company.id}/issues`)).body as { id: string; identifier: string }[]
+    const more = await here.issue()
+    issues.splice(0, issues.length, ...all, more)
+  },
+  async deleteAgent() {
+    if (chance(0.8)) return
+    const agent = pick(agents)
+    agents.splice(agents.indexOf(agent), 1, chance(0.5) ? await createProcessAgent(here, '') : await here.agent())
+    return await board().del(`/api/agents/${agent.id}`)
+  },
+})
+
+// The steps that make agents wait for each other must be frequent, or no wake can be stranded.
+const frequent = ['crowd', 'claim', 'conclude', 'resume', 'cancel', 'release']
+
 test.each([
   { seed: 6, lanes: 1 },
   { seed: 11, lanes: 1 },
@@ -42,119 +181,10 @@ test.each([
   'No wake is stranded by random changes of issues, agents and runs: $lanes at a time, seed $seed',
   { timeout: SLOW_MS },
   async ({ seed, lanes }) => {
-    const { pick, next: roll } = seededRandom(seed)
-    const chance = (of: number): boolean => roll() < of
-    const here = await world(server())
-    const agents = [await createProcessAgent(here, ''), await createProcessAgent(here, '', { maxConcurrentRuns: 3 })]
-    for (let count = 0; count < 4; count += 1) agents.push(await here.agent())
-    const issues = [await here.issue(), await here.issue()]
-    let orders: StartOrder[] = []
-    let opened: TestRun[] = []
-    const path = () => `/api/issues/${pick(issues).id}`
-
-    const open = async (agent: TestAgent, fields: object): Promise<TestRun | null> => {
-      const answer: Answer = await agent.client.post(`/api/agents/${agent.id}/runs`, fields)
-      if (answer.status !== 201) return null
-      const { run, token } = answer.body
-      const opening: TestRun = { id: run.id, agentId: agent.id, token, client: server().bearer(token) }
-      opened.push(opening)
-      return opening
-    }
-
-    const steps: Record<string, () => Promise<unknown>> = {
-      comment: () => board().post(`${path()}/comments`, { body: chance(0.5) ? 'Well?' : `@${pick(agents).name}?` }),
-      assign: () => board().patch(path(), { assigneeAgentId: chance(0.2) ? null : pick(agents).id }),
-      move: () => board().patch(path(), { status: pick(['todo', 'backlog', 'in_review', 'in_progress', 'blocked', 'done']) }),
-      interrupt: () => board().patch(path(), { interrupt: true, comment: 'Stop' }),
-      block: () => board().patch(path(), { blockedByIssueIds: chance(0.5) ? [] : [pick(issues).id] }),
-      release: () => board().post(`${path()}/release`),
-      forceRelease: () => board().post(`${path()}/admin/force-release?clearAssignee=${chance(0.5)}`, { cancelRun: chance(0.5) }),
-      boardCheckout: () =>
-        board().post(`${path()}/checkout`, { agentId: pick(agents).id, expectedStatuses: ['todo', 'in_progress', 'in_review'] }),
-      wakeup: () => board().post(`/api/agents/${pick(agents).id}/wakeup`, { payload: { issueId: pick(issues).id } }),
-      pause: () => board().post(`/api/agents/${pick(agents).id}/pause`),
-      resume: () => board().post(`/api/agents/${pick(agents).id}/resume`),
-      async cancel() {
-        const { rows } = await server().database.sql.query<{ id: string }>(
-          "select id from heartbeat_runs where company_id = $1 and status in ('queued', 'running') order by created_at, id",
-          [here.company.id],
-        )
-        if (rows.length > 0) await board().post(`/api/heartbeat-runs/${pick(rows).id}/cancel`)
-      },
-      async claim() {
-        const agent = pick(agents)
-        const claim = await startQueuedRun(server().store, randomUUID(), ['process'], { agentId: agent.id, companyId: here.company.id })
-        if (claim.kind === 'claimed') orders.push(claim.order)
-      },
-      async conclude() {
-        if (orders.length === 0) return
-        const order = pick(orders)
-        orders = orders.filter((each) => each !== order)
-        await finishSupervisedRun(
-          server().store,
-          order,
-          { status: pick(['succeeded', 'failed', 'cancelled']), retryable: chance(0.3) },
-          null,
-        )
-      },
-      open: () => open(pick(agents), chance(0.5) ? { issueId: pick(issues).id } : {}),
-      async work() {
-        if (opened.length === 0) return
-        const run = pick(opened)
-        const agent = agents.find(({ id }) => id === run.agentId)
-        if (chance(0.7)) await here.checkout(run, pick(issues).id)
-        else if (chance(0.5)) await run.client.patch(path(), { status: pick(['in_review', 'done', 'in_progress']) })
-        else if (agent !== undefined) await keyClientForRun(agent, run).post(`${path()}/release`)
-      },
-      /** One agent works on an issue for which others wait. */
-      async crowd() {
-        const { id } = pick(issues)
-        await board().post(`/api/issues/${id}/admin/force-release?clearAssignee=true`, { cancelRun: true })
-        await board().patch(`/api/issues/${id}`, { status: 'todo', assigneeAgentId: null, assigneeUserId: null, blockedByIssueIds: [] })
-        const holder = pick(agents)
-        await board().post(`/api/agents/${holder.id}/resume`)
-        const run = await open(holder, { issueId: id })
-        const taken = run === null ? null : await here.checkout(run, id)
-        if (lanes === 1) expect(taken?.status).toBe(200)
-        for (const { id: agentId } of [pick(agents), pick(agents), pick(agents)]) {
-          await board().post(`/api/agents/${agentId}/resume`)
-          await board().post(`/api/agents/${agentId}/wakeup`, { payload: { issueId: id } })
-        }
-      },
-      async finish() {
-        if (opened.length === 0) return
-        const run = pick(opened)
-        opened = opened.filter((each) => each !== run)
-        await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: pick(['succeeded', 'failed']) })
-      },
-      async lose() {
-        const { rows } = await server().database.sql.query<{ id: string }>(
-          "select id from heartbeat_runs where company_id = $1 and status in ('queued', 'running') order by created_at, id",
-          [here.company.id],
-        )
-        if (rows.length === 0) return
-        await expireLease(server(), pick(rows).id)
-        // Another step may come before the reaper.
-        if (chance(0.5)) await steps[pick(['comment', 'wakeup', 'work', 'assign', 'claim'])]?.()
-        await reap(server().store)
-      },
-      async deleteIssue() {
-        if (chance(0.8)) return
-        await board().del(path())
-        const all = (await board().get(`/api/companies/${here.company.id}/issues`)).body as { id: string; identifier: string }[]
-        const more = await here.issue()
-        issues.splice(0, issues.length, ...all, more)
-      },
-      async deleteAgent() {
-        if (chance(0.8)) return
-        const agent = pick(agents)
-        agents.splice(agents.indexOf(agent), 1, chance(0.5) ? await createProcessAgent(here, '') : await here.agent())
-        return await board().del(`/api/agents/${agent.id}`)
-      },
-    }
-
-    // The steps that make agents wait for each other must be frequent, or no wake can be stranded.
-    const frequent = ['crowd', 'claim', 'conclude', 'resume', 'cancel', 'release']
+    const scenario = await createScenario({ seed, lanes })
+    const { here, pick, chance } = scenario
+    const others = { ...boardSteps(scenario), ...runSteps(scenario), ...crowdSteps(scenario) }
+    const steps = { ...others, ...lossSteps(scenario, others) }
     const done: string[] = []
     const lane = async (): Promise<void> => {
       while (done.length < STEPS) await oneStep()
@@ -164,13 +194,13 @@ test.each([
       done.push(step)
       const answer = await steps[step]?.()
       expect((answer as Partial<Answer> | null | undefined)?.status ?? 200, step).toBeLessThan(500)
-      if (lanes === 1) await look()
+      if (lanes === 1) await expectNoneStranded()
     }
-    const look = async (): Promise<void> => {
+    const expectNoneStranded = async (): Promise<void> => {
       const { rows } = await server().database.sql.query(stranded, [here.company.id])
       expect(rows, `after ${done.length} steps, the last of them ${done.slice(-8).join(', ')}`).toEqual([])
     }
     await Promise.all(Array.from({ length: lanes }, lane))
-    await look()
+    await expectNoneStranded()
   },
 )
