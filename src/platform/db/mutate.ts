@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { actingRunIdOf } from '../kernel/actor.ts'
-import { invariant, Refusal } from '../kernel/errors.ts'
+import { invariant, Refusal, refuse } from '../kernel/errors.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import { drizzleOn, runOn } from './driver/client.ts'
 import type { Connection } from './driver/client.ts'
@@ -183,7 +183,7 @@ async function runBody<T>(
 /** The connection was lost during the commit. The audit rows commit with the change, so they show whether it is there. */
 async function resolveInDoubt<T>(ctx: Ctx, { backendPid }: InDoubtCommit, { value, drafts }: BodyResult<T>): Promise<Committed<T>> {
   const found = await findCommitted(ctx.store.transactionPool, backendPid, drafts)
-  if (found === 'not committed') throw new Refusal('unavailable', { retryAfter: 1 })
+  if (found === 'not committed') return refuse('unavailable', { retryAfter: 1 })
   const resolved =
     found === 'unknown'
       ? null
@@ -192,7 +192,7 @@ async function resolveInDoubt<T>(ctx: Ctx, { backendPid }: InDoubtCommit, { valu
           () => null,
         )
   if (found !== 'unknown' && resolved !== null) return { value: resolved.known, rows: found }
-  throw new Refusal('unavailable', {
+  return refuse('unavailable', {
     message:
       'The connection to the database was lost during the commit: check whether the change is there, or repeat the request with the same Idempotency-Key',
     retryAfter: 1,
