@@ -6,7 +6,7 @@ import { makeHome, removeHome, signalAll } from '../testing/serverProcess.ts'
 import { seededRandom } from '../testing/seededRandom.ts'
 import { checkoutAll } from '../testing/loadGenerator.ts'
 import { startNemesis } from './nemesis.ts'
-import type { FaultCounts } from './nemesis.ts'
+import type { FaultCounts } from './nemesisContext.ts'
 import { createServers } from './servers.ts'
 import type { Server } from './servers.ts'
 import { collectFindings } from './properties.ts'
@@ -35,16 +35,17 @@ import {
 } from './checkers.ts'
 
 const SERVER_COUNT = 3
-/** How long what is queued may take to be worked off once nothing more is asked for. */
+/** Time limit for the end of every run after the load has stopped. */
 const DRAIN_TIMEOUT_MS = 60_000
-/** The same where a fault has been found, and only who else finds it is of interest. */
+/** The same limit for a mutant. */
 const SHORT_DRAIN_TIMEOUT_MS = 3000
-/** How much more of a planted fault is waited for once it has shown. */
+/** How long a mutant's test continues after the first violation, so that other properties may catch the bug too. */
 const AFTER_VIOLATION_MS = 3000
 const POLL_MS = 250
-/** Runs that must end in a second for the torture to be one; a machine half as fast still makes them. */
+/** Ended runs per second that a valid chaos test needs. A machine of half the usual speed reaches this number. */
 const MIN_RUNS_PER_SECOND = 6
 
+/** The result of one chaos test. */
 export interface Report {
   readonly findings: readonly Finding[]
   readonly figures: Readonly<Record<string, string | number>>
@@ -54,12 +55,12 @@ export interface Report {
 export interface ChaosTestOptions extends Options {
   /** The folder of the program that the servers run. */
   readonly program: string
-  /** Ends soon after the first fault: what is looked for is whether there is one. */
+  /** Stops the test soon after the first violation. Used for mutants. */
   readonly stopOnViolation: boolean
   readonly log: (line: string) => void
 }
 
-/** One whole torture: sets the scene, lets load and blows loose, waits until all is over, and judges. */
+/** Runs one chaos test: setup, load with faults, drain, and the check of every property. Removes its processes and files. */
 export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
   const home = makeHome()
   const marker = randomUUID()
@@ -67,19 +68,19 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
   const startedAt = performance.now()
   const fleet: Server[] = []
   const cleanups: (() => Promise<unknown> | void)[] = [() => removeHome(home)]
-  // However this process ends, what it has started ends with it; Postgres does so by itself.
-  const killEverything = (): void => {
+  // Every process of the test ends with this process. Postgres ends by itself.
+  const killProcesses = (): void => {
     signalAll([...fleet.map((server) => server.pid()).filter((pid) => pid !== 0), ...findMarkedProcesses(marker)], 'SIGKILL')
     rmSync(home, { recursive: true, force: true })
   }
-  process.once('exit', killEverything)
-  cleanups.unshift(() => void process.off('exit', killEverything))
+  process.once('exit', killProcesses)
+  cleanups.unshift(() => void process.off('exit', killProcesses))
   const elapsed = (): string => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)
   try {
     const postgres = await startPostgres(path.join(home, 'database'))
     cleanups.push(() => postgres.stop())
     cleanups.push(() => signalAll(findMarkedProcesses(marker), 'SIGKILL'))
-    const executionLog = openExecutionLog(path.join(home, 'ledger'))
+    const executionLog = openExecutionLog(path.join(home, 'execution-log'))
     cleanups.push(() => executionLog.close())
     const secret = randomBytes(32).toString('hex')
     mkdirSync(path.join(home, 'servers'))
@@ -93,7 +94,7 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
       })),
     )
     cleanups.push(() => Promise.all(fleet.map((server) => server.kill())))
-    // One after the other: three that read their program at once take as long.
+    // One after the other: three concurrent starts take as long.
     for (const server of fleet) await server.start()
     const log = (line: string): void => options.log(`${elapsed()} s  ${line}`)
     const figures = await runPhases({ ...options, log }, { marker, executionLog, postgres, servers: fleet, findings })
@@ -103,6 +104,7 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
   }
 }
 
+/** The parts that the phases of a chaos test share. */
 interface ChaosEnvironment {
   readonly marker: string
   readonly executionLog: ExecutionLog
@@ -119,20 +121,20 @@ async function runPhases(
   const client = createChaosClient(servers, seededRandom(seed + 1), findings)
   const setup = await createSetup(client, options.agents, executionLog.file, marker)
   const readers = startReaders(servers, setup.companyId, seededRandom(seed + 2))
-  const invariantMonitor = startInvariantMonitor(postgres, client, findings, log)
-  log(`${servers.length} servers, ${setup.agents.length} agents, ${setup.hot.length} hot issues: the load begins`)
-  const load = startLoad({ requests: client, setup, executionLog, seed: seed + 1000, findings })
+  const invariantMonitor = startInvariantMonitor({ postgres, client, findings, log })
+  log(`${servers.length} servers, ${setup.agents.length} agents, ${setup.hot.length} hot issues: load starts`)
+  const load = startLoad({ client, setup, executionLog, seed: seed + 1000, findings })
   const nemesis = startNemesis({ servers, postgres, findings, random: seededRandom(seed + 3), seconds, log })
-  await waitUntilOver(seconds, options.stopOnViolation, findings)
+  await waitForDuration(seconds, options.stopOnViolation, findings)
   await nemesis.stop()
   await load.stop()
-  log('the load ends; what is queued is worked off')
+  log('load stopped; waiting for the end of every run')
   const isDrained = await drainRuns(postgres, client, setup, options.stopOnViolation ? SHORT_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS)
   if (isDrained) await checkCheckouts(postgres, servers, findings)
-  else if (!options.stopOnViolation) findings.reportViolation('enough', 'what was queued has not been worked off')
+  else if (!options.stopOnViolation) findings.reportViolation('enough', 'some runs did not end within the time limit')
   await pauseAgents(client, setup)
   await invariantMonitor.stop()
-  log('everything has ended')
+  log('every run has ended; checking')
   await readers.check(postgres, findings)
   await checkOrphans(marker, findings)
   await checkChain(servers, setup.companyId, findings)
@@ -143,10 +145,10 @@ async function runPhases(
   await checkCommands(postgres, executionLog, findings)
   checkLogs(servers, findings)
   const deadlocks = await postgres.countDeadlocks()
-  for (let count = 0; count < deadlocks; count += 1) findings.reportViolation('noDeadlock', 'Postgres has broken a deadlock')
-  findings.reportCoverage('noDeadlock', `${deadlocks} by the statistics and the log of Postgres`)
+  for (let count = 0; count < deadlocks; count += 1) findings.reportViolation('noDeadlock', 'Postgres detected a deadlock')
+  findings.reportCoverage('noDeadlock', `${deadlocks} in the statistics and the log of Postgres`)
   findings.reportCoverage('answers', `${client.history.length} requests`)
-  findings.reportCoverage('stopped', `${nemesis.faults.pauses} times`)
+  findings.reportCoverage('stopped', `${nemesis.faults.pauses} pauses`)
   const isEnough = runs.ended >= MIN_RUNS_PER_SECOND * seconds && hasEnoughFaults(nemesis.faults, seconds)
   if (!isEnough && !options.stopOnViolation)
     findings.reportViolation('enough', `${runs.ended} runs in ${seconds} s, ${JSON.stringify(nemesis.faults)}`)
@@ -154,17 +156,17 @@ async function runPhases(
   return {
     runs: `${runs.ended} (${runs.byStatus})`,
     'commands executed': executionLog.executions.length,
-    client: client.history.length,
-    'accepted, by kind': countAcceptedByName(client),
-    'tries lost': client.lostAttempts(),
-    'servers killed': nemesis.faults.kills,
-    'servers stopped and continued': nemesis.faults.pauses,
-    'sessions of Postgres ended': nemesis.faults.terminated,
-    'Postgres restarted / killed': `${nemesis.faults.restarts} / ${nemesis.faults.crashes}`,
+    requests: client.history.length,
+    'accepted requests by kind': countAcceptedByName(client),
+    'lost attempts': client.lostAttempts(),
+    'servers killed (SIGKILL)': nemesis.faults.kills,
+    'servers stopped (SIGSTOP)': nemesis.faults.pauses,
+    'database sessions terminated': nemesis.faults.terminated,
+    'Postgres restarts / crashes': `${nemesis.faults.restarts} / ${nemesis.faults.crashes}`,
   }
 }
 
-async function waitUntilOver(seconds: number, stopOnViolation: boolean, findings: Findings): Promise<void> {
+async function waitForDuration(seconds: number, stopOnViolation: boolean, findings: Findings): Promise<void> {
   const end = performance.now() + seconds * 1000
   while (performance.now() < end) {
     await sleep(Math.min(POLL_MS, Math.max(0, end - performance.now())))
@@ -178,42 +180,44 @@ const hasEnoughFaults = ({ kills, terminated, restarts, crashes }: FaultCounts, 
 const postAsBoard = (client: ChaosClient, name: string, urlPath: string) => client.send({ name, method: 'POST', path: urlPath })
 
 /**
- * Lets everything that waits have its run. Runs that would go on for ever, and those that nobody starts, are cancelled.
- * @returns whether everything has ended in time
+ * Resumes paused agents and waits until every run has ended. Cancels the runs of hanging, deaf and external agents, because
+ * no server starts or ends them in time.
+ * @returns whether every run ended within the time limit
  */
 async function drainRuns(postgres: Postgres, client: ChaosClient, setup: Setup, timeoutMs: number): Promise<boolean> {
   const paused = await postgres.queryWithRetry<{ id: string }>(`select id from agents where status = 'paused'`)
   for (const { id } of paused) await postAsBoard(client, 'resume', `/api/agents/${id}/resume`)
   const longRunningAgentIds = setup.agents
-    .filter(({ behavior: nature }) => nature === 'hanging' || nature === 'deaf' || nature === 'external')
+    .filter(({ behavior }) => behavior === 'hanging' || behavior === 'deaf' || behavior === 'external')
     .map(({ id }) => id)
   const deadline = performance.now() + timeoutMs
   while (performance.now() < deadline) {
-    const unended = await postgres.queryWithRetry<{ id: string; waits: boolean }>(
-      `select id, agent_id = any($1::uuid[]) as waits from heartbeat_runs where status in ('queued', 'running')`,
+    const unended = await postgres.queryWithRetry<{ id: string; mustCancel: boolean }>(
+      `select id, agent_id = any($1::uuid[]) as "mustCancel" from heartbeat_runs where status in ('queued', 'running')`,
       [longRunningAgentIds],
     )
     if (unended.length === 0) return true
-    for (const { id, waits } of unended) if (waits) await postAsBoard(client, 'cancel', `/api/heartbeat-runs/${id}/cancel`)
+    for (const { id, mustCancel } of unended) if (mustCancel) await postAsBoard(client, 'cancel', `/api/heartbeat-runs/${id}/cancel`)
     await sleep(POLL_MS)
   }
   return false
 }
 
-/** Every issue can be taken by one ordinary request of a fresh run of its assignee. */
+/** Checks that a new run of the assignee takes each issue with one ordinary request. */
 async function checkCheckouts({ sql }: Postgres, [server]: readonly Server[], findings: Findings): Promise<void> {
   for (const refusal of await checkoutAll(server?.url ?? '', sql)) findings.reportViolation('takenAtOnce', refusal)
 }
 
-/** Pauses every agent, which ends whatever it has. */
+/** Pauses every agent, which ends its runs. */
 async function pauseAgents(client: ChaosClient, { agents }: Setup): Promise<void> {
   for (const { id } of agents) await postAsBoard(client, 'pause', `/api/agents/${id}/pause`)
 }
 
+/** Checks that every server exits with code 0 after SIGTERM. */
 async function shutdownServers(servers: readonly Server[], findings: Findings): Promise<void> {
   const codes = await Promise.all(servers.map((server) => server.shutdown()))
   for (const [index, code] of codes.entries())
-    if (code !== 0) findings.reportViolation('orderly', `${servers[index]?.name} ends with ${code}`)
+    if (code !== 0) findings.reportViolation('orderly', `${servers[index]?.name} exited with ${code}`)
 }
 
 function countAcceptedByName({ history }: ChaosClient): string {

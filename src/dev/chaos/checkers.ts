@@ -8,7 +8,7 @@ import type { Postgres } from './postgres.ts'
 import { isAccepted } from './client.ts'
 import type { CompletedOperation } from './client.ts'
 
-/** What an accepted request must have left in the audit; one that found its work done leaves nothing. */
+/** The audit row that an accepted operation must write. With `mayRepeat`, a repeat changes nothing and writes no row. */
 const expectedAudit: Readonly<Record<string, { readonly action: string; readonly mayRepeat: boolean }>> = {
   checkout: { action: 'issue.checked_out', mayRepeat: true },
   claim: { action: 'issue.checked_out', mayRepeat: false },
@@ -33,8 +33,8 @@ interface AuditEffect {
 }
 
 /**
- * How often a request may have had its effect. One that was refused has none, and one under an Idempotency-Key at most
- * one however often it was sent (I9); a PATCH has no such key, and says only what is to be.
+ * How often an operation may have taken effect. A refused operation never has. An operation with an Idempotency-Key has at
+ * most once, however often it was sent (I9). The server ignores the key of a PATCH, so each lost attempt may have taken effect.
  */
 function allowedEffects({ operation, status, body, lostAttempts }: CompletedOperation, mayRepeat: boolean): { min: number; max: number } {
   const max = operation.method === 'PATCH' ? lostAttempts + 1 : 1
@@ -43,11 +43,11 @@ function allowedEffects({ operation, status, body, lostAttempts }: CompletedOper
   return { min: mayRepeat ? 0 : 1, max }
 }
 
-/** Requests and audit rows are one to one: all rows of a request are of one transaction, a refused one has none. */
+/** Checks that each operation has its audit rows, in one transaction, and that a refused operation has none. */
 export async function checkRequests(postgres: Postgres, history: readonly CompletedOperation[], findings: Findings): Promise<void> {
   const rows = await postgres.queryWithRetry<AuditEffect>(
     `select request_id as "requestId", array_agg(action) as actions, count(distinct txid)::int as transactions
-     from activity_log where request_id like 'torture-%' group by request_id`,
+     from activity_log where request_id like 'chaos-%' group by request_id`,
   )
   const byRequest = new Map(rows.map((row) => [row.requestId, row]))
   for (const completed of history) {
@@ -56,16 +56,17 @@ export async function checkRequests(postgres: Postgres, history: readonly Comple
     const { actions, transactions } = byRequest.get(completed.id) ?? { actions: [], transactions: 0 }
     const { min, max } = allowedEffects(completed, rule.mayRepeat)
     const count = actions.filter((action) => action === rule.action).length
-    // A wish that leads to no run of its own may still leave that it waits, or that it was closed.
+    // An accepted operation without its expected row must have no other row, unless the answer is `skipped`: a skipped wake
+    // writes a row when it is deferred or closed.
     const isUnexplained = count === 0 && transactions > 0 && isAccepted(completed) && completed.body?.status !== 'skipped'
     if (count >= min && count <= max && transactions <= Math.max(1, max) && !isUnexplained && !(transactions > 0 && isRefused(completed)))
       continue
-    const what = `${completed.operation.name} ${completed.operation.path}: ${completed.status ?? 'no answer'} after ${completed.lostAttempts} lost tries`
-    findings.reportViolation('accepted', `${what} left [${actions.join(', ')}] in ${transactions} transactions, ${completed.id}`)
+    const attempt = `${completed.operation.name} ${completed.operation.path}: ${completed.status ?? 'no answer'} after ${completed.lostAttempts} lost attempts`
+    findings.reportViolation('accepted', `${attempt} wrote [${actions.join(', ')}] in ${transactions} transactions, ${completed.id}`)
   }
   const accepted = history.filter(isAccepted).length
   const repeated = history.filter((completed) => completed.lostAttempts > 0).length
-  findings.reportCoverage('accepted', `${history.length} requests, ${accepted} accepted, ${repeated} sent again after a lost try`)
+  findings.reportCoverage('accepted', `${history.length} requests, ${accepted} accepted, ${repeated} sent again after a lost attempt`)
 }
 
 const isRefused = (completed: CompletedOperation): boolean =>
@@ -95,7 +96,7 @@ function acknowledgedBy({ operation, body }: CompletedOperation): Acknowledged[]
   }
 }
 
-/** A run that took an issue by adopting it is told at a checkout that it has it. */
+/** The audit row of an adoption. A checkout by a run that adopted the issue is accepted and writes no row of its own. */
 const asAdoption = ({ action, entityId, details }: Acknowledged): Acknowledged[] =>
   action === 'issue.checked_out' && details['runId'] !== null
     ? [
@@ -107,19 +108,19 @@ const asAdoption = ({ action, entityId, details }: Acknowledged): Acknowledged[]
       ]
     : []
 
-/** What was acknowledged is there. */
+/** Checks that every acknowledged change is stored: its row, and its audit row. */
 export async function checkDurability({ sql }: Postgres, history: readonly CompletedOperation[], findings: Findings): Promise<void> {
   const acknowledged = history.filter(isAccepted).flatMap(acknowledgedBy)
   const absent = await findLostChanges(sql, acknowledged)
   const notAdopted = absent.filter((each) => asAdoption(each).length === 0)
   for (const each of [...notAdopted, ...(await findLostChanges(sql, absent.flatMap(asAdoption)))])
     findings.reportViolation('kept', `lost: ${JSON.stringify(each)}`)
-  for (const [what, count] of Object.entries(await countUnpaired(sql)))
-    if (count > 0) findings.reportViolation('audited', `${count} without their other half: ${what}`)
+  for (const [description, count] of Object.entries(await countUnpaired(sql)))
+    if (count > 0) findings.reportViolation('audited', `${count} rows without their counterpart: ${description}`)
   findings.reportCoverage('kept', `${acknowledged.length} acknowledged changes`)
 }
 
-/** What the tables say of runs, once everything has ended. */
+/** Checks the rows of runs after every run has ended. @returns the numbers of runs for the report */
 export async function checkRuns(postgres: Postgres, findings: Findings): Promise<{ ended: number; started: number; byStatus: string }> {
   const unended = await postgres.queryWithRetry<{ id: string; status: string; agent: string }>(
     `select r.id, r.status, a.name as agent from heartbeat_runs r join agents a on a.id = r.agent_id where r.status in ('queued', 'running')`,
@@ -131,7 +132,7 @@ export async function checkRuns(postgres: Postgres, findings: Findings): Promise
      where r.status not in ('queued', 'running') group by r.id having count(l.seq) <> 1`,
   )
   for (const { id, ends } of unequal)
-    findings.reportViolation('endsOnce', `run ${id} has ended and has ${ends} rows heartbeat.run_finished`)
+    findings.reportViolation('endsOnce', `run ${id} has ended and has ${ends} audit rows heartbeat.run_finished`)
   const [counts = { ended: 0, started: 0, audited: 0, byStatus: '' }] = await postgres.queryWithRetry<{
     ended: number
     started: number
@@ -151,12 +152,12 @@ export async function checkRuns(postgres: Postgres, findings: Findings): Promise
   return counts
 }
 
-/** The lease of a run that a server supervises; a command that is only started after it is started on nothing. */
+/** The lease of a supervised run. No command may start after it. */
 const LEASE_MS = 30_000
-/** The clock that a command reads goes in steps of ten milliseconds, and starting one takes a moment. */
+/** Tolerance for the start of a process and for /proc/uptime, which has steps of ten milliseconds. */
 const SLACK_MS = 1000
 
-/** What was executed was claimed, once, and not too late. */
+/** Checks that each executed command was claimed, was executed once, and started within the lease. */
 export async function checkCommands(postgres: Postgres, executionLog: ExecutionLog, findings: Findings): Promise<void> {
   executionLog.read()
   const rows = await postgres.queryWithRetry<{ id: string; startedAt: number }>(
@@ -175,27 +176,28 @@ export async function checkCommands(postgres: Postgres, executionLog: ExecutionL
   findings.reportCoverage('executedOnce', `${executionLog.executions.length} commands executed for ${claimed.size} claims`)
 }
 
-/** Processes of this torture that are there. */
+/** The living processes with the marker of this chaos test in their environment. */
 export const findMarkedProcesses = (marker: string): number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
-        return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0TORTURE=${marker}\0`)
+        return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0CHAOS=${marker}\0`)
       } catch {
         return false
       }
     })
 
-/** A dead server's children are looked for every ten seconds, and get two to end. */
+/** The orphan reaper searches every ten seconds for processes of a dead server and gives them two seconds to end. */
 const ORPHANS_TIMEOUT_MS = 25_000
 
+/** Checks that no process of a run is left. */
 export async function checkOrphans(marker: string, findings: Findings): Promise<void> {
   const startedAt = performance.now()
   while (findMarkedProcesses(marker).length > 0 && performance.now() - startedAt < ORPHANS_TIMEOUT_MS) await sleep(200)
-  for (const pid of findMarkedProcesses(marker)) findings.reportViolation('orphans', `process ${pid} lives`)
-  findings.reportCoverage('orphans', `none ${((performance.now() - startedAt) / 1000).toFixed(1)} s after the last run has ended`)
+  for (const pid of findMarkedProcesses(marker)) findings.reportViolation('orphans', `process ${pid} is alive`)
+  findings.reportCoverage('orphans', `checked ${((performance.now() - startedAt) / 1000).toFixed(1)} s after the last run ended`)
 }
 
 interface ChainReport {
@@ -207,14 +209,14 @@ interface ChainReport {
 
 const SEAL_TIMEOUT_MS = 15_000
 
-/** Every server finds the chain whole, and everything in it. */
+/** Checks on every server that the audit chain is intact and contains every row. */
 export async function checkChain(servers: readonly Server[], companyId: string, findings: Findings): Promise<void> {
   for (const { name, url } of servers) {
     const deadline = performance.now() + SEAL_TIMEOUT_MS
     for (;;) {
       const response = await fetch(`${url}/api/companies/${companyId}/activity/verify`)
       const report = (await response.json()) as ChainReport
-      findings.reportCoverage('chain', `${report.sealedRows} rows sealed, found whole by each of ${servers.length} servers`)
+      findings.reportCoverage('chain', `${report.sealedRows} rows sealed, verified by each of ${servers.length} servers`)
       if (!report.ok) {
         findings.reportViolation('chain', `${name}: ${JSON.stringify(report.firstBroken ?? report)}`)
         break
@@ -229,15 +231,15 @@ export async function checkChain(servers: readonly Server[], companyId: string, 
   }
 }
 
-/** What a server says at the level of an error when its database is taken away, beside that it refuses requests. */
+/** The error that a server logs, in addition to refused requests, when its database is unreachable. */
 const DATABASE_UNRESPONSIVE = 'the database does not answer: requests are refused until it does'
-/** A server that is started while the database is away ends, and says why. */
-const databaseAwayPattern =
+/** Errors that a server logs before it exits when it is started while the database is unreachable. */
+const databaseUnreachablePattern =
   /ECONNREFUSED|ENOENT|ECONNRESET|Connection terminated|terminating connection|database system is|does not answer|timeout/i
 
 const ERROR_LEVEL = 50
 
-/** What the servers have said. */
+/** Checks that the servers logged no deadlock, no error other than an unreachable database, and only JSON lines. */
 export function checkLogs(servers: readonly Server[], findings: Findings): void {
   let lines = 0
   for (const { name, log } of servers) {
@@ -245,13 +247,13 @@ export function checkLogs(servers: readonly Server[], findings: Findings): void 
       lines += 1
       if (line.includes('40P01')) findings.reportViolation('noDeadlock', `${name}: ${line.slice(0, 300)}`)
       if (!line.startsWith('{')) {
-        findings.reportViolation('orderly', `${name} said ${line.slice(0, 300)}`)
+        findings.reportViolation('orderly', `${name} logged ${line.slice(0, 300)}`)
         continue
       }
       const { level, msg, status } = JSON.parse(line) as { level: number; msg: string; status?: number }
-      if (level >= ERROR_LEVEL && status !== 503 && msg !== DATABASE_UNRESPONSIVE && !databaseAwayPattern.test(line))
-        findings.reportViolation('orderly', `${name} said ${line.slice(0, 600)}`)
+      if (level >= ERROR_LEVEL && status !== 503 && msg !== DATABASE_UNRESPONSIVE && !databaseUnreachablePattern.test(line))
+        findings.reportViolation('orderly', `${name} logged ${line.slice(0, 600)}`)
     }
   }
-  findings.reportCoverage('orderly', `${lines} lines of warnings read`)
+  findings.reportCoverage('orderly', `${lines} log lines checked`)
 }

@@ -1,41 +1,42 @@
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 
-/** A command that was executed, as it has said itself. */
+/** One executed command, as the command itself recorded it. */
 export interface Execution {
   readonly runId: string
-  /** When it began, in milliseconds of the wall clock. */
+  /** Start time, in milliseconds of the wall clock. */
   readonly at: number
   readonly issueId: string | null
   readonly token: string
 }
 
-/** The file into which every command writes one line; a line is appended whole. */
+/** The file to which every command appends one line. The append of a line is atomic. */
 export interface ExecutionLog {
   readonly file: string
-  /** Everything that was executed so far. */
+  /** Every execution read so far. */
   readonly executions: readonly Execution[]
-  /** Reads what has come since the last time. */
+  /** Reads and returns the executions appended since the last call. */
   read(): readonly Execution[]
   close(): void
 }
 
 const BLOCK_BYTES = 256 * 1024
 
-/** The wall clock at the moment in which the machine's clock began. */
+/** Boot time of the machine, in milliseconds of the wall clock. */
 function readBootTime(): number {
   const [uptime] = readFileSync('/proc/uptime', 'utf8').split(' ')
   return Date.now() - Number(uptime) * 1000
 }
 
-function parseLine(line: string, origin: number): Execution {
+function parseLine(line: string, bootTime: number): Execution {
   const [runId = '', uptime = '', issueId = '', token = ''] = line.split(' ')
-  return { runId, at: origin + Number(uptime) * 1000, issueId: issueId === '-' ? null : issueId, token }
+  return { runId, at: bootTime + Number(uptime) * 1000, issueId: issueId === '-' ? null : issueId, token }
 }
 
+/** Creates the empty file and opens it for reading. */
 export function openExecutionLog(file: string): ExecutionLog {
   writeFileSync(file, '')
   const descriptor = openSync(file, 'r')
-  const origin = readBootTime()
+  const bootTime = readBootTime()
   const executions: Execution[] = []
   const block = Buffer.alloc(BLOCK_BYTES)
   let offset = 0
@@ -53,7 +54,7 @@ export function openExecutionLog(file: string): ExecutionLog {
         offset += size
         const lines = `${incompleteLine}${block.toString('latin1', 0, size)}`.split('\n')
         incompleteLine = lines.pop() ?? ''
-        added.push(...lines.map((line) => parseLine(line, origin)))
+        added.push(...lines.map((line) => parseLine(line, bootTime)))
       }
       executions.push(...added)
       return added

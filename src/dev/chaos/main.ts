@@ -5,12 +5,13 @@ import { properties } from './properties.ts'
 import type { Finding } from './properties.ts'
 import { programRoot, applyMutant } from './mutants.ts'
 import type { Mutant } from './mutants.ts'
-import { readOptions } from './options.ts'
+import { helpText, readOptions } from './options.ts'
 import type { Options, ChaosRequest } from './options.ts'
 import { runChaosTest } from './chaosTest.ts'
 import type { Report } from './chaosTest.ts'
 
-// Three servers on one Postgres, everything at once, and blows. See doc/decisions/0022-torture.md.
+// Runs the chaos test: three servers on one Postgres under load, with faults injected, and a check of every property.
+// The decision 0022 in doc/decisions explains it; `npm run chaos -- --help` prints the options.
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -21,21 +22,21 @@ function printReport({ findings, figures, elapsedSeconds }: Report): void {
   for (const [name, figure] of Object.entries(figures)) print(`${name.padEnd(32)} ${figure}`)
   print('')
   for (const { property, coverage, violations, count } of findings) {
-    print(`${count === 0 ? 'ok    ' : 'BROKEN'} ${properties[property]}${coverage === '' ? '' : `: ${coverage}`}`)
-    for (const violation of violations) print(`         ${violation}`)
-    if (count > violations.length) print(`         and ${count - violations.length} more`)
+    print(`${count === 0 ? 'ok      ' : 'VIOLATED'} ${properties[property]}${coverage === '' ? '' : `: ${coverage}`}`)
+    for (const violation of violations) print(`           ${violation}`)
+    if (count > violations.length) print(`           and ${count - violations.length} more`)
   }
-  print(`\n${elapsedSeconds.toFixed(0)} s in all`)
+  print(`\n${elapsedSeconds.toFixed(0)} s in total`)
 }
 
-/** Tortures the program as it is. @returns whether everything held */
+/** Tests the unchanged program. @returns whether every property holds */
 async function testOriginal(options: Options): Promise<boolean> {
   const report = await runChaosTest({ ...options, program: programRoot, stopOnViolation: false, log: print })
   printReport(report)
   return !report.findings.some(isViolated)
 }
 
-/** Tortures a copy with a fault. @returns whether it was caught by one of those that are there for it */
+/** Tests a copy of the program with a planted bug. @returns whether a property that the mutant names is violated */
 async function testMutant(mutant: Mutant, options: Options): Promise<boolean> {
   const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-mutant-'))
   try {
@@ -69,7 +70,11 @@ function parseOptionsOrExit(): ChaosRequest {
   }
 }
 
-const { mutants, ...options } = parseOptionsOrExit()
+const { mutants, help, ...options } = parseOptionsOrExit()
+if (help) {
+  process.stdout.write(helpText)
+  process.exit(0)
+}
 print(`seed ${options.seed}, ${options.seconds} s, ${options.agents} agents`)
 let hasPassed = true
 if (mutants.length === 0) hasPassed = await testOriginal(options)

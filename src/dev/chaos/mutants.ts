@@ -2,26 +2,27 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'nod
 import path from 'node:path'
 import type { Property } from './properties.ts'
 
-/** A change of one file; the text is there exactly once, or the mutant is out of date and says so. */
+/** One replacement in one file. The file must contain `find` exactly once; otherwise the mutant is out of date. */
 interface Edit {
   readonly file: string
   readonly find: string
   readonly replace: string
 }
 
-/** A fault that is planted into a copy of the program, to see that the torture sees it. */
+/** A bug that the chaos test plants into a copy of the program to show that a property catches it. */
 export interface Mutant {
   readonly name: string
   readonly description: string
   readonly edits: readonly Edit[]
-  /** Who catches it. Others may as well. */
+  /** Properties that catch the bug. Other properties may catch it too. */
   readonly caughtBy: readonly Property[]
 }
 
+/** Every mutant. Each replaces text of the current source, so a change of that source must change the mutant too. */
 export const mutants: readonly Mutant[] = [
   {
     name: 'audit-outside',
-    description: 'the audit rows are written in a transaction of their own, after the change has committed',
+    description: 'the audit rows are written in a separate transaction after the change has committed',
     edits: [
       {
         file: 'src/platform/db/mutate.ts',
@@ -50,7 +51,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'finish-without-clearing',
-    description: 'the end of a run leaves the issues that name it as they are',
+    description: 'the end of a run does not clear the issues that reference the run',
     edits: [
       {
         file: 'src/engine/holds/endRuns.ts',
@@ -62,7 +63,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'lease-ignored',
-    description: 'a run lives as long as its status says so, however long ago its lease ran out',
+    description: 'a run counts as live until its status changes, even after its lease has expired',
     edits: [
       {
         file: 'src/model/runs.ts',
@@ -90,7 +91,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'eviction-ignored',
-    description: 'a run that lost an issue by decree may take it back',
+    description: 'an evicted run may take the issue again',
     edits: [
       {
         file: 'src/engine/holds/holdFacts.ts',
@@ -102,7 +103,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'claim-unlocked',
-    description: 'servers claim queued runs without SKIP LOCKED and without looking at their status again',
+    description: 'servers claim queued runs without SKIP LOCKED and without a second check of the status',
     edits: [
       { file: 'src/control/dispatch/startQueuedRun.ts', find: '    for no key update skip locked`),', replace: '    `),' },
       {
@@ -120,7 +121,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'keys-forgotten',
-    description: 'a request under an Idempotency-Key has its effect as often as it is sent',
+    description: 'every repeat of a request with an Idempotency-Key takes effect again',
     edits: [
       {
         file: 'src/platform/db/idempotency.ts',
@@ -135,12 +136,12 @@ export const mutants: readonly Mutant[] = [
     name: 'commits-unflushed',
     description: 'a change is acknowledged before it is on disk',
     edits: [{ file: 'src/platform/db/driver/client.ts', find: '`-c timezone=UTC', replace: '`-c synchronous_commit=off -c timezone=UTC' }],
-    // What is lost may also be a claim, and then its command is executed again.
+    // A lost commit may be a claim; then the command is executed a second time.
     caughtBy: ['kept', 'accepted', 'executedOnce'],
   },
   {
     name: 'read-by-number',
-    description: 'followers are told what has been committed without regard to what is still under way',
+    description: 'subscribers receive committed events without regard to transactions still in progress',
     edits: [
       {
         file: 'src/observe/events/readAfter.ts',
@@ -152,7 +153,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'orphans-left',
-    description: 'nobody ends the processes that a server leaves behind when it is killed',
+    description: 'the orphan reaper does not end the processes that a killed server leaves behind',
     edits: [
       {
         file: 'src/scheduler/orphanReaper.ts',
@@ -166,13 +167,14 @@ export const mutants: readonly Mutant[] = [
 
 const repositoryRoot = path.resolve(import.meta.dirname, '../../..')
 
-/** The program as it is. */
+/** The folder of the unchanged program. */
 export const programRoot = repositoryRoot
 
 /**
- * Copies the program and plants the fault.
- * @param folder to be made
- * @throws when a text that is to be replaced is not there exactly once
+ * Copies the program and plants the bug.
+ * @param folder the folder to create
+ * @returns the folder of the copy
+ * @throws when a file does not contain the text to replace exactly once
  */
 export function applyMutant({ name, edits }: Mutant, folder: string): string {
   mkdirSync(folder)
@@ -182,7 +184,7 @@ export function applyMutant({ name, edits }: Mutant, folder: string): string {
   for (const { file, find, replace } of edits) {
     const target = path.join(folder, file)
     const parts = readFileSync(target, 'utf8').split(find)
-    if (parts.length !== 2) throw new Error(`mutant ${name}: ${file} has its text ${parts.length - 1} times, not once: ${find}`)
+    if (parts.length !== 2) throw new Error(`mutant ${name}: ${file} contains its text ${parts.length - 1} times, not once: ${find}`)
     writeFileSync(target, parts.join(replace))
   }
   return folder

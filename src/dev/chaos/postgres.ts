@@ -8,31 +8,31 @@ import type { EmbeddedPostgres } from '../../platform/embedded/index.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { postgresProcessesUnder, databaseUrlOf } from '../testing/serverProcess.ts'
 
-/** How soon the database is looked for again while it is away. */
+/** Delay between two attempts while the database is unreachable. */
 const RETRY_MS = 50
 
-/** The one database of a torture, which is taken away and given back. */
+/** The database of a chaos test. The nemesis restarts and crashes it. */
 export interface Postgres {
   readonly url: string
-  /** Its own pool, for looking; what it is asked while the database is away rejects. */
+  /** The chaos test's own pool. A query rejects while the database is unreachable. */
   readonly sql: Pool
-  /** Asks until it is answered, however long the database is away. */
+  /** Runs a query and retries it, without limit, while the database is unreachable. */
   queryWithRetry<R extends object>(text: string, values?: unknown[]): Promise<R[]>
-  /** Ends it in order and starts it again on the same data. */
+  /** Stops Postgres cleanly and starts it again on the same data. */
   restart(): Promise<void>
-  /** Kills the postmaster; whoever started it notices and starts another. */
+  /** Kills the postmaster. Its supervisor starts another one; resolves when that one answers. */
   crash(): Promise<void>
-  /** Deadlocks so far, by its statistics and by its log. */
+  /** Deadlocks so far: the larger of the number in the statistics and the number in the log. */
   countDeadlocks(): Promise<number>
   stop(): Promise<void>
 }
 
-/** Starts Postgres as durable as an operator has it, with the schema and, on top, what judges every commit. */
+/** Starts Postgres with an operator's durability, migrates it, and installs the triggers that check every commit. */
 export async function startPostgres(home: string): Promise<Postgres> {
   const start = (): Promise<EmbeddedPostgres> => startEmbedded({ home, durable: true })
   let postgres = await start()
   const { connection } = postgres
-  const sql = openPool({ ...connection, max: 4, application_name: 'torture', query_timeout: 0, statement_timeout: 0 })
+  const sql = openPool({ ...connection, max: 4, application_name: 'chaos', query_timeout: 0, statement_timeout: 0 })
   await migrate(sql)
   for (const file of ['../testing/tripwire.sql', './observers.sql']) await sql.query(readFileSync(new URL(file, import.meta.url), 'utf8'))
 
@@ -41,20 +41,21 @@ export async function startPostgres(home: string): Promise<Postgres> {
       try {
         return (await sql.query<R>(text, values)).rows
       } catch (error) {
-        // What has a severity is the database's own word: it is there, and the question is wrong.
+        // An error with a severity is an answer of the database: it is reachable and the query is wrong. Classes 08 and 57P
+        // are the exception: the database is starting, stopping or has closed the connection.
         const { code = '', severity } = error as { code?: string; severity?: string }
         if (severity !== undefined && !/^(08|57P)/.test(code)) throw error
         await sleep(RETRY_MS)
       }
     }
   }
-  /** What ended sessions have counted so far; a crash forgets what was counted before it. */
+  /** The highest number of the statistics so far. A crash resets the statistics. */
   let maxDeadlocks = 0
   const updateDeadlocks = async (): Promise<void> => {
-    const [row] = await queryWithRetry<{ countDeadlocks: number }>(
-      'select deadlocks::int from pg_stat_database where datname = current_database()',
+    const [row] = await queryWithRetry<{ count: number }>(
+      'select deadlocks::int as count from pg_stat_database where datname = current_database()',
     )
-    maxDeadlocks = Math.max(maxDeadlocks, row?.countDeadlocks ?? 0)
+    maxDeadlocks = Math.max(maxDeadlocks, row?.count ?? 0)
   }
   const logFile = path.join(home, 'postgres.log')
   return {

@@ -1,48 +1,50 @@
-/** What must hold whatever happens, in the words of the report. */
+/** The properties that must hold under every fault. The report prints the text of each property. */
 export const properties = {
   endsOnce: 'every run ends exactly once',
-  endsWhole: 'an ended run is named by no issue from its own commit on (§6)',
-  executedOnce: 'no command is executed twice for one run, nor without a claim, nor on a lease that is out',
+  endsWhole: 'no issue references an ended run, from the commit of its end on (LOCK_PROTOCOL §6)',
+  executedOnce: 'no command is executed twice for one run, without a claim, or after the lease expired',
   claimedOnce: 'no run is claimed twice',
-  freedInTime: 'no issue is held by a dead run longer than lease + 10 s (I3)',
-  takenAtOnce: 'an issue of a dead run is taken by one ordinary checkout (I3)',
+  freedInTime: 'no dead run holds an issue longer than lease + 10 s (I3)',
+  takenAtOnce: 'one ordinary checkout takes an issue that a dead run holds (I3)',
   noDeadlock: 'no deadlock: 40P01 never happens (I13)',
   audited: 'every change has its audit row in its own transaction (I6)',
-  accepted: 'every accepted request has exactly its audit row, every refused one none (I6, I9)',
-  kept: 'what was acknowledged is there, row and audit row (I15)',
-  holder: 'one live holder, a run of the assignee; nobody writes beside it (I1, I4)',
-  live: 'no write by a run that is dead (I2)',
-  evicted: 'no write by a run that lost the issue by decree (I5)',
-  readers: 'each reader sees each event once, in order',
-  answers: 'no answer from 500 on, except 503 with Retry-After (I14)',
-  stopped: 'a server stopped beyond its lease loses its runs, does nothing as them, and serves again',
+  accepted: 'every accepted request has exactly its audit row, every refused request has none (I6, I9)',
+  kept: 'every acknowledged change is stored, row and audit row (I15)',
+  holder: 'an issue has one live holder, a run of its assignee, and no other run writes it (I1, I4)',
+  live: 'no dead run writes (I2)',
+  evicted: 'no run writes an issue from which it was evicted (I5)',
+  readers: 'each reader receives each event once, in order',
+  answers: 'no answer has a status from 500 on, except 503 with Retry-After (I14)',
+  stopped: 'a server stopped beyond its lease loses its runs, does not act for them, and serves again',
   orphans: 'no process of a run is left behind',
-  chain: 'the chain over the audit log is whole (I7)',
-  orderly: 'servers say nothing of a bug, and end by SIGTERM with code 0',
-  enough: 'enough has happened to tell',
+  chain: 'the chain over the audit log is intact (I7)',
+  orderly: 'servers log no internal error and exit with code 0 after SIGTERM',
+  enough: 'enough runs and faults happened for a valid result',
 } as const
 export type Property = keyof typeof properties
 
-/** What of a law was seen, and what broke it. */
+/** The result of checking one property. */
 export interface Finding {
   readonly property: Property
-  /** How often it was tried, in words. */
+  /** How often the property was checked, as text. */
   readonly coverage: string
+  /** The first violations, at most five. */
   readonly violations: readonly string[]
-  /** Breaches in all; `faults` holds the first. */
+  /** The number of all violations. */
   readonly count: number
 }
 
-/** Faults of one law that are told; thousands of one kind say no more than a few. */
+/** Violations reported per property. Thousands of the same kind add no information. */
 const MAX_REPORTED = 5
 
-/** Collects what is found while the torture goes on. */
+/** Collects violations and coverage while a chaos test runs. */
 export interface Findings {
-  /** A law was broken. */
+  /** Records one violation of a property. */
   reportViolation(property: Property, detail: string): void
-  /** Says of how much a law was found true. */
+  /** Records how often a property was checked. A later call replaces the text of an earlier one. */
   reportCoverage(property: Property, description: string): void
   readonly hasViolations: () => boolean
+  /** One finding per property, in the order of `properties`. */
   readonly all: () => readonly Finding[]
 }
 

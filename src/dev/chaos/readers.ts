@@ -3,155 +3,140 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { START, cursorOf, isAfter, parseCursor, sources } from '../../observe/events/position.ts'
 import type { Position } from '../../observe/events/position.ts'
 import type { SeededRandom } from '../testing/seededRandom.ts'
+import { createParser } from './eventStream.ts'
+import type { Message } from './eventStream.ts'
 import type { Server } from './servers.ts'
 import type { Findings } from './properties.ts'
 import type { Postgres } from './postgres.ts'
 
 const READER_COUNT = 6
-/** A reader that hears nothing for this long goes elsewhere: its server may be stopped. */
+/** A reader that receives nothing for this long connects to another server, because its server may be stopped. */
 const SILENCE_TIMEOUT_MS = 5000
-/** A connection is cut on purpose after a time between these. */
+/** Each reader closes its connection after a random time in this range. */
 const DISCONNECT_AFTER_MS = { min: 1500, max: 9000 }
 const RECONNECT_MS = 100
-/** What is committed is told within a second by every server; this is patience with a busy machine. */
+/** Every server sends a committed event within a second. The limit allows for a busy machine. */
 const CATCH_UP_TIMEOUT_MS = 20_000
 
-/** Somebody who follows the company's events, from server to server. */
+/** A client that follows the company's events and changes servers. */
 interface Reader {
   readonly name: string
-  /** Where it began, once it is known. */
+  /** Position before the first event that the reader must receive; null until the first message reports it. */
   from: Position | null
+  lastEventId: string | null
   readonly seen: string[]
   connections: number
-  /** It was told that its cursor is of no use, and began afresh. */
+  /** How often a server rejected the cursor and the reader started again. */
   resyncs: number
 }
 
 export interface Readers {
-  readonly all: readonly Reader[]
-  /** Waits until every reader has seen the last event, compares what each has seen with what there is, and ends them. */
+  /** Waits until every reader has received the last event, compares the received events with the tables, and stops the readers. */
   check(postgres: Postgres, findings: Findings): Promise<void>
-  stop(): Promise<void>
 }
 
-/** One message of an event stream, once its empty line has come. */
-interface Message {
-  readonly id: string | null
-  readonly data: string | null
+interface ReadersContext {
+  readonly servers: readonly Server[]
+  readonly companyId: string
+  readonly random: SeededRandom
+  /** Aborted when the readers stop. */
+  readonly stopping: AbortSignal
 }
 
-/** Cuts a stream of text into messages (HTML, "event stream interpretation"). */
-function createParser(onMessage: (message: Message) => void): (text: string) => void {
-  let incompleteLine = ''
-  let id: string | null = null
-  let data: string[] = []
-  return (text) => {
-    const lines = `${incompleteLine}${text}`.split('\n')
-    incompleteLine = lines.pop() ?? ''
-    for (const line of lines) {
-      if (line.startsWith('id: ')) id = line.slice(4)
-      else if (line.startsWith('data: ')) data.push(line.slice(6))
-      else if (line === '') {
-        onMessage({ id, data: data.length === 0 ? null : data.join('\n') })
-        data = []
-      }
-    }
-  }
-}
-
-/** Starts readers that begin at the beginning or in the present, and are cut again and again. */
+/** Starts readers. Half of them read from the first event, half from the present; all disconnect again and again. */
 export function startReaders(servers: readonly Server[], companyId: string, random: SeededRandom): Readers {
   const stopping = new AbortController()
-  // Everybody who waits listens.
+  // Every connected reader adds a listener.
   setMaxListeners(0, stopping.signal)
-
-  const follow = async (reader: Reader, lastEventId: { value: string | null }): Promise<void> => {
-    const server = random.pick(servers)
-    if (server.state() !== 'up') return
-    const disconnect = new AbortController()
-    const signal = AbortSignal.any([disconnect.signal, stopping.signal])
-    const after = reader.from !== null && cursorOf(reader.from) === cursorOf(START) ? '?after=0' : ''
-    const disconnectTimer = setTimeout(
-      () => disconnect.abort(),
-      DISCONNECT_AFTER_MS.min + random.next() * (DISCONNECT_AFTER_MS.max - DISCONNECT_AFTER_MS.min),
-    )
-    let silenceTimer = setTimeout(() => disconnect.abort(), SILENCE_TIMEOUT_MS)
-    const onMessage = ({ id, data }: Message): void => {
-      if (id !== null) lastEventId.value = id
-      if (data === null) {
-        // Its first words, to somebody who asked for the present, say where the present is.
-        if (id !== null) reader.from ??= parseCursor(id)
-        return
-      }
-      if ((JSON.parse(data) as { type: string }).type === 'resync') {
-        reader.resyncs += 1
-        reader.seen.length = 0
-        reader.from = parseCursor(id ?? '0')
-      } else reader.seen.push(id ?? '')
-    }
-    try {
-      const response = await fetch(`${server.url}/api/companies/${companyId}/events/stream${after}`, {
-        headers: lastEventId.value === null ? {} : { 'last-event-id': lastEventId.value },
-        signal,
-      })
-      if (response.status !== 200 || response.body === null) return
-      reader.connections += 1
-      const parse = createParser(onMessage)
-      const decoder = new TextDecoder()
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-        clearTimeout(silenceTimer)
-        silenceTimer = setTimeout(() => disconnect.abort(), SILENCE_TIMEOUT_MS)
-        parse(decoder.decode(chunk, { stream: true }))
-      }
-    } catch {
-      // Cut, by us or by them; it comes back.
-    } finally {
-      clearTimeout(disconnectTimer)
-      clearTimeout(silenceTimer)
-    }
-  }
-
-  const followUntilStopped = async (reader: Reader): Promise<void> => {
-    const lastEventId = { value: null as string | null }
-    while (!stopping.signal.aborted) {
-      await follow(reader, lastEventId)
-      await sleep(RECONNECT_MS)
-    }
-  }
-
-  const all = Array.from({ length: READER_COUNT }, (_, index): Reader => ({
+  const context: ReadersContext = { servers, companyId, random, stopping: stopping.signal }
+  const readers = Array.from({ length: READER_COUNT }, (_, index): Reader => ({
     name: `reader ${index + 1}`,
-    // Every other one wants everything there is.
     from: index % 2 === 0 ? START : null,
+    lastEventId: null,
     seen: [],
     connections: 0,
     resyncs: 0,
   }))
-  const following = Promise.all(all.map(followUntilStopped))
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await following
-  }
+  const following = Promise.all(readers.map((reader) => followUntilStopped(context, reader)))
   return {
-    all,
-    stop,
     async check(postgres, findings) {
-      const deadline = performance.now() + CATCH_UP_TIMEOUT_MS
-      let committed = await readCommittedPositions(postgres, companyId)
-      while (!all.every((reader) => isUpToDate(reader, committed)) && performance.now() < deadline) {
-        await sleep(RECONNECT_MS)
-        committed = await readCommittedPositions(postgres, companyId)
-      }
-      await stop()
-      for (const reader of all) checkSequence(reader, committed, findings)
-      const resyncs = all.reduce((sum, { resyncs: count }) => sum + count, 0)
-      const connections = all.reduce((sum, { connections: count }) => sum + count, 0)
+      const committed = await waitUntilCaughtUp(readers, postgres, companyId)
+      stopping.abort()
+      await following
+      for (const reader of readers) checkSequence(reader, committed, findings)
+      const resyncs = readers.reduce((sum, { resyncs: count }) => sum + count, 0)
+      const connections = readers.reduce((sum, { connections: count }) => sum + count, 0)
       findings.reportCoverage(
         'readers',
-        `${all.length} readers, ${connections} connections, ${all.map(({ seen }) => seen.length).join(' + ')} events${resyncs === 0 ? '' : `, ${resyncs} resyncs`}`,
+        `${readers.length} readers, ${connections} connections, ${readers.map(({ seen }) => seen.length).join(' + ')} events${resyncs === 0 ? '' : `, ${resyncs} resyncs`}`,
       )
     },
   }
+}
+
+async function followUntilStopped(context: ReadersContext, reader: Reader): Promise<void> {
+  while (!context.stopping.aborted) {
+    await followOnce(context, reader)
+    await sleep(RECONNECT_MS)
+  }
+}
+
+/** Connects to a random server and receives events until either side closes the connection. */
+async function followOnce({ servers, companyId, random, stopping }: ReadersContext, reader: Reader): Promise<void> {
+  const server = random.pick(servers)
+  if (server.state() !== 'up') return
+  const disconnect = new AbortController()
+  const after = reader.from !== null && cursorOf(reader.from) === cursorOf(START) ? '?after=0' : ''
+  const disconnectTimer = setTimeout(
+    () => disconnect.abort(),
+    DISCONNECT_AFTER_MS.min + random.next() * (DISCONNECT_AFTER_MS.max - DISCONNECT_AFTER_MS.min),
+  )
+  let silenceTimer = setTimeout(() => disconnect.abort(), SILENCE_TIMEOUT_MS)
+  try {
+    const response = await fetch(`${server.url}/api/companies/${companyId}/events/stream${after}`, {
+      headers: reader.lastEventId === null ? {} : { 'last-event-id': reader.lastEventId },
+      signal: AbortSignal.any([disconnect.signal, stopping]),
+    })
+    if (response.status !== 200 || response.body === null) return
+    reader.connections += 1
+    const parse = createParser((message) => receiveMessage(reader, message))
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      clearTimeout(silenceTimer)
+      silenceTimer = setTimeout(() => disconnect.abort(), SILENCE_TIMEOUT_MS)
+      parse(decoder.decode(chunk, { stream: true }))
+    }
+  } catch {
+    // The reader or the server closed the connection. The reader connects again.
+  } finally {
+    clearTimeout(disconnectTimer)
+    clearTimeout(silenceTimer)
+  }
+}
+
+function receiveMessage(reader: Reader, { id, data }: Message): void {
+  if (id !== null) reader.lastEventId = id
+  if (data === null) {
+    // The first message to a reader that starts at the present carries the position of the present.
+    if (id !== null) reader.from ??= parseCursor(id)
+    return
+  }
+  if ((JSON.parse(data) as { type: string }).type === 'resync') {
+    reader.resyncs += 1
+    reader.seen.length = 0
+    reader.from = parseCursor(id ?? '0')
+  } else reader.seen.push(id ?? '')
+}
+
+/** @returns the committed positions at the last look, which is over the time limit or finds every reader up to date */
+async function waitUntilCaughtUp(readers: readonly Reader[], postgres: Postgres, companyId: string): Promise<Position[]> {
+  const deadline = performance.now() + CATCH_UP_TIMEOUT_MS
+  let committed = await readCommittedPositions(postgres, companyId)
+  while (!readers.every((reader) => isUpToDate(reader, committed)) && performance.now() < deadline) {
+    await sleep(RECONNECT_MS)
+    committed = await readCommittedPositions(postgres, companyId)
+  }
+  return committed
 }
 
 interface PositionRow {
@@ -160,7 +145,7 @@ interface PositionRow {
   readonly number: number
 }
 
-/** The company's events in their order, as the tables have them. */
+/** The positions of the company's events, in order, from the tables. */
 async function readCommittedPositions(postgres: Postgres, companyId: string): Promise<Position[]> {
   const rows = await postgres.queryWithRetry<PositionRow>(
     `select txid::text, ${sources.activity} as source, seq as number from activity_log where company_id = $1
@@ -177,7 +162,7 @@ const isUpToDate = ({ seen }: Reader, committed: readonly Position[]): boolean =
   return last === undefined || seen.at(-1) === cursorOf(last)
 }
 
-/** Names the first event that a reader has missed, seen twice, or seen out of order. */
+/** Reports the first event that a reader missed, received twice, or received out of order. */
 function checkSequence({ name, from, seen }: Reader, committed: readonly Position[], findings: Findings): void {
   const expected = committed.filter((eventPosition) => from !== null && isAfter(eventPosition, from)).map(cursorOf)
   const at = expected.findIndex((id, index) => seen[index] !== id)
@@ -186,11 +171,14 @@ function checkSequence({ name, from, seen }: Reader, committed: readonly Positio
   const actual = seen[position]
   const problem =
     actual === undefined
-      ? 'was not told of it'
+      ? 'did not receive the event'
       : seen.indexOf(actual) < position
-        ? 'saw an earlier one twice'
+        ? 'received an earlier event twice'
         : expected.includes(actual)
-          ? 'was told of a later one first'
-          : 'was told of one that is not there'
-  findings.reportViolation('readers', `${name} saw ${seen.length} of ${expected.length}; at event ${position + 1} it ${problem}`)
+          ? 'received a later event first'
+          : 'received an event that is not in the tables'
+  findings.reportViolation(
+    'readers',
+    `${name} received ${seen.length} of ${expected.length} events; at event ${position + 1} it ${problem}`,
+  )
 }

@@ -7,36 +7,38 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A start takes one to three seconds on a machine that is busy; one that takes this long has failed. */
+/** A start takes one to three seconds on a busy machine. A start that takes this long has failed. */
 const READY_TIMEOUT_MS = 30_000
 const POLL_MS = 50
-/** What a server may have at work at once. */
+/** Maximum number of concurrent runs per server. */
 const MAX_RUNS = '14'
 
-/** Whether a server answers: `stopped` is there and silent, `down` has been killed and is on its way back. */
+/** A server is `up`, `stopped` (SIGSTOP: its process exists and does not answer) or `down` (killed or not started). */
 export type ServerState = 'up' | 'down' | 'stopped'
 
-/** One of the servers, at the same port in all its lives. */
+/** One server under test. It keeps its port across restarts. */
 export interface Server {
   readonly name: string
   readonly url: string
   readonly state: () => ServerState
-  /** 0 while it is down. */
+  /** 0 while the server is down. */
   readonly pid: () => number
-  /** SIGKILL, without a word to anybody. Resolves when it is gone. */
+  /** Sends SIGKILL. Resolves when the process has exited. */
   kill(): Promise<void>
-  /** Starts it again; resolves when it answers. */
+  /** Starts the server. Resolves when it answers. @throws when the process exits or does not answer in time */
   start(): Promise<void>
+  /** Sends SIGSTOP. */
   pause(): void
+  /** Sends SIGCONT. */
   resume(): void
-  /** SIGTERM. @returns its exit code, null when a signal ended it */
+  /** Sends SIGTERM. @returns the exit code, null when a signal ended the process */
   shutdown(): Promise<number | null>
-  /** Everything it has written to its log, in all its lives. */
+  /** The log of all starts of this server. */
   readonly log: () => string
 }
 
 export interface ServerFleetOptions {
-  /** The program that is run: this one, or a copy with a fault. */
+  /** The folder of the program to run: the unchanged program or a mutant. */
   readonly program: string
   readonly home: string
   readonly databaseUrl: string
@@ -53,13 +55,52 @@ async function findFreePort(): Promise<number> {
   return port
 }
 
-/** Servers that share one database, one secret and nothing else; they are yet to be started. */
+/** Creates servers that share only the database and the secret. The caller starts them. */
 export async function createServers(options: ServerFleetOptions): Promise<Server[]> {
   const servers: Server[] = []
   for (let index = 0; index < options.count; index += 1)
     servers.push(createServerProcess(`server ${index + 1}`, await findFreePort(), options))
   return servers
 }
+
+interface SpawnOptions {
+  readonly program: string
+  readonly serverHome: string
+  readonly logFile: string
+  readonly port: number
+  readonly databaseUrl: string
+  readonly secret: string
+}
+
+/** Starts the process of a server with a minimal environment and appends its output to the log file. */
+function spawnServer({ program, serverHome, logFile, port, databaseUrl, secret }: SpawnOptions): ChildProcess {
+  const output = openSync(logFile, 'a')
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+    cwd: program,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: serverHome,
+      NODE_ENV: 'production',
+      PORT: String(port),
+      PAPERCLIP_HOME: serverHome,
+      DATABASE_URL: databaseUrl,
+      PAPERCLIP_AGENT_JWT_SECRET: secret,
+      PAPERCLIP_MAX_RUNS: MAX_RUNS,
+      LOG_LEVEL: 'warn',
+    },
+    stdio: ['ignore', output, output],
+  })
+  closeSync(output)
+  return child
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(1000) }).catch(() => null)
+  await response?.body?.cancel()
+  return response?.ok === true
+}
+
+const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
 
 function createServerProcess(name: string, port: number, { program, home, databaseUrl, secret }: ServerFleetOptions): Server {
   const url = `http://127.0.0.1:${port}`
@@ -69,49 +110,27 @@ function createServerProcess(name: string, port: number, { program, home, databa
   let child: ChildProcess | undefined
   let state: ServerState = 'down'
 
-  const isHealthy = async (): Promise<boolean> => {
-    const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(1000) }).catch(() => null)
-    await response?.body?.cancel()
-    return response?.ok === true
-  }
-  const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
   const waitForExit = async (): Promise<void> => {
-    if (child !== undefined && isRunning()) await once(child, 'exit')
+    if (child !== undefined && isRunning(child)) await once(child, 'exit')
   }
   return {
     name,
     url,
     state: () => state,
-    // A number that is free again may be somebody else's by now.
-    pid: () => (isRunning() ? (child?.pid ?? 0) : 0),
+    // The system may reuse the process id of an exited process.
+    pid: () => (child !== undefined && isRunning(child) ? (child.pid ?? 0) : 0),
     async kill() {
       state = 'down'
       child?.kill('SIGKILL')
       await waitForExit()
     },
     async start() {
-      const output = openSync(logFile, 'a')
-      const started = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
-        cwd: program,
-        env: {
-          PATH: process.env['PATH'],
-          HOME: serverHome,
-          NODE_ENV: 'production',
-          PORT: String(port),
-          PAPERCLIP_HOME: serverHome,
-          DATABASE_URL: databaseUrl,
-          PAPERCLIP_AGENT_JWT_SECRET: secret,
-          PAPERCLIP_MAX_RUNS: MAX_RUNS,
-          LOG_LEVEL: 'warn',
-        },
-        stdio: ['ignore', output, output],
-      })
-      closeSync(output)
+      const started = spawnServer({ program, serverHome, logFile, port, databaseUrl, secret })
       child = started
       const deadline = performance.now() + READY_TIMEOUT_MS
-      while (!(await isHealthy())) {
+      while (!(await isHealthy(url))) {
         if (started.exitCode !== null)
-          throw new Error(`${name} ends with ${started.exitCode}: ${readFileSync(logFile, 'utf8').slice(-2000)}`)
+          throw new Error(`${name} exited with ${started.exitCode}: ${readFileSync(logFile, 'utf8').slice(-2000)}`)
         if (performance.now() > deadline) throw new Error(`${name} does not answer`)
         await sleep(POLL_MS)
       }

@@ -2,21 +2,21 @@ import type { Body, ChaosClient } from './client.ts'
 import { isAccepted } from './client.ts'
 
 /**
- * What agents are like. The commands are lines for a shell, because a hundred processes of anything bigger would torture
- * the machine instead of the server.
+ * The behaviors of agents, with their share in percent. The commands are lines of shell, because a hundred processes of
+ * a larger program would load the machine instead of the server.
  */
 const behaviors = {
-  /** Ends at once, and well. */
+  /** Succeeds immediately. */
   brisk: { share: 44, command: '' },
-  /** Ends at once, and badly. */
+  /** Fails immediately. */
   failing: { share: 10, command: 'exit 3' },
-  /** Takes some tenths of a second, in which it acts. */
+  /** Runs for some tenths of a second. The load sends requests for the run in that time. */
   working: { share: 26, command: 'sleep 0.$(( $$ % 5 + 2 ))' },
-  /** Is not impressed by SIGTERM. */
+  /** Ignores SIGTERM. */
   deaf: { share: 4, command: 'sleep 8' },
-  /** Does nothing for minutes, so that it is there when its server is killed. */
+  /** Sleeps for minutes, so that its process exists when its server is killed. */
   hanging: { share: 6, command: 'sleep 150' },
-  /** Lives elsewhere and opens its runs itself. */
+  /** Has no command. The load opens runs with the agent's API key. */
   external: { share: 10, command: null },
 } as const
 export type Behavior = keyof typeof behaviors
@@ -25,30 +25,32 @@ export interface ChaosAgent {
   readonly id: string
   readonly name: string
   readonly behavior: Behavior
-  /** The API key of an agent that lives elsewhere. */
+  /** The API key of an external agent; empty for every other agent. */
   readonly key: string
 }
 
+/** The company under test. */
 export interface Setup {
   readonly companyId: string
   readonly agents: readonly ChaosAgent[]
-  /** Issues that everybody wants. */
+  /** Issues for which all agents compete. */
   readonly hot: readonly string[]
-  /** Others, to which are added those that are made on the way. */
+  /** All other issues. The load adds the issues that it creates. */
   readonly cold: string[]
 }
 
 const HOT_ISSUES = 6
 const COLD_ISSUES = 24
-/** Requests at once while the scene is set. */
+/** Concurrent requests during setup. */
 const SETUP_CONCURRENCY = 8
-/** Every third agent may have several runs at once. */
+/** Concurrent runs of every third agent. */
 const MAX_CONCURRENT_RUNS = 3
 
-/** What every command writes first: its run, when it was started by the clock of the machine, its issue and its token. */
-const RECORD_EXECUTION = 'read -r up _ < /proc/uptime; echo "$PAPERCLIP_RUN_ID $up ${PAPERCLIP_TASK_ID:--} $PAPERCLIP_API_KEY" >> "$LEDGER"'
+/** First step of every command: append the run, the uptime of the machine, the issue and the token to the execution log. */
+const RECORD_EXECUTION =
+  'read -r up _ < /proc/uptime; echo "$PAPERCLIP_RUN_ID $up ${PAPERCLIP_TASK_ID:--} $PAPERCLIP_API_KEY" >> "$EXECUTION_LOG"'
 
-/** As many natures as there are agents, in the proportions above; of each at least one. */
+/** One behavior per agent, in the shares above. Each behavior occurs at least once. */
 function assignBehaviors(count: number): Behavior[] {
   const names = Object.keys(behaviors) as Behavior[]
   const shares = names.flatMap((name) => Array.from({ length: Math.max(1, Math.round((behaviors[name].share * count) / 100)) }, () => name))
@@ -56,8 +58,8 @@ function assignBehaviors(count: number): Behavior[] {
 }
 
 async function postOrThrow(client: ChaosClient, path: string, body: object): Promise<Body> {
-  const completed = await client.send({ name: 'scene', method: 'POST', path, body })
-  if (!isAccepted(completed)) throw new Error(`the scene cannot be set: ${path} ${completed.status} ${JSON.stringify(completed.body)}`)
+  const completed = await client.send({ name: 'setup', method: 'POST', path, body })
+  if (!isAccepted(completed)) throw new Error(`setup failed: ${path} ${completed.status} ${JSON.stringify(completed.body)}`)
   return completed.body
 }
 
@@ -69,11 +71,11 @@ async function inBatches<T, R>(items: readonly T[], apply: (item: T, index: numb
 }
 
 /**
- * A company with its agents and issues, made through the API.
- * @param marker stands in the environment of every command, by which the processes of this torture are told from others
+ * Creates a company with its agents and issues through the API.
+ * @param marker value of CHAOS in the environment of every command; it identifies the processes of this chaos test
  */
 export async function createSetup(client: ChaosClient, agents: number, executionLogFile: string, marker: string): Promise<Setup> {
-  const company = await postOrThrow(client, '/api/companies', { name: 'Tortured Works' })
+  const company = await postOrThrow(client, '/api/companies', { name: 'Chaos Works' })
   const { id: companyId } = company
 
   const createAgent = async (behavior: Behavior, index: number): Promise<ChaosAgent> => {
@@ -92,14 +94,14 @@ export async function createSetup(client: ChaosClient, agents: number, execution
             adapterConfig: {
               command: '/bin/sh',
               args: ['-c', script],
-              env: { LEDGER: executionLogFile, TORTURE: marker },
+              env: { EXECUTION_LOG: executionLogFile, CHAOS: marker },
               graceSec: 1,
               timeoutSec: 90,
             },
           }),
       ...(index % 3 === 0 ? { runtimeConfig: { heartbeat: { maxConcurrentRuns: MAX_CONCURRENT_RUNS } } } : {}),
     })
-    const key = behavior === 'external' ? (await postOrThrow(client, `/api/agents/${row.id}/keys`, { name: 'torture' })).token : ''
+    const key = behavior === 'external' ? (await postOrThrow(client, `/api/agents/${row.id}/keys`, { name: 'chaos' })).token : ''
     return { id: row.id, name: row.name, behavior, key }
   }
   const createIssue = async (title: string): Promise<string> =>

@@ -6,13 +6,13 @@ import type { Expected } from './expected.ts'
 import type { Report } from './report.ts'
 
 export interface ExpectedResult extends Expected {
-  /** The command fails, and says this. */
+  /** The command fails with this text in its error output. */
   readonly refused?: string
-  /** The command prints this, for people: one thing after the other. */
+  /** The command prints these texts, in this order, in its output for people. */
   readonly prints?: string | readonly string[]
-  /** The exit code of a command that prints something; 0 unless it is to say that what it did has failed. */
+  /** The exit code of a command that prints for people. The default is 0. */
   readonly exitCode?: number
-  /** Hears what the command has printed so far, whenever that has become more. */
+  /** Receives the complete output so far, at each new chunk. */
   readonly onOutput?: (out: string) => void
 }
 
@@ -22,7 +22,7 @@ interface CommandExit {
   readonly err: string
 }
 
-/** The first of the parts that does not follow the one before it in a text, or null. */
+/** The first part that does not occur after the part before it, or null. */
 function missingPart(out: string, parts: readonly string[]): string | null {
   let at = 0
   for (const part of parts) {
@@ -38,7 +38,7 @@ function checkResult({ code, out, err }: CommandExit, { refused, prints, exitCod
   if (code !== exitCode) return `exit ${String(code)}: ${err}${out}`
   if (prints !== undefined) {
     const missing = missingPart(out, [prints].flat())
-    return missing === null ? null : `${JSON.stringify(missing)} is not in its place in ${out}`
+    return missing === null ? null : `${JSON.stringify(missing)} is missing or out of order in ${out}`
   }
   try {
     return findProblem(JSON.parse(out), expected)
@@ -47,11 +47,21 @@ function checkResult({ code, out, err }: CommandExit, { refused, prints, exitCod
   }
 }
 
-/** Runs the command line once and judges what it does. @returns what it answered, where that is JSON */
+/** Runs the command line once and records whether its result is as expected. @returns its JSON output, null where it prints no JSON */
 export type Command = (args: readonly string[], expectedResult: ExpectedResult) => Promise<unknown>
 
-/** The command line as an operator with a shell has it; `key` makes it speak for an agent. */
-export function createCommand(file: string, home: string, apiBase: string, report: Report, key?: string): Command {
+interface CommandOptions {
+  /** The executable of the command line. */
+  readonly file: string
+  readonly home: string
+  readonly apiBase: string
+  readonly report: Report
+  /** An agent's API key. Without it, the command line runs as the local board. */
+  readonly key: string | undefined
+}
+
+/** Returns a function that runs the command line in a process with a minimal environment. */
+export function createCommand({ file, home, apiBase, report, key }: CommandOptions): Command {
   return async (args, expectedResult) => {
     const isFailing = expectedResult.refused !== undefined
     const flags = [
@@ -71,9 +81,9 @@ export function createCommand(file: string, home: string, apiBase: string, repor
       expectedResult.onOutput?.(out)
     })
     const [[code], err] = await Promise.all([once(child, 'close'), text(child.stderr)])
-    const who = key === undefined ? 'board' : 'agent'
+    const actor = key === undefined ? 'board' : 'agent'
     report.record(
-      `${who}: ${args.join(' ')}${isFailing ? ' (refused)' : ''}`,
+      `${actor}: ${args.join(' ')}${isFailing ? ' (refused)' : ''}`,
       checkResult({ code: code as unknown, out, err }, expectedResult),
     )
     return isFailing || expectedResult.prints !== undefined ? null : (JSON.parse(out || 'null') as unknown)

@@ -6,7 +6,7 @@ import { runSmoke } from './runSmoke.ts'
 import { callApi } from './setup.ts'
 import type { Setup } from './setup.ts'
 
-/** A stranger to every server. */
+/** An id that no server knows. */
 const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 
 async function companies(board: Command, agent: Command, { base, companyId }: Setup): Promise<void> {
@@ -18,7 +18,7 @@ async function companies(board: Command, agent: Command, { base, companyId }: Se
   await agent(['company', 'list'], { refused: 'API error 403: Board access required' })
   await agent(['company', 'get', companyId], { shape: 'company' })
   await agent(['company', 'delete', companyId, '--yes', '--confirm', companyId], { refused: 'API error 403: Board access required' })
-  const deletedId = idOf(await callApi(base, 'POST', '/companies', { name: 'Zzz' }))
+  const deletedId = idOf(await callApi(base, 'POST', '/companies', { body: { name: 'Zzz' } }))
   await board(['company', 'delete', 'ZZZ', '--yes', '--confirm', 'nope'], { refused: "Confirmation 'nope' does not match" })
   await board(['company', 'delete', 'ZZZ', '--by', 'prefix', '--yes', '--confirm', 'ZZZ'], {
     like: { ok: true, deletedCompanyId: deletedId },
@@ -100,7 +100,7 @@ async function approvals(board: Command, agent: Command, { companyId, ceo, engin
   await board(['approval', 'request-revision', id], { refused: 'API error 422' })
   await board(['approval', 'resubmit', id, '--payload', '{"plan":"grow more"}'], { like: { status: 'pending', decidedAt: null } })
   await board(['approval', 'resubmit', id], { refused: 'API error 422' })
-  await board(['approval', 'approve', id, '--decided-by-user-id', 'somebody'], {
+  await board(['approval', 'approve', id, '--decided-by-user-id', 'another-user'], {
     shape: 'approval',
     like: { status: 'approved', ...decided },
   })
@@ -126,7 +126,7 @@ async function approvals(board: Command, agent: Command, { companyId, ceo, engin
   })
 }
 
-async function overview(board: Command, agent: Command, stranger: Command, { companyId, engineer }: Setup): Promise<void> {
+async function overview(board: Command, agent: Command, unauthorized: Command, { companyId, engineer }: Setup): Promise<void> {
   await board(['activity', 'list', '-C', companyId], { shape: 'activity', includes: { action: 'company.created', actorType: 'user' } })
   await board(['activity', 'list', '-C', companyId], {
     prints: 'action=company.created actorType=user actorId=local-board entityType=company',
@@ -136,16 +136,16 @@ async function overview(board: Command, agent: Command, stranger: Command, { com
   await board(['dashboard', 'get', '-C', companyId], { shape: 'dashboard', like: { tasks: { open: 3, done: 0 }, agents: { active: 3 } } })
   await board(['dashboard', 'get', '-C', UNKNOWN_ID], { refused: 'API error 404: Company not found' })
   await agent(['dashboard', 'get', '-C', companyId], { shape: 'dashboard' })
-  await stranger(['issue', 'list', '-C', companyId], { refused: 'API error 401: Unauthorized' })
-  await stranger(['company', 'list'], { refused: 'API error 401: Unauthorized' })
+  await unauthorized(['issue', 'list', '-C', companyId], { refused: 'API error 401: Unauthorized' })
+  await unauthorized(['company', 'list'], { refused: 'API error 401: Unauthorized' })
 }
 
-/** A company goes out into a folder of the command line's home and comes in again from there. */
+/** Exports a company to a folder in the command line's home and imports it from there. */
 async function packages(board: Command, agent: Command, { companyId, engineer }: Setup): Promise<void> {
   const everything = ['--include', 'company,agents,projects,issues']
   const written = { like: { ok: true, rootPath: 'acme', paperclipExtensionPath: '.paperclip.yaml', warningCount: 1 } }
   await board(['company', 'export', companyId, '--out', 'acme', ...everything], written)
-  await board(['company', 'export', UNKNOWN_ID, '--out', 'nobody'], { refused: 'API error 404: Company not found' })
+  await board(['company', 'export', UNKNOWN_ID, '--out', 'unknown'], { refused: 'API error 404: Company not found' })
   await agent(['company', 'export', companyId, '--out', 'seen'], { like: { ok: true, rootPath: 'acme' } })
   await board(['company', 'import', 'acme', '--dry-run'], { prints: '- create ada-lovelace -> Ada Lovelace' })
   await board(['company', 'import', 'acme', '--dry-run'], {
@@ -157,34 +157,37 @@ async function packages(board: Command, agent: Command, { companyId, engineer }:
   const copy = idOf((imported as { company?: unknown }).company)
   await board(['issue', 'list', '-C', copy], { shape: 'issue', includes: { title: 'Manual', status: 'todo' } })
   await board(['activity', 'list', '-C', copy, '--entity-type', 'company'], { includes: { action: 'company.imported' } })
-  const again = ['company', 'import', 'acme', '--yes', '-C', copy]
-  await board([...again, '--collision', 'skip', '--include', 'agents'], {
+  const importAgain = ['company', 'import', 'acme', '--yes', '-C', copy]
+  await board([...importAgain, '--collision', 'skip', '--include', 'agents'], {
     like: { company: { action: 'unchanged' }, agents: { 0: { action: 'skipped' } } },
   })
-  await board([...again, '--collision', 'replace'], { refused: 'API error 403: Safe import routes do not allow replace' })
+  await board([...importAgain, '--collision', 'replace'], { refused: 'API error 403: Safe import routes do not allow replace' })
   await board(['company', 'import', 'https://github.com/example/package', '--yes'], { refused: 'API error 422: This server opens no URL' })
   await agent(['company', 'import', 'acme', '--yes'], { refused: 'API error 403: Board access required' })
   await agent(['company', 'import', 'acme', '--yes', '-C', companyId, '--agents', engineer.id], { refused: 'API error 403: Forbidden' })
 }
 
-/** Who the command line is, to the board and to an agent. */
+/** Tests the `auth` commands as the board and as an agent. */
 async function identity(board: Command, agent: Command): Promise<void> {
   await board(['auth', 'whoami'], { like: { userId: 'local-board', isInstanceAdmin: true, source: 'local_implicit' } })
   await agent(['auth', 'whoami'], { refused: 'API error 403: Board access required' })
   await board(['auth', 'logout'], { like: { ok: true, revoked: false } })
 }
 
-/** What the board thinks of a comment and of a plan, as lists, a report and files have it. */
+/** Votes on a comment and on a plan, and tests the lists, the report and the files of feedback. */
 async function feedback(board: Command, agent: Command, { base, companyId, engineer }: Setup, issueId: string): Promise<void> {
   const exported = (count: number): ExpectedResult => ({ like: { count, format: 'ndjson' } })
   await board(['issue', 'feedback:export', issueId, '--out', 'none.ndjson'], exported(0))
   await board(['feedback', 'report', '-C', companyId, '--vote', 'up'], { prints: 'No feedback traces found' })
-  const vote = async (fields: object): Promise<unknown> => await callApi(base, 'POST', `/issues/${issueId}/feedback-votes`, fields)
-  const comment = idOf(await callApi(base, 'POST', `/issues/${issueId}/comments`, { body: 'Half of it' }, engineer.key))
+  const vote = async (fields: object): Promise<unknown> =>
+    await callApi(base, 'POST', `/issues/${issueId}/feedback-votes`, { body: fields })
+  const comment = idOf(await callApi(base, 'POST', `/issues/${issueId}/comments`, { body: { body: 'Half of it' }, token: engineer.key }))
   await vote({ targetType: 'issue_comment', targetId: comment, vote: 'down', reason: 'Where is the rest?' })
-  const plan = await callApi(base, 'PUT', `/issues/${issueId}/documents/plan`, { format: 'markdown', title: 'Plan', body: '# All of it' })
+  const plan = await callApi(base, 'PUT', `/issues/${issueId}/documents/plan`, {
+    body: { format: 'markdown', title: 'Plan', body: '# All of it' },
+  })
   const { latestRevisionId } = plan as { latestRevisionId: string }
-  await callApi(base, 'PATCH', `/companies/${companyId}`, { feedbackDataSharingEnabled: true })
+  await callApi(base, 'PATCH', `/companies/${companyId}`, { body: { feedbackDataSharingEnabled: true } })
   await vote({ targetType: 'issue_document_revision', targetId: latestRevisionId, vote: 'up', allowSharing: true })
   const downVote = { targetId: comment, vote: 'down', status: 'local_only', issueId }
   await board(['company', 'feedback:list', '-C', companyId], { shape: 'feedbackTrace', count: 2, includes: downVote })
@@ -209,16 +212,16 @@ async function feedback(board: Command, agent: Command, { base, companyId, engin
   await agent(['company', 'feedback:list', '-C', companyId], { refused: 'API error 403: Board access required' })
 }
 
-/** What an operator need not say again once it stands in a profile. */
+/** Stores the company's id in a profile and runs a command without the option. */
 async function context(board: Command, { companyId }: Setup): Promise<void> {
-  const set = ["Set 'tour' as active profile", `"companyId": "${companyId}"`]
-  await board(['context', 'set', '--company-id', companyId, '--profile', 'tour', '--use'], { prints: set })
+  const expectedOutput = ["Set 'tour' as active profile", `"companyId": "${companyId}"`]
+  await board(['context', 'set', '--company-id', companyId, '--profile', 'tour', '--use'], { prints: expectedOutput })
   await board(['issue', 'list'], { shape: 'issue', includes: { companyId } })
 }
 
-/** The public command line, as the local board and with the key of an agent. */
+/** Tests the published command line as the local board and with the API key of an agent. */
 export async function commandLineSmoke(file: string, home: string, setup: Setup, report: Report): Promise<void> {
-  const commandAs = (key?: string): Command => createCommand(file, home, setup.base, report, key)
+  const commandAs = (key?: string): Command => createCommand({ file, home, apiBase: setup.base, report, key })
   const board = commandAs()
   const agent = commandAs(setup.engineer.key)
   await companies(board, agent, setup)

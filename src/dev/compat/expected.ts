@@ -1,6 +1,6 @@
 const splitWords = (text: string): readonly string[] => text.split(' ')
 
-/** Fields a client finds in an answer, as the wire promises them; there may be more. */
+/** Fields that an answer of Paperclip's API has. It may have more. */
 export const shapes = {
   company: splitWords(
     'id name description status issuePrefix issueCounter budgetMonthlyCents spentMonthlyCents requireBoardApprovalForNewAgents feedbackDataSharingEnabled brandColor logoAssetId createdAt updatedAt logoUrl',
@@ -41,24 +41,24 @@ export const shapes = {
   ),
 } as const
 
-/** What an answer has to be; of a list, every row has the shape and `includes` is in one of them. */
+/** The expected answer. In a list, every row has the shape, and one row contains `includes`. */
 export interface Expected {
   readonly shape?: keyof typeof shapes
-  /** Part of the answer. */
+  /** The answer contains these values. */
   readonly like?: Readonly<Record<string, unknown>>
-  /** Part of some row of the answer. */
+  /** One row of the answer contains these values. */
   readonly includes?: Readonly<Record<string, unknown>>
-  /** Rows of the answer. */
+  /** Number of rows of the answer. */
   readonly count?: number
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
 
-/** Says whether a value has everything that a part of it shows. */
+/** Whether a value contains every value of `part`, at any depth. */
 const containsPart = (value: unknown, part: unknown): boolean =>
   isRecord(part) ? isRecord(value) && Object.entries(part).every(([key, item]) => containsPart(value[key], item)) : value === part
 
-/** What keeps an answer from being as expected, or null. */
+/** Describes the first difference between an answer and the expected answer; null when there is none. */
 export function findProblem(value: unknown, { shape, like, includes, count }: Expected): string | null {
   const isList = Array.isArray(value)
   const rows: readonly unknown[] = isList ? value : [value]
@@ -73,5 +73,5 @@ export function findProblem(value: unknown, { shape, like, includes, count }: Ex
   return null
 }
 
-/** The id of a row somebody was just given. */
+/** The id of an answered row; `missing` when the answer has none. */
 export const idOf = (value: unknown): string => (isRecord(value) && typeof value['id'] === 'string' ? value['id'] : 'missing')

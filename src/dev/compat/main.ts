@@ -9,18 +9,18 @@ import { mcpSmoke } from './mcpSmoke.ts'
 import { createReport } from './report.ts'
 import { createSetup } from './setup.ts'
 
-// The clients that are out there, as they are published, against this server as `npm start` runs it.
+// Tests the published clients of Paperclip (command line and MCP server) against this server as `npm start` runs it.
 
 const COMMAND_LINE = 'paperclipai@2026.403.0'
 const MCP_SERVER = '@paperclipai/mcp-server@2026.817.0'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 
-/** Installs a package in a folder of its own. @returns the folder of its commands */
+/** Installs a package in its own folder. @returns the folder of its executables */
 function install(name: string, folder: string): string {
   process.stdout.write(`installing ${name}\n`)
   mkdirSync(folder)
-  // Only clients are run, so nothing that a server would need has to be built.
+  // The test runs only clients, which need no build scripts and no optional dependencies.
   const installFlags = ['--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund', '--loglevel=error']
   execFileSync('npm', ['install', '--prefix', folder, ...installFlags, name], { stdio: ['ignore', 'ignore', 'inherit'] })
   return path.join(folder, 'node_modules/.bin')
@@ -31,7 +31,7 @@ interface RunningServer {
   stop(): Promise<void>
 }
 
-/** Runs `npm start` on a port and a home of its own. */
+/** Runs `npm start` on a free port with its own home. */
 async function startServer(home: string): Promise<RunningServer> {
   const child = spawn('npm', ['start', '--silent'], {
     cwd: root,
@@ -40,7 +40,7 @@ async function startServer(home: string): Promise<RunningServer> {
   })
   const exited = once(child, 'close')
   const base = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`npm start ends with ${code}`)))
+    child.once('exit', (code) => reject(new Error(`npm start exited with ${code}`)))
     createInterface(child.stdout).on('line', (line) => {
       const { msg, url } = JSON.parse(line) as { msg?: string; url?: string }
       if (msg === 'listening' && url !== undefined) resolve(url)
@@ -56,7 +56,7 @@ async function startServer(home: string): Promise<RunningServer> {
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-clients-'))
-// Passable, or a Postgres that must not be root would have to live outside of it.
+// Postgres refuses to run as root. The folder must be accessible to the other account that runs it.
 chmodSync(folder, 0o755)
 const report = createReport()
 try {

@@ -8,15 +8,15 @@ interface Message {
   readonly error?: unknown
 }
 
-/** An MCP server over stdio, as an agent's harness has it. */
+/** An MCP server that communicates over stdio, as an agent's harness starts it. */
 export interface McpServer {
   tools(): Promise<readonly string[]>
-  /** @returns what the tool answers: JSON, or its text where that is none */
+  /** @returns the parsed JSON answer of the tool, or its text when it is not JSON */
   callTool(tool: string, toolArguments: object): Promise<unknown>
   stop(): Promise<void>
 }
 
-/** Ends the waiting for a server that says nothing. */
+/** Time limit for the answer to one request. */
 const TIMEOUT_MS = 30_000
 
 const parseJson = (text: string): unknown => {
@@ -27,7 +27,7 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** Starts an MCP server and shakes hands with it. */
+/** Starts an MCP server and initializes the session. */
 export async function startMcpServer(file: string, env: Readonly<Record<string, string>>): Promise<McpServer> {
   const child = spawn(file, { env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'close')
@@ -41,7 +41,7 @@ export async function startMcpServer(file: string, env: Readonly<Record<string, 
   const sendRequest = async (method: string, params: object): Promise<Message> => {
     const id = (lastId += 1)
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${method} is not answered`)), TIMEOUT_MS)
+      const timer = setTimeout(() => reject(new Error(`${method}: timeout`)), TIMEOUT_MS)
       pendingRequests.set(id, (message) => {
         clearTimeout(timer)
         resolve(message)
@@ -49,7 +49,7 @@ export async function startMcpServer(file: string, env: Readonly<Record<string, 
       send({ id, method, params })
     })
   }
-  await sendRequest('initialize', { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'tour', version: '1' } })
+  await sendRequest('initialize', { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'smoke', version: '1' } })
   send({ method: 'notifications/initialized' })
   return {
     tools: async () => ((await sendRequest('tools/list', {})).result?.tools ?? []).map(({ name }) => name),

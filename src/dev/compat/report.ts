@@ -1,9 +1,9 @@
-/** Longest line about what went wrong; an answer may be pages long. */
+/** Maximum length of a line. An answer may be much longer. */
 const MAX_LINE_LENGTH = 600
 
-/** Counts what was as promised and what was not, and says so line by line. */
+/** Counts passed and failed expectations and prints one line for each. */
 export interface Report {
-  /** @param problem null where the promise held */
+  /** @param problem null when the expectation is met */
   record(expectation: string, problem: string | null): void
   /** Prints `N passed, N failed`. @returns the exit code */
   close(): number
