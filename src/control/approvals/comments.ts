@@ -7,6 +7,7 @@ import { approvalComments } from '../../model/approvals.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { authorOf } from '../../platform/kernel/actor.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -29,7 +30,7 @@ const insertComment = statement<
 /** Adds a comment to an approval in any status; open to every agent of the company and the board. @throws Refusal `not_found` */
 export async function addApprovalComment(ctx: Ctx, approvalId: string, body: string): Promise<CommentRow> {
   const companyId = companyOf(ctx)
-  const { actor } = ctx
+  const author = authorOf(ctx.actor)
   return await mutate(ctx, async (tx) => {
     await approvalById(tx, companyId, approvalId)
     await requireActingRun(tx, ctx)
@@ -37,8 +38,8 @@ export async function addApprovalComment(ctx: Ctx, approvalId: string, body: str
       await tx.run(insertComment, {
         companyId,
         approvalId,
-        byAgentId: actor.kind === 'agent' ? actor.agentId : null,
-        byUserId: actor.kind === 'board' ? actor.userId : null,
+        byAgentId: author.agentId,
+        byUserId: author.userId,
         body,
       }),
     )

@@ -8,6 +8,7 @@ import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { authorOf } from '../../platform/kernel/actor.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { containsRedacted, redact } from '../../platform/kernel/redact.ts'
@@ -70,13 +71,13 @@ const insertRow = statement<NewRevision, { id: string }>('revision_insert').writ
 export async function insertRevision(tx: Tx, ctx: Ctx, { before, after }: AgentChange, origin: Origin): Promise<string | null> {
   const changedKeys = configKeys.filter((key) => !isDeepStrictEqual(before[key], after[key]))
   if (changedKeys.length === 0) return null
-  const { actor } = ctx
+  const author = authorOf(ctx.actor)
   const { id } = exactlyOne(
     await tx.run(insertRow, {
       companyId: after.companyId,
       agentId: after.id,
-      byAgentId: actor.kind === 'agent' ? actor.agentId : null,
-      byUserId: actor.kind === 'board' ? actor.userId : null,
+      byAgentId: author.agentId,
+      byUserId: author.userId,
       source: origin.source,
       from: origin.source === 'rollback' ? origin.rolledBackFromRevisionId : null,
       changedKeys: JSON.stringify(changedKeys),

@@ -7,7 +7,7 @@ import { issues } from '../../model/issues.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { lockIssues } from '../../engine/holds/index.ts'
 import type { IssueWithRelations } from '../../engine/holds/index.ts'
-import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -80,7 +80,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?
 }
 
 async function insertIssueRow(tx: Tx, ctx: Ctx, input: CreateIssue, { id, identifier, issueNumber, status }: NewIssue): Promise<void> {
-  const { actor } = ctx
+  const author = authorOf(ctx.actor)
   const companyId = companyOf(ctx)
   await tx.insert(issues).values({
     id,
@@ -100,9 +100,9 @@ async function insertIssueRow(tx: Tx, ctx: Ctx, input: CreateIssue, { id, identi
     requestDepth: input.requestDepth ?? 0,
     billingCode: input.billingCode ?? null,
     assigneeAdapterOverrides: input.assigneeAdapterOverrides ?? null,
-    createdByAgentId: actor.kind === 'agent' ? actor.agentId : null,
-    createdByUserId: actor.kind === 'board' ? actor.userId : null,
-    originRunId: actingRunIdOf(actor),
+    createdByAgentId: author.agentId,
+    createdByUserId: author.userId,
+    originRunId: actingRunIdOf(ctx.actor),
     startedAt: status === 'in_progress' ? sql`now()` : null,
     completedAt: status === 'done' ? sql`now()` : null,
     cancelledAt: status === 'cancelled' ? sql`now()` : null,

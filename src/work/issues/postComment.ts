@@ -6,7 +6,7 @@ import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
-import { actingRunIdOf } from '../../platform/kernel/actor.ts'
+import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncate } from '../../platform/kernel/text.ts'
@@ -79,28 +79,27 @@ interface CommentToPost {
  * @param issue the issue after all other changes of this mutation
  */
 export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, reopenedFrom }: CommentToPost): Promise<PostedComment> {
-  const { actor } = ctx
+  const author = authorOf(ctx.actor)
   const companyId = companyOf(ctx)
   const comment = exactlyOne(
     await tx.run(insertCommentRow, {
       companyId,
       issueId: issue.id,
-      authorAgentId: actor.kind === 'agent' ? actor.agentId : null,
-      authorUserId: actor.kind === 'board' ? actor.userId : null,
-      createdByRunId: actingRunIdOf(actor),
+      authorAgentId: author.agentId,
+      authorUserId: author.userId,
+      createdByRunId: actingRunIdOf(ctx.actor),
       body,
     }),
   )
-  const author = actor.kind === 'agent' ? actor.agentId : null
   const payload = { issueId: issue.id, commentId: comment.id }
   const assignee = issue.assigneeAgentId
   const effects: DomainEvent[] = []
-  if (assignee !== null && assignee !== author && !isClosed(issue.status)) {
+  if (assignee !== null && assignee !== author.agentId && !isClosed(issue.status)) {
     const reason = reopenedFrom === null ? 'issue_commented' : 'issue_reopened_via_comment'
     effects.push(...(await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })))
   }
   const mentionedIds = body.includes('@') ? findMentions(body, await tx.run(agentNames, { companyId })) : []
-  for (const agentId of mentionedIds.filter((id) => id !== author && id !== assignee)) {
+  for (const agentId of mentionedIds.filter((id) => id !== author.agentId && id !== assignee)) {
     const wake = { agentId, issueId: issue.id, source: 'automation', reason: MENTION_REASON, payload, besideHolder: true } as const
     effects.push(...(await enqueueWake(tx, ctx, wake)))
   }
@@ -111,6 +110,6 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
     issueTitle: issue.title,
     ...(reopenedFrom === null ? {} : { reopened: true, reopenedFrom }),
   })
-  if (actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, comment.id)))
+  if (ctx.actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, comment.id)))
   return { comment, event, effects }
 }
