@@ -11,7 +11,7 @@ import { runChaosTest } from './chaosTest.ts'
 import type { Report } from './chaosTest.ts'
 
 // Runs the chaos test: three servers on one Postgres under load, with faults injected, and a check of every property.
-// The decision 0022 in doc/decisions explains it; `npm run chaos -- --help` prints the options.
+// Decision 0014 in doc/decisions explains it; `npm run chaos -- --help` prints the options.
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
