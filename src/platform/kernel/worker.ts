@@ -60,14 +60,13 @@ const delayOf = (delayMs: number | (() => number)): number => (typeof delayMs ==
  */
 export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOptions): Worker {
   const stopping = new AbortController()
-  let isNotified = false
-  let isUrgent = false
+  let requested: 'nothing' | 'soon' | 'now' = 'nothing'
   let failures = 0
   let current: Promise<void> | undefined
 
   const takeNotification = (): boolean => {
-    const wasNotified = isNotified
-    isNotified = false
+    const wasNotified = requested !== 'nothing'
+    requested = 'nothing'
     return wasNotified
   }
 
@@ -85,14 +84,13 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
 
   const begin = (): void => {
     timer.cancel()
-    isNotified = false
-    isUrgent = false
+    requested = 'nothing'
     current = runRound().then((nextDelayMs) => {
       current = undefined
       if (nextDelayMs !== undefined) scheduleIn(nextDelayMs)
-      if (failures > 0 || !isNotified || stopping.signal.aborted) return
+      if (failures > 0 || requested === 'nothing' || stopping.signal.aborted) return
       // Without a timer: the next round follows directly.
-      if (isUrgent) begin()
+      if (requested === 'now') begin()
       else scheduleIn(delayOf(minDelayMs))
     })
   }
@@ -101,14 +99,14 @@ export function createWorker({ minDelayMs, maxDelayMs, work, onError }: WorkerOp
   const scheduleIn = (delayMs: number): void => {
     if (!stopping.signal.aborted) timer.bringForward(delayMs)
   }
+
   return {
     notify() {
-      isNotified = true
+      if (requested === 'nothing') requested = 'soon'
       if (current === undefined && failures === 0) scheduleIn(delayOf(minDelayMs))
     },
     runNow() {
-      isNotified = true
-      isUrgent = true
+      requested = 'now'
       if (current === undefined && !stopping.signal.aborted) begin()
     },
     isBusy: () => current !== undefined,
