@@ -58,19 +58,20 @@ async function killServers({ servers, findings, random, log, faults, pendingRest
     faults.kills += 1
     await server.kill()
     await sleep(random.next() * 500)
-    const restarting = restartServer(server, findings).finally(() => pendingRestarts.delete(restarting))
+    const restarting = restartServer(server, findings, log).finally(() => pendingRestarts.delete(restarting))
     pendingRestarts.add(restarting)
   }
 }
 
 /** Starts a killed server again, as a service manager does: a server that exits because the database is unreachable is retried. */
-async function restartServer(server: Server, findings: Findings): Promise<void> {
+async function restartServer(server: Server, findings: Findings, log: (line: string) => void): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await server.start()
     } catch (error) {
       if (attempt === MAX_START_ATTEMPTS)
         return findings.reportViolation('orderly', `${server.name} does not start again: ${String(error)}`)
+      log(`${server.name}: start failed, retrying: ${String(error)}`)
       await sleep(RESTART_DELAY_MS)
     }
   }

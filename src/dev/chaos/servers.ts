@@ -131,7 +131,11 @@ function createServerProcess(name: string, port: number, { program, home, databa
       while (!(await isHealthy(url))) {
         if (started.exitCode !== null)
           throw new Error(`${name} exited with ${started.exitCode}: ${readFileSync(logFile, 'utf8').slice(-2000)}`)
-        if (performance.now() > deadline) throw new Error(`${name} does not answer`)
+        if (performance.now() > deadline) {
+          // A process that answers late would keep the port from the next attempt.
+          await this.kill()
+          throw new Error(`${name} does not answer: ${readFileSync(logFile, 'utf8').slice(-2000)}`)
+        }
         await sleep(POLL_MS)
       }
       state = 'up'
