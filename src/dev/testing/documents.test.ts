@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { parseSync } from 'oxc-parser'
 import { describe, expect, test } from 'vitest'
+import { findAll, isNode, stringOf } from '../docs/syntax.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
@@ -30,5 +32,52 @@ describe('The documents', () => {
 describe('The decisions', () => {
   test('They are numbered from 0001 without a gap', () => {
     expect(decisions.map((name) => name.slice(0, 5))).toEqual(decisions.map((_, index) => `${String(index + 1).padStart(4, '0')}-`))
+  })
+})
+
+const programFiles = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src/**/*.ts'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => file !== '' && !file.startsWith('src/dev/') && !/\.(test|fixture)\.ts$/.test(file) && existsSync(path.join(root, file)))
+
+const logMethods: ReadonlySet<unknown> = new Set(['info', 'warn', 'error', 'fatal'])
+
+/** The messages that a file logs: the texts among the arguments of `log.warn(…)`, or of `log(…)` in the embedded Postgres. What a template inserts separates two texts. */
+function loggedMessages(file: string, source: string): string[] {
+  const isLog = (node: unknown): boolean =>
+    isNode(node) && (node['name'] === 'log' || (isNode(node['property']) && node['property']['name'] === 'log'))
+  const calls = findAll(parseSync(file, source).program, (node) => {
+    const callee = node.type === 'CallExpression' && isNode(node['callee']) ? node['callee'] : null
+    if (callee === null) return false
+    return isLog(callee) || (isLog(callee['object']) && isNode(callee['property']) && logMethods.has(callee['property']['name']))
+  })
+  return calls
+    .flatMap((call) => (call['arguments'] as unknown[]).filter((argument) => !isNode(argument) || argument.type !== 'ObjectExpression'))
+    .flatMap((argument) => findAll(argument, (node) => stringOf(node) !== null))
+    .flatMap((node) => (stringOf(node) ?? '').split('…'))
+    .filter((text) => text.includes(' ') || text.length > 5)
+}
+
+describe('doc/OPERATIONS.md', () => {
+  const operations = read('doc/OPERATIONS.md')
+
+  test('It explains every message that the program logs', () => {
+    const messages = programFiles.flatMap((file) => loggedMessages(file, read(file)))
+    expect(messages.length).toBeGreaterThan(35)
+    expect(messages.filter((message) => !operations.includes(message.trim()))).toEqual([])
+  })
+
+  test('It explains every metric', () => {
+    const metrics = [...read('src/observe/metrics/metrics.ts').matchAll(/name: '(paperclip_\w+)'/g)].map(([, name]) => name)
+    expect(metrics.length).toBeGreaterThan(12)
+    expect(metrics.filter((name) => !operations.includes(`| \`${name}\` |`))).toEqual([])
+  })
+
+  test('The messages of a file are found in every form of a call', () => {
+    const source =
+      "log.warn({ err: error, duty: 'name' }, 'first message')\ndeps.log?.error(`second ${a ? 'third' : 'fourth one'} end`)\nlog('fifth one', { a: 'b' })"
+    expect(loggedMessages('a.ts', source)).toEqual(['first message', 'second ', ' end', 'fourth one', 'fifth one'])
   })
 })
