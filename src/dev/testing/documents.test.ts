@@ -33,6 +33,13 @@ describe('The decisions', () => {
   test('They are numbered from 0001 without a gap', () => {
     expect(decisions.map((name) => name.slice(0, 5))).toEqual(decisions.map((_, index) => `${String(index + 1).padStart(4, '0')}-`))
   })
+
+  test.each(decisions)('%s has a status, a date, and the sections Decision, Why and Rejected', (name) => {
+    const text = read(`doc/decisions/${name}`)
+    expect(text).toMatch(/^# .+\n\nStatus: (accepted|replaced)\b.*\. Date: \d{4}-\d\d-\d\d\.\n/)
+    const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title)
+    expect(sections).toEqual(expect.arrayContaining(['Decision', 'Why', 'Rejected']))
+  })
 })
 
 const programFiles = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src/**/*.ts'], {
