@@ -51,7 +51,7 @@ const programFiles = execFileSync('git', ['ls-files', '--cached', '--others', '-
 
 const logMethods: ReadonlySet<unknown> = new Set(['info', 'warn', 'error', 'fatal'])
 
-/** The messages that a file logs: the texts among the arguments of `log.warn(…)`, or of `log(…)` in the embedded Postgres. What a template inserts separates two texts. */
+/** The messages that a file logs: the texts among the arguments of `log.warn(…)`, or of `log(…)` in the embedded Postgres. An inserted value of a template separates two texts. */
 function loggedMessages(file: string, source: string): string[] {
   const isLog = (node: unknown): boolean =>
     isNode(node) && (node['name'] === 'log' || (isNode(node['property']) && node['property']['name'] === 'log'))
