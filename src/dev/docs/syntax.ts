@@ -23,3 +23,11 @@ export function stringOf(node: unknown): string | null {
   if (node.type !== 'TemplateLiteral') return null
   return (node['quasis'] as { value: { cooked: string } }[]).map((part) => part.value.cooked).join('…')
 }
+
+/** The name under a chain of calls and members: `test` of `test.each(rows)`. */
+export function rootName(node: unknown): string | null {
+  if (!isNode(node)) return null
+  if (node.type === 'Identifier') return String(node['name'])
+  if (node.type === 'MemberExpression') return rootName(node['object'])
+  return node.type === 'CallExpression' ? rootName(node['callee']) : null
+}

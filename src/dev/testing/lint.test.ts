@@ -214,6 +214,18 @@ test('The type-aware lint finds each planted offence', () => {
   expect(found.filter((finding) => finding.startsWith('fine.ts'))).toEqual([])
 })
 
+test('A function, a file and a list of parameters over the limit are refused', () => {
+  const line = 'export const a = 1\n'
+  plant({
+    'src/work/issues/function.ts': `export function long(): void {\n${'  console.log(1)\n'.repeat(60)}}\n`,
+    'src/work/issues/file.ts': Array.from({ length: 351 }, (_, index) => line.replace('a =', `a${index} =`)).join(''),
+    'src/work/issues/parameters.ts':
+      'export const sum = (a: number, b: number, c: number, d: number, e: number): number => a + b + c + d + e\n',
+  })
+  const found = lint().map(({ file, rule }) => `${path.basename(file)} ${rule}`)
+  expect(found.toSorted()).toEqual(['file.ts max-lines', 'function.ts max-lines-per-function', 'parameters.ts max-params'])
+})
+
 describe('what nothing uses', () => {
   const knip = () =>
     spawnSync(
