@@ -121,8 +121,11 @@ export async function compareCpu(oldCheckout: string): Promise<void> {
       for (const side of [sides.old, sides.new]) await runScripts(side.port, side.workload[name] ?? [], TURN_DURATION_MS / 2)
       const turns: { old: RequestCost; new: RequestCost }[] = []
       for (let turn = 0; turn < TURNS; turn += 1) {
-        const old = await measureTurn(sides.old, sides.old.workload[name] ?? [])
-        turns.push({ old, new: await measureTurn(sides.new, sides.new.workload[name] ?? []) })
+        // The sides take turns in going first, so that a slow drift of the machine favours neither.
+        const order = turn % 2 === 0 ? (['old', 'new'] as const) : (['new', 'old'] as const)
+        const costs: Partial<Record<'old' | 'new', RequestCost>> = {}
+        for (const side of order) costs[side] = await measureTurn(sides[side], sides[side].workload[name] ?? [])
+        turns.push(costs as Record<'old' | 'new', RequestCost>)
       }
       report(name, 'server', turns)
       report(name, 'postgres', turns)
