@@ -1,8 +1,11 @@
 import type { Log } from '../platform/kernel/log.ts'
 import { settlesWithin } from '../platform/kernel/timeout.ts'
 
-/** How long a start in progress may take to end by itself when the process shuts down. */
-const START_GRACE_MS = 5000
+/**
+ * How long a start in progress may take to complete when the process shuts down. Creating a database takes half a second on
+ * an idle machine and more than five on a busy one; an exit before its end leaves its processes behind for a moment.
+ */
+const START_GRACE_MS = 15_000
 /** Longer than the sum of all grace periods. The process then exits by itself, before its supervisor kills it. */
 const FORCE_EXIT_MS = 30_000
 

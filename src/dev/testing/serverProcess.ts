@@ -15,7 +15,8 @@ const TIMEOUT_MS = 15_000
 const POLL_MS = 10
 
 const root = path.resolve(import.meta.dirname, '../../..')
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+/** The TypeScript loader, as an argument of `--import`. */
+export const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
 /** How a process ended; `code` is null when a signal ended it. */
 interface ProcessExit {
