@@ -1,3 +1,5 @@
+// A claim: a run takes the next issue it may work on. A checkout takes the issue it names.
+
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.ts'

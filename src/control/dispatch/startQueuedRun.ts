@@ -1,3 +1,5 @@
+// Starts a queued run in one transaction, with the hold on its issue, and returns the order for its supervisor.
+
 import { sql } from 'drizzle-orm'
 import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'

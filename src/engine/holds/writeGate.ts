@@ -1,3 +1,5 @@
+// The write gate (LOCK_PROTOCOL §4.2): every write by an agent to an issue passes this check.
+
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'

@@ -1,3 +1,5 @@
+// Which server process supervises a run: it takes the run over, renews its lease and gives it back.
+
 import { sql } from 'drizzle-orm'
 import { hasLease, runs } from '../../model/runs.ts'
 import { servers } from '../../model/runRecords.ts'

@@ -1,3 +1,5 @@
+// Finds out whether a transaction committed whose connection was lost before the answer to COMMIT came.
+
 import { setTimeout as delay } from 'node:timers/promises'
 import { withTimeout } from '../kernel/timeout.ts'
 import { sql } from 'drizzle-orm'

@@ -1,3 +1,5 @@
+// Reads votes, and their traces: the copies of what was voted on.
+
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
