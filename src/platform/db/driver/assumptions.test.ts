@@ -43,16 +43,17 @@ async function loadDriver(change: (driver: Driver) => Partial<Driver> = () => ({
     const { default: driver } = await original<{ default: Driver }>()
     return { default: { ...driver, ...change(driver) } }
   })
-  onTestFinished(() => {
+  onTestFinished(async () => {
     vi.doUnmock('pg')
     vi.resetModules()
+    await import('../statement.ts')
   })
-  const [client, backendPid, statements, transactions] = await Promise.all([
-    import('./client.ts'),
-    import('./backendPid.ts'),
-    import('../statement.ts'),
-    import('../transaction.ts'),
-  ])
+  // One import at a time: the first applies the queued replacement, and imports at once would race for it, so that two
+  // files of the folder could load different versions of `pg`.
+  const client = await import('./client.ts')
+  const backendPid = await import('./backendPid.ts')
+  const statements = await import('../statement.ts')
+  const transactions = await import('../transaction.ts')
   const reports: (readonly string[])[] = []
   const open = (): Pool => {
     const pool = client.openPool({ ...database.connection, max: 2 }, 'generic', {
