@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
 import {
   applyConfiguration,
+  applyPermissions,
+  comparePermissions,
   requirePermittedFields,
   fieldsOf,
   lockAgent,
@@ -8,7 +10,7 @@ import {
   patchToRevision,
   redactAgentFor,
 } from '../../org/agents/index.ts'
-import type { AgentRow, PatchAgent } from '../../org/agents/index.ts'
+import type { AgentDetail, AgentRow, PatchAgent, SetPermissions } from '../../org/agents/index.ts'
 import { lockCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -24,7 +26,8 @@ import type { ApprovalRow } from './row.ts'
 import type { Proposal } from './views.ts'
 
 /** The changed agent; with an approval the agent is unchanged, and the change waits for the board. */
-export type ConfigureResult = AgentRow & { readonly approval?: ApprovalRow }
+type Proposed<T> = T & { readonly approval?: ApprovalRow }
+export type ConfigureResult = Proposed<AgentRow>
 
 const findPendingProposal = statement<{ companyId: string; byAgentId: string; agentConfiguration: string }, ApprovalRow>(
   'approval_same_proposal',
@@ -35,27 +38,24 @@ const findPendingProposal = statement<{ companyId: string; byAgentId: string; ag
   order by created_at, id limit 1`)
 
 /** (tx) Requests a change from the board instead of making it. A repeated proposal is one approval. Expects the agent's row lock. */
-async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ConfigureResult>> {
+async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ApprovalRow>> {
   const byAgentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : ''
-  const visibleAgent = redactAgentFor(ctx.actor, agent)
   const [existing] = await tx.run(findPendingProposal, {
     companyId: agent.companyId,
     byAgentId,
     agentConfiguration: JSON.stringify(proposal),
   })
-  if (existing !== undefined) return unchanged({ ...visibleAgent, approval: redactApproval(existing) })
+  if (existing !== undefined) return unchanged(redactApproval(existing))
+  const fields = [...fieldsOf(proposal.changes), ...Object.keys(proposal.permissions ?? {})]
   const approval = await insertApproval(tx, ctx, {
     type: 'request_board_approval',
     payload: {
       title: `Change the configuration of ${agent.name}`,
-      summary: `Asks to change ${fieldsOf(proposal.changes).join(', ')}. Granting it makes the change.`,
+      summary: `Asks to change ${fields.join(', ')}. Granting it makes the change.`,
       agentConfiguration: proposal,
     },
   })
-  return changed(
-    { ...visibleAgent, approval: redactApproval(approval) },
-    approvalCreated(approval.id, { type: approval.type, issueIds: [] }),
-  )
+  return changed(redactApproval(approval), approvalCreated(approval.id, { type: approval.type, issueIds: [] }))
 }
 
 interface ConfigurationRequest {
@@ -65,11 +65,15 @@ interface ConfigurationRequest {
 
 async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: ConfigurationRequest): Promise<Outcome<ConfigureResult>> {
   const { changes, rolledBackFromRevisionId } = request
-  const proposedFields = requirePermittedFields(ctx.actor, agent.id, changes)
+  const proposedFields = requirePermittedFields(ctx.actor, agent, changes)
   // An agent that waits for the board stays as the board sees it until the decision.
   if (ctx.actor.kind === 'agent' && agent.status === 'pending_approval') refuse('agent_pending')
   if (proposedFields.length > 0 && agent.status === 'terminated') refuse('agent_terminated')
-  if (proposedFields.length > 0) return await proposeChange(tx, ctx, agent, { agentId: agent.id, changes, rolledBackFromRevisionId })
+  if (proposedFields.length > 0) {
+    const proposal = { agentId: agent.id, changes, rolledBackFromRevisionId }
+    const { value, events } = await proposeChange(tx, ctx, agent, proposal)
+    return changedIfAny({ ...redactAgentFor(ctx.actor, agent), approval: await value }, events)
+  }
   const origin =
     rolledBackFromRevisionId === null ? { source: 'patch' as const } : { source: 'rollback' as const, rolledBackFromRevisionId }
   const applied = await applyConfiguration(tx, ctx, agent, { patch: changes, origin })
@@ -78,8 +82,8 @@ async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: Config
 
 /**
  * Changes an agent. The board may change every field. An agent may change only its own presentation, and a CEO or an
- * agent that may create agents also name, role and manager of others. Fields that decide what this host runs or opens
- * can only be proposed by an agent: the whole change then waits as an approval (I18).
+ * agent that may create agents also names and roles of others. Fields that give power or that decide what this host runs
+ * can only be proposed by an agent: the whole change then waits as an approval (I18, I21).
  *
  * @throws Refusal `field_not_permitted`, `name_taken`, `reporting_cycle`, `agent_terminated`, `agent_pending`
  */
@@ -105,5 +109,26 @@ export async function rollBackConfiguration(ctx: Ctx, agentId: string, revisionI
     await requireActingRun(tx, ctx)
     const changes = await patchToRevision(tx, agent, revisionId)
     return await applyOrPropose(tx, ctx, agent, { changes, rolledBackFromRevisionId: revisionId })
+  })
+}
+
+/**
+ * Sets the permissions of an agent beyond its role. A CEO may take permissions from agents below it and give up its own; to
+ * grant one it makes a proposal to the board (I21).
+ *
+ * @throws Refusal `not_found`, and those of `comparePermissions`
+ */
+export async function setPermissions(ctx: Ctx, agentId: string, input: SetPermissions): Promise<Proposed<AgentDetail>> {
+  return await mutate<Proposed<AgentDetail>>(ctx, async (tx) => {
+    const agent = await lockAgent(tx, companyOf(ctx), agentId)
+    await requireActingRun(tx, ctx)
+    const change = await comparePermissions(tx, ctx, agent, input)
+    if (change.power.length === 0) {
+      const applied = await applyPermissions(tx, ctx, agent, change)
+      return changedIfAny(applied.agent, applied.events)
+    }
+    const proposal = { agentId, changes: {}, rolledBackFromRevisionId: null, permissions: input }
+    const { value, events } = await proposeChange(tx, ctx, agent, proposal)
+    return changedIfAny({ ...change.before, approval: await value }, events)
   })
 }

@@ -3,6 +3,8 @@ import {
   agentCreated,
   agentTerminated,
   applyConfiguration,
+  applyPermissions,
+  comparePermissions,
   insertAgent,
   lockAgent,
   lockAgents,
@@ -73,7 +75,11 @@ const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
   if (proposal === null) return { events: [] }
   const agent = await lockAgent(tx, companyOf(ctx), proposal.agentId)
   if (agent.status === 'terminated') refuse('agent_terminated')
-  const { rolledBackFromRevisionId } = proposal
+  const { permissions, rolledBackFromRevisionId } = proposal
+  if (permissions !== undefined) {
+    const change = await comparePermissions(tx, ctx, agent, permissions)
+    return { events: (await applyPermissions(tx, ctx, agent, change)).events }
+  }
   const origin =
     rolledBackFromRevisionId === null ? ({ source: 'patch' } as const) : ({ source: 'rollback', rolledBackFromRevisionId } as const)
   const { events } = await applyConfiguration(tx, ctx, agent, { patch: proposal.changes, origin })

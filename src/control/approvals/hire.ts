@@ -4,6 +4,8 @@ import { companyById, lockCompany } from '../../org/companies/index.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
+import { powerIn } from '../../auth/power.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCreated } from './events.ts'
 import { addLinks, checkWriteGates } from './links.ts'
@@ -18,15 +20,12 @@ export interface HireResult {
   readonly approval: ApprovalRow | null
 }
 
-const isNonEmpty = (value: object | undefined): boolean => value !== undefined && Object.keys(value).length > 0
-
-/** True when a hire decides what this host runs or opens, or grants permissions: an agent may only propose that (I18). */
-const requestsPrivileges = (input: CreateAgent): boolean =>
-  (input.adapterType !== undefined && input.adapterType !== 'process') ||
-  isNonEmpty(input.adapterConfig) ||
-  isNonEmpty(input.runtimeConfig) ||
-  input.role === 'ceo' ||
-  input.permissions?.canCreateAgents === true
+/** True when a hire by an agent asks for what only the board gives: host settings, a high role, permissions (I18, I21). */
+function asksForPower(actor: Actor, input: CreateAgent): boolean {
+  if (actor.kind !== 'agent') return false
+  const { permissions, ...fields } = input
+  return powerIn(actor, null, { ...fields, ...permissions }).length > 0
+}
 
 /**
  * Hires an agent. When the company requires a decision of its board, or when an agent asks for a colleague with
@@ -42,7 +41,7 @@ export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
   return await mutate<HireResult>(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     const { requireBoardApprovalForNewAgents } = await companyById(tx, companyId)
-    const requiresApproval = requireBoardApprovalForNewAgents || (ctx.actor.kind === 'agent' && requestsPrivileges(input))
+    const requiresApproval = requireBoardApprovalForNewAgents || asksForPower(ctx.actor, input)
     const agent = await insertAgent(tx, ctx, input, requiresApproval ? 'pending_approval' : 'idle')
     const { id: agentId, name, role, adapterType, reportsTo } = agent
     const details = { name, role, adapterType, reportsTo, requiresApproval, issueIds }

@@ -5,6 +5,7 @@ import { changed, mutate } from '../../platform/db/mutate.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { containsRedacted } from '../../platform/kernel/redact.ts'
+import { authorize } from '../../auth/permissions.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCreated, approvalResubmitted } from './events.ts'
 import { addLinks, checkWriteGates } from './links.ts'
@@ -52,13 +53,22 @@ async function reviseHire(tx: Tx, ctx: Ctx, agentId: string, newPayload: Readonl
   return { payload: hirePayloadOf(revised), events }
 }
 
-function reviseProposal(ctx: Ctx, approval: ApprovalRow, newPayload: Readonly<Record<string, unknown>>): RevisedPayload {
+/** Changes what a proposal asks for. Its agent stays; one of permissions stays one of permissions. */
+async function reviseProposal(
+  tx: Tx,
+  ctx: Ctx,
+  approval: ApprovalRow,
+  newPayload: Readonly<Record<string, unknown>>,
+): Promise<RevisedPayload> {
   const before = parseProposal(approval)
-  const parsed = proposalPayload.shape.changes.safeParse((newPayload['agentConfiguration'] as { changes?: unknown } | undefined)?.changes)
-  if (before === null || !parsed.success)
+  const parsed = proposalPayload.pick({ changes: true, permissions: true }).safeParse(newPayload['agentConfiguration'])
+  if (before === null || !parsed.success || (before.permissions === undefined) !== (parsed.data.permissions === undefined))
     return refuse('payload_invalid', { message: 'Send the proposed configuration under agentConfiguration.changes' })
-  requirePermittedFields(ctx.actor, before.agentId, parsed.data)
-  return { payload: { ...newPayload, agentConfiguration: { ...before, changes: parsed.data } }, events: [] }
+  const agent = await lockAgent(tx, companyOf(ctx), before.agentId)
+  const { changes, permissions } = parsed.data
+  if (permissions !== undefined) authorize('agent.permissions', ctx.actor)
+  requirePermittedFields(ctx.actor, agent, changes)
+  return { payload: { ...newPayload, agentConfiguration: { ...before, ...parsed.data } }, events: [] }
 }
 
 async function revise(
@@ -71,7 +81,7 @@ async function revise(
   if (containsRedacted(newPayload)) refuse('payload_invalid', { message: 'The payload holds redacted values; send them in full' })
   const agentId = hiredAgentId(approval)
   if (agentId !== null) return await reviseHire(tx, ctx, agentId, newPayload)
-  if (parseProposal(approval) !== null) return reviseProposal(ctx, approval, newPayload)
+  if (parseProposal(approval) !== null) return await reviseProposal(tx, ctx, approval, newPayload)
   requireValidPayload(approval.type, newPayload)
   return { payload: newPayload, events: [] }
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
-import { okView, patchAgentBody, shortnameQuery } from '../../org/agents/index.ts'
+import { okView, patchAgentBody, permissionsBody, shortnameQuery } from '../../org/agents/index.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import type { Input } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { addApprovalComment, listApprovalComments } from './comments.ts'
-import { configureAgent, rollBackConfiguration } from './configure.ts'
+import { configureAgent, rollBackConfiguration, setPermissions } from './configure.ts'
 import { decideApproval } from './decide.ts'
 import type { DecisionOutcome } from './decide.ts'
 import { hireAgent } from './hire.ts'
@@ -27,6 +27,7 @@ import {
   hiredView,
   linkBody,
   linkedIssueView,
+  permittedView,
   resubmitBody,
 } from './views.ts'
 
@@ -187,7 +188,7 @@ export const approvalRoutes = [
     handle: ({ ctx, body }) => hireAgent(ctx, body),
   }),
   patch('/api/agents/:id', {
-    summary: 'Change an agent; an agent can only propose fields that decide what this host runs: 202 with the approval',
+    summary: 'Change an agent; an agent can only propose what gives power or decides what this host runs: 202 with the approval',
     permission: 'agent.update',
     scope: ofAgent(),
     query: shortnameQuery,
@@ -196,6 +197,17 @@ export const approvalRoutes = [
     altStatus: proposalStatus,
     refuses: ['not_found', ...configureRefusals],
     handle: ({ ctx, target, body }) => configureAgent(ctx, target, body),
+  }),
+  patch('/api/agents/:id/permissions', {
+    summary: 'Set the permissions of an agent beyond its role; a CEO can only propose to grant one: 202 with the approval',
+    permission: 'agent.permissions',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: permissionsBody,
+    returns: permittedView,
+    altStatus: proposalStatus,
+    refuses: ['not_found', 'agent_terminated', 'agent_pending'],
+    handle: ({ ctx, target, body }) => setPermissions(ctx, target, body),
   }),
   post('/api/agents/:id/config-revisions/:revisionId/rollback', {
     summary: 'Roll the configuration of an agent back to a revision; by an agent it is a proposal, as a change is',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { agentView, createAgentBody, patchAgentBody } from '../../org/agents/index.ts'
+import { agentDetailView, agentView, createAgentBody, patchAgentBody, permissionsBody } from '../../org/agents/index.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { approvalStatus, approvalTypes } from '../../model/approvalStatus.ts'
@@ -98,8 +98,13 @@ export const proposalPayload = z.object({
   agentId: z.uuid(),
   changes: patchAgentBody,
   rolledBackFromRevisionId: z.uuid().nullable().default(null),
+  /** Permissions that the agent is to have; then `changes` is empty. Proposals of before have none. */
+  permissions: permissionsBody.optional(),
 })
 export type Proposal = z.output<typeof proposalPayload>
 
 /** A changed agent; with an `approval` the agent is unchanged, and the change waits for the board. */
 export const configuredView = z.strictObject({ ...agentView.shape, approval: approvalView.optional() })
+
+/** As `configuredView`, for a change of permissions. */
+export const permittedView = z.strictObject({ ...agentDetailView.shape, approval: approvalView.optional() })

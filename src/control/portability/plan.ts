@@ -1,5 +1,6 @@
 import { uniqueName, urlKeyOf } from '../../org/agents/index.ts'
-import type { Actor } from '../../platform/kernel/actor.ts'
+import { powerIn } from '../../auth/power.ts'
+import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
 import { COMPANY_PATH, EXTENSION_PATH, parsePackage } from './package.ts'
 import type { AgentEntry, CompanyEntry, IssueEntry, CompanyPackage, ProjectEntry } from './package.ts'
 import type { ExistingRows } from './rows.ts'
@@ -66,15 +67,15 @@ function applyAdapterOverride(entry: AgentEntry, request: ImportRequest, warning
   return { ...entry, adapterType: override.adapterType as AgentEntry['adapterType'], adapterConfig }
 }
 
-/** An agent as another agent may import it: without settings of what the host runs, and without permissions (I18). */
-function restrictAgent(entry: AgentEntry, warnings: string[]): AgentEntry {
-  const { adapterType: _, adapterConfig, runtimeConfig, permissions, ...rest } = entry
-  const hasHostSettings = [adapterConfig, runtimeConfig].some((config) => config !== undefined && Object.keys(config).length > 0)
-  if (hasHostSettings || (entry.adapterType ?? 'process') !== 'process')
+/** An agent as another agent may import it: without what `powerIn` says only the board gives (I18, I21). */
+function restrictAgent(actor: AgentActor, entry: AgentEntry, warnings: string[]): AgentEntry {
+  const { adapterType: _, adapterConfig: _config, runtimeConfig: _runtime, permissions, ...rest } = entry
+  const power = new Set(powerIn(actor, null, { ...entry, ...permissions }))
+  if (power.has('adapterType') || power.has('adapterConfig') || power.has('runtimeConfig'))
     warnings.push(`${entry.path}: its adapter and settings are ignored, because only the board may import them`)
-  if (entry.role === 'ceo' || permissions?.canCreateAgents === true)
+  if (power.has('role') || power.has('canCreateAgents'))
     warnings.push(`${entry.path}: its permissions are ignored, because only the board may grant them`)
-  return { ...rest, role: entry.role === 'ceo' ? 'general' : entry.role, permissions: { canCreateAgents: false } }
+  return { ...rest, role: power.has('role') ? 'general' : entry.role, permissions: { canCreateAgents: false } }
 }
 
 /** A project as an agent may import it: without environment, folders and commands (I18). */
@@ -160,16 +161,17 @@ export function planImport(actor: Actor, request: ImportRequest, existing: Exist
   const selected = request.agents === 'all' ? null : new Set(request.agents)
   for (const slug of selected ?? [])
     if (!companyPackage.agents.some((agent) => agent.slug === slug)) warnings.push(`The package contains no agent ${slug}`)
-  const isBoard = actor.kind === 'board'
   const selectedAgents = include.agents ? companyPackage.agents.filter((agent) => selected === null || selected.has(agent.slug)) : []
   const allowedAgents = selectedAgents.map((entry) =>
-    isBoard ? applyAdapterOverride(entry, request, warnings) : restrictAgent(entry, warnings),
+    actor.kind === 'agent' ? restrictAgent(actor, entry, warnings) : applyAdapterOverride(entry, request, warnings),
   )
   for (const entry of allowedAgents)
     if (hasTimer(entry.runtimeConfig)) warnings.push(`${entry.path}: has a timer and will run after the import`)
   const [agents, cyclicAgents] = parentsFirst(allowedAgents, (entry) => entry.reportsTo)
   for (const entry of cyclicAgents) errors.push(`${entry.path}: reports to itself, directly or not`)
-  const projects = (include.projects ? companyPackage.projects : []).map((entry) => (isBoard ? entry : restrictProject(entry, warnings)))
+  const projects = (include.projects ? companyPackage.projects : []).map((entry) =>
+    actor.kind === 'agent' ? restrictProject(entry, warnings) : entry,
+  )
   const [issues, cyclicIssues] = parentsFirst(include.issues ? companyPackage.issues : [], (entry) => entry.parent)
   for (const entry of cyclicIssues) errors.push(`${entry.path}: is below itself`)
   const noRows: ExistingRows = { agents: [], projects: [], labels: [] }

@@ -69,7 +69,8 @@ describe('PATCH /agents/:id/permissions', () => {
     })
     const assign = () => worker.client.post(inCompany('issues'), { title: 'x', assigneeAgentId: ceo.id })
     expect(await assign()).toMatchObject({ status: 403, body: { code: 'assign_not_permitted' } })
-    const granted = await set(false, true, ceo.client)
+    expect(await set(false, true, ceo.client)).toMatchObject({ status: 202 })
+    const granted = await set(false, true)
     expect(granted.body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'explicit_grant' })
     expect(await assign()).toMatchObject({ status: 201 })
     const before = await auditCount(server())
@@ -87,7 +88,7 @@ describe('PATCH /agents/:id/permissions', () => {
     expect(body.access).toMatchObject({ canAssignTasks: true, taskAssignSource: 'ceo_role' })
   })
 
-  test('Only the board and a CEO change permissions, and not those of a terminated agent', async () => {
+  test('Only the board and a CEO ask for other permissions, and not those of a terminated agent', async () => {
     const before = await auditCount(server())
     expect(await set(true, true, worker.client)).toMatchObject({ status: 403, body: { code: 'forbidden' } })
     expect(await board().patch(`/api/agents/${worker.id}/permissions`, { canCreateAgents: true })).toMatchObject({ status: 400 })

@@ -3,6 +3,8 @@ import { eq, sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
+import { fieldMeanings, powerIn, stepsDown } from '../../auth/power.ts'
+import type { FieldMeaning, Authority } from '../../auth/power.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { normalizeAdapterConfig } from './create.ts'
@@ -16,29 +18,40 @@ import type { Origin } from './revisions.ts'
 import { agentStatus } from '../../model/agentStatus.ts'
 import type { PatchAgent } from './views.ts'
 
-/** The fields that an agent may change of itself: its presentation, nothing that decides its role, work or costs (I18). */
-const ownFields: ReadonlySet<string> = new Set(['title', 'capabilities', 'icon', 'metadata'])
-/** The fields that a CEO or an agent creator may change of other agents. */
-const managedFields: ReadonlySet<string> = new Set([...ownFields, 'name', 'role', 'reportsTo'])
-/** The fields that make this host execute or open something. An agent may only propose them to the board (I18). */
-const hostFields: ReadonlySet<string> = new Set(['adapterType', 'adapterConfig', 'runtimeConfig', 'replaceAdapterConfig'])
-
 /** The fields that a patch names. */
 export const fieldsOf = (input: PatchAgent): string[] => Object.keys(input).filter((key) => input[key as keyof PatchAgent] !== undefined)
 
+const meanings: Readonly<Record<string, FieldMeaning>> = fieldMeanings['agent.update']
+
+/** The agent as far as it decides about power. @param canAssignTasks whether it holds the grant */
+export const authorityOf = (agent: AgentRow, canAssignTasks = false): Authority => ({
+  id: agent.id,
+  role: agent.role,
+  reportsTo: agent.reportsTo,
+  canCreateAgents: agent.permissions.canCreateAgents,
+  canAssignTasks,
+})
+
 /**
- * Checks which fields the caller may change of an agent.
- * @returns the fields that take effect only through an approval; none for the board
+ * Checks which fields the caller may change of an agent. An agent changes its presentation and may step down in its role; a
+ * CEO and an agent creator also change names, roles and lines of others.
+ * @returns the fields that take effect only through an approval (I18, I21); none for the board
  * @throws Refusal `field_not_permitted`
  */
-export function requirePermittedFields(actor: Actor, agentId: string, input: PatchAgent): string[] {
+export function requirePermittedFields(actor: Actor, agent: AgentRow, input: PatchAgent): string[] {
   if (actor.kind !== 'agent') return []
-  const isManager = actor.agentId !== agentId && (actor.role === 'ceo' || actor.canCreateAgents)
-  const allowed = isManager ? managedFields : ownFields
-  const fields = fieldsOf(input)
-  const refused = fields.filter((key) => !allowed.has(key) && !hostFields.has(key))
+  const isSelf = actor.agentId === agent.id
+  const isManager = !isSelf && (actor.role === 'ceo' || actor.canCreateAgents)
+  const power = powerIn(actor, authorityOf(agent), input)
+  const isPermitted = (field: string): boolean => {
+    const meaning = meanings[field]
+    if (meaning === 'own' || meaning === 'host') return true
+    if (isManager) return meaning === 'managed' || meaning === 'power'
+    return isSelf && field === 'role' && stepsDown(agent.role, input.role)
+  }
+  const refused = fieldsOf(input).filter((field) => !isPermitted(field))
   if (refused.length > 0) refuse('field_not_permitted', { details: { fields: refused } })
-  return fields.filter((key) => hostFields.has(key))
+  return power
 }
 
 /** True when these changes need the company's row lock: names are unique in a company, and reporting lines have no cycles. */

@@ -14,8 +14,19 @@ export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heart
 export { lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { uniqueName, urlKeyOf } from './names.ts'
+export { applyPermissions, comparePermissions } from './permissions.ts'
 export { redactAgentFor } from './queries.ts'
+export type { AgentDetail } from './queries.ts'
 export { patchToRevision } from './revisions.ts'
 export { revokeKeys, setAgentStatus } from './setStatus.ts'
-export { agentView, createAgentBody, invokableRefusals, okView, patchAgentBody, shortnameQuery } from './views.ts'
-export type { CreateAgent, PatchAgent } from './views.ts'
+export {
+  agentDetail as agentDetailView,
+  agentView,
+  createAgentBody,
+  invokableRefusals,
+  okView,
+  patchAgentBody,
+  permissionsBody,
+  shortnameQuery,
+} from './views.ts'
+export type { CreateAgent, PatchAgent, SetPermissions } from './views.ts'

@@ -39,6 +39,9 @@ export async function listAgents(ctx: Ctx, request: PageRequest): Promise<Page<A
   return { items: items.map((agent) => redactAgentFor(ctx.actor, agent)), next }
 }
 
+/** An agent with its managers and its permissions. */
+export type AgentDetail = Awaited<ReturnType<typeof agentDetail>>
+
 type Detail = z.input<typeof agentDetailView>
 type DetailRow = AgentRow & {
   chainOfCommand: Detail['chainOfCommand']

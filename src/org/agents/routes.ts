@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofSelf } from '../../auth/scopes.ts'
-import { del, get, patch, post } from '../../http/route.ts'
+import { del, get, post } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { claudeLoginInstructions } from './claudeLogin.ts'
@@ -8,7 +8,6 @@ import { listTaskSessions } from './compatibility.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
-import { setPermissions } from './permissions.ts'
 import { agentDetail, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
 import {
@@ -21,7 +20,6 @@ import {
   keyCreatedView,
   keyItem,
   okView,
-  permissionsBody,
   revisionView,
   shortnameQuery,
 } from './views.ts'
@@ -92,16 +90,6 @@ export const agentRoutes = [
     returns: okView,
     refuses: ['not_found'],
     handle: ({ ctx, target, params }) => revokeKey(ctx, target, uuidParam(params, 'keyId')),
-  }),
-  patch('/api/agents/:id/permissions', {
-    summary: 'Set the permissions of an agent beyond its role',
-    permission: 'agent.permissions',
-    scope: ofAgent(),
-    query: shortnameQuery,
-    body: permissionsBody,
-    returns: agentDetailView,
-    refuses: ['not_found', 'agent_terminated', 'agent_pending'],
-    handle: ({ ctx, target, body }) => setPermissions(ctx, target, body),
   }),
   get('/api/companies/:companyId/agent-configurations', {
     summary: 'List configurations of agents, with secrets redacted',

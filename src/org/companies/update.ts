@@ -8,6 +8,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { fieldsMeaning } from '../../auth/power.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyUpdated } from './events.ts'
 import { lockCompany } from './lock.ts'
@@ -17,7 +18,7 @@ import { companyStatus } from '../../model/companyStatus.ts'
 import type { PatchCompany } from './views.ts'
 
 /** The fields that a CEO may change: the appearance of the company. */
-const brandingFields: ReadonlySet<string> = new Set(['name', 'description', 'brandColor', 'logoAssetId'])
+const brandingFields = fieldsMeaning('company.update', 'free')
 
 interface LogoFacts {
   readonly isOwn: boolean

@@ -11,7 +11,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { workspaceNameOf } from './codebase.ts'
 import { workspaceCreated, workspaceDeleted, workspaceUpdated } from './events.ts'
-import { requireBoardForRepo, requireBoardForWorkspace } from './hostFields.ts'
+import { requireBoardForHost, requireBoardForRepo } from './hostFields.ts'
 import { presentWorkspace, projectRowById } from './queries.ts'
 import type { WorkspaceView } from './queries.ts'
 import type { CreateWorkspace, PatchWorkspace } from './views.ts'
@@ -92,7 +92,7 @@ async function lockProject(tx: Tx, ctx: Ctx, projectId: string): Promise<Project
 
 /** Adds a workspace to a project. @throws Refusal `not_found`, `approval_required` */
 export async function createWorkspace(ctx: Ctx, projectId: string, input: CreateWorkspace): Promise<WorkspaceView> {
-  requireBoardForWorkspace(ctx.actor, input)
+  requireBoardForHost(ctx.actor, input)
   return await mutate(ctx, async (tx) => {
     const project = await lockProject(tx, ctx, projectId)
     const workspace = await insertWorkspace(tx, project, input)
@@ -111,7 +111,7 @@ function nextPrimary(rows: readonly WorkspaceView[], before: WorkspaceView, isPr
 
 /** Changes a workspace. @throws Refusal `not_found`, `approval_required`, `unprocessable` without a folder and a repository */
 export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, input: PatchWorkspace): Promise<WorkspaceView> {
-  requireBoardForWorkspace(ctx.actor, input)
+  requireBoardForHost(ctx.actor, input)
   return await mutate(ctx, async (tx) => {
     const project = await lockProject(tx, ctx, projectId)
     const rows = await workspacesOf(tx, project)

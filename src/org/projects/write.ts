@@ -16,7 +16,7 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncateForAudit } from '../../platform/kernel/text.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { projectCreated, projectUpdated } from './events.ts'
-import { requireBoardForProject, requireBoardForWorkspace } from './hostFields.ts'
+import { requireBoardForHost } from './hostFields.ts'
 import { projectById, projectRowById } from './queries.ts'
 import type { ProjectRow, ProjectView } from './queries.ts'
 import type { CreateProject, PatchProject } from './views.ts'
@@ -67,8 +67,8 @@ const replaceGoals = statement<{ projectId: string; goalIds: string[] }, never>(
  * @throws Refusal `approval_required` for an agent that sets fields of the host (I18); `unknown_reference`
  */
 export async function insertProject(tx: Tx, ctx: Ctx, input: CreateProject): Promise<{ project: ProjectView; event: DomainEvent }> {
-  requireBoardForProject(ctx.actor, input)
-  if (input.workspace !== undefined) requireBoardForWorkspace(ctx.actor, input.workspace)
+  requireBoardForHost(ctx.actor, input)
+  if (input.workspace !== undefined) requireBoardForHost(ctx.actor, input.workspace)
   const companyId = companyOf(ctx)
   const id = randomUUID()
   const { workspace, goalId: _, goalIds: _ids, ...fields } = input
@@ -120,7 +120,7 @@ function projectChanges(before: ProjectRow, input: PatchProject, goalIds: readon
  * @throws Refusal as `insertProject`, `not_found`
  */
 export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, input: PatchProject): Promise<DomainEvent[]> {
-  requireBoardForProject(ctx.actor, input)
+  requireBoardForHost(ctx.actor, input)
   const companyId = companyOf(ctx)
   const goalIds = goalIdsOf(input)
   const before = await projectRowById(tx, companyId, id)
@@ -144,7 +144,7 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, input: Pat
 
 /** Changes a project. Without a difference it records nothing. @throws Refusal as `insertProject` */
 export async function updateProject(ctx: Ctx, id: string, input: PatchProject): Promise<ProjectView> {
-  requireBoardForProject(ctx.actor, input)
+  requireBoardForHost(ctx.actor, input)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyOf(ctx))
     await requireActingRun(tx, ctx)

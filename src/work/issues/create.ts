@@ -13,6 +13,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
 import { issueCreated } from './events.ts'
+import { requireBoardForOverrides } from './hostFields.ts'
 import { checkOutOwnIssue } from './selfCheckout.ts'
 import { resolveGoalId, issueById } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
@@ -59,6 +60,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?
 
   await lockUnarchivedCompany(tx, companyId)
   if (assigneeAgentId !== null || assigneeUserId !== null) await requireMayAssign(tx, ctx)
+  requireBoardForOverrides(actor, input.assigneeAdapterOverrides)
   await requireReferences(tx, ctx, input)
   const { issueNumber, issuePrefix } = await nextIssueNumber(tx, companyId)
 

@@ -9,6 +9,7 @@ import type { Actor } from '../../platform/kernel/actor.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { truncateForAudit } from '../../platform/kernel/text.ts'
 import { issueUpdated } from './events.ts'
+import { requireBoardForOverrides } from './hostFields.ts'
 import type { PatchIssue } from './views.ts'
 
 // The pure decisions of `patchIssue`: what a patch makes of an issue, and what is recorded of it.
@@ -56,7 +57,7 @@ function changedColumns(issue: LockedIssue, input: PatchIssue): PatchPlan['colum
   return columns
 }
 
-/** Decides what a patch makes of an issue. @throws Refusal `illegal_transition` */
+/** Decides what a patch makes of an issue. @throws Refusal `illegal_transition`, `approval_required` */
 export function planPatch(issue: LockedIssue, input: PatchIssue, actor: Actor): PatchPlan {
   const assigneeAgentId = input.assigneeAgentId === undefined ? issue.assigneeAgentId : input.assigneeAgentId
   const assigneeUserId = input.assigneeUserId === undefined ? issue.assigneeUserId : input.assigneeUserId
@@ -70,9 +71,11 @@ export function planPatch(issue: LockedIssue, input: PatchIssue, actor: Actor): 
   const isReassigned = assigneeAgentId !== issue.assigneeAgentId || assigneeUserId !== issue.assigneeUserId
   // An agent that takes over an issue in progress must hold it too, so a reassignment counts like a move.
   const becomesInProgress = (isStatusChanged || isReassigned) && status === 'in_progress'
+  const columns = changedColumns(issue, input)
+  requireBoardForOverrides(actor, 'assigneeAdapterOverrides' in columns ? input.assigneeAdapterOverrides : undefined)
   return {
     input,
-    columns: changedColumns(issue, input),
+    columns,
     status,
     assigneeAgentId,
     assigneeUserId,

@@ -74,7 +74,7 @@ export const issueRoutes = [
     status: 201,
     returns: issueView,
     headers: issueEntityTag,
-    refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required'],
+    refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required', 'approval_required'],
     handle: ({ ctx, body }) => createIssue(ctx, body),
   }),
   post('/api/issues/:id/children', {
@@ -86,7 +86,7 @@ export const issueRoutes = [
     status: 201,
     returns: issueView,
     headers: issueEntityTag,
-    refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required'],
+    refuses: [...referenceRefusals, ...checkoutRefusals, 'run_required', 'approval_required'],
     handle: ({ ctx, target, body }) => createChild(ctx, target, body),
   }),
   get('/api/issues/:id', {
@@ -105,7 +105,7 @@ export const issueRoutes = [
     body: patchIssueBody,
     returns: patchedIssueView,
     headers: issueEntityTag,
-    refuses: [...referenceRefusals, ...gateRefusals, ...checkoutRefusals, 'board_required', 'illegal_transition'],
+    refuses: [...referenceRefusals, ...gateRefusals, ...checkoutRefusals, 'board_required', 'illegal_transition', 'approval_required'],
     handle: ({ ctx, target, body, preconditions }) => updateIssue(ctx, target, body, preconditions),
   }),
   del('/api/issues/:id', {
