@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import { readConfig } from './config.ts'
 import type { Config } from './config.ts'
+import { forgetSecrets } from './secretVariables.ts'
 
 const problemsOf = (env: Record<string, string>): readonly string[] => {
   const read = readConfig(env)
@@ -17,6 +20,7 @@ describe('readConfig', () => {
       port: 3100,
       host: '127.0.0.1',
       databaseUrl: null,
+      databaseOwnerUrl: null,
       jwtSecret: null,
       jwtTtlSeconds: 172_800,
       jwtIssuer: 'paperclip',
@@ -100,5 +104,55 @@ describe('readConfig', () => {
     expect(
       problemsOf({ PAPERCLIP_API_URL: 'ftp://x', PAPERCLIP_MAX_RUNS: '0', PAPERCLIP_ADAPTER_ADDRESSES: '10.0.0.0/8,10.0.0.0/80' }),
     ).toHaveLength(3)
+  })
+})
+
+describe('secrets in files', () => {
+  const secrets = {
+    DATABASE_URL: 'postgres://app:app-password@db.example/x',
+    DATABASE_OWNER_URL: 'postgres://owner:owner-password@db.example/x',
+    PAPERCLIP_AGENT_JWT_SECRET: 'Vq3hT0cZ7sLxW2dYb9KfPn4RgJm6UeAo8iHt',
+    PAPERCLIP_METRICS_TOKEN: 'rT5xW8qZ2mK9vB4n',
+  }
+
+  /** The same as variables that name files. */
+  function inFiles(): Record<string, string> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-secrets-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    return Object.fromEntries(
+      Object.entries(secrets).map(([name, value]) => {
+        const file = path.join(folder, name)
+        writeFileSync(file, `${value}\n`)
+        return [`${name}_FILE`, file]
+      }),
+    )
+  }
+
+  test('Every secret may stand in a file, and means the same as in its variable', () => {
+    expect(readConfig(inFiles())).toEqual(readConfig(secrets))
+    expect(readConfig(secrets)).toMatchObject({
+      config: { databaseUrl: secrets.DATABASE_URL, databaseOwnerUrl: secrets.DATABASE_OWNER_URL },
+    })
+  })
+
+  test('A secret that is given twice, a file that is missing and one that is empty are refused, and no value is repeated', () => {
+    const files = inFiles()
+    for (const [name, value] of Object.entries(secrets)) {
+      const problems = problemsOf({ ...files, [name]: value })
+      expect(problems).toEqual([`${name}_FILE: must not be given together with ${name}`])
+    }
+    expect(problemsOf({ DATABASE_URL_FILE: '/nowhere/at/all' })).toEqual(['DATABASE_URL_FILE: the file cannot be read (ENOENT)'])
+    writeFileSync(files['PAPERCLIP_METRICS_TOKEN_FILE'] ?? '', '\n')
+    expect(problemsOf(files)).toEqual(['PAPERCLIP_METRICS_TOKEN_FILE: the file is empty'])
+  })
+
+  test('After they were read, no secret and no path of one is left in the environment', () => {
+    const env: Record<string, string | undefined> = { ...secrets, ...inFiles(), PATH: '/bin' }
+    forgetSecrets(env)
+    expect(env).toEqual({ PATH: '/bin' })
+  })
+
+  test('An owner of the database without a login to work with is refused', () => {
+    expect(problemsOf({ DATABASE_OWNER_URL: secrets.DATABASE_OWNER_URL })).toEqual([expect.stringContaining('needs DATABASE_URL')])
   })
 })

@@ -6,6 +6,7 @@ import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
+import { resolveSecretFiles } from './secretVariables.ts'
 
 /** The settings from the environment, typed and frozen. */
 export interface Config {
@@ -13,6 +14,8 @@ export interface Config {
   readonly host: string
   /** Null runs the embedded Postgres. */
   readonly databaseUrl: string | null
+  /** The login that owns the tables, for migrations; null migrates with `databaseUrl`. */
+  readonly databaseOwnerUrl: string | null
   readonly home: string
   /** Null creates a secret and keeps it in the home. */
   readonly jwtSecret: string | null
@@ -73,6 +76,7 @@ const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
   HOST: z.string().min(1).default('127.0.0.1'),
   DATABASE_URL: postgresUrl.optional(),
+  DATABASE_OWNER_URL: postgresUrl.optional(),
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
   PAPERCLIP_AGENT_JWT_SECRET: z.string().min(SECRET_MIN_LENGTH, `must have at least ${SECRET_MIN_LENGTH} characters`).optional(),
   PAPERCLIP_AGENT_JWT_TTL_SECONDS: integerBetween(60, THIRTY_DAYS_S, 172_800),
@@ -103,23 +107,27 @@ export type ConfigResult = { readonly config: Config } | { readonly problems: re
 const mayBeEmpty = (name: string): boolean => name === 'PAPERCLIP_ADAPTERS'
 
 /**
- * Reads the configuration from environment variables; an empty variable counts as unset.
+ * Reads the configuration from environment variables, and secrets from the files that `NAME_FILE` variables name; an empty
+ * variable counts as unset.
  * @returns the frozen config, or one line per problem
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const secrets = resolveSecretFiles(env)
   const present = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => value !== undefined && (value !== '' || mayBeEmpty(name))),
+    Object.entries(secrets.values).filter(([name, value]) => value !== undefined && (value !== '' || mayBeEmpty(name))),
   )
   const parsed = environment.safeParse(present)
-  if (!parsed.success) {
-    return { problems: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) }
-  }
+  const problems = [...secrets.problems, ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`)]
+  if (present['DATABASE_OWNER_URL'] !== undefined && present['DATABASE_URL'] === undefined)
+    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, the login that the server works with')
+  if (!parsed.success || problems.length > 0) return { problems }
   const values = parsed.data
   return {
     config: Object.freeze({
       port: values.PORT,
       host: values.HOST,
       databaseUrl: values.DATABASE_URL ?? null,
+      databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
       home: path.resolve(values.PAPERCLIP_HOME),
       jwtSecret: values.PAPERCLIP_AGENT_JWT_SECRET ?? null,
       jwtTtlSeconds: values.PAPERCLIP_AGENT_JWT_TTL_SECONDS,

@@ -1,8 +1,16 @@
-import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openPool } from '../platform/db/driver/client.ts'
 import type { Pool } from '../platform/db/driver/client.ts'
-import { makeHome, postgresProcessesUnder, removeHome, send, signalAll, spawnServerProcess, pollFor } from '../dev/testing/serverProcess.ts'
+import {
+  embeddedOwnerOf,
+  makeHome,
+  postgresProcessesUnder,
+  removeHome,
+  send,
+  signalAll,
+  spawnServerProcess,
+  pollFor,
+} from '../dev/testing/serverProcess.ts'
 import { countStaleHolds, findLostChanges, checkoutAll, startLoadGenerator, countUnpaired } from '../dev/testing/loadGenerator.ts'
 
 // The suite kills once in each of three ways. `KILLS` sets another number, for a longer test by hand.
@@ -62,7 +70,7 @@ test(
     await load.stop()
 
     const url = await server.url()
-    const sql = openPool({ host: path.join(server.home, 'socket'), port: 5432, user: 'postgres', database: 'postgres', max: 2 })
+    const sql = openPool({ ...embeddedOwnerOf(server.home), max: 2 })
     try {
       await pollFor('the server serves', async () => (await send(`${url}/api/health`)).status === 200)
       if (process.env['KILLS'] !== undefined) {

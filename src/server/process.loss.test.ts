@@ -13,7 +13,7 @@ import {
   signalAll,
   spawnServerProcess,
   pollFor,
-  databaseUrlOf,
+  databaseEnvOf,
 } from '../dev/testing/serverProcess.ts'
 import type { ServerProcess, Reply } from '../dev/testing/serverProcess.ts'
 
@@ -33,7 +33,7 @@ const notDurable = { durable: false } as const
 beforeAll(async () => {
   home = makeHome()
   postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...notDurable })
-  server = spawnServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(postgres.connection) } })
+  server = spawnServerProcess({ home, env: databaseEnvOf(postgres.connection, postgres.ownerConnection) })
   url = await server.url()
   companyId = (await send(`${url}/api/companies`, 'POST', { name: 'Sturdy Works' })).body.id
   issueId = (await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: 'One', status: 'todo' })).body.id
@@ -94,7 +94,7 @@ describe('a server whose database is lost and returns', { timeout: SLOW_MS }, ()
   })
 
   test('A request that waits seconds for a row lock is not treated as an unresponsive database', async () => {
-    const sql = openPool({ ...postgres.connection, max: 1 })
+    const sql = openPool({ ...postgres.ownerConnection, max: 1 })
     const locker = await sql.connect()
     await locker.query('begin')
     await locker.query('select from issues where id = $1 for update', [issueId])
@@ -111,7 +111,7 @@ describe('a server whose database is lost and returns', { timeout: SLOW_MS }, ()
   })
 
   test('While every backend is terminated repeatedly under load, each request gets its answer or 503', async () => {
-    const sql = openPool({ ...postgres.connection, max: 1, application_name: 'terminator' })
+    const sql = openPool({ ...postgres.ownerConnection, max: 1, application_name: 'terminator' })
     const replies: Reply[] = []
     // The clients send and the backends are terminated for this long, some 16 times: the number of overlaps is the test.
     const stopAt = performance.now() + 2500

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { makeHome, removeHome, send, signalAll, spawnServerProcess, pollFor, databaseUrlOf } from '../dev/testing/serverProcess.ts'
+import { makeHome, removeHome, send, signalAll, spawnServerProcess, pollFor, databaseEnvOf } from '../dev/testing/serverProcess.ts'
 import type { ServerProcess, Reply } from '../dev/testing/serverProcess.ts'
 import { cloneDatabase } from '../dev/testing/database.ts'
 import type { TestDatabase } from '../dev/testing/database.ts'
@@ -29,7 +29,7 @@ let database: TestDatabase
 let servers: ServerProcess[] = []
 let companyId = ''
 
-const server = (): ServerProcess => spawnServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(database.connection) }, preload: clock })
+const server = (): ServerProcess => spawnServerProcess({ home, env: databaseEnvOf(database.connection, database.owner), preload: clock })
 
 beforeAll(async () => {
   home = makeHome()

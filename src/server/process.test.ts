@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { banner } from './banner.ts'
@@ -17,6 +17,7 @@ import {
   temporaryHome,
   tsx,
   pollFor,
+  databaseEnvOf,
   databaseUrlOf,
 } from '../dev/testing/serverProcess.ts'
 import type { ServerProcess } from '../dev/testing/serverProcess.ts'
@@ -139,7 +140,7 @@ describe('a signal during the start', { timeout: SLOW_MS }, () => {
     const waiting = await database()
     const connection = await waiting.sql.connect()
     await connection.query('select pg_advisory_lock(7203311)')
-    const blocked = startServerProcess({ home, env: { DATABASE_URL: databaseUrlOf(waiting.connection) } })
+    const blocked = startServerProcess({ home, env: databaseEnvOf(waiting.connection, waiting.owner) })
     await pollFor('the server waits for the lock', async () => {
       const { rows } = await connection.query(
         "select from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())",
@@ -158,7 +159,7 @@ describe('a server with DATABASE_URL', { timeout: SLOW_MS }, () => {
     const name = `empty_${process.pid}_${Date.now()}`
     const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
     await admin.query(`create database ${name}`)
-    const env = { DATABASE_URL: databaseUrlOf({ ...cluster, database: name }) }
+    const env = databaseEnvOf({ ...inject('application'), database: name }, { ...cluster, database: name })
     const both = [startServerProcess({ home: temporaryHome(), env }), startServerProcess({ home: temporaryHome(), env })]
     const urls = await Promise.all(both.map((server) => server.url()))
     expect(await Promise.all(urls.map(healthy))).toEqual([true, true])
@@ -169,15 +170,33 @@ describe('a server with DATABASE_URL', { timeout: SLOW_MS }, () => {
     await admin.end()
   })
 
+  test('A server whose login owns the tables says so once; one with an owner of its own for migrations does not', async () => {
+    const { connection, owner } = await database()
+    const warned = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(owner) } })
+    await warned.url()
+    expect(warned.lines.filter(({ level }) => level === 40)).toMatchObject([
+      { msg: expect.stringContaining('owns the tables'), role: owner.user },
+    ])
+    expect(await warned.stop()).toEqual({ code: 0, signal: null })
+    const files = temporaryHome()
+    const [urlFile, ownerFile] = [path.join(files, 'url'), path.join(files, 'owner-url')]
+    writeFileSync(urlFile, databaseUrlOf(connection))
+    writeFileSync(ownerFile, databaseUrlOf(owner))
+    const quiet = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL_FILE: urlFile, DATABASE_OWNER_URL_FILE: ownerFile } })
+    expect((await send(`${await quiet.url()}/api/companies`, 'POST', { name: 'Quiet Works' })).status).toBe(201)
+    expect(quiet.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
+    expect(await quiet.stop()).toEqual({ code: 0, signal: null })
+  })
+
   test('A server answers at once with thousands of expired leases to reap, and a bug in one request ends only that request', async () => {
-    const { sql, connection } = await database()
+    const { sql, connection, owner } = await database()
     await sql.query(`with company as (insert into companies (name, issue_prefix) values ('Leftovers', 'LEF') returning id),
         agent as (insert into agents (company_id, name, url_key) select id, 'Gone', 'gone' from company returning id, company_id)
       insert into heartbeat_runs (company_id, agent_id, status, lease_expires_at)
       select company_id, id, 'running', now() - interval '1 day' from agent, generate_series(1, 4000)`)
     const unreaped = async (): Promise<number> =>
       (await sql.query<{ left: number }>("select count(*)::int as left from heartbeat_runs where status = 'running'")).rows[0]?.left ?? 0
-    const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(connection) } })
+    const server = startServerProcess({ home: temporaryHome(), env: databaseEnvOf(connection, owner) })
     const url = await server.url()
     const latencies: number[] = []
     await pollFor('the reaper is at work', async () => {
@@ -203,8 +222,8 @@ describe('a server with DATABASE_URL', { timeout: SLOW_MS }, () => {
   })
 
   test('SIGTERM stops accepting, lets the request in progress end, and does not wait for idle connections', async () => {
-    const { sql, connection } = await database()
-    const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(connection) } })
+    const { sql, connection, owner } = await database()
+    const server = startServerProcess({ home: temporaryHome(), env: databaseEnvOf(connection, owner) })
     const url = await server.url()
     const company = (await send(`${url}/api/companies`, 'POST', { name: 'Slow Works' })).body
     const issue = (await send(`${url}/api/companies/${company.id}/issues`, 'POST', { title: 'Slow', status: 'todo' })).body
@@ -282,10 +301,10 @@ describe('the output on a terminal', { timeout: SLOW_MS }, () => {
   })
 
   test.skipIf(!hasScript)('A terminal gets the banner instead of JSON lines (needs `script`, for a terminal)', async () => {
-    const { connection } = await database()
+    const { connection, owner } = await database()
     const home = temporaryHome()
     const terminal = spawn('script', ['-qefc', `exec "${process.execPath}" --import tsx src/main.ts`, '/dev/null'], {
-      env: { ...process.env, PAPERCLIP_HOME: home, PORT: '0', DATABASE_URL: databaseUrlOf(connection) },
+      env: { ...process.env, PAPERCLIP_HOME: home, PORT: '0', ...databaseEnvOf(connection, owner) },
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     onTestFinished(() => void terminal.kill('SIGKILL'))

@@ -1,17 +1,22 @@
 import { banner } from './banner.ts'
 import { readConfig, version } from './config.ts'
 import type { Config } from './config.ts'
-import type { ConnectionOptions } from '../platform/db/driver/client.ts'
+import { forgetSecrets } from './secretVariables.ts'
+import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { createLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
 
+const OWNER_AT_WORK =
+  'the database login of this server owns the tables, so it could rewrite the audit log: set DATABASE_OWNER_URL and give DATABASE_URL another login'
+
 function configOrExit(): Config {
   const problem = nodeProblem(process.versions.node)
   if (problem !== null) exitWith([problem])
   const result = readConfig(process.env)
+  forgetSecrets(process.env)
   if ('config' in result) return result.config
   return exitWith(result.problems)
 }
@@ -21,14 +26,17 @@ function exitWith(problems: readonly string[]): never {
   process.exit(1)
 }
 
-async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<ConnectionOptions> {
-  if (config.databaseUrl !== null) return { connectionString: config.databaseUrl }
-  const { home } = config
+async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<DatabaseLogins> {
+  const { home, databaseUrl, databaseOwnerUrl } = config
+  if (databaseUrl !== null) {
+    const owner = databaseOwnerUrl === null ? null : { connectionString: databaseOwnerUrl }
+    return { application: { connectionString: databaseUrl }, owner }
+  }
   const embedded = await lifecycle.startResource(
     () => startEmbedded({ home, durable: true, log: (message, facts) => log.info(facts, message) }),
     (started) => started.stop(),
   )
-  return embedded.connection
+  return { application: embedded.connection, owner: embedded.ownerConnection }
 }
 
 /**
@@ -44,11 +52,12 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])
     modules.catch(() => {})
-    const connection = await startDatabase(config, lifecycle, log)
+    const logins = await startDatabase(config, lifecycle, log)
     const [{ migrateOnce }, { startServer }] = await modules
-    await lifecycle.startResource((signal) => migrateOnce(connection, signal))
+    const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
+    if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
     const { url } = await lifecycle.startResource(
-      () => startServer(config, connection, log),
+      () => startServer(config, logins.application, log),
       (server) => server.stop(),
     )
     const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'

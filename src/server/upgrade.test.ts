@@ -114,11 +114,14 @@ beforeAll(async () => {
   for (const [name, content] of Object.entries(fixture.files)) writeFileSync(path.join(home, name), content, { mode: 0o600 })
 
   // From here on as the program does at its start: later migrations first, then the server.
-  await migrateOnce(connection, new AbortController().signal)
+  await migrateOnce(
+    { application: { ...inject('application'), database: connection.database }, owner: connection },
+    new AbortController().signal,
+  )
   const keepEverything = { PAPERCLIP_KEEP_LOG_DAYS: '0', PAPERCLIP_KEEP_WAKE_DAYS: '0', PAPERCLIP_KEEP_RUN_DAYS: '0' }
   const read = readConfig({ PORT: '0', PAPERCLIP_HOME: home, PAPERCLIP_ADAPTERS: '', ...keepEverything })
   if (!('config' in read)) throw new Error(read.problems.join())
-  server = await startServer(read.config, connection, createLog('silent', false))
+  server = await startServer(read.config, { ...inject('application'), database: connection.database }, createLog('silent', false))
 }, SLOW_MS)
 
 afterAll(async () => {

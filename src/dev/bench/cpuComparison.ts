@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openPool } from '../../platform/db/driver/client.ts'
 import { startEmbedded } from '../../platform/embedded/index.ts'
+import { databaseUrlOf } from '../testing/serverProcess.ts'
 import { createApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
 import { createBenchCompany, workloadScripts } from './company.ts'
@@ -56,15 +57,15 @@ interface Side {
 async function startSide(checkout: string): Promise<Side> {
   const home = mkdtempSync(path.join(tmpdir(), 'paperclip-bench-'))
   const postgres = await startEmbedded({ home, durable: true })
-  const { host, user, port, database } = postgres.connection
   const env = {
-    DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
+    // The owner's login: an older checkout knows no other.
+    DATABASE_URL: databaseUrlOf(postgres.ownerConnection),
     PAPERCLIP_HOME: path.join(home, 'server'),
     PORT: '0',
   }
   mkdirSync(env.PAPERCLIP_HOME)
   const server = await startChild({ checkout, script: 'src/main.ts', env, flags: startFlags(checkout) })
-  const sql = openPool({ ...postgres.connection, max: 1, query_timeout: 0, statement_timeout: 0 })
+  const sql = openPool({ ...postgres.ownerConnection, max: 1, query_timeout: 0, statement_timeout: 0 })
   const company = await createBenchCompany(createApiClient(server.port), sql, 'Acme', 1000)
   const { rows } = await sql.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
   const postmaster = rows[0]?.pid ?? 0

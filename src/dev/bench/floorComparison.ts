@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { startEmbedded } from '../../platform/embedded/index.ts'
+import { databaseUrlOf } from '../testing/serverProcess.ts'
 import { createApiClient } from './apiClient.ts'
 import type { ApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
@@ -184,9 +185,9 @@ async function compareWithFloor(small: Company, ports: { readonly server: number
 export async function benchAgainstFloor(): Promise<void> {
   const home = mkdtempSync(path.join(tmpdir(), 'paperclip-bench-'))
   const postgres = await startEmbedded({ home, durable: true })
-  const { host, user, port, database } = postgres.connection
   const env = {
-    DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
+    // The owner's login: an older checkout knows no other.
+    DATABASE_URL: databaseUrlOf(postgres.ownerConnection),
     PAPERCLIP_HOME: path.join(home, 'server'),
     PORT: '0',
     // The endpoint of the runs that do nothing is on this machine.
@@ -195,7 +196,7 @@ export async function benchAgainstFloor(): Promise<void> {
   mkdirSync(env.PAPERCLIP_HOME)
   const server = await startChild({ checkout: thisCheckout, script: 'src/main.ts', env, flags: startFlags(thisCheckout) })
   const baseline = await startChild({ checkout: thisCheckout, script: 'src/dev/bench/baseline.ts', env })
-  const sql = openPool({ ...postgres.connection, max: 2, query_timeout: 0, statement_timeout: 0 })
+  const sql = openPool({ ...postgres.ownerConnection, max: 2, query_timeout: 0, statement_timeout: 0 })
   try {
     const api = createApiClient(server.port)
     if (ONLY === 'runs') return await measureRuns(api, sql, home)

@@ -88,7 +88,7 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
       ...(await createServers({
         program: options.program,
         home: path.join(home, 'servers'),
-        databaseUrl: postgres.url,
+        databaseEnv: postgres.env,
         secret,
         count: SERVER_COUNT,
       })),

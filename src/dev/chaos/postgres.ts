@@ -6,14 +6,15 @@ import type { Pool } from '../../platform/db/driver/client.ts'
 import { startEmbedded } from '../../platform/embedded/index.ts'
 import type { EmbeddedPostgres } from '../../platform/embedded/index.ts'
 import { migrate } from '../../platform/db/migrate.ts'
-import { postgresProcessesUnder, databaseUrlOf } from '../testing/serverProcess.ts'
+import { databaseEnvOf, postgresProcessesUnder } from '../testing/serverProcess.ts'
 
 /** Delay between two attempts while the database is unreachable. */
 const RETRY_MS = 50
 
 /** The database of a chaos test. The nemesis restarts and crashes it. */
 export interface Postgres {
-  readonly url: string
+  /** The variables of its servers: the application's login, and the owner's for migrations. */
+  readonly env: Readonly<Record<string, string>>
   /** The chaos test's own pool. A query rejects while the database is unreachable. */
   readonly sql: Pool
   /** Runs a query and retries it, without limit, while the database is unreachable. */
@@ -31,9 +32,9 @@ export interface Postgres {
 export async function startPostgres(home: string): Promise<Postgres> {
   const start = (): Promise<EmbeddedPostgres> => startEmbedded({ home, durable: true })
   let postgres = await start()
-  const { connection } = postgres
-  const sql = openPool({ ...connection, max: 4, application_name: 'chaos', query_timeout: 0, statement_timeout: 0 })
-  await migrate(sql)
+  const { connection, ownerConnection } = postgres
+  const sql = openPool({ ...ownerConnection, max: 4, application_name: 'chaos', query_timeout: 0, statement_timeout: 0 })
+  await migrate(sql, connection.user)
   for (const file of ['../testing/tripwire.sql', './observers.sql']) await sql.query(readFileSync(new URL(file, import.meta.url), 'utf8'))
 
   const queryWithRetry: Postgres['queryWithRetry'] = async <R extends object>(text: string, values: unknown[] = []): Promise<R[]> => {
@@ -59,7 +60,7 @@ export async function startPostgres(home: string): Promise<Postgres> {
   }
   const logFile = path.join(home, 'postgres.log')
   return {
-    url: databaseUrlOf(connection),
+    env: databaseEnvOf(connection, ownerConnection),
     sql,
     queryWithRetry,
     async restart() {

@@ -41,7 +41,7 @@ export interface ServerFleetOptions {
   /** The folder of the program to run: the unchanged program or a mutant. */
   readonly program: string
   readonly home: string
-  readonly databaseUrl: string
+  readonly databaseEnv: Readonly<Record<string, string>>
   readonly secret: string
   readonly count: number
 }
@@ -68,12 +68,12 @@ interface SpawnOptions {
   readonly serverHome: string
   readonly logFile: string
   readonly port: number
-  readonly databaseUrl: string
+  readonly databaseEnv: Readonly<Record<string, string>>
   readonly secret: string
 }
 
 /** Starts the process of a server with a minimal environment and appends its output to the log file. */
-function spawnServer({ program, serverHome, logFile, port, databaseUrl, secret }: SpawnOptions): ChildProcess {
+function spawnServer({ program, serverHome, logFile, port, databaseEnv, secret }: SpawnOptions): ChildProcess {
   const output = openSync(logFile, 'a')
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
     cwd: program,
@@ -83,7 +83,7 @@ function spawnServer({ program, serverHome, logFile, port, databaseUrl, secret }
       NODE_ENV: 'production',
       PORT: String(port),
       PAPERCLIP_HOME: serverHome,
-      DATABASE_URL: databaseUrl,
+      ...databaseEnv,
       PAPERCLIP_AGENT_JWT_SECRET: secret,
       PAPERCLIP_MAX_RUNS: MAX_RUNS,
       LOG_LEVEL: 'warn',
@@ -102,7 +102,7 @@ async function isHealthy(url: string): Promise<boolean> {
 
 const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
 
-function createServerProcess(name: string, port: number, { program, home, databaseUrl, secret }: ServerFleetOptions): Server {
+function createServerProcess(name: string, port: number, { program, home, databaseEnv, secret }: ServerFleetOptions): Server {
   const url = `http://127.0.0.1:${port}`
   const serverHome = path.join(home, name.replace(' ', '-'))
   const logFile = `${serverHome}.log`
@@ -125,7 +125,7 @@ function createServerProcess(name: string, port: number, { program, home, databa
       await waitForExit()
     },
     async start() {
-      const started = spawnServer({ program, serverHome, logFile, port, databaseUrl, secret })
+      const started = spawnServer({ program, serverHome, logFile, port, databaseEnv, secret })
       child = started
       const deadline = performance.now() + READY_TIMEOUT_MS
       while (!(await isHealthy(url))) {

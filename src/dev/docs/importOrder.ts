@@ -16,8 +16,12 @@ export interface Room {
 /** Every room, from the ground up: a room imports rooms that stand before it in this list, never one behind it. */
 export const rooms: readonly Room[] = [
   { path: 'platform/kernel', open: true, holds: 'refusals, state machines, events, pages, instants, the log: no database, no HTTP' },
-  { path: 'platform/embedded', only: [], holds: 'the embedded Postgres: start, supervise, stop; imports nothing of this program' },
   { path: 'platform/home', open: true, holds: 'secrets that the server makes once and keeps in its home' },
+  {
+    path: 'platform/embedded',
+    only: ['platform/home'],
+    holds: 'the embedded Postgres: start, supervise, stop; knows nothing of this program but where its passwords are kept',
+  },
   {
     path: 'platform/db',
     open: true,

@@ -38,13 +38,13 @@ async function measurePermissions(home: string, connection: ConnectionOptions): 
 
 async function write(home: string): Promise<void> {
   const postgres = await startEmbedded({ home, durable: false })
-  const pool = openPool({ ...postgres.connection, max: 1 })
+  const pool = openPool({ ...postgres.ownerConnection, max: 1 })
   try {
     await migrate(pool)
     mkdirSync(folder, { recursive: true })
     for (const [name, text] of Object.entries(await renderGenerated(pool))) writeFileSync(new URL(name, folder), text)
     const permissions = new URL('permissions.md', folder)
-    if (!existsSync(permissions)) writeFileSync(permissions, await measurePermissions(home, postgres.connection))
+    if (!existsSync(permissions)) writeFileSync(permissions, await measurePermissions(home, postgres.ownerConnection))
   } finally {
     await pool.end()
     await postgres.stop()

@@ -7,9 +7,19 @@ import { startEmbedded } from '../../platform/embedded/index.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { workFolder } from './workFolder.ts'
 
+interface Login {
+  host: string
+  port: number
+  user: string
+  password: string
+}
+
 declare module 'vitest' {
   export interface ProvidedContext {
-    cluster: { host: string; port: number; user: string }
+    /** The owner's login: it makes databases, arranges and looks. */
+    cluster: Login
+    /** The login that servers under test work with. */
+    application: Login
   }
 }
 
@@ -20,16 +30,18 @@ export const TEMPLATE = 'paperclip_template'
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = mkdtempSync(path.join(tmpdir(), 'paperclip-test-'))
   const postgres = await startEmbedded({ home, durable: false })
-  const { host, port, user } = postgres.connection
-  const admin = openPool({ ...postgres.connection, max: 1 })
+  const { database: _, ...owner } = postgres.ownerConnection
+  const { database: __, ...application } = postgres.connection
+  const admin = openPool({ ...postgres.ownerConnection, max: 1 })
   await admin.query(`create database ${TEMPLATE}`)
-  const template = openPool({ host, port, user, database: TEMPLATE, max: 1 })
-  await migrate(template)
+  const template = openPool({ ...owner, database: TEMPLATE, max: 1 })
+  await migrate(template, application.user)
   await template.query(readFileSync(new URL('./tripwire.sql', import.meta.url), 'utf8'))
   await template.end()
   await admin.query(`alter database ${TEMPLATE} with is_template true allow_connections false`)
   await admin.end()
-  project.provide('cluster', { host, port, user })
+  project.provide('cluster', owner)
+  project.provide('application', application)
   return async () => {
     await postgres.stop()
     for (const folder of [home, workFolder]) rmSync(folder, { recursive: true, force: true })

@@ -5,8 +5,11 @@ import type { ConnectionOptions, Pool } from '../../platform/db/driver/client.ts
 import { TEMPLATE } from './cluster.ts'
 
 export interface TestDatabase {
+  /** The application's login, which a server works with: every test shows that its grants suffice. */
   readonly connection: ConnectionOptions & { readonly database: string }
-  /** A pool for arranging and looking, beside the server's own. Its writes are exempt from the tripwire. */
+  /** The owner's login. */
+  readonly owner: ConnectionOptions & { readonly database: string }
+  /** A pool of the owner for arranging and looking, beside the server's own. Its writes are exempt from the tripwire. */
   readonly sql: Pool
   /** Opens a further pool as a server would: tripwire on, writes only in transactions. */
   open(options?: ConnectionOptions): Pool
@@ -19,11 +22,13 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
   await admin.query(`create database ${database} template ${TEMPLATE}`)
-  const connection = { ...cluster, database }
-  const sql = openPool({ ...connection, max: 4 })
+  const connection = { ...inject('application'), database }
+  const owner = { ...cluster, database }
+  const sql = openPool({ ...owner, max: 4 })
   sql.on('connect', (client) => void client.query("set paperclip.fixture = 'on'").catch(() => {}))
   return {
     connection,
+    owner,
     sql,
     open: (options = {}) => openPool({ ...connection, ...options }, 'custom', { readOnlyByDefault: true }),
     async drop() {

@@ -199,8 +199,23 @@ export function signalAll(list: readonly number[], name: NodeJS.Signals): void {
 }
 
 /** The same database as the URL that a server expects. */
-export const databaseUrlOf = ({ host, port, user, database }: ConnectionOptions): string =>
-  `postgres://${user}@localhost:${port}/${database ?? 'postgres'}?host=${encodeURIComponent(host ?? '')}`
+export const databaseUrlOf = ({ host, port, user, password, database }: ConnectionOptions): string =>
+  `postgres://${user}:${encodeURIComponent(typeof password === 'string' ? password : '')}@localhost:${port}/${database ?? 'postgres'}?host=${encodeURIComponent(host ?? '')}`
+
+/** The owner's login of the embedded database of a home, as an operator finds it. */
+export const embeddedOwnerOf = (home: string): ConnectionOptions => ({
+  host: path.join(home, 'socket'),
+  port: 5432,
+  user: 'postgres',
+  password: readFileSync(path.join(home, 'database-owner-password'), 'utf8').trim(),
+  database: 'postgres',
+})
+
+/** The variables of a server that works with the application's login and migrates with the owner's. */
+export const databaseEnvOf = (connection: ConnectionOptions, owner: ConnectionOptions): Record<string, string> => ({
+  DATABASE_URL: databaseUrlOf(connection),
+  DATABASE_OWNER_URL: databaseUrlOf(owner),
+})
 
 export interface Reply {
   readonly status: number

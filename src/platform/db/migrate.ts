@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { postgresProblem } from '../kernel/versions.ts'
 import { drizzleOn, openPool } from './driver/client.ts'
 import type { Connection, ConnectionOptions, Pool } from './driver/client.ts'
+import { grantToApplication, readLoginPower } from './grants.ts'
+import type { LoginPower } from './grants.ts'
 
 /** The key of the advisory lock under which migrations run. Any fixed number serves. */
 const MIGRATION_LOCK = 7_203_311
@@ -12,11 +14,12 @@ const folder = fileURLToPath(new URL('../../../drizzle', import.meta.url))
 /**
  * Migrates the database to the schema of this build. Any number of servers may start at once: an advisory lock lets one
  * server apply the migrations, and the others then find nothing to do.
- * @param pool must not limit how long an answer may take (`query_timeout: 0`)
+ * @param pool of the owner of the tables; must not limit how long an answer may take (`query_timeout: 0`)
+ * @param application the login that the server works with, and that gets its grants here; null when it is the owner itself
  * @throws an error with a sentence for the operator when Postgres is too old; the database's error when a migration
  *   fails, and then nothing of that migration is kept
  */
-export async function migrate(pool: Pool): Promise<void> {
+export async function migrate(pool: Pool, application: string | null = null): Promise<void> {
   const connection = await pool.connect()
   try {
     await requirePostgresVersion(connection)
@@ -24,6 +27,7 @@ export async function migrate(pool: Pool): Promise<void> {
     await connection.query('set lock_timeout = 0; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0')
     await connection.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
     await apply(drizzleOn(connection), { migrationsFolder: folder })
+    if (application !== null) await grantToApplication(connection, application)
   } finally {
     // Closing the session releases the lock and drops the settings, also after a failure.
     connection.release(true)
@@ -36,16 +40,56 @@ async function requirePostgresVersion(connection: Connection): Promise<void> {
   if (problem !== null) throw new Error(problem)
 }
 
+/** The two logins of a database. */
+export interface DatabaseLogins {
+  /** The login that the server works with. */
+  readonly application: ConnectionOptions
+  /** The login that owns the tables, for migrations only; null when the application's login is the owner. */
+  readonly owner: ConnectionOptions | null
+}
+
+async function withConnection<T>(options: ConnectionOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const pool = openPool({ ...options, max: 1 })
+  try {
+    const connection = await pool.connect()
+    try {
+      return await work(connection)
+    } finally {
+      connection.release()
+    }
+  } finally {
+    await pool.end()
+  }
+}
+
 /**
- * Does the same as `migrate` on a new connection, without a time limit.
+ * Does the same as `migrate` on a new connection of the owner, without a time limit, and gives the application its grants.
  * @param signal abandons the migration. Postgres rolls it back when the process, and with it the connection, ends.
+ * @returns what the application's login could do beyond its work
+ * @throws as `migrate`; an error with a sentence when the two logins lead to different databases
  */
-export async function migrateOnce(connection: ConnectionOptions, signal: AbortSignal): Promise<void> {
-  const pool = openPool({ ...connection, max: 1, query_timeout: 0 })
+export async function migrateOnce({ application, owner }: DatabaseLogins, signal: AbortSignal): Promise<LoginPower> {
+  const before = owner === null ? null : await withConnection(application, readLoginPower)
+  const pool = openPool({ ...(owner ?? application), max: 1, query_timeout: 0 })
   try {
     const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
-    await Promise.race([migrate(pool), aborted])
+    await Promise.race([migrateFor(pool, before), aborted])
   } finally {
     if (!signal.aborted) await pool.end()
   }
+  return withConnection(application, readLoginPower)
+}
+
+async function migrateFor(pool: Pool, application: LoginPower | null): Promise<void> {
+  if (application === null) return migrate(pool)
+  const { rows } = await pool.query<{ role: string; database: string }>(
+    'select current_user::text as role, current_database()::text as database',
+  )
+  const [owner] = rows
+  if (owner?.database !== application.database)
+    throw new Error(
+      `DATABASE_URL leads to the database ${application.database} and DATABASE_OWNER_URL to ${owner?.database}: they must be the same`,
+    )
+  // One role in both: there is no second role to give grants to, and a role must not take its own away.
+  return migrate(pool, owner.role === application.role ? null : application.role)
 }

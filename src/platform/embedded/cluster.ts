@@ -1,35 +1,25 @@
 // Creates the database cluster with initdb on the first start.
 
 import { randomBytes } from 'node:crypto'
-import { chown, lchown, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chown, lchown, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Account } from './account.ts'
-import type { Log } from './contract.ts'
-import type { DeathSignal } from './parentDeathSignal.ts'
-import type { DataDir } from './dataDir.ts'
-import { spawnWithDeathSignal } from './parentDeathSignal.ts'
+import type { DatabasePasswords } from '../home/secret.ts'
+import type { Cluster } from './parameters.ts'
+import { setLogins } from './logins.ts'
+import { runToExit } from './runToExit.ts'
 import { removeStalePartials } from './partial.ts'
 import { SUPERUSER } from './settings.ts'
 
-/** The parameters of one database cluster; they are the same for every start. */
-export interface Cluster {
-  readonly dataDir: DataDir
-  /** Folder of the Postgres installation: `bin`, `lib`, `share`. */
-  readonly native: string
-  readonly account: Account | null
-  readonly deathSignal: DeathSignal
-  readonly durable: boolean
-  readonly log: Log
-}
-
-/** Creates the data folder unless it exists. Rejects when initdb fails, or when a file or another folder is in its place. */
-export async function ensureCluster(cluster: Cluster): Promise<void> {
+/** Creates the data folder with its logins unless it exists. Rejects when initdb fails, or when a file or another folder is in its place. */
+export async function ensureCluster(cluster: Cluster, passwords: DatabasePasswords): Promise<void> {
   const { data } = cluster.dataDir
   if (await isCluster(data)) return takeOwnership(data, cluster.account)
   await removeStalePartials(`${data}.init-`)
   const partial = `${data}.init-${randomBytes(6).toString('hex')}`
   try {
     await initialise(partial, cluster)
+    await setLogins(partial, cluster, passwords)
     // The data folder gets its name when it is complete, so a crash during initdb leaves no folder that looks like data.
     await rename(partial, data)
     if (cluster.durable) await syncFolder(dirname(data))
@@ -57,26 +47,19 @@ async function initialise(folder: string, { native, account, deathSignal, durabl
   log('creating a new embedded database', { durable })
   await mkdir(folder, { mode: 0o700 })
   if (account !== null) await chown(folder, account.uid, account.gid)
-  const outputFile = `${folder}.log`
-  const output = await open(outputFile, 'wx', 0o600)
-  try {
-    const ended = await runToExit({
-      deathSignal,
-      file: join(native, 'bin', 'initdb'),
-      arguments: ['-D', folder, ...INITDB, ...(durable ? [] : ['--no-sync'])],
-      account,
-      output: output.fd,
-    })
-    if (ended !== 'code 0') throw new Error(`initdb ended with ${ended}:\n${await readFile(outputFile, 'utf8')}`)
-  } finally {
-    await output.close()
-    await rm(outputFile, { force: true })
-  }
+  const ended = await runToExit(`${folder}.log`, {
+    deathSignal,
+    file: join(native, 'bin', 'initdb'),
+    arguments: ['-D', folder, ...INITDB, ...(durable ? [] : ['--no-sync'])],
+    account,
+  })
+  if (ended !== null) throw new Error(`initdb ended with ${ended}`)
 }
 
 const INITDB = [
   `--username=${SUPERUSER}`,
-  '--auth-local=trust',
+  // Nobody may connect by the rules that initdb writes; logins.ts replaces them.
+  '--auth-local=reject',
   '--auth-host=reject',
   // The built-in provider sorts and folds case in the same way on every machine. The C library's changes between releases.
   '--encoding=UTF8',
@@ -84,14 +67,6 @@ const INITDB = [
   '--builtin-locale=C.UTF-8',
   '--locale=C',
 ]
-
-async function runToExit(command: Parameters<typeof spawnWithDeathSignal>[0]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawnWithDeathSignal(command)
-    child.once('error', reject)
-    child.once('exit', (code, signal) => resolve(signal === null ? `code ${code}` : `signal ${signal}`))
-  })
-}
 
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')

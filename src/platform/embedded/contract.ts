@@ -10,15 +10,20 @@ export interface EmbeddedOptions {
   readonly log?: Log
 }
 
+/** Options for pg.Pool and pg.Client, with the folder of the unix socket as host. */
+export interface Connection {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+  readonly password: string
+}
+
 export interface EmbeddedPostgres {
-  /** Options for pg.Pool and pg.Client, with the folder of the unix socket as host. A restart of Postgres does not change them. */
-  readonly connection: {
-    readonly host: string
-    readonly port: number
-    readonly user: string
-    readonly database: string
-    readonly password?: string
-  }
+  /** The application's login: it owns nothing. A restart of Postgres does not change it. */
+  readonly connection: Connection
+  /** The owner's login: for migrations, and for nothing else. */
+  readonly ownerConnection: Connection
   /**
    * Shuts Postgres down: SIGINT (fast shutdown), then SIGQUIT, then SIGKILL, each after a grace period. Resolves when the
    * postmaster has exited. May be called more than once.

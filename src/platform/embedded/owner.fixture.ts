@@ -18,7 +18,7 @@ try {
   const database = surroundings
     ? await startWith(options, { packageFolder: platformPackage(), deathSignal: await detectDeathSignal(), ...surroundings })
     : await startEmbedded(options)
-  writeLine({ connection: database.connection })
+  writeLine({ connection: database.ownerConnection })
   const lines = createInterface(process.stdin)[Symbol.asyncIterator]()
   const { done: isOver = false } = await lines.next()
   // The input ended without "stop": the test process is gone, so an orderly shutdown has no purpose.

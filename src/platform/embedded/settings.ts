@@ -4,6 +4,9 @@ export const SOCKET_PORT = 5432
 /** A fixed name, not that of the operating system's account, so that another account can run the server on the same data. */
 export const SUPERUSER = 'postgres'
 
+/** The login of the server at work. It owns nothing; platform/db/grants.ts says what it may do. */
+export const APPLICATION = 'paperclip'
+
 /** The setting by which a later start finds the owner of a running postmaster; see staleInstance.ts. */
 export const OWNER_SETTING = 'paperclip.owner_pid'
 
@@ -13,13 +16,27 @@ export const OWNER_SETTING = 'paperclip.owner_pid'
  * @param ownerPid the process that starts the postmaster
  */
 export function postmasterArguments(data: string, socket: string, durable: boolean, ownerPid: number): string[] {
-  const settings = { ...BASE_SETTINGS, ...(durable ? DURABLE_SETTINGS : TEST_SETTINGS), [OWNER_SETTING]: String(ownerPid) }
-  return ['-D', data, '-k', socket, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  return ['-D', data, '-k', socket, ...settingArguments({ ...settingsFor(durable), [OWNER_SETTING]: String(ownerPid) })]
 }
+
+/** The arguments of a Postgres that opens no socket, runs the statements of its input, and ends with code 1 at the first error. */
+export const singleUserArguments = (data: string, durable: boolean): string[] => [
+  '--single',
+  '-D',
+  data,
+  ...settingArguments({ ...settingsFor(durable), exit_on_error: 'on' }),
+  'postgres',
+]
+
+type Settings = Readonly<Record<string, string>>
+
+const settingArguments = (settings: Settings): string[] => Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+
+const settingsFor = (durable: boolean): Settings => ({ ...BASE_SETTINGS, ...(durable ? DURABLE_SETTINGS : TEST_SETTINGS) })
 
 const BASE_SETTINGS = {
   port: String(SOCKET_PORT),
-  // No TCP: the authentication is "trust", and only the 0700 folder of the socket keeps other users out.
+  // No TCP: the folder of the socket, mode 0700, keeps other accounts out, and passwords keep out what shares the account.
   listen_addresses: '',
   unix_socket_permissions: '0700',
   max_connections: '100',

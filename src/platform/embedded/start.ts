@@ -2,10 +2,12 @@ import type { EmbeddedOptions, EmbeddedPostgres, Log } from './contract.ts'
 import type { DeathSignal } from './parentDeathSignal.ts'
 import { accountFor } from './account.ts'
 import { ensureBinaries } from './binaries.ts'
+import { loadOrCreateDatabasePasswords } from '../home/secret.ts'
 import { ensureCluster } from './cluster.ts'
 import { prepareDataDir } from './dataDir.ts'
+import { ensureLogins } from './logins.ts'
 import { launch } from './postmaster.ts'
-import { SOCKET_PORT, SUPERUSER } from './settings.ts'
+import { APPLICATION, SOCKET_PORT, SUPERUSER } from './settings.ts'
 import { supervise } from './supervise.ts'
 
 /** The parts of the machine that a start depends on. They are an argument, so that tests can remove `setpriv` or the checkout. */
@@ -28,13 +30,17 @@ export async function startWith(options: EmbeddedOptions, surroundings: Surround
   const dataDir = await prepareDataDir({ home: options.home, account, systemFolder, log })
   const copyInto = account === null ? `${dataDir.home}/native` : systemFolder
   const native = await ensureBinaries({ packageFolder, copyInto, account, log })
-  await ensureCluster({ dataDir, native, account, deathSignal, durable: options.durable, log })
-
   const cluster = { dataDir, native, account, deathSignal, durable: options.durable, log }
+  const passwords = loadOrCreateDatabasePasswords(dataDir.home)
+  await ensureCluster(cluster, passwords)
+  await ensureLogins(cluster, passwords)
+
   const first = await launch(cluster, new AbortController().signal)
   const supervision = supervise({ first, relaunch: (signal) => launch(cluster, signal), logFile: dataDir.logFile, log })
+  const place = { host: dataDir.socket, port: SOCKET_PORT, database: 'postgres' }
   return {
-    connection: { host: dataDir.socket, port: SOCKET_PORT, user: SUPERUSER, database: 'postgres' },
+    connection: { ...place, user: APPLICATION, password: passwords.application },
+    ownerConnection: { ...place, user: SUPERUSER, password: passwords.owner },
     stop: supervision.stop,
   }
 }

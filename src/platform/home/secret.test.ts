@@ -1,10 +1,21 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { loadOrCreateSecret } from './secret.ts'
+import { loadOrCreateDatabasePasswords, loadOrCreateSecret } from './secret.ts'
 
 const run = promisify(execFile)
 const script = `import { loadOrCreateSecret } from ${JSON.stringify(new URL('./secret.ts', import.meta.url).href)}; process.stdout.write(loadOrCreateSecret(process.argv[1]))`
@@ -44,6 +55,38 @@ describe('loadOrCreateSecret', () => {
     loadOrCreateSecret(folder)
     chmodSync(path.join(folder, 'agent-jwt-secret'), 0o644)
     expect(() => loadOrCreateSecret(folder)).toThrow(/0600/)
+  })
+
+  test('A link in the place of a secret is refused, also one to a file that would do', () => {
+    const file = path.join(folder, 'agent-jwt-secret')
+    loadOrCreateSecret(folder)
+    renameSync(file, `${file}.elsewhere`)
+    symlinkSync(`${file}.elsewhere`, file)
+    expect(() => loadOrCreateSecret(folder)).toThrow(`${file} is a link`)
+  })
+
+  test('A home that other users can write is refused, because they could replace the secret', () => {
+    loadOrCreateSecret(folder)
+    for (const mode of [0o770, 0o707, 0o722]) {
+      chmodSync(folder, mode)
+      expect(() => loadOrCreateSecret(folder), mode.toString(8)).toThrow(`${folder} can be written by other users`)
+    }
+    chmodSync(folder, 0o750)
+    loadOrCreateSecret(folder)
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('A secret or a home of another account is refused (needs root, to change the owner)', () => {
+    const file = path.join(folder, 'agent-jwt-secret')
+    loadOrCreateSecret(folder)
+    chownSync(file, 12_345, 12_345)
+    expect(() => loadOrCreateSecret(folder)).toThrow(`${file} belongs to another account (uid 12345)`)
+    chownSync(file, 0, 0)
+    chownSync(folder, 12_345, 12_345)
+    expect(() => loadOrCreateSecret(folder)).toThrow(`${folder} belongs to another account (uid 12345)`)
+    // The passwords of the embedded database are the exception: root that starts on a user's home has that user's data there.
+    const passwords = loadOrCreateDatabasePasswords(folder)
+    expect(loadOrCreateDatabasePasswords(folder)).toEqual(passwords)
+    expect(statSync(path.join(folder, 'database-password')).uid).toBe(12_345)
   })
 
   test('A file that is empty after a full disk is refused, and the message has its name', () => {

@@ -1,22 +1,68 @@
 import { randomBytes } from 'node:crypto'
-import { fstatSync, linkSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import type { Stats } from 'node:fs'
 import path from 'node:path'
 
 /** HS256 needs 32 bytes. A shorter text means that the file is damaged. */
 const MIN_LENGTH = 32
 
-/** The secret in a file; undefined when the file does not exist. @throws Error when it is damaged or readable by other users */
-function readSecretFile(file: string): string | undefined {
+/** Which accounts may own a kept secret. */
+interface Trust {
+  /** Under root: also the owner of the home, because that account has the data that the secret opens. */
+  readonly ownerOfHome?: boolean
+}
+
+/** Root may be the owner everywhere: it can read and replace every file anyway. */
+function trustedOwners(home: string, { ownerOfHome = false }: Trust): ReadonlySet<number> {
+  const ownUid = process.getuid?.() ?? 0
+  return new Set([0, ownUid, ...(ownerOfHome && ownUid === 0 ? [statSync(home).uid] : [])])
+}
+
+/** @throws Error when another account could have put the file there, or can replace it */
+function requireSafePlace(file: string, stats: Stats, trusted: ReadonlySet<number>): void {
+  if (process.platform === 'win32') return
+  const folder = path.dirname(file)
+  const around = statSync(folder)
+  if (!stats.isFile()) throw new Error(`${file} is not a file: remove it to create a new one`)
+  if (!trusted.has(stats.uid))
+    throw new Error(
+      `${file} belongs to another account (uid ${stats.uid}): give it to the account of the server, or remove it to create a new one`,
+    )
+  if ((stats.mode & 0o077) !== 0)
+    throw new Error(`${file} can be read by other users: set its mode to 0600, or remove it to create a new one`)
+  if (!trusted.has(around.uid))
+    throw new Error(
+      `${folder} belongs to another account (uid ${around.uid}), which can replace ${file}: give the folder to the account of the server`,
+    )
+  if ((around.mode & 0o022) !== 0) throw new Error(`${folder} can be written by other users, who can replace ${file}: set its mode to 0700`)
+}
+
+/** The secret in a file; undefined when the file does not exist. @throws Error when it is damaged, a link, or open to other users */
+function readSecretFile(file: string, trusted: ReadonlySet<number>): string | undefined {
   let descriptor: number
   try {
-    descriptor = openSync(file, 'r')
+    // Not through a link, and not waiting for the writer of a pipe.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code === 'ELOOP' || code === 'EMLINK') throw new Error(`${file} is a link: put the file itself there`, { cause: error })
     throw error
   }
   try {
-    if (process.platform !== 'win32' && (fstatSync(descriptor).mode & 0o077) !== 0)
-      throw new Error(`${file} can be read by other users: set its mode to 0600, or remove it to create a new one`)
+    requireSafePlace(file, fstatSync(descriptor), trusted)
     const secret = readFileSync(descriptor, 'utf8').trim()
     if (secret.length < MIN_LENGTH) throw new Error(`${file} is damaged: remove it to create a new one`)
     return secret
@@ -32,26 +78,50 @@ function readSecretFile(file: string): string | undefined {
  * @param home folder of the server; created with mode 0700 when it does not exist
  * @param name of the file
  * @param generate creates a new secret, for the first start
- * @throws Error when the file is damaged or readable by other users; the message has the name of the file and not its content
+ * @throws Error when the file is damaged, is a link, belongs to another account than the server's or root, can be read by
+ *   other users, or stands in a folder that others can write; the message has the name of the file and not its content
  */
-export function loadOrCreateSecretFile(home: string, name: string, generate: () => string): string {
+export function loadOrCreateSecretFile(home: string, name: string, generate: () => string, trust: Trust = {}): string {
   mkdirSync(home, { recursive: true, mode: 0o700 })
+  const trusted = trustedOwners(home, trust)
   const file = path.join(home, name)
-  const existing = readSecretFile(file)
+  const existing = readSecretFile(file, trusted)
   if (existing !== undefined) return existing
   const temporaryFile = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   // The file is flushed before it gets its name, so a power failure leaves a whole secret or none.
   writeFileSync(temporaryFile, `${generate().trim()}\n`, { mode: 0o600, flag: 'wx', flush: true })
   try {
+    giveToOwnerOfHome(temporaryFile, home, trust)
     linkSync(temporaryFile, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   } finally {
     rmSync(temporaryFile, { force: true })
   }
-  return readSecretFile(file) ?? loadOrCreateSecretFile(home, name, generate)
+  return readSecretFile(file, trusted) ?? loadOrCreateSecretFile(home, name, generate, trust)
+}
+
+/** One `sudo npm start` must not leave a file that the owner of the home cannot read. */
+function giveToOwnerOfHome(file: string, home: string, { ownerOfHome = false }: Trust): void {
+  if (!ownerOfHome || process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(home)
+  if (uid !== 0) chownSync(file, uid, gid)
 }
 
 /** The secret that signs run tokens when none is configured. */
 export const loadOrCreateSecret = (home: string): string =>
   loadOrCreateSecretFile(home, 'agent-jwt-secret', () => randomBytes(48).toString('base64url'))
+
+/** The passwords of the embedded database: the owner's, which migrates, and the application's, which serves. */
+export interface DatabasePasswords {
+  readonly owner: string
+  readonly application: string
+}
+
+const randomPassword = (): string => randomBytes(32).toString('base64url')
+
+/** Loads or creates the passwords of the embedded database, `database-owner-password` and `database-password` in the home. */
+export const loadOrCreateDatabasePasswords = (home: string): DatabasePasswords => ({
+  owner: loadOrCreateSecretFile(home, 'database-owner-password', randomPassword, { ownerOfHome: true }),
+  application: loadOrCreateSecretFile(home, 'database-password', randomPassword, { ownerOfHome: true }),
+})

@@ -42,7 +42,9 @@ const types = {
 class ConnectTimeoutClient extends pg.Client {
   constructor(config: pg.ClientConfig) {
     // The pool's own connectionTimeoutMillis limits the wait in its queue. A connection attempt has less time.
-    super({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+    // The pool hides the password from a spread.
+    const { password } = config
+    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
   }
 }
 
