@@ -2,6 +2,7 @@ import { Router } from 'express'
 import type { Express, Request, Response } from 'express'
 import type { z } from 'zod'
 import { authorize, authorizeTarget } from '../auth/permissions.ts'
+import { admissionOf } from '../auth/mayWrite.ts'
 import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency.ts'
 import type { Ctx } from '../platform/db/types.ts'
 import { invariant, refuse } from '../platform/kernel/errors.ts'
@@ -99,7 +100,15 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
   const params = request.params as Record<string, string>
   const target = await route.scope({ actor, params, query: rawQuery, db: deps.store.read })
   authorizeTarget(route.permission, actor, target.id)
-  const ctx: Ctx = { actor, companyId: target.companyId, requestId: trace.requestId, store: deps.store, idempotency }
+  const admit = admissionOf(actor)
+  const ctx: Ctx = {
+    actor,
+    companyId: target.companyId,
+    requestId: trace.requestId,
+    store: deps.store,
+    idempotency,
+    ...(admit === null ? {} : { admit }),
+  }
   return {
     ctx,
     target: target.id,

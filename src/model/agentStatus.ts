@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
+import type { RefusalCode } from '../platform/kernel/errors.ts'
 import { stateMachine } from '../platform/kernel/stateMachine.ts'
 
 export const agentStatus = stateMachine('agent', {
@@ -18,6 +19,17 @@ export const invokableStatuses: readonly AgentStatus[] = ['idle', 'active', 'run
 
 /** Whether an agent may hold an issue or start a run. */
 export const isInvokable = (status: AgentStatus): boolean => invokableStatuses.includes(status)
+
+/** The refusal of an agent's writes by its status; null lets it write. No status refuses a read. */
+export const agentWriteRefusals: Readonly<Record<AgentStatus, RefusalCode | null>> = {
+  pending_approval: 'agent_pending',
+  idle: null,
+  active: null,
+  running: null,
+  error: null,
+  paused: 'agent_paused',
+  terminated: 'agent_terminated',
+}
 
 /** `isInvokable` in SQL. @param alias of the table `agents` in the statement */
 export const isInvokableSql = (alias: string): SQL =>

@@ -1,3 +1,4 @@
+import type { RefusalCode } from '../platform/kernel/errors.ts'
 import { stateMachine } from '../platform/kernel/stateMachine.ts'
 
 export const companyStatus = stateMachine('company', {
@@ -7,3 +8,10 @@ export const companyStatus = stateMachine('company', {
   archived: ['active', 'paused'],
 })
 export type CompanyStatus = (typeof companyStatus.statuses)[number]
+
+/** The refusal of the writes of a company's agents by its status; null lets them write. A paused company starts no run, and those at work finish. */
+export const companyWriteRefusals: Readonly<Record<CompanyStatus, RefusalCode | null>> = {
+  active: null,
+  paused: null,
+  archived: 'company_not_active',
+}

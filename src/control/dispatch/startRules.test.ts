@@ -9,6 +9,8 @@ const runFact = (id: string, live = true): RunFact => ({
   id,
   agentId,
   agentName: 'Agent',
+  agentStatus: 'idle',
+  companyStatus: 'active',
   status: 'running',
   live,
   leaseExpiresAt: '2026-01-01T00:00:00.000Z',

@@ -3,6 +3,7 @@ import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { assertRunLive } from '../../auth/runFacts.ts'
+import { requireMayWrite } from '../../auth/mayWrite.ts'
 import { runRowById } from '../../engine/runs/index.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult, RunRow } from '../../engine/runs/index.ts'
@@ -13,7 +14,7 @@ import type { RunResult, RunRow } from '../../engine/runs/index.ts'
  * because an outcome never changes.
  *
  * @throws Refusal `not_found`; `run_outcome_fixed`; `run_ended` for a run whose lease expired; `forbidden` for another
- *   agent's run; `run_id_mismatch` for an agent that acts in another run
+ *   agent's run; `run_id_mismatch` for an agent that acts in another run; those of `requireMayWrite`
  */
 export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Promise<RunRow> {
   const { actor } = ctx
@@ -23,6 +24,7 @@ export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Pro
     const [run] = locked.runs
     if (run === undefined) return refuse('not_found', { message: 'Run not found' })
     if (actor.kind === 'agent' && run.agentId !== actor.agentId) refuse('forbidden', { message: 'Not a run of this agent' })
+    if (actor.kind === 'agent') requireMayWrite(run)
     if (runStatus.terminal.includes(run.status)) {
       if (run.status === result.status) return unchanged(await runRowById(tx, ctx, runId))
       return refuse('run_outcome_fixed', { details: { runId, status: run.status } })

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { checkMayWrite } from '../../auth/mayWrite.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { evictions, issues } from '../../model/issues.ts'
@@ -31,7 +32,8 @@ const revokedFrom = statement<{ id: string }, HeartbeatResponse['revoked'][numbe
 /**
  * Renews the lease of the calling run and returns the issues that it holds and those that were revoked. It decides
  * nothing and is not audited.
- * @throws Refusal `forbidden` for a run of another agent, `run_ended` for a dead one: its lease is not revived
+ * @throws Refusal `forbidden` for a run of another agent, `run_ended` for a dead one: its lease is not revived;
+ *   those of `checkMayWrite`
  */
 export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatResponse> {
   const { actor } = ctx
@@ -42,6 +44,7 @@ export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatRespo
   if (leaseExpiresAt === null) {
     const run = await runRowById(ctx.store.read, ctx, runId)
     if (run.agentId !== actor.agentId) refuse('forbidden', { message: 'Not a run of this agent' })
+    await checkMayWrite(ctx.store.read, actor)
     refuse('run_ended', {
       details: { actorAgentId: actor.agentId, actorRunId: runId, runStatus: run.status, retryable: false, next: 'new_run' },
     })

@@ -13,6 +13,7 @@ import { issueById } from '../../work/issues/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireActingRun, lockRunFacts } from '../../auth/runFacts.ts'
+import { requireOwnMayWrite } from '../../auth/mayWrite.ts'
 import { insertOpenRun, LEASE_DEFAULT_S, runColumns, runStarted } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 import { claimWake } from '../../engine/wakes/index.ts'
@@ -75,6 +76,7 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
   const leaseSeconds = request.leaseSeconds ?? LEASE_DEFAULT_S
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyId, agentId)
+    requireOwnMayWrite(ctx.actor, agent)
     if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
     if (isOverBudget(agent)) refuse('agent_over_budget', { details: { next: 'ask_board' } })
     if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })

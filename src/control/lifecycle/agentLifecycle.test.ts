@@ -117,7 +117,7 @@ describe('pause and resume', () => {
     const paused = await changeLifecycle(agent.id, 'pause')
     expect(paused.body).toMatchObject({ pauseReason: 'manual' })
     expect(paused.body.pausedAt).not.toBeNull()
-    await expectRefused(server(), () => agent.client.post(`/api/agents/${agent.id}/runs`), 409, 'agent_not_invokable')
+    await expectRefused(server(), () => agent.client.post(`/api/agents/${agent.id}/runs`), 409, 'agent_paused')
     const resumed = await changeLifecycle(agent.id, 'resume')
     expect(resumed.body).toMatchObject({ status: 'idle', pauseReason: null, pausedAt: null })
     expect((await lastAudit(server(), agent.id, 'agent.resumed')).details).toEqual({ previousPauseReason: 'manual' })

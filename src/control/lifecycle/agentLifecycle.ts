@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { agentPaused, agentResumed, agentTerminated, lockAgent, revokeKeys, setAgentStatus } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
+import { awaitWriters } from '../../auth/mayWrite.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
@@ -36,6 +37,7 @@ async function endAgentRuns(
  */
 export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
+    await awaitWriters(tx, agentId)
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') refuse('agent_terminated', { message: 'Cannot pause terminated agent' })
     if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'Cannot pause an agent that is pending approval' })
@@ -72,6 +74,7 @@ export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> 
  */
 export async function terminateAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
+    await awaitWriters(tx, agentId)
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') return unchanged(agent)
     const terminated = await setAgentStatus(tx, agent, 'terminated')

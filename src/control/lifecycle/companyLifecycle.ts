@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm'
 import { lockAgents } from '../../org/agents/index.ts'
 import { companyArchived, companyById, companyDeleted, lockCompany } from '../../org/companies/index.ts'
 import type { CompanyRow } from '../../org/companies/index.ts'
+import { awaitWriters } from '../../auth/mayWrite.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
@@ -48,6 +49,7 @@ const ids = (rows: readonly { id: string }[]): string[] => rows.map((row) => row
 export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
+    await awaitWriters(tx, companyId)
     const { status } = await lockCompany(tx, companyId)
     if (status === 'archived') return unchanged(await companyById(tx, companyId))
     await lockAgents(tx, companyId, ids(await tx.run(idsOf.agents, { companyId })))

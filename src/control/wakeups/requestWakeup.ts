@@ -11,6 +11,7 @@ import { lockIssue } from '../../engine/holds/index.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
+import { requireOwnMayWrite } from '../../auth/mayWrite.ts'
 import { recordReadPosition, runRowById } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 import { countSkip, loadTaskWakeFacts, MENTION_REASON, requestWake, runInvoked, wakeDeferred } from '../../engine/wakes/index.ts'
@@ -64,6 +65,7 @@ export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): P
 
 /** @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active` */
 async function requireInvokable(tx: Tx, ctx: Ctx, agent: AgentRow): Promise<void> {
+  requireOwnMayWrite(ctx.actor, agent)
   if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
   if (isOverBudget(agent)) {
     countSkip(ctx.store, agent.id, 'over_budget')

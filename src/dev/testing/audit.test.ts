@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { sendRequest } from './rawRequest.ts'
-import { endsCompany, buildRequest } from './exampleRequests.ts'
+import { endsCompany, buildRequest, unauditedRoutes } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import { personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
@@ -13,25 +13,6 @@ import { useServer } from './world.ts'
 const server = useServer()
 // A route that never succeeds changes nothing that could be recorded.
 const mutatingRoutes = declaredRoutes().filter(({ method, returns }) => method !== 'get' && !(returns instanceof z.ZodNever))
-
-/**
- * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of
- * the audit.
- */
-const unauditedRoutes: ReadonlySet<string> = new Set([
-  // Renews a lease, which is telemetry: it decides nothing and says only that the run is still there.
-  'postHeartbeatRunsByRunIdHeartbeat',
-  // Read a company and change nothing; they are POST because of the choice they carry.
-  'postCompaniesByCompanyIdExport',
-  'postCompaniesByCompanyIdExports',
-  'postCompaniesByCompanyIdExportsPreview',
-  'postCompaniesImportPreview',
-  'postCompaniesByCompanyIdImportsPreview',
-  // Looks up what runs would use.
-  'postCompaniesByCompanyIdAdaptersByTypeTestEnvironment',
-  // Answers with advice and does nothing.
-  'postAgentsByIdClaudeLogin',
-])
 
 let api: ApiUnderTest
 let fixtures: Fixtures

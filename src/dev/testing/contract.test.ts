@@ -147,6 +147,8 @@ describe('rows of another company', () => {
 
   test.each(namedRoutes(withParameters))('%s answers for a row of another company as for a missing row (I12)', async (_, route) => {
     const { body } = await buildRequest(api, route, ownRows)
+    // An example may have paused the agent, and a paused agent is refused for that, whatever its path names.
+    await api.sql.query("update agents set status = 'idle' where id = $1", [ownRows.agent.id])
     const statuses = new Set<number>()
     for (const parameter of parametersOf(route))
       for (const persona of asAgents) {

@@ -178,3 +178,22 @@ export const isEndless = (route: Route): boolean => route.streams === 'events'
 /** True for routes after which the company of the stage is no longer what it was. */
 export const endsCompany = (route: Route): boolean =>
   route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')
+
+/**
+ * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of
+ * the audit.
+ */
+export const unauditedRoutes: ReadonlySet<string> = new Set([
+  // Renews a lease, which is telemetry: it decides nothing and says only that the run is still there.
+  'postHeartbeatRunsByRunIdHeartbeat',
+  // Read a company and change nothing; they are POST because of the choice they carry.
+  'postCompaniesByCompanyIdExport',
+  'postCompaniesByCompanyIdExports',
+  'postCompaniesByCompanyIdExportsPreview',
+  'postCompaniesImportPreview',
+  'postCompaniesByCompanyIdImportsPreview',
+  // Looks up what runs would use.
+  'postCompaniesByCompanyIdAdaptersByTypeTestEnvironment',
+  // Answers with advice and does nothing.
+  'postAgentsByIdClaudeLogin',
+])

@@ -16,6 +16,8 @@ const runFact = (id: string, live: boolean, of = agentId): RunFact => ({
   id,
   agentId: of,
   agentName: of,
+  agentStatus: 'idle',
+  companyStatus: 'active',
   status: live ? 'running' : 'failed',
   live,
   leaseExpiresAt: '2026-01-01T00:00:00.000Z',

@@ -164,7 +164,7 @@ async function runBody<T>(
   const { tx, wrote } = openedTx
   try {
     if (ctx.idempotency !== null) await reserveKey(connection, ctx.idempotency)
-    const { value, events } = await body(tx)
+    const { value, events } = await admitted(ctx, tx, body)
     invariant(!wrote() || events.length > 0, 'a mutation that writes must return an event')
     invariant(
       events.length === 0 || actingRunIdOf(ctx.actor) === null || tx.actingRunVerified,
@@ -178,6 +178,22 @@ async function runBody<T>(
   } finally {
     openedTx.close()
   }
+}
+
+/**
+ * Runs the body behind the admission of the caller. Both are under way at once. A caller that is not admitted is refused for
+ * that reason, whatever the body found.
+ */
+async function admitted<T>(ctx: Ctx, tx: Tx, body: (tx: Tx) => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  if (ctx.admit === undefined) {
+    invariant(ctx.actor.kind !== 'agent' || ctx.actor.runId !== null, 'a write by an agent without a run must be admitted')
+    return await body(tx)
+  }
+  const admission = pipelined(ctx.admit(tx))
+  const [outcome] = await Promise.allSettled([body(tx)])
+  await admission
+  if (outcome.status === 'rejected') throw outcome.reason
+  return outcome.value
 }
 
 /** The connection was lost during the commit. The audit rows commit with the change, so they show whether it is there. */

@@ -72,6 +72,8 @@ export interface Ctx {
   readonly store: Store
   /** The Idempotency-Key of the request, which its one mutation observes. */
   readonly idempotency: IdempotentRequest | null
+  /** Admits the writes of an agent that names no run, in the transaction that writes; a run is the admission of its own writes. */
+  readonly admit?: (tx: Tx) => Promise<void>
 }
 
 /** The row locks that a transaction has taken so far. */
