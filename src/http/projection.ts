@@ -94,11 +94,14 @@ const omitNulls = (_key: string, value: unknown): unknown => {
 
 const hasId = (value: unknown): boolean => typeof value === 'object' && value !== null && 'id' in value
 
-/** The projected answer as JSON, and the headers that confirm the projection. */
-export function project(
-  value: unknown,
-  projection: Projection,
-): { readonly body: string; readonly headers: Readonly<Record<string, string>> } {
+/** A projected answer as JSON, and the headers that confirm the projection. */
+export interface ProjectedBody {
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Projects an answer. */
+export function project(value: unknown, projection: Projection): ProjectedBody {
   const isMinimal = projection.isMinimal && hasId(value)
   const part = isMinimal ? pickFields(value, MINIMAL) : projection.fields === null ? value : pickFields(value, projection.fields)
   return {

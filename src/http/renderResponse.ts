@@ -2,9 +2,11 @@ import type { Request } from 'express'
 import { z } from 'zod'
 import type { RenderedResponse } from '../platform/db/types.ts'
 import { invariant } from '../platform/kernel/errors.ts'
+import { PAGE_BYTES, shortenPage } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import type { IdentifiedExchange } from './exchange.ts'
 import { project } from './projection.ts'
+import type { ProjectedBody, Projection } from './projection.ts'
 import type { Route } from './route.ts'
 
 /** The `Link` header of a page that has a next page: the URL of the request with another cursor. */
@@ -25,6 +27,25 @@ function bodySchemaOf(route: Route): z.ZodType {
 }
 
 /**
+ * The JSON of a page, which ends early when it would have more than `PAGE_BYTES`. The rows were loaded within that budget, but
+ * their JSON is longer: it has names, and escapes.
+ */
+function fitPage(page: Page<unknown>, projection: Projection): ProjectedBody & { readonly page: Page<unknown> } {
+  const whole = project(page.items, projection)
+  // A character of JavaScript has at most three bytes, so most pages need not be measured.
+  if (whole.body.length * 3 <= PAGE_BYTES || Buffer.byteLength(whole.body) <= PAGE_BYTES) return { page, ...whole }
+  const bytesOf = (item: unknown): number => Buffer.byteLength(project([item], projection).body) - 1
+  let [count, bytes] = [0, 1]
+  for (const item of page.items) {
+    bytes += bytesOf(item)
+    if (bytes > PAGE_BYTES && count > 0) break
+    count += 1
+  }
+  const shortened = shortenPage(page, count)
+  return { page: shortened, ...project(shortened.items, projection) }
+}
+
+/**
  * Turns the value that a handler returned into status, headers and body. Breaks an invariant when responses are
  * validated and the value differs from the declaration of the route.
  */
@@ -38,12 +59,12 @@ export function renderResponse({ deps, route, request, projection }: IdentifiedE
       `the answer of ${route.operationId} differs from its declaration: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`,
     )
   }
-  const { body: text, headers: applied } = project(body, projection)
+  const shown = route.paged ? fitPage(value as Page<unknown>, projection) : { page: null, ...project(body, projection) }
   const headers = {
-    ...(route.paged ? linkOf(request, value as Page<unknown>) : {}),
+    ...(shown.page === null ? {} : linkOf(request, shown.page)),
     ...route.headers?.(value),
-    ...applied,
+    ...shown.headers,
   }
   const status = route.altStatus?.when(value) === true ? route.altStatus.status : route.status
-  return { status, headers, body: text }
+  return { status, headers, body: shown.body }
 }

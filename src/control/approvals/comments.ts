@@ -56,7 +56,8 @@ export async function listApprovalComments(ctx: Ctx, approvalId: string, request
   const companyId = companyOf(ctx)
   await approvalById(ctx.store.read, companyId, approvalId)
   const page = oldestFirst.page(request)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     commentList(
       String(page.hasCursor),
       () => sql`select ${commentColumns} from ${approvalComments}
@@ -64,5 +65,4 @@ export async function listApprovalComments(ctx: Ctx, approvalId: string, request
     ),
     { companyId, approvalId, ...page.params },
   )
-  return page.toPage(rows)
 }

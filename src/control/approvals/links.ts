@@ -1,16 +1,20 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
-import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
 import { approvals, issueApprovals } from '../../model/approvals.ts'
 import { issues } from '../../model/issues.ts'
-import { param, statement } from '../../platform/db/statement.ts'
+import { byCreation, keyset, withinBytes } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
+import { dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import { lockIssue, lockIssues, checkWriteGate } from '../../engine/holds/index.ts'
 import type { Expected } from '../../engine/holds/index.ts'
 import { requireIssue } from '../../work/issues/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { mapPage, PAGE_BYTES } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun, lockRunFacts } from '../../auth/runFacts.ts'
 import { approvalLinked, approvalUnlinked } from './events.ts'
@@ -18,36 +22,73 @@ import { approvalColumns, approvalById, lockApproval, redactApproval } from './r
 import type { ApprovalRow } from './row.ts'
 import type { linkedIssueView } from './views.ts'
 
-/** The most links shown of one issue or one approval. */
-const MAX_LINKS = sql.raw('1000')
+const newestFirst = byCreation('desc', '"approvals"')
 
-const selectApprovals = statement<{ issueId: string; companyId: string }, ApprovalRow>('issue_approvals').read(sql`
-  select ${approvalColumns} from ${approvals} join ${issueApprovals} l on l.approval_id = "approvals"."id"
-  where l.issue_id = ${param('issueId')} and "approvals"."company_id" = ${param('companyId')}
-  order by "approvals"."created_at" desc, "approvals"."id" desc limit ${MAX_LINKS}`)
+const selectApprovals = dynamicRead<KeysetParams & { issueId: string; companyId: string }, ApprovalRow>('issue_approvals')
 
-const approvalsOfIssue = async (db: Pick<ReadDb, 'run'>, companyId: string, issueId: string): Promise<ApprovalRow[]> =>
-  (await db.run(selectApprovals, { issueId, companyId })).map(redactApproval)
-
-/** Approvals that an issue is linked to, newest first. @throws Refusal `not_found` */
-export async function listApprovalsOfIssue(ctx: Ctx, issueId: string): Promise<ApprovalRow[]> {
+/** Approvals that an issue is linked to, newest first. @throws Refusal `not_found`, `malformed_cursor` */
+export async function listApprovalsOfIssue(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<ApprovalRow>> {
   await requireIssue(ctx.store.read, companyOf(ctx), issueId)
-  return await approvalsOfIssue(ctx.store.read, companyOf(ctx), issueId)
+  const page = newestFirst.page(request)
+  const query = selectApprovals(
+    String(page.hasCursor),
+    () => sql`
+      select ${approvalColumns} from ${approvals} join ${issueApprovals} l on l.approval_id = "approvals"."id"
+      where l.issue_id = ${param('issueId')} and "approvals"."company_id" = ${param('companyId')} ${page.andAfterCursor}
+      order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
+  )
+  return mapPage(await page.read(ctx.store.read, query, { issueId, companyId: companyOf(ctx), ...page.params }), redactApproval)
 }
 
-const selectIssues = statement<{ approvalId: string; companyId: string }, z.input<typeof linkedIssueView>>('approval_issues').read(sql`
-  select i.id, i.company_id as "companyId", i.project_id as "projectId", i.goal_id as "goalId", i.parent_id as "parentId", i.title,
-    i.description, i.status, i.priority, i.assignee_agent_id as "assigneeAgentId", i.created_by_agent_id as "createdByAgentId",
-    i.created_by_user_id as "createdByUserId", i.issue_number as "issueNumber", i.identifier, i.request_depth as "requestDepth",
-    i.billing_code as "billingCode", i.started_at as "startedAt", i.completed_at as "completedAt", i.cancelled_at as "cancelledAt",
-    i.hidden_at as "hiddenAt", i.created_at as "createdAt", i.updated_at as "updatedAt"
-  from ${issues} i join ${issueApprovals} l on l.issue_id = i.id
-  where l.approval_id = ${param('approvalId')} and i.company_id = ${param('companyId')} order by l.created_at, i.id limit ${MAX_LINKS}`)
+/** Approvals in the answer of a new link; the list has all of them. */
+const MAX_LINKS = 1000
 
-/** Issues that an approval is linked to, in the order of linking. @throws Refusal `not_found` */
-export async function listIssuesOfApproval(ctx: Ctx, approvalId: string) {
+const selectNewest = statement<{ issueId: string; companyId: string }, ApprovalRow & { bytesBefore: number }>(
+  'issue_approvals_newest',
+).read(
+  withinBytes({
+    select: sql`select ${approvalColumns} from ${approvals} join ${issueApprovals} l on l.approval_id = "approvals"."id"
+        where l.issue_id = ${param('issueId')} and "approvals"."company_id" = ${param('companyId')}
+        order by "approvals"."created_at" desc, "approvals"."id" desc limit ${sql.raw(String(MAX_LINKS))}`,
+    orderBy: sql`"createdAt" desc, id desc`,
+    size: sql`octet_length(rows.payload::text)`,
+    maxBytes: PAGE_BYTES / 2,
+  }),
+)
+
+/** (tx) The newest approvals that an issue is linked to, as many as fit into an answer. */
+const newestApprovalsOf = async (tx: Tx, companyId: string, issueId: string): Promise<ApprovalRow[]> =>
+  (await tx.run(selectNewest, { issueId, companyId })).map(({ bytesBefore: _, ...row }) => redactApproval(row))
+
+type LinkedIssue = z.input<typeof linkedIssueView>
+
+const byLink = keyset('asc', [
+  { field: 'linkedAt', column: 'l.created_at', type: 'timestamptz' },
+  { field: 'id', column: 'i.id', type: 'uuid' },
+])
+
+const selectIssues = dynamicRead<KeysetParams & { approvalId: string; companyId: string }, LinkedIssue & { linkedAt: string }>(
+  'approval_issues',
+)
+
+/** Issues that an approval is linked to, in the order of linking. @throws Refusal `not_found`, `malformed_cursor` */
+export async function listIssuesOfApproval(ctx: Ctx, approvalId: string, request: PageRequest): Promise<Page<LinkedIssue>> {
   await approvalById(ctx.store.read, companyOf(ctx), approvalId)
-  return await ctx.store.read.run(selectIssues, { approvalId, companyId: companyOf(ctx) })
+  const page = byLink.page(request)
+  const query = selectIssues(
+    String(page.hasCursor),
+    () => sql`
+      select i.id, i.company_id as "companyId", i.project_id as "projectId", i.goal_id as "goalId", i.parent_id as "parentId", i.title,
+        i.description, i.status, i.priority, i.assignee_agent_id as "assigneeAgentId", i.created_by_agent_id as "createdByAgentId",
+        i.created_by_user_id as "createdByUserId", i.issue_number as "issueNumber", i.identifier, i.request_depth as "requestDepth",
+        i.billing_code as "billingCode", i.started_at as "startedAt", i.completed_at as "completedAt", i.cancelled_at as "cancelledAt",
+        i.hidden_at as "hiddenAt", i.created_at as "createdAt", i.updated_at as "updatedAt", l.created_at as "linkedAt"
+      from ${issues} i join ${issueApprovals} l on l.issue_id = i.id
+      where l.approval_id = ${param('approvalId')} and i.company_id = ${param('companyId')} ${page.andAfterCursor}
+      order by ${byLink.orderBy} limit ${param('limit', 'int')}`,
+  )
+  const rows = await page.read(ctx.store.read, query, { approvalId, companyId: companyOf(ctx), ...page.params })
+  return mapPage(rows, ({ linkedAt: _, ...row }) => row)
 }
 
 const insertLinks = statement<{ approvalId: string; issueIds: string[] }, { issueId: string }>('approval_link').write(sql`
@@ -99,9 +140,9 @@ export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string
     await lockApproval(tx, companyId, approvalId)
     const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expected)
     const linked = await tx.run(selectLink, { approvalId, issueId })
-    if (linked.length > 0) return changedIfAny(await approvalsOfIssue(tx, companyId, issueId), events)
+    if (linked.length > 0) return changedIfAny(await newestApprovalsOf(tx, companyId, issueId), events)
     await addLinks(tx, approvalId, [issueId])
-    return changed(await approvalsOfIssue(tx, companyId, issueId), approvalLinked(issueId, { approvalId }), ...events)
+    return changed(await newestApprovalsOf(tx, companyId, issueId), approvalLinked(issueId, { approvalId }), ...events)
   })
 }
 

@@ -5,6 +5,7 @@ import { approvals } from '../../model/approvals.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { approvalColumns, approvalById, redactApproval } from './row.ts'
 import type { ApprovalRow } from './row.ts'
@@ -18,7 +19,8 @@ const approvalList = dynamicRead<KeysetParams & { companyId: string; status: App
 export async function listApprovals(ctx: Ctx, query: PageRequest & { status?: ApprovalStatus | undefined }): Promise<Page<ApprovalRow>> {
   const page = newestFirst.page(query)
   const statusCondition = query.status === undefined ? sql`` : sql`and status = ${param('status')}`
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     approvalList(
       `${query.status !== undefined}:${page.hasCursor}`,
       () => sql`select ${approvalColumns} from ${approvals} where company_id = ${param('companyId')} ${statusCondition} ${page.andAfterCursor}
@@ -26,8 +28,7 @@ export async function listApprovals(ctx: Ctx, query: PageRequest & { status?: Ap
     ),
     { companyId: companyOf(ctx), status: query.status ?? null, ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map(redactApproval), next }
+  return mapPage(shown, redactApproval)
 }
 
 /** One approval, with redacted secrets. @throws Refusal `not_found` */

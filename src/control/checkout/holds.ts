@@ -47,7 +47,8 @@ const stateConditions: Record<HoldState, ReturnType<typeof sql>> = {
 /** Every hold of a company: its holder, its start, the end of the lease, and whether the holder is live. */
 export async function listHolds(ctx: Ctx, query: PageRequest & { state: HoldState }): Promise<Page<Hold>> {
   const page = byIssue.page(query)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     holdList(
       `${query.state}:${page.hasCursor}`,
       () => sql`
@@ -57,7 +58,6 @@ export async function listHolds(ctx: Ctx, query: PageRequest & { state: HoldStat
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  return page.toPage(rows)
 }
 
 const holdOfIssue = statement<{ id: string; companyId: string }, Hold>('lock_one').read(sql`

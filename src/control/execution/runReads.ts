@@ -10,6 +10,7 @@ import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { requireIssue } from '../../work/issues/index.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { holderOf, runRowById, withResultSummary } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
@@ -37,7 +38,8 @@ export async function issueRuns(ctx: Ctx, issueId: string, request: PageRequest)
   const companyId = companyOf(ctx)
   await requireIssue(ctx.store.read, companyId, issueId)
   const page = newestFirst.page(request)
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     issueRunList(
       String(page.hasCursor),
       () => sql`
@@ -53,8 +55,7 @@ export async function issueRuns(ctx: Ctx, issueId: string, request: PageRequest)
     ),
     { companyId, issueId, ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map((row) => withResultSummary(row as IssueRun & Pick<RunRow, 'resultJson'>)), next }
+  return mapPage(shown, (row) => withResultSummary(row as IssueRun & Pick<RunRow, 'resultJson'>))
 }
 
 const liveColumns = sql`r.id, r.status, r.invocation_source as "invocationSource", r.trigger_detail as "triggerDetail",

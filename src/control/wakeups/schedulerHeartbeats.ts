@@ -23,7 +23,8 @@ const byName = keyset('asc', [
 /** Lists the timers of all agents that are not terminated, by company and name. Timers that are off are listed, so that the board sees why. */
 export async function listSchedulerHeartbeats(ctx: Ctx, request: PageRequest): Promise<Page<Row>> {
   const page = byName.page(request)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`
@@ -36,5 +37,4 @@ export async function listSchedulerHeartbeats(ctx: Ctx, request: PageRequest): P
     ),
     page.params,
   )
-  return page.toPage(rows)
 }

@@ -5,6 +5,7 @@ import { runs } from '../../model/runs.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams } from '../../platform/db/keyset.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { runColumns } from './runRow.ts'
 import type { RunRow } from './runRow.ts'
@@ -33,7 +34,8 @@ export async function listRuns(
 ): Promise<Page<RunRow>> {
   const page = newestFirst.page(query)
   const agentFilter = query.agentId === undefined ? sql`` : sql`and agent_id = ${param('agentId', 'uuid')}`
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     listStatement(
       `${query.agentId !== undefined}:${page.hasCursor}`,
       () => sql`
@@ -42,6 +44,5 @@ export async function listRuns(
     ),
     { companyId: companyOf(ctx), agentId: query.agentId ?? null, ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map(withResultSummary), next }
+  return mapPage(shown, withResultSummary)
 }

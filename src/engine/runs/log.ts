@@ -4,8 +4,12 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { runEvents, runLogChunks } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
-import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
+import { columnsOf, dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { encodeCursor } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
 import { recordReadPosition } from './logReaders.ts'
 import type { runEventView, runLogView } from './views.ts'
 
@@ -84,23 +88,31 @@ export async function readLog(
   return { runId, store: 'postgres', logRef: runId, content: content.toString(), ...(next < first.size ? { nextOffset: next } : {}) }
 }
 
-const eventsOf = statement<{ runId: string; companyId: string; afterSeq: number; limit: number }, z.input<typeof runEventView>>(
-  'run_events',
-).read(sql`
-  select ${columnsOf(runEvents, ['txid'])} from ${runEvents}
-  where run_id = ${param('runId')} and company_id = ${param('companyId')} and seq > ${param('afterSeq', 'int')}
-  order by seq limit ${param('limit', 'int')}`)
+const bySeq = keyset('asc', [{ field: 'seq', column: 'seq', type: 'int' }])
+
+const eventsOf = dynamicRead<KeysetParams & { runId: string; companyId: string }, z.input<typeof runEventView>>('run_events')
 
 /**
- * The events of a run, in order, after the event numbered `afterSeq`.
- * @throws Refusal `not_found`
+ * The events of a run, in order.
+ * @param request `afterSeq` is the number of an event after which the list begins; a cursor takes its place
+ * @throws Refusal `not_found`, `malformed_cursor`
  */
 export async function listRunEvents(
   ctx: Ctx,
   runId: string,
-  after: { afterSeq: number; limit: number },
-): Promise<z.input<typeof runEventView>[]> {
-  const params = { runId, companyId: companyOf(ctx), ...after }
-  const [events] = await Promise.all([ctx.store.read.run(eventsOf, params), requireRun(ctx, runId)])
+  { limit, after, afterSeq }: PageRequest & { afterSeq: number },
+): Promise<Page<z.input<typeof runEventView>>> {
+  const page = bySeq.page({ limit, after: after ?? encodeCursor([afterSeq]) })
+  const query = eventsOf(
+    'after',
+    () => sql`
+      select ${columnsOf(runEvents, ['txid'])} from ${runEvents}
+      where run_id = ${param('runId')} and company_id = ${param('companyId')} ${page.andAfterCursor}
+      order by ${bySeq.orderBy} limit ${param('limit', 'int')}`,
+  )
+  const [events] = await Promise.all([
+    page.read(ctx.store.read, query, { runId, companyId: companyOf(ctx), ...page.params }),
+    requireRun(ctx, runId),
+  ])
   return events
 }

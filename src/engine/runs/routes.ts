@@ -31,7 +31,7 @@ export const runRoutes = [
     permission: 'run.read',
     scope: ofRun(),
     query: runEventQuery,
-    returns: z.array(runEventView),
+    returnsPageOf: runEventView,
     refuses: ['not_found'],
     handle: ({ ctx, target, query }) => listRunEvents(ctx, target, query),
   }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { runStatus } from '../../model/runStatus.ts'
 
@@ -71,8 +72,8 @@ export const runLogView = z.strictObject({
 const INT_MAX = 2_147_483_647
 
 export const runEventQuery = z.object({
+  ...pageQuery,
   afterSeq: z.coerce.number().int().min(0).max(INT_MAX).default(0),
-  limit: z.coerce.number().int().min(1).max(1000).default(200),
 })
 
 export const runLogQuery = z.object({

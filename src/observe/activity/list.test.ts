@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Connection } from '../../platform/db/driver/client.ts'
-import type { ReadDb } from '../../platform/db/types.ts'
+import type { PageDb } from '../../platform/db/types.ts'
 import { expireLease, useServer, world } from '../../dev/testing/world.ts'
 import { interventions } from './interventions.ts'
 import { listActivity } from './queries.ts'
@@ -194,15 +194,15 @@ describe('activity of a company with 100,000 rows', () => {
     const sql: Connection = await server().database.sql.connect()
     try {
       let blocks = 0
-      const db: Pick<ReadDb, 'run'> = {
-        run: async (statement, params) => {
+      const db: PageDb = {
+        runPage: async (statement, params) => {
           const explained = await sql.query<{
             'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number; 'Shared Read Blocks': number; 'Actual Rows': number } }]
           }>(`explain (analyze, buffers, format json) ${statement.text}`, statement.values(params))
           const plan = explained.rows[0]?.['QUERY PLAN'][0].Plan
           blocks = (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0)
           rows = plan?.['Actual Rows'] ?? 0
-          return []
+          return { rows: [], isCut: false }
         },
       }
       await listActivity(db, companyId, filter, {})

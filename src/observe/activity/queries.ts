@@ -6,7 +6,7 @@ import { issues } from '../../model/issues.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead } from '../../platform/db/statement.ts'
-import type { ReadDb } from '../../platform/db/types.ts'
+import type { PageDb } from '../../platform/db/types.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { interventions } from './interventions.ts'
@@ -96,12 +96,7 @@ const selectInterventions = (where: SQL): SQL => sql`
 const selectActivity = dynamicRead<Params, Activity>('activity_list')
 
 /** Audit rows of a company, newest first, without the rows of hidden issues. */
-export async function listActivity(
-  db: Pick<ReadDb, 'run'>,
-  companyId: string,
-  filter: ActivityFilter,
-  request: PageRequest,
-): Promise<Page<Activity>> {
+export async function listActivity(db: PageDb, companyId: string, filter: ActivityFilter, request: PageRequest): Promise<Page<Activity>> {
   const page = newestFirst.page(request)
   const { action, interventions: isPreset = false, ...rest } = filter
   const presetKinds = interventions.filter((kind) => action === undefined || action.includes(kind.action))
@@ -118,12 +113,11 @@ export async function listActivity(
       ? selectDirectly(where, hasActions)
       : selectByKind(where, hasActions, filter.entityType !== undefined)
   }
-  const rows = await db.run(selectActivity(JSON.stringify([keys, isPreset, hasActions, page.hasCursor]), template), {
+  return await page.read(db, selectActivity(JSON.stringify([keys, isPreset, hasActions, page.hasCursor]), template), {
     ...rest,
     companyId,
     ...page.params,
     actions: kinds.map((kind) => kind.action),
     whens: kinds.map((kind) => kind.condition),
   })
-  return page.toPage(rows)
 }

@@ -7,6 +7,7 @@ import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import type { configurationView } from './views.ts'
@@ -40,7 +41,8 @@ const listStatement = dynamicRead<KeysetParams & { companyId: string }, Configur
 /** The configurations of agents that are not terminated, oldest agent first, with secrets redacted. */
 export async function listConfigurations(ctx: Ctx, request: PageRequest): Promise<Page<Configuration>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${configurationColumns}, created_at as "createdAt" from ${agents}
@@ -48,6 +50,5 @@ export async function listConfigurations(ctx: Ctx, request: PageRequest): Promis
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map(({ createdAt: _, ...row }) => redactConfiguration(row)), next }
+  return mapPage(shown, ({ createdAt: _, ...row }) => redactConfiguration(row))
 }

@@ -9,6 +9,7 @@ import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
@@ -27,7 +28,8 @@ const listStatement = dynamicRead<KeysetParams & { companyId: string }, AgentRow
 /** The agents of a company that are not terminated, oldest first. */
 export async function listAgents(ctx: Ctx, request: PageRequest): Promise<Page<AgentRow>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${agentColumns} from ${agents}
@@ -35,8 +37,7 @@ export async function listAgents(ctx: Ctx, request: PageRequest): Promise<Page<A
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map((agent) => redactAgentFor(ctx.actor, agent)), next }
+  return mapPage(shown, (agent) => redactAgentFor(ctx.actor, agent))
 }
 
 /** An agent with its managers and its permissions. */

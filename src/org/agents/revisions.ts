@@ -10,6 +10,7 @@ import { columnsOf, param, dynamicRead, statement } from '../../platform/db/stat
 import { refuse } from '../../platform/kernel/errors.ts'
 import { authorOf } from '../../platform/kernel/actor.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { containsRedacted, redact } from '../../platform/kernel/redact.ts'
 import { requireAgent } from './queries.ts'
@@ -103,7 +104,8 @@ export async function listRevisions(ctx: Ctx, agentId: string, request: PageRequ
   const companyId = companyOf(ctx)
   await requireAgent(ctx.store.read, companyId, agentId)
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${columnsOf(configRevisions)} from ${configRevisions}
@@ -112,8 +114,7 @@ export async function listRevisions(ctx: Ctx, agentId: string, request: PageRequ
     ),
     { companyId, agentId, ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map(redactRevision), next }
+  return mapPage(shown, redactRevision)
 }
 
 const selectRevision = statement<{ id: string; agentId: string; companyId: string }, Revision>('revision_by_id').read(sql`

@@ -35,7 +35,8 @@ const listStatement = dynamicRead<KeysetParams, CompanyRow>('company_list')
 /** The companies that the acting person may enter, oldest first. In local mode these are all companies. */
 export async function listCompanies(ctx: Ctx, request: PageRequest): Promise<Page<CompanyRow>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${companyColumns} from ${companies} ${page.condition === null ? sql`` : sql`where ${page.condition}`}
@@ -43,7 +44,6 @@ export async function listCompanies(ctx: Ctx, request: PageRequest): Promise<Pag
     ),
     { ...page.params },
   )
-  return page.toPage(rows)
 }
 
 // The rows are grouped before the join, because two counts over one join would multiply each other.

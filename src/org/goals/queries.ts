@@ -30,7 +30,8 @@ const listStatement = dynamicRead<KeysetParams & { companyId: string }, GoalRow>
 /** The goals of a company, oldest first. */
 export async function listGoals(ctx: Ctx, request: PageRequest): Promise<Page<GoalRow>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${columnsOf(goals)} from ${goals} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
@@ -38,5 +39,4 @@ export async function listGoals(ctx: Ctx, request: PageRequest): Promise<Page<Go
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  return page.toPage(rows)
 }

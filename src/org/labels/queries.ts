@@ -33,7 +33,8 @@ const listStatement = dynamicRead<KeysetParams & { companyId: string }, LabelRow
 /** The labels of a company, ordered by name. */
 export async function listLabels(ctx: Ctx, request: PageRequest): Promise<Page<LabelRow>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${columnsOf(labels)} from ${labels} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
@@ -41,5 +42,4 @@ export async function listLabels(ctx: Ctx, request: PageRequest): Promise<Page<L
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  return page.toPage(rows)
 }

@@ -9,6 +9,7 @@ import { columnsOf, jsonPairsOf, param, dynamicRead, statement } from '../../pla
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { redact } from '../../platform/kernel/redact.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { codebaseOf } from './codebase.ts'
 import type { projectView, workspaceView } from './views.ts'
@@ -70,7 +71,8 @@ const listStatement = dynamicRead<KeysetParams & { companyId: string }, ProjectR
 /** The projects of a company, oldest first. */
 export async function listProjects(ctx: Ctx, request: PageRequest): Promise<Page<ProjectView>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  const shown = await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`select ${projectColumns} from ${projects} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
@@ -78,6 +80,5 @@ export async function listProjects(ctx: Ctx, request: PageRequest): Promise<Page
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  const { items, next } = page.toPage(rows)
-  return { items: items.map((row) => presentProject(row, ctx.actor)), next }
+  return mapPage(shown, (row) => presentProject(row, ctx.actor))
 }

@@ -29,6 +29,16 @@ const selectWorkspaces = statement<ProjectRef, WorkspaceView>('workspaces_of_pro
   where project_id = ${param('projectId')} and company_id = ${param('companyId')}
   order by is_primary desc, created_at, id`)
 
+/** Bytes of all workspaces of a project as JSON. They are part of the project, of lists of projects, and of each of its issues. */
+const MAX_WORKSPACE_BYTES = 1_000_000
+
+/** Refuses workspaces that would make their project too large to read. @throws Refusal `unprocessable` */
+function requireReadable(rows: readonly WorkspaceView[]): readonly WorkspaceView[] {
+  if (Buffer.byteLength(JSON.stringify(rows)) > MAX_WORKSPACE_BYTES)
+    refuse('unprocessable', { message: `The workspaces of a project have at most ${MAX_WORKSPACE_BYTES} bytes together` })
+  return rows
+}
+
 const workspacesOf = (db: Pick<ReadDb, 'run'>, project: ProjectRef): Promise<WorkspaceView[]> => db.run(selectWorkspaces, project)
 
 /** The workspaces of a project, the primary one first. @throws Refusal `not_found` for the project */
@@ -79,7 +89,7 @@ export async function insertWorkspace(tx: Tx, project: ProjectRef, input: Create
     isPrimary: false,
   })
   if (others.length === 0 || input.isPrimary === true) await tx.run(setPrimary, { ...project, id })
-  return requireWorkspace(await workspacesOf(tx, project), id)
+  return requireWorkspace(requireReadable(await workspacesOf(tx, project)), id)
 }
 
 async function lockProject(tx: Tx, ctx: Ctx, projectId: string): Promise<ProjectRef> {
@@ -137,7 +147,7 @@ export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, i
         .where(and(eq(projectWorkspaces.id, id), eq(projectWorkspaces.companyId, project.companyId)))
     }
     if (isPrimaryMoved) await tx.run(setPrimary, { ...project, id: primaryId })
-    const workspace = requireWorkspace(await workspacesOf(tx, project), id)
+    const workspace = requireWorkspace(requireReadable(await workspacesOf(tx, project)), id)
     const changedKeys = [...changes.map(([key]) => key), ...(isPrimaryMoved ? ['isPrimary'] : [])]
     return changed(
       presentWorkspace(workspace, ctx.actor),

@@ -34,8 +34,9 @@ describe('keyset', () => {
   test('The cursor of the next page is the sort key of the last row, and only when a row follows', () => {
     const rows = [1, 2, 3].map((number) => ({ createdAt, id, number }))
     const page = byCreation('asc').page({ limit: 2 })
-    expect(page.toPage(rows)).toEqual({ items: rows.slice(0, 2), next: encodeCursor([createdAt, id]) })
-    expect(page.toPage(rows.slice(0, 2))).toEqual({ items: rows.slice(0, 2), next: null })
+    expect(page.toPage({ rows, isCut: false })).toMatchObject({ items: rows.slice(0, 2), next: encodeCursor([createdAt, id]) })
+    expect(page.toPage({ rows: rows.slice(0, 2), isCut: false })).toMatchObject({ items: rows.slice(0, 2), next: null })
+    expect(page.toPage({ rows: rows.slice(0, 1), isCut: true }).next).toBe(encodeCursor([createdAt, id]))
   })
 
   test.each([

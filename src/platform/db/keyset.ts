@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { z } from 'zod'
-import { decodeCursor, DEFAULT_LIMIT, toPage } from '../kernel/page.ts'
-import type { Page } from '../kernel/page.ts'
+import { decodeCursor, DEFAULT_LIMIT, encodeCursor, toPage } from '../kernel/page.ts'
+import type { BoundedRows, Page } from '../kernel/page.ts'
 import { param } from './statement.ts'
+import type { Statement } from './statement.ts'
+import type { PageDb } from './types.ts'
 
 /** The types that a column of a sort key may have, with the form of their values in a cursor. */
 const valueSchemas = {
@@ -46,8 +48,13 @@ export interface KeysetPage<Field extends string> {
   readonly andAfterCursor: SQL
   /** The parameters of the condition, and `limit`: one row more than the page has, which shows whether a page follows. */
   readonly params: KeysetParams
+  /**
+   * Reads the page: at most its rows, and at most `PAGE_BYTES` of them.
+   * @param params with the `params` of the page
+   */
+  read<P, R extends Readonly<Record<Field, string | number>>>(db: PageDb, list: Statement<P, R, 'read'>, params: P): Promise<Page<R>>
   /** Cuts the rows that were read into the page. */
-  toPage<R extends Readonly<Record<Field, string | number>>>(rows: readonly R[]): Page<R>
+  toPage<R extends Readonly<Record<Field, string | number>>>(rows: BoundedRows<R>): Page<R>
 }
 
 /** The order of a list by a unique sort key. */
@@ -83,13 +90,16 @@ export function keyset<const Field extends string>(direction: 'asc' | 'desc', co
       const limit = request.limit ?? DEFAULT_LIMIT
       const cursor = request.after === undefined ? null : decodeCursor<z.ZodType<readonly (string | number)[]>>(request.after, cursorSchema)
       const cursorParams = Object.fromEntries(paramNames.map((name, index) => [name, cursor?.[index] ?? null]))
+      const pageOf = <R extends Readonly<Record<Field, string | number>>>(rows: BoundedRows<R>): Page<R> =>
+        toPage(rows, limit, (row) => encodeCursor(keyOf(row)))
       return {
         limit,
         hasCursor: cursor !== null,
         condition: cursor === null ? null : afterCursor,
         andAfterCursor: cursor === null ? sql`` : sql`and ${afterCursor}`,
         params: { ...cursorParams, limit: limit + 1 },
-        toPage: (rows) => toPage(rows, limit, keyOf),
+        read: async (db, list, params) => pageOf(await db.runPage(list, params, limit + 1)),
+        toPage: pageOf,
       }
     },
   }
@@ -103,3 +113,21 @@ export function byCreation(direction: 'asc' | 'desc', alias?: string): Keyset<'c
     { field: 'id', column: `${prefix}id`, type: 'uuid' },
   ])
 }
+
+/** A query whose rows are to fit into a number of bytes. */
+interface SizedQuery {
+  /** Its rows are called `rows` in the other parts. */
+  readonly select: SQL
+  readonly orderBy: SQL
+  /** The bytes of a row. */
+  readonly size: SQL
+  readonly maxBytes: number
+}
+
+/**
+ * The first rows of a query that fit, and at least one: for lists inside of a row or of a transaction, which have no
+ * pages. It adds the column `bytesBefore`.
+ */
+export const withinBytes = ({ select, orderBy, size, maxBytes }: SizedQuery): SQL => sql`
+  select * from (select rows.*, (sum(${size}) over (order by ${orderBy} rows unbounded preceding) - ${size})::int8 as "bytesBefore"
+    from (${select}) rows) sized where "bytesBefore" < ${sql.raw(String(maxBytes))} order by ${orderBy}`

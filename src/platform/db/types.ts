@@ -1,4 +1,5 @@
 import type { Actor } from '../kernel/actor.ts'
+import type { BoundedRows } from '../kernel/page.ts'
 import type { Instant } from '../kernel/time.ts'
 import type { Drizzle, Pool } from './driver/client.ts'
 import type { Statement } from './statement.ts'
@@ -26,6 +27,16 @@ export interface ReadDb {
   run<P, R>(statement: Statement<P, R, 'read'>, params: P): Promise<R[]>
 }
 
+/** A database for reading the pages of lists. A transaction cannot: what it pipelines would close the portal of the read. */
+export interface PageDb {
+  /**
+   * Runs the statement of a list and loads at most `PAGE_BYTES` of rows, and at least one row. Postgres is asked for the rows
+   * in portions, so it does not send what is not wanted.
+   * @param maxRows the limit in the statement
+   */
+  runPage<P, R>(statement: Statement<P, R, 'read'>, params: P, maxRows: number): Promise<BoundedRows<R>>
+}
+
 /** Receives the audit rows of a committed transaction. It must not throw. The call is a hint: a crash may prevent it. */
 export type CommitListener = (rows: readonly ActivityRow[]) => void
 
@@ -35,7 +46,7 @@ export interface Store {
   readonly transactionPool: Pool
   /** For statements outside of transactions, so that readers do not wait behind a queue of writers. */
   readonly autocommitPool: Pool
-  readonly read: ReadDb
+  readonly read: ReadDb & PageDb
   /** Calls a listener after every commit of this process. @returns the function that removes it */
   onCommit(listener: CommitListener): () => void
   readonly publish: CommitListener

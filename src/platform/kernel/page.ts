@@ -12,11 +12,33 @@ export const pageQuery = {
   after: z.string().max(1000).optional(),
 }
 
+/**
+ * Bytes of one page: of its rows as they are loaded, and of its JSON. A page that reaches them ends early, has at least one
+ * row, and its cursor goes on after it. Without this bound a page of 1,000 long descriptions would be a hundred megabytes.
+ */
+export const PAGE_BYTES = 4_000_000
+
 /** A page of a list. The items become the body, a bare array; the cursor is sent in the `Link` header. */
 export interface Page<T> {
   readonly items: readonly T[]
   /** Opaque cursor of the last row; null on the last page. */
   readonly next: string | null
+  /** The cursor of the row with an index, for a page that has to end after it. */
+  readonly cursorAfter: (index: number) => string
+}
+
+/** The same page with other items, one for each. */
+export const mapPage = <T, U>({ items, ...page }: Page<T>, toItem: (item: T) => U): Page<U> => ({ ...page, items: items.map(toItem) })
+
+/** The first `count` items of a page, as a page. */
+export const shortenPage = <T>(page: Page<T>, count: number): Page<T> =>
+  count >= page.items.length ? page : { ...page, items: page.items.slice(0, count), next: page.cursorAfter(count - 1) }
+
+/** The rows of a read that may have ended early because of their bytes. */
+export interface BoundedRows<T> {
+  readonly rows: readonly T[]
+  /** Rows followed that were not loaded. */
+  readonly isCut: boolean
 }
 
 /** Encodes the sort key of a row. */
@@ -38,11 +60,12 @@ export function decodeCursor<T extends z.ZodType>(cursor: string, shape: T): z.o
 }
 
 /**
- * Makes a page of a result that was read with `limit + 1` rows.
- * @param keyOf the sort key of a row, in the order of the list
+ * Makes a page of a result that was read with `limit + 1` rows, or ended early.
+ * @param cursorOf the cursor of a row
  */
-export function toPage<T>(rows: readonly T[], limit: number, keyOf: (row: T) => readonly (string | number)[]): Page<T> {
-  if (rows.length <= limit) return { items: rows, next: null }
+export function toPage<T>({ rows, isCut }: BoundedRows<T>, limit: number, cursorOf: (row: T) => string): Page<T> {
+  const cursorAfter = (index: number): string => cursorOf(rows[index] as T)
+  if (rows.length <= limit && !isCut) return { items: rows, next: null, cursorAfter }
   const items = rows.slice(0, limit)
-  return { items, next: encodeCursor(keyOf(items.at(-1) as T)) }
+  return { items, next: cursorAfter(items.length - 1), cursorAfter }
 }

@@ -42,7 +42,7 @@ export async function listVotes(ctx: Ctx, issueId: string, request: PageRequest)
         ${page.andAfterCursor}
       order by ${oldestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return page.toPage(await ctx.store.read.run(query, { companyId: companyOf(ctx), issueId, userId: voterOf(ctx), ...page.params }))
+  return await page.read(ctx.store.read, query, { companyId: companyOf(ctx), issueId, userId: voterOf(ctx), ...page.params })
 }
 
 // The summary and the payload of a trace are copies from the time of the vote. The vote and the issue are read as they are now.
@@ -108,7 +108,7 @@ export async function listTraces(ctx: Ctx, query: TracesQuery): Promise<Page<Tra
     () => sql`select ${traceColumns(withPayload)} from ${traceTables} where ${sql.join(where, sql` and `)}
       order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  const rows = await ctx.store.read.run(select, {
+  return await page.read(ctx.store.read, select, {
     companyId: companyOf(ctx),
     issueId: query.issueId ?? null,
     projectId: query.projectId ?? null,
@@ -119,7 +119,6 @@ export async function listTraces(ctx: Ctx, query: TracesQuery): Promise<Page<Tra
     to: query.to === undefined ? null : endOfDay(query.to),
     ...page.params,
   })
-  return page.toPage(rows)
 }
 
 const selectTrace = statement<{ id: string; companyId: string }, TraceRow & { companyName: string }>('feedback_trace_by_id').read(sql`

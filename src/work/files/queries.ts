@@ -64,7 +64,7 @@ export async function listAttachments(ctx: Ctx, issueId: string, request: PageRe
       where a.issue_id = ${param('issueId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
       order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return page.toPage(await ctx.store.read.run(query, { companyId: companyOf(ctx), issueId, ...page.params }))
+  return await page.read(ctx.store.read, query, { companyId: companyOf(ctx), issueId, ...page.params })
 }
 
 /** Bytes that are read at once, so that a file of 10 MB is never whole in the memory of this process while a slow client reads it. */

@@ -38,5 +38,5 @@ export async function listInteractions(ctx: Ctx, issueId: string, request: PageR
       where issue_id = ${param('issueId', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
       order by ${oldestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return page.toPage(await ctx.store.read.run(query, { companyId: companyOf(ctx), issueId, ...page.params }))
+  return await page.read(ctx.store.read, query, { companyId: companyOf(ctx), issueId, ...page.params })
 }

@@ -8,7 +8,7 @@ import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { lockIssue } from '../../engine/holds/index.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
-import { DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { DEFAULT_LIMIT, toPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { patchIssue } from './patch.ts'
@@ -70,7 +70,7 @@ export async function listComments(ctx: Ctx, issueId: string, page: PageRequest 
   const [comparison, direction] = page.order === 'asc' ? ['>', 'asc'] : ['<', 'desc']
   const anchor = sql`and ("issue_comments"."created_at", "issue_comments"."id") ${sql.raw(comparison)}
     (select a.created_at, a.id from ${comments} a where a.id = ${param('after', 'uuid')} and a.issue_id = ${param('issueId', 'uuid')})`
-  const rows = await ctx.store.read.run(
+  const rows = await ctx.store.read.runPage(
     listStatement(
       `${page.order}:${page.after !== undefined}`,
       () => sql`
@@ -79,9 +79,9 @@ export async function listComments(ctx: Ctx, issueId: string, page: PageRequest 
       order by created_at ${sql.raw(direction)}, id ${sql.raw(direction)} limit ${param('limit', 'int')}`,
     ),
     { issueId, companyId, after: page.after ?? null, limit: limit + 1 },
+    limit + 1,
   )
-  const items = rows.slice(0, limit)
-  return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
+  return toPage(rows, limit, ({ id }) => id)
 }
 
 const commentById = statement<{ id: string; issueId: string; companyId: string }, CommentRow>('comment_by_id').read(sql`

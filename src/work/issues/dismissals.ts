@@ -49,7 +49,8 @@ const listStatement = dynamicRead<KeysetParams & InboxOwner, DismissalRow>('inbo
 /** The items that the acting person has dismissed, the latest first. */
 export async function listDismissals(ctx: Ctx, request: PageRequest): Promise<Page<DismissalRow>> {
   const page = listOrder.page(request)
-  const rows = await ctx.store.read.run(
+  return await page.read(
+    ctx.store.read,
     listStatement(
       String(page.hasCursor),
       () => sql`
@@ -59,5 +60,4 @@ export async function listDismissals(ctx: Ctx, request: PageRequest): Promise<Pa
     ),
     { ...inboxOwnerOf(ctx), ...page.params },
   )
-  return page.toPage(rows)
 }

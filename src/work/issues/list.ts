@@ -5,12 +5,12 @@ import { activityLog } from '../../platform/db/tables.ts'
 import { comments, inboxArchives, issueLabels, issues, readStates } from '../../model/issues.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
-import type { ReadDb } from '../../platform/db/types.ts'
+import type { PageDb } from '../../platform/db/types.ts'
 import { issueColumns, labelsJson, withLabelIds } from '../../engine/holds/index.ts'
 import type { IssueRow, Label } from '../../engine/holds/index.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { toPage, decodeCursor, DEFAULT_LIMIT } from '../../platform/kernel/page.ts'
+import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { activeRunJson } from './queries.ts'
 import type { RunBrief } from './queries.ts'
@@ -163,19 +163,14 @@ const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, (char) =
  * The issues of a company in the order of the list: with `q` by the rank of the match, then by priority, then by latest
  * activity. Hidden issues are left out, and so are executions of routines unless a filter asks for them.
  */
-export async function listIssues(
-  db: Pick<ReadDb, 'run'>,
-  companyId: string,
-  filter: IssueFilter,
-  page: PageRequest,
-): Promise<Page<IssueListRow>> {
+export async function listIssues(db: PageDb, companyId: string, filter: IssueFilter, page: PageRequest): Promise<Page<IssueListRow>> {
   const filters = (Object.keys(conditions) as FilterName[]).filter((key) => filter[key] !== undefined && filter[key] !== false)
   const cursor = page.after === undefined ? null : decodeCursor(page.after, cursorSchema)
   const me = filter.touchedByUserId ?? filter.unreadForUserId ?? filter.inboxArchivedByUserId
   const shape: QueryShape = { filters, after: cursor !== null, me: me !== undefined }
   const limit = page.limit ?? DEFAULT_LIMIT
   const text = escapeLike(filter.q ?? '')
-  const rows = await db.run(
+  const rows = await db.runPage(
     listStatement(JSON.stringify(shape), () => listSql(shape)),
     {
       ...filter,
@@ -189,10 +184,13 @@ export async function listIssues(
       atTime: cursor?.[2],
       atId: cursor?.[3],
     },
+    limit + 1,
   )
-  const { items, next } = toPage(rows, limit, (row) => [row.sortMatch ?? 0, issuePriorities.indexOf(row.priority), row.updatedAt, row.id])
-  return { items: items.map(toListRow), next }
+  return mapPage(toPage(rows, limit, cursorOf), toListRow)
 }
+
+const cursorOf = (row: SortedRow): string =>
+  encodeCursor([row.sortMatch ?? 0, issuePriorities.indexOf(row.priority), row.updatedAt, row.id])
 
 /** A row for the answer. Without a search it is the same object, because copying each of many rows costs time. */
 function toListRow(row: SortedRow): IssueListRow {

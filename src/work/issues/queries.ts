@@ -6,6 +6,7 @@ import { documents } from '../../model/documents.ts'
 import { comments, issues } from '../../model/issues.ts'
 import { goals, projects } from '../../model/projects.ts'
 import { workProducts } from '../../model/workProducts.ts'
+import { withinBytes } from '../../platform/db/keyset.ts'
 import { columnsOf, isoJson, jsonPairsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
@@ -49,14 +50,24 @@ const ancestors = sql`
     select p.*, up.height + 1 from up join issues p on p.id = up.parent_id and p.company_id = up.company_id
     where up.height < ${sql.raw(String(MAX_ANCESTORS))})`
 
-const ancestorsDetail = sql`(select coalesce(json_agg(json_build_object(
+/**
+ * Bytes of each list inside of an issue's page: ancestors from the parent on, and work products from the primary one on. A
+ * list ends before an element that begins beyond them. Work products have a list of their own, and so have ancestors.
+ */
+const EMBEDDED_BYTES = 500_000
+
+/** The elements of a list inside of a row, as an array of JSON. @param select rows with `element` and `place` */
+const embeddedJson = (select: SQL): SQL => sql`(select coalesce(json_agg(fitting.element order by fitting.place), '[]'::json)
+  from (${withinBytes({ select, orderBy: sql`place`, size: sql`octet_length(rows.element::text)`, maxBytes: EMBEDDED_BYTES })}) fitting)`
+
+const ancestorsDetail = embeddedJson(sql`${ancestors} select u.height as place, json_build_object(
     'id', u.id, 'identifier', u.identifier, 'title', u.title, 'description', u.description, 'status', u.status,
     'priority', u.priority, 'assigneeAgentId', u.assignee_agent_id, 'projectId', u.project_id, 'goalId', u.goal_id,
     'project', (select json_build_object('id', p.id, 'name', p.name, 'description', p.description, 'status', p.status,
       'goalId', p.goal_id, 'workspaces', '[]'::json, 'primaryWorkspace', null) from ${projects} p where p.id = u.project_id),
     'goal', (select json_build_object('id', g.id, 'title', g.title, 'description', g.description, 'level', g.level,
-      'status', g.status) from ${goals} g where g.id = u.goal_id)) order by u.height), '[]'::json)
-  from (${ancestors} select * from up) u)`
+      'status', g.status) from ${goals} g where g.id = u.goal_id)) as element
+  from up u`)
 
 const ancestorsBrief = sql`(select coalesce(json_agg(json_build_object(
     'id', u.id, 'identifier', u.identifier, 'title', u.title, 'status', u.status, 'priority', u.priority)
@@ -89,9 +100,9 @@ const documentsJson = sql`(select coalesce(json_agg(json_build_object(${jsonPair
   from ${documents} where ${documents.issueId} = "issues"."id")`
 
 /** Work products of the row `issues`, the primary one first, then the newest. */
-const workProductsJson = sql`(select coalesce(json_agg(json_build_object(${jsonPairsOf(workProducts)})
-    order by ${workProducts.isPrimary} desc, ${workProducts.createdAt} desc, ${workProducts.id} desc), '[]'::json)
-  from ${workProducts} where ${workProducts.issueId} = "issues"."id")`
+const workProductsJson = embeddedJson(sql`select json_build_object(${jsonPairsOf(workProducts)}) as element,
+    row_number() over (order by ${workProducts.isPrimary} desc, ${workProducts.createdAt} desc, ${workProducts.id} desc) as place
+  from ${workProducts} where ${workProducts.issueId} = "issues"."id"`)
 
 const detailStatement = statement<{ id: string; companyId: string }, DetailRow>('issue_detail').read(sql`
   select ${issueWithRelations},

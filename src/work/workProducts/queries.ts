@@ -2,9 +2,13 @@ import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { workProducts } from '../../model/workProducts.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { keyset } from '../../platform/db/keyset.ts'
+import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
+import { columnsOf, dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
+import type { Page } from '../../platform/kernel/page.ts'
 import type { workProductView } from './views.ts'
 
 type Reader = Pick<ReadDb, 'run'>
@@ -21,10 +25,26 @@ export async function workProductById(db: Reader, companyId: string, id: string)
   return row
 }
 
-const selectWorkProducts = statement<{ issueId: string; companyId: string }, WorkProductRow>('work_product_list').read(sql`
-  select ${columnsOf(workProducts)} from ${workProducts}
-  where issue_id = ${param('issueId')} and company_id = ${param('companyId')} order by is_primary desc, created_at desc, id desc`)
+const primaryFirst = keyset('desc', [
+  { field: 'primaryRank', column: 'is_primary::int', type: 'int' },
+  { field: 'createdAt', column: 'created_at', type: 'timestamptz' },
+  { field: 'id', column: 'id', type: 'uuid' },
+])
 
-/** All work products of an issue, the primary one first, then the newest. Their number is limited, so the list has no pages. */
-export const listWorkProducts = (ctx: Ctx, issueId: string): Promise<WorkProductRow[]> =>
-  ctx.store.read.run(selectWorkProducts, { issueId, companyId: companyOf(ctx) })
+const selectWorkProducts = dynamicRead<KeysetParams & { issueId: string; companyId: string }, WorkProductRow & { primaryRank: number }>(
+  'work_product_list',
+)
+
+/** Work products of an issue, the primary one first, then the newest. */
+export async function listWorkProducts(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<WorkProductRow>> {
+  const page = primaryFirst.page(request)
+  const query = selectWorkProducts(
+    String(page.hasCursor),
+    () => sql`
+      select ${columnsOf(workProducts)}, is_primary::int as "primaryRank" from ${workProducts}
+      where issue_id = ${param('issueId')} and company_id = ${param('companyId')} ${page.andAfterCursor}
+      order by ${primaryFirst.orderBy} limit ${param('limit', 'int')}`,
+  )
+  const rows = await page.read(ctx.store.read, query, { issueId, companyId: companyOf(ctx), ...page.params })
+  return mapPage(rows, ({ primaryRank: _, ...row }) => row)
+}

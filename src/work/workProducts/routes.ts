@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ofExistingIssue, ofIssue, ofWorkProduct } from '../../auth/scopes.ts'
 import { del, get, patch, post } from '../../http/route.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { listWorkProducts } from './queries.ts'
 import { createWorkProductBody, patchWorkProductBody, workProductView } from './views.ts'
@@ -11,9 +12,10 @@ export const workProductRoutes = [
     summary: 'List work products of an issue, the primary one first, then the newest',
     permission: 'issue.workProducts.read',
     scope: ofExistingIssue(),
-    returns: z.array(workProductView),
+    query: z.object(pageQuery),
+    returnsPageOf: workProductView,
     refuses: ['not_found'],
-    handle: ({ ctx, target }) => listWorkProducts(ctx, target),
+    handle: ({ ctx, target, query }) => listWorkProducts(ctx, target, query),
   }),
   post('/api/issues/:id/work-products', {
     summary: 'Add a work product to an issue',

@@ -1,9 +1,12 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
+import { PAGE_BYTES } from '../../kernel/page.ts'
+import type { BoundedRows } from '../../kernel/page.ts'
 import { fromPostgres } from '../../kernel/time.ts'
 import { checkAssumptions, holds, takeFailedAssumptions } from './assumptions.ts'
 import type { Assumption } from './assumptions.ts'
 import { askBackendPid } from './backendPid.ts'
+import { BoundedQuery } from './bounded.ts'
 import { PreparedQuery } from './prepared.ts'
 import { coalesceWrites } from './socket.ts'
 import type { Connection, ConnectionOptions, Drizzle, Pool } from './types.ts'
@@ -188,10 +191,32 @@ export async function runOn<P, R>(client: Pool | Connection, statement: Statemen
   }
 }
 
+/**
+ * Runs the statement of a list on a connection of its own, within `PAGE_BYTES`.
+ * @param maxRows the limit in the statement
+ */
+export async function runPageOn<P, R>(
+  pool: Pool,
+  { name, text, values }: Statement<P, R, 'read'>,
+  params: P,
+  maxRows: number,
+): Promise<BoundedRows<R>> {
+  const query = new BoundedQuery({ name, text, values: values(params) }, maxRows, PAGE_BYTES)
+  try {
+    return { rows: await submit<R>(pool, query), isCut: query.isCut }
+  } catch (error) {
+    if (error instanceof Error) Error.captureStackTrace(error)
+    throw error
+  }
+}
+
 const runPrepared = <R>(client: Pool | Connection, name: string, text: string, values: unknown[]): Promise<R[]> =>
+  submit(client, new PreparedQuery(name, text, values))
+
+const submit = <R>(client: Pool | Connection, query: PreparedQuery): Promise<R[]> =>
   new Promise((resolve, reject) => {
     const callback = (error: Error | undefined, result: { rows: R[] }): void => (error ? reject(error) : resolve(result.rows))
-    ;(client as unknown as CallbackClient<R>).query(new PreparedQuery(name, text, values), undefined, callback)
+    ;(client as unknown as CallbackClient<R>).query(query, undefined, callback)
   })
 
 /** A pool or a connection in the driver's form with a callback. */

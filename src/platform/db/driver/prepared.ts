@@ -8,21 +8,27 @@ interface Description {
 }
 
 /** A connection as the driver's queries see it: the messages that can be sent on it. */
-interface DriverConnection {
+export interface DriverConnection {
   bind(config: { statement: string; portal: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void
-  execute(config: { portal: string }): void
+  execute(config: { portal: string; rows?: number }): void
   sync(): void
+  flush(): void
 }
 
 /** The driver's query, with the parts that its types leave out. */
 interface DriverQuery {
-  name?: string
+  name: string | undefined
   values: unknown[]
+  /** The rows that one execution asks for; undefined for all. */
+  rows: number | undefined
   _result: Description
   _accumulateRows: unknown
   prepare(connection: DriverConnection): void
   handleRowDescription(message: unknown): void
+  handleDataRow(message: { length: number; fields: unknown[] }): void
   handleCommandComplete(message: unknown, connection: DriverConnection): void
+  handlePortalSuspended(connection: DriverConnection): void
+  handleError(error: unknown, connection: DriverConnection): void
 }
 
 const { Query, utils } = pg as unknown as {
@@ -43,17 +49,18 @@ let isPlain = false
  * have another shape ("cached plan must not change result type").
  */
 export class PreparedQuery extends Query {
-  readonly #name: string
+  readonly #name: string | undefined
   #connection: DriverConnection | undefined
 
-  constructor(name: string, text: string, values: unknown[]) {
+  /** @param name undefined for a statement that is planned on every use */
+  constructor(name: string | undefined, text: string, values: unknown[]) {
     super(text, values)
     this.name = name
     this.#name = name
   }
 
   override prepare(connection: DriverConnection): void {
-    if (isPlain) return super.prepare(connection)
+    if (isPlain || this.#name === undefined) return super.prepare(connection)
     const cached = descriptionsByConnection.get(connection)?.get(this.#name)
     if (cached === undefined) {
       this.#connection = connection
@@ -66,17 +73,24 @@ export class PreparedQuery extends Query {
     this._accumulateRows = true
     // A value that cannot be written as text throws here, before anything is sent.
     connection.bind({ statement: this.#name, portal: '', values: this.values, valueMapper: utils.prepareValue })
-    connection.execute({ portal: '' })
-    connection.sync()
+    if (this.rows === undefined) {
+      connection.execute({ portal: '' })
+      connection.sync()
+    } else {
+      connection.execute({ portal: '', rows: this.rows })
+      connection.flush()
+    }
   }
 
   override handleCommandComplete(message: unknown, connection: DriverConnection): void {
-    if (this.#connection !== undefined) this.#cacheDescription(this.#connection)
+    this.rememberDescription()
     super.handleCommandComplete(message, connection)
   }
 
   /** A statement that has run has been described; a statement without rows has an empty description. */
-  #cacheDescription(connection: DriverConnection): void {
+  protected rememberDescription(): void {
+    if (this.#connection === undefined || this.#name === undefined) return
+    const connection = this.#connection
     const { fields, _parsers, _prebuiltEmptyResultObject } = this._result
     const cached = descriptionsByConnection.get(connection) ?? new Map<string, Description>()
     descriptionsByConnection.set(connection, cached.set(this.#name, { fields, _parsers, _prebuiltEmptyResultObject }))

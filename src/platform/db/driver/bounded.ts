@@ -1,0 +1,81 @@
+import { PreparedQuery } from './prepared.ts'
+import type { DriverConnection } from './prepared.ts'
+
+/**
+ * Rows that a list asks for first. A list of at most this many is read in one round trip. A row has at most about one
+ * megabyte, because bodies of requests are limited.
+ */
+const FIRST_ROWS = 32
+
+/** A statement with its values. */
+interface Bound {
+  readonly name: string | undefined
+  readonly text: string
+  readonly values: unknown[]
+}
+
+/**
+ * A query that loads at most a number of bytes, and at least one row. Postgres sends rows in portions: the first has few
+ * rows, the next as many as fit by the average so far. Rows beyond the budget are dropped before they are parsed.
+ * It needs a connection of its own: a statement that is pipelined behind it would close its portal.
+ */
+export class BoundedQuery extends PreparedQuery {
+  /** Rows were left out. */
+  isCut = false
+  readonly #maxBytes: number
+  readonly #firstRows: number | undefined
+  #bytes = 0
+  #count = 0
+  #isSynced = false
+
+  constructor({ name, text, values }: Bound, maxRows: number, maxBytes: number) {
+    super(name, text, values)
+    this.#maxBytes = maxBytes
+    this.#firstRows = maxRows > FIRST_ROWS ? FIRST_ROWS : undefined
+  }
+
+  override prepare(connection: DriverConnection): void {
+    // Set only now: the driver refuses portions on a connection that could have other statements behind this one. This
+    // query has its connection for itself.
+    this.rows = this.#firstRows
+    super.prepare(connection)
+  }
+
+  override handleDataRow(message: { length: number; fields: unknown[] }): void {
+    this.#bytes += message.length
+    if (this.isCut || (this.#bytes > this.#maxBytes && this.#count > 0)) {
+      this.isCut = true
+      return
+    }
+    this.#count += 1
+    super.handleDataRow(message)
+  }
+
+  override handlePortalSuspended(connection: DriverConnection): void {
+    // The portal ended at its portion, so a row may follow; the list that ends exactly here has one empty page more.
+    if (this.#bytes >= this.#maxBytes) this.isCut = true
+    if (this.isCut) {
+      this.rememberDescription()
+      return this.#sync(connection)
+    }
+    const average = Math.max(1, this.#bytes / this.#count)
+    connection.execute({ portal: '', rows: Math.max(1, Math.ceil((this.#maxBytes - this.#bytes) / average)) })
+    connection.flush()
+  }
+
+  override handleCommandComplete(message: unknown, connection: DriverConnection): void {
+    this.#isSynced = true
+    super.handleCommandComplete(message, connection)
+  }
+
+  override handleError(error: unknown, connection: DriverConnection): void {
+    // Postgres ignores what follows a failed statement until the next synchronization, which was not sent with this one.
+    if (this.rows !== undefined && !this.#isSynced) this.#sync(connection)
+    super.handleError(error, connection)
+  }
+
+  #sync(connection: DriverConnection): void {
+    this.#isSynced = true
+    connection.sync()
+  }
+}
