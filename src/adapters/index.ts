@@ -2,6 +2,8 @@ export type { Chunk, FinishedOutcome, AdapterOutcome, Job, LifecycleEvent, RunLi
 
 export { killOrphan } from './processTree.ts'
 export type { OrphanOutcome } from './processTree.ts'
+export { ownerOfSocket } from './socketOwner.ts'
+export type { RunProcess } from './socketOwner.ts'
 export { processIdentity } from './processIdentity.ts'
 export type { ProcessIdentity } from './processIdentity.ts'
 export { createAdapters } from './registry.ts'

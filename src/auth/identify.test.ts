@@ -2,7 +2,7 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { sendRawRequest } from '../dev/testing/rawHttp.ts'
-import { auditCount, expireLease, lastAudit, TEST_SECRET, useServer, world } from '../dev/testing/world.ts'
+import { auditCount, expireLease, lastAudit, TEST_BOARD_TOKEN, TEST_SECRET, useServer, world } from '../dev/testing/world.ts'
 import type { TestAgent, TestRun, World } from '../dev/testing/world.ts'
 import { generateAgentKey } from './tokens.ts'
 
@@ -344,4 +344,22 @@ describe('identify: a request through a proxy is not the board', () => {
   test('An agent behind a proxy is identified by its key', async () => {
     expect(await agent.client.get('/api/agents/me', { 'X-Forwarded-For': '10.0.0.1' })).toMatchObject({ status: 200 })
   })
+})
+
+describe('identify: the token of the board', () => {
+  test('Its bearer is the board under the same name, on this machine, through a proxy and under another host name', async () => {
+    const board = server().bearer(TEST_BOARD_TOKEN)
+    expect(await board.get('/api/cli-auth/me', { 'X-Forwarded-For': '203.0.113.7' })).toMatchObject({
+      status: 200,
+      body: { userId: 'local-board', isInstanceAdmin: true, source: 'board_key' },
+    })
+    const company = await board.post('/api/companies', { name: 'By token' }, { 'X-Forwarded-For': '203.0.113.7' })
+    expect(company.status).toBe(201)
+    expect(await lastAudit(server(), company.body.id, 'company.created')).toMatchObject({ actorType: 'user', actorId: 'local-board' })
+  })
+
+  test.each([TEST_BOARD_TOKEN.slice(0, -1), `${TEST_BOARD_TOKEN}0`, TEST_BOARD_TOKEN.toUpperCase(), 'pcp_local_'])(
+    'A bearer that only resembles it is refused: %s',
+    async (token) => await expectUnauthorized(`Bearer ${token}`),
+  )
 })

@@ -1,9 +1,9 @@
-// Finds out who makes a request, from its credential or from its place on this machine.
+// Finds out who makes a request, from its credential or from the account at the other end of its connection.
 
 import { sql } from 'drizzle-orm'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import type { Actor, AgentActor } from '../platform/kernel/actor.ts'
+import type { Actor, AgentActor, Anonymous, AnonymousReason } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
 import { agentKeys, agents } from '../model/agents.ts'
@@ -12,14 +12,17 @@ import { param, statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
 import type { CredentialCache } from './credentialCache.ts'
 import type { RunTokens } from './runTokens.ts'
+import type { BoardToken } from './boardToken.ts'
+import type { CheckCaller } from './localCaller.ts'
+import { cameThroughProxy } from './proxyHeaders.ts'
 import { isKeyUsable, isRunTokenUsable } from './credentialStatus.ts'
 import { hashToken, isAgentKey } from './tokens.ts'
 
-/** In local mode every loopback request without credentials is made by this person. */
+/** The person that governs: the user of the account of the server, and the holder of the token of the board. */
 const LOCAL_BOARD = 'local-board'
 
-const localBoard: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true }
-const anonymous: Actor = { kind: 'anonymous' }
+const localBoard: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true, via: 'ambient' }
+const boardByToken: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true, via: 'token' }
 
 interface AgentRow {
   agentId: string
@@ -54,19 +57,19 @@ function runIdOf(request: IncomingMessage): string | null {
 const bearer = /^bearer +(\S+) *$/i
 const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
 
-const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const
-
-/** A proxy on this machine makes every caller look local, so a request with proxy headers is not trusted as local. */
-const cameThroughProxy = (request: IncomingMessage): boolean => proxyHeaders.some((name) => request.headers[name] !== undefined)
+/** True for a request whose connection comes from a loopback address. */
+const isFromLoopback = (request: IncomingMessage): boolean => loopback.has(request.socket.remoteAddress ?? '')
 
 /** True for a request that comes from loopback and shows no sign of a proxy. */
-export const isFromThisMachine = (request: IncomingMessage): boolean =>
-  loopback.has(request.socket.remoteAddress ?? '') && !cameThroughProxy(request)
+export const isFromThisMachine = (request: IncomingMessage): boolean => isFromLoopback(request) && !cameThroughProxy(request)
 
 export interface IdentifyDeps {
   readonly db: ReadDb
   readonly tokens: RunTokens
   readonly credentialCache: CredentialCache
+  readonly boardToken: BoardToken
+  /** Checks the other end of a local connection. Only asked for requests without a credential. */
+  readonly checkCaller: CheckCaller
 }
 
 /**
@@ -79,14 +82,24 @@ export interface IdentifyDeps {
  */
 export async function identify(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
   const header = request.headers.authorization
-  if (header === undefined) {
-    return hostIsLoopback && isFromThisMachine(request) ? localBoard : anonymous
-  }
+  if (header === undefined) return await localCaller(deps, request, hostIsLoopback)
   const token = bearer.exec(header)?.[1]
   if (token === undefined || hasDuplicateHeader(request, 'authorization')) return refuse('unauthorized')
   const hash = hashToken(token)
+  if (deps.boardToken.matches(hash)) return boardByToken
   const actor = deps.credentialCache.find(hash) ?? (await deps.credentialCache.load(hash, () => loadActor(deps, token, hash)))
   return actor === null ? refuse('unauthorized') : withActingRun(actor, request)
+}
+
+const anonymous = (reason: AnonymousReason, uid: number | null = null): Anonymous => ({ kind: 'anonymous', reason, uid })
+
+/** The caller without a credential: the board of this machine, or anonymous. */
+async function localCaller({ checkCaller }: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
+  if (!isFromLoopback(request)) return anonymous('elsewhere')
+  if (!hostIsLoopback) return anonymous('foreign_host')
+  if (cameThroughProxy(request)) return anonymous('through_proxy')
+  const { uid, refusal } = await checkCaller(request.socket)
+  return refusal === null ? localBoard : anonymous(refusal, uid)
 }
 
 function loadActor(deps: IdentifyDeps, token: string, hash: string): Promise<AgentActor | null> {

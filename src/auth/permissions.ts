@@ -1,12 +1,16 @@
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
+import { unauthorizedMessage } from './anonymous.ts'
 
 /**
  * A kind of actor that can hold a permission. `public` needs no credential. `board` is any person with access to the
- * company, `admin` the instance's administrator, `agent` any agent of the company, `self` an agent for its own row, `ceo`
+ * company, `admin` the instance's administrator, `token` the board by its token, `agent` any agent of the company, `self` an agent for its own row, `ceo`
  * an agent with that role, and `creator` an agent that may create agents.
+ *
+ * Credentials of the board are made by `token` only: an account that is the board without a credential could otherwise make
+ * itself one that outlives the moment.
  */
-export type Holder = 'public' | 'board' | 'admin' | 'agent' | 'self' | 'ceo' | 'creator'
+export type Holder = 'public' | 'board' | 'admin' | 'token' | 'agent' | 'self' | 'ceo' | 'creator'
 
 /**
  * The whole policy as one table: which actors may call a route. The scope of the route decides about the company, and the
@@ -109,6 +113,7 @@ const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
   public: () => true,
   board: (actor) => actor.kind === 'board',
   admin: (actor) => actor.kind === 'board' && actor.isAdmin,
+  token: (actor) => actor.kind === 'board' && actor.via === 'token',
   agent: (actor) => actor.kind === 'agent',
   self: (actor) => actor.kind === 'agent',
   ceo: (actor) => actor.kind === 'agent' && actor.role === 'ceo',
@@ -122,7 +127,7 @@ const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
 export function authorize(permission: Permission, actor: Actor): void {
   const holders: readonly Holder[] = permissions[permission]
   if (holders.some((holder) => matches[holder](actor))) return
-  if (actor.kind === 'anonymous') refuse('unauthorized')
+  if (actor.kind === 'anonymous') refuse('unauthorized', { message: unauthorizedMessage(actor) })
   if (actor.kind === 'board') refuse(holders.includes('admin') ? 'admin_required' : 'agent_required')
   if (holders.includes('board')) refuse(holders.length === 1 ? 'board_required' : 'forbidden')
   refuse(holders.includes('admin') ? 'admin_required' : 'forbidden')

@@ -1,5 +1,7 @@
 import type { RunTokens } from '../auth/runTokens.ts'
+import type { LocalRuns } from '../auth/localCaller.ts'
 import type { Adapters, Chunk } from '../adapters/index.ts'
+import { createLocalRuns } from './localRuns.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { withTimeout } from '../platform/kernel/timeout.ts'
@@ -50,6 +52,8 @@ export interface Runner {
   /** The id by which runs name this server. */
   readonly serverId: string
   readonly periodicTasks: readonly PeriodicTask[]
+  /** The processes of the runs, for the check of local callers. */
+  readonly localRuns: LocalRuns
   /** Whether a server of this host is known to have crashed. */
   readonly isServerDead: (serverId: string) => boolean
   /** Starts no more runs and ends the supervised ones, within 8 s. Idempotent. */
@@ -74,6 +78,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   let stopping: Promise<void> | undefined
   return {
     serverId: server.id,
+    localRuns: createLocalRuns(supervisor),
     periodicTasks: [
       { name: 'dispatch', intervalMs: DISPATCH_INTERVAL_MS, run: async () => dispatcher.notify() },
       { name: 'supervise', intervalMs: Math.min(SUPERVISOR_TICK_INTERVAL_MS, renewIntervalMs), run: () => supervisor.tick() },

@@ -1,5 +1,6 @@
 import { unregisterServer } from '../engine/runs/index.ts'
-import type { LogWriter } from '../engine/runs/index.ts'
+import type { RunProcess } from '../adapters/index.ts'
+import type { LogWriter, RunEvent } from '../engine/runs/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import type { ActivityRow } from '../platform/db/types.ts'
 import { createRunLeases } from './runLeases.ts'
@@ -23,6 +24,12 @@ export interface Supervisor {
   freeSlots(): number
   /** Supervised runs by company. */
   runCountByCompany(): ReadonlyMap<string, number>
+  /** The live runs with their processes. */
+  liveRuns(): readonly RunProcess[]
+  /** When the last run ended, or this supervisor was made: milliseconds of this process's monotonic clock. */
+  quietSince(): number
+  /** Adds an event to the log of a supervised run; nothing happens when it is supervised no more. */
+  addEvent(runId: string, event: RunEvent): void
   /** Takes over a claimed run. `claimedAt` is when the claim was requested, in milliseconds of this process's monotonic clock. */
   start(order: StartOrder, claimedAt: number): void
   /** Renews the leases that are due, and stops runs whose lease has expired. To be called every second. */
@@ -39,6 +46,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const inFlight = new Set<Promise<void>>()
   const retryAbort = new AbortController()
   let isStopping = false
+  let lastRunEndedAt = performance.now()
   const leases = createRunLeases({ store, server, runs, renewIntervalMs: deps.renewIntervalMs, onServerRegistered: deps.onSlotFree })
   const lifeDeps: RunLifeDeps = { ...deps, retrySignal: retryAbort.signal }
 
@@ -49,12 +57,16 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       for (const { order } of runs.values()) counts.set(order.companyId, (counts.get(order.companyId) ?? 0) + 1)
       return counts
     },
+    liveRuns: () => [...runs.values()].map(({ order, process }) => ({ runId: order.runId, pid: process?.pid ?? null })),
+    quietSince: () => lastRunEndedAt,
+    addEvent: (runId, event) => runs.get(runId)?.logWriter.addEvent(event),
     start(order, claimedAt) {
       const run = newSupervisedRun(order, logWriter.open(order.runId), claimedAt)
       runs.set(order.runId, run)
       if (isStopping) requestStop(run, 'server_stopped', SERVER_STOPPED)
       const supervision = superviseToEnd(lifeDeps, run).finally(() => {
         run.isOver = true
+        lastRunEndedAt = performance.now()
         runs.delete(order.runId)
         inFlight.delete(supervision)
         deps.onSlotFree()

@@ -4,6 +4,8 @@ import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandle
 import swaggerUi from 'swagger-ui-express'
 import { identify } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
+import type { BoardToken } from '../auth/boardToken.ts'
+import type { CheckCaller } from '../auth/localCaller.ts'
 import { responseEncryptionKey } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
 import type { Adapters } from '../adapters/index.ts'
@@ -36,6 +38,9 @@ export interface AppDeps {
   /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
   readonly version: string
+  readonly boardToken: BoardToken
+  /** Checks the other end of local connections without a credential. */
+  readonly checkCaller: CheckCaller
   readonly allowedHostnames: readonly string[]
   /** The source of event streams and WebSockets. */
   readonly feed: Feed
@@ -110,7 +115,7 @@ export function buildApp(deps: AppDeps): App {
 
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
-  const identifyDeps = { db: store.read, tokens: deps.tokens, credentialCache }
+  const identifyDeps = { db: store.read, tokens: deps.tokens, credentialCache, boardToken: deps.boardToken, checkCaller: deps.checkCaller }
   const identifyRequest = (request: IncomingMessage): Promise<Actor> => identify(identifyDeps, request, isLoopbackHost(request))
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store)
   const routes = allRoutes({

@@ -37,6 +37,8 @@ export interface Config {
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
   /** The bearer token with which scrapers on other machines read `/metrics`; null refuses all of them. */
   readonly metricsToken: string | null
+  /** The token of the board; null creates one and keeps it in the home. */
+  readonly boardToken: string | null
 }
 
 /** HS256 requires 32 bytes. */
@@ -72,6 +74,22 @@ const commaSeparated = z.string().transform((text) =>
     .filter((item) => item !== ''),
 )
 
+/** The token of the board makes its bearer an administrator, and it is sent in a header. */
+const boardToken = z
+  .string()
+  .min(SECRET_MIN_LENGTH, `must have at least ${SECRET_MIN_LENGTH} characters`)
+  .regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
+
+/** The path of a file with a secret, as containers get them. Its content is the value, without white space around it. */
+const secretFile = z.string().transform((file, context) => {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    context.addIssue({ code: 'custom', message: 'names a file that cannot be read' })
+    return z.NEVER
+  }
+})
+
 const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -87,6 +105,8 @@ const environment = z.object({
     .min(METRICS_TOKEN_MIN_LENGTH, `must have at least ${METRICS_TOKEN_MIN_LENGTH} characters`)
     .regex(/^\S*$/, 'must have no spaces')
     .optional(),
+  PAPERCLIP_BOARD_TOKEN: boardToken.optional(),
+  PAPERCLIP_BOARD_TOKEN_FILE: secretFile.pipe(boardToken).optional(),
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
   PAPERCLIP_ADAPTERS: commaSeparated.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
   PAPERCLIP_ADAPTER_ADDRESSES: commaSeparated
@@ -147,6 +167,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
       },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
+      boardToken: values.PAPERCLIP_BOARD_TOKEN ?? values.PAPERCLIP_BOARD_TOKEN_FILE ?? null,
     }),
   }
 }

@@ -2,6 +2,9 @@ import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
+import { loadBoardToken } from '../auth/boardToken.ts'
+import { createCallerCheck } from '../auth/localCaller.ts'
+import { createPeerLookup, ownUid } from '../auth/peerLookup.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
 import { createAdapters } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
@@ -156,6 +159,7 @@ export async function startServer(config: Config, connection: ConnectionOptions,
     issuer: config.jwtIssuer,
     audience: config.jwtAudience,
   })
+  const boardToken = loadBoardToken(config.home, config.boardToken)
   const heads = openHeadFile(config.home)
   const feed = createFeed(store, log)
   const adapters = createAdapters({
@@ -165,19 +169,23 @@ export async function startServer(config: Config, connection: ConnectionOptions,
     allowedAddresses: config.adapterAddresses,
   })
   const { allowedHostnames, metricsToken, maxRuns, retention } = config
-  const parts = { store, tokens, adapters, secret, log, heads, feed, version }
+  // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
+  let runner: Runner | undefined
+  const checkCaller = createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: () => runner?.localRuns ?? null })
+  const parts = { store, tokens, adapters, secret, log, heads, feed, version, boardToken, checkCaller }
   const app = buildApp({ ...parts, allowedHostnames, metricsToken, validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade)
   const url = urlOf(config.host, await listen(server, config))
-  const runner = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
-  const loop = startPeriodicTasks(backgroundTasks({ store, heads, runner, retention, log }), log)
+  const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
+  runner = started
+  const loop = startPeriodicTasks(backgroundTasks({ store, heads, runner: started, retention, log }), log)
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {})])
     // Runs may call the API until they end, so they stop before the API does.
     const stoppedAt = performance.now()
-    await runner.stop()
+    await started.stop()
     feed.stop()
     await drain(server, SHUTDOWN.drainMs - (performance.now() - stoppedAt))
     // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.

@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
+import { Agent } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import supertest from 'supertest'
+import { createBoardToken } from '../../auth/boardToken.ts'
+import { createCallerCheck } from '../../auth/localCaller.ts'
+import type { LocalRuns } from '../../auth/localCaller.ts'
+import { createPeerLookup, ownUid } from '../../auth/peerLookup.ts'
 import { createRunTokens } from '../../auth/runTokens.ts'
 import type { RunTokens } from '../../auth/runTokens.ts'
 import { createAdapters } from '../../adapters/index.ts'
@@ -66,7 +71,11 @@ export interface TestServer {
   stop(): Promise<void>
 }
 
+export const TEST_BOARD_TOKEN = `pcp_local_${'0123456789ab'.repeat(4)}`
 export const TEST_SECRET = 'a secret of at least thirty-two characters, for tests'
+
+/** Connections are kept: the other end of a new one is looked up, which costs more than most requests. */
+const keepAlive = new Agent({ keepAlive: true })
 
 function clientOf(url: string, headers: Readonly<Record<string, string>>): Client {
   const send = async (
@@ -77,6 +86,7 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
   ) => {
     const request = supertest(url)
       [method](path)
+      .agent(keepAlive)
       .set({ ...headers, ...extra })
     const answer = await (body === undefined ? request : request.send(body as object))
     return { status: answer.status, body: answer.body as unknown, headers: answer.headers as Record<string, string>, text: answer.text }
@@ -95,6 +105,8 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
 interface ServerOptions {
   /** Other adapters than all of them, on this host and towards public addresses. */
   readonly adapters?: Partial<AdapterOptions>
+  /** The runs whose processes are not the board; none unless said. */
+  readonly localRuns?: () => LocalRuns | null
   /** Where its log lines go; nowhere unless said. */
   readonly log?: Log
   readonly metricsToken?: string
@@ -129,6 +141,8 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     ...(options.eventOptions === undefined ? {} : { eventOptions: options.eventOptions }),
     heads,
     version: 'test',
+    boardToken: createBoardToken(TEST_BOARD_TOKEN),
+    checkCaller: createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: () => options.localRuns?.() ?? null }),
     allowedHostnames: [],
     validateResponses: true,
   })

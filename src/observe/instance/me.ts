@@ -4,6 +4,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { memberships } from '../../model/companies.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant } from '../../platform/kernel/errors.ts'
+import type { BoardProof } from '../../platform/kernel/actor.ts'
 import type { meView } from './views.ts'
 
 /** Maximum number of company ids in the answer. A person with more companies reads the list of companies. */
@@ -13,6 +14,9 @@ const companiesOf = statement<{ userId: string; limit: number }, { id: string }>
   select company_id as id from ${memberships}
   where principal_type = 'user' and principal_id = ${param('userId')} and status = 'active'
   order by created_at, company_id limit ${param('limit', 'int')}`)
+
+/** How Paperclip's API names the proofs of a person. */
+const sources = { ambient: 'local_implicit', token: 'board_key', cookie: 'session' } as const satisfies Record<BoardProof, string>
 
 /** The identity of the calling person. In local mode this is the user of this machine, who has no account. */
 export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
@@ -24,7 +28,7 @@ export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
     userId,
     isInstanceAdmin: isAdmin,
     companyIds: rows.map((row) => row.id),
-    source: 'local_implicit',
+    source: sources[ctx.actor.via],
     keyId: null,
   }
 }

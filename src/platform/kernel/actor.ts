@@ -1,8 +1,15 @@
-/** A person. In local mode every loopback request without credentials is the local board user. */
+/**
+ * How a request proved that it is the board. `ambient`: it has no credential, and its connection belongs to the account of the
+ * server or to root. `token`: the token of the board. `cookie`: the cookie that a one-time link gave to a browser.
+ */
+export type BoardProof = 'ambient' | 'token' | 'cookie'
+
+/** A person. */
 export interface BoardActor {
   readonly kind: 'board'
   readonly userId: string
   readonly isAdmin: boolean
+  readonly via: BoardProof
 }
 
 export interface AgentActor {
@@ -24,8 +31,14 @@ export interface SystemActor {
   readonly task: string
 }
 
+/** Why a request without a credential is not the board. `auth/anonymous.ts` has the sentence for each. */
+export type AnonymousReason = 'elsewhere' | 'foreign_host' | 'through_proxy' | 'other_account' | 'run' | 'owner_unknown' | 'peer_unknown'
+
 export interface Anonymous {
   readonly kind: 'anonymous'
+  readonly reason: AnonymousReason
+  /** The account of the program at the other end; null when it was not looked up or not found. */
+  readonly uid: number | null
 }
 
 export type Actor = BoardActor | AgentActor | SystemActor | Anonymous

@@ -1,0 +1,20 @@
+// The reasons why a request without a credential is anonymous, as sentences for its sender.
+
+import type { Anonymous, AnonymousReason } from '../platform/kernel/actor.ts'
+
+const useToken = 'send the token of the board as a bearer (the file board-token in the home of the server has it)'
+const useOwnToken = 'An agent sends the token of its run (PAPERCLIP_API_KEY)'
+
+const sentences: Readonly<Record<AnonymousReason, (uid: number | null) => string>> = {
+  elsewhere: () => 'the request comes from another machine and has no credential',
+  foreign_host: () => 'the Host header does not name this machine, and the request has no credential',
+  through_proxy: () => 'the request came through a proxy and has no credential',
+  other_account: (uid) => `the request comes from another account (uid ${uid}) than that of the server and has no credential`,
+  run: () => `the request comes from a process of a run and has no credential. ${useOwnToken}`,
+  owner_unknown: () => 'runs are live under the account of the server, and the process that sent the request cannot be found',
+  peer_unknown: () => 'the account that sent the request cannot be found, and the request has no credential',
+}
+
+/** The sentence of a 401: why the sender is anonymous, and how to get a credential. */
+export const unauthorizedMessage = ({ reason, uid }: Pick<Anonymous, 'reason' | 'uid'>): string =>
+  `Unauthorized: ${sentences[reason](uid)}. To act as the board, ${useToken}`
