@@ -243,13 +243,73 @@ describe('The report of a local agent', () => {
       })
   })
 
-  test('A report of an unknown session fails the run, starts nothing again, and makes the next run start a fresh session', async () => {
-    const command = fakeProgram([], 1, 'echo "No conversation found with session ID: before-1" >&2;')
-    expect(await outcomeOf(startTestRun('claude_local', { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
+  /** How a program says that it cannot continue a session, each with a session of its own that it began instead. */
+  const failedResumes: readonly [AdapterType, readonly unknown[]][] = [
+    [
+      'claude_local',
+      [
+        {
+          type: 'result',
+          subtype: 'error_during_execution',
+          is_error: true,
+          num_turns: 0,
+          session_id: 's-2',
+          usage: { input_tokens: 0, output_tokens: 0 },
+          errors: ['No conversation found with session ID: before-1'],
+        },
+      ],
+    ],
+    ['claude_local', [{ type: 'assistant', message: { model: '<synthetic>', content: [{ type: 'text', text: 'Gone' }] } }]],
+    [
+      'codex_local',
+      [
+        { type: 'thread.started', thread_id: 's-2' },
+        { type: 'turn.failed', error: { message: 'no rollout' } },
+      ],
+    ],
+    [
+      'gemini_local',
+      [
+        { type: 'init', session_id: 's-2' },
+        { type: 'result', status: 'error', stats: { input_tokens: 0 } },
+      ],
+    ],
+    ['opencode_local', [{ type: 'error', sessionID: 's-2', error: { name: 'NotFoundError' } }]],
+    ['cursor', [{ type: 'result', is_error: true, session_id: 's-2', usage: { inputTokens: 0, outputTokens: 0 } }]],
+    ['pi_local', [{ type: 'message_end', message: { role: 'assistant', stopReason: 'error', usage: { input: 0, output: 0 } } }]],
+    ['hermes_local', ['Es gibt diese Sitzung nicht.']],
+  ]
+  test.each(failedResumes)(
+    'A resumed session of %s with which its run fails at no cost is given up, whatever its words (K1)',
+    async (...row) => {
+      const [type, lines] = row
+      const command = fakeProgram(lines, 1)
+      expect(await outcomeOf(startTestRun(type, { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
+        status: 'failed',
+        errorCode: 'adapter_session_unknown',
+        sessionIdAfter: null,
+      })
+    },
+  )
+
+  test('The failure that Claude Code lists in its errors is the error of the run (K1)', async () => {
+    const [[, lines] = ['claude_local', []]] = failedResumes
+    const { error } = (await outcomeOf(startTestRun('claude_local', { command: fakeProgram(lines, 1) }))) as { error: string }
+    expect(error).toBe('No conversation found with session ID: before-1')
+  })
+
+  test.each(programCases)('A resumed session of $type with which its run failed after some work is kept (K1)', async ({ type, lines }) => {
+    const command = fakeProgram(lines, 1)
+    expect(await outcomeOf(startTestRun(type, { command }, { sessionIdBefore: 'before-1' }))).toMatchObject({
       status: 'failed',
-      errorCode: 'adapter_session_unknown',
-      sessionIdAfter: null,
+      errorCode: 'exit_nonzero',
+      sessionIdAfter: 'before-1',
     })
+  })
+
+  test('A program that cannot be started says nothing about its session (K1)', async () => {
+    const run = startTestRun('claude_local', {}, { sessionIdBefore: 'before-1' }, { environment: { PATH: temporaryFolder() } })
+    expect(await outcomeOf(run)).toMatchObject({ errorCode: 'adapter_spawn_failed' })
   })
 
   test.each(['--dangerously-skip-permissions', '../../etc/passwd', 'a b', '', 'x'.repeat(300)])(

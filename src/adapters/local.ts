@@ -6,7 +6,17 @@ import { startCommand } from './command.ts'
 import type { CommandHost } from './command.ts'
 import { argumentList, commandFields, flagValue, optional, plainText } from './config.ts'
 import { renderPrompt } from './prompt.ts'
-import { codexJson, geminiJson, emptyTranscript, hermesText, opencodeJson, piJson, sessionIdFrom, streamJson } from './transcript.ts'
+import {
+  codexJson,
+  geminiJson,
+  emptyTranscript,
+  hermesText,
+  opencodeJson,
+  piJson,
+  sessionIdFrom,
+  spentNothing,
+  streamJson,
+} from './transcript.ts'
 import type { TranscriptParser, Transcript } from './transcript.ts'
 
 /** The fields of every local agent; each agent adds the flags of its program. */
@@ -79,21 +89,29 @@ async function invocationOf<Config extends LocalConfig>(program: Program<Config>
   return { command, args: [...args, program.promptArgument(prompt)], input: null, shownArgs: [...args, program.promptArgument('…')] }
 }
 
-const unknownSessionPattern =
-  /no conversation found|(?:session|thread|chat|conversation)[^\n]{0,120}(?:not found|does not exist|unknown|invalid)|(?:no|unknown|invalid) (?:such )?(?:session|thread|chat|rollout)/i
-
-/** The outcome of the command with what its output reported: usage, summary, session, and a failure despite exit code 0. */
+/**
+ * The outcome of the command with what its output reported: usage, summary, session, and a failure despite exit code 0.
+ *
+ * A resumed session with which the run failed before it cost anything is given up, whatever the program says about it: each
+ * program has its own words for a session that it does not know, and the next run would fail in the same way. One run never starts
+ * its agent twice: the same wake gets another run, with a fresh session.
+ */
 function withTranscript(outcome: FinishedOutcome, transcript: Transcript, resume: string | null): FinishedOutcome {
   const { usage, summary, failure } = transcript
   const result = summary === null && failure === null ? null : { summary, ...(failure === null ? {} : { error: failure }) }
-  const enriched = { ...outcome, usage, result, sessionIdAfter: transcript.sessionId ?? resume }
-  if (outcome.status === 'cancelled' || outcome.status === 'timed_out') return enriched
-  if (outcome.status === 'succeeded' && failure === null) return enriched
-  // The agent does not know the session. One run never starts its agent twice: the next run starts a fresh session.
-  if (resume !== null && usage === null && unknownSessionPattern.test(`${failure ?? ''}\n${outcome.stderrExcerpt}`))
-    return asFailure(enriched, 'adapter_session_unknown', failure ?? `The agent does not know the session ${resume}`, null)
+  const hasSucceeded = outcome.status === 'succeeded' && failure === null
+  // A failed run leaves the session it resumed; the session that it began itself is worth resuming when it did some work.
+  const begun = hasSucceeded || !spentNothing(transcript) ? transcript.sessionId : null
+  const enriched = { ...outcome, usage, result, sessionIdAfter: hasSucceeded ? (begun ?? resume) : (resume ?? begun) }
+  if (outcome.status === 'cancelled' || outcome.status === 'timed_out' || hasSucceeded) return enriched
+  if (resume !== null && spentNothing(transcript) && hasExited(outcome))
+    return asFailure(enriched, 'adapter_session_unknown', failure ?? `The agent could not continue the session ${resume}`, null)
   return failure === null ? enriched : asFailure(enriched, 'adapter_reported_failure', failure, enriched.sessionIdAfter)
 }
+
+/** The program ran, and ended by itself. A program that could not be started says nothing about a session. */
+const hasExited = ({ status, errorCode }: FinishedOutcome): boolean =>
+  status === 'succeeded' || errorCode === 'exit_nonzero' || errorCode === 'killed_by_signal'
 
 const asFailure = (outcome: FinishedOutcome, errorCode: ErrorCode, error: string, sessionIdAfter: string | null): FinishedOutcome => ({
   ...outcome,

@@ -12,12 +12,25 @@ export interface Transcript {
   summary: string | null
   /** The reason for a failure, as the agent reported it. */
   failure: string | null
+  /** The agent wrote or did something in this run. A program that only reports that it cannot continue has not. */
+  hasWorked: boolean
 }
 
 /** Reads one line of output into the transcript. */
 export type TranscriptParser = (transcript: Transcript, line: string, stream: 'stdout' | 'stderr') => void
 
-export const emptyTranscript = (): Transcript => ({ sessionId: null, usage: null, model: null, summary: null, failure: null })
+export const emptyTranscript = (): Transcript => ({
+  sessionId: null,
+  usage: null,
+  model: null,
+  summary: null,
+  failure: null,
+  hasWorked: false,
+})
+
+/** Whether a run cost nothing: its agent did nothing, and it reported no usage or a usage of zeros. */
+export const spentNothing = ({ usage, hasWorked }: Transcript): boolean =>
+  !hasWorked && (usage === null || usage.inputTokens + usage.cachedInputTokens + usage.outputTokens + (usage.costUsd ?? 0) === 0)
 
 const SUMMARY_BYTES = 16 * 1024
 /**
@@ -49,6 +62,12 @@ function textOf(content: unknown): string | null {
   return content.map((part) => (textAt(part, 'type') === 'text' ? (textAt(part, 'text') ?? '') : '')).join('')
 }
 
+/** The texts of a list, one on a line; null where there are none. */
+function linesOf(list: unknown): string | null {
+  const lines = Array.isArray(list) ? list.filter((line) => typeof line === 'string' && line.trim() !== '') : []
+  return lines.length === 0 ? null : lines.join('\n')
+}
+
 type Counts = Pick<Usage, 'inputTokens' | 'cachedInputTokens' | 'outputTokens' | 'costUsd'>
 
 function setUsage(transcript: Transcript, counts: Counts): void {
@@ -72,6 +91,8 @@ export const streamJson = jsonEventParser((transcript, type, event) => {
   setSession(transcript, textAt(event, 'session_id'))
   transcript.model = textAt(event, 'model') ?? transcript.model
   if (type === 'assistant') setSummary(transcript, textOf(valueAt(event, 'message', 'content')))
+  // Claude Code writes its own error messages as messages of the model `<synthetic>`.
+  if (type === 'assistant' && textAt(event, 'message', 'model') !== '<synthetic>') transcript.hasWorked = true
   if (type !== 'result') return
   const usage = valueAt(event, 'usage')
   if (usage !== undefined)
@@ -85,13 +106,16 @@ export const streamJson = jsonEventParser((transcript, type, event) => {
   const resultText = textAt(event, 'result')
   setSummary(transcript, resultText)
   transcript.failure =
-    valueAt(event, 'is_error') === true ? (resultText ?? textAt(event, 'subtype') ?? 'The agent reported an error') : null
+    valueAt(event, 'is_error') === true
+      ? (resultText ?? linesOf(valueAt(event, 'errors')) ?? textAt(event, 'subtype') ?? 'The agent reported an error')
+      : null
 })
 
 /** `codex exec --json`. */
 export const codexJson = jsonEventParser((transcript, type, event) => {
   if (type === 'thread.started') setSession(transcript, textAt(event, 'thread_id'))
   if (type === 'item.completed' && textAt(event, 'item', 'type') === 'agent_message') setSummary(transcript, textAt(event, 'item', 'text'))
+  if (type.startsWith('item.') && textAt(event, 'item', 'type') !== 'error') transcript.hasWorked = true
   // Codex reports a lost connection as an error and then reconnects: an error is a failure only when no completed turn follows.
   if (type === 'error') transcript.failure = textAt(event, 'message') ?? 'The agent reported an error'
   if (type === 'turn.failed') transcript.failure = textAt(event, 'error', 'message') ?? 'The turn failed'
@@ -115,6 +139,7 @@ export const geminiJson = jsonEventParser((transcript, type, event) => {
   if (type === 'message' && textAt(event, 'role') === 'assistant')
     setSummary(transcript, (transcript.summary ?? '') + (textAt(event, 'content') ?? ''))
   if (type === 'tool_use') transcript.summary = null
+  if (type === 'tool_use' || (type === 'message' && textAt(event, 'role') === 'assistant')) transcript.hasWorked = true
   if (type !== 'result') return
   setUsage(transcript, {
     inputTokens: countAt(event, 'stats', 'input_tokens'),
@@ -129,6 +154,7 @@ export const geminiJson = jsonEventParser((transcript, type, event) => {
 export const opencodeJson = jsonEventParser((transcript, type, event) => {
   setSession(transcript, textAt(event, 'sessionID'))
   if (type === 'text') setSummary(transcript, textAt(event, 'part', 'text'))
+  if (type === 'text' || type === 'tool_use') transcript.hasWorked = true
   if (type === 'error')
     transcript.failure = textAt(event, 'error', 'data', 'message') ?? textAt(event, 'error', 'name') ?? 'The agent reported an error'
   if (type !== 'step_finish') return
@@ -152,6 +178,7 @@ export const piJson = jsonEventParser((transcript, type, event) => {
     outputTokens: countAt(event, 'message', 'usage', 'output'),
     costUsd: amountAt(event, 'message', 'usage', 'cost', 'total'),
   })
+  transcript.hasWorked ||= textAt(event, 'message', 'stopReason') !== 'error'
   // Pi retries a failed request: the last message decides.
   transcript.failure =
     textAt(event, 'message', 'stopReason') === 'error' ? (textAt(event, 'message', 'errorMessage') ?? 'The agent reported an error') : null
@@ -162,6 +189,9 @@ const sessionLine = /^session_id:\s*(\S+)\s*$/i
 /** `hermes chat --quiet`: the answer as text, and one line with the session id. */
 export const hermesText: TranscriptParser = (transcript, line, stream) => {
   const session = sessionLine.exec(line.trim())?.[1]
-  if (session !== undefined) setSession(transcript, session)
-  else if (stream === 'stdout') setSummary(transcript, transcript.summary === null ? line : `${transcript.summary}\n${line}`)
+  // Hermes names its session at the end of an answer, and not when it cannot continue one.
+  if (session !== undefined) {
+    setSession(transcript, session)
+    transcript.hasWorked = true
+  } else if (stream === 'stdout') setSummary(transcript, transcript.summary === null ? line : `${transcript.summary}\n${line}`)
 }

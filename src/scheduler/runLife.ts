@@ -9,7 +9,7 @@ import { Refusal } from '../platform/kernel/errors.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { buildJob } from './jobInput.ts'
 import type { JobDeps } from './jobInput.ts'
-import { exitFactsOf, finishEvent, resultOf, runEventOf } from './runReport.ts'
+import { exitFactsOf, finishEvent, resultOf, runEventOf, sessionAfter } from './runReport.ts'
 import { mayRenewLease, stopIfLeaseExpired } from './supervisedRun.ts'
 import type { SupervisedRun } from './supervisedRun.ts'
 
@@ -90,7 +90,7 @@ async function finish(deps: RunLifeDeps, run: SupervisedRun, outcome: AdapterOut
   // Another request has decided how its run ended, and a run whose lease has expired belongs to the reaper.
   const isOurs = mayRenewLease(run)
   if (isOurs) run.isFinishing = true
-  const sessionIdAfter = finished === null || finished.status === 'cancelled' ? order.sessionIdBefore : finished.sessionIdAfter
+  const sessionIdAfter = sessionAfter(order.sessionIdBefore, finished)
   const written = isOurs ? await persist(deps, () => finishSupervisedRun(store, order, result, sessionIdAfter)) : 'over'
   if (written === 'over') await persist(deps, () => recordExitFacts(store, order.runId, exitFacts, result.usageJson))
   run.logWriter.addEvent(finishEvent(result, written === 'ended', run.stopRequest?.reason))

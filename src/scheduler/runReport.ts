@@ -37,6 +37,17 @@ export function resultOf({ stopRequest }: SupervisedRun, finished: FinishedOutco
 }
 
 /**
+ * The session that the next run of the task resumes. A run that did not succeed never exchanges the session that it resumed for
+ * another one, nor loses it, unless its adapter found that the agent cannot continue it.
+ */
+export function sessionAfter(before: string | null, finished: FinishedOutcome | null): string | null {
+  if (finished === null) return before
+  if (finished.status === 'succeeded') return finished.sessionIdAfter
+  if (finished.errorCode === 'adapter_session_unknown') return null
+  return before ?? (finished.status === 'cancelled' ? null : finished.sessionIdAfter)
+}
+
+/**
  * The last event of a run.
  * @param isOurs whether this supervisor's result was written; otherwise another request had ended the run
  * @param stopReason why the supervisor was asked to stop the run, if it was

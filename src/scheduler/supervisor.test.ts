@@ -190,11 +190,15 @@ describe('A run of this server', () => {
   })
 })
 
-test('A run with an unknown session is retried once, automatically, with a fresh session', async () => {
+test('A run with an unknown session is retried once, automatically, with a fresh session (K1)', async () => {
   const here = await world(server())
   useRunner(server())
   const script = `process.stdin.resume()
-    if (process.argv.includes('--resume')) { console.error('No conversation found with session ID: s-gone'); process.exit(1) }
+    if (process.argv.includes('--resume')) {
+      console.log(JSON.stringify({ type: 'result', subtype: 'error_during_execution', is_error: true, num_turns: 0, session_id: 's-other',
+        usage: { input_tokens: 0, output_tokens: 0 }, errors: ['No conversation found with session ID: s-gone'] }))
+      process.exit(1)
+    }
     console.log(JSON.stringify({ type: 'result', session_id: 's-new', result: 'afresh' }))`
   const agent = await here.agent({ adapterType: 'claude_local', adapterConfig: { command: createOutputFile().program(script) } })
   const issue = await here.issue({ status: 'backlog', assigneeAgentId: agent.id })
@@ -217,6 +221,34 @@ test('A run with an unknown session is retried once, automatically, with a fresh
     resultJson: { summary: 'afresh' },
   })
   expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'completed', runId: second }])
+})
+
+test('A wake that names an old session to resume runs once more without it, and the good session of its task stays (K1)', async () => {
+  const here = await world(server())
+  useRunner(server())
+  const script = `process.stdin.resume()
+    if (process.argv.includes('s-old')) process.exit(1)
+    console.log(JSON.stringify({ type: 'result', is_error: true, session_id: 's-failed', result: 'no', usage: { input_tokens: 5, output_tokens: 1 } }))`
+  const agent = await here.agent({ adapterType: 'claude_local', adapterConfig: { command: createOutputFile().program(script) } })
+  const issue = await here.issue({ status: 'backlog', assigneeAgentId: agent.id })
+  const old = await here.run(agent)
+  await server().database.sql.query("update heartbeat_runs set session_id_after = 's-old' where id = $1", [old.id])
+  await old.client.post(`/api/heartbeat-runs/${old.id}/finish`, { status: 'succeeded' })
+  const { rows: sessions } = await server().database.sql.query(
+    `insert into agent_task_sessions (agent_id, task_key, company_id, adapter_type, session_id) values ($1, $2, $3, 'claude_local', 's-good') returning 1`,
+    [agent.id, issue.id, here.company.id],
+  )
+  expect(sessions).toHaveLength(1)
+  await server().board.post(`/api/agents/${agent.id}/wakeup`, { payload: { issueId: issue.id, resumeFromRunId: old.id } })
+  const first = await runOf(issue.id)
+  await ended(first)
+  expect(await rowOf(first)).toMatchObject({ errorCode: 'adapter_session_unknown', sessionIdBefore: 's-old' })
+  const second = await runOf(issue.id)
+  expect(second).not.toBe(first)
+  await ended(second)
+  expect(await rowOf(second)).toMatchObject({ status: 'failed', sessionIdBefore: null, sessionIdAfter: 's-failed' })
+  const { rows } = await server().database.sql.query('select session_id as id from agent_task_sessions where agent_id = $1', [agent.id])
+  expect(rows).toEqual([{ id: 's-good' }])
 })
 
 describe('A run that another request ends', () => {

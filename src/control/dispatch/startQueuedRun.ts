@@ -86,11 +86,15 @@ interface QueuedRun {
 const resumedSessionId = sql`(case when w.payload ->> 'resumeFromRunId' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (
   select p.session_id_after from ${runs} p where p.id = (w.payload ->> 'resumeFromRunId')::uuid and p.agent_id = r.agent_id) end)`
 
+/** The run repeats one whose agent could not continue its session, so it starts a fresh one, whatever its wake names. */
+const followsUnknownSession = sql`exists (
+  select 1 from ${runs} p where p.id = r.retry_of_run_id and p.error_code = 'adapter_session_unknown')`
+
 // Sent behind the agent's lock in the same round trip, so its snapshot sees every start that was made under that lock.
 const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRun>('claim_next').read(sql`
   select r.id, r.issue_id as "issueId", ${runningCount} as running, c.status = 'active' as "companyActive", w.reason, w.payload,
     k.task_key as "taskKey",
-    case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' then null
+    case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' or ${followsUnknownSession} then null
       else coalesce(${resumedSessionId}, s.session_id) end as "sessionId"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = r.company_id
   left join ${wakes} w on w.id = r.wakeup_request_id

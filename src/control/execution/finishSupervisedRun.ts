@@ -1,7 +1,7 @@
 import type { Ctx, Store } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
-import { saveSession } from '../../engine/runs/index.ts'
+import { forgetSession, saveFirstSession, saveSession } from '../../engine/runs/index.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
 import type { StartOrder } from '../dispatch/index.ts'
@@ -29,7 +29,11 @@ export async function finishSupervisedRun(
     const [run] = locked.runs
     if (run === undefined || runStatus.terminal.includes(run.status) || !run.live) return unchanged<FinishOutcome>('over')
     const { events } = await endRuns(tx, locked, [runId], { ...result, sessionIdAfter })
-    if (sessionIdAfter !== order.sessionIdBefore) await saveSession(tx, { agentId, companyId, taskKey, adapterType, runId }, sessionIdAfter)
+    const session = { agentId, companyId, taskKey, adapterType, runId }
+    if (result.status === 'succeeded') {
+      if (sessionIdAfter !== order.sessionIdBefore) await saveSession(tx, session, sessionIdAfter)
+    } else if (order.sessionIdBefore !== null && sessionIdAfter === null) await forgetSession(tx, session, order.sessionIdBefore)
+    else if (order.sessionIdBefore === null && sessionIdAfter !== null) await saveFirstSession(tx, session, sessionIdAfter)
     return changedIfAny<FinishOutcome>('ended', events)
   })
 }

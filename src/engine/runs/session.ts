@@ -19,6 +19,20 @@ const upsertSession = statement<TaskSession & { sessionId: string }, { agentId: 
     last_run_id = excluded.last_run_id, updated_at = now()
   returning agent_id as "agentId"`)
 
+const insertSession = statement<TaskSession & { sessionId: string }, { agentId: string }>('session_keep_first').write(sql`
+  insert into ${taskSessions} as s (agent_id, task_key, company_id, adapter_type, session_id, last_run_id)
+  values (${param('agentId')}, ${param('taskKey')}, ${param('companyId')}, ${param('adapterType')}, ${param('sessionId')}, ${param('runId')})
+  on conflict (agent_id, task_key) do update set adapter_type = excluded.adapter_type, session_id = excluded.session_id,
+    last_run_id = excluded.last_run_id, updated_at = now() where s.adapter_type <> excluded.adapter_type
+  returning agent_id as "agentId"`)
+
+const deleteNamedSession = statement<{ agentId: string; taskKey: string; sessionId: string }, { agentId: string }>(
+  'session_forget_named',
+).write(
+  sql`delete from ${taskSessions} where agent_id = ${param('agentId')} and task_key = ${param('taskKey')}
+    and session_id = ${param('sessionId')} returning agent_id as "agentId"`,
+)
+
 const deleteSession = statement<{ agentId: string; taskKey: string }, { agentId: string }>('session_forget').write(
   sql`delete from ${taskSessions} where agent_id = ${param('agentId')} and task_key = ${param('taskKey')} returning agent_id as "agentId"`,
 )
@@ -37,4 +51,14 @@ export const clearSessions = async (tx: Tx, companyId: string, agentId: string, 
 export async function saveSession(tx: Tx, session: TaskSession, sessionId: string | null): Promise<void> {
   if (sessionId === null) await tx.run(deleteSession, { agentId: session.agentId, taskKey: session.taskKey })
   else await tx.run(upsertSession, { ...session, sessionId })
+}
+
+/** (tx) Stores the session that a run began without succeeding, unless the task has a session of this adapter already. */
+export async function saveFirstSession(tx: Tx, session: TaskSession, sessionId: string): Promise<void> {
+  await tx.run(insertSession, { ...session, sessionId })
+}
+
+/** (tx) Deletes a session that the agent cannot continue. Another session of the task stays. */
+export async function forgetSession(tx: Tx, { agentId, taskKey }: TaskSession, sessionId: string): Promise<void> {
+  await tx.run(deleteNamedSession, { agentId, taskKey, sessionId })
 }

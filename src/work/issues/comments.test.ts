@@ -141,6 +141,17 @@ describe('wakes of a comment', () => {
     expect((await wakesOf(server(), issue.id)).find((wake) => wake.agentId === owner.id)).toMatchObject({ coalescedCount: 1 })
   })
 
+  test('A mention by link wakes the agent of its id, and neither an address nor code wakes an agent (K4, K5)', async () => {
+    const { agent, issue } = await world(server())
+    const [uno, duo] = [await agent({ name: 'Uno' }), await agent({ name: 'Duo' })]
+    const here = await issue()
+    await postComment(server().board, here.id, `[@Uno](agent://${duo.id}) look`)
+    expect(await wakesOf(server(), here.id)).toMatchObject([{ agentId: duo.id, reason: 'issue_comment_mentioned' }])
+    await postComment(server().board, here.id, 'mail joe@uno.example.org, `npm i @Uno`')
+    await server().board.patch(`/api/issues/${here.id}`, { comment: '@uno/tools' })
+    expect((await wakesOf(server(), here.id)).filter((wake) => wake.agentId === uno.id)).toEqual([])
+  })
+
   test('A comment on a closed issue wakes mentioned agents only', async () => {
     const { agent, issue } = await world(server())
     const [owner, other] = [await agent({ name: 'Owner' }), await agent({ name: 'Other' })]

@@ -12,6 +12,8 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncate } from '../../platform/kernel/text.ts'
 import { enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
 import { commentAdded } from './events.ts'
+import { findMentions, readMentionText } from './mentions.ts'
+import type { Mentionable } from './mentions.ts'
 import type { CommentRow } from './queries.ts'
 import { isClosed } from '../../model/issueStatus.ts'
 
@@ -35,29 +37,9 @@ const insertCommentRow = statement<NewComment, CommentRow>('comment_insert').wri
     ${param('createdByRunId', 'uuid')}, ${param('body')})
   returning ${columnsOf(comments)}`)
 
-const agentNames = statement<{ companyId: string }, { id: string; name: string }>('comment_agent_names').read(sql`
-  select id, name from ${agents} where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
-  order by length(name) desc, id limit 1000`)
-
-/** The most mentioned agents that one comment wakes. */
-const MAX_MENTIONS = 20
-
-/** The agents a text mentions as `@Name`, longest names first, so that `@Ann Lee` does not also mention `@Ann`. */
-function findMentions(body: string, candidates: readonly { id: string; name: string }[]): string[] {
-  let text = body.toLowerCase()
-  const ids: string[] = []
-  for (const agent of candidates) {
-    const mention = `@${agent.name.toLowerCase()}`
-    const isWordEnd = (index: number): boolean => !/[\p{L}\p{N}_]/u.test(text.charAt(index))
-    for (let index = text.indexOf(mention); index >= 0; index = text.indexOf(mention, index + 1)) {
-      if (!isWordEnd(index + mention.length)) continue
-      ids.push(agent.id)
-      text = `${text.slice(0, index)} ${text.slice(index + mention.length)}`
-      break
-    }
-  }
-  return ids.slice(0, MAX_MENTIONS)
-}
+const mentionableAgents = statement<{ companyId: string }, Mentionable>('comment_mentionable_agents').read(sql`
+  select id, name, url_key as "urlKey" from ${agents}
+  where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval') order by created_at, id limit 1000`)
 
 export interface PostedComment {
   readonly comment: CommentRow
@@ -98,8 +80,7 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
     const reason = reopenedFrom === null ? 'issue_commented' : 'issue_reopened_via_comment'
     effects.push(...(await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })))
   }
-  const mentionedIds = body.includes('@') ? findMentions(body, await tx.run(agentNames, { companyId })) : []
-  for (const agentId of mentionedIds.filter((id) => id !== author.agentId && id !== assignee)) {
+  for (const agentId of (await mentionedIn(tx, companyId, body)).filter((id) => id !== author.agentId && id !== assignee)) {
     const wake = { agentId, issueId: issue.id, source: 'automation', reason: MENTION_REASON, payload, besideHolder: true } as const
     effects.push(...(await enqueueWake(tx, ctx, wake)))
   }
@@ -112,4 +93,10 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
   })
   if (ctx.actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, comment.id)))
   return { comment, event, effects }
+}
+
+async function mentionedIn(tx: Tx, companyId: string, body: string): Promise<readonly string[]> {
+  const text = readMentionText(body)
+  if (!text.words.includes('@') && text.linkedAgentIds.length === 0) return []
+  return findMentions(text, await tx.run(mentionableAgents, { companyId }))
 }

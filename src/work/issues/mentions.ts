@@ -1,0 +1,162 @@
+// The agents that a text mentions. A markdown reader says what is text and what is code; the rules of a mention are below it.
+import { Parser } from 'htmlparser2'
+import MarkdownIt from 'markdown-it'
+import type { Token } from 'markdown-it'
+
+/** An agent that can be mentioned, by its id, its name, or its short name. */
+export interface Mentionable {
+  readonly id: string
+  readonly name: string
+  readonly urlKey: string
+}
+
+/** The part of a text that can mention an agent: its words outside code, and the agents that its links name by id. */
+export interface MentionText {
+  readonly words: string
+  readonly linkedAgentIds: readonly string[]
+}
+
+/**
+ * The part of a text that is searched for mentions, in characters. The reader needs linear time; hostile text of this length
+ * keeps the event loop for a fraction of a second. A text of 200,000 characters is a pasted log, and who is asked is said before it.
+ */
+export const MAX_MENTION_TEXT = 50_000
+/** The most agents that one text mentions: each of them gets a run. */
+const MAX_MENTIONS = 20
+/** The most `@` signs at which a name is looked for, so that a text made of them costs no more than any other. */
+const MAX_SIGNS = 1_000
+
+// `text_join` would make an escaped `\@` indistinguishable from a plain one.
+const markdown = new MarkdownIt('commonmark', { html: true }).disable('text_join')
+
+/** Stands in `words` for what is no text: code, an image, an escaped sign. It neither starts nor continues a mention. */
+const OPAQUE = '\uFFFC'
+const codeElements: ReadonlySet<string> = new Set(['code', 'pre', 'kbd', 'samp', 'script', 'style', 'textarea'])
+// The address of a link that names an agent, with what a client adds to it, such as an icon.
+const agentAddress = /^agent:\/\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:[/?#]|$)/i
+
+/** Reads a text as CommonMark. The id of a link to an agent decides, so its label is not part of the words. */
+export function readMentionText(text: string): MentionText {
+  if (!text.includes('@') && !text.toLowerCase().includes('agent:')) return { words: '', linkedAgentIds: [] }
+  const words: string[] = []
+  const linkedAgentIds: string[] = []
+  for (const block of markdown.parse(text.slice(0, MAX_MENTION_TEXT), {})) {
+    if (block.type === 'inline') words.push(inlineWords(block.children ?? [], linkedAgentIds))
+    if (block.type === 'html_block') words.push(htmlWords(block.content))
+  }
+  return { words: words.join('\n'), linkedAgentIds }
+}
+
+function inlineWords(tokens: readonly Token[], linkedAgentIds: string[]): string {
+  let words = ''
+  let codeDepth = 0
+  let isAgentLabel = false
+  for (const token of tokens) {
+    if (token.type === 'link_open' && String(token.attrGet('href')).toLowerCase().startsWith('agent:')) {
+      const id = agentAddress.exec(String(token.attrGet('href')))?.[1]
+      if (id !== undefined && codeDepth === 0) linkedAgentIds.push(id.toLowerCase())
+      isAgentLabel = true
+    }
+    if (token.type === 'html_inline') codeDepth = Math.max(0, codeDepth + codeDepthChange(token.content))
+    if (!isAgentLabel) words += codeDepth > 0 ? OPAQUE : wordsOf(token)
+    if (token.type === 'link_close' && isAgentLabel) {
+      isAgentLabel = false
+      words += OPAQUE
+    }
+  }
+  return words
+}
+
+function codeDepthChange(tag: string): number {
+  const [, slash, name = ''] = /^<(\/?)([a-z]+)/i.exec(tag) ?? []
+  if (!codeElements.has(name.toLowerCase())) return 0
+  return slash === '/' ? -1 : 1
+}
+
+function wordsOf(token: Token): string {
+  if (token.type === 'text') return token.content
+  if (token.type === 'text_special') return token.content === '@' ? OPAQUE : token.content
+  if (token.type === 'softbreak' || token.type === 'hardbreak') return ' '
+  return token.type === 'code_inline' || token.type === 'image' ? OPAQUE : ''
+}
+
+/** The text of a block of HTML, without that of its elements for code. */
+function htmlWords(html: string): string {
+  let words = ''
+  let codeDepth = 0
+  const change = (name: string, by: 1 | -1): void => {
+    if (codeElements.has(name)) codeDepth = Math.max(0, codeDepth + by)
+    words += name === 'br' || name === 'p' ? ' ' : ''
+  }
+  const parser = new Parser({
+    onopentagname: (name) => change(name, 1),
+    ontext: (text) => (words += codeDepth > 0 ? OPAQUE : text),
+    onclosetag: (name) => change(name, -1),
+  })
+  parser.end(html)
+  return words
+}
+
+/**
+ * The agents that a text mentions, in the order in which it names them: first by the id of a link, then by `@Name` or
+ * `@short-name`, of which the longest counts.
+ */
+export function findMentions({ words, linkedAgentIds }: MentionText, agents: readonly Mentionable[]): string[] {
+  const known = new Set(agents.map(({ id }) => id))
+  const found = new Set(linkedAgentIds.filter((id) => known.has(id)))
+  const names = namesOf(agents)
+  const lengths = [...new Set([...names.keys()].map((name) => name.length))].toSorted((a, b) => b - a)
+  const text = fold(words)
+  let signs = 0
+  for (let sign = text.indexOf('@'); sign >= 0 && signs < MAX_SIGNS; sign = text.indexOf('@', sign + 1)) {
+    if (!isBoundaryBefore(text, sign)) continue
+    signs += 1
+    const start = sign + 1
+    const length = lengths.find((size) => names.has(text.slice(start, start + size)) && isBoundaryAfter(text, start + size))
+    const id = length === undefined ? undefined : names.get(text.slice(start, start + length))
+    if (id !== undefined) found.add(id)
+  }
+  return [...found].slice(0, MAX_MENTIONS)
+}
+
+/** The words that can stand after `@`, each with the agent that it means. A name goes before the short name of another agent. */
+function namesOf(agents: readonly Mentionable[]): Map<string, string> {
+  const names = new Map<string, string>()
+  const add = (name: string, id: string): void => {
+    const folded = fold(name.trim())
+    if (folded !== '' && !names.has(folded)) names.set(folded, id)
+  }
+  for (const { id, name } of agents) add(name, id)
+  for (const { id, urlKey } of agents) add(urlKey, id)
+  return names
+}
+
+const fold = (text: string): string => text.normalize('NFC').toLowerCase().replaceAll(/\s/g, ' ')
+
+// Languages that put no space between words: one of their letters beside a mention does not make it part of a word.
+const spacelessScript =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
+const wordCharacter = /[\p{L}\p{M}\p{N}_]/u
+// Before `@` these make it part of an address, a path, or a version: `a.@b`, `npmjs.com/@dev`, `pkg+@1`.
+const joinsBefore = new Set(`@./\\-+=&#%~$${OPAQUE}`)
+
+function isBoundaryBefore(text: string, sign: number): boolean {
+  const before = characterBefore(text, sign)
+  if (before === '') return true
+  return !joinsBefore.has(before) && (!wordCharacter.test(before) || spacelessScript.test(before))
+}
+
+function characterBefore(text: string, index: number): string {
+  const last = text.charAt(index - 1)
+  return /[\uDC00-\uDFFF]/.test(last) ? text.slice(Math.max(0, index - 2), index) : last
+}
+
+const characterAt = (text: string, index: number): string => String.fromCodePoint(text.codePointAt(index) ?? 32)
+
+/** `@Dev` ends before a space, a comma or a full stop; not in `@Developer`, `@Dev-ops`, `@dev/tools`, `@dev.example.org`. */
+function isBoundaryAfter(text: string, end: number): boolean {
+  const next = characterAt(text, end)
+  if (wordCharacter.test(next)) return spacelessScript.test(next) && !spacelessScript.test(characterBefore(text, end))
+  if (next === '@' || next === '\\') return false
+  return !/[-./]/.test(next) || !wordCharacter.test(characterAt(text, end + 1))
+}
