@@ -136,6 +136,15 @@ CREATE TABLE approval_comments (
 );
 CREATE INDEX approval_comments_approval ON public.approval_comments USING btree (approval_id, created_at, id);
 
+CREATE TABLE approval_readings (
+  approval_id uuid NOT NULL,
+  user_id text NOT NULL,
+  shown_hash text NOT NULL,
+  read_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT approval_readings_approval_id_approvals_id_fk FOREIGN KEY (approval_id) REFERENCES approvals(id) ON DELETE CASCADE,
+  CONSTRAINT approval_readings_approval_id_user_id_pk PRIMARY KEY (approval_id, user_id)
+);
+
 CREATE TABLE approvals (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -149,6 +158,8 @@ CREATE TABLE approvals (
   decided_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  result jsonb,
+  shown_hash text,
   CONSTRAINT approvals_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT approvals_pkey PRIMARY KEY (id),
   CONSTRAINT approvals_status_check CHECK (status = ANY (ARRAY['pending'::text, 'revision_requested'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text]))

@@ -1,6 +1,7 @@
 // A POST under an Idempotency-Key: its identity, its request hash, and the answer stored under it.
 
 import { createHash } from 'node:crypto'
+import { canonicalJson } from '../platform/kernel/canonicalJson.ts'
 import { z } from 'zod'
 import type { IdempotentRequest, RenderedResponse } from '../platform/db/types.ts'
 import { actorColumns } from '../platform/kernel/actor.ts'
@@ -21,14 +22,6 @@ export const requestHashOf = (query: unknown, body: unknown): string =>
   createHash('sha256')
     .update(canonicalJson([query, body ?? null]))
     .digest('base64url')
-
-/** JSON with sorted keys, so that the same request sent by another client has the same hash. */
-function canonicalJson(value: unknown): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
-}
 
 const bodyWithKey = z.object({ idempotencyKey: z.string().min(1).max(255) })
 

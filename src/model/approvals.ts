@@ -22,6 +22,10 @@ export const approvals = pgTable(
     decisionNote: text('decision_note'),
     decidedByUserId: text('decided_by_user_id'),
     decidedAt: instantColumn('decided_at'),
+    /** The configuration that an approval leads to, as it was computed last: by the request, a resubmission or the decision. */
+    result: jsonb('result').$type<Record<string, unknown>>(),
+    /** The hash of payload and result as they were requested, and after the decision as they were decided about. Null in rows of before. */
+    shownHash: text('shown_hash'),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -29,6 +33,22 @@ export const approvals = pgTable(
     index('approvals_company').on(table.companyId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst()),
     check('approvals_status_check', sql.raw(`status in (${list(approvalStatus.statuses)})`)),
   ],
+)
+
+/** The version of an open approval that a person has read last. A decision without a version is about this one (I20). */
+export const approvalReadings = pgTable(
+  'approval_readings',
+  {
+    approvalId: uuid('approval_id')
+      .notNull()
+      .references(() => approvals.id, { onDelete: 'cascade' }),
+    userId: text('user_id').notNull(),
+    shownHash: text('shown_hash').notNull(),
+    readAt: instantColumn('read_at')
+      .notNull()
+      .default(sql`now()`),
+  },
+  (table) => [primaryKey({ columns: [table.approvalId, table.userId] })],
 )
 
 export const approvalComments = pgTable(

@@ -119,6 +119,7 @@ describe('configureAgent', () => {
     const better = { agentConfiguration: { agentId: ceo.id, changes: { adapterConfig: { command: 'good' } } } }
     const again = await ceo.client.post(`/api/approvals/${second.id}/resubmit`, { payload: better })
     expect(again.body.payload.agentConfiguration).toMatchObject({ agentId: worker.id, changes: { adapterConfig: { command: 'good' } } })
+    await board().get(`/api/approvals/${second.id}`)
     await board().post(`/api/approvals/${second.id}/approve`)
     expect((await read()).adapterConfig.command).toBe('good')
     expect((await read(ceo)).adapterConfig).toEqual({})
@@ -269,7 +270,7 @@ describe('lockForEffect', () => {
       const decision = board().post(`/api/approvals/${id}/approve`)
       await waitForLockWaiter(server())
       await editing.query(
-        `update approvals set payload = jsonb_set(payload, '{agentConfiguration,changes,name}', '"Renamed"') where id = $1`,
+        `update approvals set shown_hash = null, payload = jsonb_set(payload, '{agentConfiguration,changes,name}', '"Renamed"') where id = $1`,
         [id],
       )
       await editing.query('commit')

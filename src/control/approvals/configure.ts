@@ -21,12 +21,14 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCreated } from './events.ts'
-import { approvalColumns, insertApproval, redactApproval } from './row.ts'
-import type { ApprovalRow } from './row.ts'
+import { presentApproval } from './present.ts'
+import { reviewOfNew } from './review.ts'
+import { approvalColumns, insertApproval } from './row.ts'
+import type { ApprovalRow, ApprovalView } from './row.ts'
 import type { Proposal } from './views.ts'
 
 /** The changed agent; with an approval the agent is unchanged, and the change waits for the board. */
-type Proposed<T> = T & { readonly approval?: ApprovalRow }
+type Proposed<T> = T & { readonly approval?: ApprovalView }
 export type ConfigureResult = Proposed<AgentRow>
 
 const findPendingProposal = statement<{ companyId: string; byAgentId: string; agentConfiguration: string }, ApprovalRow>(
@@ -38,24 +40,25 @@ const findPendingProposal = statement<{ companyId: string; byAgentId: string; ag
   order by created_at, id limit 1`)
 
 /** (tx) Requests a change from the board instead of making it. A repeated proposal is one approval. Expects the agent's row lock. */
-async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ApprovalRow>> {
+async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ApprovalView>> {
   const byAgentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : ''
   const [existing] = await tx.run(findPendingProposal, {
     companyId: agent.companyId,
     byAgentId,
     agentConfiguration: JSON.stringify(proposal),
   })
-  if (existing !== undefined) return unchanged(redactApproval(existing))
+  if (existing !== undefined) return unchanged(presentApproval(ctx.actor, existing))
   const fields = [...fieldsOf(proposal.changes), ...Object.keys(proposal.permissions ?? {})]
-  const approval = await insertApproval(tx, ctx, {
+  const request = {
     type: 'request_board_approval',
     payload: {
       title: `Change the configuration of ${agent.name}`,
       summary: `Asks to change ${fields.join(', ')}. Granting it makes the change.`,
       agentConfiguration: proposal,
     },
-  })
-  return changed(redactApproval(approval), approvalCreated(approval.id, { type: approval.type, issueIds: [] }))
+  } as const
+  const approval = await insertApproval(tx, ctx, { ...request, review: reviewOfNew(request, agent) })
+  return changed(presentApproval(ctx.actor, approval), approvalCreated(approval.id, { type: approval.type, issueIds: [] }))
 }
 
 interface ConfigurationRequest {

@@ -12,7 +12,12 @@ import { wakeAgent } from '../../engine/wakes/index.ts'
 import { affectedAgentIds, effects } from './effects.ts'
 import { approvalApproved, approvalRejected, revisionRequested, wakeupFailed, wakeupQueued } from './events.ts'
 import { lockForEffect } from './lock.ts'
-import { redactApproval, setApprovalStatus, entityTagOf } from './row.ts'
+import { entityTagOf, presentDetail, presentWritten } from './present.ts'
+import type { ApprovalDetail } from './present.ts'
+import { lastReading } from './readings.ts'
+import { reviewOf, subjectIdOf } from './review.ts'
+import type { Review } from './review.ts'
+import { setApprovalStatus } from './row.ts'
 import type { ApprovalRow } from './row.ts'
 import { approvalStatus } from '../../model/approvalStatus.ts'
 
@@ -24,6 +29,8 @@ export interface Decision {
   readonly note: string | null
   /** The entity tag of the approval that the client has read, when it sends one. */
   readonly ifMatch: string | null
+  /** The hash of the payload and the resulting configuration that the client has read, when it sends one. */
+  readonly payloadHash: string | null
 }
 
 const outcomes = {
@@ -43,9 +50,34 @@ async function requireOtherRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, us
   if (other?.exists === true) refuse('own_request')
 }
 
-function requireUnchanged(approval: ApprovalRow, ifMatch: string | null): void {
-  if (ifMatch === null || ifMatch === entityTagOf(approval)) return
-  refuse('precondition_failed', { message: 'The approval has changed since', extraFields: { approval: redactApproval(approval) } })
+/**
+ * (tx) Refuses a decision about another version than the approval has (I20). A decision names its version by `If-Match` or by
+ * `payloadHash`. One that names none is about the version that the person has read last, or, if they have read none, about the
+ * one that was requested first. Rows of before have no such version, so nothing is known that could have changed.
+ * @throws Refusal `precondition_failed` when the row was written since; `approval_changed` with the approval as it is
+ */
+async function requireShown(tx: Tx, ctx: Ctx, { approval, review, userId, decision }: Shown): Promise<void> {
+  const { ifMatch, payloadHash } = decision
+  const detail = presentDetail(ctx.actor, approval, review)
+  const refuseChanged = (): never =>
+    refuse('approval_changed', { details: { payloadHash: review.payloadHash }, extraFields: { approval: detail } })
+  if (ifMatch !== null && !ifMatch.startsWith(approval.updatedAt))
+    refuse('precondition_failed', { message: 'The approval has changed since', extraFields: { approval: detail } })
+  if (payloadHash !== null && payloadHash !== review.payloadHash) refuseChanged()
+  // A tag that an agent was served names the row alone.
+  const namesVersion = ifMatch !== null && ifMatch !== approval.updatedAt
+  if (namesVersion && ifMatch !== entityTagOf(detail)) refuseChanged()
+  // To send a request back gives nothing, so it may be done unseen.
+  if (namesVersion || payloadHash !== null || decision.outcome === 'revision_requested') return
+  const shownHash = (await lastReading(tx, { approvalId: approval.id, userId })) ?? approval.shownHash
+  if (shownHash !== null && shownHash !== review.payloadHash) refuseChanged()
+}
+
+interface Shown {
+  readonly approval: ApprovalRow
+  readonly review: Review
+  readonly userId: string
+  readonly decision: Decision
 }
 
 const selectLinkedIssues = statement<{ approvalId: string }, { issueId: string }>('approval_linked_ids').read(sql`
@@ -66,32 +98,36 @@ async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, outcome: D
 
 /**
  * Decides on an approval. The decision, its effect, the wake of the requester and their audit rows commit together,
- * under the approval's row lock (I10). A repeated decision changes nothing. A request for revision leaves the approval
- * undecided, so a second one is refused.
+ * under the approval's row lock (I10). It is about the version that was shown (I20). A repeated decision changes nothing. A
+ * request for revision leaves the approval undecided, so a second one is refused.
  *
- * @throws Refusal `not_found`, `approval_decided`, `own_request`, `precondition_failed`, and those of the effect
+ * @throws Refusal `not_found`, `approval_decided`, `own_request`, `precondition_failed`, `approval_changed`, and those of the effect
  */
-export async function decideApproval(ctx: Ctx, approvalId: string, decision: Decision): Promise<ApprovalRow> {
+export async function decideApproval(ctx: Ctx, approvalId: string, decision: Decision): Promise<ApprovalDetail> {
   const { actor } = ctx
-  const { outcome, note, ifMatch } = decision
+  const { outcome, note } = decision
   invariant(actor.kind === 'board', 'only people decide')
   return await mutate(ctx, async (tx) => {
     const approval = await lockForEffect(tx, ctx, approvalId)
-    if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(redactApproval(approval))
+    const subjectId = subjectIdOf(approval)
+    const locked = await lockAgents(tx, companyOf(ctx), affectedAgentIds(approval))
+    const review = reviewOf(approval, locked.find((agent) => agent.id === subjectId) ?? null)
+    if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(presentWritten(actor, approval, review))
     await requireOtherRequester(tx, ctx, approval, actor.userId)
-    requireUnchanged(approval, ifMatch)
     if (!approvalStatus.allows(approval.status, outcome))
       refuse('approval_decided', { message: outcomes[outcome].refusal, details: { status: approval.status } })
-    await lockAgents(tx, companyOf(ctx), affectedAgentIds(approval))
+    await requireShown(tx, ctx, { approval, review, userId: actor.userId, decision })
     const effect = outcome === 'revision_requested' ? { events: [] } : await effects[approval.type][outcome](tx, ctx, approval)
     const decided = await setApprovalStatus(tx, approval, {
       to: outcome,
       note,
       userId: actor.userId,
       payload: effect.payload ?? approval.payload,
+      review,
     })
     const { type, requestedByAgentId, status: previousStatus } = approval
     const decisionEvent = outcomes[outcome].event(approvalId, { type, requestedByAgentId, previousStatus })
-    return changed(redactApproval(decided), decisionEvent, ...effect.events, ...(await wakeRequester(tx, ctx, approval, outcome)))
+    const wakeEvents = await wakeRequester(tx, ctx, approval, outcome)
+    return changed(presentWritten(actor, decided, review), decisionEvent, ...effect.events, ...wakeEvents)
   })
 }

@@ -10,14 +10,16 @@ import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCreated } from './events.ts'
 import { addLinks, checkWriteGates } from './links.ts'
 import { hirePayloadOf } from './payload.ts'
-import { insertApproval, redactApproval } from './row.ts'
-import type { ApprovalRow } from './row.ts'
+import { presentApproval } from './present.ts'
+import { reviewOfNew } from './review.ts'
+import { insertApproval } from './row.ts'
+import type { ApprovalView } from './row.ts'
 import type { Hire } from './views.ts'
 
 export interface HireResult {
   readonly agent: AgentRow
   /** Null when the hire needs no decision. */
-  readonly approval: ApprovalRow | null
+  readonly approval: ApprovalView | null
 }
 
 /** True when a hire by an agent asks for what only the board gives: host settings, a high role, permissions (I18, I21). */
@@ -53,10 +55,11 @@ export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
       )
     }
     const gateEvents = await checkWriteGates(tx, ctx, issueIds)
-    const approval = await insertApproval(tx, ctx, { type: 'hire_agent', payload: hirePayloadOf(agent) })
+    const request = { type: 'hire_agent', payload: hirePayloadOf(agent) } as const
+    const approval = await insertApproval(tx, ctx, { ...request, review: reviewOfNew(request, agent) })
     await addLinks(tx, approval.id, issueIds)
     return changed(
-      { agent: redactAgentFor(ctx.actor, agent), approval: redactApproval(approval) },
+      { agent: redactAgentFor(ctx.actor, agent), approval: presentApproval(ctx.actor, approval) },
       hireCreated(agentId, { ...details, approvalId: approval.id }, { agentId }),
       approvalCreated(approval.id, { type: approval.type, issueIds }),
       ...gateEvents,

@@ -18,8 +18,9 @@ import type { Page } from '../../platform/kernel/page.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun, lockRunFacts } from '../../auth/runFacts.ts'
 import { approvalLinked, approvalUnlinked } from './events.ts'
-import { approvalColumns, approvalById, lockApproval, redactApproval } from './row.ts'
-import type { ApprovalRow } from './row.ts'
+import { presentApproval } from './present.ts'
+import { approvalColumns, approvalById, lockApproval } from './row.ts'
+import type { ApprovalRow, ApprovalView } from './row.ts'
 import type { linkedIssueView } from './views.ts'
 
 const newestFirst = byCreation('desc', '"approvals"')
@@ -27,7 +28,7 @@ const newestFirst = byCreation('desc', '"approvals"')
 const selectApprovals = dynamicRead<KeysetParams & { issueId: string; companyId: string }, ApprovalRow>('issue_approvals')
 
 /** Approvals that an issue is linked to, newest first. @throws Refusal `not_found`, `malformed_cursor` */
-export async function listApprovalsOfIssue(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<ApprovalRow>> {
+export async function listApprovalsOfIssue(ctx: Ctx, issueId: string, request: PageRequest): Promise<Page<ApprovalView>> {
   await requireIssue(ctx.store.read, companyOf(ctx), issueId)
   const page = newestFirst.page(request)
   const query = selectApprovals(
@@ -37,7 +38,8 @@ export async function listApprovalsOfIssue(ctx: Ctx, issueId: string, request: P
       where l.issue_id = ${param('issueId')} and "approvals"."company_id" = ${param('companyId')} ${page.andAfterCursor}
       order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
-  return mapPage(await page.read(ctx.store.read, query, { issueId, companyId: companyOf(ctx), ...page.params }), redactApproval)
+  const rows = await page.read(ctx.store.read, query, { issueId, companyId: companyOf(ctx), ...page.params })
+  return mapPage(rows, (row) => presentApproval(ctx.actor, row))
 }
 
 /** Approvals in the answer of a new link; the list has all of them. */
@@ -57,8 +59,8 @@ const selectNewest = statement<{ issueId: string; companyId: string }, ApprovalR
 )
 
 /** (tx) The newest approvals that an issue is linked to, as many as fit into an answer. */
-const newestApprovalsOf = async (tx: Tx, companyId: string, issueId: string): Promise<ApprovalRow[]> =>
-  (await tx.run(selectNewest, { issueId, companyId })).map(({ bytesBefore: _, ...row }) => redactApproval(row))
+const newestApprovalsOf = async (tx: Tx, ctx: Ctx, issueId: string): Promise<ApprovalView[]> =>
+  (await tx.run(selectNewest, { issueId, companyId: companyOf(ctx) })).map(({ bytesBefore: _, ...row }) => presentApproval(ctx.actor, row))
 
 type LinkedIssue = z.input<typeof linkedIssueView>
 
@@ -134,15 +136,15 @@ export const addLinks = async (tx: Tx, approvalId: string, issueIds: readonly st
  * @returns the approvals of the issue
  * @throws Refusal `not_found` for the approval or the issue; those of the write gate
  */
-export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string, expected: Expected): Promise<ApprovalRow[]> {
+export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string, expected: Expected): Promise<ApprovalView[]> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockApproval(tx, companyId, approvalId)
     const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expected)
     const linked = await tx.run(selectLink, { approvalId, issueId })
-    if (linked.length > 0) return changedIfAny(await newestApprovalsOf(tx, companyId, issueId), events)
+    if (linked.length > 0) return changedIfAny(await newestApprovalsOf(tx, ctx, issueId), events)
     await addLinks(tx, approvalId, [issueId])
-    return changed(await newestApprovalsOf(tx, companyId, issueId), approvalLinked(issueId, { approvalId }), ...events)
+    return changed(await newestApprovalsOf(tx, ctx, issueId), approvalLinked(issueId, { approvalId }), ...events)
   })
 }
 

@@ -38,6 +38,10 @@ export function hiredAgentId(approval: Pick<ApprovalRow, 'type' | 'payload'>): s
   return approval.type === 'hire_agent' && typeof agentId === 'string' ? agentId : null
 }
 
+/** The change of an agent that an approval proposes; null also for one that cannot be read. */
+export const proposalIn = (approval: Pick<ApprovalRow, 'type' | 'payload'>): Proposal | null =>
+  approval.type === 'request_board_approval' ? (proposalPayload.safeParse(approval.payload['agentConfiguration']).data ?? null) : null
+
 /** The change of an agent that an approval proposes, or null. @throws Refusal `payload_invalid` for one that cannot be read */
 export function parseProposal(approval: Pick<ApprovalRow, 'type' | 'payload'>): Proposal | null {
   if (approval.type !== 'request_board_approval' || !('agentConfiguration' in approval.payload)) return null

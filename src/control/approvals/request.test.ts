@@ -228,6 +228,7 @@ describe('resubmitApproval', () => {
       requestedConfigurationSnapshot: { adapterConfig: { command: 'better' } },
     })
     expect(answer.body.payload.adapterConfig).toEqual({ command: 'better' })
+    await board().get(`/api/approvals/${approval.id}`)
     await board().post(`/api/approvals/${approval.id}/approve`)
     expect((await board().get(`/api/agents/${agent.id}`)).body).toMatchObject({
       status: 'idle',

@@ -11,7 +11,10 @@ import { approvalCreated, approvalResubmitted } from './events.ts'
 import { addLinks, checkWriteGates } from './links.ts'
 import { lockForEffect } from './lock.ts'
 import { requireValidPayload, hiredAgentId, parseHire, hirePayloadOf, parseProposal } from './payload.ts'
-import { insertApproval, redactApproval, setApprovalStatus } from './row.ts'
+import { presentWritten } from './present.ts'
+import type { ApprovalDetail } from './present.ts'
+import { reviewOf, reviewOfNew, subjectIdOf } from './review.ts'
+import { insertApproval, setApprovalStatus } from './row.ts'
 import type { ApprovalRow } from './row.ts'
 import { proposalPayload } from './views.ts'
 import type { CreateApproval } from './views.ts'
@@ -21,7 +24,7 @@ import type { CreateApproval } from './views.ts'
  * @throws Refusal `payload_invalid`; `unknown_reference` for an issue or the requesting agent; those of the write gate
  *   of the issues
  */
-export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<ApprovalRow> {
+export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<ApprovalDetail> {
   const { type, payload, issueIds = [] } = input
   requireValidPayload(type, payload)
   const forAgentId = ctx.actor.kind === 'agent' ? null : (input.requestedByAgentId ?? null)
@@ -29,9 +32,11 @@ export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<
     if (forAgentId !== null && (await lockAgents(tx, companyOf(ctx), [forAgentId])).length === 0)
       refuse('unknown_reference', { message: 'Requesting agent not found' })
     const gateEvents = await checkWriteGates(tx, ctx, issueIds)
-    const approval = await insertApproval(tx, ctx, { type, payload, forAgentId })
+    const review = reviewOfNew({ type, payload }, null)
+    const approval = await insertApproval(tx, ctx, { type, payload, forAgentId, review })
     await addLinks(tx, approval.id, issueIds)
-    return changed(redactApproval(approval), approvalCreated(approval.id, { type, issueIds }), ...gateEvents)
+    const detail = presentWritten(ctx.actor, approval, review)
+    return changed(detail, approvalCreated(approval.id, { type, issueIds }), ...gateEvents)
   })
 }
 
@@ -91,7 +96,11 @@ async function revise(
  * @throws Refusal `not_found`; `not_requester` for an agent that is not the requester; `approval_decided` unless it was
  *   sent back; `payload_invalid`
  */
-export async function resubmitApproval(ctx: Ctx, approvalId: string, payload: Record<string, unknown> | undefined): Promise<ApprovalRow> {
+export async function resubmitApproval(
+  ctx: Ctx,
+  approvalId: string,
+  payload: Record<string, unknown> | undefined,
+): Promise<ApprovalDetail> {
   return await mutate(ctx, async (tx) => {
     const approval = await lockForEffect(tx, ctx, approvalId)
     if (ctx.actor.kind === 'agent' && approval.requestedByAgentId !== ctx.actor.agentId) refuse('not_requester')
@@ -102,8 +111,12 @@ export async function resubmitApproval(ctx: Ctx, approvalId: string, payload: Re
       })
     const revised = await revise(tx, ctx, approval, payload)
     await requireActingRun(tx, ctx)
-    const pending = await setApprovalStatus(tx, approval, { to: 'pending', note: null, userId: null, payload: revised.payload })
+    const { payload: newPayload } = revised
+    const subjectId = subjectIdOf(approval)
+    const [subject = null] = subjectId === null ? [] : await lockAgents(tx, companyOf(ctx), [subjectId])
+    const review = reviewOf({ ...approval, payload: newPayload }, subject)
+    const pending = await setApprovalStatus(tx, approval, { to: 'pending', note: null, userId: null, payload: newPayload, review })
     const resubmittedEvent = approvalResubmitted(approvalId, { type: approval.type, payloadChanged: payload !== undefined })
-    return changed(redactApproval(pending), resubmittedEvent, ...revised.events)
+    return changed(presentWritten(ctx.actor, pending, review), resubmittedEvent, ...revised.events)
   })
 }

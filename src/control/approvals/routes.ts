@@ -14,11 +14,13 @@ import { hireAgent } from './hire.ts'
 import { linkApproval, listApprovalsOfIssue, listIssuesOfApproval, unlinkApproval } from './links.ts'
 import { getApproval, listApprovals } from './queries.ts'
 import { requestApproval, resubmitApproval } from './request.ts'
-import { entityTagOf } from './row.ts'
+import { entityTagOf } from './present.ts'
+import type { ApprovalDetail } from './present.ts'
 import { approvalStatus } from '../../model/approvalStatus.ts'
 import {
   approvalCommentBody,
   approvalCommentView,
+  approvalDetailView,
   approvalView,
   configuredView,
   createApprovalBody,
@@ -48,22 +50,37 @@ const configureRefusals = [
   'illegal_transition',
 ] as const
 
-const entityTagHeader = (approval: { updatedAt: string }): Record<string, string> => ({ ETag: `"${entityTagOf(approval)}"` })
+const entityTagHeader = (approval: Pick<ApprovalDetail, 'updatedAt' | 'payloadHash'>): Record<string, string> => ({
+  ETag: `"${entityTagOf(approval)}"`,
+})
 
 type DecideInput = Input<unknown, z.output<typeof decideBody>>
 const decideAs =
   (outcome: DecisionOutcome) =>
   ({ ctx, target, body, preconditions }: DecideInput) =>
-    decideApproval(ctx, target, { outcome, note: body.decisionNote ?? null, ifMatch: preconditions.ifMatch })
+    decideApproval(ctx, target, {
+      outcome,
+      note: body.decisionNote ?? null,
+      ifMatch: preconditions.ifMatch,
+      payloadHash: body.payloadHash ?? null,
+    })
 
 const decisionRoute = {
   permission: 'approval.decide',
   scope: ofApproval(),
   body: decideBody,
   bodyOptional: true,
-  returns: approvalView,
+  returns: approvalDetailView,
   headers: entityTagHeader,
-  refuses: ['not_found', 'approval_decided', 'own_request', 'precondition_failed', ...hireRefusals, 'illegal_transition'],
+  refuses: [
+    'not_found',
+    'approval_decided',
+    'own_request',
+    'precondition_failed',
+    'approval_changed',
+    ...hireRefusals,
+    'illegal_transition',
+  ],
 } as const
 
 const proposalStatus = { status: 202, when: (answer: { approval?: unknown }): boolean => answer.approval !== undefined } as const
@@ -84,7 +101,7 @@ export const approvalRoutes = [
     scope: inCompany(),
     body: createApprovalBody,
     status: 201,
-    returns: approvalView,
+    returns: approvalDetailView,
     headers: entityTagHeader,
     refuses: ['not_found', 'payload_invalid', ...gateRefusals],
     handle: ({ ctx, body }) => requestApproval(ctx, body),
@@ -93,7 +110,7 @@ export const approvalRoutes = [
     summary: 'Read one approval',
     permission: 'approval.read',
     scope: ofApproval(),
-    returns: approvalView,
+    returns: approvalDetailView,
     headers: entityTagHeader,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => getApproval(ctx, target),
@@ -119,7 +136,7 @@ export const approvalRoutes = [
     scope: ofApproval(),
     body: resubmitBody,
     bodyOptional: true,
-    returns: approvalView,
+    returns: approvalDetailView,
     headers: entityTagHeader,
     refuses: ['not_found', 'not_requester', 'approval_decided', 'field_not_permitted', ...hireRefusals],
     handle: ({ ctx, target, body }) => resubmitApproval(ctx, target, body.payload),

@@ -8,20 +8,21 @@ import { approvals } from '../../model/approvals.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
-import { redact } from '../../platform/kernel/redact.ts'
 import type { ApprovalStatus, ApprovalType } from '../../model/approvalStatus.ts'
 import type { approvalView } from './views.ts'
 
+/** An approval as clients see it. */
+export type ApprovalView = z.input<typeof approvalView>
+
 /** A row of approvals, with its secrets. */
-export type ApprovalRow = z.input<typeof approvalView>
+export interface ApprovalRow extends ApprovalView {
+  /** The configuration that it leads to, as it was computed last. */
+  readonly result: Record<string, unknown> | null
+  /** Names what was requested, and after the decision what was decided about; null in rows of before. */
+  readonly shownHash: string | null
+}
 
 export const approvalColumns = columnsOf(approvals)
-
-/** An approval as clients may see it, with redacted secrets. */
-export const redactApproval = (row: ApprovalRow): ApprovalRow => ({ ...row, payload: redact(row.payload) })
-
-/** The entity tag of an approval, which `If-Match` is compared with. It changes with every write of the row. */
-export const entityTagOf = (row: Pick<ApprovalRow, 'updatedAt'>): string => row.updatedAt
 
 const selectApproval = statement<{ id: string; companyId: string }, ApprovalRow>('approval_by_id').read(
   sql`select ${approvalColumns} from ${approvals} where id = ${param('id')} and company_id = ${param('companyId')}`,
@@ -55,16 +56,33 @@ const countOpen = statement<{ companyId: string; agentId: string }, { open: numb
   where company_id = ${param('companyId')} and requested_by_agent_id = ${param('agentId')} and status in ('pending', 'revision_requested')`)
 
 const insertRow = statement<
-  { id: string; companyId: string; type: ApprovalType; byAgentId: string | null; byUserId: string | null; payload: string },
+  {
+    id: string
+    companyId: string
+    type: ApprovalType
+    byAgentId: string | null
+    byUserId: string | null
+    payload: string
+    result: string | null
+    shownHash: string
+  },
   ApprovalRow
 >('approval_insert').write(sql`
-  insert into ${approvals} (id, company_id, type, requested_by_agent_id, requested_by_user_id, payload)
-  values (${param('id')}, ${param('companyId')}, ${param('type')}, ${param('byAgentId', 'uuid')}, ${param('byUserId')}, ${param('payload', 'jsonb')})
+  insert into ${approvals} (id, company_id, type, requested_by_agent_id, requested_by_user_id, payload, result, shown_hash)
+  values (${param('id')}, ${param('companyId')}, ${param('type')}, ${param('byAgentId', 'uuid')}, ${param('byUserId')}, ${param('payload', 'jsonb')},
+    ${param('result', 'jsonb')}, ${param('shownHash')})
   returning ${approvalColumns}`)
+
+/** The part of a review that is stored (`review.ts`). */
+interface StoredReview {
+  readonly payloadHash: string
+  readonly resultingConfiguration: Readonly<Record<string, unknown>> | null
+}
 
 interface NewApproval {
   readonly type: ApprovalType
   readonly payload: Readonly<Record<string, unknown>>
+  readonly review: StoredReview
   /** The agent that a person requests the approval for. Ignored for an agent, which requests for itself (I8). */
   readonly forAgentId?: string | null | undefined
 }
@@ -77,24 +95,37 @@ export async function insertApproval(tx: Tx, ctx: Ctx, input: NewApproval): Prom
     const { open } = exactlyOne(await tx.run(countOpen, { companyId, agentId: actor.agentId }))
     if (open >= MAX_OPEN_APPROVALS) refuse('unprocessable', { message: `An agent has at most ${MAX_OPEN_APPROVALS} open approvals` })
   }
+  const { type, payload, review } = input
   return exactlyOne(
     await tx.run(insertRow, {
       id: randomUUID(),
       companyId,
-      type: input.type,
+      type,
       byAgentId: actor.kind === 'agent' ? actor.agentId : (input.forAgentId ?? null),
       byUserId: actor.kind === 'board' ? actor.userId : null,
-      payload: JSON.stringify(input.payload),
+      payload: JSON.stringify(payload),
+      result: resultColumn(review),
+      shownHash: review.payloadHash,
     }),
   )
 }
 
 const updateStatus = statement<
-  { id: string; from: ApprovalStatus; to: ApprovalStatus; note: string | null; userId: string | null; payload: string },
+  {
+    id: string
+    from: ApprovalStatus
+    to: ApprovalStatus
+    note: string | null
+    userId: string | null
+    payload: string
+    result: string | null
+    shownHash: string | null
+  },
   ApprovalRow
 >('approval_decide').write(sql`
   update ${approvals} set status = ${param('to', 'text')}, decision_note = ${param('note')}, decided_by_user_id = ${param('userId')},
-    decided_at = case when ${param('to', 'text')} = 'pending' then null else now() end, payload = ${param('payload', 'jsonb')}, updated_at = now()
+    decided_at = case when ${param('to', 'text')} = 'pending' then null else now() end, payload = ${param('payload', 'jsonb')},
+    result = ${param('result', 'jsonb')}, shown_hash = ${param('shownHash', 'text')}, updated_at = now()
   where id = ${param('id')} and status = ${param('from')} returning ${approvalColumns}`)
 
 interface StatusChange {
@@ -102,8 +133,30 @@ interface StatusChange {
   readonly note: string | null
   readonly userId: string | null
   readonly payload: Readonly<Record<string, unknown>>
+  /** The review of the approval with its new payload. */
+  readonly review: StoredReview
 }
 
-/** (tx) The only writer of an approval's status. Expects its row lock; the caller has checked the transition. */
-export const setApprovalStatus = async (tx: Tx, approval: ApprovalRow, change: StatusChange): Promise<ApprovalRow> =>
-  exactlyOne(await tx.run(updateStatus, { id: approval.id, from: approval.status, ...change, payload: JSON.stringify(change.payload) }))
+/**
+ * (tx) The only writer of an approval's status. Expects its row lock; the caller has checked the transition. A decision is
+ * stored with the hash of what it was about; until then the hash of what was first requested stays.
+ */
+export async function setApprovalStatus(tx: Tx, approval: ApprovalRow, change: StatusChange): Promise<ApprovalRow> {
+  const { to, note, userId, payload, review } = change
+  const isDecision = to === 'approved' || to === 'rejected'
+  return exactlyOne(
+    await tx.run(updateStatus, {
+      id: approval.id,
+      from: approval.status,
+      to,
+      note,
+      userId,
+      payload: JSON.stringify(payload),
+      result: resultColumn(review),
+      shownHash: isDecision ? review.payloadHash : approval.shownHash,
+    }),
+  )
+}
+
+const resultColumn = ({ resultingConfiguration }: StoredReview): string | null =>
+  resultingConfiguration === null ? null : JSON.stringify(resultingConfiguration)

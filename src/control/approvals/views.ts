@@ -3,6 +3,7 @@ import { agentDetailView, agentView, createAgentBody, patchAgentBody, permission
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { approvalStatus, approvalTypes } from '../../model/approvalStatus.ts'
+import { warningView } from './warnings.ts'
 
 const json = z.record(z.string(), z.unknown())
 const id = z.uuid().transform((value) => value.toLowerCase())
@@ -29,6 +30,17 @@ export const approvalView = z.strictObject({
   updatedAt: instant,
 })
 
+/** One approval for the board: with what a decision would be about. Agents get the fields of `approvalView` alone. */
+export const approvalDetailView = z.strictObject({
+  ...approvalView.shape,
+  /** Names the payload and the resulting configuration; a decision may repeat it. */
+  payloadHash: z.string().optional(),
+  /** The configuration of the agent after an approval: what it has now, with the change. */
+  resultingConfiguration: json.nullable().optional(),
+  resultingConfigurationHash: z.string().nullable().optional(),
+  warnings: z.array(warningView).optional(),
+})
+
 export const createApprovalBody = z.object({
   type: z.enum(approvalTypes),
   payload: json,
@@ -38,7 +50,11 @@ export const createApprovalBody = z.object({
 export type CreateApproval = z.output<typeof createApprovalBody>
 
 /** `decidedByUserId`, which older clients send, is ignored: the decider comes from the credential (I8). */
-export const decideBody = z.object({ decisionNote: z.string().max(TEXT_MAX).nullish() })
+export const decideBody = z.object({
+  decisionNote: z.string().max(TEXT_MAX).nullish(),
+  /** The `payloadHash` of the version that the decider has seen. Needed when the approval changed since it was read last. */
+  payloadHash: z.string().max(200).nullish(),
+})
 export const resubmitBody = z.object({ payload: json.optional() })
 
 export const approvalCommentBody = z.object({ body: z.string().trim().min(1).max(TEXT_MAX) })

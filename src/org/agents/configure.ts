@@ -80,8 +80,8 @@ function requireStatusChange(agent: AgentRow, to: PatchAgent['status']): void {
   agentStatus.transition(agent.status, to)
 }
 
-/** The columns that a patch sets to another value than the row has. */
-function changedColumns(agent: AgentRow, input: PatchAgent): Record<string, unknown> {
+/** The fields that a patch sets to another value than the agent has, with their new values. Pure. */
+export function resultingFields(agent: AgentRow, input: PatchAgent): Record<string, unknown> {
   const { replaceAdapterConfig: _, permissions: _permissions, adapterConfig: _config, ...plainFields } = input
   const adapterConfig = mergeAdapterConfig(agent, input)
   const nextValues: Record<string, unknown> = { ...plainFields, ...(adapterConfig === undefined ? {} : { adapterConfig }) }
@@ -115,7 +115,7 @@ export async function applyConfiguration(
   { patch: input, origin }: ConfigurationChange,
 ): Promise<AppliedConfiguration> {
   requireStatusChange(agent, input.status)
-  const changes = changedColumns(agent, input)
+  const changes = resultingFields(agent, input)
   const changedKeys = Object.keys(changes)
   if (changedKeys.length === 0) return { agent, events: [] }
   if (input.name !== undefined && 'name' in changes) await requireFreeName(tx, agent, input.name)

@@ -41,6 +41,24 @@ export function normalizeAdapterConfig(config: Readonly<Record<string, unknown>>
   return { ...config, env: Object.fromEntries(entries) }
 }
 
+/** The configuration of a new agent: the fields of the input, with the defaults of what it leaves out. */
+export function agentDefaults(input: CreateAgent) {
+  const role = input.role ?? 'general'
+  return {
+    role,
+    title: input.title ?? null,
+    icon: input.icon ?? null,
+    reportsTo: input.reportsTo ?? null,
+    capabilities: input.capabilities ?? null,
+    adapterType: input.adapterType ?? 'process',
+    adapterConfig: normalizeAdapterConfig(input.adapterConfig ?? {}),
+    runtimeConfig: input.runtimeConfig ?? {},
+    budgetMonthlyCents: input.budgetMonthlyCents ?? 0,
+    permissions: { canCreateAgents: input.permissions?.canCreateAgents ?? role === 'ceo' },
+    metadata: input.metadata ?? null,
+  }
+}
+
 /**
  * (tx) Inserts an agent under a free name, as a member of the company that may assign tasks. Locks the company.
  * @param status `idle`, or `pending_approval` for a hire that the board has not decided yet
@@ -54,25 +72,7 @@ export async function insertAgent(tx: Tx, ctx: Ctx, input: CreateAgent, status: 
   if (usedNames.names.size >= MAX_AGENTS) refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
   if (input.reportsTo) await requireManager(tx, companyId, id, input.reportsTo)
   const name = uniqueName(input.name, id, usedNames)
-  const role = input.role ?? 'general'
-  await tx.insert(agents).values({
-    id,
-    companyId,
-    name,
-    urlKey: urlKeyOf(name, id),
-    role,
-    title: input.title ?? null,
-    icon: input.icon ?? null,
-    status,
-    reportsTo: input.reportsTo ?? null,
-    capabilities: input.capabilities ?? null,
-    adapterType: input.adapterType ?? 'process',
-    adapterConfig: normalizeAdapterConfig(input.adapterConfig ?? {}),
-    runtimeConfig: input.runtimeConfig ?? {},
-    budgetMonthlyCents: input.budgetMonthlyCents ?? 0,
-    permissions: { canCreateAgents: input.permissions?.canCreateAgents ?? role === 'ceo' },
-    metadata: input.metadata ?? null,
-  })
+  await tx.insert(agents).values({ ...agentDefaults(input), id, companyId, name, urlKey: urlKeyOf(name, id), status })
   await tx.run(insertMembership, { companyId, agentId: id, userId: ctx.actor.kind === 'board' ? ctx.actor.userId : null })
   return exactlyOne(await tx.run(selectAgent, { id }))
 }

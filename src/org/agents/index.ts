@@ -1,5 +1,5 @@
-export { applyConfiguration, requirePermittedFields, fieldsOf, needsCompanyLock } from './configure.ts'
-export { insertAgent } from './create.ts'
+export { applyConfiguration, requirePermittedFields, fieldsOf, needsCompanyLock, resultingFields } from './configure.ts'
+export { agentDefaults, insertAgent } from './create.ts'
 export {
   agentActivated,
   agentCreated,
@@ -11,7 +11,7 @@ export {
   sessionsReset,
 } from './events.ts'
 export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
-export { lockAgent, lockAgents } from './lock.ts'
+export { agentById, lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { uniqueName, urlKeyOf } from './names.ts'
 export { applyPermissions, comparePermissions } from './permissions.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { lockingRead } from '../../platform/db/locks.ts'
-import type { Tx } from '../../platform/db/types.ts'
+import type { ReadDb, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -53,3 +53,11 @@ export async function lockAgent(tx: Tx, companyId: string, id: string): Promise<
   if (agent === undefined) refuse('not_found', { message: 'Agent not found' })
   return agent
 }
+
+const selectAgent = statement<{ id: string; companyId: string }, AgentRow>('agent_by_id').read(
+  sql`select ${agentColumns} from ${agents} where id = ${param('id')} and company_id = ${param('companyId')}`,
+)
+
+/** One agent without a lock, with its secrets; null for a missing or foreign one. */
+export const agentById = async (db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<AgentRow | null> =>
+  (await db.run(selectAgent, { id, companyId }))[0] ?? null

@@ -67,6 +67,7 @@ export const refusals = defineRefusals({
   interaction_resolved: { status: 409, message: 'Interaction has already been resolved' },
   interaction_key_reused: { status: 409, message: 'This idempotencyKey was used for a different interaction' },
   name_taken: { status: 409, message: 'That name is already in use' },
+  approval_changed: { status: 409, message: 'The approval has changed since it was read: read it again' },
   shortname_ambiguous: { status: 409, message: 'Agent shortname is ambiguous' },
   precondition_failed: { status: 412, message: 'The issue has changed since' },
   body_too_large: { status: 413, message: 'Request body is too large' },

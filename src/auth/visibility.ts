@@ -1,0 +1,51 @@
+import type { Actor } from '../platform/kernel/actor.ts'
+
+// One rule for all presenters: who sees the settings by which an agent is run (its command, arguments, environment, headers,
+// addresses and instructions). Answers, lists, run events, approvals, exports and streams ask it.
+
+/** `whole`: with every value. `redacted`: without what looks like a secret. `hidden`: not at all. */
+export type Sight = 'whole' | 'redacted' | 'hidden'
+
+/** How much of the settings of an agent an actor sees. The agent itself and the board see everything; other agents only when they create agents. */
+export function sightOfSettings(actor: Actor, agentId: string | null): Sight {
+  if (actor.kind === 'board' || actor.kind === 'system') return 'whole'
+  if (actor.kind !== 'agent') return 'hidden'
+  if (actor.agentId === agentId) return 'whole'
+  return actor.canCreateAgents ? 'redacted' : 'hidden'
+}
+
+/** Names of settings in any JSON that quotes them: configurations, proposals, events of runs. */
+const settingNames: ReadonlySet<string> = new Set([
+  'adapterConfig',
+  'runtimeConfig',
+  'requestedConfigurationSnapshot',
+  'command',
+  'commandArgs',
+  'commandNotes',
+  'args',
+  'extraArgs',
+  'cwd',
+  'env',
+  'headers',
+  'prompt',
+  'promptTemplate',
+  'bootstrapPromptTemplate',
+  'instructions',
+  'instructionsFilePath',
+  'context',
+])
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Copies a JSON value without settings, at any depth. A setting that is an object becomes an empty one, so that shapes stay. */
+export function hideSettings<T>(value: T): T
+export function hideSettings(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => hideSettings(item as unknown))
+  if (!isRecord(value)) return value
+  const entries = Object.entries(value).flatMap(([name, item]): [string, unknown][] => {
+    if (!settingNames.has(name)) return [[name, hideSettings(item)]]
+    return isRecord(item) ? [[name, {}]] : []
+  })
+  return Object.fromEntries(entries)
+}

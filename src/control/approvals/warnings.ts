@@ -1,0 +1,92 @@
+import { z } from 'zod'
+
+/** Something in a configuration that a person should look at before they approve it. */
+export const warningView = z.strictObject({
+  code: z.enum(['loader_variable', 'shell', 'inline_code', 'command_wrapper', 'plain_secret']),
+  /** Where it stands in the resulting configuration: `adapterConfig.env.LD_PRELOAD`. */
+  path: z.string(),
+  message: z.string(),
+})
+export type Warning = z.output<typeof warningView>
+
+/** Variables by which a loader, an interpreter, a shell or git runs other code than the command names. */
+const loaderVariable =
+  /^(?:(?:LD|DYLD|GIT|GLIBC|MALLOC|COREPACK|NPM_CONFIG|BUN|DENO)_\w+|PATH|NODE_(?:OPTIONS|PATH|EXTRA_CA_CERTS|REPL_EXTERNAL_MODULE)|BASH_ENV|BASH_FUNC_.*|ENV|IFS|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|ZDOTDIR|PYTHON\w+|PERL5?\w+|RUBY\w+|JAVA_TOOL_OPTIONS|_?JAVA_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH|LUA_\w+|PHP_\w+|GCONV_PATH|LOCPATH|EDITOR|VISUAL|PAGER|BROWSER|SHELL|HOME|TMPDIR|SSH_ASKPASS|SSLKEYLOGFILE|(?:HTTPS?|ALL|NO)_PROXY|\w+_(?:BASE_URL|API_BASE))$/i
+
+const shells = /^(?:sh|bash|dash|ash|zsh|ksh|mksh|fish|csh|tcsh|busybox|cmd|powershell|pwsh)(?:\.exe)?$/i
+const interpreters = /^(?:node|nodejs|deno|bun|python[\d.]*|perl|ruby|php|lua|tclsh|osascript|awk|gawk)(?:\.exe)?$/i
+const wrappers = /^(?:env|sudo|doas|su|nohup|setsid|nice|timeout|xargs|script|ssh|docker|podman|chroot|unshare|nsenter|npx|pnpx|bunx|uvx)$/i
+const inlineFlag = /^(?:-[a-z]*[ce]|--eval|--print|-p|--command|\/c|-EncodedCommand)$/i
+const shellSyntax = /\$\(|`|\|\s*\S*sh\b|[;&|]{1,2}\s*(?:curl|wget|nc|sh|bash|rm)\b/
+
+const secretName = /token|secret|passw|api_?-?key|authorization|credential|cookie|private_?key/i
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const baseName = (command: string): string => command.split(/[/\\]/).at(-1) ?? command
+
+function warnOfWord(word: string, path: string): Warning[] {
+  const name = baseName(word)
+  if (shells.test(name)) return [{ code: 'shell', path, message: `Starts the shell ${name}` }]
+  if (wrappers.test(name)) return [{ code: 'command_wrapper', path, message: `${name} starts another command` }]
+  if (shellSyntax.test(word)) return [{ code: 'shell', path, message: 'Has the syntax of a shell' }]
+  return []
+}
+
+function warnOfCommand(config: Readonly<Record<string, unknown>>, path: string): Warning[] {
+  const { command } = config
+  const [program = ''] = typeof command === 'string' ? command.trim().split(/\s+/) : []
+  const warnings = typeof command === 'string' ? [program, command].flatMap((word) => warnOfWord(word, `${path}.command`)).slice(0, 1) : []
+  for (const key of ['args', 'extraArgs', 'commandArgs']) {
+    const words = Array.isArray(config[key]) ? (config[key] as unknown[]) : []
+    for (const [index, word] of words.entries()) {
+      if (typeof word !== 'string') continue
+      const at = `${path}.${key}[${index}]`
+      warnings.push(...warnOfWord(word, at))
+      if (inlineFlag.test(word) && interpreters.test(baseName(program)))
+        warnings.push({ code: 'inline_code', path: at, message: `${baseName(program)} runs the text of the next argument` })
+    }
+  }
+  return warnings
+}
+
+/** Whether a binding holds its value itself, and not as a reference to a stored secret. */
+const isPlain = (binding: unknown): boolean =>
+  isRecord(binding) ? binding['type'] !== 'secret_ref' && binding['value'] !== '' : binding !== ''
+
+function warnOfNames(map: Readonly<Record<string, unknown>>, path: string, isEnv: boolean): Warning[] {
+  return Object.entries(map).flatMap(([name, value]): Warning[] => {
+    const at = `${path}.${name}`
+    if (isEnv && loaderVariable.test(name)) return [{ code: 'loader_variable', path: at, message: `${name} may change which code runs` }]
+    if (secretName.test(name) && isPlain(value))
+      return [{ code: 'plain_secret', path: at, message: `${name} looks like a secret and is stored as plain text` }]
+    return []
+  })
+}
+
+/** The most warnings of one configuration. */
+const MAX_WARNINGS = 200
+
+function walk(value: unknown, path: string): Warning[] {
+  if (Array.isArray(value)) return value.flatMap((item, index) => walk(item, `${path}[${index}]`))
+  if (!isRecord(value)) return []
+  const own = warnOfCommand(value, path)
+  return Object.entries(value).reduce((warnings, [name, item]) => {
+    const at = `${path}.${name}`
+    const isMap = (name === 'env' || name === 'headers') && isRecord(item)
+    return warnings.concat(isMap ? warnOfNames(item, at, name === 'env') : walk(item, at))
+  }, own)
+}
+
+/**
+ * Calls out what in a configuration runs other code than it seems to: loader variables, shells, inline code, and secrets in
+ * plain text. It informs a person and decides nothing: an empty list is no promise.
+ */
+export const warningsOf = (configuration: Readonly<Record<string, unknown>> | null): Warning[] =>
+  configuration === null
+    ? []
+    : [...walk(configuration['adapterConfig'], 'adapterConfig'), ...walk(configuration['runtimeConfig'], 'runtimeConfig')].slice(
+        0,
+        MAX_WARNINGS,
+      )
