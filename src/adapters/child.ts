@@ -25,6 +25,10 @@ export interface Invocation {
 export interface Command extends Invocation {
   readonly cwd: string
   readonly environment: Readonly<Record<string, string>>
+  /** Whether it is the outside of a namespace: its end ends every process of the run. */
+  readonly isSealed?: boolean
+  /** Called once, when no process of the run is left or none was started. */
+  readonly end?: () => Promise<void>
 }
 
 export interface ChildLimits {
@@ -88,10 +92,25 @@ const notSpawned = (output: Output, problem: string | null, stop: Stop | null = 
 })
 
 async function supervise(listener: RunListener, options: ChildOptions, output: Output, stop: Deferred<Stop>): Promise<ChildResult> {
-  const { job, limits } = options
   const command = await options.prepare()
+  if ('problem' in command) return notSpawned(output, stop.value() === null ? command.problem : null, stop.value())
+  try {
+    return await superviseCommand(listener, { options, command, output, stop })
+  } finally {
+    await command.end?.()
+  }
+}
+
+interface Supervision {
+  readonly options: ChildOptions
+  readonly command: Command
+  readonly output: Output
+  readonly stop: Deferred<Stop>
+}
+
+async function superviseCommand(listener: RunListener, { options, command, output, stop }: Supervision): Promise<ChildResult> {
+  const { job, limits } = options
   if (stop.value() !== null) return notSpawned(output, null, stop.value())
-  if ('problem' in command) return notSpawned(output, command.problem)
   const started = await spawnCommand(command, () => stop.value() === null && listener.mayStart?.() !== false)
   if (started === null) return notSpawned(output, null, stop.value() ?? STOPPED_BEFORE_START)
   if ('problem' in started) return notSpawned(output, started.problem)
@@ -111,11 +130,11 @@ async function supervise(listener: RunListener, options: ChildOptions, output: O
   if (stopRequest !== null) {
     // Not awaited: a listener that is stuck must not keep the command alive.
     output.write('system', `${stopRequest.reason}\n`).catch(() => {})
-    await killTree({ group: pid, runId: job.runId }, limits.graceMs, signalled(stopRequest.reason))
+    await killTree({ group: pid, runId: job.runId, isSealed: command.isSealed }, limits.graceMs, signalled(stopRequest.reason))
   }
   const { code, signal } = await exitOf(exited)
   const leftoverGraceMs = Math.min(limits.graceMs, LEFTOVER_GRACE_MS)
-  await killTree({ group: pid, runId: null }, leftoverGraceMs, signalled('The command has exited'))
+  await killTree({ group: pid, runId: null, isSealed: command.isSealed }, leftoverGraceMs, signalled('The command has exited'))
   emit(listener, { kind: 'exited', exitCode: code, signal })
   await drain(child, output, consumed, limits.drainMs)
   return { problem: null, stop: stopRequest, exitCode: code, signal, output: output.totals() }

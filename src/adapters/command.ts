@@ -4,10 +4,11 @@ import { redact } from '../platform/kernel/redact.ts'
 import { emit, failed, notStarted, succeeded } from './adapter.ts'
 import type { FinishedOutcome, Job, RunListener, StartedRun } from './adapter.ts'
 import { DRAIN_MS, runChild } from './child.ts'
-import type { ChildResult, Invocation } from './child.ts'
+import type { ChildResult, Command, Invocation } from './child.ts'
 import { resolveBindings, secretsOf } from './config.ts'
 import type { Binding } from './config.ts'
 import { childEnvironment } from './environment.ts'
+import type { Launcher, ToolNeeds } from './isolation/index.ts'
 import { OUTPUT_LIMIT_BYTES } from './output.ts'
 import { redactSecrets } from './text.ts'
 
@@ -19,6 +20,8 @@ export interface CommandHost {
   readonly workFolder: string
   readonly outputLimitBytes?: number | undefined
   readonly drainMs?: number | undefined
+  /** Starts commands isolated. Without it they have the rights of this server. */
+  readonly launcher?: Launcher | null | undefined
 }
 
 interface CommandConfig {
@@ -39,6 +42,10 @@ export interface CommandRun {
   readonly config: CommandConfig
   readonly host: CommandHost
   readonly listener: RunListener
+  /** What the program needs of the operator's home. */
+  readonly needs: ToolNeeds
+  /** Arguments of the configuration: those that are paths are shown to an isolated command. */
+  readonly namedArgs: readonly string[]
   /** Called when the run starts: files are read at that time. */
   readonly invocation: () => Promise<CommandInvocation | { readonly problem: string }>
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
@@ -51,25 +58,28 @@ export function startCommand(run: CommandRun): StartedRun {
   const { job, config, host, listener } = run
   const bindings = resolveBindings(config.env, 'env', job)
   if (bindings.missing.length > 0) return notStarted(failed('adapter_secret_missing', `No value for ${bindings.missing.join(', ')}`))
-  const environment = childEnvironment(host.environment, bindings.values, job)
+  const environment = childEnvironment({ server: host.environment, shared: run.needs.variables }, bindings.values, job)
+  const launcher = launcherOf(run)
   const secrets = secretsOf(job)
   const { result, cancel } = runChild(listener, {
     job,
     async prepare() {
       const invocation = await run.invocation()
       if ('problem' in invocation) return invocation
-      const cwd = config.cwd ?? (await agentFolder(host, job))
-      if (cwd === null) return { problem: 'The working folder of the agent cannot be created' }
+      const command = await placed(run, launcher, invocation, environment)
+      if ('problem' in command) return command
       const shownArgs = invocation.shownArgs ?? invocation.args
       const details = {
         command: invocation.command,
         commandArgs: redact(shownArgs.map((argument) => redactSecrets(argument, secrets))),
-        cwd,
+        cwd: command.shownCwd,
+        isolation: launcher?.isolation.kind ?? 'none',
+        isolationReason: launcher?.isolation.reason ?? 'this server starts commands with its own rights',
         env: Object.keys(environment).toSorted(),
         timeoutSec: config.timeoutSec,
       }
       emit(listener, { kind: 'invoked', details })
-      return { ...invocation, cwd, environment }
+      return command
     },
     limits: {
       timeoutMs: config.timeoutSec * 1000,
@@ -83,6 +93,46 @@ export function startCommand(run: CommandRun): StartedRun {
   const outcome = result.then((childResult) => run.refineOutcome(outcomeOf(childResult))).catch(internalFailure)
   return { outcome, cancel }
 }
+
+interface PlacedCommand extends Command {
+  readonly shownCwd: string
+}
+
+/** The launcher of a run; null where the run has the rights of this server. */
+const launcherOf = ({ host }: CommandRun): Launcher | null => host.launcher ?? null
+
+/** The invocation with its folder and its environment, isolated where this server isolates the run. */
+async function placed(
+  { job, config, host, needs, namedArgs }: CommandRun,
+  launcher: Launcher | null,
+  invocation: CommandInvocation,
+  environment: Readonly<Record<string, string>>,
+): Promise<PlacedCommand | { readonly problem: string }> {
+  if (launcher === null) {
+    const cwd = config.cwd ?? (await agentFolder(host, job))
+    if (cwd === null) return { problem: 'The working folder of the agent cannot be created' }
+    return { ...invocation, cwd, shownCwd: cwd, environment }
+  }
+  const { runId, agentId } = job
+  const { command, args } = invocation
+  const named = namedTexts(namedArgs, config.env, needs, environment)
+  const isolated = await launcher
+    .isolate({ runId, agentId, command, args, cwd: config.cwd ?? null, environment, named, needs })
+    .catch((error: unknown) => ({ problem: `The run could not be isolated: ${String(error)}` }))
+  return 'problem' in isolated ? isolated : { ...invocation, ...isolated }
+}
+
+/** The texts that may name paths which the run needs: what the board configured, and the operator's variables for the tool. */
+const namedTexts = (
+  args: readonly string[],
+  env: CommandConfig['env'],
+  needs: ToolNeeds,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] => [
+  ...args,
+  ...Object.values(env ?? {}).flatMap((given) => (typeof given === 'string' ? [given] : given.type === 'plain' ? [given.value] : [])),
+  ...needs.variables.flatMap((name) => (name === 'SSH_AUTH_SOCK' ? [] : (environment[name] ?? []))),
+]
 
 /**
  * The folder of an agent: it keeps the agent's files between runs and contains no files of another agent. The server created

@@ -7,16 +7,22 @@ import type { Job } from './adapter.ts'
 const inherited: ReadonlySet<string> = new Set(['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'USER'])
 const inheritedPattern = /^LC_[A-Z]+$/
 
+/** The server's own environment, and the names that a tool inherits in addition. */
+export interface Inheritance {
+  readonly server: Readonly<Record<string, string | undefined>>
+  readonly shared: readonly string[]
+}
+
 /**
  * The environment of a run's command: the inherited variables, the agent's configured ones, and the run's own, which no
  * configuration replaces.
  */
 export function childEnvironment(
-  server: Readonly<Record<string, string | undefined>>,
+  { server, shared }: Inheritance,
   configured: Readonly<Record<string, string>>,
   job: Job,
 ): Record<string, string> {
-  const fromServer = Object.entries(server).filter(([name]) => inherited.has(name) || inheritedPattern.test(name))
+  const fromServer = Object.entries(server).filter(([name]) => inherited.has(name) || inheritedPattern.test(name) || shared.includes(name))
   const runVariables: Record<string, string | null> = {
     PAPERCLIP_API_URL: job.apiUrl,
     PAPERCLIP_API_KEY: job.token,

@@ -5,6 +5,8 @@ import type { Adapter, FinishedOutcome, ErrorCode, Job } from './adapter.ts'
 import { startCommand } from './command.ts'
 import type { CommandHost } from './command.ts'
 import { argumentList, commandFields, flagValue, optional, plainText } from './config.ts'
+import { toolNeeds } from './isolation/index.ts'
+import type { ToolNeeds } from './isolation/index.ts'
 import { renderPrompt } from './prompt.ts'
 import {
   codexJson,
@@ -36,6 +38,8 @@ type LocalConfig = z.output<typeof localConfig>
 interface Program<Config extends LocalConfig> {
   readonly schema: z.ZodType<Config>
   readonly command: string
+  /** What it needs of the operator's home. */
+  readonly needs: ToolNeeds
   /** Its arguments; `resume` is the session to continue, or null. */
   readonly args: (config: Config, resume: string | null) => readonly string[]
   /** For a program that takes its prompt as an argument. Without it the prompt goes to standard input. */
@@ -70,6 +74,8 @@ function localAdapter<Config extends LocalConfig>(program: Program<Config>): (ho
         config,
         host,
         listener,
+        needs: program.needs,
+        namedArgs: extraArgs(config),
         invocation: () => invocationOf(program, job, config, resume),
         onLine: (line, stream) => program.parser(transcript, line, stream),
         refineOutcome: (outcome) => withTranscript(outcome, transcript, resume),
@@ -132,6 +138,7 @@ export const localAdapters = {
       dangerouslySkipPermissions: optionalBoolean,
     }),
     command: 'claude',
+    needs: toolNeeds.claude,
     args: (config, resume) => [
       '--print',
       '-',
@@ -157,6 +164,7 @@ export const localAdapters = {
       dangerouslyBypassApprovalsAndSandbox: optionalBoolean,
     }),
     command: 'codex',
+    needs: toolNeeds.codex,
     args: (config, resume) => [
       ...flag('--search', config.search),
       'exec',
@@ -173,6 +181,7 @@ export const localAdapters = {
   gemini_local: localAdapter({
     schema: z.object({ ...localFields, sandbox: optionalBoolean, yolo: optionalBoolean }),
     command: 'gemini',
+    needs: toolNeeds.gemini,
     args: (config, resume) => [
       '--output-format',
       'stream-json',
@@ -187,6 +196,7 @@ export const localAdapters = {
   opencode_local: localAdapter({
     schema: z.object({ ...localFields, variant: optionalWord }),
     command: 'opencode',
+    needs: toolNeeds.opencode,
     args: (config, resume) => [
       'run',
       '--format',
@@ -201,6 +211,7 @@ export const localAdapters = {
   cursor: localAdapter({
     schema: z.object({ ...localFields, mode: optionalWord, yolo: optionalBoolean }),
     command: 'cursor-agent',
+    needs: toolNeeds.cursor,
     args: (config, resume) => [
       '--print',
       '--output-format',
@@ -216,6 +227,7 @@ export const localAdapters = {
   pi_local: localAdapter({
     schema: z.object({ ...localFields, provider: optional(flagValue), thinking: optionalWord }),
     command: 'pi',
+    needs: toolNeeds.pi,
     args: (config, resume) => [
       '--print',
       '--mode',
@@ -231,6 +243,7 @@ export const localAdapters = {
   hermes_local: localAdapter({
     schema: z.object({ ...localFields, provider: optional(flagValue), yolo: optionalBoolean }),
     command: 'hermes',
+    needs: toolNeeds.hermes,
     args: (config, resume) => [
       'chat',
       '--quiet',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Adapter } from './adapter.ts'
 import { startCommand } from './command.ts'
 import type { CommandHost } from './command.ts'
+import { noNeeds } from './isolation/index.ts'
 import { argumentList, commandFields, optional, plainText } from './config.ts'
 
 // There is no field that requests a shell, and unknown fields have no effect: a shell has to be configured as the command.
@@ -22,6 +23,8 @@ export const processAdapter = (host: CommandHost): Adapter<z.output<typeof proce
       host,
       listener,
       invocation: () => Promise.resolve({ command: config.command, args: config.args ?? [], input: null }),
+      needs: noNeeds,
+      namedArgs: config.args ?? [],
       refineOutcome: (outcome) => outcome,
     }),
 })

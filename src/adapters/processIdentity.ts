@@ -14,6 +14,7 @@ export interface ProcessIdentity {
 
 interface ProcStat {
   readonly state: string
+  readonly parent: number
   readonly group: number
   readonly startTime: number
 }
@@ -31,7 +32,7 @@ function readProcStat(pid: number): ProcStat | null {
   const text = nullOnError(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
   if (text === null) return null
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0] ?? '', group: Number(fields[2]), startTime: Number(fields[19]) }
+  return { state: fields[0] ?? '', parent: Number(fields[1]), group: Number(fields[2]), startTime: Number(fields[19]) }
 }
 
 let host: string | null | undefined
@@ -64,6 +65,19 @@ export function matchProcess(identity: ProcessIdentity): ProcessMatch {
 }
 
 const listPids = (): number[] => (nullOnError(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number)
+
+/** The processes that descend from one, without itself. */
+export function descendantsOf(pid: number): number[] {
+  const children = new Map<number, number[]>()
+  for (const each of listPids()) {
+    const parent = readProcStat(each)?.parent
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), each])
+  }
+  const found = [...(children.get(pid) ?? [])]
+  // The list grows while it is read: the children of the children follow them.
+  for (const each of found) found.push(...(children.get(each) ?? []))
+  return found
+}
 
 /** The running processes of a group. Zombies are left out: one whose parent never reaps it would count without limit. */
 const membersOf = (group: number): number[] =>

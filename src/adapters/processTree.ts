@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isGroupAlive, processesOfRun, matchProcess } from './processIdentity.ts'
+import { descendantsOf, isGroupAlive, processesOfRun, matchProcess } from './processIdentity.ts'
 import type { ProcessIdentity } from './processIdentity.ts'
 
 /** All processes that one run started on this host. */
@@ -8,6 +8,8 @@ export interface ProcessTree {
   readonly group: number | null
   /** Also finds escaped processes, which left the group, by this run's id in their environment; null finds the group only. */
   readonly runId: string | null
+  /** The group's first process is the outside of a namespace: it ends last, and every process of the run descends from it. */
+  readonly isSealed?: boolean | undefined
 }
 
 /** How often an ending tree is polled: at once in the common case, less often the longer it takes. */
@@ -15,6 +17,8 @@ const FIRST_POLL_MS = 5
 const MAX_POLL_MS = 200
 /** A process cannot ignore SIGKILL, but one in an uninterruptible system call ends only when the call returns. */
 const KILL_TIMEOUT_MS = 2_000
+/** The rest of a namespace ends with its first process; the kernel takes milliseconds for it. */
+const SEALED_END_MS = 1_000
 
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -34,6 +38,16 @@ async function isTreeAlive(tree: ProcessTree): Promise<boolean> {
   if (tree.runId === null) return false
   await sleep(FIRST_POLL_MS)
   return isVisible(tree)
+}
+
+/**
+ * Asks the processes of a namespace to end. Its outside is left out, because its end would kill the others at once; so is the
+ * first process inside, which the kernel keeps from signals that it does not handle.
+ */
+function requestEnd(tree: ProcessTree): void {
+  const signals = ['SIGTERM', 'SIGCONT'] as const
+  if (tree.isSealed !== true || tree.group === null) return signalAll(tree, signals)
+  for (const pid of descendantsOf(tree.group)) for (const signal of signals) send(pid, signal)
 }
 
 function signalAll(tree: ProcessTree, signals: readonly NodeJS.Signals[]): void {
@@ -64,9 +78,11 @@ export async function killTree(
   onSignal: (signal: 'SIGTERM' | 'SIGKILL') => void = () => {},
 ): Promise<boolean> {
   if (!(await isTreeAlive(tree))) return true
+  const endsByItself = tree.isSealed === true && tree.runId === null
+  if (endsByItself && (await hasExitedWithin(tree, SEALED_END_MS))) return true
   onSignal('SIGTERM')
   // A stopped process takes no signal but SIGKILL until it is continued.
-  signalAll(tree, ['SIGTERM', 'SIGCONT'])
+  requestEnd(tree)
   if (await hasExitedWithin(tree, graceMs)) return true
   onSignal('SIGKILL')
   signalAll(tree, ['SIGKILL'])

@@ -11,6 +11,8 @@ import { check, checkEach, checkSecrets, checkRequirements } from './preflight.t
 import type { Check } from './preflight.ts'
 import type { Requirements } from './adapter.ts'
 import { httpAdapter } from './http.ts'
+import { notIsolated } from './isolation/index.ts'
+import type { Isolation } from './isolation/index.ts'
 import { localAdapters } from './local.ts'
 import { openclawAdapter } from './openclawGateway.ts'
 import type { Resolve } from './httpRequest.ts'
@@ -38,6 +40,8 @@ export type ConfigCheck =
 
 /** The adapters of one server. No method throws or rejects: failures are values. */
 export interface Adapters {
+  /** How commands are kept from this server. Requests to agents elsewhere start none. */
+  readonly isolation: Pick<Isolation, 'kind' | 'reason'>
   /** The types this server may run. */
   readonly types: readonly AdapterType[]
   /** Whether this server has the adapter and its operator allows it. */
@@ -136,6 +140,7 @@ export function createAdapters(options: AdapterOptions): Adapters {
       ? check('info', 'adapter_allowed', `This server runs agents of the type ${type}`)
       : check('error', 'adapter_not_allowed', notAllowedMessage(type), { hint: 'The operator allows types with PAPERCLIP_ADAPTERS' })
   return {
+    isolation: options.launcher?.isolation ?? notIsolated('this server starts commands without a launcher'),
     types,
     async runPreflight(type, config, includesHostChecks) {
       if (!isKnown(type)) return null

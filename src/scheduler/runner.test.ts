@@ -11,6 +11,7 @@ const server = useServer()
 /** A runner whose only adapter is a function of the test, and whose periodic tasks run when the test calls them. */
 function runnerWith(start: (runId: string) => StartedRun): Runner & { runTask: (name: string) => Promise<unknown> } {
   const adapters: Adapters = {
+    isolation: { kind: 'none', reason: 'a test' },
     types: ['claude_local'],
     supports: (type): type is 'claude_local' => type === 'claude_local',
     validateConfig: () => ({ ok: true, ignored: [], secrets: [] }),

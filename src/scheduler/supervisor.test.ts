@@ -349,6 +349,7 @@ test('A run whose lease expires before its process starts may not start any more
     tokens,
     apiUrl,
     adapters: {
+      isolation: { kind: 'none', reason: 'a test' },
       types: ['process'],
       supports: (type) => type === 'process',
       validateConfig: () => ({ ok: false, problems: [] }),

@@ -121,6 +121,7 @@ export function buildApp(deps: AppDeps): App {
   const routes = allRoutes({
     tokens: deps.tokens,
     adapters: deps.adapters,
+    agentIsolation: deps.adapters.isolation,
     heads: deps.heads,
     version: deps.version,
     feed: deps.feed,

@@ -7,6 +7,8 @@ import type { AdapterType } from '../model/adapterTypes.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
 import { resolveSecretFiles } from './secretVariables.ts'
+import { isolationModes } from '../adapters/isolation/isolation.ts'
+import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
 
 /** The settings from the environment, typed and frozen. */
 export interface Config {
@@ -35,6 +37,8 @@ export interface Config {
   readonly apiUrl: string | null
   /** How long finished rows are kept, in days; 0 keeps them without limit. */
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
+  /** How local agents are kept from this server; the account they run under, and what all of them may use. */
+  readonly agents: { readonly isolation: IsolationMode; readonly user: string | null; readonly paths: readonly AllowedPath[] }
   /** The bearer token with which scrapers on other machines read `/metrics`; null refuses all of them. */
   readonly metricsToken: string | null
   /** The token of the board; null creates one and keeps it in the home. */
@@ -90,6 +94,25 @@ const secretFile = z.string().transform((file, context) => {
   }
 })
 
+/** Paths that agents may use, separated by commas. `:ro` makes one read-only, and `~` is the home of this server's account. */
+const allowedPaths = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item): AllowedPath => {
+        const isReadOnly = item.endsWith(':ro')
+        const file = isReadOnly ? item.slice(0, -':ro'.length) : item
+        return { path: file.startsWith('~/') ? path.join(homedir(), file.slice(2)) : file, isReadOnly }
+      }),
+  )
+  .refine(
+    (paths) => paths.every((each) => path.isAbsolute(each.path) && each.path !== '/'),
+    'must be absolute paths, each with :ro or without',
+  )
+
 const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -117,6 +140,12 @@ const environment = z.object({
   PAPERCLIP_KEEP_RUN_DAYS: integerBetween(0, MAX_DAYS, 90),
   PAPERCLIP_MAX_RUNS: integerBetween(1, MAX_RUNS, 16),
   PAPERCLIP_API_URL: webUrl.optional(),
+  PAPERCLIP_AGENT_ISOLATION: z.enum(isolationModes).default('auto'),
+  PAPERCLIP_AGENT_USER: z
+    .string()
+    .regex(/^[A-Za-z0-9_][\w.-]{0,63}$/, 'must be the name or the number of an account')
+    .optional(),
+  PAPERCLIP_AGENT_PATHS: allowedPaths.default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -165,6 +194,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         logDays: values.PAPERCLIP_KEEP_LOG_DAYS,
         wakeDays: values.PAPERCLIP_KEEP_WAKE_DAYS,
         runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
+      },
+      agents: {
+        isolation: values.PAPERCLIP_AGENT_ISOLATION,
+        user: values.PAPERCLIP_AGENT_USER ?? null,
+        paths: values.PAPERCLIP_AGENT_PATHS,
       },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? values.PAPERCLIP_BOARD_TOKEN_FILE ?? null,

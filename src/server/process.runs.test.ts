@@ -29,7 +29,14 @@ let database: TestDatabase
 let servers: ServerProcess[] = []
 let companyId = ''
 
-const server = (): ServerProcess => spawnServerProcess({ home, env: databaseEnvOf(database.connection, database.owner), preload: clock })
+// Without isolation: the commands of these tests report their process ids in files of this host. That isolated processes end
+// with their server is tested in adapters/isolation.
+const server = (): ServerProcess =>
+  spawnServerProcess({
+    home,
+    env: { ...databaseEnvOf(database.connection, database.owner), PAPERCLIP_AGENT_ISOLATION: 'none' },
+    preload: clock,
+  })
 
 beforeAll(async () => {
   home = makeHome()

@@ -19,6 +19,7 @@ import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
 import { feedbackRoutes } from '../work/feedback/routes.ts'
 import { goalRoutes } from '../org/goals/routes.ts'
 import type { Route } from '../http/route.ts'
+import type { AgentIsolation } from '../observe/instance/health.ts'
 import { instanceRoutes } from '../observe/instance/routes.ts'
 import { interactionRoutes } from '../work/interactions/routes.ts'
 import { issueRoutes } from '../work/issues/routes.ts'
@@ -41,6 +42,8 @@ export interface RouteDeps {
   /** Checks the programs and addresses that runs of an agent would use. */
   readonly adapters: Preflight
   readonly version: string
+  /** How commands of agents are kept from this server. */
+  readonly agentIsolation: AgentIsolation
 }
 
 /** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
@@ -70,5 +73,5 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...activityRoutes,
   ...eventRoutes(deps.feed, deps.streamOptions),
   ...auditRoutes(deps.heads),
-  ...instanceRoutes(deps.version),
+  ...instanceRoutes(deps.version, deps.agentIsolation),
 ]

@@ -6,7 +6,8 @@ import { loadBoardToken } from '../auth/boardToken.ts'
 import { createCallerCheck } from '../auth/localCaller.ts'
 import { createPeerLookup, ownUid } from '../auth/peerLookup.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
-import { createAdapters } from '../adapters/index.ts'
+import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
+import type { Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
 import { createSealer, openHeadFile, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
@@ -91,6 +92,15 @@ function ensureWorkFolder(home: string, log: Log): string {
   return folder
 }
 
+/** What starts commands isolated; null where this host has no isolation. */
+const launcherFor = ({ home, agents }: Config, isolation: Isolation): Launcher | null =>
+  isolation.kind === 'none' ? null : createLauncher(isolation, { home, environment: process.env, allowed: agents.paths })
+
+function warnIfNotIsolated({ kind, reason, failures }: Isolation, log: Log): void {
+  if (kind === 'none')
+    log.warn({ reason, failures }, "AGENTS ARE NOT ISOLATED: they share the server's account and can read and do all that it can")
+}
+
 /** Returns the URL of the server on this machine. A wildcard host is replaced, because it is not an address. */
 function urlOf(host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
@@ -147,9 +157,15 @@ const backgroundTasks = ({ store, heads, runner, retention, log }: BackgroundDep
 /**
  * Starts the server on a migrated database: routes first, so that the port answers; recovery work after that.
  * @param connection the database
+ * @param isolation what the probe found; without it commands have the rights of this server
  * @throws Error when the port is in use or the home holds a damaged secret
  */
-export async function startServer(config: Config, connection: ConnectionOptions, log: Log): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  connection: ConnectionOptions,
+  log: Log,
+  isolation: Isolation = notIsolated('it was not probed'),
+): Promise<RunningServer> {
   const database = openDatabase(connection, log)
   const { store } = database
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
@@ -162,9 +178,11 @@ export async function startServer(config: Config, connection: ConnectionOptions,
   const boardToken = loadBoardToken(config.home, config.boardToken)
   const heads = openHeadFile(config.home)
   const feed = createFeed(store, log)
+  warnIfNotIsolated(isolation, log)
   const adapters = createAdapters({
     environment: process.env,
     workFolder: ensureWorkFolder(config.home, log),
+    launcher: launcherFor(config, isolation),
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })

@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
+import { probeIsolation } from '../adapters/isolation/index.ts'
 import { createLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
@@ -52,17 +53,20 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])
     modules.catch(() => {})
+    const isolating = probeIsolation({ mode: config.agents.isolation, user: config.agents.user, home: config.home })
+    isolating.catch(() => {})
     const logins = await startDatabase(config, lifecycle, log)
     const [{ migrateOnce }, { startServer }] = await modules
+    const isolation = await isolating
     const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
     const { url } = await lifecycle.startResource(
-      () => startServer(config, logins.application, log),
+      () => startServer(config, logins.application, log, isolation),
       (server) => server.stop(),
     )
     const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
-    if (isTerminal) process.stdout.write(banner({ url, database, home: config.home, version }))
-    else log.info({ url, database, version }, 'listening')
+    if (isTerminal) process.stdout.write(banner({ url, database, home: config.home, version, isolation }))
+    else log.info({ url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason }, 'listening')
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
     log.fatal({ err: error }, error instanceof Error ? error.message : 'cannot start')

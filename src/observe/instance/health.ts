@@ -13,8 +13,12 @@ export const healthView = z.strictObject({
   authReady: z.boolean(),
   bootstrapStatus: z.literal('ready'),
   bootstrapInviteActive: z.boolean(),
+  /** How agents that this server starts are kept from it, and why no stronger way works here. */
+  agentIsolation: z.strictObject({ kind: z.enum(['account', 'namespace', 'none']), reason: z.string() }),
   features: z.strictObject({ companyDeletionEnabled: z.boolean() }),
 })
+
+export type AgentIsolation = z.output<typeof healthView>['agentIsolation']
 
 const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
 
@@ -23,10 +27,13 @@ const PING_TIMEOUT_MS = 800
 
 /**
  * Checks whether the database answers.
- * @param version of this server
+ * @param server its version, and how it isolates agents
  * @throws Refusal `unavailable` when it does not answer within `PING_TIMEOUT_MS`
  */
-export async function checkHealth(db: Pick<ReadDb, 'run'>, version: string): Promise<z.output<typeof healthView>> {
+export async function checkHealth(
+  db: Pick<ReadDb, 'run'>,
+  { version, isolation }: { readonly version: string; readonly isolation: AgentIsolation },
+): Promise<z.output<typeof healthView>> {
   const isReachable = db.run(ping, {}).then(
     () => true,
     () => false,
@@ -43,6 +50,7 @@ export async function checkHealth(db: Pick<ReadDb, 'run'>, version: string): Pro
     authReady: true,
     bootstrapStatus: 'ready',
     bootstrapInviteActive: false,
+    agentIsolation: { kind: isolation.kind, reason: isolation.reason },
     features: { companyDeletionEnabled: true },
   }
 }

@@ -2,19 +2,20 @@ import { onInstance } from '../../auth/scopes.ts'
 import { get, patch } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
 import { checkHealth, healthView } from './health.ts'
+import type { AgentIsolation } from './health.ts'
 import { readMe } from './me.ts'
 import { changeSettings, readSettings } from './settings.ts'
 import { experimentalBody, experimentalView, generalBody, generalView, meView } from './views.ts'
 
 /** Routes about the server itself. */
-export const instanceRoutes = (version: string): Route[] => [
+export const instanceRoutes = (version: string, isolation: AgentIsolation): Route[] => [
   get('/api/health', {
     summary: 'Check whether the server and its database answer',
     permission: 'health.read',
     scope: onInstance,
     returns: healthView,
     refuses: ['unavailable'],
-    handle: ({ ctx }) => checkHealth(ctx.store.read, version),
+    handle: ({ ctx }) => checkHealth(ctx.store.read, { version, isolation }),
   }),
   get('/api/cli-auth/me', {
     summary: 'Read the identity of the caller',

@@ -1,0 +1,6 @@
+export { noNeeds, notIsolated } from './isolation.ts'
+export type { Isolation, ToolNeeds } from './isolation.ts'
+export { createLauncher } from './launch.ts'
+export type { Launcher } from './launch.ts'
+export { probeIsolation } from './probe.ts'
+export { toolNeeds } from './toolNeeds.ts'

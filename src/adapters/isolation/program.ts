@@ -1,0 +1,147 @@
+// Where a command's program really is: through links, with its interpreter and the folder of its package. Real tools are links
+// in `~/.local/bin`, scripts below `~/.nvm`, or shims of a version manager.
+import { closeSync, openSync, readSync, statSync, accessSync, constants } from 'node:fs'
+import path from 'node:path'
+import { isWithin } from './isolation.ts'
+import type { Mount } from './isolation.ts'
+import { isFolder, linkTextOf, realPathOf } from './mounts.ts'
+import type { Wanted } from './mounts.ts'
+
+/** Where the system searches without a PATH. */
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
+/** A script of a script of a script; more is a loop. */
+const MAX_STEPS = 8
+const MAX_LINKS = 16
+/** The kernel reads this much of a script's first line. */
+const FIRST_LINE_BYTES = 256
+
+/** The file that the system executes for a command, or the error code with which it would refuse. */
+export function findProgram(command: string, searchPath: string | undefined, cwd: string): { file: string } | { code: string } {
+  const candidates = command.includes('/')
+    ? [path.resolve(cwd, command)]
+    : (searchPath ?? DEFAULT_PATH).split(':').map((folder) => path.resolve(cwd, folder === '' ? '.' : folder, command))
+  let code = 'ENOENT'
+  for (const file of candidates) {
+    try {
+      if (!statSync(file).isFile()) continue
+      accessSync(file, constants.X_OK)
+      return { file }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') code = 'EACCES'
+    }
+  }
+  return { code }
+}
+
+/** The version managers whose whole folder is a toolchain: it holds programs and no sign-in. */
+const TOOLCHAINS: readonly { readonly folder: string; readonly variables: readonly string[] }[] = [
+  { folder: '.asdf', variables: ['ASDF_DIR', 'ASDF_DATA_DIR'] },
+  { folder: '.local/share/mise', variables: ['MISE_DATA_DIR'] },
+  { folder: '.config/mise', variables: ['MISE_CONFIG_DIR'] },
+  { folder: '.nvm', variables: ['NVM_DIR'] },
+  { folder: '.volta', variables: ['VOLTA_HOME'] },
+  { folder: '.local/share/fnm', variables: ['FNM_DIR'] },
+  { folder: '.fnm', variables: [] },
+  { folder: '.bun', variables: ['BUN_INSTALL'] },
+  { folder: '.pyenv', variables: ['PYENV_ROOT'] },
+  { folder: '.rbenv', variables: ['RBENV_ROOT'] },
+  { folder: '.nodenv', variables: ['NODENV_ROOT'] },
+  { folder: '.rustup', variables: ['RUSTUP_HOME'] },
+  { folder: '.sdkman', variables: ['SDKMAN_DIR'] },
+  { folder: '.local/share/pnpm', variables: ['PNPM_HOME'] },
+  { folder: '.local/share/claude', variables: [] },
+  { folder: '.npm-global', variables: [] },
+  { folder: '.tool-versions', variables: [] },
+  { folder: 'go', variables: [] },
+]
+
+/** The operator's version managers that exist here, and the variables that say where they are when HOME is another one. */
+export function toolchains(operatorHome: string | null): { wanted: Wanted[]; variables: Record<string, string> } {
+  const found = operatorHome === null ? [] : TOOLCHAINS.filter(({ folder }) => realPathOf(path.join(operatorHome, folder)) !== null)
+  const entries = found.flatMap(({ folder, variables }) => variables.map((name) => [name, path.join(operatorHome ?? '', folder)] as const))
+  return {
+    wanted: found.map(({ folder }) => ({ path: path.join(operatorHome ?? '', folder), isReadOnly: true })),
+    variables: Object.fromEntries(entries),
+  }
+}
+
+/** The folder that a program needs beside itself: its installed packages, or its prefix with the node that runs it. */
+function packageFolder(file: string): string {
+  const modules = file.indexOf('/node_modules/')
+  if (modules !== -1) {
+    const above = file.slice(0, modules)
+    return path.basename(above) === 'lib' ? path.dirname(above) : path.join(above, 'node_modules')
+  }
+  const folder = path.dirname(file)
+  const prefix = path.dirname(folder)
+  return path.basename(folder) === 'bin' && isFolder(path.join(prefix, 'lib/node_modules')) ? prefix : folder
+}
+
+/** The folders of a PATH, each with the packages that its links lead to. */
+export const pathFolders = (searchPath: string | undefined): Wanted[] =>
+  (searchPath ?? '')
+    .split(':')
+    .filter((folder) => path.isAbsolute(folder) && isFolder(folder))
+    .flatMap((folder) => [folder, packageFolder(path.join(realPathOf(folder) ?? folder, 'any'))])
+    .map((folder) => ({ path: folder, isReadOnly: true }))
+
+/** What a program consists of: the links on the way to it, and the folders that it and its interpreter need. */
+export interface Program {
+  readonly links: readonly (Mount & { kind: 'link' })[]
+  readonly folders: readonly Wanted[]
+}
+
+/** Follows a program through links and `#!` lines to the files that are executed. */
+export function resolveProgram(file: string, searchPath: string | undefined): Program {
+  const links: (Mount & { kind: 'link' })[] = []
+  const folders: Wanted[] = []
+  let next: string | null = file
+  for (let step = 0; next !== null && step < MAX_STEPS; step++) {
+    let target: string = next
+    for (let count = 0; count < MAX_LINKS; count++) {
+      const to = linkTextOf(target)
+      if (to === null) break
+      links.push({ kind: 'link', target, to })
+      target = path.resolve(path.dirname(target), to)
+    }
+    const real = realPathOf(target)
+    if (real === null) break
+    folders.push({ path: packageFolder(real), isReadOnly: true })
+    next = interpreterOf(real, searchPath)
+  }
+  return { links, folders }
+}
+
+function interpreterOf(file: string, searchPath: string | undefined): string | null {
+  const line = firstLineOf(file)
+  if (!line.startsWith('#!')) return null
+  const words = line.slice(2).trim().split(/\s+/)
+  const [interpreter = '', ...rest] = words
+  if (path.basename(interpreter) !== 'env') return path.isAbsolute(interpreter) ? interpreter : null
+  const name = rest.find((word) => !word.startsWith('-') && !word.includes('='))
+  if (name === undefined) return null
+  const found = findProgram(name, searchPath, '/')
+  return 'file' in found ? found.file : null
+}
+
+function firstLineOf(file: string): string {
+  try {
+    const descriptor = openSync(file, 'r')
+    try {
+      const bytes = Buffer.alloc(FIRST_LINE_BYTES)
+      const length = readSync(descriptor, bytes, 0, FIRST_LINE_BYTES, 0)
+      return bytes.subarray(0, length).toString('latin1').split('\n')[0] ?? ''
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return ''
+  }
+}
+
+/** The links that lie in no folder that is mounted anyway. */
+export const missingLinks = (links: Program['links'], mounts: readonly Mount[]): Mount[] =>
+  links.filter(
+    ({ target }, at) =>
+      links.findIndex((other) => other.target === target) === at && !mounts.some((mount) => isWithin(target, mount.target)),
+  )
