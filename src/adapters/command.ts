@@ -42,7 +42,7 @@ export interface CommandRun {
   readonly config: CommandConfig
   readonly host: CommandHost
   readonly listener: RunListener
-  /** What the program needs of the operator's home. */
+  /** The files and variables of the operator that the program needs. */
   readonly needs: ToolNeeds
   /** Arguments of the configuration: those that are paths are shown to an isolated command. */
   readonly namedArgs: readonly string[]

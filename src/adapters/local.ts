@@ -38,7 +38,7 @@ type LocalConfig = z.output<typeof localConfig>
 interface Program<Config extends LocalConfig> {
   readonly schema: z.ZodType<Config>
   readonly command: string
-  /** What it needs of the operator's home. */
+  /** The files and variables of the operator that it needs. */
   readonly needs: ToolNeeds
   /** Its arguments; `resume` is the session to continue, or null. */
   readonly args: (config: Config, resume: string | null) => readonly string[]

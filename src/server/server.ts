@@ -92,7 +92,7 @@ function ensureWorkFolder(home: string, log: Log): string {
   return folder
 }
 
-/** What starts commands isolated; null where this host has no isolation. */
+/** The launcher of isolated commands; null where this host has no isolation. */
 const launcherFor = ({ home, agents }: Config, isolation: Isolation): Launcher | null =>
   isolation.kind === 'none' ? null : createLauncher(isolation, { home, environment: process.env, allowed: agents.paths })
 

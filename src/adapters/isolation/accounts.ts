@@ -13,7 +13,7 @@ export interface UidRange {
 
 /** Unused by every distribution, by systemd (its table of user ids ends below) and by containers' subordinate ids. */
 const WIDE_RANGE: UidRange = { first: 1_900_000_000, size: 2 ** 20 }
-/** For containers whose user namespace has 65,536 ids: the ids below systemd's dynamic users that nobody is given. */
+/** For containers whose user namespace has 65,536 ids: the ids below systemd's dynamic users that no account has. */
 const NARROW_RANGE: UidRange = { first: 60_706, size: 476 }
 
 /** The registry of user ids that all servers of this host share: `<folder>/<uid>` is a link whose text is the agent's id. */

@@ -29,7 +29,7 @@ const LOCK_WAIT_MS = 50
 /** A server that crashed between two renames leaves its lock. */
 const STALE_LOCK_MS = 10_000
 
-/** What was copied last: sign-ins by the hash of their content, settings by time and size of the operator's file. */
+/** The last copies: sign-ins by the hash of their content, settings by time and size of the operator's file. */
 const recordSchema = z.object({ signIn: z.record(z.string(), z.string()), settings: z.record(z.string(), z.string()) })
 type SeedRecord = z.output<typeof recordSchema>
 

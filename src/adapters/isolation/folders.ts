@@ -14,7 +14,7 @@ export function agentsBase(isolation: Isolation, home: string): string {
   return path.join(SYSTEM_FOLDER, createHash('sha256').update(home).digest('hex').slice(0, 16))
 }
 
-/** What a run is given of its own. */
+/** The files and folders of one run. */
 export interface RunFolders {
   /** The server's: nothing in it is the agent's except what follows. */
   readonly folder: string
@@ -80,7 +80,7 @@ export function makeRunFolders(base: string, ids: { readonly runId: string; read
   }
 }
 
-/** Names that some shells do not let anybody set. */
+/** Names that some shells let no script set. */
 const READ_ONLY_NAMES = new Set(['UID', 'EUID', 'PPID', 'SHELLOPTS', 'BASHOPTS', 'BASH_VERSINFO'])
 
 /** Writes the environment as a script of assignments that only the run may read. */
@@ -113,7 +113,7 @@ export function writeAccounts({ passwd, group, home }: RunFolders, { uid, gid }:
   writeFileSync(group, [...own, ...groups, ''].join('\n'), { mode: 0o644 })
 }
 
-/** Removes the private folder of a run. What an agent made unreadable there is left to the next start. */
+/** Removes the private folder of a run. A later start tries again where an agent has made something unreadable. */
 export function removeRunFolder(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true, maxRetries: 2 })

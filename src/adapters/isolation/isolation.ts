@@ -1,6 +1,6 @@
-// What it means that a run is isolated: the kinds, the result of the probe, and what one run sees of this host.
+// Isolation of runs: the kinds, the result of the probe, and what one run sees of this host.
 
-/** What the operator asks for; `auto` takes the strongest that works here. */
+/** The choices of the operator; `auto` takes the strongest that works here. */
 export const isolationModes = ['auto', 'account', 'namespace', 'none'] as const
 export type IsolationMode = (typeof isolationModes)[number]
 
@@ -41,7 +41,7 @@ export interface Isolation {
   readonly tool: NamespaceTool | null
   /** Null unless `kind` is `account`. */
   readonly accounts: Accounts | null
-  /** What was tried and does not work here, one sentence each. */
+  /** The ways that do not work here, one sentence each. */
   readonly failures: readonly string[]
 }
 
@@ -65,7 +65,7 @@ export type Mount =
   | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
   | { readonly kind: 'link'; readonly target: string; readonly to: string }
 
-/** What the operator's tool needs of the operator's home, relative to it, and of the server's environment. */
+/** The files that a tool needs of the operator's home, relative to it, and the variables of the server's environment. */
 export interface ToolNeeds {
   /** Files in which the tool keeps its sign-in. Copied to the agent's home, and copied back when the tool has refreshed them. */
   readonly signIn: readonly string[]

@@ -38,7 +38,7 @@ export interface LaunchRequest {
   readonly needs: ToolNeeds
 }
 
-/** What decides whether a command can run isolated. */
+/** The facts that decide whether a command can run isolated. */
 type CheckRequest = Omit<LaunchRequest, 'runId' | 'args'>
 
 /** A command that runs isolated. */
@@ -68,7 +68,7 @@ export interface LauncherOptions {
 export interface Launcher {
   readonly isolation: Isolation
   isolate(request: LaunchRequest): Promise<IsolatedCommand | { readonly problem: string }>
-  /** What keeps a configuration from running isolated. Creates nothing but the agent's work folder. */
+  /** The paths that keep a configuration from running isolated. Creates nothing but the agent's work folder. */
   check(request: CheckRequest): readonly IsolationProblem[]
 }
 
@@ -82,7 +82,7 @@ interface LiveRun {
   collect(): Promise<void>
 }
 
-/** What the launcher of one server knows. */
+/** The state of the launcher of one server. */
 interface State {
   readonly isolation: Isolation
   readonly options: LauncherOptions

@@ -1,4 +1,4 @@
-// What a run sees of this host: the folders of the system, its own folders, its tools, and what its configuration and the
+// The view of a run: the folders of the system, its own folders, its tools, and what its configuration and the
 // operator name. Everything else does not exist for it.
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'

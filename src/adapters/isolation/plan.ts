@@ -61,7 +61,7 @@ function exposureProblems(wanted: readonly Wanted[], paths: Protected, setting: 
   })
 }
 
-/** What a run sees, or the paths that it would need and may not have. */
+/** The view of a run, or the paths that it would need and may not have. */
 export function planRun(isolation: Isolation, request: PlanRequest): PlanResult {
   const { cwd, paths, account, searchPath } = request
   const found = findProgram(request.command, searchPath, cwd)

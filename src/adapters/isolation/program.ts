@@ -85,7 +85,7 @@ export const pathFolders = (searchPath: string | undefined): Wanted[] =>
     .flatMap((folder) => [folder, packageFolder(path.join(realPathOf(folder) ?? folder, 'any'))])
     .map((folder) => ({ path: folder, isReadOnly: true }))
 
-/** What a program consists of: the links on the way to it, and the folders that it and its interpreter need. */
+/** The parts of a program: the links on the way to it, and the folders that it and its interpreter need. */
 export interface Program {
   readonly links: readonly (Mount & { kind: 'link' })[]
   readonly folders: readonly Wanted[]

@@ -1,7 +1,7 @@
-// What the tools of local agents need of the operator's home. Data: paths are relative to the home, folders end with a slash.
+// The files of the operator's home that the tools of local agents need. Data: paths are relative to the home, folders end with a slash.
 import type { ToolNeeds } from './isolation.ts'
 
-/** What every tool needs that works with git, and reaches the network through the operator's proxy and authorities. */
+/** The needs of every tool: it works with git, and reaches the network through the operator's proxy and authorities. */
 const everyTool = {
   settings: [
     '.gitconfig',

@@ -28,7 +28,7 @@ export const systemProgram = (name: string): string | null =>
 /** A program with its arguments. */
 export type CommandLine = readonly string[]
 
-/** What a namespace contains, and where its first program starts. */
+/** The content of a namespace, and the folder in which its first program starts. */
 export interface Namespace {
   readonly tool: NamespaceTool
   readonly mounts: readonly Mount[]
@@ -176,7 +176,7 @@ const unshare = (namespace: Namespace, account: Account | null, command: Command
   ]
 }
 
-/** What a command is wrapped into. */
+/** The layers around a command. */
 export interface Wrapping {
   readonly account: Account | null
   readonly namespace: Namespace | null
