@@ -75,6 +75,15 @@ describe('readConfig', () => {
     for (const value of [secret, 'hunter', password, 'db.example', 'sekret']) expect(text).not.toContain(value)
   })
 
+  test('A secret that repeats characters or common words is refused, and none of it is repeated', () => {
+    for (const secret of ['x'.repeat(40), 'changeme'.repeat(5)]) {
+      const problems = problemsOf({ PAPERCLIP_AGENT_JWT_SECRET: secret, PAPERCLIP_METRICS_TOKEN: secret })
+      expect(problems.map((problem) => problem.split(':')[0])).toEqual(['PAPERCLIP_AGENT_JWT_SECRET', 'PAPERCLIP_METRICS_TOKEN'])
+      for (const problem of problems) expect(problem).toMatch(/^\w+: is too easy to guess/)
+      expect(problems.join()).not.toContain(secret.slice(0, 8))
+    }
+  })
+
   test('Host names are split, trimmed and lower-cased', () => {
     expect(readConfig({ PAPERCLIP_ALLOWED_HOSTNAMES: ' Board.Example , ,b.example' })).toMatchObject({
       config: { allowedHostnames: ['board.example', 'b.example'] },

@@ -6,6 +6,7 @@ import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
+import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { resolveSecretFiles } from './secretVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
@@ -58,6 +59,13 @@ const MAX_RUNS = 1000
 const integerBetween = (min: number, max: number, fallback: number) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max)).default(fallback)
 
+/** A secret of at least so many characters that cannot be guessed. */
+const secretOf = (minLength: number) =>
+  z.string().superRefine((text, context) => {
+    const message = text.length < minLength ? `must have at least ${minLength} characters` : weakSecretProblem(text, minLength)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+
 const postgresUrl = z.string().refine((text) => {
   try {
     return ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
@@ -79,20 +87,7 @@ const commaSeparated = z.string().transform((text) =>
 )
 
 /** The token of the board makes its bearer an administrator, and it is sent in a header. */
-const boardToken = z
-  .string()
-  .min(SECRET_MIN_LENGTH, `must have at least ${SECRET_MIN_LENGTH} characters`)
-  .regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
-
-/** The path of a file with a secret, as containers get them. Its content is the value, without white space around it. */
-const secretFile = z.string().transform((file, context) => {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    context.addIssue({ code: 'custom', message: 'names a file that cannot be read' })
-    return z.NEVER
-  }
-})
+const boardToken = secretOf(SECRET_MIN_LENGTH).regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
 
 /** Paths that agents may use, separated by commas. `:ro` makes one read-only, and `~` is the home of this server's account. */
 const allowedPaths = z
@@ -119,17 +114,12 @@ const environment = z.object({
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_OWNER_URL: postgresUrl.optional(),
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
-  PAPERCLIP_AGENT_JWT_SECRET: z.string().min(SECRET_MIN_LENGTH, `must have at least ${SECRET_MIN_LENGTH} characters`).optional(),
+  PAPERCLIP_AGENT_JWT_SECRET: secretOf(SECRET_MIN_LENGTH).optional(),
   PAPERCLIP_AGENT_JWT_TTL_SECONDS: integerBetween(60, THIRTY_DAYS_S, 172_800),
   PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
   PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
-  PAPERCLIP_METRICS_TOKEN: z
-    .string()
-    .min(METRICS_TOKEN_MIN_LENGTH, `must have at least ${METRICS_TOKEN_MIN_LENGTH} characters`)
-    .regex(/^\S*$/, 'must have no spaces')
-    .optional(),
+  PAPERCLIP_METRICS_TOKEN: secretOf(METRICS_TOKEN_MIN_LENGTH).regex(/^\S*$/, 'must have no spaces').optional(),
   PAPERCLIP_BOARD_TOKEN: boardToken.optional(),
-  PAPERCLIP_BOARD_TOKEN_FILE: secretFile.pipe(boardToken).optional(),
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
   PAPERCLIP_ADAPTERS: commaSeparated.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
   PAPERCLIP_ADAPTER_ADDRESSES: commaSeparated
@@ -201,7 +191,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         paths: values.PAPERCLIP_AGENT_PATHS,
       },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
-      boardToken: values.PAPERCLIP_BOARD_TOKEN ?? values.PAPERCLIP_BOARD_TOKEN_FILE ?? null,
+      boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
     }),
   }
 }

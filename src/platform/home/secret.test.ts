@@ -89,6 +89,11 @@ describe('loadOrCreateSecret', () => {
     expect(statSync(path.join(folder, 'database-password')).uid).toBe(12_345)
   })
 
+  test('A secret that a person wrote into the file without thinking is refused', () => {
+    writeFileSync(path.join(folder, 'agent-jwt-secret'), 'changeme'.repeat(8), { mode: 0o600 })
+    expect(() => loadOrCreateSecret(folder)).toThrow(/agent-jwt-secret is too easy to guess/)
+  })
+
   test('A file that is empty after a full disk is refused, and the message has its name', () => {
     const file = path.join(folder, 'agent-jwt-secret')
     writeFileSync(file, '', { mode: 0o600 })

@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import type { Stats } from 'node:fs'
 import path from 'node:path'
+import { weakSecretProblem } from './secretStrength.ts'
 
 /** HS256 needs 32 bytes. A shorter text means that the file is damaged. */
 const MIN_LENGTH = 32
@@ -65,6 +66,8 @@ function readSecretFile(file: string, trusted: ReadonlySet<number>): string | un
     requireSafePlace(file, fstatSync(descriptor), trusted)
     const secret = readFileSync(descriptor, 'utf8').trim()
     if (secret.length < MIN_LENGTH) throw new Error(`${file} is damaged: remove it to create a new one`)
+    const problem = weakSecretProblem(secret, MIN_LENGTH)
+    if (problem !== null) throw new Error(`The secret in ${file} ${problem}, or remove the file to create a new one`)
     return secret
   } finally {
     closeSync(descriptor)
