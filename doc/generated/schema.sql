@@ -195,6 +195,16 @@ CREATE TABLE assets (
 CREATE UNIQUE INDEX assets_attachment_key ON public.assets USING btree (attachment_id);
 CREATE INDEX assets_company ON public.assets USING btree (company_id);
 
+CREATE TABLE audit_witnesses (
+  key_id text NOT NULL,
+  place text NOT NULL,
+  line bigint NOT NULL,
+  signature text NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT audit_witnesses_pkey PRIMARY KEY (key_id)
+);
+CREATE TRIGGER audit_witnesses_line BEFORE UPDATE ON audit_witnesses FOR EACH ROW WHEN (new.line < old.line OR new.key_id <> old.key_id) EXECUTE FUNCTION keep_witness_line();
+
 CREATE TABLE companies (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   name text NOT NULL,
@@ -854,6 +864,15 @@ CREATE OR REPLACE FUNCTION public.keep_run_outcome()
 AS $function$
 BEGIN
   RAISE EXCEPTION 'run % has ended as % and cannot become %', OLD.id, OLD.status, NEW.status;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.keep_witness_line()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'the line of witness % may not go back from % to %', OLD.key_id, OLD.line, NEW.line;
 END $function$
 ;
 

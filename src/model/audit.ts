@@ -1,5 +1,5 @@
-import { bigint, pgTable, primaryKey, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { bytes, transactionId } from '../platform/db/columns.ts'
+import { bigint, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bytes, transactionId, updatedAt } from '../platform/db/columns.ts'
 
 /**
  * The audit chain (I7): one row per sealed row of `activity_log`, written after the commit of that row. Sealing does not
@@ -23,3 +23,16 @@ export const activityChain = pgTable(
     uniqueIndex('activity_chain_order').on(table.txid, table.seq),
   ],
 )
+
+/**
+ * The copy, in the database, of the last line of each home's file of heads: a file that was deleted or cut contradicts it.
+ * One row per key of a home. The application may not delete a row, and a trigger keeps the number from going back.
+ */
+export const auditWitnesses = pgTable('audit_witnesses', {
+  keyId: text('key_id').primaryKey(),
+  /** A hash over host and folder of the home. */
+  place: text('place').notNull(),
+  line: bigint('line', { mode: 'number' }).notNull(),
+  signature: text('signature').notNull(),
+  updatedAt: updatedAt(),
+})

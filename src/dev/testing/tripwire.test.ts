@@ -9,6 +9,7 @@ const exempt: Readonly<Record<string, string>> = {
   activity_log: 'is the audit',
   activity_chain: 'seals the audit',
   approval_readings: 'which version of an approval a person was served last',
+  audit_witnesses: 'says which line the file of audit heads has come to',
   agent_task_sessions: 'what an adapter remembers from one run to the next',
   heartbeat_run_events: 'what a run says while it works',
   heartbeat_run_log_chunks: 'what a run prints while it works',

@@ -5,6 +5,7 @@ import type { Store } from '../../platform/db/types.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import type { Head, HeadFile, RecordedHead } from './heads.ts'
+import type { Witness } from './witness.ts'
 import type { Mark } from './seal.ts'
 
 interface ChainHead extends Head {
@@ -40,12 +41,16 @@ export interface HeadRecorder {
 }
 
 /**
- * Creates the recorder of heads. It costs an idle server nothing, because the mark comes with the query for rows to seal.
+ * Creates the recorder of heads, which writes to an open witness. It costs an idle server nothing, because the mark comes with the query for rows to seal.
  *
  * A head that was recorded must still be on the chain when the next one is recorded. If it is not, the chain has been cut
  * or rewritten: the recorder logs that and writes it into the file together with the new head.
  */
-export function createHeadRecorder(store: Store, file: HeadFile, log: Log): HeadRecorder {
+export function createHeadRecorder(
+  store: Store,
+  { file, witness }: { readonly file: HeadFile; readonly witness: Witness },
+  log: Log,
+): HeadRecorder {
   let recordedHeads: Map<string, Head> | undefined
   let recordedMark: Mark | null = null
 
@@ -74,7 +79,7 @@ export function createHeadRecorder(store: Store, file: HeadFile, log: Log): Head
         const before = broken.get(head.companyId)
         return before === undefined ? head : { ...head, contradicts: { position: before.position, hash: before.hash } }
       })
-      await file.append(lines)
+      await witness.append(lines)
       for (const head of moved) {
         const before = broken.get(head.companyId)
         if (before !== undefined)

@@ -1,104 +1,53 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import { newestOf, readHistory } from './headHistory.ts'
+import type { HeadHistory } from './headHistory.ts'
+import { hashOfLine, isNote, isNumbered, loadSigner, parseLine } from './headLines.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
-import { loadOrCreateSecretFile } from '../../platform/home/secret.ts'
+import type { Note, RecordedHead, SignedHead, SignedLine, Signer } from './headLines.ts'
 
-/** The end of a company's chain at some time. */
-export interface Head {
-  readonly companyId: string
-  readonly position: number
-  readonly hash: string
-}
-
-/** A line of the file: a head, the time when it was recorded, and the head that it contradicts, if any. */
-export interface RecordedHead extends Head {
-  readonly at: Instant
-  /** An earlier line that was no longer on the chain when this line was written. */
-  readonly contradicts?: { readonly position: number; readonly hash: string }
-}
-
-export interface SignedHead extends RecordedHead {
-  /** First 16 hex digits of the SHA-256 of the public key. */
-  readonly keyId: string
-  /** Ed25519 over the head, base64. */
-  readonly signature: string
-}
-
-const hex = z.string().regex(/^[0-9a-f]{64}$/)
-const lineSchema = z.object({
-  companyId: z.uuid(),
-  position: z.int().min(1),
-  hash: hex,
-  at: z.string(),
-  contradicts: z.object({ position: z.int().min(1), hash: hex }).optional(),
-  keyId: z.string(),
-  signature: z.string(),
-})
+export type { Head, Note, RecordedHead, SignedHead } from './headLines.ts'
 
 const FILE_NAME = 'audit-heads.ndjson'
 const rotatedName = (number: number): string => `audit-heads.${number}.ndjson`
 const rotatedPattern = /^audit-heads\.(\d{1,9})\.ndjson$/
-/** A line is 330 bytes: this is 12,000 lines, more than three hours of a single company that writes every second. */
+/** A line is 450 bytes: this is 9,000 lines, more than two hours of a single company that writes every second. */
 const ROTATE_BYTES = 4 * 1024 * 1024
 /** Older files that are kept next to the current one: 16 MB in all. */
 const KEEP_ROTATED = 3
+/** Files may be rotated while they are read. A rotation takes milliseconds and happens hours apart. */
+const READ_ATTEMPTS = 3
 
-/** The text that is signed: the fields of the line in a fixed order. */
-const signedText = ({ companyId, position, hash, at, contradicts }: RecordedHead): Buffer =>
-  Buffer.from(
-    JSON.stringify(['paperclip-activity-head-1', companyId, position, hash, at, contradicts?.position ?? null, contradicts?.hash ?? null]),
-  )
-
-/** Signs heads with a key that is created once and kept in the home with mode 0600. */
-interface Signer {
-  readonly publicKey: string
-  readonly sign: (head: RecordedHead) => SignedHead
-  readonly isGenuine: (head: SignedHead) => boolean
-}
-
-function loadSigner(home: string): Signer {
-  const pem = loadOrCreateSecretFile(home, 'audit-key.pem', () =>
-    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  )
-  const privateKey: KeyObject = createPrivateKey(pem)
-  const publicKey = createPublicKey(privateKey)
-  const spki = publicKey.export({ type: 'spki', format: 'der' })
-  const keyId = createHash('sha256').update(spki).digest('hex').slice(0, 16)
-  return {
-    publicKey: spki.toString('base64'),
-    sign: (head) => ({ ...head, keyId, signature: sign(null, signedText(head), privateKey).toString('base64') }),
-    isGenuine: (head) => head.keyId === keyId && verify(null, signedText(head), publicKey, Buffer.from(head.signature, 'base64')),
-  }
-}
-
-function parseLine(line: string): SignedHead | null {
-  try {
-    const parsed = lineSchema.safeParse(JSON.parse(line))
-    return parsed.success ? (parsed.data as SignedHead) : null
-  } catch {
-    // The end of a line that a crash cut off, or foreign text. It proves nothing and is ignored.
-    return null
-  }
+/** The last line that was written, as the database keeps a copy of it. */
+export interface WrittenLine {
+  readonly line: number
+  readonly signature: string
 }
 
 /**
  * The heads of all chains, outside the database: `<home>/audit-heads.ndjson`, appended to and synced, never rewritten. It
- * shows a tail that was cut from both tables and a chain that was computed anew (I7).
+ * shows a tail that was cut from both tables and a chain that was computed anew (I7). Its lines are numbered, and each has
+ * the hash of the one before.
  */
 export interface HeadFile {
+  /** Folder of the file. */
+  readonly home: string
   /** The key that verifies an exported head: SPKI, base64. */
   publicKey(): string
+  keyId(): string
   sign(head: RecordedHead): SignedHead
   isGenuine(head: SignedHead): boolean
-  /** Reads every line of a company, oldest first. Does not check signatures. */
-  linesOf(companyId: string): Promise<SignedHead[]>
+  /** Reads all files. @param companyId restricts the heads to one company; null for all */
+  readHistory(companyId: string | null): Promise<HeadHistory>
   /** Reads the newest genuine head of every company. */
   newestHeads(): Promise<Map<string, SignedHead>>
-  /** Appends heads and syncs them to the disk. */
-  append(heads: readonly RecordedHead[]): Promise<void>
+  /**
+   * Appends lines and syncs them to the disk.
+   * @param stored the line up to which the database has its copy
+   * @param after the number behind which the lines are to be, where the file ends before it
+   * @returns the last line; null when there was none to write
+   */
+  append(lines: readonly (RecordedHead | Note)[], stored: number, after?: number): Promise<WrittenLine | null>
 }
 
 const ignoreMissing = (error: unknown): void => {
@@ -115,37 +64,44 @@ async function listRotated(home: string): Promise<number[]> {
     .toSorted((a, b) => a - b)
 }
 
-/** Reads the lines of all files of a home, oldest first. @param companyId restricts the lines to one company; null for all */
-async function readLines(home: string, companyId: string | null): Promise<SignedHead[]> {
-  const names = [...(await listRotated(home)).map(rotatedName), FILE_NAME]
-  const heads: SignedHead[] = []
-  for (const name of names) {
-    const text = (await readFile(path.join(home, name), 'utf8').catch(ignoreMissing)) ?? ''
-    for (const line of text.split('\n')) {
-      // Parsing costs ten times as much as this search, and only one company is wanted.
-      if (companyId !== null && !line.includes(companyId)) continue
-      const head = parseLine(line)
-      if (head !== null && (companyId === null || head.companyId === companyId)) heads.push(head)
-    }
+/** Reads the files of a home, oldest first, and which of them are missing although a later one exists. */
+async function readFiles(home: string): Promise<{ texts: string[]; isIncomplete: boolean }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const numbers = await listRotated(home)
+    const texts: string[] = []
+    for (const name of [...numbers.map(rotatedName), FILE_NAME])
+      texts.push((await readFile(path.join(home, name), 'utf8').catch(ignoreMissing)) ?? '')
+    const isSame = (await listRotated(home)).join() === numbers.join()
+    if (!isSame && attempt < READ_ATTEMPTS) continue
+    const [first = 1] = numbers
+    const hasGap = numbers.some((number, index) => number !== first + index)
+    return { texts, isIncomplete: hasGap || (first > 1 && numbers.length < KEEP_ROTATED) }
   }
-  return heads
 }
 
-/** Finds the genuine line with the highest position, by company. It checks signatures from the end, because each costs 70 µs. */
-function newestOf(heads: readonly SignedHead[], isGenuine: (head: SignedHead) => boolean): Map<string, SignedHead> {
-  const byCompany = new Map<string, SignedHead[]>()
-  for (const head of heads) {
-    const companyHeads = byCompany.get(head.companyId)
-    if (companyHeads === undefined) byCompany.set(head.companyId, [head])
-    else companyHeads.push(head)
+/** The end of the numbered lines in a text: the number and the hash of the last. */
+function lastNumbered(texts: readonly string[]): { line: number; hash: string } | null {
+  for (const text of texts.toReversed()) {
+    for (const lineText of text.split('\n').toReversed()) {
+      const line = parseLine(lineText)
+      if (line !== null && isNumbered(line)) return { line: line.line, hash: hashOfLine(lineText) }
+    }
   }
-  const newest = new Map<string, SignedHead>()
-  for (const [companyId, lines] of byCompany) {
-    const genuine = lines.toSorted((a, b) => b.position - a.position).find(isGenuine)
-    if (genuine !== undefined) newest.set(companyId, genuine)
-  }
-  return newest
+  return null
 }
+
+/** The first lines of a new file: the problems, the contradictions and the newest head of each company, each once. */
+async function carriedLines(texts: readonly string[], signer: Signer): Promise<(RecordedHead | Note)[]> {
+  const { heads, problems } = await readHistory(texts, null, signer)
+  const genuine = problems.filter(signer.isGenuine).map(({ note, at, since, line }): Note => ({ note, at, since: since ?? line }))
+  const carried = heads
+    .filter((head) => head.contradicts !== undefined && signer.isGenuine(head))
+    .map((head): RecordedHead => ({ ...withoutContradiction(head), contradicts: head.contradicts, since: head.since ?? head.line }))
+  const onceEach = new Map([...genuine, ...carried].map((line) => [JSON.stringify(line), line]))
+  return [...onceEach.values(), ...[...newestOf(heads, signer.isGenuine).values()].map(withoutContradiction)]
+}
+
+const withoutContradiction = ({ companyId, position, hash, at }: SignedHead): RecordedHead => ({ companyId, position, hash, at })
 
 /**
  * Opens the file of heads of a home. Files and the key are read or created only when they are needed.
@@ -158,49 +114,79 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
   let mayEndTorn = true
   // The lines that a new file starts with do not count, otherwise the lines of many companies would rotate it with every append.
   let carriedBytes = 0
+  let last: { line: number; hash: string } | null = null
+  /** The size of the file behind `last`: another size means that another server of this home wrote. */
+  let knownSize = -1
 
-  const write = async (heads: readonly SignedHead[]): Promise<number> => {
+  const write = async (lines: readonly (RecordedHead | Note)[], stored: number, after = 0): Promise<WrittenLine> => {
     await mkdir(home, { recursive: true, mode: 0o700 })
-    const text = heads.map((head) => `${JSON.stringify(head)}\n`).join('')
     const handle = await open(file, 'a', 0o600)
     try {
+      const { size } = await handle.stat()
+      if (size !== knownSize) last = lastNumbered((await readFiles(home)).texts) ?? last
+      const signed: SignedLine[] = []
+      let text = ''
+      let end = { line: Math.max(last?.line ?? 0, after), hash: last?.hash ?? '' }
+      for (const line of lines) {
+        const place = { line: end.line + 1, previous: end.hash, stored }
+        // Two branches, so that each has the fields of its kind.
+        const signedLine = isNote(line) ? getSigner().sign({ ...line, ...place }) : getSigner().sign({ ...line, ...place })
+        const lineText = JSON.stringify(signedLine)
+        text += `${lineText}\n`
+        signed.push(signedLine)
+        end = { line: place.line, hash: hashOfLine(lineText) }
+      }
       // A crash may have left half a line. The next line must not become a part of it.
-      await handle.appendFile(mayEndTorn && (await handle.stat()).size > 0 ? `\n${text}` : text)
+      knownSize = -1
+      await handle.appendFile(mayEndTorn && size > 0 ? `\n${text}` : text)
       await handle.datasync()
       mayEndTorn = false
-      return (await handle.stat()).size
+      last = end
+      knownSize = (await handle.stat()).size
+      return { line: end.line, signature: signed.at(-1)?.signature ?? '' }
     } finally {
       await handle.close()
     }
   }
 
-  const rotate = async (): Promise<void> => {
-    const lines = await readLines(home, null)
-    const contradictions = new Map(lines.filter((head) => head.contradicts !== undefined).map((head) => [head.signature, head]))
-    const newest = newestOf(lines, getSigner().isGenuine)
+  const rotate = async (stored: number, at: Instant): Promise<WrittenLine | null> => {
+    const { texts } = await readFiles(home)
+    const carried = await carriedLines(texts, getSigner())
     const numbers = await listRotated(home)
     // Two servers may share a home: exactly one of them creates the link. Lines that the other appends meanwhile are in both files.
     const hasLinked = await link(file, path.join(home, rotatedName((numbers.at(-1) ?? 0) + 1))).then(
       () => true,
       () => false,
     )
-    if (!hasLinked) return
+    if (!hasLinked) return null
     await rm(file)
-    carriedBytes = await write([...contradictions.values(), ...newest.values()])
+    const written = await write([{ note: 'rotated', at }, ...carried], stored)
+    carriedBytes = knownSize
     const tooOld = numbers.slice(0, Math.max(0, numbers.length + 1 - KEEP_ROTATED))
     for (const number of tooOld) await rm(path.join(home, rotatedName(number)), { force: true })
+    return written
   }
 
   return {
+    home,
     publicKey: () => getSigner().publicKey,
+    keyId: () => getSigner().keyId,
     sign: (head) => getSigner().sign(head),
     isGenuine: (head) => getSigner().isGenuine(head),
-    linesOf: (companyId) => readLines(home, companyId),
-    newestHeads: async () => newestOf(await readLines(home, null), getSigner().isGenuine),
-    append: async (heads) => {
-      if (heads.length === 0) return
-      const size = await write(heads.map((head) => getSigner().sign(head)))
-      if (size >= carriedBytes + rotateBytes) await rotate()
+    async readHistory(companyId) {
+      const { texts, isIncomplete } = await readFiles(home)
+      const history = await readHistory(texts, companyId, getSigner())
+      return { ...history, isCut: history.isCut || isIncomplete }
+    },
+    async newestHeads() {
+      const { heads } = await readHistory((await readFiles(home)).texts, null, getSigner())
+      return newestOf(heads, getSigner().isGenuine)
+    },
+    async append(lines, stored, after) {
+      if (lines.length === 0) return null
+      const [{ at }] = lines as [RecordedHead | Note]
+      const written = await write(lines, stored, after)
+      return knownSize >= carriedBytes + rotateBytes ? ((await rotate(stored, at)) ?? written) : written
     },
   }
 }

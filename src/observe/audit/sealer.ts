@@ -3,6 +3,7 @@ import type { Log } from '../../platform/kernel/log.ts'
 import type { HeadFile } from './heads.ts'
 import { createHeadRecorder } from './headRecorder.ts'
 import { sealPending } from './seal.ts'
+import { createWitness } from './witness.ts'
 
 /** How often a server searches for rows to seal. Two intervals and a batch stay below the 2 s that I7 allows. */
 export const SEAL_INTERVAL_MS = 1000
@@ -13,9 +14,12 @@ export const SEAL_INTERVAL_MS = 1000
  * @returns the task, which returns how many rows it sealed
  */
 export function createSealer(store: Store, heads: HeadFile, log: Log): () => Promise<number> {
-  const headRecorder = createHeadRecorder(store, heads, log)
+  const witness = createWitness(store, heads, log)
+  const headRecorder = createHeadRecorder(store, { file: heads, witness }, log)
   let hasWarned = false
   return async () => {
+    // Before the first row is sealed: so sealed rows without a witness are always a finding.
+    await witness.open()
     const { rows, mark, isAhead } = await sealPending(store)
     if (isAhead && !hasWarned) {
       hasWarned = true

@@ -3,6 +3,9 @@ import { chainEnd, findUnchained, readLinks } from './chain.ts'
 import type { ChainEnd, Link, UnchainedRow } from './chain.ts'
 import type { HeadFile } from './heads.ts'
 import { canonicalRow, GENESIS, linkHash } from './row.ts'
+import { readWitness } from './witness.ts'
+import { isProblem } from './witnessProblems.ts'
+import type { WitnessProblem } from './witnessProblems.ts'
 
 /**
  * The ways in which a chain can be broken:
@@ -34,6 +37,16 @@ export interface VerificationResult {
   /** Heads recorded outside the database that the chain was compared with. */
   readonly notedHeads: number
   readonly firstBroken: Break | null
+  readonly witness: WitnessState
+}
+
+/** Whether the record of heads outside the database can be relied on. Without it a cut tail cannot be ruled out. */
+export interface WitnessState {
+  readonly ok: boolean
+  /** The first problem that was found, now or at an earlier start; null when there is none. */
+  readonly problem: WitnessProblem | null
+  /** The number of the last line of the file of heads. */
+  readonly lines: number
 }
 
 export interface PositionRange {
@@ -49,21 +62,35 @@ interface ExpectedHash {
   readonly isGenuine: () => boolean
 }
 
-/** Reads the hashes that a chain must have, by position, from the file of heads. A signature is checked only when a hash differs. */
-async function readExpectedHashes(file: HeadFile | null, companyId: string): Promise<{ lines: number; expectedHashes: ExpectedHashes }> {
-  const lines = file === null ? [] : await file.linesOf(companyId)
+interface Evidence {
+  readonly heads: number
+  readonly expectedHashes: ExpectedHashes
+  readonly witness: WitnessState
+}
+
+const NO_WITNESS: Evidence = { heads: 0, expectedHashes: new Map(), witness: { ok: true, problem: null, lines: 0 } }
+
+/**
+ * Reads the witness: the hashes that a chain must have, by position, and whether the witness itself is whole. The signature
+ * of a head is checked only when its hash differs.
+ */
+async function readEvidence(db: Pick<ReadDb, 'run'>, file: HeadFile, companyId: string): Promise<Evidence> {
+  const { history, finding } = await readWitness(db, file, companyId)
   const expectedHashes = new Map<number, ExpectedHash[]>()
   const addExpected = (position: number, hash: string, isGenuine: () => boolean): void => {
     const existing = expectedHashes.get(position)
     if (existing === undefined) expectedHashes.set(position, [{ hash, isGenuine }])
     else if (existing.every((other) => other.hash !== hash)) existing.push({ hash, isGenuine })
   }
-  for (const line of lines) {
-    const isGenuine = (): boolean => file?.isGenuine(line) === true
+  for (const line of history.heads) {
+    const isGenuine = (): boolean => file.isGenuine(line)
     addExpected(line.position, line.hash, isGenuine)
     if (line.contradicts !== undefined) addExpected(line.contradicts.position, line.contradicts.hash, isGenuine)
   }
-  return { lines: lines.length, expectedHashes }
+  const noted = history.problems[0]?.note
+  const problem = [noted, finding].find((each) => each !== undefined && isProblem(each)) as WitnessProblem | undefined
+  const witness = { ok: problem === undefined, problem: problem ?? null, lines: history.last?.line ?? 0 }
+  return { heads: history.heads.length, expectedHashes, witness }
 }
 
 const breakAt = (link: Link, kind: Break['kind']): Break => ({
@@ -137,8 +164,8 @@ export async function verifyChain(
   file: HeadFile | null,
   range: PositionRange = {},
 ): Promise<VerificationResult> {
-  // The file is read before the chain, so every recorded head has been sealed by then.
-  const { lines, expectedHashes } = await readExpectedHashes(file, companyId)
+  // The witness is read before the chain, so every recorded head has been sealed by then.
+  const { heads, expectedHashes, witness } = file === null ? NO_WITNESS : await readEvidence(db, file, companyId)
   const end = await chainEnd(db, companyId)
   const from = Math.min(range.from ?? 1, end.position + 1)
   const to = Math.min(range.to ?? end.position, end.position)
@@ -150,13 +177,14 @@ export async function verifyChain(
   ].filter((found) => found !== null)
   const firstBroken = breaks.toSorted((a, b) => a.position - b.position)[0] ?? null
   return {
-    ok: firstBroken === null,
+    ok: firstBroken === null && witness.ok,
     companyId,
     sealedRows: end.position,
     unsealedRows: unsealed,
     head: { position: end.position, hash: end.hash },
     checked: { from, to },
-    notedHeads: lines,
+    notedHeads: heads,
     firstBroken,
+    witness,
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { breakKinds } from './verify.ts'
+import { witnessProblems } from './witnessProblems.ts'
 
 const position = z.coerce.number().int().min(1)
 
@@ -22,6 +23,7 @@ export const verificationView = z.strictObject({
       action: z.string().nullable(),
     })
     .nullable(),
+  witness: z.strictObject({ ok: z.boolean(), problem: z.enum(witnessProblems).nullable(), lines: z.int() }),
 })
 
 /** A line of the export. The last line has `head` and `publicKey` instead of a row. */

@@ -9,6 +9,7 @@ const ORDINARY: readonly Privilege[] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE']
 const RECORD: Readonly<Record<string, readonly Privilege[]>> = {
   activity_log: ['SELECT', 'INSERT'],
   activity_chain: ['SELECT', 'INSERT'],
+  audit_witnesses: ['SELECT', 'INSERT', 'UPDATE'],
 }
 
 /** The names are those of Postgres's catalogue and of the role itself, quoted by Postgres. */

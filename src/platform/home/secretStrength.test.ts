@@ -17,7 +17,7 @@ describe('weakSecretProblem', () => {
     'your-secret-password-example-default',
     '0101100101101001011010010110100101101001',
     'deadbeef'.repeat(8),
-  ])('It refuses %s', (secret) => {
+  ])('The secret %s is refused', (secret) => {
     expect(weakSecretProblem(secret, 32)).toContain('too easy to guess')
   })
 

@@ -38,7 +38,7 @@ export function unpredictableCharacters(secret: string): number {
 const MIN_DISTINCT = 5
 
 /**
- * What is wrong with a secret that is long enough but could be guessed; null when nothing is. Half of its minimum length
+ * Names the fault of a secret that is long enough but could be guessed; null when it has none. Half of its minimum length
  * must be unpredictable, and it needs five different characters. The sentence does not repeat the secret.
  *
  * @param minLength the characters that such a secret must have

@@ -1,0 +1,41 @@
+import type { HeadHistory } from './headHistory.ts'
+import type { WitnessProblem } from './witnessProblems.ts'
+
+/** The copy in the database of the last line's number and signature. */
+export interface WitnessCopy {
+  readonly line: number
+  readonly signature: string
+}
+
+export interface WitnessFacts {
+  readonly copy: WitnessCopy | null
+  readonly history: HeadHistory
+  readonly hasSealedRows: boolean
+  /** Another server's home has a copy in this database. */
+  readonly hasOtherWitness: boolean
+  /** A copy was written by a home at this very place, with another key. */
+  readonly hasOtherKeyAtPlace: boolean
+}
+
+/** `null`: the witness is whole. `opened`, `adopted`, `joined`: it begins, and says so in its first line. */
+export type WitnessFinding = WitnessProblem | 'opened' | 'adopted' | 'joined' | null
+
+/** Decides what a home's witness is worth. The copy must have been read before the file, because lines are written to the file first. */
+export function assessWitness({ copy, history, ...facts }: WitnessFacts): WitnessFinding {
+  const { last } = history
+  if (last === null) return assessWithoutLines({ copy, history, ...facts })
+  if (history.isCut) return 'file_cut'
+  if (!history.isLastGenuine) return 'file_replaced'
+  if (copy === null) return last.stored > 0 ? 'database_copy_missing' : null
+  if (copy.line > last.line) return 'file_cut'
+  if (history.signaturesAt(copy.line).every((signature) => signature !== copy.signature)) return 'file_replaced'
+  return copy.line < last.stored ? 'database_copy_rolled_back' : null
+}
+
+function assessWithoutLines({ copy, history, hasSealedRows, hasOtherWitness, hasOtherKeyAtPlace }: WitnessFacts): WitnessFinding {
+  if (copy !== null) return 'file_missing'
+  if (hasOtherKeyAtPlace || history.hasForeignLines) return 'key_replaced'
+  if (history.hasUnnumberedLines) return 'adopted'
+  if (!hasSealedRows) return 'opened'
+  return hasOtherWitness ? 'joined' : 'missing'
+}
