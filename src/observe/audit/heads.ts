@@ -4,7 +4,7 @@ import { newestOf, readHistory } from './headHistory.ts'
 import type { HeadHistory } from './headHistory.ts'
 import { hashOfLine, isNote, isNumbered, loadSigner, parseLine } from './headLines.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
-import type { Note, RecordedHead, SignedHead, SignedLine, Signer } from './headLines.ts'
+import type { Note, RecordedHead, SignedHead, Signer } from './headLines.ts'
 
 export type { Head, Note, RecordedHead, SignedHead } from './headLines.ts'
 
@@ -103,6 +103,58 @@ async function carriedLines(texts: readonly string[], signer: Signer): Promise<(
 
 const withoutContradiction = ({ companyId, position, hash, at }: SignedHead): RecordedHead => ({ companyId, position, hash, at })
 
+/** Appends numbered lines to the current file. */
+interface Appender {
+  write(lines: readonly (RecordedHead | Note)[], stored: number, after?: number): Promise<WrittenLine>
+  /** The size of the file after the last write, in bytes. */
+  readonly size: () => number
+}
+
+function createAppender(home: string, getSigner: () => Signer): Appender {
+  const file = path.join(home, FILE_NAME)
+  let mayEndTorn = true
+  let last: { line: number; hash: string } | null = null
+  /** The size of the file behind `last`: another size means that another server of this home wrote. */
+  let knownSize = -1
+
+  const chain = (lines: readonly (RecordedHead | Note)[], stored: number, after: number) => {
+    let end = { line: Math.max(last?.line ?? 0, after), hash: last?.hash ?? '', signature: '' }
+    let text = ''
+    for (const line of lines) {
+      const place = { line: end.line + 1, previous: end.hash, stored }
+      // Two branches, so that each has the fields of its kind.
+      const signed = isNote(line) ? getSigner().sign({ ...line, ...place }) : getSigner().sign({ ...line, ...place })
+      const lineText = JSON.stringify(signed)
+      text += `${lineText}\n`
+      end = { line: place.line, hash: hashOfLine(lineText), signature: signed.signature }
+    }
+    return { text, end }
+  }
+
+  return {
+    size: () => knownSize,
+    async write(lines, stored, after = 0) {
+      await mkdir(home, { recursive: true, mode: 0o700 })
+      const handle = await open(file, 'a', 0o600)
+      try {
+        const { size } = await handle.stat()
+        if (size !== knownSize) last = lastNumbered((await readFiles(home)).texts) ?? last
+        const { text, end } = chain(lines, stored, after)
+        knownSize = -1
+        // A crash may have left half a line. The next line must not become a part of it.
+        await handle.appendFile(mayEndTorn && size > 0 ? `\n${text}` : text)
+        await handle.datasync()
+        mayEndTorn = false
+        last = end
+        knownSize = (await handle.stat()).size
+        return { line: end.line, signature: end.signature }
+      } finally {
+        await handle.close()
+      }
+    },
+  }
+}
+
 /**
  * Opens the file of heads of a home. Files and the key are read or created only when they are needed.
  * @param rotateBytes size at which the file is rotated; the new file starts with the newest heads
@@ -110,49 +162,15 @@ const withoutContradiction = ({ companyId, position, hash, at }: SignedHead): Re
 export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): HeadFile {
   let signer: Signer | undefined
   const getSigner = (): Signer => (signer ??= loadSigner(home))
-  const file = path.join(home, FILE_NAME)
-  let mayEndTorn = true
+  const appender = createAppender(home, getSigner)
   // The lines that a new file starts with do not count, otherwise the lines of many companies would rotate it with every append.
   let carriedBytes = 0
-  let last: { line: number; hash: string } | null = null
-  /** The size of the file behind `last`: another size means that another server of this home wrote. */
-  let knownSize = -1
-
-  const write = async (lines: readonly (RecordedHead | Note)[], stored: number, after = 0): Promise<WrittenLine> => {
-    await mkdir(home, { recursive: true, mode: 0o700 })
-    const handle = await open(file, 'a', 0o600)
-    try {
-      const { size } = await handle.stat()
-      if (size !== knownSize) last = lastNumbered((await readFiles(home)).texts) ?? last
-      const signed: SignedLine[] = []
-      let text = ''
-      let end = { line: Math.max(last?.line ?? 0, after), hash: last?.hash ?? '' }
-      for (const line of lines) {
-        const place = { line: end.line + 1, previous: end.hash, stored }
-        // Two branches, so that each has the fields of its kind.
-        const signedLine = isNote(line) ? getSigner().sign({ ...line, ...place }) : getSigner().sign({ ...line, ...place })
-        const lineText = JSON.stringify(signedLine)
-        text += `${lineText}\n`
-        signed.push(signedLine)
-        end = { line: place.line, hash: hashOfLine(lineText) }
-      }
-      // A crash may have left half a line. The next line must not become a part of it.
-      knownSize = -1
-      await handle.appendFile(mayEndTorn && size > 0 ? `\n${text}` : text)
-      await handle.datasync()
-      mayEndTorn = false
-      last = end
-      knownSize = (await handle.stat()).size
-      return { line: end.line, signature: signed.at(-1)?.signature ?? '' }
-    } finally {
-      await handle.close()
-    }
-  }
 
   const rotate = async (stored: number, at: Instant): Promise<WrittenLine | null> => {
     const { texts } = await readFiles(home)
     const carried = await carriedLines(texts, getSigner())
     const numbers = await listRotated(home)
+    const file = path.join(home, FILE_NAME)
     // Two servers may share a home: exactly one of them creates the link. Lines that the other appends meanwhile are in both files.
     const hasLinked = await link(file, path.join(home, rotatedName((numbers.at(-1) ?? 0) + 1))).then(
       () => true,
@@ -160,8 +178,8 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
     )
     if (!hasLinked) return null
     await rm(file)
-    const written = await write([{ note: 'rotated', at }, ...carried], stored)
-    carriedBytes = knownSize
+    const written = await appender.write([{ note: 'rotated', at }, ...carried], stored)
+    carriedBytes = appender.size()
     const tooOld = numbers.slice(0, Math.max(0, numbers.length + 1 - KEEP_ROTATED))
     for (const number of tooOld) await rm(path.join(home, rotatedName(number)), { force: true })
     return written
@@ -183,10 +201,10 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
       return newestOf(heads, getSigner().isGenuine)
     },
     async append(lines, stored, after) {
-      if (lines.length === 0) return null
-      const [{ at }] = lines as [RecordedHead | Note]
-      const written = await write(lines, stored, after)
-      return knownSize >= carriedBytes + rotateBytes ? ((await rotate(stored, at)) ?? written) : written
+      const [first] = lines
+      if (first === undefined) return null
+      const written = await appender.write(lines, stored, after)
+      return appender.size() >= carriedBytes + rotateBytes ? ((await rotate(stored, first.at)) ?? written) : written
     },
   }
 }

@@ -55,10 +55,10 @@ const fileIn = (home: string): string => path.join(home, 'audit-heads.ndjson')
 async function witnessedHome(): Promise<{ home: string; ours: World }> {
   const home = `${server().home}-${Math.random().toString(36).slice(2)}`
   const ours = await world(server())
-  const { seal } = recorder(home)
+  const running = recorder(home)
   for (let n = 0; n < 3; n += 1) {
     await ours.issue()
-    await seal()
+    await running.seal()
   }
   expect(await verify(home, ours)).toMatchObject({ ok: true, witness: { ok: true, problem: null } })
   return { home, ours }

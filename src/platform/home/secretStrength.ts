@@ -20,7 +20,7 @@ function continuesRun(codes: readonly number[], at: number): boolean {
  * from an earlier occurrence of the same four characters. Of a random text nearly all count: of 32 random digits fewer than
  * 16 count once in ten million texts, of random hex digits practically never.
  */
-export function unpredictableCharacters(secret: string): number {
+function unpredictableCharacters(secret: string): number {
   const text = secret.replaceAll(PLACEHOLDERS, '')
   const codes = Array.from(text, (character) => character.codePointAt(0) ?? 0)
   const seen = new Set<string>()
