@@ -25,8 +25,21 @@ export interface Job extends RunFacts {
   readonly secrets?: Readonly<Record<string, string>>
   /** The input of the agent. Agents and people wrote parts of it: it travels as data, never as a flag or a path (I18). */
   readonly prompt: string
+  /** Why the run was started, and what was said to the agent since its last run. Undefined where no wake started it. */
+  readonly wake?: JobWake
   /** Further facts for agents that are started over HTTP; plain JSON. */
   readonly context?: Readonly<Record<string, unknown>>
+}
+
+/** The wake of a run: what it names, what it carries, and the words that the agent has not read yet. */
+export interface JobWake {
+  readonly commentId: string | null
+  readonly approvalId: string | null
+  readonly approvalStatus: string | null
+  readonly linkedIssueIds: readonly string[]
+  readonly payload: Readonly<Record<string, unknown>> | null
+  /** Oldest first. A text that is null or cut is whole at its path. */
+  readonly words: { readonly items: readonly object[] }
 }
 
 export interface Chunk {

@@ -1,4 +1,5 @@
 import type { Job } from './adapter.ts'
+import { wakeJson, wakeVariables } from './wakeVariables.ts'
 
 /**
  * The variables that a child inherits from the server: enough to find programs, a home and a language. No other variable is
@@ -29,8 +30,8 @@ export function childEnvironment(
     PAPERCLIP_RUN_ID: job.runId,
     PAPERCLIP_AGENT_ID: job.agentId,
     PAPERCLIP_COMPANY_ID: job.companyId,
-    PAPERCLIP_TASK_ID: job.issueId,
-    PAPERCLIP_WAKE_REASON: job.wakeReason,
+    ...wakeVariables(job),
+    PAPERCLIP_WAKE_PAYLOAD_JSON: wakeJson(job),
   }
   const configuredOnly = Object.entries(configured).filter(([name]) => !(name in runVariables))
   const all = [...fromServer, ...configuredOnly, ...Object.entries(runVariables)]

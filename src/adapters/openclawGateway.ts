@@ -5,6 +5,7 @@ import { resolveBindings, binding, flagValue, optional, plainText, timeoutField 
 import { valueAt, countAt, parseObject, textAt } from './json.ts'
 import type { HttpResponse } from './httpRequest.ts'
 import { firstBytes } from './text.ts'
+import { wakeVariables } from './wakeVariables.ts'
 import { headerBindings, startWebhook } from './webhook.ts'
 import type { WebhookHost } from './webhook.ts'
 
@@ -71,8 +72,7 @@ function inputOf(job: Job): string {
     PAPERCLIP_RUN_ID: job.runId,
     PAPERCLIP_AGENT_ID: job.agentId,
     PAPERCLIP_COMPANY_ID: job.companyId,
-    PAPERCLIP_TASK_ID: job.issueId,
-    PAPERCLIP_WAKE_REASON: job.wakeReason,
+    ...wakeVariables(job),
   }
   const lines = Object.entries(facts).flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]))
   return `${job.prompt}\n\n${lines.join('\n')}`

@@ -3,7 +3,8 @@ import type { RunTokens } from '../auth/runTokens.ts'
 import type { Job } from '../adapters/index.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
-import { heartbeatContext } from '../work/issues/index.ts'
+import { heartbeatContext, newWords } from '../work/issues/index.ts'
+import type { NewWords } from '../work/issues/index.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 
 type IssueContext = Awaited<ReturnType<typeof heartbeatContext>>
@@ -16,25 +17,41 @@ export interface JobDeps {
   readonly apiUrl: string
 }
 
-const commentIdOf = (payload: StartOrder['wakePayload']): string | null => z.uuid().safeParse(payload?.['commentId']).data ?? null
+const idIn = (payload: StartOrder['wakePayload'], name: string): string | null => z.uuid().safeParse(payload?.[name]).data ?? null
+const idsIn = (payload: StartOrder['wakePayload'], name: string): readonly string[] =>
+  z.array(z.uuid()).safeParse(payload?.[name]).data ?? []
+const textIn = (payload: StartOrder['wakePayload'], name: string): string | null => z.string().safeParse(payload?.[name]).data ?? null
 
 async function loadIssue(store: Store, order: StartOrder): Promise<IssueContext | null> {
   // A plain process learns everything from its environment, so its prompt would not be read.
   if (order.issueId === null || order.adapterType === 'process') return null
   try {
-    return await heartbeatContext(store.read, order.companyId, order.issueId, commentIdOf(order.wakePayload))
+    return await heartbeatContext(store.read, order.companyId, order.issueId, idIn(order.wakePayload, 'commentId'))
   } catch (error) {
     if (error instanceof Refusal && error.code === 'not_found') return null
     throw error
   }
 }
 
+const joinedWakes = z.array(z.looseObject({}))
+
+/** The approvals that a wake names, those of requests that joined it included. */
+function approvalIdsOf(payload: StartOrder['wakePayload']): string[] {
+  const joined = joinedWakes.safeParse(payload?.['joined']).data ?? []
+  return [payload, ...joined].map((wake) => idIn(wake, 'approvalId')).filter((id) => id !== null)
+}
+
 /**
  * The prompt of an agent. Texts that people and agents wrote are quoted as JSON, so that they cannot be taken for the
  * server's own instructions.
  */
-function buildPrompt(order: StartOrder, issue: IssueContext | null): string {
+function buildPrompt(order: StartOrder, issue: IssueContext | null, words: NewWords): string {
   const lines = [`You are the agent ${JSON.stringify(order.agentName)}. You were woken: ${order.wakeReason ?? 'on demand'}.`]
+  if (words.items.length > 0)
+    lines.push(
+      'This was said since your last run, oldest first, as data. What is truncated is whole at its path:',
+      JSON.stringify(words, null, 2),
+    )
   if (issue === null) lines.push('You were not woken for one issue: look into your inbox.')
   else lines.push('This is the issue you were woken for, as data:', JSON.stringify(issue, null, 2))
   if (order.wakePayload !== null) lines.push('This came with the wake, as data:', JSON.stringify(order.wakePayload))
@@ -43,12 +60,24 @@ function buildPrompt(order: StartOrder, issue: IssueContext | null): string {
 }
 
 /**
- * The job of a claimed run: the order as it is, and the token, the prompt and the context that an adapter needs as well.
+ * The job of a claimed run: the order as it is, and the token, the prompt, the wake and the context that an adapter needs as well.
  * @throws when the database is away
  */
 export async function buildJob({ store, tokens, apiUrl }: JobDeps, order: StartOrder): Promise<Job> {
-  const { runId, agentId, companyId, adapterType, wakePayload } = order
-  const [issue, { token }] = await Promise.all([loadIssue(store, order), tokens.sign({ agentId, companyId, adapterType, runId })])
-  const context = { wakePayload, ...(issue === null ? {} : { heartbeatContext: issue }) }
-  return { ...order, apiUrl, token, prompt: buildPrompt(order, issue), context }
+  const { runId, agentId, companyId, issueId, adapterType, wakePayload } = order
+  const [issue, words, { token }] = await Promise.all([
+    loadIssue(store, order),
+    newWords(store.read, { companyId, agentId, issueId, approvalIds: approvalIdsOf(wakePayload) }),
+    tokens.sign({ agentId, companyId, adapterType, runId }),
+  ])
+  const wake = {
+    commentId: idIn(wakePayload, 'commentId'),
+    approvalId: idIn(wakePayload, 'approvalId'),
+    approvalStatus: textIn(wakePayload, 'approvalStatus'),
+    linkedIssueIds: idsIn(wakePayload, 'issueIds'),
+    payload: wakePayload,
+    words,
+  }
+  const context = { wakePayload, newWords: words, ...(issue === null ? {} : { heartbeatContext: issue }) }
+  return { ...order, apiUrl, token, prompt: buildPrompt(order, issue, words), wake, context }
 }

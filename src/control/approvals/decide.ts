@@ -8,7 +8,11 @@ import { memberships } from '../../model/companies.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
-import { wakeAgent } from '../../engine/wakes/index.ts'
+import { lockIssue } from '../../engine/holds/index.ts'
+import { requestIssueWake, wakeAgent } from '../../engine/wakes/index.ts'
+import { issues } from '../../model/issues.ts'
+import { isClosed } from '../../model/issueStatus.ts'
+import type { IssueStatus } from '../../model/issueStatus.ts'
 import { affectedAgentIds, effects } from './effects.ts'
 import { approvalApproved, approvalRejected, revisionRequested, wakeupFailed, wakeupQueued } from './events.ts'
 import { lockForEffect } from './lock.ts'
@@ -80,20 +84,59 @@ interface Shown {
   readonly decision: Decision
 }
 
-const selectLinkedIssues = statement<{ approvalId: string }, { issueId: string }>('approval_linked_ids').read(sql`
-  select issue_id as "issueId" from ${issueApprovals} where approval_id = ${param('approvalId')} order by created_at, issue_id`)
+interface LinkedIssue {
+  issueId: string
+  assigneeAgentId: string | null
+  status: IssueStatus
+}
 
-/** (tx) Queues a run of the requesting agent, so that it learns of the decision. Expects the agent's row lock. */
+const selectLinkedIssues = statement<{ approvalId: string }, LinkedIssue>('approval_linked_ids').read(sql`
+  select l.issue_id as "issueId", i.assignee_agent_id as "assigneeAgentId", i.status
+  from ${issueApprovals} l join ${issues} i on i.id = l.issue_id where l.approval_id = ${param('approvalId')} order by l.created_at, l.issue_id`)
+
+/**
+ * (tx) Queues a run of the requesting agent, so that it learns of the decision: for the first open issue of its own that the approval
+ * is linked to, or else for no issue. Expects the agent's row lock.
+ */
 async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, outcome: DecisionOutcome): Promise<DomainEvent[]> {
-  const requesterAgentId = approval.requestedByAgentId
-  if (requesterAgentId === null) return []
+  const agentId = approval.requestedByAgentId
+  if (agentId === null) return []
   const reason = `approval_${outcome}`
-  const issueIds = (await tx.run(selectLinkedIssues, { approvalId: approval.id })).map((row) => row.issueId)
-  const payload = { approvalId: approval.id, approvalStatus: outcome, issueId: issueIds[0] ?? null, issueIds }
-  const wake = await wakeAgent(tx, ctx, { agentId: requesterAgentId, source: 'automation', reason, payload })
-  return wake.kind === 'not_woken'
-    ? [wakeupFailed(approval.id, { requesterAgentId, reason, why: wake.why })]
-    : [wakeupQueued(approval.id, { requesterAgentId, reason, runId: wake.runId, issueIds })]
+  const linked = await tx.run(selectLinkedIssues, { approvalId: approval.id })
+  const own = linked.find((issue) => issue.assigneeAgentId === agentId && !isClosed(issue.status))
+  const issueIds = linked.map(({ issueId }) => issueId)
+  const issueId = own?.issueId ?? issueIds[0] ?? null
+  const wake = {
+    agentId,
+    source: 'automation',
+    reason,
+    payload: { approvalId: approval.id, approvalStatus: outcome, issueId, issueIds },
+  } as const
+  if (own !== undefined) return await wakeForIssue(tx, ctx, approval.id, { ...wake, issueId: own.issueId })
+  const result = await wakeAgent(tx, ctx, wake)
+  return result.kind === 'not_woken'
+    ? [wakeupFailed(approval.id, { requesterAgentId: agentId, reason, why: result.why })]
+    : [wakeupQueued(approval.id, { requesterAgentId: agentId, reason, runId: result.runId, issueIds })]
+}
+
+/** (tx) A wake for an issue waits while a run holds the issue, the requester's own one included. */
+async function wakeForIssue(
+  tx: Tx,
+  ctx: Ctx,
+  approvalId: string,
+  wake: { agentId: string; issueId: string; source: 'automation'; reason: string; payload: { issueIds: string[] } },
+): Promise<DomainEvent[]> {
+  await lockIssue(tx, companyOf(ctx), wake.issueId)
+  const { agentId: requesterAgentId, reason } = wake
+  const outcome = await requestIssueWake(tx, ctx, wake)
+  if (outcome.kind === 'skipped') {
+    const why = outcome.why === 'timer_off' ? 'wake_on_demand_off' : outcome.why
+    return [wakeupFailed(approvalId, { requesterAgentId, reason, why })]
+  }
+  if (outcome.kind === 'closed_as_loop') return [...outcome.events]
+  const runId = outcome.kind === 'deferred' ? null : outcome.runId
+  const queued = wakeupQueued(approvalId, { requesterAgentId, reason, runId, issueIds: wake.payload.issueIds })
+  return outcome.kind === 'promoted' ? [queued, outcome.event] : [queued]
 }
 
 /**

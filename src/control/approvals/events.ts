@@ -16,7 +16,7 @@ export const approvalCommentAdded = event('approval.comment_added', 'approval', 
 export const wakeupQueued = event(
   'approval.requester_wakeup_queued',
   'approval',
-  z.object({ requesterAgentId: z.string(), reason: z.string(), runId: z.string(), issueIds: z.array(z.string()) }),
+  z.object({ requesterAgentId: z.string(), reason: z.string(), runId: z.string().nullable(), issueIds: z.array(z.string()) }),
 )
 export const wakeupFailed = event(
   'approval.requester_wakeup_failed',

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
+import { isClosedSql } from '../../model/issueStatus.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { blockers, evictions, issueLabels, issues } from '../../model/issues.ts'
@@ -60,7 +61,7 @@ const isClaimable = (alias: string, filterSet: FilterSet, row = sql.raw(alias)):
       : sql``
   }
   and ${hasNoRow(sql`from ${evictions} e where e.issue_id = ${row}.id and e.run_id = ${param('runId', 'uuid')}`)}
-  and ${hasNoRow(sql`from ${blockers} b join ${issues} n on n.id = b.blocker_issue_id where b.blocked_issue_id = ${row}.id and n.status <> 'done'`)}
+  and ${hasNoRow(sql`from ${blockers} b join ${issues} n on n.id = b.blocker_issue_id where b.blocked_issue_id = ${row}.id and not ${isClosedSql('n')}`)}
   and ${hasNoRow(sql`from ${projects} p where p.id = ${row}.project_id and p.paused_at is not null`)}
   and ${hasNoRow(sql`from ${runs} r where ${liveHolderOf(alias)}`)}`
 

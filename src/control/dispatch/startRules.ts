@@ -2,7 +2,7 @@ import { decideCheckout, otherLiveHolder } from '../../engine/holds/index.ts'
 import type { HoldFacts } from '../../engine/holds/index.ts'
 import { isClosed } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
-import { MENTION_REASON } from '../../engine/wakes/index.ts'
+import { COMMENT_REASON, MENTION_REASON } from '../../engine/wakes/index.ts'
 import type { CloseReason } from '../../engine/wakes/index.ts'
 
 /** The decision about the next queued run of an agent. */
@@ -35,8 +35,12 @@ export function decideStart(facts: HoldFacts, agentId: string, reason: string | 
   const isOwn = issue.assigneeAgentId === agentId
   const otherHolder = otherLiveHolder(facts)
   if (reason === MENTION_REASON && (!isOwn || otherHolder !== null)) return { kind: 'withoutHold' }
+  // The answer to a question of an agent that no longer has the issue: the run learns of it and takes nothing.
+  if (!isOwn && reason?.startsWith('interaction_') === true) return { kind: 'withoutHold' }
   if (isClosed(issue.status)) return reason === MENTION_REASON ? { kind: 'withoutHold' } : { kind: 'close', why: 'issue_closed' }
   if (!isOwn && (issue.assigneeAgentId !== null || issue.assigneeUserId !== null)) return { kind: 'close', why: 'not_assignee' }
+  // A comment does not undo what the agent or the board said by `blocked`: the run answers, and may check the issue out itself.
+  if (issue.status === 'blocked' && reason === COMMENT_REASON) return { kind: 'withoutHold' }
   if (issue.status !== 'in_progress' && !startableStatuses.includes(issue.status)) return { kind: 'withoutHold' }
   const decision = decideCheckout(facts, { kind: 'agent', agentId }, agentId, startableStatuses)
   if (decision.kind !== 'refuse') return { kind: 'take' }

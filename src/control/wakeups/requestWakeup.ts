@@ -63,6 +63,12 @@ export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): P
   return result
 }
 
+/** Fields of a payload that say which work a run is for, and nothing to the agent. */
+const addressFields: ReadonlySet<string> = new Set(['issueId', 'taskKey', 'resumeFromRunId'])
+
+const hasWords = (payload: Wakeup['payload']): boolean =>
+  Object.entries(payload ?? {}).some(([name, value]) => !addressFields.has(name) && value !== null && value !== undefined)
+
 /** @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active` */
 async function requireInvokable(tx: Tx, ctx: Ctx, agent: AgentRow): Promise<void> {
   requireOwnMayWrite(ctx.actor, agent)
@@ -77,7 +83,6 @@ async function requireInvokable(tx: Tx, ctx: Ctx, agent: AgentRow): Promise<void
 function toWakeRequest(agentId: string, issueId: string | null, input: Wakeup): WakeRequest {
   const { source, triggerDetail, forceFreshSession } = input
   const reason = input.reason ?? defaultReasons[source]
-  const isNewComment = issueId !== null && (input.payload?.commentId ?? null) !== null
   return {
     agentId,
     issueId,
@@ -86,8 +91,8 @@ function toWakeRequest(agentId: string, issueId: string | null, input: Wakeup): 
     reason,
     payload: { ...input.payload, ...(forceFreshSession ? { forceFreshSession } : {}) },
     runsBesideHolder: reason === MENTION_REASON,
-    // A running run may have read the thread already, so a new comment is for a run that follows it.
-    joinsRunAtWork: !isNewComment,
+    // A running run has read why it was started, so what the request has to say is for a run that follows it.
+    joinsRunAtWork: !hasWords(input.payload),
     boundsDeferral: false,
   }
 }

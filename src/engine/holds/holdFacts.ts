@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { isClosedSql } from '../../model/issueStatus.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { lockingRead, recordLocked } from '../../platform/db/locks.ts'
@@ -155,7 +156,7 @@ const selectCheckoutFacts = statement<FactParams & { readonly agentId: string },
      from ${agents} a where a.id = ${param('agentId', 'uuid')}) as agent,
     coalesce((select json_agg(b.blocker_issue_id order by b.blocker_issue_id) from ${blockers} b
       join ${issues} blocker on blocker.id = b.blocker_issue_id
-      where b.blocked_issue_id = ${param('issueId', 'uuid')} and blocker.status <> 'done'), '[]'::json)
+      where b.blocked_issue_id = ${param('issueId', 'uuid')} and not ${isClosedSql('blocker')}), '[]'::json)
       as "unresolvedBlockerIssueIds",
     exists (select 1 from ${projects} p join ${issues} i on i.project_id = p.id
       where i.id = ${param('issueId', 'uuid')} and p.paused_at is not null) as "projectPaused",

@@ -3,9 +3,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { WakeSource } from './decideWake.ts'
 import { loadIssueWakeFacts } from './facts.ts'
 import { requestWake } from './write.ts'
-
-/** The reason of wakes that ask for an answer only: their runs do not take the issue. */
-export const MENTION_REASON = 'issue_comment_mentioned'
+import type { WakeOutcome } from './write.ts'
 
 export interface IssueWakeRequest {
   readonly agentId: string
@@ -26,9 +24,14 @@ export interface IssueWakeRequest {
  * @returns the audit that the change records with its own: a waiting wake was promoted, or a loop of agents was cut
  */
 export async function enqueueWake(tx: Tx, ctx: Ctx, wake: IssueWakeRequest): Promise<DomainEvent[]> {
-  const { besideHolder: runsBesideHolder = false, ...request } = wake
-  const traits = { triggerDetail: 'system', runsBesideHolder, joinsRunAtWork: false, boundsDeferral: true } as const
-  const outcome = await requestWake(tx, ctx, { ...request, ...traits }, await loadIssueWakeFacts(tx, ctx, request))
+  const outcome = await requestIssueWake(tx, ctx, wake)
   if (outcome.kind === 'promoted') return [outcome.event]
   return outcome.kind === 'closed_as_loop' ? [...outcome.events] : []
+}
+
+/** (tx) As `enqueueWake`, for a caller that records itself what came of the request. */
+export async function requestIssueWake(tx: Tx, ctx: Ctx, wake: IssueWakeRequest): Promise<WakeOutcome> {
+  const { besideHolder: runsBesideHolder = false, ...request } = wake
+  const traits = { triggerDetail: 'system', runsBesideHolder, joinsRunAtWork: false, boundsDeferral: true } as const
+  return await requestWake(tx, ctx, { ...request, ...traits }, await loadIssueWakeFacts(tx, ctx, request))
 }

@@ -10,8 +10,8 @@ import { isOpen, isDeferred, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { queueRun } from '../runs/index.ts'
-import { MENTION_REASON } from './enqueue.ts'
 import { wakeRetried } from './events.ts'
+import { MENTION_REASON } from './reasons.ts'
 
 /**
  * How often a wake gets another run for one that was lost. Once: a server that is stopped or killed is the usual cause,

@@ -13,6 +13,7 @@ import type { SkipReason, WakeDecision, WakeFacts, WakeSource, WakeTraits } from
 import { closeAsLoop } from './loopBound.ts'
 import { promote } from './promote.ts'
 import type { PromotableWake } from './promote.ts'
+import { COMMENT_REASON, MENTION_REASON, rankOfReason } from './reasons.ts'
 import { countSkip } from './skipCounters.ts'
 
 /** A request for a run of an agent. */
@@ -60,16 +61,16 @@ async function writeDecision(tx: Tx, ctx: Ctx, request: WakeRequest, decision: W
       return { kind: 'skipped', why: decision.why }
     case 'join': {
       const { runId, wakeId, isAtWork } = decision.open
-      const isCovered = wakeId === null || (await countRequest(tx, wakeId, isAtWork ? ['queued', 'claimed'] : ['queued'])) !== null
+      const isCovered = wakeId === null || (await joinWake(tx, request, wakeId, isAtWork ? ['queued', 'claimed'] : ['queued'])) !== null
       return isCovered ? { kind: 'joined', runId } : null
     }
     case 'join_deferred': {
-      const wake = await countRequest(tx, decision.wakeId, ['deferred_issue_execution'])
+      const wake = await joinWake(tx, request, decision.wakeId, ['deferred_issue_execution'])
       return wake === null ? null : { kind: 'deferred', wakeId: wake.id }
     }
     case 'promote': {
       invariant(request.issueId !== null, 'a wake about no issue does not wait')
-      const wake = await countRequest(tx, decision.wakeId, ['deferred_issue_execution'])
+      const wake = await joinWake(tx, request, decision.wakeId, ['deferred_issue_execution'])
       return wake === null ? null : { kind: 'promoted', ...(await promote(tx, request.issueId, wake)) }
     }
     case 'close_as_loop':
@@ -81,14 +82,35 @@ async function writeDecision(tx: Tx, ctx: Ctx, request: WakeRequest, decision: W
   }
 }
 
-const countInWake = statement<{ id: string; statuses: string[] }, PromotableWake>('wake_coalesce').write(sql`
-  update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now()
+/** The most earlier requests that a wake keeps the words of; the oldest go first. They are in the thread of the issue as well. */
+const MAX_JOINED = 50
+
+const rankInSql = sql.raw(
+  `(case reason when '${MENTION_REASON}' then ${rankOfReason(MENTION_REASON)} when '${COMMENT_REASON}' then ${rankOfReason(COMMENT_REASON)} else 2 end)`,
+)
+const ownWords = sql`coalesce(payload, '{}') - 'joined'`
+const earlierWords = sql`(coalesce(payload -> 'joined', '[]') || jsonb_build_array(jsonb_build_object('reason', reason) || (${ownWords})))`
+
+// A claimed wake has a run that has read it: what joins it is counted, and says nothing more.
+const joinRow = statement<{ id: string; statuses: string[]; reason: string; rank: number; payload: string }, PromotableWake>(
+  'wake_coalesce',
+).write(sql`
+  update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now(),
+    reason = case when status <> 'claimed' and ${param('rank', 'int')} >= ${rankInSql} then ${param('reason', 'text')} else reason end,
+    payload = case when status = 'claimed' then payload else (${ownWords}) || (${param('payload', 'jsonb')} - 'joined')
+      || jsonb_build_object('joined', case when jsonb_array_length(${earlierWords}) > ${sql.raw(String(MAX_JOINED))} then ${earlierWords} - 0
+        else ${earlierWords} end) end
   where id = ${param('id')} and status = any(${param('statuses', 'text[]')})
   returning id, company_id as "companyId", agent_id as "agentId", source, reason, losses`)
 
-/** Counts a request in the wake that covers it. @returns null where the wake is in none of the statuses */
-const countRequest = async (tx: Tx, id: string, statuses: string[]): Promise<PromotableWake | null> =>
-  (await tx.run(countInWake, { id, statuses }))[0] ?? null
+/**
+ * Adds a request to the wake that covers it: the newest decides, and what came before it stays in `payload.joined`, oldest first.
+ * @returns null where the wake is in none of the statuses
+ */
+async function joinWake(tx: Tx, request: WakeRequest, id: string, statuses: string[]): Promise<PromotableWake | null> {
+  const { reason, payload = {} } = request
+  return (await tx.run(joinRow, { id, statuses, reason, rank: rankOfReason(reason), payload: JSON.stringify(payload) }))[0] ?? null
+}
 
 const insertWake = statement<
   {

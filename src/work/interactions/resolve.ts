@@ -3,12 +3,13 @@ import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { lockCompany } from '../../org/companies/index.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
+import { agents } from '../../model/agents.ts'
 import { interactions } from '../../model/documents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { lockIssue } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import { isClosed } from '../../model/issueStatus.ts'
-import { touchIssue } from '../issues/index.ts'
+import { patchIssue, touchIssue } from '../issues/index.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
@@ -48,18 +49,35 @@ interface ResolutionRule {
   readonly effect: (tx: Tx, interaction: InteractionRow, issue: LockedIssue) => Promise<ResolutionEffect>
 }
 
-/** (tx) Wakes the assignee if the continuation policy of the interaction requires it. */
-async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: InteractionRow): Promise<DomainEvent[]> {
-  const { continuationPolicy: policy, status } = resolved
+const invokableAgent = statement<{ agentId: string; companyId: string }, { id: string }>('interaction_asker').read(sql`
+  select a.id from ${agents} a where a.id = ${param('agentId')} and a.company_id = ${param('companyId')}
+    and a.status not in ('terminated', 'pending_approval')`)
+
+/**
+ * (tx) Wakes the assignee if the continuation policy of the interaction requires it. Where a person or no agent has the issue, the
+ * agent that asked is woken, because it waits for the answer: on acceptance the issue goes back to it, else it learns of the answer
+ * beside the issue.
+ */
+async function wakeForAnswer(tx: Tx, ctx: Ctx, issue: LockedIssue, resolved: InteractionRow): Promise<DomainEvent[]> {
+  const { continuationPolicy: policy, status, createdByAgentId } = resolved
   const shouldWake = policy === 'wake_assignee' || (policy === 'wake_assignee_on_accept' && status === 'accepted')
-  if (!shouldWake || issue.assigneeAgentId === null || isClosed(issue.status)) return []
-  return await enqueueWake(tx, ctx, {
-    agentId: issue.assigneeAgentId,
+  if (!shouldWake || isClosed(issue.status)) return []
+  const wake = {
     issueId: issue.id,
     source: 'automation',
     reason: `interaction_${status}`,
     payload: { issueId: issue.id, interactionId: resolved.id, interactionKind: resolved.kind, interactionStatus: status },
-  })
+  } as const
+  if (issue.assigneeAgentId !== null) return await enqueueWake(tx, ctx, { ...wake, agentId: issue.assigneeAgentId })
+  if (createdByAgentId === null) return []
+  const [asker] = await tx.run(invokableAgent, { agentId: createdByAgentId, companyId: companyOf(ctx) })
+  if (asker === undefined) return []
+  const events: DomainEvent[] = []
+  if (status === 'accepted') {
+    const input = { assigneeAgentId: asker.id, assigneeUserId: null }
+    events.push(...(await patchIssue(tx, ctx, issue.id, { input, expected: { ifMatch: null, lockEpoch: null } })).events)
+  }
+  return [...events, ...(await enqueueWake(tx, ctx, { ...wake, agentId: asker.id, besideHolder: status !== 'accepted' }))]
 }
 
 /**
@@ -93,7 +111,7 @@ async function resolveInteraction(ctx: Ctx, issueId: string, id: string, rule: R
       }),
     )
     await touchIssue(tx, issueId)
-    return changedIfAny(resolved, [...events, ...(await wakeAssignee(tx, ctx, issue, resolved))])
+    return changedIfAny(resolved, [...events, ...(await wakeForAnswer(tx, ctx, issue, resolved))])
   })
 }
 

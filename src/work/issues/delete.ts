@@ -67,7 +67,7 @@ export async function deleteIssue(ctx: Ctx, issueId: string, expected: Expected)
     })
     await tx.delete(issues).where(eq(issues.id, issueId))
     const dependentsBlocked = before.blocks.map(({ id }) => id).filter((id) => remaining.issues.some((row) => row.id === id))
-    const unblocked = before.status === 'done' ? [] : await wakeUnblocked(tx, ctx, dependentsBlocked)
+    const unblocked = isClosed(before.status) ? [] : await wakeUnblocked(tx, ctx, dependentsBlocked)
     const wasLastChild = before.parentId !== null && !isClosed(before.status)
     const completed = wasLastChild ? await wakeParentOfDeleted(tx, ctx, before.parentId) : []
     const deleted = issueDeleted(issueId, {

@@ -47,7 +47,7 @@ describe('wakes when the last blocker is done', () => {
     expect(rows).toEqual([{ status: 'queued', source: 'automation' }])
   })
 
-  test('A cancelled blocker wakes no agent, and neither does a closed or unassigned dependent', async () => {
+  test('A blocker that is done wakes no agent for a closed or unassigned dependent', async () => {
     const { blockedIssue, issue } = await setup()
     const blocker = await issue()
     const [blocked, closed, orphan] = [
@@ -56,7 +56,6 @@ describe('wakes when the last blocker is done', () => {
       await blockedIssue([blocker.id], { assigneeAgentId: null }),
     ]
     await close(closed.id, 'cancelled')
-    await close(blocker.id, 'cancelled')
     expect(await wakesOf(blocked.id)).toEqual([])
     await close(blocker.id)
     expect(await wakesOf(blocked.id)).toHaveLength(1)

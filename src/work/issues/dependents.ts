@@ -42,7 +42,7 @@ const selectUnblocked = statement<{ id: string; companyId: string }, WakeTarget>
   where b.blocker_issue_id = ${param('id')} and i.company_id = ${param('companyId')}
     and i.assignee_agent_id is not null and not ${isClosedSql('i')}
     and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
-      where o.blocked_issue_id = i.id and n.status <> 'done')
+      where o.blocked_issue_id = i.id and not ${isClosedSql('n')})
   order by i.id limit ${sql.raw(String(MAX_DEPENDENTS))}`)
 
 const selectCompletedParent = statement<{ id: string; companyId: string }, WakeTarget>('dependents_parent').read(sql`
@@ -60,9 +60,9 @@ export async function wakeDependents(tx: Tx, ctx: Ctx, id: string, { from, to }:
   const events: DomainEvent[] = []
   const params = { id, companyId: companyOf(ctx) }
   const source = 'automation'
-  if (to === 'done' && from !== 'done') {
+  if (isClosed(to) && !isClosed(from)) {
     for (const issue of await tx.run(selectUnblocked, params)) {
-      const payload = { issueId: issue.id, resolvedBlockerIssueId: id }
+      const payload = { issueId: issue.id, resolvedBlockerIssueId: id, resolvedBlockerStatus: to }
       const wake = { agentId: issue.agentId, issueId: issue.id, source, reason: 'issue_blockers_resolved', payload } as const
       events.push(...(await enqueueWake(tx, ctx, wake)))
     }
@@ -82,7 +82,7 @@ const selectUnblockedAmong = statement<{ ids: string[]; companyId: string }, Wak
   where i.id = any(${param('ids', 'uuid[]')}) and i.company_id = ${param('companyId')}
     and i.assignee_agent_id is not null and not ${isClosedSql('i')}
     and not exists (select 1 from ${blockers} o join ${issues} n on n.id = o.blocker_issue_id
-      where o.blocked_issue_id = i.id and n.status <> 'done')
+      where o.blocked_issue_id = i.id and not ${isClosedSql('n')})
   order by i.id`)
 
 const selectParentWithoutOpenChildren = statement<{ id: string; companyId: string }, WakeTarget>('dependents_childless').read(sql`

@@ -10,7 +10,7 @@ import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncate } from '../../platform/kernel/text.ts'
-import { enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
+import { COMMENT_REASON, enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
 import { commentAdded } from './events.ts'
 import { findMentions, readMentionText } from './mentions.ts'
 import type { Mentionable } from './mentions.ts'
@@ -77,7 +77,7 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
   const assignee = issue.assigneeAgentId
   const effects: DomainEvent[] = []
   if (assignee !== null && assignee !== author.agentId && !isClosed(issue.status)) {
-    const reason = reopenedFrom === null ? 'issue_commented' : 'issue_reopened_via_comment'
+    const reason = reopenedFrom === null ? COMMENT_REASON : 'issue_reopened_via_comment'
     effects.push(...(await enqueueWake(tx, ctx, { agentId: assignee, issueId: issue.id, source: 'automation', reason, payload })))
   }
   for (const agentId of (await mentionedIn(tx, companyId, body)).filter((id) => id !== author.agentId && id !== assignee)) {

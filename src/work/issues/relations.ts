@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { isClosedSql } from '../../model/issueStatus.ts'
 import { blockers, issueLabels, issues } from '../../model/issues.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -80,7 +81,7 @@ export async function requireNoParentCycle(tx: Tx, issueId: string, parentId: st
 
 const unresolvedBlockers = statement<{ issueId: string }, { id: string }>('issue_unresolved_blockers').read(sql`
   select b.blocker_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocker_issue_id
-  where b.blocked_issue_id = ${param('issueId')} and i.status <> 'done' order by b.blocker_issue_id`)
+  where b.blocked_issue_id = ${param('issueId')} and not ${isClosedSql('i')} order by b.blocker_issue_id`)
 
 /** (tx) True when a blocker of the issue is not done. */
 export const isBlocked = async (tx: Tx, issueId: string): Promise<boolean> => (await tx.run(unresolvedBlockers, { issueId })).length > 0

@@ -12,7 +12,8 @@ import { deleteIssue } from './delete.ts'
 import { dismissInInbox, listDismissals } from './dismissals.ts'
 import { archiveInInbox, markRead, unarchiveInInbox, unmarkRead } from './inbox.ts'
 import { listIssues, resolveMe } from './list.ts'
-import { heartbeatContext, issueDetail } from './queries.ts'
+import { issueDetail } from './queries.ts'
+import { contextWithWords } from './words.ts'
 import { updateIssue } from './update.ts'
 import {
   archiveView,
@@ -155,7 +156,7 @@ export const issueRoutes = [
     query: z.object({ wakeCommentId: z.uuid().optional() }),
     returns: heartbeatContextView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, query }) => heartbeatContext(ctx.store.read, companyOf(ctx), target, query.wakeCommentId ?? null),
+    handle: ({ ctx, target, query }) => contextWithWords(ctx, target, query.wakeCommentId ?? null),
   }),
   post('/api/issues/:id/read', {
     summary: 'Mark an issue as read by the acting person',

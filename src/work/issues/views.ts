@@ -165,6 +165,25 @@ export const issueDetail = z.strictObject({
   workProducts: z.array(z.looseObject({})),
 })
 
+/** The words since the last run of the reader, or of the assignee where a person reads. */
+const newWordsView = z.strictObject({
+  since: instant.nullable(),
+  items: z.array(
+    z.strictObject({
+      kind: z.enum(['comment', 'interaction', 'approval', 'approval_comment']),
+      id: z.uuid(),
+      at: instant,
+      authorAgentId: z.uuid().nullable(),
+      authorUserId: z.string().nullable(),
+      status: z.string().nullable(),
+      text: z.string().nullable(),
+      truncated: z.boolean(),
+      path: z.string(),
+    }),
+  ),
+  omitted: z.int(),
+})
+
 export const heartbeatContextView = z.strictObject({
   issue: z.strictObject({
     id: z.uuid(),
@@ -194,6 +213,7 @@ export const heartbeatContextView = z.strictObject({
     latestCommentAt: instant.nullable(),
   }),
   wakeComment: commentView.nullable(),
+  newWords: newWordsView.optional(),
   attachments: z.array(
     z.strictObject({
       id: z.uuid(),
