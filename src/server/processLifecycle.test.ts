@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { pollFor } from '../dev/testing/serverProcess.ts'
 import { createLog } from '../platform/kernel/log.ts'
 import { createProcessLifecycle } from './processLifecycle.ts'
@@ -82,4 +82,18 @@ test('An unhandled error ends every resource and exits with code 1', async () =>
   await observed.ended()
   expect(observed.codes).toEqual([1])
   expect(observed.steps).toContain('Postgres ends')
+})
+
+test('A signal that comes a second after the first one ends the process at once', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const observed = observe()
+  await observed.lifecycle.startResource(starts(observed, 'server'), () => new Promise<void>(() => {}))
+  observed.lifecycle.handleSignal('SIGTERM')
+  vi.advanceTimersByTime(900)
+  observed.lifecycle.handleSignal('SIGTERM')
+  expect(observed.codes).toEqual([])
+  vi.advanceTimersByTime(200)
+  observed.lifecycle.handleSignal('SIGTERM')
+  expect(observed.codes).toEqual([1])
 })

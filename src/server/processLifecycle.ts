@@ -9,6 +9,14 @@ const START_GRACE_MS = 15_000
 /** Longer than the sum of all grace periods. The process then exits by itself, before its supervisor kills it. */
 const FORCE_EXIT_MS = 30_000
 
+/** The last lines of the log may take this long. A reader that has stopped reading must not keep the process alive. */
+const FLUSH_LOG_MS = 1000
+/**
+ * A signal that comes this long after the first one is meant: it ends the process at once. Before that it is the same
+ * signal again, because a terminal and npm both forward a Ctrl-C.
+ */
+const SECOND_SIGNAL_MS = 1000
+
 /** The resources that a process has started, and the one way in which it ends. */
 export interface ProcessLifecycle {
   /**
@@ -20,11 +28,14 @@ export interface ProcessLifecycle {
   /** Ends the resources, newest first, then the process with this code. Later calls have no effect. */
   readonly shutdown: (code: number) => void
   readonly isShuttingDown: () => boolean
-  /** Sets the log. Errors go to stderr before that. */
-  readonly setLog: (log: Log) => void
+  /** Sets the log. Errors go to stderr before that. @param flush writes its last lines, for at most so many milliseconds */
+  readonly setLog: (log: Log, flush?: (timeoutMs: number) => Promise<void>) => void
   /** Handles an unhandled error: the state of the process is unknown, so it logs the error and shuts down. */
   readonly crash: (error: unknown) => void
-  /** Handles a signal that requests a shutdown. */
+  /**
+   * Handles a signal that requests a shutdown. A second one ends the process without waiting for its resources. The
+   * embedded Postgres still shuts down in order: the kernel sends it SIGINT when this process ends.
+   */
   readonly handleSignal: (signal: NodeJS.Signals) => void
 }
 
@@ -36,6 +47,8 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
   const cleanups: (() => Promise<void>)[] = []
   let currentStart: Promise<unknown> = Promise.resolve()
   let log: Log | undefined
+  let flushLog = (_timeoutMs: number): Promise<void> => Promise.resolve()
+  const isSecondSignal = createSecondSignalDetector()
 
   const reportError = (error: unknown, message: string): void =>
     log === undefined ? void process.stderr.write(`${message}: ${String(error)}\n`) : log.fatal({ err: error }, message)
@@ -53,6 +66,7 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
         exitCode = 1
       }
     }
+    await flushLog(FLUSH_LOG_MS)
     exit(exitCode)
   }
 
@@ -76,15 +90,24 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
     },
     shutdown,
     isShuttingDown: () => shutdownController.signal.aborted,
-    setLog: (to) => void (log = to),
+    setLog: (to, flush = flushLog) => void ([log, flushLog] = [to, flush]),
     crash(error) {
       reportError(error, 'unhandled error')
       shutdown(1)
     },
     handleSignal(signal) {
-      // A terminal and npm may both forward the same Ctrl-C.
+      if (isSecondSignal()) return exit(1)
       if (!shutdownController.signal.aborted) log?.info({ signal }, 'stopping')
       shutdown(0)
     },
+  }
+}
+
+/** Returns a function that is called for each signal, and says whether the signal comes `SECOND_SIGNAL_MS` after the first. */
+function createSecondSignalDetector(): () => boolean {
+  let firstAt: number | undefined
+  return () => {
+    firstAt ??= performance.now()
+    return performance.now() - firstAt >= SECOND_SIGNAL_MS
   }
 }

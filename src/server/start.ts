@@ -5,7 +5,7 @@ import { forgetSecrets } from './secretVariables.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
-import { createLog } from '../platform/kernel/log.ts'
+import { openProcessLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
@@ -47,8 +47,8 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
 export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   const config = configOrExit()
   const isTerminal = process.stdout.isTTY === true
-  const log = createLog(config.logLevel, isTerminal)
-  lifecycle.setLog(log)
+  const { log, flush } = openProcessLog(config.logLevel, isTerminal)
+  lifecycle.setLog(log, flush)
   try {
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])

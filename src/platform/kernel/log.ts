@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
+import { openLogStream } from './logStream.ts'
 
 export type Log = Logger
 
@@ -52,4 +53,27 @@ export function createLog(level: string, pretty: boolean, destination?: Destinat
     return pino({ level, serializers, transport: { target: 'pino-pretty', options } })
   }
   return pino({ level, serializers, base: { pid: process.pid } }, ...(destination === undefined ? [] : [destination]))
+}
+
+/** The log of a process that may end although its log is not read. */
+export interface ProcessLog {
+  readonly log: Log
+  /** Resolves when everything is written, and after `timeoutMs` at the latest. */
+  readonly flush: (timeoutMs: number) => Promise<void>
+  /** Lines that were dropped since the start, because their reader was too slow. */
+  readonly droppedCount: () => number
+}
+
+const STDOUT = 1
+
+/** Opens the log of this process on standard output. */
+export function openProcessLog(level: string, pretty: boolean): ProcessLog {
+  if (pretty) return { log: createLog(level, true), flush: () => Promise.resolve(), droppedCount: () => 0 }
+  let line = ''
+  const reporter = createLog('warn', false, { write: (text) => void (line = text) })
+  const stream = openLogStream(STDOUT, (dropped) => {
+    reporter.warn({ dropped }, 'log lines were dropped: the reader of the log was too slow')
+    return line
+  })
+  return { log: createLog(level, false, stream), flush: (ms) => stream.flush(ms), droppedCount: stream.droppedCount }
 }

@@ -1,0 +1,87 @@
+// The log of a server whose reader does not read.
+
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, createReadStream, openSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { postgresProcessesUnder, send, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  return port
+}
+
+const residentBytes = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+
+/** Starts a server whose standard output is a pipe that this process holds open and does not read. */
+async function startUnread() {
+  const home = temporaryHome()
+  const pipe = path.join(home, 'log')
+  execFileSync('mkfifo', [pipe])
+  const descriptor = openSync(pipe, 'r+')
+  onTestFinished(() => closeSync(descriptor))
+  const port = await freePort()
+  const child = spawn(process.execPath, ['--import', tsx, 'src/main.ts'], {
+    env: {
+      PATH: process.env['PATH'],
+      HOME: home,
+      PAPERCLIP_HOME: path.join(home, 'server'),
+      PORT: String(port),
+    },
+    stdio: ['ignore', descriptor, 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const url = `http://127.0.0.1:${port}`
+  const exited = once(child, 'exit')
+  // Its log says when it listens, and nobody reads that.
+  await vi.waitFor(async () => expect((await send(`${url}/api/health`)).status).toBe(200), { timeout: 60_000, interval: 200 })
+  return { home, child, pid: child.pid ?? 0, url, pipe, exited }
+}
+
+/** Makes the server write about `count` lines of log. */
+async function request(url: string, count: number): Promise<void> {
+  for (let sent = 0; sent < count; sent += 50)
+    await Promise.all(
+      Array.from({ length: 50 }, () =>
+        fetch(`${url}/api/health`, { headers: { 'X-Request-Id': 'x'.repeat(128) } }).then((answer) => answer.text()),
+      ),
+    )
+}
+
+test(
+  'A server whose log pipe is held open and not read serves, does not grow, says later what it dropped, and ends',
+  { timeout: 120_000 },
+  async () => {
+    const { home, child, pid, url, pipe, exited } = await startUnread()
+    // A line has about 300 bytes; the pipe takes 64 KB of them, and the buffer 1 MB.
+    await request(url, 6000)
+    const before = residentBytes(pid)
+    await request(url, 3000)
+    expect(residentBytes(pid) - before).toBeLessThan(30_000_000)
+
+    const lines = createInterface(createReadStream(pipe))
+    const report = await new Promise<{ dropped: number }>((resolve) => {
+      lines.on('line', (line) => {
+        if (line.includes('log lines were dropped')) resolve(JSON.parse(line) as { dropped: number })
+      })
+    })
+    expect(report.dropped).toBeGreaterThan(1000)
+    lines.close()
+
+    await request(url, 6000)
+    const stoppedAt = performance.now()
+    child.kill('SIGTERM')
+    expect(await exited).toEqual([0, null])
+    expect(postgresProcessesUnder(home)).toEqual([])
+    expect(postgresProcessesUnder(home)).toEqual([])
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000)
+  },
+)
