@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
+import type { JWTVerifyGetKey } from 'jose'
 
 /** The claims of a run token. The signature proves them; `identify` still looks up whether the run is live. */
 export interface RunClaims {
@@ -13,6 +14,8 @@ export interface RunClaims {
 
 export interface TokenSettings {
   readonly secret: string
+  /** The secret before: its tokens are still valid, and none is signed with it. */
+  readonly previousSecret?: string | null
   readonly ttlSeconds: number
   readonly issuer: string
   readonly audience: string
@@ -26,18 +29,45 @@ export interface RunTokens {
   verify(token: string): Promise<RunClaims | null>
 }
 
-/** Creates the signer. The key is imported once, which halves the cost of each use. */
+/** Names a secret in the header of a token (`kid`). It is a keyed hash, so it says nothing about the secret. */
+const keyIdOf = (secret: string): string => createHmac('sha256', secret).update('run token key id').digest('hex').slice(0, 16)
+
+const importKey = (secret: string): ReturnType<typeof crypto.subtle.importKey> =>
+  crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+
+/**
+ * Creates the signer. Keys are imported once, which halves the cost of each use. A token names its key, so it is verified
+ * once, however many keys there are. Tokens of release d4ff285 name none: they may have been signed with either.
+ */
 export async function createRunTokens(settings: TokenSettings): Promise<RunTokens> {
-  const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(settings.secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'sign',
-    'verify',
-  ])
-  const { issuer, audience, ttlSeconds } = settings
+  const { issuer, audience, ttlSeconds, secret } = settings
+  const previousSecret = settings.previousSecret ?? null
+  const keyId = keyIdOf(secret)
+  const key = await importKey(secret)
+  const previous = previousSecret === null ? null : { keyId: keyIdOf(previousSecret), key: await importKey(previousSecret) }
+
+  const claimsOf = async (token: string, getKey: JWTVerifyGetKey): Promise<RunClaims | null> => {
+    try {
+      const { payload } = await jwtVerify(token, getKey, {
+        algorithms: ['HS256'],
+        issuer,
+        audience,
+        requiredClaims: ['sub', 'exp', 'iat', 'iss', 'aud', 'company_id', 'adapter_type', 'run_id'],
+      })
+      const { sub, exp, company_id: companyId, adapter_type: adapterType, run_id: runId } = payload
+      if (typeof sub !== 'string' || typeof exp !== 'number' || typeof companyId !== 'string') return null
+      if (typeof adapterType !== 'string' || typeof runId !== 'string') return null
+      return { agentId: sub, companyId, adapterType, runId, expiresAt: exp }
+    } catch {
+      return null
+    }
+  }
+
   return {
     async sign(run) {
       const now = Math.floor(Date.now() / 1000)
       const token = await new SignJWT({ company_id: run.companyId, adapter_type: run.adapterType, run_id: run.runId })
-        .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+        .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: keyId })
         .setSubject(run.agentId)
         .setIssuer(issuer)
         .setAudience(audience)
@@ -47,20 +77,14 @@ export async function createRunTokens(settings: TokenSettings): Promise<RunToken
       return { token, expiresAt: new Date((now + ttlSeconds) * 1000).toISOString() }
     },
     async verify(token) {
-      try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms: ['HS256'],
-          issuer,
-          audience,
-          requiredClaims: ['sub', 'exp', 'iat', 'iss', 'aud', 'company_id', 'adapter_type', 'run_id'],
-        })
-        const { sub, exp, company_id: companyId, adapter_type: adapterType, run_id: runId } = payload
-        if (typeof sub !== 'string' || typeof exp !== 'number' || typeof companyId !== 'string') return null
-        if (typeof adapterType !== 'string' || typeof runId !== 'string') return null
-        return { agentId: sub, companyId, adapterType, runId, expiresAt: exp }
-      } catch {
-        return null
-      }
+      let isUnnamed = false
+      const claims = await claimsOf(token, ({ kid }) => {
+        isUnnamed = kid === undefined
+        if (previous !== null && kid === previous.keyId) return previous.key
+        if (kid !== undefined && kid !== keyId) throw new Error('the token was signed with another secret')
+        return key
+      })
+      return claims === null && isUnnamed && previous !== null ? claimsOf(token, () => previous.key) : claims
     },
   }
 }

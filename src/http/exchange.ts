@@ -13,6 +13,8 @@ export interface MountDeps {
   readonly renewLeaseIfDue: (actor: Actor) => Promise<void>
   /** Encrypts the answers that are stored for Idempotency-Keys. */
   readonly encryptionKey: Buffer
+  /** Still opens the answers that were stored under the secret before. */
+  readonly previousEncryptionKey: Buffer | null
   /** For development and tests: checks every answer and every refusal against the declaration of its route. */
   readonly validateResponses: boolean
 }

@@ -51,6 +51,7 @@ export function idempotentRequestOf(exchange: IdentifiedExchange, body: unknown)
     key,
     requestHash: requestHashOf(request.query, route.bodyKind === 'file' ? withoutBytes(body as Record<string, unknown>) : body),
     encryptionKey: deps.encryptionKey,
+    previousEncryptionKey: deps.previousEncryptionKey,
     render(value) {
       stored = { value, rendered: renderResponse(exchange, value) }
       return stored.rendered

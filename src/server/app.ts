@@ -34,6 +34,8 @@ export interface AppDeps {
   readonly adapters: Adapters
   /** The secret that run tokens are signed with; keys for other purposes are derived from it. */
   readonly secret: string
+  /** The secret before, whose tokens and stored answers are still accepted; null when none is being replaced. */
+  readonly previousSecret?: string | null
   readonly log: Log
   /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
@@ -133,6 +135,7 @@ export function buildApp(deps: AppDeps): App {
     identify: identifyRequest,
     renewLeaseIfDue,
     encryptionKey: responseEncryptionKey(deps.secret),
+    previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
     validateResponses: deps.validateResponses,
   })
   mountDocs(app, routes, deps.version)

@@ -22,6 +22,7 @@ describe('readConfig', () => {
       databaseUrl: null,
       databaseOwnerUrl: null,
       jwtSecret: null,
+      jwtPreviousSecret: null,
       jwtTtlSeconds: 172_800,
       jwtIssuer: 'paperclip',
       jwtAudience: 'paperclip-api',
@@ -121,7 +122,9 @@ describe('secrets in files', () => {
     DATABASE_URL: 'postgres://app:app-password@db.example/x',
     DATABASE_OWNER_URL: 'postgres://owner:owner-password@db.example/x',
     PAPERCLIP_AGENT_JWT_SECRET: 'Vq3hT0cZ7sLxW2dYb9KfPn4RgJm6UeAo8iHt',
+    PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: 'Bn8sKq1vXz5wHd0tLy7rMc3fPj9gUa2eWi6o',
     PAPERCLIP_METRICS_TOKEN: 'rT5xW8qZ2mK9vB4n',
+    PAPERCLIP_BOARD_TOKEN: 'pcp_local_9f3c1b7e5d2a8406c1e9b7f3a5d80246',
   }
 
   /** The same as variables that name files. */

@@ -22,6 +22,8 @@ export interface Config {
   readonly home: string
   /** Null creates a secret and keeps it in the home. */
   readonly jwtSecret: string | null
+  /** The secret before, which still verifies; null when none is being replaced. */
+  readonly jwtPreviousSecret: string | null
   readonly jwtTtlSeconds: number
   readonly jwtIssuer: string
   readonly jwtAudience: string
@@ -115,6 +117,7 @@ const environment = z.object({
   DATABASE_OWNER_URL: postgresUrl.optional(),
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
   PAPERCLIP_AGENT_JWT_SECRET: secretOf(SECRET_MIN_LENGTH).optional(),
+  PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: secretOf(SECRET_MIN_LENGTH).optional(),
   PAPERCLIP_AGENT_JWT_TTL_SECONDS: integerBetween(60, THIRTY_DAYS_S, 172_800),
   PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
   PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
@@ -169,6 +172,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
       home: path.resolve(values.PAPERCLIP_HOME),
       jwtSecret: values.PAPERCLIP_AGENT_JWT_SECRET ?? null,
+      jwtPreviousSecret: values.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS ?? null,
       jwtTtlSeconds: values.PAPERCLIP_AGENT_JWT_TTL_SECONDS,
       jwtIssuer: values.PAPERCLIP_AGENT_JWT_ISSUER,
       jwtAudience: values.PAPERCLIP_AGENT_JWT_AUDIENCE,

@@ -3,7 +3,14 @@
 import { readFileSync } from 'node:fs'
 
 /** Variables whose value is a secret. Each may be given as `NAME_FILE` instead: the path of a file with the value. */
-const secretVariables = ['DATABASE_URL', 'DATABASE_OWNER_URL', 'PAPERCLIP_AGENT_JWT_SECRET', 'PAPERCLIP_METRICS_TOKEN'] as const
+const secretVariables = [
+  'DATABASE_URL',
+  'DATABASE_OWNER_URL',
+  'PAPERCLIP_AGENT_JWT_SECRET',
+  'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS',
+  'PAPERCLIP_METRICS_TOKEN',
+  'PAPERCLIP_BOARD_TOKEN',
+] as const
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -169,8 +169,10 @@ export async function startServer(
   const database = openDatabase(connection, log)
   const { store } = database
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
+  const previousSecret = config.jwtPreviousSecret
   const tokens = await createRunTokens({
     secret,
+    previousSecret,
     ttlSeconds: config.jwtTtlSeconds,
     issuer: config.jwtIssuer,
     audience: config.jwtAudience,
@@ -190,7 +192,7 @@ export async function startServer(
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const checkCaller = createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: () => runner?.localRuns ?? null })
-  const parts = { store, tokens, adapters, secret, log, heads, feed, version, boardToken, checkCaller }
+  const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, boardToken, checkCaller }
   const app = buildApp({ ...parts, allowedHostnames, metricsToken, validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade)
   const url = urlOf(config.host, await listen(server, config))

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { race, countByStatus } from '../../dev/testing/race.ts'
-import { auditCount, useServer, world } from '../../dev/testing/world.ts'
+import { responseEncryptionKey } from '../../auth/runTokens.ts'
+import { auditCount, TEST_SECRET, useServer, world } from '../../dev/testing/world.ts'
 import type { Answer, Client, TestAgent, World } from '../../dev/testing/world.ts'
-import { deleteExpiredResponses } from './idempotency.ts'
+import { deleteExpiredResponses, findStoredResponse } from './idempotency.ts'
 import { writeUnaudited } from './unaudited.ts'
 
 const server = useServer()
@@ -244,6 +245,30 @@ describe('stored responses', () => {
     await server().database.sql.query(`update idempotency_keys set answer = decode(repeat('00', 64), 'hex') where key = $1`, [key])
     expect(await create(server().board, title, key)).toMatchObject({ status: 409, body: { code: 'conflict' } })
     expect(await countByTitle(title)).toBe(1)
+  })
+
+  test('A response that was stored under the secret before is returned while that secret is still given', async () => {
+    const { key, title } = uniqueKey()
+    const first = await create(server().board, title, key)
+    const [row] = (
+      await server().database.sql.query<{ actor: string; route: string; requestHash: string }>(
+        'select actor, route, request_hash as "requestHash" from idempotency_keys where key = $1',
+        [key],
+      )
+    ).rows
+    if (row === undefined) throw new Error('the answer was not stored')
+    const request = {
+      ...row,
+      key,
+      render: () => ({ status: 500, headers: {}, body: '' }),
+      encryptionKey: responseEncryptionKey('a new secret'),
+    }
+    const previousEncryptionKey = responseEncryptionKey(TEST_SECRET)
+    expect(await findStoredResponse(server().store.read, { ...request, previousEncryptionKey })).toMatchObject({
+      status: 201,
+      body: first.text,
+    })
+    await expect(findStoredResponse(server().store.read, request)).rejects.toMatchObject({ code: 'conflict' })
   })
 
   test('A key is ignored on every method but POST', async () => {

@@ -54,11 +54,20 @@ const decrypt = (key: Buffer, encrypted: Buffer): string => {
   return Buffer.concat([decipher.update(encrypted.subarray(28)), decipher.final()]).toString('utf8')
 }
 
+function decryptWithEither({ encryptionKey, previousEncryptionKey }: IdempotentRequest, encrypted: Buffer): string {
+  try {
+    return decrypt(encryptionKey, encrypted)
+  } catch (error) {
+    if (previousEncryptionKey === undefined || previousEncryptionKey === null) throw error
+    return decrypt(previousEncryptionKey, encrypted)
+  }
+}
+
 function replay(idempotency: IdempotentRequest, stored: StoredResponse): RenderedResponse {
   if (stored.requestHash !== idempotency.requestHash) return refuse('idempotency_mismatch')
   let decrypted: string
   try {
-    decrypted = decrypt(idempotency.encryptionKey, stored.answer)
+    decrypted = decryptWithEither(idempotency, stored.answer)
   } catch {
     // The response was encrypted with another secret. The change was made, but its response cannot be sent again.
     return refuse('conflict', { message: 'The answer to this Idempotency-Key was sealed under another secret' })

@@ -70,6 +70,8 @@ export interface IdempotentRequest {
   readonly requestHash: string
   /** The 32 bytes of the key that encrypts stored responses. A response may contain a token that is shown once. */
   readonly encryptionKey: Buffer
+  /** The key of the secret before, for responses that were stored under it; none while no secret is being replaced. */
+  readonly previousEncryptionKey?: Buffer | null
   /** Makes the response from the value of the mutation, inside its transaction. */
   readonly render: (value: unknown) => RenderedResponse
 }
