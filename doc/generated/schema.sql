@@ -25,7 +25,7 @@ CREATE TABLE activity_log (
   run_id uuid,
   details jsonb,
   request_id text,
-  txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  txid xid8 DEFAULT take_event_ticket() NOT NULL,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT activity_log_pkey PRIMARY KEY (seq)
 );
@@ -315,7 +315,7 @@ CREATE TABLE heartbeat_run_events (
   color text,
   message text,
   payload jsonb,
-  txid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  txid xid8 DEFAULT take_event_ticket() NOT NULL,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT heartbeat_run_events_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT heartbeat_run_events_pkey PRIMARY KEY (id),
@@ -849,6 +849,23 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.event_horizon(OUT horizon xid8, OUT newest xid8)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  counter bigint;
+  oldest bigint;
+BEGIN
+  SELECT last_value INTO counter FROM event_tickets;
+  SELECT min(counter + ((objid::bigint - counter + 1073741824) & 2147483647) - 1073741824) INTO oldest FROM pg_locks
+  WHERE locktype = 'advisory' AND classid = 7203312 AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+  horizon := least(counter, oldest)::text::xid8;
+  newest := counter::text::xid8;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.keep_lock_epoch()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -882,5 +899,25 @@ CREATE OR REPLACE FUNCTION public.refuse_audit_change()
 AS $function$
 BEGIN
   RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.take_event_ticket()
+ RETURNS xid8
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  ticket text := current_setting('paperclip.event_ticket', true);
+BEGIN
+  IF ticket <> '' THEN
+    RETURN ticket::xid8;
+  END IF;
+  PERFORM pg_advisory_xact_lock_shared(7203312, (last_value & 2147483647)::int) FROM event_tickets;
+  ticket := nextval('event_tickets')::text;
+  PERFORM set_config('paperclip.event_ticket', ticket, true);
+  IF current_setting('idle_in_transaction_session_timeout') <> '0' THEN
+    PERFORM set_config('idle_in_transaction_session_timeout', '1000', true);
+  END IF;
+  RETURN ticket::xid8;
 END $function$
 ;

@@ -24,7 +24,7 @@ export const runEvents = pgTable(
     payload: jsonb('payload').$type<Record<string, unknown>>(),
     txid: transactionId('txid')
       .notNull()
-      .default(sql`pg_current_xact_id()`),
+      .default(sql`take_event_ticket()`),
     createdAt: createdAt(),
   },
   (table) => [

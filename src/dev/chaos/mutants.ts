@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/observe/events/readAfter.ts',
-        find: "${param('activitySeq', 'bigint')})\n          and txid < pg_snapshot_xmin(pg_current_snapshot())",
+        find: "${param('activitySeq', 'bigint')})\n          and txid <= ${param('horizon', 'xid8')}",
         replace: "${param('activitySeq', 'bigint')})",
       },
     ],

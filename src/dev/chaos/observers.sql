@@ -15,7 +15,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION require_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM activity_log WHERE txid = pg_current_xact_id()) THEN
+  IF NOT EXISTS (SELECT 1 FROM activity_log WHERE txid = nullif(current_setting('paperclip.event_ticket', true), '')::xid8
+      AND xmin = pg_current_xact_id()::xid) THEN
     PERFORM chaos.report_violation('audited', format('%s of %s', TG_OP, TG_TABLE_NAME));
   END IF;
   RETURN NULL;
@@ -54,7 +55,8 @@ BEGIN
     PERFORM chaos.report_violation('endsWhole', format('run %s ended %s and an issue references it', NEW.id, NEW.status));
   END IF;
   IF NOT EXISTS (SELECT 1 FROM activity_log
-      WHERE txid = pg_current_xact_id() AND action = 'heartbeat.run_finished' AND entity_id = NEW.id::text) THEN
+      WHERE txid = nullif(current_setting('paperclip.event_ticket', true), '')::xid8
+      AND xmin = pg_current_xact_id()::xid AND action = 'heartbeat.run_finished' AND entity_id = NEW.id::text) THEN
     PERFORM chaos.report_violation('audited', format('run %s ended %s without heartbeat.run_finished', NEW.id, NEW.status));
   END IF;
   RETURN NULL;

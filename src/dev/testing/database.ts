@@ -25,7 +25,9 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   const connection = { ...inject('application'), database }
   const owner = { ...cluster, database }
   const sql = openPool({ ...owner, max: 4 })
-  sql.on('connect', (client) => void client.query("set paperclip.fixture = 'on'").catch(() => {}))
+  // A transaction of a test may idle for as long as the test needs, also on a busy machine.
+  const settings = "set paperclip.fixture = 'on'; set idle_in_transaction_session_timeout = 0"
+  sql.on('connect', (client) => void client.query(settings).catch(() => {}))
   return {
     connection,
     owner,

@@ -111,7 +111,7 @@ export async function waitUntilReadable(sql: Pool): Promise<void> {
   const deadline = performance.now() + TIMEOUT_MS
   for (;;) {
     const { rows } = await sql.query<{ is: boolean }>(
-      'select not exists (select 1 from activity_log where txid >= pg_snapshot_xmin(pg_current_snapshot())) as is',
+      'select not exists (select 1 from activity_log where txid > (select horizon from event_horizon())) as is',
     )
     if (rows[0]?.is === true) return
     if (performance.now() > deadline) throw new Error('an older transaction is under way for too long')

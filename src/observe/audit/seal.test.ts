@@ -80,7 +80,7 @@ describe('sealing', () => {
         let dueAt: number | undefined
         await until(async () => {
           const [row] = await query<{ due: boolean; sealed: boolean }>(
-            `select txid < pg_snapshot_xmin(pg_current_snapshot()) as due, exists (select 1 from activity_chain c where c.seq = l.seq) as sealed
+            `select txid <= (select horizon from event_horizon()) as due, exists (select 1 from activity_chain c where c.seq = l.seq) as sealed
              from activity_log l where entity_id = $1`,
             [id],
           )
@@ -154,11 +154,7 @@ describe('sealing', () => {
     const blocker = await server().database.sql.connect()
     const other = await server().startPeer()
     try {
-      await until(
-        async () =>
-          (await query('select 1 where pg_snapshot_xmin(pg_current_snapshot()) = pg_snapshot_xmax(pg_current_snapshot())')).length > 0,
-        15_000,
-      )
+      await until(async () => (await query('select 1 from event_horizon() where horizon = newest')).length > 0, 15_000)
       await blocker.query('begin')
       await blocker.query('lock table activity_chain in share row exclusive mode')
       const killed = sealBatch(other.store, 500).catch((error: unknown) => error)
@@ -186,7 +182,7 @@ describe('sealing', () => {
         await expect(server().database.sql.query(change), change).rejects.toThrow(`${table} is append-only`)
   })
 
-  test('A transaction counter that has gone back is logged once, and no row is sealed', async () => {
+  test('A ticket counter that has gone back is logged once, and no row is sealed', async () => {
     await everythingSealed()
     const lines: unknown[] = []
     const listening = Object.assign(createLog('error', false), { error: (_facts: object, text: string) => void lines.push(text) })
@@ -194,7 +190,7 @@ describe('sealing', () => {
     const companyId = randomUUID()
     const sql = await server().database.sql.connect()
     try {
-      // As after a restore into a new cluster: the newest sealed row belongs to a transaction id of the future.
+      // As after a restore of the rows without the sequence: the newest sealed row has a ticket of the future.
       await sql.query("insert into activity_chain values ($1, 1, '9000000000000000000', 1, '')", [companyId])
       const { company } = await world(server())
       expect([await seal(), await seal()]).toEqual([0, 0])

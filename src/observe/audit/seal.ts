@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { codeOf } from '../../platform/db/databaseErrors.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { activityChain } from '../../model/audit.ts'
+import { eventHorizon } from '../../platform/db/eventOrder.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
@@ -23,7 +24,7 @@ export interface Mark {
 interface UnsealedRow extends StoredRow {
   readonly markTxid: string | null
   readonly markSeq: number
-  /** The mark lies in the future of this cluster: the transaction counter has gone back. */
+  /** The mark lies behind the last ticket that was ever taken: the counter of tickets has gone back. */
   readonly isAhead: boolean
   /** The end of the company's chain before this batch. */
   readonly headPosition: number
@@ -32,20 +33,20 @@ interface UnsealedRow extends StoredRow {
 
 type NextRow = UnsealedRow | (Omit<UnsealedRow, 'seq'> & { readonly seq: null })
 
-// One statement, hence one snapshot. Below its xmin every transaction has ended, so two servers that read the same mark read
-// the same rows in the same order. A late committer lies above the xmin until it has committed, so no row is skipped.
-const nextRows = statement<{ limit: number }, NextRow>('seal_next').read(sql`
+// One statement, hence one snapshot. Up to the horizon every transaction has ended, so two servers that read the same mark
+// read the same rows in the same order. A late committer lies behind the horizon until it has committed, so no row is skipped.
+const nextRows = statement<{ limit: number; horizon: string }, NextRow>('seal_next').read(sql`
   with mark as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1),
   batch as materialized (
     select ${storedColumns}, ${activityLog.txid} as txid_order from ${activityLog}
     where (txid, seq) > (coalesce((select txid from mark), '0'::xid8), coalesce((select seq from mark), 0))
-      and txid < pg_snapshot_xmin(pg_current_snapshot())
+      and txid <= ${param('horizon', 'xid8')}
     order by ${activityLog.txid}, ${activityLog.seq} limit ${param('limit', 'int')}),
   heads as (
     select company.id, head.position, head.hash from (select distinct "companyId" as id from batch) company
     cross join lateral (select position, hash from ${activityChain} where company_id = company.id order by position desc limit 1) head)
   select batch.*, mark.txid::text as "markTxid", coalesce(mark.seq, 0) as "markSeq",
-    coalesce(mark.txid >= pg_snapshot_xmax(pg_current_snapshot()), false) as "isAhead",
+    coalesce(mark.txid > (select last_value::text::xid8 from event_tickets), false) as "isAhead",
     coalesce(heads.position, 0) as "headPosition", coalesce(encode(heads.hash, 'hex'), ${sql.raw(`'${GENESIS}'`)}) as "headHash"
   from (select 1) once left join mark on true left join batch on true left join heads on heads.id = batch."companyId"
   order by batch.txid_order, batch.seq::bigint`)
@@ -91,38 +92,59 @@ export interface SealResult {
   readonly isAhead: boolean
   /** More rows may be ready to be sealed. */
   readonly hasMore: boolean
+  /** No row up to the horizon was left. */
+  readonly isComplete: boolean
 }
 
 /**
  * Seals the next committed rows of the log, of all companies: two statements, no lock. Servers that seal at the same time
  * read the same next rows, and the chain's keys let exactly one of them append: the statements of the others fail as a
  * whole. A crash between the two statements leaves no trace (I7).
+ *
+ * @param readHorizon the horizon, where it has been read already
  */
-export async function sealBatch(store: Store, limit: number): Promise<SealResult> {
-  const found = await store.read.run(nextRows, { limit })
+export async function sealBatch(store: Store, limit: number, readHorizon?: string): Promise<SealResult> {
+  const horizon = readHorizon ?? (await eventHorizon(store.read)).horizon
+  const found = await store.read.run(nextRows, { limit, horizon })
   const [first] = found
   const mark = first === undefined || first.markTxid === null ? null : { txid: first.markTxid, seq: first.markSeq }
   const isAhead = first?.isAhead ?? false
   const rows = found.filter((row): row is UnsealedRow => row.seq !== null)
   const last = rows.at(-1)
-  if (last === undefined) return { rows: 0, mark, isAhead, hasMore: false }
+  if (last === undefined) return { rows: 0, mark, isAhead, hasMore: false, isComplete: !isAhead }
   try {
     await writeUnaudited(store, appendLinks, buildLinks(rows))
   } catch (error) {
     // Another server was faster and continues with the rest.
-    if (codeOf(error) === UNIQUE_VIOLATION) return { rows: 0, mark, isAhead, hasMore: false }
+    if (codeOf(error) === UNIQUE_VIOLATION) return { rows: 0, mark, isAhead, hasMore: false, isComplete: false }
     throw error
   }
-  return { rows: rows.length, mark: { txid: last.txid, seq: Number(last.seq) }, isAhead, hasMore: rows.length === limit }
+  return {
+    rows: rows.length,
+    mark: { txid: last.txid, seq: Number(last.seq) },
+    isAhead,
+    hasMore: rows.length === limit,
+    isComplete: rows.length < limit,
+  }
 }
 
-/** Seals until no row is left or the time budget is used up. */
-export async function sealPending(store: Store): Promise<SealResult> {
-  const startedAt = performance.now()
-  let rows = 0
-  for (;;) {
-    const sealed = await sealBatch(store, SEAL_BATCH)
-    rows += sealed.rows
-    if (!sealed.hasMore || performance.now() - startedAt > SEAL_BUDGET_MS) return { ...sealed, rows }
+/**
+ * Creates the function that seals until no row is left or the time budget is used up. It remembers the horizon up to which
+ * nothing was left: no row can appear there, so one query shows that there is nothing to do.
+ */
+export function createPendingSealer(store: Store): () => Promise<SealResult> {
+  let idle: { readonly horizon: string; readonly result: SealResult } | undefined
+  return async () => {
+    const startedAt = performance.now()
+    const { horizon } = await eventHorizon(store.read)
+    if (idle?.horizon === horizon) return idle.result
+    idle = undefined
+    let rows = 0
+    for (;;) {
+      const sealed = await sealBatch(store, SEAL_BATCH, horizon)
+      rows += sealed.rows
+      if (sealed.isComplete) idle = { horizon, result: { ...sealed, rows: 0 } }
+      if (!sealed.hasMore || performance.now() - startedAt > SEAL_BUDGET_MS) return { ...sealed, rows }
+    }
   }
 }

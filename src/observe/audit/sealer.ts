@@ -2,7 +2,7 @@ import type { Store } from '../../platform/db/types.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import type { HeadFile } from './heads.ts'
 import { createHeadRecorder } from './headRecorder.ts'
-import { sealPending } from './seal.ts'
+import { createPendingSealer } from './seal.ts'
 import { createWitness } from './witness.ts'
 
 /** How often a server searches for rows to seal. Two intervals and a batch stay below the 2 s that I7 allows. */
@@ -17,13 +17,14 @@ export function createSealer(store: Store, heads: HeadFile, log: Log): () => Pro
   const witness = createWitness(store, heads, log)
   const headRecorder = createHeadRecorder(store, { file: heads, witness }, log)
   let hasWarned = false
+  const sealPending = createPendingSealer(store)
   return async () => {
     // Before the first row is sealed: so sealed rows without a witness are always a finding.
     await witness.open()
-    const { rows, mark, isAhead } = await sealPending(store)
+    const { rows, mark, isAhead } = await sealPending()
     if (isAhead && !hasWarned) {
       hasWarned = true
-      log.error({ txid: mark?.txid }, 'the transaction counter of this database lies behind the sealed audit log: sealing is stopped')
+      log.error({ txid: mark?.txid }, 'the ticket counter of this database lies behind the sealed audit log: sealing is stopped')
     }
     await headRecorder.record(mark)
     return rows

@@ -5,7 +5,7 @@ import { decodeCursor, encodeCursor } from '../../platform/kernel/page.ts'
 export const sources = { activity: 0, runEvent: 1 } as const
 
 /**
- * A position in the one order of all events: by the transaction that wrote the event, then source, then number. It is
+ * A position in the one order of all events: by the ticket of the transaction that wrote the event, then source, then number. It is
  * usually the position of an entry; `START` and `startOfTx` are positions between entries.
  */
 export interface Position {
@@ -17,8 +17,8 @@ export interface Position {
 /** Before every event. */
 export const START: Position = { txid: 0n, source: 0, number: 0 }
 
-/** Before every event of the transaction, written or still to be written. */
-export const startOfTx = (txid: string): Position => ({ txid: BigInt(txid), source: 0, number: 0 })
+/** Before every event of the transaction with that ticket, written or still to be written. */
+export const startOfTx = (txid: bigint): Position => ({ txid, source: 0, number: 0 })
 
 export function isAfter(a: Position, b: Position): boolean {
   if (a.txid !== b.txid) return a.txid > b.txid

@@ -3,6 +3,8 @@ import { revokedCredentials } from '../../auth/credentialStatus.ts'
 import type { CredentialIds } from '../../auth/credentialStatus.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { runEvents } from '../../model/runRecords.ts'
+import { eventHorizon } from '../../platform/db/eventOrder.ts'
+import type { EventHorizon } from '../../platform/db/eventOrder.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
@@ -31,7 +33,9 @@ export interface EventBatch {
   readonly hasMore: boolean
   /** How many rows to scan next: fewer when they are big, because Postgres encodes all of them as JSON. */
   readonly nextScanRows: number
-  /** An event has been committed that is not readable yet, because an older transaction is still open. */
+  /** Nothing up to this horizon remains to be read; undefined when more can be read at once. */
+  readonly readThrough: string | undefined
+  /** A transaction is being committed whose events are not readable yet, and with it all that have later tickets. */
   readonly blockedByOlderTx: boolean
   /** Ids of the given keys and runs whose credential has been revoked or has expired. */
   readonly revoked: readonly string[]
@@ -46,18 +50,17 @@ const SPARSE_RATIO = 16
 /** The size of a batch, plus one entry: the memory that a slow subscriber takes. */
 const BATCH_BYTES = 256 * 1024
 
-interface Params extends CredentialIds {
+interface Params {
   companyIds: readonly string[]
   activityTxid: string
   activitySeq: number
   eventTxid: string
   eventId: number
+  horizon: string
   window: number
 }
 
 interface ScanState {
-  isBlocked: boolean
-  revoked: string[]
   scanned: number
   lastTxid: string | null
   lastSource: number | null
@@ -75,20 +78,20 @@ interface EntryRow {
   payload: string
 }
 
-// Below the snapshot's xmin every transaction has ended, so no further row can appear there. A row that commits late lies
-// above the xmin until it has committed; a read by number alone would skip it. The window is applied before the company
-// filter: the planner does not know how transaction ids are distributed, and would sort all rows of a company.
+// Up to the horizon every transaction has ended, so no further row can appear there. A row that commits late lies behind
+// the horizon until it has committed; a read by number alone would skip it. The window is applied before the company
+// filter: the planner does not know how tickets are distributed, and would sort all rows of a company.
 const readAfterQuery = statement<Params, Row>('feed_read_after').read(sql`
   with scanned as materialized (
     select * from (
       (select txid, ${sql.raw(String(sources.activity))} as source, seq as number, company_id from ${activityLog}
         where (txid, seq) > (${param('activityTxid', 'xid8')}, ${param('activitySeq', 'bigint')})
-          and txid < pg_snapshot_xmin(pg_current_snapshot())
+          and txid <= ${param('horizon', 'xid8')}
         order by txid, seq limit ${param('window', 'int')})
       union all
       (select txid, ${sql.raw(String(sources.runEvent))}, id, company_id from ${runEvents}
         where (txid, id) > (${param('eventTxid', 'xid8')}, ${param('eventId', 'bigint')})
-          and txid < pg_snapshot_xmin(pg_current_snapshot())
+          and txid <= ${param('horizon', 'xid8')}
         order by txid, id limit ${param('window', 'int')})) both_sources
     order by txid, source, number limit ${param('window', 'int')}),
   last as (select txid, source, number from scanned order by txid desc, source desc, number desc limit 1),
@@ -106,9 +109,7 @@ const readAfterQuery = statement<Params, Row>('feed_read_after').read(sql`
   batch as (
     select * from (select payloads.*, sum(octet_length(payload)) over (order by txid, source, number) - octet_length(payload) as before from payloads) sized
     where before < ${sql.raw(String(BATCH_BYTES))})
-  select exists (select 1 from ${activityLog} where txid >= pg_snapshot_xmin(pg_current_snapshot()))
-      or exists (select 1 from ${runEvents} where txid >= pg_snapshot_xmin(pg_current_snapshot())) as "isBlocked",
-    ${revokedCredentials} as revoked, (select count(*)::int from scanned) as scanned,
+  select (select count(*)::int from scanned) as scanned,
     last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber",
     batch.txid::text as txid, batch.source, batch.number, batch.company_id as "companyId", batch.action, batch.created_at as "createdAt",
     batch.payload
@@ -124,6 +125,9 @@ const entryOf = (row: EntryRow & { companyId: string }): FeedEntry => ({
   payload: row.payload,
 })
 
+const horizonQuery = statement<CredentialIds, EventHorizon & { revoked: string[] }>('feed_horizon').read(sql`
+  select horizon::text, newest::text, ${revokedCredentials} as revoked from event_horizon()`)
+
 const NO_CREDENTIALS: CredentialIds = { keyIds: [], runIds: [] }
 
 export interface ReadOptions {
@@ -131,27 +135,33 @@ export interface ReadOptions {
   readonly credentials?: CredentialIds
   /** `nextScanRows` of the batch before. */
   readonly scanRows?: number | undefined
+  /** `readThrough` of the batch before: while the horizon has not moved, there is nothing to read. */
+  readonly readThrough?: string | undefined
 }
 
 /**
- * Reads the events of some companies after a position, in order, and checks which credentials are revoked: one statement,
- * hence one snapshot.
+ * Reads the events of some companies after a position, in order, and checks which credentials are revoked: the horizon
+ * first, then one statement, hence one snapshot.
  */
 export async function readAfter(
   db: Pick<ReadDb, 'run'>,
   position: Position,
   companyIds: readonly string[],
-  { credentials = NO_CREDENTIALS, scanRows = SCAN_ROWS }: ReadOptions = {},
+  { credentials = NO_CREDENTIALS, scanRows = SCAN_ROWS, readThrough }: ReadOptions = {},
 ): Promise<EventBatch> {
+  const { horizon, newest, revoked } = exactlyOne(await db.run(horizonQuery, credentials))
+  const blockedByOlderTx = newest !== horizon
+  if (horizon === readThrough)
+    return { entries: [], endPosition: position, hasMore: false, nextScanRows: scanRows, readThrough, blockedByOlderTx, revoked }
   const txid = String(position.txid)
   const isAfterActivity = position.source === sources.runEvent
   const rows = await db.run(readAfterQuery, {
-    ...credentials,
     companyIds,
     activityTxid: txid,
     activitySeq: isAfterActivity ? Number.MAX_SAFE_INTEGER : position.number,
     eventTxid: txid,
     eventId: isAfterActivity ? position.number : 0,
+    horizon,
     window: scanRows,
   })
   const [first] = rows as [Row]
@@ -166,15 +176,16 @@ export async function readAfter(
     nextScanRows: isFull
       ? entries.length * 2
       : Math.min(entries.length * SPARSE_RATIO > scanRows ? SCAN_ROWS : MAX_SCAN_ROWS, scanRows * 2),
-    blockedByOlderTx: first.isBlocked,
-    revoked: first.revoked,
+    readThrough: hasMore ? undefined : horizon,
+    blockedByOlderTx,
+    revoked,
   }
 }
 
 /**
  * The position of the last row that was scanned, of any company; undefined when there was no row. It is always the
- * position of a committed event and never the xmin of a snapshot: ids of rolled-back transactions may lie below the xmin,
- * and after a crash Postgres assigns those that were not on disk again. The events of those transactions would be skipped.
+ * position of a committed event and never the horizon: tickets of rolled-back transactions may lie below the horizon, and
+ * after a crash Postgres gives those that were not on disk again. The events of those transactions would be skipped.
  */
 const lastPosition = ({
   lastTxid,
@@ -185,22 +196,21 @@ const lastPosition = ({
     ? undefined
     : { txid: BigInt(lastTxid), source: lastSource, number: lastNumber }
 
-const watermarksQuery = statement<object, { highWatermark: string } & Pick<ScanState, 'lastTxid' | 'lastSource' | 'lastNumber'>>(
-  'feed_watermarks',
-).read(sql`
-  select pg_snapshot_xmax(pg_current_snapshot())::text as "highWatermark",
-    last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber"
+const watermarksQuery = statement<{ horizon: string }, Pick<ScanState, 'lastTxid' | 'lastSource' | 'lastNumber'>>('feed_watermarks')
+  .read(sql`
+  select last.txid::text as "lastTxid", last.source as "lastSource", last.number as "lastNumber"
   from (select 1) once left join lateral (
     select * from (
       (select txid, ${sql.raw(String(sources.activity))} as source, seq as number from ${activityLog}
-        where txid < pg_snapshot_xmin(pg_current_snapshot()) order by txid desc, seq desc limit 1)
+        where txid <= ${param('horizon', 'xid8')} order by txid desc, seq desc limit 1)
       union all
       (select txid, ${sql.raw(String(sources.runEvent))}, id from ${runEvents}
-        where txid < pg_snapshot_xmin(pg_current_snapshot()) order by txid desc, id desc limit 1)) both_sources
+        where txid <= ${param('horizon', 'xid8')} order by txid desc, id desc limit 1)) both_sources
     order by txid desc, source desc, number desc limit 1) last on true`)
 
 /** Reads the present: no event that commits from now on lies before the low watermark, and none at all behind the high one. */
 export async function readWatermarks(db: Pick<ReadDb, 'run'>): Promise<{ lowWatermark: Position; highWatermark: Position }> {
-  const { highWatermark, ...last } = exactlyOne(await db.run(watermarksQuery, {}))
-  return { lowWatermark: lastPosition(last) ?? START, highWatermark: startOfTx(highWatermark) }
+  const { horizon, newest } = await eventHorizon(db)
+  const last = exactlyOne(await db.run(watermarksQuery, { horizon }))
+  return { lowWatermark: lastPosition(last) ?? START, highWatermark: startOfTx(BigInt(newest) + 1n) }
 }

@@ -5,6 +5,8 @@ import type { StreamMessage, EventStreamReader } from '../../dev/testing/eventSt
 import { waitUntil } from '../../dev/testing/holds.ts'
 import { expireLease, useServer, world } from '../../dev/testing/world.ts'
 import type { TestServer } from '../../dev/testing/world.ts'
+import { openPool } from '../../platform/db/driver/client.ts'
+import { sealBatch } from '../audit/seal.ts'
 import { cursorOf } from './position.ts'
 import { eventView } from './views.ts'
 
@@ -130,6 +132,39 @@ describe('the order of events', () => {
     await reader.waitFor(({ data }) => data.payload.entityId === issue.id)
     expect(reader.messages.map(({ data }) => data.payload.action)).toEqual(['test.late', 'issue.created'])
     reader.disconnect()
+  })
+
+  test('An open transaction that has written holds back no event and no seal, of its own company or of another', async () => {
+    const [slow, brisk] = [await world(server()), await world(server())]
+    const readers = await Promise.all([slow, brisk].map(({ company }) => openEventStream(server().url, pathOf(company.id))))
+    const open = await server().database.sql.connect()
+    const foreign = openPool({ ...server().database.owner, database: 'postgres', max: 1, idle_in_transaction_session_timeout: 0 })
+    const elsewhere = await foreign.connect()
+    try {
+      await open.query('begin')
+      await open.query(`update agents set title = 'long at work' where id = $1`, [(await slow.agent()).id])
+      await elsewhere.query('begin; select pg_current_xact_id()')
+      const issues = [await slow.issue(), await brisk.issue()]
+      for (const [index, reader] of readers.entries()) await reader.waitFor(({ data }) => data.payload.entityId === issues[index]?.id)
+      for (let sealed = -1; sealed !== 0;) sealed = (await sealBatch(server().store, 400)).rows
+      const { rows } = await server().database.sql.query(
+        `select 1 from activity_log l join activity_chain c using (seq) where l.entity_id = any($1)`,
+        [issues.map(({ id }) => id)],
+      )
+      expect(rows).toHaveLength(2)
+      // Its own event comes with its commit.
+      await open.query(
+        `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id) values ($1::uuid, 'system', 'test', $2, 'company', $1::uuid::text)`,
+        [slow.company.id, END],
+      )
+      await open.query('commit')
+      await readers[0]?.waitFor(isEnd)
+    } finally {
+      open.release(true)
+      elsewhere.release(true)
+      await foreign.end()
+      for (const reader of readers) reader.disconnect()
+    }
   })
 
   test('A client that reads again every row that an event names has the same state as a client that reads everything', async () => {

@@ -43,7 +43,15 @@ export interface Tail {
  */
 export function createTail(deps: TailDeps): Tail {
   const pollIntervalMs = deps.pollIntervalMs ?? POLL_INTERVAL_MS
-  const state: TailState = { position: undefined, scanRows: undefined, polledAt: 0, isNotified: false, blockedPolls: 0, isStopped: false }
+  const state: TailState = {
+    position: undefined,
+    scanRows: undefined,
+    readThrough: undefined,
+    polledAt: 0,
+    isNotified: false,
+    blockedPolls: 0,
+    isStopped: false,
+  }
   const isNeeded = (): boolean => !state.isStopped && (!deps.subscriptions.isEmpty() || !deps.credentialWatch.isEmpty())
 
   const worker = createWorker({
@@ -83,10 +91,12 @@ export function createTail(deps: TailDeps): Tail {
 interface TailState {
   position: Position | undefined
   scanRows: number | undefined
+  /** Everything up to this horizon has been read, whatever the company. */
+  readThrough: string | undefined
   /** When the last poll began; 0 when more can be read at once. */
   polledAt: number
   isNotified: boolean
-  /** Polls in a row that found a committed entry which an older open transaction makes unreadable. */
+  /** Polls in a row during which a transaction with a ticket was still open. */
   blockedPolls: number
   isStopped: boolean
 }
@@ -100,9 +110,11 @@ async function poll({ db, subscriptions, credentialWatch, deliver }: TailDeps, s
   const batch = await readAfter(db, state.position, subscriptions.companyIds(), {
     credentials: credentialWatch.credentials(),
     scanRows: state.scanRows,
+    readThrough: state.readThrough,
   })
   if (state.isStopped) return
   state.scanRows = batch.nextScanRows
+  state.readThrough = batch.readThrough
   credentialWatch.notifyRevoked(batch.revoked)
   state.blockedPolls = batch.blockedByOlderTx ? state.blockedPolls + 1 : 0
   // The position advances before the delivery, in the same tick: a subscriber that catches up later starts after this batch.

@@ -21,7 +21,7 @@ export interface DatabaseStats {
   readonly queuedRuns: number
   readonly runningRuns: number
   readonly oldestQueuedRunSeconds: number
-  /** Age of the oldest committed event that is not readable yet, because an older transaction is still open. */
+  /** Age of the oldest committed event that is not readable yet, because a transaction with an earlier ticket is still open. */
   readonly eventLagSeconds: number
   /** Age of the oldest audit row that is not sealed. */
   readonly sealLagSeconds: number
@@ -45,7 +45,7 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
     (select count(*)::int from open where status = 'queued') as "queuedRuns",
     (select count(*)::int from open where status = 'running') as "runningRuns",
     ${age(sql`(select min(created_at) from open where status = 'queued')`)} as "oldestQueuedRunSeconds",
-    ${age(sql`(select created_at from ${activityLog} where txid >= pg_snapshot_xmin(pg_current_snapshot()) order by txid, seq limit 1)`)}
+    ${age(sql`(select created_at from ${activityLog} where txid > (select horizon from event_horizon()) order by txid, seq limit 1)`)}
       as "eventLagSeconds",
     ${age(sql`(select created_at from ${activityLog} where (txid, seq) > (coalesce((select txid from sealed), '0'::xid8),
       coalesce((select seq from sealed), 0)) order by txid, seq limit 1)`)} as "sealLagSeconds"`)

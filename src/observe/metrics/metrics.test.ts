@@ -136,7 +136,7 @@ describe('the metrics', () => {
     expect(await skipped('not_assignee')).toBe(1)
   })
 
-  test('A committed event that an older transaction makes unreadable shows as the lag of events', async () => {
+  test('A committed event that a transaction with an earlier ticket makes unreadable shows as the lag of events', async () => {
     const { issue, company } = await world(open())
     const older = await open().database.sql.connect()
     await older.query('begin')

@@ -10,7 +10,7 @@ export const instantColumn = customType<{ data: Instant; driverData: string }>({
   fromDriver: (text) => (text.endsWith('Z') ? text : fromPostgres(text)),
 })
 
-/** The id of the transaction that wrote a row, which is compared with a reader's watermark. A number is too small for it. */
+/** The ticket of the transaction that wrote a row: its place in the order of events. Rows of older releases have the id of their transaction, which is lower than every ticket. */
 export const transactionId = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
 
 export const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })

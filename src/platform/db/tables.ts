@@ -23,7 +23,7 @@ export const activityLog = pgTable(
     requestId: text('request_id'),
     txid: transactionId('txid')
       .notNull()
-      .default(sql`pg_current_xact_id()`),
+      .default(sql`take_event_ticket()`),
     createdAt: createdAt(),
   },
   (table) => [
