@@ -384,6 +384,7 @@ CREATE TABLE heartbeat_runs (
 CREATE INDEX heartbeat_runs_agent ON public.heartbeat_runs USING btree (agent_id, created_at DESC, id DESC);
 CREATE INDEX heartbeat_runs_company ON public.heartbeat_runs USING btree (company_id, created_at DESC, id DESC);
 CREATE INDEX heartbeat_runs_issue ON public.heartbeat_runs USING btree (issue_id) WHERE (issue_id IS NOT NULL);
+CREATE INDEX heartbeat_runs_opened ON public.heartbeat_runs USING btree (company_id, agent_id) WHERE (COALESCE((status = ANY (ARRAY['queued'::text, 'running'::text])), false) AND (wakeup_request_id IS NULL));
 CREATE INDEX heartbeat_runs_unended ON public.heartbeat_runs USING btree (lease_expires_at) WHERE COALESCE((status = ANY (ARRAY['queued'::text, 'running'::text])), false);
 CREATE INDEX heartbeat_runs_unended_agent ON public.heartbeat_runs USING btree (status, agent_id, created_at, id) WHERE COALESCE((status = ANY (ARRAY['queued'::text, 'running'::text])), false);
 CREATE TRIGGER heartbeat_runs_outcome BEFORE UPDATE OF status ON heartbeat_runs FOR EACH ROW WHEN ((old.status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text])) AND new.status <> old.status) EXECUTE FUNCTION keep_run_outcome();
@@ -836,6 +837,7 @@ CREATE TABLE wakes (
 CREATE INDEX wakes_finished ON public.wakes USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX wakes_issue ON public.wakes USING btree (issue_id, agent_id, created_at) WHERE (issue_id IS NOT NULL);
 CREATE INDEX wakes_open ON public.wakes USING btree (agent_id, issue_id) WHERE COALESCE((status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text])), false);
+CREATE INDEX wakes_requested ON public.wakes USING btree (company_id, created_at, requested_by_actor_id) WHERE (requested_by_actor_type = 'agent'::text);
 CREATE INDEX wakes_run ON public.wakes USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX wakes_waiting ON public.wakes USING btree (issue_id, created_at, id) WHERE COALESCE((status = 'deferred_issue_execution'::text), false);
 

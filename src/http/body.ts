@@ -9,8 +9,15 @@ const MAX_DEPTH = 64
 
 const parsers = new Map<number, RequestHandler>()
 
+const bodyBytes: unique symbol = Symbol('bytes of the body')
+
+/** The bytes of a JSON body, after decompression; of any other body, as they were sent. */
+export const bodyBytesOf = (request: IncomingMessage & { [bodyBytes]?: number }): number =>
+  request[bodyBytes] ?? Number(request.headers['content-length'] ?? 0)
+
 /** JSON text is UTF-8. Decoding other bytes would silently replace characters. */
-function requireUtf8(_request: unknown, _response: unknown, body: Buffer): void {
+function requireUtf8(request: IncomingMessage & { [bodyBytes]?: number }, _response: unknown, body: Buffer): void {
+  request[bodyBytes] = body.length
   if (!isUtf8(body)) refuse('malformed_json', { message: 'Request body is not valid UTF-8' })
 }
 

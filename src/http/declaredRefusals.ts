@@ -37,6 +37,7 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'idempotency_in_flight',
   'idempotency_mismatch',
   'conflict',
+  'quota_exceeded',
   'unavailable',
   'busy',
   'unknown_reference',

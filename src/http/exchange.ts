@@ -1,6 +1,8 @@
 import type { Request, Response } from 'express'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Store } from '../platform/db/types.ts'
+import type { RequestQuotas } from '../auth/requestQuotas.ts'
+import type { Quotas } from '../platform/kernel/quotas.ts'
 import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
 
@@ -11,6 +13,9 @@ export interface MountDeps {
   readonly identify: (request: Request) => Promise<Actor>
   /** Called before every request that names a run is handled: renews the lease of the run when that is due. */
   readonly renewLeaseIfDue: (actor: Actor) => Promise<void>
+  readonly quotas: Quotas
+  /** The quotas that are counted in this process. */
+  readonly requestQuotas: RequestQuotas
   /** Encrypts the answers that are stored for Idempotency-Keys. */
   readonly encryptionKey: Buffer
   /** Still opens the answers that were stored under the secret before. */

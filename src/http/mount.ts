@@ -6,7 +6,7 @@ import { admissionOf } from '../auth/mayWrite.ts'
 import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency.ts'
 import type { Ctx } from '../platform/db/types.ts'
 import { invariant, refuse } from '../platform/kernel/errors.ts'
-import { requireStorable, readBody } from './body.ts'
+import { bodyBytesOf, requireStorable, readBody } from './body.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
 import { lastEventIdOf, preconditionsOf } from './headers.ts'
@@ -60,9 +60,11 @@ async function serveRequest(exchange: Exchange): Promise<void> {
 }
 
 async function identifyCaller(exchange: Exchange): Promise<IdentifiedExchange> {
-  const { deps, route, request, trace } = exchange
+  const { deps, route, request, response, trace } = exchange
   const actor = await deps.identify(request)
   trace.actor = actor
+  const remaining = deps.requestQuotas.takeRequest(actor)
+  if (remaining !== null) response.setHeaders(new Map(Object.entries(remaining)))
   authorize(route.permission, actor)
   await deps.renewLeaseIfDue(actor)
   requireStorable(request.params)
@@ -91,8 +93,12 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   }
 }
 
-const bodyOf = async ({ route, request, response }: Exchange): Promise<unknown> =>
-  route.bodyKind === 'file' ? await readForm(request, response, route.bodyLimit) : await readBody(request, response, route.bodyLimit)
+async function bodyOf({ deps, route, request, response, actor }: IdentifiedExchange): Promise<unknown> {
+  const read = route.bodyKind === 'file' ? readForm : readBody
+  const body = await read(request, response, route.bodyLimit)
+  deps.requestQuotas.takeBytes(actor, bodyBytesOf(request))
+  return body
+}
 
 /** Finds the row of the path, authorizes the caller for it, and parses query, body and headers for the handler. */
 async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency: CapturedRequest | null): Promise<Input<unknown, unknown>> {
@@ -107,6 +113,7 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
     requestId: trace.requestId,
     store: deps.store,
     idempotency,
+    quotas: deps.quotas,
     ...(admit === null ? {} : { admit }),
   }
   return {

@@ -135,6 +135,7 @@ function refusalCodesOf(route: Route): RefusalCode[] {
       ...(route.paged ? (['malformed_cursor'] as const) : []),
       ...(writes ? (['malformed_header'] as const) : []),
       ...(writes && allowsAgents(route) ? (['malformed_run_id', 'run_ended', 'run_unknown', 'run_id_mismatch'] as const) : []),
+      ...(allowsAgents(route) ? (['quota_exceeded'] as const) : []),
       ...(route.body === undefined ? [] : (['body_too_large', 'unsupported_media_type'] as const)),
       ...(route.body === undefined || route.bodyKind === 'file' ? [] : (['malformed_json'] as const)),
       ...(route.bodyKind === 'file' ? (['malformed_form', 'file_empty', 'file_too_large'] as const) : []),
@@ -158,7 +159,7 @@ function refusalComponent(status: number, codes: readonly [RefusalCode, ...Refus
     description: [...new Set(codes.map((code) => refusals[code].message))].join('; '),
     headers: {
       'X-Request-Id': { $ref: '#/components/headers/RequestId' },
-      ...(status === 409 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
+      ...(status === 409 || status === 429 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
     },
     content: {
       'application/json': { schema: schemaOfForm('Refusal'), example: example(false) },

@@ -103,6 +103,7 @@ export function sendProblem(response: Response, problem: Problem, requestId: str
     'Content-Length': Buffer.byteLength(body),
     'X-Request-Id': requestId,
     ...(problem.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+    ...(problem instanceof Refusal ? problem.headers : {}),
     ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
     // The rest of a body that was too large is not read, so the connection cannot serve another request.
     ...(problem.status === 413 ? { Connection: 'close' } : {}),

@@ -103,6 +103,10 @@ export const runs = pgTable(
     // Counts the running runs of an agent, finds its oldest queued run, and skips from one waiting agent to the next,
     // independently of the number of runs that wait for each.
     index('heartbeat_runs_unended_agent').on(table.status, table.agentId, table.createdAt, table.id).where(isUnended()),
+    // Counts the live runs of a company that were opened through the API.
+    index('heartbeat_runs_opened')
+      .on(table.companyId, table.agentId)
+      .where(sql`${isUnended()} and wakeup_request_id is null`),
     check('heartbeat_runs_status_check', sql.raw(`status in (${runStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
     check('heartbeat_runs_lease_check', sql`lease_seconds between 1 and 86400`),
   ],

@@ -53,6 +53,10 @@ export const wakes = pgTable(
     index('wakes_issue')
       .on(table.issueId, table.agentId, table.createdAt)
       .where(sql`issue_id is not null`),
+    // Counts the wakes that the agents of a company caused within an hour.
+    index('wakes_requested')
+      .on(table.companyId, table.createdAt, table.requestedByActorId)
+      .where(sql`requested_by_actor_type = 'agent'`),
     // Old wakes are deleted by age.
     index('wakes_finished')
       .on(table.finishedAt)

@@ -89,6 +89,7 @@ async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promis
     runsBesideHolder: false,
     joinsRunAtWork: true,
     boundsDeferral: false,
+    hasOwnEvent: false,
   }
   return await mutate(ctx, async (tx): Promise<Outcome<TimerResult>> => {
     const [agent] = await lockDueAgent(tx, { agentId, companyId })

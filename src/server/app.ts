@@ -26,6 +26,8 @@ import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
 import type { Metrics } from '../observe/metrics/index.ts'
 import { createSockets } from '../observe/events/index.ts'
 import type { Feed, SocketOptions, StreamOptions } from '../observe/events/index.ts'
+import { createRequestQuotas } from '../auth/requestQuotas.ts'
+import type { Exceeded, Quotas } from '../platform/kernel/quotas.ts'
 import { createLeaseKeeper } from '../engine/runs/lease.ts'
 
 export interface AppDeps {
@@ -50,6 +52,7 @@ export interface AppDeps {
   readonly metricsToken: string | null
   /** Limits of event streams and WebSockets that differ from the defaults; for tests. */
   readonly eventOptions?: StreamOptions & SocketOptions
+  readonly quotas: Quotas
   /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
 }
@@ -134,13 +137,15 @@ export function buildApp(deps: AppDeps): App {
     store,
     identify: identifyRequest,
     renewLeaseIfDue,
+    quotas: deps.quotas,
+    requestQuotas: createRequestQuotas(deps.quotas),
     encryptionKey: responseEncryptionKey(deps.secret),
     previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
     validateResponses: deps.validateResponses,
   })
   mountDocs(app, routes, deps.version)
   app.use(refuseUnknownRoute)
-  app.use(answerError(deps.log))
+  app.use(answerError(deps.log, metrics))
 
   const onUpgrade = createSockets({
     feed: deps.feed,
@@ -193,13 +198,14 @@ function traceRequests(deps: AppDeps, metrics: Metrics, guard: OriginGuard): Req
 }
 
 /** Answers with the refusal that was thrown, or with a 500 that reveals nothing. */
-function answerError(log: Log): ErrorRequestHandler {
+function answerError(log: Log, metrics: Metrics): ErrorRequestHandler {
   return (error: unknown, _request: Request, response: Response, next: NextFunction) => {
     const { requestId, route } = response.locals['trace'] as RequestTrace
     const problem = toRefusal(error) ?? internalError
     if (problem === internalError) log.error({ err: error, requestId, route: route?.operationId }, 'unhandled error in a request')
     if (response.headersSent) return next(error)
     response.locals['code'] = problem.code
+    if (problem.code === 'quota_exceeded') metrics.countQuotaRefusal(problem.details as Exceeded)
     sendProblem(response, problem, requestId)
   }
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { defaultQuotas, NO_LIMIT } from '../platform/kernel/quotas.ts'
+import type { Quota, Quotas } from '../platform/kernel/quotas.ts'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
 // Not through the index, which would load every adapter before the configuration is read.
@@ -42,6 +44,8 @@ export interface Config {
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
   /** How local agents are kept from this server; the account they run under, and what all of them may use. */
   readonly agents: { readonly isolation: IsolationMode; readonly user: string | null; readonly paths: readonly AllowedPath[] }
+  /** The quotas of an agent, and of the agents of a company together. */
+  readonly quotas: Quotas
   /** The bearer token with which scrapers on other machines read `/metrics`; null refuses all of them. */
   readonly metricsToken: string | null
   /** The token of the board; null creates one and keeps it in the home. */
@@ -110,6 +114,25 @@ const allowedPaths = z
     'must be absolute paths, each with :ro or without',
   )
 
+const MEGABYTE = 1024 * 1024
+/** More than any server does; it keeps a quota that is a product of settings in the range of exact numbers. */
+const MAX_QUOTA = 1_000_000
+
+/** A quota; 0 is no limit. */
+const quotaOf = (fallback: number) => integerBetween(0, MAX_QUOTA, fallback).transform((value) => (value === 0 ? NO_LIMIT : value))
+
+/** The variables of the quotas of an agent or of a company. */
+const quotaVariables = <P extends 'AGENT' | 'COMPANY'>(party: P, quota: Quota) =>
+  ({
+    [`PAPERCLIP_${party}_OPEN_RUNS`]: quotaOf(quota.openRuns),
+    [`PAPERCLIP_${party}_WAKES_PER_HOUR`]: quotaOf(quota.wakesPerHour),
+    [`PAPERCLIP_${party}_REQUESTS_PER_SECOND`]: quotaOf(quota.requestsPerSecond),
+    [`PAPERCLIP_${party}_REQUEST_BURST`]: quotaOf(quota.requestBurst),
+    [`PAPERCLIP_${party}_MB_PER_HOUR`]: quotaOf(quota.bytesPerHour / MEGABYTE),
+  }) as Record<`PAPERCLIP_${P}_${QuotaVariable}`, ReturnType<typeof quotaOf>>
+
+type QuotaVariable = 'OPEN_RUNS' | 'WAKES_PER_HOUR' | 'REQUESTS_PER_SECOND' | 'REQUEST_BURST' | 'MB_PER_HOUR'
+
 const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -132,6 +155,8 @@ const environment = z.object({
   PAPERCLIP_KEEP_WAKE_DAYS: integerBetween(0, MAX_DAYS, 30),
   PAPERCLIP_KEEP_RUN_DAYS: integerBetween(0, MAX_DAYS, 90),
   PAPERCLIP_MAX_RUNS: integerBetween(1, MAX_RUNS, 16),
+  ...quotaVariables('AGENT', defaultQuotas.agent),
+  ...quotaVariables('COMPANY', defaultQuotas.company),
   PAPERCLIP_API_URL: webUrl.optional(),
   PAPERCLIP_AGENT_ISOLATION: z.enum(isolationModes).default('auto'),
   PAPERCLIP_AGENT_USER: z
@@ -140,6 +165,14 @@ const environment = z.object({
     .optional(),
   PAPERCLIP_AGENT_PATHS: allowedPaths.default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+const quotaFrom = (values: z.output<typeof environment>, party: 'AGENT' | 'COMPANY'): Quota => ({
+  openRuns: values[`PAPERCLIP_${party}_OPEN_RUNS`],
+  wakesPerHour: values[`PAPERCLIP_${party}_WAKES_PER_HOUR`],
+  requestsPerSecond: values[`PAPERCLIP_${party}_REQUESTS_PER_SECOND`],
+  requestBurst: values[`PAPERCLIP_${party}_REQUEST_BURST`],
+  bytesPerHour: Math.min(NO_LIMIT, values[`PAPERCLIP_${party}_MB_PER_HOUR`] * MEGABYTE),
 })
 
 /** The configuration, or every problem in it. Problems do not repeat values, because a value may be a secret. */
@@ -194,6 +227,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         user: values.PAPERCLIP_AGENT_USER ?? null,
         paths: values.PAPERCLIP_AGENT_PATHS,
       },
+      quotas: { agent: quotaFrom(values, 'AGENT'), company: quotaFrom(values, 'COMPANY') },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
     }),

@@ -14,6 +14,7 @@ import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireActingRun, lockRunFacts } from '../../auth/runFacts.ts'
 import { requireOwnMayWrite } from '../../auth/mayWrite.ts'
+import { countOpenRun } from '../../auth/countedQuotas.ts'
 import { insertOpenRun, LEASE_DEFAULT_S, runColumns, runStarted } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 import { claimWake } from '../../engine/wakes/index.ts'
@@ -83,6 +84,7 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
     if (request.issueId !== undefined) await issueById(tx, companyId, request.issueId)
     const started = await startQueuedIfAny(tx, ctx, agentId, request)
     await requireActingRun(tx, ctx)
+    if (started === null) countOpenRun(tx, ctx)
     const run =
       started ??
       (await insertOpenRun(tx, {

@@ -94,6 +94,7 @@ function toWakeRequest(agentId: string, issueId: string | null, input: Wakeup): 
     // A running run has read why it was started, so what the request has to say is for a run that follows it.
     joinsRunAtWork: !hasWords(input.payload),
     boundsDeferral: false,
+    hasOwnEvent: false,
   }
 }
 

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { unmetered } from '../testing/unmetered.ts'
 
 /** The checkout that this file belongs to. */
 export const thisCheckout: string = path.resolve(import.meta.dirname, '../../..')
@@ -38,7 +39,7 @@ export async function startChild({ checkout, script, env, flags = [] }: ChildOpt
   const output = openSync(logFile, 'w')
   const child = spawn(process.execPath, [...flags, '--import', 'tsx', path.join(checkout, script)], {
     cwd: checkout,
-    env: { ...process.env, NODE_ENV: 'production', ...env },
+    env: { ...process.env, NODE_ENV: 'production', ...unmetered, ...env },
     // The log goes into a file, as it would in service; through a pipe the load generator would have to read it.
     stdio: ['ignore', output, 'inherit'],
   })

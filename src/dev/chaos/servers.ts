@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { unmetered } from '../testing/unmetered.ts'
 
 /** A start takes one to three seconds on a busy machine. A start that takes this long has failed. */
 const READY_TIMEOUT_MS = 30_000
@@ -86,6 +87,7 @@ function spawnServer({ program, serverHome, logFile, port, databaseEnv, secret }
       ...databaseEnv,
       PAPERCLIP_AGENT_JWT_SECRET: secret,
       PAPERCLIP_MAX_RUNS: MAX_RUNS,
+      ...unmetered,
       LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', output, output],

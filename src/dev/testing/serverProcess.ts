@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
+import { unmetered } from './unmetered.ts'
 
 /** A machine is allowed to be this slow before a test gives up waiting for an event. */
 const TIMEOUT_MS = 15_000
@@ -102,7 +103,7 @@ export function spawnServerProcess({ home, env = {}, viaNpm = false, preload }: 
   const [file, args] = viaNpm ? ['npm', ['start', '--silent']] : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts']]
   const child = spawn(file, args, {
     cwd: root,
-    env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...env },
+    env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...unmetered, ...env },
     // Its own group, so that whatever npm puts in between can be found and ended too.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

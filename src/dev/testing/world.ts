@@ -21,6 +21,8 @@ import type { HeadFile } from '../../observe/audit/index.ts'
 import { createStore } from '../../platform/db/store.ts'
 import type { ActivityRow, Store } from '../../platform/db/types.ts'
 import { createHttpServer } from '../../http/httpServer.ts'
+import { noQuotas } from '../../platform/kernel/quotas.ts'
+import type { Quotas } from '../../platform/kernel/quotas.ts'
 import { createLog } from '../../platform/kernel/log.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import { createFeed } from '../../observe/events/index.ts'
@@ -110,6 +112,8 @@ interface ServerOptions {
   /** Where its log lines go; nowhere unless said. */
   readonly log?: Log
   readonly metricsToken?: string
+  /** Other quotas than none: tests flood on purpose. */
+  readonly quotas?: Quotas
   /** Other bounds for those who follow along than the usual ones. */
   readonly eventOptions?: NonNullable<AppDeps['eventOptions']>
 }
@@ -138,6 +142,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     log,
     feed,
     metricsToken: options.metricsToken ?? null,
+    quotas: options.quotas ?? noQuotas,
     ...(options.eventOptions === undefined ? {} : { eventOptions: options.eventOptions }),
     heads,
     version: 'test',

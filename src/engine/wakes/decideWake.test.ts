@@ -10,9 +10,9 @@ const deferred = { deferredWakeId: 'deferred' }
 const looping = { recentAgentWakes: MAX_AGENT_WAKES_PER_HOUR }
 
 /** A change of an issue causes the request. */
-const change: WakeTraits = { source: 'automation', runsBesideHolder: false, joinsRunAtWork: false, boundsDeferral: true }
+const change: WakeTraits = { source: 'automation', runsBesideHolder: false, joinsRunAtWork: false, boundsDeferral: true, hasOwnEvent: true }
 /** A caller of the API makes the request. */
-const call: WakeTraits = { source: 'on_demand', runsBesideHolder: false, joinsRunAtWork: true, boundsDeferral: false }
+const call: WakeTraits = { source: 'on_demand', runsBesideHolder: false, joinsRunAtWork: true, boundsDeferral: false, hasOwnEvent: false }
 const timer: WakeTraits = { ...call, source: 'timer' }
 const mention: WakeTraits = { ...change, runsBesideHolder: true }
 const comment: WakeTraits = { ...call, joinsRunAtWork: false }

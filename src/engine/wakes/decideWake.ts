@@ -38,6 +38,8 @@ export interface WakeTraits {
   readonly joinsRunAtWork: boolean
   /** The loop bound also limits a wake that would only wait. A caller of the API is answered that its wake waits. */
   readonly boundsDeferral: boolean
+  /** The mutation records an event of its own. Without one, a request that is refused as a loop may not be counted in a row. */
+  readonly hasOwnEvent: boolean
 }
 
 export type SkipReason = 'agent_not_invokable' | 'timer_off' | 'wake_on_demand_off'

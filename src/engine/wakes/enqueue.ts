@@ -32,6 +32,6 @@ export async function enqueueWake(tx: Tx, ctx: Ctx, wake: IssueWakeRequest): Pro
 /** (tx) As `enqueueWake`, for a caller that records itself what came of the request. */
 export async function requestIssueWake(tx: Tx, ctx: Ctx, wake: IssueWakeRequest): Promise<WakeOutcome> {
   const { besideHolder: runsBesideHolder = false, ...request } = wake
-  const traits = { triggerDetail: 'system', runsBesideHolder, joinsRunAtWork: false, boundsDeferral: true } as const
+  const traits = { triggerDetail: 'system', runsBesideHolder, joinsRunAtWork: false, boundsDeferral: true, hasOwnEvent: true } as const
   return await requestWake(tx, ctx, { ...request, ...traits }, await loadIssueWakeFacts(tx, ctx, request))
 }

@@ -31,11 +31,14 @@ export const recentTaskWakeCount = sql`(
   select count(*)::int from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.requested_by_actor_type = 'agent'
   where r.agent_id = ${param('agentId', 'uuid')} and r.created_at > now() - interval '1 hour' and r.issue_id is null)`
 
-const countInClosedWake = statement<{ agentId: string; issueId: string }, { id: string }>('wake_loop_count').write(sql`
-  update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (
-    select w.id from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.agent_id = ${param('agentId', 'uuid')}
-      and w.close_reason = 'loop_bound' and w.created_at > ${countedSince} order by w.created_at desc limit 1)
-  returning id`)
+const closedWake = sql`select w.id from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and w.agent_id = ${param('agentId', 'uuid')}
+  and w.close_reason = 'loop_bound' and w.created_at > ${countedSince} order by w.created_at desc limit 1`
+
+const selectClosedWake = statement<{ agentId: string; issueId: string }, { id: string }>('wake_loop_closed').read(closedWake)
+
+const countInClosedWake = statement<{ agentId: string; issueId: string }, { id: string }>('wake_loop_count').write(
+  sql`update ${wakes} set coalesced_count = coalesced_count + 1, updated_at = now() where id = (${closedWake}) returning id`,
+)
 
 const insertClosed = statement<
   { id: string; companyId: string; agentId: string; issueId: string; source: string; reason: string; actorType: string; actorId: string },
@@ -48,17 +51,24 @@ const insertClosed = statement<
 
 /**
  * (tx) Refuses a run to a request that would continue a loop of agents. For an issue the first such request within the
- * period is kept as a closed wake and audited, so that the board sees it; the following requests are counted in it.
+ * period is kept as a closed wake and audited, so that the board sees it; the following requests are counted in it,
+ * unless the request is all that its mutation would record.
  */
 export async function closeAsLoop(
   tx: Tx,
   ctx: Ctx,
-  request: { readonly agentId: string; readonly issueId: string | null; readonly source: string; readonly reason: string },
+  request: {
+    readonly agentId: string
+    readonly issueId: string | null
+    readonly source: string
+    readonly reason: string
+    readonly hasOwnEvent: boolean
+  },
 ): Promise<DomainEvent[]> {
   const { agentId, issueId, source, reason } = request
   countSkip(ctx.store, agentId, 'loop_bound')
   if (issueId === null) return []
-  const counted = await tx.run(countInClosedWake, { agentId, issueId })
+  const counted = await tx.run(request.hasOwnEvent ? countInClosedWake : selectClosedWake, { agentId, issueId })
   if (counted.length > 0) return []
   const id = randomUUID()
   await tx.run(insertClosed, { id, companyId: companyOf(ctx), agentId, issueId, source, reason, ...actorColumns(ctx.actor) })

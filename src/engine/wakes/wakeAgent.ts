@@ -22,7 +22,13 @@ export type AgentWakeResult =
  * issue it never waits for a hold. Expects the agent's row lock, under which alone its runs are ended.
  */
 export async function wakeAgent(tx: Tx, ctx: Ctx, wake: AgentWakeRequest): Promise<AgentWakeResult> {
-  const traits = { triggerDetail: 'system', runsBesideHolder: false, joinsRunAtWork: false, boundsDeferral: false } as const
+  const traits = {
+    triggerDetail: 'system',
+    runsBesideHolder: false,
+    joinsRunAtWork: false,
+    boundsDeferral: false,
+    hasOwnEvent: true,
+  } as const
   const outcome = await requestWake(tx, ctx, { ...wake, ...traits, issueId: null }, await loadPayloadWakeFacts(tx, ctx, wake))
   if (outcome.kind === 'queued' || outcome.kind === 'joined') return outcome
   invariant(outcome.kind === 'skipped' && outcome.why !== 'timer_off', 'a wake for no issue is queued, joins another or is skipped')

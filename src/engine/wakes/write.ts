@@ -8,6 +8,7 @@ import { actorColumns } from '../../platform/kernel/actor.ts'
 import { invariant } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { queueRun } from '../runs/index.ts'
+import { countWake } from '../../auth/countedQuotas.ts'
 import { decideWake } from './decideWake.ts'
 import type { SkipReason, WakeDecision, WakeFacts, WakeSource, WakeTraits } from './decideWake.ts'
 import { closeAsLoop } from './loopBound.ts'
@@ -141,6 +142,7 @@ async function insertRow(
   row: { readonly id: string; readonly runId: string | null },
 ): Promise<void> {
   const { agentId, issueId, source, triggerDetail, reason, payload } = request
+  countWake(tx, ctx)
   await tx.run(insertWake, {
     ...row,
     companyId: companyOf(ctx),

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { ActivityRow, Store } from '../../platform/db/types.ts'
 import type { Route } from '../../http/route.ts'
+import type { Exceeded } from '../../platform/kernel/quotas.ts'
 import { createStatsReader } from './databaseStats.ts'
 import type { DatabaseStats } from './databaseStats.ts'
 import { skipTotals } from '../../engine/wakes/index.ts'
@@ -12,6 +13,8 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10]
 export interface Metrics {
   /** Counts an answered request. @param route undefined for a path that no route matches */
   observe(route: Route | undefined, status: number, ms: number): void
+  /** Counts a request that was refused because a quota was used up. */
+  countQuotaRefusal(exceeded: Pick<Exceeded, 'quota' | 'scope'>): void
   /** Renders the page in the format of Prometheus. */
   page(): Promise<{ readonly contentType: string; readonly text: string }>
 }
@@ -120,6 +123,12 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     help: 'Runs that this process has ended because their lease expired',
     registers,
   })
+  const quotaRefusals = new Counter({
+    name: 'paperclip_quota_refusals_total',
+    help: 'Requests of agents that were refused because a quota was used up, by quota and by whose it was',
+    labelNames: ['quota', 'scope'],
+    registers,
+  })
   const isUp = new Gauge({
     name: 'paperclip_database_up',
     help: '1 when the database answers, so that its statistics are present',
@@ -191,6 +200,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       // The duration of an event stream does not show how fast this server answers.
       if (route?.streams !== 'events') durations.observe({ route: name }, ms / 1000)
     },
+    countQuotaRefusal: ({ quota, scope }) => quotaRefusals.inc({ quota, scope }),
     async page() {
       // The default metrics observe the garbage collector and the event loop. A process without a scraper does not pay for them.
       if (!collectsDefaults) collectDefaultMetrics({ register: registry })

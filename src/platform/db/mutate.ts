@@ -84,6 +84,7 @@ function openTx(connection: Connection): OpenTx {
     },
     locks: createLockState(),
     actingRunVerified: false,
+    finalChecks: new Map(),
   }
   return { tx, wrote: () => wrote, close: () => void (open = false), firstFailure: () => failure }
 }
@@ -165,6 +166,7 @@ async function runBody<T>(
   try {
     if (ctx.idempotency !== null) await reserveKey(connection, ctx.idempotency)
     const { value, events } = await admitted(ctx, tx, body)
+    for (const check of tx.finalChecks.values()) await check()
     invariant(!wrote() || events.length > 0, 'a mutation that writes must return an event')
     invariant(
       events.length === 0 || actingRunIdOf(ctx.actor) === null || tx.actingRunVerified,

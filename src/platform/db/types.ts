@@ -1,5 +1,6 @@
 import type { Actor } from '../kernel/actor.ts'
 import type { BoundedRows } from '../kernel/page.ts'
+import type { Quotas } from '../kernel/quotas.ts'
 import type { Instant } from '../kernel/time.ts'
 import type { Drizzle, Pool } from './driver/client.ts'
 import type { Statement } from './statement.ts'
@@ -87,6 +88,8 @@ export interface Ctx {
   readonly idempotency: IdempotentRequest | null
   /** Admits the writes of an agent that names no run, in the transaction that writes; a run is the admission of its own writes. */
   readonly admit?: (tx: Tx) => Promise<void>
+  /** The quotas that a request of an agent obeys; absent for the work that this server does by itself. */
+  readonly quotas?: Quotas
 }
 
 /** The row locks that a transaction has taken so far. */
@@ -109,4 +112,6 @@ export interface Tx {
   readonly locks: LockState
   /** Set when the acting run was found live under its row lock (I2). */
   actingRunVerified: boolean
+  /** Checks that run when the body is done, by name, so that each is made once. A refusal of a check rolls everything back. */
+  readonly finalChecks: Map<string, () => Promise<void>>
 }

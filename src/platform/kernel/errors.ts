@@ -94,6 +94,7 @@ export const refusals = defineRefusals({
   idempotency_mismatch: { status: 422, message: 'This Idempotency-Key was used with a different request' },
   headers_too_large: { status: 431, message: 'Request headers are too large' },
   too_many_streams: { status: 429, message: 'Too many open event streams; retry later' },
+  quota_exceeded: { status: 429, message: 'The quota is used up; retry later' },
   unavailable: { status: 503, message: 'The database is unavailable, try again' },
   busy: { status: 503, message: 'The server is busy, try again' },
 })
@@ -106,6 +107,8 @@ export interface RefusalExtras {
   readonly details?: unknown
   /** Seconds, sent as `Retry-After`. */
   readonly retryAfter?: number
+  /** Further response headers. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Further fields next to `error` and `code`; a 412 has the current issue. */
   readonly extraFields?: Readonly<Record<string, unknown>>
 }
@@ -116,6 +119,7 @@ export class Refusal extends Error {
   readonly status: number
   readonly details: unknown
   readonly retryAfter: number | undefined
+  readonly headers: Readonly<Record<string, string>>
   readonly extraFields: Readonly<Record<string, unknown>>
 
   constructor(code: RefusalCode, extras: RefusalExtras = {}) {
@@ -125,6 +129,7 @@ export class Refusal extends Error {
     this.status = refusals[code].status
     this.details = extras.details
     this.retryAfter = extras.retryAfter
+    this.headers = extras.headers ?? {}
     this.extraFields = extras.extraFields ?? {}
   }
 }

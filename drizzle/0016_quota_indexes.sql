@@ -1,0 +1,2 @@
+CREATE INDEX "heartbeat_runs_opened" ON "heartbeat_runs" USING btree ("company_id","agent_id") WHERE coalesce(status in ('queued', 'running'), false) and wakeup_request_id is null;--> statement-breakpoint
+CREATE INDEX "wakes_requested" ON "wakes" USING btree ("company_id","created_at","requested_by_actor_id") WHERE requested_by_actor_type = 'agent';
