@@ -1,6 +1,6 @@
 import { insertLabel } from '../../org/labels/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { insertIssue, replaceBlockersOf } from '../../work/issues/index.ts'
+import { insertBlockers, insertIssue } from '../../work/issues/index.ts'
 import { findAgentId, findRowId } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import type { IssueEntry } from './package.ts'
@@ -35,7 +35,7 @@ function resolveReferences(state: ImportState, { path, project, assignee }: Issu
 /**
  * (tx) Imports the issues of a package, parents first. They are open, no run holds them, and they wake no agent: the package
  * describes the work, and the company decides when it starts.
- * @throws Refusal as `insertIssue` and `replaceBlockersOf`
+ * @throws Refusal as `insertIssue` and `insertBlockers`
  */
 export async function importIssues(state: ImportState): Promise<ImportResult['issues']> {
   const { tx, ctx, plan, events } = state
@@ -56,11 +56,11 @@ export async function importIssues(state: ImportState): Promise<ImportResult['is
     events.push(...inserted.events)
     results.push({ slug, id: inserted.id, identifier: inserted.identifier, action: 'created', title: entry.title })
   }
-  // Both issues of each relation are rows of this transaction, which no other transaction can see, so neither needs a lock.
-  for (const { slug, blockedBy } of plan.issues) {
+  const relations = plan.issues.flatMap(({ slug, blockedBy }) => {
     const issue = createdIssues.get(slug)
     const blockerIds = (blockedBy ?? []).flatMap((blocker) => createdIssues.get(blocker)?.id ?? [])
-    if (issue !== undefined && blockerIds.length > 0) events.push(...(await replaceBlockersOf(tx, issue, blockerIds)))
-  }
+    return issue === undefined ? [] : [{ ...issue, blockerIds }]
+  })
+  events.push(...(await insertBlockers(tx, relations)))
   return results
 }

@@ -66,6 +66,58 @@ export async function replaceBlockersOf(
   return [blockersUpdated(issue.id, { identifier: issue.identifier, ...blockerChanges })]
 }
 
+/** An issue that the transaction has inserted, and the inserted issues that block it. */
+export interface NewBlockers {
+  readonly id: string
+  readonly identifier: string
+  readonly blockerIds: readonly string[]
+}
+
+/** Whether issues wait for each other in a circle. Linear in the number of relations. */
+function containsCycle(issues: readonly NewBlockers[]): boolean {
+  const waitingFor = new Map(issues.map(({ id, blockerIds }) => [id, blockerIds.length]))
+  const dependents = new Map<string, string[]>()
+  for (const { id, blockerIds } of issues)
+    for (const blockerId of blockerIds) {
+      const known = dependents.get(blockerId)
+      if (known === undefined) dependents.set(blockerId, [id])
+      else known.push(id)
+    }
+  const free = [...dependents.keys()].filter((id) => !waitingFor.has(id))
+  for (let next = free.pop(); next !== undefined; next = free.pop())
+    for (const id of dependents.get(next) ?? []) {
+      const left = (waitingFor.get(id) ?? 0) - 1
+      if (left > 0) waitingFor.set(id, left)
+      else if (waitingFor.delete(id)) free.push(id)
+    }
+  return waitingFor.size > 0
+}
+
+const insertBlockerRows = statement<{ blockedIds: string[]; blockerIds: string[] }, never>('issue_insert_blockers').write(sql`
+  insert into ${blockers} (blocked_issue_id, blocker_issue_id)
+  select * from unnest(${param('blockedIds', 'uuid[]')}, ${param('blockerIds', 'uuid[]')})`)
+
+/**
+ * (tx) Sets the blockers of any number of issues in one statement. The transaction has inserted all of them, blockers as
+ * well, so no other transaction sees them and no row needs a lock.
+ * @returns an event for each issue that has blockers
+ * @throws Refusal `unprocessable` when issues would wait for each other in a circle
+ */
+export async function insertBlockers(tx: Tx, issues: readonly NewBlockers[]): Promise<DomainEvent[]> {
+  const blocked = issues
+    .map(({ id, identifier, blockerIds }) => ({ id, identifier, blockerIds: [...new Set(blockerIds)] }))
+    .filter(({ blockerIds }) => blockerIds.length > 0)
+  if (blocked.length === 0) return []
+  if (containsCycle(blocked)) refuse('unprocessable', { message: 'Blocking relations cannot contain cycles' })
+  await tx.run(insertBlockerRows, {
+    blockedIds: blocked.flatMap(({ id, blockerIds }) => blockerIds.map(() => id)),
+    blockerIds: blocked.flatMap(({ blockerIds }) => blockerIds),
+  })
+  return blocked.map(({ id, identifier, blockerIds }) =>
+    blockersUpdated(id, { identifier, blockedByIssueIds: blockerIds, addedBlockedByIssueIds: blockerIds, removedBlockedByIssueIds: [] }),
+  )
+}
+
 const detectParentCycle = statement<{ issueId: string; parentId: string }, { cycles: boolean }>('issue_parent_cycle').read(sql`
   with recursive up as (
     select ${param('parentId', 'uuid')} as id
