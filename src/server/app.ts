@@ -114,7 +114,12 @@ export interface App {
 export function buildApp(deps: AppDeps): App {
   const { store } = deps
   const app = createExpress()
-  const metrics = createMetrics({ store, version: deps.version, openStreams: deps.feed.connectionLimits.openCount })
+  const metrics = createMetrics({
+    store,
+    version: deps.version,
+    openStreams: deps.feed.connectionLimits.openCount,
+    unsentHeads: () => deps.heads.unsentCopies(),
+  })
   const guard = originGuard(deps)
   app.use(traceRequests(deps, metrics, guard))
 

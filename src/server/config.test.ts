@@ -23,6 +23,8 @@ describe('readConfig', () => {
       databaseOwnerUrl: null,
       jwtSecret: null,
       jwtPreviousSecret: null,
+      witnessFolder: null,
+      witnessUrl: null,
       jwtTtlSeconds: 172_800,
       jwtIssuer: 'paperclip',
       jwtAudience: 'paperclip-api',
@@ -124,6 +126,7 @@ describe('secrets in files', () => {
     PAPERCLIP_AGENT_JWT_SECRET: 'Vq3hT0cZ7sLxW2dYb9KfPn4RgJm6UeAo8iHt',
     PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: 'Bn8sKq1vXz5wHd0tLy7rMc3fPj9gUa2eWi6o',
     PAPERCLIP_METRICS_TOKEN: 'rT5xW8qZ2mK9vB4n',
+    PAPERCLIP_AUDIT_WITNESS_URL: 'https://server:password@witness.example/heads',
     PAPERCLIP_BOARD_TOKEN: 'pcp_local_9f3c1b7e5d2a8406c1e9b7f3a5d80246',
   }
 

@@ -24,6 +24,9 @@ export interface Config {
   readonly home: string
   /** Null creates a secret and keeps it in the home. */
   readonly jwtSecret: string | null
+  /** Where the lines of the audit heads are sent in addition; null for nowhere. */
+  readonly witnessFolder: string | null
+  readonly witnessUrl: string | null
   /** The secret before, which still verifies; null when none is being replaced. */
   readonly jwtPreviousSecret: string | null
   readonly jwtTtlSeconds: number
@@ -151,6 +154,8 @@ const environment = z.object({
   PAPERCLIP_ADAPTER_ADDRESSES: commaSeparated
     .pipe(z.array(z.string().refine(isAllowEntry, 'must be addresses, subnets or host names')))
     .default([]),
+  PAPERCLIP_AUDIT_WITNESS_DIR: z.string().min(1).optional(),
+  PAPERCLIP_AUDIT_WITNESS_URL: webUrl.optional(),
   PAPERCLIP_KEEP_LOG_DAYS: integerBetween(0, MAX_DAYS, 30),
   PAPERCLIP_KEEP_WAKE_DAYS: integerBetween(0, MAX_DAYS, 30),
   PAPERCLIP_KEEP_RUN_DAYS: integerBetween(0, MAX_DAYS, 90),
@@ -205,6 +210,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
       home: path.resolve(values.PAPERCLIP_HOME),
       jwtSecret: values.PAPERCLIP_AGENT_JWT_SECRET ?? null,
+      witnessFolder: values.PAPERCLIP_AUDIT_WITNESS_DIR === undefined ? null : path.resolve(values.PAPERCLIP_AUDIT_WITNESS_DIR),
+      witnessUrl: values.PAPERCLIP_AUDIT_WITNESS_URL ?? null,
       jwtPreviousSecret: values.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS ?? null,
       jwtTtlSeconds: values.PAPERCLIP_AGENT_JWT_TTL_SECONDS,
       jwtIssuer: values.PAPERCLIP_AGENT_JWT_ISSUER,

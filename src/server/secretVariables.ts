@@ -10,6 +10,7 @@ const secretVariables = [
   'PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS',
   'PAPERCLIP_METRICS_TOKEN',
   'PAPERCLIP_BOARD_TOKEN',
+  'PAPERCLIP_AUDIT_WITNESS_URL',
 ] as const
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -9,7 +9,7 @@ import { createRunTokens } from '../auth/runTokens.ts'
 import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
 import type { Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
-import { createSealer, openHeadFile, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
+import { createHeadCopies, createSealer, openHeadFile, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Config } from './config.ts'
 import { version } from './config.ts'
@@ -178,7 +178,7 @@ export async function startServer(
     audience: config.jwtAudience,
   })
   const boardToken = loadBoardToken(config.home, config.boardToken)
-  const heads = openHeadFile(config.home)
+  const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
   const feed = createFeed(store, log)
   warnIfNotIsolated(isolation, log)
   const adapters = createAdapters({

@@ -1,9 +1,11 @@
 import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
+import type { HeadCopies } from './headCopies.ts'
 import { newestOf, readHistory } from './headHistory.ts'
 import type { HeadHistory } from './headHistory.ts'
 import { hashOfLine, isNote, isNumbered, loadSigner, parseLine } from './headLines.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
+import type { WitnessCopy } from './witnessRules.ts'
 import type { Note, RecordedHead, SignedHead, Signer } from './headLines.ts'
 
 export type { Head, Note, RecordedHead, SignedHead } from './headLines.ts'
@@ -37,6 +39,10 @@ export interface HeadFile {
   keyId(): string
   sign(head: RecordedHead): SignedHead
   isGenuine(head: SignedHead): boolean
+  /** The last line in the folder of copies; null when there is none. */
+  lastCopied(): Promise<WitnessCopy | null>
+  /** Lines that are copied nowhere yet although they should be. */
+  unsentCopies(): number
   /** Reads all files. @param companyId restricts the heads to one company; null for all */
   readHistory(companyId: string | null): Promise<HeadHistory>
   /** Reads the newest genuine head of every company. */
@@ -110,7 +116,7 @@ interface Appender {
   readonly size: () => number
 }
 
-function createAppender(home: string, getSigner: () => Signer): Appender {
+function createAppender(home: string, getSigner: () => Signer, copies: HeadCopies | null): Appender {
   const file = path.join(home, FILE_NAME)
   let mayEndTorn = true
   let last: { line: number; hash: string } | null = null
@@ -147,6 +153,7 @@ function createAppender(home: string, getSigner: () => Signer): Appender {
         mayEndTorn = false
         last = end
         knownSize = (await handle.stat()).size
+        copies?.add(text.trimEnd().split('\n'), getSigner().keyId)
         return { line: end.line, signature: end.signature }
       } finally {
         await handle.close()
@@ -158,11 +165,12 @@ function createAppender(home: string, getSigner: () => Signer): Appender {
 /**
  * Opens the file of heads of a home. Files and the key are read or created only when they are needed.
  * @param rotateBytes size at which the file is rotated; the new file starts with the newest heads
+ * @param copies get each line that is on the disk; null for none
  */
-export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): HeadFile {
+export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES, copies: HeadCopies | null = null): HeadFile {
   let signer: Signer | undefined
   const getSigner = (): Signer => (signer ??= loadSigner(home))
-  const appender = createAppender(home, getSigner)
+  const appender = createAppender(home, getSigner, copies)
   // The lines that a new file starts with do not count, otherwise the lines of many companies would rotate it with every append.
   let carriedBytes = 0
 
@@ -191,6 +199,8 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES): 
     keyId: () => getSigner().keyId,
     sign: (head) => getSigner().sign(head),
     isGenuine: (head) => getSigner().isGenuine(head),
+    lastCopied: async () => (await copies?.lastInFolder(getSigner().keyId)) ?? null,
+    unsentCopies: () => copies?.unsent() ?? 0,
     async readHistory(companyId) {
       const { texts, isIncomplete } = await readFiles(home)
       const history = await readHistory(texts, companyId, getSigner())

@@ -1,11 +1,14 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { openPool } from '../../platform/db/driver/client.ts'
 import { createLog } from '../../platform/kernel/log.ts'
+import { createHeadCopies } from './headCopies.ts'
 import { openHeadFile } from './heads.ts'
 import { createSealer } from './sealer.ts'
 import { verifyChain } from './verify.ts'
@@ -199,6 +202,68 @@ describe('the witness of the audit chains (I7)', { timeout: SLOW_MS }, () => {
     await restarted.seal()
     expect(restarted.problems).toEqual([])
     expect(await verify(home, ours)).toMatchObject({ ok: true })
+  })
+
+  test('File and copy that were set back together with the chain are found by a copy in another folder', async () => {
+    const { home, ours } = await witnessedHome()
+    const folder = `${home}-elsewhere`
+    const { log } = listening()
+    const copies = createHeadCopies({ folder, url: null }, log)
+    const seal = createSealer(server().store, openHeadFile(home, undefined, copies), log)
+    const older = readFileSync(fileIn(home), 'utf8')
+    const { rows } = await server().database.sql.query('select * from audit_witnesses where key_id = $1', [keyOf(home)])
+    await ours.issue()
+    await recorder(`${home}-other`).seal()
+    await seal()
+    await copies.settled()
+    await cutTail(ours)
+    writeFileSync(fileIn(home), older)
+    await tamper(
+      'update audit_witnesses set line = $2, signature = $3 where key_id = $1',
+      keyOf(home),
+      rows[0]?.['line'],
+      rows[0]?.['signature'],
+    )
+    expect(await verify(home, ours)).toMatchObject({ ok: true })
+    const withFolder = openHeadFile(home, undefined, createHeadCopies({ folder, url: null }, log))
+    expect(await verifyChain(server().store.read, ours.company.id, withFolder)).toMatchObject({
+      ok: false,
+      witness: { problem: 'file_cut' },
+    })
+  })
+
+  test('A URL gets each line once it answers, in order, and what does not answer delays nothing', async () => {
+    const received: string[] = []
+    let isBroken = true
+    const receiver = createServer((request, response) => {
+      let text = ''
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      request.on('end', () => {
+        if (!isBroken) received.push(`${request.headers.authorization} ${text}`)
+        response.writeHead(isBroken ? 500 : 204).end()
+      })
+    })
+    await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void receiver.close())
+    const url = `http://me:secret@127.0.0.1:${(receiver.address() as AddressInfo).port}/heads`
+    const lines: string[] = []
+    const log = Object.assign(createLog('error', false), { error: (_: object, text: string) => void lines.push(text) })
+    const copies = createHeadCopies({ folder: null, url }, log)
+    copies.add(['{"line":1}', '{"line":2}'], 'key')
+    await copies.settled()
+    expect([copies.unsent(), lines]).toEqual([2, ['audit heads cannot be copied; retrying']])
+    isBroken = false
+    copies.add(['{"line":3}'], 'key')
+    await copies.settled()
+    expect(copies.unsent()).toBe(0)
+    expect(received).toEqual([`Basic ${Buffer.from('me:secret').toString('base64')} {"line":1}\n{"line":2}\n{"line":3}\n`])
+    isBroken = true
+    copies.add(
+      Array.from({ length: 10_500 }, (_, index) => `{"line":${index}}`),
+      'key',
+    )
+    await copies.settled()
+    expect(copies.unsent()).toBe(10_500)
   })
 
   test('Another server with a home of its own joins without a problem', async () => {

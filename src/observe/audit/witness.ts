@@ -55,9 +55,11 @@ export async function readWitness(
   companyId: string | null,
 ): Promise<WitnessFacts & { readonly at: Instant; readonly finding: WitnessFinding }> {
   const [row] = await db.run(readCopy, { keyId: file.keyId(), place: placeOf(file.home) })
+  const copied = await file.lastCopied()
   const history = await file.readHistory(companyId)
   const facts = {
     copy: row === undefined || row.line === null || row.signature === null ? null : { line: row.line, signature: row.signature },
+    copied,
     history,
     hasSealedRows: row?.hasSealedRows ?? false,
     hasOtherWitness: row?.hasOtherWitness ?? false,
@@ -95,13 +97,13 @@ export function createWitness(store: Store, file: HeadFile, log: Log): Witness {
     append: (lines) => append(lines),
     async open() {
       if (isOpen) return
-      const { copy, finding, history, at } = await readWitness(store.read, file, null)
+      const { copy, copied, finding, history, at } = await readWitness(store.read, file, null)
       stored = copy?.line ?? 0
       if (finding !== null) {
         if (isProblem(finding))
           log.error({ problem: finding, line: copy?.line ?? history.last?.line ?? 0 }, 'the witness of the audit chains is damaged')
         else if (BEGINNINGS[finding] !== undefined) log.info({ lines: history.heads.length }, BEGINNINGS[finding])
-        await append([{ note: finding, at }], copy?.line ?? 0)
+        await append([{ note: finding, at }], Math.max(copy?.line ?? 0, copied?.line ?? 0))
       }
       isOpen = true
     },

@@ -9,6 +9,8 @@ export interface WitnessCopy {
 
 export interface WitnessFacts {
   readonly copy: WitnessCopy | null
+  /** The last line in the folder of copies, where there is one. */
+  readonly copied: WitnessCopy | null
   readonly history: HeadHistory
   readonly hasSealedRows: boolean
   /** Another server's home has a copy in this database. */
@@ -21,19 +23,26 @@ export interface WitnessFacts {
 export type WitnessFinding = WitnessProblem | 'opened' | 'adopted' | 'joined' | null
 
 /** Decides what a home's witness is worth. The copy must have been read before the file, because lines are written to the file first. */
-export function assessWitness({ copy, history, ...facts }: WitnessFacts): WitnessFinding {
+export function assessWitness({ copy, copied, history, ...facts }: WitnessFacts): WitnessFinding {
   const { last } = history
-  if (last === null) return assessWithoutLines({ copy, history, ...facts })
+  if (last === null) return assessWithoutLines({ copy, copied, history, ...facts })
   if (history.isCut) return 'file_cut'
   if (!history.isLastGenuine) return 'file_replaced'
+  const finding = contradiction(copied, history, last.line) ?? contradiction(copy, history, last.line)
+  if (finding !== null) return finding
   if (copy === null) return last.stored > 0 ? 'database_copy_missing' : null
-  if (copy.line > last.line) return 'file_cut'
-  if (history.signaturesAt(copy.line).every((signature) => signature !== copy.signature)) return 'file_replaced'
   return copy.line < last.stored ? 'database_copy_rolled_back' : null
 }
 
-function assessWithoutLines({ copy, history, hasSealedRows, hasOtherWitness, hasOtherKeyAtPlace }: WitnessFacts): WitnessFinding {
-  if (copy !== null) return 'file_missing'
+/** A copy is made after its line, so it names a line of the file. The folder may name one that is no longer kept. */
+function contradiction(copy: WitnessCopy | null, history: HeadHistory, lastLine: number): WitnessProblem | null {
+  if (copy === null) return null
+  if (copy.line > lastLine) return 'file_cut'
+  return history.signaturesAt(copy.line).every((signature) => signature !== copy.signature) ? 'file_replaced' : null
+}
+
+function assessWithoutLines({ copy, copied, history, hasSealedRows, hasOtherWitness, hasOtherKeyAtPlace }: WitnessFacts): WitnessFinding {
+  if (copy !== null || copied !== null) return 'file_missing'
   if (hasOtherKeyAtPlace || history.hasForeignLines) return 'key_replaced'
   if (history.hasUnnumberedLines) return 'adopted'
   if (!hasSealedRows) return 'opened'

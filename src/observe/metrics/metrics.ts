@@ -24,6 +24,8 @@ export interface MetricsDeps {
   readonly version: string
   /** How many event streams and WebSockets are open. */
   readonly openStreams: () => number
+  /** How many lines of audit heads wait for their copy elsewhere, or were dropped. */
+  readonly unsentHeads?: () => number
   /** How long statistics of the database are cached, in milliseconds. */
   readonly cacheTtlMs?: number
 }
@@ -147,6 +149,14 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     registers,
     collect() {
       this.set(deps.openStreams())
+    },
+  })
+  new Gauge({
+    name: 'paperclip_unsent_audit_heads',
+    help: 'Lines of audit heads that wait for their copy elsewhere, or were dropped',
+    registers,
+    collect() {
+      this.set(deps.unsentHeads?.() ?? 0)
     },
   })
   new Gauge({ name: 'paperclip_build_info', help: 'The version of this server', labelNames: ['version'], registers }).set(
