@@ -12,7 +12,7 @@ import { keyset } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { holderOf, runRowById, withResultSummary } from '../../engine/runs/index.ts'
+import { holderOf, presentRun, runRowById, withResultSummary } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 import type { companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
 
@@ -93,7 +93,7 @@ export async function activeRunOfIssue(ctx: Ctx, issueId: string): Promise<(RunR
   const [active] = await ctx.store.read.run(selectActiveOfIssue, { companyId, issueId })
   if (active === undefined) return null
   const { id, ...agentFields } = active
-  return { ...(await runRowById(ctx.store.read, ctx, id)), ...agentFields }
+  return { ...presentRun(ctx.actor, await runRowById(ctx.store.read, ctx, id)), ...agentFields }
 }
 
 const issueIdOf = sql`coalesce((select i.id from ${issues} i where i.execution_run_id = r.id and i.company_id = r.company_id order by i.id limit 1),

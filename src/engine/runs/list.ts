@@ -7,6 +7,7 @@ import type { KeysetParams } from '../../platform/db/keyset.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
+import { presentRun } from './present.ts'
 import { runColumns } from './runRow.ts'
 import type { RunRow } from './runRow.ts'
 
@@ -44,5 +45,5 @@ export async function listRuns(
     ),
     { companyId: companyOf(ctx), agentId: query.agentId ?? null, ...page.params },
   )
-  return mapPage(shown, withResultSummary)
+  return mapPage(shown, (run) => presentRun(ctx.actor, withResultSummary(run)))
 }

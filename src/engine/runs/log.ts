@@ -9,8 +9,10 @@ import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { encodeCursor } from '../../platform/kernel/page.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { recordReadPosition } from './logReaders.ts'
+import { presentRunEvent } from './present.ts'
 import type { runEventView, runLogView } from './views.ts'
 
 const runOfCompany = statement<{ runId: string; companyId: string }, { id: string }>('log_run').read(
@@ -114,5 +116,5 @@ export async function listRunEvents(
     page.read(ctx.store.read, query, { runId, companyId: companyOf(ctx), ...page.params }),
     requireRun(ctx, runId),
   ])
-  return events
+  return mapPage(events, (event) => presentRunEvent(ctx.actor, event))
 }

@@ -5,6 +5,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { listRuns } from './list.ts'
 import { listRunEvents, readLog } from './log.ts'
+import { presentRun } from './present.ts'
 import { runRowById } from './queries.ts'
 import { runEventQuery, runEventView, runLogQuery, runLogView, runView } from './views.ts'
 
@@ -24,7 +25,7 @@ export const runRoutes = [
     scope: ofRun(),
     returns: runView,
     refuses: ['not_found'],
-    handle: ({ ctx, target }) => runRowById(ctx.store.read, ctx, target),
+    handle: async ({ ctx, target }) => presentRun(ctx.actor, await runRowById(ctx.store.read, ctx, target)),
   }),
   get('/api/heartbeat-runs/:runId/events', {
     summary: 'List the events of a run, in order',

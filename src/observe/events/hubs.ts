@@ -5,6 +5,7 @@ import type { Feed } from './feed.ts'
 import { createFrameEncoder } from './frames.ts'
 import type { Frame } from './frames.ts'
 import type { Position } from './position.ts'
+import { presentPayload } from './present.ts'
 import type { FeedEntry } from './readAfter.ts'
 import { disconnect, POLICY_VIOLATION, TRY_AGAIN_LATER } from './socketClient.ts'
 import type { SocketClient } from './socketClient.ts'
@@ -72,13 +73,20 @@ function createSender(maxBufferedBytes: number): Send {
   let lastId = 0
   return ({ clients }, frame) => {
     lastId += 1
-    const message = `{"id":${lastId},"companyId":"${frame.companyId}","type":"${frame.type}","createdAt":"${frame.createdAt}","payload":${frame.payload}}`
+    const head = `{"id":${lastId},"companyId":"${frame.companyId}","type":"${frame.type}","createdAt":"${frame.createdAt}","payload":`
+    const message = `${head}${frame.payload}}`
     for (const client of clients) {
       if (client.socket.readyState !== WebSocket.OPEN) continue
       if (client.socket.bufferedAmount > maxBufferedBytes) disconnect(client, TRY_AGAIN_LATER, 'too slow')
-      else client.socket.send(message, () => {})
+      else client.socket.send(presentMessage(client, frame, head, message), () => {})
     }
   }
+}
+
+/** The message as the client may see it: almost always the same text for all clients. */
+function presentMessage({ actor }: SocketClient, frame: Frame, head: string, message: string): string {
+  const payload = presentPayload(actor, frame)
+  return payload === frame.payload ? message : `${head}${payload}}`
 }
 
 function createHub({ db, log }: HubDeps, companyId: string, send: Send): Hub {

@@ -1,5 +1,4 @@
 import { inCompany } from '../../auth/scopes.ts'
-import { credentialRefOf } from '../../auth/credentialStatus.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { get } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
@@ -33,7 +32,7 @@ export const eventRoutes = (feed: Feed, options: StreamOptions = {}): Route[] =>
           companyId,
           from: requested === undefined || mustResync ? lowWatermark : requested,
           mustResync,
-          credential: credentialRefOf(actor),
+          actor,
           keepsOpen: query.follow === 'true',
           releaseConnection: feed.connectionLimits.acquire(companyId, actor.kind === 'agent' ? actor.agentId : null),
         },

@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws'
+import type { Actor } from '../../platform/kernel/actor.ts'
 
 /** A client that was disconnected has this long for its part of the closing handshake. */
 const CLOSE_TIMEOUT_MS = 1000
@@ -11,6 +12,8 @@ export const TRY_AGAIN_LATER = 1013
 /** A connected WebSocket. */
 export interface SocketClient {
   readonly socket: WebSocket
+  /** The party that connected; it decides what of an event is sent. */
+  readonly actor: Actor
   /** Whether the client has answered the last ping. */
   isAlive: boolean
 }

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { credentialRefOf } from '../../auth/credentialStatus.ts'
-import type { CredentialRef } from '../../auth/credentialStatus.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
 import { toRefusal } from '../../http/problem.ts'
 import type { OnUpgrade } from '../../http/httpServer.ts'
 import { logFrame } from './frames.ts'
@@ -93,7 +93,7 @@ async function connect(connections: Connections, handshake: Handshake, socket: D
   // The WebSocket server answers a malformed handshake itself and then does not call back.
   socket.once('close', releaseConnection)
   connections.server.handleUpgrade(request, socket, head, (webSocket) => {
-    serve(connections, webSocket, { companyId, from: lowWatermark, credential: credentialRefOf(actor) })
+    serve(connections, webSocket, { companyId, from: lowWatermark, actor })
     log.info({ route: ROUTE, status: 101, actor: actor.kind, agentId }, 'websocket connected')
   })
 }
@@ -101,13 +101,14 @@ async function connect(connections: Connections, handshake: Handshake, socket: D
 interface Connection {
   readonly companyId: string
   readonly from: Position
-  /** The connection ends with it; null for people. */
-  readonly credential: CredentialRef | null
+  /** The connection ends with its credential. */
+  readonly actor: Actor
 }
 
 /** Sends events to an open WebSocket until it closes. */
-function serve({ deps, hubs, pingLoop }: Connections, socket: WebSocket, { companyId, from, credential }: Connection): void {
-  const client: SocketClient = { socket, isAlive: true }
+function serve({ deps, hubs, pingLoop }: Connections, socket: WebSocket, { companyId, from, actor }: Connection): void {
+  const client: SocketClient = { socket, actor, isAlive: true }
+  const credential = credentialRefOf(actor)
   const onRevoked = (): void => disconnect(client, POLICY_VIOLATION, 'credential ended')
   const stopWatching = credential === null ? undefined : deps.feed.watchCredential(credential, onRevoked)
   socket.on('pong', () => void (client.isAlive = true))

@@ -1,6 +1,8 @@
-import type { CredentialRef } from '../../auth/credentialStatus.ts'
+import { credentialRefOf } from '../../auth/credentialStatus.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
 import type { LiveResponse, Sink } from '../../http/liveResponse.ts'
 import type { Feed } from './feed.ts'
+import { presentPayload } from './present.ts'
 import type { Subscriber } from './subscriptions.ts'
 import type { FeedEntry } from './readAfter.ts'
 import { cursorOf } from './position.ts'
@@ -21,8 +23,8 @@ export interface StreamOptions {
 }
 
 /** Encodes an entry as one message. Postgres writes JSON without line breaks, which would end the message. */
-const messageOf = (entry: FeedEntry): string =>
-  `id: ${cursorOf(entry.position)}\ndata: {"type":"${entry.type}","companyId":"${entry.companyId}","createdAt":"${entry.createdAt}","payload":${entry.payload}}\n\n`
+const messageOf = (entry: FeedEntry, actor: Actor): string =>
+  `id: ${cursorOf(entry.position)}\ndata: {"type":"${entry.type}","companyId":"${entry.companyId}","createdAt":"${entry.createdAt}","payload":${presentPayload(actor, entry)}}\n\n`
 
 // An id without data moves the client's cursor and is not a message (HTML, "event stream interpretation").
 const cursorOnly = (position: Position): string => `id: ${cursorOf(position)}\n`
@@ -36,7 +38,8 @@ interface StreamRequest {
   readonly from: Position
   /** The client's cursor is invalid: the client has to read its state again, and the stream begins at `from`. */
   readonly mustResync: boolean
-  readonly credential: CredentialRef | null
+  /** The party that reads; it decides what of an event is sent, and the response ends with its credential. */
+  readonly actor: Actor
   /** False ends the response when every readable event has been sent. */
   readonly keepsOpen: boolean
   /** Releases the client's connection slot. */
@@ -55,7 +58,7 @@ export function eventStream(feed: Feed, request: StreamRequest, options: StreamO
     const writeEntries = (entries: readonly FeedEntry[]): void => {
       for (const entry of entries) {
         if (isClosed) return
-        sink.write(messageOf(entry))
+        sink.write(messageOf(entry, request.actor))
         if (entry.action === 'company.deleted') sink.end()
       }
     }
@@ -78,7 +81,8 @@ export function eventStream(feed: Feed, request: StreamRequest, options: StreamO
       const position = feed.positionOf(subscriber)
       sink.write(`${position === undefined ? '' : cursorOnly(position)}: here\n\n`)
     }, options.keepAliveIntervalMs ?? KEEP_ALIVE_INTERVAL_MS)
-    const stopWatching = request.credential === null ? undefined : feed.watchCredential(request.credential, sink.end)
+    const credential = credentialRefOf(request.actor)
+    const stopWatching = credential === null ? undefined : feed.watchCredential(credential, sink.end)
     const stopListening = feed.onStop(sink.end)
     sink.write(`retry: ${RETRY_MS}\n${request.mustResync ? resyncMessage(companyId, from) : `${cursorOnly(from)}\n`}`)
     feed.subscribe(subscriber, from)

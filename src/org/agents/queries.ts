@@ -7,6 +7,8 @@ import { grants, memberships } from '../../model/companies.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
+import { redact } from '../../platform/kernel/redact.ts'
+import { sightOfSettings } from '../../auth/visibility.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
@@ -15,10 +17,12 @@ import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
 import type { agentDetail as agentDetailView } from './views.ts'
 
-/** An agent as an actor may see it. Other agents do not see its configuration, which may contain secrets. */
+/** An agent as an actor may see it: its settings whole, with redacted secrets for an agent that creates agents, or not at all. */
 export function redactAgentFor<T extends AgentRow>(actor: Actor, agent: T): T {
-  const isFull = actor.kind !== 'agent' || actor.agentId === agent.id || actor.canCreateAgents
-  return isFull ? agent : { ...agent, adapterConfig: {}, runtimeConfig: {} }
+  const sight = sightOfSettings(actor, agent.id)
+  if (sight === 'whole') return agent
+  if (sight === 'hidden') return { ...agent, adapterConfig: {}, runtimeConfig: {} }
+  return { ...agent, adapterConfig: redact(agent.adapterConfig), runtimeConfig: redact(agent.runtimeConfig) }
 }
 
 const listOrder = byCreation('asc')
