@@ -28,7 +28,7 @@ export function resultOf({ stopRequest }: SupervisedRun, finished: FinishedOutco
   }
   // A run that ended by itself before the shutdown could stop it keeps its own outcome.
   if (stopRequest?.cause === 'server_stopped' && (finished === null || finished.status === 'cancelled'))
-    return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', retryable: true, ...reported }
+    return { status: 'cancelled', error: SERVER_STOPPED, errorCode: 'server_stopped', retryable: true, costsNothing: true, ...reported }
   if (finished === null) return { status: 'failed', error: 'The run could not be started', errorCode: 'start_failed' }
   const error = finished.error === null ? null : truncate(finished.error, MAX_ERROR_LENGTH)
   // One run never starts its agent twice, so the retry is a new run, which starts without the unknown session.

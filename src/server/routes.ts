@@ -14,6 +14,7 @@ import { documentRoutes } from '../work/documents/routes.ts'
 import { checkoutRoutes } from '../control/checkout/routes.ts'
 import { executionRoutes } from '../control/execution/routes.ts'
 import { lifecycleRoutes } from '../control/lifecycle/routes.ts'
+import { stalledRoutes } from '../control/stalled/routes.ts'
 import { wakeupRoutes } from '../control/wakeups/routes.ts'
 import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
 import { feedbackRoutes } from '../work/feedback/routes.ts'
@@ -59,6 +60,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...approvalRoutes,
   ...runRoutes,
   ...wakeupRoutes,
+  ...stalledRoutes,
   ...companyRoutes,
   ...portabilityRoutes,
   ...goalRoutes,

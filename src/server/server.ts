@@ -26,6 +26,7 @@ import { startPeriodicTasks } from '../scheduler/periodicTasks.ts'
 import type { PeriodicTask } from '../scheduler/periodicTasks.ts'
 import { reap } from '../scheduler/reap.ts'
 import { applyRetention } from '../scheduler/retention.ts'
+import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
@@ -44,6 +45,7 @@ const SHUTDOWN = {
 const INTERVALS = {
   reapMs: 5000,
   /** Timers fire every few minutes or hours, and one call costs one query. */
+  stalledMs: 20_000,
   timersMs: 10_000,
   flushSkipsMs: 10_000,
   retentionMs: 10 * 60_000,
@@ -149,6 +151,7 @@ const backgroundTasks = ({ store, heads, runner, retention, log }: BackgroundDep
     },
   },
   { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: createSealer(store, heads, log) },
+  { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },

@@ -7,6 +7,7 @@ import { lockingRead } from '../../platform/db/locks.ts'
 import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
+import type { AgentStatus } from '../../model/agentStatus.ts'
 import { companies } from '../../model/companies.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
@@ -24,7 +25,7 @@ import type { CloseReason } from '../../engine/wakes/index.ts'
 import { acquireHoldWithEvent } from '../checkout/index.ts'
 import { deferRun, skipRun } from './setAside.ts'
 import { decideStart } from './startRules.ts'
-import { isStartable, maxConcurrentRuns, runningCount } from './startable.ts'
+import { isStartable, maxConcurrentRuns, mayStartInError, runningCount } from './startable.ts'
 import type { Candidate } from './startable.ts'
 
 /** A started run, with everything that its supervisor needs to execute it. */
@@ -32,6 +33,8 @@ export interface StartOrder {
   readonly runId: string
   readonly agentId: string
   readonly agentName: string
+  /** The status of the agent when the run started. */
+  readonly agentStatus: AgentStatus
   readonly companyId: string
   /** The issue the run was queued for, whether the run holds it or not. */
   readonly issueId: string | null
@@ -57,6 +60,7 @@ const SET_ASIDE: StartResult = { kind: 'set_aside' }
 interface StartableAgent {
   id: string
   name: string
+  status: AgentStatus
   adapterType: string
   adapterConfig: unknown
   maxRunning: number
@@ -66,7 +70,7 @@ interface StartableAgent {
 const lockStartableAgent = lockingRead(
   'agent',
   statement<{ agentId: string; companyId: string; types: readonly string[] }, StartableAgent>('claim_agent').read(sql`
-    select a.id, a.name, a.adapter_type as "adapterType", a.adapter_config as "adapterConfig", ${maxConcurrentRuns} as "maxRunning"
+    select a.id, a.name, a.status, a.adapter_type as "adapterType", a.adapter_config as "adapterConfig", ${maxConcurrentRuns} as "maxRunning"
     from ${agents} a where a.id = ${param('agentId')} and a.company_id = ${param('companyId')} and ${isStartable}
     for no key update skip locked`),
 )
@@ -101,7 +105,7 @@ const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRu
   cross join lateral (select coalesce(r.context_snapshot ->> 'taskKey', w.payload ->> 'taskKey', r.issue_id::text, 'agent') as task_key) k
   left join ${taskSessions} s on s.agent_id = r.agent_id and s.task_key = k.task_key and s.adapter_type = a.adapter_type
   where r.status = 'queued' and ${isUnended('r')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
-    and ${hasLease('r')}
+    and ${hasLease('r')} and ${mayStartInError}
   order by r.created_at, r.id limit 1`)
 
 const touchAgent = statement<{ agentId: string }, { id: string }>('claim_seen').write(
@@ -220,6 +224,7 @@ function applyStart(tx: Tx, ctx: Ctx, { supervisorId, agent, queued, acting }: S
     runId,
     agentId,
     agentName: agent.name,
+    agentStatus: agent.status,
     companyId: companyOf(ctx),
     issueId: queued.issueId,
     adapterType: agent.adapterType,

@@ -3,6 +3,7 @@ import { isInvokableSql, isOverBudgetSql } from '../../model/agentStatus.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
+import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 
@@ -13,8 +14,11 @@ import type { Store } from '../../platform/db/types.ts'
 export const maxConcurrentRuns = sql`(case when jsonb_typeof(a.runtime_config #> '{heartbeat,maxConcurrentRuns}') = 'number'
   then floor(least(10, greatest(1, (a.runtime_config #>> '{heartbeat,maxConcurrentRuns}')::numeric)))::int else 1 end)`
 
-// An agent whose adapter lacks its required field runs on another host and opens its runs itself.
-const isConfigured = sql`(case when a.adapter_type = 'process' then coalesce(a.adapter_config ->> 'command', '') <> ''
+/**
+ * SQL: whether the configuration of the row `a` of agents says what a run of it starts. An agent whose adapter lacks its required field
+ * runs on another host and opens its runs itself.
+ */
+export const isConfigured = sql`(case when a.adapter_type = 'process' then coalesce(a.adapter_config ->> 'command', '') <> ''
   when a.adapter_type in ('http', 'openclaw_gateway') then coalesce(a.adapter_config ->> 'url', '') <> '' else true end)`
 
 /** SQL: true when this server may start runs for the row `a` of agents; `types` are the adapter types that it may run. */
@@ -24,6 +28,12 @@ export const isStartable = sql`(${isInvokableSql('a')}
 /** SQL: the number of runs `b` that are running for the row `a` of agents. A run whose lease expired does not count. */
 export const runningCount = sql`(select count(*)::int from ${runs} b
   where b.status = 'running' and ${isUnended('b')} and b.agent_id = a.id and ${hasLease('b')})`
+
+/**
+ * SQL: whether the queued run `r` with its wake `w` may start for the row `a` of agents. The wakes of an agent whose command or
+ * configuration failed wait until that is changed; a person may try it at any time.
+ */
+export const mayStartInError = sql`(a.status <> 'error' or coalesce(w.requested_by_actor_type = 'user' and w.source = 'on_demand', false))`
 
 /** An agent for which a queued run may start. */
 export interface Candidate {
@@ -54,8 +64,8 @@ const startable = statement<StartableParams, Candidate>('startable').read(sql`
     from waiting w join ${agents} a on a.id = w.agent_id join ${companies} c on c.id = a.company_id and c.status = 'active'
     left join taken t on t.company_id = a.company_id
     cross join lateral (
-      select r.id, r.created_at from ${runs} r
-      where r.status = 'queued' and ${isUnended('r')} and r.agent_id = a.id and ${hasLease('r')}
+      select r.id, r.created_at from ${runs} r left join ${wakes} w on w.id = r.wakeup_request_id
+      where ${mayStartInError} and r.status = 'queued' and ${isUnended('r')} and r.agent_id = a.id and ${hasLease('r')}
       order by r.created_at, r.id limit greatest(0, ${maxConcurrentRuns} - ${runningCount})) q
     where ${isStartable})
   select id as "agentId", company_id as "companyId" from next order by turn, created_at, run_id limit ${param('limit', 'int')}`)

@@ -4,7 +4,9 @@ import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { forgetSession, saveFirstSession, saveSession } from '../../engine/runs/index.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
+import { lockAgents } from '../../org/agents/index.ts'
 import type { StartOrder } from '../dispatch/index.ts'
+import { changesAgent, recordStart } from './startFailure.ts'
 
 /** `ended` when this call ended the run; `over` when the run had ended before or its lease had expired. */
 export type FinishOutcome = 'ended' | 'over'
@@ -25,6 +27,9 @@ export async function finishSupervisedRun(
   const { runId, agentId, companyId, taskKey, adapterType } = order
   const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
   return await mutate(ctx, async (tx) => {
+    // The agent's lock precedes those of issues and runs.
+    const changes = changesAgent(order, result)
+    if (changes) await lockAgents(tx, companyId, [agentId])
     const locked = await lockForEnd(tx, ctx, [runId])
     const [run] = locked.runs
     if (run === undefined || runStatus.terminal.includes(run.status) || !run.live) return unchanged<FinishOutcome>('over')
@@ -34,6 +39,8 @@ export async function finishSupervisedRun(
       if (sessionIdAfter !== order.sessionIdBefore) await saveSession(tx, session, sessionIdAfter)
     } else if (order.sessionIdBefore !== null && sessionIdAfter === null) await forgetSession(tx, session, order.sessionIdBefore)
     else if (order.sessionIdBefore === null && sessionIdAfter !== null) await saveFirstSession(tx, session, sessionIdAfter)
-    return changedIfAny<FinishOutcome>('ended', events)
+    const issue = locked.issues.find(({ id, executionRunId }) => id === order.issueId && executionRunId === runId) ?? null
+    const started = changes ? await recordStart(tx, ctx, order, { result, issue }) : []
+    return changedIfAny<FinishOutcome>('ended', [...events, ...started])
   })
 }

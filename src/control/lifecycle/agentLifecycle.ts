@@ -11,6 +11,7 @@ import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
+import { wakeForWaitingIssues } from './wakeWaiting.ts'
 
 const unendedRunsOf = statement<{ agentId: string }, { id: string }>('stand_down_runs').read(sql`
   select r.id from ${runs} r where r.agent_id = ${param('agentId')} and r.status in ('queued', 'running') and ${isUnended('r')} order by r.id`)
@@ -53,7 +54,8 @@ export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
 }
 
 /**
- * Resumes a paused agent. An agent that is not paused is returned unchanged.
+ * Resumes a paused agent, and wakes it once for each issue that waits for it: the ones that the pause took from it, and the ones that
+ * were assigned, or commented on, meanwhile (LOCK_PROTOCOL §6). An agent that is not paused is returned unchanged.
  * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`
  */
 export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
@@ -63,7 +65,8 @@ export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> 
     if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'Pending approval agents cannot be resumed' })
     if (agent.status !== 'paused') return unchanged(agent)
     const resumed = await setAgentStatus(tx, agent, 'idle')
-    return changed(resumed, agentResumed(agentId, { previousPauseReason: agent.pauseReason }, { agentId }))
+    const event = agentResumed(agentId, { previousPauseReason: agent.pauseReason }, { agentId })
+    return changed(resumed, event, ...(await wakeForWaitingIssues(tx, ctx, agentId, agent.pausedAt)))
   })
 }
 

@@ -69,6 +69,7 @@ export const rooms: readonly Room[] = [
     path: 'control/lifecycle',
     holds: 'pause, resume, terminate and delete an agent; archive and delete a company; delete a goal, a project or a label',
   },
+  { path: 'control/stalled', holds: 'work that stands still: why, since when, and the task that wakes it' },
   { path: 'control/wakeups', holds: 'a wake that a request asks for: invoke and wakeup' },
   { path: 'control/approvals', holds: 'approvals: request, decide, and the effect that commits with the decision' },
   { path: 'control/portability', holds: 'a company as a package of text files, exported and imported' },

@@ -85,7 +85,7 @@ export async function endRuns(tx: Tx, locked: LockedForEnd, runIds: readonly str
   const endingIds = new Set(unended.map((run) => run.id))
   const held = locked.issues.filter((issue) => endingIds.has(issue.checkoutRunId ?? '') || endingIds.has(issue.executionRunId ?? ''))
   const rows = await Promise.all(unended.map((run) => recordRunResult(tx, run.id, run.status, result)))
-  const retried = result.retryable === true ? await retryWakes(tx, [...endingIds]) : []
+  const retried = result.retryable === true ? await retryWakes(tx, [...endingIds], result.costsNothing === true) : []
   const wakesFinished = pipelined(finishWakes(tx, [...endingIds], wakeStatusByOutcome[result.status]))
   const clearedHolds = await Promise.all(held.map((issue) => clearHoldOfEnded(tx, issue, endingIds)))
   await wakesFinished

@@ -38,6 +38,8 @@ export interface RunResult {
   readonly exitFacts?: ExitFacts | undefined
   /** The run did not end by itself: its server, or the session that it was to resume, is lost. Its wake may get another run. */
   readonly retryable?: boolean | undefined
+  /** The run was stopped by an operator's act: its wake gets another run however often that happens. */
+  readonly costsNothing?: boolean | undefined
 }
 
 /** The result that Paperclip's API documents for a run that the board cancels. */

@@ -14,8 +14,8 @@ import { wakeRetried } from './events.ts'
 import { MENTION_REASON } from './reasons.ts'
 
 /**
- * How often a wake gets another run for one that was lost. Once: a server that is stopped or killed is the usual cause,
- * and a run that is lost twice may itself be the cause of the crashes.
+ * How often a wake gets another run for one that was lost. Once: a server that is killed is the usual cause, and a run that is lost
+ * twice may itself be the cause of the crashes. A server that is stopped in order costs the wake nothing.
  */
 const MAX_RETRIES = 1
 /**
@@ -47,7 +47,7 @@ const mentionReason = sql.raw(`'${MENTION_REASON}'`)
 // - The run was not evicted from the issue.
 // - No other wake of the agent for the issue waits, which would cover this one.
 // - A wake that waited in the queue for a day yields to the wakes that wait behind it.
-const retryableWakes = statement<{ runIds: string[] }, RetryableWake>('wake_lost').read(sql`
+const retryableWakes = statement<{ runIds: string[]; isFree: boolean }, RetryableWake>('wake_lost').read(sql`
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.issue_id as "issueId", w.source, w.trigger_detail as "triggerDetail",
     w.reason, w.losses, w.status = 'queued' as "wasQueued", r.id as "runId"
   from ${runs} r join ${wakes} w on w.id = r.wakeup_request_id and w.run_id = r.id and w.status in ('claimed', 'queued')
@@ -55,7 +55,7 @@ const retryableWakes = statement<{ runIds: string[] }, RetryableWake>('wake_lost
   join ${agents} a on a.id = w.agent_id and ${isInvokableSql('a')}
   left join ${issues} i on i.id = w.issue_id
   where r.id = any(${param('runIds', 'uuid[]')})
-    and case w.status when 'claimed' then r.supervisor_id is not null and w.losses < ${sql.raw(String(MAX_RETRIES))}
+    and case w.status when 'claimed' then r.supervisor_id is not null and (${param('isFree', 'boolean')} or w.losses < ${sql.raw(String(MAX_RETRIES))})
       else w.created_at > now() - make_interval(days => ${sql.raw(String(MAX_QUEUED_DAYS))}) end
     and (w.issue_id is null or w.reason = ${mentionReason} or case w.status
       when 'claimed' then i.assignee_agent_id = w.agent_id and i.status in ('in_progress', 'in_review', 'backlog')
@@ -82,11 +82,11 @@ export interface RetriedWake {
  * server, with the session that it was to resume, or because it was never started. Expects the runs to be ended and their
  * wakes not yet. The start of the new run checks its rules again.
  */
-export async function retryWakes(tx: Tx, runIds: readonly string[]): Promise<RetriedWake[]> {
+export async function retryWakes(tx: Tx, runIds: readonly string[], isFree: boolean): Promise<RetriedWake[]> {
   const retried: RetriedWake[] = []
-  for (const wake of await tx.run(retryableWakes, { runIds: [...runIds] })) {
+  for (const wake of await tx.run(retryableWakes, { runIds: [...runIds], isFree })) {
     const { id, companyId, agentId, issueId, source: invocationSource, triggerDetail, reason, runId: retryOfRunId } = wake
-    const retryCount = wake.wasQueued ? wake.losses : wake.losses + 1
+    const retryCount = wake.wasQueued || isFree ? wake.losses : wake.losses + 1
     const subject = { companyId, agentId, issueId, wakeupRequestId: id, retryOfRunId, processLossRetryCount: retryCount }
     const runId = await queueRun(tx, { ...subject, invocationSource, triggerDetail })
     await tx.run(requeue, { id, runId, losses: retryCount })

@@ -38,6 +38,7 @@ describe('the dashboard', () => {
       agents: { active: 1, running: 0, paused: 1, error: 1 },
       tasks: { open: 4, inProgress: 1, blocked: 1, done: 1 },
       costs: { monthSpendCents: 125, monthBudgetCents: 1000, monthUtilizationPercent: 12.5 },
+      stalled: 0,
       pendingApprovals: 2,
       budgets: { activeIncidents: 0, pendingApprovals: 1, pausedAgents: 0, pausedProjects: 0 },
     })

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
+import { progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { approvals } from '../../model/approvals.ts'
@@ -23,11 +24,16 @@ interface Counts {
   companyId: string
   agents: Dashboard['agents'] & { pausedByBudget: number; spentCents: number }
   tasks: Dashboard['tasks']
+  stalled: number
   budgetCents: number
   pendingApprovals: number
   budgetApprovals: number
   pausedProjects: number
 }
+
+// Only issues that could stand still are checked, so that closed ones cost nothing.
+const stalledCount = sql`select count(*)::int from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
+  and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${progressSql} in ('stalled', 'board_notified')`
 
 // One round trip that reads each table once, because the dashboard page polls it.
 const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').read(sql`
@@ -46,6 +52,7 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
        'blocked', count(*) filter (where status = 'blocked'),
        'done', count(*) filter (where status = 'done'))
      from ${issues} where company_id = c.id and hidden_at is null) as tasks,
+    (${stalledCount}) as stalled,
     (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending') as "pendingApprovals",
     (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending' and type = 'budget_override_required')
       as "budgetApprovals",
@@ -63,6 +70,7 @@ export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
     companyId: row.companyId,
     agents: agentCounts,
     tasks: row.tasks,
+    stalled: row.stalled,
     costs: {
       monthSpendCents: spentCents,
       monthBudgetCents: row.budgetCents,

@@ -7,6 +7,7 @@ import { isOpen, wakes } from '../../model/wakes.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
 
 /** Statistics that come from the database and are therefore the same on every server. */
@@ -14,6 +15,9 @@ export interface DatabaseStats {
   readonly liveHolds: number
   /** Issues whose lock columns name a run that is not live. */
   readonly deadHolds: number
+  readonly stalledIssues: number
+  /** Stalled issues about which the board was notified. */
+  readonly notifiedIssues: number
   readonly queuedWakes: number
   /** Wakes that wait until another run releases their issue. */
   readonly deferredWakes: number
@@ -37,8 +41,13 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
   waiting as (
     select status, created_at from ${wakes} w where ${isOpen('w')}),
   open as (select status, created_at from ${runs} r where ${isUnended('r')}),
+  stalled as (
+    select ${progressSql} as why from ${progressFrom} where i.status in ('todo', 'in_progress') and i.hidden_at is null
+      and i.assignee_agent_id is not null),
   sealed as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1)
   select (select count(*)::int from held where live) as "liveHolds", (select count(*)::int from held where not live) as "deadHolds",
+    (select count(*)::int from stalled where why = 'stalled') as "stalledIssues",
+    (select count(*)::int from stalled where why = 'board_notified') as "notifiedIssues",
     (select count(*)::int from waiting where status = 'queued') as "queuedWakes",
     (select count(*)::int from waiting where status = 'deferred_issue_execution') as "deferredWakes",
     ${age(sql`(select min(created_at) from waiting where status = 'queued')`)} as "oldestQueuedWakeSeconds",

@@ -46,6 +46,12 @@ const statGauges: readonly StatGauge[] = [
     values: ({ liveHolds: live, deadHolds: dead }) => ({ live, dead }),
   },
   {
+    name: 'paperclip_stalled_issues',
+    help: 'Issues whose work stands still without a stated reason, and those about which the board was notified',
+    label: 'state',
+    values: ({ stalledIssues: stalled, notifiedIssues: board_notified }) => ({ stalled, board_notified }),
+  },
+  {
     name: 'paperclip_queue_depth',
     help: 'Queued wakes and runs, and wakes that wait for their issue',
     label: 'queue',

@@ -102,6 +102,8 @@ export interface AppliedConfiguration {
   readonly events: readonly DomainEvent[]
 }
 
+const isNewCommand = (changes: object): boolean => 'adapterType' in changes || 'adapterConfig' in changes
+
 /**
  * (tx) Writes a change of an agent and its revision. This function is the only writer of an agent's configuration. It
  * expects a caller that was allowed to change these fields, the agent's row lock, and the company's if `needsCompanyLock`.
@@ -123,8 +125,14 @@ export async function applyConfiguration(
   const urlKey = input.name === undefined ? {} : { urlKey: urlKeyOf(input.name, agent.id) }
   await tx
     .update(agents)
-    // A new configuration may contain another timer interval, so the timer starts again.
-    .set({ ...changes, ...urlKey, ...('runtimeConfig' in changes ? { nextTimerAt: null } : {}), updatedAt: sql`now()` })
+    // `error` is about the configuration that failed, so another one starts without it. A new configuration may contain another timer interval, so the timer starts again.
+    .set({
+      ...changes,
+      ...urlKey,
+      ...('runtimeConfig' in changes ? { nextTimerAt: null } : {}),
+      ...(agent.status === 'error' && isNewCommand(changes) ? { status: 'idle' as const } : {}),
+      updatedAt: sql`now()`,
+    })
     .where(eq(agents.id, agent.id))
   const updatedAgent = await lockAgent(tx, agent.companyId, agent.id)
   const revisionId = await insertRevision(tx, ctx, { before: agent, after: updatedAgent }, origin)

@@ -32,6 +32,13 @@ export const agentDeleted = event(
   z.object({ name: z.string(), endedRunIds: z.array(z.string()), freedIssueIds: z.array(z.string()) }),
 )
 export const agentPaused = event('agent.paused', 'agent', z.object({ pauseReason: z.string(), endedRunIds: z.array(z.string()) }))
+/** A run could not be started, so the agent is in `error`: its own command or configuration is at fault. */
+export const agentStartFailed = event(
+  'agent.start_failed',
+  'agent',
+  z.object({ runId: z.string(), errorCode: z.string(), error: z.string().nullable(), returnedIssueId: z.string().nullable() }),
+)
+export const agentStartsAgain = event('agent.starts_again', 'agent', z.object({ runId: z.string() }))
 export const agentResumed = event('agent.resumed', 'agent', z.object({ previousPauseReason: z.string().nullable() }))
 export const agentTerminated = event(
   'agent.terminated',

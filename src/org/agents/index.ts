@@ -6,6 +6,8 @@ export {
   agentDeleted,
   agentPaused,
   agentResumed,
+  agentStartFailed,
+  agentStartsAgain,
   agentTerminated,
   hireCreated,
   sessionsReset,

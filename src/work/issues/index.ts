@@ -1,5 +1,6 @@
 export { insertIssue } from './create.ts'
 export { patchIssue } from './patch.ts'
+export { postNote } from './postComment.ts'
 export { touchIssue } from './touch.ts'
 export { heartbeatContext, issueById, requireIssue } from './queries.ts'
 export { newWords } from './words.ts'

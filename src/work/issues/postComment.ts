@@ -100,3 +100,11 @@ async function mentionedIn(tx: Tx, companyId: string, body: string): Promise<rea
   if (!text.words.includes('@') && text.linkedAgentIds.length === 0) return []
   return findMentions(text, await tx.run(mentionableAgents, { companyId }))
 }
+
+/** (tx) Adds a comment of the server itself, which wakes no agent. Expects the issue's row lock. @returns its event */
+export async function postNote(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string): Promise<DomainEvent> {
+  const authors = { authorAgentId: null, authorUserId: null, createdByRunId: null }
+  const { id } = exactlyOne(await tx.run(insertCommentRow, { companyId: companyOf(ctx), issueId: issue.id, ...authors, body }))
+  const bodySnippet = truncate(body, SNIPPET_LENGTH)
+  return commentAdded(issue.id, { commentId: id, bodySnippet, identifier: issue.identifier, issueTitle: issue.title })
+}

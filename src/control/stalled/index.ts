@@ -1,0 +1,2 @@
+export { progressFrom, progressSql } from './progress.ts'
+export { tickStalled } from './wakeStalled.ts'
