@@ -40,6 +40,9 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'quota_exceeded',
   'unavailable',
   'busy',
+  'too_many_connections',
+  'upload_stalled',
+  'answers_unread',
   'unknown_reference',
   'unprocessable',
 ])

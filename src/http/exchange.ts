@@ -5,6 +5,8 @@ import type { RequestQuotas } from '../auth/requestQuotas.ts'
 import type { Quotas } from '../platform/kernel/quotas.ts'
 import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
+import type { Reader } from './answersInFlight.ts'
+import type { Traffic } from './traffic.ts'
 
 /** The parts of the server that the mounted routes need. */
 export interface MountDeps {
@@ -22,6 +24,7 @@ export interface MountDeps {
   readonly previousEncryptionKey: Buffer | null
   /** For development and tests: checks every answer and every refusal against the declaration of its route. */
   readonly validateResponses: boolean
+  readonly traffic: Traffic
 }
 
 /** Facts about a request for the request log. The steps of the request fill it in. */
@@ -47,6 +50,7 @@ export interface Exchange {
 /** An exchange whose caller is known and whose query has been read. */
 export interface IdentifiedExchange extends Exchange {
   readonly actor: Actor
+  readonly reader: Reader
   readonly rawQuery: Readonly<Record<string, unknown>>
   readonly projection: Projection
 }

@@ -4,11 +4,14 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Connections } from './connections.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 import { problemBody } from './problem.ts'
 
 /** The time a client has to send all headers of a request; after it the connection is closed. */
 const HEADERS_TIMEOUT_MS = 15_000
+/** How often the timeouts are checked. Node's own 30 s would let half a header live for three times its timeout. */
+const TIMEOUT_CHECK_MS = 1000
 const REQUEST_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
 
@@ -36,6 +39,7 @@ const upgradeHeaders = new Set(['upgrade', 'http2-settings'])
  * server may ignore such an offer (RFC 9110 §7.8), so the request is fed into the server again without these headers.
  */
 function dropUpgradeHeader(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  if (socket.destroyed) return
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
   for (let at = 0; at < request.rawHeaders.length; at += 2) {
     const name = String(request.rawHeaders[at])
@@ -55,23 +59,39 @@ function dropUpgradeHeader(server: Server, request: IncomingMessage, socket: Dup
  * Creates the HTTP server. It answers everything that reaches its port, also malformed requests, with a status and a JSON
  * body. The caller starts to listen.
  */
-export function createHttpServer(app: RequestListener, onUpgrade: OnUpgrade): Server {
+export function createHttpServer(app: RequestListener, onUpgrade: OnUpgrade, connections: Connections): Server {
+  const handle: RequestListener = (request, response) => {
+    connections.begin(request, response)
+    app(request, response)
+  }
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       // Node would answer a missing Host with an empty body; `requireTrustedOrigin` refuses it with a JSON body.
       requireHostHeader: false,
     },
-    app,
+    handle,
   )
+  connections.watch(server)
   server.on('clientError', answerMalformedRequest)
   // A server may ignore an expectation that it does not know (RFC 9110 §10.1.1). Node's own answer would have no body.
-  server.on('checkExpectation', app)
+  server.on('checkExpectation', handle)
   server.on('upgrade', (request, socket, head) => {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') onUpgrade(request, socket, head)
-    else dropUpgradeHeader(server, request, socket, head)
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+      connections.keep(request.socket)
+      return onUpgrade(request, socket, head)
+    }
+    // Earlier requests of the connection may not be answered yet. Node has given up their queue, so a new request would
+    // wait for its turn without end.
+    const ignoreError = (): void => void socket.destroy()
+    socket.on('error', ignoreError)
+    connections.whenAnswered(request.socket, () => {
+      socket.off('error', ignoreError)
+      dropUpgradeHeader(server, request, socket, head)
+    })
   })
   return server
 }

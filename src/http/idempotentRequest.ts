@@ -4,8 +4,7 @@ import { createHash } from 'node:crypto'
 import { canonicalJson } from '../platform/kernel/canonicalJson.ts'
 import { z } from 'zod'
 import type { IdempotentRequest, RenderedResponse } from '../platform/db/types.ts'
-import { actorColumns } from '../platform/kernel/actor.ts'
-import type { Actor } from '../platform/kernel/actor.ts'
+import { actorKeyOf } from '../platform/kernel/actor.ts'
 import { invariant } from '../platform/kernel/errors.ts'
 import type { IdentifiedExchange } from './exchange.ts'
 import { idempotencyKeyOf } from './headers.ts'
@@ -27,12 +26,6 @@ const bodyWithKey = z.object({ idempotencyKey: z.string().min(1).max(255) })
 
 /** The `idempotencyKey` of a body, or null. The route's own schema refuses a key of the wrong form. */
 const idempotencyKeyIn = (body: unknown): string | null => bodyWithKey.safeParse(body).data?.idempotencyKey ?? null
-
-/** The actor as one text: type and id. */
-export function actorKeyOf(actor: Actor): string {
-  const { actorType, actorId } = actorColumns(actor)
-  return `${actorType}:${actorId}`
-}
 
 /**
  * The request as one that has an effect only once, or null when it carries no key (I9).

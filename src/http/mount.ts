@@ -7,16 +7,18 @@ import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency
 import type { Ctx } from '../platform/db/types.ts'
 import { invariant, refuse } from '../platform/kernel/errors.ts'
 import { bodyBytesOf, requireStorable, readBody } from './body.ts'
+import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
 import { lastEventIdOf, preconditionsOf } from './headers.ts'
-import { actorKeyOf, idempotentRequestOf, responseOf } from './idempotentRequest.ts'
+import { idempotentRequestOf, responseOf } from './idempotentRequest.ts'
 import type { CapturedRequest } from './idempotentRequest.ts'
 import { acquireUploadSlot, readForm } from './multipart.ts'
 import { refuseInvalid } from './problem.ts'
 import { projectionOf, withoutProjectionParameters } from './projection.ts'
 import type { Input, Route } from './route.ts'
 import { sendRendered, sendStreamed } from './sendResponse.ts'
+import { readerOf } from './traffic.ts'
 
 /**
  * Mounts declared routes on an Express application. Routes are grouped by the first two segments of their path, because
@@ -51,7 +53,7 @@ export const refuseUnknownRoute = (): never => refuse('route_not_found')
  */
 async function serveRequest(exchange: Exchange): Promise<void> {
   const identified = await identifyCaller(exchange)
-  const releaseSlot = exchange.route.bodyKind === 'file' ? acquireUploadSlot(actorKeyOf(identified.actor)) : undefined
+  const releaseSlot = exchange.route.bodyKind === 'file' ? acquireUploadSlot(identified.reader) : undefined
   try {
     await handleRequest(identified)
   } finally {
@@ -65,12 +67,15 @@ async function identifyCaller(exchange: Exchange): Promise<IdentifiedExchange> {
   trace.actor = actor
   const remaining = deps.requestQuotas.takeRequest(actor)
   if (remaining !== null) response.setHeaders(new Map(Object.entries(remaining)))
+  const reader = readerOf(actor)
+  if (actor.kind !== 'anonymous') deps.traffic.connections.attribute(request.socket, reader)
   authorize(route.permission, actor)
+  deps.traffic.answers.requireRoom(reader, route.paged ? PAGE_BYTES : 0)
   await deps.renewLeaseIfDue(actor)
   requireStorable(request.params)
   const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : {}
   requireStorable(rawQuery)
-  return { ...exchange, actor, rawQuery, projection: projectionOf(route, request, rawQuery) }
+  return { ...exchange, actor, reader, rawQuery, projection: projectionOf(route, request, rawQuery) }
 }
 
 async function handleRequest(exchange: IdentifiedExchange): Promise<void> {

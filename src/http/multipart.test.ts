@@ -89,11 +89,12 @@ describe('readForm', () => {
       [Buffer.concat([...Array.from({ length: 9 }, (_, at) => field(`a${at}`)), gif(), END]), 'Too many fields'],
       [Buffer.concat([field('a'), END]), "Missing file field 'file'"],
       [END, "Missing file field 'file'"],
-      // For this form the parser emits neither `finish` nor `error`.
-      [Buffer.concat([END, Buffer.from(`--${BOUNDARY}\r\n`)]), 'The form ends early or is not multipart/form-data'],
     ]
     for (const [body, error, raw] of wrong)
       expect(await post(body, raw), error).toMatchObject({ status: 400, body: { code: 'malformed_form', error } })
+    // When this form arrives in pieces, the parser emits neither `finish` nor `error`.
+    const endless = Buffer.concat([END, Buffer.from(`--${BOUNDARY}\r\n`)])
+    expect(await post(endless)).toMatchObject({ status: 400, body: { code: 'malformed_form' } })
     expect(await post(Buffer.concat([gif(Buffer.alloc(0)), END]))).toMatchObject({ status: 422, body: { code: 'file_empty' } })
     for (const head of [
       'Content-Type: application/json',
@@ -157,12 +158,22 @@ describe('acquireUploadSlot and the checks before a body is read', () => {
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
   })
 
-  test('Eight uploads of one sender and sixteen of all senders run at once; the next one is refused with Retry-After until a slot is free', async () => {
+  test('An upload that sends nothing for ten seconds is refused, and its connection is closed', { timeout: 30_000 }, async () => {
+    const { hostname, port } = new URL(server().url)
+    const socket = connect({ host: hostname, port: Number(port) })
+    const startedAt = performance.now()
+    socket.write(asBytes(gif(), { length: 100_000, close: false, head: formHead }))
+    const answer = await readAll(socket)
+    expect([answer.slice(0, 12), answer.includes('upload_stalled')]).toEqual(['HTTP/1.1 408', true])
+    expect(performance.now() - startedAt).toBeLessThan(20_000)
+  })
+
+  test('Four uploads of an agent, twelve of all agents and sixteen in all run at once; the next is refused with Retry-After until a slot is free', async () => {
     const { port } = new URL(server().url)
-    const [first, second] = [await acme.agent(), await acme.agent()]
+    const agents = await Promise.all([1, 2, 3, 4].map(() => acme.agent()))
     const openUploads = async (sender: Client): Promise<Socket[]> =>
       await Promise.all(
-        Array.from({ length: 8 }, async () => {
+        Array.from({ length: 4 }, async () => {
           const socket = connect({ host: '127.0.0.1', port: Number(port) })
           socket.on('error', () => {})
           const continued = once(socket, 'data')
@@ -174,16 +185,22 @@ describe('acquireUploadSlot and the checks before a body is read', () => {
         }),
       )
     const send = async (sender: Client): Promise<number> => (await upload(server(), sender, path, { type: 'image/gif' })).status
-    const waiting = await openUploads(server().board)
+    const waiting: Socket[] = []
+    for (const { client } of agents.slice(0, 3)) {
+      waiting.push(...(await openUploads(client)))
+      await expect.poll(() => send(client)).toBe(503)
+    }
+    const fourth = agents[3]?.client ?? server().board
+    expect(await send(fourth)).toBe(503)
+    // Agents with stalled uploads leave four places to people.
+    expect(await send(server().board)).toBe(201)
+    waiting.push(...(await openUploads(server().board)))
     await expect.poll(() => send(server().board)).toBe(503)
-    expect(await send(first.client)).toBe(201)
-    waiting.push(...(await openUploads(first.client)))
-    await expect.poll(() => send(second.client)).toBe(503)
-    const busy = await upload(server(), second.client, path, { type: 'image/gif' })
+    const busy = await upload(server(), server().board, path, { type: 'image/gif' })
     expect(busy).toMatchObject({ status: 503, body: { code: 'busy' } })
     expect(busy.headers.get('retry-after')).toBe('1')
     for (const socket of waiting) socket.destroy()
-    for (const sender of [server().board, first.client, second.client]) await expect.poll(() => send(sender)).toBe(201)
+    for (const sender of [server().board, fourth]) await expect.poll(() => send(sender)).toBe(201)
   })
 })
 

@@ -7,6 +7,7 @@ import type { Request, Response } from 'express'
 import type { ReceivedFile } from '../platform/kernel/content.ts'
 import { Refusal, refuse } from '../platform/kernel/errors.ts'
 import { createSemaphore } from '../platform/kernel/semaphore.ts'
+import type { Reader } from './answersInFlight.ts'
 import { requireStorable } from './body.ts'
 
 /** The name of the part that carries the file in Paperclip's API. */
@@ -32,21 +33,25 @@ const PARSER_TIMEOUT_MS = 2000
 
 /** Uploads in progress. Each takes up to 10 MB of memory, and twice that on its way to the database. */
 const MAX_UPLOADS = 16
-/** Half of all slots, so that one slow sender cannot keep the other senders out. */
-const MAX_UPLOADS_PER_SENDER = 8
+/** Half for people, a quarter for one agent, three quarters for all agents: no agents together keep people out. */
+const MAX_UPLOADS_PER_PERSON = 8
+const MAX_UPLOADS_PER_AGENT = 4
+const MAX_UPLOADS_OF_AGENTS = 12
+/** An upload that receives nothing for this long is refused, and its slot is free. */
+const STALLED_UPLOAD_MS = 10_000
 
 const uploadSlots = createSemaphore()
 
 /**
- * Takes an upload slot. The limit is per process: sixteen in all, eight for each sender.
- * @param sender key of the actor that sends the file
+ * Takes an upload slot. The limit is per process: sixteen in all, twelve for agents, four for each of them.
  * @returns a function that releases the slot
  * @throws Refusal `busy`
  */
-export const acquireUploadSlot = (sender: string): (() => void) =>
+export const acquireUploadSlot = (sender: Reader): (() => void) =>
   uploadSlots.tryAcquire([
     { key: 'all', max: MAX_UPLOADS },
-    { key: `sender ${sender}`, max: MAX_UPLOADS_PER_SENDER },
+    ...(sender.isAgent ? [{ key: 'agents', max: MAX_UPLOADS_OF_AGENTS }] : []),
+    { key: `sender ${sender.key}`, max: sender.isAgent ? MAX_UPLOADS_PER_AGENT : MAX_UPLOADS_PER_PERSON },
   ]) ?? refuse('busy', { message: 'Too many uploads in progress; retry later', retryAfter: 1 })
 
 /** RFC 2046 §5.1.1: a boundary has 1 to 70 characters. */
@@ -117,8 +122,13 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
   return await new Promise<boolean>((resolve) => {
     let received = 0
     let timeout: NodeJS.Timeout | undefined
+    const stalled = setTimeout(() => {
+      fail(new Refusal('upload_stalled'))
+      finish(false)
+    }, STALLED_UPLOAD_MS)
     const finish = (isRead: boolean): void => {
       clearTimeout(timeout)
+      clearTimeout(stalled)
       request.off('data', onData)
       request.off('end', onEnd)
       request.off('close', onClose)
@@ -128,6 +138,7 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
     }
     const onData = (chunk: Buffer): void => {
       received += chunk.length
+      stalled.refresh()
       if (received > limit) fail(new Refusal('body_too_large'))
       if (!failed()) parser.write(chunk)
       else if (received > limit + DRAIN_BYTES) finish(false)
@@ -135,6 +146,7 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
     const onEnd = (): void => {
       // The request emits `close` after `end`, while the parser may still be busy with its last bytes.
       request.off('close', onClose)
+      clearTimeout(stalled)
       if (failed()) return finish(true)
       // The parser emits `finish` for a complete form and `error` for an incomplete one. For some malformed forms it emits
       // neither, so there is a time limit.
@@ -154,7 +166,7 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
  * Reads a form with one file, after the caller is known. The file stays in the memory of this process.
  * @param fileLimit bytes of the file
  * @returns the fields by name, and the file as `file`
- * @throws Refusal `malformed_form`, `file_too_large`, `file_empty`, `body_too_large`, `unsupported_media_type`, `bad_request`
+ * @throws Refusal `malformed_form`, `upload_stalled`, `file_too_large`, `file_empty`, `body_too_large`, `unsupported_media_type`, `bad_request`
  */
 export async function readForm(request: Request, response: Response, fileLimit: number): Promise<Record<string, unknown>> {
   const type = requireMultipart(request)

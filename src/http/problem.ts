@@ -105,8 +105,9 @@ export function sendProblem(response: Response, problem: Problem, requestId: str
     ...(problem.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
     ...(problem instanceof Refusal ? problem.headers : {}),
     ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
-    // The rest of a body that was too large is not read, so the connection cannot serve another request.
-    ...(problem.status === 413 ? { Connection: 'close' } : {}),
+    // The rest of a body that was too large is not read, so the connection cannot serve another request. A caller with too
+    // many connections has one less after this answer.
+    ...(problem.status === 413 || problem.code === 'too_many_connections' ? { Connection: 'close' } : {}),
   })
   response.end(body)
 }

@@ -1,7 +1,7 @@
 // The last step of a request: writes a rendered answer, a file, a stream or a live answer to the response.
 
 import type { RenderedResponse } from '../platform/db/types.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, IdentifiedExchange } from './exchange.ts'
 import { isFileResponse, sendFile } from './fileResponse.ts'
 import { apiHeaders } from './headers.ts'
 import { isLiveResponse, sendLiveResponse } from './liveResponse.ts'
@@ -14,22 +14,31 @@ const jsonType = ['Content-Type', 'application/json; charset=utf-8'] as const
  * Sends a complete answer.
  * @param isReplay whether it is the stored answer of an earlier request with the same Idempotency-Key
  */
-export function sendRendered({ response, trace }: Exchange, rendered: RenderedResponse, isReplay: boolean): void {
+export function sendRendered(exchange: IdentifiedExchange, rendered: RenderedResponse, isReplay: boolean): void {
+  const { deps, reader, response, route, trace } = exchange
+  const bytes = Buffer.byteLength(rendered.body)
+  deps.traffic.answers.count(reader, response, bytes, route.method === 'get')
   // A flat list: an object of twenty headers for each answer would be nine kilobytes of garbage.
   const headers = [...apiHeaderList, 'X-Request-Id', trace.requestId]
-  if (rendered.status !== 204) headers.push(...jsonType, 'Content-Length', String(Buffer.byteLength(rendered.body)))
+  if (rendered.status !== 204) headers.push(...jsonType, 'Content-Length', String(bytes))
   for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, value)
   if (isReplay) headers.push('Idempotency-Replayed', 'true')
   response.writeHead(rendered.status, headers)
   response.end(rendered.body)
 }
 
+/** Bytes that one streamed answer keeps in memory for a slow reader: a piece of a file, or some chunks. */
+const STREAM_BYTES = 512 * 1024
+
 /**
  * Sends a file, a stream or a live answer.
+ * @throws Refusal `answers_unread`, `busy` before anything is sent
  * @returns false when the value is none of them, and then nothing has been sent
  */
-export async function sendStreamed(exchange: Exchange, value: unknown): Promise<boolean> {
-  const { request, response, route, trace } = exchange
+export async function sendStreamed(exchange: IdentifiedExchange, value: unknown): Promise<boolean> {
+  const { deps, reader, request, response, route, trace } = exchange
+  // A live answer has limits of its own: it lasts, and is closed when its client is slow.
+  if (isFileResponse(value) || isStreamResponse(value)) deps.traffic.answers.count(reader, response, STREAM_BYTES, true)
   const headers = { ...apiHeaders, 'X-Request-Id': trace.requestId }
   if (isFileResponse(value)) await sendFile(request, response, headers, value)
   else if (isStreamResponse(value)) await sendStream(response, route.status, headers, value)

@@ -20,6 +20,8 @@ import { openapi } from '../http/openapi.ts'
 import { internalError, sendProblem, toRefusal } from '../http/problem.ts'
 import type { Route } from '../http/route.ts'
 import type { OnUpgrade } from '../http/httpServer.ts'
+import { createTraffic, readerOf } from '../http/traffic.ts'
+import type { Traffic, TrafficLimits } from '../http/traffic.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
@@ -53,6 +55,8 @@ export interface AppDeps {
   /** Limits of event streams and WebSockets that differ from the defaults; for tests. */
   readonly eventOptions?: StreamOptions & SocketOptions
   readonly quotas: Quotas
+  /** Limits of connections and of unread answers that differ from the defaults. */
+  readonly trafficLimits?: TrafficLimits
   /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
 }
@@ -105,6 +109,7 @@ function recordRequest(deps: AppDeps, metrics: Metrics, response: Response, star
 export interface App {
   readonly handle: Express
   readonly onUpgrade: OnUpgrade
+  readonly connections: Traffic['connections']
 }
 
 /**
@@ -114,11 +119,13 @@ export interface App {
 export function buildApp(deps: AppDeps): App {
   const { store } = deps
   const app = createExpress()
+  const traffic = createTraffic(deps.trafficLimits)
   const metrics = createMetrics({
     store,
     version: deps.version,
     openStreams: deps.feed.connectionLimits.openCount,
     unsentHeads: () => deps.heads.unsentCopies(),
+    traffic,
   })
   const guard = originGuard(deps)
   app.use(traceRequests(deps, metrics, guard))
@@ -147,6 +154,7 @@ export function buildApp(deps: AppDeps): App {
     encryptionKey: responseEncryptionKey(deps.secret),
     previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
     validateResponses: deps.validateResponses,
+    traffic,
   })
   mountDocs(app, routes, deps.version)
   app.use(refuseUnknownRoute)
@@ -159,12 +167,13 @@ export function buildApp(deps: AppDeps): App {
     guard,
     async identify(request) {
       const actor = await identifyRequest(request)
+      traffic.connections.attribute(request.socket, readerOf(actor))
       await renewLeaseIfDue(actor)
       return actor
     },
     options: deps.eventOptions ?? {},
   })
-  return { handle: app, onUpgrade }
+  return { handle: app, onUpgrade, connections: traffic.connections }
 }
 
 function createExpress(): Express {

@@ -6,6 +6,8 @@ import { defaultQuotas, NO_LIMIT } from '../platform/kernel/quotas.ts'
 import type { Quota, Quotas } from '../platform/kernel/quotas.ts'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
+import { MAX_CONNECTIONS, MAX_UNREAD_BYTES } from '../http/traffic.ts'
+import type { TrafficLimits } from '../http/traffic.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
@@ -41,6 +43,8 @@ export interface Config {
   readonly adapterAddresses: readonly string[]
   /** Runs that this server supervises at once. */
   readonly maxRuns: number
+  /** Connections, and bytes of answers that wait for their readers. */
+  readonly trafficLimits: TrafficLimits
   /** The URL of the API for runs, without a trailing slash; null for the server's own address. */
   readonly apiUrl: string | null
   /** How long finished rows are kept, in days; 0 keeps them without limit. */
@@ -54,6 +58,9 @@ export interface Config {
   /** The token of the board; null creates one and keeps it in the home. */
   readonly boardToken: string | null
 }
+
+/** With fewer, a company's agents, event streams and people would not fit. */
+const MIN_CONNECTIONS = 100
 
 /** HS256 requires 32 bytes. */
 const SECRET_MIN_LENGTH = 32
@@ -162,6 +169,8 @@ const environment = z.object({
   PAPERCLIP_MAX_RUNS: integerBetween(1, MAX_RUNS, 16),
   ...quotaVariables('AGENT', defaultQuotas.agent),
   ...quotaVariables('COMPANY', defaultQuotas.company),
+  PAPERCLIP_MAX_CONNECTIONS: integerBetween(MIN_CONNECTIONS, 100_000, MAX_CONNECTIONS),
+  PAPERCLIP_UNREAD_MB: integerBetween(32, 16_384, MAX_UNREAD_BYTES / MEGABYTE),
   PAPERCLIP_API_URL: webUrl.optional(),
   PAPERCLIP_AGENT_ISOLATION: z.enum(isolationModes).default('auto'),
   PAPERCLIP_AGENT_USER: z
@@ -223,6 +232,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       adapters: values.PAPERCLIP_ADAPTERS ?? null,
       adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,
       maxRuns: values.PAPERCLIP_MAX_RUNS,
+      trafficLimits: {
+        connections: { max: values.PAPERCLIP_MAX_CONNECTIONS },
+        answers: { perProcess: values.PAPERCLIP_UNREAD_MB * MEGABYTE },
+      },
       apiUrl: values.PAPERCLIP_API_URL?.replace(/\/+$/, '') ?? null,
       retention: {
         logDays: values.PAPERCLIP_KEEP_LOG_DAYS,

@@ -191,13 +191,13 @@ export async function startServer(
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })
-  const { allowedHostnames, metricsToken, maxRuns, quotas, retention } = config
+  const { allowedHostnames, metricsToken, maxRuns, quotas, retention, trafficLimits } = config
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const checkCaller = createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: () => runner?.localRuns ?? null })
   const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, boardToken, checkCaller }
-  const app = buildApp({ ...parts, allowedHostnames, metricsToken, quotas, validateResponses: false })
-  const server = createHttpServer(app.handle, app.onUpgrade)
+  const app = buildApp({ ...parts, allowedHostnames, metricsToken, quotas, trafficLimits, validateResponses: false })
+  const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   const url = urlOf(config.host, await listen(server, config))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started

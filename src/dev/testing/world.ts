@@ -116,6 +116,8 @@ interface ServerOptions {
   readonly quotas?: Quotas
   /** Other bounds for those who follow along than the usual ones. */
   readonly eventOptions?: NonNullable<AppDeps['eventOptions']>
+  /** Other limits of connections and unread answers than the usual ones. */
+  readonly trafficLimits?: NonNullable<AppDeps['trafficLimits']>
 }
 
 async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
@@ -144,6 +146,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     metricsToken: options.metricsToken ?? null,
     quotas: options.quotas ?? noQuotas,
     ...(options.eventOptions === undefined ? {} : { eventOptions: options.eventOptions }),
+    ...(options.trafficLimits === undefined ? {} : { trafficLimits: options.trafficLimits }),
     heads,
     version: 'test',
     boardToken: createBoardToken(TEST_BOARD_TOKEN),
@@ -151,7 +154,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     allowedHostnames: [],
     validateResponses: true,
   })
-  const server = createHttpServer(app.handle, app.onUpgrade)
+  const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {

@@ -5,6 +5,8 @@ import { createSemaphore } from '../../platform/kernel/semaphore.ts'
 const MAX_PER_PROCESS = 1000
 /** Enough for a board with many tabs and for every agent of a big company. */
 const MAX_PER_COMPANY = 200
+/** Of these, what agents cannot take together: people follow a company whose agents hold every other connection. */
+const RESERVED_FOR_PEOPLE = 0.25
 /** One agent must not use up the connections of its company. */
 const MAX_PER_AGENT = 16
 const RETRY_AFTER_S = 5
@@ -31,10 +33,18 @@ export function createConnectionLimits(max: MaxConnections = {}): ConnectionLimi
   const slots = createSemaphore()
   return {
     acquire(companyId, agentId) {
+      const perProcess = max.perProcess ?? MAX_PER_PROCESS
+      const perCompany = max.perCompany ?? MAX_PER_COMPANY
       const release = slots.tryAcquire([
-        { key: 'process', max: max.perProcess ?? MAX_PER_PROCESS },
-        { key: `company ${companyId}`, max: max.perCompany ?? MAX_PER_COMPANY },
-        ...(agentId === null ? [] : [{ key: `agent ${agentId}`, max: max.perAgent ?? MAX_PER_AGENT }]),
+        { key: 'process', max: perProcess },
+        { key: `company ${companyId}`, max: perCompany },
+        ...(agentId === null
+          ? []
+          : [
+              { key: 'agents', max: Math.floor(perProcess * (1 - RESERVED_FOR_PEOPLE)) },
+              { key: `agents of ${companyId}`, max: Math.floor(perCompany * (1 - RESERVED_FOR_PEOPLE)) },
+              { key: `agent ${agentId}`, max: max.perAgent ?? MAX_PER_AGENT },
+            ]),
       ])
       return release ?? refuse('too_many_streams', { retryAfter: RETRY_AFTER_S })
     },

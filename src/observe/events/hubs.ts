@@ -12,7 +12,7 @@ import type { SocketClient } from './socketClient.ts'
 import type { Subscriber } from './subscriptions.ts'
 
 /** The WebSocket has no replay, so a client that is this far behind has to read its state again anyway. */
-const MAX_BUFFERED_BYTES = 1024 * 1024
+const MAX_BUFFERED_BYTES = 256 * 1024
 
 export interface HubDeps {
   readonly feed: Feed

@@ -5,6 +5,7 @@ import { openEventStream } from '../../dev/testing/eventStream.ts'
 import { waitUntil } from '../../dev/testing/holds.ts'
 import { captureLog } from '../../dev/testing/captureLog.ts'
 import { expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { createTraffic } from '../../http/traffic.ts'
 import { createMetrics } from './metrics.ts'
 
 const TOKEN = 'a-token-for-scrapers'
@@ -74,6 +75,7 @@ describe('the metrics', () => {
     const metrics = createMetrics({
       store: open().store,
       version: 'test',
+      traffic: createTraffic(),
       openStreams: open().feed.connectionLimits.openCount,
       cacheTtlMs: 0,
     })
@@ -110,7 +112,7 @@ describe('the metrics', () => {
 
   test('Wakes that led to no run are counted by reason, whether they were refused or closed', async () => {
     const { held: heldIssue, agent, issue } = await world(open())
-    const metrics = createMetrics({ store: open().store, version: 'test', openStreams: () => 0 })
+    const metrics = createMetrics({ store: open().store, version: 'test', traffic: createTraffic(), openStreams: () => 0 })
     const skipped = async (reason: string) => sampleIn((await metrics.page()).text, 'paperclip_wakes_skipped_total', { reason })
     const reasons = ['wake_on_demand_off', 'agent_not_invokable', 'over_budget', 'timer_off', 'loop_bound'] as const
     const before = new Map<string, number>()
@@ -145,7 +147,7 @@ describe('the metrics', () => {
       [company.id],
     )
     await issue()
-    const metrics = createMetrics({ store: open().store, version: 'test', openStreams: () => 0, cacheTtlMs: 0 })
+    const metrics = createMetrics({ store: open().store, version: 'test', traffic: createTraffic(), openStreams: () => 0, cacheTtlMs: 0 })
     expect(sampleIn((await metrics.page()).text, 'paperclip_lag_seconds', { of: 'events' })).toBeGreaterThan(0)
     await older.query('commit')
     older.release()
@@ -159,12 +161,12 @@ describe('the metrics', () => {
       ...store,
       read: { ...store.read, run: ((...args) => ((queries += 1), store.read.run(...args))) as typeof store.read.run },
     }
-    const metrics = createMetrics({ store: counting, version: 'test', openStreams: () => 0 })
+    const metrics = createMetrics({ store: counting, version: 'test', traffic: createTraffic(), openStreams: () => 0 })
     await Promise.all([metrics.page(), metrics.page(), metrics.page()])
     await metrics.page()
     expect(queries).toBe(1)
     await pool.end()
-    const { text } = await createMetrics({ store, version: 'test', openStreams: () => 0 }).page()
+    const { text } = await createMetrics({ store, version: 'test', traffic: createTraffic(), openStreams: () => 0 }).page()
     expect(sampleIn(text, 'paperclip_database_up')).toBe(0)
     expect(sampleIn(text, 'paperclip_holds', { state: 'live' })).toBeUndefined()
     expect(sampleIn(text, 'process_cpu_seconds_total')).toBeGreaterThan(0)

@@ -4,6 +4,7 @@ import type { Route } from '../../http/route.ts'
 import type { Exceeded } from '../../platform/kernel/quotas.ts'
 import { createStatsReader } from './databaseStats.ts'
 import type { DatabaseStats } from './databaseStats.ts'
+import type { Traffic } from '../../http/traffic.ts'
 import { skipTotals } from '../../engine/wakes/index.ts'
 
 /** In seconds: from a read by key to a request that waited for a lock until its timeout. */
@@ -26,6 +27,7 @@ export interface MetricsDeps {
   readonly openStreams: () => number
   /** How many lines of audit heads wait for their copy elsewhere, or were dropped. */
   readonly unsentHeads?: () => number
+  readonly traffic: Traffic
   /** How long statistics of the database are cached, in milliseconds. */
   readonly cacheTtlMs?: number
 }
@@ -95,6 +97,38 @@ function gaugePools(store: Store, registers: [Registry]): void {
   })
 }
 
+/** Registers what bounds the callers of this process; it is read when the page is. */
+function countTraffic({ connections, answers }: Traffic, registers: [Registry]): void {
+  new Gauge({
+    name: 'paperclip_connections',
+    help: 'Open connections of clients',
+    registers,
+    collect() {
+      this.set(connections.counts().open)
+    },
+  })
+  new Gauge({
+    name: 'paperclip_unread_answer_bytes',
+    help: 'Bytes of answers that wait for their readers',
+    registers,
+    collect() {
+      this.set(answers.bytes())
+    },
+  })
+  new Counter({
+    name: 'paperclip_traffic_limited_total',
+    help: 'Connections that were refused, closed for another (evicted) or closed because their client did not read (stalled), and answers that were refused because others were not read (unread)',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const { refused, evicted, stalled } = connections.counts()
+      this.reset()
+      for (const [reason, count] of Object.entries({ refused, evicted, stalled, unread: answers.refusedCount() }))
+        this.inc({ reason }, count)
+    },
+  })
+}
+
 /**
  * Creates the metrics of a process. Requests and commits are counted as they happen. Pools and database are read only when
  * a scraper reads the page.
@@ -149,6 +183,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     }
   })
   gaugePools(store, registers)
+  countTraffic(deps.traffic, registers)
   new Gauge({
     name: 'paperclip_followers',
     help: 'Open event streams and WebSockets',

@@ -57,6 +57,12 @@ export function actorColumns(actor: Actor): { actorType: 'agent' | 'user' | 'sys
   }
 }
 
+/** The actor as one text: type and id. */
+export function actorKeyOf(actor: Actor): string {
+  const { actorType, actorId } = actorColumns(actor)
+  return `${actorType}:${actorId}`
+}
+
 /** The acting run of an actor; null when it has none. */
 export const actingRunIdOf = (actor: Actor): string | null => (actor.kind === 'agent' ? actor.runId : null)
 

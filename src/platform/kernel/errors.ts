@@ -95,6 +95,9 @@ export const refusals = defineRefusals({
   headers_too_large: { status: 431, message: 'Request headers are too large' },
   too_many_streams: { status: 429, message: 'Too many open event streams; retry later' },
   quota_exceeded: { status: 429, message: 'The quota is used up; retry later' },
+  upload_stalled: { status: 408, message: 'The upload sent nothing for too long' },
+  too_many_connections: { status: 429, message: 'Too many open connections; close some or retry later' },
+  answers_unread: { status: 429, message: 'Too many answers wait to be read; read them or retry later' },
   unavailable: { status: 503, message: 'The database is unavailable, try again' },
   busy: { status: 503, message: 'The server is busy, try again' },
 })
