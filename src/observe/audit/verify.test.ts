@@ -207,7 +207,7 @@ describe('verifyChain', () => {
       sql.release()
     }
     expect(missed).toEqual([])
-  }, 60_000)
+  }, 120_000)
 
   /** Changes the sealed rows, verifies the chain, and rolls the change back. */
   async function brokenBy(change: string, ...params: unknown[]): Promise<Break | null> {
