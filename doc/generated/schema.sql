@@ -914,11 +914,10 @@ BEGIN
   IF ticket <> '' THEN
     RETURN ticket::xid8;
   END IF;
-  PERFORM pg_advisory_xact_lock_shared(7203312, (last_value & 2147483647)::int) FROM event_tickets;
-  ticket := nextval('event_tickets')::text;
-  PERFORM set_config('paperclip.event_ticket', ticket, true);
+  IF pg_advisory_xact_lock_shared(7203312, (pg_sequence_last_value('event_tickets') & 2147483647)::int) IS NULL THEN NULL; END IF;
+  ticket := set_config('paperclip.event_ticket', nextval('event_tickets')::text, true);
   IF current_setting('idle_in_transaction_session_timeout') <> '0' THEN
-    PERFORM set_config('idle_in_transaction_session_timeout', '1000', true);
+    IF set_config('idle_in_transaction_session_timeout', '1000', true) IS NULL THEN NULL; END IF;
   END IF;
   RETURN ticket::xid8;
 END $function$
