@@ -111,7 +111,9 @@ CREATE TABLE agents (
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   next_timer_at timestamp(3) with time zone,
+  isolation text DEFAULT 'required'::text NOT NULL,
   CONSTRAINT agents_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT agents_isolation_check CHECK (isolation = ANY (ARRAY['pending'::text, 'required'::text])),
   CONSTRAINT agents_pkey PRIMARY KEY (id),
   CONSTRAINT agents_reports_to_agents_id_fk FOREIGN KEY (reports_to) REFERENCES agents(id) ON DELETE SET NULL,
   CONSTRAINT agents_status_check CHECK (status = ANY (ARRAY['pending_approval'::text, 'idle'::text, 'active'::text, 'running'::text, 'error'::text, 'paused'::text, 'terminated'::text]))

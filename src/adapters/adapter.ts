@@ -1,6 +1,7 @@
 // The contract between this server and an adapter: the job that it starts, the listener that it reports to, and the outcome.
 import type { z } from 'zod'
 import type { Binding } from './config.ts'
+import type { ToolNeeds } from './isolation/index.ts'
 import type { ProcessIdentity } from './processIdentity.ts'
 
 /** The facts of a claimed run that an adapter needs. They name no database row that an adapter could read. */
@@ -13,6 +14,8 @@ interface RunFacts {
   readonly sessionIdBefore: string | null
   /** As stored; the registry validates it before anything is started. */
   readonly adapterConfig: unknown
+  /** `pending`: an agent of before isolation, which runs without it while something that it needs cannot be had isolated. */
+  readonly isolation?: 'pending' | 'required'
 }
 
 /** The input of an adapter: the facts of a run, and the values that this server adds to them. */
@@ -53,6 +56,8 @@ export interface Chunk {
 export type LifecycleEvent =
   /** The command or request that follows, with secrets redacted. */
   | { readonly kind: 'invoked'; readonly details: Readonly<Record<string, unknown>> }
+  /** An agent of before isolation runs isolated from now on, or runs once more as before; then the problems say why. */
+  | { readonly kind: 'isolation_tried'; readonly problems: readonly string[] }
   | { readonly kind: 'started'; readonly process: ProcessIdentity }
   | { readonly kind: 'signalled'; readonly signal: 'SIGTERM' | 'SIGKILL'; readonly why: string }
   | { readonly kind: 'output_capped'; readonly limitBytes: number }
@@ -194,6 +199,9 @@ export interface CommandRequirements {
   readonly command: string
   readonly cwd: string | undefined
   readonly env: Readonly<Record<string, Binding>> | undefined
+  /** Arguments of the configuration that may be paths. */
+  readonly namedArgs: readonly string[]
+  readonly needs: ToolNeeds
   /** A file that every run reads. */
   readonly instructions?: string | undefined
 }

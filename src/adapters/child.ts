@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { settlesWithin } from '../platform/kernel/timeout.ts'
 import { emit } from './adapter.ts'
 import type { Job, OutputTotals, RunListener } from './adapter.ts'
+import { watchDescendants } from './descendants.ts'
 import { killTree } from './processTree.ts'
 import { processIdentity } from './processIdentity.ts'
 import { createOutput } from './output.ts'
@@ -116,6 +117,8 @@ async function superviseCommand(listener: RunListener, { options, command, outpu
   if ('problem' in started) return notSpawned(output, started.problem)
   const { child, pid, exited } = started
   emit(listener, { kind: 'started', process: processIdentity(pid) })
+  // The end of a namespace ends them all, so there is nothing to watch.
+  const descendants = command.isSealed === true ? null : watchDescendants(pid)
 
   const consumed = Promise.all(streamsOf(child).map(([stream, name]) => output.consume(stream, name)))
   const deadline = setTimeout(() => {
@@ -130,8 +133,10 @@ async function superviseCommand(listener: RunListener, { options, command, outpu
   if (stopRequest !== null) {
     // Not awaited: a listener that is stuck must not keep the command alive.
     output.write('system', `${stopRequest.reason}\n`).catch(() => {})
-    await killTree({ group: pid, runId: job.runId, isSealed: command.isSealed }, limits.graceMs, signalled(stopRequest.reason))
+    const strays = () => descendants?.alive() ?? []
+    await killTree({ group: pid, runId: job.runId, isSealed: command.isSealed, strays }, limits.graceMs, signalled(stopRequest.reason))
   }
+  descendants?.stop()
   const { code, signal } = await exitOf(exited)
   const leftoverGraceMs = Math.min(limits.graceMs, LEFTOVER_GRACE_MS)
   await killTree({ group: pid, runId: null, isSealed: command.isSealed }, leftoverGraceMs, signalled('The command has exited'))

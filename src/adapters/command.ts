@@ -59,13 +59,13 @@ export function startCommand(run: CommandRun): StartedRun {
   const bindings = resolveBindings(config.env, 'env', job)
   if (bindings.missing.length > 0) return notStarted(failed('adapter_secret_missing', `No value for ${bindings.missing.join(', ')}`))
   const environment = childEnvironment({ server: host.environment, shared: run.needs.variables }, bindings.values, job)
-  const launcher = launcherOf(run)
   const secrets = secretsOf(job)
   const { result, cancel } = runChild(listener, {
     job,
     async prepare() {
       const invocation = await run.invocation()
       if ('problem' in invocation) return invocation
+      const launcher = launcherFor(run, invocation, environment)
       const command = await placed(run, launcher, invocation, environment)
       if ('problem' in command) return command
       const shownArgs = invocation.shownArgs ?? invocation.args
@@ -98,8 +98,20 @@ interface PlacedCommand extends Command {
   readonly shownCwd: string
 }
 
-/** The launcher of a run; null where the run has the rights of this server. */
-const launcherOf = ({ host }: CommandRun): Launcher | null => host.launcher ?? null
+/**
+ * The launcher of a run; null where the run has the rights of this server. An agent of before isolation gets it as soon as
+ * nothing keeps its configuration from running isolated, and the listener records that: later problems end its runs, because
+ * an agent could cause one on purpose.
+ */
+function launcherFor(run: CommandRun, { command }: Invocation, environment: Readonly<Record<string, string>>): Launcher | null {
+  const { host, job, config, needs, namedArgs, listener } = run
+  const launcher = host.launcher ?? null
+  if (launcher === null || job.isolation !== 'pending') return launcher
+  const named = namedTexts(namedArgs, config.env, needs, environment)
+  const problems = launcher.check({ agentId: job.agentId, command, cwd: config.cwd ?? null, environment, named, needs })
+  emit(listener, { kind: 'isolation_tried', problems })
+  return problems.length === 0 ? launcher : null
+}
 
 /** The invocation with its folder and its environment, isolated where this server isolates the run. */
 async function placed(
@@ -123,7 +135,7 @@ async function placed(
 }
 
 /** The texts that may name paths which the run needs: what the board configured, and the operator's variables for the tool. */
-const namedTexts = (
+export const namedTexts = (
   args: readonly string[],
   env: CommandConfig['env'],
   needs: ToolNeeds,

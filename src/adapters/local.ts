@@ -60,10 +60,12 @@ const MAX_ARGUMENT_BYTES = 128 * 1024 - 1024
 function localAdapter<Config extends LocalConfig>(program: Program<Config>): (host: CommandHost) => Adapter<Config> {
   return (host) => ({
     schema: program.schema,
-    requirements: ({ command = program.command, cwd, env, instructionsFilePath }) => ({
+    requirements: ({ command = program.command, cwd, env, extraArgs: args, instructionsFilePath }) => ({
       command,
       cwd,
       env,
+      namedArgs: args ?? [],
+      needs: program.needs,
       instructions: instructionsFilePath,
     }),
     start(job, config, listener) {

@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import { redact } from '../platform/kernel/redact.ts'
 import { truncate } from '../platform/kernel/text.ts'
+import { namedTexts } from './command.ts'
 import type { CommandHost } from './command.ts'
 import type { CommandRequirements, Requirements } from './adapter.ts'
 import type { SecretReference } from './config.ts'
@@ -68,8 +69,35 @@ async function checkCommandRequirements(requirements: CommandRequirements, host:
   ])
   return [
     ...checks.flat(),
+    ...checkIsolation(requirements, host),
     check('info', 'not_executed', 'Nothing was executed: the first run shows whether the program works and is logged in'),
   ]
+}
+
+/** No agent: the configuration may be for one that is not hired yet. */
+const ANY_AGENT = '00000000-0000-4000-8000-000000000000'
+
+/** The paths that isolation would keep from a run, each with the one setting that changes it. */
+function checkIsolation({ command, cwd, env, namedArgs, needs }: CommandRequirements, host: CommandHost): Check[] {
+  const { launcher } = host
+  // The banner, the health and the log say that agents are not isolated here.
+  if (launcher === undefined || launcher === null) return []
+  const environment = Object.fromEntries(
+    Object.entries(host.environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
+  const given = env?.['PATH']
+  const searchPath = typeof given === 'string' ? { PATH: given } : given?.type === 'plain' ? { PATH: given.value } : {}
+  const named = namedTexts(namedArgs, env, needs, environment)
+  const problems = launcher.check({
+    agentId: ANY_AGENT,
+    command,
+    cwd: cwd ?? null,
+    environment: { ...environment, ...searchPath },
+    named,
+    needs,
+  })
+  if (problems.length > 0) return checkEach('error', 'isolation_lacks', problems)
+  return [check('info', 'isolated', `Runs are isolated: ${launcher.isolation.reason}`)]
 }
 
 const isFolder = async (file: string): Promise<boolean> => (await stat(file).catch(() => null))?.isDirectory() === true

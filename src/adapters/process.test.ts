@@ -293,6 +293,17 @@ describe('The processes that a command started', () => {
     expect(isAlive(pid)).toBe(false)
   })
 
+  test('A child process that leaves its session and its environment ends with a cancelled run', async () => {
+    const script = 'sh -c "setsid env -i sh -c \\"echo \\\\\\$\\\\\\$; exec sleep 60\\" & sleep 2" & sleep 60'
+    const run = startTestRun('process', { ...shellCommand(script), graceSec: 0.2 })
+    await run.recorded.waitForText('\n')
+    const [pid = 0] = pidsIn(run.recorded.text('stdout'))
+    expect(isAlive(pid)).toBe(true)
+    run.cancel('Cancelled')
+    await run.outcome
+    expect(isAlive(pid)).toBe(false)
+  })
+
   test('A child process does not outlive the ordinary exit of the command', async () => {
     const run = startTestRun('process', {
       ...shellCommand(

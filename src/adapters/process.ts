@@ -15,7 +15,7 @@ const processConfig = z.object({
 /** Any program. It learns the facts of its run from its environment, and its exit code decides the outcome. */
 export const processAdapter = (host: CommandHost): Adapter<z.output<typeof processConfig>> => ({
   schema: processConfig,
-  requirements: ({ command, cwd, env }) => ({ command, cwd, env }),
+  requirements: ({ command, args, cwd, env }) => ({ command, cwd, env, namedArgs: args ?? [], needs: noNeeds }),
   start: (job, config, listener) =>
     startCommand({
       job,

@@ -66,6 +66,21 @@ export function matchProcess(identity: ProcessIdentity): ProcessMatch {
 
 const listPids = (): number[] => (nullOnError(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number)
 
+/** A running process in the table of all. */
+export interface ProcessRow {
+  readonly parent: number
+  readonly startTime: number
+}
+
+/** Every running process of this host that /proc shows, by pid. */
+export function processTable(): ReadonlyMap<number, ProcessRow> {
+  const rows = listPids().flatMap((pid): [number, ProcessRow][] => {
+    const stat = readProcStat(pid)
+    return stat === null || stat.state === 'Z' || stat.state === 'X' ? [] : [[pid, stat]]
+  })
+  return new Map(rows)
+}
+
 /** The processes that descend from one, without itself. */
 export function descendantsOf(pid: number): number[] {
   const children = new Map<number, number[]>()

@@ -10,6 +10,8 @@ export interface ProcessTree {
   readonly runId: string | null
   /** The group's first process is the outside of a namespace: it ends last, and every process of the run descends from it. */
   readonly isSealed?: boolean | undefined
+  /** Finds further processes of the run: those that were seen while their parents lived. */
+  readonly strays?: (() => readonly number[]) | undefined
 }
 
 /** How often an ending tree is polled: at once in the common case, less often the longer it takes. */
@@ -28,7 +30,9 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-const escapedProcesses = ({ runId }: ProcessTree): number[] => (runId === null ? [] : processesOfRun(runId))
+const escapedProcesses = ({ runId, strays }: ProcessTree): number[] => [
+  ...new Set([...(runId === null ? [] : processesOfRun(runId)), ...(strays?.() ?? [])]),
+]
 
 const isVisible = (tree: ProcessTree): boolean => (tree.group !== null && isGroupAlive(tree.group)) || escapedProcesses(tree).length > 0
 

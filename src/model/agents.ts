@@ -5,6 +5,10 @@ import { agentRoles, agentStatus } from './agentStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { companyId } from './companies.ts'
 
+/** Whether an agent may still run without isolation. */
+const agentIsolations = ['pending', 'required'] as const
+export type AgentIsolation = (typeof agentIsolations)[number]
+
 export const agents = pgTable(
   'agents',
   {
@@ -27,6 +31,11 @@ export const agents = pgTable(
     pausedAt: instantColumn('paused_at'),
     permissions: jsonb('permissions').$type<{ canCreateAgents: boolean }>().notNull().default({ canCreateAgents: false }),
     lastHeartbeatAt: instantColumn('last_heartbeat_at'),
+    /**
+     * `pending`: hired before this server isolated agents, and runs as it did then until isolation has everything that it
+     * needs. `required`: runs isolated or not at all where this server isolates. It never becomes `pending` again.
+     */
+    isolation: text('isolation', { enum: agentIsolations }).notNull().default('required'),
     /** The time of the next wake by the timer; null when the agent has no timer or the timer has not read it yet. */
     nextTimerAt: instantColumn('next_timer_at'),
     metadata: jsonb('metadata').$type<Record<string, unknown>>(),

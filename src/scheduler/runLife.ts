@@ -7,6 +7,7 @@ import type { RunResult, ServerIdentity } from '../engine/runs/index.ts'
 import { refusalOf } from '../platform/db/databaseErrors.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { recordIsolation } from './agentIsolation.ts'
 import { buildJob } from './jobInput.ts'
 import type { JobDeps } from './jobInput.ts'
 import { exitFactsOf, finishEvent, resultOf, runEventOf, sessionAfter } from './runReport.ts'
@@ -57,25 +58,29 @@ async function runToExit(deps: RunLifeDeps, run: SupervisedRun): Promise<Adapter
   return await run.started.outcome
 }
 
-const listenerOf = ({ store, server, log, onOutput }: RunLifeDeps, run: SupervisedRun): RunListener => ({
-  mayStart() {
-    stopIfLeaseExpired(run)
-    return run.stopRequest === null
-  },
-  output(chunk) {
-    onOutput(run.order, chunk)
-    return run.logWriter.write(chunk)
-  },
-  event(event) {
-    run.logWriter.addEvent(runEventOf(event, run.order.adapterType))
-    if (event.kind !== 'started') return
-    run.process = event.process
-    const { runId } = run.order
-    recordProcess(store, server.id, runId, { pid: event.process.pid, identity: JSON.stringify(event.process) }).catch((error: unknown) =>
-      log.warn({ err: error, runId }, 'the process of a run could not be recorded'),
-    )
-  },
-})
+function listenerOf(deps: RunLifeDeps, run: SupervisedRun): RunListener {
+  const { store, server, log, onOutput } = deps
+  return {
+    mayStart() {
+      stopIfLeaseExpired(run)
+      return run.stopRequest === null
+    },
+    output(chunk) {
+      onOutput(run.order, chunk)
+      return run.logWriter.write(chunk)
+    },
+    event(event) {
+      run.logWriter.addEvent(runEventOf(event, run.order.adapterType))
+      if (event.kind === 'isolation_tried') recordIsolation(deps, run.order, event.problems)
+      if (event.kind !== 'started') return
+      run.process = event.process
+      const { runId } = run.order
+      recordProcess(store, server.id, runId, { pid: event.process.pid, identity: JSON.stringify(event.process) }).catch((error: unknown) =>
+        log.warn({ err: error, runId }, 'the process of a run could not be recorded'),
+      )
+    },
+  }
+}
 
 async function finish(deps: RunLifeDeps, run: SupervisedRun, outcome: AdapterOutcome | null): Promise<void> {
   // A pending run goes on at the agent's side, whether this server stops or not.

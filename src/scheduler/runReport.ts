@@ -11,6 +11,10 @@ import type { SupervisedRun } from './supervisedRun.ts'
  */
 const MAX_ERROR_LENGTH = 10_000
 
+/** The notice in the log of the server and in the events of a run. */
+export const NOT_ISOLATED =
+  'THIS AGENT IS NOT ISOLATED: it was hired before this server isolated agents, and isolation lacks something that it needs'
+
 /** The known facts of the exit of a run; `outcome` is null when the run never started. */
 export const exitFactsOf = (outcome: AdapterOutcome | null, log: ExitFacts['log']): ExitFacts => ({
   exitCode: outcome?.pending === false ? outcome.exitCode : null,
@@ -67,6 +71,10 @@ export function runEventOf(event: LifecycleEvent, adapterType: string): RunEvent
   switch (event.kind) {
     case 'invoked':
       return { eventType: 'adapter.invoke', level: 'info', message: 'adapter invocation', payload: { adapterType, ...event.details } }
+    case 'isolation_tried':
+      return event.problems.length === 0
+        ? { eventType: 'lifecycle', level: 'info', message: 'the agent runs isolated from now on' }
+        : { eventType: 'lifecycle', level: 'warn', message: NOT_ISOLATED, payload: { problems: event.problems } }
     case 'started':
       return { eventType: 'lifecycle', level: 'info', message: 'process started', payload: { pid: event.process.pid } }
     case 'signalled':

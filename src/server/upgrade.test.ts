@@ -158,6 +158,17 @@ describe('a server on a home that release d4ff285 made', { timeout: SLOW_MS }, (
     expect(sealed).toMatchObject({ position: facts.sealedRows, hash: facts.headHash })
   })
 
+  test('Agents of before go on as they were until isolation has all they need, and a new one is isolated from the start', async () => {
+    const pool = openPool({ ...connection, max: 1 })
+    const isolations = async () => (await pool.query('select isolation, count(*)::int as agents from agents group by 1 order by 1')).rows
+    const before = await isolations()
+    expect(before.map(({ isolation }) => isolation)).toEqual(['pending'])
+    const created = await ask('POST', `/companies/${facts.companyId}/agents`, { name: 'New', role: 'engineer' })
+    expect((await isolations())[1]).toEqual({ isolation: 'required', agents: 1 })
+    await ask('DELETE', `/agents/${created.body.id}`)
+    await pool.end()
+  })
+
   test('It serves the log of a run that ended before the upgrade', async () => {
     const { body: runs } = await ask('GET', `/issues/${facts.clerkIssueId}/runs`)
     expect(runs).toMatchObject([{ status: 'succeeded' }])

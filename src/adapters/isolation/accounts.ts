@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import type { Account, Accounts } from './isolation.ts'
+import { makeTraversable } from './traversable.ts'
 
 /** User ids from which each agent gets one. */
 export interface UidRange {
@@ -60,6 +61,8 @@ export function claimUid(registry: string, agentId: string, range: UidRange): nu
 function registryFolder(home: string): string {
   for (const folder of [SHARED_REGISTRY, path.join(home, 'uids')]) {
     try {
+      // The account that runs the embedded Postgres has its data beside it and must get there.
+      makeTraversable(path.dirname(folder), 0o755)
       mkdirSync(folder, { recursive: true, mode: 0o700 })
       return folder
     } catch {

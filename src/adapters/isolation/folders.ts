@@ -4,6 +4,7 @@ import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, re
 import path from 'node:path'
 import type { Account, Isolation } from './isolation.ts'
 import { giveFolder } from './safeFolder.ts'
+import { makeTraversable } from './traversable.ts'
 
 /** Where folders of agents are when the account of the agents cannot enter the server's home and no namespace shows it to them. */
 const SYSTEM_FOLDER = '/var/lib/paperclip-server/agents'
@@ -40,7 +41,7 @@ function makeFolder(folder: string, mode: number): void {
 export function workFolderOf(base: string, home: string, agentId: string, owner: Account | null): string {
   const folder = path.join(base, 'work', agentId)
   const earlier = path.join(home, 'work', agentId)
-  makeFolder(path.dirname(folder), 0o711)
+  makeTraversable(path.dirname(folder))
   if (earlier !== folder && existsSync(earlier) && !existsSync(folder)) moveFolder(earlier, folder)
   makeFolder(folder, 0o700)
   if (owner !== null) giveFolder(folder, owner)
@@ -63,7 +64,7 @@ export function makeRunFolders(base: string, ids: { readonly runId: string; read
   const folder = path.join(base, 'runs', ids.runId)
   const home = path.join(agent, 'home')
   const temporary = path.join(folder, 'tmp')
-  for (const each of [path.join(base, 'agents'), agent, path.join(base, 'runs'), folder]) makeFolder(each, 0o711)
+  for (const each of [path.join(base, 'agents'), agent, path.join(base, 'runs'), folder]) makeTraversable(each)
   makeFolder(home, 0o700)
   giveFolder(home, owner)
   for (const each of [temporary, path.join(folder, 'root')]) makeFolder(each, 0o700)

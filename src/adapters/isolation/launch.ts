@@ -68,8 +68,8 @@ export interface LauncherOptions {
 export interface Launcher {
   readonly isolation: Isolation
   isolate(request: LaunchRequest): Promise<IsolatedCommand | { readonly problem: string }>
-  /** The paths that keep a configuration from running isolated. Creates nothing but the agent's work folder. */
-  check(request: CheckRequest): readonly IsolationProblem[]
+  /** The reasons that keep a configuration from running isolated. Creates nothing but the agent's work folder. */
+  check(request: CheckRequest): readonly string[]
 }
 
 const problemText = ({ message, setting }: IsolationProblem): string => `${message}. To change that: ${setting}`
@@ -102,9 +102,10 @@ export function createLauncher(isolation: Isolation, options: LauncherOptions): 
     isolate: (request) => isolate(state, request),
     check(request) {
       const cwd = cwdOf(state, request)
-      if (!isFolder(cwd)) return []
+      if (!isFolder(cwd)) return [`The working folder does not exist: ${cwd}`]
       const result = planOf(state, request, cwd)
-      return 'problems' in result ? result.problems : []
+      if ('code' in result) return [`The command cannot be started: ${request.command} (${result.code})`]
+      return 'problems' in result ? result.problems.map(problemText) : []
     },
   }
 }

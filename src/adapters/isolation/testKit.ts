@@ -52,6 +52,7 @@ export interface IsolatedServer {
 export interface RunOptions {
   readonly agentId?: string
   readonly config?: Record<string, unknown>
+  readonly isolation?: 'pending' | 'required'
 }
 
 export const AGENT = 'a0000000-0000-4000-8000-000000000001'
@@ -61,10 +62,12 @@ export interface ServerOptions {
   readonly way: Way
   readonly allowed?: readonly AllowedPath[]
   readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Fills the operator's home, and returns the PATH of the server. */
+  readonly prepare?: (operatorHome: string) => string
 }
 
 /** The adapters of a server with an operator's home and a home of its own. */
-export async function isolatedServer({ way, allowed = [], environment = {} }: ServerOptions): Promise<IsolatedServer> {
+export async function isolatedServer({ way, allowed = [], environment = {}, prepare }: ServerOptions): Promise<IsolatedServer> {
   const operatorHome = temporaryFolder()
   chmodSync(operatorHome, 0o700)
   const home = path.join(operatorHome, '.paperclip-server')
@@ -72,7 +75,8 @@ export async function isolatedServer({ way, allowed = [], environment = {} }: Se
   const secretFile = path.join(home, 'agent-jwt-secret')
   writeFileSync(secretFile, 'the secret of the server', { mode: 0o600 })
   const isolation = await isolationOf(way, home)
-  const server = { PATH: process.env['PATH'], HOME: operatorHome, ...environment }
+  const searchPath = prepare?.(operatorHome) ?? process.env['PATH']
+  const server = { PATH: searchPath, HOME: operatorHome, ...environment }
   const launcher = createLauncher(isolation, { home, environment: server, allowed })
   const adapters = createAdapters({
     environment: server,
@@ -81,9 +85,9 @@ export async function isolatedServer({ way, allowed = [], environment = {} }: Se
     allowedAddresses: [],
     launcher,
   })
-  const startAs: IsolatedServer['startAs'] = (type, config, { agentId = AGENT } = {}) => {
+  const startAs: IsolatedServer['startAs'] = (type, config, { agentId = AGENT, isolation: recordedAs = 'required' } = {}) => {
     const recorded = recorder()
-    const job = jobWith(config, { agentId })
+    const job = jobWith(config, { agentId, isolation: recordedAs })
     const run = adapters.start(type, job, recorded)
     run.outcome.then((outcome) => recorded.finish(outcome)).catch(() => {})
     onTestFinished(() => run.cancel('The test is over'))

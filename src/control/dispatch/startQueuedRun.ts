@@ -8,6 +8,7 @@ import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
+import type { AgentIsolation } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
@@ -40,6 +41,8 @@ export interface StartOrder {
   readonly issueId: string | null
   readonly adapterType: string
   readonly adapterConfig: unknown
+  /** Whether the agent may still run without isolation. */
+  readonly isolation: AgentIsolation
   readonly wakeReason: string | null
   readonly wakePayload: Readonly<Record<string, unknown>> | null
   /** Names the work that shares one session: an issue, a named task, or `agent` for everything else. */
@@ -63,6 +66,7 @@ interface StartableAgent {
   status: AgentStatus
   adapterType: string
   adapterConfig: unknown
+  isolation: AgentIsolation
   maxRunning: number
 }
 
@@ -70,7 +74,7 @@ interface StartableAgent {
 const lockStartableAgent = lockingRead(
   'agent',
   statement<{ agentId: string; companyId: string; types: readonly string[] }, StartableAgent>('claim_agent').read(sql`
-    select a.id, a.name, a.status, a.adapter_type as "adapterType", a.adapter_config as "adapterConfig", ${maxConcurrentRuns} as "maxRunning"
+    select a.id, a.name, a.status, a.adapter_type as "adapterType", a.adapter_config as "adapterConfig", a.isolation, ${maxConcurrentRuns} as "maxRunning"
     from ${agents} a where a.id = ${param('agentId')} and a.company_id = ${param('companyId')} and ${isStartable}
     for no key update skip locked`),
 )
@@ -229,6 +233,7 @@ function applyStart(tx: Tx, ctx: Ctx, { supervisorId, agent, queued, acting }: S
     issueId: queued.issueId,
     adapterType: agent.adapterType,
     adapterConfig: agent.adapterConfig,
+    isolation: agent.isolation,
     wakeReason: queued.reason,
     wakePayload: queued.payload,
     taskKey: queued.taskKey,

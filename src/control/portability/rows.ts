@@ -30,7 +30,7 @@ export interface IssueRow {
 }
 
 const agentRows = statement<{ companyId: string; limit: number }, AgentRow>('package_agents').read(sql`
-  select ${columnsOf(agents, ['nextTimerAt'])} from ${agents}
+  select ${columnsOf(agents, ['nextTimerAt', 'isolation'])} from ${agents}
   where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
   order by url_key, id limit ${param('limit', 'int')}`)
 

@@ -82,5 +82,7 @@ export const sessionsReset = event(
   'agent',
   z.object({ taskKey: z.string().nullable(), clearedTaskSessions: z.int() }),
 )
+/** An agent of before isolation runs isolated from now on, because nothing that it needs is missing. */
+export const agentIsolated = event('agent.isolated', 'agent', z.object({}))
 /** The board approved the hire. */
 export const agentActivated = event('agent.activated', 'agent', z.object({ approvalId: z.string() }))

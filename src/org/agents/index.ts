@@ -15,6 +15,7 @@ export {
 export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
 export { agentById, lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
+export { requireIsolation } from './requireIsolation.ts'
 export { uniqueName, urlKeyOf } from './names.ts'
 export { applyPermissions, comparePermissions } from './permissions.ts'
 export { redactAgentFor } from './queries.ts'

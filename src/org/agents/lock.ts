@@ -34,7 +34,7 @@ export interface AgentRow {
 }
 
 /** The columns of an `AgentRow`. */
-export const agentColumns = columnsOf(agents, ['nextTimerAt'])
+export const agentColumns = columnsOf(agents, ['nextTimerAt', 'isolation'])
 
 const lockByIds = lockingRead(
   'agent',
