@@ -8,13 +8,18 @@ const useOwnToken = 'An agent sends the token of its run (PAPERCLIP_API_KEY)'
 const sentences: Readonly<Record<AnonymousReason, (uid: number | null) => string>> = {
   elsewhere: () => 'the request comes from another machine and has no credential',
   foreign_host: () => 'the Host header does not name this machine, and the request has no credential',
+  token_mode: () => 'the board needs its token here, and the request has no credential',
   through_proxy: () => 'the request came through a proxy and has no credential',
-  other_account: (uid) => `the request comes from another account (uid ${uid}) than that of the server and has no credential`,
+  other_account: (uid) =>
+    `the request comes from another account (uid ${uid}) than that of the server and has no credential. ${useOwnToken}`,
   run: () => `the request comes from a process of a run and has no credential. ${useOwnToken}`,
   owner_unknown: () => 'runs are live under the account of the server, and the process that sent the request cannot be found',
   peer_unknown: () => 'the account that sent the request cannot be found, and the request has no credential',
 }
 
+/** The reason as part of a sentence. */
+export const anonymousReason = ({ reason, uid }: Pick<Anonymous, 'reason' | 'uid'>): string => sentences[reason](uid)
+
 /** The sentence of a 401: why the sender is anonymous, and how to get a credential. */
-export const unauthorizedMessage = ({ reason, uid }: Pick<Anonymous, 'reason' | 'uid'>): string =>
-  `Unauthorized: ${sentences[reason](uid)}. To act as the board, ${useToken}`
+export const unauthorizedMessage = (caller: Pick<Anonymous, 'reason' | 'uid'>): string =>
+  `Unauthorized: ${anonymousReason(caller)}. To act as the board, ${useToken}`

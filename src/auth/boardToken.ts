@@ -1,6 +1,6 @@
 // The token of the board: the one credential with which a person governs from anywhere.
 
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { loadOrCreateSecretFile } from '../platform/home/secret.ts'
 import { hashToken } from './tokens.ts'
 
@@ -14,12 +14,17 @@ const generateBoardToken = (): string => `pcp_local_${randomBytes(24).toString('
 export interface BoardToken {
   /** Whether a bearer is the token, by the SHA-256 of the bearer in hex digits. Takes constant time. */
   readonly matches: (hash: string) => boolean
+  /** A key for another purpose. It changes with the token, and the token cannot be computed from it. */
+  readonly deriveKey: (purpose: string) => Buffer
 }
 
 /** @param token as the operator has it */
 export function createBoardToken(token: string): BoardToken {
   const own = Buffer.from(hashToken(token))
-  return { matches: (hash) => timingSafeEqual(Buffer.from(hash), own) }
+  return {
+    matches: (hash) => timingSafeEqual(Buffer.from(hash), own),
+    deriveKey: (purpose) => createHmac('sha256', token).update(purpose).digest(),
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import type { Actor, AgentActor, Anonymous, AnonymousReason } from '../platform/kernel/actor.ts'
+import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardProof } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
 import { agentKeys, agents } from '../model/agents.ts'
@@ -12,8 +12,8 @@ import { param, statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
 import type { CredentialCache } from './credentialCache.ts'
 import type { RunTokens } from './runTokens.ts'
-import type { BoardToken } from './boardToken.ts'
-import type { CheckCaller } from './localCaller.ts'
+import type { BoardAccess } from './boardAccess.ts'
+import { cookieOf } from './cookie.ts'
 import { cameThroughProxy } from './proxyHeaders.ts'
 import { isKeyUsable, isRunTokenUsable } from './credentialStatus.ts'
 import { hashToken, isAgentKey } from './tokens.ts'
@@ -21,8 +21,11 @@ import { hashToken, isAgentKey } from './tokens.ts'
 /** The person that governs: the user of the account of the server, and the holder of the token of the board. */
 const LOCAL_BOARD = 'local-board'
 
-const localBoard: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true, via: 'ambient' }
-const boardByToken: Actor = { kind: 'board', userId: LOCAL_BOARD, isAdmin: true, via: 'token' }
+const board = (via: BoardProof, uid: number | null): Actor => ({ kind: 'board', userId: LOCAL_BOARD, isAdmin: true, via, uid })
+const boardByToken = board('token', null)
+
+const COOKIE_ENDED =
+  'Unauthorized: the cookie of the board has ended or belongs to another account. POST /api/board/links with the token of the board makes a link to sign in'
 
 interface AgentRow {
   agentId: string
@@ -67,9 +70,7 @@ export interface IdentifyDeps {
   readonly db: ReadDb
   readonly tokens: RunTokens
   readonly credentialCache: CredentialCache
-  readonly boardToken: BoardToken
-  /** Checks the other end of a local connection. Only asked for requests without a credential. */
-  readonly checkCaller: CheckCaller
+  readonly board: BoardAccess
 }
 
 /**
@@ -82,24 +83,56 @@ export interface IdentifyDeps {
  */
 export async function identify(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
   const header = request.headers.authorization
-  if (header === undefined) return await localCaller(deps, request, hostIsLoopback)
+  if (header === undefined) return await identifyPerson(deps.board, request, hostIsLoopback)
   const token = bearer.exec(header)?.[1]
   if (token === undefined || hasDuplicateHeader(request, 'authorization')) return refuse('unauthorized')
   const hash = hashToken(token)
-  if (deps.boardToken.matches(hash)) return boardByToken
+  if (deps.board.token.matches(hash)) return boardByToken
   const actor = deps.credentialCache.find(hash) ?? (await deps.credentialCache.load(hash, () => loadActor(deps, token, hash)))
   return actor === null ? refuse('unauthorized') : withActingRun(actor, request)
 }
 
 const anonymous = (reason: AnonymousReason, uid: number | null = null): Anonymous => ({ kind: 'anonymous', reason, uid })
 
-/** The caller without a credential: the board of this machine, or anonymous. */
-async function localCaller({ checkCaller }: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
+/** The caller without a bearer: the board by its cookie or by its account on this machine, or anonymous. */
+async function identifyPerson(access: BoardAccess, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
+  const cookie = cookieOf(request, access.sessions.cookieName)
+  if (cookie !== null) return await boardByCookie(access, request, cookie)
   if (!isFromLoopback(request)) return anonymous('elsewhere')
   if (!hostIsLoopback) return anonymous('foreign_host')
   if (cameThroughProxy(request)) return anonymous('through_proxy')
-  const { uid, refusal } = await checkCaller(request.socket)
-  return refusal === null ? localBoard : anonymous(refusal, uid)
+  if (access.mode === 'token' || access.checkCaller === null) return await withoutToken(access, request)
+  const { uid, refusal } = await access.checkCaller(request.socket)
+  return refusal === null ? board('ambient', uid) : anonymous(refusal, uid)
+}
+
+/** A local caller in token mode. The check writes the event of the run that the caller belongs to. */
+async function withoutToken({ checkCaller }: BoardAccess, request: IncomingMessage): Promise<Anonymous> {
+  const caller = await checkCaller?.(request.socket)
+  return anonymous('token_mode', caller?.uid)
+}
+
+/** The account at the other end of a local connection; null for a request from elsewhere, or where accounts cannot be seen. */
+export async function localUidOf({ checkCaller }: BoardAccess, request: IncomingMessage): Promise<number | null> {
+  return checkCaller !== null && isFromThisMachine(request) ? (await checkCaller(request.socket)).uid : null
+}
+
+/** Whether a browser sent the request from a page of this server. */
+const isFromOwnPage = ({ headers }: IncomingMessage): boolean =>
+  headers['sec-fetch-site'] === undefined ? headers.origin !== undefined : headers['sec-fetch-site'] === 'same-origin'
+
+/**
+ * The board by its cookie. Only the account that used the link may send it, because a browser sends the cookies of a host to all
+ * its ports. A change needs the proof that a page of this server sent it (`requireTrustedOrigin` has compared the origin).
+ * @throws Refusal `unauthorized`, `origin_not_allowed`
+ */
+async function boardByCookie(access: BoardAccess, request: IncomingMessage, cookie: string): Promise<Actor> {
+  const session = access.sessions.verify(cookie)
+  const caller = access.checkCaller !== null && isFromThisMachine(request) ? await access.checkCaller(request.socket) : null
+  const uid = caller?.uid ?? null
+  if (session === null || session.uid !== uid || caller?.refusal === 'run') return refuse('unauthorized', { message: COOKIE_ENDED })
+  if (request.method !== 'GET' && request.method !== 'HEAD' && !isFromOwnPage(request)) refuse('origin_not_allowed')
+  return board('cookie', uid)
 }
 
 function loadActor(deps: IdentifyDeps, token: string, hash: string): Promise<AgentActor | null> {

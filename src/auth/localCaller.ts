@@ -70,19 +70,16 @@ async function decide({ lookUp, ownUid, runs }: LocalCallerDeps, socket: Socket)
   const peer = connection === null ? null : await lookUp(connection)
   if (peer === null) return { uid: null, refusal: 'peer_unknown' }
   if (peer.uid !== ownUid && peer.uid !== ROOT) {
-    recordOtherAccount(runs(), peer)
+    await recordOtherAccount(runs(), peer)
     return { uid: peer.uid, refusal: 'other_account' }
   }
   return { uid: peer.uid, refusal: peer.uid === ownUid ? await refusalOfOwnAccount(runs(), peer) : null }
 }
 
-/** Agents may have an account of their own. The answer does not wait for the look-up, which serves the record only. */
-function recordOtherAccount(runs: LocalRuns | null, { inode }: Peer): void {
+/** Agents may have an account of their own. The look-up is for the record only, and has to end before the client disconnects. */
+async function recordOtherAccount(runs: LocalRuns | null, { inode }: Peer): Promise<void> {
   if (runs === null || inode === null || !runs.isAnyLive()) return
-  runs.ownerOf(inode).then(
-    (owner) => recordIfRun(runs, owner),
-    () => {},
-  )
+  recordIfRun(runs, await runs.ownerOf(inode))
 }
 
 function recordIfRun(runs: LocalRuns, owner: SocketOwner): void {

@@ -18,6 +18,7 @@ export type Holder = 'public' | 'board' | 'admin' | 'token' | 'agent' | 'self' |
  */
 export const permissions = {
   'health.read': ['public'],
+  'whoami.read': ['public'],
   'document.read': ['public'],
 
   'company.list': ['board'],
@@ -101,6 +102,7 @@ export const permissions = {
   'dashboard.read': ['board', 'agent'],
   'instance.heartbeats': ['admin'],
   'board.me': ['board'],
+  'board.link': ['token'],
   'instance.settings.read': ['board'],
   'instance.settings.write': ['admin'],
   'activity.verify': ['board'],
@@ -128,7 +130,9 @@ export function authorize(permission: Permission, actor: Actor): void {
   const holders: readonly Holder[] = permissions[permission]
   if (holders.some((holder) => matches[holder](actor))) return
   if (actor.kind === 'anonymous') refuse('unauthorized', { message: unauthorizedMessage(actor) })
+  if (actor.kind === 'board' && holders.includes('token')) refuse('board_token_required')
   if (actor.kind === 'board') refuse(holders.includes('admin') ? 'admin_required' : 'agent_required')
+  if (holders.includes('token')) refuse('board_required')
   if (holders.includes('board')) refuse(holders.length === 1 ? 'board_required' : 'forbidden')
   refuse(holders.includes('admin') ? 'admin_required' : 'forbidden')
 }

@@ -16,6 +16,7 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'agent_required',
   'board_required',
   'admin_required',
+  'board_token_required',
   'forbidden',
   'not_self',
   'host_not_allowed',

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { cloneDatabase } from '../dev/testing/database.ts'
-import { databaseUrlOf, pollFor, send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
+import { databaseEnvOf, pollFor, send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 import type { Reply } from '../dev/testing/serverProcess.ts'
 
 const SLOW_MS = 60_000
@@ -16,7 +16,7 @@ const STRANGER_UID = 54_321
 async function startServer(env: Readonly<Record<string, string>> = {}) {
   const database = await cloneDatabase()
   onTestFinished(() => database.drop())
-  const server = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(database.connection), ...env } })
+  const server = startServerProcess({ home: temporaryHome(), env: { ...databaseEnvOf(database.connection, database.owner), ...env } })
   const url = await server.url()
   const ask = async (method: string, route: string, body?: unknown): Promise<Reply> => {
     const reply = await send(`${url}/api${route}`, method, body)

@@ -4,8 +4,7 @@ import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandle
 import swaggerUi from 'swagger-ui-express'
 import { identify } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
-import type { BoardToken } from '../auth/boardToken.ts'
-import type { CheckCaller } from '../auth/localCaller.ts'
+import type { BoardAccess } from '../auth/boardAccess.ts'
 import { responseEncryptionKey } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
 import type { Adapters } from '../adapters/index.ts'
@@ -24,6 +23,7 @@ import { createTraffic, readerOf } from '../http/traffic.ts'
 import type { Traffic, TrafficLimits } from '../http/traffic.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe/instance/signIn.ts'
 import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
 import type { Metrics } from '../observe/metrics/index.ts'
 import { createSockets } from '../observe/events/index.ts'
@@ -44,9 +44,8 @@ export interface AppDeps {
   /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
   readonly version: string
-  readonly boardToken: BoardToken
-  /** Checks the other end of local connections without a credential. */
-  readonly checkCaller: CheckCaller
+  /** The proofs of the board. */
+  readonly board: BoardAccess
   readonly allowedHostnames: readonly string[]
   /** The source of event streams and WebSockets. */
   readonly feed: Feed
@@ -132,7 +131,7 @@ export function buildApp(deps: AppDeps): App {
 
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
-  const identifyDeps = { db: store.read, tokens: deps.tokens, credentialCache, boardToken: deps.boardToken, checkCaller: deps.checkCaller }
+  const identifyDeps = { db: store.read, tokens: deps.tokens, credentialCache, board: deps.board }
   const identifyRequest = (request: IncomingMessage): Promise<Actor> => identify(identifyDeps, request, isLoopbackHost(request))
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store)
   const routes = allRoutes({
@@ -141,9 +140,12 @@ export function buildApp(deps: AppDeps): App {
     agentIsolation: deps.adapters.isolation,
     heads: deps.heads,
     version: deps.version,
+    board: deps.board,
     feed: deps.feed,
     ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),
   })
+  app.all(SIGN_IN_PATH, signInPage(deps.board, deps.log))
+  app.all(SIGN_OUT_PATH, signOutPage(deps.board, deps.log))
   app.all('/metrics', metricsPage(metrics, deps.metricsToken))
   mount(app, routes, {
     store,

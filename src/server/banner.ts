@@ -7,16 +7,22 @@ interface BannerFacts {
   readonly home: string
   readonly version: string
   readonly isolation: Pick<Isolation, 'kind' | 'reason'>
+  /** One sentence that names the board. */
+  readonly boardSentence: string
+  /** The path of a one-time link that signs a browser in; null where the board needs none. */
+  readonly signInPath: string | null
 }
+
+const bold = (text: string): string => `\u001B[1m${text}\u001B[0m`
 
 /** Bold, where agents can do whatever this server can. */
 const agentsLine = ({ kind, reason }: BannerFacts['isolation']): string =>
   kind === 'none'
-    ? `\u001B[1mnot isolated: agents share the server's account and can read and do all that it can (${reason})\u001B[0m`
+    ? bold(`not isolated: agents share the server's account and can read and do all that it can (${reason})`)
     : `${kind}: ${reason}`
 
 /** Returns the text for a person at a terminal when the server listens. */
-export const banner = ({ url, database, home, version, isolation }: BannerFacts): string => `
+export const banner = ({ url, database, home, version, isolation, boardSentence, signInPath }: BannerFacts): string => `
   paperclip-server ${version}
 
   API       ${url}/api
@@ -24,5 +30,7 @@ export const banner = ({ url, database, home, version, isolation }: BannerFacts)
   Database  ${database}
   Home      ${home}
   Agents    ${agentsLine(isolation)}
+${signInPath === null ? '' : `  Sign in   ${url}${signInPath} (once, within ten minutes)\n`}
+  ${bold(boardSentence)}
 
 `

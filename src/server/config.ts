@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import type { BoardChoice } from '../auth/boardMode.ts'
 import { defaultQuotas, NO_LIMIT } from '../platform/kernel/quotas.ts'
 import type { Quota, Quotas } from '../platform/kernel/quotas.ts'
 import { adapterTypes } from '../model/adapterTypes.ts'
@@ -55,6 +56,8 @@ export interface Config {
   readonly quotas: Quotas
   /** The bearer token with which scrapers on other machines read `/metrics`; null refuses all of them. */
   readonly metricsToken: string | null
+  /** Whether the board needs its token on this machine. */
+  readonly board: BoardChoice
   /** The token of the board; null creates one and keeps it in the home. */
   readonly boardToken: string | null
 }
@@ -155,6 +158,7 @@ const environment = z.object({
   PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
   PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
   PAPERCLIP_METRICS_TOKEN: secretOf(METRICS_TOKEN_MIN_LENGTH).regex(/^\S*$/, 'must have no spaces').optional(),
+  PAPERCLIP_BOARD: z.enum(['auto', 'implicit', 'token']).default('auto'),
   PAPERCLIP_BOARD_TOKEN: boardToken.optional(),
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
   PAPERCLIP_ADAPTERS: commaSeparated.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
@@ -249,6 +253,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       },
       quotas: { agent: quotaFrom(values, 'AGENT'), company: quotaFrom(values, 'COMPANY') },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
+      board: values.PAPERCLIP_BOARD,
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
     }),
   }

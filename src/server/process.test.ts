@@ -295,13 +295,16 @@ describe('the output on a terminal', { timeout: SLOW_MS }, () => {
   })()
 
   test('The banner shows the addresses of the server and never the database URL', () => {
-    const facts = { url: 'http://127.0.0.1:3100', database: 'DATABASE_URL', home: '/somewhere', version: '1.2.3' }
+    const board = { boardSentence: 'The board needs its token.', signInPath: '/board/sign-in?code=once' }
+    const facts = { url: 'http://127.0.0.1:3100', database: 'DATABASE_URL', home: '/somewhere', version: '1.2.3', ...board }
     const shown = banner({ ...facts, isolation: { kind: 'namespace', reason: 'bubblewrap works' } })
     expect(shown).toContain('paperclip-server 1.2.3')
     expect(shown).toContain('http://127.0.0.1:3100/api/docs')
     expect(shown).toContain('namespace: bubblewrap works')
     // Bold, because agents may then do whatever the server may.
     expect(banner({ ...facts, isolation: { kind: 'none', reason: 'no tool' } })).toContain('\u001B[1mnot isolated')
+    expect(shown).toContain('\u001B[1mThe board needs its token.')
+    expect(shown).toContain('http://127.0.0.1:3100/board/sign-in?code=once')
   })
 
   test.skipIf(!hasScript)('A terminal gets the banner instead of JSON lines (needs `script`, for a terminal)', async () => {

@@ -21,12 +21,14 @@ import { feedbackRoutes } from '../work/feedback/routes.ts'
 import { goalRoutes } from '../org/goals/routes.ts'
 import type { Route } from '../http/route.ts'
 import type { AgentIsolation } from '../observe/instance/health.ts'
+import { callerRoutes } from '../observe/instance/callerRoutes.ts'
 import { instanceRoutes } from '../observe/instance/routes.ts'
 import { interactionRoutes } from '../work/interactions/routes.ts'
 import { issueRoutes } from '../work/issues/routes.ts'
 import { labelRoutes } from '../org/labels/routes.ts'
 import { portabilityRoutes } from '../control/portability/routes.ts'
 import { projectRoutes } from '../org/projects/routes.ts'
+import type { BoardAccess } from '../auth/boardAccess.ts'
 import type { Feed } from '../observe/events/index.ts'
 import { eventRoutes } from '../observe/events/routes.ts'
 import type { StreamOptions } from '../observe/events/index.ts'
@@ -45,6 +47,7 @@ export interface RouteDeps {
   readonly version: string
   /** How commands of agents are kept from this server. */
   readonly agentIsolation: AgentIsolation
+  readonly board: BoardAccess
 }
 
 /** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
@@ -76,4 +79,5 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...eventRoutes(deps.feed, deps.streamOptions),
   ...auditRoutes(deps.heads),
   ...instanceRoutes(deps.version, deps.agentIsolation),
+  ...callerRoutes(deps.board),
 ]

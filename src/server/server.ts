@@ -2,13 +2,15 @@ import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { loadBoardToken } from '../auth/boardToken.ts'
-import { createCallerCheck } from '../auth/localCaller.ts'
-import { createPeerLookup, ownUid } from '../auth/peerLookup.ts'
+import type { BoardAccess } from '../auth/boardAccess.ts'
+import { ownUid } from '../auth/peerLookup.ts'
+import { signInPath } from '../observe/instance/signIn.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
 import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
 import type { Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
+import { boardSentence } from './boardSentence.ts'
+import { openBoardAccess, startsCommands } from './boardAccess.ts'
 import { createHeadCopies, createSealer, openHeadFile, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Config } from './config.ts'
@@ -56,6 +58,13 @@ const CONNECTIONS = { transactions: 8, autocommit: 6 } as const
 
 export interface RunningServer {
   readonly url: string
+  readonly board: {
+    /** One sentence that names the board. */
+    readonly sentence: string
+    readonly needsSignIn: boolean
+    /** The path of a new one-time link for a browser. */
+    readonly createSignInPath: () => string
+  }
   /** Stops accepting, lets requests end, closes the database. Idempotent. */
   stop(): Promise<void>
 }
@@ -139,6 +148,12 @@ interface BackgroundDeps {
   readonly log: Log
 }
 
+const boardOf = (access: BoardAccess, config: Config, isolation: Isolation['kind']): RunningServer['board'] => ({
+  sentence: boardSentence({ ...access, uid: ownUid(), startsCommands: startsCommands(config), isolation }),
+  needsSignIn: access.mode === 'token',
+  createSignInPath: () => signInPath(access.sessions.createLink().code),
+})
+
 /** Lists the work that the server does without a request. */
 const backgroundTasks = ({ store, heads, runner, retention, log }: BackgroundDeps): PeriodicTask[] => [
   ...runner.periodicTasks,
@@ -180,7 +195,6 @@ export async function startServer(
     issuer: config.jwtIssuer,
     audience: config.jwtAudience,
   })
-  const boardToken = loadBoardToken(config.home, config.boardToken)
   const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
   const feed = createFeed(store, log)
   warnIfNotIsolated(isolation, log)
@@ -194,8 +208,8 @@ export async function startServer(
   const { allowedHostnames, metricsToken, maxRuns, quotas, retention, trafficLimits } = config
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
-  const checkCaller = createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: () => runner?.localRuns ?? null })
-  const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, boardToken, checkCaller }
+  const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
+  const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, board }
   const app = buildApp({ ...parts, allowedHostnames, metricsToken, quotas, trafficLimits, validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   const url = urlOf(config.host, await listen(server, config))
@@ -214,5 +228,5 @@ export async function startServer(
     // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.
     await Promise.all([database.close(), backgroundStopped])
   }
-  return { url, stop: () => (stopping ??= stop()) }
+  return { url, board: boardOf(board, config, isolation.kind), stop: () => (stopping ??= stop()) }
 }

@@ -5,6 +5,8 @@ import { forgetSecrets } from './secretVariables.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
+import type { Isolation } from '../adapters/isolation/index.ts'
+import type { RunningServer } from './server.ts'
 import { openProcessLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
@@ -40,6 +42,26 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
   return { application: embedded.connection, owner: embedded.ownerConnection }
 }
 
+interface Announcement extends Pick<RunningServer, 'url' | 'board'> {
+  readonly isolation: Isolation
+  readonly config: Config
+  readonly log: Log
+  readonly isTerminal: boolean
+}
+
+/** Shows the banner on a terminal, with a link to sign in where the board needs one; elsewhere writes a line to the log. */
+function announce({ url, board, isolation, config, log, isTerminal }: Announcement): void {
+  const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
+  if (isTerminal) {
+    const link = board.needsSignIn ? board.createSignInPath() : null
+    process.stdout.write(banner({ url, database, home: config.home, version, isolation, boardSentence: board.sentence, signInPath: link }))
+  } else
+    log.info(
+      { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence },
+      'listening',
+    )
+}
+
 /**
  * Starts the server: database, schema, port, in this order, each as a resource of the process.
  * A wrong configuration ends the process at once, with every problem in one list.
@@ -60,13 +82,11 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     const isolation = await isolating
     const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
-    const { url } = await lifecycle.startResource(
+    const { url, board } = await lifecycle.startResource(
       () => startServer(config, logins.application, log, isolation),
       (server) => server.stop(),
     )
-    const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
-    if (isTerminal) process.stdout.write(banner({ url, database, home: config.home, version, isolation }))
-    else log.info({ url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason }, 'listening')
+    announce({ url, board, isolation, config, log, isTerminal })
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
     log.fatal({ err: error }, error instanceof Error ? error.message : 'cannot start')

@@ -5,7 +5,7 @@ import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { sendRequest } from './rawRequest.ts'
 import { endsCompany, buildRequest, unauditedRoutes } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
-import { personas } from './personas.ts'
+import { boardByToken, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
 import type { Reply } from './rawRequest.ts'
 import { useServer } from './world.ts'
@@ -33,8 +33,8 @@ interface SuccessfulRequest {
 /** Has the route done by the first who succeeds, each on rows of their own. */
 async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
   const attempts: string[] = []
-  for (const name of ['board', 'run', 'ceo', 'agent']) {
-    const persona = personas.find((each) => each.name === name)
+  for (const name of ['board', 'run', 'ceo', 'agent', 'board by token']) {
+    const persona = [...personas, boardByToken].find((each) => each.name === name)
     const targetFixtures = endsCompany(route) ? await createFixtures(api) : fixtures
     const fixtureRows = await createFixtureRows(targetFixtures)
     const request = await buildRequest(api, route, fixtureRows)

@@ -1,3 +1,4 @@
+import { TEST_BOARD_TOKEN } from './world.ts'
 import type { FixtureRows, Fixtures } from './contractFixtures.ts'
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
@@ -24,3 +25,6 @@ export const personas: readonly Persona[] = [
   { name: 'ceo', headers: (fixtures) => bearer(fixtures.ceo.key), isReadOnly: false },
   { name: 'board', headers: () => ({}), isReadOnly: false },
 ]
+
+/** The board by its token, which only the credentials of the board need. It is no column of the table of permissions. */
+export const boardByToken: Persona = { name: 'board by token', headers: () => bearer(TEST_BOARD_TOKEN), isReadOnly: false }

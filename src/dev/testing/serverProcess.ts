@@ -12,7 +12,7 @@ import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
 import { unmetered } from './unmetered.ts'
 
 /** A machine is allowed to be this slow before a test gives up waiting for an event. */
-const TIMEOUT_MS = 15_000
+const TIMEOUT_MS = 45_000
 const POLL_MS = 10
 
 const root = path.resolve(import.meta.dirname, '../../..')

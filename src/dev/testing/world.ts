@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import supertest from 'supertest'
+import type { BoardAccess } from '../../auth/boardAccess.ts'
+import { createBoardSessions } from '../../auth/boardSessions.ts'
 import { createBoardToken } from '../../auth/boardToken.ts'
 import { createCallerCheck } from '../../auth/localCaller.ts'
 import type { LocalRuns } from '../../auth/localCaller.ts'
@@ -23,6 +25,7 @@ import type { ActivityRow, Store } from '../../platform/db/types.ts'
 import { createHttpServer } from '../../http/httpServer.ts'
 import { noQuotas } from '../../platform/kernel/quotas.ts'
 import type { Quotas } from '../../platform/kernel/quotas.ts'
+import type { BoardMode } from '../../platform/kernel/actor.ts'
 import { createLog } from '../../platform/kernel/log.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import { createFeed } from '../../observe/events/index.ts'
@@ -107,6 +110,8 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
 interface ServerOptions {
   /** Other adapters than all of them, on this host and towards public addresses. */
   readonly adapters?: Partial<AdapterOptions>
+  /** Whether the board needs its token; not unless said. */
+  readonly boardMode?: BoardMode
   /** The runs whose processes are not the board; none unless said. */
   readonly localRuns?: () => LocalRuns | null
   /** Where its log lines go; nowhere unless said. */
@@ -118,6 +123,12 @@ interface ServerOptions {
   readonly eventOptions?: NonNullable<AppDeps['eventOptions']>
   /** Other limits of connections and unread answers than the usual ones. */
   readonly trafficLimits?: NonNullable<AppDeps['trafficLimits']>
+}
+
+function testBoard({ boardMode = 'implicit', localRuns = () => null }: ServerOptions): BoardAccess {
+  const token = createBoardToken(TEST_BOARD_TOKEN)
+  const checkCaller = createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: localRuns })
+  return { mode: boardMode, reason: 'the test says so', token, sessions: createBoardSessions(token), checkCaller }
 }
 
 async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
@@ -149,8 +160,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     ...(options.trafficLimits === undefined ? {} : { trafficLimits: options.trafficLimits }),
     heads,
     version: 'test',
-    boardToken: createBoardToken(TEST_BOARD_TOKEN),
-    checkCaller: createCallerCheck({ lookUp: createPeerLookup(), ownUid: ownUid(), runs: () => options.localRuns?.() ?? null }),
+    board: testBoard(options),
     allowedHostnames: [],
     validateResponses: true,
   })

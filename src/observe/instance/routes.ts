@@ -3,9 +3,8 @@ import { get, patch } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
 import { checkHealth, healthView } from './health.ts'
 import type { AgentIsolation } from './health.ts'
-import { readMe } from './me.ts'
 import { changeSettings, readSettings } from './settings.ts'
-import { experimentalBody, experimentalView, generalBody, generalView, meView } from './views.ts'
+import { experimentalBody, experimentalView, generalBody, generalView } from './views.ts'
 
 /** Routes about the server itself. */
 export const instanceRoutes = (version: string, isolation: AgentIsolation): Route[] => [
@@ -16,14 +15,6 @@ export const instanceRoutes = (version: string, isolation: AgentIsolation): Rout
     returns: healthView,
     refuses: ['unavailable'],
     handle: ({ ctx }) => checkHealth(ctx.store.read, { version, isolation }),
-  }),
-  get('/api/cli-auth/me', {
-    summary: 'Read the identity of the caller',
-    permission: 'board.me',
-    scope: onInstance,
-    returns: meView,
-    refuses: [],
-    handle: ({ ctx }) => readMe(ctx),
   }),
   get('/api/instance/settings/general', {
     summary: 'Read the general settings of the instance',

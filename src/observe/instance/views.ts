@@ -23,6 +23,24 @@ export const meView = z.strictObject({
   keyId: z.uuid().nullable(),
 })
 
+/** A caller, and the reason for it. */
+export const whoamiView = z.strictObject({
+  kind: z.enum(['board', 'agent', 'anonymous']),
+  userId: z.string().nullable(),
+  agentId: z.uuid().nullable(),
+  companyId: z.uuid().nullable(),
+  runId: z.uuid().nullable(),
+  credential: z.enum(['none', 'board_token', 'board_cookie', 'agent_key', 'run_token']),
+  /** The account at the other end of a local connection; null where it was not looked up. */
+  uid: z.int().nullable(),
+  mode: z.enum(['implicit', 'token']),
+  reason: z.string(),
+  modeReason: z.string(),
+})
+
+/** A one-time link; `path` is below the address of the server. */
+export const boardLinkView = z.strictObject({ path: z.string(), expiresAt: z.iso.datetime() })
+
 /** The values of settings that were never changed. */
 export const defaultSettings = {
   general: { censorUsernameInLogs: false, keyboardShortcuts: false, feedbackDataSharingPreference: 'prompt' },

@@ -4,12 +4,17 @@
  */
 export type BoardProof = 'ambient' | 'token' | 'cookie'
 
+/** Whether the account of the server proves the board on this machine (`implicit`), or only its token does (`token`). */
+export type BoardMode = 'implicit' | 'token'
+
 /** A person. */
 export interface BoardActor {
   readonly kind: 'board'
   readonly userId: string
   readonly isAdmin: boolean
   readonly via: BoardProof
+  /** The account at the other end of the connection; null when it was not looked up. */
+  readonly uid: number | null
 }
 
 export interface AgentActor {
@@ -32,7 +37,15 @@ export interface SystemActor {
 }
 
 /** Why a request without a credential is not the board. `auth/anonymous.ts` has the sentence for each. */
-export type AnonymousReason = 'elsewhere' | 'foreign_host' | 'through_proxy' | 'other_account' | 'run' | 'owner_unknown' | 'peer_unknown'
+export type AnonymousReason =
+  | 'elsewhere'
+  | 'foreign_host'
+  | 'through_proxy'
+  | 'token_mode'
+  | 'other_account'
+  | 'run'
+  | 'owner_unknown'
+  | 'peer_unknown'
 
 export interface Anonymous {
   readonly kind: 'anonymous'

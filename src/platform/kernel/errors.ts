@@ -26,6 +26,7 @@ export const refusals = defineRefusals({
   run_required: { status: 401, message: 'Agent run id required' },
   forbidden: { status: 403, message: 'Forbidden' },
   board_required: { status: 403, message: 'Board access required' },
+  board_token_required: { status: 403, message: 'This needs the token of the board as a bearer, in every mode' },
   admin_required: { status: 403, message: 'Instance admin required' },
   host_not_allowed: { status: 403, message: 'Host is not allowed' },
   origin_not_allowed: { status: 403, message: 'Board mutation requires trusted browser origin' },
