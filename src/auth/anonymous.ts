@@ -8,6 +8,7 @@ const useOwnToken = 'An agent sends the token of its run (PAPERCLIP_API_KEY)'
 const sentences: Readonly<Record<AnonymousReason, (uid: number | null) => string>> = {
   elsewhere: () => 'the request comes from another machine and has no credential',
   foreign_host: () => 'the Host header does not name this machine, and the request has no credential',
+  foreign_page: () => 'a page of another site opened the address, and the request has no credential. Open it in a window of its own',
   token_mode: () => 'the board needs its token here, and the request has no credential',
   through_proxy: () => 'the request came through a proxy and has no credential',
   other_account: (uid) =>

@@ -13,6 +13,8 @@ import type { ReadDb } from '../platform/db/types.ts'
 import type { CredentialCache } from './credentialCache.ts'
 import type { RunTokens } from './runTokens.ts'
 import type { BoardAccess } from './boardAccess.ts'
+import { isFromForeignPage } from './fetchSite.ts'
+import type { GuessLimit } from './guessLimit.ts'
 import { cookieOf } from './cookie.ts'
 import { cameThroughProxy } from './proxyHeaders.ts'
 import { isKeyUsable, isRunTokenUsable } from './credentialStatus.ts'
@@ -71,6 +73,7 @@ export interface IdentifyDeps {
   readonly tokens: RunTokens
   readonly credentialCache: CredentialCache
   readonly board: BoardAccess
+  readonly guesses: GuessLimit
 }
 
 /**
@@ -89,13 +92,15 @@ export async function identify(deps: IdentifyDeps, request: IncomingMessage, hos
   const hash = hashToken(token)
   if (deps.board.token.matches(hash)) return boardByToken
   const actor = deps.credentialCache.find(hash) ?? (await deps.credentialCache.load(hash, () => loadActor(deps, token, hash)))
-  return actor === null ? refuse('unauthorized') : withActingRun(actor, request)
+  return actor === null ? await refuseBearer(deps, request, token) : withActingRun(actor, request)
 }
 
 const anonymous = (reason: AnonymousReason, uid: number | null = null): Anonymous => ({ kind: 'anonymous', reason, uid })
 
 /** The caller without a bearer: the board by its cookie or by its account on this machine, or anonymous. */
 async function identifyPerson(access: BoardAccess, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
+  // A link from elsewhere may open a public page, but shows nothing that only the board may read.
+  if (isFromForeignPage(request)) return anonymous('foreign_page')
   const cookie = cookieOf(request, access.sessions.cookieName)
   if (cookie !== null) return await boardByCookie(access, request, cookie)
   if (!isFromLoopback(request)) return anonymous('elsewhere')
@@ -133,6 +138,12 @@ async function boardByCookie(access: BoardAccess, request: IncomingMessage, cook
   if (session === null || session.uid !== uid || caller?.refusal === 'run') return refuse('unauthorized', { message: COOKIE_ENDED })
   if (request.method !== 'GET' && request.method !== 'HEAD' && !isFromOwnPage(request)) refuse('origin_not_allowed')
   return board('cookie', uid)
+}
+
+/** Refuses a bearer that cannot be used. A token that this server signed is no guess: its run has ended. */
+async function refuseBearer({ tokens, guesses }: IdentifyDeps, request: IncomingMessage, token: string): Promise<never> {
+  if (!isAgentKey(token) && (await tokens.verify(token)) !== null) return refuse('unauthorized')
+  return guesses.refuseGuess(request.socket.remoteAddress)
 }
 
 function loadActor(deps: IdentifyDeps, token: string, hash: string): Promise<AgentActor | null> {

@@ -23,7 +23,9 @@ const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 /** IPv4 without the prefix under which an IPv6 socket shows it. */
 const unmapped = (address: string): string => MAPPED.exec(address)?.[1] ?? address
 
-/** The 4 or 16 bytes of an address. */
+/** The 4 or 16 bytes of an address, without the bytes that an IPv6 socket puts before an IPv4 address. */
+export const addressBytes = (address: string): number[] => bytesOf(unmapped(address))
+
 function bytesOf(address: string): number[] {
   if (!address.includes(':')) return address.split('.').map(Number)
   const [head = '', tail] = address.split('::')
@@ -58,7 +60,7 @@ export const tablesFor = ({ remoteAddress }: Connection): readonly TableName[] =
  */
 export function findPeer(table: TableName, text: string, connection: Connection, isLittleEndian: boolean): Peer | null {
   const encode = (address: string, port: number): string => {
-    const bytes = bytesOf(unmapped(address))
+    const bytes = addressBytes(address)
     return endpoint(table === 'tcp6' && bytes.length === 4 ? [...MAPPED_PREFIX, ...bytes] : bytes, port, isLittleEndian)
   }
   // In the client's row the client is the local side.

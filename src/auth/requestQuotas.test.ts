@@ -18,7 +18,7 @@ const agent = (agentId: string, companyId = 'company'): AgentActor => ({
   runId: null,
 })
 
-const board = { kind: 'board', userId: 'a', isAdmin: true, via: 'ambient' } as const
+const board = { kind: 'board', userId: 'a', isAdmin: true, via: 'ambient', uid: null } as const
 
 function arrange() {
   let nowMs = 1000

@@ -13,6 +13,7 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'malformed_header',
   'malformed_cursor',
   'unauthorized',
+  'too_many_guesses',
   'agent_required',
   'board_required',
   'admin_required',

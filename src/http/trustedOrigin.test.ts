@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { sendRawRequest } from '../dev/testing/rawHttp.ts'
-import { useServer, world } from '../dev/testing/world.ts'
+import { TEST_BOARD_TOKEN, useServer, world } from '../dev/testing/world.ts'
 import type { TestAgent } from '../dev/testing/world.ts'
 
 const server = useServer()
@@ -89,5 +89,77 @@ describe('requireTrustedOrigin: the Origin header', () => {
     const answer = await sendRawRequest(server().url, ['OPTIONS /api/companies HTTP/1.1', 'Host: localhost', 'Origin: http://evil.example'])
     expect(answer.head.toLowerCase()).not.toContain('access-control-allow')
     expect(answer.status).toBe(403)
+  })
+})
+
+describe('requireTrustedOrigin: pages of other sites without an Origin (Fetch Metadata)', () => {
+  const ask = (path: string, fetchHeaders: Record<string, string>) => server().board.get(path, fetchHeaders)
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+
+  test.each(['cross-site', 'same-site', 'made-up'])(
+    'A request that a page sends by itself is refused when its site is %s',
+    async (site) => {
+      for (const dest of ['image', 'script', 'iframe', 'frame', 'object', 'empty', 'document'])
+        for (const mode of ['no-cors', 'cors', ...(dest === 'document' ? [] : ['navigate'])]) {
+          const answer = await ask('/api/companies', { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest })
+          expect({ dest, mode, status: answer.status, code: answer.body.code }).toEqual({
+            dest,
+            mode,
+            status: 403,
+            code: 'origin_not_allowed',
+          })
+        }
+      const post = await server().board.post('/api/companies', { name: 'x' }, { 'sec-fetch-site': site, ...navigation })
+      expect(post).toMatchObject({ status: 403, body: { error: 'Board mutation requires trusted browser origin' } })
+    },
+  )
+
+  test('A link from another site opens public pages and shows nothing of the board', async () => {
+    for (const site of ['cross-site', 'same-site']) {
+      expect(await ask('/api/docs/', { 'sec-fetch-site': site, ...navigation })).toMatchObject({ status: 200 })
+      const answer = await ask('/api/companies', { 'sec-fetch-site': site, ...navigation })
+      expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
+      expect(answer.body.error).toContain('a page of another site')
+    }
+  })
+
+  test('A person who types the address, and a page of this server, are accepted', async () => {
+    for (const site of ['none', 'same-origin'])
+      expect(await ask('/api/companies', { 'sec-fetch-site': site, ...navigation })).toMatchObject({ status: 200 })
+  })
+})
+
+describe('requireTrustedOrigin: pages of a listed origin', () => {
+  const origin = 'https://console.example'
+  const listing = useServer({ allowedOrigins: [origin] })
+  const headers = { origin, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }
+
+  test('They send requests with a bearer and may read the answers, also refusals', async () => {
+    const bearer = listing().bearer(TEST_BOARD_TOKEN)
+    const answer = await bearer.post('/api/companies', { name: 'From a page' }, headers)
+    expect(answer.status, answer.text).toBe(201)
+    expect(answer.headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' })
+    expect(answer.headers['access-control-expose-headers']).toContain('ETag')
+    expect(answer.headers['access-control-allow-credentials']).toBeUndefined()
+    const refused = await listing().bearer('wrong').get('/api/companies', headers)
+    expect(refused).toMatchObject({ status: 401, headers: { 'access-control-allow-origin': origin } })
+  })
+
+  test('A browser learns before the request what it may send', async () => {
+    const preflight = { ...headers, 'access-control-request-method': 'PATCH', 'access-control-request-private-network': 'true' }
+    const answer = await fetch(`${listing().url}/api/companies`, { method: 'OPTIONS', headers: preflight })
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('access-control-allow-methods')).toContain('PATCH')
+    expect(answer.headers.get('access-control-allow-headers')).toContain('Authorization')
+    expect(answer.headers.get('access-control-allow-private-network')).toBe('true')
+  })
+
+  test('Without a bearer they are refused, and so are other origins with one', async () => {
+    expect(await listing().board.get('/api/companies', headers)).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
+    expect(await listing().board.post('/api/companies', { name: 'x' }, headers)).toMatchObject({ status: 403 })
+    const other = { ...headers, origin: 'https://console.example.evil' }
+    const answer = await listing().bearer(TEST_BOARD_TOKEN).get('/api/companies', other)
+    expect(answer.status).toBe(403)
+    expect(answer.body.error).toContain('PAPERCLIP_ALLOWED_ORIGINS')
   })
 })

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
+import { isFromForeignPage } from '../auth/fetchSite.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
+import { isPreflight } from './cors.ts'
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -14,23 +16,51 @@ function hostname(host: string | undefined): string | null {
 /** True when the Host header names this machine's loopback interface. */
 export const isLoopbackHost = (request: IncomingMessage): boolean => loopbackNames.has(hostname(request.headers.host) ?? '')
 
+/** The origins and hosts that the operator trusts, in lower case. */
+export interface TrustedOrigins {
+  /** Further host names of this server. */
+  readonly hosts: ReadonlySet<string>
+  /** Origins of other servers whose pages may send requests with a bearer. */
+  readonly origins: ReadonlySet<string>
+}
+
 /**
  * Refuses requests of foreign web pages. A page that makes its own name resolve to this machine (DNS rebinding) sends
- * that name in `Host`. A page that posts across origins sends its origin in `Origin`. Command lines and agents send no
- * `Origin`.
+ * that name in `Host`. A page that posts across origins sends its origin in `Origin`, and browsers say with every request
+ * from where it came (`Sec-Fetch-Site`), also with those without an `Origin`: images, scripts, frames. Command lines and agents
+ * send neither. A browser may still follow a link to this server; `identify` gives such a request no identity of this machine.
  *
- * @param allowedHosts further host names of this server, lower-case, set by the operator
+ * @returns the listed origin that sent the request with a bearer, or asks for permission to; null for every other request
  * @throws Refusal `host_not_allowed`, `origin_not_allowed`, `bad_request` for two Hosts
  */
-export function requireTrustedOrigin(request: IncomingMessage, allowedHosts: ReadonlySet<string>): void {
+export function requireTrustedOrigin(request: IncomingMessage, trusted: TrustedOrigins): string | null {
   const host = hostname(request.headers.host)
-  if (host === null || !(loopbackNames.has(host) || allowedHosts.has(host))) {
+  if (host === null || !(loopbackNames.has(host) || trusted.hosts.has(host))) {
     refuse('host_not_allowed', { message: 'Host is not allowed; an operator can add it to PAPERCLIP_ALLOWED_HOSTNAMES' })
   }
   // Node keeps the first of two Host headers; a proxy in front of this server may have used the other (RFC 9112 §3.2).
   if (hasDuplicateHeader(request, 'host')) refuse('bad_request', { message: 'The Host header is given twice' })
-  const origin = request.headers.origin
-  if (origin === undefined) return
-  const own = request.headers.host?.toLowerCase()
-  if (origin.toLowerCase() !== `http://${own}` && origin.toLowerCase() !== `https://${own}`) refuse('origin_not_allowed')
+  const origin = request.headers.origin?.toLowerCase()
+  if (origin !== undefined && !isOwnOrigin(origin, request)) {
+    const mayAsk = request.headers.authorization !== undefined || isPreflight(request)
+    return trusted.origins.has(origin) && mayAsk ? origin : refuseOrigin(request)
+  }
+  if (isFromForeignPage(request) && !isNavigation(request)) refuseOrigin(request)
+  return null
+}
+
+function isOwnOrigin(origin: string, { headers }: IncomingMessage): boolean {
+  const own = headers.host?.toLowerCase()
+  return origin === `http://${own}` || origin === `https://${own}`
+}
+
+/** Whether a browser opens the address as a page of its own, and not in a frame (Fetch Metadata, "Sec-Fetch-Dest"). */
+const isNavigation = ({ method, headers }: IncomingMessage): boolean =>
+  (method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+
+function refuseOrigin({ method }: IncomingMessage): never {
+  if (method !== 'GET' && method !== 'HEAD') refuse('origin_not_allowed')
+  refuse('origin_not_allowed', {
+    message: 'Pages of other sites cannot read this server; an operator can list their origin in PAPERCLIP_ALLOWED_ORIGINS',
+  })
 }

@@ -4,6 +4,7 @@ import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandle
 import swaggerUi from 'swagger-ui-express'
 import { identify } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
+import { createGuessLimit } from '../auth/guessLimit.ts'
 import type { BoardAccess } from '../auth/boardAccess.ts'
 import { responseEncryptionKey } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
@@ -12,6 +13,7 @@ import { allRoutes } from './routes.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
+import { allowOrigin, isPreflight, sendPreflight } from '../http/cors.ts'
 import { apiHeaders, pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from '../http/headers.ts'
 import { mount, refuseUnknownRoute } from '../http/mount.ts'
 import type { RequestTrace } from '../http/exchange.ts'
@@ -23,6 +25,7 @@ import { createTraffic, readerOf } from '../http/traffic.ts'
 import type { Traffic, TrafficLimits } from '../http/traffic.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { securityTextPage } from '../observe/instance/securityText.ts'
 import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe/instance/signIn.ts'
 import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
 import type { Metrics } from '../observe/metrics/index.ts'
@@ -47,6 +50,12 @@ export interface AppDeps {
   /** The proofs of the board. */
   readonly board: BoardAccess
   readonly allowedHostnames: readonly string[]
+  /** Origins of other servers whose pages may send requests with a bearer. */
+  readonly allowedOrigins?: readonly string[]
+  /** Wrong credentials that an address may send in a minute, where it is not the default; for tests. */
+  readonly guessesPerMinute?: number
+  /** The contact in `/.well-known/security.txt`. */
+  readonly securityContact?: string | null
   /** The source of event streams and WebSockets. */
   readonly feed: Feed
   /** The bearer token with which scrapers on other machines read the metrics; null refuses all of them. */
@@ -76,6 +85,12 @@ function logRequest(log: Log, response: Response, startedAt: number, code: strin
   if (response.statusCode >= 500) log.error(facts, 'request failed')
   else if (response.statusCode === 403) log.warn(facts, 'request denied')
   else log.info(facts, 'request')
+}
+
+function mountPages(app: Express, { board, log, securityContact = null }: AppDeps): void {
+  app.all('/.well-known/security.txt', securityTextPage(securityContact))
+  app.all(SIGN_IN_PATH, signInPage(board, log))
+  app.all(SIGN_OUT_PATH, signOutPage(board, log))
 }
 
 function mountDocs(app: Express, routes: readonly Route[], version: string): void {
@@ -129,10 +144,7 @@ export function buildApp(deps: AppDeps): App {
   const guard = originGuard(deps)
   app.use(traceRequests(deps, metrics, guard))
 
-  const credentialCache = createCredentialCache()
-  store.onCommit(credentialCache.onCommit)
-  const identifyDeps = { db: store.read, tokens: deps.tokens, credentialCache, board: deps.board }
-  const identifyRequest = (request: IncomingMessage): Promise<Actor> => identify(identifyDeps, request, isLoopbackHost(request))
+  const identifyRequest = identifier(deps)
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store)
   const routes = allRoutes({
     tokens: deps.tokens,
@@ -144,8 +156,7 @@ export function buildApp(deps: AppDeps): App {
     feed: deps.feed,
     ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),
   })
-  app.all(SIGN_IN_PATH, signInPage(deps.board, deps.log))
-  app.all(SIGN_OUT_PATH, signOutPage(deps.board, deps.log))
+  mountPages(app, deps)
   app.all('/metrics', metricsPage(metrics, deps.metricsToken))
   mount(app, routes, {
     store,
@@ -178,6 +189,14 @@ export function buildApp(deps: AppDeps): App {
   return { handle: app, onUpgrade, connections: traffic.connections }
 }
 
+/** Returns the function that finds out who makes a request. It keeps credentials that were looked up, until a commit revokes them. */
+function identifier({ store, tokens, board, guessesPerMinute }: AppDeps): (request: IncomingMessage) => Promise<Actor> {
+  const credentialCache = createCredentialCache()
+  store.onCommit(credentialCache.onCommit)
+  const deps = { db: store.read, tokens, credentialCache, board, guesses: createGuessLimit(guessesPerMinute) }
+  return (request) => identify(deps, request, isLoopbackHost(request))
+}
+
 function createExpress(): Express {
   const app = express()
   app.disable('x-powered-by')
@@ -188,11 +207,11 @@ function createExpress(): Express {
   return app
 }
 
-type OriginGuard = (request: IncomingMessage) => void
+type OriginGuard = (request: IncomingMessage) => string | null
 
-function originGuard({ allowedHostnames }: AppDeps): OriginGuard {
-  const allowedHosts = new Set(allowedHostnames)
-  return (request) => requireTrustedOrigin(request, allowedHosts)
+function originGuard({ allowedHostnames, allowedOrigins = [] }: AppDeps): OriginGuard {
+  const trusted = { hosts: new Set(allowedHostnames), origins: new Set(allowedOrigins) }
+  return (request) => requireTrustedOrigin(request, trusted)
 }
 
 /** Gives each request its trace, checks its origin, and records it when it is answered. */
@@ -208,7 +227,9 @@ function traceRequests(deps: AppDeps, metrics: Metrics, guard: OriginGuard): Req
       trace.traceId = parentTrace.traceId
       response.setHeader('traceresponse', traceResponseOf(parentTrace))
     }
-    guard(request)
+    const origin = guard(request)
+    if (origin !== null) allowOrigin(response, origin)
+    if (origin !== null && isPreflight(request)) return sendPreflight(request, response)
     next()
   }
 }

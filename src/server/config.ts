@@ -56,6 +56,10 @@ export interface Config {
   readonly quotas: Quotas
   /** The bearer token with which scrapers on other machines read `/metrics`; null refuses all of them. */
   readonly metricsToken: string | null
+  /** Origins of other servers whose pages may send requests with a bearer. */
+  readonly allowedOrigins: readonly string[]
+  /** The contact of the operator for reports of faults; null for none. */
+  readonly securityContact: string | null
   /** Whether the board needs its token on this machine. */
   readonly board: BoardChoice
   /** The token of the board; null creates one and keeps it in the home. */
@@ -96,6 +100,9 @@ const postgresUrl = z.string().refine((text) => {
 const webUrl = z
   .string()
   .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), 'must be an http(s):// URL')
+
+/** Whether a text is the origin of a web page, as browsers send it. */
+const isOrigin = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
 
 /** A list that is separated by commas. */
 const commaSeparated = z.string().transform((text) =>
@@ -158,6 +165,13 @@ const environment = z.object({
   PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
   PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
   PAPERCLIP_METRICS_TOKEN: secretOf(METRICS_TOKEN_MIN_LENGTH).regex(/^\S*$/, 'must have no spaces').optional(),
+  PAPERCLIP_ALLOWED_ORIGINS: commaSeparated
+    .pipe(z.array(z.string().refine(isOrigin, 'must be origins such as https://example.com')))
+    .default([]),
+  PAPERCLIP_SECURITY_CONTACT: z
+    .string()
+    .regex(/^(?:mailto:|https:\/\/|tel:)[\x21-\x7e]+$/, 'must be a mailto:, https: or tel: URL')
+    .optional(),
   PAPERCLIP_BOARD: z.enum(['auto', 'implicit', 'token']).default('auto'),
   PAPERCLIP_BOARD_TOKEN: boardToken.optional(),
   PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
@@ -253,6 +267,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       },
       quotas: { agent: quotaFrom(values, 'AGENT'), company: quotaFrom(values, 'COMPANY') },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
+      allowedOrigins: values.PAPERCLIP_ALLOWED_ORIGINS,
+      securityContact: values.PAPERCLIP_SECURITY_CONTACT ?? null,
       board: values.PAPERCLIP_BOARD,
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
     }),

@@ -17,7 +17,8 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 async function serve(env: Record<string, string> = {}): Promise<RunningServer> {
-  const read = readConfig({ PORT: '0', PAPERCLIP_HOME: temporaryHome(), ...env })
+  // Without adapters: a server that is root and not isolated would need the token of the board.
+  const read = readConfig({ PORT: '0', PAPERCLIP_HOME: temporaryHome(), PAPERCLIP_ADAPTERS: '', ...env })
   if (!('config' in read)) throw new Error(read.problems.join())
   const server = await startServer(read.config, database.connection, createLog('silent', false))
   onTestFinished(() => server.stop())

@@ -154,6 +154,16 @@ const boardOf = (access: BoardAccess, config: Config, isolation: Isolation['kind
   createSignInPath: () => signInPath(access.sessions.createLink().code),
 })
 
+/** The settings that decide how requests are answered. */
+const appSettings = ({ allowedHostnames, allowedOrigins, securityContact, metricsToken, quotas, trafficLimits }: Config) => ({
+  allowedHostnames,
+  allowedOrigins,
+  securityContact,
+  metricsToken,
+  quotas,
+  trafficLimits,
+})
+
 /** Lists the work that the server does without a request. */
 const backgroundTasks = ({ store, heads, runner, retention, log }: BackgroundDeps): PeriodicTask[] => [
   ...runner.periodicTasks,
@@ -205,12 +215,12 @@ export async function startServer(
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })
-  const { allowedHostnames, metricsToken, maxRuns, quotas, retention, trafficLimits } = config
+  const { maxRuns, retention } = config
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
   const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, board }
-  const app = buildApp({ ...parts, allowedHostnames, metricsToken, quotas, trafficLimits, validateResponses: false })
+  const app = buildApp({ ...parts, ...appSettings(config), validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   const url = urlOf(config.host, await listen(server, config))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })

@@ -110,6 +110,9 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
 interface ServerOptions {
   /** Other adapters than all of them, on this host and towards public addresses. */
   readonly adapters?: Partial<AdapterOptions>
+  readonly allowedOrigins?: readonly string[]
+  /** Wrong credentials that an address may send in a minute; any number unless said. */
+  readonly guessesPerMinute?: number
   /** Whether the board needs its token; not unless said. */
   readonly boardMode?: BoardMode
   /** The runs whose processes are not the board; none unless said. */
@@ -124,6 +127,12 @@ interface ServerOptions {
   /** Other limits of connections and unread answers than the usual ones. */
   readonly trafficLimits?: NonNullable<AppDeps['trafficLimits']>
 }
+
+const trustOf = ({ allowedOrigins = [], guessesPerMinute = Number.POSITIVE_INFINITY }: ServerOptions) => ({
+  allowedHostnames: [],
+  allowedOrigins,
+  guessesPerMinute,
+})
 
 function testBoard({ boardMode = 'implicit', localRuns = () => null }: ServerOptions): BoardAccess {
   const token = createBoardToken(TEST_BOARD_TOKEN)
@@ -161,7 +170,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     heads,
     version: 'test',
     board: testBoard(options),
-    allowedHostnames: [],
+    ...trustOf(options),
     validateResponses: true,
   })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)

@@ -22,7 +22,7 @@ export interface Handshake {
 export interface HandshakeDeps {
   readonly db: ReadDb
   /** Refuses requests from web pages: throws for a foreign Host or Origin. */
-  readonly guard: (request: IncomingMessage) => void
+  readonly guard: (request: IncomingMessage) => unknown
   /** Identifies the client; throws for an invalid credential. */
   readonly identify: (request: IncomingMessage) => Promise<Actor>
 }
@@ -42,8 +42,9 @@ export function parseHandshake(request: IncomingMessage): Handshake | undefined 
  * @throws Refusal
  */
 export async function authorizeHandshake(deps: HandshakeDeps, { request, url, companyId }: Handshake): Promise<Actor> {
-  deps.guard(request)
+  // First, because a page of a listed origin is accepted with a bearer only.
   moveTokenToHeader(request, url)
+  deps.guard(request)
   const actor = await deps.identify(request)
   authorize('event.follow', actor)
   if (!uuid.safeParse(companyId).success) refuse('malformed_id')

@@ -42,6 +42,7 @@ export type AnonymousReason =
   | 'foreign_host'
   | 'through_proxy'
   | 'token_mode'
+  | 'foreign_page'
   | 'other_account'
   | 'run'
   | 'owner_unknown'

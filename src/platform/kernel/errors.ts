@@ -94,6 +94,7 @@ export const refusals = defineRefusals({
   reporting_cycle: { status: 422, message: 'Reporting relationship would create a cycle' },
   idempotency_mismatch: { status: 422, message: 'This Idempotency-Key was used with a different request' },
   headers_too_large: { status: 431, message: 'Request headers are too large' },
+  too_many_guesses: { status: 429, message: 'Too many credentials that do not exist; retry later' },
   too_many_streams: { status: 429, message: 'Too many open event streams; retry later' },
   quota_exceeded: { status: 429, message: 'The quota is used up; retry later' },
   upload_stalled: { status: 408, message: 'The upload sent nothing for too long' },
