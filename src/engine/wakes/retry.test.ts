@@ -253,7 +253,7 @@ describe('A server that stops', () => {
     const second = wake?.runId ?? ''
     expect(await runOf(first)).toMatchObject({ status: 'cancelled', errorCode: 'server_stopped' })
     expect(wake).toMatchObject({ status: 'queued' })
-    expect(await runOf(second)).toMatchObject({ status: 'queued', retryOfRunId: first, processLossRetryCount: 1 })
+    expect(await runOf(second)).toMatchObject({ status: 'queued', retryOfRunId: first, processLossRetryCount: 0 })
     useRunner(server())
     await waitUntil('the second run has ended', async () => (await runOf(second)).status === 'succeeded')
     expect(notes.lines()).toEqual([`${first} issue_assigned`, `${second} issue_assigned`])
