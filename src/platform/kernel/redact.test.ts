@@ -48,12 +48,52 @@ describe('redact', () => {
     ['GH_TOKEN=hunter2 run', `GH_TOKEN=${REDACTED} run`],
     ['sk-abcdefghijklmnopqrst', REDACTED],
     ['-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----', REDACTED],
+    ['a -----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY----- b -----BEGIN PRIVATE KEY-----\nMIIE', `a ${REDACTED} b ${REDACTED}`],
+    [`AIza${'Sy-_0'.repeat(7)}`, REDACTED],
+    [`hf_${'aB3'.repeat(11)}`, REDACTED],
+    [`npm_${'aB3'.repeat(12)}`, REDACTED],
+    [`stripe sk_live_${'a1'.repeat(12)} rk_test_${'a1'.repeat(12)}`, `stripe ${REDACTED} ${REDACTED}`],
+    [`dop_v1_${'0a'.repeat(32)}`, REDACTED],
+    ['xapp-1-A0123-456-abcdef, xoxe.xoxp-1-abcdefghij', `${REDACTED}, xoxe.${REDACTED}`],
+    [`github_pat_11ABC_${'a'.repeat(50)}`, REDACTED],
+    ['post to https://hooks.slack.com/services/T0/B0/abcdef now', `post to https://hooks.slack.com/services/${REDACTED} now`],
+    ['https://discord.com/api/webhooks/123/abc-DEF', `https://discord.com/api/webhooks/123/${REDACTED}`],
+    ['curl -u ann:hunter2 https://a.example', `curl -u ann:${REDACTED} https://a.example`],
+    ["curl --user='ann:hunter2'", `curl --user='ann:${REDACTED}'`],
+    ['https://ann:hunter2@a.example/b', `https://ann:${REDACTED}@a.example/b`],
+    ['https://a.blob.example/b?sv=2024&sig=aB%2Bc%3D&se=1', `https://a.blob.example/b?sv=2024&sig=${REDACTED}&se=1`],
+    ['https://a.example/?X-Amz-Date=1&X-Amz-Signature=0af1', `https://a.example/?X-Amz-Date=1&X-Amz-Signature=${REDACTED}`],
+    ['AccountName=a;AccountKey=abc==', `AccountName=a;AccountKey=${REDACTED}`],
   ])('The credential in %j is redacted', (text, redacted) => {
     expect(redact({ note: text })).toEqual({ note: redacted })
   })
 
   test('The argument behind a secret flag is redacted', () => {
     expect(redact({ args: ['--token', 'hunter2', '--verbose', 'yes'] })).toEqual({ args: ['--token', REDACTED, '--verbose', 'yes'] })
+  })
+
+  test('The password behind -u in a list of arguments is redacted, and the user is kept', () => {
+    expect(redact({ args: ['-u', 'ann:hunter2', '--user', '1000:1000'] })).toEqual({
+      args: ['-u', `ann:${REDACTED}`, '--user', '1000:1000'],
+    })
+  })
+
+  test.each([
+    'docker run -u 1000:1000 image',
+    'sort -u file',
+    'git -u origin main',
+    'npm_config_cache and npm_lifecycle_event',
+    'hf_hub_download',
+    'sk_live_ is the prefix of a key of Stripe',
+    'AIza is the prefix of a key of Google',
+    'https://a.example/?design=1&assignment=2&significant=3',
+    'https://hooks.slack.com is where hooks are',
+    'a mask-abcdefghijklmnopqrstuv and a task_live_abcdefghijkl',
+    'A PEM file begins with -----BEGIN CERTIFICATE-----',
+    '3f2504e0-4f89-11d3-9a0c-0305e82c3301 d0be2dc421be4fcd0172e5afceea3970e2f3d940',
+    'SG.1 and xox- and dop_v1_',
+  ])('The text %j has no secret and is kept', (text) => {
+    expect(redact({ note: text })).toEqual({ note: text })
   })
 
   test('Counts, ids, flags and prose are kept', () => {
@@ -75,7 +115,28 @@ describe('redact', () => {
     redact(input)
     expect(input).toEqual({ env: { A: 'x' } })
     const startedAt = performance.now()
-    for (const part of ['eyJ-', 'pcp_', 'token', '--api-key', '://a:', 'bearer ', '-----BEGIN PRIVATE KEY-----', 'a', '-'])
+    for (const part of [
+      'eyJ-',
+      'pcp_',
+      'token',
+      '--api-key',
+      '://a:',
+      'bearer ',
+      '-----BEGIN PRIVATE KEY-----',
+      '-----END ',
+      'a',
+      '-',
+      '-u a:',
+      ' -u ',
+      '?sig=',
+      '&sig',
+      'AIza',
+      'SG.aaaaaaaaaaaaaaaa',
+      'xapp-',
+      'sk_live_',
+      'hooks.slack.com/services/',
+      '1:',
+    ])
       redact(part.repeat(Math.ceil(200_000 / part.length)))
     expect(performance.now() - startedAt).toBeLessThan(5000)
   })

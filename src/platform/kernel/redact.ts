@@ -10,26 +10,79 @@ const harmlessName = /(ids?|count|limit|budget|max|used|expiresat|version)$|^(ma
 /** A command-line flag whose value is the next argument. */
 const secretFlag = /^--?[\w-]{0,40}(?:token|secret|passw|api-?_?key|authorization|credential)[\w-]{0,40}$/i
 
-// Every quantifier is bounded or starts at a position that cannot repeat, so a long text costs linear time.
+// Each pattern begins at a position that cannot lie within its own match, and each quantifier that is followed by something
+// is bounded. So a long text costs linear time.
 const secretPatterns: readonly RegExp[] = [
-  // The keys of this server, in every form.
+  // The keys and tokens of this server, in every form.
   /(?<!\w)pcp_\w{8,}/g,
   // Signed tokens: three base64url parts of which the first is a JSON object.
   /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
+  // OpenAI, Anthropic, Stripe.
   /(?<![\w-])(?:sk|rk|pk)-[\w-]{16,}/g,
-  /(?<!\w)(?:ghp|gho|ghs|ghu|ghr|glpat|xox[abprs]|github_pat)[-_][\w-]{10,}/g,
+  /(?<!\w)(?:sk|rk)_(?:live|test)_\w{10,}/g,
+  /(?<!\w)whsec_[\w+/=-]{16,}/g,
+  // GitHub, GitLab, Slack.
+  /(?<!\w)(?:ghp|gho|ghs|ghu|ghr|glpat|github_pat)[-_][\w-]{10,}/g,
+  /(?<!\w)(?:xox[a-z]|xapp)-[\w.-]{10,}/g,
+  // AWS, Google, DigitalOcean, Hugging Face, npm, PyPI, SendGrid.
   /(?<!\w)(?:AKIA|ASIA)[A-Z0-9]{16}(?!\w)/g,
-  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g,
+  /(?<!\w)AIza[\w-]{35}/g,
+  /(?<!\w)(?:ya29\.|GOCSPX-)[\w-]{20,}/g,
+  /(?<!\w)do[opr]_v1_[0-9a-f]{32,}/g,
+  /(?<!\w)(?:hf|npm)_[A-Za-z0-9]{30,}/g,
+  /(?<!\w)pypi-[\w-]{40,}/g,
+  /(?<!\w)SG\.[\w-]{16,64}\.[\w-]{16,}/g,
 ]
 /** Secrets that follow a prefix which is kept. */
 const secretSuffixPatterns: readonly RegExp[] = [
   /((?<![\w-])bearer {1,4})[\w.~+/=-]{12,}/gi,
   /(:\/\/[^\s/@:]{0,100}:)[^\s/@]{1,200}(?=@)/g,
-  /((?<![\w-])[\w-]{0,40}(?:token|secret|passw|api[-_]?key)[\w-]{0,40}=)[^\s&]{1,500}/gi,
+  // Everybody who knows such an address may post to it.
+  /((?<!\w)hooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/-]+/gi,
+  /((?<!\w)discord(?:app)?\.com\/api\/webhooks\/\d{1,25}\/)[\w-]+/gi,
+  // The password of curl. Two numbers are the user and the group of a container.
+  /((?<![\w-])(?:-u|--user)(?:=| {1,4})["']?(?!\d{1,10}:\d{1,10}(?:["'\s]|$))[^\s:"'=]{1,100}:)[^\s"']+/g,
+  // Signed addresses: Azure, AWS, Google.
+  /([?&](?:sig|signature|x-(?:amz|goog)-(?:signature|security-token|credential))=)[^\s&"'<>]+/gi,
+  /((?<![\w-])[\w-]{0,40}(?:token|secret|passw|api[-_]?key|accountkey|accesskey)[\w-]{0,40}=)[^\s&]{1,500}/gi,
 ]
 
+const keyBegin = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----/g
+/** The lines of a key without an end, as a log that was cut has them; `\n` may be an escape. */
+const keyLines = /[A-Za-z0-9+/=\s\\]*/y
+
+/** Replaces private keys in PEM form. Each place of the text is searched once. */
+function redactPrivateKeys(text: string): string {
+  let redacted = ''
+  let copiedTo = 0
+  let hasEnd = true
+  for (;;) {
+    keyBegin.lastIndex = copiedTo
+    const begin = keyBegin.exec(text)
+    if (begin === null) return copiedTo === 0 ? text : redacted + text.slice(copiedTo)
+    const bodyAt = keyBegin.lastIndex
+    const endAt: number = hasEnd ? text.indexOf(KEY_END, bodyAt) : -1
+    hasEnd = endAt !== -1
+    redacted += text.slice(copiedTo, begin.index) + REDACTED
+    copiedTo = hasEnd ? endOfLabel(text, endAt + KEY_END.length) : endOfKeyLines(text, bodyAt)
+  }
+}
+
+const KEY_END = '-----END '
+
+/** The place behind the label of an end, such as `PRIVATE KEY-----`. */
+function endOfLabel(text: string, at: number): number {
+  const dashesAt = text.indexOf('-----', at)
+  return dashesAt === -1 ? text.length : dashesAt + '-----'.length
+}
+
+function endOfKeyLines(text: string, at: number): number {
+  keyLines.lastIndex = at
+  return at + (keyLines.exec(text)?.[0].length ?? 0)
+}
+
 function redactText(text: string): string {
-  const redacted = secretPatterns.reduce((current, pattern) => current.replace(pattern, REDACTED), text)
+  const redacted = secretPatterns.reduce((current, pattern) => current.replace(pattern, REDACTED), redactPrivateKeys(text))
   return secretSuffixPatterns.reduce((current, pattern) => current.replace(pattern, `$1${REDACTED}`), redacted)
 }
 
@@ -57,11 +110,16 @@ function redactField(key: string, value: unknown): unknown {
   return isSecretName(key) ? redactAll(value) : redact(value)
 }
 
+/** The user and the password behind `-u` or `--user` of curl; two numbers are the user and the group of a container. */
+const userAndPassword = /^(?!\d{1,10}:\d{1,10}$)([^:\s]{1,100}:)./
+
 function redactList(items: readonly unknown[]): unknown[] {
   return items.map((item, index) => {
     const before = items[index - 1]
     const isValueOfFlag = typeof item === 'string' && typeof before === 'string' && secretFlag.test(before)
-    return isValueOfFlag ? REDACTED : redact(item)
+    if (isValueOfFlag) return REDACTED
+    const user = typeof item === 'string' && (before === '-u' || before === '--user') ? userAndPassword.exec(item)?.[1] : undefined
+    return user === undefined ? redact(item) : `${user}${REDACTED}`
   })
 }
 
