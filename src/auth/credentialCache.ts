@@ -32,6 +32,7 @@ const invalidatingActions = new Set([
   'agent.config_rolled_back',
   'agent.permissions_updated',
   'agent.paused',
+  'agent.quarantined',
   'agent.resumed',
   'agent.terminated',
   'agent.deleted',

@@ -38,6 +38,7 @@ export const permissions = {
   'agent.update': ['board', 'self', 'ceo', 'creator'],
   'agent.delete': ['board'],
   'agent.lifecycle': ['board'],
+  'agent.quarantine.read': ['board'],
   'agent.wake': ['board', 'self'],
   'agent.keys': ['board'],
   'agent.me': ['agent'],

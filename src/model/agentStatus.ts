@@ -20,6 +20,13 @@ export const invokableStatuses: readonly AgentStatus[] = ['idle', 'active', 'run
 /** Whether an agent may hold an issue or start a run. */
 export const isInvokable = (status: AgentStatus): boolean => invokableStatuses.includes(status)
 
+/** The `pauseReason` of an agent in quarantine: clients of Paperclip's API know the status `paused`. */
+export const QUARANTINE = 'quarantine'
+
+/** Whether an agent is in quarantine: nothing but its release ends it, and until then it gets no credential. */
+export const isQuarantined = (agent: { readonly status: AgentStatus; readonly pauseReason: string | null }): boolean =>
+  agent.status === 'paused' && agent.pauseReason === QUARANTINE
+
 /** The refusal of an agent's writes by its status; null lets it write. No status refuses a read. */
 export const agentWriteRefusals: Readonly<Record<AgentStatus, RefusalCode | null>> = {
   pending_approval: 'agent_pending',

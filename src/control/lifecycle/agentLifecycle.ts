@@ -5,6 +5,7 @@ import { awaitWriters } from '../../auth/mayWrite.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { isQuarantined } from '../../model/agentStatus.ts'
 import { isUnended, runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
@@ -19,15 +20,16 @@ const unendedRunsOf = statement<{ agentId: string }, { id: string }>('stand_down
 /**
  * (tx) Ends every queued or running run of an agent. Expects the agent's row lock: runs are opened only under it, so
  * none is missed.
+ * @param result the outcome of the runs, and the issues that the caller needs locked as well
  */
-async function endAgentRuns(
+export async function endAgentRuns(
   tx: Tx,
   ctx: Ctx,
   agentId: string,
-  result: RunResult,
+  { alsoLocked = [], ...result }: RunResult & { readonly alsoLocked?: readonly string[] },
 ): Promise<{ runIds: string[]; events: readonly DomainEvent[] }> {
   const runIds = (await tx.run(unendedRunsOf, { agentId })).map((row) => row.id)
-  const locked = await lockForEnd(tx, ctx, runIds)
+  const locked = await lockForEnd(tx, ctx, runIds, { issueIds: alsoLocked })
   const ended = await endRuns(tx, locked, runIds, result)
   return { runIds: ended.runs.map((run) => run.id), events: ended.events }
 }
@@ -56,13 +58,14 @@ export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
 /**
  * Resumes a paused agent, and wakes it once for each issue that waits for it: the ones that the pause took from it, and the ones that
  * were assigned, or commented on, meanwhile (LOCK_PROTOCOL §6). An agent that is not paused is returned unchanged.
- * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`
+ * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `agent_quarantined`
  */
 export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') refuse('agent_terminated', { message: 'Cannot resume terminated agent' })
     if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'Pending approval agents cannot be resumed' })
+    if (isQuarantined(agent)) refuse('agent_quarantined', { details: { next: 'ask_board' } })
     if (agent.status !== 'paused') return unchanged(agent)
     const resumed = await setAgentStatus(tx, agent, 'idle')
     const event = agentResumed(agentId, { previousPauseReason: agent.pauseReason }, { agentId })

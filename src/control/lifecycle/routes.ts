@@ -9,6 +9,7 @@ import { projectView } from '../../org/projects/index.ts'
 import { pauseAgent, resumeAgent, terminateAgent } from './agentLifecycle.ts'
 import { archiveCompany, deleteCompany } from './companyLifecycle.ts'
 import { deleteAgent } from './deleteAgent.ts'
+import { quarantineAgent, releaseFromQuarantine } from './quarantine.ts'
 import { deleteGoal, deleteLabel, deleteProject } from './deleteGoalProjectLabel.ts'
 
 export const lifecycleRoutes = [
@@ -31,8 +32,27 @@ export const lifecycleRoutes = [
     body: z.object({}),
     bodyOptional: true,
     returns: agentView,
-    refuses: ['not_found', 'agent_terminated', 'agent_pending', 'illegal_transition'],
+    refuses: ['not_found', 'agent_terminated', 'agent_pending', 'agent_quarantined', 'illegal_transition'],
     handle: ({ ctx, target }) => resumeAgent(ctx, target),
+  }),
+  post('/api/agents/:id/quarantine', {
+    summary: 'Quarantine an agent: end its runs, keys, wakes and streams at once',
+    permission: 'agent.lifecycle',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: z.object({ reason: z.string().trim().min(1).max(1000) }),
+    returns: agentView,
+    refuses: ['not_found', 'agent_terminated', 'agent_pending', 'illegal_transition'],
+    handle: ({ ctx, target, body }) => quarantineAgent(ctx, target, body.reason),
+  }),
+  del('/api/agents/:id/quarantine', {
+    summary: 'Release an agent from quarantine; it stays paused and without keys',
+    permission: 'agent.lifecycle',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    returns: agentView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => releaseFromQuarantine(ctx, target),
   }),
   post('/api/agents/:id/terminate', {
     summary: 'Terminate an agent permanently: its runs, its keys, its status',

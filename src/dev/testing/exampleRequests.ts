@@ -131,6 +131,9 @@ const examples: Readonly<Record<string, Example>> = {
   postProjectsByIdWorkspaces: { body: () => ({ name: 'second', repoUrl: 'https://example.invalid/second.git' }) },
   patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
   patchAgentsByIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
+  deleteAgentsByIdQuarantine: {
+    arrange: { of: 'agents', sql: "update agents set status = 'paused', pause_reason = 'quarantine', paused_at = now() where id = $1" },
+  },
   postAgentsByIdResume: { arrange: withPausedAgent },
   postAgentsByIdClaudeLogin: { arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" } },
   postApprovalsByIdResubmit: { arrange: withRevisionRequested, body: () => ({ payload: { title: 'Again', summary: 'Please' } }) },

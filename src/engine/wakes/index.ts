@@ -1,4 +1,5 @@
 export { claimWake, deferWake, skipWake } from './wakeOfRun.ts'
+export { closeWakesOf, issuesAwaitedBy } from './closeWakes.ts'
 export { runInvoked, wakeDeferred } from './events.ts'
 export type { CloseReason } from './events.ts'
 export { decideWake } from './decideWake.ts'

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { inCompany, ofExistingIssue } from '../../auth/scopes.ts'
+import { inCompany, ofAgent, ofExistingIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { get } from '../../http/route.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { listActivity } from './queries.ts'
+import { quarantineQuery, quarantineReport, quarantineView } from './quarantineReport.ts'
 import { activityQuery, activityView } from './views.ts'
 
 export const activityRoutes = [
@@ -15,6 +16,15 @@ export const activityRoutes = [
     returnsPageOf: activityView,
     refuses: ['not_found'],
     handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, companyOf(ctx), filter, { limit, after }),
+  }),
+  get('/api/agents/:id/quarantine', {
+    summary: 'Read what an agent did in its last hours, and what its quarantine ended',
+    permission: 'agent.quarantine.read',
+    scope: ofAgent(),
+    query: quarantineQuery,
+    returns: quarantineView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => quarantineReport(ctx, target, query.hours),
   }),
   get('/api/issues/:id/activity', {
     summary: 'List audit rows of an issue, newest first',

@@ -40,6 +40,18 @@ export const agentStartFailed = event(
 )
 export const agentStartsAgain = event('agent.starts_again', 'agent', z.object({ runId: z.string() }))
 export const agentResumed = event('agent.resumed', 'agent', z.object({ previousPauseReason: z.string().nullable() }))
+export const agentQuarantined = event(
+  'agent.quarantined',
+  'agent',
+  z.object({
+    reason: z.string(),
+    previousStatus: z.string(),
+    endedRunIds: z.array(z.string()),
+    revokedKeyIds: z.array(z.string()),
+    closedWakeIds: z.array(z.string()),
+  }),
+)
+export const agentQuarantineReleased = event('agent.quarantine_released', 'agent', z.object({ pausedAt: z.string().nullable() }))
 export const agentTerminated = event(
   'agent.terminated',
   'agent',

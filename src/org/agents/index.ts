@@ -5,6 +5,8 @@ export {
   agentCreated,
   agentDeleted,
   agentPaused,
+  agentQuarantined,
+  agentQuarantineReleased,
   agentResumed,
   agentStartFailed,
   agentStartsAgain,
@@ -21,7 +23,7 @@ export { applyPermissions, comparePermissions } from './permissions.ts'
 export { redactAgentFor } from './queries.ts'
 export type { AgentDetail } from './queries.ts'
 export { patchToRevision } from './revisions.ts'
-export { revokeKeys, setAgentStatus } from './setStatus.ts'
+export { pauseFor, revokeKeys, setAgentStatus } from './setStatus.ts'
 export {
   agentDetail as agentDetailView,
   agentView,

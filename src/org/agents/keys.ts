@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { isQuarantined } from '../../model/agentStatus.ts'
 import { agentKeys } from '../../model/agents.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -27,7 +28,7 @@ const countKeys = statement<{ agentId: string }, { count: number }>('key_count')
 
 /**
  * Creates an API key. Only this answer contains the token; the database keeps its hash.
- * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `unprocessable` beyond the limit
+ * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `agent_quarantined`, `unprocessable` beyond the limit
  */
 export async function createKey(ctx: Ctx, agentId: string, name: string) {
   const token = generateAgentKey()
@@ -35,6 +36,7 @@ export async function createKey(ctx: Ctx, agentId: string, name: string) {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') refuse('agent_terminated', { message: 'Cannot create keys for terminated agents' })
     if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'Cannot create keys for pending approval agents' })
+    if (isQuarantined(agent)) refuse('agent_quarantined', { details: { next: 'ask_board' } })
     const { count } = exactlyOne(await tx.run(countKeys, { agentId }))
     if (count >= MAX_KEYS) refuse('unprocessable', { message: `An agent has at most ${MAX_KEYS} keys` })
     const id = randomUUID()

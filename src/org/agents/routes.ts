@@ -79,7 +79,7 @@ export const agentRoutes = [
     bodyOptional: true,
     status: 201,
     returns: keyCreatedView,
-    refuses: ['not_found', 'agent_terminated', 'agent_pending'],
+    refuses: ['not_found', 'agent_terminated', 'agent_pending', 'agent_quarantined'],
     handle: ({ ctx, target, body }) => createKey(ctx, target, body.name),
   }),
   del('/api/agents/:id/keys/:keyId', {

@@ -20,6 +20,16 @@ export async function setAgentStatus(tx: Tx, agent: AgentRow, to: AgentStatus, p
   return exactlyOne(await tx.run(updateStatus, { id: agent.id, from: agent.status, to, pauseReason }))
 }
 
+const updatePauseReason = statement<{ id: string; reason: string }, AgentRow>('agent_set_pause_reason').write(sql`
+  update ${agents} set pause_reason = ${param('reason')}, updated_at = now()
+  where id = ${param('id')} and status = 'paused' returning ${agentColumns}`)
+
+/** (tx) Pauses an agent for a reason, also one that is paused for another; a resume goes back to the beginning of the first pause. Expects its row lock. @throws Refusal `illegal_transition` */
+export const pauseFor = async (tx: Tx, agent: AgentRow, reason: string): Promise<AgentRow> =>
+  agent.status === 'paused'
+    ? exactlyOne(await tx.run(updatePauseReason, { id: agent.id, reason }))
+    : await setAgentStatus(tx, agent, 'paused', reason)
+
 const revokeKeyRows = statement<{ agentId: string }, { id: string }>('agent_revoke_keys').write(sql`
   update ${agentKeys} set revoked_at = now() where agent_id = ${param('agentId')} and revoked_at is null returning id`)
 

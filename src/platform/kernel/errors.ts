@@ -60,6 +60,7 @@ export const refusals = defineRefusals({
   run_outcome_fixed: { status: 409, message: 'The run has already ended with another outcome' },
   idempotency_in_flight: { status: 409, message: 'A request with this Idempotency-Key is still in flight' },
   agent_paused: { status: 409, message: 'Agent is paused' },
+  agent_quarantined: { status: 409, message: 'Agent is in quarantine' },
   agent_terminated: { status: 409, message: 'Agent is terminated' },
   agent_pending: { status: 409, message: 'Agent is pending approval' },
   document_stale: { status: 409, message: 'Document was updated by another author' },
