@@ -1,17 +1,21 @@
+type Row = Record<string, unknown>
+
 /** Requests of the local board, for what the bench needs before it measures. */
 export interface ApiClient {
-  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Record<string, unknown>>
+  get(path: string): Promise<Row>
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Row>
 }
 
 /** Sends requests to a server on this machine. @throws when an answer is not a success */
-export const createApiClient = (port: number): ApiClient => ({
-  async post(path, body, headers = {}) {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    })
+export function createApiClient(port: number): ApiClient {
+  const call = async (path: string, init: RequestInit): Promise<Row> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, init)
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-    return (await answer.json()) as Record<string, unknown>
-  },
-})
+    return (await answer.json()) as Row
+  }
+  return {
+    get: (path) => call(path, {}),
+    post: (path, body, headers = {}) =>
+      call(path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
+  }
+}

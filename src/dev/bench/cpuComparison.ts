@@ -20,7 +20,7 @@ const TURN_DURATION_MS = 2000
 const MS_PER_TICK = 10
 
 /** Processor time of a process and of its children that have ended, in ms. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   // The name stands in parentheses and may contain spaces; utime, stime, cutime and cstime are fields 14 to 17.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
+import { benchConnections } from './connectionCost.ts'
 import { compareCpu } from './cpuComparison.ts'
 import { benchAgainstFloor } from './floorComparison.ts'
 
 // `npm run bench`: this server beside the least that a server could do. `npm run bench -- --cpu OLD`: beside another
-// checkout of itself.
+// checkout of itself. `npm run bench -- --connections`: a request of the board without a credential beside one with a key.
 
-const { values } = parseArgs({ options: { cpu: { type: 'string' } } })
-await (values.cpu === undefined ? benchAgainstFloor() : compareCpu(values.cpu))
+const { values } = parseArgs({ options: { cpu: { type: 'string' }, connections: { type: 'boolean' } } })
+if (values.connections === true) await benchConnections()
+else await (values.cpu === undefined ? benchAgainstFloor() : compareCpu(values.cpu))

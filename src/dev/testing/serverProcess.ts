@@ -55,6 +55,8 @@ export interface ServerProcessOptions {
   readonly viaNpm?: boolean
   /** JavaScript that runs in the server's process before the server. */
   readonly preload?: string
+  /** The account of the server; that of the test unless given. Only root can start a server under another account. */
+  readonly account?: { readonly uid: number; readonly gid: number }
 }
 
 /** Polls until `look` gives something. */
@@ -98,12 +100,13 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
 }
 
 /** As `startChild`, for a server that outlives one test: the caller must stop it. */
-export function spawnServerProcess({ home, env = {}, viaNpm = false, preload }: ServerProcessOptions): ServerProcess {
+export function spawnServerProcess({ home, env = {}, viaNpm = false, preload, account }: ServerProcessOptions): ServerProcess {
   const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
   const [file, args] = viaNpm ? ['npm', ['start', '--silent']] : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts']]
   const child = spawn(file, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...unmetered, ...env },
+    ...account,
     // Its own group, so that whatever npm puts in between can be found and ended too.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

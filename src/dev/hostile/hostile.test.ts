@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { pollFor } from '../testing/serverProcess.ts'
+import { linesOf, logOf, setStage, startHostileRun, uploadImage } from './stage.ts'
+import type { Attack, Stage, StageOptions } from './stage.ts'
+
+/** Every attack, the stall and the stray process take their time. */
+const RUN_MS = 240_000
+/** While an agent stalls, the board and other companies are answered within this time. */
+const SERVED_MS = 2_000
+const END_MS = 5_000
+
+/** Attacks that SECURITY.md says cannot be refused where agents share the account of the server without a namespace. */
+const openUnderSharedAccount: ReadonlySet<string> = new Set([
+  'a grandchild in a new session with an empty environment is the board',
+  'it reads a file of the home',
+  'it lists the home',
+  'it reads the environment of the server',
+  'it opens the memory of the server',
+  'it signals the server',
+  'it opens the database as the superuser',
+  'it writes into the home of the operator',
+  'it writes into the program of the server',
+  'it reads the folder of a peer',
+  'it finds the token of another run',
+  'it keeps capabilities or can gain privileges',
+])
+
+const isRoot = process.getuid?.() === 0
+/** An ordinary account that every Linux has; initdb refuses a number that is not in the list of accounts. */
+const ordinary = { uid: 65_534, gid: 65_534 }
+
+/** Whether an ordinary account may read this checkout; a clone below a private folder cannot be started by it. */
+function ordinaryMayStart(): boolean {
+  try {
+    execFileSync(process.execPath, ['-e', 'require("node:fs").readdirSync(process.argv[1])', path.resolve(import.meta.dirname)], {
+      ...ordinary,
+      cwd: '/',
+      stdio: 'ignore',
+    })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const strayPids = (): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('hostile-stray')
+    } catch {
+      return false
+    }
+  })
+
+/** The run's end, and every line that it printed. */
+async function outcomeOf(stage: Stage, runId: string): Promise<{ status: string; lines: Record<string, unknown>[] }> {
+  const { status } = await waitForEnd(stage, runId)
+  return { status, lines: linesOf(await logOf(stage, runId)) }
+}
+
+async function waitForEnd({ board }: Stage, runId: string): Promise<{ status: string }> {
+  const deadline = performance.now() + RUN_MS
+  for (;;) {
+    const ended = await pollFor('the run ends', async () => {
+      const { body } = await board('GET', `/api/heartbeat-runs/${runId}`)
+      return ['queued', 'running'].includes(body.status) ? null : (body as { status: string })
+    }).catch(() => null)
+    if (ended !== null) return ended
+    if (performance.now() > deadline) throw new Error('the hostile run does not end')
+  }
+}
+
+/** Asserts that the board and another company are served while the agent stalls. */
+async function expectOthersServed(stage: Stage): Promise<void> {
+  const { board, otherCompanyId } = stage
+  const issue = await board('POST', `/api/companies/${otherCompanyId}/issues`, { title: 'Meanwhile', status: 'todo' })
+  expect(issue).toMatchObject({ status: 201 })
+  for (const target of ['/api/health', `/api/companies/${otherCompanyId}/issues`, `/api/companies/${stage.companyId}/locks`]) {
+    const { status, ms } = await board('GET', target)
+    expect({ target, status, isInTime: ms < SERVED_MS }).toEqual({ target, status: 200, isInTime: true })
+  }
+  expect((await uploadImage(stage, otherCompanyId)).status).toBe(201)
+}
+
+const hostileCases: (StageOptions & { readonly name: string; readonly isShared: boolean; readonly skip?: boolean })[] = [
+  { name: 'under the account of the test', isShared: false },
+  { name: 'under an ordinary account', isShared: false, account: ordinary, skip: !isRoot || !ordinaryMayStart() },
+  {
+    name: 'under an ordinary account without isolation',
+    isShared: true,
+    account: ordinary,
+    env: { PAPERCLIP_AGENT_ISOLATION: 'none' },
+    skip: !isRoot || !ordinaryMayStart(),
+  },
+]
+
+describe('a hostile agent', { timeout: 2 * RUN_MS }, () => {
+  for (const { name, isShared, skip = false, ...options } of hostileCases) {
+    test.skipIf(skip)(`No attack works on a server that runs ${name}, except those that SECURITY.md lists`, async () => {
+      const stage = await setStage(options)
+      const { lines, status } = await outcomeOf(stage, await startHostileRun(stage, {}))
+      const attacks = lines.filter((line) => 'attack' in line) as unknown as Attack[]
+      const worked = attacks.filter(({ attack, worked: didWork }) => didWork && !(isShared && openUnderSharedAccount.has(attack)))
+      expect(worked).toEqual([])
+      expect({ status, isComplete: attacks.length > 35 }).toEqual({ status: 'succeeded', isComplete: true })
+      const companies = await stage.board('GET', '/api/companies')
+      expect(companies.body.map((company: { name: string }) => company.name).toSorted()).toEqual(['Other', 'Stage'])
+      expect((await stage.board('GET', `/api/agents/${stage.peerId}`)).body).toMatchObject({ role: 'engineer', reportsTo: null })
+      expect((await stage.board('GET', `/api/issues/${stage.peerIssueId}`)).body).toMatchObject({
+        status: 'in_progress',
+        assigneeAgentId: stage.peerId,
+        executionRunId: stage.plan['peerRun'],
+      })
+    })
+  }
+
+  test('While two agents stall with uploads, streams, idle connections and unread lists, the board and other companies are served', async () => {
+    const stage = await setStage({})
+    const runIds = [
+      await startHostileRun(stage, { only: [], stall: true }),
+      await startHostileRun(stage, { only: [], stall: true }, 'Trudy'),
+    ]
+    for (const runId of runIds)
+      await pollFor('the agent stalls', async () => linesOf(await logOf(stage, runId)).some((line) => 'stalling' in line))
+    await expectOthersServed(stage)
+    for (const runId of runIds) expect((await outcomeOf(stage, runId)).status).toBe('succeeded')
+  })
+
+  test('A process that leaves its session and its environment ends with its run and changes nothing', async () => {
+    const stage = await setStage({})
+    const { status, lines } = await outcomeOf(stage, await startHostileRun(stage, { only: [], stray: true }))
+    expect({ status, lines }).toEqual({ status: 'succeeded', lines: [{ stray: true }] })
+    const deadline = performance.now() + END_MS
+    await pollFor('no stray process is left', () => strayPids().length === 0 || performance.now() > deadline)
+    expect(strayPids()).toEqual([])
+    expect((await stage.board('GET', '/api/companies')).body).toHaveLength(2)
+  })
+})
