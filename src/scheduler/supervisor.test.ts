@@ -379,7 +379,7 @@ test('The end of a run that meets row locks is retried until it is written', asy
   const { sql } = server().database
   // As when a row is locked for longer than a statement waits; five times, after which a bug would be given up.
   await sql.query(`create sequence ends_tried;
-    create function refuse_end() returns trigger language plpgsql as $$ begin
+    create function refuse_end() returns trigger language plpgsql security definer as $$ begin
       if nextval('ends_tried') <= 5 then raise exception 'canceling statement due to lock timeout' using errcode = '55P03'; end if;
       return NEW;
     end $$;

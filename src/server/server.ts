@@ -207,7 +207,7 @@ export async function startServer(
   })
   const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
   const feed = createFeed(store, log)
-  warnIfNotIsolated(isolation, log)
+  if (startsCommands(config)) warnIfNotIsolated(isolation, log)
   const adapters = createAdapters({
     environment: process.env,
     workFolder: ensureWorkFolder(config.home, log),

@@ -173,21 +173,22 @@ describe('checkout that is refused and changes nothing', () => {
     expect(byBoard.body).toMatchObject({ assigneeAgentId: asking.agentId, assigneeUserId: null })
   })
 
-  test('Row 5: unresolved blockers refuse the checkout; a cancelled blocker is unresolved, a done blocker is resolved', async () => {
-    const { agent, run, issue, checkout } = await world(server())
-    const asking = await run(await agent())
-    const blocker = await issue()
-    const blocked = await issue({ blockedByIssueIds: [blocker.id] })
-    const answer = await expectRefused(server(), () => checkout(asking, blocked.id), 422, 'issue_blocked')
-    expect(answer.body).toMatchObject({
-      error: 'Issue is blocked by unresolved blockers',
-      details: { unresolvedBlockerIssueIds: [blocker.id] },
-    })
-    await server().board.patch(`/api/issues/${blocker.id}`, { status: 'cancelled' })
-    await expectRefused(server(), () => checkout(asking, blocked.id), 422, 'issue_blocked')
-    await server().board.patch(`/api/issues/${blocker.id}`, { status: 'done' })
-    expect((await checkout(asking, blocked.id)).status).toBe(200)
-  })
+  test.each(['cancelled', 'done'])(
+    'Row 5: unresolved blockers refuse the checkout, and a blocker that is %s is resolved',
+    async (status) => {
+      const { agent, run, issue, checkout } = await world(server())
+      const asking = await run(await agent())
+      const blocker = await issue()
+      const blocked = await issue({ blockedByIssueIds: [blocker.id] })
+      const answer = await expectRefused(server(), () => checkout(asking, blocked.id), 422, 'issue_blocked')
+      expect(answer.body).toMatchObject({
+        error: 'Issue is blocked by unresolved blockers',
+        details: { unresolvedBlockerIssueIds: [blocker.id] },
+      })
+      await server().board.patch(`/api/issues/${blocker.id}`, { status })
+      expect((await checkout(asking, blocked.id)).status).toBe(200)
+    },
+  )
 
   test('Row 6: an agent over its budget, a paused project and a company that is not active refuse the checkout', async () => {
     const { company, agent, run, issue, checkout } = await world(server())

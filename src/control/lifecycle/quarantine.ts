@@ -23,13 +23,14 @@ export async function quarantineAgent(ctx: Ctx, agentId: string, reason: string)
     if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'An agent that is pending approval has no credential' })
     if (isQuarantined(agent)) return unchanged(agent)
     const quarantined = await pauseFor(tx, agent, QUARANTINE)
+    const awaitedIssueIds = await issuesAwaitedBy(tx, agentId)
     const ended = await endAgentRuns(tx, ctx, agentId, {
       status: 'cancelled',
       error: 'Agent quarantined',
       errorCode: 'agent_quarantined',
-      alsoLocked: await issuesAwaitedBy(tx, agentId),
+      alsoLocked: awaitedIssueIds,
     })
-    const closed = await closeWakesOf(tx, agentId)
+    const closed = await closeWakesOf(tx, agentId, awaitedIssueIds)
     const revokedKeyIds = await revokeKeys(tx, agentId)
     const details = { reason, previousStatus: agent.status, endedRunIds: ended.runIds, revokedKeyIds, closedWakeIds: closed.wakeIds }
     return changed(quarantined, agentQuarantined(agentId, details, { agentId }), ...ended.events, ...closed.events)

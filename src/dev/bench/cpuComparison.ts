@@ -61,8 +61,6 @@ async function startSide(checkout: string): Promise<Side> {
     // The owner's login: an older checkout knows no other.
     DATABASE_URL: databaseUrlOf(postgres.ownerConnection),
     PAPERCLIP_HOME: path.join(home, 'server'),
-    // The other side of the comparison starts commands without isolation.
-    PAPERCLIP_AGENT_ISOLATION: 'none',
     PORT: '0',
   }
   mkdirSync(env.PAPERCLIP_HOME)

@@ -189,8 +189,6 @@ export async function benchAgainstFloor(): Promise<void> {
     // The owner's login: an older checkout knows no other.
     DATABASE_URL: databaseUrlOf(postgres.ownerConnection),
     PAPERCLIP_HOME: path.join(home, 'server'),
-    // The other side of the comparison starts commands without isolation.
-    PAPERCLIP_AGENT_ISOLATION: 'none',
     PORT: '0',
     // The endpoint of the runs that do nothing is on this machine.
     PAPERCLIP_ADAPTER_ADDRESSES: '127.0.0.1',

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findLostChanges, countUnpaired } from '../testing/loadGenerator.ts'
+import { BOARD_TOKEN } from './servers.ts'
 import type { Server } from './servers.ts'
 import type { Findings } from './properties.ts'
 import type { ExecutionLog } from './executionLog.ts'
@@ -214,7 +215,9 @@ export async function checkChain(servers: readonly Server[], companyId: string, 
   for (const { name, url } of servers) {
     const deadline = performance.now() + SEAL_TIMEOUT_MS
     for (;;) {
-      const response = await fetch(`${url}/api/companies/${companyId}/activity/verify`)
+      const response = await fetch(`${url}/api/companies/${companyId}/activity/verify`, {
+        headers: { authorization: `Bearer ${BOARD_TOKEN}` },
+      })
       const report = (await response.json()) as ChainReport
       findings.reportCoverage('chain', `${report.sealedRows} rows sealed, verified by each of ${servers.length} servers`)
       if (!report.ok) {

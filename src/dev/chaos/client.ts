@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from '../testing/seededRandom.ts'
+import { BOARD_TOKEN } from './servers.ts'
 import type { Server } from './servers.ts'
 import type { Findings } from './properties.ts'
 
@@ -19,7 +20,7 @@ export interface Operation {
   readonly method: 'POST' | 'PATCH'
   readonly path: string
   readonly body?: object
-  /** The credential of a run or an agent. Without it, the local board sends the request. */
+  /** The credential of a run or an agent. Without it, the board sends the request. */
   readonly token?: string
 }
 
@@ -68,7 +69,7 @@ async function attemptOnce({ server, id, operation, timeoutMs }: Attempt, findin
         'x-request-id': id,
         'idempotency-key': id,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        authorization: `Bearer ${token ?? BOARD_TOKEN}`,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),

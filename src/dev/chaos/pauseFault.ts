@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NemesisContext } from './nemesisContext.ts'
 import type { Postgres } from './postgres.ts'
+import { BOARD_TOKEN } from './servers.ts'
 import type { Server } from './servers.ts'
 
 /** Longer than the lease of 30 s plus the 10 s in which the other servers must end the runs of the stopped server. */
@@ -73,7 +74,10 @@ async function readRunEnds(postgres: Postgres, runs: readonly string[]): Promise
 }
 
 async function isServing({ url }: Server): Promise<boolean> {
-  const response = await fetch(`${url}/api/companies`, { signal: AbortSignal.timeout(1000) }).catch(() => null)
+  const response = await fetch(`${url}/api/companies`, {
+    headers: { authorization: `Bearer ${BOARD_TOKEN}` },
+    signal: AbortSignal.timeout(1000),
+  }).catch(() => null)
   await response?.body?.cancel()
   return response?.ok === true
 }

@@ -5,6 +5,7 @@ import type { Position } from '../../observe/events/position.ts'
 import type { SeededRandom } from '../testing/seededRandom.ts'
 import { createParser } from './eventStream.ts'
 import type { Message } from './eventStream.ts'
+import { BOARD_TOKEN } from './servers.ts'
 import type { Server } from './servers.ts'
 import type { Findings } from './properties.ts'
 import type { Postgres } from './postgres.ts'
@@ -94,7 +95,7 @@ async function followOnce({ servers, companyId, random, stopping }: ReadersConte
   let silenceTimer = setTimeout(() => disconnect.abort(), SILENCE_TIMEOUT_MS)
   try {
     const response = await fetch(`${server.url}/api/companies/${companyId}/events/stream${after}`, {
-      headers: reader.lastEventId === null ? {} : { 'last-event-id': reader.lastEventId },
+      headers: { authorization: `Bearer ${BOARD_TOKEN}`, ...(reader.lastEventId === null ? {} : { 'last-event-id': reader.lastEventId }) },
       signal: AbortSignal.any([disconnect.signal, stopping]),
     })
     if (response.status !== 200 || response.body === null) return

@@ -64,6 +64,9 @@ export async function createServers(options: ServerFleetOptions): Promise<Server
   return servers
 }
 
+/** The credential of the board: without isolation a server that is root asks for it. */
+export const BOARD_TOKEN = 'pcb_chaos-7f0c2d9ab4e85163-of-the-test'
+
 interface SpawnOptions {
   readonly program: string
   readonly serverHome: string
@@ -90,6 +93,7 @@ function spawnServer({ program, serverHome, logFile, port, databaseEnv, secret }
       ...unmetered,
       // The commands of the chaos test write one file of this host, and are counted among its processes.
       PAPERCLIP_AGENT_ISOLATION: 'none',
+      PAPERCLIP_BOARD_TOKEN: BOARD_TOKEN,
       LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', output, output],

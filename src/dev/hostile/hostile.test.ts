@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { pollFor } from '../testing/serverProcess.ts'
@@ -21,7 +21,6 @@ const openUnderSharedAccount: ReadonlySet<string> = new Set([
   'it opens the memory of the server',
   'it signals the server',
   'it opens the database as the superuser',
-  'it writes into the home of the operator',
   'it writes into the program of the server',
   'it reads the folder of a peer',
   'it finds the token of another run',
@@ -29,8 +28,8 @@ const openUnderSharedAccount: ReadonlySet<string> = new Set([
 ])
 
 const isRoot = process.getuid?.() === 0
-/** An ordinary account that every Linux has; initdb refuses a number that is not in the list of accounts. */
-const ordinary = { uid: 65_534, gid: 65_534 }
+/** An ordinary account that every Linux has (daemon); initdb refuses a number that is not in the list of accounts. */
+const ordinary = { uid: 1, gid: 1 }
 
 /** Whether an ordinary account may read this checkout; a clone below a private folder cannot be started by it. */
 function ordinaryMayStart(): boolean {
@@ -45,6 +44,19 @@ function ordinaryMayStart(): boolean {
     return false
   }
 }
+
+/** The files that the hostile agent has left in folders that are not its own; they are removed. */
+function takeLeftFiles({ plan }: Stage, runId: string): string[] {
+  const left = [plan['program'], plan['operatorHome'], plan['home']].map((folder) => path.join(String(folder), `hostile-${runId}`))
+  return left.filter((file) => {
+    const isThere = existsSync(file)
+    rmSync(file, { force: true })
+    return isThere
+  })
+}
+
+/** Attacks on what agents know of each other: an agent that may hire is shown the configuration of others. */
+const attacksOfAnOrdinaryAgent = ['it reads what a peer executes', 'it creates an agent', 'it raises its permissions']
 
 const strayPids = (): string[] =>
   readdirSync('/proc').filter((pid) => {
@@ -101,8 +113,14 @@ describe('a hostile agent', { timeout: 2 * RUN_MS }, () => {
   for (const { name, isShared, skip = false, ...options } of hostileCases) {
     test.skipIf(skip)(`No attack works on a server that runs ${name}, except those that SECURITY.md lists`, async () => {
       const stage = await setStage(options)
-      const { lines, status } = await outcomeOf(stage, await startHostileRun(stage, {}))
-      const attacks = lines.filter((line) => 'attack' in line) as unknown as Attack[]
+      const runId = await startHostileRun(stage, {})
+      const { lines, status } = await outcomeOf(stage, runId)
+      const left = takeLeftFiles(stage, runId)
+      expect(isShared ? [] : left).toEqual([])
+      const second = await outcomeOf(stage, await startHostileRun(stage, { only: attacksOfAnOrdinaryAgent }, 'Trudy'))
+      const attacks = [...lines.filter(({ attack }) => attack !== 'it reads what a peer executes'), ...second.lines].filter(
+        (line) => 'attack' in line,
+      ) as unknown as Attack[]
       const worked = attacks.filter(({ attack, worked: didWork }) => didWork && !(isShared && openUnderSharedAccount.has(attack)))
       expect(worked).toEqual([])
       expect({ status, isComplete: attacks.length > 35 }).toEqual({ status: 'succeeded', isComplete: true })

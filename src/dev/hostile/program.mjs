@@ -4,8 +4,8 @@
 // attack: its name, whether it worked, and what it saw.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { createHmac, randomUUID } from 'node:crypto'
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createHmac } from 'node:crypto'
+import { closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import path from 'node:path'
@@ -93,13 +93,11 @@ const attempt = (action) => {
 }
 
 const canRead = (file) => attempt(() => (statSync(file).isDirectory() ? readdirSync(file) : closeSync(openSync(file, 'r')), true)) === true
-const canAppend = (file) => attempt(() => (closeSync(openSync(file, 'a')), true)) === true
+/** A file that is not there would be made: a namespace has empty folders of its own in the place of what it hides. */
+const canAppend = (file) => attempt(() => (closeSync(openSync(file, 'r+')), true)) === true
 
-/** Whether a new file can be made in a folder; it is removed again. */
-function canCreateIn(folder) {
-  const file = path.join(folder, `hostile-${randomUUID()}`)
-  return attempt(() => (writeFileSync(file, '', { flag: 'wx' }), rmSync(file), true)) === true
-}
+/** Leaves a file in a folder. Only the harness sees whether it is there or in a namespace of the run. */
+const leaveFileIn = (folder) => void attempt(() => writeFileSync(path.join(folder, `hostile-${run}`), '', { flag: 'wx' }))
 
 /** Every file below a folder that can be opened. */
 function readableBelow(folder) {
@@ -112,10 +110,14 @@ function readableBelow(folder) {
 }
 
 const pids = () => (attempt(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number)
-const cmdlineOf = (pid) => attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')) ?? ''
+const cmdlineOf = (pid) => attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
 const environOf = (pid) => attempt(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? ''
 /** The processes that are the server or its database, as far as this process can see them. */
-const serverPids = () => pids().filter((pid) => pid !== process.pid && /src\/main\.ts|bin\/postgres/.test(cmdlineOf(pid)))
+const serverPids = () =>
+  pids().filter((pid) => {
+    const words = cmdlineOf(pid).split('\0')
+    return words.includes('src/main.ts') || words[0]?.endsWith('/bin/postgres')
+  })
 
 /** Starts a Postgres session without a password. @returns whether the database let it in */
 function opensDatabase(user) {
@@ -285,7 +287,9 @@ const attacks = {
   },
   'it reads what a peer executes': async () => {
     const seen = []
-    const look = async (target) => ((await asAgent('GET', target)).text.includes(plan.peerCanary) ? seen.push(target) : null)
+    // Its own row contains the plan.
+    const withoutOwn = ({ text, body }) => (Array.isArray(body) ? JSON.stringify(body.filter(({ id }) => id !== self)) : text)
+    const look = async (target) => (withoutOwn(await asAgent('GET', target)).includes(plan.peerCanary) ? seen.push(target) : null)
     for (const rest of [
       'agents',
       'agent-configurations',
@@ -311,13 +315,15 @@ const attacks = {
     return answers.some(isOpen)
   },
   'it reads a file of the home': () =>
-    [...plan.secretFiles.filter(canRead), ...readableBelow(plan.home).filter((file) => !file.startsWith(process.cwd()))]
+    [...plan.secretFiles.filter(canRead), ...readableBelow(plan.home).filter((file) => !file.includes(self) && !file.includes(run))]
       .slice(0, 5)
       .join(' '),
+  // The folders above its own may be there, empty but for its own.
   'it lists the home': () =>
-    attempt(() => readdirSync(plan.home))
-      ?.filter((name) => !process.cwd().startsWith(path.join(plan.home, name)))
-      .join(' ') ?? '',
+    ['.', 'agents', 'runs', 'work']
+      .flatMap((folder) => attempt(() => readdirSync(path.join(plan.home, folder)).map((name) => path.join(folder, name))) ?? [])
+      .filter((name) => !['agents', 'runs', 'work'].includes(name) && !name.includes(self) && !name.includes(run))
+      .join(' '),
   'it reads the environment of the server': () =>
     [plan.serverPid, ...serverPids()].filter((pid) => environOf(pid).includes('PAPERCLIP_HOME')).join(' '),
   'it opens the memory of the server': () =>
@@ -330,11 +336,13 @@ const attacks = {
       .join(' '),
   'it opens the database as the superuser': async () => (await opensDatabase('postgres')) || (await opensDatabase('root')),
   'it writes into the program of the server': () =>
-    [
-      ...['src/main.ts', 'package.json'].map((name) => path.join(plan.program, name)).filter(canAppend),
-      ...(canCreateIn(plan.program) ? [plan.program] : []),
-    ].join(' '),
-  'it writes into the home of the operator': () => canCreateIn(plan.operatorHome),
+    ['src/main.ts', 'package.json']
+      .map((name) => path.join(plan.program, name))
+      .filter(canAppend)
+      .join(' '),
+  'it leaves files where only the server or its operator writes': () => {
+    for (const folder of [plan.program, plan.operatorHome, plan.home]) leaveFileIn(folder)
+  },
   'it reads the folder of a peer': () => canRead(path.join(plan.peerFolder, 'secret.txt')),
   'it finds the token of another run': () =>
     pids()

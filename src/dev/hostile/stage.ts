@@ -90,7 +90,7 @@ async function createPeer(
     'the peer holds its issue',
     async () => (await board('GET', `/api/issues/${issueId}`)).body.executionRunId as string | null,
   )
-  const folder = await pollFor('the peer tells its folder', async () => /FOLDER (\S+)/.exec(await logOf({ board }, runId))?.[1])
+  const folder = await pollFor('the peer prints its folder', async () => /FOLDER (\S+)/.exec(await logOf({ board }, runId))?.[1])
   return { id, runId, issueId, folder }
 }
 
@@ -161,7 +161,7 @@ export async function setStage({ account, env = {} }: StageOptions): Promise<Sta
   return { server, url, board, companyId, otherCompanyId, peerIssueId: peer.issueId, peerId: peer.id, plan }
 }
 
-/** Creates the hostile agent, which may hire, and starts a run of it. */
+/** Creates a hostile agent and starts a run of it. Mallory may hire, others may not. */
 export async function startHostileRun(
   { board, companyId, plan }: Stage,
   extra: Readonly<Record<string, unknown>>,
@@ -171,7 +171,8 @@ export async function startHostileRun(
   const adapterConfig = { command: process.execPath, args: ['--input-type=module', '-e', program], env, timeoutSec: 240, graceSec: 1 }
   const agent = { name, role: 'engineer', adapterType: 'process', adapterConfig }
   const id = idIn(await board('POST', `/api/companies/${companyId}/agents`, agent))
-  await board('PATCH', `/api/agents/${id}/permissions`, { canCreateAgents: true, canAssignTasks: true })
+  const isCreator = name === 'Mallory'
+  if (isCreator) await board('PATCH', `/api/agents/${id}/permissions`, { canCreateAgents: true, canAssignTasks: true })
   return idIn(await board('POST', `/api/agents/${id}/heartbeat/invoke`, {}))
 }
 

@@ -12,13 +12,18 @@ const waitingIssues = statement<{ agentId: string }, { issueId: string }>('wake_
 export const issuesAwaitedBy = async (tx: Tx, agentId: string): Promise<string[]> =>
   (await tx.run(waitingIssues, { agentId })).map(({ issueId }) => issueId)
 
-const closeWaiting = statement<{ agentId: string }, { id: string; issueId: string }>('wake_close_waiting').write(sql`
+const closeWaiting = statement<{ agentId: string; issueIds: readonly string[] }, { id: string; issueId: string }>('wake_close_waiting')
+  .write(sql`
   update ${wakes} w set status = 'skipped', close_reason = 'agent_not_invokable', finished_at = now(), updated_at = now()
-  where w.agent_id = ${param('agentId')} and ${isDeferred('w')} returning w.id, w.issue_id as "issueId"`)
+  where w.issue_id = any(${param('issueIds', 'uuid[]')}) and w.agent_id = ${param('agentId')} and ${isDeferred('w')} returning w.id, w.issue_id as "issueId"`)
 
-/** (tx) Closes the waiting wakes of an agent for good. Expects the row locks of the issues for which they wait. */
-export async function closeWakesOf(tx: Tx, agentId: string): Promise<{ wakeIds: string[]; events: DomainEvent[] }> {
-  const closed = await tx.run(closeWaiting, { agentId })
+/** (tx) Closes the waiting wakes of an agent for these issues for good. Expects the row locks of the issues. */
+export async function closeWakesOf(
+  tx: Tx,
+  agentId: string,
+  issueIds: readonly string[],
+): Promise<{ wakeIds: string[]; events: DomainEvent[] }> {
+  const closed = await tx.run(closeWaiting, { agentId, issueIds })
   return {
     wakeIds: closed.map(({ id }) => id),
     events: closed.map(({ id, issueId }) => wakeClosed(id, { agentId, issueId, why: 'agent_not_invokable' }, { agentId })),

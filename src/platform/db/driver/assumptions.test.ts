@@ -130,7 +130,7 @@ describe('the assumptions about pg', () => {
     ])
     const home = mkdtempSync(path.join(tmpdir(), 'paperclip-driver-'))
     onTestFinished(() => rmSync(home, { recursive: true, force: true }))
-    const result = readConfig({ PORT: '0', PAPERCLIP_HOME: home })
+    const result = readConfig({ PORT: '0', PAPERCLIP_HOME: home, PAPERCLIP_ADAPTERS: '' })
     if ('problems' in result) throw new Error(result.problems.join())
     const lines: string[] = []
     const server = await startServer(
