@@ -2,10 +2,11 @@ import { PreparedQuery } from './prepared.ts'
 import type { DriverConnection } from './prepared.ts'
 
 /**
- * Rows that a list asks for first. A list of at most this many is read in one round trip. A row has at most about one
- * megabyte, because bodies of requests are limited.
+ * Rows that a list asks for first. A list of at most this many, so each page of the usual 50, is read in one round trip.
+ * A row has at most about one megabyte, because bodies of requests are limited, and rows beyond the budget are dropped as
+ * they arrive.
  */
-const FIRST_ROWS = 32
+const FIRST_ROWS = 64
 
 /** A statement with its values. */
 interface Bound {
