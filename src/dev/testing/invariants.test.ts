@@ -26,9 +26,7 @@ const isDeclared = (file: string, cited: string): boolean => testsOf(file).some(
 
 describe('doc/INVARIANTS.md', () => {
   test('The page lists every invariant with its tests', () => {
-    const numbers = sections.map((section) => Number(/^I(\d+)/.exec(section)?.[1]))
-    expect(numbers.slice(0, 18)).toEqual(Array.from({ length: 18 }, (_, index) => index + 1))
-    expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b))
+    expect(sections.map((section) => /^I\d+/.exec(section)?.[0])).toEqual(Array.from({ length: 23 }, (_, index) => `I${index + 1}`))
     for (const section of sections) expect(section, section.slice(0, 20)).toMatch(/^- `src\/[\w./]+\.test\.ts`: "/m)
   })
 
