@@ -151,6 +151,46 @@ describe('configureAgent', () => {
     })
   })
 
+  test('A configuration that a client reads, edits and sends back keeps its secrets', async () => {
+    await board().patch(`/api/agents/${worker.id}`, {
+      adapterConfig: { args: ['--api-key', 'hunter3', 'x'], headers: { Authorization: 'hunter4' } },
+    })
+    const { adapterConfig } = (await board().get(`/api/agents/${worker.id}/configuration`)).body
+    expect(JSON.stringify(adapterConfig)).not.toMatch(/hunter/)
+    const edited = { adapterConfig: { ...adapterConfig, command: 'new' } }
+    expect(await board().patch(`/api/agents/${worker.id}`, edited)).toMatchObject({ status: 200 })
+    const whole = {
+      command: 'new',
+      env: { KEY: { type: 'plain', value: 'hunter2' } },
+      args: ['--api-key', 'hunter3', 'x'],
+      headers: { Authorization: 'hunter4' },
+    }
+    expect((await read()).adapterConfig).toEqual(whole)
+    expect(await board().patch(`/api/agents/${worker.id}`, { adapterConfig: { env: { KEY: REDACTED } } })).toMatchObject({ status: 200 })
+    expect((await read()).adapterConfig).toEqual(whole)
+  })
+
+  test('A placeholder where no secret of that form is stored is refused', async () => {
+    const before = await auditCount(server())
+    const previous = await read()
+    for (const adapterConfig of [
+      { env: { OTHER: REDACTED } },
+      { command: REDACTED },
+      { env: { KEY: `${REDACTED}x` } },
+      { note: { KEY: { type: 'plain', value: REDACTED } } },
+    ])
+      for (const client of [board(), ceo.client])
+        expect(await client.patch(`/api/agents/${worker.id}`, { adapterConfig })).toMatchObject({
+          status: 422,
+          body: { code: 'payload_invalid' },
+        })
+    expect(await read()).toEqual(previous)
+    const created = { name: 'New', adapterConfig: { env: { KEY: REDACTED } } }
+    for (const path of ['agents', 'agent-hires'])
+      expect(await board().post(`/api/companies/${fixture.company.id}/${path}`, created)).toMatchObject({ status: 422 })
+    expect(await auditCount(server())).toBe(before)
+  })
+
   test('A taken name, a reporting cycle and the agent itself as its manager are refused', async () => {
     const boss = await fixture.agent()
     await board().patch(`/api/agents/${worker.id}`, { reportsTo: boss.id })

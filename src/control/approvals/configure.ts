@@ -8,10 +8,12 @@ import {
   lockAgent,
   needsCompanyLock,
   patchToRevision,
+  configurationFields,
   redactAgentFor,
 } from '../../org/agents/index.ts'
 import type { AgentDetail, AgentRow, PatchAgent, SetPermissions } from '../../org/agents/index.ts'
 import { lockCompany } from '../../org/companies/index.ts'
+import { restoreSecrets } from '../../platform/kernel/placeholders.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
@@ -88,7 +90,8 @@ async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: Config
  * agent that may create agents also names and roles of others. Fields that give power or that decide what this host runs
  * can only be proposed by an agent: the whole change then waits as an approval (I18, I21).
  *
- * @throws Refusal `field_not_permitted`, `name_taken`, `reporting_cycle`, `agent_terminated`, `agent_pending`
+ * @throws Refusal `field_not_permitted`, `payload_invalid` for a placeholder of a secret that is not stored at its place,
+ *   `name_taken`, `reporting_cycle`, `agent_terminated`, `agent_pending`
  */
 export async function configureAgent(ctx: Ctx, agentId: string, changes: PatchAgent): Promise<ConfigureResult> {
   const companyId = companyOf(ctx)
@@ -96,7 +99,10 @@ export async function configureAgent(ctx: Ctx, agentId: string, changes: PatchAg
     if (needsCompanyLock(changes)) await lockCompany(tx, companyId)
     const agent = await lockAgent(tx, companyId, agentId)
     await requireActingRun(tx, ctx)
-    return await applyOrPropose(tx, ctx, agent, { changes, rolledBackFromRevisionId: null })
+    return await applyOrPropose(tx, ctx, agent, {
+      changes: restoreSecrets(changes, agent, configurationFields),
+      rolledBackFromRevisionId: null,
+    })
   })
 }
 

@@ -1,6 +1,7 @@
-import { hireCreated, insertAgent, redactAgentFor } from '../../org/agents/index.ts'
+import { hireCreated, insertAgent, redactAgentFor, configurationFields } from '../../org/agents/index.ts'
 import type { AgentRow, CreateAgent } from '../../org/agents/index.ts'
 import { companyById, lockCompany } from '../../org/companies/index.ts'
+import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
@@ -39,6 +40,7 @@ function asksForPower(actor: Actor, input: CreateAgent): boolean {
 export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
   const { sourceIssueId, sourceIssueIds = [], ...input } = hire
   const issueIds = [...new Set([...(sourceIssueId ? [sourceIssueId] : []), ...sourceIssueIds])]
+  requireNoRedacted(input, configurationFields)
   const companyId = companyOf(ctx)
   return await mutate<HireResult>(ctx, async (tx) => {
     await lockCompany(tx, companyId)

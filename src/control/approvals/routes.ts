@@ -42,6 +42,7 @@ const hireRefusals = [
   'payload_invalid',
 ] as const
 const configureRefusals = [
+  'payload_invalid',
   'field_not_permitted',
   'name_taken',
   'reporting_cycle',
@@ -203,7 +204,7 @@ export const approvalRoutes = [
     body: hireBody,
     status: 201,
     returns: hiredView,
-    refuses: ['not_found', 'company_not_active', 'reporting_cycle', ...gateRefusals],
+    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle', ...gateRefusals],
     handle: ({ ctx, body }) => hireAgent(ctx, body),
   }),
   patch('/api/agents/:id', {

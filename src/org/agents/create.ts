@@ -8,12 +8,14 @@ import { grants, memberships } from '../../model/companies.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { agentCreated } from './events.ts'
 import { requireManager } from './hierarchy.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
 import { uniqueName, namesInUse, urlKeyOf } from './names.ts'
+import { configurationFields } from './views.ts'
 import type { CreateAgent } from './views.ts'
 
 /** The most agents of one company. It limits an agent that hires in a loop. */
@@ -79,6 +81,7 @@ export async function insertAgent(tx: Tx, ctx: Ctx, input: CreateAgent, status: 
 
 /** Creates an idle agent. Only the board calls it; an agent requests a hire instead. @throws Refusal as `insertAgent` */
 export async function createAgent(ctx: Ctx, input: CreateAgent): Promise<AgentRow> {
+  requireNoRedacted(input, configurationFields)
   return await mutate(ctx, async (tx) => {
     const agent = await insertAgent(tx, ctx, input, 'idle')
     const { name, role, adapterType, reportsTo } = agent

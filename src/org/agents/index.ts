@@ -27,6 +27,7 @@ export { pauseFor, revokeKeys, setAgentStatus } from './setStatus.ts'
 export {
   agentDetail as agentDetailView,
   agentView,
+  configurationFields,
   createAgentBody,
   invokableRefusals,
   okView,

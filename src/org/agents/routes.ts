@@ -41,7 +41,7 @@ export const agentRoutes = [
     body: createAgentBody,
     status: 201,
     returns: agentView,
-    refuses: ['not_found', 'company_not_active', 'reporting_cycle'],
+    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle'],
     handle: ({ ctx, body }) => createAgent(ctx, body),
   }),
   get('/api/agents/me', {

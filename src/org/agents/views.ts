@@ -97,6 +97,9 @@ export const patchAgentBody = z.object({
 })
 export type PatchAgent = z.output<typeof patchAgentBody>
 
+/** The fields of an agent that hold a configuration with values that answers redact. */
+export const configurationFields = ['adapterConfig', 'runtimeConfig', 'metadata'] as const satisfies readonly (keyof PatchAgent)[]
+
 export const keyBody = z.object({ name: line.default('default') })
 export const keyCreatedView = z.strictObject({ id: z.uuid(), name: z.string(), token: z.string(), createdAt: instant })
 export const keyItem = z.strictObject({ id: z.uuid(), name: z.string(), createdAt: instant, revokedAt: instant.nullable() })

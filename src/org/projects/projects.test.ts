@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { race, countByStatus } from '../../dev/testing/race.ts'
+import { REDACTED } from '../../platform/kernel/redact.ts'
 import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 
 const server = useServer()
@@ -98,6 +99,25 @@ describe('projects', () => {
     const before = await auditCount(server())
     expect((await server().board.patch(`/api/projects/${id}`, { name: 'Probe', goalIds: [goal.id] })).status).toBe(200)
     expect(await auditCount(server())).toBe(before)
+  })
+
+  test('A workspace that an agent reads and sends back keeps its secrets, and a placeholder of no secret is refused', async () => {
+    const { project, agent, run } = await setup()
+    const { id } = await project({ env: { API_TOKEN: 'hunter2-hunter2' } })
+    const stored = { name: 'code', repoUrl: 'https://example.com/x?access_token=hunter2-hunter2' }
+    const workspace = (await server().board.post(`/api/projects/${id}/workspaces`, stored)).body
+    const worker = await run(await agent())
+    const [shown] = (await worker.client.get(`/api/projects/${id}/workspaces`)).body
+    expect(shown.repoUrl).toContain(REDACTED)
+    const address = `/api/projects/${id}/workspaces/${workspace.id}`
+    expect(await worker.client.patch(address, { name: 'main', repoUrl: shown.repoUrl })).toMatchObject({ status: 200 })
+    expect((await server().board.get(`/api/projects/${id}`)).body.workspaces).toMatchObject([{ ...stored, name: 'main' }])
+    const refused = { status: 422, body: { code: 'payload_invalid' } }
+    expect(await worker.client.patch(address, { repoUrl: `https://example.org/x?access_token=${REDACTED}` })).toMatchObject(refused)
+    expect(await server().board.patch(`/api/projects/${id}`, { env: { OTHER: REDACTED } })).toMatchObject(refused)
+    expect(
+      await server().board.post(`/api/projects/${id}/workspaces`, { repoUrl: 'https://example.com/y', setupCommand: REDACTED }),
+    ).toMatchObject(refused)
   })
 
   test('An agent sees the environment of a project neither in the project nor in its issues', async () => {

@@ -26,7 +26,7 @@ export const projectRoutes = [
     body: createProjectBody,
     status: 201,
     returns: projectView,
-    refuses: ['not_found', 'unknown_reference', 'company_not_active', 'approval_required'],
+    refuses: ['not_found', 'payload_invalid', 'unknown_reference', 'company_not_active', 'approval_required'],
     handle: ({ ctx, body }) => createProject(ctx, body),
   }),
   get('/api/projects/:id', {
@@ -45,7 +45,7 @@ export const projectRoutes = [
     query: shortnameQuery,
     body: patchProjectBody,
     returns: projectView,
-    refuses: ['not_found', 'unknown_reference', 'approval_required'],
+    refuses: ['not_found', 'payload_invalid', 'unknown_reference', 'approval_required'],
     handle: ({ ctx, target, body }) => updateProject(ctx, target, body),
   }),
   get('/api/projects/:id/workspaces', {
@@ -65,7 +65,7 @@ export const projectRoutes = [
     body: createWorkspaceBody,
     status: 201,
     returns: workspaceView,
-    refuses: ['not_found', 'approval_required', 'unprocessable'],
+    refuses: ['not_found', 'payload_invalid', 'approval_required', 'unprocessable'],
     handle: ({ ctx, target, body }) => createWorkspace(ctx, target, body),
   }),
   patch('/api/projects/:id/workspaces/:workspaceId', {
@@ -75,7 +75,7 @@ export const projectRoutes = [
     query: shortnameQuery,
     body: patchWorkspaceBody,
     returns: workspaceView,
-    refuses: ['not_found', 'approval_required', 'unprocessable'],
+    refuses: ['not_found', 'payload_invalid', 'approval_required', 'unprocessable'],
     handle: ({ ctx, target, params, body }) => updateWorkspace(ctx, target, uuidParam(params, 'workspaceId'), body),
   }),
   del('/api/projects/:id/workspaces/:workspaceId', {

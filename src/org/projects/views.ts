@@ -116,6 +116,9 @@ export type CreateWorkspace = z.output<typeof createWorkspaceBody>
 export const patchWorkspaceBody = z.object(workspaceFields)
 export type PatchWorkspace = z.output<typeof patchWorkspaceBody>
 
+/** The fields of a workspace with values that answers redact. */
+export const workspaceSettings = Object.keys(workspaceFields) as (keyof PatchWorkspace)[]
+
 /** Bare text is stored in the tagged form of Paperclip's API. */
 const binding = z.union([
   z
@@ -151,3 +154,6 @@ export type CreateProject = z.output<typeof createProjectBody>
 
 export const patchProjectBody = z.object({ ...projectFields, name: projectFields.name.optional() })
 export type PatchProject = z.output<typeof patchProjectBody>
+
+/** The fields of a project that hold a configuration with values that answers redact. */
+export const projectSettings = ['env', 'executionWorkspacePolicy'] as const satisfies readonly (keyof PatchProject)[]

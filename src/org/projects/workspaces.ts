@@ -8,12 +8,14 @@ import { projectWorkspaces } from '../../model/projects.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import { changesOf } from '../../platform/kernel/changes.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { requireNoRedacted, restoreSecrets } from '../../platform/kernel/placeholders.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { workspaceNameOf } from './codebase.ts'
 import { workspaceCreated, workspaceDeleted, workspaceUpdated } from './events.ts'
 import { requireBoardForHost, requireBoardForRepo } from './hostFields.ts'
 import { presentWorkspace, projectRowById } from './queries.ts'
 import type { WorkspaceView } from './queries.ts'
+import { workspaceSettings } from './views.ts'
 import type { CreateWorkspace, PatchWorkspace } from './views.ts'
 
 /** The most workspaces of one project. Every answer about the project contains all of them. */
@@ -73,9 +75,10 @@ const setPrimary = statement<ProjectRef & { id: string }, { id: string }>('works
 /**
  * (tx) Adds a workspace. The first workspace of a project is primary. A later one that is added as primary replaces the
  * previous primary one. Expects the company's row lock, so that exactly one stays primary.
- * @throws Refusal `unprocessable` beyond the limit
+ * @throws Refusal `unprocessable` beyond the limit, `payload_invalid` for a placeholder of a secret
  */
 export async function insertWorkspace(tx: Tx, project: ProjectRef, input: CreateWorkspace): Promise<WorkspaceView> {
+  requireNoRedacted(input, workspaceSettings)
   const others = await workspacesOf(tx, project)
   if (others.length >= MAX_WORKSPACES) refuse('unprocessable', { message: `A project has at most ${MAX_WORKSPACES} workspaces` })
   const id = randomUUID()
@@ -119,14 +122,14 @@ function nextPrimary(rows: readonly WorkspaceView[], before: WorkspaceView, isPr
   return rows.find((row) => row.id !== before.id)?.id ?? before.id
 }
 
-/** Changes a workspace. @throws Refusal `not_found`, `approval_required`, `unprocessable` without a folder and a repository */
+/** Changes a workspace. @throws Refusal `not_found`, `approval_required`, `payload_invalid`, `unprocessable` without a folder and a repository */
 export async function updateWorkspace(ctx: Ctx, projectId: string, id: string, input: PatchWorkspace): Promise<WorkspaceView> {
   requireBoardForHost(ctx.actor, input)
   return await mutate(ctx, async (tx) => {
     const project = await lockProject(tx, ctx, projectId)
     const rows = await workspacesOf(tx, project)
     const before = requireWorkspace(rows, id)
-    const { isPrimary, name, ...fields } = input
+    const { isPrimary, name, ...fields } = restoreSecrets(input, before, workspaceSettings)
     const nameChange = name === undefined ? {} : { name: name ?? workspaceNameOf({ ...before, ...fields }) }
     const changes = changesOf(before, { ...fields, ...nameChange })
     const primaryId = nextPrimary(rows, before, isPrimary)

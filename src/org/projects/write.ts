@@ -12,6 +12,7 @@ import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import type { Change } from '../../platform/kernel/changes.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { requireNoRedacted, restoreSecrets } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncateForAudit } from '../../platform/kernel/text.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -19,6 +20,7 @@ import { projectCreated, projectUpdated } from './events.ts'
 import { requireBoardForHost } from './hostFields.ts'
 import { projectById, projectRowById } from './queries.ts'
 import type { ProjectRow, ProjectView } from './queries.ts'
+import { projectSettings } from './views.ts'
 import type { CreateProject, PatchProject } from './views.ts'
 import { insertWorkspace } from './workspaces.ts'
 
@@ -64,13 +66,14 @@ const replaceGoals = statement<{ projectId: string; goalIds: string[] }, never>(
 
 /**
  * (tx) Inserts a project, with its first workspace if given. Expects the lock of a company that is not archived.
- * @throws Refusal `approval_required` for an agent that sets fields of the host (I18); `unknown_reference`
+ * @throws Refusal `approval_required` for an agent that sets fields of the host (I18); `unknown_reference`; `payload_invalid` for a placeholder of a secret
  */
 export async function insertProject(tx: Tx, ctx: Ctx, input: CreateProject): Promise<{ project: ProjectView; event: DomainEvent }> {
   requireBoardForHost(ctx.actor, input)
   if (input.workspace !== undefined) requireBoardForHost(ctx.actor, input.workspace)
   const companyId = companyOf(ctx)
   const id = randomUUID()
+  requireNoRedacted(input, projectSettings)
   const { workspace, goalId: _, goalIds: _ids, ...fields } = input
   const goalIds = goalIdsOf(input) ?? []
   const count = await requireProjectReferences(tx, companyId, goalIds, input.leadAgentId ?? null)
@@ -119,11 +122,12 @@ function projectChanges(before: ProjectRow, input: PatchProject, goalIds: readon
  * @returns the events: none when nothing differs
  * @throws Refusal as `insertProject`, `not_found`
  */
-export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, input: PatchProject): Promise<DomainEvent[]> {
-  requireBoardForHost(ctx.actor, input)
+export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: PatchProject): Promise<DomainEvent[]> {
+  requireBoardForHost(ctx.actor, patch)
   const companyId = companyOf(ctx)
-  const goalIds = goalIdsOf(input)
+  const goalIds = goalIdsOf(patch)
   const before = await projectRowById(tx, companyId, id)
+  const input = restoreSecrets(patch, before, projectSettings)
   const changes = projectChanges(before, input, goalIds)
   if (changes.length === 0) return []
   await requireProjectReferences(tx, companyId, goalIds ?? [], input.leadAgentId ?? null)

@@ -144,3 +144,29 @@ export function containsRedacted(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(containsRedacted)
   return isRecord(value) && Object.values(value).some(containsRedacted)
 }
+
+/**
+ * Puts stored values back where a client sends their redacted form at the same place: it read a configuration, changed
+ * another part of it and sent the whole back.
+ * @returns the value with its secrets; null when a redacted text stands where no stored value has that form
+ */
+export const restoreRedacted = <T>(sent: T, stored: unknown): { readonly value: T } | null => {
+  const value = restore(sent, stored, redact(stored))
+  return containsRedacted(value) ? null : { value: value as T }
+}
+
+function restore(sent: unknown, stored: unknown, shown: unknown): unknown {
+  if (typeof sent === 'string') {
+    if (!sent.includes(REDACTED)) return sent
+    // A variable that was stored as a tagged value may come back as bare text.
+    const isTagged = isRecord(shown) && shown['type'] === 'plain' && shown['value'] === sent
+    return sent === shown || isTagged ? stored : sent
+  }
+  if (Array.isArray(sent)) {
+    const [storedItems, shownItems] = [stored, shown].map((list) => (Array.isArray(list) ? (list as unknown[]) : []))
+    return sent.map((item, index) => restore(item, storedItems?.[index], shownItems?.[index]))
+  }
+  if (!isRecord(sent)) return sent
+  const [storedFields, shownFields] = [isRecord(stored) ? stored : {}, isRecord(shown) ? shown : {}]
+  return Object.fromEntries(Object.entries(sent).map(([key, item]) => [key, restore(item, storedFields[key], shownFields[key])]))
+}
