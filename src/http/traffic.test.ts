@@ -24,12 +24,16 @@ function openUnread(url: string): Socket {
 const get = (path: string, token?: string): string =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${token === undefined ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`
 
-/** A company whose list of issues is as long as a page may be. */
+/** An issue whose list of comments is as long as a page may be. */
 async function largeList(server: TestServer) {
   const here = await world(server)
-  for (let index = 0; index < 40; index += 1) await here.issue()
-  await server.database.sql.query(`update issues set description = repeat('x', 100000) where company_id = $1`, [here.company.id])
-  return { ...here, path: `/api/companies/${here.company.id}/issues` }
+  const { id } = await here.issue()
+  await server.database.sql.query(
+    `insert into issue_comments (company_id, issue_id, author_user_id, body, created_at)
+     select $1, $2, 'local-board', repeat('x', 100000), now() + n * interval '1 ms' from generate_series(1, 39) n`,
+    [here.company.id, id],
+  )
+  return { ...here, path: `/api/issues/${id}/comments` }
 }
 
 /** How often a limit was reached, from the metrics. */
@@ -45,7 +49,7 @@ describe('A connection whose client takes nothing', () => {
     const { path } = await largeList(server())
     const sockets = Array.from({ length: 4 }, () => openUnread(server().url))
     for (const socket of sockets) socket.write(get(path).repeat(4))
-    await pollFor('the connections are closed', async () => (await limited(server(), 'stalled')) === 4)
+    await pollFor('the connections are closed', async () => (await limited(server(), 'stalled')) >= 4)
     await pollFor('no answer is counted', async () =>
       (await server().board.get('/metrics')).text.includes('paperclip_unread_answer_bytes 0'),
     )
@@ -59,7 +63,7 @@ describe('A connection whose client takes nothing', () => {
     let received = 0
     const slow = setInterval(() => (received += (socket.read() as Buffer | null)?.length ?? 0), 200)
     onTestFinished(() => clearInterval(slow))
-    await pollFor('a reader reads for longer than a stalled one may', () => received > 3_000_000)
+    await pollFor('a reader reads for longer than a stalled one may', () => received > 1_500_000)
     expect([socket.destroyed, await limited(server(), 'stalled')]).toEqual([false, before])
   })
 })

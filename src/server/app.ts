@@ -23,6 +23,7 @@ import type { Route } from '../http/route.ts'
 import type { OnUpgrade } from '../http/httpServer.ts'
 import { createTraffic, readerOf } from '../http/traffic.ts'
 import type { Traffic, TrafficLimits } from '../http/traffic.ts'
+import type { ServerFacts } from '../observe/instance/health.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { securityTextPage } from '../observe/instance/securityText.ts'
@@ -63,6 +64,8 @@ export interface AppDeps {
   /** Limits of event streams and WebSockets that differ from the defaults; for tests. */
   readonly eventOptions?: StreamOptions & SocketOptions
   readonly quotas: Quotas
+  /** The causes for which this server is degraded; none unless given. */
+  readonly degradedCauses?: ServerFacts['causes']
   /** Limits of connections and of unread answers that differ from the defaults. */
   readonly trafficLimits?: TrafficLimits
   /** Checks responses against their declarations; for development and tests. */
@@ -150,6 +153,7 @@ export function buildApp(deps: AppDeps): App {
     tokens: deps.tokens,
     adapters: deps.adapters,
     agentIsolation: deps.adapters.isolation,
+    degradedCauses: deps.degradedCauses ?? (() => []),
     heads: deps.heads,
     version: deps.version,
     board: deps.board,

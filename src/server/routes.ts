@@ -20,7 +20,7 @@ import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
 import { feedbackRoutes } from '../work/feedback/routes.ts'
 import { goalRoutes } from '../org/goals/routes.ts'
 import type { Route } from '../http/route.ts'
-import type { AgentIsolation } from '../observe/instance/health.ts'
+import type { AgentIsolation, ServerFacts } from '../observe/instance/health.ts'
 import { callerRoutes } from '../observe/instance/callerRoutes.ts'
 import { instanceRoutes } from '../observe/instance/routes.ts'
 import { interactionRoutes } from '../work/interactions/routes.ts'
@@ -48,6 +48,8 @@ export interface RouteDeps {
   /** How commands of agents are kept from this server. */
   readonly agentIsolation: AgentIsolation
   readonly board: BoardAccess
+  /** The causes for which this server is degraded. */
+  readonly degradedCauses: ServerFacts['causes']
 }
 
 /** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
@@ -78,6 +80,6 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...activityRoutes,
   ...eventRoutes(deps.feed, deps.streamOptions),
   ...auditRoutes(deps.heads),
-  ...instanceRoutes(deps.version, deps.agentIsolation),
+  ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses }),
   ...callerRoutes(deps.board),
 ]

@@ -6,6 +6,7 @@ import type { BoardAccess } from '../auth/boardAccess.ts'
 import { ownUid } from '../auth/peerLookup.ts'
 import { signInPath } from '../observe/instance/signIn.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
+import type { RunTokens } from '../auth/runTokens.ts'
 import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
 import type { Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
@@ -14,6 +15,8 @@ import { openBoardAccess, startsCommands } from './boardAccess.ts'
 import { createHeadCopies, createSealer, openHeadFile, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Config } from './config.ts'
+import { CHECK_INTERVAL_MS, createConditions } from './conditions.ts'
+import type { Conditions } from './conditions.ts'
 import { version } from './config.ts'
 import { closePool, openPool } from '../platform/db/driver/client.ts'
 import type { ConnectionOptions } from '../platform/db/driver/client.ts'
@@ -145,6 +148,7 @@ interface BackgroundDeps {
   readonly heads: HeadFile
   readonly runner: Runner
   readonly retention: Config['retention']
+  readonly conditions: Conditions
   readonly log: Log
 }
 
@@ -165,7 +169,7 @@ const appSettings = ({ allowedHostnames, allowedOrigins, securityContact, metric
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({ store, heads, runner, retention, log }: BackgroundDeps): PeriodicTask[] => [
+const backgroundTasks = ({ store, heads, runner, retention, conditions, log }: BackgroundDeps): PeriodicTask[] => [
   ...runner.periodicTasks,
   {
     name: 'reap',
@@ -179,32 +183,38 @@ const backgroundTasks = ({ store, heads, runner, retention, log }: BackgroundDep
   { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
+  { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
 ]
+
+const openTokens = async (
+  { jwtPreviousSecret: previousSecret, jwtTtlSeconds: ttlSeconds, jwtIssuer: issuer, jwtAudience: audience }: Config,
+  secret: string,
+): Promise<RunTokens> => await createRunTokens({ secret, previousSecret, ttlSeconds, issuer, audience })
+
+/** Facts about this process from before the server starts. */
+interface ProcessFacts {
+  readonly isolation?: Isolation
+  readonly droppedLogLines?: () => number
+}
 
 /**
  * Starts the server on a migrated database: routes first, so that the port answers; recovery work after that.
  * @param connection the database
- * @param isolation what the probe found; without it commands have the rights of this server
+ * @param facts what the probe of isolation found, without which commands have the rights of this server; and the dropped lines of the log
  * @throws Error when the port is in use or the home holds a damaged secret
  */
 export async function startServer(
   config: Config,
   connection: ConnectionOptions,
   log: Log,
-  isolation: Isolation = notIsolated('it was not probed'),
+  { isolation = notIsolated('it was not probed'), droppedLogLines = () => 0 }: ProcessFacts = {},
 ): Promise<RunningServer> {
   const database = openDatabase(connection, log)
   const { store } = database
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
   const previousSecret = config.jwtPreviousSecret
-  const tokens = await createRunTokens({
-    secret,
-    previousSecret,
-    ttlSeconds: config.jwtTtlSeconds,
-    issuer: config.jwtIssuer,
-    audience: config.jwtAudience,
-  })
+  const tokens = await openTokens(config, secret)
   const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
@@ -219,13 +229,16 @@ export async function startServer(
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
-  const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, board }
+  const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, log })
+  const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, board, degradedCauses: conditions.causes }
   const app = buildApp({ ...parts, ...appSettings(config), validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   const url = urlOf(config.host, await listen(server, config))
+  // Without file descriptors a connection cannot be accepted. The next one may be.
+  server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
-  const loop = startPeriodicTasks(backgroundTasks({ store, heads, runner: started, retention, log }), log)
+  const loop = startPeriodicTasks(backgroundTasks({ store, heads, runner: started, retention, conditions, log }), log)
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {

@@ -126,6 +126,7 @@ interface ServerOptions {
   readonly eventOptions?: NonNullable<AppDeps['eventOptions']>
   /** Other limits of connections and unread answers than the usual ones. */
   readonly trafficLimits?: NonNullable<AppDeps['trafficLimits']>
+  readonly degradedCauses?: NonNullable<AppDeps['degradedCauses']>
 }
 
 const trustOf = ({ allowedOrigins = [], guessesPerMinute = Number.POSITIVE_INFINITY }: ServerOptions) => ({
@@ -166,6 +167,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     metricsToken: options.metricsToken ?? null,
     quotas: options.quotas ?? noQuotas,
     ...(options.eventOptions === undefined ? {} : { eventOptions: options.eventOptions }),
+    ...(options.degradedCauses === undefined ? {} : { degradedCauses: options.degradedCauses }),
     ...(options.trafficLimits === undefined ? {} : { trafficLimits: options.trafficLimits }),
     heads,
     version: 'test',

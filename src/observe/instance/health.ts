@@ -5,8 +5,15 @@ import type { ReadDb } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { withTimeout } from '../../platform/kernel/timeout.ts'
 
+/** Causes for which a server that answers is degraded, so that an operator acts before it stops to answer. */
+const degradedCauses = ['disk_full', 'feed_slow', 'rows_unsealed', 'descriptors_low', 'log_dropped'] as const
+export type DegradedCause = (typeof degradedCauses)[number]
+
 export const healthView = z.strictObject({
   status: z.literal('ok'),
+  /** `degraded` while there are causes. `status` stays `ok`, because clients of Paperclip's API compare it. */
+  condition: z.enum(['ok', 'degraded']),
+  causes: z.array(z.enum(degradedCauses)),
   version: z.string(),
   deploymentMode: z.literal('local_trusted'),
   deploymentExposure: z.literal('private'),
@@ -20,6 +27,13 @@ export const healthView = z.strictObject({
 
 export type AgentIsolation = z.output<typeof healthView>['agentIsolation']
 
+/** What this server says of itself in its health. */
+export interface ServerFacts {
+  readonly version: string
+  readonly isolation: AgentIsolation
+  readonly causes: () => readonly DegradedCause[]
+}
+
 const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
 
 /** A database that has not answered within this time is unreachable, even if its port accepts connections. */
@@ -27,12 +41,12 @@ const PING_TIMEOUT_MS = 800
 
 /**
  * Checks whether the database answers.
- * @param server its version, and how it isolates agents
+ * @param server its version, how it isolates agents, and why it is degraded
  * @throws Refusal `unavailable` when it does not answer within `PING_TIMEOUT_MS`
  */
 export async function checkHealth(
   db: Pick<ReadDb, 'run'>,
-  { version, isolation }: { readonly version: string; readonly isolation: AgentIsolation },
+  { version, isolation, causes }: ServerFacts,
 ): Promise<z.output<typeof healthView>> {
   const isReachable = db.run(ping, {}).then(
     () => true,
@@ -42,8 +56,11 @@ export async function checkHealth(
     const extraFields = { status: 'unhealthy', version }
     refuse('unavailable', { message: 'database_unreachable', retryAfter: 1, extraFields })
   }
+  const present = [...causes()]
   return {
     status: 'ok',
+    condition: present.length === 0 ? 'ok' : 'degraded',
+    causes: present,
     version,
     deploymentMode: 'local_trusted',
     deploymentExposure: 'private',

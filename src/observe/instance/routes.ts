@@ -2,19 +2,19 @@ import { onInstance } from '../../auth/scopes.ts'
 import { get, patch } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
 import { checkHealth, healthView } from './health.ts'
-import type { AgentIsolation } from './health.ts'
+import type { ServerFacts } from './health.ts'
 import { changeSettings, readSettings } from './settings.ts'
 import { experimentalBody, experimentalView, generalBody, generalView } from './views.ts'
 
 /** Routes about the server itself. */
-export const instanceRoutes = (version: string, isolation: AgentIsolation): Route[] => [
+export const instanceRoutes = (facts: ServerFacts): Route[] => [
   get('/api/health', {
     summary: 'Check whether the server and its database answer',
     permission: 'health.read',
     scope: onInstance,
     returns: healthView,
     refuses: ['unavailable'],
-    handle: ({ ctx }) => checkHealth(ctx.store.read, { version, isolation }),
+    handle: ({ ctx }) => checkHealth(ctx.store.read, facts),
   }),
   get('/api/instance/settings/general', {
     summary: 'Read the general settings of the instance',
