@@ -27,7 +27,7 @@ export const healthView = z.strictObject({
 
 export type AgentIsolation = z.output<typeof healthView>['agentIsolation']
 
-/** What this server says of itself in its health. */
+/** The facts of this server that its health shows. */
 export interface ServerFacts {
   readonly version: string
   readonly isolation: AgentIsolation
