@@ -1,6 +1,7 @@
 import { banner } from './banner.ts'
 import { readConfig, version } from './config.ts'
 import type { Config } from './config.ts'
+import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
@@ -75,8 +76,11 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])
     modules.catch(() => {})
-    const isolating = probeIsolation({ mode: config.agents.isolation, user: config.agents.user, home: config.home })
+    const { isolation: mode, user } = config.agents
+    const isolating = reservedAccounts(config).then((reserved) => probeIsolation({ mode, user, home: config.home, reserved }))
     isolating.catch(() => {})
+    // An operator who asks for what cannot be had learns it before a database is made.
+    if (mode !== 'auto' || user !== null) await isolating
     const logins = await startDatabase(config, lifecycle, log)
     const [{ migrateOnce }, { startServer }] = await modules
     const isolation = await isolating

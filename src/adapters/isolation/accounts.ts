@@ -87,21 +87,41 @@ export function accountPerAgent(home: string, registry: string = registryFolder(
   }
 }
 
-/**
- * The one account that the operator names.
- * @returns null when there is no such account, or it is root
- */
-export function namedAccount(user: string): Accounts | null {
-  const account = lookUp(user)
-  if (account === null || account.uid === 0) return null
-  return { description: `the account ${user}`, areSeparate: false, of: () => account }
+/** An account that is not for agents, and why: the end of a sentence that begins with its name. */
+export interface ReservedAccount {
+  readonly uid: number
+  readonly why: string
 }
 
-function lookUp(user: string): Account | null {
+/** The highest user id; the one above it means "no change" to the kernel. */
+const MAX_UID = 2 ** 32 - 2
+
+/**
+ * The one account that the operator names.
+ * @returns a sentence when it is not on this host, is root's or the server's own, or is reserved
+ */
+export function namedAccount(user: string, reserved: readonly ReservedAccount[]): Accounts | { readonly problem: string } {
+  const account = lookUp(user)
+  const problem = account === null ? 'this host has no such account' : reasonAgainst(account, reserved)
+  if (account !== null && problem === null) return { description: `the account ${user}`, areSeparate: false, of: () => account }
+  return {
+    problem: `PAPERCLIP_AGENT_USER=${user} cannot run agents: ${problem}. Name another account, or leave it out, so that each agent has an account of its own`,
+  }
+}
+
+function reasonAgainst({ uid }: Account, reserved: readonly ReservedAccount[]): string | null {
+  if (uid === 0) return 'it is root'
+  if (uid === process.getuid?.()) return 'it is the account of this server'
+  return reserved.find((each) => each.uid === uid)?.why ?? null
+}
+
+/** The ids of an account by its name or number; null for a name that this host does not know. A number needs no entry. */
+export function lookUp(user: string): Account | null {
   const idOf = (flag: '-u' | '-g'): number => Number(execFileSync('id', [flag, '--', user], { encoding: 'utf8', stdio: 'pipe' }))
   try {
     return { uid: idOf('-u'), gid: idOf('-g') }
   } catch {
-    return /^\d{1,10}$/.test(user) ? { uid: Number(user), gid: Number(user) } : null
+    const id = Number(user)
+    return /^\d{1,10}$/.test(user) && id <= MAX_UID ? { uid: id, gid: id } : null
   }
 }

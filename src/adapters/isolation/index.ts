@@ -1,3 +1,5 @@
+export { lookUp } from './accounts.ts'
+export type { ReservedAccount } from './accounts.ts'
 export { noNeeds, notIsolated } from './isolation.ts'
 export type { Isolation, ToolNeeds } from './isolation.ts'
 export { createLauncher } from './launch.ts'

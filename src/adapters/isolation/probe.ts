@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { randomUUID } from 'node:crypto'
 import { accountPerAgent, namedAccount } from './accounts.ts'
 import { notIsolated } from './isolation.ts'
+import type { ReservedAccount } from './accounts.ts'
 import type { Account, Accounts, Isolation, IsolationMode, NamespaceTool } from './isolation.ts'
 import { systemMounts } from './mounts.ts'
 import { systemProgram, withEnvironmentFile, wrap, WRAPPER_ENVIRONMENT } from './wrapper.ts'
@@ -14,6 +15,8 @@ export interface ProbeOptions {
   readonly mode: IsolationMode
   /** The account that the operator names for agents; null for one account for each. */
   readonly user: string | null
+  /** Accounts that the operator may not name. */
+  readonly reserved?: readonly ReservedAccount[]
   /** The server's home. */
   readonly home: string
   /** The tools that may be tried; by default both. Tests leave one out. */
@@ -62,10 +65,8 @@ function reasonOf(error: unknown): string {
   return code === 3 ? 'the home of the server can be read' : code === 4 ? 'the user id did not change' : (message ?? '').slice(0, 200)
 }
 
-function accountsOf({ user, home }: ProbeOptions): Accounts | { readonly problem: string } {
-  if (user === null) return accountPerAgent(home)
-  return namedAccount(user) ?? { problem: `PAPERCLIP_AGENT_USER names no account of this host that is not root: ${user}` }
-}
+const accountsOf = ({ user, home, reserved = [] }: ProbeOptions): Accounts | { readonly problem: string } =>
+  user === null ? accountPerAgent(home) : namedAccount(user, reserved)
 
 /** Tries every tool, the better one first. */
 async function findTool(options: ProbeOptions, account: Account | null, failures: string[]): Promise<NamespaceTool | null> {
@@ -107,7 +108,7 @@ async function asRoot(options: ProbeOptions): Promise<Isolation> {
 
 async function asUser(options: ProbeOptions): Promise<Isolation> {
   const failures: string[] = []
-  if (options.user !== null) throw new Error('PAPERCLIP_AGENT_USER needs a server that runs as root')
+  if (options.user !== null) throw new Error(`PAPERCLIP_AGENT_USER=${options.user} needs a server that runs as root`)
   if (options.mode === 'account') return notIsolated('only a server that runs as root can give agents another account', failures)
   const tool = await findTool(options, null, failures)
   if (tool === null) return notIsolated('no tool can make a namespace', failures)
@@ -125,15 +126,19 @@ async function asUser(options: ProbeOptions): Promise<Isolation> {
  * @throws Error with one sentence when the operator asks for a kind that does not work here
  */
 export async function probeIsolation(options: ProbeOptions): Promise<Isolation> {
-  if (options.mode === 'none') return notIsolated('PAPERCLIP_AGENT_ISOLATION=none asks for it')
+  const { mode, user } = options
+  if (mode === 'none' && user !== null)
+    throw new Error(`PAPERCLIP_AGENT_USER=${user} contradicts PAPERCLIP_AGENT_ISOLATION=none: agents would have the account of this server`)
+  if (mode === 'none') return notIsolated('PAPERCLIP_AGENT_ISOLATION=none asks for it')
   if (process.platform !== 'linux') return unless(options, notIsolated('only Linux has accounts and namespaces that this server can use'))
   mkdirSync(options.home, { recursive: true, mode: 0o700 })
   return unless(options, await (process.getuid?.() === 0 ? asRoot(options) : asUser(options)))
 }
 
-function unless({ mode }: ProbeOptions, isolation: Isolation): Isolation {
-  if (mode === 'auto' || isolation.kind !== 'none') return isolation
-  throw new Error(
-    `PAPERCLIP_AGENT_ISOLATION=${mode} does not work here: ${[isolation.reason, ...isolation.failures].join('; ')}. Install bubblewrap, or set it to auto`,
-  )
+/** The isolation, unless the operator asked for another one, or for an account that agents would not have. */
+function unless({ mode, user }: ProbeOptions, isolation: Isolation): Isolation {
+  if (isolation.kind !== 'none' || (mode === 'auto' && user === null)) return isolation
+  const asked = user === null ? `PAPERCLIP_AGENT_ISOLATION=${mode}` : `PAPERCLIP_AGENT_USER=${user}`
+  const why = [isolation.reason, ...isolation.failures].join('; ')
+  throw new Error(`${asked} does not work here: ${why}. Install bubblewrap, or leave the variable out`)
 }

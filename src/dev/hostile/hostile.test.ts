@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { pollFor } from '../testing/serverProcess.ts'
+import { canStartAsOrdinary, ordinaryAccount, pollFor, withoutPrograms } from '../testing/serverProcess.ts'
 import { linesOf, logOf, setStage, startHostileRun, uploadImage } from './stage.ts'
 import type { Attack, Stage, StageOptions } from './stage.ts'
 
@@ -27,24 +26,6 @@ const openUnderSharedAccount: ReadonlySet<string> = new Set([
   'it keeps capabilities or can gain privileges',
 ])
 
-const isRoot = process.getuid?.() === 0
-/** An ordinary account that every Linux has (daemon); initdb refuses a number that is not in the list of accounts. */
-const ordinary = { uid: 1, gid: 1 }
-
-/** Whether an ordinary account may read this checkout; a clone below a private folder cannot be started by it. */
-function ordinaryMayStart(): boolean {
-  try {
-    execFileSync(process.execPath, ['-e', 'require("node:fs").readdirSync(process.argv[1])', path.resolve(import.meta.dirname)], {
-      ...ordinary,
-      cwd: '/',
-      stdio: 'ignore',
-    })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** The files that the hostile agent has left in folders that are not its own; they are removed. */
 function takeLeftFiles({ plan }: Stage, runId: string): string[] {
   const left = [plan['program'], plan['operatorHome'], plan['home']].map((folder) => path.join(String(folder), `hostile-${runId}`))
@@ -54,6 +35,26 @@ function takeLeftFiles({ plan }: Stage, runId: string): string[] {
     return isThere
   })
 }
+
+/** The attacks that isolation answers by itself; they take no time. */
+const attacksOnIsolation = [
+  'it reads a file of the home',
+  'it lists the home',
+  'it reads the environment of the server',
+  'it signals the server',
+  'it opens the database as the superuser',
+  'it reads the folder of a peer',
+  'it finds the token of another run',
+  'it keeps capabilities or can gain privileges',
+]
+const hosts: (StageOptions & { readonly name: string; readonly isShared: boolean })[] = [
+  { name: 'root with unshare only', isShared: false, preload: withoutPrograms('bwrap') },
+  { name: 'root with neither tool', isShared: false, preload: withoutPrograms('bwrap', 'unshare') },
+  { name: 'an ordinary account with unshare only', isShared: false, account: ordinaryAccount, preload: withoutPrograms('bwrap') },
+  { name: 'an ordinary account with neither tool', isShared: true, account: ordinaryAccount, preload: withoutPrograms('bwrap', 'unshare') },
+]
+/** `HOSTILE_HOSTS=all` makes every attack on each of these hosts. */
+const isWhole = process.env['HOSTILE_HOSTS'] === 'all'
 
 /** Attacks on what agents know of each other: an agent that may hire is shown the configuration of others. */
 const attacksOfAnOrdinaryAgent = ['it reads what a peer executes', 'it creates an agent', 'it raises its permissions']
@@ -99,13 +100,13 @@ async function expectOthersServed(stage: Stage): Promise<void> {
 
 const hostileCases: (StageOptions & { readonly name: string; readonly isShared: boolean; readonly skip?: boolean })[] = [
   { name: 'under the account of the test', isShared: false },
-  { name: 'under an ordinary account', isShared: false, account: ordinary, skip: !isRoot || !ordinaryMayStart() },
+  { name: 'under an ordinary account', isShared: false, account: ordinaryAccount, skip: !canStartAsOrdinary() },
   {
     name: 'under an ordinary account without isolation',
     isShared: true,
-    account: ordinary,
+    account: ordinaryAccount,
     env: { PAPERCLIP_AGENT_ISOLATION: 'none' },
-    skip: !isRoot || !ordinaryMayStart(),
+    skip: !canStartAsOrdinary(),
   },
 ]
 
@@ -134,6 +135,26 @@ describe('a hostile agent', { timeout: 2 * RUN_MS }, () => {
       })
     })
   }
+
+  test.skipIf(!canStartAsOrdinary()).each(hosts)(
+    'A server of $name keeps its files, processes and tokens from an agent as SECURITY.md says',
+    async ({ name, isShared, ...options }) => {
+      const stage = await setStage(options)
+      const { lines, status } = await outcomeOf(stage, await startHostileRun(stage, isWhole ? {} : { only: attacksOnIsolation }))
+      const attacks = lines.filter((line) => 'attack' in line) as unknown as Attack[]
+      if (isWhole) process.stdout.write(`${JSON.stringify({ name, worked: attacks.filter(({ worked }) => worked) })}\n`)
+      const mayWork = (attack: string): boolean =>
+        attack === 'it reads what a peer executes' || (isShared && openUnderSharedAccount.has(attack))
+      expect(attacks.filter(({ attack, worked }) => worked && !mayWork(attack))).toEqual([])
+      expect({ status, isComplete: attacks.length >= (isWhole ? 35 : attacksOnIsolation.length) }).toEqual({
+        status: 'succeeded',
+        isComplete: true,
+      })
+      // Where neither tool can be had, the start says it.
+      const { body: health } = await stage.board('GET', '/api/health')
+      expect(JSON.stringify(health)).toContain(isShared ? '"none"' : options.account === undefined ? '"account"' : '"namespace"')
+    },
+  )
 
   test('While two agents stall with uploads, streams, idle connections and unread lists, the board and other companies are served', async () => {
     const stage = await setStage({})

@@ -30,6 +30,8 @@ export interface StageOptions {
   /** The account of the server; undefined for that of the test. */
   readonly account?: { readonly uid: number; readonly gid: number }
   readonly env?: Readonly<Record<string, string>>
+  /** JavaScript that runs in the server's process before the server. */
+  readonly preload?: string
 }
 
 export interface Stage {
@@ -110,13 +112,14 @@ export async function uploadImage({ url, server }: Pick<Stage, 'url' | 'server'>
 }
 
 /** Starts the server and fills it. The server is stopped in order with the test: its runs end with it. */
-export async function setStage({ account, env = {} }: StageOptions): Promise<Stage> {
+export async function setStage({ account, env = {}, preload }: StageOptions): Promise<Stage> {
   const home = makeHome()
   if (account !== undefined) chownSync(home, account.uid, account.gid)
   const server = spawnServerProcess({
     home,
     env: { OPERATOR_SECRET: SERVER_CANARY, ...metered, ...env },
     ...(account === undefined ? {} : { account }),
+    ...(preload === undefined ? {} : { preload }),
   })
   onTestFinished(async () => {
     await server.stop()

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -57,6 +57,29 @@ export interface ServerProcessOptions {
   readonly preload?: string
   /** The account of the server; that of the test unless given. Only root can start a server under another account. */
   readonly account?: { readonly uid: number; readonly gid: number }
+}
+
+/** A preload with which a server finds none of these programs of the system, as on a host where they are not installed. */
+export const withoutPrograms = (...names: readonly string[]): string => `
+  import fs from 'node:fs'
+  import path from 'node:path'
+  import { syncBuiltinESMExports } from 'node:module'
+  const { accessSync } = fs
+  fs.accessSync = (file, ...rest) => {
+    if (${JSON.stringify(names)}.includes(path.basename(String(file)))) throw Object.assign(new Error('hidden'), { code: 'ENOENT' })
+    accessSync(file, ...rest)
+  }
+  syncBuiltinESMExports()`
+
+/** An ordinary account that every Linux has (daemon); initdb refuses a number that is not in the list of accounts. */
+export const ordinaryAccount = { uid: 1, gid: 1 }
+
+/** Whether a test can start this program under an ordinary account: it is root, and the account may read this checkout. */
+export function canStartAsOrdinary(): boolean {
+  if (process.getuid?.() !== 0) return false
+  const script = 'require("node:fs").readdirSync(process.argv[1])'
+  const { status } = spawnSync(process.execPath, ['-e', script, import.meta.dirname], { ...ordinaryAccount, cwd: '/', stdio: 'ignore' })
+  return status === 0
 }
 
 /** Polls until `look` gives something. */

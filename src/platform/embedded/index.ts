@@ -3,6 +3,7 @@ import { platformPackage } from './binaries.ts'
 import { detectDeathSignal } from './parentDeathSignal.ts'
 import { startWith } from './start.ts'
 
+export { accountFor } from './account.ts'
 export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 
 /** When root runs the server and `nobody` cannot reach the checkout or `home`, binaries and data are put here. */
