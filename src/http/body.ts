@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { Request, RequestHandler, Response } from 'express'
+import { holdFields } from '../model/issues.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 
 /** Levels of nesting: enough for any configuration, and safe for every recursive function that reads the body later. */
@@ -75,4 +76,27 @@ export async function readBody(request: Request, response: Response, limit: numb
   if (body === undefined) return refuse('unsupported_media_type')
   requireStorable(body)
   return body
+}
+
+const plain = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase()
+const plainHoldFields: ReadonlySet<string> = new Set(holdFields.map(plain))
+
+/**
+ * Refuses a body that names a lock column, in any spelling. Fields that this server does not use are dropped, because clients of
+ * Paperclip send some; but a client that writes `{"executionRunId": null}` believes that it takes a hold away, and a 200 would
+ * confirm it. Only checkout, release, force-release and the end of a run move a hold (LOCK_PROTOCOL §2).
+ * @throws Refusal `validation_failed` naming the fields
+ */
+export function refuseHoldFields(body: unknown): void {
+  if (typeof body !== 'object' || body === null) return
+  const named = Object.keys(body).filter((key) => plainHoldFields.has(plain(key)))
+  if (named.length === 0) return
+  refuse('validation_failed', {
+    details: named.map((name) => ({
+      code: 'unrecognized_keys',
+      path: [name],
+      message: `${name} is not written: use checkout, release or admin/force-release`,
+      keys: [name],
+    })),
+  })
 }

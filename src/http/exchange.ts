@@ -51,6 +51,7 @@ export interface Exchange {
 export interface IdentifiedExchange extends Exchange {
   readonly actor: Actor
   readonly reader: Reader
-  readonly rawQuery: Readonly<Record<string, unknown>>
+  /** The query without the parameters of the projection; every name in it is declared by the route. */
+  readonly parameters: Readonly<Record<string, unknown>>
   readonly projection: Projection
 }

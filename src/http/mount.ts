@@ -5,8 +5,8 @@ import { authorize, authorizeTarget } from '../auth/permissions.ts'
 import { admissionOf } from '../auth/mayWrite.ts'
 import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency.ts'
 import type { Ctx } from '../platform/db/types.ts'
-import { invariant, refuse } from '../platform/kernel/errors.ts'
-import { bodyBytesOf, requireStorable, readBody } from './body.ts'
+import { invariant } from '../platform/kernel/errors.ts'
+import { bodyBytesOf, requireStorable, readBody, refuseHoldFields } from './body.ts'
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
@@ -15,7 +15,8 @@ import { idempotentRequestOf, responseOf } from './idempotentRequest.ts'
 import type { CapturedRequest } from './idempotentRequest.ts'
 import { acquireUploadSlot, readForm } from './multipart.ts'
 import { refuseInvalid } from './problem.ts'
-import { projectionOf, withoutProjectionParameters } from './projection.ts'
+import { projectionOf } from './projection.ts'
+import { declaredParameters } from './query.ts'
 import type { Input, Route } from './route.ts'
 import { sendRendered, sendStreamed } from './sendResponse.ts'
 import { readerOf } from './traffic.ts'
@@ -44,9 +45,6 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
   for (const [prefix, group] of groups) app.use(prefix, group)
 }
 
-/** Refuses a path below `/api` that no route matches. */
-export const refuseUnknownRoute = (): never => refuse('route_not_found')
-
 /**
  * The fixed order of every request: identify, authorize, read and parse the body, find the row, handle, send. Nothing is
  * looked up for a caller without the permission, and no part of a body is read before the caller is known.
@@ -61,6 +59,8 @@ async function serveRequest(exchange: Exchange): Promise<void> {
   }
 }
 
+const noQuery: Readonly<Record<string, unknown>> = Object.freeze({})
+
 async function identifyCaller(exchange: Exchange): Promise<IdentifiedExchange> {
   const { deps, route, request, response, trace } = exchange
   const actor = await deps.identify(request)
@@ -73,9 +73,10 @@ async function identifyCaller(exchange: Exchange): Promise<IdentifiedExchange> {
   deps.traffic.answers.requireRoom(reader, route.paged ? PAGE_BYTES : 0)
   await deps.renewLeaseIfDue(actor)
   requireStorable(request.params)
-  const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : {}
+  const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : noQuery
   requireStorable(rawQuery)
-  return { ...exchange, actor, reader, rawQuery, projection: projectionOf(route, request, rawQuery) }
+  const parameters = rawQuery === noQuery ? noQuery : declaredParameters(route, rawQuery)
+  return { ...exchange, actor, reader, parameters, projection: projectionOf(route, request, rawQuery) }
 }
 
 async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
@@ -102,14 +103,15 @@ async function bodyOf({ deps, route, request, response, actor }: IdentifiedExcha
   const read = route.bodyKind === 'file' ? readForm : readBody
   const body = await read(request, response, route.bodyLimit)
   deps.requestQuotas.takeBytes(actor, bodyBytesOf(request))
+  refuseHoldFields(body)
   return body
 }
 
 /** Finds the row of the path, authorizes the caller for it, and parses query, body and headers for the handler. */
 async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency: CapturedRequest | null): Promise<Input<unknown, unknown>> {
-  const { deps, route, request, trace, actor, rawQuery } = exchange
+  const { deps, route, request, trace, actor, parameters } = exchange
   const params = request.params as Record<string, string>
-  const target = await route.scope({ actor, params, query: rawQuery, db: deps.store.read })
+  const target = await route.scope({ actor, params, query: parameters, db: deps.store.read })
   authorizeTarget(route.permission, actor, target.id)
   const admit = admissionOf(actor)
   const ctx: Ctx = {
@@ -125,7 +127,7 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
     ctx,
     target: target.id,
     params,
-    query: parse(route.query, withoutProjectionParameters(rawQuery)),
+    query: parse(route.query, parameters),
     body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
     preconditions: preconditionsOf(request.headers),
     lastEventId: lastEventIdOf(request.headers),

@@ -74,12 +74,6 @@ function requireKnownFields(route: Route, fields: readonly string[]): void {
   })
 }
 
-/** The query without the parameters of the projection, so that the schemas of routes need not declare them. */
-export function withoutProjectionParameters(rawQuery: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { fields: _, compact: _too, ...rest } = rawQuery
-  return rest
-}
-
 const pickFields = (value: unknown, names: readonly string[]): unknown => {
   if (Array.isArray(value)) return value.map((item: unknown) => pickFields(item, names))
   if (typeof value !== 'object' || value === null) return value

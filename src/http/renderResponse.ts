@@ -14,6 +14,8 @@ function linkOf(request: Request, page: Page<unknown>): Record<string, string> {
   if (page.next === null) return {}
   const url = new URL(request.originalUrl, 'http://localhost')
   url.searchParams.set('after', page.next)
+  // The cursor says where the next page begins; rows that were skipped before the first page are not skipped again.
+  for (const counted of ['offset', 'page']) url.searchParams.delete(counted)
   return { Link: `<${url.pathname}${url.search}>; rel="next"` }
 }
 

@@ -10,6 +10,9 @@ import { runs } from './runs.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
+/** The fields of an issue that say who holds it. Only the verbs of holding write them, and no body may name them. */
+export const holdFields = ['checkoutRunId', 'executionRunId', 'executionAgentNameKey', 'executionLockedAt', 'lockEpoch'] as const
+
 export const issues = pgTable(
   'issues',
   {

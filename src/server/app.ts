@@ -15,7 +15,8 @@ import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
 import { allowOrigin, isPreflight, sendPreflight } from '../http/cors.ts'
 import { apiHeaders, pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from '../http/headers.ts'
-import { mount, refuseUnknownRoute } from '../http/mount.ts'
+import { mount } from '../http/mount.ts'
+import { refuseUnknownRoute } from '../http/unknownRoute.ts'
 import type { RequestTrace } from '../http/exchange.ts'
 import { openapi } from '../http/openapi.ts'
 import { internalError, sendProblem, toRefusal } from '../http/problem.ts'
@@ -174,7 +175,7 @@ export function buildApp(deps: AppDeps): App {
     traffic,
   })
   mountDocs(app, routes, deps.version)
-  app.use(refuseUnknownRoute)
+  app.use(refuseUnknownRoute(routes))
   app.use(answerError(deps.log, metrics))
 
   const onUpgrade = createSockets({

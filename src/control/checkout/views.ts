@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { flag } from '../../http/query.ts'
 import { heartbeatContextView, labelledIssueView } from '../../work/issues/index.ts'
 import { issueStatus } from '../../model/issueStatus.ts'
 import { instant } from '../../platform/kernel/time.ts'
@@ -17,8 +18,6 @@ export const claimBody = z.object({
   assignedOnly: z.boolean().default(false),
 })
 export const claimedView = z.strictObject({ issue: labelledIssueView, heartbeatContext: heartbeatContextView })
-
-const flag = z.enum(['true', '1', 'false', '0', '']).transform((value) => value === 'true' || value === '1')
 
 export const forceReleaseQuery = z.object({ clearAssignee: flag.default(false), dryRun: flag.default(false) })
 export const forceReleaseBody = z.object({

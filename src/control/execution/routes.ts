@@ -11,7 +11,7 @@ import { finishRun } from './finish.ts'
 import { heartbeat } from './heartbeat.ts'
 import { openRun } from './openRun.ts'
 import { activeRunOfIssue, issueRuns, issuesOfRun, liveRunsOfCompany, liveRunsOfIssue } from './runReads.ts'
-import { activeRunView, companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
+import { activeRunView, companyLiveRunView, issueRunView, liveRunsQuery, liveRunView, runIssueView } from './runReadViews.ts'
 import { readRuntimeState, resetSessions } from './runtimeState.ts'
 import {
   finishBody,
@@ -57,10 +57,10 @@ const routesWithoutTokens: readonly Route[] = [
     summary: 'List live runs of a company, filled up with recent ones',
     permission: 'run.read',
     scope: inCompany(),
-    query: z.object({ minCount: z.coerce.number().int().min(0).max(20).default(0) }),
+    query: liveRunsQuery,
     returns: z.array(companyLiveRunView),
     refuses: ['not_found'],
-    handle: ({ ctx, query }) => liveRunsOfCompany(ctx, query.minCount),
+    handle: ({ ctx, query }) => liveRunsOfCompany(ctx, query),
   }),
   get('/api/heartbeat-runs/:runId/issues', {
     summary: 'List issues that are related to a run',

@@ -6,6 +6,14 @@ import { runView } from '../../engine/runs/index.ts'
 
 const json = z.record(z.string(), z.unknown())
 
+/** The most live runs that one answer has. */
+const MAX_LIVE_RUNS = 1000
+
+export const liveRunsQuery = z.object({
+  minCount: z.coerce.number().int().min(0).max(20).default(0),
+  limit: z.coerce.number().int().min(1).max(MAX_LIVE_RUNS).optional(),
+})
+
 /** A run as the history of an issue shows it. */
 export const issueRunView = z.strictObject({
   runId: z.uuid(),

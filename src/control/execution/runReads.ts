@@ -14,7 +14,7 @@ import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { holderOf, presentRun, runRowById, withResultSummary } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
-import type { companyLiveRunView, issueRunView, liveRunView, runIssueView } from './runReadViews.ts'
+import type { companyLiveRunView, issueRunView, liveRunsQuery, liveRunView, runIssueView } from './runReadViews.ts'
 
 type IssueRun = z.input<typeof issueRunView>
 type LiveRun = z.input<typeof liveRunView>
@@ -99,8 +99,9 @@ export async function activeRunOfIssue(ctx: Ctx, issueId: string): Promise<(RunR
 const issueIdOf = sql`coalesce((select i.id from ${issues} i where i.execution_run_id = r.id and i.company_id = r.company_id order by i.id limit 1),
   r.issue_id) as "issueId"`
 
-const selectLiveOfCompany = statement<{ companyId: string; minCount: number }, z.input<typeof companyLiveRunView>>('company_live_runs')
-  .read(sql`
+const selectLiveOfCompany = statement<{ companyId: string; minCount: number; limit: number | null }, z.input<typeof companyLiveRunView>>(
+  'company_live_runs',
+).read(sql`
   with live as (
     select r.id from ${runs} r where r.company_id = ${param('companyId', 'uuid')} and ${isLive('r')}
     order by r.created_at desc, r.id desc limit ${MAX_ROWS}),
@@ -110,14 +111,17 @@ const selectLiveOfCompany = statement<{ companyId: string; minCount: number }, z
     limit greatest(0, ${param('minCount', 'int')} - (select count(*)::int from live)))
   select ${liveColumns}, ${issueIdOf} from (select id, 0 as place from live union all select id, 1 from recent) shown
   join ${runs} r on r.id = shown.id join ${agents} a on a.id = r.agent_id
-  order by shown.place, r.created_at desc, r.id desc`)
+  order by shown.place, r.created_at desc, r.id desc limit ${param('limit', 'int')}`)
 
 /**
  * Live runs of a company, newest first.
- * @param minCount the least number of runs to return: recent ended runs fill up the list
+ * @param counts `minCount`, the least number of runs to return: recent ended runs fill up the list; `limit`, the most
  */
-export const liveRunsOfCompany = (ctx: Ctx, minCount: number): Promise<z.input<typeof companyLiveRunView>[]> =>
-  ctx.store.read.run(selectLiveOfCompany, { companyId: companyOf(ctx), minCount })
+export const liveRunsOfCompany = (
+  ctx: Ctx,
+  { minCount, limit }: z.output<typeof liveRunsQuery>,
+): Promise<z.input<typeof companyLiveRunView>[]> =>
+  ctx.store.read.run(selectLiveOfCompany, { companyId: companyOf(ctx), minCount, limit: limit ?? null })
 
 const issuesTouchedBy = statement<{ companyId: string; runId: string }, z.input<typeof runIssueView>>('run_issues').read(sql`
   with touched as (

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../http/route.ts'
+import { holdFields } from '../../model/issues.ts'
 import { declaredRoutes, namedRoutes, routeName } from './declaredRoutes.ts'
 import { captureLog } from './captureLog.ts'
 import { measureMatrix, renderMatrix } from './permissionMatrix.ts'
@@ -114,6 +116,37 @@ describe('routes that take a file', () => {
   )
 })
 
+describe('names in a request that no route declares (K10)', () => {
+  const urlSafe = fc.stringMatching(/^[a-z][a-zA-Z]{3,20}$/)
+
+  test.each(namedRoutes(routes))('%s refuses a query parameter that it does not have, and names it', async (_, route) => {
+    const known = new Set([...Object.keys((route.query as { shape?: object } | undefined)?.shape ?? {}), 'fields', 'compact'])
+    const path = pathOf(route, rowIdIn(ownRows))
+    for (const name of ['statusses', 'status[', 'companyid', ...fc.sample(urlSafe, 2)].filter((given) => !known.has(given))) {
+      const reply = await sendAsAllowed({ method: route.method, path: `${path}?${encodeURIComponent(name)}=todo` })
+      expect(reply, `${name}: ${reply.text}`).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+      expect(reply.body.details).toEqual([expect.objectContaining({ code: 'unrecognized_keys', path: [name], keys: [name] })])
+    }
+  })
+
+  const named = routes.filter(({ path }) => /\/(agents|projects)\/:/.test(path) && !path.startsWith('/api/companies/'))
+  test.each(namedRoutes(named))('%s takes the company in which a short name is looked up', async (_, route) => {
+    const path = pathOf(route, (kind) => (kind === 'agents' || kind === 'projects' ? 'no-row-has-this-name' : rowIdIn(ownRows)(kind)))
+    const reply = await sendAsAllowed({ method: route.method, path: `${path}?companyId=${ownRows.companyId}` })
+    expect(reply, reply.text).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  })
+
+  const withBody = routes.filter(({ body, bodyKind, bodyOptional }) => (body !== undefined || bodyOptional) && bodyKind === 'json')
+  test.each(namedRoutes(withBody))('%s refuses a body that names a lock column, in any spelling', async (_, route) => {
+    for (const field of [...holdFields, 'execution_run_id', 'LockEpoch']) {
+      const body = { [field]: null }
+      const reply = await sendAsAllowed({ method: route.method, path: pathOf(route, rowIdIn(ownRows)), body })
+      expect(reply, reply.text).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+      expect(reply.body.details).toEqual([expect.objectContaining({ path: [field], keys: [field] })])
+    }
+  })
+})
+
 const withParameters = routes.filter(({ path }) => path.includes(':'))
 const parametersOf = (route: Route): string[] => [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string)
 
@@ -172,6 +205,38 @@ describe('rows of another company', () => {
       }
     // Refused before any look-up, or not found; never anything that only a row that is there can answer.
     for (const status of statuses) expect([401, 403, 404]).toContain(status)
+  })
+})
+
+describe('methods and paths that no route declares (K43)', () => {
+  const methodsByPath = new Map<string, Set<string>>()
+  for (const { path, method } of routes) methodsByPath.set(path, (methodsByPath.get(path) ?? new Set()).add(method))
+
+  const templateOf = ({ path }: Route): RegExp => new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+').replaceAll('.', String.raw`\.`)}$`)
+
+  test.each([...methodsByPath])('%s answers any other method with 405 and the methods that it has', async (path, methods) => {
+    const route = routes.find((declared) => declared.path === path) as Route
+    const asked = pathOf(route, rowIdIn(ownRows))
+    // `/agents/me` is an agent by its short name as well, so it has the methods of `/agents/:id`.
+    const alsoTakes = new Set(routes.filter((other) => templateOf(other).test(asked)).map(({ method }) => method))
+    for (const method of (['get', 'post', 'put', 'patch', 'delete'] as const).filter((candidate) => !alsoTakes.has(candidate))) {
+      const reply = await sendRequest(api.url, { method, path: asked })
+      expect(reply, reply.text).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } })
+      expect(reply.headers.get('allow')?.split(', ')).toEqual(expect.arrayContaining([...methods].map((name) => name.toUpperCase())))
+    }
+  })
+
+  test('An unknown path names the nearest path that exists', async () => {
+    for (const [path, nearest] of [
+      ['/api/company', '/api/companies'],
+      [`/api/companies/${ownRows.companyId}/issue`, '/api/companies/:companyId/issues'],
+      [`/api/isues/${ownRows.issueId}/chekout`, '/api/issues/:id/checkout'],
+      ['/api/nothing/here', undefined],
+    ]) {
+      const reply = await sendRequest(api.url, { method: 'get', path: path as string })
+      expect(reply, reply.text).toMatchObject({ status: 404, body: { code: 'route_not_found', error: 'API route not found' } })
+      expect(reply.body.details?.nearest).toBe(nearest)
+    }
   })
 })
 

@@ -10,10 +10,13 @@ import type { Page } from '../../platform/kernel/page.ts'
 import { presentRun } from './present.ts'
 import { runColumns } from './runRow.ts'
 import type { RunRow } from './runRow.ts'
+import type { RunListQuery } from './views.ts'
 
 interface Params {
   companyId: string
   agentId: string | null
+  status: RunListQuery['status'] | null
+  offset: number
 }
 
 const listStatement = dynamicRead<Params & KeysetParams, RunRow>('run_list')
@@ -29,21 +32,20 @@ export const withResultSummary = <R extends Pick<RunRow, 'resultJson'>>(run: R):
     : { ...run, resultJson: Object.fromEntries(Object.entries(run.resultJson).filter(([key]) => summaryKeys.includes(key))) }
 
 /** Runs of a company, newest first, each result reduced to its summary. */
-export async function listRuns(
-  ctx: Ctx,
-  query: { agentId?: string | undefined; limit?: number | undefined; after?: string | undefined },
-): Promise<Page<RunRow>> {
+export async function listRuns(ctx: Ctx, query: RunListQuery): Promise<Page<RunRow>> {
   const page = newestFirst.page(query)
   const agentFilter = query.agentId === undefined ? sql`` : sql`and agent_id = ${param('agentId', 'uuid')}`
+  const statusFilter = query.status === undefined ? sql`` : sql`and status = any(${param('status', 'text[]')})`
+  const offset = query.offset === undefined ? sql`` : sql`offset ${param('offset', 'int')}`
   const shown = await page.read(
     ctx.store.read,
     listStatement(
-      `${query.agentId !== undefined}:${page.hasCursor}`,
+      `${query.agentId !== undefined}:${query.status !== undefined}:${query.offset !== undefined}:${page.hasCursor}`,
       () => sql`
-      select ${runColumns} from ${runs} where company_id = ${param('companyId', 'uuid')} ${agentFilter} ${page.andAfterCursor}
-      order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
+      select ${runColumns} from ${runs} where company_id = ${param('companyId', 'uuid')} ${agentFilter} ${statusFilter} ${page.andAfterCursor}
+      order by ${newestFirst.orderBy} limit ${param('limit', 'int')} ${offset}`,
     ),
-    { companyId: companyOf(ctx), agentId: query.agentId ?? null, ...page.params },
+    { companyId: companyOf(ctx), agentId: query.agentId ?? null, status: query.status ?? null, offset: query.offset ?? 0, ...page.params },
   )
   return mapPage(shown, (run) => presentRun(ctx.actor, withResultSummary(run)))
 }

@@ -2,19 +2,18 @@ import { z } from 'zod'
 import { inCompany, ofUnsupportedKind, ofRun } from '../../auth/scopes.ts'
 import { get } from '../../http/route.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { pageQuery } from '../../platform/kernel/page.ts'
 import { listRuns } from './list.ts'
 import { listRunEvents, readLog } from './log.ts'
 import { presentRun } from './present.ts'
 import { runRowById } from './queries.ts'
-import { runEventQuery, runEventView, runLogQuery, runLogView, runView } from './views.ts'
+import { runListQuery, runEventQuery, runEventView, runLogQuery, runLogView, runView } from './views.ts'
 
 export const runRoutes = [
   get('/api/companies/:companyId/heartbeat-runs', {
     summary: 'List runs of a company, newest first',
     permission: 'run.read',
     scope: inCompany(),
-    query: z.object({ agentId: z.uuid().optional(), ...pageQuery }),
+    query: runListQuery,
     returnsPageOf: runView,
     refuses: ['not_found'],
     handle: ({ ctx, query }) => listRuns(ctx, query),
@@ -51,6 +50,7 @@ export const runRoutes = [
     summary: 'Read the log of an operation on a workspace: always 404, because this server performs none',
     permission: 'run.read',
     scope: ofUnsupportedKind('operationId', 'Workspace operation'),
+    query: runLogQuery,
     returns: z.never(),
     refuses: ['not_found'],
     handle: () => refuse('not_found'),

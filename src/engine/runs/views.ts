@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { flag, listOf, offsetQuery } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { runStatus } from '../../model/runStatus.ts'
@@ -68,6 +69,16 @@ export const runLogView = z.strictObject({
   /** Present only when more bytes follow. */
   nextOffset: z.int().optional(),
 })
+
+export const runListQuery = z.object({
+  agentId: z.uuid().optional(),
+  status: listOf(z.enum(runStatus.statuses), runStatus.statuses.length).optional(),
+  /** The newest published page asks for it; every list has summaries of results. */
+  summary: flag.optional(),
+  ...offsetQuery,
+  ...pageQuery,
+})
+export type RunListQuery = z.output<typeof runListQuery>
 
 const INT_MAX = 2_147_483_647
 

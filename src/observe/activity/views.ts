@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { flag } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
@@ -31,8 +32,6 @@ const actions = z
       .filter((part) => part !== ''),
   )
   .pipe(z.array(z.string().max(100)).max(MAX_ACTIONS))
-
-const flag = z.enum(['true', '1', 'false', '0', '']).transform((value) => value === 'true' || value === '1')
 
 /** An instant, or a day: its first moment in UTC. */
 const instantOrDay = z.union([instant, z.iso.date()])

@@ -47,6 +47,17 @@ describe('GET /companies/:companyId/org', () => {
     expect(body).toEqual([node(ceo, 'ceo', node(worker, 'general', node(below, 'general'))), node(orphan, 'general')])
   })
 
+  test('The list has the agents in the statuses that the request names (K10)', async () => {
+    const here = await world(server())
+    const [idle, paused] = [await here.agent(), await here.agent()]
+    await server().board.post(`/api/agents/${paused.id}/pause`)
+    const path = `/api/companies/${here.company.id}/agents`
+    const ids = async (query: string) => (await server().board.get(`${path}${query}`)).body.map(({ id }: { id: string }) => id)
+    expect(await ids('?status=paused')).toEqual([paused.id])
+    expect(await ids('?status=paused,idle')).toEqual([idle.id, paused.id])
+    expect((await server().board.get(`${path}?status=asleep`)).status).toBe(400)
+  })
+
   test('An agent of another company gets 404', async () => {
     const outsider = await agentElsewhere()
     expect(await outsider.client.get(inCompany('org'))).toMatchObject({ status: 404, body: { error: 'Company not found' } })

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
+import type { AgentStatus } from '../../model/agentStatus.ts'
 import { grants, memberships } from '../../model/companies.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
@@ -27,19 +28,23 @@ export function redactAgentFor<T extends AgentRow>(actor: Actor, agent: T): T {
 
 const listOrder = byCreation('asc')
 
-const listStatement = dynamicRead<KeysetParams & { companyId: string }, AgentRow>('agent_list')
+const listStatement = dynamicRead<KeysetParams & { companyId: string; status: readonly AgentStatus[] | null }, AgentRow>('agent_list')
 
-/** The agents of a company that are not terminated, oldest first. */
-export async function listAgents(ctx: Ctx, request: PageRequest): Promise<Page<AgentRow>> {
+/** The agents of a company that are not terminated, or those in the given statuses, oldest first. */
+export async function listAgents(
+  ctx: Ctx,
+  { status, ...request }: PageRequest & { status?: readonly AgentStatus[] | undefined },
+): Promise<Page<AgentRow>> {
   const page = listOrder.page(request)
+  const inStatus = status === undefined ? sql`status <> 'terminated'` : sql`status = any(${param('status', 'text[]')})`
   const shown = await page.read(
     ctx.store.read,
     listStatement(
-      String(page.hasCursor),
+      `${status !== undefined}:${page.hasCursor}`,
       () => sql`select ${agentColumns} from ${agents}
-      where company_id = ${param('companyId')} and status <> 'terminated' ${page.andAfterCursor} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
+      where company_id = ${param('companyId')} and ${inStatus} ${page.andAfterCursor} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), ...page.params },
+    { companyId: companyOf(ctx), status: status ?? null, ...page.params },
   )
   return mapPage(shown, (agent) => redactAgentFor(ctx.actor, agent))
 }

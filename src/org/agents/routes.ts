@@ -12,6 +12,7 @@ import { agentDetail, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
 import {
   agentDetail as agentDetailView,
+  agentListQuery,
   agentView,
   claudeLoginView,
   configurationView,
@@ -29,7 +30,7 @@ export const agentRoutes = [
     summary: 'List agents of a company',
     permission: 'agent.list',
     scope: inCompany(),
-    query: z.object(pageQuery),
+    query: agentListQuery,
     returnsPageOf: agentView,
     refuses: ['not_found'],
     handle: ({ ctx, query }) => listAgents(ctx, query),

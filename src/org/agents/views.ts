@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { listOf } from '../../http/query.ts'
 import { adapterTypes } from '../../model/adapterTypes.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
 
@@ -165,6 +167,11 @@ export const environmentView = z.strictObject({
 })
 
 export const okView = z.strictObject({ ok: z.literal(true) })
+
+export const agentListQuery = z.object({
+  status: listOf(z.enum(agentStatus.statuses), agentStatus.statuses.length).optional(),
+  ...pageQuery,
+})
 
 /** The company in which a shortname is looked up. An agent's own company needs no query. */
 export const shortnameQuery = z.object({ companyId: z.uuid().optional() })

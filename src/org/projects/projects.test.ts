@@ -60,6 +60,15 @@ describe('projects', () => {
     expect((await server().board.get(projects)).body).toEqual([body])
   })
 
+  test('The list has the projects in the statuses that the request names (K10)', async () => {
+    const { projects, project } = await setup()
+    const [planned, backlog] = [await project({ status: 'planned' }), await project()]
+    const ids = async (query: string) => (await server().board.get(`${projects}${query}`)).body.map(({ id }: { id: string }) => id)
+    expect(await ids('?status=planned')).toEqual([planned.id])
+    expect(await ids('?status=planned,backlog&includeArchived=true')).toEqual([planned.id, backlog.id])
+    expect((await server().board.get(`${projects}?status=done`)).status).toBe(400)
+  })
+
   test('A url-key needs a company, is ambiguous for two projects, and gives 404 when it is unknown', async () => {
     const { project, company } = await setup()
     await project()

@@ -66,19 +66,26 @@ export const projectById = async (db: Pick<ReadDb, 'run'>, ctx: Ctx, id: string)
 
 const listOrder = byCreation('asc')
 
-const listStatement = dynamicRead<KeysetParams & { companyId: string }, ProjectRow>('project_list')
+interface ProjectListRequest extends PageRequest {
+  readonly status?: readonly ProjectView['status'][] | undefined
+}
 
-/** The projects of a company, oldest first. */
-export async function listProjects(ctx: Ctx, request: PageRequest): Promise<Page<ProjectView>> {
+const listStatement = dynamicRead<KeysetParams & { companyId: string; status: ProjectListRequest['status'] | null }, ProjectRow>(
+  'project_list',
+)
+
+/** The projects of a company, or those in the given statuses, oldest first. */
+export async function listProjects(ctx: Ctx, { status, ...request }: ProjectListRequest): Promise<Page<ProjectView>> {
   const page = listOrder.page(request)
+  const andInStatus = status === undefined ? sql`` : sql`and status = any(${param('status', 'text[]')})`
   const shown = await page.read(
     ctx.store.read,
     listStatement(
-      String(page.hasCursor),
-      () => sql`select ${projectColumns} from ${projects} where company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+      `${status !== undefined}:${page.hasCursor}`,
+      () => sql`select ${projectColumns} from ${projects} where company_id = ${param('companyId', 'uuid')} ${andInStatus} ${page.andAfterCursor}
         order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { companyId: companyOf(ctx), ...page.params },
+    { companyId: companyOf(ctx), status: status ?? null, ...page.params },
   )
   return mapPage(shown, (row) => presentProject(row, ctx.actor))
 }

@@ -2,10 +2,17 @@ import { z } from 'zod'
 import { inCompany, ofProject } from '../../auth/scopes.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
-import { pageQuery } from '../../platform/kernel/page.ts'
 import { shortnameQuery } from '../agents/index.ts'
 import { listProjects, projectById } from './queries.ts'
-import { createProjectBody, createWorkspaceBody, patchProjectBody, patchWorkspaceBody, projectView, workspaceView } from './views.ts'
+import {
+  createProjectBody,
+  createWorkspaceBody,
+  patchProjectBody,
+  patchWorkspaceBody,
+  projectListQuery,
+  projectView,
+  workspaceView,
+} from './views.ts'
 import { createWorkspace, deleteWorkspace, listWorkspaces, refuseRuntimeService, updateWorkspace } from './workspaces.ts'
 import { createProject, updateProject } from './write.ts'
 
@@ -14,7 +21,7 @@ export const projectRoutes = [
     summary: 'List projects of a company',
     permission: 'project.read',
     scope: inCompany(),
-    query: z.object(pageQuery),
+    query: projectListQuery,
     returnsPageOf: projectView,
     refuses: ['not_found'],
     handle: ({ ctx, query }) => listProjects(ctx, query),

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { flag, listOf } from '../../http/query.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
 const projectStatuses = ['backlog', 'planned', 'in_progress', 'completed', 'cancelled'] as const
@@ -148,6 +150,13 @@ const projectFields = {
   env: env.nullish(),
   archivedAt: instant.nullish(),
 }
+
+export const projectListQuery = z.object({
+  status: listOf(z.enum(projectStatuses), projectStatuses.length).optional(),
+  /** The newest published page asks for it; archived projects are always in the list. */
+  includeArchived: flag.optional(),
+  ...pageQuery,
+})
 
 export const createProjectBody = z.object({ ...projectFields, workspace: createWorkspaceBody.optional() })
 export type CreateProject = z.output<typeof createProjectBody>

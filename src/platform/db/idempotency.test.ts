@@ -145,7 +145,7 @@ describe('requests that differ', () => {
     await create(server().board, title, key)
     const before = await auditCount(server())
     expect(await create(server().board, `${title}!`, key)).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } })
-    const queried = await server().board.post(`${issuesPath()}?x=1`, { title }, keyHeader(key))
+    const queried = await server().board.post(`${issuesPath()}?compact=1`, { title }, keyHeader(key))
     expect(queried).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } })
     expect(await auditCount(server())).toBe(before)
   })

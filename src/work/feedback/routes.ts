@@ -3,7 +3,7 @@ import { inCompany, ofExistingIssue, ofFeedbackTrace, ofIssue } from '../../auth
 import { get, post } from '../../http/route.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { getTraceBundle, listTraces, listVotes, getTrace } from './queries.ts'
-import { bundleView, issueTracesQuery, payloadQuery, tracesQuery, traceView, voteBody, voteView } from './views.ts'
+import { bundleView, payloadQuery, tracesQuery, traceView, voteBody, voteView } from './views.ts'
 import { saveFeedbackVote } from './vote.ts'
 
 export const feedbackRoutes = [
@@ -39,7 +39,7 @@ export const feedbackRoutes = [
     summary: 'List traces of votes on an issue, newest first',
     permission: 'feedback.read',
     scope: ofExistingIssue(),
-    query: issueTracesQuery,
+    query: tracesQuery,
     returnsPageOf: traceView,
     refuses: ['not_found', 'malformed_cursor'],
     handle: ({ ctx, target, query }) => listTraces(ctx, { ...query, issueId: target }),

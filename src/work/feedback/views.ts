@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { flag } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { feedbackTargets, feedbackVotes, traceStatuses } from '../../model/feedbackStatus.ts'
@@ -81,23 +82,20 @@ export const bundleView = z.strictObject({
 /** An instant, or a calendar day in UTC. */
 const instantOrDate = z.union([instant, z.iso.date()])
 
-const booleanParam = z
-  .string()
-  .max(5)
-  .transform((value) => value === 'true' || value === '1')
+export const payloadQuery = z.object({ includePayload: flag.optional() })
 
-export const payloadQuery = z.object({ includePayload: booleanParam.optional() })
-
-export const issueTracesQuery = z.object({
+export const tracesQuery = z.object({
+  /** The issue of a path takes its place. */
+  issueId: id.optional(),
+  projectId: id.optional(),
   targetType: z.enum(feedbackTargets).optional(),
   vote: z.enum(feedbackVotes).optional(),
   status: z.string().max(50).optional(),
   from: instantOrDate.optional(),
   to: instantOrDate.optional(),
-  sharedOnly: booleanParam.optional(),
-  includePayload: booleanParam.optional(),
+  sharedOnly: flag.optional(),
+  includePayload: flag.optional(),
   ...pageQuery,
 })
 
-export const tracesQuery = issueTracesQuery.extend({ issueId: id.optional(), projectId: id.optional() })
 export type TracesQuery = z.output<typeof tracesQuery>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ofSelf } from '../../auth/scopes.ts'
+import { listOf } from '../../http/query.ts'
 import { get } from '../../http/route.ts'
 import { issueStatus } from '../../model/issueStatus.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -8,11 +9,6 @@ import { listAgentInbox } from './queries.ts'
 import { listIssues } from './list.ts'
 import { inboxItem, issueListItem } from './views.ts'
 
-/** A comma-separated list of statuses. */
-const statusList = z
-  .string()
-  .transform((text) => text.split(','))
-  .pipe(z.array(z.enum(issueStatus.statuses)))
 const notCancelled = issueStatus.statuses.filter((status) => status !== 'cancelled')
 
 /** The inboxes that an agent reads: its own, and the inbox of a person that it works for. */
@@ -29,7 +25,11 @@ export const inboxRoutes = [
     summary: "List the issues in a person's inbox, for an agent that works for that person",
     permission: 'agent.me',
     scope: ofSelf,
-    query: z.object({ userId: z.string().min(1).max(200), status: statusList.optional(), ...pageQuery }),
+    query: z.object({
+      userId: z.string().min(1).max(200),
+      status: listOf(z.enum(issueStatus.statuses), issueStatus.statuses.length).optional(),
+      ...pageQuery,
+    }),
     returnsPageOf: issueListItem,
     refuses: [],
     handle: ({ ctx, query: { userId, status, ...page } }) =>

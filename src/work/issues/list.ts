@@ -15,12 +15,17 @@ import type { Page } from '../../platform/kernel/page.ts'
 import { activeRunJson } from './queries.ts'
 import type { RunBrief } from './queries.ts'
 import { issuePriorities } from '../../model/issueStatus.ts'
-import type { IssueStatus } from '../../model/issueStatus.ts'
+import type { IssuePriority, IssueStatus } from '../../model/issueStatus.ts'
 
 /** The filters of the list of issues. An issue must match all of them. */
 export interface IssueFilter {
   readonly status?: readonly IssueStatus[] | undefined
+  readonly priority?: readonly IssuePriority[] | undefined
   readonly assigneeAgentId?: string | undefined
+  /** Neither an agent nor a person is the assignee. */
+  readonly unassigned?: boolean | undefined
+  readonly createdByAgentId?: string | undefined
+  readonly createdByUserId?: string | undefined
   /** The agent created the issue, is its assignee, commented on it, or has an audit row about it. */
   readonly participantAgentId?: string | undefined
   readonly assigneeUserId?: string | undefined
@@ -31,25 +36,36 @@ export interface IssueFilter {
   /** The person touched the issue, and another author commented on it after that. */
   readonly unreadForUserId?: string | undefined
   readonly projectId?: string | undefined
+  readonly goalId?: string | undefined
   readonly executionWorkspaceId?: string | undefined
+  /** A workspace of the project or of the execution. */
+  readonly workspaceId?: string | undefined
   readonly parentId?: string | undefined
   readonly labelId?: string | undefined
   readonly originKind?: string | undefined
   readonly originId?: string | undefined
   readonly includeRoutineExecutions?: boolean | undefined
-  /** Text in title, identifier, description or comments. */
+  /** Words, each of which is in title, identifier, description or a comment. */
   readonly q?: string | undefined
 }
 
+/** The filters as a request spells them: with other names of two of them. */
+interface RequestedFilter extends IssueFilter {
+  readonly search?: string | undefined
+  readonly [hint: `include${string}`]: boolean | undefined
+}
+
 /** Replaces `me` by the acting person. @throws Refusal `forbidden` for an agent */
-export function resolveMe(filter: IssueFilter, actor: Actor): IssueFilter {
-  const userFilters = ['assigneeUserId', 'touchedByUserId', 'inboxArchivedByUserId', 'unreadForUserId'] as const
+export function resolveMe(requested: RequestedFilter, actor: Actor): IssueFilter {
+  const { search, ...filter } = requested
+  const userFilters = ['assigneeUserId', 'createdByUserId', 'touchedByUserId', 'inboxArchivedByUserId', 'unreadForUserId'] as const
   const resolved = userFilters.flatMap((key) => {
     if (filter[key] !== 'me') return []
     if (actor.kind !== 'board') return refuse('forbidden', { message: `${key}=me requires board authentication` })
     return [[key, actor.userId] as const]
   })
-  return { ...filter, ...Object.fromEntries(resolved) }
+  const q = [filter.q, search].filter((text) => text !== undefined).join(' ')
+  return { ...filter, ...Object.fromEntries(resolved), q: q === '' ? undefined : q }
 }
 
 const bind = param
@@ -75,7 +91,11 @@ type FilterName = keyof IssueFilter
 /** The condition of each filter. The parameter has the filter's name. */
 const conditions: Record<FilterName, () => SQL> = {
   status: () => sql`"issues"."status" = any(${bind('status', 'text[]')})`,
+  priority: () => sql`"issues"."priority" = any(${bind('priority', 'text[]')})`,
   assigneeAgentId: () => sql`"issues"."assignee_agent_id" = ${bind('assigneeAgentId', 'uuid')}`,
+  unassigned: () => sql`"issues"."assignee_agent_id" is null and "issues"."assignee_user_id" is null`,
+  createdByAgentId: () => sql`"issues"."created_by_agent_id" = ${bind('createdByAgentId', 'uuid')}`,
+  createdByUserId: () => sql`"issues"."created_by_user_id" = ${bind('createdByUserId', 'text')}`,
   participantAgentId: () => sql`("issues"."created_by_agent_id" = ${bind('participantAgentId', 'uuid')}
     or "issues"."assignee_agent_id" = ${bind('participantAgentId', 'uuid')}
     or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.author_agent_id = ${bind('participantAgentId', 'uuid')})
@@ -87,6 +107,8 @@ const conditions: Record<FilterName, () => SQL> = {
     and a.user_id = ${bind('inboxArchivedByUserId', 'text')} and a.archived_at >= "issues"."updated_at")`,
   unreadForUserId: () => sql`${isTouchedBy(bind('unreadForUserId', 'text'))} and ${isUnread(bind('unreadForUserId', 'text'))}`,
   projectId: () => sql`"issues"."project_id" = ${bind('projectId', 'uuid')}`,
+  goalId: () => sql`"issues"."goal_id" = ${bind('goalId', 'uuid')}`,
+  workspaceId: () => sql`(${bind('workspaceId', 'uuid')} in ("issues"."project_workspace_id", "issues"."execution_workspace_id"))`,
   executionWorkspaceId: () => sql`"issues"."execution_workspace_id" = ${bind('executionWorkspaceId', 'uuid')}`,
   parentId: () => sql`"issues"."parent_id" = ${bind('parentId', 'uuid')}`,
   labelId: () =>
@@ -94,14 +116,15 @@ const conditions: Record<FilterName, () => SQL> = {
   originKind: () => sql`"issues"."origin_kind" = ${bind('originKind', 'text')}`,
   originId: () => sql`"issues"."origin_id" = ${bind('originId', 'text')}`,
   includeRoutineExecutions: () => sql`true`,
-  q: () => sql`("issues"."title" ilike ${bind('pattern')} or "issues"."identifier" ilike ${bind('pattern')} or "issues"."description" ilike ${bind('pattern')}
-    or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.body ilike ${bind('pattern')}))`,
+  q: () => sql`not exists (select 1 from unnest(${bind('words', 'text[]')}) as word where not (
+    "issues"."title" ilike word or "issues"."identifier" ilike word or coalesce("issues"."description", '') ilike word
+    or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.body ilike word)))`,
 }
 
-/** The rank of a match with `q`: start of the title, title, start of the identifier, identifier, description, comment. */
-const matchRank = sql`case when "issues"."title" ilike ${bind('prefix')} then 0 when "issues"."title" ilike ${bind('pattern')} then 1
-  when "issues"."identifier" ilike ${bind('prefix')} then 2 when "issues"."identifier" ilike ${bind('pattern')} then 3
-  when "issues"."description" ilike ${bind('pattern')} then 4 else 5 end`
+/** The rank of a match with `q`: start of the title, title, start of the identifier, identifier, description, elsewhere. */
+const matchRank = sql`case when "issues"."title" ilike ${bind('prefix')} then 0 when "issues"."title" ilike all(${bind('words', 'text[]')}) then 1
+  when "issues"."identifier" ilike ${bind('prefix')} then 2 when "issues"."identifier" ilike all(${bind('words', 'text[]')}) then 3
+  when "issues"."description" ilike all(${bind('words', 'text[]')}) then 4 else 5 end`
 
 export interface IssueListRow extends IssueRow {
   readonly labels: readonly Label[]
@@ -131,10 +154,11 @@ const listStatement = dynamicRead<ListParams, SortedRow>('issue_list')
 interface QueryShape {
   readonly filters: readonly FilterName[]
   readonly after: boolean
+  readonly offset: boolean
   readonly me: boolean
 }
 
-function listSql({ filters, after, me }: QueryShape): SQL {
+function listSql({ filters, after, offset, me }: QueryShape): SQL {
   const where = [sql`"issues"."company_id" = ${bind('companyId', 'uuid')}`, sql`"issues"."hidden_at" is null`]
   const includesRoutines = filters.some((key) => ['originKind', 'originId', 'includeRoutineExecutions'].includes(key))
   if (!includesRoutines) where.push(sql`"issues"."origin_kind" <> 'routine_execution'`)
@@ -154,29 +178,44 @@ function listSql({ filters, after, me }: QueryShape): SQL {
     : sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
   const sortMatch = filters.includes('q') ? sql`, ${match} as "sortMatch"` : sql``
   return sql`select ${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}${sortMatch}
-    from ${issues} where ${sql.join(where, sql` and `)} order by ${order} limit ${bind('limit', 'int')}`
+    from ${issues} where ${sql.join(where, sql` and `)} order by ${order} limit ${bind('limit', 'int')}
+    ${offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
 }
 
 const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, (char) => `\\${char}`)
+
+/** A page by cursor, or by counting: `page` begins at 1. */
+interface IssuePageRequest extends PageRequest {
+  readonly offset?: number | undefined
+  readonly page?: number | undefined
+}
 
 /**
  * The issues of a company in the order of the list: with `q` by the rank of the match, then by priority, then by latest
  * activity. Hidden issues are left out, and so are executions of routines unless a filter asks for them.
  */
-export async function listIssues(db: PageDb, companyId: string, filter: IssueFilter, page: PageRequest): Promise<Page<IssueListRow>> {
+export async function listIssues(
+  db: PageDb,
+  companyId: string,
+  requested: IssueFilter,
+  page: IssuePageRequest,
+): Promise<Page<IssueListRow>> {
+  const text = escapeLike(requested.q ?? '').trim()
+  const filter = { ...requested, q: text === '' ? undefined : text }
   const filters = (Object.keys(conditions) as FilterName[]).filter((key) => filter[key] !== undefined && filter[key] !== false)
   const cursor = page.after === undefined ? null : decodeCursor(page.after, cursorSchema)
   const me = filter.touchedByUserId ?? filter.unreadForUserId ?? filter.inboxArchivedByUserId
-  const shape: QueryShape = { filters, after: cursor !== null, me: me !== undefined }
   const limit = page.limit ?? DEFAULT_LIMIT
-  const text = escapeLike(filter.q ?? '')
+  const offset = page.offset ?? ((page.page ?? 1) - 1) * limit
+  const shape: QueryShape = { filters, after: cursor !== null, offset: offset > 0, me: me !== undefined }
   const rows = await db.runPage(
     listStatement(JSON.stringify(shape), () => listSql(shape)),
     {
       ...filter,
       companyId,
       limit: limit + 1,
-      pattern: `%${text}%`,
+      offset,
+      words: text.split(/\s+/).map((word) => `%${word}%`),
       prefix: `${text}%`,
       me,
       atMatch: cursor?.[0],

@@ -63,8 +63,8 @@ export const issueRoutes = [
     query: z.object({ ...listQuery, ...pageQuery }),
     returnsPageOf: issueListItem,
     refuses: ['not_found', 'malformed_cursor'],
-    handle: ({ ctx, query: { limit, after, ...filter } }) =>
-      listIssues(ctx.store.read, companyOf(ctx), resolveMe(filter, ctx.actor), { limit, after }),
+    handle: ({ ctx, query: { limit, after, offset, page, ...filter } }) =>
+      listIssues(ctx.store.read, companyOf(ctx), resolveMe(filter, ctx.actor), { limit, after, offset, page }),
   }),
   post('/api/companies/:companyId/issues', {
     summary: 'Create an issue and wake its assignee',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { flag, listOf, offsetQuery } from '../../http/query.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
@@ -274,35 +275,43 @@ export const commentBody = z.object({
 
 export const patchedIssueView = z.strictObject({ ...issueView.shape, comment: commentView.nullable() })
 
-/** A comma-separated list: `?status=todo,in_progress`. */
-const statuses = z
-  .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  )
-  .pipe(z.array(status).max(20))
+/** Pages that a request counts instead of following cursors. */
+const MAX_PAGE = 1000
 
-const flag = z.string().transform((value) => value === 'true' || value === '1')
+/** Additions to each item that the newest published clients ask for. This server has nothing to add, and no row depends on it. */
+const hints = {
+  includeBlockedBy: flag.optional(),
+  includeBlockedInboxAttention: flag.optional(),
+  includeLiveDescendantSummary: flag.optional(),
+}
 
 export const listQuery = {
-  status: statuses.optional(),
+  status: listOf(status, issueStatus.statuses.length).optional(),
+  priority: listOf(priority, issuePriorities.length).optional(),
   assigneeAgentId: id.optional(),
+  unassigned: flag.optional(),
+  createdByAgentId: id.optional(),
+  createdByUserId: text(200).optional(),
   participantAgentId: id.optional(),
   assigneeUserId: text(200).optional(),
   touchedByUserId: text(200).optional(),
   inboxArchivedByUserId: text(200).optional(),
   unreadForUserId: text(200).optional(),
   projectId: id.optional(),
+  goalId: id.optional(),
   executionWorkspaceId: id.optional(),
+  workspaceId: id.optional(),
   parentId: id.optional(),
   labelId: id.optional(),
   originKind: text(100).optional(),
   originId: text(200).optional(),
   includeRoutineExecutions: flag.optional(),
   q: text(500).optional(),
+  /** Another name of `q`. */
+  search: text(500).optional(),
+  page: z.coerce.number().int().min(1).max(MAX_PAGE).optional(),
+  ...offsetQuery,
+  ...hints,
 }
 
 const mark = {
