@@ -77,27 +77,29 @@ async function checkCommandRequirements(requirements: CommandRequirements, host:
 /** No agent: the configuration may be for one that is not hired yet. */
 const ANY_AGENT = '00000000-0000-4000-8000-000000000000'
 
-/** The paths that isolation would keep from a run, each with the one setting that changes it. */
-function checkIsolation({ command, cwd, env, namedArgs, needs }: CommandRequirements, host: CommandHost): Check[] {
-  const { launcher } = host
+function checkIsolation(requirements: CommandRequirements, host: CommandHost): Check[] {
+  const problems = isolationProblems(requirements, host, ANY_AGENT)
   // The banner, the health and the log say that agents are not isolated here.
-  if (launcher === undefined || launcher === null) return []
-  const environment = Object.fromEntries(
-    Object.entries(host.environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  )
+  if (problems === null) return []
+  if (problems.length > 0) return checkEach('error', 'isolation_lacks', problems)
+  return [check('info', 'isolated', `Runs are isolated: ${host.launcher?.isolation.reason}`)]
+}
+
+/**
+ * The paths that isolation would keep from the runs of an agent, each with the one setting that changes it. Null where commands are
+ * not isolated.
+ */
+export function isolationProblems(
+  { command, cwd, env, namedArgs, needs }: CommandRequirements,
+  { launcher = null, environment: server }: CommandHost,
+  agentId: string,
+): readonly string[] | null {
+  if (launcher === null) return null
+  const environment = Object.fromEntries(Object.entries(server).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
   const given = env?.['PATH']
   const searchPath = typeof given === 'string' ? { PATH: given } : given?.type === 'plain' ? { PATH: given.value } : {}
   const named = namedTexts(namedArgs, env, needs, environment)
-  const problems = launcher.check({
-    agentId: ANY_AGENT,
-    command,
-    cwd: cwd ?? null,
-    environment: { ...environment, ...searchPath },
-    named,
-    needs,
-  })
-  if (problems.length > 0) return checkEach('error', 'isolation_lacks', problems)
-  return [check('info', 'isolated', `Runs are isolated: ${launcher.isolation.reason}`)]
+  return launcher.check({ agentId, command, cwd: cwd ?? null, environment: { ...environment, ...searchPath }, named, needs })
 }
 
 const isFolder = async (file: string): Promise<boolean> => (await stat(file).catch(() => null))?.isDirectory() === true

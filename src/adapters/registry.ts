@@ -7,7 +7,7 @@ import { addressPolicy } from './addresses.ts'
 import type { CommandHost } from './command.ts'
 import { secretReferences } from './config.ts'
 import type { SecretReference } from './config.ts'
-import { check, checkEach, checkSecrets, checkRequirements } from './preflight.ts'
+import { check, checkEach, checkSecrets, checkRequirements, isolationProblems } from './preflight.ts'
 import type { Check } from './preflight.ts'
 import type { Requirements } from './adapter.ts'
 import { httpAdapter } from './http.ts'
@@ -54,6 +54,11 @@ export interface Adapters {
    *   what this host opens (I18)
    */
   readonly runPreflight: (type: string, config: unknown, includesHostChecks: boolean) => Promise<readonly Check[] | null>
+  /**
+   * The paths that isolation would keep from the runs of an agent, each with the one setting that changes it; empty when it lacks nothing. Null
+   * where nothing is isolated: for agents elsewhere, for types that this server does not run, and on a host without isolation.
+   */
+  readonly isolationProblems: (type: string, config: unknown, agentId: string) => readonly string[] | null
   /** Starts a run, or ends it at once with the problem as its error. */
   readonly start: (type: string, job: Job, listener: RunListener) => StartedRun
 }
@@ -154,6 +159,10 @@ export function createAdapters(options: AdapterOptions): Adapters {
             ? await checkRequirements(requirements, options, webhooks)
             : [referencesNotChecked]),
       ]
+    },
+    isolationProblems(type, config, agentId) {
+      const requirements = supports(type) ? all[type].requirements(config) : null
+      return requirements === null || 'url' in requirements ? null : isolationProblems(requirements, options, agentId)
     },
     supports,
     validateConfig: (type, config) => (supports(type) ? all[type].checkConfig(config) : { ok: false, problems: [notAllowedMessage(type)] }),

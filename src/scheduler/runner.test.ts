@@ -15,6 +15,7 @@ function runnerWith(start: (runId: string) => StartedRun): Runner & { runTask: (
     types: ['claude_local'],
     supports: (type): type is 'claude_local' => type === 'claude_local',
     validateConfig: () => ({ ok: true, ignored: [], secrets: [] }),
+    isolationProblems: () => null,
     runPreflight: () => Promise.resolve(null),
     start: (_, job) => start(job.runId),
   }

@@ -1,6 +1,7 @@
 import type { RunTokens } from '../auth/runTokens.ts'
 import type { LocalRuns } from '../auth/localCaller.ts'
 import type { Adapters, Chunk } from '../adapters/index.ts'
+import { createIsolationSweep } from './agentIsolation.ts'
 import { createLocalRuns } from './localRuns.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
@@ -16,6 +17,8 @@ import { RENEW_INTERVAL_MS } from './supervisedRun.ts'
 import { createSupervisor } from './supervisor.ts'
 import type { Supervisor } from './supervisor.ts'
 
+/** The sweep is due once, soon after the start; this is how soon. */
+const ISOLATION_SWEEP_INTERVAL_MS = 10_000
 /** How soon the processes of a crashed server of this host are killed. */
 const ORPHAN_REAP_INTERVAL_MS = 10_000
 /** Finds runs that other servers have queued. A server learns of its own commits at once, so an idle server polls rarely. */
@@ -82,6 +85,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     periodicTasks: [
       { name: 'dispatch', intervalMs: DISPATCH_INTERVAL_MS, run: async () => dispatcher.notify() },
       { name: 'supervise', intervalMs: Math.min(SUPERVISOR_TICK_INTERVAL_MS, renewIntervalMs), run: () => supervisor.tick() },
+      { name: 'isolation', intervalMs: ISOLATION_SWEEP_INTERVAL_MS, run: createIsolationSweep(deps) },
       { name: 'orphans', intervalMs: ORPHAN_REAP_INTERVAL_MS, run: () => orphanReaper.tick() },
     ],
     isServerDead: (serverId) => orphanReaper.isServerDead(serverId),

@@ -353,6 +353,7 @@ test('A run whose lease expires before its process starts may not start any more
       types: ['process'],
       supports: (type) => type === 'process',
       validateConfig: () => ({ ok: false, problems: [] }),
+      isolationProblems: () => null,
       runPreflight: () => Promise.resolve(null),
       start,
     },

@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { migrateAsTheRelease, releaseFixture, restoreRows, writeReleaseFiles } from '../dev/testing/releaseHome.ts'
 import { makeHome, pollFor, removeHome, send } from '../dev/testing/serverProcess.ts'
 import type { Reply } from '../dev/testing/serverProcess.ts'
-import { drizzleOn, openPool } from '../platform/db/driver/client.ts'
+import { openPool } from '../platform/db/driver/client.ts'
 import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
 import { migrateOnce } from '../platform/db/migrate.ts'
 import { createLog } from '../platform/kernel/log.ts'
@@ -15,86 +12,9 @@ import { readConfig } from './config.ts'
 import { startServer } from './server.ts'
 import type { RunningServer } from './server.ts'
 
-/**
- * A home as release d4ff285 left it while it ran: every row as the text that Postgres printed, and the files of the home
- * but Postgres's own. Its keys were made for this file and protect nothing. The first line describes the home, each
- * further line is one row.
- */
-const FIXTURE = new URL('./fixtures/home-d4ff285.ndjson', import.meta.url)
 const SLOW_MS = 40_000
 
-interface Fixture {
-  /** The migrations that the release knew, by name. */
-  readonly migrations: readonly string[]
-  /** No transaction of the release had this id or a higher one. */
-  readonly nextTxid: string
-  readonly sequences: Readonly<Record<string, string>>
-  readonly files: Readonly<Record<string, string>>
-  readonly facts: {
-    readonly companyId: string
-    /** Agents that run elsewhere, with their API keys. */
-    readonly pilot: { readonly id: string; readonly key: string }
-    readonly mate: { readonly id: string; readonly key: string }
-    readonly clerkIssueId: string
-    readonly heldIssueId: string
-    readonly freeIssueId: string
-    readonly queuedIssueId: string
-    readonly liveRunId: string
-    readonly queuedRunId: string
-    readonly approvalId: string
-    readonly sealedRows: number
-    readonly recordedHeads: number
-    readonly headHash: string
-  }
-}
-
-interface FixtureRow {
-  readonly table: string
-  readonly row: Readonly<Record<string, string | null>>
-}
-
-const [header = '', ...lines] = readFileSync(FIXTURE, 'utf8').trimEnd().split('\n')
-const fixture = JSON.parse(header) as Fixture
-const { facts } = fixture
-const rows = lines.map((line) => JSON.parse(line) as FixtureRow)
-
-const migrationsFolder = fileURLToPath(new URL('../../drizzle', import.meta.url))
-
-/** Brings an empty database to the schema of the release: applies its migrations and none that came later. */
-async function migrateAsTheRelease(pool: Pool, home: string): Promise<void> {
-  const folder = path.join(home, 'migrations')
-  cpSync(migrationsFolder, folder, { recursive: true })
-  const journalFile = path.join(folder, 'meta', '_journal.json')
-  const journal = JSON.parse(readFileSync(journalFile, 'utf8')) as { entries: { tag: string }[] }
-  const entries = journal.entries.filter(({ tag }) => fixture.migrations.includes(tag))
-  expect(entries.map(({ tag }) => tag)).toEqual(fixture.migrations)
-  writeFileSync(journalFile, JSON.stringify({ ...journal, entries }))
-  const connection = await pool.connect()
-  await migrate(drizzleOn(connection), { migrationsFolder: folder })
-  connection.release(true)
-}
-
-const quoted = (name: string): string => `"${name}"`
-
-/** Inserts the rows as they were. Triggers and foreign keys stay out of it, as in a restore of a dump. */
-async function restoreRows(pool: Pool): Promise<void> {
-  const connection = await pool.connect()
-  await connection.query("set session_replication_role = 'replica'")
-  for (const { table, row } of rows) {
-    const columns = Object.keys(row)
-    const places = columns.map((_, index) => `$${index + 1}`)
-    await connection.query(
-      `insert into ${quoted(table)} (${columns.map(quoted).join()}) overriding system value values (${places.join()})`,
-      Object.values(row),
-    )
-  }
-  for (const [name, value] of Object.entries(fixture.sequences)) await connection.query('select setval($1::regclass, $2)', [name, value])
-  // Time has passed since the fixture was made, and its runs are to be as live as they were then.
-  await connection.query("update heartbeat_runs set lease_expires_at = now() + interval '1 hour' where finished_at is null")
-  // The transactions of the fixture lie in the past of this cluster, as they do in the cluster that made them.
-  await connection.query(`do $$ begin while pg_current_xact_id()::text::bigint < ${Number(fixture.nextTxid)} loop commit; end loop; end $$`)
-  connection.release(true)
-}
+const { facts } = releaseFixture
 
 let home = ''
 let admin: Pool
@@ -111,7 +31,7 @@ beforeAll(async () => {
   await migrateAsTheRelease(pool, home)
   await restoreRows(pool)
   await pool.end()
-  for (const [name, content] of Object.entries(fixture.files)) writeFileSync(path.join(home, name), content, { mode: 0o600 })
+  writeReleaseFiles(home)
 
   // From here on as the program does at its start: later migrations first, then the server.
   await migrateOnce(
@@ -136,7 +56,7 @@ const ask = (method: string, url: string, body?: unknown, token?: string): Promi
 
 /** The token of the live run, with the claims that the release signed. */
 async function liveRunToken(): Promise<string> {
-  const secret = (fixture.files['agent-jwt-secret'] ?? '').trim()
+  const secret = (releaseFixture.files['agent-jwt-secret'] ?? '').trim()
   const issuedAt = Math.floor(Date.now() / 1000)
   return await new SignJWT({ company_id: facts.companyId, adapter_type: 'process', run_id: facts.liveRunId })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

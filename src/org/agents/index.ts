@@ -1,3 +1,4 @@
+export { agentsToStart } from './agentsToStart.ts'
 export { applyConfiguration, requirePermittedFields, fieldsOf, needsCompanyLock, resultingFields } from './configure.ts'
 export { agentDefaults, insertAgent } from './create.ts'
 export {
