@@ -6,9 +6,20 @@ import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { ProjectRow } from '../../org/projects/index.ts'
 import { renderFrontMatter } from './frontMatter.ts'
-import { MAX_FILES, MAX_PACKAGE_BYTES } from './limits.ts'
+import { createTurns } from '../../platform/kernel/turns.ts'
+import type { Turns } from '../../platform/kernel/turns.ts'
+import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
 import { collectEnvInputs, buildManifest } from './manifest.ts'
-import { agentPath, COMPANY_PATH, EXTENSION_PATH, issuePath, projectPath, parsePackage, EXTENSION_SCHEMA } from './package.ts'
+import {
+  agentPath,
+  COMPANY_PATH,
+  countRelations,
+  EXTENSION_PATH,
+  issuePath,
+  projectPath,
+  parsePackage,
+  EXTENSION_SCHEMA,
+} from './package.ts'
 import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
 import type { IssueRow } from './rows.ts'
 import { redactText, sanitizeConfig } from './sanitizeConfig.ts'
@@ -25,7 +36,9 @@ interface Contents {
 }
 
 const refuseTooLarge = (): never =>
-  refuse('unprocessable', { message: `A package has at most ${MAX_FILES} files and ${MAX_PACKAGE_BYTES} bytes: name projects or issues` })
+  refuse('unprocessable', {
+    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations and ${MAX_PACKAGE_BYTES} bytes: name projects or issues`,
+  })
 
 /** Names rows by short words. Later rows with the same words get a number. */
 function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, fallback: string): Map<string, T> {
@@ -117,6 +130,7 @@ interface ExportState {
   readonly contents: Contents
   /** Whether the caller may see settings of what the host runs; only the board may (I18). */
   readonly isBoard: boolean
+  readonly turns: Turns
 }
 
 const redactField = (path: string, value: string | null, warnings: string[]): string | null => {
@@ -125,9 +139,10 @@ const redactField = (path: string, value: string | null, warnings: string[]): st
   return redacted
 }
 
-function writeAgents({ files, extension, contents, isBoard }: ExportState): void {
+async function writeAgents({ files, extension, contents, isBoard, turns }: ExportState): Promise<void> {
   const managerOf = slugLookup(contents.agents)
   for (const [slug, agent] of contents.agents) {
+    await turns.yieldIfDue()
     const path = agentPath(slug)
     const { warnings } = contents
     const { promptTemplate, ...config } = isBoard ? agent.adapterConfig : {}
@@ -167,10 +182,11 @@ const exportWorkspace = (workspace: ProjectRow['workspaces'][number], isBoard: b
   )
 }
 
-function writeProjects({ files, extension, contents, isBoard }: ExportState): void {
+async function writeProjects({ files, extension, contents, isBoard, turns }: ExportState): Promise<void> {
   const leadOf = slugLookup(contents.agents)
   const { warnings } = contents
   for (const [slug, project] of contents.projects) {
+    await turns.yieldIfDue()
     const path = projectPath(slug)
     const { name, status, targetDate, color } = project
     files[path] = renderFrontMatter(
@@ -190,10 +206,11 @@ function writeProjects({ files, extension, contents, isBoard }: ExportState): vo
   }
 }
 
-function writeIssues({ files, extension, contents }: ExportState): void {
+async function writeIssues({ files, extension, contents, turns }: ExportState): Promise<void> {
   const [issueSlug, agentSlug, projectSlug] = [slugLookup(contents.issues), slugLookup(contents.agents), slugLookup(contents.projects)]
   const { warnings } = contents
   for (const [slug, issue] of contents.issues) {
+    await turns.yieldIfDue()
     const path = issuePath(slug)
     const { priority, billingCode } = issue
     files[path] = renderFrontMatter(
@@ -231,15 +248,15 @@ function warnHidden({ contents, isBoard }: ExportState): void {
 export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<ExportResult> {
   const contents = await loadContents(ctx, request)
   const { company, includes, warnings } = contents
-  const state: ExportState = { files: {}, extension: {}, contents, isBoard: ctx.actor.kind === 'board' }
+  const state: ExportState = { files: {}, extension: {}, contents, isBoard: ctx.actor.kind === 'board', turns: createTurns() }
   if (includes.company) {
     state.files[COMPANY_PATH] = renderFrontMatter({ name: company.name }, redactField(COMPANY_PATH, company.description, warnings))
     const { brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents } = company
     state.extension['company'] = omitEmpty({ brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents })
   }
-  writeAgents(state)
-  writeProjects(state)
-  writeIssues(state)
+  await writeAgents(state)
+  await writeProjects(state)
+  await writeIssues(state)
   warnHidden(state)
   state.files[EXTENSION_PATH] = `${JSON.stringify({ schema: EXTENSION_SCHEMA, ...state.extension }, null, 2)}\n`
   const keptPaths = request.selectedFiles === undefined ? null : new Set([COMPANY_PATH, EXTENSION_PATH, ...request.selectedFiles])
@@ -249,16 +266,13 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   )
   if (Buffer.byteLength(JSON.stringify(files)) > MAX_PACKAGE_BYTES) refuseTooLarge()
-  const companyPackage = parsePackage(files)
+  const companyPackage = await parsePackage(files)
+  if (countRelations(companyPackage) > MAX_RELATIONS) refuseTooLarge()
   const [rootPath = 'company'] = assignSlugs([company], ({ name }) => name, 'company').keys()
+  const envInputs = await collectEnvInputs(companyPackage)
   return {
     rootPath,
-    manifest: buildManifest(
-      companyPackage,
-      includes,
-      { companyId: company.id, companyName: company.name },
-      collectEnvInputs(companyPackage),
-    ),
+    manifest: buildManifest(companyPackage, includes, { companyId: company.id, companyName: company.name }, envInputs),
     files,
     warnings,
     paperclipExtensionPath: EXTENSION_PATH,

@@ -9,9 +9,10 @@ import { importAgents } from './importAgents.ts'
 import { prepareCompany } from './importCompany.ts'
 import { importIssues } from './importIssues.ts'
 import { importProjects } from './importProjects.ts'
+import { idsByUrlKey } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import { collectEnvInputs, buildManifest } from './manifest.ts'
-import { planImport } from './plan.ts'
+import { planImport, readPackage } from './plan.ts'
 import type { ImportPlan } from './plan.ts'
 import { loadExistingRows } from './rows.ts'
 import type { ExistingRows } from './rows.ts'
@@ -64,13 +65,16 @@ const planView = ({ company, agents, projects, issues }: ImportPlan): ImportPrev
   issuePlans: issues.map(({ slug, title }) => ({ slug, action: 'create', plannedTitle: title, reason: null })),
 })
 
+const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
+
 /** Shows the plan of an import and writes nothing. @throws Refusal `not_found`, `forbidden`, `admin_required`, `unprocessable` */
 export async function previewImport(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportPreview> {
   const companyId = resolveTarget(ctx, request, channel)
   const db = ctx.store.read
   const company = companyId === null ? null : await companyById(db, companyId)
-  const plan = planImport(ctx.actor, request, companyId === null ? null : await loadExistingRows(db, companyId))
-  const envInputs = collectEnvInputs(plan.companyPackage)
+  const companyPackage = await readPackage(request)
+  const plan = planImport(ctx.actor, request, companyPackage, companyId === null ? noRows : await loadExistingRows(db, companyId))
+  const envInputs = await collectEnvInputs(companyPackage)
   const isBlocked = needsBoardApproval(ctx, plan, company?.requireBoardApprovalForNewAgents ?? false)
   return {
     include: plan.include,
@@ -87,8 +91,6 @@ export async function previewImport(ctx: Ctx, request: ImportRequest, channel: I
   }
 }
 
-const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
-
 /**
  * Imports a package as a new company or into an existing one, in one transaction. It wakes no agent. Only the board imports
  * settings of what the host runs (I18).
@@ -98,10 +100,13 @@ const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
  */
 export async function importPackage(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportResult> {
   const targetId = resolveTarget(ctx, request, channel)
+  // The part that needs no row comes before the transaction, because that holds the company's lock.
+  const companyPackage = await readPackage(request)
+  const envInputs = await collectEnvInputs(companyPackage)
   return await mutate<ImportResult>(ctx, async (tx) => {
     if (targetId !== null) await lockUnarchivedCompany(tx, targetId)
     const existing = targetId === null ? noRows : await loadExistingRows(tx, targetId)
-    const plan = planImport(ctx.actor, request, targetId === null ? null : existing)
+    const plan = planImport(ctx.actor, request, companyPackage, existing)
     if (plan.errors.length > 0) refuse('package_invalid', { details: { errors: plan.errors.slice(0, 100) } })
     const { id: companyId, events: companyEvents } = await prepareCompany(tx, ctx, plan, targetId)
     const { requireBoardApprovalForNewAgents } = await companyById(tx, companyId)
@@ -113,8 +118,8 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
       existing,
       events: [...companyEvents],
       warnings: [...plan.warnings],
-      agentIds: new Map(),
-      projectIds: new Map(),
+      agentIds: idsByUrlKey(existing.agents.filter((agent) => agent.isOpen)),
+      projectIds: idsByUrlKey(existing.projects),
     }
     const agents = await importAgents(state)
     const projects = await importProjects(state)
@@ -133,7 +138,7 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
       warnings: warnings.length,
     })
     return changedIfAny(
-      { company, agents, projects, issues, envInputs: collectEnvInputs(plan.companyPackage), warnings },
+      { company, agents, projects, issues, envInputs, warnings },
       [imported, ...events].map((event) => ({ ...event, companyId })),
     )
   })

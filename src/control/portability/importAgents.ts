@@ -1,4 +1,6 @@
-import { agentCreated, applyConfiguration, createAgentBody, insertAgent, lockAgents } from '../../org/agents/index.ts'
+import { randomUUID } from 'node:crypto'
+import { agentCreated, applyConfiguration, createAgentBody, insertAgents, lockAgents } from '../../org/agents/index.ts'
+import type { NewAgent } from '../../org/agents/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { findAgentId, pastTense } from './importState.ts'
@@ -9,46 +11,71 @@ import type { ImportResult } from './views.ts'
 
 type LockedAgents = Awaited<ReturnType<typeof lockAgents>>
 
-async function createAgent({ tx, ctx, events }: ImportState, { entry, name }: PlannedEntry<AgentEntry>, reportsTo: string | null) {
-  const { slug: _, path, reportsTo: _manager, ...fields } = entry
-  const { success, data: values } = createAgentBody.safeParse({ ...fields, name, reportsTo })
-  if (!success) refuse('package_invalid', { details: { errors: [`${path}: the chosen adapter is unknown to this server`] } })
-  const agent = await insertAgent(tx, ctx, values, 'idle')
-  const { id, role, adapterType } = agent
-  events.push(agentCreated(id, { name: agent.name, role, adapterType, reportsTo: agent.reportsTo }, { agentId: id }))
-  return id
+/** A planned agent with its id, which is chosen before it is inserted. */
+interface Step extends PlannedEntry<AgentEntry> {
+  readonly id: string
 }
 
-async function updateAgent(state: ImportState, before: LockedAgents[number], entry: AgentEntry, reportsTo: string | null): Promise<void> {
+/** The manager that an entry names. A name without an agent gives a warning and null. */
+function managerOf(state: ImportState, { path, reportsTo }: AgentEntry): string | null {
+  const managerId = findAgentId(state, reportsTo)
+  if (reportsTo && managerId === null) state.warnings.push(`${path}: its manager ${reportsTo} does not exist`)
+  return managerId
+}
+
+function newAgent(state: ImportState, { entry, name, id }: Step): NewAgent {
+  const { slug: _, path, reportsTo: _manager, ...fields } = entry
+  // The entry was valid when it was read. The board may have chosen another adapter since.
+  if (!createAgentBody.shape.adapterType.safeParse(fields.adapterType).success)
+    refuse('package_invalid', { details: { errors: [`${path}: the chosen adapter is unknown to this server`] } })
+  return { id, input: { ...fields, name, reportsTo: managerOf(state, entry) } }
+}
+
+async function createAgents(state: ImportState, steps: readonly Step[]): Promise<void> {
+  const { tx, ctx, events } = state
+  const rows = await insertAgents(
+    tx,
+    ctx,
+    steps.map((step) => newAgent(state, step)),
+    'idle',
+  )
+  for (const { id, name, role, adapterType, reportsTo } of rows)
+    events.push(agentCreated(id, { name, role, adapterType, reportsTo }, { agentId: id }))
+}
+
+async function updateAgent(state: ImportState, before: LockedAgents[number], entry: AgentEntry): Promise<void> {
   const { tx, ctx, events } = state
   const { slug: _, path: _path, reportsTo: _manager, name: _name, permissions: _permissions, ...patch } = entry
+  const managerId = managerOf(state, entry)
   // `applyConfiguration` refuses a manager that reports to the agent itself.
-  const values = { ...patch, ...(reportsTo === null || reportsTo === before.id ? {} : { reportsTo }) }
+  const values = { ...patch, ...(managerId === null || managerId === before.id ? {} : { reportsTo: managerId }) }
   events.push(...(await applyConfiguration(tx, ctx, before, { patch: values, origin: { source: 'patch' } })).events)
 }
 
 /**
- * (tx) Imports the agents of a package, managers first.
- * @throws Refusal `package_invalid`, `not_found`; as `insertAgent` and `applyConfiguration`
+ * (tx) Imports the agents of a package. New ones are inserted together; existing ones change one after the other.
+ * @throws Refusal `package_invalid`, `not_found`; as `insertAgents` and `applyConfiguration`
  */
 export async function importAgents(state: ImportState): Promise<ImportResult['agents']> {
-  const { tx, ctx, plan, agentIds, warnings } = state
-  const updatedIds = plan.agents.filter((step) => step.action === 'update').map((step) => step.existingId ?? '')
-  const locked = await lockAgents(tx, companyOf(ctx), updatedIds)
-  const results: ImportResult['agents'] = []
-  for (const step of plan.agents) {
-    const { entry, action, name, existingId, reason } = step
-    const reportsTo = findAgentId(state, entry.reportsTo)
-    if (entry.reportsTo && reportsTo === null) warnings.push(`${entry.path}: its manager ${entry.reportsTo} does not exist`)
-    const id = action === 'create' ? await createAgent(state, step, reportsTo) : existingId
-    if (action === 'update') {
-      const before = locked.find((agent) => agent.id === existingId)
-      if (before === undefined) refuse('not_found', { message: 'Agent not found' })
-      await updateAgent(state, before, entry, reportsTo)
-    }
-    if (id === null) continue
-    agentIds.set(entry.slug, id)
-    results.push({ slug: entry.slug, id, action: pastTense[action], name, reason })
+  const { tx, ctx, plan, existing, agentIds } = state
+  const steps = plan.agents.map((step): Step => ({ ...step, id: step.existingId ?? randomUUID() }))
+  const updates = steps.filter((step) => step.action === 'update')
+  const locked = await lockAgents(
+    tx,
+    companyOf(ctx),
+    updates.map((step) => step.id),
+  )
+  const before = new Map(locked.map((agent) => [agent.id, agent]))
+  const pendingIds = new Set(existing.agents.flatMap(({ id, isOpen }) => (isOpen ? [] : [id])))
+  for (const { entry, id } of steps) if (!pendingIds.has(id)) agentIds.set(entry.slug, id)
+  await createAgents(
+    state,
+    steps.filter((step) => step.action === 'create'),
+  )
+  for (const { id, entry } of updates) {
+    const agent = before.get(id)
+    if (agent === undefined) refuse('not_found', { message: 'Agent not found' })
+    await updateAgent(state, agent, entry)
   }
-  return results
+  return steps.map(({ entry, id, action, name, reason }) => ({ slug: entry.slug, id, action: pastTense[action], name, reason }))
 }

@@ -1,43 +1,45 @@
-import { applyProjectPatch, insertProject, insertWorkspace } from '../../org/projects/index.ts'
-import { companyOf } from '../../platform/db/context.ts'
+import { randomUUID } from 'node:crypto'
+import { applyProjectPatch, insertProjects } from '../../org/projects/index.ts'
+import type { NewProject } from '../../org/projects/index.ts'
 import { findAgentId, pastTense } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import type { ProjectEntry } from './package.ts'
 import type { PlannedEntry } from './plan.ts'
 import type { ImportResult } from './views.ts'
 
-/** (tx) Imports one project. @returns its id */
-async function importProject(state: ImportState, { entry, action, name, existingId }: PlannedEntry<ProjectEntry>): Promise<string> {
-  const { tx, ctx, events, warnings } = state
-  const { slug: _, path, lead, workspaces = [], ...fields } = entry
+/** The lead that an entry names. A name without an agent gives a warning and null. */
+function leadOf(state: ImportState, { path, lead }: ProjectEntry): string | null {
   const leadAgentId = findAgentId(state, lead)
-  if (lead && leadAgentId === null) warnings.push(`${path}: its lead ${lead} does not exist`)
-  if (existingId !== null) {
-    if (action === 'skip') return existingId
-    const { name: _name, ...patch } = fields
-    events.push(...(await applyProjectPatch(tx, ctx, existingId, { ...patch, ...(leadAgentId === null ? {} : { leadAgentId }) })))
-    if (workspaces.length > 0) warnings.push(`${path}: the project keeps its existing workspaces`)
-    return existingId
-  }
-  const [workspace, ...others] = workspaces
-  const { project, event } = await insertProject(tx, ctx, {
-    ...fields,
-    name,
-    leadAgentId,
-    ...(workspace === undefined ? {} : { workspace }),
-  })
-  for (const other of others) await insertWorkspace(tx, { companyId: companyOf(ctx), projectId: project.id }, other)
-  events.push(event)
-  return project.id
+  if (lead && leadAgentId === null) state.warnings.push(`${path}: its lead ${lead} does not exist`)
+  return leadAgentId
 }
 
-/** (tx) Imports the projects of a package. @throws Refusal as `insertProject` and `applyProjectPatch` */
+function newProject(state: ImportState, { entry, name }: PlannedEntry<ProjectEntry>): NewProject {
+  const { slug: _, path: _path, lead: _lead, workspaces = [], ...fields } = entry
+  return { id: randomUUID(), input: { ...fields, name, leadAgentId: leadOf(state, entry) }, workspaces }
+}
+
+async function updateProject(state: ImportState, entry: ProjectEntry, id: string): Promise<void> {
+  const { tx, ctx, events, warnings } = state
+  const { slug: _, path, lead: _lead, name: _name, workspaces = [], ...patch } = entry
+  const leadAgentId = leadOf(state, entry)
+  events.push(...(await applyProjectPatch(tx, ctx, id, { ...patch, ...(leadAgentId === null ? {} : { leadAgentId }) })))
+  if (workspaces.length > 0) warnings.push(`${path}: the project keeps its existing workspaces`)
+}
+
+/** (tx) Imports the projects of a package. @throws Refusal as `insertProjects` and `applyProjectPatch` */
 export async function importProjects(state: ImportState): Promise<ImportResult['projects']> {
+  const { tx, ctx, plan, projectIds, events } = state
+  const created = new Map(plan.projects.filter((step) => step.action === 'create').map((step) => [step, newProject(state, step)]))
+  events.push(...(await insertProjects(tx, ctx, [...created.values()])))
   const results: ImportResult['projects'] = []
-  for (const step of state.plan.projects) {
-    const id = await importProject(state, step)
-    state.projectIds.set(step.entry.slug, id)
-    results.push({ slug: step.entry.slug, id, action: pastTense[step.action], name: step.name, reason: step.reason })
+  for (const step of plan.projects) {
+    const { entry, action, name, existingId, reason } = step
+    const id = created.get(step)?.id ?? existingId
+    if (id === null) continue
+    if (action === 'update') await updateProject(state, entry, id)
+    projectIds.set(entry.slug, id)
+    results.push({ slug: entry.slug, id, action: pastTense[action], name, reason })
   }
   return results
 }

@@ -13,26 +13,23 @@ export interface ImportState {
   readonly existing: ExistingRows
   readonly events: DomainEvent[]
   readonly warnings: string[]
-  /** Ids of imported agents, by slug. */
+  /** Ids of agents by the name that entries of the package use: open agents of the company, and imported ones in their place. */
   readonly agentIds: Map<string, string>
-  /** Ids of imported projects, by slug. */
+  /** Ids of projects, likewise. */
   readonly projectIds: Map<string, string>
 }
 
 /** The results of planned actions, as the answer of an import names them. */
 export const pastTense = { create: 'created', update: 'updated', skip: 'skipped' } as const
 
-/** The id of the row that a slug names: a row of the package, or one that the company had. Null when there is none. */
-export const findRowId = (
-  importedIds: ReadonlyMap<string, string>,
-  existingRows: readonly { readonly id: string; readonly urlKey: string }[],
-  slug: string | null | undefined,
-): string | null => (slug ? (importedIds.get(slug) ?? existingRows.find((row) => row.urlKey === slug)?.id ?? null) : null)
+/** Ids of rows by their shortnames; the oldest of a shortname. */
+export const idsByUrlKey = (rows: readonly { readonly id: string; readonly urlKey: string }[]): Map<string, string> =>
+  new Map(rows.toReversed().map(({ id, urlKey }) => [urlKey, id]))
 
-/** As `findRowId`, for an agent. An agent that waits for approval cannot be named. */
-export const findAgentId = ({ agentIds, existing }: ImportState, slug: string | null | undefined): string | null =>
-  findRowId(
-    agentIds,
-    existing.agents.filter((agent) => agent.isOpen),
-    slug,
-  )
+type Slug = string | null | undefined
+
+/** The id of the agent that a slug names. Null when there is none; an agent that waits for approval cannot be named. */
+export const findAgentId = ({ agentIds }: ImportState, slug: Slug): string | null => (slug ? (agentIds.get(slug) ?? null) : null)
+
+/** As `findAgentId`, for a project. */
+export const findProjectId = ({ projectIds }: ImportState, slug: Slug): string | null => (slug ? (projectIds.get(slug) ?? null) : null)

@@ -1,3 +1,4 @@
+import { createTurns } from '../../platform/kernel/turns.ts'
 import { agentPath, COMPANY_PATH, issuePath, projectPath } from './package.ts'
 import type { CompanyPackage } from './package.ts'
 import type { EnvInput } from './sanitizeConfig.ts'
@@ -48,9 +49,14 @@ const configEnvInputs = (config: Readonly<Record<string, unknown>>, owner: Pick<
   sanitizeConfig(config).env.map(({ key, kind }) => ({ key, kind, ...owner, requirement: 'optional', defaultValue: '', description: null }))
 
 /** The names in the environments of a package. The importing person supplies their values. */
-export const collectEnvInputs = (companyPackage: CompanyPackage): EnvInput[] => [
-  ...companyPackage.agents.flatMap(({ slug, adapterConfig, runtimeConfig }) =>
-    configEnvInputs({ adapterConfig: adapterConfig ?? {}, runtimeConfig: runtimeConfig ?? {} }, { agentSlug: slug, projectSlug: null }),
-  ),
-  ...companyPackage.projects.flatMap(({ slug, env }) => configEnvInputs({ env: env ?? {} }, { agentSlug: null, projectSlug: slug })),
-]
+export async function collectEnvInputs(companyPackage: CompanyPackage): Promise<EnvInput[]> {
+  const turns = createTurns()
+  const inputs: EnvInput[] = []
+  for (const { slug, adapterConfig = {}, runtimeConfig = {} } of companyPackage.agents) {
+    inputs.push(...configEnvInputs({ adapterConfig, runtimeConfig }, { agentSlug: slug, projectSlug: null }))
+    await turns.yieldIfDue()
+  }
+  for (const { slug, env } of companyPackage.projects)
+    inputs.push(...configEnvInputs({ env: env ?? {} }, { agentSlug: null, projectSlug: slug }))
+  return inputs
+}

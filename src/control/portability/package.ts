@@ -6,6 +6,7 @@ import { createIssueBody } from '../../work/issues/index.ts'
 import { createLabelBody } from '../../org/labels/index.ts'
 import { createProjectBody, createWorkspaceBody } from '../../org/projects/index.ts'
 import { containsRedacted } from '../../platform/kernel/redact.ts'
+import { createTurns } from '../../platform/kernel/turns.ts'
 import { parseFrontMatter } from './frontMatter.ts'
 import { MAX_FILES } from './limits.ts'
 
@@ -64,16 +65,27 @@ export interface CompanyPackage {
   readonly errors: readonly string[]
 }
 
-const json = z.record(z.string(), z.unknown())
-const extensionEntries = z.record(z.string(), json).optional()
-const extensionSchema = z.object({
-  company: json.optional(),
-  agents: extensionEntries,
-  projects: extensionEntries,
-  tasks: extensionEntries,
-  labels: z.record(z.string(), z.unknown()).optional(),
-})
-type Extension = z.output<typeof extensionSchema>
+type Fields = Readonly<Record<string, unknown>>
+
+/** The fields of entries that their documents do not have, by kind and by slug. */
+interface Extension {
+  readonly company?: Fields
+  readonly agents?: Readonly<Record<string, Fields>>
+  readonly projects?: Readonly<Record<string, Fields>>
+  readonly tasks?: Readonly<Record<string, Fields>>
+  readonly labels?: Fields
+}
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isAbsentOr = (value: unknown, fits: (present: unknown) => boolean): boolean => value === undefined || fits(value)
+const isEntries = (value: unknown): boolean => isFields(value) && Object.values(value).every(isFields)
+
+// Not a schema: it would copy a hundred thousand entries, of which only those that have a document are read and validated.
+const isExtension = (value: unknown): value is Extension =>
+  isFields(value) &&
+  isAbsentOr(value['company'], isFields) &&
+  isAbsentOr(value['labels'], isFields) &&
+  [value['agents'], value['projects'], value['tasks']].every((entries) => isAbsentOr(entries, isEntries))
 
 /** The extension file, and the diagnostics that the reader of a package collects. */
 interface ReaderState {
@@ -91,8 +103,7 @@ function parseExtension(text: string | undefined, warnings: string[]): Extension
   } catch {
     value = null
   }
-  const parsed = extensionSchema.safeParse(value)
-  if (parsed.success) return parsed.data
+  if (isExtension(value)) return value
   warnings.push(`${EXTENSION_PATH} is not in the form this server writes; it is ignored`)
   return {}
 }
@@ -193,9 +204,11 @@ function parseFile(file: PackageFile, state: ReaderState, parsed: ParsedEntries)
 }
 
 function reportDuplicates(kind: string, entries: readonly { readonly slug: string; readonly path: string }[], errors: string[]): void {
-  for (const [index, entry] of entries.entries())
-    if (entries.findIndex((other) => other.slug === entry.slug) !== index)
-      errors.push(`${entry.path}: another entry of ${kind} has the same name`)
+  const slugs = new Set<string>()
+  for (const { slug, path } of entries) {
+    if (slugs.has(slug)) errors.push(`${path}: another entry of ${kind} has the same name`)
+    slugs.add(slug)
+  }
 }
 
 /** Sorts entries by their position in the extension file; files have no order. Entries without a position come last. */
@@ -212,15 +225,20 @@ const labelColorsOf = (extension: Extension): Record<string, string> =>
       .map(([name, color]) => [name.toLowerCase(), color]),
   )
 
-/** Reads the files of a package. It opens and runs nothing: a path is only a name here. */
-export function parsePackage(files: Readonly<Record<string, unknown>>): CompanyPackage {
+/** Reads the files of a package. It opens and runs nothing: a path is only a name here. Between files others have their turn. */
+export async function parsePackage(files: Readonly<Record<string, unknown>>): Promise<CompanyPackage> {
+  const turns = createTurns()
   const texts = Object.entries(files).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
   const warnings: string[] = []
   const errors: string[] = []
   const extension = parseExtension(texts.find(([path]) => path === EXTENSION_PATH)?.[1], warnings)
   const state: ReaderState = { extension, warnings, errors }
   const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [] }
-  const importedCount = texts.filter(([path, text]) => parseFile({ path, text }, state, parsed)).length
+  let importedCount = 0
+  for (const [path, text] of texts) {
+    if (parseFile({ path, text }, state, parsed)) importedCount += 1
+    await turns.yieldIfDue()
+  }
   const skippedCount = Object.keys(files).length - importedCount
   if (skippedCount > 0) warnings.push(`${skippedCount} file(s) of a kind that this server does not import are ignored`)
   reportDuplicates('agents', parsed.agents, errors)
@@ -236,3 +254,10 @@ export function parsePackage(files: Readonly<Record<string, unknown>>): CompanyP
     errors,
   }
 }
+
+/** The rows that an import writes in addition to one for each entry: blockers, labels of issues, workspaces. */
+export const countRelations = ({ projects, issues }: Pick<CompanyPackage, 'projects' | 'issues'>): number =>
+  [...projects.map(({ workspaces }) => workspaces), ...issues.flatMap(({ blockedBy, labels }) => [blockedBy, labels])].reduce(
+    (sum, list) => sum + (list?.length ?? 0),
+    0,
+  )

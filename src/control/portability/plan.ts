@@ -1,8 +1,9 @@
-import { uniqueName, urlKeyOf } from '../../org/agents/index.ts'
+import { namesOf, uniqueName, urlKeyOf } from '../../org/agents/index.ts'
 import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
-import { COMPANY_PATH, EXTENSION_PATH, parsePackage } from './package.ts'
+import { COMPANY_PATH, countRelations, EXTENSION_PATH, parsePackage } from './package.ts'
 import type { AgentEntry, CompanyEntry, IssueEntry, CompanyPackage, ProjectEntry } from './package.ts'
+import { MAX_RELATIONS } from './limits.ts'
 import type { ExistingRows } from './rows.ts'
 import type { ImportRequest, Included } from './views.ts'
 
@@ -92,15 +93,17 @@ function restrictProject(entry: ProjectEntry, warnings: string[]): ProjectEntry 
   return { ...rest, workspaces: restricted.filter((workspace) => Boolean(workspace.repoUrl)) }
 }
 
+/** The first row of each key. */
+const firstBy = <T>(rows: readonly T[], keyOf: (row: T) => string): ReadonlyMap<string, T> =>
+  new Map(rows.toReversed().map((row) => [keyOf(row), row]))
+
 /** Plans the agents of a package against those of the company. */
 function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<AgentEntry>[] {
-  const inUse = {
-    names: new Set(existing.agents.map((agent) => agent.name.toLowerCase())),
-    urlKeys: new Set(existing.agents.map((agent) => agent.urlKey)),
-  }
+  const inUse = namesOf(existing.agents)
+  const byUrlKey = firstBy(existing.agents, (agent) => agent.urlKey)
   return entries.map((entry): PlannedEntry<AgentEntry> => {
     const urlKey = urlKeyOf(entry.name, entry.slug)
-    const match = existing.agents.find((agent) => agent.urlKey === entry.slug || agent.urlKey === urlKey)
+    const match = byUrlKey.get(entry.slug) ?? byUrlKey.get(urlKey)
     if (match !== undefined && request.collisionStrategy === 'skip')
       return { entry, action: 'skip', name: match.name, existingId: match.id, reason: 'An agent with this name exists' }
     if (match !== undefined && request.collisionStrategy === 'replace')
@@ -114,16 +117,21 @@ function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, requ
 
 /** Plans the projects of a package against those of the company. */
 function planProjects(entries: readonly ProjectEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<ProjectEntry>[] {
-  const takenNames = new Set(existing.projects.map((project) => project.name.toLowerCase()))
+  const byUrlKey = firstBy(existing.projects, (project) => project.urlKey)
+  const byName = firstBy(existing.projects, (project) => project.name.toLowerCase())
+  const takenNames = new Set(byName.keys())
+  const nextNumbers = new Map<string, number>()
   return entries.map((entry): PlannedEntry<ProjectEntry> => {
-    const match = existing.projects.find(
-      (project) => project.urlKey === entry.slug || project.name.toLowerCase() === entry.name.toLowerCase(),
-    )
+    const base = entry.name.toLowerCase()
+    const match = byUrlKey.get(entry.slug) ?? byName.get(base)
     const reason = 'A project with this name exists'
     if (match !== undefined && request.collisionStrategy !== 'rename')
       return { entry, action: request.collisionStrategy === 'skip' ? 'skip' : 'update', name: match.name, existingId: match.id, reason }
     let name = entry.name
-    for (let number = 2; takenNames.has(name.toLowerCase()); number += 1) name = `${entry.name} ${number}`
+    for (let number = nextNumbers.get(base) ?? 2; takenNames.has(name.toLowerCase()); number += 1) {
+      name = `${entry.name} ${number}`
+      nextNumbers.set(base, number)
+    }
     takenNames.add(name.toLowerCase())
     return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : reason }
   })
@@ -142,12 +150,14 @@ const hasTimer = (config: AgentEntry['runtimeConfig']): boolean => {
   return typeof heartbeat === 'object' && heartbeat !== null && 'intervalSec' in heartbeat
 }
 
+/** Reads the selected files of a request. */
+export const readPackage = (request: ImportRequest): Promise<CompanyPackage> => parsePackage(requestedFiles(request))
+
 /**
- * Plans an import. Pure: the same actor, request and rows give the same plan.
- * @param existing the rows of the company; null for a new company
+ * Plans an import. Pure: the same actor, request, package and rows give the same plan.
+ * @param existing the rows of the company; none for a new company
  */
-export function planImport(actor: Actor, request: ImportRequest, existing: ExistingRows | null): ImportPlan {
-  const companyPackage = parsePackage(requestedFiles(request))
+export function planImport(actor: Actor, request: ImportRequest, companyPackage: CompanyPackage, existing: ExistingRows): ImportPlan {
   const warnings = [...companyPackage.warnings]
   const errors = [...companyPackage.errors]
   const requestedInclude = request.include
@@ -174,7 +184,8 @@ export function planImport(actor: Actor, request: ImportRequest, existing: Exist
   )
   const [issues, cyclicIssues] = parentsFirst(include.issues ? companyPackage.issues : [], (entry) => entry.parent)
   for (const entry of cyclicIssues) errors.push(`${entry.path}: is below itself`)
-  const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
+  if (countRelations({ projects, issues }) > MAX_RELATIONS)
+    errors.push(`A package has at most ${MAX_RELATIONS} blockers, labels of issues and workspaces together`)
   const isNew = request.target.mode === 'new_company'
   const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
   if (isNew && name === null) errors.push('The package contains no company; set newCompanyName')
@@ -186,8 +197,8 @@ export function planImport(actor: Actor, request: ImportRequest, existing: Exist
       name,
       entry: include.company ? companyPackage.company : null,
     },
-    agents: planAgents(agents, existing ?? noRows, request),
-    projects: planProjects(projects, existing ?? noRows, request),
+    agents: planAgents(agents, existing, request),
+    projects: planProjects(projects, existing, request),
     issues,
     companyPackage,
     warnings,

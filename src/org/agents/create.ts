@@ -6,12 +6,13 @@ import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { grants, memberships } from '../../model/companies.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
+import { insertRows } from '../../platform/db/insertRows.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { agentCreated } from './events.ts'
-import { requireManager } from './hierarchy.ts'
+import { requireManagers } from './hierarchy.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
 import { uniqueName, namesInUse, urlKeyOf } from './names.ts'
@@ -21,16 +22,36 @@ import type { CreateAgent } from './views.ts'
 /** The most agents of one company. It limits an agent that hires in a loop. */
 const MAX_AGENTS = 5000
 
-const insertMembership = statement<{ companyId: string; agentId: string; userId: string | null }, never>('agent_enrol').write(sql`
+const insertMemberships = statement<{ companyId: string; agentIds: string[]; userId: string | null }, never>('agent_enrol').write(sql`
   with member as (
     insert into ${memberships} (company_id, principal_type, principal_id, status, membership_role)
-    values (${param('companyId', 'uuid')}, 'agent', ${param('agentId', 'text')}, 'active', 'member') on conflict do nothing)
+    select ${param('companyId', 'uuid')}, 'agent', id, 'active', 'member' from unnest(${param('agentIds', 'text[]')}) id on conflict do nothing)
   insert into ${grants} (company_id, principal_type, principal_id, permission_key, granted_by_user_id)
-  values (${param('companyId', 'uuid')}, 'agent', ${param('agentId', 'text')}, 'tasks:assign', ${param('userId', 'text')}) on conflict do nothing`)
+  select ${param('companyId', 'uuid')}, 'agent', id, 'tasks:assign', ${param('userId', 'text')}
+  from unnest(${param('agentIds', 'text[]')}) id on conflict do nothing`)
 
-const selectAgent = statement<{ id: string }, AgentRow>('agent_inserted').read(
-  sql`select ${agentColumns} from ${agents} where id = ${param('id')}`,
+const selectAgents = statement<{ ids: string[] }, AgentRow>('agents_inserted').read(
+  sql`select ${agentColumns} from ${agents} where id = any(${param('ids', 'uuid[]')}) order by array_position(${param('ids', 'uuid[]')}, id)`,
 )
+
+const insertAgentRows = insertRows('agent_insert', agents, [
+  'id',
+  'companyId',
+  'name',
+  'urlKey',
+  'status',
+  'role',
+  'title',
+  'icon',
+  'reportsTo',
+  'capabilities',
+  'adapterType',
+  'adapterConfig',
+  'runtimeConfig',
+  'budgetMonthlyCents',
+  'permissions',
+  'metadata',
+])
 
 /** Puts environment values that are bare text into the tagged form of Paperclip's API, in which they are stored. */
 export function normalizeAdapterConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -61,23 +82,51 @@ export function agentDefaults(input: CreateAgent) {
   }
 }
 
+/** A new agent. Its id is chosen before, so that others of the same batch may report to it. */
+export interface NewAgent {
+  readonly id: string
+  readonly input: CreateAgent
+}
+
 /**
- * (tx) Inserts an agent under a free name, as a member of the company that may assign tasks. Locks the company.
+ * (tx) Inserts agents under free names, as members of the company that may assign tasks. Locks the company.
+ * @param newAgents managers first: an agent reports to one of the company or to an earlier one of these
  * @param status `idle`, or `pending_approval` for a hire that the board has not decided yet
- * @throws Refusal `company_not_active`, `unprocessable` beyond the limit, and as `requireManager`
+ * @returns the rows, in the order of `newAgents`
+ * @throws Refusal `company_not_active`, `unknown_reference` for a manager, `unprocessable` beyond the limit
  */
-export async function insertAgent(tx: Tx, ctx: Ctx, input: CreateAgent, status: 'idle' | 'pending_approval'): Promise<AgentRow> {
+export async function insertAgents(
+  tx: Tx,
+  ctx: Ctx,
+  newAgents: readonly NewAgent[],
+  status: 'idle' | 'pending_approval',
+): Promise<AgentRow[]> {
+  if (newAgents.length === 0) return []
   const companyId = companyOf(ctx)
   await lockUnarchivedCompany(tx, companyId)
-  const id = randomUUID()
   const usedNames = await namesInUse(tx, companyId, null)
-  if (usedNames.names.size >= MAX_AGENTS) refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
-  if (input.reportsTo) await requireManager(tx, companyId, id, input.reportsTo)
-  const name = uniqueName(input.name, id, usedNames)
-  await tx.insert(agents).values({ ...agentDefaults(input), id, companyId, name, urlKey: urlKeyOf(name, id), status })
-  await tx.run(insertMembership, { companyId, agentId: id, userId: ctx.actor.kind === 'board' ? ctx.actor.userId : null })
-  return exactlyOne(await tx.run(selectAgent, { id }))
+  if (usedNames.names.size + newAgents.length > MAX_AGENTS)
+    refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
+  const newIds = new Set<string>()
+  const managerIds = new Set<string>()
+  const rows = newAgents.map(({ id, input }) => {
+    if (input.reportsTo && !newIds.has(input.reportsTo)) managerIds.add(input.reportsTo)
+    newIds.add(id)
+    const name = uniqueName(input.name, id, usedNames)
+    const urlKey = urlKeyOf(name, id)
+    usedNames.names.add(name.toLowerCase())
+    usedNames.urlKeys.add(urlKey)
+    return { ...agentDefaults(input), id, companyId, name, urlKey, status }
+  })
+  await requireManagers(tx, companyId, managerIds)
+  await insertAgentRows(tx, rows)
+  await tx.run(insertMemberships, { companyId, agentIds: [...newIds], userId: ctx.actor.kind === 'board' ? ctx.actor.userId : null })
+  return await tx.run(selectAgents, { ids: [...newIds] })
 }
+
+/** (tx) Inserts one agent. @throws Refusal as `insertAgents` */
+export const insertAgent = async (tx: Tx, ctx: Ctx, input: CreateAgent, status: 'idle' | 'pending_approval'): Promise<AgentRow> =>
+  exactlyOne(await insertAgents(tx, ctx, [{ id: randomUUID(), input }], status))
 
 /** Creates an idle agent. Only the board calls it; an agent requests a hire instead. @throws Refusal as `insertAgent` */
 export async function createAgent(ctx: Ctx, input: CreateAgent): Promise<AgentRow> {

@@ -3,14 +3,16 @@ import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 
+// A look-up for each step: the plan of a join, which is made once, may read all agents at each of a thousand steps.
 const loadManagerFacts = statement<{ managerId: string; companyId: string; agentId: string }, { found: boolean; cycles: boolean }>(
   'agent_manager',
 ).read(sql`
   with recursive above as (
     select ${param('managerId', 'uuid')} as id
     union
-    select a.reports_to from above join ${agents} a on a.id = above.id where a.reports_to is not null)
+    select next.id from above, lateral (select a.reports_to as id from ${agents} a where a.id = above.id offset 0) next where next.id is not null)
   select exists (select 1 from ${agents} where id = ${param('managerId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
       and status <> 'terminated') as found,
     exists (select 1 from above where id = ${param('agentId', 'uuid')}) as cycles`)
@@ -25,4 +27,15 @@ export async function requireManager(tx: Tx, companyId: string, agentId: string,
   const [row] = await tx.run(loadManagerFacts, { managerId, companyId, agentId })
   if (row?.found !== true) refuse('unknown_reference', { message: 'Manager not found' })
   if (row.cycles) refuse('reporting_cycle')
+}
+
+const countManagers = statement<{ ids: string[]; companyId: string }, { count: number }>('agent_managers').read(sql`
+  select count(*)::int as count from ${agents}
+  where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')} and status <> 'terminated'`)
+
+/** (tx) As `requireManager` for new agents, to which no agent reports yet. Expects the company's row lock. @throws Refusal `unknown_reference` */
+export async function requireManagers(tx: Tx, companyId: string, managerIds: ReadonlySet<string>): Promise<void> {
+  if (managerIds.size === 0) return
+  const { count } = exactlyOne(await tx.run(countManagers, { ids: [...managerIds], companyId }))
+  if (count !== managerIds.size) refuse('unknown_reference', { message: 'Manager not found' })
 }

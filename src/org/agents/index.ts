@@ -1,6 +1,7 @@
 export { agentsToStart } from './agentsToStart.ts'
 export { applyConfiguration, requirePermittedFields, fieldsOf, needsCompanyLock, resultingFields } from './configure.ts'
-export { agentDefaults, insertAgent } from './create.ts'
+export { agentDefaults, insertAgent, insertAgents } from './create.ts'
+export type { NewAgent } from './create.ts'
 export {
   agentActivated,
   agentCreated,
@@ -19,7 +20,7 @@ export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heart
 export { agentById, lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { requireIsolation } from './requireIsolation.ts'
-export { uniqueName, urlKeyOf } from './names.ts'
+export { namesOf, uniqueName, urlKeyOf } from './names.ts'
 export { applyPermissions, comparePermissions } from './permissions.ts'
 export { redactAgentFor } from './queries.ts'
 export type { AgentDetail } from './queries.ts'

@@ -1,6 +1,6 @@
 export { insertCompany } from './create.ts'
 export { companyArchived, companyDeleted } from './events.ts'
-export { lockCompany, lockUnarchivedCompany, nextIssueNumber } from './lock.ts'
+export { lockCompany, lockUnarchivedCompany, nextIssueNumbers } from './lock.ts'
 export { companyById } from './queries.ts'
 export type { CompanyRow } from './queries.ts'
 export { applyCompanyPatch } from './update.ts'

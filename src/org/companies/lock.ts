@@ -33,13 +33,14 @@ export async function lockUnarchivedCompany(tx: Tx, id: string): Promise<LockedC
   return company
 }
 
-const incrementIssueCounter = statement<{ id: string }, { issueNumber: number; issuePrefix: string }>('company_issue_number').write(sql`
-  update ${companies} set issue_counter = issue_counter + 1 where id = ${param('id')}
-  returning issue_counter as "issueNumber", issue_prefix as "issuePrefix"`)
+const raiseIssueCounter = statement<{ id: string; count: number }, { firstNumber: number; issuePrefix: string }>('company_issue_number')
+  .write(sql`
+  update ${companies} set issue_counter = issue_counter + ${param('count', 'int')} where id = ${param('id')}
+  returning issue_counter - ${param('count', 'int')} + 1 as "firstNumber", issue_prefix as "issuePrefix"`)
 
-/** (tx) The next issue number of a company. Expects the company's row lock. */
-export async function nextIssueNumber(tx: Tx, id: string): Promise<{ issueNumber: number; issuePrefix: string }> {
-  const [row] = await tx.run(incrementIssueCounter, { id })
+/** (tx) The first of the next `count` issue numbers of a company. Expects the company's row lock. */
+export async function nextIssueNumbers(tx: Tx, id: string, count: number): Promise<{ firstNumber: number; issuePrefix: string }> {
+  const [row] = await tx.run(raiseIssueCounter, { id, count })
   if (row === undefined) refuse('not_found', { message: 'Company not found' })
   return row
 }

@@ -1,4 +1,4 @@
 export { labelDeleted } from './events.ts'
 export type { LabelRow } from './queries.ts'
 export { createLabelBody, labelView } from './views.ts'
-export { deleteLabelRow, insertLabel, lockLabelForDelete } from './write.ts'
+export { deleteLabelRow, insertLabels, lockLabelForDelete } from './write.ts'

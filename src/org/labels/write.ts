@@ -5,6 +5,7 @@ import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { labels } from '../../model/issues.ts'
+import { insertRows } from '../../platform/db/insertRows.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -18,18 +19,32 @@ import type { CreateLabel } from './views.ts'
 /** The most labels of one company. A longer list no longer helps to sort issues. */
 const MAX_LABELS = 1000
 
-const loadLabelFacts = statement<{ companyId: string; name: string }, { taken: boolean; labels: number }>('label_look').read(sql`
-  select coalesce(bool_or(lower(name) = lower(${param('name', 'text')})), false) as taken, count(*)::int as labels
+const loadLabelFacts = statement<{ companyId: string; names: string[] }, { taken: boolean; labels: number }>('label_look').read(sql`
+  select coalesce(bool_or(lower(name) = any(array(select lower(n) from unnest(${param('names', 'text[]')}) n))), false) as taken,
+    count(*)::int as labels
   from ${labels} where company_id = ${param('companyId')}`)
 
-/** (tx) Inserts a label. Expects the company's row lock. @returns its id and the event @throws Refusal `name_taken` */
-export async function insertLabel(tx: Tx, companyId: string, input: CreateLabel): Promise<{ id: string; event: DomainEvent }> {
-  const id = randomUUID()
-  const facts = exactlyOne(await tx.run(loadLabelFacts, { companyId, name: input.name }))
+const insertLabelRows = insertRows('label_insert', labels, ['id', 'companyId', 'name', 'color'])
+
+/** A label that was inserted, and the event. */
+export interface InsertedLabel {
+  readonly id: string
+  readonly name: string
+  readonly event: DomainEvent
+}
+
+/**
+ * (tx) Inserts labels in one statement. Expects the company's row lock, and names that differ by more than case.
+ * @throws Refusal `name_taken`; `unprocessable` beyond the limit
+ */
+export async function insertLabels(tx: Tx, companyId: string, inputs: readonly CreateLabel[]): Promise<InsertedLabel[]> {
+  if (inputs.length === 0) return []
+  const facts = exactlyOne(await tx.run(loadLabelFacts, { companyId, names: inputs.map((input) => input.name) }))
   if (facts.taken) refuse('name_taken', { message: 'A label of that name already exists' })
-  if (facts.labels >= MAX_LABELS) refuse('unprocessable', { message: `A company has at most ${MAX_LABELS} labels` })
-  await tx.insert(labels).values({ ...input, id, companyId })
-  return { id, event: labelCreated(id, input) }
+  if (facts.labels + inputs.length > MAX_LABELS) refuse('unprocessable', { message: `A company has at most ${MAX_LABELS} labels` })
+  const rows = inputs.map(({ name, color }) => ({ id: randomUUID(), companyId, name, color }))
+  await insertLabelRows(tx, rows)
+  return rows.map(({ id, name, color }) => ({ id, name, event: labelCreated(id, { name, color }) }))
 }
 
 /** Creates a label. Two names of a company differ by more than case. @throws Refusal `name_taken`, `company_not_active` */
@@ -38,7 +53,7 @@ export async function createLabel(ctx: Ctx, input: CreateLabel): Promise<LabelRo
   return await mutate(ctx, async (tx) => {
     await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
-    const { id, event } = await insertLabel(tx, companyId, input)
+    const { id, event } = exactlyOne(await insertLabels(tx, companyId, [input]))
     return changed(await labelById(tx, companyId, id), event)
   })
 }

@@ -1,6 +1,6 @@
 export { projectDeleted } from './events.ts'
 export { presentProject, projectRowJson } from './queries.ts'
 export type { ProjectRow, ProjectView } from './queries.ts'
+export type { NewProject } from './write.ts'
 export { createProjectBody, createWorkspaceBody, projectView } from './views.ts'
-export { insertWorkspace } from './workspaces.ts'
-export { applyProjectPatch, removeGoalFromProjects, deleteProjectRow, insertProject, lockProjectForDelete } from './write.ts'
+export { applyProjectPatch, removeGoalFromProjects, deleteProjectRow, insertProjects, lockProjectForDelete } from './write.ts'

@@ -5,6 +5,7 @@ import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { projectWorkspaces } from '../../model/projects.ts'
+import { insertRows } from '../../platform/db/insertRows.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import { changesOf } from '../../platform/kernel/changes.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -72,25 +73,84 @@ const setPrimary = statement<ProjectRef & { id: string }, { id: string }>('works
   where project_id = ${param('projectId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
     and is_primary <> (id = ${param('id', 'uuid')}) returning id`)
 
+const insertWorkspaceRows = insertRows('workspace_insert', projectWorkspaces, [
+  'id',
+  'companyId',
+  'projectId',
+  'name',
+  'sourceType',
+  'cwd',
+  'repoUrl',
+  'repoRef',
+  'defaultRef',
+  'visibility',
+  'setupCommand',
+  'cleanupCommand',
+  'remoteProvider',
+  'remoteWorkspaceRef',
+  'sharedWorkspaceKey',
+  'metadata',
+  'runtimeConfig',
+  'isPrimary',
+])
+
+/** @throws Refusal `payload_invalid` for a placeholder of a secret */
+function newRow(project: ProjectRef, id: string, input: CreateWorkspace) {
+  requireNoRedacted(input, workspaceSettings)
+  return {
+    ...input,
+    ...project,
+    id,
+    name: input.name ?? workspaceNameOf(input),
+    sourceType: input.sourceType ?? (input.repoUrl ? ('git_repo' as const) : ('local_path' as const)),
+    visibility: input.visibility ?? ('default' as const),
+    isPrimary: false,
+  }
+}
+
+const tooManyWorkspaces = (): never => refuse('unprocessable', { message: `A project has at most ${MAX_WORKSPACES} workspaces` })
+
+/** Half of the limit: with it, no text around the given values makes fifty workspaces too large to read. */
+const SURELY_READABLE_BYTES = MAX_WORKSPACE_BYTES / 2
+
+/**
+ * (tx) Inserts the workspaces of new projects in one statement. The last one that is to be primary is; without one, the first.
+ * @returns the id of the first workspace of each project, or null
+ * @throws Refusal `unprocessable` beyond the limits, `payload_invalid` for a placeholder of a secret
+ */
+export async function insertWorkspaces(
+  tx: Tx,
+  companyId: string,
+  newProjects: readonly { readonly id: string; readonly workspaces: readonly CreateWorkspace[] }[],
+): Promise<(string | null)[]> {
+  const groups = newProjects.map(({ id: projectId, workspaces }) => {
+    if (workspaces.length > MAX_WORKSPACES) tooManyWorkspaces()
+    const rows = workspaces.map((input) => newRow({ companyId, projectId }, randomUUID(), input))
+    const primary = Math.max(
+      0,
+      workspaces.findLastIndex((input) => input.isPrimary === true),
+    )
+    return rows.map((row, index) => ({ ...row, isPrimary: index === primary }))
+  })
+  await insertWorkspaceRows(tx, groups.flat())
+  for (const rows of groups) {
+    const [first] = rows
+    if (first !== undefined && Buffer.byteLength(JSON.stringify(rows)) > SURELY_READABLE_BYTES)
+      requireReadable(await workspacesOf(tx, { companyId, projectId: first.projectId }))
+  }
+  return groups.map(([first]) => first?.id ?? null)
+}
+
 /**
  * (tx) Adds a workspace. The first workspace of a project is primary. A later one that is added as primary replaces the
  * previous primary one. Expects the company's row lock, so that exactly one stays primary.
  * @throws Refusal `unprocessable` beyond the limit, `payload_invalid` for a placeholder of a secret
  */
-export async function insertWorkspace(tx: Tx, project: ProjectRef, input: CreateWorkspace): Promise<WorkspaceView> {
-  requireNoRedacted(input, workspaceSettings)
+async function insertWorkspace(tx: Tx, project: ProjectRef, input: CreateWorkspace): Promise<WorkspaceView> {
   const others = await workspacesOf(tx, project)
-  if (others.length >= MAX_WORKSPACES) refuse('unprocessable', { message: `A project has at most ${MAX_WORKSPACES} workspaces` })
+  if (others.length >= MAX_WORKSPACES) tooManyWorkspaces()
   const id = randomUUID()
-  const { isPrimary: _, ...fields } = input
-  await tx.insert(projectWorkspaces).values({
-    ...fields,
-    ...project,
-    id,
-    name: input.name ?? workspaceNameOf(input),
-    sourceType: input.sourceType ?? (input.repoUrl ? 'git_repo' : 'local_path'),
-    isPrimary: false,
-  })
+  await insertWorkspaceRows(tx, [newRow(project, id, input)])
   if (others.length === 0 || input.isPrimary === true) await tx.run(setPrimary, { ...project, id })
   return requireWorkspace(requireReadable(await workspacesOf(tx, project)), id)
 }

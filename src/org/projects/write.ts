@@ -7,6 +7,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
 import { goals, projectGoals, projects } from '../../model/projects.ts'
+import { insertRows } from '../../platform/db/insertRows.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import type { Change } from '../../platform/kernel/changes.ts'
@@ -21,8 +22,8 @@ import { requireBoardForHost } from './hostFields.ts'
 import { projectById, projectRowById } from './queries.ts'
 import type { ProjectRow, ProjectView } from './queries.ts'
 import { projectSettings } from './views.ts'
-import type { CreateProject, PatchProject } from './views.ts'
-import { insertWorkspace } from './workspaces.ts'
+import type { CreateProject, CreateWorkspace, PatchProject } from './views.ts'
+import { insertWorkspaces } from './workspaces.ts'
 
 /** The most projects of one company. It limits an agent that creates projects in a loop. */
 const MAX_PROJECTS = 5000
@@ -31,12 +32,12 @@ const MAX_PROJECTS = 5000
 const palette = ['#6366f1', '#8b5cf6', '#ec4899', '#ef4444', '#f97316', '#eab308', '#22c55e', '#14b8a6', '#06b6d4', '#3b82f6'] as const
 
 const loadReferenceFacts = statement<
-  { companyId: string; goalIds: string[]; leadAgentId: string | null },
-  { goals: number; lead: boolean; projects: number }
+  { companyId: string; goalIds: string[]; leadIds: string[] },
+  { goals: number; leads: number; projects: number }
 >('project_look').read(sql`
   select (select count(*)::int from ${goals} where id = any(${param('goalIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}) as goals,
-    exists (select 1 from ${agents} where id = ${param('leadAgentId', 'uuid')} and company_id = ${param('companyId', 'uuid')}
-      and status <> 'terminated') as lead,
+    (select count(*)::int from ${agents} where id = any(${param('leadIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}
+      and status <> 'terminated') as leads,
     (select count(*)::int from ${projects} where company_id = ${param('companyId', 'uuid')}) as projects`)
 
 /** The distinct goals that a body names; undefined when it names none. `goalId` is the legacy field. */
@@ -46,16 +47,17 @@ function goalIdsOf(input: Pick<PatchProject, 'goalId' | 'goalIds'>): string[] | 
   return input.goalId === null ? [] : [input.goalId]
 }
 
-/** Checks the goals and the lead. @returns the number of projects in the company @throws Refusal `unknown_reference` */
+/** Checks the goals and the leads. @returns the number of projects in the company @throws Refusal `unknown_reference` */
 async function requireProjectReferences(
   tx: Tx,
   companyId: string,
-  goalIds: readonly string[],
-  leadAgentId: string | null,
+  inputs: readonly Pick<PatchProject, 'goalId' | 'goalIds' | 'leadAgentId'>[],
 ): Promise<number> {
-  const facts = exactlyOne(await tx.run(loadReferenceFacts, { companyId, goalIds: [...goalIds], leadAgentId }))
+  const goalIds = [...new Set(inputs.flatMap((input) => goalIdsOf(input) ?? []))]
+  const leadIds = [...new Set(inputs.flatMap(({ leadAgentId }) => leadAgentId ?? []))]
+  const facts = exactlyOne(await tx.run(loadReferenceFacts, { companyId, goalIds, leadIds }))
   if (facts.goals !== goalIds.length) refuse('unknown_reference', { message: 'One or more goals are invalid for this company' })
-  if (leadAgentId !== null && !facts.lead) refuse('unknown_reference', { message: 'Lead agent not found' })
+  if (facts.leads !== leadIds.length) refuse('unknown_reference', { message: 'Lead agent not found' })
   return facts.projects
 }
 
@@ -64,42 +66,71 @@ const replaceGoals = statement<{ projectId: string; goalIds: string[] }, never>(
   insert into ${projectGoals} (project_id, goal_id) select ${param('projectId', 'uuid')}, unnest(${param('goalIds', 'uuid[]')})
   on conflict do nothing`)
 
-/**
- * (tx) Inserts a project, with its first workspace if given. Expects the lock of a company that is not archived.
- * @throws Refusal `approval_required` for an agent that sets fields of the host (I18); `unknown_reference`; `payload_invalid` for a placeholder of a secret
- */
-export async function insertProject(tx: Tx, ctx: Ctx, input: CreateProject): Promise<{ project: ProjectView; event: DomainEvent }> {
-  requireBoardForHost(ctx.actor, input)
-  if (input.workspace !== undefined) requireBoardForHost(ctx.actor, input.workspace)
-  const companyId = companyOf(ctx)
-  const id = randomUUID()
-  requireNoRedacted(input, projectSettings)
-  const { workspace, goalId: _, goalIds: _ids, ...fields } = input
-  const goalIds = goalIdsOf(input) ?? []
-  const count = await requireProjectReferences(tx, companyId, goalIds, input.leadAgentId ?? null)
-  if (count >= MAX_PROJECTS) refuse('unprocessable', { message: `A company has at most ${MAX_PROJECTS} projects` })
-  await tx.insert(projects).values({
-    ...fields,
-    id,
-    companyId,
-    urlKey: urlKeyOf(input.name, id),
-    goalId: goalIds[0] ?? null,
-    color: input.color ?? palette[count % palette.length] ?? null,
-  })
-  if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
-  const workspaceId = workspace === undefined ? null : (await insertWorkspace(tx, { companyId, projectId: id }, workspace)).id
-  const project = await projectById(tx, ctx, id)
-  const { name, status, leadAgentId } = project
-  return { project, event: projectCreated(id, { name, status, goalIds, leadAgentId, workspaceId }) }
+const insertProjectRows = insertRows('project_insert', projects, [
+  'id',
+  'companyId',
+  'name',
+  'urlKey',
+  'description',
+  'status',
+  'goalId',
+  'leadAgentId',
+  'targetDate',
+  'color',
+  'executionWorkspacePolicy',
+  'env',
+  'archivedAt',
+])
+
+/** A new project. */
+export interface NewProject {
+  readonly id: string
+  readonly input: Omit<CreateProject, 'workspace'>
+  readonly workspaces: readonly CreateWorkspace[]
 }
 
-/** Creates a project, with its first workspace if given. @throws Refusal as `insertProject`; `company_not_active` */
+/**
+ * (tx) Inserts projects with their workspaces. Expects the lock of a company that is not archived.
+ * @returns the event of each project, in the order of `newProjects`
+ * @throws Refusal `approval_required` for an agent that sets fields of the host (I18); `unknown_reference`; `unprocessable`
+ *   beyond the limits; `payload_invalid` for a placeholder of a secret
+ */
+export async function insertProjects(tx: Tx, ctx: Ctx, newProjects: readonly NewProject[]): Promise<DomainEvent[]> {
+  if (newProjects.length === 0) return []
+  for (const { input, workspaces } of newProjects) {
+    for (const each of [input, ...workspaces]) requireBoardForHost(ctx.actor, each)
+    requireNoRedacted(input, projectSettings)
+  }
+  const companyId = companyOf(ctx)
+  const count = await requireProjectReferences(
+    tx,
+    companyId,
+    newProjects.map(({ input }) => input),
+  )
+  if (count + newProjects.length > MAX_PROJECTS) refuse('unprocessable', { message: `A company has at most ${MAX_PROJECTS} projects` })
+  const rows = newProjects.map(({ id, input }, index) => {
+    const { goalId: _, goalIds: _ids, status = 'backlog' as const, ...fields } = input
+    const goalIds = goalIdsOf(input) ?? []
+    const color = input.color ?? palette[(count + index) % palette.length] ?? null
+    return { ...fields, id, companyId, status, color, urlKey: urlKeyOf(input.name, id), goalId: goalIds[0] ?? null, goalIds }
+  })
+  await insertProjectRows(tx, rows)
+  for (const { id, goalIds } of rows) if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
+  const firstWorkspaceIds = await insertWorkspaces(tx, companyId, newProjects)
+  return rows.map(({ id, name, status, goalIds, leadAgentId = null }, index) =>
+    projectCreated(id, { name, status, goalIds, leadAgentId, workspaceId: firstWorkspaceIds[index] ?? null }),
+  )
+}
+
+/** Creates a project, with its first workspace if given. @throws Refusal as `insertProjects`; `company_not_active` */
 export async function createProject(ctx: Ctx, input: CreateProject): Promise<ProjectView> {
   return await mutate(ctx, async (tx) => {
     await lockUnarchivedCompany(tx, companyOf(ctx))
     await requireActingRun(tx, ctx)
-    const { project, event } = await insertProject(tx, ctx, input)
-    return changed(project, event)
+    const { workspace, ...fields } = input
+    const id = randomUUID()
+    const created = await insertProjects(tx, ctx, [{ id, input: fields, workspaces: workspace === undefined ? [] : [workspace] }])
+    return changed(await projectById(tx, ctx, id), exactlyOne(created))
   })
 }
 
@@ -120,7 +151,7 @@ function projectChanges(before: ProjectRow, input: PatchProject, goalIds: readon
 /**
  * (tx) Changes a project. Expects the company's row lock.
  * @returns the events: none when nothing differs
- * @throws Refusal as `insertProject`, `not_found`
+ * @throws Refusal as `insertProjects`, `not_found`
  */
 export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: PatchProject): Promise<DomainEvent[]> {
   requireBoardForHost(ctx.actor, patch)
@@ -130,7 +161,7 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: Pat
   const input = restoreSecrets(patch, before, projectSettings)
   const changes = projectChanges(before, input, goalIds)
   if (changes.length === 0) return []
-  await requireProjectReferences(tx, companyId, goalIds ?? [], input.leadAgentId ?? null)
+  await requireProjectReferences(tx, companyId, [input])
   const { goalIds: newGoals, ...columns } = Object.fromEntries(changes) as PatchProject
   await tx
     .update(projects)
@@ -146,7 +177,7 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: Pat
   return [projectUpdated(id, changeDetails(previousValues, changes, auditValue))]
 }
 
-/** Changes a project. Without a difference it records nothing. @throws Refusal as `insertProject` */
+/** Changes a project. Without a difference it records nothing. @throws Refusal as `insertProjects` */
 export async function updateProject(ctx: Ctx, id: string, input: PatchProject): Promise<ProjectView> {
   requireBoardForHost(ctx.actor, input)
   return await mutate(ctx, async (tx) => {

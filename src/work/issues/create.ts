@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'drizzle-orm'
-import { lockUnarchivedCompany, nextIssueNumber } from '../../org/companies/index.ts'
+import { lockUnarchivedCompany, nextIssueNumbers } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { issues } from '../../model/issues.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { lockIssues } from '../../engine/holds/index.ts'
 import type { IssueWithRelations } from '../../engine/holds/index.ts'
-import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -15,11 +12,12 @@ import { enqueueWake } from '../../engine/wakes/index.ts'
 import { issueCreated } from './events.ts'
 import { requireBoardForOverrides } from './hostFields.ts'
 import { checkOutOwnIssue } from './selfCheckout.ts'
-import { resolveGoalId, issueById } from './queries.ts'
+import { insertIssueRows } from './insertIssueRows.ts'
+import type { NewIssue } from './insertIssueRows.ts'
+import { issueById } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
 import { requireUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { isClosed, onEnter } from '../../model/issueStatus.ts'
-import type { IssueStatus } from '../../model/issueStatus.ts'
 import type { CreateIssue } from './views.ts'
 
 export interface InsertedIssue {
@@ -29,20 +27,6 @@ export interface InsertedIssue {
   readonly events: [DomainEvent, ...DomainEvent[]]
 }
 
-/** Options of an insert that no request can set. */
-export interface InsertOptions {
-  /** No wake is enqueued: an import starts no work. */
-  readonly suppressWakes: boolean
-}
-
-/** The identity of a new issue, decided before its row is written. */
-interface NewIssue {
-  readonly id: string
-  readonly identifier: string
-  readonly issueNumber: number
-  readonly status: IssueStatus
-}
-
 /**
  * (tx) Inserts an issue under the next number of its company and wakes its assignee. Takes the company's lock first: the
  * counter keeps the identifiers without gaps.
@@ -50,7 +34,7 @@ interface NewIssue {
  * @throws Refusal for an assignee that the caller may not choose, for missing references, and of the checkout rules when
  *   an agent creates its own issue in progress
  */
-export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?: InsertOptions): Promise<InsertedIssue> {
+export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue): Promise<InsertedIssue> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const assigneeAgentId = input.assigneeAgentId ?? null
@@ -62,7 +46,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?
   if (assigneeAgentId !== null || assigneeUserId !== null) await requireMayAssign(tx, ctx)
   requireBoardForOverrides(actor, input.assigneeAdapterOverrides)
   await requireReferences(tx, ctx, input)
-  const { issueNumber, issuePrefix } = await nextIssueNumber(tx, companyId)
+  const { firstNumber: issueNumber, issuePrefix } = await nextIssueNumbers(tx, companyId, 1)
 
   // An agent that creates its own issue in progress checks it out, and the checkout starts from `todo`.
   const isSelfCheckout = input.status === 'in_progress' && actor.kind === 'agent' && assigneeAgentId === actor.agentId
@@ -72,43 +56,13 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, options?
     issueNumber,
     status: isSelfCheckout ? 'todo' : input.status,
   } as const
-  await insertIssueRow(tx, ctx, input, issue)
+  await insertIssueRows(tx, ctx, [{ issue, input }])
   const relationEvents = await linkAndCheckOut(tx, ctx, issue, { input, selfCheckoutAgentId: isSelfCheckout ? actor.agentId : null })
   await requireActingRun(tx, ctx)
-  if (options?.suppressWakes !== true) await wakeAssignee(tx, ctx, issue, assigneeAgentId)
+  await wakeAssignee(tx, ctx, issue, assigneeAgentId)
   const { id, identifier } = issue
   const created = issueCreated(id, { title: input.title, identifier, status: input.status, assigneeAgentId, assigneeUserId })
   return { id, identifier, events: [created, ...relationEvents] }
-}
-
-async function insertIssueRow(tx: Tx, ctx: Ctx, input: CreateIssue, { id, identifier, issueNumber, status }: NewIssue): Promise<void> {
-  const author = authorOf(ctx.actor)
-  const companyId = companyOf(ctx)
-  await tx.insert(issues).values({
-    id,
-    companyId,
-    issueNumber,
-    identifier,
-    title: input.title,
-    description: input.description ?? null,
-    status,
-    priority: input.priority ?? 'medium',
-    projectId: input.projectId ?? null,
-    projectWorkspaceId: input.projectWorkspaceId ?? null,
-    goalId: resolveGoalId(sql`${input.goalId ?? null}::uuid`, sql`${input.projectId ?? null}::uuid`, sql`${companyId}::uuid`),
-    parentId: input.parentId ?? null,
-    assigneeAgentId: input.assigneeAgentId ?? null,
-    assigneeUserId: input.assigneeUserId ?? null,
-    requestDepth: input.requestDepth ?? 0,
-    billingCode: input.billingCode ?? null,
-    assigneeAdapterOverrides: input.assigneeAdapterOverrides ?? null,
-    createdByAgentId: author.agentId,
-    createdByUserId: author.userId,
-    originRunId: actingRunIdOf(ctx.actor),
-    startedAt: status === 'in_progress' ? sql`now()` : null,
-    completedAt: status === 'done' ? sql`now()` : null,
-    cancelledAt: status === 'cancelled' ? sql`now()` : null,
-  })
 }
 
 interface LinkOptions {

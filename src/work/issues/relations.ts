@@ -16,6 +16,19 @@ const replaceLabels = statement<{ issueId: string; labelIds: string[] }, never>(
 export const setLabels = async (tx: Tx, issueId: string, labelIds: readonly string[]): Promise<void> =>
   void (await tx.run(replaceLabels, { issueId, labelIds: [...new Set(labelIds)] }))
 
+const insertLabelRows = statement<{ issueIds: string[]; labelIds: string[] }, never>('issue_insert_labels').write(sql`
+  insert into ${issueLabels} (issue_id, label_id)
+  select * from unnest(${param('issueIds', 'uuid[]')}, ${param('labelIds', 'uuid[]')})`)
+
+/** (tx) Sets the labels of any number of issues, which the transaction has inserted, in one statement. */
+export async function insertLabelsOf(
+  tx: Tx,
+  issues: readonly { readonly id: string; readonly labelIds: readonly string[] }[],
+): Promise<void> {
+  const rows = issues.flatMap(({ id, labelIds }) => [...new Set(labelIds)].map((labelId) => ({ id, labelId })))
+  if (rows.length > 0) await tx.run(insertLabelRows, { issueIds: rows.map(({ id }) => id), labelIds: rows.map(({ labelId }) => labelId) })
+}
+
 // True when one of the new blockers waits, directly or indirectly, for the issue itself.
 const detectBlockerCycle = statement<{ issueId: string; blockerIds: string[] }, { cycles: boolean }>('issue_blocker_cycle').read(sql`
   with recursive waits as (

@@ -1,0 +1,84 @@
+import { sql } from 'drizzle-orm'
+import { onEnter } from '../../model/issueStatus.ts'
+import type { IssueStatus } from '../../model/issueStatus.ts'
+import { issues } from '../../model/issues.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { insertRows, rowColumn } from '../../platform/db/insertRows.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
+import { resolveGoalId } from './queries.ts'
+import type { CreateIssue } from './views.ts'
+
+/** The identity of a new issue, decided before its row is written. */
+export interface NewIssue {
+  readonly id: string
+  readonly identifier: string
+  readonly issueNumber: number
+  readonly status: IssueStatus
+}
+
+type Stamp = 'startedAt' | 'completedAt' | 'cancelledAt'
+
+/** The time of the statement where the status of the row sets this stamp. */
+const stampOf = (stamp: Stamp) => {
+  const statuses = Object.entries(onEnter).flatMap(([status, entry]) => ('stamp' in entry && entry.stamp === stamp ? [`'${status}'`] : []))
+  return sql`case when r.status in (${sql.raw(statuses.join(', '))}) then now() end`
+}
+
+const insert = insertRows(
+  'issue_insert',
+  issues,
+  [
+    'id',
+    'companyId',
+    'issueNumber',
+    'identifier',
+    'title',
+    'description',
+    'status',
+    'priority',
+    'projectId',
+    'projectWorkspaceId',
+    'goalId',
+    'parentId',
+    'assigneeAgentId',
+    'assigneeUserId',
+    'requestDepth',
+    'billingCode',
+    'assigneeAdapterOverrides',
+    'createdByAgentId',
+    'createdByUserId',
+    'originRunId',
+  ],
+  {
+    goalId: resolveGoalId(rowColumn('goalId'), rowColumn('projectId'), rowColumn('companyId')),
+    startedAt: stampOf('startedAt'),
+    completedAt: stampOf('completedAt'),
+    cancelledAt: stampOf('cancelledAt'),
+  },
+)
+
+/** (tx) Writes the rows of new issues in one statement. Parents may be among them. */
+export async function insertIssueRows(
+  tx: Tx,
+  ctx: Ctx,
+  rows: readonly { readonly issue: NewIssue; readonly input: CreateIssue }[],
+): Promise<void> {
+  const author = authorOf(ctx.actor)
+  const shared = {
+    companyId: companyOf(ctx),
+    createdByAgentId: author.agentId,
+    createdByUserId: author.userId,
+    originRunId: actingRunIdOf(ctx.actor),
+  }
+  await insert(
+    tx,
+    rows.map(({ issue, input: { labelIds: _, blockedByIssueIds: _blockers, ...fields } }) => ({
+      ...fields,
+      priority: fields.priority ?? 'medium',
+      requestDepth: fields.requestDepth ?? 0,
+      ...shared,
+      ...issue,
+    })),
+  )
+}
