@@ -94,23 +94,27 @@ export interface Usage {
   readonly model: string | null
 }
 
-export type ErrorCode =
-  | 'adapter_config_invalid'
-  | 'adapter_not_allowed'
-  | 'adapter_secret_missing'
-  | 'adapter_spawn_failed'
-  | 'adapter_internal'
-  | 'adapter_address_refused'
-  | 'adapter_http_failed'
-  | 'adapter_http_status'
-  | 'adapter_http_redirect'
-  | 'adapter_http_too_large'
-  | 'adapter_reported_failure'
-  | 'adapter_session_unknown'
-  | 'exit_nonzero'
-  | 'killed_by_signal'
-  | 'timeout'
-  | 'cancelled'
+/** Why a run that this server started did not succeed, and what the code says. */
+export const errorCodes = {
+  adapter_config_invalid: 'The configuration is not valid for the adapter',
+  adapter_not_allowed: 'This server does not run agents of this type',
+  adapter_secret_missing: 'A secret that the configuration names has no value',
+  adapter_spawn_failed:
+    'The command could not be started: no such program or folder, instructions that cannot be read, or a path that isolation keeps from it',
+  adapter_internal: 'A fault of this server',
+  adapter_address_refused: 'The address of the URL is not public and not among `PAPERCLIP_ADAPTER_ADDRESSES`',
+  adapter_http_failed: 'No connection, or it was closed without an answer',
+  adapter_http_status: 'The answer has a status other than 2xx',
+  adapter_http_redirect: 'The answer is a redirect, which is not followed',
+  adapter_http_too_large: 'The answer has more than 1 MiB',
+  adapter_reported_failure: 'The agent reports that it failed',
+  adapter_session_unknown: 'The agent cannot continue the session: the wake gets another run, without it',
+  exit_nonzero: 'The command ended with another exit code than 0',
+  killed_by_signal: 'A signal that this server did not send ended the command',
+  timeout: 'The run took longer than `timeoutSec`',
+  cancelled: 'The run was cancelled',
+} as const satisfies Readonly<Record<string, string>>
+export type ErrorCode = keyof typeof errorCodes
 
 /** The part of a run's output that is kept, and its size. */
 export interface OutputTotals {

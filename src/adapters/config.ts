@@ -41,17 +41,21 @@ export const bindings = (name: RegExp, max: number) =>
   z.record(z.string().regex(name), binding).refine((all) => Object.keys(all).length <= max, `at most ${max} entries`)
 
 // Stored configurations write 0 for "no limit"; every run has a limit here.
-const timeoutSec = optional(z.number().min(0).max(MAX_TIMEOUT_S)).transform((seconds) =>
-  seconds === 0 ? MAX_TIMEOUT_S : (seconds ?? DEFAULT_TIMEOUT_S),
-)
-const graceSec = optional(z.number().min(0).max(MAX_GRACE_S)).transform((seconds) => seconds ?? DEFAULT_GRACE_S)
+const timeoutSec = optional(z.number().min(0).max(MAX_TIMEOUT_S))
+  .transform((seconds) => (seconds === 0 ? MAX_TIMEOUT_S : (seconds ?? DEFAULT_TIMEOUT_S)))
+  .describe('Seconds until the run is stopped as `timed_out`; 0 is the longest')
+const graceSec = optional(z.number().min(0).max(MAX_GRACE_S))
+  .transform((seconds) => seconds ?? DEFAULT_GRACE_S)
+  .describe('Seconds between SIGTERM and SIGKILL when the run is stopped')
 
 export const timeoutField = { timeoutSec }
 
 /** The fields of every configured command. */
 export const commandFields = {
-  cwd: optional(plainText.refine((folder) => path.isAbsolute(folder), 'must be an absolute path')),
-  env: optional(bindings(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, 200)),
+  cwd: optional(plainText.refine((folder) => path.isAbsolute(folder), 'must be an absolute path')).describe(
+    'The working folder, an absolute path that exists; without it the agent has a folder of its own',
+  ),
+  env: optional(bindings(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, 200)).describe('Variables of the environment, at most 200'),
   timeoutSec,
   graceSec,
 }

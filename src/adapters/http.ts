@@ -9,16 +9,17 @@ import { sessionIdFrom } from './transcript.ts'
 import { headerBindings, startWebhook, webUrl } from './webhook.ts'
 import type { WebhookHost } from './webhook.ts'
 
-const httpConfig = z.object({
-  url: webUrl,
-  method: optional(z.enum(['POST', 'PUT', 'post', 'put'])).transform((method) => (method?.toUpperCase() === 'PUT' ? 'PUT' : 'POST')),
-  headers: optional(headerBindings),
-  /** Further fields of the body. A field of the run with the same name replaces them. */
-  payloadTemplate: optional(z.record(z.string(), z.unknown())),
-  /** The agent ends the run itself, through `finish`, whatever it answers. */
-  async: optional(z.boolean()),
-  /** Whether the body contains the run's token. By default it does when the connection is encrypted. */
-  sendToken: optional(z.boolean()),
+export const httpConfig = z.object({
+  url: webUrl.describe('Where the run is announced'),
+  method: optional(z.enum(['POST', 'PUT', 'post', 'put']))
+    .transform((method) => (method?.toUpperCase() === 'PUT' ? 'PUT' : 'POST'))
+    .describe('The method of the request'),
+  headers: optional(headerBindings).describe('Headers of the request, at most 100, except those of the connection itself'),
+  payloadTemplate: optional(z.record(z.string(), z.unknown())).describe(
+    'Further fields of the body; a field of the run with the same name replaces them',
+  ),
+  async: optional(z.boolean()).describe('The agent ends the run itself, through `finish`, whatever it answers'),
+  sendToken: optional(z.boolean()).describe('Whether the body contains the token of the run; without it, when the URL is https'),
   ...timeoutField,
 })
 
@@ -44,7 +45,8 @@ export const httpAdapter = (host: WebhookHost): Adapter<z.output<typeof httpConf
   },
 })
 
-const bodyOf = (job: Job) => ({
+/** The fields of a run in the body of its request. The token is left out where it may not travel. */
+export const bodyOf = (job: Job) => ({
   runId: job.runId,
   agentId: job.agentId,
   companyId: job.companyId,

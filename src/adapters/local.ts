@@ -1,58 +1,12 @@
-// The agents that run as programs on this host: one table with their flags, and what they have in common.
-import path from 'node:path'
-import { z } from 'zod'
+// The agents that run as programs on this host: what their adapters have in common. Their table is localPrograms.ts.
 import type { Adapter, FinishedOutcome, ErrorCode, Job } from './adapter.ts'
 import { startCommand } from './command.ts'
 import type { CommandHost } from './command.ts'
-import { argumentList, commandFields, flagValue, optional, plainText } from './config.ts'
-import { toolNeeds } from './isolation/index.ts'
-import type { ToolNeeds } from './isolation/index.ts'
+import { localPrograms } from './localPrograms.ts'
+import type { LocalConfig, Program } from './localPrograms.ts'
 import { renderPrompt } from './prompt.ts'
-import {
-  codexJson,
-  geminiJson,
-  emptyTranscript,
-  hermesText,
-  opencodeJson,
-  piJson,
-  sessionIdFrom,
-  spentNothing,
-  streamJson,
-} from './transcript.ts'
-import type { TranscriptParser, Transcript } from './transcript.ts'
-
-/** The fields of every local agent; each agent adds the flags of its program. */
-const localFields = {
-  ...commandFields,
-  command: optional(plainText),
-  extraArgs: optional(argumentList),
-  model: optional(flagValue),
-  promptTemplate: optional(plainText),
-  bootstrapPromptTemplate: optional(plainText),
-  instructionsFilePath: optional(plainText.refine((file) => path.isAbsolute(file), 'must be an absolute path')),
-}
-const localConfig = z.object(localFields)
-type LocalConfig = z.output<typeof localConfig>
-
-/** One agent's program: its arguments, how it receives its prompt, and the parser of its output. */
-interface Program<Config extends LocalConfig> {
-  readonly schema: z.ZodType<Config>
-  readonly command: string
-  /** The files and variables of the operator that it needs. */
-  readonly needs: ToolNeeds
-  /** Its arguments; `resume` is the session to continue, or null. */
-  readonly args: (config: Config, resume: string | null) => readonly string[]
-  /** For a program that takes its prompt as an argument. Without it the prompt goes to standard input. */
-  readonly promptArgument?: (prompt: string) => string
-  readonly parser: TranscriptParser
-}
-
-const option = (name: string, value: string | number | null | undefined): string[] =>
-  value === null || value === undefined ? [] : [name, String(value)]
-const flag = (name: string, isSet: boolean | null | undefined): string[] => (isSet === true ? [name] : [])
-const extraArgs = (config: LocalConfig): readonly string[] => config.extraArgs ?? []
-const optionalBoolean = optional(z.boolean())
-const optionalWord = optional(z.string().regex(/^[a-z][a-z0-9_-]{0,40}$/))
+import { emptyTranscript, sessionIdFrom, spentNothing } from './transcript.ts'
+import type { Transcript } from './transcript.ts'
 
 /** Linux accepts 128 KiB in one argument, the terminating NUL included. */
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1024
@@ -77,7 +31,7 @@ function localAdapter<Config extends LocalConfig>(program: Program<Config>): (ho
         host,
         listener,
         needs: program.needs,
-        namedArgs: extraArgs(config),
+        namedArgs: config.extraArgs ?? [],
         invocation: () => invocationOf(program, job, config, resume),
         onLine: (line, stream) => program.parser(transcript, line, stream),
         refineOutcome: (outcome) => withTranscript(outcome, transcript, resume),
@@ -129,134 +83,13 @@ const asFailure = (outcome: FinishedOutcome, errorCode: ErrorCode, error: string
   sessionIdAfter,
 })
 
-/** The local agents. The flags are those of the programs' public documentation. */
+/** The adapter of each local agent. */
 export const localAdapters = {
-  claude_local: localAdapter({
-    schema: z.object({
-      ...localFields,
-      effort: optionalWord,
-      chrome: optionalBoolean,
-      maxTurnsPerRun: optional(z.int().min(0).max(100_000)),
-      dangerouslySkipPermissions: optionalBoolean,
-    }),
-    command: 'claude',
-    needs: toolNeeds.claude,
-    args: (config, resume) => [
-      '--print',
-      '-',
-      '--output-format',
-      'stream-json',
-      '--verbose',
-      ...option('--resume', resume),
-      ...option('--model', config.model),
-      ...option('--effort', config.effort),
-      // Stored configurations write 0 for "no limit".
-      ...option('--max-turns', config.maxTurnsPerRun === 0 ? null : config.maxTurnsPerRun),
-      ...flag('--chrome', config.chrome),
-      ...flag('--dangerously-skip-permissions', config.dangerouslySkipPermissions),
-      ...extraArgs(config),
-    ],
-    parser: streamJson,
-  }),
-  codex_local: localAdapter({
-    schema: z.object({
-      ...localFields,
-      modelReasoningEffort: optionalWord,
-      search: optionalBoolean,
-      dangerouslyBypassApprovalsAndSandbox: optionalBoolean,
-    }),
-    command: 'codex',
-    needs: toolNeeds.codex,
-    args: (config, resume) => [
-      ...flag('--search', config.search),
-      'exec',
-      '--json',
-      ...option('--model', config.model),
-      ...(config.modelReasoningEffort === undefined ? [] : ['-c', `model_reasoning_effort="${config.modelReasoningEffort}"`]),
-      ...flag('--dangerously-bypass-approvals-and-sandbox', config.dangerouslyBypassApprovalsAndSandbox),
-      ...extraArgs(config),
-      ...option('resume', resume),
-      '-',
-    ],
-    parser: codexJson,
-  }),
-  gemini_local: localAdapter({
-    schema: z.object({ ...localFields, sandbox: optionalBoolean, yolo: optionalBoolean }),
-    command: 'gemini',
-    needs: toolNeeds.gemini,
-    args: (config, resume) => [
-      '--output-format',
-      'stream-json',
-      ...option('--resume', resume),
-      ...option('--model', config.model),
-      ...flag('--sandbox', config.sandbox),
-      ...(config.yolo === true ? ['--approval-mode', 'yolo'] : []),
-      ...extraArgs(config),
-    ],
-    parser: geminiJson,
-  }),
-  opencode_local: localAdapter({
-    schema: z.object({ ...localFields, variant: optionalWord }),
-    command: 'opencode',
-    needs: toolNeeds.opencode,
-    args: (config, resume) => [
-      'run',
-      '--format',
-      'json',
-      ...option('--session', resume),
-      ...option('--model', config.model),
-      ...option('--variant', config.variant),
-      ...extraArgs(config),
-    ],
-    parser: opencodeJson,
-  }),
-  cursor: localAdapter({
-    schema: z.object({ ...localFields, mode: optionalWord, yolo: optionalBoolean }),
-    command: 'cursor-agent',
-    needs: toolNeeds.cursor,
-    args: (config, resume) => [
-      '--print',
-      '--output-format',
-      'stream-json',
-      ...option('--resume', resume),
-      ...option('--model', config.model),
-      ...option('--mode', config.mode),
-      ...flag('--force', config.yolo),
-      ...extraArgs(config),
-    ],
-    parser: streamJson,
-  }),
-  pi_local: localAdapter({
-    schema: z.object({ ...localFields, provider: optional(flagValue), thinking: optionalWord }),
-    command: 'pi',
-    needs: toolNeeds.pi,
-    args: (config, resume) => [
-      '--print',
-      '--mode',
-      'json',
-      ...option('--session', resume),
-      ...option('--provider', config.provider),
-      ...option('--model', config.model),
-      ...option('--thinking', config.thinking),
-      ...extraArgs(config),
-    ],
-    parser: piJson,
-  }),
-  hermes_local: localAdapter({
-    schema: z.object({ ...localFields, provider: optional(flagValue), yolo: optionalBoolean }),
-    command: 'hermes',
-    needs: toolNeeds.hermes,
-    args: (config, resume) => [
-      'chat',
-      '--quiet',
-      ...option('--resume', resume),
-      ...option('--provider', config.provider),
-      ...option('--model', config.model),
-      ...flag('--yolo', config.yolo),
-      ...extraArgs(config),
-    ],
-    // In one argument with its flag, so that no prompt can be taken for another flag.
-    promptArgument: (prompt) => `--query=${prompt}`,
-    parser: hermesText,
-  }),
+  claude_local: localAdapter(localPrograms.claude_local),
+  codex_local: localAdapter(localPrograms.codex_local),
+  gemini_local: localAdapter(localPrograms.gemini_local),
+  opencode_local: localAdapter(localPrograms.opencode_local),
+  cursor: localAdapter(localPrograms.cursor),
+  pi_local: localAdapter(localPrograms.pi_local),
+  hermes_local: localAdapter(localPrograms.hermes_local),
 } as const

@@ -19,16 +19,15 @@ const gatewayUrl = plainText
     return new URL('/v1/responses', `${schemes[url.protocol]}//${url.host}`)
   })
 
-const openclawConfig = z.object({
-  /** Where the gateway listens; the path of the URL is ignored. */
-  url: gatewayUrl,
-  authToken: optional(binding),
-  headers: optional(headerBindings),
-  /** The gateway's own name of the agent. */
-  agentId: optional(flagValue),
-  /** Which runs share one session on the gateway: those of an issue, all runs of the agent (under `sessionKey`), or none. */
-  sessionKeyStrategy: optional(z.enum(['issue', 'fixed', 'run'])),
-  sessionKey: optional(plainText.max(200)),
+export const openclawConfig = z.object({
+  url: gatewayUrl.describe('Where the gateway listens; the path is ignored, and `ws:` is read as `http:`'),
+  authToken: optional(binding).describe('The bearer of the request'),
+  headers: optional(headerBindings).describe('Headers of the request, at most 100, except those of the connection itself'),
+  agentId: optional(flagValue).describe("The gateway's own name of the agent; without it `main`"),
+  sessionKeyStrategy: optional(z.enum(['issue', 'fixed', 'run'])).describe(
+    'The runs that share a session of the gateway: those of an issue (so without it), all of the agent (`fixed`), or none (`run`)',
+  ),
+  sessionKey: optional(plainText.max(200)).describe('The name of the session under `fixed`'),
   ...timeoutField,
 })
 type OpenclawConfig = z.output<typeof openclawConfig>

@@ -6,9 +6,9 @@ import { noNeeds } from './isolation/index.ts'
 import { argumentList, commandFields, optional, plainText } from './config.ts'
 
 // There is no field that requests a shell, and unknown fields have no effect: a shell has to be configured as the command.
-const processConfig = z.object({
-  command: plainText.min(1),
-  args: optional(argumentList),
+export const processConfig = z.object({
+  command: plainText.min(1).describe('The program: a path, or a name that is searched in `PATH`. Never a line for a shell'),
+  args: optional(argumentList).describe('Its arguments'),
   ...commandFields,
 })
 

@@ -10,7 +10,7 @@ const MAX_VARIABLE_BYTES = 120 * 1024
  * Why a run was started, in the variables that the agents of this API read: for every adapter, in an environment or in a text. Null
  * where the wake does not say it.
  */
-export function wakeVariables(job: Job): Readonly<Record<string, string | null>> {
+export function wakeVariables(job: Job) {
   const { wake } = job
   const linkedIssueIds = wake?.linkedIssueIds ?? []
   return {

@@ -3,6 +3,7 @@ import { version } from '../../server/config.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { openapi } from '../../http/openapi.ts'
 import { declaredRoutes } from '../testing/declaredRoutes.ts'
+import { renderAdapters } from './adapterTable.ts'
 import { renderEvents } from './eventTable.ts'
 import { renderRefusals } from './refusalTable.ts'
 import { renderRoutes } from './routeTable.ts'
@@ -29,6 +30,7 @@ function formatJson(value: unknown, indent = ''): string {
  */
 export const renderGenerated = async (pool: Pool): Promise<Readonly<Record<string, string>>> => ({
   'openapi.json': `${formatJson(openapi(declaredRoutes(version), version))}\n`,
+  'adapters.md': renderAdapters(),
   'events.md': renderEvents(allEvents),
   'routes.md': renderRoutes(declaredRoutes(version)),
   'refusals.md': renderRefusals(declaredRoutes(version)),

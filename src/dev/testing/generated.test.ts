@@ -32,7 +32,7 @@ afterAll(async () => {
 })
 
 describe('doc/generated', () => {
-  test.each(['openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])(
+  test.each(['adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])(
     'The file doc/generated/%s equals what the code renders (npm run docs writes it)',
     async (name) => {
       const rendered = (await renderGenerated(migrated))[name]
