@@ -8,6 +8,7 @@ import type { Ctx } from '../platform/db/types.ts'
 import { invariant } from '../platform/kernel/errors.ts'
 import { bodyBytesOf, requireStorable, readBody, refuseHoldFields } from './body.ts'
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
+import type { Page } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
 import { lastEventIdOf, preconditionsOf } from './headers.ts'
@@ -17,6 +18,7 @@ import { acquireUploadSlot, readForm } from './multipart.ts'
 import { refuseInvalid } from './problem.ts'
 import { projectionOf } from './projection.ts'
 import { declaredParameters } from './query.ts'
+import { renderPage } from './renderResponse.ts'
 import type { Input, Route } from './route.ts'
 import { sendRendered, sendStreamed } from './sendResponse.ts'
 import { readerOf } from './traffic.ts'
@@ -91,7 +93,11 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   try {
     const value = await route.handle(input)
     if (route.streams !== null && (await sendStreamed(exchange, value))) return
-    sendRendered(exchange, responseOf(exchange, idempotency, value), false)
+    sendRendered(
+      exchange,
+      route.paged ? await renderPage(exchange, value as Page<unknown>) : responseOf(exchange, idempotency, value),
+      false,
+    )
   } catch (error) {
     if (!(error instanceof IdempotentReplay)) throw error
     invariant(!deps.validateResponses || idempotency?.stored() === undefined, `${route.operationId} makes two mutations of one request`)

@@ -2,11 +2,12 @@ import type { Request } from 'express'
 import { z } from 'zod'
 import type { RenderedResponse } from '../platform/db/types.ts'
 import { invariant } from '../platform/kernel/errors.ts'
+import { createTurns } from '../platform/kernel/turns.ts'
 import { PAGE_BYTES, shortenPage } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import type { IdentifiedExchange } from './exchange.ts'
 import { project } from './projection.ts'
-import type { ProjectedBody, Projection } from './projection.ts'
+import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
 
 /** The `Link` header of a page that has a next page: the URL of the request with another cursor. */
@@ -32,41 +33,45 @@ function bodySchemaOf(route: Route): z.ZodType {
  * The JSON of a page, which ends early when it would have more than `PAGE_BYTES`. The rows were loaded within that budget, but
  * their JSON is longer: it has names, and escapes.
  */
-function fitPage(page: Page<unknown>, projection: Projection): ProjectedBody & { readonly page: Page<unknown> } {
-  const whole = project(page.items, projection)
-  // A character of JavaScript has at most three bytes, so most pages need not be measured.
-  if (whole.body.length * 3 <= PAGE_BYTES || Buffer.byteLength(whole.body) <= PAGE_BYTES) return { page, ...whole }
-  const bytesOf = (item: unknown): number => Buffer.byteLength(project([item], projection).body) - 1
-  let [count, bytes] = [0, 1]
+async function fitPage(page: Page<unknown>, projection: Projection): Promise<{ readonly page: Page<unknown>; readonly body: string }> {
+  const turns = createTurns()
+  const parts: string[] = []
+  let bytes = 1
   for (const item of page.items) {
-    bytes += bytesOf(item)
-    if (bytes > PAGE_BYTES && count > 0) break
-    count += 1
+    const { body } = project(item, projection)
+    bytes += Buffer.byteLength(body) + 1
+    if (bytes > PAGE_BYTES && parts.length > 0) break
+    parts.push(body)
+    if (turns.isDue()) await turns.yieldIfDue()
   }
-  const shortened = shortenPage(page, count)
-  return { page: shortened, ...project(shortened.items, projection) }
+  return { page: shortenPage(page, parts.length), body: `[${parts.join()}]` }
 }
 
-/**
- * Turns the value that a handler returned into status, headers and body. Breaks an invariant when responses are
- * validated and the value differs from the declaration of the route.
- */
-export function renderResponse({ deps, route, request, projection }: IdentifiedExchange, value: unknown): RenderedResponse {
+/** Breaks an invariant when responses are validated and the body differs from the declaration of the route. */
+function requireDeclared({ deps, route }: IdentifiedExchange, body: unknown): void {
+  if (!deps.validateResponses) return
+  const checked = bodySchemaOf(route).safeParse(body)
+  invariant(
+    checked.success,
+    `the answer of ${route.operationId} differs from its declaration: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`,
+  )
+}
+
+/** Turns the page that a handler returned into status, headers and body, in turns: a page may have thousands of rows. */
+export async function renderPage(exchange: IdentifiedExchange, value: Page<unknown>): Promise<RenderedResponse> {
+  const { route, request, projection } = exchange
+  requireDeclared(exchange, value.items)
+  const { page, body } = await fitPage(value, projection)
+  return { status: route.status, headers: linkOf(request, page), body }
+}
+
+/** Turns the value that a handler returned into status, headers and body. */
+export function renderResponse(exchange: IdentifiedExchange, value: unknown): RenderedResponse {
+  const { route, projection } = exchange
   if (value === null && route.emptyAs204) return { status: 204, headers: {}, body: '' }
-  const body = route.paged ? (value as Page<unknown>).items : value
-  if (deps.validateResponses) {
-    const checked = bodySchemaOf(route).safeParse(body)
-    invariant(
-      checked.success,
-      `the answer of ${route.operationId} differs from its declaration: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`,
-    )
-  }
-  const shown = route.paged ? fitPage(value as Page<unknown>, projection) : { page: null, ...project(body, projection) }
-  const headers = {
-    ...(shown.page === null ? {} : linkOf(request, shown.page)),
-    ...route.headers?.(value),
-    ...shown.headers,
-  }
+  requireDeclared(exchange, value)
+  const shown = project(value, projection)
+  const headers = { ...route.headers?.(value), ...shown.headers }
   const status = route.altStatus?.when(value) === true ? route.altStatus.status : route.status
   return { status, headers, body: shown.body }
 }

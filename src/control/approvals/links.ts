@@ -39,7 +39,7 @@ export async function listApprovalsOfIssue(ctx: Ctx, issueId: string, request: P
       order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`,
   )
   const rows = await page.read(ctx.store.read, query, { issueId, companyId: companyOf(ctx), ...page.params })
-  return mapPage(rows, (row) => presentApproval(ctx.actor, row))
+  return await mapPage(rows, (row) => presentApproval(ctx.actor, row))
 }
 
 /** Approvals in the answer of a new link; the list has all of them. */
@@ -90,7 +90,7 @@ export async function listIssuesOfApproval(ctx: Ctx, approvalId: string, request
       order by ${byLink.orderBy} limit ${param('limit', 'int')}`,
   )
   const rows = await page.read(ctx.store.read, query, { approvalId, companyId: companyOf(ctx), ...page.params })
-  return mapPage(rows, ({ linkedAt: _, ...row }) => row)
+  return await mapPage(rows, ({ linkedAt: _, ...row }) => row)
 }
 
 const insertLinks = statement<{ approvalId: string; issueIds: string[] }, { issueId: string }>('approval_link').write(sql`

@@ -33,7 +33,7 @@ export async function listApprovals(ctx: Ctx, query: PageRequest & { status?: Ap
     ),
     { companyId: companyOf(ctx), status: query.status ?? null, ...page.params },
   )
-  return mapPage(shown, (row) => presentApproval(ctx.actor, row))
+  return await mapPage(shown, (row) => presentApproval(ctx.actor, row))
 }
 
 /**

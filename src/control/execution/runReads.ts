@@ -55,7 +55,7 @@ export async function issueRuns(ctx: Ctx, issueId: string, request: PageRequest)
     ),
     { companyId, issueId, ...page.params },
   )
-  return mapPage(shown, (row) => withResultSummary(row as IssueRun & Pick<RunRow, 'resultJson'>))
+  return await mapPage(shown, (row) => withResultSummary(row as IssueRun & Pick<RunRow, 'resultJson'>))
 }
 
 const liveColumns = sql`r.id, r.status, r.invocation_source as "invocationSource", r.trigger_detail as "triggerDetail",

@@ -24,7 +24,7 @@ export const rowIdIn =
     return id
   }
 
-interface JsonSchema {
+export interface JsonSchema {
   readonly type?: string | readonly string[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
@@ -37,11 +37,18 @@ interface JsonSchema {
   readonly format?: string
   readonly pattern?: string
   readonly minimum?: number
+  readonly maximum?: number
+  readonly maxLength?: number
+  readonly maxItems?: number
 }
 
 /** The JSON schema of a body, as a client sends it. */
 export const bodySchema = (route: Route): JsonSchema | undefined =>
   route.body === undefined ? undefined : (z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' }) as JsonSchema)
+
+/** The JSON schema of a query. */
+export const querySchema = (route: Route): JsonSchema | undefined =>
+  route.query === undefined ? undefined : (z.toJSONSchema(route.query, { io: 'input', unrepresentable: 'any' }) as JsonSchema)
 
 /** Names of fields that refer to a row, and which row of the subject they mean. */
 const referencedValues: Readonly<Record<string, (rows: FixtureRows) => string>> = {

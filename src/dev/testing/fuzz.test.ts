@@ -123,6 +123,23 @@ describe('hostile bodies', () => {
     expect(await send({ method: 'patch', target, headers: ['Content-Type: application/json'], body })).toMatchObject({ status: 400 })
   })
 
+  test('A body has at most 10,000 values, counted outside of texts, and one more is refused before it is parsed', async () => {
+    const put = (metadata: unknown) =>
+      send({
+        method: 'patch',
+        target: `/api/agents/${rows.agent.id}`,
+        headers: ['Content-Type: application/json'],
+        body: Buffer.from(JSON.stringify({ metadata })),
+      })
+    rows = await createFixtureRows(fixtures)
+    // The body, its metadata and the list begin with a bracket each; the entries after the first are behind a comma.
+    const list = (entries: number) => ({ list: Array.from({ length: entries }, () => 0) })
+    expect(await put(list(9998))).toMatchObject({ status: 200 })
+    expect(await put({ text: String.raw`\",[{`.repeat(20_000) })).toMatchObject({ status: 200 })
+    for (const metadata of [list(9999), Object.fromEntries(list(20_000).list.map((_, index) => [`k${index}`, 0]))])
+      expect(await put(metadata)).toMatchObject({ status: 400, body: { code: 'bad_request', error: 'JSON has more than 10000 values' } })
+  })
+
   test('300 KB are answered with 413, packed or unpacked, and only to callers that may send them', async () => {
     const body = Buffer.from(JSON.stringify({ title: 'x'.repeat(300 * 1024) }))
     const target = `/api/companies/${fixtures.company.id}/issues`

@@ -124,6 +124,8 @@ interface ServerOptions {
   readonly quotas?: Quotas
   /** Other bounds for those who follow along than the usual ones. */
   readonly eventOptions?: NonNullable<AppDeps['eventOptions']>
+  /** Whether answers are checked against their schemas; checked unless said, which production does not. */
+  readonly validateResponses?: boolean
   /** Other limits of connections and unread answers than the usual ones. */
   readonly trafficLimits?: NonNullable<AppDeps['trafficLimits']>
   readonly degradedCauses?: NonNullable<AppDeps['degradedCauses']>
@@ -173,7 +175,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     version: 'test',
     board: testBoard(options),
     ...trustOf(options),
-    validateResponses: true,
+    validateResponses: options.validateResponses ?? true,
   })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))

@@ -47,5 +47,5 @@ export async function listRuns(ctx: Ctx, query: RunListQuery): Promise<Page<RunR
     ),
     { companyId: companyOf(ctx), agentId: query.agentId ?? null, status: query.status ?? null, offset: query.offset ?? 0, ...page.params },
   )
-  return mapPage(shown, (run) => presentRun(ctx.actor, withResultSummary(run)))
+  return await mapPage(shown, (run) => presentRun(ctx.actor, withResultSummary(run)))
 }

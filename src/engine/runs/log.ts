@@ -116,5 +116,5 @@ export async function listRunEvents(
     page.read(ctx.store.read, query, { runId, companyId: companyOf(ctx), ...page.params }),
     requireRun(ctx, runId),
   ])
-  return mapPage(events, (event) => presentRunEvent(ctx.actor, event))
+  return await mapPage(events, (event) => presentRunEvent(ctx.actor, event))
 }

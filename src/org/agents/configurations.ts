@@ -50,5 +50,5 @@ export async function listConfigurations(ctx: Ctx, request: PageRequest): Promis
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  return mapPage(shown, ({ createdAt: _, ...row }) => redactConfiguration(row))
+  return await mapPage(shown, ({ createdAt: _, ...row }) => redactConfiguration(row))
 }

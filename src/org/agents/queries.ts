@@ -46,7 +46,7 @@ export async function listAgents(
     ),
     { companyId: companyOf(ctx), status: status ?? null, ...page.params },
   )
-  return mapPage(shown, (agent) => redactAgentFor(ctx.actor, agent))
+  return await mapPage(shown, (agent) => redactAgentFor(ctx.actor, agent))
 }
 
 /** An agent with its managers and its permissions. */

@@ -114,7 +114,7 @@ export async function listRevisions(ctx: Ctx, agentId: string, request: PageRequ
     ),
     { companyId, agentId, ...page.params },
   )
-  return mapPage(shown, redactRevision)
+  return await mapPage(shown, redactRevision)
 }
 
 const selectRevision = statement<{ id: string; agentId: string; companyId: string }, Revision>('revision_by_id').read(sql`

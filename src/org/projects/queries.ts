@@ -87,5 +87,5 @@ export async function listProjects(ctx: Ctx, { status, ...request }: ProjectList
     ),
     { companyId: companyOf(ctx), status: status ?? null, ...page.params },
   )
-  return mapPage(shown, (row) => presentProject(row, ctx.actor))
+  return await mapPage(shown, (row) => presentProject(row, ctx.actor))
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { refuse } from './errors.ts'
+import { mapInTurns } from './turns.ts'
 
 /** Rows of a page when the request has no limit. A longer bare array is of no use to a client. */
 export const DEFAULT_LIMIT = 200
@@ -27,8 +28,11 @@ export interface Page<T> {
   readonly cursorAfter: (index: number) => string
 }
 
-/** The same page with other items, one for each. */
-export const mapPage = <T, U>({ items, ...page }: Page<T>, toItem: (item: T) => U): Page<U> => ({ ...page, items: items.map(toItem) })
+/** The same page with other items, one for each. Four megabytes of small values take longer than one turn of the event loop. */
+export const mapPage = async <T, U>({ items, ...page }: Page<T>, toItem: (item: T) => U): Promise<Page<U>> => ({
+  ...page,
+  items: await mapInTurns(items, toItem),
+})
 
 /** The first `count` items of a page, as a page. */
 export const shortenPage = <T>(page: Page<T>, count: number): Page<T> =>

@@ -225,7 +225,7 @@ export async function listIssues(
     },
     limit + 1,
   )
-  return mapPage(toPage(rows, limit, cursorOf), toListRow)
+  return await mapPage(toPage(rows, limit, cursorOf), toListRow)
 }
 
 const cursorOf = (row: SortedRow): string =>

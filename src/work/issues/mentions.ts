@@ -105,14 +105,16 @@ export function findMentions({ words, linkedAgentIds }: MentionText, agents: rea
   const known = new Set(agents.map(({ id }) => id))
   const found = new Set(linkedAgentIds.filter((id) => known.has(id)))
   const names = namesOf(agents)
-  const lengths = [...new Set([...names.keys()].map((name) => name.length))].toSorted((a, b) => b - a)
+  const lengths = lengthsByBeginning(names.keys())
   const text = fold(words)
   let signs = 0
   for (let sign = text.indexOf('@'); sign >= 0 && signs < MAX_SIGNS; sign = text.indexOf('@', sign + 1)) {
     if (!isBoundaryBefore(text, sign)) continue
     signs += 1
     const start = sign + 1
-    const length = lengths.find((size) => names.has(text.slice(start, start + size)) && isBoundaryAfter(text, start + size))
+    const length = lengthsAt(lengths, text, start).find(
+      (size) => names.has(text.slice(start, start + size)) && isBoundaryAfter(text, start + size),
+    )
     const id = length === undefined ? undefined : names.get(text.slice(start, start + length))
     if (id !== undefined) found.add(id)
   }
@@ -129,6 +131,30 @@ function namesOf(agents: readonly Mentionable[]): Map<string, string> {
   for (const { id, name } of agents) add(name, id)
   for (const { id, urlKey } of agents) add(urlKey, id)
   return names
+}
+
+/** Letters that are looked up before whole names are compared: most words behind a sign begin like no name at all. */
+const BEGINNING = 3
+
+/** The lengths of names, the longest first, by the first letters of the names. */
+function lengthsByBeginning(names: Iterable<string>): ReadonlyMap<string, readonly number[]> {
+  const sets = new Map<string, Set<number>>()
+  for (const name of names) {
+    const beginning = name.slice(0, BEGINNING)
+    sets.set(beginning, (sets.get(beginning) ?? new Set()).add(name.length))
+  }
+  return new Map([...sets].map(([beginning, lengths]) => [beginning, [...lengths].toSorted((a, b) => b - a)]))
+}
+
+/** The lengths of the names that may stand at a place of a text, the longest first. */
+function lengthsAt(lengths: ReadonlyMap<string, readonly number[]>, text: string, start: number): number[] {
+  const found: number[] = []
+  for (let size = BEGINNING; size > 0; size -= 1) {
+    const beginning = text.slice(start, start + size)
+    // A shorter name is its own beginning.
+    if (beginning.length === size) found.push(...(lengths.get(beginning) ?? []))
+  }
+  return found
 }
 
 const fold = (text: string): string => text.normalize('NFC').toLowerCase().replaceAll(/\s/g, ' ')

@@ -46,5 +46,5 @@ export async function listWorkProducts(ctx: Ctx, issueId: string, request: PageR
       order by ${primaryFirst.orderBy} limit ${param('limit', 'int')}`,
   )
   const rows = await page.read(ctx.store.read, query, { issueId, companyId: companyOf(ctx), ...page.params })
-  return mapPage(rows, ({ primaryRank: _, ...row }) => row)
+  return await mapPage(rows, ({ primaryRank: _, ...row }) => row)
 }
