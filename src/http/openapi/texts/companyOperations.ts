@@ -1,0 +1,142 @@
+import { op } from './operation.ts'
+import type { OperationTexts } from './operation.ts'
+
+export const instance: OperationTexts = {
+  'GET /api/health': op('getHealth', 'Needs no credential. 503 means that the database does not answer.', 'Health'),
+  'GET /api/whoami': op('getWhoami', 'Answers every caller, also one without a credential, who it is and why.', 'Caller'),
+  'GET /api/cli-auth/me': op('getBoardIdentity', 'For command lines that act as a person.', 'BoardIdentity'),
+  'POST /api/board/links': op(
+    'createBoardLink',
+    'Needs the token of the board as a bearer, in every mode. The link works once and sets the cookie of the board.',
+    'BoardLink',
+  ),
+  'GET /api/instance/settings/general': op(
+    'getGeneralSettings',
+    'Settings that were never changed have their defaults.',
+    'GeneralSettings',
+  ),
+  'PATCH /api/instance/settings/general': op('updateGeneralSettings', 'Fields that are left out stay.', 'GeneralSettings'),
+  'GET /api/instance/settings/experimental': op(
+    'getExperimentalSettings',
+    'Settings that were never changed have their defaults.',
+    'ExperimentalSettings',
+  ),
+  'PATCH /api/instance/settings/experimental': op('updateExperimentalSettings', 'Fields that are left out stay.', 'ExperimentalSettings'),
+  'GET /api/instance/scheduler-heartbeats': op(
+    'listSchedulerTimers',
+    'The timer of an agent is `runtimeConfig.heartbeat.intervalSec`.',
+    'SchedulerTimer',
+  ),
+}
+
+export const companies: OperationTexts = {
+  'GET /api/companies': op('listCompanies', 'The board sees every company, an agent its own.', 'Company'),
+  'POST /api/companies': op('createCompany', 'The prefix of its issues is made from the name.', 'Company'),
+  'GET /api/companies/stats': op('getCompanyStats', 'A company with neither agents nor issues is left out.', 'CompanyStats'),
+  'GET /api/companies/:companyId': op('getCompany', 'A company of others and one that does not exist give the same 404.', 'Company'),
+  'PATCH /api/companies/:companyId': op('updateCompany', 'Fields that are left out stay.', 'Company'),
+  'DELETE /api/companies/:companyId': op('deleteCompany', 'There is no way back. The audit rows of the company stay.', 'Ok'),
+  'POST /api/companies/:companyId/archive': op('archiveCompany', 'Its runs end. Its agents read and do not write.', 'Company'),
+  'PATCH /api/companies/:companyId/branding': op(
+    'updateBranding',
+    'Name, description, color and logo. At least one field is needed.',
+    'Company',
+  ),
+  'GET /api/companies/:companyId/dashboard': op(
+    'getDashboard',
+    'Counts of agents and issues, costs of the month, and what waits for the board.',
+    'Dashboard',
+  ),
+  'GET /api/companies/:companyId/sidebar-badges': op('getSidebarBadges', 'Counts for the person who asks.', 'SidebarBadges'),
+}
+
+export const planning: OperationTexts = {
+  'GET /api/companies/:companyId/goals': op('listGoals', 'Goals form a tree by `parentId`.', 'Goal'),
+  'POST /api/companies/:companyId/goals': op('createGoal', 'The level defaults to `task`, the status to `planned`.', 'Goal'),
+  'GET /api/goals/:id': op('getGoal', 'A goal of another company is 404.', 'Goal'),
+  'PATCH /api/goals/:id': op('updateGoal', 'Fields that are left out stay. A goal cannot become its own ancestor.', 'Goal'),
+  'DELETE /api/goals/:id': op('deleteGoal', 'The answer is the goal as it was.', 'Goal'),
+  'GET /api/companies/:companyId/projects': op('listProjects', 'Projects are listed with their goals and workspaces.', 'Project'),
+  'POST /api/companies/:companyId/projects': op(
+    'createProject',
+    'A `workspace` in the body is created with it. An agent may send no field that this host would run or open.',
+    'Project',
+  ),
+  'GET /api/projects/:id': op('getProject', 'A project is named by its id, or by its short name in a company.', 'Project'),
+  'PATCH /api/projects/:id': op('updateProject', 'Fields that are left out stay.', 'Project'),
+  'DELETE /api/projects/:id': op('deleteProject', 'The answer is the project as it was.', 'Project'),
+  'GET /api/projects/:id/workspaces': op(
+    'listWorkspaces',
+    'A workspace is a folder or a repository in which the work of a project runs.',
+    'Workspace',
+  ),
+  'POST /api/projects/:id/workspaces': op('createWorkspace', 'Needs at least one of `cwd` and `repoUrl`.', 'Workspace'),
+  'PATCH /api/projects/:id/workspaces/:workspaceId': op('updateWorkspace', 'Fields that are left out stay.', 'Workspace'),
+  'DELETE /api/projects/:id/workspaces/:workspaceId': op(
+    'deleteWorkspace',
+    'The answer is the workspace as it was. No file is deleted.',
+    'Workspace',
+  ),
+  'GET /api/companies/:companyId/labels': op('listLabels', 'Labels are sorted by name.', 'Label'),
+  'POST /api/companies/:companyId/labels': op('createLabel', 'The name is unique in the company.', 'Label'),
+  'DELETE /api/labels/:labelId': op('deleteLabel', 'The answer is the label as it was.', 'Label'),
+}
+
+export const packages: OperationTexts = {
+  'POST /api/companies/:companyId/export': op(
+    'exportCompany',
+    'The package is text: one file for the company and one for each agent, project and issue. Secrets are left out.',
+    'CompanyPackage',
+  ),
+  'POST /api/companies/:companyId/exports': op(
+    'exportCompanyAsCeo',
+    'The same as `exportCompany`, for the CEO of the company.',
+    'CompanyPackage',
+    'ExportCompanyRequest',
+  ),
+  'POST /api/companies/:companyId/exports/preview': op(
+    'previewExport',
+    'The package with an inventory of its files, and counts.',
+    'CompanyPackagePreview',
+    'ExportCompanyRequest',
+  ),
+  'POST /api/companies/import/preview': op(
+    'previewCompanyImport',
+    'Says what an import would create, change and skip. Nothing is written.',
+    'ImportPreview',
+    'ImportPackageRequest',
+  ),
+  'POST /api/companies/import': op('importCompany', 'All of it is one transaction.', 'ImportResult', 'ImportPackageRequest'),
+  'POST /api/companies/:companyId/imports/preview': op(
+    'previewImport',
+    'Says what an import would create and skip. Nothing is written.',
+    'ImportPreview',
+    'ImportPackageRequest',
+  ),
+  'POST /api/companies/:companyId/imports/apply': op(
+    'applyImport',
+    'Adds rows and changes none that exist. All of it is one transaction.',
+    'ImportResult',
+    'ImportPackageRequest',
+  ),
+}
+
+export const audit: OperationTexts = {
+  'GET /api/companies/:companyId/activity': op('listActivity', '`interventions=true` shows what the board forced or overrode.', 'Activity'),
+  'GET /api/issues/:id/activity': op('listIssueActivity', 'Audit rows about the issue and what belongs to it.', 'Activity'),
+  'GET /api/companies/:companyId/events/stream': op(
+    'streamEvents',
+    'Each event has an `id`, which is a cursor, and one line of JSON. `Last-Event-ID` or `after` continues behind an event, on any server and after any restart.',
+    'StreamedEvent',
+  ),
+  'GET /api/companies/:companyId/activity/verify': op(
+    'verifyAuditChain',
+    'Computes the hashes again, for the whole chain or for a range of positions.',
+    'AuditVerification',
+  ),
+  'GET /api/companies/:companyId/activity/export': op(
+    'exportAuditChain',
+    'One line of JSON per row; the last line has the signed head.',
+    'AuditExportLine',
+  ),
+}

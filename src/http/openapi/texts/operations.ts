@@ -1,0 +1,23 @@
+import { agents, approvals, runs } from './agentOperations.ts'
+import { audit, companies, instance, packages, planning } from './companyOperations.ts'
+import { feedback, holds, inbox, issues, questions, results } from './issueOperations.ts'
+import type { OperationTexts } from './operation.ts'
+import type { Tag } from './tags.ts'
+
+/** Every operation under its tag. */
+export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
+  Instance: instance,
+  Companies: companies,
+  Agents: agents,
+  Planning: planning,
+  Issues: issues,
+  Holds: holds,
+  Runs: runs,
+  Results: results,
+  Questions: questions,
+  Approvals: approvals,
+  Inbox: inbox,
+  Audit: audit,
+  Feedback: feedback,
+  Packages: packages,
+}

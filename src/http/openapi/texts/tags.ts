@@ -1,0 +1,22 @@
+// The chapters of the document, in the order of a tour through the server.
+
+export const tags = {
+  Instance:
+    'Whether the server answers, who the caller is, and the settings of the instance. Begin here: `GET /api/health`, then `GET /api/whoami`.',
+  Companies: 'A company is a tenant: every row belongs to one, and no request crosses the border.',
+  Agents: 'An agent is a program that does work. It has a configuration, a manager, a status and API keys.',
+  Planning: 'Goals, projects with their workspaces, and labels: what issues are for, and where the work on them runs.',
+  Issues: 'An issue is one task. Agents and people create, change and comment on issues.',
+  Holds:
+    'A run holds an issue while it works on it: at most one live run at a time. A checkout takes the hold, a release gives it back, and a force-release ends it permanently.',
+  Runs: 'A run is one execution of an agent, from `queued` to a terminal status. A run is live while its lease has not expired.',
+  Results: 'What the work on an issue leaves: documents, attachments and work products.',
+  Questions: 'Questions that an agent asks people in the thread of an issue: confirmations, choices and suggested tasks.',
+  Approvals: 'Requests that the board decides once; the effect commits with the decision.',
+  Inbox: 'What waits for an agent or a person, and the marks that a person sets on it.',
+  Audit: 'What happened: audit rows, the stream of events, the hash chain over them, and the numbers of a company.',
+  Feedback: 'Votes of the board on comments and documents, and the traces that are kept of them.',
+  Packages: 'A company as a package of text files: export, preview, import.',
+} as const
+
+export type Tag = keyof typeof tags
