@@ -75,7 +75,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   })
   const stop = async (): Promise<void> => {
     // The database may be away. Then a longer wait changes nothing: leases end the runs whose end could not be written.
-    await withTimeout(Promise.all([dispatcher.stop(), supervisor.stop()]), STOP_TIMEOUT_MS, () => {})
+    await withTimeout(supervisor.stop(dispatcher.stop()), STOP_TIMEOUT_MS, () => {})
     unsubscribe()
   }
   let stopping: Promise<void> | undefined

@@ -371,7 +371,7 @@ test('A run whose lease expires before its process starts may not start any more
   expect(answers[0]).toBe(true)
   expect(answers.at(-1)).toBe(false)
   expect(await runRow(server(), claim.order.runId)).toMatchObject({ status: 'running' })
-  await supervisor.stop()
+  await supervisor.stop(Promise.resolve())
 })
 
 test('The end of a run that meets row locks is retried until it is written', async () => {

@@ -36,8 +36,11 @@ export interface Supervisor {
   tick(): Promise<void>
   /** Receives what this process has committed, to stop runs that other requests have ended. */
   onCommit(rows: readonly ActivityRow[]): void
-  /** Ends every run, gracefully and then by force, within 8 s. */
-  stop(): Promise<void>
+  /**
+   * Ends every run, gracefully and then by force, within 8 s.
+   * @param claimsEnded resolves when no claim is in progress any more; a run that was being claimed is ended as well
+   */
+  stop(claimsEnded: Promise<void>): Promise<void>
 }
 
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
@@ -83,9 +86,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         stopEndedRun(run, String(row.details['status']), isFinishedByAgent)
       }
     },
-    async stop() {
+    async stop(claimsEnded) {
       isStopping = true
-      await stopAllRuns({ runs, inFlight, retryAbort })
+      await stopAllRuns({ runs, inFlight, claimsEnded, retryAbort })
       await logWriter.stop()
       unregisterServer(store, server.id).catch(() => {})
     },
