@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { holdRow, runRow, waitUntil, wakesOf } from '../../dev/testing/holds.ts'
+import { holdRow, runRow, waitForLockWaiter, waitUntil, wakesOf } from '../../dev/testing/holds.ts'
 import { createProcessAgent, useRunner } from '../../dev/testing/runner.ts'
 import { actionsOf, expireLease, useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { reap } from '../../scheduler/reap.ts'
+import { tickTimers } from '../../scheduler/timers.ts'
 import { startQueuedRun } from '../dispatch/index.ts'
 import type { StartOrder } from '../dispatch/index.ts'
 import { finishSupervisedRun } from '../execution/index.ts'
@@ -20,10 +21,6 @@ async function start(here: World, agentId: string): Promise<StartOrder | null> {
   const result = await startQueuedRun(server().store, supervisorId, ['process'], { agentId, companyId: here.company.id })
   return result.kind === 'claimed' ? result.order : null
 }
-
-/** Backdates the last change of an issue, so that it has stood still for long. */
-const age = (issueId: string) =>
-  server().database.sql.query("update issues set updated_at = now() - interval '1 hour' where id = $1", [issueId])
 
 const startedOf = async (issueId: string): Promise<string | null> => {
   const wake = (await wakesOf(server(), issueId)).at(-1)
@@ -43,6 +40,22 @@ describe('Nothing stands still without a reason (I23)', () => {
       expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'queued' }])
       expect(await whyOf(issue.id)).toMatchObject({ why: 'wake_waits', act: null })
     }
+  })
+
+  test('A stop during the claim of a run gives its wake back as well (K8)', async () => {
+    const here = await world(server())
+    const agent = await createProcessAgent(here, 'setTimeout(() => {}, 600_000)')
+    const issue = await here.issue({ assigneeAgentId: agent.id })
+    const { sql } = server().database
+    const blocking = await sql.connect()
+    await blocking.query('begin; lock table wakes in exclusive mode')
+    const runner = useRunner(server())
+    await waitForLockWaiter(server())
+    const stopped = runner.stop()
+    await blocking.query('commit')
+    blocking.release()
+    await stopped
+    expect(await wakesOf(server(), issue.id)).toMatchObject([{ status: 'queued' }])
   })
 
   test('A resumed agent is woken once for each issue that the pause took, and for what came meanwhile (K13, K29)', async () => {
@@ -94,8 +107,7 @@ describe('Nothing stands still without a reason (I23)', () => {
       { issueId: issue.id, why: 'stalled', act: expect.any(String) as string, lastRun: { id: order?.runId, status: 'cancelled' } },
     ])
     expect(await tickStalled(server().store)).toBe(0)
-    await age(issue.id)
-    await server().database.sql.query("update heartbeat_runs set finished_at = now() - interval '1 hour' where id = $1", [order?.runId])
+    await server().database.passTime('1 hour')
     await tickStalled(server().store)
     expect((await wakesOf(server(), issue.id)).at(-1)).toMatchObject({ status: 'queued', reason: 'issue_stalled' })
     expect(await stalledOf(here)).toEqual([])
@@ -151,6 +163,16 @@ async function loseOne({ orders }: Walk, below: (limit: number) => number): Prom
   return 200
 }
 
+/** Lets time pass, and does what the server does by itself meanwhile: it reaps lost runs, ticks timers and looks for stalled work. */
+async function passTime({ orders }: Walk, below: (limit: number) => number): Promise<number> {
+  await server().database.passTime(`${below(90)} minutes`)
+  await reap(server().store)
+  orders.splice(0)
+  await tickTimers(server().store)
+  await tickStalled(server().store)
+  return 200
+}
+
 /** One step of a walk. @returns the status of its answer */
 async function step(walk: Walk, below: (limit: number) => number): Promise<number> {
   const { here, agents, issues, orders } = walk
@@ -187,6 +209,7 @@ async function step(walk: Walk, below: (limit: number) => number): Promise<numbe
     () => finishOne(walk, below),
     () => finishOne(walk, below),
     () => loseOne(walk, below),
+    () => (below(3) === 0 ? passTime(walk, below) : loseOne(walk, below)),
   ]
   return await pick(acts)()
 }

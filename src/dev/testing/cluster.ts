@@ -26,7 +26,7 @@ declare module 'vitest' {
 /** The migrated database that every test file clones. */
 export const TEMPLATE = 'paperclip_template'
 
-/** One Postgres for the whole run, with a migrated template that carries the tripwire. */
+/** One Postgres for the whole run, with a migrated template that carries the tripwire and a clock of its own. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = mkdtempSync(path.join(tmpdir(), 'paperclip-test-'))
   const postgres = await startEmbedded({ home, durable: false })
@@ -34,7 +34,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const { database: __, ...application } = postgres.connection
   const admin = openPool({ ...postgres.ownerConnection, max: 1 })
   await admin.query(`create database ${TEMPLATE}`)
+  // A session has the search path of its login, and a login of this cluster serves only tests.
+  for (const { user } of [owner, application]) await admin.query(`alter role "${user}" set search_path = public, clock, pg_catalog`)
   const template = openPool({ ...owner, database: TEMPLATE, max: 1 })
+  await template.query(readFileSync(new URL('./clock.sql', import.meta.url), 'utf8'))
   await migrate(template, application.user)
   await template.query(readFileSync(new URL('./tripwire.sql', import.meta.url), 'utf8'))
   await template.end()

@@ -13,6 +13,12 @@ export interface TestDatabase {
   readonly sql: Pool
   /** Opens a further pool as a server would: tripwire on, writes only in transactions. */
   open(options?: ConnectionOptions): Pool
+  /**
+   * Moves the clock of this database: `now()` and `clock_timestamp()` answer later by the interval from then on. Times of
+   * the program itself, such as the expiry of a run token, do not move. Call the periodic task that the time is for.
+   * @param interval as Postgres reads it, such as `2 hours`
+   */
+  passTime(interval: string): Promise<void>
   drop(): Promise<void>
 }
 
@@ -33,6 +39,9 @@ export async function cloneDatabase(): Promise<TestDatabase> {
     owner,
     sql,
     open: (options = {}) => openPool({ ...connection, ...options }, 'custom', { readOnlyByDefault: true }),
+    async passTime(interval) {
+      await sql.query('update clock.shift set added = added + $1::interval', [interval])
+    },
     async drop() {
       await sql.end()
       await admin.query(`drop database ${database} with (force)`)

@@ -160,7 +160,7 @@ describe('A wake whose queued run is never started', () => {
 
   test('A wake that waited for a week fails', async () => {
     const { issue, runId, wakeId } = await waiting()
-    await server().database.sql.query("update wakes set created_at = now() - interval '7 days' where id = $1", [wakeId])
+    await server().database.passTime('7 days')
     await lose(runId)
     expect(await wakesOf(server(), issue.id)).toMatchObject([{ id: wakeId, status: 'failed', runId }])
   })

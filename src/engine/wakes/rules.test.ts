@@ -212,7 +212,7 @@ describe('The loop bound', () => {
     const wake = () => agent.client.post(`/api/agents/${agent.id}/wakeup`, { payload: { issueId } })
     expect((await wake()).body).toMatchObject({ status: 'skipped', reason: 'wakeup_skipped' })
     expect((await wakesOf(server(), issueId)).filter((each) => each.closeReason === 'loop_bound')).toHaveLength(1)
-    await server().database.sql.query("update wakes set created_at = now() - interval '61 minutes' where issue_id = $1", [issueId])
+    await server().database.passTime('61 minutes')
     expect((await wake()).body).toMatchObject({ status: 'queued', issueId })
   })
 

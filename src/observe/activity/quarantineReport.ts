@@ -58,10 +58,11 @@ interface AgentRow {
   readonly status: AgentStatus
   readonly pauseReason: string | null
   readonly adapterConfig: unknown
+  readonly since: Instant
 }
 
-const selectAgent = statement<Pick<Params, 'agentId' | 'companyId'>, AgentRow>('quarantine_agent').read(sql`
-  select status, pause_reason as "pauseReason", adapter_config as "adapterConfig" from ${agents}
+const selectAgent = statement<Pick<Params, 'agentId' | 'companyId'> & { hours: number }, AgentRow>('quarantine_agent').read(sql`
+  select status, pause_reason as "pauseReason", adapter_config as "adapterConfig", now() - make_interval(hours => ${param('hours', 'int')}) as since from ${agents}
   where id = ${param('agentId')} and company_id = ${param('companyId')}`)
 
 const limit = sql`limit ${sql.raw(String(MAX_ROWS))}`
@@ -96,18 +97,19 @@ const selectKeys = statement<Params, Report['keys'][number]>('quarantine_keys').
  * @throws Refusal `not_found`
  */
 export async function quarantineReport(ctx: Ctx, agentId: string, hours: number): Promise<Report> {
-  const since = new Date(Date.now() - hours * 3_600_000).toISOString()
-  const params: Params = { agentId, companyId: companyOf(ctx), since }
   const { read } = ctx.store
-  const [[agent], [quarantine = null], changes, ranRuns, asked, keys] = await Promise.all([
-    read.run(selectAgent, params),
+  const agentKey = { agentId, companyId: companyOf(ctx) }
+  const [agent] = await read.run(selectAgent, { ...agentKey, hours })
+  if (agent === undefined) refuse('not_found', { message: 'Agent not found' })
+  const { since } = agent
+  const params: Params = { ...agentKey, since }
+  const [[quarantine = null], changes, ranRuns, asked, keys] = await Promise.all([
     read.run(selectQuarantine, params),
     read.run(selectChanges, params),
     read.run(selectRuns, params),
     read.run(selectApprovals, params),
     read.run(selectKeys, params),
   ])
-  if (agent === undefined) refuse('not_found', { message: 'Agent not found' })
   const hosts = [...new Set(hostsIn(agent.adapterConfig))].toSorted()
   return { agentId, isQuarantined: isQuarantined(agent), quarantine, since, changes, runs: ranRuns, approvals: asked, keys, hosts }
 }

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, inject, test } from 'vitest'
+import { openPool } from '../../platform/db/driver/client.ts'
+import { useServer, world } from './world.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const server = useServer()
+
+/** Ways to ask Postgres for the time that the clock of the tests does not hide. */
+const uncovered =
+  /\b(?:current_timestamp|current_time|current_date|localtimestamp|localtime|(?:statement|transaction)_timestamp|timeofday|pg_catalog\.(?:now|clock_timestamp))\b|'(?:now|today|tomorrow|yesterday)'::/i
+/** The time of the process. Times that are stored, or compared with stored ones, are those of the database. */
+const ofProcess = /\bDate\.now\(\)|\bnew Date\(\)/
+
+/** Files that need the time of the process, and for what. */
+const exempt: Readonly<Record<string, string>> = {
+  'src/auth/runTokens.ts': 'a token carries the time of the process that signs it',
+  'src/platform/embedded/partial.ts': 'it is compared with the time of a file',
+  'src/adapters/isolation/agentHome.ts': 'it is compared with the time of a file',
+  'src/adapters/isolation/folders.ts': 'it is compared with the time of a file',
+  'src/adapters/cappedDelivery.ts': 'a line of a log has the time at which it was read',
+  'src/observe/instance/securityText.ts': 'the text expires by the calendar of its readers',
+  'src/org/agents/environment.ts': 'an answer says when it was made, and nothing is stored',
+  'src/control/portability/manifest.ts': 'a package says when it was written',
+}
+
+const readTracked = (file: string): string => readFileSync(path.join(root, file), 'utf8')
+
+/** The lines of a file of the program that ask for a time which no test can move. */
+function offences(file: string, text: string): string[] {
+  const lines = text.split('\n').map((line) => line.replace(/(?:^|\s)(?:\/\/|\*|--) .*$/, ''))
+  const isOffence = (line: string): boolean => uncovered.test(line) || (ofProcess.test(line) && exempt[file] === undefined)
+  return lines.flatMap((line, index) => (isOffence(line) ? [`${file}:${index + 1}`] : []))
+}
+
+test('The program asks for the time only where the clock of the tests answers, or where the list says why not', () => {
+  const files = execFileSync('git', ['ls-files', 'src', 'drizzle'], { cwd: root, encoding: 'utf8' }).split('\n')
+  const program = files.filter((file) => /\.(?:ts|sql)$/.test(file) && !/\.test\.ts$|^src\/dev\//.test(file))
+  expect(program.length).toBeGreaterThan(300)
+  expect(program.flatMap((file) => offences(file, readTracked(file)))).toEqual([])
+  for (const file of Object.keys(exempt)) expect(readTracked(file), file).toMatch(ofProcess)
+})
+
+test('The check finds planted offences', () => {
+  const planted = [
+    'default CURRENT_TIMESTAMP',
+    "where at < 'now'::timestamptz",
+    'select statement_timestamp()',
+    'pg_catalog.now()',
+    'Date.now()',
+  ]
+  for (const line of planted) expect(offences('src/engine/a.ts', line), line).toHaveLength(1)
+  expect(offences('src/engine/a.ts', "select now() -- current_timestamp\n// new Date()\nconst local = 'now'")).toEqual([])
+})
+
+test('Defaults of columns, statements and answers follow the clock', async () => {
+  const here = await world(server())
+  const createdAt = async (id: string): Promise<number> => Date.parse((await server().board.get(`/api/issues/${id}`)).body.createdAt)
+  const before = await here.issue()
+  await server().database.passTime('3 days')
+  const after = await here.issue()
+  expect((await createdAt(after.id)) - (await createdAt(before.id))).toBeGreaterThan(3 * 24 * 3600 * 1000)
+  const { rows } = await server().database.sql.query<{ ahead: boolean }>(
+    `select now() - pg_catalog.now() = interval '3 days' and clock_timestamp() > pg_catalog.clock_timestamp() + interval '2 days' as ahead`,
+  )
+  expect(rows).toEqual([{ ahead: true }])
+})
+
+test('The login of a server cannot move the clock, and a database without the schema has the real time', async () => {
+  const application = server().database.open()
+  await expect(application.query("update clock.shift set added = '1 day'")).rejects.toMatchObject({ code: '25006' })
+  await expect(application.query("begin read write; update clock.shift set added = '1 day'")).rejects.toMatchObject({ code: '42501' })
+  await application.end()
+  const other = openPool({ ...inject('cluster'), database: 'postgres', max: 1 })
+  expect((await other.query('select now() = pg_catalog.now() as real')).rows).toEqual([{ real: true }])
+  await other.end()
+})
