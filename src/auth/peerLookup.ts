@@ -1,15 +1,15 @@
 // Finds out under which account the program at the other end of a local connection runs.
 
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { endianness } from 'node:os'
 import { promisify } from 'node:util'
 import { createSharedRead } from '../platform/kernel/sharedRead.ts'
 import { withTimeout } from '../platform/kernel/timeout.ts'
-import { findPeer, tablesFor } from './peerTable.ts'
-import type { Connection, Peer } from './peerTable.ts'
+import { clientEnds, findClients, tablesFor } from './peerTable.ts'
+import type { Client, Connection, Peer, TableName } from './peerTable.ts'
 
 /** Finds the other end of a connection; null when it cannot be found. Never rejects. */
 export type PeerLookup = (connection: Connection) => Promise<Peer | null>
@@ -26,19 +26,37 @@ export function connectionOf({ localAddress, localPort, remoteAddress, remotePor
   return { localAddress, localPort, remoteAddress, remotePort }
 }
 
-/** Looks in the tables of Linux. Look-ups at the same time share one read of a table. */
+/** Looks for clients in a table of Linux. Look-ups at the same time share one read of it. */
+function createTable(table: TableName): (ends: string) => Promise<Client | null> {
+  let wanted = new Set<string>()
+  const find = createSharedRead(async () => {
+    // The look-ups that share this read: it begins before any other can be added.
+    const clients = wanted
+    wanted = new Set()
+    const file = openSync(`/proc/net/${table}`, 'r')
+    try {
+      return await findClients((buffer, offset) => readSync(file, buffer, offset, buffer.length - offset, null), clients)
+    } finally {
+      closeSync(file)
+    }
+  })
+  return async (ends) => {
+    wanted.add(ends)
+    return (await find().catch(() => null))?.get(ends) ?? null
+  }
+}
+
+/** Looks in the tables of Linux. */
 function procLookup(): PeerLookup {
   const isLittleEndian = endianness() === 'LE'
-  const read = {
-    tcp: createSharedRead(() => readFile('/proc/net/tcp', 'latin1')),
-    tcp6: createSharedRead(() => readFile('/proc/net/tcp6', 'latin1')),
-  }
+  const tables = { tcp: createTable('tcp'), tcp6: createTable('tcp6') }
   return async (connection) => {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       for (const table of tablesFor(connection)) {
-        const text = await read[table]().catch(() => '')
-        const peer = findPeer(table, text, connection, isLittleEndian)
-        if (peer !== null) return peer
+        const client = await tables[table](clientEnds(table, connection, isLittleEndian))
+        // A row of an earlier connection between the same ends may still be there; the next attempt finds the later one.
+        if (client === 'closed') break
+        if (client !== null) return client
       }
     }
     return null

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { findPeer, tablesFor } from './peerTable.ts'
-import type { Connection } from './peerTable.ts'
+import { clientEnds, findClient, findClients, tablesFor } from './peerTable.ts'
+import type { Client, Connection, TableName } from './peerTable.ts'
 
 const row = (local: string, remote: string, uid: number, inode: number): string =>
   `   1: ${local} ${remote} ${inode === 0 ? '05' : '01'} 00000000:00000000 00:00000000 00000000  ${uid}        0 ${inode} 1 0000000000000000 20 4 30 10 -1\n`
@@ -14,7 +14,10 @@ const server = row('0100007F:D5AD', '0100007F:8F68', 0, 78)
 const mappedClient = row('0000000000000000FFFF00000100007F:8F68', '0000000000000000FFFF00000100007F:D5AD', 1000, 77)
 const v6Client = row('00000000000000000000000001000000:8F68', '00000000000000000000000001000000:D5AD', 1000, 77)
 
-describe('findPeer: the socket at the other end of a connection', () => {
+const findPeer = (table: TableName, text: string, connection: Connection, isLittleEndian: boolean): Client | null =>
+  findClient(Buffer.from(text), clientEnds(table, connection, isLittleEndian))
+
+describe('findClient: the socket at the other end of a connection', () => {
   test('The row of the client is found and not the row of the server', () => {
     expect(findPeer('tcp', server + client, v4, true)).toEqual({ uid: 1000, inode: 77 })
     expect(findPeer('tcp', server, v4, true)).toBeNull()
@@ -42,11 +45,59 @@ describe('findPeer: the socket at the other end of a connection', () => {
   })
 
   test('A socket that its program has closed is not found, although the table shows it under the account of root', () => {
-    expect(findPeer('tcp', row('0100007F:8F68', '0100007F:D5AD', 0, 0), v4, true)).toBeNull()
+    expect(findPeer('tcp', row('0100007F:8F68', '0100007F:D5AD', 0, 0), v4, true)).toBe('closed')
   })
 
   test('A connection of another port or a longer number is not taken for it', () => {
     expect(findPeer('tcp', row('0100007F:8F69', '0100007F:D5AD', 0, 7), v4, true)).toBeNull()
     expect(findPeer('tcp', '', v4, true)).toBeNull()
+  })
+})
+
+describe('findClients: a table that is read until all clients are found', () => {
+  const others = Array.from({ length: 5000 }, (_, index) =>
+    row(`0100007F:${(0x9000 + index).toString(16).toUpperCase()}`, '0100007F:D5AD', 0, 0),
+  )
+  const ends = clientEnds('tcp', v4, true)
+
+  /** A table that gives so many bytes for each read. */
+  function tableOf(text: string, portion: number) {
+    const bytes = Buffer.from(text)
+    let at = 0
+    return {
+      reads: () => Math.ceil(at / portion),
+      read: (buffer: Buffer, offset: number): number => {
+        const count = bytes.copy(buffer, offset, at, Math.min(at + portion, at + buffer.length - offset))
+        at += count
+        return count
+      },
+    }
+  }
+
+  test('The rows of ended connections behind the last client are not read', async () => {
+    const table = tableOf(client + others.join(''), 4096)
+    expect(await findClients(table.read, new Set([ends]))).toEqual(new Map([[ends, { uid: 1000, inode: 77 }]]))
+    expect(table.reads()).toBe(1)
+  })
+
+  test.each([1, 27, 100, 4095, 4096, 65_536])('A row is found where reads of %i bytes cut it', async (portion) => {
+    const table = tableOf(others.slice(0, 100).join('') + client + others.slice(100, 200).join(''), portion)
+    expect(await findClients(table.read, new Set([ends]))).toEqual(new Map([[ends, { uid: 1000, inode: 77 }]]))
+  })
+
+  test('Of several clients each that has a row is found, also behind all others', async () => {
+    const missing = clientEnds('tcp', { ...v4, remotePort: 1 }, true)
+    const closed = clientEnds('tcp', { ...v4, remotePort: 0x9000 }, true)
+    const table = tableOf(others.join('') + client, 4096)
+    expect(await findClients(table.read, new Set([missing, closed, ends]))).toEqual(
+      new Map<string, Client>([
+        [closed, 'closed'],
+        [ends, { uid: 1000, inode: 77 }],
+      ]),
+    )
+  })
+
+  test('A table that has no end of a row ends the search', async () => {
+    expect(await findClients(tableOf('x'.repeat(200_000), 4096).read, new Set([ends]))).toEqual(new Map())
   })
 })

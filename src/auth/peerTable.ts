@@ -1,5 +1,7 @@
 // Finds the other end of a connection in the kernel's table of TCP connections (proc_pid_net(5), /proc/net/tcp and tcp6).
 
+import { createTurns } from '../platform/kernel/turns.ts'
+
 /** A connection as the server's socket sees it: `remote` is the client. */
 export interface Connection {
   readonly localAddress: string
@@ -50,28 +52,74 @@ function endpoint(bytes: readonly number[], port: number, isLittleEndian: boolea
 export const tablesFor = ({ remoteAddress }: Connection): readonly TableName[] =>
   unmapped(remoteAddress).includes(':') ? ['tcp6'] : ['tcp', 'tcp6']
 
-/**
- * Finds the other end of a connection in the text of a table.
- *
- * A socket that its program has closed still delivers what was sent before, and the table then shows it with the account 0 and
- * without an inode. It is not found, so that no program becomes root by closing early.
- *
- * @returns null when the table has no such socket, or none that a program has open
- */
-export function findPeer(table: TableName, text: string, connection: Connection, isLittleEndian: boolean): Peer | null {
+/** The two ends of a connection as they stand in the row of its client, who is the local side there. */
+export function clientEnds(table: TableName, connection: Connection, isLittleEndian: boolean): string {
   const encode = (address: string, port: number): string => {
     const bytes = addressBytes(address)
     return endpoint(table === 'tcp6' && bytes.length === 4 ? [...MAPPED_PREFIX, ...bytes] : bytes, port, isLittleEndian)
   }
-  // In the client's row the client is the local side.
-  const needle = ` ${encode(connection.remoteAddress, connection.remotePort)} ${encode(connection.localAddress, connection.localPort)} `
-  const at = text.indexOf(needle)
+  return ` ${encode(connection.remoteAddress, connection.remotePort)} ${encode(connection.localAddress, connection.localPort)} `
+}
+
+/** The client of a connection; `closed` when its row is there, and no program has the socket open. */
+export type Client = Peer | 'closed'
+
+/** Longer than the fields of a row that follow its two ends. */
+const FIELDS_LENGTH = 200
+
+/**
+ * Finds the row of a client in rows of a table.
+ *
+ * A socket that its program has closed still delivers what was sent before, and the table then shows it with the account 0 and
+ * without an inode. It is `closed`, so that no program becomes root by closing early.
+ *
+ * @param ends from `clientEnds`
+ * @returns null when the rows have no such socket
+ */
+export function findClient(rows: Buffer, ends: string): Client | null {
+  const at = rows.indexOf(ends, 0, 'latin1')
   if (at < 0) return null
   // State, queues, timer, retransmissions, account, timeout, inode.
-  const fields = text
-    .slice(at + needle.length, at + needle.length + 200)
+  const begin = at + ends.length
+  const fields = rows
+    .toString('latin1', begin, begin + FIELDS_LENGTH)
     .trimStart()
     .split(/\s+/)
   const [uid, inode] = [Number(fields[4]), Number(fields[6])]
-  return Number.isInteger(uid) && Number.isInteger(inode) && inode > 0 ? { uid, inode } : null
+  return Number.isInteger(uid) && Number.isInteger(inode) && inode > 0 ? { uid, inode } : 'closed'
+}
+
+const LINE_FEED = 0x0a
+/** The kernel gives one page of memory for each read, which is 27 rows. */
+const BUFFER_BYTES = 64 * 1024
+
+/**
+ * Reads a table until every client is found: the kernel writes each row when it is read, and thousands of rows of ended connections
+ * cost more than the request. The rows are searched as bytes, in turns.
+ *
+ * @param read reads the next bytes into a buffer from an offset on, and returns their number, 0 at the end
+ * @param clients from `clientEnds`
+ */
+export async function findClients(
+  read: (buffer: Buffer, offset: number) => number,
+  clients: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Client>> {
+  const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+  const found = new Map<string, Client>()
+  const turns = createTurns()
+  let keptBytes = 0
+  while (found.size < clients.size && keptBytes < BUFFER_BYTES) {
+    const byteCount = read(buffer, keptBytes)
+    if (byteCount === 0) break
+    const end = keptBytes + byteCount
+    const endOfRows = buffer.subarray(0, end).lastIndexOf(LINE_FEED) + 1
+    for (const ends of clients) {
+      const client = found.has(ends) ? null : findClient(buffer.subarray(0, endOfRows), ends)
+      if (client !== null) found.set(ends, client)
+    }
+    buffer.copyWithin(0, endOfRows, end)
+    keptBytes = end - endOfRows
+    if (turns.isDue()) await turns.yieldIfDue()
+  }
+  return found
 }
