@@ -42,6 +42,7 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'quota_exceeded',
   'unavailable',
   'busy',
+  'transaction_timeout',
   'too_many_connections',
   'upload_stalled',
   'answers_unread',

@@ -27,7 +27,7 @@ function refusalCodesOf(route: Route): RefusalCode[] {
       ...(isPublic ? [] : (['forbidden'] as const)),
       ...(route.scope.reads === null ? [] : (['not_found'] as const)),
       ...(route.paged ? (['malformed_cursor'] as const) : []),
-      ...(writes(route) ? (['malformed_header'] as const) : []),
+      ...(writes(route) ? (['malformed_header', 'transaction_timeout'] as const) : []),
       ...(writes(route) && allowsAgents(route)
         ? (['malformed_run_id', 'run_ended', 'run_unknown', 'run_id_mismatch', 'agent_paused', 'company_not_active'] as const)
         : []),

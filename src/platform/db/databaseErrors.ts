@@ -22,6 +22,10 @@ export function codeOf(error: unknown): string | undefined {
   return undefined
 }
 
+/** The SQLSTATE of a session that Postgres has ended because its transaction reached the time limit. */
+export const TRANSACTION_TIMEOUT = '25P04'
+export const isTransactionTimeout = (error: unknown): boolean => codeOf(error) === TRANSACTION_TIMEOUT
+
 /** Whether the whole transaction may run again after a failure: a serialization failure or a deadlock. */
 export const isSerializationFailure = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error) ?? '')
 
@@ -45,7 +49,7 @@ const connectionLostCodes = new Set([
   '57P03',
   '57P05',
   '25P03',
-  '25P04',
+  TRANSACTION_TIMEOUT,
   // The password was changed or the role was dropped. An operator will change the configuration or the database.
   '28000',
   '28P01',
@@ -84,6 +88,7 @@ const busySqlStates = new Set(['40001', '40P01', '55P03', '57014', '53200', '531
 
 /** The refusal that a client receives for a failure of the database; undefined for a bug of this server. */
 export function refusalOf(error: unknown): Refusal | undefined {
+  if (isTransactionTimeout(error)) return new Refusal('transaction_timeout', { retryAfter: 5 })
   if (isConnectionFailure(error)) return new Refusal('unavailable', { retryAfter: 1 })
   const code = codeOf(error)
   if (code === undefined) return undefined

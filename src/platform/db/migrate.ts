@@ -25,6 +25,10 @@ export async function migrate(pool: Pool, application: string | null = null): Pr
     await requirePostgresVersion(connection)
     // A migration may rewrite a large table, and the wait for another server's migration may take as long.
     await connection.query('set lock_timeout = 0; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0')
+    // An operator may have limited the transactions of the role. Postgres has this setting since version 17.
+    await connection.query(
+      "select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000",
+    )
     await connection.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
     await apply(drizzleOn(connection), { migrationsFolder: folder })
     if (application !== null) await grantToApplication(connection, application)

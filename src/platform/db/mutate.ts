@@ -5,7 +5,7 @@ import type { DomainEvent } from '../kernel/event.ts'
 import { drizzleOn, runOn } from './driver/client.ts'
 import type { Connection } from './driver/client.ts'
 import { findCommitted } from './inDoubt.ts'
-import { codeOf, isConnectionFailure, isSerializationFailure } from './databaseErrors.ts'
+import { codeOf, isConnectionFailure, isSerializationFailure, refusalOf } from './databaseErrors.ts'
 import { reserveKey, encryptResponse, storeResponse } from './idempotency.ts'
 import type { EncryptedResponse } from './idempotency.ts'
 import { createLockState } from './locks.ts'
@@ -112,7 +112,7 @@ export async function mutate<T>(ctx: Ctx, body: (tx: Tx) => Promise<Outcome<T>>)
       return value
     } catch (error) {
       if (!isRetryable(error) || attempt === ATTEMPTS) {
-        throw isConnectionFailure(error) && !(error instanceof Refusal) ? new Refusal('unavailable', { retryAfter: 1 }) : error
+        throw isConnectionFailure(error) && !(error instanceof Refusal) ? (refusalOf(error) ?? error) : error
       }
       await delay(BACKOFF_MS * attempt * Math.random())
     }

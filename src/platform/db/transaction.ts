@@ -2,7 +2,8 @@ import { invariant } from '../kernel/errors.ts'
 import { backendPidOf } from './driver/backendPid.ts'
 import { coalesceWrites } from './driver/socket.ts'
 import type { Connection, Pool } from './driver/client.ts'
-import { isConnectionFailure } from './databaseErrors.ts'
+import { guardTransaction } from './driver/timeLimit.ts'
+import { isConnectionFailure, isTransactionTimeout, TRANSACTION_TIMEOUT } from './databaseErrors.ts'
 
 /** A commit that was sent and not answered: the change may or may not be in the database. */
 export interface InDoubtCommit {
@@ -21,6 +22,10 @@ const markInDoubt = (error: Error, connection: Connection): Error =>
 
 /** The error of a BEGIN that failed. Nothing has happened then, and a connection to a standby must not be used again. */
 const beginFailure = (cause: unknown): Error => Object.assign(new Error('the transaction could not begin', { cause }), { code: '08006' })
+
+/** The error of a transaction that reached its time limit. Its session has ended, and everything was rolled back. */
+const transactionTimeout = (cause: unknown): Error =>
+  Object.assign(new Error('the transaction reached its time limit', { cause }), { code: TRANSACTION_TIMEOUT })
 
 /**
  * Runs `body` in one transaction. BEGIN is sent together with the first statement and COMMIT together with the final
@@ -45,6 +50,7 @@ export async function transaction<T, U>(
   finalStatements: (connection: Connection, value: T) => Promise<U>,
 ): Promise<U> {
   const connection = await pool.connect()
+  const guard = guardTransaction(pool, connection)
   let broken: Error | undefined
   const markBroken = (error: Error): void => void (broken = error)
   connection.once('error', markBroken)
@@ -60,6 +66,7 @@ export async function transaction<T, U>(
       if ((await begun) !== undefined) throw broken
     } catch (error) {
       await connection.query('rollback').catch((lost: Error) => void (broken ??= lost))
+      if (guard.isExpired() || isTransactionTimeout(broken)) throw transactionTimeout(error)
       // The first failure explains the later ones.
       throw (await begun) ?? error
     }
@@ -80,6 +87,7 @@ export async function transaction<T, U>(
     broken = commit.reason as Error
     throw markInDoubt(broken, connection)
   } finally {
+    guard.stop()
     connection.off('error', markBroken)
     connection.release(broken)
   }

@@ -103,6 +103,10 @@ export const refusals = defineRefusals({
   answers_unread: { status: 429, message: 'Too many answers wait to be read; read them or retry later' },
   unavailable: { status: 503, message: 'The database is unavailable, try again' },
   busy: { status: 503, message: 'The server is busy, try again' },
+  transaction_timeout: {
+    status: 503,
+    message: 'The change took too long and was rolled back: nothing was changed, try again or ask for less at once',
+  },
 })
 
 export type RefusalCode = keyof typeof refusals

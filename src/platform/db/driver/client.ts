@@ -9,6 +9,7 @@ import { askBackendPid } from './backendPid.ts'
 import { BoundedQuery } from './bounded.ts'
 import { PreparedQuery } from './prepared.ts'
 import { coalesceWrites } from './socket.ts'
+import { limitTransactions, TRANSACTION_LIMIT_MS } from './timeLimit.ts'
 import type { Connection, ConnectionOptions, Drizzle, Pool } from './types.ts'
 import type { StatementKind, Statement } from '../statement.ts'
 import { watchPool } from './watchdog.ts'
@@ -66,8 +67,13 @@ const planModeSettings: Readonly<Record<PlanMode, string>> = {
 
 /** Options of a pool that the driver does not have. */
 export interface PoolOptions {
-  /** Refuses every write outside a transaction that was begun for writing: see `transaction`. */
+  /**
+   * For a pool that serves requests and tasks: every write outside a transaction that was begun for writing is refused (see
+   * `transaction`), and each transaction has a time limit.
+   */
   readonly readOnlyByDefault?: boolean
+  /** Another limit for transactions than `TRANSACTION_LIMIT_MS`, in milliseconds. */
+  readonly transactionLimitMs?: number
   /** Given for a pool that serves requests: it gives up on a database that does not answer, and reports it here. */
   readonly onUnresponsive?: OnUnresponsive
   /** Called once per process, on its first connection, when `pg` differs from what `assumptions.ts` expects. */
@@ -117,6 +123,7 @@ export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custo
     client.on('error', () => {})
     prepareConnection(client, poolOptions)
   })
+  if (poolOptions.readOnlyByDefault === true) limitTransactions(pool, poolOptions.transactionLimitMs ?? TRANSACTION_LIMIT_MS, target)
   const { onUnresponsive } = poolOptions
   if (onUnresponsive !== undefined) {
     checkAssumptions(null)
