@@ -136,10 +136,13 @@ async function superviseCommand(listener: RunListener, { options, command, outpu
     const strays = () => descendants?.alive() ?? []
     await killTree({ group: pid, runId: job.runId, isSealed: command.isSealed, strays }, limits.graceMs, signalled(stopRequest.reason))
   }
-  descendants?.stop()
   const { code, signal } = await exitOf(exited)
   const leftoverGraceMs = Math.min(limits.graceMs, LEFTOVER_GRACE_MS)
-  await killTree({ group: pid, runId: null, isSealed: command.isSealed }, leftoverGraceMs, signalled('The command has exited'))
+  // A child that left the group is seen by its parents or by the run's id in its environment. Nothing of a run outlives it.
+  const leftover = { group: pid, runId: command.isSealed === true ? null : job.runId, isSealed: command.isSealed }
+  const strays = () => descendants?.alive() ?? []
+  await killTree({ ...leftover, strays }, leftoverGraceMs, signalled('The command has exited'))
+  descendants?.stop()
   emit(listener, { kind: 'exited', exitCode: code, signal })
   await drain(child, output, consumed, limits.drainMs)
   return { problem: null, stop: stopRequest, exitCode: code, signal, output: output.totals() }

@@ -48,7 +48,20 @@ const graceSec = optional(z.number().min(0).max(MAX_GRACE_S))
   .transform((seconds) => seconds ?? DEFAULT_GRACE_S)
   .describe('Seconds between SIGTERM and SIGKILL when the run is stopped')
 
-export const timeoutField = { timeoutSec }
+/** The limit of a request to an agent elsewhere. Stored configurations of such agents have it in milliseconds. */
+export const requestTimeoutFields = {
+  timeoutSec,
+  timeoutMs: optional(
+    z
+      .number()
+      .min(0)
+      .max(MAX_TIMEOUT_S * 1000),
+  ).describe('The same limit in milliseconds; it goes before `timeoutSec`, unless it is 0'),
+}
+
+/** The limit in milliseconds: the field in milliseconds, unless it is 0, which stored configurations write for "no limit". */
+export const requestTimeoutMs = (config: { readonly timeoutSec: number; readonly timeoutMs?: number | undefined }): number =>
+  config.timeoutMs === undefined || config.timeoutMs === 0 ? config.timeoutSec * 1000 : config.timeoutMs
 
 /** The fields of every configured command. */
 export const commandFields = {

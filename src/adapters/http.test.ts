@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { AdapterOptions } from './registry.ts'
 import { TOKEN, answering, httpAgent, outcomeOf, startTestRun, splitWords } from './testKit.ts'
@@ -174,6 +175,76 @@ describe('An HTTP agent that does not answer', () => {
     const outer = await httpAgent((response) => void response.writeHead(status, { location: inner.url }).end())
     expect(await outcomeOf(startHttpRun({ url: outer.url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_http_redirect' })
     expect(inner.connections()).toBe(0)
+  })
+})
+
+describe('An HTTP agent that fails without saying so by its status (K26)', () => {
+  test.each([
+    [{ status: 'error', error: 'out of credit' }, 'out of credit'],
+    [{ status: 'ERROR', message: 'no model' }, 'no model'],
+    [{ status: 'failure' }, 'The agent reported the status failed'],
+    [{ success: false, error: { message: 'no tool' } }, 'no tool'],
+    [{ ok: false, reason: 'asleep' }, 'asleep'],
+  ])('The report %j fails the run with its reason', async (body, error) => {
+    const { url } = await httpAgent(answering(body))
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ status: 'failed', errorCode: 'adapter_reported_failure', error })
+  })
+
+  test.each([{ status: 'ok' }, { success: true }, { status: 'completed', error: null }, {}])('The report %j is a success', async (body) => {
+    const { url } = await httpAgent(answering(body))
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ status: 'succeeded' })
+  })
+
+  test.each(['text/html; charset=utf-8', 'application/json'])('A web page served as %s is no report', async (type) => {
+    const { url } = await httpAgent((response) => void response.writeHead(200, { 'content-type': type }).end('<!DOCTYPE html><p>Sign in'))
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({
+      status: 'failed',
+      errorCode: 'adapter_reported_failure',
+      error: expect.stringMatching(/answered with a web page/),
+    })
+  })
+
+  test.each(['http', 'openclaw_gateway'] as const)(
+    'An agent of type %s that compresses its answer is read, within the limit of bytes',
+    async (type) => {
+      const report = { status: 'failed', error: { message: 'disk full' } }
+      const gzipped = (value: unknown) => (response: ServerResponse) =>
+        void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify(value)))
+      const { url } = await httpAgent(gzipped(report))
+      expect(await outcomeOf(startTestRun(type, { url }, {}, local))).toMatchObject({ status: 'failed', error: 'disk full' })
+      const bomb = await httpAgent(gzipped({ status: 'succeeded', filler: 'x'.repeat(5_000_000) }))
+      expect(await outcomeOf(startTestRun(type, { url: bomb.url }, {}, local))).toMatchObject({ errorCode: 'adapter_http_failed' })
+    },
+  )
+
+  test.each(['http', 'openclaw_gateway'] as const)('The limit of an agent of type %s in milliseconds holds', async (type) => {
+    const { url } = await httpAgent(() => {})
+    expect(await outcomeOf(startTestRun(type, { url, timeoutMs: 100 }, {}, local))).toMatchObject({
+      status: 'timed_out',
+      error: 'No answer within 0.1 s',
+    })
+  })
+})
+
+describe('The session of an HTTP agent (K1)', () => {
+  const resumed = { sessionIdBefore: 'before-1' }
+
+  test.each([
+    { status: 'failed', error: 'gone' },
+    { status: 'error', usage: { inputTokens: 0, outputTokens: 0 }, sessionId: 's-2' },
+  ])('A session with which its run failed at no cost is given up: %j', async (body) => {
+    const { url } = await httpAgent(answering(body))
+    expect(await outcomeOf(startHttpRun({ url }, local, resumed))).toMatchObject({
+      status: 'failed',
+      errorCode: 'adapter_session_unknown',
+      sessionIdAfter: null,
+    })
+    expect(await outcomeOf(startHttpRun({ url }))).toMatchObject({ errorCode: 'adapter_reported_failure' })
+  })
+
+  test.each([{ usage: { inputTokens: 3 } }, { result: { summary: 'half' } }])('A run that did %j keeps its session', async (work) => {
+    const { url } = await httpAgent(answering({ status: 'failed', error: 'stuck', ...work }))
+    expect(await outcomeOf(startHttpRun({ url }, local, resumed))).toMatchObject({ errorCode: 'adapter_reported_failure' })
   })
 })
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { failed, pendingRun, succeeded } from './adapter.ts'
 import type { Adapter, FinishedOutcome, AdapterOutcome, Job, Usage } from './adapter.ts'
-import { resolveBindings, optional, timeoutField } from './config.ts'
+import { resolveBindings, optional, requestTimeoutFields, requestTimeoutMs } from './config.ts'
 import { amountAt, valueAt, countAt, parseObject, storableJson, textAt } from './json.ts'
 import type { HttpResponse } from './httpRequest.ts'
 import { firstBytes } from './text.ts'
@@ -20,7 +20,7 @@ export const httpConfig = z.object({
   ),
   async: optional(z.boolean()).describe('The agent ends the run itself, through `finish`, whatever it answers'),
   sendToken: optional(z.boolean()).describe('Whether the body contains the token of the run; without it, when the URL is https'),
-  ...timeoutField,
+  ...requestTimeoutFields,
 })
 
 /** An agent behind a URL: one request starts the run. The answer ends the run, or announces that the agent will call `finish`. */
@@ -39,11 +39,24 @@ export const httpAdapter = (host: WebhookHost): Adapter<z.output<typeof httpConf
       method: config.method,
       headers: resolveBindings(config.headers, 'headers', job),
       body: { ...config.payloadTemplate, ...body },
-      timeoutSec: config.timeoutSec,
-      read: (answer) => outcomeOf(answer, config.async === true),
+      timeoutMs: requestTimeoutMs(config),
+      read: (answer) => withoutUnknownSession(outcomeOf(answer, config.async === true), sessionIdFrom(job.sessionIdBefore)),
     })
   },
 })
+
+/**
+ * A run that resumed a session and failed without usage and without a result has not worked: its session is given up, whatever the
+ * agent says about it, and the same wake runs once more without it. The same rule as for local agents.
+ */
+function withoutUnknownSession(outcome: AdapterOutcome, resumed: string | null): AdapterOutcome {
+  if (outcome.pending || resumed === null || outcome.status !== 'failed' || outcome.result !== null || hasCost(outcome.usage))
+    return outcome
+  return { ...outcome, errorCode: 'adapter_session_unknown', sessionIdAfter: null }
+}
+
+const hasCost = (usage: Usage | null): boolean =>
+  usage !== null && usage.inputTokens + usage.cachedInputTokens + usage.outputTokens + (usage.costUsd ?? 0) > 0
 
 /** The fields of a run in the body of its request. The token is left out where it may not travel. */
 export const bodyOf = (job: Job) => ({
@@ -63,7 +76,9 @@ export const bodyOf = (job: Job) => ({
   context: job.context ?? {},
 })
 
-const finalStatus = z.enum(['succeeded', 'failed', 'cancelled', 'timed_out'])
+const finalStatus = z.enum(['failed', 'cancelled', 'timed_out'])
+/** Further words with which agents say that they failed. */
+const failureWords: ReadonlySet<string> = new Set(['error', 'errored', 'failure', 'fail'])
 const pendingStatus = z.enum(['queued', 'running', 'pending', 'accepted'])
 
 function outcomeOf({ status, body }: HttpResponse, isAsync: boolean): AdapterOutcome {
@@ -72,13 +87,24 @@ function outcomeOf({ status, body }: HttpResponse, isAsync: boolean): AdapterOut
   if (isAsync || status === 202 || pendingStatus.safeParse(reportedStatus).success)
     return pendingRun(textAt(report, 'runId') ?? textAt(report, 'id'))
   const facts = { usage: usageOf(report), result: resultOf(report, body), sessionIdAfter: sessionIdFrom(textAt(report, 'sessionId')) }
-  // Any other status has a meaning of the agent's own. The HTTP status is a success, and that decides.
-  const final = finalStatus.safeParse(reportedStatus)
-  return !final.success || final.data === 'succeeded' ? succeeded(facts) : reportedFailure(final.data, report, facts)
+  const failure = failureIn(report)
+  return failure === null ? succeeded(facts) : reportedFailure(failure, report, facts)
+}
+
+/** The failure that a report states. Any other status has a meaning of the agent's own: the HTTP status is a success, and that decides. */
+function failureIn(report: unknown): z.output<typeof finalStatus> | null {
+  const status = textAt(report, 'status')?.toLowerCase() ?? ''
+  const final = finalStatus.safeParse(status)
+  if (final.success) return final.data
+  const isFailure = failureWords.has(status) || valueAt(report, 'success') === false || valueAt(report, 'ok') === false
+  return isFailure ? 'failed' : null
 }
 
 function reportedFailure(status: 'failed' | 'cancelled' | 'timed_out', report: unknown, facts: Partial<FinishedOutcome>): FinishedOutcome {
-  const error = textAt(report, 'error') ?? textAt(report, 'error', 'message') ?? `The agent reported the status ${status}`
+  const error =
+    [textAt(report, 'error'), textAt(report, 'error', 'message'), textAt(report, 'message'), textAt(report, 'reason')].find(
+      (text) => text !== null && text.trim() !== '',
+    ) ?? `The agent reported the status ${status}`
   return failed('adapter_reported_failure', error, { ...facts, status })
 }
 

@@ -4,7 +4,8 @@ import http from 'node:http'
 import https from 'node:https'
 import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
-import { callbackify } from 'node:util'
+import { callbackify, promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate } from 'node:zlib'
 import type { ErrorCode } from './adapter.ts'
 import type { AddressPolicy } from './addresses.ts'
 
@@ -32,6 +33,8 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number
   readonly body: string
+  /** The media type that the answer names, in lower case and without parameters; empty where it names none. */
+  readonly mediaType: string
 }
 export type HttpResponseOrFailure = HttpResponse | { readonly errorCode: ErrorCode; readonly error: string }
 
@@ -90,6 +93,22 @@ function describeFailure({ url }: HttpRequest, error: unknown): HttpResponseOrFa
   return { errorCode: 'adapter_http_failed', error: `The request to ${url.host} failed (${code ?? 'no code'})` }
 }
 
+const decoders: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>>> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+}
+
+/** The body without its encoding. The request asks for none, and some servers and proxies compress nevertheless. */
+async function decoded(bytes: Buffer, encoding: string | undefined, limitBytes: number): Promise<Buffer> {
+  const name = encoding?.trim().toLowerCase() ?? 'identity'
+  if (name === 'identity' || name === '') return bytes
+  const decode = decoders[name]
+  if (decode === undefined) throw new Error('unknown encoding')
+  return await decode(bytes, { maxOutputLength: limitBytes })
+}
+
 function sendAndRead(httpRequest: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   const { url, method, headers, body, limitBytes, policy, resolve } = httpRequest
   return new Promise((fulfil, reject) => {
@@ -123,7 +142,15 @@ function sendAndRead(httpRequest: HttpRequest, signal: AbortSignal): Promise<Htt
         reject(failure('adapter_http_too_large', `${url.host} answered with more than ${limitBytes} bytes`))
       })
       response.on('error', reject)
-      response.on('end', () => fulfil({ status, body: Buffer.concat(chunks).toString('utf8') }))
+      response.on('end', () => {
+        const mediaType = (response.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+        const answer = decoded(Buffer.concat(chunks), response.headers['content-encoding'], limitBytes).then(
+          (bytes) => ({ status, body: bytes.toString('utf8'), mediaType }),
+          () => Promise.reject(failure('adapter_http_failed', `${url.host} answered in an encoding that could not be read`)),
+        )
+        // Given as a promise, so that the end of the connection, which comes before it, changes nothing.
+        fulfil(answer)
+      })
     })
     clientRequest.end(body)
   })

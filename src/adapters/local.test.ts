@@ -366,10 +366,21 @@ describe('The prompt of a local agent', () => {
     expect(JSON.stringify(run.recorded.events)).not.toContain('secret plan')
   })
 
-  test('A prompt that is too long for an argument fails the run before a process starts', async () => {
-    const run = startTestRun('hermes_local', { command: fakeProgram([]) }, { prompt: 'x'.repeat(200_000) })
-    expect(await outcomeOf(run)).toMatchObject({ status: 'failed', errorCode: 'adapter_spawn_failed' })
-  })
+  test.each(localTypes)(
+    'A prompt of 70,000 characters reaches %s whole, or cut with a note where it is an argument (K25)',
+    async (type) => {
+      // Three bytes a character: more than the system takes in one argument.
+      const prompt = `first ${'語'.repeat(70_000)} last`
+      const command = fakeProgram([])
+      expect(await outcomeOf(startTestRun(type, { command }, { prompt }))).toMatchObject({ status: 'succeeded' })
+      if (type !== 'hermes_local') return expect(inputOf(command)).toBe(prompt)
+      const given = argsOf(command).at(-1) ?? ''
+      expect(given).toMatch(/^--query=first 語/)
+      expect(given).not.toContain('\uFFFD')
+      expect(given).toMatch(/was cut, .* The rest: GET \$PAPERCLIP_API_URL\/api\/issues\/[-0-9a-f]+\/heartbeat-context\]$/)
+      expect(Buffer.byteLength(given)).toBeLessThan(128 * 1024)
+    },
+  )
 
   test('A prompt on standard input may have megabytes, whether the program reads it or not', async () => {
     const prompt = 'x'.repeat(3_000_000)

@@ -7,6 +7,7 @@ import type { LocalConfig, Program } from './localPrograms.ts'
 import { renderPrompt } from './prompt.ts'
 import { emptyTranscript, sessionIdFrom, spentNothing } from './transcript.ts'
 import type { Transcript } from './transcript.ts'
+import { firstBytes } from './text.ts'
 
 /** Linux accepts 128 KiB in one argument, the terminating NUL included. */
 const MAX_ARGUMENT_BYTES = 128 * 1024 - 1024
@@ -46,9 +47,17 @@ async function invocationOf<Config extends LocalConfig>(program: Program<Config>
   const command = config.command ?? program.command
   const args = program.args(config, resume)
   if (program.promptArgument === undefined) return { command, args, input: rendered.prompt }
-  if (Buffer.byteLength(rendered.prompt) > MAX_ARGUMENT_BYTES) return { problem: `The prompt is too long for an argument of ${command}` }
-  const prompt = rendered.prompt.replaceAll('\0', '')
+  const prompt = fittedToArgument(rendered.prompt.replaceAll('\0', ''), job)
   return { command, args: [...args, program.promptArgument(prompt)], input: null, shownArgs: [...args, program.promptArgument('…')] }
+}
+
+/** A prompt that is too long for an argument ends with a note that says where the rest can be read. */
+function fittedToArgument(prompt: string, { issueId }: Job): string {
+  const bytes = Buffer.byteLength(prompt)
+  if (bytes <= MAX_ARGUMENT_BYTES) return prompt
+  const where = issueId === null ? '/api/agents/me/inbox-lite' : `/api/issues/${issueId}/heartbeat-context`
+  const note = `\n\n[This prompt of ${bytes} bytes was cut, because this program takes it as an argument. The rest: GET $PAPERCLIP_API_URL${where}]`
+  return firstBytes(prompt, MAX_ARGUMENT_BYTES - Buffer.byteLength(note)) + note
 }
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { failed, succeeded } from './adapter.ts'
 import type { Adapter, AdapterOutcome, Job } from './adapter.ts'
-import { resolveBindings, binding, flagValue, optional, plainText, timeoutField } from './config.ts'
+import { resolveBindings, binding, flagValue, optional, plainText, requestTimeoutFields, requestTimeoutMs } from './config.ts'
 import { valueAt, countAt, parseObject, textAt } from './json.ts'
 import type { HttpResponse } from './httpRequest.ts'
 import { firstBytes } from './text.ts'
@@ -28,7 +28,7 @@ export const openclawConfig = z.object({
     'The runs that share a session of the gateway: those of an issue (so without it), all of the agent (`fixed`), or none (`run`)',
   ),
   sessionKey: optional(plainText.max(200)).describe('The name of the session under `fixed`'),
-  ...timeoutField,
+  ...requestTimeoutFields,
 })
 type OpenclawConfig = z.output<typeof openclawConfig>
 
@@ -52,7 +52,7 @@ export const openclawAdapter = (host: WebhookHost): Adapter<OpenclawConfig> => (
       method: 'POST',
       headers: { values: { ...values, ...extraHeaders }, missing: [...token.missing, ...missing] },
       body: { model: `openclaw:${agentId ?? 'main'}`, user: sessionOf(job, config), input: inputOf(job), stream: false },
-      timeoutSec: config.timeoutSec,
+      timeoutMs: requestTimeoutMs(config),
       read: outcomeOf,
     })
   },
@@ -77,6 +77,8 @@ function inputOf(job: Job): string {
   return `${job.prompt}\n\n${lines.join('\n')}`
 }
 
+const failedStatuses: ReadonlySet<string> = new Set(['failed', 'cancelled', 'incomplete', 'error'])
+
 /** The part of an answer that a run keeps in addition to its log. */
 const SUMMARY_BYTES = 16 * 1024
 
@@ -96,8 +98,9 @@ function outcomeOf({ body }: HttpResponse): AdapterOutcome {
     result: outputText === '' ? null : { summary: firstBytes(outputText, SUMMARY_BYTES), responseId: textAt(report, 'id') },
   }
   const status = textAt(report, 'status')
-  if (status !== 'failed' && status !== 'cancelled' && status !== 'incomplete') return succeeded(facts)
-  return failed('adapter_reported_failure', textAt(report, 'error', 'message') ?? `The gateway reported the status ${status}`, facts)
+  const error = textAt(report, 'error', 'message') ?? textAt(report, 'error')
+  if (error === null && !failedStatuses.has(status ?? '')) return succeeded(facts)
+  return failed('adapter_reported_failure', error ?? `The gateway reported the status ${status}`, facts)
 }
 
 const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

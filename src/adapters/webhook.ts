@@ -44,7 +44,7 @@ export interface Webhook {
   readonly method: 'POST' | 'PUT'
   readonly headers: ResolvedBindings
   readonly body: Readonly<Record<string, unknown>>
-  readonly timeoutSec: number
+  readonly timeoutMs: number
   /** Reads an answer whose HTTP status is a success. */
   readonly read: (answer: HttpResponse) => AdapterOutcome
 }
@@ -62,7 +62,10 @@ export function startWebhook(webhook: Webhook): StartedRun {
   const headers = Object.fromEntries(values.map(([name, value]) => [name.toLowerCase(), value]))
   // The query and the user name of a URL may be credentials, so events show only its origin and path.
   const requestLabel = `${webhook.method} ${url.origin}${url.pathname}`
-  emit(listener, { kind: 'invoked', details: { request: requestLabel, headers: Object.keys(headers), timeoutSec: webhook.timeoutSec } })
+  emit(listener, {
+    kind: 'invoked',
+    details: { request: requestLabel, headers: Object.keys(headers), timeoutSec: webhook.timeoutMs / 1000 },
+  })
   const output = createOutput(listener, { limitBytes: OUTPUT_LIMIT_BYTES, secrets: secretsOf(job) })
   let reason: string | null = null
   const { answer, cancel } = request({
@@ -70,7 +73,7 @@ export function startWebhook(webhook: Webhook): StartedRun {
     method: webhook.method,
     headers: { ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(webhook.body),
-    timeoutMs: webhook.timeoutSec * 1000,
+    timeoutMs: webhook.timeoutMs,
     limitBytes: host.answerLimitBytes ?? ANSWER_LIMIT_BYTES,
     policy: host.policy,
     resolve: host.resolve ?? resolveBySystem,
@@ -95,8 +98,14 @@ export function startWebhook(webhook: Webhook): StartedRun {
   }
 }
 
-const readRedacted = ({ read, job }: Webhook, { status, body }: HttpResponse): AdapterOutcome =>
-  read({ status, body: redactSecrets(body, secretsOf(job)) })
+function readRedacted({ read, job, url }: Webhook, answer: HttpResponse): AdapterOutcome {
+  // The page of a proxy, of a login or of a misspelled address is no agent's report, whatever its status.
+  if (isWebPage(answer)) return failed('adapter_reported_failure', `${url.host} answered with a web page and not with a report`)
+  return read({ ...answer, body: redactSecrets(answer.body, secretsOf(job)) })
+}
+
+const isWebPage = ({ mediaType, body }: HttpResponse): boolean =>
+  mediaType === 'text/html' || mediaType === 'application/xhtml+xml' || /^\s*(<!doctype\s+html|<html[\s>])/i.test(body.slice(0, 1000))
 
 function failedRequest(errorCode: NonNullable<FinishedOutcome['errorCode']>, error: string): FinishedOutcome {
   if (errorCode === 'cancelled') return failed(errorCode, error, { status: 'cancelled' })

@@ -18,6 +18,7 @@ import { issueStatus } from '../model/issueStatus.ts'
 import type { EntityType } from '../platform/kernel/event.ts'
 import type { StateMachine } from '../platform/kernel/stateMachine.ts'
 import * as labelEvents from '../org/labels/events.ts'
+import * as lifecycleEvents from '../control/lifecycle/events.ts'
 import * as portabilityEvents from '../control/portability/events.ts'
 import * as projectEvents from '../org/projects/events.ts'
 import * as runEvents from '../engine/runs/events.ts'
@@ -52,6 +53,7 @@ export const allEvents: readonly EventDeclaration[] = [
   interactionEvents,
   issueEvents,
   labelEvents,
+  lifecycleEvents,
   portabilityEvents,
   projectEvents,
   runEvents,

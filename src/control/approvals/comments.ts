@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { lockAgents } from '../../org/agents/index.ts'
 import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -13,6 +14,7 @@ import type { Page } from '../../platform/kernel/page.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCommentAdded } from './events.ts'
 import { approvalById } from './row.ts'
+import { wakeRequester } from './wakeRequester.ts'
 import type { approvalCommentView } from './views.ts'
 
 type CommentRow = z.input<typeof approvalCommentView>
@@ -27,12 +29,18 @@ const insertComment = statement<
   values (${param('companyId')}, ${param('approvalId')}, ${param('byAgentId', 'uuid')}, ${param('byUserId')}, ${param('body')})
   returning ${commentColumns}`)
 
-/** Adds a comment to an approval in any status; open to every agent of the company and the board. @throws Refusal `not_found` */
+/**
+ * Adds a comment to an approval in any status; open to every agent of the company and the board. A comment of the board wakes the
+ * agent that requested the approval.
+ * @throws Refusal `not_found`
+ */
 export async function addApprovalComment(ctx: Ctx, approvalId: string, body: string): Promise<CommentRow> {
   const companyId = companyOf(ctx)
   const author = authorOf(ctx.actor)
   return await mutate(ctx, async (tx) => {
-    await approvalById(tx, companyId, approvalId)
+    const approval = await approvalById(tx, companyId, approvalId)
+    const requester = ctx.actor.kind === 'board' ? approval.requestedByAgentId : null
+    if (requester !== null) await lockAgents(tx, companyId, [requester])
     await requireActingRun(tx, ctx)
     const comment = exactlyOne(
       await tx.run(insertComment, {
@@ -43,7 +51,9 @@ export async function addApprovalComment(ctx: Ctx, approvalId: string, body: str
         body,
       }),
     )
-    return changed(comment, approvalCommentAdded(approvalId, { commentId: comment.id }))
+    const news = { reason: 'approval_commented', status: approval.status, commentId: comment.id }
+    const wakeEvents = requester === null ? [] : await wakeRequester(tx, ctx, approval, news)
+    return changed(comment, approvalCommentAdded(approvalId, { commentId: comment.id }), ...wakeEvents)
   })
 }
 

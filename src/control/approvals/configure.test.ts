@@ -144,7 +144,7 @@ describe('configureAgent', () => {
     expect(await auditCount(server())).toBe(before)
     expect((await board().get(`/api/approvals/${approval.id}`)).body.status).toBe('pending')
     await board().post(`/api/agents/${worker.id}/terminate`)
-    expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 409, body: { code: 'agent_terminated' } })
+    expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 409, body: { code: 'approval_cancelled' } })
     expect(await ceo.client.patch(`/api/agents/${worker.id}`, { adapterType: 'http' })).toMatchObject({
       status: 409,
       body: { code: 'agent_terminated' },

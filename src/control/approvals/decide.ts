@@ -3,18 +3,11 @@ import { lockAgents } from '../../org/agents/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
-import { issueApprovals } from '../../model/approvals.ts'
 import { memberships } from '../../model/companies.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
-import type { DomainEvent } from '../../platform/kernel/event.ts'
-import { lockIssue } from '../../engine/holds/index.ts'
-import { requestIssueWake, wakeAgent } from '../../engine/wakes/index.ts'
-import { issues } from '../../model/issues.ts'
-import { isClosed } from '../../model/issueStatus.ts'
-import type { IssueStatus } from '../../model/issueStatus.ts'
 import { affectedAgentIds, effects } from './effects.ts'
-import { approvalApproved, approvalRejected, revisionRequested, wakeupFailed, wakeupQueued } from './events.ts'
+import { approvalApproved, approvalRejected, revisionRequested } from './events.ts'
 import { lockForEffect } from './lock.ts'
 import { entityTagOf, presentDetail, presentWritten } from './present.ts'
 import type { ApprovalDetail } from './present.ts'
@@ -24,6 +17,7 @@ import type { Review } from './review.ts'
 import { setApprovalStatus } from './row.ts'
 import type { ApprovalRow } from './row.ts'
 import { approvalStatus } from '../../model/approvalStatus.ts'
+import { wakeRequester } from './wakeRequester.ts'
 
 export type DecisionOutcome = 'approved' | 'rejected' | 'revision_requested'
 
@@ -84,67 +78,12 @@ interface Shown {
   readonly decision: Decision
 }
 
-interface LinkedIssue {
-  issueId: string
-  assigneeAgentId: string | null
-  status: IssueStatus
-}
-
-const selectLinkedIssues = statement<{ approvalId: string }, LinkedIssue>('approval_linked_ids').read(sql`
-  select l.issue_id as "issueId", i.assignee_agent_id as "assigneeAgentId", i.status
-  from ${issueApprovals} l join ${issues} i on i.id = l.issue_id where l.approval_id = ${param('approvalId')} order by l.created_at, l.issue_id`)
-
-/**
- * (tx) Queues a run of the requesting agent, so that it learns of the decision: for the first open issue of its own that the approval
- * is linked to, or else for no issue. Expects the agent's row lock.
- */
-async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, outcome: DecisionOutcome): Promise<DomainEvent[]> {
-  const agentId = approval.requestedByAgentId
-  if (agentId === null) return []
-  const reason = `approval_${outcome}`
-  const linked = await tx.run(selectLinkedIssues, { approvalId: approval.id })
-  const own = linked.find((issue) => issue.assigneeAgentId === agentId && !isClosed(issue.status))
-  const issueIds = linked.map(({ issueId }) => issueId)
-  const issueId = own?.issueId ?? issueIds[0] ?? null
-  const wake = {
-    agentId,
-    source: 'automation',
-    reason,
-    payload: { approvalId: approval.id, approvalStatus: outcome, issueId, issueIds },
-  } as const
-  if (own !== undefined) return await wakeForIssue(tx, ctx, approval.id, { ...wake, issueId: own.issueId })
-  const result = await wakeAgent(tx, ctx, wake)
-  return result.kind === 'not_woken'
-    ? [wakeupFailed(approval.id, { requesterAgentId: agentId, reason, why: result.why })]
-    : [wakeupQueued(approval.id, { requesterAgentId: agentId, reason, runId: result.runId, issueIds })]
-}
-
-/** (tx) A wake for an issue waits while a run holds the issue, the requester's own one included. */
-async function wakeForIssue(
-  tx: Tx,
-  ctx: Ctx,
-  approvalId: string,
-  wake: { agentId: string; issueId: string; source: 'automation'; reason: string; payload: { issueIds: string[] } },
-): Promise<DomainEvent[]> {
-  await lockIssue(tx, companyOf(ctx), wake.issueId)
-  const { agentId: requesterAgentId, reason } = wake
-  const outcome = await requestIssueWake(tx, ctx, wake)
-  if (outcome.kind === 'skipped') {
-    const why = outcome.why === 'timer_off' ? 'wake_on_demand_off' : outcome.why
-    return [wakeupFailed(approvalId, { requesterAgentId, reason, why })]
-  }
-  if (outcome.kind === 'closed_as_loop') return [...outcome.events]
-  const runId = outcome.kind === 'deferred' ? null : outcome.runId
-  const queued = wakeupQueued(approvalId, { requesterAgentId, reason, runId, issueIds: wake.payload.issueIds })
-  return outcome.kind === 'promoted' ? [queued, outcome.event] : [queued]
-}
-
 /**
  * Decides on an approval. The decision, its effect, the wake of the requester and their audit rows commit together,
  * under the approval's row lock (I10). It is about the version that was shown (I20). A repeated decision changes nothing. A
  * request for revision leaves the approval undecided, so a second one is refused.
  *
- * @throws Refusal `not_found`, `approval_decided`, `own_request`, `precondition_failed`, `approval_changed`, and those of the effect
+ * @throws Refusal `not_found`, `approval_cancelled`, `approval_decided`, `own_request`, `precondition_failed`, `approval_changed`, and those of the effect
  */
 export async function decideApproval(ctx: Ctx, approvalId: string, decision: Decision): Promise<ApprovalDetail> {
   const { actor } = ctx
@@ -157,6 +96,8 @@ export async function decideApproval(ctx: Ctx, approvalId: string, decision: Dec
     const review = reviewOf(approval, locked.find((agent) => agent.id === subjectId) ?? null)
     if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(presentWritten(actor, approval, review))
     await requireOtherRequester(tx, ctx, approval, actor.userId)
+    if (approval.status === 'cancelled')
+      refuse('approval_cancelled', approval.decisionNote === null ? {} : { message: approval.decisionNote })
     if (!approvalStatus.allows(approval.status, outcome))
       refuse('approval_decided', { message: outcomes[outcome].refusal, details: { status: approval.status } })
     await requireShown(tx, ctx, { approval, review, userId: actor.userId, decision })
@@ -170,7 +111,7 @@ export async function decideApproval(ctx: Ctx, approvalId: string, decision: Dec
     })
     const { type, requestedByAgentId, status: previousStatus } = approval
     const decisionEvent = outcomes[outcome].event(approvalId, { type, requestedByAgentId, previousStatus })
-    const wakeEvents = await wakeRequester(tx, ctx, approval, outcome)
+    const wakeEvents = await wakeRequester(tx, ctx, approval, { reason: `approval_${outcome}`, status: outcome })
     return changed(presentWritten(actor, decided, review), decisionEvent, ...effect.events, ...wakeEvents)
   })
 }

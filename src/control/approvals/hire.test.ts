@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { REDACTED } from '../../platform/kernel/redact.ts'
 import { race, countByStatus } from '../../dev/testing/race.ts'
 import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
-import type { TestAgent, World } from '../../dev/testing/world.ts'
+import type { Client, TestAgent, World } from '../../dev/testing/world.ts'
 
 const server = useServer()
 
@@ -98,17 +98,17 @@ describe('hireAgent', () => {
     expect(await actionsOf(server(), agent.id)).toEqual(['agent.hire_created', 'agent.terminated'])
   })
 
-  test('A hire whose agent was terminated meanwhile can only be rejected', async () => {
+  test('A hire whose agent was terminated meanwhile is cancelled and cannot be decided', async () => {
     const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
     await server().board.post(`/api/agents/${agent.id}/terminate`)
     const before = await auditCount(server())
     expect(await server().board.post(`/api/approvals/${approval.id}/approve`)).toMatchObject({
       status: 409,
-      body: { code: 'agent_terminated' },
+      body: { code: 'approval_cancelled' },
     })
     expect(await auditCount(server())).toBe(before)
-    expect(await server().board.post(`/api/approvals/${approval.id}/reject`)).toMatchObject({ status: 200 })
-    expect((await actionsOf(server(), agent.id)).at(-1)).toBe('agent.terminated')
+    expect(await server().board.post(`/api/approvals/${approval.id}/reject`)).toMatchObject({ status: 409 })
+    expect((await server().board.get(`/api/approvals/${approval.id}`)).body).toMatchObject({ status: 'cancelled' })
   })
 
   test('A hire without required approval takes effect at once, for the board with any configuration', async () => {
@@ -175,5 +175,21 @@ describe('hireAgent', () => {
     const answers = await race(Array.from({ length: 8 }), () => ceo.client.post(hires(), { name: 'Twin' }))
     expect(countByStatus(answers)).toEqual({ 201: 8 })
     expect(new Set(answers.map((answer) => answer.body.agent.urlKey)).size).toBe(8)
+  })
+})
+
+describe('The manager of a hired agent (K48)', () => {
+  test('An agent that names no manager is the manager, by each way of hiring; a person and null name none', async () => {
+    const managerOf = async (id: string): Promise<string | null> => (await server().board.get(`/api/agents/${id}`)).body.reportsTo
+    const hire = async (client: Client, body: object): Promise<string> =>
+      (await client.post(hires(), { name: 'New', ...body })).body.agent.id
+    expect(await managerOf(await hire(ceo.client, {}))).toBe(ceo.id)
+    expect(await managerOf(await hire(ceo.client, { reportsTo: null }))).toBeNull()
+    expect(await managerOf(await hire(server().board, {}))).toBeNull()
+    const request = { type: 'hire_agent', payload: { name: 'Asked' } }
+    const { body: approval } = await ceo.client.post(`/api/companies/${fixture.company.id}/approvals`, request)
+    expect(approval.payload).toMatchObject({ reportsTo: ceo.id })
+    const approved = await server().board.post(`/api/approvals/${approval.id}/approve`, {})
+    expect(await managerOf(approved.body.payload.agentId)).toBe(ceo.id)
   })
 })

@@ -30,6 +30,10 @@ function asksForPower(actor: Actor, input: CreateAgent): boolean {
   return powerIn(actor, null, { ...fields, ...permissions }).length > 0
 }
 
+/** An agent that asks for a colleague and names no manager is the manager. Null asks for none. */
+export const withManager = <T extends { readonly reportsTo?: unknown }>(actor: Actor, input: T): T =>
+  actor.kind === 'agent' && input.reportsTo === undefined ? { ...input, reportsTo: actor.agentId } : input
+
 /**
  * Hires an agent. When the company requires a decision of its board, or when an agent asks for a colleague with
  * privileges, the new agent is pending and can do nothing until the approval is granted. Agent, approval and links are
@@ -38,7 +42,8 @@ function asksForPower(actor: Actor, input: CreateAgent): boolean {
  * @throws Refusal those of `insertAgent`; `unknown_reference` for a source issue, and those of its write gate
  */
 export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
-  const { sourceIssueId, sourceIssueIds = [], ...input } = hire
+  const { sourceIssueId, sourceIssueIds = [], ...wanted } = hire
+  const input = withManager(ctx.actor, wanted)
   const issueIds = [...new Set([...(sourceIssueId ? [sourceIssueId] : []), ...sourceIssueIds])]
   requireNoRedacted(input, configurationFields)
   const companyId = companyOf(ctx)

@@ -8,6 +8,7 @@ import { containsRedacted } from '../../platform/kernel/redact.ts'
 import { authorize } from '../../auth/permissions.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCreated, approvalResubmitted } from './events.ts'
+import { withManager } from './hire.ts'
 import { addLinks, checkWriteGates } from './links.ts'
 import { lockForEffect } from './lock.ts'
 import { requireValidPayload, hiredAgentId, parseHire, hirePayloadOf, parseProposal } from './payload.ts'
@@ -25,7 +26,8 @@ import type { CreateApproval } from './views.ts'
  *   of the issues
  */
 export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<ApprovalDetail> {
-  const { type, payload, issueIds = [] } = input
+  const { type, issueIds = [] } = input
+  const payload = type === 'hire_agent' ? withManager<Record<string, unknown>>(ctx.actor, input.payload) : input.payload
   requireValidPayload(type, payload)
   const forAgentId = ctx.actor.kind === 'agent' ? null : (input.requestedByAgentId ?? null)
   return await mutate(ctx, async (tx) => {
@@ -104,6 +106,7 @@ export async function resubmitApproval(
   return await mutate(ctx, async (tx) => {
     const approval = await lockForEffect(tx, ctx, approvalId)
     if (ctx.actor.kind === 'agent' && approval.requestedByAgentId !== ctx.actor.agentId) refuse('not_requester')
+    if (approval.status === 'cancelled') refuse('approval_cancelled')
     if (approval.status !== 'revision_requested')
       refuse('approval_decided', {
         message: 'Only approvals that were sent back for revision can be resubmitted',

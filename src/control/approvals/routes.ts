@@ -75,6 +75,7 @@ const decisionRoute = {
   headers: entityTagHeader,
   refuses: [
     'not_found',
+    'approval_cancelled',
     'approval_decided',
     'own_request',
     'precondition_failed',
@@ -139,7 +140,7 @@ export const approvalRoutes = [
     bodyOptional: true,
     returns: approvalDetailView,
     headers: entityTagHeader,
-    refuses: ['not_found', 'not_requester', 'approval_decided', 'field_not_permitted', ...hireRefusals],
+    refuses: ['not_found', 'not_requester', 'approval_cancelled', 'approval_decided', 'field_not_permitted', ...hireRefusals],
     handle: ({ ctx, target, body }) => resubmitApproval(ctx, target, body.payload),
   }),
   get('/api/approvals/:id/issues', {

@@ -183,9 +183,9 @@ describe('finishSupervisedRun', () => {
     expect(await runWith(agent, { payload: { taskKey: 'attic' } }, 's-2')).toMatchObject({ sessionIdBefore: 's-1' })
     const resumed = { payload: { taskKey: 'cellar', resumeFromRunId: first.runId } }
     expect(await runWith(agent, resumed, 's-3')).toMatchObject({ taskKey: 'cellar', sessionIdBefore: 's-1' })
-    // A run of another agent gives no session (I8); the run then resumes the session of its own task.
+    // A run of another agent gives no session (I8).
     const stolen = { payload: { taskKey: 'attic', resumeFromRunId: foreign.runId } }
-    expect(await runWith(agent, stolen, 's-4')).toMatchObject({ sessionIdBefore: 's-2' })
+    expect((await server().board.post(`/api/agents/${agent.id}/wakeup`, stolen)).status).toBe(404)
     expect(await runWith(agent, { ...resumed, forceFreshSession: true }, 's-5')).toMatchObject({ sessionIdBefore: null })
   })
 

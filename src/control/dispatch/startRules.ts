@@ -45,6 +45,8 @@ export function decideStart(facts: HoldFacts, agentId: string, reason: string | 
   const decision = decideCheckout(facts, { kind: 'agent', agentId }, agentId, startableStatuses)
   if (decision.kind !== 'refuse') return { kind: 'take' }
   const { code } = decision
+  // A comment on an issue that waits for others is heard now, and not when the last of them is done.
+  if (code === 'issue_blocked' && reason === COMMENT_REASON) return { kind: 'withoutHold' }
   if (code === 'issue_held') return { kind: 'wait', holderRunId: otherHolder?.id ?? '' }
   if (code === 'issue_blocked' || code === 'project_paused' || code === 'lock_revoked') return { kind: 'close', why: code }
   // An issue in progress without an assignee, as an older row may be. Waiting does not assign it, and other wakes wait behind it.

@@ -47,6 +47,20 @@ describe('resetSessions', () => {
     expect((await reset()).body).toMatchObject({ clearedTaskSessions: 0 })
   })
 
+  test('The kept sessions are listed, newest first, and each is reset by its key (K24)', async () => {
+    const { agent, reset } = await setup()
+    const list = async () => (await server().board.get(`/api/agents/${agent.id}/task-sessions`)).body
+    const before = await list()
+    expect(before).toMatchObject([
+      { agentId: agent.id, taskKey: 'agent', sessionId: 's-agent', adapterType: 'process', lastRunId: null, lastError: null },
+      { agentId: agent.id, taskKey: 'task', sessionId: 's-task' },
+    ])
+    expect(new Set(before.map(({ id }: { id: string }) => id)).size).toBe(2)
+    await reset({ taskKey: before[0].taskKey })
+    expect((await list()).map(({ id }: { id: string }) => id)).toEqual([before[1].id])
+    expect((await server().board.get(`/api/agents/${randomUUID()}/task-sessions`)).status).toBe(404)
+  })
+
   test('A reset of one task keeps the sessions of all other tasks', async () => {
     const { reset, read, nextSession } = await setup()
     expect((await reset({ taskKey: 'other' })).body).toMatchObject({ clearedTaskSessions: 0, sessionId: 's-agent' })

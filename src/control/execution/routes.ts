@@ -12,7 +12,7 @@ import { heartbeat } from './heartbeat.ts'
 import { openRun } from './openRun.ts'
 import { activeRunOfIssue, issueRuns, issuesOfRun, liveRunsOfCompany, liveRunsOfIssue } from './runReads.ts'
 import { activeRunView, companyLiveRunView, issueRunView, liveRunsQuery, liveRunView, runIssueView } from './runReadViews.ts'
-import { readRuntimeState, resetSessions } from './runtimeState.ts'
+import { listTaskSessions, readRuntimeState, resetSessions } from './runtimeState.ts'
 import {
   finishBody,
   heartbeatResponseView,
@@ -21,6 +21,7 @@ import {
   resetSessionBody,
   resetSessionView,
   runtimeStateView,
+  taskSessionView,
 } from './views.ts'
 
 const routesWithoutTokens: readonly Route[] = [
@@ -103,6 +104,15 @@ const routesWithoutTokens: readonly Route[] = [
     returns: runtimeStateView,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => readRuntimeState(ctx, target),
+  }),
+  get('/api/agents/:id/task-sessions', {
+    summary: 'List the sessions that an agent resumes, one for each task, newest first; each is reset by its task key',
+    permission: 'agent.runtime',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    returns: z.array(taskSessionView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => listTaskSessions(ctx, target),
   }),
   post('/api/agents/:id/runtime-state/reset-session', {
     summary: 'Delete the stored sessions of an agent: of one task, or all',

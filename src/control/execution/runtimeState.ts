@@ -11,8 +11,8 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { clearSessions } from '../../engine/runs/index.ts'
-import { lockAgent, sessionsReset } from '../../org/agents/index.ts'
-import type { resetSessionView, runtimeStateView } from './views.ts'
+import { agentById, lockAgent, sessionsReset } from '../../org/agents/index.ts'
+import type { resetSessionView, runtimeStateView, taskSessionView } from './views.ts'
 
 // A run reports its usage itself, so only numbers of a plausible size are summed.
 const sumUsage = (name: string) => sql`coalesce((select sum(case when jsonb_typeof(t.usage_json->${sql.raw(`'${name}'`)}) = 'number'
@@ -37,6 +37,26 @@ const selectRuntimeState = statement<{ id: string; companyId: string }, z.input<
 export async function readRuntimeState(ctx: Ctx, agentId: string) {
   const [row] = await ctx.store.read.run(selectRuntimeState, { id: agentId, companyId: companyOf(ctx) })
   return row ?? refuse('not_found', { message: 'Agent not found' })
+}
+
+/** More tasks than an agent works on within the time for which their sessions are worth resuming. */
+const MAX_SESSIONS = 500
+
+const selectSessions = statement<{ id: string; companyId: string }, z.input<typeof taskSessionView>>('agent_task_sessions').read(sql`
+  select overlay(overlay(md5(s.agent_id::text || s.task_key) placing '8' from 13) placing '8' from 17)::uuid as id, s.company_id as "companyId", s.agent_id as "agentId", s.adapter_type as "adapterType",
+    s.task_key as "taskKey", s.session_id as "sessionId", s.session_id as "sessionDisplayId", null::jsonb as "sessionParamsJson",
+    r.id as "lastRunId", r.error as "lastError", s.created_at as "createdAt", s.updated_at as "updatedAt"
+  from ${taskSessions} s left join ${runs} r on r.id = s.last_run_id
+  where s.agent_id = ${param('id')} and s.company_id = ${param('companyId')} order by s.updated_at desc, s.task_key limit ${sql.raw(String(MAX_SESSIONS))}`)
+
+/** The sessions that the next runs of an agent resume, newest first. @throws Refusal `not_found` */
+export async function listTaskSessions(ctx: Ctx, agentId: string): Promise<z.input<typeof taskSessionView>[]> {
+  const companyId = companyOf(ctx)
+  const [agent, sessions] = await Promise.all([
+    agentById(ctx.store.read, companyId, agentId),
+    ctx.store.read.run(selectSessions, { id: agentId, companyId }),
+  ])
+  return agent === null ? refuse('not_found', { message: 'Agent not found' }) : sessions
 }
 
 /**

@@ -47,6 +47,23 @@ export const runtimeStateView = z.strictObject({
   sessionParamsJson: json.nullable(),
 })
 
+/** A session that the next run of a task resumes. */
+export const taskSessionView = z.strictObject({
+  /** Made of agent and task: the same as long as the session of the task is kept. */
+  id: z.uuid(),
+  companyId: z.uuid(),
+  agentId: z.uuid(),
+  adapterType: z.string(),
+  /** The id of an issue, the name of a task, or `agent` for everything else. */
+  taskKey: z.string(),
+  sessionId: z.string(),
+  sessionDisplayId: z.string(),
+  sessionParamsJson: z.null(),
+  lastRunId: z.uuid().nullable(),
+  lastError: z.string().nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+})
 /** The task whose session is deleted; without one all sessions are. */
 export const resetSessionBody = z.object({ taskKey: z.string().min(1).max(200).nullable().optional() })
 export const resetSessionView = runtimeStateView.extend({ clearedTaskSessions: z.int() })

@@ -12,6 +12,7 @@ import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
+import { cancelRequests, lockRequestsAbout } from './endRequests.ts'
 import { wakeForWaitingIssues } from './wakeWaiting.ts'
 
 const unendedRunsOf = statement<{ agentId: string }, { id: string }>('stand_down_runs').read(sql`
@@ -74,13 +75,14 @@ export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> 
 }
 
 /**
- * Terminates an agent permanently: ends its runs and revokes its keys, in one transaction (LOCK_PROTOCOL §4.4). A
- * terminated agent is returned unchanged.
+ * Terminates an agent permanently: ends its runs, revokes its keys, and cancels its undecided hire and the undecided proposals to
+ * change it, in one transaction (LOCK_PROTOCOL §4.4). A terminated agent is returned unchanged.
  * @throws Refusal `not_found`
  */
 export async function terminateAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     await awaitWriters(tx, agentId)
+    const requests = await lockRequestsAbout(tx, companyOf(ctx), agentId)
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') return unchanged(agent)
     const terminated = await setAgentStatus(tx, agent, 'terminated')
@@ -91,6 +93,6 @@ export async function terminateAgent(ctx: Ctx, agentId: string): Promise<AgentRo
     })
     const revokedKeyIds = await revokeKeys(tx, agentId)
     const details = agentTerminated(agentId, { previousStatus: agent.status, endedRunIds: runIds, revokedKeyIds }, { agentId })
-    return changed(terminated, details, ...events)
+    return changed(terminated, details, ...events, ...(await cancelRequests(tx, requests, 'agent_terminated')))
   })
 }

@@ -79,7 +79,7 @@ describe('deleteCompany', () => {
       name: 'Acme Works',
       agents: 2,
       issues: 2,
-      runs: 2,
+      runs: 1,
     })
     const { rows } = await server().database.sql.query(
       `select (select count(*) from agents where company_id = $1) + (select count(*) from issues where company_id = $1)

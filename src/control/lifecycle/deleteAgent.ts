@@ -11,6 +11,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { endRuns, releaseHold, holdCleared, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { cancelRequests, lockRequestsAbout } from './endRequests.ts'
 import { promoteWake } from '../../engine/wakes/index.ts'
 
 const reportsOf = statement<{ agentId: string }, { id: string }>('delete_agent_reports').read(
@@ -33,6 +34,7 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
+    const requests = await lockRequestsAbout(tx, companyId, agentId)
     const reports = await tx.run(reportsOf, { agentId })
     const [agent] = (await lockAgents(tx, companyId, [agentId, ...reports.map((row) => row.id)])).filter((row) => row.id === agentId)
     if (agent === undefined) return refuse('not_found', { message: 'Agent not found' })
@@ -56,12 +58,13 @@ export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true
       errorCode: 'agent_deleted',
     })
     for (const issue of ownIssues) releaseEvents.push(...(await promoteWake(tx, issue.id)))
+    const cancelled = await cancelRequests(tx, requests, 'agent_deleted')
     await tx.delete(agents).where(eq(agents.id, agentId))
     const details = agentDeleted(agentId, {
       name: agent.name,
       endedRunIds: ended.runs.map((run) => run.id),
       freedIssueIds: ownIssues.map((issue) => issue.id),
     })
-    return changed({ ok: true as const }, details, ...ended.events, ...releaseEvents)
+    return changed({ ok: true as const }, details, ...ended.events, ...releaseEvents, ...cancelled)
   })
 }

@@ -169,7 +169,8 @@ describe('A request about an issue', () => {
   test('A comment that came after the start of a run gets a run that follows it', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, run, agent } = await heldIssue()
-    const payload = { issueId: issue.id, commentId: '11111111-2222-4333-8444-555555555555' }
+    const { body: comment } = await run.client.post(`/api/issues/${issue.id}/comments`, { body: 'Noted' })
+    const payload = { issueId: issue.id, commentId: comment.id }
     const answer = accepted(await wake(agent.id, { payload }))
     expect(answer).toMatchObject({ status: 'skipped', reason: 'issue_execution_deferred', executionRunId: run.id })
     await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' })
@@ -295,4 +296,28 @@ test('A request in the name of a run that has ended is refused', async () => {
   const working = await run(worker)
   await working.client.post(`/api/heartbeat-runs/${working.id}/finish`, { status: 'succeeded' })
   await expectRefused(server(), () => invoke(worker.id, worker.client.with({ 'x-paperclip-run-id': working.id })), 409, 'run_ended')
+})
+
+describe('The rows that a payload names (K62)', () => {
+  test('A run of another agent, and a comment of another company or issue, are not found; own ones are taken', async () => {
+    const here = await world(server())
+    const there = await world(server())
+    const [agent, peer, stranger] = [await here.agent(), await here.agent(), await there.agent()]
+    const [own, ofPeer, foreign] = [await here.run(agent), await here.run(peer), await there.run(stranger)]
+    const [issue, other, foreignIssue] = [await here.issue(), await here.issue(), await there.issue()]
+    const commentOn = async (id: string): Promise<string> =>
+      (await server().board.post(`/api/issues/${id}/comments`, { body: 'Look' })).body.id
+    const [commentId, otherCommentId, foreignCommentId] = [
+      await commentOn(issue.id),
+      await commentOn(other.id),
+      await commentOn(foreignIssue.id),
+    ]
+    for (const client of [server().board, agent.client]) {
+      const wake = async (payload: object) => (await client.post(`/api/agents/${agent.id}/wakeup`, { payload })).status
+      for (const resumeFromRunId of [ofPeer.id, foreign.id, crypto.randomUUID()]) expect(await wake({ resumeFromRunId })).toBe(404)
+      for (const missing of [foreignCommentId, crypto.randomUUID()]) expect(await wake({ commentId: missing })).toBe(404)
+      expect(await wake({ issueId: issue.id, commentId: otherCommentId })).toBe(404)
+      expect(await wake({ issueId: issue.id, commentId, resumeFromRunId: own.id })).toBe(202)
+    }
+  })
 })

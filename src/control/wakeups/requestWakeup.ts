@@ -17,6 +17,7 @@ import type { RunRow } from '../../engine/runs/index.ts'
 import { countSkip, loadTaskWakeFacts, MENTION_REASON, requestWake, runInvoked, wakeDeferred } from '../../engine/wakes/index.ts'
 import type { SkipReason, WakeFacts, WakeRequest } from '../../engine/wakes/index.ts'
 import { loadIssueWakeupFacts } from './issueWakeupFacts.ts'
+import { requireNamedRows } from './namedRows.ts'
 import type { Holder } from './issueWakeupFacts.ts'
 import type { skippedView, Wakeup } from './views.ts'
 
@@ -30,7 +31,8 @@ const defaultReasons = { timer: 'heartbeat_timer', assignment: 'issue_assigned',
  * issue, covers the request too. While another run holds the issue, the request waits for it.
  *
  * @returns the run, or why there is none
- * @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active`; `not_found` for the issue
+ * @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active`; `not_found` for the issue, the comment or the run
+ *   that the payload names
  */
 export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): Promise<WakeupResult> {
   const companyId = companyOf(ctx)
@@ -39,6 +41,7 @@ export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): P
     await requireInvokable(tx, ctx, agent)
     const issueId = input.payload?.issueId ?? null
     if (issueId !== null) await lockIssue(tx, companyId, issueId)
+    await requireNamedRows(tx, { companyId, agentId, issueId, payload: input.payload ?? null })
     await requireActingRun(tx, ctx)
     const request = toWakeRequest(agentId, issueId, input)
     const { facts, holder } = await loadFacts(tx, ctx, request, input)

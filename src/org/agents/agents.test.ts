@@ -230,3 +230,15 @@ describe('agents and adapters of a company', () => {
     expect(await auditCount(server())).toBe(before)
   })
 })
+
+test('A terminated manager in the chain of command is marked (K59)', async () => {
+  const here = await world(server())
+  const top = await here.agent({ role: 'ceo' })
+  const manager = await here.agent({ reportsTo: top.id })
+  const worker = await here.agent({ reportsTo: manager.id })
+  await server().board.post(`/api/agents/${manager.id}/terminate`)
+  expect((await server().board.get(`/api/agents/${worker.id}`)).body.chainOfCommand).toMatchObject([
+    { id: manager.id, status: 'terminated' },
+    { id: top.id, status: 'idle' },
+  ])
+})

@@ -65,11 +65,11 @@ const MAX_MANAGERS = 50
 const detailStatement = statement<{ id: string; companyId: string }, DetailRow>('agent_detail').read(sql`
   select ${agentColumns},
     (with recursive up as (
-       select m.id, m.name, m.role, m.title, m.reports_to, 1 as height from ${agents} m where m.id = "agents"."reports_to"
+       select m.id, m.name, m.role, m.title, m.status, m.reports_to, 1 as height from ${agents} m where m.id = "agents"."reports_to"
        union all
-       select m.id, m.name, m.role, m.title, m.reports_to, up.height + 1 from up join ${agents} m on m.id = up.reports_to
+       select m.id, m.name, m.role, m.title, m.status, m.reports_to, up.height + 1 from up join ${agents} m on m.id = up.reports_to
        where up.height < ${sql.raw(String(MAX_MANAGERS))})
-     select coalesce(json_agg(json_build_object('id', id, 'name', name, 'role', role, 'title', title) order by height), '[]'::json) from up)
+     select coalesce(json_agg(json_build_object('id', id, 'name', name, 'role', role, 'title', title, 'status', status) order by height), '[]'::json) from up)
       as "chainOfCommand",
     (select json_build_object('id', m.id, 'companyId', m.company_id, 'principalType', m.principal_type, 'principalId', m.principal_id,
        'status', m.status, 'membershipRole', m.membership_role, 'createdAt', ${isoJson(sql`m.created_at`)}, 'updatedAt', ${isoJson(sql`m.updated_at`)})

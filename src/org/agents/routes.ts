@@ -4,7 +4,6 @@ import { del, get, post } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { claudeLoginInstructions } from './claudeLogin.ts'
-import { listTaskSessions } from './compatibility.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
@@ -127,15 +126,6 @@ export const agentRoutes = [
     returns: revisionView,
     refuses: ['not_found'],
     handle: ({ ctx, target, params }) => getRevision(ctx, target, uuidParam(params, 'revisionId')),
-  }),
-  get('/api/agents/:id/task-sessions', {
-    summary: 'List the sessions of an agent per task: always empty, because sessions belong to runs',
-    permission: 'agent.runtime',
-    scope: ofAgent(),
-    query: shortnameQuery,
-    returns: z.array(z.never()),
-    refuses: ['not_found'],
-    handle: ({ ctx, target }) => listTaskSessions(ctx, target),
   }),
   post('/api/agents/:id/claude-login', {
     summary: 'Read how to log in to the program of an agent; this server starts no login',

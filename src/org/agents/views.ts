@@ -60,7 +60,16 @@ const grantView = z.strictObject({
 
 export const agentDetail = z.strictObject({
   ...agentView.shape,
-  chainOfCommand: z.array(z.strictObject({ id: z.uuid(), name: z.string(), role: z.string(), title: z.string().nullable() })),
+  chainOfCommand: z.array(
+    z.strictObject({
+      id: z.uuid(),
+      name: z.string(),
+      role: z.string(),
+      title: z.string().nullable(),
+      /** A terminated manager stays in the chain until the agent gets another one. */
+      status: z.enum(agentStatus.statuses),
+    }),
+  ),
   access: z.strictObject({
     canAssignTasks: z.boolean(),
     taskAssignSource: z.enum(['ceo_role', 'agent_creator', 'explicit_grant', 'none']),

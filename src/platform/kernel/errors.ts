@@ -88,6 +88,7 @@ export const refusals = defineRefusals({
   assignee_conflict: { status: 422, message: 'Issue can only have one assignee' },
   assignee_needed: { status: 422, message: 'in_progress issues require an assignee' },
   company_needed: { status: 422, message: 'A shortname needs ?companyId=' },
+  approval_cancelled: { status: 409, message: 'The request ended with what it was about' },
   approval_decided: { status: 422, message: 'The approval cannot be changed in its present status' },
   payload_invalid: { status: 422, message: 'The payload does not fit the type of the approval' },
   revision_incomplete: { status: 422, message: 'The revision lacks values or has them redacted' },

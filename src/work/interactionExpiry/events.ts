@@ -7,7 +7,7 @@ export const interactionExpired = event(
   z.object({
     interactionId: z.string(),
     interactionKind: z.string(),
-    why: z.enum(['superseded_by_comment', 'target_changed', 'target_deleted']),
+    why: z.enum(['superseded_by_comment', 'target_changed', 'target_deleted', 'issue_cancelled']),
     commentId: z.string().optional(),
     documentKey: z.string().optional(),
     revisionId: z.string().optional(),

@@ -29,6 +29,19 @@ export async function expireByComment(tx: Tx, issueId: string, commentId: string
   )
 }
 
+const expireOnCancel = statement<{ issueId: string; result: string }, ExpiredRow>('interaction_expire_cancelled').write(sql`
+  update ${interactions} set status = 'expired', result = ${param('result', 'jsonb')}, resolved_at = now(), updated_at = now()
+  where issue_id = ${param('issueId')} and status = 'pending' returning id, kind`)
+
+/**
+ * (tx) Expires every pending question of an issue that is cancelled: no answer would cause anything any more. Of an issue that is done
+ * they stay, because an agent may propose what is to follow. Expects the issue's row lock.
+ */
+export async function expireByCancellation(tx: Tx, issueId: string): Promise<DomainEvent[]> {
+  const rows = await tx.run(expireOnCancel, { issueId, result: JSON.stringify({ version: 1, outcome: 'issue_cancelled' }) })
+  return rows.map((row) => interactionExpired(issueId, { interactionId: row.id, interactionKind: row.kind, why: 'issue_cancelled' }))
+}
+
 const expireOnTarget = statement<{ issueId: string; documentId: string; revisionId: string | null; result: string }, ExpiredRow>(
   'confirmation_expire_target',
 ).write(sql`

@@ -1,1 +1,1 @@
-export { expireByComment, expireByDocument } from './expire.ts'
+export { expireByCancellation, expireByComment, expireByDocument } from './expire.ts'

@@ -131,3 +131,16 @@ describe('POST /companies/:companyId/issues', () => {
     )
   })
 })
+
+test('An assignee of an issue with an open blocker is woken when the last blocker ends, and no run is cancelled before (K48)', async () => {
+  const here = await world(server())
+  const agent = await here.agent()
+  const blocker = await here.issue()
+  const created = await here.issue({ assigneeAgentId: agent.id, blockedByIssueIds: [blocker.id] })
+  const later = await here.issue({ blockedByIssueIds: [blocker.id] })
+  await server().board.patch(`/api/issues/${later.id}`, { assigneeAgentId: agent.id })
+  for (const { id } of [created, later]) expect(await wakesOf(server(), id)).toEqual([])
+  await server().board.patch(`/api/issues/${blocker.id}`, { status: 'done' })
+  for (const { id } of [created, later])
+    expect(await wakesOf(server(), id)).toMatchObject([{ agentId: agent.id, status: 'queued', reason: 'issue_blockers_resolved' }])
+})

@@ -16,7 +16,7 @@ import { insertIssueRows } from './insertIssueRows.ts'
 import type { NewIssue } from './insertIssueRows.ts'
 import { issueById } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
-import { requireUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
+import { isBlocked, requireUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
 import { isClosed, onEnter } from '../../model/issueStatus.ts'
 import type { CreateIssue } from './views.ts'
 
@@ -90,6 +90,8 @@ async function linkAndCheckOut(tx: Tx, ctx: Ctx, issue: NewIssue, { input, selfC
 async function wakeAssignee(tx: Tx, ctx: Ctx, { id, status }: NewIssue, agentId: string | null): Promise<void> {
   if (agentId === null || isClosed(status) || status === 'backlog') return
   if (ctx.actor.kind === 'agent' && ctx.actor.agentId === agentId) return
+  // Its run could not take the issue and would be cancelled. The end of the last blocker wakes the assignee.
+  if (await isBlocked(tx, id)) return
   await enqueueWake(tx, ctx, { agentId, issueId: id, source: 'assignment', reason: 'issue_assigned' })
 }
 

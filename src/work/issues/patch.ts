@@ -21,6 +21,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { runCancelled } from '../../engine/runs/index.ts'
 import { enqueueWake, promoteWake } from '../../engine/wakes/index.ts'
+import { expireByCancellation } from '../interactionExpiry/index.ts'
 import { dependentsOf, wakeDependents, wakeUnblocked } from './dependents.ts'
 import { columnsToSet, planPatch, updateEvents } from './patchPlan.ts'
 import type { PatchPlan } from './patchPlan.ts'
@@ -90,6 +91,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
   if (blockers.events.length > 0 && blockers.wasBlocked) events.push(...(await wakeUnblocked(tx, ctx, [issueId])))
   if (plan.isStatusChanged) events.push(...(await wakeDependents(tx, ctx, issueId, { from: before.status, to: plan.status })))
 
+  if (plan.isStatusChanged && plan.status === 'cancelled') events.push(...(await expireByCancellation(tx, issueId)))
   const after = await readLockedIssue(tx, ctx, issueId)
   events.push(...updateEvents(before, plan, { lockEpoch: after.lockEpoch, interruptedRunId }), ...blockers.events)
   if (input.comment === undefined) return { comment: null, events }
@@ -204,6 +206,8 @@ async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: PatchPla
   if (actor.kind === 'agent' && actor.agentId === agentId) return []
   const isLeavingBacklog = plan.isStatusChanged && issue.status === 'backlog'
   if (!plan.isReassigned && !isLeavingBacklog) return []
+  // As in `insertIssue`: the end of the last blocker wakes the assignee.
+  if (await isBlocked(tx, issue.id)) return []
   const reason = plan.isReassigned ? 'issue_assigned' : 'issue_status_changed'
   return await enqueueWake(tx, ctx, { agentId, issueId: issue.id, source: 'assignment', reason })
 }
