@@ -1,5 +1,6 @@
 // The configurations and programs of adapters, as data: doc/generated/adapters.md is written from it.
-import type { z } from 'zod'
+import { z } from 'zod'
+import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
 import { httpConfig } from './http.ts'
 import { localPrograms } from './localPrograms.ts'
@@ -20,6 +21,17 @@ export const adapterConfigs = {
   openclaw_gateway: openclawConfig,
   hermes_local: localPrograms.hermes_local.schema,
 } as const satisfies Readonly<Record<AdapterType, z.ZodObject>>
+
+/**
+ * `adapterConfig` for the API document: one alternative for each adapter, in the order of `adapterTypes`, with the type as its title. No
+ * field is required: what a run needs may be stored later, and other fields are kept.
+ */
+export const adapterConfigUnion = {
+  anyOf: adapterTypes.map((type) => {
+    const { properties } = z.toJSONSchema(adapterConfigs[type], { io: 'input', unrepresentable: 'any' })
+    return { title: type, type: 'object', properties }
+  }),
+}
 
 /** A program that a local adapter starts, as a document shows it. */
 export interface DocumentedProgram {

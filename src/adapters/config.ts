@@ -32,8 +32,12 @@ export interface JobSecrets {
 /** A value that may be a secret: a bare text, a tagged text, or a reference to a stored secret. */
 export const binding = z.union([
   plainText,
-  z.object({ type: z.literal('plain'), value: plainText }),
-  z.object({ type: z.literal('secret_ref'), secretId: z.string(), version: z.union([z.string(), z.number()]).optional() }),
+  z.object({ type: z.literal('plain').describe('A text as it is'), value: plainText.describe('The text') }),
+  z.object({
+    type: z.literal('secret_ref').describe('A stored secret'),
+    secretId: z.string().describe('The secret'),
+    version: z.union([z.string(), z.number()]).optional().describe('Its version'),
+  }),
 ])
 export type Binding = z.output<typeof binding>
 

@@ -12,7 +12,7 @@ export { createAdapters } from './registry.ts'
 export type { AdapterOptions, Adapters } from './registry.ts'
 // For documents.
 export { errorCodes } from './adapter.ts'
-export { adapterConfigs, documentedPrograms } from './catalogue.ts'
+export { adapterConfigs, adapterConfigUnion, documentedPrograms } from './catalogue.ts'
 export type { DocumentedProgram } from './catalogue.ts'
 export { inheritedVariables, runVariables } from './environment.ts'
 export { bodyOf as httpBodyOf } from './http.ts'

@@ -10,7 +10,7 @@ import type { TranscriptParser } from './transcript.ts'
 /** The fields of every local agent; each agent adds the flags of its program. */
 const localFields = {
   ...commandFields,
-  command: optional(plainText).describe('The program, instead of the one below'),
+  command: optional(plainText).describe("The program, instead of the adapter's own"),
   extraArgs: optional(argumentList).describe('Further arguments, behind the others'),
   model: optional(flagValue).describe('`--model`'),
   promptTemplate: optional(plainText).describe(

@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { adapterConfigs } from '../../adapters/index.ts'
+import { openapi } from '../../http/openapi.ts'
+import { adapterTypes } from '../../model/adapterTypes.ts'
 import { allEvents, allStateMachines } from '../../server/eventCatalogue.ts'
 import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
@@ -10,6 +13,8 @@ import { migrate } from '../../platform/db/migrate.ts'
 import { renderGenerated } from '../docs/generated.ts'
 import { renderLintConfig } from '../docs/lintConfig.ts'
 import { withMap } from '../docs/map.ts'
+
+import { declaredRoutes } from './declaredRoutes.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const database = `docs_${randomBytes(6).toString('hex')}`
@@ -32,6 +37,15 @@ afterAll(async () => {
 })
 
 describe('doc/generated', () => {
+  test('The document of the API has one alternative of adapterConfig for each adapter type, with the fields of its schema', () => {
+    const { schemas } = (openapi(declaredRoutes(), 'test') as { components: { schemas: Record<string, DocumentedSchema> } }).components
+    const union = schemas['AdapterConfig']?.anyOf?.map(({ $ref }) => schemas[$ref.split('/').at(-1) ?? ''])
+    const fields = adapterTypes.map((title) => ({ title, names: Object.keys(adapterConfigs[title].shape) }))
+    expect(union?.map((each) => ({ title: each?.title, names: Object.keys(each?.properties ?? {}) }))).toEqual(fields)
+    for (const name of ['CreateAgentRequest', 'UpdateAgentRequest', 'HireAgentRequest'])
+      expect(schemas[name]?.properties?.['adapterConfig']).toMatchObject({ $ref: '#/components/schemas/AdapterConfig' })
+  })
+
   test.each(['adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])(
     'The file doc/generated/%s equals what the code renders (npm run docs writes it)',
     async (name) => {
@@ -41,6 +55,12 @@ describe('doc/generated', () => {
     },
   )
 })
+
+interface DocumentedSchema {
+  readonly title?: string
+  readonly properties?: Readonly<Record<string, object>>
+  readonly anyOf?: readonly { readonly $ref: string }[]
+}
 
 /** Everything that the files matching a pattern export, with the file. */
 async function exportsOf(pattern: RegExp): Promise<[string, unknown][]> {

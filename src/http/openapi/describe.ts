@@ -31,7 +31,8 @@ const describeProperties = (properties: Json, view: string, path: readonly strin
   Object.fromEntries(
     Object.entries(properties).map(([name, property]) => {
       const own = [...path, name]
-      const text = fieldText(view, own)
+      // A field that its schema describes, as those of adapters, may have a name that means something else in views.
+      const text = isObject(property) && 'description' in property ? undefined : fieldText(view, own)
       return [name, { ...describeBelow(property as Json, view, own), ...(text === undefined ? {} : { description: text }) }]
     }),
   )

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listOf } from '../../http/query.ts'
+import { adapterConfigUnion } from '../../adapters/index.ts'
 import { adapterTypes } from '../../model/adapterTypes.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
@@ -85,7 +86,7 @@ const configurableFields = {
   reportsTo: id.nullish(),
   capabilities: z.string().max(10_000).nullish(),
   adapterType: z.enum(adapterTypes).optional(),
-  adapterConfig: json.optional(),
+  adapterConfig: json.meta(adapterConfigUnion).optional(),
   runtimeConfig: json.optional(),
   budgetMonthlyCents: z.int().min(0).max(INT_MAX).optional(),
   metadata: json.nullish(),
@@ -159,7 +160,7 @@ export const claudeLoginView = z.strictObject({
 })
 
 /** The configuration to check; the default is that of an agent that was created without one. */
-export const environmentBody = z.object({ adapterConfig: json.default({}) })
+export const environmentBody = z.object({ adapterConfig: json.meta(adapterConfigUnion).default({}) })
 export const environmentView = z.strictObject({
   adapterType: z.string(),
   status: z.enum(['pass', 'warn', 'fail']),
