@@ -14,11 +14,18 @@ interface Entry {
   readonly expiresAtMs: number
 }
 
+/** A credential that was looked up. */
+export interface Loaded {
+  readonly actor: AgentActor
+  /** Milliseconds until it expires, by the database's clock at the look-up; null for one without an end. */
+  readonly validForMs: number | null
+}
+
 /** Credentials that were looked up within the last second, by the hash of the token. */
 export interface CredentialCache {
   find(hash: string): AgentActor | undefined
   /** Looks a credential up and keeps it, unless a revocation was committed during the look-up. */
-  load(hash: string, loadActor: () => Promise<AgentActor | null>): Promise<AgentActor | null>
+  load(hash: string, loadActor: () => Promise<Loaded | null>): Promise<AgentActor | null>
   /** Forgets the credentials that a commit of this process revoked, before the answer to the commit is sent. */
   readonly onCommit: CommitListener
 }
@@ -69,10 +76,13 @@ export function createCredentialCache({ maxEntries = MAX_ENTRIES }: { readonly m
     },
     async load(hash, loadActor) {
       const revocationsBefore = revocations
-      const expiresAtMs = performance.now() + CACHE_TTL_MS
-      const actor = await loadActor()
-      if (actor === null || revocationsBefore !== revocations) return actor
-      entries.set(hash, { actor, expiresAtMs })
+      const askedAtMs = performance.now()
+      const loaded = await loadActor()
+      if (loaded === null) return null
+      const { actor, validForMs } = loaded
+      if (revocationsBefore !== revocations) return actor
+      // Counted from before the look-up: a key is never trusted beyond its end (I16).
+      entries.set(hash, { actor, expiresAtMs: askedAtMs + Math.min(CACHE_TTL_MS, validForMs ?? CACHE_TTL_MS) })
       const hashes = hashesByAgent.get(actor.agentId) ?? new Set()
       hashesByAgent.set(actor.agentId, hashes.add(hash))
       return actor

@@ -2,16 +2,27 @@ import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { agentKeys, agents } from '../model/agents.ts'
 import { runs } from '../model/runs.ts'
-import { param } from '../platform/db/statement.ts'
+import { isQuarantinedSql } from '../model/agentStatus.ts'
+import { param, statement } from '../platform/db/statement.ts'
+import type { ReadDb } from '../platform/db/types.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 
 const agentMayAct = sql`a.status not in ('terminated', 'pending_approval')`
 
+/** Condition: key `k` of agent `a` could be used, had it not expired. */
+export const isKeyUnrevoked = sql`k.revoked_at is null and ${agentMayAct}`
+
 /** Condition: key `k` of agent `a` can be used (I16). */
-export const isKeyUsable = sql`k.revoked_at is null and ${agentMayAct}`
+const isKeyUsable = sql`${isKeyUnrevoked} and (k.expires_at is null or k.expires_at > now())`
 
 /** Condition: the token of run `r` of agent `a` can be used (I16). */
 export const isRunTokenUsable = sql`r.status in ('queued', 'running') and r.lease_expires_at > now() and ${agentMayAct}`
+
+/**
+ * Condition: the token of run `r` of agent `a` was usable until its run ended, and the agent has not lost its credentials. It
+ * opens nothing but the answer to a request that it made before.
+ */
+export const isRunTokenEnded = sql`r.status not in ('queued', 'running') and ${agentMayAct} and not ${isQuarantinedSql('a')}`
 
 /** The credential of a long-lived connection: a reference to the row whose end revokes it. */
 export interface CredentialRef {
@@ -26,6 +37,13 @@ export function credentialRefOf(actor: Actor): CredentialRef | null {
   if (actor.via === 'key') return keyId === null ? null : { kind: 'key', id: keyId }
   return runId === null ? null : { kind: 'run', id: runId }
 }
+
+const usableKey = statement<{ keyId: string }, { usable: true }>('key_usable').read(sql`
+  select true as usable from ${agentKeys} k join ${agents} a on a.id = k.agent_id
+  where k.id = ${param('keyId', 'uuid')} and ${isKeyUsable} and not ${isQuarantinedSql('a')}`)
+
+/** Whether a key can be used: not revoked or expired, and its agent may act. */
+export const isKeyIdUsable = async (db: ReadDb, keyId: string): Promise<boolean> => (await db.run(usableKey, { keyId })).length > 0
 
 /** The parameters of `revokedCredentials`. */
 export interface CredentialIds {

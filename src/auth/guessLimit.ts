@@ -15,9 +15,10 @@ export interface GuessLimit {
   /**
    * Refuses a credential that was looked up and does not exist. Valid credentials never get here, so the guesses of one program
    * lock out no other at the same address.
+   * @param message of the 401, where there is more to say than that
    * @throws Refusal `unauthorized`, and `too_many_guesses` for an address that has guessed too often within a minute
    */
-  refuseGuess(address: string | undefined): never
+  refuseGuess(address: string | undefined, message?: string): never
 }
 
 /** The party to which an address belongs: itself, or its network in IPv6. */
@@ -33,13 +34,13 @@ function partyOf(address: string): string {
 export function createGuessLimit(perMinute: number = PER_MINUTE, now: () => number = () => performance.now()): GuessLimit {
   const windows = createBoundedCache<string, { readonly startedAt: number; count: number }>(MAX_ADDRESSES)
   return {
-    refuseGuess(address) {
+    refuseGuess(address, message) {
       const party = partyOf(address ?? '0.0.0.0')
       const known = windows.get(party)
       const window = known === undefined || now() - known.startedAt >= MINUTE_MS ? { startedAt: now(), count: 0 } : known
       if (window !== known) windows.set(party, window)
       window.count += 1
-      if (window.count <= perMinute) return refuse('unauthorized')
+      if (window.count <= perMinute) return refuse('unauthorized', message === undefined ? {} : { message })
       return refuse('too_many_guesses', { retryAfter: Math.ceil((window.startedAt + MINUTE_MS - now()) / 1000) })
     },
   }

@@ -3,22 +3,25 @@
 import { sql } from 'drizzle-orm'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardProof } from '../platform/kernel/actor.ts'
+import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardProof, KeyScope } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
+import type { Instant } from '../platform/kernel/time.ts'
 import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
 import { agentKeys, agents } from '../model/agents.ts'
 import { runs } from '../model/runs.ts'
+import { activityLog } from '../platform/db/tables.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
-import type { CredentialCache } from './credentialCache.ts'
-import type { RunTokens } from './runTokens.ts'
+import type { CredentialCache, Loaded } from './credentialCache.ts'
+import type { KeyUse } from './keyUse.ts'
+import type { RunClaims, RunTokens } from './runTokens.ts'
 import type { BoardAccess } from './boardAccess.ts'
 import { isFromForeignPage } from './fetchSite.ts'
 import type { GuessLimit } from './guessLimit.ts'
 import { cookieOf } from './cookie.ts'
 import { cameThroughProxy } from './proxyHeaders.ts'
-import { isKeyUsable, isRunTokenUsable } from './credentialStatus.ts'
-import { hashToken, isAgentKey } from './tokens.ts'
+import { isKeyUnrevoked, isRunTokenEnded, isRunTokenUsable } from './credentialStatus.ts'
+import { hashToken, isAgentKey, isDamagedAgentKey } from './tokens.ts'
 
 /** The person that governs: the user of the account of the server, and the holder of the token of the board. */
 const LOCAL_BOARD = 'local-board'
@@ -36,11 +39,38 @@ interface AgentRow {
   canCreateAgents: boolean
 }
 
-const agentOfKey = statement<{ hash: string }, AgentRow & { keyId: string }>('identify_key').read(sql`
-  select a.id as "agentId", a.company_id as "companyId", a.role, k.id as "keyId",
+/** An agent by the token of a run that has ended. */
+export interface EndedActor {
+  readonly actor: AgentActor
+  /** The run reported its end itself; otherwise it was cancelled, lost or stopped. */
+  readonly hasEndedItself: boolean
+}
+
+const agentOfEndedRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow & { hasEndedItself: boolean }>(
+  'identify_ended_run',
+).read(sql`
+  select a.id as "agentId", a.company_id as "companyId", a.role,
+    coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents",
+    exists (select 1 from ${activityLog} l where l.entity_id = r.id::text and l.action = 'heartbeat.run_finished'
+      and l.actor_type = 'agent' and l.actor_id = a.id::text) as "hasEndedItself"
+  from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id
+  where r.id = ${param('runId')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
+    and ${isRunTokenEnded}`)
+
+interface KeyRow extends AgentRow {
+  keyId: string
+  scopes: readonly KeyScope[] | null
+  expiresAt: Instant | null
+  /** Milliseconds until the key expires, negative when it has; null for a key without an end. */
+  validForMs: number | null
+}
+
+const agentOfKey = statement<{ hash: string }, KeyRow>('identify_key').read(sql`
+  select a.id as "agentId", a.company_id as "companyId", a.role, k.id as "keyId", k.scopes, k.expires_at as "expiresAt",
+    (extract(epoch from k.expires_at - now()) * 1000)::float8 as "validForMs",
     coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
   from ${agentKeys} k join ${agents} a on a.id = k.agent_id
-  where k.key_hash = ${param('hash')} and ${isKeyUsable}`)
+  where k.key_hash = ${param('hash')} and ${isKeyUnrevoked}`)
 
 const agentOfRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow>('identify_run').read(sql`
   select a.id as "agentId", a.company_id as "companyId", a.role,
@@ -60,6 +90,12 @@ function runIdOf(request: IncomingMessage): string | null {
 }
 
 const bearer = /^bearer +(\S+) *$/i
+
+/** The token of the Authorization header; null when there is none or it is malformed or given twice. */
+export function bearerOf(request: IncomingMessage): string | null {
+  const token = bearer.exec(request.headers.authorization ?? '')?.[1]
+  return token === undefined || hasDuplicateHeader(request, 'authorization') ? null : token
+}
 const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
 
 /** True for a request whose connection comes from a loopback address. */
@@ -74,21 +110,24 @@ export interface IdentifyDeps {
   readonly credentialCache: CredentialCache
   readonly board: BoardAccess
   readonly guesses: GuessLimit
+  readonly keyUse: KeyUse
 }
+
+const DAMAGED_KEY = 'Unauthorized: the API key is incomplete or mistyped, its checksum does not match. Copy it again'
 
 /**
  * Finds out who makes a request. A credential that cannot be used is a 401; the request never gets a weaker or stronger
  * identity instead (I16).
  *
  * @param hostIsLoopback whether the Host header names this machine's loopback interface
- * @throws Refusal `unauthorized` for any credential that is malformed, unknown, revoked, expired or of a dead run;
+ * @throws Refusal `unauthorized` for any credential that is malformed, unknown, revoked, expired or of a dead run, where the
+ *   sentence says that a key has expired or is damaged;
  *   `malformed_run_id`, `run_id_mismatch`
  */
 export async function identify(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
-  const header = request.headers.authorization
-  if (header === undefined) return await identifyPerson(deps.board, request, hostIsLoopback)
-  const token = bearer.exec(header)?.[1]
-  if (token === undefined || hasDuplicateHeader(request, 'authorization')) return refuse('unauthorized')
+  if (request.headers.authorization === undefined) return await identifyPerson(deps.board, request, hostIsLoopback)
+  const token = bearerOf(request)
+  if (token === null) return refuse('unauthorized')
   const hash = hashToken(token)
   if (deps.board.token.matches(hash)) return boardByToken
   const actor = deps.credentialCache.find(hash) ?? (await deps.credentialCache.load(hash, () => loadActor(deps, token, hash)))
@@ -142,25 +181,55 @@ async function boardByCookie(access: BoardAccess, request: IncomingMessage, cook
 
 /** Refuses a bearer that cannot be used. A token that this server signed is no guess: its run has ended. */
 async function refuseBearer({ tokens, guesses }: IdentifyDeps, request: IncomingMessage, token: string): Promise<never> {
+  if (isDamagedAgentKey(token)) return guesses.refuseGuess(request.socket.remoteAddress, DAMAGED_KEY)
   if (!isAgentKey(token) && (await tokens.verify(token)) !== null) return refuse('unauthorized')
   return guesses.refuseGuess(request.socket.remoteAddress)
 }
 
-function loadActor(deps: IdentifyDeps, token: string, hash: string): Promise<AgentActor | null> {
-  return isAgentKey(token) ? agentByKey(deps.db, hash) : agentByToken(deps, token)
+async function loadActor(deps: IdentifyDeps, token: string, hash: string): Promise<Loaded | null> {
+  if (isAgentKey(token)) return await agentByKey(deps, hash)
+  return isDamagedAgentKey(token) ? null : await agentByToken(deps, token)
 }
 
-async function agentByKey(db: ReadDb, hash: string): Promise<AgentActor | null> {
+/** @throws Refusal `unauthorized` with a sentence for a key that has expired */
+async function agentByKey({ db, keyUse }: IdentifyDeps, hash: string): Promise<Loaded | null> {
   const [row] = await db.run(agentOfKey, { hash })
-  return row === undefined ? null : { kind: 'agent', via: 'key', runId: null, ...row }
+  if (row === undefined) return null
+  const { expiresAt, validForMs, ...agent } = row
+  if (validForMs !== null && validForMs <= 0)
+    refuse('unauthorized', { message: `Unauthorized: the API key expired at ${expiresAt}. The board makes a new one` })
+  keyUse.note(row.keyId)
+  return { actor: { kind: 'agent', via: 'key', runId: null, ...agent }, validForMs }
 }
 
-async function agentByToken(deps: IdentifyDeps, token: string): Promise<AgentActor | null> {
-  const claims = await deps.tokens.verify(token)
+/** The claims of a token that this server signed, with ids that a look-up accepts. */
+async function claimsOf({ tokens }: IdentifyDeps, token: string): Promise<RunClaims | null> {
+  const claims = await tokens.verify(token)
   if (claims === null || !uuid.safeParse(claims.runId).success) return null
-  if (!uuid.safeParse(claims.agentId).success || !uuid.safeParse(claims.companyId).success) return null
+  return uuid.safeParse(claims.agentId).success && uuid.safeParse(claims.companyId).success ? claims : null
+}
+
+/**
+ * The agent behind the token of a run that has ended, for a request that may repeat one of before the end (I9). It never
+ * becomes the caller of anything else.
+ * @returns null for every other credential, and when the agent lost its credentials
+ */
+export async function identifyEnded(deps: IdentifyDeps, request: IncomingMessage): Promise<EndedActor | null> {
+  const token = bearerOf(request)
+  const claims = token === null ? null : await claimsOf(deps, token)
+  const [row] = claims === null ? [] : await deps.db.run(agentOfEndedRun, claims)
+  if (claims === null || row === undefined) return null
+  const { hasEndedItself, ...agent } = row
+  const { runId, scopes } = claims
+  return { actor: withActingRun({ kind: 'agent', via: 'token', keyId: null, runId, scopes, ...agent }, request), hasEndedItself }
+}
+
+async function agentByToken(deps: IdentifyDeps, token: string): Promise<Loaded | null> {
+  const claims = await claimsOf(deps, token)
+  if (claims === null) return null
   const [row] = await deps.db.run(agentOfRun, claims)
-  return row === undefined ? null : { kind: 'agent', via: 'token', keyId: null, runId: claims.runId, ...row }
+  if (row === undefined) return null
+  return { actor: { kind: 'agent', via: 'token', keyId: null, runId: claims.runId, scopes: claims.scopes, ...row }, validForMs: null }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { refuse } from '../platform/kernel/errors.ts'
-import type { Actor } from '../platform/kernel/actor.ts'
+import { keyScopes } from '../platform/kernel/actor.ts'
+import type { Actor, KeyScope } from '../platform/kernel/actor.ts'
 import { unauthorizedMessage } from './anonymous.ts'
 
 /**
@@ -112,6 +113,77 @@ export const permissions = {
 
 export type Permission = keyof typeof permissions
 
+const reads = [
+  'health.read',
+  'whoami.read',
+  'document.read',
+  'company.read',
+  'agent.list',
+  'agent.read',
+  'agent.me',
+  'agent.org',
+  'agent.configuration',
+  'adapter.read',
+  'issue.list',
+  'issue.read',
+  'lock.read',
+  'goal.read',
+  'project.read',
+  'label.read',
+  'approval.read',
+  'issue.documents.read',
+  'asset.read',
+  'attachment.read',
+  'issue.workProducts.read',
+  'interaction.read',
+  'run.read',
+  'activity.read',
+  'event.follow',
+  'dashboard.read',
+] as const satisfies readonly Permission[]
+
+const comments = ['issue.comment', 'approval.comment'] as const satisfies readonly Permission[]
+
+/**
+ * The permissions of a key with a scope, as far as its agent has them. A key with several may do what any of them allows; a key without scopes may do all that its
+ * agent may. A permission that stands in no scope needs such a key: whatever hires, configures or decides, and what shapes the
+ * plan of the company. The token of a run that was opened with a key has the scopes of the key.
+ */
+export const scopePermissions: Readonly<Record<KeyScope, readonly Permission[]>> = {
+  read: reads,
+  comment: [...reads, ...comments],
+  work: [
+    ...reads,
+    ...comments,
+    'issue.create',
+    'issue.update',
+    'issue.delete',
+    'issue.checkout',
+    'issue.release',
+    'issue.claim',
+    'issue.documents.write',
+    'asset.create',
+    'attachment.write',
+    'issue.workProducts.write',
+    'interaction.create',
+    'approval.create',
+    'approval.resubmit',
+    'run.open',
+    'run.heartbeat',
+    'run.finish',
+  ],
+}
+
+const allowedBy = new Map<KeyScope, ReadonlySet<Permission>>(keyScopes.map((scope) => [scope, new Set(scopePermissions[scope])]))
+
+/** Refuses a credential whose scopes do not have the permission. @throws Refusal `key_scope_missing` */
+function requireScope(permission: Permission, actor: Actor): void {
+  if (actor.kind !== 'agent' || actor.scopes === null) return
+  if (actor.scopes.some((scope) => allowedBy.get(scope)?.has(permission))) return
+  const sufficient = keyScopes.filter((scope) => allowedBy.get(scope)?.has(permission))
+  refuse('key_scope_missing', { details: { scopes: actor.scopes, sufficientScopes: sufficient, permission } })
+}
+
 const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
   public: () => true,
   board: (actor) => actor.kind === 'board',
@@ -125,11 +197,11 @@ const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
 
 /**
  * Checks that an actor holds a permission. It runs before any look-up, so that a refusal reveals nothing about what exists.
- * @throws Refusal 401 without a credential, 403 with one that does not hold the permission
+ * @throws Refusal 401 without a credential, 403 with one that does not hold the permission or whose scopes do not have it
  */
 export function authorize(permission: Permission, actor: Actor): void {
   const holders: readonly Holder[] = permissions[permission]
-  if (holders.some((holder) => matches[holder](actor))) return
+  if (holders.some((holder) => matches[holder](actor))) return requireScope(permission, actor)
   if (actor.kind === 'anonymous') refuse('unauthorized', { message: unauthorizedMessage(actor) })
   if (actor.kind === 'board' && holders.includes('token')) refuse('board_token_required')
   if (actor.kind === 'board') refuse(holders.includes('admin') ? 'admin_required' : 'agent_required')

@@ -98,7 +98,7 @@ export const fieldMeanings = {
 
   'issue.create': { ...issueFields, idempotencyKey: 'free' },
   'issue.update': { ...issueFields, ...free('hiddenAt', 'comment', 'reopen', 'interrupt') },
-  'issue.comment': free('body', 'reopen', 'interrupt'),
+  'issue.comment': free('body', 'reopen', 'interrupt', 'idempotencyKey'),
   'issue.checkout': free('agentId', 'expectedStatuses'),
   'issue.claim': free('statuses', 'projectId', 'labelIds', 'assignedOnly'),
   'issue.documents.write': free('title', 'format', 'body', 'changeSummary', 'baseRevisionId'),
@@ -118,9 +118,9 @@ export const fieldMeanings = {
     ...free('revisionNumber'),
   },
   // A proposal changes nothing until the board decides on it.
-  'approval.create': free('type', 'payload', 'requestedByAgentId', 'issueIds'),
+  'approval.create': free('type', 'payload', 'requestedByAgentId', 'issueIds', 'idempotencyKey'),
   'approval.resubmit': free('payload'),
-  'approval.comment': free('body'),
+  'approval.comment': free('body', 'idempotencyKey'),
   'approval.link': free('approvalId'),
 
   'run.open': free('issueId', 'leaseSeconds', 'externalRunId'),

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
 import type { JWTVerifyGetKey } from 'jose'
+import { keyScopes } from '../platform/kernel/actor.ts'
+import type { KeyScope } from '../platform/kernel/actor.ts'
 
 /** The claims of a run token. The signature proves them; `identify` still looks up whether the run is live. */
 export interface RunClaims {
@@ -8,9 +10,14 @@ export interface RunClaims {
   readonly companyId: string
   readonly adapterType: string
   readonly runId: string
+  /** The scopes of the key that opened the run; null where they do not limit it. */
+  readonly scopes: readonly KeyScope[] | null
   /** Seconds since the epoch. */
   readonly expiresAt: number
 }
+
+/** The run that a token is signed for. */
+type SignedRun = Omit<RunClaims, 'expiresAt' | 'scopes'> & { readonly scopes?: RunClaims['scopes'] }
 
 export interface TokenSettings {
   readonly secret: string
@@ -24,13 +31,17 @@ export interface TokenSettings {
 /** Signs and verifies the tokens of runs (HS256, nothing else). */
 export interface RunTokens {
   /** @returns the token and the instant at which it expires */
-  sign(run: { agentId: string; companyId: string; adapterType: string; runId: string }): Promise<{ token: string; expiresAt: string }>
+  sign(run: SignedRun): Promise<{ token: string; expiresAt: string }>
   /** @returns the claims, or null for a token that is not a valid token of this server */
   verify(token: string): Promise<RunClaims | null>
 }
 
 /** Names a secret in the header of a token (`kid`). It is a keyed hash, so it says nothing about the secret. */
 const keyIdOf = (secret: string): string => createHmac('sha256', secret).update('run token key id').digest('hex').slice(0, 16)
+
+/** The scopes of a token. A scope that this build does not know allows nothing. */
+const scopesOf = (claim: unknown): RunClaims['scopes'] =>
+  Array.isArray(claim) ? keyScopes.filter((scope) => (claim as unknown[]).includes(scope)) : null
 
 const importKey = (secret: string): ReturnType<typeof crypto.subtle.importKey> =>
   crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
@@ -57,7 +68,7 @@ export async function createRunTokens(settings: TokenSettings): Promise<RunToken
       const { sub, exp, company_id: companyId, adapter_type: adapterType, run_id: runId } = payload
       if (typeof sub !== 'string' || typeof exp !== 'number' || typeof companyId !== 'string') return null
       if (typeof adapterType !== 'string' || typeof runId !== 'string') return null
-      return { agentId: sub, companyId, adapterType, runId, expiresAt: exp }
+      return { agentId: sub, companyId, adapterType, runId, scopes: scopesOf(payload['scopes']), expiresAt: exp }
     } catch {
       return null
     }
@@ -66,7 +77,9 @@ export async function createRunTokens(settings: TokenSettings): Promise<RunToken
   return {
     async sign(run) {
       const now = Math.floor(Date.now() / 1000)
-      const token = await new SignJWT({ company_id: run.companyId, adapter_type: run.adapterType, run_id: run.runId })
+      const scopes = run.scopes ?? null
+      const limits = scopes === null ? {} : { scopes }
+      const token = await new SignJWT({ company_id: run.companyId, adapter_type: run.adapterType, run_id: run.runId, ...limits })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: keyId })
         .setSubject(run.agentId)
         .setIssuer(issuer)

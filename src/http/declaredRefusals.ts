@@ -19,6 +19,7 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'admin_required',
   'board_token_required',
   'forbidden',
+  'key_scope_missing',
   'not_self',
   'host_not_allowed',
   'origin_not_allowed',

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express'
+import type { EndedActor } from '../auth/identify.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { RequestQuotas } from '../auth/requestQuotas.ts'
@@ -13,6 +14,8 @@ export interface MountDeps {
   readonly store: Store
   /** Finds out who makes the request; throws a Refusal for a credential that cannot be used. */
   readonly identify: (request: Request) => Promise<Actor>
+  /** Finds the agent of a run token whose run has ended; null for every other credential. */
+  readonly identifyEnded: (request: Request) => Promise<EndedActor | null>
   /** Called before every request that names a run is handled: renews the lease of the run when that is due. */
   readonly renewLeaseIfDue: (actor: Actor) => Promise<void>
   readonly quotas: Quotas

@@ -4,15 +4,17 @@ import type { z } from 'zod'
 import { authorize, authorizeTarget } from '../auth/permissions.ts'
 import { admissionOf } from '../auth/mayWrite.ts'
 import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency.ts'
-import type { Ctx } from '../platform/db/types.ts'
-import { invariant } from '../platform/kernel/errors.ts'
+import type { Ctx, StoredAnswer } from '../platform/db/types.ts'
+import type { EndedActor } from '../auth/identify.ts'
+import type { Actor } from '../platform/kernel/actor.ts'
+import { invariant, Refusal } from '../platform/kernel/errors.ts'
 import { bodyBytesOf, requireStorable, readBody, refuseHoldFields } from './body.ts'
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
 import { lastEventIdOf, preconditionsOf } from './headers.ts'
-import { idempotentRequestOf, responseOf } from './idempotentRequest.ts'
+import { idempotentRequestOf, requireShowable, responseOf } from './idempotentRequest.ts'
 import type { CapturedRequest } from './idempotentRequest.ts'
 import { acquireUploadSlot, readForm } from './multipart.ts'
 import { refuseInvalid } from './problem.ts'
@@ -20,6 +22,7 @@ import { projectionOf } from './projection.ts'
 import { declaredParameters } from './query.ts'
 import { renderPage } from './renderResponse.ts'
 import type { Input, Route } from './route.ts'
+import { renderResponse } from './renderResponse.ts'
 import { sendRendered, sendStreamed } from './sendResponse.ts'
 import { readerOf } from './traffic.ts'
 
@@ -52,7 +55,9 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
  * looked up for a caller without the permission, and no part of a body is read before the caller is known.
  */
 async function serveRequest(exchange: Exchange): Promise<void> {
-  const identified = await identifyCaller(exchange)
+  const actor = await exchange.deps.identify(exchange.request).catch((error: unknown) => answerEndedRun(exchange, error))
+  if (actor === null) return
+  const identified = await admitCaller(exchange, actor)
   const releaseSlot = exchange.route.bodyKind === 'file' ? acquireUploadSlot(identified.reader) : undefined
   try {
     await handleRequest(identified)
@@ -63,9 +68,49 @@ async function serveRequest(exchange: Exchange): Promise<void> {
 
 const noQuery: Readonly<Record<string, unknown>> = Object.freeze({})
 
-async function identifyCaller(exchange: Exchange): Promise<IdentifiedExchange> {
+/**
+ * Answers a request with the token of a run that has ended, when it repeats one that this token made before: the first may have ended the
+ * run, and its answer may have been lost (I9). Such a token opens nothing else.
+ * @param error why the credential was refused
+ * @returns null when the request is answered
+ * @throws the error in every other case
+ */
+async function answerEndedRun(exchange: Exchange, error: unknown): Promise<null> {
+  const { deps, route, request } = exchange
+  if (!(error instanceof Refusal) || error.code !== 'unauthorized' || route.method === 'get' || route.bodyKind === 'file') throw error
+  const ended = await deps.identifyEnded(request)
+  if (ended === null) throw error
+  try {
+    if (await sendAgain(exchange, ended)) return null
+  } catch (refusal) {
+    // Another request, or another outcome, is no repeat: the credential has ended. Beyond that the server may be busy.
+    throw refusal instanceof Refusal && refusal.status < TOO_MANY_REQUESTS ? error : refusal
+  }
+  throw error
+}
+
+const TOO_MANY_REQUESTS = 429
+
+/** Sends the answer that a token got before its run ended. @returns false when it got none, and then nothing has been sent */
+async function sendAgain(exchange: Exchange, { actor, hasEndedItself }: EndedActor): Promise<boolean> {
+  const { deps, route } = exchange
+  const identified = await admitCaller(exchange, actor)
+  const body = await bodyOf(identified)
+  const idempotency = idempotentRequestOf(identified, body)
+  const stored = idempotency === null ? null : await findStoredResponse(deps.store.read, idempotency)
+  if (stored !== null && stored.madeWith === idempotency?.madeWith) {
+    await sendReplay(identified, stored)
+    return true
+  }
+  if (!route.endsRun || !hasEndedItself) return false
+  const input = await inputOf(identified, body, null)
+  if (input.target !== actor.runId) return false
+  sendRendered(identified, renderResponse(identified, await route.handle(input)), true)
+  return true
+}
+
+async function admitCaller(exchange: Exchange, actor: Actor): Promise<IdentifiedExchange> {
   const { deps, route, request, response, trace } = exchange
-  const actor = await deps.identify(request)
   trace.actor = actor
   const remaining = deps.requestQuotas.takeRequest(actor)
   if (remaining !== null) response.setHeaders(new Map(Object.entries(remaining)))
@@ -87,7 +132,7 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   const idempotency = idempotentRequestOf(exchange, body)
   if (idempotency !== null) {
     const storedResponse = await findStoredResponse(deps.store.read, idempotency)
-    if (storedResponse !== null) return sendRendered(exchange, storedResponse, true)
+    if (storedResponse !== null) return await sendReplay(exchange, storedResponse)
   }
   const input = await inputOf(exchange, body, idempotency)
   try {
@@ -101,8 +146,13 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   } catch (error) {
     if (!(error instanceof IdempotentReplay)) throw error
     invariant(!deps.validateResponses || idempotency?.stored() === undefined, `${route.operationId} makes two mutations of one request`)
-    sendRendered(exchange, error.response, true)
+    await sendReplay(exchange, error.response)
   }
+}
+
+async function sendReplay(exchange: IdentifiedExchange, stored: StoredAnswer): Promise<void> {
+  await requireShowable(exchange, stored)
+  sendRendered(exchange, stored, true)
 }
 
 async function bodyOf({ deps, route, request, response, actor }: IdentifiedExchange): Promise<unknown> {

@@ -115,7 +115,7 @@ describe.each(operations)('%s', (_, route, operation) => {
     const headers = parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name)
     const holders: readonly string[] = permissions[route.permission]
     const forAgents = holders.some((holder) => !['public', 'board', 'admin', 'token'].includes(holder))
-    expect(headers.includes('Idempotency-Key')).toBe(route.method === 'post')
+    expect(headers.includes('Idempotency-Key')).toBe(route.method !== 'get')
     expect(headers.includes('X-Paperclip-Run-Id')).toBe(route.method !== 'get' && forAgents)
     expect(headers.includes('If-Match')).toBe(route.refuses.includes('precondition_failed'))
     expect(headers.includes('X-Paperclip-Lock-Epoch')).toBe(route.refuses.includes('lock_epoch_mismatch'))

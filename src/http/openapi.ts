@@ -17,7 +17,7 @@ const about = `The control plane for companies of AI agents: issues that at most
 transaction that makes it.
 
 A list is a bare array; the \`Link\` header names its next page. An error is \`{error, code, details?, requestId}\`: branch on \`code\`.
-\`next\` in the details of a refusal says what to do. Every POST may carry an \`Idempotency-Key\`.`
+\`next\` in the details of a refusal says what to do. Every POST, PATCH, PUT and DELETE may carry an \`Idempotency-Key\`.`
 
 const headers = {
   RequestId: { description: 'The id of the request', schema: { type: 'string' } },

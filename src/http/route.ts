@@ -56,6 +56,10 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly bodyLimit?: number
   /** Without an `Idempotency-Key` header, `idempotencyKey` in the body is the key: the tools of an MCP server cannot set headers. */
   readonly keyInBody?: boolean
+  /** The answer is an API key with its secret. A repeat shows it only while the key can be used. */
+  readonly showsKey?: boolean
+  /** It ends the run in its path. The run itself may repeat it with its token, and gets the same answer. */
+  readonly endsRun?: boolean
   readonly returns: R
   /** Default 200. */
   readonly status?: 200 | 201 | 202
@@ -94,6 +98,8 @@ export interface Route {
   readonly bodyKind: BodyKind
   readonly bodyLimit: number
   readonly keyInBody: boolean
+  readonly showsKey: boolean
+  readonly endsRun: boolean
   readonly returns: z.ZodType
   readonly paged: boolean
   readonly streams: StreamKind | null
@@ -149,6 +155,8 @@ const declare = (method: Method): Declare =>
     bodyKind: spec.bodyKind ?? 'json',
     bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
     keyInBody: spec.keyInBody ?? false,
+    showsKey: spec.showsKey ?? false,
+    endsRun: spec.endsRun ?? false,
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
     paged: !('returns' in spec),
     streams: 'streams' in spec ? (spec.streams ?? null) : null,

@@ -27,6 +27,10 @@ export const QUARANTINE = 'quarantine'
 export const isQuarantined = (agent: { readonly status: AgentStatus; readonly pauseReason: string | null }): boolean =>
   agent.status === 'paused' && agent.pauseReason === QUARANTINE
 
+/** `isQuarantined` in SQL. @param alias of the table `agents` in the statement */
+export const isQuarantinedSql = (alias: string): SQL =>
+  sql.raw(`(${alias}.status = 'paused' and ${alias}.pause_reason is not distinct from '${QUARANTINE}')`)
+
 /** The refusal of an agent's writes by its status; null lets it write. No status refuses a read. */
 export const agentWriteRefusals: Readonly<Record<AgentStatus, RefusalCode | null>> = {
   pending_approval: 'agent_pending',

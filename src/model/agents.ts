@@ -3,6 +3,7 @@ import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from '
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { agentRoles, agentStatus } from './agentStatus.ts'
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
+import type { KeyScope } from '../platform/kernel/actor.ts'
 import { companyId } from './companies.ts'
 
 /** Whether an agent may still run without isolation. */
@@ -66,6 +67,12 @@ export const agentKeys = pgTable(
     name: text('name').notNull(),
     keyHash: text('key_hash').notNull(),
     revokedAt: instantColumn('revoked_at'),
+    /** From then on the key is refused; null for a key without an end. */
+    expiresAt: instantColumn('expires_at'),
+    /** At most a minute late; null for a key that was not used since this was recorded. */
+    lastUsedAt: instantColumn('last_used_at'),
+    /** The limits of the key; null for a key that may do what its agent may. */
+    scopes: jsonb('scopes').$type<readonly KeyScope[]>(),
     createdAt: createdAt(),
   },
   (table) => [uniqueIndex('agent_api_keys_hash_key').on(table.keyHash), index('agent_api_keys_agent').on(table.agentId)],

@@ -2,9 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, Response } from 'express'
 import swaggerUi from 'swagger-ui-express'
-import { identify } from '../auth/identify.ts'
+import { identify, identifyEnded } from '../auth/identify.ts'
+import type { EndedActor } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
 import { createGuessLimit } from '../auth/guessLimit.ts'
+import type { KeyUse } from '../auth/keyUse.ts'
 import type { BoardAccess } from '../auth/boardAccess.ts'
 import { responseEncryptionKey } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
@@ -56,6 +58,8 @@ export interface AppDeps {
   readonly allowedOrigins?: readonly string[]
   /** Wrong credentials that an address may send in a minute, where it is not the default; for tests. */
   readonly guessesPerMinute?: number
+  /** Collects when keys are used; the server writes it once a minute. */
+  readonly keyUse: KeyUse
   /** The contact in `/.well-known/security.txt`. */
   readonly securityContact?: string | null
   /** The source of event streams and WebSockets. */
@@ -148,7 +152,7 @@ export function buildApp(deps: AppDeps): App {
   const guard = originGuard(deps)
   app.use(traceRequests(deps, metrics, guard))
 
-  const identifyRequest = identifier(deps)
+  const { identifyRequest, identifyEndedRun } = identifier(deps)
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store)
   const routes = allRoutes({
     tokens: deps.tokens,
@@ -166,6 +170,7 @@ export function buildApp(deps: AppDeps): App {
   mount(app, routes, {
     store,
     identify: identifyRequest,
+    identifyEnded: identifyEndedRun,
     renewLeaseIfDue,
     quotas: deps.quotas,
     requestQuotas: createRequestQuotas(deps.quotas),
@@ -194,12 +199,20 @@ export function buildApp(deps: AppDeps): App {
   return { handle: app, onUpgrade, connections: traffic.connections }
 }
 
-/** Returns the function that finds out who makes a request. It keeps credentials that were looked up, until a commit revokes them. */
-function identifier({ store, tokens, board, guessesPerMinute }: AppDeps): (request: IncomingMessage) => Promise<Actor> {
+interface Identifier {
+  readonly identifyRequest: (request: IncomingMessage) => Promise<Actor>
+  readonly identifyEndedRun: (request: IncomingMessage) => Promise<EndedActor | null>
+}
+
+/** Returns the functions that find out who makes a request. The first keeps credentials that were looked up, until a commit revokes them. */
+function identifier({ store, tokens, board, guessesPerMinute, keyUse }: AppDeps): Identifier {
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
-  const deps = { db: store.read, tokens, credentialCache, board, guesses: createGuessLimit(guessesPerMinute) }
-  return (request) => identify(deps, request, isLoopbackHost(request))
+  const deps = { db: store.read, tokens, credentialCache, board, guesses: createGuessLimit(guessesPerMinute), keyUse }
+  return {
+    identifyRequest: (request) => identify(deps, request, isLoopbackHost(request)),
+    identifyEndedRun: (request) => identifyEnded(deps, request),
+  }
 }
 
 function createExpress(): Express {

@@ -3,6 +3,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import type { BoardAccess } from '../auth/boardAccess.ts'
+import { createKeyUse, KEY_USE_INTERVAL_MS } from '../auth/keyUse.ts'
+import type { KeyUse } from '../auth/keyUse.ts'
 import { ownUid } from '../auth/peerLookup.ts'
 import { signInPath } from '../observe/instance/signIn.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
@@ -145,6 +147,7 @@ function openDatabase(connection: ConnectionOptions, log: Log): Database {
 
 interface BackgroundDeps {
   readonly store: Store
+  readonly keyUse: KeyUse
   readonly heads: HeadFile
   readonly runner: Runner
   readonly retention: Config['retention']
@@ -169,7 +172,7 @@ const appSettings = ({ allowedHostnames, allowedOrigins, securityContact, metric
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({ store, heads, runner, retention, conditions, log }: BackgroundDeps): PeriodicTask[] => [
+const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, log }: BackgroundDeps): PeriodicTask[] => [
   ...runner.periodicTasks,
   {
     name: 'reap',
@@ -182,6 +185,7 @@ const backgroundTasks = ({ store, heads, runner, retention, conditions, log }: B
   { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: createSealer(store, heads, log) },
   { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
+  { name: 'key uses', intervalMs: KEY_USE_INTERVAL_MS, run: () => keyUse.flush(store) },
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
   { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
@@ -230,7 +234,9 @@ export async function startServer(
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
   const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, log })
-  const parts = { store, tokens, adapters, secret, previousSecret, log, heads, feed, version, board, degradedCauses: conditions.causes }
+  const keyUse = createKeyUse()
+  const open = { store, keyUse, heads, log }
+  const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, degradedCauses: conditions.causes }
   const app = buildApp({ ...parts, ...appSettings(config), validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   const url = urlOf(config.host, await listen(server, config))
@@ -238,11 +244,11 @@ export async function startServer(
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
-  const loop = startPeriodicTasks(backgroundTasks({ store, heads, runner: started, retention, conditions, log }), log)
+  const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions }), log)
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {})])
+    const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])
     // Runs may call the API until they end, so they stop before the API does.
     const stoppedAt = performance.now()
     await started.stop()

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { agentDetailView, agentView, createAgentBody, patchAgentBody, permissionsBody } from '../../org/agents/index.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
+import { idempotencyKey } from '../../http/idempotencyKey.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { approvalStatus, approvalTypes } from '../../model/approvalStatus.ts'
 import { warningView } from './warnings.ts'
@@ -46,6 +47,7 @@ export const createApprovalBody = z.object({
   payload: json,
   requestedByAgentId: id.nullish(),
   issueIds: issueIds.optional(),
+  idempotencyKey,
 })
 export type CreateApproval = z.output<typeof createApprovalBody>
 
@@ -57,7 +59,7 @@ export const decideBody = z.object({
 })
 export const resubmitBody = z.object({ payload: json.optional() })
 
-export const approvalCommentBody = z.object({ body: z.string().trim().min(1).max(TEXT_MAX) })
+export const approvalCommentBody = z.object({ body: z.string().trim().min(1).max(TEXT_MAX), idempotencyKey })
 export const approvalCommentView = z.strictObject({
   id: z.uuid(),
   companyId: z.uuid(),

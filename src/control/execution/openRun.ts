@@ -95,7 +95,9 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
         externalRunId: request.externalRunId ?? null,
         leaseSeconds,
       }))
-    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: run.id })
+    // A key with scopes must not get a token without them.
+    const scopes = ctx.actor.kind === 'agent' ? ctx.actor.scopes : null
+    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: run.id, scopes })
     const details = { agentId, issueId: run.issueId, externalRunId: run.externalRunId, leaseSeconds }
     return changed(
       { run, token, tokenExpiresAt: expiresAt, leaseExpiresAt: run.leaseExpiresAt },

@@ -40,6 +40,7 @@ const routesWithoutTokens: readonly Route[] = [
     permission: 'run.finish',
     scope: ofRun(),
     body: finishBody,
+    endsRun: true,
     returns: runView,
     refuses: ['not_found', 'run_outcome_fixed', 'illegal_transition'],
     handle: ({ ctx, target, body }) => finishRun(ctx, target, body),

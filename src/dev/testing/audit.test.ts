@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
@@ -25,6 +26,8 @@ const newestSeq = async (): Promise<number> =>
   (await api.sql.query<{ seq: number }>('select coalesce(max(seq), 0)::int as seq from activity_log')).rows[0]?.seq ?? 0
 
 interface SuccessfulRequest {
+  /** Sends the same request again, under the same Idempotency-Key. */
+  readonly repeat: () => Promise<Reply>
   readonly reply: Reply
   readonly by: string
   readonly rows: readonly { action: string; actor_type: string; request_id: string | null }[]
@@ -39,10 +42,12 @@ async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
     const fixtureRows = await createFixtureRows(targetFixtures)
     const request = await buildRequest(api, route, fixtureRows)
     const before = await newestSeq()
-    const reply = await sendRequest(api.url, { ...request, headers: persona?.headers(targetFixtures, fixtureRows) ?? {} })
+    const headers = { ...persona?.headers(targetFixtures, fixtureRows), 'idempotency-key': randomUUID() }
+    const send = () => sendRequest(api.url, { ...request, headers })
+    const reply = await send()
     if (reply.status < 300) {
       const { rows } = await api.sql.query('select action, actor_type, request_id from activity_log where seq > $1 order by seq', [before])
-      return { reply, by: name, rows: rows as SuccessfulRequest['rows'] }
+      return { repeat: send, reply, by: name, rows: rows as SuccessfulRequest['rows'] }
     }
     attempts.push(`${name}: ${reply.status} ${reply.text}`)
   }
@@ -51,19 +56,26 @@ async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
   )
 }
 
-test.each(namedRoutes(mutatingRoutes))('%s leaves an audit row that names its request, and announces it to listeners', async (_, route) => {
-  const messagesBefore = server().messages.length
-  const { reply, rows } = await requestUntilSuccess(route)
-  if (unauditedRoutes.has(route.operationId)) return expect(rows).toEqual([])
-  const ofRequest = rows.filter((row) => row.request_id === reply.headers.get('x-request-id'))
-  expect(ofRequest.length, `no audit row after ${reply.status} ${reply.text}`).toBeGreaterThan(0)
-  expect(rows).toHaveLength(ofRequest.length)
-  expect(
-    server()
-      .messages.slice(messagesBefore)
-      .map(({ action }) => action),
-  ).toEqual(expect.arrayContaining(rows.map(({ action }) => action)))
-})
+test.each(namedRoutes(mutatingRoutes))(
+  '%s leaves an audit row that names its request and announces it, and its repeat has the same answer (I9)',
+  async (_, route) => {
+    const messagesBefore = server().messages.length
+    const { reply, rows, repeat } = await requestUntilSuccess(route)
+    if (unauditedRoutes.has(route.operationId)) return expect(rows).toEqual([])
+    const ofRequest = rows.filter((row) => row.request_id === reply.headers.get('x-request-id'))
+    expect(ofRequest.length, `no audit row after ${reply.status} ${reply.text}`).toBeGreaterThan(0)
+    expect(rows).toHaveLength(ofRequest.length)
+    expect(
+      server()
+        .messages.slice(messagesBefore)
+        .map(({ action }) => action),
+    ).toEqual(expect.arrayContaining(rows.map(({ action }) => action)))
+    const before = await newestSeq()
+    const again = await repeat()
+    expect([again.status, again.text, again.headers.get('idempotency-replayed')]).toEqual([reply.status, reply.text, 'true'])
+    expect(await newestSeq()).toBe(before)
+  },
+)
 
 test('Every route on the list of silent routes still exists', () => {
   const ids = new Set(mutatingRoutes.map(({ operationId }) => operationId))

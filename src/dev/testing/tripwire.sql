@@ -16,7 +16,7 @@ END $$;
 DO $$
 DECLARE name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['companies', 'company_memberships', 'principal_permission_grants', 'agent_api_keys', 'issues',
+  FOREACH name IN ARRAY ARRAY['companies', 'company_memberships', 'principal_permission_grants', 'issues',
     'issue_comments', 'issue_blockers', 'issue_labels', 'labels', 'issue_lock_evictions', 'wakes', 'projects', 'goals',
     'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'project_goals', 'project_workspaces', 'issue_documents',
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
@@ -26,7 +26,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- Leases, last-seen marks, supervision, logs and traces of the processes of runs, and the clocks of agents are telemetry; everything else about them is not.
+-- Leases, last-seen marks, supervision, logs and traces of the processes of runs, and the clocks of agents and keys are telemetry; everything else about them is not.
 CREATE FUNCTION telemetry_of_runs() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
   SELECT '{lease_expires_at,last_seen_at,supervisor_id,process_identity,process_pid,process_started_at,log_store,log_ref,log_bytes,
     log_sha256,log_compressed,stdout_excerpt,stderr_excerpt,updated_at,lease_seconds,external_run_id,exit_code,signal,usage_json}'::text[]
@@ -41,3 +41,8 @@ CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON agents
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON agents
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{last_heartbeat_at,next_timer_at}'::text[]
     IS DISTINCT FROM to_jsonb(NEW) - '{last_heartbeat_at,next_timer_at}'::text[]) EXECUTE FUNCTION require_audit();
+CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON agent_api_keys
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
+CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON agent_api_keys
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - 'last_used_at' IS DISTINCT FROM to_jsonb(NEW) - 'last_used_at')
+  EXECUTE FUNCTION require_audit();

@@ -10,6 +10,8 @@ import type { BoardAccess } from '../../auth/boardAccess.ts'
 import { createBoardSessions } from '../../auth/boardSessions.ts'
 import { createBoardToken } from '../../auth/boardToken.ts'
 import { createCallerCheck } from '../../auth/localCaller.ts'
+import { createKeyUse } from '../../auth/keyUse.ts'
+import type { KeyUse } from '../../auth/keyUse.ts'
 import type { LocalRuns } from '../../auth/localCaller.ts'
 import { createPeerLookup, ownUid } from '../../auth/peerLookup.ts'
 import { createRunTokens } from '../../auth/runTokens.ts'
@@ -64,6 +66,7 @@ export interface TestServer {
   /** Its home, made when the first head is noted or signed. */
   readonly home: string
   readonly heads: HeadFile
+  readonly keyUse: KeyUse
   readonly feed: Feed
   /** The local board: no credentials. */
   readonly board: Client
@@ -143,6 +146,9 @@ function testBoard({ boardMode = 'implicit', localRuns = () => null }: ServerOpt
   return { mode: boardMode, reason: 'the test says so', token, sessions: createBoardSessions(token), checkCaller }
 }
 
+const testAdapters = ({ adapters }: ServerOptions) =>
+  createAdapters({ environment: process.env, workFolder, allowedTypes: null, allowedAddresses: [], ...adapters })
+
 async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
   const pool = database.open()
   const store = createStore(pool)
@@ -153,16 +159,12 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
   store.onCommit((rows) => messages.push(...rows))
   const log = options.log ?? createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false)
   const feed = createFeed(store, log)
+  const keyUse = createKeyUse()
   const app = buildApp({
     store,
+    keyUse,
     tokens,
-    adapters: createAdapters({
-      environment: process.env,
-      workFolder,
-      allowedTypes: null,
-      allowedAddresses: [],
-      ...options.adapters,
-    }),
+    adapters: testAdapters(options),
     secret: TEST_SECRET,
     log,
     feed,
@@ -187,6 +189,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     database,
     home,
     heads,
+    keyUse,
     messages,
     board: clientOf(url, {}),
     bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),

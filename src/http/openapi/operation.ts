@@ -53,7 +53,7 @@ function successResponses(route: Route, { components, examples }: Parts): Json {
     ...(route.paged ? { Link: ref('headers', 'Link') } : {}),
     ...(route.headers === undefined ? {} : { ETag: ref('headers', 'ETag') }),
     ...(route.streams === 'file' ? { ETag: ref('headers', 'FileETag') } : {}),
-    ...(route.method === 'post' ? { 'Idempotency-Replayed': ref('headers', 'Replayed') } : {}),
+    ...(route.method !== 'get' ? { 'Idempotency-Replayed': ref('headers', 'Replayed') } : {}),
   }
   const media = route.streams === null ? 'application/json' : streamTypes[route.streams]
   const described = describeFields(schema, name)

@@ -99,7 +99,7 @@ export const sharedParameters = {
 export function sharedParametersOf(route: Route): Json[] {
   const applies: Readonly<Record<keyof typeof sharedParameters, boolean>> = {
     RequestId: true,
-    IdempotencyKey: route.method === 'post',
+    IdempotencyKey: route.method !== 'get',
     RunId: writes(route) && allowsAgents(route),
     IfMatch: route.refuses.includes('precondition_failed'),
     LockEpoch: route.refuses.includes('lock_epoch_mismatch'),

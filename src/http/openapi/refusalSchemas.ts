@@ -35,7 +35,7 @@ function refusalCodesOf(route: Route): RefusalCode[] {
       ...(route.body === undefined ? [] : (['body_too_large', 'unsupported_media_type'] as const)),
       ...(route.body === undefined || route.bodyKind === 'file' ? [] : (['malformed_json'] as const)),
       ...(route.bodyKind === 'file' ? (['malformed_form', 'file_empty', 'file_too_large'] as const) : []),
-      ...(route.method === 'post' ? (['idempotency_in_flight', 'idempotency_mismatch'] as const) : []),
+      ...(route.method !== 'get' ? (['idempotency_in_flight', 'idempotency_mismatch'] as const) : []),
     ]),
   ]
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { keyScopes } from '../../platform/kernel/actor.ts'
 import { event } from '../../platform/kernel/event.ts'
 
 export const agentCreated = event(
@@ -61,7 +62,16 @@ export const agentTerminated = event(
     revokedKeyIds: z.array(z.string()),
   }),
 )
-export const keyCreated = event('agent.key_created', 'agent', z.object({ keyId: z.string(), name: z.string() }))
+export const keyCreated = event(
+  'agent.key_created',
+  'agent',
+  z.object({
+    keyId: z.string(),
+    name: z.string(),
+    expiresAt: z.string().optional(),
+    scopes: z.array(z.enum(keyScopes)).readonly().optional(),
+  }),
+)
 export const keyRevoked = event('agent.key_revoked', 'agent', z.object({ keyId: z.string(), name: z.string() }))
 
 export const configRolledBack = event(

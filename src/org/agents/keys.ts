@@ -10,27 +10,55 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
+import { keyScopes } from '../../platform/kernel/actor.ts'
+import type { KeyScope } from '../../platform/kernel/actor.ts'
 import { keyCreated, keyRevoked } from './events.ts'
 import { lockAgent } from './lock.ts'
+import type { CreateKey } from './views.ts'
 
 /** The most unrevoked keys of one agent. More keys than this are a leak. */
 const MAX_KEYS = 100
 
-const insertKey = statement<{ id: string; companyId: string; agentId: string; name: string; hash: string }, { createdAt: Instant }>(
-  'key_insert',
-).write(sql`
-  insert into ${agentKeys} (id, company_id, agent_id, name, key_hash)
-  values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('name')}, ${param('hash')}) returning created_at as "createdAt"`)
+/** The latest end of a key. */
+const MAX_YEARS = 10
+
+interface NewKey {
+  readonly id: string
+  readonly companyId: string
+  readonly agentId: string
+  readonly name: string
+  readonly hash: string
+  readonly expiresAt: Instant | null
+  /** JSON. */
+  readonly scopes: string | null
+}
+
+// No row for an end that is past or too far away: only the clock of the database knows.
+const insertKey = statement<NewKey, { createdAt: Instant; expiresAt: Instant | null }>('key_insert').write(sql`
+  insert into ${agentKeys} (id, company_id, agent_id, name, key_hash, expires_at, scopes)
+  select ${param('id', 'uuid')}, ${param('companyId', 'uuid')}, ${param('agentId', 'uuid')}, ${param('name', 'text')}, ${param('hash', 'text')},
+    ${param('expiresAt', 'timestamptz')}, ${param('scopes', 'jsonb')}
+  where ${param('expiresAt', 'timestamptz')} is null
+    or ${param('expiresAt', 'timestamptz')} between now() and now() + interval '${sql.raw(String(MAX_YEARS))} years'
+  returning created_at as "createdAt", expires_at as "expiresAt"`)
 
 const countKeys = statement<{ agentId: string }, { count: number }>('key_count').read(
-  sql`select count(*)::int as count from ${agentKeys} where agent_id = ${param('agentId')} and revoked_at is null`,
+  sql`select count(*)::int as count from ${agentKeys} where agent_id = ${param('agentId')} and revoked_at is null
+    and (expires_at is null or expires_at > now())`,
 )
+
+/** The scopes in their order, each once; null for none. */
+const normalScopes = (given: readonly KeyScope[] | null): readonly KeyScope[] | null =>
+  given === null ? null : keyScopes.filter((scope) => given.includes(scope))
 
 /**
  * Creates an API key. Only this answer contains the token; the database keeps its hash.
- * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `agent_quarantined`, `unprocessable` beyond the limit
+ * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `agent_quarantined`, `unprocessable` beyond the limit of
+ *   keys and for an end that is past or more than ten years away
  */
-export async function createKey(ctx: Ctx, agentId: string, name: string) {
+export async function createKey(ctx: Ctx, agentId: string, request: CreateKey) {
+  const { name } = request
+  const scopes = normalScopes(request.scopes ?? null)
   const token = generateAgentKey()
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
@@ -40,8 +68,19 @@ export async function createKey(ctx: Ctx, agentId: string, name: string) {
     const { count } = exactlyOne(await tx.run(countKeys, { agentId }))
     if (count >= MAX_KEYS) refuse('unprocessable', { message: `An agent has at most ${MAX_KEYS} keys` })
     const id = randomUUID()
-    const { createdAt } = exactlyOne(await tx.run(insertKey, { id, companyId: agent.companyId, agentId, name, hash: hashToken(token) }))
-    return changed({ id, name, token, createdAt }, keyCreated(agentId, { keyId: id, name }, { agentId }))
+    const [key] = await tx.run(insertKey, {
+      id,
+      companyId: agent.companyId,
+      agentId,
+      name,
+      hash: hashToken(token),
+      expiresAt: request.expiresAt ?? null,
+      scopes: scopes === null ? null : JSON.stringify(scopes),
+    })
+    if (key === undefined) refuse('unprocessable', { message: `expiresAt must be in the future, and at most ${MAX_YEARS} years away` })
+    const { createdAt, expiresAt } = key
+    const limits = { ...(expiresAt === null ? {} : { expiresAt }), ...(scopes === null ? {} : { scopes }) }
+    return changed({ id, name, token, createdAt, expiresAt, scopes }, keyCreated(agentId, { keyId: id, name, ...limits }, { agentId }))
   })
 }
 
@@ -50,10 +89,14 @@ interface KeyRow {
   readonly name: string
   readonly createdAt: Instant
   readonly revokedAt: Instant | null
+  readonly expiresAt: Instant | null
+  readonly lastUsedAt: Instant | null
+  readonly scopes: readonly KeyScope[] | null
 }
 
 const selectKeys = statement<{ agentId: string; companyId: string }, KeyRow>('key_list').read(sql`
-  select id, name, created_at as "createdAt", revoked_at as "revokedAt" from ${agentKeys}
+  select id, name, created_at as "createdAt", revoked_at as "revokedAt", expires_at as "expiresAt",
+    last_used_at as "lastUsedAt", scopes from ${agentKeys}
   where agent_id = ${param('agentId')} and company_id = ${param('companyId')} order by created_at desc, id limit 1000`)
 
 /** The keys of an agent, newest first, without their hashes. */

@@ -77,10 +77,11 @@ export const agentRoutes = [
     query: shortnameQuery,
     body: keyBody,
     bodyOptional: true,
+    showsKey: true,
     status: 201,
     returns: keyCreatedView,
-    refuses: ['not_found', 'agent_terminated', 'agent_pending', 'agent_quarantined'],
-    handle: ({ ctx, target, body }) => createKey(ctx, target, body.name),
+    refuses: ['not_found', 'key_not_shown_again', 'agent_terminated', 'agent_pending', 'agent_quarantined'],
+    handle: ({ ctx, target, body }) => createKey(ctx, target, body),
   }),
   del('/api/agents/:id/keys/:keyId', {
     summary: 'Revoke an API key',

@@ -3,6 +3,7 @@ import { listOf } from '../../http/query.ts'
 import { adapterConfigUnion } from '../../adapters/index.ts'
 import { adapterTypes } from '../../model/adapterTypes.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
+import { keyScopes } from '../../platform/kernel/actor.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
 
@@ -112,9 +113,26 @@ export type PatchAgent = z.output<typeof patchAgentBody>
 /** The fields of an agent that hold a configuration with values that answers redact. */
 export const configurationFields = ['adapterConfig', 'runtimeConfig', 'metadata'] as const satisfies readonly (keyof PatchAgent)[]
 
-export const keyBody = z.object({ name: line.default('default') })
-export const keyCreatedView = z.strictObject({ id: z.uuid(), name: z.string(), token: z.string(), createdAt: instant })
-export const keyItem = z.strictObject({ id: z.uuid(), name: z.string(), createdAt: instant, revokedAt: instant.nullable() })
+const scopes = z.array(z.enum(keyScopes))
+
+export const keyBody = z.object({
+  name: line.default('default'),
+  // Years that every clock and every column can hold.
+  expiresAt: instant.refine((text) => /^2\d{3}-/.test(text), { error: 'Expected an instant of the years 2000 to 2999' }).nullish(),
+  scopes: scopes.min(1).nullish(),
+})
+export type CreateKey = z.output<typeof keyBody>
+
+const keyLimits = { expiresAt: instant.nullable(), scopes: scopes.nullable() }
+export const keyCreatedView = z.strictObject({ id: z.uuid(), name: z.string(), token: z.string(), createdAt: instant, ...keyLimits })
+export const keyItem = z.strictObject({
+  id: z.uuid(),
+  name: z.string(),
+  createdAt: instant,
+  revokedAt: instant.nullable(),
+  lastUsedAt: instant.nullable(),
+  ...keyLimits,
+})
 
 export const permissionsBody = z.object({ canCreateAgents: z.boolean(), canAssignTasks: z.boolean() })
 export type SetPermissions = z.output<typeof permissionsBody>

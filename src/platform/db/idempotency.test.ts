@@ -183,7 +183,7 @@ describe('stored responses', () => {
     const key = randomUUID()
     const make = () => server().board.post(`/api/agents/${agent.id}/keys`, { name: 'sealed' }, keyHeader(key))
     const first = await make()
-    expect(first.body.token).toMatch(/^pcp_[0-9a-f]{48}$/)
+    expect(first.body.token).toMatch(/^pcp_agent_[0-9a-f]{56}$/)
     expect(comparable(await make())).toEqual(comparable(first))
     const open = () => agent.client.post(`/api/agents/${agent.id}/runs`, {}, keyHeader(key))
     const opened = await open()
@@ -260,6 +260,8 @@ describe('stored responses', () => {
     const request = {
       ...row,
       key,
+      madeWith: null,
+      shownKeyIdOf: () => null,
       render: () => ({ status: 500, headers: {}, body: '' }),
       encryptionKey: responseEncryptionKey('a new secret'),
     }
@@ -271,14 +273,55 @@ describe('stored responses', () => {
     await expect(findStoredResponse(server().store.read, request)).rejects.toMatchObject({ code: 'conflict' })
   })
 
-  test('A key is ignored on every method but POST', async () => {
+  test('K52: A repeated PATCH, PUT or DELETE has one effect and returns the same answer', async () => {
     const issue = await here.issue()
     const key = randomUUID()
-    for (const title of ['one', 'two']) {
-      const answer = await server().board.patch(`/api/issues/${issue.id}`, { title }, keyHeader(key))
-      expect(answer).toMatchObject({ status: 200, body: { title } })
+    const patchOnce = () => server().board.patch(`/api/issues/${issue.id}`, { title: 'once', comment: 'said once' }, keyHeader(key))
+    const patched = await patchOnce()
+    expect(patched).toMatchObject({ status: 200, body: { title: 'once' } })
+    await server().board.patch(`/api/issues/${issue.id}`, { title: 'since' })
+    expect(comparable(await patchOnce())).toEqual(comparable(patched))
+    expect((await server().board.get(`/api/issues/${issue.id}`)).body.title).toBe('since')
+    expect((await server().board.get(`/api/issues/${issue.id}/comments`)).body).toHaveLength(1)
+    const other = await server().board.patch(`/api/issues/${issue.id}`, { title: 'other' }, keyHeader(key))
+    expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } })
+    const putOnce = () => server().board.put(`/api/issues/${issue.id}/documents/plan`, { body: 'one', format: 'markdown' }, keyHeader(key))
+    expect(comparable(await putOnce())).toEqual(comparable(await putOnce()))
+    const removeOnce = () => server().board.del(`/api/issues/${issue.id}`, keyHeader(key))
+    const removed = await removeOnce()
+    expect(removed.status).toBe(200)
+    expect(comparable(await removeOnce())).toEqual(comparable(removed))
+  })
+
+  test('K52: Of sixteen PATCHes at once under one key one has the effect', async () => {
+    const issue = await here.issue()
+    const key = randomUUID()
+    const answers = await race(
+      Array.from({ length: 16 }, () => server().board),
+      (client) => client.patch(`/api/issues/${issue.id}`, { comment: 'said once' }, keyHeader(key)),
+    )
+    expect(Object.keys(countByStatus(answers)).filter((status) => !['200', '409'].includes(status))).toEqual([])
+    expect((await server().board.get(`/api/issues/${issue.id}/comments`)).body).toHaveLength(1)
+  })
+
+  test('K52: The key may be in the body of a comment or an approval', async () => {
+    const issue = await here.issue()
+    const approvals = `/api/companies/${here.company.id}/approvals`
+    const request = { type: 'request_board_approval', payload: { title: 'May I?' } }
+    const approval = (await server().board.post(approvals, { ...request, idempotencyKey: randomUUID() })).body
+    const places: [string, object][] = [
+      [`/api/issues/${issue.id}/comments`, { body: 'said once' }],
+      [approvals, request],
+      [`/api/approvals/${approval.id}/comments`, { body: 'said once' }],
+    ]
+    for (const [path, body] of places) {
+      const idempotencyKey = randomUUID()
+      const first = await server().board.post(path, { ...body, idempotencyKey })
+      expect(first.status, first.text).toBe(201)
+      expect(comparable(await server().board.post(path, { ...body, idempotencyKey }))).toEqual(comparable(first))
+      for (const malformed of ['', 'x'.repeat(256), 7])
+        expect((await server().board.post(path, { ...body, idempotencyKey: malformed })).status).toBe(400)
     }
-    expect(await stored(key)).toEqual([])
   })
 
   test('A request with a revoked credential does not get a stored response', async () => {

@@ -5,15 +5,15 @@ import { runOn } from './driver/client.ts'
 import type { Connection } from './driver/client.ts'
 import { idempotencyKeys } from './tables.ts'
 import { param, statement } from './statement.ts'
-import type { IdempotentRequest, ReadDb, RenderedResponse } from './types.ts'
+import type { IdempotentRequest, ReadDb, StoredAnswer } from './types.ts'
 
 /** How long a response is kept (I9). */
 const RESPONSE_TTL = '24 hours'
 
 /** Thrown by a mutation whose request was answered before. It is not an error: the stored response is sent again. */
 export class IdempotentReplay {
-  readonly response: RenderedResponse
-  constructor(response: RenderedResponse) {
+  readonly response: StoredAnswer
+  constructor(response: StoredAnswer) {
     this.response = response
   }
 }
@@ -63,7 +63,9 @@ function decryptWithEither({ encryptionKey, previousEncryptionKey }: IdempotentR
   }
 }
 
-function replay(idempotency: IdempotentRequest, stored: StoredResponse): RenderedResponse {
+type Kept = Pick<StoredAnswer, 'headers' | 'body'> & Partial<StoredAnswer>
+
+function replay(idempotency: IdempotentRequest, stored: StoredResponse): StoredAnswer {
   if (stored.requestHash !== idempotency.requestHash) return refuse('idempotency_mismatch')
   let decrypted: string
   try {
@@ -72,14 +74,16 @@ function replay(idempotency: IdempotentRequest, stored: StoredResponse): Rendere
     // The response was encrypted with another secret. The change was made, but its response cannot be sent again.
     return refuse('conflict', { message: 'The answer to this Idempotency-Key was sealed under another secret' })
   }
-  return { status: stored.status, ...(JSON.parse(decrypted) as Pick<RenderedResponse, 'headers' | 'body'>) }
+  // Answers that were stored before these facts were have neither.
+  const { madeWith = null, shownKeyId = null, ...answer } = JSON.parse(decrypted) as Kept
+  return { status: stored.status, madeWith, shownKeyId, ...answer }
 }
 
 /**
  * The stored response of a request that was answered before; null when there is none.
  * @throws Refusal `idempotency_mismatch` when the key was used for a different request
  */
-export async function findStoredResponse(db: ReadDb, idempotency: IdempotentRequest): Promise<RenderedResponse | null> {
+export async function findStoredResponse(db: ReadDb, idempotency: IdempotentRequest): Promise<StoredAnswer | null> {
   const [stored] = await db.run(selectResponse, idempotency)
   return stored === undefined ? null : replay(idempotency, stored)
 }
@@ -104,13 +108,15 @@ export type EncryptedResponse = Lookup & StoredResponse
 /** Renders the response of a request from the value of its mutation, and encrypts it. @throws what rendering throws */
 export function encryptResponse(idempotency: IdempotentRequest, value: unknown): EncryptedResponse {
   const { status, headers, body } = idempotency.render(value)
+  const { madeWith } = idempotency
+  const shownKeyId = idempotency.shownKeyIdOf(value)
   return {
     actor: idempotency.actor,
     route: idempotency.route,
     key: idempotency.key,
     requestHash: idempotency.requestHash,
     status,
-    answer: encrypt(idempotency.encryptionKey, JSON.stringify({ headers, body })),
+    answer: encrypt(idempotency.encryptionKey, JSON.stringify({ headers, body, madeWith, shownKeyId })),
   }
 }
 

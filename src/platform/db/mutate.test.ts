@@ -95,6 +95,7 @@ describe('a mutation by a run (I2)', () => {
       companyId: company.id,
       role: 'general',
       canCreateAgents: false,
+      scopes: null,
       via: 'token',
       keyId: null,
       runId: acting.id,

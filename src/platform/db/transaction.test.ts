@@ -173,6 +173,8 @@ describe('a failure before the commit', () => {
       route: 'POST /test',
       key: id,
       requestHash: 'hash',
+      madeWith: null,
+      shownKeyIdOf: () => null,
       encryptionKey: Buffer.alloc(32, 7),
       render: () => {
         throw new Error('cannot be rendered')

@@ -60,6 +60,14 @@ export interface RenderedResponse {
   readonly body: string
 }
 
+/** A stored response, with what is known about the request that got it. */
+export interface StoredAnswer extends RenderedResponse {
+  /** The hash of the run token that the request was made with; null for every other credential. */
+  readonly madeWith: string | null
+  /** The id of the API key whose secret the answer shows; null when it shows none. */
+  readonly shownKeyId: string | null
+}
+
 /** A request that carries an Idempotency-Key. */
 export interface IdempotentRequest {
   /** The actor of the request. Two actors may use the same key independently. */
@@ -73,6 +81,10 @@ export interface IdempotentRequest {
   readonly encryptionKey: Buffer
   /** The key of the secret before, for responses that were stored under it; none while no secret is being replaced. */
   readonly previousEncryptionKey?: Buffer | null
+  /** The hash of the run token of the request; null for every other credential. */
+  readonly madeWith: string | null
+  /** The id of the API key whose secret the value of the mutation has; null when it has none. */
+  readonly shownKeyIdOf: (value: unknown) => string | null
   /** Makes the response from the value of the mutation, inside its transaction. */
   readonly render: (value: unknown) => RenderedResponse
 }

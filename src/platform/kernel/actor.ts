@@ -17,6 +17,10 @@ export interface BoardActor {
   readonly uid: number | null
 }
 
+/** The limits that a key or token may have. `permissions.ts` says what each may do. */
+export const keyScopes = ['read', 'comment', 'work'] as const
+export type KeyScope = (typeof keyScopes)[number]
+
 export interface AgentActor {
   readonly kind: 'agent'
   readonly agentId: string
@@ -26,6 +30,8 @@ export interface AgentActor {
   readonly via: 'key' | 'token'
   /** The agent key of the request, for the audit of revocations; null for a token. */
   readonly keyId: string | null
+  /** The limits of the key, also of a run that was opened with it; null for a credential that may do what its agent may. */
+  readonly scopes: readonly KeyScope[] | null
   /** The acting run: named by the token, or by the header next to a key. Null when the request names none. */
   readonly runId: string | null
 }

@@ -30,6 +30,7 @@ export const refusals = defineRefusals({
   admin_required: { status: 403, message: 'Instance admin required' },
   host_not_allowed: { status: 403, message: 'Host is not allowed' },
   origin_not_allowed: { status: 403, message: 'Board mutation requires trusted browser origin' },
+  key_scope_missing: { status: 403, message: 'The scopes of the API key do not allow this' },
   not_self: { status: 403, message: 'Agent can only act as itself' },
   not_assignee: { status: 403, message: "Agent cannot mutate another agent's issue" },
   assign_not_permitted: { status: 403, message: 'Missing permission: tasks:assign' },
@@ -58,6 +59,10 @@ export const refusals = defineRefusals({
   holder_changed: { status: 409, message: 'The expected run does not hold the issue' },
   run_ended: { status: 409, message: 'The run has ended' },
   run_outcome_fixed: { status: 409, message: 'The run has already ended with another outcome' },
+  key_not_shown_again: {
+    status: 409,
+    message: 'The API key that this request created can no longer be used, and its token is not shown again',
+  },
   idempotency_in_flight: { status: 409, message: 'A request with this Idempotency-Key is still in flight' },
   agent_paused: { status: 409, message: 'Agent is paused' },
   agent_quarantined: { status: 409, message: 'Agent is in quarantine' },

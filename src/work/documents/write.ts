@@ -167,11 +167,10 @@ export async function restoreDocument(ctx: Ctx, write: DocumentWrite, revisionId
 
 /** Deletes a document with its revisions. @throws Refusal of the gate; `not_found` */
 export async function deleteDocument(ctx: Ctx, write: DocumentWrite): Promise<{ ok: true }> {
-  await writeThroughGate(ctx, write, async (tx) => {
+  return await writeThroughGate(ctx, write, async (tx) => {
     const before = await documentByKey(tx, refOf(ctx, write))
     await tx.delete(documents).where(eq(documents.id, before.id))
     const expired = await expireByDocument(tx, write.issueId, { id: before.id, key: write.key, revisionId: null })
-    return changed(before, documentDeleted(write.issueId, eventDetails(before)), ...expired)
+    return changed({ ok: true as const }, documentDeleted(write.issueId, eventDetails(before)), ...expired)
   })
-  return { ok: true }
 }

@@ -136,6 +136,7 @@ export const issueRoutes = [
     permission: 'issue.comment',
     scope: ofIssue(),
     body: commentBody,
+    keyInBody: true,
     status: 201,
     returns: commentView,
     refuses: ['not_found', ...gateRefusals, 'board_required'],

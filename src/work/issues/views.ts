@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { flag, listOf, offsetQuery } from '../../http/query.ts'
+import { idempotencyKey } from '../../http/idempotencyKey.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
@@ -8,7 +9,6 @@ import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 const TITLE_MAX = 500
 /** The longest description and comment, in characters. The limit of 256 KB for a body applies too. */
 const TEXT_MAX = 200_000
-
 const status = z.enum(issueStatus.statuses)
 const priority = z.enum(issuePriorities)
 const json = z.record(z.string(), z.unknown())
@@ -248,8 +248,7 @@ const editable = {
 export const createIssueBody = z.object({
   ...editable,
   status: status.default('backlog'),
-  /** The mount reads it as an `Idempotency-Key`. */
-  idempotencyKey: text(255).min(1).nullish(),
+  idempotencyKey,
 })
 export type CreateIssue = z.output<typeof createIssueBody>
 
@@ -271,6 +270,7 @@ export const commentBody = z.object({
   body: text(TEXT_MAX).refine((value) => value.trim() !== '', 'A comment needs a body'),
   reopen: z.boolean().optional(),
   interrupt: z.boolean().optional(),
+  idempotencyKey,
 })
 
 export const patchedIssueView = z.strictObject({ ...issueView.shape, comment: commentView.nullable() })
