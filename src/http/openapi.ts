@@ -19,6 +19,9 @@ transaction that makes it.
 A list is a bare array; the \`Link\` header names its next page. An error is \`{error, code, details?, requestId}\`: branch on \`code\`.
 \`next\` in the details of a refusal says what to do. Every POST, PATCH, PUT and DELETE may carry an \`Idempotency-Key\`.`
 
+const license = { name: 'MIT', identifier: 'MIT' }
+const contact = { name: 'The maintainers of paperclip-server' }
+
 const headers = {
   RequestId: { description: 'The id of the request', schema: { type: 'string' } },
   RetryAfter: { description: 'Seconds to wait before a retry', schema: { type: 'integer' } },
@@ -33,7 +36,7 @@ const headers = {
 
 const fault = {
   description: 'A bug of this server; the answer reveals no cause',
-  content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } },
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/InternalRefusal' } } },
 }
 
 const bearer = {
@@ -78,7 +81,7 @@ export function openapi(declared: readonly Route[], version: string): Json {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'paperclip-server', version, description: about, license: { name: 'MIT', identifier: 'MIT' } },
+    info: { title: 'paperclip-server', version, description: about, license, contact },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }, {}],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),

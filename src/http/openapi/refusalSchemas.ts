@@ -3,7 +3,7 @@
 import { permissions } from '../../auth/permissions.ts'
 import { Refusal, refusals } from '../../platform/kernel/errors.ts'
 import type { RefusalCode } from '../../platform/kernel/errors.ts'
-import { problemBody } from '../problem.ts'
+import { internalError, problemBody } from '../problem.ts'
 import { refusalDetails } from '../refusalDetails.ts'
 import type { Route } from '../route.ts'
 import { componentRef, renderSchema } from './jsonSchema.ts'
@@ -126,20 +126,13 @@ export function createRefusalSet(): RefusalSet {
   }
 }
 
-const baseProperties = {
-  error: { type: 'string' },
-  code: { type: 'string', enum: [...Object.keys(refusals), 'internal'] },
-  details: {},
-  requestId: { type: 'string' },
-}
-
-/** The refusals of every code together: of a fault, and in the form of RFC 9457. */
+/** A fault, and the refusals of every code together in the form of RFC 9457. */
 export const generalSchemas: Readonly<Record<string, Json>> = {
-  Refusal: {
-    description: 'An error answer',
+  InternalRefusal: {
+    description: 'A bug of this server; the answer reveals no cause',
     type: 'object',
-    required: ['error', 'code', 'requestId'],
-    properties: baseProperties,
+    required: ['code', 'error', 'requestId'],
+    properties: { code: { type: 'string', const: internalError.code }, error: { type: 'string' }, requestId: { type: 'string' } },
   },
   Problem: {
     description: 'The same as a refusal, as RFC 9457, for `Accept: application/problem+json`',
@@ -151,7 +144,10 @@ export const generalSchemas: Readonly<Record<string, Json>> = {
       status: { type: 'integer' },
       detail: { type: 'string' },
       instance: { type: 'string', format: 'uri' },
-      ...baseProperties,
+      error: { type: 'string' },
+      code: { type: 'string', enum: [...Object.keys(refusals), internalError.code] },
+      details: {},
+      requestId: { type: 'string' },
     },
   },
 }

@@ -113,7 +113,7 @@ describe('operations', () => {
 
 describe('views', () => {
   test('Every component has a name that a person gave, and a description', () => {
-    const given = new Set([...Object.keys(viewTexts), 'Refusal', 'Problem'])
+    const given = new Set([...Object.keys(viewTexts), 'Problem'])
     const ofOperations = new Set(routes.map((route) => `${wordsOf(route).id}Request`.replace(/^./, (letter) => letter.toUpperCase())))
     const unnamed = Object.keys(schemas).filter((name) => !given.has(name) && !ofOperations.has(name) && !name.endsWith('Refusal'))
     expect(unnamed).toEqual([])
@@ -142,6 +142,18 @@ describe('views', () => {
     expect(JSON.stringify(schemas['HoldConflict'])).toContain('#/components/schemas/Holder')
     expect(schemas['NextStep']).toMatchObject({ enum: ['wait', 'pick_other', 'new_run', 'ask_board'] })
   })
+})
+
+test('A set of refusals that many operations have is one response with a name, so that the document stays short', () => {
+  const inPlace = new Map<string, number>()
+  for (const { responses } of operations)
+    for (const [status, response] of Object.entries(responses))
+      if (/^[45]/.test(status) && !('$ref' in response)) {
+        const key = `${status} ${JSON.stringify(response['content'])}`
+        inPlace.set(key, (inPlace.get(key) ?? 0) + 1)
+      }
+  // `texts/responses.ts` has the names.
+  expect([...inPlace].filter(([, count]) => count > 8).map(([key]) => key)).toEqual([])
 })
 
 describe('examples', () => {

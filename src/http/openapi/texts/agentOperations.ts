@@ -90,7 +90,11 @@ export const agents: OperationTexts = {
     'The next run starts a new session. Without `taskKey` the sessions of all tasks are deleted.',
     'ResetRuntimeState',
   ),
-  'GET /api/agents/:id/task-sessions': op('listTaskSessions', 'For clients of Paperclip’s API.', 'TaskSession'),
+  'GET /api/agents/:id/task-sessions': op(
+    'listTaskSessions',
+    'The session of a task is deleted with `resetSession` by its `taskKey`.',
+    'TaskSession',
+  ),
   'POST /api/agents/:id/claude-login': op(
     'explainClaudeLogin',
     'For clients of Paperclip’s API: nothing is started; `stderr` says what a person can do.',

@@ -213,8 +213,8 @@ export const fieldsOfServer: Readonly<Record<string, string>> = {
   // Refusals
   code: 'The code, for programs',
   requestId: 'The id of the request, as in the log and the audit row',
-  'Refusal.error': 'A sentence, for people',
-  'Refusal.details': 'Facts about the refusal; each code has a schema of its own',
+  error: 'What is wrong, as a sentence for people',
+  'Problem.details': 'Facts about the refusal; each code has a schema of its own',
   'Problem.type': '`urn:paperclip:problem:` and the code',
   'Problem.title': 'The sentence of the code',
   'Problem.status': 'The status of the answer',

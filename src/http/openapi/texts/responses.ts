@@ -26,4 +26,5 @@ export const responseNames: Readonly<Record<string, string>> = {
   '422 idempotency_mismatch run_id_mismatch run_unknown': 'RunUnknownOrMismatch',
   '429 quota_exceeded': 'QuotaExceeded',
   '503 busy unavailable': 'Unavailable',
+  '503 busy transaction_timeout unavailable': 'WriteUnavailable',
 }

@@ -124,6 +124,7 @@ export const viewTexts: ViewTexts = {
   SkippedWake: 'Why a wake started no run',
   StalledIssue: 'An issue whose work stands still',
   StreamedEvent: 'One event of the stream',
+  TaskSession: 'The session of an agent that is kept for a task',
   UpdatedIssue: 'An issue after a change, with the comment that was written with it',
   WokenRun: 'The run that covers the request, or why there is none',
   WorkProduct: 'A result of the work on an issue',
