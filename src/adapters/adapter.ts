@@ -14,6 +14,8 @@ interface RunFacts {
   readonly sessionIdBefore: string | null
   /** As stored; the registry validates it before anything is started. */
   readonly adapterConfig: unknown
+  /** The folder of the project that the run is for. It goes before the configured one. */
+  readonly projectFolder?: string | null
   /** `pending`: an agent of before isolation, which runs without it while something that it needs cannot be had isolated. */
   readonly isolation?: 'pending' | 'required'
 }
@@ -101,6 +103,7 @@ export const errorCodes = {
   adapter_secret_missing: 'A secret that the configuration names has no value',
   adapter_spawn_failed:
     'The command could not be started: no such program or folder, instructions that cannot be read, or a path that isolation keeps from it',
+  project_folder_unavailable: 'The folder of the project of the issue is missing, or isolation keeps it from the run',
   adapter_internal: 'A fault of this server',
   adapter_address_refused: 'The address of the URL is not public and not among `PAPERCLIP_ADAPTER_ADDRESSES`',
   adapter_http_failed: 'No connection, or it was closed without an answer',

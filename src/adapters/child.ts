@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { settlesWithin } from '../platform/kernel/timeout.ts'
 import { emit } from './adapter.ts'
-import type { Job, OutputTotals, RunListener } from './adapter.ts'
+import type { ErrorCode, Job, OutputTotals, RunListener } from './adapter.ts'
 import { watchDescendants } from './descendants.ts'
 import { killTree } from './processTree.ts'
 import { processIdentity } from './processIdentity.ts'
@@ -44,10 +44,17 @@ export interface ChildLimits {
 export interface ChildOptions {
   readonly job: Job
   /** Called when the run starts, so that the command of a run that is cancelled meanwhile does not start. */
-  readonly prepare: () => Promise<Command | { readonly problem: string }>
+  readonly prepare: () => Promise<Command | NotStarted>
   readonly limits: ChildLimits
   readonly secrets: readonly string[]
   readonly onLine?: ((line: string, stream: 'stdout' | 'stderr') => void) | undefined
+}
+
+/** Why a command is not started. */
+export interface NotStarted {
+  readonly problem: string
+  /** By default the command's own trouble. */
+  readonly errorCode?: ErrorCode
 }
 
 interface Stop {
@@ -59,6 +66,7 @@ interface Stop {
 export interface ChildResult {
   /** Why it did not start; the other facts are then empty. */
   readonly problem: string | null
+  readonly errorCode?: ErrorCode | undefined
   readonly stop: Stop | null
   readonly exitCode: number | null
   readonly signal: string | null
@@ -94,7 +102,8 @@ const notSpawned = (output: Output, problem: string | null, stop: Stop | null = 
 
 async function supervise(listener: RunListener, options: ChildOptions, output: Output, stop: Deferred<Stop>): Promise<ChildResult> {
   const command = await options.prepare()
-  if ('problem' in command) return notSpawned(output, stop.value() === null ? command.problem : null, stop.value())
+  if ('problem' in command)
+    return { ...notSpawned(output, stop.value() === null ? command.problem : null, stop.value()), errorCode: command.errorCode }
   try {
     return await superviseCommand(listener, { options, command, output, stop })
   } finally {

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { redact } from '../platform/kernel/redact.ts'
 import { emit, failed, notStarted, succeeded } from './adapter.ts'
 import type { FinishedOutcome, Job, RunListener, StartedRun } from './adapter.ts'
 import { DRAIN_MS, runChild } from './child.ts'
-import type { ChildResult, Command, Invocation } from './child.ts'
+import type { ChildResult, Command, Invocation, NotStarted } from './child.ts'
 import { resolveBindings, secretsOf } from './config.ts'
 import type { Binding } from './config.ts'
 import { childEnvironment } from './environment.ts'
@@ -65,6 +65,8 @@ export function startCommand(run: CommandRun): StartedRun {
     async prepare() {
       const invocation = await run.invocation()
       if ('problem' in invocation) return invocation
+      const missing = await missingProjectFolder(job)
+      if (missing !== null) return missing
       const launcher = launcherFor(run, invocation, environment)
       const command = await placed(run, launcher, invocation, environment)
       if ('problem' in command) return command
@@ -108,7 +110,7 @@ function launcherFor(run: CommandRun, { command }: Invocation, environment: Read
   const launcher = host.launcher ?? null
   if (launcher === null || job.isolation !== 'pending') return launcher
   const named = namedTexts(namedArgs, config.env, needs, environment)
-  const problems = launcher.check({ agentId: job.agentId, command, cwd: config.cwd ?? null, environment, named, needs })
+  const problems = launcher.check({ agentId: job.agentId, command, cwd: folderOf(job, config), environment, named, needs })
   emit(listener, { kind: 'isolation_tried', problems })
   return problems.length === 0 ? launcher : null
 }
@@ -119,19 +121,37 @@ async function placed(
   launcher: Launcher | null,
   invocation: CommandInvocation,
   environment: Readonly<Record<string, string>>,
-): Promise<PlacedCommand | { readonly problem: string }> {
+): Promise<PlacedCommand | NotStarted> {
   if (launcher === null) {
-    const cwd = config.cwd ?? (await agentFolder(host, job))
+    const cwd = folderOf(job, config) ?? (await agentFolder(host, job))
     if (cwd === null) return { problem: 'The working folder of the agent cannot be created' }
     return { ...invocation, cwd, shownCwd: cwd, environment }
   }
   const { runId, agentId } = job
   const { command, args } = invocation
   const named = namedTexts(namedArgs, config.env, needs, environment)
+  const request = { agentId, command, environment, named, needs }
   const isolated = await launcher
-    .isolate({ runId, agentId, command, args, cwd: config.cwd ?? null, environment, named, needs })
+    .isolate({ ...request, runId, args, cwd: folderOf(job, config) })
     .catch((error: unknown) => ({ problem: `The run could not be isolated: ${String(error)}` }))
-  return 'problem' in isolated ? isolated : { ...invocation, ...isolated }
+  if (!('problem' in isolated)) return { ...invocation, ...isolated }
+  // The agent could run elsewhere, so its configuration is not what has to be changed.
+  const isOfProject = hasProjectFolder(job) && launcher.check({ ...request, cwd: config.cwd ?? null }).length === 0
+  return isOfProject ? { ...isolated, errorCode: 'project_folder_unavailable' } : isolated
+}
+
+const hasProjectFolder = ({ projectFolder }: Job): boolean => typeof projectFolder === 'string' && projectFolder !== ''
+
+/** The folder in which a run works: that of the project, else the configured one, else the agent's own (null). */
+const folderOf = (job: Job, { cwd }: CommandConfig): string | null => (hasProjectFolder(job) ? (job.projectFolder ?? null) : (cwd ?? null))
+
+async function missingProjectFolder(job: Job): Promise<NotStarted | null> {
+  if (!hasProjectFolder(job)) return null
+  const folder = job.projectFolder ?? ''
+  const isThere = path.isAbsolute(folder) && (await stat(folder).catch(() => null))?.isDirectory() === true
+  if (isThere) return null
+  const problem = `The folder of the project does not exist: ${folder}. Create it, or give the project another workspace`
+  return { problem, errorCode: 'project_folder_unavailable' }
 }
 
 /** The texts that may name paths which the run needs: what the board configured, and the operator's variables for the tool. */
@@ -161,9 +181,9 @@ async function agentFolder(host: CommandHost, { agentId }: Job): Promise<string 
 const internalFailure = (error: unknown): FinishedOutcome =>
   failed('adapter_internal', `The outcome of the run could not be read: ${String(error)}`)
 
-function outcomeOf({ problem, stop, exitCode, signal, output }: ChildResult): FinishedOutcome {
+function outcomeOf({ problem, errorCode = 'adapter_spawn_failed', stop, exitCode, signal, output }: ChildResult): FinishedOutcome {
   const facts = { ...output, exitCode, signal }
-  if (problem !== null) return failed('adapter_spawn_failed', problem, facts)
+  if (problem !== null) return failed(errorCode, problem, facts)
   if (stop?.cause === 'timed_out') return failed('timeout', stop.reason, { ...facts, status: 'timed_out' })
   if (stop?.cause === 'cancelled') return failed('cancelled', stop.reason, { ...facts, status: 'cancelled' })
   if (signal !== null) return failed('killed_by_signal', `The command was ended by ${signal}`, facts)

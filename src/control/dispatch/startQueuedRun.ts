@@ -10,6 +10,8 @@ import { agents } from '../../model/agents.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
 import type { AgentIsolation } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
+import { issues } from '../../model/issues.ts'
+import { projectWorkspaces } from '../../model/projects.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
@@ -48,6 +50,8 @@ export interface StartOrder {
   /** Names the work that shares one session: an issue, a named task, or `agent` for everything else. */
   readonly taskKey: string
   readonly sessionIdBefore: string | null
+  /** The folder of the issue's project, in which the run works; null where there is none, and the agent has its own. */
+  readonly projectFolder: string | null
 }
 
 export type StartResult =
@@ -88,6 +92,7 @@ interface QueuedRun {
   payload: Record<string, unknown> | null
   taskKey: string
   sessionId: string | null
+  projectFolder: string | null
 }
 
 /** The session that an earlier run of the agent left, when the wake asks to resume that run. */
@@ -98,10 +103,15 @@ const resumedSessionId = sql`(case when w.payload ->> 'resumeFromRunId' ~ '^[0-9
 const followsUnknownSession = sql`exists (
   select 1 from ${runs} p where p.id = r.retry_of_run_id and p.error_code = 'adapter_session_unknown')`
 
+/** The workspace that the issue names, or else the primary one of its project. One without a folder leaves the agent in its own. */
+const folderOfProject = sql`(select p.cwd from ${issues} i join ${projectWorkspaces} p on p.project_id = i.project_id
+  where i.id = r.issue_id and (p.id = i.project_workspace_id or p.is_primary)
+  order by p.id = i.project_workspace_id desc nulls last limit 1)`
+
 // Sent behind the agent's lock in the same round trip, so its snapshot sees every start that was made under that lock.
 const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRun>('claim_next').read(sql`
   select r.id, r.issue_id as "issueId", ${runningCount} as running, c.status = 'active' as "companyActive", w.reason, w.payload,
-    k.task_key as "taskKey",
+    k.task_key as "taskKey", ${folderOfProject} as "projectFolder",
     case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' or ${followsUnknownSession} then null
       else coalesce(${resumedSessionId}, s.session_id) end as "sessionId"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = r.company_id
@@ -238,6 +248,7 @@ function applyStart(tx: Tx, ctx: Ctx, { supervisorId, agent, queued, acting }: S
     wakePayload: queued.payload,
     taskKey: queued.taskKey,
     sessionIdBefore: queued.sessionId,
+    projectFolder: queued.projectFolder,
   }
   const details = { agentId, issueId: queued.issueId, externalRunId: null, leaseSeconds: SUPERVISED_LEASE_S }
   const claimed = pipelined(Promise.all(writes).then((): StartResult => ({ kind: 'claimed', order })))

@@ -6,7 +6,7 @@ import { runStatus } from '../../model/runStatus.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
 import { lockAgents } from '../../org/agents/index.ts'
 import type { StartOrder } from '../dispatch/index.ts'
-import { changesAgent, recordStart } from './startFailure.ts'
+import { concernsStart, recordStart } from './startFailure.ts'
 
 /** `ended` when this call ended the run; `over` when the run had ended before or its lease had expired. */
 export type FinishOutcome = 'ended' | 'over'
@@ -28,7 +28,7 @@ export async function finishSupervisedRun(
   const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
   return await mutate(ctx, async (tx) => {
     // The agent's lock precedes those of issues and runs.
-    const changes = changesAgent(order, result)
+    const changes = concernsStart(order, result)
     if (changes) await lockAgents(tx, companyId, [agentId])
     const locked = await lockForEnd(tx, ctx, [runId])
     const [run] = locked.runs

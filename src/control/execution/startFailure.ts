@@ -20,13 +20,17 @@ const startFailures: ReadonlySet<string> = new Set([
 
 const isStartFailure = ({ status, errorCode }: RunResult): boolean => status === 'failed' && startFailures.has(errorCode ?? '')
 
-/** Whether the end of a run changes the status of its agent: it could not be started, or it could, after one that could not. */
-export const changesAgent = (order: StartOrder, result: RunResult): boolean =>
-  isStartFailure(result) || (order.agentStatus === 'error' && result.status !== 'cancelled')
+/** The folder of the issue's project is the trouble of the issue: the agent can work on others. */
+const isProjectFailure = ({ status, errorCode }: RunResult): boolean => status === 'failed' && errorCode === 'project_folder_unavailable'
+
+/** Whether the end of a run changes its agent or its issue: it could not be started, or it could, after one that could not. */
+export const concernsStart = (order: StartOrder, result: RunResult): boolean =>
+  isStartFailure(result) || isProjectFailure(result) || (order.agentStatus === 'error' && result.status !== 'cancelled')
 
 /**
  * (tx) Records whether the agent can be started. When it cannot, its issue returns to `todo` with the reason as a comment, and the
- * agent is in `error`, so that its wakes wait for another configuration. Expects the locks of the agent, of its issue and of the run,
+ * agent is in `error`, so that its wakes wait for another configuration. Where the folder of the project cannot be worked in, the issue is
+ * `blocked` with the reason, and the agent stays as it is. Expects the locks of the agent, of its issue and of the run,
  * which has ended.
  * @param issue the issue that the run held, or null
  */
@@ -39,22 +43,30 @@ export async function recordStart(
   const { agentId, companyId, runId } = order
   const { result, issue } = end
   const agent = await lockAgent(tx, companyId, agentId)
+  const isReturned = issue?.status === 'in_progress' && issue.assigneeAgentId === agentId
+  if (isProjectFailure(result)) return isReturned ? await returnIssue(tx, ctx, { order, result, issue, status: 'blocked' }) : []
   if (!isStartFailure(result)) {
     if (agent.status !== 'error') return []
     await setAgentStatus(tx, agent, 'idle')
     return [agentStartsAgain(agentId, { runId }, { agentId, runId })]
   }
-  const events: DomainEvent[] = []
-  const isReturned = issue?.status === 'in_progress' && issue.assigneeAgentId === agentId
-  if (isReturned) {
-    events.push(
-      ...(await patchIssue(tx, ctx, issue.id, { input: { status: 'todo' }, expected: { ifMatch: null, lockEpoch: null } })).events,
-    )
-    events.push(
-      await postNote(tx, ctx, issue, `${order.agentName} could not be started: ${result.error ?? result.errorCode ?? 'unknown error'}`),
-    )
-  }
+  const events = isReturned ? await returnIssue(tx, ctx, { order, result, issue, status: 'todo' }) : []
   if (agent.status !== 'error' && agentStatus.allows(agent.status, 'error')) await setAgentStatus(tx, agent, 'error')
   const details = { runId, errorCode: result.errorCode ?? '', error: result.error ?? null, returnedIssueId: isReturned ? issue.id : null }
   return [...events, agentStartFailed(agentId, details, { agentId, runId })]
+}
+
+interface Return {
+  readonly order: StartOrder
+  readonly result: RunResult
+  readonly issue: LockedIssue
+  /** `blocked` where another run of any agent would end in the same way. */
+  readonly status: 'todo' | 'blocked'
+}
+
+/** (tx) Takes an issue out of progress, with the reason as a comment. */
+async function returnIssue(tx: Tx, ctx: Ctx, { order, result, issue, status }: Return): Promise<DomainEvent[]> {
+  const { events } = await patchIssue(tx, ctx, issue.id, { input: { status }, expected: { ifMatch: null, lockEpoch: null } })
+  const reason = result.error ?? result.errorCode ?? 'unknown error'
+  return [...events, await postNote(tx, ctx, issue, `${order.agentName} could not be started: ${reason}`)]
 }

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { lockIssues } from '../../engine/holds/index.ts'
-import { COMMENT_REASON, enqueueWake } from '../../engine/wakes/index.ts'
+import { COMMENT_REASON, enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { comments, issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { isOpen, wakes } from '../../model/wakes.ts'
+import { mentionedSince } from '../../work/issues/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -31,26 +32,27 @@ const waitingIssues = statement<{ companyId: string; agentId: string; since: str
   order by i.priority_rank, i.created_at, i.id limit ${sql.raw(String(MAX_ISSUES))}`)
 
 /**
- * (tx) Wakes an agent that may work again for each of its issues that waits for it, the most urgent first. Expects the agent's row lock.
+ * (tx) Wakes an agent that may work again for each of its issues that waits for it, the most urgent first, and for each issue of
+ * others on which it was mentioned. Expects the agent's row lock.
  * @param since when it ceased to work; comments from then on count
  */
 export async function wakeForWaitingIssues(tx: Tx, ctx: Ctx, agentId: string, since: string | null): Promise<DomainEvent[]> {
   const companyId = companyOf(ctx)
   const waiting = await tx.run(waitingIssues, { companyId, agentId, since })
-  const locked = new Map(
-    (
-      await lockIssues(
-        tx,
-        companyId,
-        waiting.map(({ id }) => id),
-      )
-    ).map((issue) => [issue.id, issue]),
-  )
+  const mentions = await mentionedSince(tx, companyId, agentId, since)
+  const issueIds = [...new Set([...waiting.map(({ id }) => id), ...mentions.map(({ issueId }) => issueId)])]
+  const locked = new Map((await lockIssues(tx, companyId, issueIds)).map((issue) => [issue.id, issue]))
   const events: DomainEvent[] = []
   for (const { id, isWork } of waiting) {
     if (locked.get(id)?.assigneeAgentId !== agentId) continue
     const reason = isWork ? 'agent_resumed' : COMMENT_REASON
     events.push(...(await enqueueWake(tx, ctx, { agentId, issueId: id, source: 'automation', reason, payload: { issueId: id } })))
+  }
+  for (const payload of mentions) {
+    const { issueId } = payload
+    if (!locked.has(issueId) || locked.get(issueId)?.assigneeAgentId === agentId) continue
+    const wake = { agentId, issueId, source: 'automation', reason: MENTION_REASON, payload, besideHolder: true } as const
+    events.push(...(await enqueueWake(tx, ctx, wake)))
   }
   return events
 }

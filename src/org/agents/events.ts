@@ -39,7 +39,7 @@ export const agentStartFailed = event(
   'agent',
   z.object({ runId: z.string(), errorCode: z.string(), error: z.string().nullable(), returnedIssueId: z.string().nullable() }),
 )
-export const agentStartsAgain = event('agent.starts_again', 'agent', z.object({ runId: z.string() }))
+export const agentStartsAgain = event('agent.starts_again', 'agent', z.object({ runId: z.string().nullable() }))
 export const agentResumed = event('agent.resumed', 'agent', z.object({ previousPauseReason: z.string().nullable() }))
 export const agentQuarantined = event(
   'agent.quarantined',

@@ -95,7 +95,8 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
   return { comment, event, effects }
 }
 
-async function mentionedIn(tx: Tx, companyId: string, body: string): Promise<readonly string[]> {
+/** (tx) The agents of a company that a text mentions. */
+export async function mentionedIn(tx: Tx, companyId: string, body: string): Promise<readonly string[]> {
   const text = readMentionText(body)
   if (!text.words.includes('@') && text.linkedAgentIds.length === 0) return []
   return findMentions(text, await tx.run(mentionableAgents, { companyId }))
