@@ -10,6 +10,7 @@ import type { Isolation } from '../adapters/isolation/index.ts'
 import type { RunningServer } from './server.ts'
 import { openProcessLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { isStartProblem } from '../platform/kernel/startProblem.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
 
@@ -93,7 +94,8 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     announce({ url, board, isolation, config, log, isTerminal })
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
-    log.fatal({ err: error }, error instanceof Error ? error.message : 'cannot start')
+    if (isStartProblem(error)) log.fatal(error.message)
+    else log.fatal({ err: error }, error instanceof Error ? error.message : 'cannot start')
     lifecycle.shutdown(1)
   }
 }

@@ -1,23 +1,21 @@
-import { migrate as apply } from 'drizzle-orm/node-postgres/migrator'
-import { fileURLToPath } from 'node:url'
+import { startProblem } from '../kernel/startProblem.ts'
 import { postgresProblem } from '../kernel/versions.ts'
-import { drizzleOn, openPool } from './driver/client.ts'
+import { openPool } from './driver/client.ts'
 import type { Connection, ConnectionOptions, Pool } from './driver/client.ts'
 import { grantToApplication, readLoginPower } from './grants.ts'
 import type { LoginPower } from './grants.ts'
+import { applyMigrations } from './migrations.ts'
 
 /** The key of the advisory lock under which migrations run. Any fixed number serves. */
 const MIGRATION_LOCK = 7_203_311
-
-const folder = fileURLToPath(new URL('../../../drizzle', import.meta.url))
 
 /**
  * Migrates the database to the schema of this build. Any number of servers may start at once: an advisory lock lets one
  * server apply the migrations, and the others then find nothing to do.
  * @param pool of the owner of the tables; must not limit how long an answer may take (`query_timeout: 0`)
  * @param application the login that the server works with, and that gets its grants here; null when it is the owner itself
- * @throws an error with a sentence for the operator when Postgres is too old; the database's error when a migration
- *   fails, and then nothing of that migration is kept
+ * @throws an error with a sentence for the operator when Postgres is too old, or a newer build has migrated the database;
+ *   the database's error when a migration fails, and then nothing is kept of those that were pending
  */
 export async function migrate(pool: Pool, application: string | null = null): Promise<void> {
   const connection = await pool.connect()
@@ -30,7 +28,7 @@ export async function migrate(pool: Pool, application: string | null = null): Pr
       "select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000",
     )
     await connection.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-    await apply(drizzleOn(connection), { migrationsFolder: folder })
+    await applyMigrations(connection)
     if (application !== null) await grantToApplication(connection, application)
   } finally {
     // Closing the session releases the lock and drops the settings, also after a failure.
@@ -41,7 +39,7 @@ export async function migrate(pool: Pool, application: string | null = null): Pr
 async function requirePostgresVersion(connection: Connection): Promise<void> {
   const { rows } = await connection.query<{ server_version_num: string }>('show server_version_num')
   const problem = postgresProblem(Number(rows[0]?.server_version_num))
-  if (problem !== null) throw new Error(problem)
+  if (problem !== null) throw startProblem(problem)
 }
 
 /** The two logins of a database. */
@@ -91,7 +89,7 @@ async function migrateFor(pool: Pool, application: LoginPower | null): Promise<v
   )
   const [owner] = rows
   if (owner?.database !== application.database)
-    throw new Error(
+    throw startProblem(
       `DATABASE_URL leads to the database ${application.database} and DATABASE_OWNER_URL to ${owner?.database}: they must be the same`,
     )
   // One role in both: there is no second role to give grants to, and a role must not take its own away.

@@ -1,0 +1,91 @@
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { fileURLToPath } from 'node:url'
+import { startProblem } from '../kernel/startProblem.ts'
+import type { Connection } from './driver/client.ts'
+
+/** The migrations of this build, in the order of their journal. */
+const migrationsFolder = fileURLToPath(new URL('../../../drizzle', import.meta.url))
+
+/** A migration of this build. Its text decides what it is: the time only says when it was written. */
+interface Migration {
+  readonly hash: string
+  /** When it was written, in milliseconds; unique among the migrations of a build. */
+  readonly writtenAt: number
+  readonly statements: readonly string[]
+}
+
+/** A migration that a database has recorded. */
+interface AppliedMigration {
+  readonly hash: string
+  readonly writtenAt: number
+}
+
+const dayOf = (writtenAt: number): string => new Date(writtenAt).toISOString().slice(0, 10)
+
+/**
+ * Compares what a database has with what this build has.
+ *
+ * Migrations of two branches can be applied in another order than they were written in, so every one that the database
+ * does not have is pending, and not only those behind the newest that it has.
+ *
+ * @returns the pending migrations, in their order
+ * @throws an error with a sentence for the operator when the database has a migration that this build does not know, or
+ *   knows with another text
+ */
+function pendingMigrations(known: readonly Migration[], applied: readonly AppliedMigration[]): Migration[] {
+  const knownHashes = new Set(known.map(({ hash }) => hash))
+  const foreign = applied.filter(({ hash }) => !knownHashes.has(hash))
+  const changed = foreign.find(({ writtenAt }) => known.some((migration) => migration.writtenAt === writtenAt))
+  if (changed !== undefined)
+    throw startProblem(
+      `A migration of ${dayOf(changed.writtenAt)} was applied to the database with another text than this build has: ` +
+        'install the build that migrated the database, or a release that follows it, without changes of the folder drizzle',
+    )
+  const [first] = foreign.toSorted((a, b) => a.writtenAt - b.writtenAt)
+  if (first !== undefined)
+    throw startProblem(
+      `The database was migrated by a newer build: it has ${foreign.length === 1 ? 'a migration' : `${foreign.length} migrations`} that this build ` +
+        `does not know, the first of ${dayOf(first.writtenAt)}. Start that build or a newer one, or restore the backup from before the upgrade`,
+    )
+  const appliedHashes = new Set(applied.map(({ hash }) => hash))
+  return known.filter(({ hash }) => !appliedHashes.has(hash))
+}
+
+/** Reads the migrations of a folder in the form of drizzle-kit. */
+const readMigrations = (folder: string): Migration[] =>
+  readMigrationFiles({ migrationsFolder: folder }).map(({ hash, folderMillis, sql }) => ({
+    hash,
+    writtenAt: folderMillis,
+    statements: sql,
+  }))
+
+// Drizzle's own record, so that a database from before this file, and one that its tools made, is understood.
+const CREATE_RECORD = `
+  create schema if not exists drizzle;
+  create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`
+
+/**
+ * Applies what is pending in one transaction: after a failure, or the end of the process, nothing of it is kept.
+ * @param connection with the lock of the migrations
+ * @throws as `pendingMigrations`; the database's error when a migration fails
+ */
+export async function applyMigrations(connection: Connection, folder = migrationsFolder): Promise<void> {
+  const known = readMigrations(folder)
+  await connection.query(CREATE_RECORD)
+  const { rows: applied } = await connection.query<AppliedMigration>(
+    'select hash, created_at::float8 as "writtenAt" from drizzle.__drizzle_migrations',
+  )
+  const pending = pendingMigrations(known, applied)
+  if (pending.length === 0) return
+  await connection.query('begin')
+  try {
+    for (const { hash, writtenAt, statements } of pending) {
+      for (const text of statements) await connection.query(text)
+      await connection.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', [hash, writtenAt])
+    }
+    await connection.query('commit')
+  } catch (error) {
+    await connection.query('rollback').catch(() => {})
+    throw error
+  }
+}
