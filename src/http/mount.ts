@@ -60,10 +60,20 @@ async function serveRequest(exchange: Exchange): Promise<void> {
   const identified = await admitCaller(exchange, actor)
   const releaseSlot = exchange.route.bodyKind === 'file' ? acquireUploadSlot(identified.reader) : undefined
   try {
-    await handleRequest(identified)
+    await (identified.route.paged ? handlePage(identified) : handleRequest(identified))
   } finally {
     releaseSlot?.()
   }
+}
+
+/** Handles the request for a page when it is the turn of its caller, whose earlier pages may have been left unread meanwhile. */
+async function handlePage(exchange: IdentifiedExchange): Promise<void> {
+  const { traffic } = exchange.deps
+  await traffic.pages.run(exchange.reader, async () => {
+    if (exchange.request.socket.destroyed) return
+    traffic.answers.requireRoom(exchange.reader, PAGE_BYTES)
+    await handleRequest(exchange)
+  })
 }
 
 const noQuery: Readonly<Record<string, unknown>> = Object.freeze({})
@@ -117,7 +127,7 @@ async function admitCaller(exchange: Exchange, actor: Actor): Promise<Identified
   const reader = readerOf(actor)
   if (actor.kind !== 'anonymous') deps.traffic.connections.attribute(request.socket, reader)
   authorize(route.permission, actor)
-  deps.traffic.answers.requireRoom(reader, route.paged ? PAGE_BYTES : 0)
+  deps.traffic.answers.requireRoom(reader, 0)
   await deps.renewLeaseIfDue(actor)
   requireStorable(request.params)
   const rawQuery: Readonly<Record<string, unknown>> = request.url.includes('?') ? request.query : noQuery

@@ -2,13 +2,16 @@ import type { Actor } from '../platform/kernel/actor.ts'
 import { actorKeyOf } from '../platform/kernel/actor.ts'
 import { answerBudgetsOf, createAnswersInFlight } from './answersInFlight.ts'
 import type { AnswerBudgets, AnswersInFlight, Reader } from './answersInFlight.ts'
+import { createPageLanes } from './pageLanes.ts'
+import type { PageLanes } from './pageLanes.ts'
 import { connectionRulesOf, createConnections } from './connections.ts'
 import type { ConnectionRules, Connections } from './connections.ts'
 
-/** The bounds of the callers of one process: connections, and answers that are not read. */
+/** The bounds of the callers of one process: connections, answers that are not read, and pages in the making. */
 export interface Traffic {
   readonly connections: Connections
   readonly answers: AnswersInFlight
+  readonly pages: PageLanes
 }
 
 /** Limits that differ from the defaults. */
@@ -27,6 +30,7 @@ export function createTraffic(limits: TrafficLimits = {}): Traffic {
   return {
     connections: createConnections({ ...connectionRulesOf(limits.connections?.max ?? MAX_CONNECTIONS), ...limits.connections }),
     answers: createAnswersInFlight({ ...answerBudgetsOf(limits.answers?.perProcess ?? MAX_UNREAD_BYTES), ...limits.answers }),
+    pages: createPageLanes(),
   }
 }
 
