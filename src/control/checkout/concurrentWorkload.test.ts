@@ -123,6 +123,25 @@ async function runBoardClient(workload: Workload, index: number): Promise<void> 
   }
 }
 
+/** An operator ends a hold, and its run writes once more: which run meets this in the races is chance. */
+async function writeAfterForceRelease(workload: Workload): Promise<void> {
+  const { here, servers, agents } = workload
+  const through = servers[0] as TestServer
+  const { id: agentId, key } = agents[0] as TestAgent
+  await through.board.post(`/api/agents/${agentId}/resume`)
+  const { id: issueId } = await here.issue()
+  const path = `/api/issues/${issueId}`
+  const opened = await perform(workload, through.bearer(key), null, ['open', (c, h) => c.post(`/api/agents/${agentId}/runs`, undefined, h)])
+  const runId: string = opened.body.run.id
+  const client = through.bearer(opened.body.token)
+  await perform(workload, client, runId, [
+    'checkout',
+    (c, h) => c.post(`${path}/checkout`, { agentId, expectedStatuses: ['todo', 'backlog'] }, h),
+  ])
+  await perform(workload, through.board, null, ['force', (c, h) => c.post(`${path}/admin/force-release`, {}, h)])
+  await perform(workload, client, runId, ['patch', (c, h) => c.patch(path, { title: 'After the end' }, h)])
+}
+
 /** Makes Postgres check I1 and I5 at every commit: a transaction that breaks them cannot commit, and shows as a 500. */
 const checkAtCommit = `
 create function check_hold() returns trigger language plpgsql as $$
@@ -251,6 +270,7 @@ describe('a concurrent workload of every kind of request', () => {
     await race(Array.from({ length: CLIENTS }), (_, index) =>
       index % 5 === 4 ? runBoardClient(workload, index) : runAgentClient(workload, index),
     )
+    await writeAfterForceRelease(workload)
     // A connection reports its deadlocks when it closes.
     for (const each of workload.servers) await each.stop()
     rows = await auditRows(here.company.id)

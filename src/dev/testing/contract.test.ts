@@ -10,7 +10,7 @@ import { measureMatrix, renderMatrix } from './permissionMatrix.ts'
 import { sendRequest } from './rawRequest.ts'
 import { rowIdIn, isRowId, pathOf, buildRequest } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
-import { personas } from './personas.ts'
+import { boardByToken, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures, FixtureRows } from './contractFixtures.ts'
 import type { Reply } from './rawRequest.ts'
 import { useServer } from './world.ts'
@@ -78,7 +78,7 @@ describe('declarations', () => {
 async function sendAsAllowed(request: { method: string; path: string; body?: unknown }): Promise<Reply> {
   const [board, run, agent] = ['board', 'run', 'agent'].map((name) => personas.find((persona) => persona.name === name))
   let reply: Reply | undefined
-  for (const persona of [board, run, agent]) {
+  for (const persona of [board, run, agent, boardByToken]) {
     reply = await sendRequest(api.url, { ...request, headers: persona?.headers(fixtures, ownRows) ?? {} })
     if (![401, 403].includes(reply.status)) return reply
   }
