@@ -1,10 +1,11 @@
+import type { ZodError } from 'zod'
 import { needsCompanyLock } from '../../org/agents/index.ts'
 import type { AgentRow, CreateAgent } from '../../org/agents/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { containsRedacted } from '../../platform/kernel/redact.ts'
 import type { ApprovalRow } from './row.ts'
 import type { ApprovalType } from '../../model/approvalStatus.ts'
-import { hirePayload, proposalPayload } from './views.ts'
+import { filedPayloads, hirePayload, proposalPayload } from './views.ts'
 import type { Proposal } from './views.ts'
 
 type Payload = Readonly<Record<string, unknown>>
@@ -15,21 +16,38 @@ const refusePayload = (message: string, details?: unknown): never =>
 /**
  * Checks a payload that a client sent. Only this server writes the fields by which a decision changes an existing agent:
  * otherwise the board could approve one request and another change would happen.
- * @throws Refusal `payload_invalid` for fields that only this server writes, for redacted values, and for a hire that
- *   does not describe an agent
+ * @throws Refusal `payload_invalid` for fields that only this server writes, for redacted values, and for a payload that
+ *   does not describe what its type asks for
  */
 export function requireValidPayload(type: ApprovalType, payload: Payload): void {
   if ('agentConfiguration' in payload) refusePayload('agentConfiguration is set by PATCH /api/agents/:id only')
   if (type === 'hire_agent' && 'agentId' in payload) refusePayload('agentId is set by POST /api/companies/:companyId/agent-hires only')
   if (containsRedacted(payload)) refusePayload('The payload holds redacted values; send them in full')
-  if (type === 'hire_agent') parseHire(payload)
+  const parsed = filedPayloads[type].safeParse(payload)
+  if (!parsed.success) refusePayload(messages[type], { fields: fieldsOf(parsed.error), problems: problemsOf(parsed.error) })
 }
 
-/** The agent that a hire asks for. @throws Refusal `payload_invalid` */
+const messages: Readonly<Record<ApprovalType, string>> = {
+  hire_agent: 'The payload does not describe an agent',
+  approve_ceo_strategy: 'The payload does not describe a strategy',
+  budget_override_required: 'The payload does not describe a budget',
+  request_board_approval: 'The payload does not describe a request',
+}
+
+const fieldsOf = ({ issues }: ZodError): string[] => issues.map(({ path }) => path.join('.'))
+/** The messages of the schemas repeat no value: one could be a secret. */
+const problemsOf = ({ issues }: ZodError): string[] => issues.map(({ path, message }) => `${path.join('.') || 'payload'}: ${message}`)
+
+/** The manager that a filed hire names, or null. */
+export function managerOfHire(type: ApprovalType, { reportsTo }: Payload): string | null {
+  return type === 'hire_agent' && typeof reportsTo === 'string' ? reportsTo : null
+}
+
+/** The agent that a stored hire asks for. @throws Refusal `payload_invalid` */
 export function parseHire(payload: Payload): CreateAgent {
   const parsed = hirePayload.safeParse(payload)
   if (parsed.success) return parsed.data
-  return refusePayload('The payload does not describe an agent', { fields: parsed.error.issues.map((issue) => issue.path.join('.')) })
+  return refusePayload('The payload does not describe an agent', { fields: fieldsOf(parsed.error) })
 }
 
 /** The id of the pending agent of a hire, or null for a hire without an agent yet. */

@@ -88,11 +88,38 @@ describe('requestApproval', () => {
     ['a hire that describes no agent', { type: 'hire_agent', payload: { name: 'A', adapterType: 'nonsense' } }],
     ['a change of configuration in disguise', { payload: { agentConfiguration: { agentId: MISSING_ID, changes: {} } } }],
     ['redacted secrets', { payload: { apiKey: REDACTED } }],
+    [
+      'a hire whose agent stands one level deeper (K6)',
+      { type: 'hire_agent', payload: { hire: { name: 'A', role: 'engineer' }, reason: 'x' } },
+    ],
+    ['a hire with a name and an agent in another shape (K6)', { type: 'hire_agent', payload: { name: 'A', agent: { role: 'engineer' } } }],
+    ['a hire without a name (K6)', { type: 'hire_agent', payload: { role: 'engineer', adapterType: 'process' } }],
+    ['a hire with a blank name (K6)', { type: 'hire_agent', payload: { name: '  ' } }],
+    ['a hire with an empty payload (K6)', { type: 'hire_agent', payload: {} }],
+    ['a strategy whose plan is a number (K6)', { type: 'approve_ceo_strategy', payload: { plan: 42 } }],
+    ['a budget of an unknown scope (K6)', { type: 'budget_override_required', payload: { scopeType: 'planet' } }],
+    ['a budget of a negative amount (K6)', { type: 'budget_override_required', payload: { amountLimit: -1 } }],
+    ['a request whose risks are one text (K6)', { payload: { title: 'May I?', risks: 'none' } }],
   ])('A request with %s is refused', async (_, body) => {
     const before = await auditCount(server())
     for (const client of [requester.client, board()])
       expect(await requestApproval(body, client)).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
     expect(await auditCount(server())).toBe(before)
+  })
+
+  test('A hire below a manager who is not in the company is refused when it is filed, and when it is resubmitted (K6)', async () => {
+    const foreign = await (await world(server())).agent()
+    for (const reportsTo of [foreign.id, MISSING_ID])
+      expect(await requestApproval({ type: 'hire_agent', payload: { name: 'A', reportsTo } })).toMatchObject({
+        status: 422,
+        body: { code: 'unknown_reference', error: 'Manager not found' },
+      })
+    const filed = await requestedApproval({ type: 'hire_agent', payload: { name: 'A', reason: 'we need one' } })
+    await board().post(`/api/approvals/${filed.id}/request-revision`)
+    const resubmit = (payload: object) => requester.client.post(`/api/approvals/${filed.id}/resubmit`, { payload })
+    expect(await resubmit({ name: 'A', reportsTo: MISSING_ID })).toMatchObject({ status: 422, body: { code: 'unknown_reference' } })
+    expect(await resubmit({ hire: { name: 'A' } })).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
+    expect(await resubmit({ name: 'A', reportsTo: requester.id })).toMatchObject({ status: 200 })
   })
 
   test('A request with an invalid body is refused', async () => {
@@ -135,7 +162,7 @@ describe('requestApproval', () => {
     const run = await fixture.run(requester)
     await expireLease(server(), run.id)
     const before = await auditCount(server())
-    const answer = await requester.client.post(list(), { type: 'hire_agent', payload: {} }, { 'x-paperclip-run-id': run.id })
+    const answer = await requester.client.post(list(), { type: 'hire_agent', payload: { name: 'A' } }, { 'x-paperclip-run-id': run.id })
     expect(answer).toMatchObject({ status: 409, body: { code: 'run_ended' } })
     expect(await auditCount(server())).toBe(before)
   })

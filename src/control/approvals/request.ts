@@ -1,4 +1,4 @@
-import { applyConfiguration, requirePermittedFields, lockAgent, lockAgents } from '../../org/agents/index.ts'
+import { applyConfiguration, requireManagers, requirePermittedFields, lockAgent, lockAgents } from '../../org/agents/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
@@ -11,18 +11,19 @@ import { approvalCreated, approvalResubmitted } from './events.ts'
 import { withManager } from './hire.ts'
 import { addLinks, checkWriteGates } from './links.ts'
 import { lockForEffect } from './lock.ts'
-import { requireValidPayload, hiredAgentId, parseHire, hirePayloadOf, parseProposal } from './payload.ts'
+import { requireValidPayload, hiredAgentId, managerOfHire, parseHire, hirePayloadOf, parseProposal } from './payload.ts'
 import { presentWritten } from './present.ts'
 import type { ApprovalDetail } from './present.ts'
 import { reviewOf, reviewOfNew, subjectIdOf } from './review.ts'
 import { insertApproval, setApprovalStatus } from './row.ts'
 import type { ApprovalRow } from './row.ts'
+import type { ApprovalType } from '../../model/approvalStatus.ts'
 import { proposalPayload } from './views.ts'
 import type { CreateApproval } from './views.ts'
 
 /**
  * Requests a decision of the board.
- * @throws Refusal `payload_invalid`; `unknown_reference` for an issue or the requesting agent; those of the write gate
+ * @throws Refusal `payload_invalid`; `unknown_reference` for an issue, the requesting agent or the manager of a hire; those of the write gate
  *   of the issues
  */
 export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<ApprovalDetail> {
@@ -33,6 +34,7 @@ export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<
   return await mutate(ctx, async (tx) => {
     if (forAgentId !== null && (await lockAgents(tx, companyOf(ctx), [forAgentId])).length === 0)
       refuse('unknown_reference', { message: 'Requesting agent not found' })
+    await requireManagerOfHire(tx, ctx, type, payload)
     const gateEvents = await checkWriteGates(tx, ctx, issueIds)
     const review = reviewOfNew({ type, payload }, null)
     const approval = await insertApproval(tx, ctx, { type, payload, forAgentId, review })
@@ -40,6 +42,12 @@ export async function requestApproval(ctx: Ctx, input: CreateApproval): Promise<
     const detail = presentWritten(ctx.actor, approval, review)
     return changed(detail, approvalCreated(approval.id, { type, issueIds }), ...gateEvents)
   })
+}
+
+/** (tx) Refuses a hire below a manager that is not there. The decision looks again, under the lock of the company. */
+async function requireManagerOfHire(tx: Tx, ctx: Ctx, type: ApprovalType, payload: Readonly<Record<string, unknown>>): Promise<void> {
+  const managerId = managerOfHire(type, payload)
+  if (managerId !== null) await requireManagers(tx, companyOf(ctx), new Set([managerId]))
 }
 
 interface RevisedPayload {
@@ -90,6 +98,7 @@ async function revise(
   if (agentId !== null) return await reviseHire(tx, ctx, agentId, newPayload)
   if (parseProposal(approval) !== null) return await reviseProposal(tx, ctx, approval, newPayload)
   requireValidPayload(approval.type, newPayload)
+  await requireManagerOfHire(tx, ctx, approval.type, newPayload)
   return { payload: newPayload, events: [] }
 }
 

@@ -4,6 +4,7 @@ import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import { idempotencyKey } from '../../http/idempotencyKey.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { approvalStatus, approvalTypes } from '../../model/approvalStatus.ts'
+import type { ApprovalType } from '../../model/approvalStatus.ts'
 import { warningView } from './warnings.ts'
 
 const json = z.record(z.string(), z.unknown())
@@ -108,8 +109,53 @@ export type Hire = z.output<typeof hireBody>
 
 export const hiredView = z.strictObject({ agent: agentView, approval: approvalView.nullable() })
 
-/** The payload of a hire without an agent yet; an agent without a name gets a default one. */
+/** The payload of a stored hire without an agent yet. Hires of before could lack the name. */
 export const hirePayload = z.object({ ...createAgentBody.shape, name: createAgentBody.shape.name.default('New agent') })
+
+/** Fields of a hire that hold an object and are not taken: a payload that was read and is sent again has them. */
+const repeatedFields: ReadonlySet<string> = new Set(['requestedConfigurationSnapshot'])
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * The payload of a hire that is filed. An unknown text is a note for the board. An unknown object is an agent or a configuration in
+ * another shape, and the hire would be made without it.
+ */
+const filedHire = z.looseObject(createAgentBody.shape).superRefine((payload, check) => {
+  for (const [name, value] of Object.entries(payload))
+    if (isObject(value) && !(name in createAgentBody.shape) && !repeatedFields.has(name))
+      check.addIssue({
+        code: 'custom',
+        path: [name],
+        message: 'Not a field of a hire: the fields of the agent stand in the payload itself',
+      })
+})
+
+const shownText = z.string().max(TEXT_MAX).nullish()
+const shownPlan = z.union([z.string(), json, z.array(z.unknown())]).nullish()
+const cents = z.int().min(0).nullish()
+
+/** The payloads that a client may file, by the type of the approval (`cases.md` K6). Further fields are shown to the board as they are. */
+export const filedPayloads = {
+  hire_agent: filedHire,
+  approve_ceo_strategy: z.looseObject({ title: shownText, summary: shownText, plan: shownPlan, strategy: shownPlan }),
+  budget_override_required: z.looseObject({
+    title: shownText,
+    summary: shownText,
+    scopeType: z.enum(['company', 'agent', 'project']).nullish(),
+    scopeId: z.uuid().nullish(),
+    amountLimit: cents,
+    amountObserved: cents,
+    budgetAmount: cents,
+  }),
+  request_board_approval: z.looseObject({
+    title: shownText,
+    summary: shownText,
+    recommendedAction: shownText,
+    nextActionOnApproval: shownText,
+    proposedComment: shownText,
+    risks: z.array(z.string().max(TEXT_MAX)).nullish(),
+  }),
+} as const satisfies Readonly<Record<ApprovalType, z.ZodType>>
 
 /** The change of an agent that a proposal has under `agentConfiguration`; only this server writes it. */
 export const proposalPayload = z.object({

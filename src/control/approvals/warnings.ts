@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isSecretUnder } from '../../platform/kernel/secretNames.ts'
 
 /** Something in a configuration that a person should look at before they approve it. */
 export const warningView = z.strictObject({
@@ -18,8 +19,6 @@ const interpreters = /^(?:node|nodejs|deno|bun|python[\d.]*|perl|ruby|php|lua|tc
 const wrappers = /^(?:env|sudo|doas|su|nohup|setsid|nice|timeout|xargs|script|ssh|docker|podman|chroot|unshare|nsenter|npx|pnpx|bunx|uvx)$/i
 const inlineFlag = /^(?:-[a-z]*[ce]|--eval|--print|-p|--command|\/c|-EncodedCommand)$/i
 const shellSyntax = /\$\(|`|\|\s*\S*sh\b|[;&|]{1,2}\s*(?:curl|wget|nc|sh|bash|rm)\b/
-
-const secretName = /token|secret|passw|api_?-?key|authorization|credential|cookie|private_?key/i
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -51,15 +50,17 @@ function warnOfCommand(config: Readonly<Record<string, unknown>>, path: string):
   return warnings
 }
 
-/** Whether a binding holds its value itself, and not as a reference to a stored secret. */
-const isPlain = (binding: unknown): boolean =>
-  isRecord(binding) ? binding['type'] !== 'secret_ref' && binding['value'] !== '' : binding !== ''
+/** The value that a binding holds itself; null for a reference to a stored secret and for an empty one. */
+function plainValue(binding: unknown): unknown {
+  const value = isRecord(binding) ? (binding['type'] === 'secret_ref' ? null : binding['value']) : binding
+  return value === '' ? null : value
+}
 
 function warnOfNames(map: Readonly<Record<string, unknown>>, path: string, isEnv: boolean): Warning[] {
   return Object.entries(map).flatMap(([name, value]): Warning[] => {
     const at = `${path}.${name}`
     if (isEnv && loaderVariable.test(name)) return [{ code: 'loader_variable', path: at, message: `${name} may change which code runs` }]
-    if (secretName.test(name) && isPlain(value))
+    if (isSecretUnder(name, plainValue(value)))
       return [{ code: 'plain_secret', path: at, message: `${name} looks like a secret and is stored as plain text` }]
     return []
   })

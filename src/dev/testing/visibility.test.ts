@@ -31,6 +31,7 @@ const settings = (word: string) => ({
     url: `https://${word}-url.example`,
   },
   runtimeConfig: { note: `${word}-runtime`, heartbeat: { enabled: true } },
+  metadata: { tracker: { url: 'https://tracker.example', apiKey: `${word}-secret` } },
 })
 
 beforeEach(async () => {
@@ -111,12 +112,12 @@ describe('the settings of an agent', () => {
       expect(leaks).toContain(expected)
   })
 
-  test('The agent itself sees its own, and an agent that creates agents sees no value of an environment', async () => {
+  test('The agent itself sees its own, and an agent that creates agents sees no value of an environment and no secret (K19)', async () => {
     expect((await target.client.get(`/api/agents/${target.id}`)).text).toContain(`${CANARY}-env`)
     expect((await target.client.get(`/api/heartbeat-runs/${ids['runId']}/events`)).text).toContain(`${CANARY}-args`)
     const creator = await fixture.agent({ permissions: { canCreateAgents: true } })
     for (const route of readable)
-      for (const path of pathsOf(route.path)) expect(textOf(await creator.client.get(path)), path).not.toContain(`${CANARY}-env`)
+      for (const path of pathsOf(route.path)) expect(textOf(await creator.client.get(path)), path).not.toMatch(/canary-7f3a-(?:env|secret)/)
   })
 
   test('The event stream and the WebSocket show them to no peer', async () => {

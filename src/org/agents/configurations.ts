@@ -9,19 +9,13 @@ import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { redact } from '../../platform/kernel/redact.ts'
+import { redactSettings } from './sight.ts'
 import type { configurationView } from './views.ts'
 
 type Configuration = z.input<typeof configurationView>
 
 const configurationColumns = sql`id, company_id as "companyId", name, role, title, status, reports_to as "reportsTo", adapter_type as "adapterType",
   adapter_config as "adapterConfig", runtime_config as "runtimeConfig", permissions, updated_at as "updatedAt"`
-
-const redactConfiguration = <T extends Configuration>(row: T): T => ({
-  ...row,
-  adapterConfig: redact(row.adapterConfig),
-  runtimeConfig: redact(row.runtimeConfig),
-})
 
 const selectConfiguration = statement<{ id: string; companyId: string }, Configuration>('agent_configuration').read(
   sql`select ${configurationColumns} from ${agents} where id = ${param('id')} and company_id = ${param('companyId')}`,
@@ -31,7 +25,7 @@ const selectConfiguration = statement<{ id: string; companyId: string }, Configu
 export async function getConfiguration(ctx: Ctx, agentId: string): Promise<Configuration> {
   const [row] = await ctx.store.read.run(selectConfiguration, { id: agentId, companyId: companyOf(ctx) })
   if (row === undefined) refuse('not_found', { message: 'Agent not found' })
-  return redactConfiguration(row)
+  return redactSettings(row)
 }
 
 const listOrder = byCreation('asc')
@@ -50,5 +44,5 @@ export async function listConfigurations(ctx: Ctx, request: PageRequest): Promis
     ),
     { companyId: companyOf(ctx), ...page.params },
   )
-  return await mapPage(shown, ({ createdAt: _, ...row }) => redactConfiguration(row))
+  return await mapPage(shown, ({ createdAt: _, ...row }) => redactSettings(row))
 }

@@ -16,13 +16,14 @@ export {
   hireCreated,
   sessionsReset,
 } from './events.ts'
+export { requireManagers } from './hierarchy.ts'
 export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
 export { agentById, lockAgent, lockAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { requireIsolation } from './requireIsolation.ts'
 export { namesOf, uniqueName, urlKeyOf } from './names.ts'
 export { applyPermissions, comparePermissions } from './permissions.ts'
-export { redactAgentFor } from './queries.ts'
+export { redactAgentFor } from './sight.ts'
 export type { AgentDetail } from './queries.ts'
 export { patchToRevision } from './revisions.ts'
 export { pauseFor, revokeKeys, setAgentStatus } from './setStatus.ts'

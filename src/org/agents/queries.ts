@@ -8,23 +8,13 @@ import { grants, memberships } from '../../model/companies.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { isoJson, param, dynamicRead, statement } from '../../platform/db/statement.ts'
-import { redact } from '../../platform/kernel/redact.ts'
-import { sightOfSettings } from '../../auth/visibility.ts'
-import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
+import { redactAgentFor } from './sight.ts'
 import type { agentDetail as agentDetailView } from './views.ts'
-
-/** An agent as an actor may see it: its settings whole, with redacted secrets for an agent that creates agents, or not at all. */
-export function redactAgentFor<T extends AgentRow>(actor: Actor, agent: T): T {
-  const sight = sightOfSettings(actor, agent.id)
-  if (sight === 'whole') return agent
-  if (sight === 'hidden') return { ...agent, adapterConfig: {}, runtimeConfig: {} }
-  return { ...agent, adapterConfig: redact(agent.adapterConfig), runtimeConfig: redact(agent.runtimeConfig) }
-}
 
 const listOrder = byCreation('asc')
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { containsRedacted, redact, REDACTED } from './redact.ts'
 
@@ -110,6 +111,75 @@ describe('redact', () => {
     expect(redact(harmless)).toEqual(harmless)
   })
 
+  test.each([
+    ['tokenLimit', 'high'],
+    ['maxOutputTokens', '4096'],
+    ['contextTokens', '200_000'],
+    ['tokens', '8k'],
+    ['TOKENS_PER_MINUTE', 'unlimited'],
+    ['secretary', 'Ann'],
+    ['passwordPolicy', 'at least 12 characters'],
+    ['secretStore', 'vault'],
+    ['tokenizer', 'cl100k_base'],
+    ['stopToken', '</s>'],
+    ['cookieConsent', 'asked'],
+    ['authority', 'https://login.example'],
+    ['bypass', 'nothing'],
+    ['tokenUrl', 'https://login.example/token'],
+    ['secretId', '7d4b9f0e-4f55-4b0a-9a57-6c1b8a9d3c11'],
+    ['webhookUrlTemplate', 'none'],
+    ['apiKeyRotation', { days: 30, by: 'Ann' }],
+  ])('The setting %s only looks like a secret by its name and is kept (K20)', (name, value) => {
+    expect(redact({ settings: { [name]: value } })).toEqual({ settings: { [name]: value } })
+  })
+
+  test('A flag of the command and an assignment in a text have the same names of secrets (K20)', () => {
+    const args = [
+      '--max-tokens',
+      '4096',
+      '--password-policy',
+      'strict',
+      '--token-limit=5',
+      'secretary=Ann',
+      '--password-policy=a;token=hunter2',
+    ]
+    expect(redact({ args })).toEqual({ args: [...args.slice(0, -1), `--password-policy=a;token=${REDACTED}`] })
+  })
+
+  test.each([
+    ['clientSecretProd', 'hunter2'],
+    ['API_KEY_2', 'hunter2'],
+    ['passwordHash', 'hunter2'],
+    ['authHeader', 'Basic abc'],
+    ['db_pass', 'hunter2'],
+    ['secretAccessKey', 'hunter2'],
+    ['apiKeys', ['hunter2']],
+    ['mintToken', 'hunter2'],
+    ['inputMethodSecret', 'hunter2'],
+    ['tokenForTheBuild', 'a8F3k2Lq9ZxW71bT'],
+  ])('The setting %s is a secret by its name or by its value and is redacted (K20)', (name, value) => {
+    expect(JSON.stringify(redact({ [name]: value }))).not.toContain(String(value))
+  })
+
+  test('A number is redacted only as a password, and a boolean never, whatever the name (K20)', () => {
+    const part = fc.constantFrom('token', 'Secret', 'PASSWORD', 'apiKey', 'limit', 'auth', 'credentials', 'Max', 'policy', '_', '-')
+    const name = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(name, fc.oneof(fc.double({ noNaN: true }), fc.boolean()), (key, value) => {
+        const isPassword = typeof value === 'number' && /password$/i.test(key)
+        expect(redact({ [key]: value, below: { [key]: value } })).toEqual(
+          isPassword ? { [key]: REDACTED, below: { [key]: REDACTED } } : { [key]: value, below: { [key]: value } },
+        )
+      }),
+    )
+  })
+
+  test('Below a secret name texts are redacted, and numbers and booleans are kept (K20)', () => {
+    expect(redact({ credentials: { user: 'ann', port: 5432, tls: true, password: 1234, list: [1, 'a'] } })).toEqual({
+      credentials: { user: REDACTED, port: 5432, tls: true, password: REDACTED, list: [1, REDACTED] },
+    })
+  })
+
   test('The input is not changed, and a long text costs linear time', () => {
     const input = { env: { A: 'x' } }
     redact(input)
@@ -136,6 +206,7 @@ describe('redact', () => {
       'sk_live_',
       'hooks.slack.com/services/',
       '1:',
+      'token-limit=',
     ])
       redact(part.repeat(Math.ceil(200_000 / part.length)))
     expect(performance.now() - startedAt).toBeLessThan(5000)

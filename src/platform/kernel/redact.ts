@@ -1,14 +1,7 @@
+import { isSecretUnder } from './secretNames.ts'
+
 /** The text that replaces a secret. It also shows that a value in a request was served redacted. */
 export const REDACTED = '***REDACTED***'
-
-/** Names of fields whose value is a secret, without hyphens and underscores: `apiKey`, `API_KEY`, `x-api-key`. */
-const secretName =
-  /token|secret|passw|pwd$|passphrase|apikey|accesskey|privatekey|signingkey|encryptionkey|authorization|^auth$|credential|cookie|bearer|jwt|webhookurl|connectionstring|databaseurl/
-/** Names that contain such a word but hold an id, a count or a time. */
-const harmlessName = /(ids?|count|limit|budget|max|used|expiresat|version)$|^(max|min|total|input|output|cached)/
-
-/** A command-line flag whose value is the next argument. */
-const secretFlag = /^--?[\w-]{0,40}(?:token|secret|passw|api-?_?key|authorization|credential)[\w-]{0,40}$/i
 
 // Each pattern begins at a position that cannot lie within its own match, and each quantifier that is followed by something
 // is bounded. So a long text costs linear time.
@@ -44,7 +37,6 @@ const secretSuffixPatterns: readonly RegExp[] = [
   /((?<![\w-])(?:-u|--user)(?:=| {1,4})["']?(?!\d{1,10}:\d{1,10}(?:["'\s]|$))[^\s:"'=]{1,100}:)[^\s"']+/g,
   // Signed addresses: Azure, AWS, Google.
   /([?&](?:sig|signature|x-(?:amz|goog)-(?:signature|security-token|credential))=)[^\s&"'<>]+/gi,
-  /((?<![\w-])[\w-]{0,40}(?:token|secret|passw|api[-_]?key|accountkey|accesskey)[\w-]{0,40}=)[^\s&]{1,500}/gi,
 ]
 
 const keyBegin = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----/g
@@ -81,9 +73,29 @@ function endOfKeyLines(text: string, at: number): number {
   return at + (keyLines.exec(text)?.[0].length ?? 0)
 }
 
+const assignment = /(?<![\w-])([\w-]{0,40}(?:token|secret|passw|api[-_]?key|accountkey|accesskey)[\w-]{0,40})=(?=[^\s&])/gi
+const assigned = /[^\s&]{1,500}/y
+
+/** Replaces the text that follows the name of a secret and `=`. The value of another name may contain such a name itself. */
+function redactAssignments(text: string): string {
+  let redacted = ''
+  let copiedTo = 0
+  assignment.lastIndex = 0
+  for (let match = assignment.exec(text); match !== null; match = assignment.exec(text)) {
+    const valueAt = assignment.lastIndex
+    assigned.lastIndex = valueAt
+    const [value] = assigned.exec(text) ?? []
+    if (!isSecretUnder(match[1] ?? '', value)) continue
+    redacted += text.slice(copiedTo, valueAt) + REDACTED
+    copiedTo = assigned.lastIndex
+    assignment.lastIndex = copiedTo
+  }
+  return copiedTo === 0 ? text : redacted + text.slice(copiedTo)
+}
+
 function redactText(text: string): string {
   const redacted = secretPatterns.reduce((current, pattern) => current.replace(pattern, REDACTED), redactPrivateKeys(text))
-  return secretSuffixPatterns.reduce((current, pattern) => current.replace(pattern, `$1${REDACTED}`), redacted)
+  return redactAssignments(secretSuffixPatterns.reduce((current, pattern) => current.replace(pattern, `$1${REDACTED}`), redacted))
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -91,24 +103,29 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 /** Whether a value is a reference to a stored secret, which is not secret itself. */
 const isReference = (value: unknown): boolean => isRecord(value) && value['type'] === 'secret_ref'
 
-function isSecretName(key: string): boolean {
-  const normalized = key.replaceAll(/[-_. ]/g, '').toLowerCase()
-  return secretName.test(normalized) && !harmlessName.test(normalized)
-}
-
-/** Redacts every value below a secret name or in an environment. Empty values and references are kept. */
-function redactAll(value: unknown): unknown {
+/**
+ * Redacts every value below a secret name or in an environment. Empty values and references are kept, and below a secret
+ * name numbers as well.
+ */
+function redactAll(value: unknown, keepsNumbers = false): unknown {
   if (value === null || value === undefined || value === '' || typeof value === 'boolean' || isReference(value)) return value
-  if (isRecord(value) && value['type'] === 'plain' && 'value' in value) return { ...value, value: redactAll(value['value']) }
-  if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactAll(item)]))
-  return Array.isArray(value) ? value.map(redactAll) : REDACTED
+  if (typeof value === 'number' && keepsNumbers) return value
+  if (Array.isArray(value)) return value.map((item) => redactAll(item, keepsNumbers))
+  if (!isRecord(value)) return REDACTED
+  if (value['type'] === 'plain' && 'value' in value) return { ...value, value: redactAll(value['value']) }
+  const isPassword = (key: string, item: unknown): boolean => typeof item === 'number' && isSecretUnder(key, item)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactAll(item, keepsNumbers && !isPassword(key, item))]))
 }
 
 function redactField(key: string, value: unknown): unknown {
   // The names of environment variables are useful to a reader. Any of the values may be secret.
   if (key.toLowerCase() === 'env' && isRecord(value)) return redactAll(value)
-  return isSecretName(key) ? redactAll(value) : redact(value)
+  if (!isSecretUnder(key, value)) return redact(value)
+  return redactAll(value, typeof value === 'object')
 }
+
+/** A flag of a command, whose value may be the next argument. */
+const flag = /^--?[\w-]{1,80}$/
 
 /** The user and the password behind `-u` or `--user` of curl; two numbers are the user and the group of a container. */
 const userAndPassword = /^(?!\d{1,10}:\d{1,10}$)([^:\s]{1,100}:)./
@@ -116,7 +133,7 @@ const userAndPassword = /^(?!\d{1,10}:\d{1,10}$)([^:\s]{1,100}:)./
 function redactList(items: readonly unknown[]): unknown[] {
   return items.map((item, index) => {
     const before = items[index - 1]
-    const isValueOfFlag = typeof item === 'string' && typeof before === 'string' && secretFlag.test(before)
+    const isValueOfFlag = typeof item === 'string' && typeof before === 'string' && flag.test(before) && isSecretUnder(before, item)
     if (isValueOfFlag) return REDACTED
     const user = typeof item === 'string' && (before === '-u' || before === '--user') ? userAndPassword.exec(item)?.[1] : undefined
     return user === undefined ? redact(item) : `${user}${REDACTED}`
