@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openEventStream } from '../../dev/testing/eventStream.ts'
+import { follow } from '../../dev/testing/follower.ts'
 import { expectRefused } from '../../dev/testing/holds.ts'
 import { lastAudit, useServer, world } from '../../dev/testing/world.ts'
 
@@ -52,7 +52,7 @@ describe('quarantine', () => {
     try {
       const path = `/api/companies/${company.id}/events/stream`
       const headers = { authorization: `Bearer ${agent.key}` }
-      const readers = await Promise.all([server(), peer].map(({ url }) => openEventStream(url, path, headers)))
+      const readers = await Promise.all([server(), peer].map(({ url }) => follow(url, path, headers)))
       expect(readers.map(({ status }) => status)).toEqual([200, 200])
       await quarantine()
       await Promise.all(readers.map(({ ended }) => ended))

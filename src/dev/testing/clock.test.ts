@@ -44,6 +44,24 @@ test('The program asks for the time only where the clock of the tests answers, o
   for (const file of Object.keys(exempt)) expect(readTracked(file), file).toMatch(ofProcess)
 })
 
+/** A measured time that is compared with a number: on a busy machine it fails. `onThisMachine(…)` makes a limit of it. */
+const bareLimit = /\b(?:performance\.now\(\) - .*|ms|[a-z]\w*\.ms|elapsedMs|.*=> ms\)\))\)\.toBeLessThan(?:OrEqual)?\((?!onThisMachine)/
+
+test('No test compares a measured time with a limit that a busy machine does not lengthen (K49)', () => {
+  const tests = execFileSync('git', ['ls-files', 'src'], { cwd: root, encoding: 'utf8' })
+    .split('\n')
+    .filter((file) => file.endsWith('.test.ts') && file !== 'src/dev/testing/clock.test.ts')
+  expect(tests.length).toBeGreaterThan(150)
+  const bare = tests.flatMap((file) =>
+    readTracked(file)
+      .split('\n')
+      .flatMap((line, index) => (bareLimit.test(line) ? [`${file}:${index + 1}`] : [])),
+  )
+  expect(bare).toEqual([])
+  expect('expect(performance.now() - startedAt).toBeLessThan(1000)').toMatch(bareLimit)
+  expect('expect(refused.ms).toBeLessThan(50)').toMatch(bareLimit)
+})
+
 test('The check finds planted offences', () => {
   const planted = [
     'default CURRENT_TIMESTAMP',

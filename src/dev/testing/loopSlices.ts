@@ -42,7 +42,7 @@ export async function measureSlices<T>(work: () => Promise<T>): Promise<LoopMeas
 }
 
 /** Work of the kinds that a request does: JSON, patterns, maps. */
-function calibrationWork(): number {
+export function calibrationWork(): number {
   let sum = 0
   for (let round = 0; round < CALIBRATION_ROUNDS; round += 1) {
     const rows = Array.from({ length: 40 }, (_, index) => ({

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { declaredRoutes, routeName } from './declaredRoutes.ts'
-import { openEventStream } from './eventStream.ts'
+import { follow } from './follower.ts'
 import { waitUntil } from './holds.ts'
 import { insertQueuedRuns, useRunner } from './runner.ts'
 import { useServer, world } from './world.ts'
@@ -127,7 +127,7 @@ describe('the settings of an agent', () => {
     socket.on('message', (data: Buffer) => received.push(data.toString('utf8')))
     onTestFinished(() => socket.terminate())
     await once(socket, 'open')
-    const stream = await openEventStream(server().url, inCompany('events/stream?after=0'), peer.client.headers)
+    const stream = await follow(server().url, inCompany('events/stream?after=0'), peer.client.headers)
     onTestFinished(() => stream.disconnect())
     const marker = `${CANARY}-later`
     await target.client.patch(`/api/agents/${target.id}`, settings(marker))

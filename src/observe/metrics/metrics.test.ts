@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createStore } from '../../platform/db/store.ts'
 import { reap } from '../../scheduler/reap.ts'
-import { openEventStream } from '../../dev/testing/eventStream.ts'
+import { follow } from '../../dev/testing/follower.ts'
 import { waitUntil } from '../../dev/testing/holds.ts'
 import { captureLog } from '../../dev/testing/captureLog.ts'
 import { expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
@@ -71,7 +71,7 @@ describe('the metrics', () => {
     await open().board.post(`/api/issues/${liveHold.issue.id}/comments`, { body: 'When you have time' })
     const expired = await run(await agent())
     await expireLease(open(), expired.id)
-    const reader = await openEventStream(open().url, `/api/companies/${company.id}/events/stream`)
+    const reader = await follow(open().url, `/api/companies/${company.id}/events/stream`)
     const metrics = createMetrics({
       store: open().store,
       version: 'test',
@@ -224,7 +224,7 @@ describe('a caller’s trace (W3C Trace Context)', () => {
 test('An event stream that its client closes is counted and logged, and is not part of the durations', async () => {
   const { company } = await world(open())
   lines.clear()
-  const reader = await openEventStream(open().url, `/api/companies/${company.id}/events/stream`)
+  const reader = await follow(open().url, `/api/companies/${company.id}/events/stream`)
   reader.disconnect()
   await waitUntil('the stream is logged', async () => lines.text().includes('getCompaniesByCompanyIdEventsStream'))
   const { text } = await open().board.get('/metrics')

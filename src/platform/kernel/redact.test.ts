@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { onThisMachine } from '../../dev/testing/slowness.ts'
 import { containsRedacted, redact, REDACTED } from './redact.ts'
 
 const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'
@@ -209,7 +210,7 @@ describe('redact', () => {
       'token-limit=',
     ])
       redact(part.repeat(Math.ceil(200_000 / part.length)))
-    expect(performance.now() - startedAt).toBeLessThan(5000)
+    expect(performance.now() - startedAt).toBeLessThan(onThisMachine(5000))
   })
 })
 
