@@ -206,6 +206,7 @@ CREATE TABLE audit_witnesses (
   line bigint NOT NULL,
   signature text NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  cluster text,
   CONSTRAINT audit_witnesses_pkey PRIMARY KEY (key_id)
 );
 CREATE TRIGGER audit_witnesses_line BEFORE UPDATE ON audit_witnesses FOR EACH ROW WHEN (new.line < old.line OR new.key_id <> old.key_id) EXECUTE FUNCTION keep_witness_line();
@@ -873,6 +874,18 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.event_ticket_lag(OUT counter bigint, OUT newest bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT (SELECT last_value FROM event_tickets), greatest(
+    (SELECT txid::text::bigint FROM activity_log ORDER BY txid DESC LIMIT 1),
+    (SELECT txid::text::bigint FROM heartbeat_run_events ORDER BY txid DESC LIMIT 1),
+    (SELECT txid::text::bigint FROM activity_chain ORDER BY txid DESC LIMIT 1), 0)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.keep_lock_epoch()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -897,6 +910,24 @@ CREATE OR REPLACE FUNCTION public.keep_witness_line()
 AS $function$
 BEGIN
   RAISE EXCEPTION 'the line of witness % may not go back from % to %', OLD.key_id, OLD.line, NEW.line;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.raise_event_tickets()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+DECLARE
+  lag record;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7203313);
+  SELECT * INTO lag FROM event_ticket_lag();
+  IF lag.newest > lag.counter THEN
+    PERFORM setval('event_tickets', lag.newest);
+  END IF;
+  RETURN greatest(lag.newest, lag.counter);
 END $function$
 ;
 

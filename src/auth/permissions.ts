@@ -109,6 +109,7 @@ export const permissions = {
   'instance.settings.write': ['admin'],
   'activity.verify': ['board'],
   'activity.export': ['board'],
+  'activity.accept': ['token'],
 } as const satisfies Record<string, readonly Holder[]>
 
 export type Permission = keyof typeof permissions

@@ -34,5 +34,7 @@ export const auditWitnesses = pgTable('audit_witnesses', {
   place: text('place').notNull(),
   line: bigint('line', { mode: 'number' }).notNull(),
   signature: text('signature').notNull(),
+  /** The cluster that the copy was written in, by Postgres's identifier of it; null where it is unknown. */
+  cluster: text('cluster'),
   updatedAt: updatedAt(),
 })

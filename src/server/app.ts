@@ -12,6 +12,7 @@ import { responseEncryptionKey } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
 import type { Adapters } from '../adapters/index.ts'
 import { allRoutes } from './routes.ts'
+import type { RouteDeps } from './routes.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
@@ -134,6 +135,20 @@ export interface App {
   readonly connections: Traffic['connections']
 }
 
+/** The parts of the server that the routes need. */
+const routeDepsOf = (deps: AppDeps): RouteDeps => ({
+  tokens: deps.tokens,
+  adapters: deps.adapters,
+  agentIsolation: deps.adapters.isolation,
+  degradedCauses: deps.degradedCauses ?? (() => []),
+  heads: deps.heads,
+  log: deps.log,
+  version: deps.version,
+  board: deps.board,
+  feed: deps.feed,
+  ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),
+})
+
 /**
  * Builds the server's Express application with every route mounted. It does not listen and schedules nothing, so a test
  * can build one per file.
@@ -154,17 +169,7 @@ export function buildApp(deps: AppDeps): App {
 
   const { identifyRequest, identifyEndedRun } = identifier(deps)
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store)
-  const routes = allRoutes({
-    tokens: deps.tokens,
-    adapters: deps.adapters,
-    agentIsolation: deps.adapters.isolation,
-    degradedCauses: deps.degradedCauses ?? (() => []),
-    heads: deps.heads,
-    version: deps.version,
-    board: deps.board,
-    feed: deps.feed,
-    ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),
-  })
+  const routes = allRoutes(routeDepsOf(deps))
   mountPages(app, deps)
   app.all('/metrics', metricsPage(metrics, deps.metricsToken))
   mount(app, routes, {

@@ -15,6 +15,7 @@ const healthy: ConditionFacts = {
   openDescriptors: 100,
   maxDescriptors: 1024,
   droppedLines: 0,
+  auditDoubt: null,
 }
 
 test('A server is degraded by each cause for itself, and by no fact that the system does not tell', () => {
@@ -27,12 +28,19 @@ test('A server is degraded by each cause for itself, and by no fact that the sys
   expect(causesOf({ ...healthy, sealLagSeconds: 61 })).toEqual(['rows_unsealed'])
   expect(causesOf({ ...healthy, openDescriptors: 1000 })).toEqual(['descriptors_low'])
   expect(causesOf({ ...healthy, droppedLines: 1 })).toEqual(['log_dropped'])
+  expect(causesOf({ ...healthy, auditDoubt: 'contradicted' })).toEqual(['audit_doubtful'])
 })
 
 test('A cause is logged once when it begins and once when it ends', async () => {
   const captured = captureLog()
   let dropped = 0
-  const conditions = createConditions({ db: server().store.read, home: '/', droppedLogLines: () => dropped, log: captured.log })
+  const conditions = createConditions({
+    db: server().store.read,
+    home: '/',
+    droppedLogLines: () => dropped,
+    auditDoubt: () => null,
+    log: captured.log,
+  })
   const look = async (): Promise<unknown[]> => {
     captured.clear()
     await conditions.check()

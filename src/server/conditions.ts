@@ -26,17 +26,20 @@ export interface ConditionFacts {
   readonly maxDescriptors: number | null
   /** Lines of the log that were dropped since the last check. */
   readonly droppedLines: number
+  /** Why the record is in doubt. */
+  readonly auditDoubt: string | null
 }
 
 /** The causes for which a server with these facts is degraded. */
 export function causesOf(facts: ConditionFacts): DegradedCause[] {
-  const { freeBytes, eventLagSeconds, sealLagSeconds, openDescriptors, maxDescriptors, droppedLines } = facts
+  const { freeBytes, eventLagSeconds, sealLagSeconds, openDescriptors, maxDescriptors, droppedLines, auditDoubt } = facts
   const isLow: Readonly<Record<DegradedCause, boolean>> = {
     disk_full: freeBytes !== null && freeBytes < MIN_FREE_BYTES,
     feed_slow: (eventLagSeconds ?? 0) > MAX_EVENT_LAG_S,
     rows_unsealed: (sealLagSeconds ?? 0) > MAX_SEAL_LAG_S,
     descriptors_low: openDescriptors !== null && maxDescriptors !== null && openDescriptors > maxDescriptors * MAX_DESCRIPTOR_SHARE,
     log_dropped: droppedLines > 0,
+    audit_doubtful: auditDoubt !== null,
   }
   return (Object.keys(isLow) as DegradedCause[]).filter((cause) => isLow[cause])
 }
@@ -56,6 +59,7 @@ export interface ConditionDeps {
   /** The folder whose disk is watched. */
   readonly home: string
   readonly droppedLogLines: () => number
+  readonly auditDoubt: () => string | null
   readonly log: Log
 }
 
@@ -66,7 +70,7 @@ export interface Conditions {
   readonly check: () => Promise<void>
 }
 
-export function createConditions({ db, home, droppedLogLines, log }: ConditionDeps): Conditions {
+export function createConditions({ db, home, droppedLogLines, auditDoubt, log }: ConditionDeps): Conditions {
   const readStats = createStatsReader(db)
   let causes: readonly DegradedCause[] = []
   let droppedBefore = 0
@@ -82,6 +86,7 @@ export function createConditions({ db, home, droppedLogLines, log }: ConditionDe
       sealLagSeconds: stats?.sealLagSeconds ?? null,
       ...descriptors(),
       droppedLines,
+      auditDoubt: auditDoubt(),
     }
   }
 

@@ -3,6 +3,7 @@ import { agentStatus } from '../model/agentStatus.ts'
 import * as approvalEvents from '../control/approvals/events.ts'
 import { approvalStatus } from '../model/approvalStatus.ts'
 import * as assetEvents from '../work/files/events.ts'
+import * as auditEvents from '../observe/audit/events.ts'
 import * as companyEvents from '../org/companies/events.ts'
 import { companyStatus } from '../model/companyStatus.ts'
 import * as confirmationEvents from '../work/interactionExpiry/events.ts'
@@ -43,6 +44,7 @@ export const allEvents: readonly EventDeclaration[] = [
   agentEvents,
   approvalEvents,
   assetEvents,
+  auditEvents,
   companyEvents,
   confirmationEvents,
   documentEvents,

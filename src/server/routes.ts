@@ -6,6 +6,7 @@ import { adapterRoutes } from '../org/agents/adapterRoutes.ts'
 import { agentRoutes } from '../org/agents/routes.ts'
 import { chartRoutes } from '../org/chart/routes.ts'
 import { assetRoutes } from '../work/files/routes.ts'
+import type { Log } from '../platform/kernel/log.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import { auditRoutes } from '../observe/audit/routes.ts'
 import { approvalRoutes } from '../control/approvals/routes.ts'
@@ -50,6 +51,7 @@ export interface RouteDeps {
   readonly board: BoardAccess
   /** The causes for which this server is degraded. */
   readonly degradedCauses: ServerFacts['causes']
+  readonly log: Log
 }
 
 /** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
@@ -79,7 +81,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...dashboardRoutes,
   ...activityRoutes,
   ...eventRoutes(deps.feed, deps.streamOptions),
-  ...auditRoutes(deps.heads),
+  ...auditRoutes(deps.heads, deps.log),
   ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses }),
   ...callerRoutes(deps.board),
 ]

@@ -14,7 +14,7 @@ import type { Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
-import { createHeadCopies, createSealer, openHeadFile, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
+import { createHeadCopies, createSealer, openHeadFile, openTimeline, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Config } from './config.ts'
 import { CHECK_INTERVAL_MS, createConditions } from './conditions.ts'
@@ -220,6 +220,8 @@ export async function startServer(
   const previousSecret = config.jwtPreviousSecret
   const tokens = await openTokens(config, secret)
   const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
+  // Before anything is written: a row with a ticket behind the sealed ones is never sealed. A home that cannot be written still serves.
+  await openTimeline(store, heads, log).catch((error: unknown) => log.error({ err: error }, 'cannot look for a restored database'))
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
   const adapters = createAdapters({
@@ -233,7 +235,7 @@ export async function startServer(
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
-  const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, log })
+  const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, auditDoubt: () => heads.state.doubt, log })
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
   const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, degradedCauses: conditions.causes }

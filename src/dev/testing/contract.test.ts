@@ -74,7 +74,7 @@ describe('declarations', () => {
   })
 })
 
-/** The strongest who gets through: the board, or where only agents may ask, the run itself. */
+/** The strongest who gets through: the board, where only agents may ask the run itself, and where a token is needed the board by it. */
 async function sendAsAllowed(request: { method: string; path: string; body?: unknown }): Promise<Reply> {
   const [board, run, agent] = ['board', 'run', 'agent'].map((name) => personas.find((persona) => persona.name === name))
   let reply: Reply | undefined

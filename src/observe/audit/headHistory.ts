@@ -10,9 +10,9 @@ const LINES_PER_TURN = 1000
 
 /** The content of all files of a home, without the database. */
 export interface HeadHistory {
-  /** Every head, oldest first; of one company when one was asked for. Signatures are not checked. */
+  /** Every head since the last acceptance, oldest first; of one company when one was asked for. Signatures are not checked. */
   readonly heads: readonly SignedHead[]
-  /** Problems that were found earlier and noted. */
+  /** Problems that were found earlier and noted, since the last acceptance. */
   readonly problems: readonly SignedNote[]
   /** The last numbered line, with its text's hash. */
   readonly last: (Link & { readonly hash: string }) | null
@@ -40,7 +40,7 @@ function follow(walk: Walk, line: SignedLine & Link, text: string): void {
   const hash = hashOfLine(text)
   const before = walk.byLine.get(line.line - 1) ?? []
   const isFirst = walk.last === null
-  const mayFollowGap = isNote(line) && (isProblem(line.note) || (line.note === 'rotated' && isFirst))
+  const mayFollowGap = isNote(line) && (isProblem(line.note) || line.note === 'accepted' || (line.note === 'rotated' && isFirst))
   const isLinked = isFirst ? line.line === 1 : before.some((other) => other.hash === line.previous)
   if (!isLinked && !mayFollowGap) walk.isCut = true
   const same = walk.byLine.get(line.line)
@@ -72,6 +72,11 @@ export async function readHistory(texts: readonly string[], companyId: string | 
     else hasUnnumberedLines = true
     if (isNote(line)) {
       if (isProblem(line.note)) problems.push(line)
+      if (line.note === 'accepted' && signer.isGenuine(line)) {
+        heads.length = 0
+        problems.length = 0
+        walk.isCut = false
+      }
     } else if (companyId === null || line.companyId === companyId) heads.push(line)
   }
   const { last } = walk

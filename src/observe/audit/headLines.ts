@@ -25,14 +25,17 @@ export interface RecordedHead extends Head {
 
 /**
  * A line about the witness itself: `opened` with the first chain, `adopted` a file without numbers, `joined` chains that
- * other servers witness, `rotated` into a new file, or a problem that was found.
+ * other servers witness, `rotated` into a new file, a `timeline` that begins here, a problem that was found, or `accepted`: an
+ * operator has accepted the record as it is, and what was found before counts no longer.
  */
 export interface Note {
   readonly note: (typeof noteKinds)[number]
   readonly at: Instant
   readonly since?: number | undefined
+  /** Facts about a timeline or an acceptance, as JSON text. */
+  readonly about?: string | undefined
 }
-const noteKinds = ['opened', 'adopted', 'joined', 'rotated', ...witnessProblems] as const
+const noteKinds = ['opened', 'adopted', 'joined', 'rotated', 'timeline', 'accepted', ...witnessProblems] as const
 
 /** How a line stands in its file. Lines of release d4ff285 have none of this. */
 export interface Link {
@@ -72,7 +75,7 @@ const headFields = {
   ...signed,
 }
 const lineSchema = z.union([
-  z.object({ note: z.enum(noteKinds), ...signed, ...link }),
+  z.object({ note: z.enum(noteKinds), about: z.string().optional(), ...signed, ...link }),
   z.object({ ...headFields, ...link }),
   z.object(headFields),
 ])
@@ -96,7 +99,10 @@ type Unsigned = (RecordedHead & Partial<Link>) | (Note & Link)
 /** The text that is signed: the fields of the line in a fixed order. */
 function signedText(line: Unsigned): Buffer {
   const linkFields = [line.line, line.previous, line.stored, line.since ?? null]
-  if ('note' in line) return Buffer.from(JSON.stringify(['paperclip-witness-note-1', line.note, line.at, ...linkFields]))
+  if ('note' in line) {
+    const about = line.about === undefined ? [] : [line.about]
+    return Buffer.from(JSON.stringify(['paperclip-witness-note-1', line.note, line.at, ...linkFields, ...about]))
+  }
   const { companyId, position, hash: headHash, at, contradicts } = line
   const fields = [companyId, position, headHash, at, contradicts?.position ?? null, contradicts?.hash ?? null]
   const isLinked = line.line !== undefined

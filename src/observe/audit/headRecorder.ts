@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { activityChain } from '../../model/audit.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
-import type { Store } from '../../platform/db/types.ts'
+import type { ReadDb, Store } from '../../platform/db/types.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import type { Head, HeadFile, RecordedHead } from './heads.ts'
@@ -34,6 +34,20 @@ const headsAt = statement<{ companyIds: string[]; positions: number[] }, Head>('
   select company_id as "companyId", position, encode(hash, 'hex') as hash from ${activityChain}
   where (company_id, position) in (select * from unnest(${param('companyIds', 'uuid[]')}, ${param('positions', 'bigint[]')}))`)
 
+/** Reads the heads of all chains. */
+export const currentHeads = (db: Pick<ReadDb, 'run'>): Promise<ChainHead[]> => db.run(allHeads, {})
+
+/** Returns those of the recorded heads that are no longer on their chain, by company. */
+export async function findContradicted(db: Pick<ReadDb, 'run'>, recorded: readonly Head[]): Promise<Map<string, Head>> {
+  if (recorded.length === 0) return new Map()
+  const found = await db.run(headsAt, {
+    companyIds: recorded.map((head) => head.companyId),
+    positions: recorded.map((head) => head.position),
+  })
+  const hashes = new Map(found.map((head) => [head.companyId, head.hash]))
+  return new Map(recorded.filter((head) => hashes.get(head.companyId) !== head.hash).map((head) => [head.companyId, head]))
+}
+
 /** Records the heads of all chains outside the database. */
 export interface HeadRecorder {
   /** Records every head that has moved since the last call, also heads that another server moved. Returns at once when the mark has not moved. */
@@ -53,37 +67,34 @@ export function createHeadRecorder(
 ): HeadRecorder {
   let recordedHeads: Map<string, Head> | undefined
   let recordedMark: Mark | null = null
-
-  /** Returns the recorded heads of these companies that are no longer on the chain. */
-  const findContradicted = async (knownHeads: ReadonlyMap<string, Head>, moved: readonly Head[]): Promise<Map<string, Head>> => {
-    const before = moved.map((head) => knownHeads.get(head.companyId)).filter((head) => head !== undefined)
-    if (before.length === 0) return new Map()
-    const found = await store.read.run(headsAt, {
-      companyIds: before.map((head) => head.companyId),
-      positions: before.map((head) => head.position),
-    })
-    const hashes = new Map(found.map((head) => [head.companyId, head.hash]))
-    return new Map(before.filter((head) => hashes.get(head.companyId) !== head.hash).map((head) => [head.companyId, head]))
-  }
+  let { acceptances } = file.state
 
   return {
     async record(mark) {
+      if (acceptances !== file.state.acceptances) {
+        acceptances = file.state.acceptances
+        recordedHeads = undefined
+        recordedMark = null
+      }
       if (mark === null || (recordedMark !== null && recordedMark.txid === mark.txid && recordedMark.seq === mark.seq)) return
       recordedHeads ??= new Map(await file.newestHeads())
       const knownHeads = recordedHeads
       // The first call in a process compares every chain with the file: a chain may have been cut while no server ran.
       const found = await (recordedMark === null ? store.read.run(allHeads, {}) : store.read.run(headsMovedSince, recordedMark))
       const moved = found.filter((head) => knownHeads.get(head.companyId)?.hash !== head.hash)
-      const broken = await findContradicted(knownHeads, moved)
+      const before = moved.map((head) => knownHeads.get(head.companyId)).filter((head) => head !== undefined)
+      const broken = await findContradicted(store.read, before)
       const lines = moved.map((head): RecordedHead => {
-        const before = broken.get(head.companyId)
-        return before === undefined ? head : { ...head, contradicts: { position: before.position, hash: before.hash } }
+        const lost = broken.get(head.companyId)
+        return lost === undefined ? head : { ...head, contradicts: { position: lost.position, hash: lost.hash } }
       })
       await witness.append(lines)
       for (const head of moved) {
-        const before = broken.get(head.companyId)
-        if (before !== undefined)
-          log.error({ companyId: head.companyId, position: before.position }, 'the audit chain contradicts its recorded head')
+        const lost = broken.get(head.companyId)
+        if (lost !== undefined) {
+          file.state.doubt ??= 'contradicted'
+          log.error({ companyId: head.companyId, position: lost.position }, 'the audit chain contradicts its recorded head')
+        }
         knownHeads.set(head.companyId, head)
       }
       recordedMark = mark

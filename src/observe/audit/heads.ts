@@ -5,6 +5,7 @@ import { newestOf, readHistory } from './headHistory.ts'
 import type { HeadHistory } from './headHistory.ts'
 import { hashOfLine, isNote, isNumbered, loadSigner, parseLine } from './headLines.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
+import type { WitnessProblem } from './witnessProblems.ts'
 import type { WitnessCopy } from './witnessRules.ts'
 import type { Note, RecordedHead, SignedHead, Signer } from './headLines.ts'
 
@@ -26,12 +27,22 @@ export interface WrittenLine {
   readonly signature: string
 }
 
+/** The knowledge of a process about the record. */
+export interface RecordState {
+  /** Why the record is in doubt: a problem of the witness, or `contradicted`, a chain that contradicts a recorded head; null when nothing is known. */
+  doubt: WitnessProblem | 'contradicted' | null
+  /** Grows with each acceptance by this process: what was remembered of the file before is void. */
+  acceptances: number
+}
+
 /**
  * The heads of all chains, outside the database: `<home>/audit-heads.ndjson`, appended to and synced, never rewritten. It
  * shows a tail that was cut from both tables and a chain that was computed anew (I7). Its lines are numbered, and each has
  * the hash of the one before.
  */
 export interface HeadFile {
+  /** The knowledge of this process about the record, without reading the file again. */
+  readonly state: RecordState
   /** Folder of the file. */
   readonly home: string
   /** The key that verifies an exported head: SPKI, base64. */
@@ -194,6 +205,7 @@ export function openHeadFile(home: string, rotateBytes: number = ROTATE_BYTES, c
   }
 
   return {
+    state: { doubt: null, acceptances: 0 },
     home,
     publicKey: () => getSigner().publicKey,
     keyId: () => getSigner().keyId,

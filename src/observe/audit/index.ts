@@ -1,4 +1,5 @@
 export { createHeadCopies } from './headCopies.ts'
 export { openHeadFile } from './heads.ts'
 export type { HeadFile } from './heads.ts'
+export { openTimeline } from './timelines.ts'
 export { createSealer, SEAL_INTERVAL_MS } from './sealer.ts'

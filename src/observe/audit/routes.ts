@@ -1,14 +1,16 @@
-import { inCompany } from '../../auth/scopes.ts'
+import { inCompany, onInstance } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { get } from '../../http/route.ts'
+import { get, post } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
+import { acceptWitness } from './acceptWitness.ts'
 import { exportChain } from './export.ts'
 import type { HeadFile } from './heads.ts'
+import type { Log } from '../../platform/kernel/log.ts'
 import { verifyChain } from './verify.ts'
-import { exportLine, verificationView, verifyQuery } from './views.ts'
+import { acceptanceView, acceptBody, exportLine, verificationView, verifyQuery } from './views.ts'
 
-/** Routes that verify and export the audit chain of a company. */
-export const auditRoutes = (heads: HeadFile): Route[] => [
+/** Routes that verify and export the audit chain of a company, and accept the state of the record. */
+export const auditRoutes = (heads: HeadFile, log: Log): Route[] => [
   get('/api/companies/:companyId/activity/verify', {
     summary: "Recompute the chain over a company's audit rows and name the first broken one",
     permission: 'activity.verify',
@@ -17,6 +19,15 @@ export const auditRoutes = (heads: HeadFile): Route[] => [
     returns: verificationView,
     refuses: ['not_found'],
     handle: ({ ctx, query }) => verifyChain(ctx.store.read, companyOf(ctx), heads, query),
+  }),
+  post('/api/instance/audit/accept-witness', {
+    summary: 'Accept the record as it is after a restore, with a reason',
+    permission: 'activity.accept',
+    scope: onInstance,
+    body: acceptBody,
+    returns: acceptanceView,
+    refuses: ['unavailable'],
+    handle: ({ ctx, body }) => acceptWitness(ctx, heads, body.reason, log),
   }),
   get('/api/companies/:companyId/activity/export', {
     summary: 'Stream the sealed audit rows of a company with their hashes and the signed head',

@@ -3,6 +3,7 @@ import type { Log } from '../../platform/kernel/log.ts'
 import type { HeadFile } from './heads.ts'
 import { createHeadRecorder } from './headRecorder.ts'
 import { createPendingSealer } from './seal.ts'
+import { openTimeline } from './timelines.ts'
 import { createWitness } from './witness.ts'
 
 /** How often a server searches for rows to seal. Two intervals and a batch stay below the 2 s that I7 allows. */
@@ -16,15 +17,15 @@ export const SEAL_INTERVAL_MS = 1000
 export function createSealer(store: Store, heads: HeadFile, log: Log): () => Promise<number> {
   const witness = createWitness(store, heads, log)
   const headRecorder = createHeadRecorder(store, { file: heads, witness }, log)
-  let hasWarned = false
   const sealPending = createPendingSealer(store)
   return async () => {
     // Before the first row is sealed: so sealed rows without a witness are always a finding.
     await witness.open()
     const { rows, mark, isAhead } = await sealPending()
-    if (isAhead && !hasWarned) {
-      hasWarned = true
-      log.error({ txid: mark?.txid }, 'the ticket counter of this database lies behind the sealed audit log: sealing is stopped')
+    // The counter was set back while this server worked. At a start it is looked at before the port opens.
+    if (isAhead) {
+      log.error({ ticket: mark?.txid }, 'the ticket counter of this database was set back: rows were written that cannot be sealed')
+      await openTimeline(store, heads, log)
     }
     await headRecorder.record(mark)
     return rows

@@ -3,8 +3,9 @@ import { chainEnd, findUnchained, readLinks } from './chain.ts'
 import type { ChainEnd, Link, UnchainedRow } from './chain.ts'
 import type { HeadFile } from './heads.ts'
 import { canonicalRow, GENESIS, linkHash } from './row.ts'
-import { readWitness } from './witness.ts'
-import { isProblem } from './witnessProblems.ts'
+import { problemOf, readWitness } from './witness.ts'
+import { readTimelines } from './timelines.ts'
+import type { Timeline } from './timelines.ts'
 import type { WitnessProblem } from './witnessProblems.ts'
 
 /**
@@ -38,6 +39,8 @@ export interface VerificationResult {
   readonly notedHeads: number
   readonly firstBroken: Break | null
   readonly witness: WitnessState
+  /** The timelines behind the first, oldest first: each began where the database had been restored. */
+  readonly timelines: readonly Timeline[]
 }
 
 /** Whether the record of heads outside the database can be relied on. Without it a cut tail cannot be ruled out. */
@@ -87,9 +90,8 @@ async function readEvidence(db: Pick<ReadDb, 'run'>, file: HeadFile, companyId: 
     addExpected(line.position, line.hash, isGenuine)
     if (line.contradicts !== undefined) addExpected(line.contradicts.position, line.contradicts.hash, isGenuine)
   }
-  const noted = history.problems[0]?.note
-  const problem = [noted, finding].find((each) => each !== undefined && isProblem(each)) as WitnessProblem | undefined
-  const witness = { ok: problem === undefined, problem: problem ?? null, lines: history.last?.line ?? 0 }
+  const problem = problemOf(history, finding)
+  const witness = { ok: problem === null, problem, lines: history.last?.line ?? 0 }
   return { heads: history.heads.length, expectedHashes, witness }
 }
 
@@ -186,5 +188,6 @@ export async function verifyChain(
     notedHeads: heads,
     firstBroken,
     witness,
+    timelines: await readTimelines(db),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { breakKinds } from './verify.ts'
+import { timelineCauses, timelineWitnesses } from './events.ts'
 import { witnessProblems } from './witnessProblems.ts'
 
 const position = z.coerce.number().int().min(1)
@@ -24,6 +25,26 @@ export const verificationView = z.strictObject({
     })
     .nullable(),
   witness: z.strictObject({ ok: z.boolean(), problem: z.enum(witnessProblems).nullable(), lines: z.int() }),
+  timelines: z.array(
+    z.strictObject({
+      timeline: z.int(),
+      openedAt: z.string(),
+      cause: z.enum(timelineCauses),
+      ticket: z.string(),
+      witness: z.enum(timelineWitnesses),
+    }),
+  ),
+})
+
+export const acceptBody = z.object({ reason: z.string().trim().min(1).max(1000) })
+
+export const acceptanceView = z.strictObject({
+  /** The problem that the witness had. */
+  problem: z.enum(witnessProblems).nullable(),
+  /** Chains that contradicted their newest recorded head. */
+  contradictedHeads: z.int(),
+  /** Chains whose present ends are recorded from here on. */
+  heads: z.int(),
 })
 
 /** A line of the export. The last line has `head` and `publicKey` instead of a row. */

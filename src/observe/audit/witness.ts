@@ -13,7 +13,9 @@ import type { Instant } from '../../platform/kernel/time.ts'
 import type { HeadFile, WrittenLine } from './heads.ts'
 import { assessWitness } from './witnessRules.ts'
 import type { WitnessFacts, WitnessFinding } from './witnessRules.ts'
+import type { HeadHistory } from './headHistory.ts'
 import { isProblem } from './witnessProblems.ts'
+import type { WitnessProblem } from './witnessProblems.ts'
 
 interface CopyRow {
   readonly line: number | null
@@ -32,10 +34,11 @@ const readCopy = statement<{ keyId: string; place: string }, CopyRow>('witness_r
   from (select 1) once left join ${auditWitnesses} own on own.key_id = ${param('keyId')}`)
 
 // A line never goes back: a trigger refuses it, and where two servers share a home the later line stays.
-const storeCopy = statement<{ keyId: string; place: string } & WrittenLine, never>('witness_store').unaudited(sql`
-  insert into ${auditWitnesses} as own (key_id, place, line, signature)
-  values (${param('keyId')}, ${param('place')}, ${param('line', 'bigint')}, ${param('signature')})
-  on conflict (key_id) do update set line = excluded.line, signature = excluded.signature, place = excluded.place, updated_at = now()
+const storeCopy = statement<{ keyId: string; place: string; cluster: string | null } & WrittenLine, never>('witness_store').unaudited(sql`
+  insert into ${auditWitnesses} as own (key_id, place, line, signature, cluster)
+  values (${param('keyId')}, ${param('place')}, ${param('line', 'bigint')}, ${param('signature')}, ${param('cluster')})
+  on conflict (key_id) do update set line = excluded.line, signature = excluded.signature, place = excluded.place,
+    cluster = excluded.cluster, updated_at = now()
     where own.line < excluded.line`)
 
 /** Names a home without saying where it is. A new key at the place of another one is a replaced key; at a new place it is a new home. */
@@ -68,12 +71,37 @@ export async function readWitness(
   return { ...facts, at: row?.at ?? '', finding: assessWitness(facts) }
 }
 
+/** The first problem that a history or a finding names. */
+export function problemOf({ problems }: HeadHistory, finding: WitnessFinding): WitnessProblem | null {
+  const noted = problems[0]?.note ?? null
+  if (isProblem(noted)) return noted
+  return isProblem(finding) ? finding : null
+}
+
+const doubtOf = (file: HeadFile, history: HeadHistory, finding: WitnessFinding): WitnessProblem | 'contradicted' | null =>
+  problemOf(history, finding) ??
+  (history.heads.some((head) => head.contradicts !== undefined && file.isGenuine(head)) ? 'contradicted' : null)
+
+const clusterQuery = statement<object, { cluster: string }>('witness_cluster').read(
+  sql`select system_identifier::text as cluster from pg_control_system()`,
+)
+
+/** Postgres's identifier of the cluster; null where the login may not read it. */
+export const readCluster = async (db: Pick<ReadDb, 'run'>): Promise<string | null> =>
+  db.run(clusterQuery, {}).then(
+    ([row]) => row?.cluster ?? null,
+    () => null,
+  )
+
 /** A home's witness while a server works. */
 export interface Witness {
   /** Compares file and copy, once per process, before the first row is sealed; notes a problem in both, so that it is never lost. */
   open(): Promise<void>
-  /** Writes lines to the file, and then their number and signature to the database. */
-  append(lines: Parameters<HeadFile['append']>[0]): Promise<void>
+  /**
+   * Writes lines to the file, and then their number and signature to the database.
+   * @param after the number behind which the lines are to be, where the file ends before it
+   */
+  append(lines: Parameters<HeadFile['append']>[0], after?: number): Promise<WrittenLine | null>
 }
 
 const BEGINNINGS: Readonly<Record<string, string>> = {
@@ -86,15 +114,19 @@ export function createWitness(store: Store, file: HeadFile, log: Log): Witness {
   let isOpen = false
   let stored = 0
 
-  const append = async (lines: Parameters<HeadFile['append']>[0], after = 0): Promise<void> => {
+  let cluster: string | null | undefined
+
+  const append: Witness['append'] = async (lines, after = 0) => {
     const written = await file.append(lines, stored, after)
-    if (written === null) return
-    await writeUnaudited(store, storeCopy, { keyId: file.keyId(), place: placeOf(file.home), ...written })
+    if (written === null) return null
+    cluster ??= await readCluster(store.read)
+    await writeUnaudited(store, storeCopy, { keyId: file.keyId(), place: placeOf(file.home), cluster, ...written })
     stored = written.line
+    return written
   }
 
   return {
-    append: (lines) => append(lines),
+    append,
     async open() {
       if (isOpen) return
       const { copy, copied, finding, history, at } = await readWitness(store.read, file, null)
@@ -105,6 +137,7 @@ export function createWitness(store: Store, file: HeadFile, log: Log): Witness {
         else if (BEGINNINGS[finding] !== undefined) log.info({ lines: history.heads.length }, BEGINNINGS[finding])
         await append([{ note: finding, at }], Math.max(copy?.line ?? 0, copied?.line ?? 0))
       }
+      file.state.doubt = doubtOf(file, history, finding)
       isOpen = true
     },
   }

@@ -4,7 +4,8 @@
  * `key_replaced`: the file, or the copy, was signed with another key than that of the home;
  * `file_missing`: the copy exists and the file does not; `file_cut`: lines of the file are missing;
  * `file_replaced`: the file has other lines than those that the copy names;
- * `database_copy_missing`, `database_copy_rolled_back`: the copy is older than the file says that it was.
+ * `database_copy_missing`, `database_copy_rolled_back`: the copy is older than the file says that it was;
+ * `timeline_unwitnessed`: the database was restored elsewhere, and this home has no heads of before that could show a cut.
  */
 export const witnessProblems = [
   'missing',
@@ -14,6 +15,7 @@ export const witnessProblems = [
   'file_replaced',
   'database_copy_missing',
   'database_copy_rolled_back',
+  'timeline_unwitnessed',
 ] as const
 
 export type WitnessProblem = (typeof witnessProblems)[number]

@@ -2,12 +2,10 @@ import type { z } from 'zod'
 import type { BoardAccess } from '../../auth/boardAccess.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import type { Ctx } from '../../platform/db/types.ts'
+import { NO_COMPANY } from '../../platform/kernel/event.ts'
 import { boardLinkCreated } from './events.ts'
 import { signInPath } from './signIn.ts'
 import type { boardLinkView } from './views.ts'
-
-/** The company id under which is recorded what belongs to no company. */
-const NO_COMPANY = '00000000-0000-0000-0000-000000000000'
 
 /** Makes a one-time link that lets one browser in as the board. The record has its end and not its code. */
 export async function createBoardLink(ctx: Ctx, access: BoardAccess): Promise<z.output<typeof boardLinkView>> {

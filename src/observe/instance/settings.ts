@@ -4,6 +4,7 @@ import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { companies } from '../../model/companies.ts'
 import { instanceSettings } from '../../model/instance.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { NO_COMPANY } from '../../platform/kernel/event.ts'
 import { experimentalUpdated, generalUpdated } from './events.ts'
 import { defaultSettings } from './views.ts'
 import type { Settings } from './views.ts'
@@ -11,9 +12,6 @@ import type { Settings } from './views.ts'
 type Group = keyof Settings
 
 const updatedEvents = { general: generalUpdated, experimental: experimentalUpdated } as const
-
-/** The company id under which a change is recorded while no company exists. */
-const NO_COMPANY = '00000000-0000-0000-0000-000000000000'
 
 const settingsQuery = statement<{ name: Group }, { settings: Record<string, unknown> }>('instance_settings').read(
   sql`select settings from ${instanceSettings} where name = ${param('name')}`,

@@ -27,7 +27,7 @@ export interface DatabaseStats {
   readonly oldestQueuedRunSeconds: number
   /** Age of the oldest committed event that is not readable yet, because a transaction with an earlier ticket is still open. */
   readonly eventLagSeconds: number
-  /** Age of the oldest audit row that is not sealed. */
+  /** Age of the oldest audit row that is not sealed; of those that were written behind the sealed ones the newest 200 rows are looked at. */
   readonly sealLagSeconds: number
 }
 
@@ -44,7 +44,11 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
   stalled as (
     select ${progressSql} as why from ${progressFrom} where i.status in ('todo', 'in_progress') and i.hidden_at is null
       and i.assignee_agent_id is not null),
-  sealed as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1)
+  sealed as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1),
+  skipped as (
+    select created_at from (select txid, seq, created_at from ${activityLog} order by seq desc limit 200) newest
+    where (txid, seq) < (select txid, seq from sealed)
+      and not exists (select from ${activityChain} link where link.txid = newest.txid and link.seq = newest.seq))
   select (select count(*)::int from held where live) as "liveHolds", (select count(*)::int from held where not live) as "deadHolds",
     (select count(*)::int from stalled where why = 'stalled') as "stalledIssues",
     (select count(*)::int from stalled where why = 'board_notified') as "notifiedIssues",
@@ -56,8 +60,8 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
     ${age(sql`(select min(created_at) from open where status = 'queued')`)} as "oldestQueuedRunSeconds",
     ${age(sql`(select created_at from ${activityLog} where txid > (select horizon from event_horizon()) order by txid, seq limit 1)`)}
       as "eventLagSeconds",
-    ${age(sql`(select created_at from ${activityLog} where (txid, seq) > (coalesce((select txid from sealed), '0'::xid8),
-      coalesce((select seq from sealed), 0)) order by txid, seq limit 1)`)} as "sealLagSeconds"`)
+    ${age(sql`least((select created_at from ${activityLog} where (txid, seq) > (coalesce((select txid from sealed), '0'::xid8),
+      coalesce((select seq from sealed), 0)) order by txid, seq limit 1), (select min(created_at) from skipped))`)} as "sealLagSeconds"`)
 
 /** A scrape every second must not cost a query every second. */
 const CACHE_TTL_MS = 5000

@@ -30,6 +30,9 @@ export interface DomainEvent {
   readonly runId?: string
 }
 
+/** The company id under which is recorded what belongs to no company. */
+export const NO_COMPANY = '00000000-0000-0000-0000-000000000000'
+
 export interface EventOptions {
   readonly companyId?: string
   readonly agentId?: string | null

@@ -134,6 +134,11 @@ export const audit: OperationTexts = {
     'Computes the hashes again, for the whole chain or for a range of positions.',
     'AuditVerification',
   ),
+  'POST /api/instance/audit/accept-witness': op(
+    'acceptAuditWitness',
+    'Needs the token of the board. The present ends of all chains are recorded anew; heads and problems of before count no longer. For a restored database, after a look at what `verify` says.',
+    'AuditAcceptance',
+  ),
   'GET /api/companies/:companyId/activity/export': op(
     'exportAuditChain',
     'One line of JSON per row; the last line has the signed head.',

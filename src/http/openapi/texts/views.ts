@@ -40,6 +40,7 @@ export const viewTexts: ViewTexts = {
   AuditExportLine: 'A line of the export: a sealed row with its hash, or at the end the signed head',
   AuditVerification: 'The result of computing the hash chain of a company again',
   BoardIdentity: 'The person as whom a command line acts',
+  AuditAcceptance: 'What was accepted of the record',
   BoardLink: 'A one-time link that lets a browser in as the board',
   Caller: 'Who the caller is, and why',
   ClaimedIssue: 'An issue that the acting run has taken, with the context that its work needs',
