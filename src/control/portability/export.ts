@@ -10,16 +10,8 @@ import { createTurns } from '../../platform/kernel/turns.ts'
 import type { Turns } from '../../platform/kernel/turns.ts'
 import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
 import { collectEnvInputs, buildManifest } from './manifest.ts'
-import {
-  agentPath,
-  COMPANY_PATH,
-  countRelations,
-  EXTENSION_PATH,
-  issuePath,
-  projectPath,
-  parsePackage,
-  EXTENSION_SCHEMA,
-} from './package.ts'
+import { EXTENSION_PATH, EXTENSION_SCHEMA } from './extension.ts'
+import { agentPath, COMPANY_PATH, countRelations, issuePath, projectPath, parsePackage } from './package.ts'
 import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
 import type { IssueRow } from './rows.ts'
 import { redactText, sanitizeConfig } from './sanitizeConfig.ts'

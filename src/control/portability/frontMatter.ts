@@ -1,9 +1,8 @@
-/** A text file with front matter: `---`, fields, `---`, an empty line, the text. */
+/** A text file with front matter: `---`, a head in YAML, `---`, an empty line, the text. */
 export interface FrontMatterDocument {
-  readonly fields: Readonly<Record<string, unknown>>
+  /** The head; null without one. */
+  readonly head: string | null
   readonly body: string
-  /** Lines of the head that could not be read. */
-  readonly unread: readonly string[]
 }
 
 /** Writes a document. Values are written as JSON, which is also YAML. Null and empty lists are omitted. */
@@ -15,67 +14,22 @@ export function renderFrontMatter(fields: Readonly<Record<string, unknown>>, bod
   return `---\n${lines.join('\n')}\n---\n\n${body ?? ''}\n`
 }
 
-/** Lines of one head that are read. The schemas allow fewer entries of lists, and further lines would only take time. */
-const MAX_HEAD_LINES = 1000
-/**
- * Values of one head that look like JSON and are not. Further ones are taken as words. A failed attempt costs 10 µs, and a
- * package of 2 MB may have 500,000 lines: such a package once occupied the thread for 17 s.
- */
-const MAX_FAILED_VALUES = 5
+/** A text without the mark that some editors put at its beginning. */
+export const withoutMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text)
 
-const quotedPattern = /^'((?:[^']|'')*)'$/
-const jsonStart = /^(?:["[{\d-]|true$|false$|null$)/
+const opening = /^---[ \t]*\r?\n/
+const closing = /^(?:---|\.\.\.)[ \t]*\r?$/m
 
-/** The value of one line: JSON, a quoted text, or bare words as people write them. */
-function parseScalar(text: string, failed: { count: number }): unknown {
-  if (text === '' || text === '~') return null
-  const single = quotedPattern.exec(text)?.[1]
-  if (single !== undefined) return single.replaceAll("''", "'")
-  if (!jsonStart.test(text) || failed.count >= MAX_FAILED_VALUES) return text
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    failed.count += 1
-    return text
-  }
-}
-
-const fieldPattern = /^([A-Za-z_][\w-]{0,99}):(?:[ \t]+(.*))?$/
-const listItemPattern = /^\s{0,20}-[ \t]+(.*)$/
-
-function parseFields(lines: readonly string[]): Pick<FrontMatterDocument, 'fields' | 'unread'> {
-  const fields = new Map<string, unknown>()
-  const unread: string[] = []
-  const failed = { count: 0 }
-  let list: unknown[] | null = null
-  let key = ''
-  for (const line of lines) {
-    const text = line.trimEnd()
-    if (text === '' || text.startsWith('#')) continue
-    const [, name, value = ''] = fieldPattern.exec(text) ?? []
-    const element = listItemPattern.exec(text)?.[1]
-    if (name !== undefined) {
-      key = name
-      list = value === '' ? [] : null
-      fields.set(name, parseScalar(value.trim(), failed))
-    } else if (element !== undefined && list !== null) {
-      list.push(parseScalar(element.trim(), failed))
-      fields.set(key, list)
-    } else unread.push(text.slice(0, 100))
-  }
-  return { fields: Object.fromEntries(fields), unread }
-}
-
-/**
- * Reads a document. The head may use the part of YAML that `renderFrontMatter` writes and people type: one value in each
- * line, and lists of such values. Other lines are reported as unread, and so are all lines after the first 1000. A text without a head is all body.
- */
-export function parseFrontMatter(text: string): FrontMatterDocument {
-  const lines = text.replaceAll('\r\n', '\n').split('\n')
-  const end = lines[0] === '---' ? lines.indexOf('---', 1) : -1
-  const body = end === -1 ? lines : lines.slice(end + (lines[end + 1] === '' ? 2 : 1))
-  const whole = (body.at(-1) === '' ? body.slice(0, -1) : body).join('\n')
-  const head = end === -1 ? [] : lines.slice(1, end)
-  const { fields, unread } = parseFields(head.slice(0, MAX_HEAD_LINES))
-  return { fields, unread: [...unread, ...head.slice(MAX_HEAD_LINES).map((line) => line.slice(0, 100))], body: whole }
+/** Divides a document into head and text. A text without a head is all body. A file whose first line ends with CRLF is read with LF. */
+export function splitFrontMatter(text: string): FrontMatterDocument {
+  const unmarked = withoutMark(text)
+  const isCrlf = /^[^\n]{0,1000}\r\n/.test(unmarked)
+  const whole = isCrlf ? unmarked.replaceAll('\r\n', '\n') : unmarked
+  const withoutLastEnd = (body: string): string => (body.endsWith('\n') ? body.slice(0, -1) : body)
+  const start = opening.exec(whole)?.[0].length
+  const rest = whole.slice(start)
+  const end = start === undefined ? null : closing.exec(rest)
+  if (end === null) return { head: null, body: withoutLastEnd(whole) }
+  const after = rest.slice(end.index + end[0].length + 1)
+  return { head: rest.slice(0, end.index), body: withoutLastEnd(after.startsWith('\n') ? after.slice(1) : after) }
 }

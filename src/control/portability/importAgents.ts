@@ -5,7 +5,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { findAgentId, pastTense } from './importState.ts'
 import type { ImportState } from './importState.ts'
-import type { AgentEntry } from './package.ts'
+import type { AgentEntry } from './entries.ts'
 import type { PlannedEntry } from './plan.ts'
 import type { ImportResult } from './views.ts'
 

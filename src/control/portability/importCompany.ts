@@ -1,7 +1,7 @@
 import { applyCompanyPatch, insertCompany, lockCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
-import type { CompanyEntry } from './package.ts'
+import type { CompanyEntry } from './entries.ts'
 import type { ImportPlan } from './plan.ts'
 
 /** The fields of an entry that a company gets by a patch, also when it is new. */

@@ -4,7 +4,8 @@ import { companyOf } from '../../platform/db/context.ts'
 import { insertIssues } from '../../work/issues/index.ts'
 import { findAgentId, findProjectId } from './importState.ts'
 import type { ImportState } from './importState.ts'
-import type { IssueEntry } from './package.ts'
+import { listed } from './entries.ts'
+import type { IssueEntry } from './entries.ts'
 import type { ImportResult } from './views.ts'
 
 const DEFAULT_LABEL_COLOR = '#6366f1'
@@ -37,6 +38,14 @@ function resolveReferences(state: ImportState, { path, project, assignee }: Issu
   return { assigneeAgentId, projectId }
 }
 
+/** The ids of the parent and the blockers of an issue, which are issues of the same package. Names without one give a warning. */
+function resolveIssues({ warnings }: ImportState, { path, parent, blockedBy }: IssueEntry, ids: ReadonlyMap<string, string>) {
+  const missing = [parent, ...(blockedBy ?? [])].filter((slug): slug is string => Boolean(slug) && !ids.has(slug ?? ''))
+  if (missing.length > 0) warnings.push(`${path}: its parent or blockers ${listed(missing)} are not in the package`)
+  const idsOf = (slugs: readonly string[]): string[] => slugs.flatMap((slug) => ids.get(slug) ?? [])
+  return { parentId: idsOf(parent ? [parent] : [])[0] ?? null, blockedByIssueIds: idsOf(blockedBy ?? []) }
+}
+
 /**
  * (tx) Imports the issues of a package. They are open, no run holds them, and they wake no agent: the package describes the
  * work, and the company decides when it starts.
@@ -46,16 +55,14 @@ export async function importIssues(state: ImportState): Promise<ImportResult['is
   const { tx, ctx, plan, events } = state
   const labelIds = await importLabels(state)
   const ids = new Map(plan.issues.map(({ slug }) => [slug, randomUUID() as string]))
-  const idsOf = (slugs: readonly string[] | null | undefined): string[] => (slugs ?? []).flatMap((slug) => ids.get(slug) ?? [])
   const batch = plan.issues.map((entry) => {
-    const { slug, path: _, project: _project, assignee: _assignee, parent, blockedBy, labels, ...fields } = entry
+    const { slug, path: _, project: _project, assignee: _assignee, parent: _parent, blockedBy: _blockers, labels, ...fields } = entry
     const input = {
       ...fields,
       status: fields.status === 'in_progress' ? ('todo' as const) : fields.status,
       ...resolveReferences(state, entry),
-      parentId: parent ? (ids.get(parent) ?? null) : null,
+      ...resolveIssues(state, entry, ids),
       labelIds: (labels ?? []).flatMap((name) => labelIds.get(name.toLowerCase()) ?? []),
-      blockedByIssueIds: idsOf(blockedBy),
     }
     return { id: ids.get(slug) ?? '', input }
   })

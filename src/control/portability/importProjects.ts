@@ -3,7 +3,7 @@ import { applyProjectPatch, insertProjects } from '../../org/projects/index.ts'
 import type { NewProject } from '../../org/projects/index.ts'
 import { findAgentId, pastTense } from './importState.ts'
 import type { ImportState } from './importState.ts'
-import type { ProjectEntry } from './package.ts'
+import type { ProjectEntry } from './entries.ts'
 import type { PlannedEntry } from './plan.ts'
 import type { ImportResult } from './views.ts'
 

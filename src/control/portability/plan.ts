@@ -1,8 +1,10 @@
 import { namesOf, uniqueName, urlKeyOf } from '../../org/agents/index.ts'
 import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
-import { COMPANY_PATH, countRelations, EXTENSION_PATH, parsePackage } from './package.ts'
-import type { AgentEntry, CompanyEntry, IssueEntry, CompanyPackage, ProjectEntry } from './package.ts'
+import type { AgentEntry, CompanyEntry, IssueEntry, ProjectEntry } from './entries.ts'
+import { EXTENSION_PATH } from './extension.ts'
+import { COMPANY_PATH, countRelations, parsePackage } from './package.ts'
+import type { CompanyPackage } from './package.ts'
 import { MAX_RELATIONS } from './limits.ts'
 import type { ExistingRows } from './rows.ts'
 import type { ImportRequest, Included } from './views.ts'
@@ -147,7 +149,7 @@ function requestedFiles(request: ImportRequest): Readonly<Record<string, unknown
 
 const hasTimer = (config: AgentEntry['runtimeConfig']): boolean => {
   const heartbeat = config?.['heartbeat']
-  return typeof heartbeat === 'object' && heartbeat !== null && 'intervalSec' in heartbeat
+  return typeof heartbeat === 'object' && heartbeat !== null && 'intervalSec' in heartbeat && Number(heartbeat.intervalSec) >= 1
 }
 
 /** Reads the selected files of a request. */

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import type { Client } from '../../dev/testing/world.ts'
-import { parseFrontMatter, renderFrontMatter } from './frontMatter.ts'
 import { MAX_FILES } from './limits.ts'
 
 const server = useServer()
@@ -423,42 +422,5 @@ describe('import by a CEO', () => {
       expect([random.status, random.body.error, random.body.code]).toEqual([404, 'Company not found', 'not_found'])
     }
     expect(await auditCount(server())).toBe(before)
-  })
-})
-
-describe('frontMatter', () => {
-  test.each(['', 'One line', '\n\nTwo\n\n', '---\nname: x\n---\n', 'key: value'])(
-    'A document with the text %j is read exactly as it was written',
-    (body) => {
-      const fields = { name: 'A: "b"\n---', list: ['x', 'y'], none: null, number: 3, flag: false }
-      const { none: _, ...expectedFields } = fields
-      expect(parseFrontMatter(renderFrontMatter(fields, body))).toEqual({ fields: expectedFields, body, unread: [] })
-    },
-  )
-
-  test('A head of the greatest size takes no longer than a few times the reading of the same text as JSON', () => {
-    const items = '- [x\n'.repeat(320_000)
-    const text = `---\nlabels:\n${items}---\n`
-    const measure = (work: () => void): number => {
-      const startedAt = performance.now()
-      work()
-      return performance.now() - startedAt
-    }
-    const unit = Math.min(...[1, 2, 3].map(() => measure(() => JSON.parse(JSON.stringify(items.split('\n'))))))
-    const taken = Math.min(...[1, 2, 3].map(() => measure(() => parseFrontMatter(text))))
-    // It took 200 times as long, and the whole server waited.
-    expect(taken / unit).toBeLessThan(20)
-    expect(parseFrontMatter(text).unread).toHaveLength(320_001 - 1000)
-  })
-
-  test('A document in the form that people write is read, and lines that cannot be read are reported', () => {
-    const text = "---\nname: Ada Lovelace\ntitle: 'It''s'\n# a word\nskills:\n  - one\n  - two\nnested:\n  deep: 1\n---\nYou are Ada.\n"
-    expect(parseFrontMatter(text)).toEqual({
-      fields: { name: 'Ada Lovelace', title: "It's", skills: ['one', 'two'], nested: null },
-      body: 'You are Ada.',
-      unread: ['  deep: 1'],
-    })
-    expect(parseFrontMatter('Just words')).toEqual({ fields: {}, body: 'Just words', unread: [] })
-    expect(parseFrontMatter('---\nnever closed')).toMatchObject({ fields: {}, body: '---\nnever closed' })
   })
 })

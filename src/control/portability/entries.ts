@@ -1,0 +1,181 @@
+import { z } from 'zod'
+import { adapterConfigs } from '../../adapters/index.ts'
+import { agentRoles } from '../../model/agentStatus.ts'
+import { createAgentBody } from '../../org/agents/index.ts'
+import { createCompanyBody, patchCompanyBody } from '../../org/companies/index.ts'
+import { createLabelBody } from '../../org/labels/index.ts'
+import { createProjectBody, createWorkspaceBody } from '../../org/projects/index.ts'
+import { containsRedacted } from '../../platform/kernel/redact.ts'
+import { createIssueBody } from '../../work/issues/index.ts'
+import { coerce, plain } from './coerce.ts'
+import type { Extension } from './extension.ts'
+
+const slug = z.string().min(1).max(300)
+
+const companyEntry = z.object({
+  ...createCompanyBody.shape,
+  brandColor: patchCompanyBody.shape.brandColor,
+  requireBoardApprovalForNewAgents: z.boolean().optional(),
+})
+export type CompanyEntry = z.output<typeof companyEntry>
+
+const agentEntry = z.object({ ...createAgentBody.omit({ reportsTo: true }).shape, reportsTo: slug.nullish() })
+export type AgentEntry = z.output<typeof agentEntry> & { readonly slug: string; readonly path: string }
+
+const projectEntry = z.object({
+  ...createProjectBody.omit({ goalId: true, goalIds: true, leadAgentId: true, workspace: true, archivedAt: true }).shape,
+  lead: slug.nullish(),
+  workspaces: z.array(createWorkspaceBody).max(50).optional(),
+})
+export type ProjectEntry = z.output<typeof projectEntry> & { readonly slug: string; readonly path: string }
+
+const { title, description, priority, billingCode, status } = createIssueBody.shape
+const issueEntry = z.object({
+  title,
+  description,
+  priority,
+  billingCode,
+  status,
+  project: slug.nullish(),
+  assignee: slug.nullish(),
+  parent: slug.nullish(),
+  blockedBy: z.array(slug).max(100).nullish(),
+  labels: z.array(createLabelBody.shape.name).max(50).nullish(),
+})
+export type IssueEntry = z.output<typeof issueEntry> & { readonly slug: string; readonly path: string }
+
+/** A document of a package: its path, the fields of its head and its text. */
+export interface PackageDocument {
+  readonly path: string
+  readonly head: Readonly<Record<string, unknown>>
+  readonly body: string | null
+  /** The `slug` of its head, by which others may refer to it. */
+  readonly alias: string | null
+}
+
+/** The extension file, and the diagnostics that the reader of a package collects. */
+export interface ReaderState {
+  readonly extension: Extension
+  readonly warnings: string[]
+  readonly errors: string[]
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Keys that say what a document is. They have been read when its fields are. */
+const DESCRIBING_KEYS = new Set(['schema', 'kind', 'slug'])
+/** Names of keys in one warning. */
+const MAX_NAMED_KEYS = 50
+
+/** The fields of a document and of the extension, without null: an absent field and a null field mean the same. The document goes before the extension. */
+function fieldsOf({ path, head }: PackageDocument, extraFields: Fields | null | undefined, { warnings }: ReaderState): Fields {
+  const presentFields = Object.entries({ ...extraFields, ...head }).filter(([key, value]) => {
+    const isRedacted = typeof value === 'object' && containsRedacted(plain(value))
+    if (isRedacted) warnings.push(`${path}: ${key} contains a redacted secret and is ignored`)
+    return value !== null && value !== undefined && !isRedacted && !DESCRIBING_KEYS.has(key)
+  })
+  return Object.fromEntries(presentFields)
+}
+
+/** The fields of the extension for an entry, which may stand under the name of its folder or its slug. */
+const extraOf = (entries: Extension['agents'], key: string, { alias }: PackageDocument): Fields | null =>
+  entries?.[key] ?? (alias === null ? null : (entries?.[alias] ?? null))
+
+/** Fields under the names that other writers of packages use, under those of this server, which go first. */
+function renamed(fields: Fields, names: Readonly<Record<string, string>>): Fields {
+  const missing = Object.entries(names).filter(([other, own]) => other in fields && !(own in fields))
+  const rest = Object.entries(fields).filter(([key]) => !missing.some(([other]) => other === key))
+  return Object.fromEntries([...rest, ...missing.map(([other, own]): [string, unknown] => [own, fields[other]])])
+}
+
+function parseEntry<T extends z.ZodObject>(path: string, schema: T, value: Fields, { errors, warnings }: ReaderState): z.output<T> | null {
+  const untaken: string[] = []
+  const parsed = schema.safeParse(coerce(schema, value, (key) => void untaken.push(key.slice(0, 100))))
+  if (untaken.length > 0) warnings.push(`${path}: this server does not take ${listed(untaken)}`)
+  if (parsed.success) return parsed.data
+  for (const issue of parsed.error.issues.slice(0, 5)) errors.push(`${path}: ${[...issue.path, issue.message].join(': ')}`)
+  return null
+}
+
+/** Names in a sentence; of very many, the first and the number of the others. */
+export const listed = (names: readonly string[]): string =>
+  names.slice(0, MAX_NAMED_KEYS).join(', ') + (names.length > MAX_NAMED_KEYS ? ` and ${names.length - MAX_NAMED_KEYS} more` : '')
+
+/** The description of an entry: the text of its document, or the field when there is no text. */
+function described(fields: Fields, { path, body }: PackageDocument, { warnings }: ReaderState): Fields {
+  if (body === null) return fields
+  if (fields['description'] !== undefined) warnings.push(`${path}: the text is the description, and description in the head is ignored`)
+  return { ...fields, description: body }
+}
+
+/** Reads the document of the company. */
+export function parseCompany(file: PackageDocument, state: ReaderState): CompanyEntry | null {
+  return parseEntry(file.path, companyEntry, described(fieldsOf(file, state.extension.company, state), file, state), state)
+}
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The adapter of an agent, which may stand as `adapter: {type, config}`, and its settings as its fields are. */
+function adapterOf(path: string, fields: Fields, { warnings }: ReaderState): Fields {
+  const { adapter, ...rest } = fields
+  const { type, config, ...others } = isFields(adapter) ? adapter : { type: adapter }
+  for (const key of Object.keys(others)) warnings.push(`${path}: this server does not take adapter.${key}`)
+  const named = { adapterType: type, adapterConfig: config, ...rest }
+  const adapterType = createAgentBody.shape.adapterType.safeParse(plain(named.adapterType))
+  const settings = named.adapterConfig ?? undefined
+  if (!adapterType.success) warnings.push(`${path}: the adapter is unknown to this server and becomes process, without its configuration`)
+  if (!adapterType.success) return { ...named, adapterType: 'process', adapterConfig: undefined }
+  const schema = adapterConfigs[adapterType.data ?? 'process']
+  // Settings that this server does not know are kept, as in every agent.
+  const own = isFields(settings) ? { ...(plain(settings) as Fields), ...(coerce(schema, settings, () => undefined) as Fields) } : settings
+  return { ...named, adapterType: adapterType.data, adapterConfig: own }
+}
+
+/** The names of `inputs.env`, which are variables that the importing person supplies. */
+function noteInputs(path: string, fields: Fields, { warnings }: ReaderState): Fields {
+  const { inputs, ...rest } = fields
+  if (!isFields(inputs)) return fields
+  const { env, ...others } = inputs
+  const names = isFields(env) ? Object.keys(env) : []
+  if (names.length > 0) warnings.push(`${path}: set ${listed(names)} in the environment of this agent after the import`)
+  return Object.keys(others).length === 0 ? rest : { ...rest, inputs: others }
+}
+
+const knownRoles = new Set<unknown>(agentRoles)
+
+/** Reads the document of an agent. */
+export function parseAgent(key: string, file: PackageDocument, state: ReaderState): AgentEntry | null {
+  const { path, body } = file
+  const extra = extraOf(state.extension.agents, key, file)
+  const merged = renamed(fieldsOf(file, extra, state), { runtime: 'runtimeConfig' })
+  const fields = adapterOf(path, noteInputs(path, merged, state), state)
+  const role = plain(fields['role'])
+  const hasRole = role === undefined || knownRoles.has(role)
+  if (!hasRole) state.warnings.push(`${path}: the role is unknown to this server and becomes general`)
+  const config = fields['adapterConfig']
+  const input = {
+    ...fields,
+    name: fields['name'] ?? key,
+    role: hasRole ? role : 'general',
+    adapterConfig: body === null ? config : { ...(config as object | undefined), promptTemplate: body },
+  }
+  const entry = parseEntry(path, agentEntry, input, state)
+  return entry === null ? null : { ...entry, slug: key, path }
+}
+
+/** Reads the document of a project. */
+export function parseProject(key: string, file: PackageDocument, state: ReaderState): ProjectEntry | null {
+  const extra = extraOf(state.extension.projects, key, file)
+  const fields = described(renamed(fieldsOf(file, extra, state), { owner: 'lead' }), file, state)
+  const entry = parseEntry(file.path, projectEntry, { ...fields, name: fields['name'] ?? key }, state)
+  return entry === null ? null : { ...entry, slug: key, path: file.path }
+}
+
+/** Reads the document of an issue. @param folder the project in whose folder it is; null outside of projects */
+export function parseIssue(key: string, file: PackageDocument, folder: string | null, state: ReaderState): IssueEntry | null {
+  const extra = extraOf(state.extension.tasks, key, file)
+  const fields = described(renamed(fieldsOf(file, extra, state), { name: 'title' }), file, state)
+  const input = { ...fields, title: fields['title'] ?? key, project: fields['project'] ?? folder }
+  const entry = parseEntry(file.path, issueEntry, input, state)
+  return entry === null ? null : { ...entry, slug: key, path: file.path }
+}
