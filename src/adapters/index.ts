@@ -8,6 +8,7 @@ export { processIdentity } from './processIdentity.ts'
 export type { ProcessIdentity } from './processIdentity.ts'
 export { createLauncher, notIsolated } from './isolation/index.ts'
 export type { Isolation, Launcher } from './isolation/index.ts'
+export { fieldProblems } from './fieldProblems.ts'
 export { createAdapters } from './registry.ts'
 export type { AdapterOptions, Adapters } from './registry.ts'
 // For documents.

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { z } from 'zod'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
@@ -10,11 +11,14 @@ import type { SecretReference } from './config.ts'
 import { check, checkEach, checkSecrets, checkRequirements, isolationProblems } from './preflight.ts'
 import type { Check } from './preflight.ts'
 import type { Requirements } from './adapter.ts'
+import { adapterConfigs } from './catalogue.ts'
+import { fieldProblems } from './fieldProblems.ts'
 import { httpAdapter } from './http.ts'
 import { notIsolated } from './isolation/index.ts'
 import type { Isolation } from './isolation/index.ts'
 import { localAdapters } from './local.ts'
 import { openclawAdapter } from './openclawGateway.ts'
+import { hostOf } from './httpRequest.ts'
 import type { Resolve } from './httpRequest.ts'
 import { processAdapter } from './process.ts'
 
@@ -54,6 +58,12 @@ export interface Adapters {
    *   what this host opens (I18)
    */
   readonly runPreflight: (type: string, config: unknown, includesHostChecks: boolean) => Promise<readonly Check[] | null>
+  /**
+   * The checks of a configuration that are no good news, for the answer to the request that stores it. No host name is looked up: the
+   * answer does not wait for a name server.
+   * @param includesHostChecks as for `runPreflight`
+   */
+  readonly listWarnings: (type: string, config: Readonly<Record<string, unknown>>, includesHostChecks: boolean) => Promise<readonly Check[]>
   /**
    * The paths that isolation would keep from the runs of an agent, each with the one setting that changes it; empty when it lacks nothing. Null
    * where nothing is isolated: for agents elsewhere, for types that this server does not run, and on a host without isolation.
@@ -100,19 +110,36 @@ const referencesNotChecked = check(
   'Only the configuration was validated: files and addresses are checked for the board only',
 )
 
+const ignoredMessage = (name: string): string => `${name} is not a field of this adapter and has no effect`
+
 /** The result of a validation as a list of checks. */
 const checksOfConfig = (configCheck: ConfigCheck): Check[] =>
   configCheck.ok
     ? [
         check('info', 'config_valid', 'The configuration is valid'),
-        ...checkEach(
-          'warn',
-          'config_ignored',
-          configCheck.ignored.map((name) => `${name} is not a field of this adapter and has no effect`),
-        ),
+        ...checkEach('warn', 'config_ignored', configCheck.ignored.map(ignoredMessage)),
         ...checkSecrets(configCheck.secrets),
       ]
     : checkEach('error', 'config_invalid', configCheck.problems)
+
+/** As `checksOfConfig`. A configuration that lacks only what this server would start is right for an agent that runs elsewhere. */
+function checksOfFields(type: AdapterType, config: Readonly<Record<string, unknown>>, configCheck: ConfigCheck): Check[] {
+  const { invalid, missing } = fieldProblems(type, config)
+  if (configCheck.ok || invalid.length > 0) return checksOfConfig(configCheck)
+  const known = new Set(Object.keys(adapterConfigs[type].shape))
+  return [
+    ...checkEach(
+      'warn',
+      'config_ignored',
+      Object.keys(config)
+        .filter((name) => !known.has(name))
+        .map(ignoredMessage),
+    ),
+    check('warn', 'runs_elsewhere', `Without ${missing.join(', ')} this server starts no run of the agent`, {
+      hint: `Configure ${missing.join(', ')}, unless the agent lives elsewhere and opens its runs itself; a queued run waits for it for a day at most`,
+    }),
+  ]
+}
 
 /** The path and the message of each problem. Values are not repeated: one of them may be a secret. */
 const problemsOf = (error: z.ZodError): string[] => error.issues.map(({ path, message }) => `${path.join('.') || 'config'}: ${message}`)
@@ -159,6 +186,16 @@ export function createAdapters(options: AdapterOptions): Adapters {
             ? await checkRequirements(requirements, options, webhooks)
             : [referencesNotChecked]),
       ]
+    },
+    async listWarnings(type, config, includesHostChecks) {
+      if (!isKnown(type)) return []
+      const requirements = all[type].requirements(config)
+      const needsLookup = requirements !== null && 'url' in requirements && isIP(hostOf(requirements.url)) === 0
+      const hostChecks =
+        requirements !== null && includesHostChecks && !needsLookup ? await checkRequirements(requirements, options, webhooks) : []
+      return [allowedCheck(type), ...checksOfFields(type, config, all[type].checkConfig(config)), ...hostChecks].filter(
+        ({ level }) => level !== 'info',
+      )
     },
     isolationProblems(type, config, agentId) {
       const requirements = supports(type) ? all[type].requirements(config) : null

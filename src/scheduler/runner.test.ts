@@ -17,6 +17,7 @@ function runnerWith(start: (runId: string) => StartedRun): Runner & { runTask: (
     validateConfig: () => ({ ok: true, ignored: [], secrets: [] }),
     isolationProblems: () => null,
     runPreflight: () => Promise.resolve(null),
+    listWarnings: () => Promise.resolve([]),
     start: (_, job) => start(job.runId),
   }
   const { store, tokens, url, feed } = server()

@@ -355,6 +355,7 @@ test('A run whose lease expires before its process starts may not start any more
       validateConfig: () => ({ ok: false, problems: [] }),
       isolationProblems: () => null,
       runPreflight: () => Promise.resolve(null),
+      listWarnings: () => Promise.resolve([]),
       start,
     },
     logWriter: createLogWriter(store, log, () => {}),

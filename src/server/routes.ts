@@ -2,6 +2,7 @@ import type { RunTokens } from '../auth/runTokens.ts'
 import { dashboardRoutes } from '../observe/activity/dashboardRoutes.ts'
 import { activityRoutes } from '../observe/activity/routes.ts'
 import type { Preflight } from '../org/agents/environment.ts'
+import type { ConfigurationChecks } from '../org/agents/index.ts'
 import { adapterRoutes } from '../org/agents/adapterRoutes.ts'
 import { agentRoutes } from '../org/agents/routes.ts'
 import { chartRoutes } from '../org/chart/routes.ts'
@@ -44,7 +45,7 @@ export interface RouteDeps {
   readonly heads: HeadFile
   readonly tokens: RunTokens
   /** Checks the programs and addresses that runs of an agent would use. */
-  readonly adapters: Preflight
+  readonly adapters: Preflight & ConfigurationChecks
   readonly version: string
   /** How commands of agents are kept from this server. */
   readonly agentIsolation: AgentIsolation
@@ -61,10 +62,10 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...inboxRoutes,
   ...lifecycleRoutes,
   ...issueRoutes,
-  ...agentRoutes,
+  ...agentRoutes(deps.adapters),
   ...chartRoutes,
   ...adapterRoutes(deps.adapters),
-  ...approvalRoutes,
+  ...approvalRoutes(deps.adapters),
   ...runRoutes,
   ...wakeupRoutes,
   ...stalledRoutes,

@@ -10,8 +10,18 @@ import {
   patchToRevision,
   configurationFields,
   redactAgentFor,
+  requireUsableChange,
+  warningsOfChange,
+  withWarnings,
 } from '../../org/agents/index.ts'
-import type { AgentDetail, AgentRow, PatchAgent, SetPermissions } from '../../org/agents/index.ts'
+import type {
+  AgentDetail,
+  AgentRow,
+  ConfigurationChecks,
+  ConfigurationWarning,
+  PatchAgent,
+  SetPermissions,
+} from '../../org/agents/index.ts'
 import { lockCompany } from '../../org/companies/index.ts'
 import { restoreSecrets } from '../../platform/kernel/placeholders.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -30,7 +40,7 @@ import type { ApprovalRow, ApprovalView } from './row.ts'
 import type { Proposal } from './views.ts'
 
 /** The changed agent; with an approval the agent is unchanged, and the change waits for the board. */
-type Proposed<T> = T & { readonly approval?: ApprovalView }
+type Proposed<T> = T & { readonly approval?: ApprovalView; readonly warnings?: readonly ConfigurationWarning[] }
 export type ConfigureResult = Proposed<AgentRow>
 
 const findPendingProposal = statement<{ companyId: string; byAgentId: string; agentConfiguration: string }, ApprovalRow>(
@@ -90,19 +100,25 @@ async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: Config
  * agent that may create agents also names and roles of others. Fields that give power or that decide what this host runs
  * can only be proposed by an agent: the whole change then waits as an approval (I18, I21).
  *
- * @throws Refusal `field_not_permitted`, `payload_invalid` for a placeholder of a secret that is not stored at its place,
+ * @throws Refusal `field_not_permitted`, `payload_invalid` for a placeholder of a secret that is not stored at its place and for a value that no run can use,
  *   `name_taken`, `reporting_cycle`, `agent_terminated`, `agent_pending`
  */
-export async function configureAgent(ctx: Ctx, agentId: string, changes: PatchAgent): Promise<ConfigureResult> {
+export async function configureAgent(
+  ctx: Ctx,
+  agentId: string,
+  changes: PatchAgent,
+  checks: ConfigurationChecks,
+): Promise<ConfigureResult> {
   const companyId = companyOf(ctx)
+  const warnings = await warningsOfChange(ctx, checks, agentId, changes)
   return await mutate(ctx, async (tx) => {
     if (needsCompanyLock(changes)) await lockCompany(tx, companyId)
     const agent = await lockAgent(tx, companyId, agentId)
     await requireActingRun(tx, ctx)
-    return await applyOrPropose(tx, ctx, agent, {
-      changes: restoreSecrets(changes, agent, configurationFields),
-      rolledBackFromRevisionId: null,
-    })
+    const restored = restoreSecrets(changes, agent, configurationFields)
+    requireUsableChange(agent, restored)
+    const outcome = await applyOrPropose(tx, ctx, agent, { changes: restored, rolledBackFromRevisionId: null })
+    return changedIfAny(withWarnings(await outcome.value, warnings), outcome.events)
   })
 }
 

@@ -1,5 +1,13 @@
-import { hireCreated, insertAgent, redactAgentFor, configurationFields } from '../../org/agents/index.ts'
-import type { AgentRow, CreateAgent } from '../../org/agents/index.ts'
+import {
+  hireCreated,
+  insertAgent,
+  redactAgentFor,
+  configurationFields,
+  requireUsableConfig,
+  warningsOfConfig,
+  withWarnings,
+} from '../../org/agents/index.ts'
+import type { AgentRow, ConfigurationChecks, ConfigurationWarning, CreateAgent } from '../../org/agents/index.ts'
 import { companyById, lockCompany } from '../../org/companies/index.ts'
 import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import type { Ctx } from '../../platform/db/types.ts'
@@ -21,6 +29,7 @@ export interface HireResult {
   readonly agent: AgentRow
   /** Null when the hire needs no decision. */
   readonly approval: ApprovalView | null
+  readonly warnings?: readonly ConfigurationWarning[]
 }
 
 /** True when a hire by an agent asks for what only the board gives: host settings, a high role, permissions (I18, I21). */
@@ -39,13 +48,15 @@ export const withManager = <T extends { readonly reportsTo?: unknown }>(actor: A
  * privileges, the new agent is pending and can do nothing until the approval is granted. Agent, approval and links are
  * written in one transaction.
  *
- * @throws Refusal those of `insertAgent`; `unknown_reference` for a source issue, and those of its write gate
+ * @throws Refusal those of `insertAgent`; `payload_invalid` for a configuration that no run can use; `unknown_reference` for a source issue, and those of its write gate
  */
-export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
+export async function hireAgent(ctx: Ctx, hire: Hire, checks: ConfigurationChecks): Promise<HireResult> {
   const { sourceIssueId, sourceIssueIds = [], ...wanted } = hire
   const input = withManager(ctx.actor, wanted)
   const issueIds = [...new Set([...(sourceIssueId ? [sourceIssueId] : []), ...sourceIssueIds])]
   requireNoRedacted(input, configurationFields)
+  requireUsableConfig(input)
+  const warnings = await warningsOfConfig(ctx, checks, input)
   const companyId = companyOf(ctx)
   return await mutate<HireResult>(ctx, async (tx) => {
     await lockCompany(tx, companyId)
@@ -57,7 +68,7 @@ export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
     if (!requiresApproval) {
       await requireActingRun(tx, ctx)
       return changed(
-        { agent: redactAgentFor(ctx.actor, agent), approval: null },
+        withWarnings({ agent: redactAgentFor(ctx.actor, agent), approval: null }, warnings),
         hireCreated(agentId, { ...details, approvalId: null }, { agentId }),
       )
     }
@@ -66,7 +77,7 @@ export async function hireAgent(ctx: Ctx, hire: Hire): Promise<HireResult> {
     const approval = await insertApproval(tx, ctx, { ...request, review: reviewOfNew(request, agent) })
     await addLinks(tx, approval.id, issueIds)
     return changed(
-      { agent: redactAgentFor(ctx.actor, agent), approval: presentApproval(ctx.actor, approval) },
+      withWarnings({ agent: redactAgentFor(ctx.actor, agent), approval: presentApproval(ctx.actor, approval) }, warnings),
       hireCreated(agentId, { ...details, approvalId: approval.id }, { agentId }),
       approvalCreated(approval.id, { type: approval.type, issueIds }),
       ...gateEvents,

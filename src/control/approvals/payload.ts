@@ -1,5 +1,5 @@
 import type { ZodError } from 'zod'
-import { needsCompanyLock } from '../../org/agents/index.ts'
+import { needsCompanyLock, requireUsableConfig } from '../../org/agents/index.ts'
 import type { AgentRow, CreateAgent } from '../../org/agents/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { containsRedacted } from '../../platform/kernel/redact.ts'
@@ -25,6 +25,7 @@ export function requireValidPayload(type: ApprovalType, payload: Payload): void 
   if (containsRedacted(payload)) refusePayload('The payload holds redacted values; send them in full')
   const parsed = filedPayloads[type].safeParse(payload)
   if (!parsed.success) refusePayload(messages[type], { fields: fieldsOf(parsed.error), problems: problemsOf(parsed.error) })
+  if (type === 'hire_agent') requireUsableConfig(parseHire(payload))
 }
 
 const messages: Readonly<Record<ApprovalType, string>> = {

@@ -1,4 +1,12 @@
-import { applyConfiguration, requireManagers, requirePermittedFields, lockAgent, lockAgents } from '../../org/agents/index.ts'
+import {
+  applyConfiguration,
+  requireManagers,
+  requirePermittedFields,
+  requireUsableChange,
+  requireUsableConfig,
+  lockAgent,
+  lockAgents,
+} from '../../org/agents/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
@@ -60,6 +68,7 @@ async function reviseHire(tx: Tx, ctx: Ctx, agentId: string, newPayload: Readonl
   const agent = await lockAgent(tx, companyOf(ctx), agentId)
   if (agent.status !== 'pending_approval') refuse('agent_terminated', { message: 'The agent does not wait for approval any more' })
   const { permissions: _, name, ...changes } = parseHire(newPayload)
+  requireUsableConfig(changes)
   const changesWithName = newPayload['name'] === undefined ? changes : { ...changes, name }
   const { agent: revised, events } = await applyConfiguration(tx, ctx, agent, {
     patch: { ...changesWithName, replaceAdapterConfig: true },
@@ -83,6 +92,7 @@ async function reviseProposal(
   const { changes, permissions } = parsed.data
   if (permissions !== undefined) authorize('agent.permissions', ctx.actor)
   requirePermittedFields(ctx.actor, agent, changes)
+  requireUsableChange(agent, changes)
   return { payload: { ...newPayload, agentConfiguration: { ...before, ...parsed.data } }, events: [] }
 }
 

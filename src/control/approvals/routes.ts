@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
 import { okView, patchAgentBody, permissionsBody, shortnameQuery } from '../../org/agents/index.ts'
+import type { ConfigurationChecks } from '../../org/agents/index.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
-import type { Input } from '../../http/route.ts'
+import type { Input, Route } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { addApprovalComment, listApprovalComments } from './comments.ts'
@@ -87,7 +88,7 @@ const decisionRoute = {
 
 const proposalStatus = { status: 202, when: (answer: { approval?: unknown }): boolean => answer.approval !== undefined } as const
 
-export const approvalRoutes = [
+const routesWithoutChecks: readonly Route[] = [
   get('/api/companies/:companyId/approvals', {
     summary: 'List approvals, newest first',
     permission: 'approval.read',
@@ -200,27 +201,6 @@ export const approvalRoutes = [
     refuses: ['not_found', ...gateRefusals],
     handle: ({ ctx, target, params, preconditions }) => unlinkApproval(ctx, target, uuidParam(params, 'approvalId'), preconditions),
   }),
-  post('/api/companies/:companyId/agent-hires', {
-    summary: 'Hire an agent, or ask the board to',
-    permission: 'agent.hire',
-    scope: inCompany(),
-    body: hireBody,
-    status: 201,
-    returns: hiredView,
-    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle', ...gateRefusals],
-    handle: ({ ctx, body }) => hireAgent(ctx, body),
-  }),
-  patch('/api/agents/:id', {
-    summary: 'Change an agent; an agent can only propose what gives power or decides what this host runs: 202 with the approval',
-    permission: 'agent.update',
-    scope: ofAgent(),
-    query: shortnameQuery,
-    body: patchAgentBody,
-    returns: configuredView,
-    altStatus: proposalStatus,
-    refuses: ['not_found', ...configureRefusals],
-    handle: ({ ctx, target, body }) => configureAgent(ctx, target, body),
-  }),
   patch('/api/agents/:id/permissions', {
     summary: 'Set the permissions of an agent beyond its role; a CEO can only propose to grant one: 202 with the approval',
     permission: 'agent.permissions',
@@ -244,4 +224,30 @@ export const approvalRoutes = [
     refuses: ['not_found', 'revision_incomplete', ...configureRefusals],
     handle: ({ ctx, target, params }) => rollBackConfiguration(ctx, target, uuidParam(params, 'revisionId')),
   }),
+]
+
+/** The routes of approvals, and of requests that may become one. @param checks the knowledge of `test-environment` of a configuration */
+export const approvalRoutes = (checks: ConfigurationChecks): Route[] => [
+  post('/api/companies/:companyId/agent-hires', {
+    summary: 'Hire an agent, or ask the board to',
+    permission: 'agent.hire',
+    scope: inCompany(),
+    body: hireBody,
+    status: 201,
+    returns: hiredView,
+    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle', ...gateRefusals],
+    handle: ({ ctx, body }) => hireAgent(ctx, body, checks),
+  }),
+  patch('/api/agents/:id', {
+    summary: 'Change an agent; an agent can only propose what gives power or decides what this host runs: 202 with the approval',
+    permission: 'agent.update',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: patchAgentBody,
+    returns: configuredView,
+    altStatus: proposalStatus,
+    refuses: ['not_found', ...configureRefusals],
+    handle: ({ ctx, target, body }) => configureAgent(ctx, target, body, checks),
+  }),
+  ...routesWithoutChecks,
 ]

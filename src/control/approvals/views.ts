@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { agentDetailView, agentView, createAgentBody, patchAgentBody, permissionsBody } from '../../org/agents/index.ts'
+import {
+  agentDetailView,
+  agentView,
+  configurationWarnings,
+  createAgentBody,
+  patchAgentBody,
+  permissionsBody,
+} from '../../org/agents/index.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import { idempotencyKey } from '../../http/idempotencyKey.ts'
 import { instant } from '../../platform/kernel/time.ts'
@@ -107,7 +114,7 @@ export const hireBody = z.object({
 })
 export type Hire = z.output<typeof hireBody>
 
-export const hiredView = z.strictObject({ agent: agentView, approval: approvalView.nullable() })
+export const hiredView = z.strictObject({ agent: agentView, approval: approvalView.nullable(), ...configurationWarnings })
 
 /** The payload of a stored hire without an agent yet. Hires of before could lack the name. */
 export const hirePayload = z.object({ ...createAgentBody.shape, name: createAgentBody.shape.name.default('New agent') })
@@ -168,7 +175,7 @@ export const proposalPayload = z.object({
 export type Proposal = z.output<typeof proposalPayload>
 
 /** A changed agent; with an `approval` the agent is unchanged, and the change waits for the board. */
-export const configuredView = z.strictObject({ ...agentView.shape, approval: approvalView.optional() })
+export const configuredView = z.strictObject({ ...agentView.shape, approval: approvalView.optional(), ...configurationWarnings })
 
 /** As `configuredView`, for a change of permissions. */
 export const permittedView = z.strictObject({ ...agentDetailView.shape, approval: approvalView.optional() })

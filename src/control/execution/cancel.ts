@@ -1,3 +1,4 @@
+import { reasonDetails } from '../../http/reasonBody.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd, holderRunIds } from '../../engine/holds/index.ts'
@@ -7,7 +8,7 @@ import { runStatus } from '../../model/runStatus.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
 
 /** Cancels a run and frees the issues that it holds. A run that has ended is returned unchanged. @throws Refusal `not_found` */
-export async function cancelRun(ctx: Ctx, runId: string): Promise<RunRow> {
+export async function cancelRun(ctx: Ctx, runId: string, reason: string | null): Promise<RunRow> {
   return await mutate(ctx, async (tx) => {
     const locked = await lockForEnd(tx, ctx, [runId])
     const [run] = locked.runs
@@ -17,7 +18,7 @@ export async function cancelRun(ctx: Ctx, runId: string): Promise<RunRow> {
     const issueIds = locked.issues.filter((issue) => holderRunIds(issue).includes(runId)).map((issue) => issue.id)
     return changedIfAny(await runRowById(tx, ctx, runId), [
       ...ended.events,
-      runCancelled(runId, { agentId: run.agentId, issueIds }, { agentId: run.agentId, runId }),
+      runCancelled(runId, { agentId: run.agentId, issueIds, ...reasonDetails(reason) }, { agentId: run.agentId, runId }),
     ])
   })
 }

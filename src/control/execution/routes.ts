@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { RunTokens } from '../../auth/runTokens.ts'
 import { inCompany, ofAgent, ofIssue, ofRun } from '../../auth/scopes.ts'
 import { runView } from '../../engine/runs/index.ts'
+import { reasonBody } from '../../http/reasonBody.ts'
 import { get, post } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
 import { invokableRefusals, shortnameQuery } from '../../org/agents/index.ts'
@@ -49,11 +50,11 @@ const routesWithoutTokens: readonly Route[] = [
     summary: 'Cancel a run and free the issues it holds',
     permission: 'run.cancel',
     scope: ofRun(),
-    body: z.object({}),
+    body: reasonBody,
     bodyOptional: true,
     returns: runView,
     refuses: ['not_found'],
-    handle: ({ ctx, target }) => cancelRun(ctx, target),
+    handle: ({ ctx, target, body }) => cancelRun(ctx, target, body.reason),
   }),
   get('/api/companies/:companyId/live-runs', {
     summary: 'List live runs of a company, filled up with recent ones',

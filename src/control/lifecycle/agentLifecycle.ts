@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { agentPaused, agentResumed, agentTerminated, lockAgent, revokeKeys, setAgentStatus } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
+import { reasonDetails } from '../../http/reasonBody.ts'
 import { awaitWriters } from '../../auth/mayWrite.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -37,9 +38,10 @@ export async function endAgentRuns(
 
 /**
  * Pauses an agent and ends its runs, in one transaction (LOCK_PROTOCOL §4.4). A paused agent is returned unchanged.
+ * @param reason why, for the audit log
  * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`
  */
-export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
+export async function pauseAgent(ctx: Ctx, agentId: string, reason: string | null): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     await awaitWriters(tx, agentId)
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
@@ -52,7 +54,11 @@ export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
       error: 'Agent paused',
       errorCode: 'agent_paused',
     })
-    return changed(paused, agentPaused(agentId, { pauseReason: 'manual', endedRunIds: runIds }, { agentId }), ...events)
+    return changed(
+      paused,
+      agentPaused(agentId, { pauseReason: 'manual', endedRunIds: runIds, ...reasonDetails(reason) }, { agentId }),
+      ...events,
+    )
   })
 }
 
@@ -61,7 +67,7 @@ export async function pauseAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
  * were assigned, or commented on, meanwhile (LOCK_PROTOCOL §6). An agent that is not paused is returned unchanged.
  * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`, `agent_quarantined`
  */
-export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
+export async function resumeAgent(ctx: Ctx, agentId: string, reason: string | null): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') refuse('agent_terminated', { message: 'Cannot resume terminated agent' })
@@ -69,7 +75,7 @@ export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> 
     if (isQuarantined(agent)) refuse('agent_quarantined', { details: { next: 'ask_board' } })
     if (agent.status !== 'paused') return unchanged(agent)
     const resumed = await setAgentStatus(tx, agent, 'idle')
-    const event = agentResumed(agentId, { previousPauseReason: agent.pauseReason }, { agentId })
+    const event = agentResumed(agentId, { previousPauseReason: agent.pauseReason, ...reasonDetails(reason) }, { agentId })
     return changed(resumed, event, ...(await wakeForWaitingIssues(tx, ctx, agentId, agent.pausedAt)))
   })
 }
@@ -79,7 +85,7 @@ export async function resumeAgent(ctx: Ctx, agentId: string): Promise<AgentRow> 
  * change it, in one transaction (LOCK_PROTOCOL §4.4). A terminated agent is returned unchanged.
  * @throws Refusal `not_found`
  */
-export async function terminateAgent(ctx: Ctx, agentId: string): Promise<AgentRow> {
+export async function terminateAgent(ctx: Ctx, agentId: string, reason: string | null): Promise<AgentRow> {
   return await mutate(ctx, async (tx) => {
     await awaitWriters(tx, agentId)
     const requests = await lockRequestsAbout(tx, companyOf(ctx), agentId)
@@ -92,7 +98,8 @@ export async function terminateAgent(ctx: Ctx, agentId: string): Promise<AgentRo
       errorCode: 'agent_terminated',
     })
     const revokedKeyIds = await revokeKeys(tx, agentId)
-    const details = agentTerminated(agentId, { previousStatus: agent.status, endedRunIds: runIds, revokedKeyIds }, { agentId })
-    return changed(terminated, details, ...events, ...(await cancelRequests(tx, requests, 'agent_terminated')))
+    const details = { previousStatus: agent.status, endedRunIds: runIds, revokedKeyIds, ...reasonDetails(reason) }
+    const event = agentTerminated(agentId, details, { agentId })
+    return changed(terminated, event, ...events, ...(await cancelRequests(tx, requests, 'agent_terminated')))
   })
 }

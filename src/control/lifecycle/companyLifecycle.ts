@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm'
 import { lockAgents } from '../../org/agents/index.ts'
 import { companyArchived, companyById, companyDeleted, lockCompany } from '../../org/companies/index.ts'
 import type { CompanyRow } from '../../org/companies/index.ts'
+import { reasonDetails } from '../../http/reasonBody.ts'
 import { awaitWriters } from '../../auth/mayWrite.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -46,7 +47,7 @@ const ids = (rows: readonly { id: string }[]): string[] => rows.map((row) => row
  * Archives a company and ends its runs, in one transaction. Its agents are locked, so no run is opened meanwhile. An
  * archived company is returned unchanged.
  */
-export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
+export async function archiveCompany(ctx: Ctx, reason: string | null): Promise<CompanyRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await awaitWriters(tx, companyId)
@@ -60,8 +61,8 @@ export async function archiveCompany(ctx: Ctx): Promise<CompanyRow> {
       error: 'Company archived',
       errorCode: 'company_archived',
     })
-    const details = companyArchived(companyId, { previousStatus: status, endedRunIds: ended.runs.map((run) => run.id) })
-    return changed(await companyById(tx, companyId), details, ...ended.events)
+    const details = { previousStatus: status, endedRunIds: ended.runs.map((run) => run.id), ...reasonDetails(reason) }
+    return changed(await companyById(tx, companyId), companyArchived(companyId, details), ...ended.events)
   })
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofGoal, ofLabel, ofProject } from '../../auth/scopes.ts'
 import { del, post } from '../../http/route.ts'
+import { reasonBody } from '../../http/reasonBody.ts'
 import { agentView, okView, shortnameQuery } from '../../org/agents/index.ts'
 import { companyView } from '../../org/companies/index.ts'
 import { goalView } from '../../org/goals/index.ts'
@@ -18,22 +19,22 @@ export const lifecycleRoutes = [
     permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
-    body: z.object({}),
+    body: reasonBody,
     bodyOptional: true,
     returns: agentView,
     refuses: ['not_found', 'agent_terminated', 'agent_pending', 'illegal_transition'],
-    handle: ({ ctx, target }) => pauseAgent(ctx, target),
+    handle: ({ ctx, target, body }) => pauseAgent(ctx, target, body.reason),
   }),
   post('/api/agents/:id/resume', {
     summary: 'Resume a paused agent',
     permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
-    body: z.object({}),
+    body: reasonBody,
     bodyOptional: true,
     returns: agentView,
     refuses: ['not_found', 'agent_terminated', 'agent_pending', 'agent_quarantined', 'illegal_transition'],
-    handle: ({ ctx, target }) => resumeAgent(ctx, target),
+    handle: ({ ctx, target, body }) => resumeAgent(ctx, target, body.reason),
   }),
   post('/api/agents/:id/quarantine', {
     summary: 'Quarantine an agent: end its runs, keys, wakes and streams at once',
@@ -59,11 +60,11 @@ export const lifecycleRoutes = [
     permission: 'agent.lifecycle',
     scope: ofAgent(),
     query: shortnameQuery,
-    body: z.object({}),
+    body: reasonBody,
     bodyOptional: true,
     returns: agentView,
     refuses: ['not_found', 'illegal_transition'],
-    handle: ({ ctx, target }) => terminateAgent(ctx, target),
+    handle: ({ ctx, target, body }) => terminateAgent(ctx, target, body.reason),
   }),
   del('/api/agents/:id', {
     summary: 'Delete an agent and everything that depends on it; its audit stays',
@@ -78,11 +79,11 @@ export const lifecycleRoutes = [
     summary: 'Archive a company and end its runs',
     permission: 'company.archive',
     scope: inCompany(),
-    body: z.object({}),
+    body: reasonBody,
     bodyOptional: true,
     returns: companyView,
     refuses: ['not_found'],
-    handle: ({ ctx }) => archiveCompany(ctx),
+    handle: ({ ctx, body }) => archiveCompany(ctx, body.reason),
   }),
   del('/api/companies/:companyId', {
     summary: 'Delete a company and everything in it; its audit stays',

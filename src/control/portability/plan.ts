@@ -1,3 +1,4 @@
+import { fieldProblems } from '../../adapters/index.ts'
 import { namesOf, uniqueName, urlKeyOf } from '../../org/agents/index.ts'
 import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
@@ -152,6 +153,10 @@ const hasTimer = (config: AgentEntry['runtimeConfig']): boolean => {
   return typeof heartbeat === 'object' && heartbeat !== null && 'intervalSec' in heartbeat && Number(heartbeat.intervalSec) >= 1
 }
 
+/** An import brings what the package has, and says what no run can use. */
+const unusableFields = ({ adapterType = 'process', adapterConfig = {} }: AgentEntry): readonly string[] =>
+  fieldProblems(adapterType, adapterConfig).invalid
+
 /** Reads the selected files of a request. */
 export const readPackage = (request: ImportRequest): Promise<CompanyPackage> => parsePackage(requestedFiles(request))
 
@@ -177,6 +182,8 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
   const allowedAgents = selectedAgents.map((entry) =>
     actor.kind === 'agent' ? restrictAgent(actor, entry, warnings) : applyAdapterOverride(entry, request, warnings),
   )
+  for (const entry of allowedAgents)
+    warnings.push(...unusableFields(entry).map((problem) => `${entry.path}: adapterConfig.${problem}; runs of the agent fail`))
   for (const entry of allowedAgents)
     if (hasTimer(entry.runtimeConfig)) warnings.push(`${entry.path}: has a timer and will run after the import`)
   const [agents, cyclicAgents] = parentsFirst(allowedAgents, (entry) => entry.reportsTo)

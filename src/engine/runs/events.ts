@@ -25,7 +25,11 @@ export const runFinished = event(
   }),
 )
 
-export const runCancelled = event('heartbeat.cancelled', 'run', z.object({ agentId: z.string(), issueIds: z.array(z.string()) }))
+export const runCancelled = event(
+  'heartbeat.cancelled',
+  'run',
+  z.object({ agentId: z.string(), issueIds: z.array(z.string()), reason: z.string().optional() }),
+)
 
 /** Finished runs and wakes beyond their retention were deleted; their audit rows stay. */
 export const recordsForgotten = event('retention.records_forgotten', 'company', z.object({ runs: z.int(), wakes: z.int() }))

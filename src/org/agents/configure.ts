@@ -7,7 +7,7 @@ import { fieldMeanings, powerIn, stepsDown } from '../../auth/power.ts'
 import type { FieldMeaning, Authority } from '../../auth/power.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
-import { normalizeAdapterConfig } from './create.ts'
+import { mergeAdapterConfig } from './adapterConfig.ts'
 import { agentUpdated, configRolledBack } from './events.ts'
 import { requireManager } from './hierarchy.ts'
 import { lockAgent } from './lock.ts'
@@ -56,14 +56,6 @@ export function requirePermittedFields(actor: Actor, agent: AgentRow, input: Pat
 
 /** True when these changes need the company's row lock: names are unique in a company, and reporting lines have no cycles. */
 export const needsCompanyLock = (input: PatchAgent): boolean => input.name !== undefined || Boolean(input.reportsTo)
-
-/** The adapter configuration after a patch. It is merged, unless the patch replaces it or changes the adapter. */
-function mergeAdapterConfig(agent: AgentRow, input: PatchAgent): Record<string, unknown> | undefined {
-  const isOtherAdapter = input.adapterType !== undefined && input.adapterType !== agent.adapterType
-  if (input.adapterConfig === undefined) return undefined
-  const providedConfig = normalizeAdapterConfig(input.adapterConfig)
-  return isOtherAdapter || input.replaceAdapterConfig === true ? providedConfig : { ...agent.adapterConfig, ...providedConfig }
-}
 
 async function requireFreeName(tx: Tx, agent: AgentRow, name: string): Promise<void> {
   const usedNames = await namesInUse(tx, agent.companyId, agent.id)

@@ -11,11 +11,14 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { normalizeAdapterConfig } from './adapterConfig.ts'
 import { agentCreated } from './events.ts'
 import { requireManagers } from './hierarchy.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
 import { uniqueName, namesInUse, urlKeyOf } from './names.ts'
+import { requireUsableConfig, warningsOfConfig, withWarnings } from './usableConfig.ts'
+import type { ConfigurationChecks } from './usableConfig.ts'
 import { configurationFields } from './views.ts'
 import type { CreateAgent } from './views.ts'
 
@@ -52,17 +55,6 @@ const insertAgentRows = insertRows('agent_insert', agents, [
   'permissions',
   'metadata',
 ])
-
-/** Puts environment values that are bare text into the tagged form of Paperclip's API, in which they are stored. */
-export function normalizeAdapterConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { env } = config
-  if (env === null || typeof env !== 'object' || Array.isArray(env)) return { ...config }
-  const entries = Object.entries(env).map(([key, value]) => [
-    key,
-    typeof value === 'string' ? { type: 'plain', value } : (value as unknown),
-  ])
-  return { ...config, env: Object.fromEntries(entries) }
-}
 
 /** The configuration of a new agent: the fields of the input, with the defaults of what it leaves out. */
 export function agentDefaults(input: CreateAgent) {
@@ -128,12 +120,17 @@ export async function insertAgents(
 export const insertAgent = async (tx: Tx, ctx: Ctx, input: CreateAgent, status: 'idle' | 'pending_approval'): Promise<AgentRow> =>
   exactlyOne(await insertAgents(tx, ctx, [{ id: randomUUID(), input }], status))
 
-/** Creates an idle agent. Only the board calls it; an agent requests a hire instead. @throws Refusal as `insertAgent` */
-export async function createAgent(ctx: Ctx, input: CreateAgent): Promise<AgentRow> {
+/**
+ * Creates an idle agent. Only the board calls it; an agent requests a hire instead.
+ * @throws Refusal as `insertAgent`; `payload_invalid` for a configuration that no run can use
+ */
+export async function createAgent(ctx: Ctx, input: CreateAgent, checks: ConfigurationChecks) {
   requireNoRedacted(input, configurationFields)
+  requireUsableConfig(input)
+  const warnings = await warningsOfConfig(ctx, checks, input)
   return await mutate(ctx, async (tx) => {
     const agent = await insertAgent(tx, ctx, input, 'idle')
     const { name, role, adapterType, reportsTo } = agent
-    return changed(agent, agentCreated(agent.id, { name, role, adapterType, reportsTo }, { agentId: agent.id }))
+    return changed(withWarnings(agent, warnings), agentCreated(agent.id, { name, role, adapterType, reportsTo }, { agentId: agent.id }))
   })
 }

@@ -32,7 +32,11 @@ export const agentDeleted = event(
   'agent',
   z.object({ name: z.string(), endedRunIds: z.array(z.string()), freedIssueIds: z.array(z.string()) }),
 )
-export const agentPaused = event('agent.paused', 'agent', z.object({ pauseReason: z.string(), endedRunIds: z.array(z.string()) }))
+export const agentPaused = event(
+  'agent.paused',
+  'agent',
+  z.object({ pauseReason: z.string(), endedRunIds: z.array(z.string()), reason: z.string().optional() }),
+)
 /** A run could not be started, so the agent is in `error`: its own command or configuration is at fault. */
 export const agentStartFailed = event(
   'agent.start_failed',
@@ -40,7 +44,11 @@ export const agentStartFailed = event(
   z.object({ runId: z.string(), errorCode: z.string(), error: z.string().nullable(), returnedIssueId: z.string().nullable() }),
 )
 export const agentStartsAgain = event('agent.starts_again', 'agent', z.object({ runId: z.string().nullable() }))
-export const agentResumed = event('agent.resumed', 'agent', z.object({ previousPauseReason: z.string().nullable() }))
+export const agentResumed = event(
+  'agent.resumed',
+  'agent',
+  z.object({ previousPauseReason: z.string().nullable(), reason: z.string().optional() }),
+)
 export const agentQuarantined = event(
   'agent.quarantined',
   'agent',
@@ -60,6 +68,7 @@ export const agentTerminated = event(
     previousStatus: z.string(),
     endedRunIds: z.array(z.string()),
     revokedKeyIds: z.array(z.string()),
+    reason: z.string().optional(),
   }),
 )
 export const keyCreated = event(

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 
-// SQL conditions on `runtimeConfig.heartbeat` of the row `a` of agents. The board may store any JSON there, so each
+// SQL conditions on `runtimeConfig.heartbeat` of the row `a` of agents. Rows of before may hold any JSON there, so each
 // condition checks the type of a value before it uses the value.
 
 /** The shortest interval of a timer, in seconds. A run takes seconds to start, so a shorter one would be a loop. */

@@ -27,10 +27,13 @@ export { redactAgentFor } from './sight.ts'
 export type { AgentDetail } from './queries.ts'
 export { patchToRevision } from './revisions.ts'
 export { pauseFor, revokeKeys, setAgentStatus } from './setStatus.ts'
+export { requireUsableChange, requireUsableConfig, warningsOfChange, warningsOfConfig, withWarnings } from './usableConfig.ts'
+export type { ConfigurationChecks } from './usableConfig.ts'
 export {
   agentDetail as agentDetailView,
   agentView,
   configurationFields,
+  configurationWarnings,
   createAgentBody,
   invokableRefusals,
   okView,
@@ -38,4 +41,4 @@ export {
   permissionsBody,
   shortnameQuery,
 } from './views.ts'
-export type { CreateAgent, PatchAgent, SetPermissions } from './views.ts'
+export type { ConfigurationWarning, CreateAgent, PatchAgent, SetPermissions } from './views.ts'

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofSelf } from '../../auth/scopes.ts'
 import { del, get, post } from '../../http/route.ts'
+import type { Route } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { claudeLoginInstructions } from './claudeLogin.ts'
 import { getConfiguration, listConfigurations } from './configurations.ts'
 import { createAgent } from './create.ts'
 import { createKey, listKeys, revokeKey } from './keys.ts'
+import type { ConfigurationChecks } from './usableConfig.ts'
 import { agentDetail, listAgents } from './queries.ts'
 import { getRevision, listRevisions } from './revisions.ts'
 import {
@@ -16,6 +18,7 @@ import {
   claudeLoginView,
   configurationView,
   createAgentBody,
+  createdAgentView,
   keyBody,
   keyCreatedView,
   keyItem,
@@ -24,7 +27,7 @@ import {
   shortnameQuery,
 } from './views.ts'
 
-export const agentRoutes = [
+const routesWithoutChecks: readonly Route[] = [
   get('/api/companies/:companyId/agents', {
     summary: 'List agents of a company',
     permission: 'agent.list',
@@ -33,16 +36,6 @@ export const agentRoutes = [
     returnsPageOf: agentView,
     refuses: ['not_found'],
     handle: ({ ctx, query }) => listAgents(ctx, query),
-  }),
-  post('/api/companies/:companyId/agents', {
-    summary: 'Create an agent',
-    permission: 'agent.create',
-    scope: inCompany(),
-    body: createAgentBody,
-    status: 201,
-    returns: agentView,
-    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle'],
-    handle: ({ ctx, body }) => createAgent(ctx, body),
   }),
   get('/api/agents/me', {
     summary: 'Read the acting agent',
@@ -137,4 +130,19 @@ export const agentRoutes = [
     refuses: ['not_found', 'bad_request'],
     handle: ({ ctx, target }) => claudeLoginInstructions(ctx, target),
   }),
+]
+
+/** The routes of agents. @param checks the knowledge of `test-environment` of a configuration */
+export const agentRoutes = (checks: ConfigurationChecks): Route[] => [
+  post('/api/companies/:companyId/agents', {
+    summary: 'Create an agent',
+    permission: 'agent.create',
+    scope: inCompany(),
+    body: createAgentBody,
+    status: 201,
+    returns: createdAgentView,
+    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle'],
+    handle: ({ ctx, body }) => createAgent(ctx, body, checks),
+  }),
+  ...routesWithoutChecks,
 ]

@@ -80,6 +80,19 @@ export const agentDetail = z.strictObject({
   }),
 })
 
+/** A switch or a number of another type would be the default, and the caller would not notice (`cases.md` K58). */
+const heartbeatConfig = z.looseObject({
+  enabled: z.boolean().nullish().describe('`false`: the timer does not wake the agent'),
+  wakeOnDemand: z.boolean().nullish().describe('`false`: nothing but the timer wakes the agent'),
+  wakeOnAssignment: z.boolean().nullish().describe('Kept for clients of Paperclip; has no effect'),
+  wakeOnOnDemand: z.boolean().nullish().describe('Kept for clients of Paperclip; has no effect'),
+  wakeOnAutomation: z.boolean().nullish().describe('Kept for clients of Paperclip; has no effect'),
+  intervalSec: z.number().nullish().describe('Seconds between two wakes by the timer, 10 to 30 days; below 1 there is no timer'),
+  cooldownSec: z.number().nullish().describe('Kept for clients of Paperclip; has no effect'),
+  maxConcurrentRuns: z.number().nullish().describe('Runs of the agent at once, 1 to 10'),
+})
+const runtimeConfig = z.looseObject({ heartbeat: heartbeatConfig.nullish().describe('What wakes the agent') })
+
 const configurableFields = {
   role: z.enum(agentRoles).optional(),
   title: z.string().max(200).nullish(),
@@ -88,7 +101,7 @@ const configurableFields = {
   capabilities: z.string().max(10_000).nullish(),
   adapterType: z.enum(adapterTypes).optional(),
   adapterConfig: json.meta(adapterConfigUnion).optional(),
-  runtimeConfig: json.optional(),
+  runtimeConfig: runtimeConfig.optional(),
   budgetMonthlyCents: z.int().min(0).max(INT_MAX).optional(),
   metadata: json.nullish(),
 }
@@ -109,6 +122,20 @@ export const patchAgentBody = z.object({
   permissions: z.never({ error: 'Change permissions with PATCH /api/agents/:id/permissions' }).optional(),
 })
 export type PatchAgent = z.output<typeof patchAgentBody>
+
+/** The result of one check of a configuration. */
+const environmentCheck = z.strictObject({
+  code: z.string(),
+  level: z.enum(['info', 'warn', 'error']),
+  message: z.string(),
+  detail: z.string().nullable(),
+  hint: z.string().nullable(),
+})
+export type ConfigurationWarning = z.output<typeof environmentCheck>
+
+/** The field of an answer to a request that stores a configuration. */
+export const configurationWarnings = { warnings: z.array(environmentCheck).optional() }
+export const createdAgentView = z.strictObject({ ...agentView.shape, ...configurationWarnings })
 
 /** The fields of an agent that hold a configuration with values that answers redact. */
 export const configurationFields = ['adapterConfig', 'runtimeConfig', 'metadata'] as const satisfies readonly (keyof PatchAgent)[]
@@ -182,15 +209,7 @@ export const environmentBody = z.object({ adapterConfig: json.meta(adapterConfig
 export const environmentView = z.strictObject({
   adapterType: z.string(),
   status: z.enum(['pass', 'warn', 'fail']),
-  checks: z.array(
-    z.strictObject({
-      code: z.string(),
-      level: z.enum(['info', 'warn', 'error']),
-      message: z.string(),
-      detail: z.string().nullable(),
-      hint: z.string().nullable(),
-    }),
-  ),
+  checks: z.array(environmentCheck),
   testedAt: instant,
 })
 

@@ -15,7 +15,7 @@ export const companyBranded = event(
 export const companyArchived = event(
   'company.archived',
   'company',
-  z.object({ previousStatus: z.string(), endedRunIds: z.array(z.string()) }),
+  z.object({ previousStatus: z.string(), endedRunIds: z.array(z.string()), reason: z.string().optional() }),
 )
 export const companyDeleted = event(
   'company.deleted',

@@ -23,6 +23,7 @@ export const fieldsOfParties: Readonly<Record<string, string>> = {
   at: 'When it happened',
   ok: 'Whether it is so',
   'Ok.ok': 'Always true',
+  'ArchiveCompanyRequest.reason': 'The reason, for the audit row; null for none',
 
   // Companies
   'Company.id': 'The company',
@@ -174,6 +175,9 @@ export const fieldsOfParties: Readonly<Record<string, string>> = {
   payloadHash: 'Names the payload and the resulting configuration; a decision may repeat it',
   resultingConfiguration: 'The configuration of the agent after an approval; null when it is about none',
   resultingConfigurationHash: 'Names that configuration; null when there is none',
+  'CreatedAgent.warnings': 'What will keep its runs from starting, or has no effect; left out when there is nothing',
+  'HiredAgent.warnings': 'What will keep its runs from starting, or has no effect; left out when there is nothing',
+  'ConfiguredAgent.warnings': 'What will keep its runs from starting, or has no effect; left out when there is nothing',
   'ApprovalDetail.warnings': 'Parts of the configuration that deserve attention',
   'ApprovalWarning.code': 'What deserves attention, for programs',
   'ApprovalWarning.path': 'Where it stands in the resulting configuration',

@@ -1,0 +1,55 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import type { World } from '../../dev/testing/world.ts'
+
+const server = useServer()
+const board = () => server().board
+
+let fixture: World
+beforeEach(async () => {
+  fixture = await world(server())
+})
+
+/** The path of each act, the row that its audit row names, and the action. */
+const acts = {
+  pause: async () => {
+    const { id } = await fixture.agent()
+    return { path: `/api/agents/${id}/pause`, id, action: 'agent.paused' }
+  },
+  resume: async () => {
+    const { id } = await fixture.agent()
+    await board().post(`/api/agents/${id}/pause`)
+    return { path: `/api/agents/${id}/resume`, id, action: 'agent.resumed' }
+  },
+  terminate: async () => {
+    const { id } = await fixture.agent()
+    return { path: `/api/agents/${id}/terminate`, id, action: 'agent.terminated' }
+  },
+  cancel: async () => {
+    const { id } = await fixture.run(await fixture.agent())
+    return { path: `/api/heartbeat-runs/${id}/cancel`, id, action: 'heartbeat.cancelled' }
+  },
+  archive: () => {
+    const { id } = fixture.company
+    return Promise.resolve({ path: `/api/companies/${id}/archive`, id, action: 'company.archived' })
+  },
+}
+const names = Object.keys(acts) as (keyof typeof acts)[]
+
+describe('the reason of an act of a person', () => {
+  test.each(names)('A %s takes a reason, and its audit row has it (K35)', async (name) => {
+    const { path, id, action } = await acts[name]()
+    expect(await board().post(path, { reason: '  It loops over one issue ' })).toMatchObject({ status: 200 })
+    expect((await lastAudit(server(), id, action)).details).toMatchObject({ reason: 'It loops over one issue' })
+  })
+
+  test.each(names)('A %s without a reason has none in its audit row, and a malformed one is refused (K35)', async (name) => {
+    const { path, id, action } = await acts[name]()
+    const before = await auditCount(server())
+    for (const reason of ['x'.repeat(1001), 42, ['x'], { text: 'x' }])
+      expect(await board().post(path, { reason })).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+    expect(await auditCount(server())).toBe(before)
+    expect(await board().post(path, { reason: '   ' })).toMatchObject({ status: 200 })
+    expect((await lastAudit(server(), id, action)).details).not.toHaveProperty('reason')
+  })
+})
