@@ -133,6 +133,19 @@ describe('decideApproval', () => {
     expect(await board().post(`/api/approvals/${approval.id}/approve`, {}, { 'if-match': current })).toMatchObject({ status: 200 })
   })
 
+  test('A person who resubmits an approval themselves may decide on it without reading it again, and no other version', async () => {
+    const approval = await ask()
+    await board().get(`/api/approvals/${approval.id}`)
+    await board().post(`/api/approvals/${approval.id}/request-revision`)
+    await board().post(`/api/approvals/${approval.id}/resubmit`, { payload: { title: 'As the board wants it' } })
+    await board().post(`/api/approvals/${approval.id}/request-revision`)
+    await requester.client.post(`/api/approvals/${approval.id}/resubmit`, { payload: { title: 'As the agent wants it' } })
+    expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 409, body: { code: 'approval_changed' } })
+    await board().post(`/api/approvals/${approval.id}/request-revision`)
+    await board().post(`/api/approvals/${approval.id}/resubmit`, { payload: { title: 'As the board wants it now' } })
+    expect(await board().post(`/api/approvals/${approval.id}/approve`)).toMatchObject({ status: 200, body: { status: 'approved' } })
+  })
+
   test('A decision does not wake a requester that is not invokable and records that', async () => {
     const approval = await ask()
     await board().post(`/api/agents/${requester.id}/pause`)

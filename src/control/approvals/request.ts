@@ -22,6 +22,7 @@ import { lockForEffect } from './lock.ts'
 import { requireValidPayload, hiredAgentId, managerOfHire, parseHire, hirePayloadOf, parseProposal } from './payload.ts'
 import { presentWritten } from './present.ts'
 import type { ApprovalDetail } from './present.ts'
+import { recordReading } from './readings.ts'
 import { reviewOf, reviewOfNew, subjectIdOf } from './review.ts'
 import { insertApproval, setApprovalStatus } from './row.ts'
 import type { ApprovalRow } from './row.ts'
@@ -113,7 +114,8 @@ async function revise(
 }
 
 /**
- * Resubmits an approval that the board has sent back for revision, with the same or another payload.
+ * Resubmits an approval that the board has sent back for revision, with the same or another payload. A person who does it knows this
+ * version: they wrote it, and the answer shows it (I20).
  * @throws Refusal `not_found`; `not_requester` for an agent that is not the requester; `approval_decided` unless it was
  *   sent back; `payload_invalid`
  */
@@ -122,7 +124,8 @@ export async function resubmitApproval(
   approvalId: string,
   payload: Record<string, unknown> | undefined,
 ): Promise<ApprovalDetail> {
-  return await mutate(ctx, async (tx) => {
+  let shownHash = ''
+  const detail = await mutate(ctx, async (tx) => {
     const approval = await lockForEffect(tx, ctx, approvalId)
     if (ctx.actor.kind === 'agent' && approval.requestedByAgentId !== ctx.actor.agentId) refuse('not_requester')
     if (approval.status === 'cancelled') refuse('approval_cancelled')
@@ -139,6 +142,9 @@ export async function resubmitApproval(
     const review = reviewOf({ ...approval, payload: newPayload }, subject)
     const pending = await setApprovalStatus(tx, approval, { to: 'pending', note: null, userId: null, payload: newPayload, review })
     const resubmittedEvent = approvalResubmitted(approvalId, { type: approval.type, payloadChanged: payload !== undefined })
+    shownHash = review.payloadHash
     return changed(presentWritten(ctx.actor, pending, review), resubmittedEvent, ...revised.events)
   })
+  if (ctx.actor.kind === 'board') await recordReading(ctx, { approvalId, userId: ctx.actor.userId, shownHash })
+  return detail
 }
