@@ -796,6 +796,13 @@ CREATE TABLE projects (
 );
 CREATE INDEX projects_company ON public.projects USING btree (company_id, created_at);
 
+CREATE TABLE server_secrets (
+  server_id uuid NOT NULL,
+  fingerprint text NOT NULL,
+  lease_expires_at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT server_secrets_pkey PRIMARY KEY (server_id)
+);
+
 CREATE TABLE servers (
   id uuid NOT NULL,
   host_key text NOT NULL,

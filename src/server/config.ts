@@ -12,7 +12,8 @@ import type { TrafficLimits } from '../http/traffic.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
-import { resolveSecretFiles } from './secretVariables.ts'
+import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
+import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
 
@@ -199,6 +200,9 @@ const environment = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
+/** The names of all variables of this server. */
+export const variableNames: readonly string[] = [...Object.keys(environment.shape), ...secretFileVariables]
+
 const quotaFrom = (values: z.output<typeof environment>, party: 'AGENT' | 'COMPANY'): Quota => ({
   openRuns: values[`PAPERCLIP_${party}_OPEN_RUNS`],
   wakesPerHour: values[`PAPERCLIP_${party}_WAKES_PER_HOUR`],
@@ -213,6 +217,15 @@ export type ConfigResult = { readonly config: Config } | { readonly problems: re
 /** The one variable whose empty value has a meaning: no adapter at all. */
 const mayBeEmpty = (name: string): boolean => name === 'PAPERCLIP_ADAPTERS'
 
+/** The problems of names, of values, and of variables that need each other. */
+function problemsOf(present: Readonly<Record<string, string | undefined>>, issues: readonly z.core.$ZodIssue[]): string[] {
+  const problems = unknownVariables(present, variableNames)
+  problems.push(...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
+  if (present['DATABASE_OWNER_URL'] !== undefined && present['DATABASE_URL'] === undefined)
+    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, the login that the server works with')
+  return problems
+}
+
 /**
  * Reads the configuration from environment variables, and secrets from the files that `NAME_FILE` variables name; an empty
  * variable counts as unset.
@@ -224,9 +237,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     Object.entries(secrets.values).filter(([name, value]) => value !== undefined && (value !== '' || mayBeEmpty(name))),
   )
   const parsed = environment.safeParse(present)
-  const problems = [...secrets.problems, ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`)]
-  if (present['DATABASE_OWNER_URL'] !== undefined && present['DATABASE_URL'] === undefined)
-    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, the login that the server works with')
+  const problems = [...secrets.problems, ...problemsOf(present, parsed.error?.issues ?? [])]
   if (!parsed.success || problems.length > 0) return { problems }
   const values = parsed.data
   return {

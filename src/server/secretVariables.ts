@@ -13,6 +13,9 @@ const secretVariables = [
   'PAPERCLIP_AUDIT_WITNESS_URL',
 ] as const
 
+/** The variables that name a file with a secret. */
+export const secretFileVariables = secretVariables.map((name) => `${name}_FILE`)
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The environment with the contents of the files in place of their paths, and a line per problem. */

@@ -107,8 +107,9 @@ test('A second stop changes nothing and resolves too', async () => {
 })
 
 test('A start on a port in use fails with EADDRINUSE', async () => {
-  const { port } = new URL((await serve()).url)
-  await expect(serve({ PORT: port })).rejects.toThrow('EADDRINUSE')
+  const secret = { PAPERCLIP_AGENT_JWT_SECRET: 'kZ3v9Qw2xR7tB5nM8cL4jH6gF1dS0aPe' }
+  const { port } = new URL((await serve(secret)).url)
+  await expect(serve({ ...secret, PORT: port })).rejects.toThrow(/^PORT: another process listens on 127\.0\.0\.1:\d+ \(EADDRINUSE\)/)
 })
 
 test('A server that listens on every address returns a URL that works', async () => {

@@ -21,12 +21,17 @@ import { CHECK_INTERVAL_MS, createConditions } from './conditions.ts'
 import type { Conditions } from './conditions.ts'
 import { version } from './config.ts'
 import { closePool, openPool } from '../platform/db/driver/client.ts'
-import type { ConnectionOptions } from '../platform/db/driver/client.ts'
+import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
+import { requireSessions } from '../platform/db/driver/sessions.ts'
 import { createStore } from '../platform/db/store.ts'
 import type { Store } from '../platform/db/types.ts'
+import { startProblem } from '../platform/kernel/startProblem.ts'
+import { joinSecretRegister, REGISTER_INTERVAL_MS } from './secretRegister.ts'
+import type { SecretRegister } from './secretRegister.ts'
 import { createHttpServer } from '../http/httpServer.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { createFeed } from '../observe/events/index.ts'
+import { listenProblem } from './placeProblems.ts'
 import { createRunner } from '../scheduler/runner.ts'
 import type { Runner } from '../scheduler/runner.ts'
 import { startPeriodicTasks } from '../scheduler/periodicTasks.ts'
@@ -76,13 +81,28 @@ export interface RunningServer {
 
 async function listen(server: Server, config: Config): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    const refuse = (error: Error): void => {
+      const problem = listenProblem(error, config)
+      reject(problem === null ? error : startProblem(problem, error))
+    }
+    server.once('error', refuse)
     server.listen({ port: config.port, host: config.host }, () => {
-      server.off('error', reject)
+      server.off('error', refuse)
       resolve()
     })
   })
   return (server.address() as AddressInfo).port
+}
+
+/** Registers the secret, then opens the port. A server that does not get its port leaves the register. */
+async function openPort(server: Server, config: Config, join: () => Promise<SecretRegister>) {
+  const register = await join()
+  try {
+    return { register, url: urlOf(config.host, await listen(server, config)) }
+  } catch (error) {
+    await register.leave().catch(() => {})
+    throw error
+  }
 }
 
 /** Stops accepting connections and waits for the requests in progress. Connections that are still open after the timeout are closed. */
@@ -126,6 +146,7 @@ function urlOf(host: string, port: number): string {
 /** The pools of a server and the store on them. */
 interface Database {
   readonly store: Store
+  readonly pools: readonly Pool[]
   close(): Promise<void>
 }
 
@@ -139,6 +160,7 @@ function openDatabase(connection: ConnectionOptions, log: Log): Database {
   const autocommitPool = openPool({ ...connection, max: CONNECTIONS.autocommit }, 'custom', poolOptions)
   return {
     store: createStore(transactionPool, autocommitPool),
+    pools: [transactionPool, autocommitPool],
     async close() {
       await Promise.all([transactionPool, autocommitPool].map((pool) => closePool(pool, SHUTDOWN.closePoolMs)))
     },
@@ -152,6 +174,7 @@ interface BackgroundDeps {
   readonly runner: Runner
   readonly retention: Config['retention']
   readonly conditions: Conditions
+  readonly register: SecretRegister
   readonly log: Log
 }
 
@@ -172,7 +195,7 @@ const appSettings = ({ allowedHostnames, allowedOrigins, securityContact, metric
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, log }: BackgroundDeps): PeriodicTask[] => [
+const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, register, log }: BackgroundDeps): PeriodicTask[] => [
   ...runner.periodicTasks,
   {
     name: 'reap',
@@ -187,6 +210,7 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
   { name: 'key uses', intervalMs: KEY_USE_INTERVAL_MS, run: () => keyUse.flush(store) },
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
+  { name: 'secret register', intervalMs: REGISTER_INTERVAL_MS, run: register.renew },
   { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
 ]
@@ -216,6 +240,8 @@ export async function startServer(
 ): Promise<RunningServer> {
   const database = openDatabase(connection, log)
   const { store } = database
+  // The embedded database has no URL, and no pooler before it.
+  if (connection.connectionString !== undefined) for (const pool of database.pools) await requireSessions(pool, 'DATABASE_URL')
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
   const previousSecret = config.jwtPreviousSecret
   const tokens = await openTokens(config, secret)
@@ -241,12 +267,13 @@ export async function startServer(
   const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, degradedCauses: conditions.causes }
   const app = buildApp({ ...parts, ...appSettings(config), validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
-  const url = urlOf(config.host, await listen(server, config))
+  const signing = { secret, previousSecret, issuer: config.jwtIssuer, audience: config.jwtAudience }
+  const { url, register } = await openPort(server, config, () => joinSecretRegister(store, signing, log))
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
-  const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions }), log)
+  const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions, register }), log)
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
@@ -257,6 +284,7 @@ export async function startServer(
     feed.stop()
     await drain(server, SHUTDOWN.drainMs - (performance.now() - stoppedAt))
     // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.
+    await register.leave().catch(() => {})
     await Promise.all([database.close(), backgroundStopped])
   }
   return { url, board: boardOf(board, config, isolation.kind), stop: () => (stopping ??= stop()) }

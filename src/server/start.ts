@@ -1,6 +1,8 @@
 import { banner } from './banner.ts'
-import { readConfig, version } from './config.ts'
+import { readCommandLine } from './commandLine.ts'
+import { readConfig, variableNames, version } from './config.ts'
 import type { Config } from './config.ts'
+import { placeProblems } from './placeProblems.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
@@ -17,13 +19,24 @@ import type { ProcessLifecycle } from './processLifecycle.ts'
 const OWNER_AT_WORK =
   'the database login of this server owns the tables, so it could rewrite the audit log: set DATABASE_OWNER_URL and give DATABASE_URL another login'
 
-function configOrExit(): Config {
+/** Answers `--help` and `--version`, and ends the process. */
+function answerCommandLine(): void {
+  const asked = readCommandLine(process.argv.slice(2), version, variableNames)
+  if (asked.kind === 'refuse') exitWith([asked.problem])
+  if (asked.kind === 'start') return
+  process.stdout.write(asked.text)
+  process.exit(0)
+}
+
+async function configOrExit(): Promise<Config> {
+  answerCommandLine()
   const problem = nodeProblem(process.versions.node)
   if (problem !== null) exitWith([problem])
   const result = readConfig(process.env)
   forgetSecrets(process.env)
-  if ('config' in result) return result.config
-  return exitWith(result.problems)
+  if ('problems' in result) return exitWith(result.problems)
+  const problems = await placeProblems(result.config)
+  return problems.length === 0 ? result.config : exitWith(problems)
 }
 
 function exitWith(problems: readonly string[]): never {
@@ -69,7 +82,7 @@ function announce({ url, board, isolation, config, log, isTerminal }: Announceme
  * A wrong configuration ends the process at once, with every problem in one list.
  */
 export async function start(lifecycle: ProcessLifecycle): Promise<void> {
-  const config = configOrExit()
+  const config = await configOrExit()
   const isTerminal = process.stdout.isTTY === true
   const { log, flush, droppedCount } = openProcessLog(config.logLevel, isTerminal)
   lifecycle.setLog(log, flush)

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -53,6 +54,8 @@ export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>
   /** `npm start`, as in the README, instead of node itself. */
   readonly viaNpm?: boolean
+  /** Arguments of the program. */
+  readonly args?: readonly string[]
   /** JavaScript that runs in the server's process before the server. */
   readonly preload?: string
   /** The account of the server; that of the test unless given. Only root can start a server under another account. */
@@ -123,9 +126,18 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
 }
 
 /** As `startChild`, for a server that outlives one test: the caller must stop it. */
-export function spawnServerProcess({ home, env = {}, viaNpm = false, preload, account }: ServerProcessOptions): ServerProcess {
+export function spawnServerProcess({
+  home,
+  env = {},
+  viaNpm = false,
+  args: programArgs = [],
+  preload,
+  account,
+}: ServerProcessOptions): ServerProcess {
   const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
-  const [file, args] = viaNpm ? ['npm', ['start', '--silent']] : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts']]
+  const [file, args] = viaNpm
+    ? ['npm', ['start', '--silent', ...programArgs]]
+    : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts', ...programArgs]]
   const child = spawn(file, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...unmetered, ...env },
@@ -238,10 +250,14 @@ export const embeddedOwnerOf = (home: string): ConnectionOptions => ({
   database: 'postgres',
 })
 
+/** The secret of the servers of a test that share a database, each with a home of its own. */
+const SHARED_SECRET = randomBytes(36).toString('base64url')
+
 /** The variables of a server that works with the application's login and migrates with the owner's. */
 export const databaseEnvOf = (connection: ConnectionOptions, owner: ConnectionOptions): Record<string, string> => ({
   DATABASE_URL: databaseUrlOf(connection),
   DATABASE_OWNER_URL: databaseUrlOf(owner),
+  PAPERCLIP_AGENT_JWT_SECRET: SHARED_SECRET,
 })
 
 export interface Reply {

@@ -9,7 +9,7 @@ interface DriverError {
 }
 
 /** The causes of an error, outermost first. Drizzle wraps the driver's error, which has the SQLSTATE. */
-function* causes(error: unknown): Generator<DriverError> {
+export function* causes(error: unknown): Generator<DriverError> {
   for (let depth = 0, current = error; depth < 5 && current instanceof Object; depth += 1) {
     yield current as DriverError
     current = (current as DriverError).cause

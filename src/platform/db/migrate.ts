@@ -1,7 +1,9 @@
 import { startProblem } from '../kernel/startProblem.ts'
 import { postgresProblem } from '../kernel/versions.ts'
+import { connectProblem } from './connectProblem.ts'
 import { openPool } from './driver/client.ts'
 import type { Connection, ConnectionOptions, Pool } from './driver/client.ts'
+import { requireSessions } from './driver/sessions.ts'
 import { grantToApplication, readLoginPower } from './grants.ts'
 import type { LoginPower } from './grants.ts'
 import { applyMigrations } from './migrations.ts'
@@ -50,6 +52,28 @@ export interface DatabaseLogins {
   readonly owner: ConnectionOptions | null
 }
 
+/** The variables with the URLs of the two logins. */
+const APPLICATION = 'DATABASE_URL'
+const OWNER = 'DATABASE_OWNER_URL'
+
+/**
+ * Connects as a login for the first time, and checks the sessions that it gets. The embedded database, which has no URL,
+ * is this program's own and needs no check.
+ * @throws an error with a sentence for the operator
+ */
+async function requireLogin(options: ConnectionOptions, variable: string): Promise<void> {
+  const { connectionString } = options
+  if (connectionString === undefined) return
+  const pool = openPool({ ...options, max: 2 })
+  try {
+    await requireSessions(pool, variable)
+  } catch (error) {
+    throw connectProblem(error, variable, connectionString)
+  } finally {
+    await pool.end()
+  }
+}
+
 async function withConnection<T>(options: ConnectionOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
   const pool = openPool({ ...options, max: 1 })
   try {
@@ -68,9 +92,11 @@ async function withConnection<T>(options: ConnectionOptions, work: (connection: 
  * Does the same as `migrate` on a new connection of the owner, without a time limit, and gives the application its grants.
  * @param signal abandons the migration. Postgres rolls it back when the process, and with it the connection, ends.
  * @returns what the application's login could do beyond its work
- * @throws as `migrate`; an error with a sentence when the two logins lead to different databases
+ * @throws as `migrate`; an error with a sentence when a login gets no sessions of its own, or the two lead to different databases
  */
 export async function migrateOnce({ application, owner }: DatabaseLogins, signal: AbortSignal): Promise<LoginPower> {
+  await requireLogin(application, APPLICATION)
+  if (owner !== null) await requireLogin(owner, OWNER)
   const before = owner === null ? null : await withConnection(application, readLoginPower)
   const pool = openPool({ ...(owner ?? application), max: 1, query_timeout: 0 })
   try {
@@ -90,7 +116,7 @@ async function migrateFor(pool: Pool, application: LoginPower | null): Promise<v
   const [owner] = rows
   if (owner?.database !== application.database)
     throw startProblem(
-      `DATABASE_URL leads to the database ${application.database} and DATABASE_OWNER_URL to ${owner?.database}: they must be the same`,
+      `${APPLICATION} leads to the database ${application.database} and ${OWNER} to ${owner?.database}: they must be the same`,
     )
   // One role in both: there is no second role to give grants to, and a role must not take its own away.
   return migrate(pool, owner.role === application.role ? null : application.role)

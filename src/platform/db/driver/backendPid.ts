@@ -1,6 +1,14 @@
 import { holds } from './assumptions.ts'
 import type { Connection } from './types.ts'
 
+let isInvented = false
+
+/** Says that the driver received process ids which are none of Postgres's. They are asked for on every later connection. */
+export const distrustBackendPids = (): void => void (isInvented = true)
+
+/** Whether the driver knows the process ids of the backends. */
+export const knowsBackendPids = (): boolean => holds('backend_pid') && !isInvented
+
 const askedPids = new WeakMap<object, number>()
 
 /** Asks Postgres for the process id of a new connection's backend, where the driver does not know it. */
@@ -14,4 +22,4 @@ export function askBackendPid(connection: Connection): void {
 
 /** The process id of a connection's backend; null while it is not known. */
 export const backendPidOf = (connection: Connection): number | null =>
-  holds('backend_pid') ? (connection as unknown as { readonly processID: number }).processID : (askedPids.get(connection) ?? null)
+  knowsBackendPids() ? (connection as unknown as { readonly processID: number }).processID : (askedPids.get(connection) ?? null)

@@ -5,9 +5,11 @@ import type { BoundedRows } from '../../kernel/page.ts'
 import { fromPostgres } from '../../kernel/time.ts'
 import { checkAssumptions, holds, takeFailedAssumptions } from './assumptions.ts'
 import type { Assumption } from './assumptions.ts'
-import { askBackendPid } from './backendPid.ts'
+import { askBackendPid, knowsBackendPids } from './backendPid.ts'
 import { BoundedQuery } from './bounded.ts'
 import { PreparedQuery } from './prepared.ts'
+import { expectSettings } from './sessions.ts'
+import type { ExpectedSettings } from './sessions.ts'
 import { coalesceWrites } from './socket.ts'
 import { limitTransactions, TRANSACTION_LIMIT_MS } from './timeLimit.ts'
 import type { Connection, ConnectionOptions, Drizzle, Pool } from './types.ts'
@@ -59,10 +61,12 @@ class ConnectTimeoutClient extends pg.Client {
  */
 export type PlanMode = 'generic' | 'custom'
 
-const planModeSettings: Readonly<Record<PlanMode, string>> = {
+type Settings = Readonly<Record<string, string>>
+
+const planModeSettings: Readonly<Record<PlanMode, Settings>> = {
   // A plan that is made while a table is small would read the whole table, and Postgres keeps it while the table grows.
-  generic: '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off',
-  custom: '-c plan_cache_mode=auto',
+  generic: { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' },
+  custom: { plan_cache_mode: 'auto' },
 }
 
 /** Options of a pool that the driver does not have. */
@@ -81,7 +85,10 @@ export interface PoolOptions {
 }
 
 // A single statement on such a connection may only read, so a statement that is pipelined behind a failed BEGIN cannot write.
-const READ_ONLY_BY_DEFAULT = '-c default_transaction_read_only=on'
+const READ_ONLY_BY_DEFAULT = { default_transaction_read_only: 'on' }
+
+/** Limits that an operator may change in the URL, but not remove. */
+const timeLimits = { lock_timeout: null, statement_timeout: null, idle_in_transaction_session_timeout: null } satisfies ExpectedSettings
 
 /** Appends our settings to the `?options=` of a database URL. The driver alone would let the URL's replace ours. */
 function withOptions(options: ConnectionOptions, serverSettings: string): ConnectionOptions {
@@ -99,8 +106,10 @@ const watchdogs = new WeakMap<Pool, PoolWatchdog>()
  * @param options where the database is, in the form of `pg`; `max` and the time limits override those above
  */
 export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custom', poolOptions: PoolOptions = {}): Pool {
-  const settings = `-c timezone=UTC -c jit=off ${planModeSettings[planMode]}${poolOptions.readOnlyByDefault === true ? ` ${READ_ONLY_BY_DEFAULT}` : ''}`
-  const target = withOptions(options, settings)
+  const guard = poolOptions.readOnlyByDefault === true ? READ_ONLY_BY_DEFAULT : {}
+  const settings: Settings = { timezone: 'UTC', jit: 'off', ...planModeSettings[planMode], ...guard }
+  const startUpOptions = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
+  const target = withOptions(options, startUpOptions.join(' '))
   const pool = new pg.Pool({
     max: POOL_SIZE,
     connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
@@ -117,6 +126,7 @@ export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custo
     // Statements go out without waiting for each other's answers: BEGIN rides with the first, COMMIT with the last.
     pipeline: true,
   } as unknown as pg.PoolConfig)
+  expectSettings(pool, { ...settings, ...timeLimits, ...(poolOptions.readOnlyByDefault === true ? { transaction_timeout: null } : {}) })
   // Without listeners a terminated backend would be an uncaught exception. The failed query reports it anyway.
   pool.on('error', () => {})
   pool.on('connect', (client) => {
@@ -139,7 +149,7 @@ export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custo
 /** Checks the driver on the first connection of the process, and makes up for what it does not provide. */
 function prepareConnection(connection: Connection, { onDriverMismatch }: PoolOptions): void {
   checkAssumptions(connection)
-  if (!holds('backend_pid')) askBackendPid(connection)
+  if (!knowsBackendPids()) askBackendPid(connection)
   if (onDriverMismatch === undefined) return
   const assumptions = takeFailedAssumptions()
   if (assumptions.length > 0) onDriverMismatch(assumptions)

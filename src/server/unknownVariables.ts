@@ -1,0 +1,49 @@
+// Variables of the environment that look like settings of this server and are none.
+
+import { nearestName } from '../platform/kernel/nearest.ts'
+
+const PREFIX = 'PAPERCLIP_'
+
+/**
+ * Variables that belong to clients of this server and to the runs of agents. A server is started in the shell of a person
+ * who uses the command line, and by an agent in its run, so they say nothing about the server.
+ */
+const ofClients: readonly string[] = [
+  'API_KEY',
+  'API_URL',
+  'AGENT_ID',
+  'AGENT_NAME',
+  'COMPANY_ID',
+  'CONFIG',
+  'CONTEXT',
+  'PROJECT_ID',
+  'PROFILE',
+  'LINKED_ISSUE_IDS',
+]
+const ofRuns = /^(?:RUN|TASK|ISSUE|WAKE|APPROVAL|WORKSPACE|SKILL|SKILLS|SESSION|MCP|CLI)_/
+/** The variables that an orchestrator sets for a service that is called paperclip or begins with it. */
+const ofServices = /^(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)?)$/
+
+const isForeign = (name: string, value: string): boolean =>
+  ofClients.includes(name) ||
+  ofRuns.test(name) ||
+  // A person who means the variable PORT gives it a number.
+  (ofServices.test(name) && !(name === 'PORT' && /^\d*$/.test(value)))
+
+const withoutPrefix = (name: string): string => (name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name)
+
+/**
+ * The variables that no setting has, each with the nearest that exists: a slip in a name would otherwise leave its setting
+ * at the default, and nobody would notice. One line per variable, without its value.
+ * @param known the names of all settings
+ */
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>, known: readonly string[]): string[] {
+  return Object.entries(env)
+    .filter(([name, value]) => name.startsWith(PREFIX) && !known.includes(name) && !isForeign(withoutPrefix(name), value ?? ''))
+    .map(([name]) => {
+      // Without the prefix, which would make all names alike.
+      const nearest = nearestName(withoutPrefix(name), known.map(withoutPrefix))
+      const meant = known.find((each) => withoutPrefix(each) === nearest)
+      return `${name}: is no variable of this server${meant === undefined ? '' : `; ${meant} is`}`
+    })
+}
