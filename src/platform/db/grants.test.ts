@@ -97,6 +97,20 @@ describe("the application's login", () => {
     expect(await stateOf()).toEqual(before)
   })
 
+  test('A database that was restored without its grants is usable after a start', async () => {
+    const { sql, connection, owner } = database
+    const { rows } = await sql.query<{ quoted: string }>(
+      "select format('%I', relname) as quoted from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')",
+    )
+    for (const { quoted } of rows) await sql.query(`revoke all on ${quoted} from public, paperclip`)
+    await sql.query('revoke all on sequence event_tickets from public, paperclip')
+    await expect(application.query('select take_event_ticket()')).rejects.toMatchObject({ code: DENIED })
+    await migrateOnce({ application: connection, owner }, signal)
+    await application.query('select take_event_ticket()')
+    await application.query('select horizon from event_horizon()')
+    await application.query('select 1 from issues')
+  })
+
   test('A login that owns the tables, or is a member of their owner, is reported', async () => {
     const { owner, sql } = database
     expect(await migrateOnce({ application: owner, owner: null }, signal)).toMatchObject({ canRewriteRecord: true })

@@ -37,6 +37,8 @@ interface Surroundings {
   readonly everybodyHasTemporary: boolean
   /** Tables that the owner makes between two starts are the application's, too. */
   readonly hasDefault: boolean
+  /** The counter of events is open to everybody by its migration, but not in a database that was restored without its grants. */
+  readonly mayTakeTickets: boolean
 }
 
 const readSurroundings = `
@@ -46,7 +48,9 @@ const readSurroundings = `
     exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) acl
       where acl.grantee = 0 and acl.privilege_type = 'TEMPORARY') as "everybodyHasTemporary",
     exists (select from pg_default_acl a, aclexplode(a.defaclacl) acl where a.defaclrole = current_user::regrole
-      and a.defaclnamespace = n.oid and a.defaclobjtype = 'r' and acl.grantee = role.oid) as "hasDefault"
+      and a.defaclnamespace = n.oid and a.defaclobjtype = 'r' and acl.grantee = role.oid) as "hasDefault",
+    has_sequence_privilege(role.oid, 'public.event_tickets', 'USAGE')
+      and has_sequence_privilege(role.oid, 'public.event_tickets', 'SELECT') as "mayTakeTickets"
   from pg_roles role, pg_namespace n, pg_database d
   where role.rolname = $1 and n.nspname = 'public' and d.datname = current_database()`
 
@@ -59,6 +63,7 @@ function statementsFor(tables: readonly Table[], around: Surroundings): string[]
   if (around.everybodyCreates) list.push('revoke create on schema public from public')
   if (around.everybodyHasTemporary) list.push(`revoke temporary on database ${database} from public`)
   if (!around.hasDefault) list.push(`alter default privileges in schema public grant ${ORDINARY.join()} on tables to ${role}`)
+  if (!around.mayTakeTickets) list.push(`grant usage, select on sequence public.event_tickets to ${role}`)
   for (const { name, quoted, granted, isPublic } of tables) {
     const wanted = RECORD[name] ?? ORDINARY
     if (sameSet(granted, wanted) && !isPublic) continue
@@ -68,7 +73,7 @@ function statementsFor(tables: readonly Table[], around: Surroundings): string[]
 }
 
 /**
- * Gives the application's login what it needs on every table, and on the record only SELECT and INSERT. It compares first,
+ * Gives the application's login what it needs on every table and the counter of events, and on the record only SELECT and INSERT. It compares first,
  * so a start with nothing to do writes nothing and disturbs no other server.
  *
  * @param connection of the owner of the tables, with the lock of the migrations
