@@ -249,6 +249,16 @@ CREATE TABLE company_memberships (
 );
 CREATE UNIQUE INDEX company_memberships_principal_key ON public.company_memberships USING btree (company_id, principal_type, principal_id);
 
+CREATE TABLE deletions (
+  id uuid NOT NULL,
+  company_id uuid NOT NULL,
+  kind text NOT NULL,
+  touched_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT deletions_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT deletions_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE feedback_traces (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -847,6 +857,7 @@ CREATE TABLE wakes (
   CONSTRAINT wakes_pkey PRIMARY KEY (id),
   CONSTRAINT wakes_status_check CHECK (status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text, 'coalesced'::text, 'skipped'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))
 );
+CREATE INDEX wakes_agent ON public.wakes USING btree (agent_id);
 CREATE INDEX wakes_finished ON public.wakes USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX wakes_issue ON public.wakes USING btree (issue_id, agent_id, created_at) WHERE (issue_id IS NOT NULL);
 CREATE INDEX wakes_open ON public.wakes USING btree (agent_id, issue_id) WHERE COALESCE((status = ANY (ARRAY['deferred_issue_execution'::text, 'queued'::text, 'claimed'::text])), false);

@@ -43,8 +43,10 @@ const invalidatingActions = new Set([
   'agent.resumed',
   'agent.terminated',
   'agent.deleted',
+  'agent.deletion_begun',
   'agent.key_revoked',
   'company.deleted',
+  'company.deletion_begun',
   'heartbeat.run_finished',
 ])
 

@@ -1,6 +1,8 @@
 // The scopes of routes: how a path becomes the row and the company that a request is about.
 
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import type { Actor } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
@@ -8,6 +10,7 @@ import { agents } from '../model/agents.ts'
 import { approvals } from '../model/approvals.ts'
 import { assets, attachments } from '../model/assets.ts'
 import { companies } from '../model/companies.ts'
+import { isCompanyDeleted } from '../model/deletions.ts'
 import { traces } from '../model/feedback.ts'
 import { issues, labels } from '../model/issues.ts'
 import { goals, projects } from '../model/projects.ts'
@@ -63,50 +66,55 @@ interface ScopeRow {
 
 type ScopeStatement = Statement<{ id: string }, ScopeRow, 'read'>
 
+/** The company of a row exists, and its deletion has not begun. */
+const isKnown = (companyId: PgColumn): SQL => sql`not ${isCompanyDeleted(companyId)}`
+
 const companyById = statement<{ id: string }, ScopeRow>('scope_company').read(
-  sql`select id, id as "companyId" from ${companies} where id = ${param('id')}`,
+  sql`select id, id as "companyId" from ${companies} where id = ${param('id')} and ${isKnown(companies.id)}`,
 )
 const issueById = statement<{ id: string }, ScopeRow>('scope_issue').read(
-  sql`select id, company_id as "companyId" from ${issues} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${issues} where id = ${param('id')} and ${isKnown(issues.companyId)}`,
 )
 const runById = statement<{ id: string }, ScopeRow>('scope_run').read(
-  sql`select id, company_id as "companyId" from ${runs} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${runs} where id = ${param('id')} and ${isKnown(runs.companyId)}`,
 )
 const agentById = statement<{ id: string }, ScopeRow>('scope_agent').read(
-  sql`select id, company_id as "companyId" from ${agents} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${agents} where id = ${param('id')} and ${isKnown(agents.companyId)}`,
 )
 const approvalById = statement<{ id: string }, ScopeRow>('scope_approval').read(
-  sql`select id, company_id as "companyId" from ${approvals} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${approvals} where id = ${param('id')} and ${isKnown(approvals.companyId)}`,
 )
 const goalById = statement<{ id: string }, ScopeRow>('scope_goal').read(
-  sql`select id, company_id as "companyId" from ${goals} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${goals} where id = ${param('id')} and ${isKnown(goals.companyId)}`,
 )
 const projectById = statement<{ id: string }, ScopeRow>('scope_project').read(
-  sql`select id, company_id as "companyId" from ${projects} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${projects} where id = ${param('id')} and ${isKnown(projects.companyId)}`,
 )
 const labelById = statement<{ id: string }, ScopeRow>('scope_label').read(
-  sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')} and ${isKnown(labels.companyId)}`,
 )
 const assetById = statement<{ id: string }, ScopeRow>('scope_asset').read(
-  sql`select id, company_id as "companyId" from ${assets} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${assets} where id = ${param('id')} and ${isKnown(assets.companyId)}`,
 )
 const attachmentById = statement<{ id: string }, ScopeRow>('scope_attachment').read(
-  sql`select id, company_id as "companyId" from ${attachments} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${attachments} where id = ${param('id')} and ${isKnown(attachments.companyId)}`,
 )
 const workProductById = statement<{ id: string }, ScopeRow>('scope_work_product').read(
-  sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')} and ${isKnown(workProducts.companyId)}`,
 )
 const feedbackTraceById = statement<{ id: string }, ScopeRow>('scope_feedback_trace').read(
-  sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')}`,
+  sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')} and ${isKnown(traces.companyId)}`,
 )
 const projectsByUrlKey = statement<{ companyId: string; urlKey: string }, ScopeRow>('scope_project_url_key').read(sql`
-  select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')} limit 2`)
+  select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')}
+    and ${isKnown(projects.companyId)} limit 2`)
 const issueByIdentifier = statement<{ identifier: string }, ScopeRow>('scope_issue_identifier').read(
-  sql`select id, company_id as "companyId" from ${issues} where identifier = ${param('identifier')}`,
+  sql`select id, company_id as "companyId" from ${issues} where identifier = ${param('identifier')} and ${isKnown(issues.companyId)}`,
 )
 const agentsByShortname = statement<{ companyId: string; urlKey: string }, ScopeRow>('scope_agent_shortname').read(sql`
   select id, company_id as "companyId" from ${agents}
-  where company_id = ${param('companyId')} and url_key = ${param('urlKey')} and status <> 'terminated' limit 2`)
+  where company_id = ${param('companyId')} and url_key = ${param('urlKey')} and status <> 'terminated'
+    and ${isKnown(agents.companyId)} limit 2`)
 
 /** Whether an actor may access a company. In local mode a person may access every company. */
 const canAccessCompany = (actor: Actor, companyId: string): boolean => actor.kind !== 'agent' || actor.companyId === companyId

@@ -57,6 +57,8 @@ export const wakes = pgTable(
     index('wakes_requested')
       .on(table.companyId, table.createdAt, table.requestedByActorId)
       .where(sql`requested_by_actor_type = 'agent'`),
+    // Serves the deletion of an agent: without it each would read the wakes of all companies.
+    index('wakes_agent').on(table.agentId),
     // Old wakes are deleted by age.
     index('wakes_finished')
       .on(table.finishedAt)

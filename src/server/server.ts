@@ -38,6 +38,7 @@ import { startPeriodicTasks } from '../scheduler/periodicTasks.ts'
 import type { PeriodicTask } from '../scheduler/periodicTasks.ts'
 import { reap } from '../scheduler/reap.ts'
 import { applyRetention } from '../scheduler/retention.ts'
+import { continueDeletions, endRunsLeftBehind } from '../control/lifecycle/index.ts'
 import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
@@ -59,6 +60,9 @@ const INTERVALS = {
   /** Timers fire every few minutes or hours, and one call costs one query. */
   stalledMs: 20_000,
   timersMs: 10_000,
+  /** A queue of thousands of runs is rare, and what is left of it cannot start. */
+  stopsMs: 5000,
+  deletionsMs: 10_000,
   flushSkipsMs: 10_000,
   retentionMs: 10 * 60_000,
 } as const
@@ -207,6 +211,8 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   },
   { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: createSealer(store, heads, log) },
   { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
+  { name: 'stops', intervalMs: INTERVALS.stopsMs, run: () => endRunsLeftBehind(store) },
+  { name: 'deletions', intervalMs: INTERVALS.deletionsMs, run: () => continueDeletions(store) },
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
   { name: 'key uses', intervalMs: KEY_USE_INTERVAL_MS, run: () => keyUse.flush(store) },
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },

@@ -1,40 +1,15 @@
-import { sql } from 'drizzle-orm'
 import { agentPaused, agentResumed, agentTerminated, lockAgent, revokeKeys, setAgentStatus } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
 import { reasonDetails } from '../../http/reasonBody.ts'
 import { awaitWriters } from '../../auth/mayWrite.ts'
-import type { Ctx, Tx } from '../../platform/db/types.ts'
+import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { isQuarantined } from '../../model/agentStatus.ts'
-import { isUnended, runs } from '../../model/runs.ts'
-import { param, statement } from '../../platform/db/statement.ts'
-import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import type { DomainEvent } from '../../platform/kernel/event.ts'
-import type { RunResult } from '../../engine/runs/index.ts'
 import { cancelRequests, lockRequestsAbout } from './endRequests.ts'
+import { endAgentRuns } from './stopRuns.ts'
 import { wakeForWaitingIssues } from './wakeWaiting.ts'
-
-const unendedRunsOf = statement<{ agentId: string }, { id: string }>('stand_down_runs').read(sql`
-  select r.id from ${runs} r where r.agent_id = ${param('agentId')} and r.status in ('queued', 'running') and ${isUnended('r')} order by r.id`)
-
-/**
- * (tx) Ends every queued or running run of an agent. Expects the agent's row lock: runs are opened only under it, so
- * none is missed.
- * @param result the outcome of the runs, and the issues that the caller needs locked as well
- */
-export async function endAgentRuns(
-  tx: Tx,
-  ctx: Ctx,
-  agentId: string,
-  { alsoLocked = [], ...result }: RunResult & { readonly alsoLocked?: readonly string[] },
-): Promise<{ runIds: string[]; events: readonly DomainEvent[] }> {
-  const runIds = (await tx.run(unendedRunsOf, { agentId })).map((row) => row.id)
-  const locked = await lockForEnd(tx, ctx, runIds, { issueIds: alsoLocked })
-  const ended = await endRuns(tx, locked, runIds, result)
-  return { runIds: ended.runs.map((run) => run.id), events: ended.events }
-}
 
 /**
  * Pauses an agent and ends its runs, in one transaction (LOCK_PROTOCOL §4.4). A paused agent is returned unchanged.

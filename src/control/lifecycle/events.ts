@@ -7,3 +7,10 @@ export const approvalCancelled = event(
   'approval',
   z.object({ type: z.enum(approvalTypes), agentId: z.string(), why: z.enum(['agent_terminated', 'agent_deleted']) }),
 )
+
+/** One transaction of a deletion that takes several: how many rows of each table it deleted. The id is that of the company or the agent. */
+export const rowsErased = event(
+  'deletion.rows_erased',
+  'company',
+  z.object({ agentId: z.string().nullable(), rows: z.record(z.string(), z.number()) }),
+)

@@ -7,7 +7,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { endAgentRuns } from './agentLifecycle.ts'
+import { endAgentRuns } from './stopRuns.ts'
 
 /**
  * Puts an agent into quarantine: it is paused, its runs end, its keys are revoked and its waiting wakes are closed, in one

@@ -18,7 +18,7 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY['companies', 'company_memberships', 'principal_permission_grants', 'issues',
     'issue_comments', 'issue_blockers', 'issue_labels', 'labels', 'issue_lock_evictions', 'wakes', 'projects', 'goals',
-    'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'project_goals', 'project_workspaces', 'issue_documents',
+    'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'deletions', 'project_goals', 'project_workspaces', 'issue_documents',
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
     'issue_work_products', 'feedback_votes', 'feedback_traces', 'issue_read_states', 'issue_inbox_archives', 'inbox_dismissals', 'instance_settings'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I

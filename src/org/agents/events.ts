@@ -27,6 +27,12 @@ export const agentUpdated = event(
     budgetMonthlyCents: z.number().optional(),
   }),
 )
+/** An agent with more rows than one transaction deletes is terminated first; `agent.deleted` follows when they are gone. */
+export const agentDeletionBegun = event(
+  'agent.deletion_begun',
+  'agent',
+  z.object({ name: z.string(), previousStatus: z.string(), endedRunIds: z.array(z.string()), revokedKeyIds: z.array(z.string()) }),
+)
 export const agentDeleted = event(
   'agent.deleted',
   'agent',

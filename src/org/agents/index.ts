@@ -6,6 +6,7 @@ export {
   agentActivated,
   agentCreated,
   agentDeleted,
+  agentDeletionBegun,
   agentPaused,
   agentQuarantined,
   agentQuarantineReleased,
@@ -18,7 +19,7 @@ export {
 } from './events.ts'
 export { requireManagers } from './hierarchy.ts'
 export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
-export { agentById, lockAgent, lockAgents } from './lock.ts'
+export { agentById, lockAgent, lockAgents, lockAllAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { requireIsolation } from './requireIsolation.ts'
 export { namesOf, uniqueName, urlKeyOf } from './names.ts'
@@ -26,7 +27,7 @@ export { applyPermissions, comparePermissions } from './permissions.ts'
 export { redactAgentFor } from './sight.ts'
 export type { AgentDetail } from './queries.ts'
 export { patchToRevision } from './revisions.ts'
-export { pauseFor, revokeKeys, setAgentStatus } from './setStatus.ts'
+export { pauseFor, revokeKeys, setAgentStatus, terminateAgentsOf } from './setStatus.ts'
 export { requireUsableChange, requireUsableConfig, warningsOfChange, warningsOfConfig, withWarnings } from './usableConfig.ts'
 export type { ConfigurationChecks } from './usableConfig.ts'
 export {

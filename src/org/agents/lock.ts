@@ -47,6 +47,17 @@ const lockByIds = lockingRead(
 export const lockAgents = (tx: Tx, companyId: string, ids: readonly string[]): Promise<AgentRow[]> =>
   ids.length === 0 ? Promise.resolve([]) : lockByIds(tx, { ids: [...ids], companyId })
 
+const lockAllIds = lockingRead(
+  'agent',
+  statement<{ companyId: string }, { id: string }>('lock_all_agents').read(
+    sql`select id from ${agents} where company_id = ${param('companyId')} order by id for no key update`,
+  ),
+)
+
+/** (tx) Locks every agent of a company, whose number is not limited: of the rows it returns nothing but the ids. */
+export const lockAllAgents = async (tx: Tx, companyId: string): Promise<string[]> =>
+  (await lockAllIds(tx, { companyId })).map(({ id }) => id)
+
 /** (tx) Locks one agent. @throws Refusal `not_found` for a missing or foreign one */
 export async function lockAgent(tx: Tx, companyId: string, id: string): Promise<AgentRow> {
   const [agent] = await lockAgents(tx, companyId, [id])

@@ -36,3 +36,15 @@ const revokeKeyRows = statement<{ agentId: string }, { id: string }>('agent_revo
 /** (tx) Revokes every key of an agent. @returns the ids of the keys that were not revoked before */
 export const revokeKeys = async (tx: Tx, agentId: string): Promise<string[]> =>
   (await tx.run(revokeKeyRows, { agentId })).map((row) => row.id)
+
+const terminateAll = statement<{ companyId: string }, { count: number }>('agent_terminate_all').write(sql`
+  with terminated as (
+    update ${agents} set status = 'terminated', pause_reason = null, paused_at = null, updated_at = now()
+    where company_id = ${param('companyId')} and status <> 'terminated' returning id),
+  revoked as (
+    update ${agentKeys} k set revoked_at = now() from ${agents} a
+    where a.company_id = ${param('companyId')} and k.agent_id = a.id and k.revoked_at is null returning k.id)
+  select (select count(*) from terminated)::int + (select count(*) from revoked)::int as count`)
+
+/** (tx) Terminates every agent of a company that is deleted, and revokes their keys: none has a credential from then on. Expects their row locks. */
+export const terminateAgentsOf = async (tx: Tx, companyId: string): Promise<void> => void (await tx.run(terminateAll, { companyId }))

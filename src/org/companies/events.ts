@@ -17,14 +17,14 @@ export const companyArchived = event(
   'company',
   z.object({ previousStatus: z.string(), endedRunIds: z.array(z.string()), reason: z.string().optional() }),
 )
-export const companyDeleted = event(
-  'company.deleted',
-  'company',
-  z.object({
-    name: z.string(),
-    issuePrefix: z.string(),
-    agents: z.number(),
-    issues: z.number(),
-    runs: z.number(),
-  }),
-)
+const deletedCompany = z.object({
+  name: z.string(),
+  issuePrefix: z.string(),
+  agents: z.number(),
+  issues: z.number(),
+  runs: z.number(),
+})
+/** From here on no caller finds the company, and its agents have no credentials. Its rows are deleted next. */
+export const companyDeletionBegun = event('company.deletion_begun', 'company', deletedCompany)
+/** Nothing of the company is left but its audit rows. */
+export const companyDeleted = event('company.deleted', 'company', deletedCompany)

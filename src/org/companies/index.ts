@@ -1,5 +1,5 @@
 export { insertCompany } from './create.ts'
-export { companyArchived, companyDeleted } from './events.ts'
+export { companyArchived, companyDeleted, companyDeletionBegun } from './events.ts'
 export { lockCompany, lockUnarchivedCompany, nextIssueNumbers } from './lock.ts'
 export { companyById } from './queries.ts'
 export type { CompanyRow } from './queries.ts'

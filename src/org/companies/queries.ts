@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
+import { isCompanyDeleted } from '../../model/deletions.ts'
 import { issues } from '../../model/issues.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
@@ -39,8 +40,8 @@ export async function listCompanies(ctx: Ctx, request: PageRequest): Promise<Pag
     ctx.store.read,
     listStatement(
       String(page.hasCursor),
-      () => sql`select ${companyColumns} from ${companies} ${page.condition === null ? sql`` : sql`where ${page.condition}`}
-        order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
+      () => sql`select ${companyColumns} from ${companies} where not ${isCompanyDeleted(companies.id)}
+        ${page.condition === null ? sql`` : sql`and ${page.condition}`} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
     { ...page.params },
   )
@@ -51,7 +52,8 @@ const stats = statement<object, { companyId: string; agentCount: number; issueCo
   select coalesce(a.company_id, i.company_id) as "companyId", coalesce(a.count, 0) as "agentCount", coalesce(i.count, 0) as "issueCount"
   from (select company_id, count(*)::int as count from ${agents} where status <> 'terminated' group by company_id) a
   full join (select company_id, count(*)::int as count from ${issues} where hidden_at is null group by company_id) i
-    on i.company_id = a.company_id`)
+    on i.company_id = a.company_id
+  where not ${isCompanyDeleted(sql.raw('coalesce(a.company_id, i.company_id)'))}`)
 
 /** The number of agents and issues of each company that the acting person may enter. In local mode these are all companies. */
 export async function companyStats(ctx: Ctx): Promise<Record<string, { agentCount: number; issueCount: number }>> {

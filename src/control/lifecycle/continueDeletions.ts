@@ -1,0 +1,33 @@
+import { sql } from 'drizzle-orm'
+import { deletions } from '../../model/deletions.ts'
+import { statement } from '../../platform/db/statement.ts'
+import type { Ctx, Store } from '../../platform/db/types.ts'
+import { Refusal } from '../../platform/kernel/errors.ts'
+import { continueAgentDeletion } from './deleteAgent.ts'
+import { continueCompanyDeletion } from './deleteCompany.ts'
+
+interface Abandoned {
+  id: string
+  companyId: string
+  kind: 'company' | 'agent'
+}
+
+// A server that is at work on one deletes some rows every second or so.
+const abandoned = statement<object, Abandoned>('deletions_abandoned').read(sql`
+  select id, company_id as "companyId", kind from ${deletions} where touched_at < now() - interval '30 seconds' order by kind desc, created_at`)
+
+/**
+ * Completes the deletions that a server has begun and left, because it stopped or lost the database. Any number of servers may
+ * do so at once: each transaction deletes what it finds under the lock of the company.
+ */
+export async function continueDeletions(store: Store): Promise<void> {
+  for (const { id, companyId, kind } of await store.read.run(abandoned, {})) {
+    const ctx: Ctx = { actor: { kind: 'system', task: 'deletions' }, companyId, requestId: null, store, idempotency: null }
+    try {
+      await (kind === 'company' ? continueCompanyDeletion(ctx) : continueAgentDeletion(ctx, id))
+    } catch (error) {
+      // Another server has completed it.
+      if (!(error instanceof Refusal && error.code === 'not_found')) throw error
+    }
+  }
+}

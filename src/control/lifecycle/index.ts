@@ -1,0 +1,2 @@
+export { continueDeletions } from './continueDeletions.ts'
+export { endRunsLeftBehind } from './stopRuns.ts'

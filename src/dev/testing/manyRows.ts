@@ -1,0 +1,51 @@
+import type { TestServer } from './world.ts'
+
+/** How many rows of each kind to add to a company, all about one of its agents. */
+export interface ManyRows {
+  /** Assigned issues, each with a comment and a finished wake. */
+  readonly issues?: number
+  /** Finished runs, each with three events. */
+  readonly runs?: number
+  /** Of the issues, those for which a queued run waits. */
+  readonly queued?: number
+}
+
+/** Adds rows to a company by SQL, in numbers that the API would take minutes for. */
+export async function addManyRows(
+  server: TestServer,
+  companyId: string,
+  agentId: string,
+  { issues = 0, runs = 0, queued = 0 }: ManyRows,
+): Promise<void> {
+  const connection = await server.database.sql.connect()
+  const run = (text: string, count?: number): Promise<unknown> =>
+    connection.query(text.replaceAll(':c', `'${companyId}'::uuid`).replaceAll(':a', `'${agentId}'::uuid`).replaceAll(':n', String(count)))
+  try {
+    await run('begin read write')
+    await run(
+      `insert into issues (company_id, title, issue_number, identifier, assignee_agent_id, status)
+         select :c, 'Many', 100000 + i, 'M' || left(:c::text, 8) || '-' || i, :a, 'todo' from generate_series(1, :n) i`,
+      issues,
+    )
+    await run(`create temporary table many on commit drop as select id from issues where company_id = :c and issue_number > 100000`)
+    await run(`insert into issue_comments (company_id, issue_id, body, author_user_id) select :c, id, 'Many', 'local-board' from many`)
+    await run(`insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, finished_at)
+         select :c, :a, id, 'automation', 'many', 'completed', 'user', 'local-board', now() from many`)
+    await run(
+      `with wake as (insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, run_id)
+           select :c, :a, id, 'automation', 'many', 'queued', 'user', 'local-board', gen_random_uuid() from many limit :n returning id, run_id, issue_id)
+         insert into heartbeat_runs (id, company_id, agent_id, issue_id, status, wakeup_request_id, lease_expires_at)
+           select run_id, :c, :a, issue_id, 'queued', id, now() + interval '1 day' from wake`,
+      queued,
+    )
+    await run(
+      `with done as (insert into heartbeat_runs (company_id, agent_id, status, finished_at)
+           select :c, :a, 'succeeded', now() from generate_series(1, :n) returning id)
+         insert into heartbeat_run_events (company_id, run_id, agent_id, seq, event_type) select :c, id, :a, s, 'many' from done, generate_series(1, 3) s`,
+      runs,
+    )
+    await run('commit')
+  } finally {
+    connection.release()
+  }
+}
