@@ -95,7 +95,7 @@ describe('the largest import', () => {
         companyId = answer.body.company.id
       })
       expect(await countRows(table, companyId)).toBe(names.length)
-      // Row by row it was 5 to 25 times the floor; a transaction must end before its time limit.
+      // The margin is for a busy machine. How many floors an import took row by row was not measured; decision 0027 has its seconds.
       expect(taken / floor).toBeLessThan(4)
     },
   )

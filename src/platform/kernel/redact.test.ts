@@ -70,6 +70,63 @@ describe('redact', () => {
     expect(redact({ note: text })).toEqual({ note: redacted })
   })
 
+  // The patterns run only in a text with one of the cues. A comma in front of it is neither a cue nor a part of a secret.
+  test.each([
+    'pcp_abcdefgh',
+    jwt,
+    'sk-abcdefghijklmnop',
+    'rk-abcdefghijklmnop',
+    'pk-abcdefghijklmnop',
+    'sk_test_abcdefghij',
+    'rk_live_abcdefghij',
+    'whsec_abcdefghijklmnop',
+    'ghp_abcdefghij',
+    'gho_abcdefghij',
+    'ghs_abcdefghij',
+    'ghu_abcdefghij',
+    'ghr_abcdefghij',
+    'glpat-abcdefghij',
+    'github_pat_abcdefghij',
+    'xoxb-abcdefghij',
+    'xapp-abcdefghij',
+    `AKIA${'A'.repeat(16)}`,
+    `ASIA${'A'.repeat(16)}`,
+    `AIza${'a'.repeat(35)}`,
+    `ya29.${'a'.repeat(20)}`,
+    `GOCSPX-${'a'.repeat(20)}`,
+    `doo_v1_${'a'.repeat(32)}`,
+    `dop_v1_${'a'.repeat(32)}`,
+    `dor_v1_${'a'.repeat(32)}`,
+    `hf_${'a'.repeat(30)}`,
+    `npm_${'a'.repeat(30)}`,
+    `pypi-${'a'.repeat(40)}`,
+    `SG.${'a'.repeat(16)}.${'a'.repeat(16)}`,
+    'BEARER abcdefghijkl',
+    'x://u:p@h',
+    'HOOKS.SLACK.com/services/T0',
+    'DiscordApp.com/api/webhooks/1/a',
+    'discord.com/api/webhooks/1/a',
+    '-u a:b',
+    '--user=a:b',
+    '?SIG=a',
+    '&signature=a',
+    '?x-amz-signature=a',
+    '&X-Goog-Credential=a',
+    '-----BEGIN PRIVATE KEY-----a',
+    'a_TOKEN=hunter2',
+    'SECRET=hunter2',
+    'Password=hunter2',
+    'passwd=hunter2',
+    'apikey=hunter2',
+    'API-KEY=hunter2',
+    'api_key=hunter2',
+    'AccountKey=hunter2',
+    'AccessKey=hunter2',
+  ])('The credential %j is found in a text that has nothing else of one', (credential) => {
+    for (const text of [credential, `a, ${credential}`, `${'a, '.repeat(2000)}${credential}`])
+      expect(containsRedacted(redact([text])), text).toBe(true)
+  })
+
   test('The argument behind a secret flag is redacted', () => {
     expect(redact({ args: ['--token', 'hunter2', '--verbose', 'yes'] })).toEqual({ args: ['--token', REDACTED, '--verbose', 'yes'] })
   })
