@@ -33,7 +33,7 @@ function localAdapter<Config extends LocalConfig>(program: Program<Config>): (ho
         listener,
         needs: program.needs,
         namedArgs: config.extraArgs ?? [],
-        invocation: () => invocationOf(program, job, config, resume),
+        invocation: () => invocationOf(program, { job, config, host, resume }),
         onLine: (line, stream) => program.parser(transcript, line, stream),
         refineOutcome: (outcome) => withTranscript(outcome, transcript, resume),
       })
@@ -41,8 +41,16 @@ function localAdapter<Config extends LocalConfig>(program: Program<Config>): (ho
   })
 }
 
-async function invocationOf<Config extends LocalConfig>(program: Program<Config>, job: Job, config: Config, resume: string | null) {
-  const rendered = await renderPrompt(job, config, resume === null)
+interface PromptFacts<Config> {
+  readonly job: Job
+  readonly config: Config
+  readonly host: CommandHost
+  readonly resume: string | null
+}
+
+async function invocationOf<Config extends LocalConfig>(program: Program<Config>, { job, config, host, resume }: PromptFacts<Config>) {
+  const leadsAstray = (file: string): boolean => host.launcher?.leadsAstray(file) === true
+  const rendered = await renderPrompt(job, config, { isFresh: resume === null, leadsAstray })
   if ('problem' in rendered) return rendered
   const command = config.command ?? program.command
   const args = program.args(config, resume)

@@ -1,4 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import type { Job } from './adapter.ts'
 
 /** Instructions have up to ten pages; a longer file was configured by mistake. */
@@ -36,8 +38,12 @@ const fillTemplate = (template: string, job: Job): string =>
  * The complete input of an agent: its instructions, the template that opens a fresh session, and the prompt in its template.
  * The prompt follows a template that does not contain its placeholder.
  */
-export async function renderPrompt(job: Job, config: PromptConfig, isFresh: boolean): Promise<{ prompt: string } | { problem: string }> {
-  const instructions = await readInstructions(config.instructionsFilePath)
+export async function renderPrompt(
+  job: Job,
+  config: PromptConfig,
+  { isFresh, leadsAstray }: { readonly isFresh: boolean; readonly leadsAstray: (file: string) => boolean },
+): Promise<{ prompt: string } | { problem: string }> {
+  const instructions = await readInstructions(config.instructionsFilePath, leadsAstray)
   if ('problem' in instructions) return instructions
   const template = config.promptTemplate ?? '{{prompt}}'
   const body = fillTemplate(template, job) + (/\{\{\s*prompt\s*\}\}/.test(template) ? '' : `\n\n${job.prompt}`)
@@ -45,15 +51,24 @@ export async function renderPrompt(job: Job, config: PromptConfig, isFresh: bool
   return { prompt: [instructions.text, opening, body].filter((part) => part.trim() !== '').join('\n\n') }
 }
 
-async function readInstructions(file: string | undefined): Promise<{ text: string } | { problem: string }> {
+async function readInstructions(
+  file: string | undefined,
+  leadsAstray: (file: string) => boolean,
+): Promise<{ text: string } | { problem: string }> {
   if (file === undefined) return { text: '' }
+  // What this server may read, an agent could otherwise read through it.
+  if (leadsAstray(file)) return { problem: `The instructions are a link that an agent could have made, and it leads elsewhere: ${file}` }
+  let opened: FileHandle | null = null
   try {
-    const facts = await stat(file)
-    // Reading a pipe or a device could wait without limit.
+    // Opening a pipe would otherwise wait without limit.
+    opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const facts = await opened.stat()
     if (!facts.isFile() || facts.size > MAX_INSTRUCTIONS_BYTES)
       return { problem: `The instructions are not a file of at most ${MAX_INSTRUCTIONS_BYTES} bytes: ${file}` }
-    return { text: await readFile(file, 'utf8') }
+    return { text: await opened.readFile('utf8') }
   } catch {
     return { problem: `The instructions cannot be read: ${file}` }
+  } finally {
+    await opened?.close()
   }
 }

@@ -40,6 +40,8 @@ export interface Homes {
   /** Where this server remembers what it copied; the agent cannot write it. */
   readonly record: string
   readonly owner: Account
+  /** Whether a link that an agent could have made leads a path elsewhere: the operator may have given a part of the home to agents. */
+  readonly leadsAstray: (file: string) => boolean
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
@@ -81,14 +83,15 @@ function filesOf(home: string, entry: string, found: string[] = []): string[] {
 export function seedHome(homes: Homes, needs: ToolNeeds): void {
   const record = readRecord(homes.record)
   for (const file of needs.signIn) {
-    const bytes = readOperatorFile(path.join(homes.operator, file), MAX_SIGN_IN_BYTES)
+    const source = path.join(homes.operator, file)
+    const bytes = homes.leadsAstray(source) ? null : readOperatorFile(source, MAX_SIGN_IN_BYTES)
     if (bytes === null || record.signIn[file] === hashOf(bytes)) continue
     if (writeWithin(homes.agent, file, bytes, homes.owner)) record.signIn[file] = hashOf(bytes)
   }
   for (const file of needs.settings.flatMap((entry) => filesOf(homes.operator, entry))) {
     const source = path.join(homes.operator, file)
     const facts = statSync(source, { throwIfNoEntry: false })
-    if (facts === undefined || record.settings[file] === `${facts.mtimeMs}:${facts.size}`) continue
+    if (facts === undefined || homes.leadsAstray(source) || record.settings[file] === `${facts.mtimeMs}:${facts.size}`) continue
     const bytes = readOperatorFile(source, MAX_SETTINGS_BYTES)
     if (bytes !== null && writeWithin(homes.agent, file, bytes, homes.owner)) record.settings[file] = `${facts.mtimeMs}:${facts.size}`
   }
@@ -107,7 +110,8 @@ export async function collectSignIn(homes: Homes, needs: ToolNeeds): Promise<str
     const record = readRecord(homes.record)
     const seeded = record.signIn[file]
     if (bytes === null || seeded === undefined || hashOf(bytes) === seeded || !isSignIn(bytes)) continue
-    if (!(await replaceUnderLock(path.join(homes.operator, file), seeded, bytes))) continue
+    const target = path.join(homes.operator, file)
+    if (homes.leadsAstray(target) || !(await replaceUnderLock(target, seeded, bytes))) continue
     record.signIn[file] = hashOf(bytes)
     writeFileSync(homes.record, JSON.stringify(record), { mode: 0o600 })
     written.push(file)

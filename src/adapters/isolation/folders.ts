@@ -1,10 +1,15 @@
 // The folders that isolation needs: a home and a work folder for each agent, and a private folder for each run.
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import type { Account, Isolation } from './isolation.ts'
 import { giveFolder } from './safeFolder.ts'
 import { makeTraversable } from './traversable.ts'
+import { systemProgram } from './wrapper.ts'
+
+const run = promisify(execFile)
 
 /** Where folders of agents are when the account of the agents cannot enter the server's home and no namespace shows it to them. */
 const SYSTEM_FOLDER = '/var/lib/paperclip-server/agents'
@@ -114,13 +119,12 @@ export function writeAccounts({ passwd, group, home }: RunFolders, { uid, gid }:
   writeFileSync(group, [...own, ...groups, ''].join('\n'), { mode: 0o644 })
 }
 
-/** Removes the private folder of a run. A later start tries again where an agent has made something unreadable. */
-export function removeRunFolder(folder: string): void {
-  try {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 2 })
-  } catch {
-    // The start of the server tries again.
-  }
+/**
+ * Removes the private folder of a run, in another process: an agent may have made any number of files, at any depth. A later start
+ * tries again where an agent has made something that stays.
+ */
+export async function removeRunFolder(folder: string): Promise<void> {
+  await run(systemProgram('rm') ?? 'rm', ['-rf', '--', folder]).catch(() => {})
 }
 
 /** Longer than the longest run: an older folder belongs to no live run of any server that shares the home. */
@@ -132,6 +136,6 @@ export function removeOldRunFolders(base: string): void {
   const names = existsSync(runs) ? readdirSync(runs) : []
   for (const folder of names.map((name) => path.join(runs, name))) {
     const changedAt = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
-    if (Date.now() - changedAt > OLD_MS) removeRunFolder(folder)
+    if (Date.now() - changedAt > OLD_MS) removeRunFolder(folder).catch(() => {})
   }
 }

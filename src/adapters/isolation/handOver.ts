@@ -37,8 +37,9 @@ export function idMap(from: number, to: number, highest: number = highestId()): 
 
 /**
  * Makes the mounts and executes the rest. `mount` of util-linux can do this from 2.39 on, and the distributions of today have
- * an older one, so the three system calls are made by perl, which belongs to the base of Debian and its kin. Their numbers
- * are the same on every architecture. Arguments: source, target, uid map, gid map, for each mount; `--`; the command.
+ * an older one, so the four system calls are made by perl, which belongs to the base of Debian and its kin. Their numbers
+ * are the same on every architecture. The source is opened without following a link, because a live run may have put one where a
+ * folder was when the run was planned. Arguments: source, target, uid map, gid map, for each mount; `--`; the command.
  */
 const MAKE_MOUNTS = `
 use strict; use warnings;
@@ -59,7 +60,10 @@ while ($ARGV[0] ne '--') {
   }
   open(my $users, '<', "/proc/$child/ns/user") or die "ns/user: $!\\n";
   my $empty = ''; my $attributes = pack('Q4', 0x00100000, 0, 0, fileno($users));
-  my $tree = syscall(428, -100, $source, 0x80001);
+  my $how = pack('Q3', 0x280000, 0, 4);
+  my $folder = syscall(437, -100, $source, $how, 24);
+  die "openat2 $source: $!\\n" if $folder < 0;
+  my $tree = syscall(428, $folder, $empty, 0x81001);
   die "open_tree $source: $!\\n" if $tree < 0;
   die "mount_setattr $source: $!\\n" if syscall(442, $tree, $empty, 0x1000, $attributes, 32) < 0;
   die "move_mount $source: $!\\n" if syscall(429, $tree, $empty, -100, $target, 4) < 0;

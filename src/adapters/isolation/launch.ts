@@ -11,6 +11,8 @@ import {
   writeEnvironment,
 } from './folders.ts'
 import type { RunFolders } from './folders.ts'
+import { agentFolderRecord } from './agentFolders.ts'
+import type { AgentFolderRecord } from './agentFolders.ts'
 import { collectSignIn, seedHome } from './agentHome.ts'
 import type { Homes } from './agentHome.ts'
 import { handOver } from './handOver.ts'
@@ -68,6 +70,8 @@ export interface LauncherOptions {
 export interface Launcher {
   readonly isolation: Isolation
   isolate(request: LaunchRequest): Promise<IsolatedCommand | { readonly problem: string }>
+  /** Whether a link that an agent could have made leads a path elsewhere. This server does not read there for a run. */
+  leadsAstray(file: string): boolean
   /** The reasons that keep a configuration from running isolated. Creates nothing but the agent's work folder. */
   check(request: CheckRequest): readonly string[]
 }
@@ -89,17 +93,21 @@ interface State {
   /** The folder in which agents have theirs. */
   readonly base: string
   readonly operatorHome: string | null
+  readonly folders: AgentFolderRecord
   readonly live: Map<string, LiveRun>
 }
 
 /** @param isolation what the probe found; not `none` */
 export function createLauncher(isolation: Isolation, options: LauncherOptions): Launcher {
   const base = agentsBase(isolation, options.home)
-  const state: State = { isolation, options, base, operatorHome: options.environment['HOME'] ?? null, live: new Map() }
+  const ofAgents = ['work', 'agents', 'runs'].map((name) => path.join(base, name))
+  const record = agentFolderRecord(path.join(options.home, 'agent-folders'), ofAgents, options.allowed)
+  const state: State = { isolation, options, base, operatorHome: options.environment['HOME'] ?? null, folders: record, live: new Map() }
   removeOldRunFolders(base)
   return {
     isolation,
     isolate: (request) => isolate(state, request),
+    leadsAstray: (file) => record.read().leadsAstray(file),
     check(request) {
       const cwd = cwdOf(state, request)
       if (!isFolder(cwd)) return [`The working folder does not exist: ${cwd}`]
@@ -126,6 +134,7 @@ function planOf(state: State, { command, environment, named, agentId }: CheckReq
     account: accountOf(state, agentId),
     paths: { home: options.home, operatorHome, own },
     allowed: options.allowed,
+    agents: state.folders.read(),
   })
 }
 
@@ -137,11 +146,14 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
   const result = planOf(state, request, cwd)
   if ('code' in result) return { problem: `The command cannot be started: ${request.command} (${result.code})` }
   if ('problems' in result) return { problem: result.problems.map(problemText).join('; ') }
+  state.folders.add(result.plan.mounts)
   const account = accountOf(state, agentId)
   const owner = account ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   const folders = makeRunFolders(base, { runId, agentId }, owner)
+  const agents = state.folders.read()
+  const leadsAstray = (file: string): boolean => agents.leadsAstray(file)
   const homes: Homes | null =
-    operatorHome === null ? null : { operator: operatorHome, agent: folders.home, record: folders.seedRecord, owner }
+    operatorHome === null ? null : { operator: operatorHome, agent: folders.home, record: folders.seedRecord, owner, leadsAstray }
   await Promise.all([...live.values()].map((run) => run.collect()))
   if (homes !== null) seedHome(homes, needs)
   const collect = async (): Promise<void> => {
@@ -164,7 +176,7 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
       socket.close()
       await endStrays(state, agentId, account).catch(() => {})
       await collect().catch(() => {})
-      removeRunFolder(folders.folder)
+      await removeRunFolder(folders.folder)
     },
   }
 }

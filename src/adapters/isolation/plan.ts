@@ -1,6 +1,7 @@
 // Decides what one run sees and as whom it runs, and names what isolation would keep from it.
 import path from 'node:path'
 import { statSync } from 'node:fs'
+import type { AgentFolders } from './agentFolders.ts'
 import { checkoutFolders } from './checkout.ts'
 import { folderUse } from './handOver.ts'
 import type { HandedOver } from './handOver.ts'
@@ -18,6 +19,8 @@ export interface PlanRequest {
   readonly named: readonly string[]
   readonly account: Account | null
   readonly paths: Protected
+  /** The folders that agents may write: a link in one of them brings nothing into the view. */
+  readonly agents: AgentFolders
   readonly allowed: readonly AllowedPath[]
 }
 
@@ -61,9 +64,16 @@ function exposureProblems(wanted: readonly Wanted[], paths: Protected, setting: 
   })
 }
 
+const astray = (cwd: string): IsolationProblem => ({
+  path: cwd,
+  message: `An isolated run may not have ${cwd}: a link in a folder that agents may write leads to ${realPathOf(cwd) ?? 'nowhere'}`,
+  setting: 'configure the folder itself as cwd, or remove the link',
+})
+
 /** The view of a run, or the paths that it would need and may not have. */
 export function planRun(isolation: Isolation, request: PlanRequest): PlanResult {
   const { cwd, paths, account, searchPath } = request
+  const agents = request.agents.with([cwd])
   const found = findProgram(request.command, searchPath, cwd)
   if ('code' in found) return found
   const named = namedPaths(request.named, paths)
@@ -71,12 +81,15 @@ export function planRun(isolation: Isolation, request: PlanRequest): PlanResult 
     ...exposureProblems([{ path: cwd, isReadOnly: false }], paths, 'configure a folder below it as cwd'),
     ...exposureProblems(named, paths, `name the parts of it that the agent needs in ${ALLOW}`),
   ]
+  // Without the working folder itself: before the first run no agent has been in it.
+  if (request.agents.leadsAstray(cwd)) problems.push(astray(cwd))
   if (problems.length > 0) return { problems }
-  const program = resolveProgram(found.file, searchPath)
-  const roots = [cwd, ...checkoutFolders(cwd).filter((folder) => exposureOf(folder, paths) === null && !isSharedFolder(folder))]
-  const tools = [...program.folders, ...pathFolders(searchPath), ...toolchains(paths.operatorHome).wanted]
+  const program = resolveProgram(found.file, searchPath, agents)
+  const roots = [cwd, ...checkoutFolders(cwd, agents).filter((folder) => exposureOf(folder, paths) === null && !isSharedFolder(folder))]
+  const tools = [...program.folders, ...pathFolders(searchPath, agents), ...toolchains(paths.operatorHome).wanted]
   const writable = roots.map((folder): Wanted => ({ path: folder, isReadOnly: false }))
-  const wanted = [...writable, ...named, ...request.allowed, ...narrowed(tools, found.file, paths)]
+  const asked = [...writable, ...named, ...request.allowed, ...narrowed(tools, found.file, paths)]
+  const wanted = asked.filter(({ path: file }) => file === cwd || !agents.leadsAstray(file))
   const system = systemMounts()
   const mounts = mountsOf(wanted, system)
   const handing = account === null ? { handedOver: [], problems: [] } : handOvers(mounts, { account, isolation, roots, tools })
@@ -113,7 +126,8 @@ function handOvers(mounts: readonly Mount[], { account, isolation, roots, tools 
   const handedOver: { source: string; owner: Account; at: string }[] = []
   const problems: IsolationProblem[] = []
   for (const mount of mounts) {
-    if (mount.kind === 'link' || (openTools.has(mount.target) && isOpen(mount.source))) continue
+    if (mount.kind === 'link') continue
+    if (openTools.has(mount.target) && isOpen(mount.source) && !roots.includes(mount.target)) continue
     const use = folderUse(mount.source, account, isolation.tool !== null)
     if (use.kind === 'hand_over') handedOver.push({ source: mount.source, owner: use.owner, at: mount.target })
     if (use.kind === 'closed' && roots.includes(mount.target))

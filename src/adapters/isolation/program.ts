@@ -1,11 +1,13 @@
 // Where a command's program really is: through links, with its interpreter and the folder of its package. Real tools are links
 // in `~/.local/bin`, scripts below `~/.nvm`, or shims of a version manager.
-import { closeSync, openSync, readSync, statSync, accessSync, constants } from 'node:fs'
+import { statSync, accessSync, constants } from 'node:fs'
 import path from 'node:path'
+import type { AgentFolders } from './agentFolders.ts'
 import { isWithin } from './isolation.ts'
 import type { Mount } from './isolation.ts'
 import { isFolder, linkTextOf, realPathOf } from './mounts.ts'
 import type { Wanted } from './mounts.ts'
+import { readBeginning } from './readText.ts'
 
 /** Where the system searches without a PATH. */
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
@@ -77,12 +79,19 @@ function packageFolder(file: string): string {
   return path.basename(folder) === 'bin' && isFolder(path.join(prefix, 'lib/node_modules')) ? prefix : folder
 }
 
+/** The folder that a program needs, but no folder around those of agents: an agent could make the packages that name it. */
+function shownFolder(real: string, agents: AgentFolders): string {
+  const ground = agents.around(real)
+  const folder = packageFolder(real)
+  return ground === null || isWithin(folder, ground) ? folder : real
+}
+
 /** The folders of a PATH, each with the packages that its links lead to. */
-export const pathFolders = (searchPath: string | undefined): Wanted[] =>
+export const pathFolders = (searchPath: string | undefined, agents: AgentFolders): Wanted[] =>
   (searchPath ?? '')
     .split(':')
-    .filter((folder) => path.isAbsolute(folder) && isFolder(folder))
-    .flatMap((folder) => [folder, packageFolder(path.join(realPathOf(folder) ?? folder, 'any'))])
+    .filter((folder) => path.isAbsolute(folder) && isFolder(folder) && !agents.leadsAstray(folder))
+    .flatMap((folder) => [folder, shownFolder(path.join(realPathOf(folder) ?? folder, 'any'), agents)])
     .map((folder) => ({ path: folder, isReadOnly: true }))
 
 /** The parts of a program: the links on the way to it, and the folders that it and its interpreter need. */
@@ -91,8 +100,11 @@ export interface Program {
   readonly folders: readonly Wanted[]
 }
 
-/** Follows a program through links and `#!` lines to the files that are executed. */
-export function resolveProgram(file: string, searchPath: string | undefined): Program {
+/**
+ * Follows a program through links and `#!` lines to the files that are executed. Where an agent can write a link or a line, it
+ * leads to what the run sees anyway, and adds no folder.
+ */
+export function resolveProgram(file: string, searchPath: string | undefined, agents: AgentFolders): Program {
   const links: (Mount & { kind: 'link' })[] = []
   const folders: Wanted[] = []
   let next: string | null = file
@@ -105,39 +117,27 @@ export function resolveProgram(file: string, searchPath: string | undefined): Pr
       target = path.resolve(path.dirname(target), to)
     }
     const real = realPathOf(target)
-    if (real === null) break
-    folders.push({ path: packageFolder(real), isReadOnly: true })
-    next = interpreterOf(real, searchPath)
+    if (real === null || agents.leadsAstray(next)) break
+    folders.push({ path: shownFolder(real, agents), isReadOnly: true })
+    next = interpreterOf(real, searchPath, agents.around(real) === null)
   }
   return { links, folders }
 }
 
-function interpreterOf(file: string, searchPath: string | undefined): string | null {
+/** @param isTrusted whether no agent can write the file; otherwise only programs of the PATH count */
+function interpreterOf(file: string, searchPath: string | undefined, isTrusted: boolean): string | null {
   const line = firstLineOf(file)
   if (!line.startsWith('#!')) return null
   const words = line.slice(2).trim().split(/\s+/)
   const [interpreter = '', ...rest] = words
-  if (path.basename(interpreter) !== 'env') return path.isAbsolute(interpreter) ? interpreter : null
+  if (path.basename(interpreter) !== 'env') return isTrusted && path.isAbsolute(interpreter) ? interpreter : null
   const name = rest.find((word) => !word.startsWith('-') && !word.includes('='))
-  if (name === undefined) return null
+  if (name === undefined || (!isTrusted && name.includes('/'))) return null
   const found = findProgram(name, searchPath, '/')
   return 'file' in found ? found.file : null
 }
 
-function firstLineOf(file: string): string {
-  try {
-    const descriptor = openSync(file, 'r')
-    try {
-      const bytes = Buffer.alloc(FIRST_LINE_BYTES)
-      const length = readSync(descriptor, bytes, 0, FIRST_LINE_BYTES, 0)
-      return bytes.subarray(0, length).toString('latin1').split('\n')[0] ?? ''
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch {
-    return ''
-  }
-}
+const firstLineOf = (file: string): string => readBeginning(file, FIRST_LINE_BYTES)?.split('\n')[0] ?? ''
 
 /** The links that lie in no folder that is mounted anyway. */
 export const missingLinks = (links: Program['links'], mounts: readonly Mount[]): Mount[] =>
