@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { insertLabels } from '../../org/labels/index.ts'
+import { skeleton } from '../../platform/kernel/skeleton.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { insertIssues } from '../../work/issues/index.ts'
 import { findAgentId, findProjectId } from './importState.ts'
@@ -10,20 +11,19 @@ import type { ImportResult } from './views.ts'
 
 const DEFAULT_LABEL_COLOR = '#6366f1'
 
-/** (tx) The ids of the labels that a package names, by name in lower case. A missing label is created. */
+/** (tx) The ids of the labels that a package names, by the skeleton of the name. A missing label is created. */
 async function importLabels({ tx, ctx, plan, existing, events }: ImportState): Promise<ReadonlyMap<string, string>> {
-  const ids = new Map(existing.labels.map((label) => [label.name, label.id]))
+  const ids = new Map(existing.labels.map((label) => [skeleton(label.name), label.id]))
   const missing = new Map<string, string>()
   for (const { labels } of plan.issues)
-    for (const name of labels ?? [])
-      if (!ids.has(name.toLowerCase()) && !missing.has(name.toLowerCase())) missing.set(name.toLowerCase(), name)
+    for (const name of labels ?? []) if (!ids.has(skeleton(name)) && !missing.has(skeleton(name))) missing.set(skeleton(name), name)
   const inserted = await insertLabels(
     tx,
     companyOf(ctx),
-    [...missing].map(([key, name]) => ({ name, color: plan.companyPackage.labelColors[key] ?? DEFAULT_LABEL_COLOR })),
+    [...missing.values()].map((name) => ({ name, color: plan.companyPackage.labelColors[name.toLowerCase()] ?? DEFAULT_LABEL_COLOR })),
   )
   for (const { id, name, event } of inserted) {
-    ids.set(name.toLowerCase(), id)
+    ids.set(skeleton(name), id)
     events.push(event)
   }
   return ids
@@ -62,7 +62,7 @@ export async function importIssues(state: ImportState): Promise<ImportResult['is
       status: fields.status === 'in_progress' ? ('todo' as const) : fields.status,
       ...resolveReferences(state, entry),
       ...resolveIssues(state, entry, ids),
-      labelIds: (labels ?? []).flatMap((name) => labelIds.get(name.toLowerCase()) ?? []),
+      labelIds: (labels ?? []).flatMap((name) => labelIds.get(skeleton(name)) ?? []),
     }
     return { id: ids.get(slug) ?? '', input }
   })

@@ -1,5 +1,5 @@
 import { fieldProblems } from '../../adapters/index.ts'
-import { namesOf, uniqueName, urlKeyOf } from '../../org/agents/index.ts'
+import { nameKeyOf, namesOf, takeName, urlKeyOf } from '../../org/agents/index.ts'
 import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
 import type { AgentEntry, CompanyEntry, IssueEntry, ProjectEntry } from './entries.ts'
@@ -100,20 +100,32 @@ function restrictProject(entry: ProjectEntry, warnings: string[]): ProjectEntry 
 const firstBy = <T>(rows: readonly T[], keyOf: (row: T) => string): ReadonlyMap<string, T> =>
   new Map(rows.toReversed().map((row) => [keyOf(row), row]))
 
+/**
+ * The row that an entry means: that of its name, or that of its shortname. Where both names became one shortname only because letters
+ * outside a-z were lost, they are two.
+ */
+function findMatch<T extends { readonly name: string }>(
+  { name, slug }: { readonly name: string; readonly slug: string },
+  byUrlKey: ReadonlyMap<string, T>,
+  byName: ReadonlyMap<string, T>,
+): T | undefined {
+  const match = byUrlKey.get(slug)
+  const isOther = match !== undefined && urlKeyOf(match.name, '') === urlKeyOf(name, '') && nameKeyOf(match.name) !== nameKeyOf(name)
+  return byName.get(nameKeyOf(name)) ?? (isOther ? undefined : match)
+}
+
 /** Plans the agents of a package against those of the company. */
 function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<AgentEntry>[] {
   const inUse = namesOf(existing.agents)
   const byUrlKey = firstBy(existing.agents, (agent) => agent.urlKey)
+  const byName = firstBy(existing.agents, (agent) => nameKeyOf(agent.name))
   return entries.map((entry): PlannedEntry<AgentEntry> => {
-    const urlKey = urlKeyOf(entry.name, entry.slug)
-    const match = byUrlKey.get(entry.slug) ?? byUrlKey.get(urlKey)
+    const match = findMatch(entry, byUrlKey, byName)
     if (match !== undefined && request.collisionStrategy === 'skip')
       return { entry, action: 'skip', name: match.name, existingId: match.id, reason: 'An agent with this name exists' }
     if (match !== undefined && request.collisionStrategy === 'replace')
       return { entry, action: 'update', name: match.name, existingId: match.id, reason: 'An agent with this name exists' }
-    const name = uniqueName(entry.name, entry.slug, inUse)
-    inUse.names.add(name.toLowerCase())
-    inUse.urlKeys.add(urlKeyOf(name, entry.slug))
+    const name = takeName(entry.name, inUse)
     return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : 'An agent with this name exists' }
   })
 }
@@ -121,21 +133,14 @@ function planAgents(entries: readonly AgentEntry[], existing: ExistingRows, requ
 /** Plans the projects of a package against those of the company. */
 function planProjects(entries: readonly ProjectEntry[], existing: ExistingRows, request: ImportRequest): PlannedEntry<ProjectEntry>[] {
   const byUrlKey = firstBy(existing.projects, (project) => project.urlKey)
-  const byName = firstBy(existing.projects, (project) => project.name.toLowerCase())
-  const takenNames = new Set(byName.keys())
-  const nextNumbers = new Map<string, number>()
+  const byName = firstBy(existing.projects, (project) => nameKeyOf(project.name))
+  const inUse = namesOf(existing.projects)
   return entries.map((entry): PlannedEntry<ProjectEntry> => {
-    const base = entry.name.toLowerCase()
-    const match = byUrlKey.get(entry.slug) ?? byName.get(base)
+    const match = findMatch(entry, byUrlKey, byName)
     const reason = 'A project with this name exists'
     if (match !== undefined && request.collisionStrategy !== 'rename')
       return { entry, action: request.collisionStrategy === 'skip' ? 'skip' : 'update', name: match.name, existingId: match.id, reason }
-    let name = entry.name
-    for (let number = nextNumbers.get(base) ?? 2; takenNames.has(name.toLowerCase()); number += 1) {
-      name = `${entry.name} ${number}`
-      nextNumbers.set(base, number)
-    }
-    takenNames.add(name.toLowerCase())
+    const name = takeName(entry.name, inUse)
     return { entry, action: 'create', name, existingId: null, reason: name === entry.name ? null : reason }
   })
 }

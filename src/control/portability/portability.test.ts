@@ -215,6 +215,25 @@ describe('import', () => {
     expect(rows).toEqual([{ count: 3 }])
   })
 
+  test('An import keeps names that differ only outside a-z, and takes no agent or project for another (K23)', async () => {
+    const source = await world(server())
+    const target = await world(server())
+    for (const kind of ['agents', 'projects']) {
+      for (const name of ['Ünal', '李']) await server().board.post(`/api/companies/${source.company.id}/${kind}`, { name })
+      for (const name of ['Önal', '王']) await server().board.post(`/api/companies/${target.company.id}/${kind}`, { name })
+    }
+    const { files } = await exported(server().board, source.company.id, { include: { agents: true, projects: true } })
+    const order = { source: inline(files), target: existing(target.company.id), collisionStrategy: 'skip' }
+    expect((await importPackage(order)).status).toBe(200)
+    for (const kind of ['agents', 'projects']) {
+      const rows = (await server().board.get(`/api/companies/${target.company.id}/${kind}`)).body as { name: string; urlKey: string }[]
+      expect(rows.map(({ name }) => name).toSorted()).toEqual(['Ünal', '李', 'Önal', '王'].toSorted())
+      expect(new Set(rows.map(({ urlKey }) => urlKey)).size).toBe(4)
+    }
+    const again = (await importPackage(order)).body
+    expect([...again.agents, ...again.projects].map(({ action }: { action: string }) => action)).toEqual(Array(4).fill('skipped'))
+  })
+
   test('An import handles existing rows by its collision strategy: rename, skip or replace', async () => {
     const { company, worker } = await setup()
     const { files } = await exported(server().board, company.id, { include: { company: true, agents: true, projects: true } })

@@ -92,7 +92,7 @@ const existingRows = statement<{ companyId: string }, ExistingRows>('package_pre
       order by created_at, id), '[]'::json) from ${agents} where company_id = ${param('companyId', 'uuid')} and status <> 'terminated') as agents,
     (select coalesce(json_agg(json_build_object('id', id, 'name', name, 'urlKey', url_key) order by created_at, id), '[]'::json)
       from ${projects} where company_id = ${param('companyId', 'uuid')} and archived_at is null) as projects,
-    (select coalesce(json_agg(json_build_object('id', id, 'name', lower(name))), '[]'::json)
+    (select coalesce(json_agg(json_build_object('id', id, 'name', name)), '[]'::json)
       from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels`)
 
 /** Loads the rows of a company that entries of a package may match. */

@@ -1,3 +1,4 @@
+import { race } from '../../dev/testing/race.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { REDACTED } from '../../platform/kernel/redact.ts'
 import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
@@ -241,4 +242,48 @@ test('A terminated manager in the chain of command is marked (K59)', async () =>
     { id: manager.id, status: 'terminated' },
     { id: top.id, status: 'idle' },
   ])
+})
+
+describe('names (K23)', () => {
+  test('Agents whose names differ only outside a-z keep them, and each has a short name of its own', async () => {
+    const here = await world(server())
+    const agents = `/api/companies/${here.company.id}/agents`
+    const names = ['Ünal', 'Önal', 'ünal Bot', '李', '王', 'Иван', 'Team 🚀', 'Team 🛸']
+    const made = await race(names, (name) => server().board.post(agents, { name }))
+    expect(made.map(({ body }) => body.name)).toEqual(names)
+    const urlKeys = made.map(({ body }) => body.urlKey as string)
+    expect(new Set(urlKeys).size).toBe(names.length)
+    for (const { body } of made)
+      expect(await server().board.get(`/api/agents/${body.urlKey}?companyId=${here.company.id}`)).toMatchObject({
+        status: 200,
+        body: { id: body.id },
+      })
+    expect(made[0]?.body.urlKey).toMatch(/^nal(-2)?$/)
+    const renamed = await server().board.patch(`/api/agents/${made[2]?.body.id}`, { name: 'Änal' })
+    expect(renamed).toMatchObject({ status: 200, body: { name: 'Änal', urlKey: 'nal-3' } })
+  })
+
+  test('Names that look the same are one name: hidden characters, full-width letters and case make no second agent', async () => {
+    const here = await world(server())
+    const agents = `/api/companies/${here.company.id}/agents`
+    await server().board.post(agents, { name: 'Reviewer' })
+    const alike = [
+      'reviewer',
+      'Re\u200bviewer',
+      'Ｒｅｖｉｅｗｅｒ',
+      'Reviewer\u2060',
+      'Rev\u00adiewer',
+      '\u{e0001}Reviewer',
+      'REVIEWER\ufe0f',
+    ]
+    for (const [index, name] of alike.entries())
+      expect((await server().board.post(agents, { name })).body.name, name).toBe(`${name.trim()} ${index + 2}`)
+    const other = (await server().board.post(agents, { name: 'Other' })).body
+    for (const name of alike)
+      expect(await server().board.patch(`/api/agents/${other.id}`, { name }), name).toMatchObject({
+        status: 409,
+        body: { code: 'name_taken' },
+      })
+    expect(await server().board.post(agents, { name: '\u200b\u2060' })).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+  })
 })

@@ -12,7 +12,7 @@ import { agentUpdated, configRolledBack } from './events.ts'
 import { requireManager } from './hierarchy.ts'
 import { lockAgent } from './lock.ts'
 import type { AgentRow } from './lock.ts'
-import { namesInUse, urlKeyOf } from './names.ts'
+import { nameKeyOf, namesInUse, takeUrlKey, urlKeyOf } from './names.ts'
 import { insertRevision } from './revisions.ts'
 import type { Origin } from './revisions.ts'
 import { agentStatus } from '../../model/agentStatus.ts'
@@ -57,10 +57,12 @@ export function requirePermittedFields(actor: Actor, agent: AgentRow, input: Pat
 /** True when these changes need the company's row lock: names are unique in a company, and reporting lines have no cycles. */
 export const needsCompanyLock = (input: PatchAgent): boolean => input.name !== undefined || Boolean(input.reportsTo)
 
-async function requireFreeName(tx: Tx, agent: AgentRow, name: string): Promise<void> {
+/** The shortname for a new name of an agent. @throws Refusal `name_taken` */
+async function shortnameFor(tx: Tx, agent: AgentRow, name: string): Promise<string> {
   const usedNames = await namesInUse(tx, agent.companyId, agent.id)
-  if (usedNames.urlKeys.has(urlKeyOf(name, agent.id)))
+  if (usedNames.names.has(nameKeyOf(name)))
     refuse('name_taken', { message: `Agent shortname '${urlKeyOf(name, agent.id)}' is already in use in this company` })
+  return takeUrlKey(name, agent.id, usedNames)
 }
 
 function requireStatusChange(agent: AgentRow, to: PatchAgent['status']): void {
@@ -112,9 +114,8 @@ export async function applyConfiguration(
   const changes = resultingFields(agent, input)
   const changedKeys = Object.keys(changes)
   if (changedKeys.length === 0) return { agent, events: [] }
-  if (input.name !== undefined && 'name' in changes) await requireFreeName(tx, agent, input.name)
+  const urlKey = input.name !== undefined && 'name' in changes ? { urlKey: await shortnameFor(tx, agent, input.name) } : {}
   if (input.reportsTo && 'reportsTo' in changes) await requireManager(tx, agent.companyId, agent.id, input.reportsTo)
-  const urlKey = input.name === undefined ? {} : { urlKey: urlKeyOf(input.name, agent.id) }
   await tx
     .update(agents)
     // `error` is about the configuration that failed, so another one starts without it. A new configuration may contain another timer interval, so the timer starts again.

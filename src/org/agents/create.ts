@@ -16,7 +16,7 @@ import { agentCreated } from './events.ts'
 import { requireManagers } from './hierarchy.ts'
 import { agentColumns } from './lock.ts'
 import type { AgentRow } from './lock.ts'
-import { uniqueName, namesInUse, urlKeyOf } from './names.ts'
+import { namesInUse, takeName, takeUrlKey } from './names.ts'
 import { requireUsableConfig, warningsOfConfig, withWarnings } from './usableConfig.ts'
 import type { ConfigurationChecks } from './usableConfig.ts'
 import { configurationFields } from './views.ts'
@@ -97,17 +97,15 @@ export async function insertAgents(
   const companyId = companyOf(ctx)
   await lockUnarchivedCompany(tx, companyId)
   const usedNames = await namesInUse(tx, companyId, null)
-  if (usedNames.names.size + newAgents.length > MAX_AGENTS)
+  if (usedNames.urlKeys.size + newAgents.length > MAX_AGENTS)
     refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
   const newIds = new Set<string>()
   const managerIds = new Set<string>()
   const rows = newAgents.map(({ id, input }) => {
     if (input.reportsTo && !newIds.has(input.reportsTo)) managerIds.add(input.reportsTo)
     newIds.add(id)
-    const name = uniqueName(input.name, id, usedNames)
-    const urlKey = urlKeyOf(name, id)
-    usedNames.names.add(name.toLowerCase())
-    usedNames.urlKeys.add(urlKey)
+    const name = takeName(input.name, usedNames)
+    const urlKey = takeUrlKey(name, id, usedNames)
     return { ...agentDefaults(input), id, companyId, name, urlKey, status }
   })
   await requireManagers(tx, companyId, managerIds)

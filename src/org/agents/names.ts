@@ -2,23 +2,35 @@ import { sql } from 'drizzle-orm'
 import type { Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { skeleton } from '../../platform/kernel/skeleton.ts'
 
-/** The shortname of an agent or project: lower-case words with hyphens, or the id when the name has no such letters. */
+/** The shortname that a name asks for: lower-case words with hyphens, or the id when the name has no such letters. */
 export const urlKeyOf = (name: string, id: string): string =>
   name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '') || id
 
+/**
+ * What is compared of the name of an agent or a project. Signs between words do not count, as in a shortname; letters outside
+ * a-z do, so `Ünal` and `Önal` are two names.
+ */
+export function nameKeyOf(name: string): string {
+  const letters = skeleton(name)
+  const words = letters.replaceAll(/[^a-z0-9\u0080-\u{10FFFF}]+/gu, '-').replaceAll(/^-+|-+$/g, '')
+  return words || letters.trim()
+}
+
 const selectNames = statement<{ companyId: string; except: string | null }, { name: string; urlKey: string }>('agent_names_taken').read(sql`
   select name, url_key as "urlKey" from ${agents}
   where company_id = ${param('companyId')} and status <> 'terminated' and id is distinct from ${param('except', 'uuid')}`)
 
-/** Names and shortnames that are in use, in lower case. */
+/** Names and shortnames that are in use. */
 export interface NamesInUse {
+  /** As `nameKeyOf` compares them. */
   readonly names: Set<string>
   readonly urlKeys: Set<string>
-  /** By name, the number from which the search for a free one goes on: names are added and never removed. */
+  /** By name and by shortname, the number from which the search for a free one goes on: they are added and never removed. */
   readonly nextNumbers: Map<string, number>
 }
 
@@ -26,7 +38,7 @@ export interface NamesInUse {
 export const namesOf = (rows: Iterable<{ readonly name: string; readonly urlKey: string }>): NamesInUse => {
   const inUse: NamesInUse = { names: new Set(), urlKeys: new Set(), nextNumbers: new Map() }
   for (const { name, urlKey } of rows) {
-    inUse.names.add(name.toLowerCase())
+    inUse.names.add(nameKeyOf(name))
     inUse.urlKeys.add(urlKey)
   }
   return inUse
@@ -36,14 +48,42 @@ export const namesOf = (rows: Iterable<{ readonly name: string; readonly urlKey:
 export const namesInUse = async (tx: Tx, companyId: string, exceptAgentId: string | null): Promise<NamesInUse> =>
   namesOf(await tx.run(selectNames, { companyId, except: exceptAgentId }))
 
-/** The name itself, or the name with the first number from 2 on that makes it and its shortname free. */
-export function uniqueName(name: string, id: string, { names, urlKeys, nextNumbers }: NamesInUse): string {
-  // Five hundred agents of one name in a company that has thousands of them: each search goes on where the one before ended.
-  const base = name.toLowerCase()
+/** Returns the first candidate that is not taken, from where the search for this base ended before: five hundred agents may have one name. */
+function firstFree(
+  base: string,
+  nextNumbers: Map<string, number>,
+  candidateOf: (number: number) => string,
+  taken: (text: string) => boolean,
+) {
   for (let number = nextNumbers.get(base) ?? 1; ; number += 1) {
-    const candidate = number === 1 ? name : `${name} ${number}`
-    if (names.has(candidate.toLowerCase()) || urlKeys.has(urlKeyOf(candidate, id))) continue
+    const candidate = candidateOf(number)
+    if (taken(candidate)) continue
     nextNumbers.set(base, number)
     return candidate
   }
+}
+
+/** Takes the name itself, or the name with the first number from 2 on that makes it free. */
+export function takeName(name: string, { names, nextNumbers }: NamesInUse): string {
+  const free = firstFree(
+    `name ${nameKeyOf(name)}`,
+    nextNumbers,
+    (number) => (number === 1 ? name : `${name} ${number}`),
+    (candidate) => names.has(nameKeyOf(candidate)),
+  )
+  names.add(nameKeyOf(free))
+  return free
+}
+
+/** Takes the shortname that a name asks for, or the first with a number from 2 on that is free. */
+export function takeUrlKey(name: string, id: string, { urlKeys, nextNumbers }: Pick<NamesInUse, 'urlKeys' | 'nextNumbers'>): string {
+  const base = urlKeyOf(name, id)
+  const free = firstFree(
+    `key ${base}`,
+    nextNumbers,
+    (number) => (number === 1 ? base : `${base}-${number}`),
+    (candidate) => urlKeys.has(candidate),
+  )
+  urlKeys.add(free)
+  return free
 }

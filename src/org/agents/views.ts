@@ -1,3 +1,4 @@
+import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { z } from 'zod'
 import { listOf } from '../../http/query.ts'
 import { adapterConfigUnion } from '../../adapters/index.ts'
@@ -11,6 +12,7 @@ const INT_MAX = 2_147_483_647
 const json = z.record(z.string(), z.unknown())
 const id = z.uuid().transform((value) => value.toLowerCase())
 const line = z.string().trim().min(1).max(200)
+const agentName = line.refine(isVisible, NOTHING_VISIBLE)
 
 export const agentView = z.strictObject({
   id: z.uuid(),
@@ -107,14 +109,14 @@ const configurableFields = {
 }
 
 export const createAgentBody = z.object({
-  name: line,
+  name: agentName,
   ...configurableFields,
   permissions: z.object({ canCreateAgents: z.boolean().optional() }).optional(),
 })
 export type CreateAgent = z.output<typeof createAgentBody>
 
 export const patchAgentBody = z.object({
-  name: line.optional(),
+  name: agentName.optional(),
   ...configurableFields,
   status: z.enum(['idle', 'active', 'error', 'running', 'paused']).optional(),
   spentMonthlyCents: z.int().min(0).max(INT_MAX).optional(),

@@ -29,6 +29,16 @@ describe('labels', () => {
     expect(answers.find((answer) => answer.status === 409)?.body).toMatchObject({ code: 'name_taken' })
   })
 
+  test('Labels whose names look the same are one: hidden characters and full-width letters make no second (K23)', async () => {
+    const { labels } = await setup()
+    const answers = await race(['bug', 'b\u200bug', 'ｂｕｇ', 'Bug\ufe0f'], (name) =>
+      server().board.post(labels, { name, color: '#123456' }),
+    )
+    expect(countByStatus(answers)).toEqual({ 201: 1, 409: 3 })
+    expect((await server().board.post(labels, { name: '\u2060', color: '#123456' })).status).toBe(400)
+    expect((await server().board.post(labels, { name: 'büg', color: '#123456' })).status).toBe(201)
+  })
+
   test('A malformed name or colour is refused, and nothing is recorded', async () => {
     const { labels } = await setup()
     const before = await auditCount(server())

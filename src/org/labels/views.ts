@@ -1,3 +1,4 @@
+import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { z } from 'zod'
 import { instant } from '../../platform/kernel/time.ts'
 
@@ -11,7 +12,7 @@ export const labelView = z.strictObject({
 })
 
 export const createLabelBody = z.object({
-  name: z.string().trim().min(1).max(48),
+  name: z.string().trim().min(1).max(48).refine(isVisible, NOTHING_VISIBLE),
   color: z.string().regex(/^#[0-9a-fA-F]{6}$/),
 })
 export type CreateLabel = z.output<typeof createLabelBody>

@@ -10,6 +10,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { skeleton } from '../../platform/kernel/skeleton.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { labelCreated } from './events.ts'
 import { labelById } from './queries.ts'
@@ -19,10 +20,8 @@ import type { CreateLabel } from './views.ts'
 /** The most labels of one company. A longer list no longer helps to sort issues. */
 const MAX_LABELS = 1000
 
-const loadLabelFacts = statement<{ companyId: string; names: string[] }, { taken: boolean; labels: number }>('label_look').read(sql`
-  select coalesce(bool_or(lower(name) = any(array(select lower(n) from unnest(${param('names', 'text[]')}) n))), false) as taken,
-    count(*)::int as labels
-  from ${labels} where company_id = ${param('companyId')}`)
+const selectLabelNames = statement<{ companyId: string }, { name: string }>('label_names').read(sql`
+  select name from ${labels} where company_id = ${param('companyId')}`)
 
 const insertLabelRows = insertRows('label_insert', labels, ['id', 'companyId', 'name', 'color'])
 
@@ -34,20 +33,21 @@ export interface InsertedLabel {
 }
 
 /**
- * (tx) Inserts labels in one statement. Expects the company's row lock, and names that differ by more than case.
+ * (tx) Inserts labels in one statement. Expects the company's row lock, and names that differ by their skeletons.
  * @throws Refusal `name_taken`; `unprocessable` beyond the limit
  */
 export async function insertLabels(tx: Tx, companyId: string, inputs: readonly CreateLabel[]): Promise<InsertedLabel[]> {
   if (inputs.length === 0) return []
-  const facts = exactlyOne(await tx.run(loadLabelFacts, { companyId, names: inputs.map((input) => input.name) }))
-  if (facts.taken) refuse('name_taken', { message: 'A label of that name already exists' })
-  if (facts.labels + inputs.length > MAX_LABELS) refuse('unprocessable', { message: `A company has at most ${MAX_LABELS} labels` })
+  const existing = await tx.run(selectLabelNames, { companyId })
+  const taken = new Set(existing.map(({ name }) => skeleton(name)))
+  if (inputs.some(({ name }) => taken.has(skeleton(name)))) refuse('name_taken', { message: 'A label of that name already exists' })
+  if (existing.length + inputs.length > MAX_LABELS) refuse('unprocessable', { message: `A company has at most ${MAX_LABELS} labels` })
   const rows = inputs.map(({ name, color }) => ({ id: randomUUID(), companyId, name, color }))
   await insertLabelRows(tx, rows)
   return rows.map(({ id, name, color }) => ({ id, name, event: labelCreated(id, { name, color }) }))
 }
 
-/** Creates a label. Two names of a company differ by more than case. @throws Refusal `name_taken`, `company_not_active` */
+/** Creates a label. Two names of a company look different. @throws Refusal `name_taken`, `company_not_active` */
 export async function createLabel(ctx: Ctx, input: CreateLabel): Promise<LabelRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {

@@ -81,6 +81,22 @@ describe('projects', () => {
     expect((await server().board.get(`/api/projects/nothing?companyId=${company.id}`)).status).toBe(404)
   })
 
+  test('Projects whose names differ only outside a-z keep them, and each has a short name of its own (K23)', async () => {
+    const { projects, company } = await setup()
+    const names = ['Ünal', 'Önal', '李', '王']
+    const made = await race(names, (name) => server().board.post(projects, { name }))
+    expect(made.map(({ body }) => body.name)).toEqual(names)
+    expect(new Set(made.map(({ body }) => body.urlKey)).size).toBe(names.length)
+    for (const { body } of made)
+      expect((await server().board.get(`/api/projects/${body.urlKey}?companyId=${company.id}`)).body).toMatchObject({ id: body.id })
+    const other = (await server().board.post(projects, { name: 'Other' })).body
+    expect(await server().board.patch(`/api/projects/${other.id}`, { name: 'Änal' })).toMatchObject({
+      status: 200,
+      body: { name: 'Änal', urlKey: 'nal-3' },
+    })
+    expect(await server().board.post(projects, { name: '\u200b' })).toMatchObject({ status: 400 })
+  })
+
   test('A change is recorded with the names of its secrets only, and a change without a difference is not recorded', async () => {
     const { project, company } = await setup()
     const { id } = await project()

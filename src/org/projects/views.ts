@@ -1,3 +1,4 @@
+import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { z } from 'zod'
 import { flag, listOf } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
@@ -135,7 +136,7 @@ const env = z
   .refine((value) => Object.keys(value).length <= 200, 'At most 200 bindings')
 
 const projectFields = {
-  name: line(200),
+  name: line(200).refine(isVisible, NOTHING_VISIBLE),
   description: z.string().max(100_000).nullish(),
   status: z.enum(projectStatuses).optional(),
   goalId: id.nullish(),

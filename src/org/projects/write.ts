@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
-import { urlKeyOf } from '../agents/index.ts'
+import { nameKeyOf, urlKeyOf } from '../agents/index.ts'
 import { lockCompany, lockUnarchivedCompany } from '../companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -39,6 +39,32 @@ const loadReferenceFacts = statement<
     (select count(*)::int from ${agents} where id = any(${param('leadIds', 'uuid[]')}) and company_id = ${param('companyId', 'uuid')}
       and status <> 'terminated') as leads,
     (select count(*)::int from ${projects} where company_id = ${param('companyId', 'uuid')}) as projects`)
+
+const selectUrlKeys = statement<{ companyId: string; except: string | null }, { name: string; urlKey: string }>('project_url_keys')
+  .read(sql`
+  select name, url_key as "urlKey" from ${projects}
+  where company_id = ${param('companyId', 'uuid')} and id is distinct from ${param('except', 'uuid')}`)
+
+/**
+ * (tx) Returns the function that takes the shortname of a project. Projects of one name share one, which is then ambiguous; it is never
+ * that of a project of another name. Expects the company's row lock.
+ */
+async function shortnames(tx: Tx, companyId: string, except: string | null): Promise<(name: string, id: string) => string> {
+  const owners = new Map<string, string>()
+  const nextNumbers = new Map<string, number>()
+  for (const { name, urlKey } of await tx.run(selectUrlKeys, { companyId, except })) owners.set(urlKey, nameKeyOf(name))
+  return (name, id) => {
+    const base = urlKeyOf(name, id)
+    const owner = nameKeyOf(name)
+    let number = nextNumbers.get(base) ?? 1
+    const candidate = (): string => (number === 1 ? base : `${base}-${number}`)
+    while ((owners.get(candidate()) ?? owner) !== owner) number += 1
+    const urlKey = candidate()
+    nextNumbers.set(base, number)
+    owners.set(urlKey, owner)
+    return urlKey
+  }
+}
 
 /** The distinct goals that a body names; undefined when it names none. `goalId` is the legacy field. */
 function goalIdsOf(input: Pick<PatchProject, 'goalId' | 'goalIds'>): string[] | undefined {
@@ -108,11 +134,12 @@ export async function insertProjects(tx: Tx, ctx: Ctx, newProjects: readonly New
     newProjects.map(({ input }) => input),
   )
   if (count + newProjects.length > MAX_PROJECTS) refuse('unprocessable', { message: `A company has at most ${MAX_PROJECTS} projects` })
+  const shortnameOf = await shortnames(tx, companyId, null)
   const rows = newProjects.map(({ id, input }, index) => {
     const { goalId: _, goalIds: _ids, status = 'backlog' as const, ...fields } = input
     const goalIds = goalIdsOf(input) ?? []
     const color = input.color ?? palette[(count + index) % palette.length] ?? null
-    return { ...fields, id, companyId, status, color, urlKey: urlKeyOf(input.name, id), goalId: goalIds[0] ?? null, goalIds }
+    return { ...fields, id, companyId, status, color, urlKey: shortnameOf(input.name, id), goalId: goalIds[0] ?? null, goalIds }
   })
   await insertProjectRows(tx, rows)
   for (const { id, goalIds } of rows) if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
@@ -167,7 +194,7 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: Pat
     .update(projects)
     .set({
       ...columns,
-      ...(columns.name === undefined ? {} : { urlKey: urlKeyOf(columns.name, id) }),
+      ...(columns.name === undefined ? {} : { urlKey: (await shortnames(tx, companyId, id))(columns.name, id) }),
       ...(newGoals === undefined ? {} : { goalId: newGoals[0] ?? null }),
       updatedAt: sql`now()`,
     })

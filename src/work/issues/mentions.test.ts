@@ -41,6 +41,23 @@ describe('A mention by link: the id decides (K4)', () => {
   })
 })
 
+describe('Names are compared by their skeletons (K23)', () => {
+  test.each(['@D\u200bev', '@Ｄｅｖ hi', '@dev\u2060!', 'hi @\u200fDev', '@Dev\ufe0f'])('The agent that %j shows is mentioned', (text) => {
+    expect(mentionedIn(text)).toEqual(['Dev'])
+  })
+
+  test('An agent whose own name has hidden characters is mentioned by what is seen of it', () => {
+    const hidden = agentNamed('Gr\u200bace', 100)
+    expect(findMentions(readMentionText('@Grace look'), [...agents, hidden])).toEqual([hidden.id])
+  })
+
+  test('Agents whose names differ in one letter outside a-z are two', () => {
+    const others = ['Ünal', 'Önal'].map((name, index) => ({ ...agentNamed(name, 200 + index), urlKey: index === 0 ? 'nal' : 'nal-2' }))
+    expect(findMentions(readMentionText('@Önal look'), others)).toEqual([others[1]?.id])
+    expect(findMentions(readMentionText('@nal-2 look'), others)).toEqual([others[1]?.id])
+  })
+})
+
 describe('Words that are no mention start no run (K5)', () => {
   test.each([
     'mail joe@dev.example.org',

@@ -2,6 +2,7 @@
 import { Parser } from 'htmlparser2'
 import MarkdownIt from 'markdown-it'
 import type { Token } from 'markdown-it'
+import { skeleton } from '../../platform/kernel/skeleton.ts'
 
 /** An agent that can be mentioned, by its id, its name, or its short name. */
 export interface Mentionable {
@@ -157,7 +158,8 @@ function lengthsAt(lengths: ReadonlyMap<string, readonly number[]>, text: string
   return found
 }
 
-const fold = (text: string): string => text.normalize('NFC').toLowerCase().replaceAll(/\s/g, ' ')
+// A full-width sign is no `@`, as before; of names and words the skeletons are compared.
+const fold = (text: string): string => skeleton(text.replaceAll(/[\uFF20\uFE6B]/g, OPAQUE))
 
 // Languages that put no space between words: one of their letters beside a mention does not make it part of a word.
 const spacelessScript =
