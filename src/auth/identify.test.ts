@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { createHmac, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -339,6 +340,98 @@ describe('identify: a request through a proxy is not the board', () => {
   ])('A request with the header %s and without a credential is refused with 401', async (name, value) => {
     expect(await server().board.get('/api/companies', { [name]: value })).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
     expect(await server().board.post('/api/companies', { name: 'x' }, { [name]: value })).toMatchObject({ status: 401 })
+  })
+
+  const exact = [
+    'x-forwarded',
+    'x-client-ip',
+    'client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+    'cf-ray',
+    'cf-visitor',
+    'cf-ipcountry',
+    'cdn-loop',
+    'fastly-client-ip',
+    'fly-client-ip',
+    'x-cluster-client-ip',
+    'x-original-forwarded-for',
+    'x-original-url',
+    'x-envoy-external-address',
+    'x-amzn-trace-id',
+    'x-azure-clientip',
+    'x-appengine-user-ip',
+    'x-vercel-forwarded-for',
+    'x-nf-client-connection-ip',
+    'x-remote-user',
+    'remote-user',
+    'x-ssl-client-cert',
+    'ssl-client-verify',
+    'x-scheme',
+    'x-host',
+    'x-varnish',
+    'x-request-start',
+    'tailscale-user-login',
+    'x-cloud-trace-context',
+    'x-forwarded-port',
+    'x-forwarded-server',
+    'x-forwarded-prefix',
+    'x-forwarded-user',
+    'x-forwarded-scheme',
+    'x-forwarded-ssl',
+    'proxy-connection',
+    'front-end-https',
+    'x-proxyuser-ip',
+  ]
+  test('One header of any proxy, load balancer, content network or tunnel ends the trust in a local request', async () => {
+    for (const name of exact)
+      expect(await server().board.get('/api/companies', { [name]: '127.0.0.1' }), name).toMatchObject({
+        status: 401,
+        body: { code: 'unauthorized' },
+      })
+  })
+
+  const families = [
+    'x-forwarded-',
+    'cf-',
+    'fastly-',
+    'x-envoy-',
+    'x-amz-',
+    'x-azure-',
+    'x-original-',
+    'akamai-',
+    'tailscale-',
+    'x-vercel-',
+    'x-proxy-',
+  ]
+  test('Any further header of these families does the same, in any case and with any value', async () => {
+    const headers = fc.tuple(
+      fc.constantFrom(...families),
+      fc.stringMatching(/^[a-z][a-z0-9-]{0,15}$/),
+      fc.boolean(),
+      fc.constantFrom('', ' ', 'x', '127.0.0.1'),
+    )
+    await fc.assert(
+      fc.asyncProperty(headers, async ([family, rest, isUpper, value]) => {
+        const name = isUpper ? (family + rest).toUpperCase() : family + rest
+        expect(await server().board.get('/api/companies', { [name]: value }), name).toMatchObject({ status: 401 })
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('Headers that clients send themselves do not end it', async () => {
+    const own = [
+      'accept-language',
+      'user-agent',
+      'x-request-id',
+      'x-paperclip-client',
+      'traceparent',
+      'dnt',
+      'cache-control',
+      'x-requested-with',
+    ]
+    for (const name of own) expect((await server().board.get('/api/companies', { [name]: 'x' })).status, name).toBe(200)
   })
 
   test('An agent behind a proxy is identified by its key', async () => {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
 import type { JWTVerifyGetKey } from 'jose'
+import { isCanonicalBase64url } from '../platform/kernel/base64url.ts'
 import { keyScopes } from '../platform/kernel/actor.ts'
 import type { KeyScope } from '../platform/kernel/actor.ts'
 
@@ -90,6 +91,7 @@ export async function createRunTokens(settings: TokenSettings): Promise<RunToken
       return { token, expiresAt: new Date((now + ttlSeconds) * 1000).toISOString() }
     },
     async verify(token) {
+      if (!token.split('.').every(isCanonicalBase64url)) return null
       let isUnnamed = false
       const claims = await claimsOf(token, ({ kid }) => {
         isUnnamed = kid === undefined

@@ -22,7 +22,7 @@ export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heart
 export { agentById, lockAgent, lockAgents, lockAllAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'
 export { requireIsolation } from './requireIsolation.ts'
-export { nameKeyOf, namesOf, takeName, takeUrlKey, urlKeyOf } from './names.ts'
+export { nameKeyOf, namesOf, takeName, urlKeyOf } from './names.ts'
 export { applyPermissions, comparePermissions } from './permissions.ts'
 export { redactAgentFor } from './sight.ts'
 export type { AgentDetail } from './queries.ts'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isCanonicalBase64url } from './base64url.ts'
 import { refuse } from './errors.ts'
 import { mapInTurns } from './turns.ts'
 
@@ -53,6 +54,7 @@ export const encodeCursor = (key: readonly (string | number)[]): string => Buffe
  * @throws Refusal `malformed_cursor` for a cursor that this server did not create for this list
  */
 export function decodeCursor<T extends z.ZodType>(cursor: string, shape: T): z.output<T> {
+  if (!isCanonicalBase64url(cursor)) return refuse('malformed_cursor')
   let key: unknown
   try {
     key = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
