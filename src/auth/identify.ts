@@ -49,7 +49,7 @@ export interface EndedActor {
 const agentOfEndedRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow & { hasEndedItself: boolean }>(
   'identify_ended_run',
 ).read(sql`
-  select a.id as "agentId", a.company_id as "companyId", a.role,
+  select a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role,
     coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents",
     exists (select 1 from ${activityLog} l where l.entity_id = r.id::text and l.action = 'heartbeat.run_finished'
       and l.actor_type = 'agent' and l.actor_id = a.id::text) as "hasEndedItself"
@@ -66,14 +66,14 @@ interface KeyRow extends AgentRow {
 }
 
 const agentOfKey = statement<{ hash: string }, KeyRow>('identify_key').read(sql`
-  select a.id as "agentId", a.company_id as "companyId", a.role, k.id as "keyId", k.scopes, k.expires_at as "expiresAt",
+  select a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role, k.id as "keyId", k.scopes, k.expires_at as "expiresAt",
     (extract(epoch from k.expires_at - now()) * 1000)::float8 as "validForMs",
     coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
   from ${agentKeys} k join ${agents} a on a.id = k.agent_id
   where k.key_hash = ${param('hash')} and ${isKeyUnrevoked}`)
 
 const agentOfRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow>('identify_run').read(sql`
-  select a.id as "agentId", a.company_id as "companyId", a.role,
+  select a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role,
     coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
   from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id
   where r.id = ${param('runId')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}

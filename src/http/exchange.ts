@@ -37,6 +37,8 @@ export interface RequestTrace {
   traceId?: string
   actor?: Actor
   route?: Route
+  /** The answer lasts until its client leaves, so its duration says nothing. */
+  isLive?: boolean
   /** Counts and logs the request when its answer is complete. */
   readonly onFinished: () => void
 }

@@ -147,7 +147,7 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   const input = await inputOf(exchange, body, idempotency)
   try {
     const value = await route.handle(input)
-    if (route.streams !== null && (await sendStreamed(exchange, value))) return
+    if ((route.streams !== null || route.follows) && (await sendStreamed(exchange, value))) return
     sendRendered(
       exchange,
       route.paged ? await renderPage(exchange, value as Page<unknown>) : responseOf(exchange, idempotency, value),

@@ -76,6 +76,8 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
    * `file`: a `FileResponse`.
    */
   readonly streams?: StreamKind
+  /** With `follow=true` in the query the answer is a `LiveResponse` in which each event is a `returns`. */
+  readonly follows?: boolean
   readonly handle: (
     input: Input<z.output<Q>, z.output<B>>,
   ) => Promise<HandlerResult<z.input<R>> | StreamResponse | LiveResponse | FileResponse | null>
@@ -103,6 +105,7 @@ export interface Route {
   readonly returns: z.ZodType
   readonly paged: boolean
   readonly streams: StreamKind | null
+  readonly follows: boolean
   readonly status: number
   readonly emptyAs204: boolean
   readonly altStatus: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined
@@ -116,7 +119,7 @@ const BODY_LIMIT = 256 * 1024
 
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
   RouteSpec<Q, B, R>,
-  'handle' | 'returns' | 'headers' | 'altStatus' | 'streams'
+  'handle' | 'returns' | 'headers' | 'altStatus' | 'streams' | 'follows'
 > {
   /** The schema of one row; the body is the bare array. */
   readonly returnsPageOf: R
@@ -160,6 +163,7 @@ const declare = (method: Method): Declare =>
     returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
     paged: !('returns' in spec),
     streams: 'streams' in spec ? (spec.streams ?? null) : null,
+    follows: 'follows' in spec && spec.follows === true,
     status: spec.status ?? 200,
     emptyAs204: spec.emptyAs204 ?? false,
     altStatus: 'altStatus' in spec ? (spec.altStatus as Route['altStatus']) : undefined,

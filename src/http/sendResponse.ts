@@ -43,6 +43,7 @@ export async function sendStreamed(exchange: IdentifiedExchange, value: unknown)
   if (isFileResponse(value)) await sendFile(request, response, headers, value)
   else if (isStreamResponse(value)) await sendStream(response, route.status, headers, value)
   else if (isLiveResponse(value)) {
+    trace.isLive = true
     reportClosedStream(exchange)
     sendLiveResponse(response, route.status, headers, value)
   } else return false

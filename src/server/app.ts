@@ -30,8 +30,11 @@ import type { Traffic, TrafficLimits } from '../http/traffic.ts'
 import type { ServerFacts } from '../observe/instance/health.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { LIVE_PATH, livePage, READY_PATH, readyPage } from '../observe/instance/probes.ts'
 import { securityTextPage } from '../observe/instance/securityText.ts'
 import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe/instance/signIn.ts'
+import { startPage } from '../observe/instance/startPage.ts'
+import { logRequest } from './requestLog.ts'
 import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
 import type { Metrics } from '../observe/metrics/index.ts'
 import { createSockets } from '../observe/events/index.ts'
@@ -49,6 +52,8 @@ export interface AppDeps {
   /** The secret before, whose tokens and stored answers are still accepted; null when none is being replaced. */
   readonly previousSecret?: string | null
   readonly log: Log
+  /** Whether a person reads the log on a terminal; not unless given. */
+  readonly isTerminal?: boolean
   /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
   readonly version: string
@@ -74,29 +79,20 @@ export interface AppDeps {
   readonly degradedCauses?: ServerFacts['causes']
   /** Limits of connections and of unread answers that differ from the defaults. */
   readonly trafficLimits?: TrafficLimits
+  /** Whether this server has been asked to stop; never unless given. */
+  readonly isDraining?: () => boolean
   /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
 }
 
-/** Logs one line per request. It consists of an allow-list of fields and never contains a body, a header or a query. */
-function logRequest(log: Log, response: Response, startedAt: number, code: string | undefined): void {
-  const { requestId, actor, route, traceId } = response.locals['trace'] as RequestTrace
-  const facts = {
-    requestId,
-    ...(traceId === undefined || traceId === requestId ? {} : { traceId }),
-    route: route?.operationId,
-    status: response.statusCode,
-    ms: Math.round((performance.now() - startedAt) * 10) / 10,
-    actor: actor?.kind,
-    ...(actor?.kind === 'agent' ? { agentId: actor.agentId, runId: actor.runId } : {}),
-    ...(code === undefined ? {} : { code, permission: route?.permission }),
-  }
-  if (response.statusCode >= 500) log.error(facts, 'request failed')
-  else if (response.statusCode === 403) log.warn(facts, 'request denied')
-  else log.info(facts, 'request')
+/** Mounts what is answered for every host name, and neither logged nor counted. */
+function mountProbes(app: Express, { store, isDraining = () => false }: AppDeps): void {
+  app.all(LIVE_PATH, livePage)
+  app.all(READY_PATH, readyPage(store.read, isDraining))
 }
 
-function mountPages(app: Express, { board, log, securityContact = null }: AppDeps): void {
+function mountPages(app: Express, { board, log, version, securityContact = null }: AppDeps): void {
+  app.all('/', startPage(version))
   app.all('/.well-known/security.txt', securityTextPage(securityContact))
   app.all(SIGN_IN_PATH, signInPage(board, log))
   app.all(SIGN_OUT_PATH, signOutPage(board, log))
@@ -123,9 +119,11 @@ function mountDocs(app: Express, routes: readonly Route[], version: string): voi
 
 /** Counts and logs an answered request. */
 function recordRequest(deps: AppDeps, metrics: Metrics, response: Response, startedAt: number): void {
-  const { route } = response.locals['trace'] as RequestTrace
-  metrics.observe(route, response.statusCode, performance.now() - startedAt)
-  logRequest(deps.log, response, startedAt, response.locals['code'] as string | undefined)
+  const { route, isLive = false } = response.locals['trace'] as RequestTrace
+  const ms = performance.now() - startedAt
+  const code = response.locals['code'] as string | undefined
+  metrics.observe({ method: response.req.method, route, status: response.statusCode, code, ms, isLive })
+  logRequest(deps.log, { response, ms, code }, deps.isTerminal ?? false)
 }
 
 /** The parts of a server that answer: the application, and the handler of WebSocket handshakes. */
@@ -155,7 +153,7 @@ const routeDepsOf = (deps: AppDeps): RouteDeps => ({
  */
 export function buildApp(deps: AppDeps): App {
   const { store } = deps
-  const app = createExpress()
+  const app = createExpress(deps)
   const traffic = createTraffic(deps.trafficLimits)
   const metrics = createMetrics({
     store,
@@ -220,13 +218,14 @@ function identifier({ store, tokens, board, guessesPerMinute, keyUse }: AppDeps)
   }
 }
 
-function createExpress(): Express {
+function createExpress(deps: AppDeps): Express {
   const app = express()
   app.disable('x-powered-by')
   app.enable('case sensitive routing')
   // Handlers set entity tags where they are useful. Hashing every response would make large lists several times slower.
   app.set('etag', false)
   app.set('query parser', 'simple')
+  mountProbes(app, deps)
   return app
 }
 

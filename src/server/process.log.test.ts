@@ -50,7 +50,7 @@ async function request(url: string, count: number): Promise<void> {
   for (let sent = 0; sent < count; sent += 50)
     await Promise.all(
       Array.from({ length: 50 }, () =>
-        fetch(`${url}/api/health`, { headers: { 'X-Request-Id': 'x'.repeat(128) } }).then((answer) => answer.text()),
+        fetch(`${url}/api/companies`, { headers: { 'X-Request-Id': 'x'.repeat(128) } }).then((answer) => answer.text()),
       ),
     )
 }

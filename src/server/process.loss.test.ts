@@ -68,10 +68,29 @@ const untilServing = (): Promise<unknown> =>
   pollFor('the server serves again', async () => (await sendOneOfEach()).every(({ status }) => status < 300))
 
 describe('a server whose database is lost and returns', { timeout: SLOW_MS }, () => {
+  test('An outage is one line at its beginning and one at its end, however many requests and tasks fail meanwhile (K47)', async () => {
+    const before = server.lines.length
+    await postgres.stop()
+    expectUnavailable(await sendOneOfEach())
+    await server.waitForLog('the database does not answer: requests are refused until it does')
+    // Twice the retry of a periodic task, and longer than the reaper's.
+    for (const stopAt = performance.now() + 2000; performance.now() < stopAt;) expectUnavailable(await sendOneOfEach())
+    postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...notDurable })
+    await untilServing()
+    await server.waitForLog('the database answers again')
+    const said = server.lines.slice(before).filter(({ level, msg }) => Number(level) >= 40 || msg?.startsWith('the database'))
+    expect(said.map(({ level, msg }) => [level, msg])).toEqual([
+      [50, 'the database does not answer: requests are refused until it does'],
+      [30, 'the database answers again'],
+    ])
+  })
+
   test('While Postgres is stopped, requests get 503 with Retry-After within a second; after its start the same server serves', async () => {
     await postgres.stop()
     expectUnavailable(await sendOneOfEach())
     expectUnavailable(await sendOneOfEach())
+    expect((await send(`${url}/livez`)).status).toBe(200)
+    expect(await send(`${url}/readyz`)).toMatchObject({ status: 503, body: { missing: ['database'] } })
     postgres = await startEmbedded({ home: path.join(home, 'elsewhere'), ...notDurable })
     await untilServing()
   })

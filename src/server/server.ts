@@ -22,6 +22,7 @@ import type { Conditions } from './conditions.ts'
 import { version } from './config.ts'
 import { closePool, openPool } from '../platform/db/driver/client.ts'
 import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
+import type { OnUnresponsive } from '../platform/db/driver/watchdog.ts'
 import { requireSessions } from '../platform/db/driver/sessions.ts'
 import { createStore } from '../platform/db/store.ts'
 import type { Store } from '../platform/db/types.ts'
@@ -29,7 +30,9 @@ import { startProblem } from '../platform/kernel/startProblem.ts'
 import { joinSecretRegister, REGISTER_INTERVAL_MS } from './secretRegister.ts'
 import type { SecretRegister } from './secretRegister.ts'
 import { createHttpServer } from '../http/httpServer.ts'
-import type { Log } from '../platform/kernel/log.ts'
+import type { LineHold, Log } from '../platform/kernel/log.ts'
+import { isDatabaseReachable } from '../observe/instance/health.ts'
+import { createOutage } from './outage.ts'
 import { createFeed } from '../observe/events/index.ts'
 import { listenProblem } from './placeProblems.ts'
 import { createRunner } from '../scheduler/runner.ts'
@@ -154,9 +157,7 @@ interface Database {
   close(): Promise<void>
 }
 
-function openDatabase(connection: ConnectionOptions, log: Log): Database {
-  const onUnresponsive = (isUnresponsive: boolean): void =>
-    isUnresponsive ? log.error('the database does not answer: requests are refused until it does') : log.info('the database answers again')
+function openDatabase(connection: ConnectionOptions, log: Log, onUnresponsive: OnUnresponsive): Database {
   const onDriverMismatch = (assumptions: readonly string[]): void =>
     log.warn({ assumptions }, 'the pg driver is not as expected: the server uses plain queries, which are slower')
   const poolOptions = { readOnlyByDefault: true, onUnresponsive, onDriverMismatch }
@@ -229,7 +230,11 @@ const openTokens = async (
 /** Facts about this process from before the server starts. */
 interface ProcessFacts {
   readonly isolation?: Isolation
+  /** Whether a person reads the log on a terminal. */
+  readonly isTerminal?: boolean
   readonly droppedLogLines?: () => number
+  /** Takes what decides when lines of the log are written. */
+  readonly setHold?: (hold: LineHold) => void
 }
 
 /**
@@ -242,10 +247,12 @@ export async function startServer(
   config: Config,
   connection: ConnectionOptions,
   log: Log,
-  { isolation = notIsolated('it was not probed'), droppedLogLines = () => 0 }: ProcessFacts = {},
+  { isolation = notIsolated('it was not probed'), isTerminal = false, droppedLogLines = () => 0, setHold = () => {} }: ProcessFacts = {},
 ): Promise<RunningServer> {
-  const database = openDatabase(connection, log)
+  const outage = createOutage({ probe: () => isDatabaseReachable(store.read), log })
+  const database = openDatabase(connection, log, (isUnresponsive) => isUnresponsive && outage.begin())
   const { store } = database
+  setHold(outage.hold)
   // The embedded database has no URL, and no pooler before it.
   if (connection.connectionString !== undefined) for (const pool of database.pools) await requireSessions(pool, 'DATABASE_URL')
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
@@ -271,7 +278,9 @@ export async function startServer(
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
   const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, degradedCauses: conditions.causes }
-  const app = buildApp({ ...parts, ...appSettings(config), validateResponses: false })
+  let stopping: Promise<void> | undefined
+  const isDraining = (): boolean => stopping !== undefined
+  const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
   const signing = { secret, previousSecret, issuer: config.jwtIssuer, audience: config.jwtAudience }
   const { url, register } = await openPort(server, config, () => joinSecretRegister(store, signing, log))
@@ -281,9 +290,9 @@ export async function startServer(
   runner = started
   const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions, register }), log)
 
-  let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])
+    outage.stop()
     // Runs may call the API until they end, so they stop before the API does.
     const stoppedAt = performance.now()
     await started.stop()

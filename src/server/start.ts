@@ -84,7 +84,7 @@ function announce({ url, board, isolation, config, log, isTerminal }: Announceme
 export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   const config = await configOrExit()
   const isTerminal = process.stdout.isTTY === true
-  const { log, flush, droppedCount } = openProcessLog(config.logLevel, isTerminal)
+  const { log, flush, droppedCount, setHold } = openProcessLog(config.logLevel, isTerminal)
   lifecycle.setLog(log, flush)
   try {
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
@@ -101,7 +101,7 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
     const { url, board } = await lifecycle.startResource(
-      () => startServer(config, logins.application, log, { isolation, droppedLogLines: droppedCount }),
+      () => startServer(config, logins.application, log, { isolation, isTerminal, droppedLogLines: droppedCount, setHold }),
       (server) => server.stop(),
     )
     announce({ url, board, isolation, config, log, isTerminal })

@@ -122,6 +122,8 @@ interface ServerOptions {
   readonly localRuns?: () => LocalRuns | null
   /** Where its log lines go; nowhere unless said. */
   readonly log?: Log
+  /** Whether its log is one for a terminal. */
+  readonly isTerminal?: boolean
   readonly metricsToken?: string
   /** Other quotas than none: tests flood on purpose. */
   readonly quotas?: Quotas
@@ -167,6 +169,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     adapters: testAdapters(options),
     secret: TEST_SECRET,
     log,
+    isTerminal: options.isTerminal ?? false,
     feed,
     metricsToken: options.metricsToken ?? null,
     quotas: options.quotas ?? noQuotas,

@@ -1,6 +1,7 @@
 export { CANCELLED_BY_BOARD, recordRunResult, recordExitFacts } from './runResult.ts'
 export type { RunResult, ExitFacts } from './runResult.ts'
 export { recordsForgotten, runCancelled, runFinished, runStarted } from './events.ts'
+export { presentLogPiece, readLogPiece } from './log.ts'
 export { createLogWriter } from './logWriter.ts'
 export type { RunEvent } from './logBuffer.ts'
 export type { LogWriter, RunLogWriter } from './logWriter.ts'
@@ -17,4 +18,4 @@ export { clearSessions, forgetSession, saveFirstSession, saveSession } from './s
 export { startRun } from './start.ts'
 export { handOverRun, unregisterServer, recordProcess, renewSupervised } from './supervision.ts'
 export type { ServerIdentity } from './supervision.ts'
-export { runEventView, runView } from './views.ts'
+export { runEventView, runLogQuery, runLogView, runView } from './views.ts'

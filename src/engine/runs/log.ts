@@ -64,21 +64,30 @@ function truncateToLimit(bytes: Buffer, limit: number): Buffer {
   return bytes.subarray(0, end)
 }
 
+/** A piece of a run's log. */
+interface LogPiece {
+  readonly content: string
+  /** The offset of the byte behind the piece. */
+  readonly next: number
+  /** Whether the log had no more bytes when it was read. */
+  readonly isAtEnd: boolean
+}
+
 /**
- * A piece of a run's log, from a byte offset.
- * @throws Refusal `not_found` for a run that has no log yet
+ * Reads a piece of a run's log, from a byte offset; null while the run has no log.
+ * @throws Refusal `not_found` for a missing run and for one of another company
  */
-export async function readLog(
+export async function readLogPiece(
   ctx: Ctx,
   runId: string,
   { offset, limitBytes: requestedBytes }: { offset: number; limitBytes: number },
-): Promise<z.input<typeof runLogView>> {
+): Promise<LogPiece | null> {
   const limitBytes = Math.min(requestedBytes, MAX_BYTES)
   const [parts] = await Promise.all([ctx.store.read.run(partsOf, { runId, offset, limitBytes }), requireRun(ctx, runId)])
   const [first] = parts
   if (first === undefined) {
     recordReadPosition(ctx.store, runId, 0, true)
-    refuse('not_found', { message: 'Run log not found' })
+    return null
   }
   const all = Buffer.concat(parts.map((part) => Buffer.from(part.content)))
   let from = Math.min(Math.max(0, offset - first.startOffset), all.length)
@@ -86,9 +95,19 @@ export async function readLog(
   while (isContinuationByte(all[from])) from += 1
   const content = truncateToLimit(all.subarray(from), limitBytes)
   const next = first.startOffset + from + content.length
-  recordReadPosition(ctx.store, runId, next, next >= first.size)
-  return { runId, store: 'postgres', logRef: runId, content: content.toString(), ...(next < first.size ? { nextOffset: next } : {}) }
+  const isAtEnd = next >= first.size
+  recordReadPosition(ctx.store, runId, next, isAtEnd)
+  return { content: content.toString(), next, isAtEnd }
 }
+
+/** A piece of a run's log as it is answered. */
+export const presentLogPiece = (runId: string, { content, next, isAtEnd }: LogPiece): z.input<typeof runLogView> => ({
+  runId,
+  store: 'postgres',
+  logRef: runId,
+  content,
+  ...(isAtEnd ? {} : { nextOffset: next }),
+})
 
 const bySeq = keyset('asc', [{ field: 'seq', column: 'seq', type: 'int' }])
 

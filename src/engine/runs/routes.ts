@@ -3,10 +3,10 @@ import { inCompany, ofUnsupportedKind, ofRun } from '../../auth/scopes.ts'
 import { get } from '../../http/route.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { listRuns } from './list.ts'
-import { listRunEvents, readLog } from './log.ts'
+import { listRunEvents } from './log.ts'
 import { presentRun } from './present.ts'
 import { runRowById } from './queries.ts'
-import { runListQuery, runEventQuery, runEventView, runLogQuery, runLogView, runView } from './views.ts'
+import { runListQuery, runEventQuery, runEventView, runLogQuery, runView } from './views.ts'
 
 export const runRoutes = [
   get('/api/companies/:companyId/heartbeat-runs', {
@@ -54,14 +54,5 @@ export const runRoutes = [
     returns: z.never(),
     refuses: ['not_found'],
     handle: () => refuse('not_found'),
-  }),
-  get('/api/heartbeat-runs/:runId/log', {
-    summary: 'Read a piece of the log of a run',
-    permission: 'run.read',
-    scope: ofRun(),
-    query: runLogQuery,
-    returns: runLogView,
-    refuses: ['not_found'],
-    handle: ({ ctx, target, query }) => readLog(ctx, target, query),
   }),
 ]

@@ -90,4 +90,6 @@ export const runEventQuery = z.object({
 export const runLogQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
   limitBytes: z.coerce.number().int().min(1).default(256_000),
+  /** `true` keeps the answer open, as server-sent events, until the run has ended. */
+  follow: z.enum(['true', 'false']).default('false'),
 })

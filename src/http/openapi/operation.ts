@@ -58,7 +58,10 @@ function successResponses(route: Route, { components, examples }: Parts): Json {
   const media = route.streams === null ? 'application/json' : streamTypes[route.streams]
   const described = describeFields(schema, name)
   const hasExample = route.streams === null || route.streams === 'lines'
-  const content = { [media]: hasExample ? withExample(described, isList ? `${name}List` : name, examples) : { schema: described } }
+  const content = {
+    [media]: hasExample ? withExample(described, isList ? `${name}List` : name, examples) : { schema: described },
+    ...(route.follows ? { [streamTypes.events]: { schema: described } } : {}),
+  }
   const text = viewTexts[name] ?? 'The result'
   const description = isList ? `A list: ${text.charAt(0).toLowerCase()}${text.slice(1)}` : text
   return {

@@ -107,7 +107,7 @@ export function sharedParametersOf(route: Route): Json[] {
     Fields: !writes(route) && route.streams === null,
     Compact: route.streams === null,
     IfNoneMatch: route.streams === 'file',
-    LastEventId: route.streams === 'events',
+    LastEventId: route.streams === 'events' || route.follows,
   }
   return Object.entries(applies).flatMap(([name, isApplicable]) => (isApplicable ? [{ $ref: `#/components/parameters/${name}` }] : []))
 }

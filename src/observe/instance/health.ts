@@ -39,6 +39,15 @@ const ping = statement<object, { one: number }>('health_ping').read(sql`select 1
 /** A database that has not answered within this time is unreachable, even if its port accepts connections. */
 const PING_TIMEOUT_MS = 800
 
+/** Whether the database answers within `PING_TIMEOUT_MS`. */
+export async function isDatabaseReachable(db: Pick<ReadDb, 'run'>): Promise<boolean> {
+  const isReachable = db.run(ping, {}).then(
+    () => true,
+    () => false,
+  )
+  return await withTimeout(isReachable, PING_TIMEOUT_MS, () => false)
+}
+
 /**
  * Checks whether the database answers.
  * @param server its version, how it isolates agents, and why it is degraded
@@ -48,11 +57,7 @@ export async function checkHealth(
   db: Pick<ReadDb, 'run'>,
   { version, isolation, causes }: ServerFacts,
 ): Promise<z.output<typeof healthView>> {
-  const isReachable = db.run(ping, {}).then(
-    () => true,
-    () => false,
-  )
-  if (!(await withTimeout(isReachable, PING_TIMEOUT_MS, () => false))) {
+  if (!(await isDatabaseReachable(db))) {
     const extraFields = { status: 'unhealthy', version }
     refuse('unavailable', { message: 'database_unreachable', retryAfter: 1, extraFields })
   }

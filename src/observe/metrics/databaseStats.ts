@@ -1,12 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { activityLog } from '../../platform/db/tables.ts'
 import { activityChain } from '../../model/audit.ts'
+import { agents } from '../../model/agents.ts'
 import { issues } from '../../model/issues.ts'
 import { isUnended, runs } from '../../model/runs.ts'
 import { isOpen, wakes } from '../../model/wakes.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { isConfigured } from '../../control/dispatch/index.ts'
 import { progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
 
@@ -21,6 +23,7 @@ export interface DatabaseStats {
   readonly queuedWakes: number
   /** Wakes that wait until another run releases their issue. */
   readonly deferredWakes: number
+  /** Of agents that this server could start. One on another host opens its runs when it likes. */
   readonly oldestQueuedWakeSeconds: number
   readonly queuedRuns: number
   readonly runningRuns: number
@@ -33,14 +36,15 @@ export interface DatabaseStats {
 
 const age = (oldest: ReturnType<typeof sql>) => sql`coalesce(greatest(extract(epoch from clock_timestamp() - ${oldest}), 0), 0)::float8`
 
-// Every part reads open rows only. Partial indexes hold nothing else, so a log of many years costs nothing.
+// Every part reads open rows only. Partial indexes hold nothing else, so a log of many years costs nothing. An agent without a
+// command is on another host; its queue shows nothing about this server.
 const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
   with held as (
     select exists (select 1 from ${runs} r where ${liveHolderOf('i')}) as live
     from ${issues} i where i.checkout_run_id is not null or i.execution_run_id is not null),
   waiting as (
-    select status, created_at from ${wakes} w where ${isOpen('w')}),
-  open as (select status, created_at from ${runs} r where ${isUnended('r')}),
+    select w.status, w.created_at, ${isConfigured} as starts from ${wakes} w join ${agents} a on a.id = w.agent_id where ${isOpen('w')}),
+  open as (select r.status, r.created_at, ${isConfigured} as starts from ${runs} r join ${agents} a on a.id = r.agent_id where ${isUnended('r')}),
   stalled as (
     select ${progressSql} as why from ${progressFrom} where i.status in ('todo', 'in_progress') and i.hidden_at is null
       and i.assignee_agent_id is not null),
@@ -54,10 +58,10 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
     (select count(*)::int from stalled where why = 'board_notified') as "notifiedIssues",
     (select count(*)::int from waiting where status = 'queued') as "queuedWakes",
     (select count(*)::int from waiting where status = 'deferred_issue_execution') as "deferredWakes",
-    ${age(sql`(select min(created_at) from waiting where status = 'queued')`)} as "oldestQueuedWakeSeconds",
+    ${age(sql`(select min(created_at) from waiting where status = 'queued' and starts)`)} as "oldestQueuedWakeSeconds",
     (select count(*)::int from open where status = 'queued') as "queuedRuns",
     (select count(*)::int from open where status = 'running') as "runningRuns",
-    ${age(sql`(select min(created_at) from open where status = 'queued')`)} as "oldestQueuedRunSeconds",
+    ${age(sql`(select min(created_at) from open where status = 'queued' and starts)`)} as "oldestQueuedRunSeconds",
     ${age(sql`(select created_at from ${activityLog} where txid > (select horizon from event_horizon()) order by txid, seq limit 1)`)}
       as "eventLagSeconds",
     ${age(sql`least((select created_at from ${activityLog} where (txid, seq) > (coalesce((select txid from sealed), '0'::xid8),

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { sql } from 'drizzle-orm'
+import { mutate, unchanged } from '../../platform/db/mutate.ts'
+import { statement } from '../../platform/db/statement.ts'
 import { createStore } from '../../platform/db/store.ts'
 import { reap } from '../../scheduler/reap.ts'
 import { follow } from '../../dev/testing/follower.ts'
@@ -11,6 +14,7 @@ import { createMetrics } from './metrics.ts'
 const TOKEN = 'a-token-for-scrapers'
 const lines = captureLog()
 const open = useServer({ log: lines.log })
+const alone = useServer()
 const guarded = useServer({ metricsToken: TOKEN })
 
 /** Returns the value of a sample, or undefined when the page does not have it. */
@@ -21,6 +25,10 @@ function sampleIn(text: string, name: string, labels: Readonly<Record<string, st
   })
   return found === undefined ? undefined : Number(found.slice(found.lastIndexOf(' ') + 1))
 }
+
+/** The server itself acts. */
+const requestless = { actor: { kind: 'system', task: 'test' }, requestId: null, idempotency: null } as const
+const deadlock = statement<object, never>('test_metrics_deadlock').read(sql`do $$ begin raise exception sqlstate '40P01'; end $$`)
 
 const proxied = { 'x-forwarded-for': '203.0.113.7' }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -49,16 +57,19 @@ describe('access to the metrics', () => {
 })
 
 describe('the metrics', () => {
-  test('Requests are counted by route and status, and unknown paths share one label', async () => {
+  test('Requests are counted by method, template of the path and status, and unknown paths and methods share one label (K46)', async () => {
     const before = (await open().board.get('/metrics')).text
     await open().board.get('/api/health')
     for (let at = 0; at < 5; at += 1) await open().board.get(`/api/nothing/${at}`)
     const { text } = await open().board.get('/metrics')
-    const requests = (of: string, route: string, status: string) => sampleIn(of, 'paperclip_http_requests_total', { route, status }) ?? 0
-    expect(requests(text, 'getHealth', '200') - requests(before, 'getHealth', '200')).toBe(1)
+    const requests = (of: string, route: string, status: string) =>
+      sampleIn(of, 'paperclip_http_requests_total', { method: 'GET', route, status }) ?? 0
+    expect(requests(text, '/api/health', '200') - requests(before, '/api/health', '200')).toBe(1)
     expect(requests(text, 'none', '404') - requests(before, 'none', '404')).toBe(5)
     expect(text).not.toContain('nothing')
-    expect(sampleIn(text, 'paperclip_http_request_duration_seconds_count', { route: 'getHealth' })).toBeGreaterThan(0)
+    await fetch(`${open().url}/api/health`, { method: 'PROPFIND' })
+    expect(sampleIn((await open().board.get('/metrics')).text, 'paperclip_http_requests_total', { method: 'other' })).toBe(1)
+    expect(sampleIn(text, 'paperclip_http_request_duration_seconds_count', { method: 'GET', route: '/api/health' })).toBeGreaterThan(0)
     expect(sampleIn(text, 'process_cpu_seconds_total')).toBeGreaterThan(0)
     expect(sampleIn(text, 'paperclip_build_info', { version: 'test' })).toBe(1)
   })
@@ -67,7 +78,7 @@ describe('the metrics', () => {
     const { held: heldIssue, run, agent, issue, company } = await world(open())
     const [liveHold, deadHold] = [await heldIssue(), await heldIssue()]
     await expireLease(open(), deadHold.run.id)
-    await issue({ assigneeAgentId: (await agent()).id })
+    await issue({ assigneeAgentId: (await agent({ adapterConfig: { command: '/bin/true' } })).id })
     await open().board.post(`/api/issues/${liveHold.issue.id}/comments`, { body: 'When you have time' })
     const expired = await run(await agent())
     await expireLease(open(), expired.id)
@@ -136,6 +147,60 @@ describe('the metrics', () => {
     expect(await skipped('not_assignee')).toBe(1)
     // A second read of the page counts nothing again.
     expect(await skipped('not_assignee')).toBe(1)
+  })
+
+  test('Runs that wait for an agent on another host do not age the queue of this server (K46)', async () => {
+    const { agent, issue } = await world(alone())
+    await issue({ assigneeAgentId: (await agent()).id })
+    await alone().database.passTime('1 day')
+    const oldest = async (queue: string): Promise<number | undefined> => {
+      const metrics = createMetrics({ store: alone().store, version: 'test', traffic: createTraffic(), openStreams: () => 0 })
+      return sampleIn((await metrics.page()).text, 'paperclip_queue_oldest_seconds', { queue })
+    }
+    expect([await oldest('runs'), await oldest('wakes')]).toEqual([0, 0])
+    await issue({ assigneeAgentId: (await agent({ adapterConfig: { command: '/bin/true' } })).id })
+    await alone().database.passTime('1 hour')
+    expect(await oldest('runs')).toBeGreaterThanOrEqual(3600)
+    expect(await oldest('runs')).toBeLessThan(7200)
+  })
+
+  test('How long a run waited after its wake and how long it ran are measured by adapter and outcome, each once (K46)', async () => {
+    const { agent, issue, run, company } = await world(alone())
+    const metrics = createMetrics({ store: alone().store, version: 'test', traffic: createTraffic(), openStreams: () => 0 })
+    await metrics.page()
+    const woken = await agent()
+    await issue({ assigneeAgentId: woken.id })
+    await alone().database.passTime('90 seconds')
+    const queued = (await alone().board.get(`/api/companies/${company.id}/heartbeat-runs?agentId=${woken.id}`)).body[0]
+    const started = await run(woken, { issueId: queued.issueId })
+    expect(started.id).toBe(queued.id)
+    await alone().database.passTime('20 seconds')
+    const finish = () => started.client.post(`/api/heartbeat-runs/${started.id}/finish`, { status: 'failed', error: 'no' })
+    expect((await finish()).status).toBe(200)
+    for (let scrape = 0; scrape < 2; scrape += 1) {
+      const { text } = await metrics.page()
+      const ended = { adapter: 'process', status: 'failed' }
+      expect(sampleIn(text, 'paperclip_run_wait_seconds_count', { adapter: 'process' })).toBe(1)
+      expect(sampleIn(text, 'paperclip_run_wait_seconds_sum', { adapter: 'process' })).toBeGreaterThanOrEqual(90)
+      expect(sampleIn(text, 'paperclip_run_duration_seconds_count', ended)).toBe(1)
+      expect(sampleIn(text, 'paperclip_run_duration_seconds_sum', ended)).toBeGreaterThanOrEqual(20)
+      expect(sampleIn(text, 'paperclip_run_duration_seconds_sum', ended)).toBeLessThan(90)
+    }
+  })
+
+  test('Refusals are counted by their code, and transactions that ran again after a deadlock (K46)', async () => {
+    const { company } = await world(alone())
+    expect((await alone().board.get('/api/issues/00000000-0000-4000-8000-000000000000')).body.code).toBe('not_found')
+    let attempts = 0
+    const ctx = { ...requestless, companyId: company.id, store: alone().store }
+    await mutate(ctx, async (tx) => {
+      attempts += 1
+      if (attempts === 1) await tx.run(deadlock, {})
+      return unchanged(null)
+    })
+    const { text } = await alone().board.get('/metrics')
+    expect(sampleIn(text, 'paperclip_refusals_total', { code: 'not_found' })).toBe(1)
+    expect(sampleIn(text, 'paperclip_transaction_retries_total')).toBe(1)
   })
 
   test('A committed event that a transaction with an earlier ticket makes unreadable shows as the lag of events', async () => {
@@ -228,7 +293,7 @@ test('An event stream that its client closes is counted and logged, and is not p
   reader.disconnect()
   await waitUntil('the stream is logged', async () => lines.text().includes('getCompaniesByCompanyIdEventsStream'))
   const { text } = await open().board.get('/metrics')
-  const route = 'getCompaniesByCompanyIdEventsStream'
+  const route = '/api/companies/:companyId/events/stream'
   expect(sampleIn(text, 'paperclip_http_requests_total', { route, status: '200' })).toBeGreaterThan(0)
   expect(sampleIn(text, 'paperclip_http_request_duration_seconds_count', { route })).toBeUndefined()
 })

@@ -4,16 +4,33 @@ import type { Route } from '../../http/route.ts'
 import type { Exceeded } from '../../platform/kernel/quotas.ts'
 import { createStatsReader } from './databaseStats.ts'
 import type { DatabaseStats } from './databaseStats.ts'
+import { createRunTimes } from './runTimes.ts'
 import type { Traffic } from '../../http/traffic.ts'
 import { skipTotals } from '../../engine/wakes/index.ts'
 
 /** In seconds: from a read by key to a request that waited for a lock until its timeout. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10]
 
+/** An answered request, as it is counted. */
+export interface ObservedRequest {
+  readonly method: string
+  /** Undefined for a path that no route matches. */
+  readonly route: Route | undefined
+  readonly status: number
+  /** The code of a refusal. */
+  readonly code: string | undefined
+  readonly ms: number
+  /** The answer lasted until its client left. */
+  readonly isLive: boolean
+}
+
+/** Methods that have a label of their own; clients may send any word. */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'])
+
 /** The metrics of this process and of the database. One per process. */
 export interface Metrics {
-  /** Counts an answered request. @param route undefined for a path that no route matches */
-  observe(route: Route | undefined, status: number, ms: number): void
+  /** Counts an answered request. @param route undefined for a path that no route matches @param code of a refusal */
+  observe(request: ObservedRequest): void
   /** Counts a request that was refused because a quota was used up. */
   countQuotaRefusal(exceeded: Pick<Exceeded, 'quota' | 'scope'>): void
   /** Renders the page in the format of Prometheus. */
@@ -97,6 +114,19 @@ function gaugePools(store: Store, registers: [Registry]): void {
   })
 }
 
+/** Registers how often transactions met each other; it is read when the page is. */
+function countRetries(store: Store, registers: [Registry]): void {
+  new Counter({
+    name: 'paperclip_transaction_retries_total',
+    help: 'Transactions that were run again after a deadlock or a serialization failure',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(store.counts.transactionRetries)
+    },
+  })
+}
+
 /** Registers what bounds the callers of this process; it is read when the page is. */
 function countTraffic({ connections, answers }: Traffic, registers: [Registry]): void {
   new Gauge({
@@ -143,14 +173,14 @@ export function createMetrics(deps: MetricsDeps): Metrics {
 
   const requests = new Counter({
     name: 'paperclip_http_requests_total',
-    help: 'Requests that were answered, by route and status',
-    labelNames: ['route', 'status'],
+    help: 'Requests that were answered, by method, template of the path, and status',
+    labelNames: ['method', 'route', 'status'],
     registers,
   })
   const durations = new Histogram({
     name: 'paperclip_http_request_duration_seconds',
     help: 'Time from the first byte of a request to the last byte of its response',
-    labelNames: ['route'],
+    labelNames: ['method', 'route'],
     buckets: DURATION_BUCKETS,
     registers,
   })
@@ -165,6 +195,12 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     help: 'Runs that this process has ended because their lease expired',
     registers,
   })
+  const refusals = new Counter({
+    name: 'paperclip_refusals_total',
+    help: 'Requests that were refused, by the code of the answer',
+    labelNames: ['code'],
+    registers,
+  })
   const quotaRefusals = new Counter({
     name: 'paperclip_quota_refusals_total',
     help: 'Requests of agents that were refused because a quota was used up, by quota and by whose it was',
@@ -176,6 +212,8 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     help: '1 when the database answers, so that its statistics are present',
     registers,
   })
+  countRetries(store, registers)
+  const runTimes = createRunTimes(store.read, registers)
   const gauges = statGauges.map(({ name, help, label, values }) => {
     const gauge = new Gauge({ name, help, labelNames: [label], registers: [databaseRegistry] })
     return (stats: DatabaseStats): void => {
@@ -216,6 +254,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     },
   })
   store.onCommit((rows) => {
+    runTimes.note(rows)
     for (const row of rows) {
       if (row.action === 'heartbeat.run_finished') countFinishedRun(row)
       if (row.action === 'wake.closed') countClosedWake(String(row.details['why']))
@@ -233,7 +272,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   /** Renders the statistics of the database; empty while it does not answer. */
   const renderStats = async (): Promise<string> => {
     try {
-      const stats = await readStats()
+      const [stats] = await Promise.all([readStats(), runTimes.measure()])
       for (const set of gauges) set(stats)
       isUp.set(1)
       return await databaseRegistry.metrics()
@@ -245,11 +284,12 @@ export function createMetrics(deps: MetricsDeps): Metrics {
 
   let collectsDefaults = false
   return {
-    observe(route, status, ms) {
-      const name = route?.operationId ?? 'none'
-      requests.inc({ route: name, status: String(status) })
+    observe({ method, route, status, code, ms, isLive }) {
+      const labels = { method: methods.has(method) ? method : 'other', route: route?.path ?? 'none' }
+      requests.inc({ ...labels, status: String(status) })
+      if (code !== undefined) refusals.inc({ code })
       // The duration of an event stream does not show how fast this server answers.
-      if (route?.streams !== 'events') durations.observe({ route: name }, ms / 1000)
+      if (!isLive) durations.observe(labels, ms / 1000)
     },
     countQuotaRefusal: ({ quota, scope }) => quotaRefusals.inc({ quota, scope }),
     async page() {

@@ -114,6 +114,7 @@ export async function mutate<T>(ctx: Ctx, body: (tx: Tx) => Promise<Outcome<T>>)
       if (!isRetryable(error) || attempt === ATTEMPTS) {
         throw isConnectionFailure(error) && !(error instanceof Refusal) ? (refusalOf(error) ?? error) : error
       }
+      ctx.store.counts.transactionRetries += 1
       await delay(BACKOFF_MS * attempt * Math.random())
     }
   }

@@ -19,6 +19,7 @@ export function createStore(transactionPool: Pool, autocommitPool: Pool = transa
   return {
     transactionPool,
     autocommitPool,
+    counts: { transactionRetries: 0 },
     read: readDbOnPool(autocommitPool),
     onCommit(listener) {
       listeners.add(listener)

@@ -51,6 +51,8 @@ export interface Store {
   /** Calls a listener after every commit of this process. @returns the function that removes it */
   onCommit(listener: CommitListener): () => void
   readonly publish: CommitListener
+  /** Counts of this process since its start. */
+  readonly counts: { transactionRetries: number }
 }
 
 /** The response of a request in the form in which it was sent. */

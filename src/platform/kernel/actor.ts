@@ -24,6 +24,8 @@ export type KeyScope = (typeof keyScopes)[number]
 export interface AgentActor {
   readonly kind: 'agent'
   readonly agentId: string
+  /** For people who read the log. It decides nothing. */
+  readonly agentName?: string
   readonly companyId: string
   readonly role: string
   readonly canCreateAgents: boolean

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import type { DestinationStream, Logger } from 'pino'
+import type { DestinationStream, Logger, LoggerOptions } from 'pino'
 import { openLogStream } from './logStream.ts'
 
 export type Log = Logger
@@ -38,6 +38,11 @@ export function serializeError(error: unknown, depth = 0): SerializedError {
   }
 }
 
+/** Decides when a line is written, if at all. @param write writes the line */
+export type LineHold = (facts: unknown, level: number, write: () => void) => void
+
+const writeAtOnce: LineHold = (_facts, _level, write) => write()
+
 /**
  * Creates the log of the process. The caller logs selected facts only (ids, counts, durations, codes). Bodies, headers
  * and SQL parameters are not passed to the log, so nothing has to be redacted afterwards (I17).
@@ -45,14 +50,24 @@ export function serializeError(error: unknown, depth = 0): SerializedError {
  * @param level a pino level, or `silent`
  * @param pretty writes readable lines instead of JSON, for a terminal
  * @param destination receives the lines instead of standard output; ignored when `pretty`
+ * @param hold returns the current hold of lines
  */
-export function createLog(level: string, pretty: boolean, destination?: DestinationStream): Log {
-  const serializers = { err: serializeError }
-  if (pretty) {
-    const options = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss' }
-    return pino({ level, serializers, transport: { target: 'pino-pretty', options } })
+export function createLog(level: string, pretty: boolean, destination?: DestinationStream, hold = () => writeAtOnce): Log {
+  const options: LoggerOptions = {
+    level,
+    serializers: { err: serializeError },
+    hooks: {
+      logMethod(line, method, levelValue) {
+        hold()(line[0], levelValue, () => method.apply(this, line))
+      },
+    },
   }
-  return pino({ level, serializers, base: { pid: process.pid } }, ...(destination === undefined ? [] : [destination]))
+  if (pretty) {
+    // `refusal` is in the sentence of a request already.
+    const shown = { ignore: 'pid,hostname,refusal', translateTime: 'HH:MM:ss' }
+    return pino({ ...options, transport: { target: 'pino-pretty', options: shown } })
+  }
+  return pino({ ...options, base: { pid: process.pid } }, ...(destination === undefined ? [] : [destination]))
 }
 
 /** The log of a process that may end although its log is not read. */
@@ -62,18 +77,26 @@ export interface ProcessLog {
   readonly flush: (timeoutMs: number) => Promise<void>
   /** Lines that were dropped since the start, because their reader was too slow. */
   readonly droppedCount: () => number
+  /** Sets what decides from now on when lines are written. */
+  readonly setHold: (hold: LineHold) => void
 }
 
 const STDOUT = 1
 
 /** Opens the log of this process on standard output. */
 export function openProcessLog(level: string, pretty: boolean): ProcessLog {
-  if (pretty) return { log: createLog(level, true), flush: () => Promise.resolve(), droppedCount: () => 0 }
+  let hold = writeAtOnce
+  const setHold = (next: LineHold): void => void (hold = next)
+  if (pretty) {
+    const log = createLog(level, true, undefined, () => hold)
+    return { log, flush: () => Promise.resolve(), droppedCount: () => 0, setHold }
+  }
   let line = ''
   const reporter = createLog('warn', false, { write: (text) => void (line = text) })
   const stream = openLogStream(STDOUT, (dropped) => {
     reporter.warn({ dropped }, 'log lines were dropped: the reader of the log was too slow')
     return line
   })
-  return { log: createLog(level, false, stream), flush: (ms) => stream.flush(ms), droppedCount: stream.droppedCount }
+  const log = createLog(level, false, stream, () => hold)
+  return { log, flush: (ms) => stream.flush(ms), droppedCount: stream.droppedCount, setHold }
 }

@@ -144,7 +144,7 @@ export const runs: OperationTexts = {
   'GET /api/heartbeat-runs/:runId/events': op('listRunEvents', 'With `afterSeq` only later events.', 'RunEvent'),
   'GET /api/heartbeat-runs/:runId/log': op(
     'readRunLog',
-    'Lines of JSON from `offset` on. `nextOffset` is present while more bytes follow.',
+    'Lines of JSON from `offset` on. `nextOffset` is present while more bytes follow. With `follow=true` the answer stays open and sends each piece as an event whose id is the offset behind it, until an event `ended` has the status of the run; 204 when nothing is left to read.',
     'RunLog',
   ),
   'GET /api/heartbeat-runs/:runId/issues': op('listRunIssues', 'Issues that the run was for, held, or changed.', 'RunIssue'),

@@ -77,7 +77,7 @@ export const parameterTexts: Readonly<Record<string, string>> = {
   since: 'Only rows from this instant on; a day begins at midnight UTC',
   until: 'Only rows before this instant; a day begins at midnight UTC',
   'stream?after': 'The id of an event to begin behind, when there is no `Last-Event-ID`; `0` for every event',
-  follow: '`false` ends the answer when everything that exists has been sent',
+  follow: '`true` keeps the answer open and sends what is added; `false` ends it when everything that exists has been sent',
   from: 'Only votes from this instant or day on, in UTC',
   to: 'Only votes up to this instant or the end of this day, in UTC',
   'verify?from': 'The first position to check',
