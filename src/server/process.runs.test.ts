@@ -239,8 +239,16 @@ describe('a server with supervised processes', { timeout: SLOW_MS }, () => {
     for (const each of others) expect(await each.stop()).toEqual({ code: 0, signal: null })
     servers = first === undefined ? [] : [first]
     const [cooperative, stubborn] = [await startWorkingAgent(), await startWorkingAgent(true)]
+    const url = await first?.url()
     const signalledAt = performance.now()
-    expect(await first?.stop()).toEqual({ code: 0, signal: null })
+    const stopping = first?.stop()
+    // While the runs end, the port is still open for them (K42).
+    const draining = await pollFor('the server says that it drains', async () => {
+      const ready = await send(`${url}/readyz`)
+      return ready.status === 503 && ready
+    })
+    expect(draining.body).toEqual({ status: 'not_ready', missing: ['draining'] })
+    expect(await stopping).toEqual({ code: 0, signal: null })
     expect(performance.now() - signalledAt).toBeLessThan(onThisMachine(STOPPED_WITHIN_MS))
     expect([cooperative.pid, stubborn.pid].filter(isAlive)).toEqual([])
     // On a busy machine the stubborn process may receive a second SIGTERM before it is killed.
