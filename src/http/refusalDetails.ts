@@ -181,6 +181,12 @@ export const refusalDetails: Readonly<Partial<Record<RefusalCode, RefusalDetails
     isAlwaysThere: false,
     example: { errors: ['agents/ceo/AGENTS.md: the head is not readable'] },
   },
+  idempotency_in_flight: {
+    text: 'What to do next: the same request again, with the same key',
+    schema: z.strictObject({ retryable: z.boolean(), next: nextStep }),
+    isAlwaysThere: true,
+    example: { retryable: true, next: 'wait' },
+  },
   interaction_resolved: {
     text: 'The interaction and its status',
     schema: z.strictObject({ interactionId: z.uuid(), status: z.string() }),

@@ -25,6 +25,7 @@ export const progressStates = {
   assigned_to_person: 'The person continues, or assigns an agent',
   company_not_active: 'Activate the company',
   agent_paused: 'Resume the agent',
+  agent_quarantined: 'Release the agent from its quarantine, then resume it',
   agent_pending_approval: 'Decide on the hire of the agent',
   agent_terminated: 'Assign another agent',
   agent_error: 'Correct the configuration of the agent',
@@ -51,21 +52,26 @@ const latestWake = (
 ) => sql`(select w.${sql.raw(column)} from ${wakes} w where w.issue_id = i.id and w.agent_id = i.assignee_agent_id
   order by w.created_at desc, w.id desc limit 1)`
 
+const hasOpenQuestion = sql`exists (select 1 from ${interactions} n where n.issue_id = i.id and n.status = 'pending')`
+
 /** SQL: the progress of the row `i` of issues with its assignee `a` and its company `c`. The order of the branches is the rule. */
 export const progressSql = sql`(case
   when ${isClosedSql('i')} then 'closed'
   when exists (select 1 from ${runs} r where ${liveHolderOf('i')}) then 'held'
+  when i.assignee_user_id is not null and ${hasOpenQuestion} then 'waits_for_answer'
   when i.assignee_user_id is not null then 'assigned_to_person'
   when i.assignee_agent_id is null then 'unassigned'
   when c.status <> 'active' then 'company_not_active'
+  when a.status = 'paused' and a.pause_reason = 'quarantine' then 'agent_quarantined'
   when a.status in ('paused', 'pending_approval', 'terminated', 'error') then 'agent_' || a.status
   when ${isOverBudgetSql('a')} then 'agent_over_budget'
   when exists (select 1 from ${projects} p where p.id = i.project_id and p.paused_at is not null) then 'project_paused'
   when exists (select 1 from ${wakes} w where w.issue_id = i.id and w.agent_id = i.assignee_agent_id and ${isOpen('w')}) then 'wake_waits'
+  when i.status = 'in_review' and ${hasOpenQuestion} then 'waits_for_answer'
   when i.status in ('backlog', 'in_review') then i.status
   when exists (select 1 from ${blockers} b join ${issues} n on n.id = b.blocker_issue_id where b.blocked_issue_id = i.id
     and not ${isClosedSql('n')}) then 'blocked_by_issues'
-  when exists (select 1 from ${interactions} n where n.issue_id = i.id and n.status = 'pending') then 'waits_for_answer'
+  when ${hasOpenQuestion} then 'waits_for_answer'
   when exists (select 1 from ${issueApprovals} l join ${approvals} d on d.id = l.approval_id where l.issue_id = i.id
     and d.status in ('pending', 'revision_requested')) then 'waits_for_decision'
   when i.status = 'blocked' then 'blocked'

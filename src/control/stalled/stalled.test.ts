@@ -76,6 +76,29 @@ describe('Nothing stands still without a reason (I23)', () => {
       expect((await wakesOf(server(), issue.id)).filter((wake) => wake.status === 'queued')).toMatchObject([{ reason }])
   })
 
+  test('An issue of a quarantined agent says that the quarantine must end, and one with an open question that it be answered (K29)', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    const stopped = await here.issue({ assigneeAgentId: agent.id })
+    const ask = { kind: 'request_confirmation', continuationPolicy: 'none', payload: { prompt: 'Go on?' } }
+    for (const patch of [{ status: 'in_review' }, { status: 'in_review', assigneeUserId: 'local-board', assigneeAgentId: null }]) {
+      const asked = await here.issue()
+      const run = await here.run(agent)
+      await run.client.post(`/api/issues/${asked.id}/checkout`, { agentId: agent.id, expectedStatuses: ['todo'] })
+      const { body: question } = await run.client.post(`/api/issues/${asked.id}/interactions`, ask)
+      await run.client.patch(`/api/issues/${asked.id}`, patch)
+      await board().post(`/api/heartbeat-runs/${run.id}/cancel`)
+      expect(await whyOf(asked.id)).toMatchObject({ why: 'waits_for_answer', act: 'Answer the question on the issue' })
+      await board().post(`/api/issues/${asked.id}/interactions/${question.id}/accept`, {})
+      expect((await whyOf(asked.id)).why).not.toBe('waits_for_answer')
+    }
+    await board().post(`/api/agents/${agent.id}/quarantine`, { reason: 'It does what it should not' })
+    const act = 'Release the agent from its quarantine, then resume it'
+    expect(await whyOf(stopped.id)).toMatchObject({ why: 'agent_quarantined', act, agentPauseReason: 'quarantine' })
+    await board().del(`/api/agents/${agent.id}/quarantine`)
+    expect(await whyOf(stopped.id)).toMatchObject({ why: 'agent_paused', act: 'Resume the agent' })
+  })
+
   test('A run that cannot be started returns its issue with the reason, and its agent waits for another configuration (K29)', async () => {
     const here = await world(server())
     useRunner(server())

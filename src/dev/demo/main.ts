@@ -1,12 +1,14 @@
 // `npm run demo`: fills a running server with a company that shows something of everything an operator looks at: a
 // hierarchy of agents, issues in every status, a live hold, an issue that waits for another, an approval to decide.
-// The requests are those of the local board, so it runs on the machine of the server.
+// The requests are those of the board.
 
-const base = process.env['PAPERCLIP_API_URL'] ?? 'http://127.0.0.1:3100'
+const base = process.env['PAPERCLIP_API_URL'] || `http://127.0.0.1:${process.env['PORT'] || '3100'}`
+/** Where the account of the server does not prove the board, its token does. */
+const boardToken = process.env['PAPERCLIP_API_KEY'] || undefined
 
 type Json = Readonly<Record<string, unknown>>
 
-async function send(method: string, path: string, body?: Json, token?: string): Promise<Json> {
+async function send(method: string, path: string, body?: Json, token = boardToken): Promise<Json> {
   const response = await fetch(`${base}/api${path}`, {
     method,
     headers: { 'Content-Type': 'application/json', ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },

@@ -102,7 +102,7 @@ describe('requests with the same key, actor, route and body (I9)', () => {
       const [first] = answers.filter(({ status }) => status === 201)
       for (const answer of answers) {
         if (answer.status === 201) expect(answer.text).toBe(first?.text)
-        else expect(answer.body).toMatchObject({ code: 'idempotency_in_flight' })
+        else expect(answer.body).toMatchObject({ code: 'idempotency_in_flight', details: { retryable: true, next: 'wait' } })
         if (answer.status === 409) expect(answer.headers['retry-after']).toBe('1')
       }
       expect(answers.filter(({ status, headers }) => status === 201 && headers['idempotency-replayed'] === undefined)).toHaveLength(1)

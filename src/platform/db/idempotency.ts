@@ -99,7 +99,9 @@ export async function reserveKey(connection: Connection, idempotency: Idempotent
     runOn(connection, selectResponse, idempotency),
   ])
   if (found[0] !== undefined) throw new IdempotentReplay(replay(idempotency, found[0]))
-  if (reservations[0]?.free !== true) refuse('idempotency_in_flight', { retryAfter: 1 })
+  if (reservations[0]?.free !== true) {
+    refuse('idempotency_in_flight', { retryAfter: 1, details: { retryable: true, next: 'wait' } })
+  }
 }
 
 /** A response that is ready to be stored. */

@@ -249,7 +249,8 @@ export const fieldsOfWork: Readonly<Record<string, string>> = {
   // Questions
   'Interaction.kind': 'What is asked: a confirmation, answers, or which tasks to create',
   'CreateInteractionRequest.kind': 'What is asked: a confirmation, answers, or which tasks to create',
-  continuationPolicy: 'Whether the answer wakes the agent that asked',
+  continuationPolicy:
+    'Whether the answer wakes the agent of the issue, or the one that asked where no agent has it; without it `none` for a confirmation and `wake_assignee` for the other kinds',
   sourceCommentId: 'The comment that led to the question; null for none',
   sourceRunId: 'The run that asked; null for none',
   resolvedByAgentId: 'The agent that resolved it; null for none',

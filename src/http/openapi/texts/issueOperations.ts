@@ -160,7 +160,7 @@ export const questions: OperationTexts = {
   ),
   'POST /api/issues/:id/interactions/:interactionId/accept': op(
     'acceptInteraction',
-    'Accepted suggested tasks become issues in the same transaction. The agent that asked is woken according to `continuationPolicy`.',
+    'Accepted suggested tasks become issues in the same transaction. An agent is woken according to `continuationPolicy`.',
     'Interaction',
   ),
   'POST /api/issues/:id/interactions/:interactionId/reject': op('rejectInteraction', 'A confirmation may need a `reason`.', 'Interaction'),
