@@ -27,7 +27,7 @@ export function recordIsolation(
   )
 }
 
-const LACKS = 'an agent cannot start its runs, because isolation keeps something from it that it needs'
+const LACKS = 'an agent cannot start its runs: something that it needs is missing, or isolation keeps it from the agent'
 
 /**
  * The preflight of every agent of this server, once after each start: an upgrade, or a tool that was removed, shows before a run is
