@@ -24,6 +24,8 @@ import { closePool, openPool } from '../platform/db/driver/client.ts'
 import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
 import type { OnUnresponsive } from '../platform/db/driver/watchdog.ts'
 import { requireSessions } from '../platform/db/driver/sessions.ts'
+import { FULL_POOLS } from '../platform/db/connectionRoom.ts'
+import type { PoolSizes } from '../platform/db/connectionRoom.ts'
 import { createStore } from '../platform/db/store.ts'
 import type { Store } from '../platform/db/types.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
@@ -69,9 +71,6 @@ const INTERVALS = {
   flushSkipsMs: 10_000,
   retentionMs: 10 * 60_000,
 } as const
-
-/** Connections for transactions and for reads; one Node thread cannot keep more of them busy. */
-const CONNECTIONS = { transactions: 8, autocommit: 6 } as const
 
 export interface RunningServer {
   readonly url: string
@@ -157,12 +156,12 @@ interface Database {
   close(): Promise<void>
 }
 
-function openDatabase(connection: ConnectionOptions, log: Log, onUnresponsive: OnUnresponsive): Database {
+function openDatabase(connection: ConnectionOptions, pools: PoolSizes, log: Log, onUnresponsive: OnUnresponsive): Database {
   const onDriverMismatch = (assumptions: readonly string[]): void =>
     log.warn({ assumptions }, 'the pg driver is not as expected: the server uses plain queries, which are slower')
   const poolOptions = { readOnlyByDefault: true, onUnresponsive, onDriverMismatch }
-  const transactionPool = openPool({ ...connection, max: CONNECTIONS.transactions }, 'generic', poolOptions)
-  const autocommitPool = openPool({ ...connection, max: CONNECTIONS.autocommit }, 'custom', poolOptions)
+  const transactionPool = openPool({ ...connection, max: pools.transactions }, 'generic', poolOptions)
+  const autocommitPool = openPool({ ...connection, max: pools.autocommit }, 'custom', poolOptions)
   return {
     store: createStore(transactionPool, autocommitPool),
     pools: [transactionPool, autocommitPool],
@@ -229,12 +228,21 @@ const openTokens = async (
 
 /** Facts about this process from before the server starts. */
 interface ProcessFacts {
+  readonly pools?: PoolSizes
   readonly isolation?: Isolation
   /** Whether a person reads the log on a terminal. */
   readonly isTerminal?: boolean
   readonly droppedLogLines?: () => number
   /** Takes what decides when lines of the log are written. */
   readonly setHold?: (hold: LineHold) => void
+}
+
+const UNKNOWN_FACTS: Required<ProcessFacts> = {
+  pools: FULL_POOLS,
+  isolation: notIsolated('it was not probed'),
+  isTerminal: false,
+  droppedLogLines: () => 0,
+  setHold: () => {},
 }
 
 /**
@@ -247,10 +255,11 @@ export async function startServer(
   config: Config,
   connection: ConnectionOptions,
   log: Log,
-  { isolation = notIsolated('it was not probed'), isTerminal = false, droppedLogLines = () => 0, setHold = () => {} }: ProcessFacts = {},
+  facts: ProcessFacts = {},
 ): Promise<RunningServer> {
+  const { pools, isolation, isTerminal, droppedLogLines, setHold } = { ...UNKNOWN_FACTS, ...facts }
   const outage = createOutage({ probe: () => isDatabaseReachable(store.read), log })
-  const database = openDatabase(connection, log, (isUnresponsive) => isUnresponsive && outage.begin())
+  const database = openDatabase(connection, pools, log, (isUnresponsive) => isUnresponsive && outage.begin())
   const { store } = database
   setHold(outage.hold)
   // The embedded database has no URL, and no pooler before it.

@@ -19,6 +19,8 @@ import type { ProcessLifecycle } from './processLifecycle.ts'
 const OWNER_AT_WORK =
   'the database login of this server owns the tables, so it could rewrite the audit log: set DATABASE_OWNER_URL and give DATABASE_URL another login'
 
+const FEW_CONNECTIONS = 'the database allows fewer connections than this server would use: its pools are smaller'
+
 /** Answers `--help` and `--version`, and ends the process. */
 function answerCommandLine(): void {
   const asked = readCommandLine(process.argv.slice(2), version, variableNames)
@@ -88,7 +90,7 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   lifecycle.setLog(log, flush)
   try {
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
-    const modules = Promise.all([import('../platform/db/migrate.ts'), import('./server.ts')])
+    const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), import('./server.ts')])
     modules.catch(() => {})
     const { isolation: mode, user } = config.agents
     const isolating = reservedAccounts(config).then((reserved) => probeIsolation({ mode, user, home: config.home, reserved }))
@@ -96,12 +98,14 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     // An operator who asks for what cannot be had learns it before a database is made.
     if (mode !== 'auto' || user !== null) await isolating
     const logins = await startDatabase(config, lifecycle, log)
-    const [{ migrateOnce }, { startServer }] = await modules
+    const [{ migrateOnce }, { fitPools, readConnectionRoom }, { startServer }] = await modules
     const isolation = await isolating
     const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
+    const { sizes: pools, limitedBy } = fitPools(await readConnectionRoom(logins.application))
+    if (limitedBy !== null) log.warn({ ...limitedBy, ...pools }, FEW_CONNECTIONS)
     const { url, board } = await lifecycle.startResource(
-      () => startServer(config, logins.application, log, { isolation, isTerminal, droppedLogLines: droppedCount, setHold }),
+      () => startServer(config, logins.application, log, { isolation, isTerminal, pools, droppedLogLines: droppedCount, setHold }),
       (server) => server.stop(),
     )
     announce({ url, board, isolation, config, log, isTerminal })
