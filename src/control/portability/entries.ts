@@ -3,11 +3,15 @@ import { adapterConfigs } from '../../adapters/index.ts'
 import { agentRoles } from '../../model/agentStatus.ts'
 import { createAgentBody } from '../../org/agents/index.ts'
 import { createCompanyBody, patchCompanyBody } from '../../org/companies/index.ts'
+import { createGoalBody } from '../../org/goals/index.ts'
 import { createLabelBody } from '../../org/labels/index.ts'
 import { createProjectBody, createWorkspaceBody } from '../../org/projects/index.ts'
 import { containsRedacted } from '../../platform/kernel/redact.ts'
+import { documentKey, MAX_DOCUMENTS, putDocumentBody } from '../../work/documents/index.ts'
 import { createIssueBody } from '../../work/issues/index.ts'
+import { createWorkProductBody, MAX_WORK_PRODUCTS } from '../../work/workProducts/index.ts'
 import { coerce, plain } from './coerce.ts'
+import { EXTENSION_PATH } from './extension.ts'
 import type { Extension } from './extension.ts'
 
 const slug = z.string().min(1).max(300)
@@ -25,9 +29,25 @@ export type AgentEntry = z.output<typeof agentEntry> & { readonly slug: string; 
 const projectEntry = z.object({
   ...createProjectBody.omit({ goalId: true, goalIds: true, leadAgentId: true, workspace: true, archivedAt: true }).shape,
   lead: slug.nullish(),
+  goals: z.array(slug).max(50).nullish(),
   workspaces: z.array(createWorkspaceBody).max(50).optional(),
 })
 export type ProjectEntry = z.output<typeof projectEntry> & { readonly slug: string; readonly path: string }
+
+const goalEntry = z.object({
+  ...createGoalBody.omit({ parentId: true, ownerAgentId: true }).shape,
+  parent: slug.nullish(),
+  owner: slug.nullish(),
+})
+export type GoalEntry = z.output<typeof goalEntry> & { readonly slug: string; readonly path: string }
+
+const documentEntry = z.object({ key: documentKey, title: putDocumentBody.shape.title, body: putDocumentBody.shape.body })
+const workProductEntry = createWorkProductBody.omit({
+  projectId: true,
+  executionWorkspaceId: true,
+  runtimeServiceId: true,
+  createdByRunId: true,
+})
 
 const { title, description, priority, billingCode, status } = createIssueBody.shape
 const issueEntry = z.object({
@@ -41,6 +61,17 @@ const issueEntry = z.object({
   parent: slug.nullish(),
   blockedBy: z.array(slug).max(100).nullish(),
   labels: z.array(createLabelBody.shape.name).max(50).nullish(),
+  goal: slug.nullish(),
+  documents: z
+    .array(documentEntry)
+    .max(MAX_DOCUMENTS)
+    .refine((documents) => new Set(documents.map(({ key }) => key)).size === documents.length, 'Two documents have the same key')
+    .nullish(),
+  workProducts: z
+    .array(workProductEntry)
+    .max(MAX_WORK_PRODUCTS)
+    .refine((products) => products.filter(({ isPrimary }) => isPrimary).length <= 1, 'An issue has one primary work product')
+    .nullish(),
 })
 export type IssueEntry = z.output<typeof issueEntry> & { readonly slug: string; readonly path: string }
 
@@ -64,13 +95,15 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** Keys that say what a document is. They have been read when its fields are. */
 const DESCRIBING_KEYS = new Set(['schema', 'kind', 'slug'])
+/** Lists of texts. Redacted places of a text are read, as in a description; in a configuration they would replace a secret. */
+const TEXTS = new Set(['documents', 'workProducts'])
 /** Names of keys in one warning. */
 const MAX_NAMED_KEYS = 50
 
 /** The fields of a document and of the extension, without null: an absent field and a null field mean the same. The document goes before the extension. */
 function fieldsOf({ path, head }: PackageDocument, extraFields: Fields | null | undefined, { warnings }: ReaderState): Fields {
   const presentFields = Object.entries({ ...extraFields, ...head }).filter(([key, value]) => {
-    const isRedacted = typeof value === 'object' && containsRedacted(plain(value))
+    const isRedacted = typeof value === 'object' && !TEXTS.has(key) && containsRedacted(plain(value))
     if (isRedacted) warnings.push(`${path}: ${key} contains a redacted secret and is ignored`)
     return value !== null && value !== undefined && !isRedacted && !DESCRIBING_KEYS.has(key)
   })
@@ -178,4 +211,12 @@ export function parseIssue(key: string, file: PackageDocument, folder: string | 
   const input = { ...fields, title: fields['title'] ?? key, project: fields['project'] ?? folder }
   const entry = parseEntry(file.path, issueEntry, input, state)
   return entry === null ? null : { ...entry, slug: key, path: file.path }
+}
+
+/** Reads a goal, which has no document: all of it stands in the extension. */
+export function parseGoal(key: string, fields: Fields | null, state: ReaderState): GoalEntry | null {
+  const path = `${EXTENSION_PATH}: goals.${key.slice(0, 100)}`
+  const file: PackageDocument = { path, head: {}, body: null, alias: null }
+  const entry = parseEntry(path, goalEntry, { title: key, ...fieldsOf(file, fields, state) }, state)
+  return entry === null ? null : { ...entry, slug: key, path }
 }

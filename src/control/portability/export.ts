@@ -1,97 +1,17 @@
-import type { AgentRow } from '../../org/agents/index.ts'
-import { companyById } from '../../org/companies/index.ts'
-import type { CompanyRow } from '../../org/companies/index.ts'
 import type { Ctx } from '../../platform/db/types.ts'
-import { companyOf } from '../../platform/db/context.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
 import type { ProjectRow } from '../../org/projects/index.ts'
 import { renderFrontMatter } from './frontMatter.ts'
 import { createTurns } from '../../platform/kernel/turns.ts'
 import type { Turns } from '../../platform/kernel/turns.ts'
-import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
+import { assignSlugs, loadContents, refuseTooLarge } from './exportContents.ts'
+import type { Contents } from './exportContents.ts'
+import { MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
 import { collectEnvInputs, buildManifest } from './manifest.ts'
 import { EXTENSION_PATH, EXTENSION_SCHEMA } from './extension.ts'
 import { agentPath, COMPANY_PATH, countRelations, issuePath, projectPath, parsePackage } from './package.ts'
-import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
 import type { IssueRow } from './rows.ts'
 import { redactText, sanitizeConfig } from './sanitizeConfig.ts'
-import type { ExportResult, ExportRequest, Included } from './views.ts'
-
-/** The rows of a package, by slug. */
-interface Contents {
-  readonly company: CompanyRow
-  readonly includes: Included
-  readonly agents: ReadonlyMap<string, AgentRow>
-  readonly projects: ReadonlyMap<string, ProjectRow>
-  readonly issues: ReadonlyMap<string, IssueRow>
-  readonly warnings: string[]
-}
-
-const refuseTooLarge = (): never =>
-  refuse('unprocessable', {
-    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations and ${MAX_PACKAGE_BYTES} bytes: name projects or issues`,
-  })
-
-/** Names rows by short words. Later rows with the same words get a number. */
-function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, fallback: string): Map<string, T> {
-  const slugs = new Map<string, T>()
-  for (const row of rows) {
-    const words = nameOf(row)
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9]+/g, '-')
-      .slice(0, 80)
-      .replaceAll(/^-+|-+$/g, '')
-    const base = words === '' ? fallback : words
-    let slug = base
-    for (let number = 2; slugs.has(slug); number += 1) slug = `${base}-${number}`
-    slugs.set(slug, row)
-  }
-  return slugs
-}
-
-const toNameSet = (names: readonly string[] | undefined): Set<string> | null =>
-  names === undefined || names.length === 0 ? null : new Set(names.map((name) => name.toLowerCase()))
-
-async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents> {
-  const db = ctx.store.read
-  const companyId = companyOf(ctx)
-  const includes: Included = {
-    company: request.include?.company ?? true,
-    agents: request.include?.agents ?? true,
-    projects: request.include?.projects ?? false,
-    issues: request.include?.issues ?? false,
-    skills: false,
-  }
-  const company = await companyById(db, companyId)
-  const warnings = request.include?.skills === true ? ['This server does not store skills, so none are exported'] : []
-  const pick = <T extends { readonly id: string; readonly urlKey: string }>(rows: readonly T[], names: Set<string> | null): T[] =>
-    rows.filter((row) => names === null || names.has(row.id) || names.has(row.urlKey))
-  const agents = includes.agents ? pick(await listAgents(db, companyId, MAX_FILES + 1), toNameSet(request.agents)) : []
-  const allProjects = includes.projects || request.projectIssues !== undefined ? await listProjects(db, companyId, MAX_FILES + 1) : []
-  const projects = includes.projects ? pick(allProjects, toNameSet(request.projects)) : []
-  const names = toNameSet(request.issues)
-  const issueProjects = toNameSet(request.projectIssues)
-  const selection = {
-    companyId,
-    all: names === null && issueProjects === null,
-    names: [...(names ?? [])],
-    projectIds: issueProjects === null ? [] : pick(allProjects, issueProjects).map((project) => project.id),
-  }
-  if (includes.issues) {
-    const { count, bytes } = await measureIssues(db, selection)
-    if (count > MAX_FILES || bytes > MAX_PACKAGE_BYTES) refuseTooLarge()
-  }
-  const issues = includes.issues ? await listIssues(db, selection, MAX_FILES) : []
-  if (2 + agents.length + projects.length + issues.length > MAX_FILES) refuseTooLarge()
-  return {
-    company,
-    includes,
-    agents: assignSlugs(agents, (agent) => agent.urlKey, 'agent'),
-    projects: assignSlugs(projects, (project) => project.name, 'project'),
-    issues: assignSlugs(issues, (issue) => issue.title, 'task'),
-    warnings,
-  }
-}
+import type { ExportResult, ExportRequest } from './views.ts'
 
 /** A lookup of slugs by row id, for references inside a package. It returns null for a row that is not in the package. */
 const slugLookup = (rows: ReadonlyMap<string, { readonly id: string }>): ((id: string | null) => string | null) => {
@@ -175,7 +95,7 @@ const exportWorkspace = (workspace: ProjectRow['workspaces'][number], isBoard: b
 }
 
 async function writeProjects({ files, extension, contents, isBoard, turns }: ExportState): Promise<void> {
-  const leadOf = slugLookup(contents.agents)
+  const [leadOf, goalOf] = [slugLookup(contents.agents), slugLookup(contents.goals)]
   const { warnings } = contents
   for (const [slug, project] of contents.projects) {
     await turns.yieldIfDue()
@@ -193,13 +113,51 @@ async function writeProjects({ files, extension, contents, isBoard, turns }: Exp
     const workspaces = project.workspaces
       .map((workspace) => stripSecrets(path, exportWorkspace(workspace, isBoard), warnings))
       .filter((workspace) => workspace['cwd'] !== undefined || workspace['repoUrl'] !== undefined)
-    ;(extension['projects'] ??= {})[slug] = omitEmpty({ color, ...hostSettings, workspaces })
-    if (project.goals.length > 0) warnings.push(`${path}: a package contains no goals`)
+    const [first, ...others] = project.goals.flatMap(({ id }) => goalOf(id) ?? [])
+    const goals = first === undefined ? [] : [first, ...others.toSorted()]
+    ;(extension['projects'] ??= {})[slug] = omitEmpty({ color, ...hostSettings, goals, workspaces })
   }
+}
+
+function writeGoals({ extension, contents }: ExportState): void {
+  const [ownerOf, parentOf] = [slugLookup(contents.agents), slugLookup(contents.goals)]
+  for (const [slug, goal] of contents.goals) {
+    const path = `${EXTENSION_PATH}: goals.${slug}`
+    const { level, status } = goal
+    const title = redactField(path, goal.title, contents.warnings)
+    const description = redactField(path, goal.description, contents.warnings)
+    ;(extension['goals'] ??= {})[slug] = omitEmpty({
+      title,
+      description,
+      level,
+      status,
+      parent: parentOf(goal.parentId),
+      owner: ownerOf(goal.ownerAgentId),
+    })
+  }
+}
+
+/** The documents and work products of an issue, for its entry in the extension. */
+function partsOf({ id }: IssueRow, path: string, { documents, workProducts, warnings }: Contents) {
+  const documentFields = (documents.get(id) ?? []).map(({ key, title, body }) =>
+    omitEmpty({ key, title: redactField(path, title, warnings), body: redactField(path, body, warnings) }),
+  )
+  const productFields = (workProducts.get(id) ?? []).map(({ issueId: _, metadata, title, summary, url, ...fields }) =>
+    omitEmpty({
+      ...fields,
+      title: redactField(path, title, warnings),
+      summary: redactField(path, summary, warnings),
+      // A redacted URL is none.
+      url: redactField(path, url, warnings) === url ? url : null,
+      metadata: stripSecrets(path, metadata ?? {}, warnings),
+    }),
+  )
+  return { documents: documentFields, workProducts: productFields }
 }
 
 async function writeIssues({ files, extension, contents, turns }: ExportState): Promise<void> {
   const [issueSlug, agentSlug, projectSlug] = [slugLookup(contents.issues), slugLookup(contents.agents), slugLookup(contents.projects)]
+  const goalOf = slugLookup(contents.goals)
   const { warnings } = contents
   for (const [slug, issue] of contents.issues) {
     await turns.yieldIfDue()
@@ -220,7 +178,7 @@ async function writeIssues({ files, extension, contents, turns }: ExportState): 
       redactField(path, issue.description, warnings),
     )
     // Every task has an entry here, because files have no order and an import numbers issues in the order of the entries.
-    ;(extension['tasks'] ??= {})[slug] = omitEmpty({ billingCode })
+    ;(extension['tasks'] ??= {})[slug] = omitEmpty({ billingCode, goal: goalOf(issue.goalId), ...partsOf(issue, path, contents) })
     for (const { name, color } of issue.labels) (extension['labels'] ??= {})[name.toLowerCase()] = color
   }
 }
@@ -247,6 +205,7 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
     state.extension['company'] = omitEmpty({ brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents })
   }
   await writeAgents(state)
+  writeGoals(state)
   await writeProjects(state)
   await writeIssues(state)
   warnHidden(state)

@@ -7,6 +7,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { companyImported } from './events.ts'
 import { importAgents } from './importAgents.ts'
 import { prepareCompany } from './importCompany.ts'
+import { importGoals } from './importGoals.ts'
 import { importIssues } from './importIssues.ts'
 import { importProjects } from './importProjects.ts'
 import { idsByUrlKey } from './importState.ts'
@@ -65,7 +66,7 @@ const planView = ({ company, agents, projects, issues }: ImportPlan): ImportPrev
   issuePlans: issues.map(({ slug, title }) => ({ slug, action: 'create', plannedTitle: title, reason: null })),
 })
 
-const noRows: ExistingRows = { agents: [], projects: [], labels: [] }
+const noRows: ExistingRows = { agents: [], projects: [], labels: [], goals: [] }
 
 /** Shows the plan of an import and writes nothing. @throws Refusal `not_found`, `forbidden`, `admin_required`, `unprocessable` */
 export async function previewImport(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportPreview> {
@@ -120,8 +121,10 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
       warnings: [...plan.warnings],
       agentIds: idsByUrlKey(existing.agents.filter((agent) => agent.isOpen)),
       projectIds: idsByUrlKey(existing.projects),
+      goalIds: new Map(),
     }
     const agents = await importAgents(state)
+    await importGoals(state)
     const projects = await importProjects(state)
     const issues = await importIssues(state)
     await requireActingRun(tx, state.ctx)

@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { insertLabels } from '../../org/labels/index.ts'
 import { skeleton } from '../../platform/kernel/skeleton.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { insertDocuments } from '../../work/documents/index.ts'
 import { insertIssues } from '../../work/issues/index.ts'
+import { insertWorkProducts } from '../../work/workProducts/index.ts'
+import { findGoalIds } from './importGoals.ts'
 import { findAgentId, findProjectId } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import { listed } from './entries.ts'
@@ -56,18 +59,37 @@ export async function importIssues(state: ImportState): Promise<ImportResult['is
   const labelIds = await importLabels(state)
   const ids = new Map(plan.issues.map(({ slug }) => [slug, randomUUID() as string]))
   const batch = plan.issues.map((entry) => {
-    const { slug, path: _, project: _project, assignee: _assignee, parent: _parent, blockedBy: _blockers, labels, ...fields } = entry
+    const {
+      slug,
+      path,
+      project: _project,
+      assignee: _assignee,
+      parent: _parent,
+      blockedBy: _blockers,
+      labels,
+      goal,
+      documents: _documents,
+      workProducts: _products,
+      ...fields
+    } = entry
     const input = {
       ...fields,
       status: fields.status === 'in_progress' ? ('todo' as const) : fields.status,
       ...resolveReferences(state, entry),
       ...resolveIssues(state, entry, ids),
+      goalId: findGoalIds(state, path, goal ? [goal] : [])[0] ?? null,
       labelIds: (labels ?? []).flatMap((name) => labelIds.get(skeleton(name)) ?? []),
     }
     return { id: ids.get(slug) ?? '', input }
   })
   const inserted = await insertIssues(tx, ctx, batch)
   events.push(...inserted.flatMap((issue) => issue.events))
+  const partsOf = <T>(list: (entry: IssueEntry) => readonly T[] | null | undefined): { issueId: string; part: T }[] =>
+    plan.issues.flatMap((entry) => (list(entry) ?? []).map((part) => ({ issueId: ids.get(entry.slug) ?? '', part })))
+  const documents = partsOf((entry) => entry.documents).map(({ issueId, part }) => ({ ...part, issueId, title: part.title ?? null }))
+  events.push(...(await insertDocuments(tx, ctx, documents)))
+  const products = partsOf((entry) => entry.workProducts).map(({ issueId, part }) => ({ issueId, input: part }))
+  events.push(...(await insertWorkProducts(tx, ctx, products)))
   return plan.issues.map(({ slug, title }, index) => {
     const { id = '', identifier = '' } = inserted[index] ?? {}
     return { slug, id, identifier, action: 'created', title }

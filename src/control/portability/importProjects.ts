@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { applyProjectPatch, insertProjects } from '../../org/projects/index.ts'
 import type { NewProject } from '../../org/projects/index.ts'
+import { findGoalIds } from './importGoals.ts'
 import { findAgentId, pastTense } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import type { ProjectEntry } from './entries.ts'
@@ -15,15 +16,18 @@ function leadOf(state: ImportState, { path, lead }: ProjectEntry): string | null
 }
 
 function newProject(state: ImportState, { entry, name }: PlannedEntry<ProjectEntry>): NewProject {
-  const { slug: _, path: _path, lead: _lead, workspaces = [], ...fields } = entry
-  return { id: randomUUID(), input: { ...fields, name, leadAgentId: leadOf(state, entry) }, workspaces }
+  const { slug: _, path, lead: _lead, goals, workspaces = [], ...fields } = entry
+  const goalIds = findGoalIds(state, path, goals ?? [])
+  return { id: randomUUID(), input: { ...fields, name, leadAgentId: leadOf(state, entry), goalIds }, workspaces }
 }
 
 async function updateProject(state: ImportState, entry: ProjectEntry, id: string): Promise<void> {
   const { tx, ctx, events, warnings } = state
-  const { slug: _, path, lead: _lead, name: _name, workspaces = [], ...patch } = entry
+  const { slug: _, path, lead: _lead, name: _name, goals, workspaces = [], ...fields } = entry
   const leadAgentId = leadOf(state, entry)
-  events.push(...(await applyProjectPatch(tx, ctx, id, { ...patch, ...(leadAgentId === null ? {} : { leadAgentId }) })))
+  const goalIds = findGoalIds(state, path, goals ?? [])
+  const patch = { ...fields, ...(leadAgentId === null ? {} : { leadAgentId }), ...(goalIds.length === 0 ? {} : { goalIds }) }
+  events.push(...(await applyProjectPatch(tx, ctx, id, patch)))
   if (workspaces.length > 0) warnings.push(`${path}: the project keeps its existing workspaces`)
 }
 

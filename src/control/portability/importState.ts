@@ -17,6 +17,8 @@ export interface ImportState {
   readonly agentIds: Map<string, string>
   /** Ids of projects, likewise. */
   readonly projectIds: Map<string, string>
+  /** Ids of the goals of the package by slug. */
+  readonly goalIds: Map<string, string>
 }
 
 /** The results of planned actions, as the answer of an import names them. */

@@ -3,7 +3,7 @@ export const MAX_PACKAGE_BYTES = 2 * 1024 * 1024
 /** Maximum files of one package. All of them are created in one transaction, which has the company's row lock. */
 export const MAX_FILES = 500
 /**
- * Maximum blockers, labels of issues and workspaces of one package together: the other rows of the same transaction. Each
+ * Maximum blockers, labels, documents and work products of issues, and workspaces and goals of projects of one package together: the other rows of the same transaction. Each
  * costs Postgres 50 µs, most of it for its foreign keys, so all of them take a fifth of the time that a transaction has.
  */
 export const MAX_RELATIONS = 20_000

@@ -1,6 +1,6 @@
 import { createTurns } from '../../platform/kernel/turns.ts'
-import { listed, parseAgent, parseCompany, parseIssue, parseProject } from './entries.ts'
-import type { AgentEntry, CompanyEntry, IssueEntry, PackageDocument, ProjectEntry, ReaderState } from './entries.ts'
+import { listed, parseAgent, parseCompany, parseGoal, parseIssue, parseProject } from './entries.ts'
+import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, PackageDocument, ProjectEntry, ReaderState } from './entries.ts'
 import { EXTENSION_PATH, labelColorsOf, parseExtension, untakenKeys } from './extension.ts'
 import { splitFrontMatter } from './frontMatter.ts'
 import { MAX_FILES } from './limits.ts'
@@ -20,6 +20,7 @@ export interface CompanyPackage {
   readonly agents: readonly AgentEntry[]
   readonly projects: readonly ProjectEntry[]
   readonly issues: readonly IssueEntry[]
+  readonly goals: readonly GoalEntry[]
   /** Colours of labels by name in lower case. */
   readonly labelColors: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
@@ -57,6 +58,7 @@ interface ParsedEntries {
   readonly agents: AgentEntry[]
   readonly projects: ProjectEntry[]
   readonly issues: IssueEntry[]
+  readonly goals: GoalEntry[]
 }
 
 const pushIfValid = <T>(entries: T[], entry: T | null): void => {
@@ -95,7 +97,7 @@ function inExtensionOrder<P extends { readonly slug: string; readonly path: stri
 }
 
 /** The entries with their references as slugs, whichever way they were written. */
-function linked({ agents, projects, issues }: ParsedEntries, aliases: Aliases) {
+function linked({ agents, projects, issues, goals }: ParsedEntries, aliases: Aliases) {
   const resolverOf = (entries: readonly { readonly slug: string; readonly path: string }[]) => {
     const resolve = createResolver(entries.map(({ slug, path }) => ({ slug, path, alias: aliases.get(path) ?? null })))
     return <T extends string | null | undefined>(reference: T, from: string): T | string =>
@@ -112,6 +114,7 @@ function linked({ agents, projects, issues }: ParsedEntries, aliases: Aliases) {
       parent: issueOf(entry.parent, entry.path),
       blockedBy: entry.blockedBy?.map((reference) => issueOf(reference, entry.path)),
     })),
+    goals: goals.map((entry) => ({ ...entry, owner: agentOf(entry.owner, entry.path) })),
   }
 }
 
@@ -144,7 +147,7 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
   const errors: string[] = []
   const extension = await parseExtension(texts.find(([path]) => path === EXTENSION_PATH)?.[1], budget, errors)
   const state: ReaderState = { extension, warnings: [], errors }
-  const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [] }
+  const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [], goals: [] }
   const aliases = new Map<string, string | null>()
   for (const [path, text] of texts.filter(([name]) => isDocumentPath(name))) {
     const file = await readDocument(path, text, budget, errors)
@@ -152,25 +155,29 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
     parseDocument(file, state, parsed)
     await turns.yieldIfDue()
   }
+  const goalFields = Object.entries(extension.goals ?? {})
+  if (goalFields.length > MAX_FILES) errors.push(`${EXTENSION_PATH}: a package has at most ${MAX_FILES} goals`)
+  for (const [key, fields] of goalFields.slice(0, MAX_FILES)) pushIfValid(parsed.goals, parseGoal(key, fields, state))
   warnUntaken(files, parsed, aliases, state)
   reportDuplicates('agents', parsed.agents, errors)
   reportDuplicates('projects', parsed.projects, errors)
   reportDuplicates('tasks', parsed.issues, errors)
-  const { agents, projects, issues } = linked(parsed, aliases)
+  const { agents, projects, issues, goals } = linked(parsed, aliases)
   return {
     company: parsed.company,
     agents: inExtensionOrder(agents, extension.agents, aliases),
     projects: inExtensionOrder(projects, extension.projects, aliases),
     issues: inExtensionOrder(issues, extension.tasks, aliases),
+    goals,
     labelColors: labelColorsOf(extension),
     warnings: state.warnings,
     errors,
   }
 }
 
-/** The rows that an import writes in addition to one for each entry: blockers, labels of issues, workspaces. */
+/** The rows that an import writes in addition to one for each entry: blockers, labels, documents and work products of issues, workspaces. */
 export const countRelations = ({ projects, issues }: Pick<CompanyPackage, 'projects' | 'issues'>): number =>
-  [...projects.map(({ workspaces }) => workspaces), ...issues.flatMap(({ blockedBy, labels }) => [blockedBy, labels])].reduce(
-    (sum, list) => sum + (list?.length ?? 0),
-    0,
-  )
+  [
+    ...projects.flatMap(({ workspaces, goals }) => [workspaces, goals]),
+    ...issues.flatMap(({ blockedBy, labels, documents, workProducts }) => [blockedBy, labels, documents, workProducts]),
+  ].reduce((sum, list) => sum + (list?.length ?? 0), 0)

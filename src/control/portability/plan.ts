@@ -2,7 +2,7 @@ import { fieldProblems } from '../../adapters/index.ts'
 import { nameKeyOf, namesOf, takeName, urlKeyOf } from '../../org/agents/index.ts'
 import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
-import type { AgentEntry, CompanyEntry, IssueEntry, ProjectEntry } from './entries.ts'
+import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, ProjectEntry } from './entries.ts'
 import { EXTENSION_PATH } from './extension.ts'
 import { COMPANY_PATH, countRelations, parsePackage } from './package.ts'
 import type { CompanyPackage } from './package.ts'
@@ -29,6 +29,8 @@ export interface ImportPlan {
   readonly agents: readonly PlannedEntry<AgentEntry>[]
   readonly projects: readonly PlannedEntry<ProjectEntry>[]
   readonly issues: readonly IssueEntry[]
+  /** With projects or issues, which refer to them. */
+  readonly goals: readonly GoalEntry[]
   readonly companyPackage: CompanyPackage
   readonly warnings: readonly string[]
   readonly errors: readonly string[]
@@ -180,6 +182,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     issues: (requestedInclude?.issues ?? true) && companyPackage.issues.length > 0,
     skills: false,
   }
+  const takesGoals = (requestedInclude?.projects ?? true) || (requestedInclude?.issues ?? true)
   const selected = request.agents === 'all' ? null : new Set(request.agents)
   for (const slug of selected ?? [])
     if (!companyPackage.agents.some((agent) => agent.slug === slug)) warnings.push(`The package contains no agent ${slug}`)
@@ -198,8 +201,12 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
   )
   const [issues, cyclicIssues] = parentsFirst(include.issues ? companyPackage.issues : [], (entry) => entry.parent)
   for (const entry of cyclicIssues) errors.push(`${entry.path}: is below itself`)
+  const [goals, cyclicGoals] = parentsFirst(takesGoals ? companyPackage.goals : [], (entry) => entry.parent)
+  for (const entry of cyclicGoals) errors.push(`${entry.path}: is below itself`)
   if (countRelations({ projects, issues }) > MAX_RELATIONS)
-    errors.push(`A package has at most ${MAX_RELATIONS} blockers, labels of issues and workspaces together`)
+    errors.push(
+      `A package has at most ${MAX_RELATIONS} blockers, labels, documents and work products of issues, and workspaces and goals of projects together`,
+    )
   const isNew = request.target.mode === 'new_company'
   const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
   if (isNew && name === null) errors.push('The package contains no company; set newCompanyName')
@@ -214,6 +221,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     agents: planAgents(agents, existing, request),
     projects: planProjects(projects, existing, request),
     issues,
+    goals,
     companyPackage,
     warnings,
     errors,

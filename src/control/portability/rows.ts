@@ -2,12 +2,13 @@ import { sql } from 'drizzle-orm'
 import type { AgentRow } from '../../org/agents/index.ts'
 import { agents } from '../../model/agents.ts'
 import { blockers, issueLabels, issues, labels } from '../../model/issues.ts'
-import { projects } from '../../model/projects.ts'
+import { goals, projects } from '../../model/projects.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { projectRowJson } from '../../org/projects/index.ts'
 import type { ProjectRow } from '../../org/projects/index.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { resolveGoalId } from '../../work/issues/index.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
 
 type Db = Pick<ReadDb, 'run'>
@@ -32,7 +33,7 @@ export interface IssueRow {
 const agentRows = statement<{ companyId: string; limit: number }, AgentRow>('package_agents').read(sql`
   select ${columnsOf(agents, ['nextTimerAt', 'isolation'])} from ${agents}
   where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval')
-  order by url_key, id limit ${param('limit', 'int')}`)
+  order by name, id limit ${param('limit', 'int')}`)
 
 /** Agents that are neither terminated nor pending. Ordered by name, because agents of one import have the same creation time. */
 export const listAgents = (db: Db, companyId: string, limit: number): Promise<AgentRow[]> => db.run(agentRows, { companyId, limit })
@@ -68,7 +69,7 @@ export const measureIssues = async (db: Db, selection: IssueSelection): Promise<
 
 const issueRows = statement<IssueSelection & { limit: number }, IssueRow>('package_issues').read(sql`
   select i.id, i.identifier, i.title, i.description, i.status, i.priority, i.project_id as "projectId",
-    i.assignee_agent_id as "assigneeAgentId", i.parent_id as "parentId", i.goal_id as "goalId", i.billing_code as "billingCode",
+    i.assignee_agent_id as "assigneeAgentId", i.parent_id as "parentId", ${resolveGoalId(sql`i.goal_id`, sql`i.project_id`, sql`i.company_id`)} as "goalId", i.billing_code as "billingCode",
     (select coalesce(json_agg(json_build_object('name', l.name, 'color', l.color) order by l.name), '[]'::json)
       from ${issueLabels} il join ${labels} l on l.id = il.label_id where il.issue_id = i.id) as labels,
     (select coalesce(json_agg(b.blocker_issue_id order by x.issue_number), '[]'::json)
@@ -84,6 +85,7 @@ export interface ExistingRows {
   readonly agents: readonly { readonly id: string; readonly name: string; readonly urlKey: string; readonly isOpen: boolean }[]
   readonly projects: readonly { readonly id: string; readonly name: string; readonly urlKey: string }[]
   readonly labels: readonly { readonly id: string; readonly name: string }[]
+  readonly goals: readonly { readonly id: string; readonly title: string }[]
 }
 
 const existingRows = statement<{ companyId: string }, ExistingRows>('package_present').read(sql`
@@ -93,7 +95,9 @@ const existingRows = statement<{ companyId: string }, ExistingRows>('package_pre
     (select coalesce(json_agg(json_build_object('id', id, 'name', name, 'urlKey', url_key) order by created_at, id), '[]'::json)
       from ${projects} where company_id = ${param('companyId', 'uuid')} and archived_at is null) as projects,
     (select coalesce(json_agg(json_build_object('id', id, 'name', name)), '[]'::json)
-      from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels`)
+      from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels,
+    (select coalesce(json_agg(json_build_object('id', id, 'title', lower(title)) order by created_at, id), '[]'::json)
+      from ${goals} where company_id = ${param('companyId', 'uuid')}) as goals`)
 
 /** Loads the rows of a company that entries of a package may match. */
 export const loadExistingRows = async (db: Db, companyId: string): Promise<ExistingRows> =>

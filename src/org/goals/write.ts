@@ -17,7 +17,7 @@ import type { GoalRow } from './queries.ts'
 import type { CreateGoal, PatchGoal } from './views.ts'
 
 /** The most goals of one company. It limits an agent that creates goals in a loop. */
-const MAX_GOALS = 5000
+export const MAX_GOALS = 5000
 
 interface GoalFacts {
   parent: boolean

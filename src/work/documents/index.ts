@@ -1,2 +1,5 @@
 export { findDocument } from './queries.ts'
 export { documentKey } from './views.ts'
+export { insertDocuments } from './insertDocuments.ts'
+export { putDocumentBody } from './views.ts'
+export { MAX_DOCUMENTS } from './write.ts'

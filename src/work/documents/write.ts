@@ -18,7 +18,7 @@ import type { DocumentRow } from './queries.ts'
 import type { PutDocument } from './views.ts'
 
 /** Documents of one issue. The limit stops an agent that writes one in each step. */
-const MAX_DOCUMENTS = 200
+export const MAX_DOCUMENTS = 200
 
 /** The document that a write is about, and the conditions of the client. */
 interface DocumentWrite {

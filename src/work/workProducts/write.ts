@@ -21,7 +21,7 @@ import type { WorkProductRow } from './queries.ts'
 import type { CreateWorkProduct, PatchWorkProduct } from './views.ts'
 
 /** Work products of one issue. All of them are read with the issue. */
-const MAX_WORK_PRODUCTS = 100
+export const MAX_WORK_PRODUCTS = 100
 
 const countWorkProducts = statement<{ issueId: string }, { count: number }>('work_product_count').read(
   sql`select count(*)::int as count from ${workProducts} where issue_id = ${param('issueId')}`,

@@ -1,0 +1,115 @@
+import type { AgentRow } from '../../org/agents/index.ts'
+import { companyById } from '../../org/companies/index.ts'
+import type { CompanyRow } from '../../org/companies/index.ts'
+import type { GoalRow } from '../../org/goals/index.ts'
+import type { ProjectRow } from '../../org/projects/index.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import type { Ctx } from '../../platform/db/types.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
+import { listDocuments, listGoals, listWorkProducts, measureParts, partWarnings } from './exportParts.ts'
+import type { DocumentPart, WorkProductPart } from './exportParts.ts'
+import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
+import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
+import type { IssueRow } from './rows.ts'
+import type { ExportRequest, Included } from './views.ts'
+
+/** The rows of a package, by slug. */
+export interface Contents {
+  readonly company: CompanyRow
+  readonly includes: Included
+  readonly agents: ReadonlyMap<string, AgentRow>
+  readonly projects: ReadonlyMap<string, ProjectRow>
+  readonly issues: ReadonlyMap<string, IssueRow>
+  readonly goals: ReadonlyMap<string, GoalRow>
+  /** By the id of their issue. */
+  readonly documents: ReadonlyMap<string, readonly DocumentPart[]>
+  readonly workProducts: ReadonlyMap<string, readonly WorkProductPart[]>
+  readonly warnings: string[]
+}
+
+/** Refuses a package beyond the limits. */
+export const refuseTooLarge = (): never =>
+  refuse('unprocessable', {
+    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations and ${MAX_PACKAGE_BYTES} bytes: name projects or issues`,
+  })
+
+/** Names rows by short words. Later rows with the same words get a number. */
+export function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, fallback: string): Map<string, T> {
+  const slugs = new Map<string, T>()
+  for (const row of rows) {
+    const words = nameOf(row)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .slice(0, 80)
+      .replaceAll(/^-+|-+$/g, '')
+    const base = words === '' ? fallback : words
+    let slug = base
+    for (let number = 2; slugs.has(slug); number += 1) slug = `${base}-${number}`
+    slugs.set(slug, row)
+  }
+  return slugs
+}
+
+const toNameSet = (names: readonly string[] | undefined): Set<string> | null =>
+  names === undefined || names.length === 0 ? null : new Set(names.map((name) => name.toLowerCase()))
+
+function byIssue<T extends { readonly issueId: string }>(parts: readonly T[]): Map<string, T[]> {
+  const lists = new Map<string, T[]>()
+  for (const part of parts) {
+    const list = lists.get(part.issueId)
+    if (list === undefined) lists.set(part.issueId, [part])
+    else list.push(part)
+  }
+  return lists
+}
+
+/** Reads the rows of a package. @throws Refusal `unprocessable` for a package beyond the limits */
+export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents> {
+  const db = ctx.store.read
+  const companyId = companyOf(ctx)
+  const includes: Included = {
+    company: request.include?.company ?? true,
+    agents: request.include?.agents ?? true,
+    projects: request.include?.projects ?? false,
+    issues: request.include?.issues ?? false,
+    skills: false,
+  }
+  const company = await companyById(db, companyId)
+  const warnings = request.include?.skills === true ? ['This server does not store skills, so none are exported'] : []
+  const pick = <T extends { readonly id: string; readonly urlKey: string }>(rows: readonly T[], names: Set<string> | null): T[] =>
+    rows.filter((row) => names === null || names.has(row.id) || names.has(row.urlKey))
+  const agents = includes.agents ? pick(await listAgents(db, companyId, MAX_FILES + 1), toNameSet(request.agents)) : []
+  const allProjects = includes.projects || request.projectIssues !== undefined ? await listProjects(db, companyId, MAX_FILES + 1) : []
+  const projects = includes.projects ? pick(allProjects, toNameSet(request.projects)) : []
+  const names = toNameSet(request.issues)
+  const issueProjects = toNameSet(request.projectIssues)
+  const selection = {
+    companyId,
+    all: names === null && issueProjects === null,
+    names: [...(names ?? [])],
+    projectIds: issueProjects === null ? [] : pick(allProjects, issueProjects).map((project) => project.id),
+  }
+  if (includes.issues) {
+    const { count, bytes } = await measureIssues(db, selection)
+    if (count > MAX_FILES || bytes > MAX_PACKAGE_BYTES) refuseTooLarge()
+  }
+  const issues = includes.issues ? await listIssues(db, selection, MAX_FILES) : []
+  const issueIds = issues.map((issue) => issue.id)
+  const sizes = await measureParts(db, issueIds)
+  if (sizes.documentBytes > MAX_PACKAGE_BYTES || sizes.documents + sizes.workProducts > MAX_RELATIONS) refuseTooLarge()
+  warnings.push(...partWarnings(sizes))
+  const goals = includes.projects || includes.issues ? await listGoals(db, companyId, MAX_FILES + 1) : []
+  if (goals.length > MAX_FILES) refuseTooLarge()
+  if (2 + agents.length + projects.length + issues.length > MAX_FILES) refuseTooLarge()
+  return {
+    company,
+    includes,
+    agents: assignSlugs(agents, (agent) => (agent.urlKey === agent.id ? '' : agent.urlKey), 'agent'),
+    projects: assignSlugs(projects, (project) => project.name, 'project'),
+    issues: assignSlugs(issues, (issue) => issue.title, 'task'),
+    goals: assignSlugs(goals, (goal) => goal.title, 'goal'),
+    documents: byIssue(await listDocuments(db, issueIds)),
+    workProducts: byIssue(await listWorkProducts(db, issueIds)),
+    warnings,
+  }
+}
