@@ -66,13 +66,26 @@ describe('readForm', () => {
     expect(await readAll(slow)).toMatch(/^HTTP\/1\.1 201 /)
   })
 
-  test('File names in other alphabets arrive unchanged, and a part named file is the file even without a file name', async () => {
+  test('File names in other alphabets arrive unchanged, `filename*` goes before `filename` (K17), and a part named file is the file even without a file name', async () => {
     expect(await post(Buffer.concat([gif(PIXEL, 'Grüße 🙂.gif'), END]))).toMatchObject({ body: { originalFilename: 'Grüße 🙂.gif' } })
     const extended = part(
       `Content-Disposition: form-data; name="file"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.gif\r\nContent-Type: image/gif`,
       PIXEL,
     )
     expect(await post(Buffer.concat([extended, END]))).toMatchObject({ body: { originalFilename: 'Grüße.gif' } })
+    const both: readonly [string, string][] = [
+      [`filename="Gr__e.gif"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.gif`, 'Grüße.gif'],
+      [`filename*=UTF-8''Gr%C3%BC%C3%9Fe.gif; filename="Gr__e.gif"`, 'Grüße.gif'],
+      [`filename="x.gif"; filename*=iso-8859-1'de'Gr%FC%DFe.gif`, 'Grüße.gif'],
+      [`filename="x.gif"; filename*=UTF-8''%zz`, 'x.gif'],
+      [`filename="x.gif"; filename*=words`, 'x.gif'],
+      [`filename="a; filename*=UTF-8''b.gif"`, "a; filename*=UTF-8''b.gif"],
+    ]
+    for (const [names, name] of both) {
+      const form = part(`Content-Disposition: form-data; name="file"; ${names}\r\nContent-Type: image/gif`, PIXEL)
+      const before = part('Content-Disposition: form-data; name="other"', `filename*=UTF-8''no`)
+      expect(await post(Buffer.concat([before, form, END])), names).toMatchObject({ body: { originalFilename: name } })
+    }
     const nameless = part('Content-Disposition: form-data; name="file"\r\nContent-Type: image/gif', PIXEL)
     expect(await post(Buffer.concat([nameless, END]))).toMatchObject({ body: { byteSize: PIXEL.length, originalFilename: null } })
   })

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { Busboy } from '@fastify/busboy'
 import type { BusboyInstance } from '@fastify/busboy'
+import { createFileNameReader } from './extendedFileName.ts'
 import type { Request, Response } from 'express'
 import type { ReceivedFile } from '../platform/kernel/content.ts'
 import { Refusal, refuse } from '../platform/kernel/errors.ts'
@@ -107,10 +108,12 @@ function collectParts(parser: BusboyInstance, fileLimit: number, parts: FormPart
   })
 }
 
-/** The first fault of a form. */
-interface FormFailure {
+/** The first fault of a form, and who looks at it. */
+interface FormWatch {
   readonly fail: (refusal: Refusal) => void
   readonly failed: () => boolean
+  /** Sees each piece of the form as well. */
+  readonly look: (chunk: Buffer) => void
 }
 
 /**
@@ -118,7 +121,7 @@ interface FormFailure {
  * @param limit bytes of the whole form
  * @returns true when the whole body was read, so that the connection can serve another request
  */
-async function feedParser(request: Request, parser: BusboyInstance, limit: number, { fail, failed }: FormFailure): Promise<boolean> {
+async function feedParser(request: Request, parser: BusboyInstance, limit: number, { fail, failed, look }: FormWatch): Promise<boolean> {
   return await new Promise<boolean>((resolve) => {
     let received = 0
     let timeout: NodeJS.Timeout | undefined
@@ -140,8 +143,11 @@ async function feedParser(request: Request, parser: BusboyInstance, limit: numbe
       received += chunk.length
       stalled.refresh()
       if (received > limit) fail(new Refusal('body_too_large'))
-      if (!failed()) parser.write(chunk)
-      else if (received > limit + DRAIN_BYTES) finish(false)
+      if (!failed()) {
+        look(chunk)
+        parser.write(chunk)
+      }
+      if (failed() && received > limit + DRAIN_BYTES) finish(false)
     }
     const onEnd = (): void => {
       // The request emits `close` after `end`, while the parser may still be busy with its last bytes.
@@ -187,16 +193,21 @@ export async function readForm(request: Request, response: Response, fileLimit: 
     },
   })
   const fail = (firstRefusal: Refusal): void => void (refusal ??= firstRefusal)
+  const nameReader = createFileNameReader(type, FILE_FIELD)
   collectParts(parser, fileLimit, parts, fail)
-  const isRead = await feedParser(request, parser, fileLimit + FORM_OVERHEAD_BYTES, { fail, failed: () => refusal !== undefined })
+  const isRead = await feedParser(request, parser, fileLimit + FORM_OVERHEAD_BYTES, {
+    fail,
+    failed: () => refusal !== undefined,
+    look: nameReader.write,
+  })
   // On this connection the rest of the body would be read as the next request.
   if (!isRead) response.setHeader('Connection', 'close')
   if (refusal !== undefined) throw refusal
   if (!isRead) throw truncatedFormRefusal()
-  return formOf(parts)
+  return formOf(parts, nameReader.name())
 }
 
-function formOf({ fields, files }: FormParts): Record<string, unknown> {
+function formOf({ fields, files }: FormParts, extendedName: string | null): Record<string, unknown> {
   const [file] = files
   if (file === undefined) return refuse('malformed_form', { message: `Missing file field '${FILE_FIELD}'` })
   const bytes = Buffer.concat(file.chunks)
@@ -204,7 +215,10 @@ function formOf({ fields, files }: FormParts): Record<string, unknown> {
   const values = Object.fromEntries(fields)
   requireStorable(values)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  return { ...values, [FILE_FIELD]: { bytes, sha256, name: file.name, declaredType: file.declaredType } satisfies ReceivedFile }
+  return {
+    ...values,
+    [FILE_FIELD]: { bytes, sha256, name: extendedName ?? file.name, declaredType: file.declaredType } satisfies ReceivedFile,
+  }
 }
 
 /** The form as it enters the request hash of an Idempotency-Key: the SHA-256 represents the bytes of the file. */

@@ -16,7 +16,7 @@ import { attachmentAdded, attachmentRemoved } from './events.ts'
 import { attachmentById } from './queries.ts'
 import type { AttachmentRow } from './queries.ts'
 import { storeFile } from './storeFile.ts'
-import { attachmentTypes, validateFile } from './validateFile.ts'
+import { acceptFile } from './validateFile.ts'
 
 /** Attachments of one issue. The limit stops an agent that attaches one in each step. */
 const MAX_ATTACHMENTS = 200
@@ -60,12 +60,11 @@ interface NewAttachment {
 
 /**
  * Attaches a file to an issue. Its row, its bytes and its audit row commit together.
- * @throws Refusal of the gate (LOCK_PROTOCOL §4.2); `file_type_unsupported`, `file_invalid`; `unknown_reference` for a comment
- *   that is not the issue's; `unprocessable` beyond the limits
+ * @throws Refusal of the gate (LOCK_PROTOCOL §4.2); `unknown_reference` for a comment that is not the issue's; `unprocessable` beyond the limits
  */
 export async function attachFile(ctx: Ctx, { issueId, commentId, expected }: NewAttachment, file: ReceivedFile): Promise<AttachmentRow> {
   const companyId = companyOf(ctx)
-  const validated = validateFile(file, attachmentTypes)
+  const validated = acceptFile(file)
   return await mutate(ctx, async (tx) => {
     const issue = await lockIssue(tx, companyId, issueId)
     const gate = await checkWriteGate(tx, ctx, issue, expected)

@@ -29,10 +29,13 @@ const attachmentColumns = sql`a.id, a.company_id as "companyId", a.issue_id as "
   s.id as "assetId", ${fileColumns}, a.created_at as "createdAt", a.updated_at as "updatedAt",
   '/api/attachments/' || a.id || '/content' as "contentPath"`
 
-const selectAsset = statement<{ id: string; companyId: string }, AssetRow>('asset_by_id').read(sql`
-  select ${assetColumns} from ${assets} s where s.id = ${param('id')} and s.company_id = ${param('companyId')}`)
+/** An asset by its id. The file of an attachment is one, too, and is not an image of the company. */
+type FoundAsset = AssetRow & { readonly isImage: boolean }
 
-async function assetById(db: Reader, companyId: string, id: string): Promise<AssetRow> {
+const selectAsset = statement<{ id: string; companyId: string }, FoundAsset>('asset_by_id').read(sql`
+  select ${assetColumns}, s.attachment_id is null as "isImage" from ${assets} s where s.id = ${param('id')} and s.company_id = ${param('companyId')}`)
+
+async function assetById(db: Reader, companyId: string, id: string): Promise<FoundAsset> {
   const [row] = await db.run(selectAsset, { id, companyId })
   if (row === undefined) refuse('not_found', { message: 'Asset not found' })
   return row
@@ -86,8 +89,12 @@ async function* readChunks(db: Reader, companyId: string, id: string, byteSize: 
 
 type StoredFile = Pick<AssetRow, 'assetId' | 'companyId' | 'contentType' | 'byteSize' | 'sha256' | 'originalFilename'>
 
-const fileResponseOf = (db: Reader, { assetId, companyId, contentType, byteSize, sha256, originalFilename }: StoredFile): FileResponse => ({
-  ...servingOptions(contentType),
+const fileResponseOf = (
+  db: Reader,
+  { assetId, companyId, contentType, byteSize, sha256, originalFilename }: StoredFile,
+  isImage: boolean,
+): FileResponse => ({
+  ...servingOptions(contentType, isImage),
   byteSize,
   sha256,
   name: originalFilename,
@@ -95,9 +102,11 @@ const fileResponseOf = (db: Reader, { assetId, companyId, contentType, byteSize,
 })
 
 /** The file of an asset, ready to be sent. @throws Refusal `not_found` */
-export const openAsset = async (ctx: Ctx, id: string): Promise<FileResponse> =>
-  fileResponseOf(ctx.store.read, await assetById(ctx.store.read, companyOf(ctx), id))
+export async function openAsset(ctx: Ctx, id: string): Promise<FileResponse> {
+  const asset = await assetById(ctx.store.read, companyOf(ctx), id)
+  return fileResponseOf(ctx.store.read, asset, asset.isImage)
+}
 
 /** The file of an attachment, ready to be sent. @throws Refusal `not_found` */
 export const openAttachment = async (ctx: Ctx, id: string): Promise<FileResponse> =>
-  fileResponseOf(ctx.store.read, await attachmentById(ctx.store.read, companyOf(ctx), id))
+  fileResponseOf(ctx.store.read, await attachmentById(ctx.store.read, companyOf(ctx), id), false)

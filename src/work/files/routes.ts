@@ -62,7 +62,7 @@ export const assetRoutes = [
     bodyLimit: FILE_LIMIT_BYTES,
     status: 201,
     returns: attachmentView,
-    refuses: ['not_found', ...gateRefusals, ...fileRefusals],
+    refuses: ['not_found', ...gateRefusals],
     handle: ({ ctx, target, body, preconditions: expected }) =>
       attachFile(ctx, { issueId: target, commentId: body.issueCommentId ?? null, expected }, body.file),
   }),

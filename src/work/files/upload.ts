@@ -12,7 +12,7 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { assetCreated } from './events.ts'
 import type { AssetRow } from './queries.ts'
 import { storeFile } from './storeFile.ts'
-import { imageTypes, validateFile } from './validateFile.ts'
+import { validateImage } from './validateFile.ts'
 
 /** Images of one company that belong to no issue. No request deletes one, because any text may show it. */
 const MAX_IMAGES = 1000
@@ -28,7 +28,7 @@ const countImages = statement<{ companyId: string }, { count: number }>('asset_c
  */
 export async function uploadImage(ctx: Ctx, file: ReceivedFile, namespace: string): Promise<AssetRow> {
   const companyId = companyOf(ctx)
-  const image = validateFile(file, imageTypes)
+  const image = validateImage(file)
   return await mutate(ctx, async (tx) => {
     await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)

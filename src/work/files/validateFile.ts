@@ -3,6 +3,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import type { ReceivedFile } from '../../platform/kernel/content.ts'
 import { isText } from '../../platform/kernel/content.ts'
 import { truncate } from '../../platform/kernel/text.ts'
+import { detectType, SVG, typeBySignature } from './fileType.ts'
 import { sanitizeSvg } from './sanitizeSvg.ts'
 
 /** Longest stored file name, in characters. File systems accept it, so the file can be saved under its name again. */
@@ -14,37 +15,10 @@ const NAME_MAX = 200
  */
 const SVG_MAX_BYTES = 1024 * 1024
 
-const hasSignature = (bytes: Buffer, offset: number, signature: string): boolean =>
-  bytes.subarray(offset, offset + signature.length).toString('latin1') === signature
-
-/** Checks the first bytes of a file, by type. A type that is not listed is text. */
-const signatures: Readonly<Record<string, (bytes: Buffer) => boolean>> = {
-  'image/png': (bytes) => hasSignature(bytes, 0, '\x89PNG\r\n\x1a\n'),
-  'image/jpeg': (bytes) => hasSignature(bytes, 0, '\xff\xd8\xff'),
-  'image/gif': (bytes) => hasSignature(bytes, 0, 'GIF87a') || hasSignature(bytes, 0, 'GIF89a'),
-  'image/webp': (bytes) => hasSignature(bytes, 0, 'RIFF') && hasSignature(bytes, 8, 'WEBP'),
-  'application/pdf': (bytes) => hasSignature(bytes, 0, '%PDF-'),
-}
-
-const SVG = 'image/svg+xml'
 const bitmapTypes = ['image/png', 'image/jpeg', 'image/webp', 'image/gif']
 
-/** Types of files that may be attached to an issue. */
-export const attachmentTypes: ReadonlySet<string> = new Set([
-  ...bitmapTypes,
-  'application/pdf',
-  'text/markdown',
-  'text/plain',
-  'application/json',
-  'text/csv',
-  'text/html',
-])
-
 /** Types of images that a company may use as its logo or in its texts. */
-export const imageTypes: ReadonlySet<string> = new Set([...bitmapTypes, SVG])
-
-/** Names that mean another type of the list. */
-const aliases: Readonly<Record<string, string>> = { 'image/jpg': 'image/jpeg' }
+const imageTypes: ReadonlySet<string> = new Set([...bitmapTypes, SVG])
 
 /** A file that may be stored. */
 export interface ValidatedFile {
@@ -55,23 +29,31 @@ export interface ValidatedFile {
   readonly name: string | null
 }
 
+/** A file for an issue: of any type, which its content and its name decide. It is kept as it was sent. */
+export const acceptFile = (file: ReceivedFile): ValidatedFile => ({
+  bytes: file.bytes,
+  sha256: file.sha256,
+  contentType: detectType(file),
+  name: sanitizeFileName(file.name),
+})
+
 /**
- * Checks an uploaded file: its declared type must be allowed, and its bytes must be of that type. A drawing is replaced by
- * a sanitized copy.
- * @throws Refusal `file_type_unsupported`, `file_invalid`, `file_too_large` for a drawing
+ * Checks an image of a company. Its content decides its type; a drawing is recognised by its declared type or its name, and is
+ * replaced by a sanitized copy.
+ * @throws Refusal `file_type_unsupported`, `file_invalid` for a file that is declared as an image and is none, `file_too_large` for a drawing
  */
-export function validateFile(file: ReceivedFile, allowed: ReadonlySet<string>): ValidatedFile {
-  const contentType = aliases[file.declaredType] ?? file.declaredType
-  if (!allowed.has(contentType)) refuse('file_type_unsupported', { details: { allowed: [...allowed] } })
+export function validateImage(file: ReceivedFile): ValidatedFile {
   const name = sanitizeFileName(file.name)
-  const invalid = (): never => refuse('file_invalid', { details: { contentType } })
-  if (contentType === SVG) {
-    if (file.bytes.length > SVG_MAX_BYTES) refuse('file_too_large', { message: `A drawing exceeds ${SVG_MAX_BYTES} bytes` })
-    const bytes = isText(file.bytes) ? sanitizeSvg(file.bytes.toString('utf8')) : invalid()
-    return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), contentType, name }
-  }
-  const isOfType = signatures[contentType] ?? isText
-  return isOfType(file.bytes) ? { bytes: file.bytes, sha256: file.sha256, contentType, name } : invalid()
+  const contentType = typeBySignature(file.bytes)
+  if (contentType !== null && bitmapTypes.includes(contentType)) return { bytes: file.bytes, sha256: file.sha256, contentType, name }
+  const isDrawing = file.declaredType === SVG || (name ?? '').toLowerCase().endsWith('.svg')
+  if (!isDrawing && file.declaredType.startsWith('image/') && imageTypes.has(file.declaredType))
+    refuse('file_invalid', { details: { contentType: file.declaredType } })
+  if (!isDrawing) refuse('file_type_unsupported', { details: { allowed: [...imageTypes] } })
+  if (file.bytes.length > SVG_MAX_BYTES) refuse('file_too_large', { message: `A drawing exceeds ${SVG_MAX_BYTES} bytes` })
+  if (!isText(file.bytes)) refuse('file_invalid', { details: { contentType: SVG } })
+  const bytes = sanitizeSvg(file.bytes.toString('utf8'))
+  return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), contentType: SVG, name }
 }
 
 // Control characters, marks that change the direction of text, unpaired surrogates, and invisible characters.
@@ -84,11 +66,18 @@ export function sanitizeFileName(name: string | null): string | null {
   return visibleName === '' || visibleName === '.' || visibleName === '..' ? null : visibleName
 }
 
+/** Types that a browser may show: it runs nothing of them. SVG is one only as an image of a company, whose drawings are written anew. */
+const shownTypes = new Set([...bitmapTypes, 'application/pdf', 'text/plain', 'text/markdown', 'text/csv', 'application/json'])
+
 /**
- * The content type and disposition of a served file. All stored text is valid UTF-8. An HTML file may only be saved,
- * because a browser would show it as a page of this API's origin.
+ * The content type and disposition of a served file. Text without another charset is UTF-8. What is not surely harmless may only
+ * be saved: a browser would show a page as a page of this API's origin.
+ * @param isImage of a company, whose drawings are sanitized
  */
-export const servingOptions = (contentType: string): { contentType: string; disposition: 'inline' | 'attachment' } => ({
-  contentType: contentType.startsWith('text/') ? `${contentType}; charset=utf-8` : contentType,
-  disposition: contentType === 'text/html' ? 'attachment' : 'inline',
-})
+export function servingOptions(contentType: string, isImage: boolean): { contentType: string; disposition: 'inline' | 'attachment' } {
+  const [type = ''] = contentType.split(';')
+  return {
+    contentType: type.startsWith('text/') && type === contentType ? `${contentType}; charset=utf-8` : contentType,
+    disposition: shownTypes.has(type) || (isImage && type === SVG) ? 'inline' : 'attachment',
+  }
+}
