@@ -84,7 +84,7 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
 }
 
 /** The kind of content that a streaming route sends. */
-export type StreamKind = 'lines' | 'events' | 'drawing' | 'file'
+export type StreamKind = 'lines' | 'events' | 'drawing' | 'picture' | 'file'
 
 /** A declared endpoint without its type parameters, as `mount` and `openapi` read it. */
 export interface Route {
@@ -177,3 +177,6 @@ export const post = declare('post')
 export const patch = declare('patch')
 export const put = declare('put')
 export const del = declare('delete')
+
+/** Whether a route answers with a file, which has an entity tag. */
+export const answersFile = ({ streams }: Pick<Route, 'streams'>): boolean => streams === 'file' || streams === 'picture'

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { permissions } from '../../auth/permissions.ts'
+import { answersFile } from '../route.ts'
 import type { BodyKind, Route, StreamKind } from '../route.ts'
 import type { Components } from './components.ts'
 import { describeFields } from './describe.ts'
@@ -19,6 +20,7 @@ const streamTypes: Readonly<Record<StreamKind, string>> = {
   lines: 'application/x-ndjson',
   events: 'text/event-stream',
   drawing: 'image/svg+xml',
+  picture: 'image/png',
   file: 'application/octet-stream',
 }
 
@@ -52,7 +54,7 @@ function successResponses(route: Route, { components, examples }: Parts): Json {
     'X-Request-Id': ref('headers', 'RequestId'),
     ...(route.paged ? { Link: ref('headers', 'Link') } : {}),
     ...(route.headers === undefined ? {} : { ETag: ref('headers', 'ETag') }),
-    ...(route.streams === 'file' ? { ETag: ref('headers', 'FileETag') } : {}),
+    ...(answersFile(route) ? { ETag: ref('headers', 'FileETag') } : {}),
     ...(route.method !== 'get' ? { 'Idempotency-Replayed': ref('headers', 'Replayed') } : {}),
   }
   const media = route.streams === null ? 'application/json' : streamTypes[route.streams]
@@ -67,7 +69,7 @@ function successResponses(route: Route, { components, examples }: Parts): Json {
   return {
     [route.status]: { description, headers, content },
     ...(route.altStatus === undefined ? {} : { [route.altStatus.status]: { description, headers, content } }),
-    ...(route.streams === 'file' ? { 304: { description: 'The client has this version already: If-None-Match names its ETag' } } : {}),
+    ...(answersFile(route) ? { 304: { description: 'The client has this version already: If-None-Match names its ETag' } } : {}),
     ...(route.emptyAs204 ? { 204: { description: 'There is no result' } } : {}),
   }
 }

@@ -1,6 +1,7 @@
 // Parameters: those of the path and the query of one route, and the headers that many routes take.
 
 import { permissions } from '../../auth/permissions.ts'
+import { answersFile } from '../route.ts'
 import type { Route } from '../route.ts'
 import { renderSchema } from './jsonSchema.ts'
 import type { Json } from './jsonSchema.ts'
@@ -106,7 +107,7 @@ export function sharedParametersOf(route: Route): Json[] {
     Prefer: writes(route) && route.streams === null,
     Fields: !writes(route) && route.streams === null,
     Compact: route.streams === null,
-    IfNoneMatch: route.streams === 'file',
+    IfNoneMatch: answersFile(route),
     LastEventId: route.streams === 'events' || route.follows,
   }
   return Object.entries(applies).flatMap(([name, isApplicable]) => (isApplicable ? [{ $ref: `#/components/parameters/${name}` }] : []))

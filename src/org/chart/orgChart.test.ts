@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { download } from '../../dev/testing/files.ts'
+import { calibrate, measureSlices } from '../../dev/testing/loopSlices.ts'
 import { sendRequest } from '../../dev/testing/rawRequest.ts'
 import { auditCount, useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
@@ -207,10 +209,40 @@ describe('GET /companies/:companyId/org.svg', () => {
     expect(await image('', { authorization: 'Bearer unknown' })).toMatchObject({ status: 401 })
   })
 
-  test('The path org.png does not exist, because this server draws no PNG', async () => {
-    expect(await server().board.get(`/api/companies/${fixture.company.id}/org.png`)).toMatchObject({
-      status: 404,
-      body: { code: 'route_not_found' },
-    })
+  test('org.png is the same drawing in pixels, with an entity tag, and is drawn beside the event loop', async () => {
+    const path = `/api/companies/${fixture.company.id}/org.png`
+    const answers = new Map<string, Buffer>()
+    for (const style of ['warmth', 'night', 'warmth']) {
+      const { value, sliceMs } = await measureSlices(() => download(server(), server().board, `${path}?style=${style}`))
+      expect(value.status).toBe(200)
+      expect(value.headers.get('content-type')).toBe('image/png')
+      expect(value.headers.get('x-content-type-options')).toBe('nosniff')
+      expect(value.bytes.subarray(1, 4).toString('latin1')).toBe('PNG')
+      // The header of a PNG: width and height are twice those of the drawing.
+      const svg = await image(`?style=${style}`)
+      const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(svg.text) ?? []
+      expect([value.bytes.readUInt32BE(16), value.bytes.readUInt32BE(20)]).toEqual([Number(width) * 2, Number(height) * 2])
+      if (answers.has(style)) expect(answers.get(style)?.equals(value.bytes)).toBe(true)
+      answers.set(style, value.bytes)
+      expect(sliceMs).toBeLessThan(10 * calibrate())
+      const again = await download(server(), server().board, `${path}?style=${style}`, {
+        headers: { 'if-none-match': value.headers.get('etag') ?? '' },
+      })
+      expect(again.status).toBe(304)
+    }
+    expect(answers.get('warmth')?.equals(answers.get('night') ?? Buffer.alloc(0))).toBe(false)
+    expect(await server().board.get(`${path}?style=neon`)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+    const stranger = await (await world(server())).agent()
+    expect(await stranger.client.get(path)).toMatchObject({ status: 404, body: { error: 'Company not found' } })
+  })
+
+  test('At most two pictures are drawn at once, and the others are refused as busy', async () => {
+    const path = `/api/companies/${fixture.company.id}/org.png`
+    const answers = await Promise.all(Array.from({ length: 6 }, () => download(server(), server().board, path)))
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(0)
+    expect(statuses.filter((status) => status === 503).length).toBeGreaterThan(0)
+    expect(answers.find(({ status }) => status === 503)?.headers.get('retry-after')).toBe('1')
+    expect((await download(server(), server().board, path)).status).toBe(200)
   })
 })

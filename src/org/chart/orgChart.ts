@@ -1,15 +1,19 @@
+import { createHash } from 'node:crypto'
 import type { Ctx } from '../../platform/db/types.ts'
 import { imageHeaders } from '../../platform/kernel/content.ts'
-import type { StreamResponse } from '../../platform/kernel/content.ts'
+import type { FileResponse, StreamResponse } from '../../platform/kernel/content.ts'
 import { CARD_HEIGHT, CARD_WIDTH, layOutTree } from './chartLayout.ts'
 import type { Card } from './chartLayout.ts'
 import { chartStyles } from './chartStyles.ts'
 import type { ChartStyle, ChartStyleName } from './chartStyles.ts'
+import { drawPng } from './drawPng.ts'
 import { readOrg } from './orgTree.ts'
 import type { OrgNode } from './views.ts'
 
 /** A larger picture is unreadable. This many cards with the longest names are less than four megabytes. */
 const MAX_CARDS = 2000
+/** Cards of a picture of pixels, whose letters would be too small with more. Each takes a processor for 20 to 50 ms. */
+const MAX_PNG_CARDS = 100
 /** The length of a name that fits into a card, in characters of usual width. */
 const MAX_NAME_COLUMNS = 21
 /** The longest name that the API accepts. Imported names may be longer. */
@@ -92,14 +96,23 @@ function omissionNote(omittedCount: number, shownCount: number): string | null {
  * Draws the organisation chart as SVG. The same tree gives the same text, to the byte. Names that people and agents wrote
  * appear only as escaped text.
  */
-export function renderOrgChart(roots: readonly OrgNode[], styleName: ChartStyleName): string {
+export const renderOrgChart = (roots: readonly OrgNode[], styleName: ChartStyleName): string => render(roots, styleName, MAX_CARDS).svg
+
+interface Drawing {
+  readonly svg: string
+  /** Pixels. */
+  readonly width: number
+  readonly height: number
+}
+
+function render(roots: readonly OrgNode[], styleName: ChartStyleName, maxCards: number): Drawing {
   const style: ChartStyle = chartStyles[styleName]
-  const { cards, omittedCount, ...size } = layOutTree(roots, MAX_CARDS)
+  const { cards, omittedCount, ...size } = layOutTree(roots, maxCards)
   const note = omissionNote(omittedCount, cards.length)
   const width = Math.max(MIN_WIDTH, size.width + 2 * MARGIN)
   const height = size.height + 2 * MARGIN + (note === null ? 0 : NOTE_HEIGHT)
   const lines = renderLines(cards)
-  return [
+  const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
       `aria-label="Who reports to whom" font-family="system-ui, sans-serif" fill="${style.text}">\n`,
     `<rect width="${width}" height="${height}" fill="${style.background}"/>\n`,
@@ -108,6 +121,7 @@ export function renderOrgChart(roots: readonly OrgNode[], styleName: ChartStyleN
     note === null ? '' : `<text x="${MARGIN}" y="${height - MARGIN}" font-size="13" fill="${style.mutedText}">${note}</text>\n`,
     '</svg>\n',
   ].join('')
+  return { svg, width, height }
 }
 
 async function* singleChunk(text: string): AsyncGenerator<string> {
@@ -118,4 +132,22 @@ async function* singleChunk(text: string): AsyncGenerator<string> {
 export async function readOrgChart(ctx: Ctx, style: ChartStyleName): Promise<StreamResponse> {
   const text = renderOrgChart(await readOrg(ctx), style)
   return { contentType: 'image/svg+xml; charset=utf-8', headers: imageHeaders, chunks: singleChunk(text) }
+}
+
+async function* singlePiece(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(bytes)
+}
+
+/** The organisation chart of a company as a PNG image. @throws Refusal `busy` */
+export async function readOrgPng(ctx: Ctx, style: ChartStyleName): Promise<FileResponse> {
+  const { svg, ...size } = render(await readOrg(ctx), style, MAX_PNG_CARDS)
+  const bytes = await drawPng(svg, size)
+  return {
+    contentType: 'image/png',
+    byteSize: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    disposition: 'inline',
+    name: 'org.png',
+    pieces: () => singlePiece(bytes),
+  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { inCompany } from '../../auth/scopes.ts'
 import { get } from '../../http/route.ts'
-import { readOrgChart } from './orgChart.ts'
+import { readOrgChart, readOrgPng } from './orgChart.ts'
 import { readOrg } from './orgTree.ts'
 import { orgChartQuery, orgNode } from './views.ts'
 
@@ -23,5 +23,15 @@ export const chartRoutes = [
     returns: z.string(),
     refuses: ['not_found'],
     handle: ({ ctx, query }) => readOrgChart(ctx, query.style),
+  }),
+  get('/api/companies/:companyId/org.png', {
+    summary: 'Draw who reports to whom as a picture of pixels',
+    permission: 'agent.org',
+    scope: inCompany(),
+    query: orgChartQuery,
+    streams: 'picture',
+    returns: z.string(),
+    refuses: ['not_found', 'busy'],
+    handle: ({ ctx, query }) => readOrgPng(ctx, query.style),
   }),
 ]
