@@ -115,7 +115,7 @@ async function sendAgain(exchange: Exchange, { actor, hasEndedItself }: EndedAct
   if (!route.endsRun || !hasEndedItself) return false
   const input = await inputOf(identified, body, null)
   if (input.target !== actor.runId) return false
-  sendRendered(identified, renderResponse(identified, await route.handle(input)), true)
+  await sendRendered(identified, renderResponse(identified, await route.handle(input)), true)
   return true
 }
 
@@ -148,7 +148,7 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   try {
     const value = await route.handle(input)
     if ((route.streams !== null || route.follows) && (await sendStreamed(exchange, value))) return
-    sendRendered(
+    await sendRendered(
       exchange,
       route.paged ? await renderPage(exchange, value as Page<unknown>) : responseOf(exchange, idempotency, value),
       false,
@@ -162,7 +162,7 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
 
 async function sendReplay(exchange: IdentifiedExchange, stored: StoredAnswer): Promise<void> {
   await requireShowable(exchange, stored)
-  sendRendered(exchange, stored, true)
+  await sendRendered(exchange, stored, true)
 }
 
 async function bodyOf({ deps, route, request, response, actor }: IdentifiedExchange): Promise<unknown> {

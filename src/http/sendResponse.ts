@@ -1,6 +1,7 @@
 // The last step of a request: writes a rendered answer, a file, a stream or a live answer to the response.
 
 import type { RenderedResponse } from '../platform/db/types.ts'
+import { compressed } from './compress.ts'
 import type { Exchange, IdentifiedExchange } from './exchange.ts'
 import { isFileResponse, sendFile } from './fileResponse.ts'
 import { apiHeaders } from './headers.ts'
@@ -10,21 +11,27 @@ import { isStreamResponse, sendStream } from './streamResponse.ts'
 const apiHeaderList = Object.entries(apiHeaders).flat()
 const jsonType = ['Content-Type', 'application/json; charset=utf-8'] as const
 
+/** `Vary` with what was set before, such as `Origin`. */
+const varyOf = (response: Exchange['response']): string => [response.getHeader('Vary') ?? [], 'Accept-Encoding'].flat().join(', ')
+
 /**
  * Sends a complete answer.
  * @param isReplay whether it is the stored answer of an earlier request with the same Idempotency-Key
  */
-export function sendRendered(exchange: IdentifiedExchange, rendered: RenderedResponse, isReplay: boolean): void {
-  const { deps, reader, response, route, trace } = exchange
+export async function sendRendered(exchange: IdentifiedExchange, rendered: RenderedResponse, isReplay: boolean): Promise<void> {
+  const { deps, reader, request, response, route, trace } = exchange
   const bytes = Buffer.byteLength(rendered.body)
+  // The text is counted, which is in memory until it is compressed and is more than what is sent.
   deps.traffic.answers.count(reader, response, bytes, route.method === 'get')
+  const short = await compressed(request, rendered.body, bytes)
   // A flat list: an object of twenty headers for each answer would be nine kilobytes of garbage.
   const headers = [...apiHeaderList, 'X-Request-Id', trace.requestId]
-  if (rendered.status !== 204) headers.push(...jsonType, 'Content-Length', String(bytes))
+  if (rendered.status !== 204) headers.push(...jsonType, 'Vary', varyOf(response), 'Content-Length', String(short?.body.length ?? bytes))
+  if (short !== null) headers.push('Content-Encoding', short.coding)
   for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, value)
   if (isReplay) headers.push('Idempotency-Replayed', 'true')
   response.writeHead(rendered.status, headers)
-  response.end(rendered.body)
+  response.end(short?.body ?? rendered.body)
 }
 
 /** Bytes that one streamed answer keeps in memory for a slow reader: a piece of a file, or some chunks. */

@@ -17,7 +17,8 @@ import type { HeadFile } from '../observe/audit/index.ts'
 import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
 import { allowOrigin, isPreflight, sendPreflight } from '../http/cors.ts'
-import { apiHeaders, pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from '../http/headers.ts'
+import { fixedJson } from '../http/fixedText.ts'
+import { pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from '../http/headers.ts'
 import { mount } from '../http/mount.ts'
 import { refuseUnknownRoute } from '../http/unknownRoute.ts'
 import type { RequestTrace } from '../http/exchange.ts'
@@ -100,11 +101,7 @@ function mountPages(app: Express, { board, log, version, securityContact = null 
 
 function mountDocs(app: Express, routes: readonly Route[], version: string): void {
   const document = openapi(routes, version)
-  const text = JSON.stringify(document)
-  app.get('/api/openapi.json', (_request, response) => {
-    response.writeHead(200, { ...apiHeaders, 'Content-Type': 'application/json; charset=utf-8' })
-    response.end(text)
-  })
+  app.get('/api/openapi.json', fixedJson(JSON.stringify(document)))
   app.use(
     '/api/docs',
     (_request: Request, response: Response, next: NextFunction) => {

@@ -11,7 +11,7 @@ import type { GoalRow } from '../../org/goals/index.ts'
 
 type Db = Pick<ReadDb, 'run'>
 
-/** What the selected issues have besides their own fields, in numbers, before any of it is read. */
+/** The numbers of parts that the selected issues have besides their own fields, before any of them is read. */
 export interface PartSizes {
   readonly documents: number
   readonly documentBytes: number

@@ -209,7 +209,7 @@ describe('GET /companies/:companyId/org.svg', () => {
     expect(await image('', { authorization: 'Bearer unknown' })).toMatchObject({ status: 401 })
   })
 
-  test('org.png is the same drawing in pixels, with an entity tag, and is drawn beside the event loop', async () => {
+  test('The picture org.png is the same drawing in pixels, with an entity tag, and is drawn beside the event loop', async () => {
     const path = `/api/companies/${fixture.company.id}/org.png`
     const answers = new Map<string, Buffer>()
     for (const style of ['warmth', 'night', 'warmth']) {

@@ -70,8 +70,8 @@ export function sanitizeFileName(name: string | null): string | null {
 const shownTypes = new Set([...bitmapTypes, 'application/pdf', 'text/plain', 'text/markdown', 'text/csv', 'application/json'])
 
 /**
- * The content type and disposition of a served file. Text without another charset is UTF-8. What is not surely harmless may only
- * be saved: a browser would show a page as a page of this API's origin.
+ * The content type and disposition of a served file. Text without another charset is UTF-8. A file that is not surely harmless may
+ * only be saved: a browser would show a page as a page of this API's origin.
  * @param isImage of a company, whose drawings are sanitized
  */
 export function servingOptions(contentType: string, isImage: boolean): { contentType: string; disposition: 'inline' | 'attachment' } {
