@@ -25,6 +25,10 @@ const placeholders = (job: Job): Readonly<Record<string, string>> => ({
   taskId: job.issueId ?? '',
   issueId: job.issueId ?? '',
   wakeReason: job.wakeReason ?? '',
+  wakeCommentId: job.wake?.commentId ?? '',
+  approvalId: job.wake?.approvalId ?? '',
+  approvalStatus: job.wake?.approvalStatus ?? '',
+  linkedIssueIds: (job.wake?.linkedIssueIds ?? []).join(','),
   apiUrl: job.apiUrl,
 })
 
