@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
+import pLimit from 'p-limit'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { createSemaphore } from '../../platform/kernel/semaphore.ts'
 
 /** Pictures that are drawn at once by this process. Each takes a processor for up to seconds, and up to 100 MB. */
 const MAX_DRAWINGS = 2
@@ -13,7 +13,10 @@ const SCALE = 2
 /** A picture of the most cards takes a tenth of this on an idle machine. */
 const TIMEOUT_MS = 20_000
 
-const slots = createSemaphore()
+/** Pictures that wait: about ten seconds of work. */
+const MAX_WAITING = 16
+
+const lane = pLimit(MAX_DRAWINGS)
 
 const script = new URL('./pngWorker.js', import.meta.url)
 
@@ -36,15 +39,10 @@ async function runWorker(svg: string, width: number): Promise<Buffer> {
 /**
  * Draws an SVG of this server as PNG.
  * @param size of the drawing, in pixels
- * @throws Refusal `busy` when too many pictures are being drawn
+ * @throws Refusal `busy` when too many pictures wait
  */
 export async function drawPng(svg: string, size: { readonly width: number; readonly height: number }): Promise<Buffer> {
-  const release =
-    slots.tryAcquire([{ key: 'all', max: MAX_DRAWINGS }]) ?? refuse('busy', { message: 'Too many pictures are being drawn', retryAfter: 1 })
-  try {
-    const scale = Math.min(SCALE, Math.sqrt(MAX_PIXELS / (size.width * size.height)), MAX_SIDE / Math.max(size.width, size.height))
-    return await runWorker(svg, Math.max(1, Math.floor(size.width * scale)))
-  } finally {
-    release()
-  }
+  if (lane.pendingCount >= MAX_WAITING) refuse('busy', { message: 'Too many pictures are being drawn', retryAfter: 1 })
+  const scale = Math.min(SCALE, Math.sqrt(MAX_PIXELS / (size.width * size.height)), MAX_SIDE / Math.max(size.width, size.height))
+  return await lane(() => runWorker(svg, Math.max(1, Math.floor(size.width * scale))))
 }

@@ -103,7 +103,7 @@ export const agents: OperationTexts = {
   'GET /api/companies/:companyId/org': op('getOrganization', 'The tree of who reports to whom.', 'OrgNode'),
   'GET /api/companies/:companyId/org.png': op(
     'drawOrganizationAsPng',
-    'Of more than 100 agents the rows nearest to the roots are drawn. At most two pictures are drawn at once; beyond that 503 `busy`.',
+    'Of more than 100 agents the rows nearest to the roots are drawn. Two pictures are drawn at once and sixteen wait; beyond that 503 `busy`.',
   ),
   'GET /api/companies/:companyId/org.svg': op('drawOrganization', 'Of more than 2,000 agents the rows nearest to the roots are drawn.'),
   'GET /api/companies/:companyId/adapters/:type/models': op('listAdapterModels', 'For clients of Paperclip’s API.', 'AdapterModel'),
