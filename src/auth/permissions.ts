@@ -64,11 +64,16 @@ export const permissions = {
   'lock.read': ['board', 'agent'],
 
   'goal.read': ['board', 'agent'],
+  // Any agent may delete what is left of a plan, as the published clients do: issues keep their content, and the audit names
+  // who did it. A document, and a file that a person attached, only the board deletes (`detachFile`).
   'goal.write': ['board', 'agent'],
+  'goal.delete': ['board', 'agent'],
   'project.read': ['board', 'agent'],
   'project.write': ['board', 'agent'],
+  'project.delete': ['board', 'agent'],
   'label.read': ['board', 'agent'],
   'label.write': ['board', 'agent'],
+  'label.delete': ['board', 'agent'],
 
   'approval.read': ['board', 'agent'],
   'approval.create': ['board', 'agent'],
@@ -84,8 +89,10 @@ export const permissions = {
   'asset.create': ['board', 'agent'],
   'attachment.read': ['board', 'agent'],
   'attachment.write': ['board', 'agent'],
+  'attachment.delete': ['board', 'agent'],
   'issue.workProducts.read': ['board', 'agent'],
   'issue.workProducts.write': ['board', 'agent'],
+  'issue.workProducts.delete': ['board', 'agent'],
   'interaction.read': ['board', 'agent'],
   'interaction.create': ['board', 'agent'],
   'interaction.resolve': ['board'],
@@ -165,7 +172,9 @@ export const scopePermissions: Readonly<Record<KeyScope, readonly Permission[]>>
     'issue.documents.write',
     'asset.create',
     'attachment.write',
+    'attachment.delete',
     'issue.workProducts.write',
+    'issue.workProducts.delete',
     'interaction.create',
     'approval.create',
     'approval.resubmit',

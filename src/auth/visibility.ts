@@ -35,6 +35,12 @@ const settingNames: ReadonlySet<string> = new Set([
   'context',
 ])
 
+/**
+ * Removes the folders of paths from the reason of a failed start. A peer may know which program is missing, so that it can ask for it, and not
+ * where things lie on the host. Reasons have no arguments.
+ */
+export const hideFolders = (reason: string): string => reason.replaceAll(/[\\/][^\s'"();,]*[\\/]/g, '…/')
+
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -45,7 +45,7 @@ export function causesOf(facts: ConditionFacts): DegradedCause[] {
 }
 
 /** The limit of open files of this process, and how many are open (Linux); nulls elsewhere. */
-function descriptors(): Pick<ConditionFacts, 'openDescriptors' | 'maxDescriptors'> {
+function readDescriptors(): Pick<ConditionFacts, 'openDescriptors' | 'maxDescriptors'> {
   try {
     const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return { openDescriptors: readdirSync('/proc/self/fd').length, maxDescriptors: limit === undefined ? null : Number(limit) }
@@ -61,6 +61,14 @@ export interface ConditionDeps {
   readonly droppedLogLines: () => number
   readonly auditDoubt: () => string | null
   readonly log: Log
+  /** Free bytes on the disk of the home, and the file descriptors; tests have no disk to fill. */
+  readonly freeBytes?: () => Promise<number | null>
+  readonly descriptors?: typeof readDescriptors
+}
+
+const freeBytesOf = async (folder: string): Promise<number | null> => {
+  const disk = await statfs(folder).catch(() => null)
+  return disk === null ? null : disk.bavail * disk.bsize
 }
 
 /** Watches the conditions of this server. */
@@ -70,18 +78,27 @@ export interface Conditions {
   readonly check: () => Promise<void>
 }
 
-export function createConditions({ db, home, droppedLogLines, auditDoubt, log }: ConditionDeps): Conditions {
-  const readStats = createStatsReader(db)
+export function createConditions({
+  db,
+  home,
+  droppedLogLines,
+  auditDoubt,
+  log,
+  freeBytes = () => freeBytesOf(home),
+  descriptors = readDescriptors,
+}: ConditionDeps): Conditions {
+  // Each look is at the present: looks are rarer than any reader of metrics.
+  const readStats = createStatsReader(db, 0)
   let causes: readonly DegradedCause[] = []
   let droppedBefore = 0
 
   async function look(): Promise<ConditionFacts> {
-    const [disk, stats] = await Promise.all([statfs(home).catch(() => null), readStats().catch(() => null)])
+    const [free, stats] = await Promise.all([freeBytes(), readStats().catch(() => null)])
     const dropped = droppedLogLines()
     const droppedLines = dropped - droppedBefore
     droppedBefore = dropped
     return {
-      freeBytes: disk === null ? null : disk.bavail * disk.bsize,
+      freeBytes: free,
       eventLagSeconds: stats?.eventLagSeconds ?? null,
       sealLagSeconds: stats?.sealLagSeconds ?? null,
       ...descriptors(),

@@ -1,5 +1,6 @@
 // The effect of a run that could not be started at all on its issue and its agent (LOCK_PROTOCOL §6).
 
+import { hideFolders } from '../../auth/visibility.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
 import { agentStartFailed, agentStartsAgain, lockAgent, setAgentStatus } from '../../org/agents/index.ts'
@@ -52,7 +53,8 @@ export async function recordStart(
   }
   const events = isReturned ? await returnIssue(tx, ctx, { order, result, issue, status: 'todo' }) : []
   if (agent.status !== 'error' && agentStatus.allows(agent.status, 'error')) await setAgentStatus(tx, agent, 'error')
-  const details = { runId, errorCode: result.errorCode ?? '', error: result.error ?? null, returnedIssueId: isReturned ? issue.id : null }
+  const error = result.error === undefined || result.error === null ? null : hideFolders(result.error)
+  const details = { runId, errorCode: result.errorCode ?? '', error, returnedIssueId: isReturned ? issue.id : null }
   return [...events, agentStartFailed(agentId, details, { agentId, runId })]
 }
 
@@ -68,5 +70,7 @@ interface Return {
 async function returnIssue(tx: Tx, ctx: Ctx, { order, result, issue, status }: Return): Promise<DomainEvent[]> {
   const { events } = await patchIssue(tx, ctx, issue.id, { input: { status }, expected: { ifMatch: null, lockEpoch: null } })
   const reason = result.error ?? result.errorCode ?? 'unknown error'
-  return [...events, await postNote(tx, ctx, issue, `${order.agentName} could not be started: ${reason}`)]
+  // Every agent of the company reads the issue. The folder of a project is theirs; the configuration of one agent is not.
+  const shown = status === 'todo' ? hideFolders(reason) : reason
+  return [...events, await postNote(tx, ctx, issue, `${order.agentName} could not be started: ${shown}`)]
 }

@@ -96,7 +96,7 @@ export const lifecycleRoutes = [
   }),
   del('/api/goals/:id', {
     summary: 'Delete a goal; its issues, projects and sub-goals stay',
-    permission: 'goal.write',
+    permission: 'goal.delete',
     scope: ofGoal(),
     returns: goalView,
     refuses: ['not_found', 'checked_out_by_other'],
@@ -104,7 +104,7 @@ export const lifecycleRoutes = [
   }),
   del('/api/projects/:id', {
     summary: 'Delete a project and its workspaces; its issues stay',
-    permission: 'project.write',
+    permission: 'project.delete',
     scope: ofProject(),
     query: shortnameQuery,
     returns: projectView,
@@ -113,7 +113,7 @@ export const lifecycleRoutes = [
   }),
   del('/api/labels/:labelId', {
     summary: 'Delete a label and remove it from every issue',
-    permission: 'label.write',
+    permission: 'label.delete',
     scope: ofLabel(),
     returns: labelView,
     refuses: ['not_found', 'checked_out_by_other'],

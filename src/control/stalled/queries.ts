@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
-import { liveHolderOf } from '../../engine/runs/index.ts'
+import { liveHolderOf, presentFailure } from '../../engine/runs/index.ts'
 import { isOverBudgetSql } from '../../model/agentStatus.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { blockers, issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
 import { isOpen, wakes } from '../../model/wakes.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
@@ -17,14 +18,17 @@ import type { stalledView, whyView } from './views.ts'
 
 type Stalled = z.input<typeof stalledView>
 type Why = z.input<typeof whyView>
-type Row<T extends Stalled> = Omit<T, 'act'>
+type LastRun = NonNullable<Stalled['lastRun']>
+/** `lastRun` with its agent, which decides who sees why it failed. */
+type Row<T extends Stalled> = Omit<T, 'act' | 'lastRun'> & { readonly lastRun: (LastRun & { readonly agentId: string }) | null }
 
 /** The most issues in one answer, the oldest first. A person who corrects them reads the list again. */
 const MAX_STALLED = 500
 
 const columns = sql`i.id as "issueId", i.identifier, i.title, i.status, i.assignee_agent_id as "assigneeAgentId", ${progressSql} as why,
   ${isoJson(progressSince)} as since,
-  (select json_build_object('id', r.id, 'status', r.status, 'errorCode', r.error_code, 'error', left(r.error, 500)) from ${runs} r
+  (select json_build_object('id', r.id, 'status', r.status, 'errorCode', r.error_code, 'error', left(r.error, 500),
+    'agentId', r.agent_id) from ${runs} r
     where r.issue_id = i.id order by r.created_at desc, r.id desc limit 1) as "lastRun"`
 
 const stalledQuery = statement<{ companyId: string }, Row<Stalled>>('stalled_list').read(sql`
@@ -32,11 +36,16 @@ const stalledQuery = statement<{ companyId: string }, Row<Stalled>>('stalled_lis
     and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress')) s
   where s.why in ('stalled', 'board_notified') order by s.since, s."issueId" limit ${sql.raw(String(MAX_STALLED))}`)
 
-const withAct = <T extends { readonly why: ProgressState }>(row: T) => ({ ...row, act: progressStates[row.why] })
+function presentRow<T extends { readonly why: ProgressState; readonly lastRun: Row<Stalled>['lastRun'] }>(actor: Actor, row: T) {
+  const act = progressStates[row.why]
+  if (row.lastRun === null) return { ...row, lastRun: null, act }
+  const { agentId, ...lastRun } = row.lastRun
+  return { ...row, lastRun: presentFailure(actor, agentId, lastRun), act }
+}
 
 /** The issues of a company whose work stands still without a reason that a person gave, oldest first; 500 at most. */
 export async function listStalled(ctx: Ctx): Promise<Stalled[]> {
-  return (await ctx.store.read.run(stalledQuery, { companyId: companyOf(ctx) })).map(withAct)
+  return (await ctx.store.read.run(stalledQuery, { companyId: companyOf(ctx) })).map((row) => presentRow(ctx.actor, row))
 }
 
 const whyQuery = statement<{ id: string; companyId: string }, Row<Why>>('stalled_why').read(sql`
@@ -54,5 +63,5 @@ const whyQuery = statement<{ id: string; companyId: string }, Row<Why>>('stalled
 export async function readWhy(ctx: Ctx, id: string): Promise<Why> {
   const [row] = await ctx.store.read.run(whyQuery, { id, companyId: companyOf(ctx) })
   if (row === undefined) refuse('not_found', { message: 'Issue not found' })
-  return withAct(row)
+  return presentRow(ctx.actor, row)
 }

@@ -120,6 +120,27 @@ describe('the settings of an agent', () => {
       for (const path of pathsOf(route.path)) expect(textOf(await creator.client.get(path)), path).not.toMatch(/canary-7f3a-(?:env|secret)/)
   })
 
+  test('The reason of a failed start names the program and no folder to a peer: in runs, comments, audit and lists (T8)', async () => {
+    const command = `/opt/${CANARY}/tools/nodee`
+    const failing = await fixture.agent({ adapterType: 'process', adapterConfig: { command, args: [`${CANARY}-args`] } })
+    const issue = await fixture.issue({ assigneeAgentId: failing.id })
+    await waitUntil('the agent is in error', async () => (await board().get(`/api/agents/${failing.id}`)).body.status === 'error')
+    const [run] = (await board().get(inCompany(`heartbeat-runs?agentId=${failing.id}`))).body
+    expect(run).toMatchObject({ status: 'failed', error: expect.stringContaining(command) as string })
+    const peer = await fixture.agent()
+    ids = { ...ids, runId: run.id, issueId: issue.id, agent: failing.id }
+    expect(await leaksTo(peer.client)).toEqual([])
+    expect((await peer.client.get(`/api/heartbeat-runs/${run.id}`)).body.error).toContain('…/nodee')
+    const [comment] = (await peer.client.get(`/api/issues/${issue.id}/comments`)).body
+    expect(comment.body).toContain('…/nodee')
+    const stream = await follow(server().url, inCompany('events/stream?after=0'), peer.client.headers)
+    onTestFinished(() => stream.disconnect())
+    const last = await fixture.issue({ title: 'The last event' })
+    await stream.waitFor((message) => JSON.stringify(message.data).includes(last.id))
+    expect(stream.lines.join('\n')).not.toContain(CANARY)
+    expect((await failing.client.get(`/api/heartbeat-runs/${run.id}`)).body.error).toContain(command)
+  })
+
   test('The event stream and the WebSocket show them to no peer', async () => {
     const peer = await fixture.agent()
     const received: string[] = []

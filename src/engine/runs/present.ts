@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { hideSettings, sightOfSettings } from '../../auth/visibility.ts'
+import { hideFolders, hideSettings, sightOfSettings } from '../../auth/visibility.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import type { runEventView } from './views.ts'
@@ -20,8 +20,21 @@ export const presentRunEvent = (actor: Actor, event: RunEvent): RunEvent => ({
   payload: presentJson(actor, event.agentId, event.payload),
 })
 
+/** The fields of a run that say why it failed. */
+interface Failure {
+  readonly error: string | null
+  readonly errorCode: string | null
+}
+
+/** A failure of a run as an actor may see it: what this server says of a failed start quotes the settings of the agent. */
+export function presentFailure<F extends Failure>(actor: Actor, agentId: string | null, failure: F): F {
+  const { error, errorCode } = failure
+  if (error === null || errorCode?.startsWith('adapter_') !== true || sightOfSettings(actor, agentId) !== 'hidden') return failure
+  return { ...failure, error: hideFolders(error) }
+}
+
 /** A run as an actor may see it. */
-export const presentRun = <R extends { readonly agentId: string; readonly contextSnapshot: Json }>(actor: Actor, run: R): R => ({
-  ...run,
+export const presentRun = <R extends Failure & { readonly agentId: string; readonly contextSnapshot: Json }>(actor: Actor, run: R): R => ({
+  ...presentFailure(actor, run.agentId, run),
   contextSnapshot: presentJson(actor, run.agentId, run.contextSnapshot),
 })

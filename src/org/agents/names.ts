@@ -12,7 +12,7 @@ export const urlKeyOf = (name: string, id: string): string =>
     .replaceAll(/^-+|-+$/g, '') || id
 
 /**
- * What is compared of the name of an agent or a project. Signs between words do not count, as in a shortname; letters outside
+ * The comparable part of the name of an agent or a project. Signs between words do not count, as in a shortname; letters outside
  * a-z do, so `Ünal` and `Önal` are two names.
  */
 export function nameKeyOf(name: string): string {

@@ -87,7 +87,7 @@ export const projectRoutes = [
   }),
   del('/api/projects/:id/workspaces/:workspaceId', {
     summary: 'Remove a workspace',
-    permission: 'project.write',
+    permission: 'project.delete',
     scope: ofProject(),
     query: shortnameQuery,
     returns: workspaceView,

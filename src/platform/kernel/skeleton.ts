@@ -3,7 +3,7 @@ const isPlain = /^[ -~]*$/
 const invisible = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 
 /**
- * What is compared of a name: two names that look the same have one skeleton. Full-width and other compatible forms are the
+ * The comparable part of a name: two names that look the same have one skeleton. Full-width and other compatible forms are the
  * plain letter (NFKC), characters that show nothing are left out, and case does not count.
  */
 export function skeleton(text: string): string {

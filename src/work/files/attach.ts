@@ -81,7 +81,7 @@ export async function attachFile(ctx: Ctx, { issueId, commentId, expected }: New
   })
 }
 
-/** Removes an attachment, with its bytes. @throws Refusal of the gate; `not_found` */
+/** Removes an attachment, with its bytes. @throws Refusal of the gate; `not_found`; `board_required` for an agent and the file of a person */
 export async function detachFile(ctx: Ctx, attachmentId: string, expected: Expected): Promise<{ ok: true }> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
@@ -89,7 +89,10 @@ export async function detachFile(ctx: Ctx, attachmentId: string, expected: Expec
     const { issueId } = await attachmentById(tx, companyId, attachmentId)
     const issue = await lockIssue(tx, companyId, issueId)
     const gate = await checkWriteGate(tx, ctx, issue, expected)
-    const { assetId, contentType, byteSize, sha256 } = await attachmentById(tx, companyId, attachmentId)
+    const { assetId, contentType, byteSize, sha256, createdByUserId } = await attachmentById(tx, companyId, attachmentId)
+    // A file of a person is what the work was asked with, and its bytes are nowhere else.
+    if (ctx.actor.kind === 'agent' && createdByUserId !== null)
+      refuse('board_required', { message: 'Only the board deletes a file that a person attached' })
     await tx.run(deleteAttachment, { id: attachmentId })
     await touchIssue(tx, issueId)
     const removed = attachmentRemoved(issueId, { attachmentId, assetId, contentType, byteSize, sha256 })

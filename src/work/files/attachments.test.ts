@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { download, fileCounts, samples, upload } from '../../dev/testing/files.ts'
 import { race } from '../../dev/testing/race.ts'
+import { expectRefused } from '../../dev/testing/holds.ts'
 import { actionsOf, auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import type { Client } from '../../dev/testing/world.ts'
 
@@ -258,6 +259,24 @@ describe('deletion and failure of attachments', () => {
     expect(await fileCounts(server())).toEqual(before)
     expect(await author.client.del(`/api/attachments/${body.id}`)).toMatchObject({ status: 404, body: { error: 'Attachment not found' } })
     expect((await author.client.get(body.contentPath)).status).toBe(404)
+  })
+
+  test('An agent deletes files of agents and none that a person attached, also on its own issue (T10)', async () => {
+    const here = await world(server())
+    const { run, issue } = await here.held()
+    const attach = async (headers: Record<string, string>) => {
+      const form = new FormData()
+      form.set('file', new Blob(['words'], { type: 'text/plain' }), 'words.txt')
+      const path = `/api/companies/${here.company.id}/issues/${issue.id}/attachments`
+      const answer = await fetch(server().url + path, { method: 'POST', body: form, headers })
+      expect(answer.status).toBe(201)
+      return ((await answer.json()) as { id: string }).id
+    }
+    const ofBoard = await attach({})
+    const ofAgent = await attach(run.client.headers)
+    await expectRefused(server(), () => run.client.del(`/api/attachments/${ofBoard}`), 403, 'board_required')
+    expect(await run.client.del(`/api/attachments/${ofAgent}`)).toMatchObject({ status: 200 })
+    expect(await server().board.del(`/api/attachments/${ofBoard}`)).toMatchObject({ status: 200 })
   })
 
   test('A deleted issue and a deleted company delete their files, and the audit rows stay', async () => {

@@ -77,10 +77,10 @@ export const assetRoutes = [
   }),
   del('/api/attachments/:attachmentId', {
     summary: 'Delete an attachment with its bytes',
-    permission: 'attachment.write',
+    permission: 'attachment.delete',
     scope: ofAttachment(),
     returns: okView,
-    refuses: ['not_found', ...gateRefusals],
+    refuses: ['not_found', 'board_required', ...gateRefusals],
     handle: ({ ctx, target, preconditions }) => detachFile(ctx, target, preconditions),
   }),
 ]

@@ -38,7 +38,7 @@ export const workProductRoutes = [
   }),
   del('/api/work-products/:id', {
     summary: 'Delete a work product of an issue',
-    permission: 'issue.workProducts.write',
+    permission: 'issue.workProducts.delete',
     scope: ofWorkProduct(),
     returns: workProductView,
     refuses: ['not_found', ...gateRefusals],
