@@ -7,6 +7,7 @@ import type { Ctx } from '../platform/db/types.ts'
 import type { RefusalCode } from '../platform/kernel/errors.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import type { FileResponse, StreamResponse } from '../platform/kernel/content.ts'
+import { bodyLimitOf } from './bodyLimit.ts'
 import type { LiveResponse } from './liveResponse.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
@@ -52,7 +53,7 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly bodyOptional?: boolean
   /** Default `json`. For `file` the `body` schema has `file: receivedFile` and the other fields of the form. */
   readonly bodyKind?: BodyKind
-  /** Maximum in bytes; for a form, of its file. Default `BODY_LIMIT`. */
+  /** Maximum in bytes; for a form, of its file. The default follows from the longest text of `body`. */
   readonly bodyLimit?: number
   /** Without an `Idempotency-Key` header, `idempotencyKey` in the body is the key: the tools of an MCP server cannot set headers. */
   readonly keyInBody?: boolean
@@ -114,9 +115,6 @@ export interface Route {
   readonly handle: (input: Input<unknown, unknown>) => Promise<unknown>
 }
 
-/** 256 KB: four times the longest description or comment that an agent reasonably writes. */
-const BODY_LIMIT = 256 * 1024
-
 interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> extends Omit<
   RouteSpec<Q, B, R>,
   'handle' | 'returns' | 'headers' | 'altStatus' | 'streams' | 'follows'
@@ -144,33 +142,44 @@ interface Declare {
 
 type AnySpec = RouteSpec<z.ZodType, z.ZodType, z.ZodType> | PagedSpec<z.ZodType, z.ZodType, z.ZodType>
 
+/** The limit of the body is computed at the first request: for all routes it would delay the start. */
+function lazyBodyLimit({ bodyLimit, body }: AnySpec): () => number {
+  let limit = bodyLimit
+  return () => (limit ??= bodyLimitOf(body))
+}
+
 const declare = (method: Method): Declare =>
-  ((path: string, spec: AnySpec): Route => ({
-    method,
-    path,
-    operationId: operationIdOf(method, path),
-    summary: spec.summary,
-    permission: spec.permission,
-    scope: spec.scope,
-    query: spec.query,
-    body: spec.body,
-    bodyOptional: spec.bodyOptional ?? false,
-    bodyKind: spec.bodyKind ?? 'json',
-    bodyLimit: spec.bodyLimit ?? BODY_LIMIT,
-    keyInBody: spec.keyInBody ?? false,
-    showsKey: spec.showsKey ?? false,
-    endsRun: spec.endsRun ?? false,
-    returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
-    paged: !('returns' in spec),
-    streams: 'streams' in spec ? (spec.streams ?? null) : null,
-    follows: 'follows' in spec && spec.follows === true,
-    status: spec.status ?? 200,
-    emptyAs204: spec.emptyAs204 ?? false,
-    altStatus: 'altStatus' in spec ? (spec.altStatus as Route['altStatus']) : undefined,
-    refuses: spec.refuses,
-    headers: 'headers' in spec ? (spec.headers as Route['headers']) : undefined,
-    handle: spec.handle as Route['handle'],
-  })) as Declare
+  ((path: string, spec: AnySpec): Route => {
+    const limitOf = lazyBodyLimit(spec)
+    return {
+      method,
+      path,
+      operationId: operationIdOf(method, path),
+      summary: spec.summary,
+      permission: spec.permission,
+      scope: spec.scope,
+      query: spec.query,
+      body: spec.body,
+      bodyOptional: spec.bodyOptional ?? false,
+      bodyKind: spec.bodyKind ?? 'json',
+      get bodyLimit() {
+        return limitOf()
+      },
+      keyInBody: spec.keyInBody ?? false,
+      showsKey: spec.showsKey ?? false,
+      endsRun: spec.endsRun ?? false,
+      returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
+      paged: !('returns' in spec),
+      streams: 'streams' in spec ? (spec.streams ?? null) : null,
+      follows: 'follows' in spec && spec.follows === true,
+      status: spec.status ?? 200,
+      emptyAs204: spec.emptyAs204 ?? false,
+      altStatus: 'altStatus' in spec ? (spec.altStatus as Route['altStatus']) : undefined,
+      refuses: spec.refuses,
+      headers: 'headers' in spec ? (spec.headers as Route['headers']) : undefined,
+      handle: spec.handle as Route['handle'],
+    }
+  }) as Declare
 
 export const get = declare('get')
 export const post = declare('post')

@@ -1,8 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { lockAgents } from '../../org/agents/index.ts'
+import { agentById, lockAgent, lockAgents } from '../../org/agents/index.ts'
+import type { AgentRow } from '../../org/agents/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { changed, changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
+import type { Outcome } from '../../platform/db/mutate.ts'
+import { approvals } from '../../model/approvals.ts'
 import { memberships } from '../../model/companies.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
@@ -85,33 +88,58 @@ interface Shown {
  *
  * @throws Refusal `not_found`, `approval_cancelled`, `approval_decided`, `own_request`, `precondition_failed`, `approval_changed`, and those of the effect
  */
-export async function decideApproval(ctx: Ctx, approvalId: string, decision: Decision): Promise<ApprovalDetail> {
+export const decideApproval = (ctx: Ctx, approvalId: string, decision: Decision): Promise<ApprovalDetail> =>
+  mutate(ctx, (tx) => decide(tx, ctx, approvalId, decision))
+
+async function decide(tx: Tx, ctx: Ctx, approvalId: string, decision: Decision): Promise<Outcome<ApprovalDetail>> {
   const { actor } = ctx
   const { outcome, note } = decision
   invariant(actor.kind === 'board', 'only people decide')
+  const approval = await lockForEffect(tx, ctx, approvalId)
+  const subjectId = subjectIdOf(approval)
+  const locked = await lockAgents(tx, companyOf(ctx), affectedAgentIds(approval))
+  const review = reviewOf(approval, locked.find((agent) => agent.id === subjectId) ?? null)
+  if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(presentWritten(actor, approval, review))
+  await requireOtherRequester(tx, ctx, approval, actor.userId)
+  if (approval.status === 'cancelled')
+    refuse('approval_cancelled', approval.decisionNote === null ? {} : { message: approval.decisionNote })
+  if (!approvalStatus.allows(approval.status, outcome))
+    refuse('approval_decided', { message: outcomes[outcome].refusal, details: { status: approval.status } })
+  await requireShown(tx, ctx, { approval, review, userId: actor.userId, decision })
+  const effect = outcome === 'revision_requested' ? { events: [] } : await effects[approval.type][outcome](tx, ctx, approval)
+  const decided = await setApprovalStatus(tx, approval, {
+    to: outcome,
+    note,
+    userId: actor.userId,
+    payload: effect.payload ?? approval.payload,
+    review,
+  })
+  const { type, requestedByAgentId, status: previousStatus } = approval
+  const decisionEvent = outcomes[outcome].event(approvalId, { type, requestedByAgentId, previousStatus })
+  const wakeEvents = await wakeRequester(tx, ctx, approval, { reason: `approval_${outcome}`, status: outcome })
+  return changed(presentWritten(actor, decided, review), decisionEvent, ...effect.events, ...wakeEvents)
+}
+
+const findHire = statement<{ companyId: string; agentId: string }, { id: string }>('approval_of_hire').read(sql`
+  select id from ${approvals} where company_id = ${param('companyId')} and type = 'hire_agent'
+    and payload ->> 'agentId' = ${param('agentId', 'text')} order by created_at desc, id limit 1`)
+
+/**
+ * Approves the hire of an agent, for a caller that knows the agent and not the approval (`cases.md` K60). It is the same decision as
+ * `decideApproval`.
+ * @returns the agent as it is after the decision
+ * @throws Refusal `not_found`; `approval_decided` for an agent that was created without a hire; those of `decideApproval`
+ */
+export async function approveHireOf(ctx: Ctx, agentId: string, decision: Omit<Decision, 'outcome'>): Promise<AgentRow> {
+  const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
-    const approval = await lockForEffect(tx, ctx, approvalId)
-    const subjectId = subjectIdOf(approval)
-    const locked = await lockAgents(tx, companyOf(ctx), affectedAgentIds(approval))
-    const review = reviewOf(approval, locked.find((agent) => agent.id === subjectId) ?? null)
-    if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(presentWritten(actor, approval, review))
-    await requireOtherRequester(tx, ctx, approval, actor.userId)
-    if (approval.status === 'cancelled')
-      refuse('approval_cancelled', approval.decisionNote === null ? {} : { message: approval.decisionNote })
-    if (!approvalStatus.allows(approval.status, outcome))
-      refuse('approval_decided', { message: outcomes[outcome].refusal, details: { status: approval.status } })
-    await requireShown(tx, ctx, { approval, review, userId: actor.userId, decision })
-    const effect = outcome === 'revision_requested' ? { events: [] } : await effects[approval.type][outcome](tx, ctx, approval)
-    const decided = await setApprovalStatus(tx, approval, {
-      to: outcome,
-      note,
-      userId: actor.userId,
-      payload: effect.payload ?? approval.payload,
-      review,
-    })
-    const { type, requestedByAgentId, status: previousStatus } = approval
-    const decisionEvent = outcomes[outcome].event(approvalId, { type, requestedByAgentId, previousStatus })
-    const wakeEvents = await wakeRequester(tx, ctx, approval, { reason: `approval_${outcome}`, status: outcome })
-    return changed(presentWritten(actor, decided, review), decisionEvent, ...effect.events, ...wakeEvents)
+    const [hire] = await tx.run(findHire, { companyId, agentId })
+    if (hire === undefined) {
+      await lockAgent(tx, companyId, agentId)
+      refuse('approval_decided', { message: 'The agent has no hire that waits for a decision' })
+    }
+    const { events } = await decide(tx, ctx, hire.id, { ...decision, outcome: 'approved' })
+    const agent = await agentById(tx, companyId, agentId)
+    return agent === null ? refuse('not_found', { message: 'Agent not found' }) : changedIfAny(agent, events)
   })
 }

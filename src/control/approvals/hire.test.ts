@@ -193,3 +193,35 @@ describe('The manager of a hired agent (K48)', () => {
     expect(await managerOf(approved.body.payload.agentId)).toBe(ceo.id)
   })
 })
+
+describe('POST /api/agents/:id/approve', () => {
+  const approve = (id: string, body?: object, client: Client = server().board) => client.post(`/api/agents/${id}/approve`, body)
+
+  test('It approves the pending hire of the agent, once, and answers with the agent (K60)', async () => {
+    const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    expect(await approve(agent.id, { decisionNote: 'welcome' })).toMatchObject({ status: 200, body: { id: agent.id, status: 'idle' } })
+    expect((await server().board.get(`/api/approvals/${approval.id}`)).body).toMatchObject({ status: 'approved', decisionNote: 'welcome' })
+    expect(await lastAudit(server(), approval.id, 'approval.approved')).toMatchObject({ actorId: 'local-board' })
+    const before = await auditCount(server())
+    expect(await approve(agent.id)).toMatchObject({ status: 200, body: { status: 'idle' } })
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('It refuses an agent without a hire, a rejected hire, a missing or foreign agent, and every agent as caller (K60)', async () => {
+    const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    expect(await approve(agent.id, {}, ceo.client)).toMatchObject({ status: 403, body: { code: 'board_required' } })
+    expect(await approve(ceo.id)).toMatchObject({ status: 422, body: { code: 'approval_decided' } })
+    await server().board.post(`/api/approvals/${approval.id}/reject`)
+    const before = await auditCount(server())
+    expect((await approve(agent.id)).status).toBe(422)
+    expect(await approve('7d4b9f0e-4f55-4b0a-9a57-6c1b8a9d3c11')).toMatchObject({ status: 404, body: { error: 'Agent not found' } })
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('Of a decision by the agent and one by the approval at once only one counts (K60)', async () => {
+    const { agent, approval } = (await ceo.client.post(hires(), { name: 'Ann' })).body
+    const reject = () => server().board.post(`/api/approvals/${approval.id}/reject`)
+    const answers = await race([() => approve(agent.id), reject], (send) => send())
+    expect(countByStatus(answers)).toEqual({ 200: 1, 422: 1 })
+  })
+})

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
-import { okView, patchAgentBody, permissionsBody, shortnameQuery } from '../../org/agents/index.ts'
+import { agentView, okView, patchAgentBody, permissionsBody, shortnameQuery } from '../../org/agents/index.ts'
 import type { ConfigurationChecks } from '../../org/agents/index.ts'
 import { gateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
@@ -9,7 +9,7 @@ import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { addApprovalComment, listApprovalComments } from './comments.ts'
 import { configureAgent, rollBackConfiguration, setPermissions } from './configure.ts'
-import { decideApproval } from './decide.ts'
+import { approveHireOf, decideApproval } from './decide.ts'
 import type { DecisionOutcome } from './decide.ts'
 import { hireAgent } from './hire.ts'
 import { linkApproval, listApprovalsOfIssue, listIssuesOfApproval, unlinkApproval } from './links.ts'
@@ -67,6 +67,17 @@ const decideAs =
       payloadHash: body.payloadHash ?? null,
     })
 
+const decisionRefusals = [
+  'not_found',
+  'approval_cancelled',
+  'approval_decided',
+  'own_request',
+  'precondition_failed',
+  'approval_changed',
+  ...hireRefusals,
+  'illegal_transition',
+] as const
+
 const decisionRoute = {
   permission: 'approval.decide',
   scope: ofApproval(),
@@ -74,16 +85,7 @@ const decisionRoute = {
   bodyOptional: true,
   returns: approvalDetailView,
   headers: entityTagHeader,
-  refuses: [
-    'not_found',
-    'approval_cancelled',
-    'approval_decided',
-    'own_request',
-    'precondition_failed',
-    'approval_changed',
-    ...hireRefusals,
-    'illegal_transition',
-  ],
+  refuses: decisionRefusals,
 } as const
 
 const proposalStatus = { status: 202, when: (answer: { approval?: unknown }): boolean => answer.approval !== undefined } as const
@@ -123,6 +125,18 @@ const routesWithoutChecks: readonly Route[] = [
     summary: 'Approve a request, with its effect',
     ...decisionRoute,
     handle: decideAs('approved'),
+  }),
+  post('/api/agents/:id/approve', {
+    summary: 'Approve the hire of an agent',
+    permission: 'approval.decide',
+    scope: ofAgent(),
+    query: shortnameQuery,
+    body: decideBody,
+    bodyOptional: true,
+    returns: agentView,
+    refuses: decisionRefusals,
+    handle: ({ ctx, target, body }) =>
+      approveHireOf(ctx, target, { note: body.decisionNote ?? null, ifMatch: null, payloadHash: body.payloadHash ?? null }),
   }),
   post('/api/approvals/:id/reject', {
     summary: 'Reject an approval; an agent to be hired is terminated',

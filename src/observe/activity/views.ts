@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { flag } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
-import { instant } from '../../platform/kernel/time.ts'
+import { instant, sentInstantOrDay } from '../../platform/kernel/time.ts'
 
 export const activityView = z.strictObject({
   id: z.uuid(),
@@ -33,9 +33,6 @@ const actions = z
   )
   .pipe(z.array(z.string().max(100)).max(MAX_ACTIONS))
 
-/** An instant, or a day: its first moment in UTC. */
-const instantOrDay = z.union([instant, z.iso.date()])
-
 export const activityQuery = z.object({
   agentId: z.uuid().optional(),
   runId: z.uuid().optional(),
@@ -43,7 +40,7 @@ export const activityQuery = z.object({
   entityId: z.string().max(200).optional(),
   action: actions.optional(),
   interventions: flag.optional(),
-  since: instantOrDay.optional(),
-  until: instantOrDay.optional(),
+  since: sentInstantOrDay.optional(),
+  until: sentInstantOrDay.optional(),
   ...pageQuery,
 })

@@ -5,7 +5,7 @@ import { adapterConfigUnion } from '../../adapters/index.ts'
 import { adapterTypes } from '../../model/adapterTypes.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { keyScopes } from '../../platform/kernel/actor.ts'
-import { instant } from '../../platform/kernel/time.ts'
+import { instant, sentInstant } from '../../platform/kernel/time.ts'
 import { agentRoles, agentStatus } from '../../model/agentStatus.ts'
 
 const INT_MAX = 2_147_483_647
@@ -147,7 +147,7 @@ const scopes = z.array(z.enum(keyScopes))
 export const keyBody = z.object({
   name: line.default('default'),
   // Years that every clock and every column can hold.
-  expiresAt: instant.refine((text) => /^2\d{3}-/.test(text), { error: 'Expected an instant of the years 2000 to 2999' }).nullish(),
+  expiresAt: sentInstant.refine((text) => /^2\d{3}-/.test(text), { error: 'Expected an instant of the years 2000 to 2999' }).nullish(),
   scopes: scopes.min(1).nullish(),
 })
 export type CreateKey = z.output<typeof keyBody>

@@ -2,7 +2,7 @@ import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { z } from 'zod'
 import { flag, listOf } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
-import { instant } from '../../platform/kernel/time.ts'
+import { instant, sentInstant, sentInstantOrDay } from '../../platform/kernel/time.ts'
 
 const projectStatuses = ['backlog', 'planned', 'in_progress', 'completed', 'cancelled'] as const
 const sourceTypes = ['local_path', 'git_repo', 'remote_managed', 'non_git_path'] as const
@@ -142,14 +142,14 @@ const projectFields = {
   goalId: id.nullish(),
   goalIds: z.array(id).max(50).optional(),
   leadAgentId: id.nullish(),
-  targetDate: z.union([z.iso.date(), instant]).nullish(),
+  targetDate: sentInstantOrDay.nullish(),
   color: z
     .string()
     .regex(/^#[0-9a-fA-F]{6}$/)
     .nullish(),
   executionWorkspacePolicy: json.nullish(),
   env: env.nullish(),
-  archivedAt: instant.nullish(),
+  archivedAt: sentInstant.nullish(),
 }
 
 export const projectListQuery = z.object({

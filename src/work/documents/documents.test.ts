@@ -14,6 +14,28 @@ async function setup() {
 }
 
 describe('documents', () => {
+  test('A key is trimmed and lower-cased wherever it is named: Plan is plan (K53)', async () => {
+    const { path, issueId } = await setup()
+    const board = server().board
+    const made = await board.put(`${path}/Plan`, text('# One'))
+    expect(made).toMatchObject({ status: 201, body: { key: 'plan' } })
+    for (const key of ['plan', 'PLAN', '%20Plan%20'])
+      expect(await board.get(`${path}/${key}`)).toMatchObject({ status: 200, body: { id: made.body.id } })
+    const { latestRevisionId: baseRevisionId } = made.body
+    const next = await board.put(`${path}/PLAN`, text('# Two', { baseRevisionId }))
+    expect(next).toMatchObject({ status: 200, body: { key: 'plan', latestRevisionNumber: 2 } })
+    expect((await board.get(`${path}/Plan/revisions`)).body).toHaveLength(2)
+    expect(await board.post(`${path}/pLan/revisions/${baseRevisionId}/restore`)).toMatchObject({ status: 200, body: { body: '# One' } })
+    const target = { type: 'issue_document', key: ' Plan ', revisionId: (await board.get(`${path}/plan`)).body.latestRevisionId }
+    const asked = await board.post(`/api/issues/${issueId}/interactions`, {
+      kind: 'request_confirmation',
+      payload: { version: 1, prompt: 'Good?', target },
+    })
+    expect(asked, asked.text).toMatchObject({ status: 201, body: { payload: { target: { key: 'plan' } } } })
+    expect(await board.del(`${path}/Plan`)).toMatchObject({ status: 200 })
+    expect((await board.get(path)).body).toEqual([])
+  })
+
   test('The first write creates a document, a write on its revision updates it, and each adds a revision and an audit row', async () => {
     const { path, issueId, agent, run } = await setup()
     const author = await run(await agent())
@@ -136,7 +158,7 @@ describe('documents', () => {
   test('Invalid keys, formats and lengths are refused, and the longest text is accepted even when every character is escaped', async () => {
     const { path } = await setup()
     const before = await auditCount(server())
-    for (const key of ['Plan', 'a.b', 'x'.repeat(65), '%20']) {
+    for (const key of ['Pl an', 'a.b', 'x'.repeat(65), '%20']) {
       expect(await server().board.put(`${path}/${key}`, text('x'))).toMatchObject({
         status: 400,
         body: { code: 'validation_failed', details: [{}] },

@@ -6,11 +6,8 @@ import { del, get, post, put } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { listDocuments, listRevisions, readDocument } from './queries.ts'
-import { BODY_MAX, documentKey, documentView, okView, putDocumentBody, revisionView } from './views.ts'
+import { documentKey, documentView, okView, putDocumentBody, revisionView } from './views.ts'
 import { deleteDocument, putDocument, restoreDocument } from './write.ts'
-
-/** The longest text with every character written as `\uXXXX`, and room for the other fields of the body. */
-const PUT_LIMIT_BYTES = BODY_MAX * 6 + 32 * 1024
 
 function keyParam(params: Readonly<Record<string, string>>): string {
   const key = documentKey.safeParse(params['key'])
@@ -41,7 +38,6 @@ export const documentRoutes = [
     permission: 'issue.documents.write',
     scope: ofIssue(),
     body: putDocumentBody,
-    bodyLimit: PUT_LIMIT_BYTES,
     returns: documentView,
     altStatus: { status: 201, when: (document) => document.latestRevisionNumber === 1 },
     refuses: ['not_found', ...gateRefusals, 'document_stale', 'document_absent'],

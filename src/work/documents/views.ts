@@ -4,8 +4,12 @@ import { instant } from '../../platform/kernel/time.ts'
 /** Longest text of a document, in characters. */
 export const BODY_MAX = 524_288
 
-/** The name of a document within its issue. */
-export const documentKey = z.string().regex(/^[a-z0-9_-]{1,64}$/, 'A document key has 1 to 64 of a-z, 0-9, hyphen and underscore')
+/** The name of a document within its issue. People write `Plan` and mean `plan` (`cases.md` K53). */
+export const documentKey = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[a-z0-9_-]{1,64}$/, 'A document key has 1 to 64 of a-z, 0-9, hyphen and underscore')
 
 const id = z.uuid().transform((value) => value.toLowerCase())
 

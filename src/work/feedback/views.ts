@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { flag } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
-import { instant } from '../../platform/kernel/time.ts'
+import { instant, sentInstantOrDay } from '../../platform/kernel/time.ts'
 import { feedbackTargets, feedbackVotes, traceStatuses } from '../../model/feedbackStatus.ts'
 
 const id = z.uuid().transform((value) => value.toLowerCase())
@@ -79,9 +79,6 @@ export const bundleView = z.strictObject({
   files: z.array(z.never()),
 })
 
-/** An instant, or a calendar day in UTC. */
-const instantOrDate = z.union([instant, z.iso.date()])
-
 export const payloadQuery = z.object({ includePayload: flag.optional() })
 
 export const tracesQuery = z.object({
@@ -91,8 +88,8 @@ export const tracesQuery = z.object({
   targetType: z.enum(feedbackTargets).optional(),
   vote: z.enum(feedbackVotes).optional(),
   status: z.string().max(50).optional(),
-  from: instantOrDate.optional(),
-  to: instantOrDate.optional(),
+  from: sentInstantOrDay.optional(),
+  to: sentInstantOrDay.optional(),
   sharedOnly: flag.optional(),
   includePayload: flag.optional(),
   ...pageQuery,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { flag, listOf, offsetQuery } from '../../http/query.ts'
 import { idempotencyKey } from '../../http/idempotencyKey.ts'
-import { instant } from '../../platform/kernel/time.ts'
+import { instant, sentInstant } from '../../platform/kernel/time.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 
@@ -259,7 +259,7 @@ export const patchIssueBody = z.object({
   ...editable,
   title: editable.title.optional(),
   status: status.optional(),
-  hiddenAt: instant.nullish(),
+  hiddenAt: sentInstant.nullish(),
   comment: text(TEXT_MAX).trim().min(1).optional(),
   reopen: z.boolean().optional(),
   interrupt: z.boolean().optional(),

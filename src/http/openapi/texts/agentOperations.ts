@@ -170,6 +170,12 @@ export const approvals: OperationTexts = {
     'The board also sees the resulting configuration, warnings, and the `payloadHash` that a decision may name.',
     'ApprovalDetail',
   ),
+  'POST /api/agents/:id/approve': op(
+    'approveHireOfAgent',
+    'The decision is that on the approval of the hire. Approved again it is 200 without a second effect; an agent without a hire is 422 `approval_decided`.',
+    'Agent',
+    'DecisionRequest',
+  ),
   'POST /api/approvals/:id/approve': op(
     'approveApproval',
     'The effect commits with the decision. Approved again it is 200 without a second effect. An approval that changed since it was read is 409 `approval_changed`.',

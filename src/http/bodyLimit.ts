@@ -1,0 +1,31 @@
+import { z } from 'zod'
+
+/** 256 KB: four times the longest text of most routes. */
+const BODY_LIMIT = 256 * 1024
+
+/** Any character may be written as `\\uXXXX` in JSON, and a character of UTF-8 has at most as many bytes. */
+const BYTES_PER_CHARACTER = 6
+
+/** Room for the other fields of a body with a long text. */
+const OTHER_FIELDS_BYTES = 64 * 1024
+
+interface JsonSchema {
+  readonly maxLength?: number
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+  readonly additionalProperties?: JsonSchema | boolean
+}
+
+/** The characters of the longest text that a schema allows; texts without a limit of their own do not count. */
+function longestText({ maxLength = 0, properties = {}, items, anyOf = [], additionalProperties }: JsonSchema): number {
+  const below = [...Object.values(properties), ...anyOf, items, typeof additionalProperties === 'object' ? additionalProperties : undefined]
+  return below.reduce((longest, schema) => (schema === undefined ? longest : Math.max(longest, longestText(schema))), maxLength)
+}
+
+/** The bytes that a JSON body may have: the longest text that the schema allows fits, in every script and however it is escaped (`cases.md` K57). */
+export function bodyLimitOf(body: z.ZodType | undefined): number {
+  if (body === undefined) return BODY_LIMIT
+  const longest = longestText(z.toJSONSchema(body, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as JsonSchema)
+  return Math.max(BODY_LIMIT, longest * BYTES_PER_CHARACTER + OTHER_FIELDS_BYTES)
+}
