@@ -27,7 +27,7 @@ export function dispositionOf(disposition: FileResponse['disposition'], name: st
  * True when `If-None-Match` names this version (RFC 9110 §13.1.2). The other conditions of the request are not passed
  * on: there is no modification date, and a file never changes, so `Cache-Control: no-cache` needs no new copy.
  */
-const isNotModified = (request: IncomingMessage, etag: string): boolean =>
+export const isNotModified = (request: IncomingMessage, etag: string): boolean =>
   fresh({ 'if-none-match': request.headers['if-none-match'] }, { etag })
 
 /**

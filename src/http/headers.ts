@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import helmet from 'helmet'
 import { refuse } from '../platform/kernel/errors.ts'
-import type { Preconditions } from './route.ts'
+import type { Preconditions, Route } from './route.ts'
 
 const requestIdPattern = /^[\w.:-]{1,128}$/
 
@@ -29,6 +29,17 @@ export function preconditionsOf(headers: IncomingHttpHeaders): Preconditions {
     return refuse('malformed_header', { message: 'X-Paperclip-Lock-Epoch takes a whole number' })
   }
   return { ifMatch, lockEpoch: Number(epoch) }
+}
+
+/**
+ * Refuses the conditions of a request that its route does not evaluate (`cases.md` K36): a client that sends one relies on it.
+ * @throws Refusal `malformed_header`
+ */
+export function requireEvaluated({ method, refuses }: Pick<Route, 'method' | 'refuses'>, headers: IncomingHttpHeaders): void {
+  if (headers['if-match'] !== undefined && !refuses.includes('precondition_failed'))
+    refuse('malformed_header', { message: 'If-Match is not evaluated here; send the request without it' })
+  if (headers['if-none-match'] !== undefined && method !== 'get')
+    refuse('malformed_header', { message: 'If-None-Match is evaluated for GET only; send the request without it' })
 }
 
 /** `Idempotency-Key`, or null. @throws Refusal `malformed_header` */

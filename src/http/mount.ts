@@ -13,7 +13,7 @@ import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
-import { lastEventIdOf, preconditionsOf } from './headers.ts'
+import { lastEventIdOf, preconditionsOf, requireEvaluated } from './headers.ts'
 import { idempotentRequestOf, requireShowable, responseOf } from './idempotentRequest.ts'
 import type { CapturedRequest } from './idempotentRequest.ts'
 import { acquireUploadSlot, readForm } from './multipart.ts'
@@ -127,6 +127,7 @@ async function admitCaller(exchange: Exchange, actor: Actor): Promise<Identified
   const reader = readerOf(actor)
   if (actor.kind !== 'anonymous') deps.traffic.connections.attribute(request.socket, reader)
   authorize(route.permission, actor)
+  requireEvaluated(route, request.headers)
   deps.traffic.answers.requireRoom(reader, 0)
   await deps.renewLeaseIfDue(actor)
   requireStorable(request.params)

@@ -3,7 +3,7 @@
 import type { RenderedResponse } from '../platform/db/types.ts'
 import { compressed } from './compress.ts'
 import type { Exchange, IdentifiedExchange } from './exchange.ts'
-import { isFileResponse, sendFile } from './fileResponse.ts'
+import { isFileResponse, isNotModified, sendFile } from './fileResponse.ts'
 import { apiHeaders } from './headers.ts'
 import { isLiveResponse, sendLiveResponse } from './liveResponse.ts'
 import { isStreamResponse, sendStream } from './streamResponse.ts'
@@ -26,6 +26,11 @@ export async function sendRendered(exchange: IdentifiedExchange, rendered: Rende
   const short = await compressed(request, rendered.body, bytes)
   // A flat list: an object of twenty headers for each answer would be nine kilobytes of garbage.
   const headers = [...apiHeaderList, 'X-Request-Id', trace.requestId]
+  const tag = route.method === 'get' ? rendered.headers['ETag'] : undefined
+  if (tag !== undefined && isNotModified(request, tag)) {
+    response.writeHead(304, [...headers, 'ETag', tag, 'Vary', varyOf(response)])
+    return void response.end()
+  }
   if (rendered.status !== 204) headers.push(...jsonType, 'Vary', varyOf(response), 'Content-Length', String(short?.body.length ?? bytes))
   if (short !== null) headers.push('Content-Encoding', short.coding)
   for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, value)

@@ -154,6 +154,26 @@ describe('requireTrustedOrigin: pages of a listed origin', () => {
     expect(answer.headers.get('access-control-allow-private-network')).toBe('true')
   })
 
+  test('The words of a refusal fit the method and name the act that would help (K44)', async () => {
+    const listed = headers
+    const unlisted = { ...headers, origin: 'https://other.example' }
+    const { url } = listing()
+    const ask = async (method: string, given: Record<string, string>) => {
+      const answer = await fetch(`${url}/api/companies`, { method, headers: given })
+      return { status: answer.status, error: ((await answer.json()) as { error: string }).error }
+    }
+    const authorization = `Bearer ${TEST_BOARD_TOKEN}`
+    for (const method of ['GET', 'POST', 'PATCH', 'DELETE'])
+      expect(await ask(method, listed)).toEqual({ status: 403, error: expect.stringContaining('need a bearer') })
+    for (const method of ['GET', 'OPTIONS'])
+      expect(await ask(method, unlisted)).toEqual({ status: 403, error: expect.stringMatching(/cannot read .* PAPERCLIP_ALLOWED_ORIGINS/) })
+    expect(await ask('POST', { ...unlisted, authorization })).toEqual({
+      status: 403,
+      error: expect.stringMatching(/cannot change .* PAPERCLIP_ALLOWED_ORIGINS/),
+    })
+    expect(await ask('POST', unlisted)).toEqual({ status: 403, error: 'Board mutation requires trusted browser origin' })
+  })
+
   test('Without a bearer they are refused, and so are other origins with one', async () => {
     expect(await listing().board.get('/api/companies', headers)).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
     expect(await listing().board.post('/api/companies', { name: 'x' }, headers)).toMatchObject({ status: 403 })

@@ -43,7 +43,7 @@ export function requireTrustedOrigin(request: IncomingMessage, trusted: TrustedO
   const origin = request.headers.origin?.toLowerCase()
   if (origin !== undefined && !isOwnOrigin(origin, request)) {
     const mayAsk = request.headers.authorization !== undefined || isPreflight(request)
-    return trusted.origins.has(origin) && mayAsk ? origin : refuseOrigin(request)
+    return trusted.origins.has(origin) && mayAsk ? origin : refuseOrigin(request, trusted.origins.has(origin))
   }
   if (isFromForeignPage(request) && !isNavigation(request)) refuseOrigin(request)
   return null
@@ -58,9 +58,13 @@ function isOwnOrigin(origin: string, { headers }: IncomingMessage): boolean {
 const isNavigation = ({ method, headers }: IncomingMessage): boolean =>
   (method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
 
-function refuseOrigin({ method }: IncomingMessage): never {
-  if (method !== 'GET' && method !== 'HEAD') refuse('origin_not_allowed')
+/** Refuses with the words that fit the request (`cases.md` K44): what it asks for, and what would make it possible. */
+function refuseOrigin({ method, headers }: IncomingMessage, isListed = false): never {
+  if (isListed) refuse('origin_not_allowed', { message: 'Pages of this origin need a bearer: send Authorization with the request' })
+  const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+  if (!isRead && headers.authorization === undefined) refuse('origin_not_allowed')
+  const act = isRead ? 'read' : 'change'
   refuse('origin_not_allowed', {
-    message: 'Pages of other sites cannot read this server; an operator can list their origin in PAPERCLIP_ALLOWED_ORIGINS',
+    message: `Pages of other sites cannot ${act} this server; an operator can list their origin in PAPERCLIP_ALLOWED_ORIGINS`,
   })
 }

@@ -31,6 +31,7 @@ import type { Outcome } from '../../platform/db/mutate.ts'
 import { approvals } from '../../model/approvals.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { requireTag } from '../../http/entityTag.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { approvalCreated } from './events.ts'
 import { presentApproval } from './present.ts'
@@ -106,7 +107,7 @@ async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: Config
 export async function configureAgent(
   ctx: Ctx,
   agentId: string,
-  changes: PatchAgent,
+  { changes, ifMatch }: { readonly changes: PatchAgent; readonly ifMatch: string | null },
   checks: ConfigurationChecks,
 ): Promise<ConfigureResult> {
   const companyId = companyOf(ctx)
@@ -115,6 +116,7 @@ export async function configureAgent(
     if (needsCompanyLock(changes)) await lockCompany(tx, companyId)
     const agent = await lockAgent(tx, companyId, agentId)
     await requireActingRun(tx, ctx)
+    requireTag(ifMatch, redactAgentFor(ctx.actor, agent), 'agent')
     const restored = restoreSecrets(changes, agent, configurationFields)
     requireUsableChange(agent, restored)
     const outcome = await applyOrPropose(tx, ctx, agent, { changes: restored, rolledBackFromRevisionId: null })

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { inCompany, ofAgent, ofApproval, ofIssue } from '../../auth/scopes.ts'
 import { agentView, okView, patchAgentBody, permissionsBody, shortnameQuery } from '../../org/agents/index.ts'
 import type { ConfigurationChecks } from '../../org/agents/index.ts'
-import { gateRefusals } from '../../engine/holds/index.ts'
+import { gateRefusals, unconditionalGateRefusals } from '../../engine/holds/index.ts'
+import { rowTag } from '../../http/entityTag.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import type { Input, Route } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
@@ -109,7 +110,7 @@ const routesWithoutChecks: readonly Route[] = [
     status: 201,
     returns: approvalDetailView,
     headers: entityTagHeader,
-    refuses: ['not_found', 'payload_invalid', ...gateRefusals],
+    refuses: ['not_found', 'payload_invalid', ...unconditionalGateRefusals],
     handle: ({ ctx, body }) => requestApproval(ctx, body),
   }),
   get('/api/approvals/:id', {
@@ -134,7 +135,7 @@ const routesWithoutChecks: readonly Route[] = [
     body: decideBody,
     bodyOptional: true,
     returns: agentView,
-    refuses: decisionRefusals,
+    refuses: decisionRefusals.filter((code) => code !== 'precondition_failed'),
     handle: ({ ctx, target, body }) =>
       approveHireOf(ctx, target, { note: body.decisionNote ?? null, ifMatch: null, payloadHash: body.payloadHash ?? null }),
   }),
@@ -249,7 +250,7 @@ export const approvalRoutes = (checks: ConfigurationChecks): Route[] => [
     body: hireBody,
     status: 201,
     returns: hiredView,
-    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle', ...gateRefusals],
+    refuses: ['not_found', 'payload_invalid', 'company_not_active', 'reporting_cycle', ...unconditionalGateRefusals],
     handle: ({ ctx, body }) => hireAgent(ctx, body, checks),
   }),
   patch('/api/agents/:id', {
@@ -259,9 +260,11 @@ export const approvalRoutes = (checks: ConfigurationChecks): Route[] => [
     query: shortnameQuery,
     body: patchAgentBody,
     returns: configuredView,
+    headers: rowTag,
     altStatus: proposalStatus,
-    refuses: ['not_found', ...configureRefusals],
-    handle: ({ ctx, target, body }) => configureAgent(ctx, target, body, checks),
+    refuses: ['not_found', ...configureRefusals, 'precondition_failed'],
+    handle: ({ ctx, target, body, preconditions }) =>
+      configureAgent(ctx, target, { changes: body, ifMatch: preconditions.ifMatch }, checks),
   }),
   ...routesWithoutChecks,
 ]

@@ -102,6 +102,11 @@ const withQuestions = {
   sql: `update issue_thread_interactions set kind = 'ask_user_questions', payload =
     '{"version":1,"questions":[{"id":"q","prompt":"Which?","selectionMode":"single","options":[{"id":"o","label":"This"}]}]}' where id = $1`,
 }
+const withPendingHire = {
+  of: 'agents',
+  sql: `with pending as (update agents set status = 'pending_approval' where id = $1 returning id, company_id, name)
+    insert into approvals (company_id, type, payload) select company_id, 'hire_agent', jsonb_build_object('name', name, 'agentId', id) from pending`,
+}
 const withRevisionRequested = { of: 'approvals', sql: "update approvals set status = 'revision_requested' where id = $1" }
 
 const withMarkIn = (table: string) => ({
@@ -141,6 +146,7 @@ const examples: Readonly<Record<string, Example>> = {
   deleteAgentsByIdQuarantine: {
     arrange: { of: 'agents', sql: "update agents set status = 'paused', pause_reason = 'quarantine', paused_at = now() where id = $1" },
   },
+  postAgentsByIdApprove: { arrange: withPendingHire },
   postAgentsByIdResume: { arrange: withPausedAgent },
   postAgentsByIdClaudeLogin: { arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" } },
   postApprovalsByIdResubmit: { arrange: withRevisionRequested, body: () => ({ payload: { title: 'Again', summary: 'Please' } }) },

@@ -140,8 +140,8 @@ describe('hostile bodies', () => {
       expect(await put(metadata)).toMatchObject({ status: 400, body: { code: 'bad_request', error: 'JSON has more than 10000 values' } })
   })
 
-  test('300 KB are answered with 413, packed or unpacked, and only to callers that may send them', async () => {
-    const body = Buffer.from(JSON.stringify({ title: 'x'.repeat(300 * 1024) }))
+  test('Two MB are answered with 413, packed or unpacked, and only to callers that may send them', async () => {
+    const body = Buffer.from(JSON.stringify({ title: 'x'.repeat(2 * 1024 * 1024) }))
     const target = `/api/companies/${fixtures.company.id}/issues`
     const json = ['Content-Type: application/json']
     expect(await send({ method: 'post', target, headers: json, body })).toMatchObject({ status: 413, body: { code: 'body_too_large' } })

@@ -25,6 +25,9 @@ export const gateRefusals = [
   'precondition_failed',
 ] as const satisfies readonly RefusalCode[]
 
+/** As `gateRefusals`, for routes that take no condition: a comment, which passes whatever the version, and requests about several issues. */
+export const unconditionalGateRefusals = gateRefusals.filter((code) => code !== 'precondition_failed' && code !== 'lock_epoch_mismatch')
+
 /** The caller, in the terms of the rules. */
 export const callerOf = (ctx: Ctx): Caller =>
   ctx.actor.kind === 'agent' ? { kind: 'agent', agentId: ctx.actor.agentId } : { kind: 'board' }

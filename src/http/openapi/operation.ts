@@ -8,7 +8,7 @@ import type { Components } from './components.ts'
 import { describeFields } from './describe.ts'
 import { renderSchema } from './jsonSchema.ts'
 import type { Json } from './jsonSchema.ts'
-import { pathParameters, queryParameters, sharedParametersOf } from './parameters.ts'
+import { pathParameters, queryParameters, sendsTag, sharedParametersOf } from './parameters.ts'
 import type { RefusalSet } from './refusalSchemas.ts'
 import { viewTexts } from './texts/views.ts'
 import { answerName, bodyName, wordsOf } from './words.ts'
@@ -69,7 +69,7 @@ function successResponses(route: Route, { components, examples }: Parts): Json {
   return {
     [route.status]: { description, headers, content },
     ...(route.altStatus === undefined ? {} : { [route.altStatus.status]: { description, headers, content } }),
-    ...(answersFile(route) ? { 304: { description: 'The client has this version already: If-None-Match names its ETag' } } : {}),
+    ...(sendsTag(route) ? { 304: { description: 'The client has this version already: If-None-Match names its ETag' } } : {}),
     ...(route.emptyAs204 ? { 204: { description: 'There is no result' } } : {}),
   }
 }

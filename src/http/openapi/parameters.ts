@@ -90,12 +90,16 @@ export const sharedParameters = {
     style: 'form',
     explode: false,
   },
-  IfNoneMatch: header('If-None-Match', 'ETags that the client has; if one of them is that of the file, 304 without the file', {
+  IfNoneMatch: header('If-None-Match', 'ETags that the client has; if one of them is the current one, 304 without a body', {
     type: 'string',
   }),
   LastEventId: header('Last-Event-ID', 'The id of the last event that the client read; later events are sent', { type: 'string' }),
   Compact: { name: 'compact', in: 'query', description: 'Leave out fields that are null', schema: { type: 'boolean' } },
 } as const satisfies Record<string, Json>
+
+/** Whether the answer to a GET has an entity tag. */
+export const sendsTag = ({ method, headers, streams }: Route): boolean =>
+  method === 'get' && (headers !== undefined || answersFile({ streams }))
 
 export function sharedParametersOf(route: Route): Json[] {
   const applies: Readonly<Record<keyof typeof sharedParameters, boolean>> = {
@@ -107,7 +111,7 @@ export function sharedParametersOf(route: Route): Json[] {
     Prefer: writes(route) && route.streams === null,
     Fields: !writes(route) && route.streams === null,
     Compact: route.streams === null,
-    IfNoneMatch: answersFile(route),
+    IfNoneMatch: sendsTag(route),
     LastEventId: route.streams === 'events' || route.follows,
   }
   return Object.entries(applies).flatMap(([name, isApplicable]) => (isApplicable ? [{ $ref: `#/components/parameters/${name}` }] : []))

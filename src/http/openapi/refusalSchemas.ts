@@ -51,7 +51,14 @@ const exampleOf = (code: RefusalCode): unknown =>
 
 /** Fields beside `details`: the row as it is. */
 const extraFields: Readonly<Partial<Record<RefusalCode, Json>>> = {
-  precondition_failed: { issue: { $ref: componentRef('IssueWithLabels') }, approval: { $ref: componentRef('ApprovalDetail') } },
+  precondition_failed: {
+    issue: { $ref: componentRef('IssueWithLabels') },
+    approval: { $ref: componentRef('ApprovalDetail') },
+    agent: { $ref: componentRef('Agent') },
+    company: { $ref: componentRef('Company') },
+    goal: { $ref: componentRef('Goal') },
+    project: { $ref: componentRef('Project') },
+  },
   approval_changed: { approval: { $ref: componentRef('ApprovalDetail') } },
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { inCompany, ofAgent, ofSelf } from '../../auth/scopes.ts'
+import { rowTag } from '../../http/entityTag.ts'
 import { del, get, post } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
@@ -42,6 +43,7 @@ const routesWithoutChecks: readonly Route[] = [
     permission: 'agent.me',
     scope: ofSelf,
     returns: agentDetailView,
+    headers: rowTag,
     refuses: [],
     handle: ({ ctx, target }) => agentDetail(ctx, target),
   }),
@@ -51,6 +53,7 @@ const routesWithoutChecks: readonly Route[] = [
     scope: ofAgent(),
     query: shortnameQuery,
     returns: agentDetailView,
+    headers: rowTag,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => agentDetail(ctx, target),
   }),

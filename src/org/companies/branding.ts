@@ -4,6 +4,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { companies } from '../../model/companies.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
+import { requireTag } from '../../http/entityTag.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyBranded } from './events.ts'
 import { lockCompany } from './lock.ts'
@@ -12,14 +13,15 @@ import type { CompanyRow } from './queries.ts'
 import { requireLogo } from './update.ts'
 import type { Branding } from './views.ts'
 
-/** Changes the appearance of a company. Without a difference it records nothing. @throws Refusal as `requireLogo` */
-export async function updateBranding(ctx: Ctx, input: Branding): Promise<CompanyRow> {
+/** Changes the appearance of a company. Without a difference it records nothing. @throws Refusal as `requireLogo`; `precondition_failed` */
+export async function updateBranding(ctx: Ctx, input: Branding, ifMatch: string | null): Promise<CompanyRow> {
   const id = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, id)
     await requireActingRun(tx, ctx)
-    await requireLogo(tx, ctx, input.logoAssetId)
     const before = await companyById(tx, id)
+    requireTag(ifMatch, before, 'company')
+    await requireLogo(tx, ctx, input.logoAssetId)
     const changes = changesOf(before, input)
     if (changes.length === 0) return unchanged(before)
     await tx

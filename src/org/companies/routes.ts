@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { inCompany, onInstance } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { rowTag } from '../../http/entityTag.ts'
 import { get, patch, post } from '../../http/route.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
@@ -63,14 +64,16 @@ export const companyRoutes = [
     scope: inCompany(),
     body: brandingBody,
     returns: companyView,
-    refuses: ['not_found', 'other_company'],
-    handle: ({ ctx, body }) => updateBranding(ctx, body),
+    headers: rowTag,
+    refuses: ['not_found', 'other_company', 'precondition_failed'],
+    handle: ({ ctx, body, preconditions }) => updateBranding(ctx, body, preconditions.ifMatch),
   }),
   get('/api/companies/:companyId', {
     summary: 'Read one company',
     permission: 'company.read',
     scope: inCompany(),
     returns: companyView,
+    headers: rowTag,
     refuses: ['not_found'],
     handle: ({ ctx }) => companyById(ctx.store.read, companyOf(ctx)),
   }),
@@ -80,7 +83,8 @@ export const companyRoutes = [
     scope: inCompany(),
     body: patchCompanyBody,
     returns: companyView,
-    refuses: ['not_found', 'other_company', 'field_not_permitted', 'illegal_transition'],
-    handle: ({ ctx, body }) => updateCompany(ctx, body),
+    headers: rowTag,
+    refuses: ['not_found', 'other_company', 'field_not_permitted', 'illegal_transition', 'precondition_failed'],
+    handle: ({ ctx, body, preconditions }) => updateCompany(ctx, body, preconditions.ifMatch),
   }),
 ]

@@ -8,6 +8,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { requireTag } from '../../http/entityTag.ts'
 import { fieldsMeaning } from '../../auth/power.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyUpdated } from './events.ts'
@@ -79,8 +80,8 @@ export async function applyCompanyPatch(tx: Tx, ctx: Ctx, id: string, input: Pat
   ]
 }
 
-/** Changes a company. A CEO may change its branding only. @throws Refusal `field_not_permitted`, `illegal_transition` */
-export async function updateCompany(ctx: Ctx, input: PatchCompany): Promise<CompanyRow> {
+/** Changes a company. A CEO may change its branding only. @throws Refusal `field_not_permitted`, `illegal_transition`, `precondition_failed` */
+export async function updateCompany(ctx: Ctx, input: PatchCompany, ifMatch: string | null): Promise<CompanyRow> {
   const id = companyOf(ctx)
   const providedFields = Object.entries(input).filter(([key, value]) => value !== undefined && key !== 'spentMonthlyCents')
   const refusedFields = providedFields.map(([key]) => key).filter((key) => !brandingFields.has(key))
@@ -90,6 +91,7 @@ export async function updateCompany(ctx: Ctx, input: PatchCompany): Promise<Comp
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, id)
     await requireActingRun(tx, ctx)
+    requireTag(ifMatch, await companyById(tx, id), 'company')
     await requireLogo(tx, ctx, input.logoAssetId)
     const events = await applyCompanyPatch(tx, ctx, id, input)
     return changedIfAny(await companyById(tx, id), events)

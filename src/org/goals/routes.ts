@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { inCompany, ofGoal } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { rowTag } from '../../http/entityTag.ts'
 import { get, patch, post } from '../../http/route.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { goalById, listGoals } from './queries.ts'
@@ -32,6 +33,7 @@ export const goalRoutes = [
     permission: 'goal.read',
     scope: ofGoal(),
     returns: goalView,
+    headers: rowTag,
     refuses: ['not_found'],
     handle: ({ ctx, target }) => goalById(ctx.store.read, companyOf(ctx), target),
   }),
@@ -41,7 +43,8 @@ export const goalRoutes = [
     scope: ofGoal(),
     body: patchGoalBody,
     returns: goalView,
-    refuses: ['not_found', 'unknown_reference', 'unprocessable'],
-    handle: ({ ctx, target, body }) => updateGoal(ctx, target, body),
+    headers: rowTag,
+    refuses: ['not_found', 'unknown_reference', 'unprocessable', 'precondition_failed'],
+    handle: ({ ctx, target, body, preconditions }) => updateGoal(ctx, target, body, preconditions.ifMatch),
   }),
 ]

@@ -10,6 +10,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { requireTag } from '../../http/entityTag.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { goalCreated, goalUpdated } from './events.ts'
 import { goalById } from './queries.ts'
@@ -73,13 +74,14 @@ export async function createGoal(ctx: Ctx, input: CreateGoal): Promise<GoalRow> 
   })
 }
 
-/** Changes a goal. Without a difference it records nothing. @throws Refusal `unknown_reference`, `unprocessable` for a cycle */
-export async function updateGoal(ctx: Ctx, id: string, input: PatchGoal): Promise<GoalRow> {
+/** Changes a goal. Without a difference it records nothing. @throws Refusal `unknown_reference`, `unprocessable` for a cycle, `precondition_failed` */
+export async function updateGoal(ctx: Ctx, id: string, input: PatchGoal, ifMatch: string | null): Promise<GoalRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     await requireActingRun(tx, ctx)
     const before = await goalById(tx, companyId, id)
+    requireTag(ifMatch, before, 'goal')
     const changes = changesOf(before, input)
     if (changes.length === 0) return unchanged(before)
     await requireGoalReferences(tx, companyId, id, Object.fromEntries(changes))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { inCompany, ofProject } from '../../auth/scopes.ts'
+import { rowTag } from '../../http/entityTag.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { shortnameQuery } from '../agents/index.ts'
@@ -42,6 +43,7 @@ export const projectRoutes = [
     scope: ofProject(),
     query: shortnameQuery,
     returns: projectView,
+    headers: rowTag,
     refuses: ['not_found', 'shortname_ambiguous'],
     handle: ({ ctx, target }) => projectById(ctx.store.read, ctx, target),
   }),
@@ -52,8 +54,9 @@ export const projectRoutes = [
     query: shortnameQuery,
     body: patchProjectBody,
     returns: projectView,
-    refuses: ['not_found', 'payload_invalid', 'unknown_reference', 'approval_required'],
-    handle: ({ ctx, target, body }) => updateProject(ctx, target, body),
+    headers: rowTag,
+    refuses: ['not_found', 'payload_invalid', 'unknown_reference', 'approval_required', 'precondition_failed'],
+    handle: ({ ctx, target, body, preconditions }) => updateProject(ctx, target, body, preconditions.ifMatch),
   }),
   get('/api/projects/:id/workspaces', {
     summary: 'List the workspaces of a project, the primary one first',

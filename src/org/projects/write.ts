@@ -16,6 +16,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireNoRedacted, restoreSecrets } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncateForAudit } from '../../platform/kernel/text.ts'
+import { requireTag } from '../../http/entityTag.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { projectCreated, projectUpdated } from './events.ts'
 import { requireBoardForHost } from './hostFields.ts'
@@ -205,11 +206,12 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: Pat
 }
 
 /** Changes a project. Without a difference it records nothing. @throws Refusal as `insertProjects` */
-export async function updateProject(ctx: Ctx, id: string, input: PatchProject): Promise<ProjectView> {
+export async function updateProject(ctx: Ctx, id: string, input: PatchProject, ifMatch: string | null): Promise<ProjectView> {
   requireBoardForHost(ctx.actor, input)
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyOf(ctx))
     await requireActingRun(tx, ctx)
+    requireTag(ifMatch, await projectById(tx, ctx, id), 'project')
     const events = await applyProjectPatch(tx, ctx, id, input)
     return changedIfAny(await projectById(tx, ctx, id), events)
   })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { inCompany, ofIssue } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { gateRefusals } from '../../engine/holds/index.ts'
+import { gateRefusals, unconditionalGateRefusals } from '../../engine/holds/index.ts'
 import { del, get, patch, post } from '../../http/route.ts'
 import { uuidParam } from '../../http/uuidParam.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
@@ -139,7 +139,7 @@ export const issueRoutes = [
     keyInBody: true,
     status: 201,
     returns: commentView,
-    refuses: ['not_found', ...gateRefusals, 'board_required'],
+    refuses: ['not_found', ...unconditionalGateRefusals, 'board_required'],
     handle: ({ ctx, target, body }) => addComment(ctx, target, body),
   }),
   get('/api/issues/:id/comments/:commentId', {
