@@ -60,7 +60,7 @@ async function readInstructions(
   leadsAstray: (file: string) => boolean,
 ): Promise<{ text: string } | { problem: string }> {
   if (file === undefined) return { text: '' }
-  // What this server may read, an agent could otherwise read through it.
+  // An agent could otherwise read through the server whatever the server may read.
   if (leadsAstray(file)) return { problem: `The instructions are a link that an agent could have made, and it leads elsewhere: ${file}` }
   let opened: FileHandle | null = null
   try {

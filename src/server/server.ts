@@ -10,7 +10,7 @@ import { signInPath } from '../observe/instance/signIn.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
 import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
-import type { Isolation, Launcher } from '../adapters/index.ts'
+import type { Adapters, Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
@@ -245,6 +245,15 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
   setHold: () => {},
 }
 
+const adaptersOf = (config: Config, isolation: Isolation, log: Log): Adapters =>
+  createAdapters({
+    environment: process.env,
+    workFolder: ensureWorkFolder(config.home, log),
+    launcher: launcherFor(config, isolation),
+    allowedTypes: config.adapters,
+    allowedAddresses: config.adapterAddresses,
+  })
+
 /**
  * Starts the server on a migrated database: routes first, so that the port answers; recovery work after that.
  * @param connection the database
@@ -272,13 +281,7 @@ export async function startServer(
   await openTimeline(store, heads, log).catch((error: unknown) => log.error({ err: error }, 'cannot look for a restored database'))
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
-  const adapters = createAdapters({
-    environment: process.env,
-    workFolder: ensureWorkFolder(config.home, log),
-    launcher: launcherFor(config, isolation),
-    allowedTypes: config.adapters,
-    allowedAddresses: config.adapterAddresses,
-  })
+  const adapters = adaptersOf(config, isolation, log)
   const { maxRuns, retention } = config
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined

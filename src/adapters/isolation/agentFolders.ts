@@ -19,7 +19,7 @@ export interface AgentFolders {
   with(folders: readonly string[]): AgentFolders
 }
 
-/** The folders around a path, from the innermost outwards, are told apart by length. */
+/** The innermost of the folders around a path is the one with the longest name. */
 const innermost = (real: string, folders: readonly string[]): string | null =>
   folders.filter((folder) => isWithin(real, folder)).toSorted((a, b) => b.length - a.length)[0] ?? null
 
