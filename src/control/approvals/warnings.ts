@@ -3,7 +3,7 @@ import { isSecretUnder } from '../../platform/kernel/secretNames.ts'
 
 /** Something in a configuration that a person should look at before they approve it. */
 export const warningView = z.strictObject({
-  code: z.enum(['loader_variable', 'shell', 'inline_code', 'command_wrapper', 'plain_secret']),
+  code: z.enum(['loader_variable', 'shell', 'inline_code', 'command_wrapper', 'plain_secret', 'hidden_characters']),
   /** Where it stands in the resulting configuration: `adapterConfig.env.LD_PRELOAD`. */
   path: z.string(),
   message: z.string(),
@@ -24,6 +24,18 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const baseName = (command: string): string => command.split(/[/\\]/).at(-1) ?? command
+
+/** Characters that are not seen, or that change the order in which others are seen: what a person reads is not what runs. */
+const hidden = /[\p{Cf}\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+/** Tabs and line breaks show in JSON as what they are. */
+const plain = new Set(['\t', '\n', '\r'])
+
+function warnOfHidden(text: string, path: string): Warning[] {
+  const found = [...new Set(text.match(hidden))].filter((character) => !plain.has(character))
+  if (found.length === 0) return []
+  const names = found.slice(0, 5).map((character) => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`)
+  return [{ code: 'hidden_characters', path, message: `Has characters that a person does not see: ${names.join(', ')}` }]
+}
 
 function warnOfWord(word: string, path: string): Warning[] {
   const name = baseName(word)
@@ -69,6 +81,14 @@ function warnOfNames(map: Readonly<Record<string, unknown>>, path: string, isEnv
 /** The most warnings of one configuration. */
 const MAX_WARNINGS = 200
 
+/** Every text of a value, and every name in it, may hide characters. */
+function walkTexts(value: unknown, path: string): Warning[] {
+  if (typeof value === 'string') return warnOfHidden(value, path)
+  if (Array.isArray(value)) return value.flatMap((item, index) => walkTexts(item, `${path}[${index}]`))
+  if (!isRecord(value)) return []
+  return Object.entries(value).flatMap(([name, item]) => [...warnOfHidden(name, `${path}.${name}`), ...walkTexts(item, `${path}.${name}`)])
+}
+
 function walk(value: unknown, path: string): Warning[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => walk(item, `${path}[${index}]`))
   if (!isRecord(value)) return []
@@ -87,7 +107,8 @@ function walk(value: unknown, path: string): Warning[] {
 export const warningsOf = (configuration: Readonly<Record<string, unknown>> | null): Warning[] =>
   configuration === null
     ? []
-    : [...walk(configuration['adapterConfig'], 'adapterConfig'), ...walk(configuration['runtimeConfig'], 'runtimeConfig')].slice(
-        0,
-        MAX_WARNINGS,
-      )
+    : [
+        ...['name', 'adapterConfig', 'runtimeConfig'].flatMap((field) => walkTexts(configuration[field], field)),
+        ...walk(configuration['adapterConfig'], 'adapterConfig'),
+        ...walk(configuration['runtimeConfig'], 'runtimeConfig'),
+      ].slice(0, MAX_WARNINGS)
