@@ -65,8 +65,7 @@ export function createOutage({ probe, log }: OutageDeps): Outage {
     })
   const check = async (): Promise<void> => {
     isChecking = true
-    const answers = await probe()
-    isChecking = false
+    const answers = await probe().finally(() => (isChecking = false))
     if (answers || isStopped) writeWaiting()
     else begin()
   }
@@ -76,7 +75,8 @@ export function createOutage({ probe, log }: OutageDeps): Outage {
       if (isStopped || level >= FATAL || !isAboutDatabase(facts) || waiting.length >= MAX_WAITING) return write()
       if (downSince !== null) return log.isLevelEnabled('debug') ? write() : undefined
       waiting.push(write)
-      if (!isChecking) void check()
+      // A probe that fails decides nothing, so nothing is held back.
+      if (!isChecking) check().catch(writeWaiting)
     },
     begin,
     stop() {

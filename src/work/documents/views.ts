@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { instant } from '../../platform/kernel/time.ts'
 
 /** Longest text of a document, in characters. */
-export const BODY_MAX = 524_288
+const BODY_MAX = 524_288
 
 /** The name of a document within its issue. People write `Plan` and mean `plan` (`cases.md` K53). */
 export const documentKey = z
