@@ -420,6 +420,23 @@ describe('identify: a request through a proxy is not the board', () => {
     )
   })
 
+  test('A header of a proxy ends it also when it is spelled with underscores or points', async () => {
+    const spelling = fc.tuple(fc.constantFrom(...exact), fc.constantFrom('_', '.', '~'), fc.boolean(), fc.nat(3))
+    await fc.assert(
+      fc.asyncProperty(spelling, async ([name, mark, isUpper, kept]) => {
+        let left = kept
+        const spelled = name.replaceAll('-', (dash) => (left-- === 1 ? dash : mark))
+        expect(
+          await server().board.get('/api/companies', { [isUpper ? spelled.toUpperCase() : spelled]: '127.0.0.1' }),
+          spelled,
+        ).toMatchObject({
+          status: 401,
+        })
+      }),
+      { numRuns: 60, examples: [[['x-forwarded-for', '_', false, 0]], [['x-real-ip', '_', true, 0]]] },
+    )
+  })
+
   test('Headers that clients send themselves do not end it', async () => {
     const own = [
       'accept-language',

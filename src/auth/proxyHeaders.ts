@@ -29,11 +29,14 @@ const families = new RegExp(
   ].join('|')})$`,
 )
 
+/** Servers that hand headers on as variables make no difference between `X_Forwarded_For` and `X-Forwarded-For`, and some not for a point. */
+const otherSpelling = /[^a-z0-9]/g
+
 /**
  * Whether a request shows that it came through a proxy. A proxy on this machine makes every caller look local, so one header of
  * these families ends the trust that a local request without a credential has. Only such requests are looked at.
  */
 export function cameThroughProxy(request: IncomingMessage): boolean {
-  for (const name in request.headers) if (families.test(name)) return true
+  for (const name in request.headers) if (families.test(name.replace(otherSpelling, '-'))) return true
   return false
 }

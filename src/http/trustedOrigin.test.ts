@@ -70,6 +70,30 @@ describe('requireTrustedOrigin: the Host header', () => {
   })
 })
 
+describe('requireTrustedOrigin: an absolute request target', () => {
+  const absolute = (target: string) => sendRawRequest(server().url, [`GET ${target} HTTP/1.1`, 'Host: 127.0.0.1'])
+
+  test.each([
+    'http://evil.example',
+    'HTTP://evil.example:80',
+    'https://10.0.0.1',
+    'http://localhost@evil.example',
+    'ftp://localhost',
+    'http://',
+  ])('The authority of %s is checked like a Host header, whatever Host says', async (origin) => {
+    for (const path of ['/api/companies', '/api/cli-auth/me', '/api/nothing']) {
+      const answer = await absolute(`${origin}${path}`)
+      expect([400, 403], `${answer.status}`).toContain(answer.status)
+      if (answer.status === 403) expect(answer.body.code).toBe('host_not_allowed')
+    }
+  })
+
+  test('An absolute target that names this machine is served as a path is', async () => {
+    expect(await absolute('http://localhost/api/companies')).toMatchObject({ status: 200 })
+    expect(await absolute(`http://127.0.0.1:${port()}/api/companies?limit=1`)).toMatchObject({ status: 200 })
+  })
+})
+
 describe('requireTrustedOrigin: the Origin header', () => {
   test.each(['http://evil.example', 'null', 'http://localhost:1', 'file://', 'http://127.0.0.1.evil.example', ''])(
     'A request with the foreign Origin %j is refused',

@@ -13,8 +13,18 @@ function hostname(host: string | undefined): string | null {
   return match?.[1]?.toLowerCase().replace(/\.$/, '') ?? null
 }
 
-/** True when the Host header names this machine's loopback interface. */
-export const isLoopbackHost = (request: IncomingMessage): boolean => loopbackNames.has(hostname(request.headers.host) ?? '')
+/**
+ * The names to which a request is addressed, null for one that is malformed: the `Host` header, and the authority of an absolute
+ * target. The authority would replace the header (RFC 9112 §3.2.2), and what stands in front of this server may have gone by either.
+ */
+function addressedTo({ headers, url = '' }: IncomingMessage): (string | null)[] {
+  const host = hostname(headers.host)
+  if (url.startsWith('/') || url === '*') return [host]
+  return [host, hostname(/^https?:\/\/([^/?#]*)/i.exec(url)?.[1])]
+}
+
+/** True when the Host header, and an absolute target too, names this machine's loopback interface. */
+export const isLoopbackHost = (request: IncomingMessage): boolean => addressedTo(request).every((name) => loopbackNames.has(name ?? ''))
 
 /** The origins and hosts that the operator trusts, in lower case. */
 export interface TrustedOrigins {
@@ -34,8 +44,7 @@ export interface TrustedOrigins {
  * @throws Refusal `host_not_allowed`, `origin_not_allowed`, `bad_request` for two Hosts
  */
 export function requireTrustedOrigin(request: IncomingMessage, trusted: TrustedOrigins): string | null {
-  const host = hostname(request.headers.host)
-  if (host === null || !(loopbackNames.has(host) || trusted.hosts.has(host))) {
+  if (!addressedTo(request).every((host) => host !== null && (loopbackNames.has(host) || trusted.hosts.has(host)))) {
     refuse('host_not_allowed', { message: 'Host is not allowed; an operator can add it to PAPERCLIP_ALLOWED_HOSTNAMES' })
   }
   // Node keeps the first of two Host headers; a proxy in front of this server may have used the other (RFC 9112 §3.2).
