@@ -8,7 +8,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { listDocuments, listGoals, listWorkProducts, measureParts, partWarnings } from './exportParts.ts'
 import type { DocumentPart, WorkProductPart } from './exportParts.ts'
-import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
+import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS, WEIGHTS } from './limits.ts'
 import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
 import type { IssueRow } from './rows.ts'
 import type { ExportRequest, Included } from './views.ts'
@@ -96,7 +96,8 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
   const issues = includes.issues ? await listIssues(db, selection, MAX_FILES) : []
   const issueIds = issues.map((issue) => issue.id)
   const sizes = await measureParts(db, issueIds)
-  if (sizes.documentBytes > MAX_PACKAGE_BYTES || sizes.documents + sizes.workProducts > MAX_RELATIONS) refuseTooLarge()
+  const weight = WEIGHTS.documents * sizes.documents + WEIGHTS.workProducts * sizes.workProducts
+  if (sizes.documentBytes > MAX_PACKAGE_BYTES || weight > MAX_RELATIONS) refuseTooLarge()
   warnings.push(...partWarnings(sizes))
   const goals = includes.projects || includes.issues ? await listGoals(db, companyId, MAX_FILES + 1) : []
   if (goals.length > MAX_FILES) refuseTooLarge()

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { agentCreated, applyConfiguration, createAgentBody, insertAgents, lockAgents } from '../../org/agents/index.ts'
-import type { NewAgent } from '../../org/agents/index.ts'
+import type { NewAgent, PatchAgent } from '../../org/agents/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { findAgentId, pastTense } from './importState.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { allAtOnce, findAgentId, pastTense } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import type { AgentEntry } from './entries.ts'
 import type { PlannedEntry } from './plan.ts'
@@ -43,17 +44,37 @@ async function createAgents(state: ImportState, steps: readonly Step[]): Promise
     events.push(agentCreated(id, { name, role, adapterType, reportsTo }, { agentId: id }))
 }
 
-async function updateAgent(state: ImportState, before: LockedAgents[number], entry: AgentEntry): Promise<void> {
-  const { tx, ctx, events } = state
+/** A change of an existing agent. */
+interface Update {
+  readonly before: LockedAgents[number]
+  readonly patch: PatchAgent
+}
+
+function updateOf(state: ImportState, before: LockedAgents[number], entry: AgentEntry): Update {
   const { slug: _, path: _path, reportsTo: _manager, name: _name, permissions: _permissions, ...patch } = entry
   const managerId = managerOf(state, entry)
   // `applyConfiguration` refuses a manager that reports to the agent itself.
-  const values = { ...patch, ...(managerId === null || managerId === before.id ? {} : { reportsTo: managerId }) }
-  events.push(...(await applyConfiguration(tx, ctx, before, { patch: values, origin: { source: 'patch' } })).events)
+  return { before, patch: { ...patch, ...(managerId === null || managerId === before.id ? {} : { reportsTo: managerId }) } }
 }
 
 /**
- * (tx) Imports the agents of a package. New ones are inserted together; existing ones change one after the other.
+ * Changes existing agents. Those that get another manager change one after the other, because each check for a cycle must see the
+ * changes before it; the statements of the others are sent without waiting for each other's answers.
+ */
+async function updateAgents({ tx, ctx, events }: ImportState, updates: readonly Update[]): Promise<void> {
+  const apply = async ({ before, patch }: Update): Promise<readonly DomainEvent[]> =>
+    (await applyConfiguration(tx, ctx, before, { patch, origin: { source: 'patch' } })).events
+  const applied = new Map<Update, readonly DomainEvent[]>()
+  const movesLine = ({ before, patch }: Update): boolean => Boolean(patch.reportsTo) && patch.reportsTo !== before.reportsTo
+  for (const update of updates) if (movesLine(update)) applied.set(update, await apply(update))
+  const others = updates.filter((update) => !movesLine(update))
+  const found = await allAtOnce(others.map(apply))
+  for (const [index, update] of others.entries()) applied.set(update, found[index] ?? [])
+  events.push(...updates.flatMap((update) => applied.get(update) ?? []))
+}
+
+/**
+ * (tx) Imports the agents of a package. New ones are inserted together; then existing ones change.
  * @throws Refusal `package_invalid`, `not_found`; as `insertAgents` and `applyConfiguration`
  */
 export async function importAgents(state: ImportState): Promise<ImportResult['agents']> {
@@ -72,10 +93,9 @@ export async function importAgents(state: ImportState): Promise<ImportResult['ag
     state,
     steps.filter((step) => step.action === 'create'),
   )
-  for (const { id, entry } of updates) {
-    const agent = before.get(id)
-    if (agent === undefined) refuse('not_found', { message: 'Agent not found' })
-    await updateAgent(state, agent, entry)
-  }
+  await updateAgents(
+    state,
+    updates.map(({ id, entry }) => updateOf(state, before.get(id) ?? refuse('not_found', { message: 'Agent not found' }), entry)),
+  )
   return steps.map(({ entry, id, action, name, reason }) => ({ slug: entry.slug, id, action: pastTense[action], name, reason }))
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { applyProjectPatch, insertProjects } from '../../org/projects/index.ts'
 import type { NewProject } from '../../org/projects/index.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { findGoalIds } from './importGoals.ts'
-import { findAgentId, pastTense } from './importState.ts'
+import { allAtOnce, findAgentId, pastTense } from './importState.ts'
 import type { ImportState } from './importState.ts'
 import type { ProjectEntry } from './entries.ts'
 import type { PlannedEntry } from './plan.ts'
@@ -21,14 +22,14 @@ function newProject(state: ImportState, { entry, name }: PlannedEntry<ProjectEnt
   return { id: randomUUID(), input: { ...fields, name, leadAgentId: leadOf(state, entry), goalIds }, workspaces }
 }
 
-async function updateProject(state: ImportState, entry: ProjectEntry, id: string): Promise<void> {
-  const { tx, ctx, events, warnings } = state
+async function updateProject(state: ImportState, entry: ProjectEntry, id: string): Promise<DomainEvent[]> {
+  const { tx, ctx, warnings } = state
   const { slug: _, path, lead: _lead, name: _name, goals, workspaces = [], ...fields } = entry
   const leadAgentId = leadOf(state, entry)
   const goalIds = findGoalIds(state, path, goals ?? [])
   const patch = { ...fields, ...(leadAgentId === null ? {} : { leadAgentId }), ...(goalIds.length === 0 ? {} : { goalIds }) }
-  events.push(...(await applyProjectPatch(tx, ctx, id, patch)))
   if (workspaces.length > 0) warnings.push(`${path}: the project keeps its existing workspaces`)
+  return await applyProjectPatch(tx, ctx, id, patch)
 }
 
 /** (tx) Imports the projects of a package. @throws Refusal as `insertProjects` and `applyProjectPatch` */
@@ -36,14 +37,17 @@ export async function importProjects(state: ImportState): Promise<ImportResult['
   const { tx, ctx, plan, projectIds, events } = state
   const created = new Map(plan.projects.filter((step) => step.action === 'create').map((step) => [step, newProject(state, step)]))
   events.push(...(await insertProjects(tx, ctx, [...created.values()])))
+  const updates: Promise<DomainEvent[]>[] = []
   const results: ImportResult['projects'] = []
   for (const step of plan.projects) {
     const { entry, action, name, existingId, reason } = step
     const id = created.get(step)?.id ?? existingId
     if (id === null) continue
-    if (action === 'update') await updateProject(state, entry, id)
+    // No project decides about another, and the company is locked: their statements are sent without waiting for each other's answers.
+    if (action === 'update') updates.push(updateProject(state, entry, id))
     projectIds.set(entry.slug, id)
     results.push({ slug: entry.slug, id, action: pastTense[action], name, reason })
   }
+  events.push(...(await allAtOnce(updates)).flat())
   return results
 }

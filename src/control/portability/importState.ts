@@ -28,6 +28,12 @@ export const pastTense = { create: 'created', update: 'updated', skip: 'skipped'
 export const idsByUrlKey = (rows: readonly { readonly id: string; readonly urlKey: string }[]): Map<string, string> =>
   new Map(rows.toReversed().map(({ id, urlKey }) => [urlKey, id]))
 
+/** Waits for works whose statements are on their way at once, for all of them also when one fails. @throws the first failure */
+export async function allAtOnce<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works)
+  return await Promise.all(works)
+}
+
 type Slug = string | null | undefined
 
 /** The id of the agent that a slug names. Null when there is none; an agent that waits for approval cannot be named. */

@@ -7,5 +7,10 @@ export const MAX_FILES = 500
  * costs Postgres 50 µs, most of it for its foreign keys, so all of them take a fifth of the time that a transaction has.
  */
 export const MAX_RELATIONS = 20_000
+/**
+ * As so many relations each counts that is more than a link: a workspace is a row of many columns, a work product has an audit row
+ * besides, and a document a revision, too.
+ */
+export const WEIGHTS = { workspaces: 2, workProducts: 4, documents: 5 } as const
 /** Longest path of a file inside a package, in characters. */
 export const MAX_PATH_LENGTH = 500

@@ -3,7 +3,7 @@ import { listed, parseAgent, parseCompany, parseGoal, parseIssue, parseProject }
 import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, PackageDocument, ProjectEntry, ReaderState } from './entries.ts'
 import { EXTENSION_PATH, labelColorsOf, parseExtension, untakenKeys } from './extension.ts'
 import { splitFrontMatter } from './frontMatter.ts'
-import { MAX_FILES } from './limits.ts'
+import { MAX_FILES, WEIGHTS } from './limits.ts'
 import { createResolver } from './references.ts'
 import { createYamlBudget, isPlainScalar, readHead } from './yaml.ts'
 import type { YamlBudget } from './yaml.ts'
@@ -175,9 +175,12 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
   }
 }
 
-/** The rows that an import writes in addition to one for each entry: blockers, labels, documents and work products of issues, workspaces. */
+const lengthOf = (lists: readonly (readonly unknown[] | null | undefined)[]): number =>
+  lists.reduce((sum, list) => sum + (list?.length ?? 0), 0)
+
+/** The rows that an import writes in addition to one for each entry, by weight: goals of projects, blockers and labels of issues, and what `WEIGHTS` names. */
 export const countRelations = ({ projects, issues }: Pick<CompanyPackage, 'projects' | 'issues'>): number =>
-  [
-    ...projects.flatMap(({ workspaces, goals }) => [workspaces, goals]),
-    ...issues.flatMap(({ blockedBy, labels, documents, workProducts }) => [blockedBy, labels, documents, workProducts]),
-  ].reduce((sum, list) => sum + (list?.length ?? 0), 0)
+  lengthOf([...projects.map(({ goals }) => goals), ...issues.flatMap(({ blockedBy, labels }) => [blockedBy, labels])]) +
+  WEIGHTS.workspaces * lengthOf(projects.map(({ workspaces }) => workspaces)) +
+  WEIGHTS.documents * lengthOf(issues.map(({ documents }) => documents)) +
+  WEIGHTS.workProducts * lengthOf(issues.map(({ workProducts }) => workProducts))

@@ -6,7 +6,7 @@ import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, ProjectEntry } fr
 import { EXTENSION_PATH } from './extension.ts'
 import { COMPANY_PATH, countRelations, parsePackage } from './package.ts'
 import type { CompanyPackage } from './package.ts'
-import { MAX_RELATIONS } from './limits.ts'
+import { MAX_RELATIONS, WEIGHTS } from './limits.ts'
 import type { ExistingRows } from './rows.ts'
 import type { ImportRequest, Included } from './views.ts'
 
@@ -205,7 +205,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
   for (const entry of cyclicGoals) errors.push(`${entry.path}: is below itself`)
   if (countRelations({ projects, issues }) > MAX_RELATIONS)
     errors.push(
-      `A package has at most ${MAX_RELATIONS} blockers, labels, documents and work products of issues, and workspaces and goals of projects together`,
+      `A package has at most ${MAX_RELATIONS} blockers, labels, documents and work products of issues, and workspaces and goals of projects together; a workspace counts as ${WEIGHTS.workspaces}, a work product as ${WEIGHTS.workProducts}, a document as ${WEIGHTS.documents}`,
     )
   const isNew = request.target.mode === 'new_company'
   const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
