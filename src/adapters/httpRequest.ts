@@ -38,6 +38,12 @@ export interface HttpResponse {
 }
 export type HttpResponseOrFailure = HttpResponse | { readonly errorCode: ErrorCode; readonly error: string }
 
+/**
+ * Marks each request of an adapter. A server of this machine takes no such request for the board, although it comes from the board's
+ * own account: an operator who permits loopback addresses would let a configuration act as the board.
+ */
+const MARK = { 'x-paperclip-adapter': '1' }
+
 /** A failure that passes through Node's sockets and keeps its code; `describeFailure` reads it. */
 interface Failure extends Error {
   readonly adapterCode: ErrorCode
@@ -122,7 +128,7 @@ function sendAndRead(httpRequest: HttpRequest, signal: AbortSignal): Promise<Htt
       // No pool and no proxy: no connection that was opened for another request, and nothing between the check and the connection.
       agent: false,
       lookup: guardedLookup(policy, resolve),
-      headers: { ...headers, 'accept-encoding': 'identity', 'content-length': Buffer.byteLength(body), connection: 'close' },
+      headers: { ...headers, ...MARK, 'accept-encoding': 'identity', 'content-length': Buffer.byteLength(body), connection: 'close' },
     })
     signal.addEventListener('abort', () => clientRequest.destroy(failure('cancelled', 'The request was aborted')), { once: true })
     clientRequest.on('error', reject)

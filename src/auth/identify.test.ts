@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { createHmac, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { outcomeOf, startTestRun } from '../adapters/testKit.ts'
 import { sendRawRequest } from '../dev/testing/rawHttp.ts'
 import { auditCount, expireLease, lastAudit, TEST_BOARD_TOKEN, TEST_SECRET, useServer, world } from '../dev/testing/world.ts'
 import type { TestAgent, TestRun, World } from '../dev/testing/world.ts'
@@ -449,6 +450,17 @@ describe('identify: a request through a proxy is not the board', () => {
       'x-requested-with',
     ]
     for (const name of own) expect((await server().board.get('/api/companies', { [name]: 'x' })).status, name).toBe(200)
+  })
+
+  test('A request that an adapter sends to a server of this machine is not the board, whatever headers are configured', async () => {
+    const config = {
+      url: `${server().url}/api/companies`,
+      headers: { 'X-Paperclip-Adapter': '', 'Sec-Fetch-Site': 'same-origin', Origin: server().url },
+      payloadTemplate: { name: 'By itself' },
+    }
+    const end = await outcomeOf(startTestRun('http', config, {}, { allowedAddresses: ['127.0.0.1'] }))
+    expect(end).toMatchObject({ status: 'failed', errorCode: 'adapter_http_status', error: expect.stringMatching(/answered 401$/) })
+    expect(JSON.stringify((await server().board.get('/api/companies')).body)).not.toContain('By itself')
   })
 
   test('An agent behind a proxy is identified by its key', async () => {

@@ -10,6 +10,8 @@ const families = new RegExp(
     'true-client-ip',
     'remote-user',
     'front-end-https',
+    // This server itself, or another one of this machine: it goes where a configuration sends it (`adapters/httpRequest.ts`).
+    'x-paperclip-adapter',
     'do-connecting-ip',
     'x-real-(?:ip|port|proto)',
     'x-client-(?:ip|cert.*|verify)',

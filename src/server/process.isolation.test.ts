@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { chownSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
@@ -90,5 +90,44 @@ describe('The namespace of a run', { timeout: SLOW_MS }, () => {
     )
     await server.kill()
     await pollFor('no process of the run is left', () => processesNamed(stray).length === 0)
+  })
+})
+
+interface Kind {
+  readonly name: string
+  readonly account?: typeof ordinaryAccount
+  readonly env?: Readonly<Record<string, string>>
+}
+const kinds: readonly Kind[] = [
+  { name: 'the isolation that is found here' },
+  ...(canStartAsOrdinary()
+    ? [
+        { name: 'the isolation of an ordinary account', account: ordinaryAccount },
+        { name: 'no isolation', account: ordinaryAccount, env: { PAPERCLIP_AGENT_ISOLATION: 'none' } },
+      ]
+    : []),
+]
+
+describe('The open files that a server inherited', { timeout: SLOW_MS }, () => {
+  test.each(kinds)('None of them but the standard streams reaches a run, with $name', async ({ account, env = {} }) => {
+    const home = temporaryHome()
+    if (account !== undefined) chownSync(home, account.uid, account.gid)
+    const secret = openSync('/etc/hostname', 'r')
+    onTestFinished(() => closeSync(secret))
+    // 251 lies behind a gap, where Node itself does not look.
+    const server = startServerProcess({ home, env, inherited: { 7: secret, 251: secret }, ...(account === undefined ? {} : { account }) })
+    const url = `${await server.url()}/api`
+    const adapterConfig = { command: 'sh', args: ['-c', 'echo listed: /proc/$$/fd/*; echo also >&2'] }
+    const { body: company } = await send(`${url}/companies`, 'POST', { name: 'Descriptors' })
+    const agent = { name: 'Lister', adapterType: 'process', adapterConfig }
+    const { body: created } = await send(`${url}/companies/${company.id}/agents`, 'POST', agent)
+    const { body: run } = await send(`${url}/agents/${created.id}/heartbeat/invoke`, 'POST', {})
+    const listed = await pollFor('the run lists its open files', async () => {
+      const text = JSON.stringify((await send(`${url}/heartbeat-runs/${run.id}/log`)).body)
+      return text.includes('also') ? /listed:([^\\"]*)/.exec(text)?.[1] : null
+    })
+    // The fourth is the folder itself, which the shell reads.
+    expect(listed.match(/(?<=fd\/)\d+/g)).toEqual(['0', '1', '2', '3'])
+    expect(readdirSync(`/proc/${server.pid}/fd`)).not.toContain('251')
   })
 })

@@ -10,6 +10,7 @@ import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
 import type { Isolation } from '../adapters/isolation/index.ts'
 import type { RunningServer } from './server.ts'
+import { closeInheritedDescriptors } from '../platform/kernel/inheritedDescriptors.ts'
 import { openProcessLog } from '../platform/kernel/log.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { isStartProblem } from '../platform/kernel/startProblem.ts'
@@ -85,6 +86,8 @@ function announce({ url, board, isolation, config, log, isTerminal }: Announceme
  */
 export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   const config = await configOrExit()
+  // After the configuration: a secret may be in a descriptor of the parent (`NAME_FILE=/dev/fd/63`).
+  closeInheritedDescriptors()
   const isTerminal = process.stdout.isTTY === true
   const { log, flush, droppedCount, setHold } = openProcessLog(config.logLevel, isTerminal)
   lifecycle.setLog(log, flush)

@@ -56,6 +56,8 @@ export interface ServerProcessOptions {
   readonly viaNpm?: boolean
   /** Arguments of the program. */
   readonly args?: readonly string[]
+  /** Open files that the server inherits, by the numbers under which it has them. */
+  readonly inherited?: Readonly<Record<number, number>>
   /** JavaScript that runs in the server's process before the server. */
   readonly preload?: string
   /** The account of the server; that of the test unless given. Only root can start a server under another account. */
@@ -125,12 +127,17 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   return server
 }
 
+/** The streams of a child after the standard ones. */
+const furtherStreams = (inherited: Readonly<Record<number, number>>) =>
+  Array.from({ length: Math.max(2, ...Object.keys(inherited).map(Number)) - 2 }, (_, at) => inherited[at + 3] ?? 'ignore')
+
 /** As `startChild`, for a server that outlives one test: the caller must stop it. */
 export function spawnServerProcess({
   home,
   env = {},
   viaNpm = false,
   args: programArgs = [],
+  inherited = {},
   preload,
   account,
 }: ServerProcessOptions): ServerProcess {
@@ -144,10 +151,10 @@ export function spawnServerProcess({
     ...account,
     // Its own group, so that whatever npm puts in between can be found and ended too.
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...furtherStreams(inherited)],
   })
   const pid = child.pid
-  if (pid === undefined) throw new Error(`${file} cannot be started`)
+  if (pid === undefined || child.stdout === null || child.stderr === null) throw new Error(`${file} cannot be started`)
   const lines: LogLine[] = []
   let stderr = ''
   createInterface(child.stdout).on('line', (line) => lines.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { msg: line }))
