@@ -2,7 +2,7 @@ import { decideCheckout, otherLiveHolder } from '../../engine/holds/index.ts'
 import type { HoldFacts } from '../../engine/holds/index.ts'
 import { isClosed } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
-import { COMMENT_REASON, MENTION_REASON } from '../../engine/wakes/index.ts'
+import { COMMENT_REASON, MENTION_REASON, REVIEW_REASON } from '../../engine/wakes/index.ts'
 import type { CloseReason } from '../../engine/wakes/index.ts'
 
 /** The decision about the next queued run of an agent. */
@@ -37,6 +37,8 @@ export function decideStart(facts: HoldFacts, agentId: string, reason: string | 
   if (reason === MENTION_REASON && (!isOwn || otherHolder !== null)) return { kind: 'withoutHold' }
   // The answer to a question of an agent that no longer has the issue: the run learns of it and takes nothing.
   if (!isOwn && reason?.startsWith('interaction_') === true) return { kind: 'withoutHold' }
+  // The reviewer reads and answers; the issue stays with the agent that did the work.
+  if (!isOwn && reason === REVIEW_REASON && issue.status === 'in_review') return { kind: 'withoutHold' }
   if (isClosed(issue.status)) return reason === MENTION_REASON ? { kind: 'withoutHold' } : { kind: 'close', why: 'issue_closed' }
   if (!isOwn && (issue.assigneeAgentId !== null || issue.assigneeUserId !== null)) return { kind: 'close', why: 'not_assignee' }
   // A comment does not undo what the agent or the board said by `blocked`: the run answers, and may check the issue out itself.

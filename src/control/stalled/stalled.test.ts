@@ -117,6 +117,29 @@ describe('Nothing stands still without a reason (I23)', () => {
     await waitUntil('the wake that waited has its run', async () => (await wakesOf(server(), issue.id)).at(-1)?.status === 'completed')
   })
 
+  test('An issue that its assignee puts in review and keeps wakes the agent that created it, which takes nothing (K56)', async () => {
+    const here = await world(server())
+    const [manager, worker] = [await createProcessAgent(here, ''), await createProcessAgent(here, '')]
+    const managing = await here.run(manager)
+    const created = await managing.client.post(`/api/companies/${here.company.id}/issues`, {
+      title: 'For review',
+      status: 'todo',
+      assigneeAgentId: worker.id,
+    })
+    const issueId: string = created.body.id
+    const work = await start(here, worker.id)
+    const client = server()
+      .bearer(worker.key)
+      .with({ 'x-paperclip-run-id': work?.runId ?? '' })
+    expect(await client.patch(`/api/issues/${issueId}`, { status: 'in_review' })).toMatchObject({ status: 200 })
+    const wakes = await wakesOf(server(), issueId)
+    expect(wakes.filter((wake) => wake.reason === 'issue_review_requested')).toMatchObject([{ agentId: manager.id, status: 'queued' }])
+    await managing.client.post(`/api/heartbeat-runs/${managing.id}/finish`, { status: 'succeeded' })
+    const review = await start(here, manager.id)
+    expect(review).toMatchObject({ issueId, wakeReason: 'issue_review_requested' })
+    expect(await holdRow(server(), issueId)).toMatchObject({ status: 'in_review', assigneeAgentId: worker.id, executionRunId: null })
+  })
+
   test('Work that stands still is listed with the act that helps; its agent is woken once, then the board is notified (K29)', async () => {
     const here = await world(server())
     const agent = await createProcessAgent(here, '')

@@ -3,6 +3,9 @@ export const MENTION_REASON = 'issue_comment_mentioned'
 /** The reason of wakes that a comment caused. A comment does not move an issue that is blocked (LOCK_PROTOCOL §6). */
 export const COMMENT_REASON = 'issue_commented'
 
+/** The reason of the wake of an agent that created an issue which its assignee put in review without naming a reviewer. */
+export const REVIEW_REASON = 'issue_review_requested'
+
 const ranks: Readonly<Record<string, number>> = { [MENTION_REASON]: 0, [COMMENT_REASON]: 1 }
 
 /**

@@ -20,7 +20,7 @@ import type { Expected, HoldFacts, LockedForEnd, LockedIssue } from '../../engin
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { runCancelled } from '../../engine/runs/index.ts'
-import { enqueueWake, promoteWake } from '../../engine/wakes/index.ts'
+import { enqueueWake, promoteWake, REVIEW_REASON } from '../../engine/wakes/index.ts'
 import { expireByCancellation } from '../interactionExpiry/index.ts'
 import { dependentsOf, wakeDependents, wakeUnblocked } from './dependents.ts'
 import { columnsToSet, planPatch, updateEvents } from './patchPlan.ts'
@@ -56,7 +56,7 @@ export interface PatchResult {
  * 5. Refuse a move into progress while a blocker is open, and end the hold that the patch makes void.
  * 6. Write the columns, the labels and the blockers.
  * 7. Take the hold for the acting run, on the row as step 6 left it.
- * 8. Wake: a wake that waited for the hold, the assignee, this issue if nothing blocks it any more, its dependents.
+ * 8. Wake: a wake that waited for the hold, the assignee, the reviewer, this issue if nothing blocks it any more, its dependents.
  * 9. Read the row again for the events and the comment, so that both have the final lock epoch and status.
  *
  * @throws Refusal of the write gate (LOCK_PROTOCOL §4.2, §4.4), of references, and of assignees
@@ -87,7 +87,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
     events.push(...(await checkOutOwnIssue(tx, ctx, await readLockedIssue(tx, ctx, issueId), plan.selfCheckoutAgentId)))
 
   if (isHoldEnded || interruptedRunId !== null) events.push(...(await promoteWake(tx, issueId)))
-  events.push(...(await wakeAssignee(tx, ctx, before, plan)))
+  events.push(...(await wakeAssignee(tx, ctx, before, plan)), ...(await wakeReviewer(tx, ctx, before, plan)))
   if (blockers.events.length > 0 && blockers.wasBlocked) events.push(...(await wakeUnblocked(tx, ctx, [issueId])))
   if (plan.isStatusChanged) events.push(...(await wakeDependents(tx, ctx, issueId, { from: before.status, to: plan.status })))
 
@@ -210,6 +210,19 @@ async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: PatchPla
   if (await isBlocked(tx, issue.id)) return []
   const reason = plan.isReassigned ? 'issue_assigned' : 'issue_status_changed'
   return await enqueueWake(tx, ctx, { agentId, issueId: issue.id, source: 'assignment', reason })
+}
+
+/**
+ * (tx) Wakes the agent that created an issue when its assignee puts it in review and keeps it: nobody else learns of it otherwise. A person who
+ * created it finds it among the work that waits for people; an issue without an assignee can be claimed by any reviewer.
+ */
+async function wakeReviewer(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: PatchPlan): Promise<DomainEvent[]> {
+  const { actor } = ctx
+  const reviewerId = issue.createdByAgentId
+  if (!plan.isStatusChanged || plan.status !== 'in_review' || actor.kind !== 'agent' || plan.assigneeAgentId !== actor.agentId) return []
+  if (reviewerId === null || reviewerId === actor.agentId) return []
+  const wake = { agentId: reviewerId, issueId: issue.id, source: 'automation', reason: REVIEW_REASON, besideHolder: true } as const
+  return await enqueueWake(tx, ctx, wake)
 }
 
 /** Reads the issue again, under the lock that is already held. */
