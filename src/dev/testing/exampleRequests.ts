@@ -191,6 +191,9 @@ function buildBody(route: Route, rows: FixtureRows): unknown {
 /** True for an answer that has no end unless it is asked for one. */
 export const isEndless = (route: Route): boolean => route.streams === 'events'
 
+/** Whether the request starts from another state of the agent whose rows it names, which its other requests would meet. */
+export const arrangesAgent = (route: Route): boolean => examples[route.operationId]?.arrange?.of === 'agents'
+
 /** True for routes after which the company of the stage is no longer what it was. */
 export const endsCompany = (route: Route): boolean =>
   route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')

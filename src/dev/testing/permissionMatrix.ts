@@ -1,7 +1,7 @@
 import { permissions } from '../../auth/permissions.ts'
 import type { Route } from '../../http/route.ts'
 import { sendRequest } from './rawRequest.ts'
-import { endsCompany, buildRequest } from './exampleRequests.ts'
+import { arrangesAgent, buildRequest, endsCompany } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import { personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures, FixtureRows } from './contractFixtures.ts'
@@ -32,7 +32,7 @@ export async function measureMatrix(api: ApiUnderTest, routes: readonly Route[])
   const fixtures = await createFixtures(api)
   const sharedRows = await createFixtureRows(fixtures)
   const cell = async (route: Route, persona: Persona): Promise<Cell> => {
-    const needsOwnRows = route.method !== 'get' && !persona.isReadOnly
+    const needsOwnRows = route.method !== 'get' && (!persona.isReadOnly || arrangesAgent(route))
     const targetFixtures: Fixtures = needsOwnRows && endsCompany(route) ? await createFixtures(api) : fixtures
     const rows: FixtureRows = needsOwnRows ? await createFixtureRows(targetFixtures) : sharedRows
     const request = await buildRequest(api, route, rows)

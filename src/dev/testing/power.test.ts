@@ -22,22 +22,31 @@ interface Schema {
   readonly shape?: Readonly<Record<string, Schema>>
 }
 
-/** The names of all fields that a schema reads, those of inner objects included. */
-function fieldsIn(schema: Schema): string[] {
+type Meanings = Readonly<Record<string, unknown>>
+
+/** The names of all fields that a schema reads, those of inner objects included, except within a setting that is power as a whole. */
+function fieldsIn(schema: Schema, known: Meanings): string[] {
   const { type, innerType, options, element } = schema.def
-  if (type === 'object') return Object.entries(schema.shape ?? {}).flatMap(([name, field]) => [name, ...fieldsIn(field)])
-  if (type === 'union') return (options ?? []).flatMap(fieldsIn)
+  if (type === 'object')
+    return Object.entries(schema.shape ?? {}).flatMap(([name, field]) =>
+      known[name] === 'host' ? [name] : [name, ...fieldsIn(field, known)],
+    )
+  if (type === 'union') return (options ?? []).flatMap((option) => fieldsIn(option, known))
   const inner = innerType ?? element ?? schema.def.in
-  return inner === undefined ? [] : fieldsIn(inner)
+  return inner === undefined ? [] : fieldsIn(inner, known)
 }
 
+const meaningsOf = (permission: string): Meanings => (permission in fieldMeanings ? fieldMeanings[permission as 'agent.update'] : {})
+
 const bodies = namedRoutes(declaredRoutes()).flatMap(([name, { body, permission }]) =>
-  body !== undefined && isOpenToAgents(permission) ? [[name, permission, fieldsIn(body as unknown as Schema)] as const] : [],
+  body !== undefined && isOpenToAgents(permission)
+    ? [[name, permission, fieldsIn(body as unknown as Schema, meaningsOf(permission))] as const]
+    : [],
 )
 
 describe('the meaning of fields', () => {
   test.each(bodies)('Every field of the body of %s has a meaning for an agent', (_, permission, fields) => {
-    const known: Readonly<Record<string, unknown>> = permission in fieldMeanings ? fieldMeanings[permission as 'agent.update'] : {}
+    const known = meaningsOf(permission)
     expect(fields.filter((field) => known[field] === undefined)).toEqual([])
   })
 
