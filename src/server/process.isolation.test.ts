@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chownSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -53,12 +54,13 @@ interface Scene {
   readonly account?: typeof ordinaryAccount
   readonly hidden: readonly string[]
 }
+const hasBubblewrap = spawnSync('bwrap', ['--version']).status === 0
 const scenes: readonly Scene[] = [
-  ...(isRoot ? [{ name: 'root, by bubblewrap', hidden: [] }] : []),
+  ...(isRoot && hasBubblewrap ? [{ name: 'root, by bubblewrap', hidden: [] }] : []),
   ...(isRoot ? [{ name: 'root, by unshare', hidden: ['bwrap'] }] : []),
   ...(canStartAsOrdinary()
     ? [
-        { name: 'an ordinary account, by bubblewrap', account: ordinaryAccount, hidden: [] },
+        ...(hasBubblewrap ? [{ name: 'an ordinary account, by bubblewrap', account: ordinaryAccount, hidden: [] }] : []),
         { name: 'an ordinary account, by unshare', account: ordinaryAccount, hidden: ['bwrap'] },
       ]
     : []),
