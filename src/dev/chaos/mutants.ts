@@ -135,7 +135,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'commits-unflushed',
     description: 'a change is acknowledged before it is on disk',
-    edits: [{ file: 'src/platform/db/driver/client.ts', find: '`-c timezone=UTC', replace: '`-c synchronous_commit=off -c timezone=UTC' }],
+    edits: [
+      {
+        file: 'src/platform/db/driver/client.ts',
+        find: "Settings = { timezone: 'UTC',",
+        replace: "Settings = { synchronous_commit: 'off', timezone: 'UTC',",
+      },
+    ],
     // A lost commit may be a claim; then the command is executed a second time.
     caughtBy: ['kept', 'accepted', 'executedOnce'],
   },

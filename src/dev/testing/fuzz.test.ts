@@ -163,7 +163,7 @@ describe('hostile forms', () => {
       for (const { name, bytes, headers = [] } of fuzzForms) {
         const response = await send({ method: route.method, target, headers: [...strongestHeaders(route), ...headers], body: bytes })
         expectSafeResponse(`${name} to ${route.operationId}`, response)
-        // Content is judged, not believed (K17): these are whole files, kept for their content; an attachment may be of any type.
+        // Content decides, and not its declaration (K17): these are whole files, kept for their content; an attachment may be of any type.
         const isFile = response.status === 201 && (keptForms.has(name) || route.path.endsWith('/attachments'))
         expect(isFile || response.status >= 400, `${name} to ${route.operationId}\n${response.text}`).toBe(true)
         const unauthenticated = await send({ method: route.method, target, headers: ['Authorization: Bearer x', ...headers], body: bytes })

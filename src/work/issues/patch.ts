@@ -213,7 +213,7 @@ async function wakeAssignee(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: PatchPla
 }
 
 /**
- * (tx) Wakes the agent that created an issue when its assignee puts it in review and keeps it: nobody else learns of it otherwise. A person who
+ * (tx) Wakes the agent that created an issue when its assignee puts it in review and keeps it: no other agent learns of it otherwise. A person who
  * created it finds it among the work that waits for people; an issue without an assignee can be claimed by any reviewer.
  */
 async function wakeReviewer(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: PatchPlan): Promise<DomainEvent[]> {
