@@ -12,7 +12,7 @@ import { reap } from '../../scheduler/reap.ts'
 const server = useServer()
 
 const CLIENTS = 40
-const STEPS = 20
+const STEPS = 30
 const HOT_ISSUES = 5
 const SEED = 20260422
 

@@ -163,6 +163,7 @@ async function writeIssues({ files, extension, contents, turns }: ExportState): 
     await turns.yieldIfDue()
     const path = issuePath(slug)
     const { priority, billingCode } = issue
+    const labels = issue.labels.toSorted((a, b) => (a.name < b.name ? -1 : 1))
     files[path] = renderFrontMatter(
       {
         title: redactField(path, issue.title, warnings),
@@ -173,13 +174,13 @@ async function writeIssues({ files, extension, contents, turns }: ExportState): 
         assignee: agentSlug(issue.assigneeAgentId),
         parent: issueSlug(issue.parentId),
         blockedBy: issue.blockedBy.map(issueSlug).filter((blocker) => blocker !== null),
-        labels: issue.labels.map((label) => label.name),
+        labels: labels.map((label) => label.name),
       },
       redactField(path, issue.description, warnings),
     )
     // Every task has an entry here, because files have no order and an import numbers issues in the order of the entries.
     ;(extension['tasks'] ??= {})[slug] = omitEmpty({ billingCode, goal: goalOf(issue.goalId), ...partsOf(issue, path, contents) })
-    for (const { name, color } of issue.labels) (extension['labels'] ??= {})[name.toLowerCase()] = color
+    for (const { name, color } of labels) (extension['labels'] ??= {})[name.toLowerCase()] = color
   }
 }
 
@@ -209,6 +210,9 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
   await writeProjects(state)
   await writeIssues(state)
   warnHidden(state)
+  const { labels } = state.extension
+  // By name, so that an export does not depend on which issue came first.
+  if (labels !== undefined) state.extension['labels'] = Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)))
   state.files[EXTENSION_PATH] = `${JSON.stringify({ schema: EXTENSION_SCHEMA, ...state.extension }, null, 2)}\n`
   const keptPaths = request.selectedFiles === undefined ? null : new Set([COMPANY_PATH, EXTENSION_PATH, ...request.selectedFiles])
   const files = Object.fromEntries(

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
 import { upload } from '../../dev/testing/files.ts'
 import { actionsOf, auditCount, useServer, world } from '../../dev/testing/world.ts'
+import { yamlOf } from '../../dev/testing/yamlText.ts'
 
 const server = useServer()
 
@@ -171,7 +171,7 @@ describe('a round trip of a company (K21)', () => {
       { defaultStringType: 'QUOTE_SINGLE', lineWidth: 20 } as const,
     )
     const property = fc.asyncProperty(contents, styles, async ({ company, agents, goals, tasks }, style) => {
-      const shape = (value: unknown): string => stringify(value, style)
+      const shape = (value: unknown): string => yamlOf(value, style)
       const files: Files = {
         'COMPANY.md': `---\n${shape(company)}---\n`,
         ...Object.fromEntries(agents.map((agent, at) => [`agents/a${at}/AGENTS.md`, `---\n${shape(agent)}---\n\nText ${at}\n`])),

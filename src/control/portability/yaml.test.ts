@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
+import { yamlOf } from '../../dev/testing/yamlText.ts'
 import { plain } from './coerce.ts'
 import { renderFrontMatter, splitFrontMatter } from './frontMatter.ts'
 import { createYamlBudget, readHead, readYaml } from './yaml.ts'
@@ -45,7 +45,7 @@ describe('YAML of company packages (K3)', () => {
       fc.boolean(),
       fc.boolean(),
       async (given, style, isCrlf, isMarked) => {
-        const text = `# a comment\n${stringify({ value: given }, { aliasDuplicateObjects: false, ...style })}\n# the end\n`
+        const text = `# a comment\n${yamlOf({ value: given }, { aliasDuplicateObjects: false, ...style })}# the end\n`
         const sent = `${isMarked ? '\uFEFF' : ''}---\n${text}---\nThe text\n`
         const { head, body } = splitFrontMatter(isCrlf ? sent.replaceAll('\n', '\r\n') : sent)
         expect(await read(head ?? '')).toEqual({ value: given })

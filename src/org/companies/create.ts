@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companies, memberships } from '../../model/companies.ts'
@@ -20,6 +20,10 @@ const prefixOf = (name: string): string =>
 
 /** Companies with the same three letters get the suffix `A`, `AA`, …. The unique index decides between concurrent ones. */
 const MAX_SUFFIX_LENGTH = 200
+const RANDOM_LETTERS = 8
+
+/** Letters for the company after those 200: random, so that two at once differ. */
+const randomLetters = (): string => Array.from({ length: RANDOM_LETTERS }, () => String.fromCharCode(65 + randomInt(26))).join('')
 
 const insertCompanyRow = statement<
   { id: string; name: string; description: string | null; budgetMonthlyCents: number; issuePrefix: string },
@@ -35,8 +39,8 @@ const selectPrefixes = statement<{ prefix: string }, { taken: string }>('company
 async function insertWithUniquePrefix(tx: Tx, company: CreateCompany & { id: string }): Promise<string> {
   const base = prefixOf(company.name)
   const usedPrefixes = new Set((await tx.run(selectPrefixes, { prefix: base })).map((row) => row.taken))
-  for (let length = 0; length < MAX_SUFFIX_LENGTH; length += 1) {
-    const issuePrefix = base + 'A'.repeat(length)
+  for (let length = 0; length < MAX_SUFFIX_LENGTH + 10; length += 1) {
+    const issuePrefix = base + (length < MAX_SUFFIX_LENGTH ? 'A'.repeat(length) : randomLetters())
     if (usedPrefixes.has(issuePrefix)) continue
     const rows = await tx.run(insertCompanyRow, { ...company, description: company.description ?? null, issuePrefix })
     if (rows.length === 1) return issuePrefix
