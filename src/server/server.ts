@@ -135,8 +135,16 @@ function ensureWorkFolder(home: string, log: Log): string {
 }
 
 /** The launcher of isolated commands; null where this host has no isolation. */
-const launcherFor = ({ home, agents }: Config, isolation: Isolation): Launcher | null =>
-  isolation.kind === 'none' ? null : createLauncher(isolation, { home, environment: process.env, allowed: agents.paths })
+const launcherFor = ({ home, agents }: Config, isolation: Isolation, log: Log): Launcher | null =>
+  isolation.kind === 'none'
+    ? null
+    : createLauncher(isolation, {
+        home,
+        environment: process.env,
+        allowed: agents.paths,
+        onForeignSignIn: (facts) =>
+          log.warn({ ...facts }, 'a sign-in that an agent changed was not taken back: it is not of the same account'),
+      })
 
 function warnIfNotIsolated({ kind, reason, failures }: Isolation, log: Log): void {
   if (kind === 'none')
@@ -249,7 +257,7 @@ const adaptersOf = (config: Config, isolation: Isolation, log: Log): Adapters =>
   createAdapters({
     environment: process.env,
     workFolder: ensureWorkFolder(config.home, log),
-    launcher: launcherFor(config, isolation),
+    launcher: launcherFor(config, isolation, log),
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })

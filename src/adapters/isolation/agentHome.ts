@@ -18,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Account, ToolNeeds } from './isolation.ts'
 import { readWithin, writeWithin } from './safeFolder.ts'
+import { isOfSameAccount } from './sameAccount.ts'
 
 /** A sign-in is a few tokens. */
 const MAX_SIGN_IN_BYTES = 256 * 1024
@@ -98,54 +99,55 @@ export function seedHome(homes: Homes, needs: ToolNeeds): void {
   writeFileSync(homes.record, JSON.stringify(record), { mode: 0o600 })
 }
 
+/** The sign-ins that an agent's tool has changed, by their files relative to the home. */
+export interface Collected {
+  readonly written: readonly string[]
+  /** Those that are of another account than the operator's, or have another form. They stay with the agent. */
+  readonly foreign: readonly string[]
+}
+
 /**
  * Copies sign-ins that the agent's tool has refreshed back to the operator, by write and rename and under a lock, so that
- * tokens which are valid once do not lock out everybody else. When the operator's file has changed as well, it stays.
- * @returns the files that were written, relative to the home
+ * tokens which are valid once do not lock out everybody else. When the operator's file has changed as well, it stays. So does it when
+ * the new one is not of the same account: the operator's next session would work for an account that the agent chose.
  */
-export async function collectSignIn(homes: Homes, needs: ToolNeeds): Promise<string[]> {
-  const written: string[] = []
+export async function collectSignIn(homes: Homes, needs: ToolNeeds): Promise<Collected> {
+  const collected = { written: [] as string[], foreign: [] as string[] }
   for (const file of needs.signIn) {
     const bytes = readWithin(homes.agent, file, MAX_SIGN_IN_BYTES)
     const record = readRecord(homes.record)
     const seeded = record.signIn[file]
-    if (bytes === null || seeded === undefined || hashOf(bytes) === seeded || !isSignIn(bytes)) continue
+    if (bytes === null || seeded === undefined || hashOf(bytes) === seeded) continue
     const target = path.join(homes.operator, file)
-    if (homes.leadsAstray(target) || !(await replaceUnderLock(target, seeded, bytes))) continue
+    const outcome = homes.leadsAstray(target) ? 'kept' : await replaceUnderLock(target, seeded, bytes)
+    if (outcome === 'foreign') collected.foreign.push(file)
+    if (outcome !== 'written') continue
     record.signIn[file] = hashOf(bytes)
     writeFileSync(homes.record, JSON.stringify(record), { mode: 0o600 })
-    written.push(file)
+    collected.written.push(file)
   }
-  return written
+  return collected
 }
 
-/** Half a file of a run that was killed, or something else than a sign-in, replaces nothing. */
-function isSignIn(bytes: Buffer): boolean {
-  try {
-    return z.record(z.string(), z.unknown()).safeParse(JSON.parse(bytes.toString())).success
-  } catch {
-    return false
-  }
-}
-
-async function replaceUnderLock(file: string, expectedHash: string, bytes: Buffer): Promise<boolean> {
+async function replaceUnderLock(file: string, expectedHash: string, bytes: Buffer): Promise<'written' | 'foreign' | 'kept'> {
   let real: string
   try {
     real = realpathSync(file)
   } catch {
-    return false
+    return 'kept'
   }
   const lock = `${real}.paperclip-lock`
-  if (!(await takeLock(lock))) return false
+  if (!(await takeLock(lock))) return 'kept'
   try {
     const current = readOperatorFile(real, MAX_SIGN_IN_BYTES)
-    if (current === null || hashOf(current) !== expectedHash) return false
+    if (current === null || hashOf(current) !== expectedHash) return 'kept'
+    if (!isOfSameAccount(current.toString(), bytes.toString())) return 'foreign'
     const { uid, gid, mode } = statSync(real)
     const temporary = `${real}.${process.pid}.paperclip`
     writeFileSync(temporary, bytes, { mode: mode & 0o777, flush: true })
     if (process.getuid?.() === 0) chownSync(temporary, uid, gid)
     renameSync(temporary, real)
-    return true
+    return 'written'
   } finally {
     rmSync(lock, { force: true })
   }

@@ -64,6 +64,16 @@ export interface LauncherOptions {
   /** The server's own environment. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly allowed: readonly AllowedPath[]
+  /** Called once for each run whose sign-in is not of the operator's account, and therefore not taken back. */
+  readonly onForeignSignIn?: (facts: ForeignSignIn) => void
+}
+
+/** A sign-in that an agent has put in the place of the operator's. */
+export interface ForeignSignIn {
+  readonly agentId: string
+  readonly runId: string
+  /** Relative to the home. */
+  readonly files: readonly string[]
 }
 
 /** Starts isolated commands of one server. */
@@ -156,8 +166,12 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
     operatorHome === null ? null : { operator: operatorHome, agent: folders.home, record: folders.seedRecord, owner, leadsAstray }
   await Promise.all([...live.values()].map((run) => run.collect()))
   if (homes !== null) seedHome(homes, needs)
+  let isReported = false
   const collect = async (): Promise<void> => {
-    if (homes !== null) await collectSignIn(homes, needs)
+    const files = homes === null ? [] : (await collectSignIn(homes, needs)).foreign
+    if (files.length === 0 || isReported) return
+    isReported = true
+    state.options.onForeignSignIn?.({ agentId, runId, files })
   }
   live.set(runId, { agentId, collect })
   const socket = await sshSocket(request.environment['SSH_AUTH_SOCK'], folders, account)
@@ -254,7 +268,7 @@ function commandLine({ isolation, account, folders, cwd, plan, socket }: Parts, 
     ...accounts,
     ...groups,
   ]
-  const wrapped = wrap({ account, namespace: { tool, mounts, cwd }, rootFolder: folders.root }, command)
+  const wrapped = wrap({ account, namespace: { tool, mounts, identities: plan.identities, cwd }, rootFolder: folders.root }, command)
   return account === null ? wrapped : handOver(handed, account, wrapped)
 }
 

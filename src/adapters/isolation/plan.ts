@@ -3,6 +3,8 @@ import path from 'node:path'
 import { statSync } from 'node:fs'
 import type { AgentFolders } from './agentFolders.ts'
 import { checkoutFolders } from './checkout.ts'
+import { identitiesOf } from './identity.ts'
+import type { Identity } from './identity.ts'
 import { folderUse } from './handOver.ts'
 import type { HandedOver } from './handOver.ts'
 import type { Account, AllowedPath, Isolation, IsolationProblem, Mount } from './isolation.ts'
@@ -28,6 +30,8 @@ export interface Plan {
   /** The file of the program, by the name under which it was found. */
   readonly program: string
   readonly mounts: readonly Mount[]
+  /** The files that the mounts have to show. Empty where they are made by an account that agents do not have. */
+  readonly identities: readonly Identity[]
   readonly handedOver: readonly (Omit<HandedOver, 'target'> & { readonly at: string })[]
 }
 
@@ -97,7 +101,11 @@ export function planRun(isolation: Isolation, request: PlanRequest): PlanResult 
   const unseen = isolation.tool === null && account !== null ? unreachable([found.file, ...program.folders.map((each) => each.path)]) : []
   if (unseen.length > 0) return { problems: unseen }
   const all = [...system, ...mounts]
-  return { plan: { program: found.file, mounts: [...all, ...missingLinks(program.links, all)], handedOver: handing.handedOver } }
+  // A server that is root opens what it hands over without following links, and gives each agent an account of its own.
+  const identities = account === null && isolation.tool !== null ? identitiesOf(mounts) : []
+  return {
+    plan: { identities, program: found.file, mounts: [...all, ...missingLinks(program.links, all)], handedOver: handing.handedOver },
+  }
 }
 
 /** The tools' folders without those that would show too much: of them a run has the program's own file. */

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { outcomeOf } from '../testKit.ts'
 import { installTools, makeProject, put, startSshAgent, tools } from './standIns.fixture.ts'
-import { isolatedServer, workingWays } from './testKit.ts'
+import type { ForeignSignIn } from './launch.ts'
+import { AGENT, isolatedServer, temporaryFolder, workingWays } from './testKit.ts'
 import type { IsolatedServer } from './testKit.ts'
 
 const ways = await workingWays()
@@ -14,11 +15,12 @@ interface Scene {
   readonly project: string
 }
 
-async function scene(way: (typeof ways)[number]): Promise<Scene> {
+async function scene(way: (typeof ways)[number], onForeignSignIn: (facts: ForeignSignIn) => void = () => {}): Promise<Scene> {
   const socket = startSshAgent()
   let searchPath = ''
   const server = await isolatedServer({
     way,
+    onForeignSignIn,
     environment: { SSH_AUTH_SOCK: socket, HTTPS_PROXY: 'http://proxy.example:3128' },
     prepare: (home) => (searchPath = installTools(home)),
   })
@@ -76,5 +78,24 @@ describe.each(ways)('A tool that is installed as the real ones are, isolated by 
     expect(readFileSync(server.secretFile, 'utf8')).toBe('the secret of the server')
     expect(readdirSync(server.home)).not.toContain('auth.json')
     expect(readFileSync(path.join(server.operatorHome, '.codex/auth.json'), 'utf8')).toBe('{"token":"two"}')
+  })
+
+  test('A sign-in that an agent has exchanged for one of another account stays with the agent, and is reported', async () => {
+    const reported: ForeignSignIn[] = []
+    const { server } = await scene(way, (facts) => reported.push(facts))
+    const file = path.join(server.operatorHome, '.codex/auth.json')
+    const signIn = '{"tokens":{"account_id":"a-1","refresh_token":"r1"}}'
+    put(file, signIn)
+    const command = path.join(temporaryFolder(), 'codex')
+    chmodSync(path.dirname(command), 0o755)
+    const write = (text: string): void => put(command, `#!/bin/sh\ncat > /dev/null; echo '${text}' > $HOME/.codex/auth.json\n`, 0o755)
+    write(signIn.replace('a-1', 'of-the-agent'))
+    await outcomeOf(server.startAs('codex_local', { command }))
+    expect(readFileSync(file, 'utf8')).toBe(signIn)
+    expect(reported).toMatchObject([{ agentId: AGENT, files: ['.codex/auth.json'] }])
+    write(signIn.replace('r1', 'r2'))
+    await outcomeOf(server.startAs('codex_local', { command }))
+    expect(readFileSync(file, 'utf8')).toBe(`${signIn.replace('r1', 'r2')}\n`)
+    expect(reported).toHaveLength(1)
   })
 })

@@ -10,6 +10,7 @@ import { jobWith, outcomeOf, recorder } from '../testKit.ts'
 import type { Run } from '../testKit.ts'
 import { createLauncher, probeIsolation } from './index.ts'
 import type { AllowedPath, Isolation } from './isolation.ts'
+import type { ForeignSignIn } from './launch.ts'
 
 export const isRoot = process.getuid?.() === 0
 /** A way to isolate that a test asks for, and what must be here for it. */
@@ -33,7 +34,8 @@ export async function workingWays(): Promise<readonly Way[]> {
   }
 }
 
-const isolationOf = (way: Way, home: string): Promise<Isolation> => probeIsolation({ mode: 'auto', user: null, home, tools: way.tools })
+export const isolationOf = (way: Way, home: string): Promise<Isolation> =>
+  probeIsolation({ mode: 'auto', user: null, home, tools: way.tools })
 
 export interface IsolatedServer {
   readonly isolation: Isolation
@@ -62,12 +64,19 @@ export interface ServerOptions {
   readonly way: Way
   readonly allowed?: readonly AllowedPath[]
   readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly onForeignSignIn?: (facts: ForeignSignIn) => void
   /** Fills the operator's home, and returns the PATH of the server. */
   readonly prepare?: (operatorHome: string) => string
 }
 
 /** The adapters of a server with an operator's home and a home of its own. */
-export async function isolatedServer({ way, allowed = [], environment = {}, prepare }: ServerOptions): Promise<IsolatedServer> {
+export async function isolatedServer({
+  way,
+  allowed = [],
+  environment = {},
+  onForeignSignIn = () => {},
+  prepare,
+}: ServerOptions): Promise<IsolatedServer> {
   const operatorHome = temporaryFolder()
   chmodSync(operatorHome, 0o700)
   const home = path.join(operatorHome, '.paperclip-server')
@@ -77,7 +86,7 @@ export async function isolatedServer({ way, allowed = [], environment = {}, prep
   const isolation = await isolationOf(way, home)
   const searchPath = prepare?.(operatorHome) ?? process.env['PATH']
   const server = { PATH: searchPath, HOME: operatorHome, ...environment }
-  const launcher = createLauncher(isolation, { home, environment: server, allowed })
+  const launcher = createLauncher(isolation, { home, environment: server, allowed, onForeignSignIn })
   const adapters = createAdapters({
     environment: server,
     workFolder: path.join(home, 'work'),

@@ -2,6 +2,8 @@
 // can be read by everybody on this host.
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
+import { comparing } from './identity.ts'
+import type { Identity } from './identity.ts'
 import type { Account, Mount, NamespaceTool } from './isolation.ts'
 
 /** The limits of a run. Generous: a compiler or a browser under an agent stays below, a fork bomb or a full disk does not. */
@@ -32,6 +34,8 @@ export type CommandLine = readonly string[]
 export interface Namespace {
   readonly tool: NamespaceTool
   readonly mounts: readonly Mount[]
+  /** The files that some of the mounts have to show, or the command does not start. */
+  readonly identities?: readonly Identity[]
   readonly cwd: string
 }
 
@@ -87,7 +91,7 @@ function bubblewrapMounts(mounts: readonly Mount[]): string[] {
   })
 }
 
-const bubblewrap = ({ tool, mounts, cwd }: Namespace, account: Account | null, command: CommandLine): CommandLine => [
+const bubblewrap = ({ tool, mounts, identities = [], cwd }: Namespace, account: Account | null, command: CommandLine): CommandLine => [
   tool.file,
   '--die-with-parent',
   '--unshare-pid',
@@ -103,6 +107,7 @@ const bubblewrap = ({ tool, mounts, cwd }: Namespace, account: Account | null, c
   '--chdir',
   cwd,
   '--',
+  ...comparing(identities),
   ...(account === null ? withoutNewPrivileges : underAccount(account)),
   ...limited,
   ...command,
@@ -142,7 +147,7 @@ const unshareMount = (mount: Mount): string[] =>
 
 /** @param rootFolder an empty folder on which the new root is mounted, in the namespace only */
 const unshare = (namespace: Namespace, account: Account | null, command: CommandLine, rootFolder: string): CommandLine => {
-  const { tool, mounts, cwd } = namespace
+  const { tool, mounts, identities = [], cwd } = namespace
   const { uid, gid } = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   return [
     // The namespace ends with this server, as bubblewrap's does.
@@ -167,6 +172,7 @@ const unshare = (namespace: Namespace, account: Account | null, command: Command
     cwd,
     ...mounts.flatMap(unshareMount),
     '--',
+    ...comparing(identities),
     // A second user namespace: the run gets its own user id back, and no capability over the mounts.
     ...(account === null
       ? [tool.file, '--user', `--map-user=${uid}`, `--map-group=${gid}`, '--', ...withoutNewPrivileges]
