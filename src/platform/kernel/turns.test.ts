@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { mapInTurns } from './turns.ts'
 
@@ -44,7 +45,7 @@ test('Forty works at once keep the event loop no longer than one of them', async
 test('A work that begins later and is shorter ends before the long ones', async () => {
   const ends: string[] = []
   const long = Promise.all(Array.from({ length: 20 }, () => work(60).then(() => ends.push('long'))))
-  await new Promise((resolve) => setTimeout(resolve, 0))
+  await nextTurn()
   await work(15).then(() => ends.push('short'))
   await long
   expect(ends.indexOf('short')).toBe(0)
