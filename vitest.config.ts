@@ -9,8 +9,9 @@ export default defineConfig({
     // Two cores: a third file at once only makes every file slower.
     maxWorkers: 2,
     globalSetup: ['src/dev/testing/cluster.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // These end what would wait for ever. A machine that is slow fails no test.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // A flaky test is a race to be found, never one to be run again.
     retry: 0,
     sequence: { hooks: 'list' },

@@ -49,7 +49,8 @@ describe('A queued run', () => {
   test('Two servers together never start more runs of an agent than its limit allows', async () => {
     const here = await world(server())
     const notes = createOutputFile()
-    const script = `echo + >> ${notes.file}; sleep 0.05; echo - >> ${notes.file}`
+    // The first run waits until a second one has started: two may run at once, however slow the machine is.
+    const script = `echo + >> ${notes.file}; until [ $(grep -c + ${notes.file}) -ge 2 ]; do sleep 0.01; done; sleep 0.05; echo - >> ${notes.file}`
     const agent = await here.agent(shell(script, { heartbeat: { maxConcurrentRuns: 2 } }))
     const runIds = await insertQueuedRuns(server(), here.company.id, agent.id, 12)
     const second = await twoServers()

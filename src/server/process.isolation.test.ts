@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chownSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import {
   canStartAsOrdinary,
   ordinaryAccount,
@@ -57,10 +58,10 @@ interface Scene {
 const hasBubblewrap = spawnSync('bwrap', ['--version']).status === 0
 const scenes: readonly Scene[] = [
   ...(isRoot && hasBubblewrap ? [{ name: 'root, by bubblewrap', hidden: [] }] : []),
-  ...(isRoot ? [{ name: 'root, by unshare', hidden: ['bwrap'] }] : []),
+  ...(isRoot && (isFullCheck || !hasBubblewrap) ? [{ name: 'root, by unshare', hidden: ['bwrap'] }] : []),
   ...(canStartAsOrdinary()
     ? [
-        ...(hasBubblewrap ? [{ name: 'an ordinary account, by bubblewrap', account: ordinaryAccount, hidden: [] }] : []),
+        ...(hasBubblewrap && isFullCheck ? [{ name: 'an ordinary account, by bubblewrap', account: ordinaryAccount, hidden: [] }] : []),
         { name: 'an ordinary account, by unshare', account: ordinaryAccount, hidden: ['bwrap'] },
       ]
     : []),
@@ -104,7 +105,7 @@ const kinds: readonly Kind[] = [
   { name: 'the isolation that is found here' },
   ...(canStartAsOrdinary()
     ? [
-        { name: 'the isolation of an ordinary account', account: ordinaryAccount },
+        ...(isFullCheck ? [{ name: 'the isolation of an ordinary account', account: ordinaryAccount }] : []),
         { name: 'no isolation', account: ordinaryAccount, env: { PAPERCLIP_AGENT_ISOLATION: 'none' } },
       ]
     : []),

@@ -15,7 +15,7 @@ import { countStaleHolds, findLostChanges, checkoutAll, startLoadGenerator, coun
 import { onThisMachine } from '../dev/testing/slowness.ts'
 
 // The suite kills once in each of three ways. `KILLS` sets another number, for a longer test by hand.
-const KILLS = Number(process.env['KILLS'] ?? 3)
+const KILLS = Number(process.env['KILLS'] ?? 2)
 /** Changes that are acknowledged between two kills. The exact number is random. */
 const CHANGES = { least: 40, most: 120 }
 /** The interval of the reaper plus the time of its work. */

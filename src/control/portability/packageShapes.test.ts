@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { calibrate, measureSlices } from '../../dev/testing/loopSlices.ts'
 import { auditCount, useServer } from '../../dev/testing/world.ts'
 
@@ -155,12 +155,21 @@ describe('packages as people write them (K3)', () => {
       }),
     })
     type Contents = typeof contents extends fc.Arbitrary<infer C> ? C : never
-    const filesOf = ({ company, agent, adapter, task }: Contents, shape: Shape): Files => ({
-      'COMPANY.md': `---\n${shape(company)}---\n`,
-      'agents/a/AGENTS.md': `---\n${shape(agent)}---\n\nText\n`,
-      'tasks/t/TASK.md': `---\n${shape({ ...task, assignee: 'a' })}---\n`,
-      '.paperclip.yaml': shape({ agents: { a: { adapterType: 'process', adapterConfig: adapter } } }),
+    const documentsOf = ({ company, agent, adapter, task }: Contents) => ({
+      company,
+      agent,
+      task: { ...task, assignee: 'a' },
+      extension: { agents: { a: { adapterType: 'process', adapterConfig: adapter } } },
     })
+    const filesOf = (given: Contents, shape: Shape): Files => {
+      const { company, agent, task, extension } = documentsOf(given)
+      return {
+        'COMPANY.md': `---\n${shape(company)}---\n`,
+        'agents/a/AGENTS.md': `---\n${shape(agent)}---\n\nText\n`,
+        'tasks/t/TASK.md': `---\n${shape(task)}---\n`,
+        '.paperclip.yaml': shape(extension),
+      }
+    }
     const asJson: Shape = (value) => `${JSON.stringify(value)}\n`
     const shapes = fc.constantFrom<Shape>(
       (value) => `# comment\n${stringify(value, { collectionStyle: 'block', lineWidth: 20 })}`,
@@ -170,7 +179,11 @@ describe('packages as people write them (K3)', () => {
       (value) => stringify(value, { defaultStringType: 'BLOCK_LITERAL', indent: 5 }),
       (value) => stringify(value).replaceAll('\n', '\r\n'),
     )
+    // The library writes a few texts in blocks wrongly: the indicator of an indentation by five says two, and a block of spaces is empty.
+    const isWrittenRight = (given: Contents, shape: Shape): boolean =>
+      Object.values(documentsOf(given)).every((part) => JSON.stringify(parse(shape(part))) === JSON.stringify(part))
     const property = fc.asyncProperty(contents, shapes, async (given, shape) => {
+      fc.pre(isWrittenRight(given, shape))
       const [json, yaml] = [await preview(filesOf(given, asJson)), await preview(filesOf(given, shape))]
       expect(yaml.status, yaml.text).toBe(200)
       const { manifest, ...rest } = yaml.body

@@ -156,7 +156,7 @@ export async function countDeadlocks(server: TestServer): Promise<number> {
 
 /** Waits until something is so, by asking again; fails the test when it never is. */
 export async function waitUntil(description: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 45_000
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`never came true: ${description}`)
     await new Promise((resolve) => void setTimeout(resolve, 10))
