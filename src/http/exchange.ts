@@ -60,3 +60,7 @@ export interface IdentifiedExchange extends Exchange {
   readonly parameters: Readonly<Record<string, unknown>>
   readonly projection: Projection
 }
+
+/** The database for the caller of a request: agents together leave a quarter of its connections to others. */
+export const storeFor = ({ deps, actor }: Pick<IdentifiedExchange, 'deps' | 'actor'>): Store =>
+  actor.kind === 'agent' ? deps.store.ofAgents : deps.store

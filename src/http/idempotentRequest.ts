@@ -9,6 +9,7 @@ import { invariant, refuse } from '../platform/kernel/errors.ts'
 import { isKeyIdUsable } from '../auth/credentialStatus.ts'
 import { bearerOf } from '../auth/identify.ts'
 import { hashToken } from '../auth/tokens.ts'
+import { storeFor } from './exchange.ts'
 import type { IdentifiedExchange } from './exchange.ts'
 import { idempotencyKeyOf } from './headers.ts'
 import { withoutBytes } from './multipart.ts'
@@ -36,11 +37,11 @@ const keyIdIn = (value: unknown): string | null => withId.safeParse(value).data?
  * Refuses to show the secret of a key again that can no longer be used.
  * @throws Refusal `key_not_shown_again`
  */
-export async function requireShowable({ deps, route }: IdentifiedExchange, { shownKeyId, body }: StoredAnswer): Promise<void> {
-  if (!route.showsKey) return
+export async function requireShowable(exchange: IdentifiedExchange, { shownKeyId, body }: StoredAnswer): Promise<void> {
+  if (!exchange.route.showsKey) return
   // Answers that were stored before their key was noted name it in their body.
   const keyId = shownKeyId ?? keyIdIn(JSON.parse(body))
-  if (keyId === null || !(await isKeyIdUsable(deps.store.read, keyId))) refuse('key_not_shown_again', { details: { keyId } })
+  if (keyId === null || !(await isKeyIdUsable(storeFor(exchange).read, keyId))) refuse('key_not_shown_again', { details: { keyId } })
 }
 
 /** The `idempotencyKey` of a body, or null. The route's own schema refuses a key of the wrong form. */

@@ -12,6 +12,7 @@ import { bodyBytesOf, requireStorable, readBody, refuseHoldFields } from './body
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
+import { storeFor } from './exchange.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
 import { lastEventIdOf, preconditionsOf, requireEvaluated } from './headers.ts'
 import { idempotentRequestOf, requireShowable, responseOf } from './idempotentRequest.ts'
@@ -103,11 +104,11 @@ const TOO_MANY_REQUESTS = 429
 
 /** Sends the answer that a token got before its run ended. @returns false when it got none, and then nothing has been sent */
 async function sendAgain(exchange: Exchange, { actor, hasEndedItself }: EndedActor): Promise<boolean> {
-  const { deps, route } = exchange
+  const { route } = exchange
   const identified = await admitCaller(exchange, actor)
   const body = await bodyOf(identified)
   const idempotency = idempotentRequestOf(identified, body)
-  const stored = idempotency === null ? null : await findStoredResponse(deps.store.read, idempotency)
+  const stored = idempotency === null ? null : await findStoredResponse(storeFor(identified).read, idempotency)
   if (stored !== null && stored.madeWith === idempotency?.madeWith) {
     await sendReplay(identified, stored)
     return true
@@ -142,7 +143,7 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   const body = route.method === 'get' ? undefined : await bodyOf(exchange)
   const idempotency = idempotentRequestOf(exchange, body)
   if (idempotency !== null) {
-    const storedResponse = await findStoredResponse(deps.store.read, idempotency)
+    const storedResponse = await findStoredResponse(storeFor(exchange).read, idempotency)
     if (storedResponse !== null) return await sendReplay(exchange, storedResponse)
   }
   const input = await inputOf(exchange, body, idempotency)
@@ -178,14 +179,15 @@ async function bodyOf({ deps, route, request, response, actor }: IdentifiedExcha
 async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency: CapturedRequest | null): Promise<Input<unknown, unknown>> {
   const { deps, route, request, trace, actor, parameters } = exchange
   const params = request.params as Record<string, string>
-  const target = await route.scope({ actor, params, query: parameters, db: deps.store.read })
+  const store = storeFor(exchange)
+  const target = await route.scope({ actor, params, query: parameters, db: store.read })
   authorizeTarget(route.permission, actor, target.id)
   const admit = admissionOf(actor)
   const ctx: Ctx = {
     actor,
     companyId: target.companyId,
     requestId: trace.requestId,
-    store: deps.store,
+    store,
     idempotency,
     quotas: deps.quotas,
     ...(admit === null ? {} : { admit }),

@@ -17,7 +17,7 @@ interface ReadPosition {
   readonly advancedAt: number
 }
 
-const positionsByStore = new WeakMap<Store, BoundedCache<string, ReadPosition>>()
+const positionsByStore = new WeakMap<Store['counts'], BoundedCache<string, ReadPosition>>()
 
 /**
  * Remembers how far a client has read the log of a run. In memory: a hint that decides nothing and that only the server
@@ -26,8 +26,8 @@ const positionsByStore = new WeakMap<Store, BoundedCache<string, ReadPosition>>(
  * @param isAtEnd whether there was no more to read at that time
  */
 export function recordReadPosition(store: Store, runId: string, offset: number, isAtEnd: boolean): void {
-  const positions = positionsByStore.get(store) ?? createBoundedCache<string, ReadPosition>(MAX_TRACKED_RUNS)
-  positionsByStore.set(store, positions)
+  const positions = positionsByStore.get(store.counts) ?? createBoundedCache<string, ReadPosition>(MAX_TRACKED_RUNS)
+  positionsByStore.set(store.counts, positions)
   const previous = positions.get(runId)
   const hasAdvanced = isAtEnd || previous === undefined || offset > previous.offset
   positions.set(runId, { offset, advancedAt: hasAdvanced ? performance.now() : previous.advancedAt })
@@ -43,8 +43,8 @@ export function recordReadPosition(store: Store, runId: string, offset: number, 
 export async function waitForReaders(store: Store, runId: string, bytes: number, isWanted: () => boolean): Promise<void> {
   const deadline = performance.now() + MAX_WAIT_MS
   for (; isWanted() && performance.now() < deadline; await sleep(POLL_INTERVAL_MS)) {
-    const position = positionsByStore.get(store)?.get(runId)
+    const position = positionsByStore.get(store.counts)?.get(runId)
     if (position === undefined || position.offset >= bytes || performance.now() - position.advancedAt > READER_TIMEOUT_MS) break
   }
-  positionsByStore.get(store)?.delete(runId)
+  positionsByStore.get(store.counts)?.delete(runId)
 }

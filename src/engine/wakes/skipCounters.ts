@@ -19,13 +19,13 @@ interface SkipCounts {
   readonly totals: Map<SkipReason, number>
 }
 
-const countsByStore = new WeakMap<Store, SkipCounts>()
+const countsByStore = new WeakMap<Store['counts'], SkipCounts>()
 
 function countsOf(store: Store): SkipCounts {
-  const existing = countsByStore.get(store)
+  const existing = countsByStore.get(store.counts)
   if (existing !== undefined) return existing
   const counts: SkipCounts = { unwritten: new Map(), totals: new Map(skipReasons.map((reason) => [reason, 0])) }
-  countsByStore.set(store, counts)
+  countsByStore.set(store.counts, counts)
   return counts
 }
 

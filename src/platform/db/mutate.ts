@@ -107,7 +107,7 @@ const isRetryable = (error: unknown): boolean =>
 export async function mutate<T>(ctx: Ctx, body: (tx: Tx) => Promise<Outcome<T>>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { value, rows } = await attemptOnce(ctx, body)
+      const { value, rows } = await ctx.store.transactionLane.run(() => attemptOnce(ctx, body))
       if (rows.length > 0) ctx.store.publish(rows)
       return value
     } catch (error) {

@@ -1,5 +1,7 @@
 import { runOn, runPageOn } from './driver/client.ts'
 import type { Connection, Pool } from './driver/client.ts'
+import { agentPlaces, createLane, openLane } from './lane.ts'
+import type { Lane } from './lane.ts'
 import type { CommitListener, PageDb, ReadDb, Store } from './types.ts'
 
 /** The read-only view of a pool or a connection. */
@@ -8,19 +10,21 @@ export const readDbOn = (client: Pool | Connection): ReadDb => ({
 })
 
 /** The same, with pages of lists: each takes a connection of the pool for itself. */
-const readDbOnPool = (pool: Pool): ReadDb & PageDb => ({
-  ...readDbOn(pool),
-  runPage: (statement, params, maxRows) => runPageOn(pool, statement, params, maxRows),
+const readDbOnPool = (pool: Pool, lane: Lane): ReadDb & PageDb => ({
+  run: (statement, params) => lane.run(() => runOn(pool, statement, params)),
+  runPage: (statement, params, maxRows) => lane.run(() => runPageOn(pool, statement, params, maxRows)),
 })
+
+/** The lane of agents at a pool. */
+const agentLane = (pool: Pool): Lane => createLane(agentPlaces(pool.options.max))
 
 /** Creates the store that the verbs use. @param autocommitPool for statements outside of transactions */
 export function createStore(transactionPool: Pool, autocommitPool: Pool = transactionPool): Store {
   const listeners = new Set<CommitListener>()
-  return {
+  const shared: Omit<Store, 'read' | 'transactionLane' | 'autocommitLane' | 'ofAgents'> = {
     transactionPool,
     autocommitPool,
     counts: { transactionRetries: 0 },
-    read: readDbOnPool(autocommitPool),
     onCommit(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -29,4 +33,16 @@ export function createStore(transactionPool: Pool, autocommitPool: Pool = transa
       for (const listener of listeners) listener(rows)
     },
   }
+  const transactionLane = agentLane(transactionPool)
+  const autocommitLane = autocommitPool === transactionPool ? transactionLane : agentLane(autocommitPool)
+  const ofAgents: Store = {
+    ...shared,
+    read: readDbOnPool(autocommitPool, autocommitLane),
+    transactionLane,
+    autocommitLane,
+    get ofAgents() {
+      return ofAgents
+    },
+  }
+  return { ...shared, read: readDbOnPool(autocommitPool, openLane), transactionLane: openLane, autocommitLane: openLane, ofAgents }
 }

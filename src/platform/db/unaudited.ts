@@ -8,8 +8,10 @@ import { transaction } from './transaction.ts'
  * costs a renewal and loses no fact.
  */
 export const writeUnaudited = <P, R>(store: Store, statement: Statement<P, R, 'unaudited'>, params: P): Promise<R[]> =>
-  transaction(
-    store.autocommitPool,
-    (connection) => runOn(connection, statement, params),
-    async (_, rows) => rows,
+  store.autocommitLane.run(() =>
+    transaction(
+      store.autocommitPool,
+      (connection) => runOn(connection, statement, params),
+      async (_, rows) => rows,
+    ),
   )

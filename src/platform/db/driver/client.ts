@@ -24,7 +24,7 @@ const POOL_SIZE = 10
 /** How long a connection attempt may take before the database counts as unreachable. */
 const CONNECT_TIMEOUT_MS = 900
 /** How long a request waits for a free connection. After that the server is overloaded, and the request is refused. */
-const QUEUE_TIMEOUT_MS = 5000
+export const QUEUE_TIMEOUT_MS = 5000
 /** A row lock that is kept longer than this belongs to a stuck transaction. Waiting longer would only add to the queue. */
 const LOCK_TIMEOUT_MS = 4000
 const STATEMENT_TIMEOUT_MS = 15_000
