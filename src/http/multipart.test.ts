@@ -198,6 +198,9 @@ describe('acquireUploadSlot and the checks before a body is read', () => {
           // The server answers 100 Continue and then waits for a body.
           socket.write(asBytes(gif(), { length: 100_000, close: false, head: `${formHead}\r\nExpect: 100-continue${bearer}` }))
           await continued
+          // An upload that receives nothing for ten seconds would be refused while the test goes on.
+          const trickle = setInterval(() => socket.write('.'), 1000)
+          socket.once('close', () => clearInterval(trickle))
           return socket
         }),
       )
