@@ -52,6 +52,39 @@ describe('conditions of a request', () => {
     expect(countByStatus(answers)).toEqual({ 200: 1, 412: 4 })
   })
 
+  test.each(rows)('No two changes of a %s have one tag, also when they began in the same millisecond (K36)', async (row) => {
+    const answers = await race(
+      Array.from({ length: 24 }, (_, at) => `change ${at}`),
+      (value) => change(row, value, {}),
+    )
+    expect(countByStatus(answers)).toEqual({ 200: 24 })
+    expect(new Set(answers.map(({ headers }) => headers['etag'])).size).toBe(24)
+  })
+
+  test('The tag of a GET changes with everything that the answer shows, and the one before still names the version of the row (K36)', async () => {
+    const manager = await fixture.agent()
+    await board().patch(paths.agent, { reportsTo: manager.id })
+    const blocker = await fixture.issue()
+    const issue = `/api/issues/${(await fixture.issue({ blockedByIssueIds: [blocker.id] })).id}`
+    const others = [
+      [paths.agent, 'title', () => board().patch(`/api/agents/${manager.id}`, { title: 'Chief' })],
+      [issue, 'title', () => board().patch(`/api/issues/${blocker.id}`, { status: 'in_review', assigneeUserId: 'local-board' })],
+      [paths.project, 'description', () => board().post(`${paths.project}/workspaces`, { name: 'W', cwd: '/srv/w' })],
+      [paths.company, 'description', () => fixture.issue()],
+    ] as const
+    for (const [path, field, changeElsewhere] of others) {
+      const first = await board().get(path)
+      const tag = first.headers['etag'] ?? ''
+      await changeElsewhere()
+      const second = await board().get(path, { 'if-none-match': tag })
+      expect(second.status, path).toBe(200)
+      expect(second.body, path).not.toEqual(first.body)
+      expect((await board().get(path, { 'if-none-match': second.headers['etag'] ?? '' })).status, path).toBe(304)
+      expect((await board().patch(path, { [field]: 'mine' }, { 'if-match': tag })).status, path).toBe(200)
+      expect((await board().patch(path, { [field]: 'late' }, { 'if-match': tag })).status, path).toBe(412)
+    }
+  })
+
   test('A refused change shows an agent its row as that agent may see it (K36)', async () => {
     const target = await fixture.agent({ adapterConfig: { command: 'sh', env: { KEY: 'hunter2' } } })
     const ceo = await fixture.agent({ role: 'ceo' })

@@ -1,7 +1,22 @@
+import { createHash } from 'node:crypto'
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Instant } from '../platform/kernel/time.ts'
 
-/** The `ETag` header of a row that has no version of its own: every change of the row moves `updatedAt`. */
+/** Stands between the version of a row and the hash of an answer. */
+const HASH_MARK = '~'
+const HASH_LENGTH = 16
+
+/**
+ * The `ETag` of the answer to a GET: the version of its row and a hash of the answer, which says more than the row, such as the status of a
+ * blocker. `If-None-Match` asks about the answer, `If-Match` about the version alone.
+ */
+export const answerTag = (version: string, answer: string): string =>
+  `${version.slice(0, -1)}${HASH_MARK}${createHash('sha256').update(answer).digest('base64url').slice(0, HASH_LENGTH)}"`
+
+/** The version of a row in an entity tag that a client sends. A proxy may have written behind the hash. */
+export const versionOf = (tag: string): string => tag.split(HASH_MARK, 1)[0] ?? tag
+
+/** The `ETag` header of a row that has no version of its own: every change of the row moves `updatedAt` (`nextUpdatedAt`). */
 export const rowTag = ({ updatedAt }: { readonly updatedAt: Instant }): Record<string, string> => ({ ETag: `"${updatedAt}"` })
 
 /**

@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import helmet from 'helmet'
 import { refuse } from '../platform/kernel/errors.ts'
+import { versionOf } from './entityTag.ts'
 import type { Preconditions, Route } from './route.ts'
 
 const requestIdPattern = /^[\w.:-]{1,128}$/
@@ -21,7 +22,8 @@ export function preconditionsOf(headers: IncomingHttpHeaders): Preconditions {
   const match = headers['if-match']
   let ifMatch: string | null = null
   if (match !== undefined && match.trim() !== '*') {
-    ifMatch = entityTag.exec(match.trim())?.[1] ?? refuse('malformed_header', { message: 'If-Match takes one entity tag' })
+    const tag = entityTag.exec(match.trim())?.[1] ?? refuse('malformed_header', { message: 'If-Match takes one entity tag' })
+    ifMatch = versionOf(tag)
   }
   const epoch = headers['x-paperclip-lock-epoch']
   if (epoch === undefined) return { ifMatch, lockEpoch: null }

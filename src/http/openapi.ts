@@ -26,7 +26,10 @@ const headers = {
   RequestId: { description: 'The id of the request', schema: { type: 'string' } },
   RetryAfter: { description: 'Seconds to wait before a retry', schema: { type: 'integer' } },
   Link: { description: 'The next page, if there is one: rel="next"', schema: { type: 'string' } },
-  ETag: { description: 'The version of the row, for If-Match', schema: { type: 'string' } },
+  ETag: {
+    description: 'The version of the row, for If-Match. That of a GET also has a hash of the answer, for If-None-Match',
+    schema: { type: 'string' },
+  },
   FileETag: { description: 'The SHA-256 of the bytes, for If-None-Match', schema: { type: 'string' } },
   Replayed: {
     description: 'true when the answer repeats that of an earlier request with the same Idempotency-Key',

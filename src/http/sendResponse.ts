@@ -2,6 +2,7 @@
 
 import type { RenderedResponse } from '../platform/db/types.ts'
 import { compressed } from './compress.ts'
+import { answerTag } from './entityTag.ts'
 import type { Exchange, IdentifiedExchange } from './exchange.ts'
 import { isFileResponse, isNotModified, sendFile } from './fileResponse.ts'
 import { apiHeaders } from './headers.ts'
@@ -26,14 +27,15 @@ export async function sendRendered(exchange: IdentifiedExchange, rendered: Rende
   const short = await compressed(request, rendered.body, bytes)
   // A flat list: an object of twenty headers for each answer would be nine kilobytes of garbage.
   const headers = [...apiHeaderList, 'X-Request-Id', trace.requestId]
-  const tag = route.method === 'get' ? rendered.headers['ETag'] : undefined
+  const version = route.method === 'get' ? rendered.headers['ETag'] : undefined
+  const tag = version === undefined ? undefined : answerTag(version, rendered.body)
   if (tag !== undefined && isNotModified(request, tag)) {
     response.writeHead(304, [...headers, 'ETag', tag, 'Vary', varyOf(response)])
     return void response.end()
   }
   if (rendered.status !== 204) headers.push(...jsonType, 'Vary', varyOf(response), 'Content-Length', String(short?.body.length ?? bytes))
   if (short !== null) headers.push('Content-Encoding', short.coding)
-  for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, value)
+  for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, name === 'ETag' ? (tag ?? value) : value)
   if (isReplay) headers.push('Idempotency-Replayed', 'true')
   response.writeHead(rendered.status, headers)
   response.end(short?.body ?? rendered.body)

@@ -4,6 +4,7 @@ import { companyArchived, companyById, lockCompany } from '../../org/companies/i
 import type { CompanyRow } from '../../org/companies/index.ts'
 import { reasonDetails } from '../../http/reasonBody.ts'
 import { awaitWriters } from '../../auth/mayWrite.ts'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
@@ -12,7 +13,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { endCompanyRuns } from './stopRuns.ts'
 
 const updateArchived = statement<{ companyId: string }, { id: string }>('close_archive').write(
-  sql`update ${companies} set status = 'archived', updated_at = now() where id = ${param('companyId')} returning id`,
+  sql`update ${companies} set status = 'archived', updated_at = ${nextUpdatedAt} where id = ${param('companyId')} returning id`,
 )
 
 /** (tx) Archives a company. Expects the row locks of the company and of its agents, under which alone runs are opened. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { eq, sql } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
@@ -124,7 +125,7 @@ export async function applyConfiguration(
       ...urlKey,
       ...('runtimeConfig' in changes ? { nextTimerAt: null } : {}),
       ...(agent.status === 'error' && isNewCommand(changes) ? { status: 'idle' as const } : {}),
-      updatedAt: sql`now()`,
+      updatedAt: nextUpdatedAt,
     })
     .where(eq(agents.id, agent.id))
   const updatedAgent = await lockAgent(tx, agent.companyId, agent.id)

@@ -1,4 +1,5 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { grants } from '../../model/companies.ts'
@@ -56,7 +57,7 @@ export async function applyPermissions(
   if (!change.differs) return { agent: before, events: [] }
   await tx
     .update(agents)
-    .set({ permissions: { ...agent.permissions, canCreateAgents }, updatedAt: sql`now()` })
+    .set({ permissions: { ...agent.permissions, canCreateAgents }, updatedAt: nextUpdatedAt })
     .where(eq(agents.id, agent.id))
   const { companyId } = agent
   const grant = { companyId, principalType: 'agent' as const, principalId: agent.id, permissionKey: ASSIGN_TASKS }

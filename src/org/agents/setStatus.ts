@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { agentKeys, agents } from '../../model/agents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -11,7 +12,7 @@ import type { AgentStatus } from '../../model/agentStatus.ts'
 const updateStatus = statement<{ id: string; from: AgentStatus; to: AgentStatus; pauseReason: string | null }, AgentRow>('agent_set_status')
   .write(sql`
   update ${agents} set status = ${param('to', 'text')}, pause_reason = ${param('pauseReason')},
-    paused_at = case when ${param('to', 'text')} = 'paused' then now() end, updated_at = now()
+    paused_at = case when ${param('to', 'text')} = 'paused' then now() end, updated_at = ${nextUpdatedAt}
   where id = ${param('id')} and status = ${param('from')} returning ${agentColumns}`)
 
 /** (tx) Writes an agent's status; no other function does. Expects its row lock. @throws Refusal `illegal_transition` */
@@ -21,7 +22,7 @@ export async function setAgentStatus(tx: Tx, agent: AgentRow, to: AgentStatus, p
 }
 
 const updatePauseReason = statement<{ id: string; reason: string }, AgentRow>('agent_set_pause_reason').write(sql`
-  update ${agents} set pause_reason = ${param('reason')}, updated_at = now()
+  update ${agents} set pause_reason = ${param('reason')}, updated_at = ${nextUpdatedAt}
   where id = ${param('id')} and status = 'paused' returning ${agentColumns}`)
 
 /** (tx) Pauses an agent for a reason, also one that is paused for another; a resume goes back to the beginning of the first pause. Expects its row lock. @throws Refusal `illegal_transition` */
@@ -39,7 +40,7 @@ export const revokeKeys = async (tx: Tx, agentId: string): Promise<string[]> =>
 
 const terminateAll = statement<{ companyId: string }, { count: number }>('agent_terminate_all').write(sql`
   with terminated as (
-    update ${agents} set status = 'terminated', pause_reason = null, paused_at = null, updated_at = now()
+    update ${agents} set status = 'terminated', pause_reason = null, paused_at = null, updated_at = ${nextUpdatedAt}
     where company_id = ${param('companyId')} and status <> 'terminated' returning id),
   revoked as (
     update ${agentKeys} k set revoked_at = now() from ${agents} a

@@ -1,4 +1,5 @@
-import { eq, sql } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { companies } from '../../model/companies.ts'
@@ -26,7 +27,7 @@ export async function updateBranding(ctx: Ctx, input: Branding, ifMatch: string 
     if (changes.length === 0) return unchanged(before)
     await tx
       .update(companies)
-      .set({ ...Object.fromEntries(changes), updatedAt: sql`now()` })
+      .set({ ...Object.fromEntries(changes), updatedAt: nextUpdatedAt })
       .where(eq(companies.id, id))
     return changed(await companyById(tx, id), companyBranded(id, changeDetails(before, changes)))
   })

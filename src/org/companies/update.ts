@@ -1,4 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { assets } from '../../model/assets.ts'
@@ -69,7 +70,7 @@ export async function applyCompanyPatch(tx: Tx, ctx: Ctx, id: string, input: Pat
             feedbackDataSharingConsentByUserId: ctx.actor.kind === 'board' ? ctx.actor.userId : null,
           }
         : {}),
-      updatedAt: sql`now()`,
+      updatedAt: nextUpdatedAt,
     })
     .where(eq(companies.id, id))
   return [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { lockCompany, lockUnarchivedCompany } from '../companies/index.ts'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
@@ -87,7 +88,7 @@ export async function updateGoal(ctx: Ctx, id: string, input: PatchGoal, ifMatch
     await requireGoalReferences(tx, companyId, id, Object.fromEntries(changes))
     await tx
       .update(goals)
-      .set({ ...Object.fromEntries(changes), updatedAt: sql`now()` })
+      .set({ ...Object.fromEntries(changes), updatedAt: nextUpdatedAt })
       .where(eq(goals.id, id))
     return changed(await goalById(tx, companyId, id), goalUpdated(id, changeDetails(before, changes)))
   })
@@ -111,7 +112,7 @@ export async function lockGoalForDelete(tx: Tx, companyId: string, id: string): 
 export async function deleteGoalRow(tx: Tx, id: string): Promise<number> {
   const detachedChildren = await tx
     .update(goals)
-    .set({ parentId: null, updatedAt: sql`now()` })
+    .set({ parentId: null, updatedAt: nextUpdatedAt })
     .where(eq(goals.parentId, id))
     .returning({ id: goals.id })
   await tx.delete(goals).where(eq(goals.id, id))

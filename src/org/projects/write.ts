@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { nameKeyOf, urlKeyOf } from '../agents/index.ts'
 import { lockCompany, lockUnarchivedCompany } from '../companies/index.ts'
+import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, changedIfAny } from '../../platform/db/mutate.ts'
@@ -197,7 +198,7 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: Pat
       ...columns,
       ...(columns.name === undefined ? {} : { urlKey: (await shortnames(tx, companyId, id))(columns.name, id) }),
       ...(newGoals === undefined ? {} : { goalId: newGoals[0] ?? null }),
-      updatedAt: sql`now()`,
+      updatedAt: nextUpdatedAt,
     })
     .where(eq(projects.id, id))
   if (newGoals !== undefined) await tx.run(replaceGoals, { projectId: id, goalIds: newGoals })
@@ -236,7 +237,7 @@ export const deleteProjectRow = async (tx: Tx, id: string): Promise<void> => voi
 
 // The legacy field has the first goal. When that goal is removed, the next one takes its place.
 const replacePrimaryGoal = statement<{ goalId: string }, { id: string }>('project_next_goal').write(sql`
-  update ${projects} set updated_at = now(), goal_id = (
+  update ${projects} set updated_at = ${nextUpdatedAt}, goal_id = (
     select pg.goal_id from ${projectGoals} pg where pg.project_id = ${projects.id} and pg.goal_id <> ${param('goalId', 'uuid')}
     order by pg.created_at, pg.goal_id limit 1)
   where goal_id = ${param('goalId', 'uuid')} returning id`)

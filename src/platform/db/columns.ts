@@ -21,6 +21,12 @@ export const createdAt = () =>
   instantColumn('created_at')
     .notNull()
     .default(sql`now()`)
+/**
+ * The next `updated_at` of a row whose entity tag is made from it: later than the one before, also in the same millisecond. `now()` is
+ * when the transaction began, and of two that began together one waits for the other.
+ */
+export const nextUpdatedAt = sql`greatest(now(), updated_at + interval '1 millisecond')`
+
 export const updatedAt = () =>
   instantColumn('updated_at')
     .notNull()
