@@ -1,11 +1,12 @@
 // The conditions under which this server still answers, and soon may not.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { DegradedCause } from '../observe/instance/health.ts'
 import { createStatsReader } from '../observe/metrics/index.ts'
 import type { ReadDb } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { openFilesLimit } from './openFiles.ts'
 
 /** Free bytes on the disk of the home below which Postgres may soon refuse to write. */
 const MIN_FREE_BYTES = 256 * 1024 * 1024
@@ -47,8 +48,7 @@ export function causesOf(facts: ConditionFacts): DegradedCause[] {
 /** The limit of open files of this process, and how many are open (Linux); nulls elsewhere. */
 function readDescriptors(): Pick<ConditionFacts, 'openDescriptors' | 'maxDescriptors'> {
   try {
-    const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-    return { openDescriptors: readdirSync('/proc/self/fd').length, maxDescriptors: limit === undefined ? null : Number(limit) }
+    return { openDescriptors: readdirSync('/proc/self/fd').length, maxDescriptors: openFilesLimit() }
   } catch {
     return { openDescriptors: null, maxDescriptors: null }
   }

@@ -68,7 +68,7 @@ export interface Config {
 }
 
 /** With fewer, a company's agents, event streams and people would not fit. */
-const MIN_CONNECTIONS = 100
+export const MIN_CONNECTIONS = 100
 
 /** HS256 requires 32 bytes. */
 const SECRET_MIN_LENGTH = 32

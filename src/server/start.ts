@@ -2,6 +2,7 @@ import { banner } from './banner.ts'
 import { readCommandLine } from './commandLine.ts'
 import { readConfig, variableNames, version } from './config.ts'
 import type { Config } from './config.ts'
+import { fitConnections, openFilesLimit } from './openFiles.ts'
 import { placeProblems } from './placeProblems.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
@@ -21,6 +22,7 @@ const OWNER_AT_WORK =
   'the database login of this server owns the tables, so it could rewrite the audit log: set DATABASE_OWNER_URL and give DATABASE_URL another login'
 
 const FEW_CONNECTIONS = 'the database allows fewer connections than this server would use: its pools are smaller'
+const FEW_FILES = 'ulimit -n allows fewer open files than this server would use: it takes fewer connections'
 
 /** Answers `--help` and `--version`, and ends the process. */
 function answerCommandLine(): void {
@@ -45,6 +47,15 @@ async function configOrExit(): Promise<Config> {
 function exitWith(problems: readonly string[]): never {
   process.stderr.write(`paperclip-server cannot start:\n${problems.map((problem) => `  ${problem}\n`).join('')}`)
   process.exit(1)
+}
+
+/** The configuration with as many connections as the open files of this process allow. */
+function withFittingConnections(config: Config, log: Log): Config {
+  const { maxConnections, limitedBy } = fitConnections(openFilesLimit(), config)
+  if (limitedBy === null) return config
+  log.warn({ ...limitedBy, maxConnections }, FEW_FILES)
+  const { connections, ...others } = config.trafficLimits
+  return { ...config, trafficLimits: { ...others, connections: { ...connections, max: maxConnections } } }
 }
 
 async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<DatabaseLogins> {
@@ -85,13 +96,14 @@ function announce({ url, board, isolation, config, log, isTerminal }: Announceme
  * A wrong configuration ends the process at once, with every problem in one list.
  */
 export async function start(lifecycle: ProcessLifecycle): Promise<void> {
-  const config = await configOrExit()
+  const asked = await configOrExit()
   // After the configuration: a secret may be in a descriptor of the parent (`NAME_FILE=/dev/fd/63`).
   closeInheritedDescriptors()
   const isTerminal = process.stdout.isTTY === true
-  const { log, flush, droppedCount, setHold } = openProcessLog(config.logLevel, isTerminal)
+  const { log, flush, droppedCount, setHold } = openProcessLog(asked.logLevel, isTerminal)
   lifecycle.setLog(log, flush)
   try {
+    const config = withFittingConnections(asked, log)
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), import('./server.ts')])
     modules.catch(() => {})

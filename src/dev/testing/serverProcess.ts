@@ -60,6 +60,8 @@ export interface ServerProcessOptions {
   readonly inherited?: Readonly<Record<number, number>>
   /** JavaScript that runs in the server's process before the server. */
   readonly preload?: string
+  /** The limit of open files of the server, soft and hard; that of the test unless given. */
+  readonly maxOpenFiles?: number
   /** The account of the server; that of the test unless given. Only root can start a server under another account. */
   readonly account?: { readonly uid: number; readonly gid: number }
 }
@@ -131,20 +133,18 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
 const furtherStreams = (inherited: Readonly<Record<number, number>>) =>
   Array.from({ length: Math.max(2, ...Object.keys(inherited).map(Number)) - 2 }, (_, at) => inherited[at + 3] ?? 'ignore')
 
-/** As `startChild`, for a server that outlives one test: the caller must stop it. */
-export function spawnServerProcess({
-  home,
-  env = {},
-  viaNpm = false,
-  args: programArgs = [],
-  inherited = {},
-  preload,
-  account,
-}: ServerProcessOptions): ServerProcess {
+/** The command line of a server, behind that of a shell which sets its limit. */
+function commandOf({ viaNpm, args = [], preload, maxOpenFiles }: ServerProcessOptions): string[] {
   const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
-  const [file, args] = viaNpm
-    ? ['npm', ['start', '--silent', ...programArgs]]
-    : [process.execPath, ['--import', tsx, ...preloaded, 'src/main.ts', ...programArgs]]
+  const command =
+    viaNpm === true ? ['npm', 'start', '--silent', ...args] : [process.execPath, '--import', tsx, ...preloaded, 'src/main.ts', ...args]
+  return maxOpenFiles === undefined ? command : ['sh', '-c', `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`, ...command]
+}
+
+/** As `startChild`, for a server that outlives one test: the caller must stop it. */
+export function spawnServerProcess(options: ServerProcessOptions): ServerProcess {
+  const { home, env = {}, inherited = {}, account } = options
+  const [file = '', ...args] = commandOf(options)
   const child = spawn(file, args, {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0', ...unmetered, ...env },
