@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { postgresProcessesUnder, send, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
+import { postgresProcessesUnder, send, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { onThisMachine } from '../dev/testing/slowness.ts'
 
 /** A port that was free a moment ago. */
@@ -28,7 +28,7 @@ async function startUnread() {
   const descriptor = openSync(pipe, 'r+')
   onTestFinished(() => closeSync(descriptor))
   const port = await freePort()
-  const child = spawn(process.execPath, ['--import', tsx, 'src/main.ts'], {
+  const child = spawn(process.execPath, ['src/launch/start.js'], {
     env: {
       PATH: process.env['PATH'],
       HOME: home,

@@ -311,7 +311,7 @@ describe('the output on a terminal', { timeout: SLOW_MS }, () => {
   test.skipIf(!hasScript)('A terminal gets the banner instead of JSON lines (needs `script`, for a terminal)', async () => {
     const { connection, owner } = await database()
     const home = temporaryHome()
-    const terminal = spawn('script', ['-qefc', `exec "${process.execPath}" --import tsx src/main.ts`, '/dev/null'], {
+    const terminal = spawn('script', ['-qefc', `exec "${process.execPath}" src/launch/start.js`, '/dev/null'], {
       env: { ...process.env, PAPERCLIP_HOME: home, PORT: '0', ...databaseEnvOf(connection, owner) },
       stdio: ['pipe', 'pipe', 'inherit'],
     })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { unmetered } from '../testing/unmetered.ts'
@@ -37,7 +37,10 @@ export interface ChildOptions {
 export async function startChild({ checkout, script, env, flags = [] }: ChildOptions): Promise<Child> {
   const logFile = path.join(env['PAPERCLIP_HOME'] ?? '', `${path.basename(script)}.log`)
   const output = openSync(logFile, 'w')
-  const child = spawn(process.execPath, [...flags, '--import', 'tsx', path.join(checkout, script)], {
+  // The server is started as `npm start` of its checkout starts it; those of before bundled nothing.
+  const launcher = path.join(checkout, 'src/launch/start.js')
+  const program = script === 'src/main.ts' && existsSync(launcher) ? [launcher] : ['--import', 'tsx', path.join(checkout, script)]
+  const child = spawn(process.execPath, [...flags, ...program], {
     cwd: checkout,
     env: { ...process.env, NODE_ENV: 'production', ...unmetered, ...env },
     // The log goes into a file, as it would in service; through a pipe the load generator would have to read it.

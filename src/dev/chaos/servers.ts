@@ -79,7 +79,7 @@ interface SpawnOptions {
 /** Starts the process of a server with a minimal environment and appends its output to the log file. */
 function spawnServer({ program, serverHome, logFile, port, databaseEnv, secret }: SpawnOptions): ChildProcess {
   const output = openSync(logFile, 'a')
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+  const child = spawn(process.execPath, ['src/launch/start.js'], {
     cwd: program,
     env: {
       PATH: process.env['PATH'],

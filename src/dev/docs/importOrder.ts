@@ -80,6 +80,7 @@ export const rooms: readonly Room[] = [
   { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
   { path: 'scheduler', holds: 'work in the background: dispatcher, supervisor, timers, reaper, orphans, retention' },
   { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
+  { path: 'launch', only: [], holds: 'the start from one bundle of the sources; JavaScript that imports none of them' },
 ]
 
 export const DRIVER = ['pg', 'pg/**']

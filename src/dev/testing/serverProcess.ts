@@ -136,8 +136,7 @@ const furtherStreams = (inherited: Readonly<Record<number, number>>) =>
 /** The command line of a server, behind that of a shell which sets its limit. */
 function commandOf({ viaNpm, args = [], preload, maxOpenFiles }: ServerProcessOptions): string[] {
   const preloaded = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
-  const command =
-    viaNpm === true ? ['npm', 'start', '--silent', ...args] : [process.execPath, '--import', tsx, ...preloaded, 'src/main.ts', ...args]
+  const command = viaNpm === true ? ['npm', 'start', '--silent', ...args] : [process.execPath, ...preloaded, 'src/launch/start.js', ...args]
   return maxOpenFiles === undefined ? command : ['sh', '-c', `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`, ...command]
 }
 

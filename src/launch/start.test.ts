@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+
+const here = path.resolve(import.meta.dirname, '../..')
+
+/** A checkout whose program prints where its source stands, and a word. */
+function checkout(word: string) {
+  const root = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-launch-')))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  chmodSync(root, 0o755)
+  mkdirSync(path.join(root, 'src/server'), { recursive: true })
+  cpSync(path.join(here, 'src/launch'), path.join(root, 'src/launch'), { recursive: true })
+  for (const name of ['package.json', 'package-lock.json', 'tsconfig.json']) cpSync(path.join(here, name), path.join(root, name))
+  symlinkSync(path.join(here, 'node_modules'), path.join(root, 'node_modules'))
+  const write = (name: string, text: string): void => writeFileSync(path.join(root, name), text)
+  const say = (said: string): void => write('src/server/word.ts', `export const word: string = '${said} ' + import.meta.url\n`)
+  write(
+    'src/main.ts',
+    "import express from 'express'\nconst { word } = await import('./server/word.ts')\nconsole.log(typeof express, word)\n",
+  )
+  say(word)
+  const start = (account: { uid?: number; gid?: number } = {}): string =>
+    execFileSync(process.execPath, [path.join(root, 'src/launch/start.js')], { cwd: '/', encoding: 'utf8', ...account }).trim()
+  const bundles = (): string[] => {
+    try {
+      return readdirSync(path.join(root, 'build')).filter((name) => name.endsWith('.mjs'))
+    } catch {
+      return []
+    }
+  }
+  return { root, say, start, bundles, said: (text: string): string => `function ${text} file://${root}/src/server/word.ts` }
+}
+
+test('A start runs the sources as they are now, whatever was bundled before, and each source finds its own place', () => {
+  const { say, start, bundles, said } = checkout('one')
+  expect(start()).toBe(said('one'))
+  expect(start()).toBe(said('one'))
+  expect(bundles()).toHaveLength(1)
+  for (const word of ['two', 'three', 'four', 'five']) {
+    say(word)
+    expect(start()).toBe(said(word))
+  }
+  expect(bundles()).toHaveLength(3)
+  say('one')
+  expect(start()).toBe(said('one'))
+})
+
+test.skipIf(process.getuid?.() !== 0)(
+  'A checkout that its account may not write starts without a bundle (needs root, to change the account)',
+  () => {
+    const { start, bundles, said } = checkout('read')
+    expect(start({ uid: 1, gid: 1 })).toBe(said('read'))
+    expect(bundles()).toEqual([])
+  },
+)
