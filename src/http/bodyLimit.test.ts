@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { declaredRoutes, namedRoutes } from '../dev/testing/declaredRoutes.ts'
 import { bodySchema } from '../dev/testing/exampleRequests.ts'
-import type { JsonSchema } from '../dev/testing/exampleRequests.ts'
 import { useServer, world } from '../dev/testing/world.ts'
 import type { World } from '../dev/testing/world.ts'
 
@@ -16,16 +15,22 @@ beforeAll(async () => {
 })
 
 /** The longest text of each field, wherever it stands. */
-function lengthsIn(schema: JsonSchema): number[] {
-  const below = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? []), ...(schema.items === undefined ? [] : [schema.items])]
-  return [schema.maxLength ?? 0, ...below.flatMap(lengthsIn)]
-}
+const lengthsIn = (schema: object): number[] =>
+  [...JSON.stringify(schema).matchAll(/"maxLength":(\d+)/g)].map(([, length]) => Number(length))
 
 const withJson = declaredRoutes().filter(({ body, bodyKind }) => body !== undefined && bodyKind === 'json')
 
 describe('the limit of a body', () => {
   test.each(namedRoutes(withJson))('%s takes its longest text, however it is escaped (K57)', (_, route) => {
     expect(route.bodyLimit).toBeGreaterThanOrEqual(Math.max(0, ...lengthsIn(bodySchema(route) ?? {})) * 6)
+  })
+
+  test('The longest details of a confirmation, one kind of interaction among several, are taken in every script (K57)', async () => {
+    for (const character of ['a', '語', '\u0001']) {
+      const payload = { prompt: 'Shall I?', detailsMarkdown: character.repeat(50_000) }
+      const answer = await board().post(`/api/issues/${issueId}/interactions`, { kind: 'request_confirmation', payload })
+      expect(answer.status, `${JSON.stringify(character)}: ${answer.text.slice(0, 300)}`).toBe(201)
+    }
   })
 
   const inCompany = (path: string) => `/api/companies/${fixture.company.id}/${path}`
