@@ -195,6 +195,11 @@ describe('requireTrustedOrigin: pages of a listed origin', () => {
       status: 403,
       error: expect.stringMatching(/cannot change .* PAPERCLIP_ALLOWED_ORIGINS/),
     })
+    for (const [method, act] of Object.entries({ GET: 'read', POST: 'change', DELETE: 'change' }))
+      expect(await ask('OPTIONS', { ...unlisted, 'access-control-request-method': method })).toEqual({
+        status: 403,
+        error: expect.stringContaining(`cannot ${act} this server`),
+      })
     expect(await ask('POST', unlisted)).toEqual({ status: 403, error: 'Board mutation requires trusted browser origin' })
   })
 

@@ -68,10 +68,13 @@ const isNavigation = ({ method, headers }: IncomingMessage): boolean =>
   (method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
 
 /** Refuses with the words that fit the request (`cases.md` K44): what it asks for, and what would make it possible. */
-function refuseOrigin({ method, headers }: IncomingMessage, isListed = false): never {
+function refuseOrigin(request: IncomingMessage, isListed = false): never {
+  const { method, headers } = request
   if (isListed) refuse('origin_not_allowed', { message: 'Pages of this origin need a bearer: send Authorization with the request' })
-  const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
-  if (!isRead && headers.authorization === undefined) refuse('origin_not_allowed')
+  // A browser asks before it sends, so the words are about what it asks for.
+  const wanted = isPreflight(request) ? headers['access-control-request-method'] : method
+  const isRead = wanted === 'GET' || wanted === 'HEAD' || wanted === 'OPTIONS'
+  if (!isRead && method === wanted && headers.authorization === undefined) refuse('origin_not_allowed')
   const act = isRead ? 'read' : 'change'
   refuse('origin_not_allowed', {
     message: `Pages of other sites cannot ${act} this server; an operator can list their origin in PAPERCLIP_ALLOWED_ORIGINS`,
