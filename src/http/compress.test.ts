@@ -12,7 +12,7 @@ interface Raw {
 }
 
 /** Asks without decoding, as `fetch` would. */
-const ask = (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Raw> =>
+const ask = (path: string, headers: Record<string, string> = {}, method = 'GET', body = ''): Promise<Raw> =>
   new Promise((resolve, reject) => {
     http
       .request(`${server().url}${path}`, { method, headers: { ...server().board.headers, ...headers } }, (response) => {
@@ -21,7 +21,7 @@ const ask = (path: string, headers: Record<string, string> = {}, method = 'GET')
         response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes: Buffer.concat(pieces) }))
       })
       .on('error', reject)
-      .end()
+      .end(body)
   })
 
 async function listOfIssues(count: number): Promise<string> {
@@ -60,6 +60,30 @@ describe('compressed answers (K45)', () => {
     60_000,
   )
 
+  test('A refusal with a row in it and the page of metrics are compressed as well', async () => {
+    const here = await world(server())
+    const issue = await here.issue({ description: 'words '.repeat(500) })
+    const stale = { 'if-match': '"0"', 'content-type': 'application/json' }
+    const change = (headers: Record<string, string>) =>
+      ask(`/api/issues/${issue.id}`, { ...stale, ...headers }, 'PATCH', '{"title":"Late"}')
+    const scrape = (headers: Record<string, string>) => ask('/metrics', headers)
+    for (const [send, status] of [
+      [change, 412],
+      [scrape, 200],
+    ] as const)
+      for (const [coding, decode] of [
+        ['br', brotliDecompressSync],
+        ['gzip', gunzipSync],
+      ] as const) {
+        const [plain, answer] = [await send({}), await send({ 'accept-encoding': coding })]
+        expect([plain.status, plain.headers['content-encoding'], plain.headers.vary]).toEqual([status, undefined, 'Accept-Encoding'])
+        expect([answer.status, answer.headers['content-encoding'], answer.headers.vary]).toEqual([status, coding, 'Accept-Encoding'])
+        expect(answer.headers['content-type']).toBe(plain.headers['content-type'])
+        expect(Number(answer.headers['content-length'])).toBe(answer.bytes.length)
+        expect(decode(answer.bytes).length).toBeGreaterThan(1024)
+      }
+  })
+
   test('A short answer, a HEAD, a file and an event stream are sent as they are', async () => {
     const { company } = await world(server())
     const accept = { 'accept-encoding': 'br, gzip' }
@@ -71,9 +95,10 @@ describe('compressed answers (K45)', () => {
       const answer = await ask(path, accept, method)
       expect([answer.status, answer.headers['content-encoding']]).toEqual([200, undefined])
     }
-    const stream = await fetch(`${server().url}/api/companies/${company.id}/events`, {
+    const stream = await fetch(`${server().url}/api/companies/${company.id}/events/stream`, {
       headers: { ...server().board.headers, ...accept, accept: 'text/event-stream' },
     })
+    expect([stream.status, stream.headers.get('content-type')?.split(';')[0]]).toEqual([200, 'text/event-stream'])
     expect(stream.headers.get('content-encoding')).toBeNull()
     await stream.body?.cancel()
   })

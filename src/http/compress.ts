@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliCompress, brotliCompressSync, constants, gzip, gzipSync } from 'node:zlib'
-import type { Request } from 'express'
+import type { Request, Response } from 'express'
 
 /** Shorter answers are a packet or two in any case. */
 const MIN_BYTES = 1024
@@ -22,6 +22,9 @@ export function codingFor(request: Request): Coding | null {
   if (request.headers['accept-encoding'] === undefined || request.method === 'HEAD') return null
   return codings.find((coding) => request.acceptsEncodings(coding) === coding) ?? null
 }
+
+/** `Vary` of an answer that may be compressed, with what was set before, such as `Origin`. */
+export const varyOf = (response: Response): string => [response.getHeader('Vary') ?? [], 'Accept-Encoding'].flat().join(', ')
 
 /**
  * Compresses an answer that is long enough, beside the event loop when it is long.

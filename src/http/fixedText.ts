@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { Request, Response } from 'express'
 import fresh from 'fresh'
-import { codingFor } from './compress.ts'
+import { codingFor, varyOf } from './compress.ts'
 import type { Coding } from './compress.ts'
 import { apiHeaders } from './headers.ts'
 
@@ -28,8 +28,7 @@ export function fixedJson(text: string): (request: Request, response: Response) 
   return async (request, response) => {
     const coding = codingFor(request)
     const etag = coding === null ? `"${hash}"` : `"${hash}-${coding}"`
-    const vary = [response.getHeader('Vary') ?? [], 'Accept-Encoding'].flat().join(', ')
-    const headers = { ...apiHeaders, 'Cache-Control': 'no-cache', Vary: vary, ETag: etag }
+    const headers = { ...apiHeaders, 'Cache-Control': 'no-cache', Vary: varyOf(response), ETag: etag }
     if (fresh({ 'if-none-match': request.headers['if-none-match'] }, { etag })) return void response.writeHead(304, headers).end()
     const body = await bodyIn(coding)
     const coded = coding === null ? {} : { 'Content-Encoding': coding }

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { refusalOf } from '../platform/db/databaseErrors.ts'
 import { Refusal, refusals, refuse } from '../platform/kernel/errors.ts'
 import type { RefusalCode } from '../platform/kernel/errors.ts'
+import { compressed, varyOf } from './compress.ts'
 import { apiHeaders } from './headers.ts'
 
 interface WireIssue {
@@ -92,15 +93,19 @@ export function problemBody(problem: Problem, requestId: string, rfc9457: boolea
   })
 }
 
-/** Sends a problem, as RFC 9457 when the client accepts `application/problem+json`. */
-export function sendProblem(response: Response, problem: Problem, requestId: string): void {
+/** Sends a problem, as RFC 9457 when the client accepts `application/problem+json`. One with a row in it may be long. */
+export async function sendProblem(response: Response, problem: Problem, requestId: string): Promise<void> {
   const rfc9457 = (response.req.headers.accept ?? '').includes('application/problem+json')
   const body = problemBody(problem, requestId, rfc9457)
+  const bytes = Buffer.byteLength(body)
+  const short = await compressed(response.req, body, bytes)
   const retryAfter = problem instanceof Refusal ? problem.retryAfter : undefined
   response.writeHead(problem.status, {
     ...apiHeaders,
     'Content-Type': rfc9457 ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
+    'Content-Length': short?.body.length ?? bytes,
+    ...(short === null ? {} : { 'Content-Encoding': short.coding }),
+    Vary: varyOf(response),
     'X-Request-Id': requestId,
     ...(problem.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
     ...(problem instanceof Refusal ? problem.headers : {}),
@@ -109,5 +114,5 @@ export function sendProblem(response: Response, problem: Problem, requestId: str
     // many connections has one less after this answer.
     ...(problem.status === 413 || problem.code === 'too_many_connections' ? { Connection: 'close' } : {}),
   })
-  response.end(body)
+  response.end(short?.body ?? body)
 }

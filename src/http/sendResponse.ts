@@ -1,7 +1,7 @@
 // The last step of a request: writes a rendered answer, a file, a stream or a live answer to the response.
 
 import type { RenderedResponse } from '../platform/db/types.ts'
-import { compressed } from './compress.ts'
+import { compressed, varyOf } from './compress.ts'
 import { answerTag } from './entityTag.ts'
 import type { Exchange, IdentifiedExchange } from './exchange.ts'
 import { isFileResponse, isNotModified, sendFile } from './fileResponse.ts'
@@ -11,9 +11,6 @@ import { isStreamResponse, sendStream } from './streamResponse.ts'
 
 const apiHeaderList = Object.entries(apiHeaders).flat()
 const jsonType = ['Content-Type', 'application/json; charset=utf-8'] as const
-
-/** `Vary` with what was set before, such as `Origin`. */
-const varyOf = (response: Exchange['response']): string => [response.getHeader('Vary') ?? [], 'Accept-Encoding'].flat().join(', ')
 
 /**
  * Sends a complete answer.

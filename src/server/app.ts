@@ -262,6 +262,6 @@ function answerError(log: Log, metrics: Metrics): ErrorRequestHandler {
     if (response.headersSent) return next(error)
     response.locals['code'] = problem.code
     if (problem.code === 'quota_exceeded') metrics.countQuotaRefusal(problem.details as Exceeded)
-    sendProblem(response, problem, requestId)
+    return sendProblem(response, problem, requestId)
   }
 }

@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Request, Response } from 'express'
 import { isFromThisMachine } from '../../auth/identify.ts'
 import { isLoopbackHost } from '../../http/trustedOrigin.ts'
+import { compressed, varyOf } from '../../http/compress.ts'
 import { apiHeaders } from '../../http/headers.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { hasDuplicateHeader } from '../../platform/kernel/duplicateHeader.ts'
@@ -34,12 +36,16 @@ function authorizeScrape(request: IncomingMessage, token: string | null): void {
  * @param token the bearer token for scrapers on other machines; null refuses all of them
  * @throws Refusal as `authorizeScrape`, and `method_not_allowed`
  */
-export function metricsPage(metrics: Metrics, token: string | null): (...request: Parameters<RequestListener>) => Promise<void> {
+export function metricsPage(metrics: Metrics, token: string | null): (request: Request, response: Response) => Promise<void> {
   return async (request, response) => {
     authorizeScrape(request, token)
     if (request.method !== 'GET' && request.method !== 'HEAD') refuse('method_not_allowed')
     const { contentType, text } = await metrics.page()
-    response.writeHead(200, { ...apiHeaders, 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text) })
-    response.end(text)
+    const bytes = Buffer.byteLength(text)
+    const short = await compressed(request, text, bytes)
+    const coded = short === null ? {} : { 'Content-Encoding': short.coding }
+    const length = short?.body.length ?? bytes
+    response.writeHead(200, { ...apiHeaders, ...coded, Vary: varyOf(response), 'Content-Type': contentType, 'Content-Length': length })
+    response.end(short?.body ?? text)
   }
 }

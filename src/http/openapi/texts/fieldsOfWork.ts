@@ -191,6 +191,8 @@ export const fieldsOfWork: Readonly<Record<string, string>> = {
   'WakeAgentRequest.reason': 'The reason of the wake, for the run and for people',
   'WakeAgentRequest.payload': 'What the run should know, and for what it is',
   'payload.commentId': 'The comment that the run should answer',
+  'payload.approvalId': 'The approval whose news the run should read',
+  'payload.issueIds': 'Further issues that the wake is about',
   'payload.resumeFromRunId': 'The run whose session the new run continues',
   forceFreshSession: 'The run starts a new session',
   'SkippedWake.status': 'That no run was started',
