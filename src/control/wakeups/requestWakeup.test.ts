@@ -299,7 +299,7 @@ test('A request in the name of a run that has ended is refused', async () => {
 })
 
 describe('The rows that a payload names (K62)', () => {
-  test('A run of another agent, and a comment of another company or issue, are not found; own ones are taken', async () => {
+  test('A run of another agent, and a comment, an approval or an issue of another company, are not found; own ones are taken', async () => {
     const here = await world(server())
     const there = await world(server())
     const [agent, peer, stranger] = [await here.agent(), await here.agent(), await there.agent()]
@@ -312,12 +312,24 @@ describe('The rows that a payload names (K62)', () => {
       await commentOn(other.id),
       await commentOn(foreignIssue.id),
     ]
+    const approvalIn = async (id: string): Promise<string> =>
+      (
+        await server().board.post(`/api/companies/${id}/approvals`, {
+          type: 'request_board_approval',
+          payload: { title: 'x', summary: 'x' },
+        })
+      ).body.id
+    const [approvalId, foreignApprovalId] = [await approvalIn(here.company.id), await approvalIn(there.company.id)]
     for (const client of [server().board, agent.client]) {
       const wake = async (payload: object) => (await client.post(`/api/agents/${agent.id}/wakeup`, { payload })).status
       for (const resumeFromRunId of [ofPeer.id, foreign.id, crypto.randomUUID()]) expect(await wake({ resumeFromRunId })).toBe(404)
       for (const missing of [foreignCommentId, crypto.randomUUID()]) expect(await wake({ commentId: missing })).toBe(404)
       expect(await wake({ issueId: issue.id, commentId: otherCommentId })).toBe(404)
-      expect(await wake({ issueId: issue.id, commentId, resumeFromRunId: own.id })).toBe(202)
+      for (const missing of [foreignApprovalId, crypto.randomUUID()]) expect(await wake({ approvalId: missing })).toBe(404)
+      for (const missing of [foreignIssue.id, crypto.randomUUID()]) expect(await wake({ issueIds: [issue.id, missing] })).toBe(404)
+      for (const malformed of [{ approvalId: 'x' }, { issueIds: issue.id }, { issueIds: ['x'] }]) expect(await wake(malformed)).toBe(400)
+      const linked = { approvalId, issueIds: [issue.id, other.id, issue.id.toUpperCase()] }
+      expect(await wake({ issueId: issue.id, commentId, resumeFromRunId: own.id, ...linked })).toBe(202)
     }
   })
 })

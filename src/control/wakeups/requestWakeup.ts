@@ -31,8 +31,8 @@ const defaultReasons = { timer: 'heartbeat_timer', assignment: 'issue_assigned',
  * issue, covers the request too. While another run holds the issue, the request waits for it.
  *
  * @returns the run, or why there is none
- * @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active`; `not_found` for the issue, the comment or the run
- *   that the payload names
+ * @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active`; `not_found` for the issue, the comment, the
+ *   run or the approval that the payload names
  */
 export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): Promise<WakeupResult> {
   const companyId = companyOf(ctx)

@@ -6,6 +6,9 @@ import { runView } from '../../engine/runs/index.ts'
 /** The payload of a wake is put into prompts and environments, which have limits of their own. */
 const MAX_PAYLOAD_LENGTH = 16_384
 
+/** Issues that one wake may name beside its own. */
+const MAX_LINKED_ISSUES = 100
+
 const id = z.uuid().transform((value) => value.toLowerCase())
 
 export const wakeupBody = z.object({
@@ -18,6 +21,8 @@ export const wakeupBody = z.object({
       commentId: id.nullish(),
       taskKey: z.string().trim().min(1).max(200).nullish(),
       resumeFromRunId: id.nullish(),
+      approvalId: id.nullish(),
+      issueIds: z.array(id).max(MAX_LINKED_ISSUES).nullish(),
     })
     .refine((payload) => JSON.stringify(payload).length <= MAX_PAYLOAD_LENGTH, `must have at most ${MAX_PAYLOAD_LENGTH} characters as JSON`)
     .nullish(),
