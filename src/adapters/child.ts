@@ -168,6 +168,7 @@ interface Started {
   readonly exited: Promise<Exited>
 }
 
+const LEFT_BEHIND = 'A process that the command started still holds its output. It was not found, and may still run\n'
 const STOPPED_BEFORE_START: Stop = { cause: 'cancelled', reason: 'The run was over before its command could be started' }
 
 /** @returns null when the command may not start any more */
@@ -220,6 +221,8 @@ async function drain(child: ChildProcess, output: Output, consumed: Promise<unkn
     before = output.activityCount()
     if (await settlesWithin(consumed, Math.min(IDLE_TIMEOUT_MS, drainMs))) return
   }
+  // Everything of the run that this server could find has ended. Whoever holds its output may be no descendant, so it gets no signal.
+  if (!output.isDelivering()) await settlesWithin(output.write('system', LEFT_BEHIND), IDLE_TIMEOUT_MS)
   output.close()
   for (const [stream] of streamsOf(child)) stream.destroy()
 }

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { RunListener } from './adapter.ts'
 import { processIdentity } from './processIdentity.ts'
 import {
@@ -332,6 +332,24 @@ describe('The processes that a command started', () => {
     expect(pid).toBeGreaterThan(0)
     expect(isAlive(pid)).toBe(false)
     expect(run.recorded.signals()).toContain('SIGTERM')
+    expect(run.recorded.text('system')).toBe('')
+  })
+
+  test('A child process that hides from the server and outlives the command by its output is noted on the run (K61)', async () => {
+    const run = startTestRun(
+      'process',
+      shellCommand(
+        `mkfifo "$1"; (setsid env -i sh -c 'echo $$; : > "$1"; exec sleep 60' sh "$1" &); read x < "$1"; exit 0`,
+        path.join(temporaryFolder(), 'ready'),
+      ),
+    )
+    const end = await outcomeOf(run)
+    const [pid = 0] = pidsIn(end.stdoutExcerpt)
+    expect(end.status).toBe('succeeded')
+    expect(pid).toBeGreaterThan(0)
+    onTestFinished(() => void process.kill(pid, 'SIGKILL'))
+    expect(isAlive(pid)).toBe(true)
+    expect(run.recorded.text('system')).toContain('still holds its output')
   })
 })
 
