@@ -96,6 +96,9 @@ describe('GET /companies/:companyId/issues', () => {
     expect((await ids(here, '?q=%20')).toSorted()).toEqual([first.id, other.id].toSorted())
     await server().board.post(`/api/issues/${other.id}/comments`, { body: 'a 100% quokka' })
     expect(await ids(here, '?q=wind+100%25')).toEqual([other.id])
+    const later = await here.issue({ title: 'Ask about the attempt', priority: 'critical' })
+    const opening = await here.issue({ title: 'Attempt', priority: 'low' })
+    expect(await ids(here, '?q=%20attempt%20')).toEqual([opening.id, later.id, first.id])
   })
 
   test('`me` is refused for agents, and an issue is unread while the last comment of another author is newer', async () => {
