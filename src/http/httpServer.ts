@@ -4,8 +4,10 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Express } from 'express'
 import type { Connections } from './connections.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
+import { expressObjectsOf } from './expressObjects.ts'
 import { problemBody } from './problem.ts'
 
 /** The time a client has to send all headers of a request; after it the connection is closed. */
@@ -59,13 +61,14 @@ function dropUpgradeHeader(server: Server, request: IncomingMessage, socket: Dup
  * Creates the HTTP server. It answers everything that reaches its port, also malformed requests, with a status and a JSON
  * body. The caller starts to listen.
  */
-export function createHttpServer(app: RequestListener, onUpgrade: OnUpgrade, connections: Connections): Server {
+export function createHttpServer(app: Express, onUpgrade: OnUpgrade, connections: Connections): Server {
   const handle: RequestListener = (request, response) => {
     connections.begin(request, response)
     app(request, response)
   }
   const server = createServer(
     {
+      ...expressObjectsOf(app),
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,

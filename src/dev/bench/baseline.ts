@@ -1,6 +1,8 @@
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import pg from 'pg'
+import { expressObjectsOf } from '../../http/expressObjects.ts'
 
 /**
  * The floor: a bare Express handler that does the same work in one SQL statement, with the same driver and the same
@@ -69,6 +71,7 @@ app.post('/issues/:id/release', async (request, response) => {
   response.status(rows.length === 1 ? 200 : 409).json(rows[0] ?? {})
 })
 
-const server = app.listen(0, '127.0.0.1', () => {
+// The floor has what the server has: requests that are born with the prototypes of Express.
+const server = createServer(expressObjectsOf(app), app).listen(0, '127.0.0.1', () => {
   process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })}\n`)
 })
