@@ -10,8 +10,9 @@ export default defineConfig({
     maxWorkers: 2,
     globalSetup: ['src/dev/testing/cluster.ts'],
     // These end what would wait for ever. A machine that is slow fails no test.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 45_000, interval: 10 } },
     // A flaky test is a race to be found, never one to be run again.
     retry: 0,
     sequence: { hooks: 'list' },

@@ -12,7 +12,7 @@ import type { Express } from 'express'
  */
 export function expressObjectsOf(app: Express): Required<Pick<ServerOptions, 'IncomingMessage' | 'ServerResponse'>> {
   class ExpressRequest extends IncomingMessage {}
-  class ExpressResponse extends ServerResponse {}
+  class ExpressResponse<R extends IncomingMessage> extends ServerResponse<R> {}
   Object.setPrototypeOf(ExpressRequest.prototype, app.request)
   Object.setPrototypeOf(ExpressResponse.prototype, app.response)
   app.request = ExpressRequest.prototype as Express['request']

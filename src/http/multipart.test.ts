@@ -175,7 +175,7 @@ describe('acquireUploadSlot and the checks before a body is read', () => {
     expect([await auditCount(server()), await fileCounts(server())]).toEqual(before)
   })
 
-  test('An upload that sends nothing for ten seconds is refused, and its connection is closed', { timeout: 30_000 }, async () => {
+  test('An upload that sends nothing for ten seconds is refused, and its connection is closed', { timeout: 180_000 }, async () => {
     const { hostname, port } = new URL(server().url)
     const socket = connect({ host: hostname, port: Number(port) })
     const startedAt = performance.now()

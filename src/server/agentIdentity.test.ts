@@ -6,7 +6,7 @@ import { cloneDatabase } from '../dev/testing/database.ts'
 import { databaseEnvOf, pollFor, send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 import type { Reply } from '../dev/testing/serverProcess.ts'
 
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 const program = path.join(import.meta.dirname, 'agentIdentity.fixture.js')
 const isRoot = process.geteuid?.() === 0
 /** An account that is neither the server's nor root's. */

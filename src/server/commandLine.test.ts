@@ -52,7 +52,7 @@ describe('variables that this server does not have', () => {
   })
 })
 
-describe('the arguments of the process', { timeout: 40_000 }, () => {
+describe('the arguments of the process', { timeout: 180_000 }, () => {
   test('`npm start -- --help` prints the variables, makes nothing and exits with code 0 (K34)', async () => {
     const server = startServerProcess({ home: temporaryHome(), viaNpm: true, args: ['--', '--help'], env: { PORT: 'many' } })
     expect(await server.exited).toEqual({ code: 0, signal: null })

@@ -129,7 +129,7 @@ test('A full disk, few descriptors, a slow feed and unsealed rows are each logge
   }
   causes = []
   late.release()
-}, 60_000)
+}, 180_000)
 
 test('The health of a degraded server names the causes, and its status stays ok', async () => {
   const health = async (): Promise<unknown> => (await server().board.get('/api/health')).body

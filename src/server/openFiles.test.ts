@@ -9,7 +9,7 @@ import { send, startServerProcess, temporaryHome } from '../dev/testing/serverPr
 import { isStartProblem } from '../platform/kernel/startProblem.ts'
 import { fitConnections } from './openFiles.ts'
 
-const SLOW_MS = 120_000
+const SLOW_MS = 180_000
 
 const fit = (limit: number | null, maxRuns = 16, max = 2000) => fitConnections(limit, { maxRuns, trafficLimits: { connections: { max } } })
 

@@ -15,7 +15,7 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-describe('the places of a server', { timeout: 40_000 }, () => {
+describe('the places of a server', { timeout: 180_000 }, () => {
   test('A home that does not exist yet is no problem, and looking makes nothing', async () => {
     const folder = temporaryHome()
     expect(await placeProblems({ ...free, home: path.join(folder, 'a', 'b') })).toEqual([])

@@ -14,7 +14,7 @@ import {
   withoutPrograms,
 } from '../dev/testing/serverProcess.ts'
 
-const SLOW_MS = 90_000
+const SLOW_MS = 180_000
 const isRoot = process.getuid?.() === 0
 
 /** The processes of this host whose command line begins with a word. */

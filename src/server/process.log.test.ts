@@ -57,7 +57,7 @@ async function request(url: string, count: number): Promise<void> {
 
 test(
   'A server whose log pipe is held open and not read serves, keeps a bounded part of it, says later what it dropped, and ends',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const { home, child, url, pipe, exited } = await startUnread()
     // A line has about 300 bytes; the pipe takes 64 KB of them, and the buffer 1 MB.

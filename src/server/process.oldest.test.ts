@@ -7,7 +7,7 @@ import { pollFor, send, startServerProcess, temporaryHome } from '../dev/testing
 import { accountFor, asAccount } from '../platform/embedded/account.ts'
 import { LEAST_POSTGRES } from '../platform/kernel/versions.ts'
 
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 
 /** Where Debian installs the oldest Postgres that is supported. */
 const BIN = `/usr/lib/postgresql/${LEAST_POSTGRES}/bin`

@@ -7,7 +7,7 @@ import type { TestDatabase } from '../dev/testing/database.ts'
 import { createOutputFile } from '../dev/testing/runner.ts'
 import { onThisMachine } from '../dev/testing/slowness.ts'
 
-const SLOW_MS = 40_000
+const SLOW_MS = 180_000
 /** Service managers usually wait ten seconds before they kill a process. */
 const STOPPED_WITHIN_MS = 10_000
 const MIB = 1024 * 1024

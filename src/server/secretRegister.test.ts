@@ -76,7 +76,7 @@ describe('the register of secrets', () => {
 
   test(
     'The second process with another secret exits with code 1 and one line, which has neither secret (K38)',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const database = await cloneDatabase()
       onTestFinished(() => database.drop())

@@ -14,7 +14,7 @@ import type { Reply, ServerProcess } from '../dev/testing/serverProcess.ts'
 import { openPool } from '../platform/db/driver/client.ts'
 import type { Pool } from '../platform/db/driver/client.ts'
 
-const SLOW_MS = 120_000
+const SLOW_MS = 180_000
 
 type Account = { readonly uid?: number; readonly gid?: number }
 const accounts: readonly { readonly name: string; readonly account: Account }[] = [

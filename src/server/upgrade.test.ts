@@ -12,7 +12,7 @@ import { readConfig } from './config.ts'
 import { startServer } from './server.ts'
 import type { RunningServer } from './server.ts'
 
-const SLOW_MS = 40_000
+const SLOW_MS = 180_000
 
 const { facts } = releaseFixture
 

@@ -274,7 +274,7 @@ describe('a concurrent workload of every kind of request', () => {
     // A connection reports its deadlocks when it closes.
     for (const each of workload.servers) await each.stop()
     rows = await auditRows(here.company.id)
-  }, 120_000)
+  }, 180_000)
 
   test('The workload meets no 5xx and no deadlock, and every kind of request was accepted and refused', async () => {
     const failed = workload.history.filter((operation) => operation.answer.status >= 500)

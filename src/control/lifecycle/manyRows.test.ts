@@ -52,7 +52,7 @@ async function lockRow(table: string, id: string): Promise<() => Promise<void>> 
 }
 
 describe('the deletion of a company with many rows', () => {
-  test('Its rows are deleted in transactions of a bounded size, and nothing but its audit is left (T5)', { timeout: 120_000 }, async () => {
+  test('Its rows are deleted in transactions of a bounded size, and nothing but its audit is left (T5)', { timeout: 180_000 }, async () => {
     const here = await world(server())
     const who = await here.agent()
     const parent = await here.issue()
@@ -71,7 +71,7 @@ describe('the deletion of a company with many rows', () => {
 
   test(
     'A deletion that fails in the middle has taken the company away, and two servers complete it together (T5)',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const here = await world(server())
       const { issue, run, agent } = await here.held()
@@ -111,7 +111,7 @@ const documentOf = async (issueId: string): Promise<{ id: string }> =>
   ).body
 
 describe('the deletion of an agent with many rows', () => {
-  test('It is terminated first, and every issue is freed with an audit row of its own (T5)', { timeout: 120_000 }, async () => {
+  test('It is terminated first, and every issue is freed with an audit row of its own (T5)', { timeout: 180_000 }, async () => {
     const here = await world(server())
     const { agent, issue, run } = await here.held()
     await addManyRows(server(), here.company.id, agent.id, { issues: 1200, runs: 300, queued: 50 })
@@ -130,7 +130,7 @@ describe('the deletion of an agent with many rows', () => {
     await expectRefused(server(), () => removeAgent(agent.id), 404, 'not_found')
   })
 
-  test('A deletion that fails in the middle is completed by a repeat (T5)', { timeout: 60_000 }, async () => {
+  test('A deletion that fails in the middle is completed by a repeat (T5)', { timeout: 180_000 }, async () => {
     const here = await world(server())
     const agent = await here.agent()
     await addManyRows(server(), here.company.id, agent.id, { issues: 1200 })
@@ -159,7 +159,7 @@ describe('a stop of more queued runs than one transaction ends', () => {
 
   test.each(['pause', 'quarantine', 'terminate', 'archive'] as const)(
     'A %s ends those that are running first, and the task ends the queued ones that it left (T5)',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (verb) => {
       const here = await world(server())
       const { agent, run } = await here.held()

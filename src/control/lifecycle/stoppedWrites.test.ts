@@ -14,7 +14,7 @@ const isWaiting = async ({ database }: TestServer, event: 'advisory' | 'transact
         )
         return rows.length
       },
-      { interval: 5, timeout: 5000 },
+      { interval: 5 },
     )
     .toBeGreaterThan(0)
 

@@ -100,7 +100,7 @@ describe('the largest import', () => {
     ['documents', 'issues'],
   ] as const)(
     'A package of the most files with %s costs as much as a few statements with as many rows',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (kind, table) => {
       const files = largest[kind]()
       const floorBefore = await floorMs()
@@ -131,7 +131,7 @@ describe('the largest import', () => {
 
   test.each([...kinds.map((kind) => [kind, newCompany(kind)] as const), ['a chain of managers that is replaced', replacement] as const])(
     'While a package of the most files with %s is imported, another company works and sees its events within 2 s (I22)',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (_, prepare) => {
       const importNow = await prepare()
       const there = await world(server())
@@ -156,7 +156,7 @@ describe('the largest import', () => {
     },
   )
 
-  test('The relations of an imported package are those that it names, in the order of its files', { timeout: 60_000 }, async () => {
+  test('The relations of an imported package are those that it names, in the order of its files', { timeout: 180_000 }, async () => {
     const { body } = await send(largest.blockers(), { mode: 'new_company', newCompanyName: 'Relations' })
     const { rows } = await server().database.sql.query(
       `select i.title, array_agg(b.title order by b.issue_number) as blockers from issues i join issue_blockers r on r.blocked_issue_id = i.id

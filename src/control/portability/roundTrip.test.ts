@@ -163,7 +163,7 @@ describe('a round trip of a company (K21)', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('A package of any shape is exported as it was imported', { timeout: 120_000 }, async () => {
+  test('A package of any shape is exported as it was imported', { timeout: 180_000 }, async () => {
     const styles = fc.constantFrom(
       { collectionStyle: 'block' } as const,
       { collectionStyle: 'flow' } as const,

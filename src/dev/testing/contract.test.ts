@@ -40,7 +40,7 @@ test('The reviewed table of permissions states who may call which route', async 
   ).toEqual([])
   // No update flag on purpose: a changed cell is a changed policy, and a person reads it.
   expect(renderMatrix(rows).split('\n')).toEqual(readFileSync(golden, 'utf8').split('\n'))
-}, 60_000)
+}, 180_000)
 
 describe('declarations', () => {
   test('Every route has an operationId of its own', () => {

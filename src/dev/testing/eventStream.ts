@@ -29,7 +29,7 @@ export interface EventStreamReader {
   disconnect(): void
 }
 
-const TIMEOUT_MS = 5000
+const TIMEOUT_MS = 45_000
 
 /** Collects the messages of a stream and wakes those that wait for one. */
 function createMessageLog() {

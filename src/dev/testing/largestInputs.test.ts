@@ -157,7 +157,7 @@ describe('the largest rows', () => {
   beforeAll(async () => {
     for (const route of writes.filter(({ path, method }) => !ends.test(`${method} ${path}`)))
       for (const large of largestBodies(route, longestJson)) await send(await largeRequest(route, large, fullRows))
-  }, 120_000)
+  }, 180_000)
 
   const reads = routes.filter((route) => route.method === 'get' && !isEndless(route))
 

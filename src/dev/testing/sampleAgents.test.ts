@@ -11,7 +11,7 @@ import type { Reply, ServerProcess } from './serverProcess.ts'
 // The agents of doc/AGENTS.md and the tours of the README, against a server as an operator starts it: with the isolation that
 // this machine has, so that a sample which another account may not execute is noticed.
 
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 const root = path.resolve(import.meta.dirname, '../../..')
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
 const samples = ['doc/agents/agent.sh', 'doc/agents/agent.mjs']

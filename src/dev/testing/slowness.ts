@@ -23,3 +23,7 @@ function slowness(): number {
 
 /** The limit `ms`, longer by as much as this machine is slower now. Ask when the measured time has ended. */
 export const onThisMachine = (ms: number): number => ms * slowness()
+
+/** Whether more time has passed since `beganAt` than `ms` on this machine. The slowness is measured only when it could decide. */
+export const isLate = (beganAt: number, ms: number): boolean =>
+  performance.now() - beganAt > ms && performance.now() - beganAt > onThisMachine(ms)

@@ -15,7 +15,7 @@ const server = useServer()
 const board = () => server().board
 
 const STEPS = 250
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 
 /** Wakes that neither get a run nor end, and live runs whose wake has ended. */
 const stranded = `

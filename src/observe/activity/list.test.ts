@@ -186,7 +186,7 @@ describe('activity of a company with 100,000 rows', () => {
       [companyId],
     )
     await sql.query('vacuum analyze activity_log')
-  }, 60_000)
+  }, 180_000)
 
   /** Runs a list as the server does, and counts the blocks that Postgres reads for it. */
   async function blocksFor(filter: ActivityFilter): Promise<{ rows: number; blocks: number }> {

@@ -14,7 +14,7 @@ import { openTimeline } from './timelines.ts'
 import { verifyChain } from './verify.ts'
 import type { VerificationResult } from './verify.ts'
 
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 
 const server = useServer()
 const log = createLog('silent', false)

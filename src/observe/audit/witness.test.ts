@@ -15,7 +15,7 @@ import { verifyChain } from './verify.ts'
 import type { VerificationResult } from './verify.ts'
 
 /** Rows are sealed when no older transaction of the cluster is open, which other test files delay. */
-const SLOW_MS = 120_000
+const SLOW_MS = 180_000
 
 const server = useServer()
 

@@ -22,7 +22,7 @@ const server = useServer({ log: lines.log, eventOptions: { pingIntervalMs: 60 } 
 const serverWithoutPings = useServer({ eventOptions: { maxBufferedBytes: 64 * 1024 } })
 
 const pathOf = (companyId: string, query = ''): string => `/api/companies/${companyId}/events/ws${query}`
-const WAIT_MS = 5000
+const WAIT_MS = 45_000
 
 interface Frame {
   readonly id: number

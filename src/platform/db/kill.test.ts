@@ -113,7 +113,7 @@ async function countViolations(attempts: readonly Attempt[]) {
 
 test(
   'While backends are killed, every transaction is atomic, every acknowledged one has committed, and every caller gets an answer',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const pool = openPool({ ...database.connection, max: 10, application_name: 'victim' }, 'generic', {
       readOnlyByDefault: true,

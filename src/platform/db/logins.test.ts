@@ -15,7 +15,7 @@ import { openPool } from './driver/client.ts'
 import { requireSessions } from './driver/sessions.ts'
 import { migrateOnce } from './migrate.ts'
 
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 const PASSWORD = 'never-to-be-shown'
 
 const has = (file: string): boolean => {

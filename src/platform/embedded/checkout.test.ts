@@ -16,7 +16,7 @@ import {
   scratchFolder,
 } from './scratch.fixture.ts'
 
-const SLOW_MS = 60_000
+const SLOW_MS = 180_000
 const silent = (): void => undefined
 
 describe('ensureBinaries', { timeout: SLOW_MS }, () => {

@@ -24,7 +24,7 @@ import {
 } from './scratch.fixture.ts'
 import { startWith } from './start.ts'
 
-const SLOW_MS = 30_000
+const SLOW_MS = 180_000
 
 // Most tests share one cluster and start and stop a server of their own on it, because initdb writes 40 MB.
 let folder = ''

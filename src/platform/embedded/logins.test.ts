@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isRoot, makeScratch, NOBODY, queryOnce, removeScratch, startDatabase, surroundingsIn } from './scratch.fixture.ts'
 import { startWith } from './start.ts'
 
-const SLOW_MS = 30_000
+const SLOW_MS = 180_000
 
 let folder = ''
 let home = ''
