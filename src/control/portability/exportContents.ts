@@ -76,6 +76,7 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
   }
   const company = await companyById(db, companyId)
   const warnings = request.include?.skills === true ? ['This server does not store skills, so none are exported'] : []
+  if (includes.company && company.logoAssetId !== null) warnings.push('The logo of the company is not exported')
   const pick = <T extends { readonly id: string; readonly urlKey: string }>(rows: readonly T[], names: Set<string> | null): T[] =>
     rows.filter((row) => names === null || names.has(row.id) || names.has(row.urlKey))
   const agents = includes.agents ? pick(await listAgents(db, companyId, MAX_FILES + 1), toNameSet(request.agents)) : []

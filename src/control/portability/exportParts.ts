@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { attachments } from '../../model/assets.ts'
-import { documentRevisions, documents } from '../../model/documents.ts'
-import { comments } from '../../model/issues.ts'
+import { documentRevisions, documents, interactions } from '../../model/documents.ts'
+import { votes } from '../../model/feedback.ts'
+import { comments, issues } from '../../model/issues.ts'
 import { goals } from '../../model/projects.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
@@ -19,9 +20,16 @@ export interface PartSizes {
   readonly workProducts: number
   readonly comments: number
   readonly attachments: number
+  readonly questions: number
+  readonly votes: number
+  /** Issues that a person has. */
+  readonly ofPeople: number
+  /** Issues with an adapter or a workspace of their own. */
+  readonly overridden: number
 }
 
 const ofIssues = sql`issue_id = any(${param('issueIds', 'uuid[]')})`
+const areIssues = sql`id = any(${param('issueIds', 'uuid[]')})`
 
 const partSizes = statement<{ issueIds: string[] }, PartSizes>('package_part_sizes').read(sql`
   select (select count(*)::int from ${documents} where ${ofIssues}) as documents,
@@ -29,7 +37,12 @@ const partSizes = statement<{ issueIds: string[] }, PartSizes>('package_part_siz
     (select count(*)::int from ${documentRevisions} where ${ofIssues}) as revisions,
     (select count(*)::int from ${workProducts} where ${ofIssues}) as "workProducts",
     (select count(*)::int from ${comments} where ${ofIssues}) as comments,
-    (select count(*)::int from ${attachments} where ${ofIssues}) as attachments`)
+    (select count(*)::int from ${attachments} where ${ofIssues}) as attachments,
+    (select count(*)::int from ${interactions} where ${ofIssues}) as questions,
+    (select count(*)::int from ${votes} where ${ofIssues}) as votes,
+    (select count(assignee_user_id)::int from ${issues} where ${areIssues}) as "ofPeople",
+    (select count(coalesce(assignee_adapter_overrides, execution_workspace_settings, to_jsonb(execution_workspace_preference)))::int
+      from ${issues} where ${areIssues}) as overridden`)
 
 /** Measures the parts of issues. */
 export const measureParts = async (db: Db, issueIds: string[]): Promise<PartSizes> => exactlyOne(await db.run(partSizes, { issueIds }))
@@ -73,11 +86,15 @@ const goalRows = statement<{ companyId: string; limit: number }, GoalRow>('packa
 export const listGoals = (db: Db, companyId: string, limit: number): Promise<GoalRow[]> => db.run(goalRows, { companyId, limit })
 
 /** Warnings about what a package does not contain of its issues, with the numbers. */
-export function partWarnings({ comments: commentCount, attachments: attachmentCount, revisions, documents: latest }: PartSizes): string[] {
+export function partWarnings(sizes: PartSizes): string[] {
   const counts: readonly (readonly [number, string])[] = [
-    [commentCount, 'comment(s) of the issues are not exported'],
-    [attachmentCount, 'attachment(s) of the issues are not exported'],
-    [revisions - latest, 'earlier revision(s) of documents are not exported'],
+    [sizes.comments, 'comment(s) of the issues are not exported'],
+    [sizes.attachments, 'attachment(s) of the issues are not exported'],
+    [sizes.revisions - sizes.documents, 'earlier revision(s) of documents are not exported'],
+    [sizes.questions, 'question(s) of the issues are not exported'],
+    [sizes.votes, 'vote(s) on comments and documents are not exported'],
+    [sizes.ofPeople, 'issue(s) are assigned to people, who are not exported'],
+    [sizes.overridden, 'issue(s) have an adapter or a workspace of their own, which is not exported'],
   ]
   return counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
 }

@@ -64,6 +64,12 @@ async function setup() {
   })
   for (const body of ['One', 'Two']) await post(`/issues/${task.id}/comments`, { body })
   expect((await upload(server(), server().board, `/api/companies/${company.id}/issues/${task.id}/attachments`)).status).toBe(201)
+  await post(`/issues/${task.id}/interactions`, { kind: 'request_confirmation', payload: { prompt: 'Ship it?' } })
+  const [{ id: targetId }] = (await server().board.get(`/api/issues/${task.id}/comments`)).body
+  await post(`/issues/${task.id}/feedback-votes`, { targetType: 'issue_comment', targetId, vote: 'up' })
+  await issue({ title: 'Ask', assigneeUserId: 'local-board', assigneeAdapterOverrides: { adapterConfig: { model: 'm' } } })
+  const logo = await upload(server(), server().board, `/api/companies/${company.id}/logo`, { type: 'image/png' })
+  expect(await server().board.patch(`/api/companies/${company.id}`, { logoAssetId: logo.body.assetId })).toMatchObject({ status: 200 })
   return { company, task }
 }
 
@@ -101,6 +107,11 @@ describe('a round trip of a company (K21)', () => {
         '2 comment(s) of the issues are not exported',
         '1 attachment(s) of the issues are not exported',
         '1 earlier revision(s) of documents are not exported',
+        '1 question(s) of the issues are not exported',
+        '1 vote(s) on comments and documents are not exported',
+        '1 issue(s) are assigned to people, who are not exported',
+        '1 issue(s) have an adapter or a workspace of their own, which is not exported',
+        'The logo of the company is not exported',
       ]),
     )
     for (const secret of ['sk-1234567890abcdefghij', 'hidden-in-metadata']) expect(JSON.stringify(first)).not.toContain(secret)
