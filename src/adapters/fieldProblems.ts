@@ -12,6 +12,8 @@ interface FieldProblems {
   readonly invalid: readonly string[]
   /** Fields that are needed by every run that this server starts, and have no value. */
   readonly missing: readonly string[]
+  /** Names that are no fields of the adapter; they have no effect. */
+  readonly ignored: readonly string[]
 }
 
 /**
@@ -28,5 +30,6 @@ export function fieldProblems(type: string, config: Readonly<Record<string, unkn
     if (isGiven(config[name])) invalid.push(`${path.join('.')}: ${message}`)
     else missing.push(name)
   }
-  return { invalid, missing }
+  const ignored = isKnown(type) ? Object.keys(config).filter((name) => !Object.hasOwn(adapterConfigs[type].shape, name)) : []
+  return { invalid, missing, ignored: names === undefined ? ignored : ignored.filter((name) => names.includes(name)) }
 }

@@ -11,7 +11,6 @@ import type { SecretReference } from './config.ts'
 import { check, checkEach, checkSecrets, checkRequirements, isolationProblems } from './preflight.ts'
 import type { Check } from './preflight.ts'
 import type { Requirements } from './adapter.ts'
-import { adapterConfigs } from './catalogue.ts'
 import { fieldProblems } from './fieldProblems.ts'
 import { httpAdapter } from './http.ts'
 import { notIsolated } from './isolation/index.ts'
@@ -124,17 +123,10 @@ const checksOfConfig = (configCheck: ConfigCheck): Check[] =>
 
 /** As `checksOfConfig`. A configuration that lacks only what this server would start is right for an agent that runs elsewhere. */
 function checksOfFields(type: AdapterType, config: Readonly<Record<string, unknown>>, configCheck: ConfigCheck): Check[] {
-  const { invalid, missing } = fieldProblems(type, config)
+  const { invalid, missing, ignored } = fieldProblems(type, config)
   if (configCheck.ok || invalid.length > 0) return checksOfConfig(configCheck)
-  const known = new Set(Object.keys(adapterConfigs[type].shape))
   return [
-    ...checkEach(
-      'warn',
-      'config_ignored',
-      Object.keys(config)
-        .filter((name) => !known.has(name))
-        .map(ignoredMessage),
-    ),
+    ...checkEach('warn', 'config_ignored', ignored.map(ignoredMessage)),
     check('warn', 'runs_elsewhere', `Without ${missing.join(', ')} this server starts no run of the agent`, {
       hint: `Configure ${missing.join(', ')}, unless the agent lives elsewhere and opens its runs itself; a queued run waits for it for a day at most`,
     }),

@@ -71,7 +71,7 @@ export const fieldMeanings = {
   'adapter.test': free('adapterConfig'),
 
   'company.update': {
-    ...free('name', 'description', 'brandColor', 'logoAssetId'),
+    ...free('name', 'description', 'brandColor', 'logoAssetId', 'reason'),
     status: 'board',
     budgetMonthlyCents: 'board',
     spentMonthlyCents: 'board',

@@ -1,9 +1,20 @@
 import { z } from 'zod'
+import { fieldProblems } from '../../adapters/index.ts'
 import { isSecretUnder } from '../../platform/kernel/secretNames.ts'
 
 /** Something in a configuration that a person should look at before they approve it. */
 export const warningView = z.strictObject({
-  code: z.enum(['loader_variable', 'shell', 'inline_code', 'command_wrapper', 'plain_secret', 'hidden_characters']),
+  code: z.enum([
+    'loader_variable',
+    'shell',
+    'inline_code',
+    'command_wrapper',
+    'plain_secret',
+    'hidden_characters',
+    'config_invalid',
+    'config_ignored',
+    'runs_elsewhere',
+  ]),
   /** Where it stands in the resulting configuration: `adapterConfig.env.LD_PRELOAD`. */
   path: z.string(),
   message: z.string(),
@@ -100,9 +111,32 @@ function walk(value: unknown, path: string): Warning[] {
   }, own)
 }
 
+/** What the adapter of a configuration makes of its fields, as the answer to a create says it (`cases.md` K33). */
+function warnOfFields({ adapterType, adapterConfig }: Readonly<Record<string, unknown>>): Warning[] {
+  if (typeof adapterType !== 'string' || !isRecord(adapterConfig)) return []
+  const { invalid, ignored, missing } = fieldProblems(adapterType, adapterConfig)
+  return [
+    ...invalid.map((problem): Warning => ({
+      code: 'config_invalid',
+      path: 'adapterConfig',
+      message: `Runs of the agent fail: ${problem}`,
+    })),
+    ...ignored.map((name): Warning => ({
+      code: 'config_ignored',
+      path: `adapterConfig.${name}`,
+      message: 'Is not a field of this adapter and has no effect',
+    })),
+    ...missing.map((name): Warning => ({
+      code: 'runs_elsewhere',
+      path: `adapterConfig.${name}`,
+      message: `Without ${name} this server starts no run of the agent`,
+    })),
+  ]
+}
+
 /**
  * Calls out what in a configuration runs other code than it seems to: loader variables, shells, inline code, and secrets in
- * plain text. It informs a person and decides nothing: an empty list is no promise.
+ * plain text; and what no run could use. It informs a person and decides nothing: an empty list is no promise.
  */
 export const warningsOf = (configuration: Readonly<Record<string, unknown>> | null): Warning[] =>
   configuration === null
@@ -111,4 +145,5 @@ export const warningsOf = (configuration: Readonly<Record<string, unknown>> | nu
         ...['name', 'adapterConfig', 'runtimeConfig'].flatMap((field) => walkTexts(configuration[field], field)),
         ...walk(configuration['adapterConfig'], 'adapterConfig'),
         ...walk(configuration['runtimeConfig'], 'runtimeConfig'),
+        ...warnOfFields(configuration),
       ].slice(0, MAX_WARNINGS)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { race } from '../../dev/testing/race.ts'
-import { lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 
 const server = useServer()
 const board = () => server().board
@@ -48,6 +48,7 @@ describe('A request ends with its subject (K14)', () => {
     const here = await world(server())
     const agent = await here.agent()
     const run = await here.run(agent)
+    const options = [{ id: 'a', label: 'A' }]
     for (const [status, after] of [
       ['cancelled', 'expired'],
       ['done', 'pending'],
@@ -71,6 +72,12 @@ describe('A request ends with its subject (K14)', () => {
         expect(await lastAudit(server(), issue.id, 'issue.thread_interaction_expired')).toMatchObject({
           details: { why: 'issue_cancelled' },
         })
+      // A question that came after the end would wait for ever.
+      const before = await auditCount(server())
+      const asked = { kind: 'ask_user_questions', payload: { questions: [{ id: 'q', prompt: 'Why?', selectionMode: 'single', options }] } }
+      for (const client of [run.client, board()])
+        expect((await client.post(questions, asked)).status).toBe(status === 'cancelled' ? 422 : 201)
+      if (status === 'cancelled') expect(await auditCount(server())).toBe(before)
     }
   })
 })

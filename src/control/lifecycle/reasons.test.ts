@@ -10,8 +10,16 @@ beforeEach(async () => {
   fixture = await world(server())
 })
 
+interface Act {
+  readonly path: string
+  readonly id: string
+  readonly action: string
+  /** The change, where the act is one of a row. */
+  readonly change?: object
+}
+
 /** The path of each act, the row that its audit row names, and the action. */
-const acts = {
+const acts: Readonly<Record<string, () => Promise<Act>>> = {
   pause: async () => {
     const { id } = await fixture.agent()
     return { path: `/api/agents/${id}/pause`, id, action: 'agent.paused' }
@@ -29,27 +37,42 @@ const acts = {
     const { id } = await fixture.run(await fixture.agent())
     return { path: `/api/heartbeat-runs/${id}/cancel`, id, action: 'heartbeat.cancelled' }
   },
+  'pause of a company': () => {
+    const { id } = fixture.company
+    return Promise.resolve({ path: `/api/companies/${id}`, id, action: 'company.updated', change: { status: 'paused' } })
+  },
+  'restoration of a company': async () => {
+    const { id } = fixture.company
+    await board().post(`/api/companies/${id}/archive`)
+    return { path: `/api/companies/${id}`, id, action: 'company.updated', change: { status: 'active' } }
+  },
   archive: () => {
     const { id } = fixture.company
     return Promise.resolve({ path: `/api/companies/${id}/archive`, id, action: 'company.archived' })
   },
 }
-const names = Object.keys(acts) as (keyof typeof acts)[]
+const names = Object.keys(acts)
+
+const perform = ({ path, change }: Act, reason: unknown) =>
+  change === undefined ? board().post(path, { reason }) : board().patch(path, { ...change, reason })
+const prepare = (name: string): Promise<Act> => acts[name]?.() ?? Promise.reject(new Error(name))
 
 describe('the reason of an act of a person', () => {
   test.each(names)('A %s takes a reason, and its audit row has it (K35)', async (name) => {
-    const { path, id, action } = await acts[name]()
-    expect(await board().post(path, { reason: '  It loops over one issue ' })).toMatchObject({ status: 200 })
+    const act = await prepare(name)
+    const { id, action } = act
+    expect(await perform(act, '  It loops over one issue ')).toMatchObject({ status: 200 })
     expect((await lastAudit(server(), id, action)).details).toMatchObject({ reason: 'It loops over one issue' })
   })
 
   test.each(names)('A %s without a reason has none in its audit row, and a malformed one is refused (K35)', async (name) => {
-    const { path, id, action } = await acts[name]()
+    const act = await prepare(name)
+    const { id, action } = act
     const before = await auditCount(server())
     for (const reason of ['x'.repeat(1001), 42, ['x'], { text: 'x' }])
-      expect(await board().post(path, { reason })).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+      expect(await perform(act, reason)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
     expect(await auditCount(server())).toBe(before)
-    expect(await board().post(path, { reason: '   ' })).toMatchObject({ status: 200 })
+    expect(await perform(act, '   ')).toMatchObject({ status: 200 })
     expect((await lastAudit(server(), id, action)).details).not.toHaveProperty('reason')
   })
 })

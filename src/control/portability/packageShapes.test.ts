@@ -103,6 +103,8 @@ describe('packages as people write them (K3)', () => {
       'agents/ceo/AGENTS.md: this server does not take skills',
       '.paperclip.yaml: this server does not take sidebar, agents.gone',
       '1 file(s) of a kind that this server does not import are ignored: skills/paperclip/SKILL.md',
+      'agents/ada/AGENTS.md: adapterConfig.unheardOf is not a field of the adapter codex_local and has no effect',
+      'Without command this server starts no run of bob, eve',
       'tasks/second/TASK.md: its parent or blockers nothing are not in the package',
     ])
   })

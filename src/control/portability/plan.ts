@@ -160,9 +160,29 @@ const hasTimer = (config: AgentEntry['runtimeConfig']): boolean => {
   return typeof heartbeat === 'object' && heartbeat !== null && 'intervalSec' in heartbeat && Number(heartbeat.intervalSec) >= 1
 }
 
-/** An import brings what the package has, and says what no run can use. */
-const unusableFields = ({ adapterType = 'process', adapterConfig = {} }: AgentEntry): readonly string[] =>
-  fieldProblems(adapterType, adapterConfig).invalid
+/** How many agents a warning names. */
+const MAX_NAMED = 20
+
+/** An import brings what the package has, and says what no run can use, what has no effect, and which agents this server cannot run. */
+function warnOfConfigs(agents: readonly PlannedEntry<AgentEntry>[], warnings: string[]): void {
+  const lacking = new Map<string, string[]>()
+  for (const { entry, action } of agents) {
+    const { adapterType = 'process', adapterConfig = {}, path, slug } = entry
+    const { invalid, missing, ignored } = fieldProblems(adapterType, adapterConfig)
+    warnings.push(...invalid.map((problem) => `${path}: adapterConfig.${problem}; runs of the agent fail`))
+    // The text of its file is the prompt of an agent, whether or not its adapter has one.
+    for (const name of ignored.filter((each) => each !== 'promptTemplate'))
+      warnings.push(`${path}: adapterConfig.${name} is not a field of the adapter ${adapterType} and has no effect`)
+    // What exists keeps what the package does not have.
+    if (missing.length === 0 || action !== 'create') continue
+    const fields = missing.join(', ')
+    lacking.set(fields, [...(lacking.get(fields) ?? []), slug])
+  }
+  for (const [fields, slugs] of lacking) {
+    const more = slugs.length > MAX_NAMED ? ` and ${slugs.length - MAX_NAMED} more` : ''
+    warnings.push(`Without ${fields} this server starts no run of ${slugs.slice(0, MAX_NAMED).join(', ')}${more}`)
+  }
+}
 
 /** Reads the selected files of a request. */
 export const readPackage = (request: ImportRequest): Promise<CompanyPackage> => parsePackage(requestedFiles(request))
@@ -191,8 +211,6 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     actor.kind === 'agent' ? restrictAgent(actor, entry, warnings) : applyAdapterOverride(entry, request, warnings),
   )
   for (const entry of allowedAgents)
-    warnings.push(...unusableFields(entry).map((problem) => `${entry.path}: adapterConfig.${problem}; runs of the agent fail`))
-  for (const entry of allowedAgents)
     if (hasTimer(entry.runtimeConfig)) warnings.push(`${entry.path}: has a timer and will run after the import`)
   const [agents, cyclicAgents] = parentsFirst(allowedAgents, (entry) => entry.reportsTo)
   for (const entry of cyclicAgents) errors.push(`${entry.path}: reports to itself, directly or not`)
@@ -207,6 +225,9 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     errors.push(
       `A package has at most ${MAX_RELATIONS} blockers, labels, documents and work products of issues, and workspaces and goals of projects together; a workspace counts as ${WEIGHTS.workspaces}, a work product as ${WEIGHTS.workProducts}, a document as ${WEIGHTS.documents}`,
     )
+  const plannedAgents = planAgents(agents, existing, request)
+  // Of an agent that is imported by another one the settings are left out, and a warning says so.
+  if (actor.kind !== 'agent') warnOfConfigs(plannedAgents, warnings)
   const isNew = request.target.mode === 'new_company'
   const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
   if (isNew && name === null) errors.push('The package contains no company; set newCompanyName')
@@ -218,7 +239,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
       name,
       entry: include.company ? companyPackage.company : null,
     },
-    agents: planAgents(agents, existing, request),
+    agents: plannedAgents,
     projects: planProjects(projects, existing, request),
     issues,
     goals,

@@ -71,6 +71,47 @@ describe('adapterConfig', () => {
     expect(codesOf(proposed)).toEqual([])
   })
 
+  test('An import names what no run can use, what has no effect, and once all agents without a command, before and after it is applied (K33)', async () => {
+    const slugs = Array.from({ length: 23 }, (_, at) => `a${at}`)
+    const files = {
+      'COMPANY.md': '---\nname: Imported\n---\n',
+      ...Object.fromEntries(
+        [...slugs, 'odd', 'wrong'].map((slug) => [`agents/${slug}/AGENTS.md`, `---\nname: ${slug}\n---\n\nBe good.\n`]),
+      ),
+      '.paperclip.yaml':
+        'agents:\n  odd: {adapterConfig: {command: sh, timeoutSeconds: 60}}\n  wrong: {adapterConfig: {command: sh, args: {a: 1}}}\n',
+    }
+    const request = { source: { type: 'inline', files }, target: { mode: 'new_company' } }
+    const shown = await board().post('/api/companies/import/preview', request)
+    const made = await board().post('/api/companies/import', request)
+    for (const { body, text } of [shown, made])
+      expect(body.warnings, text).toEqual([
+        'agents/odd/AGENTS.md: adapterConfig.timeoutSeconds is not a field of the adapter process and has no effect',
+        expect.stringMatching(/^agents\/wrong\/AGENTS\.md: adapterConfig\.args: .*; runs of the agent fail$/),
+        `Without command this server starts no run of ${slugs.slice(0, 20).join(', ')} and 3 more`,
+      ])
+  })
+
+  test('A request for a hire and a proposal show the board the same warnings, before and after they are decided (K33)', async () => {
+    const adapterConfig = { command: 'sh', timeoutSeconds: 60 }
+    const filed = await requests['filed hire']({ adapterConfig })
+    const hired = await ceo.client.post(inCompany('agent-hires'), { name: 'Newer', adapterConfig: { timeoutSeconds: 60 } })
+    const proposed = await requests.proposal({ adapterConfig })
+    for (const [id, codes] of [
+      [filed.body.id, ['shell', 'config_ignored']],
+      [hired.body.approval.id, ['config_ignored', 'runs_elsewhere']],
+      [proposed.body.approval.id, ['shell', 'config_ignored']],
+    ] as const) {
+      const read = await board().get(`/api/approvals/${id}`)
+      expect(codesOf(read), read.text).toEqual(codes)
+      const at = codes.indexOf('config_ignored')
+      expect(read.body.warnings[at]).toMatchObject({ path: 'adapterConfig.timeoutSeconds' })
+      const decided = await board().post(`/api/approvals/${id}/approve`, { payloadHash: read.body.payloadHash })
+      expect(decided, decided.text).toMatchObject({ status: 200 })
+      expect(codesOf(await board().get(`/api/approvals/${id}`))).toEqual(codes)
+    }
+  })
+
   test('A repeat with the same Idempotency-Key gets the same warnings (K33)', async () => {
     const send = () =>
       board().post(inCompany('agents'), { name: 'New', adapterConfig: { timeoutSeconds: 60 } }, { 'idempotency-key': 'one' })

@@ -1,4 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
+import type { z } from 'zod'
 import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -10,6 +11,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { requireTag } from '../../http/entityTag.ts'
+import { reasonDetails } from '../../http/reasonBody.ts'
 import { fieldsMeaning } from '../../auth/power.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyUpdated } from './events.ts'
@@ -17,7 +19,7 @@ import { lockCompany } from './lock.ts'
 import { companyById } from './queries.ts'
 import type { CompanyRow } from './queries.ts'
 import { companyStatus } from '../../model/companyStatus.ts'
-import type { PatchCompany } from './views.ts'
+import type { PatchCompany, patchCompanyBody } from './views.ts'
 
 /** The fields that a CEO may change: the appearance of the company. */
 const brandingFields = fieldsMeaning('company.update', 'free')
@@ -49,12 +51,18 @@ export async function requireLogo(tx: Tx, ctx: Ctx, id: string | null | undefine
 
 /**
  * (tx) Changes a company. Expects the company's row lock and a caller that was allowed to change these fields.
+ * @param input with the reason of a person, which only the audit row has
  * @returns the events: none when nothing differs
  * @throws Refusal `illegal_transition`
  */
-export async function applyCompanyPatch(tx: Tx, ctx: Ctx, id: string, input: PatchCompany): Promise<DomainEvent[]> {
+export async function applyCompanyPatch(
+  tx: Tx,
+  ctx: Ctx,
+  id: string,
+  input: PatchCompany & { reason?: string | null },
+): Promise<DomainEvent[]> {
   const before = await companyById(tx, id)
-  const { spentMonthlyCents: _, ...fields } = input
+  const { spentMonthlyCents: _, reason = null, ...fields } = input
   const changes = changesOf(before, fields)
   if (input.status !== undefined && input.status !== before.status) companyStatus.transition(before.status, input.status)
   if (changes.length === 0) return []
@@ -73,16 +81,12 @@ export async function applyCompanyPatch(tx: Tx, ctx: Ctx, id: string, input: Pat
       updatedAt: nextUpdatedAt,
     })
     .where(eq(companies.id, id))
-  return [
-    companyUpdated(
-      id,
-      changeDetails(before, changes, (_key, value) => value),
-    ),
-  ]
+  const details = changeDetails(before, changes, (_key, value) => value)
+  return [companyUpdated(id, { ...details, ...reasonDetails(reason) })]
 }
 
 /** Changes a company. A CEO may change its branding only. @throws Refusal `field_not_permitted`, `illegal_transition`, `precondition_failed` */
-export async function updateCompany(ctx: Ctx, input: PatchCompany, ifMatch: string | null): Promise<CompanyRow> {
+export async function updateCompany(ctx: Ctx, input: z.output<typeof patchCompanyBody>, ifMatch: string | null): Promise<CompanyRow> {
   const id = companyOf(ctx)
   const providedFields = Object.entries(input).filter(([key, value]) => value !== undefined && key !== 'spentMonthlyCents')
   const refusedFields = providedFields.map(([key]) => key).filter((key) => !brandingFields.has(key))

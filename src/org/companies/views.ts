@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { reasonBody } from '../../http/reasonBody.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { companyStatus } from '../../model/companyStatus.ts'
 
@@ -54,8 +55,9 @@ export const patchCompanyBody = z.object({
   feedbackDataSharingTermsVersion: z.string().max(100).nullish(),
   brandColor,
   logoAssetId,
+  ...reasonBody.shape,
 })
-export type PatchCompany = z.output<typeof patchCompanyBody>
+export type PatchCompany = Omit<z.output<typeof patchCompanyBody>, 'reason'>
 
 export const brandingBody = z
   .strictObject({ name: name.optional(), description, brandColor, logoAssetId })

@@ -94,7 +94,8 @@ async function findIdempotent(tx: Tx, issueId: string, input: CreateInteraction)
  * interaction, whether or not it was resolved.
  *
  * @throws Refusal `run_required` for an agent without a run; of the gate (LOCK_PROTOCOL §4.2), because an answer changes
- *   the issue; `not_found`, `unknown_reference`, `document_stale` for its references; `interaction_key_reused`
+ *   the issue; `not_found`, `unknown_reference`, `document_stale` for its references; `interaction_key_reused`; `unprocessable` on a
+ *   cancelled issue and beyond the limit
  */
 export async function createInteraction(ctx: Ctx, issueId: string, input: CreateInteraction, expected: Expected): Promise<InteractionRow> {
   const { actor } = ctx
@@ -109,6 +110,8 @@ export async function createInteraction(ctx: Ctx, issueId: string, input: Create
       return unchanged(existing)
     }
     const gate = await checkWriteGate(tx, ctx, issue, expected)
+    // Nobody would answer it, and no answer would cause anything (`expireByCancellation`).
+    if (issue.status === 'cancelled') refuse('unprocessable', { message: 'A cancelled issue asks nothing: open it again first' })
     const facts = exactlyOne(await tx.run(loadThreadFacts, { issueId, commentId: sourceCommentId }))
     if (sourceCommentId !== null && !facts.hasComment) refuse('not_found', { message: 'Source comment not found' })
     if (facts.count >= MAX_INTERACTIONS) refuse('unprocessable', { message: `A thread has at most ${MAX_INTERACTIONS} interactions` })

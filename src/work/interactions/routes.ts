@@ -28,7 +28,7 @@ export const interactionRoutes = [
     body: createInteractionBody,
     status: 201,
     returns: interactionView,
-    refuses: [...referenceRefusals, 'document_stale', 'interaction_key_reused', ...gateRefusals],
+    refuses: [...referenceRefusals, 'document_stale', 'interaction_key_reused', 'unprocessable', ...gateRefusals],
     handle: ({ ctx, target, body, preconditions }) => createInteraction(ctx, target, body, preconditions),
   }),
   post('/api/issues/:id/interactions/:interactionId/accept', {

@@ -24,6 +24,7 @@ export const fieldsOfParties: Readonly<Record<string, string>> = {
   ok: 'Whether it is so',
   'Ok.ok': 'Always true',
   'ArchiveCompanyRequest.reason': 'The reason, for the audit row; null for none',
+  'UpdateCompanyRequest.reason': 'The reason, for the audit row; null for none',
 
   // Companies
   'Company.id': 'The company',
