@@ -9,6 +9,7 @@ import { changed, changedIfAny, mutate, unchanged } from '../../platform/db/muta
 import { agents } from '../../model/agents.ts'
 import { deletions } from '../../model/deletions.ts'
 import { issues } from '../../model/issues.ts'
+import { runEvents, runLogChunks } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -26,16 +27,23 @@ const AGENT_DELETED = { status: 'cancelled', error: 'Agent deleted', errorCode: 
 
 /** The most rows of each kind that go with an agent in one transaction: a tenth of its time limit. */
 const MAX_ROWS_AT_ONCE = 1000
+/** The most events and the most chunks of logs that go with its runs in one transaction. */
+const MAX_RECORDS_AT_ONCE = 20_000
 /** Issues that are freed in one transaction; an audit row, and perhaps a wake, for each. */
 const MAX_FREED_AT_ONCE = 500
 
 const above = sql.raw(String(MAX_ROWS_AT_ONCE + 1))
 
-const countRows = statement<{ agentId: string }, { most: number }>('delete_agent_size').read(sql`
+const aboveRecords = sql.raw(String(MAX_RECORDS_AT_ONCE + 1))
+const recordsOf = (table: typeof runEvents | typeof runLogChunks) => sql`(select count(*) from (
+  select from ${runs} r join ${table} x on x.run_id = r.id where r.agent_id = ${param('agentId')} limit ${aboveRecords}) x)`
+
+const countRows = statement<{ agentId: string }, { most: number; mostRecords: number }>('delete_agent_size').read(sql`
   select greatest(
     (select count(*) from (select from ${runs} where agent_id = ${param('agentId')} limit ${above}) r),
     (select count(*) from (select from ${issues} where assignee_agent_id = ${param('agentId')} limit ${above}) i),
-    (select count(*) from (select from ${wakes} where agent_id = ${param('agentId')} limit ${above}) w))::int as most`)
+    (select count(*) from (select from ${wakes} where agent_id = ${param('agentId')} limit ${above}) w))::int as most,
+    greatest(${recordsOf(runEvents)}, ${recordsOf(runLogChunks)})::int as "mostRecords"`)
 
 const deletionOf = statement<{ agentId: string }, { id: string }>('delete_agent_begun').read(
   sql`select id from ${deletions} where id = ${param('agentId')}`,
@@ -168,8 +176,8 @@ export async function continueAgentDeletion(ctx: Ctx, agentId: string): Promise<
  * @throws Refusal `not_found`
  */
 export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
-  const { most } = exactlyOne(await ctx.store.read.run(countRows, { agentId }))
-  if (most <= MAX_ROWS_AT_ONCE) return await deleteAtOnce(ctx, agentId)
+  const { most, mostRecords } = exactlyOne(await ctx.store.read.run(countRows, { agentId }))
+  if (most <= MAX_ROWS_AT_ONCE && mostRecords <= MAX_RECORDS_AT_ONCE) return await deleteAtOnce(ctx, agentId)
   const answer = await beginDeletion(ctx, agentId)
   await continueAgentDeletion({ ...ctx, idempotency: null }, agentId)
   return answer

@@ -130,6 +130,17 @@ describe('the deletion of an agent with many rows', () => {
     await expectRefused(server(), () => removeAgent(agent.id), 404, 'not_found')
   })
 
+  test('One with few runs and many events is deleted in transactions of a bounded size too (T5)', { timeout: 180_000 }, async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    await addManyRows(server(), here.company.id, agent.id, { runs: 30, eventsOfRun: 700 })
+    expect(await removeAgent(agent.id)).toMatchObject({ status: 200, body: { ok: true } })
+    expect(await actionsOf(server(), agent.id)).toEqual(expect.arrayContaining(['agent.deletion_begun', 'agent.deleted']))
+    const erased = await erasedRows(here.company.id)
+    expect(Math.max(...erased)).toBeLessThan(MOST_ROWS)
+    expect(erased.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(21_000)
+  })
+
   test('A deletion that fails in the middle is completed by a repeat (T5)', { timeout: 180_000 }, async () => {
     const here = await world(server())
     const agent = await here.agent()

@@ -4,8 +4,10 @@ import type { TestServer } from './world.ts'
 export interface ManyRows {
   /** Assigned issues, each with a comment and a finished wake. */
   readonly issues?: number
-  /** Finished runs, each with three events. */
+  /** Finished runs. */
   readonly runs?: number
+  /** Events of each finished run; three unless said. */
+  readonly eventsOfRun?: number
   /** Of the issues, those for which a queued run waits. */
   readonly queued?: number
 }
@@ -15,7 +17,7 @@ export async function addManyRows(
   server: TestServer,
   companyId: string,
   agentId: string,
-  { issues = 0, runs = 0, queued = 0 }: ManyRows,
+  { issues = 0, runs = 0, eventsOfRun = 3, queued = 0 }: ManyRows,
 ): Promise<void> {
   const connection = await server.database.sql.connect()
   const run = (text: string, count?: number): Promise<unknown> =>
@@ -41,7 +43,7 @@ export async function addManyRows(
     await run(
       `with done as (insert into heartbeat_runs (company_id, agent_id, status, finished_at)
            select :c, :a, 'succeeded', now() from generate_series(1, :n) returning id)
-         insert into heartbeat_run_events (company_id, run_id, agent_id, seq, event_type) select :c, id, :a, s, 'many' from done, generate_series(1, 3) s`,
+         insert into heartbeat_run_events (company_id, run_id, agent_id, seq, event_type) select :c, id, :a, s, 'many' from done, generate_series(1, ${eventsOfRun}) s`,
       runs,
     )
     await run('commit')
