@@ -298,6 +298,18 @@ test('A request in the name of a run that has ended is refused', async () => {
   await expectRefused(server(), () => invoke(worker.id, worker.client.with({ 'x-paperclip-run-id': working.id })), 409, 'run_ended')
 })
 
+test('The list of requests that joined a wake is of the server alone, so that no payload hides what was said before (K7)', async () => {
+  const here = await world(server())
+  const agent = await here.agent()
+  const { id: issueId } = await here.issue({ assigneeAgentId: agent.id, status: 'backlog' })
+  const wake = (payload: object) => server().board.post(`/api/agents/${agent.id}/wakeup`, { payload: { issueId, ...payload } })
+  for (const [index, joined] of ['x', [1, null], { a: 1 }].entries())
+    expect(await wake({ joined, note: index })).toMatchObject({ status: 202, body: { status: 'queued' } })
+  const { rows } = await server().database.sql.query('select payload from wakes where issue_id = $1', [issueId])
+  expect(rows).toMatchObject([{ payload: { note: 2, joined: [{ note: 0 }, { note: 1 }] } }])
+  expect(rows[0].payload.joined).toHaveLength(2)
+})
+
 describe('The rows that a payload names (K62)', () => {
   test('A run of another agent, and a comment, an approval or an issue of another company, are not found; own ones are taken', async () => {
     const here = await world(server())

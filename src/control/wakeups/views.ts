@@ -25,6 +25,8 @@ export const wakeupBody = z.object({
       issueIds: z.array(id).max(MAX_LINKED_ISSUES).nullish(),
     })
     .refine((payload) => JSON.stringify(payload).length <= MAX_PAYLOAD_LENGTH, `must have at most ${MAX_PAYLOAD_LENGTH} characters as JSON`)
+    // The server's own list of the requests that this one covers.
+    .transform(({ joined: _, ...payload }) => payload)
     .nullish(),
   idempotencyKey: z.string().min(1).max(255).nullish(),
   forceFreshSession: z.boolean().default(false),
