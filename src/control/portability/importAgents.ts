@@ -25,11 +25,11 @@ function managerOf(state: ImportState, { path, reportsTo }: AgentEntry): string 
 }
 
 function newAgent(state: ImportState, { entry, name, id }: Step): NewAgent {
-  const { slug: _, path, reportsTo: _manager, ...fields } = entry
+  const { slug, path, reportsTo: _manager, ...fields } = entry
   // The entry was valid when it was read. The board may have chosen another adapter since.
   if (!createAgentBody.shape.adapterType.safeParse(fields.adapterType).success)
     refuse('package_invalid', { details: { errors: [`${path}: the chosen adapter is unknown to this server`] } })
-  return { id, input: { ...fields, name, reportsTo: managerOf(state, entry) } }
+  return { id, urlKey: slug, input: { ...fields, name, reportsTo: managerOf(state, entry) } }
 }
 
 async function createAgents(state: ImportState, steps: readonly Step[]): Promise<void> {

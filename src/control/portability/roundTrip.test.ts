@@ -141,6 +141,23 @@ describe('a round trip of a company (K21)', () => {
     ])
   })
 
+  test('Agents whose names ask for one shortname keep theirs, also where one in between is gone', async () => {
+    const { company, agent } = await world(server())
+    const made = []
+    for (const name of ['bß', 'bä', 'bö', 'bü', 'Ada']) made.push(await agent({ name }))
+    await server().board.post(`/api/agents/${made[1]?.id}/terminate`)
+    const first = await exported(company.id)
+    const copy = await imported(first.files)
+    expect((await exported(copy.company.id)).files).toEqual(first.files)
+    const { body } = await server().board.get(`/api/companies/${copy.company.id}/agents`)
+    expect(Object.fromEntries(body.map(({ name, urlKey }: { name: string; urlKey: string }) => [name, urlKey]))).toEqual({
+      bß: 'b',
+      bö: 'b-3',
+      bü: 'b-4',
+      Ada: 'ada',
+    })
+  })
+
   test('A goal of the company with the same title is used and stays as it is', async () => {
     const { company } = await world(server())
     const old = await server().board.post(`/api/companies/${company.id}/goals`, { title: 'be KNOWN', level: 'team' })

@@ -78,6 +78,8 @@ export function agentDefaults(input: CreateAgent) {
 export interface NewAgent {
   readonly id: string
   readonly input: CreateAgent
+  /** The shortname that it had elsewhere. */
+  readonly urlKey?: string
 }
 
 /**
@@ -101,11 +103,11 @@ export async function insertAgents(
     refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
   const newIds = new Set<string>()
   const managerIds = new Set<string>()
-  const rows = newAgents.map(({ id, input }) => {
+  const rows = newAgents.map(({ id, input, urlKey: wish }) => {
     if (input.reportsTo && !newIds.has(input.reportsTo)) managerIds.add(input.reportsTo)
     newIds.add(id)
     const name = takeName(input.name, usedNames)
-    const urlKey = takeUrlKey(name, id, usedNames)
+    const urlKey = takeUrlKey(name, id, usedNames, wish)
     return { ...agentDefaults(input), id, companyId, name, urlKey, status }
   })
   await requireManagers(tx, companyId, managerIds)

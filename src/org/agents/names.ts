@@ -75,15 +75,27 @@ export function takeName(name: string, { names, nextNumbers }: NamesInUse): stri
   return free
 }
 
-/** Takes the shortname that a name asks for, or the first with a number from 2 on that is free. */
-export function takeUrlKey(name: string, id: string, { urlKeys, nextNumbers }: Pick<NamesInUse, 'urlKeys' | 'nextNumbers'>): string {
+/**
+ * Takes the shortname that a name asks for, or the first with a number from 2 on that is free.
+ * @param wish a shortname that the agent had elsewhere; it is taken when it is one of these and free
+ */
+export function takeUrlKey(
+  name: string,
+  id: string,
+  { urlKeys, nextNumbers }: Pick<NamesInUse, 'urlKeys' | 'nextNumbers'>,
+  wish?: string,
+): string {
   const base = urlKeyOf(name, id)
-  const free = firstFree(
-    `key ${base}`,
-    nextNumbers,
-    (number) => (number === 1 ? base : `${base}-${number}`),
-    (candidate) => urlKeys.has(candidate),
-  )
+  const number = wish?.startsWith(base) === true ? wish.slice(base.length) : null
+  const isWishFree = wish !== undefined && number !== null && /^(?:-[1-9]\d{0,5})?$/.test(number) && !urlKeys.has(wish)
+  const free = isWishFree
+    ? wish
+    : firstFree(
+        `key ${base}`,
+        nextNumbers,
+        (each) => (each === 1 ? base : `${base}-${each}`),
+        (candidate) => urlKeys.has(candidate),
+      )
   urlKeys.add(free)
   return free
 }
