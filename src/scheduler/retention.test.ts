@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { auditsOf } from '../dev/testing/holds.ts'
+import { addLargestLogs } from '../dev/testing/manyRows.ts'
 import { race } from '../dev/testing/race.ts'
 import { useServer, world } from '../dev/testing/world.ts'
 import type { World } from '../dev/testing/world.ts'
@@ -98,6 +99,15 @@ describe('applyRetention', () => {
     expect(deleted.reduce((sum, each) => sum + each.runs, 0)).toBe(450)
     expect(deleted.reduce((sum, each) => sum + each.wakes, 0)).toBe(450)
     expect(await count('heartbeat_runs', 'agent_id = $1', [who.id])).toBe(0)
+  })
+
+  test('Runs whose logs are kept without limit lose the largest logs in parts before they are deleted, in short transactions (T5)', async () => {
+    const here = await world(server())
+    const who = await here.agent()
+    const mostAtOnce = await addLargestLogs(server(), here.company.id, who.id, 5)
+    expect(await applyRetention(server().store, { ...RETENTION, logDays: 0 })).toMatchObject({ runs: 5 })
+    expect(await count('heartbeat_run_log_chunks', 'byte_size = 65536', [])).toBe(0)
+    expect(await mostAtOnce()).toBe(200)
   })
 
   test('Stored answers to repeated requests are all deleted after a day', async () => {

@@ -92,14 +92,28 @@ interface Batch extends Cutoffs {
   companyId: string
 }
 
+/** The runs of a company that the next batch would delete. */
+const expiredRuns = sql`array(
+  select r.id from (select o.id, o.finished_at from ${runs} o where o.company_id = ${param('companyId')}
+    order by o.created_at, o.id limit ${limit}) r where r.finished_at < ${olderThan('runDays')})`
+
+// Logs that are kept as long as their runs would be deleted with them, by the foreign key: 8 MB for each run of a batch.
+const deleteChunksOfRuns = statement<Batch, { deleted: true }>('retain_chunks_of_runs').unaudited(sql`
+  delete from ${runLogChunks} d using (
+    select c.run_id, c.start_offset from ${runLogChunks} c where c.run_id = any(${expiredRuns})
+    order by c.run_id, c.start_offset limit ${limit} for update skip locked) old
+  where d.run_id = old.run_id and d.start_offset = old.start_offset returning true as deleted`)
+
+const deleteEventsOfRuns = statement<Batch, { deleted: true }>('retain_events_of_runs').unaudited(sql`
+  delete from ${runEvents} d using (
+    select x.id from ${runEvents} x where x.run_id = any(${expiredRuns}) order by x.run_id, x.seq limit ${limit} for update skip locked) old
+  where d.id = old.id returning true as deleted`)
+
 // FOR UPDATE, because a deletion takes that lock anyway: a transaction that references a run now keeps it for another batch.
 const lockRuns = lockingRead(
   'run',
   statement<Batch, { id: string }>('retain_lock_runs').read(sql`
-    select x.id from ${runs} x where x.id = any(array(
-      select r.id from (select o.id, o.finished_at from ${runs} o where o.company_id = ${param('companyId')}
-        order by o.created_at, o.id limit ${limit}) r where r.finished_at < ${olderThan('runDays')}))
-    order by x.id for update skip locked`),
+    select x.id from ${runs} x where x.id = any(${expiredRuns}) order by x.id for update skip locked`),
 )
 
 const lockWakes = lockingRead(
@@ -146,6 +160,10 @@ async function deleteRecords(store: Store, cutoffs: Cutoffs): Promise<DeletedCou
   for (;;) {
     let deletedCount = 0
     for (const { companyId } of await store.read.run(companiesWithExpired, cutoffs)) {
+      if (cutoffs.runDays !== null) {
+        await deleteInBatches(store, deleteChunksOfRuns, { companyId, ...cutoffs })
+        await deleteInBatches(store, deleteEventsOfRuns, { companyId, ...cutoffs })
+      }
       const batch = await deleteBatch(store, companyId, cutoffs)
       sum.runs += batch.runs
       sum.wakes += batch.wakes

@@ -27,23 +27,24 @@ const AGENT_DELETED = { status: 'cancelled', error: 'Agent deleted', errorCode: 
 
 /** The most rows of each kind that go with an agent in one transaction: a tenth of its time limit. */
 const MAX_ROWS_AT_ONCE = 1000
-/** The most events and the most chunks of logs that go with its runs in one transaction. */
-const MAX_RECORDS_AT_ONCE = 20_000
+/** The most events that go with its runs in one transaction, and the most pieces of logs, of 64 KB each. */
+const MAX_EVENTS_AT_ONCE = 20_000
+const MAX_PIECES_AT_ONCE = 200
 /** Issues that are freed in one transaction; an audit row, and perhaps a wake, for each. */
 const MAX_FREED_AT_ONCE = 500
 
 const above = sql.raw(String(MAX_ROWS_AT_ONCE + 1))
 
-const aboveRecords = sql.raw(String(MAX_RECORDS_AT_ONCE + 1))
-const recordsOf = (table: typeof runEvents | typeof runLogChunks) => sql`(select count(*) from (
-  select from ${runs} r join ${table} x on x.run_id = r.id where r.agent_id = ${param('agentId')} limit ${aboveRecords}) x)`
+const rowsOfRuns = (table: typeof runEvents | typeof runLogChunks, most: number) => sql`(select count(*) from (
+  select from ${runs} r cross join lateral (select from ${table} x where x.run_id = r.id limit ${sql.raw(String(most + 1))}) x
+  where r.agent_id = ${param('agentId')} limit ${sql.raw(String(most + 1))}) x)`
 
-const countRows = statement<{ agentId: string }, { most: number; mostRecords: number }>('delete_agent_size').read(sql`
+const countRows = statement<{ agentId: string }, { most: number; events: number; pieces: number }>('delete_agent_size').read(sql`
   select greatest(
     (select count(*) from (select from ${runs} where agent_id = ${param('agentId')} limit ${above}) r),
     (select count(*) from (select from ${issues} where assignee_agent_id = ${param('agentId')} limit ${above}) i),
     (select count(*) from (select from ${wakes} where agent_id = ${param('agentId')} limit ${above}) w))::int as most,
-    greatest(${recordsOf(runEvents)}, ${recordsOf(runLogChunks)})::int as "mostRecords"`)
+    ${rowsOfRuns(runEvents, MAX_EVENTS_AT_ONCE)}::int as events, ${rowsOfRuns(runLogChunks, MAX_PIECES_AT_ONCE)}::int as pieces`)
 
 const deletionOf = statement<{ agentId: string }, { id: string }>('delete_agent_begun').read(
   sql`select id from ${deletions} where id = ${param('agentId')}`,
@@ -176,8 +177,8 @@ export async function continueAgentDeletion(ctx: Ctx, agentId: string): Promise<
  * @throws Refusal `not_found`
  */
 export async function deleteAgent(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
-  const { most, mostRecords } = exactlyOne(await ctx.store.read.run(countRows, { agentId }))
-  if (most <= MAX_ROWS_AT_ONCE && mostRecords <= MAX_RECORDS_AT_ONCE) return await deleteAtOnce(ctx, agentId)
+  const { most, events, pieces } = exactlyOne(await ctx.store.read.run(countRows, { agentId }))
+  if (most <= MAX_ROWS_AT_ONCE && events <= MAX_EVENTS_AT_ONCE && pieces <= MAX_PIECES_AT_ONCE) return await deleteAtOnce(ctx, agentId)
   const answer = await beginDeletion(ctx, agentId)
   await continueAgentDeletion({ ...ctx, idempotency: null }, agentId)
   return answer

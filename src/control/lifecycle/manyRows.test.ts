@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { auditsOf, expectRefused, NO_HOLD, holdRow, runRow } from '../../dev/testing/holds.ts'
-import { addManyRows } from '../../dev/testing/manyRows.ts'
+import { addLargestLogs, addManyRows } from '../../dev/testing/manyRows.ts'
 import { pollFor } from '../../dev/testing/serverProcess.ts'
 import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import { continueDeletions, endRunsLeftBehind } from './index.ts'
@@ -139,6 +139,19 @@ describe('the deletion of an agent with many rows', () => {
     const erased = await erasedRows(here.company.id)
     expect(Math.max(...erased)).toBeLessThan(MOST_ROWS)
     expect(erased.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(21_000)
+  })
+
+  test('An agent of few runs with the largest logs is deleted in parts, and so is its company (T5)', { timeout: 180_000 }, async () => {
+    const here = await world(server())
+    const [first, second] = [await here.agent(), await here.agent()]
+    const mostOfAgent = await addLargestLogs(server(), here.company.id, first.id, 3)
+    expect(await removeAgent(first.id)).toMatchObject({ status: 200, body: { ok: true } })
+    expect(await actionsOf(server(), first.id)).toEqual(expect.arrayContaining(['agent.deletion_begun', 'agent.deleted']))
+    expect(await mostOfAgent()).toBe(200)
+    const mostOfCompany = await addLargestLogs(server(), here.company.id, second.id, 3)
+    expect(await removeCompany(here.company.id)).toMatchObject({ status: 200, body: { ok: true } })
+    await pollFor('the company is gone', async () => (await actionsOf(server(), here.company.id)).includes('company.deleted'))
+    expect(await mostOfCompany()).toBe(200)
   })
 
   test('A deletion that fails in the middle is completed by a repeat (T5)', { timeout: 180_000 }, async () => {

@@ -51,3 +51,35 @@ export async function addManyRows(
     connection.release()
   }
 }
+
+/** The most pieces of a log, of 64 KB each: 8 MB. */
+const PIECES_OF_LARGEST_LOG = 128
+
+/** Adds finished runs with the largest logs, whose texts do not compress. @returns the most pieces that one transaction has deleted since */
+export async function addLargestLogs(
+  server: TestServer,
+  companyId: string,
+  agentId: string,
+  count: number,
+): Promise<() => Promise<number>> {
+  const { sql } = server.database
+  await sql.query(`
+    create table if not exists deleted_pieces (txid xid8, pieces int);
+    grant all on deleted_pieces to public;
+    create or replace function note_deleted_pieces() returns trigger language plpgsql as $$ begin
+      insert into deleted_pieces select pg_current_xact_id(), count(*) from gone; return null; end $$;
+    create or replace trigger note_deleted_pieces after delete on heartbeat_run_log_chunks
+      referencing old table as gone for each statement execute function note_deleted_pieces()`)
+  await sql.query('truncate deleted_pieces')
+  await sql.query(
+    `with text as (select string_agg(md5(i::text), '') as text from generate_series(1, 2048) i),
+       run as (insert into heartbeat_runs (company_id, agent_id, status, created_at, finished_at)
+         select $1, $2, 'succeeded', now() - interval '100 days', now() - interval '100 days' from generate_series(1, $3::int) returning id)
+     insert into heartbeat_run_log_chunks (run_id, start_offset, byte_size, content, created_at)
+       select run.id, 65536 * piece, 65536, text.text, now() from run, text, generate_series(0, ${PIECES_OF_LARGEST_LOG - 1}) piece`,
+    [companyId, agentId, count],
+  )
+  return async () =>
+    (await sql.query<{ most: number }>('select sum(pieces)::int as most from deleted_pieces group by txid order by 1 desc limit 1')).rows[0]
+      ?.most ?? 0
+}
