@@ -17,9 +17,10 @@ import { createSockets } from './sockets.ts'
 import { onThisMachine } from '../../dev/testing/slowness.ts'
 
 const lines = captureLog()
-const server = useServer({ log: lines.log, eventOptions: { pingIntervalMs: 60 } })
-/** Its clients are not pinged within a test, so that no missed pong disconnects them. */
-const serverWithoutPings = useServer({ eventOptions: { maxBufferedBytes: 64 * 1024 } })
+// Their clients are not pinged within a test, so that no missed pong disconnects them on a busy machine.
+const server = useServer({ log: lines.log })
+const serverOfSmallBuffers = useServer({ eventOptions: { maxBufferedBytes: 64 * 1024 } })
+const pingingServer = useServer({ eventOptions: { pingIntervalMs: 1000 } })
 
 const pathOf = (companyId: string, query = ''): string => `/api/companies/${companyId}/events/ws${query}`
 const WAIT_MS = 45_000
@@ -49,8 +50,10 @@ async function openSocket(path: string, headers: Readonly<Record<string, string>
     for (;;) {
       const found = frames.find(isIt)
       if (found !== undefined) return found
-      if (performance.now() > deadline)
-        throw new Error(`the expected frame did not arrive; received: ${frames.map(({ type }) => type).join(' ')}`)
+      if (performance.now() > deadline || socket.readyState === WebSocket.CLOSED)
+        throw new Error(
+          `the expected frame did not arrive; ${JSON.stringify(socket.readyState === WebSocket.CLOSED ? await closed : null)}, received: ${frames.map(({ type }) => type).join(' ')}`,
+        )
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
@@ -159,8 +162,9 @@ describe('the frames', () => {
     const run = await here.run(agent)
     const issue = await here.issue()
     await here.checkout(run, issue.id)
-    await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'failed', error: 'out of tokens', errorCode: 'tokens' })
-    await server().board.post(`/api/agents/${agent.id}/pause`)
+    const failure = { status: 'failed', error: 'out of tokens', errorCode: 'tokens' }
+    expect(await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, failure)).toMatchObject({ status: 200 })
+    expect(await server().board.post(`/api/agents/${agent.id}/pause`)).toMatchObject({ status: 200 })
     const statuses = () => connection.frames.filter(({ type }) => type === 'agent.status').map(({ payload }) => payload)
     await connection.until(() => statuses().length === 3)
     expect(statuses().at(-1)).toEqual({ agentId: agent.id, status: 'paused', lastHeartbeatAt: null, outcome: null })
@@ -239,15 +243,15 @@ describe('the frames', () => {
 
 describe('the end of a WebSocket', () => {
   test('A client that answers pings stays connected, and one that misses a pong is disconnected', async () => {
-    const here = await world(server())
+    const here = await world(pingingServer())
     const [responsive, unresponsive] = [
-      await openSocket(pathOf(here.company.id)),
-      await openSocket(pathOf(here.company.id), {}, { autoPong: false }),
+      await openSocket(pathOf(here.company.id), {}, { at: pingingServer().url }),
+      await openSocket(pathOf(here.company.id), {}, { autoPong: false, at: pingingServer().url }),
     ]
     let pings = 0
     responsive.socket.on('ping', () => (pings += 1))
     expect(await unresponsive.closed).toMatchObject({ code: 1006 })
-    while (pings < 4) await once(responsive.socket, 'ping')
+    while (pings < 3) await once(responsive.socket, 'ping')
     expect(responsive.socket.readyState).toBe(WebSocket.OPEN)
     responsive.close()
   })
@@ -283,9 +287,9 @@ describe('the end of a WebSocket', () => {
   })
 
   test('A client that stops reading is disconnected and delays no other client', async () => {
-    const here = await world(serverWithoutPings())
-    const brisk = await openSocket(pathOf(here.company.id), {}, { at: serverWithoutPings().url })
-    const hanging = await openSocket(pathOf(here.company.id), {}, { at: serverWithoutPings().url })
+    const here = await world(serverOfSmallBuffers())
+    const brisk = await openSocket(pathOf(here.company.id), {}, { at: serverOfSmallBuffers().url })
+    const hanging = await openSocket(pathOf(here.company.id), {}, { at: serverOfSmallBuffers().url })
     hanging.socket.pause()
     const line = {
       companyId: here.company.id,
@@ -295,8 +299,8 @@ describe('the end of a WebSocket', () => {
       stream: 'stdout' as const,
     }
     await waitUntil('the client that stops reading is disconnected', async () => {
-      for (let count = 0; count < 20; count += 1) serverWithoutPings().feed.publishLogLine({ ...line, chunk: 'x'.repeat(8000) })
-      return serverWithoutPings().feed.connectionLimits.openCount() <= 1
+      for (let count = 0; count < 20; count += 1) serverOfSmallBuffers().feed.publishLogLine({ ...line, chunk: 'x'.repeat(8000) })
+      return serverOfSmallBuffers().feed.connectionLimits.openCount() <= 1
     })
     const issue = await here.issue()
     await brisk.until(({ payload }) => payload.entityId === issue.id)
