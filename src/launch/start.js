@@ -9,7 +9,7 @@ const bundle = await bundleOrNull()
 if (bundle === null) {
   const { register } = await import('tsx/esm/api')
   register()
-  await import('../main.ts')
+  await import(new URL('../main.ts', import.meta.url).href)
 } else {
   process.setSourceMapsEnabled(true)
   await import(pathToFileURL(bundle).href)
