@@ -13,6 +13,8 @@ import { createWorkProductBody, MAX_WORK_PRODUCTS } from '../../work/workProduct
 import { coerce, plain } from './coerce.ts'
 import { EXTENSION_PATH } from './extension.ts'
 import type { Extension } from './extension.ts'
+import { MAX_ENTRY_VALUES } from './jsonSize.ts'
+import { isPlainScalar } from './yaml.ts'
 
 const slug = z.string().min(1).max(300)
 
@@ -100,9 +102,32 @@ const TEXTS = new Set(['documents', 'workProducts'])
 /** Names of keys in one warning. */
 const MAX_NAMED_KEYS = 50
 
-/** The fields of a document and of the extension, without null: an absent field and a null field mean the same. The document goes before the extension. */
-function fieldsOf({ path, head }: PackageDocument, extraFields: Fields | null | undefined, { warnings }: ReaderState): Fields {
-  const presentFields = Object.entries({ ...extraFields, ...head }).filter(([key, value]) => {
+/** Whether a value has more values than an entry may have. It stops at the limit, and its steps stand in a list. */
+function isTooLarge(value: unknown): boolean {
+  const left: unknown[] = [value]
+  for (let count = 0; left.length > 0; count += 1) {
+    if (count + left.length > MAX_ENTRY_VALUES) return true
+    const item = left.pop()
+    if (typeof item !== 'object' || item === null || isPlainScalar(item)) continue
+    for (const key in item) {
+      if (left.length > MAX_ENTRY_VALUES) return true
+      left.push((item as Fields)[key])
+    }
+  }
+  return false
+}
+
+/**
+ * The fields of a document and of the extension, without null: an absent field and a null field mean the same. The document goes
+ * before the extension. None of an entry with too many values, because each later step would keep the event loop for them.
+ */
+function fieldsOf({ path, head }: PackageDocument, extraFields: Fields | null | undefined, { warnings, errors }: ReaderState): Fields {
+  const fields = { ...extraFields, ...head }
+  if (isTooLarge(fields)) {
+    errors.push(`${path}: it has more than ${MAX_ENTRY_VALUES} values`)
+    return {}
+  }
+  const presentFields = Object.entries(fields).filter(([key, value]) => {
     const isRedacted = typeof value === 'object' && !TEXTS.has(key) && containsRedacted(plain(value))
     if (isRedacted) warnings.push(`${path}: ${key} contains a redacted secret and is ignored`)
     return value !== null && value !== undefined && !isRedacted && !DESCRIBING_KEYS.has(key)

@@ -1,8 +1,10 @@
 import { createLabelBody } from '../../org/labels/index.ts'
+import { createTurns } from '../../platform/kernel/turns.ts'
 import { plain } from './coerce.ts'
 import { withoutMark } from './frontMatter.ts'
+import { jsonProblem } from './jsonSize.ts'
 import { MAX_FILES } from './limits.ts'
-import { isPlainScalar, isTooDeep, readYaml } from './yaml.ts'
+import { isPlainScalar, readYaml } from './yaml.ts'
 import type { YamlBudget, YamlResult } from './yaml.ts'
 
 /** The file with the fields that front matter does not have. This server writes it as JSON, which is also YAML. */
@@ -36,9 +38,14 @@ const isExtension = (value: unknown): value is Extension =>
 /** Reads a text as JSON if it is JSON, which costs a hundredth, and otherwise as YAML. */
 async function readJsonOrYaml(text: string, budget: YamlBudget): Promise<YamlResult> {
   if (/^\s*\{/.test(text)) {
+    const turns = createTurns()
+    const problem = jsonProblem(text)
+    if (problem !== null) return { problem }
+    await turns.yieldIfDue()
     try {
       const value: unknown = JSON.parse(text)
-      return isTooDeep(value) ? { problem: 'it has too many levels' } : { value, problem: null }
+      await turns.yieldIfDue()
+      return { value, problem: null }
     } catch {
       // A map of YAML in braces.
     }

@@ -2,7 +2,7 @@ import { createTurns } from '../../platform/kernel/turns.ts'
 import { agentPath, COMPANY_PATH, issuePath, projectPath } from './package.ts'
 import type { CompanyPackage } from './package.ts'
 import type { EnvInput } from './sanitizeConfig.ts'
-import { sanitizeConfig } from './sanitizeConfig.ts'
+import { envNamesOf } from './sanitizeConfig.ts'
 import type { Included, Manifest } from './views.ts'
 
 /** The contents of a package without its texts, as clients show them. */
@@ -46,7 +46,7 @@ export function buildManifest(
 }
 
 const configEnvInputs = (config: Readonly<Record<string, unknown>>, owner: Pick<EnvInput, 'agentSlug' | 'projectSlug'>): EnvInput[] =>
-  sanitizeConfig(config).env.map(({ key, kind }) => ({ key, kind, ...owner, requirement: 'optional', defaultValue: '', description: null }))
+  envNamesOf(config).map((name) => ({ ...name, ...owner, requirement: 'optional', defaultValue: '', description: null }))
 
 /** The names in the environments of a package. The importing person supplies their values. */
 export async function collectEnvInputs(companyPackage: CompanyPackage): Promise<EnvInput[]> {

@@ -223,4 +223,46 @@ describe('packages as people write them (K3)', () => {
     },
     120_000,
   )
+
+  const fields = (count: number, value: unknown = 'v') =>
+    Object.fromEntries(Array.from({ length: count }, (_each, at) => [`k${at}`, value]))
+
+  test('An entry of more than 10,000 values is refused, whether they stand in its head, in the extension, or in both', async () => {
+    const extension = (agent: object) => JSON.stringify({ agents: { a: agent } })
+    const head = (more: string) => ({ 'agents/a/AGENTS.md': `---\nname: A\n${more}---\n` })
+    const half = fields(6000)
+    const errorsOf = async (files: Files) => (await preview(files)).body.errors
+    expect(await errorsOf({ ...head(''), '.paperclip.yaml': extension({ metadata: half }) })).toEqual([])
+    expect(await errorsOf(head(`metadata: ${JSON.stringify({ a: [fields(12_000)] })}\n`))).toEqual([
+      expect.stringMatching(/^agents\/a\/AGENTS\.md: its head cannot be read as YAML: it has too many/),
+    ])
+    const both = { ...head(`runtimeConfig: [${'1, '.repeat(5000)}1]\n`), '.paperclip.yaml': extension({ metadata: half }) }
+    expect(await errorsOf(both)).toContain('agents/a/AGENTS.md: it has more than 10000 values')
+    const many = Object.fromEntries(Array.from({ length: 9000 }, (_each, at) => [`a${at}`, { metadata: fields(3) }]))
+    expect(await errorsOf({ ...head(''), '.paperclip.yaml': JSON.stringify({ agents: many }) })).toEqual([])
+  })
+
+  test.each([
+    ['texts', 60_000, { adapterConfig: fields(60_000) }],
+    ['variables', 60_000, { adapterConfig: { env: fields(60_000) } }],
+    ['lists', 60_000, { metadata: { a: Array.from({ length: 60_000 }, () => []) } }],
+    ['variables', 9000, { adapterConfig: { env: fields(9000) } }],
+    ['texts', 9000, { adapterConfig: fields(4000), metadata: fields(5000) }],
+  ] as const)(
+    'A package whose extension is JSON with an agent of %s, %i of them, keeps the event loop no longer than other inputs (I22)',
+    async (_, count, agent) => {
+      const files = { 'agents/a/AGENTS.md': '---\nname: A\n---\n', '.paperclip.yaml': JSON.stringify({ agents: { a: agent } }) }
+      const errors = count > 10_000 ? ['.paperclip.yaml cannot be read: one of its entries has more than 10000 values'] : []
+      const slices: number[] = []
+      for (let attempt = 0; attempt < 4; attempt += 1) {
+        const beforeMs = calibrate()
+        const { value, sliceMs } = await measureSlices(() => preview(files))
+        expect(value.body.errors).toEqual(errors)
+        slices.push(sliceMs / (10 * Math.max(beforeMs, calibrate())))
+        if (Math.min(...slices) < 1) break
+      }
+      expect(slices.some((slice) => slice < 1) ? [] : slices).toEqual([])
+    },
+    120_000,
+  )
 })

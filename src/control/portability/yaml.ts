@@ -1,6 +1,7 @@
 import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml'
 import type { Document, ParsedNode } from 'yaml'
 import { createTurns } from '../../platform/kernel/turns.ts'
+import { jsonProblem } from './jsonSize.ts'
 
 /** Maximum characters of one YAML text. JSON has no such limit, because its reader is a hundred times faster. */
 const MAX_YAML_LENGTH = 256 * 1024
@@ -103,16 +104,6 @@ function mapOf(items: readonly unknown[], valueOf: (node: unknown) => unknown): 
   return Object.fromEntries(entries)
 }
 
-/** Whether a value of JSON is deeper than a value of YAML may be. Its steps stand in a list, because the value may be too deep to call itself. */
-export function isTooDeep(value: unknown): boolean {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) return true
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []))
-  }
-  return false
-}
-
 const simpleLine = /^([A-Za-z]\w{0,99}): (?:((?:["[]|true$|false$).*)|(\w[\w -]{0,200}\w|\w))$/
 /** Words that are no texts in YAML: numbers, and words for null and flags. */
 const noText = /^(?:[\d-].*|null|true|false|nan|inf)$/i
@@ -129,8 +120,8 @@ function readSimpleLines(text: string): Record<string, unknown> | null {
     const [, key = '', json, words] = simpleLine.exec(line) ?? []
     if ((json ?? words) === undefined || entries.has(key) || noText.test(words ?? '')) return null
     try {
+      if (json !== undefined && jsonProblem(json, 1) !== null) return null
       const value: unknown = json === undefined ? words : JSON.parse(json)
-      if (isTooDeep(value)) return null
       entries.set(key, value)
     } catch {
       return null

@@ -100,8 +100,11 @@ function redactAssignments(text: string): string {
   return copiedTo === 0 ? text : redacted + text.slice(copiedTo)
 }
 
+/** The shortest texts that any pattern changes: `-u a:b`, `://:a@`, `?sig=a`. */
+const MIN_SECRET_LENGTH = 6
+
 function redactText(text: string): string {
-  return cue.test(text) ? redactCued(text) : text
+  return text.length >= MIN_SECRET_LENGTH && cue.test(text) ? redactCued(text) : text
 }
 
 function redactCued(text: string): string {
