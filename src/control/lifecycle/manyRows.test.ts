@@ -4,7 +4,7 @@ import { addLargestLogs, addManyRows } from '../../dev/testing/manyRows.ts'
 import { pollFor } from '../../dev/testing/serverProcess.ts'
 import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import { continueDeletions, endRunsLeftBehind } from './index.ts'
-import { MAX_ENDED_AT_ONCE } from './stopRuns.ts'
+import { MAX_CLOSED_AT_ONCE, MAX_ENDED_AT_ONCE } from './stopRuns.ts'
 
 const server = useServer()
 const removeCompany = (companyId: string) => server().board.del(`/api/companies/${companyId}`)
@@ -199,6 +199,31 @@ describe('a stop of more queued runs than one transaction ends', () => {
         here.company.id,
       ])
       expect(rows).toHaveLength(1)
+    },
+  )
+
+  test(
+    'A quarantine closes 1,000 waiting wakes in its transaction, the task closes the others, and so does a release (T5)',
+    { timeout: 180_000 },
+    async () => {
+      const here = await world(server())
+      const waiting = async (): Promise<number | null> =>
+        (await server().database.sql.query("select from wakes where company_id = $1 and status <> 'skipped'", [here.company.id])).rowCount
+      for (const end of ['task', 'release'] as const) {
+        const agent = await here.agent()
+        await server().database.sql.query('delete from issues where company_id = $1', [here.company.id])
+        await addManyRows(server(), here.company.id, agent.id, { issues: 2 * MAX_CLOSED_AT_ONCE + beyond })
+        await server().database.sql.query(
+          "update wakes set status = 'deferred_issue_execution', finished_at = null where company_id = $1",
+          [here.company.id],
+        )
+        expect((await server().board.post(`/api/agents/${agent.id}/quarantine`, { reason: 'It loops' })).status).toBe(200)
+        expect((await lastAudit(server(), agent.id, 'agent.quarantined')).details['closedWakeIds']).toHaveLength(MAX_CLOSED_AT_ONCE)
+        expect(await waiting()).toBe(MAX_CLOSED_AT_ONCE + beyond)
+        if (end === 'task') expect(await endRunsLeftBehind(server().store)).toBe(MAX_CLOSED_AT_ONCE + beyond)
+        else expect((await server().board.del(`/api/agents/${agent.id}/quarantine`)).status).toBe(200)
+        expect(await waiting()).toBe(0)
+      }
     },
   )
 })

@@ -7,11 +7,11 @@ import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { endAgentRuns } from './stopRuns.ts'
+import { endAgentRuns, endLeftBehindOf, MAX_CLOSED_AT_ONCE } from './stopRuns.ts'
 
 /**
  * Puts an agent into quarantine: it is paused, its runs end, its keys are revoked and its waiting wakes are closed, in one
- * transaction. Streams follow their credential, processes their run. An agent in quarantine is returned unchanged.
+ * transaction; what is more than that may end is left to the task `stops`, and cannot start. Streams follow their credential, processes their run. An agent in quarantine is returned unchanged.
  * @param reason recorded in the audit log
  * @throws Refusal `not_found`, `agent_terminated`, `agent_pending`
  */
@@ -23,7 +23,7 @@ export async function quarantineAgent(ctx: Ctx, agentId: string, reason: string)
     if (agent.status === 'pending_approval') refuse('agent_pending', { message: 'An agent that is pending approval has no credential' })
     if (isQuarantined(agent)) return unchanged(agent)
     const quarantined = await pauseFor(tx, agent, QUARANTINE)
-    const awaitedIssueIds = await issuesAwaitedBy(tx, agentId)
+    const awaitedIssueIds = await issuesAwaitedBy(tx, agentId, MAX_CLOSED_AT_ONCE)
     const ended = await endAgentRuns(tx, ctx, agentId, {
       status: 'cancelled',
       error: 'Agent quarantined',
@@ -43,6 +43,8 @@ export async function quarantineAgent(ctx: Ctx, agentId: string, reason: string)
  * @throws Refusal `not_found`
  */
 export async function releaseFromQuarantine(ctx: Ctx, agentId: string): Promise<AgentRow> {
+  // Wakes that the quarantine has left would come back with the agent.
+  await endLeftBehindOf(ctx.store, companyOf(ctx), agentId)
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (!isQuarantined(agent)) return unchanged(agent)

@@ -5,12 +5,13 @@ import type { Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { wakeClosed } from './events.ts'
 
-const waitingIssues = statement<{ agentId: string }, { issueId: string }>('wake_waiting_issues').read(sql`
-  select distinct w.issue_id as "issueId" from ${wakes} w where w.agent_id = ${param('agentId')} and ${isDeferred('w')} and w.issue_id is not null`)
+const waitingIssues = statement<{ agentId: string; limit: number }, { issueId: string }>('wake_waiting_issues').read(sql`
+  select distinct w.issue_id as "issueId" from ${wakes} w where w.agent_id = ${param('agentId')} and ${isDeferred('w')} and w.issue_id is not null
+  order by w.issue_id limit ${param('limit', 'int')}`)
 
-/** (tx) The issues for which wakes of an agent wait. */
-export const issuesAwaitedBy = async (tx: Tx, agentId: string): Promise<string[]> =>
-  (await tx.run(waitingIssues, { agentId })).map(({ issueId }) => issueId)
+/** (tx) Issues for which wakes of an agent wait, `limit` at most. */
+export const issuesAwaitedBy = async (tx: Tx, agentId: string, limit: number): Promise<string[]> =>
+  (await tx.run(waitingIssues, { agentId, limit })).map(({ issueId }) => issueId)
 
 const closeWaiting = statement<{ agentId: string; issueIds: readonly string[] }, { id: string; issueId: string }>('wake_close_waiting')
   .write(sql`
@@ -23,7 +24,7 @@ export async function closeWakesOf(
   agentId: string,
   issueIds: readonly string[],
 ): Promise<{ wakeIds: string[]; events: DomainEvent[] }> {
-  const closed = await tx.run(closeWaiting, { agentId, issueIds })
+  const closed = issueIds.length === 0 ? [] : await tx.run(closeWaiting, { agentId, issueIds })
   return {
     wakeIds: closed.map(({ id }) => id),
     events: closed.map(({ id, issueId }) => wakeClosed(id, { agentId, issueId, why: 'agent_not_invokable' }, { agentId })),
