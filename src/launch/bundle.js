@@ -34,7 +34,7 @@ const filesBelow = (from) =>
  * of other sources, whatever changed them.
  * @returns {string} the path of the bundle
  */
-function bundleFile() {
+export function bundleFile() {
   const hash = createHash('sha256')
   for (const file of [...settings.map((name) => path.join(root, name)), ...filesBelow(sources)]) {
     const content = readFileSync(file)

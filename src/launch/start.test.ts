@@ -48,6 +48,19 @@ test('A start runs the sources as they are now, whatever was bundled before, and
   expect(start()).toBe(said('one'))
 })
 
+test.skipIf(process.platform !== 'linux')(
+  'The start that makes the bundle leaves no bundler beside the server, with its environment and its descriptors (needs /proc)',
+  () => {
+    const { root, start, bundles } = checkout('alone')
+    writeFileSync(
+      path.join(root, 'src/main.ts'),
+      "import { readFileSync } from 'node:fs'\nconsole.log('children:', readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim())\n",
+    )
+    expect(start()).toBe('children:')
+    expect(bundles()).toHaveLength(1)
+  },
+)
+
 test.skipIf(process.getuid?.() !== 0)(
   'A checkout that its account may not write starts without a bundle (needs root, to change the account)',
   () => {

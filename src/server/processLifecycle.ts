@@ -37,6 +37,8 @@ export interface ProcessLifecycle {
    * embedded Postgres still shuts down in order: the kernel sends it SIGINT when this process ends.
    */
   readonly handleSignal: (signal: NodeJS.Signals) => void
+  /** Handles the signal that would open Node's debugger, by a line in the log. */
+  readonly refuseDebugger: () => void
 }
 
 /**
@@ -57,17 +59,9 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
     setTimeout(() => exit(1), FORCE_EXIT_MS).unref()
     // A resource that is starting cannot be ended before its start is complete.
     await settlesWithin(currentStart, START_GRACE_MS)
-    let exitCode = code
-    for (const end of cleanups.toReversed()) {
-      try {
-        await end()
-      } catch (error) {
-        reportError(error, 'shutdown of a resource failed')
-        exitCode = 1
-      }
-    }
+    const haveEnded = await endAll(cleanups, (error) => reportError(error, 'shutdown of a resource failed'))
     await flushLog(FLUSH_LOG_MS)
-    exit(exitCode)
+    exit(haveEnded ? code : 1)
   }
 
   const shutdown = (code: number): void => {
@@ -100,7 +94,22 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
       if (!shutdownController.signal.aborted) log?.info({ signal }, 'stopping')
       shutdown(0)
     },
+    refuseDebugger: () => log?.warn('SIGUSR1 opens no debugger: every account of this machine could use it'),
   }
+}
+
+/** Ends resources, newest first. @returns whether all of them have ended in order */
+async function endAll(cleanups: readonly (() => Promise<void>)[], report: (error: unknown) => void): Promise<boolean> {
+  let haveEnded = true
+  for (const end of cleanups.toReversed()) {
+    try {
+      await end()
+    } catch (error) {
+      report(error)
+      haveEnded = false
+    }
+  }
+  return haveEnded
 }
 
 /** Returns a function that is called for each signal, and says whether the signal comes `SECOND_SIGNAL_MS` after the first. */
