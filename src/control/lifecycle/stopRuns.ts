@@ -110,7 +110,14 @@ async function endSome(store: Store, { companyId, agentId, isCompanyArchived }: 
     const isClosing = agent !== undefined && isQuarantined(agent)
     const awaited = isClosing ? await issuesAwaitedBy(tx, agentId, MAX_CLOSED_AT_ONCE) : []
     const { runIds, events } = await endAgentRuns(tx, ctx, agentId, { ...result, alsoLocked: awaited })
-    const closed = await closeWakesOf(tx, agentId, awaited)
+    // Another transaction may have closed some before their issues were locked, and a mutation without an effect writes nothing.
+    const locked = new Set(awaited)
+    const left = awaited.length === 0 ? [] : await issuesAwaitedBy(tx, agentId, MAX_CLOSED_AT_ONCE)
+    const closed = await closeWakesOf(
+      tx,
+      agentId,
+      left.filter((issueId) => locked.has(issueId)),
+    )
     return changedIfAny(runIds.length + closed.wakeIds.length, [...events, ...closed.events])
   })
 }
