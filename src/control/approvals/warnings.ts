@@ -29,7 +29,8 @@ const shells = /^(?:sh|bash|dash|ash|zsh|ksh|mksh|fish|csh|tcsh|busybox|cmd|powe
 const interpreters = /^(?:node|nodejs|deno|bun|python[\d.]*|perl|ruby|php|lua|tclsh|osascript|awk|gawk)(?:\.exe)?$/i
 const wrappers = /^(?:env|sudo|doas|su|nohup|setsid|nice|timeout|xargs|script|ssh|docker|podman|chroot|unshare|nsenter|npx|pnpx|bunx|uvx)$/i
 const inlineFlag = /^(?:-[a-z]*[ce]|--eval|--print|-p|--command|\/c|-EncodedCommand)$/i
-const shellSyntax = /\$\(|`|\|\s*\S*sh\b|[;&|]{1,2}\s*(?:curl|wget|nc|sh|bash|rm)\b/
+// A word after a bar ends at the next bar: otherwise each bar would be searched to the end of the text.
+const shellSyntax = /\$\(|`|\|\s*[^\s|]*sh\b|[;&|]{1,2}\s*(?:curl|wget|nc|sh|bash|rm)\b/
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
