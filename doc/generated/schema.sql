@@ -217,7 +217,6 @@ CREATE TABLE companies (
   description text,
   status text DEFAULT 'active'::text NOT NULL,
   issue_prefix text NOT NULL,
-  issue_counter integer DEFAULT 0 NOT NULL,
   budget_monthly_cents integer DEFAULT 0 NOT NULL,
   require_board_approval_for_new_agents boolean DEFAULT true NOT NULL,
   feedback_data_sharing_enabled boolean DEFAULT false NOT NULL,
@@ -491,6 +490,13 @@ CREATE TABLE issue_comments (
 CREATE INDEX issue_comments_author_agent ON public.issue_comments USING btree (author_agent_id, issue_id) WHERE (author_agent_id IS NOT NULL);
 CREATE INDEX issue_comments_author_user ON public.issue_comments USING btree (author_user_id, issue_id) WHERE (author_user_id IS NOT NULL);
 CREATE INDEX issue_comments_issue ON public.issue_comments USING btree (issue_id, created_at DESC, id DESC);
+
+CREATE TABLE issue_counters (
+  company_id uuid NOT NULL,
+  last_number integer NOT NULL,
+  CONSTRAINT issue_counters_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_counters_pkey PRIMARY KEY (company_id)
+);
 
 CREATE TABLE issue_document_revisions (
   id uuid DEFAULT gen_random_uuid() NOT NULL,

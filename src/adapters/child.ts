@@ -221,7 +221,7 @@ async function drain(child: ChildProcess, output: Output, consumed: Promise<unkn
     before = output.activityCount()
     if (await settlesWithin(consumed, Math.min(IDLE_TIMEOUT_MS, drainMs))) return
   }
-  // Everything of the run that this server could find has ended. Whoever holds its output may be no descendant, so it gets no signal.
+  // Everything of the run that this server could find has ended. The holder of its output may be no descendant, so it gets no signal.
   if (!output.isDelivering()) await settlesWithin(output.write('system', LEFT_BEHIND), IDLE_TIMEOUT_MS)
   output.close()
   for (const [stream] of streamsOf(child)) stream.destroy()

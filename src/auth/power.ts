@@ -64,7 +64,7 @@ export const fieldMeanings = {
   },
   'agent.permissions': { canCreateAgents: 'power', canAssignTasks: 'power' },
   'agent.wake': {
-    ...free('source', 'triggerDetail', 'reason', 'payload', 'issueId', 'commentId', 'taskKey', 'resumeFromRunId'),
+    ...free('source', 'triggerDetail', 'reason', 'payload', 'issueId', 'issueIds', 'approvalId', 'commentId', 'taskKey', 'resumeFromRunId'),
     ...free('idempotencyKey', 'forceFreshSession'),
   },
   // Nothing of it is stored or looked up.

@@ -61,6 +61,6 @@ export interface IdentifiedExchange extends Exchange {
   readonly projection: Projection
 }
 
-/** The database for the caller of a request: agents leave a quarter of its connections to others, and half of theirs to other agents. */
+/** The database for the caller of a request: agents together leave a quarter of its connections to others. */
 export const storeFor = ({ deps, actor }: Pick<IdentifiedExchange, 'deps' | 'actor'>): Store =>
-  actor.kind === 'agent' ? deps.store.ofAgent(actor) : deps.store
+  actor.kind === 'agent' ? deps.store.ofAgents : deps.store

@@ -11,7 +11,6 @@ export const companies = pgTable(
     description: text('description'),
     status: text('status', { enum: companyStatus.statuses }).notNull().default('active'),
     issuePrefix: text('issue_prefix').notNull(),
-    issueCounter: integer('issue_counter').notNull().default(0),
     budgetMonthlyCents: integer('budget_monthly_cents').notNull().default(0),
     requireBoardApprovalForNewAgents: boolean('require_board_approval_for_new_agents').notNull().default(true),
     feedbackDataSharingEnabled: boolean('feedback_data_sharing_enabled').notNull().default(false),
@@ -36,6 +35,15 @@ export const companyId = () =>
   uuid('company_id')
     .notNull()
     .references(() => companies.id, { onDelete: 'cascade' })
+
+/**
+ * The last issue number that was drawn in each company; without a row none was. It is a table of its own, so that drawing a number waits for
+ * no transaction that holds the company's row.
+ */
+export const issueCounters = pgTable('issue_counters', {
+  companyId: companyId().primaryKey(),
+  lastNumber: integer('last_number').notNull(),
+})
 
 /** Members of a company: people and agents. */
 export const memberships = pgTable(

@@ -163,7 +163,7 @@ export function buildApp(deps: AppDeps): App {
   app.use(traceRequests(deps, metrics, guard))
 
   const { identifyRequest, identifyEndedRun } = identifier(deps)
-  const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store)
+  const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store.ofAgents)
   const routes = allRoutes(routeDepsOf(deps))
   mountPages(app, deps)
   app.all('/metrics', metricsPage(metrics, deps.metricsToken))

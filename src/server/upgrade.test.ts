@@ -91,8 +91,10 @@ describe('a server on a home that release d4ff285 made', { timeout: SLOW_MS }, (
 
   test('It serves the log of a run that ended before the upgrade', async () => {
     const { body: runs } = await ask('GET', `/issues/${facts.clerkIssueId}/runs`)
-    expect(runs).toMatchObject([{ status: 'succeeded' }])
-    const log = await ask('GET', `/heartbeat-runs/${runs[0].runId}/log`)
+    // The server may have queued another one by now, because the issue stands still.
+    const [ended, ...more] = runs.filter(({ status }: { status: string }) => status === 'succeeded')
+    expect(more).toEqual([])
+    const log = await ask('GET', `/heartbeat-runs/${ended.runId}/log`)
     expect(log.body.content).toContain('naïve “quotes”')
   })
 

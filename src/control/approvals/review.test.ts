@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { REDACTED } from '../../platform/kernel/redact.ts'
-import { onThisMachine } from '../../dev/testing/slowness.ts'
 import { race, countByStatus } from '../../dev/testing/race.ts'
 import { auditCount, useServer, world } from '../../dev/testing/world.ts'
 import type { TestAgent, World } from '../../dev/testing/world.ts'
@@ -31,20 +30,6 @@ const sendBack = (id: string) => board().post(`/api/approvals/${id}/request-revi
 const resubmit = (id: string, changes: object) =>
   worker.client.post(`/api/approvals/${id}/resubmit`, { payload: { agentConfiguration: { changes } } })
 const changedAnswer = { status: 409, body: { code: 'approval_changed' } }
-
-/** Texts of 30,000 characters, the longest of a configuration, that make a search start anew at each character. */
-const repeated = ['|', '| ', '|a', '-', '$', '&', ';', 'a', ' ', '/', '_', 'LD_', 'sh', 'sh ', '\u200b'].map((part) =>
-  part.repeat(30_000 / part.length),
-)
-
-test('An approval of the longest texts is looked through at once, whatever they repeat (T5)', () => {
-  for (const text of repeated) {
-    const cpu = process.cpuUsage()
-    warningsOf({ name: text, adapterConfig: { command: text, args: [text, text, text], env: { [text]: text } } })
-    const { user } = process.cpuUsage(cpu)
-    expect(user / 1000, JSON.stringify(text.slice(0, 4))).toBeLessThan(onThisMachine(300))
-  }
-})
 
 describe('the view of an approval', () => {
   const evil = {

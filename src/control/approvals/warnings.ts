@@ -29,8 +29,7 @@ const shells = /^(?:sh|bash|dash|ash|zsh|ksh|mksh|fish|csh|tcsh|busybox|cmd|powe
 const interpreters = /^(?:node|nodejs|deno|bun|python[\d.]*|perl|ruby|php|lua|tclsh|osascript|awk|gawk)(?:\.exe)?$/i
 const wrappers = /^(?:env|sudo|doas|su|nohup|setsid|nice|timeout|xargs|script|ssh|docker|podman|chroot|unshare|nsenter|npx|pnpx|bunx|uvx)$/i
 const inlineFlag = /^(?:-[a-z]*[ce]|--eval|--print|-p|--command|\/c|-EncodedCommand)$/i
-// A word after a bar ends at the next bar: otherwise each bar would be searched to the end of the text.
-const shellSyntax = /\$\(|`|\|\s*[^\s|]*sh\b|[;&|]{1,2}\s*(?:curl|wget|nc|sh|bash|rm)\b/
+const shellSyntax = /\$\(|`|\|\s*\S*sh\b|[;&|]{1,2}\s*(?:curl|wget|nc|sh|bash|rm)\b/
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -112,7 +111,7 @@ function walk(value: unknown, path: string): Warning[] {
   }, own)
 }
 
-/** What the adapter of a configuration makes of its fields, as the answer to a create says it (`cases.md` K33). */
+/** The warnings of the adapter of a configuration about its fields, as the answer to a create says it (`cases.md` K33). */
 function warnOfFields({ adapterType, adapterConfig }: Readonly<Record<string, unknown>>): Warning[] {
   if (typeof adapterType !== 'string' || !isRecord(adapterConfig)) return []
   const { invalid, ignored, missing } = fieldProblems(adapterType, adapterConfig)

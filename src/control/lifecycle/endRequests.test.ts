@@ -72,7 +72,7 @@ describe('A request ends with its subject (K14)', () => {
         expect(await lastAudit(server(), issue.id, 'issue.thread_interaction_expired')).toMatchObject({
           details: { why: 'issue_cancelled' },
         })
-      // A question that came after the end would wait for ever.
+      // A question that came after the end would wait without end.
       const before = await auditCount(server())
       const asked = { kind: 'ask_user_questions', payload: { questions: [{ id: 'q', prompt: 'Why?', selectionMode: 'single', options }] } }
       for (const client of [run.client, board()])

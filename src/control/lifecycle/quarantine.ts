@@ -44,7 +44,7 @@ export async function quarantineAgent(ctx: Ctx, agentId: string, reason: string)
  */
 export async function releaseFromQuarantine(ctx: Ctx, agentId: string): Promise<AgentRow> {
   // Wakes that the quarantine has left would come back with the agent.
-  await endLeftBehindOf(ctx.store, companyOf(ctx), agentId)
+  await endLeftBehindOf(ctx, agentId)
   return await mutate(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (!isQuarantined(agent)) return unchanged(agent)

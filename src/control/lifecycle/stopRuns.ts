@@ -95,8 +95,12 @@ const resultOf = (agent: { readonly status: AgentStatus; readonly pauseReason: s
     : { status: 'cancelled', error: 'Agent paused', errorCode: 'agent_paused' }
 }
 
-async function endSome(store: Store, { companyId, agentId, isCompanyArchived }: Stopped): Promise<number> {
-  const ctx: Ctx = { actor: { kind: 'system', task: 'stops' }, companyId, requestId: null, store, idempotency: null }
+async function endSome(
+  store: Store,
+  { companyId, agentId, isCompanyArchived }: Stopped,
+  requestId: Ctx['requestId'] = null,
+): Promise<number> {
+  const ctx: Ctx = { actor: { kind: 'system', task: 'stops' }, companyId, requestId, store, idempotency: null }
   return await mutate(ctx, async (tx) => {
     if (isCompanyArchived) {
       const { status } = await lockCompany(tx, companyId)
@@ -122,9 +126,10 @@ async function endSome(store: Store, { companyId, agentId, isCompanyArchived }: 
   })
 }
 
-/** Ends what a quarantine of an agent has left, in transactions of bounded size. */
-export async function endLeftBehindOf(store: Store, companyId: string, agentId: string): Promise<void> {
-  while ((await endSome(store, { companyId, agentId, isCompanyArchived: false })) > 0);
+/** Ends for a request what a quarantine of an agent has left, in transactions of bounded size. */
+export async function endLeftBehindOf(ctx: Ctx, agentId: string): Promise<void> {
+  const left = { companyId: companyOf(ctx), agentId, isCompanyArchived: false }
+  while ((await endSome(ctx.store, left, ctx.requestId)) > 0);
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { companyImported } from './events.ts'
 import { importAgents } from './importAgents.ts'
+import { createTurns } from '../../platform/kernel/turns.ts'
 import { prepareCompany } from './importCompany.ts'
 import { importGoals } from './importGoals.ts'
 import { importIssues } from './importIssues.ts'
@@ -73,9 +74,14 @@ export async function previewImport(ctx: Ctx, request: ImportRequest, channel: I
   const companyId = resolveTarget(ctx, request, channel)
   const db = ctx.store.read
   const company = companyId === null ? null : await companyById(db, companyId)
+  // Each part of the work takes milliseconds, and together they would keep the event loop for a tenth of a second (I22).
+  const turns = createTurns()
   const companyPackage = await readPackage(request)
+  await turns.yieldIfDue()
   const plan = planImport(ctx.actor, request, companyPackage, companyId === null ? noRows : await loadExistingRows(db, companyId))
+  await turns.yieldIfDue()
   const envInputs = await collectEnvInputs(companyPackage)
+  await turns.yieldIfDue()
   const isBlocked = needsBoardApproval(ctx, plan, company?.requireBoardApprovalForNewAgents ?? false)
   return {
     include: plan.include,

@@ -173,7 +173,7 @@ function warnOfConfigs(agents: readonly PlannedEntry<AgentEntry>[], warnings: st
     // The text of its file is the prompt of an agent, whether or not its adapter has one.
     for (const name of ignored.filter((each) => each !== 'promptTemplate'))
       warnings.push(`${path}: adapterConfig.${name} is not a field of the adapter ${adapterType} and has no effect`)
-    // What exists keeps what the package does not have.
+    // An existing agent keeps the fields that the package does not have.
     if (missing.length === 0 || action !== 'create') continue
     const fields = missing.join(', ')
     lacking.set(fields, [...(lacking.get(fields) ?? []), slug])

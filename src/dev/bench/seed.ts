@@ -10,6 +10,9 @@ export async function seedIssues(sql: Pool, companyId: string, prefix: string, c
      from generate_series(1, $3::int) n`,
     [companyId, prefix, count],
   )
-  await sql.query('update companies set issue_counter = $2 where id = $1', [companyId, count])
+  await sql.query('insert into issue_counters values ($1, $2) on conflict (company_id) do update set last_number = excluded.last_number', [
+    companyId,
+    count,
+  ])
   await sql.query('analyze issues')
 }

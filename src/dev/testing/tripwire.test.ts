@@ -14,6 +14,7 @@ const exempt: Readonly<Record<string, string>> = {
   heartbeat_run_events: 'what a run says while it works',
   heartbeat_run_log_chunks: 'what a run prints while it works',
   idempotency_keys: 'answers, written with the effect they answer',
+  issue_counters: 'which numbers were drawn; the issue that has one is audited',
   server_secrets: 'fingerprints of the secrets with which servers run now',
   servers: 'which processes are there to supervise runs',
   wake_skips: 'counts of what did not happen',

@@ -67,7 +67,7 @@ export function createLeaseKeeper(store: Store): LeaseKeeper {
       const now = performance.now()
       if ((nextCheckAt.get(actor.runId) ?? 0) > now) return
       nextCheckAt.set(actor.runId, now + CHECK_INTERVAL_MS)
-      await renewLease(store.ofAgent(actor), { runId: actor.runId, agentId: actor.agentId, companyId: actor.companyId }, 'if_due')
+      await renewLease(store, { runId: actor.runId, agentId: actor.agentId, companyId: actor.companyId }, 'if_due')
     },
   }
 }

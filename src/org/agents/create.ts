@@ -103,11 +103,11 @@ export async function insertAgents(
     refuse('unprocessable', { message: `A company has at most ${MAX_AGENTS} agents` })
   const newIds = new Set<string>()
   const managerIds = new Set<string>()
-  const rows = newAgents.map(({ id, input, urlKey: wish }) => {
+  const rows = newAgents.map(({ id, input, urlKey: wanted }) => {
     if (input.reportsTo && !newIds.has(input.reportsTo)) managerIds.add(input.reportsTo)
     newIds.add(id)
     const name = takeName(input.name, usedNames)
-    const urlKey = takeUrlKey(name, id, usedNames, wish)
+    const urlKey = takeUrlKey(name, id, usedNames, wanted)
     return { ...agentDefaults(input), id, companyId, name, urlKey, status }
   })
   await requireManagers(tx, companyId, managerIds)

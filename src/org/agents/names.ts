@@ -77,19 +77,19 @@ export function takeName(name: string, { names, nextNumbers }: NamesInUse): stri
 
 /**
  * Takes the shortname that a name asks for, or the first with a number from 2 on that is free.
- * @param wish a shortname that the agent had elsewhere; it is taken when it is one of these and free
+ * @param wanted a shortname that the agent had elsewhere; it is taken when it is one of these and free
  */
 export function takeUrlKey(
   name: string,
   id: string,
   { urlKeys, nextNumbers }: Pick<NamesInUse, 'urlKeys' | 'nextNumbers'>,
-  wish?: string,
+  wanted?: string,
 ): string {
   const base = urlKeyOf(name, id)
-  const number = wish?.startsWith(base) === true ? wish.slice(base.length) : null
-  const isWishFree = wish !== undefined && number !== null && /^(?:-[1-9]\d{0,5})?$/.test(number) && !urlKeys.has(wish)
-  const free = isWishFree
-    ? wish
+  const number = wanted?.startsWith(base) === true ? wanted.slice(base.length) : null
+  const isWantedFree = wanted !== undefined && number !== null && /^(?:-[1-9]\d{0,5})?$/.test(number) && !urlKeys.has(wanted)
+  const free = isWantedFree
+    ? wanted
     : firstFree(
         `key ${base}`,
         nextNumbers,

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { lockingRead } from '../../platform/db/locks.ts'
+import { lockingRead, recordShared } from '../../platform/db/locks.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { companies } from '../../model/companies.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -33,14 +33,18 @@ export async function lockUnarchivedCompany(tx: Tx, id: string): Promise<LockedC
   return company
 }
 
-const raiseIssueCounter = statement<{ id: string; count: number }, { firstNumber: number; issuePrefix: string }>('company_issue_number')
-  .write(sql`
-  update ${companies} set issue_counter = issue_counter + ${param('count', 'int')} where id = ${param('id')}
-  returning issue_counter - ${param('count', 'int')} + 1 as "firstNumber", issue_prefix as "issuePrefix"`)
+const shareById = statement<{ id: string }, Pick<LockedCompany, 'id' | 'status'>>('share_company').read(
+  sql`select id, status from ${companies} where id = ${param('id')} for share`,
+)
 
-/** (tx) The first of the next `count` issue numbers of a company. Expects the company's row lock. */
-export async function nextIssueNumbers(tx: Tx, id: string, count: number): Promise<{ firstNumber: number; issuePrefix: string }> {
-  const [row] = await tx.run(raiseIssueCounter, { id, count })
-  if (row === undefined) refuse('not_found', { message: 'Company not found' })
-  return row
+/**
+ * (tx) Locks a company's row against every change of it and shares the lock with others that insert, so that they do not wait for each
+ * other. A transaction that changes the company takes `lockCompany` before this, never behind it.
+ * @throws Refusal `not_found`, `company_not_active` when it is archived
+ */
+export async function shareUnarchivedCompany(tx: Tx, id: string): Promise<void> {
+  const [company] = await tx.run(shareById, { id })
+  if (company === undefined) refuse('not_found', { message: 'Company not found' })
+  recordShared(tx.locks, 'company', id)
+  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
 }

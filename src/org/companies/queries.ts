@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
-import { companies } from '../../model/companies.ts'
+import { companies, issueCounters } from '../../model/companies.ts'
 import { isCompanyDeleted } from '../../model/deletions.ts'
 import { issues } from '../../model/issues.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
@@ -15,6 +15,7 @@ import type { companyView } from './views.ts'
 export type CompanyRow = z.input<typeof companyView>
 
 const companyColumns = sql`${columnsOf(companies)},
+  coalesce((select c.last_number from ${issueCounters} c where c.company_id = "companies"."id"), 0) as "issueCounter",
   coalesce((select sum(a.spent_monthly_cents)::int from ${agents} a where a.company_id = "companies"."id"), 0) as "spentMonthlyCents",
   case when logo_asset_id is null then null else '/api/assets/' || logo_asset_id || '/content' end as "logoUrl"`
 

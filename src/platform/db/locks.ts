@@ -9,7 +9,7 @@ import type { Statement } from './statement.ts'
 export const lockOrder = ['company', 'approval', 'agent', 'issue', 'run', 'wake', 'budget'] as const
 export type LockKind = (typeof lockOrder)[number]
 
-export const createLockState = (): LockState => ({ rank: -1, lastId: '', lockedRows: new Set() })
+export const createLockState = (): LockState => ({ rank: -1, lastId: '', lockedRows: new Set(), sharedRows: new Set() })
 
 /**
  * Records that rows are locked. It fails a transaction that locks rows out of order, so that a test finds the mistake
@@ -20,6 +20,7 @@ export function recordLocked(state: LockState, kind: LockKind, ids: readonly str
   const rank = lockOrder.indexOf(kind)
   for (const id of ids) {
     const name = `${kind}:${id}`
+    invariant(!state.sharedRows.has(name), `lock order: ${kind} alone after it was shared`)
     if (state.lockedRows.has(name)) continue
     invariant(
       rank > state.rank || (rank === state.rank && id > state.lastId),
@@ -29,6 +30,17 @@ export function recordLocked(state: LockState, kind: LockKind, ids: readonly str
     state.lastId = id
     state.lockedRows.add(name)
   }
+}
+
+/**
+ * Records that a row is locked together with others that share it. `recordLocked` fails behind it: two that share a row and then both want it
+ * alone wait for each other.
+ * @throws Error for a row lock out of order
+ */
+export function recordShared(state: LockState, kind: LockKind, id: string): void {
+  if (state.lockedRows.has(`${kind}:${id}`)) return
+  recordLocked(state, kind, [id])
+  state.sharedRows.add(`${kind}:${id}`)
 }
 
 /**

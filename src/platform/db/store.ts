@@ -1,7 +1,7 @@
 import { runOn, runPageOn } from './driver/client.ts'
 import type { Connection, Pool } from './driver/client.ts'
 import { agentPlaces, createLane, openLane } from './lane.ts'
-import type { Lane, SharedLane } from './lane.ts'
+import type { Lane } from './lane.ts'
 import type { CommitListener, PageDb, ReadDb, Store } from './types.ts'
 
 /** The read-only view of a pool or a connection. */
@@ -16,12 +16,12 @@ const readDbOnPool = (pool: Pool, lane: Lane): ReadDb & PageDb => ({
 })
 
 /** The lane of agents at a pool. */
-const agentLane = (pool: Pool): SharedLane => createLane(agentPlaces(pool.options.max))
+const agentLane = (pool: Pool): Lane => createLane(agentPlaces(pool.options.max))
 
 /** Creates the store that the verbs use. @param autocommitPool for statements outside of transactions */
 export function createStore(transactionPool: Pool, autocommitPool: Pool = transactionPool): Store {
   const listeners = new Set<CommitListener>()
-  const shared: Omit<Store, 'read' | 'transactionLane' | 'autocommitLane' | 'ofAgent'> = {
+  const shared: Omit<Store, 'read' | 'transactionLane' | 'autocommitLane' | 'ofAgents'> = {
     transactionPool,
     autocommitPool,
     counts: { transactionRetries: 0 },
@@ -35,12 +35,14 @@ export function createStore(transactionPool: Pool, autocommitPool: Pool = transa
   }
   const transactionLane = agentLane(transactionPool)
   const autocommitLane = autocommitPool === transactionPool ? transactionLane : agentLane(autocommitPool)
-  const storeOn = (transactions: Lane, autocommits: Lane): Store => ({
+  const ofAgents: Store = {
     ...shared,
-    read: readDbOnPool(autocommitPool, autocommits),
-    transactionLane: transactions,
-    autocommitLane: autocommits,
-    ofAgent: (owner) => storeOn(transactionLane.of(owner), autocommitLane.of(owner)),
-  })
-  return storeOn(openLane, openLane)
+    read: readDbOnPool(autocommitPool, autocommitLane),
+    transactionLane,
+    autocommitLane,
+    get ofAgents() {
+      return ofAgents
+    },
+  }
+  return { ...shared, read: readDbOnPool(autocommitPool, openLane), transactionLane: openLane, autocommitLane: openLane, ofAgents }
 }

@@ -3,7 +3,7 @@ import type { BoundedRows } from '../kernel/page.ts'
 import type { Quotas } from '../kernel/quotas.ts'
 import type { Instant } from '../kernel/time.ts'
 import type { Drizzle, Pool } from './driver/client.ts'
-import type { Lane, LaneOwner } from './lane.ts'
+import type { Lane } from './lane.ts'
 import type { Statement } from './statement.ts'
 
 // The types that the files of this folder share. They have their own file so that no two files import each other.
@@ -52,14 +52,14 @@ export interface Store {
   /** Calls a listener after every commit of this process. @returns the function that removes it */
   onCommit(listener: CommitListener): () => void
   readonly publish: CommitListener
-  /** Counts of this process since its start. The same object in `ofAgent`. */
+  /** Counts of this process since its start. The same object in `ofAgents`. */
   readonly counts: { transactionRetries: number }
   /** Where transactions wait for their turn at `transactionPool`. */
   readonly transactionLane: Lane
   /** Where statements outside of transactions wait for their turn at `autocommitPool`. `read` does so by itself. */
   readonly autocommitLane: Lane
-  /** The same database for the requests of an agent: agents together leave a quarter of each pool to others, and each one leaves half of theirs. */
-  readonly ofAgent: (owner: LaneOwner) => Store
+  /** The same database for the requests of agents, which together leave a quarter of each pool to others. */
+  readonly ofAgents: Store
 }
 
 /** The response of a request in the form in which it was sent. */
@@ -118,6 +118,8 @@ export interface LockState {
   rank: number
   lastId: string
   readonly lockedRows: Set<string>
+  /** Those of them that other transactions may have locked, too. */
+  readonly sharedRows: Set<string>
 }
 
 /** Marks the transactions that `mutate` opens. Only `mutate` uses it. */

@@ -110,7 +110,7 @@ export async function createInteraction(ctx: Ctx, issueId: string, input: Create
       return unchanged(existing)
     }
     const gate = await checkWriteGate(tx, ctx, issue, expected)
-    // Nobody would answer it, and no answer would cause anything (`expireByCancellation`).
+    // No person would answer it, and no answer would cause anything (`expireByCancellation`).
     if (issue.status === 'cancelled') refuse('unprocessable', { message: 'A cancelled issue asks nothing: open it again first' })
     const facts = exactlyOne(await tx.run(loadThreadFacts, { issueId, commentId: sourceCommentId }))
     if (sourceCommentId !== null && !facts.hasComment) refuse('not_found', { message: 'Source comment not found' })

@@ -129,7 +129,7 @@ export const acceptInteraction = (ctx: Ctx, issueId: string, id: string, selecte
   resolveInteraction(ctx, issueId, id, {
     to: 'accepted',
     kinds: ['suggest_tasks', 'request_confirmation'],
-    // New issues are numbered by the company, whose row lock precedes that of the issue.
+    // New issues share the company's row lock, which precedes that of the issue.
     lockFirst: async (tx, { kind }) => {
       if (kind === 'suggest_tasks') await lockCompany(tx, companyOf(ctx))
     },

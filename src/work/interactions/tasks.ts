@@ -4,7 +4,9 @@ import { companyOf } from '../../platform/db/context.ts'
 import { labels } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
+import { issueNumbersInside } from '../../org/companies/index.ts'
 import { insertIssue } from '../issues/index.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { InteractionRow } from './queries.ts'
@@ -67,8 +69,7 @@ async function labelsOf(tx: Tx, ctx: Ctx, tasks: readonly TaskDraft[]): Promise<
 }
 
 /**
- * (tx) Creates suggested tasks as issues below the issue of the suggestion, or below each other. Expects the company's row
- * lock, under which issues are numbered.
+ * (tx) Creates suggested tasks as issues below the issue of the suggestion, or below each other. Expects the company's row lock.
  * @throws Refusal `unprocessable` for the selection; as `insertIssue` for the references of a task
  */
 export async function createTasks(tx: Tx, ctx: Ctx, issue: LockedIssue, selection: TaskSelection): Promise<CreatedTasks> {
@@ -78,15 +79,17 @@ export async function createTasks(tx: Tx, ctx: Ctx, issue: LockedIssue, selectio
   const createdByKey = new Map<string, { id: string; depth: number }>()
   const createdTasks: CreatedTask[] = []
   const events: DomainEvent[] = []
-  for (const task of orderParentsFirst(tasks, selected)) {
+  const ordered = orderParentsFirst(tasks, selected)
+  const numbers = await issueNumbersInside(tx, companyOf(ctx), ordered.length)
+  for (const [at, task] of ordered.entries()) {
     const parent = task.parentClientKey ? createdByKey.get(task.parentClientKey) : undefined
     const parentIssueId = parent?.id ?? task.parentId ?? defaultParentId ?? issue.id
     const depth = (parent?.depth ?? issue.requestDepth) + 1
     const wantedLabels = (task.labels ?? []).map((name) => name.toLowerCase())
-    const created = await insertIssue(tx, ctx, {
+    const fields = {
       title: task.title,
       description: task.description,
-      status: 'todo',
+      status: 'todo' as const,
       priority: task.priority ?? undefined,
       parentId: parentIssueId,
       projectId: task.projectId ?? issue.projectId,
@@ -96,7 +99,8 @@ export async function createTasks(tx: Tx, ctx: Ctx, issue: LockedIssue, selectio
       billingCode: task.billingCode ?? issue.billingCode,
       requestDepth: depth,
       labelIds: labelRows.filter((label) => wantedLabels.includes(label.name)).map((label) => label.id),
-    })
+    }
+    const created = await insertIssue(tx, ctx, fields, exactlyOne(numbers.slice(at, at + 1)))
     createdByKey.set(task.clientKey, { id: created.id, depth })
     createdTasks.push({
       clientKey: task.clientKey,

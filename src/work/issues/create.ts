@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { lockUnarchivedCompany, nextIssueNumbers } from '../../org/companies/index.ts'
+import { drawIssueNumber, identifierOf, shareUnarchivedCompany } from '../../org/companies/index.ts'
+import type { IssueNumber } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate } from '../../platform/db/mutate.ts'
+import { changed, mutate, pipelined } from '../../platform/db/mutate.ts'
 import { lockIssues } from '../../engine/holds/index.ts'
 import type { IssueWithRelations } from '../../engine/holds/index.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
@@ -28,13 +29,13 @@ export interface InsertedIssue {
 }
 
 /**
- * (tx) Inserts an issue under the next number of its company and wakes its assignee. Takes the company's lock first: the
- * counter keeps the identifiers without gaps.
+ * (tx) Inserts an issue and wakes its assignee. Shares the company's lock with others that insert.
  *
+ * @param number drawn for this issue
  * @throws Refusal for an assignee that the caller may not choose, for missing references, and of the checkout rules when
  *   an agent creates its own issue in progress
  */
-export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue): Promise<InsertedIssue> {
+export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: IssueNumber): Promise<InsertedIssue> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const assigneeAgentId = input.assigneeAgentId ?? null
@@ -42,24 +43,24 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue): Promise
   if (assigneeAgentId !== null && assigneeUserId !== null) refuse('assignee_conflict')
   if (onEnter[input.status].hold === 'may_hold' && assigneeAgentId === null && assigneeUserId === null) refuse('assignee_needed')
 
-  await lockUnarchivedCompany(tx, companyId)
-  if (assigneeAgentId !== null || assigneeUserId !== null) await requireMayAssign(tx, ctx)
   requireBoardForOverrides(actor, input.assigneeAdapterOverrides)
+  const company = pipelined(shareUnarchivedCompany(tx, companyId))
+  if (assigneeAgentId !== null || assigneeUserId !== null) await requireMayAssign(tx, ctx)
   await requireReferences(tx, ctx, input)
-  const { firstNumber: issueNumber, issuePrefix } = await nextIssueNumbers(tx, companyId, 1)
 
   // An agent that creates its own issue in progress checks it out, and the checkout starts from `todo`.
   const isSelfCheckout = input.status === 'in_progress' && actor.kind === 'agent' && assigneeAgentId === actor.agentId
   const issue = {
     id: randomUUID(),
-    identifier: `${issuePrefix}-${issueNumber}`,
-    issueNumber,
+    identifier: identifierOf(number),
+    issueNumber: number.issueNumber,
     status: isSelfCheckout ? 'todo' : input.status,
   } as const
-  await insertIssueRows(tx, ctx, [{ issue, input }])
+  const inserted = pipelined(insertIssueRows(tx, ctx, [{ issue, input }]))
+  await company
   const relationEvents = await linkAndCheckOut(tx, ctx, issue, { input, selfCheckoutAgentId: isSelfCheckout ? actor.agentId : null })
-  await requireActingRun(tx, ctx)
-  await wakeAssignee(tx, ctx, issue, assigneeAgentId)
+  await Promise.all([inserted, requireActingRun(tx, ctx)])
+  await wakeAssignee(tx, ctx, issue, { assigneeAgentId, mayBeBlocked: (input.blockedByIssueIds ?? []).length > 0 })
   const { id, identifier } = issue
   const created = issueCreated(id, { title: input.title, identifier, status: input.status, assigneeAgentId, assigneeUserId })
   return { id, identifier, events: [created, ...relationEvents] }
@@ -87,18 +88,26 @@ async function linkAndCheckOut(tx: Tx, ctx: Ctx, issue: NewIssue, { input, selfC
   return [...blockerEvents, ...(await checkOutOwnIssue(tx, ctx, lockedIssue, selfCheckoutAgentId))]
 }
 
-async function wakeAssignee(tx: Tx, ctx: Ctx, { id, status }: NewIssue, agentId: string | null): Promise<void> {
+interface Assignment {
+  readonly assigneeAgentId: string | null
+  readonly mayBeBlocked: boolean
+}
+
+async function wakeAssignee(tx: Tx, ctx: Ctx, { id, status }: NewIssue, assignment: Assignment): Promise<void> {
+  const { assigneeAgentId: agentId, mayBeBlocked } = assignment
   if (agentId === null || isClosed(status) || status === 'backlog') return
   if (ctx.actor.kind === 'agent' && ctx.actor.agentId === agentId) return
   // Its run could not take the issue and would be cancelled. The end of the last blocker wakes the assignee.
-  if (await isBlocked(tx, id)) return
+  if (mayBeBlocked && (await isBlocked(tx, id))) return
   await enqueueWake(tx, ctx, { agentId, issueId: id, source: 'assignment', reason: 'issue_assigned' })
 }
 
 /** Creates an issue. @throws Refusal as `insertIssue` */
 export async function createIssue(ctx: Ctx, input: CreateIssue): Promise<IssueWithRelations> {
+  const companyId = companyOf(ctx)
+  const number = await drawIssueNumber(ctx.store, companyId)
   return await mutate(ctx, async (tx) => {
-    const { id, events } = await insertIssue(tx, ctx, input)
-    return changed(await issueById(tx, companyOf(ctx), id), ...events)
+    const { id, events } = await insertIssue(tx, ctx, input, number)
+    return changed(issueById(tx, companyId, id), ...events)
   })
 }

@@ -1,8 +1,9 @@
-import { lockUnarchivedCompany, nextIssueNumbers } from '../../org/companies/index.ts'
+import { identifierOf, issueNumbersInside, lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { onEnter } from '../../model/issueStatus.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { invariant } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { issueCreated } from './events.ts'
 import type { InsertedIssue } from './create.ts'
 import { insertIssueRows } from './insertIssueRows.ts'
@@ -29,11 +30,11 @@ export async function insertIssues(tx: Tx, ctx: Ctx, batch: readonly BatchIssue[
   const companyId = companyOf(ctx)
   await lockUnarchivedCompany(tx, companyId)
   if (batch.some(({ input }) => Boolean(input.assigneeAgentId) || Boolean(input.assigneeUserId))) await requireMayAssign(tx, ctx)
-  const { firstNumber, issuePrefix } = await nextIssueNumbers(tx, companyId, batch.length)
+  const numbers = await issueNumbersInside(tx, companyId, batch.length)
   const rows = batch.map(({ id, input }, index) => {
     invariant(onEnter[input.status].hold === 'clear', 'no run holds an issue of a batch')
-    const issueNumber = firstNumber + index
-    return { input, issue: { id, identifier: `${issuePrefix}-${issueNumber}`, issueNumber, status: input.status } }
+    const number = exactlyOne(numbers.slice(index, index + 1))
+    return { input, issue: { id, identifier: identifierOf(number), issueNumber: number.issueNumber, status: input.status } }
   })
   await insertIssueRows(tx, ctx, rows)
   await insertLabelsOf(
