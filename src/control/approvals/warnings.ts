@@ -41,7 +41,11 @@ const hidden = /[\p{Cf}\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 /** Tabs and line breaks show in JSON as what they are. */
 const plain = new Set(['\t', '\n', '\r'])
 
+/** Most texts, which cost a tenth of the time that the search for hidden characters takes. */
+const isVisible = /^[ -~\t\n\r]*$/
+
 function warnOfHidden(text: string, path: string): Warning[] {
+  if (isVisible.test(text)) return []
   const found = [...new Set(text.match(hidden))].filter((character) => !plain.has(character))
   if (found.length === 0) return []
   const names = found.slice(0, 5).map((character) => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`)
@@ -92,12 +96,21 @@ function warnOfNames(map: Readonly<Record<string, unknown>>, path: string, isEnv
 /** The most warnings of one configuration. */
 const MAX_WARNINGS = 200
 
-/** Every text of a value, and every name in it, may hide characters. */
-function walkTexts(value: unknown, path: string): Warning[] {
-  if (typeof value === 'string') return warnOfHidden(value, path)
-  if (Array.isArray(value)) return value.flatMap((item, index) => walkTexts(item, `${path}[${index}]`))
-  if (!isRecord(value)) return []
-  return Object.entries(value).flatMap(([name, item]) => [...warnOfHidden(name, `${path}.${name}`), ...walkTexts(item, `${path}.${name}`)])
+/** Adds what every text of a value, and every name in it, hides. */
+function walkTexts(value: unknown, path: string, found: Warning[]): void {
+  if (typeof value === 'string') found.push(...warnOfHidden(value, path))
+  else if (Array.isArray(value)) for (const [index, item] of value.entries()) walkTexts(item, `${path}[${index}]`, found)
+  else if (isRecord(value))
+    for (const [name, item] of Object.entries(value)) {
+      found.push(...warnOfHidden(name, `${path}.${name}`))
+      walkTexts(item, `${path}.${name}`, found)
+    }
+}
+
+const hiddenIn = (value: unknown, path: string): Warning[] => {
+  const found: Warning[] = []
+  walkTexts(value, path, found)
+  return found
 }
 
 function walk(value: unknown, path: string): Warning[] {
@@ -142,7 +155,7 @@ export const warningsOf = (configuration: Readonly<Record<string, unknown>> | nu
   configuration === null
     ? []
     : [
-        ...['name', 'adapterConfig', 'runtimeConfig'].flatMap((field) => walkTexts(configuration[field], field)),
+        ...['name', 'adapterConfig', 'runtimeConfig'].flatMap((field) => hiddenIn(configuration[field], field)),
         ...walk(configuration['adapterConfig'], 'adapterConfig'),
         ...walk(configuration['runtimeConfig'], 'runtimeConfig'),
         ...warnOfFields(configuration),

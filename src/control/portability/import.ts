@@ -76,7 +76,7 @@ export async function previewImport(ctx: Ctx, request: ImportRequest, channel: I
   const company = companyId === null ? null : await companyById(db, companyId)
   // Each part of the work takes milliseconds, and together they would keep the event loop for a tenth of a second (I22).
   const turns = createTurns()
-  const companyPackage = await readPackage(request)
+  const companyPackage = await readPackage(ctx.actor, request)
   await turns.yieldIfDue()
   const plan = planImport(ctx.actor, request, companyPackage, companyId === null ? noRows : await loadExistingRows(db, companyId))
   await turns.yieldIfDue()
@@ -108,7 +108,7 @@ export async function previewImport(ctx: Ctx, request: ImportRequest, channel: I
 export async function importPackage(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportResult> {
   const targetId = resolveTarget(ctx, request, channel)
   // The part that needs no row comes before the transaction, because that holds the company's lock.
-  const companyPackage = await readPackage(request)
+  const companyPackage = await readPackage(ctx.actor, request)
   const envInputs = await collectEnvInputs(companyPackage)
   return await mutate<ImportResult>(ctx, async (tx) => {
     if (targetId !== null) await lockUnarchivedCompany(tx, targetId)

@@ -7,6 +7,8 @@ import { EXTENSION_PATH } from './extension.ts'
 import { COMPANY_PATH, countRelations, parsePackage } from './package.ts'
 import type { CompanyPackage } from './package.ts'
 import { MAX_RELATIONS, WEIGHTS } from './limits.ts'
+import { findPower, warnOfPower } from './powerWarnings.ts'
+import type { PowerWarnings } from './powerWarnings.ts'
 import type { ExistingRows } from './rows.ts'
 import type { ImportRequest, Included } from './views.ts'
 
@@ -184,14 +186,24 @@ function warnOfConfigs(agents: readonly PlannedEntry<AgentEntry>[], warnings: st
   }
 }
 
+/** A package, and what it gives to those who wrote it; nothing for an agent, which imports no power. */
+export interface ReadPackage extends CompanyPackage {
+  readonly power: PowerWarnings | null
+}
+
 /** Reads the selected files of a request. */
-export const readPackage = (request: ImportRequest): Promise<CompanyPackage> => parsePackage(requestedFiles(request))
+export async function readPackage(actor: Actor, request: ImportRequest): Promise<ReadPackage> {
+  const companyPackage = await parsePackage(requestedFiles(request))
+  if (actor.kind === 'agent') return { ...companyPackage, power: null }
+  const agents = companyPackage.agents.map((entry) => applyAdapterOverride(entry, request, []))
+  return { ...companyPackage, power: await findPower(agents, companyPackage.projects) }
+}
 
 /**
  * Plans an import. Pure: the same actor, request, package and rows give the same plan.
  * @param existing the rows of the company; none for a new company
  */
-export function planImport(actor: Actor, request: ImportRequest, companyPackage: CompanyPackage, existing: ExistingRows): ImportPlan {
+export function planImport(actor: Actor, request: ImportRequest, companyPackage: ReadPackage, existing: ExistingRows): ImportPlan {
   const warnings = [...companyPackage.warnings]
   const errors = [...companyPackage.errors]
   const requestedInclude = request.include
@@ -226,8 +238,11 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
       `A package has at most ${MAX_RELATIONS} blockers, labels, documents and work products of issues, and workspaces and goals of projects together; a workspace counts as ${WEIGHTS.workspaces}, a work product as ${WEIGHTS.workProducts}, a document as ${WEIGHTS.documents}`,
     )
   const plannedAgents = planAgents(agents, existing, request)
-  // Of an agent that is imported by another one the settings are left out, and a warning says so.
-  if (actor.kind !== 'agent') warnOfConfigs(plannedAgents, warnings)
+  const plannedProjects = planProjects(projects, existing, request)
+  if (companyPackage.power !== null) {
+    warnOfConfigs(plannedAgents, warnings)
+    warnOfPower(companyPackage.power, plannedAgents, plannedProjects, warnings)
+  }
   const isNew = request.target.mode === 'new_company'
   const name = (request.target.mode === 'new_company' ? request.target.newCompanyName : null) ?? companyPackage.company?.name ?? null
   if (isNew && name === null) errors.push('The package contains no company; set newCompanyName')
@@ -240,7 +255,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
       entry: include.company ? companyPackage.company : null,
     },
     agents: plannedAgents,
-    projects: planProjects(projects, existing, request),
+    projects: plannedProjects,
     issues,
     goals,
     companyPackage,

@@ -1,0 +1,2 @@
+// The warnings about a configuration, for other rooms that show one to a person.
+export { warningsOf } from './warnings.ts'
