@@ -17,6 +17,8 @@ export interface HeadHistory {
   /** The last numbered line, with its text's hash. */
   readonly last: (Link & { readonly hash: string }) | null
   readonly isLastGenuine: boolean
+  /** The greatest number of a line: where two servers that share the home wrote at once, the last one may have a smaller. */
+  readonly lastLine: number
   /** A numbered line is missing, or does not name the one before it. */
   readonly isCut: boolean
   /** The signatures of the lines with a number; more than one where two servers that share the home wrote at once. */
@@ -29,6 +31,7 @@ export interface HeadHistory {
 interface Walk {
   readonly byLine: Map<number, { hash: string; signature: string }[]>
   isCut: boolean
+  lastLine: number
   last: { readonly line: SignedLine & Link; readonly hash: string } | null
 }
 
@@ -47,6 +50,7 @@ function follow(walk: Walk, line: SignedLine & Link, text: string): void {
   if (same === undefined) walk.byLine.set(line.line, [{ hash, signature: line.signature }])
   else same.push({ hash, signature: line.signature })
   walk.last = { line, hash }
+  walk.lastLine = Math.max(walk.lastLine, line.line)
 }
 
 /**
@@ -55,7 +59,7 @@ function follow(walk: Walk, line: SignedLine & Link, text: string): void {
  * @param companyId restricts `heads` to a company; null for all
  */
 export async function readHistory(texts: readonly string[], companyId: string | null, signer: Signer): Promise<HeadHistory> {
-  const walk: Walk = { byLine: new Map(), isCut: false, last: null }
+  const walk: Walk = { byLine: new Map(), isCut: false, lastLine: 0, last: null }
   const heads: SignedHead[] = []
   const problems: SignedNote[] = []
   let [hasUnnumberedLines, hasForeignLines, lines] = [false, false, 0]
@@ -85,6 +89,7 @@ export async function readHistory(texts: readonly string[], companyId: string | 
     problems,
     last: last === null ? null : { line: last.line.line, previous: last.line.previous, stored: last.line.stored, hash: last.hash },
     isLastGenuine: last !== null && signer.isGenuine(last.line),
+    lastLine: walk.lastLine,
     isCut: walk.isCut,
     signaturesAt: (line) => (walk.byLine.get(line) ?? []).map(({ signature }) => signature),
     hasUnnumberedLines,

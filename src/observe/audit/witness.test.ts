@@ -13,6 +13,7 @@ import { openHeadFile } from './heads.ts'
 import { createSealer } from './sealer.ts'
 import { verifyChain } from './verify.ts'
 import type { VerificationResult } from './verify.ts'
+import { createWitness } from './witness.ts'
 
 /** Rows are sealed when no older transaction of the cluster is open, which other test files delay. */
 const SLOW_MS = 180_000
@@ -286,6 +287,21 @@ describe('the witness of the audit chains (I7)', { timeout: SLOW_MS }, () => {
     }
     expect(both.flatMap(({ problems }) => problems)).toEqual([])
     expect(await verify(home, ours)).toMatchObject({ ok: true, witness: { ok: true, problem: null } })
+  })
+
+  test('Two servers that share a home and write different numbers of lines at once write one history', async () => {
+    const { home, ours } = await witnessedHome()
+    const both = [1, 2].map(() => createWitness(server().store, openHeadFile(home), createLog('silent', false)))
+    for (const witness of both) await witness.open()
+    const at = new Date().toISOString()
+    for (let round = 0; round < 20; round += 1) {
+      // The one that writes fewer lines may write them last: then the file ends with a smaller number than the database has.
+      const counts = round % 2 === 0 ? [3, 1] : [1, 3]
+      await Promise.all(
+        both.map((witness, which) => witness.append(Array.from({ length: counts[which] ?? 1 }, () => ({ note: 'opened', at })))),
+      )
+      expect(await verify(home, ours)).toMatchObject({ ok: true, witness: { ok: true, problem: null } })
+    }
   })
 
   test('A history of rotated files is one history, and a file that is missing in it is found', async () => {

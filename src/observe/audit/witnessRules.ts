@@ -28,16 +28,16 @@ export function assessWitness({ copy, copied, history, ...facts }: WitnessFacts)
   if (last === null) return assessWithoutLines({ copy, copied, history, ...facts })
   if (history.isCut) return 'file_cut'
   if (!history.isLastGenuine) return 'file_replaced'
-  const finding = contradiction(copied, history, last.line) ?? contradiction(copy, history, last.line)
+  const finding = contradiction(copied, history) ?? contradiction(copy, history)
   if (finding !== null) return finding
   if (copy === null) return last.stored > 0 ? 'database_copy_missing' : null
   return copy.line < last.stored ? 'database_copy_rolled_back' : null
 }
 
 /** A copy is made after its line, so it names a line of the file. The folder may name one that is no longer kept. */
-function contradiction(copy: WitnessCopy | null, history: HeadHistory, lastLine: number): WitnessProblem | null {
+function contradiction(copy: WitnessCopy | null, history: HeadHistory): WitnessProblem | null {
   if (copy === null) return null
-  if (copy.line > lastLine) return 'file_cut'
+  if (copy.line > history.lastLine) return 'file_cut'
   return history.signaturesAt(copy.line).every((signature) => signature !== copy.signature) ? 'file_replaced' : null
 }
 
