@@ -7,7 +7,7 @@ import { seededRandom } from '../testing/seededRandom.ts'
 import { checkoutAll } from '../testing/loadGenerator.ts'
 import { startNemesis } from './nemesis.ts'
 import type { FaultCounts } from './nemesisContext.ts'
-import { createServers } from './servers.ts'
+import { BOARD_TOKEN, createServers } from './servers.ts'
 import type { Server } from './servers.ts'
 import { collectFindings } from './properties.ts'
 import type { Finding, Findings } from './properties.ts'
@@ -205,7 +205,7 @@ async function drainRuns(postgres: Postgres, client: ChaosClient, setup: Setup, 
 
 /** Checks that a new run of the assignee takes each issue with one ordinary request. */
 async function checkCheckouts({ sql }: Postgres, [server]: readonly Server[], findings: Findings): Promise<void> {
-  for (const refusal of await checkoutAll(server?.url ?? '', sql)) findings.reportViolation('takenAtOnce', refusal)
+  for (const refusal of await checkoutAll(server?.url ?? '', sql, BOARD_TOKEN)) findings.reportViolation('takenAtOnce', refusal)
 }
 
 /** Pauses every agent, which ends its runs. */

@@ -199,14 +199,14 @@ export async function countStaleHolds(sql: Pool): Promise<{ byEndedRuns: number;
   return rows[0] ?? { byEndedRuns: -1, byDeadLeases: -1 }
 }
 
-/** Takes every issue by one request of a new run of its assignee, or of any agent. @returns the issues that could not be taken */
-export async function checkoutAll(url: string, sql: Pool): Promise<string[]> {
+/** Takes every issue by one request of a new run of its assignee, or of any agent. The board opens the runs. @returns the issues that could not be taken */
+export async function checkoutAll(url: string, sql: Pool, boardToken?: string): Promise<string[]> {
   const { rows } = await sql.query<{ id: string; agentId: string }>(
     `select i.id, coalesce(i.assignee_agent_id, (select id from agents a where a.company_id = i.company_id limit 1)) as "agentId" from issues i`,
   )
   const refusals = await Promise.all(
     rows.map(async ({ id, agentId }) => {
-      const opened = await send(`${url}/api/agents/${agentId}/runs`, 'POST', {})
+      const opened = await send(`${url}/api/agents/${agentId}/runs`, 'POST', {}, boardToken)
       const checkoutReply = await send(
         `${url}/api/issues/${id}/checkout`,
         'POST',
