@@ -51,11 +51,11 @@ async function lastRunOf({ base, companyId }: RunContext, agentId: string): Prom
 async function testLiveOutput(context: RunContext): Promise<{ patientId: string; token: string }> {
   const { base, home, commandAs, board } = context
   // The run continues only after the command line has printed its first line, so output at the end alone would never arrive.
-  const gate = path.join(home, 'gate')
-  const script = `echo begun; until [ -e ${gate} ]; do sleep 0.05; done; echo ended; echo grumbled >&2`
+  // The gate is in the folder of the agent: it sees no other one of this home.
+  const script = `echo begun; until [ -e gate ]; do sleep 0.05; done; echo ended; echo grumbled >&2`
   const patientId = await createAgent(context, 'Patient', script)
   const openGate = (out: string): void => {
-    if (out.includes('begun\n')) writeFileSync(gate, '')
+    if (out.includes('begun\n')) writeFileSync(path.join(home, 'server', 'work', patientId, 'gate'), '')
   }
   const liveOutput = ['begun', 'ended', '[stderr] grumbled', ...succeeded]
   await board(heartbeat(patientId, '--timeout-ms', '20000'), { prints: liveOutput, onOutput: openGate })
