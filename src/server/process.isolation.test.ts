@@ -65,6 +65,7 @@ const scenes: readonly Scene[] = [
         { name: 'an ordinary account, by unshare', account: ordinaryAccount, hidden: ['bwrap'] },
       ]
     : []),
+  ...(isRoot ? [] : [{ name: 'the account of the test', hidden: [] }]),
 ]
 
 describe('The namespace of a run', { timeout: SLOW_MS }, () => {

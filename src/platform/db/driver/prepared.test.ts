@@ -12,6 +12,8 @@ const server = useServer()
 async function connect(): Promise<{ connection: Connection; descriptions: () => number }> {
   const connection = await server().database.sql.connect()
   onTestFinished(() => connection.release(true))
+  // A new connection is asked about itself; that answer may be on its way still.
+  await connection.query('select 1')
   let count = 0
   const { connection: wire } = connection as unknown as { connection: EventEmitter }
   wire.on('rowDescription', () => (count += 1))
