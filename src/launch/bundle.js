@@ -82,11 +82,12 @@ export async function makeBundle() {
     banner: { js: `const sourceUrl = (file) => new URL('../' + file, import.meta.url).href` },
     plugins: [placesOfSources],
   })
-  await mkdir(folder, { recursive: true })
+  // Whatever the umask is, only the owner may change what the next start runs.
+  await mkdir(folder, { recursive: true, mode: 0o755 })
   // The map first: the bundle names it. Flushed, or a power failure could leave an empty file under a name that is trusted.
   for (const output of outputFiles.toSorted((one, other) => other.path.length - one.path.length)) {
     const partial = `${output.path}.${process.pid}`
-    await writeFile(partial, output.contents, { flush: true })
+    await writeFile(partial, output.contents, { flush: true, mode: 0o644 })
     await rename(partial, output.path)
   }
   await removeOldBundles()

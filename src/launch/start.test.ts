@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -23,7 +23,12 @@ function checkout(word: string) {
   )
   say(word)
   const start = (account: { uid?: number; gid?: number } = {}): string =>
-    execFileSync(process.execPath, [path.join(root, 'src/launch/start.js')], { cwd: '/', encoding: 'utf8', ...account }).trim()
+    // With the umask of a careless service.
+    execFileSync('sh', ['-c', 'umask 0; exec "$0" "$@"', process.execPath, path.join(root, 'src/launch/start.js')], {
+      cwd: '/',
+      encoding: 'utf8',
+      ...account,
+    }).trim()
   const bundles = (): string[] => {
     try {
       return readdirSync(path.join(root, 'build')).filter((name) => name.endsWith('.mjs'))
@@ -35,10 +40,12 @@ function checkout(word: string) {
 }
 
 test('A start runs the sources as they are now, whatever was bundled before, and each source finds its own place', () => {
-  const { say, start, bundles, said } = checkout('one')
+  const { root, say, start, bundles, said } = checkout('one')
   expect(start()).toBe(said('one'))
   expect(start()).toBe(said('one'))
   expect(bundles()).toHaveLength(1)
+  for (const name of ['build', ...bundles().map((bundle) => `build/${bundle}`)])
+    expect(statSync(path.join(root, name)).mode & 0o022).toBe(0)
   for (const word of ['two', 'three', 'four', 'five']) {
     say(word)
     expect(start()).toBe(said(word))
