@@ -188,34 +188,39 @@ describe('acquireUploadSlot and the checks before a body is read', () => {
   test('Four uploads of an agent, twelve of all agents and sixteen in all run at once; the next is refused with Retry-After until a slot is free', async () => {
     const { port } = new URL(server().url)
     const agents = await Promise.all([1, 2, 3, 4].map(() => acme.agent()))
-    const openUploads = async (sender: Client): Promise<Socket[]> =>
-      await Promise.all(
-        Array.from({ length: 4 }, async () => {
-          const socket = connect({ host: '127.0.0.1', port: Number(port) })
-          socket.on('error', () => {})
-          const continued = once(socket, 'data')
-          const bearer = sender.headers['authorization'] === undefined ? '' : `\r\nAuthorization: ${sender.headers['authorization']}`
-          // The server answers 100 Continue and then waits for a body.
-          socket.write(asBytes(gif(), { length: 100_000, close: false, head: `${formHead}\r\nExpect: 100-continue${bearer}` }))
-          await continued
-          // An upload that receives nothing for ten seconds would be refused while the test goes on.
-          const trickle = setInterval(() => socket.write('.'), 1000)
-          socket.once('close', () => clearInterval(trickle))
-          return socket
-        }),
-      )
+    const refused = new Set<Socket>()
+    const openUpload = async (sender: Client): Promise<Socket> => {
+      const socket = connect({ host: '127.0.0.1', port: Number(port) })
+      socket.on('error', () => {})
+      socket.on('data', (answer) => answer.includes(' 503 ') && refused.add(socket))
+      const continued = once(socket, 'data')
+      const bearer = sender.headers['authorization'] === undefined ? '' : `\r\nAuthorization: ${sender.headers['authorization']}`
+      // The server answers 100 Continue and then waits for a body.
+      socket.write(asBytes(gif(), { length: 100_000, close: false, head: `${formHead}\r\nExpect: 100-continue${bearer}` }))
+      await continued
+      // An upload that receives nothing for ten seconds would be refused while the test goes on.
+      const trickle = setInterval(() => socket.write('.'), 1000)
+      socket.once('close', () => clearInterval(trickle))
+      return socket
+    }
     const send = async (sender: Client): Promise<number> => (await upload(server(), sender, path, { type: 'image/gif' })).status
     const waiting: Socket[] = []
-    for (const { client } of agents.slice(0, 3)) {
-      waiting.push(...(await openUploads(client)))
-      await expect.poll(() => send(client)).toBe(503)
+    /** Opens four uploads. One that comes to its slot later than the whole one beside it is refused, and another is opened. */
+    const fill = async (sender: Client): Promise<void> => {
+      const own: Socket[] = []
+      const attempt = async (): Promise<number> => {
+        while (own.filter((socket) => !refused.has(socket)).length < 4) own.push(await openUpload(sender))
+        return await send(sender)
+      }
+      await expect.poll(attempt).toBe(503)
+      waiting.push(...own)
     }
+    for (const { client } of agents.slice(0, 3)) await fill(client)
     const fourth = agents[3]?.client ?? server().board
     expect(await send(fourth)).toBe(503)
     // Agents with stalled uploads leave four places to people.
     expect(await send(server().board)).toBe(201)
-    waiting.push(...(await openUploads(server().board)))
-    await expect.poll(() => send(server().board)).toBe(503)
+    await fill(server().board)
     const busy = await upload(server(), server().board, path, { type: 'image/gif' })
     expect(busy).toMatchObject({ status: 503, body: { code: 'busy' } })
     expect(busy.headers.get('retry-after')).toBe('1')
