@@ -8,11 +8,24 @@ type Fields = Readonly<Record<string, unknown>>
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isPlainScalar(value)
 
+/** Maps the items of fields. Fields of which no item changes are returned as they are: an entry may have thousands, and most need no copy. */
+function mapItems(fields: Fields, map: (item: unknown, key: string) => unknown): Fields {
+  let copy: Record<string, unknown> | null = null
+  for (const key of Object.keys(fields)) {
+    const item = map(fields[key], key)
+    if (item === fields[key]) continue
+    // `fromEntries` keeps a field with the name of a prototype a field.
+    copy ??= Object.fromEntries(Object.entries(fields))
+    Object.defineProperty(copy, key, { value: item, enumerable: true, writable: true, configurable: true })
+  }
+  return copy ?? fields
+}
+
 /** A value as YAML's rules read it, at all levels. */
 export function plain(value: unknown): unknown {
   if (isPlainScalar(value)) return value.value
   if (Array.isArray(value)) return value.map(plain)
-  return isFields(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)])) : value
+  return isFields(value) ? mapItems(value, plain) : value
 }
 
 function asText(value: unknown): unknown {
@@ -81,7 +94,7 @@ const coerceItems = (element: z.core.$ZodType, items: readonly unknown[], note: 
   items.map((item, index) => coerce(element, item, note, join(path, index)))
 
 const coerceRecord = (values: z.core.$ZodType, record: Fields, note: Note, path: string): Fields =>
-  Object.fromEntries(Object.entries(record).map(([key, item]) => [key, coerce(values, item, note, join(path, key))]))
+  mapItems(record, (item, key) => coerce(values, item, note, join(path, key)))
 
 function coerceFields(shape: Readonly<Record<string, z.core.$ZodType>>, fields: Fields, note: Note, path: string): Fields {
   const entries: [string, unknown][] = []
