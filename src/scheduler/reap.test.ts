@@ -87,6 +87,34 @@ describe('The reaper (LOCK_PROTOCOL §3)', () => {
     expect(await reap(server().store)).toBe(130)
   })
 
+  test('A run that waits for a lock delays no other run', async () => {
+    const { held: heldIssue } = await world(server())
+    const [locked, other] = [await heldIssue(), await heldIssue()]
+    const { sql } = server().database
+    await sql.query("update heartbeat_runs set lease_expires_at = now() - interval '1 hour' where id = $1", [locked.run.id])
+    await expireLease(server(), other.run.id)
+    const connection = await sql.connect()
+    try {
+      await connection.query('begin')
+      await connection.query('select from heartbeat_runs where id = $1 for update', [locked.run.id])
+      const reaping = reap(server().store)
+      const waiting = async (): Promise<string[]> => {
+        const { rows } = await sql.query<{ began: string }>(
+          "select xact_start::text as began from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        return rows.map(({ began }) => began)
+      }
+      await expect.poll(waiting).toHaveLength(1)
+      const began = await waiting()
+      await expect.poll(() => runRow(server(), other.run.id)).toMatchObject({ status: 'timed_out' })
+      expect(await waiting()).toEqual(began)
+      await connection.query('rollback')
+      expect(await reaping).toBe(2)
+    } finally {
+      connection.release(true)
+    }
+  })
+
   test('A run that cannot be ended delays no other run', async () => {
     const { held: heldIssue } = await world(server())
     const [stuck, other] = [await heldIssue(), await heldIssue()]

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import pLimit from 'p-limit'
 import type { Ctx, Store } from '../platform/db/types.ts'
 import { mutate, changedIfAny } from '../platform/db/mutate.ts'
 import { isUnended, runs } from '../model/runs.ts'
@@ -8,6 +9,8 @@ import type { RunResult } from '../engine/runs/index.ts'
 
 /** Runs of one batch; the next batch follows at once while more runs have expired. */
 const BATCH_SIZE = 100
+/** Runs that are ended at once: one that waits for a lock delays no other, and requests have the rest of the connections. */
+const CONCURRENCY = 4
 
 /** A run whose lease has expired. */
 export interface ExpiredRun {
@@ -57,14 +60,15 @@ export async function reap(store: Store, isServerDead: (supervisorId: string) =>
     const batch = await store.read.run(expiredRuns, { limit: BATCH_SIZE })
     const failures: unknown[] = []
     const endedBefore = ended
-    for (const run of batch) {
+    const endOne = async (run: ExpiredRun & { supervisorId: string | null }): Promise<void> => {
+      const result = run.supervisorId !== null && isServerDead(run.supervisorId) ? SERVER_DIED : NO_HEARTBEAT
       try {
-        const result = run.supervisorId !== null && isServerDead(run.supervisorId) ? SERVER_DIED : NO_HEARTBEAT
         if (await endExpiredRun(store, run, result)) ended += 1
       } catch (error) {
         failures.push(error)
       }
     }
+    await pLimit(CONCURRENCY).map(batch, endOne)
     // Failed runs come first again in the next batch, so a batch that ends no run is the last one.
     if (failures.length > 0 && ended === endedBefore) throw new AggregateError(failures, 'some expired runs could not be ended')
     if (batch.length < BATCH_SIZE && failures.length === 0) return ended

@@ -6,6 +6,7 @@ import { fitConnections, openFilesLimit } from './openFiles.ts'
 import { placeProblems } from './placeProblems.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
+import { connectProblem } from '../platform/db/connectProblem.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
@@ -126,7 +127,8 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     announce({ url, board, isolation, config, log, isTerminal })
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
-    if (isStartProblem(error)) log.fatal(error.message)
+    const problem = asked.databaseUrl === null ? error : connectProblem(error, 'DATABASE_URL', asked.databaseUrl)
+    if (isStartProblem(problem)) log.fatal(problem.message)
     else log.fatal({ err: error }, error instanceof Error ? error.message : 'cannot start')
     lifecycle.shutdown(1)
   }

@@ -238,7 +238,7 @@ export async function checkChain(servers: readonly Server[], companyId: string, 
 const DATABASE_UNRESPONSIVE = 'the database does not answer: requests are refused until it does'
 /** Errors that a server logs before it exits when it is started while the database is unreachable. */
 const databaseUnreachablePattern =
-  /ECONNREFUSED|ENOENT|ECONNRESET|57P03|closes the connection|Connection terminated|terminating connection|database system is|does not answer|timeout/i
+  /ECONNREFUSED|ENOENT|ECONNRESET|57P03|closes the connection|ended a connection while|Connection terminated|terminating connection|database system is|does not answer|timeout/i
 
 const ERROR_LEVEL = 50
 

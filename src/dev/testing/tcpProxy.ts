@@ -11,6 +11,10 @@ export interface TcpProxy {
   tamper: Tamper
   /** While true nothing passes and nothing is refused, as with a frozen Postgres. */
   freeze(frozen: boolean): void
+  /** While true nothing passes on connections that begin from now on. */
+  freezeNew(frozen: boolean): void
+  /** The delay of every byte in each direction, in milliseconds. */
+  delayMs: number
   /** Accepts no more connections and cuts the open ones. */
   close(): Promise<void>
 }
@@ -22,12 +26,14 @@ export interface TcpProxy {
 export async function startTcpProxy(target: ConnectionOptions): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let frozen = false
+  let isFrozenForNew = false
+  const later = (work: () => void): void => void (proxy.delayMs > 0 ? setTimeout(work, proxy.delayMs) : work())
   const server = createServer((client) => {
     const upstream = connect(`${target.host}/.s.PGSQL.${target.port}`)
     let keepsUpstream = false
     for (const socket of [client, upstream]) {
       sockets.add(socket)
-      if (frozen) socket.pause()
+      if (frozen || isFrozenForNew) socket.pause()
       const end = (): void => {
         sockets.delete(socket)
         client.destroy()
@@ -36,11 +42,11 @@ export async function startTcpProxy(target: ConnectionOptions): Promise<TcpProxy
       socket.on('error', end)
       socket.on('close', end)
     }
-    upstream.on('data', (chunk) => void (client.writable && client.write(chunk)))
+    upstream.on('data', (chunk) => later(() => void (client.writable && client.write(chunk))))
     client.on('data', (chunk: Buffer) => {
       const tampered = proxy.tamper(chunk)
       if (tampered === 'cut before') return client.destroy()
-      if (tampered !== 'cut behind') return upstream.write(tampered)
+      if (tampered !== 'cut behind') return later(() => void upstream.write(tampered))
       // Postgres acts on what it was sent and answers, and no client receives the answer.
       keepsUpstream = true
       upstream.end(chunk)
@@ -51,6 +57,8 @@ export async function startTcpProxy(target: ConnectionOptions): Promise<TcpProxy
   const proxy: TcpProxy = {
     connection: { ...target, host: '127.0.0.1', port: (server.address() as AddressInfo).port },
     tamper: (chunk) => chunk,
+    delayMs: 0,
+    freezeNew: (shouldFreeze) => void (isFrozenForNew = shouldFreeze),
     freeze(shouldFreeze) {
       frozen = shouldFreeze
       for (const socket of sockets)

@@ -1,5 +1,5 @@
 import { isStartProblem, startProblem } from '../kernel/startProblem.ts'
-import { causes } from './databaseErrors.ts'
+import { causes, codeOf, isConnectionFailure } from './databaseErrors.ts'
 
 /** Where a database URL leads, without its password. */
 interface Place {
@@ -79,6 +79,9 @@ const sentenceByMessage: readonly (readonly [RegExp, string, Sentence])[] = [
   ],
 ]
 
+/** A start loses its connection like every other work; its service manager tries again. */
+const lost: Sentence = ({ host }, code) => `${host} ended a connection while this server started (${code}): start it again`
+
 function sentenceOf(error: unknown, place: Place): string | null {
   for (const { code, message } of causes(error)) {
     const sentence = code === undefined ? undefined : sentences[code]
@@ -86,11 +89,11 @@ function sentenceOf(error: unknown, place: Place): string | null {
     const [, label, spoken] = sentenceByMessage.find(([pattern]) => pattern.test(message ?? '')) ?? []
     if (label !== undefined && spoken !== undefined) return spoken(place, label)
   }
-  return null
+  return isConnectionFailure(error) ? lost(place, codeOf(error) ?? 'closed') : null
 }
 
 /**
- * Turns the failure of a first connection into a sentence for the operator: which host, what is wrong, what to do. It
+ * Turns the failure of a connection of the start into a sentence for the operator: which host, what is wrong, what to do. It
  * never has the password.
  * @param variable that has the URL
  * @returns the error itself where nothing can be said about it

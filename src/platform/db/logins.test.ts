@@ -10,6 +10,7 @@ import { cloneDatabase } from '../../dev/testing/database.ts'
 import type { TestDatabase } from '../../dev/testing/database.ts'
 import { databaseUrlOf, pollFor, temporaryHome } from '../../dev/testing/serverProcess.ts'
 import { isStartProblem } from '../kernel/startProblem.ts'
+import { connectProblem } from './connectProblem.ts'
 import { backendPidOf } from './driver/backendPid.ts'
 import { openPool } from './driver/client.ts'
 import { requireSessions } from './driver/sessions.ts'
@@ -203,6 +204,19 @@ describe('a database that cannot be used', { timeout: SLOW_MS }, () => {
     expect(await refusalOf({ DATABASE_URL: `postgres://user:${PASSWORD}@no-such-host.invalid/db` })).toMatch(
       /^DATABASE_URL: the host of no-such-host\.invalid:5432 is not known \((?:ENOTFOUND|EAI_AGAIN)\)/,
     )
+  })
+
+  test('A connection that ends later in the start is one sentence, which asks for another start (K39)', () => {
+    const url = `postgres://user:${PASSWORD}@database.example/db`
+    const failed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
+    const begin = Object.assign(new Error('the transaction could not begin', { cause: failed }), { code: '08006' })
+    const problem = connectProblem(begin, 'DATABASE_URL', url)
+    expect(isStartProblem(problem)).toBe(true)
+    expect(String(problem)).toBe(
+      'Error: DATABASE_URL: database.example:5432 ended a connection while this server started (08006): start it again',
+    )
+    const fault = new Error('a fault of this program')
+    expect(connectProblem(fault, 'DATABASE_URL', url)).toBe(fault)
   })
 
   test('A missing database and a wrong password name the variable and what to do, and never the password (K39)', async () => {

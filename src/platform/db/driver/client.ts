@@ -8,6 +8,7 @@ import type { Assumption } from './assumptions.ts'
 import { askBackendPid, knowsBackendPids } from './backendPid.ts'
 import { BoundedQuery } from './bounded.ts'
 import { PreparedQuery } from './prepared.ts'
+import { responsivenessOf } from './responsiveness.ts'
 import { expectSettings } from './sessions.ts'
 import type { ExpectedSettings } from './sessions.ts'
 import { coalesceWrites } from './socket.ts'
@@ -21,7 +22,7 @@ export type { Connection, ConnectionOptions, Drizzle, Pool } from './types.ts'
 
 /** Connections a process keeps. One Node thread cannot keep more than these busy. */
 const POOL_SIZE = 10
-/** How long a connection attempt may take before the database counts as unreachable. */
+/** How long a connection attempt may take before the database counts as unreachable; longer on a busy machine. */
 const CONNECT_TIMEOUT_MS = 900
 /** How long a request waits for a free connection. After that the server is overloaded, and the request is refused. */
 export const QUEUE_TIMEOUT_MS = 5000
@@ -50,7 +51,12 @@ class ConnectTimeoutClient extends pg.Client {
     // The pool's own connectionTimeoutMillis limits the wait in its queue. A connection attempt has less time.
     // The pool hides the password from a spread.
     const { password } = config
-    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+    const responsiveness = responsivenessOf(config)
+    const connectionTimeoutMillis = responsiveness.limit(CONNECT_TIMEOUT_MS)
+    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis })
+    // The pool connects a client as soon as it has made it.
+    const beganAt = performance.now()
+    this.once('connect', () => responsiveness.noteSession(performance.now() - beganAt))
   }
 }
 
@@ -140,7 +146,7 @@ export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custo
     if (holds('pool_connect'))
       watchdogs.set(
         pool,
-        watchPool(pool, (ms) => probe(target, ms), onUnresponsive),
+        watchPool(pool, (ms) => probe(target, ms), responsivenessOf(target), onUnresponsive),
       )
   }
   return pool

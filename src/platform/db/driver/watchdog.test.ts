@@ -45,6 +45,26 @@ test('A statement that takes long, such as one that waits for a row lock, is not
   expect(reported).toEqual([])
 })
 
+test('A session that takes long on a busy machine is no silence: the next one may take longer (K49)', async () => {
+  // A session has three round trips, so it takes 540 ms: more than a probe may take on a quiet machine, and less than a connection may.
+  wire.delayMs = 90
+  const waited = await timed(pool.query('select pg_sleep(2)'))
+  expect(waited.lost).toBe(false)
+  expect(reported).toEqual([])
+})
+
+test('An answer to another pool shows that the database answers, although no session begins (K49)', async () => {
+  const other = openPool(wire.connection, 'custom', { onUnresponsive: (isUnresponsive) => reported.push(isUnresponsive) })
+  onTestFinished(() => closePool(other, 0))
+  await Promise.all([pool.query('select 1'), other.query('select 1')])
+  wire.freezeNew(true)
+  let isDone = false
+  const waited = timed(pool.query('select pg_sleep(2)')).finally(() => (isDone = true))
+  while (!isDone) await other.query('select pg_sleep(0.02)')
+  expect((await waited).lost).toBe(false)
+  expect(reported).toEqual([])
+})
+
 test('A database that stops answering is noticed in about a second by callers with a connection and by callers that wait', async () => {
   await Promise.all([pool.query('select 1'), pool.query('select 1')])
   wire.freeze(true)

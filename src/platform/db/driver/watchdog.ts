@@ -1,10 +1,13 @@
 import { destroyConnection } from './socket.ts'
+import type { Responsiveness } from './responsiveness.ts'
 import type { Connection, Pool } from './types.ts'
 
 /** Nearly every request is complete by then, and a probe still fits into the second within which a silence must be noticed. */
 const PROBE_AFTER_MS = 400
-/** A new session takes 5 ms. On a database that is otherwise silent, one that takes this long will not come. */
+/** A new session takes 5 ms. On a database that is otherwise silent, one that takes this long will not come; longer on a busy machine. */
 const PROBE_TIMEOUT_MS = 450
+/** A probe that is answered late ends what began without it, and shows how long to wait for the next one. */
+const PROBE_ABANDONED_MS = 4000
 const CHECK_INTERVAL_MS = 100
 /** While the database does not answer: how long its return may go unnoticed. */
 const REPROBE_INTERVAL_MS = 250
@@ -28,8 +31,6 @@ const unresponsiveError = (): Error => Object.assign(new Error('the database doe
 
 /** The traffic of a pool, as far as the watchdog observes it. */
 interface Traffic {
-  /** When the database last answered, by a monotonic clock. */
-  readonly lastHeardAt: () => number
   /** Whether a connection has been in use, or a caller has waited for one, for at least `ms` milliseconds. */
   isOlderThan(ms: number, now: number): boolean
   readonly destroyAll: () => void
@@ -39,17 +40,15 @@ interface Traffic {
  * Watches the callers and connections of a pool. It replaces the pool's `connect`, which `query` uses as well.
  * @param isRefusing whether new callers are refused at once
  */
-function watchTraffic(pool: Pool, isRefusing: () => boolean): Traffic {
+function watchTraffic(pool: Pool, responsiveness: Responsiveness, isRefusing: () => boolean): Traffic {
   const inUse = new Map<Connection, number>()
   const waiting = new Map<() => void, number>()
-  let lastHeardAt = performance.now()
 
   pool.on('acquire', (connection) => void inUse.set(connection, performance.now()))
   pool.on('release', (error, connection) => {
     inUse.delete(connection)
-    if (!(error instanceof Error)) lastHeardAt = performance.now()
+    if (!(error instanceof Error)) responsiveness.noteAnswer()
   })
-  pool.on('connect', () => void (lastHeardAt = performance.now()))
 
   const originalConnect = pool.connect.bind(pool) as (callback: Callback) => void
   const watchedConnect = (callback: Callback): void => {
@@ -74,7 +73,6 @@ function watchTraffic(pool: Pool, isRefusing: () => boolean): Traffic {
   }) as Pool['connect']
 
   return {
-    lastHeardAt: () => lastHeardAt,
     isOlderThan: (ms, now) => [inUse, waiting].some((since) => [...since.values()].some((startedAt) => now - startedAt > ms)),
     destroyAll() {
       for (const connection of inUse.keys()) destroyConnection(connection)
@@ -89,11 +87,11 @@ function watchTraffic(pool: Pool, isRefusing: () => boolean): Traffic {
  * database on a new connection. If the probe is not answered and nothing else was heard since, it gives up on everything that waits
  * at once, and refuses new callers without waiting until a probe is answered.
  */
-export function watchPool(pool: Pool, probe: Probe, onUnresponsive: OnUnresponsive): PoolWatchdog {
+export function watchPool(pool: Pool, probe: Probe, responsiveness: Responsiveness, onUnresponsive: OnUnresponsive): PoolWatchdog {
   let isUnresponsive = false
   let isProbing = false
   let lastProbedAt = 0
-  const traffic = watchTraffic(pool, () => isUnresponsive)
+  const traffic = watchTraffic(pool, responsiveness, () => isUnresponsive)
 
   const setUnresponsive = (unresponsive: boolean): void => {
     if (unresponsive) traffic.destroyAll()
@@ -101,18 +99,31 @@ export function watchPool(pool: Pool, probe: Probe, onUnresponsive: OnUnresponsi
     isUnresponsive = unresponsive
     onUnresponsive(unresponsive)
   }
+  /** Whether a probe is answered in time. It goes on after that: its answer counts also when it is late. */
+  const isAnswered = (probedAt: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const limitMs = responsiveness.limit(PROBE_TIMEOUT_MS)
+      const deadline = setTimeout(resolve, limitMs, false)
+      probe(PROBE_ABANDONED_MS)
+        .then(
+          () => {
+            // The answer may be late because the database was away, which says nothing about the next session.
+            responsiveness.noteSession(Math.min(limitMs, performance.now() - probedAt))
+            setUnresponsive(false)
+            resolve(true)
+          },
+          () => resolve(false),
+        )
+        .finally(() => clearTimeout(deadline))
+    })
   const runProbe = async (probedAt: number): Promise<void> => {
     isProbing = true
-    try {
-      await probe(PROBE_TIMEOUT_MS)
-      setUnresponsive(false)
-    } catch {
+    if (!(await isAnswered(probedAt))) {
       // After a pause of this process its timers fire before its sockets are read, so what has arrived is read first.
       await new Promise((resolve) => setImmediate(resolve))
-      if (isUnresponsive || traffic.lastHeardAt() < probedAt) setUnresponsive(true)
-    } finally {
-      isProbing = false
+      if (isUnresponsive || responsiveness.lastAnswerAt() < probedAt) setUnresponsive(true)
     }
+    isProbing = false
   }
   const checkTimer = setInterval(() => {
     const now = performance.now()
