@@ -56,20 +56,39 @@ const release = `
       jsonb_build_object('lockEpoch', lock_epoch) from freed)
   select * from freed`
 
+// The same two changes without any question whether they are allowed: the least that a change with its audit row costs.
+const writeCheckout = `
+  with taken as (
+    update issues i set status = 'in_progress', assignee_agent_id = r.agent_id, checkout_run_id = r.id, execution_run_id = r.id,
+      execution_locked_at = clock_timestamp(), lock_epoch = i.lock_epoch + 1, updated_at = now()
+    from heartbeat_runs r where i.id = $1 and r.id = $2 returning i.*),
+  said as (
+    insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details)
+    select company_id, 'agent', assignee_agent_id::text, 'issue.checked_out', 'issue', id::text, assignee_agent_id, checkout_run_id,
+      jsonb_build_object('lockEpoch', lock_epoch) from taken)
+  select * from taken`
+
+const writeRelease = `
+  with freed as (
+    update issues i set status = 'todo', assignee_agent_id = null, checkout_run_id = null, execution_run_id = null,
+      execution_locked_at = null, lock_epoch = i.lock_epoch + 1, updated_at = now()
+    from heartbeat_runs r where i.id = $1 and r.id = $2 returning i.*, r.agent_id as by_agent_id, r.id as by_run_id),
+  said as (
+    insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details)
+    select company_id, 'agent', by_agent_id::text, 'issue.released', 'issue', id::text, by_agent_id, by_run_id,
+      jsonb_build_object('lockEpoch', lock_epoch) from freed)
+  select * from freed`
+
 app.get('/issues/:id', async (request, response) => {
   const { rows } = await pool.query({ name: 'get', text: 'select * from issues where id = $1', values: [request.params.id] })
   response.json(rows[0])
 })
-app.post('/issues/:id/checkout', async (request, response) => {
-  const { runId } = request.body as { runId: string }
-  const { rows } = await pool.query({ name: 'checkout', text: checkout, values: [request.params.id, runId] })
-  response.status(rows.length === 1 ? 200 : 409).json(rows[0] ?? {})
-})
-app.post('/issues/:id/release', async (request, response) => {
-  const { runId } = request.body as { runId: string }
-  const { rows } = await pool.query({ name: 'release', text: release, values: [request.params.id, runId] })
-  response.status(rows.length === 1 ? 200 : 409).json(rows[0] ?? {})
-})
+for (const [verb, text] of Object.entries({ checkout, release, 'write-checkout': writeCheckout, 'write-release': writeRelease }))
+  app.post(`/issues/:id/${verb}`, async (request, response) => {
+    const { runId } = request.body as { runId: string }
+    const { rows } = await pool.query({ name: verb, text, values: [request.params.id, runId] })
+    response.status(rows.length === 1 ? 200 : 409).json(rows[0] ?? {})
+  })
 
 // The floor has what the server has: requests that are born with the prototypes of Express.
 const server = createServer(expressObjectsOf(app), app).listen(0, '127.0.0.1', () => {

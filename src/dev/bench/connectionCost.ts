@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createApiClient } from './apiClient.ts'
 import type { ApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
-import { cpuMs } from './cpuComparison.ts'
+import { median } from './load.ts'
+import { cpuMs } from './processes.ts'
 
 // `npm run bench -- --connections`: what it costs a request to be the board without a credential. The server then finds out
 // once per connection which process is at the other end, and a command line opens a connection for each request. The
@@ -53,8 +54,6 @@ async function costOf(
   agent.destroy()
   return (spent * 1000) / REQUESTS_PER_TURN
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 async function measure(server: { readonly port: number; readonly pid: number }, target: string, cases: readonly Case[]): Promise<void> {
   const costs = new Map(cases.map(({ name }) => [name, [] as number[]]))

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openPool } from '../../platform/db/driver/client.ts'
@@ -7,8 +7,11 @@ import { databaseUrlOf } from '../testing/serverProcess.ts'
 import { createApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
 import { createBenchCompany, workloadScripts } from './company.ts'
-import { runScripts } from './load.ts'
+import { startGenerator } from './generator.ts'
+import type { Generator } from './generator.ts'
+import { median } from './load.ts'
 import type { Script } from './load.ts'
+import { cpuMs, postgresCpuMs, postmasterOf } from './processes.ts'
 
 // `npm run bench -- --cpu OLD`: the processor time of one request, in this checkout and in another, turn by turn. Rates
 // depend on everything else that a machine does; the processor time of a request does so much less. A regression is
@@ -16,36 +19,8 @@ import type { Script } from './load.ts'
 
 const TURNS = 7
 const TURN_DURATION_MS = 2000
-/** The kernel counts processor time in hundredths of a second. */
-const MS_PER_TICK = 10
-
-/** Processor time of a process and of its children that have ended, in ms. */
-export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  // The name stands in parentheses and may contain spaces; utime, stime, cutime and cstime are fields 14 to 17.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * MS_PER_TICK
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  )
-}
-
-/** Processor time of Postgres: the postmaster, the backends that live and those that have ended. */
-function postgresCpuMs(postmaster: number): number {
-  let sum = cpuMs(postmaster)
-  for (const backend of childrenOf(postmaster)) {
-    try {
-      sum += cpuMs(backend)
-    } catch {
-      // The backend ended while it was read; the postmaster counts it from now on.
-    }
-  }
-  return sum
-}
-
+/** A checkout is followed by its release; reads have no such pairs, and an even number of them does no harm. */
+const UNIT = 2
 /** One checkout with a database of its own, ready for load. */
 interface Side {
   readonly port: number
@@ -67,8 +42,7 @@ async function startSide(checkout: string): Promise<Side> {
   const server = await startChild({ checkout, script: 'src/main.ts', env, flags: startFlags(checkout) })
   const sql = openPool({ ...postgres.ownerConnection, max: 1, query_timeout: 0, statement_timeout: 0 })
   const company = await createBenchCompany(createApiClient(server.port), sql, 'Acme', 1000)
-  const { rows } = await sql.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
-  const postmaster = rows[0]?.pid ?? 0
+  const postmaster = await postmasterOf(sql)
   await sql.end()
   return {
     port: server.port,
@@ -88,16 +62,15 @@ interface RequestCost {
   readonly postgres: number
 }
 
-async function measureTurn(side: Side, scripts: readonly Script[]): Promise<RequestCost> {
+async function measureTurn(generator: Generator, side: Side, scripts: readonly Script[]): Promise<RequestCost> {
   const before = side.cpu()
-  const { times } = await runScripts(side.port, scripts, TURN_DURATION_MS)
+  const { times } = await generator.play({ port: side.port, scripts, durationMs: TURN_DURATION_MS, unit: UNIT })
   const after = side.cpu()
   const perRequest = (spentMs: number): number => (spentMs * 1000) / times.length
   return { server: perRequest(after.server - before.server), postgres: perRequest(after.postgres - before.postgres) }
 }
 
 const sorted = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b)
-const median = (values: readonly number[]): number => sorted(values)[Math.floor(values.length / 2)] ?? Number.NaN
 
 function report(name: string, part: keyof RequestCost, turns: readonly { readonly old: RequestCost; readonly new: RequestCost }[]): void {
   const ratios = sorted(turns.map((turn) => turn.old[part] / turn.new[part]))
@@ -112,6 +85,7 @@ function report(name: string, part: keyof RequestCost, turns: readonly { readonl
  * @param oldCheckout a checkout with its packages installed; relative to the working directory
  */
 export async function compareCpu(oldCheckout: string): Promise<void> {
+  const generator = startGenerator()
   const sides = { old: await startSide(path.resolve(oldCheckout)), new: await startSide(thisCheckout) }
   try {
     process.stdout.write(
@@ -119,19 +93,21 @@ export async function compareCpu(oldCheckout: string): Promise<void> {
     )
     process.stdout.write(`${''.padEnd(30)} ${'old'.padStart(8)} ${'new'.padStart(8)}   ratio\n`)
     for (const name of Object.keys(sides.new.workload)) {
-      for (const side of [sides.old, sides.new]) await runScripts(side.port, side.workload[name] ?? [], TURN_DURATION_MS / 2)
+      for (const side of [sides.old, sides.new])
+        await generator.play({ port: side.port, scripts: side.workload[name] ?? [], durationMs: TURN_DURATION_MS / 2, unit: UNIT })
       const turns: { old: RequestCost; new: RequestCost }[] = []
       for (let turn = 0; turn < TURNS; turn += 1) {
         // The sides take turns in going first, so that a slow drift of the machine favours neither.
         const order = turn % 2 === 0 ? (['old', 'new'] as const) : (['new', 'old'] as const)
         const costs: Partial<Record<'old' | 'new', RequestCost>> = {}
-        for (const side of order) costs[side] = await measureTurn(sides[side], sides[side].workload[name] ?? [])
+        for (const side of order) costs[side] = await measureTurn(generator, sides[side], sides[side].workload[name] ?? [])
         turns.push(costs as Record<'old' | 'new', RequestCost>)
       }
       report(name, 'server', turns)
       report(name, 'postgres', turns)
     }
   } finally {
+    generator.stop()
     await Promise.all([sides.old.stop(), sides.new.stop()])
   }
 }

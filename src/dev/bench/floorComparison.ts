@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,16 +11,24 @@ import type { ApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
 import { CONNECTIONS, createBenchCompany, ownIssues, workloadScripts } from './company.ts'
 import type { Company } from './company.ts'
-import { prepareRequest, runScripts, summarize } from './load.ts'
-import type { LoadStats, Script } from './load.ts'
+import { startGenerator } from './generator.ts'
+import type { Generator } from './generator.ts'
+import { prepareRequest, summarize } from './load.ts'
+import type { LoadStats, LoadTurn, Script } from './load.ts'
+import { residentMb } from './processes.ts'
 import { measureDrain, measureIdleQueries, measureWakeLatency } from './runs.ts'
 import type { BenchResult } from './runs.ts'
 
 /** Turns of each side; they alternate, so that other load on the machine affects both. */
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 6)
 const TURN_DURATION_MS = Number(process.env['BENCH_TURN_MS'] ?? 1500)
+/** A checkout is followed by its release. */
+const UNIT = 2
 /** Measures only the comparisons with this in their name, or with `runs` only the runs. */
 const ONLY = process.env['BENCH_ONLY'] ?? ''
+
+/** The comparison whose floor says how fast the machine is. */
+const CHECKOUTS = 'checkout + release'
 
 interface Comparison {
   readonly name: string
@@ -32,35 +40,57 @@ interface Comparison {
 /** The scripts of both sides for the three bars. */
 function buildComparisons(company: Company): Comparison[] {
   const scripts = workloadScripts(company)
-  const baselineCheckouts = company.workers.map((worker, connection) =>
-    ownIssues(company, connection).flatMap((id) => [
-      prepareRequest({ method: 'POST', path: `/issues/${id}/checkout`, body: { agentId: worker.agentId, runId: worker.runId } }),
-      prepareRequest({ method: 'POST', path: `/issues/${id}/release`, body: { runId: worker.runId } }),
-    ]),
-  )
+  const pairs = (take: string, giveBack: string): Script[] =>
+    company.workers.map(({ agentId, runId }, connection) =>
+      ownIssues(company, connection).flatMap((id) =>
+        [take, giveBack].map((verb) => prepareRequest({ method: 'POST', path: `/issues/${id}/${verb}`, body: { agentId, runId } })),
+      ),
+    )
   const baselineGets = company.workers.map((_, connection) =>
     ownIssues(company, connection).map((id) => prepareRequest({ path: `/issues/${id}` })),
   )
   return [
-    { name: 'checkout + release', threshold: 0.5, baseline: baselineCheckouts, server: scripts['checkout + release'] },
+    { name: CHECKOUTS, threshold: 0.75, baseline: pairs('checkout', 'release'), server: scripts['checkout + release'] },
+    {
+      name: 'the same, floor that only writes',
+      threshold: 0.6,
+      baseline: pairs('write-checkout', 'write-release'),
+      server: scripts['checkout + release'],
+    },
     { name: 'GET issue', threshold: 0.4, baseline: baselineGets, server: scripts['GET issue'] },
     { name: 'list 50 of 1,000 (floor: GET)', threshold: 0.1, baseline: baselineGets, server: scripts['list 50'] },
   ]
 }
 
-async function alternate(sides: readonly { port: number; scripts: readonly Script[] }[], rounds: number): Promise<LoadStats[]> {
-  const turns = sides.map((): { times: number[]; elapsedMs: number }[] => [])
-  for (const side of sides) await runScripts(side.port, side.scripts, TURN_DURATION_MS / 2)
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [index, side] of sides.entries()) turns[index]?.push(await runScripts(side.port, side.scripts, TURN_DURATION_MS))
-  }
-  return turns.map(summarize)
+/** What a side did, and what the generator spent on each of its requests. */
+interface SideStats extends LoadStats {
+  readonly generatorUs: number
 }
 
-const cell = (measured: LoadStats): string =>
-  `${String(Math.round(measured.rate)).padStart(7)}/s  p50 ${measured.p50Ms.toFixed(2).padStart(6)}  p99 ${measured.p99Ms.toFixed(2).padStart(7)}`
+const statsOf = (turns: readonly LoadTurn[]): SideStats => ({
+  ...summarize(turns),
+  generatorUs: (1000 * turns.reduce((sum, turn) => sum + turn.generatorCpuMs, 0)) / turns.reduce((sum, turn) => sum + turn.times.length, 0),
+})
 
-function line(name: string, left: LoadStats, right: LoadStats, threshold: number): void {
+async function alternate(
+  generator: Generator,
+  sides: readonly { readonly port: number; readonly scripts: readonly Script[] }[],
+  rounds: number,
+): Promise<SideStats[]> {
+  const turns = sides.map((): LoadTurn[] => [])
+  const play = ({ port, scripts }: (typeof sides)[number], durationMs: number): Promise<LoadTurn> =>
+    generator.play({ port, scripts, durationMs, unit: UNIT })
+  for (const side of sides) await play(side, TURN_DURATION_MS / 2)
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, side] of sides.entries()) turns[index]?.push(await play(side, TURN_DURATION_MS))
+  }
+  return turns.map(statsOf)
+}
+
+const cell = (measured: SideStats): string =>
+  `${String(Math.round(measured.rate)).padStart(7)}/s  p50 ${measured.p50Ms.toFixed(2).padStart(6)}  p99 ${measured.p99Ms.toFixed(2).padStart(7)}  gen ${measured.generatorUs.toFixed(0).padStart(3)} us`
+
+function line(name: string, left: SideStats, right: SideStats, threshold: number): void {
   const ratio = right.rate / left.rate
   const result = ratio >= threshold ? 'ok' : 'BELOW'
   process.stdout.write(
@@ -105,11 +135,15 @@ async function holdIssues(sql: Pool, company: Company, count: number): Promise<v
   )
 }
 
-async function compareScale(port: number, sql: Pool, small: Company, large: Company): Promise<void> {
-  process.stdout.write(`\n${'at 1,000 and at 100,000 issues'.padEnd(32)} ${'1,000'.padEnd(35)}   100,000\n`)
+async function compareScale(
+  { generator, port, sql }: { readonly generator: Generator; readonly port: number; readonly sql: Pool },
+  small: Company,
+  large: Company,
+): Promise<void> {
+  process.stdout.write(`\n${'at 1,000 and at 100,000 issues'.padEnd(32)} ${'1,000'.padEnd(47)}   100,000\n`)
   const [smallScripts, largeScripts] = [scaleScripts(small), scaleScripts(large)]
   for (const name of Object.keys(smallScripts)) {
-    const turns: { times: number[]; elapsedMs: number }[][] = [[], []]
+    const turns: LoadTurn[][] = [[], []]
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const [index, [company, scripts]] of [[small, smallScripts] as const, [large, largeScripts] as const].entries()) {
         if (name === 'claim') {
@@ -117,12 +151,12 @@ async function compareScale(port: number, sql: Pool, small: Company, large: Comp
           const bounded = (scripts[name] ?? []).map((script) =>
             Array.from({ length: 12 }, () => script[0]).filter((next) => next !== undefined),
           )
-          turns[index]?.push(await runScripts(port, bounded, 1))
+          turns[index]?.push(await generator.play({ port, scripts: bounded, durationMs: 1, unit: bounded[0]?.length ?? 1 }))
           await returnIssues(sql, company.id)
-        } else turns[index]?.push(await runScripts(port, scripts[name] ?? [], TURN_DURATION_MS / 2))
+        } else turns[index]?.push(await generator.play({ port, scripts: scripts[name] ?? [], durationMs: TURN_DURATION_MS / 2 }))
       }
     }
-    const [left, right] = turns.map(summarize)
+    const [left, right] = turns.map(statsOf)
     if (left !== undefined && right !== undefined) line(name, left, right, 0.5)
   }
 }
@@ -151,25 +185,28 @@ const printResult = ({ name, observed: seen, ok }: BenchResult): void =>
   void process.stdout.write(`${name.padEnd(40)} ${seen}  ${ok ? 'ok' : 'BELOW'}\n`)
 
 /** Measures wakes: how soon a program starts, how fast a queue is worked off, and the cost of an idle server. */
-async function measureRuns(api: ApiClient, sql: Pool, folder: string): Promise<void> {
+async function measureRuns(api: ApiClient, sql: Pool, folder: string, floorRate: number | null = null): Promise<void> {
   process.stdout.write('\n')
   printResult(await measureIdleQueries(sql))
   printResult(await measureWakeLatency(api, sql, folder))
-  printResult(await measureDrain(api, sql))
+  printResult(await measureDrain(api, sql, floorRate))
 }
 
-const residentMb = (pid: number): number =>
-  Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
-
-/** Compares the server with the floor, request by request. */
-async function compareWithFloor(small: Company, ports: { readonly server: number; readonly baseline: number }, sql: Pool): Promise<void> {
+/** Compares the server with the floor, request by request. @returns the rate of the floor's checkouts, where they were measured */
+async function compareWithFloor(
+  generator: Generator,
+  small: Company,
+  { ports, sql }: { readonly ports: { readonly server: number; readonly baseline: number }; readonly sql: Pool },
+): Promise<number | null> {
   process.stdout.write(
     `${CONNECTIONS} connections, ${ROUNDS} turns of ${TURN_DURATION_MS} ms each side, synchronous_commit=on, agents with API keys; times in ms\n`,
   )
-  process.stdout.write(`${''.padEnd(32)} ${'floor'.padEnd(39)} paperclip-server                          ratio\n`)
+  process.stdout.write(`${''.padEnd(32)} ${'floor'.padEnd(51)} ${'paperclip-server'.padEnd(51)} ratio\n`)
+  let floorRate: number | null = null
   const comparisons = buildComparisons(small)
   for (const comparison of comparisons.filter(({ name }) => name.includes(ONLY))) {
     const [left, right] = await alternate(
+      generator,
       [
         { port: ports.baseline, scripts: comparison.baseline },
         { port: ports.server, scripts: comparison.server },
@@ -177,8 +214,12 @@ async function compareWithFloor(small: Company, ports: { readonly server: number
       ROUNDS,
     )
     if (left !== undefined && right !== undefined) line(comparison.name, left, right, comparison.threshold)
-    if (comparison === comparisons[0]) await measureSealing(sql)
+    if (comparison.name === CHECKOUTS) {
+      floorRate = left?.rate ?? null
+      await measureSealing(sql)
+    }
   }
+  return floorRate
 }
 
 /** `npm run bench`: this server beside a floor, at two sizes of a company, and its runs. */
@@ -197,21 +238,24 @@ export async function benchAgainstFloor(): Promise<void> {
   const server = await startChild({ checkout: thisCheckout, script: 'src/main.ts', env, flags: startFlags(thisCheckout) })
   const baseline = await startChild({ checkout: thisCheckout, script: 'src/dev/bench/baseline.ts', env })
   const sql = openPool({ ...postgres.ownerConnection, max: 2, query_timeout: 0, statement_timeout: 0 })
+  const generator = startGenerator()
   try {
     const api = createApiClient(server.port)
     if (ONLY === 'runs') return await measureRuns(api, sql, home)
     const small = await createBenchCompany(api, sql, 'Small', 1000)
-    await compareWithFloor(small, { server: server.port, baseline: baseline.port }, sql)
+    const ports = { server: server.port, baseline: baseline.port }
+    const floorRate = await compareWithFloor(generator, small, { ports, sql })
     process.stdout.write(`memory so far: ${residentMb(server.process.pid ?? 0)} MB\n`)
     if (ONLY !== '') return
     const large = await createBenchCompany(api, sql, 'Large', 100_000)
     await holdIssues(sql, small, 200)
     await holdIssues(sql, large, 200)
     await sql.query('vacuum analyze issues')
-    await compareScale(server.port, sql, small, large)
-    await measureRuns(api, sql, home)
+    await compareScale({ generator, port: server.port, sql }, small, large)
+    await measureRuns(api, sql, home, floorRate)
     process.stdout.write(`\nmemory of the server's process: ${residentMb(server.process.pid ?? 0)} MB (bar 200)\n`)
   } finally {
+    generator.stop()
     await sql.end()
     await Promise.all([stopChild(server), stopChild(baseline)])
     await postgres.stop()

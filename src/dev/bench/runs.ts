@@ -16,6 +16,8 @@ const WAKES = Number(process.env['BENCH_WAKES'] ?? 100)
 const PAUSE_MS = 100
 const QUEUED_RUNS = 10_000
 const DRAIN_AGENTS = 50
+/** Runs a second that a machine ends whose floor does so many checkouts and releases a second; a slower machine ends fewer. */
+const [DRAIN_BAR, DRAIN_BAR_FLOOR] = [300, 1900]
 const IDLE_S = 30
 /** Backends count their transactions for others to see at the latest after this. */
 const STATS_DELAY_MS = 11_000
@@ -70,8 +72,8 @@ export async function measureWakeLatency(api: ApiClient, sql: Pool, folder: stri
   const [p50, p99] = [quantile(sorted, 0.5), quantile(sorted, 0.99)]
   return {
     name: `wake to program started, ${WAKES} wakes`,
-    observed: `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms (bars 60, 300)`,
-    ok: p50 <= 60 && p99 <= 300,
+    observed: `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms (bars 60, 100)`,
+    ok: p50 <= 60 && p99 <= 100,
   }
 }
 
@@ -96,8 +98,11 @@ async function startNoopEndpoint(): Promise<{ url: string; runs: () => number; s
   }
 }
 
-/** Queued wakes of agents that do nothing, from the moment they are all there until the last run has ended. */
-export async function measureDrain(api: ApiClient, sql: Pool): Promise<BenchResult> {
+/**
+ * Queued wakes of agents that do nothing, from the moment they are all there until the last run has ended.
+ * @param floorRate checkouts and releases a second of the floor on this machine: the bar is stated for 1,900. null: the bar as stated
+ */
+export async function measureDrain(api: ApiClient, sql: Pool, floorRate: number | null): Promise<BenchResult> {
   const endpoint = await startNoopEndpoint()
   const companyId = await createCompany(api, 'Drained')
   const agents: Agent[] = []
@@ -129,12 +134,13 @@ export async function measureDrain(api: ApiClient, sql: Pool): Promise<BenchResu
        (select count(*)::int from wakes where company_id = $1 and status = 'completed') as wakes`,
     [companyId],
   )
+  const bar = DRAIN_BAR * Math.min(1, (floorRate ?? DRAIN_BAR_FLOOR) / DRAIN_BAR_FLOOR)
   const allDone = rows[0]?.succeeded === QUEUED_RUNS && rows[0].wakes === QUEUED_RUNS && endpoint.runs() === QUEUED_RUNS
   const shortfall = allDone ? '' : `, but only ${rows[0]?.succeeded} succeeded, ${rows[0]?.wakes} wakes done, ${endpoint.runs()} asked`
   return {
     name: `${QUEUED_RUNS} queued wakes, http adapter`,
-    observed: `${rate.toFixed(0)} runs/s (bar 300), queued in ${(queuedAt - startedAt).toFixed(0)} ms${shortfall}`,
-    ok: allDone && rate >= 300,
+    observed: `${rate.toFixed(0)} runs/s (bar ${bar.toFixed(0)}), queued in ${(queuedAt - startedAt).toFixed(0)} ms${shortfall}`,
+    ok: allDone && rate >= bar,
   }
 }
 

@@ -1,11 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { commandLineSmoke } from './commandLineSmoke.ts'
 import { mcpSmoke } from './mcpSmoke.ts'
+import { install } from './install.ts'
 import { createReport } from './report.ts'
 import { createSetup } from './setup.ts'
 
@@ -15,16 +16,6 @@ const COMMAND_LINE = 'paperclipai@2026.403.0'
 const MCP_SERVER = '@paperclipai/mcp-server@2026.817.0'
 
 const root = path.resolve(import.meta.dirname, '../../..')
-
-/** Installs a package in its own folder. @returns the folder of its executables */
-function install(name: string, folder: string): string {
-  process.stdout.write(`installing ${name}\n`)
-  mkdirSync(folder)
-  // The test runs only clients, which need no build scripts and no optional dependencies.
-  const installFlags = ['--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund', '--loglevel=error']
-  execFileSync('npm', ['install', '--prefix', folder, ...installFlags, name], { stdio: ['ignore', 'ignore', 'inherit'] })
-  return path.join(folder, 'node_modules/.bin')
-}
 
 interface RunningServer {
   readonly base: string
