@@ -490,6 +490,7 @@ CREATE TABLE issue_comments (
 CREATE INDEX issue_comments_author_agent ON public.issue_comments USING btree (author_agent_id, issue_id) WHERE (author_agent_id IS NOT NULL);
 CREATE INDEX issue_comments_author_user ON public.issue_comments USING btree (author_user_id, issue_id) WHERE (author_user_id IS NOT NULL);
 CREATE INDEX issue_comments_issue ON public.issue_comments USING btree (issue_id, created_at DESC, id DESC);
+CREATE TRIGGER issue_comments_search AFTER INSERT OR DELETE OR UPDATE OF body ON issue_comments FOR EACH ROW EXECUTE FUNCTION note_text_of_issue();
 
 CREATE TABLE issue_counters (
   company_id uuid NOT NULL,
@@ -540,6 +541,7 @@ CREATE TABLE issue_documents (
   CONSTRAINT issue_documents_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX issue_documents_key ON public.issue_documents USING btree (issue_id, key);
+CREATE TRIGGER issue_documents_search AFTER INSERT OR DELETE OR UPDATE OF title, body ON issue_documents FOR EACH ROW EXECUTE FUNCTION note_text_of_issue();
 
 CREATE TABLE issue_inbox_archives (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -588,6 +590,28 @@ CREATE TABLE issue_read_states (
   CONSTRAINT issue_read_states_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX issue_read_states_key ON public.issue_read_states USING btree (issue_id, user_id);
+
+CREATE TABLE issue_search (
+  issue_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  keys integer[] NOT NULL,
+  CONSTRAINT issue_search_issue_id_source_id_pk PRIMARY KEY (issue_id, source_id)
+);
+CREATE INDEX issue_search_keys ON public.issue_search USING gin (keys);
+
+CREATE TABLE issue_search_changes (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  issue_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  CONSTRAINT issue_search_changes_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE issue_search_segments (
+  company_id uuid NOT NULL,
+  segment integer NOT NULL,
+  CONSTRAINT issue_search_segments_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT issue_search_segments_company_id_segment_pk PRIMARY KEY (company_id, segment)
+);
 
 CREATE TABLE issue_thread_interactions (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -720,6 +744,8 @@ CREATE INDEX issues_list_by_status ON public.issues USING btree (company_id, sta
 CREATE INDEX issues_parent ON public.issues USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX issues_project ON public.issues USING btree (project_id) WHERE (project_id IS NOT NULL);
 CREATE TRIGGER issues_lock_epoch BEFORE UPDATE ON issues FOR EACH ROW WHEN (new.lock_epoch < old.lock_epoch) EXECUTE FUNCTION keep_lock_epoch();
+CREATE TRIGGER issues_search AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_issue_text();
+CREATE TRIGGER issues_search_update AFTER UPDATE OF title, description, identifier, issue_number ON issues FOR EACH ROW WHEN (old.title IS DISTINCT FROM new.title OR old.description IS DISTINCT FROM new.description OR old.identifier IS DISTINCT FROM new.identifier OR old.issue_number IS DISTINCT FROM new.issue_number) EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_version BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue_version();
 
 CREATE TABLE labels (
@@ -937,6 +963,28 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.note_issue_text()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO public.issue_search_changes (issue_id, source_id)
+    VALUES (CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END, CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END);
+  RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.note_text_of_issue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO public.issue_search_changes (issue_id, source_id)
+    VALUES (CASE TG_OP WHEN 'DELETE' THEN OLD.issue_id ELSE NEW.issue_id END, CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END);
+  RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.raise_event_tickets()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -962,6 +1010,14 @@ AS $function$
 BEGIN
   RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
 END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.settle_issue_search()
+ RETURNS bigint
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$ SELECT gin_clean_pending_list('issue_search_keys') $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.take_event_ticket()

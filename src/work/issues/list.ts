@@ -2,10 +2,11 @@ import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { z } from 'zod'
 import { activityLog } from '../../platform/db/tables.ts'
+import { documents } from '../../model/documents.ts'
 import { comments, inboxArchives, issueLabels, issues, readStates } from '../../model/issues.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
-import type { PageDb } from '../../platform/db/types.ts'
+import type { PageDb, ReadDb } from '../../platform/db/types.ts'
 import { issueColumns, labelsJson, withLabelIds } from '../../engine/holds/index.ts'
 import type { IssueRow, Label } from '../../engine/holds/index.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
@@ -14,6 +15,7 @@ import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage } from '../.
 import type { Page } from '../../platform/kernel/page.ts'
 import { activeRunJson } from './queries.ts'
 import type { RunBrief } from './queries.ts'
+import { prepareSearch, searchCandidates } from './searchCandidates.ts'
 import { issuePriorities } from '../../model/issueStatus.ts'
 import type { IssuePriority, IssueStatus } from '../../model/issueStatus.ts'
 
@@ -118,13 +120,15 @@ const conditions: Record<FilterName, () => SQL> = {
   includeRoutineExecutions: () => sql`true`,
   q: () => sql`not exists (select 1 from unnest(${bind('words', 'text[]')}) as word where not (
     "issues"."title" ilike word or "issues"."identifier" ilike word or coalesce("issues"."description", '') ilike word
-    or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.body ilike word)))`,
+    or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.body ilike word)
+    or exists (select 1 from ${documents} d where d.issue_id = "issues"."id" and (d.body ilike word or d.title ilike word))))`,
 }
 
-/** The rank of a match with `q`: start of the title, title, start of the identifier, identifier, description, elsewhere. */
-const matchRank = sql`case when "issues"."title" ilike ${bind('prefix')} then 0 when "issues"."title" ilike all(${bind('words', 'text[]')}) then 1
-  when "issues"."identifier" ilike ${bind('prefix')} then 2 when "issues"."identifier" ilike all(${bind('words', 'text[]')}) then 3
-  when "issues"."description" ilike all(${bind('words', 'text[]')}) then 4 else 5 end`
+/** The rank of a match with `q`: the identifier itself, start of the title, title, start of the identifier, identifier, description, elsewhere. */
+const matchRank = sql`case when "issues"."identifier" = ${bind('askedIdentifier', 'text')} then 0
+  when "issues"."title" ilike ${bind('prefix')} then 1 when "issues"."title" ilike all(${bind('words', 'text[]')}) then 2
+  when "issues"."identifier" ilike ${bind('prefix')} then 3 when "issues"."identifier" ilike all(${bind('words', 'text[]')}) then 4
+  when "issues"."description" ilike all(${bind('words', 'text[]')}) then 5 else 6 end`
 
 export interface IssueListRow extends IssueRow {
   readonly labels: readonly Label[]
@@ -162,8 +166,14 @@ function listSql({ filters, after, offset, me }: QueryShape): SQL {
   const where = [sql`"issues"."company_id" = ${bind('companyId', 'uuid')}`, sql`"issues"."hidden_at" is null`]
   const includesRoutines = filters.some((key) => ['originKind', 'originId', 'includeRoutineExecutions'].includes(key))
   if (!includesRoutines) where.push(sql`"issues"."origin_kind" <> 'routine_execution'`)
-  for (const key of filters) where.push(conditions[key]())
-  const match = filters.includes('q') ? matchRank : sql`0`
+  const others = filters.filter((key) => key !== 'q')
+  for (const key of others) where.push(conditions[key]())
+  const isSearch = filters.includes('q')
+  if (isSearch) {
+    const isFiltered = others.some((key) => key !== 'includeRoutineExecutions')
+    where.push(sql`"issues"."id" = any(${searchCandidates(sql.join(where, sql` and `), isFiltered)})`, conditions.q())
+  }
+  const match = isSearch ? matchRank : sql`0`
   if (after) {
     where.push(sql`(${match}, "issues"."priority_rank"::int) >= (${bind('atMatch', 'int')}, ${bind('atRank', 'int')})`)
     where.push(sql`((${match}, "issues"."priority_rank"::int) > (${bind('atMatch', 'int')}, ${bind('atRank', 'int')})
@@ -173,10 +183,10 @@ function listSql({ filters, after, offset, me }: QueryShape): SQL {
     ? sql`, ${lastTouchAt(bind('me', 'text'))} as "myLastTouchAt", ${lastExternalComment(bind('me', 'text'))} as "lastExternalCommentAt",
         ${isUnread(bind('me', 'text'))} as "isUnreadForMe"`
     : sql``
-  const order = filters.includes('q')
+  const order = isSearch
     ? sql`"sortMatch", "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
     : sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
-  const sortMatch = filters.includes('q') ? sql`, ${match} as "sortMatch"` : sql``
+  const sortMatch = isSearch ? sql`, ${match} as "sortMatch"` : sql``
   return sql`select ${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}${sortMatch}
     from ${issues} where ${sql.join(where, sql` and `)} order by ${order} limit ${bind('limit', 'int')}
     ${offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
@@ -195,12 +205,13 @@ interface IssuePageRequest extends PageRequest {
  * activity. Hidden issues are left out, and so are executions of routines unless a filter asks for them.
  */
 export async function listIssues(
-  db: PageDb,
+  db: ReadDb & PageDb,
   companyId: string,
   requested: IssueFilter,
   page: IssuePageRequest,
 ): Promise<Page<IssueListRow>> {
-  const text = escapeLike(requested.q ?? '').trim()
+  const asked = (requested.q ?? '').trim()
+  const text = escapeLike(asked)
   const filter = { ...requested, q: text === '' ? undefined : text }
   const filters = (Object.keys(conditions) as FilterName[]).filter((key) => filter[key] !== undefined && filter[key] !== false)
   const cursor = page.after === undefined ? null : decodeCursor(page.after, cursorSchema)
@@ -208,10 +219,12 @@ export async function listIssues(
   const limit = page.limit ?? DEFAULT_LIMIT
   const offset = page.offset ?? ((page.page ?? 1) - 1) * limit
   const shape: QueryShape = { filters, after: cursor !== null, offset: offset > 0, me: me !== undefined }
+  const search = text === '' ? {} : await prepareSearch(db, companyId, asked.split(/\s+/))
   const rows = await db.runPage(
     listStatement(JSON.stringify(shape), () => listSql(shape)),
     {
       ...filter,
+      ...search,
       companyId,
       limit: limit + 1,
       offset,

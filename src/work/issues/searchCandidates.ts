@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import { issues } from '../../model/issues.ts'
+import { issueSearch, issueSearchChanges, issueSearchSegments } from '../../model/issueSearch.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { ReadDb } from '../../platform/db/types.ts'
+import { askedWords, keysOf } from './searchKeys.ts'
+
+// A word that every issue has is found a million times. So a search does not rank all matches, but candidates: the issues with the
+// highest numbers that the index finds, those with all words in the title before the others (decision 0053).
+
+/** The most candidates of each kind. */
+const MAX_CANDIDATES = 500
+/** The most texts with the rarest word of several, among which the issues with the other words elsewhere are found. */
+const MAX_SPREAD_TEXTS = 2000
+/** Changed texts that are read without the index, because it does not know them yet. */
+const MAX_CHANGES = 200
+/** When the other filters leave at most so many issues, each of them is a candidate. */
+const MAX_FILTERED = 300
+
+const count = (most: number): SQL => sql.raw(String(most))
+
+/** The parameters by which the statement of a list finds the candidates of a search. */
+export interface SearchParams {
+  /** For each segment, the newest first, the keys of a title with all words. As Postgres writes an array. */
+  readonly titleKeys: readonly string[]
+  /** The same for any text. */
+  readonly textKeys: readonly string[]
+  /** The keys of the rarest word; none for a search for one word. */
+  readonly rarestKeys: readonly string[]
+  /** An identifier that is the whole text of the search. */
+  readonly askedIdentifier: string
+  /** The search has no word of the index, so it looks through the beginning of the list. */
+  readonly isWithoutWords: boolean
+}
+
+const segments = statement<{ companyId: string }, { segment: number }>('search_segments').read(sql`
+  select segment from ${issueSearchSegments} where company_id = ${param('companyId', 'uuid')} order by segment desc`)
+
+const wordCounts = statement<{ keys: readonly string[] }, { texts: number }>('search_word_counts').read(sql`
+  select (select count(*)::int from (select from ${issueSearch} where ${issueSearch.keys} @> word.keys::integer[] limit ${count(MAX_CANDIDATES)}) t) as texts
+  from unnest(${param('keys', 'text[]')}) with ordinality as word (keys, place) order by place`)
+
+const arrayText = (keys: readonly number[]): string => `{${keys.join()}}`
+
+/** Reads what the search for some words needs. @param words without the wildcards of `like` */
+export async function prepareSearch(db: ReadDb, companyId: string, words: readonly string[]): Promise<SearchParams> {
+  const asked = askedWords(words)
+  const parts = [...new Set(asked.flat())]
+  const places = asked.length === 0 ? [] : (await db.run(segments, { companyId })).map(({ segment }) => segment)
+  const keysIn = (of: readonly string[], place: 'title' | 'anywhere'): string[] =>
+    places.map((segment) => arrayText(keysOf(of, companyId, segment, place)))
+  return {
+    titleKeys: keysIn(parts, 'title'),
+    textKeys: keysIn(parts, 'anywhere'),
+    rarestKeys:
+      asked.length < 2 || places.length === 0 ? [] : keysIn(await rarestOf(db, companyId, asked, places[0] as number), 'anywhere'),
+    askedIdentifier: words.join(' ').toUpperCase(),
+    isWithoutWords: asked.length === 0,
+  }
+}
+
+/** The parts of the word that the fewest texts of the newest segment have. */
+async function rarestOf(db: ReadDb, companyId: string, asked: readonly string[][], newest: number): Promise<string[]> {
+  const counts = await db.run(wordCounts, { keys: asked.map((parts) => arrayText(keysOf(parts, companyId, newest, 'anywhere'))) })
+  const texts = counts.map((row) => row.texts)
+  return asked[texts.indexOf(Math.min(...texts))] as string[]
+}
+
+/** Issues of the row `found` that match the other conditions. One look-up each, so the order of the segments stays. */
+const matching = (where: SQL): SQL => sql`cross join lateral (
+  select "issues"."id" from ${issues} where "issues"."id" = found.issue_id and ${where} limit 1) matching`
+
+const foundBy = (keys: string, where: SQL, limit: SQL = sql``): SQL => sql`
+  select matching.id from unnest(${param(keys, 'text[]')}) with ordinality as segment (keys, place)
+  cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[] ${limit}) found
+  ${matching(where)}`
+
+/**
+ * The ids of the issues that a search may find, as an array: the index names them, and the list then reads their texts.
+ * @param where the conditions of the list without the search
+ * @param isFiltered whether they are more than the company and what every list leaves out
+ */
+export function searchCandidates(where: SQL, isFiltered: boolean): SQL {
+  const areMany = isFiltered ? sql`(select count(*) from filtered) > ${count(MAX_FILTERED)}` : sql`true`
+  const filtered = sql`filtered as materialized (select "issues"."id" from ${issues} where ${where} limit ${count(MAX_FILTERED + 1)}),`
+  return sql`array(with ${isFiltered ? filtered : sql``}
+    titled as materialized (
+      select id from (${foundBy('titleKeys', where)} order by segment.place limit ${count(MAX_CANDIDATES)}) t where ${areMany}),
+    texts as materialized (
+      select id from (${foundBy('textKeys', where)} order by segment.place limit ${count(MAX_CANDIDATES)}) t
+      where ${areMany} and (select count(*) from titled) < ${count(MAX_CANDIDATES)}),
+    spread as (
+      select matching.id from (
+        select found.issue_id from unnest(${param('rarestKeys', 'text[]')}) with ordinality as segment (keys, place)
+        cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[]) found
+        order by segment.place limit ${count(MAX_SPREAD_TEXTS)}) found ${matching(where)}
+      where ${areMany} and (select count(*) from titled) < ${count(MAX_CANDIDATES)} and (select count(*) from texts) < ${count(MAX_CANDIDATES)}),
+    first_listed as (
+      select "issues"."id" from ${issues} where ${where} and ${param('isWithoutWords', 'boolean')} and ${areMany}
+      order by "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc limit ${count(MAX_CANDIDATES)})
+    select id from titled union select id from texts union select id from spread union select id from first_listed
+    ${isFiltered ? sql`union select id from filtered where not ${areMany}` : sql``}
+    union select issue_id from (select issue_id from ${issueSearchChanges} order by id desc limit ${count(MAX_CHANGES)}) changed
+    union select "issues"."id" from ${issues} where "issues"."identifier" = ${param('askedIdentifier', 'text')})`
+}
