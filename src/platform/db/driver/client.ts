@@ -22,8 +22,11 @@ export type { Connection, ConnectionOptions, Drizzle, Pool } from './types.ts'
 
 /** Connections a process keeps. One Node thread cannot keep more than these busy. */
 const POOL_SIZE = 10
-/** How long a connection attempt may take before the database counts as unreachable; longer on a busy machine. */
-const CONNECT_TIMEOUT_MS = 900
+/**
+ * How long a connection attempt may take. On a busy machine a new session needs a second or more. A database that does not answer is
+ * found by the watchdog before that, and it gives up on everybody who waits for a connection.
+ */
+const CONNECT_TIMEOUT_MS = 4000
 /** How long a request waits for a free connection. After that the server is overloaded, and the request is refused. */
 export const QUEUE_TIMEOUT_MS = 5000
 /** A row lock that is kept longer than this belongs to a stuck transaction. Waiting longer would only add to the queue. */
@@ -51,12 +54,10 @@ class ConnectTimeoutClient extends pg.Client {
     // The pool's own connectionTimeoutMillis limits the wait in its queue. A connection attempt has less time.
     // The pool hides the password from a spread.
     const { password } = config
-    const responsiveness = responsivenessOf(config)
-    const connectionTimeoutMillis = responsiveness.limit(CONNECT_TIMEOUT_MS)
-    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis })
+    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
     // The pool connects a client as soon as it has made it.
     const beganAt = performance.now()
-    this.once('connect', () => responsiveness.noteSession(performance.now() - beganAt))
+    this.once('connect', () => responsivenessOf(config).noteSession(performance.now() - beganAt))
   }
 }
 

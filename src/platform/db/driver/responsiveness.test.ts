@@ -19,9 +19,9 @@ describe('how fast a database answers', () => {
     expect(responsiveness.limit(450)).toBe(450)
   })
 
-  test('Pools of one database share what is known of it, and pools of two databases do not', () => {
-    const target = { host: '127.0.0.1', port: 1, database: 'one' }
+  test('Pools of one address share what is known of it, and pools of two addresses do not', () => {
+    const target = { host: '127.0.0.1', port: 1 }
     expect(responsivenessOf({ ...target, max: 3 })).toBe(responsivenessOf({ ...target, max: 4 }))
-    expect(responsivenessOf({ ...target, database: 'two' })).not.toBe(responsivenessOf(target))
+    expect(responsivenessOf({ ...target, port: 2 })).not.toBe(responsivenessOf(target))
   })
 })

@@ -8,7 +8,7 @@ const MOST_MS = 4000
 const HALF_LIFE_MS = 30_000
 
 /**
- * How fast one database answers this process. Limits of time that hold on a quiet machine would call a busy one silent: a server that
+ * How fast one Postgres answers this process. Limits of time that hold on a quiet machine would call a busy one silent: a server that
  * gives up its connections then loses work, and makes the machine busier still.
  */
 export interface Responsiveness {
@@ -22,7 +22,7 @@ export interface Responsiveness {
   limit(ms: number): number
 }
 
-/** Creates what is known of a database to which no session has begun. @param now the monotonic clock, in milliseconds */
+/** Creates what is known of a Postgres at which no session has begun. @param now the monotonic clock, in milliseconds */
 export function createResponsiveness(now: () => number = () => performance.now()): Responsiveness {
   let slowestMs = 0
   let slowestAt = now()
@@ -41,14 +41,14 @@ export function createResponsiveness(now: () => number = () => performance.now()
   }
 }
 
-const byDatabase = new Map<string, Responsiveness>()
+const byAddress = new Map<string, Responsiveness>()
 
-/** What this process knows of a database, shared by all its pools: an answer to one of them shows that it answers. */
-export function responsivenessOf({ connectionString, host, port, database }: ConnectionOptions): Responsiveness {
-  const key = JSON.stringify([connectionString, host, port, database])
-  const known = byDatabase.get(key)
+/** What this process knows of the Postgres at an address, shared by all pools: an answer to one of them shows that it answers. */
+export function responsivenessOf({ connectionString, host, port }: ConnectionOptions): Responsiveness {
+  const key = JSON.stringify([connectionString, host, port])
+  const known = byAddress.get(key)
   if (known !== undefined) return known
   const created = createResponsiveness()
-  byDatabase.set(key, created)
+  byAddress.set(key, created)
   return created
 }

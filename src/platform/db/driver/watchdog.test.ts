@@ -46,7 +46,7 @@ test('A statement that takes long, such as one that waits for a row lock, is not
 })
 
 test('A session that takes long on a busy machine is no silence: the next one may take longer (K49)', async () => {
-  // A session has three round trips, so it takes 540 ms: more than a probe may take on a quiet machine, and less than a connection may.
+  // A session has three round trips, so it takes 540 ms: more than a probe may take on a quiet machine.
   wire.delayMs = 90
   const waited = await timed(pool.query('select pg_sleep(2)'))
   expect(waited.lost).toBe(false)
