@@ -13,19 +13,41 @@ const compressors: Readonly<Record<Coding, (text: string) => Promise<Buffer>>> =
   gzip: (text) => promisify(gzip)(text),
 }
 
+interface FixedText {
+  /** The hash of the text, of which the entity tags are made. */
+  readonly hash: string
+  readonly bodyIn: (coding: Coding | null) => Promise<Buffer>
+}
+
+function fixText(text: string): FixedText {
+  const bodies = new Map<Coding | null, Promise<Buffer>>()
+  return {
+    hash: createHash('sha256').update(text).digest('hex').slice(0, 32),
+    bodyIn(coding) {
+      const body = bodies.get(coding) ?? (coding === null ? Promise.resolve(Buffer.from(text)) : compressors[coding](text))
+      bodies.set(coding, body)
+      return body
+    },
+  }
+}
+
 /**
  * A JSON text that is the same for the life of this build, such as the API document. Each coding of it is made once, with its own
  * strong entity tag; a cache may keep it, and asks again with the tag.
+ * @param readText gives the text at the first request, and again when it has failed
  */
-export function fixedJson(text: string): (request: Request, response: Response) => Promise<void> {
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 32)
-  const bodies = new Map<Coding | null, Promise<Buffer>>()
-  const bodyIn = (coding: Coding | null): Promise<Buffer> => {
-    const body = bodies.get(coding) ?? (coding === null ? Promise.resolve(Buffer.from(text)) : compressors[coding](text))
-    bodies.set(coding, body)
-    return body
+export function fixedJson(readText: () => Promise<string>): (request: Request, response: Response) => Promise<void> {
+  let fixed: Promise<FixedText> | null = null
+  const read = async (): Promise<FixedText> => {
+    try {
+      return fixText(await readText())
+    } catch (error) {
+      fixed = null
+      throw error
+    }
   }
   return async (request, response) => {
+    const { hash, bodyIn } = await (fixed ??= read())
     const coding = codingFor(request)
     const etag = coding === null ? `"${hash}"` : `"${hash}-${coding}"`
     const headers = { ...apiHeaders, 'Cache-Control': 'no-cache', Vary: varyOf(response), ETag: etag }

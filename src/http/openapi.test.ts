@@ -178,7 +178,7 @@ describe('GET /api/docs', () => {
     expect(answer.headers['content-security-policy']).not.toMatch(/https?:|\*/)
     const script = await server().board.get('/api/docs/swagger-ui-init.js')
     expect(script.text).toContain('"validatorUrl": null')
-    expect(script.text).toContain('checkoutIssue')
+    expect(script.text).toContain('"url": "/api/openapi.json"')
   })
 
   test('The page is refused for a foreign Host, like every other path', async () => {

@@ -22,7 +22,7 @@ import { pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from '../htt
 import { mount } from '../http/mount.ts'
 import { refuseUnknownRoute } from '../http/unknownRoute.ts'
 import type { RequestTrace } from '../http/exchange.ts'
-import { openapi } from '../http/openapi.ts'
+import { apiDocument } from '../http/openapi/document.ts'
 import { internalError, sendProblem, toRefusal } from '../http/problem.ts'
 import type { Route } from '../http/route.ts'
 import type { OnUpgrade } from '../http/httpServer.ts'
@@ -99,9 +99,13 @@ function mountPages(app: Express, { board, log, version, securityContact = null 
   app.all(SIGN_OUT_PATH, signOutPage(board, log))
 }
 
+const DOCUMENT_PATH = '/api/openapi.json'
+
 function mountDocs(app: Express, routes: readonly Route[], version: string): void {
-  const document = openapi(routes, version)
-  app.get('/api/openapi.json', fixedJson(JSON.stringify(document)))
+  app.get(
+    DOCUMENT_PATH,
+    fixedJson(() => apiDocument(routes, version)),
+  )
   app.use(
     '/api/docs',
     (_request: Request, response: Response, next: NextFunction) => {
@@ -110,7 +114,7 @@ function mountDocs(app: Express, routes: readonly Route[], version: string): voi
     },
     swaggerUi.serve,
     // By default the page sends every document that it shows to a validator on the internet.
-    swaggerUi.setup(document, { swaggerOptions: { validatorUrl: null } }),
+    swaggerUi.setup(undefined, { swaggerOptions: { url: DOCUMENT_PATH, validatorUrl: null } }),
   )
 }
 
