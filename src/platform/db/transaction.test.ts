@@ -17,12 +17,16 @@ import { changed, mutate, unchanged } from './mutate.ts'
 import { param, statement } from './statement.ts'
 import { createStore } from './store.ts'
 import { inDoubtCommit, transaction } from './transaction.ts'
+import { writeUnaudited } from './unaudited.ts'
 import { onThisMachine } from '../../dev/testing/slowness.ts'
 
 const happened = event('test.happened', 'instance', z.object({}))
 const insert = statement<{ id: string }, never>('test_insert').write(sql`insert into pairs (id) values (${param('id', 'uuid')})`)
 const insertSlow = statement<{ id: string }, never>('test_insert_slow').write(
   sql`insert into pairs (id, slow) values (${param('id', 'uuid')}, true)`,
+)
+const insertUnaudited = statement<{ id: string }, never>('test_insert_unaudited').unaudited(
+  sql`insert into pairs (id) values (${param('id', 'uuid')})`,
 )
 const fail = statement<object, never>('test_transaction_fail').read(sql`select 1 / (random() * 0)::int`)
 const one = statement<object, { one: number }>('test_one').read(sql`select 1 as one`)
@@ -110,6 +114,19 @@ describe('a transaction that cannot begin', () => {
     await wire.close()
     expect(await Promise.all(Array.from({ length: 8 }, () => refusalCodeOf(write(randomUUID()))))).toEqual(Array(8).fill('unavailable'))
     await pollFor('the pool is empty', () => pool.totalCount === 0 && pool.waitingCount === 0)
+  })
+
+  test('A failed BEGIN writes nothing, although its statement and COMMIT were sent with it', async () => {
+    const id = randomUUID()
+    tamperOnce('begin read write', (chunk) =>
+      Buffer.from(chunk.toString('latin1').replace('begin read write', 'bogus read write'), 'latin1'),
+    )
+    const outcome = await writeUnaudited(ctx.store, insertUnaudited, { id }).catch(codeOf)
+    expect(outcome).toBe('08006')
+    expect(await findWritten(id)).toEqual(neitherWritten)
+    await pollFor('the connection is given up', () => pool.totalCount === 0)
+    await writeUnaudited(ctx.store, insertUnaudited, { id })
+    expect(await findWritten(id)).toEqual({ row: true, audit: false })
   })
 
   test('A single statement on a read-only pool cannot write', async () => {
@@ -212,6 +229,26 @@ describe('a failure before the commit', () => {
     expect(await findWritten(id)).toEqual(neitherWritten)
     expect(messages).toEqual([])
     await pollFor('the pool is idle', isPoolIdle)
+  })
+})
+
+describe('a statement in a transaction of its own', () => {
+  test('BEGIN, the statement and COMMIT are one round trip', async () => {
+    await writeUnaudited(ctx.store, insertUnaudited, { id: randomUUID() })
+    const sent: string[] = []
+    wire.tamper = (chunk) => {
+      sent.push(chunk.toString('latin1'))
+      return chunk
+    }
+    await writeUnaudited(ctx.store, insertUnaudited, { id: randomUUID() })
+    expect(sent).toEqual([expect.stringMatching(/begin read write[^]*test_insert_unaudited[^]*commit/)])
+  })
+
+  test('A failure of the statement is reported, leaves nothing behind and returns the connection', async () => {
+    const id = randomUUID()
+    await writeUnaudited(ctx.store, insertUnaudited, { id })
+    expect(await writeUnaudited(ctx.store, insertUnaudited, { id }).catch(codeOf)).toBe('23505')
+    expect([pool.totalCount, pool.idleCount]).toEqual([1, 1])
   })
 })
 

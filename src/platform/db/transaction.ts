@@ -3,6 +3,7 @@ import { backendPidOf } from './driver/backendPid.ts'
 import { coalesceWrites } from './driver/socket.ts'
 import type { Connection, Pool } from './driver/client.ts'
 import { guardTransaction } from './driver/timeLimit.ts'
+import type { TransactionGuard } from './driver/timeLimit.ts'
 import { isConnectionFailure, isTransactionTimeout, TRANSACTION_TIMEOUT } from './databaseErrors.ts'
 
 /** A commit that was sent and not answered: the change may or may not be in the database. */
@@ -49,46 +50,85 @@ export async function transaction<T, U>(
   body: (connection: Connection) => Promise<T>,
   finalStatements: (connection: Connection, value: T) => Promise<U>,
 ): Promise<U> {
-  const connection = await pool.connect()
-  const guard = guardTransaction(pool, connection)
-  let broken: Error | undefined
-  const markBroken = (error: Error): void => void (broken = error)
-  connection.once('error', markBroken)
-  try {
-    coalesceWrites(connection)
-    const begun = connection.query('begin read write').then(
-      () => undefined,
-      (failure: unknown) => (broken = beginFailure(failure)),
-    )
+  return await onConnection(pool, async (begun) => {
+    const { connection, guard } = begun
     let value: T
     try {
       value = await body(connection)
-      if ((await begun) !== undefined) throw broken
+      const failure = await begun.failure
+      if (failure !== undefined) throw failure
     } catch (error) {
-      await connection.query('rollback').catch((lost: Error) => void (broken ??= lost))
-      if (guard.isExpired() || isTransactionTimeout(broken)) throw transactionTimeout(error)
+      await connection.query('rollback').catch((lost: Error) => void (begun.broken ??= lost))
+      if (guard.isExpired() || isTransactionTimeout(begun.broken)) throw transactionTimeout(error)
       // The first failure explains the later ones.
-      throw (await begun) ?? error
+      throw (await begun.failure) ?? error
     }
-    const result = finalStatements(connection, value)
-    const [outcome, commit] = await Promise.allSettled([result, connection.query('commit')])
-    if (commit.status === 'fulfilled' && outcome.status === 'fulfilled') {
-      // Postgres answers COMMIT of a failed transaction with ROLLBACK, and no error.
-      invariant(commit.value.command === 'COMMIT', 'a failed transaction was committed')
-      return outcome.value
-    }
-    if (commit.status === 'fulfilled') {
-      if (commit.value.command === 'ROLLBACK') throw (outcome as PromiseRejectedResult).reason
-      throw markInDoubt((outcome as PromiseRejectedResult).reason as Error, connection)
-    }
-    // Postgres itself refused a statement or the COMMIT: a deferred constraint, a serialization failure.
-    if (outcome.status === 'rejected' && !isConnectionFailure(outcome.reason)) throw outcome.reason
-    if (!isConnectionFailure(commit.reason)) throw commit.reason
-    broken = commit.reason as Error
-    throw markInDoubt(broken, connection)
+    return await committed(begun, finalStatements(connection, value))
+  })
+}
+
+/**
+ * Runs one statement in a transaction of its own, which costs one round trip: BEGIN, the statement and COMMIT are sent together. When BEGIN
+ * fails, the read-only pool refuses the statement, and nothing was changed.
+ *
+ * @throws as `transaction`
+ */
+export async function statementTransaction<T>(pool: Pool, send: (connection: Connection) => Promise<T>): Promise<T> {
+  return await onConnection(pool, async (begun) => {
+    const [failure, outcome] = await Promise.allSettled([begun.failure, committed(begun, send(begun.connection))])
+    if (failure.status === 'fulfilled' && failure.value !== undefined) throw failure.value
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+}
+
+/** A transaction whose BEGIN was sent. */
+interface Begun {
+  readonly connection: Connection
+  readonly guard: TransactionGuard
+  /** The failure of BEGIN, or undefined when it has succeeded. Never rejects. */
+  readonly failure: Promise<Error | undefined>
+  /** Why the connection must not be used again. */
+  broken: Error | undefined
+}
+
+/** Begins a transaction on a connection of the pool, and returns the connection when `run` is done, or destroys it when it is broken. */
+async function onConnection<T>(pool: Pool, run: (begun: Begun) => Promise<T>): Promise<T> {
+  const connection = await pool.connect()
+  const guard = guardTransaction(pool, connection)
+  const markBroken = (error: Error): void => void (begun.broken = error)
+  connection.once('error', markBroken)
+  coalesceWrites(connection)
+  const failure = connection.query('begin read write').then(
+    () => undefined,
+    (cause: unknown) => (begun.broken = beginFailure(cause)),
+  )
+  const begun: Begun = { connection, guard, failure, broken: undefined }
+  try {
+    return await run(begun)
   } finally {
     guard.stop()
     connection.off('error', markBroken)
-    connection.release(broken)
+    connection.release(begun.broken)
   }
+}
+
+/** Sends COMMIT behind the final statements. @returns their result, once Postgres has committed it */
+async function committed<T>(begun: Begun, finalStatements: Promise<T>): Promise<T> {
+  const { connection } = begun
+  const [outcome, commit] = await Promise.allSettled([finalStatements, connection.query('commit')])
+  if (commit.status === 'fulfilled' && outcome.status === 'fulfilled') {
+    // Postgres answers COMMIT of a failed transaction with ROLLBACK, and no error.
+    invariant(commit.value.command === 'COMMIT', 'a failed transaction was committed')
+    return outcome.value
+  }
+  if (commit.status === 'fulfilled') {
+    if (commit.value.command === 'ROLLBACK') throw (outcome as PromiseRejectedResult).reason
+    throw markInDoubt((outcome as PromiseRejectedResult).reason as Error, connection)
+  }
+  // Postgres itself refused a statement or the COMMIT: a deferred constraint, a serialization failure.
+  if (outcome.status === 'rejected' && !isConnectionFailure(outcome.reason)) throw outcome.reason
+  if (!isConnectionFailure(commit.reason)) throw commit.reason
+  begun.broken = commit.reason as Error
+  throw markInDoubt(begun.broken, connection)
 }
