@@ -8,7 +8,7 @@ import { issues } from '../../model/issues.ts'
 import { byCreation, keyset, withinBytes } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { dynamicRead, param, statement } from '../../platform/db/statement.ts'
-import { lockIssue, lockIssues, checkWriteGate } from '../../engine/holds/index.ts'
+import { lockIssues, lockThroughWriteGate, checkWriteGate } from '../../engine/holds/index.ts'
 import type { Expected } from '../../engine/holds/index.ts'
 import { requireIssue } from '../../work/issues/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
@@ -140,7 +140,7 @@ export async function linkApproval(ctx: Ctx, issueId: string, approvalId: string
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockApproval(tx, companyId, approvalId)
-    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expected)
+    const { events } = await lockThroughWriteGate(tx, ctx, issueId, expected)
     const linked = await tx.run(selectLink, { approvalId, issueId })
     if (linked.length > 0) return changedIfAny(await newestApprovalsOf(tx, ctx, issueId), events)
     await addLinks(tx, approvalId, [issueId])
@@ -156,7 +156,7 @@ export async function unlinkApproval(ctx: Ctx, issueId: string, approvalId: stri
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     await lockApproval(tx, companyId, approvalId)
-    const { events } = await checkWriteGate(tx, ctx, await lockIssue(tx, companyId, issueId), expected)
+    const { events } = await lockThroughWriteGate(tx, ctx, issueId, expected)
     const linked = await tx.run(selectLink, { approvalId, issueId })
     if (linked.length === 0) return changedIfAny({ ok: true as const }, events)
     await tx.run(removeLink, { approvalId, issueId })

@@ -121,7 +121,7 @@ async function applyForceRelease(
   const issue = await releaseHold(tx, issueId, request.clearAssignee)
   // The columns of this issue are clear already, so the end of the runs frees only their other issues.
   const otherIssues = locked.issues.filter((other) => other.id !== issueId)
-  const ended = await endRuns(tx, { issues: otherIssues, runs: locked.runs }, runIdsToCancel, CANCELLED_BY_BOARD)
+  const ended = await endRuns(tx, { ...locked, issues: otherIssues }, runIdsToCancel, CANCELLED_BY_BOARD)
   const promoted = await promoteWake(tx, issueId)
   const cancelledRunIds = ended.runs.map((run) => run.id)
   const released = forceReleased(issueId, {

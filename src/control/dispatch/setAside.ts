@@ -3,7 +3,7 @@ import type { Tx } from '../../platform/db/types.ts'
 import { runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { endRuns } from '../../engine/holds/index.ts'
+import { endRuns, noneWaitedFor } from '../../engine/holds/index.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
@@ -60,6 +60,10 @@ export async function skipRun(tx: Tx, { run, issueId }: QueuedRun, why: CloseRea
 
 // No issue's columns name a queued run, so its end frees no issue.
 async function cancelQueuedRun(tx: Tx, run: RunFact, errorCode: string, error: string): Promise<readonly DomainEvent[]> {
-  const { events } = await endRuns(tx, { issues: [], runs: [run] }, [run.id], { status: 'cancelled', error, errorCode })
+  const { events } = await endRuns(tx, { issues: [], runs: [run], waitedForIds: noneWaitedFor }, [run.id], {
+    status: 'cancelled',
+    error,
+    errorCode,
+  })
   return events
 }

@@ -16,7 +16,7 @@ export async function cancelRun(ctx: Ctx, runId: string, reason: string | null):
     if (runStatus.terminal.includes(run.status)) return unchanged(await runRowById(tx, ctx, runId))
     const ended = await endRuns(tx, locked, [runId], CANCELLED_BY_BOARD)
     const issueIds = locked.issues.filter((issue) => holderRunIds(issue).includes(runId)).map((issue) => issue.id)
-    return changedIfAny(await runRowById(tx, ctx, runId), [
+    return changedIfAny(runRowById(tx, ctx, runId), [
       ...ended.events,
       runCancelled(runId, { agentId: run.agentId, issueIds, ...reasonDetails(reason) }, { agentId: run.agentId, runId }),
     ])

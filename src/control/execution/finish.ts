@@ -2,6 +2,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { assertRunLive } from '../../auth/runFacts.ts'
 import { requireMayWrite } from '../../auth/mayWrite.ts'
 import { runRowById } from '../../engine/runs/index.ts'
@@ -32,9 +33,7 @@ export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Pro
     if (!run.live) refuse('run_ended', { details: { runId, runStatus: run.status, retryable: false, next: 'new_run' } })
     // `lockForEnd` has locked and read the acting run, which is this one.
     assertRunLive(tx, ctx, run)
-    const { runs, events } = await endRuns(tx, locked, [runId], result)
-    const [row] = runs
-    if (row === undefined) return refuse('not_found', { message: 'Run not found' })
-    return changedIfAny(row, events)
+    const { rows, events } = await endRuns(tx, locked, [runId], result)
+    return changedIfAny(rows.then(exactlyOne), events)
   })
 }

@@ -65,10 +65,13 @@ export interface HoldFacts<I extends HoldIssue = HoldIssue> {
   readonly wakesWait: boolean
 }
 
+/** The select list of `LockedIssue`. */
+export const lockedIssueColumns = sql`${issueColumns}, closed_by_run_id as "closedByRunId"`
+
 const lockById = lockingRead(
   'issue',
   statement<{ ids: string[]; companyId: string }, LockedIssue>('lock_issues').read(sql`
-    select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
+    select ${lockedIssueColumns} from ${issues}
     where id = any(${param('ids', 'uuid[]')}) and company_id = ${param('companyId')}
     order by id for no key update`),
 )
@@ -80,7 +83,7 @@ export const lockIssues = (tx: Tx, companyId: string, ids: readonly string[]): P
 const lockOne = lockingRead(
   'issue',
   statement<{ id: string; companyId: string }, LockedIssue>('lock_issue').read(sql`
-    select ${issueColumns}, closed_by_run_id as "closedByRunId" from ${issues}
+    select ${lockedIssueColumns} from ${issues}
     where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
 )
 
@@ -180,6 +183,16 @@ function queryFacts(tx: Tx, params: FactParams, agentId: string | null): Promise
 export async function loadHoldFacts<I extends HoldIssue>(tx: Tx, ctx: Ctx, issue: I, agentId: string | null): Promise<HoldFacts<I>> {
   const actingRunId = actingRunIdOf(ctx.actor)
   const rows = await queryFacts(tx, { companyId: companyOf(ctx), issueId: issue.id, actingRunId }, agentId)
+  return verifyActingRun(tx, ctx, toHoldFacts(tx, issue, rows, actingRunId))
+}
+
+/**
+ * As `loadHoldFacts` for an issue whose lock is under way: the facts are sent behind it, in the same round trip.
+ * @param lock has been sent; rejects for a missing issue
+ */
+export async function loadHoldFactsBehind<I extends HoldIssue>(tx: Tx, ctx: Ctx, issueId: string, lock: Promise<I>): Promise<HoldFacts<I>> {
+  const actingRunId = actingRunIdOf(ctx.actor)
+  const [issue, rows] = await Promise.all([lock, queryFacts(tx, { companyId: companyOf(ctx), issueId, actingRunId }, null)])
   return verifyActingRun(tx, ctx, toHoldFacts(tx, issue, rows, actingRunId))
 }
 

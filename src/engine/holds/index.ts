@@ -1,10 +1,27 @@
-export { endRuns, lockForEnd, retryTransaction } from './endRuns.ts'
+export { endRuns, lockForEnd, noneWaitedFor, retryTransaction } from './endRuns.ts'
 export type { LockedForEnd } from './endRuns.ts'
 export { holdRefusal } from './holdRefusal.ts'
 export { checkedOut, forceReleased, holdCleared, released } from './events.ts'
-export { loadHoldFacts, labelledIssue, lockAndLoadHoldFacts, lockAndLoadHoldFactsFor, lockIssue, lockIssues } from './holdFacts.ts'
+export {
+  loadHoldFacts,
+  loadHoldFactsBehind,
+  labelledIssue,
+  lockAndLoadHoldFacts,
+  lockAndLoadHoldFactsFor,
+  lockedIssueColumns,
+  lockIssue,
+  lockIssues,
+} from './holdFacts.ts'
 export type { ActingRun, HoldFacts, LockedIssue } from './holdFacts.ts'
-export { callerOf, checkWriteGate, gateRefusals, unconditionalGateRefusals, requireExpected } from './writeGate.ts'
+export {
+  callerOf,
+  checkWriteGate,
+  gateRefusals,
+  lockThroughWriteGate,
+  passWriteGate,
+  unconditionalGateRefusals,
+  requireExpected,
+} from './writeGate.ts'
 export type { Expected } from './writeGate.ts'
 export { loadHolderRunIds, holderRunIds } from './holders.ts'
 export { clearHold, evict, releaseHold, acquireHold } from './holdColumns.ts'

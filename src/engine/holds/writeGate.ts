@@ -7,7 +7,7 @@ import type { RefusalCode } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { holdRefusal } from './holdRefusal.ts'
 import { holdAdopted, holdCleared } from './events.ts'
-import { loadHoldFacts, labelledIssue, mayOverride } from './holdFacts.ts'
+import { loadHoldFacts, loadHoldFactsBehind, labelledIssue, lockIssue, mayOverride } from './holdFacts.ts'
 import type { HoldFacts, LockedIssue } from './holdFacts.ts'
 import { adoptHold, clearHoldOf } from './holdColumns.ts'
 import { promoteWake } from '../wakes/index.ts'
@@ -66,9 +66,20 @@ export async function requireExpected(tx: Tx, ctx: Ctx, facts: HoldFacts, expect
  * @param issue the issue under its row lock
  * @throws Refusal `gateRefusals`, each with the holder and what to do next; those of `assertRunLive`
  */
-export async function checkWriteGate(tx: Tx, ctx: Ctx, issue: LockedIssue, expected: Expected): Promise<GateResult> {
+export const checkWriteGate = async (tx: Tx, ctx: Ctx, issue: LockedIssue, expected: Expected): Promise<GateResult> =>
+  passWriteGate(tx, ctx, await loadHoldFacts(tx, ctx, issue, null), expected)
+
+/**
+ * As `checkWriteGate`, and locks the issue in the same round trip.
+ * @throws Refusal `not_found` for a missing issue and for one of another company
+ */
+export const lockThroughWriteGate = async (tx: Tx, ctx: Ctx, issueId: string, expected: Expected): Promise<GateResult> =>
+  passWriteGate(tx, ctx, await loadHoldFactsBehind(tx, ctx, issueId, lockIssue(tx, companyOf(ctx), issueId)), expected)
+
+/** As `checkWriteGate`, with facts that were read under the locks. */
+export async function passWriteGate(tx: Tx, ctx: Ctx, facts: HoldFacts<LockedIssue>, expected: Expected): Promise<GateResult> {
   const { actor } = ctx
-  const facts = await loadHoldFacts(tx, ctx, issue, null)
+  const { issue } = facts
   if (actor.kind !== 'agent') {
     await requireExpected(tx, ctx, facts, expected)
     return { facts, events: [] }

@@ -19,7 +19,10 @@ import type { InDoubtCommit } from './transaction.ts'
 
 /** The result of a mutation: a value for the caller, and the events that happened. */
 export interface Outcome<T> {
-  /** A promise where the answer to the last write is not needed before the commit. Both are then sent together. */
+  /**
+   * A promise where the answer to the last write is not needed before the commit. Both are then sent together. It refuses nothing: the
+   * change is committed by then.
+   */
   readonly value: T | Promise<T>
   readonly events: readonly DomainEvent[]
 }
@@ -43,6 +46,11 @@ export const changedIfAny = <T>(value: T | Promise<T>, events: readonly DomainEv
 export function pipelined<T>(written: Promise<T>): Promise<T> {
   written.catch(() => {})
   return written
+}
+
+/** Sends a write whose answer nobody needs. When it fails, so does everything behind it, as with `pipelined`. */
+export function unawaited(written: Promise<unknown>): void {
+  written.catch(() => {})
 }
 
 /** Attempts to run the whole transaction. Locks that are taken in one order cannot deadlock, so even one retry is rare. */

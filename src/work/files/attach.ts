@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { checkWriteGate, lockIssue } from '../../engine/holds/index.ts'
+import { lockThroughWriteGate } from '../../engine/holds/index.ts'
 import type { Expected } from '../../engine/holds/index.ts'
 import { attachments } from '../../model/assets.ts'
 import { comments } from '../../model/issues.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate } from '../../platform/db/mutate.ts'
+import { changed, mutate, unawaited } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import type { ReceivedFile } from '../../platform/kernel/content.ts'
@@ -66,12 +66,11 @@ export async function attachFile(ctx: Ctx, { issueId, commentId, expected }: New
   const companyId = companyOf(ctx)
   const validated = acceptFile(file)
   return await mutate(ctx, async (tx) => {
-    const issue = await lockIssue(tx, companyId, issueId)
-    const gate = await checkWriteGate(tx, ctx, issue, expected)
+    const gate = await lockThroughWriteGate(tx, ctx, issueId, expected)
     await requireAttachable(tx, { issueId, companyId, commentId })
     const inserted = exactlyOne(await tx.run(insertAttachment, { id: randomUUID(), issueId, companyId, commentId }))
     const asset = await storeFile(tx, ctx, validated, { namespace: `issues/${issueId}`, attachmentId: inserted.id })
-    await touchIssue(tx, issueId)
+    unawaited(touchIssue(tx, issueId))
     const { createdAt, updatedAt, ...ids } = inserted
     // The order of the keys is that of `attachmentColumns`.
     const attachment: AttachmentRow = { ...ids, ...asset, createdAt, updatedAt, contentPath: `/api/attachments/${inserted.id}/content` }
@@ -87,14 +86,13 @@ export async function detachFile(ctx: Ctx, attachmentId: string, expected: Expec
   return await mutate(ctx, async (tx) => {
     // An attachment never moves to another issue, so its issue may be read before the lock.
     const { issueId } = await attachmentById(tx, companyId, attachmentId)
-    const issue = await lockIssue(tx, companyId, issueId)
-    const gate = await checkWriteGate(tx, ctx, issue, expected)
+    const gate = await lockThroughWriteGate(tx, ctx, issueId, expected)
     const { assetId, contentType, byteSize, sha256, createdByUserId } = await attachmentById(tx, companyId, attachmentId)
     // A file of a person is what the work was asked with, and its bytes are nowhere else.
     if (ctx.actor.kind === 'agent' && createdByUserId !== null)
       refuse('board_required', { message: 'Only the board deletes a file that a person attached' })
     await tx.run(deleteAttachment, { id: attachmentId })
-    await touchIssue(tx, issueId)
+    unawaited(touchIssue(tx, issueId))
     const removed = attachmentRemoved(issueId, { attachmentId, assetId, contentType, byteSize, sha256 })
     return changed({ ok: true as const }, removed, ...gate.events)
   })

@@ -33,9 +33,9 @@ const noPreconditions = { ifMatch: null, lockEpoch: null }
 export async function addComment(ctx: Ctx, issueId: string, input: NewComment): Promise<CommentRow> {
   return await mutate(ctx, async (tx) => {
     if (input.interrupt === true) return await commentByPatch(tx, ctx, issueId, input)
-    const issue = await lockIssue(tx, companyOf(ctx), issueId)
-    if (input.reopen === true && isClosed(issue.status)) return await commentByPatch(tx, ctx, issueId, input)
-    await requireActingRun(tx, ctx)
+    const locking = lockIssue(tx, companyOf(ctx), issueId)
+    if (input.reopen === true && isClosed((await locking).status)) return await commentByPatch(tx, ctx, issueId, input)
+    const [issue] = await Promise.all([locking, requireActingRun(tx, ctx)])
     const { comment, event, effects } = await postComment(tx, ctx, issue, { body: input.body, reopenedFrom: null })
     return changed(comment, event, ...effects)
   })

@@ -57,9 +57,12 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: 
     status: isSelfCheckout ? 'todo' : input.status,
   } as const
   const inserted = pipelined(insertIssueRows(tx, ctx, [{ issue, input }]))
+  // Issues that must be locked are locked before the run.
+  const locksIssues = isSelfCheckout || (input.blockedByIssueIds ?? []).length > 0
+  const verified = locksIssues ? null : pipelined(requireActingRun(tx, ctx))
   await company
   const relationEvents = await linkAndCheckOut(tx, ctx, issue, { input, selfCheckoutAgentId: isSelfCheckout ? actor.agentId : null })
-  await Promise.all([inserted, requireActingRun(tx, ctx)])
+  await Promise.all([inserted, verified ?? requireActingRun(tx, ctx)])
   await wakeAssignee(tx, ctx, issue, { assigneeAgentId, mayBeBlocked: (input.blockedByIssueIds ?? []).length > 0 })
   const { id, identifier } = issue
   const created = issueCreated(id, { title: input.title, identifier, status: input.status, assigneeAgentId, assigneeUserId })

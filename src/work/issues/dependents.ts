@@ -1,6 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { lockedIssueColumns } from '../../engine/holds/index.ts'
+import type { LockedIssue } from '../../engine/holds/index.ts'
+import { lockingRead } from '../../platform/db/locks.ts'
 import { blockers, issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -11,13 +14,15 @@ import type { IssueStatus } from '../../model/issueStatus.ts'
 /** The most dependents of one issue that are woken. Their rows are locked together, so the number has a limit. */
 const MAX_DEPENDENTS = 1000
 
-const selectDependents = statement<{ id: string; companyId: string }, { id: string }>('dependents_waiting').read(sql`
+const dependentIds = sql`
   (select b.blocked_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocked_issue_id
    where b.blocker_issue_id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}
    order by b.blocked_issue_id limit ${sql.raw(String(MAX_DEPENDENTS))})
   union
   select p.id from ${issues} i join ${issues} p on p.id = i.parent_id and p.company_id = i.company_id
-  where i.id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}`)
+  where i.id = ${param('id', 'uuid')} and i.company_id = ${param('companyId', 'uuid')}`
+
+const selectDependents = statement<{ id: string; companyId: string }, { id: string }>('dependents_waiting').read(dependentIds)
 
 /**
  * (tx) The dependents of an issue: the issues that it blocks, and its parent. The caller locks their rows together with
@@ -26,6 +31,21 @@ const selectDependents = statement<{ id: string; companyId: string }, { id: stri
 export async function dependentsOf(tx: Tx, companyId: string, id: string): Promise<string[]> {
   return (await tx.run(selectDependents, { id, companyId })).map((row) => row.id)
 }
+
+const lockThem = lockingRead(
+  'issue',
+  statement<{ id: string; ids: string[]; companyId: string }, LockedIssue>('dependents_lock').read(sql`
+    select ${lockedIssueColumns} from ${issues}
+    where id = any(array(select unnest(${param('ids', 'uuid[]')}) union ${dependentIds})) and company_id = ${param('companyId', 'uuid')}
+    order by id for no key update`),
+)
+
+/**
+ * (tx) Locks an issue together with its dependents and with other issues, by ascending id. A dependent that was added during a wait for
+ * the locks is not among them: `dependentsOf` shows it to a statement behind this one.
+ */
+export const lockWithDependents = (tx: Tx, companyId: string, id: string, otherIds: readonly string[]): Promise<LockedIssue[]> =>
+  lockThem(tx, { id, ids: [id, ...otherIds], companyId })
 
 interface WakeTarget {
   readonly id: string

@@ -1,29 +1,32 @@
-import { sql } from 'drizzle-orm'
 import { lockCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { issues } from '../../model/issues.ts'
+import { pipelined } from '../../platform/db/mutate.ts'
 import {
   clearHold,
   endRuns,
   evict,
   hasHoldColumns,
   loadHolderRunIds,
+  loadHoldFacts,
+  loadHoldFactsBehind,
   holdCleared,
   lockForEnd,
+  lockIssues,
+  noneWaitedFor,
   holderRunIds,
   otherLiveHolder,
-  checkWriteGate,
+  passWriteGate,
   retryTransaction,
 } from '../../engine/holds/index.ts'
-import type { Expected, HoldFacts, LockedForEnd, LockedIssue } from '../../engine/holds/index.ts'
+import type { Expected, HoldFacts, IssueWithRelations, LockedForEnd, LockedIssue } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { runCancelled } from '../../engine/runs/index.ts'
 import { enqueueWake, promoteWake, REVIEW_REASON } from '../../engine/wakes/index.ts'
 import { expireByCancellation } from '../interactionExpiry/index.ts'
-import { dependentsOf, wakeDependents, wakeUnblocked } from './dependents.ts'
-import { columnsToSet, planPatch, updateEvents } from './patchPlan.ts'
+import { dependentsOf, lockWithDependents, wakeDependents, wakeUnblocked } from './dependents.ts'
+import { afterPatch, columnsToSet, planPatch, updateEvents } from './patchPlan.ts'
 import type { PatchPlan } from './patchPlan.ts'
 import { checkOutOwnIssue } from './selfCheckout.ts'
 import type { CommentRow } from './queries.ts'
@@ -32,6 +35,7 @@ import { requireNoParentCycle, requireUnblocked, isBlocked, replaceBlockersOf, s
 import { isClosed, onEnter } from '../../model/issueStatus.ts'
 import { postComment } from './postComment.ts'
 import type { PatchIssue } from './views.ts'
+import { writeColumns } from './writeColumns.ts'
 
 export interface PatchRequest {
   readonly input: PatchIssue
@@ -40,7 +44,9 @@ export interface PatchRequest {
 }
 
 export interface PatchResult {
-  readonly comment: CommentRow | null
+  readonly comment: Promise<CommentRow> | null
+  /** The issue after the patch, when a statement of the patch has returned it; null when it must be read. */
+  readonly issue: Promise<IssueWithRelations> | null
   readonly events: readonly DomainEvent[]
 }
 
@@ -57,15 +63,17 @@ export interface PatchResult {
  * 6. Write the columns, the labels and the blockers.
  * 7. Take the hold for the acting run, on the row as step 6 left it.
  * 8. Wake: a wake that waited for the hold, the assignee, the reviewer, this issue if nothing blocks it any more, its dependents.
- * 9. Read the row again for the events and the comment, so that both have the final lock epoch and status.
+ * 9. Make the events and the comment from the final lock epoch and status: as decided, or read again where a step decided more.
+ *
+ * What no decision depends on is sent without waiting for its answer.
  *
  * @throws Refusal of the write gate (LOCK_PROTOCOL §4.2, §4.4), of references, and of assignees
  */
 export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, expected }: PatchRequest): Promise<PatchResult> {
   requireMayInterrupt(ctx, input)
-  const { locked, issue } = await lockForPatch(tx, ctx, issueId, input)
+  const { locked, facts: lockedFacts, hasDependents } = await lockForPatch(tx, ctx, issueId, input)
 
-  const { facts, events: gateEvents } = await checkWriteGate(tx, ctx, issue, expected)
+  const { facts, events: gateEvents } = await passWriteGate(tx, ctx, lockedFacts, expected)
   const before = facts.issue
   const interruptedRunId = input.interrupt === true ? (otherLiveHolder(facts)?.id ?? null) : null
 
@@ -78,25 +86,29 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
   const entersWithoutHolder = plan.entersProgress && plan.selfCheckoutAgentId === null
   if (entersWithoutHolder) await requireUnblocked(tx, issueId)
   const isHoldEnded = plan.endsHold || (entersWithoutHolder && hasHoldColumns(facts))
-  if (isHoldEnded) events.push(...(await endHold(tx, facts, plan)))
+  if (isHoldEnded) events.push(...(await endHold(tx, facts, plan, interruptedRunId !== null)))
 
-  await writeColumns(tx, ctx, before, plan)
+  const written = writePlan(tx, ctx, before.id, plan)
   const blockers = await replaceRelations(tx, before, input)
 
   if (plan.selfCheckoutAgentId !== null)
     events.push(...(await checkOutOwnIssue(tx, ctx, await readLockedIssue(tx, ctx, issueId), plan.selfCheckoutAgentId)))
 
-  if (isHoldEnded || interruptedRunId !== null) events.push(...(await promoteWake(tx, issueId)))
+  if ((isHoldEnded && facts.wakesWait) || interruptedRunId !== null) events.push(...(await promoteWake(tx, issueId)))
   events.push(...(await wakeAssignee(tx, ctx, before, plan)), ...(await wakeReviewer(tx, ctx, before, plan)))
   if (blockers.events.length > 0 && blockers.wasBlocked) events.push(...(await wakeUnblocked(tx, ctx, [issueId])))
-  if (plan.isStatusChanged) events.push(...(await wakeDependents(tx, ctx, issueId, { from: before.status, to: plan.status })))
+  if (plan.isStatusChanged && hasDependents)
+    events.push(...(await wakeDependents(tx, ctx, issueId, { from: before.status, to: plan.status })))
 
   if (plan.isStatusChanged && plan.status === 'cancelled') events.push(...(await expireByCancellation(tx, issueId)))
-  const after = await readLockedIssue(tx, ctx, issueId)
+  const isDecidedLater = plan.selfCheckoutAgentId !== null || interruptedRunId !== null
+  const after = isDecidedLater
+    ? await readLockedIssue(tx, ctx, issueId)
+    : afterPatch(before, plan, isHoldEnded ? before.lockEpoch + 1 : before.lockEpoch)
   events.push(...updateEvents(before, plan, { lockEpoch: after.lockEpoch, interruptedRunId }), ...blockers.events)
-  if (input.comment === undefined) return { comment: null, events }
+  if (input.comment === undefined) return { comment: null, issue: isDecidedLater || hasRelations(input) ? null : written, events }
   const posted = await postComment(tx, ctx, after, { body: input.comment, reopenedFrom: plan.reopenedFrom })
-  return { comment: posted.comment, events: [...events, posted.event, ...posted.effects] }
+  return { comment: posted.comment, issue: null, events: [...events, posted.event, ...posted.effects] }
 }
 
 function requireMayInterrupt(ctx: Ctx, input: PatchIssue): void {
@@ -105,23 +117,71 @@ function requireMayInterrupt(ctx: Ctx, input: PatchIssue): void {
   if (input.comment === undefined) refuse('bad_request', { message: 'interrupt needs a comment' })
 }
 
-/** Locks the rows that a patch may touch, in the global order: the company for the graph, the issues, the run to interrupt. */
-async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue) {
-  if (input.blockedByIssueIds !== undefined || typeof input.parentId === 'string') await lockCompany(tx, companyOf(ctx))
-  // The write gate reads the runs of both hold columns. Both are locked here by ascending id, whichever of them is to end.
-  const holders = input.interrupt === true ? await loadHolderRunIds(tx, companyOf(ctx), issueId) : []
-  // Dependents are woken under their own locks. New blockers are locked too, so that none of them closes unnoticed.
-  const isClosing = input.status !== undefined && isClosed(input.status)
-  const findDependents = async (): Promise<string[]> => (isClosing ? await dependentsOf(tx, companyOf(ctx), issueId) : [])
-  const newParentIds = isClosing && typeof input.parentId === 'string' ? [input.parentId] : []
-  const relatedIds = [...(await findDependents()), ...newParentIds, ...(input.blockedByIssueIds ?? [])]
-  const locked = await lockForEnd(tx, ctx, holders, { issueIds: [issueId, ...relatedIds] })
-  if ((await findDependents()).some((id) => !relatedIds.includes(id))) throw retryTransaction()
-  const issue = locked.issues.find((row) => row.id === issueId)
-  if (issue === undefined) refuse('not_found', { message: 'Issue not found' })
-  if (input.interrupt === true && holderRunIds(issue).some((runId) => !holders.includes(runId))) throw retryTransaction()
-  return { locked, issue }
+interface LockedForPatch {
+  readonly locked: LockedForEnd
+  readonly facts: HoldFacts<LockedIssue>
+  /** An issue waits for this one to be closed, or it has a parent. Always false when the patch does not close it. */
+  readonly hasDependents: boolean
 }
+
+/**
+ * Locks the rows that a patch may touch, in the global order: the company for the graph, the issues, the runs. Dependents are woken under
+ * their own locks. New blockers are locked too, so that none of them closes unnoticed.
+ */
+async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue): Promise<LockedForPatch> {
+  const companyId = companyOf(ctx)
+  const isClosing = input.status !== undefined && isClosed(input.status)
+  const newParentIds = isClosing && typeof input.parentId === 'string' ? [input.parentId] : []
+  const relatedIds = [...newParentIds, ...(input.blockedByIssueIds ?? [])]
+  const needsCompany = input.blockedByIssueIds !== undefined || typeof input.parentId === 'string'
+  const company = needsCompany ? pipelined(lockCompany(tx, companyId)) : null
+  if (input.interrupt === true) {
+    await company
+    return await lockToInterrupt(tx, ctx, issueId, { relatedIds, isClosing })
+  }
+  // One round trip. The look for dependents behind the locks shows those that were added meanwhile.
+  const locking = isClosing
+    ? lockWithDependents(tx, companyId, issueId, relatedIds)
+    : lockIssues(tx, companyId, [...new Set([issueId, ...relatedIds])])
+  const finding = isClosing ? dependentsOf(tx, companyId, issueId) : []
+  const loading = loadHoldFactsBehind(
+    tx,
+    ctx,
+    issueId,
+    locking.then((issues) => issueAmong(issues, issueId)),
+  )
+  const [issues, dependents, facts] = await Promise.all([locking, finding, loading, company])
+  requireLocked(issues, dependents)
+  return { locked: { issues, runs: [], waitedForIds: noneWaitedFor }, facts, hasDependents: dependents.length + newParentIds.length > 0 }
+}
+
+interface Related {
+  readonly relatedIds: readonly string[]
+  readonly isClosing: boolean
+}
+
+/** As `lockForPatch` for a patch that ends the run of the holder: the issues of that run are locked too. */
+async function lockToInterrupt(tx: Tx, ctx: Ctx, issueId: string, { relatedIds, isClosing }: Related): Promise<LockedForPatch> {
+  const companyId = companyOf(ctx)
+  // The write gate reads the runs of both hold columns. Both are locked here by ascending id, whichever of them is to end.
+  const holders = await loadHolderRunIds(tx, companyId, issueId)
+  const findDependents = async (): Promise<string[]> => (isClosing ? await dependentsOf(tx, companyId, issueId) : [])
+  const locked = await lockForEnd(tx, ctx, holders, { issueIds: [issueId, ...relatedIds, ...(await findDependents())] })
+  const dependents = await findDependents()
+  requireLocked(locked.issues, dependents)
+  const issue = issueAmong(locked.issues, issueId)
+  if (holderRunIds(issue).some((runId) => !holders.includes(runId))) throw retryTransaction()
+  return { locked, facts: await loadHoldFacts(tx, ctx, issue, null), hasDependents: isClosing }
+}
+
+/** Starts over when dependents were added after the locks were taken. */
+function requireLocked(issues: readonly LockedIssue[], dependents: readonly string[]): void {
+  const lockedIds = new Set(issues.map(({ id }) => id))
+  if (dependents.some((id) => !lockedIds.has(id))) throw retryTransaction()
+}
+
+const issueAmong = (issues: readonly LockedIssue[], id: string): LockedIssue =>
+  issues.find((issue) => issue.id === id) ?? refuse('not_found', { message: 'Issue not found' })
 
 /** True when an assignee returns the issue to the person who created it, which needs no permission to assign. */
 const returnsToCreator = (issue: LockedIssue, plan: PatchPlan, ctx: Ctx): boolean =>
@@ -157,8 +217,9 @@ async function interruptRun(tx: Tx, locked: LockedForEnd, runId: string): Promis
 /**
  * (tx) Ends the hold that a move or a reassignment makes void, and evicts a live holder that is not the caller
  * (LOCK_PROTOCOL §4.4).
+ * @param wasInterrupted the end of a run has changed the epoch since the facts were read
  */
-async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan): Promise<DomainEvent[]> {
+async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan, wasInterrupted: boolean): Promise<DomainEvent[]> {
   const { issue } = facts
   const other = otherLiveHolder(facts)
   if (other !== null) {
@@ -169,22 +230,22 @@ async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan): 
       liveRuns.map((run) => run?.id ?? ''),
     )
   }
-  const lockEpoch = await clearHold(tx, issue.id)
+  const cleared = pipelined(clearHold(tx, issue.id))
+  const lockEpoch = wasInterrupted ? await cleared : issue.lockEpoch + 1
   if (!hasHoldColumns(facts)) return []
   const runId = other?.id ?? issue.checkoutRunId ?? issue.executionRunId
   const why = plan.isReassigned ? 'reassigned' : 'moved'
   return [holdCleared(issue.id, { runId, why, evicted: other !== null, lockEpoch }, { runId })]
 }
 
-async function writeColumns(tx: Tx, ctx: Ctx, before: LockedIssue, plan: PatchPlan): Promise<void> {
-  const columns = columnsToSet(before, plan, ctx.actor)
-  const hasColumns = Object.keys(columns).some((key) => key !== 'updatedAt')
+const hasRelations = (input: PatchIssue): boolean => Boolean(input.labelIds) || Boolean(input.blockedByIssueIds)
+
+/** Writes the columns of a plan, if it has any. @returns the issue as it then is; null when nothing was written */
+function writePlan(tx: Tx, ctx: Ctx, id: string, plan: PatchPlan): Promise<IssueWithRelations> | null {
+  const columns = columnsToSet(plan, ctx.actor)
   // An entity tag covers labels and blockers too, so a change of them counts as a change of the row.
-  if (!hasColumns && !plan.input.labelIds && !plan.input.blockedByIssueIds) return
-  await tx
-    .update(issues)
-    .set(columns)
-    .where(sql`${issues.id} = ${before.id}`)
+  if (Object.keys(columns).length === 0 && !hasRelations(plan.input)) return null
+  return pipelined(writeColumns(tx, id, columns))
 }
 
 /** Replaces the labels and blockers that a patch names. @returns the events of the blockers, and whether one was open before */

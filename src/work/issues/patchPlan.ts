@@ -1,5 +1,3 @@
-import { sql } from 'drizzle-orm'
-import type { SQL } from 'drizzle-orm'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import { isClosed, issueStatus, onEnter } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
@@ -15,7 +13,7 @@ import type { PatchIssue } from './views.ts'
 // The pure decisions of `patchIssue`: what a patch makes of an issue, and what is recorded of it.
 
 /** Fields that are plain columns: they are written as given and recorded if they differ. */
-const plainFields = [
+export const plainFields = [
   'title',
   'description',
   'priority',
@@ -90,33 +88,49 @@ export function planPatch(issue: LockedIssue, input: PatchIssue, actor: Actor): 
 
 interface StatusColumns {
   status?: IssueStatus
-  startedAt?: string | SQL
-  completedAt?: SQL | null
-  cancelledAt?: SQL | null
+  /** Set to the present time where the issue has no such time yet. */
+  startedAt?: true
+  /** True sets the present time, false clears the column. */
+  completedAt?: boolean
+  cancelledAt?: boolean
   closedByRunId?: string | null
 }
+
+/** The columns that a patch writes, each with its new value. Those that are left out stay. */
+export type ColumnsToSet = PatchPlan['columns'] & StatusColumns & { assigneeAgentId?: string | null; assigneeUserId?: string | null }
 
 /**
  * The columns that a plan writes, with the timestamps of `onEnter`. `closedByRunId` records the run that closed the
  * issue. Status and start of a self-checkout are left out: the checkout itself writes them, and decides on the status
  * that it finds.
  */
-export function columnsToSet(issue: LockedIssue, plan: PatchPlan, actor: Actor) {
+export function columnsToSet(plan: PatchPlan, actor: Actor): ColumnsToSet {
   const entry = onEnter[plan.status]
   const stamp = 'stamp' in entry ? entry.stamp : null
   const statusColumns: StatusColumns = {}
   if (plan.isStatusChanged) {
-    statusColumns.completedAt = stamp === 'completedAt' ? sql`now()` : null
-    statusColumns.cancelledAt = stamp === 'cancelledAt' ? sql`now()` : null
+    statusColumns.completedAt = stamp === 'completedAt'
+    statusColumns.cancelledAt = stamp === 'cancelledAt'
     statusColumns.closedByRunId = entry.closed ? actingRunIdOf(actor) : null
   }
   if (plan.isStatusChanged && plan.selfCheckoutAgentId === null) {
     statusColumns.status = plan.status
-    if (stamp === 'startedAt') statusColumns.startedAt = issue.startedAt ?? sql`now()`
+    if (stamp === 'startedAt') statusColumns.startedAt = true
   }
   const assigneeColumns = plan.isReassigned ? { assigneeAgentId: plan.assigneeAgentId, assigneeUserId: plan.assigneeUserId } : {}
-  return { ...plan.columns, ...statusColumns, ...assigneeColumns, updatedAt: sql`now()` }
+  return { ...plan.columns, ...statusColumns, ...assigneeColumns }
 }
+
+/** The issue as a plan leaves it: the columns that a comment and its wakes are decided by. Times are not set. */
+export const afterPatch = (before: LockedIssue, plan: PatchPlan, lockEpoch: number): LockedIssue =>
+  ({
+    ...before,
+    ...plan.columns,
+    status: plan.status,
+    assigneeAgentId: plan.assigneeAgentId,
+    assigneeUserId: plan.assigneeUserId,
+    lockEpoch,
+  }) as LockedIssue
 
 /** Facts about a patch that its event records in addition to the plan. */
 interface PatchEffects {

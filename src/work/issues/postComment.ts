@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { expireByComment } from '../interactionExpiry/index.ts'
 import { agents } from '../../model/agents.ts'
 import { comments, issues } from '../../model/issues.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { pipelined, unawaited } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
@@ -21,6 +23,7 @@ import { isClosed } from '../../model/issueStatus.ts'
 const SNIPPET_LENGTH = 120
 
 interface NewComment {
+  id: string
   companyId: string
   issueId: string
   authorAgentId: string | null
@@ -32,8 +35,8 @@ interface NewComment {
 // Lists sort by the latest activity, so a comment updates the issue's `updated_at`.
 const insertCommentRow = statement<NewComment, CommentRow>('comment_insert').write(sql`
   with touched as (update ${issues} set updated_at = now() where id = ${param('issueId', 'uuid')})
-  insert into ${comments} (company_id, issue_id, author_agent_id, author_user_id, created_by_run_id, body)
-  values (${param('companyId')}, ${param('issueId', 'uuid')}, ${param('authorAgentId', 'uuid')}, ${param('authorUserId')},
+  insert into ${comments} (id, company_id, issue_id, author_agent_id, author_user_id, created_by_run_id, body)
+  values (${param('id')}, ${param('companyId')}, ${param('issueId', 'uuid')}, ${param('authorAgentId', 'uuid')}, ${param('authorUserId')},
     ${param('createdByRunId', 'uuid')}, ${param('body')})
   returning ${columnsOf(comments)}`)
 
@@ -42,7 +45,7 @@ const mentionableAgents = statement<{ companyId: string }, Mentionable>('comment
   where company_id = ${param('companyId')} and status not in ('terminated', 'pending_approval') order by created_at, id limit 1000`)
 
 export interface PostedComment {
-  readonly comment: CommentRow
+  readonly comment: Promise<CommentRow>
   readonly event: DomainEvent
   /** The events of its effects: expired confirmations, and wakes that were closed as part of a loop. */
   readonly effects: readonly DomainEvent[]
@@ -63,17 +66,21 @@ interface CommentToPost {
 export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, reopenedFrom }: CommentToPost): Promise<PostedComment> {
   const author = authorOf(ctx.actor)
   const companyId = companyOf(ctx)
-  const comment = exactlyOne(
-    await tx.run(insertCommentRow, {
-      companyId,
-      issueId: issue.id,
-      authorAgentId: author.agentId,
-      authorUserId: author.userId,
-      createdByRunId: actingRunIdOf(ctx.actor),
-      body,
-    }),
+  const id = randomUUID()
+  const comment = pipelined(
+    tx
+      .run(insertCommentRow, {
+        id,
+        companyId,
+        issueId: issue.id,
+        authorAgentId: author.agentId,
+        authorUserId: author.userId,
+        createdByRunId: actingRunIdOf(ctx.actor),
+        body,
+      })
+      .then(exactlyOne),
   )
-  const payload = { issueId: issue.id, commentId: comment.id }
+  const payload = { issueId: issue.id, commentId: id }
   const assignee = issue.assigneeAgentId
   const effects: DomainEvent[] = []
   if (assignee !== null && assignee !== author.agentId && !isClosed(issue.status)) {
@@ -85,13 +92,13 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
     effects.push(...(await enqueueWake(tx, ctx, wake)))
   }
   const event = commentAdded(issue.id, {
-    commentId: comment.id,
+    commentId: id,
     bodySnippet: truncate(body, SNIPPET_LENGTH),
     identifier: issue.identifier,
     issueTitle: issue.title,
     ...(reopenedFrom === null ? {} : { reopened: true, reopenedFrom }),
   })
-  if (ctx.actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, comment.id)))
+  if (ctx.actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, id)))
   return { comment, event, effects }
 }
 
@@ -105,7 +112,8 @@ export async function mentionedIn(tx: Tx, companyId: string, body: string): Prom
 /** (tx) Adds a comment of the server itself, which wakes no agent. Expects the issue's row lock. @returns its event */
 export async function postNote(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string): Promise<DomainEvent> {
   const authors = { authorAgentId: null, authorUserId: null, createdByRunId: null }
-  const { id } = exactlyOne(await tx.run(insertCommentRow, { companyId: companyOf(ctx), issueId: issue.id, ...authors, body }))
+  const id = randomUUID()
+  unawaited(tx.run(insertCommentRow, { id, companyId: companyOf(ctx), issueId: issue.id, ...authors, body }))
   const bodySnippet = truncate(body, SNIPPET_LENGTH)
   return commentAdded(issue.id, { commentId: id, bodySnippet, identifier: issue.identifier, issueTitle: issue.title })
 }

@@ -15,7 +15,11 @@ export async function updateIssue(
   expected: Expected,
 ): Promise<IssueWithRelations & { comment: CommentRow | null }> {
   return await mutate(ctx, async (tx) => {
-    const { comment, events } = await patchIssue(tx, ctx, issueId, { input, expected })
-    return changedIfAny({ ...(await issueById(tx, companyOf(ctx), issueId)), comment }, events)
+    const { comment, issue, events } = await patchIssue(tx, ctx, issueId, { input, expected })
+    const after = issue ?? issueById(tx, companyOf(ctx), issueId)
+    return changedIfAny(
+      after.then(async (row) => Object.assign(row, { comment: await comment })),
+      events,
+    )
   })
 }

@@ -1,8 +1,7 @@
 import type { Ctx, Tx } from '../../platform/db/types.ts'
-import { companyOf } from '../../platform/db/context.ts'
-import { changedIfAny, mutate } from '../../platform/db/mutate.ts'
+import { changedIfAny, mutate, unawaited } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
-import { checkWriteGate, lockIssue } from '../../engine/holds/index.ts'
+import { lockThroughWriteGate } from '../../engine/holds/index.ts'
 import type { Expected } from '../../engine/holds/index.ts'
 import { touchIssue } from './touch.ts'
 
@@ -26,10 +25,9 @@ export async function writeThroughGate<T>(
 ): Promise<T> {
   return await mutate(ctx, async (tx) => {
     await lockFirst?.(tx)
-    const issue = await lockIssue(tx, companyOf(ctx), issueId)
-    const gate = await checkWriteGate(tx, ctx, issue, expected)
+    const gate = await lockThroughWriteGate(tx, ctx, issueId, expected)
     const { value, events } = await write(tx)
-    if (events.length > 0) await touchIssue(tx, issueId)
+    if (events.length > 0) unawaited(touchIssue(tx, issueId))
     return changedIfAny(value, [...gate.events, ...events])
   })
 }

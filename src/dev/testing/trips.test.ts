@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import type { Connection } from '../../platform/db/driver/client.ts'
+import { useServer, world } from './world.ts'
+import type { Answer, TestServer } from './world.ts'
+
+// A round trip to Postgres costs both sides as much as a small statement, and keeps row locks meanwhile. The numbers below are the most that
+// a request may take: a statement that waits for an answer which it does not need is seen here.
+
+const server = useServer()
+
+interface Wire {
+  write(...args: unknown[]): boolean
+  on(event: 'data', listener: () => void): void
+}
+
+let trips = 0
+const watched = new WeakSet<Connection>()
+
+/** Counts each first bytes that are written to a connection after an answer. */
+function watch(connection: Connection): void {
+  if (watched.has(connection)) return
+  watched.add(connection)
+  const wire = (connection as unknown as { connection: { stream: Wire } }).connection.stream
+  let hasAnswered = true
+  const write = wire.write.bind(wire)
+  wire.write = (...args) => {
+    if (hasAnswered) trips += 1
+    hasAnswered = false
+    return write(...args)
+  }
+  wire.on('data', () => (hasAnswered = true))
+}
+
+/** The round trips of a request that succeeds. Its statements have been prepared and its caller is known before it. */
+async function tripsOf(testServer: TestServer, send: () => Promise<Answer>): Promise<number> {
+  testServer.store.transactionPool.on('acquire', watch)
+  trips = 0
+  const answer = await send()
+  expect(answer.status, answer.text).toBeLessThan(300)
+  return trips
+}
+
+test('A write of an agent to one issue takes two round trips, and its creation one more for the number', async () => {
+  const { agent, run, issue, company, checkout } = await world(server())
+  const acting = await run(await agent())
+  const target = await issue()
+  const path = `/api/issues/${target.id}`
+  const { client } = acting
+  const requests: Record<string, () => Promise<Answer>> = {
+    create: () => client.post(`/api/companies/${company.id}/issues`, { title: 'New', status: 'todo' }),
+    comment: () => client.post(`${path}/comments`, { body: 'A word' }),
+    title: () => client.patch(path, { title: `At ${String(Math.random())}` }),
+    checkout: () => checkout(acting, target.id),
+    'title of a held issue': () => client.patch(path, { title: `At ${String(Math.random())}` }),
+    release: () => client.post(`${path}/release`),
+    status: () => client.patch(path, { status: 'done' }),
+    'status and comment': () => client.patch(path, { status: 'todo', comment: 'Once more' }),
+    'checkout again': () => checkout(acting, target.id),
+    finish: () => client.post(`/api/heartbeat-runs/${acting.id}/finish`, { status: 'succeeded' }),
+  }
+  // The first request of a run renews its lease.
+  await client.post(`${path}/comments`, { body: 'First' })
+  const found: Record<string, number> = {}
+  for (const [name, send] of Object.entries(requests)) found[name] = await tripsOf(server(), send)
+  expect(found).toEqual({
+    create: 3,
+    comment: 2,
+    title: 2,
+    checkout: 2,
+    'title of a held issue': 2,
+    release: 2,
+    status: 2,
+    'status and comment': 2,
+    'checkout again': 2,
+    finish: 2,
+  })
+})
