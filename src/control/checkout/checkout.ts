@@ -1,6 +1,7 @@
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.ts'
+import type { Outcome } from '../../platform/db/mutate.ts'
 import {
   callerOf,
   checkedOut,
@@ -16,6 +17,7 @@ import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refusals, refuse, Refusal } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
+import { behindRival } from './rivals.ts'
 
 /** The message of every 409 of a checkout. The code and `details.reason` name the cause (LOCK_PROTOCOL §4.1). */
 const CHECKOUT_CONFLICT = 'Issue checkout conflict'
@@ -59,6 +61,11 @@ export function acquireHoldWithEvent(
   return { issue, event }
 }
 
+interface CheckoutRequest {
+  readonly agentId: string
+  readonly expectedStatuses: readonly IssueStatus[]
+}
+
 /**
  * Takes an issue for one run. Of any number of concurrent checkouts exactly one succeeds (I1). A run that already holds
  * the issue gets the same answer and no second audit row.
@@ -66,34 +73,33 @@ export function acquireHoldWithEvent(
  * @param request the agent that takes the issue, and the statuses that the caller accepts
  * @throws Refusal per LOCK_PROTOCOL §4.1; every 409 has the holder and the next step in its details
  */
-export async function checkout(
-  ctx: Ctx,
-  issueId: string,
-  request: { agentId: string; expectedStatuses: readonly IssueStatus[] },
-): Promise<IssueWithLabels> {
+export async function checkout(ctx: Ctx, issueId: string, request: CheckoutRequest): Promise<IssueWithLabels> {
   const { actor } = ctx
   if (actor.kind === 'agent') {
     if (actor.agentId !== request.agentId) refuse('not_self', { message: 'Agent can only checkout as itself' })
     if (actor.runId === null) refuse('run_required')
   }
   try {
-    return await mutate(ctx, async (tx) => {
-      const facts = await lockAndLoadHoldFacts(tx, ctx, issueId, request.agentId)
-      const decision = decideCheckout(facts, callerOf(ctx), request.agentId, request.expectedStatuses)
-      switch (decision.kind) {
-        case 'refuse':
-          throw holdRefusal(decision, facts, actor)
-        case 'keep':
-          return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
-        case 'take': {
-          const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId: request.agentId, runId: actingRunIdOf(actor) })
-          if (actor.kind === 'agent') return changed(issue, event)
-          const wake = { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' } as const
-          return changed(issue, event, ...(await enqueueWake(tx, ctx, wake)))
-        }
-      }
-    })
+    return await behindRival(ctx, issueId, () => mutate(ctx, (tx) => take(tx, ctx, issueId, request)))
   } catch (error) {
     throw error instanceof Refusal ? checkoutRefusal(error) : error
+  }
+}
+
+async function take(tx: Tx, ctx: Ctx, issueId: string, request: CheckoutRequest): Promise<Outcome<IssueWithLabels>> {
+  const { actor } = ctx
+  const facts = await lockAndLoadHoldFacts(tx, ctx, issueId, request.agentId)
+  const decision = decideCheckout(facts, callerOf(ctx), request.agentId, request.expectedStatuses)
+  switch (decision.kind) {
+    case 'refuse':
+      throw holdRefusal(decision, facts, actor)
+    case 'keep':
+      return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
+    case 'take': {
+      const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId: request.agentId, runId: actingRunIdOf(actor) })
+      if (actor.kind === 'agent') return changed(issue, event)
+      const wake = { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' } as const
+      return changed(issue, event, ...(await enqueueWake(tx, ctx, wake)))
+    }
   }
 }

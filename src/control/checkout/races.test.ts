@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { auditsOf, NO_HOLD, holdRow, runRow } from '../../dev/testing/holds.ts'
+import { auditsOf, NO_HOLD, holdRow, runRow, waitForLockWaiter } from '../../dev/testing/holds.ts'
 import { race, countByStatus } from '../../dev/testing/race.ts'
 import { actionsOf, expireLease, useServer, world } from '../../dev/testing/world.ts'
 import type { Answer, TestRun } from '../../dev/testing/world.ts'
@@ -133,5 +133,41 @@ describe('takeovers that race each other', () => {
       const row = await holdRow(server(), issue.id)
       expect(row.checkoutRunId).toBe(taken?.status === 200 ? next.id : holder.id)
     }
+  })
+})
+
+describe('checkouts of one issue at once on one server', () => {
+  test('Those that are refused wait for no row lock, so requests about other issues go on', async () => {
+    const here = await world(server())
+    const [wanted, other] = [await here.issue(), await here.issue()]
+    const runs = await Promise.all(Array.from({ length: 16 }, async () => here.run(await here.agent())))
+    const blocking = await server().database.sql.connect()
+    await blocking.query('begin')
+    await blocking.query('select from issues where id = $1 for update', [wanted.id])
+    const asked = race(runs, (run) => here.checkout(run, wanted.id))
+    await waitForLockWaiter(server())
+    // When this is answered, everything that was sent before it has reached the database, if it does.
+    expect((await server().board.post(`/api/issues/${other.id}/comments`, { body: 'Meanwhile' })).status).toBe(201)
+    const { rows } = await blocking.query("select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
+    expect(rows).toHaveLength(1)
+    await blocking.query('rollback')
+    blocking.release()
+    const answers = await asked
+    expect(countByStatus(answers)).toEqual({ 200: 1, 409: 15 })
+    const winner = answers.find(({ status }) => status === 200)?.body.checkoutRunId
+    for (const { body } of answers.filter(({ status }) => status === 409))
+      expect(body).toMatchObject({ code: 'issue_held', details: { checkoutRunId: winner, holder: { runId: winner, live: true } } })
+    expect(await actionsOf(server(), wanted.id)).toEqual(['issue.created', 'issue.checked_out'])
+  })
+
+  test('One that waited behind a refused checkout takes the issue', async () => {
+    const here = await world(server())
+    const [wanted, first, second] = [
+      await here.issue({ status: 'done' }),
+      await here.run(await here.agent()),
+      await here.run(await here.agent()),
+    ]
+    const answers = await race([first, second], (run) => here.checkout(run, wanted.id, run === first ? ['todo'] : ['done']))
+    expect(answers.map(({ status }) => status)).toEqual([409, 200])
   })
 })

@@ -12,7 +12,7 @@ export function short(value: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
-/** A bar, and whether what was measured meets it. */
+/** What is measured against a bar. */
 export interface Bar {
   readonly text: string
   readonly isMet: boolean

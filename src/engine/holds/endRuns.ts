@@ -45,7 +45,7 @@ const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: st
 export interface LockedForEnd {
   readonly issues: readonly LockedIssue[]
   readonly runs: readonly RunFact[]
-  /** Those of the issues that name a run and for which a wake waits. Under the lock of an issue none is added or removed. */
+  /** Those of the issues that name a run and for which a wake waits. Under the row lock of an issue none is added or removed. */
   readonly waitedForIds: ReadonlySet<string>
 }
 
@@ -106,7 +106,7 @@ const wakeStatusByOutcome = { succeeded: 'completed', failed: 'failed', timed_ou
 export async function endRuns(tx: Tx, locked: LockedForEnd, runIds: readonly string[], result: RunResult): Promise<EndedRuns> {
   const unended = locked.runs.filter((run) => runIds.includes(run.id) && !runStatus.terminal.includes(run.status))
   if (unended.length === 0) return { runs: [], rows: Promise.resolve([]), events: [] }
-  // A refusal comes before the first statement: nobody waits for the answers.
+  // A refusal comes before the first statement, because the answers are not awaited.
   for (const run of unended) runStatus.transition(run.status, result.status)
   const endingIds = new Set(unended.map((run) => run.id))
   const held = locked.issues.filter((issue) => endingIds.has(issue.checkoutRunId ?? '') || endingIds.has(issue.executionRunId ?? ''))

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import type { Ctx, Tx } from '../../platform/db/types.ts'
+import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { lockingRead, recordLocked } from '../../platform/db/locks.ts'
 import { agents } from '../../model/agents.ts'
 import { companies, grants } from '../../model/companies.ts'
@@ -88,13 +88,14 @@ const lockOne = lockingRead(
 )
 
 // Ten columns instead of forty: reading the unused ones was a tenth of a checkout.
+const holdIssueColumns = sql`id, company_id as "companyId", status, assignee_agent_id as "assigneeAgentId", assignee_user_id as "assigneeUserId",
+  checkout_run_id as "checkoutRunId", execution_run_id as "executionRunId", execution_locked_at as "executionLockedAt",
+  lock_epoch as "lockEpoch", version`
+
 const lockIssueColumns = lockingRead(
   'issue',
   statement<{ id: string; companyId: string }, HoldIssue>('lock_hold').read(sql`
-    select id, company_id as "companyId", status, assignee_agent_id as "assigneeAgentId", assignee_user_id as "assigneeUserId",
-      checkout_run_id as "checkoutRunId", execution_run_id as "executionRunId", execution_locked_at as "executionLockedAt",
-      lock_epoch as "lockEpoch", version
-    from ${issues} where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
+    select ${holdIssueColumns} from ${issues} where id = ${param('id')} and company_id = ${param('companyId')} for no key update`),
 )
 
 const selectIssueWithLabels = statement<{ id: string; companyId: string }, Omit<IssueWithLabels, 'labelIds'>>('hold_issue').read(
@@ -235,6 +236,10 @@ function toHoldFacts<I extends HoldIssue>(tx: Tx, issue: I, rows: readonly FactR
     'run',
     row.runs.map((run) => run.id),
   )
+  return factsFrom(issue, row, actingRunId)
+}
+
+function factsFrom<I extends HoldIssue>(issue: I, row: FactRow, actingRunId: string | null): HoldFacts<I> {
   const runById = (id: string | null): RunFact | null => row.runs.find((run) => run.id === id) ?? null
   return {
     issue,
@@ -248,6 +253,27 @@ function toHoldFacts<I extends HoldIssue>(tx: Tx, issue: I, rows: readonly FactR
     companyActive: row.companyActive,
     wakesWait: row.wakesWait,
   }
+}
+
+const lookUnlocked = statement<FactParams, HoldIssue & Pick<FactRow, 'runs' | 'evicted'>>('hold_look').read(sql`
+  select ${holdIssueColumns},
+    coalesce((select json_agg(${runFactJson} order by r.id) from ${runs} r join ${agents} ra on ra.id = r.agent_id
+      where r.id in (${param('actingRunId', 'uuid')}, "issues".checkout_run_id, "issues".execution_run_id)
+        and r.company_id = "issues".company_id), '[]'::json) as runs,
+    exists (select 1 from ${evictions} e where e.issue_id = "issues".id and e.run_id = ${param('actingRunId', 'uuid')}) as evicted
+  from ${issues} where id = ${param('issueId', 'uuid')} and company_id = ${param('companyId', 'uuid')}`)
+
+/**
+ * Reads who holds an issue, without a lock. It is enough to refuse a request, because a live holder that was seen is a true answer, and
+ * never enough to grant one (LOCK_PROTOCOL §4). Facts about an agent that is to take the issue are not read.
+ * @returns null for a missing issue and for one of another company
+ */
+export async function lookAtHold(db: ReadDb, params: FactParams): Promise<HoldFacts | null> {
+  const [found] = await db.run(lookUnlocked, params)
+  if (found === undefined) return null
+  const { runs: runFacts, evicted, ...issue } = found
+  const unread = { agent: null, unresolvedBlockerIssueIds: [], projectPaused: false, companyActive: true, wakesWait: false }
+  return factsFrom(issue, { runs: runFacts, evicted, ...unread }, params.actingRunId)
 }
 
 // `above` walks up from the assignee. Depth 50 bounds a cycle that imported data may contain.

@@ -11,6 +11,7 @@ export {
   lockedIssueColumns,
   lockIssue,
   lockIssues,
+  lookAtHold,
 } from './holdFacts.ts'
 export type { ActingRun, HoldFacts, LockedIssue } from './holdFacts.ts'
 export {

@@ -48,7 +48,7 @@ export function pipelined<T>(written: Promise<T>): Promise<T> {
   return written
 }
 
-/** Sends a write whose answer nobody needs. When it fails, so does everything behind it, as with `pipelined`. */
+/** Sends a write whose answer no caller needs. When it fails, so does everything behind it, as with `pipelined`. */
 export function unawaited(written: Promise<unknown>): void {
   written.catch(() => {})
 }

@@ -65,7 +65,7 @@ export interface PatchResult {
  * 8. Wake: a wake that waited for the hold, the assignee, the reviewer, this issue if nothing blocks it any more, its dependents.
  * 9. Make the events and the comment from the final lock epoch and status: as decided, or read again where a step decided more.
  *
- * What no decision depends on is sent without waiting for its answer.
+ * A statement that no decision depends on is not awaited.
  *
  * @throws Refusal of the write gate (LOCK_PROTOCOL §4.2, §4.4), of references, and of assignees
  */
