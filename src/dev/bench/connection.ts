@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 
-/** What a connection reports of an answer: its body is counted and not kept. */
+/** The facts of an answer that a connection reports: its body is counted and not kept. */
 export interface AnswerSize {
   readonly status: number
   readonly bodyBytes: number

@@ -62,7 +62,7 @@ function buildComparisons(company: Company): Comparison[] {
   ]
 }
 
-/** What a side did, and what the generator spent on each of its requests. */
+/** The rate and times of a side, and the time that the generator spent on each of its requests. */
 interface SideStats extends LoadStats {
   readonly generatorUs: number
 }

@@ -8,7 +8,7 @@ export interface PreparedRequest {
 /** The requests that one connection repeats. */
 export type Script = readonly PreparedRequest[]
 
-/** What a generator is asked to send. */
+/** A turn that a generator is asked to play. */
 export interface LoadJob {
   readonly port: number
   /** One script for each connection. */
@@ -37,7 +37,7 @@ export interface LoadTurn {
   readonly bodyBytes: number
 }
 
-/** What several turns measured together. */
+/** The result of several turns together. */
 export interface LoadStats {
   /** Requests answered per second. */
   readonly rate: number

@@ -1,6 +1,7 @@
 import { benchConnections } from './connectionCost.ts'
 import { compareCpu } from './cpuComparison.ts'
 import { benchAgainstFloor } from './floorComparison.ts'
+import { benchGrowth } from './growth/comparison.ts'
 import { helpText, readOptions } from './options.ts'
 import { benchAgainstPeer } from './peer/comparison.ts'
 import { benchUnread } from './unreadAnswers.ts'
@@ -14,6 +15,9 @@ switch (request.kind) {
     break
   case 'peer':
     await benchAgainstPeer(request)
+    break
+  case 'growth':
+    await benchGrowth(request)
     break
   case 'cpu':
     await compareCpu(request.oldCheckout)

@@ -8,6 +8,7 @@ describe('the options of the bench', () => {
   test('Without an option the floor is measured, and each measurement has its defaults', () => {
     expect(readOptions([])).toEqual({ kind: 'floor' })
     expect(readOptions(['--peer'])).toEqual({ kind: 'peer', turns: 3, seconds: 3, only: '' })
+    expect(readOptions(['--growth'])).toEqual({ kind: 'growth', issues: 1_000_000, repeats: 15, only: '', replant: false })
     expect(readOptions(['--cpu', '../old'])).toEqual({ kind: 'cpu', oldCheckout: '../old' })
     expect(readOptions(['--unread'])).toEqual({ kind: 'unread' })
   })
@@ -25,13 +26,15 @@ describe('the options of the bench', () => {
     [['--turns', '0', '--peer'], '--turns must be a whole number above 0'],
     [['--peer', '--turns', '1.5'], '--turns must be a whole number above 0'],
     [['--peer', '--seconds', 'a'], '--seconds must be a number above 0'],
-    [['--peer', '--unread'], '--peer and --unread are different measurements: choose one'],
+    [['--growth', '--issues=-1'], '--issues must be a whole number above 0'],
+    [['--peer', '--growth'], '--peer and --growth are different measurements: choose one'],
   ])('The options %j are refused with a sentence', (args, message) => {
     expect(() => readOptions(args)).toThrow(message)
   })
 
   test('The help names every option', () => {
-    for (const name of ['peer', 'cpu', 'connections', 'unread', 'turns', 'seconds', 'only']) expect(helpText).toContain(`--${name}`)
+    for (const name of ['peer', 'growth', 'cpu', 'connections', 'unread', 'turns', 'seconds', 'issues', 'repeats', 'replant', 'only'])
+      expect(helpText).toContain(`--${name}`)
   })
 
   test('The folder for installed and planted things is outside the project, and an environment variable moves it', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { growthHead, growthRow } from './growth/measurement.ts'
 import { costHead, costRow, rateHead, rateRow } from './peer/measurement.ts'
 import type { MeasuredTurn } from './peer/measurement.ts'
 import { barCell, markdownTable, short } from './table.ts'
@@ -51,5 +52,15 @@ describe('the tables of the bench', () => {
     const row = costRow({ name: 'race', callers: 16, bar: 9, ours: [race], theirs: [{ ...race, serverCpuMs: 160, postgresCpuMs: 80 }] })
     expect(row).toEqual(['race', '1,000', '500', '100', '100', '10,000', '5,000', '100', '100', '10.0'])
     expect(row).toHaveLength(costHead.length)
+  })
+
+  test('A read meets its bar when it is quick, or when it takes at most twice as long as at the small size', () => {
+    const row = (small: number, large: number, isRefused = false) =>
+      growthRow({ name: 'list', barMs: 15 }, { ms: small, isRefused: false }, { ms: large, isRefused })
+    expect(row(1, 14)).toEqual(['list', '1.00', '14.0', '14.0', '≤ 2 x or ≤ 15 ms ok'])
+    expect(row(10, 19).at(-1)).toBe('≤ 2 x or ≤ 15 ms ok')
+    expect(row(10, 21).at(-1)).toBe('≤ 2 x or ≤ 15 ms **BELOW**')
+    expect(row(10, 12, true).slice(2)).toEqual(['12.0, refused', '1.20', '≤ 2 x or ≤ 15 ms **BELOW**'])
+    expect(row(1, 1)).toHaveLength(growthHead(1_000_000).length)
   })
 })

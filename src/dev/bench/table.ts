@@ -12,7 +12,7 @@ export function short(value: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
-/** What is measured against a bar. */
+/** A bar, and whether what was measured meets it. */
 export interface Bar {
   readonly text: string
   readonly isMet: boolean

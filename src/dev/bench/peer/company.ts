@@ -26,7 +26,7 @@ export interface PeerWorker extends Worker {
   readonly kept: readonly string[]
 }
 
-/** What a side has before it is measured; the same on both. */
+/** Everything that a side has before it is measured; the same on both. */
 export interface Prepared {
   readonly api: ApiClient
   readonly companyId: string

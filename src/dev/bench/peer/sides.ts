@@ -19,7 +19,7 @@ import { freePort } from './freePort.ts'
 /** The public release beside which this server is measured. */
 export const PEER = 'paperclipai@2026.403.0'
 
-/** What a start cost until the server answered that it is healthy. */
+/** The cost of a start until the server answered that it is healthy. */
 export interface StartCost {
   readonly cpuMs: number
   readonly elapsedMs: number

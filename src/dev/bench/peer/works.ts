@@ -3,7 +3,7 @@ import type { LoadJob, LoadTurn, Script } from '../load.ts'
 import { AGENTS, CALLERS, issueBody } from './company.ts'
 import type { PeerWorker, Prepared } from './company.ts'
 
-/** What is driven, with the bar for the ratio of both rates. */
+/** A kind of request that is driven, with the bar for the ratio of both rates. */
 export interface Work {
   readonly name: string
   readonly callers: number
