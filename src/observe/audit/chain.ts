@@ -98,16 +98,30 @@ const describeUnchained = statement<{ companyId: string; seq: string }, Unchaine
     where link.company_id = row.company_id and (link.txid, link.seq) > (row.txid, row.seq) order by link.txid, link.seq limit 1) as before
   from ${activityLog} row where row.seq = ${param('seq', 'bigint')} and row.company_id = ${param('companyId', 'uuid')}`)
 
-/** Searches a company's whole log for rows without a link, and counts the rows that are still to be sealed. */
+/** Numbers that rows of transactions in progress may be behind those of rows that were sealed before them. */
+const SEQ_MARGIN = 100_000
+
+/** The number of the row at a position less the margin, from which later rows are searched; null for the first position, or without a link. */
+export async function seqBefore(db: Pick<ReadDb, 'run'>, companyId: string, position: number): Promise<string | null> {
+  if (position <= 1) return null
+  for await (const link of readLinks(db, companyId, position, position)) return String(Math.max(0, Number(link.linkSeq) - SEQ_MARGIN))
+  return null
+}
+
+/**
+ * Searches a company's log for rows without a link, and counts the rows that are still to be sealed.
+ * @param from the number behind which it is searched; null for all of it
+ */
 export async function findUnchained(
   db: Pick<ReadDb, 'run'>,
   companyId: string,
   end: ChainEnd,
+  from: string | null = null,
 ): Promise<{ readonly unsealed: number; readonly unchained: UnchainedRow | null }> {
   const { markTxid, markSeq } = end
   let unsealed = 0
   let found: string | null = null
-  for (let after: string | null | undefined = null; after !== undefined;) {
+  for (let after: string | null | undefined = from; after !== undefined;) {
     const [page]: UnchainedPage[] = await db.run(unchainedAfter, { companyId, after, markTxid, markSeq, limit: ROWS_PER_PAGE })
     unsealed += page?.unsealed ?? 0
     found ??= page?.unchained ?? null

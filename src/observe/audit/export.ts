@@ -8,10 +8,11 @@ import { canonicalRow } from './row.ts'
  * The text after `"row":` is byte for byte the text that was hashed, so an auditor can check the lines without this server.
  *
  * @param file signs the head
+ * @param from the first position, so that an export that was interrupted goes on behind its last line
  */
-export async function* exportChain(db: Pick<ReadDb, 'run'>, companyId: string, file: HeadFile): AsyncGenerator<string> {
+export async function* exportChain(db: Pick<ReadDb, 'run'>, companyId: string, file: HeadFile, from = 1): AsyncGenerator<string> {
   const end = await chainEnd(db, companyId)
-  for await (const link of readLinks(db, companyId, 1, end.position)) {
+  for await (const link of readLinks(db, companyId, from, end.position)) {
     const row = link.seq === null ? 'null' : canonicalRow(link)
     yield `{"position":${link.position},"hash":"${link.hash}","row":${row}}\n`
   }

@@ -7,7 +7,7 @@ import { exportChain } from './export.ts'
 import type { HeadFile } from './heads.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import { verifyChain } from './verify.ts'
-import { acceptanceView, acceptBody, exportLine, verificationView, verifyQuery } from './views.ts'
+import { acceptanceView, acceptBody, exportLine, exportQuery, verificationView, verifyQuery } from './views.ts'
 
 /** Routes that verify and export the audit chain of a company, and accept the state of the record. */
 export const auditRoutes = (heads: HeadFile, log: Log): Route[] => [
@@ -33,12 +33,13 @@ export const auditRoutes = (heads: HeadFile, log: Log): Route[] => [
     summary: 'Stream the sealed audit rows of a company with their hashes and the signed head',
     permission: 'activity.export',
     scope: inCompany(),
+    query: exportQuery,
     streams: 'lines',
     returns: exportLine,
     refuses: ['not_found'],
-    handle: async ({ ctx }) => ({
+    handle: async ({ ctx, query }) => ({
       contentType: 'application/x-ndjson; charset=utf-8',
-      chunks: exportChain(ctx.store.read, companyOf(ctx), heads),
+      chunks: exportChain(ctx.store.read, companyOf(ctx), heads, query.from),
     }),
   }),
 ]

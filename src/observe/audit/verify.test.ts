@@ -282,6 +282,41 @@ describe('verifyChain', () => {
     await sealAndRecord()
   })
 
+  test('Since a time it checks what follows the newest head that was recorded by then, whatever the database says of times', async () => {
+    await sealAndRecord()
+    const at = `/api/companies/${ours.company.id}/activity/verify`
+    const before = (await server().board.get(at)).body
+    const { rows: clock } = await server().database.sql.query<{ at: string }>('select clock_timestamp() as at')
+    const since = clock[0]?.at ?? ''
+    await ours.issue()
+    await sealAndRecord()
+    const position = Number(before.sealedRows)
+    const after = (await server().board.get(`${at}?since=${since}`)).body
+    expect(after).toMatchObject({ ok: true, checked: { from: position, to: after.sealedRows } })
+    expect(after.sealedRows).toBeGreaterThan(position)
+    expect((await server().board.get(`${at}?since=2020-01-01T00:00:00Z`)).body).toMatchObject({ ok: true, checked: { from: 1 } })
+    expect((await server().board.get(`${at}?since=${since}&from=2`)).status).toBe(400)
+    expect((await server().board.get(`${at}?since=yesterday`)).status).toBe(400)
+    const sql = await server().database.sql.connect()
+    const check = async () => (await verifyChain(readDbOn(sql), ours.company.id, server().heads, { since })).firstBroken
+    const tamper = (text: string) =>
+      sql.query(`${text} where seq = (select seq from activity_chain where company_id = $1 and position = $2)`, [
+        ours.company.id,
+        position + 1,
+      ])
+    try {
+      await sql.query("begin; set local session_replication_role = 'replica'")
+      await tamper("update activity_log set actor_id = 'x', created_at = '2000-01-01'")
+      expect(await check()).toMatchObject({ kind: 'edited', position: position + 1 })
+      await sql.query("rollback; begin; set local session_replication_role = 'replica'")
+      await tamper('delete from activity_chain')
+      expect(await check()).toMatchObject({ position: position + 1 })
+    } finally {
+      await sql.query('rollback')
+      sql.release()
+    }
+  })
+
   test('A chain that was cut and has grown again is logged with the next head, and every later verification finds it', async () => {
     const lines: Record<string, unknown>[] = []
     const listening = createLog('error', false)
@@ -340,6 +375,17 @@ describe('exportChain', () => {
     const key = createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' })
     expect(verifySignature(null, Buffer.from(signed), key, Buffer.from(head.signature, 'base64'))).toBe(true)
     expect(((await stat(path.join(server().home, 'audit-key.pem'))).mode & 0o777).toString(8)).toBe('600')
+  })
+
+  test('An export goes on behind the last line that was received', async () => {
+    await sealAndRecord()
+    const path = `/api/companies/${ours.company.id}/activity/export`
+    const linesOf = async (query: string) => (await (await fetch(`${server().url}${path}${query}`)).text()).trimEnd().split('\n')
+    const all = await linesOf('')
+    const rest = await linesOf('?from=11')
+    expect(rest.slice(0, -1)).toEqual(all.slice(10, -1))
+    expect(JSON.parse(rest.at(-1) ?? '')).toHaveProperty('head')
+    expect((await server().board.get(`${path}?from=0`)).status).toBe(400)
   })
 
   test('A chain of many pages is exported completely and in order', async () => {

@@ -1,6 +1,8 @@
 import type { ReadDb } from '../../platform/db/types.ts'
-import { chainEnd, findUnchained, readLinks } from './chain.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import { chainEnd, findUnchained, readLinks, seqBefore } from './chain.ts'
 import type { ChainEnd, Link, UnchainedRow } from './chain.ts'
+import type { SignedHead } from './headLines.ts'
 import type { HeadFile } from './heads.ts'
 import { canonicalRow, GENESIS, linkHash } from './row.ts'
 import { problemOf, readWitness } from './witness.ts'
@@ -55,6 +57,11 @@ export interface WitnessState {
 export interface PositionRange {
   readonly from?: number | undefined
   readonly to?: number | undefined
+  /**
+   * What was recorded up to this time is not checked again: the range begins with the newest head that was recorded by then, and rows
+   * that were inserted before it are not searched for.
+   */
+  readonly since?: Instant | undefined
 }
 
 /** Expected hashes by position; several where lines of the file contradict each other. */
@@ -66,12 +73,12 @@ interface ExpectedHash {
 }
 
 interface Evidence {
-  readonly heads: number
+  readonly heads: readonly SignedHead[]
   readonly expectedHashes: ExpectedHashes
   readonly witness: WitnessState
 }
 
-const NO_WITNESS: Evidence = { heads: 0, expectedHashes: new Map(), witness: { ok: true, problem: null, lines: 0 } }
+const NO_WITNESS: Evidence = { heads: [], expectedHashes: new Map(), witness: { ok: true, problem: null, lines: 0 } }
 
 /**
  * Reads the witness: the hashes that a chain must have, by position, and whether the witness itself is whole. The signature
@@ -92,7 +99,14 @@ async function readEvidence(db: Pick<ReadDb, 'run'>, file: HeadFile, companyId: 
   }
   const problem = problemOf(history, finding)
   const witness = { ok: problem === null, problem, lines: history.last?.line ?? 0 }
-  return { heads: history.heads.length, expectedHashes, witness }
+  return { heads: history.heads, expectedHashes, witness }
+}
+
+/** The position of the newest genuine head that was recorded by a time. The times in the database prove nothing: an intruder can change them. */
+function positionAt(heads: readonly SignedHead[], file: HeadFile | null, since: Instant): number {
+  const sinceMs = Date.parse(since)
+  const earlier = heads.filter(({ at }) => Date.parse(at) <= sinceMs).toSorted((one, other) => other.position - one.position)
+  return earlier.find((head) => file?.isGenuine(head) === true)?.position ?? 1
 }
 
 const breakAt = (link: Link, kind: Break['kind']): Break => ({
@@ -158,7 +172,8 @@ const insertedBreak = (unchained: UnchainedRow, end: ChainEnd): Break => ({
  * of any size takes the same memory.
  *
  * @param file the heads recorded outside the database; without it (null) rewritten and cut chains are not found
- * @param range positions whose hashes are computed again, by default all. Inserted rows and a cut tail are always found
+ * @param range positions whose hashes are computed again, by default all. A cut tail is always found, and an inserted row unless `since` is
+ *   given
  */
 export async function verifyChain(
   db: Pick<ReadDb, 'run'>,
@@ -169,9 +184,11 @@ export async function verifyChain(
   // The witness is read before the chain, so every recorded head has been sealed by then.
   const { heads, expectedHashes, witness } = file === null ? NO_WITNESS : await readEvidence(db, file, companyId)
   const end = await chainEnd(db, companyId)
-  const from = Math.min(range.from ?? 1, end.position + 1)
+  const wanted = range.since === undefined ? (range.from ?? 1) : positionAt(heads, file, range.since)
+  const from = Math.min(wanted, end.position + 1)
   const to = Math.min(range.to ?? end.position, end.position)
-  const { unsealed, unchained } = await findUnchained(db, companyId, end)
+  const searchedFrom = range.since === undefined ? null : await seqBefore(db, companyId, from)
+  const { unsealed, unchained } = await findUnchained(db, companyId, end, searchedFrom)
   const breaks = [
     unchained === null ? null : insertedBreak(unchained, end),
     await firstBrokenLink(db, companyId, { from, to }, expectedHashes),
@@ -185,7 +202,7 @@ export async function verifyChain(
     unsealedRows: unsealed,
     head: { position: end.position, hash: end.hash },
     checked: { from, to },
-    notedHeads: heads,
+    notedHeads: heads.length,
     firstBroken,
     witness,
     timelines: await readTimelines(db),

@@ -1,11 +1,17 @@
 import { z } from 'zod'
 import { breakKinds } from './verify.ts'
 import { timelineCauses, timelineWitnesses } from './events.ts'
+import { sentInstant } from '../../platform/kernel/time.ts'
 import { witnessProblems } from './witnessProblems.ts'
 
 const position = z.coerce.number().int().min(1)
 
-export const verifyQuery = z.object({ from: position.optional(), to: position.optional() })
+export const verifyQuery = z
+  .object({ from: position.optional(), to: position.optional(), since: sentInstant.optional() })
+  .refine(({ from, since }) => from === undefined || since === undefined, { error: 'Give from or since, not both', path: ['since'] })
+
+/** The position at which an export goes on. */
+export const exportQuery = z.object({ from: position.optional() })
 
 export const verificationView = z.strictObject({
   ok: z.boolean(),

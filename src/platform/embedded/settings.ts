@@ -40,8 +40,7 @@ const BASE_SETTINGS = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
   max_connections: '100',
-  // There are no replicas and no base backups, so nothing needs more than the minimal write-ahead log.
-  wal_level: 'minimal',
+  // No replica connects.
   max_wal_senders: '0',
   timezone: 'UTC',
   log_timezone: 'UTC',
@@ -51,6 +50,13 @@ const BASE_SETTINGS = {
   log_min_error_statement: 'panic',
 }
 
-const DURABLE_SETTINGS = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on', autovacuum: 'on' }
+const DURABLE_SETTINGS = {
+  // A copy of the folder with the write-ahead log from its beginning on is a backup.
+  wal_level: 'replica',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  autovacuum: 'on',
+}
 
-const TEST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }
+const TEST_SETTINGS = { wal_level: 'minimal', fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }
