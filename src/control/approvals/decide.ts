@@ -3,7 +3,7 @@ import { agentById, lockAgent, lockAgents } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { changed, changedIfAny, mutate, pipelined, unchanged } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { approvals } from '../../model/approvals.ts'
 import { memberships } from '../../model/companies.ts'
@@ -20,7 +20,7 @@ import type { Review } from './review.ts'
 import { setApprovalStatus } from './row.ts'
 import type { ApprovalRow } from './row.ts'
 import { approvalStatus } from '../../model/approvalStatus.ts'
-import { wakeRequester } from './wakeRequester.ts'
+import { linkedIssuesOf, wakeRequester } from './wakeRequester.ts'
 
 export type DecisionOutcome = 'approved' | 'rejected' | 'revision_requested'
 
@@ -57,7 +57,7 @@ async function requireOtherRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, us
  * one that was requested first. Rows of before have no such version, so nothing is known that could have changed.
  * @throws Refusal `precondition_failed` when the row was written since; `approval_changed` with the approval as it is
  */
-async function requireShown(tx: Tx, ctx: Ctx, { approval, review, userId, decision }: Shown): Promise<void> {
+async function requireShown(ctx: Ctx, { approval, review, decision, reading }: Shown): Promise<void> {
   const { ifMatch, payloadHash } = decision
   const detail = presentDetail(ctx.actor, approval, review)
   const refuseChanged = (): never =>
@@ -69,17 +69,21 @@ async function requireShown(tx: Tx, ctx: Ctx, { approval, review, userId, decisi
   const namesVersion = ifMatch !== null && ifMatch !== approval.updatedAt
   if (namesVersion && ifMatch !== entityTagOf(detail)) refuseChanged()
   // To send a request back gives nothing, so it may be done unseen.
-  if (namesVersion || payloadHash !== null || decision.outcome === 'revision_requested') return
-  const shownHash = (await lastReading(tx, { approvalId: approval.id, userId })) ?? approval.shownHash
+  if (namesVersion || !needsReading(decision)) return
+  const shownHash = (await reading) ?? approval.shownHash
   if (shownHash !== null && shownHash !== review.payloadHash) refuseChanged()
 }
 
 interface Shown {
   readonly approval: ApprovalRow
   readonly review: Review
-  readonly userId: string
   readonly decision: Decision
+  /** The version that the person has read last, where it may be needed. */
+  readonly reading: Promise<string | null> | null
 }
+
+/** Whether a decision may be about what the person has read last, because it names no version by its hash. */
+const needsReading = ({ payloadHash, outcome }: Decision): boolean => payloadHash === null && outcome !== 'revision_requested'
 
 /**
  * Decides on an approval. The decision, its effect, the wake of the requester and their audit rows commit together,
@@ -97,6 +101,9 @@ async function decide(tx: Tx, ctx: Ctx, approvalId: string, decision: Decision):
   invariant(actor.kind === 'board', 'only people decide')
   const approval = await lockForEffect(tx, ctx, approvalId)
   const subjectId = subjectIdOf(approval)
+  // Both are sent together with the locks of the agents.
+  const reading = needsReading(decision) ? pipelined(lastReading(tx, { approvalId, userId: actor.userId })) : null
+  const linked = pipelined(linkedIssuesOf(tx, approvalId))
   const locked = await lockAgents(tx, companyOf(ctx), affectedAgentIds(approval))
   const review = reviewOf(approval, locked.find((agent) => agent.id === subjectId) ?? null)
   if (approval.status === outcome && outcome !== 'revision_requested') return unchanged(presentWritten(actor, approval, review))
@@ -105,19 +112,15 @@ async function decide(tx: Tx, ctx: Ctx, approvalId: string, decision: Decision):
     refuse('approval_cancelled', approval.decisionNote === null ? {} : { message: approval.decisionNote })
   if (!approvalStatus.allows(approval.status, outcome))
     refuse('approval_decided', { message: outcomes[outcome].refusal, details: { status: approval.status } })
-  await requireShown(tx, ctx, { approval, review, userId: actor.userId, decision })
+  await requireShown(ctx, { approval, review, decision, reading })
   const effect = outcome === 'revision_requested' ? { events: [] } : await effects[approval.type][outcome](tx, ctx, approval)
-  const decided = await setApprovalStatus(tx, approval, {
-    to: outcome,
-    note,
-    userId: actor.userId,
-    payload: effect.payload ?? approval.payload,
-    review,
-  })
+  const payload = effect.payload ?? approval.payload
+  const decided = pipelined(setApprovalStatus(tx, approval, { to: outcome, note, userId: actor.userId, payload, review }))
   const { type, requestedByAgentId, status: previousStatus } = approval
   const decisionEvent = outcomes[outcome].event(approvalId, { type, requestedByAgentId, previousStatus })
-  const wakeEvents = await wakeRequester(tx, ctx, approval, { reason: `approval_${outcome}`, status: outcome })
-  return changed(presentWritten(actor, decided, review), decisionEvent, ...effect.events, ...wakeEvents)
+  const wakeEvents = await wakeRequester(tx, ctx, approval, { reason: `approval_${outcome}`, status: outcome, linked })
+  const answer = pipelined(decided.then((row) => presentWritten(actor, row, review)))
+  return changed(answer, decisionEvent, ...effect.events, ...wakeEvents)
 }
 
 const findHire = statement<{ companyId: string; agentId: string }, { id: string }>('approval_of_hire').read(sql`

@@ -23,8 +23,13 @@ const selectLinkedIssues = statement<{ approvalId: string }, LinkedIssue>('appro
   select l.issue_id as "issueId", i.assignee_agent_id as "assigneeAgentId", i.status
   from ${issueApprovals} l join ${issues} i on i.id = l.issue_id where l.approval_id = ${param('approvalId')} order by l.created_at, l.issue_id`)
 
+/** (tx) Reads the issues that an approval is linked to. */
+export const linkedIssuesOf = (tx: Tx, approvalId: string): Promise<LinkedIssue[]> => tx.run(selectLinkedIssues, { approvalId })
+
 /** The news for the requester: a decision or a comment. */
 interface News {
+  /** The issues that the approval is linked to, when they are being read already. */
+  readonly linked?: Promise<LinkedIssue[]>
   readonly reason: string
   readonly status: ApprovalStatus
   readonly commentId?: string
@@ -34,10 +39,11 @@ interface News {
  * (tx) Queues a run of the requesting agent, so that it learns of a decision or a comment: for the first open issue of its own that the approval
  * is linked to, or else for no issue. Expects the agent's row lock.
  */
-export async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, { reason, status, commentId }: News): Promise<DomainEvent[]> {
+export async function wakeRequester(tx: Tx, ctx: Ctx, approval: ApprovalRow, news: News): Promise<DomainEvent[]> {
+  const { reason, status, commentId } = news
   const agentId = approval.requestedByAgentId
   if (agentId === null) return []
-  const linked = await tx.run(selectLinkedIssues, { approvalId: approval.id })
+  const linked = await (news.linked ?? linkedIssuesOf(tx, approval.id))
   const own = linked.find((issue) => issue.assigneeAgentId === agentId && !isClosed(issue.status))
   const issueIds = linked.map(({ issueId }) => issueId)
   const issueId = own?.issueId ?? issueIds[0] ?? null

@@ -75,3 +75,22 @@ test('A write of an agent to one issue takes two round trips, and its creation o
     finish: 2,
   })
 })
+
+test('The board needs one round trip more to find the issue, and those that its effects on agents need', async () => {
+  const { agent, run, issue, company } = await world(server())
+  const requester = await agent()
+  const acting = await run(requester)
+  const { board } = server()
+  const free = await issue()
+  const assigned = await issue({ assigneeAgentId: (await agent()).id })
+  const approval = await acting.client.post(`/api/companies/${company.id}/approvals`, {
+    type: 'approve_ceo_strategy',
+    payload: { title: 'A strategy', plan: 'A plan' },
+  })
+  const found = {
+    comment: await tripsOf(server(), () => board.post(`/api/issues/${free.id}/comments`, { body: 'A word' })),
+    'comment that wakes': await tripsOf(server(), () => board.post(`/api/issues/${assigned.id}/comments`, { body: 'A word' })),
+    decide: await tripsOf(server(), () => board.post(`/api/approvals/${approval.body.id}/approve`, {})),
+  }
+  expect(found).toEqual({ comment: 4, 'comment that wakes': 5, decide: 6 })
+})

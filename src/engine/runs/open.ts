@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import { unawaited } from '../../platform/db/mutate.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -25,18 +27,20 @@ interface NewRun {
   readonly processLossRetryCount: number
 }
 
-const insertQueued = statement<NewRun, { id: string }>('run_queue').write(sql`
-  insert into ${runs} (company_id, agent_id, issue_id, invocation_source, trigger_detail, status, wakeup_request_id,
+const insertQueued = statement<NewRun & { id: string }, never>('run_queue').write(sql`
+  insert into ${runs} (id, company_id, agent_id, issue_id, invocation_source, trigger_detail, status, wakeup_request_id,
     retry_of_run_id, process_loss_retry_count, lease_seconds, lease_expires_at, context_snapshot)
-  values (${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('invocationSource')}, ${param('triggerDetail')},
+  values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('invocationSource')}, ${param('triggerDetail')},
     'queued', ${param('wakeupRequestId', 'uuid')}, ${param('retryOfRunId', 'uuid')}, ${param('processLossRetryCount', 'int')},
     ${sql.raw(String(QUEUED_LEASE_S))}, now() + interval '1 day',
-    jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))
-  returning id`)
+    jsonb_strip_nulls(jsonb_build_object('issueId', ${param('issueId', 'uuid')})))`)
 
-/** (tx) Queues a run for a wake. It holds nothing before it starts. @returns its id */
-export const queueRun = async (tx: Tx, run: Omit<NewRun, 'retryOfRunId'> & { readonly retryOfRunId?: string }): Promise<string> =>
-  exactlyOne(await tx.run(insertQueued, { retryOfRunId: null, ...run })).id
+/** (tx) Queues a run for a wake, without waiting for the answer. It holds nothing before it starts. @returns its id */
+export function queueRun(tx: Tx, run: Omit<NewRun, 'retryOfRunId'> & { readonly retryOfRunId?: string }): string {
+  const id = randomUUID()
+  unawaited(tx.run(insertQueued, { retryOfRunId: null, ...run, id }))
+  return id
+}
 
 interface NewOpenRun {
   readonly id: string

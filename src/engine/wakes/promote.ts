@@ -7,6 +7,7 @@ import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { isDeferred, wakes } from '../../model/wakes.ts'
+import { unawaited } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
@@ -71,7 +72,7 @@ export async function promoteWake(tx: Tx, issueId: string): Promise<DomainEvent[
     const deferred = await tx.run(deferredWakesOf, { issueId })
     for (const wake of deferred) {
       const why = invalidReason(wake)
-      if (why === null) return [...events, (await promote(tx, issueId, wake)).event]
+      if (why === null) return [...events, promote(tx, issueId, wake).event]
       await tx.run(closeWake, { id: wake.id, why })
       events.push(wakeClosed(wake.id, { agentId: wake.agentId, issueId, why }, { agentId: wake.agentId }))
     }
@@ -80,11 +81,11 @@ export async function promoteWake(tx: Tx, issueId: string): Promise<DomainEvent[
 }
 
 /** (tx) Queues a run for one wake that waits. Expects the issue's row lock. */
-export async function promote(tx: Tx, issueId: string, wake: PromotableWake): Promise<{ runId: string; event: DomainEvent }> {
+export function promote(tx: Tx, issueId: string, wake: PromotableWake): { runId: string; event: DomainEvent } {
   const { id, companyId, agentId, source: invocationSource, reason, losses: processLossRetryCount } = wake
   const subject = { companyId, agentId, issueId, wakeupRequestId: id, processLossRetryCount }
-  const runId = await queueRun(tx, { ...subject, invocationSource, triggerDetail: 'system' })
-  await tx.run(queueWake, { id, runId })
+  const runId = queueRun(tx, { ...subject, invocationSource, triggerDetail: 'system' })
+  unawaited(tx.run(queueWake, { id, runId }))
   return { runId, event: wakePromoted(id, { agentId, issueId, runId, reason }, { agentId, runId }) }
 }
 

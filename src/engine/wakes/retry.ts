@@ -88,7 +88,7 @@ export async function retryWakes(tx: Tx, runIds: readonly string[], isFree: bool
     const { id, companyId, agentId, issueId, source: invocationSource, triggerDetail, reason, runId: retryOfRunId } = wake
     const retryCount = wake.wasQueued || isFree ? wake.losses : wake.losses + 1
     const subject = { companyId, agentId, issueId, wakeupRequestId: id, retryOfRunId, processLossRetryCount: retryCount }
-    const runId = await queueRun(tx, { ...subject, invocationSource, triggerDetail })
+    const runId = queueRun(tx, { ...subject, invocationSource, triggerDetail })
     await tx.run(requeue, { id, runId, losses: retryCount })
     retried.push({ issueId, event: wakeRetried(id, { agentId, issueId, runId, retryOfRunId, reason }, { agentId, runId }) })
   }

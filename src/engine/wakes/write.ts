@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { unawaited } from '../../platform/db/mutate.ts'
 import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { actorColumns } from '../../platform/kernel/actor.ts'
@@ -72,14 +73,14 @@ async function writeDecision(tx: Tx, ctx: Ctx, request: WakeRequest, decision: W
     case 'promote': {
       invariant(request.issueId !== null, 'a wake about no issue does not wait')
       const wake = await joinWake(tx, request, decision.wakeId, ['deferred_issue_execution'])
-      return wake === null ? null : { kind: 'promoted', ...(await promote(tx, request.issueId, wake)) }
+      return wake === null ? null : { kind: 'promoted', ...promote(tx, request.issueId, wake) }
     }
     case 'close_as_loop':
       return { kind: 'closed_as_loop', events: await closeAsLoop(tx, ctx, request) }
     case 'defer':
-      return { kind: 'deferred', wakeId: await insertDeferredWake(tx, ctx, request) }
+      return { kind: 'deferred', wakeId: insertDeferredWake(tx, ctx, request) }
     case 'queue':
-      return { kind: 'queued', runId: await insertQueuedWake(tx, ctx, request) }
+      return { kind: 'queued', runId: insertQueuedWake(tx, ctx, request) }
   }
 }
 
@@ -135,30 +136,27 @@ const insertWake = statement<
   values (${param('id')}, ${param('companyId')}, ${param('agentId')}, ${param('issueId', 'uuid')}, ${param('source')}, ${param('triggerDetail')},
     ${param('reason')}, ${param('payload', 'jsonb')}, ${param('status')}, ${param('runId', 'uuid')}, ${param('actorType')}, ${param('actorId')})`)
 
-async function insertRow(
-  tx: Tx,
-  ctx: Ctx,
-  request: WakeRequest,
-  row: { readonly id: string; readonly runId: string | null },
-): Promise<void> {
+function insertRow(tx: Tx, ctx: Ctx, request: WakeRequest, row: { readonly id: string; readonly runId: string | null }): void {
   const { agentId, issueId, source, triggerDetail, reason, payload } = request
   countWake(tx, ctx)
-  await tx.run(insertWake, {
-    ...row,
-    companyId: companyOf(ctx),
-    agentId,
-    issueId,
-    source,
-    triggerDetail,
-    reason,
-    payload: payload === undefined ? null : JSON.stringify(payload),
-    status: row.runId === null ? 'deferred_issue_execution' : 'queued',
-    ...actorColumns(ctx.actor),
-  })
+  unawaited(
+    tx.run(insertWake, {
+      ...row,
+      companyId: companyOf(ctx),
+      agentId,
+      issueId,
+      source,
+      triggerDetail,
+      reason,
+      payload: payload === undefined ? null : JSON.stringify(payload),
+      status: row.runId === null ? 'deferred_issue_execution' : 'queued',
+      ...actorColumns(ctx.actor),
+    }),
+  )
 }
 
 /** Inserts a wake and its queued run. @returns the id of the run */
-async function insertQueuedWake(tx: Tx, ctx: Ctx, request: WakeRequest): Promise<string> {
+function insertQueuedWake(tx: Tx, ctx: Ctx, request: WakeRequest): string {
   const { agentId, issueId, source: invocationSource, triggerDetail } = request
   const id = randomUUID()
   const run = {
@@ -170,14 +168,14 @@ async function insertQueuedWake(tx: Tx, ctx: Ctx, request: WakeRequest): Promise
     wakeupRequestId: id,
     processLossRetryCount: 0,
   }
-  const runId = await queueRun(tx, run)
-  await insertRow(tx, ctx, request, { id, runId })
+  const runId = queueRun(tx, run)
+  insertRow(tx, ctx, request, { id, runId })
   return runId
 }
 
 /** Inserts a wake that waits until no live run holds its issue. @returns the id of the wake */
-async function insertDeferredWake(tx: Tx, ctx: Ctx, request: WakeRequest): Promise<string> {
+function insertDeferredWake(tx: Tx, ctx: Ctx, request: WakeRequest): string {
   const id = randomUUID()
-  await insertRow(tx, ctx, request, { id, runId: null })
+  insertRow(tx, ctx, request, { id, runId: null })
   return id
 }

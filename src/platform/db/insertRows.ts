@@ -8,19 +8,25 @@ import type { Tx } from './types.ts'
 /** A column of the rows that an `insertRows` reads, for the expressions of computed columns. */
 export const rowColumn = (key: string): SQL => sql`r.${sql.identifier(key)}`
 
+interface InsertOptions {
+  /** Columns that are expressions over the row (`rowColumn`), further ones or instead of the given value. */
+  readonly computed?: Readonly<Record<string, SQL>>
+  /** The select list of what the insert returns, if anything. */
+  readonly returning?: SQL
+}
+
 /**
  * Declares the insert of any number of rows of one table in one statement. The rows are one parameter, so the statement
  * keeps its name and its plan, and a thousand rows cost one round trip.
  *
  * @param keys the columns that each row gives; a value that a row leaves out becomes null and not the default of the column
- * @param computed columns that are expressions over the row (`rowColumn`), further ones or instead of the given value
  */
-export function insertRows<T extends PgTable, K extends keyof T['$inferInsert'] & string>(
+export function insertRows<T extends PgTable, K extends keyof T['$inferInsert'] & string, R = never>(
   name: string,
   table: T,
   keys: readonly K[],
-  computed: Readonly<Record<string, SQL>> = {},
-): (tx: Tx, rows: readonly Pick<T['$inferInsert'], K>[]) => Promise<void> {
+  { computed = {}, returning }: InsertOptions = {},
+): (tx: Tx, rows: readonly Pick<T['$inferInsert'], K>[]) => Promise<readonly R[]> {
   const columns = getTableColumns(table)
   const columnOf = (key: string) => {
     const column = columns[key]
@@ -32,9 +38,8 @@ export function insertRows<T extends PgTable, K extends keyof T['$inferInsert'] 
   const targets = written.map((key) => sql`${sql.identifier(columnOf(key).name)}`)
   const values = written.map((key) => computed[key] ?? rowColumn(key))
   const types = keys.map((key) => sql`${sql.identifier(key)} ${sql.raw(columnOf(key).getSQLType())}`)
-  const insert = statement<{ rows: string }, never>(name).write(sql`
-    insert into ${table} (${list(targets)}) select ${list(values)} from jsonb_to_recordset(${param('rows', 'jsonb')}) as r (${list(types)})`)
-  return async (tx, rows) => {
-    if (rows.length > 0) await tx.run(insert, { rows: JSON.stringify(rows) })
-  }
+  const insert = statement<{ rows: string }, R>(name).write(sql`
+    insert into ${table} (${list(targets)}) select ${list(values)} from jsonb_to_recordset(${param('rows', 'jsonb')}) as r (${list(types)})
+    ${returning === undefined ? sql`` : sql`returning ${returning}`}`)
+  return async (tx, rows) => (rows.length === 0 ? [] : await tx.run(insert, { rows: JSON.stringify(rows) }))
 }

@@ -13,7 +13,7 @@ import { enqueueWake } from '../../engine/wakes/index.ts'
 import { issueCreated } from './events.ts'
 import { requireBoardForOverrides } from './hostFields.ts'
 import { checkOutOwnIssue } from './selfCheckout.ts'
-import { insertIssueRows } from './insertIssueRows.ts'
+import { insertIssueRow } from './insertIssueRows.ts'
 import type { NewIssue } from './insertIssueRows.ts'
 import { issueById } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
@@ -28,6 +28,12 @@ export interface InsertedIssue {
   readonly events: [DomainEvent, ...DomainEvent[]]
 }
 
+/** An issue that was inserted by itself. */
+interface CreatedIssue extends InsertedIssue {
+  /** The issue, when nothing was written to it after its row; null when it must be read. */
+  readonly row: Promise<IssueWithRelations> | null
+}
+
 /**
  * (tx) Inserts an issue and wakes its assignee. Shares the company's lock with others that insert.
  *
@@ -35,7 +41,7 @@ export interface InsertedIssue {
  * @throws Refusal for an assignee that the caller may not choose, for missing references, and of the checkout rules when
  *   an agent creates its own issue in progress
  */
-export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: IssueNumber): Promise<InsertedIssue> {
+export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: IssueNumber): Promise<CreatedIssue> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const assigneeAgentId = input.assigneeAgentId ?? null
@@ -56,7 +62,7 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: 
     issueNumber: number.issueNumber,
     status: isSelfCheckout ? 'todo' : input.status,
   } as const
-  const inserted = pipelined(insertIssueRows(tx, ctx, [{ issue, input }]))
+  const inserted = pipelined(insertIssueRow(tx, ctx, { issue, input }))
   // Issues that must be locked are locked before the run.
   const locksIssues = isSelfCheckout || (input.blockedByIssueIds ?? []).length > 0
   const verified = locksIssues ? null : pipelined(requireActingRun(tx, ctx))
@@ -66,7 +72,8 @@ export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: 
   await wakeAssignee(tx, ctx, issue, { assigneeAgentId, mayBeBlocked: (input.blockedByIssueIds ?? []).length > 0 })
   const { id, identifier } = issue
   const created = issueCreated(id, { title: input.title, identifier, status: input.status, assigneeAgentId, assigneeUserId })
-  return { id, identifier, events: [created, ...relationEvents] }
+  const isAsInserted = !locksIssues && (input.labelIds ?? []).length === 0
+  return { id, identifier, row: isAsInserted ? inserted : null, events: [created, ...relationEvents] }
 }
 
 interface LinkOptions {
@@ -110,7 +117,7 @@ export async function createIssue(ctx: Ctx, input: CreateIssue): Promise<IssueWi
   const companyId = companyOf(ctx)
   const number = await drawIssueNumber(ctx.store, companyId)
   return await mutate(ctx, async (tx) => {
-    const { id, events } = await insertIssue(tx, ctx, input, number)
-    return changed(issueById(tx, companyId, id), ...events)
+    const { id, row, events } = await insertIssue(tx, ctx, input, number)
+    return changed(row ?? issueById(tx, companyId, id), ...events)
   })
 }

@@ -1,4 +1,6 @@
 import { sql } from 'drizzle-orm'
+import { issueColumns } from '../../engine/holds/index.ts'
+import type { IssueRow, IssueWithRelations } from '../../engine/holds/index.ts'
 import { onEnter } from '../../model/issueStatus.ts'
 import type { IssueStatus } from '../../model/issueStatus.ts'
 import { issues } from '../../model/issues.ts'
@@ -6,6 +8,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { insertRows, rowColumn } from '../../platform/db/insertRows.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { actingRunIdOf, authorOf } from '../../platform/kernel/actor.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { resolveGoalId } from './queries.ts'
 import type { CreateIssue } from './views.ts'
 
@@ -25,45 +28,58 @@ const stampOf = (stamp: Stamp) => {
   return sql`case when r.status in (${sql.raw(statuses.join(', '))}) then now() end`
 }
 
-const insert = insertRows(
-  'issue_insert',
-  issues,
-  [
-    'id',
-    'companyId',
-    'issueNumber',
-    'identifier',
-    'title',
-    'description',
-    'status',
-    'priority',
-    'projectId',
-    'projectWorkspaceId',
-    'goalId',
-    'parentId',
-    'assigneeAgentId',
-    'assigneeUserId',
-    'requestDepth',
-    'billingCode',
-    'assigneeAdapterOverrides',
-    'createdByAgentId',
-    'createdByUserId',
-    'originRunId',
-  ],
-  {
-    goalId: resolveGoalId(rowColumn('goalId'), rowColumn('projectId'), rowColumn('companyId')),
-    startedAt: stampOf('startedAt'),
-    completedAt: stampOf('completedAt'),
-    cancelledAt: stampOf('cancelledAt'),
-  },
-)
+const keys = [
+  'id',
+  'companyId',
+  'issueNumber',
+  'identifier',
+  'title',
+  'description',
+  'status',
+  'priority',
+  'projectId',
+  'projectWorkspaceId',
+  'goalId',
+  'parentId',
+  'assigneeAgentId',
+  'assigneeUserId',
+  'requestDepth',
+  'billingCode',
+  'assigneeAdapterOverrides',
+  'createdByAgentId',
+  'createdByUserId',
+  'originRunId',
+] as const
+
+const computed = {
+  goalId: resolveGoalId(rowColumn('goalId'), rowColumn('projectId'), rowColumn('companyId')),
+  startedAt: stampOf('startedAt'),
+  completedAt: stampOf('completedAt'),
+  cancelledAt: stampOf('cancelledAt'),
+}
+
+const insert = insertRows('issue_insert', issues, keys, { computed })
+const insertOne = insertRows<typeof issues, (typeof keys)[number], IssueRow>('issue_insert_one', issues, keys, {
+  computed,
+  returning: issueColumns,
+})
+
+interface IssueToInsert {
+  readonly issue: NewIssue
+  readonly input: CreateIssue
+}
 
 /** (tx) Writes the rows of new issues in one statement. Parents may be among them. */
-export async function insertIssueRows(
-  tx: Tx,
-  ctx: Ctx,
-  rows: readonly { readonly issue: NewIssue; readonly input: CreateIssue }[],
-): Promise<void> {
+export const insertIssueRows = async (tx: Tx, ctx: Ctx, rows: readonly IssueToInsert[]): Promise<void> =>
+  void (await insert(tx, rowsOf(ctx, rows)))
+
+/** (tx) Writes the row of a new issue. @returns the issue as it is while it has neither labels nor relations */
+export async function insertIssueRow(tx: Tx, ctx: Ctx, row: IssueToInsert): Promise<IssueWithRelations> {
+  const inserted = exactlyOne(await insertOne(tx, rowsOf(ctx, [row])))
+  return Object.assign(inserted, { labels: [], blockedBy: [], blocks: [], labelIds: [] })
+}
+
+function rowsOf(ctx: Ctx, rows: readonly IssueToInsert[]) {
   const author = authorOf(ctx.actor)
   const shared = {
     companyId: companyOf(ctx),
@@ -71,14 +87,11 @@ export async function insertIssueRows(
     createdByUserId: author.userId,
     originRunId: actingRunIdOf(ctx.actor),
   }
-  await insert(
-    tx,
-    rows.map(({ issue, input: { labelIds: _, blockedByIssueIds: _blockers, ...fields } }) => ({
-      ...fields,
-      priority: fields.priority ?? 'medium',
-      requestDepth: fields.requestDepth ?? 0,
-      ...shared,
-      ...issue,
-    })),
-  )
+  return rows.map(({ issue, input: { labelIds: _, blockedByIssueIds: _blockers, ...fields } }) => ({
+    ...fields,
+    priority: fields.priority ?? 'medium',
+    requestDepth: fields.requestDepth ?? 0,
+    ...shared,
+    ...issue,
+  }))
 }

@@ -80,6 +80,7 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
       })
       .then(exactlyOne),
   )
+  const expired = ctx.actor.kind === 'board' ? pipelined(expireByComment(tx, issue.id, id)) : []
   const payload = { issueId: issue.id, commentId: id }
   const assignee = issue.assigneeAgentId
   const effects: DomainEvent[] = []
@@ -98,8 +99,7 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
     issueTitle: issue.title,
     ...(reopenedFrom === null ? {} : { reopened: true, reopenedFrom }),
   })
-  if (ctx.actor.kind === 'board') effects.push(...(await expireByComment(tx, issue.id, id)))
-  return { comment, event, effects }
+  return { comment, event, effects: [...effects, ...(await expired)] }
 }
 
 /** (tx) The agents of a company that a text mentions. */
