@@ -67,7 +67,7 @@ describe('a server with its own database', { timeout: SLOW_MS }, () => {
     expect((await send(`${url}/api/health`)).body).toMatchObject({ status: 'ok' })
     const created = await send(`${url}/api/companies`, 'POST', { name: 'Kept Works' })
     expect(created.status).toBe(201)
-    // What packages find by their own place: the page of the API, fonts, and the library that draws.
+    // Packages find these by their own place: the page of the API, fonts, and the library that draws.
     const { id } = created.body as { readonly id: string }
     for (const file of ['docs/', 'docs/swagger-ui.css', 'docs/swagger-ui-bundle.js', 'openapi.json', `companies/${id}/org.png`])
       expect({ file, status: (await fetch(`${url}/api/${file}`)).status }).toEqual({ file, status: 200 })

@@ -45,7 +45,7 @@ const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: st
 export interface LockedForEnd {
   readonly issues: readonly LockedIssue[]
   readonly runs: readonly RunFact[]
-  /** Those of the issues that name a run and for which a wake waits. Under the row lock of an issue none is added or removed. */
+  /** Those of the issues that name a run and for which a wake waits. None is added or removed while the row of the issue is locked. */
   readonly waitedForIds: ReadonlySet<string>
 }
 

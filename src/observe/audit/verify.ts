@@ -58,8 +58,7 @@ export interface PositionRange {
   readonly from?: number | undefined
   readonly to?: number | undefined
   /**
-   * What was recorded up to this time is not checked again: the range begins with the newest head that was recorded by then, and rows
-   * that were inserted before it are not searched for.
+   * The range begins with the newest head that was recorded by this time. Rows that were inserted before it are not searched for.
    */
   readonly since?: Instant | undefined
 }

@@ -43,7 +43,7 @@ export function createResponsiveness(now: () => number = () => performance.now()
 
 const byAddress = new Map<string, Responsiveness>()
 
-/** What this process knows of the Postgres at an address, shared by all pools: an answer to one of them shows that it answers. */
+/** The knowledge of this process about the Postgres at an address, shared by all pools: an answer to one of them shows that it answers. */
 export function responsivenessOf({ connectionString, host, port }: ConnectionOptions): Responsiveness {
   const key = JSON.stringify([connectionString, host, port])
   const known = byAddress.get(key)
