@@ -13,7 +13,7 @@ export interface LoadJob {
   readonly port: number
   /** One script for each connection. */
   readonly scripts: readonly Script[]
-  /** How long requests are begun. */
+  /** How long requests are begun. Each connection begins at least once. */
   readonly durationMs: number
   /** So many requests of a script belong together: a turn does not end between them. Left out: 1. */
   readonly unit?: number

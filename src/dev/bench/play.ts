@@ -32,7 +32,8 @@ function playScript({ job, tally, startedAt, fail }: Play, connection: Connectio
     let sent = 0
     const sendNext = (): void => {
       const request = script[sent % script.length]
-      if (request === undefined || (sent % unit === 0 && performance.now() - startedAt >= durationMs)) return resolve()
+      const isOver = sent > 0 && sent % unit === 0 && performance.now() - startedAt >= durationMs
+      if (request === undefined || isOver) return resolve()
       sent += 1
       const sentAt = performance.now()
       connection.send(request.bytes, (answer) => {
@@ -52,7 +53,7 @@ function playScript({ job, tally, startedAt, fail }: Play, connection: Connectio
 /** Plays the scripts of all connections step by step: the requests of a step are under way at once. */
 async function playInStep({ job, tally, startedAt, fail }: Play, connections: readonly Connection[]): Promise<void> {
   const steps = Math.min(...job.scripts.map((script) => script.length))
-  for (let step = 0; step < steps && performance.now() - startedAt < job.durationMs; step += 1) {
+  for (let step = 0; step < steps && (step === 0 || performance.now() - startedAt < job.durationMs); step += 1) {
     const sentAt = performance.now()
     await Promise.all(
       connections.map((connection, index) => {

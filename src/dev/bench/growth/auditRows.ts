@@ -15,7 +15,7 @@ const ROWS_AT_ONCE = 100_000
 const actions = ['issue.created', 'issue.updated', 'issue.comment_added', 'issue.checked_out', 'issue.released'] as const
 
 /** Where the log and the chain of a company end. */
-interface LogEnd {
+export interface LogEnd {
   readonly seq: number
   readonly ticket: number
   readonly position: number
@@ -23,7 +23,7 @@ interface LogEnd {
 }
 
 /** Reads where the log ends. @throws when a row of the log is not sealed yet: the planted rows could not follow it */
-async function readEnd(connection: Connection, companyId: string): Promise<LogEnd> {
+export async function readLogEnd(connection: Connection, companyId: string): Promise<LogEnd> {
   const { rows } = await connection.query<LogEnd & { unsealed: number }>(
     `select (select coalesce(max(seq), 0) from activity_log) as seq, (select last_value from event_tickets) as ticket,
        coalesce(head.position, 0) as position, coalesce(encode(head.hash, 'hex'), $2) as hash,
@@ -104,9 +104,9 @@ const chainColumns = ['company_id', 'position', 'txid', 'seq', 'hash']
  * Plants the audit log of the planted issues with its chain, behind what the company has, and moves the counters in front of it.
  * @param connection of a superuser; no server may work on the database meanwhile
  */
-export async function plantAudit(connection: Connection, plan: PlantPlan, ids: PlantIds): Promise<void> {
+export async function plantAudit(connection: Connection, plan: PlantPlan, ids: PlantIds, before: LogEnd): Promise<void> {
   const of = plan.issues * AUDIT_ROWS_PER_ISSUE
-  let end = await readEnd(connection, plan.companyId)
+  let end = before
   for (let from = 0; from < of; from += ROWS_AT_ONCE) {
     const batch = buildBatch(plan, ids, end, { from, to: Math.min(from + ROWS_AT_ONCE, of), of })
     await copyRows(connection, { table: 'activity_log', columns: logColumns, rows: batch.log })

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openPool } from '../../../platform/db/driver/client.ts'
 import type { Pool } from '../../../platform/db/driver/client.ts'
+import { createStore } from '../../../platform/db/store.ts'
 import { startEmbedded } from '../../../platform/embedded/index.ts'
 import { embeddedOwnerOf } from '../../testing/serverProcess.ts'
 import { createApiClient } from '../apiClient.ts'
@@ -12,7 +13,7 @@ import { cacheFolder } from '../cacheFolder.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from '../children.ts'
 import type { Child } from '../children.ts'
 import { cpuMs } from '../processes.ts'
-import { plantRows } from './plant.ts'
+import { finishTasks, plantRows } from './plant.ts'
 
 /** The names in a planted database that reads need. */
 export interface PlantedFacts {
@@ -111,7 +112,7 @@ async function waitForSealing(home: string): Promise<void> {
 async function plantInto(home: string, roster: Roster, note: (text: string) => void): Promise<PlantedFacts> {
   // Not durable while it is planted: a planting that is interrupted is repeated.
   const postgres = await startEmbedded({ home, durable: false })
-  const sql = openPool({ ...postgres.ownerConnection, max: 1, query_timeout: 0, statement_timeout: 0, lock_timeout: 0 })
+  const sql = openPool({ ...postgres.ownerConnection, max: 4, query_timeout: 0, statement_timeout: 0, lock_timeout: 0 })
   try {
     const { rows } = await sql.query<{ now: number }>('select extract(epoch from now()) * 1000 as now')
     const { issueIds, runIds } = await plantRows(
@@ -119,6 +120,7 @@ async function plantInto(home: string, roster: Roster, note: (text: string) => v
       { ...roster, userId: 'local-board', newestAt: Math.floor(Number(rows[0]?.now)) },
       note,
     )
+    await finishTasks(createStore(sql), note)
     note('vacuum')
     await sql.query('vacuum (freeze, analyze)')
     const { companyId, prefix, issues, agentIds, projectIds, labelIds } = roster
@@ -180,8 +182,9 @@ export async function startPlanted(
   const factsFile = path.join(home, FACTS_FILE)
   if (replant || !existsSync(factsFile)) {
     const startedAt = performance.now()
-    await plant(home, issues, (table) => note(`planting ${issues} issues: ${table}`))
-    note(`planted ${issues} issues in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`)
+    const elapsed = (): string => `${((performance.now() - startedAt) / 1000).toFixed(0)} s`
+    await plant(home, issues, (table) => note(`planting ${issues} issues, after ${elapsed()}: ${table}`))
+    note(`planted ${issues} issues in ${elapsed()}`)
   }
   const facts = JSON.parse(readFileSync(factsFile, 'utf8')) as PlantedFacts
   const startedAt = performance.now()

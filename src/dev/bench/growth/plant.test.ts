@@ -6,7 +6,7 @@ import { pollFor } from '../../testing/serverProcess.ts'
 import { useServer, world } from '../../testing/world.ts'
 import { AUDIT_ROWS_PER_ISSUE } from './auditRows.ts'
 import { copyLine } from './copy.ts'
-import { plantRows } from './plant.ts'
+import { finishTasks, plantRows } from './plant.ts'
 import { COMMON_WORD, drawIds, plantSources, RARE_WORD, spread } from './rows.ts'
 import type { PlantPlan } from './rows.ts'
 
@@ -47,6 +47,8 @@ describe('a planted company', () => {
     const planted: string[] = []
     await plantRows(server().database.sql, plan, (text) => void planted.push(text))
 
+    await finishTasks(server().store, (text) => void planted.push(text))
+    expect((await server().database.sql.query('select 1 from issue_search_changes')).rows).toEqual([])
     expect(planted.length).toBeGreaterThan(5)
     const after = await verify()
     expect(after).toMatchObject({ ok: true, firstBroken: null, unsealedRows: 0, timelines: [] })

@@ -1,5 +1,7 @@
 import type { Pool } from '../../../platform/db/driver/client.ts'
-import { plantAudit } from './auditRows.ts'
+import type { Store } from '../../../platform/db/types.ts'
+import { indexChangedTexts } from '../../../work/issues/searchIndex.ts'
+import { plantAudit, readLogEnd } from './auditRows.ts'
 import { copyRows } from './copy.ts'
 import { drawIds, plantSources } from './rows.ts'
 import type { PlantIds, PlantPlan } from './rows.ts'
@@ -13,17 +15,16 @@ import type { PlantIds, PlantPlan } from './rows.ts'
 export async function plantRows(sql: Pool, plan: PlantPlan, note: (text: string) => void): Promise<PlantIds> {
   const connection = await sql.connect()
   try {
-    // The rows are consistent, so no foreign key needs to be looked up; nothing is lost that a repetition would not plant again.
-    await connection.query(
-      "set session_replication_role = 'replica'; set synchronous_commit = off; set default_transaction_read_only = off",
-    )
+    // Triggers stay on: they note what tasks of the server have to do about the rows. A row that a crash loses is planted again.
+    await connection.query('set synchronous_commit = off')
+    const logEnd = await readLogEnd(connection, plan.companyId)
     const ids = drawIds(plan)
     for (const source of plantSources(plan, ids)) {
       note(source.table)
       await copyRows(connection, source)
     }
     note('activity_log, activity_chain')
-    await plantAudit(connection, plan, ids)
+    await plantAudit(connection, plan, ids, logEnd)
     await connection.query(
       'insert into issue_counters values ($1, $2) on conflict (company_id) do update set last_number = excluded.last_number',
       [plan.companyId, plan.issues],
@@ -32,4 +33,10 @@ export async function plantRows(sql: Pool, plan: PlantPlan, note: (text: string)
   } finally {
     connection.release(true)
   }
+}
+
+/** Does at once what the tasks of a server would do about the planted rows for a long time. */
+export async function finishTasks(store: Store, note: (text: string) => void): Promise<void> {
+  note('issue_search')
+  while ((await indexChangedTexts(store)).isBehind);
 }

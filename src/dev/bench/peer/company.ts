@@ -9,14 +9,21 @@ import type { Side } from './sides.ts'
 /** Callers of the works that are stated for 16 agents; the other works have half of them. */
 export const AGENTS = 16
 export const CALLERS = 8
-/** Issues of the company whose reads are measured. */
-const ISSUES = 1000
-/** Issues of the company of which both servers list all. */
-const FEW_ISSUES = 50
-/** Issues of each agent that only it takes and gives back. */
-const ISSUES_TO_TAKE = 16
-/** Issues that each agent has for itself throughout. */
-const ISSUES_TO_KEEP = 10
+
+/** How many issues a side has. */
+interface Sizes {
+  /** Of the company whose reads are measured. */
+  readonly issues: number
+  /** Of each agent, that only it takes and gives back. */
+  readonly toTake: number
+  /** Of each agent, that it has for itself throughout. */
+  readonly toKeep: number
+  /** Of the company of which both servers list all. */
+  readonly few: number
+}
+
+const usualSizes: Sizes = { issues: 1000, toTake: 16, toKeep: 10, few: 50 }
+
 const PLANTED_AT_ONCE = 8
 const RUN_POLL_MS = 50
 
@@ -68,7 +75,7 @@ async function createIssues(
 }
 
 /** Opens a run that lasts as long as the bench: on our side one that lives elsewhere, on theirs a program that waits. */
-async function openRun(side: Side, api: ApiClient, agentId: string): Promise<string> {
+async function openRun(side: Pick<Side, 'name'>, api: ApiClient, agentId: string): Promise<string> {
   if (side.name === 'ours') {
     const opened = await api.post(`/api/agents/${agentId}/runs`, { leaseSeconds: 3600 })
     return (opened['run'] as { id: string }).id
@@ -79,7 +86,7 @@ async function openRun(side: Side, api: ApiClient, agentId: string): Promise<str
   return runId
 }
 
-async function createAgent(side: Side, api: ApiClient, companyId: string, name: string): Promise<Worker> {
+async function createAgent(side: Pick<Side, 'name' | 'folder'>, api: ApiClient, companyId: string, name: string): Promise<Worker> {
   const markerFile = path.join(side.folder, 'running')
   writeFileSync(markerFile, '')
   const agent = await api.post(`/api/companies/${companyId}/agents`, {
@@ -99,18 +106,18 @@ const checkOut = (api: ApiClient, issueId: string, { agentId, headers }: Worker)
   api.post(`/api/issues/${issueId}/checkout`, { agentId, expectedStatuses: ['todo'] }, headers)
 
 /** Creates, through the API alone, what is measured. */
-export async function prepareSide(side: Side): Promise<Prepared> {
+export async function prepareSide(side: Pick<Side, 'name' | 'port' | 'folder'>, sizes: Sizes = usualSizes): Promise<Prepared> {
   const api = createApiClient(side.port)
   const companyId = String((await api.post('/api/companies', { name: 'Acme' }))['id'])
   const workers: Worker[] = []
   for (let index = 0; index < AGENTS; index += 1) workers.push(await createAgent(side, api, companyId, `Worker ${index}`))
   const headers = workers.map((worker) => worker.headers)
-  const issueIds = await createIssues(api, companyId, headers, ISSUES)
+  const issueIds = await createIssues(api, companyId, headers, sizes.issues)
   const take = (count: number): string[] => issueIds.splice(0, count)
-  const equipped = workers.map((worker) => ({ ...worker, toTake: take(ISSUES_TO_TAKE), kept: take(ISSUES_TO_KEEP) }))
+  const equipped = workers.map((worker) => ({ ...worker, toTake: take(sizes.toTake), kept: take(sizes.toKeep) }))
   for (const worker of equipped) for (const id of worker.kept) await checkOut(api, id, worker)
   const fewCompanyId = String((await api.post('/api/companies', { name: 'Few' }))['id'])
   const lister = await createAgent(side, api, fewCompanyId, 'Lister')
-  await createIssues(api, fewCompanyId, [lister.headers], FEW_ISSUES)
+  await createIssues(api, fewCompanyId, [lister.headers], sizes.few)
   return { api, companyId, workers: equipped, toRaceFor: issueIds, few: { companyId: fewCompanyId, headers: lister.headers } }
 }
