@@ -6,7 +6,7 @@ import { lockAgent } from '../../org/agents/index.ts'
 import { companyById } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate } from '../../platform/db/mutate.ts'
+import { changed, mutate, pipelined, unawaited } from '../../platform/db/mutate.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { issueById } from '../../work/issues/index.ts'
@@ -48,10 +48,10 @@ const markStarted = statement<{ id: string; leaseSeconds: number; externalRunId:
  * (tx) Starts the run that a wake has queued for the requested issue, or a run without an issue when none is requested,
  * so that it is not started again. It is locked together with the acting run, because ids decide the order of locks.
  * Expects the agent's row lock: queued runs of an agent are started only under it.
+ * @param queued the run as it was found under that lock
  * @returns null when no such run is queued
  */
-async function startQueuedIfAny(tx: Tx, ctx: Ctx, agentId: string, request: OpenRunRequest): Promise<RunRow | null> {
-  const [queued] = await tx.run(queuedFor, { agentId, companyId: companyOf(ctx), issueId: request.issueId ?? null })
+async function startQueuedIfAny(tx: Tx, ctx: Ctx, queued: { id: string } | undefined, request: OpenRunRequest): Promise<RunRow | null> {
   if (queued === undefined) return null
   const runIds = [queued.id, actingRunIdOf(ctx.actor)].filter((id) => id !== null)
   await lockRunFacts(tx, companyOf(ctx), runIds)
@@ -59,7 +59,7 @@ async function startQueuedIfAny(tx: Tx, ctx: Ctx, agentId: string, request: Open
   const { leaseSeconds = LEASE_DEFAULT_S, externalRunId = null } = request
   const [run] = await tx.run(markStarted, { id: queued.id, leaseSeconds, externalRunId })
   if (run === undefined) return null
-  await claimWake(tx, run.id)
+  unawaited(claimWake(tx, run.id))
   return run
 }
 
@@ -76,32 +76,33 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
   const companyId = companyOf(ctx)
   const leaseSeconds = request.leaseSeconds ?? LEASE_DEFAULT_S
   return await mutate(ctx, async (tx) => {
-    const agent = await lockAgent(tx, companyId, agentId)
+    const issueId = request.issueId ?? null
+    const [agent, company, [queued]] = await Promise.all([
+      lockAgent(tx, companyId, agentId),
+      companyById(tx, companyId),
+      tx.run(queuedFor, { agentId, companyId, issueId }),
+    ])
     requireOwnMayWrite(ctx.actor, agent)
     if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
     if (isOverBudget(agent)) refuse('agent_over_budget', { details: { next: 'ask_board' } })
-    if ((await companyById(tx, companyId)).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
+    if (company.status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
     if (request.issueId !== undefined) await issueById(tx, companyId, request.issueId)
-    const started = await startQueuedIfAny(tx, ctx, agentId, request)
+    const started = await startQueuedIfAny(tx, ctx, queued, request)
     await requireActingRun(tx, ctx)
     if (started === null) countOpenRun(tx, ctx)
-    const run =
-      started ??
-      (await insertOpenRun(tx, {
-        id: randomUUID(),
-        companyId,
-        agentId,
-        issueId: request.issueId ?? null,
-        externalRunId: request.externalRunId ?? null,
-        leaseSeconds,
-      }))
+    const externalRunId = request.externalRunId ?? null
+    const id = started?.id ?? randomUUID()
+    const opening =
+      started === null
+        ? pipelined(insertOpenRun(tx, { id, companyId, agentId, issueId, externalRunId, leaseSeconds }))
+        : Promise.resolve(started)
     // A key with scopes must not get a token without them.
     const scopes = ctx.actor.kind === 'agent' ? ctx.actor.scopes : null
-    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: run.id, scopes })
-    const details = { agentId, issueId: run.issueId, externalRunId: run.externalRunId, leaseSeconds }
+    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: id, scopes })
+    const details = { agentId, issueId, externalRunId, leaseSeconds }
     return changed(
-      { run, token, tokenExpiresAt: expiresAt, leaseExpiresAt: run.leaseExpiresAt },
-      runStarted(run.id, details, { agentId, runId: run.id }),
+      opening.then((run) => ({ run, token, tokenExpiresAt: expiresAt, leaseExpiresAt: run.leaseExpiresAt })),
+      runStarted(id, details, { agentId, runId: id }),
     )
   })
 }

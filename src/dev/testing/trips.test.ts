@@ -90,7 +90,8 @@ test('The board needs one round trip more to find the issue, and those that its 
   const found = {
     comment: await tripsOf(server(), () => board.post(`/api/issues/${free.id}/comments`, { body: 'A word' })),
     'comment that wakes': await tripsOf(server(), () => board.post(`/api/issues/${assigned.id}/comments`, { body: 'A word' })),
+    'open a run': await tripsOf(server(), () => board.post(`/api/agents/${requester.id}/runs`, {})),
     decide: await tripsOf(server(), () => board.post(`/api/approvals/${approval.body.id}/approve`, {})),
   }
-  expect(found).toEqual({ comment: 4, 'comment that wakes': 5, decide: 6 })
+  expect(found).toEqual({ comment: 4, 'comment that wakes': 5, 'open a run': 3, decide: 6 })
 })
