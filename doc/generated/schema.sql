@@ -733,11 +733,10 @@ END) STORED NOT NULL,
   CONSTRAINT issues_status_check CHECK (status = ANY (ARRAY['backlog'::text, 'todo'::text, 'in_progress'::text, 'in_review'::text, 'done'::text, 'blocked'::text, 'cancelled'::text]))
 );
 CREATE INDEX issues_assignee ON public.issues USING btree (assignee_agent_id, status, priority_rank, created_at) WHERE (assignee_agent_id IS NOT NULL);
-CREATE INDEX issues_checkout_run ON public.issues USING btree (checkout_run_id) WHERE (checkout_run_id IS NOT NULL);
 CREATE INDEX issues_claimable ON public.issues USING btree (company_id, status, priority_rank, created_at, id) WHERE ((assignee_agent_id IS NULL) AND (assignee_user_id IS NULL) AND (hidden_at IS NULL));
-CREATE INDEX issues_execution_run ON public.issues USING btree (execution_run_id) WHERE (execution_run_id IS NOT NULL);
+CREATE INDEX issues_execution_run ON public.issues USING btree (execution_run_id) WHERE ((execution_run_id IS NOT NULL) AND (execution_run_id IS DISTINCT FROM checkout_run_id));
 CREATE INDEX issues_goal ON public.issues USING btree (goal_id) WHERE (goal_id IS NOT NULL);
-CREATE INDEX issues_held ON public.issues USING btree (company_id, id) WHERE ((checkout_run_id IS NOT NULL) OR (execution_run_id IS NOT NULL));
+CREATE INDEX issues_held ON public.issues USING btree (company_id, checkout_run_id) WHERE ((checkout_run_id IS NOT NULL) OR (execution_run_id IS NOT NULL));
 CREATE UNIQUE INDEX issues_identifier_key ON public.issues USING btree (identifier);
 CREATE INDEX issues_list ON public.issues USING btree (company_id, priority_rank, updated_at DESC, id DESC) WHERE (hidden_at IS NULL);
 CREATE INDEX issues_list_by_status ON public.issues USING btree (company_id, status, priority_rank, updated_at DESC, id DESC) WHERE (hidden_at IS NULL);

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { bigint, check, index, integer, jsonb, pgTable, primaryKey, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { issuePriorities, issueStatus } from './issueStatus.ts'
@@ -79,15 +80,14 @@ export const issues = pgTable(
     index('issues_claimable')
       .on(table.companyId, table.status, table.priorityRank, table.createdAt, table.id)
       .where(sql`assignee_agent_id is null and assignee_user_id is null and hidden_at is null`),
+    // Lists the holds of a company, and finds those of a run (`isHeldBy`). An update of a held issue writes each index that the issue is in, so the second
+    // one has only the issues that the first does not find by their execution: as good as none.
     index('issues_held')
-      .on(table.companyId, table.id)
+      .on(table.companyId, table.checkoutRunId)
       .where(sql`checkout_run_id is not null or execution_run_id is not null`),
-    index('issues_checkout_run')
-      .on(table.checkoutRunId)
-      .where(sql`checkout_run_id is not null`),
     index('issues_execution_run')
       .on(table.executionRunId)
-      .where(sql`execution_run_id is not null`),
+      .where(sql`execution_run_id is not null and execution_run_id is distinct from checkout_run_id`),
     index('issues_parent')
       .on(table.parentId)
       .where(sql`parent_id is not null`),
@@ -102,6 +102,15 @@ export const issues = pgTable(
     check('issues_one_assignee_check', sql`assignee_agent_id is null or assignee_user_id is null`),
   ],
 )
+
+/**
+ * Whether a column of an issue names a run, in SQL, in the words of the indexes. A statement that asks for it names the company too.
+ * @param alias of the table in the statement
+ * @param equals the comparison with the run or the runs: `= $1`, `= any($1)`
+ */
+export const isHeldBy = (alias: string, equals: SQL): SQL =>
+  sql`(${sql.raw(alias)}.checkout_run_id ${equals} or (${sql.raw(alias)}.execution_run_id ${equals}
+    and ${sql.raw(alias)}.execution_run_id is distinct from ${sql.raw(alias)}.checkout_run_id))`
 
 /** The column of the issue that a row belongs to. The row is deleted with the issue. */
 export const issueId = () =>

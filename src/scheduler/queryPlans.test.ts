@@ -72,3 +72,34 @@ test('No statement reads a whole queue to find one run, even when the queue was 
   }
   expect(bad).toEqual({})
 })
+
+test('The issues that a run holds are found by the indexes of holds, however many issues a company has', async () => {
+  const { company, run, agent } = await world(server())
+  const { id: runId } = await run(await agent())
+  await query('alter table issues set (autovacuum_enabled = off)')
+  await query(
+    `insert into issues (company_id, title, status, issue_number, identifier, checkout_run_id, execution_run_id)
+     select $1, 'Issue', 'todo', n, 'PLAN-' || n, run, run
+     from generate_series(1000, 9000) n, lateral (select case when n <= 1200 then coalesce(case when n = 1000 then $2::uuid end, gen_random_uuid()) end) r (run)`,
+    [company.id, runId],
+  )
+  await query('analyze issues')
+  const names = [...statementTexts()].filter(([, text]) => /checkout_run_id =.* is distinct from /.test(text))
+  expect(names.map(([name]) => name).toSorted()).toEqual([
+    'company_live_runs',
+    'end_issues_of_runs',
+    'end_lock_issues',
+    'run_holds',
+    'run_issues',
+  ])
+  for (const [name, text] of names) {
+    const nodes = nodesOf(await planOf(text))
+    const conditions = Object.fromEntries(nodes.map((node) => [node['Index Name'] ?? '', node['Index Cond'] ?? '']))
+    expect(conditions['issues_held'], name).toContain('checkout_run_id')
+    expect(conditions['issues_execution_run'], name).toContain('execution_run_id')
+    expect(
+      nodes.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'issues'),
+      name,
+    ).toEqual([])
+  }
+})

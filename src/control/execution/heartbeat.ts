@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { checkMayWrite } from '../../auth/mayWrite.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { evictions, issues } from '../../model/issues.ts'
+import { evictions, isHeldBy, issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
@@ -22,8 +22,8 @@ export interface HeartbeatResponse {
 const MAX_ISSUES = sql.raw('200')
 
 const holdsOf = statement<{ id: string; companyId: string }, HeartbeatResponse['holds'][number]>('run_holds').read(sql`
-  select id as "issueId", identifier, lock_epoch as "lockEpoch" from ${issues}
-  where company_id = ${param('companyId')} and (checkout_run_id = ${param('id')} or execution_run_id = ${param('id')}) order by id limit ${MAX_ISSUES}`)
+  select i.id as "issueId", i.identifier, i.lock_epoch as "lockEpoch" from ${issues} i
+  where i.company_id = ${param('companyId')} and ${isHeldBy('i', sql`= ${param('id')}`)} order by i.id limit ${MAX_ISSUES}`)
 
 const revokedFrom = statement<{ id: string }, HeartbeatResponse['revoked'][number]>('run_revoked').read(sql`
   select e.issue_id as "issueId", i.identifier, e.created_at as "revokedAt" from ${evictions} e join ${issues} i on i.id = e.issue_id

@@ -4,7 +4,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { agents } from '../../model/agents.ts'
-import { issues } from '../../model/issues.ts'
+import { isHeldBy, issues } from '../../model/issues.ts'
 import { isLive, runs } from '../../model/runs.ts'
 import { param, dynamicRead, statement } from '../../platform/db/statement.ts'
 import { requireIssue } from '../../work/issues/index.ts'
@@ -96,7 +96,7 @@ export async function activeRunOfIssue(ctx: Ctx, issueId: string): Promise<(RunR
   return { ...presentRun(ctx.actor, await runRowById(ctx.store.read, ctx, id)), ...agentFields }
 }
 
-const issueIdOf = sql`coalesce((select i.id from ${issues} i where i.execution_run_id = r.id and i.company_id = r.company_id order by i.id limit 1),
+const issueIdOf = sql`coalesce((select i.id from ${issues} i where i.company_id = r.company_id and ${isHeldBy('i', sql`= r.id`)} and i.execution_run_id = r.id order by i.id limit 1),
   r.issue_id) as "issueId"`
 
 const selectLiveOfCompany = statement<{ companyId: string; minCount: number; limit: number | null }, z.input<typeof companyLiveRunView>>(
@@ -128,8 +128,7 @@ const issuesTouchedBy = statement<{ companyId: string; runId: string }, z.input<
     select distinct case when entity_type = 'issue' then entity_id::uuid end as id from ${activityLog}
     where company_id = ${param('companyId', 'uuid')} and run_id = ${param('runId', 'uuid')} and entity_type = 'issue'
     union select issue_id from ${runs} where id = ${param('runId', 'uuid')} and issue_id is not null
-    union select id from ${issues} where checkout_run_id = ${param('runId', 'uuid')}
-    union select id from ${issues} where execution_run_id = ${param('runId', 'uuid')})
+    union select i.id from ${issues} i where i.company_id = ${param('companyId', 'uuid')} and ${isHeldBy('i', sql`= ${param('runId', 'uuid')}`)})
   select i.id as "issueId", i.identifier, i.title, i.status, i.priority
   from touched join ${issues} i on i.id = touched.id and i.company_id = ${param('companyId', 'uuid')}
   where i.hidden_at is null order by i.updated_at desc, i.id limit ${MAX_ROWS}`)

@@ -3,7 +3,7 @@ import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import { pipelined, unawaited } from '../../platform/db/mutate.ts'
-import { issues } from '../../model/issues.ts'
+import { isHeldBy, issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { isDeferred, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -20,8 +20,7 @@ import type { LockedIssue } from './holdFacts.ts'
 import { clearHoldOf } from './holdColumns.ts'
 import { holderRunIds } from './holders.ts'
 
-const namesARun = sql`company_id = ${param('companyId', 'uuid')}
-    and (checkout_run_id = any(${param('runIds', 'uuid[]')}) or execution_run_id = any(${param('runIds', 'uuid[]')}))`
+const heldByRuns = sql`from ${issues} i where i.company_id = ${param('companyId', 'uuid')} and ${isHeldBy('i', sql`= any(${param('runIds', 'uuid[]')})`)}`
 
 // Wakes also wait behind a run that was queued for an issue and has not taken it: they are next when it ends.
 // No `status` filter on purpose: with one, the planner scans the partial index of unended runs instead of using the primary key.
@@ -30,7 +29,7 @@ const lockIssuesOfRuns = lockingRead(
   statement<{ issueIds: string[]; runIds: string[]; companyId: string }, LockedIssue>('end_lock_issues').read(sql`
     select ${lockedIssueColumns} from ${issues} where company_id = ${param('companyId', 'uuid')} and id = any(array(
       select unnest(${param('issueIds', 'uuid[]')})
-      union select id from ${issues} where ${namesARun}
+      union select i.id ${heldByRuns}
       union select w.issue_id from ${runs} r join ${wakes} w on w.issue_id = r.issue_id and ${isDeferred('w')}
         where r.id = any(${param('runIds', 'uuid[]')}) and r.company_id = ${param('companyId', 'uuid')}))
     order by id for no key update`),
@@ -39,7 +38,7 @@ const lockIssuesOfRuns = lockingRead(
 const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: string; isWaitedFor: boolean }>('end_issues_of_runs')
   .read(sql`
   select i.id, exists (select 1 from ${wakes} w where w.issue_id = i.id and ${isDeferred('w')}) as "isWaitedFor"
-  from ${issues} i where ${namesARun}`)
+  ${heldByRuns}`)
 
 /** Issues and runs as `lockForEnd` has locked them. */
 export interface LockedForEnd {

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import type { Tx } from '../../platform/db/types.ts'
 import { evictions, issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
@@ -53,6 +54,14 @@ const updateReleased = statement<{ id: string; clearAssignee: boolean }, Omit<Is
 /** Clears all four columns and, if asked, the assigned agent; an issue `in_progress` is then `todo` (LOCK_PROTOCOL §4.3, §5). */
 export const releaseHold = async (tx: Tx, id: string, clearAssignee: boolean): Promise<IssueWithLabels> =>
   withLabelIds(exactlyOne(await tx.run(updateReleased, { id, clearAssignee })))
+
+/** The assignments of an update that clears the hold where `condition` is true. @param condition SQL, never null */
+export const clearingHoldIf = (condition: SQL): SQL => sql`
+  checkout_run_id = case when ${condition} then null else ${issues.checkoutRunId} end,
+  execution_run_id = case when ${condition} then null else ${issues.executionRunId} end,
+  execution_agent_name_key = case when ${condition} then null else ${issues.executionAgentNameKey} end,
+  execution_locked_at = case when ${condition} then null else ${issues.executionLockedAt} end,
+  lock_epoch = ${issues.lockEpoch} + case when ${condition} then 1 else 0 end`
 
 const clearColumns = statement<{ id: string }, { lockEpoch: number }>('hold_clear').write(sql`
   update ${issues} set checkout_run_id = null, execution_run_id = null, execution_agent_name_key = null,

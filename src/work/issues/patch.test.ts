@@ -122,6 +122,10 @@ describe('A move or a reassignment ends the hold (LOCK_PROTOCOL §4.4)', () => {
       const cleared = (await lastAudit(server(), issue.id, 'issue.lock_cleared')).details
       expect(cleared).toEqual({ runId: run.id, why: 'moved', evicted: false, lockEpoch: 2 })
       expect((await lastAudit(server(), issue.id, 'issue.updated')).details).toMatchObject({ status, lockEpoch: 2 })
+      // Created, taken, and then written once: every write of a row writes most of its indexes.
+      expect((await server().database.sql.query('select version::int from issues where id = $1', [issue.id])).rows).toEqual([
+        { version: 3 },
+      ])
       expect((await checkout(run, issue.id, [status])).status).toBe(200)
     }
   })

@@ -88,7 +88,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
   const isHoldEnded = plan.endsHold || (entersWithoutHolder && hasHoldColumns(facts))
   if (isHoldEnded) events.push(...(await endHold(tx, facts, plan, interruptedRunId !== null)))
 
-  const written = writePlan(tx, ctx, before.id, plan)
+  const written = writePlan(tx, ctx, before.id, { plan, endsHold: isHoldEnded && interruptedRunId === null })
   const blockers = await replaceRelations(tx, before, input)
 
   if (plan.selfCheckoutAgentId !== null)
@@ -216,8 +216,8 @@ async function interruptRun(tx: Tx, locked: LockedForEnd, runId: string): Promis
 
 /**
  * (tx) Ends the hold that a move or a reassignment makes void, and evicts a live holder that is not the caller
- * (LOCK_PROTOCOL §4.4).
- * @param wasInterrupted the end of a run has changed the epoch since the facts were read
+ * (LOCK_PROTOCOL §4.4). The columns of the hold are cleared with those of the patch.
+ * @param wasInterrupted the end of a run has changed the epoch since the facts were read, so the columns are cleared here
  */
 async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan, wasInterrupted: boolean): Promise<DomainEvent[]> {
   const { issue } = facts
@@ -230,8 +230,7 @@ async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan, w
       liveRuns.map((run) => run?.id ?? ''),
     )
   }
-  const cleared = pipelined(clearHold(tx, issue.id))
-  const lockEpoch = wasInterrupted ? await cleared : issue.lockEpoch + 1
+  const lockEpoch = wasInterrupted ? await clearHold(tx, issue.id) : issue.lockEpoch + 1
   if (!hasHoldColumns(facts)) return []
   const runId = other?.id ?? issue.checkoutRunId ?? issue.executionRunId
   const why = plan.isReassigned ? 'reassigned' : 'moved'
@@ -240,12 +239,17 @@ async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan, w
 
 const hasRelations = (input: PatchIssue): boolean => Boolean(input.labelIds) || Boolean(input.blockedByIssueIds)
 
+interface PlanToWrite {
+  readonly plan: PatchPlan
+  readonly endsHold: boolean
+}
+
 /** Writes the columns of a plan, if it has any. @returns the issue as it then is; null when nothing was written */
-function writePlan(tx: Tx, ctx: Ctx, id: string, plan: PatchPlan): Promise<IssueWithRelations> | null {
+function writePlan(tx: Tx, ctx: Ctx, id: string, { plan, endsHold }: PlanToWrite): Promise<IssueWithRelations> | null {
   const columns = columnsToSet(plan, ctx.actor)
   // An entity tag covers labels and blockers too, so a change of them counts as a change of the row.
-  if (Object.keys(columns).length === 0 && !hasRelations(plan.input)) return null
-  return pipelined(writeColumns(tx, id, columns))
+  if (Object.keys(columns).length === 0 && !endsHold && !hasRelations(plan.input)) return null
+  return pipelined(writeColumns(tx, id, columns, endsHold))
 }
 
 /** Replaces the labels and blockers that a patch names. @returns the events of the blockers, and whether one was open before */

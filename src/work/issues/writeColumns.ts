@@ -1,6 +1,6 @@
 import { getTableColumns, sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import { issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
+import { clearingHoldIf, issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
 import type { IssueWithRelations } from '../../engine/holds/index.ts'
 import { issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -41,11 +41,16 @@ const assignments = sql.join(
   sql`, `,
 )
 
-const update = statement<{ id: string; columns: string }, Omit<IssueWithRelations, 'labelIds'>>('issue_patch').write(sql`
-  update ${issues} set ${assignments}, updated_at = now() from (select ${param('columns', 'jsonb')} as columns) patch
+const update = statement<{ id: string; columns: string; endsHold: boolean }, Omit<IssueWithRelations, 'labelIds'>>('issue_patch').write(sql`
+  update ${issues} set ${assignments}, ${clearingHoldIf(sql`patch.ends_hold`)}, updated_at = now()
+  from (select ${param('columns', 'jsonb')} as columns, ${param('endsHold', 'boolean')} as ends_hold) patch
   where ${issues.id} = ${param('id', 'uuid')}
   returning ${issueWithRelations}`)
 
-/** (tx) Writes columns of an issue, and marks it as active. Expects its row lock. @returns the issue as it then is */
-export const writeColumns = async (tx: Tx, id: string, columns: ColumnsToSet): Promise<IssueWithRelations> =>
-  withLabelIds(exactlyOne(await tx.run(update, { id, columns: JSON.stringify(columns) })))
+/**
+ * (tx) Writes columns of an issue, and marks it as active. Expects its row lock.
+ * @param endsHold clears the hold too: the row is then written once, and with it each of its indexes
+ * @returns the issue as it then is
+ */
+export const writeColumns = async (tx: Tx, id: string, columns: ColumnsToSet, endsHold: boolean): Promise<IssueWithRelations> =>
+  withLabelIds(exactlyOne(await tx.run(update, { id, columns: JSON.stringify(columns), endsHold })))
