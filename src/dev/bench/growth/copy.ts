@@ -52,3 +52,20 @@ export async function copyRows(connection: Connection, { table, columns, rows }:
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+/**
+ * Loads tables without the indexes that no constraint needs, and builds those afterwards: built from sorted rows they take a fraction
+ * of the time of a million insertions.
+ */
+export async function withoutIndexes(connection: Connection, tables: readonly string[], load: () => Promise<void>): Promise<void> {
+  const { rows } = await connection.query<{ name: string; definition: string }>(
+    `select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition from pg_index i
+     where i.indrelid = any($1::text[]::regclass[]) and not exists (select 1 from pg_constraint c where c.conindid = i.indexrelid)
+     order by 1`,
+    [tables],
+  )
+  for (const { name } of rows) await connection.query(`drop index ${name}`)
+  await load()
+  await connection.query("set maintenance_work_mem = '512MB'")
+  for (const { definition } of rows) await connection.query(definition)
+}

@@ -44,12 +44,15 @@ describe('a planted company', () => {
       labelIds: [label.id],
     })
 
+    const indexes = async () => (await server().database.sql.query('select indexname, indexdef from pg_indexes order by 1, 2')).rows
+    const indexesBefore = await indexes()
     const planted: string[] = []
     await plantRows(server().database.sql, plan, (text) => void planted.push(text))
 
     await finishTasks(server().store, (text) => void planted.push(text))
     expect((await server().database.sql.query('select 1 from issue_search_changes')).rows).toEqual([])
     expect(planted.length).toBeGreaterThan(5)
+    expect(await indexes()).toEqual(indexesBefore)
     const after = await verify()
     expect(after).toMatchObject({ ok: true, firstBroken: null, unsealedRows: 0, timelines: [] })
     expect(after.sealedRows).toBe(sealedBefore + 2 + ISSUES * AUDIT_ROWS_PER_ISSUE)

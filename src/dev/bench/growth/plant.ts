@@ -2,9 +2,12 @@ import type { Pool } from '../../../platform/db/driver/client.ts'
 import type { Store } from '../../../platform/db/types.ts'
 import { indexChangedTexts } from '../../../work/issues/searchIndex.ts'
 import { plantAudit, readLogEnd } from './auditRows.ts'
-import { copyRows } from './copy.ts'
+import { copyRows, withoutIndexes } from './copy.ts'
 import { drawIds, plantSources } from './rows.ts'
 import type { PlantIds, PlantPlan } from './rows.ts'
+
+/** The tables that become so large that their indexes are built at the end. */
+const LARGEST = ['issues', 'issue_comments', 'heartbeat_runs', 'activity_log', 'activity_chain']
 
 /**
  * Plants the rows of a large company into a database whose server is stopped: issues with comments, labels, runs and what a person
@@ -19,12 +22,15 @@ export async function plantRows(sql: Pool, plan: PlantPlan, note: (text: string)
     await connection.query('set synchronous_commit = off')
     const logEnd = await readLogEnd(connection, plan.companyId)
     const ids = drawIds(plan)
-    for (const source of plantSources(plan, ids)) {
-      note(source.table)
-      await copyRows(connection, source)
-    }
-    note('activity_log, activity_chain')
-    await plantAudit(connection, plan, ids, logEnd)
+    await withoutIndexes(connection, LARGEST, async () => {
+      for (const source of plantSources(plan, ids)) {
+        note(source.table)
+        await copyRows(connection, source)
+      }
+      note('activity_log, activity_chain')
+      await plantAudit(connection, plan, ids, logEnd)
+      note('indexes')
+    })
     await connection.query(
       'insert into issue_counters values ($1, $2) on conflict (company_id) do update set last_number = excluded.last_number',
       [plan.companyId, plan.issues],
