@@ -39,6 +39,7 @@ CREATE INDEX activity_log_run ON public.activity_log USING btree (run_id, seq DE
 CREATE INDEX activity_log_time ON public.activity_log USING brin (created_at) WITH (pages_per_range='32', autosummarize='true');
 CREATE TRIGGER activity_log_append_only BEFORE DELETE OR UPDATE ON activity_log FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
 CREATE TRIGGER activity_log_no_truncate BEFORE TRUNCATE ON activity_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+CREATE TRIGGER activity_log_people AFTER INSERT ON activity_log FOR EACH ROW WHEN (new.actor_type = 'agent'::text AND new.entity_type = 'issue'::text) EXECUTE FUNCTION note_acting_agent();
 
 CREATE TABLE agent_api_keys (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -398,6 +399,8 @@ CREATE TABLE heartbeat_runs (
 );
 CREATE INDEX heartbeat_runs_agent ON public.heartbeat_runs USING btree (agent_id, created_at DESC, id DESC);
 CREATE INDEX heartbeat_runs_company ON public.heartbeat_runs USING btree (company_id, created_at DESC, id DESC);
+CREATE INDEX heartbeat_runs_ended ON public.heartbeat_runs USING btree (company_id, status, created_at DESC, id DESC) WHERE (status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text]));
+CREATE INDEX heartbeat_runs_ended_of_agent ON public.heartbeat_runs USING btree (agent_id, status, created_at DESC, id DESC) WHERE (status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'timed_out'::text]));
 CREATE INDEX heartbeat_runs_issue ON public.heartbeat_runs USING btree (issue_id) WHERE (issue_id IS NOT NULL);
 CREATE INDEX heartbeat_runs_opened ON public.heartbeat_runs USING btree (company_id, agent_id) WHERE (COALESCE((status = ANY (ARRAY['queued'::text, 'running'::text])), false) AND (wakeup_request_id IS NULL));
 CREATE INDEX heartbeat_runs_unended ON public.heartbeat_runs USING btree (lease_expires_at) WHERE COALESCE((status = ANY (ARRAY['queued'::text, 'running'::text])), false);
@@ -490,6 +493,7 @@ CREATE TABLE issue_comments (
 CREATE INDEX issue_comments_author_agent ON public.issue_comments USING btree (author_agent_id, issue_id) WHERE (author_agent_id IS NOT NULL);
 CREATE INDEX issue_comments_author_user ON public.issue_comments USING btree (author_user_id, issue_id) WHERE (author_user_id IS NOT NULL);
 CREATE INDEX issue_comments_issue ON public.issue_comments USING btree (issue_id, created_at DESC, id DESC);
+CREATE TRIGGER issue_comments_people AFTER INSERT ON issue_comments FOR EACH ROW EXECUTE FUNCTION note_people_of_comment();
 CREATE TRIGGER issue_comments_search AFTER INSERT OR DELETE OR UPDATE OF body ON issue_comments FOR EACH ROW EXECUTE FUNCTION note_text_of_issue();
 
 CREATE TABLE issue_counters (
@@ -498,6 +502,17 @@ CREATE TABLE issue_counters (
   CONSTRAINT issue_counters_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT issue_counters_pkey PRIMARY KEY (company_id)
 );
+
+CREATE TABLE issue_counts (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  company_id uuid NOT NULL,
+  status text NOT NULL,
+  issues integer NOT NULL,
+  is_sum boolean DEFAULT false NOT NULL,
+  CONSTRAINT issue_counts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX issue_counts_changes ON public.issue_counts USING btree (id) WHERE (NOT is_sum);
+CREATE INDEX issue_counts_company ON public.issue_counts USING btree (company_id, status);
 
 CREATE TABLE issue_document_revisions (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -577,6 +592,15 @@ CREATE TABLE issue_lock_evictions (
 );
 CREATE INDEX issue_lock_evictions_run ON public.issue_lock_evictions USING btree (run_id);
 
+CREATE TABLE issue_participants (
+  issue_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  is_creator boolean NOT NULL,
+  CONSTRAINT issue_participants_issue_id_agent_id_pk PRIMARY KEY (issue_id, agent_id)
+);
+CREATE INDEX issue_participants_agent ON public.issue_participants USING btree (agent_id, issue_id);
+CREATE INDEX issue_participants_creator ON public.issue_participants USING btree (agent_id, issue_id) WHERE is_creator;
+
 CREATE TABLE issue_read_states (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -590,6 +614,7 @@ CREATE TABLE issue_read_states (
   CONSTRAINT issue_read_states_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX issue_read_states_key ON public.issue_read_states USING btree (issue_id, user_id);
+CREATE TRIGGER issue_read_states_people AFTER INSERT OR DELETE OR UPDATE ON issue_read_states FOR EACH ROW EXECUTE FUNCTION note_reader();
 
 CREATE TABLE issue_search (
   issue_id uuid NOT NULL,
@@ -641,6 +666,20 @@ CREATE TABLE issue_thread_interactions (
 );
 CREATE INDEX issue_thread_interactions_issue ON public.issue_thread_interactions USING btree (issue_id, created_at, id);
 CREATE UNIQUE INDEX issue_thread_interactions_key ON public.issue_thread_interactions USING btree (issue_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+CREATE TABLE issue_touches (
+  issue_id uuid NOT NULL,
+  user_id text NOT NULL,
+  is_creator boolean NOT NULL,
+  is_assignee boolean NOT NULL,
+  last_touch_at timestamp(3) with time zone,
+  is_unread boolean NOT NULL,
+  CONSTRAINT issue_touches_issue_id_user_id_pk PRIMARY KEY (issue_id, user_id)
+);
+CREATE INDEX issue_touches_assignee ON public.issue_touches USING btree (user_id, issue_id) WHERE is_assignee;
+CREATE INDEX issue_touches_creator ON public.issue_touches USING btree (user_id, issue_id) WHERE is_creator;
+CREATE INDEX issue_touches_unread ON public.issue_touches USING btree (user_id, issue_id) WHERE is_unread;
+CREATE INDEX issue_touches_user ON public.issue_touches USING btree (user_id, issue_id);
 
 CREATE TABLE issue_work_products (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -735,14 +774,23 @@ END) STORED NOT NULL,
 CREATE INDEX issues_assignee ON public.issues USING btree (assignee_agent_id, status, priority_rank, created_at) WHERE (assignee_agent_id IS NOT NULL);
 CREATE INDEX issues_claimable ON public.issues USING btree (company_id, status, priority_rank, created_at, id) WHERE ((assignee_agent_id IS NULL) AND (assignee_user_id IS NULL) AND (hidden_at IS NULL));
 CREATE INDEX issues_execution_run ON public.issues USING btree (execution_run_id) WHERE ((execution_run_id IS NOT NULL) AND (execution_run_id IS DISTINCT FROM checkout_run_id));
+CREATE INDEX issues_execution_workspace ON public.issues USING btree (execution_workspace_id) WHERE (execution_workspace_id IS NOT NULL);
 CREATE INDEX issues_goal ON public.issues USING btree (goal_id) WHERE (goal_id IS NOT NULL);
 CREATE INDEX issues_held ON public.issues USING btree (company_id, checkout_run_id) WHERE ((checkout_run_id IS NOT NULL) OR (execution_run_id IS NOT NULL));
 CREATE UNIQUE INDEX issues_identifier_key ON public.issues USING btree (identifier);
 CREATE INDEX issues_list ON public.issues USING btree (company_id, priority_rank, updated_at DESC, id DESC) WHERE (hidden_at IS NULL);
 CREATE INDEX issues_list_by_status ON public.issues USING btree (company_id, status, priority_rank, updated_at DESC, id DESC) WHERE (hidden_at IS NULL);
+CREATE INDEX issues_list_of_project ON public.issues USING btree (project_id, status, priority_rank, updated_at DESC, id DESC) WHERE ((project_id IS NOT NULL) AND (hidden_at IS NULL));
+CREATE INDEX issues_origin ON public.issues USING btree (company_id, origin_id) WHERE (origin_id IS NOT NULL);
+CREATE INDEX issues_origin_kind ON public.issues USING btree (company_id, origin_kind, priority_rank, updated_at DESC, id DESC) WHERE (origin_kind <> 'manual'::text);
 CREATE INDEX issues_parent ON public.issues USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX issues_project ON public.issues USING btree (project_id) WHERE (project_id IS NOT NULL);
+CREATE INDEX issues_project_workspace ON public.issues USING btree (project_workspace_id) WHERE (project_workspace_id IS NOT NULL);
+CREATE TRIGGER issues_count AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue();
+CREATE TRIGGER issues_count_update AFTER UPDATE OF status, hidden_at ON issues FOR EACH ROW WHEN (old.status <> new.status OR (old.hidden_at IS NULL) <> (new.hidden_at IS NULL)) EXECUTE FUNCTION count_issue();
 CREATE TRIGGER issues_lock_epoch BEFORE UPDATE ON issues FOR EACH ROW WHEN (new.lock_epoch < old.lock_epoch) EXECUTE FUNCTION keep_lock_epoch();
+CREATE TRIGGER issues_people AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_people_of_issue();
+CREATE TRIGGER issues_people_update AFTER UPDATE OF assignee_agent_id, assignee_user_id ON issues FOR EACH ROW WHEN (old.assignee_agent_id IS DISTINCT FROM new.assignee_agent_id OR old.assignee_user_id IS DISTINCT FROM new.assignee_user_id) EXECUTE FUNCTION note_people_of_issue();
 CREATE TRIGGER issues_search AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_search_update AFTER UPDATE OF title, description, identifier, issue_number ON issues FOR EACH ROW WHEN (old.title IS DISTINCT FROM new.title OR old.description IS DISTINCT FROM new.description OR old.identifier IS DISTINCT FROM new.identifier OR old.issue_number IS DISTINCT FROM new.issue_number) EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_version BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue_version();
@@ -896,6 +944,21 @@ CREATE INDEX wakes_requested ON public.wakes USING btree (company_id, created_at
 CREATE INDEX wakes_run ON public.wakes USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX wakes_waiting ON public.wakes USING btree (issue_id, created_at, id) WHERE COALESCE((status = 'deferred_issue_execution'::text), false);
 
+CREATE OR REPLACE FUNCTION public.count_issue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP <> 'INSERT' AND OLD.hidden_at IS NULL THEN
+    INSERT INTO public.issue_counts (company_id, status, issues) VALUES (OLD.company_id, OLD.status, -1);
+  END IF;
+  IF TG_OP <> 'DELETE' AND NEW.hidden_at IS NULL THEN
+    INSERT INTO public.issue_counts (company_id, status, issues) VALUES (NEW.company_id, NEW.status, 1);
+  END IF;
+  RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.count_issue_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -962,6 +1025,49 @@ BEGIN
 END $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.look_at_touch(issue uuid, person text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  last_touch timestamptz(3);
+  creator text;
+  assignee text;
+  created timestamptz(3);
+BEGIN
+  PERFORM 1 FROM public.issue_touches t WHERE t.issue_id = issue AND t.user_id = person FOR NO KEY UPDATE;
+  SELECT i.created_by_user_id, i.assignee_user_id, i.created_at INTO creator, assignee, created FROM public.issues i WHERE i.id = issue;
+  last_touch := greatest(
+    (SELECT max(c.created_at) FROM public.issue_comments c WHERE c.issue_id = issue AND c.author_user_id = person),
+    (SELECT s.last_read_at FROM public.issue_read_states s WHERE s.issue_id = issue AND s.user_id = person),
+    CASE WHEN creator = person THEN created END);
+  IF last_touch IS NULL AND assignee IS DISTINCT FROM person THEN
+    DELETE FROM public.issue_touches t WHERE t.issue_id = issue AND t.user_id = person;
+    RETURN;
+  END IF;
+  INSERT INTO public.issue_touches AS t (issue_id, user_id, is_creator, is_assignee, last_touch_at, is_unread)
+    VALUES (issue, person, creator IS NOT DISTINCT FROM person, assignee IS NOT DISTINCT FROM person, last_touch, EXISTS (
+      SELECT FROM public.issue_comments c WHERE c.issue_id = issue AND c.author_user_id IS DISTINCT FROM person
+        AND c.created_at > coalesce(last_touch, '-infinity')))
+  ON CONFLICT (issue_id, user_id) DO UPDATE
+    SET is_creator = excluded.is_creator, is_assignee = excluded.is_assignee, last_touch_at = excluded.last_touch_at, is_unread = excluded.is_unread;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.note_acting_agent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  -- A row of the log holds any text. The row about a deletion comes after the issue is gone.
+  IF NEW.entity_id ~ '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' AND NEW.actor_id ~ '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' THEN
+    INSERT INTO public.issue_participants (issue_id, agent_id, is_creator)
+      SELECT i.id, NEW.actor_id::uuid, false FROM public.issues i WHERE i.id = NEW.entity_id::uuid ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.note_issue_text()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -969,6 +1075,75 @@ AS $function$
 BEGIN
   INSERT INTO public.issue_search_changes (issue_id, source_id)
     VALUES (CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END, CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END);
+  RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.note_people_of_comment()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.author_agent_id IS NOT NULL THEN
+    INSERT INTO public.issue_participants (issue_id, agent_id, is_creator) VALUES (NEW.issue_id, NEW.author_agent_id, false) ON CONFLICT DO NOTHING;
+  END IF;
+  IF NEW.author_user_id IS NOT NULL THEN PERFORM public.look_at_touch(NEW.issue_id, NEW.author_user_id); END IF;
+  UPDATE public.issue_touches t SET is_unread = true
+    WHERE t.issue_id = NEW.issue_id AND t.user_id IS DISTINCT FROM NEW.author_user_id AND NOT t.is_unread
+      AND coalesce(t.last_touch_at, '-infinity') < NEW.created_at;
+  RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.note_people_of_issue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM public.issue_touches WHERE issue_id = OLD.id;
+    DELETE FROM public.issue_participants WHERE issue_id = OLD.id;
+    RETURN NULL;
+  END IF;
+  IF TG_OP = 'INSERT' THEN
+    -- A comment that the same statement inserts may have come first.
+    IF NEW.created_by_user_id IS NOT NULL THEN
+      INSERT INTO public.issue_touches (issue_id, user_id, is_creator, is_assignee, last_touch_at, is_unread)
+        VALUES (NEW.id, NEW.created_by_user_id, true, NEW.assignee_user_id IS NOT DISTINCT FROM NEW.created_by_user_id, NEW.created_at, false)
+        ON CONFLICT DO NOTHING;
+      IF NOT FOUND THEN PERFORM public.look_at_touch(NEW.id, NEW.created_by_user_id); END IF;
+    END IF;
+    IF NEW.assignee_user_id IS NOT NULL AND NEW.assignee_user_id IS DISTINCT FROM NEW.created_by_user_id THEN
+      PERFORM public.look_at_touch(NEW.id, NEW.assignee_user_id);
+    END IF;
+    IF NEW.created_by_agent_id IS NOT NULL THEN
+      INSERT INTO public.issue_participants (issue_id, agent_id, is_creator) VALUES (NEW.id, NEW.created_by_agent_id, true)
+        ON CONFLICT (issue_id, agent_id) DO UPDATE SET is_creator = true;
+    END IF;
+    IF NEW.assignee_agent_id IS NOT NULL THEN
+      INSERT INTO public.issue_participants (issue_id, agent_id, is_creator) VALUES (NEW.id, NEW.assignee_agent_id, false) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+  END IF;
+  IF NEW.assignee_agent_id IS NOT NULL THEN
+    INSERT INTO public.issue_participants (issue_id, agent_id, is_creator) VALUES (NEW.id, NEW.assignee_agent_id, false) ON CONFLICT DO NOTHING;
+  END IF;
+  IF OLD.assignee_user_id IS NOT NULL THEN PERFORM public.look_at_touch(NEW.id, OLD.assignee_user_id); END IF;
+  IF NEW.assignee_user_id IS NOT NULL THEN PERFORM public.look_at_touch(NEW.id, NEW.assignee_user_id); END IF;
+  RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.note_reader()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM public.look_at_touch(OLD.issue_id, OLD.user_id);
+  ELSE
+    PERFORM public.look_at_touch(NEW.issue_id, NEW.user_id);
+  END IF;
   RETURN NULL;
 END $function$
 ;
@@ -999,6 +1174,52 @@ BEGIN
     PERFORM setval('event_tickets', lag.newest);
   END IF;
   RETURN greatest(lag.newest, lag.counter);
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.rebuild_issue_figures()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+BEGIN
+  TRUNCATE issue_counts, issue_touches, issue_participants;
+  INSERT INTO issue_counts (company_id, status, issues, is_sum)
+    SELECT company_id, status, count(*), true FROM issues WHERE hidden_at IS NULL GROUP BY company_id, status;
+  INSERT INTO issue_touches (issue_id, user_id, is_creator, is_assignee, last_touch_at, is_unread)
+    SELECT touch.issue_id, touch.user_id, touch.is_creator, touch.is_assignee, touch.last_at, EXISTS (
+      SELECT FROM issue_comments c WHERE c.issue_id = touch.issue_id AND c.author_user_id IS DISTINCT FROM touch.user_id
+        AND c.created_at > coalesce(touch.last_at, '-infinity'))
+    FROM (
+      SELECT issue_id, user_id, bool_or(is_creator) AS is_creator, bool_or(is_assignee) AS is_assignee, max(at) AS last_at FROM (
+        SELECT id AS issue_id, created_by_user_id AS user_id, true AS is_creator, false AS is_assignee, created_at AS at
+          FROM issues WHERE created_by_user_id IS NOT NULL
+        UNION ALL SELECT id, assignee_user_id, false, true, NULL FROM issues WHERE assignee_user_id IS NOT NULL
+        UNION ALL SELECT issue_id, author_user_id, false, false, created_at FROM issue_comments WHERE author_user_id IS NOT NULL
+        UNION ALL SELECT issue_id, user_id, false, false, last_read_at FROM issue_read_states) every_touch
+      GROUP BY issue_id, user_id) touch;
+  INSERT INTO issue_participants (issue_id, agent_id, is_creator)
+    SELECT issue_id, agent_id, bool_or(is_creator) FROM (
+      SELECT id AS issue_id, created_by_agent_id AS agent_id, true AS is_creator FROM issues WHERE created_by_agent_id IS NOT NULL
+      UNION ALL SELECT id, assignee_agent_id, false FROM issues WHERE assignee_agent_id IS NOT NULL
+      UNION ALL SELECT issue_id, author_agent_id, false FROM issue_comments WHERE author_agent_id IS NOT NULL
+      UNION ALL SELECT i.id, l.actor_id::uuid, false FROM activity_log l JOIN issues i ON i.id::text = l.entity_id
+        WHERE l.actor_type = 'agent' AND l.entity_type = 'issue' AND l.actor_id ~ '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$') every_part
+    GROUP BY issue_id, agent_id;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.rebuild_issue_search()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+BEGIN
+  TRUNCATE issue_search, issue_search_changes, issue_search_segments;
+  INSERT INTO issue_search_changes (issue_id, source_id)
+    SELECT id, id FROM issues
+    UNION ALL SELECT issue_id, id FROM issue_comments
+    UNION ALL SELECT issue_id, id FROM issue_documents;
 END $function$
 ;
 

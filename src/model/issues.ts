@@ -94,6 +94,22 @@ export const issues = pgTable(
     index('issues_project')
       .on(table.projectId)
       .where(sql`project_id is not null`),
+    index('issues_list_of_project')
+      .on(table.projectId, table.status, table.priorityRank, table.updatedAt.desc().nullsFirst(), table.id.desc().nullsFirst())
+      .where(sql`project_id is not null and hidden_at is null`),
+    // Few issues have these, so the others pay nothing for the indexes.
+    index('issues_project_workspace')
+      .on(table.projectWorkspaceId)
+      .where(sql`project_workspace_id is not null`),
+    index('issues_execution_workspace')
+      .on(table.executionWorkspaceId)
+      .where(sql`execution_workspace_id is not null`),
+    index('issues_origin')
+      .on(table.companyId, table.originId)
+      .where(sql`origin_id is not null`),
+    index('issues_origin_kind')
+      .on(table.companyId, table.originKind, table.priorityRank, table.updatedAt.desc().nullsFirst(), table.id.desc().nullsFirst())
+      .where(sql`origin_kind <> 'manual'`),
     index('issues_goal')
       .on(table.goalId)
       .where(sql`goal_id is not null`),

@@ -42,6 +42,9 @@ export const isLive = (alias?: string): SQL =>
 export const isUnended = (alias?: string): SQL => sql.raw(`coalesce(${columnOf(alias, 'status')} in ${unendedStatuses}, false)`)
 
 /** One execution of an agent. A row with only a company, an agent and a status is a valid run. */
+/** Whether a run has ended, in SQL, in the words of the partial indexes of ended runs. */
+export const isEnded = sql.raw("status in ('succeeded', 'failed', 'cancelled', 'timed_out')")
+
 export const runs = pgTable(
   'heartbeat_runs',
   {
@@ -107,6 +110,13 @@ export const runs = pgTable(
     index('heartbeat_runs_opened')
       .on(table.companyId, table.agentId)
       .where(sql`${isUnended()} and wakeup_request_id is null`),
+    // Ended runs by how they ended. A run is entered once, at its end, and a renewal of a lease costs nothing here.
+    index('heartbeat_runs_ended')
+      .on(table.companyId, table.status, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst())
+      .where(isEnded),
+    index('heartbeat_runs_ended_of_agent')
+      .on(table.agentId, table.status, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst())
+      .where(isEnded),
     check('heartbeat_runs_status_check', sql.raw(`status in (${runStatus.statuses.map((s) => `'${s}'`).join(', ')})`)),
     check('heartbeat_runs_lease_check', sql`lease_seconds between 1 and 86400`),
   ],

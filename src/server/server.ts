@@ -48,6 +48,7 @@ import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
+import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
 import { createSearchIndexer, SEARCH_INDEX_INTERVAL_MS } from '../work/issues/searchIndex.ts'
 
 /** The shutdown, in milliseconds. */
@@ -220,6 +221,7 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   },
   { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: createSealer(store, heads, log) },
   { name: 'search', intervalMs: SEARCH_INDEX_INTERVAL_MS, run: createSearchIndexer(store, log) },
+  { name: 'counts', intervalMs: COUNT_INTERVAL_MS, run: () => addUpIssueCounts(store) },
   { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
   { name: 'stops', intervalMs: INTERVALS.stopsMs, run: () => endRunsLeftBehind(store) },
   { name: 'deletions', intervalMs: INTERVALS.deletionsMs, run: () => continueDeletions(store) },

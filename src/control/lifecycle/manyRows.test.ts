@@ -3,6 +3,7 @@ import { auditsOf, expectRefused, NO_HOLD, holdRow, runRow } from '../../dev/tes
 import { addLargestLogs, addManyRows } from '../../dev/testing/manyRows.ts'
 import { pollFor } from '../../dev/testing/serverProcess.ts'
 import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { addUpIssueCounts } from '../../work/issues/index.ts'
 import { continueDeletions, endRunsLeftBehind } from './index.ts'
 import { MAX_CLOSED_AT_ONCE, MAX_ENDED_AT_ONCE } from './stopRuns.ts'
 
@@ -20,8 +21,9 @@ const erasedRows = async (companyId: string): Promise<number[]> => {
     .map(({ details }) => Object.values(details['rows'] as Record<string, number>).reduce((sum, count) => sum + count, 0))
 }
 
-/** Every table with rows of a company. */
+/** Every table with rows of a company, when its numbers of issues are added up. */
 async function tablesWithRows(companyId: string): Promise<string[]> {
+  await addUpIssueCounts(server().store)
   const { rows } = await server().database.sql.query<{ name: string }>(
     `select table_name as name from information_schema.columns where column_name = 'company_id' and table_schema = 'public'
        and table_name not in ('activity_log', 'activity_chain')`,

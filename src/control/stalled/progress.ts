@@ -80,6 +80,13 @@ export const progressSql = sql`(case
   when ${latestWake('close_reason')} = 'stalled' then 'board_notified'
   else 'stalled' end)`
 
+/**
+ * SQL: the work of the row `i` could stand still, as far as its assignee `a` and its company `c` decide. A statement that looks for such
+ * issues has it beside `progressSql`, so that it does not read the issues of agents that may not work.
+ */
+export const mayStall = sql`(c.status = 'active' and a.status not in ('paused', 'pending_approval', 'terminated', 'error')
+  and not ${isOverBudgetSql('a')} and ${wakesOnDemand} and ${isConfigured})`
+
 /** SQL: the tables of `progressSql`. */
 export const progressFrom = sql`${issues} i join ${companies} c on c.id = i.company_id left join ${agents} a on a.id = i.assignee_agent_id`
 

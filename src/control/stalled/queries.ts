@@ -12,7 +12,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { progressFrom, progressStates, progressSince, progressSql } from './progress.ts'
+import { mayStall, progressFrom, progressStates, progressSince, progressSql } from './progress.ts'
 import type { ProgressState } from './progress.ts'
 import type { stalledView, whyView } from './views.ts'
 
@@ -23,7 +23,7 @@ type LastRun = NonNullable<Stalled['lastRun']>
 type Row<T extends Stalled> = Omit<T, 'act' | 'lastRun'> & { readonly lastRun: (LastRun & { readonly agentId: string }) | null }
 
 /** The most issues in one answer, the oldest first. A person who corrects them reads the list again. */
-const MAX_STALLED = 500
+export const MAX_STALLED = 500
 
 const columns = sql`i.id as "issueId", i.identifier, i.title, i.status, i.assignee_agent_id as "assigneeAgentId", ${progressSql} as why,
   ${isoJson(progressSince)} as since,
@@ -33,7 +33,7 @@ const columns = sql`i.id as "issueId", i.identifier, i.title, i.status, i.assign
 
 const stalledQuery = statement<{ companyId: string }, Row<Stalled>>('stalled_list').read(sql`
   select * from (select ${columns} from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
-    and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress')) s
+    and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}) s
   where s.why in ('stalled', 'board_notified') order by s.since, s."issueId" limit ${sql.raw(String(MAX_STALLED))}`)
 
 function presentRow<T extends { readonly why: ProgressState; readonly lastRun: Row<Stalled>['lastRun'] }>(actor: Actor, row: T) {

@@ -10,7 +10,7 @@ import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { Refusal } from '../../platform/kernel/errors.ts'
 import { issueStalled } from './events.ts'
-import { STALLED_REASON, progressFrom, progressSince, progressSql, wasWokenAsStalled } from './progress.ts'
+import { STALLED_REASON, mayStall, progressFrom, progressSince, progressSql, wasWokenAsStalled } from './progress.ts'
 
 /** Issues of one tick. The next tick continues; a wave of issues must not start all their agents at once. */
 const BATCH_SIZE = 100
@@ -26,7 +26,7 @@ interface StalledIssue {
 }
 
 const columns = sql`i.id, i.company_id as "companyId", i.assignee_agent_id as "agentId", i.identifier, ${wasWokenAsStalled} as "wasWoken"`
-const isCandidate = sql`i.hidden_at is null and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress')`
+const isCandidate = sql`i.hidden_at is null and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}`
 
 const stalledIssues = statement<{ afterSeconds: number; limit: number }, StalledIssue>('stalled_due').read(sql`
   select ${columns} from ${progressFrom} where ${isCandidate} and i.updated_at < now() - make_interval(secs => ${param('afterSeconds', 'int')})

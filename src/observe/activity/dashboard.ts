@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
-import { progressFrom, progressSql } from '../../control/stalled/index.ts'
+import { MAX_STALLED, mayStall, progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { approvals } from '../../model/approvals.ts'
 import { companies } from '../../model/companies.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
-import { issues } from '../../model/issues.ts'
+import { issueCounts } from '../../model/issueFigures.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -31,9 +31,10 @@ interface Counts {
   pausedProjects: number
 }
 
-// Only issues that could stand still are checked, so that closed ones cost nothing.
-const stalledCount = sql`select count(*)::int from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
-  and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${progressSql} in ('stalled', 'board_notified')`
+// Only issues that could stand still are checked, so that closed ones cost nothing; and no more are counted than the list of them shows.
+const stalledCount = sql`select count(*)::int from (select from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
+  and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}
+  and ${progressSql} in ('stalled', 'board_notified') limit ${sql.raw(String(MAX_STALLED))}) stalled`
 
 // One round trip that reads each table once, because the dashboard page polls it.
 const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').read(sql`
@@ -47,11 +48,11 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
        'spentCents', coalesce(sum(spent_monthly_cents), 0))
      from ${agents} where company_id = c.id) as agents,
     (select json_build_object(
-       'open', count(*) filter (where not ${isClosedSql()}),
-       'inProgress', count(*) filter (where status = 'in_progress'),
-       'blocked', count(*) filter (where status = 'blocked'),
-       'done', count(*) filter (where status = 'done'))
-     from ${issues} where company_id = c.id and hidden_at is null) as tasks,
+       'open', coalesce(sum(issues) filter (where not ${isClosedSql()}), 0),
+       'inProgress', coalesce(sum(issues) filter (where status = 'in_progress'), 0),
+       'blocked', coalesce(sum(issues) filter (where status = 'blocked'), 0),
+       'done', coalesce(sum(issues) filter (where status = 'done'), 0))
+     from ${issueCounts} where company_id = c.id) as tasks,
     (${stalledCount}) as stalled,
     (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending') as "pendingApprovals",
     (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending' and type = 'budget_override_required')

@@ -6,7 +6,7 @@ export const dashboardView = z.strictObject({
   companyId: z.uuid(),
   agents: z.strictObject({ active: count, running: count, paused: count, error: count }),
   tasks: z.strictObject({ open: count, inProgress: count, blocked: count, done: count }),
-  /** Issues whose work stands still: `GET /companies/:id/stalled` lists them. */
+  /** Issues whose work stands still, up to 500: `GET /companies/:id/stalled` lists them. */
   stalled: z.int(),
   costs: z.strictObject({ monthSpendCents: count, monthBudgetCents: count, monthUtilizationPercent: z.number() }),
   pendingApprovals: count,

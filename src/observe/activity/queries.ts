@@ -48,9 +48,10 @@ const conditions: Readonly<Record<EqualityFilter, () => SQL>> = {
 }
 const equalityFilters = Object.keys(conditions) as EqualityFilter[]
 
-// One look-up for each row of the page. An anti-join would be planned as a read of all issues while hardly any is hidden.
-const isVisible = sql`(select hidden.hidden_at from ${issues} hidden
-  where hidden.id = case when activity_log.entity_type = 'issue' then activity_log.entity_id::uuid end) is null`
+// One look-up for each row of the page. An anti-join would be planned as a read of all issues while hardly any is hidden, and a comparison
+// with null as one that few rows pass, so that the page is sorted from all rows.
+const isVisible = sql`coalesce((select false from ${issues} hidden
+  where hidden.id = case when activity_log.entity_type = 'issue' then activity_log.entity_id::uuid end and hidden.hidden_at is not null), true)`
 
 const newestFirst = keyset('desc', [{ field: 'seq', column: 'activity_log.seq', type: 'bigint' }])
 const newest = sql`order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`

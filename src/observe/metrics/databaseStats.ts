@@ -9,7 +9,7 @@ import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { isConfigured } from '../../control/dispatch/index.ts'
-import { progressFrom, progressSql } from '../../control/stalled/index.ts'
+import { mayStall, progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
 
 /** Statistics that come from the database and are therefore the same on every server. */
@@ -47,7 +47,7 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
   open as (select r.status, r.created_at, ${isConfigured} as starts from ${runs} r join ${agents} a on a.id = r.agent_id where ${isUnended('r')}),
   stalled as (
     select ${progressSql} as why from ${progressFrom} where i.status in ('todo', 'in_progress') and i.hidden_at is null
-      and i.assignee_agent_id is not null),
+      and i.assignee_agent_id is not null and ${mayStall}),
   sealed as (select txid, seq from ${activityChain} order by txid desc, seq desc limit 1),
   skipped as (
     select created_at from (select txid, seq, created_at from ${activityLog} order by seq desc limit 200) newest

@@ -4,7 +4,7 @@ import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies, issueCounters } from '../../model/companies.ts'
 import { isCompanyDeleted } from '../../model/deletions.ts'
-import { issues } from '../../model/issues.ts'
+import { issueCounts } from '../../model/issueFigures.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead, statement } from '../../platform/db/statement.ts'
@@ -52,7 +52,7 @@ export async function listCompanies(ctx: Ctx, request: PageRequest): Promise<Pag
 const stats = statement<object, { companyId: string; agentCount: number; issueCount: number }>('company_stats').read(sql`
   select coalesce(a.company_id, i.company_id) as "companyId", coalesce(a.count, 0) as "agentCount", coalesce(i.count, 0) as "issueCount"
   from (select company_id, count(*)::int as count from ${agents} where status <> 'terminated' group by company_id) a
-  full join (select company_id, count(*)::int as count from ${issues} where hidden_at is null group by company_id) i
+  full join (select company_id, sum(issues)::int as count from ${issueCounts} group by company_id having sum(issues) > 0) i
     on i.company_id = a.company_id
   where not ${isCompanyDeleted(sql.raw('coalesce(a.company_id, i.company_id)'))}`)
 

@@ -1,3 +1,4 @@
+export { addUpIssueCounts } from './counts.ts'
 export { insertIssue } from './create.ts'
 export { patchIssue } from './patch.ts'
 export { postNote } from './postComment.ts'

@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { z } from 'zod'
-import { activityLog } from '../../platform/db/tables.ts'
 import { documents } from '../../model/documents.ts'
 import { comments, inboxArchives, issueLabels, issues, readStates } from '../../model/issues.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
@@ -13,6 +12,7 @@ import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
+import { filtersOfFew, isNamed } from './namedIssues.ts'
 import { activeRunJson } from './queries.ts'
 import type { RunBrief } from './queries.ts'
 import { prepareSearch, searchCandidates } from './searchCandidates.ts'
@@ -28,7 +28,7 @@ export interface IssueFilter {
   readonly unassigned?: boolean | undefined
   readonly createdByAgentId?: string | undefined
   readonly createdByUserId?: string | undefined
-  /** The agent created the issue, is its assignee, commented on it, or has an audit row about it. */
+  /** The agent created the issue, is or was its assignee, commented on it, or has an audit row about it. */
   readonly participantAgentId?: string | undefined
   readonly assigneeUserId?: string | undefined
   /** The person created the issue, is its assignee, commented on it, or read it. */
@@ -72,10 +72,6 @@ export function resolveMe(requested: RequestedFilter, actor: Actor): IssueFilter
 
 const bind = param
 
-const isTouchedBy = (user: SQL): SQL => sql`("issues"."created_by_user_id" = ${user} or "issues"."assignee_user_id" = ${user}
-  or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.author_user_id = ${user})
-  or exists (select 1 from ${readStates} s where s.issue_id = "issues"."id" and s.user_id = ${user}))`
-
 /** The time at which a person last created, commented on, or read the issue. */
 const lastTouchAt = (user: SQL): SQL => sql`greatest(
   (select max(c.created_at) from ${comments} c where c.issue_id = "issues"."id" and c.author_user_id = ${user}),
@@ -90,27 +86,26 @@ const isUnread = (user: SQL): SQL =>
 
 type FilterName = keyof IssueFilter
 
-/** The condition of each filter. The parameter has the filter's name. */
-const conditions: Record<FilterName, () => SQL> = {
+/** The condition of each filter. The parameter has the filter's name. @param areFew whether the filter names few issues */
+const conditions: Record<FilterName, (areFew: boolean) => SQL> = {
   status: () => sql`"issues"."status" = any(${bind('status', 'text[]')})`,
-  priority: () => sql`"issues"."priority" = any(${bind('priority', 'text[]')})`,
+  // The range is for the index, which begins with the rank.
+  priority: () => sql`"issues"."priority" = any(${bind('priority', 'text[]')})
+    and "issues"."priority_rank" between ${bind('firstRank', 'smallint')} and ${bind('lastRank', 'smallint')}`,
   assigneeAgentId: () => sql`"issues"."assignee_agent_id" = ${bind('assigneeAgentId', 'uuid')}`,
   unassigned: () => sql`"issues"."assignee_agent_id" is null and "issues"."assignee_user_id" is null`,
-  createdByAgentId: () => sql`"issues"."created_by_agent_id" = ${bind('createdByAgentId', 'uuid')}`,
-  createdByUserId: () => sql`"issues"."created_by_user_id" = ${bind('createdByUserId', 'text')}`,
-  participantAgentId: () => sql`("issues"."created_by_agent_id" = ${bind('participantAgentId', 'uuid')}
-    or "issues"."assignee_agent_id" = ${bind('participantAgentId', 'uuid')}
-    or exists (select 1 from ${comments} c where c.issue_id = "issues"."id" and c.author_agent_id = ${bind('participantAgentId', 'uuid')})
-    or exists (select 1 from ${activityLog} l where l.entity_id = "issues"."id"::text and l.actor_type = 'agent'
-      and l.actor_id = ${bind('participantAgentId', 'text')}))`,
-  assigneeUserId: () => sql`"issues"."assignee_user_id" = ${bind('assigneeUserId', 'text')}`,
-  touchedByUserId: () => isTouchedBy(bind('touchedByUserId', 'text')),
+  createdByAgentId: (areFew) => isNamed('createdByAgentId', areFew),
+  createdByUserId: (areFew) => isNamed('createdByUserId', areFew),
+  participantAgentId: (areFew) => isNamed('participantAgentId', areFew),
+  assigneeUserId: (areFew) => isNamed('assigneeUserId', areFew),
+  touchedByUserId: (areFew) => isNamed('touchedByUserId', areFew),
   inboxArchivedByUserId: () => sql`not exists (select 1 from ${inboxArchives} a where a.issue_id = "issues"."id"
     and a.user_id = ${bind('inboxArchivedByUserId', 'text')} and a.archived_at >= "issues"."updated_at")`,
-  unreadForUserId: () => sql`${isTouchedBy(bind('unreadForUserId', 'text'))} and ${isUnread(bind('unreadForUserId', 'text'))}`,
+  unreadForUserId: (areFew) => isNamed('unreadForUserId', areFew),
   projectId: () => sql`"issues"."project_id" = ${bind('projectId', 'uuid')}`,
   goalId: () => sql`"issues"."goal_id" = ${bind('goalId', 'uuid')}`,
-  workspaceId: () => sql`(${bind('workspaceId', 'uuid')} in ("issues"."project_workspace_id", "issues"."execution_workspace_id"))`,
+  workspaceId: () => sql`("issues"."project_workspace_id" = ${bind('workspaceId', 'uuid')}
+    or "issues"."execution_workspace_id" = ${bind('workspaceId', 'uuid')})`,
   executionWorkspaceId: () => sql`"issues"."execution_workspace_id" = ${bind('executionWorkspaceId', 'uuid')}`,
   parentId: () => sql`"issues"."parent_id" = ${bind('parentId', 'uuid')}`,
   labelId: () =>
@@ -157,21 +152,23 @@ const listStatement = dynamicRead<ListParams, SortedRow>('issue_list')
 
 interface QueryShape {
   readonly filters: readonly FilterName[]
+  /** Of the filters, those that name few issues. */
+  readonly ofFew: readonly FilterName[]
   readonly after: boolean
   readonly offset: boolean
   readonly me: boolean
 }
 
-function listSql({ filters, after, offset, me }: QueryShape): SQL {
+function listSql({ filters, ofFew, after, offset, me }: QueryShape): SQL {
   const where = [sql`"issues"."company_id" = ${bind('companyId', 'uuid')}`, sql`"issues"."hidden_at" is null`]
   const includesRoutines = filters.some((key) => ['originKind', 'originId', 'includeRoutineExecutions'].includes(key))
   if (!includesRoutines) where.push(sql`"issues"."origin_kind" <> 'routine_execution'`)
   const others = filters.filter((key) => key !== 'q')
-  for (const key of others) where.push(conditions[key]())
+  for (const key of others) where.push(conditions[key](ofFew.includes(key)))
   const isSearch = filters.includes('q')
   if (isSearch) {
     const isFiltered = others.some((key) => key !== 'includeRoutineExecutions')
-    where.push(sql`"issues"."id" = any(${searchCandidates(sql.join(where, sql` and `), isFiltered)})`, conditions.q())
+    where.push(sql`"issues"."id" = any(${searchCandidates(sql.join(where, sql` and `), isFiltered)})`, conditions.q(false))
   }
   const match = isSearch ? matchRank : sql`0`
   if (after) {
@@ -218,7 +215,14 @@ export async function listIssues(
   const me = filter.touchedByUserId ?? filter.unreadForUserId ?? filter.inboxArchivedByUserId
   const limit = page.limit ?? DEFAULT_LIMIT
   const offset = page.offset ?? ((page.page ?? 1) - 1) * limit
-  const shape: QueryShape = { filters, after: cursor !== null, offset: offset > 0, me: me !== undefined }
+  const shape: QueryShape = {
+    filters,
+    ofFew: await filtersOfFew(db, filters, filter),
+    after: cursor !== null,
+    offset: offset > 0,
+    me: me !== undefined,
+  }
+  const ranks = (filter.priority ?? issuePriorities).map((priority) => issuePriorities.indexOf(priority))
   const search = text === '' ? {} : await prepareSearch(db, companyId, asked.split(/\s+/))
   const rows = await db.runPage(
     listStatement(JSON.stringify(shape), () => listSql(shape)),
@@ -228,6 +232,8 @@ export async function listIssues(
       companyId,
       limit: limit + 1,
       offset,
+      firstRank: Math.min(...ranks),
+      lastRank: Math.max(...ranks),
       words: text.split(/\s+/).map((word) => `%${word}%`),
       prefix: `${text}%`,
       me,

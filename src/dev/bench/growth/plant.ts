@@ -1,5 +1,6 @@
 import type { Pool } from '../../../platform/db/driver/client.ts'
 import type { Store } from '../../../platform/db/types.ts'
+import { addUpIssueCounts } from '../../../work/issues/counts.ts'
 import { indexChangedTexts } from '../../../work/issues/searchIndex.ts'
 import { plantAudit, readLogEnd } from './auditRows.ts'
 import { copyRows, withoutIndexes } from './copy.ts'
@@ -45,4 +46,6 @@ export async function plantRows(sql: Pool, plan: PlantPlan, note: (text: string)
 export async function finishTasks(store: Store, note: (text: string) => void): Promise<void> {
   note('issue_search')
   while ((await indexChangedTexts(store)).isBehind);
+  note('issue_counts')
+  await addUpIssueCounts(store)
 }

@@ -52,7 +52,7 @@ export const fieldsOfServer: Readonly<Record<string, string>> = {
   inProgress: 'Issues in progress',
   blocked: 'Issues that are blocked',
   done: 'Issues that are done',
-  stalled: 'Issues whose work stands still; `listStalledIssues` lists them',
+  stalled: 'Issues whose work stands still, up to 500; `listStalledIssues` lists them',
   costs: 'The costs of this month',
   monthSpendCents: 'What was spent, in cents',
   monthBudgetCents: 'The budget, in cents',
