@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { statementTexts } from '../platform/db/statement.ts'
 import '../server/server.ts'
 import { insertQueuedRuns } from '../dev/testing/runner.ts'
@@ -73,7 +73,7 @@ test('No statement reads a whole queue to find one run, even when the queue was 
   expect(bad).toEqual({})
 })
 
-test('The issues that a run holds are found by the indexes of holds, however many issues a company has', async () => {
+test('The issues that a run holds and the holds of a company are found by the indexes of holds, however many issues a company has', async () => {
   const { company, run, agent } = await world(server())
   const { id: runId } = await run(await agent())
   await query('alter table issues set (autovacuum_enabled = off)')
@@ -102,4 +102,11 @@ test('The issues that a run holds are found by the indexes of holds, however man
       name,
     ).toEqual([])
   }
+
+  const runPage = vi.spyOn(server().store.read, 'runPage')
+  await server().board.get(`/api/companies/${company.id}/locks`)
+  const text = String(runPage.mock.calls[0]?.[0].text)
+  runPage.mockRestore()
+  const read = nodesOf(await planOf(text)).filter((node) => node['Relation Name'] === 'issues' || node['Index Name']?.startsWith('issues_'))
+  expect(new Set(read.map((node) => node['Index Name'] ?? 'issues_held'))).toEqual(new Set(['issues_held']))
 })

@@ -33,7 +33,10 @@ const holdColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issu
   coalesce(h.live, false) as live,
   (select count(*)::int from ${wakes} w where w.issue_id = "issues"."id" and ${isDeferred('w')}) as "waitingWakes"`
 
-const isHeld = sql`("issues"."checkout_run_id" is not null or "issues"."execution_run_id" is not null)`
+// The held issues are few, so they are all found by their index and then sorted. `offset 0` keeps the planner from reading the issues of every
+// company in the order of their ids until a page is full: at 30,000 issues that took 25 ms.
+const heldIssues = sql`(select * from ${issues} where company_id = ${param('companyId', 'uuid')}
+    and (checkout_run_id is not null or execution_run_id is not null) order by id offset 0) "issues"`
 
 const byIssue = keyset('asc', [{ field: 'issueId', column: '"issues"."id"', type: 'uuid' }])
 
@@ -52,8 +55,7 @@ export async function listHolds(ctx: Ctx, query: PageRequest & { state: HoldStat
     holdList(
       `${query.state}:${page.hasCursor}`,
       () => sql`
-      select ${holdColumns} from ${issues} ${holder}
-      where "issues"."company_id" = ${param('companyId', 'uuid')} and ${isHeld} ${stateConditions[query.state]} ${page.andAfterCursor}
+      select ${holdColumns} from ${heldIssues} ${holder} where true ${stateConditions[query.state]} ${page.andAfterCursor}
       order by ${byIssue.orderBy} limit ${param('limit', 'int')}`,
     ),
     { companyId: companyOf(ctx), ...page.params },
