@@ -60,7 +60,10 @@ describe('a planted company', () => {
     expect(await list(`projectId=${project.id}`)).toHaveLength(ISSUES)
     expect(await list(`q=${RARE_WORD}`)).toHaveLength(5)
     expect((await list(`q=${COMMON_WORD}&limit=1000`)).length).toBe(ISSUES)
-    expect((await list(`participantAgentId=${first}`)).length).toBeGreaterThan(0)
+    for (const filter of [`participantAgentId=${first}`, 'touchedByUserId=me'])
+      expect((await list(filter)).length, filter).toBeGreaterThan(0)
+    const { tasks } = (await server().board.get(`/api/companies/${company.id}/dashboard`)).body
+    expect(tasks.open + tasks.done).toBeGreaterThan(ISSUES / 2)
 
     await issue()
     await pollFor('the new row is sealed', async () => (await seal()) === 0 && (await verify()).unsealedRows === 0)

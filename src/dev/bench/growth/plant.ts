@@ -19,8 +19,8 @@ const LARGEST = ['issues', 'issue_comments', 'heartbeat_runs', 'activity_log', '
 export async function plantRows(sql: Pool, plan: PlantPlan, note: (text: string) => void): Promise<PlantIds> {
   const connection = await sql.connect()
   try {
-    // Triggers stay on: they note what tasks of the server have to do about the rows. A row that a crash loses is planted again.
-    await connection.query('set synchronous_commit = off')
+    // Triggers are off: row by row they would read the tables whose indexes are missing. Their tables are made again at the end.
+    await connection.query("set session_replication_role = 'replica'; set synchronous_commit = off; set work_mem = '256MB'")
     const logEnd = await readLogEnd(connection, plan.companyId)
     const ids = drawIds(plan)
     await withoutIndexes(connection, LARGEST, async () => {
@@ -32,6 +32,9 @@ export async function plantRows(sql: Pool, plan: PlantPlan, note: (text: string)
       await plantAudit(connection, plan, ids, logEnd)
       note('indexes')
     })
+    note('issue_counts, issue_touches, issue_participants')
+    await connection.query('select rebuild_issue_figures()')
+    await connection.query('select rebuild_issue_search()')
     await connection.query(
       'insert into issue_counters values ($1, $2) on conflict (company_id) do update set last_number = excluded.last_number',
       [plan.companyId, plan.issues],
