@@ -3,22 +3,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, createReadStream, openSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { freePort } from '../dev/testing/freePort.ts'
 import { postgresProcessesUnder, send, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { onThisMachine } from '../dev/testing/slowness.ts'
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  return port
-}
 
 /** Starts a server whose standard output is a pipe that this process holds open and does not read. */
 async function startUnread() {

@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../testing/freePort.ts'
 import { unmetered } from '../testing/unmetered.ts'
 
 /** A start takes one to three seconds on a busy machine. A start that takes this long has failed. */
@@ -47,20 +46,10 @@ export interface ServerFleetOptions {
   readonly count: number
 }
 
-async function findFreePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
-
 /** Creates servers that share only the database and the secret. The caller starts them. */
 export async function createServers(options: ServerFleetOptions): Promise<Server[]> {
   const servers: Server[] = []
-  for (let index = 0; index < options.count; index += 1)
-    servers.push(createServerProcess(`server ${index + 1}`, await findFreePort(), options))
+  for (let index = 0; index < options.count; index += 1) servers.push(createServerProcess(`server ${index + 1}`, await freePort(), options))
   return servers
 }
 

@@ -8,6 +8,7 @@ import { TLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { cloneDatabase } from '../../dev/testing/database.ts'
 import type { TestDatabase } from '../../dev/testing/database.ts'
+import { freePort } from '../../dev/testing/freePort.ts'
 import { databaseUrlOf, pollFor, temporaryHome } from '../../dev/testing/serverProcess.ts'
 import { isStartProblem } from '../kernel/startProblem.ts'
 import { connectProblem } from './connectProblem.ts'
@@ -33,15 +34,6 @@ async function database(): Promise<TestDatabase> {
   const clone = await cloneDatabase()
   onTestFinished(() => clone.drop())
   return clone
-}
-
-/** A port of this machine on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => void server.close(() => resolve()))
-  return port
 }
 
 /** The sentence with which a start ends on these URLs. */

@@ -14,7 +14,7 @@ import { unmetered } from '../../testing/unmetered.ts'
 import { cacheFolder } from '../cacheFolder.ts'
 import { startFlags, thisCheckout } from '../children.ts'
 import { cpuMs, postgresCpuMs, postmasterOf, residentMb } from '../processes.ts'
-import { freePort } from './freePort.ts'
+import { freePort } from '../../testing/freePort.ts'
 
 /** The public release beside which this server is measured. */
 export const PEER = 'paperclipai@2026.403.0'
