@@ -92,13 +92,14 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
     if (started === null) countOpenRun(tx, ctx)
     const externalRunId = request.externalRunId ?? null
     const id = started?.id ?? randomUUID()
+    // A key with scopes must not get a token without them.
+    const scopes = ctx.actor.kind === 'agent' ? ctx.actor.scopes : null
+    // Signed before the row is written: the row and its audit row then go out together, without waiting for the signature.
+    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: id, scopes })
     const opening =
       started === null
         ? pipelined(insertOpenRun(tx, { id, companyId, agentId, issueId, externalRunId, leaseSeconds }))
         : Promise.resolve(started)
-    // A key with scopes must not get a token without them.
-    const scopes = ctx.actor.kind === 'agent' ? ctx.actor.scopes : null
-    const { token, expiresAt } = await tokens.sign({ agentId, companyId, adapterType: agent.adapterType, runId: id, scopes })
     const details = { agentId, issueId, externalRunId, leaseSeconds }
     return changed(
       opening.then((run) => ({ run, token, tokenExpiresAt: expiresAt, leaseExpiresAt: run.leaseExpiresAt })),

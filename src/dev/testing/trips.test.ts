@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Connection } from '../../platform/db/driver/client.ts'
 import { useServer, world } from './world.ts'
 import type { Answer, TestServer } from './world.ts'
@@ -13,10 +15,22 @@ interface Wire {
   on(event: 'data', listener: () => void): void
 }
 
-let trips = 0
+/** The requests that the server serves, so that the tasks which it does meanwhile on the same connections are not counted. */
+const requests = new AsyncLocalStorage<{ trips: number }>()
+let latest = { trips: 0 }
 const watched = new WeakSet<Connection>()
 
-/** Counts each first bytes that are written to a connection after an answer. */
+const REQUEST_BEGINS = 'http.server.request.start'
+
+function begin(): void {
+  latest = { trips: 0 }
+  requests.enterWith(latest)
+}
+
+beforeAll(() => subscribe(REQUEST_BEGINS, begin))
+afterAll(() => unsubscribe(REQUEST_BEGINS, begin))
+
+/** Counts each first bytes that a request writes to a connection after an answer. */
 function watch(connection: Connection): void {
   if (watched.has(connection)) return
   watched.add(connection)
@@ -24,7 +38,8 @@ function watch(connection: Connection): void {
   let hasAnswered = true
   const write = wire.write.bind(wire)
   wire.write = (...args) => {
-    if (hasAnswered) trips += 1
+    const request = requests.getStore()
+    if (hasAnswered && request !== undefined) request.trips += 1
     hasAnswered = false
     return write(...args)
   }
@@ -34,8 +49,8 @@ function watch(connection: Connection): void {
 /** The round trips of a request that succeeds. Its statements have been prepared and its caller is known before it. */
 async function tripsOf(testServer: TestServer, send: () => Promise<Answer>): Promise<number> {
   testServer.store.transactionPool.on('acquire', watch)
-  trips = 0
   const answer = await send()
+  const { trips } = latest
   expect(answer.status, answer.text).toBeLessThan(300)
   return trips
 }
@@ -44,7 +59,7 @@ const ATTEMPTS = 5
 
 /**
  * The least of each figure in up to five measurements. On a busy machine an answer may come before the next bytes of the same batch are
- * written, and tasks of the server use the connections, too; a statement that waits for an answer waits each time.
+ * written; a statement that waits for an answer waits each time.
  */
 async function expectLeast(expected: Readonly<Record<string, number>>, measure: () => Promise<Record<string, number>>): Promise<void> {
   const least: Record<string, number> = {}
@@ -61,7 +76,7 @@ async function tripsOfAgent(): Promise<Record<string, number>> {
   const target = await issue()
   const path = `/api/issues/${target.id}`
   const { client } = acting
-  const requests: Record<string, () => Promise<Answer>> = {
+  const writes: Record<string, () => Promise<Answer>> = {
     create: () => client.post(`/api/companies/${company.id}/issues`, { title: 'New', status: 'todo' }),
     comment: () => client.post(`${path}/comments`, { body: 'A word' }),
     title: () => client.patch(path, { title: `At ${String(Math.random())}` }),
@@ -76,7 +91,7 @@ async function tripsOfAgent(): Promise<Record<string, number>> {
   // The first request of a run renews its lease.
   await client.post(`${path}/comments`, { body: 'First' })
   const found: Record<string, number> = {}
-  for (const [name, send] of Object.entries(requests)) found[name] = await tripsOf(server(), send)
+  for (const [name, send] of Object.entries(writes)) found[name] = await tripsOf(server(), send)
   return found
 }
 
