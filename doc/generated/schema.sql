@@ -39,7 +39,7 @@ CREATE INDEX activity_log_run ON public.activity_log USING btree (run_id, seq DE
 CREATE INDEX activity_log_time ON public.activity_log USING brin (created_at) WITH (pages_per_range='32', autosummarize='true');
 CREATE TRIGGER activity_log_append_only BEFORE DELETE OR UPDATE ON activity_log FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
 CREATE TRIGGER activity_log_no_truncate BEFORE TRUNCATE ON activity_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
-CREATE TRIGGER activity_log_people AFTER INSERT ON activity_log FOR EACH ROW WHEN (new.actor_type = 'agent'::text AND new.entity_type = 'issue'::text) EXECUTE FUNCTION note_acting_agent();
+CREATE TRIGGER activity_log_people AFTER INSERT ON activity_log FOR EACH ROW WHEN (new.actor_type = 'agent'::text AND new.entity_type = 'issue'::text AND new.action <> 'issue.checked_out'::text AND NOT (new.action = 'issue.released'::text AND NOT (new.details ->> 'previousAssigneeAgentId'::text) IS DISTINCT FROM new.actor_id)) EXECUTE FUNCTION note_acting_agent();
 
 CREATE TABLE agent_api_keys (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -504,15 +504,12 @@ CREATE TABLE issue_counters (
 );
 
 CREATE TABLE issue_counts (
-  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   company_id uuid NOT NULL,
   status text NOT NULL,
+  slot integer NOT NULL,
   issues integer NOT NULL,
-  is_sum boolean DEFAULT false NOT NULL,
-  CONSTRAINT issue_counts_pkey PRIMARY KEY (id)
+  CONSTRAINT issue_counts_company_id_status_slot_pk PRIMARY KEY (company_id, status, slot)
 );
-CREATE INDEX issue_counts_changes ON public.issue_counts USING btree (id) WHERE (NOT is_sum);
-CREATE INDEX issue_counts_company ON public.issue_counts USING btree (company_id, status);
 
 CREATE TABLE issue_document_revisions (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -790,7 +787,7 @@ CREATE TRIGGER issues_count AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUT
 CREATE TRIGGER issues_count_update AFTER UPDATE OF status, hidden_at ON issues FOR EACH ROW WHEN (old.status <> new.status OR (old.hidden_at IS NULL) <> (new.hidden_at IS NULL)) EXECUTE FUNCTION count_issue();
 CREATE TRIGGER issues_lock_epoch BEFORE UPDATE ON issues FOR EACH ROW WHEN (new.lock_epoch < old.lock_epoch) EXECUTE FUNCTION keep_lock_epoch();
 CREATE TRIGGER issues_people AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_people_of_issue();
-CREATE TRIGGER issues_people_update AFTER UPDATE OF assignee_agent_id, assignee_user_id ON issues FOR EACH ROW WHEN (old.assignee_agent_id IS DISTINCT FROM new.assignee_agent_id OR old.assignee_user_id IS DISTINCT FROM new.assignee_user_id) EXECUTE FUNCTION note_people_of_issue();
+CREATE TRIGGER issues_people_update AFTER UPDATE OF assignee_agent_id, assignee_user_id ON issues FOR EACH ROW WHEN (old.assignee_user_id IS DISTINCT FROM new.assignee_user_id OR new.assignee_agent_id IS NOT NULL AND old.assignee_agent_id IS DISTINCT FROM new.assignee_agent_id) EXECUTE FUNCTION note_people_of_issue();
 CREATE TRIGGER issues_search AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_search_update AFTER UPDATE OF title, description, identifier, issue_number ON issues FOR EACH ROW WHEN (old.title IS DISTINCT FROM new.title OR old.description IS DISTINCT FROM new.description OR old.identifier IS DISTINCT FROM new.identifier OR old.issue_number IS DISTINCT FROM new.issue_number) EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_version BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue_version();
@@ -949,11 +946,18 @@ CREATE OR REPLACE FUNCTION public.count_issue()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  IF TG_OP <> 'INSERT' AND OLD.hidden_at IS NULL THEN
-    INSERT INTO public.issue_counts (company_id, status, issues) VALUES (OLD.company_id, OLD.status, -1);
-  END IF;
-  IF TG_OP <> 'DELETE' AND NEW.hidden_at IS NULL THEN
-    INSERT INTO public.issue_counts (company_id, status, issues) VALUES (NEW.company_id, NEW.status, 1);
+  IF TG_OP = 'UPDATE' THEN
+    INSERT INTO public.issue_counts AS c (company_id, status, slot, issues)
+      SELECT moved.company_id, moved.status, pg_backend_pid(), moved.change
+      FROM (VALUES (OLD.company_id, OLD.status, -1, OLD.hidden_at), (NEW.company_id, NEW.status, 1, NEW.hidden_at)) moved (company_id, status, change, hidden_at)
+      WHERE moved.hidden_at IS NULL
+      ON CONFLICT (company_id, status, slot) DO UPDATE SET issues = c.issues + excluded.issues;
+  ELSIF TG_OP = 'INSERT' AND NEW.hidden_at IS NULL THEN
+    INSERT INTO public.issue_counts AS c (company_id, status, slot, issues) VALUES (NEW.company_id, NEW.status, pg_backend_pid(), 1)
+      ON CONFLICT (company_id, status, slot) DO UPDATE SET issues = c.issues + 1;
+  ELSIF TG_OP = 'DELETE' AND OLD.hidden_at IS NULL THEN
+    INSERT INTO public.issue_counts AS c (company_id, status, slot, issues) VALUES (OLD.company_id, OLD.status, pg_backend_pid(), -1)
+      ON CONFLICT (company_id, status, slot) DO UPDATE SET issues = c.issues - 1;
   END IF;
   RETURN NULL;
 END $function$
@@ -1184,8 +1188,8 @@ CREATE OR REPLACE FUNCTION public.rebuild_issue_figures()
 AS $function$
 BEGIN
   TRUNCATE issue_counts, issue_touches, issue_participants;
-  INSERT INTO issue_counts (company_id, status, issues, is_sum)
-    SELECT company_id, status, count(*), true FROM issues WHERE hidden_at IS NULL GROUP BY company_id, status;
+  INSERT INTO issue_counts (company_id, status, slot, issues)
+    SELECT company_id, status, 0, count(*) FROM issues WHERE hidden_at IS NULL GROUP BY company_id, status;
   INSERT INTO issue_touches (issue_id, user_id, is_creator, is_assignee, last_touch_at, is_unread)
     SELECT touch.issue_id, touch.user_id, touch.is_creator, touch.is_assignee, touch.last_at, EXISTS (
       SELECT FROM issue_comments c WHERE c.issue_id = touch.issue_id AND c.author_user_id IS DISTINCT FROM touch.user_id

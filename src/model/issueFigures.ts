@@ -1,28 +1,23 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instantColumn } from '../platform/db/columns.ts'
 
 // Kept by triggers, so no writer may forget them. Nothing here references an issue: a change waits for no other.
 
 /**
- * The numbers of visible issues of each company and status, as a sum of rows: a change adds a row, and a task adds rows up. So two
- * changes never wait for each other.
+ * The numbers of visible issues of each company and status, as a sum of rows. Each session of Postgres changes rows of its own, whose slot is
+ * the number of its process, so two changes never wait for each other; a task adds up what sessions have left, into slot 0.
  */
 export const issueCounts = pgTable(
   'issue_counts',
   {
-    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
     companyId: uuid('company_id').notNull(),
     status: text('status').notNull(),
+    slot: integer('slot').notNull(),
     issues: integer('issues').notNull(),
-    isSum: boolean('is_sum').notNull().default(false),
   },
-  (table) => [
-    index('issue_counts_company').on(table.companyId, table.status),
-    index('issue_counts_changes')
-      .on(table.id)
-      .where(sql`not is_sum`),
-  ],
+  // Nothing else has an index, so an update stays in its page.
+  (table) => [primaryKey({ columns: [table.companyId, table.status, table.slot] })],
 )
 
 /** The issues that a person created, is the assignee of, commented on, or read. */

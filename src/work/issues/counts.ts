@@ -4,32 +4,35 @@ import { statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 
-/** How often changes of the numbers of issues are added up. A reader adds up what has come since. */
-export const COUNT_INTERVAL_MS = 1000
-/** Changes that one statement adds up. */
+/** How often the numbers that ended sessions of Postgres have left are added up. A reader adds up all rows of its company. */
+export const COUNT_INTERVAL_MS = 60_000
+/** Rows that one statement adds up. */
 const BATCH_SIZE = 5000
 
-// A row that another server adds up at the same time is left to it. Then there are two sums, and the next call makes one of them.
-const addUp = statement<object, { changes: number }>('issue_counts_add_up').unaudited(sql`
-  with changes as (
-    delete from ${issueCounts} where id in (
-      select id from ${issueCounts} where not is_sum order by id limit ${sql.raw(String(BATCH_SIZE))} for update skip locked)
-    returning company_id, status, issues),
+// A row that another server adds up at the same time, or that a new session with the number of an old one changes, is left to it. A row of
+// slot 0 is the sum so far; it is added up with the others, so a sum of none leaves no row.
+const addUp = statement<object, { rows: number }>('issue_counts_add_up').unaudited(sql`
+  with left_rows as (
+    select company_id, status, slot from ${issueCounts} c
+    where slot <> 0 and not exists (select from pg_stat_activity a where a.pid = c.slot)
+    order by company_id, status, slot limit ${sql.raw(String(BATCH_SIZE))} for update skip locked),
   sums as (
-    delete from ${issueCounts} where id in (
-      select id from ${issueCounts} where is_sum and (company_id, status) in (select company_id, status from changes)
-      order by id for update skip locked)
-    returning company_id, status, issues),
+    select company_id, status, slot from ${issueCounts}
+    where slot = 0 and (company_id, status) in (select company_id, status from left_rows)
+    order by company_id, status for update skip locked),
+  removed as (
+    delete from ${issueCounts} where (company_id, status, slot) in (select * from left_rows union all select * from sums)
+    returning company_id, status, slot, issues),
   added as (
-    insert into ${issueCounts} (company_id, status, issues, is_sum)
-    select company_id, status, sum(issues), true from (select * from changes union all select * from sums) every_row
-    group by company_id, status having sum(issues) <> 0)
-  select count(*)::int as changes from changes`)
+    insert into ${issueCounts} as c (company_id, status, slot, issues)
+    select company_id, status, 0, sum(issues) from removed group by company_id, status having sum(issues) <> 0 order by company_id, status
+    on conflict (company_id, status, slot) do update set issues = c.issues + excluded.issues)
+  select count(*) filter (where slot <> 0)::int as rows from removed`)
 
-/** Adds up the changes of the numbers of issues, on any number of servers at once. */
+/** Adds up the numbers of issues that ended sessions have left, on any number of servers at once. */
 export async function addUpIssueCounts(store: Store): Promise<void> {
   for (;;) {
     const [row] = await writeUnaudited(store, addUp, {})
-    if ((row?.changes ?? 0) < BATCH_SIZE) return
+    if ((row?.rows ?? 0) < BATCH_SIZE) return
   }
 }

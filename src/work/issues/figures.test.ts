@@ -146,3 +146,39 @@ test('Servers that add up at once lose no issue', async () => {
   expect((await server().board.get('/api/companies/stats')).body[here.company.id].issueCount).toBe(20)
   await peer.stop()
 })
+
+test('The numbers that an ended session of Postgres left are added up into one row, and those of a live session stay its own', async () => {
+  const here = await world(server())
+  const session = await server().database.sql.connect()
+  const add = `insert into issues (company_id, title, issue_number, identifier, status)
+    select '${here.company.id}', 'A title', n, 'LEFT-' || n, 'blocked' from generate_series(`
+  const rows = async (): Promise<object[]> =>
+    await sql("select slot = 0 as sum, issues from issue_counts where company_id = $1 and status = 'blocked' order by 1", [here.company.id])
+  const pid = (await session.query<{ pid: number }>(`${add}1001, 1003) n; select pg_backend_pid() as pid`)) as unknown as {
+    rows: { pid: number }[]
+  }[]
+  await addUpIssueCounts(server().store)
+  expect(await rows()).toEqual([{ sum: false, issues: 3 }])
+  session.release(true)
+  await pollFor(
+    'the session ends',
+    async () => (await sql('select 1 from pg_stat_activity where pid = $1', [pid[1]?.rows[0]?.pid])).length === 0,
+  )
+  await sql(`${add}1004, 1005) n`)
+  await addUpIssueCounts(server().store)
+  expect(await rows()).toEqual([
+    { sum: false, issues: 2 },
+    { sum: true, issues: 3 },
+  ])
+})
+
+test('An agent takes part in an issue that it checks out, and in one without an assignee that it gives back', async () => {
+  const { agent, run, issue, company, checkout } = await world(server())
+  const acting = await run(await agent())
+  const [held, free] = [await issue(), await issue(), await issue()]
+  expect((await checkout(acting, held.id)).status).toBe(200)
+  await sql("update issues set status = 'in_progress', assignee_agent_id = null where id = $1", [free.id])
+  for (const { id } of [held, free]) expect((await acting.client.post(`/api/issues/${id}/release`)).status).toBe(200)
+  const { body } = await server().board.get(`/api/companies/${company.id}/issues?participantAgentId=${acting.agentId}`)
+  expect(body.map((row: { id: string }) => row.id).toSorted()).toEqual([held.id, free.id].toSorted())
+})
