@@ -1,22 +1,14 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import type { z } from 'zod'
 import { assets, attachments } from '../../model/assets.ts'
-import { documents } from '../../model/documents.ts'
 import { comments, issues } from '../../model/issues.ts'
 import { goals, projects } from '../../model/projects.ts'
-import { workProducts } from '../../model/workProducts.ts'
-import { withinBytes } from '../../platform/db/keyset.ts'
 import { columnsOf, isoJson, jsonPairsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
 import type { IssueRow, IssueWithRelations } from '../../engine/holds/index.ts'
-import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { presentProject, projectRowJson } from '../../org/projects/index.ts'
-import type { ProjectRow } from '../../org/projects/index.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
-import type { issueDetail as issueDetailView } from './views.ts'
 
 type Reader = Pick<ReadDb, 'run'>
 
@@ -43,31 +35,13 @@ export async function requireIssue(db: Reader, companyId: string, id: string): P
 /** The most ancestors that are shown. Imported data may contain a cycle. */
 const MAX_ANCESTORS = 50
 
-const ancestors = sql`
+/** The ancestors of the row `issues`, as the rows `up`. */
+export const ancestors = sql`
   with recursive up as (
     select p.*, 1 as height from issues p where p.id = "issues"."parent_id" and p.company_id = "issues"."company_id"
     union all
     select p.*, up.height + 1 from up join issues p on p.id = up.parent_id and p.company_id = up.company_id
     where up.height < ${sql.raw(String(MAX_ANCESTORS))})`
-
-/**
- * Bytes of each list inside of an issue's page: ancestors from the parent on, and work products from the primary one on. A
- * list ends before an element that begins beyond them. Work products have a list of their own, and so have ancestors.
- */
-const EMBEDDED_BYTES = 500_000
-
-/** The elements of a list inside of a row, as an array of JSON. @param select rows with `element` and `place` */
-const embeddedJson = (select: SQL): SQL => sql`(select coalesce(json_agg(fitting.element order by fitting.place), '[]'::json)
-  from (${withinBytes({ select, orderBy: sql`place`, size: sql`octet_length(rows.element::text)`, maxBytes: EMBEDDED_BYTES })}) fitting)`
-
-const ancestorsDetail = embeddedJson(sql`${ancestors} select u.height as place, json_build_object(
-    'id', u.id, 'identifier', u.identifier, 'title', u.title, 'description', u.description, 'status', u.status,
-    'priority', u.priority, 'assigneeAgentId', u.assignee_agent_id, 'projectId', u.project_id, 'goalId', u.goal_id,
-    'project', (select json_build_object('id', p.id, 'name', p.name, 'description', p.description, 'status', p.status,
-      'goalId', p.goal_id, 'workspaces', '[]'::json, 'primaryWorkspace', null) from ${projects} p where p.id = u.project_id),
-    'goal', (select json_build_object('id', g.id, 'title', g.title, 'description', g.description, 'level', g.level,
-      'status', g.status) from ${goals} g where g.id = u.goal_id)) as element
-  from up u`)
 
 const ancestorsBrief = sql`(select coalesce(json_agg(json_build_object(
     'id', u.id, 'identifier', u.identifier, 'title', u.title, 'status', u.status, 'priority', u.priority)
@@ -80,54 +54,8 @@ export const resolveGoalId = (goalId: SQL, projectId: SQL, companyId: SQL): SQL 
     (select g.id from ${goals} g where g.company_id = ${companyId} and g.level = 'company' and g.status <> 'cancelled'
      order by g.created_at, g.id limit 1) end)`
 
-// The goal is resolved when the issue is read, so an issue that is older than the goal gets it too.
-const effectiveGoalId = resolveGoalId(sql`"issues"."goal_id"`, sql`"issues"."project_id"`, sql`"issues"."company_id"`)
-
-interface DetailRow extends Omit<IssueWithRelations, 'labelIds'> {
-  ancestors: z.input<typeof issueDetailView>['ancestors']
-  project: ProjectRow | null
-  goal: { id: string; title: string; status: string; level: string } | null
-  documents: { key: string; body: string }[]
-  workProducts: Record<string, unknown>[]
-}
-
-/** The key of the document that clients show as the issue's plan. */
-const PLAN_KEY = 'plan'
-
-/** Documents of the row `issues`; the plan with its text, the others without. */
-const documentsJson = sql`(select coalesce(json_agg(json_build_object(${jsonPairsOf(documents, ['body'])},
-    'body', case when ${documents.key} = ${sql.raw(`'${PLAN_KEY}'`)} then ${documents.body} end) order by ${documents.key}), '[]'::json)
-  from ${documents} where ${documents.issueId} = "issues"."id")`
-
-/** Work products of the row `issues`, the primary one first, then the newest. */
-const workProductsJson = embeddedJson(sql`select json_build_object(${jsonPairsOf(workProducts)}) as element,
-    row_number() over (order by ${workProducts.isPrimary} desc, ${workProducts.createdAt} desc, ${workProducts.id} desc) as place
-  from ${workProducts} where ${workProducts.issueId} = "issues"."id"`)
-
-const detailStatement = statement<{ id: string; companyId: string }, DetailRow>('issue_detail').read(sql`
-  select ${issueWithRelations},
-    case when "issues"."parent_id" is null then '[]'::json else ${ancestorsDetail} end as ancestors,
-    (select ${projectRowJson} from ${projects} where ${projects.id} = "issues"."project_id") as project,
-    (select json_build_object(${jsonPairsOf(goals)}) from ${goals} where ${goals.id} = ${effectiveGoalId}) as goal,
-    ${documentsJson} as documents, ${workProductsJson} as "workProducts"
-  from ${issues} where id = ${param('id')} and company_id = ${param('companyId')}`)
-
-/** One issue with everything that its page shows. @throws Refusal `not_found` */
-export async function issueDetail(db: Reader, companyId: string, id: string, actor: Actor) {
-  const [row] = await db.run(detailStatement, { id, companyId })
-  if (row === undefined) refuse('not_found', { message: 'Issue not found' })
-  const { documents: documentRows, ...issue } = row
-  // The fields are written into the same object: a copy of an object with fifty fields costs 16 µs.
-  return Object.assign(withLabelIds(issue), {
-    goalId: issue.goal?.id ?? issue.goalId,
-    project: issue.project === null ? null : presentProject(issue.project, actor),
-    planDocument: documentRows.find((document) => document.key === PLAN_KEY) ?? null,
-    documentSummaries: documentRows.map(({ body: _, ...summary }) => summary),
-    legacyPlanDocument: null,
-    mentionedProjects: [],
-    currentExecutionWorkspace: null,
-  })
-}
+/** The goal of the row `issues`. It is resolved when the issue is read, so an issue that is older than the goal gets it too. */
+export const effectiveGoalId = resolveGoalId(sql`"issues"."goal_id"`, sql`"issues"."project_id"`, sql`"issues"."company_id"`)
 
 /** A comment's row, under the names of Paperclip's API. */
 export interface CommentRow {

@@ -12,7 +12,7 @@ import { deleteIssue } from './delete.ts'
 import { dismissInInbox, listDismissals } from './dismissals.ts'
 import { archiveInInbox, markRead, unarchiveInInbox, unmarkRead } from './inbox.ts'
 import { listIssues, resolveMe } from './list.ts'
-import { issueDetail } from './queries.ts'
+import { issueDetail } from './detail.ts'
 import { contextWithWords } from './words.ts'
 import { updateIssue } from './update.ts'
 import {
