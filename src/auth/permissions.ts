@@ -114,6 +114,7 @@ export const permissions = {
   'board.link': ['token'],
   'instance.settings.read': ['board'],
   'instance.settings.write': ['admin'],
+  'instance.activity': ['admin'],
   'activity.verify': ['board'],
   'activity.export': ['board'],
   'activity.accept': ['token'],

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { inCompany, ofAgent, ofExistingIssue } from '../../auth/scopes.ts'
+import { inCompany, ofAgent, ofExistingIssue, onInstance } from '../../auth/scopes.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { get } from '../../http/route.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
+import { NO_COMPANY } from '../../platform/kernel/event.ts'
 import { listActivity } from './queries.ts'
 import { quarantineQuery, quarantineReport, quarantineView } from './quarantineReport.ts'
 import { activityQuery, activityView } from './views.ts'
@@ -16,6 +17,15 @@ export const activityRoutes = [
     returnsPageOf: activityView,
     refuses: ['not_found'],
     handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, companyOf(ctx), filter, { limit, after }),
+  }),
+  get('/api/instance/activity', {
+    summary: 'List audit rows of the instance, which belong to no company, newest first',
+    permission: 'instance.activity',
+    scope: onInstance,
+    query: activityQuery,
+    returnsPageOf: activityView,
+    refuses: [],
+    handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, NO_COMPANY, filter, { limit, after }),
   }),
   get('/api/agents/:id/quarantine', {
     summary: 'Read what an agent did in its last hours, and what its quarantine ended',

@@ -33,7 +33,7 @@ describe('settings of the instance', () => {
     ])
   })
 
-  test('A change of settings is recorded once for every company, and a patch without changes is not recorded', async () => {
+  test('A change of settings is recorded once for the instance and once for every company, and a patch without changes is not recorded', async () => {
     const [one, two] = [await world(server()), await world(server())]
     expect((await server().board.get(general)).body).toEqual({
       censorUsernameInLogs: false,
@@ -47,7 +47,9 @@ describe('settings of the instance', () => {
       feedbackDataSharingPreference: 'not_allowed',
     })
     const rows = await rowsOf('instance.settings.general_updated')
-    expect(rows.map((row) => row.companyId)).toEqual([one.company.id, two.company.id, one.company.id, two.company.id])
+    const instance = '00000000-0000-0000-0000-000000000000'
+    const recorded = [instance, one.company.id, two.company.id]
+    expect(rows.map((row) => row.companyId)).toEqual([...recorded, ...recorded])
     expect((await lastAudit(server(), 'general', 'instance.settings.general_updated')).details).toMatchObject({
       feedbackDataSharingPreference: 'not_allowed',
       _previous: { feedbackDataSharingPreference: 'prompt' },
@@ -66,7 +68,7 @@ describe('settings of the instance', () => {
     const before = await auditCount(server())
     await race([0, 1, 2, 3], () => server().board.patch(experimental, { autoRestartDevServerWhenIdle: true }))
     const companies = (await server().board.get('/api/companies')).body.length
-    expect(await auditCount(server())).toBe(before + companies)
+    expect(await auditCount(server())).toBe(before + 1 + companies)
   })
 
   test('Settings accept known fields with valid values only, and no request of an agent', async () => {

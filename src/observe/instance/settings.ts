@@ -35,8 +35,8 @@ const merge = statement<{ name: Group; settings: string }, never>('instance_sett
 const companyIds = statement<object, { id: string }>('instance_companies').read(sql`select id from ${companies} order by created_at, id`)
 
 /**
- * Changes settings of the instance. The change is recorded for every company, because it affects every one. A patch without
- * changes records nothing.
+ * Changes settings of the instance. The change is recorded for the instance and for every company, because it affects every
+ * one. A patch without changes records nothing.
  */
 export async function changeSettings<G extends Group>(
   ctx: Ctx,
@@ -56,7 +56,7 @@ export async function changeSettings<G extends Group>(
       changedKeys: changes.map(([key]) => key),
       _previous: Object.fromEntries(changes.map(([key]) => [key, old[key]])),
     }
-    const events = (affected.length === 0 ? [NO_COMPANY] : affected).map((companyId) => updatedEvents[group](group, details, { companyId }))
+    const events = [NO_COMPANY, ...affected].map((companyId) => updatedEvents[group](group, details, { companyId }))
     return changedIfAny(await readSettings(tx, group), events)
   })
 }

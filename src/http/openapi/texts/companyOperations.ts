@@ -144,4 +144,15 @@ export const audit: OperationTexts = {
     'One line of JSON per row; the last line has the signed head.',
     'AuditExportLine',
   ),
+  'GET /api/instance/activity': op(
+    'listInstanceActivity',
+    'What happens above the companies: settings, links of the board, restored databases. Administrators only.',
+    'Activity',
+  ),
+  'GET /api/instance/activity/verify': op('verifyInstanceChain', 'As for a company, over the chain of the instance.', 'AuditVerification'),
+  'GET /api/instance/activity/export': op(
+    'exportInstanceChain',
+    'As for a company: one line of JSON per row; the last line has the signed head.',
+    'AuditExportLine',
+  ),
 }
