@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /** `pcp_agent_`, 48 random hex digits, and 8 of their checksum. */
@@ -27,4 +27,4 @@ export function isAgentKey(token: string): boolean {
 export const isDamagedAgentKey = (token: string): boolean => LIKE_AGENT_KEY.test(token) && !isAgentKey(token)
 
 /** SHA-256 in hex digits. Keys are stored and looked up by it. */
-export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
+export const hashToken = (token: string): string => hash('sha256', token, 'hex')

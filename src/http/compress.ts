@@ -24,7 +24,10 @@ export function codingFor(request: Request): Coding | null {
 }
 
 /** `Vary` of an answer that may be compressed, with what was set before, such as `Origin`. */
-export const varyOf = (response: Response): string => [response.getHeader('Vary') ?? [], 'Accept-Encoding'].flat().join(', ')
+export function varyOf(response: Response): string {
+  const before = response.getHeader('Vary')
+  return before === undefined ? 'Accept-Encoding' : [before, 'Accept-Encoding'].flat().join(', ')
+}
 
 /**
  * Compresses an answer that is long enough, beside the event loop when it is long.

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Instant } from '../platform/kernel/time.ts'
 
@@ -11,7 +11,7 @@ const HASH_LENGTH = 16
  * blocker. `If-None-Match` asks about the answer, `If-Match` about the version alone.
  */
 export const answerTag = (version: string, answer: string): string =>
-  `${version.slice(0, -1)}${HASH_MARK}${createHash('sha256').update(answer).digest('base64url').slice(0, HASH_LENGTH)}"`
+  `${version.slice(0, -1)}${HASH_MARK}${hash('sha256', answer, 'base64url').slice(0, HASH_LENGTH)}"`
 
 /** The version of a row in an entity tag that a client sends. A proxy may have written behind the hash. */
 export const versionOf = (tag: string): string => tag.split(HASH_MARK, 1)[0] ?? tag
