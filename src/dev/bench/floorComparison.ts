@@ -184,12 +184,15 @@ async function measureSealing(sql: Pool): Promise<void> {
 const printResult = ({ name, observed: seen, ok }: BenchResult): void =>
   void process.stdout.write(`${name.padEnd(40)} ${seen}  ${ok ? 'ok' : 'BELOW'}\n`)
 
-/** Measures wakes: how soon a program starts, how fast a queue is worked off, and the cost of an idle server. */
-async function measureRuns(api: ApiClient, sql: Pool, folder: string, floorRate: number | null = null): Promise<void> {
+/**
+ * Measures wakes: how soon a program starts, how fast a queue is worked off, and the cost of an idle server.
+ * @param floorRate returns the rate of the floor's checkouts; called when the server need not be idle any more
+ */
+async function measureRuns(api: ApiClient, sql: Pool, folder: string, floorRate: () => Promise<number | null>): Promise<void> {
   process.stdout.write('\n')
   printResult(await measureIdleQueries(sql))
   printResult(await measureWakeLatency(api, sql, folder))
-  printResult(await measureDrain(api, sql, floorRate))
+  printResult(await measureDrain(api, sql, await floorRate()))
 }
 
 /** Compares the server with the floor, request by request. @returns the rate of the floor's checkouts, where they were measured */
@@ -222,6 +225,14 @@ async function compareWithFloor(
   return floorRate
 }
 
+/** Measures the floor alone, by which the bar of the queue is stated. */
+async function measureFloor(generator: Generator, company: Company, port: number): Promise<number | null> {
+  const scripts = buildComparisons(company).find(({ name }) => name === CHECKOUTS)?.baseline ?? []
+  const [floor] = await alternate(generator, [{ port, scripts }], ROUNDS)
+  if (floor !== undefined) process.stdout.write(`floor, ${CHECKOUTS}: ${cell(floor)}\n`)
+  return floor?.rate ?? null
+}
+
 /** `npm run bench`: this server beside a floor, at two sizes of a company, and its runs. */
 export async function benchAgainstFloor(): Promise<void> {
   const home = mkdtempSync(path.join(tmpdir(), 'paperclip-bench-'))
@@ -241,9 +252,11 @@ export async function benchAgainstFloor(): Promise<void> {
   const generator = startGenerator()
   try {
     const api = createApiClient(server.port)
-    if (ONLY === 'runs') return await measureRuns(api, sql, home)
-    const small = await createBenchCompany(api, sql, 'Small', 1000)
+    const createSmall = (): Promise<Company> => createBenchCompany(api, sql, 'Small', 1000)
     const ports = { server: server.port, baseline: baseline.port }
+    if (ONLY === 'runs')
+      return await measureRuns(api, sql, home, async () => await measureFloor(generator, await createSmall(), ports.baseline))
+    const small = await createSmall()
     const floorRate = await compareWithFloor(generator, small, { ports, sql })
     process.stdout.write(`memory so far: ${residentMb(server.process.pid ?? 0)} MB\n`)
     if (ONLY !== '') return
@@ -252,7 +265,7 @@ export async function benchAgainstFloor(): Promise<void> {
     await holdIssues(sql, large, 200)
     await sql.query('vacuum analyze issues')
     await compareScale({ generator, port: server.port, sql }, small, large)
-    await measureRuns(api, sql, home, floorRate)
+    await measureRuns(api, sql, home, () => Promise.resolve(floorRate))
     process.stdout.write(`\nmemory of the server's process: ${residentMb(server.process.pid ?? 0)} MB (bar 200)\n`)
   } finally {
     generator.stop()

@@ -139,7 +139,7 @@ export async function measureDrain(api: ApiClient, sql: Pool, floorRate: number 
   const shortfall = allDone ? '' : `, but only ${rows[0]?.succeeded} succeeded, ${rows[0]?.wakes} wakes done, ${endpoint.runs()} asked`
   return {
     name: `${QUEUED_RUNS} queued wakes, http adapter`,
-    observed: `${rate.toFixed(0)} runs/s (bar ${bar.toFixed(0)}), queued in ${(queuedAt - startedAt).toFixed(0)} ms${shortfall}`,
+    observed: `${rate.toFixed(0)} runs/s (bar ${bar.toFixed(0)}${floorRate === null ? '' : `, ${(rate / floorRate).toFixed(3)} of the floor`}), queued in ${(queuedAt - startedAt).toFixed(0)} ms${shortfall}`,
     ok: allDone && rate >= bar,
   }
 }

@@ -25,9 +25,16 @@ const SPAN_MS = 300 * 24 * 3600 * 1000
 /** Runs for each issue: one in five. */
 const ISSUES_PER_RUN = 5
 
-/** The same number for the same row on every machine, spread evenly below `sides`. */
-export const spread = (index: number, salt: number, sides: number): number =>
-  (Math.imul(index ^ (salt * 0x9e37_79b9), 2_654_435_761) >>> 0) % sides
+/**
+ * The same number for the same row on every machine, spread evenly below `sides`, and independent of the numbers with another salt: the agent
+ * of an issue says nothing about its priority.
+ */
+export function spread(index: number, salt: number, sides: number): number {
+  let bits = Math.imul(index + 1, 0x9e37_79b1) ^ Math.imul(salt + 1, 0x85eb_ca77)
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85eb_ca6b)
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2_ae35)
+  return ((bits ^ (bits >>> 16)) >>> 0) % sides
+}
 
 const pick = <T>(list: readonly T[], index: number, salt: number): T => list[spread(index, salt, list.length)] as T
 
