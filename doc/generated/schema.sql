@@ -34,7 +34,13 @@ CREATE INDEX activity_log_company ON public.activity_log USING btree (company_id
 CREATE INDEX activity_log_entity ON public.activity_log USING btree (entity_id, seq DESC);
 CREATE INDEX activity_log_kind ON public.activity_log USING btree (company_id, entity_type, action, seq DESC);
 CREATE INDEX activity_log_order ON public.activity_log USING btree (txid, seq);
-CREATE INDEX activity_log_people ON public.activity_log USING btree (company_id, action, seq DESC) WHERE (actor_type = 'user'::text);
+CREATE INDEX activity_log_people ON public.activity_log USING btree (company_id, action, seq DESC) WHERE ((actor_type = 'user'::text) AND
+CASE action
+    WHEN 'issue.released'::text THEN (COALESCE((details ->> 'previousCheckoutRunId'::text), (details ->> 'previousExecutionRunId'::text), (details ->> 'checkoutRunId'::text), (details ->> 'executionRunId'::text)) IS NOT NULL)
+    WHEN 'issue.deleted'::text THEN (COALESCE((details ->> 'previousCheckoutRunId'::text), (details ->> 'previousExecutionRunId'::text), (details ->> 'checkoutRunId'::text), (details ->> 'executionRunId'::text)) IS NOT NULL)
+    WHEN 'issue.lock_cleared'::text THEN ((details -> 'evicted'::text) = 'true'::jsonb)
+    ELSE true
+END);
 CREATE INDEX activity_log_run ON public.activity_log USING btree (run_id, seq DESC) WHERE (run_id IS NOT NULL);
 CREATE INDEX activity_log_time ON public.activity_log USING brin (created_at) WITH (pages_per_range='32', autosummarize='true');
 CREATE TRIGGER activity_log_append_only BEFORE DELETE OR UPDATE ON activity_log FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
@@ -577,7 +583,7 @@ CREATE TABLE issue_labels (
   CONSTRAINT issue_labels_issue_id_label_id_pk PRIMARY KEY (issue_id, label_id),
   CONSTRAINT issue_labels_label_id_labels_id_fk FOREIGN KEY (label_id) REFERENCES labels(id) ON DELETE CASCADE
 );
-CREATE INDEX issue_labels_label ON public.issue_labels USING btree (label_id);
+CREATE INDEX issue_labels_label ON public.issue_labels USING btree (label_id, issue_id);
 
 CREATE TABLE issue_lock_evictions (
   issue_id uuid NOT NULL,
@@ -768,7 +774,7 @@ END) STORED NOT NULL,
   CONSTRAINT issues_project_id_projects_id_fk FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE SET NULL,
   CONSTRAINT issues_status_check CHECK (status = ANY (ARRAY['backlog'::text, 'todo'::text, 'in_progress'::text, 'in_review'::text, 'done'::text, 'blocked'::text, 'cancelled'::text]))
 );
-CREATE INDEX issues_assignee ON public.issues USING btree (assignee_agent_id, status, priority_rank, created_at) WHERE (assignee_agent_id IS NOT NULL);
+CREATE INDEX issues_assignee ON public.issues USING btree (assignee_agent_id, status, priority_rank, updated_at DESC, id DESC) WHERE (assignee_agent_id IS NOT NULL);
 CREATE INDEX issues_claimable ON public.issues USING btree (company_id, status, priority_rank, created_at, id) WHERE ((assignee_agent_id IS NULL) AND (assignee_user_id IS NULL) AND (hidden_at IS NULL));
 CREATE INDEX issues_execution_run ON public.issues USING btree (execution_run_id) WHERE ((execution_run_id IS NOT NULL) AND (execution_run_id IS DISTINCT FROM checkout_run_id));
 CREATE INDEX issues_execution_workspace ON public.issues USING btree (execution_workspace_id) WHERE (execution_workspace_id IS NOT NULL);
@@ -996,9 +1002,9 @@ CREATE OR REPLACE FUNCTION public.event_ticket_lag(OUT counter bigint, OUT newes
  STABLE
 AS $function$
   SELECT (SELECT last_value FROM event_tickets), greatest(
-    (SELECT txid::text::bigint FROM activity_log ORDER BY txid DESC LIMIT 1),
-    (SELECT txid::text::bigint FROM heartbeat_run_events ORDER BY txid DESC LIMIT 1),
-    (SELECT txid::text::bigint FROM activity_chain ORDER BY txid DESC LIMIT 1), 0)
+    (SELECT l.txid::text::bigint FROM activity_log l ORDER BY l.txid DESC LIMIT 1),
+    (SELECT e.txid::text::bigint FROM heartbeat_run_events e ORDER BY e.txid DESC LIMIT 1),
+    (SELECT c.txid::text::bigint FROM activity_chain c ORDER BY c.txid DESC LIMIT 1), 0)
 $function$
 ;
 

@@ -74,7 +74,7 @@ export const issues = pgTable(
       .on(table.companyId, table.status, table.priorityRank, table.updatedAt.desc().nullsFirst(), table.id.desc().nullsFirst())
       .where(sql`hidden_at is null`),
     index('issues_assignee')
-      .on(table.assigneeAgentId, table.status, table.priorityRank, table.createdAt)
+      .on(table.assigneeAgentId, table.status, table.priorityRank, table.updatedAt.desc().nullsFirst(), table.id.desc().nullsFirst())
       .where(sql`assignee_agent_id is not null`),
     // The unassigned issues that `claim` may take, in the order in which it takes them.
     index('issues_claimable')
@@ -212,7 +212,7 @@ export const issueLabels = pgTable(
       .references(() => labels.id, { onDelete: 'cascade' }),
     createdAt: createdAt(),
   },
-  (table) => [primaryKey({ columns: [table.issueId, table.labelId] }), index('issue_labels_label').on(table.labelId)],
+  (table) => [primaryKey({ columns: [table.issueId, table.labelId] }), index('issue_labels_label').on(table.labelId, table.issueId)],
 )
 
 /** The time at which a board user last read an issue. */

@@ -187,6 +187,12 @@ describe('activity of a company with 100,000 rows', () => {
        select $1, 'system', 'b', 'issue.updated', 'issue', md5(n::text)::uuid, '{}' from generate_series(1, 5000) n`,
       [companyId],
     )
+    // Releases by a person that ended no hold, which are no interventions.
+    await sql.query(
+      `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, details)
+       select $1, 'user', 'local-board', 'issue.released', 'issue', md5(n::text)::uuid, '{"identifier":"ACM-1"}' from generate_series(1, 20000) n`,
+      [companyId],
+    )
     await sql.query('vacuum analyze activity_log')
   }, 180_000)
 
@@ -233,6 +239,14 @@ describe('activity of a company with 100,000 rows', () => {
       expect(blocks).toBeLessThan(1500)
     })
   }
+
+  test('The newest ticket is found by the indexes of tickets, however long the log is', async () => {
+    const { sql } = server().database
+    const { rows } = await sql.query<{ prosrc: string }>("select prosrc from pg_proc where proname = 'event_ticket_lag'")
+    const explained = await sql.query<{ 'QUERY PLAN': string }>(`explain (analyze, timing off) ${rows[0]?.prosrc}`)
+    const plan = explained.rows.map((row) => row['QUERY PLAN']).join('\n')
+    expect(plan).toMatch(/Scan Backward using activity_log_order on activity_log.*actual rows=1\b/)
+  })
 
   test('A window of time in the past reads a small part of the log', async () => {
     const day = (n: number): string => new Date(Date.now() - n * 86_400_000).toISOString()

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
-import { activityLog } from '../../platform/db/tables.ts'
+import { activityLog, mayBeIntervention } from '../../platform/db/tables.ts'
 import { issues } from '../../model/issues.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
@@ -92,7 +92,7 @@ const meetsCondition = sql`case wanted.condition
 /** The board's interventions. They are few among the rows of people, which have an index of their own. */
 const selectInterventions = (where: SQL): SQL => sql`
   select ${columns} from ${presetActions} cross join lateral (
-    select * from ${activityLog} where ${where} and actor_type = 'user' and action = wanted.action and ${meetsCondition} ${newest}) activity_log
+    select * from ${activityLog} where ${where} and actor_type = 'user' and ${mayBeIntervention} and action = wanted.action and ${meetsCondition} ${newest}) activity_log
   ${newest}`
 
 const selectActivity = dynamicRead<Params, Activity>('activity_list')

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { z } from 'zod'
 import { documents } from '../../model/documents.ts'
-import { comments, inboxArchives, issueLabels, issues, readStates } from '../../model/issues.ts'
+import { comments, inboxArchives, issues, readStates } from '../../model/issues.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
 import type { PageDb, ReadDb } from '../../platform/db/types.ts'
@@ -12,11 +12,14 @@ import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { filtersOfFew, isNamed } from './namedIssues.ts'
+import { formOfList, listedIds, positionAfter, rowsOf, walksOf } from './listOrder.ts'
+import type { ListForm } from './listOrder.ts'
+import { isNamed, isNamedAmong, usesOfNamed } from './namedIssues.ts'
+import type { NamedUse, NamedUses, NamingFilter } from './namedIssues.ts'
 import { activeRunJson } from './queries.ts'
 import type { RunBrief } from './queries.ts'
 import { prepareSearch, searchCandidates } from './searchCandidates.ts'
-import { issuePriorities } from '../../model/issueStatus.ts'
+import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import type { IssuePriority, IssueStatus } from '../../model/issueStatus.ts'
 
 /** The filters of the list of issues. An issue must match all of them. */
@@ -86,30 +89,29 @@ const isUnread = (user: SQL): SQL =>
 
 type FilterName = keyof IssueFilter
 
-/** The condition of each filter. The parameter has the filter's name. @param areFew whether the filter names few issues */
-const conditions: Record<FilterName, (areFew: boolean) => SQL> = {
+/** The condition of each filter. The parameter has the filter's name. @param use how the list uses a filter that names issues */
+const conditions: Record<FilterName, (use?: NamedUse) => SQL> = {
   status: () => sql`"issues"."status" = any(${bind('status', 'text[]')})`,
   // The range is for the index, which begins with the rank.
   priority: () => sql`"issues"."priority" = any(${bind('priority', 'text[]')})
     and "issues"."priority_rank" between ${bind('firstRank', 'smallint')} and ${bind('lastRank', 'smallint')}`,
   assigneeAgentId: () => sql`"issues"."assignee_agent_id" = ${bind('assigneeAgentId', 'uuid')}`,
   unassigned: () => sql`"issues"."assignee_agent_id" is null and "issues"."assignee_user_id" is null`,
-  createdByAgentId: (areFew) => isNamed('createdByAgentId', areFew),
-  createdByUserId: (areFew) => isNamed('createdByUserId', areFew),
-  participantAgentId: (areFew) => isNamed('participantAgentId', areFew),
-  assigneeUserId: (areFew) => isNamed('assigneeUserId', areFew),
-  touchedByUserId: (areFew) => isNamed('touchedByUserId', areFew),
+  createdByAgentId: (use) => isNamed('createdByAgentId', use),
+  createdByUserId: (use) => isNamed('createdByUserId', use),
+  participantAgentId: (use) => isNamed('participantAgentId', use),
+  assigneeUserId: (use) => isNamed('assigneeUserId', use),
+  touchedByUserId: (use) => isNamed('touchedByUserId', use),
   inboxArchivedByUserId: () => sql`not exists (select 1 from ${inboxArchives} a where a.issue_id = "issues"."id"
     and a.user_id = ${bind('inboxArchivedByUserId', 'text')} and a.archived_at >= "issues"."updated_at")`,
-  unreadForUserId: (areFew) => isNamed('unreadForUserId', areFew),
+  unreadForUserId: (use) => isNamed('unreadForUserId', use),
   projectId: () => sql`"issues"."project_id" = ${bind('projectId', 'uuid')}`,
   goalId: () => sql`"issues"."goal_id" = ${bind('goalId', 'uuid')}`,
   workspaceId: () => sql`("issues"."project_workspace_id" = ${bind('workspaceId', 'uuid')}
     or "issues"."execution_workspace_id" = ${bind('workspaceId', 'uuid')})`,
   executionWorkspaceId: () => sql`"issues"."execution_workspace_id" = ${bind('executionWorkspaceId', 'uuid')}`,
   parentId: () => sql`"issues"."parent_id" = ${bind('parentId', 'uuid')}`,
-  labelId: () =>
-    sql`exists (select 1 from ${issueLabels} il where il.issue_id = "issues"."id" and il.label_id = ${bind('labelId', 'uuid')})`,
+  labelId: (use) => isNamed('labelId', use),
   originKind: () => sql`"issues"."origin_kind" = ${bind('originKind', 'text')}`,
   originId: () => sql`"issues"."origin_id" = ${bind('originId', 'text')}`,
   includeRoutineExecutions: () => sql`true`,
@@ -152,41 +154,53 @@ const listStatement = dynamicRead<ListParams, SortedRow>('issue_list')
 
 interface QueryShape {
   readonly filters: readonly FilterName[]
-  /** Of the filters, those that name few issues. */
-  readonly ofFew: readonly FilterName[]
+  readonly named: NamedUses
+  readonly form: ListForm
   readonly after: boolean
   readonly offset: boolean
   readonly me: boolean
 }
 
-function listSql({ filters, ofFew, after, offset, me }: QueryShape): SQL {
+/** The conditions of every list, and those of the filters but the search. @param namesLead issues are found by their names */
+function conditionsOf({ filters, named }: QueryShape, namesLead: boolean): SQL[] {
   const where = [sql`"issues"."company_id" = ${bind('companyId', 'uuid')}`, sql`"issues"."hidden_at" is null`]
   const includesRoutines = filters.some((key) => ['originKind', 'originId', 'includeRoutineExecutions'].includes(key))
   if (!includesRoutines) where.push(sql`"issues"."origin_kind" <> 'routine_execution'`)
-  const others = filters.filter((key) => key !== 'q')
-  for (const key of others) where.push(conditions[key](ofFew.includes(key)))
-  const isSearch = filters.includes('q')
-  if (isSearch) {
-    const isFiltered = others.some((key) => key !== 'includeRoutineExecutions')
-    where.push(sql`"issues"."id" = any(${searchCandidates(sql.join(where, sql` and `), isFiltered)})`, conditions.q(false))
+  for (const key of filters) {
+    if (key === 'q') continue
+    const use = named[key as NamingFilter]
+    where.push(namesLead && use !== undefined ? isNamedAmong(key as NamingFilter, use) : conditions[key](use))
   }
-  const match = isSearch ? matchRank : sql`0`
-  if (after) {
-    where.push(sql`(${match}, "issues"."priority_rank"::int) >= (${bind('atMatch', 'int')}, ${bind('atRank', 'int')})`)
-    where.push(sql`((${match}, "issues"."priority_rank"::int) > (${bind('atMatch', 'int')}, ${bind('atRank', 'int')})
-      or ("issues"."updated_at", "issues"."id") < (${bind('atTime', 'timestamptz')}, ${bind('atId', 'uuid')}))`)
-  }
+  return where
+}
+
+const columnsFor = ({ me }: QueryShape): SQL => {
   const personalColumns = me
     ? sql`, ${lastTouchAt(bind('me', 'text'))} as "myLastTouchAt", ${lastExternalComment(bind('me', 'text'))} as "lastExternalCommentAt",
         ${isUnread(bind('me', 'text'))} as "isUnreadForMe"`
     : sql``
-  const order = isSearch
-    ? sql`"sortMatch", "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
-    : sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
-  const sortMatch = isSearch ? sql`, ${match} as "sortMatch"` : sql``
-  return sql`select ${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}${sortMatch}
-    from ${issues} where ${sql.join(where, sql` and `)} order by ${order} limit ${bind('limit', 'int')}
-    ${offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
+  return sql`${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}`
+}
+
+const listOrder = sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
+
+// The order needs few columns. So the issues of the page are found by their ids, and only those are read whole.
+const listSql = (shape: QueryShape): SQL => sql`select ${columnsFor(shape)}
+  from ${rowsOf(listedIds(shape, conditionsOf(shape, false)))} order by ${listOrder}`
+
+function searchSql(shape: QueryShape): SQL {
+  const where = conditionsOf(shape, false)
+  const isFiltered = shape.filters.some((key) => key !== 'includeRoutineExecutions' && key !== 'q')
+  const filtered = isFiltered ? sql.join(conditionsOf(shape, true), sql` and `) : null
+  // More names than are counted are too many to be looked up one by one.
+  const areMany = Object.values(shape.named).includes('lookUp')
+  where.push(sql`"issues"."id" = any(${searchCandidates(sql.join(where, sql` and `), filtered, areMany)})`, conditions.q())
+  if (shape.after)
+    where.push(
+      sql`${matchRank} >= ${bind('atMatch', 'int')} and (${matchRank} > ${bind('atMatch', 'int')} or ${positionAfter(sql`"issues"`)})`,
+    )
+  return sql`select ${columnsFor(shape)}, ${matchRank} as "sortMatch" from ${issues} where ${sql.join(where, sql` and `)}
+    order by "sortMatch", ${listOrder} limit ${bind('limit', 'int')} ${shape.offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
 }
 
 const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, (char) => `\\${char}`)
@@ -215,23 +229,23 @@ export async function listIssues(
   const me = filter.touchedByUserId ?? filter.unreadForUserId ?? filter.inboxArchivedByUserId
   const limit = page.limit ?? DEFAULT_LIMIT
   const offset = page.offset ?? ((page.page ?? 1) - 1) * limit
-  const shape: QueryShape = {
-    filters,
-    ofFew: await filtersOfFew(db, filters, filter),
-    after: cursor !== null,
-    offset: offset > 0,
-    me: me !== undefined,
-  }
+  const [after, depth, statuses] = [cursor !== null, limit + 1 + offset, filter.status?.length ?? 0]
+  const named = await usesOfNamed(db, filters, { ...filter, companyId }, depth * walksOf(statuses))
+  const form = formOfList({ filters, named, after, depth, statuses })
+  const shape: QueryShape = { filters, named, form, after, offset: offset > 0, me: me !== undefined }
   const ranks = (filter.priority ?? issuePriorities).map((priority) => issuePriorities.indexOf(priority))
   const search = text === '' ? {} : await prepareSearch(db, companyId, asked.split(/\s+/))
   const rows = await db.runPage(
-    listStatement(JSON.stringify(shape), () => listSql(shape)),
+    listStatement(JSON.stringify(shape), () => (text === '' ? listSql(shape) : searchSql(shape))),
     {
       ...filter,
       ...search,
       companyId,
       limit: limit + 1,
       offset,
+      depth,
+      legStatuses: filter.status ?? issueStatus.statuses,
+      legRanks: ranks.filter((rank) => rank >= (cursor?.[1] ?? 0)),
       firstRank: Math.min(...ranks),
       lastRank: Math.max(...ranks),
       words: text.split(/\s+/).map((word) => `%${word}%`),

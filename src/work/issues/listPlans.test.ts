@@ -31,20 +31,21 @@ const tables = new Set([
   'issue_search',
   'issue_touches',
   'issue_participants',
+  'issue_labels',
   'heartbeat_runs',
   'activity_log',
 ])
 
 /** The most rows that a read takes from the large tables, in all of its statements. */
-async function rowsReadBy(read: (store: Store) => Promise<unknown>): Promise<number> {
+async function rowsReadBy(read: (store: Store) => Promise<unknown>, counted: ReadonlySet<string> = tables): Promise<number> {
   const { store, database } = server()
   let rows = 0
   const explain = async (text: string, values: unknown[]): Promise<void> => {
     const { rows: found } = await database.sql.query(`explain (analyze, timing off, format json) ${text}`, values)
     for (const node of nodesOf(found[0]['QUERY PLAN'][0].Plan as Node))
-      if (tables.has(node['Relation Name'] ?? '') && node['Node Type'] !== 'Bitmap Heap Scan')
+      if (counted.has(node['Relation Name'] ?? '') && (counted !== tables || node['Node Type'] !== 'Bitmap Heap Scan'))
         rows += (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']
-      else if (node['Node Type'] === 'Bitmap Index Scan') rows += node['Actual Rows'] * node['Actual Loops']
+      else if (counted === tables && node['Node Type'] === 'Bitmap Index Scan') rows += node['Actual Rows'] * node['Actual Loops']
   }
   const run: ReadDb['run'] = async (statement, params) => {
     await explain(statement.text, statement.values(params))
@@ -61,9 +62,10 @@ async function rowsReadBy(read: (store: Store) => Promise<unknown>): Promise<num
 const ISSUES = 12_000
 let here: World
 let agentId: string
-let ids: { project: string; label: string }
+let busyId: string
+let ids: { project: string; label: string; mostLabel: string }
 
-/** Many issues. A person and an agent have to do with one in three hundred of them, spread over every priority. */
+/** Many issues. A person and an agent have to do with one in three hundred of them, spread over every priority, and others with very many. */
 async function plant(): Promise<void> {
   const connection = await server().database.sql.connect()
   const run = (text: string): Promise<{ rows: { id: string }[] }> =>
@@ -76,18 +78,23 @@ async function plant(): Promise<void> {
       ?.id as string
     const label = (await run(`insert into labels (company_id, name, color) values (:c, 'planted', '#000000') returning id`)).rows[0]
       ?.id as string
-    ids = { project, label }
+    const mostLabel = (await run(`insert into labels (company_id, name, color) values (:c, 'most', '#000000') returning id`)).rows[0]
+      ?.id as string
+    ids = { project, label, mostLabel }
     await run(`insert into issues (company_id, title, description, issue_number, identifier, status, priority, created_by_user_id, created_by_agent_id,
         assignee_user_id, assignee_agent_id, project_id, updated_at)
       select :c, 'Common words ' || i || case when i % 3000 = 7 then ' narwhal' else '' end, 'Described', 1000 + i, 'PLAN-' || i,
         (array['backlog', 'todo', 'done', 'blocked'])[1 + i / 4 % 4], (array['critical', 'high', 'medium', 'low'])[1 + i % 4],
         case when i % 300 < 2 then 'rare' else 'common' end, case when i % 300 = 2 then :a end, case when i % 300 = 3 then 'rare' end,
-        case when i % 300 = 4 then :a end, case when i % 2 = 0 then '${project}'::uuid end, now() - make_interval(secs => i * 7919 % :n)
+        case when i % 300 = 4 then :a when i % 4 = 2 then '${busyId}'::uuid end, case when i % 2 = 0 then '${project}'::uuid end, now() - make_interval(secs => i * 7919 % :n)
       from generate_series(1, :n) i`)
     await run(`insert into issue_comments (company_id, issue_id, body, author_user_id)
       select company_id, id, 'A comment', case when issue_number % 300 = 5 then 'rare' else 'common' end from issues where company_id = :c and issue_number > 1000`)
     await run(
       `insert into issue_labels (issue_id, label_id) select id, '${label}' from issues where company_id = :c and issue_number % 300 = 6`,
+    )
+    await run(
+      `insert into issue_labels (issue_id, label_id) select id, '${mostLabel}' from issues where company_id = :c and issue_number % 3 > 0`,
     )
     await run(`insert into heartbeat_runs (company_id, agent_id, status, finished_at, created_at)
       select :c, :a, case when i % 1000 = 0 then 'failed' else 'succeeded' end, now(), now() - make_interval(secs => i) from generate_series(1, :n) i`)
@@ -106,6 +113,7 @@ async function plant(): Promise<void> {
 beforeAll(async () => {
   here = await world(server())
   agentId = (await here.agent()).id
+  busyId = (await here.agent()).id
   await plant()
 }, 120_000)
 
@@ -117,7 +125,6 @@ const issueReads: Record<string, () => IssueFilter> = {
   'a status': () => ({ status: ['blocked'] }),
   'a priority': () => ({ priority: ['low'] }),
   'the person who touched': () => ({ touchedByUserId: 'rare' }),
-  'the person who touched most': () => ({ touchedByUserId: 'common' }),
   'a person who touched nothing': () => ({ touchedByUserId: 'stranger' }),
   'what a person has not read': () => ({ unreadForUserId: 'rare' }),
   'what a person without issues has not read': () => ({ unreadForUserId: 'stranger' }),
@@ -140,12 +147,59 @@ const issueReads: Record<string, () => IssueFilter> = {
   'a part of a rare word': () => ({ q: 'arwha' }),
   'a missing word': () => ({ q: 'quokka' }),
   'an identifier': () => ({ q: 'PLAN-777' }),
+  'a common word and a filter that leaves nothing': () => ({ q: 'common', createdByUserId: 'stranger' }),
   'a word and a person': () => ({ q: 'common', assigneeUserId: 'rare' }),
 }
 
 test.each(Object.keys(issueReads))('A list of issues by %s reads few rows', async (name) => {
   const filter = issueReads[name]?.() ?? {}
   expect(await rowsReadBy((store) => listIssues(store.read, here.company.id, filter, { limit: 20 }))).toBeLessThan(FEW_ROWS)
+})
+
+/** The rows of a page of twenty, seven times where it comes from seven statuses, and what belongs to each. */
+const PAGE_ROWS = 600
+
+const pageReads: Record<string, () => IssueFilter> = {
+  'no filter': () => ({}),
+  'a status': () => ({ status: ['blocked'] }),
+  'some statuses': () => ({ status: ['todo', 'in_progress', 'in_review', 'blocked'] }),
+  'an agent with many issues': () => ({ assigneeAgentId: busyId }),
+  'an agent with many issues and a status': () => ({ assigneeAgentId: busyId, status: ['todo', 'in_progress'] }),
+  'a project': () => ({ projectId: ids.project }),
+  'a project and a status': () => ({ projectId: ids.project, status: ['blocked'] }),
+  'a label of most issues': () => ({ labelId: ids.mostLabel }),
+  'a label of most issues and statuses': () => ({ labelId: ids.mostLabel, status: ['todo', 'blocked'] }),
+  'the person who touched most': () => ({ touchedByUserId: 'common' }),
+  'the person who touched most, and statuses': () => ({ touchedByUserId: 'common', status: ['todo', 'blocked'] }),
+}
+
+/** Looking at names stops at so many. */
+const COUNTED_NAMES = 12_001
+
+test.each(Object.keys(pageReads))(
+  'A page of a list by %s reads little more than the page, the first one and one in the middle',
+  async (name) => {
+    const filter = pageReads[name]?.() ?? {}
+    const isNamed = filter.labelId !== undefined || filter.touchedByUserId !== undefined
+    const half = await listIssues(server().store.read, here.company.id, filter, { limit: 1000 })
+    const after = half.next ?? undefined
+    for (const page of [{ limit: 20 }, ...(isNamed ? [] : [{ limit: 20, after }])])
+      expect(await rowsReadBy((store) => listIssues(store.read, here.company.id, filter, page))).toBeLessThan(
+        PAGE_ROWS + (isNamed ? COUNTED_NAMES : 0),
+      )
+  },
+)
+
+test('A search for a common word with a filter that leaves many issues or some looks at a bounded number of texts and issues', async () => {
+  const texts = new Set(['issues', 'issue_search', 'issue_comments'])
+  const rowsOf = (filter: IssueFilter): Promise<number> =>
+    rowsReadBy((store) => listIssues(store.read, here.company.id, { q: 'common', ...filter }, { limit: 20 }), texts)
+  expect(await rowsOf({ createdByUserId: 'common' })).toBeLessThan(ISSUES)
+  expect(await rowsOf({ labelId: ids.mostLabel, priority: ['low'], status: ['blocked'] })).toBeLessThan(ISSUES)
+})
+
+test('The inbox of an agent with many open issues reads as many as it shows of each status', async () => {
+  expect(await rowsReadBy((store) => listAgentInbox(store.read, here.company.id, busyId))).toBeLessThan(1200)
 })
 
 test('The dashboard, the numbers of companies, the inbox of an agent, runs by status and the log read few rows', async () => {

@@ -9,6 +9,7 @@ import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../
 import type { IssueRow, IssueWithRelations } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
+import { rowsOf } from './listOrder.ts'
 
 type Reader = Pick<ReadDb, 'run'>
 
@@ -162,13 +163,20 @@ export const activeRunJson = sql`(select json_build_object('id', r.id, 'status',
   'finishedAt', ${isoJson(sql`r.finished_at`)}, 'createdAt', ${isoJson(sql`r.created_at`)})
   from heartbeat_runs r where r.id = "issues"."execution_run_id" and r.status in ('queued', 'running'))`
 
+/** The most issues of an agent's inbox. */
+const INBOX_LIMIT = sql.raw('200')
+
+// A scan of the index for each status has the order; one for all of them would read and sort every open issue of the agent.
 const inboxStatement = statement<{ agentId: string; companyId: string }, InboxRow>('issue_inbox').read(sql`
-  select id, identifier, title, status, priority, project_id as "projectId", goal_id as "goalId", parent_id as "parentId",
-    updated_at as "updatedAt", ${activeRunJson} as "activeRun"
-  from ${issues}
-  where assignee_agent_id = ${param('agentId')} and company_id = ${param('companyId')} and hidden_at is null
-    and status in ('todo', 'in_progress', 'in_review', 'blocked')
-  order by priority_rank, updated_at desc, id desc limit 200`)
+  select "issues"."id", identifier, title, status, priority, project_id as "projectId", goal_id as "goalId", parent_id as "parentId",
+    "issues"."updated_at" as "updatedAt", ${activeRunJson} as "activeRun"
+  from ${rowsOf(sql`
+    select open.id from unnest(array['todo', 'in_progress', 'in_review', 'blocked']) as leg (status) cross join lateral (
+      select i.id, i.priority_rank, i.updated_at from ${issues} i
+      where i.assignee_agent_id = ${param('agentId')} and i.company_id = ${param('companyId')} and i.hidden_at is null and i.status = leg.status
+      order by i.priority_rank, i.updated_at desc, i.id desc limit ${INBOX_LIMIT}) open
+    order by open.priority_rank, open.updated_at desc, open.id desc limit ${INBOX_LIMIT}`)}
+  order by "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`)
 
 /** The open issues of an agent, most urgent first. */
 export const listAgentInbox = (db: Reader, companyId: string, agentId: string): Promise<InboxRow[]> =>

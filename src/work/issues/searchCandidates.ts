@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { issues } from '../../model/issues.ts'
-import { issueSearch, issueSearchChanges, issueSearchSegments } from '../../model/issueSearch.ts'
+import { issueSearch, issueSearchChanges, issueSearchSegments, segmentOf } from '../../model/issueSearch.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { askedWords, keysOf } from './searchKeys.ts'
@@ -15,8 +15,10 @@ const MAX_CANDIDATES = 500
 const MAX_SPREAD_TEXTS = 2000
 /** Changed texts that are read without the index, because it does not know them yet. */
 const MAX_CHANGES = 200
-/** When the other filters leave at most so many issues, each of them is a candidate. */
-const MAX_FILTERED = 300
+/** So many of the issues that the other filters leave are looked up in the index one by one. When those are all, the texts are not needed. */
+const MAX_FILTERED = 2000
+/** The most texts with the words whose issues are matched with the other filters: of a common word and a rare filter, one in thousands. */
+const MAX_EXAMINED = 2000
 
 const count = (most: number): SQL => sql.raw(String(most))
 
@@ -26,6 +28,10 @@ export interface SearchParams {
   readonly titleKeys: readonly string[]
   /** The same for any text. */
   readonly textKeys: readonly string[]
+  /** The segments themselves. */
+  readonly segments: readonly number[]
+  /** The keys of the rarest word, or of the only one. */
+  readonly nominatingKeys: readonly string[]
   /** The keys of the rarest word; none for a search for one word. */
   readonly rarestKeys: readonly string[]
   /** An identifier that is the whole text of the search. */
@@ -50,11 +56,15 @@ export async function prepareSearch(db: ReadDb, companyId: string, words: readon
   const places = asked.length === 0 ? [] : (await db.run(segments, { companyId })).map(({ segment }) => segment)
   const keysIn = (of: readonly string[], place: 'title' | 'anywhere'): string[] =>
     places.map((segment) => arrayText(keysOf(of, companyId, segment, place)))
+  const textKeys = keysIn(parts, 'anywhere')
+  const rarestKeys =
+    asked.length < 2 || places.length === 0 ? [] : keysIn(await rarestOf(db, companyId, asked, places[0] as number), 'anywhere')
   return {
     titleKeys: keysIn(parts, 'title'),
-    textKeys: keysIn(parts, 'anywhere'),
-    rarestKeys:
-      asked.length < 2 || places.length === 0 ? [] : keysIn(await rarestOf(db, companyId, asked, places[0] as number), 'anywhere'),
+    textKeys,
+    segments: places,
+    nominatingKeys: rarestKeys.length > 0 ? rarestKeys : textKeys,
+    rarestKeys,
     askedIdentifier: words.join(' ').toUpperCase(),
     isWithoutWords: asked.length === 0,
   }
@@ -71,36 +81,49 @@ async function rarestOf(db: ReadDb, companyId: string, asked: readonly string[][
 const matching = (where: SQL): SQL => sql`cross join lateral (
   select "issues"."id" from ${issues} where "issues"."id" = found.issue_id and ${where} limit 1) matching`
 
-const foundBy = (keys: string, where: SQL, limit: SQL = sql``): SQL => sql`
-  select matching.id from unnest(${param(keys, 'text[]')}) with ordinality as segment (keys, place)
-  cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[] ${limit}) found
-  ${matching(where)}`
+const foundBy = (keys: string, where: SQL): SQL => sql`
+  select matching.id from (
+    select found.issue_id, segment.place from unnest(${param(keys, 'text[]')}) with ordinality as segment (keys, place)
+    cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[]) found
+    order by segment.place limit ${count(MAX_EXAMINED)}) found
+  ${matching(where)} order by found.place limit ${count(MAX_CANDIDATES)}`
+
+// Without the `||` the planner may ask the index for all texts with the words, once for each issue.
+const narrowed = sql`select filtered.id from filtered
+  join unnest(${param('segments', 'integer[]')}, ${param('nominatingKeys', 'text[]')}) as segment (segment, keys) on segment.segment = ${segmentOf(sql`filtered.issue_number`)}
+  where (select true from ${issueSearch} s where s.issue_id = filtered.id and (s.keys || '{}') @> segment.keys::integer[] limit 1)
+  order by filtered.issue_number desc limit ${count(MAX_CANDIDATES)}`
 
 /**
  * The ids of the issues that a search may find, as an array: the index names them, and the list then reads their texts.
  * @param where the conditions of the list without the search
- * @param isFiltered whether they are more than the company and what every list leaves out
+ * @param filtered the same in a form that finds the issues by them; null: they are no more than the company and what every list leaves out
+ * @param areCertainlyMany `filtered` does not find all of them
  */
-export function searchCandidates(where: SQL, isFiltered: boolean): SQL {
-  const areMany = isFiltered ? sql`(select count(*) from filtered) > ${count(MAX_FILTERED)}` : sql`true`
-  const filtered = sql`filtered as materialized (select "issues"."id" from ${issues} where ${where} limit ${count(MAX_FILTERED + 1)}),`
-  return sql`array(with ${isFiltered ? filtered : sql``}
+export function searchCandidates(where: SQL, filtered: SQL | null, areCertainlyMany: boolean): SQL {
+  const areMany = filtered === null || areCertainlyMany ? sql`true` : sql`(select count(*) from filtered) > ${count(MAX_FILTERED)}`
+  const filteredIssues = sql`filtered as materialized (
+    select "issues"."id", "issues"."issue_number" from ${issues} where ${filtered} limit ${count(MAX_FILTERED + 1)}),`
+  // A common word is found with few issues looked at.
+  const found =
+    filtered === null ? sql`(select count(*) from titled)` : sql`((select count(*) from titled) + (select count(*) from narrowed))`
+  return sql`array(with ${filtered === null ? sql`` : sql`${filteredIssues} narrowed as materialized (${narrowed}),`}
     titled as materialized (
-      select id from (${foundBy('titleKeys', where)} order by segment.place limit ${count(MAX_CANDIDATES)}) t where ${areMany}),
+      select id from (${foundBy('titleKeys', where)}) t where ${areMany}),
     texts as materialized (
-      select id from (${foundBy('textKeys', where)} order by segment.place limit ${count(MAX_CANDIDATES)}) t
-      where ${areMany} and (select count(*) from titled) < ${count(MAX_CANDIDATES)}),
+      select id from (${foundBy('textKeys', where)}) t
+      where ${areMany} and ${found} < ${count(MAX_CANDIDATES)}),
     spread as (
       select matching.id from (
         select found.issue_id from unnest(${param('rarestKeys', 'text[]')}) with ordinality as segment (keys, place)
         cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[]) found
         order by segment.place limit ${count(MAX_SPREAD_TEXTS)}) found ${matching(where)}
-      where ${areMany} and (select count(*) from titled) < ${count(MAX_CANDIDATES)} and (select count(*) from texts) < ${count(MAX_CANDIDATES)}),
+      where ${areMany} and ${found} < ${count(MAX_CANDIDATES)} and (select count(*) from texts) < ${count(MAX_CANDIDATES)}),
     first_listed as (
-      select "issues"."id" from ${issues} where ${where} and ${param('isWithoutWords', 'boolean')} and ${areMany}
+      select "issues"."id" from ${issues} where ${where} and ${param('isWithoutWords', 'boolean')}
       order by "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc limit ${count(MAX_CANDIDATES)})
     select id from titled union select id from texts union select id from spread union select id from first_listed
-    ${isFiltered ? sql`union select id from filtered where not ${areMany}` : sql``}
+    ${filtered === null ? sql`` : sql`union select id from narrowed`}
     union select issue_id from (select issue_id from ${issueSearchChanges} order by id desc limit ${count(MAX_CHANGES)}) changed
     union select "issues"."id" from ${issues} where "issues"."identifier" = ${param('askedIdentifier', 'text')})`
 }

@@ -70,6 +70,9 @@ export type PlanMode = 'generic' | 'custom'
 
 type Settings = Readonly<Record<string, string>>
 
+// Starting helper processes costs a statement 10 ms and more, and each takes a core from another request. The planner knows neither.
+const NO_HELPERS = { max_parallel_workers_per_gather: '0' }
+
 const planModeSettings: Readonly<Record<PlanMode, Settings>> = {
   // A plan that is made while a table is small would read the whole table, and Postgres keeps it while the table grows.
   generic: { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' },
@@ -114,7 +117,7 @@ const watchdogs = new WeakMap<Pool, PoolWatchdog>()
  */
 export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custom', poolOptions: PoolOptions = {}): Pool {
   const guard = poolOptions.readOnlyByDefault === true ? READ_ONLY_BY_DEFAULT : {}
-  const settings: Settings = { timezone: 'UTC', jit: 'off', ...planModeSettings[planMode], ...guard }
+  const settings: Settings = { timezone: 'UTC', jit: 'off', ...NO_HELPERS, ...planModeSettings[planMode], ...guard }
   const startUpOptions = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
   const target = withOptions(options, startUpOptions.join(' '))
   const pool = new pg.Pool({
