@@ -36,10 +36,18 @@ async function measureTurn(generator: Generator, { side, prepared }: PreparedSid
 }
 
 /**
- * How long each side is driven before a work is measured. A server that has just started runs code that V8 has not optimized yet, and spends
+ * How long each side is driven before anything is measured, with the first work, and before each work. A server that has just started runs code that V8 has not optimized yet, and spends
  * processor time on optimizing it: its first 5,000 requests cost up to twice as much as those of the rest of its life.
  */
+const FIRST_WARM_UP_MS = 15_000
 const WARM_UP_MS = 5000
+
+/** Drives both sides with the first of all works, so that the path which all requests share is optimized whatever is measured first. */
+async function warmUp(generator: Generator, sides: readonly PreparedSide[]): Promise<void> {
+  const [first] = works
+  if (first === undefined) return
+  for (const each of sides) await measureTurn(generator, each, first, { index: 0, count: 1, durationMs: FIRST_WARM_UP_MS })
+}
 
 /** Drives both sides turn by turn, after a turn of each that warms up. */
 async function measureWork(
@@ -118,6 +126,8 @@ export async function benchAgainstPeer(request: PeerRequest): Promise<void> {
       prepared.push({ side, prepared: await prepareSide(side) })
     }
     for (const each of prepared) await noteStart(each.prepared)
+    note('warming up')
+    await warmUp(generator, prepared)
     const results: WorkResult[] = []
     for (const work of works.filter(({ name }) => name.includes(request.only))) {
       note(work.name)
