@@ -4,6 +4,7 @@ import { awaitWriters } from '../../auth/mayWrite.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { deletions } from '../../model/deletions.ts'
+import { issueCounts } from '../../model/issueFigures.ts'
 import { issues } from '../../model/issues.ts'
 import { isUnended, runs } from '../../model/runs.ts'
 import { lockAllAgents, terminateAgentsOf } from '../../org/agents/index.ts'
@@ -83,6 +84,8 @@ async function endRemainingRuns(ctx: Ctx): Promise<void> {
 async function deleteRow(tx: Tx, companyId: string): Promise<Parameters<typeof companyDeleted>[1]> {
   const { details } = exactlyOne(await tx.run(detailsOfBegin, { companyId }))
   await tx.delete(companies).where(eq(companies.id, companyId))
+  // Last: the figures count also what goes with the company.
+  await tx.delete(issueCounts).where(eq(issueCounts.companyId, companyId))
   return details
 }
 

@@ -174,12 +174,15 @@ function conditionsOf({ filters, named }: QueryShape, namesLead: boolean): SQL[]
   return where
 }
 
+// Postgres sets up the aggregate of every row, and few issues have labels. (An `exists` could be planned as a read of the whole table.)
+const listedLabels = sql`case when (select true from issue_labels il where il.issue_id = "issues"."id" limit 1) then ${labelsJson} else '[]'::json end`
+
 const columnsFor = ({ me }: QueryShape): SQL => {
   const personalColumns = me
     ? sql`, ${lastTouchAt(bind('me', 'text'))} as "myLastTouchAt", ${lastExternalComment(bind('me', 'text'))} as "lastExternalCommentAt",
         ${isUnread(bind('me', 'text'))} as "isUnreadForMe"`
     : sql``
-  return sql`${issueColumns}, ${labelsJson} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}`
+  return sql`${issueColumns}, ${listedLabels} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}`
 }
 
 const listOrder = sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
+import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import type { Store } from '../../platform/db/types.ts'
-import { indexChangedTexts } from './searchIndex.ts'
+import { createSearchIndexer, indexChangedTexts } from './searchIndex.ts'
 import { askedWords, partsOf } from './searchKeys.ts'
 
 const server = useServer()
@@ -183,4 +184,20 @@ describe('the parts of words', () => {
     expect([...partsOf('QA x')]).toEqual(expect.arrayContaining(['^q', '^qa', '^x']))
     expect(askedWords(['%', '--'])).toEqual([])
   })
+})
+
+test('A server indexes what it commits at its next look, and asks the database rarely while it commits nothing', async () => {
+  const { store } = server()
+  const here = await world(server())
+  const issue = await here.issue()
+  const look = createSearchIndexer(store, pino({ level: 'silent' }))
+  const changes = async (): Promise<number> => (await sql('select 1 from issue_search_changes')).length
+  await look()
+  expect(await changes()).toBe(0)
+  await sql("update issues set title = 'Written by another server' where id = $1", [issue.id])
+  await look()
+  expect(await changes()).toBe(1)
+  await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Written by this server' })
+  await look()
+  expect(await changes()).toBe(0)
 })

@@ -9,8 +9,10 @@ import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import { keysOf, partsOf } from './searchKeys.ts'
 
-/** How often a server looks for changed texts. Two intervals and a batch stay below a second. */
+/** How often a server looks for changed texts while it commits changes. Two intervals and a batch stay below a second. */
 export const SEARCH_INDEX_INTERVAL_MS = 400
+/** How often it looks without a commit of its own: another server may have ended before it indexed what it wrote. */
+const OTHERS_INTERVAL_MS = 10_000
 /** How long one call works. Further changes wait for the next call, because a server that stops must not wait for a backlog. */
 const BUDGET_MS = 800
 /** Texts of one batch, in number and in bytes: about 20 ms of this thread at most, and one transaction without waits. */
@@ -126,13 +128,29 @@ export async function indexChangedTexts(store: Store): Promise<{ readonly isBehi
   }
 }
 
-/** Creates the periodic task of the search, which says when texts are found late, and when no longer. */
+/**
+ * Creates the periodic task of the search, which says when texts are found late, and when no longer. A server indexes what it wrote
+ * itself, so one that commits nothing asks the database rarely.
+ */
 export function createSearchIndexer(store: Store, log: Log): () => Promise<void> {
+  let isDue = true
+  let lookedAt = 0
   let wasBehind = false
+  store.onCommit(() => (isDue = true))
   return async () => {
-    const { isBehind } = await indexChangedTexts(store)
-    if (isBehind && !wasBehind) log.info('the index of the search is behind: older texts are not found yet')
-    if (!isBehind && wasBehind) log.info('the index of the search is complete again')
-    wasBehind = isBehind
+    if (!isDue && performance.now() - lookedAt < OTHERS_INTERVAL_MS) return
+    // A commit while the changes are read may come too late for them.
+    isDue = false
+    try {
+      const { isBehind } = await indexChangedTexts(store)
+      if (isBehind && !wasBehind) log.info('the index of the search is behind: older texts are not found yet')
+      if (!isBehind && wasBehind) log.info('the index of the search is complete again')
+      wasBehind = isBehind
+      isDue ||= isBehind
+      lookedAt = performance.now()
+    } catch (error) {
+      isDue = true
+      throw error
+    }
   }
 }
