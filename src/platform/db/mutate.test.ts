@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { Refusal, refuse } from '../kernel/errors.ts'
@@ -48,6 +49,23 @@ describe('mutate (I6)', () => {
         .messages.slice(messageCount)
         .map((row) => row.action),
     ).toEqual(['test.said'])
+  })
+
+  test('A value that fails together with a final check ends no process', async () => {
+    const { company, issue } = await world(server())
+    const plain = await issue()
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const refused = mutate(asSystem(company.id), async (tx) => {
+      tx.finalChecks.set('test', async () => await Promise.reject(new Error('the check lost its connection')))
+      const written = tx.run(failWith, { state: '57P01' }).then(() => 'value')
+      return changed(written, testEvent(plain.id, { word: 'changed' }))
+    })
+    await expect(refused).rejects.toThrow('the check lost its connection')
+    await setImmediate()
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
   })
 
   test.each(['unchanged', 'changedIfAny'])('A write without an event (%s) is a bug and leaves nothing behind', async (how) => {

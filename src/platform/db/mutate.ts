@@ -27,17 +27,21 @@ export interface Outcome<T> {
   readonly events: readonly DomainEvent[]
 }
 
+/**
+ * The outcome of a mutation that learns only while it runs whether it changes anything. A value that is still in progress is awaited with
+ * the final statements. They do not run when the connection was lost before, and then its failure is not the one that the caller gets.
+ */
+export function changedIfAny<T>(value: T | Promise<T>, events: readonly DomainEvent[]): Outcome<T> {
+  if (value instanceof Promise) value.catch(() => {})
+  return { value, events }
+}
+
 /** The outcome of a mutation that changed something. The type requires at least one event. */
-export const changed = <T>(value: T | Promise<T>, ...events: readonly [DomainEvent, ...DomainEvent[]]): Outcome<T> => ({
-  value,
-  events,
-})
+export const changed = <T>(value: T | Promise<T>, ...events: readonly [DomainEvent, ...DomainEvent[]]): Outcome<T> =>
+  changedIfAny(value, events)
 
 /** The outcome of a mutation that changed nothing, for example because a repeated request found its work done. */
 export const unchanged = <T>(value: T): Outcome<T> => ({ value, events: [] })
-
-/** The outcome of a mutation that learns only while it runs whether it changes anything. */
-export const changedIfAny = <T>(value: T | Promise<T>, events: readonly DomainEvent[]): Outcome<T> => ({ value, events })
 
 /**
  * Lets the body continue while a write is in progress. When the write fails, every statement behind it fails too, and the
@@ -181,8 +185,6 @@ async function runBody<T>(
       events.length === 0 || actingRunIdOf(ctx.actor) === null || tx.actingRunVerified,
       'a mutation by a run must have verified the acting run',
     )
-    // The final statements await the value. They do not run when BEGIN has failed.
-    if (value instanceof Promise) value.catch(() => {})
     // The response must be complete before it is stored.
     const response = ctx.idempotency === null ? null : encryptResponse(ctx.idempotency, await value)
     return { value, drafts: draftAuditRows(ctx, events), response }
