@@ -218,6 +218,25 @@ CREATE TABLE audit_witnesses (
 );
 CREATE TRIGGER audit_witnesses_line BEFORE UPDATE ON audit_witnesses FOR EACH ROW WHEN (new.line < old.line OR new.key_id <> old.key_id) EXECUTE FUNCTION keep_witness_line();
 
+CREATE TABLE auth_attempts (
+  key text NOT NULL,
+  count integer NOT NULL,
+  ends_at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT auth_attempts_pkey PRIMARY KEY (key)
+);
+CREATE INDEX auth_attempts_end ON public.auth_attempts USING btree (ends_at);
+
+CREATE TABLE challenges (
+  id uuid NOT NULL,
+  identifier text NOT NULL,
+  value text NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT challenges_pkey PRIMARY KEY (id)
+);
+CREATE INDEX challenges_identifier ON public.challenges USING btree (identifier);
+
 CREATE TABLE companies (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   name text NOT NULL,
@@ -253,6 +272,7 @@ CREATE TABLE company_memberships (
   CONSTRAINT company_memberships_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT company_memberships_pkey PRIMARY KEY (id)
 );
+CREATE INDEX company_memberships_person ON public.company_memberships USING btree (principal_id) WHERE (principal_type = 'user'::text);
 CREATE UNIQUE INDEX company_memberships_principal_key ON public.company_memberships USING btree (company_id, principal_type, principal_id);
 
 CREATE TABLE deletions (
@@ -437,6 +457,15 @@ CREATE TABLE inbox_dismissals (
   CONSTRAINT inbox_dismissals_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX inbox_dismissals_key ON public.inbox_dismissals USING btree (company_id, user_id, item_key);
+
+CREATE TABLE instance_administrators (
+  person_id text NOT NULL,
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT instance_administrators_person_id_people_id_fk FOREIGN KEY (person_id) REFERENCES people(id) ON DELETE CASCADE,
+  CONSTRAINT instance_administrators_pkey PRIMARY KEY (person_id)
+);
 
 CREATE TABLE instance_settings (
   name text NOT NULL,
@@ -810,6 +839,40 @@ CREATE TABLE labels (
 );
 CREATE UNIQUE INDEX labels_name_key ON public.labels USING btree (company_id, lower(name));
 
+CREATE TABLE logins (
+  id uuid NOT NULL,
+  account_id text NOT NULL,
+  provider_id text NOT NULL,
+  person_id text NOT NULL,
+  access_token text,
+  refresh_token text,
+  id_token text,
+  access_token_expires_at timestamp(3) with time zone,
+  refresh_token_expires_at timestamp(3) with time zone,
+  scope text,
+  password text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT logins_person_id_people_id_fk FOREIGN KEY (person_id) REFERENCES people(id) ON DELETE CASCADE,
+  CONSTRAINT logins_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX logins_account_key ON public.logins USING btree (provider_id, account_id);
+CREATE INDEX logins_person ON public.logins USING btree (person_id);
+
+CREATE TABLE people (
+  id text NOT NULL,
+  name text NOT NULL,
+  email text NOT NULL,
+  email_verified boolean DEFAULT false NOT NULL,
+  image text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT people_email_check CHECK (email = lower(email)),
+  CONSTRAINT people_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX people_email_key ON public.people USING btree (email);
+CREATE INDEX people_order ON public.people USING btree (created_at, id);
+
 CREATE TABLE principal_permission_grants (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -903,6 +966,21 @@ CREATE TABLE servers (
   last_seen_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT servers_pkey PRIMARY KEY (id)
 );
+
+CREATE TABLE sign_ins (
+  id uuid NOT NULL,
+  token text NOT NULL,
+  person_id text NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL,
+  ip_address text,
+  user_agent text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT sign_ins_person_id_people_id_fk FOREIGN KEY (person_id) REFERENCES people(id) ON DELETE CASCADE,
+  CONSTRAINT sign_ins_pkey PRIMARY KEY (id)
+);
+CREATE INDEX sign_ins_person ON public.sign_ins USING btree (person_id);
+CREATE UNIQUE INDEX sign_ins_token_key ON public.sign_ins USING btree (token);
 
 CREATE TABLE wake_skips (
   agent_id uuid NOT NULL,

@@ -15,12 +15,18 @@ const sentences: Readonly<Record<AnonymousReason, (uid: number | null) => string
     `the request comes from another account (uid ${uid}) than that of the server and has no credential. ${useOwnToken}`,
   run: () => `the request comes from a process of a run and has no credential. ${useOwnToken}`,
   owner_unknown: () => 'runs are live under the account of the server, and the process that sent the request cannot be found',
+  not_signed_in: () => 'people sign in here, and the request has no session and no credential',
+  session_ended: () => 'the session has ended or was not made by this server. Sign in again',
   peer_unknown: () => 'the account that sent the request cannot be found, and the request has no credential',
 }
+
+const forPeople: ReadonlySet<AnonymousReason> = new Set(['not_signed_in', 'session_ended'])
 
 /** The reason as part of a sentence. */
 export const anonymousReason = ({ reason, uid }: Pick<Anonymous, 'reason' | 'uid'>): string => sentences[reason](uid)
 
 /** The sentence of a 401: why the sender is anonymous, and how to get a credential. */
 export const unauthorizedMessage = (caller: Pick<Anonymous, 'reason' | 'uid'>): string =>
-  `Unauthorized: ${anonymousReason(caller)}. To act as the board, ${useToken}`
+  forPeople.has(caller.reason)
+    ? `Unauthorized: ${anonymousReason(caller)}`
+    : `Unauthorized: ${anonymousReason(caller)}. To act as the board, ${useToken}`

@@ -4,6 +4,7 @@ import type { BoardFacts } from './boardMode.ts'
 
 const ordinary: BoardFacts = {
   asked: 'auto',
+  peopleSignIn: false,
   listensBeyondLoopback: false,
   seesPeers: true,
   uid: 1000,

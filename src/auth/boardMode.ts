@@ -8,6 +8,8 @@ export type BoardChoice = 'auto' | BoardMode
 /** The facts of the decision. */
 export interface BoardFacts {
   readonly asked: BoardChoice
+  /** People sign in to this server, so no program is the board by its account. */
+  readonly peopleSignIn: boolean
   /** The server listens on an address that other machines may reach. */
   readonly listensBeyondLoopback: boolean
   /** The account at the other end of a connection can be found. */
@@ -39,7 +41,7 @@ function whyUnsafe({ listensBeyondLoopback, seesPeers, uid, startsCommands, isol
 /** Chooses who is the board on this machine: the user of the account of the server (`implicit`), or the holder of the token (`token`). */
 export function decideBoardMode(facts: BoardFacts): BoardDecision {
   if (facts.asked === 'token') return { mode: 'token', reason: 'PAPERCLIP_BOARD=token' }
-  const unsafe = whyUnsafe(facts)
+  const unsafe = facts.peopleSignIn ? 'people sign in here' : whyUnsafe(facts)
   if (unsafe === null) return { mode: 'implicit', reason: 'the account of the server proves the board' }
   if (facts.asked === 'implicit') return { problem: `PAPERCLIP_BOARD=implicit is not safe here: ${unsafe}. Use PAPERCLIP_BOARD=token` }
   return { mode: 'token', reason: unsafe }

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { agentKeys, agents } from '../model/agents.ts'
+import { memberships } from '../model/companies.ts'
+import { instanceAdministrators, signIns } from '../model/people.ts'
 import { runs } from '../model/runs.ts'
 import { isQuarantinedSql } from '../model/agentStatus.ts'
 import { param, statement } from '../platform/db/statement.ts'
@@ -26,12 +28,20 @@ export const isRunTokenEnded = sql`r.status not in ('queued', 'running') and ${a
 
 /** The credential of a long-lived connection: a reference to the row whose end revokes it. */
 export interface CredentialRef {
-  readonly kind: 'key' | 'run'
+  readonly kind: 'key' | 'run' | 'session'
+  /** Of a session: its id, the company and the role, because the connection ends with them: what it shows depends on the role. */
   readonly id: string
 }
 
-/** The credential that an actor depends on; null for a person, who is identified again with every request. */
-export function credentialRefOf(actor: Actor): CredentialRef | null {
+/** In the place of a role: the person administers the instance. */
+const ADMINISTRATOR = 'administrator'
+
+/** The credential that a connection about a company depends on; null for the board of this machine and the holder of its token. */
+export function credentialRefOf(actor: Actor, companyId: string): CredentialRef | null {
+  if (actor.kind === 'board' && actor.session !== null) {
+    const role = actor.isAdmin ? ADMINISTRATOR : actor.role
+    return { kind: 'session', id: `${actor.session.id}/${companyId}/${role}` }
+  }
   if (actor.kind !== 'agent') return null
   const { keyId, runId } = actor
   if (actor.via === 'key') return keyId === null ? null : { kind: 'key', id: keyId }
@@ -49,13 +59,22 @@ export const isKeyIdUsable = async (db: ReadDb, keyId: string): Promise<boolean>
 export interface CredentialIds {
   readonly keyIds: readonly string[]
   readonly runIds: readonly string[]
+  /** Each is `session/company/role`. */
+  readonly sessionIds: readonly string[]
 }
 
 // One look-up by primary key for each id. Postgres may turn `not exists` into a join that reads all keys and runs.
-/** SQL array of those keys and runs (parameters `keyIds` and `runIds`) whose credential can no longer be used. */
+/** SQL array of those keys, runs and sessions (parameters `keyIds`, `runIds`, `sessionIds`) whose credential can no longer be used. */
 export const revokedCredentials: SQL = sql`array(
-  select asked.id from unnest(${param('keyIds', 'uuid[]')}) as asked (id) where (
+  select asked.id::text from unnest(${param('keyIds', 'uuid[]')}) as asked (id) where (
     select true from ${agentKeys} k join ${agents} a on a.id = k.agent_id where k.id = asked.id and ${isKeyUsable}) is null
   union all
-  select asked.id from unnest(${param('runIds', 'uuid[]')}) as asked (id) where (
-    select true from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id where r.id = asked.id and ${isRunTokenUsable}) is null)`
+  select asked.id::text from unnest(${param('runIds', 'uuid[]')}) as asked (id) where (
+    select true from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id where r.id = asked.id and ${isRunTokenUsable}) is null
+  union all
+  select asked.id from unnest(${param('sessionIds', 'text[]')}) as asked (id) where (
+    select true from ${signIns} s where s.id = split_part(asked.id, '/', 1)::uuid and s.expires_at > now()
+      and case when split_part(asked.id, '/', 3) = ${sql.raw(`'${ADMINISTRATOR}'`)}
+        then exists (select from ${instanceAdministrators} a where a.person_id = s.person_id)
+        else exists (select from ${memberships} m where m.company_id = split_part(asked.id, '/', 2)::uuid and m.principal_type = 'user'
+          and m.principal_id = s.person_id and m.status = 'active' and m.membership_role = split_part(asked.id, '/', 3)) end) is null)`

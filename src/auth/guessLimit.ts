@@ -22,7 +22,7 @@ export interface GuessLimit {
 }
 
 /** The party to which an address belongs: itself, or its network in IPv6. */
-function partyOf(address: string): string {
+export function partyOf(address: string): string {
   const bytes = addressBytes(address)
   return bytes.length === 4 ? bytes.join('.') : bytes.slice(0, IPV6_PREFIX_BYTES).join(':')
 }

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardProof, KeyScope } from '../platform/kernel/actor.ts'
+import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardActor, BoardProof, KeyScope } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Instant } from '../platform/kernel/time.ts'
 import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
@@ -17,6 +17,8 @@ import type { KeyUse } from './keyUse.ts'
 import type { RunClaims, RunTokens } from './runTokens.ts'
 import type { BoardAccess } from './boardAccess.ts'
 import { isFromForeignPage } from './fetchSite.ts'
+import { personOf } from './personSessions.ts'
+import type { PersonSessions } from './personSessions.ts'
 import type { GuessLimit } from './guessLimit.ts'
 import { cookieOf } from './cookie.ts'
 import { cameThroughProxy } from './proxyHeaders.ts'
@@ -26,7 +28,16 @@ import { hashToken, isAgentKey, isDamagedAgentKey } from './tokens.ts'
 /** The person that governs: the user of the account of the server, and the holder of the token of the board. */
 const LOCAL_BOARD = 'local-board'
 
-const board = (via: BoardProof, uid: number | null): Actor => ({ kind: 'board', userId: LOCAL_BOARD, isAdmin: true, via, uid })
+const board = (via: BoardProof, uid: number | null): BoardActor => ({
+  kind: 'board',
+  userId: LOCAL_BOARD,
+  isAdmin: true,
+  via,
+  uid,
+  companies: null,
+  role: 'owner',
+  session: null,
+})
 const boardByToken = board('token', null)
 
 const COOKIE_ENDED =
@@ -104,11 +115,19 @@ const isFromLoopback = (request: IncomingMessage): boolean => loopback.has(reque
 /** True for a request that comes from loopback and shows no sign of a proxy. */
 export const isFromThisMachine = (request: IncomingMessage): boolean => isFromLoopback(request) && !cameThroughProxy(request)
 
+/** How people sign in: their sessions, and those that were looked up just now. */
+export interface PeopleAccess {
+  readonly sessions: PersonSessions
+  readonly cache: CredentialCache<BoardActor>
+}
+
 export interface IdentifyDeps {
   readonly db: ReadDb
   readonly tokens: RunTokens
   readonly credentialCache: CredentialCache
   readonly board: BoardAccess
+  /** Null where people do not sign in. */
+  readonly people: PeopleAccess | null
   readonly guesses: GuessLimit
   readonly keyUse: KeyUse
 }
@@ -125,7 +144,7 @@ const DAMAGED_KEY = 'Unauthorized: the API key is incomplete or mistyped, its ch
  *   `malformed_run_id`, `run_id_mismatch`
  */
 export async function identify(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
-  if (request.headers.authorization === undefined) return await identifyPerson(deps.board, request, hostIsLoopback)
+  if (request.headers.authorization === undefined) return await identifyPerson(deps, request, hostIsLoopback)
   const token = bearerOf(request)
   if (token === null) return refuse('unauthorized')
   const hash = hashToken(token)
@@ -136,12 +155,16 @@ export async function identify(deps: IdentifyDeps, request: IncomingMessage, hos
 
 const anonymous = (reason: AnonymousReason, uid: number | null = null): Anonymous => ({ kind: 'anonymous', reason, uid })
 
-/** The caller without a bearer: the board by its cookie or by its account on this machine, or anonymous. */
-async function identifyPerson(access: BoardAccess, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
+/** The caller without a bearer: a person by a session, the board by its cookie or by its account on this machine, or anonymous. */
+async function identifyPerson(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
+  const { board: access, people } = deps
   // A link from elsewhere may open a public page, but shows nothing that only the board may read.
   if (isFromForeignPage(request)) return anonymous('foreign_page')
+  const session = people === null ? null : cookieOf(request, people.sessions.cookieName)
+  if (people !== null && session !== null) return await personBySession(deps.db, people, request, session)
   const cookie = cookieOf(request, access.sessions.cookieName)
   if (cookie !== null) return await boardByCookie(access, request, cookie)
+  if (people !== null && access.mode === 'token') return await withoutSession(access, request)
   if (!isFromLoopback(request)) return anonymous('elsewhere')
   if (!hostIsLoopback) return anonymous('foreign_host')
   if (cameThroughProxy(request)) return anonymous('through_proxy')
@@ -154,6 +177,36 @@ async function identifyPerson(access: BoardAccess, request: IncomingMessage, hos
 async function withoutToken({ checkCaller }: BoardAccess, request: IncomingMessage): Promise<Anonymous> {
   const caller = await checkCaller?.(request.socket)
   return anonymous('token_mode', caller?.uid)
+}
+
+/** A caller without a session where people sign in. The check writes the event of the run that a local caller belongs to. */
+async function withoutSession({ checkCaller }: BoardAccess, request: IncomingMessage): Promise<Anonymous> {
+  const caller = isFromThisMachine(request) ? await checkCaller?.(request.socket) : undefined
+  return anonymous('not_signed_in', caller?.uid)
+}
+
+/**
+ * The person that has a session. A browser sends the cookie of a session that has ended to the page that signs in, too, so it makes
+ * the caller anonymous and does not end the request.
+ * @throws Refusal `origin_not_allowed` for a change that no page of this server sent
+ */
+async function personBySession(db: ReadDb, { sessions, cache }: PeopleAccess, request: IncomingMessage, cookie: string): Promise<Actor> {
+  const token = sessions.tokenOf(cookie)
+  if (token === null) return anonymous('session_ended')
+  const hash = hashToken(token)
+  const person = cache.find(hash) ?? (await cache.load(hash, () => personOf(db, token)))
+  if (person === null) return anonymous('session_ended')
+  if (!isRead(request) && !isFromOwnPage(request) && !hasOwnReferer(request)) refuse('origin_not_allowed')
+  return person
+}
+
+const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+
+/** Whether the page that sent the request is one of the address that it was sent to. Browsers that send no `Origin` send this. */
+function hasOwnReferer({ headers }: IncomingMessage): boolean {
+  const { referer = '', host = '' } = headers
+  if (headers['sec-fetch-site'] !== undefined || headers.origin !== undefined || !URL.canParse(referer)) return false
+  return /^https?:$/.test(new URL(referer).protocol) && new URL(referer).host === host.toLowerCase()
 }
 
 /** The account at the other end of a local connection; null for a request from elsewhere, or where accounts cannot be seen. */

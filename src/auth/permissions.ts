@@ -1,12 +1,10 @@
-import { refuse } from '../platform/kernel/errors.ts'
-import { keyScopes } from '../platform/kernel/actor.ts'
-import type { Actor, KeyScope } from '../platform/kernel/actor.ts'
-import { unauthorizedMessage } from './anonymous.ts'
+import type { KeyScope } from '../platform/kernel/actor.ts'
 
 /**
- * A kind of actor that can hold a permission. `public` needs no credential. `board` is any person with access to the
- * company, `admin` the instance's administrator, `token` the board by its token, `agent` any agent of the company, `self` an agent for its own row, `ceo`
- * an agent with that role, and `creator` an agent that may create agents.
+ * A kind of actor that can hold a permission. `public` needs no credential. `board` is a person with access to the
+ * company and a role that has the permission (`roles.ts`), `admin` the instance's administrator, `token` the board by
+ * its token, `agent` any agent of the company, `self` an agent for its own row, `ceo` an agent with that role, and
+ * `creator` an agent that may create agents.
  *
  * Credentials of the board are made by `token` only: an account that is the board without a credential could otherwise make
  * itself one that outlives the moment.
@@ -14,8 +12,9 @@ import { unauthorizedMessage } from './anonymous.ts'
 export type Holder = 'public' | 'board' | 'admin' | 'token' | 'agent' | 'self' | 'ceo' | 'creator'
 
 /**
- * The whole policy as one table: which actors may call a route. The scope of the route decides about the company, and the
- * rules of the verb decide about the row. `doc/generated/permissions.md` is the reviewed copy.
+ * The whole policy as one table: which actors may call a route. The scope of the route decides about the company,
+ * `roles.ts` about the role of a person in it, and the rules of the verb decide about the row.
+ * `doc/generated/permissions.md` is the reviewed copy.
  */
 export const permissions = {
   'health.read': ['public'],
@@ -111,6 +110,11 @@ export const permissions = {
   'dashboard.read': ['board', 'agent'],
   'instance.heartbeats': ['admin'],
   'board.me': ['board'],
+  'session.begin': ['public'],
+  'session.read': ['board'],
+  'session.end': ['board'],
+  'session.password': ['board'],
+  'instance.people': ['admin'],
   'board.link': ['token'],
   'instance.settings.read': ['board'],
   'instance.settings.write': ['admin'],
@@ -183,52 +187,4 @@ export const scopePermissions: Readonly<Record<KeyScope, readonly Permission[]>>
     'run.heartbeat',
     'run.finish',
   ],
-}
-
-const allowedBy = new Map<KeyScope, ReadonlySet<Permission>>(keyScopes.map((scope) => [scope, new Set(scopePermissions[scope])]))
-
-/** Refuses a credential whose scopes do not have the permission. @throws Refusal `key_scope_missing` */
-function requireScope(permission: Permission, actor: Actor): void {
-  if (actor.kind !== 'agent' || actor.scopes === null) return
-  if (actor.scopes.some((scope) => allowedBy.get(scope)?.has(permission))) return
-  const sufficient = keyScopes.filter((scope) => allowedBy.get(scope)?.has(permission))
-  refuse('key_scope_missing', { details: { scopes: actor.scopes, sufficientScopes: sufficient, permission } })
-}
-
-const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
-  public: () => true,
-  board: (actor) => actor.kind === 'board',
-  admin: (actor) => actor.kind === 'board' && actor.isAdmin,
-  token: (actor) => actor.kind === 'board' && actor.via === 'token',
-  agent: (actor) => actor.kind === 'agent',
-  self: (actor) => actor.kind === 'agent',
-  ceo: (actor) => actor.kind === 'agent' && actor.role === 'ceo',
-  creator: (actor) => actor.kind === 'agent' && actor.canCreateAgents,
-}
-
-/**
- * Checks that an actor holds a permission. It runs before any look-up, so that a refusal reveals nothing about what exists.
- * @throws Refusal 401 without a credential, 403 with one that does not hold the permission or whose scopes do not have it
- */
-export function authorize(permission: Permission, actor: Actor): void {
-  const holders: readonly Holder[] = permissions[permission]
-  if (holders.some((holder) => matches[holder](actor))) return requireScope(permission, actor)
-  if (actor.kind === 'anonymous') refuse('unauthorized', { message: unauthorizedMessage(actor) })
-  if (actor.kind === 'board' && holders.includes('token')) refuse('board_token_required')
-  if (actor.kind === 'board') refuse(holders.includes('admin') ? 'admin_required' : 'agent_required')
-  if (holders.includes('token')) refuse('board_required')
-  if (holders.includes('board')) refuse(holders.length === 1 ? 'board_required' : 'forbidden')
-  refuse(holders.includes('admin') ? 'admin_required' : 'forbidden')
-}
-
-/**
- * Refuses an agent that holds a permission as `self` only and names another agent in the path.
- * @param target the agent in the path, already found in the actor's company
- * @throws Refusal `not_self`
- */
-export function authorizeTarget(permission: Permission, actor: Actor, target: string): void {
-  const holders: readonly Holder[] = permissions[permission]
-  if (!holders.includes('self') || actor.kind !== 'agent' || actor.agentId === target) return
-  if (holders.some((holder) => holder !== 'self' && matches[holder](actor))) return
-  refuse('not_self')
 }

@@ -19,7 +19,16 @@ const agent = (agentId: string, companyId = 'company'): AgentActor => ({
   runId: null,
 })
 
-const board = { kind: 'board', userId: 'a', isAdmin: true, via: 'ambient', uid: null } as const
+const board = {
+  kind: 'board',
+  userId: 'a',
+  isAdmin: true,
+  via: 'ambient',
+  uid: null,
+  companies: null,
+  role: 'owner',
+  session: null,
+} as const
 
 function arrange() {
   let nowMs = 1000

@@ -59,73 +59,90 @@ export const ofSelf: Scope = scope(null, ({ actor }) =>
   actor.kind === 'agent' ? { companyId: actor.companyId, id: actor.agentId } : refuse('agent_required'),
 )
 
+/** A person in the path. Its verb finds out whether it exists. */
+export const ofPerson = (name = 'userId'): Scope => scope(name, (request) => ({ companyId: null, id: pathParam(request, name) }))
+
 interface ScopeRow {
   readonly id: string
   readonly companyId: string
 }
 
-type ScopeStatement = Statement<{ id: string }, ScopeRow, 'read'>
+interface InCompanies {
+  readonly companies: readonly string[] | null
+}
 
-/** The company of a row exists, and its deletion has not begun. */
-const isKnown = (companyId: PgColumn): SQL => sql`not ${isCompanyDeleted(companyId)}`
+type ScopeStatement = Statement<{ id: string } & InCompanies, ScopeRow, 'read'>
 
-const companyById = statement<{ id: string }, ScopeRow>('scope_company').read(
+/** The company of a row exists, its deletion has not begun, and it is one of the caller's: a foreign row and a missing one are the same (I12). */
+const isKnown = (companyId: PgColumn): SQL =>
+  sql`not ${isCompanyDeleted(companyId)} and (${param('companies', 'uuid[]')} is null or ${companyId} = any(${param('companies', 'uuid[]')}))`
+
+const companyById = statement<{ id: string } & InCompanies, ScopeRow>('scope_company').read(
   sql`select id, id as "companyId" from ${companies} where id = ${param('id')} and ${isKnown(companies.id)}`,
 )
-const issueById = statement<{ id: string }, ScopeRow>('scope_issue').read(
+const issueById = statement<{ id: string } & InCompanies, ScopeRow>('scope_issue').read(
   sql`select id, company_id as "companyId" from ${issues} where id = ${param('id')} and ${isKnown(issues.companyId)}`,
 )
-const runById = statement<{ id: string }, ScopeRow>('scope_run').read(
+const runById = statement<{ id: string } & InCompanies, ScopeRow>('scope_run').read(
   sql`select id, company_id as "companyId" from ${runs} where id = ${param('id')} and ${isKnown(runs.companyId)}`,
 )
-const agentById = statement<{ id: string }, ScopeRow>('scope_agent').read(
+const agentById = statement<{ id: string } & InCompanies, ScopeRow>('scope_agent').read(
   sql`select id, company_id as "companyId" from ${agents} where id = ${param('id')} and ${isKnown(agents.companyId)}`,
 )
-const approvalById = statement<{ id: string }, ScopeRow>('scope_approval').read(
+const approvalById = statement<{ id: string } & InCompanies, ScopeRow>('scope_approval').read(
   sql`select id, company_id as "companyId" from ${approvals} where id = ${param('id')} and ${isKnown(approvals.companyId)}`,
 )
-const goalById = statement<{ id: string }, ScopeRow>('scope_goal').read(
+const goalById = statement<{ id: string } & InCompanies, ScopeRow>('scope_goal').read(
   sql`select id, company_id as "companyId" from ${goals} where id = ${param('id')} and ${isKnown(goals.companyId)}`,
 )
-const projectById = statement<{ id: string }, ScopeRow>('scope_project').read(
+const projectById = statement<{ id: string } & InCompanies, ScopeRow>('scope_project').read(
   sql`select id, company_id as "companyId" from ${projects} where id = ${param('id')} and ${isKnown(projects.companyId)}`,
 )
-const labelById = statement<{ id: string }, ScopeRow>('scope_label').read(
+const labelById = statement<{ id: string } & InCompanies, ScopeRow>('scope_label').read(
   sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')} and ${isKnown(labels.companyId)}`,
 )
-const assetById = statement<{ id: string }, ScopeRow>('scope_asset').read(
+const assetById = statement<{ id: string } & InCompanies, ScopeRow>('scope_asset').read(
   sql`select id, company_id as "companyId" from ${assets} where id = ${param('id')} and ${isKnown(assets.companyId)}`,
 )
-const attachmentById = statement<{ id: string }, ScopeRow>('scope_attachment').read(
+const attachmentById = statement<{ id: string } & InCompanies, ScopeRow>('scope_attachment').read(
   sql`select id, company_id as "companyId" from ${attachments} where id = ${param('id')} and ${isKnown(attachments.companyId)}`,
 )
-const workProductById = statement<{ id: string }, ScopeRow>('scope_work_product').read(
+const workProductById = statement<{ id: string } & InCompanies, ScopeRow>('scope_work_product').read(
   sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')} and ${isKnown(workProducts.companyId)}`,
 )
-const feedbackTraceById = statement<{ id: string }, ScopeRow>('scope_feedback_trace').read(
+const feedbackTraceById = statement<{ id: string } & InCompanies, ScopeRow>('scope_feedback_trace').read(
   sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')} and ${isKnown(traces.companyId)}`,
 )
-const projectsByUrlKey = statement<{ companyId: string; urlKey: string }, ScopeRow>('scope_project_url_key').read(sql`
+const projectsByUrlKey = statement<{ companyId: string; urlKey: string } & InCompanies, ScopeRow>('scope_project_url_key').read(sql`
   select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')}
     and ${isKnown(projects.companyId)} limit 2`)
-const issueByIdentifier = statement<{ identifier: string }, ScopeRow>('scope_issue_identifier').read(
+const issueByIdentifier = statement<{ identifier: string } & InCompanies, ScopeRow>('scope_issue_identifier').read(
   sql`select id, company_id as "companyId" from ${issues} where identifier = ${param('identifier')} and ${isKnown(issues.companyId)}`,
 )
-const agentsByShortname = statement<{ companyId: string; urlKey: string }, ScopeRow>('scope_agent_shortname').read(sql`
+const agentsByShortname = statement<{ companyId: string; urlKey: string } & InCompanies, ScopeRow>('scope_agent_shortname').read(sql`
   select id, company_id as "companyId" from ${agents}
   where company_id = ${param('companyId')} and url_key = ${param('urlKey')} and status <> 'terminated'
     and ${isKnown(agents.companyId)} limit 2`)
 
-/** Whether an actor may access a company. In local mode a person may access every company. */
-const canAccessCompany = (actor: Actor, companyId: string): boolean => actor.kind !== 'agent' || actor.companyId === companyId
+/** The companies that an actor may access; null for all of them. */
+function companiesOf(actor: Actor): readonly string[] | null {
+  if (actor.kind === 'agent') return [actor.companyId]
+  return actor.kind !== 'board' || actor.companies === null ? null : [...actor.companies.keys()]
+}
+
+/** Whether an actor may access a company. */
+function canAccessCompany(actor: Actor, companyId: string): boolean {
+  if (actor.kind === 'agent') return actor.companyId === companyId
+  return actor.kind !== 'board' || actor.companies === null || actor.companies.has(companyId)
+}
 
 /**
  * The target for a row id. For an agent nothing is read: its company comes from its credential, and every query of a verb
- * has the company in its conditions. For a person the company of the row is read.
+ * has the company in its conditions. For a person the company of the row is read, among the companies of that person.
  */
 async function targetOf(request: ScopeRequest, find: ScopeStatement, id: string, noun: string): Promise<Target> {
   if (request.actor.kind === 'agent') return { companyId: request.actor.companyId, id }
-  const [found] = await request.db.run(find, { id })
+  const [found] = await request.db.run(find, { id, companies: companiesOf(request.actor) })
   if (found === undefined) return refuseMissing(noun)
   return { companyId: found.companyId, id: found.id }
 }
@@ -191,7 +208,7 @@ export const ofProject = (name = 'id'): Scope =>
     const companyId = request.actor.kind === 'agent' ? request.actor.companyId : request.query['companyId']
     if (typeof companyId !== 'string' || companyId === '') return refuse('company_needed')
     if (!isUuid(companyId)) return refuse('malformed_id')
-    const found = await request.db.run(projectsByUrlKey, { companyId, urlKey: given.toLowerCase() })
+    const found = await request.db.run(projectsByUrlKey, { companyId, urlKey: given.toLowerCase(), companies: companiesOf(request.actor) })
     if (found.length > 1) return refuse('shortname_ambiguous', { message: 'Project url-key is ambiguous' })
     const [project] = found
     if (project === undefined) return refuseMissing('Project')
@@ -205,10 +222,11 @@ const identifierPattern = /^[A-Za-z]{1,203}-\d{1,9}$/
 async function readIssue(request: ScopeRequest, name: string): Promise<Target> {
   const given = pathParam(request, name)
   if (!isUuid(given) && !identifierPattern.test(given)) return refuseMissing('Issue')
+  const companies = companiesOf(request.actor)
   const [found] = isUuid(given)
-    ? await request.db.run(issueById, { id: given.toLowerCase() })
-    : await request.db.run(issueByIdentifier, { identifier: given.toUpperCase() })
-  if (found === undefined || !canAccessCompany(request.actor, found.companyId)) return refuseMissing('Issue')
+    ? await request.db.run(issueById, { id: given.toLowerCase(), companies })
+    : await request.db.run(issueByIdentifier, { identifier: given.toUpperCase(), companies })
+  if (found === undefined) return refuseMissing('Issue')
   return { companyId: found.companyId, id: found.id }
 }
 
@@ -241,7 +259,7 @@ export const ofAgent = (name = 'id'): Scope =>
     const companyId = request.actor.kind === 'agent' ? request.actor.companyId : request.query['companyId']
     if (typeof companyId !== 'string' || companyId === '') return refuse('company_needed')
     if (!isUuid(companyId)) return refuse('malformed_id')
-    const found = await request.db.run(agentsByShortname, { companyId, urlKey: given.toLowerCase() })
+    const found = await request.db.run(agentsByShortname, { companyId, urlKey: given.toLowerCase(), companies: companiesOf(request.actor) })
     if (found.length > 1) return refuse('shortname_ambiguous')
     const [agent] = found
     if (agent === undefined) return refuseMissing('Agent')

@@ -1,4 +1,5 @@
 import type { Actor } from '../platform/kernel/actor.ts'
+import { decidesForHost } from './roles.ts'
 
 // One rule for all presenters: who sees the settings by which an agent is run (its command, arguments, environment, headers,
 // addresses and instructions). Answers, lists, run events, approvals, exports and streams ask it.
@@ -6,9 +7,11 @@ import type { Actor } from '../platform/kernel/actor.ts'
 /** `whole`: with every value. `redacted`: without what looks like a secret. `hidden`: not at all. */
 export type Sight = 'whole' | 'redacted' | 'hidden'
 
-/** How much of the settings of an agent an actor sees. The agent itself and the board see everything; other agents only when they create agents. */
+/** How much of the settings of an agent an actor sees. The agent itself and the board see everything; a person without the role that decides what this host runs, and other agents only when
+ * they create agents, see it without secrets. */
 export function sightOfSettings(actor: Actor, agentId: string | null): Sight {
-  if (actor.kind === 'board' || actor.kind === 'system') return 'whole'
+  if (decidesForHost(actor)) return 'whole'
+  if (actor.kind === 'board') return 'redacted'
   if (actor.kind !== 'agent') return 'hidden'
   if (actor.agentId === agentId) return 'whole'
   return actor.canCreateAgents ? 'redacted' : 'hidden'

@@ -20,6 +20,7 @@ const commonRefusals: ReadonlySet<RefusalCode> = new Set([
   'board_token_required',
   'forbidden',
   'key_scope_missing',
+  'role_missing',
   'not_self',
   'host_not_allowed',
   'origin_not_allowed',

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express'
+import type { AddressOf } from '../auth/clientAddress.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Store } from '../platform/db/types.ts'
@@ -28,6 +29,8 @@ export interface MountDeps {
   /** For development and tests: checks every answer and every refusal against the declaration of its route. */
   readonly validateResponses: boolean
   readonly traffic: Traffic
+  /** Finds the address from which a request came. */
+  readonly addressOf: AddressOf
 }
 
 /** Facts about a request for the request log. The steps of the request fill it in. */

@@ -1,7 +1,8 @@
 import { Router } from 'express'
 import type { Express, Request, Response } from 'express'
 import type { z } from 'zod'
-import { authorize, authorizeTarget } from '../auth/permissions.ts'
+import { authorize, authorizeTarget } from '../auth/authorize.ts'
+import { actorIn } from '../auth/roles.ts'
 import { admissionOf } from '../auth/mayWrite.ts'
 import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency.ts'
 import type { Ctx, StoredAnswer } from '../platform/db/types.ts'
@@ -20,6 +21,7 @@ import type { CapturedRequest } from './idempotentRequest.ts'
 import { acquireUploadSlot, readForm } from './multipart.ts'
 import { refuseInvalid } from './problem.ts'
 import { projectionOf } from './projection.ts'
+import { clientOf } from './client.ts'
 import { declaredParameters } from './query.ts'
 import { renderPage } from './renderResponse.ts'
 import type { Input, Route } from './route.ts'
@@ -177,10 +179,11 @@ async function bodyOf({ deps, route, request, response, actor }: IdentifiedExcha
 
 /** Finds the row of the path, authorizes the caller for it, and parses query, body and headers for the handler. */
 async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency: CapturedRequest | null): Promise<Input<unknown, unknown>> {
-  const { deps, route, request, trace, actor, parameters } = exchange
+  const { deps, route, request, trace, parameters } = exchange
   const params = request.params as Record<string, string>
   const store = storeFor(exchange)
-  const target = await route.scope({ actor, params, query: parameters, db: store.read })
+  const target = await route.scope({ actor: exchange.actor, params, query: parameters, db: store.read })
+  const actor = actorIn(exchange.actor, route.permission, target.companyId)
   authorizeTarget(route.permission, actor, target.id)
   const admit = admissionOf(actor)
   const ctx: Ctx = {
@@ -200,6 +203,7 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
     body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
     preconditions: preconditionsOf(request.headers),
     lastEventId: lastEventIdOf(request.headers),
+    client: clientOf(request, deps.addressOf),
   }
 }
 

@@ -8,6 +8,7 @@ import type { RefusalCode } from '../platform/kernel/errors.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import type { FileResponse, StreamResponse } from '../platform/kernel/content.ts'
 import { bodyLimitOf } from './bodyLimit.ts'
+import type { Client } from './client.ts'
 import type { LiveResponse } from './liveResponse.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'put' | 'delete'
@@ -29,6 +30,7 @@ export interface Input<Q, B> {
   readonly preconditions: Preconditions
   /** `Last-Event-ID`: the last event of a stream that the client has read. */
   readonly lastEventId: string | null
+  readonly client: Client
 }
 
 /** The format of a request body: JSON, or a multipart form with one file. */

@@ -32,7 +32,10 @@ export async function sendRendered(exchange: IdentifiedExchange, rendered: Rende
   }
   if (rendered.status !== 204) headers.push(...jsonType, 'Vary', varyOf(response), 'Content-Length', String(short?.body.length ?? bytes))
   if (short !== null) headers.push('Content-Encoding', short.coding)
-  for (const [name, value] of Object.entries(rendered.headers)) headers.push(name, name === 'ETag' ? (tag ?? value) : value)
+  for (const [name, value] of Object.entries(rendered.headers)) {
+    if (name === 'Set-Cookie') headers.push(...value.split('\n').flatMap((cookie) => [name, cookie]))
+    else headers.push(name, name === 'ETag' ? (tag ?? value) : value)
+  }
   if (isReplay) headers.push('Idempotency-Replayed', 'true')
   response.writeHead(rendered.status, headers)
   response.end(short?.body ?? rendered.body)

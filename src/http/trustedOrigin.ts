@@ -32,6 +32,8 @@ export interface TrustedOrigins {
   readonly hosts: ReadonlySet<string>
   /** Origins of other servers whose pages may send requests with a bearer. */
   readonly origins: ReadonlySet<string>
+  /** The origin by which people reach this server, where a proxy sends another Host; null for none. */
+  readonly own: string | null
 }
 
 /**
@@ -50,7 +52,7 @@ export function requireTrustedOrigin(request: IncomingMessage, trusted: TrustedO
   // Node keeps the first of two Host headers; a proxy in front of this server may have used the other (RFC 9112 §3.2).
   if (hasDuplicateHeader(request, 'host')) refuse('bad_request', { message: 'The Host header is given twice' })
   const origin = request.headers.origin?.toLowerCase()
-  if (origin !== undefined && !isOwnOrigin(origin, request)) {
+  if (origin !== undefined && !isOwnOrigin(origin, request, trusted)) {
     const mayAsk = request.headers.authorization !== undefined || isPreflight(request)
     return trusted.origins.has(origin) && mayAsk ? origin : refuseOrigin(request, trusted.origins.has(origin))
   }
@@ -58,9 +60,9 @@ export function requireTrustedOrigin(request: IncomingMessage, trusted: TrustedO
   return null
 }
 
-function isOwnOrigin(origin: string, { headers }: IncomingMessage): boolean {
+function isOwnOrigin(origin: string, { headers }: IncomingMessage, trusted: TrustedOrigins): boolean {
   const own = headers.host?.toLowerCase()
-  return origin === `http://${own}` || origin === `https://${own}`
+  return origin === trusted.own || origin === `http://${own}` || origin === `https://${own}`
 }
 
 /** Whether a browser opens the address as a page of its own, and not in a frame (Fetch Metadata, "Sec-Fetch-Dest"). */

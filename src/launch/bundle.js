@@ -24,6 +24,8 @@ const OUTSIDE = [
   'tsx',
   'swagger-ui-dist',
   'dejavu-fonts-ttf',
+  // Loaded only where people sign in.
+  'better-auth',
   'pino',
   'pino-pretty',
   'pg-native',

@@ -60,7 +60,13 @@ export const memberships = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  (table) => [uniqueIndex('company_memberships_principal_key').on(table.companyId, table.principalType, table.principalId)],
+  (table) => [
+    uniqueIndex('company_memberships_principal_key').on(table.companyId, table.principalType, table.principalId),
+    // Read with every look-up of a session.
+    index('company_memberships_person')
+      .on(table.principalId)
+      .where(sql`principal_type = 'user'`),
+  ],
 )
 
 /** Permissions that a member has in addition to its role. */

@@ -5,6 +5,7 @@ import swaggerUi from 'swagger-ui-express'
 import { identify, identifyEnded } from '../auth/identify.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
+import { createAddressOf } from '../auth/clientAddress.ts'
 import { createGuessLimit } from '../auth/guessLimit.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
 import type { BoardAccess } from '../auth/boardAccess.ts'
@@ -13,6 +14,7 @@ import type { RunTokens } from '../auth/runTokens.ts'
 import type { Adapters } from '../adapters/index.ts'
 import { allRoutes } from './routes.ts'
 import type { RouteDeps } from './routes.ts'
+import type { People } from '../org/people/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
@@ -28,8 +30,8 @@ import type { Route } from '../http/route.ts'
 import type { OnUpgrade } from '../http/httpServer.ts'
 import { createTraffic, readerOf } from '../http/traffic.ts'
 import type { Traffic, TrafficLimits } from '../http/traffic.ts'
-import type { ServerFacts } from '../observe/instance/health.ts'
-import type { Actor } from '../platform/kernel/actor.ts'
+import type { DeploymentFacts, ServerFacts } from '../observe/instance/health.ts'
+import type { Actor, BoardActor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { LIVE_PATH, livePage, READY_PATH, readyPage } from '../observe/instance/probes.ts'
 import { securityTextPage } from '../observe/instance/securityText.ts'
@@ -60,6 +62,14 @@ export interface AppDeps {
   readonly version: string
   /** The proofs of the board. */
   readonly board: BoardAccess
+  /** How people sign in; null where they do not. */
+  readonly people: People | null
+  /** Whether people sign in, and from where this server is reached; they do not, and from this machine, unless given. */
+  readonly deployment?: DeploymentFacts
+  /** The origin by which people reach this server; that of the request unless given. */
+  readonly publicOrigin?: string | null
+  /** Addresses and subnets of proxies whose `X-Forwarded-For` is believed; none unless given. */
+  readonly trustedProxies?: readonly string[]
   readonly allowedHostnames: readonly string[]
   /** Origins of other servers whose pages may send requests with a bearer. */
   readonly allowedOrigins?: readonly string[]
@@ -144,6 +154,8 @@ const routeDepsOf = (deps: AppDeps): RouteDeps => ({
   log: deps.log,
   version: deps.version,
   board: deps.board,
+  people: deps.people,
+  deployment: deps.deployment ?? { deploymentMode: 'local_trusted', deploymentExposure: 'private' },
   feed: deps.feed,
   ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),
 })
@@ -182,6 +194,7 @@ export function buildApp(deps: AppDeps): App {
     previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
     validateResponses: deps.validateResponses,
     traffic,
+    addressOf: createAddressOf(deps.trustedProxies ?? []),
   })
   mountDocs(app, routes, deps.version)
   app.use(refuseUnknownRoute(routes))
@@ -209,10 +222,13 @@ interface Identifier {
 }
 
 /** Returns the functions that find out who makes a request. The first keeps credentials that were looked up, until a commit revokes them. */
-function identifier({ store, tokens, board, guessesPerMinute, keyUse }: AppDeps): Identifier {
+function identifier({ store, tokens, board, people, guessesPerMinute, keyUse }: AppDeps): Identifier {
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
-  const deps = { db: store.read, tokens, credentialCache, board, guesses: createGuessLimit(guessesPerMinute), keyUse }
+  const cache = createCredentialCache<BoardActor>()
+  store.onCommit(cache.onCommit)
+  const access = people === null ? null : { sessions: people.sessions, cache }
+  const deps = { db: store.read, tokens, credentialCache, board, people: access, guesses: createGuessLimit(guessesPerMinute), keyUse }
   return {
     identifyRequest: (request) => identify(deps, request, isLoopbackHost(request)),
     identifyEndedRun: (request) => identifyEnded(deps, request),
@@ -232,8 +248,8 @@ function createExpress(deps: AppDeps): Express {
 
 type OriginGuard = (request: IncomingMessage) => string | null
 
-function originGuard({ allowedHostnames, allowedOrigins = [] }: AppDeps): OriginGuard {
-  const trusted = { hosts: new Set(allowedHostnames), origins: new Set(allowedOrigins) }
+function originGuard({ allowedHostnames, allowedOrigins = [], publicOrigin = null }: AppDeps): OriginGuard {
+  const trusted = { hosts: new Set(allowedHostnames), origins: new Set(allowedOrigins), own: publicOrigin }
   return (request) => requireTrustedOrigin(request, trusted)
 }
 

@@ -8,8 +8,7 @@ import type { LocalRuns } from '../auth/localCaller.ts'
 import { createPeerLookup, ownUid, probePeerLookup } from '../auth/peerLookup.ts'
 import type { AdapterType } from '../model/adapterTypes.ts'
 import type { Config } from './config.ts'
-
-const loopbackHosts = new Set(['127.0.0.1', '::1', 'localhost'])
+import { loopbackHosts } from './deployment.ts'
 
 /** Adapters that send requests and start no command. */
 const requestAdapters: ReadonlySet<AdapterType> = new Set(['http', 'openclaw_gateway'])
@@ -34,6 +33,7 @@ export async function openBoardAccess(
   const uid = ownUid()
   const facts: BoardFacts = {
     asked: config.board,
+    peopleSignIn: config.deployment.mode === 'authenticated',
     listensBeyondLoopback: !loopbackHosts.has(config.host),
     seesPeers,
     uid,

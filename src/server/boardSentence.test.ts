@@ -8,6 +8,7 @@ const facts: BoardSummary = {
   uid: 1000,
   startsCommands: true,
   isolation: 'none',
+  peopleSignIn: false,
 }
 
 const cases: readonly [Partial<BoardSummary>, string, string][] = [

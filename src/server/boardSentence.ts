@@ -2,7 +2,7 @@ import type { BoardFacts } from '../auth/boardMode.ts'
 import type { BoardMode } from '../platform/kernel/actor.ts'
 
 /** The facts about this server that an operator has to know. */
-export interface BoardSummary extends Pick<BoardFacts, 'uid' | 'startsCommands' | 'isolation'> {
+export interface BoardSummary extends Pick<BoardFacts, 'uid' | 'startsCommands' | 'isolation' | 'peopleSignIn'> {
   readonly mode: BoardMode
   /** Why this mode, as part of a sentence. */
   readonly reason: string
@@ -18,9 +18,10 @@ const reach: Readonly<Record<BoardFacts['isolation'], string>> = {
 }
 
 /** One sentence for the banner and the log: who is the board now, and what the agents that this server starts can reach. */
-export function boardSentence({ mode, reason, uid, startsCommands, isolation }: BoardSummary): string {
-  const who =
-    mode === 'token'
+export function boardSentence({ mode, reason, uid, startsCommands, isolation, peopleSignIn }: BoardSummary): string {
+  const who = peopleSignIn
+    ? 'People sign in and do what their roles allow; administrators, and the holder of the token of the board, do everything'
+    : mode === 'token'
       ? `The board needs its token or a sign-in, because ${reason}`
       : `Every program of ${accountOf(uid)} on this machine is the board, without a credential`
   return `${who}; ${startsCommands ? reach[isolation] : 'this server starts no agents'}.`

@@ -128,6 +128,7 @@ describe('secrets in files', () => {
     PAPERCLIP_METRICS_TOKEN: 'rT5xW8qZ2mK9vB4n',
     PAPERCLIP_AUDIT_WITNESS_URL: 'https://server:password@witness.example/heads',
     PAPERCLIP_BOARD_TOKEN: 'pcp_local_9f3c1b7e5d2a8406c1e9b7f3a5d80246',
+    BETTER_AUTH_SECRET: 'Jk3pWq9vXz1yHd6tLr8mCn5bPf0gUs2eAi7o',
   }
 
   /** The same as variables that name files. */

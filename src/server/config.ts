@@ -12,6 +12,8 @@ import type { TrafficLimits } from '../http/traffic.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
+import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
+import type { Deployment } from './deployment.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
@@ -65,6 +67,7 @@ export interface Config {
   readonly board: BoardChoice
   /** The token of the board; null creates one and keeps it in the home. */
   readonly boardToken: string | null
+  readonly deployment: Deployment
 }
 
 /** With fewer, a company's agents, event streams and people would not fit. */
@@ -113,6 +116,23 @@ const commaSeparated = z.string().transform((text) =>
     .filter((item) => item !== ''),
 )
 
+/** A setting that is on or off. */
+const flag = z
+  .enum(['true', 'false', '1', '0'])
+  .default('false')
+  .transform((text) => text === 'true' || text === '1')
+
+/** Secrets that are separated by commas, the present one first. */
+const secretList = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((secret) => secret.trim())
+      .filter((secret) => secret !== ''),
+  )
+  .pipe(z.tuple([secretOf(SECRET_MIN_LENGTH)], secretOf(SECRET_MIN_LENGTH)))
+
 /** The token of the board makes its bearer an administrator, and it is sent in a header. */
 const boardToken = secretOf(SECRET_MIN_LENGTH).regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
 
@@ -156,7 +176,14 @@ type QuotaVariable = 'OPEN_RUNS' | 'WAKES_PER_HOUR' | 'REQUESTS_PER_SECOND' | 'R
 
 const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
-  HOST: z.string().min(1).default('127.0.0.1'),
+  HOST: z.string().min(1).optional(),
+  PAPERCLIP_BIND: z.enum(bindPresets).optional(),
+  PAPERCLIP_DEPLOYMENT_MODE: z.enum(deploymentModes).default('local_trusted'),
+  PAPERCLIP_DEPLOYMENT_EXPOSURE: z.enum(deploymentExposures).default('private'),
+  PAPERCLIP_PUBLIC_URL: webUrl.optional(),
+  PAPERCLIP_TRUSTED_PROXIES: commaSeparated.pipe(z.array(z.string().refine(isSubnet, 'must be addresses or subnets'))).default([]),
+  PAPERCLIP_AUTH_DISABLE_SIGN_UP: flag,
+  BETTER_AUTH_SECRET: secretList.optional(),
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_OWNER_URL: postgresUrl.optional(),
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
@@ -211,6 +238,21 @@ const quotaFrom = (values: z.output<typeof environment>, party: 'AGENT' | 'COMPA
   bytesPerHour: Math.min(NO_LIMIT, values[`PAPERCLIP_${party}_MB_PER_HOUR`] * MEGABYTE),
 })
 
+const deploymentOf = (values: z.output<typeof environment>): Deployment => ({
+  mode: values.PAPERCLIP_DEPLOYMENT_MODE,
+  exposure: values.PAPERCLIP_DEPLOYMENT_EXPOSURE,
+  publicUrl: values.PAPERCLIP_PUBLIC_URL?.replace(/\/+$/, '') ?? null,
+  allowsSignUp: !values.PAPERCLIP_AUTH_DISABLE_SIGN_UP,
+  secrets: values.BETTER_AUTH_SECRET ?? null,
+  trustedProxies: values.PAPERCLIP_TRUSTED_PROXIES,
+})
+
+/** The names of this server beyond those of loopback; the public address has one. */
+const hostnamesOf = ({ PAPERCLIP_ALLOWED_HOSTNAMES: listed, PAPERCLIP_PUBLIC_URL: publicUrl }: z.output<typeof environment>): string[] =>
+  [...listed.split(','), ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname])]
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '')
+
 /** The configuration, or every problem in it. Problems do not repeat values, because a value may be a secret. */
 export type ConfigResult = { readonly config: Config } | { readonly problems: readonly string[] }
 
@@ -240,10 +282,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const problems = [...secrets.problems, ...problemsOf(present, parsed.error?.issues ?? [])]
   if (!parsed.success || problems.length > 0) return { problems }
   const values = parsed.data
+  const deployment = deploymentOf(values)
+  const listen = hostOf({ bind: values.PAPERCLIP_BIND ?? null, host: values.HOST ?? null })
+  const contradictions = [
+    ...('problem' in listen ? [listen.problem] : []),
+    ...deploymentProblems({ ...deployment, board: values.PAPERCLIP_BOARD }),
+  ]
+  if ('problem' in listen || contradictions.length > 0) return { problems: contradictions }
   return {
     config: Object.freeze({
       port: values.PORT,
-      host: values.HOST,
+      host: listen.host,
       databaseUrl: values.DATABASE_URL ?? null,
       databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
       home: path.resolve(values.PAPERCLIP_HOME),
@@ -255,9 +304,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       jwtIssuer: values.PAPERCLIP_AGENT_JWT_ISSUER,
       jwtAudience: values.PAPERCLIP_AGENT_JWT_AUDIENCE,
       logLevel: values.LOG_LEVEL,
-      allowedHostnames: values.PAPERCLIP_ALLOWED_HOSTNAMES.split(',')
-        .map((name) => name.trim().toLowerCase())
-        .filter((name) => name !== ''),
+      allowedHostnames: hostnamesOf(values),
       adapters: values.PAPERCLIP_ADAPTERS ?? null,
       adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,
       maxRuns: values.PAPERCLIP_MAX_RUNS,
@@ -282,6 +329,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       securityContact: values.PAPERCLIP_SECURITY_CONTACT ?? null,
       board: values.PAPERCLIP_BOARD,
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
+      deployment,
     }),
   }
 }

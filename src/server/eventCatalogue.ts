@@ -20,6 +20,7 @@ import type { EntityType } from '../platform/kernel/event.ts'
 import type { StateMachine } from '../platform/kernel/stateMachine.ts'
 import * as labelEvents from '../org/labels/events.ts'
 import * as lifecycleEvents from '../control/lifecycle/events.ts'
+import * as peopleEvents from '../org/people/events.ts'
 import * as portabilityEvents from '../control/portability/events.ts'
 import * as projectEvents from '../org/projects/events.ts'
 import * as runEvents from '../engine/runs/events.ts'
@@ -56,6 +57,7 @@ export const allEvents: readonly EventDeclaration[] = [
   issueEvents,
   labelEvents,
   lifecycleEvents,
+  peopleEvents,
   portabilityEvents,
   projectEvents,
   runEvents,

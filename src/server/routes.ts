@@ -22,12 +22,14 @@ import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
 import { feedbackRoutes } from '../work/feedback/routes.ts'
 import { goalRoutes } from '../org/goals/routes.ts'
 import type { Route } from '../http/route.ts'
-import type { AgentIsolation, ServerFacts } from '../observe/instance/health.ts'
+import type { AgentIsolation, DeploymentFacts, ServerFacts } from '../observe/instance/health.ts'
 import { callerRoutes } from '../observe/instance/callerRoutes.ts'
 import { instanceRoutes } from '../observe/instance/routes.ts'
 import { interactionRoutes } from '../work/interactions/routes.ts'
 import { issueRoutes } from '../work/issues/routes.ts'
 import { labelRoutes } from '../org/labels/routes.ts'
+import type { People } from '../org/people/index.ts'
+import { peopleRoutes } from '../org/people/routes.ts'
 import { portabilityRoutes } from '../control/portability/routes.ts'
 import { projectRoutes } from '../org/projects/routes.ts'
 import type { BoardAccess } from '../auth/boardAccess.ts'
@@ -50,6 +52,9 @@ export interface RouteDeps {
   /** How commands of agents are kept from this server. */
   readonly agentIsolation: AgentIsolation
   readonly board: BoardAccess
+  /** How people sign in; null where they do not. */
+  readonly people: People | null
+  readonly deployment: DeploymentFacts
   /** The causes for which this server is degraded. */
   readonly degradedCauses: ServerFacts['causes']
   readonly log: Log
@@ -83,6 +88,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...activityRoutes,
   ...eventRoutes(deps.feed, deps.streamOptions),
   ...auditRoutes(deps.heads, deps.log),
-  ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses }),
+  ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses, deployment: deps.deployment }),
   ...callerRoutes(deps.board),
+  ...peopleRoutes(deps.people),
 ]

@@ -11,6 +11,7 @@ const secretVariables = [
   'PAPERCLIP_METRICS_TOKEN',
   'PAPERCLIP_BOARD_TOKEN',
   'PAPERCLIP_AUDIT_WITNESS_URL',
+  'BETTER_AUTH_SECRET',
 ] as const
 
 /** The variables that name a file with a secret. */

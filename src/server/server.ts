@@ -47,6 +47,8 @@ import { continueDeletions, endRunsLeftBehind } from '../control/lifecycle/index
 import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
+import { peopleOf } from './peopleAccess.ts'
+import { forgetSignIns } from '../org/people/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
 import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
 import { createSearchIndexer, SEARCH_INDEX_INTERVAL_MS } from '../work/issues/searchIndex.ts'
@@ -192,14 +194,19 @@ interface BackgroundDeps {
   readonly log: Log
 }
 
+const signsIn = ({ deployment }: Config): boolean => deployment.mode === 'authenticated'
+
 const boardOf = (access: BoardAccess, config: Config, isolation: Isolation['kind']): RunningServer['board'] => ({
-  sentence: boardSentence({ ...access, uid: ownUid(), startsCommands: startsCommands(config), isolation }),
+  sentence: boardSentence({ ...access, uid: ownUid(), startsCommands: startsCommands(config), isolation, peopleSignIn: signsIn(config) }),
   needsSignIn: access.mode === 'token',
   createSignInPath: () => signInPath(access.sessions.createLink().code),
 })
 
 /** The settings that decide how requests are answered. */
-const appSettings = ({ allowedHostnames, allowedOrigins, securityContact, metricsToken, quotas, trafficLimits }: Config) => ({
+const appSettings = ({ deployment, allowedHostnames, allowedOrigins, securityContact, metricsToken, quotas, trafficLimits }: Config) => ({
+  deployment: { deploymentMode: deployment.mode, deploymentExposure: deployment.exposure },
+  publicOrigin: deployment.publicUrl === null ? null : new URL(deployment.publicUrl).origin,
+  trustedProxies: deployment.trustedProxies,
   allowedHostnames,
   allowedOrigins,
   securityContact,
@@ -230,6 +237,7 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
   { name: 'secret register', intervalMs: REGISTER_INTERVAL_MS, run: register.renew },
   { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
+  { name: 'sign-ins', intervalMs: INTERVALS.retentionMs, run: () => forgetSignIns(store) },
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
 ]
 
@@ -299,9 +307,10 @@ export async function startServer(
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
   const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, auditDoubt: () => heads.state.doubt, log })
+  const people = await peopleOf(config)
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
-  const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, degradedCauses: conditions.causes }
+  const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined
   const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })

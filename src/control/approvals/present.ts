@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { decidesForHost } from '../../auth/roles.ts'
 import { hideSettings, sightOfSettings } from '../../auth/visibility.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { redact } from '../../platform/kernel/redact.ts'
@@ -31,22 +32,25 @@ function payloadForBoard(row: ApprovalRow): ApprovalView['payload'] {
   return agentConfiguration === undefined ? shown : { ...shown, agentConfiguration }
 }
 
+/** Whether an actor is a person who decides on approvals. */
+export const decides = (actor: Actor): boolean => actor.kind === 'board' && decidesForHost(actor)
+
 /**
  * An approval as an actor sees it. The board sees whole what it decides on: what an agent proposes is not the agent's secret.
- * The requester and agents that create agents see it redacted, other agents without settings.
+ * People who do not decide, the requester and agents that create agents see it redacted, other agents without settings.
  */
 export function presentApproval(actor: Actor, row: ApprovalRow): ApprovalView {
   const { result: _, shownHash: _hash, ...view } = row
-  if (actor.kind === 'board') return { ...view, payload: payloadForBoard(row) }
+  if (decides(actor)) return { ...view, payload: payloadForBoard(row) }
   const isRequester = actor.kind === 'agent' && actor.agentId === row.requestedByAgentId
   const payload = redact(view.payload)
   return { ...view, payload: isRequester || sightOfSettings(actor, null) !== 'hidden' ? payload : hideSettings(payload) }
 }
 
-/** As `presentApproval`, with the review for the board. An agent gets no hash, by which it could try secrets. */
+/** As `presentApproval`, with the review for those who decide. Others get no hash, by which they could try secrets. */
 export const presentDetail = (actor: Actor, row: ApprovalRow, review: Review): ApprovalDetail => ({
   ...presentApproval(actor, row),
-  ...(actor.kind === 'board' ? review : {}),
+  ...(decides(actor) ? review : {}),
 })
 
 /** As `presentDetail`, for the answer to a write. Nothing is decided by it, so it is redacted for everyone. */

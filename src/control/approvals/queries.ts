@@ -8,7 +8,7 @@ import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { presentApproval, presentDetail } from './present.ts'
+import { decides, presentApproval, presentDetail } from './present.ts'
 import type { ApprovalDetail } from './present.ts'
 import { recordReading } from './readings.ts'
 import { reviewOf, subjectIdOf } from './review.ts'
@@ -45,9 +45,9 @@ export async function getApproval(ctx: Ctx, id: string): Promise<ApprovalDetail>
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const row = await approvalById(ctx.store.read, companyId, id)
-  const subjectId = actor.kind === 'board' ? subjectIdOf(row) : null
+  const subjectId = decides(actor) ? subjectIdOf(row) : null
   const review = reviewOf(row, subjectId === null ? null : await agentById(ctx.store.read, companyId, subjectId))
-  if (actor.kind === 'board' && (row.status === 'pending' || row.status === 'revision_requested'))
+  if (actor.kind === 'board' && decides(actor) && (row.status === 'pending' || row.status === 'revision_requested'))
     await recordReading(ctx, { approvalId: id, userId: actor.userId, shownHash: review.payloadHash })
   return presentDetail(actor, row, review)
 }

@@ -1,9 +1,10 @@
+import { actorIn } from '../../auth/roles.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyById, lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changedIfAny, mutate } from '../../platform/db/mutate.ts'
 import type { Ctx } from '../../platform/db/types.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { companyImported } from './events.ts'
 import { importAgents } from './importAgents.ts'
 import { createTurns } from '../../platform/kernel/turns.ts'
@@ -29,16 +30,26 @@ export type ImportChannel = 'board' | 'agent_safe'
  * @throws Refusal `forbidden`, `admin_required`, `unprocessable`
  */
 function resolveTarget(ctx: Ctx, request: ImportRequest, channel: ImportChannel): string | null {
-  const { actor } = ctx
   if (channel === 'agent_safe') {
     if (request.collisionStrategy === 'replace')
       refuse('forbidden', { message: 'Safe import routes do not allow replace collision strategy' })
     if (request.target.mode !== 'existing_company' || request.target.companyId !== companyOf(ctx))
       refuse('forbidden', { message: 'Safe import routes import into the company of their path only' })
-  } else if (request.target.mode === 'new_company' && !(actor.kind === 'board' && actor.isAdmin)) refuse('admin_required')
+  } else requireTarget(ctx, request.target)
   if (request.source.type !== 'inline')
     refuse('unprocessable', { message: 'This server opens no URL for an import: send the files of the package inline' })
   return request.target.mode === 'new_company' ? null : request.target.companyId
+}
+
+/** The company stands in the body, so no scope has checked it. @throws Refusal `admin_required`, `not_found`, `role_missing` */
+function requireTarget({ actor }: Ctx, target: ImportRequest['target']): void {
+  invariant(actor.kind === 'board', 'only people import into any company')
+  if (target.mode === 'new_company') {
+    if (!actor.isAdmin) refuse('admin_required')
+    return
+  }
+  if (actor.companies !== null && !actor.companies.has(target.companyId)) refuse('not_found', { message: 'Company not found' })
+  actorIn(actor, 'company.import', target.companyId)
 }
 
 /** Whether an agent imports new agents into a company where the board approves each new agent. */

@@ -44,6 +44,7 @@ export const rooms: readonly Room[] = [
     holds: 'how agents are run: child processes, command lines, HTTP; knows no database',
   },
   { path: 'org/companies', holds: 'companies' },
+  { path: 'org/people', holds: 'people: their accounts, sessions and companies; the only place that knows better-auth' },
   { path: 'org/agents', holds: 'agents, their keys, their configuration and its revisions' },
   { path: 'org/chart', holds: 'the organisation chart: who reports to whom, as a tree and as a drawing' },
   { path: 'org/labels', holds: 'labels' },

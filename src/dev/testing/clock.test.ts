@@ -19,6 +19,7 @@ const ofProcess = /\bDate\.now\(\)|\bnew Date\(\)/
 const exempt: Readonly<Record<string, string>> = {
   'src/auth/runTokens.ts': 'a token carries the time of the process that signs it',
   'src/platform/embedded/partial.ts': 'it is compared with the time of a file',
+  'src/org/people/adapter.ts': 'it takes the time of better-auth away: only the distance is stored',
   'src/adapters/isolation/agentHome.ts': 'it is compared with the time of a file',
   'src/adapters/isolation/folders.ts': 'it is compared with the time of a file',
   'src/adapters/cappedDelivery.ts': 'a line of a log has the time at which it was read',

@@ -16,7 +16,7 @@ import type { Reply } from './rawRequest.ts'
 import { useServer } from './world.ts'
 
 const capturedLog = captureLog()
-const server = useServer({ log: capturedLog.log })
+const server = useServer({ log: capturedLog.log, people: {} })
 const routes = declaredRoutes()
 
 let api: ApiUnderTest

@@ -4,6 +4,8 @@ import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { sendRequest } from './rawRequest.ts'
 import type { Reply } from './rawRequest.ts'
+import { memberRoles } from '../../platform/kernel/actor.ts'
+import { newSessionToken, sessionCookie, TEST_PASSWORD_HASH } from './sessions.ts'
 
 /**
  * The fixtures of the tests that visit every route: a caller of every kind, a row of every kind, a body for every route. They
@@ -28,6 +30,10 @@ interface Agent {
   readonly key: string
 }
 
+/** The people of a company by role; one who is a member of none, and one who administers the instance. */
+export const peopleKinds = ['stranger', ...memberRoles.toReversed(), 'administrator'] as const
+export type PersonKind = (typeof peopleKinds)[number]
+
 /** A company with a caller of every kind, and a stranger outside. */
 export interface Fixtures {
   readonly api: ApiUnderTest
@@ -38,6 +44,15 @@ export interface Fixtures {
   readonly outsider: Agent
   readonly outsiderToken: string
   readonly revokedKey: string
+  /** The cookie of each person. */
+  readonly cookies: Readonly<Record<PersonKind, string>>
+}
+
+/** A person of a subject, with a session to act by and another one. */
+interface SubjectPerson {
+  readonly email: string
+  readonly cookie: string
+  readonly otherSessionId: string
 }
 
 /** One agent, one run of it, and one row of every kind that refers to them: the rows that a path may name. */
@@ -53,6 +68,7 @@ export interface FixtureRows {
   readonly spareApprovalId: string
   readonly latestRevisionId: string
   readonly commentId: string
+  readonly person: SubjectPerson
 }
 
 async function createVia(api: ApiUnderTest, path: string, body: unknown): Promise<Reply['body']> {
@@ -80,6 +96,20 @@ async function createAgent(api: ApiUnderTest, companyId: string, fields: Record<
     hashToken(key),
   ])
   return { id, key }
+}
+
+const insertPerson = `
+  with person as (insert into people (id, name, email) values ($1, 'Actor', $1 || '@example.com')),
+    member as (insert into company_memberships (company_id, principal_type, principal_id, membership_role)
+      select $3::uuid, 'user', $1, $4 where $4 in ('owner', 'admin', 'operator', 'viewer')),
+    administrator as (insert into instance_administrators (person_id) select $1 where $4 = 'administrator')
+  insert into sign_ins (id, token, person_id, expires_at) values (gen_random_uuid(), $2, $1, now() + interval '1 day')`
+
+/** Creates a person and signs it in. @returns its cookie */
+async function createPerson(api: ApiUnderTest, companyId: string, kind: PersonKind): Promise<string> {
+  const token = newSessionToken()
+  await api.sql.query({ name: 'make_person', text: insertPerson, values: [randomUUID(), token, companyId, kind] })
+  return sessionCookie(token)
 }
 
 /** Creates the callers and the companies. */
@@ -111,6 +141,9 @@ export async function createFixtures(api: ApiUnderTest): Promise<Fixtures> {
     ceo: await createAgent(api, company.id, { role: 'ceo' }),
     creator: await createAgent(api, company.id, { permissions: { canCreateAgents: true } }),
     revokedKey,
+    cookies: Object.fromEntries(
+      await Promise.all(peopleKinds.map(async (kind) => [kind, await createPerson(api, company.id, kind)])),
+    ) as Record<PersonKind, string>,
   }
 }
 
@@ -148,6 +181,11 @@ const insertFixtureRows = `
       values ($19, $1, $4, 'request_confirmation', 'none', $2, '{"version":1,"prompt":"Shall I?"}')),
     product as (insert into issue_work_products (id, company_id, issue_id, type, provider, title)
       values ($22, $1, $4, 'branch', 'git', 'A branch')),
+    person as (insert into people (id, name, email) values ($27, 'On stage', $27 || '@example.com')),
+    login as (insert into logins (id, account_id, provider_id, person_id, password)
+      values (gen_random_uuid(), $27, 'credential', $27, $31)),
+    session as (insert into sign_ins (id, token, person_id, expires_at)
+      values ($28, $29, $27, now() + interval '1 day'), (gen_random_uuid(), $30, $27, now() + interval '1 day')),
     vote as (insert into feedback_votes (id, company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
       values ($23, $1, $4, 'issue_comment', $7, 'a-person', 'down', false)),
     trace as (insert into feedback_traces (id, company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
@@ -183,6 +221,8 @@ const idNames = [
   'trace',
   'attachment',
   'asset',
+  'person',
+  'otherSession',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -205,6 +245,7 @@ const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
   assets: id.asset,
   'work-products': id.workProduct,
   'feedback-traces': id.trace,
+  users: id.person,
   // No stored row has this id.
   'workspace-operations': randomUUID(),
   // Words in places where other paths have ids.
@@ -222,17 +263,20 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
   const planning = [hashToken(generateAgentKey()), id.goal, id.project, id.workspace, id.label, id.approval, id.spareApproval]
   const texts = [id.document, id.revision, id.latestRevision, id.interaction, id.configRevision, hashToken(key)]
   const results = [id.workProduct, id.vote, id.trace, id.attachment, id.asset]
-  await api.sql.query({ name: 'make_subject', text: insertFixtureRows, values: [...own, ...planning, ...texts, ...results] })
-  const { token } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
+  const token = newSessionToken()
+  const persons = [id.person, id.otherSession, newSessionToken(), token, TEST_PASSWORD_HASH]
+  await api.sql.query({ name: 'make_subject', text: insertFixtureRows, values: [...own, ...planning, ...texts, ...results, ...persons] })
+  const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {
     companyId: company.id,
     agent: { id: id.agent, key },
     runId: id.run,
-    runToken: token,
+    runToken,
     issueId: id.issue,
     spareApprovalId: id.spareApproval,
     latestRevisionId: id.latestRevision,
     commentId: id.comment,
+    person: { email: `${id.person}@example.com`, cookie: sessionCookie(token), otherSessionId: id.otherSession },
     ids: pathIds(company.id, id),
   }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
 import type { Request } from './rawRequest.ts'
+import { TEST_PASSWORD } from './sessions.ts'
 
 // A path and a body for every route, so that a test can call each of them.
 
@@ -165,6 +166,14 @@ const examples: Readonly<Record<string, Example>> = {
   postIssuesByIdFeedbackVotes: { body: ({ commentId }) => ({ targetType: 'issue_comment', targetId: commentId, vote: 'up' }) },
   deleteIssuesByIdRead: { arrange: withMarkIn('issue_read_states') },
   deleteIssuesByIdInboxArchive: { arrange: withMarkIn('issue_inbox_archives') },
+  postAuthSignUpEmail: { body: () => ({ name: 'New', email: `${randomUUID()}@example.com`, password: TEST_PASSWORD }) },
+  postAuthSignInEmail: { body: ({ person }) => ({ email: person.email, password: TEST_PASSWORD }) },
+  postAuthChangePassword: { body: () => ({ currentPassword: TEST_PASSWORD, newPassword: 'another password' }) },
+  postAuthRevokeSession: { body: ({ person }) => ({ id: person.otherSessionId }) },
+  postAdminUsersByUserIdDemoteInstanceAdmin: {
+    arrange: { of: 'users', sql: 'insert into instance_administrators (person_id) values ($1) on conflict do nothing' },
+  },
+  putAdminUsersByUserIdCompanyAccess: { body: ({ companyId }) => ({ companyIds: [companyId] }) },
   patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
   patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
 }
@@ -197,6 +206,12 @@ export const arrangesAgent = (route: Route): boolean => examples[route.operation
 /** True for routes after which the company of the stage is no longer what it was. */
 export const endsCompany = (route: Route): boolean =>
   route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')
+
+/** True for routes after which the session of the caller may be over. */
+export const endsSession = (route: Route): boolean => route.method !== 'get' && route.path.startsWith('/api/auth/')
+
+/** Routes after which the credential of the caller is none, so that a repeat is refused. */
+export const endsCaller: ReadonlySet<string> = new Set(['postAuthSignOut', 'postAuthRevokeSessions'])
 
 /**
  * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of

@@ -1,9 +1,9 @@
 import { permissions } from '../../auth/permissions.ts'
 import type { Route } from '../../http/route.ts'
 import { sendRequest } from './rawRequest.ts'
-import { arrangesAgent, buildRequest, endsCompany } from './exampleRequests.ts'
+import { arrangesAgent, buildRequest, endsCompany, endsSession } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
-import { personas } from './personas.ts'
+import { peoplePersonas, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures, FixtureRows } from './contractFixtures.ts'
 import type { Persona } from './personas.ts'
 import type { Reply } from './rawRequest.ts'
@@ -27,20 +27,22 @@ function cellOf({ status, text, body }: Reply): Cell {
   return status >= 500 ? `broken: ${status} ${text}` : 'yes'
 }
 
+const columns = [...personas, ...peoplePersonas]
+
 /** Calls every route as every persona. A persona that may change something gets its own rows, so that no cell depends on another. */
 export async function measureMatrix(api: ApiUnderTest, routes: readonly Route[]): Promise<Row[]> {
   const fixtures = await createFixtures(api)
   const sharedRows = await createFixtureRows(fixtures)
   const cell = async (route: Route, persona: Persona): Promise<Cell> => {
-    const needsOwnRows = route.method !== 'get' && (!persona.isReadOnly || arrangesAgent(route))
-    const targetFixtures: Fixtures = needsOwnRows && endsCompany(route) ? await createFixtures(api) : fixtures
+    const needsOwnRows = route.method !== 'get' && (!persona.isReadOnly || arrangesAgent(route) || endsSession(route))
+    const targetFixtures: Fixtures = needsOwnRows && (endsCompany(route) || endsSession(route)) ? await createFixtures(api) : fixtures
     const rows: FixtureRows = needsOwnRows ? await createFixtureRows(targetFixtures) : sharedRows
     const request = await buildRequest(api, route, rows)
     const reply = await sendRequest(api.url, { ...request, headers: persona.headers(targetFixtures, rows) })
     return cellOf(reply)
   }
   const results: Row[] = []
-  for (const route of routes) results.push({ route, cells: await Promise.all(personas.map((persona) => cell(route, persona))) })
+  for (const route of routes) results.push({ route, cells: await Promise.all(columns.map((persona) => cell(route, persona))) })
   return results
 }
 
@@ -70,11 +72,14 @@ The rows a path names belong to **agent** (its issue, its run, its key). **run**
 **creator** and **ceo** are other agents of the same company, **outsider** is a run of another one. **anonymous** has no
 credential and comes through a proxy; a bearer that is unknown or revoked is refused, and never the board.
 
+The last columns are people who signed in: **stranger** is a member of no company, **viewer** to **owner** have that role in the
+company of the rows, **administrator** administers the instance.
+
 This file is reviewed: a changed cell is a changed policy. \`src/dev/testing/contract.test.ts\` compares it and prints what
 differs; it is edited by hand, one row for a new route. The second column is the route's row in \`src/auth/permissions.ts\`.
 
-${line(['route', 'permission: holders', ...personas.map(({ name }) => name)])}
-${line(['---', '---', ...personas.map(() => '---')])}
+${line(['route', 'permission: holders', ...columns.map(({ name }) => name)])}
+${line(['---', '---', ...columns.map(() => '---')])}
 ${body.join('\n')}
 `
 }

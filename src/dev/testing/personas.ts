@@ -1,4 +1,5 @@
 import { TEST_BOARD_TOKEN } from './world.ts'
+import { peopleKinds } from './contractFixtures.ts'
 import type { FixtureRows, Fixtures } from './contractFixtures.ts'
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
@@ -28,3 +29,20 @@ export const personas: readonly Persona[] = [
 
 /** The board by its token, which only the credentials of the board need. It is no column of the table of permissions. */
 export const boardByToken: Persona = { name: 'board by token', headers: () => bearer(TEST_BOARD_TOKEN), isReadOnly: false }
+
+/** The headers of a browser that shows a page of the server and has a session. */
+const bySession = (cookie: string, { api: { url } }: Fixtures): Record<string, string> => ({ cookie, origin: url })
+
+/** People who signed in, the weakest first; the columns behind those of `personas`. */
+export const peoplePersonas: readonly Persona[] = peopleKinds.map((kind) => ({
+  name: kind,
+  headers: (fixtures) => bySession(fixtures.cookies[kind], fixtures),
+  isReadOnly: kind === 'stranger',
+}))
+
+/** The person of the rows that a path names, who is a member of no company. */
+export const ownPerson: Persona = {
+  name: 'person',
+  headers: (fixtures, rows) => bySession(rows.person.cookie, fixtures),
+  isReadOnly: false,
+}

@@ -34,6 +34,8 @@ import { createFeed } from '../../observe/events/index.ts'
 import type { Feed } from '../../observe/events/index.ts'
 import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
+import { testPeople } from './testPeople.ts'
+import type { PeopleOptions } from './testPeople.ts'
 import { workFolder } from './workFolder.ts'
 
 /** An answer as tests read it; tests look at single fields of a body, so it is loosely typed. */
@@ -68,8 +70,10 @@ export interface TestServer {
   readonly heads: HeadFile
   readonly keyUse: KeyUse
   readonly feed: Feed
-  /** The local board: no credentials. */
+  /** The local board: no credentials; where people sign in, by its token. */
   readonly board: Client
+  /** No credentials. */
+  readonly anonymous: Client
   /** A bearer: an API key or a run token. */
   bearer(token: string): Client
   /** Every audit row committed through this server, in order of arrival. */
@@ -110,7 +114,7 @@ function clientOf(url: string, headers: Readonly<Record<string, string>>): Clien
   }
 }
 
-interface ServerOptions {
+interface ServerOptions extends PeopleOptions {
   /** Other adapters than all of them, on this host and towards public addresses. */
   readonly adapters?: Partial<AdapterOptions>
   readonly allowedOrigins?: readonly string[]
@@ -148,6 +152,10 @@ function testBoard({ boardMode = 'implicit', localRuns = () => null }: ServerOpt
   return { mode: boardMode, reason: 'the test says so', token, sessions: createBoardSessions(token), checkCaller }
 }
 
+/** The board has no credential but where people sign in. */
+const headersOfBoard = ({ boardMode, people }: ServerOptions): Record<string, string> =>
+  boardMode === 'token' && people !== undefined ? { authorization: `Bearer ${TEST_BOARD_TOKEN}` } : {}
+
 const testAdapters = ({ adapters }: ServerOptions) =>
   createAdapters({ environment: process.env, workFolder, allowedTypes: null, allowedAddresses: [], ...adapters })
 
@@ -179,6 +187,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     heads,
     version: 'test',
     board: testBoard(options),
+    ...(await testPeople(options)),
     ...trustOf(options),
     validateResponses: options.validateResponses ?? true,
   })
@@ -194,7 +203,8 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     heads,
     keyUse,
     messages,
-    board: clientOf(url, {}),
+    board: clientOf(url, headersOfBoard(options)),
+    anonymous: clientOf(url, {}),
     bearer: (token) => clientOf(url, { authorization: `Bearer ${token}` }),
     startPeer: () => startTestServer(database, options),
     feed,

@@ -6,12 +6,16 @@ export interface CredentialWatch {
   add(credential: CredentialRef, onRevoked: () => void): () => void
   readonly credentials: () => CredentialIds
   readonly isEmpty: () => boolean
-  /** Calls back the watches of these keys and runs. */
+  /** Calls back the watches of these keys, runs and sessions. */
   notifyRevoked(ids: readonly string[]): void
 }
 
 export function createCredentialWatch(): CredentialWatch {
-  const byKind: Readonly<Record<CredentialRef['kind'], Map<string, Set<() => void>>>> = { key: new Map(), run: new Map() }
+  const byKind: Readonly<Record<CredentialRef['kind'], Map<string, Set<() => void>>>> = {
+    key: new Map(),
+    run: new Map(),
+    session: new Map(),
+  }
   return {
     add({ kind, id }, onRevoked) {
       const listenersById = byKind[kind]
@@ -22,11 +26,15 @@ export function createCredentialWatch(): CredentialWatch {
         if (listeners.size === 0 && listenersById.get(id) === listeners) listenersById.delete(id)
       }
     },
-    credentials: () => ({ keyIds: [...byKind.key.keys()], runIds: [...byKind.run.keys()] }),
-    isEmpty: () => byKind.key.size === 0 && byKind.run.size === 0,
+    credentials: () => ({
+      keyIds: [...byKind.key.keys()],
+      runIds: [...byKind.run.keys()],
+      sessionIds: [...byKind.session.keys()],
+    }),
+    isEmpty: () => Object.values(byKind).every((ofKind) => ofKind.size === 0),
     notifyRevoked(ids) {
       for (const id of ids)
-        for (const listenersById of [byKind.key, byKind.run]) for (const onRevoked of listenersById.get(id) ?? []) onRevoked()
+        for (const listenersById of Object.values(byKind)) for (const onRevoked of listenersById.get(id) ?? []) onRevoked()
     },
   }
 }

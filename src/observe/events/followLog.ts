@@ -1,5 +1,6 @@
 import { credentialRefOf } from '../../auth/credentialStatus.ts'
 import { presentLogPiece, readLogPiece, runRowById } from '../../engine/runs/index.ts'
+import { companyOf } from '../../platform/db/context.ts'
 import type { LiveResponse, Sink } from '../../http/liveResponse.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
@@ -76,7 +77,7 @@ async function hasReadAll(ctx: Ctx, runId: string, offset: number): Promise<bool
 
 /** Ends the answer with the credential of its reader, and with this server. @returns the function that ends the watch */
 function endWithCredential(feed: Feed, ctx: Ctx, sink: Sink): () => void {
-  const credential = credentialRefOf(ctx.actor)
+  const credential = credentialRefOf(ctx.actor, companyOf(ctx))
   const stopWatching = credential === null ? undefined : feed.watchCredential(credential, sink.end)
   const stopListening = feed.onStop(sink.end)
   return () => {

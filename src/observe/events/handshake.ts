@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { z } from 'zod'
-import { authorize } from '../../auth/permissions.ts'
+import { authorize } from '../../auth/authorize.ts'
+import { actorIn } from '../../auth/roles.ts'
 import { inCompany } from '../../auth/scopes.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
@@ -49,7 +50,7 @@ export async function authorizeHandshake(deps: HandshakeDeps, { request, url, co
   authorize('event.follow', actor)
   if (!uuid.safeParse(companyId).success) refuse('malformed_id')
   await inCompany()({ actor, params: { companyId }, query: {}, db: deps.db })
-  return actor
+  return actorIn(actor, 'event.follow', companyId)
 }
 
 /** Treats `?token=` as the Authorization header: browsers cannot send one with a WebSocket. */

@@ -37,7 +37,7 @@ export interface EventBatch {
   readonly readThrough: string | undefined
   /** A transaction is being committed whose events are not readable yet, and with it all that have later tickets. */
   readonly blockedByOlderTx: boolean
-  /** Ids of the given keys and runs whose credential has been revoked or has expired. */
+  /** Ids of the given keys, runs and sessions whose credential has been revoked or has expired. */
   readonly revoked: readonly string[]
 }
 
@@ -128,7 +128,7 @@ const entryOf = (row: EntryRow & { companyId: string }): FeedEntry => ({
 const horizonQuery = statement<CredentialIds, EventHorizon & { revoked: string[] }>('feed_horizon').read(sql`
   select horizon::text, newest::text, ${revokedCredentials} as revoked from event_horizon()`)
 
-const NO_CREDENTIALS: CredentialIds = { keyIds: [], runIds: [] }
+const NO_CREDENTIALS: CredentialIds = { keyIds: [], runIds: [], sessionIds: [] }
 
 export interface ReadOptions {
   /** The credentials to check. */

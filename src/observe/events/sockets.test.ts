@@ -333,7 +333,16 @@ test('A client that leaves during its own handshake keeps no connection slot', a
   const here = await world(server())
   const { feed, store } = server()
   await waitUntil('the connections of other tests are closed', async () => feed.connectionLimits.openCount() === 0)
-  const board: Actor = { kind: 'board', userId: 'local-board', isAdmin: true, via: 'ambient', uid: null }
+  const board: Actor = {
+    kind: 'board',
+    userId: 'local-board',
+    isAdmin: true,
+    via: 'ambient',
+    uid: null,
+    companies: null,
+    role: 'owner',
+    session: null,
+  }
   const [identified, mayContinue, handshakeRead] = [gate<void>(), gate<void>(), gate<void>()]
   const onUpgrade = createSockets({
     feed: {

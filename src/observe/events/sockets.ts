@@ -108,7 +108,7 @@ interface Connection {
 /** Sends events to an open WebSocket until it closes. */
 function serve({ deps, hubs, pingLoop }: Connections, socket: WebSocket, { companyId, from, actor }: Connection): void {
   const client: SocketClient = { socket, actor, isAlive: true }
-  const credential = credentialRefOf(actor)
+  const credential = credentialRefOf(actor, companyId)
   const onRevoked = (): void => disconnect(client, POLICY_VIOLATION, 'credential ended')
   const stopWatching = credential === null ? undefined : deps.feed.watchCredential(credential, onRevoked)
   socket.on('pong', () => void (client.isAlive = true))

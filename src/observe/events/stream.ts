@@ -81,7 +81,7 @@ export function eventStream(feed: Feed, request: StreamRequest, options: StreamO
       const position = feed.positionOf(subscriber)
       sink.write(`${position === undefined ? '' : cursorOnly(position)}: here\n\n`)
     }, options.keepAliveIntervalMs ?? KEEP_ALIVE_INTERVAL_MS)
-    const credential = credentialRefOf(request.actor)
+    const credential = credentialRefOf(request.actor, companyId)
     const stopWatching = credential === null ? undefined : feed.watchCredential(credential, sink.end)
     const stopListening = feed.onStop(sink.end)
     sink.write(`retry: ${RETRY_MS}\n${request.mustResync ? resyncMessage(companyId, from) : `${cursorOnly(from)}\n`}`)

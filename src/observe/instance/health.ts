@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { instanceAdministrators } from '../../model/people.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -15,10 +16,10 @@ export const healthView = z.strictObject({
   condition: z.enum(['ok', 'degraded']),
   causes: z.array(z.enum(degradedCauses)),
   version: z.string(),
-  deploymentMode: z.literal('local_trusted'),
-  deploymentExposure: z.literal('private'),
+  deploymentMode: z.enum(['local_trusted', 'authenticated']),
+  deploymentExposure: z.enum(['private', 'public']),
   authReady: z.boolean(),
-  bootstrapStatus: z.literal('ready'),
+  bootstrapStatus: z.enum(['ready', 'bootstrap_pending']),
   bootstrapInviteActive: z.boolean(),
   /** How agents that this server starts are kept from it, and why no stronger way works here. */
   agentIsolation: z.strictObject({ kind: z.enum(['account', 'namespace', 'none']), reason: z.string() }),
@@ -27,14 +28,25 @@ export const healthView = z.strictObject({
 
 export type AgentIsolation = z.output<typeof healthView>['agentIsolation']
 
+/** Whether people sign in to this server, and who reaches it. */
+export type DeploymentFacts = Pick<z.output<typeof healthView>, 'deploymentMode' | 'deploymentExposure'>
+
 /** The facts of this server that its health shows. */
 export interface ServerFacts {
   readonly version: string
   readonly isolation: AgentIsolation
   readonly causes: () => readonly DegradedCause[]
+  readonly deployment: DeploymentFacts
 }
 
 const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
+
+const anyAdministrator = statement<object, { one: number }>('health_administrator').read(
+  sql`select 1 as one from ${instanceAdministrators} limit 1`,
+)
+
+/** Whether a person administers the instance. Until then only the holder of the board's token does. */
+const hasAdministrator = async (db: Pick<ReadDb, 'run'>): Promise<boolean> => (await db.run(anyAdministrator, {})).length > 0
 
 /** A database that has not answered within this time is unreachable, even if its port accepts connections. */
 const PING_TIMEOUT_MS = 800
@@ -55,24 +67,24 @@ export async function isDatabaseReachable(db: Pick<ReadDb, 'run'>): Promise<bool
  */
 export async function checkHealth(
   db: Pick<ReadDb, 'run'>,
-  { version, isolation, causes }: ServerFacts,
+  { version, isolation, causes, deployment }: ServerFacts,
 ): Promise<z.output<typeof healthView>> {
   if (!(await isDatabaseReachable(db))) {
     const extraFields = { status: 'unhealthy', version }
     refuse('unavailable', { message: 'database_unreachable', retryAfter: 1, extraFields })
   }
   const present = [...causes()]
+  const isLocal = deployment.deploymentMode === 'local_trusted'
   return {
     status: 'ok',
     condition: present.length === 0 ? 'ok' : 'degraded',
     causes: present,
     version,
-    deploymentMode: 'local_trusted',
-    deploymentExposure: 'private',
+    ...deployment,
     authReady: true,
-    bootstrapStatus: 'ready',
+    bootstrapStatus: isLocal || (await hasAdministrator(db)) ? 'ready' : 'bootstrap_pending',
     bootstrapInviteActive: false,
     agentIsolation: { kind: isolation.kind, reason: isolation.reason },
-    features: { companyDeletionEnabled: true },
+    features: { companyDeletionEnabled: isLocal },
   }
 }

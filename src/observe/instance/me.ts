@@ -16,15 +16,18 @@ const companiesOf = statement<{ userId: string; limit: number }, { id: string }>
   order by created_at, company_id limit ${param('limit', 'int')}`)
 
 /** How Paperclip's API names the proofs of a person. */
-const sources = { ambient: 'local_implicit', token: 'board_key', cookie: 'session' } as const satisfies Record<BoardProof, string>
+const sources = { ambient: 'local_implicit', token: 'board_key', cookie: 'session', session: 'session' } as const satisfies Record<
+  BoardProof,
+  string
+>
 
-/** The identity of the calling person. In local mode this is the user of this machine, who has no account. */
+/** The identity of the calling person: one who signed in, or the user of this machine, who has no account. */
 export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
   invariant(ctx.actor.kind === 'board', 'only the board has an identity here')
-  const { userId, isAdmin } = ctx.actor
+  const { userId, isAdmin, session } = ctx.actor
   const rows = await ctx.store.read.run(companiesOf, { userId, limit: MAX_COMPANIES })
   return {
-    user: { id: userId, name: 'Local board', email: null },
+    user: { id: userId, name: session?.name ?? 'Local board', email: session?.email ?? null },
     userId,
     isInstanceAdmin: isAdmin,
     companyIds: rows.map((row) => row.id),

@@ -10,12 +10,13 @@ const boardReasons: Readonly<Record<BoardActor['via'], string>> = {
   ambient: 'the request has no credential and comes from the account of the server or from root on this machine',
   token: 'the bearer is the token of the board',
   cookie: 'the browser signed in by a one-time link of the board',
+  session: 'the person signed in',
 }
 const agentReasons: Readonly<Record<AgentActor['via'], string>> = {
   key: 'the bearer is an API key of the agent',
   token: 'the bearer is the token of a live run of the agent',
 }
-const boardCredentials = { ambient: 'none', token: 'board_token', cookie: 'board_cookie' } as const
+const boardCredentials = { ambient: 'none', token: 'board_token', cookie: 'board_cookie', session: 'session' } as const
 const agentCredentials = { key: 'agent_key', token: 'run_token' } as const
 
 /** Says who a caller is and why. */

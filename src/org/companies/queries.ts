@@ -32,32 +32,40 @@ export async function companyById(db: Pick<ReadDb, 'run'>, id: string): Promise<
 
 const listOrder = byCreation('asc')
 
-const listStatement = dynamicRead<KeysetParams, CompanyRow>('company_list')
+const listStatement = dynamicRead<KeysetParams & { own: readonly string[] }, CompanyRow>('company_list')
 
-/** The companies that the acting person may enter, oldest first. In local mode these are all companies. */
+/** The companies of the acting person; null for one that may enter every company. */
+const ownCompanies = ({ actor }: Ctx): readonly string[] | null =>
+  actor.kind === 'board' && actor.companies !== null ? [...actor.companies.keys()] : null
+
+/** The companies that the acting person may enter, oldest first: its own, or all of them. */
 export async function listCompanies(ctx: Ctx, request: PageRequest): Promise<Page<CompanyRow>> {
   const page = listOrder.page(request)
+  const own = ownCompanies(ctx)
   return await page.read(
     ctx.store.read,
     listStatement(
-      String(page.hasCursor),
+      JSON.stringify([page.hasCursor, own === null]),
       () => sql`select ${companyColumns} from ${companies} where not ${isCompanyDeleted(companies.id)}
+        ${own === null ? sql`` : sql`and ${companies.id} = any(${param('own', 'uuid[]')})`}
         ${page.condition === null ? sql`` : sql`and ${page.condition}`} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
-    { ...page.params },
+    { ...page.params, own: own ?? [] },
   )
 }
 
 // The rows are grouped before the join, because two counts over one join would multiply each other.
-const stats = statement<object, { companyId: string; agentCount: number; issueCount: number }>('company_stats').read(sql`
+const stats = statement<{ own: readonly string[] | null }, { companyId: string; agentCount: number; issueCount: number }>('company_stats')
+  .read(sql`
   select coalesce(a.company_id, i.company_id) as "companyId", coalesce(a.count, 0) as "agentCount", coalesce(i.count, 0) as "issueCount"
   from (select company_id, count(*)::int as count from ${agents} where status <> 'terminated' group by company_id) a
   full join (select company_id, sum(issues)::int as count from ${issueCounts} group by company_id having sum(issues) > 0) i
     on i.company_id = a.company_id
-  where not ${isCompanyDeleted(sql.raw('coalesce(a.company_id, i.company_id)'))}`)
+  where not ${isCompanyDeleted(sql.raw('coalesce(a.company_id, i.company_id)'))}
+    and (${param('own', 'uuid[]')} is null or coalesce(a.company_id, i.company_id) = any(${param('own', 'uuid[]')}))`)
 
-/** The number of agents and issues of each company that the acting person may enter. In local mode these are all companies. */
+/** The number of agents and issues of each company that the acting person may enter. */
 export async function companyStats(ctx: Ctx): Promise<Record<string, { agentCount: number; issueCount: number }>> {
-  const rows = await ctx.store.read.run(stats, {})
+  const rows = await ctx.store.read.run(stats, { own: ownCompanies(ctx) })
   return Object.fromEntries(rows.map(({ companyId, ...counts }) => [companyId, counts]))
 }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
+import { decidesForHost } from '../../auth/roles.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { goals, projectGoals, projects, projectWorkspaces } from '../../model/projects.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
@@ -34,9 +35,9 @@ const projectColumns = sql`${columnsOf(projects)}, ${goalsJson} as goals, ${work
 /** The JSON of a ProjectRow from the row `projects`, for statements of other rooms. */
 export const projectRowJson = sql`json_build_object(${jsonPairsOf(projects)}, 'goals', ${goalsJson}, 'workspaces', ${workspacesJson})`
 
-/** A project as an actor may see it. Agents do not see `env`: its bindings may be secrets, and only the board writes them. */
+/** A project as an actor may see it. Only those who decide what this host runs see `env`: its bindings may be secrets. */
 export function presentProject(row: ProjectRow, actor: Actor): ProjectView {
-  const visibleRow = actor.kind === 'agent' ? { ...redact(row), env: null } : row
+  const visibleRow = decidesForHost(actor) ? row : { ...redact(row), env: null }
   const primaryWorkspace = visibleRow.workspaces.find((workspace) => workspace.isPrimary) ?? null
   return {
     ...visibleRow,
@@ -46,8 +47,8 @@ export function presentProject(row: ProjectRow, actor: Actor): ProjectView {
   }
 }
 
-/** A workspace as an actor may see it. For an agent, secrets in commands and configuration are redacted. */
-export const presentWorkspace = (row: WorkspaceView, actor: Actor): WorkspaceView => (actor.kind === 'agent' ? redact(row) : row)
+/** A workspace as an actor may see it. Secrets in commands and configuration are for those who decide what this host runs. */
+export const presentWorkspace = (row: WorkspaceView, actor: Actor): WorkspaceView => (decidesForHost(actor) ? row : redact(row))
 
 const selectProject = statement<{ id: string; companyId: string }, ProjectRow>('project_by_id').read(
   sql`select ${projectColumns} from ${projects} where id = ${param('id')} and company_id = ${param('companyId')}`,

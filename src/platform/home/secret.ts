@@ -115,6 +115,10 @@ function giveToOwnerOfHome(file: string, home: string, { ownerOfHome = false }: 
 export const loadOrCreateSecret = (home: string): string =>
   loadOrCreateSecretFile(home, 'agent-jwt-secret', () => randomBytes(48).toString('base64url'))
 
+/** The secret that signs the sessions of people when none is configured. */
+export const loadOrCreateAuthSecret = (home: string): string =>
+  loadOrCreateSecretFile(home, 'auth-secret', () => randomBytes(48).toString('base64url'))
+
 /** The passwords of the embedded database: the owner's, which migrates, and the application's, which serves. */
 export interface DatabasePasswords {
   readonly owner: string

@@ -1,8 +1,20 @@
 /**
  * How a request proved that it is the board. `ambient`: it has no credential, and its connection belongs to the account of the
- * server or to root. `token`: the token of the board. `cookie`: the cookie that a one-time link gave to a browser.
+ * server or to root. `token`: the token of the board. `cookie`: the cookie that a one-time link gave to a browser. `session`: a
+ * person signed in.
  */
-export type BoardProof = 'ambient' | 'token' | 'cookie'
+export type BoardProof = 'ambient' | 'token' | 'cookie' | 'session'
+
+/** The roles of people in a company, the strongest first. `auth/permissions.ts` says what each may do. */
+export const memberRoles = ['owner', 'admin', 'operator', 'viewer'] as const
+export type MemberRole = (typeof memberRoles)[number]
+
+/** The session by which a person acts. */
+export interface PersonSession {
+  readonly id: string
+  readonly name: string
+  readonly email: string
+}
 
 /** Whether the account of the server proves the board on this machine (`implicit`), or only its token does (`token`). */
 export type BoardMode = 'implicit' | 'token'
@@ -15,6 +27,12 @@ export interface BoardActor {
   readonly via: BoardProof
   /** The account at the other end of the connection; null when it was not looked up. */
   readonly uid: number | null
+  /** The roles of the person by company; null for one that may do everything in every company. */
+  readonly companies: ReadonlyMap<string, MemberRole> | null
+  /** The role in the company that the request is about; null while that is not known, and for requests about no company. */
+  readonly role: MemberRole | null
+  /** Null for the board of this machine and for the holder of its token. */
+  readonly session: PersonSession | null
 }
 
 /** The limits that a key or token may have. `permissions.ts` says what each may do. */
@@ -55,6 +73,8 @@ export type AnonymousReason =
   | 'run'
   | 'owner_unknown'
   | 'peer_unknown'
+  | 'not_signed_in'
+  | 'session_ended'
 
 export interface Anonymous {
   readonly kind: 'anonymous'

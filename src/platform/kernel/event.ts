@@ -15,6 +15,7 @@ export type EntityType =
   | 'instance'
   | 'interaction'
   | 'asset'
+  | 'person'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

@@ -79,7 +79,16 @@ function countingDb(): { db: Pick<ReadDb, 'run'>; names: string[] } {
   }
 }
 
-const person: Actor = { kind: 'board', userId: 'local-board', isAdmin: true, via: 'token', uid: null }
+const person: Actor = {
+  kind: 'board',
+  userId: 'local-board',
+  isAdmin: true,
+  via: 'token',
+  uid: null,
+  companies: null,
+  role: 'owner',
+  session: null,
+}
 
 describe('the page of an issue', () => {
   test.each(Object.keys(parts))('Its %s are there from the moment that they come to the moment that they go', async (name) => {

@@ -156,3 +156,53 @@ export const audit: OperationTexts = {
     'AuditExportLine',
   ),
 }
+
+export const people: OperationTexts = {
+  'POST /api/auth/sign-up/email': op(
+    'signUp',
+    'The answer sets the cookie of a session. An operator may have disabled it. Ten accounts in an hour from one address.',
+    'SignedInPerson',
+  ),
+  'POST /api/auth/sign-in/email': op(
+    'signIn',
+    'The answer sets the cookie of a session, which lasts a week. A wrong password and an unknown account get the same answer; attempts are limited by account and by address.',
+    'SignedInPerson',
+  ),
+  'POST /api/auth/sign-out': op('signOut', 'Ends the session of the cookie at once, and takes the cookie away.', 'EndedSessions'),
+  'GET /api/auth/get-session': op(
+    'getSession',
+    'Whose session it is. The board of this machine and the holder of its token get the user `local-board`.',
+    'CallerSession',
+  ),
+  'GET /api/auth/list-sessions': op('listSessions', 'The browsers in which the caller is signed in, newest first.', 'Session'),
+  'POST /api/auth/revoke-session': op('revokeSession', 'Ends one session of the caller at once, by its id.', 'EndedSessions'),
+  'POST /api/auth/revoke-sessions': op('revokeSessions', 'Ends every session of the caller, this one as well.', 'EndedSessions'),
+  'POST /api/auth/revoke-other-sessions': op('revokeOtherSessions', 'Ends every session of the caller but this one.', 'EndedSessions'),
+  'POST /api/auth/change-password': op(
+    'changePassword',
+    'Needs the present password. Other sessions end unless `revokeOtherSessions` is false.',
+    'ChangedPassword',
+  ),
+  'GET /api/admin/users': op('listPeople', 'Everybody who has an account, oldest first. Administrators of the instance only.', 'Account'),
+  'POST /api/admin/users/:userId/promote-instance-admin': op(
+    'promoteAdministrator',
+    'An administrator may do everything in every company. A repeat finds it done.',
+    'Administrator',
+  ),
+  'POST /api/admin/users/:userId/demote-instance-admin': op(
+    'demoteAdministrator',
+    'Takes effect at once. The last administrator cannot go.',
+    'Administrator',
+  ),
+  'GET /api/admin/users/:userId/company-access': op(
+    'getCompanyAccess',
+    'The memberships of a person, with its role in each company.',
+    'Membership',
+  ),
+  'PUT /api/admin/users/:userId/company-access': op(
+    'setCompanyAccess',
+    'The full set: memberships of other companies end, new ones begin as `operator`, and those that stay keep their role. The last owner of a company cannot go.',
+    'Membership',
+    'CompanyAccessRequest',
+  ),
+}

@@ -145,6 +145,17 @@ export const fieldExamples: Readonly<Record<string, unknown>> = {
   token: 'pcp_0123456789abcdef0123456789abcdef0123456789abcdef',
   'OpenedRun.token': 'eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl',
 
+  // People
+  email: 'ada@example.org',
+  password: 'a sentence of a few words',
+  currentPassword: 'a sentence of a few words',
+  newPassword: 'another sentence of words',
+  image: null,
+  ipAddress: '192.0.2.7',
+  userAgent: 'Mozilla/5.0',
+  ended: 1,
+  'Administrator.role': 'instance_admin',
+
   // Statuses and kinds
   'Issue.status': 'in_progress',
   'IssueDetail.status': 'in_progress',

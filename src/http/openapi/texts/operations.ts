@@ -1,5 +1,5 @@
 import { agents, approvals, runs } from './agentOperations.ts'
-import { audit, companies, instance, packages, planning } from './companyOperations.ts'
+import { audit, companies, instance, packages, people, planning } from './companyOperations.ts'
 import { feedback, holds, inbox, issues, questions, results } from './issueOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
@@ -7,6 +7,7 @@ import type { Tag } from './tags.ts'
 /** Every operation under its tag. */
 export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   Instance: instance,
+  People: people,
   Companies: companies,
   Agents: agents,
   Planning: planning,

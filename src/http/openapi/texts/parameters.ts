@@ -18,6 +18,7 @@ export const pathTexts: Readonly<Record<string, PathText>> = {
   'work-products/id': id('The work product'),
   companyId: { text: 'The company: its id', example: ID },
   runId: id('The run'),
+  userId: id('The person'),
   labelId: id('The label'),
   commentId: id('The comment'),
   keyId: id('The API key'),

@@ -3,6 +3,8 @@
 export const tags = {
   Instance:
     'Whether the server answers, who the caller is, and the settings of the instance. Begin here: `GET /api/health`, then `GET /api/whoami`.',
+  People:
+    'People who sign in, their sessions, and who administers the instance. On a server in the mode `local_trusted` there is no sign-in.',
   Companies: 'A company is a tenant: every row belongs to one, and no request crosses the border.',
   Agents: 'An agent is a program that does work. It has a configuration, a manager, a status and API keys.',
   Planning: 'Goals, projects with their workspaces, and labels: what issues are for, and where the work on them runs.',

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { event, NO_COMPANY } from '../../platform/kernel/event.ts'
+
+/** Of events that belong to the chain of the instance. */
+export const ofInstance = { companyId: NO_COMPANY } as const
+
+/** The proof by which a person signs in: `credential` is the password. */
+const login = z.object({ provider: z.string() })
+
+/** Why sessions ended. */
+const endReasons = ['signed_out', 'revoked', 'password_changed'] as const
+export type EndReason = (typeof endReasons)[number]
+
+export const personCreated = event('person.created', 'person', z.object({ name: z.string(), email: z.string() }))
+export const loginAdded = event('person.login_added', 'person', login)
+export const signedIn = event(
+  'person.signed_in',
+  'person',
+  z.object({ sessionId: z.uuid(), address: z.string().nullable(), userAgent: z.string().nullable() }),
+)
+/** A wrong password, or an account that does not exist: then `entityId` is `unknown`, and what was typed is not recorded. */
+export const signInFailed = event('person.sign_in_failed', 'person', z.object({ address: z.string() }))
+export const sessionsEnded = event(
+  'person.sessions_ended',
+  'person',
+  z.object({ sessionIds: z.array(z.uuid()), reason: z.enum(endReasons) }),
+)
+export const passwordChanged = event('person.password_changed', 'person', z.object({}))
+export const passwordChangeFailed = event('person.password_change_failed', 'person', z.object({ address: z.string() }))
+
+export const promoted = event('person.promoted', 'person', z.object({ role: z.literal('instance_admin') }))
+export const demoted = event('person.demoted', 'person', z.object({ role: z.literal('instance_admin') }))
+
+/** The membership of a person changed; recorded in the company, and once for the instance with all companies. */
+export const accessChanged = event('person.access_changed', 'person', z.object({ added: z.array(z.uuid()), removed: z.array(z.uuid()) }))

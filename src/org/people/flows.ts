@@ -1,0 +1,176 @@
+// Making an account, signing in and changing a password: the limits first, then one hash, then one transaction.
+
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import { bySecret } from '../../auth/bySecret.ts'
+import { logins, people, signIns } from '../../model/people.ts'
+import type { Client } from '../../http/client.ts'
+import { withCookies } from '../../http/setCookies.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import type { Outcome } from '../../platform/db/mutate.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
+import { invariant, refuse } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { inFlow } from './adapter.ts'
+import type { CheckedPassword } from './adapter.ts'
+import { createDevices } from './devices.ts'
+import type { Devices } from './devices.ts'
+import { createEngine, headersFor } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { ofInstance, passwordChanged, passwordChangeFailed, sessionsEnded, signInFailed } from './events.ts'
+import { countAttempt, passwordLimits, signInLimits, signUpLimits, takeBackAttempt } from './limits.ts'
+import { hashed, isPassword } from './passwords.ts'
+import type { PeopleSettings } from './peopleSettings.ts'
+import { personById, sessionIdOf } from './queries.ts'
+import type { changePasswordBody, PersonView, signedInView, signInBody, signUpBody } from './views.ts'
+
+type SignedIn = z.output<typeof signedInView>
+
+export interface Flows {
+  /** Makes an account and signs in. @throws Refusal `sign_up_disabled`, `too_many_attempts`, `email_taken` */
+  signUp(ctx: Ctx, client: Client, input: z.output<typeof signUpBody>): Promise<SignedIn>
+  /** Signs in. @throws Refusal `too_many_attempts`, `credentials_wrong` */
+  signIn(ctx: Ctx, client: Client, input: z.output<typeof signInBody>): Promise<SignedIn>
+  /** Changes the password of the caller, and ends its other sessions. @throws Refusal `too_many_attempts`, `password_wrong`, `session_required` */
+  changePassword(ctx: Ctx, client: Client, input: z.output<typeof changePasswordBody>): Promise<{ token: null; user: PersonView }>
+}
+
+interface Login {
+  readonly userId: string
+  readonly hash: string | null
+}
+
+const loginByEmail = statement<{ email: string }, Login>('login_by_email').read(sql`
+  select p.id as "userId", l.password as hash from ${people} p
+  left join ${logins} l on l.person_id = p.id and l.provider_id = 'credential' and l.account_id = p.id where p.email = ${param('email')}`)
+
+// Two that make an account with one address at once: the second waits, and finds the first.
+const lockEmail = statement<{ email: string }, object>('login_lock_email').read(
+  sql`select pg_advisory_xact_lock(hashtextextended(${param('email')}, 17))::text as locked`,
+)
+
+const loginOfPerson = statement<{ userId: string }, Login>('login_of_person').read(sql`
+  select l.person_id as "userId", l.password as hash from ${logins} l
+  where l.person_id = ${param('userId')} and l.provider_id = 'credential' and l.account_id = ${param('userId')}`)
+
+const setPassword = statement<{ userId: string; before: string; hash: string }, { id: string }>('login_set_password').write(sql`
+  update ${logins} set password = ${param('hash')}, updated_at = now()
+  where person_id = ${param('userId')} and provider_id = 'credential' and password = ${param('before')} returning id`)
+
+const endOtherSessions = statement<{ userId: string; keepId: string }, { id: string }>('sessions_end_others').write(sql`
+  delete from ${signIns} where person_id = ${param('userId')} and id <> ${param('keepId', 'uuid')} returning id`)
+
+/** Records a failure on its own: the request itself is refused, and keeps no answer for a repeat. */
+const record = async (ctx: Ctx, event: DomainEvent): Promise<void> =>
+  await mutate({ ...bySecret(ctx), idempotency: null }, () => Promise.resolve(changed(undefined, event)))
+
+interface FlowSettings extends PeopleSettings {
+  readonly isSecure: boolean
+}
+
+interface FlowDeps {
+  readonly engine: Engine
+  readonly devices: Devices
+  readonly allowsSignUp: boolean
+}
+
+/** The answer of better-auth to a sign-up or a sign-in, with its headers. */
+interface EngineAnswer {
+  readonly headers: Headers
+  readonly response: { readonly user: { readonly id: string } }
+}
+
+/** The password or the account was changed between the look-up and the transaction. */
+function refuseIfChanged(error: unknown): never {
+  if ((error as { statusCode?: number }).statusCode === 401) refuse('credentials_wrong')
+  throw error
+}
+
+interface Begin {
+  readonly password: CheckedPassword
+  /** Null for a device that the account does not know yet. */
+  readonly deviceId: string | null
+  readonly call: () => Promise<EngineAnswer>
+}
+
+/** (tx) Lets better-auth make a session, and gives the browser its cookie and that of the device. */
+async function begin(tx: Tx, devices: Devices, { password, deviceId, call }: Begin): Promise<Outcome<SignedIn>> {
+  const { value, events } = await inFlow(tx, password, call).catch(refuseIfChanged)
+  const { id } = value.response.user
+  const user = await personById(tx, id)
+  const cookies = [...value.headers.getSetCookie(), devices.cookieFor(deviceId, id)]
+  const [first, ...others] = events
+  invariant(first !== undefined, 'a sign-in makes a session')
+  return changed(withCookies({ redirect: false as const, token: null, user }, cookies), first, ...others)
+}
+
+const signUp =
+  ({ engine, devices, allowsSignUp }: FlowDeps): Flows['signUp'] =>
+  async (ctx, client, { name, email: given, password }) => {
+    if (!allowsSignUp) refuse('sign_up_disabled')
+    const email = given.toLowerCase()
+    await countAttempt(ctx.store, signUpLimits(client.address))
+    const checked = { hash: await hashed(password), isRight: true }
+    const headers = headersFor(client)
+    return await mutate(bySecret(ctx), async (tx) => {
+      await tx.run(lockEmail, { email })
+      const [taken] = await tx.run(loginByEmail, { email })
+      if (taken !== undefined) refuse('email_taken')
+      const call = () => engine.api.signUpEmail({ body: { name, email, password }, headers, returnHeaders: true })
+      return await begin(tx, devices, { password: checked, deviceId: null, call })
+    })
+  }
+
+const signIn =
+  ({ engine, devices }: FlowDeps): Flows['signIn'] =>
+  async (ctx, client, { email: given, password, rememberMe }) => {
+    const email = given.toLowerCase()
+    const [login] = await ctx.store.read.run(loginByEmail, { email })
+    const deviceId = login === undefined ? null : devices.idOf(client.cookie(devices.cookieName), login.userId)
+    const limits = signInLimits(email, client.address, deviceId)
+    await countAttempt(ctx.store, limits)
+    const hash = login?.hash ?? null
+    if (!(await isPassword(hash, password)) || hash === null) {
+      await record(ctx, signInFailed(login?.userId ?? 'unknown', { address: client.address }, ofInstance))
+      return refuse('credentials_wrong')
+    }
+    await takeBackAttempt(ctx.store, limits)
+    const body = { email, password, ...(rememberMe === undefined ? {} : { rememberMe }) }
+    const call = () => engine.api.signInEmail({ body, headers: headersFor(client), returnHeaders: true })
+    return await mutate(bySecret(ctx), (tx) => begin(tx, devices, { password: { hash, isRight: true }, deviceId, call }))
+  }
+
+const changePassword: Flows['changePassword'] = async (ctx, client, { currentPassword, newPassword, revokeOtherSessions = true }) => {
+  const { userId, sessionId } = sessionIdOf(ctx)
+  const [login] = await ctx.store.read.run(loginOfPerson, { userId })
+  const limits = passwordLimits(userId)
+  await countAttempt(ctx.store, limits)
+  const before = login?.hash ?? null
+  if (!(await isPassword(before, currentPassword)) || before === null) {
+    await record(ctx, passwordChangeFailed(userId, { address: client.address }, ofInstance))
+    return refuse('password_wrong')
+  }
+  await takeBackAttempt(ctx.store, limits)
+  const hash = await hashed(newPassword)
+  return await mutate(ctx, async (tx) => {
+    // It was changed meanwhile, and the given one is no longer right.
+    if ((await tx.run(setPassword, { userId, before, hash })).length === 0) refuse('password_wrong')
+    const ended = revokeOtherSessions ? await tx.run(endOtherSessions, { userId, keepId: sessionId }) : []
+    const sessionIds = ended.map(({ id }) => id)
+    const answer = { token: null, user: await personById(tx, userId) }
+    const event = passwordChanged(userId, {}, ofInstance)
+    if (sessionIds.length === 0) return changed(answer, event)
+    return changed(answer, event, sessionsEnded(userId, { sessionIds, reason: 'password_changed' }, ofInstance))
+  })
+}
+
+export function createFlows(settings: FlowSettings): Flows {
+  const [secret] = settings.secrets
+  const deps: FlowDeps = {
+    engine: createEngine({ ...settings, secret }),
+    devices: createDevices(settings.secrets, settings.isSecure),
+    allowsSignUp: settings.allowsSignUp,
+  }
+  return { signUp: signUp(deps), signIn: signIn(deps), changePassword }
+}
