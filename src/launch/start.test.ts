@@ -77,6 +77,13 @@ test('A start after other packages were installed makes another bundle, because 
   expect(bundles()).toHaveLength(2)
 })
 
+test('The bundle loads better-auth when people sign in, and not at every start', () => {
+  const make = "import('./src/launch/bundle.js').then(async ({ makeBundle }) => console.log(await makeBundle()))"
+  const text = readFileSync(execFileSync(process.execPath, ['-e', make], { cwd: here, encoding: 'utf8' }).trim(), 'utf8')
+  expect(text.match(/^import .*from ['"]better-auth.*$/gm)).toBeNull()
+  expect(text).toContain('await import("better-auth/minimal")')
+})
+
 test('A stack names the source and its line, and the source map has nothing of packages', () => {
   const { root, start, bundles } = checkout('one')
   writeFileSync(

@@ -5,7 +5,6 @@ import { randomUUID } from 'node:crypto'
 import { getTableColumns, sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
-import { createAdapterFactory } from 'better-auth/adapters'
 import type { CustomAdapter } from 'better-auth/adapters'
 import { challenges, logins, people, signIns } from '../../model/people.ts'
 import { columnsOf, dynamicRead, param } from '../../platform/db/statement.ts'
@@ -13,6 +12,9 @@ import type { Tx } from '../../platform/db/types.ts'
 import { invariant } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { loginAdded, ofInstance, personCreated, signedIn } from './events.ts'
+
+// Not a static import: the bundle would load it at every start (src/launch/bundle.js), and most servers have no people.
+const { createAdapterFactory } = await import('better-auth/adapters')
 
 /** The password of a flow, whose hash was computed before its transaction began. */
 export interface CheckedPassword {

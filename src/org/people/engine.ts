@@ -1,8 +1,10 @@
 // better-auth as this server uses it: it makes people, logins and sessions, and signs the cookie of a session.
 
-import { betterAuth } from 'better-auth/minimal'
 import { PERSON_SESSION_SECONDS } from '../../auth/personSessions.ts'
 import { peopleDatabase, presentFlow } from './adapter.ts'
+
+// Not a static import: the bundle would load it at every start (src/launch/bundle.js), and most servers have no people.
+const { betterAuth } = await import('better-auth/minimal')
 
 export interface EngineSettings {
   /** The secret that signs cookies. */

@@ -1,6 +1,8 @@
 import pLimit from 'p-limit'
-import { hashPassword, verifyPassword } from 'better-auth/crypto'
 import { refuse } from '../../platform/kernel/errors.ts'
+
+// Not a static import: the bundle would load it at every start (src/launch/bundle.js), and most servers have no people.
+const { hashPassword, verifyPassword } = await import('better-auth/crypto')
 
 /** Passwords that are hashed at once in a process. Each takes 32 MB, and a thread of Node's pool for about 60 ms. */
 const HASHES_AT_ONCE = 2
