@@ -22,12 +22,24 @@ async function bundleOrNull() {
   return existsSync(file) ? file : null
 }
 
+/**
+ * Says which package is missing, because that is what an update of the checkout without `npm ci` leaves.
+ * @param {unknown} error of the import of the program
+ */
+function explain(error) {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+  const name = isMissing ? /Cannot find package '([^']+)'/.exec(error.message)?.[1] : undefined
+  if (name === undefined) throw error
+  process.stderr.write(`The package ${name} is not installed: run \`npm ci\` in the folder of paperclip-server, and start it again\n`)
+  process.exitCode = 1
+}
+
 const bundle = await bundleOrNull()
 if (bundle === null) {
   const { register } = await import('tsx/esm/api')
   register()
-  await import(new URL('../main.ts', import.meta.url).href)
+  await import(new URL('../main.ts', import.meta.url).href).catch(explain)
 } else {
   process.setSourceMapsEnabled(true)
-  await import(pathToFileURL(bundle).href)
+  await import(pathToFileURL(bundle).href).catch(explain)
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -82,6 +82,16 @@ test('The bundle loads better-auth when people sign in, and not at every start',
   const text = readFileSync(execFileSync(process.execPath, ['-e', make], { cwd: here, encoding: 'utf8' }).trim(), 'utf8')
   expect(text.match(/^import .*from ['"]better-auth.*$/gm)).toBeNull()
   expect(text).toContain('await import("better-auth/minimal")')
+})
+
+test('A start of sources whose package is not installed names the package and the command that installs it', () => {
+  const { root } = checkout('one')
+  writeFileSync(path.join(root, 'src/main.ts'), "import 'no-such-package'\n")
+  const { status, stderr } = spawnSync(process.execPath, [path.join(root, 'src/launch/start.js')], { encoding: 'utf8' })
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: 'The package no-such-package is not installed: run `npm ci` in the folder of paperclip-server, and start it again\n',
+  })
 })
 
 test('A stack names the source and its line, and the source map has nothing of packages', () => {
