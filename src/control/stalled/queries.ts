@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
-import { isHeldByNone, liveHolderOf, presentFailure } from '../../engine/runs/index.ts'
+import { liveHolderOf, presentFailure } from '../../engine/runs/index.ts'
 import { isOverBudgetSql } from '../../model/agentStatus.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { blockers, issues } from '../../model/issues.ts'
@@ -33,8 +33,7 @@ const columns = sql`i.id as "issueId", i.identifier, i.title, i.status, i.assign
 
 const stalledQuery = statement<{ companyId: string }, Row<Stalled>>('stalled_list').read(sql`
   select * from (select ${columns} from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
-    and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}
-    and ${isHeldByNone('i', param('companyId'))}) s
+    and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}) s
   where s.why in ('stalled', 'board_notified') order by s.since, s."issueId" limit ${sql.raw(String(MAX_STALLED))}`)
 
 function presentRow<T extends { readonly why: ProgressState; readonly lastRun: Row<Stalled>['lastRun'] }>(actor: Actor, row: T) {

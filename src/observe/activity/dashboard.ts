@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { MAX_STALLED, mayStall, progressFrom, progressSql } from '../../control/stalled/index.ts'
-import { isHeldByNone } from '../../engine/runs/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
 import { approvals } from '../../model/approvals.ts'
@@ -35,7 +34,6 @@ interface Counts {
 // Only issues that could stand still are checked, so that closed ones cost nothing; and no more are counted than the list of them shows.
 const stalledCount = sql`select count(*)::int from (select from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
   and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}
-  and ${isHeldByNone('i', param('companyId'))}
   and ${progressSql} in ('stalled', 'board_notified') limit ${sql.raw(String(MAX_STALLED))}) stalled`
 
 // One round trip that reads each table once, because the dashboard page polls it.
