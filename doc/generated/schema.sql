@@ -226,6 +226,19 @@ CREATE TABLE auth_attempts (
 );
 CREATE INDEX auth_attempts_end ON public.auth_attempts USING btree (ends_at);
 
+CREATE TABLE board_keys (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  user_id text NOT NULL,
+  name text NOT NULL,
+  key_hash text NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL,
+  revoked_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT board_keys_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX board_keys_hash_key ON public.board_keys USING btree (key_hash);
+CREATE INDEX board_keys_user ON public.board_keys USING btree (user_id);
+
 CREATE TABLE challenges (
   id uuid NOT NULL,
   identifier text NOT NULL,
@@ -236,6 +249,27 @@ CREATE TABLE challenges (
   CONSTRAINT challenges_pkey PRIMARY KEY (id)
 );
 CREATE INDEX challenges_identifier ON public.challenges USING btree (identifier);
+CREATE INDEX challenges_value ON public.challenges USING btree (value);
+
+CREATE TABLE cli_challenges (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  secret_hash text NOT NULL,
+  pending_key_hash text NOT NULL,
+  command text NOT NULL,
+  client_name text,
+  requested_access text NOT NULL,
+  requested_company_id uuid,
+  approved_by_user_id text,
+  key_id uuid,
+  approved_at timestamp(3) with time zone,
+  cancelled_at timestamp(3) with time zone,
+  expires_at timestamp(3) with time zone NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT cli_challenges_key_id_board_keys_id_fk FOREIGN KEY (key_id) REFERENCES board_keys(id) ON DELETE SET NULL,
+  CONSTRAINT cli_challenges_pkey PRIMARY KEY (id)
+);
+CREATE INDEX cli_challenges_end ON public.cli_challenges USING btree (expires_at);
+CREATE INDEX cli_challenges_key ON public.cli_challenges USING btree (key_id);
 
 CREATE TABLE companies (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -473,6 +507,27 @@ CREATE TABLE instance_settings (
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT instance_settings_pkey PRIMARY KEY (name)
 );
+
+CREATE TABLE invites (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid,
+  invite_type text NOT NULL,
+  token_hash text NOT NULL,
+  allowed_join_types text NOT NULL,
+  member_role text DEFAULT 'operator'::text NOT NULL,
+  defaults_payload jsonb,
+  invite_message text,
+  expires_at timestamp(3) with time zone NOT NULL,
+  invited_by_user_id text,
+  revoked_at timestamp(3) with time zone,
+  accepted_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT invites_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT invites_pkey PRIMARY KEY (id)
+);
+CREATE INDEX invites_company ON public.invites USING btree (company_id);
+CREATE UNIQUE INDEX invites_token_key ON public.invites USING btree (token_hash);
 
 CREATE TABLE issue_approvals (
   issue_id uuid NOT NULL,
@@ -826,6 +881,38 @@ CREATE TRIGGER issues_people_update AFTER UPDATE OF assignee_agent_id, assignee_
 CREATE TRIGGER issues_search AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_search_update AFTER UPDATE OF title, description, identifier, issue_number ON issues FOR EACH ROW WHEN (old.title IS DISTINCT FROM new.title OR old.description IS DISTINCT FROM new.description OR old.identifier IS DISTINCT FROM new.identifier OR old.issue_number IS DISTINCT FROM new.issue_number) EXECUTE FUNCTION note_issue_text();
 CREATE TRIGGER issues_version BEFORE UPDATE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue_version();
+
+CREATE TABLE join_requests (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  invite_id uuid NOT NULL,
+  company_id uuid NOT NULL,
+  request_type text NOT NULL,
+  status text DEFAULT 'pending_approval'::text NOT NULL,
+  request_ip text NOT NULL,
+  requesting_user_id text,
+  request_email_snapshot text,
+  agent_name text,
+  adapter_type text,
+  capabilities text,
+  agent_defaults_payload jsonb,
+  claim_secret_hash text,
+  claim_secret_expires_at timestamp(3) with time zone,
+  claim_secret_consumed_at timestamp(3) with time zone,
+  created_agent_id uuid,
+  approved_by_user_id text,
+  approved_at timestamp(3) with time zone,
+  rejected_by_user_id text,
+  rejected_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT join_requests_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT join_requests_created_agent_id_agents_id_fk FOREIGN KEY (created_agent_id) REFERENCES agents(id) ON DELETE SET NULL,
+  CONSTRAINT join_requests_invite_id_invites_id_fk FOREIGN KEY (invite_id) REFERENCES invites(id) ON DELETE CASCADE,
+  CONSTRAINT join_requests_pkey PRIMARY KEY (id)
+);
+CREATE INDEX join_requests_agent ON public.join_requests USING btree (created_agent_id);
+CREATE INDEX join_requests_invite ON public.join_requests USING btree (invite_id);
+CREATE INDEX join_requests_list ON public.join_requests USING btree (company_id, created_at, id);
 
 CREATE TABLE labels (
   id uuid DEFAULT gen_random_uuid() NOT NULL,

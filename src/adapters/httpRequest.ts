@@ -20,7 +20,7 @@ export const resolveBySystem: Resolve = (host) => dns.lookup(host, { all: true, 
 
 export interface HttpRequest {
   readonly url: URL
-  readonly method: 'POST' | 'PUT'
+  readonly method: 'POST' | 'PUT' | 'HEAD'
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   /** From the lookup of the name to the last byte of the answer. */

@@ -1,5 +1,7 @@
 export type { Chunk, FinishedOutcome, AdapterOutcome, Job, LifecycleEvent, RunListener, StartedRun } from './adapter.ts'
 
+export { addressPolicy } from './addresses.ts'
+export { request as requestOnce, resolveBySystem } from './httpRequest.ts'
 export { killOrphan } from './processTree.ts'
 export type { OrphanOutcome } from './processTree.ts'
 export { ownerOfSocket } from './socketOwner.ts'

@@ -54,9 +54,12 @@ const invalidatingActions = new Set([
   'heartbeat.run_finished',
   'company.created',
   'person.sessions_ended',
+  'board_api_key.revoked',
   'person.promoted',
   'person.demoted',
   'person.access_changed',
+  'person.role_changed',
+  'person.permissions_changed',
 ])
 
 const ownerOf = (actor: Kept): string => (actor.kind === 'agent' ? `agent:${actor.agentId}` : `person:${actor.userId}`)

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { agentKeys, agents } from '../model/agents.ts'
+import { boardKeys } from '../model/boardKeys.ts'
 import { memberships } from '../model/companies.ts'
 import { instanceAdministrators, signIns } from '../model/people.ts'
 import { runs } from '../model/runs.ts'
@@ -8,6 +9,7 @@ import { isQuarantinedSql } from '../model/agentStatus.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
+import { LOCAL_BOARD } from './personSessions.ts'
 
 const agentMayAct = sql`a.status not in ('terminated', 'pending_approval')`
 
@@ -28,8 +30,8 @@ export const isRunTokenEnded = sql`r.status not in ('queued', 'running') and ${a
 
 /** The credential of a long-lived connection: a reference to the row whose end revokes it. */
 export interface CredentialRef {
-  readonly kind: 'key' | 'run' | 'session'
-  /** Of a session: its id, the company and the role, because the connection ends with them: what it shows depends on the role. */
+  readonly kind: 'key' | 'run' | 'session' | 'boardKey'
+  /** Of a session or the key of a command line: its id, the company and the role, because the connection ends with them: what it shows depends on the role. */
   readonly id: string
 }
 
@@ -40,7 +42,7 @@ const ADMINISTRATOR = 'administrator'
 export function credentialRefOf(actor: Actor, companyId: string): CredentialRef | null {
   if (actor.kind === 'board' && actor.session !== null) {
     const role = actor.isAdmin ? ADMINISTRATOR : actor.role
-    return { kind: 'session', id: `${actor.session.id}/${companyId}/${role}` }
+    return { kind: actor.via === 'board_key' ? 'boardKey' : 'session', id: `${actor.session.id}/${companyId}/${role}` }
   }
   if (actor.kind !== 'agent') return null
   const { keyId, runId } = actor
@@ -61,7 +63,15 @@ export interface CredentialIds {
   readonly runIds: readonly string[]
   /** Each is `session/company/role`. */
   readonly sessionIds: readonly string[]
+  /** Each is `key/company/role`. */
+  readonly boardKeyIds: readonly string[]
 }
+
+/** Condition: a person still has the role in the company that `asked.id` names. */
+const stillMay = (personId: SQL): SQL => sql`case when split_part(asked.id, '/', 3) = ${sql.raw(`'${ADMINISTRATOR}'`)}
+  then exists (select from ${instanceAdministrators} a where a.person_id = ${personId})
+  else exists (select from ${memberships} m where m.company_id = split_part(asked.id, '/', 2)::uuid and m.principal_type = 'user'
+    and m.principal_id = ${personId} and m.status = 'active' and m.membership_role = split_part(asked.id, '/', 3)) end`
 
 // One look-up by primary key for each id. Postgres may turn `not exists` into a join that reads all keys and runs.
 /** SQL array of those keys, runs and sessions (parameters `keyIds`, `runIds`, `sessionIds`) whose credential can no longer be used. */
@@ -73,8 +83,8 @@ export const revokedCredentials: SQL = sql`array(
     select true from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id where r.id = asked.id and ${isRunTokenUsable}) is null
   union all
   select asked.id from unnest(${param('sessionIds', 'text[]')}) as asked (id) where (
-    select true from ${signIns} s where s.id = split_part(asked.id, '/', 1)::uuid and s.expires_at > now()
-      and case when split_part(asked.id, '/', 3) = ${sql.raw(`'${ADMINISTRATOR}'`)}
-        then exists (select from ${instanceAdministrators} a where a.person_id = s.person_id)
-        else exists (select from ${memberships} m where m.company_id = split_part(asked.id, '/', 2)::uuid and m.principal_type = 'user'
-          and m.principal_id = s.person_id and m.status = 'active' and m.membership_role = split_part(asked.id, '/', 3)) end) is null)`
+    select true from ${signIns} s where s.id = split_part(asked.id, '/', 1)::uuid and s.expires_at > now() and ${stillMay(sql`s.person_id`)}) is null
+  union all
+  select asked.id from unnest(${param('boardKeyIds', 'text[]')}) as asked (id) where (
+    select true from ${boardKeys} k where k.id = split_part(asked.id, '/', 1)::uuid and k.revoked_at is null and k.expires_at > now()
+      and (k.user_id = ${sql.raw(`'${LOCAL_BOARD}'`)} or ${stillMay(sql`k.user_id`)})) is null)`

@@ -17,16 +17,13 @@ import type { KeyUse } from './keyUse.ts'
 import type { RunClaims, RunTokens } from './runTokens.ts'
 import type { BoardAccess } from './boardAccess.ts'
 import { isFromForeignPage } from './fetchSite.ts'
-import { personOf } from './personSessions.ts'
+import { LOCAL_BOARD, personOf, personOfKey } from './personSessions.ts'
 import type { PersonSessions } from './personSessions.ts'
 import type { GuessLimit } from './guessLimit.ts'
 import { cookieOf } from './cookie.ts'
 import { cameThroughProxy } from './proxyHeaders.ts'
 import { isKeyUnrevoked, isRunTokenEnded, isRunTokenUsable } from './credentialStatus.ts'
-import { hashToken, isAgentKey, isDamagedAgentKey } from './tokens.ts'
-
-/** The person that governs: the user of the account of the server, and the holder of the token of the board. */
-const LOCAL_BOARD = 'local-board'
+import { hashToken, isAgentKey, isBoardKey, isDamagedAgentKey } from './tokens.ts'
 
 const board = (via: BoardProof, uid: number | null): BoardActor => ({
   kind: 'board',
@@ -35,6 +32,7 @@ const board = (via: BoardProof, uid: number | null): BoardActor => ({
   via,
   uid,
   companies: null,
+  grants: new Map(),
   role: 'owner',
   session: null,
 })
@@ -115,19 +113,15 @@ const isFromLoopback = (request: IncomingMessage): boolean => loopback.has(reque
 /** True for a request that comes from loopback and shows no sign of a proxy. */
 export const isFromThisMachine = (request: IncomingMessage): boolean => isFromLoopback(request) && !cameThroughProxy(request)
 
-/** How people sign in: their sessions, and those that were looked up just now. */
-export interface PeopleAccess {
-  readonly sessions: PersonSessions
-  readonly cache: CredentialCache<BoardActor>
-}
-
 export interface IdentifyDeps {
   readonly db: ReadDb
   readonly tokens: RunTokens
   readonly credentialCache: CredentialCache
   readonly board: BoardAccess
-  /** Null where people do not sign in. */
-  readonly people: PeopleAccess | null
+  /** The cookies of sessions; null where people do not sign in. */
+  readonly sessions: PersonSessions | null
+  /** Sessions and keys of people that were looked up just now. */
+  readonly personCache: CredentialCache<BoardActor>
   readonly guesses: GuessLimit
   readonly keyUse: KeyUse
 }
@@ -149,22 +143,26 @@ export async function identify(deps: IdentifyDeps, request: IncomingMessage, hos
   if (token === null) return refuse('unauthorized')
   const hash = hashToken(token)
   if (deps.board.token.matches(hash)) return boardByToken
+  if (isBoardKey(token)) return (await personByKey(deps, hash)) ?? deps.guesses.refuseGuess(request.socket.remoteAddress)
   const actor = deps.credentialCache.find(hash) ?? (await deps.credentialCache.load(hash, () => loadActor(deps, token, hash)))
   return actor === null ? await refuseBearer(deps, request, token) : withActingRun(actor, request)
 }
 
 const anonymous = (reason: AnonymousReason, uid: number | null = null): Anonymous => ({ kind: 'anonymous', reason, uid })
 
+const personByKey = async ({ db, personCache }: IdentifyDeps, hash: string): Promise<BoardActor | null> =>
+  personCache.find(hash) ?? (await personCache.load(hash, () => personOfKey(db, hash)))
+
 /** The caller without a bearer: a person by a session, the board by its cookie or by its account on this machine, or anonymous. */
 async function identifyPerson(deps: IdentifyDeps, request: IncomingMessage, hostIsLoopback: boolean): Promise<Actor> {
-  const { board: access, people } = deps
+  const { board: access, sessions } = deps
   // A link from elsewhere may open a public page, but shows nothing that only the board may read.
   if (isFromForeignPage(request)) return anonymous('foreign_page')
-  const session = people === null ? null : cookieOf(request, people.sessions.cookieName)
-  if (people !== null && session !== null) return await personBySession(deps.db, people, request, session)
+  const session = sessions === null ? null : cookieOf(request, sessions.cookieName)
+  if (sessions !== null && session !== null) return await personBySession(deps, request, sessions.tokenOf(session))
   const cookie = cookieOf(request, access.sessions.cookieName)
   if (cookie !== null) return await boardByCookie(access, request, cookie)
-  if (people !== null && access.mode === 'token') return await withoutSession(access, request)
+  if (sessions !== null && access.mode === 'token') return await withoutSession(access, request)
   if (!isFromLoopback(request)) return anonymous('elsewhere')
   if (!hostIsLoopback) return anonymous('foreign_host')
   if (cameThroughProxy(request)) return anonymous('through_proxy')
@@ -190,11 +188,10 @@ async function withoutSession({ checkCaller }: BoardAccess, request: IncomingMes
  * the caller anonymous and does not end the request.
  * @throws Refusal `origin_not_allowed` for a change that no page of this server sent
  */
-async function personBySession(db: ReadDb, { sessions, cache }: PeopleAccess, request: IncomingMessage, cookie: string): Promise<Actor> {
-  const token = sessions.tokenOf(cookie)
+async function personBySession({ db, personCache }: IdentifyDeps, request: IncomingMessage, token: string | null): Promise<Actor> {
   if (token === null) return anonymous('session_ended')
   const hash = hashToken(token)
-  const person = cache.find(hash) ?? (await cache.load(hash, () => personOf(db, token)))
+  const person = personCache.find(hash) ?? (await personCache.load(hash, () => personOf(db, token)))
   if (person === null) return anonymous('session_ended')
   if (!isRead(request) && !isFromOwnPage(request) && !hasOwnReferer(request)) refuse('origin_not_allowed')
   return person

@@ -2,13 +2,17 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { memberships } from '../model/companies.ts'
+import { boardKeys } from '../model/boardKeys.ts'
+import { grants, memberships } from '../model/companies.ts'
 import { instanceAdministrators, people, signIns } from '../model/people.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
-import { memberRoles } from '../platform/kernel/actor.ts'
-import type { BoardActor, MemberRole } from '../platform/kernel/actor.ts'
+import { grantKeys, memberRoles } from '../platform/kernel/actor.ts'
+import type { BoardActor, GrantKey, MemberRole } from '../platform/kernel/actor.ts'
 import type { Loaded } from './credentialCache.ts'
+
+/** The person that governs this machine: the user of the account of the server, and the holder of the token of the board. */
+export const LOCAL_BOARD = 'local-board'
 
 /** How long a session lasts. */
 export const PERSON_SESSION_SECONDS = 7 * 86_400
@@ -52,39 +56,60 @@ export function createPersonSessions(secrets: readonly string[], isSecure: boole
   }
 }
 
-interface SessionRow {
-  readonly sessionId: string
+interface PersonRow {
+  /** Of the session or the key. */
+  readonly id: string
   readonly userId: string
   readonly name: string
-  readonly email: string
+  readonly email: string | null
   readonly validForMs: number
   readonly isAdmin: boolean
   readonly roles: Readonly<Record<string, string>>
+  readonly grants: Readonly<Record<string, readonly string[]>>
 }
 
-const personOfSession = statement<{ token: string }, SessionRow>('identify_session').read(sql`
-  select s.id as "sessionId", p.id as "userId", p.name, p.email,
-    (extract(epoch from s.expires_at - now()) * 1000)::float8 as "validForMs",
-    exists (select from ${instanceAdministrators} a where a.person_id = p.id) as "isAdmin",
+/** The rights of person `p`. */
+const personFacts = sql`exists (select from ${instanceAdministrators} a where a.person_id = p.id) as "isAdmin",
     coalesce((select jsonb_object_agg(m.company_id, m.membership_role) from ${memberships} m
-      where m.principal_type = 'user' and m.principal_id = p.id and m.status = 'active' and m.membership_role is not null), '{}') as roles
+      where m.principal_type = 'user' and m.principal_id = p.id and m.status = 'active' and m.membership_role is not null), '{}') as roles,
+    coalesce((select jsonb_object_agg(g.company_id, g.keys) from (
+      select company_id, jsonb_agg(permission_key) as keys from ${grants}
+      where principal_type = 'user' and principal_id = p.id group by company_id) g), '{}') as grants`
+
+const personOfSession = statement<{ token: string }, PersonRow>('identify_session').read(sql`
+  select s.id, p.id as "userId", p.name, p.email, (extract(epoch from s.expires_at - now()) * 1000)::float8 as "validForMs", ${personFacts}
   from ${signIns} s join ${people} p on p.id = s.person_id where s.token = ${param('token')} and s.expires_at > now()`)
+
+const personOfBoardKey = statement<{ hash: string }, PersonRow>('identify_board_key').read(sql`
+  select k.id, k.user_id as "userId", coalesce(p.name, 'Local Board') as name, p.email,
+    (extract(epoch from k.expires_at - now()) * 1000)::float8 as "validForMs", ${personFacts}
+  from ${boardKeys} k left join ${people} p on p.id = k.user_id
+  where k.key_hash = ${param('hash')} and k.revoked_at is null and k.expires_at > now() and (p.id is not null or k.user_id = ${sql.raw(`'${LOCAL_BOARD}'`)})`)
 
 const isRole = (text: string): text is MemberRole => (memberRoles as readonly string[]).includes(text)
 
 /** The roles of a person by company. A role that this build does not know allows nothing. */
-const rolesOf = (roles: SessionRow['roles']): ReadonlyMap<string, MemberRole> =>
+const rolesOf = (roles: PersonRow['roles']): ReadonlyMap<string, MemberRole> =>
   new Map(Object.entries(roles).filter((entry): entry is [string, MemberRole] => isRole(entry[1])))
 
-/** Looks up who has the token of a session; null when the session has ended. */
-export async function personOf(db: ReadDb, token: string): Promise<Loaded<BoardActor> | null> {
-  const [row] = await db.run(personOfSession, { token })
+const isGrant = (text: string): text is GrantKey => (grantKeys as readonly string[]).includes(text)
+
+const grantsOf = (given: PersonRow['grants']): BoardActor['grants'] =>
+  new Map(Object.entries(given).map(([companyId, keys]) => [companyId, keys.filter(isGrant)]))
+
+function loadedOf(via: 'session' | 'board_key', row: PersonRow | undefined): Loaded<BoardActor> | null {
   if (row === undefined) return null
-  const { sessionId, userId, name, email, isAdmin, validForMs, roles } = row
-  const companies = isAdmin ? null : rolesOf(roles)
-  const session = { id: sessionId, name, email }
-  return {
-    actor: { kind: 'board', userId, isAdmin, via: 'session', uid: null, companies, role: isAdmin ? 'owner' : null, session },
-    validForMs,
-  }
+  const { id, userId, name, email, validForMs } = row
+  const isAdmin = row.isAdmin || userId === LOCAL_BOARD
+  const companies = isAdmin ? null : rolesOf(row.roles)
+  const access = { companies, grants: grantsOf(row.grants), role: isAdmin ? ('owner' as const) : null }
+  return { actor: { kind: 'board', userId, isAdmin, via, uid: null, ...access, session: { id, name, email } }, validForMs }
 }
+
+/** Looks up who has the token of a session; null when the session has ended. */
+export const personOf = async (db: ReadDb, token: string): Promise<Loaded<BoardActor> | null> =>
+  loadedOf('session', (await db.run(personOfSession, { token }))[0])
+
+/** Looks up whose command line has a key, by the hash of the key; null when the key has ended. */
+export const personOfKey = async (db: ReadDb, hash: string): Promise<Loaded<BoardActor> | null> =>
+  loadedOf('board_key', (await db.run(personOfBoardKey, { hash }))[0])

@@ -123,6 +123,8 @@ export const fieldMeanings = {
   'approval.comment': free('body', 'idempotencyKey'),
   'approval.link': free('approvalId'),
 
+  'invite.prompt': free('agentMessage'),
+
   'run.open': free('issueId', 'leaseSeconds', 'externalRunId'),
   'run.finish': free('status', 'error', 'errorCode', 'usageJson', 'resultJson'),
 

@@ -26,6 +26,7 @@ const board = {
   via: 'ambient',
   uid: null,
   companies: null,
+  grants: new Map(),
   role: 'owner',
   session: null,
 } as const

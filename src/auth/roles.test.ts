@@ -30,7 +30,15 @@ beforeAll(async () => {
 })
 
 test('Every permission of the board belongs to one role, to everybody who signs in, to administrators, or to the token', () => {
-  const personal: Permission[] = ['company.list', 'board.me', 'instance.settings.read', 'session.read', 'session.end', 'session.password']
+  const personal: Permission[] = [
+    'company.list',
+    'board.me',
+    'instance.settings.read',
+    'session.read',
+    'session.end',
+    'session.password',
+    'cliLogin.approve',
+  ]
   for (const [permission, holders] of Object.entries(permissions) as [Permission, readonly string[]][]) {
     const isOfBoard = holders.includes('board') && !personal.includes(permission)
     expect([permission, roleFor(permission) !== null]).toEqual([permission, isOfBoard])

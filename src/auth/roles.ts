@@ -1,7 +1,7 @@
 // The roles of people in a company, as named sets of permissions. Each role has all that the roles below it have.
 
 import { memberRoles } from '../platform/kernel/actor.ts'
-import type { Actor, BoardActor, MemberRole } from '../platform/kernel/actor.ts'
+import type { Actor, BoardActor, GrantKey, MemberRole } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Permission } from './permissions.ts'
 
@@ -13,6 +13,7 @@ const ofEveryone = [
   'session.read',
   'session.end',
   'session.password',
+  'cliLogin.approve',
 ] as const satisfies readonly Permission[]
 
 /** Every member reads, but for what shows secrets of agents and what takes the server long. */
@@ -99,6 +100,12 @@ const admin = [
   'approval.decide',
   'activity.verify',
   'activity.export',
+  'member.read',
+  'member.write',
+  'invite.write',
+  'invite.prompt',
+  'join.read',
+  'join.decide',
 ] as const satisfies readonly Permission[]
 
 const owner = ['company.archive', 'company.delete'] as const satisfies readonly Permission[]
@@ -106,11 +113,22 @@ const owner = ['company.archive', 'company.delete'] as const satisfies readonly 
 /** The permissions that each role adds to the roles below it. */
 const rolePermissions: Readonly<Record<MemberRole, readonly Permission[]>> = { owner, admin, operator, viewer }
 
+/** The permissions that a grant adds to a role. Those of tasks add nothing to people, who assign by their role. */
+const grantedPermissions: Readonly<Partial<Record<GrantKey, readonly Permission[]>>> = {
+  'agents:create': ['agent.create', 'agent.hire', 'adapter.test'],
+  'users:invite': ['invite.write', 'invite.prompt'],
+  'users:manage_permissions': ['member.read', 'member.write'],
+  'joins:approve': ['join.read', 'join.decide'],
+}
+
+const isGranted = (grants: readonly GrantKey[], permission: Permission): boolean =>
+  grants.some((key) => grantedPermissions[key]?.includes(permission))
+
 const everyone: ReadonlySet<Permission> = new Set(ofEveryone)
 const needed = new Map<Permission, MemberRole>(memberRoles.flatMap((role) => rolePermissions[role].map((permission) => [permission, role])))
 
 /** Whether a role is at least another one. */
-const isAtLeast = (role: MemberRole | null, wanted: MemberRole): boolean =>
+export const isAtLeast = (role: MemberRole | null, wanted: MemberRole): boolean =>
   role !== null && memberRoles.indexOf(role) <= memberRoles.indexOf(wanted)
 
 /** The weakest role that has a permission; null for one that no role has. */
@@ -132,6 +150,7 @@ const refuseRole = (permission: Permission, role: MemberRole | null): never =>
 export function requireRoleSomewhere(permission: Permission, actor: BoardActor): void {
   if (actor.companies === null || everyone.has(permission) || actor.companies.size === 0) return
   const roles = [...actor.companies.values()]
+  if ([...actor.grants.values()].some((grants) => isGranted(grants, permission))) return
   if (!roles.some((role) => has(role, permission))) refuseRole(permission, roles.length === 1 ? (roles[0] ?? null) : null)
 }
 
@@ -143,7 +162,7 @@ export function requireRoleSomewhere(permission: Permission, actor: BoardActor):
 export function actorIn(actor: Actor, permission: Permission, companyId: string | null): Actor {
   if (actor.kind !== 'board' || actor.companies === null || companyId === null) return actor
   const role = actor.companies.get(companyId) ?? null
-  if (!has(role, permission)) refuseRole(permission, role)
+  if (!has(role, permission) && !isGranted(actor.grants.get(companyId) ?? [], permission)) refuseRole(permission, role)
   return { ...actor, role }
 }
 

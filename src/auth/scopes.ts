@@ -12,6 +12,7 @@ import { assets, attachments } from '../model/assets.ts'
 import { companies } from '../model/companies.ts'
 import { isCompanyDeleted } from '../model/deletions.ts'
 import { traces } from '../model/feedback.ts'
+import { invites } from '../model/invites.ts'
 import { issues, labels } from '../model/issues.ts'
 import { goals, projects } from '../model/projects.ts'
 import { runs } from '../model/runs.ts'
@@ -61,6 +62,19 @@ export const ofSelf: Scope = scope(null, ({ actor }) =>
 
 /** A person in the path. Its verb finds out whether it exists. */
 export const ofPerson = (name = 'userId'): Scope => scope(name, (request) => ({ companyId: null, id: pathParam(request, name) }))
+
+/** An invitation in the path, by its token. Its verb finds out whether it can be used. */
+export const ofInviteToken = (name = 'token'): Scope => scope(name, (request) => ({ companyId: null, id: pathParam(request, name) }))
+
+/** The login of a command line in the path, for who has its secret. Its verb finds out whether it exists. */
+export const ofCliLogin = (name = 'id'): Scope => ofJoinRequest(name)
+
+/** A request to join in the path, for who has its secret. Its verb finds out whether it exists. */
+export const ofJoinRequest = (name = 'requestId'): Scope =>
+  scope(name, (request) => {
+    const id = pathParam(request, name).toLowerCase()
+    return isUuid(id) ? { companyId: null, id } : refuse('malformed_id')
+  })
 
 interface ScopeRow {
   readonly id: string
@@ -113,6 +127,10 @@ const workProductById = statement<{ id: string } & InCompanies, ScopeRow>('scope
 const feedbackTraceById = statement<{ id: string } & InCompanies, ScopeRow>('scope_feedback_trace').read(
   sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')} and ${isKnown(traces.companyId)}`,
 )
+const inviteById = statement<{ id: string } & InCompanies, Target>('scope_invite').read(
+  sql`select id, company_id as "companyId" from ${invites}
+    where id = ${param('id')} and (company_id is null or (${isKnown(invites.companyId)}))`,
+)
 const projectsByUrlKey = statement<{ companyId: string; urlKey: string } & InCompanies, ScopeRow>('scope_project_url_key').read(sql`
   select id, company_id as "companyId" from ${projects} where company_id = ${param('companyId')} and url_key = ${param('urlKey')}
     and ${isKnown(projects.companyId)} limit 2`)
@@ -154,6 +172,15 @@ export const inCompany = (name = 'companyId'): Scope =>
     if (!isUuid(id)) return refuse('malformed_id')
     if (!canAccessCompany(request.actor, id)) return refuseMissing('Company')
     return await targetOf(request, companyById, id, 'Company')
+  })
+
+/** An invitation in the path, by its id. One that makes an administrator has no company. */
+export const ofInvite = (name = 'inviteId'): Scope =>
+  scope(name, async (request) => {
+    const id = pathParam(request, name).toLowerCase()
+    if (!isUuid(id)) return refuse('malformed_id')
+    const [found] = await request.db.run(inviteById, { id, companies: companiesOf(request.actor) })
+    return found ?? refuseMissing('Invite')
   })
 
 /** A run in the path. */

@@ -23,6 +23,12 @@ export function isAgentKey(token: string): boolean {
   return text === undefined ? PLAIN_AGENT_KEY.test(token) : checksumOf(text) === checksum
 }
 
+/** `pcp_board_` and 48 random hex digits: a command line of a person. */
+const BOARD_KEY = /^pcp_board_[0-9a-f]{48}$/
+
+/** Whether a bearer token has the form of the key of a command line. */
+export const isBoardKey = (token: string): boolean => BOARD_KEY.test(token)
+
 /** Whether a bearer token was meant as an agent API key and cannot be one: it was mistyped or cut. */
 export const isDamagedAgentKey = (token: string): boolean => LIKE_AGENT_KEY.test(token) && !isAgentKey(token)
 

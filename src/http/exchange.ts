@@ -1,17 +1,17 @@
 import type { Request, Response } from 'express'
-import type { AddressOf } from '../auth/clientAddress.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { RequestQuotas } from '../auth/requestQuotas.ts'
 import type { Quotas } from '../platform/kernel/quotas.ts'
+import type { Reached } from './client.ts'
 import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
 import type { Reader } from './answersInFlight.ts'
 import type { Traffic } from './traffic.ts'
 
 /** The parts of the server that the mounted routes need. */
-export interface MountDeps {
+export interface MountDeps extends Reached {
   readonly store: Store
   /** Finds out who makes the request; throws a Refusal for a credential that cannot be used. */
   readonly identify: (request: Request) => Promise<Actor>
@@ -29,8 +29,6 @@ export interface MountDeps {
   /** For development and tests: checks every answer and every refusal against the declaration of its route. */
   readonly validateResponses: boolean
   readonly traffic: Traffic
-  /** Finds the address from which a request came. */
-  readonly addressOf: AddressOf
 }
 
 /** Facts about a request for the request log. The steps of the request fill it in. */

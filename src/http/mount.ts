@@ -203,7 +203,7 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
     body: parse(route.body, body ?? (route.bodyOptional ? {} : undefined)),
     preconditions: preconditionsOf(request.headers),
     lastEventId: lastEventIdOf(request.headers),
-    client: clientOf(request, deps.addressOf),
+    client: clientOf(request, deps),
   }
 }
 

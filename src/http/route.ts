@@ -75,7 +75,7 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly headers?: (value: z.output<R>) => Readonly<Record<string, string>>
   /**
    * The answer is not one JSON document. `lines`: a `StreamResponse` in which each line is a `returns`. `events`: a
-   * `LiveResponse` in which each event is a `returns`. `drawing`: a `StreamResponse` that is one `returns` as a whole.
+   * `LiveResponse` in which each event is a `returns`. `drawing`, `text`: a `StreamResponse` that is one `returns` as a whole.
    * `file`: a `FileResponse`.
    */
   readonly streams?: StreamKind
@@ -87,7 +87,7 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
 }
 
 /** The kind of content that a streaming route sends. */
-export type StreamKind = 'lines' | 'events' | 'drawing' | 'picture' | 'file'
+export type StreamKind = 'lines' | 'events' | 'drawing' | 'text' | 'picture' | 'file'
 
 /** A declared endpoint without its type parameters, as `mount` and `openapi` read it. */
 export interface Route {

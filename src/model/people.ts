@@ -77,7 +77,7 @@ export const challenges = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  (table) => [index('challenges_identifier').on(table.identifier)],
+  (table) => [index('challenges_identifier').on(table.identifier), index('challenges_value').on(table.value)],
 )
 
 /** Attempts to sign in, counted by address, by account and by device, for all servers together. */

@@ -15,6 +15,7 @@ import type { Adapters } from '../adapters/index.ts'
 import { allRoutes } from './routes.ts'
 import type { RouteDeps } from './routes.ts'
 import type { People } from '../org/people/index.ts'
+import { mountPeoplePages } from '../org/peoplePages/index.ts'
 import type { HeadFile } from '../observe/audit/index.ts'
 import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
@@ -182,6 +183,8 @@ export function buildApp(deps: AppDeps): App {
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store.ofAgents)
   const routes = allRoutes(routeDepsOf(deps))
   mountPages(app, deps)
+  const reached = { addressOf: createAddressOf(deps.trustedProxies ?? []), publicOrigin: deps.publicOrigin ?? null }
+  mountPeoplePages(app, { ...reached, store, people: deps.people, identify: identifyRequest })
   app.all('/metrics', metricsPage(metrics, deps.metricsToken))
   mount(app, routes, {
     store,
@@ -194,7 +197,7 @@ export function buildApp(deps: AppDeps): App {
     previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
     validateResponses: deps.validateResponses,
     traffic,
-    addressOf: createAddressOf(deps.trustedProxies ?? []),
+    ...reached,
   })
   mountDocs(app, routes, deps.version)
   app.use(refuseUnknownRoute(routes))
@@ -225,10 +228,10 @@ interface Identifier {
 function identifier({ store, tokens, board, people, guessesPerMinute, keyUse }: AppDeps): Identifier {
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
-  const cache = createCredentialCache<BoardActor>()
-  store.onCommit(cache.onCommit)
-  const access = people === null ? null : { sessions: people.sessions, cache }
-  const deps = { db: store.read, tokens, credentialCache, board, people: access, guesses: createGuessLimit(guessesPerMinute), keyUse }
+  const personCache = createCredentialCache<BoardActor>()
+  store.onCommit(personCache.onCommit)
+  const persons = { sessions: people?.sessions ?? null, personCache }
+  const deps = { db: store.read, tokens, credentialCache, board, ...persons, guesses: createGuessLimit(guessesPerMinute), keyUse }
   return {
     identifyRequest: (request) => identify(deps, request, isLoopbackHost(request)),
     identifyEndedRun: (request) => identifyEnded(deps, request),

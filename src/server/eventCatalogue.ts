@@ -4,6 +4,7 @@ import * as approvalEvents from '../control/approvals/events.ts'
 import { approvalStatus } from '../model/approvalStatus.ts'
 import * as assetEvents from '../work/files/events.ts'
 import * as auditEvents from '../observe/audit/events.ts'
+import * as cliLoginEvents from '../org/cliLogins/events.ts'
 import * as companyEvents from '../org/companies/events.ts'
 import { companyStatus } from '../model/companyStatus.ts'
 import * as confirmationEvents from '../work/interactionExpiry/events.ts'
@@ -20,6 +21,8 @@ import type { EntityType } from '../platform/kernel/event.ts'
 import type { StateMachine } from '../platform/kernel/stateMachine.ts'
 import * as labelEvents from '../org/labels/events.ts'
 import * as lifecycleEvents from '../control/lifecycle/events.ts'
+import * as inviteEvents from '../org/invites/events.ts'
+import * as memberEvents from '../org/members/events.ts'
 import * as peopleEvents from '../org/people/events.ts'
 import * as portabilityEvents from '../control/portability/events.ts'
 import * as projectEvents from '../org/projects/events.ts'
@@ -46,6 +49,7 @@ export const allEvents: readonly EventDeclaration[] = [
   approvalEvents,
   assetEvents,
   auditEvents,
+  cliLoginEvents,
   companyEvents,
   confirmationEvents,
   documentEvents,
@@ -57,6 +61,8 @@ export const allEvents: readonly EventDeclaration[] = [
   issueEvents,
   labelEvents,
   lifecycleEvents,
+  inviteEvents,
+  memberEvents,
   peopleEvents,
   portabilityEvents,
   projectEvents,

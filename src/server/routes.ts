@@ -29,6 +29,9 @@ import { interactionRoutes } from '../work/interactions/routes.ts'
 import { issueRoutes } from '../work/issues/routes.ts'
 import { labelRoutes } from '../org/labels/routes.ts'
 import type { People } from '../org/people/index.ts'
+import { inviteRoutes } from '../org/invites/routes.ts'
+import { cliLoginRoutes } from '../org/cliLogins/routes.ts'
+import { memberRoutes } from '../org/members/routes.ts'
 import { peopleRoutes } from '../org/people/routes.ts'
 import { portabilityRoutes } from '../control/portability/routes.ts'
 import { projectRoutes } from '../org/projects/routes.ts'
@@ -91,4 +94,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses, deployment: deps.deployment }),
   ...callerRoutes(deps.board),
   ...peopleRoutes(deps.people),
+  ...memberRoutes,
+  ...inviteRoutes,
+  ...cliLoginRoutes,
 ]

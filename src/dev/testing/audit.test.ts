@@ -6,7 +6,7 @@ import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { sendRequest } from './rawRequest.ts'
 import { endsCaller, endsCompany, buildRequest, unauditedRoutes } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
-import { boardByToken, ownPerson, personas } from './personas.ts'
+import { boardByToken, ownCommandLine, ownPerson, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
 import type { Reply } from './rawRequest.ts'
 import { useServer } from './world.ts'
@@ -36,8 +36,8 @@ interface SuccessfulRequest {
 /** Has the route done by the first who succeeds, each on rows of their own. */
 async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
   const attempts: string[] = []
-  for (const name of ['board', 'run', 'ceo', 'agent', 'board by token', 'person']) {
-    const persona = [...personas, boardByToken, ownPerson].find((each) => each.name === name)
+  for (const name of ['board', 'run', 'ceo', 'agent', 'board by token', 'person', 'command line']) {
+    const persona = [...personas, boardByToken, ownPerson, ownCommandLine].find((each) => each.name === name)
     const targetFixtures = endsCompany(route) ? await createFixtures(api) : fixtures
     const fixtureRows = await createFixtureRows(targetFixtures)
     const request = await buildRequest(api, route, fixtureRows)

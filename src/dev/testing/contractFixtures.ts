@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { RunTokens } from '../../auth/runTokens.ts'
 import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
@@ -53,6 +53,8 @@ interface SubjectPerson {
   readonly email: string
   readonly cookie: string
   readonly otherSessionId: string
+  /** The key of its command line. */
+  readonly boardKey: string
 }
 
 /** One agent, one run of it, and one row of every kind that refers to them: the rows that a path may name. */
@@ -182,6 +184,17 @@ const insertFixtureRows = `
     product as (insert into issue_work_products (id, company_id, issue_id, type, provider, title)
       values ($22, $1, $4, 'branch', 'git', 'A branch')),
     person as (insert into people (id, name, email) values ($27, 'On stage', $27 || '@example.com')),
+    other as (insert into people (id, name, email) values ($32::uuid::text, 'Member', $32::uuid::text || '@example.com')),
+    member_person as (insert into company_memberships (id, company_id, principal_type, principal_id, membership_role)
+      values ($33, $1, 'user', $32::uuid::text, 'operator')),
+    invite as (insert into invites (id, company_id, invite_type, token_hash, allowed_join_types, expires_at)
+      values ($34, $1, 'company_join', $35, 'both', now() + interval '1 day')),
+    join_request as (insert into join_requests (id, invite_id, company_id, request_type, request_ip, requesting_user_id,
+        claim_secret_hash, claim_secret_expires_at)
+      values ($36, $34, $1, 'human', '127.0.0.1', $27, $37, now() + interval '1 day')),
+    challenge as (insert into cli_challenges (id, secret_hash, pending_key_hash, command, requested_access, expires_at)
+      values ($38, $37, $39, 'stage', 'board', now() + interval '1 hour')),
+    board_key as (insert into board_keys (user_id, name, key_hash, expires_at) values ($27, 'stage', $40, now() + interval '1 hour')),
     login as (insert into logins (id, account_id, provider_id, person_id, password)
       values (gen_random_uuid(), $27, 'credential', $27, $31)),
     session as (insert into sign_ins (id, token, person_id, expires_at)
@@ -195,6 +208,9 @@ const insertFixtureRows = `
     select $20, $1, $2, 'patch', '["title"]', '{}', jsonb_build_object('name', 'On stage ' || $2::uuid::text, 'role', 'general',
       'title', 'Long before', 'reportsTo', null, 'capabilities', null, 'adapterType', 'process', 'adapterConfig', '{}'::jsonb,
       'runtimeConfig', '{}'::jsonb, 'budgetMonthlyCents', 0, 'metadata', null)`
+
+/** The secret of the request to join, and of the login of a command line. */
+export const STAGE_SECRET = 'pcp_claim_of_the_stage'
 
 /** The ids of the rows that one subject has. */
 type SubjectIds = Readonly<Record<(typeof idNames)[number], string>>
@@ -223,6 +239,11 @@ const idNames = [
   'asset',
   'person',
   'otherSession',
+  'memberPerson',
+  'member',
+  'invite',
+  'joinRequest',
+  'challenge',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -246,6 +267,11 @@ const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
   'work-products': id.workProduct,
   'feedback-traces': id.trace,
   users: id.person,
+  members: id.member,
+  // The token of an invitation stands where its id stands in another path, so they are the same here.
+  invites: id.invite,
+  'join-requests': id.joinRequest,
+  challenges: id.challenge,
   // No stored row has this id.
   'workspace-operations': randomUUID(),
   // Words in places where other paths have ids.
@@ -264,8 +290,15 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
   const texts = [id.document, id.revision, id.latestRevision, id.interaction, id.configRevision, hashToken(key)]
   const results = [id.workProduct, id.vote, id.trace, id.attachment, id.asset]
   const token = newSessionToken()
-  const persons = [id.person, id.otherSession, newSessionToken(), token, TEST_PASSWORD_HASH]
-  await api.sql.query({ name: 'make_subject', text: insertFixtureRows, values: [...own, ...planning, ...texts, ...results, ...persons] })
+  const persons = [id.person, id.otherSession, newSessionToken(), token, TEST_PASSWORD_HASH, id.memberPerson, id.member]
+  const joining = [id.invite, hashToken(id.invite), id.joinRequest, hashToken(STAGE_SECRET)]
+  const boardKey = `pcp_board_${randomBytes(24).toString('hex')}`
+  const commandLine = [id.challenge, hashToken(randomUUID()), hashToken(boardKey)]
+  await api.sql.query({
+    name: 'make_subject',
+    text: insertFixtureRows,
+    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine],
+  })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {
     companyId: company.id,
@@ -276,7 +309,7 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
     spareApprovalId: id.spareApproval,
     latestRevisionId: id.latestRevision,
     commentId: id.comment,
-    person: { email: `${id.person}@example.com`, cookie: sessionCookie(token), otherSessionId: id.otherSession },
+    person: { email: `${id.person}@example.com`, cookie: sessionCookie(token), otherSessionId: id.otherSession, boardKey },
     ids: pathIds(company.id, id),
   }
 }

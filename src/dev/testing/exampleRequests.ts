@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
+import { STAGE_SECRET } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
 import type { Request } from './rawRequest.ts'
 import { TEST_PASSWORD } from './sessions.ts'
@@ -173,6 +174,28 @@ const examples: Readonly<Record<string, Example>> = {
   postAdminUsersByUserIdDemoteInstanceAdmin: {
     arrange: { of: 'users', sql: 'insert into instance_administrators (person_id) values ($1) on conflict do nothing' },
   },
+  postAuthResetPassword: {
+    arrange: {
+      of: 'users',
+      sql: `insert into challenges (id, identifier, value, expires_at)
+        values (gen_random_uuid(), 'reset:' || $1::text, encode(sha256(convert_to('a link of ' || $1::text, 'UTF8')), 'hex'), now() + interval '1 hour')`,
+    },
+    body: ({ ids }) => ({ token: `a link of ${ids['users']}`, newPassword: 'another password' }),
+  },
+  postCliAuthChallenges: { body: () => ({ command: 'stage' }) },
+  postCliAuthChallengesByIdApprove: { body: () => ({ token: STAGE_SECRET }) },
+  postCliAuthChallengesByIdCancel: { body: () => ({ token: STAGE_SECRET }) },
+  postInvitesByTokenAccept: { body: () => ({ requestType: 'agent', agentName: `Joiner ${randomUUID().slice(0, 8)}` }) },
+  postJoinRequestsByRequestIdClaimApiKey: {
+    arrange: {
+      of: 'join-requests',
+      sql: `update join_requests j set status = 'approved', created_agent_id = (
+        select id from agents a where a.company_id = j.company_id and a.status <> 'terminated' order by a.created_at desc limit 1) where id = $1`,
+    },
+    body: () => ({ claimSecret: STAGE_SECRET }),
+  },
+  patchCompaniesByCompanyIdMembersByMemberId: { body: () => ({ role: 'viewer' }) },
+  patchCompaniesByCompanyIdMembersByMemberIdPermissions: { body: () => ({ grants: [{ permissionKey: 'agents:create' }] }) },
   putAdminUsersByUserIdCompanyAccess: { body: ({ companyId }) => ({ companyIds: [companyId] }) },
   patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
   patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
@@ -208,10 +231,10 @@ export const endsCompany = (route: Route): boolean =>
   route.method !== 'get' && (route.path === '/api/companies/:companyId' || route.path === '/api/companies/:companyId/archive')
 
 /** True for routes after which the session of the caller may be over. */
-export const endsSession = (route: Route): boolean => route.method !== 'get' && route.path.startsWith('/api/auth/')
+export const endsSession = (route: Route): boolean => route.method !== 'get' && /^\/api\/(?:cli-)?auth\//.test(route.path)
 
 /** Routes after which the credential of the caller is none, so that a repeat is refused. */
-export const endsCaller: ReadonlySet<string> = new Set(['postAuthSignOut', 'postAuthRevokeSessions'])
+export const endsCaller: ReadonlySet<string> = new Set(['postAuthSignOut', 'postAuthRevokeSessions', 'postCliAuthRevokeCurrent'])
 
 /**
  * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of

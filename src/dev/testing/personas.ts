@@ -46,3 +46,6 @@ export const ownPerson: Persona = {
   headers: (fixtures, rows) => bySession(rows.person.cookie, fixtures),
   isReadOnly: false,
 }
+
+/** The command line of that person. */
+export const ownCommandLine: Persona = { name: 'command line', headers: (_, rows) => bearer(rows.person.boardKey), isReadOnly: false }

@@ -21,14 +21,16 @@ BEGIN
     'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'deletions', 'project_goals', 'project_workspaces', 'issue_documents',
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
     'issue_work_products', 'feedback_votes', 'feedback_traces', 'issue_read_states', 'issue_inbox_archives', 'inbox_dismissals', 'instance_settings', 'people', 'logins',
-    'instance_administrators'] LOOP
+    'instance_administrators', 'invites', 'join_requests', 'board_keys'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit()', name);
   END LOOP;
 END $$;
 
--- Sign-ins that ended by themselves are forgotten without an audit row.
+-- Sign-ins and questions of command lines that ended by themselves are forgotten without an audit row.
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE ON sign_ins
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
+CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE ON cli_challenges
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
 
 -- Leases, last-seen marks, supervision, logs and traces of the processes of runs, and the clocks of agents and keys are telemetry; everything else about them is not.

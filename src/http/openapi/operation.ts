@@ -20,6 +20,7 @@ const streamTypes: Readonly<Record<StreamKind, string>> = {
   lines: 'application/x-ndjson',
   events: 'text/event-stream',
   drawing: 'image/svg+xml',
+  text: 'text/plain',
   picture: 'image/png',
   file: 'application/octet-stream',
 }

@@ -15,6 +15,7 @@ export function createCredentialWatch(): CredentialWatch {
     key: new Map(),
     run: new Map(),
     session: new Map(),
+    boardKey: new Map(),
   }
   return {
     add({ kind, id }, onRevoked) {
@@ -30,6 +31,7 @@ export function createCredentialWatch(): CredentialWatch {
       keyIds: [...byKind.key.keys()],
       runIds: [...byKind.run.keys()],
       sessionIds: [...byKind.session.keys()],
+      boardKeyIds: [...byKind.boardKey.keys()],
     }),
     isEmpty: () => Object.values(byKind).every((ofKind) => ofKind.size === 0),
     notifyRevoked(ids) {

@@ -128,7 +128,7 @@ const entryOf = (row: EntryRow & { companyId: string }): FeedEntry => ({
 const horizonQuery = statement<CredentialIds, EventHorizon & { revoked: string[] }>('feed_horizon').read(sql`
   select horizon::text, newest::text, ${revokedCredentials} as revoked from event_horizon()`)
 
-const NO_CREDENTIALS: CredentialIds = { keyIds: [], runIds: [], sessionIds: [] }
+const NO_CREDENTIALS: CredentialIds = { keyIds: [], runIds: [], sessionIds: [], boardKeyIds: [] }
 
 export interface ReadOptions {
   /** The credentials to check. */

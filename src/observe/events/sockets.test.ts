@@ -340,6 +340,7 @@ test('A client that leaves during its own handshake keeps no connection slot', a
     via: 'ambient',
     uid: null,
     companies: null,
+    grants: new Map(),
     role: 'owner',
     session: null,
   }

@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { invites } from '../../model/invites.ts'
 import { instanceAdministrators } from '../../model/people.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { withTimeout } from '../../platform/kernel/timeout.ts'
 
 /** Causes for which a server that answers is degraded, so that an operator acts before it stops to answer. */
@@ -41,12 +43,19 @@ export interface ServerFacts {
 
 const ping = statement<object, { one: number }>('health_ping').read(sql`select 1 as one`)
 
-const anyAdministrator = statement<object, { one: number }>('health_administrator').read(
-  sql`select 1 as one from ${instanceAdministrators} limit 1`,
-)
+const bootstrapState = statement<object, Bootstrap>('health_bootstrap').read(sql`
+  select exists (select from ${instanceAdministrators}) as "hasAdministrator",
+    exists (select from ${invites} where invite_type = 'bootstrap_ceo' and revoked_at is null and accepted_at is null
+      and expires_at > now()) as "isInvited"`)
 
-/** Whether a person administers the instance. Until then only the holder of the board's token does. */
-const hasAdministrator = async (db: Pick<ReadDb, 'run'>): Promise<boolean> => (await db.run(anyAdministrator, {})).length > 0
+interface Bootstrap {
+  /** A person administers the instance. Until then only the holder of the token of the board does. */
+  readonly hasAdministrator: boolean
+  /** An invitation for an administrator can be accepted. */
+  readonly isInvited: boolean
+}
+
+const LOCAL: Bootstrap = { hasAdministrator: true, isInvited: false }
 
 /** A database that has not answered within this time is unreachable, even if its port accepts connections. */
 const PING_TIMEOUT_MS = 800
@@ -75,6 +84,7 @@ export async function checkHealth(
   }
   const present = [...causes()]
   const isLocal = deployment.deploymentMode === 'local_trusted'
+  const { hasAdministrator, isInvited } = isLocal ? LOCAL : exactlyOne(await db.run(bootstrapState, {}))
   return {
     status: 'ok',
     condition: present.length === 0 ? 'ok' : 'degraded',
@@ -82,8 +92,8 @@ export async function checkHealth(
     version,
     ...deployment,
     authReady: true,
-    bootstrapStatus: isLocal || (await hasAdministrator(db)) ? 'ready' : 'bootstrap_pending',
-    bootstrapInviteActive: false,
+    bootstrapStatus: hasAdministrator ? 'ready' : 'bootstrap_pending',
+    bootstrapInviteActive: isInvited,
     agentIsolation: { kind: isolation.kind, reason: isolation.reason },
     features: { companyDeletionEnabled: isLocal },
   }

@@ -16,10 +16,13 @@ const companiesOf = statement<{ userId: string; limit: number }, { id: string }>
   order by created_at, company_id limit ${param('limit', 'int')}`)
 
 /** How Paperclip's API names the proofs of a person. */
-const sources = { ambient: 'local_implicit', token: 'board_key', cookie: 'session', session: 'session' } as const satisfies Record<
-  BoardProof,
-  string
->
+const sources = {
+  ambient: 'local_implicit',
+  token: 'board_key',
+  cookie: 'session',
+  session: 'session',
+  board_key: 'board_key',
+} as const satisfies Record<BoardProof, string>
 
 /** The identity of the calling person: one who signed in, or the user of this machine, who has no account. */
 export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
@@ -32,6 +35,6 @@ export async function readMe(ctx: Ctx): Promise<z.output<typeof meView>> {
     isInstanceAdmin: isAdmin,
     companyIds: rows.map((row) => row.id),
     source: sources[ctx.actor.via],
-    keyId: null,
+    keyId: ctx.actor.via === 'board_key' ? (session?.id ?? null) : null,
   }
 }

@@ -30,7 +30,7 @@ export const whoamiView = z.strictObject({
   agentId: z.uuid().nullable(),
   companyId: z.uuid().nullable(),
   runId: z.uuid().nullable(),
-  credential: z.enum(['none', 'board_token', 'board_cookie', 'session', 'agent_key', 'run_token']),
+  credential: z.enum(['none', 'board_token', 'board_cookie', 'session', 'board_key', 'agent_key', 'run_token']),
   /** The account at the other end of a local connection; null where it was not looked up. */
   uid: z.int().nullable(),
   mode: z.enum(['implicit', 'token']),

@@ -11,12 +11,19 @@ const boardReasons: Readonly<Record<BoardActor['via'], string>> = {
   token: 'the bearer is the token of the board',
   cookie: 'the browser signed in by a one-time link of the board',
   session: 'the person signed in',
+  board_key: 'the bearer is the key of a command line that a person let in',
 }
 const agentReasons: Readonly<Record<AgentActor['via'], string>> = {
   key: 'the bearer is an API key of the agent',
   token: 'the bearer is the token of a live run of the agent',
 }
-const boardCredentials = { ambient: 'none', token: 'board_token', cookie: 'board_cookie', session: 'session' } as const
+const boardCredentials = {
+  ambient: 'none',
+  token: 'board_token',
+  cookie: 'board_cookie',
+  session: 'session',
+  board_key: 'board_key',
+} as const
 const agentCredentials = { key: 'agent_key', token: 'run_token' } as const
 
 /** Says who a caller is and why. */

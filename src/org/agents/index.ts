@@ -18,6 +18,7 @@ export {
   sessionsReset,
 } from './events.ts'
 export { requireManagers } from './hierarchy.ts'
+export { insertPlainKey } from './keys.ts'
 export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
 export { agentById, lockAgent, lockAgents, lockAllAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
-import type { Ctx } from '../../platform/db/types.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { isQuarantined } from '../../model/agentStatus.ts'
 import { agentKeys } from '../../model/agents.ts'
@@ -14,6 +14,7 @@ import { keyScopes } from '../../platform/kernel/actor.ts'
 import type { KeyScope } from '../../platform/kernel/actor.ts'
 import { keyCreated, keyRevoked } from './events.ts'
 import { lockAgent } from './lock.ts'
+import type { AgentRow } from './lock.ts'
 import type { CreateKey } from './views.ts'
 
 /** The most unrevoked keys of one agent. More keys than this are a leak. */
@@ -82,6 +83,19 @@ export async function createKey(ctx: Ctx, agentId: string, request: CreateKey) {
     const limits = { ...(expiresAt === null ? {} : { expiresAt }), ...(scopes === null ? {} : { scopes }) }
     return changed({ id, name, token, createdAt, expiresAt, scopes }, keyCreated(agentId, { keyId: id, name, ...limits }, { agentId }))
   })
+}
+
+/** (tx) Makes a key without an end and without scopes for a locked agent that has none yet. @returns its token, which is shown once */
+export async function insertPlainKey(
+  tx: Tx,
+  { id: agentId, companyId }: Pick<AgentRow, 'id' | 'companyId'>,
+  name: string,
+): Promise<{ readonly id: string; readonly token: string; readonly createdAt: Instant }> {
+  const [id, token] = [randomUUID(), generateAgentKey()]
+  const { createdAt } = exactlyOne(
+    await tx.run(insertKey, { id, companyId, agentId, name, hash: hashToken(token), expiresAt: null, scopes: null }),
+  )
+  return { id, token, createdAt }
 }
 
 interface KeyRow {

@@ -28,6 +28,10 @@ export const sessionsEnded = event(
 export const passwordChanged = event('person.password_changed', 'person', z.object({}))
 export const passwordChangeFailed = event('person.password_change_failed', 'person', z.object({ address: z.string() }))
 
+/** A link with which a person sets a new password was made; it is not recorded itself. */
+export const resetLinkCreated = event('person.reset_link_created', 'person', z.object({ expiresAt: z.string() }))
+export const passwordReset = event('person.password_reset', 'person', z.object({ keyIds: z.array(z.uuid()) }))
+
 export const promoted = event('person.promoted', 'person', z.object({ role: z.literal('instance_admin') }))
 export const demoted = event('person.demoted', 'person', z.object({ role: z.literal('instance_admin') }))
 

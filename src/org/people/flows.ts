@@ -23,7 +23,8 @@ import { countAttempt, passwordLimits, signInLimits, signUpLimits, takeBackAttem
 import { hashed, isPassword } from './passwords.ts'
 import type { PeopleSettings } from './peopleSettings.ts'
 import { personById, sessionIdOf } from './queries.ts'
-import type { changePasswordBody, PersonView, signedInView, signInBody, signUpBody } from './views.ts'
+import { resetPassword } from './rescue.ts'
+import type { changePasswordBody, PersonView, resetPasswordBody, signedInView, signInBody, signUpBody } from './views.ts'
 
 type SignedIn = z.output<typeof signedInView>
 
@@ -34,6 +35,8 @@ export interface Flows {
   signIn(ctx: Ctx, client: Client, input: z.output<typeof signInBody>): Promise<SignedIn>
   /** Changes the password of the caller, and ends its other sessions. @throws Refusal `too_many_attempts`, `password_wrong`, `session_required` */
   changePassword(ctx: Ctx, client: Client, input: z.output<typeof changePasswordBody>): Promise<{ token: null; user: PersonView }>
+  /** Sets a new password by a link. @throws Refusal `not_found`, `too_many_attempts` */
+  resetPassword(ctx: Ctx, client: Client, input: z.output<typeof resetPasswordBody>): Promise<{ success: true; user: PersonView }>
 }
 
 interface Login {
@@ -172,5 +175,10 @@ export function createFlows(settings: FlowSettings): Flows {
     devices: createDevices(settings.secrets, settings.isSecure),
     allowsSignUp: settings.allowsSignUp,
   }
-  return { signUp: signUp(deps), signIn: signIn(deps), changePassword }
+  return {
+    signUp: signUp(deps),
+    signIn: signIn(deps),
+    changePassword,
+    resetPassword: (ctx, client, input) => resetPassword(ctx, client, { ...input, hashed }),
+  }
 }

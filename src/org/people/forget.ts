@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { authAttempts, signIns } from '../../model/people.ts'
+import { cliChallenges } from '../../model/boardKeys.ts'
+import { authAttempts, challenges, signIns } from '../../model/people.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
@@ -15,8 +16,18 @@ const deleteAttempts = statement<object, never>('auth_attempts_forget').unaudite
   delete from ${authAttempts} where key in (
     select key from ${authAttempts} where ends_at < now() - interval '1 minute' order by key limit ${BATCH} for update skip locked)`)
 
-/** Deletes sessions and counts of attempts whose time is over. They decide nothing any more. */
+const deleteChallenges = statement<object, never>('challenges_forget').unaudited(sql`
+  delete from ${challenges} where id in (
+    select id from ${challenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked)`)
+
+const deleteCliChallenges = statement<object, never>('cli_challenges_forget').unaudited(sql`
+  delete from ${cliChallenges} where id in (
+    select id from ${cliChallenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked)`)
+
+/** Deletes sessions, links, logins of command lines and counts of attempts whose time is over. They decide nothing any more. */
 export async function forgetSignIns(store: Store): Promise<void> {
   await writeUnaudited(store, deleteSessions, {})
   await writeUnaudited(store, deleteAttempts, {})
+  await writeUnaudited(store, deleteChallenges, {})
+  await writeUnaudited(store, deleteCliChallenges, {})
 }

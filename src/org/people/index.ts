@@ -1,4 +1,8 @@
+export { accessChanged, promoted } from './events.ts'
 export { forgetSignIns } from './forget.ts'
+export { countAttempt } from './limits.ts'
 export { openPeople } from './people.ts'
 export type { People } from './people.ts'
 export type { PeopleSettings } from './peopleSettings.ts'
+export { signOut } from './sessions.ts'
+export { changePasswordBody, resetPasswordBody, signInBody, signUpBody } from './views.ts'

@@ -21,11 +21,17 @@ export async function personById(db: Pick<ReadDb, 'run'>, id: string): Promise<P
 
 /** The session by which the caller acts. @throws Refusal `session_required` for a person without one */
 export function sessionIdOf({ actor }: Ctx): { readonly userId: string; readonly sessionId: string } {
-  if (actor.kind !== 'board' || actor.session === null) return refuse('session_required')
+  if (actor.kind !== 'board' || actor.via !== 'session' || actor.session === null) return refuse('session_required')
   return { userId: actor.userId, sessionId: actor.session.id }
 }
 
-const sources = { ambient: 'local_implicit', token: 'board_key', cookie: 'local_implicit', session: 'session' } as const
+const sources = {
+  ambient: 'local_implicit',
+  token: 'board_key',
+  cookie: 'local_implicit',
+  session: 'session',
+  board_key: 'board_key',
+} as const
 
 /** The session of the caller, in the form of Paperclip's API. */
 export function readCallerSession({ actor }: Ctx): z.output<typeof callerSessionView> {

@@ -8,6 +8,7 @@ import { pageQuery } from '../../platform/kernel/page.ts'
 import { companyAccessOf, demote, promote, setCompanyAccess } from './administrators.ts'
 import type { People } from './people.ts'
 import { listPeople, readCallerSession } from './queries.ts'
+import { createResetLink } from './rescue.ts'
 import { endAllSessions, endSession, listSessions, signOut } from './sessions.ts'
 import {
   accountView,
@@ -19,6 +20,8 @@ import {
   endSessionBody,
   membershipView,
   personView,
+  resetLinkView,
+  resetPasswordBody,
   sessionView,
   signedInView,
   signInBody,
@@ -67,6 +70,15 @@ const signInRoutes = (peopleHere: FindPeople): Route[] => [
     returns: z.strictObject({ token: z.null(), user: personView }),
     refuses: ['sign_in_unavailable', 'session_required', 'password_wrong', 'too_many_attempts', 'busy'],
     handle: ({ ctx, client, body }) => peopleHere().flows.changePassword(ctx, client, body),
+  }),
+  post('/api/auth/reset-password', {
+    summary: 'Set a new password by a link, and end every session of the person',
+    permission: 'session.begin',
+    scope: onInstance,
+    body: resetPasswordBody,
+    returns: z.strictObject({ success: z.literal(true), user: personView }),
+    refuses: ['sign_in_unavailable', 'not_found', 'too_many_attempts', 'busy'],
+    handle: ({ ctx, client, body }) => peopleHere().flows.resetPassword(ctx, client, body),
   }),
 ]
 
@@ -117,6 +129,15 @@ const sessionRoutes: Route[] = [
 
 /** The decisions of administrators of the instance about people. */
 const administratorRoutes: Route[] = [
+  post('/api/admin/users/:userId/reset-links', {
+    summary: 'Make a link with which a person sets a new password',
+    permission: 'board.rescue',
+    scope: ofPerson(),
+    status: 201,
+    returns: resetLinkView,
+    refuses: ['not_found'],
+    handle: ({ ctx, client, target }) => createResetLink(ctx, target, client),
+  }),
   get('/api/admin/users', {
     summary: 'List the people who have an account',
     permission: 'instance.people',

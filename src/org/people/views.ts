@@ -47,6 +47,11 @@ export const sessionView = z.strictObject({
   expiresAt: instant,
 })
 
+export const resetPasswordBody = z.object({ token: z.string().min(16).max(200), newPassword })
+
+/** A link with which a person sets a new password. */
+export const resetLinkView = z.strictObject({ token: z.string(), path: z.string(), url: z.string(), expiresAt: instant })
+
 export const endedView = z.strictObject({ success: z.literal(true), ended: z.int() })
 
 /** A person, as administrators see it. */

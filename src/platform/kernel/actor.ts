@@ -1,19 +1,31 @@
 /**
  * How a request proved that it is the board. `ambient`: it has no credential, and its connection belongs to the account of the
  * server or to root. `token`: the token of the board. `cookie`: the cookie that a one-time link gave to a browser. `session`: a
- * person signed in.
+ * person signed in. `board_key`: the key of a command line that a person let in.
  */
-export type BoardProof = 'ambient' | 'token' | 'cookie' | 'session'
+export type BoardProof = 'ambient' | 'token' | 'cookie' | 'session' | 'board_key'
 
 /** The roles of people in a company, the strongest first. `auth/permissions.ts` says what each may do. */
 export const memberRoles = ['owner', 'admin', 'operator', 'viewer'] as const
 export type MemberRole = (typeof memberRoles)[number]
 
-/** The session by which a person acts. */
+/** Permissions that a member may have beyond its role, by their names in Paperclip's API. */
+export const grantKeys = [
+  'agents:create',
+  'users:invite',
+  'users:manage_permissions',
+  'tasks:assign',
+  'tasks:assign_scope',
+  'joins:approve',
+] as const
+export type GrantKey = (typeof grantKeys)[number]
+
+/** The session or the key by which a person acts. */
 export interface PersonSession {
   readonly id: string
   readonly name: string
-  readonly email: string
+  /** Null for the local board, which has no account. */
+  readonly email: string | null
 }
 
 /** Whether the account of the server proves the board on this machine (`implicit`), or only its token does (`token`). */
@@ -29,9 +41,11 @@ export interface BoardActor {
   readonly uid: number | null
   /** The roles of the person by company; null for one that may do everything in every company. */
   readonly companies: ReadonlyMap<string, MemberRole> | null
+  /** The grants of the person beyond its roles, by company. */
+  readonly grants: ReadonlyMap<string, readonly GrantKey[]>
   /** The role in the company that the request is about; null while that is not known, and for requests about no company. */
   readonly role: MemberRole | null
-  /** Null for the board of this machine and for the holder of its token. */
+  /** Null for the board of this machine by its account or its cookie, and for the holder of its token. */
   readonly session: PersonSession | null
 }
 

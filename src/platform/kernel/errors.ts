@@ -34,6 +34,8 @@ export const refusals = defineRefusals({
   session_required: { status: 403, message: 'This is for people who have signed in' },
   password_wrong: { status: 403, message: 'The present password is wrong' },
   sign_up_disabled: { status: 403, message: 'Making an account is disabled here' },
+  claim_secret_wrong: { status: 403, message: 'Invalid claim secret' },
+  above_own_role: { status: 403, message: 'No person gives or takes more than its own role has' },
   role_missing: { status: 403, message: 'Your role in the company does not allow this' },
   key_scope_missing: { status: 403, message: 'The scopes of the API key do not allow this' },
   not_self: { status: 403, message: 'Agent can only act as itself' },

@@ -16,6 +16,9 @@ export type EntityType =
   | 'interaction'
   | 'asset'
   | 'person'
+  | 'invite'
+  | 'join_request'
+  | 'cli_login'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

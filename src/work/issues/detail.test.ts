@@ -86,6 +86,7 @@ const person: Actor = {
   via: 'token',
   uid: null,
   companies: null,
+  grants: new Map(),
   role: 'owner',
   session: null,
 }

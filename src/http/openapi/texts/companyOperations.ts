@@ -205,4 +205,88 @@ export const people: OperationTexts = {
     'Membership',
     'CompanyAccessRequest',
   ),
+  'GET /api/companies/:companyId/members': op(
+    'listMembers',
+    'People with their mail addresses and roles, and agents, oldest first.',
+    'Member',
+  ),
+  'PATCH /api/companies/:companyId/members/:memberId': op(
+    'updateMember',
+    'Takes effect at once. No person gives or takes more than its own role has, and the last owner cannot go.',
+    'Member',
+  ),
+  'PATCH /api/companies/:companyId/members/:memberId/permissions': op(
+    'setMemberPermissions',
+    'The full set of what the member may do beyond its role.',
+    'Member',
+  ),
+  'POST /api/companies/:companyId/invites': op(
+    'createInvite',
+    'For three days, and for one who accepts. Only this answer has the token.',
+    'CreatedInvite',
+  ),
+  'POST /api/companies/:companyId/openclaw/invite-prompt': op(
+    'createInvitePrompt',
+    'As an invitation for agents only; a CEO may ask for it, too.',
+    'CreatedInvite',
+  ),
+  'GET /api/invites/:token': op('getInvite', 'One that is used, revoked or over is not found.', 'PublicInvite'),
+  'GET /api/invites/:token/onboarding': op('getOnboarding', 'The endpoints and the steps, as data.', 'Onboarding'),
+  'GET /api/invites/:token/onboarding.txt': op('getOnboardingText', 'The same for an agent to read.', 'OnboardingText'),
+  'GET /api/invites/:token/test-resolution': op(
+    'testResolution',
+    'Only public addresses are tried, without following redirects, twenty times in ten minutes.',
+    'Resolution',
+  ),
+  'POST /api/invites/:token/accept': op(
+    'acceptInvite',
+    'A person has to be signed in. An agent gets a secret with which it takes its key when a person has let it in.',
+    'AcceptedInvite',
+  ),
+  'POST /api/invites/:inviteId/revoke': op('revokeInvite', 'It can no longer be accepted. A repeat finds it done.', 'Invite'),
+  'GET /api/companies/:companyId/join-requests': op(
+    'listJoinRequests',
+    'People and agents that asked to join, newest first.',
+    'JoinRequest',
+  ),
+  'POST /api/companies/:companyId/join-requests/:requestId/approve': op(
+    'approveJoinRequest',
+    'A person becomes a member with the role of its invitation. An agent is made below the CEO, without any command that it asked for.',
+    'JoinRequest',
+  ),
+  'POST /api/companies/:companyId/join-requests/:requestId/reject': op('rejectJoinRequest', 'It stays rejected.', 'JoinRequest'),
+  'POST /api/join-requests/:requestId/claim-api-key': op(
+    'claimApiKey',
+    'With the secret of the request, once, within seven days.',
+    'ClaimedKey',
+  ),
+  'POST /api/cli-auth/challenges': op(
+    'createCliLogin',
+    'The key of the answer does nothing before a person approves the login in a browser, within ten minutes.',
+    'CliLogin',
+  ),
+  'GET /api/cli-auth/challenges/:id': op(
+    'getCliLogin',
+    'Needs the secret of the login as `token`. A command line polls it.',
+    'CliLoginState',
+  ),
+  'POST /api/cli-auth/challenges/:id/approve': op(
+    'approveCliLogin',
+    'For thirty days. The board by its account alone needs its token. A repeat has the same result.',
+    'CliLoginApproval',
+    'CliLoginSecret',
+  ),
+  'POST /api/cli-auth/challenges/:id/cancel': op('cancelCliLogin', 'For who has its secret.', 'CliLoginCancellation', 'CliLoginSecret'),
+  'POST /api/cli-auth/revoke-current': op('revokeCurrentKey', 'Needs the key itself as bearer.', 'KeyRevocation'),
+  'POST /api/instance/bootstrap-invites': op(
+    'createBootstrapInvite',
+    'Needs the token of the board. Its acceptor is an administrator of the instance; earlier ones end.',
+    'BootstrapInvite',
+  ),
+  'POST /api/admin/users/:userId/reset-links': op(
+    'createResetLink',
+    'Needs the token of the board. It works once, within an hour, and a link of before ends.',
+    'ResetLink',
+  ),
+  'POST /api/auth/reset-password': op('resetPassword', 'Needs the token of a link. Every session of the person ends.', 'ResetPassword'),
 }

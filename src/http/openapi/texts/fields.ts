@@ -1,4 +1,5 @@
 import { fieldsOfParties } from './fieldsOfParties.ts'
+import { fieldsOfPeople } from './fieldsOfPeople.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
 import { fieldsOfWork } from './fieldsOfWork.ts'
 
@@ -6,4 +7,4 @@ import { fieldsOfWork } from './fieldsOfWork.ts'
  * The meaning of a field: by its name; under its parent (`user.id`); or in one view (`Company.id`), where it means something else or
  * more. A name has one meaning wherever no entry says otherwise.
  */
-export const fieldTexts: Readonly<Record<string, string>> = { ...fieldsOfParties, ...fieldsOfWork, ...fieldsOfServer }
+export const fieldTexts: Readonly<Record<string, string>> = { ...fieldsOfParties, ...fieldsOfWork, ...fieldsOfServer, ...fieldsOfPeople }

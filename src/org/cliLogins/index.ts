@@ -1,0 +1,1 @@
+export { approveChallenge, cancelChallenge, readChallenge } from './challenges.ts'

@@ -1,0 +1,2 @@
+export { acceptInvite } from './accept.ts'
+export { openInvite } from './invites.ts'

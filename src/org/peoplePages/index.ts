@@ -1,0 +1,1 @@
+export { mountPeoplePages } from './mount.ts'

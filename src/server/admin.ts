@@ -1,0 +1,93 @@
+// `npm run admin -- …`: what an operator does for people on the host of a running server, with the token of the board.
+
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+
+const USAGE = `Usage: npm run admin -- COMMAND
+  list                    the people who have an account
+  invite                  an invitation for an administrator of the instance, as a link to copy
+  promote PERSON          makes a person an administrator of the instance
+  reset-password PERSON   a link with which a person sets a new password
+
+PERSON is an id or an e-mail address. The server is the one at PAPERCLIP_API_URL, or at PORT of this machine; the token of the board
+is PAPERCLIP_BOARD_TOKEN, or in the file board-token of PAPERCLIP_HOME.
+`
+
+interface Account {
+  readonly id: string
+  readonly name: string
+  readonly email: string
+  readonly isInstanceAdmin: boolean
+}
+
+/** An answer that is a refusal, or a server that cannot be reached, as a sentence. */
+class Problem extends Error {}
+
+const { env } = process
+
+function boardToken(): string {
+  const given = env['PAPERCLIP_BOARD_TOKEN']
+  if (given !== undefined && given !== '') return given
+  const file =
+    env['PAPERCLIP_BOARD_TOKEN_FILE'] ?? path.join(env['PAPERCLIP_HOME'] ?? path.join(homedir(), '.paperclip-server'), 'board-token')
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new Problem(`The token of the board cannot be read: ${(error as Error).message}`)
+  }
+}
+
+const base = (env['PAPERCLIP_API_URL'] ?? `http://127.0.0.1:${env['PORT'] ?? '3100'}`).replace(/\/+$/, '')
+
+async function ask<T>(method: 'GET' | 'POST', route: string): Promise<T> {
+  const headers = { authorization: `Bearer ${boardToken()}`, ...(method === 'POST' ? { 'content-type': 'application/json' } : {}) }
+  const answer = await fetch(`${base}/api${route}`, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) }).catch(() => {
+    throw new Problem(`No server answers at ${base}`)
+  })
+  const body = (await answer.json()) as T & { readonly error?: string }
+  if (!answer.ok) throw new Problem(body.error ?? `The server answered with ${answer.status}`)
+  return body
+}
+
+async function findPerson(asked: string | undefined): Promise<Account> {
+  if (asked === undefined) throw new Problem(`PERSON is missing\n${USAGE}`)
+  const accounts = await ask<Account[]>('GET', '/admin/users?limit=1000')
+  const found = accounts.find(({ id, email }) => id === asked || email === asked.toLowerCase())
+  if (found === undefined) throw new Problem(`No account has the id or the e-mail address ${asked}`)
+  return found
+}
+
+const commands: Readonly<Record<string, (argument: string | undefined) => Promise<string>>> = {
+  async list() {
+    const accounts = await ask<Account[]>('GET', '/admin/users?limit=1000')
+    return accounts
+      .map(({ id, email, name, isInstanceAdmin }) => `${id}  ${email}  ${name}${isInstanceAdmin ? '  administrator' : ''}`)
+      .join('\n')
+  },
+  async invite() {
+    const { url, expiresAt } = await ask<{ url: string; expiresAt: string }>('POST', '/instance/bootstrap-invites')
+    return `${url}\nIt can be accepted once, until ${expiresAt}.`
+  },
+  async promote(argument) {
+    const { id, email } = await findPerson(argument)
+    await ask('POST', `/admin/users/${id}/promote-instance-admin`)
+    return `${email} is an administrator of the instance.`
+  },
+  async 'reset-password'(argument) {
+    const { id } = await findPerson(argument)
+    const { url, expiresAt } = await ask<{ url: string; expiresAt: string }>('POST', `/admin/users/${id}/reset-links`)
+    return `${url}\nIt works once, until ${expiresAt}.`
+  },
+}
+
+const [name = '', argument] = process.argv.slice(2)
+const command = commands[name]
+try {
+  if (command === undefined) throw new Problem(USAGE)
+  process.stdout.write(`${await command(argument)}\n`)
+} catch (error) {
+  if (!(error instanceof Problem)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}
