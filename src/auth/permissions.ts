@@ -115,6 +115,7 @@ export const permissions = {
   'session.end': ['board'],
   'session.password': ['board'],
   'cliLogin.ask': ['public'],
+  'cliLogin.read': ['public'],
   'cliLogin.approve': ['board'],
   'instance.people': ['admin'],
   'invite.write': ['board'],
@@ -139,6 +140,8 @@ export const permissions = {
 export type Permission = keyof typeof permissions
 
 const reads = [
+  'invite.read',
+  'cliLogin.read',
   'health.read',
   'whoami.read',
   'document.read',

@@ -27,7 +27,7 @@ export const cliLoginRoutes: Route[] = [
   }),
   get('/api/cli-auth/challenges/:id', {
     summary: 'Read the state of the login of a command line',
-    permission: 'cliLogin.ask',
+    permission: 'cliLogin.read',
     scope: ofCliLogin(),
     query: challengeQuery,
     returns: challengeView,
