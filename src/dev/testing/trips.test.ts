@@ -48,7 +48,8 @@ function watch(connection: Connection): void {
 
 /** The round trips of a request that succeeds. Its statements have been prepared and its caller is known before it. */
 async function tripsOf(testServer: TestServer, send: () => Promise<Answer>): Promise<number> {
-  testServer.store.transactionPool.on('acquire', watch)
+  const pool = testServer.store.transactionPool
+  if (!pool.listeners('acquire').includes(watch)) pool.on('acquire', watch)
   const answer = await send()
   const { trips } = latest
   expect(answer.status, answer.text).toBeLessThan(300)
@@ -132,4 +133,20 @@ async function tripsOfBoard(): Promise<Record<string, number>> {
 
 test('The board needs one round trip more to find the issue, and those that its effects on agents need', async () => {
   await expectLeast({ comment: 4, 'comment that wakes': 5, 'open a run': 3, decide: 6 }, tripsOfBoard)
+})
+
+/** The round trips of a resume, while comments on issues of others mention another agent. */
+async function tripsOfResume(comments: number): Promise<number> {
+  const here = await world(server())
+  const [paused, other] = [await here.agent({ name: 'Ann' }), await here.agent({ name: 'Ben' })]
+  const issue = await here.issue({ assigneeAgentId: other.id })
+  const { board } = server()
+  await board.post(`/api/agents/${paused.id}/pause`)
+  for (let count = 0; count < comments; count += 1) await board.post(`/api/issues/${issue.id}/comments`, { body: 'Please look, @Ben' })
+  return await tripsOf(server(), () => board.post(`/api/agents/${paused.id}/resume`))
+}
+
+test('A resume reads the names of agents once, however many comments mention somebody', async () => {
+  const [few, many] = [await tripsOfResume(1), await tripsOfResume(20)]
+  expect(many).toBeLessThanOrEqual(few + 2)
 })

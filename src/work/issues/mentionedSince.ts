@@ -1,11 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { comments, issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
-import { mentionedIn } from './postComment.ts'
+import { MAX_MENTION_TEXT, mentionFinder, mentionsAny, readMentionText } from './mentions.ts'
+import { mentionablesOf } from './postComment.ts'
 
 /** The most comments that are read again. A pause of weeks may have more; the newest count. */
 const MAX_COMMENTS = 500
+/** The most text that is read again, in characters: the agent's row is locked meanwhile. */
+const MAX_TEXT = 10 * MAX_MENTION_TEXT
+/** Behind a text of this length other requests have their turn, in characters. */
+const YIELD_FROM = 2_000
 
 interface MentionComment {
   id: string
@@ -31,10 +37,18 @@ export async function mentionedSince(
   since: string | null,
 ): Promise<{ readonly issueId: string; readonly commentId: string }[]> {
   if (since === null) return []
+  const read = await tx.run(selectComments, { companyId, agentId, since })
+  if (read.length === 0) return []
+  const mentionsIn = mentionFinder(await mentionablesOf(tx, companyId))
   const found = new Map<string, string>()
-  for (const { id, issueId, body } of await tx.run(selectComments, { companyId, agentId, since })) {
+  let length = 0
+  for (const { id, issueId, body } of read) {
     if (found.has(issueId)) continue
-    if ((await mentionedIn(tx, companyId, body)).includes(agentId)) found.set(issueId, id)
+    length += Math.min(body.length, MAX_MENTION_TEXT)
+    if (length > MAX_TEXT) break
+    const text = readMentionText(body)
+    if (mentionsAny(text) && mentionsIn(text).includes(agentId)) found.set(issueId, id)
+    if (body.length > YIELD_FROM) await nextTurn()
   }
   return [...found].map(([issueId, commentId]) => ({ issueId, commentId }))
 }

@@ -48,6 +48,9 @@ export function readMentionText(text: string): MentionText {
   return { words: words.join('\n'), linkedAgentIds }
 }
 
+/** Whether a text can mention an agent at all. */
+export const mentionsAny = ({ words, linkedAgentIds }: MentionText): boolean => words.includes('@') || linkedAgentIds.length > 0
+
 function inlineWords(tokens: readonly Token[], linkedAgentIds: string[]): string {
   let words = ''
   let codeDepth = 0
@@ -102,12 +105,22 @@ function htmlWords(html: string): string {
  * The agents that a text mentions, in the order in which it names them: first by the id of a link, then by `@Name` or
  * `@short-name`, of which the longest counts.
  */
-export function findMentions({ words, linkedAgentIds }: MentionText, agents: readonly Mentionable[]): string[] {
+export const findMentions = (text: MentionText, agents: readonly Mentionable[]): string[] => mentionFinder(agents)(text)
+
+/** Finds the mentions of many texts: the names of the agents are folded once. */
+export function mentionFinder(agents: readonly Mentionable[]): (text: MentionText) => string[] {
   const known = new Set(agents.map(({ id }) => id))
-  const found = new Set(linkedAgentIds.filter((id) => known.has(id)))
   const names = namesOf(agents)
   const lengths = lengthsByBeginning(names.keys())
-  const text = fold(words)
+  return ({ words, linkedAgentIds }) => {
+    const linked = linkedAgentIds.filter((id) => known.has(id))
+    return [...new Set([...linked, ...namedIn(fold(words), names, lengths)])].slice(0, MAX_MENTIONS)
+  }
+}
+
+/** The agents whose names stand behind the signs of a folded text. */
+function namedIn(text: string, names: ReadonlyMap<string, string>, lengths: ReadonlyMap<string, readonly number[]>): Set<string> {
+  const found = new Set<string>()
   let signs = 0
   for (let sign = text.indexOf('@'); sign >= 0 && signs < MAX_SIGNS; sign = text.indexOf('@', sign + 1)) {
     if (!isBoundaryBefore(text, sign)) continue
@@ -119,7 +132,7 @@ export function findMentions({ words, linkedAgentIds }: MentionText, agents: rea
     const id = length === undefined ? undefined : names.get(text.slice(start, start + length))
     if (id !== undefined) found.add(id)
   }
-  return [...found].slice(0, MAX_MENTIONS)
+  return found
 }
 
 /** The words that can stand after `@`, each with the agent that it means. A name goes before the short name of another agent. */

@@ -14,7 +14,7 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { truncate } from '../../platform/kernel/text.ts'
 import { COMMENT_REASON, enqueueWake, MENTION_REASON } from '../../engine/wakes/index.ts'
 import { commentAdded } from './events.ts'
-import { findMentions, readMentionText } from './mentions.ts'
+import { findMentions, mentionsAny, readMentionText } from './mentions.ts'
 import type { Mentionable } from './mentions.ts'
 import type { CommentRow } from './queries.ts'
 import { isClosed } from '../../model/issueStatus.ts'
@@ -103,11 +103,14 @@ export async function postComment(tx: Tx, ctx: Ctx, issue: LockedIssue, { body, 
 }
 
 /** (tx) The agents of a company that a text mentions. */
-export async function mentionedIn(tx: Tx, companyId: string, body: string): Promise<readonly string[]> {
+async function mentionedIn(tx: Tx, companyId: string, body: string): Promise<readonly string[]> {
   const text = readMentionText(body)
-  if (!text.words.includes('@') && text.linkedAgentIds.length === 0) return []
-  return findMentions(text, await tx.run(mentionableAgents, { companyId }))
+  if (!mentionsAny(text)) return []
+  return findMentions(text, await mentionablesOf(tx, companyId))
 }
+
+/** (tx) The agents of a company that a text can mention. */
+export const mentionablesOf = async (tx: Tx, companyId: string): Promise<Mentionable[]> => await tx.run(mentionableAgents, { companyId })
 
 /** (tx) Adds a comment of the server itself, which wakes no agent. Expects the issue's row lock. @returns its event */
 export async function postNote(tx: Tx, ctx: Ctx, issue: LockedIssue, body: string): Promise<DomainEvent> {
