@@ -125,7 +125,9 @@ async function superviseCommand(listener: RunListener, { options, command, outpu
   if (started === null) return notSpawned(output, null, stop.value() ?? STOPPED_BEFORE_START)
   if ('problem' in started) return notSpawned(output, started.problem)
   const { child, pid, exited } = started
-  emit(listener, { kind: 'started', process: processIdentity(pid) })
+  const identity = processIdentity(pid)
+  const { startTime } = identity
+  emit(listener, { kind: 'started', process: identity })
   // The end of a namespace ends them all, so there is nothing to watch.
   const descendants = command.isSealed === true ? null : watchDescendants(pid)
 
@@ -142,15 +144,15 @@ async function superviseCommand(listener: RunListener, { options, command, outpu
   if (stopRequest !== null) {
     // Not awaited: a listener that is stuck must not keep the command alive.
     output.write('system', `${stopRequest.reason}\n`).catch(() => {})
-    const strays = () => descendants?.alive() ?? []
-    await killTree({ group: pid, runId: job.runId, isSealed: command.isSealed, strays }, limits.graceMs, signalled(stopRequest.reason))
+    const tree = { group: pid, runId: job.runId, startTime, isSealed: command.isSealed, strays: descendants?.alive }
+    await killTree(tree, limits.graceMs, signalled(stopRequest.reason))
   }
   const { code, signal } = await exitOf(exited)
   const leftoverGraceMs = Math.min(limits.graceMs, LEFTOVER_GRACE_MS)
   // A child that left the group is seen by its parents or by the run's id in its environment. Nothing of a run outlives it.
-  const leftover = { group: pid, runId: command.isSealed === true ? null : job.runId, isSealed: command.isSealed }
-  const strays = () => descendants?.alive() ?? []
-  await killTree({ ...leftover, strays }, leftoverGraceMs, signalled('The command has exited'))
+  const runId = command.isSealed === true ? null : job.runId
+  const leftover = { group: pid, runId, startTime, isSealed: command.isSealed, strays: descendants?.alive }
+  await killTree(leftover, leftoverGraceMs, signalled('The command has exited'))
   descendants?.stop()
   emit(listener, { kind: 'exited', exitCode: code, signal })
   await drain(child, output, consumed, limits.drainMs)

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from 'node:fs'
 
 /**
  * Identifies one process among all that have or had its pid. Pids are reused, but a pid together with its start time is not.
@@ -27,9 +27,30 @@ function nullOnError<T>(read: () => T): T | null {
   }
 }
 
+// Files of /proc have no size, so `readFileSync` would allocate 64 KB for each; a scan of a host reads hundreds of them.
+let buffer = Buffer.allocUnsafe(64 * 1024)
+
+/** The content of a file of /proc as Latin-1; null when it cannot be read. */
+function readProcFile(file: string): string | null {
+  return nullOnError(() => {
+    const descriptor = openSync(file, 'r')
+    try {
+      let length = 0
+      for (;;) {
+        length += readSync(descriptor, buffer, length, buffer.length - length, null)
+        // The kernel fills the buffer unless the file ends.
+        if (length < buffer.length) return buffer.toString('latin1', 0, length)
+        buffer = Buffer.concat([buffer], 2 * length)
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+  })
+}
+
 // The name in the second field may contain spaces and brackets: fields 3 onwards follow the last bracket.
 function readProcStat(pid: number): ProcStat | null {
-  const text = nullOnError(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  const text = readProcFile(`/proc/${pid}/stat`)
   if (text === null) return null
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? '', parent: Number(fields[1]), group: Number(fields[2]), startTime: Number(fields[19]) }
@@ -69,11 +90,15 @@ const listPids = (): number[] => (nullOnError(() => readdirSync('/proc')) ?? [])
 /** A running process in the table of all. */
 export interface ProcessRow {
   readonly parent: number
+  readonly group: number
   readonly startTime: number
 }
 
-/** Every running process of this host that /proc shows, by pid. */
-export function processTable(): ReadonlyMap<number, ProcessRow> {
+/** The running processes of this host that /proc shows, by pid. */
+export type ProcessTable = ReadonlyMap<number, ProcessRow>
+
+/** Reads the running processes. Zombies are left out: one whose parent never collects it would count without limit. */
+export function processTable(): ProcessTable {
   const rows = listPids().flatMap((pid): [number, ProcessRow][] => {
     const stat = readProcStat(pid)
     return stat === null || stat.state === 'Z' || stat.state === 'X' ? [] : [[pid, stat]]
@@ -94,34 +119,32 @@ export function descendantsOf(pid: number): number[] {
   return found
 }
 
-/** The running processes of a group. Zombies are left out: one whose parent never reaps it would count without limit. */
-const membersOf = (group: number): number[] =>
-  listPids().filter((pid) => {
-    const stat = readProcStat(pid)
-    return stat !== null && stat.group === group && stat.state !== 'Z' && stat.state !== 'X'
-  })
-
-/** Whether any process of a group is alive. Costs one system call when none is. */
-export function isGroupAlive(group: number): boolean {
+/** Whether a signal can be sent to a process group: one system call. A group that only zombies are left of still takes it. */
+function takesSignals(group: number): boolean {
   try {
     process.kill(-group, 0)
+    return true
   } catch (error) {
     // EPERM: the group exists under another user. Any other error: it does not exist.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-  return hostIdentity() === null || membersOf(group).length > 0
+}
+
+/** Whether any process of a group is alive. @param table reads the processes, when the group exists */
+export function isGroupAlive(group: number, table: () => ProcessTable = processTable): boolean {
+  if (!takesSignals(group)) return false
+  return hostIdentity() === null || [...table().values()].some((row) => row.group === group)
 }
 
 /**
  * The processes whose environment contains a run's id. A process that created a session of its own has left the group, and only
- * its environment still shows which run started it. This reads the environment of every process of this user, so it is used
- * for runs that are stopped, not at every end.
+ * its environment still shows which run started it.
+ * @param since the start time of the run's command: no process of the run is older, so the environments of those are not read
  */
-export function processesOfRun(runId: string): number[] {
+export function processesOfRun(runId: string, since: number | null = null, table: ProcessTable = processTable()): number[] {
   const marker = `\0PAPERCLIP_RUN_ID=${runId}\0`
-  return listPids().filter((pid) => {
-    if (pid === process.pid) return false
-    const environment = nullOnError(() => readFileSync(`/proc/${pid}/environ`, 'latin1'))
-    return environment !== null && `\0${environment}`.includes(marker)
+  return [...table].flatMap(([pid, { startTime }]) => {
+    if (pid === process.pid || startTime < (since ?? 0)) return []
+    return `\0${readProcFile(`/proc/${pid}/environ`) ?? ''}`.includes(marker) ? [pid] : []
   })
 }

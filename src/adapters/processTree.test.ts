@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { killOrphan } from './processTree.ts'
-import { processIdentity } from './processIdentity.ts'
+import { processesOfRun, processIdentity } from './processIdentity.ts'
 import { waitForExit, isAlive, pidsIn } from './testKit.ts'
 
 /** A process as a crashed server leaves it: in a process group of its own and without a supervisor. */
@@ -46,4 +46,18 @@ test('A process that an orphan started is ended after it, found by the run id in
   expect(isAlive(grandchild)).toBe(true)
   expect(await killOrphan(identity, runId, 1000)).toBe('ended')
   expect(isAlive(grandchild)).toBe(false)
+})
+
+test('A process is found by the run id behind a large environment, and one that is older than the command is not asked', async () => {
+  const runId = crypto.randomUUID()
+  const values = Array.from({ length: 3 }, (_, index) => [`LARGE_${index}`, 'x'.repeat(100_000)])
+  const child = spawn('sh', ['-c', 'echo ready; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env['PATH'], ...Object.fromEntries(values), PAPERCLIP_RUN_ID: runId },
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  const startTime = processIdentity(child.pid ?? 0).startTime ?? 0
+  expect(processesOfRun(runId, startTime)).toEqual([child.pid])
+  expect(processesOfRun(runId, startTime + 1)).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { descendantsOf, isGroupAlive, processesOfRun, matchProcess } from './processIdentity.ts'
-import type { ProcessIdentity } from './processIdentity.ts'
+import { descendantsOf, isGroupAlive, matchProcess, processesOfRun, processTable } from './processIdentity.ts'
+import type { ProcessIdentity, ProcessTable } from './processIdentity.ts'
 
 /** All processes that one run started on this host. */
 export interface ProcessTree {
@@ -8,10 +8,12 @@ export interface ProcessTree {
   readonly group: number | null
   /** Also finds escaped processes, which left the group, by this run's id in their environment; null finds the group only. */
   readonly runId: string | null
+  /** The start time of the run's command, in clock ticks; null when it is not known. No process of the run is older. */
+  readonly startTime: number | null
   /** The group's first process is the outside of a namespace: it ends last, and every process of the run descends from it. */
   readonly isSealed?: boolean | undefined
   /** Finds further processes of the run: those that were seen while their parents lived. */
-  readonly strays?: (() => readonly number[]) | undefined
+  readonly strays?: ((table: ProcessTable) => readonly number[]) | undefined
 }
 
 /** How often an ending tree is polled: at once in the common case, less often the longer it takes. */
@@ -30,11 +32,17 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-const escapedProcesses = ({ runId, strays }: ProcessTree): number[] => [
-  ...new Set([...(runId === null ? [] : processesOfRun(runId)), ...(strays?.() ?? [])]),
+const escapedProcesses = ({ runId, startTime, strays }: ProcessTree, table: ProcessTable): number[] => [
+  ...new Set([...(runId === null ? [] : processesOfRun(runId, startTime, table)), ...(strays?.(table) ?? [])]),
 ]
 
-const isVisible = (tree: ProcessTree): boolean => (tree.group !== null && isGroupAlive(tree.group)) || escapedProcesses(tree).length > 0
+/** Whether the tree has a process that can be seen now. The processes of the host are read once at most. */
+function isVisible(tree: ProcessTree): boolean {
+  let read: ProcessTable | undefined
+  const table = (): ProcessTable => (read ??= processTable())
+  if (tree.group !== null && isGroupAlive(tree.group, table)) return true
+  return (tree.runId !== null || tree.strays !== undefined) && escapedProcesses(tree, table()).length > 0
+}
 
 /** Whether any process of the tree is alive. A process shows no environment during `exec`, so an empty result is checked twice. */
 async function isTreeAlive(tree: ProcessTree): Promise<boolean> {
@@ -56,7 +64,7 @@ function requestEnd(tree: ProcessTree): void {
 
 function signalAll(tree: ProcessTree, signals: readonly NodeJS.Signals[]): void {
   // The group first: a process that leaves it between the two reads is still found by its environment.
-  const targets = [...(tree.group === null ? [] : [-tree.group]), ...escapedProcesses(tree)]
+  const targets = [...(tree.group === null ? [] : [-tree.group]), ...escapedProcesses(tree, processTable())]
   for (const target of targets) for (const signal of signals) send(target, signal)
 }
 
@@ -105,7 +113,11 @@ export type OrphanOutcome = 'ended' | 'survived' | 'gone' | 'stranger' | 'elsewh
 export async function killOrphan(identity: ProcessIdentity, runId: string, graceMs: number): Promise<OrphanOutcome> {
   const match = matchProcess(identity)
   if (match === 'elsewhere') return 'elsewhere'
-  const tree: ProcessTree = { group: match === 'same' ? identity.pid : null, runId }
+  const tree: ProcessTree = {
+    group: match === 'same' ? identity.pid : null,
+    runId,
+    startTime: identity.startTime,
+  }
   if (!(await isTreeAlive(tree))) return match === 'same' ? 'gone' : match
   return (await killTree(tree, graceMs)) ? 'ended' : 'survived'
 }

@@ -62,7 +62,9 @@ export async function checkRequests(postgres: Postgres, history: readonly Comple
     const isUnexplained = count === 0 && transactions > 0 && isAccepted(completed) && completed.body?.status !== 'skipped'
     if (count >= min && count <= max && transactions <= Math.max(1, max) && !isUnexplained && !(transactions > 0 && isRefused(completed)))
       continue
-    const attempt = `${completed.operation.name} ${completed.operation.path}: ${completed.status ?? 'no answer'} after ${completed.lostAttempts} lost attempts`
+    const answer =
+      completed.status === null ? 'no answer' : `${completed.status} ${completed.body?.code ?? ''} ${completed.body?.error ?? ''}`
+    const attempt = `${completed.operation.name} ${completed.operation.path}: ${answer} after ${completed.lostAttempts} lost attempts`
     findings.reportViolation('accepted', `${attempt} wrote [${actions.join(', ')}] in ${transactions} transactions, ${completed.id}`)
   }
   const accepted = history.filter(isAccepted).length
