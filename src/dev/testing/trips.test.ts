@@ -146,7 +146,7 @@ async function tripsOfResume(comments: number): Promise<number> {
   return await tripsOf(server(), () => board.post(`/api/agents/${paused.id}/resume`))
 }
 
-test('A resume reads the names of agents once, however many comments mention somebody', async () => {
+test('A resume reads the names of agents once, however many comments mention another agent', async () => {
   const [few, many] = [await tripsOfResume(1), await tripsOfResume(20)]
   expect(many).toBeLessThanOrEqual(few + 2)
 })
