@@ -4,6 +4,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { bySecret } from '../../auth/bySecret.ts'
+import { partyOf } from '../../auth/guessLimit.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { boardKeys, cliChallenges } from '../../model/boardKeys.ts'
 import { companies } from '../../model/companies.ts'
@@ -51,7 +52,7 @@ export async function createChallenge(
   client: Client,
   input: z.output<typeof createChallengeBody>,
 ): Promise<z.output<typeof createdChallengeView>> {
-  await countAttempt(ctx.store, [{ key: `cli-login:${client.address}`, max: MAX_CHALLENGES, seconds: WINDOW_SECONDS }])
+  await countAttempt(ctx.store, [{ key: `cli-login:${partyOf(client.address)}`, max: MAX_CHALLENGES, seconds: WINDOW_SECONDS }])
   const token = `pcp_cli_auth_${randomBytes(24).toString('hex')}`
   const boardApiToken = `pcp_board_${randomBytes(24).toString('hex')}`
   const { command, clientName = null, requestedAccess, requestedCompanyId = null } = input

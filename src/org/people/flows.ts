@@ -19,7 +19,7 @@ import type { Devices } from './devices.ts'
 import { createEngine, headersFor } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { ofInstance, passwordChanged, passwordChangeFailed, sessionsEnded, signInFailed } from './events.ts'
-import { countAttempt, passwordLimits, signInLimits, signUpLimits, takeBackAttempt } from './limits.ts'
+import { countAttempt, passwordLimits, sessionLimits, signInLimits, signUpLimits, takeBackAttempt } from './limits.ts'
 import { hashed, isPassword } from './passwords.ts'
 import type { PeopleSettings } from './peopleSettings.ts'
 import { personById, sessionIdOf } from './queries.ts'
@@ -52,6 +52,11 @@ const loginByEmail = statement<{ email: string }, Login>('login_by_email').read(
 const lockEmail = statement<{ email: string }, object>('login_lock_email').read(
   sql`select pg_advisory_xact_lock(hashtextextended(${param('email')}, 17))::text as locked`,
 )
+
+// A new password waits until the session is there that the old one opens, and then ends it.
+const lockLogin = statement<{ email: string }, object>('login_lock').read(sql`
+  select l.id from ${logins} l where l.provider_id = 'credential' and l.person_id = (select p.id from ${people} p where p.email = ${param('email')})
+  for share`)
 
 const loginOfPerson = statement<{ userId: string }, Login>('login_of_person').read(sql`
   select l.person_id as "userId", l.password as hash from ${logins} l
@@ -114,7 +119,7 @@ const signUp =
     if (!allowsSignUp) refuse('sign_up_disabled')
     const email = given.toLowerCase()
     await countAttempt(ctx.store, signUpLimits(client.address))
-    const checked = { hash: await hashed(password), isRight: true }
+    const checked = { hash: await hashed(password, 'strangers'), isRight: true }
     const headers = headersFor(client)
     return await mutate(bySecret(ctx), async (tx) => {
       await tx.run(lockEmail, { email })
@@ -132,30 +137,33 @@ const signIn =
     const [login] = await ctx.store.read.run(loginByEmail, { email })
     const deviceId = login === undefined ? null : devices.idOf(client.cookie(devices.cookieName), login.userId)
     const limits = signInLimits(email, client.address, deviceId)
-    await countAttempt(ctx.store, limits)
+    const successes = login === undefined ? [] : sessionLimits(login.userId)
+    await countAttempt(ctx.store, limits, successes)
     const hash = login?.hash ?? null
-    if (!(await isPassword(hash, password)) || hash === null) {
+    if (!(await isPassword(hash, password, deviceId === null ? 'strangers' : 'known')) || hash === null) {
       await record(ctx, signInFailed(login?.userId ?? 'unknown', { address: client.address }, ofInstance))
       return refuse('credentials_wrong')
     }
     await takeBackAttempt(ctx.store, limits)
+    await countAttempt(ctx.store, successes)
     const body = { email, password, ...(rememberMe === undefined ? {} : { rememberMe }) }
     const call = () => engine.api.signInEmail({ body, headers: headersFor(client), returnHeaders: true })
-    return await mutate(bySecret(ctx), (tx) => begin(tx, devices, { password: { hash, isRight: true }, deviceId, call }))
+    return await mutate(bySecret(ctx), async (tx) => {
+      await tx.run(lockLogin, { email })
+      return await begin(tx, devices, { password: { hash, isRight: true }, deviceId, call })
+    })
   }
 
 const changePassword: Flows['changePassword'] = async (ctx, client, { currentPassword, newPassword, revokeOtherSessions = true }) => {
   const { userId, sessionId } = sessionIdOf(ctx)
   const [login] = await ctx.store.read.run(loginOfPerson, { userId })
-  const limits = passwordLimits(userId)
-  await countAttempt(ctx.store, limits)
+  await countAttempt(ctx.store, passwordLimits(userId))
   const before = login?.hash ?? null
-  if (!(await isPassword(before, currentPassword)) || before === null) {
+  if (!(await isPassword(before, currentPassword, 'known')) || before === null) {
     await record(ctx, passwordChangeFailed(userId, { address: client.address }, ofInstance))
     return refuse('password_wrong')
   }
-  await takeBackAttempt(ctx.store, limits)
-  const hash = await hashed(newPassword)
+  const hash = await hashed(newPassword, 'known')
   return await mutate(ctx, async (tx) => {
     // It was changed meanwhile, and the given one is no longer right.
     if ((await tx.run(setPassword, { userId, before, hash })).length === 0) refuse('password_wrong')
@@ -179,6 +187,6 @@ export function createFlows(settings: FlowSettings): Flows {
     signUp: signUp(deps),
     signIn: signIn(deps),
     changePassword,
-    resetPassword: (ctx, client, input) => resetPassword(ctx, client, { ...input, hashed }),
+    resetPassword: (ctx, client, input) => resetPassword(ctx, client, { ...input, hashed: (password) => hashed(password, 'strangers') }),
   }
 }

@@ -5,29 +5,32 @@ import { statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 
-/** Rows that one call deletes of each table. */
-const BATCH = sql.raw('1000')
+/** Rows that one statement deletes: its locks are short. */
+const BATCH_SIZE = 1000
+const BATCH = sql.raw(String(BATCH_SIZE))
 
-const deleteSessions = statement<object, never>('sessions_forget').unaudited(sql`
+const deleteSessions = statement<object, { gone: true }>('sessions_forget').unaudited(sql`
   delete from ${signIns} where id in (
-    select id from ${signIns} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked)`)
+    select id from ${signIns} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked) returning true as gone`)
 
-const deleteAttempts = statement<object, never>('auth_attempts_forget').unaudited(sql`
+const deleteAttempts = statement<object, { gone: true }>('auth_attempts_forget').unaudited(sql`
   delete from ${authAttempts} where key in (
-    select key from ${authAttempts} where ends_at < now() - interval '1 minute' order by key limit ${BATCH} for update skip locked)`)
+    select key from ${authAttempts} where ends_at < now() - interval '1 minute' order by key limit ${BATCH} for update skip locked) returning true as gone`)
 
-const deleteChallenges = statement<object, never>('challenges_forget').unaudited(sql`
+const deleteChallenges = statement<object, { gone: true }>('challenges_forget').unaudited(sql`
   delete from ${challenges} where id in (
-    select id from ${challenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked)`)
+    select id from ${challenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked) returning true as gone`)
 
-const deleteCliChallenges = statement<object, never>('cli_challenges_forget').unaudited(sql`
+const deleteCliChallenges = statement<object, { gone: true }>('cli_challenges_forget').unaudited(sql`
   delete from ${cliChallenges} where id in (
-    select id from ${cliChallenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked)`)
+    select id from ${cliChallenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked) returning true as gone`)
 
-/** Deletes sessions, links, logins of command lines and counts of attempts whose time is over. They decide nothing any more. */
+/**
+ * Deletes sessions, links, logins of command lines and counts of attempts whose time is over. They decide nothing any more. A flood from many
+ * addresses leaves many rows, and all of them go.
+ */
 export async function forgetSignIns(store: Store): Promise<void> {
-  await writeUnaudited(store, deleteSessions, {})
-  await writeUnaudited(store, deleteAttempts, {})
-  await writeUnaudited(store, deleteChallenges, {})
-  await writeUnaudited(store, deleteCliChallenges, {})
+  for (const batch of [deleteSessions, deleteAttempts, deleteChallenges, deleteCliChallenges]) {
+    for (let count = BATCH_SIZE; count === BATCH_SIZE;) count = (await writeUnaudited(store, batch, {})).length
+  }
 }

@@ -3,6 +3,7 @@ import { browser, cookiesOf, person, signIn } from '../../dev/testing/people.ts'
 import { TEST_PASSWORD } from '../../dev/testing/sessions.ts'
 import { countByStatus } from '../../dev/testing/race.ts'
 import { useServer } from '../../dev/testing/world.ts'
+import { forgetSignIns } from './forget.ts'
 import type { TestServer } from '../../dev/testing/world.ts'
 
 const server = useServer({ people: {}, boardMode: 'token', trustedProxies: ['127.0.0.1', '::1'] })
@@ -45,6 +46,24 @@ describe('limits of attempts to sign in', () => {
     expect((await signIn(server(), email, TEST_PASSWORD, from('198.51.100.2'))).status).toBe(200)
     const ofNetwork = await Promise.all(Array.from({ length: 35 }, (_, n) => guess(server(), `no${n}@example.com`, `2001:db8::${n + 1}`)))
     expect(countByStatus(ofNetwork)).toEqual({ 401: 30, 429: 5 })
+  })
+
+  test('An address beyond its limit uses up no account and makes no further row', async () => {
+    const { email } = await person(server())
+    await Promise.all(Array.from({ length: 30 }, (_, n) => guess(server(), `unknown${n}@example.com`, '198.51.100.1')))
+    const count = async () => (await server().database.sql.query('select 1 from auth_attempts')).rows.length
+    const before = await count()
+    for (let n = 0; n < 20; n += 1) expect((await guess(server(), email, '198.51.100.1')).status).toBe(429)
+    expect(await count()).toBe(before)
+    expect((await signIn(server(), email, TEST_PASSWORD, from('198.51.100.2'))).status).toBe(200)
+  })
+
+  test('Counts of a flood are deleted when their time is over, however many there are, and the others stay', async () => {
+    const { sql } = server().database
+    await sql.query("insert into auth_attempts select 'old' || n, 1, now() - interval '2 minutes' from generate_series(1, 2500) n")
+    await sql.query("insert into auth_attempts values ('present', 1, now() + interval '1 minute')")
+    await forgetSignIns(server().store)
+    expect((await sql.query('select key from auth_attempts')).rows).toEqual([{ key: 'present' }])
   })
 
   test('A device that has signed in before is not locked out by strangers, and has a limit of its own', async () => {

@@ -8,6 +8,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 
 /** Attempts under one key within a time. */
 export interface AttemptLimit {
@@ -30,51 +31,72 @@ const ofAccount = (email: string): AttemptLimit => ({
 
 /**
  * The limits of an attempt to sign in. A device that has signed in to the account before has a limit of its own, so that guesses of
- * strangers do not lock its person out.
+ * strangers do not lock its person out. The address comes first: beyond its limit it uses up no account.
  * @param deviceId null for a device that is not known to the account
  */
 export const signInLimits = (email: string, address: string, deviceId: string | null): readonly AttemptLimit[] =>
   deviceId === null ? [ofAddress(address), ofAccount(email)] : [{ key: `device:${deviceId}`, max: 10, seconds: 15 * MINUTE }]
+
+/** Sign-ins of one account that succeed: each costs a hash and makes a session. Strangers cannot use them up. */
+export const sessionLimits = (userId: string): readonly AttemptLimit[] => [{ key: `signed-in:${userId}`, max: 100, seconds: 60 * MINUTE }]
 
 /** New accounts from one address. */
 export const signUpLimits = (address: string): readonly AttemptLimit[] => [
   { key: `sign-up:${partyOf(address)}`, max: 10, seconds: 60 * MINUTE },
 ]
 
-/** Attempts to change a password, which begins with the present one. */
+/** Links for a new password that are tried from one address. Each costs a hash. */
+export const resetLimits = (address: string): readonly AttemptLimit[] => [
+  { key: `reset:${partyOf(address)}`, max: 10, seconds: 60 * MINUTE },
+]
+
+/** Changes of a password, which begin with the present one. Those that succeed count, too: each costs two hashes. */
 export const passwordLimits = (userId: string): readonly AttemptLimit[] => [{ key: `password:${userId}`, max: 10, seconds: 15 * MINUTE }]
 
 interface Counted {
-  readonly key: string
   readonly count: number
   readonly secondsLeft: number
 }
 
-// In the order of the keys, so that two attempts at once cannot wait for each other.
-const countAttempts = statement<{ keys: readonly string[]; seconds: readonly number[] }, Counted>('auth_attempts_count').unaudited(sql`
-  insert into ${authAttempts} as a (key, count, ends_at)
-  select key, 1, now() + seconds * interval '1 second'
-  from unnest(${param('keys', 'text[]')}, ${param('seconds', 'int[]')}) as t (key, seconds) order by key
+const secondsLeft = sql`greatest(1, ceil(extract(epoch from a.ends_at - now())))::int as "secondsLeft"`
+
+/** The longest time to wait of the keys that are used up; no row when none is. */
+const findUsedUp = statement<{ keys: readonly string[]; maxima: readonly number[] }, Pick<Counted, 'secondsLeft'>>('auth_attempts_used_up')
+  .read(sql`
+  select ${secondsLeft} from ${authAttempts} a
+  join unnest(${param('keys', 'text[]')}, ${param('maxima', 'int[]')}) as t (key, max) on t.key = a.key
+  where a.count >= t.max and a.ends_at > now() order by a.ends_at desc limit 1`)
+
+const countOne = statement<{ key: string; seconds: number }, Counted>('auth_attempts_count').unaudited(sql`
+  insert into ${authAttempts} as a (key, count, ends_at) values (${param('key')}, 1, now() + ${param('seconds', 'int')} * interval '1 second')
   on conflict (key) do update set
     count = case when a.ends_at <= now() then 1 else a.count + 1 end,
     ends_at = case when a.ends_at <= now() then excluded.ends_at else a.ends_at end
-  returning a.key, a.count, greatest(1, ceil(extract(epoch from a.ends_at - now())))::int as "secondsLeft"`)
+  returning a.count, ${secondsLeft}`)
 
 const takeBackAttempts = statement<{ keys: readonly string[] }, never>('auth_attempts_take_back').unaudited(sql`
   update ${authAttempts} set count = greatest(0, count - 1) where key in (
     select key from ${authAttempts} where key = any(${param('keys', 'text[]')}) order by key for update)`)
 
+/** Refuses when a limit is used up. It writes nothing, so a flood beyond the limit makes no row. @throws Refusal `too_many_attempts` */
+async function requireAttemptsLeft(store: Store, limits: readonly AttemptLimit[]): Promise<void> {
+  const [usedUp] = await store.read.run(findUsedUp, { keys: limits.map(({ key }) => key), maxima: limits.map(({ max }) => max) })
+  if (usedUp !== undefined) refuse('too_many_attempts', { retryAfter: usedUp.secondsLeft })
+}
+
 /**
- * Counts an attempt before it is made, so that attempts at the same time do not get past the limit together.
+ * Counts an attempt before it is made, so that attempts at the same time do not get past the limit together. The limits are counted one after
+ * the other, each in a transaction of its own: no attempt waits for another's, and the one that a limit refuses is not counted by those
+ * behind it. Nothing of a refused attempt may be taken back: it may not have been counted.
+ * @param ofSuccess limits that must not be used up, either, and are counted only when the attempt succeeds
  * @throws Refusal `too_many_attempts`
  */
-export async function countAttempt(store: Store, limits: readonly AttemptLimit[]): Promise<void> {
-  const counted = await writeUnaudited(store, countAttempts, {
-    keys: limits.map(({ key }) => key),
-    seconds: limits.map(({ seconds }) => seconds),
-  })
-  const exceeded = counted.filter(({ key, count }) => count > (limits.find((limit) => limit.key === key)?.max ?? 0))
-  if (exceeded.length > 0) refuse('too_many_attempts', { retryAfter: Math.max(...exceeded.map(({ secondsLeft }) => secondsLeft)) })
+export async function countAttempt(store: Store, limits: readonly AttemptLimit[], ofSuccess: readonly AttemptLimit[] = []): Promise<void> {
+  await requireAttemptsLeft(store, [...limits, ...ofSuccess])
+  for (const { key, max, seconds } of limits) {
+    const { count, secondsLeft: retryAfter } = exactlyOne(await writeUnaudited(store, countOne, { key, seconds }))
+    if (count > max) refuse('too_many_attempts', { retryAfter })
+  }
 }
 
 /** Takes an attempt back that succeeded: only failures are limited. */

@@ -16,7 +16,7 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { ofInstance, passwordReset, resetLinkCreated, sessionsEnded } from './events.ts'
-import { countAttempt, signUpLimits } from './limits.ts'
+import { countAttempt, resetLimits } from './limits.ts'
 import { personById } from './queries.ts'
 import type { PersonView, resetLinkView } from './views.ts'
 
@@ -66,7 +66,7 @@ interface Reset {
  * @throws Refusal `not_found`, `too_many_attempts`, `busy`
  */
 export async function resetPassword(ctx: Ctx, client: Client, reset: Reset): Promise<{ success: true; user: PersonView }> {
-  await countAttempt(ctx.store, signUpLimits(client.address))
+  await countAttempt(ctx.store, resetLimits(client.address))
   const hash = await reset.hashed(reset.newPassword)
   return await mutate(bySecret(ctx), async (tx) => {
     const [link] = await tx.run(takeLink, { value: hashToken(reset.token) })

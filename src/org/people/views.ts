@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
 const email = z.string().trim().max(254).pipe(z.email())
@@ -7,7 +8,11 @@ const email = z.string().trim().max(254).pipe(z.email())
 const newPassword = z.string().min(8).max(128)
 const givenPassword = z.string().min(1).max(128)
 
-export const signUpBody = z.object({ name: z.string().trim().min(1).max(120), email, password: newPassword })
+const isOneLine = (text: string): boolean => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)
+
+const name = z.string().trim().min(1).max(120).refine(isOneLine, 'A name is one line').refine(isVisible, NOTHING_VISIBLE)
+
+export const signUpBody = z.object({ name, email, password: newPassword })
 export const signInBody = z.object({ email, password: givenPassword, rememberMe: z.boolean().optional() })
 export const changePasswordBody = z.object({
   currentPassword: givenPassword,
