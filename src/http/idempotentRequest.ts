@@ -1,11 +1,13 @@
 // A change under an Idempotency-Key: its identity, its request hash, and the answer stored under it.
 
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { canonicalJson } from '../platform/kernel/canonicalJson.ts'
 import { z } from 'zod'
+import { findStoredResponse } from '../platform/db/idempotency.ts'
 import type { IdempotentRequest, RenderedResponse, StoredAnswer } from '../platform/db/types.ts'
 import { actorKeyOf } from '../platform/kernel/actor.ts'
 import { invariant, refuse } from '../platform/kernel/errors.ts'
+import { partyOf } from '../auth/guessLimit.ts'
 import { isKeyIdUsable } from '../auth/credentialStatus.ts'
 import { bearerOf } from '../auth/identify.ts'
 import { hashToken } from '../auth/tokens.ts'
@@ -14,6 +16,7 @@ import type { IdentifiedExchange } from './exchange.ts'
 import { idempotencyKeyOf } from './headers.ts'
 import { withoutBytes } from './multipart.ts'
 import { renderResponse } from './renderResponse.ts'
+import type { Route } from './route.ts'
 
 /** A request under an Idempotency-Key, and the answer that its mutation has stored under the key. */
 export interface CapturedRequest extends IdempotentRequest {
@@ -25,6 +28,17 @@ export const requestHashOf = (query: unknown, body: unknown): string =>
   createHash('sha256')
     .update(canonicalJson([query, body ?? null]))
     .digest('base64url')
+
+/** Routes whose bodies have a password: a plain hash of it could be searched a million times faster than the one that is stored for it. */
+const hasPassword = ({ permission }: Route): boolean => permission.startsWith('session.')
+
+const sealedHash = (key: Buffer, requestHash: string): string =>
+  createHmac('sha256', key).update(`request ${requestHash}`).digest('base64url')
+
+/** Anonymous callers of different addresses do not share keys: the answer that one got may have its credential. */
+function ownerOf({ deps, request, actor }: IdentifiedExchange): string {
+  return actor.kind === 'anonymous' ? `${actorKeyOf(actor)}@${partyOf(deps.addressOf(request))}` : actorKeyOf(actor)
+}
 
 const bodyWithKey = z.object({ idempotencyKey: z.string().min(1).max(255) })
 
@@ -56,14 +70,15 @@ export function idempotentRequestOf(exchange: IdentifiedExchange, body: unknown)
   if (route.method === 'get') return null
   const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? idempotencyKeyIn(body) : null)
   if (key === null) return null
+  const requestHash = requestHashOf(request.query, route.bodyKind === 'file' ? withoutBytes(body as Record<string, unknown>) : body)
   let stored: ReturnType<CapturedRequest['stored']>
   return {
-    actor: actorKeyOf(actor),
+    actor: ownerOf(exchange),
     // The declared path, not the URL: a slash at the end or another spelling of an escape is the same request.
     route:
       `${route.method} ${route.path.replaceAll(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(request.params[name])))}`.toLowerCase(),
     key,
-    requestHash: requestHashOf(request.query, route.bodyKind === 'file' ? withoutBytes(body as Record<string, unknown>) : body),
+    requestHash: hasPassword(route) ? sealedHash(deps.encryptionKey, requestHash) : requestHash,
     madeWith: actor.kind === 'agent' && actor.via === 'token' ? hashToken(bearerOf(request) ?? '') : null,
     shownKeyIdOf: (value) => (route.showsKey ? keyIdIn(value) : null),
     encryptionKey: deps.encryptionKey,
@@ -74,6 +89,16 @@ export function idempotentRequestOf(exchange: IdentifiedExchange, body: unknown)
     },
     stored: () => stored,
   }
+}
+
+/**
+ * The answer that the request got before, without doing its work; null when there is none. A route whose body is the proof of its caller looks only
+ * after the proof, in its transaction: otherwise a known key would answer guesses of a password, past every limit.
+ * @throws Refusal `idempotency_mismatch`
+ */
+export async function earlierAnswerOf(exchange: IdentifiedExchange, idempotency: CapturedRequest | null): Promise<StoredAnswer | null> {
+  if (idempotency === null || exchange.route.permission === 'session.begin') return null
+  return await findStoredResponse(storeFor(exchange).read, idempotency)
 }
 
 /**

@@ -16,7 +16,7 @@ import { requireDeclaredRefusal } from './declaredRefusals.ts'
 import { storeFor } from './exchange.ts'
 import type { Exchange, IdentifiedExchange, MountDeps, RequestTrace } from './exchange.ts'
 import { lastEventIdOf, preconditionsOf, requireEvaluated } from './headers.ts'
-import { idempotentRequestOf, requireShowable, responseOf } from './idempotentRequest.ts'
+import { earlierAnswerOf, idempotentRequestOf, requireShowable, responseOf } from './idempotentRequest.ts'
 import type { CapturedRequest } from './idempotentRequest.ts'
 import { acquireUploadSlot, readForm } from './multipart.ts'
 import { refuseInvalid } from './problem.ts'
@@ -144,10 +144,8 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
   const { deps, route } = exchange
   const body = route.method === 'get' ? undefined : await bodyOf(exchange)
   const idempotency = idempotentRequestOf(exchange, body)
-  if (idempotency !== null) {
-    const storedResponse = await findStoredResponse(storeFor(exchange).read, idempotency)
-    if (storedResponse !== null) return await sendReplay(exchange, storedResponse)
-  }
+  const earlier = await earlierAnswerOf(exchange, idempotency)
+  if (earlier !== null) return await sendReplay(exchange, earlier)
   const input = await inputOf(exchange, body, idempotency)
   try {
     const value = await route.handle(input)
