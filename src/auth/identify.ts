@@ -159,7 +159,7 @@ async function identifyPerson(deps: IdentifyDeps, request: IncomingMessage, host
   // A link from elsewhere may open a public page, but shows nothing that only the board may read.
   if (isFromForeignPage(request)) return anonymous('foreign_page')
   const session = sessions === null ? null : cookieOf(request, sessions.cookieName)
-  if (sessions !== null && session !== null) return await personBySession(deps, request, sessions.tokenOf(session))
+  if (sessions !== null && session !== null) return await personBySession(deps, sessions, request, session)
   const cookie = cookieOf(request, access.sessions.cookieName)
   if (cookie !== null) return await boardByCookie(access, request, cookie)
   if (sessions !== null && access.mode === 'token') return await withoutSession(access, request)
@@ -188,14 +188,26 @@ async function withoutSession({ checkCaller }: BoardAccess, request: IncomingMes
  * the caller anonymous and does not end the request.
  * @throws Refusal `origin_not_allowed` for a change that no page of this server sent
  */
-async function personBySession({ db, personCache }: IdentifyDeps, request: IncomingMessage, token: string | null): Promise<Actor> {
-  if (token === null) return anonymous('session_ended')
-  const hash = hashToken(token)
-  const person = personCache.find(hash) ?? (await personCache.load(hash, () => personOf(db, token)))
+async function personBySession(deps: IdentifyDeps, sessions: PersonSessions, request: IncomingMessage, value: string): Promise<Actor> {
+  const { personCache } = deps
+  // By the whole cookie: one that was found within the last second has been signed, and its signature is not computed again.
+  const hash = hashToken(`cookie ${value}`)
+  const person = personCache.find(hash) ?? (await loadPerson(deps, hash, sessions.tokenOf(value)))
   if (person === null) return anonymous('session_ended')
-  if (!isRead(request) && !isFromOwnPage(request) && !hasOwnReferer(request)) refuse('origin_not_allowed')
+  if (!isRead(request)) requireOwnPage(request)
   return person
 }
+
+/**
+ * Refuses a request that no page of this server sent, as far as a browser says it; `requireTrustedOrigin` has compared the origin.
+ * @throws Refusal `origin_not_allowed`
+ */
+export function requireOwnPage(request: IncomingMessage): void {
+  if (!isFromOwnPage(request) && !hasOwnReferer(request)) refuse('origin_not_allowed')
+}
+
+const loadPerson = async ({ db, personCache }: IdentifyDeps, hash: string, token: string | null): Promise<BoardActor | null> =>
+  token === null ? null : await personCache.load(hash, () => personOf(db, token))
 
 const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 

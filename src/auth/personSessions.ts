@@ -37,8 +37,9 @@ function unescaped(value: string): string {
   }
 }
 
+// The texts are compared, not their bytes: a signature has one spelling (the last letter of base64 has bits that count for nothing).
 const isSignedWith = (secret: string, token: string, signature: string): boolean =>
-  timingSafeEqual(createHmac('sha256', secret).update(token).digest(), Buffer.from(signature, 'base64'))
+  timingSafeEqual(Buffer.from(createHmac('sha256', secret).update(token).digest('base64')), Buffer.from(signature))
 
 /**
  * @param secrets the secret that signs, and those before it, whose cookies stay valid until their sessions end

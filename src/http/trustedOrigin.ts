@@ -62,7 +62,9 @@ export function requireTrustedOrigin(request: IncomingMessage, trusted: TrustedO
 
 function isOwnOrigin(origin: string, { headers }: IncomingMessage, trusted: TrustedOrigins): boolean {
   const own = headers.host?.toLowerCase()
-  return origin === trusted.own || origin === `http://${own}` || origin === `https://${own}`
+  if (origin === trusted.own || origin === `https://${own}`) return true
+  // Where people come over TLS, a page without it was put in on the way.
+  return origin === `http://${own}` && trusted.own !== `https://${own}`
 }
 
 /** Whether a browser opens the address as a page of its own, and not in a frame (Fetch Metadata, "Sec-Fetch-Dest"). */

@@ -36,6 +36,15 @@ describe('the log on a terminal', () => {
     expect(lines.text()).not.toContain('secret')
   })
 
+  test('A token in a path is not written, only of what kind it is', async () => {
+    await server().board.get('/api/invites/pcp_invite_abcDEF-_0123456789')
+    await server().board.get('/invite/pcp_invite_abc%20DEF')
+    expect(sentences()).toEqual([
+      '30 GET /api/invites/pcp_invite_… 404 not_found N ms board',
+      '30 GET /invite/pcp_invite_…%20DEF 404 route_not_found N ms anonymous',
+    ])
+  })
+
   test('A name and a path cannot write to the terminal, and are cut (K47)', async () => {
     const here = await world(server())
     const evil = await here.agent({ name: `Eve\u001B[31m\u009B2J\u2028${'x'.repeat(100)}` })

@@ -26,12 +26,15 @@ export interface AnsweredRequest {
   readonly code: string | undefined
 }
 
-/** One line for a person: `PATCH /api/issues/PAI-1 409 lock_revoked 9 ms Ada`. It never has a query, which may have a secret. */
+/** Tokens of invitations stand in paths. Their beginning says what they are. */
+const withoutTokens = (path: string): string => path.replaceAll(/(pcp_[a-z]+_)[\w-]+/g, '$1…')
+
+/** One line for a person: `PATCH /api/issues/PAI-1 409 lock_revoked 9 ms Ada`. It never has a token or a query, which may have a secret. */
 function sentenceOf({ response, ms, code }: AnsweredRequest): string {
   const { actor, requestId } = response.locals['trace'] as RequestTrace
   const { method, originalUrl } = response.req
   const [path = ''] = originalUrl.split('?')
-  const what = `${method} ${shown(path, MAX_PATH)} ${response.statusCode}${code === undefined ? '' : ` ${code}`}`
+  const what = `${method} ${shown(withoutTokens(path), MAX_PATH)} ${response.statusCode}${code === undefined ? '' : ` ${code}`}`
   const reference = response.statusCode >= 500 ? ` (request ${requestId})` : ''
   return `${what} ${Math.round(ms)} ms ${nameOf(actor)}${reference}`
 }

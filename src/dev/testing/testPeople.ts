@@ -16,8 +16,11 @@ const openTestPeople = async (settings: Partial<PeopleSettings>): Promise<People
 export async function testPeople({
   people,
   trustedProxies = [],
-}: PeopleOptions): Promise<Pick<AppDeps, 'people' | 'trustedProxies' | 'deployment'>> {
+}: PeopleOptions): Promise<Pick<AppDeps, 'people' | 'trustedProxies' | 'deployment' | 'publicOrigin' | 'allowedHostnames'>> {
+  const publicUrl = people?.publicUrl === undefined ? null : new URL(people.publicUrl)
   return {
+    publicOrigin: publicUrl?.origin ?? null,
+    allowedHostnames: publicUrl === null ? [] : [publicUrl.hostname],
     people: people === undefined ? null : await openTestPeople(people),
     trustedProxies,
     deployment: { deploymentMode: people === undefined ? 'local_trusted' : 'authenticated', deploymentExposure: 'private' },

@@ -141,7 +141,6 @@ interface ServerOptions extends PeopleOptions {
 }
 
 const trustOf = ({ allowedOrigins = [], guessesPerMinute = Number.POSITIVE_INFINITY }: ServerOptions) => ({
-  allowedHostnames: [],
   allowedOrigins,
   guessesPerMinute,
 })

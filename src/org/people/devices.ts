@@ -20,19 +20,19 @@ const cookieValue = /^([0-9a-f-]{36})\.([\w-]{43})$/
  * @param isSecure whether people reach this server over https
  */
 export function createDevices(secrets: readonly [string, ...string[]], isSecure: boolean): Devices {
-  const sign = (secret: string, deviceId: string, userId: string): Buffer =>
-    createHmac('sha256', secret).update(`device ${deviceId} ${userId}`).digest()
+  const sign = (secret: string, deviceId: string, userId: string): string =>
+    createHmac('sha256', secret).update(`device ${deviceId} ${userId}`).digest('base64url')
   return {
     cookieName: COOKIE,
     idOf(value, userId) {
       const [, deviceId, signature] = cookieValue.exec(value ?? '') ?? []
       if (deviceId === undefined || signature === undefined) return null
-      const given = Buffer.from(signature, 'base64url')
-      return secrets.some((secret) => timingSafeEqual(sign(secret, deviceId, userId), given)) ? deviceId : null
+      const given = Buffer.from(signature)
+      return secrets.some((secret) => timingSafeEqual(Buffer.from(sign(secret, deviceId, userId)), given)) ? deviceId : null
     },
     cookieFor(deviceId, userId) {
       const id = deviceId ?? randomUUID()
-      const value = `${id}.${sign(secrets[0], id, userId).toString('base64url')}`
+      const value = `${id}.${sign(secrets[0], id, userId)}`
       return `${COOKIE}=${value}; Path=/api/auth; Max-Age=${SECONDS}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
     },
   }

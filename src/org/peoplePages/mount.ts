@@ -1,5 +1,6 @@
 import express from 'express'
 import type { Express, Request, RequestHandler, Response } from 'express'
+import { requireOwnPage } from '../../auth/identify.ts'
 import { clientOf } from '../../http/client.ts'
 import type { Reached } from '../../http/client.ts'
 import type { RequestTrace } from '../../http/exchange.ts'
@@ -35,6 +36,8 @@ const handlerOf =
   (deps: PageDeps, people: People, formPage: FormPage): RequestHandler =>
   async (request, response) => {
     if (!['GET', 'HEAD', 'POST'].includes(request.method)) refuse('method_not_allowed')
+    // Also without a session: a form of another site would sign the browser in to an account of its author.
+    if (request.method === 'POST') requireOwnPage(request)
     const trace = response.locals['trace'] as RequestTrace
     const actor = await deps.identify(request)
     trace.actor = actor

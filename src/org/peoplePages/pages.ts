@@ -30,8 +30,12 @@ export interface FormPage {
   submit(request: PageRequest): Promise<PageAnswer>
 }
 
+/** Two slashes begin an address of another server for some readers of paths, also when they are escaped or stand behind dots. */
+const LEADS_ELSEWHERE = /\/\/|\/\.|%2f|%5c/i
+
 /** A path of this server, to which a browser is sent on. */
-const localPath = (text: string | undefined): string => (text !== undefined && /^\/(?![/\\])[\w\-./?=&%]*$/.test(text) ? text : '/account')
+const localPath = (text: string | undefined): string =>
+  text !== undefined && /^\/[\w\-./?=&%]*$/.test(text) && !LEADS_ELSEWHERE.test(text) ? text : '/account'
 
 /** The fields of a form as the schema has them. @throws Refusal `validation_failed` with the first finding */
 function parsed<S extends z.ZodType>(schema: S, form: unknown): z.output<S> {
