@@ -11,6 +11,7 @@ import type { ApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
 import { CONNECTIONS, createBenchCompany, ownIssues, workloadScripts } from './company.ts'
 import type { Company } from './company.ts'
+import { CREDENTIAL_BAR, withCredentials } from './credentials.ts'
 import { startGenerator } from './generator.ts'
 import type { Generator } from './generator.ts'
 import { prepareRequest, summarize } from './load.ts'
@@ -26,6 +27,9 @@ const TURN_DURATION_MS = Number(process.env['BENCH_TURN_MS'] ?? 1500)
 const UNIT = 2
 /** Measures only the comparisons with this in their name, or with `runs` only the runs. */
 const ONLY = process.env['BENCH_ONLY'] ?? ''
+
+/** The read that is compared by credential. */
+const CREDENTIALS = 'GET issue by credential'
 
 /** The comparison whose floor says how fast the machine is. */
 const CHECKOUTS = 'checkout + release'
@@ -225,6 +229,18 @@ async function compareWithFloor(
   return floorRate
 }
 
+/** Compares the credentials of one read, on a server where people sign in. */
+async function compareCredentials(generator: Generator, side: Parameters<typeof withCredentials>[0]): Promise<void> {
+  await withCredentials(side, async (port, { agentKey, boardKey, session }) => {
+    process.stdout.write(`\n${CREDENTIALS.padEnd(32)} ${'key of an agent'.padEnd(51)} ${'other credential'.padEnd(51)} ratio\n`)
+    const sides = [agentKey, boardKey, session].map((scripts) => ({ port, scripts }))
+    const [left, byKey, bySession] = await alternate(generator, sides, ROUNDS)
+    if (left === undefined || byKey === undefined || bySession === undefined) return
+    line('by key of a command line', left, byKey, CREDENTIAL_BAR)
+    line('by session of a person', left, bySession, CREDENTIAL_BAR)
+  })
+}
+
 /** Measures the floor alone, by which the bar of the queue is stated. */
 async function measureFloor(generator: Generator, company: Company, port: number): Promise<number | null> {
   const scripts = buildComparisons(company).find(({ name }) => name === CHECKOUTS)?.baseline ?? []
@@ -258,6 +274,7 @@ export async function benchAgainstFloor(): Promise<void> {
       return await measureRuns(api, sql, home, async () => await measureFloor(generator, await createSmall(), ports.baseline))
     const small = await createSmall()
     const floorRate = await compareWithFloor(generator, small, { ports, sql })
+    if (CREDENTIALS.includes(ONLY)) await compareCredentials(generator, { env, folder: home, sql })
     process.stdout.write(`memory so far: ${residentMb(server.process.pid ?? 0)} MB\n`)
     if (ONLY !== '') return
     const large = await createBenchCompany(api, sql, 'Large', 100_000)
