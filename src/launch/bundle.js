@@ -24,8 +24,9 @@ const OUTSIDE = [
   'tsx',
   'swagger-ui-dist',
   'dejavu-fonts-ttf',
-  // Loaded only where people sign in.
+  // Loaded only where people sign in, and where they do so at a provider.
   'better-auth',
+  'openid-client',
   'pino',
   'pino-pretty',
   'pg-native',

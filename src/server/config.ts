@@ -15,6 +15,7 @@ import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
 import type { Deployment } from './deployment.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
+import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
 import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
@@ -184,6 +185,7 @@ const environment = z.object({
   PAPERCLIP_TRUSTED_PROXIES: commaSeparated.pipe(z.array(z.string().refine(isSubnet, 'must be addresses or subnets'))).default([]),
   PAPERCLIP_AUTH_DISABLE_SIGN_UP: flag,
   BETTER_AUTH_SECRET: secretList.optional(),
+  ...oidcVariables,
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_OWNER_URL: postgresUrl.optional(),
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
@@ -245,7 +247,14 @@ const deploymentOf = (values: z.output<typeof environment>): Deployment => ({
   allowsSignUp: !values.PAPERCLIP_AUTH_DISABLE_SIGN_UP,
   secrets: values.BETTER_AUTH_SECRET ?? null,
   trustedProxies: values.PAPERCLIP_TRUSTED_PROXIES,
+  oidc: oidcOf(values),
 })
+
+/** The settings of the deployment and of the sign-in that contradict each other, one sentence each. */
+const contradictionsOf = (values: z.output<typeof environment>, deployment: Deployment): string[] => [
+  ...deploymentProblems({ ...deployment, board: values.PAPERCLIP_BOARD }),
+  ...oidcProblems(values, deployment),
+]
 
 /** The names of this server beyond those of loopback; the public address has one. */
 const hostnamesOf = ({ PAPERCLIP_ALLOWED_HOSTNAMES: listed, PAPERCLIP_PUBLIC_URL: publicUrl }: z.output<typeof environment>): string[] =>
@@ -284,10 +293,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const values = parsed.data
   const deployment = deploymentOf(values)
   const listen = hostOf({ bind: values.PAPERCLIP_BIND ?? null, host: values.HOST ?? null })
-  const contradictions = [
-    ...('problem' in listen ? [listen.problem] : []),
-    ...deploymentProblems({ ...deployment, board: values.PAPERCLIP_BOARD }),
-  ]
+  const contradictions = [...('problem' in listen ? [listen.problem] : []), ...contradictionsOf(values, deployment)]
   if ('problem' in listen || contradictions.length > 0) return { problems: contradictions }
   return {
     config: Object.freeze({

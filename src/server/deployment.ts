@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import type { BoardChoice } from '../auth/boardMode.ts'
+import type { OidcSettings } from '../org/people/index.ts'
 
 export const deploymentModes = ['local_trusted', 'authenticated'] as const
 export const deploymentExposures = ['private', 'public'] as const
@@ -20,6 +21,8 @@ export interface Deployment {
   readonly secrets: readonly [string, ...string[]] | null
   /** Addresses and subnets of the proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
+  /** The OpenID provider at which people may sign in; null for none. */
+  readonly oidc: OidcSettings | null
 }
 
 interface Listening {

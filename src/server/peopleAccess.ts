@@ -14,4 +14,5 @@ export const peopleOf = async ({ home, port, deployment }: Config): Promise<Peop
         secrets: deployment.secrets ?? [loadOrCreateAuthSecret(home)],
         publicUrl: deployment.publicUrl ?? `http://localhost:${port}`,
         allowsSignUp: deployment.allowsSignUp,
+        oidc: deployment.oidc,
       })

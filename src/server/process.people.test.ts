@@ -5,6 +5,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { cloneDatabase } from '../dev/testing/database.ts'
+import { freePort } from '../dev/testing/freePort.ts'
 import { databaseEnvOf, send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -30,10 +31,11 @@ test('The tour of the README runs as it is printed: the first administrator, a c
   expect(stdout.trim().split('\n').slice(-2), stderr).toEqual(['operator', 'Acme'])
 })
 
-test('Where people sign in no program is the board by its account, and the log line says who may do what', async () => {
+test('Where people sign in no program is the board by its account, the log says so, and a provider that is down stops no start', async () => {
+  const provider = { PAPERCLIP_OIDC_ISSUER: `http://127.0.0.1:${await freePort()}`, PAPERCLIP_OIDC_CLIENT_ID: 'paperclip' }
   const server = startServerProcess({
     home: temporaryHome(),
-    env: { ...(await databaseEnv()), PAPERCLIP_DEPLOYMENT_MODE: 'authenticated' },
+    env: { ...(await databaseEnv()), ...provider, PAPERCLIP_DEPLOYMENT_MODE: 'authenticated' },
   })
   const url = await server.url()
   const refused = await send(`${url}/api/companies`)
@@ -45,6 +47,8 @@ test('Where people sign in no program is the board by its account, and the log l
   })
   const { board } = await server.waitForLog('listening')
   expect(board).toContain('People sign in and do what their roles allow')
+  expect(await (await fetch(`${url}/sign-in`)).text()).toContain(`Sign in with ${new URL(provider.PAPERCLIP_OIDC_ISSUER).host}`)
+  expect((await fetch(`${url}/api/auth/oidc/start`)).status).toBe(503)
   expect((statSync(path.join(server.home, 'auth-secret')).mode & 0o777).toString(8)).toBe('600')
 })
 

@@ -12,6 +12,7 @@ const secretVariables = [
   'PAPERCLIP_BOARD_TOKEN',
   'PAPERCLIP_AUDIT_WITNESS_URL',
   'BETTER_AUTH_SECRET',
+  'PAPERCLIP_OIDC_CLIENT_SECRET',
 ] as const
 
 /** The variables that name a file with a secret. */

@@ -44,7 +44,10 @@ export const rooms: readonly Room[] = [
     holds: 'how agents are run: child processes, command lines, HTTP; knows no database',
   },
   { path: 'org/companies', holds: 'companies' },
-  { path: 'org/people', holds: 'people: their accounts, sessions and companies; the only place that knows better-auth' },
+  {
+    path: 'org/people',
+    holds: 'people: their accounts, sessions and companies; the only place that knows better-auth and the OpenID provider',
+  },
   { path: 'org/members', holds: 'the members of a company: their roles and what they were granted' },
   { path: 'org/agents', holds: 'agents, their keys, their configuration and its revisions' },
   { path: 'org/invites', holds: 'invitations to a company, and requests of people and agents to join it' },

@@ -10,7 +10,7 @@ export interface PeopleOptions {
 }
 
 const openTestPeople = async (settings: Partial<PeopleSettings>): Promise<People> =>
-  await openPeople({ secrets: [TEST_AUTH_SECRET], publicUrl: 'http://localhost', allowsSignUp: true, ...settings })
+  await openPeople({ secrets: [TEST_AUTH_SECRET], publicUrl: 'http://localhost', allowsSignUp: true, oidc: null, ...settings })
 
 /** The parts of a test server that people need. */
 export async function testPeople({

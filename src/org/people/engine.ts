@@ -2,6 +2,7 @@
 
 import { PERSON_SESSION_SECONDS } from '../../auth/personSessions.ts'
 import { peopleDatabase, presentFlow } from './adapter.ts'
+import { providerSessions } from './oidc/sessions.ts'
 
 // Not a static import: the bundle would load it at every start (src/launch/bundle.js), and most servers have no people.
 const { betterAuth } = await import('better-auth/minimal')
@@ -46,6 +47,7 @@ export function createEngine({ secret, publicUrl, isSecure }: EngineSettings) {
     },
     session: { expiresIn: PERSON_SESSION_SECONDS, disableSessionRefresh: true },
     rateLimit: { enabled: false },
+    plugins: [providerSessions],
     telemetry: { enabled: false },
     advanced: {
       useSecureCookies: isSecure,

@@ -13,6 +13,8 @@ export type EndReason = (typeof endReasons)[number]
 
 export const personCreated = event('person.created', 'person', z.object({ name: z.string(), email: z.string() }))
 export const loginAdded = event('person.login_added', 'person', login)
+/** A way to sign in was taken away; the sessions that it opened go on. */
+export const loginRemoved = event('person.login_removed', 'person', login)
 export const signedIn = event(
   'person.signed_in',
   'person',
@@ -20,6 +22,28 @@ export const signedIn = event(
 )
 /** A wrong password, or an account that does not exist: then `entityId` is `unknown`, and what was typed is not recorded. */
 export const signInFailed = event('person.sign_in_failed', 'person', z.object({ address: z.string() }))
+/** Why a person did not get in by a provider, or could not link it. */
+const providerFailures = [
+  'state_invalid',
+  'state_used',
+  'provider_refused',
+  'provider_unavailable',
+  'answer_invalid',
+  'address_unverified',
+  'domain_not_allowed',
+  'account_exists',
+  'sign_up_disabled',
+  'linked_elsewhere',
+  'session_ended',
+] as const
+export type ProviderFailure = (typeof providerFailures)[number]
+
+/** A sign-in by a provider failed. `cause` is the code of the error; texts and addresses that the provider sent are not recorded. */
+export const providerSignInFailed = event(
+  'person.provider_sign_in_failed',
+  'person',
+  z.object({ issuer: z.string(), reason: z.enum(providerFailures), cause: z.string().nullable(), address: z.string() }),
+)
 export const sessionsEnded = event(
   'person.sessions_ended',
   'person',

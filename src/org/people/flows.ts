@@ -16,7 +16,7 @@ import { inFlow } from './adapter.ts'
 import type { CheckedPassword } from './adapter.ts'
 import { createDevices } from './devices.ts'
 import type { Devices } from './devices.ts'
-import { createEngine, headersFor } from './engine.ts'
+import { headersFor } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { ofInstance, passwordChanged, passwordChangeFailed, sessionsEnded, signInFailed } from './events.ts'
 import { countAttempt, passwordLimits, sessionLimits, signInLimits, signUpLimits, takeBackAttempt } from './limits.ts'
@@ -44,12 +44,13 @@ interface Login {
   readonly hash: string | null
 }
 
-const loginByEmail = statement<{ email: string }, Login>('login_by_email').read(sql`
+/** The account of an e-mail address. */
+export const loginByEmail = statement<{ email: string }, Login>('login_by_email').read(sql`
   select p.id as "userId", l.password as hash from ${people} p
   left join ${logins} l on l.person_id = p.id and l.provider_id = 'credential' and l.account_id = p.id where p.email = ${param('email')}`)
 
-// Two that make an account with one address at once: the second waits, and finds the first.
-const lockEmail = statement<{ email: string }, object>('login_lock_email').read(
+/** (tx) Of two that make an account with one address at once the second waits, and finds the first. */
+export const lockEmail = statement<{ email: string }, object>('login_lock_email').read(
   sql`select pg_advisory_xact_lock(hashtextextended(${param('email')}, 17))::text as locked`,
 )
 
@@ -75,6 +76,7 @@ const record = async (ctx: Ctx, event: DomainEvent): Promise<void> =>
 
 interface FlowSettings extends PeopleSettings {
   readonly isSecure: boolean
+  readonly engine: Engine
 }
 
 interface FlowDeps {
@@ -177,9 +179,8 @@ const changePassword: Flows['changePassword'] = async (ctx, client, { currentPas
 }
 
 export function createFlows(settings: FlowSettings): Flows {
-  const [secret] = settings.secrets
   const deps: FlowDeps = {
-    engine: createEngine({ ...settings, secret }),
+    engine: settings.engine,
     devices: createDevices(settings.secrets, settings.isSecure),
     allowsSignUp: settings.allowsSignUp,
   }

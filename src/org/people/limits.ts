@@ -50,6 +50,11 @@ export const resetLimits = (address: string): readonly AttemptLimit[] => [
   { key: `reset:${partyOf(address)}`, max: 10, seconds: 60 * MINUTE },
 ]
 
+/** Answers of a provider that did not let a person in. */
+export const providerLimits = (address: string): readonly AttemptLimit[] => [
+  { key: `provider:${partyOf(address)}`, max: 30, seconds: 5 * MINUTE },
+]
+
 /** Changes of a password, which begin with the present one. Those that succeed count, too: each costs two hashes. */
 export const passwordLimits = (userId: string): readonly AttemptLimit[] => [{ key: `password:${userId}`, max: 10, seconds: 15 * MINUTE }]
 

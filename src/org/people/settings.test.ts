@@ -14,7 +14,7 @@ const open = useServer({ people: {}, boardMode: 'token' })
 const local = useServer()
 
 test('Behind https the cookies are sent over TLS only, under the name that browsers protect', async () => {
-  const { sessions } = await openPeople({ secrets: [OTHER], publicUrl: 'https://clips.example', allowsSignUp: true })
+  const { sessions } = await openPeople({ secrets: [OTHER], publicUrl: 'https://clips.example', allowsSignUp: true, oidc: null })
   expect([sessions.cookieName, sessions.isSecure]).toEqual(['__Secure-better-auth.session_token', true])
 })
 
@@ -26,10 +26,15 @@ test('A server without sign-up makes no account, and lets those in who have one'
 
 test('A session that the secret before signed stays valid after a rotation', async () => {
   const { cookie } = await person(open())
-  const { sessions } = await openPeople({ secrets: [OTHER, TEST_AUTH_SECRET], publicUrl: 'http://localhost', allowsSignUp: true })
+  const { sessions } = await openPeople({
+    secrets: [OTHER, TEST_AUTH_SECRET],
+    publicUrl: 'http://localhost',
+    allowsSignUp: true,
+    oidc: null,
+  })
   const value = /session_token=([^;]+)/.exec(cookie)?.[1] ?? ''
   expect(sessions.tokenOf(value)).toMatch(/^[\w-]{32}$/)
-  const { sessions: withoutOld } = await openPeople({ secrets: [OTHER], publicUrl: 'http://localhost', allowsSignUp: true })
+  const { sessions: withoutOld } = await openPeople({ secrets: [OTHER], publicUrl: 'http://localhost', allowsSignUp: true, oidc: null })
   expect(withoutOld.tokenOf(value)).toBeNull()
 })
 

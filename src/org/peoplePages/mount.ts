@@ -9,10 +9,11 @@ import type { Store } from '../../platform/db/types.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { People } from '../people/index.ts'
+import type { FormPage, PageRequest } from './formPage.ts'
 import { page, html } from './html.ts'
 import type { PageAnswer } from './html.ts'
+import { providerPages } from './oidcPages.ts'
 import { formPages } from './pages.ts'
-import type { FormPage, PageRequest } from './pages.ts'
 
 interface PageDeps extends Reached {
   readonly store: Store
@@ -80,4 +81,6 @@ export function mountPeoplePages(app: Express, deps: PageDeps): void {
   if (people === null) return
   const readForm = express.urlencoded({ extended: false, limit: FORM_BYTES, parameterLimit: 20 })
   for (const formPage of formPages) app.all(formPage.path, readForm, handlerOf(deps, people, formPage))
+  if (people.oidc === null) return
+  for (const shownPage of providerPages) app.get(shownPage.path, handlerOf(deps, people, shownPage))
 }

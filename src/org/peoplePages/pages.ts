@@ -1,41 +1,16 @@
 // The pages on which people sign in, accept an invitation, and let a command line in.
 
 import type { z } from 'zod'
-import type { Client } from '../../http/client.ts'
 import { cookiesIn } from '../../http/setCookies.ts'
-import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { approveChallenge, cancelChallenge, readChallenge } from '../cliLogins/index.ts'
 import { acceptInvite, openInvite } from '../invites/index.ts'
 import { changePasswordBody, resetPasswordBody, signInBody, signOut, signUpBody } from '../people/index.ts'
-import type { People } from '../people/index.ts'
+import { localPath } from './formPage.ts'
+import type { FormPage, PageRequest } from './formPage.ts'
 import { emailField, html, nameField, newPasswordField, page, passwordField, redirect } from './html.ts'
-import type { Html, PageAnswer } from './html.ts'
-
-/** A request for a page. */
-export interface PageRequest {
-  readonly ctx: Ctx
-  readonly client: Client
-  readonly people: People
-  /** The parameters of the path and the query. */
-  readonly params: Readonly<Record<string, string>>
-  /** The fields of the form; empty for a GET. */
-  readonly form: Readonly<Record<string, string>>
-}
-
-/** A page: the form, and what it does when it is sent. */
-export interface FormPage {
-  readonly path: string
-  show(request: PageRequest, problem: string | null, status: number): Promise<PageAnswer>
-  submit(request: PageRequest): Promise<PageAnswer>
-}
-
-/** Two slashes begin an address of another server for some readers of paths, also when they are escaped or stand behind dots. */
-const LEADS_ELSEWHERE = /\/\/|\/\.|%2f|%5c/i
-
-/** A path of this server, to which a browser is sent on. */
-const localPath = (text: string | undefined): string =>
-  text !== undefined && /^\/[\w\-./?=&%]*$/.test(text) && !LEADS_ELSEWHERE.test(text) ? text : '/account'
+import type { Html } from './html.ts'
+import { beginLink, providerLink, providerSection } from './oidcPages.ts'
 
 /** The fields of a form as the schema has them. @throws Refusal `validation_failed` with the first finding */
 function parsed<S extends z.ZodType>(schema: S, form: unknown): z.output<S> {
@@ -57,10 +32,11 @@ const button = (action: string, label: string): Html => html`<button name="actio
 
 const signInPage: FormPage = {
   path: '/sign-in',
-  show: async ({ params }, problem, status) =>
+  show: async ({ params, people }, problem, status) =>
     page(
       'Sign in',
       html`<form method="post">${emailField}${passwordField}<button>Sign in</button></form>
+        ${providerLink(people, localPath(params['next']))}
         <p><a href="/sign-up?next=${encodeURIComponent(localPath(params['next']))}">Make an account</a></p>`,
       status,
       problem,
@@ -93,10 +69,17 @@ const accountPage: FormPage = {
     if (!isPerson(request) || actor.kind !== 'board') return redirect('/sign-in?next=/account')
     const content = html`<p>You are ${actor.session?.name ?? ''} (${actor.session?.email ?? ''}).</p>
       <form method="post">${passwordField}${newPasswordField}${button('password', 'Change the password')}</form>
+      ${await providerSection(request)}
       <form method="post">${button('sign-out', 'Sign out')}</form>`
     return page('Your account', content, status, problem)
   },
-  async submit({ ctx, client, people, form }) {
+  async submit(request) {
+    const { ctx, client, people, form } = request
+    if (form['action'] === 'link') return await beginLink(request)
+    if (form['action'] === 'unlink') {
+      await people.oidc?.unlink(ctx, form['login'] ?? '')
+      return redirect('/account')
+    }
     if (form['action'] === 'sign-out') return redirect('/sign-in', cookiesIn(await signOut(ctx, people.sessions)))
     const input = parsed(changePasswordBody, { currentPassword: form['password'], newPassword: form['newPassword'] })
     await people.flows.changePassword(ctx, client, input)
