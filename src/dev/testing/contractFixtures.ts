@@ -87,7 +87,8 @@ async function createCompany(api: ApiUnderTest): Promise<Company> {
 
 let count = 0
 
-async function createAgent(api: ApiUnderTest, companyId: string, fields: Record<string, unknown> = {}): Promise<Agent> {
+/** Creates an agent with a key. */
+export async function createAgent(api: ApiUnderTest, companyId: string, fields: Record<string, unknown> = {}): Promise<Agent> {
   count += 1
   const { id } = await createVia(api, `/api/companies/${companyId}/agents`, { name: `Actor ${count}`, ...fields })
   const key = generateAgentKey()
@@ -108,7 +109,7 @@ const insertPerson = `
   insert into sign_ins (id, token, person_id, expires_at) values (gen_random_uuid(), $2, $1, now() + interval '1 day')`
 
 /** Creates a person and signs it in. @returns its cookie */
-async function createPerson(api: ApiUnderTest, companyId: string, kind: PersonKind): Promise<string> {
+export async function createPerson(api: ApiUnderTest, companyId: string, kind: PersonKind): Promise<string> {
   const token = newSessionToken()
   await api.sql.query({ name: 'make_person', text: insertPerson, values: [randomUUID(), token, companyId, kind] })
   return sessionCookie(token)

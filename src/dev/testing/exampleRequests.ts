@@ -91,6 +91,8 @@ export function formWith(bytes: Uint8Array, type: string, name: string, fields: 
 interface Example {
   /** The body to send; without it, the required fields of the schema with plain values. */
   readonly body?: (rows: FixtureRows) => unknown
+  /** The query that makes the row in the path visible. */
+  readonly query?: string
   /** SQL that brings the subject's row into the state the route is for; `$1` is the id named by `of`. */
   readonly arrange?: { readonly sql: string; readonly of: string }
 }
@@ -182,6 +184,7 @@ const examples: Readonly<Record<string, Example>> = {
     },
     body: ({ ids }) => ({ token: `a link of ${ids['users']}`, newPassword: 'another password' }),
   },
+  getCliAuthChallengesById: { query: `?token=${STAGE_SECRET}` },
   postCliAuthChallenges: { body: () => ({ command: 'stage' }) },
   postCliAuthChallengesByIdApprove: { body: () => ({ token: STAGE_SECRET }) },
   postCliAuthChallengesByIdCancel: { body: () => ({ token: STAGE_SECRET }) },
@@ -205,12 +208,15 @@ const examples: Readonly<Record<string, Example>> = {
 export async function buildRequest(api: ApiUnderTest, route: Route, rows: FixtureRows): Promise<Request> {
   const example = examples[route.operationId]
   if (example?.arrange !== undefined) await api.sql.query(example.arrange.sql, [rowIdIn(rows)(example.arrange.of)])
-  return {
-    method: route.method,
-    path: `${pathOf(route, rowIdIn(rows))}${isEndless(route) ? '?follow=false' : ''}`,
-    body: buildBody(route, rows),
-  }
+  return requestOf(route, rows)
 }
+
+/** The same request about rows in the state in which they are. */
+export const requestOf = (route: Route, rows: FixtureRows): Request => ({
+  method: route.method,
+  path: `${pathOf(route, rowIdIn(rows))}${isEndless(route) ? '?follow=false' : (examples[route.operationId]?.query ?? '')}`,
+  body: buildBody(route, rows),
+})
 
 function buildBody(route: Route, rows: FixtureRows): unknown {
   const schema = bodySchema(route)
