@@ -35,6 +35,7 @@ import type { DeploymentFacts, ServerFacts } from '../observe/instance/health.ts
 import type { Actor, BoardActor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { LIVE_PATH, livePage, READY_PATH, readyPage } from '../observe/instance/probes.ts'
+import { PUBLIC_KEYS_PATH, publicKeysPage } from '../observe/instance/publicKeys.ts'
 import { securityTextPage } from '../observe/instance/securityText.ts'
 import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe/instance/signIn.ts'
 import { startPage } from '../observe/instance/startPage.ts'
@@ -103,8 +104,9 @@ function mountProbes(app: Express, { store, isDraining = () => false }: AppDeps)
   app.all(READY_PATH, readyPage(store.read, isDraining))
 }
 
-function mountPages(app: Express, { board, log, version, securityContact = null }: AppDeps): void {
+function mountPages(app: Express, { board, log, tokens, version, securityContact = null }: AppDeps): void {
   app.all('/', startPage(version))
+  app.all(PUBLIC_KEYS_PATH, publicKeysPage(tokens))
   app.all('/.well-known/security.txt', securityTextPage(securityContact))
   app.all(SIGN_IN_PATH, signInPage(board, log))
   app.all(SIGN_OUT_PATH, signOutPage(board, log))

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { createRunKey, writeRunKeys } from '../auth/runKeySet.ts'
 import { adapterTypes } from '../model/adapterTypes.ts'
 import { readConfig } from './config.ts'
 import type { Config } from './config.ts'
@@ -23,6 +24,8 @@ describe('readConfig', () => {
       databaseOwnerUrl: null,
       jwtSecret: null,
       jwtPreviousSecret: null,
+      jwtAlgorithm: 'HS256',
+      jwtKeys: null,
       witnessFolder: null,
       witnessUrl: null,
       jwtTtlSeconds: 172_800,
@@ -87,6 +90,19 @@ describe('readConfig', () => {
     }
   })
 
+  test('The algorithm of run tokens is one of two, and keys that cannot be used are refused without being repeated', () => {
+    const keys = writeRunKeys([createRunKey(0)])
+    expect(readConfig({ PAPERCLIP_AGENT_JWT_ALG: 'EdDSA', PAPERCLIP_AGENT_JWT_KEYS: keys })).toMatchObject({
+      config: { jwtAlgorithm: 'EdDSA', jwtKeys: keys },
+    })
+    for (const algorithm of ['none', 'RS256', 'hs256', 'Ed25519'])
+      expect(problemsOf({ PAPERCLIP_AGENT_JWT_ALG: algorithm })).toEqual([expect.stringMatching(/^PAPERCLIP_AGENT_JWT_ALG: /)])
+    const { d } = createRunKey(0)
+    const [problem = ''] = problemsOf({ PAPERCLIP_AGENT_JWT_KEYS: JSON.stringify({ keys: [{ kty: 'OKP', crv: 'Ed448', x: d, d }] }) })
+    expect(problem).toMatch(/^PAPERCLIP_AGENT_JWT_KEYS: keys\.0\.crv: /)
+    expect(problem).not.toContain(d)
+  })
+
   test('Host names are split, trimmed and lower-cased', () => {
     expect(readConfig({ PAPERCLIP_ALLOWED_HOSTNAMES: ' Board.Example , ,b.example' })).toMatchObject({
       config: { allowedHostnames: ['board.example', 'b.example'] },
@@ -125,6 +141,7 @@ describe('secrets in files', () => {
     DATABASE_OWNER_URL: 'postgres://owner:owner-password@db.example/x',
     PAPERCLIP_AGENT_JWT_SECRET: 'Vq3hT0cZ7sLxW2dYb9KfPn4RgJm6UeAo8iHt',
     PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: 'Bn8sKq1vXz5wHd0tLy7rMc3fPj9gUa2eWi6o',
+    PAPERCLIP_AGENT_JWT_KEYS: writeRunKeys([createRunKey(0)]),
     PAPERCLIP_METRICS_TOKEN: 'rT5xW8qZ2mK9vB4n',
     PAPERCLIP_AUDIT_WITNESS_URL: 'https://server:password@witness.example/heads',
     PAPERCLIP_BOARD_TOKEN: 'pcp_local_9f3c1b7e5d2a8406c1e9b7f3a5d80246',

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import type { BoardChoice } from '../auth/boardMode.ts'
+import { MAX_TOKEN_SECONDS, runKeysText, tokenAlgorithms } from '../auth/runKeySet.ts'
 import { defaultQuotas, NO_LIMIT } from '../platform/kernel/quotas.ts'
 import type { Quota, Quotas } from '../platform/kernel/quotas.ts'
 import { adapterTypes } from '../model/adapterTypes.ts'
@@ -14,6 +15,8 @@ import { isAllowEntry } from '../adapters/addresses.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
 import type { Deployment } from './deployment.ts'
+import { runTokenSettings } from './runTokenSettings.ts'
+import type { RunTokenSettings } from './runTokenSettings.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
 import { unknownVariables } from './unknownVariables.ts'
@@ -21,7 +24,7 @@ import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
 
 /** The settings from the environment, typed and frozen. */
-export interface Config {
+export interface Config extends RunTokenSettings {
   readonly port: number
   readonly host: string
   /** Null runs the embedded Postgres. */
@@ -29,16 +32,9 @@ export interface Config {
   /** The login that owns the tables, for migrations; null migrates with `databaseUrl`. */
   readonly databaseOwnerUrl: string | null
   readonly home: string
-  /** Null creates a secret and keeps it in the home. */
-  readonly jwtSecret: string | null
   /** Where the lines of the audit heads are sent in addition; null for nowhere. */
   readonly witnessFolder: string | null
   readonly witnessUrl: string | null
-  /** The secret before, which still verifies; null when none is being replaced. */
-  readonly jwtPreviousSecret: string | null
-  readonly jwtTtlSeconds: number
-  readonly jwtIssuer: string
-  readonly jwtAudience: string
   readonly logLevel: string
   /** Further host names this server answers to, lower-case. */
   readonly allowedHostnames: readonly string[]
@@ -78,7 +74,6 @@ export const MIN_CONNECTIONS = 100
 const SECRET_MIN_LENGTH = 32
 /** Long enough that it cannot be guessed over a network. */
 const METRICS_TOKEN_MIN_LENGTH = 16
-const THIRTY_DAYS_S = 30 * 86_400
 /** A century, which is practically without limit. */
 const MAX_DAYS = 36_500
 /** Each run is a process of its own. */
@@ -191,7 +186,9 @@ const environment = z.object({
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
   PAPERCLIP_AGENT_JWT_SECRET: secretOf(SECRET_MIN_LENGTH).optional(),
   PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: secretOf(SECRET_MIN_LENGTH).optional(),
-  PAPERCLIP_AGENT_JWT_TTL_SECONDS: integerBetween(60, THIRTY_DAYS_S, 172_800),
+  PAPERCLIP_AGENT_JWT_ALG: z.enum(tokenAlgorithms).default('HS256'),
+  PAPERCLIP_AGENT_JWT_KEYS: runKeysText.optional(),
+  PAPERCLIP_AGENT_JWT_TTL_SECONDS: integerBetween(60, MAX_TOKEN_SECONDS, 172_800),
   PAPERCLIP_AGENT_JWT_ISSUER: z.string().min(1).default('paperclip'),
   PAPERCLIP_AGENT_JWT_AUDIENCE: z.string().min(1).default('paperclip-api'),
   PAPERCLIP_METRICS_TOKEN: secretOf(METRICS_TOKEN_MIN_LENGTH).regex(/^\S*$/, 'must have no spaces').optional(),
@@ -302,13 +299,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       databaseUrl: values.DATABASE_URL ?? null,
       databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
       home: path.resolve(values.PAPERCLIP_HOME),
-      jwtSecret: values.PAPERCLIP_AGENT_JWT_SECRET ?? null,
+      ...runTokenSettings(values),
       witnessFolder: values.PAPERCLIP_AUDIT_WITNESS_DIR === undefined ? null : path.resolve(values.PAPERCLIP_AUDIT_WITNESS_DIR),
       witnessUrl: values.PAPERCLIP_AUDIT_WITNESS_URL ?? null,
-      jwtPreviousSecret: values.PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS ?? null,
-      jwtTtlSeconds: values.PAPERCLIP_AGENT_JWT_TTL_SECONDS,
-      jwtIssuer: values.PAPERCLIP_AGENT_JWT_ISSUER,
-      jwtAudience: values.PAPERCLIP_AGENT_JWT_AUDIENCE,
       logLevel: values.LOG_LEVEL,
       allowedHostnames: hostnamesOf(values),
       adapters: values.PAPERCLIP_ADAPTERS ?? null,

@@ -7,8 +7,6 @@ import { createKeyUse, KEY_USE_INTERVAL_MS } from '../auth/keyUse.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
 import { ownUid } from '../auth/peerLookup.ts'
 import { signInPath } from '../observe/instance/signIn.ts'
-import { createRunTokens } from '../auth/runTokens.ts'
-import type { RunTokens } from '../auth/runTokens.ts'
 import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
 import type { Adapters, Isolation, Launcher } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
@@ -47,7 +45,8 @@ import { continueDeletions, endRunsLeftBehind } from '../control/lifecycle/index
 import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
-import { peopleOf } from './peopleAccess.ts'
+import { peopleOf, sessionSecretsOf } from './peopleAccess.ts'
+import { openRunTokens } from './runTokenAccess.ts'
 import { forgetSignIns } from '../org/people/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
 import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
@@ -241,11 +240,6 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
 ]
 
-const openTokens = async (
-  { jwtPreviousSecret: previousSecret, jwtTtlSeconds: ttlSeconds, jwtIssuer: issuer, jwtAudience: audience }: Config,
-  secret: string,
-): Promise<RunTokens> => await createRunTokens({ secret, previousSecret, ttlSeconds, issuer, audience })
-
 /** Facts about this process from before the server starts. */
 interface ProcessFacts {
   readonly pools?: PoolSizes
@@ -295,7 +289,7 @@ export async function startServer(
   if (connection.connectionString !== undefined) for (const pool of database.pools) await requireSessions(pool, 'DATABASE_URL')
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
   const previousSecret = config.jwtPreviousSecret
-  const tokens = await openTokens(config, secret)
+  const tokens = await openRunTokens(config, secret, log)
   const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
   // Before anything is written: a row with a ticket behind the sealed ones is never sealed. A home that cannot be written still serves.
   await openTimeline(store, heads, log).catch((error: unknown) => log.error({ err: error }, 'cannot look for a restored database'))
@@ -307,7 +301,8 @@ export async function startServer(
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
   const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, auditDoubt: () => heads.state.doubt, log })
-  const people = await peopleOf(config)
+  const sessionSecrets = sessionSecretsOf(config)
+  const people = await peopleOf(config, sessionSecrets)
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
   const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
@@ -315,7 +310,8 @@ export async function startServer(
   const isDraining = (): boolean => stopping !== undefined
   const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
-  const signing = { secret, previousSecret, issuer: config.jwtIssuer, audience: config.jwtAudience }
+  const { jwtIssuer: issuer, jwtAudience: audience } = config
+  const signing = { secret, previousSecret, issuer, audience, runKeyIds: () => tokens.readKeyIds(), sessionSecrets }
   const { url, register } = await openPort(server, config, () => joinSecretRegister(store, signing, log))
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { loadOrCreateDatabasePasswords, loadOrCreateSecret } from './secret.ts'
+import { loadOrCreateDatabasePasswords, loadOrCreateSecret, readKeptSecret, replaceSecretFile } from './secret.ts'
 
 const run = promisify(execFile)
 const script = `import { loadOrCreateSecret } from ${JSON.stringify(new URL('./secret.ts', import.meta.url).href)}; process.stdout.write(loadOrCreateSecret(process.argv[1]))`
@@ -99,4 +99,42 @@ describe('loadOrCreateSecret', () => {
     writeFileSync(file, '', { mode: 0o600 })
     expect(() => loadOrCreateSecret(folder)).toThrow(`${file} is damaged`)
   })
+})
+
+describe('replaceSecretFile', () => {
+  const NEXT = 'Vq3hT0cZ7sLxW2dYb9KfPn4RgJm6UeAo8iHt'
+
+  test('A kept secret is replaced whole, with mode 0600 and nothing beside it', () => {
+    const before = loadOrCreateSecret(folder)
+    replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
+    expect(readKeptSecret(folder, 'agent-jwt-secret')).toBe(NEXT)
+    expect(NEXT).not.toBe(before)
+    expect((statSync(path.join(folder, 'agent-jwt-secret')).mode & 0o777).toString(8)).toBe('600')
+    expect(readdirSync(folder)).toEqual(['agent-jwt-secret'])
+  })
+
+  test('A secret that is not there is null, and is made by its first replacement', () => {
+    expect(readKeptSecret(path.join(folder, 'nowhere'), 'agent-jwt-secret')).toBeNull()
+    expect(readKeptSecret(folder, 'agent-jwt-secret')).toBeNull()
+    replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
+    expect(readKeptSecret(folder, 'agent-jwt-secret')).toBe(NEXT)
+  })
+
+  test('A secret that other users can read is refused by a reader that does not make one', () => {
+    loadOrCreateSecret(folder)
+    chmodSync(path.join(folder, 'agent-jwt-secret'), 0o640)
+    expect(() => readKeptSecret(folder, 'agent-jwt-secret')).toThrow(/0600/)
+  })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'Under root the new file belongs to the owner of the file before, else of the home (needs root)',
+    () => {
+      chownSync(folder, 12_345, 12_345)
+      replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
+      expect(statSync(path.join(folder, 'agent-jwt-secret')).uid).toBe(12_345)
+      chownSync(path.join(folder, 'agent-jwt-secret'), 23_456, 23_456)
+      replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
+      expect(statSync(path.join(folder, 'agent-jwt-secret'))).toMatchObject({ uid: 23_456, gid: 23_456 })
+    },
+  )
 })

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -90,9 +91,7 @@ export function loadOrCreateSecretFile(home: string, name: string, generate: () 
   const file = path.join(home, name)
   const existing = readSecretFile(file, trusted)
   if (existing !== undefined) return existing
-  const temporaryFile = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  // The file is flushed before it gets its name, so a power failure leaves a whole secret or none.
-  writeFileSync(temporaryFile, `${generate().trim()}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  const temporaryFile = writeTemporary(file, generate())
   try {
     giveToOwnerOfHome(temporaryFile, home, trust)
     linkSync(temporaryFile, file)
@@ -102,6 +101,37 @@ export function loadOrCreateSecretFile(home: string, name: string, generate: () 
     rmSync(temporaryFile, { force: true })
   }
   return readSecretFile(file, trusted) ?? loadOrCreateSecretFile(home, name, generate, trust)
+}
+
+/** Writes a secret next to its file. It is flushed before it gets its name, so a power failure leaves a whole secret or none. */
+function writeTemporary(file: string, secret: string): string {
+  const temporaryFile = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
+  writeFileSync(temporaryFile, `${secret.trim()}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  return temporaryFile
+}
+
+/**
+ * The secret in a file of the home; null where there is no such file.
+ * @throws Error as `loadOrCreateSecretFile` does
+ */
+export const readKeptSecret = (home: string, name: string): string | null =>
+  readSecretFile(path.join(home, name), trustedOwners(home, {})) ?? null
+
+/**
+ * Puts a new secret in the place of a kept one, or where there is none yet. A server that reads the file meanwhile finds the one or the other,
+ * whole. Under root the file goes to the owner of the file before, or of the home, because the server may run under that account.
+ * @throws Error when the home cannot be written
+ */
+export function replaceSecretFile(home: string, name: string, secret: string): void {
+  const file = path.join(home, name)
+  const { uid, gid } = statSync(file, { throwIfNoEntry: false }) ?? statSync(home)
+  const temporaryFile = writeTemporary(file, secret)
+  try {
+    if (process.getuid?.() === 0) chownSync(temporaryFile, uid, gid)
+    renameSync(temporaryFile, file)
+  } finally {
+    rmSync(temporaryFile, { force: true })
+  }
 }
 
 /** One `sudo npm start` must not leave a file that the owner of the home cannot read. */
@@ -118,6 +148,9 @@ export const loadOrCreateSecret = (home: string): string =>
 /** The secret that signs the sessions of people when none is configured. */
 export const loadOrCreateAuthSecret = (home: string): string =>
   loadOrCreateSecretFile(home, 'auth-secret', () => randomBytes(48).toString('base64url'))
+
+/** The file with the keys that sign run tokens for others to verify. */
+export const RUN_KEYS_FILE = 'agent-jwt-keys'
 
 /** The passwords of the embedded database: the owner's, which migrates, and the application's, which serves. */
 export interface DatabasePasswords {
