@@ -1042,6 +1042,8 @@ CREATE TABLE server_secrets (
   server_id uuid NOT NULL,
   fingerprint text NOT NULL,
   lease_expires_at timestamp(3) with time zone NOT NULL,
+  run_key_id text,
+  session_fingerprint text,
   CONSTRAINT server_secrets_pkey PRIMARY KEY (server_id)
 );
 

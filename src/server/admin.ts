@@ -3,15 +3,19 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
+import { isStartProblem } from '../platform/kernel/startProblem.ts'
 
 const USAGE = `Usage: npm run admin -- COMMAND
   list                    the people who have an account
   invite                  an invitation for an administrator of the instance, as a link to copy
   promote PERSON          makes a person an administrator of the instance
   reset-password PERSON   a link with which a person sets a new password
+  rotate-run-keys [WHEN]  a new key for run tokens (PAPERCLIP_AGENT_JWT_ALG=EdDSA), which signs after WHEN minutes, or ten; the tokens of
+                          the keys of before stay valid until they end. With now in the place of WHEN they are refused at once
 
 PERSON is an id or an e-mail address. The server is the one at PAPERCLIP_API_URL, or at PORT of this machine; the token of the board
-is PAPERCLIP_BOARD_TOKEN, or in the file board-token of PAPERCLIP_HOME.
+is PAPERCLIP_BOARD_TOKEN, or in the file board-token of PAPERCLIP_HOME. rotate-run-keys needs no server: it changes the file
+agent-jwt-keys of PAPERCLIP_HOME, or the one at PAPERCLIP_AGENT_JWT_KEYS_FILE.
 `
 
 interface Account {
@@ -26,11 +30,12 @@ class Problem extends Error {}
 
 const { env } = process
 
+const home = env['PAPERCLIP_HOME'] ?? path.join(homedir(), '.paperclip-server')
+
 function boardToken(): string {
   const given = env['PAPERCLIP_BOARD_TOKEN']
   if (given !== undefined && given !== '') return given
-  const file =
-    env['PAPERCLIP_BOARD_TOKEN_FILE'] ?? path.join(env['PAPERCLIP_HOME'] ?? path.join(homedir(), '.paperclip-server'), 'board-token')
+  const file = env['PAPERCLIP_BOARD_TOKEN_FILE'] ?? path.join(home, 'board-token')
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
@@ -79,6 +84,10 @@ const commands: Readonly<Record<string, (argument: string | undefined) => Promis
     const { url, expiresAt } = await ask<{ url: string; expiresAt: string }>('POST', `/admin/users/${id}/reset-links`)
     return `${url}\nIt works once, until ${expiresAt}.`
   },
+  async 'rotate-run-keys'(argument) {
+    const { rotateRunKeysOnHost } = await import('./rotateRunKeys.ts')
+    return rotateRunKeysOnHost(env, home, argument)
+  },
 }
 
 const [name = '', argument] = process.argv.slice(2)
@@ -87,7 +96,7 @@ try {
   if (command === undefined) throw new Problem(USAGE)
   process.stdout.write(`${await command(argument)}\n`)
 } catch (error) {
-  if (!(error instanceof Problem)) throw error
+  if (!(error instanceof Problem) && !isStartProblem(error)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 }

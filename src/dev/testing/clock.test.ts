@@ -18,6 +18,7 @@ const ofProcess = /\bDate\.now\(\)|\bnew Date\(\)/
 /** Files that need the time of the process, and for what. */
 const exempt: Readonly<Record<string, string>> = {
   'src/auth/runTokens.ts': 'a token carries the time of the process that signs it',
+  'src/server/rotateRunKeys.ts': 'the time from which a key signs is compared with that of the process that signs',
   'src/platform/embedded/partial.ts': 'it is compared with the time of a file',
   'src/org/people/adapter.ts': 'it takes the time of better-auth away: only the distance is stored',
   'src/adapters/isolation/agentHome.ts': 'it is compared with the time of a file',
