@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -258,6 +259,8 @@ export async function benchAgainstFloor(): Promise<void> {
     DATABASE_URL: databaseUrlOf(postgres.ownerConnection),
     PAPERCLIP_HOME: path.join(home, 'server'),
     PORT: '0',
+    // Servers of one database share it.
+    PAPERCLIP_AGENT_JWT_SECRET: randomBytes(36).toString('base64url'),
     // The endpoint of the runs that do nothing is on this machine.
     PAPERCLIP_ADAPTER_ADDRESSES: '127.0.0.1',
   }
