@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { request as sendUpgrade } from 'node:http'
+import { Agent, request as startRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
 import { arrangesAgent, buildRequest, endsCompany, endsSession, isEndless, isRowId, pathOf, requestOf, rowIdIn } from './exampleRequests.ts'
@@ -7,7 +8,7 @@ import { callers, createStage, pauseAgent } from './permissionCallers.ts'
 import type { Caller, Stage } from './permissionCallers.ts'
 import { isOfCompany, isPublic, refusalCell } from './permissionMatrix.ts'
 import type { Door } from './permissionMatrix.ts'
-import { sendRequest } from './rawRequest.ts'
+import { encodeBody } from './rawRequest.ts'
 import type { Reply, Request } from './rawRequest.ts'
 
 /** Requests in flight that change nothing. */
@@ -162,7 +163,32 @@ async function look(url: string, ground: Ground, asked: Asked): Promise<{ text: 
 const queryOf = ({ path }: Request): string => (path.includes('?') ? path.slice(path.indexOf('?')) : '')
 
 const send = async (url: string, { isSocket }: Door, request: Request): Promise<Reply> =>
-  isSocket ? await openSocket(url, request) : await sendRequest(url, request)
+  isSocket ? await openSocket(url, request) : await sendKept(url, request)
+
+/** Connections are kept. `fetch` took a sixth of the processor time of a walk. */
+const keepAlive = new Agent({ keepAlive: true })
+
+/** Sends a request over a connection that is kept. */
+async function sendKept(url: string, { method, path, headers = {}, body }: Request): Promise<Reply> {
+  const encoded = body === undefined ? null : await encodeBody(body)
+  const content = encoded === null ? {} : { 'content-type': encoded.contentType, 'content-length': encoded.bytes.length }
+  return await new Promise((resolve, reject) => {
+    const sent = startRequest(`${url}${path}`, { method: method.toUpperCase(), headers: { ...headers, ...content }, agent: keepAlive })
+    sent.on('response', (response) => readReply(response, resolve))
+    sent.on('error', reject)
+    sent.end(encoded?.bytes)
+  })
+}
+
+function readReply(response: IncomingMessage, resolve: (reply: Reply) => void): void {
+  const chunks: Buffer[] = []
+  response.on('data', (chunk: Buffer) => chunks.push(chunk))
+  response.on('end', () => {
+    const text = Buffer.concat(chunks).toString('utf8')
+    const isJson = text !== '' && response.headers['content-type']?.startsWith('application/json') === true
+    resolve({ status: response.statusCode ?? 0, text, body: isJson ? JSON.parse(text) : undefined, headers: new Headers() })
+  })
+}
 
 /** Codes of refusals about the caller whose status says something else. */
 const aboutTheCaller = new Set([
@@ -223,20 +249,15 @@ async function follow(url: string, { path, headers = {} }: Request): Promise<Rep
 const openSocket = (url: string, { path, headers = {} }: Request): Promise<Reply> =>
   new Promise((resolve, reject) => {
     const key = { 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
-    const upgrade = sendUpgrade(`${url}${path}`, {
+    const upgrade = startRequest(`${url}${path}`, {
       headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket', ...key },
       agent: false,
     })
-    const answer = (status: number, text: string): void => resolve({ status, text, body: undefined, headers: new Headers() })
-    upgrade.on('upgrade', ({ statusCode = 0 }, socket) => {
+    upgrade.on('upgrade', ({ statusCode: status = 0 }, socket) => {
       socket.destroy()
-      answer(statusCode, '')
+      resolve({ status, text: '', body: undefined, headers: new Headers() })
     })
-    upgrade.on('response', (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => answer(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8')))
-    })
+    upgrade.on('response', (response) => readReply(response, resolve))
     upgrade.on('error', reject)
     upgrade.end()
   })

@@ -60,7 +60,7 @@ describe('the reviewed table of permissions', () => {
     // No update flag on purpose: a changed cell is a changed policy, and a person reads it.
     expect(renderTable(doors, measured).split('\n')).toEqual(reviewed.split('\n'))
     expect([...cells.values()].flat()).toHaveLength(doors.length * callers.length)
-  })
+  }, 300_000)
 })
 
 /** A server that gives every request the same answer. */
