@@ -33,7 +33,7 @@ export function createDevices(secrets: readonly [string, ...string[]], isSecure:
     cookieFor(deviceId, userId) {
       const id = deviceId ?? randomUUID()
       const value = `${id}.${sign(secrets[0], id, userId)}`
-      return `${COOKIE}=${value}; Path=/api/auth; Max-Age=${SECONDS}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
+      return `${COOKIE}=${value}; Path=/; Max-Age=${SECONDS}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
     },
   }
 }

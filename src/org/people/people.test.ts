@@ -29,7 +29,7 @@ describe('signing up', () => {
     const cookies = (answer.headers as unknown as Record<string, string[]>)['set-cookie'] ?? []
     expect(cookies).toHaveLength(2)
     expect(cookies[0]).toMatch(/^better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/)
-    expect(cookies[1]).toMatch(/^paperclip_device=[^;]+; Path=\/api\/auth; Max-Age=15552000; HttpOnly; SameSite=Lax$/)
+    expect(cookies[1]).toMatch(/^paperclip_device=[^;]+; Path=\/; Max-Age=15552000; HttpOnly; SameSite=Lax$/)
     const { id } = answer.body.user
     const instance = '00000000-0000-0000-0000-000000000000'
     expect(await rowsOf(id)).toMatchObject([

@@ -71,7 +71,9 @@ async function submitted(formPage: FormPage, request: PageRequest): Promise<Page
   } catch (error) {
     const refusal = toRefusal(error)
     if (refusal === undefined) throw error
-    return await shown(formPage, request, refusal.message, refusal.status)
+    const answer = await shown(formPage, request, refusal.message, refusal.status)
+    if (refusal.retryAfter === undefined) return answer
+    return { ...answer, headers: { ...answer.headers, 'Retry-After': String(refusal.retryAfter) } }
   }
 }
 

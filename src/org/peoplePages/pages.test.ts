@@ -18,6 +18,7 @@ async function submit(path: string, fields: Record<string, string>, cookie = '',
     status: answer.status,
     text: await answer.text(),
     location: answer.headers.get('location'),
+    retryAfter: Number(answer.headers.get('retry-after')),
     cookies: answer.headers.getSetCookie(),
   }
 }
@@ -79,6 +80,15 @@ describe('the pages of people', () => {
     expect((await submit(body.path, { newPassword: 'a new password' })).location).toBe('/sign-in')
     expect((await submit(body.path, { newPassword: 'a new password' })).status).toBe(404)
     expect((await submit('/sign-in', { email: ada.email, password: 'a new password' })).status).toBe(303)
+  })
+
+  test('A browser that has signed in before is known on the pages as well', async () => {
+    const { email, cookie } = await person(server())
+    const device = cookie.split('; ').find((text) => text.startsWith('paperclip_device=')) ?? ''
+    for (let n = 0; n < 11; n += 1) await submit('/sign-in', { email, password: 'a guess of a stranger' })
+    const late = await submit('/sign-in', { email, password: TEST_PASSWORD })
+    expect([late.status, late.retryAfter > 800]).toEqual([429, true])
+    expect((await submit('/sign-in', { email, password: TEST_PASSWORD }, device)).status).toBe(303)
   })
 
   test('A local server has no such pages', async () => {
