@@ -1038,6 +1038,26 @@ CREATE TABLE projects (
 );
 CREATE INDEX projects_company ON public.projects USING btree (company_id, created_at);
 
+CREATE TABLE recovery_codes (
+  hash text NOT NULL,
+  person_id text NOT NULL,
+  CONSTRAINT recovery_codes_person_id_second_factors_person_id_fk FOREIGN KEY (person_id) REFERENCES second_factors(person_id) ON DELETE CASCADE,
+  CONSTRAINT recovery_codes_pkey PRIMARY KEY (hash)
+);
+CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id);
+
+CREATE TABLE second_factors (
+  person_id text NOT NULL,
+  secret text NOT NULL,
+  sealed_with text NOT NULL,
+  last_step integer DEFAULT 0 NOT NULL,
+  confirmed_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT second_factors_person_id_people_id_fk FOREIGN KEY (person_id) REFERENCES people(id) ON DELETE CASCADE,
+  CONSTRAINT second_factors_pkey PRIMARY KEY (person_id)
+);
+
 CREATE TABLE server_secrets (
   server_id uuid NOT NULL,
   fingerprint text NOT NULL,

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { countByStatus } from '../dev/testing/race.ts'
 import { browser, person, signIn } from '../dev/testing/people.ts'
+import { insertFactor } from '../dev/testing/secondFactors.ts'
 import { tsx } from '../dev/testing/serverProcess.ts'
 import { lastAudit, TEST_BOARD_TOKEN, useServer } from '../dev/testing/world.ts'
 
@@ -51,6 +52,20 @@ test('An operator lists people, invites and promotes administrators, and helps w
   expect((await signIn(server(), bob.email)).status).toBe(401)
   expect((await signIn(server(), bob.email, 'a new password')).status).toBe(200)
   expect(JSON.stringify((await lastAudit(server(), bob.id, 'person.reset_link_created')).details)).not.toContain('pcp_')
+})
+
+test('An operator takes the second factor off a person who has lost it, and a link for a password says that it stays', async () => {
+  const ada = await person(server(), 'Ada')
+  await server().database.sql.query(insertFactor, [ada.id])
+  expect((await admin('list')).stdout).toContain(`${ada.email}  Ada  second factor`)
+  expect((await admin('reset-password', ada.email)).stdout).toContain('The second factor stays.')
+  expect((await signIn(server(), ada.email)).body).toEqual({ twoFactorRedirect: true, twoFactorMethods: ['totp'] })
+  expect((await admin('remove-second-factor', ada.email)).stdout).toBe(
+    `${ada.email} signs in with the password alone. 1 of its sessions ended.\n`,
+  )
+  expect((await signIn(server(), ada.email)).body).toMatchObject({ user: { id: ada.id } })
+  expect(await admin('remove-second-factor', ada.email)).toMatchObject({ code: 1, stderr: 'The account has no second factor\n' })
+  expect((await admin('reset-password', ada.email)).stdout).not.toContain('second factor')
 })
 
 test('A wrong command and a person who does not exist are one sentence and exit code 1', async () => {

@@ -9,7 +9,9 @@ const USAGE = `Usage: npm run admin -- COMMAND
   list                    the people who have an account
   invite                  an invitation for an administrator of the instance, as a link to copy
   promote PERSON          makes a person an administrator of the instance
-  reset-password PERSON   a link with which a person sets a new password
+  reset-password PERSON   a link with which a person sets a new password; a second factor stays
+  remove-second-factor PERSON
+                          takes the second factor off a person who has lost it, and ends all of its sessions
   rotate-run-keys [WHEN]  a new key for run tokens (PAPERCLIP_AGENT_JWT_ALG=EdDSA), which signs after WHEN minutes, or ten; the tokens of
                           the keys of before stay valid until they end. With now in the place of WHEN they are refused at once
 
@@ -23,6 +25,7 @@ interface Account {
   readonly name: string
   readonly email: string
   readonly isInstanceAdmin: boolean
+  readonly hasSecondFactor: boolean
 }
 
 /** An answer that is a refusal, or a server that cannot be reached, as a sentence. */
@@ -67,7 +70,10 @@ const commands: Readonly<Record<string, (argument: string | undefined) => Promis
   async list() {
     const accounts = await ask<Account[]>('GET', '/admin/users?limit=1000')
     return accounts
-      .map(({ id, email, name, isInstanceAdmin }) => `${id}  ${email}  ${name}${isInstanceAdmin ? '  administrator' : ''}`)
+      .map(
+        ({ id, email, name, isInstanceAdmin, hasSecondFactor }) =>
+          `${id}  ${email}  ${name}${isInstanceAdmin ? '  administrator' : ''}${hasSecondFactor ? '  second factor' : ''}`,
+      )
       .join('\n')
   },
   async invite() {
@@ -80,9 +86,15 @@ const commands: Readonly<Record<string, (argument: string | undefined) => Promis
     return `${email} is an administrator of the instance.`
   },
   async 'reset-password'(argument) {
-    const { id } = await findPerson(argument)
+    const { id, hasSecondFactor } = await findPerson(argument)
     const { url, expiresAt } = await ask<{ url: string; expiresAt: string }>('POST', `/admin/users/${id}/reset-links`)
-    return `${url}\nIt works once, until ${expiresAt}.`
+    const stays = '\nThe second factor stays. If the person has lost it, too: npm run admin -- remove-second-factor PERSON'
+    return `${url}\nIt works once, until ${expiresAt}.${hasSecondFactor ? stays : ''}`
+  },
+  async 'remove-second-factor'(argument) {
+    const { id, email } = await findPerson(argument)
+    const { ended } = await ask<{ ended: number }>('POST', `/admin/users/${id}/remove-second-factor`)
+    return `${email} signs in with the password alone. ${ended} of its sessions ended.`
   },
   async 'rotate-run-keys'(argument) {
     const { rotateRunKeysOnHost } = await import('./rotateRunKeys.ts')

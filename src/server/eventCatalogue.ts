@@ -28,6 +28,7 @@ import * as portabilityEvents from '../control/portability/events.ts'
 import * as projectEvents from '../org/projects/events.ts'
 import * as runEvents from '../engine/runs/events.ts'
 import { runStatus } from '../model/runStatus.ts'
+import * as secondFactorEvents from '../org/people/secondFactor/events.ts'
 import * as stalledEvents from '../control/stalled/events.ts'
 import * as wakeEvents from '../engine/wakes/events.ts'
 import { wakeStatus } from '../model/wakeStatus.ts'
@@ -67,6 +68,7 @@ export const allEvents: readonly EventDeclaration[] = [
   portabilityEvents,
   projectEvents,
   runEvents,
+  secondFactorEvents,
   stalledEvents,
   wakeEvents,
   workProductEvents,

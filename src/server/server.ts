@@ -47,7 +47,7 @@ import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
 import { peopleOf, sessionSecretsOf } from './peopleAccess.ts'
 import { openRunTokens } from './runTokenAccess.ts'
-import { forgetSignIns } from '../org/people/index.ts'
+import { tidySignIns } from '../org/people/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
 import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
 import { createSearchIndexer, SEARCH_INDEX_INTERVAL_MS } from '../work/issues/searchIndex.ts'
@@ -182,7 +182,7 @@ function openDatabase(connection: ConnectionOptions, pools: PoolSizes, log: Log,
   }
 }
 
-interface BackgroundDeps {
+interface Background {
   readonly store: Store
   readonly keyUse: KeyUse
   readonly heads: HeadFile
@@ -190,6 +190,7 @@ interface BackgroundDeps {
   readonly retention: Config['retention']
   readonly conditions: Conditions
   readonly register: SecretRegister
+  readonly people: Parameters<typeof tidySignIns>[1]
   readonly log: Log
 }
 
@@ -215,7 +216,7 @@ const appSettings = ({ deployment, allowedHostnames, allowedOrigins, securityCon
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, register, log }: BackgroundDeps): PeriodicTask[] => [
+const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, register, people, log }: Background): PeriodicTask[] => [
   ...runner.periodicTasks,
   {
     name: 'reap',
@@ -236,7 +237,7 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
   { name: 'secret register', intervalMs: REGISTER_INTERVAL_MS, run: register.renew },
   { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
-  { name: 'sign-ins', intervalMs: INTERVALS.retentionMs, run: () => forgetSignIns(store) },
+  { name: 'sign-ins', intervalMs: INTERVALS.retentionMs, run: () => tidySignIns(store, people) },
   { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
 ]
 
@@ -317,7 +318,7 @@ export async function startServer(
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
-  const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions, register }), log)
+  const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions, register, people }), log)
 
   const stop = async (): Promise<void> => {
     const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])

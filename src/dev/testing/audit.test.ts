@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { sendRequest } from './rawRequest.ts'
-import { endsCaller, endsCompany, buildRequest, unauditedRoutes } from './exampleRequests.ts'
+import { endsCaller, endsCompany, buildRequest, headersBy, unauditedRoutes } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import { boardByToken, ownCommandLine, ownPerson, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
@@ -42,7 +42,7 @@ async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
     const fixtureRows = await createFixtureRows(targetFixtures)
     const request = await buildRequest(api, route, fixtureRows)
     const before = await newestSeq()
-    const headers = { ...persona?.headers(targetFixtures, fixtureRows), 'idempotency-key': randomUUID() }
+    const headers = { ...headersBy(persona?.headers(targetFixtures, fixtureRows) ?? {}, request), 'idempotency-key': randomUUID() }
     const send = () => sendRequest(api.url, { ...request, headers })
     const reply = await send()
     if (reply.status < 300) {

@@ -4,6 +4,7 @@ import type { Route } from '../../http/route.ts'
 import { STAGE_SECRET } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
 import type { Request } from './rawRequest.ts'
+import { challengeCookie, insertAskedFactor, insertFactor, presentCode, recoveryCodeOf, TEST_FACTOR_SECRET } from './secondFactors.ts'
 import { TEST_PASSWORD } from './sessions.ts'
 
 // A path and a body for every route, so that a test can call each of them.
@@ -95,6 +96,8 @@ interface Example {
   readonly query?: string
   /** SQL that brings the subject's row into the state the route is for; `$1` is the id named by `of`. */
   readonly arrange?: { readonly sql: string; readonly of: string }
+  /** A cookie that is the proof of the request, beside the credential of its caller. */
+  readonly cookie?: (rows: FixtureRows) => string
 }
 
 const withPausedAgent = {
@@ -122,6 +125,9 @@ const withLogChunk = {
   of: 'heartbeat-runs',
   sql: "insert into heartbeat_run_log_chunks (run_id, start_offset, byte_size, content) values ($1, 0, 3, '{}\n') on conflict do nothing",
 }
+
+const withFactor = { of: 'users', sql: insertFactor }
+const withAskedFactor = { of: 'users', sql: insertAskedFactor }
 
 const inlinePackage = {
   source: { type: 'inline', files: { 'COMPANY.md': '---\nname: Packed\n---\n', 'tasks/first/TASK.md': '---\ntitle: First\n---\n' } },
@@ -185,6 +191,26 @@ const examples: Readonly<Record<string, Example>> = {
     body: ({ ids }) => ({ token: `a link of ${ids['users']}`, newPassword: 'another password' }),
   },
   getCliAuthChallengesById: { query: `?token=${STAGE_SECRET}` },
+  postAuthTwoFactorEnable: { body: () => ({ password: TEST_PASSWORD }) },
+  postAuthTwoFactorVerifyTotp: {
+    arrange: withAskedFactor,
+    cookie: ({ ids }) => challengeCookie(ids['users'] ?? ''),
+    body: () => ({ code: presentCode(TEST_FACTOR_SECRET) }),
+  },
+  postAuthTwoFactorVerifyBackupCode: {
+    arrange: withAskedFactor,
+    cookie: ({ ids }) => challengeCookie(ids['users'] ?? ''),
+    body: ({ ids }) => ({ code: recoveryCodeOf(ids['users'] ?? '') }),
+  },
+  postAuthTwoFactorDisable: {
+    arrange: withFactor,
+    body: ({ ids }) => ({ password: TEST_PASSWORD, code: recoveryCodeOf(ids['users'] ?? '') }),
+  },
+  postAuthTwoFactorGenerateBackupCodes: {
+    arrange: withFactor,
+    body: ({ ids }) => ({ password: TEST_PASSWORD, code: recoveryCodeOf(ids['users'] ?? '') }),
+  },
+  postAdminUsersByUserIdRemoveSecondFactor: { arrange: withFactor },
   postCliAuthChallenges: { body: () => ({ command: 'stage' }) },
   postCliAuthChallengesByIdApprove: { body: () => ({ token: STAGE_SECRET }) },
   postCliAuthChallengesByIdCancel: { body: () => ({ token: STAGE_SECRET }) },
@@ -216,7 +242,14 @@ export const requestOf = (route: Route, rows: FixtureRows): Request => ({
   method: route.method,
   path: `${pathOf(route, rowIdIn(rows))}${isEndless(route) ? '?follow=false' : (examples[route.operationId]?.query ?? '')}`,
   body: buildBody(route, rows),
+  ...(examples[route.operationId]?.cookie === undefined ? {} : { headers: { cookie: examples[route.operationId]?.cookie?.(rows) ?? '' } }),
 })
+
+/** The headers of a request by a caller: a browser sends all of its cookies in one. */
+export function headersBy(caller: Readonly<Record<string, string>>, { headers = {} }: Request): Record<string, string> {
+  const cookies = [caller['cookie'], headers['cookie']].filter((cookie) => cookie !== undefined)
+  return { ...caller, ...headers, ...(cookies.length === 0 ? {} : { cookie: cookies.join('; ') }) }
+}
 
 function buildBody(route: Route, rows: FixtureRows): unknown {
   const schema = bodySchema(route)
@@ -240,7 +273,14 @@ export const endsCompany = (route: Route): boolean =>
 export const endsSession = (route: Route): boolean => route.method !== 'get' && /^\/api\/(?:cli-)?auth\//.test(route.path)
 
 /** Routes after which the credential of the caller is none, so that a repeat is refused. */
-export const endsCaller: ReadonlySet<string> = new Set(['postAuthSignOut', 'postAuthRevokeSessions', 'postCliAuthRevokeCurrent'])
+export const endsCaller: ReadonlySet<string> = new Set([
+  'postAuthSignOut',
+  'postAuthRevokeSessions',
+  'postCliAuthRevokeCurrent',
+  // A code is accepted once, and so is the question for it.
+  'postAuthTwoFactorVerifyTotp',
+  'postAuthTwoFactorVerifyBackupCode',
+])
 
 /**
  * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of

@@ -3,7 +3,18 @@ import { Agent, request as startRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
-import { arrangesAgent, buildRequest, endsCompany, endsSession, isEndless, isRowId, pathOf, requestOf, rowIdIn } from './exampleRequests.ts'
+import {
+  arrangesAgent,
+  buildRequest,
+  endsCompany,
+  endsSession,
+  headersBy,
+  isEndless,
+  isRowId,
+  pathOf,
+  requestOf,
+  rowIdIn,
+} from './exampleRequests.ts'
 import { callers, createStage, pauseAgent } from './permissionCallers.ts'
 import type { Caller, Stage } from './permissionCallers.ts'
 import { isOfCompany, isPublic, refusalCell } from './permissionMatrix.ts'
@@ -143,7 +154,7 @@ async function ownRequest({ api, stage }: Ground, cell: Cell): Promise<Asked> {
 /** The cell of a request, and the faults that it does not show. */
 async function look(url: string, ground: Ground, asked: Asked): Promise<{ text: string; found: string[] }> {
   const { door, caller, stage, rows, request } = asked
-  const sent = { ...request, headers: caller.headers(stage, rows) }
+  const sent = { ...request, headers: headersBy(caller.headers(stage, rows), request) }
   const reply = await send(url, door, sent)
   const text = cellOf(door, reply)
   const found = [...leaksIn(ground, asked, reply)]

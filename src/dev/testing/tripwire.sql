@@ -21,7 +21,7 @@ BEGIN
     'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'deletions', 'project_goals', 'project_workspaces', 'issue_documents',
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
     'issue_work_products', 'feedback_votes', 'feedback_traces', 'issue_read_states', 'issue_inbox_archives', 'inbox_dismissals', 'instance_settings', 'people', 'logins',
-    'instance_administrators', 'invites', 'join_requests', 'board_keys'] LOOP
+    'instance_administrators', 'invites', 'join_requests', 'board_keys', 'second_factors', 'recovery_codes'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit()', name);
   END LOOP;

@@ -37,7 +37,7 @@ const lockById = statement<{ userId: string }, { id: string }>('lock_person').re
 )
 
 /** (tx) Locks a person's row, so that two changes of its rights wait for each other. @throws Refusal `not_found` */
-async function lockPerson(tx: Tx, userId: string): Promise<void> {
+export async function lockPerson(tx: Tx, userId: string): Promise<void> {
   if ((await tx.run(lockById, { userId })).length === 0) refuse('not_found', { message: 'Person not found' })
 }
 

@@ -8,7 +8,7 @@ export const ofInstance = { companyId: NO_COMPANY } as const
 const login = z.object({ provider: z.string() })
 
 /** Why sessions ended. */
-const endReasons = ['signed_out', 'revoked', 'password_changed'] as const
+const endReasons = ['signed_out', 'revoked', 'password_changed', 'second_factor_changed'] as const
 export type EndReason = (typeof endReasons)[number]
 
 export const personCreated = event('person.created', 'person', z.object({ name: z.string(), email: z.string() }))

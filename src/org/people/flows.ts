@@ -11,7 +11,6 @@ import type { Outcome } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
-import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { inFlow } from './adapter.ts'
 import type { CheckedPassword } from './adapter.ts'
 import { createDevices } from './devices.ts'
@@ -23,7 +22,13 @@ import { countAttempt, passwordLimits, sessionLimits, signInLimits, signUpLimits
 import { hashed, isPassword } from './passwords.ts'
 import type { PeopleSettings } from './peopleSettings.ts'
 import { personById, sessionIdOf } from './queries.ts'
+import { recordAlone } from './recordAlone.ts'
 import { resetPassword } from './rescue.ts'
+import { createSecondFactor } from './secondFactor/secondFactor.ts'
+import type { SecondFactor } from './secondFactor/secondFactor.ts'
+import type { ProvenSignIn } from './secondFactor/signIn.ts'
+import { lockForNewSession } from './secondFactor/store.ts'
+import type { signInView } from './secondFactor/views.ts'
 import type { changePasswordBody, PersonView, resetPasswordBody, signedInView, signInBody, signUpBody } from './views.ts'
 
 type SignedIn = z.output<typeof signedInView>
@@ -31,8 +36,9 @@ type SignedIn = z.output<typeof signedInView>
 export interface Flows {
   /** Makes an account and signs in. @throws Refusal `sign_up_disabled`, `too_many_attempts`, `email_taken` */
   signUp(ctx: Ctx, client: Client, input: z.output<typeof signUpBody>): Promise<SignedIn>
-  /** Signs in. @throws Refusal `too_many_attempts`, `credentials_wrong` */
-  signIn(ctx: Ctx, client: Client, input: z.output<typeof signInBody>): Promise<SignedIn>
+  /** Signs in, or asks for the code of a person who has a second factor. @throws Refusal `too_many_attempts`, `credentials_wrong` */
+  signIn(ctx: Ctx, client: Client, input: z.output<typeof signInBody>): Promise<z.output<typeof signInView>>
+  readonly secondFactor: SecondFactor
   /** Changes the password of the caller, and ends its other sessions. @throws Refusal `too_many_attempts`, `password_wrong`, `session_required` */
   changePassword(ctx: Ctx, client: Client, input: z.output<typeof changePasswordBody>): Promise<{ token: null; user: PersonView }>
   /** Sets a new password by a link. @throws Refusal `not_found`, `too_many_attempts` */
@@ -54,11 +60,6 @@ export const lockEmail = statement<{ email: string }, object>('login_lock_email'
   sql`select pg_advisory_xact_lock(hashtextextended(${param('email')}, 17))::text as locked`,
 )
 
-// A new password waits until the session is there that the old one opens, and then ends it.
-const lockLogin = statement<{ email: string }, object>('login_lock').read(sql`
-  select l.id from ${logins} l where l.provider_id = 'credential' and l.person_id = (select p.id from ${people} p where p.email = ${param('email')})
-  for share`)
-
 const loginOfPerson = statement<{ userId: string }, Login>('login_of_person').read(sql`
   select l.person_id as "userId", l.password as hash from ${logins} l
   where l.person_id = ${param('userId')} and l.provider_id = 'credential' and l.account_id = ${param('userId')}`)
@@ -70,10 +71,6 @@ const setPassword = statement<{ userId: string; before: string; hash: string }, 
 const endOtherSessions = statement<{ userId: string; keepId: string }, { id: string }>('sessions_end_others').write(sql`
   delete from ${signIns} where person_id = ${param('userId')} and id <> ${param('keepId', 'uuid')} returning id`)
 
-/** Records a failure on its own: the request itself is refused, and keeps no answer for a repeat. */
-const record = async (ctx: Ctx, event: DomainEvent): Promise<void> =>
-  await mutate({ ...bySecret(ctx), idempotency: null }, () => Promise.resolve(changed(undefined, event)))
-
 interface FlowSettings extends PeopleSettings {
   readonly isSecure: boolean
   readonly engine: Engine
@@ -83,6 +80,7 @@ interface FlowDeps {
   readonly engine: Engine
   readonly devices: Devices
   readonly allowsSignUp: boolean
+  readonly secondFactor: SecondFactor
 }
 
 /** The answer of better-auth to a sign-up or a sign-in, with its headers. */
@@ -132,9 +130,20 @@ const signUp =
     })
   }
 
+/** (tx) Makes the session of a person whose proofs were all right. @throws Refusal `credentials_wrong` when the password has changed */
+const openSession =
+  ({ engine, devices }: Pick<FlowDeps, 'engine' | 'devices'>) =>
+  (tx: Tx, { email, hash, rememberMe, deviceId, client }: ProvenSignIn): Promise<Outcome<SignedIn>> => {
+    // The password was compared before the transaction, and is not sent around.
+    const body = { email, password: '-', ...(rememberMe === undefined ? {} : { rememberMe }) }
+    const call = () => engine.api.signInEmail({ body, headers: headersFor(client), returnHeaders: true })
+    return begin(tx, devices, { password: { hash, isRight: true }, deviceId, call })
+  }
+
 const signIn =
-  ({ engine, devices }: FlowDeps): Flows['signIn'] =>
+  (deps: FlowDeps): Flows['signIn'] =>
   async (ctx, client, { email: given, password, rememberMe }) => {
+    const { devices, secondFactor } = deps
     const email = given.toLowerCase()
     const [login] = await ctx.store.read.run(loginByEmail, { email })
     const deviceId = login === undefined ? null : devices.idOf(client.cookie(devices.cookieName), login.userId)
@@ -142,17 +151,18 @@ const signIn =
     const successes = login === undefined ? [] : sessionLimits(login.userId)
     await countAttempt(ctx.store, limits, successes)
     const hash = login?.hash ?? null
-    if (!(await isPassword(hash, password, deviceId === null ? 'strangers' : 'known')) || hash === null) {
-      await record(ctx, signInFailed(login?.userId ?? 'unknown', { address: client.address }, ofInstance))
+    if (!(await isPassword(hash, password, deviceId === null ? 'strangers' : 'known')) || hash === null || login === undefined) {
+      await recordAlone(ctx, signInFailed(login?.userId ?? 'unknown', { address: client.address }, ofInstance))
       return refuse('credentials_wrong')
     }
-    await takeBackAttempt(ctx.store, limits)
+    const { userId } = login
+    // An attempt that still needs a code counts until the code was right.
+    if (!(await secondFactor.isOn(ctx, userId))) await takeBackAttempt(ctx.store, limits)
     await countAttempt(ctx.store, successes)
-    const body = { email, password, ...(rememberMe === undefined ? {} : { rememberMe }) }
-    const call = () => engine.api.signInEmail({ body, headers: headersFor(client), returnHeaders: true })
-    return await mutate(bySecret(ctx), async (tx) => {
-      await tx.run(lockLogin, { email })
-      return await begin(tx, devices, { password: { hash, isRight: true }, deviceId, call })
+    return await mutate<z.output<typeof signInView>>(bySecret(ctx), async (tx) => {
+      await lockForNewSession(tx, userId)
+      const asked = await secondFactor.ask(tx, { userId, hash, rememberMe: rememberMe ?? true, address: client.address })
+      return asked ?? (await openSession(deps)(tx, { email, hash, rememberMe, deviceId, client }))
     })
   }
 
@@ -162,7 +172,7 @@ const changePassword: Flows['changePassword'] = async (ctx, client, { currentPas
   await countAttempt(ctx.store, passwordLimits(userId))
   const before = login?.hash ?? null
   if (!(await isPassword(before, currentPassword, 'known')) || before === null) {
-    await record(ctx, passwordChangeFailed(userId, { address: client.address }, ofInstance))
+    await recordAlone(ctx, passwordChangeFailed(userId, { address: client.address }, ofInstance))
     return refuse('password_wrong')
   }
   const hash = await hashed(newPassword, 'known')
@@ -179,14 +189,16 @@ const changePassword: Flows['changePassword'] = async (ctx, client, { currentPas
 }
 
 export function createFlows(settings: FlowSettings): Flows {
-  const deps: FlowDeps = {
-    engine: settings.engine,
-    devices: createDevices(settings.secrets, settings.isSecure),
-    allowsSignUp: settings.allowsSignUp,
-  }
+  const { secrets, isSecure, allowsSignUp, engine } = settings
+  const devices = createDevices(secrets, isSecure)
+  const hashOf = async (ctx: Ctx, userId: string): Promise<string | null> =>
+    (await ctx.store.read.run(loginOfPerson, { userId }))[0]?.hash ?? null
+  const secondFactor = createSecondFactor({ secrets, isSecure, devices, openSession: openSession({ engine, devices }), hashOf })
+  const deps: FlowDeps = { engine, devices, allowsSignUp, secondFactor }
   return {
     signUp: signUp(deps),
     signIn: signIn(deps),
+    secondFactor,
     changePassword,
     resetPassword: (ctx, client, input) => resetPassword(ctx, client, { ...input, hashed: (password) => hashed(password, 'strangers') }),
   }

@@ -20,7 +20,7 @@ export interface AttemptLimit {
 const MINUTE = 60
 
 /** An office behind one address has people who mistype; a program that guesses has more. */
-const ofAddress = (address: string): AttemptLimit => ({ key: `address:${partyOf(address)}`, max: 30, seconds: 5 * MINUTE })
+export const ofAddress = (address: string): AttemptLimit => ({ key: `address:${partyOf(address)}`, max: 30, seconds: 5 * MINUTE })
 
 /** Counted for accounts that do not exist, too. The e-mail address is not stored. */
 const ofAccount = (email: string): AttemptLimit => ({

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { instanceAdministrators, people } from '../../model/people.ts'
+import { secondFactors } from '../../model/secondFactors.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, dynamicRead, param, statement } from '../../platform/db/statement.ts'
@@ -56,7 +57,8 @@ export async function listPeople(ctx: Ctx, request: PageRequest): Promise<Page<z
     ctx.store.read,
     listStatement(
       String(page.hasCursor),
-      () => sql`select ${columnsOf(people)}, exists (select from ${instanceAdministrators} a where a.person_id = people.id) as "isInstanceAdmin"
+      () => sql`select ${columnsOf(people)}, exists (select from ${instanceAdministrators} a where a.person_id = people.id) as "isInstanceAdmin",
+          exists (select from ${secondFactors} f where f.person_id = people.id and f.confirmed_at is not null) as "hasSecondFactor"
         from ${people} where ${page.condition ?? sql`true`} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
     { ...page.params },

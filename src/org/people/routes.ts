@@ -9,6 +9,8 @@ import { companyAccessOf, demote, promote, setCompanyAccess } from './administra
 import type { People } from './people.ts'
 import { listPeople, readCallerSession } from './queries.ts'
 import { createResetLink } from './rescue.ts'
+import { secondFactorRoutes } from './secondFactor/routes.ts'
+import { signInView } from './secondFactor/views.ts'
 import { endAllSessions, endSession, listSessions, signOut } from './sessions.ts'
 import {
   accountView,
@@ -48,7 +50,7 @@ const signInRoutes = (peopleHere: FindPeople): Route[] => [
     permission: 'session.begin',
     scope: onInstance,
     body: signInBody,
-    returns: signedInView,
+    returns: signInView,
     headers: cookieHeaders,
     refuses: ['sign_in_unavailable', 'credentials_wrong', 'too_many_attempts', 'busy'],
     handle: ({ ctx, client, body }) => peopleHere().flows.signIn(ctx, client, body),
@@ -186,6 +188,7 @@ const administratorRoutes: Route[] = [
 /** Routes about people. @param people how they sign in; null on a server where they do not */
 export const peopleRoutes = (people: People | null): Route[] => [
   ...signInRoutes(() => people ?? refuse('sign_in_unavailable')),
+  ...secondFactorRoutes(() => people ?? refuse('sign_in_unavailable')),
   ...sessionRoutes,
   ...administratorRoutes,
 ]

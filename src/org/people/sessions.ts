@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import { signIns } from '../../model/people.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import type { Ctx } from '../../platform/db/types.ts'
+import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { withCookies } from '../../http/setCookies.ts'
 import type { PersonSessions } from '../../auth/personSessions.ts'
@@ -48,11 +48,17 @@ const deleteSessions = statement<{ ids: readonly string[] }, { id: string }>('se
   sql`delete from ${signIns} where id = any(${param('ids', 'uuid[]')}) returning id`,
 )
 
+/** (tx) Ends sessions of one person. @returns their ids */
+export async function endSessionsIn(tx: Tx, choice: Choice): Promise<string[]> {
+  const sessionIds = (await tx.run(lockSessions, choice)).map(({ id }) => id)
+  if (sessionIds.length > 0) await tx.run(deleteSessions, { ids: sessionIds })
+  return sessionIds
+}
+
 /** Ends sessions of one person at once: here with the commit, on other servers within a second (I16). */
 const endSessions = (ctx: Ctx, choice: Choice, reason: EndReason, answer: (ended: number) => Ended): Promise<Ended> =>
   mutate(ctx, async (tx) => {
-    const sessionIds = (await tx.run(lockSessions, choice)).map(({ id }) => id)
-    if (sessionIds.length > 0) await tx.run(deleteSessions, { ids: sessionIds })
+    const sessionIds = await endSessionsIn(tx, choice)
     if (sessionIds.length > 0) return changed(answer(sessionIds.length), sessionsEnded(choice.userId, { sessionIds, reason }, ofInstance))
     if (choice.onlyId !== null) refuse('not_found', { message: 'Session not found' })
     return unchanged(answer(0))

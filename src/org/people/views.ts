@@ -6,7 +6,7 @@ const email = z.string().trim().max(254).pipe(z.email())
 
 /** The length that better-auth's other servers take. */
 const newPassword = z.string().min(8).max(128)
-const givenPassword = z.string().min(1).max(128)
+export const givenPassword = z.string().min(1).max(128)
 
 const isOneLine = (text: string): boolean => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)
 
@@ -60,7 +60,7 @@ export const resetLinkView = z.strictObject({ token: z.string(), path: z.string(
 export const endedView = z.strictObject({ success: z.literal(true), ended: z.int() })
 
 /** A person, as administrators see it. */
-export const accountView = z.strictObject({ ...personView.shape, isInstanceAdmin: z.boolean() })
+export const accountView = z.strictObject({ ...personView.shape, isInstanceAdmin: z.boolean(), hasSecondFactor: z.boolean() })
 
 /** An administrator of the instance. */
 export const administratorView = z.strictObject({

@@ -72,3 +72,5 @@ export const nameField = field('Name', 'name', 'text', 'name')
 export const emailField = field('E-mail', 'email', 'email', 'username')
 export const passwordField = field('Password', 'password', 'password', 'current-password')
 export const newPasswordField = field('New password, at least 8 characters', 'newPassword', 'password', 'new-password')
+/** A code of an app, or a recovery code. */
+export const codeField = field('Code', 'code', 'text', 'one-time-code')

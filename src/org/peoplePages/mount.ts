@@ -14,6 +14,7 @@ import { page, html } from './html.ts'
 import type { PageAnswer } from './html.ts'
 import { providerPages } from './oidcPages.ts'
 import { formPages } from './pages.ts'
+import { secondFactorPages } from './secondFactorPages.ts'
 
 interface PageDeps extends Reached {
   readonly store: Store
@@ -82,7 +83,7 @@ export function mountPeoplePages(app: Express, deps: PageDeps): void {
   const { people } = deps
   if (people === null) return
   const readForm = express.urlencoded({ extended: false, limit: FORM_BYTES, parameterLimit: 20 })
-  for (const formPage of formPages) app.all(formPage.path, readForm, handlerOf(deps, people, formPage))
+  for (const formPage of [...formPages, ...secondFactorPages]) app.all(formPage.path, readForm, handlerOf(deps, people, formPage))
   if (people.oidc === null) return
   for (const shownPage of providerPages) app.get(shownPage.path, handlerOf(deps, people, shownPage))
 }

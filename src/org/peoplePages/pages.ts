@@ -13,14 +13,15 @@ import type { Html } from './html.ts'
 import { beginLink, providerLink, providerSection } from './oidcPages.ts'
 
 /** The fields of a form as the schema has them. @throws Refusal `validation_failed` with the first finding */
-function parsed<S extends z.ZodType>(schema: S, form: unknown): z.output<S> {
+export function parsed<S extends z.ZodType>(schema: S, form: unknown): z.output<S> {
   const result = schema.safeParse(form)
   if (result.success) return result.data
   const [issue] = result.error.issues
   return refuse('validation_failed', { message: `${String(issue?.path[0] ?? 'The form')}: ${issue?.message ?? 'is not valid'}` })
 }
 
-const isPerson = ({ ctx }: PageRequest): boolean => ctx.actor.kind === 'board' && ctx.actor.via === 'session'
+/** Whether a person has signed in. */
+export const isPerson = ({ ctx }: PageRequest): boolean => ctx.actor.kind === 'board' && ctx.actor.via === 'session'
 
 const signInLink = (next: string): Html =>
   html`<p>
@@ -28,7 +29,8 @@ const signInLink = (next: string): Html =>
     <a href="/sign-up?next=${encodeURIComponent(next)}">make an account</a>.
   </p>`
 
-const button = (action: string, label: string): Html => html`<button name="action" value="${action}">${label}</button>`
+/** A button that says which action its form asks for. */
+export const button = (action: string, label: string): Html => html`<button name="action" value="${action}">${label}</button>`
 
 const signInPage: FormPage = {
   path: '/sign-in',
@@ -43,7 +45,8 @@ const signInPage: FormPage = {
     ),
   async submit({ ctx, client, people, params, form }) {
     const answer = await people.flows.signIn(ctx, client, parsed(signInBody, form))
-    return redirect(localPath(params['next']), cookiesIn(answer))
+    const next = localPath(params['next'])
+    return redirect('user' in answer ? next : `/sign-in/code?next=${encodeURIComponent(next)}`, cookiesIn(answer))
   },
 }
 
@@ -67,9 +70,11 @@ const accountPage: FormPage = {
   async show(request, problem, status) {
     const { actor } = request.ctx
     if (!isPerson(request) || actor.kind !== 'board') return redirect('/sign-in?next=/account')
+    const { enabled } = await request.people.flows.secondFactor.state(request.ctx)
     const content = html`<p>You are ${actor.session?.name ?? ''} (${actor.session?.email ?? ''}).</p>
       <form method="post">${passwordField}${newPasswordField}${button('password', 'Change the password')}</form>
       ${await providerSection(request)}
+      <p>The second factor is ${enabled ? 'on' : 'off'}: <a href="/account/second-factor">change it</a>.</p>
       <form method="post">${button('sign-out', 'Sign out')}</form>`
     return page('Your account', content, status, problem)
   },

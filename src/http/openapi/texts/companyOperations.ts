@@ -165,8 +165,8 @@ export const people: OperationTexts = {
   ),
   'POST /api/auth/sign-in/email': op(
     'signIn',
-    'The answer sets the cookie of a session, which lasts a week. A wrong password and an unknown account get the same answer; attempts are limited by account and by address.',
-    'SignedInPerson',
+    'The answer sets the cookie of a session, which lasts a week, or asks for a code: then it sets the cookie of the question. A wrong password and an unknown account get the same answer; attempts are limited by account and by address.',
+    'SignInAnswer',
   ),
   'POST /api/auth/sign-out': op('signOut', 'Ends the session of the cookie at once, and takes the cookie away.', 'EndedSessions'),
   'GET /api/auth/get-session': op(
@@ -182,6 +182,41 @@ export const people: OperationTexts = {
     'changePassword',
     'Needs the present password. Other sessions end unless `revokeOtherSessions` is false.',
     'ChangedPassword',
+  ),
+  'GET /api/auth/two-factor': op('getSecondFactor', 'Needs a session. It shows no secret and no code.', 'SecondFactor'),
+  'POST /api/auth/two-factor/enable': op(
+    'enableSecondFactor',
+    'Needs the password. Nothing changes before the first code of the app (`verify-totp`), within an hour. The secret and the recovery codes are in no other answer.',
+    'BegunSecondFactor',
+  ),
+  'POST /api/auth/two-factor/verify-totp': op(
+    'verifyTotpCode',
+    'In a session with a new app: turns the second factor on, and ends the other sessions. Else it needs the cookie of the question, and sets that of a session. A code is accepted once, and no answer is kept for a repeat. Five tries in a quarter of an hour, twenty a day.',
+    'SignedInPerson',
+    'SecondFactorCode',
+  ),
+  'POST /api/auth/two-factor/verify-backup-code': op(
+    'verifyBackupCode',
+    'Needs the cookie of the question, and sets that of a session. The code ends. The limits are those of `verify-totp`.',
+    'SignedInPerson',
+    'SecondFactorCode',
+  ),
+  'POST /api/auth/two-factor/disable': op(
+    'disableSecondFactor',
+    'Needs the password and a code of the app, or a recovery code. The other sessions end.',
+    'RemovedSecondFactor',
+    'SecondFactorProof',
+  ),
+  'POST /api/auth/two-factor/generate-backup-codes': op(
+    'generateBackupCodes',
+    'Needs the password and a code of the app, or a recovery code. The codes of before end.',
+    'NewBackupCodes',
+    'SecondFactorProof',
+  ),
+  'POST /api/admin/users/:userId/remove-second-factor': op(
+    'removeSecondFactor',
+    'Needs the token of the board. For a person who has lost the app and the recovery codes. All of its sessions end.',
+    'EndedSessions',
   ),
   'GET /api/admin/users': op('listPeople', 'Everybody who has an account, oldest first. Administrators of the instance only.', 'Account'),
   'POST /api/admin/users/:userId/promote-instance-admin': op(

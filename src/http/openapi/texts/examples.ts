@@ -155,6 +155,12 @@ export const fieldExamples: Readonly<Record<string, unknown>> = {
   userAgent: 'Mozilla/5.0',
   ended: 1,
   'Administrator.role': 'instance_admin',
+  totpURI:
+    'otpauth://totp/paperclip-server:ada%40example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=paperclip-server&digits=6&period=30',
+  backupCodes: ['JBSW-Y3DP-EHPK-3PXP'],
+  twoFactorMethods: ['totp'],
+  'SecondFactorCode.code': '123456',
+  'SecondFactorProof.code': '123456',
 
   // Statuses and kinds
   'Issue.status': 'in_progress',

@@ -12,6 +12,7 @@ export const responseNames: Readonly<Record<string, string>> = {
   '403 forbidden host_not_allowed origin_not_allowed': 'Forbidden',
   '403 forbidden host_not_allowed not_assignee origin_not_allowed': 'NotAssignee',
   '404 not_found': 'NotFound',
+  '404 sign_in_unavailable': 'SignInUnavailable',
   '409 agent_paused company_not_active run_ended': 'AgentStopped',
   '409 idempotency_in_flight': 'RequestInFlight',
   '409 agent_paused company_not_active idempotency_in_flight run_ended': 'AgentStoppedOrInFlight',
@@ -25,6 +26,7 @@ export const responseNames: Readonly<Record<string, string>> = {
   '422 run_id_mismatch run_unknown': 'RunUnknown',
   '422 idempotency_mismatch run_id_mismatch run_unknown': 'RunUnknownOrMismatch',
   '429 quota_exceeded': 'QuotaExceeded',
+  '429 too_many_attempts': 'TooManyAttempts',
   '503 busy unavailable': 'Unavailable',
   '503 busy transaction_timeout unavailable': 'WriteUnavailable',
 }
