@@ -27,6 +27,8 @@ const matches: Readonly<Record<Holder, (actor: Actor) => boolean>> = {
   self: (actor) => actor.kind === 'agent',
   ceo: (actor) => actor.kind === 'agent' && actor.role === 'ceo',
   creator: (actor) => actor.kind === 'agent' && actor.canCreateAgents,
+  inviter: (actor) => actor.kind === 'agent' && actor.grants.includes('users:invite'),
+  admitter: (actor) => actor.kind === 'agent' && actor.grants.includes('joins:approve'),
 }
 
 /**

@@ -13,6 +13,7 @@ const actorOf = (agentId: string): AgentActor => ({
   companyId: 'company',
   role: 'general',
   canCreateAgents: false,
+  grants: [],
   scopes: null,
   keyId: 'key',
   runId: null,

@@ -42,6 +42,7 @@ const invalidatingActions = new Set([
   'agent.updated',
   'agent.config_rolled_back',
   'agent.permissions_updated',
+  'agent.grants_changed',
   'agent.paused',
   'agent.quarantined',
   'agent.resumed',

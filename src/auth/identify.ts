@@ -3,11 +3,12 @@
 import { sql } from 'drizzle-orm'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardActor, BoardProof, KeyScope } from '../platform/kernel/actor.ts'
+import type { Actor, AgentActor, Anonymous, AnonymousReason, BoardActor, BoardProof, GrantKey, KeyScope } from '../platform/kernel/actor.ts'
 import { refuse } from '../platform/kernel/errors.ts'
 import type { Instant } from '../platform/kernel/time.ts'
 import { hasDuplicateHeader } from '../platform/kernel/duplicateHeader.ts'
 import { agentKeys, agents } from '../model/agents.ts'
+import { grants } from '../model/companies.ts'
 import { runs } from '../model/runs.ts'
 import { activityLog } from '../platform/db/tables.ts'
 import { param, statement } from '../platform/db/statement.ts'
@@ -21,6 +22,7 @@ import { LOCAL_BOARD, personOf, personOfKey } from './personSessions.ts'
 import type { PersonSessions } from './personSessions.ts'
 import type { GuessLimit } from './guessLimit.ts'
 import { cookieOf } from './cookie.ts'
+import { grantsForAgents } from './power.ts'
 import { cameThroughProxy } from './proxyHeaders.ts'
 import { isKeyUnrevoked, isRunTokenEnded, isRunTokenUsable } from './credentialStatus.ts'
 import { hashToken, isAgentKey, isBoardKey, isDamagedAgentKey } from './tokens.ts'
@@ -46,7 +48,14 @@ interface AgentRow {
   companyId: string
   role: string
   canCreateAgents: boolean
+  grants: readonly GrantKey[]
 }
+
+/** The identity of agent `a` and its rights. */
+const agentFacts = sql`a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role,
+    coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents",
+    array(select g.permission_key from ${grants} g where g.company_id = a.company_id and g.principal_type = 'agent'
+      and g.principal_id = a.id::text and g.permission_key = any(${sql.raw(`'{${grantsForAgents.join(',')}}'`)}::text[])) as grants`
 
 /** An agent by the token of a run that has ended. */
 export interface EndedActor {
@@ -58,8 +67,7 @@ export interface EndedActor {
 const agentOfEndedRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow & { hasEndedItself: boolean }>(
   'identify_ended_run',
 ).read(sql`
-  select a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role,
-    coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents",
+  select ${agentFacts},
     exists (select 1 from ${activityLog} l where l.entity_id = r.id::text and l.action = 'heartbeat.run_finished'
       and l.actor_type = 'agent' and l.actor_id = a.id::text) as "hasEndedItself"
   from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id
@@ -75,15 +83,13 @@ interface KeyRow extends AgentRow {
 }
 
 const agentOfKey = statement<{ hash: string }, KeyRow>('identify_key').read(sql`
-  select a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role, k.id as "keyId", k.scopes, k.expires_at as "expiresAt",
-    (extract(epoch from k.expires_at - now()) * 1000)::float8 as "validForMs",
-    coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
+  select ${agentFacts}, k.id as "keyId", k.scopes, k.expires_at as "expiresAt",
+    (extract(epoch from k.expires_at - now()) * 1000)::float8 as "validForMs"
   from ${agentKeys} k join ${agents} a on a.id = k.agent_id
   where k.key_hash = ${param('hash')} and ${isKeyUnrevoked}`)
 
 const agentOfRun = statement<{ agentId: string; companyId: string; runId: string }, AgentRow>('identify_run').read(sql`
-  select a.id as "agentId", a.name as "agentName", a.company_id as "companyId", a.role,
-    coalesce((a.permissions->>'canCreateAgents')::boolean, false) as "canCreateAgents"
+  select ${agentFacts}
   from ${runs} r join ${agents} a on a.id = r.agent_id and a.company_id = r.company_id
   where r.id = ${param('runId')} and r.agent_id = ${param('agentId')} and r.company_id = ${param('companyId')}
     and ${isRunTokenUsable}`)

@@ -3,13 +3,17 @@ import type { KeyScope } from '../platform/kernel/actor.ts'
 /**
  * A kind of actor that can hold a permission. `public` needs no credential. `board` is a person with access to the
  * company and a role that has the permission (`roles.ts`), `admin` the instance's administrator, `token` the board by
- * its token, `agent` any agent of the company, `self` an agent for its own row, `ceo` an agent with that role, and
- * `creator` an agent that may create agents.
+ * its token, `agent` any agent of the company, `self` an agent for its own row, `ceo` an agent with that role,
+ * `creator` an agent that may create agents, `inviter` an agent with the grant `users:invite`, and `admitter` one with
+ * `joins:approve`. `power.ts` limits what the last two may give.
  *
  * Credentials of the board are made by `token` only: an account that is the board without a credential could otherwise make
  * itself one that outlives the moment.
  */
-export type Holder = 'public' | 'board' | 'admin' | 'token' | 'agent' | 'self' | 'ceo' | 'creator'
+export type Holder = 'public' | 'board' | 'admin' | 'token' | 'agent' | 'self' | 'ceo' | 'creator' | 'inviter' | 'admitter'
+
+/** The kinds of agents. */
+export const agentHolders: readonly Holder[] = ['agent', 'self', 'ceo', 'creator', 'inviter', 'admitter']
 
 /**
  * The whole policy as one table: which actors may call a route. The scope of the route decides about the company,
@@ -117,13 +121,15 @@ export const permissions = {
   'cliLogin.ask': ['public'],
   'cliLogin.read': ['public'],
   'cliLogin.approve': ['board'],
+  'boardClaim.read': ['public'],
+  'boardClaim.claim': ['board'],
   'instance.people': ['admin'],
-  'invite.write': ['board'],
-  'invite.prompt': ['board', 'ceo'],
+  'invite.write': ['board', 'inviter'],
+  'invite.prompt': ['board', 'ceo', 'inviter'],
   'invite.read': ['public'],
   'invite.accept': ['public'],
-  'join.read': ['board'],
-  'join.decide': ['board'],
+  'join.read': ['board', 'admitter'],
+  'join.decide': ['board', 'admitter'],
   'join.claim': ['public'],
   'member.read': ['board'],
   'member.write': ['board'],
@@ -141,7 +147,9 @@ export type Permission = keyof typeof permissions
 
 const reads = [
   'invite.read',
+  'join.read',
   'cliLogin.read',
+  'boardClaim.read',
   'health.read',
   'whoami.read',
   'document.read',

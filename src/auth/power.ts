@@ -1,4 +1,4 @@
-import type { AgentActor } from '../platform/kernel/actor.ts'
+import type { AgentActor, GrantKey, MemberRole } from '../platform/kernel/actor.ts'
 import type { AgentRole } from '../model/agentStatus.ts'
 import type { Permission } from './permissions.ts'
 
@@ -123,7 +123,13 @@ export const fieldMeanings = {
   'approval.comment': free('body', 'idempotencyKey'),
   'approval.link': free('approvalId'),
 
+  // An invitation lets no person and no agent in: a person decides about people, and `powerIn` limits which agents another agent lets in.
   'invite.prompt': free('agentMessage'),
+  'invite.write': {
+    ...free('allowedJoinTypes', 'agentMessage'),
+    memberRole: 'power',
+    defaultsPayload: 'host',
+  },
 
   'run.open': free('issueId', 'leaseSeconds', 'externalRunId'),
   'run.finish': free('status', 'error', 'errorCode', 'usageJson', 'resultJson'),
@@ -142,6 +148,15 @@ export const fieldMeanings = {
 /** The fields of a permission's bodies that have a meaning. */
 export const fieldsMeaning = (permission: keyof typeof fieldMeanings, meaning: FieldMeaning): ReadonlySet<string> =>
   new Set(Object.entries(fieldMeanings[permission]).flatMap(([name, its]) => ((its as FieldMeaning) === meaning ? [name] : [])))
+
+/**
+ * The grants that a person may give to an agent besides those that come with its permissions. `users:manage_permissions` is not among
+ * them: who gives grants and roles is a person.
+ */
+export const grantsForAgents = ['users:invite', 'joins:approve'] as const satisfies readonly GrantKey[]
+
+/** The role to which an agent may invite people: the one that changes nothing. Every other one has power that no agent has. */
+export const roleInvitedByAgents: MemberRole = 'viewer'
 
 /** The part of an agent that gives it power, before a change. */
 export interface Authority {
@@ -190,6 +205,8 @@ const rules: Readonly<Record<string, Rule>> = {
   adapterConfig: hostSetting,
   runtimeConfig: hostSetting,
   replaceAdapterConfig: hostSetting,
+  memberRole: (_, __, value) => value !== roleInvitedByAgents,
+  defaultsPayload: hostSetting,
 }
 
 /**

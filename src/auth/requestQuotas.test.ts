@@ -13,6 +13,7 @@ const agent = (agentId: string, companyId = 'company'): AgentActor => ({
   companyId,
   role: 'general',
   canCreateAgents: false,
+  grants: [],
   scopes: null,
   via: 'key',
   keyId: 'key',

@@ -38,6 +38,7 @@ test('Every permission of the board belongs to one role, to everybody who signs 
     'session.end',
     'session.password',
     'cliLogin.approve',
+    'boardClaim.claim',
   ]
   for (const [permission, holders] of Object.entries(permissions) as [Permission, readonly string[]][]) {
     const isOfBoard = holders.includes('board') && !personal.includes(permission)

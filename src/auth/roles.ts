@@ -14,6 +14,7 @@ const ofEveryone = [
   'session.end',
   'session.password',
   'cliLogin.approve',
+  'boardClaim.claim',
 ] as const satisfies readonly Permission[]
 
 /** Every member reads, but for what shows secrets of agents and what takes the server long. */

@@ -66,6 +66,9 @@ export const ofPerson = (name = 'userId'): Scope => scope(name, (request) => ({ 
 /** An invitation in the path, by its token. Its verb finds out whether it can be used. */
 export const ofInviteToken = (name = 'token'): Scope => scope(name, (request) => ({ companyId: null, id: pathParam(request, name) }))
 
+/** The claim of the instance in the path, by its token. Its verb finds out whether it exists. */
+export const ofBoardClaim = (name = 'token'): Scope => ofInviteToken(name)
+
 /** The login of a command line in the path, for who has its secret. Its verb finds out whether it exists. */
 export const ofCliLogin = (name = 'id'): Scope => ofJoinRequest(name)
 

@@ -11,6 +11,8 @@ interface BannerFacts {
   readonly boardSentence: string
   /** The path of a one-time link that signs a browser in; null where the board needs none. */
   readonly signInPath: string | null
+  /** The URL by which a person becomes the first administrator; null where there is one, or people do not sign in. */
+  readonly claimUrl: string | null
 }
 
 const bold = (text: string): string => `\u001B[1m${text}\u001B[0m`
@@ -22,7 +24,7 @@ const agentsLine = ({ kind, reason }: BannerFacts['isolation']): string =>
     : `${kind}: ${reason}`
 
 /** Returns the text for a person at a terminal when the server listens. */
-export const banner = ({ url, database, home, version, isolation, boardSentence, signInPath }: BannerFacts): string => `
+export const banner = ({ url, database, home, version, isolation, boardSentence, signInPath, claimUrl }: BannerFacts): string => `
   paperclip-server ${version}
 
   API       ${url}/api
@@ -30,7 +32,9 @@ export const banner = ({ url, database, home, version, isolation, boardSentence,
   Database  ${database}
   Home      ${home}
   Agents    ${agentsLine(isolation)}
-${signInPath === null ? '' : `  Sign in   ${url}${signInPath} (once, within ten minutes)\n`}
+${signInPath === null ? '' : `  Sign in   ${url}${signInPath} (once, within ten minutes)\n`}${
+  claimUrl === null ? '' : `  Claim     ${claimUrl} (the first to do so administers this server; within a day)\n`
+}
   ${bold(boardSentence)}
 
 `

@@ -4,6 +4,7 @@ import * as approvalEvents from '../control/approvals/events.ts'
 import { approvalStatus } from '../model/approvalStatus.ts'
 import * as assetEvents from '../work/files/events.ts'
 import * as auditEvents from '../observe/audit/events.ts'
+import * as boardClaimEvents from '../org/boardClaims/events.ts'
 import * as cliLoginEvents from '../org/cliLogins/events.ts'
 import * as companyEvents from '../org/companies/events.ts'
 import { companyStatus } from '../model/companyStatus.ts'
@@ -50,6 +51,7 @@ export const allEvents: readonly EventDeclaration[] = [
   approvalEvents,
   assetEvents,
   auditEvents,
+  boardClaimEvents,
   cliLoginEvents,
   companyEvents,
   confirmationEvents,

@@ -45,6 +45,11 @@ test('Where people sign in no program is the board by its account, the log says 
     bootstrapStatus: 'bootstrap_pending',
     features: { companyDeletionEnabled: false },
   })
+  const { claimUrl } = await server.waitForLog(
+    'this instance has no administrator: the first person who signs in and opens the URL within a day becomes it',
+  )
+  const claim = await send(`${url}/api${String(claimUrl).slice(url.length)}`)
+  expect(claim).toMatchObject({ status: 200, body: { status: 'available', claimedByUserId: null } })
   const { board } = await server.waitForLog('listening')
   expect(board).toContain('People sign in and do what their roles allow')
   expect(await (await fetch(`${url}/sign-in`)).text()).toContain(`Sign in with ${new URL(provider.PAPERCLIP_OIDC_ISSUER).host}`)

@@ -312,7 +312,7 @@ describe('the output on a terminal', { timeout: SLOW_MS }, () => {
   })()
 
   test('The banner shows the addresses of the server and never the database URL', () => {
-    const board = { boardSentence: 'The board needs its token.', signInPath: '/board/sign-in?code=once' }
+    const board = { boardSentence: 'The board needs its token.', signInPath: '/board/sign-in?code=once', claimUrl: null }
     const facts = { url: 'http://127.0.0.1:3100', database: 'DATABASE_URL', home: '/somewhere', version: '1.2.3', ...board }
     const shown = banner({ ...facts, isolation: { kind: 'namespace', reason: 'bubblewrap works' } })
     expect(shown).toContain('paperclip-server 1.2.3')
@@ -322,6 +322,9 @@ describe('the output on a terminal', { timeout: SLOW_MS }, () => {
     expect(banner({ ...facts, isolation: { kind: 'none', reason: 'no tool' } })).toContain('\u001B[1mnot isolated')
     expect(shown).toContain('\u001B[1mThe board needs its token.')
     expect(shown).toContain('http://127.0.0.1:3100/board/sign-in?code=once')
+    expect(shown).not.toContain('Claim')
+    const claimUrl = 'https://clips.example/board-claim/once?code=again'
+    expect(banner({ ...facts, claimUrl, isolation: { kind: 'none', reason: 'no tool' } })).toContain(`Claim     ${claimUrl}`)
   })
 
   test.skipIf(!hasScript)('A terminal gets the banner instead of JSON lines (needs `script`, for a terminal)', async () => {

@@ -30,6 +30,7 @@ import { issueRoutes } from '../work/issues/routes.ts'
 import { labelRoutes } from '../org/labels/routes.ts'
 import type { People } from '../org/people/index.ts'
 import { inviteRoutes } from '../org/invites/routes.ts'
+import { boardClaimRoutes } from '../org/boardClaims/routes.ts'
 import { cliLoginRoutes } from '../org/cliLogins/routes.ts'
 import { memberRoutes } from '../org/members/routes.ts'
 import { peopleRoutes } from '../org/people/routes.ts'
@@ -97,4 +98,5 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...memberRoutes,
   ...inviteRoutes,
   ...cliLoginRoutes,
+  ...boardClaimRoutes,
 ]

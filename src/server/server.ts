@@ -47,6 +47,7 @@ import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
 import { peopleOf, sessionSecretsOf } from './peopleAccess.ts'
 import { openRunTokens } from './runTokenAccess.ts'
+import { offerClaim } from '../org/boardClaims/index.ts'
 import { tidySignIns } from '../org/people/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
 import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
@@ -84,6 +85,8 @@ export interface RunningServer {
     /** The path of a new one-time link for a browser. */
     readonly createSignInPath: () => string
   }
+  /** The path of the page on which a person becomes the first administrator; null where people do not sign in, or there is one. */
+  readonly claimPath: string | null
   /** Stops accepting, lets requests end, closes the database. Idempotent. */
   stop(): Promise<void>
 }
@@ -332,5 +335,6 @@ export async function startServer(
     await register.leave().catch(() => {})
     await Promise.all([database.close(), backgroundStopped])
   }
-  return { url, board: boardOf(board, config, isolation.kind), stop: () => (stopping ??= stop()) }
+  const claimPath = people === null ? null : await offerClaim(store)
+  return { url, board: boardOf(board, config, isolation.kind), claimPath, stop: () => (stopping ??= stop()) }
 }

@@ -23,6 +23,7 @@ const OWNER_AT_WORK =
   'the database login of this server owns the tables, so it could rewrite the audit log: set DATABASE_OWNER_URL and give DATABASE_URL another login'
 
 const FEW_CONNECTIONS = 'the database allows fewer connections than this server would use: its pools are smaller'
+const UNCLAIMED = 'this instance has no administrator: the first person who signs in and opens the URL within a day becomes it'
 const FEW_FILES = 'ulimit -n allows fewer open files than this server would use: it takes fewer connections'
 
 /** Answers `--help` and `--version`, and ends the process. */
@@ -72,7 +73,7 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
   return { application: embedded.connection, owner: embedded.ownerConnection }
 }
 
-interface Announcement extends Pick<RunningServer, 'url' | 'board'> {
+interface Announcement extends Pick<RunningServer, 'url' | 'board' | 'claimPath'> {
   readonly isolation: Isolation
   readonly config: Config
   readonly log: Log
@@ -80,16 +81,20 @@ interface Announcement extends Pick<RunningServer, 'url' | 'board'> {
 }
 
 /** Shows the banner on a terminal, with a link to sign in where the board needs one; elsewhere writes a line to the log. */
-function announce({ url, board, isolation, config, log, isTerminal }: Announcement): void {
+function announce({ url, board, claimPath, isolation, config, log, isTerminal }: Announcement): void {
+  const claimUrl = claimPath === null ? null : (config.deployment.publicUrl ?? url) + claimPath
   const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
   if (isTerminal) {
     const link = board.needsSignIn ? board.createSignInPath() : null
-    process.stdout.write(banner({ url, database, home: config.home, version, isolation, boardSentence: board.sentence, signInPath: link }))
-  } else
-    log.info(
-      { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence },
-      'listening',
-    )
+    const facts = { url, database, home: config.home, version, isolation, boardSentence: board.sentence, signInPath: link, claimUrl }
+    process.stdout.write(banner(facts))
+    return
+  }
+  if (claimUrl !== null) log.warn({ claimUrl }, UNCLAIMED)
+  log.info(
+    { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence },
+    'listening',
+  )
 }
 
 /**
@@ -120,11 +125,11 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
     const { sizes: pools, limitedBy } = fitPools(await readConnectionRoom(logins.application))
     if (limitedBy !== null) log.warn({ ...limitedBy, ...pools }, FEW_CONNECTIONS)
-    const { url, board } = await lifecycle.startResource(
+    const { url, board, claimPath } = await lifecycle.startResource(
       () => startServer(config, logins.application, log, { isolation, isTerminal, pools, droppedLogLines: droppedCount, setHold }),
       (server) => server.stop(),
     )
-    announce({ url, board, isolation, config, log, isTerminal })
+    announce({ url, board, claimPath, isolation, config, log, isTerminal })
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
     const problem = asked.databaseUrl === null ? error : connectProblem(error, 'DATABASE_URL', asked.databaseUrl)

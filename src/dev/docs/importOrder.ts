@@ -52,7 +52,11 @@ export const rooms: readonly Room[] = [
   { path: 'org/agents', holds: 'agents, their keys, their configuration and its revisions' },
   { path: 'org/invites', holds: 'invitations to a company, and requests of people and agents to join it' },
   { path: 'org/cliLogins', holds: 'the login of command lines, and the keys with which they act for a person' },
-  { path: 'org/peoplePages', holds: 'the pages on which people sign in, accept an invitation and let a command line in' },
+  { path: 'org/boardClaims', holds: 'the claim of an instance that has no administrator, by a URL that its server prints' },
+  {
+    path: 'org/peoplePages',
+    holds: 'the pages on which people sign in, accept an invitation, let a command line in and claim the instance',
+  },
   { path: 'org/chart', holds: 'the organisation chart: who reports to whom, as a tree and as a drawing' },
   { path: 'org/labels', holds: 'labels' },
   { path: 'org/goals', holds: 'goals' },

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { sendRequest } from './rawRequest.ts'
-import { endsCaller, endsCompany, buildRequest, headersBy, unauditedRoutes } from './exampleRequests.ts'
+import { endsCaller, endsCompany, buildRequest, headersBy, instanceBefore, unauditedRoutes } from './exampleRequests.ts'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import { boardByToken, ownCommandLine, ownPerson, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
@@ -41,6 +41,8 @@ async function requestUntilSuccess(route: Route): Promise<SuccessfulRequest> {
     const targetFixtures = endsCompany(route) ? await createFixtures(api) : fixtures
     const fixtureRows = await createFixtureRows(targetFixtures)
     const request = await buildRequest(api, route, fixtureRows)
+    const arrangement = instanceBefore[route.operationId]
+    if (arrangement !== undefined) await api.sql.query(arrangement)
     const before = await newestSeq()
     const headers = { ...headersBy(persona?.headers(targetFixtures, fixtureRows) ?? {}, request), 'idempotency-key': randomUUID() }
     const send = () => sendRequest(api.url, { ...request, headers })

@@ -196,6 +196,7 @@ const insertFixtureRows = `
     challenge as (insert into cli_challenges (id, secret_hash, pending_key_hash, command, requested_access, expires_at)
       values ($38, $37, $39, 'stage', 'board', now() + interval '1 hour')),
     board_key as (insert into board_keys (user_id, name, key_hash, expires_at) values ($27, 'stage', $40, now() + interval '1 hour')),
+    board_claim as (insert into board_claims (id, token_hash, code_hash, expires_at) values ($41, $42, $37, now() + interval '1 hour')),
     login as (insert into logins (id, account_id, provider_id, person_id, password)
       values (gen_random_uuid(), $27, 'credential', $27, $31)),
     session as (insert into sign_ins (id, token, person_id, expires_at)
@@ -210,7 +211,7 @@ const insertFixtureRows = `
       'title', 'Long before', 'reportsTo', null, 'capabilities', null, 'adapterType', 'process', 'adapterConfig', '{}'::jsonb,
       'runtimeConfig', '{}'::jsonb, 'budgetMonthlyCents', 0, 'metadata', null)`
 
-/** The secret of the request to join, and of the login of a command line. */
+/** The secret of the request to join, of the login of a command line, and of the claim of the instance. */
 export const STAGE_SECRET = 'pcp_claim_of_the_stage'
 
 /** The ids of the rows that one subject has. */
@@ -245,6 +246,7 @@ const idNames = [
   'invite',
   'joinRequest',
   'challenge',
+  'boardClaim',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -273,6 +275,7 @@ const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
   invites: id.invite,
   'join-requests': id.joinRequest,
   challenges: id.challenge,
+  'board-claim': id.boardClaim,
   // No stored row has this id.
   'workspace-operations': randomUUID(),
   // Words in places where other paths have ids.
@@ -295,10 +298,11 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
   const joining = [id.invite, hashToken(id.invite), id.joinRequest, hashToken(STAGE_SECRET)]
   const boardKey = `pcp_board_${randomBytes(24).toString('hex')}`
   const commandLine = [id.challenge, hashToken(randomUUID()), hashToken(boardKey)]
+  const claiming = [id.boardClaim, hashToken(id.boardClaim)]
   await api.sql.query({
     name: 'make_subject',
     text: insertFixtureRows,
-    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine],
+    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming],
   })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {

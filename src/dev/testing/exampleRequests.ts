@@ -214,6 +214,7 @@ const examples: Readonly<Record<string, Example>> = {
   postCliAuthChallenges: { body: () => ({ command: 'stage' }) },
   postCliAuthChallengesByIdApprove: { body: () => ({ token: STAGE_SECRET }) },
   postCliAuthChallengesByIdCancel: { body: () => ({ token: STAGE_SECRET }) },
+  postBoardClaimByTokenClaim: { body: () => ({ code: STAGE_SECRET }) },
   postInvitesByTokenAccept: { body: () => ({ requestType: 'agent', agentName: `Joiner ${randomUUID().slice(0, 8)}` }) },
   postJoinRequestsByRequestIdClaimApiKey: {
     arrange: {
@@ -281,6 +282,14 @@ export const endsCaller: ReadonlySet<string> = new Set([
   'postAuthTwoFactorVerifyTotp',
   'postAuthTwoFactorVerifyBackupCode',
 ])
+
+/**
+ * SQL without which a route succeeds for no caller, and after which other callers are not what they were: for a test that asks one route
+ * after the other.
+ */
+export const instanceBefore: Readonly<Record<string, string>> = {
+  postBoardClaimByTokenClaim: 'delete from instance_administrators',
+}
 
 /**
  * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of

@@ -64,3 +64,12 @@ export async function member(server: TestServer, companyId: string, role: Member
   await join(server, made, companyId, role)
   return made
 }
+
+/** Lets a command line act as a person. @returns the client with its key */
+export async function commandLineOf(server: TestServer, { client }: Pick<TestPerson, 'client'>): Promise<Client> {
+  await server.database.sql.query("delete from auth_attempts where key like 'cli-login:%'")
+  const login = (await server.anonymous.post('/api/cli-auth/challenges', { command: 'paperclipai company list' })).body
+  const answer = await client.post(`/api/cli-auth/challenges/${login.id}/approve`, { token: login.token })
+  expect(answer.body, answer.text).toMatchObject({ approved: true })
+  return server.bearer(login.boardApiToken)
+}

@@ -1,14 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { permissions } from '../../auth/permissions.ts'
+import { agentHolders, permissions } from '../../auth/permissions.ts'
 import { fieldMeanings } from '../../auth/power.ts'
 import { patchAgentBody, permissionsBody } from '../../org/agents/index.ts'
 import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { auditCount, useServer, world } from './world.ts'
 import type { TestAgent, World } from './world.ts'
 
-const agentHolders = ['agent', 'self', 'ceo', 'creator']
 const isOpenToAgents = (permission: keyof typeof permissions): boolean =>
-  (permissions[permission] as readonly string[]).some((holder) => agentHolders.includes(holder))
+  permissions[permission].some((holder) => agentHolders.includes(holder))
 
 interface Definition {
   readonly type: string

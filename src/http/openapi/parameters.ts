@@ -1,6 +1,6 @@
 // Parameters: those of the path and the query of one route, and the headers that many routes take.
 
-import { permissions } from '../../auth/permissions.ts'
+import { agentHolders, permissions } from '../../auth/permissions.ts'
 import { answersFile } from '../route.ts'
 import type { Route } from '../route.ts'
 import { renderSchema } from './jsonSchema.ts'
@@ -8,8 +8,7 @@ import type { Json } from './jsonSchema.ts'
 import { parameterTexts, pathTexts } from './texts/parameters.ts'
 
 /** True when an agent can hold the permission of the route, and then a run may act. */
-export const allowsAgents = (route: Route): boolean =>
-  (permissions[route.permission] as readonly string[]).some((holder) => ['agent', 'self', 'ceo', 'creator'].includes(holder))
+export const allowsAgents = (route: Route): boolean => permissions[route.permission].some((holder) => agentHolders.includes(holder))
 
 export const writes = (route: Route): boolean => route.method !== 'get'
 

@@ -8,7 +8,7 @@ import { partyOf } from '../../auth/guessLimit.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { boardKeys, cliChallenges } from '../../model/boardKeys.ts'
 import { companies } from '../../model/companies.ts'
-import { people } from '../../model/people.ts'
+import { people, signIns } from '../../model/people.ts'
 import type { Client } from '../../http/client.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
@@ -18,8 +18,8 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { NO_COMPANY } from '../../platform/kernel/event.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
-import { countAttempt } from '../people/index.ts'
-import { boardKeyCreated, boardKeyRevoked, loginCancelled, loginRequested } from './events.ts'
+import { boardKeyRevoked, countAttempt } from '../people/index.ts'
+import { boardKeyCreated, loginCancelled, loginRequested } from './events.ts'
 import type { approvalView, cancellationView, challengeView, createChallengeBody, createdChallengeView, revocationView } from './views.ts'
 
 const ofInstance = { companyId: NO_COMPANY } as const
@@ -180,6 +180,19 @@ async function answerAgain(tx: Tx, row: ChallengeRow, actor: BoardActor): Promis
   }
 }
 
+const shareSession = statement<{ id: string }, { id: string }>('cli_challenge_session').read(
+  sql`select id from ${signIns} where id = ${param('id', 'uuid')} and expires_at > now() for share`,
+)
+
+/**
+ * (tx) Refuses a person whose session has ended meanwhile. Every change that ends sessions waits for this lock and ends the keys behind it,
+ * so no session makes a key that outlives the change of a password.
+ * @throws Refusal `unauthorized`
+ */
+async function requireLiveSession(tx: Tx, { via, session }: BoardActor): Promise<void> {
+  if (via === 'session' && session !== null && (await tx.run(shareSession, { id: session.id })).length === 0) refuse('unauthorized')
+}
+
 /**
  * Lets the command line act as the caller, for thirty days. A repeat has the same result.
  * @throws Refusal `not_found`, `board_token_required` for the board by its account alone, `admin_required`
@@ -192,6 +205,7 @@ export async function approveChallenge(ctx: Ctx, id: string, secret: string): Pr
     const row = requireSecret(found, secret)
     if (statusOf(row) !== 'pending') return unchanged(await answerAgain(tx, row, actor))
     if (!mayApprove(actor, row)) refuse(actor.via === 'session' || actor.via === 'token' ? 'admin_required' : 'board_token_required')
+    await requireLiveSession(tx, actor)
     const { userId } = actor
     const name = `paperclipai cli (${row.clientName ?? row.command})`.slice(0, 120)
     const key = exactlyOne(await tx.run(insertKey, { userId, name, keyHash: row.pendingKeyHash }))
@@ -235,10 +249,11 @@ export async function revokeCurrentKey(ctx: Ctx): Promise<z.output<typeof revoca
   return await mutate(ctx, async (tx) => {
     if ((await tx.run(revoke, { id: keyId })).length === 0) refuse('unauthorized')
     const own = companies === null ? [] : [...companies.keys()].toSorted()
+    const details = { keyId, reason: 'logged_out' as const }
     return changed(
       { revoked: true as const, keyId },
-      boardKeyRevoked(userId, { keyId }, ofInstance),
-      ...own.map((companyId) => boardKeyRevoked(userId, { keyId }, { companyId })),
+      boardKeyRevoked(userId, details, ofInstance),
+      ...own.map((companyId) => boardKeyRevoked(userId, details, { companyId })),
     )
   })
 }

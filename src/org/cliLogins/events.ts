@@ -15,4 +15,3 @@ export const boardKeyCreated = event(
   'person',
   z.object({ keyId: z.uuid(), name: z.string(), expiresAt: z.string(), challengeId: z.uuid() }),
 )
-export const boardKeyRevoked = event('board_api_key.revoked', 'person', z.object({ keyId: z.uuid() }))

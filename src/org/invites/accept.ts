@@ -6,10 +6,9 @@ import type { z } from 'zod'
 import { bySecret } from '../../auth/bySecret.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { memberships } from '../../model/companies.ts'
-import { joinRequests } from '../../model/invites.ts'
-import { instanceAdministrators } from '../../model/people.ts'
+import { invites, joinRequests } from '../../model/invites.ts'
 import type { Client } from '../../http/client.ts'
-import { changed, mutate } from '../../platform/db/mutate.ts'
+import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -17,9 +16,9 @@ import type { Actor, PersonSession } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { NO_COMPANY } from '../../platform/kernel/event.ts'
-import { promoted } from '../people/index.ts'
+import { lockAdministration, makeAdministrator, promoted } from '../people/index.ts'
 import { bootstrapAccepted, joinRequested } from './events.ts'
-import { lockOpenInvite, useInvite } from './invites.ts'
+import { lockOpenInvite, refuseInvite, useInvite } from './invites.ts'
 import { claimPathOf, onboardingOf } from './onboarding.ts'
 import type { acceptBody, acceptedView, InviteView, JoinRequest } from './views.ts'
 
@@ -53,10 +52,6 @@ const insertRequest = statement<
     case when ${param('secretHash', 'text')} is null then null else now() + interval '7 days' end)
   returning ${requestColumns}`)
 
-const insertAdministrator = statement<{ userId: string }, { id: string }>('invite_make_administrator').write(sql`
-  insert into ${instanceAdministrators} (person_id) values (${param('userId')})
-  on conflict (person_id) do update set updated_at = now() returning id`)
-
 const activeMember = statement<{ companyId: string; userId: string }, { id: string }>('invite_active_member').read(sql`
   select id from ${memberships} where company_id = ${param('companyId', 'uuid')} and principal_type = 'user'
     and principal_id = ${param('userId')} and status = 'active'`)
@@ -75,7 +70,8 @@ function personOf(actor: Actor): Person {
 
 /** (tx) The first administrator of the instance, or one more. */
 async function acceptBootstrap(tx: Tx, invite: InviteView, { userId }: Person): Promise<Outcome<Accepted>> {
-  await tx.run(insertAdministrator, { userId })
+  await lockAdministration(tx)
+  await makeAdministrator(tx, userId)
   await useInvite(tx, invite.id)
   return changed(
     { inviteId: invite.id, inviteType: 'bootstrap_ceo' as const, bootstrapAccepted: true as const, userId },
@@ -148,14 +144,27 @@ function requireAllowed({ inviteType, allowedJoinTypes }: InviteView, { requestT
     refuse('bad_request', { message: 'agentName is required for agent join requests' })
 }
 
+const ownRequest = statement<{ hash: string; userId: string }, JoinRequest>('join_request_own').read(sql`
+  select ${requestColumns} from ${joinRequests} where requesting_user_id = ${param('userId')}
+    and invite_id = (select id from ${invites} where token_hash = ${param('hash')})`)
+
 /**
- * Accepts an invitation, which uses it up.
+ * (tx) The request that a person made with an invitation before: a repeat finds it. An agent has no proof that it is the one that asked.
+ */
+async function ownRequestOf(tx: Tx, actor: Actor, token: string, { requestType }: Input): Promise<JoinRequest | undefined> {
+  if (requestType !== 'human' || actor.kind !== 'board' || actor.via !== 'session') return undefined
+  return (await tx.run(ownRequest, { hash: hashToken(token), userId: actor.userId }))[0]
+}
+
+/**
+ * Accepts an invitation, which uses it up. A person that repeats it gets its request as it is now.
  * @throws Refusal `not_found`, `bad_request`, `unauthorized`, `session_required`, `conflict`
  */
 export async function acceptInvite(ctx: Ctx, client: Client, token: string, input: Input): Promise<Accepted> {
   const claimSecret = `pcp_claim_${randomBytes(24).toString('hex')}`
-  return await mutate(bySecret(ctx), async (tx) => {
+  return await mutate<Accepted>(bySecret(ctx), async (tx) => {
     const invite = await lockOpenInvite(tx, token)
+    if (invite === undefined) return unchanged((await ownRequestOf(tx, ctx.actor, token, input)) ?? refuseInvite())
     requireAllowed(invite, input)
     if (input.requestType === 'agent') return await acceptAsAgent(tx, invite, { input, client, token, claimSecret })
     const person = personOf(ctx.actor)

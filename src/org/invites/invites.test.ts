@@ -63,7 +63,7 @@ describe('invitations', () => {
     for (const role of ['viewer', 'operator'] as const)
       expect((await people[role].client.post(`${at()}/invites`, {})).body).toMatchObject({ code: 'role_missing' })
     expect((await people.admin.client.post(`${at()}/invites`, { memberRole: 'owner' })).body).toMatchObject({ code: 'above_own_role' })
-    expect((await worker.client.post(`${at()}/invites`, {})).body).toMatchObject({ code: 'board_required' })
+    expect((await worker.client.post(`${at()}/invites`, {})).body).toMatchObject({ code: 'forbidden' })
     expect((await worker.client.post(`${at()}/openclaw/invite-prompt`, {})).status).toBe(403)
     expect((await people.admin.client.post(`${at()}/invites`, { agentMessage: 'x'.repeat(4001) })).status).toBe(400)
     expect(await auditCount(server())).toBe(before)
@@ -134,6 +134,11 @@ describe('people who join', () => {
       body: { requestType: 'human', status: 'pending_approval', requestingUserId: ada.id, requestEmailSnapshot: ada.email },
     })
     expect(asked.text).not.toContain('pcp_claim')
+    // A repeat finds the request; for others the invitation is used.
+    const before = await auditCount(server())
+    expect((await accept(token, { requestType: 'human' }, ada.client)).body).toEqual(asked.body)
+    expect((await accept(token, { requestType: 'human' }, people.viewer.client)).status).toBe(404)
+    expect(await auditCount(server())).toBe(before)
     expect(asked.body).not.toHaveProperty('claimApiKeyPath')
     expect((await ada.client.get(at())).status).toBe(404)
     expect((await people.operator.client.get(`${at()}/join-requests`)).body).toMatchObject({ code: 'role_missing' })

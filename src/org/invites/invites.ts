@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
+import { powerIn, roleInvitedByAgents } from '../../auth/power.ts'
 import { isAtLeast } from '../../auth/roles.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { hashToken } from '../../auth/tokens.ts'
@@ -13,7 +14,7 @@ import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { authorOf } from '../../platform/kernel/actor.ts'
-import type { Actor, MemberRole } from '../../platform/kernel/actor.ts'
+import type { Actor, AgentActor, MemberRole } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { NO_COMPANY } from '../../platform/kernel/event.ts'
@@ -34,16 +35,19 @@ interface NewInvite {
   readonly defaultsPayload: string | null
   readonly inviteMessage: string | null
   readonly invitedByUserId: string | null
+  readonly invitedByAgentId: string | null
 }
 
 const insertInvite = statement<NewInvite, InviteView>('invite_insert').write(sql`
   insert into ${invites} (company_id, invite_type, token_hash, allowed_join_types, member_role, defaults_payload, invite_message,
-    invited_by_user_id, expires_at)
+    invited_by_user_id, invited_by_agent_id, expires_at)
   values (${param('companyId', 'uuid')}, 'company_join', ${param('tokenHash')}, ${param('allowedJoinTypes')}, ${param('memberRole')},
-    ${param('defaultsPayload', 'jsonb')}, ${param('inviteMessage', 'text')}, ${param('invitedByUserId', 'text')}, now() + interval '72 hours')
+    ${param('defaultsPayload', 'jsonb')}, ${param('inviteMessage', 'text')}, ${param('invitedByUserId', 'text')},
+    ${param('invitedByAgentId', 'uuid')}, now() + interval '72 hours')
   returning ${columnsOf(invites)}`)
 
-interface Wanted extends Pick<z.output<typeof createInviteBody>, 'allowedJoinTypes' | 'memberRole' | 'defaultsPayload' | 'agentMessage'> {
+interface Wanted extends Pick<z.output<typeof createInviteBody>, 'allowedJoinTypes' | 'defaultsPayload' | 'agentMessage'> {
+  readonly memberRole: MemberRole
   readonly created: typeof inviteCreated
 }
 
@@ -52,6 +56,7 @@ async function makeInvite(ctx: Ctx, origin: string, wanted: Wanted): Promise<Cre
   const companyId = companyOf(ctx)
   const { allowedJoinTypes, memberRole, defaultsPayload = null, agentMessage = null, created } = wanted
   const token = newToken()
+  const { userId: invitedByUserId, agentId: invitedByAgentId } = authorOf(ctx.actor)
   return await mutate(ctx, async (tx) => {
     const { name } = await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
@@ -63,13 +68,21 @@ async function makeInvite(ctx: Ctx, origin: string, wanted: Wanted): Promise<Cre
         memberRole,
         defaultsPayload: defaultsPayload === null ? null : JSON.stringify(defaultsPayload),
         inviteMessage: agentMessage,
-        invitedByUserId: authorOf(ctx.actor).userId,
+        invitedByUserId,
+        invitedByAgentId,
       }),
     )
     const { inviteType, expiresAt } = row
     const links = { inviteUrl: inviteUrlOf(token), onboardingTextPath: textPathOf(token), onboardingTextUrl: origin + textPathOf(token) }
     return changed({ ...row, token, companyName: name, ...links }, created(row.id, { inviteType, allowedJoinTypes, memberRole, expiresAt }))
   })
+}
+
+/** Refuses what an agent may not put into an invitation (I18, I21). @throws Refusal `above_own_role`, `approval_required` */
+function requireNoPower(actor: AgentActor, invitation: Readonly<Record<string, unknown>>): void {
+  const power = powerIn(actor, null, invitation)
+  if (power.includes('memberRole')) refuse('above_own_role', { details: { role: null, invitesTo: roleInvitedByAgents } })
+  if (power.length > 0) refuse('approval_required', { details: { fields: power } })
 }
 
 /** Refuses to give a role that is stronger than the actor's own. @throws Refusal `above_own_role` */
@@ -79,12 +92,16 @@ export function requireRole(actor: Actor, given: MemberRole): void {
 }
 
 /**
- * Invites people or agents to a company. A person cannot invite to a stronger role than its own.
- * @throws Refusal `company_not_active`, `above_own_role`
+ * Invites people or agents to a company. A person cannot invite to a stronger role than its own, an agent only to the weakest, and with
+ * no configuration of who joins.
+ * @throws Refusal `company_not_active`, `above_own_role`, `approval_required`
  */
 export async function createInvite(ctx: Ctx, origin: string, input: z.output<typeof createInviteBody>): Promise<CreatedInvite> {
-  if (input.allowedJoinTypes !== 'agent') requireRole(ctx.actor, input.memberRole)
-  return await makeInvite(ctx, origin, { ...input, created: inviteCreated })
+  const { actor } = ctx
+  const memberRole = input.memberRole ?? (actor.kind === 'agent' ? roleInvitedByAgents : 'operator')
+  if (actor.kind === 'agent') requireNoPower(actor, { memberRole, defaultsPayload: input.defaultsPayload ?? undefined })
+  else if (input.allowedJoinTypes !== 'agent') requireRole(actor, memberRole)
+  return await makeInvite(ctx, origin, { ...input, memberRole, created: inviteCreated })
 }
 
 /** Invites an agent that runs behind a gateway. @throws Refusal `company_not_active` */
@@ -109,7 +126,7 @@ const lockOpen = statement<{ hash: string }, InviteView>('invite_lock_open').rea
   where id = (select i.id from ${invites} i where i.token_hash = ${param('hash')} and ${isOpen}) and accepted_at is null and revoked_at is null
   for update`)
 
-const refuseInvite = (): never => refuse('not_found', { message: 'Invite not found' })
+export const refuseInvite = (): never => refuse('not_found', { message: 'Invite not found' })
 
 /** An invitation that can still be used, by its token. One that is used, revoked or over is the same 404. @throws Refusal `not_found` */
 export async function openInvite(db: Pick<ReadDb, 'run'>, token: string): Promise<OpenInvite> {
@@ -118,11 +135,9 @@ export async function openInvite(db: Pick<ReadDb, 'run'>, token: string): Promis
   return { ...invite, companyName: invite.companyId === null ? null : (await companyById(db, invite.companyId)).name }
 }
 
-/** (tx) The same under its lock, so that one of two who accept it at once finds it used. @throws Refusal `not_found` */
-export async function lockOpenInvite(tx: Tx, token: string): Promise<InviteView> {
-  const [invite] = await tx.run(lockOpen, { hash: hashToken(token) })
-  return invite ?? refuseInvite()
-}
+/** (tx) The same under its lock, so that one of two who accept it at once finds it used; undefined for one that cannot be used. */
+export const lockOpenInvite = async (tx: Tx, token: string): Promise<InviteView | undefined> =>
+  (await tx.run(lockOpen, { hash: hashToken(token) }))[0]
 
 const useUp = statement<{ id: string }, { id: string }>('invite_use').write(
   sql`update ${invites} set accepted_at = now(), updated_at = now() where id = ${param('id', 'uuid')} returning id`,
@@ -139,13 +154,15 @@ const revoke = statement<{ id: string }, InviteView>('invite_revoke').write(sql`
   update ${invites} set revoked_at = now(), updated_at = now() where id = ${param('id', 'uuid')} returning ${inviteColumns}`)
 
 /**
- * Revokes an invitation. A repeat finds it done.
+ * Revokes an invitation. A repeat finds it done. For an agent there are only those that it made itself.
  * @throws Refusal `not_found`, `conflict` for one that was used, `admin_required` for one that makes an administrator
  */
 export async function revokeInvite(ctx: Ctx, id: string): Promise<InviteView> {
   return await mutate(ctx, async (tx) => {
     const [invite] = await tx.run(lockById, { id })
     if (invite === undefined || invite.companyId !== ctx.companyId) return refuseInvite()
+    if (ctx.actor.kind === 'agent' && invite.invitedByAgentId !== ctx.actor.agentId) return refuseInvite()
+    await requireActingRun(tx, ctx)
     if (invite.companyId === null && !(ctx.actor.kind === 'board' && ctx.actor.isAdmin)) refuse('admin_required')
     if (invite.acceptedAt !== null) refuse('conflict', { message: 'Invite already consumed' })
     if (invite.revokedAt !== null) return unchanged(invite)

@@ -5,6 +5,8 @@ import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
 import { bySecret } from '../../auth/bySecret.ts'
+import { powerIn } from '../../auth/power.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { agents } from '../../model/agents.ts'
 import type { AdapterType } from '../../model/adapterTypes.ts'
@@ -17,13 +19,14 @@ import { changed, mutate } from '../../platform/db/mutate.ts'
 import { dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { authorOf } from '../../platform/kernel/actor.ts'
-import type { MemberRole } from '../../platform/kernel/actor.ts'
+import type { AgentActor, MemberRole } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { agentCreated, createAgentBody, insertAgent, insertPlainKey, lockAgent } from '../agents/index.ts'
-import { lockUnarchivedCompany } from '../companies/index.ts'
+import type { CreateAgent } from '../agents/index.ts'
+import { companyById, lockUnarchivedCompany } from '../companies/index.ts'
 import { accessChanged } from '../people/index.ts'
 import { requestColumns } from './accept.ts'
 import { joinApproved, joinRejected, keyClaimed } from './events.ts'
@@ -34,49 +37,76 @@ const listOrder = byCreation('desc')
 type ListParams = KeysetParams & { companyId: string; status: string | null; requestType: string | null }
 const listStatement = dynamicRead<ListParams, JoinRequest>('join_request_list')
 
-/** The requests to join a company, newest first. */
+/**
+ * The requests to join a company, newest first. An agent decides about agents only, so it sees no request of a person, which has its mail
+ * address.
+ */
 export async function listJoinRequests(ctx: Ctx, query: z.output<typeof joinRequestsQuery>): Promise<Page<JoinRequest>> {
   const page = listOrder.page(query)
   const { status = null, requestType = null } = query
+  const onlyAgents = ctx.actor.kind === 'agent'
   const filter = (name: 'status' | 'requestType', column: SQL): SQL =>
     query[name] === undefined ? sql`` : sql`and ${column} = ${param(name, 'text')}`
   return await page.read(
     ctx.store.read,
     listStatement(
-      JSON.stringify([page.hasCursor, status !== null, requestType !== null]),
+      JSON.stringify([page.hasCursor, status !== null, requestType !== null, onlyAgents]),
       () => sql`select ${requestColumns} from ${joinRequests} where company_id = ${param('companyId', 'uuid')}
-        ${filter('status', sql`status`)} ${filter('requestType', sql`request_type`)} ${page.andAfterCursor}
+        ${filter('status', sql`status`)} ${filter('requestType', sql`request_type`)}
+        ${onlyAgents ? sql`and request_type = 'agent'` : sql``} ${page.andAfterCursor}
         order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
     ),
     { ...page.params, companyId: companyOf(ctx), status, requestType },
   )
 }
 
-type Locked = JoinRequest & { readonly memberRole: MemberRole }
+/** A request, with what its invitation says. */
+interface Locked extends JoinRequest {
+  readonly memberRole: MemberRole
+  readonly inviterAgentId: string | null
+}
 
 const lockById = statement<{ id: string; companyId: string }, Locked>('join_request_lock').read(sql`
-  select ${requestColumns}, (select i.member_role from ${invites} i where i.id = "join_requests"."invite_id") as "memberRole"
+  select ${requestColumns}, (select i.member_role from ${invites} i where i.id = "join_requests"."invite_id") as "memberRole",
+    (select i.invited_by_agent_id from ${invites} i where i.id = "join_requests"."invite_id") as "inviterAgentId"
   from ${joinRequests} where id = ${param('id', 'uuid')} and company_id = ${param('companyId', 'uuid')} for update`)
 
 const refuseRequest = (): never => refuse('not_found', { message: 'Join request not found' })
 
-/** (tx) A request that waits for its decision, under the locks of its company and its own. @throws Refusal `not_found`, `conflict` */
-async function lockPending(tx: Tx, companyId: string, id: string): Promise<Locked> {
+/**
+ * (tx) A request that waits for its decision, under the locks of its company and its own. It is as it was asked for: nothing changes a
+ * request before its decision, so the decision is about what was shown (I20).
+ * @throws Refusal `not_found`, `conflict`; `board_required` for an agent that decides about a person
+ */
+async function lockPending(tx: Tx, ctx: Ctx, id: string): Promise<Locked> {
+  const companyId = companyOf(ctx)
   await lockUnarchivedCompany(tx, companyId)
   const [request] = await tx.run(lockById, { id, companyId })
   if (request === undefined) return refuseRequest()
+  if (ctx.actor.kind === 'agent' && request.requestType === 'human') refuse('board_required')
   if (request.status !== 'pending_approval') refuse('conflict', { message: 'Join request is not pending' })
   return request
 }
 
-const decide = statement<{ id: string; status: 'approved' | 'rejected'; userId: string | null; agentId: string | null }, JoinRequest>(
-  'join_request_decide',
-).write(sql`
-  update ${joinRequests} set status = ${param('status', 'text')}, updated_at = now(), created_agent_id = ${param('agentId', 'uuid')},
-    approved_at = case when ${param('status', 'text')} = 'approved' then now() end,
-    approved_by_user_id = case when ${param('status', 'text')} = 'approved' then ${param('userId', 'text')} end,
-    rejected_at = case when ${param('status', 'text')} = 'rejected' then now() end,
-    rejected_by_user_id = case when ${param('status', 'text')} = 'rejected' then ${param('userId', 'text')} end
+interface Decision {
+  readonly id: string
+  readonly status: 'approved' | 'rejected'
+  /** The one that decided: a person or an agent. */
+  readonly userId: string | null
+  readonly agentId: string | null
+  readonly createdAgentId: string | null
+}
+
+const isStatus = (status: Decision['status']): SQL => sql`${param('status', 'text')} = ${sql.raw(`'${status}'`)}`
+
+const decide = statement<Decision, JoinRequest>('join_request_decide').write(sql`
+  update ${joinRequests} set status = ${param('status', 'text')}, updated_at = now(), created_agent_id = ${param('createdAgentId', 'uuid')},
+    approved_at = case when ${isStatus('approved')} then now() end,
+    approved_by_user_id = case when ${isStatus('approved')} then ${param('userId', 'text')} end,
+    approved_by_agent_id = case when ${isStatus('approved')} then ${param('agentId', 'uuid')} end,
+    rejected_at = case when ${isStatus('rejected')} then now() end,
+    rejected_by_user_id = case when ${isStatus('rejected')} then ${param('userId', 'text')} end,
+    rejected_by_agent_id = case when ${isStatus('rejected')} then ${param('agentId', 'uuid')} end
   where id = ${param('id', 'uuid')} returning ${requestColumns}`)
 
 const insertMembership = statement<{ companyId: string; userId: string; role: MemberRole }, { id: string }>('join_member_insert').write(sql`
@@ -94,8 +124,20 @@ const selectCeo = statement<{ companyId: string }, { id: string }>('join_ceo').r
 /** Adapters whose configuration says where a request goes, and starts nothing on this host. */
 const requestAdapters: ReadonlySet<string> = new Set(['http', 'openclaw_gateway'] satisfies AdapterType[])
 
+/**
+ * (tx) Refuses an agent that lets another one in beyond what an agent decides: by its own invitation, with what decides where this host
+ * connects to, or in a company whose board approves new agents (I18, I21). @throws Refusal `own_request`, `approval_required`
+ */
+async function requireWithinPower(tx: Tx, actor: AgentActor, { companyId, inviterAgentId }: Locked, input: CreateAgent): Promise<void> {
+  if (inviterAgentId === actor.agentId) refuse('own_request', { message: 'An agent lets no other in by its own invitation' })
+  const { requireBoardApprovalForNewAgents } = await companyById(tx, companyId)
+  if (requireBoardApprovalForNewAgents) refuse('approval_required', { message: 'The board of this company approves new agents' })
+  const fields = powerIn(actor, null, { ...input })
+  if (fields.length > 0) refuse('approval_required', { details: { fields } })
+}
+
 /** (tx) The agent that asked to join. Commands that it asked for are left out: a person configures them. @throws Refusal `conflict` */
-async function makeAgent(tx: Tx, ctx: Ctx, request: JoinRequest): Promise<{ agentId: string; event: DomainEvent }> {
+async function makeAgent(tx: Tx, ctx: Ctx, request: Locked): Promise<{ agentId: string; event: DomainEvent }> {
   const [ceo] = await tx.run(selectCeo, { companyId: request.companyId })
   if (ceo === undefined) return refuse('conflict', { message: 'The company has no CEO to whom the agent would report' })
   const { agentName: name, adapterType, capabilities, agentDefaultsPayload } = request
@@ -107,30 +149,32 @@ async function makeAgent(tx: Tx, ctx: Ctx, request: JoinRequest): Promise<{ agen
     ...(adapterType === null ? {} : { adapterType }),
     ...(adapterType !== null && requestAdapters.has(adapterType) ? { adapterConfig: agentDefaultsPayload ?? {} } : {}),
   })
+  if (ctx.actor.kind === 'agent') await requireWithinPower(tx, ctx.actor, request, input)
   const agent = await insertAgent(tx, ctx, input, 'idle')
   const details = { name: agent.name, role: agent.role, adapterType: agent.adapterType, reportsTo: agent.reportsTo }
   return { agentId: agent.id, event: agentCreated(agent.id, details, { agentId: agent.id }) }
 }
 
 /**
- * Lets a person or an agent in. A person lets no other in with a stronger role than its own.
- * @throws Refusal `not_found`, `conflict`, `above_own_role`, `company_not_active`
+ * Lets a person or an agent in. A person lets no other in with a stronger role than its own, and an agent lets in agents only.
+ * @throws Refusal `not_found`, `conflict`, `above_own_role`, `company_not_active`, `board_required`, those of `requireWithinPower`
  */
 export async function approveJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
   const companyId = companyOf(ctx)
-  const { userId } = authorOf(ctx.actor)
+  const decision = { id, status: 'approved', ...authorOf(ctx.actor) } as const
   return await mutate(ctx, async (tx) => {
-    const request = await lockPending(tx, companyId, id)
+    const request = await lockPending(tx, ctx, id)
     const { inviteId, requestType, requestingUserId, memberRole } = request
     if (requestType === 'agent') {
-      const { agentId, event } = await makeAgent(tx, ctx, request)
-      const approved = exactlyOne(await tx.run(decide, { id, status: 'approved', userId, agentId }))
-      return changed(approved, joinApproved(id, { inviteId, requestType, createdAgentId: agentId }), event)
+      const { agentId: createdAgentId, event } = await makeAgent(tx, ctx, request)
+      await requireActingRun(tx, ctx)
+      const approved = exactlyOne(await tx.run(decide, { ...decision, createdAgentId }))
+      return changed(approved, joinApproved(id, { inviteId, requestType, createdAgentId }), event)
     }
     invariant(requestingUserId !== null, 'a person asked to join')
     requireRole(ctx.actor, memberRole)
     await tx.run(insertMembership, { companyId, userId: requestingUserId, role: memberRole })
-    const approved = exactlyOne(await tx.run(decide, { id, status: 'approved', userId, agentId: null }))
+    const approved = exactlyOne(await tx.run(decide, { ...decision, createdAgentId: null }))
     return changed(
       approved,
       joinApproved(id, { inviteId, requestType, createdAgentId: null }),
@@ -139,12 +183,15 @@ export async function approveJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
   })
 }
 
-/** Refuses a request to join. @throws Refusal `not_found`, `conflict`, `company_not_active` */
+/**
+ * Refuses a request to join. @throws Refusal `not_found`, `conflict`, `company_not_active`; `board_required` for an agent about a person
+ */
 export async function rejectJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
-  const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
-    const { inviteId, requestType } = await lockPending(tx, companyId, id)
-    const rejected = exactlyOne(await tx.run(decide, { id, status: 'rejected', userId: authorOf(ctx.actor).userId, agentId: null }))
+    const { inviteId, requestType } = await lockPending(tx, ctx, id)
+    await requireActingRun(tx, ctx)
+    const decision = { id, status: 'rejected', ...authorOf(ctx.actor), createdAgentId: null } as const
+    const rejected = exactlyOne(await tx.run(decide, decision))
     return changed(rejected, joinRejected(id, { inviteId, requestType }))
   })
 }

@@ -37,7 +37,7 @@ const inviterRoutes: Route[] = [
     bodyOptional: true,
     status: 201,
     returns: createdInviteView,
-    refuses: ['not_found', 'above_own_role'],
+    refuses: ['not_found', 'above_own_role', 'approval_required'],
     handle: ({ ctx, client, body }) => createInvite(ctx, client.origin, body),
   }),
   post('/api/companies/:companyId/openclaw/invite-prompt', {
@@ -140,7 +140,7 @@ const joinRoutes: Route[] = [
     permission: 'join.decide',
     scope: inCompany(),
     returns: joinRequestView,
-    refuses: ['not_found', 'conflict', 'above_own_role'],
+    refuses: ['not_found', 'conflict', 'above_own_role', 'board_required', 'own_request', 'approval_required'],
     handle: ({ ctx, params }) => approveJoin(ctx, uuidParam(params, 'requestId')),
   }),
   post('/api/companies/:companyId/join-requests/:requestId/reject', {
@@ -148,7 +148,7 @@ const joinRoutes: Route[] = [
     permission: 'join.decide',
     scope: inCompany(),
     returns: joinRequestView,
-    refuses: ['not_found', 'conflict'],
+    refuses: ['not_found', 'conflict', 'board_required'],
     handle: ({ ctx, params }) => rejectJoin(ctx, uuidParam(params, 'requestId')),
   }),
   post('/api/join-requests/:requestId/claim-api-key', {

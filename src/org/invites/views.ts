@@ -10,8 +10,8 @@ const payload = z.record(z.string(), z.unknown())
 
 export const createInviteBody = z.object({
   allowedJoinTypes: joinTypes.default('both'),
-  /** The role of a person who joins. */
-  memberRole: z.enum(memberRoles).default('operator'),
+  /** The role of a person who joins. Default: `operator`, and the role that agents may invite to for an agent. */
+  memberRole: z.enum(memberRoles).optional(),
   defaultsPayload: payload.nullable().optional(),
   agentMessage: z.string().max(4000).nullable().optional(),
 })
@@ -28,6 +28,7 @@ const inviteFields = {
   inviteMessage: z.string().nullable(),
   expiresAt: instant,
   invitedByUserId: z.string().nullable(),
+  invitedByAgentId: z.uuid().nullable(),
   revokedAt: instant.nullable(),
   acceptedAt: instant.nullable(),
   createdAt: instant,
@@ -130,8 +131,10 @@ const requestFields = {
   claimSecretConsumedAt: instant.nullable(),
   createdAgentId: z.uuid().nullable(),
   approvedByUserId: z.string().nullable(),
+  approvedByAgentId: z.uuid().nullable(),
   approvedAt: instant.nullable(),
   rejectedByUserId: z.string().nullable(),
+  rejectedByAgentId: z.uuid().nullable(),
   rejectedAt: instant.nullable(),
   createdAt: instant,
   updatedAt: instant,

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
+import { grantsForAgents } from '../../auth/power.ts'
 import { decidesForHost, isAtLeast } from '../../auth/roles.ts'
 import { grants, memberships } from '../../model/companies.ts'
 import { people } from '../../model/people.ts'
@@ -14,20 +15,18 @@ import { grantKeys, memberRoles } from '../../platform/kernel/actor.ts'
 import type { Actor, GrantKey, MemberRole } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { lockCompany } from '../companies/index.ts'
-import { permissionsChanged, roleChanged } from './events.ts'
+import { endKeysWithoutAccess } from '../people/index.ts'
+import { agentGrantsChanged, permissionsChanged, roleChanged } from './events.ts'
 import { memberById } from './queries.ts'
 import type { memberPermissionsBody, MemberView, updateMemberBody } from './views.ts'
 
 const isRole = (text: string | null): text is MemberRole => memberRoles.some((role) => role === text)
 const isGrant = (text: string): text is GrantKey => grantKeys.some((key) => key === text)
 
-/** (tx) The member under the lock of its company. @throws Refusal `not_found`, `unprocessable` for an agent */
+/** (tx) The member under the lock of its company. @throws Refusal `not_found` */
 async function lockMember(tx: Tx, companyId: string, memberId: string): Promise<MemberView> {
   await lockCompany(tx, companyId)
-  const member = await memberById(tx, companyId, memberId)
-  if (member.principalType === 'agent')
-    refuse('unprocessable', { message: 'What an agent may do is changed with PATCH /api/agents/:id/permissions' })
-  return member
+  return await memberById(tx, companyId, memberId)
 }
 
 /** Refuses a change by a person whose own role is weaker than what it gives or takes. @throws Refusal `above_own_role` */
@@ -60,6 +59,7 @@ export async function updateMember(ctx: Ctx, memberId: string, input: z.output<t
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
     const member = await lockMember(tx, companyId, memberId)
+    if (member.principalType === 'agent') refuse('unprocessable', { message: 'An agent has no role among people' })
     const role = isRole(member.membershipRole) ? member.membershipRole : null
     const before: State = { membershipRole: role, status: member.status }
     const after: State = { membershipRole: input.role ?? role, status: input.status ?? member.status }
@@ -71,13 +71,15 @@ export async function updateMember(ctx: Ctx, memberId: string, input: z.output<t
       if ((others?.count ?? 0) === 0) refuse('last_owner', { details: { companyId } })
     }
     await tx.run(updateMembership, { ...after, id: memberId })
-    return changed(await memberById(tx, companyId, memberId), roleChanged(principalId, { ...after, _previous: before }))
+    const ended = after.status === 'active' ? [] : await endKeysWithoutAccess(tx, principalId)
+    return changed(await memberById(tx, companyId, memberId), roleChanged(principalId, { ...after, _previous: before }), ...ended)
   })
 }
 
 interface Grant {
   readonly id: string
   readonly companyId: string
+  readonly principalType: MemberView['principalType']
   readonly principalId: string
   readonly permissionKey: GrantKey
   readonly scope: string | null
@@ -86,40 +88,61 @@ interface Grant {
 
 const insertGrant = statement<Grant, { id: string }>('member_grant').write(sql`
   insert into ${grants} (id, company_id, principal_type, principal_id, permission_key, scope, granted_by_user_id)
-  values (${param('id', 'uuid')}, ${param('companyId', 'uuid')}, 'user', ${param('principalId')}, ${param('permissionKey')},
+  values (${param('id', 'uuid')}, ${param('companyId', 'uuid')}, ${param('principalType')}, ${param('principalId')}, ${param('permissionKey')},
     ${param('scope', 'jsonb')}, ${param('grantedByUserId', 'text')}) returning id`)
 
-const deleteGrants = statement<{ companyId: string; principalId: string; keys: readonly string[] }, { id: string }>('member_revoke')
-  .write(sql`
-  delete from ${grants} where company_id = ${param('companyId', 'uuid')} and principal_type = 'user' and principal_id = ${param('principalId')}
-    and permission_key = any(${param('keys', 'text[]')}) returning id`)
+const deleteGrants = statement<Pick<Grant, 'companyId' | 'principalType' | 'principalId'> & { keys: readonly string[] }, { id: string }>(
+  'member_revoke',
+).write(sql`
+  delete from ${grants} where company_id = ${param('companyId', 'uuid')} and principal_type = ${param('principalType')}
+    and principal_id = ${param('principalId')} and permission_key = any(${param('keys', 'text[]')}) returning id`)
 
 /** Whether an actor may give a grant: who decides about the company may give all of them, others what they have themselves. */
 const mayGrant = (actor: Actor, companyId: string, key: GrantKey): boolean =>
   decidesForHost(actor) || (actor.kind === 'board' && (actor.grants.get(companyId) ?? []).includes(key))
 
+const isForAgents = (key: GrantKey): boolean => grantsForAgents.some((each) => each === key)
+
+/** Refuses a change of what an agent does not get here. @throws Refusal `unprocessable` */
+function requireForAgents(keys: readonly GrantKey[]): void {
+  const others = keys.filter((key) => !isForAgents(key))
+  if (others.length === 0) return
+  refuse('unprocessable', {
+    message: `An agent is granted ${grantsForAgents.join(' and ')} here; PATCH /api/agents/:id/permissions changes what else it may do`,
+    details: { grants: others },
+  })
+}
+
 /**
- * Sets what a member is granted beyond its role: the full set.
- * @throws Refusal `not_found`, `unprocessable`, `above_own_role`
+ * Sets what a member is granted beyond its role: the full set. Of an agent those change that `auth/power.ts` lets agents have, and the set
+ * names the others as they are.
+ * @throws Refusal `not_found`, `unprocessable` for a grant that an agent does not get, `above_own_role`
  */
 export async function setMemberPermissions(ctx: Ctx, memberId: string, input: z.output<typeof memberPermissionsBody>): Promise<MemberView> {
   const companyId = companyOf(ctx)
   const wanted = new Map(input.grants.map(({ permissionKey, scope }) => [permissionKey, scope ?? null]))
   return await mutate(ctx, async (tx) => {
     const member = await lockMember(tx, companyId, memberId)
-    const { principalId } = member
+    const { principalId, principalType } = member
     const held = member.grants.map(({ permissionKey }) => permissionKey).filter(isGrant)
     const added = [...wanted.keys()].filter((key) => !held.includes(key))
     const removed = held.filter((key) => !wanted.has(key))
+    if (principalType === 'agent') requireForAgents([...added, ...removed])
     if (![...added, ...removed].every((key) => mayGrant(ctx.actor, companyId, key))) refuse('above_own_role')
     if (added.length === 0 && removed.length === 0) return unchanged(member)
-    if (removed.length > 0) await tx.run(deleteGrants, { companyId, principalId, keys: removed })
+    if (removed.length > 0) await tx.run(deleteGrants, { companyId, principalType, principalId, keys: removed })
     for (const permissionKey of added) {
       const scope = wanted.get(permissionKey) ?? null
       const grantedByUserId = ctx.actor.kind === 'board' ? ctx.actor.userId : null
       const scopeText = scope === null ? null : JSON.stringify(scope)
-      await tx.run(insertGrant, { id: randomUUID(), companyId, principalId, permissionKey, scope: scopeText, grantedByUserId })
+      const grant = { id: randomUUID(), companyId, principalType, principalId, permissionKey, scope: scopeText, grantedByUserId }
+      await tx.run(insertGrant, grant)
     }
-    return changed(await memberById(tx, companyId, memberId), permissionsChanged(principalId, { added, removed }))
+    const changes = { added, removed }
+    const event =
+      principalType === 'agent'
+        ? agentGrantsChanged(principalId, changes, { agentId: principalId })
+        : permissionsChanged(principalId, changes)
+    return changed(await memberById(tx, companyId, memberId), event)
   })
 }

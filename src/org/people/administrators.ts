@@ -12,6 +12,7 @@ import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { accessChanged, demoted, ofInstance, promoted } from './events.ts'
+import { endKeys, endKeysWithoutAccess } from './keys.ts'
 import { personById } from './queries.ts'
 import type { administratorView, membershipView } from './views.ts'
 
@@ -25,8 +26,22 @@ const withRole = (row: AdministratorRow): Administrator => {
 }
 
 const insertAdministrator = statement<{ userId: string }, AdministratorRow>('administrator_insert').write(sql`
-  insert into ${instanceAdministrators} (person_id) values (${param('userId')}) 
-  returning ${columnsOf(instanceAdministrators)}`)
+  insert into ${instanceAdministrators} (person_id) values (${param('userId')})
+  on conflict (person_id) do update set updated_at = now() returning ${columnsOf(instanceAdministrators)}`)
+
+/** (tx) Makes a person an administrator of the instance. A person who is one already stays it. */
+export const makeAdministrator = async (tx: Tx, userId: string): Promise<AdministratorRow> =>
+  exactlyOne(await tx.run(insertAdministrator, { userId }))
+
+const lockAll = statement<object, { locked: string }>('administration_lock').read(
+  sql`select pg_advisory_xact_lock(hashtextextended('administrators', 18))::text as locked`,
+)
+
+/**
+ * (tx) Waits for others that make an administrator or claim the instance: while there is none, there is no row to lock. Call it before row
+ * locks.
+ */
+export const lockAdministration = async (tx: Tx): Promise<void> => void (await tx.run(lockAll, {}))
 
 const selectAdministrator = statement<{ userId: string }, AdministratorRow>('administrator_of_person').read(
   sql`select ${columnsOf(instanceAdministrators)} from ${instanceAdministrators} where person_id = ${param('userId')}`,
@@ -44,10 +59,11 @@ export async function lockPerson(tx: Tx, userId: string): Promise<void> {
 /** Makes a person an administrator of the instance. A repeat finds it done. @throws Refusal `not_found` */
 export async function promote(ctx: Ctx, userId: string): Promise<Administrator> {
   return await mutate(ctx, async (tx) => {
+    await lockAdministration(tx)
     await lockPerson(tx, userId)
     const [existing] = await tx.run(selectAdministrator, { userId })
     if (existing !== undefined) return unchanged(withRole(existing))
-    const made = exactlyOne(await tx.run(insertAdministrator, { userId }))
+    const made = await makeAdministrator(tx, userId)
     return changed(withRole(made), promoted(userId, { role: 'instance_admin' }, ofInstance))
   })
 }
@@ -61,7 +77,11 @@ const deleteAdministrator = statement<{ userId: string }, { id: string }>('admin
   sql`delete from ${instanceAdministrators} where person_id = ${param('userId')} returning id`,
 )
 
-/** Takes the administration of the instance from a person. @throws Refusal `not_found`, `last_administrator` */
+/**
+ * Takes the administration of the instance from a person, and ends the keys of its command lines: a later promotion must not make an old
+ * one an administrator again.
+ * @throws Refusal `not_found`, `last_administrator`
+ */
 export async function demote(ctx: Ctx, userId: string): Promise<Administrator> {
   return await mutate(ctx, async (tx) => {
     const all = await tx.run(lockAdministrators, {})
@@ -69,7 +89,8 @@ export async function demote(ctx: Ctx, userId: string): Promise<Administrator> {
     if (found === undefined) return refuse('not_found', { message: 'Not an administrator of the instance' })
     if (all.length === 1) refuse('last_administrator')
     await tx.run(deleteAdministrator, { userId })
-    return changed(withRole(found), demoted(userId, { role: 'instance_admin' }, ofInstance))
+    const ended = await endKeys(tx, userId, 'access_ended')
+    return changed(withRole(found), demoted(userId, { role: 'instance_admin' }, ofInstance), ...ended)
   })
 }
 
@@ -132,7 +153,8 @@ export async function setCompanyAccess(ctx: Ctx, userId: string, companyIds: rea
       const isAdded = added.includes(companyId)
       return accessChanged(userId, { added: isAdded ? [companyId] : [], removed: isAdded ? [] : [companyId] }, { companyId })
     })
-    return changed(await membershipsIn(tx, userId), accessChanged(userId, { added, removed }, ofInstance), ...ofCompanies)
+    const ended = removed.length === 0 ? [] : await endKeysWithoutAccess(tx, userId)
+    return changed(await membershipsIn(tx, userId), accessChanged(userId, { added, removed }, ofInstance), ...ofCompanies, ...ended)
   })
 }
 

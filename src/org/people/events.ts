@@ -56,6 +56,12 @@ export const passwordChangeFailed = event('person.password_change_failed', 'pers
 export const resetLinkCreated = event('person.reset_link_created', 'person', z.object({ expiresAt: z.string() }))
 export const passwordReset = event('person.password_reset', 'person', z.object({ keyIds: z.array(z.uuid()) }))
 
+/** Why the key of a command line ended. */
+const keyEndReasons = ['logged_out', 'signed_out', 'password_changed', 'access_ended', 'instance_claimed'] as const
+export type KeyEndReason = (typeof keyEndReasons)[number]
+
+export const boardKeyRevoked = event('board_api_key.revoked', 'person', z.object({ keyId: z.uuid(), reason: z.enum(keyEndReasons) }))
+
 export const promoted = event('person.promoted', 'person', z.object({ role: z.literal('instance_admin') }))
 export const demoted = event('person.demoted', 'person', z.object({ role: z.literal('instance_admin') }))
 

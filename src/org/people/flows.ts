@@ -18,6 +18,7 @@ import type { Devices } from './devices.ts'
 import { headersFor } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { ofInstance, passwordChanged, passwordChangeFailed, sessionsEnded, signInFailed } from './events.ts'
+import { endKeys } from './keys.ts'
 import { countAttempt, passwordLimits, sessionLimits, signInLimits, signUpLimits, takeBackAttempt } from './limits.ts'
 import { hashed, isPassword } from './passwords.ts'
 import type { PeopleSettings } from './peopleSettings.ts'
@@ -39,7 +40,10 @@ export interface Flows {
   /** Signs in, or asks for the code of a person who has a second factor. @throws Refusal `too_many_attempts`, `credentials_wrong` */
   signIn(ctx: Ctx, client: Client, input: z.output<typeof signInBody>): Promise<z.output<typeof signInView>>
   readonly secondFactor: SecondFactor
-  /** Changes the password of the caller, and ends its other sessions. @throws Refusal `too_many_attempts`, `password_wrong`, `session_required` */
+  /**
+   * Changes the password of the caller, and ends its other sessions and the keys of its command lines. @throws Refusal
+   * `too_many_attempts`, `password_wrong`, `session_required`
+   */
   changePassword(ctx: Ctx, client: Client, input: z.output<typeof changePasswordBody>): Promise<{ token: null; user: PersonView }>
   /** Sets a new password by a link. @throws Refusal `not_found`, `too_many_attempts` */
   resetPassword(ctx: Ctx, client: Client, input: z.output<typeof resetPasswordBody>): Promise<{ success: true; user: PersonView }>
@@ -180,11 +184,12 @@ const changePassword: Flows['changePassword'] = async (ctx, client, { currentPas
     // It was changed meanwhile, and the given one is no longer right.
     if ((await tx.run(setPassword, { userId, before, hash })).length === 0) refuse('password_wrong')
     const ended = revokeOtherSessions ? await tx.run(endOtherSessions, { userId, keepId: sessionId }) : []
+    const keysEnded = revokeOtherSessions ? await endKeys(tx, userId, 'password_changed') : []
     const sessionIds = ended.map(({ id }) => id)
     const answer = { token: null, user: await personById(tx, userId) }
     const event = passwordChanged(userId, {}, ofInstance)
-    if (sessionIds.length === 0) return changed(answer, event)
-    return changed(answer, event, sessionsEnded(userId, { sessionIds, reason: 'password_changed' }, ofInstance))
+    if (sessionIds.length === 0) return changed(answer, event, ...keysEnded)
+    return changed(answer, event, sessionsEnded(userId, { sessionIds, reason: 'password_changed' }, ofInstance), ...keysEnded)
   })
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { boardClaims } from '../../model/boardClaims.ts'
 import { cliChallenges } from '../../model/boardKeys.ts'
 import { authAttempts, challenges, signIns } from '../../model/people.ts'
 import { statement } from '../../platform/db/statement.ts'
@@ -25,12 +26,18 @@ const deleteCliChallenges = statement<object, { gone: true }>('cli_challenges_fo
   delete from ${cliChallenges} where id in (
     select id from ${cliChallenges} where expires_at < now() - interval '1 day' order by id limit ${BATCH} for update skip locked) returning true as gone`)
 
+// One that was used stays: its page says who used it.
+const deleteClaims = statement<object, { gone: true }>('board_claims_forget').unaudited(sql`
+  delete from ${boardClaims} where id in (
+    select id from ${boardClaims} where expires_at < now() - interval '1 day' and claimed_at is null
+    order by id limit ${BATCH} for update skip locked) returning true as gone`)
+
 /**
- * Deletes sessions, links, logins of command lines and counts of attempts whose time is over. They decide nothing any more. A flood from many
+ * Deletes sessions, links, claims, logins of command lines and counts of attempts whose time is over. They decide nothing any more. A flood from many
  * addresses leaves many rows, and all of them go.
  */
 export async function forgetSignIns(store: Store): Promise<void> {
-  for (const batch of [deleteSessions, deleteAttempts, deleteChallenges, deleteCliChallenges]) {
+  for (const batch of [deleteSessions, deleteAttempts, deleteChallenges, deleteCliChallenges, deleteClaims]) {
     for (let count = BATCH_SIZE; count === BATCH_SIZE;) count = (await writeUnaudited(store, batch, {})).length
   }
 }

@@ -5,7 +5,6 @@ import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { bySecret } from '../../auth/bySecret.ts'
 import { hashToken } from '../../auth/tokens.ts'
-import { boardKeys } from '../../model/boardKeys.ts'
 import { challenges, logins, signIns } from '../../model/people.ts'
 import type { Client } from '../../http/client.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
@@ -16,6 +15,7 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { ofInstance, passwordReset, resetLinkCreated, sessionsEnded } from './events.ts'
+import { endKeys } from './keys.ts'
 import { countAttempt, resetLimits } from './limits.ts'
 import { personById } from './queries.ts'
 import type { PersonView, resetLinkView } from './views.ts'
@@ -51,9 +51,6 @@ const endSessions = statement<{ userId: string }, { id: string }>('reset_end_ses
   sql`delete from ${signIns} where person_id = ${param('userId')} returning id`,
 )
 
-const revokeKeys = statement<{ userId: string }, { id: string }>('reset_revoke_keys').write(sql`
-  update ${boardKeys} set revoked_at = now() where user_id = ${param('userId')} and revoked_at is null and expires_at > now() returning id`)
-
 interface Reset {
   readonly token: string
   readonly newPassword: string
@@ -74,9 +71,11 @@ export async function resetPassword(ctx: Ctx, client: Client, reset: Reset): Pro
     const { userId } = link
     await tx.run(setPassword, { userId, hash })
     const sessionIds = (await tx.run(endSessions, { userId })).map(({ id }) => id)
-    const keyIds = (await tx.run(revokeKeys, { userId })).map(({ id }) => id)
+    const keysEnded = await endKeys(tx, userId, 'password_changed')
+    const keyIds = keysEnded.map(({ details }) => String(details['keyId']))
     const ended: DomainEvent[] =
       sessionIds.length === 0 ? [] : [sessionsEnded(userId, { sessionIds, reason: 'password_changed' }, ofInstance)]
-    return changed({ success: true as const, user: await personById(tx, userId) }, passwordReset(userId, { keyIds }, ofInstance), ...ended)
+    const user = await personById(tx, userId)
+    return changed({ success: true as const, user }, passwordReset(userId, { keyIds }, ofInstance), ...ended, ...keysEnded)
   })
 }

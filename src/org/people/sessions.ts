@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { signIns } from '../../model/people.ts'
-import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { changedIfAny, mutate } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -11,6 +11,7 @@ import { withCookies } from '../../http/setCookies.ts'
 import type { PersonSessions } from '../../auth/personSessions.ts'
 import { ofInstance, sessionsEnded } from './events.ts'
 import type { EndReason } from './events.ts'
+import { endKeys } from './keys.ts'
 import { sessionIdOf } from './queries.ts'
 import type { endedView, sessionView } from './views.ts'
 
@@ -39,6 +40,11 @@ interface Choice {
   readonly keepId: string | null
 }
 
+/** The end of sessions, and whether the keys of command lines end with them. */
+interface End extends Choice {
+  readonly endsKeys: boolean
+}
+
 const lockSessions = statement<Choice, { id: string }>('sessions_lock').read(sql`
   select id from ${signIns} where person_id = ${param('userId')}
     and (${param('onlyId', 'uuid')} is null or id = ${param('onlyId', 'uuid')}) and id is distinct from ${param('keepId', 'uuid')}
@@ -56,12 +62,14 @@ export async function endSessionsIn(tx: Tx, choice: Choice): Promise<string[]> {
 }
 
 /** Ends sessions of one person at once: here with the commit, on other servers within a second (I16). */
-const endSessions = (ctx: Ctx, choice: Choice, reason: EndReason, answer: (ended: number) => Ended): Promise<Ended> =>
+const endSessions = (ctx: Ctx, { endsKeys, ...choice }: End, reason: EndReason, answer: (ended: number) => Ended): Promise<Ended> =>
   mutate(ctx, async (tx) => {
+    const { userId } = choice
     const sessionIds = await endSessionsIn(tx, choice)
-    if (sessionIds.length > 0) return changed(answer(sessionIds.length), sessionsEnded(choice.userId, { sessionIds, reason }, ofInstance))
-    if (choice.onlyId !== null) refuse('not_found', { message: 'Session not found' })
-    return unchanged(answer(0))
+    if (sessionIds.length === 0 && choice.onlyId !== null) refuse('not_found', { message: 'Session not found' })
+    const sessions = sessionIds.length === 0 ? [] : [sessionsEnded(userId, { sessionIds, reason }, ofInstance)]
+    const keys = endsKeys ? await endKeys(tx, userId, 'signed_out') : []
+    return changedIfAny(answer(sessionIds.length + keys.length), [...sessions, ...keys])
   })
 
 const plainAnswer = (ended: number): Ended => ({ success: true, ended })
@@ -70,7 +78,7 @@ const plainAnswer = (ended: number): Ended => ({ success: true, ended })
 export async function signOut(ctx: Ctx, { cookieName, isSecure }: PersonSessions): Promise<Ended> {
   const { userId, sessionId } = sessionIdOf(ctx)
   const cookie = `${cookieName}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
-  return await endSessions(ctx, { userId, onlyId: sessionId, keepId: null }, 'signed_out', (ended) =>
+  return await endSessions(ctx, { userId, onlyId: sessionId, keepId: null, endsKeys: false }, 'signed_out', (ended) =>
     withCookies(plainAnswer(ended), [cookie]),
   )
 }
@@ -78,11 +86,16 @@ export async function signOut(ctx: Ctx, { cookieName, isSecure }: PersonSessions
 /** Ends one session of the caller. @throws Refusal `session_required`, `not_found` for a session of another person as well */
 export async function endSession(ctx: Ctx, id: string): Promise<Ended> {
   const { userId } = sessionIdOf(ctx)
-  return await endSessions(ctx, { userId, onlyId: id, keepId: null }, 'revoked', plainAnswer)
+  return await endSessions(ctx, { userId, onlyId: id, keepId: null, endsKeys: false }, 'revoked', plainAnswer)
 }
 
-/** Ends the sessions of the caller on all devices, or on all but this one. @throws Refusal `session_required` */
+/**
+ * Ends the sessions of the caller on all devices, or on all but this one, and the keys of its command lines: each is a device that signed
+ * in.
+ * @throws Refusal `session_required`
+ */
 export async function endAllSessions(ctx: Ctx, keepsThis: boolean): Promise<Ended> {
   const { userId, sessionId } = sessionIdOf(ctx)
-  return await endSessions(ctx, { userId, onlyId: null, keepId: keepsThis ? sessionId : null }, 'revoked', plainAnswer)
+  const choice = { userId, onlyId: null, keepId: keepsThis ? sessionId : null, endsKeys: true }
+  return await endSessions(ctx, choice, 'revoked', plainAnswer)
 }

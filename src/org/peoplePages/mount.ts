@@ -78,7 +78,7 @@ async function submitted(formPage: FormPage, request: PageRequest): Promise<Page
   }
 }
 
-/** Mounts the pages on which people sign in, accept an invitation and let a command line in. */
+/** Mounts the pages on which people sign in, accept an invitation, let a command line in and claim the instance. */
 export function mountPeoplePages(app: Express, deps: PageDeps): void {
   const { people } = deps
   if (people === null) return

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { boardOf, cookiesOf, person } from '../../dev/testing/people.ts'
 import { TEST_PASSWORD } from '../../dev/testing/sessions.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
+import { offerClaim } from '../boardClaims/index.ts'
 
 const server = useServer({ people: {}, boardMode: 'token' })
 const local = useServer()
@@ -91,8 +92,24 @@ describe('the pages of people', () => {
     expect((await submit('/sign-in', { email, password: TEST_PASSWORD }, device)).status).toBe(303)
   })
 
+  test('A person claims the instance by the URL that its server printed, once, after signing in', async () => {
+    await server().database.sql.query('delete from instance_administrators')
+    const path = (await offerClaim(server().store)) ?? ''
+    const ada = await person(server())
+    expect((await show(path)).text).toContain(`/sign-in?next=${encodeURIComponent(path)}`)
+    expect((await submit(path, { action: 'claim' })).status).toBe(403)
+    const signedIn = await submit(`/sign-in?next=${encodeURIComponent(path)}`, { email: ada.email, password: TEST_PASSWORD })
+    expect(signedIn).toMatchObject({ status: 303, location: path })
+    expect((await show(path, ada.cookie)).text).toContain('value="claim"')
+    expect((await submit(path, { action: 'claim' }, ada.cookie)).text).toContain('You administer this server.')
+    expect((await ada.client.get('/api/cli-auth/me')).body).toMatchObject({ isInstanceAdmin: true })
+    expect((await show(path, ada.cookie)).text).toContain('This server has been claimed.')
+    expect((await submit(path, { action: 'claim' }, (await person(server(), 'Bob')).cookie)).status).toBe(409)
+    expect((await show('/board-claim/none?code=none')).status).toBe(404)
+  })
+
   test('A local server has no such pages', async () => {
-    for (const path of ['/sign-in', '/sign-up', '/account', '/invite/x', '/cli-auth/x', '/reset-password'])
+    for (const path of ['/sign-in', '/sign-up', '/account', '/invite/x', '/cli-auth/x', '/reset-password', '/board-claim/x'])
       expect((await local().board.get(path)).status).toBe(404)
     expect(cookiesOf(await local().board.get('/sign-in'))).toBe('')
   })

@@ -1,8 +1,9 @@
-// The pages on which people sign in, accept an invitation, and let a command line in.
+// The pages on which people sign in, accept an invitation, let a command line in, and claim the instance.
 
 import type { z } from 'zod'
 import { cookiesIn } from '../../http/setCookies.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { claimInstance, readClaim } from '../boardClaims/index.ts'
 import { approveChallenge, cancelChallenge, readChallenge } from '../cliLogins/index.ts'
 import { acceptInvite, openInvite } from '../invites/index.ts'
 import { changePasswordBody, resetPasswordBody, signInBody, signOut, signUpBody } from '../people/index.ts'
@@ -149,6 +150,31 @@ const cliLoginPage: FormPage = {
   },
 }
 
+const claimOver: Readonly<Record<'claimed' | 'expired', string>> = {
+  claimed: 'This server has been claimed.',
+  expired: 'This link is over: it is a day old, or the server has an administrator.',
+}
+
+const claimPage: FormPage = {
+  path: '/board-claim/:token',
+  async show(request, problem, status) {
+    const [token = '', code = ''] = [request.params['token'], request.params['code']]
+    const claim = await readClaim(request.ctx.store.read, token, code)
+    if (claim.status !== 'available') return page('Claim this server', html`<p>${claimOver[claim.status]}</p>`, status, problem)
+    const facts = html`<p>
+      This server has no administrator. You become it, and the owner of the companies that it has. The link works once.
+    </p>`
+    const action = isPerson(request)
+      ? html`<form method="post">${button('claim', 'Claim')}</form>`
+      : signInLink(`/board-claim/${token}?code=${code}`)
+    return page('Claim this server', html`${facts}${action}`, status, problem)
+  },
+  async submit({ ctx, params }) {
+    await claimInstance(ctx, params['token'] ?? '', params['code'] ?? '')
+    return page('Claimed', html`<p>You administer this server.</p>`)
+  },
+}
+
 const resetPage: FormPage = {
   path: '/reset-password',
   show: async (_, problem, status) =>
@@ -161,4 +187,4 @@ const resetPage: FormPage = {
 }
 
 /** Every page of people. */
-export const formPages: readonly FormPage[] = [signInPage, signUpPage, accountPage, invitePage, cliLoginPage, resetPage]
+export const formPages: readonly FormPage[] = [signInPage, signUpPage, accountPage, invitePage, cliLoginPage, resetPage, claimPage]

@@ -113,6 +113,7 @@ describe('a mutation by a run (I2)', () => {
       companyId: company.id,
       role: 'general',
       canCreateAgents: false,
+      grants: [],
       scopes: null,
       via: 'token',
       keyId: null,

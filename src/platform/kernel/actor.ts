@@ -61,6 +61,8 @@ export interface AgentActor {
   readonly companyId: string
   readonly role: string
   readonly canCreateAgents: boolean
+  /** Those of its grants that `auth/power.ts` lets agents use. */
+  readonly grants: readonly GrantKey[]
   readonly via: 'key' | 'token'
   /** The agent key of the request, for the audit of revocations; null for a token. */
   readonly keyId: string | null

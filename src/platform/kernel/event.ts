@@ -19,6 +19,7 @@ export type EntityType =
   | 'invite'
   | 'join_request'
   | 'cli_login'
+  | 'board_claim'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

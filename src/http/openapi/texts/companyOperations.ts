@@ -252,12 +252,12 @@ export const people: OperationTexts = {
   ),
   'PATCH /api/companies/:companyId/members/:memberId/permissions': op(
     'setMemberPermissions',
-    'The full set of what the member may do beyond its role.',
+    'The full set of what the member may do beyond its role. An agent is granted `users:invite` and `joins:approve` here, and nothing else.',
     'Member',
   ),
   'POST /api/companies/:companyId/invites': op(
     'createInvite',
-    'For three days, and for one who accepts. Only this answer has the token.',
+    'For three days, and for one who accepts. Only this answer has the token. An agent needs the grant `users:invite`, and invites people as `viewer` only.',
     'CreatedInvite',
   ),
   'POST /api/companies/:companyId/openclaw/invite-prompt': op(
@@ -275,18 +275,22 @@ export const people: OperationTexts = {
   ),
   'POST /api/invites/:token/accept': op(
     'acceptInvite',
-    'A person has to be signed in. An agent gets a secret with which it takes its key when a person has let it in.',
+    'A person has to be signed in, and gets its request again when it repeats. An agent gets a secret with which it takes its key when a person has let it in.',
     'AcceptedInvite',
   ),
-  'POST /api/invites/:inviteId/revoke': op('revokeInvite', 'It can no longer be accepted. A repeat finds it done.', 'Invite'),
+  'POST /api/invites/:inviteId/revoke': op(
+    'revokeInvite',
+    'It can no longer be accepted. A repeat finds it done. An agent revokes those that it made itself.',
+    'Invite',
+  ),
   'GET /api/companies/:companyId/join-requests': op(
     'listJoinRequests',
-    'People and agents that asked to join, newest first.',
+    'People and agents that asked to join, newest first. An agent with the grant `joins:approve` sees agents only.',
     'JoinRequest',
   ),
   'POST /api/companies/:companyId/join-requests/:requestId/approve': op(
     'approveJoinRequest',
-    'A person becomes a member with the role of its invitation. An agent is made below the CEO, without any command that it asked for.',
+    'A person becomes a member with the role of its invitation. An agent is made below the CEO, without any command that it asked for. An agent with the grant `joins:approve` decides about agents only, and not in a company whose board approves new agents.',
     'JoinRequest',
   ),
   'POST /api/companies/:companyId/join-requests/:requestId/reject': op('rejectJoinRequest', 'It stays rejected.', 'JoinRequest'),
@@ -313,6 +317,16 @@ export const people: OperationTexts = {
   ),
   'POST /api/cli-auth/challenges/:id/cancel': op('cancelCliLogin', 'For who has its secret.', 'CliLoginCancellation', 'CliLoginSecret'),
   'POST /api/cli-auth/revoke-current': op('revokeCurrentKey', 'Needs the key itself as bearer.', 'KeyRevocation'),
+  'GET /api/board-claim/:token': op(
+    'getBoardClaim',
+    'The token and the code are those of the URL that a server prints at its start while the instance has no administrator. Another code is not found.',
+    'BoardClaim',
+  ),
+  'POST /api/board-claim/:token/claim': op(
+    'claimInstance',
+    'Needs a session. It works once, within a day, and while the instance has no administrator. The command lines that were let in as the local board end. A repeat by the same person has the same result.',
+    'ClaimedInstance',
+  ),
   'POST /api/instance/bootstrap-invites': op(
     'createBootstrapInvite',
     'Needs the token of the board. Its acceptor is an administrator of the instance; earlier ones end.',

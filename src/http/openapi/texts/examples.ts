@@ -289,6 +289,7 @@ export const fieldExamples: Readonly<Record<string, unknown>> = {
   CreateInviteRequest: { allowedJoinTypes: 'human', memberRole: 'operator' },
   CreateInvitePromptRequest: { agentMessage: 'Welcome' },
   AcceptInviteRequest: { requestType: 'agent', agentName: 'Ada', adapterType: 'openclaw_gateway' },
+  ClaimInstanceRequest: { code: '0123456789abcdef01234567' },
   ClaimApiKeyRequest: { claimSecret: 'pcp_claim_0123456789abcdef0123456789abcdef0123456789abcdef' },
   CreateCliLoginRequest: { command: 'paperclipai company list', clientName: 'laptop', requestedAccess: 'board' },
   CliLoginSecret: { token: 'pcp_cli_auth_0123456789abcdef0123456789abcdef0123456789abcdef' },

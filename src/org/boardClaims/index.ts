@@ -1,0 +1,1 @@
+export { claimInstance, offerClaim, readClaim } from './claim.ts'
