@@ -42,58 +42,81 @@ function boardToken(): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new Problem(`The token of the board cannot be read: ${(error as Error).message}`)
+    const hint = 'run this as the account of the server, with its PAPERCLIP_HOME'
+    throw new Problem(`The token of the board cannot be read (${(error as Error).message}): ${hint}`)
   }
 }
 
 const base = (env['PAPERCLIP_API_URL'] ?? `http://127.0.0.1:${env['PORT'] ?? '3100'}`).replace(/\/+$/, '')
 
-async function ask<T>(method: 'GET' | 'POST', route: string): Promise<T> {
+/** Sends a request with the token of the board. */
+async function send(method: 'GET' | 'POST', route: string): Promise<Response> {
   const headers = { authorization: `Bearer ${boardToken()}`, ...(method === 'POST' ? { 'content-type': 'application/json' } : {}) }
-  const answer = await fetch(`${base}/api${route}`, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) }).catch(() => {
-    throw new Problem(`No server answers at ${base}`)
+  return await fetch(`${base}/api${route}`, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) }).catch(() => {
+    throw new Problem(`No server answers at ${base}: start it, or set PORT or PAPERCLIP_API_URL to where it is`)
   })
-  const body = (await answer.json()) as T & { readonly error?: string }
+}
+
+/** The body of an answer. */
+async function bodyOf<T>(answer: Response): Promise<T> {
+  const body = (await answer.json().catch(() => {
+    throw new Problem(`What answers at ${base} is not this server`)
+  })) as T & { readonly error?: string }
+  if (answer.status === 401) throw new Problem(`The server at ${base} has another token of the board: set PAPERCLIP_HOME to its home`)
   if (!answer.ok) throw new Problem(body.error ?? `The server answered with ${answer.status}`)
   return body
 }
 
+const post = async <T>(route: string): Promise<T> => await bodyOf<T>(await send('POST', route))
+
+/** Every account, page by page. */
+async function* accounts(): AsyncGenerator<Account> {
+  let next: string | undefined = '/admin/users?limit=1000'
+  while (next !== undefined) {
+    const answer = await send('GET', next)
+    yield* await bodyOf<Account[]>(answer)
+    next = /<\/api([^>]+)>; rel="next"/.exec(answer.headers.get('link') ?? '')?.[1]
+  }
+}
+
 async function findPerson(asked: string | undefined): Promise<Account> {
   if (asked === undefined) throw new Problem(`PERSON is missing\n${USAGE}`)
-  const accounts = await ask<Account[]>('GET', '/admin/users?limit=1000')
-  const found = accounts.find(({ id, email }) => id === asked || email === asked.toLowerCase())
-  if (found === undefined) throw new Problem(`No account has the id or the e-mail address ${asked}`)
-  return found
+  for await (const account of accounts()) if (account.id === asked || account.email === asked.toLowerCase()) return account
+  throw new Problem(`No account has the id or the e-mail address ${asked}`)
+}
+
+/** Refuses a server where no person could use what the command makes. */
+async function requirePeople(): Promise<void> {
+  const { deploymentMode } = await bodyOf<{ deploymentMode: string }>(await send('GET', '/health'))
+  if (deploymentMode !== 'authenticated')
+    throw new Problem('People do not sign in to this server: PAPERCLIP_DEPLOYMENT_MODE is local_trusted')
 }
 
 const commands: Readonly<Record<string, (argument: string | undefined) => Promise<string>>> = {
   async list() {
-    const accounts = await ask<Account[]>('GET', '/admin/users?limit=1000')
-    return accounts
-      .map(
-        ({ id, email, name, isInstanceAdmin, hasSecondFactor }) =>
-          `${id}  ${email}  ${name}${isInstanceAdmin ? '  administrator' : ''}${hasSecondFactor ? '  second factor' : ''}`,
-      )
-      .join('\n')
+    const lines: string[] = []
+    for await (const { id, email, name, isInstanceAdmin, hasSecondFactor } of accounts())
+      lines.push(`${id}  ${email}  ${name}${isInstanceAdmin ? '  administrator' : ''}${hasSecondFactor ? '  second factor' : ''}`)
+    return lines.length === 0 ? 'No person has an account.' : lines.join('\n')
   },
   async invite() {
-    const { url, expiresAt } = await ask<{ url: string; expiresAt: string }>('POST', '/instance/bootstrap-invites')
+    const { url, expiresAt } = await post<{ url: string; expiresAt: string }>('/instance/bootstrap-invites')
     return `${url}\nIt can be accepted once, until ${expiresAt}.`
   },
   async promote(argument) {
     const { id, email } = await findPerson(argument)
-    await ask('POST', `/admin/users/${id}/promote-instance-admin`)
+    await post(`/admin/users/${id}/promote-instance-admin`)
     return `${email} is an administrator of the instance.`
   },
   async 'reset-password'(argument) {
     const { id, hasSecondFactor } = await findPerson(argument)
-    const { url, expiresAt } = await ask<{ url: string; expiresAt: string }>('POST', `/admin/users/${id}/reset-links`)
+    const { url, expiresAt } = await post<{ url: string; expiresAt: string }>(`/admin/users/${id}/reset-links`)
     const stays = '\nThe second factor stays. If the person has lost it, too: npm run admin -- remove-second-factor PERSON'
     return `${url}\nIt works once, until ${expiresAt}.${hasSecondFactor ? stays : ''}`
   },
   async 'remove-second-factor'(argument) {
     const { id, email } = await findPerson(argument)
-    const { ended } = await ask<{ ended: number }>('POST', `/admin/users/${id}/remove-second-factor`)
+    const { ended } = await post<{ ended: number }>(`/admin/users/${id}/remove-second-factor`)
     return `${email} signs in with the password alone. ${ended} of its sessions ended.`
   },
   async 'rotate-run-keys'(argument) {
@@ -103,9 +126,10 @@ const commands: Readonly<Record<string, (argument: string | undefined) => Promis
 }
 
 const [name = '', argument] = process.argv.slice(2)
-const command = commands[name]
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined
 try {
   if (command === undefined) throw new Problem(USAGE)
+  if (name !== 'rotate-run-keys') await requirePeople()
   process.stdout.write(`${await command(argument)}\n`)
 } catch (error) {
   if (!(error instanceof Problem) && !isStartProblem(error)) throw error
