@@ -226,6 +226,19 @@ CREATE TABLE auth_attempts (
 );
 CREATE INDEX auth_attempts_end ON public.auth_attempts USING btree (ends_at);
 
+CREATE TABLE board_claims (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  token_hash text NOT NULL,
+  code_hash text NOT NULL,
+  expires_at timestamp(3) with time zone NOT NULL,
+  claimed_by_user_id text,
+  claimed_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT board_claims_pkey PRIMARY KEY (id)
+);
+CREATE INDEX board_claims_end ON public.board_claims USING btree (expires_at);
+CREATE UNIQUE INDEX board_claims_token_key ON public.board_claims USING btree (token_hash);
+
 CREATE TABLE board_keys (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   user_id text NOT NULL,
@@ -523,6 +536,7 @@ CREATE TABLE invites (
   accepted_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  invited_by_agent_id uuid,
   CONSTRAINT invites_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT invites_pkey PRIMARY KEY (id)
 );
@@ -905,6 +919,8 @@ CREATE TABLE join_requests (
   rejected_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  approved_by_agent_id uuid,
+  rejected_by_agent_id uuid,
   CONSTRAINT join_requests_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT join_requests_created_agent_id_agents_id_fk FOREIGN KEY (created_agent_id) REFERENCES agents(id) ON DELETE SET NULL,
   CONSTRAINT join_requests_invite_id_invites_id_fk FOREIGN KEY (invite_id) REFERENCES invites(id) ON DELETE CASCADE,

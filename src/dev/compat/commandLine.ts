@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import { findProblem } from './expected.ts'
 import type { Expected } from './expected.ts'
 import type { Report } from './report.ts'
@@ -14,6 +13,8 @@ export interface ExpectedResult extends Expected {
   readonly exitCode?: number
   /** Receives the complete output so far, at each new chunk. */
   readonly onOutput?: (out: string) => void
+  /** Receives the complete error output so far, at each new chunk. */
+  readonly onErrorOutput?: (err: string) => void
 }
 
 interface CommandExit {
@@ -80,7 +81,12 @@ export function createCommand({ file, home, apiBase, report, key }: CommandOptio
       out += chunk
       expectedResult.onOutput?.(out)
     })
-    const [[code], err] = await Promise.all([once(child, 'close'), text(child.stderr)])
+    let err = ''
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      err += chunk
+      expectedResult.onErrorOutput?.(err)
+    })
+    const [code] = await once(child, 'close')
     const actor = key === undefined ? 'board' : 'agent'
     report.record(
       `${actor}: ${args.join(' ')}${isFailing ? ' (refused)' : ''}`,

@@ -190,6 +190,7 @@ const examples: Readonly<Record<string, Example>> = {
     },
     body: ({ ids }) => ({ token: `a link of ${ids['users']}`, newPassword: 'another password' }),
   },
+  getBoardClaimByToken: { query: `?code=${STAGE_SECRET}` },
   getCliAuthChallengesById: { query: `?token=${STAGE_SECRET}` },
   postAuthTwoFactorEnable: { body: () => ({ password: TEST_PASSWORD }) },
   postAuthTwoFactorVerifyTotp: {

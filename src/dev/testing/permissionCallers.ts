@@ -47,6 +47,7 @@ const anAgent = (agentId: string, companyId: string, fields: Partial<AgentActor>
   companyId,
   role: 'general',
   canCreateAgents: false,
+  grants: [],
   via: 'key',
   keyId: null,
   scopes: null,
