@@ -104,8 +104,8 @@ function mountProbes(app: Express, { store, isDraining = () => false }: AppDeps)
   app.all(READY_PATH, readyPage(store.read, isDraining))
 }
 
-function mountPages(app: Express, { board, log, tokens, version, securityContact = null }: AppDeps): void {
-  app.all('/', startPage(version))
+function mountPages(app: Express, { board, log, tokens, version, people, securityContact = null }: AppDeps): void {
+  app.all('/', startPage(version, people !== null))
   app.all(PUBLIC_KEYS_PATH, publicKeysPage(tokens))
   app.all('/.well-known/security.txt', securityTextPage(securityContact))
   app.all(SIGN_IN_PATH, signInPage(board, log))

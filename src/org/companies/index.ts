@@ -3,7 +3,7 @@ export { companyArchived, companyDeleted, companyDeletionBegun } from './events.
 export { drawIssueNumber, identifierOf, issueNumbersInside } from './issueNumbers.ts'
 export type { IssueNumber } from './issueNumbers.ts'
 export { lockCompany, lockUnarchivedCompany, shareUnarchivedCompany } from './lock.ts'
-export { companyById } from './queries.ts'
+export { companyById, listCompanies } from './queries.ts'
 export type { CompanyRow } from './queries.ts'
 export { applyCompanyPatch } from './update.ts'
 export { companyView, createCompanyBody, patchCompanyBody } from './views.ts'

@@ -9,7 +9,7 @@ export interface Devices {
   readonly cookieName: string
   /** The id of a device that is known to an account; null for another one. It opens nothing. */
   idOf(value: string | null, userId: string): string | null
-  /** A `Set-Cookie` that makes a device known to an account. */
+  /** A `Set-Cookie` that makes a device known to an account, on the pages as well as for the API. */
   cookieFor(deviceId: string | null, userId: string): string
 }
 

@@ -74,14 +74,21 @@ const endSessions = (ctx: Ctx, { endsKeys, ...choice }: End, reason: EndReason, 
 
 const plainAnswer = (ended: number): Ended => ({ success: true, ended })
 
+/** Takes the cookie of the session from the browser. */
+const removalOf = ({ cookieName, isSecure }: PersonSessions): string =>
+  `${cookieName}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
+
 /** Ends the session of the caller, and takes the cookie from its browser. @throws Refusal `session_required` */
-export async function signOut(ctx: Ctx, { cookieName, isSecure }: PersonSessions): Promise<Ended> {
+export async function signOut(ctx: Ctx, sessions: PersonSessions): Promise<Ended> {
   const { userId, sessionId } = sessionIdOf(ctx)
-  const cookie = `${cookieName}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
   return await endSessions(ctx, { userId, onlyId: sessionId, keepId: null, endsKeys: false }, 'signed_out', (ended) =>
-    withCookies(plainAnswer(ended), [cookie]),
+    withCookies(plainAnswer(ended), [removalOf(sessions)]),
   )
 }
+
+/** Ends the sessions of the caller on all devices, and takes the cookie from its browser. @throws Refusal `session_required` */
+export const signOutEverywhere = async (ctx: Ctx, sessions: PersonSessions): Promise<Ended> =>
+  withCookies(await endAllSessions(ctx, false), [removalOf(sessions)])
 
 /** Ends one session of the caller. @throws Refusal `session_required`, `not_found` for a session of another person as well */
 export async function endSession(ctx: Ctx, id: string): Promise<Ended> {

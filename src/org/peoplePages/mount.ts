@@ -53,7 +53,13 @@ const handlerOf =
     send(response, request.method === 'POST' ? await submitted(formPage, pageRequest) : await shown(formPage, pageRequest))
   }
 
-const gone = (message: string, status: number): PageAnswer => page('Not possible', html`<p>${message}</p>`, status)
+const gone = (message: string, status: number): PageAnswer =>
+  page(
+    'Not possible',
+    html`<p>${message}</p>
+      <p><a href="/account">Your account</a></p>`,
+    status,
+  )
 
 async function shown(formPage: FormPage, request: PageRequest, problem: string | null = null, status = 200): Promise<PageAnswer> {
   try {

@@ -71,7 +71,7 @@ export async function providerSection(request: PageRequest): Promise<Html> {
     ({ id, provider }) =>
       html`<form method="post">
         <input type="hidden" name="login" value="${id}" />
-        <button name="action" value="unlink">Unlink ${new URL(provider).host}</button>
+        <button name="action" value="unlink" class="secondary">Unlink ${new URL(provider).host}</button>
       </form>`,
   )
   const link = isLinked
@@ -80,7 +80,8 @@ export async function providerSection(request: PageRequest): Promise<Html> {
   const password = hasPassword
     ? html``
     : html`<p>Your account has no password. An administrator can make a link with which you set one.</p>`
-  return html`${password}${identities}${link}`
+  return html`<h2>Sign-in with ${oidc.host}</h2>
+    ${password}${identities}${link}`
 }
 
 /** Sends the browser to the provider, to link an identity there to the account. @throws Refusal `session_required` */

@@ -39,7 +39,7 @@ describe('the pages of people', () => {
     expect(signedIn).toMatchObject({ status: 303, location: '/account' })
     const cookie = signedIn.cookies.map((line) => line.split(';')[0]).join('; ')
     expect((await show('/account', cookie)).text).toContain('You are Page (page@example.com).')
-    expect((await submit('/account', { action: 'sign-out' }, cookie)).location).toBe('/sign-in')
+    expect((await submit('/account', { action: 'sign-out' }, cookie)).location).toBe('/sign-in?done=signed-out')
     expect((await show('/account', cookie)).status).toBe(303)
   })
 
@@ -50,7 +50,7 @@ describe('the pages of people', () => {
     const shown = await show(`/invite/${body.token}`)
     expect(shown.text).not.toMatch(/<img|<script/)
     expect(shown.headers['content-security-policy']).toMatch(
-      /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'; frame-ancestors 'none'/,
+      /^default-src 'none'; style-src 'sha256-[^']+'; img-src data:; form-action 'self'; frame-ancestors 'none'/,
     )
     expect(shown.headers['referrer-policy']).toBe('same-origin')
     expect((await submit('/sign-in', { email: 'a@example.com', password: 'x' }, '', 'https://evil.example')).status).toBe(403)
@@ -78,7 +78,7 @@ describe('the pages of people', () => {
     const ada = await person(server())
     const { body } = await boardOf(server()).post(`/api/admin/users/${ada.id}/reset-links`)
     expect((await show(body.path)).text).toContain('Set a new password')
-    expect((await submit(body.path, { newPassword: 'a new password' })).location).toBe('/sign-in')
+    expect((await submit(body.path, { newPassword: 'a new password' })).location).toBe('/sign-in?done=reset')
     expect((await submit(body.path, { newPassword: 'a new password' })).status).toBe(404)
     expect((await submit('/sign-in', { email: ada.email, password: 'a new password' })).status).toBe(303)
   })

@@ -5,13 +5,17 @@ import { cookiesIn } from '../../http/setCookies.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { claimInstance, readClaim } from '../boardClaims/index.ts'
 import { approveChallenge, cancelChallenge, readChallenge } from '../cliLogins/index.ts'
+import { listCompanies } from '../companies/index.ts'
 import { acceptInvite, openInvite } from '../invites/index.ts'
-import { changePasswordBody, resetPasswordBody, signInBody, signOut, signUpBody } from '../people/index.ts'
+import { changePasswordBody, resetPasswordBody, signInBody, signOut, signOutEverywhere, signUpBody } from '../people/index.ts'
 import { localPath } from './formPage.ts'
 import type { FormPage, PageRequest } from './formPage.ts'
 import { emailField, html, nameField, newPasswordField, page, passwordField, redirect } from './html.ts'
 import type { Html } from './html.ts'
 import { beginLink, providerLink, providerSection } from './oidcPages.ts'
+
+/** The companies that a page shows; the API has the rest. */
+const MAX_COMPANIES = 100
 
 /** The fields of a form as the schema has them. @throws Refusal `validation_failed` with the first finding */
 export function parsed<S extends z.ZodType>(schema: S, form: unknown): z.output<S> {
@@ -24,23 +28,44 @@ export function parsed<S extends z.ZodType>(schema: S, form: unknown): z.output<
 /** Whether a person has signed in. */
 export const isPerson = ({ ctx }: PageRequest): boolean => ctx.actor.kind === 'board' && ctx.actor.via === 'session'
 
+/** The account of the browser, so that a person sees for whom it decides. */
+const signedInAs = ({ ctx: { actor } }: PageRequest): Html =>
+  actor.kind === 'board' && actor.session !== null ? html`<p>You are ${actor.session.name} (${actor.session.email ?? ''}).</p>` : html``
+
 const signInLink = (next: string): Html =>
   html`<p>
     <a href="/sign-in?next=${encodeURIComponent(next)}">Sign in</a>, or
     <a href="/sign-up?next=${encodeURIComponent(next)}">make an account</a>.
   </p>`
 
-/** A button that says which action its form asks for. */
-export const button = (action: string, label: string): Html => html`<button name="action" value="${action}">${label}</button>`
+/** A button of a form. @param look `secondary` for what is not the purpose of the page */
+export const button = (action: string, label: string, look: 'primary' | 'secondary' = 'primary'): Html =>
+  html`<button name="action" value="${action}" class="${look}">${label}</button>`
+
+/** The sentence about an act that the page before this one did. */
+const notices: ReadonlyMap<string, string> = new Map([
+  ['password', 'The password is changed. Your sessions in other browsers have ended.'],
+  ['reset', 'The password is set. Sign in with it.'],
+  ['signed-out', 'You are signed out.'],
+  ['signed-out-everywhere', 'You are signed out on all devices.'],
+])
+
+const notice = ({ params }: PageRequest): Html => {
+  const text = notices.get(params['done'] ?? '')
+  return text === undefined ? html`` : html`<p role="status">${text}</p>`
+}
+
+const nextOf = ({ params }: PageRequest): string => encodeURIComponent(localPath(params['next']))
 
 const signInPage: FormPage = {
   path: '/sign-in',
-  show: async ({ params, people }, problem, status) =>
+  show: async (request, problem, status) =>
     page(
       'Sign in',
-      html`<form method="post">${emailField}${passwordField}<button>Sign in</button></form>
-        ${providerLink(people, localPath(params['next']))}
-        <p><a href="/sign-up?next=${encodeURIComponent(localPath(params['next']))}">Make an account</a></p>`,
+      html`${problem === null ? notice(request) : ''}
+        <form method="post">${emailField(request.form['email'])}${passwordField}<button>Sign in</button></form>
+        ${providerLink(request.people, localPath(request.params['next']))}
+        <p>No account yet? <a href="/sign-up?next=${nextOf(request)}">Make an account</a></p>`,
       status,
       problem,
     ),
@@ -53,10 +78,13 @@ const signInPage: FormPage = {
 
 const signUpPage: FormPage = {
   path: '/sign-up',
-  show: async (_, problem, status) =>
+  show: async (request, problem, status) =>
     page(
       'Make an account',
-      html`<form method="post">${nameField}${emailField}${newPasswordField}<button>Make the account</button></form>`,
+      html`<form method="post">
+          ${nameField(request.form['name'])}${emailField(request.form['email'])}${newPasswordField}<button>Make the account</button>
+        </form>
+        <p>You have an account? <a href="/sign-in?next=${nextOf(request)}">Sign in</a></p>`,
       status,
       problem,
     ),
@@ -66,30 +94,54 @@ const signUpPage: FormPage = {
   },
 }
 
+/** The companies of the person, each with its role there. */
+async function companiesOf({ ctx }: PageRequest): Promise<Html> {
+  const roles = ctx.actor.kind === 'board' ? ctx.actor.companies : null
+  const { items } = await listCompanies(ctx, { limit: MAX_COMPANIES })
+  const lines = items.map(({ id, name }) => html`<li>${name}: ${roles?.get(id) ?? 'administrator'}</li>`)
+  const administers = roles === null ? html`<p>You administer this server.</p>` : html``
+  return html`${administers}${
+    lines.length === 0
+      ? html`<p>You are in no company yet.</p>`
+      : html`<ul>
+          ${lines}
+        </ul>`
+  }`
+}
+
 const accountPage: FormPage = {
   path: '/account',
   async show(request, problem, status) {
-    const { actor } = request.ctx
-    if (!isPerson(request) || actor.kind !== 'board') return redirect('/sign-in?next=/account')
+    if (!isPerson(request)) return redirect('/sign-in?next=/account')
     const { enabled } = await request.people.flows.secondFactor.state(request.ctx)
-    const content = html`<p>You are ${actor.session?.name ?? ''} (${actor.session?.email ?? ''}).</p>
+    const content = html`${problem === null ? notice(request) : ''}${signedInAs(request)}
+      <h2>Companies</h2>
+      ${await companiesOf(request)}
+      <h2>Password</h2>
       <form method="post">${passwordField}${newPasswordField}${button('password', 'Change the password')}</form>
-      ${await providerSection(request)}
+      <h2>Second factor</h2>
       <p>The second factor is ${enabled ? 'on' : 'off'}: <a href="/account/second-factor">change it</a>.</p>
-      <form method="post">${button('sign-out', 'Sign out')}</form>`
+      ${await providerSection(request)}
+      <h2>Sessions</h2>
+      <form method="post">
+        ${button('sign-out', 'Sign out', 'secondary')}${button('sign-out-everywhere', 'Sign out on all devices', 'secondary')}
+      </form>`
     return page('Your account', content, status, problem)
   },
   async submit(request) {
     const { ctx, client, people, form } = request
-    if (form['action'] === 'link') return await beginLink(request)
-    if (form['action'] === 'unlink') {
+    const { action } = form
+    if (action === 'link') return await beginLink(request)
+    if (action === 'unlink') {
       await people.oidc?.unlink(ctx, form['login'] ?? '')
       return redirect('/account')
     }
-    if (form['action'] === 'sign-out') return redirect('/sign-in', cookiesIn(await signOut(ctx, people.sessions)))
+    if (action === 'sign-out') return redirect('/sign-in?done=signed-out', cookiesIn(await signOut(ctx, people.sessions)))
+    if (action === 'sign-out-everywhere')
+      return redirect('/sign-in?done=signed-out-everywhere', cookiesIn(await signOutEverywhere(ctx, people.sessions)))
     const input = parsed(changePasswordBody, { currentPassword: form['password'], newPassword: form['newPassword'] })
     await people.flows.changePassword(ctx, client, input)
-    return redirect('/account')
+    return redirect('/account?done=password')
   },
 }
 
@@ -101,22 +153,28 @@ const invitePage: FormPage = {
     const { companyName, inviteMessage } = await openInvite(ctx.store.read, token)
     const title = companyName === null ? 'Administer this server' : `Join ${companyName}`
     const message = inviteMessage === null ? html`` : html`<blockquote>${inviteMessage}</blockquote>`
-    const action = isPerson(request) ? html`<form method="post">${button('accept', 'Accept')}</form>` : signInLink(`/invite/${token}`)
+    const action = isPerson(request)
+      ? html`${signedInAs(request)}
+          <form method="post">${button('accept', 'Accept')}</form>`
+      : signInLink(`/invite/${token}`)
     return page(title, html`${message}${action}`, status, problem)
   },
   async submit({ ctx, client, params }) {
     const accepted = await acceptInvite(ctx, client, params['token'] ?? '', { requestType: 'human' })
     const isDone = 'bootstrapAccepted' in accepted
+    const sentence = isDone ? 'You administer this server.' : 'A person of the company decides whether you join.'
     return page(
       'Accepted',
-      isDone ? html`<p>You administer this server.</p>` : html`<p>A person of the company decides whether you join.</p>`,
+      html`<p>${sentence}</p>
+        <p><a href="/account">Your account</a></p>`,
     )
   },
 }
 
 const cliLoginPage: FormPage = {
   path: '/cli-auth/:id',
-  async show({ ctx, params }, problem, status) {
+  async show(request, problem, status) {
+    const { ctx, params } = request
     const [id = '', token = ''] = [params['id'], params['token']]
     const login = await readChallenge(ctx, id, token)
     const facts = html`<p>
@@ -127,7 +185,7 @@ const cliLoginPage: FormPage = {
       return page(
         'Login of a command line',
         html`${facts}
-          <p>The login is ${login.status}.</p>`,
+          <p>The login is ${login.status}. You can close this page.</p>`,
         status,
         problem,
       )
@@ -136,8 +194,8 @@ const cliLoginPage: FormPage = {
     const approve = login.canApprove ? button('approve', 'Approve') : html`<p>It needs an administrator of this server.</p>`
     return page(
       'Login of a command line',
-      html`${facts}
-        <form method="post">${approve}${button('cancel', 'Cancel')}</form>`,
+      html`${facts} ${signedInAs(request)}
+        <form method="post">${approve}${button('cancel', 'Cancel', 'secondary')}</form>`,
       status,
       problem,
     )
@@ -182,7 +240,7 @@ const resetPage: FormPage = {
   async submit({ ctx, client, people, params, form }) {
     const input = parsed(resetPasswordBody, { token: params['token'], newPassword: form['newPassword'] })
     await people.flows.resetPassword(ctx, client, input)
-    return redirect('/sign-in')
+    return redirect('/sign-in?done=reset')
   },
 }
 
