@@ -1,0 +1,189 @@
+// A real Chromium for the tests of pages: each person has a browser context of its own, and every page is watched for faults.
+
+import { accessSync, constants, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { chromium } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+
+const { env } = process
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The Chromium of this machine: that of `CHROMIUM`, or of Debian; null where there is none. */
+const executable = [...(env['CHROMIUM'] === undefined ? [] : [env['CHROMIUM']]), ...PLACES].find(isExecutable) ?? null
+
+/**
+ * Whether the tests of pages can run here. `.ci/run` sets `CHROMIUM` to the one that it has installed.
+ * @throws Error when `CHROMIUM` names none, so that these tests are not skipped by mistake
+ */
+export const hasChromium = ((): boolean => {
+  if (env['CHROMIUM'] !== undefined && executable !== env['CHROMIUM']) throw new Error(`CHROMIUM: ${env['CHROMIUM']} cannot be run`)
+  return executable !== null
+})()
+
+/** A host name that leads to this machine in the browser of the tests, for addresses that need one. */
+export const TEST_HOST = 'paperclip.test'
+
+/** A machine is allowed to be this slow before a test gives up waiting for a page. */
+const TIMEOUT_MS = 45_000
+
+const launch = (executablePath: string): Promise<Browser> =>
+  chromium.launch({
+    executablePath,
+    args: [
+      // Root has no sandbox. The pages of these tests are those of the server.
+      '--no-sandbox',
+      '--disable-gpu',
+      // A container may have a /dev/shm of a few megabytes.
+      '--disable-dev-shm-usage',
+      // No other name is looked up, so that neither a page nor the browser itself leaves this machine.
+      `--host-resolver-rules=MAP ${TEST_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
+    ],
+    timeout: TIMEOUT_MS,
+  })
+
+export interface VisitorOptions extends Pick<BrowserContextOptions, 'javaScriptEnabled' | 'ignoreHTTPSErrors' | 'colorScheme'> {
+  /** The origins that pages may ask: the server's first, and for instance that of a provider of sign-ins, whose pages are not checked. */
+  readonly origins: readonly string[]
+}
+
+/** A person at a browser, with cookies that no other person has. */
+export interface Visitor {
+  readonly context: BrowserContext
+  readonly page: Page
+  /** One sentence for each fault so far: an error in the console, an exception, a breach of the policy, a request to another origin. */
+  faults(): readonly string[]
+}
+
+/** A page or its script sees an error status of these itself. Any other file of a page has to exist. */
+const SEES_ITS_STATUS: ReadonlySet<string> = new Set(['document', 'fetch', 'xhr'])
+
+/** Opens a context whose faults are collected. The caller closes it and looks at them. */
+export async function openVisitor(browser: Browser, { origins, ...options }: VisitorOptions): Promise<Visitor> {
+  const context = await browser.newContext(options)
+  context.setDefaultTimeout(TIMEOUT_MS)
+  const refused = new Set<string>()
+  const found: { readonly sentence: string; readonly isAboutStatusOf: string | null }[] = []
+  const isForeign = (url: string): boolean => origins.slice(1).some((origin) => url.startsWith(`${origin}/`))
+  const note = (sentence: string, isAboutStatusOf: string | null = null): void => void found.push({ sentence, isAboutStatusOf })
+  context.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url())
+    if (/^(http|ws)s?:$/.test(protocol) && !origins.includes(origin)) note(`a request to ${request.url()}`)
+  })
+  context.on('response', (response) => {
+    if (response.status() >= 500) note(`${response.status()} for ${response.url()}`)
+    if (response.status() >= 400 && SEES_ITS_STATUS.has(response.request().resourceType())) refused.add(response.url())
+  })
+  // Chromium reports a breach of the Content-Security-Policy as an error of the console.
+  context.on('console', (message) => {
+    const { url } = message.location()
+    if (message.type() !== 'error' || isForeign(url)) return
+    const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of')
+    note(`console: ${message.text()}`, isStatus ? url : null)
+  })
+  context.on('weberror', (error) => note(`exception: ${error.error().message}`))
+  const page = await context.newPage()
+  return {
+    context,
+    page,
+    faults: () =>
+      found.filter(({ isAboutStatusOf }) => isAboutStatusOf === null || !refused.has(isAboutStatusOf)).map(({ sentence }) => sentence),
+  }
+}
+
+/**
+ * One browser for the tests of a file. A context that a test opens is closed with it, and a fault of a page fails the test.
+ * @returns opens the browser of one more person
+ */
+export function useBrowser(): (options: VisitorOptions) => Promise<Visitor> {
+  let browser: Browser | undefined
+  beforeAll(async () => {
+    if (executable !== null) browser = await launch(executable)
+  })
+  afterAll(async () => await browser?.close())
+  return async (options) => {
+    if (browser === undefined) throw new Error('there is no Chromium on this machine; skip the test with `hasChromium`')
+    const visitor = await openVisitor(browser, options)
+    onTestFinished(async () => {
+      await visitor.context.close()
+      expect(visitor.faults()).toEqual([])
+    })
+    return visitor
+  }
+}
+
+/** The browser of a file itself, for contexts whose faults are part of the test. */
+export const launchBrowser = async (): Promise<Browser> => await launch(executable ?? '')
+
+export interface Asked {
+  readonly status: number
+  // Bodies differ by route and are asserted on by the tests themselves.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+}
+
+/** Sends a request from the page that is shown, as its script would: with the cookies of the person, under the policy of the page. */
+export const ask = (page: Page, method: string, route: string, body: unknown = null): Promise<Asked> =>
+  page.evaluate(
+    async (request) => {
+      const answer = await fetch(request.route, {
+        method: request.method,
+        ...(request.body === null ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(request.body) }),
+      })
+      const text = await answer.text()
+      return { status: answer.status, body: text === '' ? null : (JSON.parse(text) as unknown) }
+    },
+    { method, route, body },
+  )
+
+const lookAtPage = readFileSync(path.join(import.meta.dirname, 'lookAtPage.fixture.js'), 'utf8')
+
+/** A small telephone, and a laptop. */
+const WIDTHS = [360, 1280]
+
+/** The faults of the page that is shown, on small and large screens, light and dark; `SCREENSHOTS` names a folder for pictures of it. */
+export async function faultsOf(page: Page, name: string): Promise<string[]> {
+  const found: string[] = []
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 800 })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      for (const sentence of await page.evaluate<string[]>(lookAtPage)) found.push(`${name}, ${width}, ${colorScheme}: ${sentence}`)
+      const folder = env['SCREENSHOTS']
+      if (folder !== undefined) await page.screenshot({ path: path.join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true })
+    }
+  }
+  return found
+}
+
+/** The name of the element that has the focus, and whether a person sees that it has it; null for the page itself. */
+const FOCUSED = `(() => {
+  const at = document.activeElement
+  if (at === null || at === document.body) return null
+  const { outlineStyle, outlineWidth } = getComputedStyle(at)
+  const name = at.labels?.[0]?.textContent.trim() || at.textContent.trim()
+  return { name, isSeen: outlineStyle !== 'none' && outlineWidth !== '0px' }
+})()`
+
+/** Walks through the page with the tabulator, and returns the names of its elements in that order, each with a visible focus. */
+export async function tabOrder(page: Page): Promise<string[]> {
+  const names: string[] = []
+  for (let presses = 0; presses < 50; presses += 1) {
+    await page.keyboard.press('Tab')
+    const focused = await page.evaluate<{ name: string; isSeen: boolean } | null>(FOCUSED)
+    if (focused === null) break
+    expect(focused, 'the focus is visible').toMatchObject({ isSeen: true })
+    names.push(focused.name)
+  }
+  return names
+}
