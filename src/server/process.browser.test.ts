@@ -33,7 +33,10 @@ async function pasteReadme(): Promise<{ link: string; origin: string; env: NodeJ
   onTestFinished(() => database.drop())
   const [home, port] = [temporaryHome(), String(await freePort())]
   const env = {
-    ...{ PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: port },
+    PATH: process.env['PATH'],
+    HOME: home,
+    PAPERCLIP_HOME: path.join(home, 'server'),
+    PORT: port,
     ...unmetered,
     ...databaseEnvOf(database.connection, database.owner),
   }

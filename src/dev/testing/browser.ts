@@ -62,7 +62,7 @@ export interface Visitor {
   readonly context: BrowserContext
   readonly page: Page
   /** One sentence for each fault so far: an error in the console, an exception, a breach of the policy, a request to another origin. */
-  faults(): readonly string[]
+  readonly faults: () => readonly string[]
 }
 
 /** A page or its script sees an error status of these itself. Any other file of a page has to exist. */

@@ -53,12 +53,12 @@ export const redirect = (location: string, cookies: readonly string[] = []): Pag
   body: '',
 })
 
-const field = (label: string, name: string, type: string, autocomplete: string, value = ''): Html =>
-  html`<label>${label}<input name="${name}" type="${type}" autocomplete="${autocomplete}" value="${value}" required /></label>`
+const field = (label: string, name: string, kind: { readonly type: string; readonly autocomplete: string }, value = ''): Html =>
+  html`<label>${label}<input name="${name}" type="${kind.type}" autocomplete="${kind.autocomplete}" value="${value}" required /></label>`
 
-export const nameField = (value = ''): Html => field('Name', 'name', 'text', 'name', value)
-export const emailField = (value = ''): Html => field('E-mail', 'email', 'email', 'username', value)
-export const passwordField = field('Password', 'password', 'password', 'current-password')
+export const nameField = (value = ''): Html => field('Name', 'name', { type: 'text', autocomplete: 'name' }, value)
+export const emailField = (value = ''): Html => field('E-mail', 'email', { type: 'email', autocomplete: 'username' }, value)
+export const passwordField = field('Password', 'password', { type: 'password', autocomplete: 'current-password' })
 // The lengths are those of `signUpBody`. A browser says so before it sends the form.
 export const newPasswordField = html`<label
   >New password, at least 8 characters<input
@@ -70,4 +70,4 @@ export const newPasswordField = html`<label
     required
 /></label>`
 /** A code of an app, or a recovery code. */
-export const codeField = field('Code', 'code', 'text', 'one-time-code')
+export const codeField = field('Code', 'code', { type: 'text', autocomplete: 'one-time-code' })
