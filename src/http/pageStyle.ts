@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 
 /** A style sheet for a page of one column: the name of the product, one heading, texts and forms. It suits a telephone, and a dark screen. */
-export const PAGE_STYLE = `:root{color-scheme:light dark;--text:#1c2024;--soft:#5a6068;--page:#f3f4f6;--card:#fff;--edge:#d5d8dd;--line:#80838d;--accent:#0b57d0;--on-accent:#fff;--alert:#b3261e;--done:#18794e}
+const PAGE_STYLE = `:root{color-scheme:light dark;--text:#1c2024;--soft:#5a6068;--page:#f3f4f6;--card:#fff;--edge:#d5d8dd;--line:#80838d;--accent:#0b57d0;--on-accent:#fff;--alert:#b3261e;--done:#18794e}
 @media(prefers-color-scheme:dark){:root{--text:#edeef0;--soft:#b0b4ba;--page:#111113;--card:#1a1b1e;--edge:#34363b;--line:#7a7e87;--accent:#8ab4f8;--on-accent:#0b1e3f;--alert:#ff9592;--done:#5bd6a0}}
 *{box-sizing:border-box}
 body{margin:0;padding:1rem;font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page)}
