@@ -27,10 +27,12 @@ BEGIN
   END LOOP;
 END $$;
 
--- Sign-ins and questions of command lines that ended by themselves are forgotten without an audit row.
+-- Sign-ins, questions of command lines and claims of the instance that ended by themselves are forgotten without an audit row.
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE ON sign_ins
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE ON cli_challenges
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
+CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE ON board_claims
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
 
 -- Leases, last-seen marks, supervision, logs and traces of the processes of runs, and the clocks of agents and keys are telemetry; everything else about them is not.
