@@ -2,23 +2,13 @@ import { describe, expect, test } from 'vitest'
 import type { AgentActor } from '../platform/kernel/actor.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 import type { Quota } from '../platform/kernel/quotas.ts'
+import { agentActor } from '../dev/testing/actors.ts'
 import { createRequestQuotas } from './requestQuotas.ts'
 
 const quota: Quota = { openRuns: 1, wakesPerHour: 1, requestsPerSecond: 2, requestBurst: 10, bytesPerHour: 3600 }
 const company: Quota = { ...quota, requestsPerSecond: 10, requestBurst: 15, bytesPerHour: 5000 }
 
-const agent = (agentId: string, companyId = 'company'): AgentActor => ({
-  kind: 'agent',
-  agentId,
-  companyId,
-  role: 'general',
-  canCreateAgents: false,
-  grants: [],
-  scopes: null,
-  via: 'key',
-  keyId: 'key',
-  runId: null,
-})
+const agent = (agentId: string, companyId = 'company'): AgentActor => agentActor(agentId, companyId, { keyId: 'key' })
 
 const board = {
   kind: 'board',

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hashToken } from '../../auth/tokens.ts'
 import type { Actor, AgentActor, BoardActor, MemberRole } from '../../platform/kernel/actor.ts'
+import { agentActor } from './actors.ts'
 import { createAgent, createFixtures, createPerson } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows, Fixtures, PersonKind } from './contractFixtures.ts'
 import { bearer, bySession, boardByToken, personas } from './personas.ts'
@@ -40,20 +41,6 @@ export interface Caller {
 /** The company of the rows in a path, and the agent in it, as `actor` of the callers names them. */
 export const HERE = 'here'
 export const TARGET_AGENT = 'agent'
-
-const anAgent = (agentId: string, companyId: string, fields: Partial<AgentActor> = {}): AgentActor => ({
-  kind: 'agent',
-  agentId,
-  companyId,
-  role: 'general',
-  canCreateAgents: false,
-  grants: [],
-  via: 'key',
-  keyId: null,
-  scopes: null,
-  runId: null,
-  ...fields,
-})
 
 const administrator: BoardActor = {
   kind: 'board',
@@ -102,13 +89,13 @@ const person = (name: PersonKind, means: string, actor: BoardActor): Caller => (
   renew: async (stage) => ({ ...stage, fixtures: await signInAnew(stage.fixtures, name) }),
 })
 
-const itself = anAgent(TARGET_AGENT, HERE)
+const itself = agentActor(TARGET_AGENT, HERE)
 const chief = { role: 'ceo', canCreateAgents: true }
 
 const ceoElsewhere: Caller = {
   name: 'CEO elsewhere',
   means: 'an agent of another company with the role CEO, by its key',
-  actor: anAgent('ceo', 'elsewhere', chief),
+  actor: agentActor('ceo', 'elsewhere', chief),
   isElsewhere: true,
   headers: ({ elsewhere }) => bearer(elsewhere.ceo.key),
 }
@@ -144,14 +131,14 @@ export const callers: readonly Caller[] = [
   unusable('pending', 'an agent whose hire waits for its approval, by its key', ({ pendingKey }) => bearer(pendingKey)),
   unusable('terminated', 'an agent that was terminated, by its key', ({ terminatedKey }) => bearer(terminatedKey)),
   unusable('ended run', 'an agent by the token of a run that has ended', ({ endedRunToken }) => bearer(endedRunToken)),
-  { ...agent('outsider', 'an agent of another company, by the token of its run', anAgent('outsider', 'elsewhere')), isElsewhere: true },
+  { ...agent('outsider', 'an agent of another company, by the token of its run', agentActor('outsider', 'elsewhere')), isElsewhere: true },
   ceoElsewhere,
-  agent('peer', 'another agent of the company', anAgent('peer', HERE)),
+  agent('peer', 'another agent of the company', agentActor('peer', HERE)),
   agent('agent', 'the agent whose rows the path names, by its key', itself),
   { ...agent('agent', 'that agent while it is paused', itself), name: 'paused', isPaused: true },
   agent('run', 'that agent by the token of its live run', { ...itself, via: 'token', runId: 'run' }),
-  agent('creator', 'another agent, which may create agents', anAgent('creator', HERE, { canCreateAgents: true })),
-  agent('ceo', 'another agent, with the role CEO', anAgent('ceo', HERE, chief)),
+  agent('creator', 'another agent, which may create agents', agentActor('creator', HERE, { canCreateAgents: true })),
+  agent('ceo', 'another agent, with the role CEO', agentActor('ceo', HERE, chief)),
   { name: 'board', means: 'the board of this machine, by its account', actor: localBoard, seesAll: true, headers: headersOf('board') },
   {
     name: 'token',

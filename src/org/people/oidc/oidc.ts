@@ -1,14 +1,13 @@
 // Signing in at an OpenID provider: the browser is sent there with a state that it keeps, and comes back with a code.
 
-import { bySecret } from '../../../auth/bySecret.ts'
 import type { Client } from '../../../http/client.ts'
-import { changed, mutate } from '../../../platform/db/mutate.ts'
 import type { Ctx } from '../../../platform/db/types.ts'
 import type { Engine } from '../engine.ts'
 import { ofInstance, providerSignInFailed } from '../events.ts'
 import { countAttempt, providerLimits, takeBackAttempt } from '../limits.ts'
 import type { OidcSettings } from '../peopleSettings.ts'
 import { sessionIdOf } from '../queries.ts'
+import { recordAlone } from '../recordAlone.ts'
 import { fail, ProviderSignInFailed } from './failures.ts'
 import { unlinkIdentity, waysIn } from './linked.ts'
 import type { WaysIn } from './linked.ts'
@@ -127,8 +126,7 @@ async function record(
   failure: ProviderSignInFailed,
 ): Promise<void> {
   const details = { issuer: settings.issuer, reason: failure.reason, cause: failure.causeCode, address: client.address }
-  const event = providerSignInFailed(userId ?? 'unknown', details, ofInstance)
-  await mutate({ ...bySecret(ctx), idempotency: null }, () => Promise.resolve(changed(undefined, event)))
+  await recordAlone(ctx, providerSignInFailed(userId ?? 'unknown', details, ofInstance))
 }
 
 const finish =

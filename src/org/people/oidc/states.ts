@@ -36,7 +36,7 @@ export interface States {
   cookieFor(state: SignInState): Promise<string>
   /** A `Set-Cookie` that takes the state away. */
   readonly cleared: string
-  /** The state in a cookie; null for one that another secret sealed, or that was changed. */
+  /** The state in a cookie; null for one that another secret sealed, that was changed, or that has another form. */
   open(value: string | null): Promise<SignInState | null>
 }
 
@@ -62,7 +62,8 @@ export function createStates(secrets: readonly [string, ...string[]], isSecure: 
       for (const secret of secrets) {
         const options = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] }
         const opened = await compactDecrypt(value, keyOf(secret), options).catch(() => null)
-        if (opened !== null) return signInState.parse(JSON.parse(Buffer.from(opened.plaintext).toString()))
+        // A server of another version may have sealed a state of another form; the sign-in begins anew then.
+        if (opened !== null) return signInState.safeParse(JSON.parse(Buffer.from(opened.plaintext).toString())).data ?? null
       }
       return null
     },
