@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts'],
+    // The console has a run of its own, `npm run test:console`.
+    exclude: ['src/dev/console/**'],
     pool: 'threads',
     // Files share nothing but the cluster, so a worker keeps the program loaded: a minute of imports less.
     isolate: false,

@@ -4,19 +4,20 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { bundleFile } from './bundle.js'
+import { isConsoleMissing } from './consoleBuild.js'
 
 // Node's debugger is on loopback, open to every account of the machine; `src/main.ts` says so in the log when it has one.
 const refuseDebugger = () => {}
 process.on('SIGUSR1', refuseDebugger)
 
 /**
- * The bundle is made by a process of its own. The bundler leaves a process beside it, which would keep for as long as this server the
+ * The bundle and the console are made by a process of their own. The bundler leaves a process beside it, which would keep for as long as this server the
  * environment, with its secrets, and the descriptors that this server was started with.
  * @returns {Promise<string | null>} the bundle, or null where it cannot be made: the checkout is read-only, or its sources do not compile
  */
 async function bundleOrNull() {
   const file = bundleFile()
-  if (existsSync(file)) return file
+  if (existsSync(file) && !isConsoleMissing()) return file
   const prepare = fileURLToPath(new URL('prepare.js', import.meta.url))
   await promisify(execFile)(process.execPath, [prepare], { env: { PATH: process.env.PATH } }).catch(() => {})
   return existsSync(file) ? file : null

@@ -38,7 +38,8 @@ import { LIVE_PATH, livePage, READY_PATH, readyPage } from '../observe/instance/
 import { PUBLIC_KEYS_PATH, publicKeysPage } from '../observe/instance/publicKeys.ts'
 import { securityTextPage } from '../observe/instance/securityText.ts'
 import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe/instance/signIn.ts'
-import { startPage } from '../observe/instance/startPage.ts'
+import { mountConsole } from '../observe/consolePages/index.ts'
+import { consoleFolder } from '../launch/consoleBuild.js'
 import { logRequest } from './requestLog.ts'
 import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
 import type { Metrics } from '../observe/metrics/index.ts'
@@ -104,8 +105,8 @@ function mountProbes(app: Express, { store, isDraining = () => false }: AppDeps)
   app.all(READY_PATH, readyPage(store.read, isDraining))
 }
 
-function mountPages(app: Express, { board, log, tokens, version, people, securityContact = null }: AppDeps): void {
-  app.all('/', startPage(version, people !== null))
+function mountPages(app: Express, { board, log, tokens, securityContact = null }: AppDeps): void {
+  mountConsole(app, consoleFolder)
   app.all(PUBLIC_KEYS_PATH, publicKeysPage(tokens))
   app.all('/.well-known/security.txt', securityTextPage(securityContact))
   app.all(SIGN_IN_PATH, signInPage(board, log))

@@ -89,10 +89,16 @@ export const rooms: readonly Room[] = [
   { path: 'observe/audit', holds: 'the audit chain: sealing, verification, heads kept outside the database' },
   { path: 'observe/instance', holds: 'health, settings and the caller’s own identity' },
   { path: 'observe/events', holds: 'committed events in their order, as event streams and over the WebSocket' },
+  { path: 'observe/consolePages', holds: 'the built files of the console, served below `/console/`' },
   { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
   { path: 'scheduler', holds: 'work in the background: dispatcher, supervisor, timers, reaper, orphans, retention' },
+  {
+    path: 'launch',
+    open: true,
+    only: [],
+    holds: 'the start from one bundle of the sources, and the build of the console; JavaScript that imports none of them',
+  },
   { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
-  { path: 'launch', only: [], holds: 'the start from one bundle of the sources; JavaScript that imports none of them' },
 ]
 
 export const DRIVER = ['pg', 'pg/**']

@@ -13,7 +13,7 @@ import type { Log } from '../../platform/kernel/log.ts'
 export const SIGN_IN_PATH = '/board/sign-in'
 export const SIGN_OUT_PATH = '/board/sign-out'
 /** Where a browser goes that has signed in. */
-const AFTER_SIGN_IN = '/api/docs/'
+const AFTER_SIGN_IN = '/console/'
 const LINK_ENDED = 'The link has been used or is too old. POST /api/board/links with the token of the board makes another one'
 
 type Page = (...request: Parameters<RequestListener>) => Promise<void>

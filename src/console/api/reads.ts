@@ -1,0 +1,58 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import type { UseQueryResult } from '@tanstack/react-query'
+import { inBackground } from './background.ts'
+import { request } from './client.ts'
+import type { Answer, ApiProblem, Query } from './client.ts'
+
+/**
+ * The name of a read in the cache: the noun that events name, the company, and what tells it from other reads of the noun.
+ * `stream/invalidation.ts` looks at the noun, and at ids anywhere in the key.
+ */
+export type ReadKey = readonly [noun: string, companyId: string | null, ...rest: readonly unknown[]]
+
+/** Reads one row or one whole list. The entity tag comes with it. */
+export function useRead<T>(
+  key: ReadKey,
+  path: string,
+  options: { readonly query?: Query; readonly isEnabled?: boolean } = {},
+): UseQueryResult<Answer<T>, ApiProblem> {
+  const { query = {}, isEnabled = true } = options
+  return useQuery<Answer<T>, ApiProblem>({
+    queryKey: [...key, query],
+    queryFn: ({ signal }) => request<T>('GET', path, { query, signal }),
+    enabled: isEnabled,
+    placeholderData: keepPreviousData,
+  })
+}
+
+/** Rows of a list that come page by page. */
+export interface PagesRead<T> {
+  readonly rows: readonly T[]
+  readonly isLoading: boolean
+  readonly problem: ApiProblem | null
+  readonly hasMore: boolean
+  readonly isLoadingMore: boolean
+  readonly loadMore: () => void
+}
+
+/** Reads a list by its cursor, `limit` rows at a time. */
+export function usePages<T>(key: ReadKey, path: string, query: Query = {}, limit = 100): PagesRead<T> {
+  const read = useInfiniteQuery<Answer<T[]>, ApiProblem, { pages: Answer<T[]>[] }, readonly unknown[], string | null>({
+    queryKey: [...key, query, 'pages'],
+    queryFn: ({ signal, pageParam }) => request<T[]>('GET', path, { query: { ...query, limit, after: pageParam }, signal }),
+    initialPageParam: null,
+    getNextPageParam: ({ next }) => next,
+    placeholderData: keepPreviousData,
+  })
+  const { data, isPending, error, hasNextPage, isFetchingNextPage, fetchNextPage } = read
+  return {
+    rows: data?.pages.flatMap((page) => page.data) ?? [],
+    isLoading: isPending,
+    problem: error,
+    hasMore: hasNextPage,
+    isLoadingMore: isFetchingNextPage,
+    loadMore: () => {
+      if (hasNextPage && !isFetchingNextPage) inBackground(fetchNextPage())
+    },
+  }
+}

@@ -1,0 +1,65 @@
+// The shapes of the server's answers: the types of the views that its OpenAPI document is made of. Nothing of them is in the bundle.
+
+import type { z } from 'zod'
+import type { approvalView, approvalDetailView, approvalCommentView } from '../../control/approvals/views.ts'
+import type { holdView, holdDetailView, forceReleasedView } from '../../control/checkout/views.ts'
+import type { stalledView, whyView } from '../../control/stalled/views.ts'
+import type { runEventView, runLogView, runView } from '../../engine/runs/views.ts'
+import type { badgesView, dashboardView } from '../../observe/activity/dashboardViews.ts'
+import type { activityView } from '../../observe/activity/views.ts'
+import type { verificationView } from '../../observe/audit/views.ts'
+import type { eventView } from '../../observe/events/views.ts'
+import type { whoamiView, generalView } from '../../observe/instance/views.ts'
+import type { agentView, keyCreatedView, configurationView, revisionView as agentRevisionView } from '../../org/agents/views.ts'
+import type { orgNode } from '../../org/chart/views.ts'
+import type { companyView } from '../../org/companies/views.ts'
+import type { goalView } from '../../org/goals/views.ts'
+import type { inviteView, joinRequestView } from '../../org/invites/views.ts'
+import type { labelView } from '../../org/labels/views.ts'
+import type { memberView } from '../../org/members/views.ts'
+import type { sessionView, callerSessionView } from '../../org/people/views.ts'
+import type { projectView } from '../../org/projects/views.ts'
+import type { documentView, revisionView as documentRevisionView } from '../../work/documents/views.ts'
+import type { attachmentView } from '../../work/files/views.ts'
+import type { interactionView } from '../../work/interactions/views.ts'
+import type { issueView, labelledIssueView, commentView } from '../../work/issues/views.ts'
+
+export type Approval = z.output<typeof approvalView>
+export type ApprovalDetail = z.output<typeof approvalDetailView>
+export type ApprovalComment = z.output<typeof approvalCommentView>
+export type Hold = z.output<typeof holdView>
+export type HoldDetail = z.output<typeof holdDetailView>
+export type ForceReleased = z.output<typeof forceReleasedView>
+export type Stalled = z.output<typeof stalledView>
+export type Why = z.output<typeof whyView>
+export type RunEvent = z.output<typeof runEventView>
+export type RunLog = z.output<typeof runLogView>
+export type Run = z.output<typeof runView>
+export type Badges = z.output<typeof badgesView>
+export type Dashboard = z.output<typeof dashboardView>
+export type Activity = z.output<typeof activityView>
+export type Verification = z.output<typeof verificationView>
+export type StreamEvent = z.output<typeof eventView>
+export type Whoami = z.output<typeof whoamiView>
+export type GeneralSettings = z.output<typeof generalView>
+export type Agent = z.output<typeof agentView>
+export type CreatedKey = z.output<typeof keyCreatedView>
+export type AgentConfiguration = z.output<typeof configurationView>
+export type AgentRevision = z.output<typeof agentRevisionView>
+export type OrgNode = z.output<typeof orgNode>
+export type Company = z.output<typeof companyView>
+export type Goal = z.output<typeof goalView>
+export type Invite = z.output<typeof inviteView>
+export type JoinRequest = z.output<typeof joinRequestView>
+export type Label = z.output<typeof labelView>
+export type Member = z.output<typeof memberView>
+export type Session = z.output<typeof sessionView>
+export type CallerSession = z.output<typeof callerSessionView>
+export type Project = z.output<typeof projectView>
+export type IssueDocument = z.output<typeof documentView>
+export type DocumentRevision = z.output<typeof documentRevisionView>
+export type Attachment = z.output<typeof attachmentView>
+export type Interaction = z.output<typeof interactionView>
+export type Issue = z.output<typeof issueView>
+export type ListedIssue = z.output<typeof labelledIssueView>
+export type Comment = z.output<typeof commentView>

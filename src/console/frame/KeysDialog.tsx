@@ -1,0 +1,28 @@
+import type { ReactNode } from 'react'
+import { activeLayers } from '../keys/keys.ts'
+import { Dialog } from '../parts/Dialog.tsx'
+
+const shown = (keys: string): string => keys.replace('mod+', 'Ctrl or ⌘ + ')
+
+/** The keys that work on this page. */
+export function KeysDialog({ onClose }: { readonly onClose: () => void }): ReactNode {
+  return (
+    <Dialog title="Keys" onClose={onClose}>
+      {activeLayers().map(({ title, bindings }, at) => (
+        <section key={`${title}${at}`}>
+          <h3>{title}</h3>
+          <dl className="keys">
+            {bindings.map(({ keys, label }) => (
+              <div key={keys}>
+                <dt>
+                  <kbd>{shown(keys)}</kbd>
+                </dt>
+                <dd>{label}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </Dialog>
+  )
+}

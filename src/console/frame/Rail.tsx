@@ -1,0 +1,76 @@
+import type { ReactNode } from 'react'
+import { useRead } from '../api/reads.ts'
+import type { Badges, Company, Whoami } from '../api/types.ts'
+import { Link } from '../router/Link.tsx'
+import { go } from '../router/location.ts'
+import { companyPath } from './company.tsx'
+
+interface Entry {
+  readonly path: string
+  readonly name: string
+  /** A count of what waits for a person, and the words around it. */
+  readonly count?: (badges: Badges) => { readonly value: number; readonly words: string }
+}
+
+/** The pages of a company, in the order in which the rail has them. */
+export const entries: readonly Entry[] = [
+  { path: 'overview', name: 'Overview' },
+  { path: 'issues', name: 'Issues' },
+  { path: 'locks', name: 'Locks' },
+  { path: 'runs', name: 'Runs', count: ({ failedRuns }) => ({ value: failedRuns, words: 'failed' }) },
+  { path: 'agents', name: 'Agents' },
+  { path: 'approvals', name: 'Approvals', count: ({ approvals }) => ({ value: approvals, words: 'waiting' }) },
+  { path: 'activity', name: 'Activity' },
+  { path: 'projects', name: 'Projects' },
+]
+
+interface RailProps {
+  readonly company: Company
+  readonly companies: readonly Company[]
+  readonly whoami: Whoami | null
+  /** The second part of the path of the page. */
+  readonly section: string
+}
+
+/** Who uses this browser, in words. */
+function identityOf(whoami: Whoami | null): string {
+  if (whoami === null) return ''
+  if (whoami.credential === 'session') return 'Signed in'
+  return whoami.mode === 'implicit' ? 'Local board on this machine' : 'Board, by its token'
+}
+
+/** The rail of pages: to the left, and at the bottom of a telephone. */
+export function Rail({ company, companies, whoami, section }: RailProps): ReactNode {
+  const badges = useRead<Badges>(['figures', company.id, 'badges'], `/companies/${company.id}/sidebar-badges`).data?.data
+  const base = companyPath(company)
+  return (
+    <div className="rail">
+      <label className="switcher">
+        <span className="hidden">Company</span>
+        <select value={company.issuePrefix} onChange={({ target }) => go(`/${encodeURIComponent(target.value)}/overview`)}>
+          {companies.map(({ id, issuePrefix, name }) => (
+            <option key={id} value={issuePrefix}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <nav aria-label="Pages">
+        {[...entries, { path: 'settings', name: 'Settings' } as Entry].map(({ path, name, count }) => {
+          const counted = badges === undefined ? undefined : count?.(badges)
+          return (
+            <Link key={path} to={`${base}/${path}`} aria-current={section === path ? 'page' : undefined}>
+              {name}
+              {counted !== undefined && counted.value > 0 && (
+                <span className="count" aria-hidden="true" title={`${counted.value} ${counted.words}`}>
+                  {counted.value}
+                </span>
+              )}
+            </Link>
+          )
+        })}
+      </nav>
+      <p className="who soft">{identityOf(whoami)}</p>
+    </div>
+  )
+}

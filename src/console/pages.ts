@@ -1,0 +1,36 @@
+// The pages of a company, by their addresses below it. Each is loaded when it is first shown.
+
+import { lazy } from 'react'
+import type { ComponentType, LazyExoticComponent } from 'react'
+
+export interface PageProps {
+  readonly params: Readonly<Record<string, string>>
+}
+
+export interface PageRoute {
+  /** Below `/:company`. */
+  readonly pattern: string
+  readonly Component: LazyExoticComponent<ComponentType<PageProps>>
+}
+
+const page = (pattern: string, load: () => Promise<{ default: ComponentType<PageProps> }>): PageRoute => ({
+  pattern,
+  Component: lazy(load),
+})
+
+export const pages: readonly PageRoute[] = [
+  page('overview', () => import('./pages/overview/OverviewPage.tsx')),
+  page('issues', () => import('./pages/issues/IssuesPage.tsx')),
+  page('issues/:issue', () => import('./pages/issue/IssuePage.tsx')),
+  page('locks', () => import('./pages/locks/LocksPage.tsx')),
+  page('runs', () => import('./pages/runs/RunsPage.tsx')),
+  page('runs/:run', () => import('./pages/run/RunPage.tsx')),
+  page('agents', () => import('./pages/agents/AgentsPage.tsx')),
+  page('agents/:agent', () => import('./pages/agent/AgentPage.tsx')),
+  page('approvals', () => import('./pages/approvals/ApprovalsPage.tsx')),
+  page('approvals/:approval', () => import('./pages/approvals/ApprovalPage.tsx')),
+  page('activity', () => import('./pages/activity/ActivityPage.tsx')),
+  page('projects', () => import('./pages/projects/ProjectsPage.tsx')),
+  page('projects/:project', () => import('./pages/projects/ProjectPage.tsx')),
+  page('settings', () => import('./pages/settings/SettingsPage.tsx')),
+]

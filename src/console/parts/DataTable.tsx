@@ -1,0 +1,156 @@
+import { useWindowVirtualizer } from '@tanstack/react-virtual'
+import { useEffect, useRef } from 'react'
+import type { ReactNode } from 'react'
+
+/** A column of a table. */
+export interface Column<T> {
+  readonly key: string
+  readonly title: string
+  readonly cell: (row: T) => ReactNode
+  /** The text of the cell in a copy as CSV; its absence leaves the column out. */
+  readonly text?: (row: T) => string
+  /** The name of the order in the query of the address, where the column sorts. */
+  readonly sorts?: string
+  /** Hidden on a telephone. */
+  readonly isSecondary?: boolean
+  /** Numbers stand to the right. */
+  readonly isNumber?: boolean
+}
+
+export interface Selection {
+  readonly has: (key: string) => boolean
+  readonly toggle: (key: string) => void
+  readonly setAll: (isSelected: boolean) => void
+}
+
+interface DataTableProps<T> {
+  /** Its accessible name. */
+  readonly name: string
+  readonly rows: readonly T[]
+  readonly columns: readonly Column<T>[]
+  readonly keyOf: (row: T) => string
+  /** The words that name a row, for its box to select. */
+  readonly labelOf?: (row: T) => string
+  /** The row with the cursor of the keyboard. */
+  readonly cursor?: number
+  readonly selection?: Selection
+  readonly sort?: { readonly by: string; readonly isDescending: boolean; readonly onSort: (by: string) => void }
+  /** Called when the last rows come into sight. */
+  readonly onEnd?: () => void
+}
+
+/** The height of a row, the same for all, so that a list of any length scrolls. */
+const ROW_HEIGHT = 40
+
+/** A table of rows of one height. Only those in sight are in the document; readers of screens get the whole count. */
+export function DataTable<T>(props: DataTableProps<T>): ReactNode {
+  const { name, rows, columns, keyOf, cursor = -1, onEnd } = props
+  const body = useRef<HTMLTableSectionElement>(null)
+  const virtual = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 12,
+    scrollMargin: body.current?.offsetTop ?? 0,
+  })
+  const items = virtual.getVirtualItems()
+  const last = items.at(-1)?.index ?? -1
+  useEffect(() => {
+    if (last >= rows.length - 1) onEnd?.()
+  }, [last, rows.length, onEnd])
+  useEffect(() => {
+    if (cursor >= 0) virtual.scrollToIndex(cursor, { align: 'auto' })
+  }, [cursor, virtual])
+  const before = (items[0]?.start ?? 0) - (items.length > 0 ? virtual.options.scrollMargin : 0)
+  const after = items.length > 0 ? virtual.getTotalSize() - ((items.at(-1)?.end ?? 0) - virtual.options.scrollMargin) : 0
+  const width = columns.length + (props.selection === undefined ? 0 : 1)
+  return (
+    <table aria-label={name} aria-rowcount={rows.length + 1} className="data">
+      <Head {...props} />
+      <tbody ref={body}>
+        {before > 0 && <Spacer height={before} width={width} />}
+        {items.map(({ index }) => {
+          const row = rows[index] as T
+          return <Row key={keyOf(row)} row={row} index={index} isAtCursor={index === cursor} table={props} />
+        })}
+        {after > 0 && <Spacer height={after} width={width} />}
+      </tbody>
+    </table>
+  )
+}
+
+const Spacer = ({ height, width }: { readonly height: number; readonly width: number }): ReactNode => (
+  <tr aria-hidden="true" style={{ height }}>
+    <td colSpan={width} />
+  </tr>
+)
+
+const classOf = <T,>({ isSecondary, isNumber }: Column<T>): string =>
+  `${isSecondary === true ? 'secondary ' : ''}${isNumber === true ? 'number' : ''}`
+
+function Head<T>({ columns, selection, sort, rows, keyOf }: DataTableProps<T>): ReactNode {
+  const areAllSelected = selection !== undefined && rows.length > 0 && rows.every((row) => selection.has(keyOf(row)))
+  return (
+    <thead>
+      <tr>
+        {selection !== undefined && (
+          <th scope="col" className="box">
+            <input
+              type="checkbox"
+              aria-label="Select all"
+              checked={areAllSelected}
+              onChange={({ target }) => selection.setAll(target.checked)}
+            />
+          </th>
+        )}
+        {columns.map((column) => {
+          const { sorts, title, key } = column
+          const isSorted = sorts !== undefined && sort?.by === sorts
+          const direction = sort?.isDescending === true ? 'descending' : 'ascending'
+          return (
+            <th key={key} scope="col" className={classOf(column)} aria-sort={isSorted ? direction : undefined}>
+              {sorts === undefined || sort === undefined ? (
+                title
+              ) : (
+                <button type="button" className="sort" onClick={() => sort.onSort(sorts)}>
+                  {title}
+                  <span aria-hidden="true">{isSorted ? (direction === 'descending' ? ' ↓' : ' ↑') : ''}</span>
+                </button>
+              )}
+            </th>
+          )
+        })}
+      </tr>
+    </thead>
+  )
+}
+
+interface RowProps<T> {
+  readonly row: T
+  readonly index: number
+  readonly isAtCursor: boolean
+  readonly table: DataTableProps<T>
+}
+
+function Row<T>({ row, index, isAtCursor, table }: RowProps<T>): ReactNode {
+  const { columns, selection, keyOf, labelOf } = table
+  const key = keyOf(row)
+  return (
+    <tr aria-rowindex={index + 2} className={isAtCursor ? 'cursor' : undefined} aria-current={isAtCursor ? 'true' : undefined}>
+      {selection !== undefined && (
+        <td className="box">
+          <input
+            type="checkbox"
+            aria-label={`Select ${labelOf?.(row) ?? key}`}
+            checked={selection.has(key)}
+            onChange={() => selection.toggle(key)}
+          />
+        </td>
+      )}
+      {columns.map((column) => (
+        <td key={column.key} className={classOf(column)}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  )
+}

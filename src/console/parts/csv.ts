@@ -1,0 +1,24 @@
+import type { Column } from './DataTable.tsx'
+
+/** Quotes a field of CSV (RFC 4180). A field that a table program would run as a formula gets an apostrophe. */
+function field(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+/** The rows of a table as CSV, with the titles of its columns. */
+export function csvOf<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
+  const shown = columns.filter(({ text }) => text !== undefined)
+  const lines = [shown.map(({ title }) => field(title)), ...rows.map((row) => shown.map(({ text }) => field(text?.(row) ?? '')))]
+  return lines.map((line) => line.join(',')).join('\r\n')
+}
+
+/** Gives the browser a text as a file to keep. */
+export function download(name: string, text: string, type = 'text/csv'): void {
+  const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }))
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(address)
+}

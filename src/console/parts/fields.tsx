@@ -1,0 +1,105 @@
+import { useId } from 'react'
+import type { ReactNode } from 'react'
+
+interface FieldProps {
+  readonly label: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly hint?: string
+  readonly isRequired?: boolean
+  /** Has the focus when it is shown. */
+  readonly isFirst?: boolean
+}
+
+interface TextFieldProps extends FieldProps {
+  readonly maxLength?: number
+  /** Lines of a longer text; one line unless given. */
+  readonly rows?: number
+  readonly placeholder?: string
+}
+
+/** A labelled field of text. */
+export function TextField({
+  label,
+  value,
+  onChange,
+  hint,
+  isRequired = false,
+  isFirst = false,
+  maxLength,
+  rows,
+  placeholder,
+}: TextFieldProps): ReactNode {
+  const id = useId()
+  const shared = {
+    id,
+    value,
+    required: isRequired,
+    autoFocus: isFirst,
+    maxLength,
+    placeholder,
+    'aria-describedby': hint === undefined ? undefined : `${id}-hint`,
+  }
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {rows === undefined ? (
+        <input type="text" {...shared} onChange={({ target }) => onChange(target.value)} />
+      ) : (
+        <textarea rows={rows} {...shared} onChange={({ target }) => onChange(target.value)} />
+      )}
+      {hint !== undefined && (
+        <p id={`${id}-hint`} className="soft">
+          {hint}
+        </p>
+      )}
+    </div>
+  )
+}
+
+export interface Choice {
+  readonly value: string
+  readonly label: string
+}
+
+/** A labelled choice of one. The empty value is `none`, where it is given. */
+export function SelectField({
+  label,
+  value,
+  onChange,
+  choices,
+  none,
+  isRequired = false,
+}: FieldProps & { readonly choices: readonly Choice[]; readonly none?: string }): ReactNode {
+  const id = useId()
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} required={isRequired} onChange={({ target }) => onChange(target.value)}>
+        {none !== undefined && <option value="">{none}</option>}
+        {choices.map((choice) => (
+          <option key={choice.value} value={choice.value}>
+            {choice.label}
+          </option>
+        ))}
+      </select>
+    </div>
+  )
+}
+
+/** A box to tick, with its label after it. */
+export function CheckField({
+  label,
+  value,
+  onChange,
+}: {
+  readonly label: string
+  readonly value: boolean
+  readonly onChange: (value: boolean) => void
+}): ReactNode {
+  return (
+    <label className="check">
+      <input type="checkbox" checked={value} onChange={({ target }) => onChange(target.checked)} /> {label}
+    </label>
+  )
+}

@@ -1,0 +1,68 @@
+// Which reads an event makes old. The first part of a key is its noun; an event names a row by its id.
+
+import type { Query } from '@tanstack/react-query'
+import type { StreamEvent } from '../api/types.ts'
+
+/** The nouns of reads that a change of a row of an entity type may concern. */
+const nounsOf: Readonly<Record<string, readonly string[]>> = {
+  issue: ['issues', 'issue', 'holds', 'stalled', 'figures', 'projects', 'goals'],
+  heartbeat_run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'issue'],
+  agent: ['agents', 'agent', 'figures', 'stalled', 'runs'],
+  approval: ['approvals', 'approval', 'figures', 'agents', 'issue'],
+  company: ['companies', 'company', 'figures'],
+  project: ['projects', 'project', 'issues'],
+  goal: ['goals', 'goal'],
+  label: ['labels', 'issues'],
+  issue_interaction: ['issue', 'figures', 'stalled'],
+  invite: ['invites'],
+  join_request: ['joinRequests', 'figures'],
+  company_member: ['members'],
+}
+
+/** Nouns of reads of single rows: they are read again only when the event names their row. */
+const singleRows = new Set(['issue', 'run', 'agent', 'approval', 'project', 'goal', 'company'])
+
+/** The parts of events that a batch needs. */
+export interface ChangedRows {
+  readonly nouns: ReadonlySet<string>
+  readonly ids: ReadonlySet<string>
+}
+
+const idsIn = (details: Readonly<Record<string, unknown>> | null): string[] =>
+  details === null
+    ? []
+    : Object.entries(details).flatMap(([name, value]) => (/(?:^|[a-z])Id$/i.test(name) && typeof value === 'string' ? [value] : []))
+
+/** What a batch of events changed. */
+export function changedBy(events: readonly StreamEvent[]): ChangedRows {
+  const nouns = new Set<string>()
+  const ids = new Set<string>()
+  for (const event of events) {
+    if (event.type === 'activity.logged') {
+      const { entityType, entityId, agentId, runId, details } = event.payload
+      for (const noun of nounsOf[entityType] ?? [`${entityType}s`, entityType]) nouns.add(noun)
+      nouns.add('activity')
+      for (const id of [entityId, agentId, runId, ...idsIn(details)]) if (id !== null) ids.add(id)
+    } else if (event.type === 'heartbeat.run.event') {
+      nouns.add('runEvents')
+      ids.add(event.payload.runId)
+    }
+  }
+  return { nouns, ids }
+}
+
+const textsOf = (key: readonly unknown[]): string[] => key.filter((part): part is string => typeof part === 'string')
+
+const idOfData = (query: Query): string | null => {
+  const data = (query.state.data as { data?: { id?: unknown } } | undefined)?.data
+  return typeof data?.id === 'string' ? data.id : null
+}
+
+/** Whether a read may show something that has changed. */
+export function isChanged(query: Query, { nouns, ids }: ChangedRows): boolean {
+  const noun = String(query.queryKey[0])
+  if (!nouns.has(noun)) return false
+  if (!singleRows.has(noun) && noun !== 'runEvents') return true
+  const shown = idOfData(query)
+  return (shown !== null && ids.has(shown)) || textsOf(query.queryKey).some((part) => ids.has(part))
+}

@@ -1,0 +1,31 @@
+// What the tests of the console share: a server with the built console, and a browser at one of its pages.
+
+import type { Page } from 'playwright-core'
+import { beforeAll } from 'vitest'
+import { makeConsole } from '../../launch/consoleBuild.js'
+import { useBrowser } from '../testing/browser.ts'
+import { useServer } from '../testing/world.ts'
+import type { TestServer } from '../testing/world.ts'
+
+/** A console for the tests of a file. */
+export interface ConsoleWorld {
+  readonly server: () => TestServer
+  /** Opens a page of the console in a browser of its own. @param path below `/console` */
+  readonly open: (path: string, options?: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number }) => Promise<Page>
+}
+
+/** Builds the console and starts a server for the tests of a file. A fault of a page fails its test. */
+export function useConsole(): ConsoleWorld {
+  beforeAll(async () => void (await makeConsole()))
+  const server = useServer({})
+  const openBrowser = useBrowser()
+  return {
+    server,
+    async open(path, { colorScheme = 'light', width = 1440 } = {}) {
+      const { page } = await openBrowser({ origins: [server().url], colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      await page.goto(`${server().url}/console${path}`)
+      return page
+    },
+  }
+}
