@@ -3,20 +3,21 @@
 import type { Query } from '@tanstack/react-query'
 import type { StreamEvent } from '../api/types.ts'
 
-/** The nouns of reads that a change of a row of an entity type may concern. */
+/** The nouns of reads that a change of a row of an entity type may concern. The types are those of `platform/kernel/event.ts`. */
 const nounsOf: Readonly<Record<string, readonly string[]>> = {
   issue: ['issues', 'issue', 'holds', 'stalled', 'figures', 'projects', 'goals'],
-  heartbeat_run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'issue'],
+  run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue'],
+  wake: ['runs', 'holds', 'stalled', 'issue', 'agent'],
   agent: ['agents', 'agent', 'figures', 'stalled', 'runs'],
   approval: ['approvals', 'approval', 'figures', 'agents', 'issue'],
   company: ['companies', 'company', 'figures'],
   project: ['projects', 'project', 'issues'],
   goal: ['goals', 'goal'],
   label: ['labels', 'issues'],
-  issue_interaction: ['issue', 'figures', 'stalled'],
+  interaction: ['issue', 'figures', 'stalled'],
   invite: ['invites'],
-  join_request: ['joinRequests', 'figures'],
-  company_member: ['members'],
+  join_request: ['joinRequests', 'figures', 'members'],
+  person: ['members'],
 }
 
 /** Nouns of reads of single rows: they are read again only when the event names their row. */
