@@ -1,5 +1,5 @@
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import type { UseQueryResult } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import type { QueryKey, UseQueryResult } from '@tanstack/react-query'
 import { inBackground } from './background.ts'
 import { request } from './client.ts'
 import type { Answer, ApiProblem, Query } from './client.ts'
@@ -9,6 +9,15 @@ import type { Answer, ApiProblem, Query } from './client.ts'
  * `stream/invalidation.ts` looks at the noun, and at ids anywhere in the key.
  */
 export type ReadKey = readonly [noun: string, companyId: string | null, ...rest: readonly unknown[]]
+
+/**
+ * While a list with another filter is read, the one before stays. A row never stays: its acts would be done to another row than the one in
+ * the address.
+ */
+const keepSameRead =
+  (key: ReadKey) =>
+  <T>(before: T | undefined, query: { readonly queryKey: QueryKey } | undefined): T | undefined =>
+    key.every((part, at) => query?.queryKey[at] === part) ? before : undefined
 
 /** Reads one row or one whole list. The entity tag comes with it. */
 export function useRead<T>(
@@ -21,7 +30,7 @@ export function useRead<T>(
     queryKey: [...key, query],
     queryFn: ({ signal }) => request<T>('GET', path, { query, signal }),
     enabled: isEnabled,
-    placeholderData: keepPreviousData,
+    placeholderData: keepSameRead(key),
   })
 }
 
@@ -42,7 +51,7 @@ export function usePages<T>(key: ReadKey, path: string, query: Query = {}, limit
     queryFn: ({ signal, pageParam }) => request<T[]>('GET', path, { query: { ...query, limit, after: pageParam }, signal }),
     initialPageParam: null,
     getNextPageParam: ({ next }) => next,
-    placeholderData: keepPreviousData,
+    placeholderData: keepSameRead(key),
   })
   const { data, isPending, error, hasNextPage, isFetchingNextPage, fetchNextPage } = read
   return {
