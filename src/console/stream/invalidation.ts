@@ -30,9 +30,9 @@ export interface ChangedRows {
 }
 
 const idsIn = (details: Readonly<Record<string, unknown>> | null): string[] =>
-  details === null
-    ? []
-    : Object.entries(details).flatMap(([name, value]) => (/(?:^|[a-z])Id$/i.test(name) && typeof value === 'string' ? [value] : []))
+  Object.entries(details ?? {}).flatMap(([name, value]) =>
+    /(?:^|[a-z])Ids?$/i.test(name) ? [value].flat().filter((id): id is string => typeof id === 'string') : [],
+  )
 
 /** What a batch of events changed. */
 export function changedBy(events: readonly StreamEvent[]): ChangedRows {
