@@ -19,17 +19,21 @@ const keepSameRead =
   <T>(before: T | undefined, query: { readonly queryKey: QueryKey } | undefined): T | undefined =>
     key.every((part, at) => query?.queryKey[at] === part) ? before : undefined
 
+export interface ReadOptions {
+  readonly query?: Query
+  readonly isEnabled?: boolean
+  /** Reads again so often while the page is looked at, for what changes without an event: leases and exit codes. */
+  readonly everyMs?: number | undefined
+}
+
 /** Reads one row or one whole list. The entity tag comes with it. */
-export function useRead<T>(
-  key: ReadKey,
-  path: string,
-  options: { readonly query?: Query; readonly isEnabled?: boolean } = {},
-): UseQueryResult<Answer<T>, ApiProblem> {
-  const { query = {}, isEnabled = true } = options
+export function useRead<T>(key: ReadKey, path: string, options: ReadOptions = {}): UseQueryResult<Answer<T>, ApiProblem> {
+  const { query = {}, isEnabled = true, everyMs } = options
   return useQuery<Answer<T>, ApiProblem>({
     queryKey: [...key, query],
     queryFn: ({ signal }) => request<T>('GET', path, { query, signal }),
     enabled: isEnabled,
+    refetchInterval: everyMs ?? false,
     placeholderData: keepSameRead(key),
   })
 }
@@ -44,21 +48,22 @@ export interface PagesRead<T> {
   readonly loadMore: () => void
 }
 
-/** Reads a list by its cursor, `limit` rows at a time. */
-export function usePages<T>(key: ReadKey, path: string, query: Query = {}, limit = 100): PagesRead<T> {
+/** Reads a list by its cursor, `limit` rows at a time. @param query null reads nothing */
+export function usePages<T>(key: ReadKey, path: string, query: Query | null = {}, limit = 100): PagesRead<T> {
   const read = useInfiniteQuery<Answer<T[]>, ApiProblem, { pages: Answer<T[]>[] }, readonly unknown[], string | null>({
     queryKey: [...key, query, 'pages'],
     queryFn: ({ signal, pageParam }) => request<T[]>('GET', path, { query: { ...query, limit, after: pageParam }, signal }),
+    enabled: query !== null,
     initialPageParam: null,
     getNextPageParam: ({ next }) => next,
     placeholderData: keepSameRead(key),
   })
-  const { data, isPending, error, hasNextPage, isFetchingNextPage, fetchNextPage } = read
+  const { data, isLoading, error, hasNextPage, isFetchingNextPage, fetchNextPage } = read
   return {
-    rows: data?.pages.flatMap((page) => page.data) ?? [],
-    isLoading: isPending,
+    rows: query === null ? [] : (data?.pages.flatMap((page) => page.data) ?? []),
+    isLoading,
     problem: error,
-    hasMore: hasNextPage,
+    hasMore: query !== null && hasNextPage,
     isLoadingMore: isFetchingNextPage,
     loadMore: () => {
       if (hasNextPage && !isFetchingNextPage) inBackground(fetchNextPage())

@@ -20,8 +20,8 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   person: ['members'],
 }
 
-/** Nouns of reads of single rows: they are read again only when the event names their row. */
-const singleRows = new Set(['issue', 'run', 'agent', 'approval', 'project', 'goal', 'company'])
+/** Nouns of reads of single rows, and of what belongs to one: they are read again only when the event names their row. */
+const singleRows = new Set(['issue', 'run', 'runEvents', 'runActivity', 'agent', 'approval', 'project', 'goal', 'company'])
 
 /** The parts of events that a batch needs. */
 export interface ChangedRows {
@@ -42,10 +42,11 @@ export function changedBy(events: readonly StreamEvent[]): ChangedRows {
     if (event.type === 'activity.logged') {
       const { entityType, entityId, agentId, runId, details } = event.payload
       for (const noun of nounsOf[entityType] ?? [`${entityType}s`, entityType]) nouns.add(noun)
-      nouns.add('activity')
+      for (const noun of ['activity', 'runActivity']) nouns.add(noun)
       for (const id of [entityId, agentId, runId, ...idsIn(details)]) if (id !== null) ids.add(id)
     } else if (event.type === 'heartbeat.run.event') {
-      nouns.add('runEvents')
+      // The exit of a process is written to its run without an audit row, and such an event follows it.
+      for (const noun of ['runEvents', 'run']) nouns.add(noun)
       ids.add(event.payload.runId)
     }
   }
@@ -63,7 +64,7 @@ const idOfData = (query: Query): string | null => {
 export function isChanged(query: Query, { nouns, ids }: ChangedRows): boolean {
   const noun = String(query.queryKey[0])
   if (!nouns.has(noun)) return false
-  if (!singleRows.has(noun) && noun !== 'runEvents') return true
+  if (!singleRows.has(noun)) return true
   const shown = idOfData(query)
   return (shown !== null && ids.has(shown)) || textsOf(query.queryKey).some((part) => ids.has(part))
 }
