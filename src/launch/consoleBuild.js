@@ -11,8 +11,10 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const sources = path.join(root, 'src/console')
 const folder = path.join(root, 'build')
 
-/** Consoles of earlier versions that stay, so that a page that is open still finds its parts. */
+/** Consoles that stay, with earlier versions, so that a page that is open still finds its parts. */
 const KEPT = 3
+/** A build that takes this long has been killed, and has left its folder behind. */
+const ABANDONED_MS = 60 * 60 * 1000
 /** Files that decide about the console, beside its sources. */
 const settings = ['node_modules/.package-lock.json', 'package-lock.json']
 
@@ -30,7 +32,8 @@ const filesBelow = (from) =>
 export function consoleFolder() {
   const hash = createHash('sha256')
   const present = settings.map((name) => path.join(root, name)).filter((file) => existsSync(file))
-  for (const file of [...present, fileURLToPath(import.meta.url), ...filesBelow(sources)]) {
+  const files = existsSync(sources) ? filesBelow(sources) : []
+  for (const file of [...present, fileURLToPath(import.meta.url), ...files]) {
     const content = readFileSync(file)
     hash.update(`${path.relative(root, file)}\0${content.length}\0`).update(content)
   }
@@ -117,8 +120,12 @@ export async function makeConsole() {
 }
 
 async function removeOldConsoles() {
-  const names = (await readdir(folder)).filter((name) => /^console-[0-9a-f]{32}$/.test(name))
-  const made = await Promise.all(names.map(async (name) => ({ name, madeAt: (await stat(path.join(folder, name))).mtimeMs })))
-  const old = made.toSorted((one, other) => other.madeAt - one.madeAt).slice(KEPT)
-  for (const { name } of old) await rm(path.join(folder, name), { recursive: true, force: true })
+  const names = (await readdir(folder)).filter((name) => name.startsWith('console'))
+  // Another process may remove the same ones meanwhile.
+  const madeAt = async (/** @type {string} */ name) => (await stat(path.join(folder, name)).catch(() => ({ mtimeMs: 0 }))).mtimeMs
+  const made = await Promise.all(names.map(async (name) => ({ name, madeAt: await madeAt(name) })))
+  const whole = made.filter(({ name }) => /^console-[0-9a-f]{32}$/.test(name))
+  const abandoned = made.filter((each) => each.name.startsWith('console.') && Date.now() - each.madeAt > ABANDONED_MS)
+  const old = whole.toSorted((one, other) => other.madeAt - one.madeAt).slice(KEPT)
+  for (const { name } of [...old, ...abandoned]) await rm(path.join(folder, name), { recursive: true, force: true })
 }

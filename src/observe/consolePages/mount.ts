@@ -4,7 +4,7 @@ import { codingFor, varyOf } from '../../http/compress.ts'
 import { apiHeaders, pageHeaders } from '../../http/headers.ts'
 import { pageMarkup, pageStyleSource } from '../../http/pageStyle.ts'
 import { readConsole } from './files.ts'
-import type { ConsoleFile } from './files.ts'
+import type { ConsoleFile, ConsoleFiles } from './files.ts'
 
 /** Where the console stands, for browsers that ask for `/`. */
 const CONSOLE_PATH = '/console/'
@@ -64,11 +64,35 @@ function sendFile(request: Request, response: Response, file: ConsoleFile, isFix
 
 const isRead = ({ method }: Request): boolean => method === 'GET' || method === 'HEAD'
 
+function redirect(response: Response, status: 302 | 308, to: string, headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(status, { ...pageHeaders, ...headers, 'Cache-Control': 'no-cache', Location: to, 'Content-Length': 0 })
+  response.end()
+}
+
 /** A browser that opens `/` is sent to the console. Every other client gets what an unknown path gives. */
 const redirectToConsole: RequestHandler = (request, response, next) => {
   if (!isRead(request) || request.accepts(['json', 'html']) !== 'html') return next()
-  response.writeHead(302, { ...pageHeaders, 'Cache-Control': 'no-cache', Vary: 'Accept', Location: CONSOLE_PATH, 'Content-Length': 0 })
-  response.end()
+  redirect(response, 302, CONSOLE_PATH, { Vary: 'Accept' })
+}
+
+/** Names of files, unlike addresses of pages: their first part has a dot, which no prefix of a company has. */
+const isFileName = (name: string): boolean => name.startsWith('assets/') || /^[^/]*\./.test(name)
+
+/** How long a console that was not built is not looked for again, because its name is computed from all sources. */
+const LOOK_AGAIN_MS = 1000
+
+/** Reads the files when they are first asked for, and again while there are none. */
+function createReader(folderOf: () => string): () => Promise<ConsoleFiles | null> {
+  let reading: Promise<ConsoleFiles | null> | null = null
+  let readAt = 0
+  const read = async (): Promise<ConsoleFiles | null> => await readConsole(folderOf())
+  return async () => {
+    if (reading === null || ((await reading.catch(() => null)) === null && performance.now() - readAt > LOOK_AGAIN_MS)) {
+      readAt = performance.now()
+      reading = read()
+    }
+    return await reading
+  }
 }
 
 /**
@@ -77,18 +101,19 @@ const redirectToConsole: RequestHandler = (request, response, next) => {
  * @param folderOf where the built console stands
  */
 export function mountConsole(app: Express, folderOf: () => string): void {
-  let files: ReadonlyMap<string, ConsoleFile> | null = null
+  const filesOf = createReader(folderOf)
   app.all('/', redirectToConsole)
   app.use('/console', async (request, response, next) => {
     if (!isRead(request)) return next()
-    if (request.originalUrl.split('?')[0] === '/console') return response.redirect(308, CONSOLE_PATH)
-    files ??= await readConsole(folderOf())
+    const [path, ...search] = request.originalUrl.split('?')
+    if (path === '/console') return redirect(response, 308, [CONSOLE_PATH, ...search].join('?'))
+    const files = await filesOf()
     if (files === null) return sendNotBuilt(response)
     const name = request.path.slice(1)
     const file = files.get(name)
     if (file !== undefined) return sendFile(request, response, file, name.startsWith('assets/'))
     const page = files.get('index.html')
-    if (name.startsWith('assets/') || page === undefined) return next()
+    if (isFileName(name) || page === undefined) return next()
     sendFile(request, response, page, false)
   })
 }

@@ -92,7 +92,7 @@ describe('one-time links', () => {
 
   test('A link sets a cookie for this host only, sends the browser on, and works once', async () => {
     const { answer, setCookie, path } = await signIn(token())
-    expect({ status: answer.status, to: answer.headers.get('location') }).toEqual({ status: 303, to: '/api/docs/' })
+    expect({ status: answer.status, to: answer.headers.get('location') }).toEqual({ status: 303, to: '/console/' })
     expect(setCookie).toMatch(/^paperclip_board_[0-9a-f]{8}=[^;]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/)
     expect(await token().board.get(path)).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   })

@@ -9,31 +9,6 @@ import { livePage, readyPage } from './probes.ts'
 
 const server = useServer()
 
-const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8'
-
-describe('the page at /', () => {
-  test('A browser gets a page with version, documents and how to begin, under the policy of pages and without a script (K41)', async () => {
-    const { host } = new URL(server().url)
-    const page = await server().board.get('/', { Accept: BROWSER })
-    expect(page.status).toBe(200)
-    expect(page.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', vary: 'Accept', 'x-content-type-options': 'nosniff' })
-    expect(page.headers['content-security-policy']).toContain("default-src 'self'")
-    expect(page.headers['content-security-policy']).not.toMatch(/script-src[^;]*unsafe|default-src[^;]*unsafe/)
-    expect(page.text).toContain('paperclip-server test')
-    expect(page.text).toContain(`http://${host}/api/companies`)
-    expect(page.text).not.toMatch(/<script|\son\w+=|javascript:/i)
-    for (const [, path] of page.text.matchAll(/href="(\/[^"]*)"/g))
-      expect((await server().board.get(String(path), { Accept: BROWSER })).status, path).toBe(200)
-  })
-
-  test('Every other client, method and host gets what it got before (K41)', async () => {
-    for (const accept of ['application/json', '*/*', ''])
-      expect(await server().board.get('/', { Accept: accept })).toMatchObject({ status: 404, body: { code: 'route_not_found' } })
-    expect((await server().board.post('/', {}, { Accept: BROWSER })).status).toBe(404)
-    expect(await server().board.get('/', { Accept: BROWSER, Host: '<b>.example' })).toMatchObject({ body: { code: 'host_not_allowed' } })
-  })
-})
-
 describe('probes', () => {
   test('Both answer for any host and without a credential, and nothing but GET and HEAD (K42)', async () => {
     for (const [path, status] of [
