@@ -57,6 +57,7 @@ async function writeCoded(file, contents) {
 function pageOf(names) {
   const script = names.find((name) => /^main-[^.]+\.js$/.test(name))
   const style = names.find((name) => /^main-[^.]+\.css$/.test(name))
+  const first = names.find((name) => /^firstPaint-[^.]+\.js$/.test(name))
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -64,6 +65,7 @@ function pageOf(names) {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>paperclip-server</title>
 <link rel="icon" href="/console/icon.svg">
+<script src="/console/assets/${first}"></script>
 <link rel="stylesheet" href="/console/assets/${style}">
 <script type="module" src="/console/assets/${script}"></script>
 </head>
@@ -86,7 +88,7 @@ export async function makeConsole() {
   const { build } = await import('esbuild')
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: { main: 'src/console/main.tsx' },
+    entryPoints: { main: 'src/console/main.tsx', firstPaint: 'src/console/firstPaint.ts' },
     bundle: true,
     splitting: true,
     format: 'esm',

@@ -9,12 +9,13 @@ import type { badgesView, dashboardView } from '../../observe/activity/dashboard
 import type { activityView } from '../../observe/activity/views.ts'
 import type { verificationView } from '../../observe/audit/views.ts'
 import type { eventView } from '../../observe/events/views.ts'
-import type { whoamiView, generalView } from '../../observe/instance/views.ts'
+import type { healthView } from '../../observe/instance/health.ts'
+import type { generalView, meView, whoamiView } from '../../observe/instance/views.ts'
 import type { agentView, keyCreatedView, configurationView, revisionView as agentRevisionView } from '../../org/agents/views.ts'
 import type { orgNode } from '../../org/chart/views.ts'
 import type { companyView } from '../../org/companies/views.ts'
 import type { goalView } from '../../org/goals/views.ts'
-import type { inviteView, joinRequestView } from '../../org/invites/views.ts'
+import type { createdInviteView, inviteView, joinRequestView } from '../../org/invites/views.ts'
 import type { labelView } from '../../org/labels/views.ts'
 import type { memberView } from '../../org/members/views.ts'
 import type { sessionView, callerSessionView } from '../../org/people/views.ts'
@@ -40,6 +41,8 @@ export type Dashboard = z.output<typeof dashboardView>
 export type Activity = z.output<typeof activityView>
 export type Verification = z.output<typeof verificationView>
 export type StreamEvent = z.output<typeof eventView>
+export type Health = z.output<typeof healthView>
+export type Me = z.output<typeof meView>
 export type Whoami = z.output<typeof whoamiView>
 export type GeneralSettings = z.output<typeof generalView>
 export type Agent = z.output<typeof agentView>
@@ -49,6 +52,7 @@ export type AgentRevision = z.output<typeof agentRevisionView>
 export type OrgNode = z.output<typeof orgNode>
 export type Company = z.output<typeof companyView>
 export type Goal = z.output<typeof goalView>
+export type CreatedInvite = z.output<typeof createdInviteView>
 export type Invite = z.output<typeof inviteView>
 export type JoinRequest = z.output<typeof joinRequestView>
 export type Label = z.output<typeof labelView>

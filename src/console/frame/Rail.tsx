@@ -4,6 +4,10 @@ import type { Badges, Company, Whoami } from '../api/types.ts'
 import { Link } from '../router/Link.tsx'
 import { go } from '../router/location.ts'
 import { companyPath } from './company.tsx'
+import { ThemeSwitch } from './ThemeSwitch.tsx'
+
+/** The choice of the switcher that leads to the page on which a company is made. It is no prefix, because a prefix is of letters. */
+const NEW_COMPANY = '+'
 
 interface Entry {
   readonly path: string
@@ -47,12 +51,16 @@ export function Rail({ company, companies, whoami, section }: RailProps): ReactN
     <div className="rail">
       <label className="switcher">
         <span className="hidden">Company</span>
-        <select value={company.issuePrefix} onChange={({ target }) => go(`/${encodeURIComponent(target.value)}/overview`)}>
+        <select
+          value={company.issuePrefix}
+          onChange={({ target }) => go(target.value === NEW_COMPANY ? '/-/welcome' : `/${encodeURIComponent(target.value)}/overview`)}
+        >
           {companies.map(({ id, issuePrefix, name }) => (
             <option key={id} value={issuePrefix}>
               {name}
             </option>
           ))}
+          <option value={NEW_COMPANY}>New company…</option>
         </select>
       </label>
       <nav aria-label="Pages">
@@ -70,7 +78,10 @@ export function Rail({ company, companies, whoami, section }: RailProps): ReactN
           )
         })}
       </nav>
-      <p className="who soft">{identityOf(whoami)}</p>
+      <div className="rail-foot">
+        <ThemeSwitch />
+        <p className="who soft">{identityOf(whoami)}</p>
+      </div>
     </div>
   )
 }
