@@ -43,7 +43,8 @@ export function AgentStep({ companyId, agent, hired, onHired }: AgentStepProps):
     return (
       <>
         <p>
-          This is the key of {hired.agent.name}. The server keeps no copy that it could show again. The command of the last step has it, too.
+          This is the key of {hired.agent.name}. The server keeps no copy that it could show again. The command of the last step has it,
+          too.
         </p>
         <Command name={`The key of ${hired.agent.name}`} text={hired.token} />
       </>
@@ -70,8 +71,8 @@ function HireForm({ companyId, onHired }: Pick<AgentStepProps, 'companyId' | 'on
       }}
     >
       <p className="soft">
-        This one lives elsewhere: on your machine, in a container, in CI. It connects with a key. Agents that this server starts are hired on the
-        page of agents.
+        This one lives elsewhere: on your machine, in a container, in CI. It connects with a key. Agents that this server starts are hired
+        on the page of agents.
       </p>
       <div className="pair">
         <TextField label="Name of the agent" value={name} onChange={setName} isRequired maxLength={200} />

@@ -17,8 +17,8 @@ export function ConnectStep({ companyId, agent, token, hasIssue }: ConnectStepPr
   return (
     <>
       <p>
-        Paste this into a shell where the agent lives; it needs curl and node. It opens a run, takes the next issue, comments on it, closes it,
-        and ends the run.
+        Paste this into a shell where the agent lives; it needs curl and node. It opens a run, takes the next issue, comments on it, closes
+        it, and ends the run.
         {!hasIssue && ' Write the issue first, so that there is one to take.'}
       </p>
       <Command

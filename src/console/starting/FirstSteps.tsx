@@ -4,7 +4,7 @@ import type { Company } from '../api/types.ts'
 import { companyPath } from '../frame/company.tsx'
 import { Skeleton } from '../parts/Empty.tsx'
 import { Elapsed } from '../parts/Time.tsx'
-import { wordsOf } from '../parts/Status.tsx'
+import { Status } from '../parts/Status.tsx'
 import { Link } from '../router/Link.tsx'
 import { AgentStep } from './AgentStep.tsx'
 import type { Hired } from './AgentStep.tsx'
@@ -57,14 +57,16 @@ export function FirstSteps({ company }: { readonly company: Company }): ReactNod
           <IssueStep companyId={company.id} />
         )}
       </Step>
-      <Step title={run === null ? 'Connect the agent' : 'The agent has worked'} isDone={run !== null}>
+      <Step title={run === null ? 'Connect the agent' : 'An agent works'} isDone={run !== null}>
         {run === null ? (
           <ConnectStep companyId={company.id} agent={present} token={hired?.token ?? null} hasIssue={hasIssue} />
         ) : (
           <>
-            <p>
-              The run <Link to={`${base}/runs/${run.id}`}>{run.id.slice(0, 8)}</Link> {wordsOf(run.status)} after{' '}
-              <Elapsed from={run.startedAt ?? run.createdAt} to={run.finishedAt} />.
+            <p className="row">
+              Run <Link to={`${base}/runs/${run.id}`}>{run.id.slice(0, 8)}</Link> <Status of={run.status} />
+              <span className="soft">
+                <Elapsed from={run.startedAt ?? run.createdAt} to={run.finishedAt} />
+              </span>
             </p>
             <p>
               <Link className="button" to={`${base}/issues`}>

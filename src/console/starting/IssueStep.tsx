@@ -15,7 +15,14 @@ export function IssueStep({ companyId }: { readonly companyId: string }): ReactN
         create.mutate(title.trim())
       }}
     >
-      <TextField label="Title of the issue" value={title} onChange={setTitle} isRequired maxLength={500} placeholder="Write the changelog" />
+      <TextField
+        label="Title of the issue"
+        value={title}
+        onChange={setTitle}
+        isRequired
+        maxLength={500}
+        placeholder="Write the changelog"
+      />
       {create.error !== null && <Problem problem={create.error} />}
       <button type="submit" disabled={create.isPending}>
         Create the issue

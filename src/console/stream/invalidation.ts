@@ -40,9 +40,10 @@ export function changedBy(events: readonly StreamEvent[]): ChangedRows {
   const ids = new Set<string>()
   for (const event of events) {
     if (event.type === 'activity.logged') {
-      const { entityType, entityId, agentId, runId, details } = event.payload
+      const { action, entityType, entityId, agentId, runId, details } = event.payload
       for (const noun of nounsOf[entityType] ?? [`${entityType}s`, entityType]) nouns.add(noun)
       for (const noun of ['activity', 'runActivity']) nouns.add(noun)
+      if (action.startsWith('issue.thread_interaction_')) nouns.add('questions')
       for (const id of [entityId, agentId, runId, ...idsIn(details)]) if (id !== null) ids.add(id)
     } else if (event.type === 'heartbeat.run.event') {
       // The exit of a process is written to its run without an audit row, and such an event follows it.

@@ -42,7 +42,13 @@ function careFigures({ dashboard, badges, sources, hasMoreDead }: Overview & { r
   const failed = badges?.failedRuns ?? 0
   return [
     { name: 'Dead holds', value: `${formatNumber(dead)}${hasMoreDead ? '+' : ''}`, to: 'locks?alive=dead', isAlert: dead > 0 },
-    { name: 'Failed runs', value: formatNumber(failed), to: 'runs?status=failed', isAlert: failed > 0, note: 'agents whose last run failed' },
+    {
+      name: 'Failed runs',
+      value: formatNumber(failed),
+      to: 'runs?status=failed',
+      isAlert: failed > 0,
+      note: 'agents whose last run failed',
+    },
     { name: 'Stalled issues', value: formatNumber(dashboard.stalled), to: 'issues', isAlert: dashboard.stalled > 0 },
     {
       name: 'Spent this month',

@@ -1,11 +1,12 @@
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import type { Hold, JoinRequest } from '../../api/types.ts'
+import type { JoinRequest } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
 import { useListKeys } from '../../keys/useListKeys.ts'
 import { Status } from '../../parts/Status.tsx'
 import type { Tone } from '../../parts/Status.tsx'
 import { Time } from '../../parts/Time.tsx'
+import { JoinDecision } from '../../people/JoinDecision.tsx'
 import { go } from '../../router/location.ts'
 import { Link } from '../../router/Link.tsx'
 import type { Need, NeedKind } from './needs.ts'
@@ -28,7 +29,6 @@ const SHOWN = 12
 export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactNode {
   const pathOf = useCompanyPath()
   const [isWhole, setWhole] = useState(false)
-  const [hold, setHold] = useState<Hold | null>(null)
   const [join, setJoin] = useState<JoinRequest | null>(null)
   const shown = isWhole ? needs : needs.slice(0, SHOWN)
   const { at } = useListKeys({
@@ -51,7 +51,7 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
       ) : (
         <ul>
           {shown.map((need, index) => (
-            <NeedRow key={need.key} need={need} isAtCursor={index === at} onHold={setHold} onJoin={setJoin} />
+            <NeedRow key={need.key} need={need} isAtCursor={index === at} onJoin={setJoin} />
           ))}
         </ul>
       )}
@@ -60,8 +60,7 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
           Show {needs.length - shown.length} more
         </button>
       )}
-      {hold !== null && null}
-      {join !== null && null}
+      {join !== null && <JoinDecision joinRequest={join} onClose={() => setJoin(null)} />}
     </section>
   )
 }
@@ -69,13 +68,12 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
 interface NeedRowProps {
   readonly need: Need
   readonly isAtCursor: boolean
-  readonly onHold: (hold: Hold) => void
   readonly onJoin: (request: JoinRequest) => void
 }
 
-function NeedRow({ need, isAtCursor, onHold, onJoin }: NeedRowProps): ReactNode {
+function NeedRow({ need, isAtCursor, onJoin }: NeedRowProps): ReactNode {
   const pathOf = useCompanyPath()
-  const { kind, title, why, since, to, act, hold, joinRequest } = need
+  const { kind, title, why, since, to, act, joinRequest } = need
   return (
     <li className={isAtCursor ? 'cursor' : undefined} aria-current={isAtCursor ? 'true' : undefined}>
       <div className="need-head">
@@ -89,11 +87,7 @@ function NeedRow({ need, isAtCursor, onHold, onJoin }: NeedRowProps): ReactNode 
       </Link>
       <div className="need-foot">
         <p className="soft">{why}.</p>
-        {hold !== undefined ? (
-          <button type="button" className="secondary" onClick={() => onHold(hold)}>
-            Force-release<span className="hidden"> {hold.identifier}</span>
-          </button>
-        ) : joinRequest !== undefined ? (
+        {joinRequest !== undefined ? (
           <button type="button" className="secondary" onClick={() => onJoin(joinRequest)}>
             Decide<span className="hidden"> about {title}</span>
           </button>

@@ -4,7 +4,6 @@ import { useCompany } from '../../frame/company.tsx'
 import { Skeleton } from '../../parts/Empty.tsx'
 import { Page } from '../../parts/Page.tsx'
 import { Problem } from '../../parts/Problem.tsx'
-import { useNow } from '../../parts/Time.tsx'
 import { FirstSteps } from '../../starting/FirstSteps.tsx'
 import { useOverview } from './data.ts'
 import { Figures } from './Figures.tsx'
@@ -20,7 +19,6 @@ const isNew = ({ agents, tasks }: Dashboard): boolean =>
 export default function OverviewPage(): ReactNode {
   const company = useCompany()
   const overview = useOverview(company)
-  const now = useNow()
   const { isLoading, problem, sources, dashboard } = overview
   if (problem !== null && dashboard === null)
     return (
@@ -34,7 +32,7 @@ export default function OverviewPage(): ReactNode {
         <Skeleton lines={9} />
       </Page>
     )
-  const needs = needsOf({ ...sources, now })
+  const needs = needsOf(sources)
   if (needs.length === 0 && isNew(dashboard))
     return (
       <Page title="Overview">

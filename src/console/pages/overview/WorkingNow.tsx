@@ -97,7 +97,7 @@ function IssueOfRun({ issueId }: { readonly issueId: string }): ReactNode {
 /** The newest audit row of the run, in its own words where it wrote some. */
 function LastWords({ runId }: { readonly runId: string }): ReactNode {
   const { id } = useCompany()
-  const read = useRead<Activity[]>(['run', id, runId, 'last words'], `/companies/${id}/activity`, { query: { runId, limit: 1 } })
+  const read = useRead<Activity[]>(['runActivity', id, runId], `/companies/${id}/activity`, { query: { runId, limit: 1 } })
   const row = read.data?.data[0]
   return row === undefined ? null : <p className="last-words soft">{lastWords(row)}</p>
 }

@@ -1,19 +1,7 @@
 // The reads of the overview. Each has the noun of its events, so that the page is fresh without asking.
 
 import { useRead } from '../../api/reads.ts'
-import type {
-  Activity,
-  Agent,
-  Approval,
-  Badges,
-  Company,
-  Dashboard,
-  Hold,
-  JoinRequest,
-  Project,
-  Run,
-  Stalled,
-} from '../../api/types.ts'
+import type { Activity, Agent, Approval, Badges, Company, Dashboard, Hold, JoinRequest, Project, Run, Stalled } from '../../api/types.ts'
 import type { ApiProblem } from '../../api/client.ts'
 import type { NeedSources } from './needs.ts'
 
@@ -21,15 +9,15 @@ import type { NeedSources } from './needs.ts'
 const MOST = 50
 
 /** The audit rows of questions: made, and answered or ended. */
-const interactionActions = ['created', 'accepted', 'rejected', 'answered', 'expired'].map((what) => `issue.thread_interaction_${what}`).join(',')
-
-export type Sources = Omit<NeedSources, 'now'>
+const interactionActions = ['created', 'accepted', 'rejected', 'answered', 'expired']
+  .map((what) => `issue.thread_interaction_${what}`)
+  .join(',')
 
 export interface Overview {
   readonly isLoading: boolean
   /** The first refusal of a read that every member may do. */
   readonly problem: ApiProblem | null
-  readonly sources: Sources
+  readonly sources: NeedSources
   readonly dashboard: Dashboard | null
   readonly badges: Badges | null
   readonly liveHolds: readonly Hold[]
@@ -49,7 +37,10 @@ export function useOverview({ id }: Company): Overview {
   const runsPath = `${below}/heartbeat-runs`
   const liveRuns = useRead<Run[]>(['runs', id, 'live'], runsPath, { query: { status: 'queued,running', limit: MOST } })
   const hasFailures = (badges.data?.data.failedRuns ?? 0) > 0
-  const failed = useRead<Run[]>(['runs', id, 'failed'], runsPath, { query: { status: 'failed,timed_out', limit: MOST }, isEnabled: hasFailures })
+  const failed = useRead<Run[]>(['runs', id, 'failed'], runsPath, {
+    query: { status: 'failed,timed_out', limit: MOST },
+    isEnabled: hasFailures,
+  })
   const recent = useRead<Run[]>(['runs', id, 'recent'], runsPath, { query: { limit: MOST }, isEnabled: hasFailures })
   const approvals = useRead<Approval[]>(['approvals', id, 'pending'], `${below}/approvals`, { query: { status: 'pending', limit: MOST } })
   const rows = useRead<Activity[]>(['questions', id], `${below}/activity`, { query: { action: interactionActions, limit: 200 } })
@@ -82,4 +73,3 @@ export function useOverview({ id }: Company): Overview {
     hasMoreDead: dead.data?.next !== null && dead.data !== undefined,
   }
 }
-

@@ -1,7 +1,7 @@
 // The rows of "Needs you", made of what the server lists. Nothing here reads anything, so that it can be tested by itself.
 
 import type { Activity, Agent, Approval, Hold, JoinRequest, Project, Run, Stalled } from '../../api/types.ts'
-import { duration } from '../../parts/time.ts'
+import { wordsOf } from '../../parts/Status.tsx'
 
 /** The kinds of needs, the most urgent first: what stands still and holds up others, before what asks. */
 export const needKinds = [
@@ -44,24 +44,23 @@ export interface NeedSources {
   readonly interactionRows: readonly Activity[]
   readonly joinRequests: readonly JoinRequest[]
   readonly stalled: readonly Stalled[]
-  readonly now: number
 }
 
 const nameIn = (agents: readonly Agent[], id: string | null): string => agents.find((agent) => agent.id === id)?.name ?? 'An agent'
 
-function whyDead({ holder }: Hold, now: number): string {
+function whyDead({ holder }: Hold): string {
   if (holder === null) return 'No run holds it any more, and it was not freed'
-  if (holder.status !== 'running' && holder.status !== 'queued') return `Held by ${holder.agentName}, whose run ${holder.status.replace('_', ' ')}`
-  return `Held by ${holder.agentName}, whose lease ran out ${duration(now - Date.parse(holder.leaseExpiresAt))} ago`
+  const isEnded = holder.status !== 'running' && holder.status !== 'queued'
+  return `Held by ${holder.agentName}, whose ${isEnded ? `run is ${wordsOf(holder.status)}` : 'lease has run out'}`
 }
 
-const deadHoldNeeds = ({ deadHolds, now }: NeedSources): Need[] =>
+const deadHoldNeeds = ({ deadHolds }: NeedSources): Need[] =>
   deadHolds.map((hold) => ({
     key: `hold ${hold.issueId}`,
     kind: 'dead hold',
     title: `${hold.identifier} ${hold.title}`,
     to: `issues/${hold.identifier}`,
-    why: whyDead(hold, now),
+    why: whyDead(hold),
     since: hold.holder?.leaseExpiresAt ?? hold.heldSince,
     act: 'Look at the hold',
     hold,
@@ -75,28 +74,24 @@ const isStoppedByBudget = (agent: Agent): boolean =>
   agent.status !== 'terminated' && ((agent.status === 'paused' && agent.pauseReason === 'budget') || isOverBudget(agent))
 
 const budgetNeeds = ({ agents, pausedProjects }: NeedSources): Need[] => [
-  ...agents.filter(isStoppedByBudget).map(
-    (agent): Need => ({
-      key: `budget ${agent.id}`,
-      kind: 'budget stop',
-      title: agent.name,
-      to: `agents/${agent.id}`,
-      why: 'It has spent its budget of the month and starts no run',
-      since: agent.pausedAt,
-      act: 'Raise the budget',
-    }),
-  ),
-  ...pausedProjects.map(
-    (project): Need => ({
-      key: `budget ${project.id}`,
-      kind: 'budget stop',
-      title: project.name,
-      to: `projects/${project.id}`,
-      why: 'The project is paused by its budget, and its issues start no run',
-      since: project.pausedAt,
-      act: 'Look at the project',
-    }),
-  ),
+  ...agents.filter(isStoppedByBudget).map((agent): Need => ({
+    key: `budget ${agent.id}`,
+    kind: 'budget stop',
+    title: agent.name,
+    to: `agents/${agent.id}`,
+    why: 'It has spent its budget of the month and starts no run',
+    since: agent.pausedAt,
+    act: 'Raise the budget',
+  })),
+  ...pausedProjects.map((project): Need => ({
+    key: `budget ${project.id}`,
+    kind: 'budget stop',
+    title: project.name,
+    to: `projects/${project.id}`,
+    why: 'The project is paused by its budget, and its issues start no run',
+    since: project.pausedAt,
+    act: 'Look at the project',
+  })),
 ]
 
 const errorNeeds = ({ agents }: NeedSources): Need[] =>

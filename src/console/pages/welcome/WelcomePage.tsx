@@ -51,8 +51,8 @@ function NewCompany({ hasOthers }: { readonly hasOthers: boolean }): ReactNode {
       <>
         <h1>You are a member of no company{hasOthers ? ' that you may make another one from' : ''}</h1>
         <p>
-          You are signed in as {me.user?.name} ({me.user?.email}). Companies are made by administrators of this server. Ask one of them, or an
-          owner of a company, for an invitation: a link that you open in this browser. After that an owner approves your request to join.
+          You are signed in as {me.user?.name} ({me.user?.email}). Companies are made by administrators of this server. Ask one of them, or
+          an owner of a company, for an invitation: a link that you open in this browser. After that an owner approves your request to join.
         </p>
         <p>
           <a href="/account">Your account, and what waits for a decision</a>
