@@ -109,13 +109,13 @@ function Lease({ run }: { readonly run: Run }): ReactNode {
   const share = Math.max(0, Math.min(1, left / (run.leaseSeconds * 1000)))
   if (left <= 0)
     return (
-      <p className="lease">
+      <p className="working-lease">
         <Status of="dead" words={`lease ran out ${duration(-left)} ago`} />
       </p>
     )
   return (
-    <div className="lease">
-      <div className="lease-bar" aria-hidden="true">
+    <div className="working-lease">
+      <div className="working-bar" aria-hidden="true">
         <div className={share < 0.2 ? 'low' : ''} style={{ width: `${share * 100}%` }} />
       </div>
       <span className="soft">lease {duration(left)}</span>
