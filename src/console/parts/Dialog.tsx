@@ -17,6 +17,8 @@ export function Dialog({ title, onClose, children, kind = 'middle' }: DialogProp
     const dialog = element.current
     const before = document.activeElement
     dialog?.showModal()
+    // The browser gives the focus to the first control of a dialog, which is the button that closes it.
+    dialog?.querySelector<HTMLElement>('[data-first]')?.focus()
     return () => {
       dialog?.close()
       if (before instanceof HTMLElement) before.focus()

@@ -36,6 +36,7 @@ export function TextField({
     value,
     required: isRequired,
     autoFocus: isFirst,
+    'data-first': isFirst ? '' : undefined,
     maxLength,
     placeholder,
     'aria-describedby': hint === undefined ? undefined : `${id}-hint`,
