@@ -79,6 +79,26 @@ export function whenUnauthorized(react: () => void): () => void {
  * @throws ApiProblem for every answer that is no success, with status 0 when no answer came
  */
 export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<Answer<T>> {
+  const response = await send(method, path, options)
+  const text = response.status === 204 ? '' : await response.text()
+  return {
+    data: (text === '' ? null : JSON.parse(text)) as T,
+    etag: response.headers.get('ETag'),
+    next: cursorIn(response.headers.get('Link')),
+    status: response.status,
+  }
+}
+
+/** Reads a stream of lines of JSON whole, as `request` reads one value. */
+export async function requestLines<T>(path: string, query: Query = {}): Promise<T[]> {
+  const text = await (await send('GET', path, { query })).text()
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T)
+}
+
+async function send(method: Method, path: string, options: RequestOptions): Promise<Response> {
   const { body, query = {}, ifMatch = null, idempotencyKey, signal } = options
   const isForm = body instanceof FormData
   const response = await fetch(addressOf(path, query), {
@@ -98,13 +118,7 @@ export async function request<T>(method: Method, path: string, options: RequestO
   })
   if (response.status === 401) for (const react of onUnauthorized) react()
   if (!response.ok) throw await problemOf(response)
-  const text = response.status === 204 ? '' : await response.text()
-  return {
-    data: (text === '' ? null : JSON.parse(text)) as T,
-    etag: response.headers.get('ETag'),
-    next: cursorIn(response.headers.get('Link')),
-    status: response.status,
-  }
+  return response
 }
 
 /** A part of a path, encoded. */

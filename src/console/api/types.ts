@@ -7,7 +7,7 @@ import type { stalledView, whyView } from '../../control/stalled/views.ts'
 import type { runEventView, runLogView, runView } from '../../engine/runs/views.ts'
 import type { badgesView, dashboardView } from '../../observe/activity/dashboardViews.ts'
 import type { activityView } from '../../observe/activity/views.ts'
-import type { verificationView } from '../../observe/audit/views.ts'
+import type { exportLine, verificationView } from '../../observe/audit/views.ts'
 import type { eventView } from '../../observe/events/views.ts'
 import type { healthView } from '../../observe/instance/health.ts'
 import type { generalView, meView, whoamiView } from '../../observe/instance/views.ts'
@@ -40,6 +40,7 @@ export type Badges = z.output<typeof badgesView>
 export type Dashboard = z.output<typeof dashboardView>
 export type Activity = z.output<typeof activityView>
 export type Verification = z.output<typeof verificationView>
+export type AuditExportLine = z.output<typeof exportLine>
 export type StreamEvent = z.output<typeof eventView>
 export type Health = z.output<typeof healthView>
 export type Me = z.output<typeof meView>

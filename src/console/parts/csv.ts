@@ -2,7 +2,7 @@ import type { Column } from './DataTable.tsx'
 
 /** Quotes a field of CSV (RFC 4180). A field that a table program would run as a formula gets an apostrophe. */
 function field(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 

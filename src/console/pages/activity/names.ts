@@ -12,6 +12,9 @@ const identifiers = new Map<string, string | null>()
 /** Issues that are asked for at once. */
 const AT_ONCE = 6
 
+/** Learns the identifiers of the issues that the sentences of rows name, so that `nameOf` has them. */
+export const learnIssues = (rows: readonly SentenceRow[]): Promise<void> => learn(issueIdsOf(rows))
+
 /** Remembers the identifiers of issues that were not seen yet. */
 async function learn(ids: readonly string[]): Promise<void> {
   const waiting = ids.filter((id) => !identifiers.has(id))
@@ -41,13 +44,13 @@ const issueIdsOf = (rows: readonly SentenceRow[]): string[] => {
 /** All rows of a list that names can be taken from. */
 const ALL = { limit: 1000 }
 /** Agents of every status: rows of the log outlive them. */
-const EVERY_AGENT = { ...ALL, status: 'pending_approval,idle,active,running,error,paused,terminated' }
+export const everyAgent = { ...ALL, status: 'pending_approval,idle,active,running,error,paused,terminated' }
 
 /** The names of agents, people, issues, projects and goals in the sentences of rows. */
 export function useNames(rows: readonly SentenceRow[]): NameOf {
   const { id } = useCompany()
   const base = `/companies/${id}`
-  const agents = useRead<Agent[]>(['agents', id, 'names'], `${base}/agents`, { query: EVERY_AGENT }).data?.data
+  const agents = useRead<Agent[]>(['agents', id, 'names'], `${base}/agents`, { query: everyAgent }).data?.data
   const members = useRead<Member[]>(['members', id, 'names'], `${base}/members`, { query: ALL }).data?.data
   const projects = useRead<Project[]>(['projects', id, 'names'], `${base}/projects`, { query: ALL }).data?.data
   const goals = useRead<Goal[]>(['goals', id, 'names'], `${base}/goals`, { query: ALL }).data?.data

@@ -134,8 +134,17 @@ export const count = (value: number, one: string, many = `${one}s`): string => `
 export const enumerated = (words: readonly string[]): string =>
   words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 
+/** Fields whose names are no words for readers. */
+const fieldNames: Readonly<Record<string, string>> = {
+  blockedByIssueIds: 'blockers',
+  labelIds: 'labels',
+  goalIds: 'goals',
+  env: 'environment',
+}
+
 /** `assigneeAgentId` as "assignee agent", `budgetMonthlyCents` as "budget monthly cents". */
 export const fieldWords = (name: string): string =>
+  fieldNames[name] ??
   name
     .replace(/Ids?$/, '')
     .replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

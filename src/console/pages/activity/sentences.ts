@@ -6,6 +6,7 @@ import { issueSentences } from './issueSentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
 import type { Named, NamedKind, Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
+export { actorOf } from './sentenceParts.ts'
 export type { Named, NamedKind, Part, SentenceRow } from './sentenceParts.ts'
 
 /** How to say what happened, by action. */
