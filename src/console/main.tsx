@@ -12,7 +12,11 @@ const shouldRetry = (count: number, error: Error): boolean =>
 
 const queries = new QueryClient({
   // The event stream says what is old, so nothing grows old by itself.
-  defaultOptions: { queries: { staleTime: Infinity, gcTime: 60_000, retry: shouldRetry, refetchOnWindowFocus: false } },
+  // The server may be on this machine, which needs no network: no read waits until the browser believes to be online.
+  defaultOptions: {
+    queries: { staleTime: Infinity, gcTime: 60_000, retry: shouldRetry, refetchOnWindowFocus: false, networkMode: 'always' },
+    mutations: { networkMode: 'always' },
+  },
 })
 
 const root = document.getElementById('root')

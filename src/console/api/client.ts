@@ -7,13 +7,16 @@ export class ApiProblem extends Error {
   readonly code: string
   /** The facts of the refusal, as the server sent them. */
   readonly details: unknown
+  /** The whole answer: a 412 has the row in it as it is now, under its noun. */
+  readonly body: Readonly<Record<string, unknown>>
   readonly requestId: string | null
 
-  constructor(message: string, facts: Pick<ApiProblem, 'status' | 'code' | 'details' | 'requestId'>) {
+  constructor(message: string, facts: Pick<ApiProblem, 'status' | 'code' | 'details' | 'body' | 'requestId'>) {
     super(message)
     this.status = facts.status
     this.code = facts.code
     this.details = facts.details
+    this.body = facts.body
     this.requestId = facts.requestId
   }
 }
@@ -54,14 +57,14 @@ const cursorIn = (link: string | null): string | null => {
   return target === undefined ? null : new URL(target, location.origin).searchParams.get('after')
 }
 
-const unreachable = { status: 0, code: 'unreachable', details: null, requestId: null }
+const unreachable = { status: 0, code: 'unreachable', details: null, body: {}, requestId: null }
 
 async function problemOf(response: Response): Promise<ApiProblem> {
   const requestId = response.headers.get('X-Request-Id')
-  const body = (await response.json().catch(() => null)) as { error?: unknown; code?: unknown; details?: unknown } | null
-  const message = typeof body?.error === 'string' ? body.error : `The server answered ${response.status}`
-  const code = typeof body?.code === 'string' ? body.code : 'unknown'
-  return new ApiProblem(message, { status: response.status, code, details: body?.details ?? null, requestId })
+  const body = ((await response.json().catch(() => null)) ?? {}) as Readonly<Record<string, unknown>>
+  const message = typeof body['error'] === 'string' ? body['error'] : `The server answered ${response.status}`
+  const code = typeof body['code'] === 'string' ? body['code'] : 'unknown'
+  return new ApiProblem(message, { status: response.status, code, details: body['details'] ?? null, body, requestId })
 }
 
 /** Functions that hear of an answer 401: the session of this browser has ended. */

@@ -1,5 +1,5 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import type { QueryKey, UseQueryResult } from '@tanstack/react-query'
+import { hashKey, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import type { QueryClient, QueryKey, UseQueryResult } from '@tanstack/react-query'
 import { inBackground } from './background.ts'
 import { request } from './client.ts'
 import type { Answer, ApiProblem, Query } from './client.ts'
@@ -42,31 +42,114 @@ export function useRead<T>(key: ReadKey, path: string, options: ReadOptions = {}
 export interface PagesRead<T> {
   readonly rows: readonly T[]
   readonly isLoading: boolean
+  /** The rows are those of the list before, until this one has come. */
+  readonly isPrevious: boolean
   readonly problem: ApiProblem | null
   readonly hasMore: boolean
   readonly isLoadingMore: boolean
   readonly loadMore: () => void
+  /** Reads on to the end of the list. @param most rows at which it stops */
+  readonly loadAll: (most: number) => Promise<readonly T[]>
+  /** Reads again after a problem. */
+  readonly retry: () => void
 }
 
-/** Reads a list by its cursor, `limit` rows at a time. @param query null reads nothing */
-export function usePages<T>(key: ReadKey, path: string, query: Query | null = {}, limit = 100): PagesRead<T> {
-  const read = useInfiniteQuery<Answer<T[]>, ApiProblem, { pages: Answer<T[]>[] }, readonly unknown[], string | null>({
-    queryKey: [...key, query, 'pages'],
-    queryFn: ({ signal, pageParam }) => request<T[]>('GET', path, { query: { ...query, limit, after: pageParam }, signal }),
-    enabled: query !== null,
-    initialPageParam: null,
-    getNextPageParam: ({ next }) => next,
+/** A list as far as it has been read. */
+export interface ReadRows<T> {
+  readonly rows: readonly T[]
+  /** The cursor behind the last row; null at the end of the list. */
+  readonly next: string | null
+}
+
+interface List {
+  readonly path: string
+  readonly query: Query
+  readonly signal?: AbortSignal
+}
+
+/** The most rows of one request when a list is read again, so that a long one takes few requests and each of them little time. */
+const ROWS_AT_ONCE = 500
+
+/** Reads a list until it has as many rows as are wanted, or is at its end. */
+async function readRows<T>({ path, query, signal }: List, wanted: () => number): Promise<ReadRows<T>> {
+  const rows: T[] = []
+  let next: string | null = null
+  do {
+    const limit = Math.max(1, Math.min(ROWS_AT_ONCE, wanted() - rows.length))
+    const options = { query: { ...query, limit, after: next }, ...(signal === undefined ? {} : { signal }) }
+    const page: Answer<T[]> = await request<T[]>('GET', path, options)
+    rows.push(...page.data)
+    next = page.next
+  } while (next !== null && rows.length < wanted())
+  return { rows, next }
+}
+
+const noRows: readonly never[] = []
+
+/**
+ * Reads a list by its cursor, `limit` rows at a time. What has been read is one read: when it becomes old, the same number of rows is read
+ * again, in few requests. Rows are not compared with those before, because that takes longer than a frame for ten thousand of them.
+ * @param given null reads nothing
+ */
+export function usePages<T>(key: ReadKey, path: string, given: Query | null = {}, limit = 100): PagesRead<T> {
+  const queries = useQueryClient()
+  const query = given ?? {}
+  const queryKey = [...key, given, 'pages']
+  const present = (): ReadRows<T> | undefined => queries.getQueryData(queryKey)
+  const read = useQuery<ReadRows<T>, ApiProblem>({
+    queryKey,
+    queryFn: ({ signal }) => readRows<T>({ path, query, signal }, () => Math.max(limit, present()?.rows.length ?? 0)),
+    enabled: given !== null,
     placeholderData: keepSameRead(key),
+    structuralSharing: false,
   })
-  const { data, isLoading, error, hasNextPage, isFetchingNextPage, fetchNextPage } = read
+  const more = useMutation<void, ApiProblem, { readonly list: string; readonly after: string }>({
+    mutationFn: async ({ after }) => {
+      const page = await request<T[]>('GET', path, { query: { ...query, limit, after } })
+      // The list may have been read again meanwhile, and its pages may end elsewhere now.
+      queries.setQueryData<ReadRows<T>>(queryKey, (now) =>
+        now?.next === after ? { rows: [...now.rows, ...page.data], next: page.next } : now,
+      )
+    },
+  })
+  const list = hashKey(queryKey)
+  const isOfList = more.variables?.list === list
+  // After a problem the reader decides: the end of the list stays in sight, and would ask without an end.
+  const mayLoad = !isOfList || (!more.isPending && !more.isError)
+  const { data, isLoading, isPlaceholderData, error } = read
+  const next = isPlaceholderData || given === null ? null : (data?.next ?? null)
   return {
-    rows: query === null ? [] : (data?.pages.flatMap((page) => page.data) ?? []),
+    rows: given === null ? noRows : (data?.rows ?? noRows),
     isLoading,
-    problem: error,
-    hasMore: query !== null && hasNextPage,
-    isLoadingMore: isFetchingNextPage,
+    isPrevious: isPlaceholderData,
+    problem: error ?? (isOfList ? more.error : null),
+    hasMore: next !== null,
+    isLoadingMore: isOfList && more.isPending,
     loadMore: () => {
-      if (hasNextPage && !isFetchingNextPage) inBackground(fetchNextPage())
+      if (next !== null && mayLoad) more.mutate({ list, after: next })
+    },
+    loadAll: async (most) => {
+      const all = await readRows<T>({ path, query }, () => most)
+      queries.setQueryData<ReadRows<T>>(queryKey, all)
+      return all.rows
+    },
+    retry: () => {
+      more.reset()
+      inBackground(read.refetch())
     },
   }
+}
+
+/**
+ * Puts fields of a row into every list that shows it, before the lists are read again.
+ * @param key the beginning of the keys of those lists
+ */
+export function replaceRow(queries: QueryClient, key: readonly [noun: string, companyId: string], row: { readonly id: string }): void {
+  queries.setQueriesData<ReadRows<{ readonly id: string }>>(
+    { queryKey: key, predicate: ({ queryKey }) => queryKey.at(-1) === 'pages' },
+    (list) =>
+      list?.rows.some(({ id }) => id === row.id) === true
+        ? { ...list, rows: list.rows.map((one) => (one.id === row.id ? { ...one, ...row } : one)) }
+        : list,
+  )
 }

@@ -2,7 +2,8 @@ import type { ReactNode } from 'react'
 import { activeLayers } from '../keys/keys.ts'
 import { Dialog } from '../parts/Dialog.tsx'
 
-const shown = (keys: string): string => keys.replace('mod+', 'Ctrl or ⌘ + ')
+/** A key as its cap has it. */
+const shown = (keys: string): string => (/^[A-Z]$/.test(keys) ? `⇧ ${keys}` : keys.replace('mod+', 'Ctrl or ⌘ + '))
 
 /** The keys that work on this page. */
 export function KeysDialog({ onClose }: { readonly onClose: () => void }): ReactNode {

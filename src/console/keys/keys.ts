@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from 'react'
 
-/** One key or a sequence of two, such as `g l`. `mod+k` is Control or Command with K. */
+/** One key or a sequence of two, such as `g l`. `mod+k` is Control or Command with K, `X` is Shift with X. */
 export interface KeyBinding {
   readonly keys: string
   /** What it does, as the list of keys says it. */
@@ -27,10 +27,12 @@ export const activeLayers = (): readonly { readonly title: string; readonly bind
 const SEQUENCE_MS = 1200
 let first: { readonly key: string; readonly at: number } | null = null
 
+/** The name of a key: of a letter in upper case where it is pressed with Shift, whatever the lock of capitals says. */
 function nameOf(event: KeyboardEvent): string {
   const mod = event.ctrlKey || event.metaKey ? 'mod+' : ''
-  const key = event.key === ' ' ? 'space' : event.key.length === 1 && mod !== '' ? event.key.toLowerCase() : event.key
-  return mod + (key.length > 1 ? key.toLowerCase() : key)
+  if (event.key === ' ') return `${mod}space`
+  if (event.key.length > 1 || mod !== '') return mod + event.key.toLowerCase()
+  return event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()
 }
 
 const isField = (target: EventTarget | null): boolean =>

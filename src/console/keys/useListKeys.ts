@@ -18,7 +18,7 @@ export interface ListKeyOptions {
   readonly more?: readonly KeyBinding[]
 }
 
-/** The keys of a list: `j` and `k` move, `enter` opens, `x` selects. */
+/** The keys of a list: `j` and `k` move, `enter` opens, `x` selects. Further keys find the row with the cursor in what this returns. */
 export function useListKeys({ title, count, onOpen, onToggle, more = [] }: ListKeyOptions): ListKeys {
   const [at, setAt] = useState(-1)
   useEffect(() => {

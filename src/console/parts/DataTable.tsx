@@ -15,6 +15,8 @@ export interface Column<T> {
   readonly isSecondary?: boolean
   /** Numbers stand to the right. */
   readonly isNumber?: boolean
+  /** Its width as CSS has it. Where a column has one, widths do not follow the rows in sight, so that nothing jumps while they scroll. */
+  readonly width?: string
 }
 
 export interface Selection {
@@ -33,6 +35,8 @@ interface DataTableProps<T> {
   readonly labelOf?: (row: T) => string
   /** The row with the cursor of the keyboard. */
   readonly cursor?: number
+  /** A row that is shown although the list has it no more. */
+  readonly isFaded?: (row: T) => boolean
   readonly selection?: Selection
   readonly sort?: { readonly by: string; readonly isDescending: boolean; readonly onSort: (by: string) => void }
   /** Called when the last rows come into sight. */
@@ -41,6 +45,8 @@ interface DataTableProps<T> {
 
 /** The height of a row, the same for all, so that a list of any length scrolls. */
 const ROW_HEIGHT = 40
+/** What covers the top and the bottom of the window: the line of the stream with the head of the table, and the bars below. */
+const COVERED = 72
 
 /** A table of rows of one height. Only those in sight are in the document; readers of screens get the whole count. */
 export function DataTable<T>(props: DataTableProps<T>): ReactNode {
@@ -50,6 +56,8 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
     count: rows.length,
     estimateSize: () => ROW_HEIGHT,
     overscan: 12,
+    scrollPaddingStart: COVERED,
+    scrollPaddingEnd: COVERED,
     scrollMargin: body.current?.offsetTop ?? 0,
   })
   const items = virtual.getVirtualItems()
@@ -64,7 +72,11 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
   const after = items.length > 0 ? virtual.getTotalSize() - ((items.at(-1)?.end ?? 0) - virtual.options.scrollMargin) : 0
   const width = columns.length + (props.selection === undefined ? 0 : 1)
   return (
-    <table aria-label={name} aria-rowcount={rows.length + 1} className="data">
+    <table
+      aria-label={name}
+      aria-rowcount={rows.length + 1}
+      className={columns.some(({ width: own }) => own !== undefined) ? 'data fixed' : 'data'}
+    >
       <Head {...props} />
       <tbody ref={body}>
         {before > 0 && <Spacer height={before} width={width} />}
@@ -107,7 +119,13 @@ function Head<T>({ columns, selection, sort, rows, keyOf }: DataTableProps<T>): 
           const isSorted = sorts !== undefined && sort?.by === sorts
           const direction = sort?.isDescending === true ? 'descending' : 'ascending'
           return (
-            <th key={key} scope="col" className={classOf(column)} aria-sort={isSorted ? direction : undefined}>
+            <th
+              key={key}
+              scope="col"
+              className={classOf(column)}
+              style={{ width: column.width }}
+              aria-sort={isSorted ? direction : undefined}
+            >
               {sorts === undefined || sort === undefined ? (
                 title
               ) : (
@@ -132,10 +150,11 @@ interface RowProps<T> {
 }
 
 function Row<T>({ row, index, isAtCursor, table }: RowProps<T>): ReactNode {
-  const { columns, selection, keyOf, labelOf } = table
+  const { columns, selection, keyOf, labelOf, isFaded } = table
   const key = keyOf(row)
+  const classes = [...(isAtCursor ? ['cursor'] : []), ...(isFaded?.(row) === true ? ['faded'] : [])].join(' ')
   return (
-    <tr aria-rowindex={index + 2} className={isAtCursor ? 'cursor' : undefined} aria-current={isAtCursor ? 'true' : undefined}>
+    <tr aria-rowindex={index + 2} className={classes} aria-current={isAtCursor ? 'true' : undefined}>
       {selection !== undefined && (
         <td className="box">
           <input

@@ -1,8 +1,15 @@
 import { useMemo, useState } from 'react'
 import type { Selection } from './DataTable.tsx'
 
+export interface RowSelection extends Selection {
+  readonly selected: ReadonlySet<string>
+  /** Selects exactly these rows. */
+  readonly select: (keys: Iterable<string>) => void
+  readonly clear: () => void
+}
+
 /** The selected rows of a list, by their keys. @param keys of the rows that are shown, for "select all" */
-export function useSelection(keys: readonly string[]): Selection & { readonly selected: ReadonlySet<string>; readonly clear: () => void } {
+export function useSelection(keys: readonly string[]): RowSelection {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   return useMemo(
     () => ({
@@ -15,6 +22,7 @@ export function useSelection(keys: readonly string[]): Selection & { readonly se
           return after
         }),
       setAll: (isSelected) => setSelected(new Set(isSelected ? keys : [])),
+      select: (chosen) => setSelected(new Set(chosen)),
       clear: () => setSelected(new Set()),
     }),
     [selected, keys],

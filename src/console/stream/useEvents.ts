@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { inBackground } from '../api/background.ts'
+import { createFreshener } from '../api/freshness.ts'
 import { followEvents } from './eventFeed.ts'
 import type { FeedStatus } from './eventFeed.ts'
 import { changedBy, isChanged } from './invalidation.ts'
@@ -11,13 +11,17 @@ export function useEvents(companyId: string | null): FeedStatus {
   const [status, setStatus] = useState<FeedStatus>({ state: 'connecting', since: null })
   useEffect(() => {
     if (companyId === null) return
+    const freshen = createFreshener(queries)
     return followEvents({
       companyId,
       onStatus: setStatus,
-      onResync: () => inBackground(queries.invalidateQueries()),
+      onResync: () => queries.getQueryCache().getAll().forEach(freshen),
       onEvents: (events) => {
         const changed = changedBy(events)
-        inBackground(queries.invalidateQueries({ predicate: (query) => isChanged(query, changed) }))
+        queries
+          .getQueryCache()
+          .findAll({ predicate: (query) => isChanged(query, changed) })
+          .forEach(freshen)
       },
     })
   }, [companyId, queries])

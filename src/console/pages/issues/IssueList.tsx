@@ -1,0 +1,117 @@
+import { useMemo, useState } from 'react'
+import type { ReactNode } from 'react'
+import type { PagesRead } from '../../api/reads.ts'
+import { useCompany, useCompanyPath } from '../../frame/company.tsx'
+import { DataTable } from '../../parts/DataTable.tsx'
+import { Empty, Skeleton } from '../../parts/Empty.tsx'
+import { Problem } from '../../parts/Problem.tsx'
+import { useSelection } from '../../parts/useSelection.ts'
+import { useSteadyRows } from '../../parts/useSteadyRows.ts'
+import { BulkBar } from './BulkBar.tsx'
+import { BulkDialog } from './BulkDialog.tsx'
+import type { BulkField } from './bulk.ts'
+import { columnsOf } from './columns.tsx'
+import { useIssues } from './data.ts'
+import { EditDialog } from './EditDialog.tsx'
+import type { EditField } from './edits.tsx'
+import type { Filter, IssueRow } from './filters.ts'
+import { ListLine } from './ListLine.tsx'
+import type { Names } from './names.ts'
+import { useIssueKeys } from './useIssueKeys.ts'
+
+export const idOf = ({ id }: IssueRow): string => id
+const identifierOf = ({ identifier }: IssueRow): string => identifier
+
+interface IssueListProps {
+  readonly filter: Filter
+  readonly names: Names
+  /** Names the list: its filters as a text. */
+  readonly list: string
+  readonly onCreate: () => void
+}
+
+/** The issues that match, as a table. */
+export function IssueList({ filter, names, list, onCreate }: IssueListProps): ReactNode {
+  const read = useIssues(useCompany().id, filter)
+  if (read.isLoading && read.problem === null) return <Skeleton lines={10} />
+  return (
+    <>
+      {read.problem !== null && <Problem problem={read.problem} retry={read.retry} />}
+      {read.rows.length > 0 ? (
+        <IssueRows key={list} read={read} names={names} />
+      ) : (
+        read.problem === null && (
+          <Empty title="No issue matches these filters.">
+            <p>Choose another view, remove a filter, or create the first issue of its kind.</p>
+            <button type="button" onClick={onCreate}>
+              Create issue
+            </button>
+          </Empty>
+        )
+      )}
+    </>
+  )
+}
+
+/** A field of one row that is being changed. */
+interface Edited {
+  readonly row: IssueRow
+  readonly field: EditField
+}
+
+/** The rows, with keys, a selection, and changes in place. Rows stay where they are while the reader is at them. */
+function IssueRows({ read, names }: { readonly read: PagesRead<IssueRow>; readonly names: Names }): ReactNode {
+  const pathOf = useCompanyPath()
+  const [isPointed, setPointed] = useState(false)
+  const [isAtRow, setAtRow] = useState(false)
+  const [edited, setEdited] = useState<Edited | null>(null)
+  const [bulk, setBulk] = useState<BulkField | null>(null)
+  const isHeld = isPointed || isAtRow || edited !== null || bulk !== null
+  const steady = useSteadyRows({ rows: read.rows, list: read.isPrevious ? 'before' : 'own', keyOf: idOf, hasMore: read.hasMore, isHeld })
+  const { rows, gone } = steady
+  const selection = useSelection(useMemo(() => rows.map(idOf), [rows]))
+  const keys = useIssueKeys({ rows, read, selection, onEdit: setEdited, onBulk: setBulk })
+  const isAway = keys.at < 0 && selection.selected.size === 0
+  if (isAway === isAtRow) setAtRow(!isAway)
+  const columns = columnsOf({ names, pathOf, onEdit: (row, field) => setEdited({ row, field }) })
+  return (
+    <>
+      <ListLine read={read} steady={steady} columns={columns} isReadingAll={keys.isReadingAll} />
+      <div
+        className={read.isPrevious ? 'issue-rows old' : 'issue-rows'}
+        onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
+        onPointerLeave={() => setPointed(false)}
+      >
+        <DataTable
+          name="Issues"
+          rows={rows}
+          columns={columns}
+          keyOf={idOf}
+          labelOf={identifierOf}
+          cursor={keys.at}
+          selection={selection}
+          isFaded={({ id }) => gone.has(id)}
+          onEnd={read.loadMore}
+        />
+      </div>
+      {read.isLoadingMore && <Skeleton lines={2} />}
+      <BulkBar
+        selection={selection}
+        hasMore={read.hasMore}
+        onField={setBulk}
+        onSelectAll={keys.selectAll}
+        isReadingAll={keys.isReadingAll}
+      />
+      {edited !== null && <EditDialog {...edited} names={names} onClose={() => setEdited(null)} />}
+      {bulk !== null && (
+        <BulkDialog
+          field={bulk}
+          rows={rows.filter(({ id }) => selection.has(id))}
+          names={names}
+          onDone={selection.select}
+          onClose={() => setBulk(null)}
+        />
+      )}
+    </>
+  )
+}
