@@ -38,16 +38,20 @@ export function useRead<T>(key: ReadKey, path: string, options: ReadOptions = {}
   })
 }
 
-/** Rows of a list that come page by page. */
-export interface PagesRead<T> {
+/** Rows that come page by page. */
+export interface RowsRead<T> {
   readonly rows: readonly T[]
   readonly isLoading: boolean
-  /** The rows are those of the list before, until this one has come. */
-  readonly isPrevious: boolean
   readonly problem: ApiProblem | null
   readonly hasMore: boolean
   readonly isLoadingMore: boolean
   readonly loadMore: () => void
+}
+
+/** The rows of one list. */
+export interface PagesRead<T> extends RowsRead<T> {
+  /** The rows are those of the list before, until this one has come. */
+  readonly isPrevious: boolean
   /** Reads on to the end of the list. @param most rows at which it stops */
   readonly loadAll: (most: number) => Promise<readonly T[]>
   /** Reads again after a problem. */
@@ -70,15 +74,23 @@ interface List {
 /** The most rows of one request when a list is read again, so that a long one takes few requests and each of them little time. */
 const ROWS_AT_ONCE = 500
 
+const idOf = (row: unknown): unknown => (row as { readonly id?: unknown } | null)?.id
+
+/** Rows without those that are in the list already: a row that moves while a list is read comes twice. */
+function withMore<T>(rows: readonly T[], more: readonly T[]): T[] {
+  const known = new Set(rows.map(idOf))
+  return [...rows, ...more.filter((row) => idOf(row) === undefined || !known.has(idOf(row)))]
+}
+
 /** Reads a list until it has as many rows as are wanted, or is at its end. */
 async function readRows<T>({ path, query, signal }: List, wanted: () => number): Promise<ReadRows<T>> {
-  const rows: T[] = []
+  let rows: readonly T[] = []
   let next: string | null = null
   do {
     const limit = Math.max(1, Math.min(ROWS_AT_ONCE, wanted() - rows.length))
     const options = { query: { ...query, limit, after: next }, ...(signal === undefined ? {} : { signal }) }
     const page: Answer<T[]> = await request<T[]>('GET', path, options)
-    rows.push(...page.data)
+    rows = withMore(rows, page.data)
     next = page.next
   } while (next !== null && rows.length < wanted())
   return { rows, next }
@@ -108,7 +120,7 @@ export function usePages<T>(key: ReadKey, path: string, given: Query | null = {}
       const page = await request<T[]>('GET', path, { query: { ...query, limit, after } })
       // The list may have been read again meanwhile, and its pages may end elsewhere now.
       queries.setQueryData<ReadRows<T>>(queryKey, (now) =>
-        now?.next === after ? { rows: [...now.rows, ...page.data], next: page.next } : now,
+        now?.next === after ? { rows: withMore(now.rows, page.data), next: page.next } : now,
       )
     },
   })

@@ -1,10 +1,13 @@
 // A change of many rows, one request for each of them: there is no transaction over all.
 
 import { useQueryClient } from '@tanstack/react-query'
+import type { QueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { inBackground } from '../../api/background.ts'
 import type { ApiProblem } from '../../api/client.ts'
-import { changeIssue, newKey, presentRow, refreshIssues } from './data.ts'
+import { newKey } from '../../api/idempotency.ts'
+import { inTurns } from '../../api/inTurns.ts'
+import { changeIssue, presentRow, refreshIssues } from './data.ts'
 import { patchOf } from './changes.ts'
 import type { ManyChange } from './changes.ts'
 import type { EditField } from './edits.tsx'
@@ -51,6 +54,24 @@ const keyFor = ({ keys }: Job, id: string): string => {
   return key
 }
 
+/** Changes one row, and notes what came of it. */
+async function changeOne(queries: QueryClient, companyId: string, job: Job, row: IssueRow): Promise<void> {
+  job.progress.set(row.id, { row, state: 'working', problem: null })
+  const patch = patchOf(row, job.change)
+  try {
+    if (patch !== null) await changeIssue(queries, companyId, row, { patch, idempotencyKey: keyFor(job, row.id) })
+    job.progress.set(row.id, { row, state: 'changed', problem: null })
+  } catch (error) {
+    const problem = error as ApiProblem
+    job.progress.set(row.id, { row: { ...row, ...presentRow(problem) }, state: 'refused', problem })
+  }
+}
+
+/** Lets the refused rows wait again. */
+function forgetRefusals({ progress }: Job): void {
+  for (const [id, { row, state }] of progress) if (state === 'refused') progress.set(id, { row, state: 'waiting', problem: null })
+}
+
 /** Changes many rows, and shows how far it is. */
 export function useBulkRun(companyId: string): BulkRun {
   const queries = useQueryClient()
@@ -64,26 +85,17 @@ export function useBulkRun(companyId: string): BulkRun {
     },
     [],
   )
-  const changeOne = async (now: Job, row: IssueRow): Promise<void> => {
-    now.progress.set(row.id, { row, state: 'working', problem: null })
-    const patch = patchOf(row, now.change)
-    try {
-      if (patch !== null) await changeIssue(queries, companyId, row, { patch, idempotencyKey: keyFor(now, row.id) })
-      now.progress.set(row.id, { row, state: 'changed', problem: null })
-    } catch (error) {
-      const problem = error as ApiProblem
-      now.progress.set(row.id, { row: { ...row, ...presentRow(problem) }, state: 'refused', problem })
-    }
-  }
   const work = async (now: Job): Promise<void> => {
     setRunning(true)
     now.isStopped = false
     const timer = setInterval(show, SHOWN_EVERY_MS)
     const waiting = [...now.progress.values()].filter(({ state }) => state === 'waiting').map(({ row }) => row)
-    const worker = async (): Promise<void> => {
-      for (let row = waiting.shift(); row !== undefined && !now.isStopped; row = waiting.shift()) await changeOne(now, row)
-    }
-    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+    await inTurns(
+      waiting,
+      AT_ONCE,
+      (row) => changeOne(queries, companyId, now, row),
+      () => !now.isStopped,
+    )
     clearInterval(timer)
     show()
     setRunning(false)
@@ -101,8 +113,7 @@ export function useBulkRun(companyId: string): BulkRun {
     retry: () => {
       const now = job.current
       if (now === null) return
-      for (const [id, { row, state }] of now.progress)
-        if (state === 'refused') now.progress.set(id, { row, state: 'waiting', problem: null })
+      forgetRefusals(now)
       show()
       inBackground(work(now))
     },

@@ -1,12 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query'
 import type { QueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
 import { inBackground } from '../../api/background.ts'
 import { request, segment } from '../../api/client.ts'
 import type { ApiProblem } from '../../api/client.ts'
 import { replaceRow, usePages } from '../../api/reads.ts'
 import type { PagesRead } from '../../api/reads.ts'
-import type { Activity, Issue } from '../../api/types.ts'
+import type { Issue } from '../../api/types.ts'
 import { apiQuery } from './filters.ts'
 import type { Filter, IssuePriority, IssueRow, IssueStatus } from './filters.ts'
 
@@ -88,20 +87,3 @@ export function useChangeIssue(companyId: string): (row: IssueRow, patch: IssueP
     }
   }
 }
-
-/** The newest audit row of an issue: who changed it last. @returns null before it is known, and where the reader may not know it */
-export function useLastChange(issueId: string, isAsked: boolean): Activity | null {
-  const [last, setLast] = useState<Activity | null>(null)
-  useEffect(() => {
-    if (!isAsked) return
-    const read = async (): Promise<void> => {
-      const { data } = await request<Activity[]>('GET', `/issues/${segment(issueId)}/activity`, { query: { limit: 1 } })
-      setLast(data[0] ?? null)
-    }
-    inBackground(read())
-  }, [issueId, isAsked])
-  return last
-}
-
-/** A key for a request that may have to be sent again. It needs no secure context, unlike `randomUUID`. */
-export const newKey = (): string => crypto.getRandomValues(new BigUint64Array(2)).join('-')

@@ -7,6 +7,8 @@ import type { Choice } from '../../parts/fields.tsx'
 import type { IssueRow } from './filters.ts'
 
 const ALL = { limit: 1000 }
+/** Agents of every status: an issue may still name one that is terminated. */
+const EVERY_AGENT = { ...ALL, status: 'pending_approval,idle,active,running,error,paused,terminated' }
 
 /** An id and its name. */
 interface Named {
@@ -15,6 +17,7 @@ interface Named {
 }
 
 export interface Names {
+  /** Those that an issue can be given to. */
   readonly agents: readonly Named[]
   readonly people: readonly Named[]
   readonly projects: readonly Named[]
@@ -47,18 +50,21 @@ const nameIn =
 /** Reads the names of a company. Names that the reader may not read are left out. */
 export function useNames(companyId: string): Names {
   const base = `/companies/${companyId}`
-  const agents = useRead<Agent[]>(['agents', companyId, 'names'], `${base}/agents`, { query: { ...ALL, fields: 'id,name,status' } }).data
+  const agents = useRead<Agent[]>(['agents', companyId, 'names of issues'], `${base}/agents`, {
+    query: { ...EVERY_AGENT, fields: 'id,name,status' },
+  }).data?.data
+  const projects = useRead<Project[]>(['projects', companyId, 'names of issues'], `${base}/projects`, {
+    query: { ...ALL, fields: 'id,name' },
+  }).data?.data
+  const goals = useRead<Goal[]>(['goals', companyId, 'names of issues'], `${base}/goals`, { query: { ...ALL, fields: 'id,title' } }).data
     ?.data
-  const projects = useRead<Project[]>(['projects', companyId, 'names'], `${base}/projects`, { query: { ...ALL, fields: 'id,name' } }).data
-    ?.data
-  const goals = useRead<Goal[]>(['goals', companyId, 'names'], `${base}/goals`, { query: { ...ALL, fields: 'id,title' } }).data?.data
   const labels = useRead<Label[]>(['labels', companyId], `${base}/labels`, { query: ALL }).data?.data
   const members = useRead<Member[]>(['members', companyId], `${base}/members`, { query: ALL }).data?.data
   const me = useRead<Whoami>(['whoami', null], '/whoami').data?.data.userId ?? null
   return useMemo(() => {
     const people = peopleOf(members ?? [], me)
     return {
-      agents: agents ?? [],
+      agents: agents?.filter(({ status }) => status !== 'terminated') ?? [],
       people,
       projects: projects ?? [],
       goals: goals?.map(({ id, title }) => ({ id, name: title })) ?? [],

@@ -1,5 +1,5 @@
 import { usePages, useRead } from '../../api/reads.ts'
-import type { PagesRead } from '../../api/reads.ts'
+import type { RowsRead } from '../../api/reads.ts'
 import type { Agent, Run } from '../../api/types.ts'
 import { useCompany } from '../../frame/company.tsx'
 import { ENDED_STATUSES, LIVE_STATUSES } from './words.ts'
@@ -15,7 +15,7 @@ const pick = (from: readonly RunStatus[], wanted: readonly RunStatus[]): RunStat
   wanted.length === 0 ? [...from] : from.filter((status) => wanted.includes(status))
 
 /** The runs that fit the filters: those that live first, then the others, each the newest first. */
-export function useRuns({ statuses, agentId }: RunFilters): PagesRead<Run> {
+export function useRuns({ statuses, agentId }: RunFilters): RowsRead<Run> {
   const { id } = useCompany()
   const path = `/companies/${id}/heartbeat-runs`
   const queryOf = (from: readonly RunStatus[]) => {
