@@ -40,6 +40,7 @@ describe('force-release (LOCK_PROTOCOL §5)', () => {
       previous: { checkoutRunId: run.id, executionRunId: run.id },
       evicted: [{ runId: run.id, agentId: agent.id, status: 'running', live: true }],
       cancelledRunIds: [],
+      next: null,
     })
     const row = await lastAudit(server(), issue.id, 'issue.admin_force_release')
     expect(row).toMatchObject({ actorType: 'user', actorId: 'local-board' })
@@ -159,12 +160,31 @@ describe('force-release (LOCK_PROTOCOL §5)', () => {
     await expectRefused(server(), () => force(issue.id, '', { expectedRunId: holder.id }), 409, 'holder_changed')
   })
 
-  test('A force-release promotes the next wake', async () => {
+  test('A force-release promotes the next wake and answers with its agent and run, which a dry run foretells', async () => {
     const { held: heldIssue } = await world(server())
     const { issue, agent } = await heldIssue()
     await server().board.post(`/api/issues/${issue.id}/comments`, { body: 'Are you there?' })
-    await force(issue.id)
-    expect(await wakesOf(server(), issue.id)).toMatchObject([{ agentId: agent.id, status: 'queued' }])
+    expect((await force(issue.id, '?dryRun=true')).body.next).toEqual({ agentId: agent.id, runId: null })
+    const { next } = (await force(issue.id)).body
+    expect(await wakesOf(server(), issue.id)).toMatchObject([{ agentId: agent.id, status: 'queued', runId: next.runId }])
+    expect(next.agentId).toBe(agent.id)
+  })
+
+  test('The next agent is one whose wake is valid after the force-release: without the assignee that is the oldest', async () => {
+    const { company, held: heldIssue, agent } = await world(server())
+    for (const [query, nextIs] of [['?', 'assignee'] as const, ['?clearAssignee=true&', 'other'] as const]) {
+      const { issue, agent: assignee } = await heldIssue()
+      const other = await agent()
+      for (const { id } of [other, assignee])
+        await server().database.sql.query(
+          `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id)
+           values ($1, $2, $3, 'on_demand', 'test', 'deferred_issue_execution', 'system', 'test')`,
+          [company.id, id, issue.id],
+        )
+      const agentId = nextIs === 'other' ? other.id : assignee.id
+      expect((await force(issue.id, `${query}dryRun=true`)).body.next).toEqual({ agentId, runId: null })
+      expect((await force(issue.id, query)).body.next).toEqual({ agentId, runId: expect.any(String) })
+    }
   })
 
   test('A force-release by an agent is 403 before any read: an existing and a missing issue get the same answer', async () => {

@@ -16,10 +16,11 @@ import {
   retryTransaction,
 } from '../../engine/holds/index.ts'
 import type { HoldFacts, IssueWithLabels, LockedForEnd, LockedIssue } from '../../engine/holds/index.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { CANCELLED_BY_BOARD, runCancelled } from '../../engine/runs/index.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
-import { promoteWake } from '../../engine/wakes/index.ts'
+import { nextAgent, promoteWake, wakePromoted } from '../../engine/wakes/index.ts'
 
 export interface ForceReleaseRequest {
   readonly clearAssignee: boolean
@@ -34,6 +35,8 @@ export interface ForceReleaseResult {
   readonly previous: { readonly checkoutRunId: string | null; readonly executionRunId: string | null }
   readonly evicted: readonly { runId: string; agentId: string; status: RunStatus; live: boolean }[]
   readonly cancelledRunIds: readonly string[]
+  /** The agent that is woken for the issue, with the run that was queued for it; a dry run queues none. */
+  readonly next: { readonly agentId: string; readonly runId: string | null } | null
 }
 
 /** The issue as a force-release would leave it, for the answer of a dry run. */
@@ -103,10 +106,20 @@ export async function forceRelease(ctx: Ctx, issueId: string, request: ForceRele
     if (request.dryRun) {
       const { previous, evicted, runIdsToCancel } = plan
       const issue = preview(await labelledIssue(tx, companyOf(ctx), issueId), request)
-      return changedIfAny({ issue, previous, evicted, cancelledRunIds: runIdsToCancel }, [])
+      const agentId = await nextAgent(tx, issueId, request.clearAssignee)
+      const next = agentId === null ? null : { agentId, runId: null }
+      return changedIfAny({ issue, previous, evicted, cancelledRunIds: runIdsToCancel, next }, [])
     }
     return await applyForceRelease(tx, plan, request, userId)
   })
+}
+
+/** The agent and the run of the wake that was promoted. */
+function nextIn(promoted: readonly DomainEvent[]): ForceReleaseResult['next'] {
+  const event = promoted.find(({ action }) => action === wakePromoted.action)
+  if (event === undefined) return null
+  const { agentId, runId } = wakePromoted.details.parse(event.details)
+  return { agentId, runId }
 }
 
 async function applyForceRelease(
@@ -140,5 +153,11 @@ async function applyForceRelease(
   const cancelled = ended.runs.map((run) =>
     runCancelled(run.id, { agentId: run.agentId, issueIds: [issueId] }, { agentId: run.agentId, runId: run.id }),
   )
-  return changed({ issue, previous, evicted, cancelledRunIds }, released, ...ended.events, ...cancelled, ...promoted)
+  return changed(
+    { issue, previous, evicted, cancelledRunIds, next: nextIn(promoted) },
+    released,
+    ...ended.events,
+    ...cancelled,
+    ...promoted,
+  )
 }

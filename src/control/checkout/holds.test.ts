@@ -21,6 +21,7 @@ describe('the list of holds of a company', () => {
         identifier: issue.identifier,
         title: row.body.title,
         issueStatus: 'in_progress',
+        projectId: null,
         assigneeAgentId: agent.id,
         assigneeUserId: null,
         checkoutRunId: run.id,
@@ -37,7 +38,9 @@ describe('the list of holds of a company', () => {
           lastSeenAt: expect.any(String),
         },
         live: true,
+        lastAct: { action: 'issue.checked_out', at: expect.any(String) },
         waitingWakes: 1,
+        waiting: [{ agentId: agent.id, agentName: agent.name, since: expect.any(String) }],
       },
     ])
   })
@@ -60,6 +63,25 @@ describe('the list of holds of a company', () => {
     expect(byId[ghost.id]).toMatchObject({ live: false, holder: null })
     expect(byId[foreign.id]).toMatchObject({ live: false, holder: null })
     await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/locks?state=odd`), 400, 'validation_failed')
+  })
+
+  test('The list shows the last act of the holder, the project, and the three oldest of the wakes that wait', async () => {
+    const here = await world(server())
+    const project = await server().board.post(`/api/companies/${here.company.id}/projects`, { name: 'Engines' })
+    const { issue, run } = await here.held()
+    await server().board.patch(`/api/issues/${issue.id}`, { projectId: project.body.id })
+    await run.client.post(`/api/issues/${issue.id}/comments`, { body: 'I begin.' })
+    const waiting = [await here.agent(), await here.agent(), await here.agent(), await here.agent()]
+    for (const { id } of waiting)
+      await server().database.sql.query(
+        `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id)
+         values ($1, $2, $3, 'on_demand', 'test', 'deferred_issue_execution', 'system', 'test')`,
+        [here.company.id, id, issue.id],
+      )
+    const [row] = await listHolds(here)
+    expect(row).toMatchObject({ projectId: project.body.id, lastAct: { action: 'issue.comment_added' }, waitingWakes: 4 })
+    expect(row.waiting.map(({ agentName }: { agentName: string }) => agentName)).toEqual(waiting.slice(0, 3).map(({ name }) => name))
+    expect((await server().board.get(`/api/issues/${issue.id}/lock`)).body).toMatchObject({ waiting: row.waiting, lastAct: row.lastAct })
   })
 
   test('When two columns name two runs, the live run is the holder', async () => {

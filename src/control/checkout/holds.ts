@@ -17,6 +17,9 @@ import type { holdView } from './views.ts'
 type Hold = z.input<typeof holdView>
 export type HoldState = 'live' | 'dead' | 'all'
 
+/** The most wakes that are shown with their agents; the others are in the number. */
+const WAITING_SHOWN = sql.raw('3')
+
 // The holder is the live run of the two columns, else any run that they name. A missing run is a dead holder too.
 const holder = sql`left join lateral (
     select r.id, r.agent_id, r.status, r.lease_expires_at, r.last_seen_at, ${isLive('r')} as live,
@@ -25,13 +28,20 @@ const holder = sql`left join lateral (
     order by ${isLive('r')} desc, (r.id = "issues"."execution_run_id") desc limit 1) h on true`
 
 const holdColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issues"."title", "issues"."status" as "issueStatus",
+  "issues"."project_id" as "projectId",
   "issues"."assignee_agent_id" as "assigneeAgentId", "issues"."assignee_user_id" as "assigneeUserId",
   "issues"."checkout_run_id" as "checkoutRunId", "issues"."execution_run_id" as "executionRunId",
   "issues"."execution_locked_at" as "heldSince", "issues"."lock_epoch" as "lockEpoch",
   case when h.id is null then null else json_build_object('runId', h.id, 'agentId', h.agent_id, 'agentName', h.agent_name,
     'status', h.status, 'live', h.live, 'leaseExpiresAt', ${isoJson(sql`h.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`h.last_seen_at`)}) end as holder,
   coalesce(h.live, false) as live,
-  (select count(*)::int from ${wakes} w where w.issue_id = "issues"."id" and ${isDeferred('w')}) as "waitingWakes"`
+  (select json_build_object('action', l.action, 'at', ${isoJson(sql`l.created_at`)}) from ${activityLog} l where l.run_id = h.id
+    order by l.seq desc nulls first limit 1) as "lastAct",
+  (select count(*)::int from ${wakes} w where w.issue_id = "issues"."id" and ${isDeferred('w')}) as "waitingWakes",
+  (select coalesce(json_agg(json_build_object('agentId', w.agent_id, 'agentName', w.name, 'since', ${isoJson(sql`w.created_at`)})
+      order by w.created_at, w.id), '[]'::json)
+    from (select w.id, w.agent_id, w.created_at, a.name from ${wakes} w join ${agents} a on a.id = w.agent_id
+      where w.issue_id = "issues"."id" and ${isDeferred('w')} order by w.created_at, w.id limit ${WAITING_SHOWN}) w) as "waiting"`
 
 // The held issues are few, so they are all found by their index and then sorted. `offset 0` keeps the planner from reading the issues of every
 // company in the order of their ids until a page is full: at 30,000 issues that took 25 ms.

@@ -31,6 +31,7 @@ export const forceReleasedView = z.strictObject({
   previous: z.strictObject({ checkoutRunId: nullableRunId, executionRunId: nullableRunId }),
   evicted: z.array(z.strictObject({ runId: z.uuid(), agentId: z.uuid(), status: z.enum(runStatus.statuses), live: z.boolean() })),
   cancelledRunIds: z.array(z.uuid()),
+  next: z.strictObject({ agentId: z.uuid(), runId: nullableRunId }).nullable(),
 })
 
 export const holdView = z.strictObject({
@@ -38,6 +39,7 @@ export const holdView = z.strictObject({
   identifier: z.string(),
   title: z.string(),
   issueStatus: status,
+  projectId: z.uuid().nullable(),
   assigneeAgentId: z.uuid().nullable(),
   assigneeUserId: z.string().nullable(),
   checkoutRunId: nullableRunId,
@@ -56,7 +58,9 @@ export const holdView = z.strictObject({
     })
     .nullable(),
   live: z.boolean(),
+  lastAct: z.strictObject({ action: z.string(), at: instant }).nullable(),
   waitingWakes: z.int(),
+  waiting: z.array(z.strictObject({ agentId: z.uuid(), agentName: z.string(), since: instant })),
 })
 
 export const holdDetailView = z.strictObject({

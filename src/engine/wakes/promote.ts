@@ -32,6 +32,8 @@ interface DeferredWake extends PromotableWake {
   readonly isInvokable: boolean
   readonly isAssignee: boolean
   readonly isIssueClosed: boolean
+  /** The issue is assigned to a person. */
+  readonly isWithPerson: boolean
 }
 
 // Ordered by age, which is the order of promotion. Two wakes of one issue are only ever locked under the issue's lock.
@@ -39,7 +41,7 @@ const deferredWakesOf = statement<{ issueId: string }, DeferredWake>('wake_waiti
   select w.id, w.company_id as "companyId", w.agent_id as "agentId", w.source, w.reason, w.losses,
     c.status = 'active' as "isCompanyActive", coalesce(${isInvokableSql('a')}, false) as "isInvokable",
     i.assignee_user_id is null and (i.assignee_agent_id is null or i.assignee_agent_id = w.agent_id) as "isAssignee",
-    ${isClosedSql('i')} as "isIssueClosed"
+    ${isClosedSql('i')} as "isIssueClosed", i.assignee_user_id is not null as "isWithPerson"
   from ${wakes} w join ${issues} i on i.id = w.issue_id join ${companies} c on c.id = w.company_id left join ${agents} a on a.id = w.agent_id
   where w.issue_id = ${param('issueId')} and ${isDeferred('w')}
   order by w.created_at, w.id limit ${sql.raw(String(BATCH_SIZE))}`)
@@ -78,6 +80,17 @@ export async function promoteWake(tx: Tx, issueId: string): Promise<DomainEvent[
     }
     if (deferred.length < BATCH_SIZE) return events
   }
+}
+
+/**
+ * (tx) The agent of the wake that `promoteWake` would queue, so that a person sees it before a hold is ended. It looks at the oldest
+ * wakes only.
+ * @param losesAgent whether the issue has no assigned agent by then
+ */
+export async function nextAgent(tx: Tx, issueId: string, losesAgent: boolean): Promise<string | null> {
+  const deferred = await tx.run(deferredWakesOf, { issueId })
+  const next = deferred.find((wake) => invalidReason(losesAgent ? { ...wake, isAssignee: !wake.isWithPerson } : wake) === null)
+  return next?.agentId ?? null
 }
 
 /** (tx) Queues a run for one wake that waits. Expects the issue's row lock. */
