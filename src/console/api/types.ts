@@ -23,7 +23,8 @@ import type { projectView } from '../../org/projects/views.ts'
 import type { documentView, revisionView as documentRevisionView } from '../../work/documents/views.ts'
 import type { attachmentView } from '../../work/files/views.ts'
 import type { interactionView } from '../../work/interactions/views.ts'
-import type { issueView, issueListItem, labelledIssueView, commentView } from '../../work/issues/views.ts'
+import type { issueRunView } from '../../control/execution/runReadViews.ts'
+import type { issueDetail, issueView, issueListItem, labelledIssueView, commentView } from '../../work/issues/views.ts'
 
 export type Approval = z.output<typeof approvalView>
 export type ApprovalDetail = z.output<typeof approvalDetailView>
@@ -68,5 +69,7 @@ export type Interaction = z.output<typeof interactionView>
 export type Issue = z.output<typeof issueView>
 /** A row of the list of issues. */
 export type IssueItem = z.output<typeof issueListItem>
+export type IssueDetail = z.output<typeof issueDetail>
+export type IssueRun = z.output<typeof issueRunView>
 export type ListedIssue = z.output<typeof labelledIssueView>
 export type Comment = z.output<typeof commentView>

@@ -29,10 +29,11 @@ export interface ChangedRows {
   readonly ids: ReadonlySet<string>
 }
 
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+/** The ids in the details of an event: `runId`, and each of `issueIds`. */
 const idsIn = (details: Readonly<Record<string, unknown>> | null): string[] =>
-  Object.entries(details ?? {}).flatMap(([name, value]) =>
-    /(?:^|[a-z])Ids?$/i.test(name) ? [value].flat().filter((id): id is string => typeof id === 'string') : [],
-  )
+  Object.entries(details ?? {}).flatMap(([name, value]) => (/(?:^|[a-z])Ids?$/i.test(name) ? [value].flat().filter(isText) : []))
 
 /** What a batch of events changed. */
 export function changedBy(events: readonly StreamEvent[]): ChangedRows {
@@ -54,11 +55,18 @@ export function changedBy(events: readonly StreamEvent[]): ChangedRows {
   return { nouns, ids }
 }
 
-const textsOf = (key: readonly unknown[]): string[] => key.filter((part): part is string => typeof part === 'string')
+const textsOf = (key: readonly unknown[]): string[] => key.filter(isText)
 
-const idOfData = (query: Query): string | null => {
-  const data = (query.state.data as { data?: { id?: unknown } } | undefined)?.data
-  return typeof data?.id === 'string' ? data.id : null
+const idOf = (row: unknown): readonly string[] => {
+  const id = typeof row === 'object' && row !== null && 'id' in row ? row.id : null
+  return isText(id) ? [id] : []
+}
+
+/** The ids of the row that a read shows, and of the rows that stand in it, such as the blockers of an issue. */
+const idsOfData = (query: Query): readonly string[] => {
+  const row = (query.state.data as { data?: object | null } | undefined)?.data ?? {}
+  const parts = Array.isArray(row) ? [] : Object.values(row).filter(Array.isArray)
+  return [...idOf(row), ...parts.flatMap((rows: unknown[]) => rows.flatMap(idOf))]
 }
 
 /** Whether a read may show something that has changed. */
@@ -66,6 +74,5 @@ export function isChanged(query: Query, { nouns, ids }: ChangedRows): boolean {
   const noun = String(query.queryKey[0])
   if (!nouns.has(noun)) return false
   if (!singleRows.has(noun)) return true
-  const shown = idOfData(query)
-  return (shown !== null && ids.has(shown)) || textsOf(query.queryKey).some((part) => ids.has(part))
+  return [...textsOf(query.queryKey), ...idsOfData(query)].some((id) => ids.has(id))
 }
