@@ -19,7 +19,7 @@ import { Facts } from './facts/Facts.tsx'
 import { Relations } from './facts/Relations.tsx'
 import { Files } from './files/Files.tsx'
 import { Folded, Title, Trail } from './Head.tsx'
-import { HoldSection } from './HoldSection.tsx'
+import { HoldSection, isHeldOrSaid } from './HoldSection.tsx'
 import { IssueText } from './IssueText.tsx'
 import { goTo } from './places.ts'
 import { ThreadSection } from './thread/ThreadSection.tsx'
@@ -72,7 +72,7 @@ function OneIssue({ issue, isGone }: OneIssueProps): ReactNode {
     { keys: 'e', label: 'Edit title and description', run: () => setEditing(true) },
     { keys: 's', label: 'Change the status', run: () => goTo('status') },
     { keys: 'a', label: 'Change the assignee', run: () => goTo('assignee') },
-    { keys: 'r', label: 'Force-release its hold', run: () => setReleasing(true) },
+    { keys: 'r', label: 'Force-release its hold', run: () => setReleasing(isHeldOrSaid(data)) },
   ])
   return (
     <Page
@@ -102,7 +102,7 @@ function OneIssue({ issue, isGone }: OneIssueProps): ReactNode {
         </div>
         <aside className="issue-aside" aria-label="About the issue">
           <Facts issue={data} save={save} />
-          <HoldSection issueId={data.id} isReleasing={isReleasing} onReleasing={setReleasing} />
+          <HoldSection issueId={data.id} isReleasing={isReleasing} onReleased={() => setReleasing(false)} />
           <Relations issue={data} save={save} />
         </aside>
         <div className="issue-story">

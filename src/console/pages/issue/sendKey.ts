@@ -1,7 +1,5 @@
 import { useRef } from 'react'
-
-/** `crypto.randomUUID` is absent from pages that came by plain HTTP from another machine. */
-const newKey = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+import { newKey } from '../../api/idempotency.ts'
 
 interface SendKey {
   /** The same key while the same thing is sent again, as after an answer that did not come, so that it has one effect. */
