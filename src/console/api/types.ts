@@ -21,7 +21,7 @@ import type { memberView } from '../../org/members/views.ts'
 import type { sessionView, callerSessionView } from '../../org/people/views.ts'
 import type { projectView } from '../../org/projects/views.ts'
 import type { documentView, revisionView as documentRevisionView } from '../../work/documents/views.ts'
-import type { attachmentView } from '../../work/files/views.ts'
+import type { assetView, attachmentView } from '../../work/files/views.ts'
 import type { interactionView } from '../../work/interactions/views.ts'
 import type { issueRunView } from '../../control/execution/runReadViews.ts'
 import type { issueDetail, issueView, issueListItem, labelledIssueView, commentView } from '../../work/issues/views.ts'
@@ -64,6 +64,7 @@ export type CallerSession = z.output<typeof callerSessionView>
 export type Project = z.output<typeof projectView>
 export type IssueDocument = z.output<typeof documentView>
 export type DocumentRevision = z.output<typeof documentRevisionView>
+export type Asset = z.output<typeof assetView>
 export type Attachment = z.output<typeof attachmentView>
 export type Interaction = z.output<typeof interactionView>
 export type Issue = z.output<typeof issueView>

@@ -15,13 +15,16 @@ interface ActDialogProps {
   /** Whether a reason is asked for, and whether it has to be given. */
   readonly reason?: 'required' | 'optional'
   readonly isDangerous?: boolean
+  /** The act cannot be done now: `children` say why. */
+  readonly isBlocked?: boolean
   /** Does it. The dialog closes when it has succeeded, and keeps what was typed when it has not. */
   readonly act: (reason: string) => Promise<unknown>
   readonly onClose: () => void
 }
 
 /** The one dialog before an act that cannot be taken back easily: what it will do, a reason, the button, the refusal in the server's words. */
-export function ActDialog({ title, confirm, children, reason, isDangerous = false, act, onClose }: ActDialogProps): ReactNode {
+export function ActDialog(props: ActDialogProps): ReactNode {
+  const { title, confirm, children, reason, isDangerous = false, isBlocked = false, act, onClose } = props
   const [text, setText] = useState('')
   const [problem, setProblem] = useState<ApiProblem | null>(null)
   const [isBusy, setBusy] = useState(false)
@@ -53,7 +56,7 @@ export function ActDialog({ title, confirm, children, reason, isDangerous = fals
           <button type="button" className="secondary" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" className={isDangerous ? 'danger' : ''} disabled={isBusy}>
+          <button type="submit" className={isDangerous ? 'danger' : ''} disabled={isBusy || isBlocked}>
             {confirm}
           </button>
         </footer>
