@@ -4,6 +4,7 @@ import { request } from '../api/client.ts'
 import type { JoinRequest } from '../api/types.ts'
 import { Dialog } from '../parts/Dialog.tsx'
 import { notify } from '../parts/notices.tsx'
+import { Fact, Facts } from '../parts/Facts.tsx'
 import { Problem } from '../parts/Problem.tsx'
 import { Time } from '../parts/Time.tsx'
 
@@ -33,13 +34,13 @@ export function JoinDecision({ joinRequest, onClose }: JoinDecisionProps): React
   const isAgent = requestType === 'agent'
   return (
     <Dialog title={`${name} asks to join`} onClose={onClose}>
-      <dl className="facts">
+      <Facts>
         <Fact name="Kind">{isAgent ? `An agent${adapterType === null ? '' : `, with the adapter ${adapterType}`}` : 'A person'}</Fact>
         <Fact name="Asked">
           <Time at={createdAt} /> from {requestIp}
         </Fact>
         {capabilities !== null && <Fact name="Says of itself">{capabilities}</Fact>}
-      </dl>
+      </Facts>
       {agentDefaultsPayload !== null && <pre>{JSON.stringify(agentDefaultsPayload, null, 2)}</pre>}
       <ul>
         <li>
@@ -67,10 +68,3 @@ export function JoinDecision({ joinRequest, onClose }: JoinDecisionProps): React
     </Dialog>
   )
 }
-
-const Fact = ({ name, children }: { readonly name: string; readonly children: ReactNode }): ReactNode => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-)

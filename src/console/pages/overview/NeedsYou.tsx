@@ -1,7 +1,8 @@
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import type { JoinRequest } from '../../api/types.ts'
+import type { Hold, JoinRequest } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
+import { ForceRelease } from '../../holding/ForceRelease.tsx'
 import { useListKeys } from '../../keys/useListKeys.ts'
 import { Status } from '../../parts/Status.tsx'
 import type { Tone } from '../../parts/Status.tsx'
@@ -29,6 +30,7 @@ const SHOWN = 12
 export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactNode {
   const pathOf = useCompanyPath()
   const [isWhole, setWhole] = useState(false)
+  const [holds, setHolds] = useState<readonly Hold[] | null>(null)
   const [join, setJoin] = useState<JoinRequest | null>(null)
   const shown = isWhole ? needs : needs.slice(0, SHOWN)
   const { at } = useListKeys({
@@ -51,7 +53,7 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
       ) : (
         <ul>
           {shown.map((need, index) => (
-            <NeedRow key={need.key} need={need} isAtCursor={index === at} onJoin={setJoin} />
+            <NeedRow key={need.key} need={need} isAtCursor={index === at} onHold={(hold) => setHolds([hold])} onJoin={setJoin} />
           ))}
         </ul>
       )}
@@ -60,6 +62,7 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
           Show {needs.length - shown.length} more
         </button>
       )}
+      {holds !== null && <ForceRelease holds={holds} onClose={() => setHolds(null)} />}
       {join !== null && <JoinDecision joinRequest={join} onClose={() => setJoin(null)} />}
     </section>
   )
@@ -68,12 +71,13 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
 interface NeedRowProps {
   readonly need: Need
   readonly isAtCursor: boolean
+  readonly onHold: (hold: Hold) => void
   readonly onJoin: (request: JoinRequest) => void
 }
 
-function NeedRow({ need, isAtCursor, onJoin }: NeedRowProps): ReactNode {
+function NeedRow({ need, isAtCursor, onHold, onJoin }: NeedRowProps): ReactNode {
   const pathOf = useCompanyPath()
-  const { kind, title, why, since, to, act, joinRequest } = need
+  const { kind, title, why, since, to, act, hold, joinRequest } = need
   return (
     <li className={isAtCursor ? 'cursor' : undefined} aria-current={isAtCursor ? 'true' : undefined}>
       <div className="need-head">
@@ -87,7 +91,11 @@ function NeedRow({ need, isAtCursor, onJoin }: NeedRowProps): ReactNode {
       </Link>
       <div className="need-foot">
         <p className="soft">{why}.</p>
-        {joinRequest !== undefined ? (
+        {hold !== undefined ? (
+          <button type="button" className="secondary" onClick={() => onHold(hold)}>
+            Force-release<span className="hidden"> {hold.identifier}</span>
+          </button>
+        ) : joinRequest !== undefined ? (
           <button type="button" className="secondary" onClick={() => onJoin(joinRequest)}>
             Decide<span className="hidden"> about {title}</span>
           </button>

@@ -3,6 +3,7 @@
 import { useRead } from '../../api/reads.ts'
 import type { Activity, Agent, Approval, Badges, Company, Dashboard, Hold, JoinRequest, Project, Run, Stalled } from '../../api/types.ts'
 import type { ApiProblem } from '../../api/client.ts'
+import { LEASES_EVERY_MS } from '../../holding/data.ts'
 import type { NeedSources } from './needs.ts'
 
 /** Rows of one kind that the overview reads. It links to the page that has all. */
@@ -32,10 +33,13 @@ export function useOverview({ id }: Company): Overview {
   const dashboard = useRead<Dashboard>(['figures', id, 'dashboard'], `${below}/dashboard`)
   const badges = useRead<Badges>(['figures', id, 'badges'], `${below}/sidebar-badges`)
   const agents = useRead<Agent[]>(['agents', id], `${below}/agents`, { query: { limit: 1000 } })
-  const dead = useRead<Hold[]>(['holds', id, 'dead'], `${below}/locks`, { query: { state: 'dead', limit: MOST } })
-  const live = useRead<Hold[]>(['holds', id, 'live'], `${below}/locks`, { query: { state: 'live', limit: MOST } })
+  const dead = useRead<Hold[]>(['holds', id, 'dead'], `${below}/locks`, { query: { state: 'dead', limit: MOST }, everyMs: LEASES_EVERY_MS })
+  const live = useRead<Hold[]>(['holds', id, 'live'], `${below}/locks`, { query: { state: 'live', limit: MOST }, everyMs: LEASES_EVERY_MS })
   const runsPath = `${below}/heartbeat-runs`
-  const liveRuns = useRead<Run[]>(['runs', id, 'live'], runsPath, { query: { status: 'queued,running', limit: MOST } })
+  const liveRuns = useRead<Run[]>(['runs', id, 'live'], runsPath, {
+    query: { status: 'queued,running', limit: MOST },
+    everyMs: LEASES_EVERY_MS,
+  })
   const hasFailures = (badges.data?.data.failedRuns ?? 0) > 0
   const failed = useRead<Run[]>(['runs', id, 'failed'], runsPath, {
     query: { status: 'failed,timed_out', limit: MOST },

@@ -20,11 +20,6 @@ export function CompanyActs({ company, etag }: CompanyActsProps): ReactNode {
   const [act, setAct] = useState<Act | null>(null)
   const { status, pausedAt, pauseReason } = company
   const close = (): void => setAct(null)
-  const button = (name: Act, words: string, kind = 'secondary'): ReactNode => (
-    <button type="button" className={kind} onClick={() => setAct(name)}>
-      {words}
-    </button>
-  )
   return (
     <section aria-labelledby="state">
       <h2 id="state">State</h2>
@@ -40,33 +35,14 @@ export function CompanyActs({ company, etag }: CompanyActsProps): ReactNode {
           )}
         </p>
         <ul className="acts">
-          {status === 'active' && (
-            <li>
-              {button('pause', 'Pause the company')}
-              <p className="soft">No new run begins; those at work finish.</p>
+          {actsOf[status].map((name) => (
+            <li key={name}>
+              <button type="button" className={name === 'delete' ? 'danger' : 'secondary'} onClick={() => setAct(name)}>
+                {actWords[name].button}
+              </button>
+              <p className="soft">{actWords[name].hint}</p>
             </li>
-          )}
-          {status === 'paused' && (
-            <li>
-              {button('resume', 'Resume the company')}
-              <p className="soft">Agents are woken again.</p>
-            </li>
-          )}
-          {status === 'archived' ? (
-            <li>
-              {button('restore', 'Restore the company')}
-              <p className="soft">It is active again, with all that it had.</p>
-            </li>
-          ) : (
-            <li>
-              {button('archive', 'Archive the company')}
-              <p className="soft">Its runs end, and it becomes read-only. It can be restored.</p>
-            </li>
-          )}
-          <li>
-            {button('delete', 'Delete the company', 'danger')}
-            <p className="soft">Everything in it is erased. Only the audit log stays.</p>
-          </li>
+          ))}
         </ul>
       </div>
       {(act === 'pause' || act === 'resume' || act === 'restore') && (
@@ -76,6 +52,20 @@ export function CompanyActs({ company, etag }: CompanyActsProps): ReactNode {
       {act === 'delete' && <DeleteCompany company={company} onClose={close} />}
     </section>
   )
+}
+
+const actsOf: Readonly<Record<Company['status'], readonly Act[]>> = {
+  active: ['pause', 'archive', 'delete'],
+  paused: ['resume', 'archive', 'delete'],
+  archived: ['restore', 'delete'],
+}
+
+const actWords: Readonly<Record<Act, { readonly button: string; readonly hint: string }>> = {
+  pause: { button: 'Pause the company', hint: 'No new run begins; those at work finish.' },
+  resume: { button: 'Resume the company', hint: 'Its agents are woken again.' },
+  archive: { button: 'Archive the company', hint: 'Its runs end, and its agents write nothing more. It can be restored.' },
+  restore: { button: 'Restore the company', hint: 'It is active again, with all that it had.' },
+  delete: { button: 'Delete the company', hint: 'Everything in it is erased. Only the audit log stays.' },
 }
 
 const statusActs = {

@@ -8,7 +8,7 @@ import { centsOf, typedCents } from '../../parts/money.ts'
 import { notify } from '../../parts/notices.tsx'
 import { Problem } from '../../parts/Problem.tsx'
 import { useDraft } from '../../parts/useDraft.ts'
-import { ChangedBy } from '../../people/ChangedBy.tsx'
+import { SaveDraft } from '../../people/SaveDraft.tsx'
 import { ColorField } from './ColorField.tsx'
 import { CompanyActs } from './CompanyActs.tsx'
 import { useChangeCompany, useCompanyRow } from './data.ts'
@@ -36,7 +36,8 @@ const valuesOf = ({ name, description, brandColor, budgetMonthlyCents, requireBo
 })
 
 function CompanyForm({ answer }: { readonly answer: Answer<Company> }): ReactNode {
-  const { values, set, etag, isChanged, isOld, reset } = useDraft(answer, valuesOf)
+  const draft = useDraft(answer, valuesOf)
+  const { values, set, etag, reset } = draft
   const change = useChangeCompany()
   const cents = centsOf(values.budget)
   const save = (): void => {
@@ -85,31 +86,7 @@ function CompanyForm({ answer }: { readonly answer: Answer<Company> }): ReactNod
           value={values.needsApproval}
           onChange={(needsApproval) => set({ needsApproval })}
         />
-        {isChanged && isOld && change.error === null && (
-          <div role="status" className="changed-meanwhile">
-            <p>The company was changed while you were typing. What you typed is kept.</p>
-            <ChangedBy entityType="company" entityId={answer.data.id} />
-          </div>
-        )}
-        {change.error !== null && <Problem problem={change.error} />}
-        {change.error?.status === 412 && <ChangedBy entityType="company" entityId={answer.data.id} />}
-        <div className="row">
-          <button type="submit" disabled={!isChanged || cents === null || change.isPending}>
-            Save
-          </button>
-          {isChanged && (
-            <button
-              type="button"
-              className="secondary"
-              onClick={() => {
-                reset()
-                change.reset()
-              }}
-            >
-              {isOld ? 'Drop what I typed, and show the new state' : 'Drop the changes'}
-            </button>
-          )}
-        </div>
+        <SaveDraft draft={draft} act={change} entityType="company" entityId={answer.data.id} isBlocked={cents === null} />
       </form>
     </section>
   )

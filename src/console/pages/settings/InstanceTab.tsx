@@ -3,6 +3,7 @@ import { inBackground } from '../../api/background.ts'
 import type { Health, Whoami } from '../../api/types.ts'
 import { ThemeSwitch } from '../../frame/ThemeSwitch.tsx'
 import { Skeleton } from '../../parts/Empty.tsx'
+import { Fact, Facts } from '../../parts/Facts.tsx'
 import { Problem } from '../../parts/Problem.tsx'
 import { Status, wordsOf } from '../../parts/Status.tsx'
 import { useHealth, useWhoami } from './data.ts'
@@ -42,44 +43,41 @@ export function InstanceTab(): ReactNode {
   )
 }
 
-const Fact = ({ name, children }: { readonly name: string; readonly children: ReactNode }): ReactNode => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-)
-
 function HealthCard({ health }: { readonly health: Health }): ReactNode {
   const { condition, causes, version, deploymentMode, deploymentExposure, agentIsolation } = health
   return (
-    <dl className="card facts">
-      <Fact name="Condition">
-        <Status of={condition} tone={condition === 'ok' ? 'good' : 'bad'} words={condition} />
-        {causes.length > 0 && `: ${causes.map(wordsOf).join(', ')}`}
-      </Fact>
-      <Fact name="Version">{version}</Fact>
-      <Fact name="People">
-        {deploymentMode === 'authenticated' ? 'sign in with accounts' : 'do not sign in: the board is this machine'} (
-        <span className="mono">{deploymentMode}</span>, {deploymentExposure})
-      </Fact>
-      <Fact name="Agents that run here">
-        {agentIsolation.kind === 'none' ? 'are not kept from the server' : `are kept from the server by ${agentIsolation.kind}`}:{' '}
-        {agentIsolation.reason}
-      </Fact>
-      <Fact name="More">
-        <a href="/api/docs/">The document of the API</a>
-      </Fact>
-    </dl>
+    <div className="card">
+      <Facts>
+        <Fact name="Condition">
+          <Status of={condition} tone={condition === 'ok' ? 'good' : 'bad'} words={condition} />
+          {causes.length > 0 && `: ${causes.map(wordsOf).join(', ')}`}
+        </Fact>
+        <Fact name="Version">{version}</Fact>
+        <Fact name="People">
+          {deploymentMode === 'authenticated' ? 'sign in with accounts' : 'do not sign in: the board is this machine'} (
+          <span className="mono">{deploymentMode}</span>, {deploymentExposure})
+        </Fact>
+        <Fact name="Agents that run here">
+          {agentIsolation.kind === 'none' ? 'are not kept from the server' : `are kept from the server by ${agentIsolation.kind}`}:{' '}
+          {agentIsolation.reason}
+        </Fact>
+        <Fact name="More">
+          <a href="/api/docs/">The document of the API</a>
+        </Fact>
+      </Facts>
+    </div>
   )
 }
 
 const WhoCard = ({ whoami }: { readonly whoami: Whoami }): ReactNode => (
-  <dl className="card facts">
-    <Fact name="You are">{whoami.userId === 'local-board' ? 'the local board' : (whoami.userId ?? wordsOf(whoami.kind))}</Fact>
-    <Fact name="Because">{whoami.reason}</Fact>
-    <Fact name="Credential">{wordsOf(whoami.credential)}</Fact>
-    <Fact name="The board needs">
-      {whoami.mode === 'token' ? 'its token' : 'no token from the account of the server'}: {whoami.modeReason}
-    </Fact>
-  </dl>
+  <div className="card">
+    <Facts>
+      <Fact name="You are">{whoami.userId === 'local-board' ? 'the local board' : (whoami.userId ?? wordsOf(whoami.kind))}</Fact>
+      <Fact name="Because">{whoami.reason}</Fact>
+      <Fact name="Credential">{wordsOf(whoami.credential)}</Fact>
+      <Fact name="The board needs">
+        {whoami.mode === 'token' ? 'its token' : 'no token from the account of the server'}: {whoami.modeReason}
+      </Fact>
+    </Facts>
+  </div>
 )

@@ -11,18 +11,17 @@ import type { Role } from './roles.ts'
 
 /** Makes an invitation. @param takesPeople whether people can join at all */
 export function InviteForm({ takesPeople }: { readonly takesPeople: boolean }): ReactNode {
-  const [kind, setKind] = useState(takesPeople ? 'human' : 'agent')
-  const [role, setRole] = useState<string>('operator')
-  const [message, setMessage] = useState('')
+  const [wanted, setWanted] = useState<Wanted>({ kind: takesPeople ? 'human' : 'agent', role: 'operator', message: '' })
   const [made, setMade] = useState<CreatedInvite | null>(null)
   const invite = useInvite()
   if (made !== null) return <Made invite={made} onAgain={() => setMade(null)} />
   const submit = (): void => {
-    const text = message.trim()
+    const { kind, role } = wanted
+    const message = wanted.message.trim()
     const body = {
       allowedJoinTypes: kind,
       ...(kind === 'agent' ? {} : { memberRole: role }),
-      ...(kind === 'human' || text === '' ? {} : { agentMessage: text }),
+      ...(kind === 'human' || message === '' ? {} : { agentMessage: message }),
     }
     invite.mutate(body, { onSuccess: setMade })
   }
@@ -34,28 +33,48 @@ export function InviteForm({ takesPeople }: { readonly takesPeople: boolean }): 
         submit()
       }}
     >
-      {takesPeople && (
-        <SelectField
-          label="For"
-          value={kind}
-          onChange={setKind}
-          choices={[
-            { value: 'human', label: 'A person' },
-            { value: 'agent', label: 'An agent' },
-            { value: 'both', label: 'A person or an agent' },
-          ]}
-        />
-      )}
+      <Fields wanted={wanted} takesPeople={takesPeople} onChange={setWanted} />
+      {invite.error !== null && <Problem problem={invite.error} />}
+      <button type="submit" disabled={invite.isPending}>
+        Make the invitation
+      </button>
+    </form>
+  )
+}
+
+interface Wanted {
+  readonly kind: string
+  readonly role: Role
+  readonly message: string
+}
+
+const kinds = [
+  { value: 'human', label: 'A person' },
+  { value: 'agent', label: 'An agent' },
+  { value: 'both', label: 'A person or an agent' },
+] as const
+
+interface FieldsProps {
+  readonly wanted: Wanted
+  readonly takesPeople: boolean
+  readonly onChange: (wanted: Wanted) => void
+}
+
+function Fields({ wanted, takesPeople, onChange }: FieldsProps): ReactNode {
+  const { kind, role, message } = wanted
+  return (
+    <>
+      {takesPeople && <SelectField label="For" value={kind} onChange={(value) => onChange({ ...wanted, kind: value })} choices={kinds} />}
       {kind !== 'agent' && (
         <>
           <SelectField
             label="Role of the person"
             value={role}
-            onChange={setRole}
+            onChange={(value) => onChange({ ...wanted, role: value as Role })}
             choices={roles.map((value) => ({ value, label: value }))}
           />
           <p className="soft">
-            {role}: {roleWords[role as Role]}.
+            {role}: {roleWords[role]}.
           </p>
         </>
       )}
@@ -63,17 +82,13 @@ export function InviteForm({ takesPeople }: { readonly takesPeople: boolean }): 
         <TextField
           label="Message to the agent"
           value={message}
-          onChange={setMessage}
+          onChange={(value) => onChange({ ...wanted, message: value })}
           hint="The instructions to join have it."
           rows={3}
           maxLength={4000}
         />
       )}
-      {invite.error !== null && <Problem problem={invite.error} />}
-      <button type="submit" disabled={invite.isPending}>
-        Make the invitation
-      </button>
-    </form>
+    </>
   )
 }
 
