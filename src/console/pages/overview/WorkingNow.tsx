@@ -16,29 +16,37 @@ const SHOWN = 12
 export function WorkingNow({ overview }: { readonly overview: Overview }): ReactNode {
   const pathOf = useCompanyPath()
   const { liveRuns, liveHolds, sources, dashboard } = overview
-  const shown = liveRuns.slice(0, SHOWN)
+  const running = liveRuns.filter(({ status }) => status === 'running')
+  const queued = liveRuns.filter(({ status }) => status === 'queued')
+  const rowOf = (run: Run): ReactNode => (
+    <WorkingRow
+      key={run.id}
+      run={run}
+      hold={liveHolds.find(({ holder }) => holder?.runId === run.id)}
+      agentName={sources.agents.find(({ id }) => id === run.agentId)?.name ?? 'An agent'}
+    />
+  )
   return (
     <section className="column working" aria-labelledby="working">
       <h2 id="working">
-        Working now <span className="tally">{liveRuns.length}</span>
+        Working now <span className="tally">{running.length}</span>
       </h2>
-      {shown.length === 0 ? (
+      {running.length === 0 ? (
         <p className="calm soft">
           No agent works at this moment. {dashboard !== null && dashboard.tasks.open > 0 && `${dashboard.tasks.open} issues are open.`}
         </p>
       ) : (
-        <ul>
-          {shown.map((run) => (
-            <WorkingRow
-              key={run.id}
-              run={run}
-              hold={liveHolds.find(({ holder }) => holder?.runId === run.id)}
-              agentName={sources.agents.find(({ id }) => id === run.agentId)?.name ?? 'An agent'}
-            />
-          ))}
-        </ul>
+        <ul>{running.slice(0, SHOWN).map(rowOf)}</ul>
       )}
-      {liveRuns.length > shown.length && (
+      {queued.length > 0 && (
+        <>
+          <h3>
+            Waiting for their turn <span className="tally">{queued.length}</span>
+          </h3>
+          <ul>{queued.slice(0, SHOWN).map(rowOf)}</ul>
+        </>
+      )}
+      {(running.length > SHOWN || queued.length > SHOWN) && (
         <p>
           <Link to={pathOf('runs')}>See all runs</Link>
         </p>

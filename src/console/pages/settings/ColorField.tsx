@@ -20,8 +20,16 @@ export function ColorField({ label, value, onChange, isRequired = false }: Color
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <div className="row">
-        <input id={id} type="color" value={value ?? FIRST} onChange={({ target }) => onChange(target.value)} />
-        <span className="mono">{value ?? 'none'}</span>
+        {value === null ? (
+          <button id={id} type="button" className="secondary" onClick={() => onChange(FIRST)}>
+            Choose a colour
+          </button>
+        ) : (
+          <>
+            <input id={id} type="color" value={value} onChange={({ target }) => onChange(target.value)} />
+            <span className="mono">{value}</span>
+          </>
+        )}
         {value !== null && !isRequired && (
           <button type="button" className="quiet" onClick={() => onChange(null)}>
             No colour

@@ -101,11 +101,14 @@ function Acts({ member, name, onAct }: ActsProps): ReactNode {
       <span className="hidden"> of {name}</span>
     </button>
   )
+  if (member.principalType === 'agent') return button('grants', 'Grants')
+  // The board of this machine has no account, and may do everything in any case.
+  if (member.user === null) return <span className="soft">none</span>
   return (
     <>
-      {member.principalType === 'user' && button('role', 'Role')}
+      {button('role', 'Role')}
       {button('grants', 'Grants')}
-      {member.principalType === 'user' && button('status', member.status === 'suspended' ? 'Reinstate' : 'Suspend')}
+      {button('status', member.status === 'suspended' ? 'Reinstate' : 'Suspend')}
     </>
   )
 }

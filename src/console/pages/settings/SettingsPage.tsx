@@ -25,7 +25,9 @@ export default function SettingsPage(): ReactNode {
   return (
     <Page title="Settings">
       <Tabs tabs={tabs} label="Parts of the settings" />
-      <Content />
+      <div className="settings">
+        <Content />
+      </div>
     </Page>
   )
 }
