@@ -5,6 +5,7 @@ import { useRead } from './api/reads.ts'
 import type { Company } from './api/types.ts'
 import { companyPath } from './frame/company.tsx'
 import { Frame } from './frame/Frame.tsx'
+import { PageBoundary } from './frame/PageBoundary.tsx'
 import { SignedOut, useSignedOut } from './frame/SignedOut.tsx'
 import { Empty, Skeleton } from './parts/Empty.tsx'
 import { Page } from './parts/Page.tsx'
@@ -25,51 +26,67 @@ const NotFound = ({ home }: { readonly home: string }): ReactNode => (
   </Page>
 )
 
-function CompanyPage({
-  company,
-  companies,
-  path,
-}: {
-  readonly company: Company
-  readonly companies: readonly Company[]
-  readonly path: string
-}): ReactNode {
-  const below = path.split('/').slice(2).join('/')
-  const section = path.split('/')[2] ?? ''
+/** The page of an address below the one of a company. */
+function pageAt(below: string, company: Company): ReactNode {
   for (const { pattern, Component } of pages) {
     const params = match(pattern, below)
-    if (params === null) continue
-    return (
-      <Frame company={company} companies={companies} section={section}>
-        <Component params={params} />
-      </Frame>
-    )
+    if (params !== null) return <Component params={params} />
   }
+  return <NotFound home={`${companyPath(company)}/overview`} />
+}
+
+const WELCOME = '/-/welcome'
+
+/** Whether the first part of an address names the company. People type it in small letters. */
+const isNamed = ({ issuePrefix }: Company, prefix: string): boolean =>
+  encodeURIComponent(issuePrefix).toUpperCase() === prefix.toUpperCase()
+
+interface CompaniesProps {
+  readonly companies: readonly Company[]
+}
+
+/** Chooses the page for the address. */
+function PageOfAddress({ companies }: CompaniesProps): ReactNode {
+  const { path } = usePlace()
+  const [, prefix = '', section = '', ...rest] = path.split('/')
+  const first = companies.find(({ status }) => status === 'active') ?? companies[0]
+  const target = prefix !== '' ? null : first === undefined ? WELCOME : `${companyPath(first)}/overview`
+  useEffect(() => {
+    if (target !== null) go(target, { replaces: true })
+  }, [target])
+  if (path === WELCOME) return <WelcomePage />
+  if (target !== null) return <Skeleton lines={10} />
+  const company = companies.find((each) => isNamed(each, prefix))
+  if (company === undefined) return <NotFound home="/" />
   return (
-    <Frame company={company} companies={companies} section={section}>
-      <NotFound home={`${companyPath(company)}/overview`} />
+    <Frame key={company.id} company={company} companies={companies} section={section}>
+      {/* Another row begins with a page of its own, so that no text and no act of the one before is left in it. */}
+      <PageBoundary key={path}>{pageAt([section, ...rest].join('/'), company)}</PageBoundary>
     </Frame>
   )
 }
 
-/** Chooses the page for the address. */
+/** The whole console: the page of the address, or the one of a browser that is not signed in. */
 export function App(): ReactNode {
-  const { path } = usePlace()
-  const isSignedOut = useSignedOut()
+  const [isSignedOut, lookAgain] = useSignedOut()
   const read = useRead<Company[]>(['companies', null], '/companies', { query: { limit: 1000 } })
   const companies = read.data?.data
-  const [, prefix = ''] = path.split('/')
-  const first = companies?.find(({ status }) => status === 'active') ?? companies?.[0]
-  const target = companies === undefined || prefix !== '' ? null : first === undefined ? '/-/welcome' : `${companyPath(first)}/overview`
-  useEffect(() => {
-    if (target !== null) go(target, { replaces: true })
-  }, [target])
-  if (isSignedOut) return <SignedOut />
+  if (isSignedOut && companies === undefined) return <SignedOut hasPage={false} lookAgain={lookAgain} />
   if (companies === undefined)
-    return read.error === null ? <Skeleton lines={10} /> : <Problem problem={read.error} retry={() => inBackground(read.refetch())} />
-  if (path === '/-/welcome') return <WelcomePage />
-  if (target !== null) return <Skeleton lines={10} />
-  const company = companies.find(({ issuePrefix }) => encodeURIComponent(issuePrefix) === prefix)
-  if (company === undefined) return <NotFound home="/" />
-  return <CompanyPage company={company} companies={companies} path={path} />
+    return read.error === null ? (
+      <Skeleton lines={10} />
+    ) : (
+      <main className="alone">
+        <h1>The console cannot begin</h1>
+        <Problem problem={read.error} retry={() => inBackground(read.refetch())} />
+      </main>
+    )
+  return (
+    <>
+      {isSignedOut && <SignedOut hasPage lookAgain={lookAgain} />}
+      <div hidden={isSignedOut}>
+        <PageOfAddress companies={companies} />
+      </div>
+    </>
+  )
 }

@@ -4,17 +4,26 @@ import { ApiProblem } from './api/client.ts'
 import { App } from './App.tsx'
 import './styles/index.css'
 
-const RETRIES = 5
+/** With the pauses below, for about half a minute: as long as a restart of the server takes. */
+const RETRIES = 9
+const pauseBefore = (count: number): number => Math.min(1000 * 2 ** count, 4000)
 
 /** Only an answer that did not come, or one that says "later", is asked for again. */
 const shouldRetry = (count: number, error: Error): boolean =>
   error instanceof ApiProblem && (error.status === 0 || error.status === 503) && count < RETRIES
 
 const queries = new QueryClient({
-  // The event stream says what is old, so nothing grows old by itself.
-  // The server may be on this machine, which needs no network: no read waits until the browser believes to be online.
   defaultOptions: {
-    queries: { staleTime: Infinity, gcTime: 60_000, retry: shouldRetry, refetchOnWindowFocus: false, networkMode: 'always' },
+    queries: {
+      // The event stream says what is old, so nothing grows old by itself.
+      staleTime: Infinity,
+      gcTime: 5 * 60_000,
+      retry: shouldRetry,
+      retryDelay: pauseBefore,
+      refetchOnWindowFocus: false,
+      // Without a network the server of this machine still answers.
+      networkMode: 'always',
+    },
     mutations: { networkMode: 'always' },
   },
 })

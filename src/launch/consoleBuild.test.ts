@@ -41,23 +41,27 @@ function checkout() {
     write('src/console/main.tsx', `import './styles.css'\nconst shown = <p>{'${word}'}</p>\nvoid import('./later.ts').then(() => shown)\n`)
     write('src/console/later.ts', `export const later: string = '${word} later'\n`)
   }
+  write('src/console/firstPaint.ts', "document.documentElement.lang = 'en'\n")
   write('src/console/styles.css', 'p { color: light-dark(black, white) }\n')
   write('src/main.ts', "console.log('started')\n")
   say('one')
   const folder = path.join(root, 'build')
   const consoles = (): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('console')) : [])
   const prepare = () => run(process.execPath, [path.join(root, 'src/launch/prepare.js')], { cwd: '/' })
-  return { root, folder, write, say, consoles, prepare }
+  /** The build of the console alone. */
+  const build = () =>
+    run(process.execPath, ['-e', "import('./src/launch/consoleBuild.js').then(({ makeConsole }) => makeConsole())"], { cwd: root })
+  return { root, folder, write, say, consoles, prepare, build }
 }
 
 test('A build has the page, its script, style and later part with hashes in their names, each also compressed, and only its owner may change them', async () => {
-  const { folder, consoles, prepare } = checkout()
-  await prepare()
+  const { folder, consoles, build } = checkout()
+  await build()
   const [name = ''] = consoles()
   expect(name).toMatch(/^console-[0-9a-f]{32}$/)
   const files = readdirSync(path.join(folder, name), { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file))
   const plain = files.filter((file) => !/\.(br|gzip)$/.test(file))
-  expect(plain.filter((file) => /^assets\/(main|later)-[A-Z0-9]{8}\.(js|css)$/.test(file))).toHaveLength(3)
+  expect(plain.filter((file) => /^assets\/(main|later|firstPaint)-[A-Z0-9]{8}\.(js|css)$/.test(file))).toHaveLength(4)
   const read = (file: string): Buffer => readFileSync(path.join(folder, name, file))
   for (const file of plain) {
     expect(brotliDecompressSync(read(`${file}.br`)).equals(read(file)), file).toBe(true)
@@ -69,28 +73,28 @@ test('A build has the page, its script, style and later part with hashes in thei
 })
 
 test('Four builds at once make one console, and leave nothing half made', async () => {
-  const { consoles, prepare } = checkout()
-  await Promise.all([prepare(), prepare(), prepare(), prepare()])
+  const { consoles, build } = checkout()
+  await Promise.all([build(), build(), build(), build()])
   expect(consoles()).toHaveLength(1)
 })
 
 test('A change of a source makes another console beside the last ones, of which three stay, and what a killed build left is removed', async () => {
-  const { folder, say, consoles, prepare } = checkout()
-  await prepare()
+  const { folder, say, consoles, build } = checkout()
+  await build()
   const [first] = consoles()
   mkdirSync(path.join(folder, 'console.killed'))
   mkdirSync(path.join(folder, 'console.now'))
   utimesSync(path.join(folder, 'console.killed'), 0, 0)
   for (const word of ['two', 'three', 'four']) {
     say(word)
-    await prepare()
+    await build()
   }
   expect(consoles().filter((name) => /^console-[0-9a-f]{32}$/.test(name))).toHaveLength(3)
   expect(consoles()).not.toContain(first)
   expect(consoles()).not.toContain('console.killed')
   expect(consoles()).toContain('console.now')
   say('one')
-  await prepare()
+  await build()
   expect(consoles()).toContain(first)
 })
 

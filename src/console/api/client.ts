@@ -57,7 +57,24 @@ const cursorIn = (link: string | null): string | null => {
   return target === undefined ? null : new URL(target, location.origin).searchParams.get('after')
 }
 
-const unreachable = { status: 0, code: 'unreachable', details: null, body: {}, requestId: null }
+const unreachable = (): ApiProblem =>
+  new ApiProblem('The server does not answer. It may be restarting; nothing that you typed is lost', {
+    status: 0,
+    code: 'unreachable',
+    details: null,
+    body: {},
+    requestId: null,
+  })
+
+/** The promise of an answer, or of a part of it. A request that was given up stays what it is. */
+async function answered<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    throw unreachable()
+  }
+}
 
 async function problemOf(response: Response): Promise<ApiProblem> {
   const requestId = response.headers.get('X-Request-Id')
@@ -76,6 +93,23 @@ export function whenUnauthorized(react: () => void): () => void {
   return () => void onUnauthorized.delete(react)
 }
 
+/** Says that the session of this browser has ended. */
+export function announceUnauthorized(): void {
+  for (const react of onUnauthorized) react()
+}
+
+/** A wrong password is refused with 401 too, by the routes that take one. */
+const takesPassword = (path: string): boolean => path.startsWith('/auth/')
+
+/** The value of a text of an answer. @throws ApiProblem for another text than JSON, which something between this page and the server sent */
+function valueOf(text: string, { status }: Response): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text)
+  } catch {
+    throw new ApiProblem('The answer is not one of this server', { status, code: 'unreadable', details: null, body: {}, requestId: null })
+  }
+}
+
 /**
  * Asks the server, with the cookies of this browser.
  * @param path below `/api`, its parts encoded by the caller
@@ -83,9 +117,8 @@ export function whenUnauthorized(react: () => void): () => void {
  */
 export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   const response = await send(method, path, options)
-  const text = response.status === 204 ? '' : await response.text()
   return {
-    data: (text === '' ? null : JSON.parse(text)) as T,
+    data: valueOf(response.status === 204 ? '' : await answered(response.text()), response) as T,
     etag: response.headers.get('ETag'),
     next: cursorIn(response.headers.get('Link')),
     status: response.status,
@@ -94,32 +127,31 @@ export async function request<T>(method: Method, path: string, options: RequestO
 
 /** Reads a stream of lines of JSON whole, as `request` reads one value. */
 export async function requestLines<T>(path: string, query: Query = {}): Promise<T[]> {
-  const text = await (await send('GET', path, { query })).text()
-  return text
+  const response = await send('GET', path, { query })
+  return (await answered(response.text()))
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T)
+    .map((line) => valueOf(line, response) as T)
 }
 
 async function send(method: Method, path: string, options: RequestOptions): Promise<Response> {
   const { body, query = {}, ifMatch = null, idempotencyKey, signal } = options
   const isForm = body instanceof FormData
-  const response = await fetch(addressOf(path, query), {
-    method,
-    credentials: 'same-origin',
-    headers: {
-      Accept: 'application/json',
-      ...(body === undefined || isForm ? {} : { 'Content-Type': 'application/json' }),
-      ...(ifMatch === null ? {} : { 'If-Match': ifMatch }),
-      ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
-    },
-    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-    ...(signal === undefined ? {} : { signal }),
-  }).catch((error: unknown) => {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new ApiProblem('The server does not answer. It may be restarting; nothing that you typed is lost', unreachable)
-  })
-  if (response.status === 401) for (const react of onUnauthorized) react()
+  const response = await answered(
+    fetch(addressOf(path, query), {
+      method,
+      credentials: 'same-origin',
+      headers: {
+        Accept: 'application/json',
+        ...(body === undefined || isForm ? {} : { 'Content-Type': 'application/json' }),
+        ...(ifMatch === null ? {} : { 'If-Match': ifMatch }),
+        ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
+      },
+      ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  )
+  if (response.status === 401 && !takesPassword(path)) announceUnauthorized()
   if (!response.ok) throw await problemOf(response)
   return response
 }

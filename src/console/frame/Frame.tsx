@@ -1,11 +1,11 @@
-import { Suspense, useState } from 'react'
+import { Suspense, useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import { useRead } from '../api/reads.ts'
 import type { Company, Whoami } from '../api/types.ts'
 import { useKeys } from '../keys/keys.ts'
 import { Skeleton } from '../parts/Empty.tsx'
 import { Notices } from '../parts/notices.tsx'
-import { go } from '../router/location.ts'
+import { go, usePlace } from '../router/location.ts'
 import { useEvents } from '../stream/useEvents.ts'
 import { companyPath, CompanyProvider } from './company.tsx'
 import { KeysDialog } from './KeysDialog.tsx'
@@ -36,6 +36,9 @@ interface FrameProps {
 /** What stands around every page of a company: the rail, the line of the stream, the keys of the whole console. */
 export function Frame({ company, companies, section, children }: FrameProps): ReactNode {
   const [open, setOpen] = useState<'keys' | 'palette' | null>(null)
+  const { path: here } = usePlace()
+  // The address may change under a dialog, by the buttons of the browser.
+  useEffect(() => setOpen(null), [here])
   const status = useEvents(company.id)
   const whoami = useRead<Whoami>(['whoami', null], '/whoami').data?.data ?? null
   const base = companyPath(company)
@@ -54,7 +57,7 @@ export function Frame({ company, companies, section, children }: FrameProps): Re
         Skip to the page
       </a>
       <div className="frame">
-        <Rail company={company} companies={companies} whoami={whoami} section={section} />
+        <Rail company={company} companies={companies} whoami={whoami} section={section} onKeys={() => setOpen('keys')} />
         <div className="page">
           <StreamLine status={status} />
           <Suspense fallback={<Skeleton lines={10} />}>{children}</Suspense>

@@ -34,6 +34,7 @@ interface RailProps {
   readonly whoami: Whoami | null
   /** The second part of the path of the page. */
   readonly section: string
+  readonly onKeys: () => void
 }
 
 /** Who uses this browser, in words. */
@@ -44,7 +45,7 @@ function identityOf(whoami: Whoami | null): string {
 }
 
 /** The rail of pages: to the left, and at the bottom of a telephone. */
-export function Rail({ company, companies, whoami, section }: RailProps): ReactNode {
+export function Rail({ company, companies, whoami, section, onKeys }: RailProps): ReactNode {
   const badges = useRead<Badges>(['figures', company.id, 'badges'], `/companies/${company.id}/sidebar-badges`).data?.data
   const base = companyPath(company)
   return (
@@ -67,7 +68,12 @@ export function Rail({ company, companies, whoami, section }: RailProps): ReactN
         {[...entries, { path: 'settings', name: 'Settings' } as Entry].map(({ path, name, count }) => {
           const counted = badges === undefined ? undefined : count?.(badges)
           return (
-            <Link key={path} to={`${base}/${path}`} aria-current={section === path ? 'page' : undefined}>
+            <Link
+              key={path}
+              to={`${base}/${path}`}
+              aria-current={section === path ? 'page' : undefined}
+              aria-description={counted === undefined || counted.value === 0 ? undefined : `${counted.value} ${counted.words}`}
+            >
               {name}
               {counted !== undefined && counted.value > 0 && (
                 <span className="count" aria-hidden="true" title={`${counted.value} ${counted.words}`}>
@@ -80,6 +86,9 @@ export function Rail({ company, companies, whoami, section }: RailProps): ReactN
       </nav>
       <div className="rail-foot">
         <ThemeSwitch />
+        <button type="button" className="quiet" onClick={onKeys}>
+          Keys <kbd aria-hidden="true">?</kbd>
+        </button>
         <p className="who soft">{identityOf(whoami)}</p>
       </div>
     </div>

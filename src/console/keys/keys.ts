@@ -1,6 +1,9 @@
 // The keyboard. A page declares its keys with their words, and `?` lists the keys that work now.
 
 import { useEffect, useRef } from 'react'
+import { nameOf } from './keyName.ts'
+import { createSequence } from './sequence.ts'
+import { areSingleKeysOn } from './singleKeys.ts'
 
 /** One key or a sequence of two, such as `g l`. `mod+k` is Control or Command with K, `X` is Shift with X. */
 export interface KeyBinding {
@@ -10,6 +13,8 @@ export interface KeyBinding {
   readonly run: () => void
   /** Works also while a text is being typed. */
   readonly inFields?: true
+  /** Runs again while the key is held down. */
+  readonly repeats?: true
 }
 
 interface Layer {
@@ -18,55 +23,44 @@ interface Layer {
 }
 
 const layers: Layer[] = []
-const listeners = new Set<() => void>()
+const sequence = createSequence<KeyBinding>()
 
 /** The layers of keys that work now, the frame's first. */
-export const activeLayers = (): readonly { readonly title: string; readonly bindings: readonly KeyBinding[] }[] => layers
+export const activeLayers = (): readonly { readonly title: string; readonly bindings: readonly KeyBinding[] }[] =>
+  layers.filter(({ bindings }) => bindings.length > 0)
 
-/** How long the second key of a sequence may take. */
-const SEQUENCE_MS = 1200
-let first: { readonly key: string; readonly at: number } | null = null
-
-/** The name of a key: of a letter in upper case where it is pressed with Shift, whatever the lock of capitals says. */
-function nameOf(event: KeyboardEvent): string {
-  const mod = event.ctrlKey || event.metaKey ? 'mod+' : ''
-  if (event.key === ' ') return `${mod}space`
-  if (event.key.length > 1 || mod !== '') return mod + event.key.toLowerCase()
-  return event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()
-}
-
-const isField = (target: EventTarget | null): boolean =>
+const isField = (target: EventTarget | null): target is HTMLElement =>
   target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) && !isToggle(target)
 
 const isToggle = (element: HTMLElement): boolean => element instanceof HTMLInputElement && /^(?:checkbox|radio)$/.test(element.type)
 
+const CONTROLS = 'a,button,input,summary,select,textarea,[role=button],[role=tab],[role=option],[role=menuitem]'
+
+/** Keys that are no letter, digit or sign: with Control or Command, or with a name. */
+const NOT_SINGLE = /^(?:mod\+.+|[a-z]{2,})$/
+
 /** `enter` and `space` on a control of the page are the control's. */
 const isOfControl = (event: KeyboardEvent, key: string): boolean =>
-  (key === 'enter' || key === 'space') &&
-  event.target instanceof HTMLElement &&
-  event.target.closest('a,button,input,summary,select') !== null
+  (key === 'enter' || key === 'space') && event.target instanceof HTMLElement && event.target.closest(CONTROLS) !== null
 
-function bindingFor(key: string, inField: boolean): KeyBinding | undefined {
-  for (const { bindings } of layers.toReversed()) {
-    const found = bindings.find((binding) => binding.keys === key && (!inField || binding.inFields === true))
-    if (found !== undefined) return found
-  }
-  return undefined
-}
+/** A dialog has the keyboard for itself, and so has the page of a session that has ended. */
+const isTaken = (): boolean => document.querySelector('dialog[open],[data-signed-out]') !== null
 
 function onKey(event: KeyboardEvent): void {
-  // A dialog has the keyboard for itself.
-  if (event.defaultPrevented || event.isComposing || event.altKey || document.querySelector('dialog[open]') !== null) return
+  if (event.defaultPrevented || event.isComposing || event.altKey || isTaken()) return
   const key = nameOf(event)
-  if (isOfControl(event, key)) return
+  if (key === null || isOfControl(event, key)) return
   const inField = isField(event.target)
-  const started = first !== null && event.timeStamp - first.at < SEQUENCE_MS ? first.key : null
-  first = null
-  const found = (started === null ? undefined : bindingFor(`${started} ${key}`, inField)) ?? bindingFor(key, inField)
-  if (found !== undefined) {
+  const isOn = ({ keys, inFields }: KeyBinding): boolean => (!inField || inFields === true) && (areSingleKeysOn() || NOT_SINGLE.test(keys))
+  const found = sequence.next(
+    key,
+    event.timeStamp,
+    layers.flatMap(({ bindings }) => bindings.filter(isOn)),
+  )
+  if (found !== null) {
     event.preventDefault()
-    found.run()
-  } else if (!inField && key.length === 1) first = { key, at: event.timeStamp }
+    if (!event.repeat || found.repeats === true) found.run()
+  } else if (inField && key === 'escape') event.target.blur()
 }
 
 addEventListener('keydown', onKey)
@@ -80,7 +74,6 @@ export function useKeys(title: string, bindings: readonly KeyBinding[]): void {
   useEffect(() => {
     const own = layer.current
     layers.push(own)
-    for (const listen of listeners) listen()
     return () => void layers.splice(layers.indexOf(own), 1)
   }, [])
 }

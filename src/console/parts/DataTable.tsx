@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useRef } from 'react'
-import type { ReactNode } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import type { ReactNode, RefObject } from 'react'
 
 /** A column of a table. */
 export interface Column<T> {
@@ -45,8 +45,27 @@ interface DataTableProps<T> {
 
 /** The height of a row, the same for all, so that a list of any length scrolls. */
 const ROW_HEIGHT = 40
-/** What covers the top and the bottom of the window: the line of the stream with the head of the table, and the bars below. */
-const COVERED = 72
+/** The line of the stream and the head of the table stay at the top of the window, and cover this much of it. */
+const COVERED_TOP = 72
+/** The bar of pages of a telephone covers the bottom. */
+const COVERED_BOTTOM = 64
+
+/** How far below the top of the document an element begins. What stands above it may grow. */
+function useTop(element: RefObject<HTMLElement | null>): number {
+  const [top, setTop] = useState(0)
+  const measure = useCallback((): void => {
+    if (element.current === null) return
+    const measured = Math.round(element.current.getBoundingClientRect().top + scrollY)
+    setTop((before) => (Math.abs(before - measured) > 1 ? measured : before))
+  }, [element])
+  useLayoutEffect(measure)
+  useEffect(() => {
+    const observer = new ResizeObserver(measure)
+    observer.observe(document.body)
+    return () => observer.disconnect()
+  }, [measure])
+  return top
+}
 
 /** A table of rows of one height. Only those in sight are in the document; readers of screens get the whole count. */
 export function DataTable<T>(props: DataTableProps<T>): ReactNode {
@@ -56,9 +75,9 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
     count: rows.length,
     estimateSize: () => ROW_HEIGHT,
     overscan: 12,
-    scrollPaddingStart: COVERED,
-    scrollPaddingEnd: COVERED,
-    scrollMargin: body.current?.offsetTop ?? 0,
+    scrollMargin: useTop(body),
+    scrollPaddingStart: COVERED_TOP,
+    scrollPaddingEnd: COVERED_BOTTOM,
   })
   const items = virtual.getVirtualItems()
   const last = items.at(-1)?.index ?? -1
@@ -72,21 +91,23 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
   const after = items.length > 0 ? virtual.getTotalSize() - ((items.at(-1)?.end ?? 0) - virtual.options.scrollMargin) : 0
   const width = columns.length + (props.selection === undefined ? 0 : 1)
   return (
-    <table
-      aria-label={name}
-      aria-rowcount={rows.length + 1}
-      className={columns.some(({ width: own }) => own !== undefined) ? 'data fixed' : 'data'}
-    >
-      <Head {...props} />
-      <tbody ref={body}>
-        {before > 0 && <Spacer height={before} width={width} />}
-        {items.map(({ index }) => {
-          const row = rows[index] as T
-          return <Row key={keyOf(row)} row={row} index={index} isAtCursor={index === cursor} table={props} />
-        })}
-        {after > 0 && <Spacer height={after} width={width} />}
-      </tbody>
-    </table>
+    <div className="table-frame">
+      <table
+        aria-label={name}
+        aria-rowcount={rows.length + 1}
+        className={columns.some(({ width: own }) => own !== undefined) ? 'data fixed' : 'data'}
+      >
+        <Head {...props} />
+        <tbody ref={body}>
+          {before > 0 && <Spacer height={before} width={width} />}
+          {items.map(({ index }) => {
+            const row = rows[index] as T
+            return <Row key={keyOf(row)} row={row} index={index} isAtCursor={index === cursor} table={props} />
+          })}
+          {after > 0 && <Spacer height={after} width={width} />}
+        </tbody>
+      </table>
+    </div>
   )
 }
 

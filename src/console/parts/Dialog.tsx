@@ -9,6 +9,15 @@ interface DialogProps {
   readonly kind?: 'middle' | 'drawer'
 }
 
+/** The place of the keyboard in a dialog that opens: its first field that asks for it, else where the browser puts it. */
+const placeFocus = (dialog: HTMLDialogElement): void => dialog.querySelector<HTMLElement>('[data-first]')?.focus()
+
+/** Gives the keyboard back: to where it was, or to the page where that is gone, as a row is after an act on it. */
+function returnFocus(before: Element | null): void {
+  if (before instanceof HTMLElement && before.isConnected && before !== document.body) before.focus()
+  else document.getElementById('content')?.focus({ preventScroll: true })
+}
+
 /** A native modal dialog: it keeps the focus, and `Escape` closes it. What stood in the focus before has it again afterwards. */
 export function Dialog({ title, onClose, children, kind = 'middle' }: DialogProps): ReactNode {
   const element = useRef<HTMLDialogElement>(null)
@@ -17,11 +26,10 @@ export function Dialog({ title, onClose, children, kind = 'middle' }: DialogProp
     const dialog = element.current
     const before = document.activeElement
     dialog?.showModal()
-    // The browser gives the focus to the first control of a dialog, which is the button that closes it.
-    dialog?.querySelector<HTMLElement>('[data-first]')?.focus()
+    if (dialog !== null) placeFocus(dialog)
     return () => {
       dialog?.close()
-      if (before instanceof HTMLElement) before.focus()
+      returnFocus(before)
     }
   }, [])
   return (
@@ -30,8 +38,14 @@ export function Dialog({ title, onClose, children, kind = 'middle' }: DialogProp
       className={`dialog ${kind}`}
       aria-labelledby={heading}
       onCancel={(event) => {
+        // A chooser of files inside the dialog has a `cancel` of its own, and it bubbles.
+        if (event.target !== event.currentTarget) return
         event.preventDefault()
         onClose()
+      }}
+      // A browser may close a dialog at the second `Escape` without asking.
+      onClose={(event) => {
+        if (event.target === event.currentTarget) onClose()
       }}
     >
       <header>

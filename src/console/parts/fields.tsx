@@ -36,6 +36,7 @@ export function TextField({
     value,
     required: isRequired,
     autoFocus: isFirst,
+    // A dialog takes no focus before it is shown; then it looks for this.
     'data-first': isFirst ? '' : undefined,
     maxLength,
     placeholder,

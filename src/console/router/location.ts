@@ -1,6 +1,7 @@
 // The address of the browser as state: the path below `/console`, and the query, in which filters stand.
 
 import { useSyncExternalStore } from 'react'
+import { enterEntry, keepPositions, leaveEntry, newEntry } from './scroll.ts'
 
 export const BASE = '/console'
 
@@ -24,16 +25,21 @@ function announce(): void {
   for (const listen of listeners) listen()
 }
 
-addEventListener('popstate', announce)
+keepPositions()
+addEventListener('popstate', () => {
+  leaveEntry()
+  announce()
+  enterEntry(false)
+})
 
 /** Goes to an address below `/console`. @param options.replaces whether the present entry of the history is replaced */
 export function go(to: string, options: { readonly replaces?: boolean } = {}): void {
-  if (options.replaces === true) history.replaceState(null, '', BASE + to)
-  else {
-    history.pushState(null, '', BASE + to)
-    scrollTo(0, 0)
-  }
+  const isNew = options.replaces !== true
+  leaveEntry()
+  if (isNew) history.pushState(newEntry(), '', BASE + to)
+  else history.replaceState(history.state, '', BASE + to)
   announce()
+  if (isNew) enterEntry(true)
 }
 
 /** The present place. The component is rendered again when it changes. */

@@ -73,6 +73,7 @@ const idsOfData = (query: Query): readonly string[] => {
 export function isChanged(query: Query, { nouns, ids }: ChangedRows): boolean {
   const noun = String(query.queryKey[0])
   if (!nouns.has(noun)) return false
-  if (!singleRows.has(noun)) return true
+  // A row that is still being read is not known by its id.
+  if (!singleRows.has(noun) || query.state.data === undefined) return true
   return [...textsOf(query.queryKey), ...idsOfData(query)].some((id) => ids.has(id))
 }

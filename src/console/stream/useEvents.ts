@@ -12,16 +12,18 @@ export function useEvents(companyId: string | null): FeedStatus {
   useEffect(() => {
     if (companyId === null) return
     const freshen = createFreshener(queries)
+    const cache = queries.getQueryCache()
     return followEvents({
       companyId,
-      onStatus: setStatus,
-      onResync: () => queries.getQueryCache().getAll().forEach(freshen),
+      onStatus: (next) => {
+        setStatus(next)
+        // Reads that failed while the server was away have no event that names them.
+        if (next.state === 'live') cache.findAll({ predicate: ({ state }) => state.status === 'error' }).forEach(freshen)
+      },
+      onResync: () => cache.getAll().forEach(freshen),
       onEvents: (events) => {
         const changed = changedBy(events)
-        queries
-          .getQueryCache()
-          .findAll({ predicate: (query) => isChanged(query, changed) })
-          .forEach(freshen)
+        cache.findAll({ predicate: (query) => isChanged(query, changed) }).forEach(freshen)
       },
     })
   }, [companyId, queries])

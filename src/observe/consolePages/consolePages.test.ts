@@ -206,6 +206,9 @@ function temporaryFolder(): string {
   return folder
 }
 
+/** The text of a file, which the planted consoles do not compress. */
+const textOf = async (url: string): Promise<string> => await (await fetch(url, { headers: { 'accept-encoding': 'identity' } })).text()
+
 /** Writes a console as its build does. */
 function plant(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(files)) {
@@ -228,7 +231,7 @@ describe('a console that is not built', () => {
     expect((await fetch(`${url}/api/health`)).status).toBe(200)
     expect(existsSync(folder)).toBe(false)
     plant(folder, { 'index.html': 'built' })
-    await expect.poll(async () => await (await fetch(`${url}/console/ACM/locks`)).text()).toBe('built')
+    await expect.poll(() => textOf(`${url}/console/ACM/locks`)).toBe('built')
   })
 
   test('A fault of the disk is an error, and not a console that is missing', async () => {
@@ -244,7 +247,7 @@ test('A page that was open before an update still finds its parts, and gets no p
   plant(path.join(build, folderNamed('b')), { 'index.html': 'present', 'assets/new.js': 'new', 'assets/both.js': 'new' })
   writeFileSync(path.join(build, folderNamed('c')), 'no folder')
   const url = await serveFolder(path.join(build, folderNamed('b')))
-  const textOf = async (name: string): Promise<string> => await (await fetch(`${url}/console/${name}`)).text()
-  expect(await Promise.all(['', 'assets/new.js', 'assets/old.js', 'assets/both.js'].map(textOf))).toEqual(['present', 'new', 'old', 'new'])
+  const names = ['', 'assets/new.js', 'assets/old.js', 'assets/both.js']
+  expect(await Promise.all(names.map((name) => textOf(`${url}/console/${name}`)))).toEqual(['present', 'new', 'old', 'new'])
   expect((await fetch(`${url}/console/old.svg`)).status).toBe(404)
 })
