@@ -24,15 +24,89 @@ const DECLARATIONS = [
   '../db/**',
 ]
 
+/** Mistakes in components that React itself reports only when they are reached. */
+const reactRules = [
+  'rules-of-hooks',
+  'exhaustive-deps',
+  'jsx-key',
+  'jsx-no-duplicate-props',
+  'jsx-no-undef',
+  'no-children-prop',
+  'no-danger',
+  'no-direct-mutation-state',
+  'no-render-return-value',
+  'no-unsafe',
+  'void-dom-elements-no-children',
+] as const
+
+/**
+ * Mistakes that keep people from using a page. The rules that are missing here guess from the source: axe looks at the pages themselves
+ * (`src/dev/console/everyPage.test.ts`), and knows that a list of choices is a listbox and that a region which scrolls needs the focus.
+ */
+const accessRules = [
+  'alt-text',
+  'anchor-has-content',
+  'anchor-is-valid',
+  'aria-activedescendant-has-tabindex',
+  'aria-props',
+  'aria-proptypes',
+  'aria-role',
+  'aria-unsupported-elements',
+  'autocomplete-valid',
+  'heading-has-content',
+  'html-has-lang',
+  'iframe-has-title',
+  'img-redundant-alt',
+  'interactive-supports-focus',
+  'label-has-associated-control',
+  'mouse-events-have-key-events',
+  'no-access-key',
+  'no-aria-hidden-on-focusable',
+  'no-distracting-elements',
+  'no-interactive-element-to-noninteractive-role',
+  'no-static-element-interactions',
+  'role-has-required-aria-props',
+  'role-supports-aria-props',
+  'scope',
+  'tabindex-no-positive',
+] as const
+
+/** The rules of the console's components. Other parts of the program have functions named `use…` that are no hooks. */
+const consoleRules = {
+  files: ['src/console/**'],
+  plugins: ['typescript', 'import', 'unicorn', 'promise', 'react', 'jsx-a11y'],
+  rules: Object.fromEntries(
+    [...reactRules.map((name) => `react/${name}`), ...accessRules.map((name) => `jsx-a11y/${name}`)].map((name) => [name, 'error']),
+  ),
+}
+
 /** The overrides of `.oxlintrc.json`, in an order in which the last that matches a file rules. */
 const lintOverrides = (): readonly object[] => [
   ...rooms.map((room) =>
     refuseImports(
       [`src/${room.path}/**`],
-      [...DRIVER, '**/dev/**', '**/main.ts', ...refusedIn(room)],
+      [...DRIVER, '**/dev/**', '**/console/**', '**/main.ts', ...refusedIn(room)],
       `${room.path} imports only rooms that stand before it in src/dev/docs/importOrder.ts, and most of them only by their index.ts.`,
     ),
   ),
+  {
+    files: ['src/console/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { group: ['node:*', ...DRIVER, '**/dev/**'], message: 'The console runs in a browser.' },
+            {
+              group: rooms.map(({ path }) => `**/${path}/**`),
+              allowTypeImports: true,
+              message: 'The console imports types of the server and nothing else of it.',
+            },
+          ],
+        },
+      ],
+    },
+  },
   refuseImports(['src/main.ts'], [...DRIVER, '**/dev/**'], 'The program imports no tool and no test.'),
   refuseImports(
     ['src/**/events.ts'],
@@ -65,6 +139,7 @@ const lintOverrides = (): readonly object[] => [
   // The hostile agent is passed to a program as one text, so it cannot import a second file.
   { files: ['src/dev/hostile/program.mjs'], rules: { 'max-lines': 'off' } },
   { files: longFunctions.map(({ file }) => file), rules: { 'max-lines-per-function': 'off' } },
+  consoleRules,
 ]
 
 /** Rules with a number that stands here. */

@@ -44,12 +44,14 @@ describe('The decisions', () => {
   })
 })
 
-const programFiles = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src/**/*.ts'], {
+const programFiles = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'src/**/*.ts', 'src/**/*.tsx'], {
   cwd: root,
   encoding: 'utf8',
 })
   .split('\n')
-  .filter((file) => file !== '' && !file.startsWith('src/dev/') && !/\.(test|fixture)\.ts$/.test(file) && existsSync(path.join(root, file)))
+  .filter(
+    (file) => file !== '' && !file.startsWith('src/dev/') && !/\.(test|fixture)\.tsx?$/.test(file) && existsSync(path.join(root, file)),
+  )
 
 const logMethods: ReadonlySet<unknown> = new Set(['info', 'warn', 'error', 'fatal'])
 

@@ -95,6 +95,10 @@ const forbiddenImports: readonly [file: string, from: string][] = [
   ['src/server/a.ts', '../dev/testing/world.ts'],
   ['src/server/a.ts', '../dev/docs/generated.ts'],
   ['src/main.ts', './dev/docs/main.ts'],
+  ['src/work/issues/a.ts', '../../console/api/client.ts'],
+  ['src/console/api/a.ts', '../../model/issueStatus.ts'],
+  ['src/console/pages/issue/a.tsx', '../../../work/issues/views.ts'],
+  ['src/console/api/a.ts', 'node:fs'],
   ['src/work/issues/a.ts', 'pg'],
   ['src/work/issues/a.ts', 'pg/lib/client.js'],
   ['src/platform/db/mutate.ts', 'pg'],
@@ -122,6 +126,7 @@ const allowedImports: readonly [file: string, from: string][] = [
   ['src/server/a.ts', '../control/checkout/routes.ts'],
   ['src/work/issues/a.test.ts', '../../dev/testing/world.ts'],
   ['src/work/issues/events.ts', '../../model/issueStatus.ts'],
+  ['src/console/pages/issue/a.tsx', '../../api/client.ts'],
   ['src/platform/db/driver/client.ts', 'pg'],
   ['src/platform/embedded/a.test.ts', 'pg'],
   ['src/dev/bench/a.ts', 'pg'],
@@ -171,7 +176,7 @@ describe('the order of imports', () => {
 
   test('Every folder of src has a place in the list of rooms', () => {
     const foldersWithCode = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts') && file.includes('/') && !file.startsWith('dev/'))
+      .filter((file) => file.endsWith('.ts') && file.includes('/') && !/^(?:dev|console)\//.test(file))
       .map((file) => path.dirname(file))
     const homeless = foldersWithCode.filter((folder) => !rooms.some(({ path: room }) => folder === room || folder.startsWith(`${room}/`)))
     expect([...new Set(homeless)]).toEqual([])
@@ -212,6 +217,25 @@ test('The type-aware lint finds each planted offence', () => {
   ])
     expect(found).toContain(expected)
   expect(found.filter((finding) => finding.startsWith('fine.ts'))).toEqual([])
+})
+
+test('The lint of the console finds a hook in a condition, a missing dependency and a picture without words, and lets types of the server in', () => {
+  plant({
+    'src/console/parts/Wrong.tsx': `import { useEffect, useState } from 'react'
+export const Wrong = ({ on, name }: { readonly on: boolean; readonly name: string }) => {
+  if (on) useState(1)
+  useEffect(() => console.log(name), [])
+  return <img src="/a.png" />
+}
+`,
+    'src/console/api/fine.ts': "import type { Thing } from '../../work/issues/views.ts'\nexport type Kept = Thing\n",
+    'src/dev/testing/fine.ts':
+      "import { useServer } from './world.ts'\nexport const kept = (on: boolean): unknown => (on ? useServer() : null)\n",
+  })
+  expect(lint().map(({ file, rule }) => `${path.basename(file)} ${rule}`)).toEqual(
+    expect.arrayContaining(['Wrong.tsx rules-of-hooks', 'Wrong.tsx exhaustive-deps', 'Wrong.tsx alt-text']),
+  )
+  expect(lint().filter(({ file }) => file.endsWith('fine.ts'))).toEqual([])
 })
 
 test('A function, a file and a list of parameters over the limit are refused', () => {

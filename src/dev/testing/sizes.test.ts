@@ -10,7 +10,7 @@ import type { Node } from '../docs/syntax.ts'
 // cannot tell from a long test; so the functions of tests are measured here, by the same limit.
 
 const root = path.resolve(import.meta.dirname, '../../..')
-const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
 
 const isFunction = ({ type }: Node): boolean => ['ArrowFunctionExpression', 'FunctionExpression', 'FunctionDeclaration'].includes(type)
 

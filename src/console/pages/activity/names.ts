@@ -71,5 +71,6 @@ export function useNames(rows: readonly SentenceRow[]): NameOf {
     for (const { id: goalId, title } of goals ?? []) names.set(goalId, title)
     return ({ kind, id: rowId }) => (kind === 'issue' ? (identifiers.get(rowId) ?? null) : (names.get(rowId) ?? null))
     // `learned` changes with the identifiers, which are kept outside.
+    // oxlint-disable-next-line react/exhaustive-deps
   }, [agents, members, projects, goals, learned])
 }

@@ -54,9 +54,10 @@ export interface Views {
 /** The saved views of a company. A browser that keeps nothing has them until the page is left. */
 export function useViews(companyId: string): Views {
   const place = `paperclip.issueViews.${companyId}`
-  const [changes, setChanges] = useState(0)
+  const [, setChanges] = useState(0)
   const [unkept, setUnkept] = useState<readonly View[] | null>(null)
-  const saved = useMemo(() => unkept ?? viewsFrom(localStorage.getItem(place)), [place, changes, unkept])
+  const text = localStorage.getItem(place)
+  const saved = useMemo(() => unkept ?? viewsFrom(text), [text, unkept])
   const keep = (views: readonly View[]): void => {
     try {
       localStorage.setItem(place, JSON.stringify(views))

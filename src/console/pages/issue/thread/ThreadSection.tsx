@@ -63,6 +63,7 @@ function Items({ items }: { readonly items: readonly ThreadItem[] }): ReactNode 
   const rows = items.flatMap((item) => (item.kind === 'event' ? [item.row] : []))
   const rowIds = rows.map(({ id }) => id).join(' ')
   // The names are looked up anew when other rows are shown, and not at every rendering.
+  // oxlint-disable-next-line react/exhaustive-deps
   const nameOf = useNames(useMemo(() => rows, [rowIds]))
   const named = useNamedComment(items)
   return (
