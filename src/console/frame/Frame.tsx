@@ -65,7 +65,7 @@ export function Frame({ company, companies, section, children }: FrameProps): Re
       </div>
       <Notices />
       {open === 'keys' && <KeysDialog onClose={() => setOpen(null)} />}
-      {open === 'palette' && <Palette onClose={() => setOpen(null)} />}
+      {open === 'palette' && <Palette companies={companies} onKeys={() => setOpen('keys')} onClose={() => setOpen(null)} />}
     </CompanyProvider>
   )
 }

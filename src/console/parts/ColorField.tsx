@@ -18,11 +18,11 @@ export function ColorField({ label, value, onChange, isRequired = false }: Color
   const id = useId()
   return (
     <div className="field">
-      <label htmlFor={id}>{label}</label>
+      {value === null ? <p className="field-name">{label}</p> : <label htmlFor={id}>{label}</label>}
       <div className="row">
         {value === null ? (
-          <button id={id} type="button" className="secondary" onClick={() => onChange(FIRST)}>
-            Choose a colour
+          <button type="button" className="secondary" onClick={() => onChange(FIRST)}>
+            Choose a colour<span className="hidden"> for: {label}</span>
           </button>
         ) : (
           <>
