@@ -106,7 +106,7 @@ interface OptionProps {
 }
 
 const Option = ({ entry, id, isAt, onPoint, onOpen }: OptionProps): ReactNode => (
-  <div id={id} role="option" aria-selected={isAt} onPointerMove={onPoint} onClick={onOpen}>
+  <div id={id} role="option" tabIndex={-1} aria-selected={isAt} onPointerMove={onPoint} onClick={onOpen}>
     <span>{entry.words}</span>
     {entry.note !== undefined && <span className="soft">{entry.note}</span>}
   </div>
