@@ -49,7 +49,7 @@ export function Rail({ company, companies, whoami, section, onKeys }: RailProps)
   const badges = useRead<Badges>(['figures', company.id, 'badges'], `/companies/${company.id}/sidebar-badges`).data?.data
   const base = companyPath(company)
   return (
-    <div className="rail">
+    <header className="rail">
       <label className="switcher">
         <span className="hidden">Company</span>
         <select
@@ -91,6 +91,6 @@ export function Rail({ company, companies, whoami, section, onKeys }: RailProps)
         </button>
         <p className="who soft">{identityOf(whoami)}</p>
       </div>
-    </div>
+    </header>
   )
 }

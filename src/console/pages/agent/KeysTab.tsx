@@ -28,10 +28,11 @@ function KeyState({ item }: { readonly item: AgentKey }): ReactNode {
 }
 
 const columnsOf = (onRevoke: (item: AgentKey) => void): readonly Column<AgentKey>[] => [
-  { key: 'name', title: 'Name', cell: ({ name }) => name },
-  { key: 'state', title: 'State', cell: (item) => <KeyState item={item} /> },
+  { key: 'name', width: '22%', title: 'Name', cell: ({ name }) => name },
+  { key: 'state', width: '24%', title: 'State', cell: (item) => <KeyState item={item} /> },
   {
     key: 'scopes',
+    width: '20%',
     title: 'May do',
     isSecondary: true,
     cell: ({ scopes }) => (scopes === null ? 'everything the agent may' : `only ${scopes.join(', ')}`),
@@ -46,6 +47,7 @@ const columnsOf = (onRevoke: (item: AgentKey) => void): readonly Column<AgentKey
   },
   {
     key: 'act',
+    width: '96px',
     title: 'Act',
     cell: (item) =>
       item.revokedAt === null && (
@@ -78,9 +80,7 @@ export function KeysTab({ agent }: { readonly agent: AgentDetail }): ReactNode {
       {keys === undefined && read.error === null && <Skeleton lines={3} />}
       {keys?.length === 0 && <Empty title="It has no key." />}
       {keys !== undefined && keys.length > 0 && (
-        <div className="agent-wide" role="region" aria-label="Keys" tabIndex={0}>
-          <DataTable name="Keys" rows={keys} columns={columnsOf(setRevoked)} keyOf={({ id }) => id} />
-        </div>
+        <DataTable name="Keys" rows={keys} columns={columnsOf(setRevoked)} keyOf={({ id }) => id} />
       )}
       {isMaking && <MakeKeyDialog agent={agent} onClose={() => setMaking(false)} />}
       {revoked !== null && <RevokeDialog agent={agent} item={revoked} onClose={() => setRevoked(null)} />}

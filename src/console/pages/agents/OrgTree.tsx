@@ -4,7 +4,7 @@ import { AgentStatus } from '../../agentParts/AgentStatus.tsx'
 import { roleName } from '../../agentParts/identity.tsx'
 import type { OrgNode } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
-import { Status, wordsOf } from '../../parts/Status.tsx'
+import { Status } from '../../parts/Status.tsx'
 import { Link } from '../../router/Link.tsx'
 import { go } from '../../router/location.ts'
 import type { AgentLine } from './data.ts'
@@ -116,7 +116,6 @@ function TreeItem({ line, facts, isInTabOrder, keep, onToggle, onFocus }: TreeIt
       aria-posinset={place}
       aria-setsize={siblings}
       aria-expanded={hasReports ? isOpen : undefined}
-      aria-label={`${node.name}, ${roleName(node.role)}, ${wordsOf(node.status)}${hasReports ? `, ${below} below` : ''}`}
       tabIndex={isInTabOrder ? 0 : -1}
       onFocus={onFocus}
     >

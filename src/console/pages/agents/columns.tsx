@@ -32,10 +32,18 @@ const optional = { isSecondary: true } as const
 
 /** The columns of the list of agents. */
 export const columns: readonly Column<AgentLine>[] = [
-  { key: 'name', title: 'Agent', sorts: 'name', text: ({ agent }) => agent.name, cell: (line) => <Name {...line} /> },
-  { key: 'role', title: 'Role', ...optional, text: ({ agent }) => roleName(agent.role), cell: ({ agent }) => roleName(agent.role) },
+  { key: 'name', width: '20%', title: 'Agent', sorts: 'name', text: ({ agent }) => agent.name, cell: (line) => <Name {...line} /> },
+  {
+    key: 'role',
+    width: '9%',
+    title: 'Role',
+    ...optional,
+    text: ({ agent }) => roleName(agent.role),
+    cell: ({ agent }) => roleName(agent.role),
+  },
   {
     key: 'state',
+    width: '25%',
     title: 'State',
     sorts: 'state',
     text: ({ agent, why }) => (why === null ? agent.status : `${agent.status}: ${why}`),
@@ -49,6 +57,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'heartbeat',
+    width: '118px',
     title: 'Last heartbeat',
     sorts: 'heartbeat',
     ...optional,
@@ -57,6 +66,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'spent',
+    width: '160px',
     title: 'Spent this month',
     sorts: 'spent',
     ...optional,
@@ -65,6 +75,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'manager',
+    width: '110px',
     title: 'Reports to',
     ...optional,
     text: ({ manager }) => manager ?? '',

@@ -1,0 +1,36 @@
+// axe-core in a page that is shown, in both themes and at the widths of a telephone and of a desk.
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright-core'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+const WIDTHS = [360, 1440]
+
+interface Finding {
+  readonly id: string
+  readonly help: string
+  readonly nodes: readonly { readonly target: readonly string[] }[]
+}
+
+const RUN = 'axe.run().then(({ violations }) => violations)'
+const EXCESS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+
+/** What axe-core finds in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. */
+export async function findingsOf(page: Page, name: string): Promise<string[]> {
+  const found: string[] = []
+  await page.evaluate(axe)
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const where = `${name}, ${width}, ${colorScheme}`
+      for (const { id, help, nodes } of await page.evaluate<Finding[]>(RUN))
+        found.push(`${where}: ${id}, ${help}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
+      const excess = await page.evaluate<number>(EXCESS)
+      if (excess > 0) found.push(`${where}: the page is ${excess} pixels wider than the screen`)
+    }
+  }
+  return found
+}
