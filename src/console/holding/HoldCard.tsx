@@ -2,20 +2,15 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Hold } from '../api/types.ts'
 import { useCompanyPath } from '../frame/company.tsx'
+import { Fact, Facts } from '../parts/Facts.tsx'
 import { Time } from '../parts/Time.tsx'
 import { formatNumber } from '../parts/time.ts'
 import { Link } from '../router/Link.tsx'
 import { ForceRelease } from './ForceRelease.tsx'
+import { actWords } from './history.ts'
 import { HoldLiveness } from './HoldLiveness.tsx'
 import { LeaseBar } from './LeaseBar.tsx'
 import { RunLink } from './RunLink.tsx'
-
-const Fact = ({ name, children }: { readonly name: string; readonly children: ReactNode }): ReactNode => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-)
 
 function Holder({ hold }: { readonly hold: Hold }): ReactNode {
   const pathOf = useCompanyPath()
@@ -34,10 +29,29 @@ function Holder({ hold }: { readonly hold: Hold }): ReactNode {
   )
 }
 
-function Facts({ hold }: { readonly hold: Hold }): ReactNode {
-  const { holder, heldSince, lockEpoch, waitingWakes } = hold
+/** The agents whose wakes wait for the issue, the next one first. */
+function Waiting({ hold: { waiting, waitingWakes } }: { readonly hold: Hold }): ReactNode {
+  const pathOf = useCompanyPath()
+  if (waitingWakes === 0) return <span className="soft">nothing</span>
+  const others = waitingWakes - waiting.length
   return (
-    <dl className="facts">
+    <ol className="waiting">
+      {waiting.map(({ agentId, agentName, since }, at) => (
+        <li key={`${agentId}${since}`}>
+          <Link to={pathOf(`agents/${agentId}`)}>{agentName}</Link>
+          {at === 0 ? ' is next, woken ' : ', woken '}
+          <Time at={since} />
+        </li>
+      ))}
+      {others > 0 && <li className="soft">and {formatNumber(others)} more</li>}
+    </ol>
+  )
+}
+
+function HoldFacts({ hold }: { readonly hold: Hold }): ReactNode {
+  const { holder, heldSince, lockEpoch, lastAct } = hold
+  return (
+    <Facts>
       <Fact name="Holder">
         <Holder hold={hold} />
       </Fact>
@@ -53,11 +67,20 @@ function Facts({ hold }: { readonly hold: Hold }): ReactNode {
       <Fact name="Last heartbeat">
         <Time at={holder?.lastSeenAt ?? null} />
       </Fact>
+      <Fact name="Last act">
+        {lastAct === null ? (
+          <span className="soft">none is recorded</span>
+        ) : (
+          <>
+            {actWords(lastAct.action)}, <Time at={lastAct.at} />
+          </>
+        )}
+      </Fact>
       <Fact name="Waits behind it">
-        {waitingWakes === 0 ? 'Nothing' : `${formatNumber(waitingWakes)} ${waitingWakes === 1 ? 'wake' : 'wakes'}`}
+        <Waiting hold={hold} />
       </Fact>
       <Fact name="Epoch">{formatNumber(lockEpoch)}</Fact>
-    </dl>
+    </Facts>
   )
 }
 
@@ -73,7 +96,7 @@ export function HoldCard({ hold }: { readonly hold: Hold }): ReactNode {
         </p>
       ) : (
         <>
-          <Facts hold={hold} />
+          <HoldFacts hold={hold} />
           <button type="button" className="secondary" onClick={() => setReleasing(true)}>
             Force-release
           </button>

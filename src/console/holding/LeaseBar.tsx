@@ -9,7 +9,7 @@ export function LeaseBar({ holder }: { readonly holder: NonNullable<Hold['holder
   const now = useNow()
   const expiresAt = Date.parse(holder.leaseExpiresAt)
   const left = leaseLeft(holder, now)
-  const words = expiresAt > now ? clockDuration(expiresAt - now) : `ran out ${clockDuration(now - expiresAt)} ago`
+  const words = expiresAt > now ? clockDuration(expiresAt - now) : 'ran out'
   return (
     <span className="lease" title={`${expiresAt > now ? 'Runs out' : 'Ran out'} ${exactTime(expiresAt)}`}>
       <span className={left === 0 ? 'lease-bar out' : left < 1 / 3 ? 'lease-bar low' : 'lease-bar'} aria-hidden="true">

@@ -39,7 +39,7 @@ const Evicts = ({ run, release, names }: RunProps): ReactNode => (
   </li>
 )
 
-/** What the force-release of one issue would do, by the dry run of the server. */
+/** The effects that the force-release of one issue would have, by the dry run of the server. */
 function Preview({
   preview,
   release,
@@ -50,7 +50,7 @@ function Preview({
   readonly names: Names
 }): ReactNode {
   const { hold } = release
-  const { evicted, cancelledRunIds, issue } = preview
+  const { evicted, cancelledRunIds, issue, next } = preview
   const losesAssignee = hold.assigneeAgentId !== null && issue.assigneeAgentId === null
   return (
     <ul>
@@ -65,11 +65,18 @@ function Preview({
           Moves the issue from {wordsOf(hold.issueStatus)} to {wordsOf(issue.status)}
         </li>
       )}
+      {next === null ? (
+        <li>{hold.waitingWakes === 0 ? 'No wake waits' : 'No waiting wake may get it'}: the issue stays free until a run takes it</li>
+      ) : (
+        <li>
+          Next: <strong>{names.agent(next.agentId)}</strong> gets a run for it
+        </li>
+      )}
     </ul>
   )
 }
 
-/** What the force-release of one issue did. */
+/** The effects of the force-release of one issue. */
 function Result({
   result,
   release,
@@ -81,7 +88,7 @@ function Result({
 }): ReactNode {
   const pathOf = useCompanyPath()
   const { hold } = release
-  const { evicted, cancelledRunIds, issue } = result
+  const { evicted, cancelledRunIds, issue, next } = result
   return (
     <ul>
       {evicted.map(({ runId, agentId }) => (
@@ -90,6 +97,18 @@ function Result({
           to {hold.identifier} is refused with 409
         </li>
       ))}
+      {next === null ? (
+        <li>Free now: the next run that asks for it gets it</li>
+      ) : (
+        <li>
+          Next: {names.agent(next.agentId)}
+          {next.runId !== null && (
+            <>
+              , <RunLink runId={next.runId} />, is queued for it
+            </>
+          )}
+        </li>
+      )}
       <li>
         Recorded as epoch {issue.lockEpoch}: <Link to={pathOf(`activity?entityId=${hold.issueId}`)}>audit row of {hold.identifier}</Link>
       </li>
@@ -118,7 +137,7 @@ function State({ release, names }: { readonly release: Release; readonly names: 
 const holderIn = ({ evicted }: ForceReleased, names: Names): string =>
   evicted.map(({ agentId, runId }) => `${names.agent(agentId)}, run ${runId.slice(0, 8)}`).join(' and ') || 'a run that does not exist'
 
-/** One issue of a force-release: what will happen, how far it is, what came of it. */
+/** One issue of a force-release: its preview, its progress, its result. */
 export function ReleaseRow({ release, names }: { readonly release: Release; readonly names: Names }): ReactNode {
   const { hold, state } = release
   const preview = previewOf(release)

@@ -15,7 +15,7 @@ export function useHold(issueId: string): UseQueryResult<Answer<HoldDetail>, Api
   return useRead<HoldDetail>(['holds', useCompany().id, issueId], `/issues/${segment(issueId)}/lock`, { everyMs: LEASES_EVERY_MS })
 }
 
-/** What a force-release is to do. */
+/** The order to end one hold. */
 export interface ReleaseOrder {
   readonly issueId: string
   /** The holder that the person has seen; another one is refused. */

@@ -26,6 +26,9 @@ const clearedBecause: Readonly<Record<string, string>> = {
 
 export const changeOf = ({ action }: HoldEvent): HoldChange => changes[action] ?? 'ended'
 
+/** The name of an event as words: `issue.comment_added` is "comment added". */
+export const actWords = (action: string): string => action.slice(action.lastIndexOf('.') + 1).replaceAll('_', ' ')
+
 const textIn = (details: HoldEvent['details'], name: string): string | null => {
   const value = details[name]
   return typeof value === 'string' && value !== '' ? value : null
@@ -53,7 +56,7 @@ export function reasonOf(event: HoldEvent): string | null {
   return details['reason'] === 'stale_run' ? 'the run before it was dead' : 'the hold had no run'
 }
 
-/** What else a change did. */
+/** The other effects of a change. */
 export function effectsOf({ details }: HoldEvent): readonly string[] {
   const cancelled = listIn(details, 'cancelledRunIds').length
   return [

@@ -3,6 +3,7 @@
 import { useRead } from '../api/reads.ts'
 import type { Agent, Member } from '../api/types.ts'
 import { useCompany } from '../frame/company.tsx'
+import { everyAgent } from '../pages/activity/names.ts'
 
 export interface Names {
   /** An agent that is not known has the first part of its id. */
@@ -14,7 +15,7 @@ export interface Names {
 /** Names of the agents and people of the company. Where the caller may not read the people, their ids are shown. */
 export function useNames(): Names {
   const { id } = useCompany()
-  const agents = useRead<Agent[]>(['agents', id, 'names'], `/companies/${id}/agents`, { query: { limit: 1000 } }).data?.data
+  const agents = useRead<Agent[]>(['agents', id, 'names'], `/companies/${id}/agents`, { query: everyAgent }).data?.data
   const members = useRead<Member[]>(['members', id, 'names'], `/companies/${id}/members`, { query: { limit: 1000 } }).data?.data
   const agentNames = new Map(agents?.map((row) => [row.id, row.name]))
   const people = new Map(members?.map(({ principalId, user }) => [principalId, user?.name ?? null]))

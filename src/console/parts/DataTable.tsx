@@ -39,12 +39,15 @@ interface DataTableProps<T> {
   readonly isFaded?: (row: T) => boolean
   readonly selection?: Selection
   readonly sort?: { readonly by: string; readonly isDescending: boolean; readonly onSort: (by: string) => void }
+  /** Rows of two lines. */
+  readonly isTall?: boolean
   /** Called when the last rows come into sight. */
   readonly onEnd?: () => void
 }
 
 /** The height of a row, the same for all, so that a list of any length scrolls. */
 const ROW_HEIGHT = 40
+const TALL_ROW_HEIGHT = 56
 /** The line of the stream and the head of the table stay at the top of the window, and cover this much of it. */
 const COVERED_TOP = 72
 /** The bar of pages of a telephone covers the bottom. */
@@ -69,11 +72,11 @@ function useTop(element: RefObject<HTMLElement | null>): number {
 
 /** A table of rows of one height. Only those in sight are in the document; readers of screens get the whole count. */
 export function DataTable<T>(props: DataTableProps<T>): ReactNode {
-  const { name, rows, columns, keyOf, cursor = -1, onEnd } = props
+  const { name, rows, columns, keyOf, cursor = -1, isTall = false, onEnd } = props
   const body = useRef<HTMLTableSectionElement>(null)
   const virtual = useWindowVirtualizer({
     count: rows.length,
-    estimateSize: () => ROW_HEIGHT,
+    estimateSize: () => (isTall ? TALL_ROW_HEIGHT : ROW_HEIGHT),
     overscan: 12,
     scrollMargin: useTop(body),
     scrollPaddingStart: COVERED_TOP,
@@ -95,7 +98,7 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
       <table
         aria-label={name}
         aria-rowcount={rows.length + 1}
-        className={columns.some(({ width: own }) => own !== undefined) ? 'data fixed' : 'data'}
+        className={`data${columns.some(({ width: own }) => own !== undefined) ? ' fixed' : ''}${isTall ? ' tall' : ''}`}
       >
         <Head {...props} />
         <tbody ref={body}>
