@@ -5,6 +5,7 @@ import { request, segment } from '../../api/client.ts'
 import { useRead } from '../../api/reads.ts'
 import type { Agent, Issue } from '../../api/types.ts'
 import { useCompany } from '../../frame/company.tsx'
+import { Segments } from '../../parts/Segments.tsx'
 import { setQuery, usePlace } from '../../router/location.ts'
 import { actionGroups, dayOf, endOf, filterNames, lastDayBefore, presets, startOf } from './filters.ts'
 import { wordsFor } from './sentences.ts'
@@ -18,19 +19,12 @@ export function ActivityFilters({ nameOf, isSet }: { readonly nameOf: NameOf; re
   const { query } = usePlace()
   return (
     <div className="log-filters">
-      <div className="presets" role="group" aria-label="Presets">
-        {presets.map(({ value, label }) => (
-          <button
-            key={value}
-            type="button"
-            className="quiet"
-            aria-pressed={(query.get('preset') ?? '') === value}
-            onClick={() => setQuery({ preset: value, action: null })}
-          >
-            {label}
-          </button>
-        ))}
-      </div>
+      <Segments
+        label="Presets"
+        value={query.get('preset') ?? ''}
+        choices={presets}
+        onChange={(value) => setQuery({ preset: value, action: null })}
+      />
       <WhoField />
       <WhatField />
       <WhichField key={query.get('entityId')} nameOf={nameOf} />

@@ -1,0 +1,82 @@
+// The words for approvals: their types, their titles, and what a decision does.
+
+import type { Approval } from '../../api/types.ts'
+
+export type ApprovalType = Approval['type']
+export type ApprovalStatus = Approval['status']
+export type Outcome = 'approve' | 'reject' | 'request-revision'
+type Payload = Readonly<Record<string, unknown>>
+
+const isRecord = (value: unknown): value is Payload => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A value where it is an object; an empty one else. */
+export const recordOf = (value: unknown): Payload => (isRecord(value) ? value : {})
+
+const textOf = (value: unknown): string | null => (typeof value === 'string' && value.trim() !== '' ? value : null)
+
+/** The change of an agent that an approval proposes, as its payload has it; null for another approval. */
+export interface Proposal {
+  readonly agentId: string
+  readonly changes: Payload
+  readonly permissions: Payload | null
+  readonly rolledBackFromRevisionId: string | null
+}
+
+/** The proposal of an approval. */
+export function proposalOf({ type, payload }: Pick<Approval, 'type' | 'payload'>): Proposal | null {
+  const proposal = payload['agentConfiguration']
+  if (type !== 'request_board_approval' || !isRecord(proposal)) return null
+  const agentId = textOf(proposal['agentId'])
+  if (agentId === null) return null
+  return {
+    agentId,
+    changes: recordOf(proposal['changes']),
+    permissions: isRecord(proposal['permissions']) ? proposal['permissions'] : null,
+    rolledBackFromRevisionId: textOf(proposal['rolledBackFromRevisionId']),
+  }
+}
+
+/** The agent that an approval would change or make active; null for none. */
+export const subjectOf = (approval: Pick<Approval, 'type' | 'payload'>): string | null =>
+  approval.type === 'hire_agent' ? textOf(approval.payload['agentId']) : (proposalOf(approval)?.agentId ?? null)
+
+export const typeWords: Readonly<Record<ApprovalType, string>> = {
+  hire_agent: 'Hire',
+  approve_ceo_strategy: 'Strategy',
+  budget_override_required: 'Budget override',
+  request_board_approval: 'Request',
+}
+
+/** The kind of an approval, in words. */
+export const kindOf = (approval: Pick<Approval, 'type' | 'payload'>): string =>
+  proposalOf(approval) === null ? typeWords[approval.type] : 'Change of an agent'
+
+/** A title for lists. */
+export function titleOf({ type, payload }: Pick<Approval, 'type' | 'payload'>): string {
+  const title = textOf(payload['title'])
+  if (type === 'hire_agent') return `Hire ${textOf(payload['name']) ?? 'an agent'}`
+  return title ?? textOf(payload['summary']) ?? typeWords[type]
+}
+
+/** What a decision does, in a sentence. */
+export function effectOf(approval: Approval, outcome: Outcome): string {
+  const asksOf = approval.requestedByAgentId === null ? 'The requester' : 'The agent that asked'
+  if (outcome === 'request-revision') return `${asksOf} reads the note, and may send the request again. Nothing changes until then.`
+  const isHire = approval.type === 'hire_agent'
+  if (outcome === 'reject')
+    return isHire && subjectOf(approval) !== null
+      ? 'The agent that waits is terminated. This cannot be taken back.'
+      : `Nothing is changed, and ${asksOf.toLowerCase()} reads the decision. This cannot be taken back.`
+  if (isHire) return 'The agent becomes active: it may be given issues, and its command may run on this host.'
+  if (proposalOf(approval) !== null) return 'The agent gets the configuration that is shown. Its next run uses it.'
+  return `${asksOf} is woken and reads the decision. The server itself does nothing else.`
+}
+
+export const outcomeWords: Readonly<Record<Outcome, { readonly act: string; readonly done: string }>> = {
+  approve: { act: 'Approve', done: 'Approved' },
+  reject: { act: 'Reject', done: 'Rejected' },
+  'request-revision': { act: 'Ask for revision', done: 'Sent back for revision' },
+}
+
+/** Whether a decision is still possible. */
+export const isOpen = ({ status }: Pick<Approval, 'status'>): boolean => status === 'pending' || status === 'revision_requested'
