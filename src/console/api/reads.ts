@@ -1,4 +1,4 @@
-import { hashKey, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { hashKey, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { QueryClient, QueryKey, UseQueryResult } from '@tanstack/react-query'
 import { inBackground } from './background.ts'
 import { request } from './client.ts'
@@ -19,23 +19,34 @@ const keepSameRead =
   <T>(before: T | undefined, query: { readonly queryKey: QueryKey } | undefined): T | undefined =>
     key.every((part, at) => query?.queryKey[at] === part) ? before : undefined
 
-export interface ReadOptions {
+export interface ReadOptions<T> {
   readonly query?: Query
   readonly isEnabled?: boolean
-  /** Reads again so often while the page is looked at, for what changes without an event: leases and exit codes. */
-  readonly everyMs?: number | undefined
+  /** How often it is read again while the page is looked at, for what changes without an event, such as a lease. Null is never. */
+  readonly everyMs?: number | ((row: T | undefined) => number | null)
 }
 
 /** Reads one row or one whole list. The entity tag comes with it. */
-export function useRead<T>(key: ReadKey, path: string, options: ReadOptions = {}): UseQueryResult<Answer<T>, ApiProblem> {
+export function useRead<T>(key: ReadKey, path: string, options: ReadOptions<T> = {}): UseQueryResult<Answer<T>, ApiProblem> {
   const { query = {}, isEnabled = true, everyMs } = options
   return useQuery<Answer<T>, ApiProblem>({
     queryKey: [...key, query],
     queryFn: ({ signal }) => request<T>('GET', path, { query, signal }),
     enabled: isEnabled,
-    refetchInterval: everyMs ?? false,
+    refetchInterval: ({ state }) => (typeof everyMs === 'function' ? everyMs(state.data?.data) : everyMs) ?? false,
     placeholderData: keepSameRead(key),
   })
+}
+
+/** Reads several rows, each as `useRead` does. Those that are not there yet, or not any more, are left out. */
+export function useReads<T>(reads: readonly { readonly key: ReadKey; readonly path: string }[]): readonly T[] {
+  const results = useQueries({
+    queries: reads.map(({ key, path }) => ({
+      queryKey: [...key, {}],
+      queryFn: ({ signal }: { readonly signal: AbortSignal }) => request<T>('GET', path, { signal }),
+    })),
+  })
+  return results.flatMap(({ data }) => (data === undefined ? [] : [data.data]))
 }
 
 /** Rows that come page by page. */

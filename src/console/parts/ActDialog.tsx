@@ -10,6 +10,8 @@ interface ActDialogProps {
   readonly title: string
   /** The words on the button that does it. */
   readonly confirm: string
+  /** The words on the button that does nothing; "Cancel" unless the act itself is a cancellation. */
+  readonly dismiss?: string
   /** What it will do, in sentences or as a list. */
   readonly children?: ReactNode
   /** Whether a reason is asked for, and whether it has to be given. */
@@ -24,7 +26,7 @@ interface ActDialogProps {
 
 /** The one dialog before an act that cannot be taken back easily: what it will do, a reason, the button, the refusal in the server's words. */
 export function ActDialog(props: ActDialogProps): ReactNode {
-  const { title, confirm, children, reason, isDangerous = false, isBlocked = false, act, onClose } = props
+  const { title, confirm, dismiss = 'Cancel', children, reason, isDangerous = false, isBlocked = false, act, onClose } = props
   const [text, setText] = useState('')
   const [problem, setProblem] = useState<ApiProblem | null>(null)
   const [isBusy, setBusy] = useState(false)
@@ -54,7 +56,7 @@ export function ActDialog(props: ActDialogProps): ReactNode {
         {problem !== null && <Problem problem={problem} />}
         <footer>
           <button type="button" className="secondary" onClick={onClose}>
-            Cancel
+            {dismiss}
           </button>
           <button type="submit" className={isDangerous ? 'danger' : ''} disabled={isBusy || isBlocked}>
             {confirm}

@@ -1,22 +1,9 @@
 import { useRef, useState } from 'react'
 import type { ReactNode } from 'react'
 import { inBackground } from '../api/background.ts'
+import { copyText } from './copyText.ts'
 
 const DONE_MS = 2500
-
-/**
- * Copies a text to the clipboard. Where the browser gives a page no clipboard, as at an address without TLS, the text is selected, so that
- * one key copies it.
- */
-async function copy(text: string, element: HTMLElement | null): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text)
-    return true
-  } catch {
-    if (element !== null) getSelection()?.selectAllChildren(element)
-    return false
-  }
-}
 
 interface CommandProps {
   /** Its accessible name: the use of the text. */
@@ -29,7 +16,10 @@ export function Command({ name, text }: CommandProps): ReactNode {
   const element = useRef<HTMLPreElement>(null)
   const [state, setState] = useState<'idle' | 'copied' | 'selected'>('idle')
   const onCopy = async (): Promise<void> => {
-    setState((await copy(text, element.current)) ? 'copied' : 'selected')
+    const isCopied = await copyText(text)
+    // One key copies what is selected.
+    if (!isCopied && element.current !== null) getSelection()?.selectAllChildren(element.current)
+    setState(isCopied ? 'copied' : 'selected')
     setTimeout(() => setState('idle'), DONE_MS)
   }
   const words = { idle: 'Copy', copied: '✓ Copied', selected: 'Selected: press Ctrl or ⌘ + C' }

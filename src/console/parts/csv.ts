@@ -13,9 +13,9 @@ export function csvOf<T>(rows: readonly T[], columns: readonly Column<T>[]): str
   return lines.map((line) => line.join(',')).join('\r\n')
 }
 
-/** Gives the browser a text as a file to keep. */
-export function download(name: string, text: string, type = 'text/csv'): void {
-  const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }))
+/** Gives the browser a text as a file to keep. @param text as a whole, or in parts that follow each other */
+export function download(name: string, text: string | readonly string[], type = 'text/csv'): void {
+  const address = URL.createObjectURL(new Blob(typeof text === 'string' ? [text] : [...text], { type: `${type};charset=utf-8` }))
   const link = document.createElement('a')
   link.href = address
   link.download = name

@@ -46,7 +46,7 @@ export const shortId = (id: string): string => id.slice(0, 8)
 
 const dollars = new Intl.NumberFormat(undefined, { style: 'currency', currency: 'USD', maximumFractionDigits: 4, minimumFractionDigits: 2 })
 
-/** What a run cost, as its agent reported it; null where it reported nothing. */
+/** The cost of a run, as its agent reported it; null where it reported nothing. */
 export function costOf({ usageJson }: Pick<Run, 'usageJson'>): string | null {
   const cost = usageJson?.['costUsd'] ?? usageJson?.['cost_usd'] ?? usageJson?.['total_cost_usd']
   return typeof cost === 'number' ? dollars.format(cost) : null
