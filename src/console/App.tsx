@@ -45,18 +45,24 @@ interface CompaniesProps {
   readonly companies: readonly Company[]
 }
 
+/** Where an address leads that names no page: to the overview of its company, or of the first one; null for an unknown company. */
+function beginning(companies: readonly Company[], prefix: string, named: Company | undefined): string | null {
+  if (prefix !== '') return named === undefined ? null : `${companyPath(named)}/overview`
+  const first = companies.find(({ status }) => status === 'active') ?? companies[0]
+  return first === undefined ? WELCOME : `${companyPath(first)}/overview`
+}
+
 /** Chooses the page for the address. */
 function PageOfAddress({ companies }: CompaniesProps): ReactNode {
   const { path } = usePlace()
   const [, prefix = '', section = '', ...rest] = path.split('/')
-  const first = companies.find(({ status }) => status === 'active') ?? companies[0]
-  const target = prefix !== '' ? null : first === undefined ? WELCOME : `${companyPath(first)}/overview`
+  const company = companies.find((each) => isNamed(each, prefix))
+  const target = section === '' && path !== WELCOME ? beginning(companies, prefix, company) : null
   useEffect(() => {
     if (target !== null) go(target, { replaces: true })
   }, [target])
   if (path === WELCOME) return <WelcomePage />
   if (target !== null) return <Skeleton lines={10} />
-  const company = companies.find((each) => isNamed(each, prefix))
   if (company === undefined) return <NotFound home="/" />
   return (
     <Frame key={company.id} company={company} companies={companies} section={section}>

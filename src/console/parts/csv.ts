@@ -1,8 +1,11 @@
 import type { Column } from './DataTable.tsx'
 
+/** Whether a table program would run a text as a formula, also behind spaces. A negative number is none. */
+const isFormula = (text: string): boolean => /^(?:[\t\r]|\s*[=+\-@])/.test(text) && !/^-\d+(?:\.\d+)?$/.test(text)
+
 /** Quotes a field of CSV (RFC 4180). A field that a table program would run as a formula gets an apostrophe. */
 function field(text: string): string {
-  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
+  const safe = isFormula(text) ? `'${text}` : text
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
@@ -20,5 +23,6 @@ export function download(name: string, text: string | readonly string[], type = 
   link.href = address
   link.download = name
   link.click()
-  URL.revokeObjectURL(address)
+  // Some browsers read it only after the click has been handled.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }

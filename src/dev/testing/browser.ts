@@ -55,6 +55,8 @@ const launch = (executablePath: string): Promise<Browser> =>
 export interface VisitorOptions extends Pick<BrowserContextOptions, 'javaScriptEnabled' | 'ignoreHTTPSErrors' | 'colorScheme'> {
   /** The origins that pages may ask: the server's first, and for instance that of a provider of sign-ins, whose pages are not checked. */
   readonly origins: readonly string[]
+  /** Whether the test ends connections, or makes the server refuse: what the browser says about that is no fault. */
+  readonly losesConnections?: true
 }
 
 /** A person at a browser, with cookies that no other person has. */
@@ -69,7 +71,7 @@ export interface Visitor {
 const SEES_ITS_STATUS: ReadonlySet<string> = new Set(['document', 'fetch', 'xhr'])
 
 /** Opens a context whose faults are collected. The caller closes it and looks at them. */
-export async function openVisitor(browser: Browser, { origins, ...options }: VisitorOptions): Promise<Visitor> {
+export async function openVisitor(browser: Browser, { origins, losesConnections, ...options }: VisitorOptions): Promise<Visitor> {
   const context = await browser.newContext(options)
   context.setDefaultTimeout(TIMEOUT_MS)
   const refused = new Set<string>()
@@ -81,13 +83,14 @@ export async function openVisitor(browser: Browser, { origins, ...options }: Vis
     if (/^(http|ws)s?:$/.test(protocol) && !origins.includes(origin)) note(`a request to ${request.url()}`)
   })
   context.on('response', (response) => {
-    if (response.status() >= 500) note(`${response.status()} for ${response.url()}`)
+    if (response.status() >= 500 && losesConnections !== true) note(`${response.status()} for ${response.url()}`)
     if (response.status() >= 400 && SEES_ITS_STATUS.has(response.request().resourceType())) refused.add(response.url())
   })
   // Chromium reports a breach of the Content-Security-Policy as an error of the console.
   context.on('console', (message) => {
     const { url } = message.location()
     if (message.type() !== 'error' || isForeign(url)) return
+    if (losesConnections === true && message.text().startsWith('Failed to load resource: net::ERR_')) return
     const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of')
     note(`console: ${message.text()}`, isStatus ? url : null)
   })

@@ -15,7 +15,7 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   encoding: 'utf8',
 })
   .split('\n')
-  .filter((file) => /\.(ts|sql|md)$/.test(file) && !QUOTES_OLD_WORDS.test(file))
+  .filter((file) => /\.(tsx?|css|sql|md)$/.test(file) && !QUOTES_OLD_WORDS.test(file))
 
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
 
@@ -26,7 +26,7 @@ describe('the language of the repository', () => {
   })
 
   test('No comment starts a sentence with a relative clause', () => {
-    expect(tracked.filter((file) => file.endsWith('.ts')).flatMap((file) => headlessIn(file, read(file)))).toEqual([])
+    expect(tracked.filter((file) => /\.tsx?$/.test(file)).flatMap((file) => headlessIn(file, read(file)))).toEqual([])
   })
 
   test('Every test title is a full sentence', () => {
