@@ -25,6 +25,7 @@ import type { assetView, attachmentView } from '../../work/files/views.ts'
 import type { interactionView } from '../../work/interactions/views.ts'
 import type { issueRunView } from '../../control/execution/runReadViews.ts'
 import type { issueDetail, issueView, issueListItem, labelledIssueView, commentView } from '../../work/issues/views.ts'
+import type { workProductView } from '../../work/workProducts/views.ts'
 
 export type Approval = z.output<typeof approvalView>
 export type ApprovalDetail = z.output<typeof approvalDetailView>
@@ -72,5 +73,6 @@ export type Issue = z.output<typeof issueView>
 export type IssueItem = z.output<typeof issueListItem>
 export type IssueDetail = z.output<typeof issueDetail>
 export type IssueRun = z.output<typeof issueRunView>
+export type WorkProduct = z.output<typeof workProductView>
 export type ListedIssue = z.output<typeof labelledIssueView>
 export type Comment = z.output<typeof commentView>

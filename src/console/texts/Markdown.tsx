@@ -1,5 +1,6 @@
 import { Fragment, useMemo } from 'react'
 import type { ReactNode } from 'react'
+import { codePointName, stretchesOf } from './hiddenCharacters.ts'
 import { readMarkdown } from './markdownTree.ts'
 import type { MarkdownNode } from './markdownTree.ts'
 
@@ -55,7 +56,7 @@ export function Markdown({ text, headingLevel = 3, keepsLines = true, issues }: 
     return (
       <div className="markdown">
         <p className="soft">This text is too long or too nested to be laid out. It is shown as it was written.</p>
-        <pre>{text}</pre>
+        <pre>{visible(text)}</pre>
       </div>
     )
   return <div className="markdown">{parts(nodes, { keepsLines, issues, levels: levelsOf(nodes, headingLevel) })}</div>
@@ -80,7 +81,7 @@ function part(node: MarkdownNode, style: Style): ReactNode {
       return <Heading>{parts(node.children, style)}</Heading>
     }
     case 'code':
-      return node.isBlock ? <pre>{node.text.replace(/\n$/, '')}</pre> : <code>{node.text}</code>
+      return node.isBlock ? <pre>{visible(node.text.replace(/\n$/, ''))}</pre> : <code>{visible(node.text)}</code>
     case 'link':
       return <OutLink address={node.address}>{parts(node.children, { ...style, issues: undefined })}</OutLink>
     case 'agent':
@@ -125,7 +126,34 @@ function holdsTask({ children: [first] }: Extract<MarkdownNode, { kind: 'element
 /** Words in which identifiers of issues are links. */
 function withIssues(text: string, issues: IssueLinks | undefined): ReactNode {
   const start = `${issues?.prefix}-`
-  if (issues === undefined || !text.includes(start)) return text
+  if (issues === undefined || !text.includes(start)) return visible(text)
   const pieces = text.split(/(?<![\w-])([A-Za-z][A-Za-z0-9]*-\d{1,9})(?![\w-])/)
-  return pieces.map((piece, at) => <Fragment key={at}>{at % 2 === 1 && piece.startsWith(start) ? issues.link(piece) : piece}</Fragment>)
+  return pieces.map((piece, at) => (
+    <Fragment key={at}>{at % 2 === 1 && piece.startsWith(start) ? issues.link(piece) : visible(piece)}</Fragment>
+  ))
+}
+
+/** What joins the parts of a picture sign, such as a family, and is no trick there. */
+const joinsPictures = /^(?:\u200d|\ufe0f)$/
+const endsWithPicture = /(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f)$/u
+
+/** A text with the names of characters that are not seen in their places: an agent may have read them in a hostile file. */
+function visible(text: string): ReactNode {
+  const stretches = stretchesOf(text)
+  if (stretches.every(({ isHidden }) => !isHidden)) return text
+  const shown: ReactNode[] = []
+  let plain = ''
+  for (const { text: part, isHidden } of stretches) {
+    if (!isHidden || (joinsPictures.test(part) && endsWithPicture.test(plain))) plain += part
+    else {
+      shown.push(
+        plain,
+        <mark key={shown.length} className="unseen" title="A character that is not seen, or that changes the order of others">
+          {codePointName(part)}
+        </mark>,
+      )
+      plain = ''
+    }
+  }
+  return [...shown, plain]
 }

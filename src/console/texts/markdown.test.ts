@@ -81,6 +81,12 @@ describe('Markdown', () => {
     expect(pictureAddress('https://evil.example/x.png')).toBeNull()
   })
 
+  it('A character that is not seen is named, but for those that join picture signs', () => {
+    expect(rendered('rm \u202e-rf `a\u200bb`')).toMatch(/rm <mark[^>]*>U\+202E<\/mark>-rf <code>a<mark[^>]*>U\+200B<\/mark>b<\/code>/)
+    expect(rendered('done \u26a0\ufe0f \u{1f469}\u200d\u{1f4bb}')).toContain('done \u26a0\ufe0f \u{1f469}\u200d\u{1f4bb}')
+    expect(rendered('a\ufe0f')).toContain('U+FE0F')
+  })
+
   it('A link to an agent is its name, without an address', () => {
     const html = rendered('[@Ada](agent://0b57d000-0000-4000-8000-000000000001) ask')
     expect(html).toContain('<strong class="mention">@Ada</strong>')

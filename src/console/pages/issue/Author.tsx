@@ -26,11 +26,12 @@ export const personName = (nameOf: NameOf, id: string): string =>
 export const authorName = (nameOf: NameOf, { agentId, userId }: AuthorRef): string =>
   agentId !== null ? agentName(nameOf, agentId) : userId === null ? 'the server' : personName(nameOf, userId)
 
-/** The agent as a link to its page, or the person. */
-export function Author({ of }: { readonly of: AuthorRef }): ReactNode {
+/** The agent as a link to its page, or the person. @param begins whether it begins a sentence */
+export function Author({ of, begins = false }: { readonly of: AuthorRef; readonly begins?: boolean }): ReactNode {
   const pathOf = useCompanyPath()
   const nameOf = useAuthors()
-  const words = <VisibleText text={authorName(nameOf, of)} />
+  const name = authorName(nameOf, of)
+  const words = <VisibleText text={begins ? name.charAt(0).toUpperCase() + name.slice(1) : name} />
   return of.agentId === null ? <strong>{words}</strong> : <Link to={pathOf(`agents/${of.agentId}`)}>{words}</Link>
 }
 

@@ -80,6 +80,7 @@ export function EditIssue(props: EditIssueProps): ReactNode {
         submit(texts.seen)
       }}
     >
+      <h2 className="hidden">Edit the issue</h2>
       <TextField label="Title" value={texts.title} onChange={(title) => set({ title })} isRequired isFirst maxLength={TITLE_MAX} />
       {isPreview ? (
         <div className="preview">

@@ -11,8 +11,13 @@ import { VisibleText } from '../../texts/VisibleText.tsx'
 export function Trail({ issue }: { readonly issue: IssueDetail }): ReactNode {
   const pathOf = useCompanyPath()
   const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(issue.identifier)
-    notify(`${issue.identifier} is copied.`)
+    try {
+      await navigator.clipboard.writeText(issue.identifier)
+      notify(`${issue.identifier} is copied.`)
+    } catch {
+      // Pages without TLS have no clipboard.
+      notify(`The browser gives this page no clipboard. The identifier is ${issue.identifier}.`)
+    }
   }
   return (
     <nav className="trail" aria-label="Where the issue stands">

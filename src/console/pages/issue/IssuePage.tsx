@@ -22,6 +22,7 @@ import { Folded, Title, Trail } from './Head.tsx'
 import { HoldSection, isHeldOrSaid } from './HoldSection.tsx'
 import { IssueText } from './IssueText.tsx'
 import { goTo } from './places.ts'
+import { Results } from './Results.tsx'
 import { ThreadSection } from './thread/ThreadSection.tsx'
 import { useSave } from './useSave.ts'
 import { hasTyped } from './useTyped.ts'
@@ -108,6 +109,7 @@ function OneIssue({ issue, isGone }: OneIssueProps): ReactNode {
         <div className="issue-story">
           <Documents issue={data} />
           <Files issue={data} />
+          <Results issue={data} />
           <Approvals issue={data} />
           <ThreadSection issue={data} />
           <Composer issue={data} />
@@ -143,6 +145,7 @@ function Description({ issue, onEdit }: { readonly issue: IssueDetail; readonly 
     )
   return (
     <section className="card" aria-label="Description">
+      <h2 className="hidden">Description</h2>
       <Folded text={issue.description}>
         <IssueText text={issue.description} />
       </Folded>

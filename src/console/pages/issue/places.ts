@@ -5,7 +5,7 @@ export type Place = 'status' | 'assignee' | 'comment' | 'question'
 const selectors: Readonly<Record<Place, string>> = {
   status: '[data-fact="status"] select',
   assignee: '[data-fact="assignee"] select',
-  comment: '#comment-text',
+  comment: '#comment-text, .composer [aria-pressed="true"]',
   question: '.question.pending :is(button, input, textarea)',
 }
 

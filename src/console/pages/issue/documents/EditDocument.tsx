@@ -102,7 +102,7 @@ function Overtaken({ document, base, onKeep, onYield }: OvertakenProps): ReactNo
     <div role="alert" className="problem">
       <p>
         <strong>
-          <Author of={{ agentId: updatedByAgentId, userId: updatedByUserId }} /> wrote revision {latestRevisionNumber}
+          <Author of={{ agentId: updatedByAgentId, userId: updatedByUserId }} begins /> wrote revision {latestRevisionNumber}
         </strong>{' '}
         <Time at={updatedAt} />, while you edited revision {base.latestRevisionNumber}. Nothing that you typed is lost.
       </p>

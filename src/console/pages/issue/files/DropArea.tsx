@@ -1,8 +1,9 @@
-import { useState } from 'react'
-import type { DragEvent, ReactNode } from 'react'
+import { useEffect, useRef, useState } from 'react'
+import type { ReactNode } from 'react'
 import { filesOf } from './uploads.ts'
 
-const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer.types.includes('Files')
+const hasFiles = ({ dataTransfer }: { readonly dataTransfer: DataTransfer | null }): boolean =>
+  dataTransfer?.types.includes('Files') === true
 
 /** A place where files can be dropped. What is done with them can be done with a button as well. */
 export function DropArea({
@@ -32,4 +33,28 @@ export function DropArea({
       {children}
     </div>
   )
+}
+
+/** A file that is dropped beside every place for it goes to `onFiles`. Otherwise the browser would leave the page, and show the file. */
+export function useStrayDrops(onFiles: (files: readonly File[]) => void): void {
+  const act = useRef(onFiles)
+  useEffect(() => {
+    act.current = onFiles
+  })
+  useEffect(() => {
+    const onDragOver = (event: DragEvent): void => {
+      if (hasFiles(event)) event.preventDefault()
+    }
+    const onDrop = (event: DragEvent): void => {
+      if (event.defaultPrevented || !hasFiles(event)) return
+      event.preventDefault()
+      act.current(filesOf(event.dataTransfer))
+    }
+    addEventListener('dragover', onDragOver)
+    addEventListener('drop', onDrop)
+    return () => {
+      removeEventListener('dragover', onDragOver)
+      removeEventListener('drop', onDrop)
+    }
+  }, [])
 }

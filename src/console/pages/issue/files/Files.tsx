@@ -10,7 +10,7 @@ import { Time } from '../../../parts/Time.tsx'
 import { VisibleText } from '../../../texts/VisibleText.tsx'
 import { Author, creatorOf } from '../Author.tsx'
 import { removeAttachment, useAttachments } from '../data.ts'
-import { DropArea } from './DropArea.tsx'
+import { DropArea, useStrayDrops } from './DropArea.tsx'
 import { byteSize, isPicture, nameOfFile, useUploads } from './uploads.ts'
 
 /** The files of an issue: attached by a choice, a drop or a paste, and downloaded. Only pictures are shown. */
@@ -19,6 +19,7 @@ export function Files({ issue }: { readonly issue: IssueDetail }): ReactNode {
   const { rows, problem } = useAttachments(issue.id)
   const uploads = useUploads(issue.id)
   const [removed, setRemoved] = useState<Attachment | null>(null)
+  useStrayDrops((files) => inBackground(uploads.upload(files)))
   return (
     <section aria-label="Files">
       <DropArea onFiles={(files) => inBackground(uploads.upload(files))}>

@@ -23,7 +23,7 @@ export function Answered({ interaction }: { readonly interaction: Interaction })
       <p className="soft">
         {isByParty ? (
           <>
-            <Author of={{ agentId: resolvedByAgentId, userId: resolvedByUserId }} /> {status} it
+            <Author of={{ agentId: resolvedByAgentId, userId: resolvedByUserId }} begins /> {status} it
           </>
         ) : (
           `It is ${status}`

@@ -28,7 +28,7 @@ export const Question = memo(function Question({ interaction }: { readonly inter
   return (
     <article className={`card question ${status}`} aria-label="Question">
       <header>
-        <Author of={creatorOf(interaction)} /> {subjects[kind]}
+        <Author of={creatorOf(interaction)} begins /> {subjects[kind]}
         <Status
           of={status}
           tone={status === 'pending' ? 'warn' : (tones[status] ?? 'quiet')}

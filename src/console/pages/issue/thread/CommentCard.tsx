@@ -15,7 +15,7 @@ export const CommentCard = memo(function CommentCard({ comment }: { readonly com
   return (
     <article className="card comment" id={`comment-${id}`} aria-label="Comment">
       <header>
-        <Author of={{ agentId: authorAgentId, userId: authorUserId }} />
+        <Author of={{ agentId: authorAgentId, userId: authorUserId }} begins />
         {createdByRunId !== null && (
           <Link className="soft" to={pathOf(`runs/${createdByRunId}`)}>
             with run <span className="mono">{createdByRunId.slice(0, 8)}</span>
