@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { inBackground } from '../../api/background.ts'
 import type { IssueDetail } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
+import { copyText } from '../../parts/copyText.ts'
 import { notify } from '../../parts/notices.tsx'
 import { Link } from '../../router/Link.tsx'
 import { VisibleText } from '../../texts/VisibleText.tsx'
@@ -11,13 +12,8 @@ import { VisibleText } from '../../texts/VisibleText.tsx'
 export function Trail({ issue }: { readonly issue: IssueDetail }): ReactNode {
   const pathOf = useCompanyPath()
   const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(issue.identifier)
-      notify(`${issue.identifier} is copied.`)
-    } catch {
-      // Pages without TLS have no clipboard.
-      notify(`The browser gives this page no clipboard. The identifier is ${issue.identifier}.`)
-    }
+    const isCopied = await copyText(issue.identifier)
+    notify(isCopied ? `${issue.identifier} is copied.` : `The browser gives this page no clipboard. The identifier is ${issue.identifier}.`)
   }
   return (
     <nav className="trail" aria-label="Where the issue stands">

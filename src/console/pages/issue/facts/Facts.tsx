@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import { inBackground } from '../../../api/background.ts'
 import type { IssueDetail } from '../../../api/types.ts'
 import { useCompanyPath } from '../../../frame/company.tsx'
+import { Fact, Facts as FactList } from '../../../parts/Facts.tsx'
 import { SelectField } from '../../../parts/fields.tsx'
 import { Problem } from '../../../parts/Problem.tsx'
 import { wordsOf } from '../../../parts/Status.tsx'
@@ -94,16 +95,9 @@ function ProjectField({ issue, save }: FactsProps): ReactNode {
   )
 }
 
-const Fact = ({ name, children }: { readonly name: string; readonly children: ReactNode }): ReactNode => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-)
-
 function Dates({ issue }: { readonly issue: IssueDetail }): ReactNode {
   return (
-    <dl className="facts">
+    <FactList>
       <Fact name="Made">
         <Time at={issue.createdAt} /> by <Author of={creatorOf(issue)} />
       </Fact>
@@ -126,6 +120,6 @@ function Dates({ issue }: { readonly issue: IssueDetail }): ReactNode {
         </Fact>
       )}
       {issue.goal !== null && <Fact name="Goal">{issue.goal.title}</Fact>}
-    </dl>
+    </FactList>
   )
 }

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { inBackground } from '../../../api/background.ts'
 import { SelectField } from '../../../parts/fields.tsx'
+import { Swatch } from '../../../parts/Swatch.tsx'
 import { useLabels } from '../data.ts'
 import type { FactsProps } from './props.ts'
 
@@ -21,9 +22,9 @@ export function Labels({ issue, save }: FactsProps): ReactNode {
       />
       {issue.labels.length > 0 && (
         <ul className="chips beside" aria-label="Labels of the issue">
-          {issue.labels.map(({ id, name }) => (
+          {issue.labels.map(({ id, name, color }) => (
             <li key={id}>
-              {name}
+              <Swatch color={color} /> {name}
               <button
                 type="button"
                 className="quiet"

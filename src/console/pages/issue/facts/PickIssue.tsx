@@ -1,10 +1,11 @@
-import { useDeferredValue, useState } from 'react'
+import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { ListedIssue } from '../../../api/types.ts'
 import { Dialog } from '../../../parts/Dialog.tsx'
 import { TextField } from '../../../parts/fields.tsx'
 import { Problem } from '../../../parts/Problem.tsx'
 import { Status } from '../../../parts/Status.tsx'
+import { useDebounced } from '../../../parts/useDebounced.ts'
 import { useFoundIssues } from '../data.ts'
 
 interface PickIssueProps {
@@ -18,7 +19,7 @@ interface PickIssueProps {
 /** Finds an issue by its identifier or its words. `Enter` takes the first. */
 export function PickIssue({ title, without, onPick, onClose }: PickIssueProps): ReactNode {
   const [words, setWords] = useState('')
-  const asked = useDeferredValue(words.trim())
+  const asked = useDebounced(words.trim())
   const read = useFoundIssues(asked)
   const found = asked === '' ? [] : (read.data?.data ?? []).filter(({ id }) => !without.includes(id))
   const isNothing = asked !== '' && read.isSuccess && !read.isPlaceholderData && found.length === 0
