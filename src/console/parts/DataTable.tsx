@@ -92,7 +92,6 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
   }, [cursor, virtual])
   const before = (items[0]?.start ?? 0) - (items.length > 0 ? virtual.options.scrollMargin : 0)
   const after = items.length > 0 ? virtual.getTotalSize() - ((items.at(-1)?.end ?? 0) - virtual.options.scrollMargin) : 0
-  const width = columns.length + (props.selection === undefined ? 0 : 1)
   return (
     <div className="table-frame">
       <table
@@ -102,21 +101,22 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
       >
         <Head {...props} />
         <tbody ref={body}>
-          {before > 0 && <Spacer height={before} width={width} />}
+          {before > 0 && <Spacer height={before} />}
           {items.map(({ index }) => {
             const row = rows[index] as T
             return <Row key={keyOf(row)} row={row} index={index} isAtCursor={index === cursor} table={props} />
           })}
-          {after > 0 && <Spacer height={after} width={width} />}
+          {after > 0 && <Spacer height={after} />}
         </tbody>
       </table>
     </div>
   )
 }
 
-const Spacer = ({ height, width }: { readonly height: number; readonly width: number }): ReactNode => (
+/** It spans no columns: those that a telephone does not show would take their room again. */
+const Spacer = ({ height }: { readonly height: number }): ReactNode => (
   <tr aria-hidden="true" style={{ height }}>
-    <td colSpan={width} />
+    <td />
   </tr>
 )
 

@@ -89,7 +89,10 @@ function Choices({ title, found, value, text, isBusy, onText, onChoose }: Choice
     ),
   )
   const shown = Math.min(at, found.length - 1)
-  useEffect(() => document.getElementById(`${id}-${shown}`)?.scrollIntoView({ block: 'nearest' }), [id, shown])
+  useEffect(() => {
+    // Newer browsers return a promise from it, which an effect must not.
+    document.getElementById(`${id}-${shown}`)?.scrollIntoView({ block: 'nearest' })
+  }, [id, shown])
   const onKeyDown = (event: KeyboardEvent): void => {
     const by = moves[event.key]
     const chosen = found[shown]
@@ -103,7 +106,7 @@ function Choices({ title, found, value, text, isBusy, onText, onChoose }: Choice
       <input
         type="text"
         role="combobox"
-        autoFocus
+        data-first=""
         aria-label={title}
         aria-expanded="true"
         aria-controls={id}

@@ -72,12 +72,19 @@ export function SelectField({
   choices,
   none,
   isRequired = false,
+  isFirst = false,
 }: FieldProps & { readonly choices: readonly Choice[]; readonly none?: string }): ReactNode {
   const id = useId()
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} required={isRequired} onChange={({ target }) => onChange(target.value)}>
+      <select
+        id={id}
+        value={value}
+        required={isRequired}
+        data-first={isFirst ? '' : undefined}
+        onChange={({ target }) => onChange(target.value)}
+      >
         {none !== undefined && <option value="">{none}</option>}
         {choices.map((choice) => (
           <option key={choice.value} value={choice.value}>

@@ -149,6 +149,7 @@ function Fields({ field, given, names, onGiven }: FieldsProps): ReactNode {
       choices={choicesFor(field, names)}
       none="Choose"
       isRequired
+      isFirst
       onChange={(value) => onGiven({ ...given, value })}
     />
   )

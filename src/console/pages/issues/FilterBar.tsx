@@ -148,7 +148,7 @@ function Several<T extends IssueStatus | IssuePriority>({ name, value, known, ma
         ))}
         {Object.entries(named).map(([words, set]) => (
           <button key={words} type="button" className="quiet" onClick={() => setQuery({ [name]: set.join(',') })}>
-            Only {words}
+            Choose {words}
           </button>
         ))}
       </fieldset>

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react'
 import type { IssuePriority } from './filters.ts'
 
 /** A sign for each priority, of another shape for each. */
-const signs: Readonly<Record<IssuePriority, string>> = { critical: '‼', high: '↑', medium: '·', low: '↓' }
+const signs: Readonly<Record<IssuePriority, string>> = { critical: '‼', high: '↑', medium: '–', low: '↓' }
 
 /** A priority as a sign and a word. */
 export const Priority = ({ of }: { readonly of: IssuePriority }): ReactNode => (

@@ -64,6 +64,7 @@ interface ColumnOptions {
 
 const Title = ({ row, pathOf }: { readonly row: IssueRow; readonly pathOf: (path: string) => string }): ReactNode => (
   <span className="issue-title">
+    <span className="mono small-only">{row.identifier}</span>
     <Link to={pathOf(`issues/${row.identifier}`)} title={row.title}>
       {row.title}
     </Link>
@@ -119,6 +120,7 @@ export function columnsOf({ names, pathOf, onEdit }: ColumnOptions): readonly Co
       key: 'identifier',
       title: 'Issue',
       width: '104px',
+      isSecondary: true,
       cell: ({ identifier }) => <span className="mono">{identifier}</span>,
       text: ({ identifier }) => identifier,
     },
