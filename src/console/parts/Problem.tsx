@@ -9,6 +9,8 @@ const nextSteps: Readonly<Record<string, string>> = {
   approval_changed: 'It was changed meanwhile. Read it again before you decide.',
   role_missing: 'Ask an owner of the company for a role that may do this.',
   board_required: 'Sign in as a person who may do this.',
+  assignee_needed: 'Give it to an agent or to a person first.',
+  issue_blocked: 'Finish its blockers first, or take them away from it.',
   rate_limited: 'Wait a moment, and try again.',
 }
 

@@ -3,9 +3,12 @@ import type { ReactNode } from 'react'
 import type { PagesRead } from '../../api/reads.ts'
 import { useCompany, useCompanyPath } from '../../frame/company.tsx'
 import { DataTable } from '../../parts/DataTable.tsx'
+import type { Column } from '../../parts/DataTable.tsx'
 import { Empty, Skeleton } from '../../parts/Empty.tsx'
 import { Problem } from '../../parts/Problem.tsx'
+import type { SteadyRows } from '../../parts/steadyRows.ts'
 import { useSelection } from '../../parts/useSelection.ts'
+import type { RowSelection } from '../../parts/useSelection.ts'
 import { useSteadyRows } from '../../parts/useSteadyRows.ts'
 import { BulkBar } from './BulkBar.tsx'
 import { BulkDialog } from './BulkDialog.tsx'
@@ -37,21 +40,31 @@ export function IssueList({ filter, names, list, onCreate }: IssueListProps): Re
   return (
     <>
       {read.problem !== null && <Problem problem={read.problem} retry={read.retry} />}
-      {read.rows.length > 0 ? (
-        <IssueRows key={list} read={read} names={names} />
-      ) : (
-        read.problem === null && (
-          <Empty title="No issue matches these filters.">
-            <p>Choose another view, remove a filter, or create the first issue of its kind.</p>
-            <button type="button" onClick={onCreate}>
-              Create issue
-            </button>
-          </Empty>
-        )
-      )}
+      <IssueRows key={list} read={read} names={names} onCreate={onCreate} />
     </>
   )
 }
+
+const NoIssues = ({ onCreate }: { readonly onCreate: () => void }): ReactNode => (
+  <Empty title="No issue matches these filters.">
+    <p>Choose another view, remove a filter, or create the first issue of its kind.</p>
+    <button type="button" onClick={onCreate}>
+      Create issue
+    </button>
+  </Empty>
+)
+
+interface TableProps {
+  readonly steady: SteadyRows<IssueRow>
+  readonly columns: readonly Column<IssueRow>[]
+  readonly cursor: number
+  readonly selection: RowSelection
+  readonly onEnd: () => void
+}
+
+const Table = ({ steady: { rows, gone }, ...rest }: TableProps): ReactNode => (
+  <DataTable name="Issues" rows={rows} keyOf={idOf} labelOf={identifierOf} isFaded={({ id }) => gone.has(id)} {...rest} />
+)
 
 /** A field of one row that is being changed. */
 interface Edited {
@@ -59,8 +72,14 @@ interface Edited {
   readonly field: EditField
 }
 
+interface IssueRowsProps {
+  readonly read: PagesRead<IssueRow>
+  readonly names: Names
+  readonly onCreate: () => void
+}
+
 /** The rows, with keys, a selection, and changes in place. Rows stay where they are while the reader is at them. */
-function IssueRows({ read, names }: { readonly read: PagesRead<IssueRow>; readonly names: Names }): ReactNode {
+function IssueRows({ read, names, onCreate }: IssueRowsProps): ReactNode {
   const pathOf = useCompanyPath()
   const [isPointed, setPointed] = useState(false)
   const [isAtRow, setAtRow] = useState(false)
@@ -68,31 +87,26 @@ function IssueRows({ read, names }: { readonly read: PagesRead<IssueRow>; readon
   const [bulk, setBulk] = useState<BulkField | null>(null)
   const isHeld = isPointed || isAtRow || edited !== null || bulk !== null
   const steady = useSteadyRows({ rows: read.rows, list: read.isPrevious ? 'before' : 'own', keyOf: idOf, hasMore: read.hasMore, isHeld })
-  const { rows, gone } = steady
+  const { rows } = steady
   const selection = useSelection(useMemo(() => rows.map(idOf), [rows]))
   const keys = useIssueKeys({ rows, read, selection, onEdit: setEdited, onBulk: setBulk })
   const isAway = keys.at < 0 && selection.selected.size === 0
   if (isAway === isAtRow) setAtRow(!isAway)
+  const show = (): void => {
+    steady.show()
+    selection.select(read.rows.map(idOf).filter(selection.has))
+  }
   const columns = columnsOf({ names, pathOf, onEdit: (row, field) => setEdited({ row, field }) })
   return (
     <>
-      <ListLine read={read} steady={steady} columns={columns} isReadingAll={keys.isReadingAll} />
+      <ListLine read={read} steady={steady} onShow={show} columns={columns} isReadingAll={keys.isReadingAll} />
       <div
         className={read.isPrevious ? 'issue-rows old' : 'issue-rows'}
         onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
         onPointerLeave={() => setPointed(false)}
       >
-        <DataTable
-          name="Issues"
-          rows={rows}
-          columns={columns}
-          keyOf={idOf}
-          labelOf={identifierOf}
-          cursor={keys.at}
-          selection={selection}
-          isFaded={({ id }) => gone.has(id)}
-          onEnd={read.loadMore}
-        />
+        {rows.length > 0 && <Table steady={steady} columns={columns} cursor={keys.at} selection={selection} onEnd={read.loadMore} />}
+        {rows.length === 0 && read.problem === null && <NoIssues onCreate={onCreate} />}
       </div>
       {read.isLoadingMore && <Skeleton lines={2} />}
       <BulkBar

@@ -8,14 +8,15 @@ import type { IssueRow } from './filters.ts'
 
 interface ListLineProps {
   readonly read: PagesRead<IssueRow>
-  readonly steady: SteadyRows<IssueRow> & { readonly show: () => void }
+  readonly steady: SteadyRows<IssueRow>
+  readonly onShow: () => void
   readonly columns: readonly Column<IssueRow>[]
   readonly isReadingAll: boolean
 }
 
 /** The line above the rows: how many there are, their order, and what has come in behind them. It keeps its height. */
-export function ListLine({ read, steady, columns, isReadingAll }: ListLineProps): ReactNode {
-  const { rows, added, gone, show } = steady
+export function ListLine({ read, steady, onShow, columns, isReadingAll }: ListLineProps): ReactNode {
+  const { rows, added, gone } = steady
   const news = [
     ...(added > 0 ? [`${formatNumber(added)} new`] : []),
     ...(gone.size > 0 ? [`${formatNumber(gone.size)} no more in the list`] : []),
@@ -30,7 +31,7 @@ export function ListLine({ read, steady, columns, isReadingAll }: ListLineProps)
         <span className="soft">, by priority, then by latest change</span>
       </p>
       {news.length > 0 && (
-        <button type="button" className="secondary" onClick={show}>
+        <button type="button" className="secondary" onClick={onShow}>
           {news.join(', ')}: show
         </button>
       )}

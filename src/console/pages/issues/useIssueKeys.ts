@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { inBackground } from '../../api/background.ts'
 import type { PagesRead } from '../../api/reads.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
@@ -30,6 +30,7 @@ export interface IssueKeys extends ListKeys {
 /** The keys of the list of issues. Those that change a field act on the selected rows, and on the row with the cursor where none is selected. */
 export function useIssueKeys({ rows, read, selection, onEdit, onBulk }: IssueKeyOptions): IssueKeys {
   const pathOf = useCompanyPath()
+  const keysOfRows = useMemo(() => rows.map(({ id }) => id), [rows])
   const [isReadingAll, setReadingAll] = useState(false)
   const readAll = async (): Promise<void> => {
     setReadingAll(true)
@@ -53,6 +54,7 @@ export function useIssueKeys({ rows, read, selection, onEdit, onBulk }: IssueKey
   const keys: ListKeys = useListKeys({
     title: 'List of issues',
     count: rows.length,
+    rowKeys: keysOfRows,
     onOpen: (at) => go(pathOf(`issues/${rows[at]?.identifier ?? ''}`)),
     onToggle: (at) => selection.toggle(rows[at]?.id ?? ''),
     more: [
