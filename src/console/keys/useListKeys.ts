@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react'
+import { useCallback, useRef, useState } from 'react'
 import { useKeys } from './keys.ts'
 import type { KeyBinding } from './keys.ts'
 
@@ -37,7 +37,13 @@ function placeOf({ at, key }: Cursor, count: number, rowKeys: readonly string[] 
 export function useListKeys({ title, count, rowKeys, onOpen, onToggle, more = [] }: ListKeyOptions): ListKeys {
   const [cursor, setCursor] = useState<Cursor>({ at: -1, key: undefined })
   const at = placeOf(cursor, count, rowKeys)
-  const setAt = (next: number): void => setCursor({ at: next, key: rowKeys?.[next] })
+  const keysNow = useRef(rowKeys)
+  keysNow.current = rowKeys
+  // The same function each time: pages put the cursor away in effects.
+  const setAt = useCallback((next: number): void => {
+    const key = keysNow.current?.[next]
+    setCursor((before) => (before.at === next && before.key === key ? before : { at: next, key }))
+  }, [])
   if (at !== cursor.at || (at >= 0 && rowKeys !== undefined && rowKeys[at] !== cursor.key)) setAt(at)
   // Two keys may be pressed before the list is drawn again.
   const latest = useRef(at)
