@@ -5,7 +5,7 @@ interface PageProps {
   /** The title of the browser's tab, and the heading unless there is another one. */
   readonly title: string
   readonly heading?: ReactNode
-  /** What stands above the heading: where the page's subject is. */
+  /** The place of the page's subject, above the heading. */
   readonly above?: ReactNode
   /** The filters and the one main act, to the right of the title. */
   readonly actions?: ReactNode

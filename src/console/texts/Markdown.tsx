@@ -133,7 +133,7 @@ function withIssues(text: string, issues: IssueLinks | undefined): ReactNode {
   ))
 }
 
-/** What joins the parts of a picture sign, such as a family, and is no trick there. */
+/** Characters that join the parts of a picture sign, such as a family, and are no trick there. */
 const joinsPictures = /^(?:\u200d|\ufe0f)$/
 const endsWithPicture = /(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f)$/u
 

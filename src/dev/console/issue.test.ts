@@ -68,7 +68,7 @@ describe.skipIf(!hasChromium)('one issue in the console (need Chromium)', () => 
       expect({ actorType, words: details?.['bodySnippet'] }).toEqual({ actorType: 'user', words: 'Please be **short**.' })
     })
 
-    test('What an agent does on the issue arrives in the page without a reload', async () => {
+    test('The acts of an agent on the issue arrive in the page without a reload', async () => {
       const w = await world(server())
       const { run, issue, agent } = await w.held()
       const page = await openIssue(w, issue)

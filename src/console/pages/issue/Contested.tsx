@@ -46,7 +46,7 @@ export function Contested({ contest: { conflict, changes }, onKeep, onYield }: C
 
 const texts = { title: 'Title', description: 'Description' } as const
 
-/** What the other change did to the texts. */
+/** The effect of the other change on the texts. */
 function Differences({ conflict: { seen, current }, changes }: { readonly conflict: Conflict; readonly changes: IssueChanges }): ReactNode {
   const fields = (['title', 'description'] as const).filter((field) => field in changes && seen[field] !== current.data[field])
   return fields.map((field) => (

@@ -15,7 +15,7 @@ interface DeleteIssueProps {
 
 const counted = (count: number, one: string, many: string): string => (count === 1 ? `one ${one}` : `${count} ${many}`)
 
-/** What a deletion does, in sentences. */
+/** The effects of a deletion, in sentences. */
 function Effects({ issue }: { readonly issue: IssueDetail }): ReactNode {
   const children = useChildren(issue.id).data?.data.length ?? 0
   const files = useAttachments(issue.id).rows.length

@@ -4,7 +4,7 @@ import { Status, wordsOf } from '../../parts/Status.tsx'
 import { safeAddress } from '../../texts/markdownTree.ts'
 import { VisibleText } from '../../texts/VisibleText.tsx'
 
-/** What the work made, such as a branch or a page: the primary one first; nothing where there is none. */
+/** The results of the work, such as a branch or a page: the primary one first; nothing where there is none. */
 export function Results({ issue }: { readonly issue: IssueDetail }): ReactNode {
   const products = issue.workProducts as unknown as readonly WorkProduct[]
   if (products.length === 0) return null

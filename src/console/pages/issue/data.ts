@@ -1,4 +1,4 @@
-// What the page of an issue reads, and what it changes.
+// The reads of the page of an issue, and its changes.
 
 import type { UseQueryResult } from '@tanstack/react-query'
 import { request, segment } from '../../api/client.ts'
@@ -30,7 +30,7 @@ export type Read<T> = UseQueryResult<Answer<T>, ApiProblem>
 /** The reads that a change of an issue makes old. Others hear of it by the event stream. */
 export const CHANGED = ['issue', 'issues', 'stalled', 'holds', 'figures']
 
-/** What lists fit on one page of the server's answers without being asked for more. */
+/** A list of a company that is small enough to be read as one page. */
 const ALL = { limit: 1000 }
 /** Rows of the thread that are read at once. */
 const THREAD_ROWS = 50

@@ -42,7 +42,7 @@ const fieldsOf = (changes: IssueChanges): (keyof IssueChanges)[] => Object.keys(
 export const contested = (seen: Fields, current: Fields, changes: IssueChanges): (keyof IssueChanges)[] =>
   fieldsOf(changes).filter((field) => valueOf(seen, field) !== valueOf(current, field))
 
-/** Whether an audit row tells of a change of one of these fields. */
+/** Whether an audit row is about a change of one of these fields. */
 export function isAbout({ action, details }: Pick<Activity, 'action' | 'details'>, fields: readonly (keyof IssueChanges)[]): boolean {
   if (action === 'issue.blockers_updated') return fields.includes('blockedByIssueIds')
   const changesStatus = ['issue.checked_out', 'issue.released', 'issue.admin_force_release'].includes(action)

@@ -17,7 +17,7 @@ export interface Contest {
 export interface Save {
   /** Saves a change of the issue as the page shows it, or as the person saw it before. @returns whether it was saved */
   readonly save: (changes: IssueChanges, words: string, seen?: Answer<IssueDetail>) => Promise<boolean>
-  /** What is being saved now. */
+  /** The change that is being saved now. */
   readonly pending: IssueChanges | null
   readonly problem: ApiProblem | null
   readonly contest: Contest | null

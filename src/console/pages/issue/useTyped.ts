@@ -31,8 +31,8 @@ interface Typed<T> {
 }
 
 /**
- * What is being typed. It outlives the page in this tab, so that a session that ends under it, or a click on a link, loses nothing.
- * @param name tells it from other drafts
+ * A text that is being typed. It outlives the page in this tab, so that a session that ends under it, or a click on a link, loses nothing.
+ * @param name differs from that of other drafts
  */
 export function useTyped<T>(name: string, initial: T): Typed<T> {
   const [value, setValue] = useState<T>(() => kept<T>(name) ?? initial)

@@ -22,7 +22,7 @@ interface Completion {
   readonly look: () => void
   readonly pick: (at: number) => void
   readonly close: () => void
-  /** What a key does while the list is shown. */
+  /** The act of a key while the list is shown. */
   readonly onKey: (key: string) => (() => void) | undefined
 }
 

@@ -21,7 +21,7 @@ const statuses: readonly IssueDetail['status'][] = ['backlog', 'todo', 'in_progr
 const priorities: readonly IssueDetail['priority'][] = ['critical', 'high', 'medium', 'low']
 const choicesOf = (values: readonly string[]) => values.map((value) => ({ value, label: wordsOf(value) }))
 
-/** What the issue is: each fact is changed in its place. */
+/** The facts of the issue: each is changed in its place. */
 export function Facts({ issue, save }: FactsProps): ReactNode {
   const shown = { ...issue, ...save.pending }
   const set = (changes: IssueChanges, words: string): void => inBackground(save.save(changes, words))

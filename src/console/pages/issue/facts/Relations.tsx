@@ -8,7 +8,7 @@ import { CreateChild } from './CreateChild.tsx'
 import { PickIssue } from './PickIssue.tsx'
 import type { FactsProps } from './props.ts'
 
-/** What the issue waits for, what waits for it, and the issues below it. */
+/** The issues that it waits for, those that wait for it, and those below it. */
 export function Relations({ issue, save }: FactsProps): ReactNode {
   return (
     <>

@@ -5,7 +5,7 @@ import { filesOf } from './uploads.ts'
 const hasFiles = ({ dataTransfer }: { readonly dataTransfer: DataTransfer | null }): boolean =>
   dataTransfer?.types.includes('Files') === true
 
-/** A place where files can be dropped. What is done with them can be done with a button as well. */
+/** A place where files can be dropped. A button has the same effect. */
 export function DropArea({
   onFiles,
   children,

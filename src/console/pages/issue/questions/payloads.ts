@@ -1,4 +1,4 @@
-// What questions hold, by kind. The server has checked it when the question was asked.
+// The content of questions, by kind. The server has checked it when the question was asked.
 
 import type { Interaction } from '../../../api/types.ts'
 import type { AskUserQuestions, RequestConfirmation, SuggestTasks } from '../../../../work/interactions/views.ts'
@@ -38,7 +38,7 @@ export function withTask(tasks: readonly Task[], selected: ReadonlySet<string>, 
   return next
 }
 
-/** What was answered. */
+/** The answer to a question. */
 export interface Result {
   readonly reason?: string | null
   readonly answers?: readonly { readonly questionId: string; readonly optionIds: readonly string[] }[]

@@ -3,7 +3,7 @@ const FIELDS = ['summary', 'result', 'message', 'text', 'output']
 const MAX_CHARACTERS = 600
 const MAX_LINES = 12
 
-/** What an agent said at the end of its run, as far as its result has it. */
+/** The last words of an agent in its run, as far as its result has them. */
 export function lastWords(result: Readonly<Record<string, unknown>> | null): string | null {
   for (const field of FIELDS) {
     const value = result?.[field]

@@ -31,7 +31,7 @@ describe('the thread of an issue', () => {
     expect(mergeThread(given).from).toBeNull()
   })
 
-  test('What is older than a list has been read is left out, so that the thread has no gap', () => {
+  test('The thread leaves out rows from before the oldest read row of a list, so that it has no gap', () => {
     const given = lists({
       comments: { rows: [comment(9), comment(6)], hasMore: true },
       activity: { rows: [row(9), row(1)], hasMore: false },

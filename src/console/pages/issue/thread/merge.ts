@@ -49,7 +49,7 @@ export function openLists(lists: ThreadLists): readonly { readonly name: 'commen
   })
 }
 
-/** Merges the lists. What is older than a list has been read is left out, so that the thread never has a gap. */
+/** Merges the lists. Rows from before the oldest read row of a list are left out, so that the thread never has a gap. */
 export function mergeThread(lists: ThreadLists): Thread {
   const from = openLists(lists).reduce<string | null>((latest, list) => (latest === null || list.from > latest ? list.from : latest), null)
   const items: ThreadItem[] = [
