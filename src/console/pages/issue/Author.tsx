@@ -23,7 +23,7 @@ export const personName = (nameOf: NameOf, id: string): string =>
   id === LOCAL_BOARD ? 'the board' : wordsFor({ kind: 'person', id }, nameOf)
 
 /** Its name, for a place that has no links. */
-export const authorName = (nameOf: NameOf, { agentId, userId }: AuthorRef): string =>
+const authorName = (nameOf: NameOf, { agentId, userId }: AuthorRef): string =>
   agentId !== null ? agentName(nameOf, agentId) : userId === null ? 'the server' : personName(nameOf, userId)
 
 /** The agent as a link to its page, or the person. @param begins whether it begins a sentence */
