@@ -63,7 +63,7 @@ function Filters({ filters, agents }: { readonly filters: RunFilters; readonly a
 export default function RunsPage(): ReactNode {
   const filters = useFilters()
   const agents = useAgents()
-  const { rows, isLoading, problem, hasMore, loadMore } = useRuns(filters)
+  const { rows, isLoading, problem, hasMore, loadMore, retry } = useRuns(filters)
   const pathOf = useCompanyPath()
   const columns = columnsOf(agents)
   const { at } = useListKeys({
@@ -93,7 +93,7 @@ export default function RunsPage(): ReactNode {
         </>
       }
     >
-      {problem !== null && <Problem problem={problem} />}
+      {problem !== null && <Problem problem={problem} retry={retry} />}
       {isLoading ? (
         <Skeleton lines={12} />
       ) : rows.length === 0 && problem === null ? (

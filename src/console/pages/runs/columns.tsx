@@ -1,5 +1,6 @@
 import type { Agent, Run } from '../../api/types.ts'
 import type { Column } from '../../parts/DataTable.tsx'
+import { duration } from '../../parts/time.ts'
 import { Time } from '../../parts/Time.tsx'
 import { AgentLink, IssueLink, RunLink } from './links.tsx'
 import { RunDuration, RunState } from './RunState.tsx'
@@ -34,7 +35,8 @@ export const columnsOf = (agents: readonly Agent[]): readonly Column<Run>[] => [
     key: 'duration',
     title: 'Duration',
     cell: (run) => <RunDuration run={run} />,
-    text: ({ finishedAt }) => finishedAt ?? '',
+    text: ({ startedAt, finishedAt }) =>
+      startedAt === null || finishedAt === null ? '' : duration(Date.parse(finishedAt) - Date.parse(startedAt)),
     isSecondary: true,
   },
   { key: 'trigger', title: 'Trigger', cell: triggerOf, text: triggerOf, isSecondary: true },

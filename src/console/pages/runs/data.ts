@@ -1,5 +1,5 @@
 import { usePages, useRead } from '../../api/reads.ts'
-import type { RowsRead } from '../../api/reads.ts'
+import type { PagesRead, RowsRead } from '../../api/reads.ts'
 import type { Agent, Run } from '../../api/types.ts'
 import { useCompany } from '../../frame/company.tsx'
 import { ENDED_STATUSES, LIVE_STATUSES } from './words.ts'
@@ -15,7 +15,7 @@ const pick = (from: readonly RunStatus[], wanted: readonly RunStatus[]): RunStat
   wanted.length === 0 ? [...from] : from.filter((status) => wanted.includes(status))
 
 /** The runs that fit the filters: those that live first, then the others, each the newest first. */
-export function useRuns({ statuses, agentId }: RunFilters): RowsRead<Run> {
+export function useRuns({ statuses, agentId }: RunFilters): RowsRead<Run> & Pick<PagesRead<Run>, 'retry'> {
   const { id } = useCompany()
   const path = `/companies/${id}/heartbeat-runs`
   const queryOf = (from: readonly RunStatus[]) => {
@@ -33,13 +33,20 @@ export function useRuns({ statuses, agentId }: RunFilters): RowsRead<Run> {
     hasMore: live.hasMore || ended.hasMore,
     isLoadingMore: live.isLoadingMore || ended.isLoadingMore,
     loadMore: live.hasMore ? live.loadMore : ended.loadMore,
+    retry: () => {
+      live.retry()
+      ended.retry()
+    },
   }
 }
+
+/** Agents of every status: their runs outlive them. */
+const EVERY_AGENT = { limit: 1000, status: 'pending_approval,idle,active,running,error,paused,terminated' }
 
 /** The agents of the company. */
 export function useAgents(): readonly Agent[] {
   const { id } = useCompany()
-  return useRead<Agent[]>(['agents', id], `/companies/${id}/agents`, { query: { limit: 1000 } }).data?.data ?? []
+  return useRead<Agent[]>(['agents', id, 'names'], `/companies/${id}/agents`, { query: EVERY_AGENT }).data?.data ?? []
 }
 
 /** An issue as links to it need it. */

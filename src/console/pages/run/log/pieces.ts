@@ -6,7 +6,7 @@ import { blockFromMiddle, blockOf } from './records.ts'
 import type { LogBlock } from './records.ts'
 
 /** How much one request reads. */
-export const PIECE_BYTES = 128 * 1024
+const PIECE_BYTES = 128 * 1024
 /** How much of the end is read first. */
 const TAIL_BYTES = 256 * 1024
 

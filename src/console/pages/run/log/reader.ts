@@ -1,4 +1,4 @@
-// Reads the log of one run for a page: its last part first, then what is added; earlier and later parts on demand. What is kept is bounded.
+// Reads the log of one run for a page: its last part first, then what is added; earlier and later parts on demand. The memory is bounded.
 
 import { inBackground } from '../../../api/background.ts'
 import { ApiProblem } from '../../../api/client.ts'
@@ -36,7 +36,7 @@ export class LogReader {
   #timer: ReturnType<typeof setTimeout> | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
   #unfollow: (() => void) | null = null
-  /** Grows with each jump. What an older one still reads is not shown. */
+  /** Grows with each jump. The answers for an older one are not shown. */
   #turn = 0
 
   constructor({ id, isEnded, logBytes }: RunFacts) {
