@@ -121,7 +121,7 @@ export function faultOf(field: AdapterField, value: FormValue | undefined): stri
 }
 
 /** Why a text is no JSON object, in the words of the browser; null where it is one. */
-export function jsonFault(text: string): string | null {
+function jsonFault(text: string): string | null {
   try {
     return isRecord(JSON.parse(text)) ? null : 'An object is expected: { … }'
   } catch (error) {

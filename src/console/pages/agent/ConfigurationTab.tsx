@@ -3,7 +3,9 @@ import type { ReactNode } from 'react'
 import type { AgentDetail } from '../../agentParts/reads.ts'
 import { inBackground } from '../../api/background.ts'
 import { Skeleton } from '../../parts/Empty.tsx'
+import { notify } from '../../parts/notices.tsx'
 import { Problem } from '../../parts/Problem.tsx'
+import { Segments } from '../../parts/Segments.tsx'
 import { setQuery, usePlace } from '../../router/location.ts'
 import { jsonText } from '../../texts/TextDiff.tsx'
 import { ChangedMeanwhile } from './ChangedMeanwhile.tsx'
@@ -64,16 +66,18 @@ function Editor({ agent, fresh }: { readonly agent: AgentDetail; readonly fresh:
   const patch = 'next' in result ? patchOf(present.base.editable, result.next) : null
   const isMoved = typed !== null && typed.base.revision?.id !== fresh.revision?.id
   const set = (change: Partial<Typed>): void => setTyped({ ...present, ...change })
+  const switchTo = (view: string): void => {
+    // The other view begins with what is stored, so that nothing that was typed is lost.
+    if (patch !== null) return notify('Save or undo the change before you edit it in the other view')
+    setTyped(null)
+    setQuery({ as: view === 'json' ? 'json' : null })
+  }
   return (
     <div className="configuration">
-      <EditAs
-        isJson={isJson}
-        mayLeave={patch === null}
-        onSwitch={(json) => {
-          setTyped(null)
-          setQuery({ as: json ? 'json' : null })
-        }}
-      />
+      <header className="agent-section-head">
+        <h2>Configuration</h2>
+        <Segments label="Edit as" value={isJson ? 'json' : 'form'} choices={views} onChange={switchTo} />
+      </header>
       {isMoved && (
         <ChangedMeanwhile
           agent={agent}
@@ -106,31 +110,10 @@ function Editor({ agent, fresh }: { readonly agent: AgentDetail; readonly fresh:
   )
 }
 
-interface EditAsProps {
-  readonly isJson: boolean
-  /** Nothing is typed that the other view would not have. */
-  readonly mayLeave: boolean
-  readonly onSwitch: (toJson: boolean) => void
-}
-
-const EditAs = ({ isJson, mayLeave, onSwitch }: EditAsProps): ReactNode => (
-  <header className="agent-section-head">
-    <h2>Configuration</h2>
-    <div className="view-switch" role="group" aria-label="Edit as">
-      {[false, true].map((json) => (
-        <button
-          key={String(json)}
-          type="button"
-          aria-pressed={json === isJson}
-          disabled={json !== isJson && !mayLeave}
-          onClick={() => onSwitch(json)}
-        >
-          {json ? 'JSON' : 'Form'}
-        </button>
-      ))}
-    </div>
-  </header>
-)
+const views = [
+  { value: 'form', label: 'Form' },
+  { value: 'json', label: 'JSON' },
+]
 
 interface SaveBarProps {
   readonly faults: readonly string[]

@@ -5,6 +5,7 @@ import type { AgentDetail } from '../../agentParts/reads.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
 import { DataTable } from '../../parts/DataTable.tsx'
 import { Empty, Skeleton } from '../../parts/Empty.tsx'
+import { Fact, Facts } from '../../parts/Facts.tsx'
 import { formatCents } from '../../parts/money.ts'
 import { formatNumber } from '../../parts/time.ts'
 import { Time } from '../../parts/Time.tsx'
@@ -28,13 +29,25 @@ export function NowTab({ agent, onOpen }: TabProps): ReactNode {
         <SessionsSection agent={agent} />
         <EndSection agent={agent} onOpen={onOpen} />
       </div>
-      <Facts agent={agent} />
+      <AgentFacts agent={agent} />
     </div>
   )
 }
 
-/** The columns of the last runs: the agent is that of the page. */
-const runColumns = columnsOf([]).filter(({ key }) => key !== 'agent')
+/** The columns of the last runs with their widths: the agent is that of the page, and the cost stands on the page of the run. */
+const widths: Readonly<Record<string, string>> = {
+  run: '92px',
+  status: '22%',
+  issue: '26%',
+  started: '120px',
+  duration: '110px',
+  trigger: '110px',
+  error: '20%',
+}
+const runColumns = columnsOf([]).flatMap((column) => {
+  const width = widths[column.key]
+  return width === undefined ? [] : [{ ...column, width }]
+})
 
 function LastRuns({ agent }: Pick<TabProps, 'agent'>): ReactNode {
   const pathOf = useCompanyPath()
@@ -69,14 +82,14 @@ function timerWords(agent: AgentDetail): string {
 
 const skippedWords: Readonly<Record<string, string>> = { timer: 'by the timer', wake_on_demand: 'on demand' }
 
-function Facts({ agent }: Pick<TabProps, 'agent'>): ReactNode {
+function AgentFacts({ agent }: Pick<TabProps, 'agent'>): ReactNode {
   const pathOf = useCompanyPath()
   const runtime = useRuntime(agent).data?.data
   const [manager] = agent.chainOfCommand
   const skipped = (runtime?.stateJson['skippedWakes'] ?? {}) as Readonly<Record<string, unknown>>
   return (
     <section className="card agent-facts" aria-label="Facts">
-      <dl className="facts">
+      <Facts>
         <Fact name="Role">{roleName(agent.role)}</Fact>
         <Fact name="Reports to">
           {manager === undefined ? <span className="soft">no agent</span> : <Link to={pathOf(`agents/${manager.id}`)}>{manager.name}</Link>}
@@ -111,15 +124,8 @@ function Facts({ agent }: Pick<TabProps, 'agent'>): ReactNode {
         <Fact name="Id">
           <span className="mono agent-id">{agent.id}</span>
         </Fact>
-      </dl>
+      </Facts>
       {agent.capabilities !== null && agent.capabilities !== '' && <p className="agent-capabilities">{agent.capabilities}</p>}
     </section>
   )
 }
-
-const Fact = ({ name, children }: { readonly name: string; readonly children: ReactNode }): ReactNode => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-)

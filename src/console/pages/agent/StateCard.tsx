@@ -7,6 +7,7 @@ import { useRead } from '../../api/reads.ts'
 import type { Activity, Agent, Approval } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
 import { formatCents } from '../../parts/money.ts'
+import { Time } from '../../parts/Time.tsx'
 import { Link } from '../../router/Link.tsx'
 import { RunLink } from '../runs/links.tsx'
 import { useQuarantine } from './data.ts'
@@ -15,19 +16,19 @@ import type { TabProps } from './tab.ts'
 /** The state of an agent, the reason for it, and the act that changes it. */
 export function StateCard({ agent, onOpen }: TabProps): ReactNode {
   const act = explaining(agent, useStateActs(agent.companyId, agent.id))
+  // The sentence of the act repeats the reason; what a failed start says is shown alone.
+  const isSentence = act !== undefined && agent.status !== 'error'
   const why = whyOf(agent, act)
   return (
     <section className={`card agent-state ${isCalm(agent) ? '' : 'attention'}`}>
       <h2>State</h2>
       <p className="agent-state-line">
         <AgentStatus agent={agent} />
-        {why !== null && <span className="agent-why">{why}</span>}
+        {!isSentence && why !== null && <span className="agent-why">{why}</span>}
+        {act !== undefined && (
+          <span className={isSentence ? 'agent-why' : 'soft'}>{isSentence ? <ActLine act={act} /> : <Time at={act.createdAt} />}</span>
+        )}
       </p>
-      {act !== undefined && (
-        <p className="soft">
-          <ActLine act={act} />
-        </p>
-      )}
       <NextStep agent={agent} act={act} onOpen={onOpen} />
     </section>
   )

@@ -20,7 +20,7 @@ export interface Editable {
   readonly runtimeConfig: Readonly<Record<string, unknown>>
 }
 
-export const editableKeys = [
+const editableKeys = [
   'name',
   'role',
   'title',

@@ -6,6 +6,7 @@ import { csvOf, download } from '../../parts/csv.ts'
 import { Empty, Skeleton } from '../../parts/Empty.tsx'
 import { Page } from '../../parts/Page.tsx'
 import { Problem } from '../../parts/Problem.tsx'
+import { Segments } from '../../parts/Segments.tsx'
 import { setQuery, usePlace } from '../../router/location.ts'
 import { AgentList } from './AgentList.tsx'
 import { columns } from './columns.tsx'
@@ -37,7 +38,7 @@ export default function AgentsPage(): ReactNode {
       title="Agents"
       actions={
         <>
-          <ViewSwitch view={view} />
+          <Segments label="View" value={view} choices={views} onChange={(value) => setQuery({ view: value === 'list' ? null : value })} />
           {view === 'list' && <Filters words={words} state={state} />}
           {view === 'list' && (
             <button type="button" className="secondary" onClick={() => download('agents.csv', csvOf(lines, columns))}>
@@ -83,15 +84,10 @@ function Content({ view, all, lines }: ContentProps): ReactNode {
   return <Empty title="This company has no agent yet.">Hire one: it works on the issues that are assigned to it.</Empty>
 }
 
-const ViewSwitch = ({ view }: { readonly view: 'list' | 'tree' }): ReactNode => (
-  <div className="view-switch" role="group" aria-label="View">
-    {(['list', 'tree'] as const).map((value) => (
-      <button key={value} type="button" aria-pressed={view === value} onClick={() => setQuery({ view: value === 'list' ? null : value })}>
-        {value === 'list' ? 'List' : 'Tree'}
-      </button>
-    ))}
-  </div>
-)
+const views = [
+  { value: 'list', label: 'List' },
+  { value: 'tree', label: 'Tree' },
+]
 
 const Filters = ({ words, state }: { readonly words: string; readonly state: string }): ReactNode => (
   <>

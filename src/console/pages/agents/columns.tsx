@@ -32,10 +32,10 @@ const optional = { isSecondary: true } as const
 
 /** The columns of the list of agents. */
 export const columns: readonly Column<AgentLine>[] = [
-  { key: 'name', width: '20%', title: 'Agent', sorts: 'name', text: ({ agent }) => agent.name, cell: (line) => <Name {...line} /> },
+  { key: 'name', width: '18%', title: 'Agent', sorts: 'name', text: ({ agent }) => agent.name, cell: (line) => <Name {...line} /> },
   {
     key: 'role',
-    width: '9%',
+    width: '8%',
     title: 'Role',
     ...optional,
     text: ({ agent }) => roleName(agent.role),
@@ -43,7 +43,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'state',
-    width: '25%',
+    width: '23%',
     title: 'State',
     sorts: 'state',
     text: ({ agent, why }) => (why === null ? agent.status : `${agent.status}: ${why}`),
@@ -57,7 +57,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'heartbeat',
-    width: '118px',
+    width: '116px',
     title: 'Last heartbeat',
     sorts: 'heartbeat',
     ...optional,
@@ -66,7 +66,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'spent',
-    width: '160px',
+    width: '154px',
     title: 'Spent this month',
     sorts: 'spent',
     ...optional,
@@ -75,7 +75,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'manager',
-    width: '110px',
+    width: '96px',
     title: 'Reports to',
     ...optional,
     text: ({ manager }) => manager ?? '',
