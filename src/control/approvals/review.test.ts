@@ -68,6 +68,17 @@ describe('the view of an approval', () => {
     expect((await read(asked.body.id)).body.payload).toEqual({ ...other.payload, apiKey: REDACTED })
   })
 
+  test('A command and hidden characters in a request that changes no agent are called out', async () => {
+    const payload = { title: 'Clean\u200Bup', plan: { command: 'sh', args: ['-c', 'x=$(id)'] }, note: 'plain' }
+    const asked = await worker.client.post(`/api/companies/${fixture.company.id}/approvals`, { type: 'request_board_approval', payload })
+    const { warnings } = (await read(asked.body.id)).body as { warnings: { code: string; path: string }[] }
+    expect(warnings.map(({ code, path }) => [code, path])).toEqual([
+      ['hidden_characters', 'payload.title'],
+      ['shell', 'payload.plan.command'],
+      ['shell', 'payload.plan.args[1]'],
+    ])
+  })
+
   test('The requester reads its proposal redacted and other agents without any setting', async () => {
     const id = await propose({ adapterConfig: evil })
     const peer = await fixture.agent()

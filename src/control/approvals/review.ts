@@ -4,7 +4,7 @@ import type { AgentRow } from '../../org/agents/index.ts'
 import { canonicalJson } from '../../platform/kernel/canonicalJson.ts'
 import { hiredAgentId, proposalIn } from './payload.ts'
 import type { ApprovalRow } from './row.ts'
-import { warningsOf } from './warnings.ts'
+import { warningsOf, warningsOfPayload } from './warnings.ts'
 import { hirePayload } from './views.ts'
 import type { Warning } from './warnings.ts'
 
@@ -63,7 +63,7 @@ export function reviewOf(approval: Reviewed, subject: AgentRow | null): Review {
     payloadHash: (isDecided(approval) ? approval.shownHash : null) ?? hashOf({ payload: approval.payload, result }),
     resultingConfiguration: result,
     resultingConfigurationHash: result === null ? null : hashOf(result),
-    warnings: warningsOf(result),
+    warnings: result === null ? warningsOfPayload(approval.payload) : warningsOf(result),
   }
 }
 

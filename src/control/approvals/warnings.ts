@@ -15,7 +15,7 @@ export const warningView = z.strictObject({
     'config_ignored',
     'runs_elsewhere',
   ]),
-  /** Where it stands in the resulting configuration: `adapterConfig.env.LD_PRELOAD`. */
+  /** Where it stands in the resulting configuration, `adapterConfig.env.LD_PRELOAD`, or in a payload without one: `payload.args[1]`. */
   path: z.string(),
   message: z.string(),
 })
@@ -160,3 +160,10 @@ export const warningsOf = (configuration: Readonly<Record<string, unknown>> | nu
         ...walk(configuration['runtimeConfig'], 'runtimeConfig'),
         ...warnOfFields(configuration),
       ].slice(0, MAX_WARNINGS)
+
+/**
+ * The same for a payload that leads to no configuration, as a question to the board: it may show a command, and its text may hide
+ * characters. Paths begin with `payload`.
+ */
+export const warningsOfPayload = (payload: Readonly<Record<string, unknown>>): Warning[] =>
+  [...hiddenIn(payload, 'payload'), ...walk(payload, 'payload')].slice(0, MAX_WARNINGS)

@@ -1,6 +1,20 @@
 // Sentences about agents, their approvals, runs and wakes.
 
-import { because, by, codeIn, count, entity, enumerated, fieldWords, flagIn, listIn, named, numberIn, passive } from './sentenceParts.ts'
+import {
+  because,
+  by,
+  codeIn,
+  consequence,
+  count,
+  entity,
+  enumerated,
+  fieldWords,
+  flagIn,
+  listIn,
+  named,
+  numberIn,
+  passive,
+} from './sentenceParts.ts'
 import { quoted, say, textIn } from './sentenceParts.ts'
 import type { Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
@@ -116,10 +130,10 @@ export const agentSentences: Readonly<Record<string, SentenceMaker>> = {
     const sessions = count(numberIn(row, 'clearedTaskSessions'), 'stored session')
     return say`reset ${sessions} of ${agent(row)}${key.length === 0 ? '' : say` for ${key}`}`
   }),
-  'agent.start_failed': passive(
+  'agent.start_failed': consequence(
     (row) => say`${agent(row)} could not start ${named(row, 'run', 'runId')}: ${codeIn(row, 'errorCode')}${because(row, 'error')}`,
   ),
-  'agent.starts_again': passive(
+  'agent.starts_again': consequence(
     (row) => say`${agent(row)} starts again${named(row, 'run', 'runId').length === 0 ? '' : say` with ${named(row, 'run', 'runId')}`}`,
   ),
   'agent.terminated': by((row) => say`terminated ${agent(row)}${effects(row)}${because(row)}`),
@@ -132,10 +146,10 @@ export const agentSentences: Readonly<Record<string, SentenceMaker>> = {
   'approval.comment_added': by((row) => say`commented on ${approval(row)}`),
   'approval.created': by((row) => say`asked for a decision on ${request(row)}`),
   'approval.rejected': by((row) => say`rejected ${request(row)}${requester(row)}`),
-  'approval.requester_wakeup_failed': passive(
+  'approval.requester_wakeup_failed': consequence(
     (row) => say`${named(row, 'agent', 'requesterAgentId')} was not woken about ${approval(row)}: ${codeIn(row, 'why')}`,
   ),
-  'approval.requester_wakeup_queued': passive(
+  'approval.requester_wakeup_queued': consequence(
     (row) => say`${named(row, 'agent', 'requesterAgentId')} will be woken about ${approval(row)}`,
   ),
   'approval.resubmitted': by((row) => say`sent ${request(row)} again, ${flagIn(row, 'payloadChanged') ? 'changed' : 'without a change'}`),
@@ -145,20 +159,20 @@ export const agentSentences: Readonly<Record<string, SentenceMaker>> = {
     const joined = flagIn(row, 'coalesced') ? ', which existed already' : ''
     return say`woke ${named(row, 'agent', 'agentId')}${on(row)} with ${run(row)}${joined} (${codeIn(row, 'reason')})`
   }),
-  'heartbeat.run_finished': passive(runFinished),
-  'heartbeat.run_started': passive((row) => say`The ${run(row)} of ${named(row, 'agent', 'agentId')}${on(row)} started`),
-  'wake.closed': passive(
+  'heartbeat.run_finished': consequence(runFinished),
+  'heartbeat.run_started': consequence((row) => say`The ${run(row)} of ${named(row, 'agent', 'agentId')}${on(row)} started`),
+  'wake.closed': consequence(
     (row) =>
       say`A wake of ${named(row, 'agent', 'agentId')}${on(row)} was closed: ${wakeClosed[textIn(row, 'why') ?? ''] ?? codeIn(row, 'why')}`,
   ),
-  'wake.deferred': passive(
+  'wake.deferred': consequence(
     (row) =>
       say`A wake of ${named(row, 'agent', 'agentId')}${on(row)} waits for ${named(row, 'run', 'holderRunId')}, which holds the issue`,
   ),
-  'wake.promoted': passive(
+  'wake.promoted': consequence(
     (row) => say`A wake of ${named(row, 'agent', 'agentId')}${on(row)} got ${named(row, 'run', 'runId')} (${codeIn(row, 'reason')})`,
   ),
-  'wake.retried': passive(
+  'wake.retried': consequence(
     (row) =>
       say`${named(row, 'run', 'runId')} of ${named(row, 'agent', 'agentId')}${on(row)} repeats ${named(row, 'run', 'retryOfRunId')}, which was lost with its server`,
   ),

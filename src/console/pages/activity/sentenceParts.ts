@@ -71,6 +71,9 @@ export const passive =
     return row.actorType === 'user' && !isNamed ? say`${parts} (by ${actorInside(row)})` : parts
   }
 
+/** A sentence about something that the server did in consequence, on the row of the actor that caused it. */
+export const consequence = (rest: SentenceMaker): SentenceMaker => rest
+
 const actorInside = (row: SentenceRow): Part => {
   const actor = actorOf(row)
   return actor === 'The board' ? 'the board' : actor

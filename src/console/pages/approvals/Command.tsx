@@ -68,15 +68,15 @@ export function Command({ config, path, warnings }: CommandProps): ReactNode {
           {[...new Set(foreign)].map((letter) => `${letter} (${codePointName(letter)})`).join(', ')}
         </p>
       )}
-      <Facts>
-        {config['cwd'] !== undefined && config['cwd'] !== null && (
+      {config['cwd'] !== undefined && config['cwd'] !== null && (
+        <Facts>
           <Fact name="In the folder">
             <code>
               <VisibleText text={asText(config['cwd'])} />
             </code>
           </Fact>
-        )}
-      </Facts>
+        </Facts>
+      )}
       <Values name="Environment" values={recordOf(config['env'])} path={`${path}.env`} warnings={warnings} />
       <Values name="Headers" values={recordOf(config['headers'])} path={`${path}.headers`} warnings={warnings} />
       {Object.keys(rest).length > 0 && (
