@@ -93,6 +93,7 @@ export function useFindable({ typed, asked, companies, onKeys }: FindableOptions
     })),
     runs: useRunEntries(typed, base),
     acts: [
+      { key: 'issue', words: 'Create an issue', to: `${base}/issues?create=yes` },
       { key: 'keys', words: 'List the keys', to: onKeys },
       ...themes.map((theme) => ({ key: `theme ${theme}`, words: `Theme: ${themeWords[theme].toLowerCase()}`, to: () => setTheme(theme) })),
       ...companies

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 import { useCompany, useCompanyPath } from '../../frame/company.tsx'
 import { useKeys } from '../../keys/keys.ts'
 import { Page } from '../../parts/Page.tsx'
-import { go, usePlace } from '../../router/location.ts'
+import { go, setQuery, usePlace } from '../../router/location.ts'
 import { Board } from './Board.tsx'
 import { CreateDialog } from './CreateDialog.tsx'
 import { emptyDraft } from './draft.ts'
@@ -31,6 +31,13 @@ export default function IssuesPage(): ReactNode {
   useEffect(() => {
     if (isEmpty) go(`${path}?${openQuery}`, { replaces: true })
   }, [isEmpty, path, openQuery])
+  // The palette opens the dialog from any page by this word of the address.
+  const isAsked = query.has('create')
+  useEffect(() => {
+    if (!isAsked) return
+    setCreating(true)
+    setQuery({ create: null })
+  }, [isAsked])
   const otherLayout = new URLSearchParams(query)
   otherLayout.set('layout', layout === 'board' ? 'list' : 'board')
   const switchLayout = (): void => go(`${path}?${queryText(otherLayout)}`, { replaces: true })

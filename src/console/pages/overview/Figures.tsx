@@ -49,7 +49,12 @@ function careFigures({ dashboard, badges, sources, hasMoreDead }: Overview & { r
       isAlert: failed > 0,
       note: 'agents whose last run failed',
     },
-    { name: 'Stalled issues', value: formatNumber(dashboard.stalled), to: 'issues', isAlert: dashboard.stalled > 0 },
+    {
+      name: 'Stalled issues',
+      value: formatNumber(dashboard.stalled),
+      to: 'issues?status=todo,in_progress',
+      isAlert: dashboard.stalled > 0,
+    },
     {
       name: 'Spent this month',
       value: money.format(dashboard.costs.monthSpendCents / 100),

@@ -7,7 +7,7 @@ import { LabelsTab } from './LabelsTab.tsx'
 import { ProjectsTab } from './ProjectsTab.tsx'
 
 const tabs = [
-  { value: '', label: 'Projects', Content: ProjectsTab },
+  { value: '', label: 'All projects', Content: ProjectsTab },
   { value: 'goals', label: 'Goals', Content: GoalsTab },
   { value: 'labels', label: 'Labels', Content: LabelsTab },
 ] as const
