@@ -50,7 +50,10 @@ function Combobox({ groups, typed, onTyped, onOpen }: ComboboxProps): ReactNode 
   const all = groups.flatMap(({ entries }) => entries)
   const shown = Math.min(at, all.length - 1)
   const idOf = (index: number): string => `${id}-${index}`
-  useEffect(() => document.getElementById(`${id}-${shown}`)?.scrollIntoView({ block: 'nearest' }), [id, shown])
+  useEffect(() => {
+    // Browsers return a promise from it, which is no cleanup of an effect.
+    document.getElementById(`${id}-${shown}`)?.scrollIntoView({ block: 'nearest' })
+  }, [id, shown])
   const onKeyDown = (event: KeyboardEvent): void => {
     const by = moves[event.key]
     const entry = all[shown]

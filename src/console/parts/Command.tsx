@@ -30,7 +30,7 @@ export function Command({ name, text }: CommandProps): ReactNode {
       </pre>
       <button type="button" className="secondary" onClick={() => inBackground(onCopy())}>
         {words[state]}
-        <span className="hidden">: {name}</span>
+        <span className="hidden"> {name}</span>
       </button>
       <span role="status" className="hidden">
         {state === 'idle' ? '' : words[state]}

@@ -46,7 +46,7 @@ export function JoinDecision({ joinRequest, onClose }: JoinDecisionProps): React
         <li>
           <strong>Approve</strong>{' '}
           {isAgent
-            ? 'hires the agent. It then takes its key by itself, once.'
+            ? 'hires the agent, below the CEO. It then takes its key by itself, once.'
             : 'makes the person a member with the role of the invitation.'}
         </li>
         <li>

@@ -16,7 +16,7 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   label: ['labels', 'issues'],
   interaction: ['issue', 'figures', 'stalled'],
   invite: ['invites'],
-  join_request: ['joinRequests', 'figures', 'members'],
+  join_request: ['joinRequests', 'invites', 'figures', 'members', 'agents'],
   person: ['members'],
 }
 

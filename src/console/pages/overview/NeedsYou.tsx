@@ -102,7 +102,7 @@ function NeedRow({ need, isAtCursor, onHold, onJoin }: NeedRowProps): ReactNode 
         ) : (
           <Link className="button secondary" to={pathOf(to)}>
             {act}
-            <span className="hidden">: {title}</span>
+            <span className="hidden"> {title}</span>
           </Link>
         )}
       </div>

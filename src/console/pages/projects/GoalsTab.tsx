@@ -65,7 +65,7 @@ function GoalRow({ goal, onAct }: { readonly goal: Goal; readonly onAct: (act: A
   const button = (words: string, act: Act): ReactNode => (
     <button type="button" className="quiet" onClick={() => onAct(act)}>
       {words}
-      <span className="hidden">: {goal.title}</span>
+      <span className="hidden"> {goal.title}</span>
     </button>
   )
   return (

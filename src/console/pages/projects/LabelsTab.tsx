@@ -68,7 +68,7 @@ function useColumns(onDelete: (label: Label) => void): Column<Label>[] {
       title: 'Issues',
       cell: ({ id, name }) => (
         <Link to={pathOf(`issues?labelId=${id}`)}>
-          See them<span className="hidden">: issues with {name}</span>
+          See issues<span className="hidden"> with {name}</span>
         </Link>
       ),
     },
