@@ -2,6 +2,7 @@
 
 import { lazy } from 'react'
 import type { ComponentType, LazyExoticComponent } from 'react'
+import { patiently } from './router/patiently.ts'
 
 export interface PageProps {
   readonly params: Readonly<Record<string, string>>
@@ -15,7 +16,7 @@ export interface PageRoute {
 
 const page = (pattern: string, load: () => Promise<{ default: ComponentType<PageProps> }>): PageRoute => ({
   pattern,
-  Component: lazy(load),
+  Component: lazy(() => patiently(load)),
 })
 
 export const pages: readonly PageRoute[] = [

@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import type { ReactNode, RefObject } from 'react'
 
 /** A column of a table. */
@@ -53,20 +53,23 @@ const COVERED_TOP = 72
 /** The bar of pages of a telephone covers the bottom. */
 const COVERED_BOTTOM = 64
 
-/** How far below the top of the document an element begins. What stands above it may grow. */
+/** How far below the top of the document an element begins. It is measured again when the page that it is in becomes larger or smaller. */
 function useTop(element: RefObject<HTMLElement | null>): number {
   const [top, setTop] = useState(0)
-  const measure = useCallback((): void => {
-    if (element.current === null) return
-    const measured = Math.round(element.current.getBoundingClientRect().top + scrollY)
-    setTop((before) => (Math.abs(before - measured) > 1 ? measured : before))
-  }, [element])
-  useLayoutEffect(measure)
-  useEffect(() => {
+  useLayoutEffect(() => {
+    let last = 0
+    const measure = (): void => {
+      if (element.current === null) return
+      const measured = Math.round(element.current.getBoundingClientRect().top + scrollY)
+      if (Math.abs(measured - last) <= 1) return
+      last = measured
+      setTop(measured)
+    }
+    measure()
     const observer = new ResizeObserver(measure)
-    observer.observe(document.body)
+    observer.observe(element.current?.closest('main') ?? document.body)
     return () => observer.disconnect()
-  }, [measure])
+  }, [element])
   return top
 }
 

@@ -137,6 +137,13 @@ describe('the event stream of a page', () => {
     await opened[1]?.write(event('3.1'))
     await tick(400)
     expect(states.at(-1)).toBe('live')
+    look(true)
+    look(false)
+    await opened[2]?.write(Array.from({ length: 2500 }, (_, at) => event(`4.${at}`)).join(''))
+    await tick(900)
+    expect(states.at(-1)).toBe('catching up')
+    await tick(100)
+    expect(states.at(-1)).toBe('live')
     close()
   })
 

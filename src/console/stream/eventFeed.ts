@@ -29,8 +29,8 @@ const MAX_RETRY_MS = 15_000
 /** The server sends a sign of life every 15 seconds. A connection without one for this long is dead, although no error says so. */
 const SILENT_MS = 40_000
 /** A batch with fewer events than this is one of a stream that has caught up. */
-const FEW = 50
-/** After a connection without events for this long there was nothing to catch up with. */
+const FEW = 500
+/** A stream without events for this long has caught up, too. */
 const QUIET_MS = 600
 
 /** Reads the text of an answer until it ends. */
@@ -63,6 +63,7 @@ class Feed {
     this.#options = options
     const onFlushed = (count: number): void => {
       if (count < FEW) this.#settle()
+      else this.#settleIfQuiet()
     }
     this.#batch = createBatch({ onEvents: options.onEvents, onTooMany: options.onResync, onFlushed })
   }
@@ -105,7 +106,7 @@ class Feed {
     if (this.#cursor === null) {
       this.#report('live')
       this.#options.onResync()
-    } else this.#timer = setTimeout(() => this.#settle(), QUIET_MS)
+    } else this.#settleIfQuiet()
     const { read } = createMessageReader({
       onPosition: (id) => (this.#cursor = id),
       onMessage: (data, id) => this.#receive(JSON.parse(data) as StreamEvent, id),
@@ -128,6 +129,10 @@ class Feed {
   /** The stream has caught up. */
   #settle(): void {
     if (this.#state === 'catching up') this.#report('live')
+  }
+
+  #settleIfQuiet(): void {
+    if (this.#state === 'catching up') this.#timer = setTimeout(() => this.#settle(), QUIET_MS)
   }
 
   /** Ends a connection that shows no sign of life. */

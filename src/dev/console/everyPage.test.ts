@@ -52,7 +52,8 @@ describe.skipIf(!hasChromium)('every page of the console (needs Chromium)', () =
       expect(await faultsOf(page, nameOf(pattern))).toEqual([])
       const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link')
       expect(await links.count()).toBe(LINKS.length)
-      for (const name of LINKS) expect(await page.getByRole('navigation').getByRole('link', { name, exact: true }).count(), name).toBe(1)
+      for (const name of LINKS)
+        expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name, exact: true }).count(), name).toBe(1)
       expect(await page.title()).toMatch(/^\S.* · paperclip-server$/)
       expect(failed, nameOf(pattern)).toEqual([])
     },

@@ -70,16 +70,35 @@ describe.skipIf(!hasChromium)('a server that starts again under an open page (ne
     await isSame()
   })
 
-  test('A page whose parts cannot be loaded says so in its place, and comes when the server is back', async () => {
+  test('A page whose parts cannot be loaded yet comes by itself when the server is back', async () => {
     const server = await restartable()
     const page = await open(server.url, `${server.prefix}/issues`)
+    const isSame = await noticeReload(page)
     await server.stop()
     await untilState(page, 'The connection is cut: what is shown may be old')
     await page.getByRole('link', { name: 'Settings', exact: true }).click()
-    await page.getByRole('heading', { name: 'This page cannot be shown' }).waitFor()
+    await page.locator('.skeleton').waitFor()
     expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').count()).toBe(9)
     await server.start()
+    await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
     await untilState(page, 'Live')
+    await isSame()
+  })
+})
+
+describe.skipIf(!hasChromium)('a fault of a page (needs Chromium)', () => {
+  test('A page whose part the server does not have says so in its place, and keeps the links, until it is loaded again', async () => {
+    const server = await restartable()
+    const page = await open(server.url, `${server.prefix}/issues`)
+    const isPart = (url: URL): boolean => /SettingsPage-\w+\.js$/.test(url.pathname)
+    await page.route(isPart, (route) => route.fulfill({ status: 404, body: '' }))
+    await page.getByRole('link', { name: 'Settings', exact: true }).click()
+    await page.getByRole('heading', { name: 'This page cannot be shown' }).waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('i')
+    await page.getByRole('heading', { name: 'Issues', level: 1 }).waitFor()
+    await page.getByRole('link', { name: 'Settings', exact: true }).click()
+    await page.unroute(isPart)
     await page.getByRole('button', { name: 'Load the page again' }).click()
     await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
   })

@@ -70,6 +70,9 @@ export interface Visitor {
 /** A page or its script sees an error status of these itself. Any other file of a page has to exist. */
 const SEES_ITS_STATUS: ReadonlySet<string> = new Set(['document', 'fetch', 'xhr'])
 
+/** What a browser says about a connection that was lost. */
+const LOST = /^Failed to load resource: net::ERR_|^TypeError: Failed to fetch dynamically imported module/
+
 /** Opens a context whose faults are collected. The caller closes it and looks at them. */
 export async function openVisitor(browser: Browser, { origins, losesConnections, ...options }: VisitorOptions): Promise<Visitor> {
   const context = await browser.newContext(options)
@@ -90,7 +93,7 @@ export async function openVisitor(browser: Browser, { origins, losesConnections,
   context.on('console', (message) => {
     const { url } = message.location()
     if (message.type() !== 'error' || isForeign(url)) return
-    if (losesConnections === true && message.text().startsWith('Failed to load resource: net::ERR_')) return
+    if (losesConnections === true && LOST.test(message.text())) return
     const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of')
     note(`console: ${message.text()}`, isStatus ? url : null)
   })

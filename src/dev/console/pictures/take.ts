@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { addressOf, nameOf, patterns } from '../company/pages.ts'
 import type { Stage } from '../company/stage.ts'
-import { settle } from '../settle.ts'
+import { settle, watchQuiet } from '../settle.ts'
 import { withPalette } from './png.ts'
 
 /** Where the pictures are. */
@@ -40,9 +40,11 @@ export async function takePictures(browser: Browser, stage: Stage): Promise<{ re
   for (const name of readdirSync(FOLDER)) if (name.endsWith('.png')) rmSync(path.join(FOLDER, name))
   const sizes: number[] = []
   const page = await browser.newPage({ viewport: DESK })
+  const untilQuiet = watchQuiet(page)
   for (const { name, address } of shotsOf(stage)) {
     await page.goto(`${stage.url}/console${address}`)
     await settle(page)
+    await untilQuiet()
     for (const theme of THEMES) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
       sizes.push(await keep(page, `${name}-${theme}`))
