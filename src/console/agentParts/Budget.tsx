@@ -3,7 +3,7 @@ import type { Agent } from '../api/types.ts'
 import { formatCents } from '../parts/money.ts'
 import { isOverBudget } from './agentState.ts'
 
-/** What an agent has spent this month, of its budget where it has one. */
+/** The amount that an agent has spent this month, of its budget where it has one. */
 export function Budget({
   agent,
 }: {

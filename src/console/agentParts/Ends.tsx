@@ -26,7 +26,7 @@ function RunLine({ run, holds }: { readonly run: Run; readonly holds: readonly H
 /** The most runs that are named one by one. */
 const NAMED = 5
 
-/** What an act on an agent will end: its runs with the issues that they hold, its queued runs, its keys. @param keys how many keys it revokes */
+/** The work that an act on an agent will end: its runs with the issues that they hold, its queued runs, its keys. @param keys how many keys it revokes */
 export function Ends({ agentId, keys = null }: { readonly agentId: string; readonly keys?: number | null }): ReactNode {
   const work = useWork(useCompany().id, agentId)
   if (!work.isKnown) return <p className="soft">Reading what it has at work …</p>

@@ -1,4 +1,4 @@
-// A configuration of an adapter as the values of a form, and back. What the form does not show stays as it is.
+// A configuration of an adapter as the values of a form, and back. Parts that the form does not show stay as they are.
 
 import { fieldsOf, kindOf, limitsOf } from './adapterFields.ts'
 import type { AdapterField } from './adapterFields.ts'

@@ -34,7 +34,7 @@ export const useStateActs = (companyId: string, agentId: string): readonly Activ
     query: { entityType: 'agent', entityId: agentId, action: STATE_ACTS, limit: 20 },
   }).data?.data ?? NONE
 
-/** What an agent has at work: runs that are queued or running, and the issues that they hold. */
+/** The work of an agent: runs that are queued or running, and the issues that they hold. */
 export interface AgentWork {
   readonly isKnown: boolean
   readonly running: readonly Run[]
@@ -44,7 +44,7 @@ export interface AgentWork {
   readonly hasMore: boolean
 }
 
-/** What an agent has at work now. */
+/** The work of an agent at this moment. */
 export function useWork(companyId: string, agentId: string): AgentWork {
   const runs = usePages<Run>(['runs', companyId, agentId, 'open'], `/companies/${companyId}/heartbeat-runs`, {
     agentId,

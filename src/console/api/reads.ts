@@ -5,7 +5,7 @@ import { request } from './client.ts'
 import type { Answer, ApiProblem, Query } from './client.ts'
 
 /**
- * The name of a read in the cache: the noun that events name, the company, and what tells it from other reads of the noun.
+ * The name of a read in the cache: the noun that events name, the company, and its difference from other reads of the noun.
  * `stream/invalidation.ts` looks at the noun, and at ids anywhere in the key.
  */
 export type ReadKey = readonly [noun: string, companyId: string | null, ...rest: readonly unknown[]]
@@ -110,7 +110,7 @@ async function readRows<T>({ path, query, signal }: List, wanted: () => number):
 const noRows: readonly never[] = []
 
 /**
- * Reads a list by its cursor, `limit` rows at a time. What has been read is one read: when it becomes old, the same number of rows is read
+ * Reads a list by its cursor, `limit` rows at a time. All pages that have been read are one read: when it becomes old, the same number of rows is read
  * again, in few requests. Rows are not compared with those before, because that takes longer than a frame for ten thousand of them.
  * @param given null reads nothing
  */

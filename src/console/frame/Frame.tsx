@@ -33,7 +33,7 @@ interface FrameProps {
   readonly children: ReactNode
 }
 
-/** What stands around every page of a company: the rail, the line of the stream, the keys of the whole console. */
+/** The frame around every page of a company: the rail, the line of the stream, the keys of the whole console. */
 export function Frame({ company, companies, section, children }: FrameProps): ReactNode {
   const [open, setOpen] = useState<'keys' | 'palette' | null>(null)
   const { path: here } = usePlace()

@@ -37,7 +37,7 @@ interface RailProps {
   readonly onKeys: () => void
 }
 
-/** Who uses this browser, in words. */
+/** The user of this browser, in words. */
 function identityOf(whoami: Whoami | null): string {
   if (whoami === null) return ''
   if (whoami.credential === 'session') return 'Signed in'

@@ -60,7 +60,7 @@ function withTyped(typed: string, company: Company, found: readonly Entry[]): re
 }
 
 interface FindableOptions {
-  /** What was typed. */
+  /** The text that was typed. */
   readonly typed: string
   /** The same, when the typing has paused: the server is asked for it. */
   readonly asked: string

@@ -8,7 +8,7 @@ import { areSingleKeysOn } from './singleKeys.ts'
 /** One key or a sequence of two, such as `g l`. `mod+k` is Control or Command with K, `X` is Shift with X. */
 export interface KeyBinding {
   readonly keys: string
-  /** What it does, as the list of keys says it. */
+  /** Its effect, as the list of keys says it. */
   readonly label: string
   readonly run: () => void
   /** Works also while a text is being typed. */

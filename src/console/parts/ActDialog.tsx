@@ -12,7 +12,7 @@ interface ActDialogProps {
   readonly confirm: string
   /** The words on the button that does nothing; "Cancel" unless the act itself is a cancellation. */
   readonly dismiss?: string
-  /** What it will do, in sentences or as a list. */
+  /** The effect, in sentences or as a list. */
   readonly children?: ReactNode
   /** Whether a reason is asked for, and whether it has to be given. */
   readonly reason?: 'required' | 'optional'

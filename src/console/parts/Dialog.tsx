@@ -18,7 +18,7 @@ function returnFocus(before: Element | null): void {
   else document.getElementById('content')?.focus({ preventScroll: true })
 }
 
-/** A native modal dialog: it keeps the focus, and `Escape` closes it. What stood in the focus before has it again afterwards. */
+/** A native modal dialog: it keeps the focus, and `Escape` closes it. The element that had the focus before has it again afterwards. */
 export function Dialog({ title, onClose, children, kind = 'middle' }: DialogProps): ReactNode {
   const element = useRef<HTMLDialogElement>(null)
   const heading = useId()

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import type { ApiProblem } from '../api/client.ts'
 
-/** What to do after a refusal, where the code alone says it. */
+/** The next step after a refusal, where the code alone says it. */
 const nextSteps: Readonly<Record<string, string>> = {
   unreachable: 'The page tries again by itself; an act has to be repeated.',
   precondition_failed: 'It was changed meanwhile. Look at the new state, and make your change again.',

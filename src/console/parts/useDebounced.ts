@@ -10,7 +10,7 @@ export function useDebounced<T>(value: T, ms = 250): T {
   return settled
 }
 
-/** A function that acts once, when it has not been called for a while. What it waits for when the component goes is done then. */
+/** A function that acts once, when it has not been called for a while. The work that it waits for when the component goes is done then. */
 export function useDebouncedAct<T>(act: (value: T) => void, ms = 250): (value: T) => void {
   const waiting = useRef<{ readonly value: T; readonly timer: ReturnType<typeof setTimeout> } | null>(null)
   const latest = useRef(act)

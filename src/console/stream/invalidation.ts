@@ -35,7 +35,7 @@ const isText = (value: unknown): value is string => typeof value === 'string'
 const idsIn = (details: Readonly<Record<string, unknown>> | null): string[] =>
   Object.entries(details ?? {}).flatMap(([name, value]) => (/(?:^|[a-z])Ids?$/i.test(name) ? [value].flat().filter(isText) : []))
 
-/** What a batch of events changed. */
+/** The rows that a batch of events changed. */
 export function changedBy(events: readonly StreamEvent[]): ChangedRows {
   const nouns = new Set<string>()
   const ids = new Set<string>()

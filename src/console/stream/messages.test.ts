@@ -2,7 +2,7 @@ import { onThisMachine } from '../../dev/testing/slowness.ts'
 import { expect, test } from 'vitest'
 import { createMessageReader } from './messages.ts'
 
-/** What a stream says, read in pieces of a length. */
+/** The messages of a stream, read in pieces of a length. */
 function heard(text: string, length: number): string[] {
   const found: string[] = []
   const { read } = createMessageReader({

@@ -1,4 +1,4 @@
-// Characters that are not seen, or that change the order in which others are seen. What an agent wrote is shown with their names in their
+// Characters that are not seen, or that change the order in which others are seen. Texts of agents are shown with their names in their
 // places, so that no text can look like another one.
 
 /** As the server's warnings have it (`hidden_characters`), and spaces that are no space. */

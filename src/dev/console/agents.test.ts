@@ -501,7 +501,7 @@ describe.skipIf(!hasChromium)('the configuration of an agent (needs Chromium)', 
 })
 
 describe.skipIf(!hasChromium)('the pages of agents for every reader (need Chromium)', () => {
-  test('axe finds nothing on the pages of agents and in their dialogs, in both themes, on a telephone and a desk', async () => {
+  test('The checker axe finds nothing on the pages of agents and in their dialogs, in both themes, on a telephone and a desk', async () => {
     const { company, agent, held, run } = await world(server())
     const work = await held()
     const other = await agent({ name: 'Grace', reportsTo: work.agent.id, title: 'A long title of a person with much to do in many places' })

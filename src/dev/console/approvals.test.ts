@@ -194,7 +194,7 @@ describe.skipIf(!hasChromium)('a decision is about what was shown (needs Chromiu
     await status(page, 'approved').waitFor()
   })
 
-  test('The second of two operators is told who was faster, and keeps the note', async () => {
+  test('The second of two operators sees who was faster, and keeps the note', async () => {
     const here = await inbox()
     const { id, agentId } = await hire(here)
     const [one, two] = [await open(`${here.path}/${id}`), await open(`${here.path}/${id}`)]

@@ -22,7 +22,7 @@ interface Finding {
 const RUN = 'axe.run().then(({ violations }) => violations)'
 const EXCESS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
-/** What axe-core finds in the page as it is shown now. One sentence for each finding; none for a page without. */
+/** The findings of axe-core in the page as it is shown now. One sentence for each finding; none for a page without. */
 export async function axeFindingsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   return (await page.evaluate<Finding[]>(RUN)).map(({ id, help, nodes }) => {
@@ -31,7 +31,7 @@ export async function axeFindingsOf(page: Page): Promise<string[]> {
   })
 }
 
-/** What axe-core finds in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. */
+/** The findings of axe-core in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. */
 export async function findingsOf(page: Page, name: string): Promise<string[]> {
   const found: string[] = []
   for (const width of WIDTHS) {

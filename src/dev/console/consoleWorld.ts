@@ -1,4 +1,4 @@
-// What the tests of the console share: a server with the built console, and a browser at one of its pages.
+// The parts that the tests of the console share: a server with the built console, and a browser at one of its pages.
 
 import type { Page } from 'playwright-core'
 import { beforeAll } from 'vitest'

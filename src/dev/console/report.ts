@@ -11,7 +11,7 @@ import { settle } from './settle.ts'
 /** How many issues the list has that is scrolled. */
 export const MANY_ISSUES = 10_000
 
-/** What is promised of the console. */
+/** The promises of the console. */
 export const LIMITS = { bytes: 200_000, interactiveMs: 1000, frameMs: 50 } as const
 
 /** A server that is measured. */

@@ -58,7 +58,7 @@ describe.skipIf(!hasChromium)('a session that ends under a page (needs Chromium)
     expect(placeOf(page)).toBe(address)
   })
 
-  test('What was typed is still there after a sign-in in another tab', async () => {
+  test('The text that was typed is still there after a sign-in in another tab', async () => {
     const { who, page, context } = await working()
     const isSame = await noticeReload(page)
     await page.getByRole('button', { name: 'Create issue' }).first().click()

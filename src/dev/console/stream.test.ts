@@ -60,14 +60,14 @@ describe.skipIf(!hasChromium)('the live updates of the console (need Chromium)',
     const { streams } = wire
     await server().database.passTime('1 hour')
     await changeOften(issue.id, 2500)
-    const added = await company.issue({ title: 'Made while no one looked' })
+    const added = await company.issue({ title: 'Made while the page was hidden' })
     await rename(issue.id, 'After the sleep')
     expect(wire.streams).toBe(streams)
     expect(await page.getByText('After the sleep').count()).toBe(0)
 
     await lookBack(page)
     await seesTitle(page, 'After the sleep')
-    await seesTitle(page, 'Made while no one looked')
+    await seesTitle(page, 'Made while the page was hidden')
     await untilState(page, 'Live')
     expect(wire.streams).toBe(streams + 1)
     await rename(added.id, 'And live again')

@@ -70,7 +70,7 @@ export interface Visitor {
 /** A page or its script sees an error status of these itself. Any other file of a page has to exist. */
 const SEES_ITS_STATUS: ReadonlySet<string> = new Set(['document', 'fetch', 'xhr'])
 
-/** What a browser says about a connection that was lost. */
+/** The words of a browser about a connection that was lost. */
 const LOST = /^Failed to load resource: net::ERR_|^TypeError: Failed to fetch dynamically imported module/
 
 /** Opens a context whose faults are collected. The caller closes it and looks at them. */

@@ -54,7 +54,7 @@ function useList(filter: Filter): ListState {
   }
 }
 
-/** What happened, by whom, and whether the record of it is whole. */
+/** The events of the company, by whom, and whether the record of it is whole. */
 export default function ActivityPage(): ReactNode {
   const { query } = usePlace()
   const filter = filterIn(query)

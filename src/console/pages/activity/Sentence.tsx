@@ -34,7 +34,7 @@ function Shown({ part, nameOf }: { readonly part: Part; readonly nameOf: NameOf 
   )
 }
 
-/** What an audit row says, with links to what it names. @param nameOf from `useNames` of all rows that are shown */
+/** The sentence of an audit row, with links to what it names. @param nameOf from `useNames` of all rows that are shown */
 export const Sentence = ({ row, nameOf }: { readonly row: SentenceRow; readonly nameOf: NameOf }): ReactNode => (
   <span className="sentence">
     {sentenceOf(row).map((part, at) => (

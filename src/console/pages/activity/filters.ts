@@ -8,7 +8,7 @@ import { sentences } from './sentences.ts'
 export const filterNames = ['preset', 'agentId', 'runId', 'entityType', 'entityId', 'action', 'since', 'until'] as const
 type FilterName = (typeof filterNames)[number]
 
-/** What went wrong: of runs that ended, only those that did not end well. */
+/** The failures: of runs that ended, only those that did not end well. */
 const failures = [
   'agent.quarantined',
   'agent.start_failed',
@@ -19,7 +19,7 @@ const failures = [
   'wake.retried',
 ]
 
-/** Who may do what, and the decisions of the board. */
+/** Changes of permissions, and the decisions of the board. */
 const governance = [
   'agent.config_rolled_back',
   'agent.created',

@@ -1,4 +1,4 @@
-// What an audit row says, as a sentence. A unit test compares the table with the server's catalogue of events.
+// The sentence of each audit row. A unit test compares the table with the server's catalogue of events.
 
 import { agentSentences } from './agentSentences.ts'
 import { companySentences } from './companySentences.ts'

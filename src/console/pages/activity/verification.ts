@@ -5,7 +5,7 @@ import type { Verification } from '../../api/types.ts'
 type BreakKind = NonNullable<Verification['firstBroken']>['kind']
 type WitnessProblem = NonNullable<Verification['witness']['problem']>
 
-/** What each break of a chain means. */
+/** The meaning of each break of a chain. */
 export const breakWords: Readonly<Record<BreakKind, string>> = {
   edited: 'The row differs from the row that was recorded: it was changed, or swapped with another row.',
   removed: 'The row was deleted.',
@@ -16,7 +16,7 @@ export const breakWords: Readonly<Record<BreakKind, string>> = {
   cut: 'The end of the chain was cut off: an end that was recorded outside of the database lies behind it.',
 }
 
-/** What is wrong with the record of heads outside of the database. */
+/** The faults of the record of heads outside of the database. */
 export const witnessWords: Readonly<Record<WitnessProblem, string>> = {
   missing: 'Rows are recorded, but there is neither a file of heads nor its copy. Nothing shows whether rows were cut off.',
   key_replaced: 'The heads were signed with another key than that of this server.',

@@ -24,7 +24,7 @@ export function ConfigurationTab({ agent }: { readonly agent: AgentDetail }): Re
   return <Editor agent={agent} fresh={read.data} />
 }
 
-/** What a person has typed, with the configuration that it began with. */
+/** The text that a person has typed, with the configuration that it began with. */
 interface Typed {
   readonly base: ConfigurationBase
   readonly draft: Draft

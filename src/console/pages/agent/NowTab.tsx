@@ -18,7 +18,7 @@ import { StateCard } from './StateCard.tsx'
 import type { TabProps } from './tab.ts'
 import { WorkSections } from './WorkSections.tsx'
 
-/** What an agent is and does at this moment. */
+/** The state and the work of an agent at this moment. */
 export function NowTab({ agent, onOpen }: TabProps): ReactNode {
   return (
     <div className="agent-now">
@@ -73,7 +73,7 @@ function LastRuns({ agent }: Pick<TabProps, 'agent'>): ReactNode {
 const heartbeatOf = ({ runtimeConfig }: AgentDetail): Readonly<Record<string, unknown>> =>
   (runtimeConfig['heartbeat'] as Readonly<Record<string, unknown>> | null | undefined) ?? {}
 
-/** What wakes the agent, in words. */
+/** The causes that wake the agent, in words. */
 function timerWords(agent: AgentDetail): string {
   const { enabled, intervalSec } = heartbeatOf(agent)
   if (enabled === false || typeof intervalSec !== 'number' || intervalSec < 1) return 'no timer'

@@ -17,7 +17,7 @@ const sources: Readonly<Record<AgentDetail['access']['taskAssignSource'], string
   none: 'It may not assign work to others.',
 }
 
-/** What an agent may do beyond its role, and what it may spend. */
+/** The permissions of an agent beyond its role, and its budget. */
 export function PermissionsTab({ agent }: { readonly agent: AgentDetail }): ReactNode {
   const pathOf = useCompanyPath()
   return (

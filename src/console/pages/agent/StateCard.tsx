@@ -40,7 +40,7 @@ interface NextStepProps extends TabProps {
   readonly act: Activity | undefined
 }
 
-/** What to do in the state. */
+/** The next act in the state. */
 function NextStep({ agent, act, onOpen }: NextStepProps): ReactNode {
   const pathOf = useCompanyPath()
   const button = (name: 'wake' | 'resume' | 'release', words: string): ReactNode => (

@@ -10,7 +10,7 @@ import { IssueLink, RunLink } from '../runs/links.tsx'
 import { RunState } from '../runs/RunState.tsx'
 import { triggerOf } from '../runs/words.ts'
 
-/** What an agent does now, and what waits for it. */
+/** The work of an agent now, and what waits for it. */
 export function WorkSections({ agent }: { readonly agent: AgentDetail }): ReactNode {
   const work = useWork(agent.companyId, agent.id)
   return (

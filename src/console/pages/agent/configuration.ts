@@ -45,7 +45,7 @@ export const editableOf = (configuration: AgentConfiguration, detail: AgentDetai
   runtimeConfig: configuration.runtimeConfig,
 })
 
-/** What a person types. */
+/** The text that a person types. */
 export interface Draft {
   readonly name: string
   readonly role: string
@@ -136,7 +136,7 @@ export function editedBy(draft: Draft, base: Editable): Editable {
   }
 }
 
-/** What keeps a draft from being saved, in sentences. */
+/** The reasons that keep a draft from being saved, in sentences. */
 export function faultsOf(draft: Draft): string[] {
   const faults = fieldsOf(draft.adapterType).flatMap((field) => faultOf(field, draft.values[field.name]) ?? [])
   if (draft.name.trim() === '') faults.push('An agent needs a name')

@@ -27,7 +27,7 @@ export const useSessions = (agent: Agent) => useRead<TaskSession[]>(key(agent, '
 export const useRevisions = (agent: Agent) =>
   usePages<AgentRevision>(key(agent, 'revisions'), `/agents/${agent.id}/config-revisions`, {}, 50)
 
-/** What the last quarantine ended. */
+/** The runs that the last quarantine ended. */
 export const useQuarantine = (agent: Agent, isEnabled: boolean) =>
   useRead<QuarantineReport>(key(agent, 'quarantine'), `/agents/${agent.id}/quarantine`, { isEnabled })
 

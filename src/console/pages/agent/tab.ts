@@ -1,4 +1,4 @@
-// What the parts of the page of an agent receive.
+// The properties that the parts of the page of an agent receive.
 
 import type { AgentDetail } from '../../agentParts/reads.ts'
 

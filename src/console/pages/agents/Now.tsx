@@ -4,7 +4,7 @@ import { Elapsed } from '../../parts/Time.tsx'
 import { Link } from '../../router/Link.tsx'
 import type { AgentLine } from './data.ts'
 
-/** What an agent does at this moment: its issue and its run, and how many more. */
+/** The work of an agent at this moment: its issue and its run, and how many more. */
 export function Now({ line }: { readonly line: AgentLine }): ReactNode {
   const pathOf = useCompanyPath()
   const { runs, holds } = line

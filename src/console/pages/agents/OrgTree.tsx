@@ -18,7 +18,7 @@ interface OrgTreeProps {
   readonly facts: ReadonlyMap<string, AgentLine>
 }
 
-/** Who reports to whom. Arrow keys walk, open and close; a letter finds a name; `enter` opens the agent. */
+/** The tree of agents by whom they report to. Arrow keys walk, open and close; a letter finds a name; `enter` opens the agent. */
 export function OrgTree({ roots, facts }: OrgTreeProps): ReactNode {
   const pathOf = useCompanyPath()
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())

@@ -1,4 +1,4 @@
-// What is typed to hire an agent, and the request that it makes.
+// The text that is typed to hire an agent, and the request that it makes.
 
 import type { z } from 'zod'
 import type { hiredView } from '../../../control/approvals/views.ts'
@@ -12,7 +12,7 @@ import { centsOf } from '../../parts/money.ts'
 
 export type Hired = z.output<typeof hiredView>
 
-/** What a person types about a new agent. */
+/** The text that a person types about a new agent. */
 export interface Hire {
   readonly name: string
   readonly title: string

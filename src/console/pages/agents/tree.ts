@@ -37,7 +37,7 @@ export function parentsIn(nodes: readonly OrgNode[]): string[] {
   return nodes.flatMap((node) => (node.reports.length === 0 ? [] : [node.id, ...parentsIn(node.reports)]))
 }
 
-/** What a key does: the line that has the focus next, or a node that opens or closes. */
+/** The effect of a key: the line that has the focus next, or a node that opens or closes. */
 export type TreeMove = { readonly focus: string } | { readonly toggle: string } | null
 
 /** The move of an arrow key, `Home` or `End` from a line, as trees have it everywhere. */

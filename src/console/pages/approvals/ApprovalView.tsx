@@ -116,7 +116,7 @@ function Head({ approval, nameOf }: { readonly approval: ApprovalDetail; readonl
   )
 }
 
-/** What a decision is about, as text. */
+/** The subject of a decision, as text. */
 const versionText = ({ payload, resultingConfiguration = null }: ApprovalDetail): string =>
   escapeHidden(jsonText({ payload, resultingConfiguration }))
 

@@ -53,7 +53,7 @@ function useSelected(ids: readonly string[], given: string | null): { readonly i
   return { id, move }
 }
 
-/** What waits for a decision: the list by age, and beside it the one that is looked at. */
+/** The requests that wait for a decision: the list by age, and beside it the one that is looked at. */
 export default function ApprovalsPage(): ReactNode {
   const { id: companyId } = useCompany()
   const pathOf = useCompanyPath()

@@ -154,7 +154,7 @@ function Values({ name, values, path, warnings }: ValuesProps): ReactNode {
   )
 }
 
-/** What the server found in a configuration that a person should look at. An empty list is no promise. */
+/** The findings of the server in a configuration that a person should look at. An empty list is no promise. */
 export function Dangers({ warnings }: { readonly warnings: readonly Warning[] }): ReactNode {
   if (warnings.length === 0) return null
   return (

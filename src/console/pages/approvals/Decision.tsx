@@ -128,7 +128,7 @@ interface DecisionFormProps {
   readonly isBlocked: boolean
 }
 
-/** What the decision will do. */
+/** The effect of the decision. */
 function Effect({ approval, outcome }: { readonly approval: ApprovalDetail; readonly outcome: Outcome }): ReactNode {
   const dangers = outcome === 'approve' ? (approval.warnings?.length ?? 0) : 0
   return (

@@ -33,7 +33,7 @@ const shown: ReadonlySet<string> = new Set([
   'requestedConfigurationSnapshot',
 ])
 
-/** The agent as it will be. What the server would make is decisive; the payload only adds the texts about it. */
+/** The agent as it will be. The agent that the server would make is decisive; the payload only adds the texts about it. */
 export function HireCard({ approval: { payload, resultingConfiguration, warnings = [] }, nameOf }: HireCardProps): ReactNode {
   const agent = recordOf(resultingConfiguration ?? payload)
   const pathOf = useCompanyPath()

@@ -17,7 +17,7 @@ const PAGE = 200
 const open: ReadonlySet<string> = new Set(['pending', 'revision_requested'])
 
 /**
- * The approvals of a filter. What waits is read whole and shown oldest first, because it is answered in that order; the rest newest first,
+ * The approvals of a filter. The list of what waits is read whole and shown oldest first, because it is answered in that order; the rest newest first,
  * page by page.
  */
 export function useApprovals(companyId: string, { status, type }: ListFilter): PagesRead<Approval> {

@@ -14,7 +14,7 @@ export function money(cents: unknown): string {
 /** Cents as money. */
 export const amount = (cents: number): string => dollars.format(cents / 100)
 
-/** What wakes an agent. */
+/** The causes that wake an agent. */
 export function wakeWords(runtimeConfig: Readonly<Record<string, unknown>>): string {
   const heartbeat = recordOf(runtimeConfig['heartbeat'])
   const { intervalSec, enabled, wakeOnDemand } = heartbeat

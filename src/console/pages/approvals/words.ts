@@ -58,7 +58,7 @@ export function titleOf({ type, payload }: Pick<Approval, 'type' | 'payload'>): 
   return title ?? textOf(payload['summary']) ?? typeWords[type]
 }
 
-/** What a decision does, in a sentence. */
+/** The effect of a decision, in a sentence. */
 export function effectOf(approval: Approval, outcome: Outcome): string {
   const asksOf = approval.requestedByAgentId === null ? 'The requester' : 'The agent that asked'
   if (outcome === 'request-revision') return `${asksOf} reads the note, and may send the request again. Nothing changes until then.`

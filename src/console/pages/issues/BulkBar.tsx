@@ -20,7 +20,7 @@ interface BulkBarProps {
   readonly onSelectAll: () => void
 }
 
-/** What can be done with the selected rows. It stands at the bottom while some are selected. */
+/** The acts on the selected rows. It stands at the bottom while some are selected. */
 export function BulkBar({ selection, hasMore, isReadingAll, onField, onSelectAll }: BulkBarProps): ReactNode {
   const count = selection.selected.size
   if (count === 0) return null

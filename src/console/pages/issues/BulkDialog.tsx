@@ -35,7 +35,7 @@ const titles: Readonly<Record<BulkField, string>> = {
 /** The value for none: an empty one is that of a choice that was not made. */
 const NONE = 'none'
 
-/** What was put into the dialog. */
+/** The values that were put into the dialog. */
 interface Given {
   readonly value: string
   readonly labelIds: readonly string[]
@@ -155,7 +155,7 @@ function Fields({ field, given, names, onGiven }: FieldsProps): ReactNode {
   )
 }
 
-/** What the change will do, before it is made. */
+/** The effect of the change, before it is made. */
 function Preview({ plan, selected }: { readonly plan: ManyPlan | null; readonly selected: readonly IssueRow[] }): ReactNode {
   if (plan === null)
     return (

@@ -12,7 +12,7 @@ interface LaterChangeProps {
   readonly onAgain?: () => void
 }
 
-/** Who changed a row after it was read, and what. */
+/** The author of a change of a row after it was read, and the change. */
 export function LaterChange({ before, now, names, onAgain }: LaterChangeProps): ReactNode {
   const changes = changesBetween(before, now, names)
   return (

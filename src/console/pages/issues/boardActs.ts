@@ -2,7 +2,7 @@ import type { DragEvent } from 'react'
 import type { EditField } from './edits.tsx'
 import type { IssueRow, IssueStatus } from './filters.ts'
 
-/** What the cards of a board do. */
+/** The acts of the cards of a board. */
 export interface BoardActs {
   readonly edit: (row: IssueRow, field: EditField) => void
   readonly move: (row: IssueRow, status: IssueStatus) => void
@@ -11,7 +11,7 @@ export interface BoardActs {
   readonly know: (row: IssueRow) => void
 }
 
-/** What a dragged card carries. */
+/** The data that a dragged card carries. */
 export const CARD_TYPE = 'application/x-paperclip-issue'
 
 /** Lets a dragged card carry its row. */

@@ -59,7 +59,7 @@ describe('a change of many rows', () => {
   })
 })
 
-test('What differs between two states of a row is said in words', () => {
+test('The differences between two states of a row are said in words', () => {
   expect(changesBetween(row(), row(), names)).toEqual([])
   expect(changesBetween(row(), row({ status: 'in_review', assigneeAgentId: 'ada', labelIds: ['a'] }), names)).toEqual([
     'status in review',

@@ -8,7 +8,7 @@ import type { Names } from './names.ts'
 const same = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && one.every((id) => other.includes(id))
 
-/** What differs between two states of a row, in words. */
+/** The differences between two states of a row, in words. */
 export function changesBetween(before: IssueRow, now: IssueRow, names: Names): readonly string[] {
   return [
     ...(before.status === now.status ? [] : [`status ${now.status.replaceAll('_', ' ')}`]),
@@ -46,7 +46,7 @@ const endsHold = (row: IssueRow, patch: IssuePatch): boolean =>
   (patch.assigneeAgentId !== undefined && patch.assigneeAgentId !== row.assigneeAgentId) ||
   (patch.assigneeUserId !== undefined && patch.assigneeUserId !== row.assigneeUserId)
 
-/** What a change of many rows will do. */
+/** The effect of a change of many rows. */
 export interface ManyPlan {
   readonly rows: readonly IssueRow[]
   /** Rows that have it already and are left as they are. */

@@ -32,7 +32,7 @@ test('The filters of an address go to the API under the same names, with the fie
   })
 })
 
-test('One text stands for the same filters in any order, and for the layout', () => {
+test('The same filters in any order, and the layout, make one text', () => {
   expect(queryText(query('priority=high&status=todo'))).toBe(queryText(query('status=todo&priority=high&layout=list&other=1')))
   expect(queryText(query('layout=board&status=todo'))).toBe('status=todo&layout=board')
 })

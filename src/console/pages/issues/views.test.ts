@@ -7,7 +7,7 @@ test('A built-in view has the text of its own address, so that it is found again
   expect(new Set(builtInViews.map(({ query }) => query)).size).toBe(builtInViews.length)
 })
 
-test('What the browser kept is read as views, and anything else as none', () => {
+test('The text that the browser kept is read as views, and anything else as none', () => {
   expect(viewsFrom(null)).toEqual([])
   expect(viewsFrom('no JSON')).toEqual([])
   expect(viewsFrom('{"name":"a"}')).toEqual([])

@@ -18,7 +18,7 @@ import { LockList } from './LockList.tsx'
 
 const none: readonly Hold[] = []
 
-/** Who holds what: every hold of the company, the worst first, and the act that ends it. */
+/** The page of holds: every hold of the company, the worst first, and the act that ends it. */
 export default function LocksPage(): ReactNode {
   const { query } = usePlace()
   const read = useHolds()

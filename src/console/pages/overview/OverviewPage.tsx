@@ -15,7 +15,7 @@ import { WorkingNow } from './WorkingNow.tsx'
 const isNew = ({ agents, tasks }: Dashboard): boolean =>
   agents.active + agents.running + agents.paused + agents.error === 0 || tasks.open + tasks.done === 0
 
-/** What needs a person, what works now, and the figures. */
+/** The work that needs a person, what works now, and the figures. */
 export default function OverviewPage(): ReactNode {
   const company = useCompany()
   const overview = useOverview(company)

@@ -140,7 +140,7 @@ function GoalForm({ answer, goals, onClose }: Omit<GoalProps, 'goal'> & { readon
   )
 }
 
-/** Deletes a goal. What refers to it stays without it. */
+/** Deletes a goal. Rows that refer to it stay without it. */
 export function DeleteGoal({ goal, goals, onClose }: GoalProps): ReactNode {
   const remove = useDeleteGoal()
   const issues = useIssueCount({ goalId: goal.id })

@@ -1,4 +1,4 @@
-// What the agents of the filled company do: runs that hold, wait, fail and end.
+// The work of the agents of the filled company: runs that hold, wait, fail and end.
 
 import type { Requests, Row } from './requests.ts'
 import { COMMENTS } from './texts.ts'
