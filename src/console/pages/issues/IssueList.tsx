@@ -20,6 +20,7 @@ import type { EditField } from './edits.tsx'
 import type { Filter, IssueRow } from './filters.ts'
 import { ListLine } from './ListLine.tsx'
 import type { Names } from './names.ts'
+import { PeekDrawer } from './PeekDrawer.tsx'
 import { useIssueKeys } from './useIssueKeys.ts'
 
 export const idOf = ({ id }: IssueRow): string => id
@@ -85,11 +86,12 @@ function IssueRows({ read, names, onCreate }: IssueRowsProps): ReactNode {
   const [isAtRow, setAtRow] = useState(false)
   const [edited, setEdited] = useState<Edited | null>(null)
   const [bulk, setBulk] = useState<BulkField | null>(null)
+  const [peeked, setPeeked] = useState<IssueRow | null>(null)
   const isHeld = isPointed || isAtRow || edited !== null || bulk !== null
   const steady = useSteadyRows({ rows: read.rows, list: read.isPrevious ? 'before' : 'own', keyOf: idOf, hasMore: read.hasMore, isHeld })
   const { rows } = steady
   const selection = useSelection(useMemo(() => rows.map(idOf), [rows]))
-  const keys = useIssueKeys({ rows, read, selection, onEdit: setEdited, onBulk: setBulk })
+  const keys = useIssueKeys({ rows, read, selection, onEdit: setEdited, onBulk: setBulk, onPeek: setPeeked })
   const isAway = keys.at < 0 && selection.selected.size === 0
   if (isAway === isAtRow) setAtRow(!isAway)
   const show = (): void => {
@@ -116,6 +118,7 @@ function IssueRows({ read, names, onCreate }: IssueRowsProps): ReactNode {
         onSelectAll={keys.selectAll}
         isReadingAll={keys.isReadingAll}
       />
+      {peeked !== null && <PeekDrawer row={peeked} names={names} onClose={() => setPeeked(null)} />}
       {edited !== null && <EditDialog {...edited} names={names} onClose={() => setEdited(null)} />}
       {bulk !== null && (
         <BulkDialog

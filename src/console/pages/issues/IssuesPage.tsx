@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { useCompany, useCompanyPath } from '../../frame/company.tsx'
 import { useKeys } from '../../keys/keys.ts'
 import { Page } from '../../parts/Page.tsx'
+import { Segments } from '../../parts/Segments.tsx'
 import { go, setQuery, usePlace } from '../../router/location.ts'
 import { Board } from './Board.tsx'
 import { CreateDialog } from './CreateDialog.tsx'
@@ -13,6 +14,11 @@ import { IssueList } from './IssueList.tsx'
 import { useNames } from './names.ts'
 import { ViewBar } from './ViewBar.tsx'
 import { openView, useViews } from './views.ts'
+
+const layouts = [
+  { value: 'list', label: 'List' },
+  { value: 'board', label: 'Board' },
+]
 
 /** The issues of the company: as a list or as a board, with every filter in the address. */
 export default function IssuesPage(): ReactNode {
@@ -51,7 +57,7 @@ export default function IssuesPage(): ReactNode {
       title="Issues"
       actions={
         <>
-          <LayoutSwitch isBoard={layout === 'board'} onSwitch={switchLayout} />
+          <Segments label="Layout" value={layout} choices={layouts} onChange={(chosen) => chosen !== layout && switchLayout()} />
           <button type="button" title="Key: c" onClick={() => setCreating(true)}>
             Create issue
           </button>
@@ -67,18 +73,5 @@ export default function IssuesPage(): ReactNode {
       )}
       {isCreating && <CreateDialog draft={draft} onDraft={setDraft} names={names} onClose={() => setCreating(false)} />}
     </Page>
-  )
-}
-
-function LayoutSwitch({ isBoard, onSwitch }: { readonly isBoard: boolean; readonly onSwitch: () => void }): ReactNode {
-  return (
-    <div className="segments" role="group" aria-label="Layout" title="Key: b">
-      <button type="button" aria-pressed={!isBoard} onClick={() => isBoard && onSwitch()}>
-        List
-      </button>
-      <button type="button" aria-pressed={isBoard} onClick={() => !isBoard && onSwitch()}>
-        Board
-      </button>
-    </div>
   )
 }

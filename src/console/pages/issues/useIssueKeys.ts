@@ -20,6 +20,7 @@ interface IssueKeyOptions {
   readonly selection: RowSelection
   readonly onEdit: (edited: { readonly row: IssueRow; readonly field: EditField }) => void
   readonly onBulk: (field: BulkField) => void
+  readonly onPeek: (row: IssueRow) => void
 }
 
 export interface IssueKeys extends ListKeys {
@@ -28,7 +29,7 @@ export interface IssueKeys extends ListKeys {
 }
 
 /** The keys of the list of issues. Those that change a field act on the selected rows, and on the row with the cursor where none is selected. */
-export function useIssueKeys({ rows, read, selection, onEdit, onBulk }: IssueKeyOptions): IssueKeys {
+export function useIssueKeys({ rows, read, selection, onEdit, onBulk, onPeek }: IssueKeyOptions): IssueKeys {
   const pathOf = useCompanyPath()
   const keysOfRows = useMemo(() => rows.map(({ id }) => id), [rows])
   const [isReadingAll, setReadingAll] = useState(false)
@@ -46,6 +47,10 @@ export function useIssueKeys({ rows, read, selection, onEdit, onBulk }: IssueKey
     selection.clear()
     keys.setAt(-1)
   }
+  const peek = (): void => {
+    const row = rows[keys.at]
+    if (row !== undefined) onPeek(row)
+  }
   const change = (field: EditField): void => {
     const row = rows[keys.at]
     if (selection.selected.size > 0) onBulk(field)
@@ -58,6 +63,7 @@ export function useIssueKeys({ rows, read, selection, onEdit, onBulk }: IssueKey
     onOpen: (at) => go(pathOf(`issues/${rows[at]?.identifier ?? ''}`)),
     onToggle: (at) => selection.toggle(rows[at]?.id ?? ''),
     more: [
+      { keys: 'space', label: 'Look at the issue beside the list', run: peek },
       { keys: 'X', label: 'Select all issues that match', run: selectAll },
       ...editFields.map(({ field, keys: of }) => ({
         keys: of,
