@@ -6,6 +6,7 @@ import { boardOf, join, person } from '../testing/people.ts'
 import type { TestPerson } from '../testing/people.ts'
 import { actionsOf, lastAudit, useServer, world } from '../testing/world.ts'
 import type { TestServer, World } from '../testing/world.ts'
+import { findingsOf } from './axe.ts'
 import { useConsole } from './consoleWorld.ts'
 
 const { server, open } = useConsole()
@@ -490,6 +491,31 @@ describe.skipIf(!hasChromium)('one issue in the console (need Chromium)', () => 
       await expect.poll(() => page.getByLabel('Text', { exact: true }).inputValue()).toContain('![shot.png](/api/attachments/')
       await page.getByRole('button', { name: 'Comment', exact: true }).click()
       await comment(page, 'Look:').getByRole('img', { name: 'shot.png' }).waitFor()
+    })
+  })
+
+  describe('every reader', () => {
+    test('The page, its editing and its documents have no fault for axe, in both themes, on a telephone and a desk', async () => {
+      const w = await world(server())
+      const { run, issue } = await w.held()
+      const text = '# One\n\n### Three\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n- [ ] open\n\n`code`\n'
+      await server().board.patch(`/api/issues/${issue.id}`, { description: text })
+      const { body: document } = await run.client.put(`/api/issues/${issue.id}/documents/plan`, { format: 'markdown', body: text })
+      const second = { format: 'markdown', body: `${text}more`, baseRevisionId: document.latestRevisionId }
+      await run.client.put(`/api/issues/${issue.id}/documents/plan`, second)
+      await run.client.post(`/api/issues/${issue.id}/interactions`, { kind: 'request_confirmation', payload: { prompt: 'May I?' } })
+      const page = await openIssue(w, issue)
+      await page.getByRole('article', { name: 'Question' }).waitFor()
+      const found = await findingsOf(page, 'issue')
+      await page.keyboard.press('e')
+      await page.getByRole('form', { name: 'Edit the issue' }).waitFor()
+      found.push(...(await findingsOf(page, 'editing')))
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      await page.getByRole('button', { name: 'plan', exact: true }).click()
+      await dialog(page, 'plan').getByRole('button', { name: 'Revisions' }).click()
+      await dialog(page, 'plan').getByText('+more').waitFor()
+      found.push(...(await findingsOf(page, 'revisions')))
+      expect(found).toEqual([])
     })
   })
 
