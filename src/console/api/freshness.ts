@@ -2,7 +2,7 @@ import type { Query, QueryClient } from '@tanstack/react-query'
 import { inBackground } from './background.ts'
 
 /** A read is not read again sooner than this after it was, so that a hundred events in a second cost one request. */
-export const MIN_PAUSE_MS = 1000
+const MIN_PAUSE_MS = 1000
 /** How much longer than a read took the pause after it is: a long list is read again for a tenth of the time at most. */
 const PAUSE_FACTOR = 9
 

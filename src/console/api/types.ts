@@ -18,7 +18,7 @@ import type { goalView } from '../../org/goals/views.ts'
 import type { createdInviteView, inviteView, joinRequestView } from '../../org/invites/views.ts'
 import type { labelView } from '../../org/labels/views.ts'
 import type { memberView } from '../../org/members/views.ts'
-import type { sessionView, callerSessionView } from '../../org/people/views.ts'
+import type { sessionView } from '../../org/people/views.ts'
 import type { projectView } from '../../org/projects/views.ts'
 import type { documentView, revisionView as documentRevisionView } from '../../work/documents/views.ts'
 import type { assetView, attachmentView } from '../../work/files/views.ts'
@@ -61,7 +61,6 @@ export type JoinRequest = z.output<typeof joinRequestView>
 export type Label = z.output<typeof labelView>
 export type Member = z.output<typeof memberView>
 export type Session = z.output<typeof sessionView>
-export type CallerSession = z.output<typeof callerSessionView>
 export type Project = z.output<typeof projectView>
 export type IssueDocument = z.output<typeof documentView>
 export type DocumentRevision = z.output<typeof documentRevisionView>

@@ -6,7 +6,13 @@ import type { HoldEvent } from './history.ts'
 const at = (minute: number): string => new Date(minute * 60_000).toISOString()
 
 const event = (minute: number, action: string, details: Record<string, unknown>, agentId: string | null = 'ada'): HoldEvent => ({
-  ...{ action: `issue.${action}`, at: at(minute), actorType: 'agent', actorId: 'ada', agentId, runId: null, details },
+  action: `issue.${action}`,
+  at: at(minute),
+  actorType: 'agent',
+  actorId: 'ada',
+  agentId,
+  runId: null,
+  details,
 })
 
 const taken = (minute: number, runId: string): HoldEvent => event(minute, 'checked_out', { agentId: 'ada', runId })

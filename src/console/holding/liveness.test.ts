@@ -8,14 +8,33 @@ const at = (seconds: number): string => new Date(NOW + seconds * 1000).toISOStri
 type Holder = NonNullable<Hold['holder']>
 
 const holder = (fields: Partial<Holder> = {}): Holder => ({
-  ...{ runId: 'run', agentId: 'agent', agentName: 'Ada', status: 'running', live: true, leaseExpiresAt: at(290), lastSeenAt: at(-10) },
+  runId: 'run',
+  agentId: 'agent',
+  agentName: 'Ada',
+  status: 'running',
+  live: true,
+  leaseExpiresAt: at(290),
+  lastSeenAt: at(-10),
   ...fields,
 })
 
 const hold = (given: Holder | null, runId: string | null = 'run'): Hold => ({
-  ...{ issueId: 'issue', identifier: 'ACM-1', title: 'Title', issueStatus: 'in_progress', projectId: null },
-  ...{ assigneeAgentId: null, assigneeUserId: null, checkoutRunId: runId, executionRunId: runId, heldSince: at(-600), lockEpoch: 1 },
-  ...{ holder: given, live: given?.live ?? false, lastAct: null, waitingWakes: 0, waiting: [] },
+  issueId: 'issue',
+  identifier: 'ACM-1',
+  title: 'Title',
+  issueStatus: 'in_progress',
+  projectId: null,
+  assigneeAgentId: null,
+  assigneeUserId: null,
+  checkoutRunId: runId,
+  executionRunId: runId,
+  heldSince: at(-600),
+  lockEpoch: 1,
+  holder: given,
+  live: given?.live ?? false,
+  lastAct: null,
+  waitingWakes: 0,
+  waiting: [],
 })
 
 const wordsOf = (given: Holder | null): string => livenessOf(hold(given), NOW).words

@@ -45,7 +45,7 @@ type HolderRun = NonNullable<Hold['holder']>
 const instantOf = (text: string | null): number | null => (text === null ? null : Date.parse(text))
 
 /** How long the lease of a run is: a heartbeat sets the end of the lease and the last heartbeat in one write. */
-export function leaseLength({ leaseExpiresAt, lastSeenAt }: Pick<HolderRun, 'leaseExpiresAt' | 'lastSeenAt'>): number {
+function leaseLength({ leaseExpiresAt, lastSeenAt }: Pick<HolderRun, 'leaseExpiresAt' | 'lastSeenAt'>): number {
   const length = Date.parse(leaseExpiresAt) - (instantOf(lastSeenAt) ?? Number.NaN)
   return length > 0 ? length : USUAL_LEASE
 }

@@ -5,7 +5,7 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyl
 const number = new Intl.NumberFormat()
 
 export const SECOND = 1000
-export const MINUTE = 60 * SECOND
+const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 

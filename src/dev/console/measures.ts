@@ -88,7 +88,7 @@ export const scrollDown = async (page: Page, step = 600, most = 3000): Promise<S
   await page.evaluate<Scrolling>(SCROLL(step, most))
 
 /** A known work in the page, in ms: the machine is slower by as much as this takes longer than on a quiet one. */
-export const CALIBRATION_MS = 20
+const CALIBRATION_MS = 20
 const CALIBRATE = `(() => {
   const once = () => {
     const beganAt = performance.now()

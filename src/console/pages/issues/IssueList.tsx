@@ -23,7 +23,7 @@ import type { Names } from './names.ts'
 import { PeekDrawer } from './PeekDrawer.tsx'
 import { useIssueKeys } from './useIssueKeys.ts'
 
-export const idOf = ({ id }: IssueRow): string => id
+const idOf = ({ id }: IssueRow): string => id
 const identifierOf = ({ identifier }: IssueRow): string => identifier
 
 interface IssueListProps {

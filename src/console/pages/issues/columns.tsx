@@ -44,7 +44,7 @@ interface EditCellProps {
 }
 
 /** A cell that opens the choices of its field. */
-export const EditCell = ({ row, field, words, onEdit, children }: EditCellProps): ReactNode => (
+const EditCell = ({ row, field, words, onEdit, children }: EditCellProps): ReactNode => (
   <button
     type="button"
     className="cell"

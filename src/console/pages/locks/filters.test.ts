@@ -7,8 +7,15 @@ const at = (seconds: number): string => new Date(NOW + seconds * 1000).toISOStri
 
 const hold = (identifier: string, leaseSeconds: number, fields: Partial<Hold> = {}): Hold =>
   ({
-    ...{ issueId: identifier, identifier, title: `Title of ${identifier}`, projectId: null, checkoutRunId: 'r', executionRunId: 'r' },
-    ...{ heldSince: at(-3600), lockEpoch: 1, waitingWakes: 0 },
+    issueId: identifier,
+    identifier,
+    title: `Title of ${identifier}`,
+    projectId: null,
+    checkoutRunId: 'r',
+    executionRunId: 'r',
+    heldSince: at(-3600),
+    lockEpoch: 1,
+    waitingWakes: 0,
     holder: {
       runId: 'r',
       agentId: 'ada',

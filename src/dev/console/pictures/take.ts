@@ -9,7 +9,7 @@ import { settle, watchQuiet } from '../settle.ts'
 import { withPalette } from './png.ts'
 
 /** Where the pictures are. */
-export const FOLDER = path.resolve(import.meta.dirname, '../../../../doc/console')
+const FOLDER = path.resolve(import.meta.dirname, '../../../../doc/console')
 
 const THEMES = ['light', 'dark'] as const
 const DESK = { width: 1440, height: 900 }
