@@ -47,7 +47,7 @@ export function LogPanel({ run }: { readonly run: Run }): ReactNode {
   const find = useFind(lines, view, jumps.current)
   const pin = usePin(reader, state)
   const field = useRef<HTMLInputElement>(null)
-  const step = (by: 1 | -1): void => jumps.jumpTo(lines[find.step(by)])
+  const step = (by: 1 | -1): void => jumps.jumpTo(find.step(by))
   const firstError = (): void => inBackground(toFirstError(reader, jumps))
   const toEnd = (): void => {
     if (!state.isAtEnd) inBackground(reader.toEnd())

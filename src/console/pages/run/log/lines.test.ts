@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { addBlocks, noLines } from './lines.ts'
+import { addBlocks, dropBefore, joinLines, noLines } from './lines.ts'
 import { blockFromMiddle, blockOf, byteLength } from './records.ts'
-import type { Stream } from './records.ts'
+import type { LogBlock, Stream } from './records.ts'
 import { append, emptyWindow, prepend } from './window.ts'
 
 const ts = '2026-01-01T00:00:00.000Z'
@@ -77,4 +77,33 @@ test('A line whose beginning is loaded later is joined with it', () => {
   const [first, second] = [json('begins '), json('and ends\nnext\n')]
   const tail = append(emptyWindow(byteLength(first)), [blockOf(second, byteLength(first))], bounds)
   expect(prepend(tail, blockOf(first, 0), bounds).lines.all.map(({ text }) => text)).toEqual(['begins and ends', 'next'])
+})
+
+const streams: readonly Stream[] = ['stdout', 'stderr', 'system']
+
+/** A log of random pieces, the same for the same seed. */
+function randomBlocks(seed: number): LogBlock[] {
+  let state = seed
+  const random = (below: number): number => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor((state / 2_147_483_648) * below)
+  }
+  const words = ['a', 'bc', '\n', 'd\n', '\n\n', 'e\nf', 'é\r\n']
+  const blocks: LogBlock[] = []
+  for (let count = 0; count < 12; count += 1) {
+    const records = Array.from({ length: 1 + random(3) }, () => json(words[random(words.length)] ?? '', streams[random(3)]))
+    blocks.push(blockOf(records.join(''), blocks.at(-1)?.end ?? 0))
+  }
+  return blocks
+}
+
+test('Lines that are joined, added and dropped step by step are those of the whole, for every way to cut a log', () => {
+  for (let seed = 1; seed < 400; seed += 1) {
+    const blocks = randomBlocks(seed)
+    const cut = 1 + (seed % 10)
+    const joined = joinLines(addBlocks(noLines, blocks.slice(0, cut)), addBlocks(noLines, blocks.slice(cut)))
+    expect(joined, `joined, seed ${seed}`).toEqual(addBlocks(noLines, blocks))
+    const kept = blocks.slice(cut)
+    expect(dropBefore(addBlocks(noLines, blocks), kept), `dropped, seed ${seed}`).toEqual(addBlocks(noLines, kept))
+  }
 })

@@ -52,3 +52,81 @@ export function addBlocks(lines: Lines, blocks: readonly LogBlock[]): Lines {
   for (const { records } of blocks) for (const record of records) addRecord(draft, record)
   return draft
 }
+
+const allStreams: readonly Stream[] = ['stdout', 'stderr', 'system']
+
+/** The index of the first line whose key is not smaller. */
+export function firstFrom(lines: readonly LogLine[], key: number): number {
+  let [low, high] = [0, lines.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((lines[middle]?.key ?? 0) < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The lines of two parts that follow each other. A line that goes on from one to the other is joined, all others stay the same objects. */
+export function joinLines(earlier: Lines, later: Lines): Lines {
+  const first = [...earlier.all]
+  const rest = [...later.all]
+  const openKeys: Partial<Record<Stream, number>> = {}
+  for (const stream of allStreams) {
+    const [going, open] = [first[earlier.open[stream]], later.all[later.open[stream]]]
+    const on = going === undefined ? -1 : rest.findIndex((line) => line.stream === stream)
+    const next = rest[on]
+    if (open !== undefined) openKeys[stream] = open.key
+    if (going === undefined) continue
+    if (next === undefined) openKeys[stream] = going.key
+    else {
+      first[earlier.open[stream]] = { ...going, text: going.text + next.text }
+      rest.splice(on, 1)
+      if (open === next) openKeys[stream] = going.key
+    }
+  }
+  return linesWith([...first, ...rest], openKeys)
+}
+
+/** Lines of which those with certain keys may go on. */
+function linesWith(all: readonly LogLine[], openKeys: Partial<Record<Stream, number>>): Lines {
+  const open = { ...noLines.open }
+  for (const stream of allStreams) {
+    const key = openKeys[stream]
+    const index = key === undefined ? -1 : firstFrom(all, key)
+    if (all[index]?.key === key) open[stream] = index
+  }
+  return { all, open }
+}
+
+/** The line with which a stream begins in blocks, as if nothing stood before them, and whether it may go on behind them. */
+function firstLineOf(blocks: readonly LogBlock[], stream: Stream): { readonly line: LogLine; readonly isOpen: boolean } | null {
+  let line: LogLine | null = null
+  for (const { records } of blocks)
+    for (const record of records) {
+      if (record.stream !== stream || record.text === '') continue
+      const newline = record.text.indexOf('\n')
+      const text = newline < 0 ? record.text : withoutReturn(record.text.slice(0, newline))
+      line = line === null ? { key: record.at, ts: record.ts, stream, text } : { ...line, text: line.text + text }
+      if (newline >= 0) return { line, isOpen: false }
+    }
+  return line === null ? null : { line, isOpen: true }
+}
+
+/** The lines without those before some blocks. The rest of a line that goes on in the blocks stays. */
+export function dropBefore(lines: Lines, blocks: readonly LogBlock[]): Lines {
+  const start = blocks[0]?.start
+  if (start === undefined) return noLines
+  const all = lines.all.slice(firstFrom(lines.all, start))
+  const openKeys: Partial<Record<Stream, number>> = {}
+  for (const stream of allStreams) {
+    const open = lines.all[lines.open[stream]]
+    if (open !== undefined && open.key >= start) openKeys[stream] = open.key
+    const first = firstLineOf(blocks, stream)
+    if (first === null) continue
+    const index = firstFrom(all, first.line.key)
+    if (all[index]?.key === first.line.key) continue
+    all.splice(index, 0, first.line)
+    if (first.isOpen) openKeys[stream] = first.line.key
+  }
+  return linesWith(all, openKeys)
+}

@@ -13,9 +13,9 @@ import type { LogState, RunFacts } from './state.ts'
 import { append, emptyWindow, linesIn, prepend } from './window.ts'
 import type { Bounds, LogWindow } from './window.ts'
 
-const KEPT: Bounds = { bytes: 4 * 1024 * 1024, lines: 100_000 }
-/** Pieces are shown together, so that a flood costs ten renderings a second. */
-const SHOW_MS = 100
+const KEPT: Bounds = { bytes: 4 * 1024 * 1024, lines: 50_000 }
+/** Pieces are shown together, so that a flood costs five renderings a second. */
+const SHOW_MS = 200
 const RETRY_MS = 2000
 /** After this time without output, a run that is followed has written nothing yet. */
 const FIRST_OUTPUT_MS = 400

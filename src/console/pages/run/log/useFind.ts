@@ -1,7 +1,6 @@
-import { useDeferredValue, useMemo } from 'react'
-import { useState } from 'react'
+import { useDeferredValue, useMemo, useState } from 'react'
 import type { LogLine } from './lines.ts'
-import { findIn, indexOfKey } from './view.ts'
+import { findIn } from './view.ts'
 import type { LogView } from './view.ts'
 
 export interface Find {
@@ -11,25 +10,24 @@ export interface Find {
   readonly count: number
   /** The place of the current line among them, from 1 on; 0 before the first jump. */
   readonly place: number
-  /** The index of the line to jump to: the next one, or the one before, around the ends. -1 where there is none. */
-  readonly step: (by: 1 | -1) => number
+  /** The key of the next line that has it, or of the one before, around the ends; null where there is none. */
+  readonly step: (by: 1 | -1) => number | null
 }
 
-/** Looks for a text in the lines that are shown. @param current the key of the line that was jumped to */
+/** Looks for a text in the lines that are shown, when there is time for it. @param current the key of the line that was jumped to */
 export function useFind(lines: readonly LogLine[], view: LogView, current: number | null): Find {
   const [text, setText] = useState('')
-  const wanted = useDeferredValue(text)
-  const found = useMemo(() => findIn(lines, view, wanted), [lines, view, wanted])
-  const at = current === null ? -1 : indexOfKey(lines, current)
+  const [wanted, searched] = [useDeferredValue(text), useDeferredValue(lines)]
+  const found = useMemo(() => findIn(searched, view, wanted), [searched, view, wanted])
   return {
     text,
     setText,
     count: found.length,
-    place: found.indexOf(at) + 1,
+    place: current === null ? 0 : found.indexOf(current) + 1,
     step: (by) => {
       // From the end backwards, because that is where a log is looked at.
-      if (by < 0) return found.findLast((index) => at < 0 || index < at) ?? found.at(-1) ?? -1
-      return found.find((index) => index > at) ?? found[0] ?? -1
+      if (by < 0) return found.findLast((key) => current === null || key < current) ?? found.at(-1) ?? null
+      return found.find((key) => current === null || key > current) ?? found[0] ?? null
     },
   }
 }

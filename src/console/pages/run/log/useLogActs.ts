@@ -23,7 +23,7 @@ export interface Jumps {
   /** The key of the line that was jumped to last. */
   readonly current: number | null
   readonly handle: RefObject<LogHandle | null>
-  readonly jumpTo: (line: LogLine | undefined) => void
+  readonly jumpTo: (key: number | null) => void
 }
 
 /** Jumps to lines: also to one that is shown only now. */
@@ -39,8 +39,8 @@ export function useJumps(lines: readonly LogLine[]): Jumps {
   return {
     current: jump?.key ?? null,
     handle,
-    jumpTo: (line) => {
-      if (line !== undefined) setJump({ key: line.key })
+    jumpTo: (key) => {
+      if (key !== null) setJump({ key })
     },
   }
 }
@@ -49,7 +49,7 @@ export function useJumps(lines: readonly LogLine[]): Jumps {
 export async function toFirstError(reader: LogReader, { jumpTo }: Jumps): Promise<void> {
   const line = await reader.findFirst(isErrorLine)
   if (line === null) notify('No line of the log looks like an error.')
-  else jumpTo(line)
+  else jumpTo(line.key)
 }
 
 /** Copies the lines that are loaded, as the view shows them. */

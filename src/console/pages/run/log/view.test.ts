@@ -9,8 +9,8 @@ const lines = ['one', '\u001B[31mtwo\u001B[0m', '{"type":"message_update"}', 'Tw
 test('A text is found in whatever case, in what the view shows', () => {
   const nice = linesOf(lines, 'nice')
   expect(nice.map((line) => textOf(line, 'nice'))).toEqual(['one', 'two', 'Two again'])
-  expect(findIn(nice, 'nice', 'TWO')).toEqual([1, 2])
-  expect(findIn(lines, 'raw', '[31m')).toEqual([1])
+  expect(findIn(nice, 'nice', 'TWO')).toEqual([10, 30])
+  expect(findIn(lines, 'raw', '[31m')).toEqual([10])
   expect(findIn(lines, 'nice', '')).toEqual([])
 })
 

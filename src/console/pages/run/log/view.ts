@@ -1,6 +1,7 @@
 // The two views of a log, and what is found in them. Pure functions.
 
 import { entriesOf } from './entries.ts'
+import { firstFrom } from './lines.ts'
 import type { LogLine } from './lines.ts'
 
 /** `nice` is the readable view, `raw` has the output as it is. */
@@ -18,24 +19,17 @@ export const textOf = (line: LogLine, view: LogView): string =>
         .map(({ text }) => text)
         .join('\n')
 
-/** The indexes of the lines in which a text is found, in whatever case. */
+/** The keys of the lines in which a text is found, in whatever case. */
 export function findIn(lines: readonly LogLine[], view: LogView, text: string): readonly number[] {
   if (text === '') return []
   const wanted = text.toLowerCase()
-  return lines.flatMap((line, at) => (textOf(line, view).toLowerCase().includes(wanted) ? [at] : []))
+  return lines.flatMap((line) => (textOf(line, view).toLowerCase().includes(wanted) ? [line.key] : []))
 }
 
-/** The index of a line by its key; -1 where it is not shown. Keys grow from line to line. */
+/** The index of a line by its key; -1 where it is not shown. */
 export function indexOfKey(lines: readonly LogLine[], key: number): number {
-  let [low, high] = [0, lines.length - 1]
-  while (low <= high) {
-    const middle = Math.floor((low + high) / 2)
-    const found = lines[middle]?.key ?? 0
-    if (found === key) return middle
-    if (found < key) low = middle + 1
-    else high = middle - 1
-  }
-  return -1
+  const index = firstFrom(lines, key)
+  return lines[index]?.key === key ? index : -1
 }
 
 /** A text cut where another one is found in it: every second part is a finding. */
