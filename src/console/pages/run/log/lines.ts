@@ -100,7 +100,7 @@ function linesWith(all: readonly LogLine[], openKeys: Partial<Record<Stream, num
 
 /** The line with which a stream begins in blocks, as if nothing stood before them, and whether it may go on behind them. */
 function firstLineOf(blocks: readonly LogBlock[], stream: Stream): { readonly line: LogLine; readonly isOpen: boolean } | null {
-  let line: LogLine | null = null
+  let line = null as LogLine | null
   for (const { records } of blocks)
     for (const record of records) {
       if (record.stream !== stream || record.text === '') continue
