@@ -2,6 +2,7 @@ import type { Locator, Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { hasChromium, useBrowser } from '../testing/browser.ts'
 import { download } from '../testing/files.ts'
+import { wakesOf } from '../testing/holds.ts'
 import { boardOf, join, person } from '../testing/people.ts'
 import type { TestPerson } from '../testing/people.ts'
 import { actionsOf, lastAudit, useServer, world } from '../testing/world.ts'
@@ -108,7 +109,7 @@ describe.skipIf(!hasChromium)('one issue in the console (need Chromium)', () => 
     test('An @ completes the name of an agent, and the comment wakes it', async () => {
       const w = await world(server())
       const ada = await w.agent({ name: 'Ada' })
-      await w.agent({ name: 'Linus Two' })
+      const linus = await w.agent({ name: 'Linus Two' })
       const issue = await w.issue()
       const page = await openIssue(w, issue)
       await page.keyboard.press('c')
@@ -120,9 +121,8 @@ describe.skipIf(!hasChromium)('one issue in the console (need Chromium)', () => 
       await page.keyboard.press('Tab')
       await page.keyboard.press('Control+Enter')
       await comment(page, 'Look, @Ada and @Linus Two').waitFor()
-      const { rows } = await server().database.sql.query('select agent_id from agent_wakeup_requests where issue_id = $1', [issue.id])
-      expect(rows).toContainEqual({ agent_id: ada.id })
-      expect(rows).toHaveLength(2)
+      const woken = (await wakesOf(server(), issue.id)).map(({ agentId }) => agentId)
+      expect(woken.toSorted()).toEqual([ada.id, linus.id].toSorted())
     })
 
     test('A long thread begins with its newest part, and shows what was before', async () => {
