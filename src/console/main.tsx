@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createRoot } from 'react-dom/client'
 import { ApiProblem } from './api/client.ts'
 import { App } from './App.tsx'
+import { PageBoundary } from './frame/PageBoundary.tsx'
 import './styles/index.css'
 
 /** With the pauses below, for about half a minute: as long as a restart of the server takes. */
@@ -32,6 +33,8 @@ const root = document.getElementById('root')
 if (root !== null)
   createRoot(root).render(
     <QueryClientProvider client={queries}>
-      <App />
+      <PageBoundary>
+        <App />
+      </PageBoundary>
     </QueryClientProvider>,
   )
