@@ -14,8 +14,8 @@ export const columnsOf = (nameOf: NameOf, open: (row: Activity) => void): readon
     key: 'details',
     title: 'Details',
     cell: (row) => (
-      <button type="button" className="quiet" aria-label={`Details: ${sentenceText(sentenceOf(row), nameOf)}`} onClick={() => open(row)}>
-        Open
+      <button type="button" className="quiet" onClick={() => open(row)}>
+        Open<span className="hidden"> the details: {sentenceText(sentenceOf(row), nameOf)}</span>
       </button>
     ),
   },

@@ -70,8 +70,11 @@ function WorkingRow({ run, hold, agentName }: WorkingRowProps): ReactNode {
           <Link to={pathOf(`agents/${run.agentId}`)}>{agentName}</Link>
         </strong>
         <span className="soft">
-          <Link to={pathOf(`runs/${run.id}`)} aria-label={`Run ${run.id.slice(0, 8)} of ${agentName}`}>
+          <Link to={pathOf(`runs/${run.id}`)}>
             {run.status === 'queued' ? 'queued' : <Elapsed from={run.startedAt ?? run.createdAt} />}
+            <span className="hidden">
+              , run {run.id.slice(0, 8)} of {agentName}
+            </span>
           </Link>
         </span>
       </div>

@@ -100,6 +100,7 @@ export const fieldsOfWork: Readonly<Record<string, string>> = {
   heldSince: 'When the hold was taken; null for none',
   waitingWakes: 'The number of wakes that wait for the issue',
   waiting: 'The oldest wakes that wait for the issue, three at most, in the order in which they get it',
+  'WaitingWake.since': 'Since when it waits',
   lastAct: 'The newest audit row of the holder; null for none',
   issueStatus: 'The status of the issue',
   history: 'The changes of the hold, newest first',
