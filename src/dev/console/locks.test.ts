@@ -32,7 +32,7 @@ describe.skipIf(!hasChromium)('the locks of the console (need Chromium)', () => 
     await click(rowOf(page, first.issue).getByRole('button', { name: 'Force-release' }))
     await dialogOf(page).getByLabel('Reason').fill('It hangs since lunch.')
     await click(dialogOf(page).getByRole('button', { name: `Force-release ${first.issue.identifier}` }))
-    await partOf(page, first.issue).getByText('released', { exact: true }).waitFor()
+    await partOf(page, first.issue).getByText('✓ released').waitFor()
     expect(clicks).toBe(3)
     expect(await partOf(page, first.issue).textContent()).toContain(`its next write to ${first.issue.identifier} is refused with 409`)
     expect(await nextWrite(first.run, first.issue)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
@@ -49,7 +49,7 @@ describe.skipIf(!hasChromium)('the locks of the console (need Chromium)', () => 
     await partOf(page, second.issue).getByText('Evicts').waitFor()
     await page.keyboard.type('It does not answer.')
     await page.keyboard.press('Enter')
-    await partOf(page, second.issue).getByText('released', { exact: true }).waitFor()
+    await partOf(page, second.issue).getByText('✓ released').waitFor()
     expect(await partOf(page, second.issue).textContent()).toContain('is refused with 409')
     expect(await nextWrite(second.run, second.issue)).toMatchObject({ status: 409, body: { code: 'lock_revoked' } })
     expect((await lastAudit(server(), second.issue.id, 'issue.admin_force_release')).details).toMatchObject({
@@ -57,6 +57,7 @@ describe.skipIf(!hasChromium)('the locks of the console (need Chromium)', () => 
     })
     await page.keyboard.press('Enter')
     await dialogOf(page).waitFor({ state: 'detached' })
+    await page.keyboard.press('Escape')
     await page.getByText('No run holds an issue.').waitFor()
   })
 
@@ -128,7 +129,7 @@ describe.skipIf(!hasChromium)('the locks of the console (need Chromium)', () => 
     expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: run.id })
     expect(await dialogOf(page).getByLabel('Reason').inputValue()).toBe('It hangs.')
     await confirm.click()
-    await partOf(page, issue).getByText('released', { exact: true }).waitFor()
+    await partOf(page, issue).getByText('✓ released').waitFor()
     expect((await lastAudit(server(), issue.id, 'issue.admin_force_release')).details).toMatchObject({ evictedRunIds: [run.id] })
   })
 

@@ -19,17 +19,17 @@ describe.skipIf(!hasChromium)('the list of the locks (needs Chromium)', () => {
     const here = await world(server())
     const [steady, lapsing, failed] = [await here.held(), await here.held(), await here.held()]
     await server().database.sql.query(
-      `update heartbeat_runs set last_seen_at = now(), lease_expires_at = now() + interval '6 seconds' where id = $1`,
+      `update heartbeat_runs set last_seen_at = null, lease_expires_at = now() + interval '15 seconds' where id = $1`,
       [lapsing.run.id],
     )
     await server().database.sql.query(`update heartbeat_runs set status = 'failed', finished_at = now() where id = $1`, [failed.run.id])
     const page = await locksOf(here)
-    await rowOf(page, lapsing.issue).getByText('live', { exact: true }).first().waitFor()
-    expect(await rowOf(page, failed.issue).textContent()).toContain('dead: run failed')
-    await rowOf(page, lapsing.issue)
-      .getByText(/dead: lease ran out \d\d:\d\d ago/)
-      .first()
-      .waitFor()
+    const alive = (issue: { readonly identifier: string }): Promise<string | null> =>
+      rowOf(page, issue).getByRole('cell').nth(3).textContent()
+    await rowOf(page, lapsing.issue).waitFor()
+    expect(await alive(lapsing.issue)).toBe('✓ live')
+    expect(await alive(failed.issue)).toBe('✕ dead: run failed')
+    await expect.poll(() => alive(lapsing.issue)).toMatch(/^✕ dead: lease ran out \d\d:\d\d ago$/)
     await expect.poll(async () => (await identifiersIn(page)).at(-1)).toBe(steady.issue.identifier)
     expect(await page.getByText('3 holds: 2 dead, 0 silent').count()).toBe(1)
   })
@@ -41,19 +41,19 @@ describe.skipIf(!hasChromium)('the list of the locks (needs Chromium)', () => {
     await expireLease(server(), three.run.id)
     const page = await locksOf(here, '?alive=dead&sort=-issue')
     await expect.poll(() => identifiersIn(page)).toEqual([three.issue.identifier, two.issue.identifier])
-    await page.getByRole('button', { name: /^Issue/ }).click()
+    await page.getByRole('columnheader', { name: 'Issue' }).getByRole('button').click()
     await expect.poll(() => identifiersIn(page)).toEqual([two.issue.identifier, three.issue.identifier])
     expect(ofPage(page, 'sort')).toBe('issue')
     await page.getByLabel('Agent', { exact: true }).selectOption(two.agent.id)
     await expect.poll(() => identifiersIn(page)).toEqual([two.issue.identifier])
     expect(ofPage(page, 'agent')).toBe(two.agent.id)
-    await page.keyboard.press('X')
+    for (const key of ['Escape', 'X']) await page.keyboard.press(key)
     await page.getByText('1 of 1 selected').waitFor()
     await page.getByRole('button', { name: 'Remove the filters' }).click()
     await expect.poll(() => identifiersIn(page)).toEqual([one, two, three].map(({ issue }) => issue.identifier))
-    await page.getByLabel('Search in the locks').fill(one.agent.name)
+    await page.getByLabel('Search in the locks').fill(one.issue.identifier)
     await expect.poll(() => identifiersIn(page)).toEqual([one.issue.identifier])
-    await page.getByLabel('Age').selectOption('1h')
+    await page.getByLabel('Age', { exact: true }).selectOption('1h')
     await page.getByText('No hold matches these filters.').waitFor()
   })
 
