@@ -142,7 +142,8 @@ function Buttons({ isOver, isBusy, words, onClose }: ButtonsProps): ReactNode {
   if (isOver)
     return (
       <footer>
-        <button type="button" autoFocus onClick={onClose}>
+        {/* An element of its own: only a new one takes the focus, and the field that had it is gone. */}
+        <button key="close" type="button" autoFocus onClick={onClose}>
           Close
         </button>
       </footer>

@@ -139,7 +139,7 @@ describe.skipIf(!hasChromium)('the locks of the console (need Chromium)', () => 
     const [gone, ...others] = held
     const page = await locksOf(here)
     await rowOf(page, held[0].issue).waitFor()
-    await page.keyboard.press('X')
+    await page.keyboard.press('Shift+X')
     await page.getByText('3 of 3 selected').waitFor()
     await page.keyboard.press('f')
     for (const { issue } of held) await partOf(page, issue).getByText('Evicts').waitFor()

@@ -87,7 +87,7 @@ describe.skipIf(!hasChromium)('the list of the locks (needs Chromium)', () => {
     await server().database.sql.query('update issues set checkout_run_id = gen_random_uuid() where company_id = $1', [here.company.id])
     const page = await locksOf(here)
     await page.getByText('1,100 holds: 1,100 dead').waitFor()
-    await page.keyboard.press('X')
+    await page.keyboard.press('Shift+X')
     await page.getByText('1,100 of 1,100 selected').waitFor()
   })
 
@@ -104,7 +104,7 @@ describe.skipIf(!hasChromium)('the list of the locks (needs Chromium)', () => {
     const page = await locksOf(here)
     await rowOf(page, issue).waitFor()
     expect(await findingsOf(page, 'locks')).toEqual([])
-    await page.keyboard.press('X')
+    await page.keyboard.press('Shift+X')
     await page.keyboard.press('f')
     await partOf(page, issue).getByText('Evicts').waitFor()
     expect(await findingsOf(page, 'force-release')).toEqual([])
