@@ -43,7 +43,7 @@ function Reasons({ onChoose }: { readonly onChoose: (reason: string) => void }):
   const [reasons] = useState(lastReasons)
   if (reasons.length === 0) return null
   return (
-    <div className="reasons" role="group" aria-label="Last reasons">
+    <div className="reasons" role="group" aria-label="Used before">
       {reasons.map((reason) => (
         <button key={reason} type="button" className="secondary" title={reason} onClick={() => onChoose(reason)}>
           {reason}

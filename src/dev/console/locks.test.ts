@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium)('the locks of the console (need Chromium)', () => 
     await dialogOf(page).getByLabel('Reason').fill('It hangs.')
     await confirm.click()
     await partOf(page, issue).getByRole('alert').waitFor()
-    expect(await partOf(page, issue).textContent()).toContain(`holder changed: now ${other.name}`)
+    await expect.poll(async () => await partOf(page, issue).textContent()).toContain(`holder changed: now ${other.name}`)
     expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: run.id })
     expect(await dialogOf(page).getByLabel('Reason').inputValue()).toBe('It hangs.')
     await confirm.click()

@@ -47,7 +47,7 @@ describe.skipIf(!hasChromium)('the list of the locks (needs Chromium)', () => {
     await page.getByLabel('Agent', { exact: true }).selectOption(two.agent.id)
     await expect.poll(() => identifiersIn(page)).toEqual([two.issue.identifier])
     expect(ofPage(page, 'agent')).toBe(two.agent.id)
-    for (const key of ['Escape', 'X']) await page.keyboard.press(key)
+    for (const key of ['Escape', 'Shift+X']) await page.keyboard.press(key)
     await page.getByText('1 of 1 selected').waitFor()
     await page.getByRole('button', { name: 'Remove the filters' }).click()
     await expect.poll(() => identifiersIn(page)).toEqual([one, two, three].map(({ issue }) => issue.identifier))

@@ -27,7 +27,7 @@ const Unknown = ({ words = 'unknown' }: { readonly words?: string }): ReactNode 
 function IssueCell({ hold, pathOf, onLook }: CellProps & Pick<ColumnOptions, 'onLook'>): ReactNode {
   const { identifier, title, issueStatus, lastAct } = hold
   return (
-    <span className="two">
+    <span className="two-lines">
       <span className="lock-issue">
         <Link to={pathOf(`issues/${identifier}`)} className="mono">
           {identifier}
@@ -56,7 +56,7 @@ function HolderCell({ hold, pathOf }: CellProps): ReactNode {
   const { holder } = hold
   const runId = heldBy(hold)
   return (
-    <span className="two">
+    <span className="two-lines">
       {holder === null ? <Unknown words="unknown agent" /> : <Link to={pathOf(`agents/${holder.agentId}`)}>{holder.agentName}</Link>}
       {runId !== null && (holder === null ? <span className="mono soft">run {runId.slice(0, 8)}</span> : <RunLink runId={runId} />)}
     </span>
@@ -67,7 +67,7 @@ function WaitsCell({ hold: { waiting, waitingWakes } }: Pick<CellProps, 'hold'>)
   if (waitingWakes === 0) return <Unknown words="none" />
   const agents = [...new Set(waiting.map(({ agentName }) => agentName))].join(', ')
   return (
-    <span className="two" title={agents}>
+    <span className="two-lines" title={agents}>
       <span>{formatNumber(waitingWakes)}</span>
       <span className="soft">{agents}</span>
     </span>
