@@ -96,7 +96,7 @@ function Log({ list: { read, cursor, hold, release }, filter, nameOf }: LogProps
   return (
     <>
       {problem !== null && <Problem problem={problem} />}
-      <p className="log-line" role="status">
+      <p className="activity-count" role="status">
         {waiting > 0 && (
           <button type="button" className="quiet" onClick={release}>
             {waiting} new
@@ -115,7 +115,7 @@ function Log({ list: { read, cursor, hold, release }, filter, nameOf }: LogProps
         </div>
       )}
       {hasMore && (
-        <p className="log-more">
+        <p className="activity-more">
           <button type="button" className="secondary" disabled={isLoadingMore} onClick={loadMore}>
             {isLoadingMore ? 'Loading' : 'Load more'}
           </button>

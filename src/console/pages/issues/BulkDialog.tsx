@@ -165,7 +165,7 @@ function Preview({ plan, selected }: { readonly plan: ManyPlan | null; readonly 
     )
   const { rows, unchanged, takenFromRuns } = plan
   return (
-    <div className="preview" role="status">
+    <div className="bulk-preview" role="status">
       <p>
         {rows.length === 0 ? (
           'No selected issue would change: each has it already.'

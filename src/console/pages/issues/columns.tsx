@@ -38,21 +38,17 @@ const holderText = (row: IssueRow, names: Names): string =>
 interface EditCellProps {
   readonly row: IssueRow
   readonly field: EditField
-  readonly words: string
   readonly onEdit: (row: IssueRow, field: EditField) => void
   readonly children: ReactNode
 }
 
-/** A cell that opens the choices of its field. */
-const EditCell = ({ row, field, words, onEdit, children }: EditCellProps): ReactNode => (
-  <button
-    type="button"
-    className="cell"
-    aria-label={`${field} of ${row.identifier}: ${words}. Change`}
-    title={`Change the ${field}`}
-    onClick={() => onEdit(row, field)}
-  >
+/** A cell that opens the choices of its field. Its name begins with the words that are seen. */
+const EditCell = ({ row, field, onEdit, children }: EditCellProps): ReactNode => (
+  <button type="button" className="cell" title={`Change the ${field}`} onClick={() => onEdit(row, field)}>
     {children}
+    <span className="hidden">
+      , {field} of {row.identifier}. Change
+    </span>
   </button>
 )
 
@@ -128,7 +124,7 @@ export function columnsOf({ names, pathOf, onEdit }: ColumnOptions): readonly Co
     ...editColumns(names).map(({ words, shown, ...column }) => ({
       ...column,
       cell: (row: IssueRow) => (
-        <EditCell row={row} field={column.key} words={words(row) || 'none'} onEdit={onEdit}>
+        <EditCell row={row} field={column.key} onEdit={onEdit}>
           {shown(row)}
         </EditCell>
       ),

@@ -21,7 +21,7 @@ export function Labels({ issue, save }: FactsProps): ReactNode {
         onChange={(id) => id !== '' && set([...own, id], 'The label is added.')}
       />
       {issue.labels.length > 0 && (
-        <ul className="chips beside" aria-label="Labels of the issue">
+        <ul className="label-chips beside" aria-label="Labels of the issue">
           {issue.labels.map(({ id, name, color }) => (
             <li key={id}>
               <Swatch color={color} /> {name}
