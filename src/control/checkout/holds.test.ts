@@ -72,11 +72,11 @@ describe('the list of holds of a company', () => {
     await server().board.patch(`/api/issues/${issue.id}`, { projectId: project.body.id })
     await run.client.post(`/api/issues/${issue.id}/comments`, { body: 'I begin.' })
     const waiting = [await here.agent(), await here.agent(), await here.agent(), await here.agent()]
-    for (const { id } of waiting)
+    for (const [place, { id }] of waiting.entries())
       await server().database.sql.query(
-        `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id)
-         values ($1, $2, $3, 'on_demand', 'test', 'deferred_issue_execution', 'system', 'test')`,
-        [here.company.id, id, issue.id],
+        `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, created_at)
+         values ($1, $2, $3, 'on_demand', 'test', 'deferred_issue_execution', 'system', 'test', now() + $4 * interval '1 second')`,
+        [here.company.id, id, issue.id, place],
       )
     const [row] = await listHolds(here)
     expect(row).toMatchObject({ projectId: project.body.id, lastAct: { action: 'issue.comment_added' }, waitingWakes: 4 })
