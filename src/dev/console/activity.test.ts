@@ -38,6 +38,18 @@ async function seal(): Promise<void> {
   }
 }
 
+/** Changes the log as only a person with the rights of a superuser can: without the triggers that refuse it. */
+async function tamper(statement: string, values: readonly string[]): Promise<void> {
+  const sql = await server().database.sql.connect()
+  try {
+    await sql.query("set session_replication_role = 'replica'")
+    await sql.query(statement, [...values])
+  } finally {
+    await sql.query('reset session_replication_role')
+    sql.release()
+  }
+}
+
 describe.skipIf(!hasChromium)('the log of a company (needs Chromium)', () => {
   test('Rows are sentences with links, and the details of a row are at an address that can be copied', async () => {
     const here = await world(server())
@@ -52,7 +64,7 @@ describe.skipIf(!hasChromium)('the log of a company (needs Chromium)', () => {
     expect(await sentence.getByRole('link', { name: issue.identifier }).getAttribute('href')).toBe(
       `/console/${here.company.issuePrefix}/issues/${issue.id}`,
     )
-    await sentence.getByRole('button', { name: /^Details/ }).click()
+    await sentence.getByRole('button', { name: /^Open the details/ }).click()
     const drawer = page.getByRole('dialog', { name: 'One row of the log' })
     await drawer.getByText('"reason": "hangs since lunch"').waitFor()
     const other = await open(`${activityPath(here)}?${searchOf(page).toString()}&preset=failures`)
@@ -82,7 +94,7 @@ describe.skipIf(!hasChromium)('the log of a company (needs Chromium)', () => {
     await page.reload()
     await row(page, 'took').first().waitFor()
     expect(await page.getByLabel('Who').inputValue()).toBe(agent.id)
-    await page.getByLabel('To').fill('2001-01-01')
+    await page.getByLabel('To', { exact: true }).fill('2001-01-01')
     await page.getByText('No row fits these filters.').waitFor()
   })
 
@@ -160,7 +172,7 @@ describe.skipIf(!hasChromium)('the verification of the chain (needs Chromium)', 
     expect(await dialog.textContent()).toContain('Signed head')
     expect(await dialog.textContent()).toMatch(/positions 1 to \d/)
 
-    await server().database.sql.query(
+    await tamper(
       `update activity_log set details = details || '{"title":"Written later"}' where company_id = $1 and action = 'issue.created'`,
       [here.company.id],
     )
@@ -175,7 +187,7 @@ describe.skipIf(!hasChromium)('the verification of the chain (needs Chromium)', 
     const here = await world(server())
     const { id } = await here.issue()
     await seal()
-    await server().database.sql.query('delete from activity_log where entity_id = $1', [id])
+    await tamper('delete from activity_log where entity_id = $1', [id])
     const page = await open(activityPath(here, '?verify=1'))
     await page.getByRole('alert').getByText('The row was deleted.').waitFor()
   })

@@ -23,7 +23,10 @@ export type Part = string | Named | Quoted
 export type SentenceRow = Pick<Activity, 'action' | 'actorType' | 'actorId' | 'entityType' | 'entityId' | 'agentId' | 'runId' | 'details'>
 
 /** Makes the sentence about a row. */
-export type SentenceMaker = (row: SentenceRow) => readonly Part[]
+export interface SentenceMaker {
+  (row: SentenceRow): readonly Part[]
+  readonly isConsequence?: true
+}
 
 type Piece = Part | readonly Part[] | number | null
 
@@ -72,7 +75,8 @@ export const passive =
   }
 
 /** A sentence about something that the server did in consequence, on the row of the actor that caused it. */
-export const consequence = (rest: SentenceMaker): SentenceMaker => rest
+export const consequence = (rest: SentenceMaker): SentenceMaker =>
+  Object.assign((row: SentenceRow) => rest(row), { isConsequence: true as const })
 
 const actorInside = (row: SentenceRow): Part => {
   const actor = actorOf(row)

@@ -32,6 +32,9 @@ const unknown: SentenceMaker = by((row) => {
 /** The sentence about an audit row, in parts. `Sentence` shows it with links; `sentenceText` makes plain text of it. */
 export const sentenceOf = (row: SentenceRow): readonly Part[] => (sentences[row.action] ?? unknown)(row)
 
+/** Whether a row is about something that the server did in consequence of another change. */
+export const isConsequence = ({ action }: Pick<SentenceRow, 'action'>): boolean => sentences[action]?.isConsequence === true
+
 /** Names of rows by their ids; null where a name is not known. */
 export type NameOf = (part: Pick<Named, 'kind' | 'id'>) => string | null
 

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { ReactNode } from 'react'
 import { useCompany, useCompanyPath } from '../../frame/company.tsx'
 import { useKeys } from '../../keys/keys.ts'
@@ -14,7 +14,7 @@ import { useNames } from '../activity/names.ts'
 import { ApprovalList } from './ApprovalList.tsx'
 import { ApprovalView } from './ApprovalView.tsx'
 import { useApprovals } from './data.ts'
-import type { ListFilter } from './data.ts'
+import type { ApprovalsRead, ListFilter } from './data.ts'
 import { typeWords } from './words.ts'
 import type { ApprovalStatus, ApprovalType } from './words.ts'
 
@@ -36,21 +36,33 @@ function filterIn(query: URLSearchParams): ListFilter {
   return { status: status === 'all' ? null : status, type: type !== null && type in typeWords ? (type as ApprovalType) : null }
 }
 
-/** The order in which `j` and `k` go. A row that has left the list leaves its place to the next one. */
-function useSelected(ids: readonly string[], given: string | null): { readonly id: string | null; readonly move: (by: number) => void } {
+interface Selected {
+  readonly id: string | null
+  readonly move: (by: number) => void
+}
+
+/**
+ * The order in which `j` and `k` go. A row that has left the list leaves its place to the next one. The row that is shown first stays when it is
+ * decided, so that its outcome is seen and no other request takes its place while a note is written.
+ */
+function useSelected({ rows, hasFirst }: ApprovalsRead, { status, type }: ListFilter, chosen: string | null): Selected {
+  const ids = rows.map((row) => row.id)
   const place = useRef(0)
+  const list = `${status} ${type}`
+  const [first, setFirst] = useState<{ readonly list: string; readonly id: string } | null>(null)
+  if (hasFirst && first?.list !== list && ids[0] !== undefined) setFirst({ list, id: ids[0] })
+  const given = chosen ?? (first?.list === list ? first.id : (ids[0] ?? null))
   const at = given === null ? -1 : ids.indexOf(given)
   useEffect(() => {
     if (at >= 0) place.current = at
   }, [at])
-  const id = given ?? ids[0] ?? null
   const move = (by: number): void => {
     const isListed = given === null || at >= 0
     const from = isListed ? Math.max(at, 0) : by > 0 ? place.current - 1 : place.current
     const next = ids[Math.max(0, Math.min(ids.length - 1, from + by))]
     if (next !== undefined) setQuery({ open: next })
   }
-  return { id, move }
+  return { id: given, move }
 }
 
 /** The requests that wait for a decision: the list by age, and beside it the one that is looked at. */
@@ -60,12 +72,10 @@ export default function ApprovalsPage(): ReactNode {
   const { query } = usePlace()
   const isWide = useIsWide()
   const filter = filterIn(query)
-  const { rows, isLoading, problem, hasMore, loadMore } = useApprovals(companyId, filter)
+  const read = useApprovals(companyId, filter)
+  const { rows, isLoading, problem, hasMore, loadMore } = read
   const nameOf = useNames(noRows)
-  const { id, move } = useSelected(
-    rows.map((row) => row.id),
-    query.get('open'),
-  )
+  const { id, move } = useSelected(read, filter, query.get('open'))
   useKeys('Approvals', [
     { keys: 'j', label: 'Next approval', run: () => move(1) },
     { keys: 'k', label: 'Previous approval', run: () => move(-1) },
@@ -78,7 +88,7 @@ export default function ApprovalsPage(): ReactNode {
       {problem !== null && <Problem problem={problem} />}
       {isLoading ? (
         <Skeleton lines={8} />
-      ) : rows.length === 0 && query.get('open') === null ? (
+      ) : rows.length === 0 && (!isWide || id === null) ? (
         <NoRows filter={filter} />
       ) : (
         <div className="inbox">

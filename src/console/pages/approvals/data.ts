@@ -16,11 +16,16 @@ export interface ListFilter {
 const PAGE = 200
 const open: ReadonlySet<string> = new Set(['pending', 'revision_requested'])
 
+export interface ApprovalsRead extends PagesRead<Approval> {
+  /** Whether the first row of the list is known: of a list that is shown oldest first it comes with the last page. */
+  readonly hasFirst: boolean
+}
+
 /**
  * The approvals of a filter. The list of what waits is read whole and shown oldest first, because it is answered in that order; the rest newest first,
  * page by page.
  */
-export function useApprovals(companyId: string, { status, type }: ListFilter): PagesRead<Approval> {
+export function useApprovals(companyId: string, { status, type }: ListFilter): ApprovalsRead {
   const read = usePages<Approval>(['approvals', companyId, 'list'], `/companies/${companyId}/approvals`, { status }, PAGE)
   const { hasMore, loadMore } = read
   const isWaiting = status !== null && open.has(status)
@@ -28,7 +33,7 @@ export function useApprovals(companyId: string, { status, type }: ListFilter): P
     if (isWaiting && hasMore) loadMore()
   })
   const rows = type === null ? read.rows : read.rows.filter((row) => row.type === type)
-  return { ...read, rows: isWaiting ? rows.toReversed() : rows }
+  return { ...read, rows: isWaiting ? rows.toReversed() : rows, hasFirst: !read.isPrevious && !(isWaiting && hasMore) }
 }
 
 /** One approval, with what a decision would be about. */
