@@ -1,11 +1,9 @@
 import type { ReactNode } from 'react'
 import type { Hold, Run } from '../api/types.ts'
 import { useCompany } from '../frame/company.tsx'
-import { formatNumber } from '../parts/time.ts'
+import { counted } from '../parts/counted.ts'
 import { Elapsed } from '../parts/Time.tsx'
 import { useWork } from './reads.ts'
-
-const counted = (count: number, word: string): string => `${formatNumber(count)} ${word}${count === 1 ? '' : 's'}`
 
 function RunLine({ run, holds }: { readonly run: Run; readonly holds: readonly Hold[] }): ReactNode {
   const held = holds.filter(({ holder }) => holder?.runId === run.id)

@@ -1,5 +1,7 @@
 // The one way in which the console asks the server.
 
+import { noteServerTime } from './serverClock.ts'
+
 /** A refusal of the server, in its own words. */
 export class ApiProblem extends Error {
   /** The HTTP status; 0 where no answer came. */
@@ -137,6 +139,7 @@ export async function requestLines<T>(path: string, query: Query = {}): Promise<
 async function send(method: Method, path: string, options: RequestOptions): Promise<Response> {
   const { body, query = {}, ifMatch = null, idempotencyKey, signal } = options
   const isForm = body instanceof FormData
+  const askedAt = Date.now()
   const response = await answered(
     fetch(addressOf(path, query), {
       method,
@@ -151,6 +154,7 @@ async function send(method: Method, path: string, options: RequestOptions): Prom
       ...(signal === undefined ? {} : { signal }),
     }),
   )
+  noteServerTime(response.headers.get('Date'), askedAt)
   if (response.status === 401 && !takesPassword(path)) announceUnauthorized()
   if (!response.ok) throw await problemOf(response)
   return response

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react'
 import type { ReactNode } from 'react'
 import { clock, duration, exactTime, relativeTime } from './time.ts'
 
-/** The time of the page, in steps of a second. */
+/** The time of the server, in steps of a second. */
 export const useNow = (): number => useSyncExternalStore(clock.subscribe, clock.read)
 
 /** A relative time. The exact one, with its zone, is shown on hover and read by readers of screens. */

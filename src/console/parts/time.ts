@@ -1,5 +1,7 @@
 // Times as people read them. Numbers and dates by `Intl`, in the reader's language and zone.
 
+import { serverNow, whenServerTimeSet } from '../api/serverClock.ts'
+
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
 const number = new Intl.NumberFormat()
@@ -39,18 +41,22 @@ export function duration(ms: number): string {
 export const formatNumber = (value: number): string => number.format(value)
 
 const listeners = new Set<() => void>()
-let now = Date.now()
+let now = serverNow()
 let timer: ReturnType<typeof setInterval> | undefined
 
-/** The time in steps of a second, for `useSyncExternalStore`. It stands still while nothing shows it. */
+function tick(): void {
+  now = serverNow()
+  for (const listen of listeners) listen()
+}
+
+whenServerTimeSet(tick)
+
+/** The time of the server in steps of a second, for `useSyncExternalStore`. It stands still while nothing shows it. */
 export const clock = {
   read: (): number => now,
   subscribe: (listen: () => void): (() => void) => {
     listeners.add(listen)
-    timer ??= setInterval(() => {
-      now = Date.now()
-      for (const one of listeners) one()
-    }, SECOND)
+    timer ??= setInterval(tick, SECOND)
     return () => {
       listeners.delete(listen)
       if (listeners.size > 0) return

@@ -250,7 +250,9 @@ describe.skipIf(!hasChromium)('the life of an agent (needs Chromium)', () => {
     await quarantine.getByLabel('Reason').fill('it asks for secrets')
     await quarantine.getByRole('button', { name: 'Quarantine' }).click()
     await closed(page)
-    await shown(page, 'It ended 1 runs, 1 keys')
+    await shown(page, 'It ended 1 run, 1 key and 0 waiting wakes.')
+    const did = await page.getByRole('link', { name: 'What it did' }).getAttribute('href')
+    expect(did).toBe(`/console/${company.issuePrefix}/activity?agentId=${agent.id}`)
     expect(await agentRow(agent.id)).toMatchObject({ status: 'paused', pause_reason: 'quarantine' })
     expect((await agent.client.get('/api/agents/me')).status).toBe(401)
     expect((await lastAudit(server(), agent.id, 'agent.quarantined')).details).toMatchObject({

@@ -7,11 +7,18 @@ import { useBrowser } from '../testing/browser.ts'
 import { useServer } from '../testing/world.ts'
 import type { TestServer } from '../testing/world.ts'
 
+interface OpenOptions {
+  readonly colorScheme?: 'light' | 'dark'
+  readonly width?: number
+  /** A script that runs before those of the page. */
+  readonly before?: string
+}
+
 /** A console for the tests of a file. */
 export interface ConsoleWorld {
   readonly server: () => TestServer
-  /** Opens a page of the console in a browser of its own. @param path below `/console` */
-  readonly open: (path: string, options?: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number }) => Promise<Page>
+  /** Opens a page of the console in an empty window. @param path below `/console` */
+  readonly open: (path: string, options?: OpenOptions) => Promise<Page>
 }
 
 /** Builds the console and starts a server for the tests of a file. A fault of a page fails its test. */
@@ -21,8 +28,9 @@ export function useConsole(): ConsoleWorld {
   const openBrowser = useBrowser()
   return {
     server,
-    async open(path, { colorScheme = 'light', width = 1440 } = {}) {
-      const { page } = await openBrowser({ origins: [server().url], colorScheme })
+    async open(path, { colorScheme = 'light', width = 1440, before } = {}) {
+      const { page } = await openBrowser({ origins: [server().url], colorScheme, ...(before === undefined ? { isKept: true } : {}) })
+      if (before !== undefined) await page.addInitScript(before)
       await page.setViewportSize({ width, height: 900 })
       await page.goto(`${server().url}/console${path}`)
       return page

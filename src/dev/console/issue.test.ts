@@ -138,6 +138,37 @@ describe.skipIf(!hasChromium)('one issue in the console (need Chromium)', () => 
     })
   })
 
+  describe('keys and the clipboard', () => {
+    test('The keys j and k move the focus through the entries of the thread, from either end', async () => {
+      const w = await world(server())
+      const issue = await w.issue()
+      for (const body of ['The first word', 'The last word']) await server().board.post(`/api/issues/${issue.id}/comments`, { body })
+      const page = await openIssue(w, issue)
+      await comment(page, 'The last word').waitFor()
+      const focused = (text: string): Promise<void> => page.locator('.thread > ol > li:focus-visible', { hasText: text }).waitFor()
+      await page.keyboard.press('k')
+      await focused('The last word')
+      await page.keyboard.press('k')
+      await focused('The first word')
+      await page.keyboard.press('j')
+      await focused('The last word')
+      await page.keyboard.press('j')
+      await focused('The last word')
+      await page.keyboard.press('?')
+      await page.getByRole('dialog').getByText('Next entry of the thread').waitFor()
+    })
+
+    test('A click on the identifier copies it', async () => {
+      const w = await world(server())
+      const issue = await w.issue()
+      const page = await openIssue(w, issue)
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+      await page.getByRole('button', { name: issue.identifier, exact: true }).click()
+      await notice(page, `${issue.identifier} is copied.`)
+      expect(await page.evaluate('navigator.clipboard.readText()')).toBe(issue.identifier)
+    })
+  })
+
   describe('hostile texts', () => {
     const hostile = [
       '<script>window.bad = 1</script>',
@@ -243,6 +274,33 @@ describe.skipIf(!hasChromium)('one issue in the console (need Chromium)', () => 
       await page.getByRole('button', { name: 'Create', exact: true }).click()
       await page.getByRole('region', { name: 'Children' }).getByRole('link', { name: 'Buy corn' }).waitFor()
       expect(await actionsOf(server(), issue.id)).toContain('issue.child_created')
+    })
+
+    test('The parent is set, changed and removed, and an issue that is below this one is refused', async () => {
+      const w = await world(server())
+      const [issue, barn, farm] = [await w.issue(), await w.issue({ title: 'Build the barn' }), await w.issue({ title: 'Run the farm' })]
+      const child = await w.issue({ parentId: issue.id, title: 'Below' })
+      const page = await openIssue(w, issue)
+      const parent = page.getByRole('group', { name: 'Parent' })
+      const pick = async (name: string, { identifier }: Ref): Promise<void> => {
+        await parent.getByRole('button', { name }).click()
+        const form = dialog(page, 'Set the parent')
+        await form.getByLabel('Issue', { exact: true }).fill(identifier)
+        await form.getByRole('list', { name: 'Issues that fit' }).getByRole('button', { name: identifier }).click()
+      }
+      await pick('Set a parent', barn)
+      await notice(page, `It is below ${barn.identifier} now.`)
+      await parent.getByRole('link', { name: 'Build the barn' }).waitFor()
+      await page.getByRole('navigation', { name: 'Where the issue stands' }).getByRole('link', { name: barn.identifier }).waitFor()
+      expect((await lastAudit(server(), issue.id, 'issue.updated')).details).toMatchObject({ parentId: barn.id })
+      await pick('Change the parent', farm)
+      await parent.getByRole('link', { name: 'Run the farm' }).waitFor()
+      await pick('Change the parent', child)
+      await page.getByRole('region', { name: 'Facts' }).getByRole('alert').waitFor()
+      expect(await fieldsOf(server(), issue)).toMatchObject({ parentId: farm.id })
+      await parent.getByRole('button', { name: 'Remove the parent' }).click()
+      await parent.getByRole('button', { name: 'Set a parent' }).waitFor()
+      expect(await fieldsOf(server(), issue)).toMatchObject({ parentId: null })
     })
 
     test('The hold is shown with its story, and the key r opens its force-release', async () => {

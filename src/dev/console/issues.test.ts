@@ -226,6 +226,31 @@ describe.skipIf(!hasChromium)('the issues in the console (need Chromium)', () =>
     })
   })
 
+  describe('a look beside the list', () => {
+    test('The space bar shows the row with the cursor, its text and its hold, and the list stays where it was', async () => {
+      const w = await world(server())
+      const { issue, agent } = await w.held()
+      await server().board.patch(`/api/issues/${issue.id}`, { description: 'Feed the **goats** at noon.' })
+      await w.issue({ title: 'Another one' })
+      const page = await openIssues(w)
+      await moveTo(page, issue)
+      const address = page.url()
+      await page.keyboard.press('Space')
+      const drawer = page.getByRole('dialog', { name: `${issue.identifier}: ` })
+      await drawer.locator('strong').getByText('goats', { exact: true }).waitFor()
+      await drawer.getByRole('link', { name: agent.name, exact: true }).waitFor()
+      await drawer.getByText('✓ live').waitFor()
+      expect(page.url()).toBe(address)
+      await page.keyboard.press('Escape')
+      await drawer.waitFor({ state: 'detached' })
+      expect(await rowOf(page, issue).getAttribute('aria-current')).toBe('true')
+      await page.keyboard.press('Space')
+      await expect.poll(() => drawer.getByRole('link', { name: 'Open the issue' }).evaluate((link) => link.matches(':focus'))).toBe(true)
+      await page.keyboard.press('Enter')
+      await page.waitForURL(`**/issues/${issue.identifier}`)
+    })
+  })
+
   describe('while the list changes', () => {
     test('An issue that is created elsewhere comes in by itself, and behind a line while the reader is at the rows', async () => {
       const w = await world(server())

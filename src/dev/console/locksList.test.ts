@@ -34,6 +34,18 @@ describe.skipIf(!hasChromium)('the list of the locks (needs Chromium)', () => {
     expect(await page.getByText('3 holds: 2 dead, 0 silent').count()).toBe(1)
   })
 
+  test('The lease and the ages are those of the clock of the server, also where the clock of the reader is an hour off', async () => {
+    const here = await world(server())
+    const { issue } = await here.held()
+    for (const off of [3_600_000, -3_600_000]) {
+      const before = `{ const now = Date.now; Date.now = () => now() + ${off} }`
+      const page = await open(`/${here.company.issuePrefix}/locks`, { before })
+      await rowOf(page, issue).waitFor()
+      await expect.poll(() => rowOf(page, issue).getByRole('cell').nth(3).textContent()).toBe('✓ live')
+      expect(await rowOf(page, issue).getByRole('cell').nth(4).textContent()).toMatch(/sec\. ago|now/)
+    }
+  })
+
   test('Filters and order stand in the address, work from there, and narrow what is selected', async () => {
     const here = await world(server())
     const [one, two, three] = [await here.held(), await here.held(), await here.held()]

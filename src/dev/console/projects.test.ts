@@ -50,7 +50,7 @@ describe.skipIf(!hasChromium)('projects, goals and labels in the console (need C
     await dialog(page, 'Restore Release 2').getByRole('button', { name: 'Restore Release 2' }).click()
     await page.getByRole('button', { name: 'Archive' }).waitFor()
     await page.getByRole('button', { name: 'Delete' }).click()
-    await dialog(page, 'Delete Release 2').getByText('1 issues stay').waitFor()
+    await dialog(page, 'Delete Release 2').getByText('Its issues stay, without a project (1 issue).').waitFor()
     await dialog(page, 'Delete Release 2').getByRole('button', { name: 'Delete Release 2' }).click()
     await page.getByText('There is no project yet.').waitFor()
     expect((await server().board.get(`/api/issues/${issue.id}`)).body.projectId).toBeNull()
@@ -73,7 +73,7 @@ describe.skipIf(!hasChromium)('projects, goals and labels in the console (need C
     await dialog(page, 'New goal').getByLabel('Title').fill('Start in a second')
     await dialog(page, 'New goal').getByRole('button', { name: 'Create the goal' }).click()
     const below = page.getByRole('listitem').filter({ hasText: 'Be the quickest tracker' }).getByRole('list')
-    await below.getByText('Start in a second').waitFor()
+    await below.locator('strong', { hasText: 'Start in a second' }).waitFor()
     const goals = (await server().board.get(`/api/companies/${here.company.id}/goals`)).body as {
       id: string
       title: string
@@ -89,7 +89,7 @@ describe.skipIf(!hasChromium)('projects, goals and labels in the console (need C
     await notice(page, 'The goal is saved')
     expect((await lastAudit(server(), child?.id ?? '', 'goal.updated')).details).toMatchObject({ status: 'active' })
     await page.getByRole('button', { name: 'Delete Be the quickest tracker' }).click()
-    await dialog(page, 'Delete Be the quickest tracker').getByText('1 goals below it stay').waitFor()
+    await dialog(page, 'Delete Be the quickest tracker').getByText('1 goal below it stays, below no other goal.').waitFor()
     await dialog(page, 'Delete Be the quickest tracker').getByRole('button', { name: 'Delete the goal' }).click()
     await expect.poll(() => page.getByText('Be the quickest tracker').count()).toBe(0)
     expect((await server().board.get(`/api/goals/${child?.id}`)).body.parentId).toBeNull()
@@ -115,7 +115,7 @@ describe.skipIf(!hasChromium)('projects, goals and labels in the console (need C
     expect(await refused.getByLabel('Name').inputValue()).toBe('bug')
     await refused.getByRole('button', { name: 'Cancel' }).click()
     await row(page, 'Labels', 'bug').getByRole('button', { name: 'Delete bug' }).click()
-    await dialog(page, 'Delete bug').getByText('It is removed from 1 issues').waitFor()
+    await dialog(page, 'Delete bug').getByText('It is removed from 1 issue.').waitFor()
     await dialog(page, 'Delete bug').getByRole('button', { name: 'Delete bug' }).click()
     await page.getByText('There is no label yet.').waitFor()
     expect((await server().board.get(`/api/issues/${issue.id}`)).body.labelIds).toEqual([])

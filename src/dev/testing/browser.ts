@@ -37,10 +37,34 @@ export const TEST_HOST = 'paperclip.test'
 /** A machine is allowed to be this slow before a test gives up waiting for a page. */
 const TIMEOUT_MS = 45_000
 
+/**
+ * Parts of the window of a person, which no test shows: Chromium draws a list below the address bar as two pages more for each page. The rest is what
+ * the driver switches off, because only the last such list counts.
+ */
+const FEATURES_OFF = [
+  'WebUIOmniboxPopup',
+  'WebUIOmniboxAimPopup',
+  'WebUIOmniboxFullPopup',
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsUpgrades',
+  'HttpsFirstBalancedModeAutoEnable',
+  'LensOverlay',
+  'MediaRouter',
+  'PaintHolding',
+  'ThirdPartyStoragePartitioning',
+  'AvoidCorsURLLoaderRestartOnRedirect',
+  'OptimizationHints',
+  'NetworkTimeServiceQuerying',
+  'AimEnabled',
+  'PreconnectToSearch',
+]
+
 const launch = (executablePath: string): Promise<Browser> =>
   chromium.launch({
     executablePath,
     args: [
+      `--disable-features=${FEATURES_OFF.join(',')}`,
       // Root has no sandbox. The pages of these tests are those of the server.
       '--no-sandbox',
       '--disable-gpu',
@@ -57,6 +81,8 @@ export interface VisitorOptions extends Pick<BrowserContextOptions, 'javaScriptE
   readonly origins: readonly string[]
   /** Whether the test ends connections, or makes the server refuse: what the browser says about that is no fault. */
   readonly losesConnections?: true
+  /** Whether a later test of the file may have the same window, emptied: for tests that put no script and no cookie into it. */
+  readonly isKept?: true
 }
 
 /** A person at a browser, with cookies that no other person has. */
@@ -70,11 +96,15 @@ export interface Visitor {
 /** A page or its script sees an error status of these itself. Any other file of a page has to exist. */
 const SEES_ITS_STATUS: ReadonlySet<string> = new Set(['document', 'fetch', 'xhr'])
 
-/** The words of a browser about a connection that was lost. */
-const LOST = /^Failed to load resource: net::ERR_|^TypeError: Failed to fetch dynamically imported module/
+/** The words of a browser about a connection that was lost, or a file that was refused. */
+const LOST =
+  /^Failed to load resource: (?:net::ERR_|the server responded with a status of)|^TypeError: Failed to fetch dynamically imported module/
 
 /** Opens a context whose faults are collected. The caller closes it and looks at them. */
-export async function openVisitor(browser: Browser, { origins, losesConnections, ...options }: VisitorOptions): Promise<Visitor> {
+export async function openVisitor(
+  browser: Browser,
+  { origins, losesConnections, isKept: _, ...options }: VisitorOptions,
+): Promise<Visitor> {
   const context = await browser.newContext(options)
   context.setDefaultTimeout(TIMEOUT_MS)
   const refused = new Set<string>()
@@ -107,22 +137,49 @@ export async function openVisitor(browser: Browser, { origins, losesConnections,
   }
 }
 
+/** The browser of the file that runs, and how many parts of the file use it. */
+const ofFile: { browser: Promise<Browser> | null; users: number } = { browser: null, users: 0 }
+
+/** Makes the window of a visitor as if it were new. Its cache stays, so that the next page is there sooner. */
+async function empty({ context, page }: Visitor, origin: string): Promise<void> {
+  for (const other of context.pages()) if (other !== page) await other.close()
+  for (const name of ['request', 'requestfinished', 'requestfailed'] as const) page.removeAllListeners(name)
+  await page.unrouteAll({ behavior: 'ignoreErrors' })
+  // A picture of the same origin runs no script that could write anything again.
+  await page.goto(`${origin}/console/icon.svg`)
+  await page.evaluate('localStorage.clear(), sessionStorage.clear()')
+  await context.clearCookies()
+  await context.clearPermissions()
+}
+
 /**
- * One browser for the tests of a file. A context that a test opens is closed with it, and a fault of a page fails the test.
+ * One browser for the tests of a file. A context that a test opens is closed with it, unless it is kept, and a fault of a page fails the test.
  * @returns opens the browser of one more person
  */
 export function useBrowser(): (options: VisitorOptions) => Promise<Visitor> {
-  let browser: Browser | undefined
+  const kept: Visitor[] = []
   beforeAll(async () => {
-    if (executable !== null) browser = await launch(executable)
+    ofFile.users += 1
+    if (executable !== null) await (ofFile.browser ??= launch(executable))
   })
-  afterAll(async () => await browser?.close())
+  afterAll(async () => {
+    ofFile.users -= 1
+    const { browser } = ofFile
+    if (ofFile.users > 0 || browser === null) return
+    ofFile.browser = null
+    await (await browser).close()
+  })
   return async (options) => {
-    if (browser === undefined) throw new Error('there is no Chromium on this machine; skip the test with `hasChromium`')
-    const visitor = await openVisitor(browser, options)
+    if (ofFile.browser === null) throw new Error('there is no Chromium on this machine; skip the test with `hasChromium`')
+    const { isKept = false, colorScheme = 'light', origins } = options
+    const visitor = (isKept ? kept.pop() : undefined) ?? (await openVisitor(await ofFile.browser, options))
+    await visitor.page.emulateMedia({ colorScheme })
     onTestFinished(async () => {
-      await visitor.context.close()
+      const early = visitor.faults()
+      if (isKept && early.length === 0) await empty(visitor, origins[0] ?? '')
+      else await visitor.context.close()
       expect(visitor.faults()).toEqual([])
+      if (isKept) kept.push(visitor)
     })
     return visitor
   }

@@ -4,6 +4,7 @@ import { inBackground } from '../../api/background.ts'
 import type { ApiProblem } from '../../api/client.ts'
 import type { Activity } from '../../api/types.ts'
 import { useCompany } from '../../frame/company.tsx'
+import { counted } from '../../parts/counted.ts'
 import { csvOf, download } from '../../parts/csv.ts'
 import { notify } from '../../parts/notices.tsx'
 import { Problem } from '../../parts/Problem.tsx'
@@ -29,7 +30,9 @@ export function CsvButton({ filter, nameOf }: { readonly filter: Filter; readonl
       const name = filter.preset.value === '' ? 'activity' : filter.preset.value
       download(`${issuePrefix}-${name}-${dayOf(new Date().toISOString())}.csv`, csvOf(rows, fileColumns(nameOf)))
       const isCut = rows.length >= MAX_FILE_ROWS
-      notify(`${formatNumber(rows.length)} rows are in the file${isCut ? '; older ones are not, choose fewer by the filters' : ''}.`)
+      notify(
+        `${counted(rows.length, 'row is', 'rows are')} in the file${isCut ? '; older ones are not, choose fewer by the filters' : ''}.`,
+      )
     } catch (error) {
       setProblem(error as ApiProblem)
     }

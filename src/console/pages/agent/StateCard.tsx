@@ -6,6 +6,7 @@ import { useStateActs } from '../../agentParts/reads.ts'
 import { useRead } from '../../api/reads.ts'
 import type { Activity, Agent, Approval } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
+import { counted } from '../../parts/counted.ts'
 import { formatCents } from '../../parts/money.ts'
 import { Time } from '../../parts/Time.tsx'
 import { Link } from '../../router/Link.tsx'
@@ -91,8 +92,9 @@ function Quarantine({ agent, onOpen }: TabProps): ReactNode {
     <>
       {ended !== undefined && ended !== null && (
         <p>
-          It ended {ended.endedRunIds.length} runs, {ended.revokedKeyIds.length} keys and {ended.closedWakeIds.length} waiting wakes. In the
-          last 24 hours the agent made {report?.changes.length ?? 0} changes and asked for {report?.approvals.length ?? 0} approvals.
+          It ended {counted(ended.endedRunIds.length, 'run')}, {counted(ended.revokedKeyIds.length, 'key')} and{' '}
+          {counted(ended.closedWakeIds.length, 'waiting wake')}. In the last 24 hours the agent made{' '}
+          {counted(report?.changes.length ?? 0, 'change')} and asked for {counted(report?.approvals.length ?? 0, 'approval')}.
         </p>
       )}
       {report !== undefined && report.hosts.length > 0 && (

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { serverNow } from '../../api/serverClock.ts'
 import type { Hold } from '../../api/types.ts'
 import { HoldLiveness } from '../../holding/HoldLiveness.tsx'
 import { actWords } from '../../holding/history.ts'
@@ -106,7 +107,7 @@ const timeColumns: readonly Column<Hold>[] = [
     width: '154px',
     isSecondary: true,
     cell: (hold) => <HoldLiveness hold={hold} />,
-    text: (hold) => livenessOf(hold, Date.now()).words,
+    text: (hold) => livenessOf(hold, serverNow()).words,
   },
   {
     key: 'since',

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import { useRead } from '../../api/reads.ts'
 import type { Activity, Hold, Issue, Run } from '../../api/types.ts'
 import { useCompany, useCompanyPath } from '../../frame/company.tsx'
+import { counted } from '../../parts/counted.ts'
 import { Status } from '../../parts/Status.tsx'
 import { duration } from '../../parts/time.ts'
 import { Elapsed, useNow } from '../../parts/Time.tsx'
@@ -33,7 +34,8 @@ export function WorkingNow({ overview }: { readonly overview: Overview }): React
       </h2>
       {running.length === 0 ? (
         <p className="calm soft">
-          No agent works at this moment. {dashboard !== null && dashboard.tasks.open > 0 && `${dashboard.tasks.open} issues are open.`}
+          No agent works at this moment.{' '}
+          {dashboard !== null && dashboard.tasks.open > 0 && `${counted(dashboard.tasks.open, 'issue is', 'issues are')} open.`}
         </p>
       ) : (
         <ul>{running.slice(0, SHOWN).map(rowOf)}</ul>

@@ -4,6 +4,7 @@ import { inBackground } from '../../api/background.ts'
 import type { Answer } from '../../api/client.ts'
 import type { Goal } from '../../api/types.ts'
 import { ActDialog } from '../../parts/ActDialog.tsx'
+import { counted } from '../../parts/counted.ts'
 import { Dialog } from '../../parts/Dialog.tsx'
 import { Skeleton } from '../../parts/Empty.tsx'
 import { SelectField, TextField } from '../../parts/fields.tsx'
@@ -157,8 +158,12 @@ export function DeleteGoal({ goal, goals, onClose }: GoalProps): ReactNode {
       }}
     >
       <ul>
-        <li>{issues === null ? 'Its issues' : `${issues} issues`} stay, without a goal.</li>
-        <li>{children === 0 ? 'No goal stands below it.' : `${children} goals below it stay, below no other goal.`}</li>
+        <li>Its issues stay, without a goal{issues === null ? '' : ` (${issues})`}.</li>
+        <li>
+          {children === 0
+            ? 'No goal stands below it.'
+            : `${counted(children, 'goal below it stays', 'goals below it stay')}, below no other goal.`}
+        </li>
         <li>Projects that name it stay without it. Nothing brings the goal back.</li>
       </ul>
     </ActDialog>

@@ -128,7 +128,7 @@ function DeleteLabel({ label, onClose }: { readonly label: Label; readonly onClo
         notify(`The label ${label.name} is deleted`)
       }}
     >
-      <p>It is removed from {issues === null ? 'every issue that has it' : `${issues} issues`}. Nothing brings it back.</p>
+      <p>It is removed from {issues ?? 'every issue that has it'}. Nothing brings it back.</p>
     </ActDialog>
   )
 }

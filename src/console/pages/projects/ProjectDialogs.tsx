@@ -55,8 +55,7 @@ export function DeleteProject({ project, onClose }: Omit<ArchiveProjectProps, 'e
     >
       <ul>
         <li>
-          {issues === null ? 'Its issues' : `${issues} issues`} stay, without a project. Their agents work in their own folders from then
-          on.
+          Its issues stay, without a project{issues === null ? '' : ` (${issues})`}. Their agents work in their own folders from then on.
         </li>
         <li>{project.workspaces.length} workspaces of the project are deleted with it. Files on the disk are not touched.</li>
         <li>Nothing brings it back. Archive it instead to keep it.</li>

@@ -8,6 +8,7 @@ import { usePages, useRead } from '../../api/reads.ts'
 import type { PagesRead } from '../../api/reads.ts'
 import type { Agent, Goal, Label, Project } from '../../api/types.ts'
 import { useCompany } from '../../frame/company.tsx'
+import { counted } from '../../parts/counted.ts'
 
 /** All rows of a list of which a company has few. */
 const ALL = { limit: 1000 }
@@ -118,10 +119,11 @@ export function useCreateLabel(): UseMutationResult<unknown, ApiProblem, LabelFi
 export const useDeleteLabel = (): UseMutationResult<unknown, ApiProblem, string> =>
   useAct(['labels', 'issues', 'issue'], (id: string) => request('DELETE', `/labels/${id}`))
 
-/** How many issues of the company refer to something, up to 100: said before it is deleted. */
+/** How many issues of the company refer to something, up to 100, in words: said before it is deleted. */
 export function useIssueCount(filter: Readonly<Record<string, string>>): string | null {
   const { id } = useCompany()
   const [value] = Object.values(filter)
   const read = useRead<unknown[]>(['issues', id, 'referring', value], `/companies/${id}/issues`, { query: { ...filter, limit: 100 } }).data
-  return read === undefined ? null : `${read.data.length}${read.next === null ? '' : ' or more'}`
+  if (read === undefined) return null
+  return read.next === null ? counted(read.data.length, 'issue') : `${read.data.length} or more issues`
 }

@@ -2,6 +2,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Company } from '../../api/types.ts'
 import { ActDialog } from '../../parts/ActDialog.tsx'
+import { counted } from '../../parts/counted.ts'
 import { TextField } from '../../parts/fields.tsx'
 import { go } from '../../router/location.ts'
 import { useCompanyCounts, useDeleteCompany } from './data.ts'
@@ -27,7 +28,7 @@ export function DeleteCompany({ company, onClose }: { readonly company: Company;
         <li>
           {counts === null
             ? 'All its agents, issues, comments, documents, files and runs'
-            : `${counts.agents} agents, ${counts.issues} issues with their comments, documents and files, and all runs`}{' '}
+            : `${counted(counts.agents, 'agent')}, ${counted(counts.issues, 'issue')} with their comments, documents and files, and all runs`}{' '}
           are erased. Nothing brings them back.
         </li>
         <li>{counts === null ? 'Live runs end' : `${counts.liveRuns} live runs end`} at once, and all keys of its agents end with them.</li>

@@ -15,6 +15,7 @@ import type { IssueChanges } from '../data.ts'
 import type { Save } from '../useSave.ts'
 import { AssigneeField } from './AssigneeField.tsx'
 import { Labels } from './Labels.tsx'
+import { ParentField } from './ParentField.tsx'
 import type { FactsProps } from './props.ts'
 
 const statuses: readonly IssueDetail['status'][] = ['backlog', 'todo', 'in_progress', 'in_review', 'blocked', 'done', 'cancelled']
@@ -44,6 +45,7 @@ export function Facts({ issue, save }: FactsProps): ReactNode {
       />
       <AssigneeField issue={issue} save={save} />
       <ProjectField issue={issue} save={save} />
+      <ParentField issue={issue} save={save} />
       <Labels issue={issue} save={save} />
       <Refusals save={save} />
       <Dates issue={issue} />

@@ -14,6 +14,7 @@ import { CommentCard } from './CommentCard.tsx'
 import { mergeThread, openLists } from './merge.ts'
 import type { ThreadItem } from './merge.ts'
 import { RunItem } from './RunItem.tsx'
+import { useThreadKeys } from './useThreadKeys.ts'
 
 /** Comments, changes, runs and questions of an issue in one order, the newest at the end. */
 export function ThreadSection({ issue }: { readonly issue: IssueDetail }): ReactNode {
@@ -66,10 +67,11 @@ function Items({ items }: { readonly items: readonly ThreadItem[] }): ReactNode 
   // oxlint-disable-next-line react/exhaustive-deps
   const nameOf = useNames(useMemo(() => rows, [rowIds]))
   const named = useNamedComment(items)
+  const list = useThreadKeys()
   return (
-    <ol>
+    <ol ref={list}>
       {items.map((item) => (
-        <li key={`${item.kind} ${item.id}`} className={`${item.kind}${item.id === named ? ' named' : ''}`}>
+        <li key={`${item.kind} ${item.id}`} tabIndex={-1} className={`${item.kind}${item.id === named ? ' named' : ''}`}>
           <Item item={item} nameOf={nameOf} />
         </li>
       ))}
