@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium)('the settings of a company on a local server (need
     const page = await open(`/${here.company.issuePrefix}/settings`)
     await page.getByRole('button', { name: 'Delete the company' }).click()
     const form = dialog(page, 'Delete Acme Works')
-    await form.getByText('0 agents, 1 issues').waitFor()
+    await form.getByText('0 agents, 1 issue with').waitFor()
     const confirm = form.getByRole('button', { name: 'Delete Acme Works and everything in it' })
     await form.getByLabel('Type Acme Works to confirm').fill('Acme')
     expect(await confirm.isDisabled()).toBe(true)

@@ -77,7 +77,7 @@ describe.skipIf(!hasChromium)('a server that starts again under an open page (ne
     await server.stop()
     await untilState(page, 'The connection is cut: what is shown may be old')
     await page.getByRole('link', { name: 'Settings', exact: true }).click()
-    await page.locator('.skeleton').waitFor()
+    await page.locator('.skeleton:visible').first().waitFor()
     expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').count()).toBe(9)
     await server.start()
     await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
