@@ -112,7 +112,6 @@ CREATE TABLE agents (
   adapter_config jsonb DEFAULT '{}'::jsonb NOT NULL,
   runtime_config jsonb DEFAULT '{}'::jsonb NOT NULL,
   budget_monthly_cents integer DEFAULT 0 NOT NULL,
-  spent_monthly_cents integer DEFAULT 0 NOT NULL,
   pause_reason text,
   paused_at timestamp(3) with time zone,
   permissions jsonb DEFAULT '{"canCreateAgents": false}'::jsonb NOT NULL,
@@ -132,6 +131,9 @@ CREATE INDEX agents_company ON public.agents USING btree (company_id, created_at
 CREATE INDEX agents_reports_to ON public.agents USING btree (reports_to);
 CREATE INDEX agents_timer ON public.agents USING btree (next_timer_at) WHERE (jsonb_typeof((runtime_config #> '{heartbeat,intervalSec}'::text[])) = 'number'::text);
 CREATE INDEX agents_url_key ON public.agents USING btree (company_id, url_key);
+CREATE TRIGGER budget_policies_of_agent AFTER DELETE ON agents FOR EACH ROW EXECUTE FUNCTION end_budget_policies('agent');
+CREATE TRIGGER budget_policy_of_agent AFTER UPDATE OF budget_monthly_cents ON agents FOR EACH ROW WHEN (old.budget_monthly_cents <> new.budget_monthly_cents) EXECUTE FUNCTION budget_policy_of_column('agent');
+CREATE TRIGGER budget_policy_of_new_agent AFTER INSERT ON agents FOR EACH ROW WHEN (new.budget_monthly_cents > 0) EXECUTE FUNCTION budget_policy_of_column('agent');
 
 CREATE TABLE approval_comments (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -252,6 +254,88 @@ CREATE TABLE board_keys (
 CREATE UNIQUE INDEX board_keys_hash_key ON public.board_keys USING btree (key_hash);
 CREATE INDEX board_keys_user ON public.board_keys USING btree (user_id);
 
+CREATE TABLE budget_incidents (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  policy_id uuid NOT NULL,
+  scope_type text NOT NULL,
+  scope_id uuid NOT NULL,
+  metric text NOT NULL,
+  window_kind text NOT NULL,
+  window_start timestamp(3) with time zone NOT NULL,
+  window_end timestamp(3) with time zone,
+  threshold_type text NOT NULL,
+  amount_limit integer NOT NULL,
+  amount_observed bigint NOT NULL,
+  policy_revision integer NOT NULL,
+  status text DEFAULT 'open'::text NOT NULL,
+  approval_id uuid,
+  enforced_at timestamp(3) with time zone,
+  resolved_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT budget_incidents_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT budget_incidents_pkey PRIMARY KEY (id),
+  CONSTRAINT budget_incidents_policy_id_budget_policies_id_fk FOREIGN KEY (policy_id) REFERENCES budget_policies(id) ON DELETE CASCADE,
+  CONSTRAINT budget_incidents_status_check CHECK (status = ANY (ARRAY['open'::text, 'resolved'::text, 'dismissed'::text]))
+);
+CREATE INDEX budget_incidents_company ON public.budget_incidents USING btree (company_id, created_at DESC, id DESC);
+CREATE UNIQUE INDEX budget_incidents_key ON public.budget_incidents USING btree (policy_id, window_start, threshold_type, policy_revision);
+CREATE INDEX budget_incidents_open ON public.budget_incidents USING btree (company_id, scope_type, scope_id) WHERE ((status <> 'resolved'::text) AND (threshold_type = 'hard'::text));
+
+CREATE TABLE budget_policies (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  scope_type text NOT NULL,
+  scope_id uuid NOT NULL,
+  metric text DEFAULT 'billed_cents'::text NOT NULL,
+  window_kind text DEFAULT 'calendar_month_utc'::text NOT NULL,
+  amount integer NOT NULL,
+  warn_percent integer DEFAULT 80 NOT NULL,
+  hard_stop_enabled boolean DEFAULT true NOT NULL,
+  notify_enabled boolean DEFAULT true NOT NULL,
+  is_active boolean DEFAULT true NOT NULL,
+  reserve_cents integer,
+  revision integer DEFAULT 1 NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT budget_policies_amount_check CHECK (amount >= 0 AND (amount > 0 OR NOT is_active)),
+  CONSTRAINT budget_policies_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT budget_policies_pkey PRIMARY KEY (id),
+  CONSTRAINT budget_policies_reserve_check CHECK (reserve_cents IS NULL OR reserve_cents > 0),
+  CONSTRAINT budget_policies_scope_check CHECK (scope_type = ANY (ARRAY['company'::text, 'agent'::text, 'project'::text])),
+  CONSTRAINT budget_policies_warn_check CHECK (warn_percent >= 1 AND warn_percent <= 99),
+  CONSTRAINT budget_policies_window_check CHECK (window_kind = ANY (ARRAY['calendar_month_utc'::text, 'lifetime'::text]))
+);
+CREATE INDEX budget_policies_hard ON public.budget_policies USING btree (company_id, scope_type, scope_id) WHERE (is_active AND hard_stop_enabled);
+CREATE UNIQUE INDEX budget_policies_key ON public.budget_policies USING btree (company_id, scope_type, scope_id, metric, window_kind);
+CREATE TRIGGER budget_policy_begins AFTER INSERT ON budget_policies FOR EACH ROW WHEN (new.is_active AND new.hard_stop_enabled) EXECUTE FUNCTION begin_budget_windows();
+CREATE TRIGGER budget_policy_begins_again AFTER UPDATE ON budget_policies FOR EACH ROW WHEN (new.is_active AND new.hard_stop_enabled AND NOT (old.is_active AND old.hard_stop_enabled)) EXECUTE FUNCTION begin_budget_windows();
+
+CREATE TABLE budget_reservations (
+  run_id uuid NOT NULL,
+  policy_id uuid NOT NULL,
+  window_start timestamp(3) with time zone NOT NULL,
+  company_id uuid NOT NULL,
+  remaining bigint DEFAULT 0 NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT budget_reservations_policy_id_budget_policies_id_fk FOREIGN KEY (policy_id) REFERENCES budget_policies(id) ON DELETE CASCADE,
+  CONSTRAINT budget_reservations_remaining_check CHECK (remaining >= 0),
+  CONSTRAINT budget_reservations_run_id_policy_id_pk PRIMARY KEY (run_id, policy_id)
+);
+CREATE INDEX budget_reservations_policy ON public.budget_reservations USING btree (policy_id);
+
+CREATE TABLE budget_windows (
+  policy_id uuid NOT NULL,
+  window_start timestamp(3) with time zone NOT NULL,
+  company_id uuid NOT NULL,
+  spent bigint DEFAULT 0 NOT NULL,
+  reserved bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT budget_windows_policy_id_budget_policies_id_fk FOREIGN KEY (policy_id) REFERENCES budget_policies(id) ON DELETE CASCADE,
+  CONSTRAINT budget_windows_policy_id_window_start_pk PRIMARY KEY (policy_id, window_start),
+  CONSTRAINT budget_windows_reserved_check CHECK (reserved >= 0)
+);
+
 CREATE TABLE challenges (
   id uuid NOT NULL,
   identifier text NOT NULL,
@@ -306,6 +390,8 @@ CREATE TABLE companies (
   CONSTRAINT companies_status_check CHECK (status = ANY (ARRAY['active'::text, 'paused'::text, 'archived'::text]))
 );
 CREATE UNIQUE INDEX companies_issue_prefix_key ON public.companies USING btree (issue_prefix);
+CREATE TRIGGER budget_policy_of_company AFTER UPDATE OF budget_monthly_cents ON companies FOR EACH ROW WHEN (old.budget_monthly_cents <> new.budget_monthly_cents) EXECUTE FUNCTION budget_policy_of_column('company');
+CREATE TRIGGER budget_policy_of_new_company AFTER INSERT ON companies FOR EACH ROW WHEN (new.budget_monthly_cents > 0) EXECUTE FUNCTION budget_policy_of_column('company');
 
 CREATE TABLE company_memberships (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -321,6 +407,60 @@ CREATE TABLE company_memberships (
 );
 CREATE INDEX company_memberships_person ON public.company_memberships USING btree (principal_id) WHERE (principal_type = 'user'::text);
 CREATE UNIQUE INDEX company_memberships_principal_key ON public.company_memberships USING btree (company_id, principal_type, principal_id);
+
+CREATE TABLE cost_events (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  issue_id uuid,
+  project_id uuid,
+  goal_id uuid,
+  heartbeat_run_id uuid,
+  billing_code text,
+  provider text NOT NULL,
+  biller text NOT NULL,
+  billing_type text DEFAULT 'unknown'::text NOT NULL,
+  model text NOT NULL,
+  input_tokens bigint DEFAULT 0 NOT NULL,
+  cached_input_tokens bigint DEFAULT 0 NOT NULL,
+  output_tokens bigint DEFAULT 0 NOT NULL,
+  microcents bigint DEFAULT 0 NOT NULL,
+  is_priced boolean DEFAULT true NOT NULL,
+  source text DEFAULT 'reported'::text NOT NULL,
+  external_id text,
+  corrects_id uuid,
+  occurred_at timestamp(3) with time zone NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT cost_events_amount_check CHECK (microcents >= 0 OR corrects_id IS NOT NULL),
+  CONSTRAINT cost_events_billing_type_check CHECK (billing_type = ANY (ARRAY['metered_api'::text, 'subscription_included'::text, 'subscription_overage'::text, 'credits'::text, 'fixed'::text, 'unknown'::text])),
+  CONSTRAINT cost_events_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT cost_events_pkey PRIMARY KEY (id),
+  CONSTRAINT cost_events_tokens_check CHECK (input_tokens >= 0 AND cached_input_tokens >= 0 AND output_tokens >= 0)
+);
+CREATE INDEX cost_events_company ON public.cost_events USING btree (company_id, occurred_at, id);
+CREATE UNIQUE INDEX cost_events_external_key ON public.cost_events USING btree (company_id, agent_id, external_id) WHERE (external_id IS NOT NULL);
+
+CREATE TABLE cost_rollups (
+  company_id uuid NOT NULL,
+  grain text NOT NULL,
+  bucket timestamp(3) with time zone NOT NULL,
+  agent_id uuid NOT NULL,
+  project_id uuid,
+  provider text NOT NULL,
+  biller text NOT NULL,
+  billing_type text NOT NULL,
+  model text NOT NULL,
+  shard smallint NOT NULL,
+  microcents bigint DEFAULT 0 NOT NULL,
+  input_tokens bigint DEFAULT 0 NOT NULL,
+  cached_input_tokens bigint DEFAULT 0 NOT NULL,
+  output_tokens bigint DEFAULT 0 NOT NULL,
+  event_count bigint DEFAULT 0 NOT NULL,
+  unpriced_count bigint DEFAULT 0 NOT NULL,
+  run_count bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT cost_rollups_grain_check CHECK (grain = ANY (ARRAY['month'::text, 'day'::text, 'hour'::text])),
+  CONSTRAINT cost_rollups_key UNIQUE NULLS NOT DISTINCT (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard)
+);
 
 CREATE TABLE deletions (
   id uuid NOT NULL,
@@ -374,6 +514,40 @@ CREATE TABLE feedback_votes (
 );
 CREATE INDEX feedback_votes_issue ON public.feedback_votes USING btree (issue_id, author_user_id, created_at, id);
 CREATE UNIQUE INDEX feedback_votes_key ON public.feedback_votes USING btree (target_id, target_type, author_user_id);
+
+CREATE TABLE finance_events (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  agent_id uuid,
+  issue_id uuid,
+  project_id uuid,
+  goal_id uuid,
+  heartbeat_run_id uuid,
+  cost_event_id uuid,
+  billing_code text,
+  description text,
+  event_kind text NOT NULL,
+  direction text DEFAULT 'debit'::text NOT NULL,
+  biller text NOT NULL,
+  provider text,
+  execution_adapter_type text,
+  pricing_tier text,
+  region text,
+  model text,
+  quantity bigint,
+  unit text,
+  amount_cents bigint NOT NULL,
+  currency text DEFAULT 'USD'::text NOT NULL,
+  estimated boolean DEFAULT false NOT NULL,
+  external_invoice_id text,
+  metadata_json jsonb,
+  occurred_at timestamp(3) with time zone NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT finance_events_amount_check CHECK (amount_cents >= 0),
+  CONSTRAINT finance_events_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT finance_events_pkey PRIMARY KEY (id)
+);
+CREATE INDEX finance_events_company ON public.finance_events USING btree (company_id, occurred_at DESC, id DESC);
 
 CREATE TABLE goals (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -464,6 +638,7 @@ CREATE TABLE heartbeat_runs (
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   supervisor_id uuid,
   process_identity text,
+  stop_ordered_at timestamp(3) with time zone,
   CONSTRAINT heartbeat_runs_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
   CONSTRAINT heartbeat_runs_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT heartbeat_runs_lease_check CHECK (lease_seconds >= 1 AND lease_seconds <= 86400),
@@ -1053,6 +1228,7 @@ CREATE TABLE projects (
   CONSTRAINT projects_pkey PRIMARY KEY (id)
 );
 CREATE INDEX projects_company ON public.projects USING btree (company_id, created_at);
+CREATE TRIGGER budget_policies_of_project AFTER DELETE ON projects FOR EACH ROW EXECUTE FUNCTION end_budget_policies('project');
 
 CREATE TABLE recovery_codes (
   hash text NOT NULL,
@@ -1061,6 +1237,27 @@ CREATE TABLE recovery_codes (
   CONSTRAINT recovery_codes_pkey PRIMARY KEY (hash)
 );
 CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id);
+
+CREATE TABLE run_costs (
+  company_id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  is_subscription boolean NOT NULL,
+  agent_id uuid NOT NULL,
+  microcents bigint DEFAULT 0 NOT NULL,
+  input_tokens bigint DEFAULT 0 NOT NULL,
+  cached_input_tokens bigint DEFAULT 0 NOT NULL,
+  output_tokens bigint DEFAULT 0 NOT NULL,
+  event_count bigint DEFAULT 0 NOT NULL,
+  unpriced_count bigint DEFAULT 0 NOT NULL,
+  reported_microcents bigint DEFAULT 0 NOT NULL,
+  reported_input_tokens bigint DEFAULT 0 NOT NULL,
+  reported_cached_input_tokens bigint DEFAULT 0 NOT NULL,
+  reported_output_tokens bigint DEFAULT 0 NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT run_costs_run_id_is_subscription_pk PRIMARY KEY (run_id, is_subscription)
+);
+CREATE INDEX run_costs_agent ON public.run_costs USING btree (agent_id, created_at DESC NULLS LAST);
+CREATE INDEX run_costs_company ON public.run_costs USING btree (company_id);
 
 CREATE TABLE second_factors (
   person_id text NOT NULL,
@@ -1150,6 +1347,51 @@ CREATE INDEX wakes_requested ON public.wakes USING btree (company_id, created_at
 CREATE INDEX wakes_run ON public.wakes USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX wakes_waiting ON public.wakes USING btree (issue_id, created_at, id) WHERE COALESCE((status = 'deferred_issue_execution'::text), false);
 
+CREATE OR REPLACE FUNCTION public.begin_budget_windows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM pg_advisory_xact_lock(7071, hashtext(NEW.company_id::text));
+  INSERT INTO budget_windows (policy_id, window_start, company_id, spent, reserved)
+  SELECT NEW.id, w.window_start, NEW.company_id,
+    coalesce((SELECT sum(r.microcents) FROM cost_rollups r WHERE r.company_id = NEW.company_id AND r.grain = 'month'
+      AND (NEW.window_kind = 'lifetime' OR r.bucket = w.window_start)
+      AND (NEW.scope_type <> 'agent' OR r.agent_id = NEW.scope_id) AND (NEW.scope_type <> 'project' OR r.project_id = NEW.scope_id)), 0),
+    coalesce((SELECT sum(b.remaining) FROM budget_reservations b WHERE b.policy_id = NEW.id AND b.window_start = w.window_start), 0)
+  FROM (
+    SELECT CASE WHEN NEW.window_kind = 'lifetime' THEN timestamptz '1970-01-01T00:00:00Z'
+      ELSE date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' END AS window_start
+    UNION
+    SELECT r.bucket FROM cost_rollups r WHERE NEW.window_kind <> 'lifetime' AND r.company_id = NEW.company_id AND r.grain = 'month' AND r.bucket > now()) w
+  ON CONFLICT (policy_id, window_start) DO UPDATE SET spent = excluded.spent, reserved = excluded.reserved;
+  RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.budget_policy_of_column()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  scope text := TG_ARGV[0];
+  company uuid;
+BEGIN
+  IF scope = 'company' THEN company := NEW.id; ELSE company := (to_jsonb(NEW) ->> 'company_id')::uuid; END IF;
+  IF NEW.budget_monthly_cents > 0 THEN
+    INSERT INTO budget_policies AS p (company_id, scope_type, scope_id, amount) VALUES (company, scope, NEW.id, NEW.budget_monthly_cents)
+    ON CONFLICT (company_id, scope_type, scope_id, metric, window_kind) DO UPDATE
+      SET amount = excluded.amount, is_active = true, updated_at = greatest(now(), p.updated_at + interval '1 millisecond'),
+        revision = p.revision + (p.amount <> excluded.amount)::int;
+  ELSE
+    UPDATE budget_policies p SET amount = 0, is_active = false, updated_at = greatest(now(), p.updated_at + interval '1 millisecond'),
+      revision = p.revision + (p.amount <> 0)::int
+    WHERE p.company_id = company AND p.scope_type = scope AND p.scope_id = NEW.id AND p.window_kind = 'calendar_month_utc';
+  END IF;
+  RETURN NULL;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.count_issue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1179,6 +1421,16 @@ AS $function$
 BEGIN
   NEW.version := OLD.version + 1;
   RETURN NEW;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.end_budget_policies()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  DELETE FROM budget_policies WHERE company_id = OLD.company_id AND scope_type = TG_ARGV[0] AND scope_id = OLD.id;
+  RETURN NULL;
 END $function$
 ;
 

@@ -1,6 +1,7 @@
 // The contract between this server and an adapter: the job that it starts, the listener that it reports to, and the outcome.
 import type { z } from 'zod'
 import type { Binding } from './config.ts'
+import type { BillingType } from '../model/money.ts'
 import type { ToolNeeds } from './isolation/index.ts'
 import type { ProcessIdentity } from './processIdentity.ts'
 
@@ -87,13 +88,27 @@ export function emit(listener: RunListener, event: LifecycleEvent): void {
   }
 }
 
-/** Usage as the agent's program reports it; programs differ in whether `inputTokens` contains the cached tokens. */
-export interface Usage {
+/** Counts of tokens and their cost, as the agent's program reports them, in one form for all programs. */
+export interface Counts {
+  /** Without the tokens that were read from the cache, and with those that were written to it. */
   readonly inputTokens: number
   readonly cachedInputTokens: number
+  /** With the tokens of reasoning. */
   readonly outputTokens: number
   readonly costUsd: number | null
+}
+
+/** The usage of a run. */
+export interface Usage extends Counts {
   readonly model: string | null
+  /** The provider, where the program names one. */
+  readonly provider?: string
+  /** How the calls were paid for, where the program says it. */
+  readonly billingType?: BillingType
+  /** The same counts by model, where the program used more than one. */
+  readonly models?: readonly (Counts & { readonly model: string })[]
+  /** The session whose totals these are, for a program that counts on when it resumes one. Without it they are of this run alone. */
+  readonly ofSession?: string
 }
 
 /** Why a run that this server started did not succeed, and what the code says. */

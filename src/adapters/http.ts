@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { billingTypes } from '../model/money.ts'
 import { failed, pendingRun, succeeded } from './adapter.ts'
 import type { Adapter, FinishedOutcome, AdapterOutcome, Job, Usage } from './adapter.ts'
 import { resolveBindings, optional, requestTimeoutFields, requestTimeoutMs } from './config.ts'
@@ -111,7 +112,11 @@ function reportedFailure(status: 'failed' | 'cancelled' | 'timed_out', report: u
 function usageOf(report: unknown): Usage | null {
   const usage = valueAt(report, 'usage')
   if (typeof usage !== 'object' || usage === null) return null
+  const provider = textAt(usage, 'provider')
+  const billingType = billingTypes.find((known) => known === (textAt(usage, 'billingType') ?? textAt(usage, 'billing_type')))
   return {
+    ...(provider === null ? {} : { provider }),
+    ...(billingType === undefined ? {} : { billingType }),
     inputTokens: countAt(usage, 'inputTokens') || countAt(usage, 'input_tokens'),
     cachedInputTokens: countAt(usage, 'cachedInputTokens') || countAt(usage, 'cached_input_tokens'),
     outputTokens: countAt(usage, 'outputTokens') || countAt(usage, 'output_tokens'),

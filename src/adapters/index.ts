@@ -13,6 +13,7 @@ export type { Isolation, Launcher } from './isolation/index.ts'
 export { fieldProblems } from './fieldProblems.ts'
 export { createAdapters } from './registry.ts'
 export type { AdapterOptions, Adapters } from './registry.ts'
+export { amountAt, countAt, textAt, valueAt } from './json.ts'
 // For documents.
 export { errorCodes } from './adapter.ts'
 export { adapterConfigs, adapterConfigUnion, documentedPrograms } from './catalogue.ts'

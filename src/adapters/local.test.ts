@@ -58,7 +58,7 @@ const programCases: readonly ProgramCase[] = [
       ...splitWords('--dangerously-bypass-approvals-and-sandbox -'),
     ],
     resumed: ['exec', '--json', 'resume', 'before-1', '-'],
-    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: null },
+    usage: { inputTokens: 6, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: 'gpt-5', ofSession: 's-1' },
     summary: 'Done.',
   },
   {
@@ -75,7 +75,7 @@ const programCases: readonly ProgramCase[] = [
     config: { model: 'gemini-3', yolo: true, sandbox: true },
     args: ['--output-format', 'stream-json', '--model', 'gemini-3', '--sandbox', '--approval-mode', 'yolo'],
     resumed: ['--output-format', 'stream-json', '--resume', 'before-1'],
-    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: 'gemini-3' },
+    usage: { inputTokens: 6, cachedInputTokens: 4, outputTokens: 7, costUsd: null, model: 'gemini-3' },
     summary: 'Done.',
   },
   {
@@ -89,7 +89,7 @@ const programCases: readonly ProgramCase[] = [
     config: { model: 'anthropic/opus', variant: 'high' },
     args: ['run', '--format', 'json', '--model', 'anthropic/opus', '--variant', 'high'],
     resumed: ['run', '--format', 'json', '--session', 'before-1'],
-    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: 0.75, model: null },
+    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 7, costUsd: 0.75, model: 'anthropic/opus' },
     summary: 'Done.',
   },
   {

@@ -35,7 +35,7 @@ function localAdapter<Config extends LocalConfig>(program: Program<Config>): (ho
         namedArgs: config.extraArgs ?? [],
         invocation: () => invocationOf(program, { job, config, host, resume }),
         onLine: (line, stream) => program.parser(transcript, line, stream),
-        refineOutcome: (outcome) => withTranscript(outcome, transcript, resume),
+        refineOutcome: (outcome) => withConfiguredModel(withTranscript(outcome, transcript, resume), config),
       })
     },
   })
@@ -87,6 +87,12 @@ function withTranscript(outcome: FinishedOutcome, transcript: Transcript, resume
     return asFailure(enriched, 'adapter_session_unknown', failure ?? `The agent could not continue the session ${resume}`, null)
   return failure === null ? enriched : asFailure(enriched, 'adapter_reported_failure', failure, enriched.sessionIdAfter)
 }
+
+/** Some programs do not name the model that they were started with. */
+const withConfiguredModel = (outcome: FinishedOutcome, { model }: LocalConfig): FinishedOutcome =>
+  outcome.usage === null || outcome.usage.model !== null || model === undefined
+    ? outcome
+    : { ...outcome, usage: { ...outcome.usage, model } }
 
 /** The program ran, and ended by itself. A program that could not be started says nothing about a session. */
 const hasExited = ({ status, errorCode }: FinishedOutcome): boolean =>

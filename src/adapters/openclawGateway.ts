@@ -86,9 +86,11 @@ function outcomeOf({ body }: HttpResponse): AdapterOutcome {
   const report = parseObject(body)
   if (report === null) return failed('adapter_reported_failure', 'The answer of the gateway is not a response object')
   const outputText = textIn(valueAt(report, 'output'))
+  const cachedInputTokens = countAt(report, 'usage', 'input_tokens_details', 'cached_tokens')
   const usage = {
-    inputTokens: countAt(report, 'usage', 'input_tokens'),
-    cachedInputTokens: countAt(report, 'usage', 'input_tokens_details', 'cached_tokens'),
+    // The input of a response object contains what was read from the cache.
+    inputTokens: Math.max(0, countAt(report, 'usage', 'input_tokens') - cachedInputTokens),
+    cachedInputTokens,
     outputTokens: countAt(report, 'usage', 'output_tokens'),
     costUsd: null,
     model: textAt(report, 'model'),

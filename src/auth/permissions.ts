@@ -109,6 +109,14 @@ export const permissions = {
   'run.finish': ['board', 'agent'],
   'run.cancel': ['board'],
 
+  'cost.read': ['board', 'agent'],
+  'cost.quotas': ['board'],
+  'finance.write': ['board'],
+
+  'cost.report': ['board', 'agent'],
+  'budget.read': ['board', 'agent'],
+  'budget.write': ['board'],
+  'budget.lower': ['board', 'self'],
   'activity.read': ['board', 'agent'],
   'event.follow': ['board', 'agent'],
   'dashboard.read': ['board', 'agent'],
@@ -136,6 +144,7 @@ export const permissions = {
   'board.link': ['token'],
   'board.rescue': ['token'],
   'instance.settings.read': ['board'],
+  'instance.prices': ['board'],
   'instance.settings.write': ['admin'],
   'instance.activity': ['admin'],
   'activity.verify': ['board'],
@@ -173,9 +182,11 @@ const reads = [
   'issue.workProducts.read',
   'interaction.read',
   'run.read',
+  'cost.read',
   'activity.read',
   'event.follow',
   'dashboard.read',
+  'budget.read',
 ] as const satisfies readonly Permission[]
 
 const comments = ['issue.comment', 'approval.comment'] as const satisfies readonly Permission[]
@@ -197,6 +208,7 @@ export const scopePermissions: Readonly<Record<KeyScope, readonly Permission[]>>
     'issue.checkout',
     'issue.release',
     'issue.claim',
+    'cost.report',
     'issue.documents.write',
     'asset.create',
     'attachment.write',

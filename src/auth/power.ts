@@ -99,8 +99,9 @@ export const fieldMeanings = {
   'issue.create': { ...issueFields, idempotencyKey: 'free' },
   'issue.update': { ...issueFields, ...free('hiddenAt', 'comment', 'reopen', 'interrupt') },
   'issue.comment': free('body', 'reopen', 'interrupt', 'idempotencyKey'),
-  'issue.checkout': free('agentId', 'expectedStatuses'),
-  'issue.claim': free('statuses', 'projectId', 'labelIds', 'assignedOnly'),
+  // An agent reserves more than is usual, and never less (`amountToReserve`).
+  'issue.checkout': free('agentId', 'expectedStatuses', 'reserveCents'),
+  'issue.claim': free('statuses', 'projectId', 'labelIds', 'assignedOnly', 'reserveCents'),
   'issue.documents.write': free('title', 'format', 'body', 'changeSummary', 'baseRevisionId'),
   'issue.workProducts.write': {
     ...free('type', 'provider', 'title', 'status', 'reviewState', 'isPrimary', 'healthStatus', 'externalId', 'url', 'summary'),
@@ -131,7 +132,27 @@ export const fieldMeanings = {
     defaultsPayload: 'host',
   },
 
-  'run.open': free('issueId', 'leaseSeconds', 'externalRunId'),
+  'run.open': free('issueId', 'leaseSeconds', 'externalRunId', 'reserveCents'),
+  // Where and when it counts is that of the run: an agent that could choose would choose the limit that it spends.
+  'cost.report': {
+    ...free(
+      'agentId',
+      'provider',
+      'model',
+      'costCents',
+      'costMicrocents',
+      'occurredAt',
+      'issueId',
+      'projectId',
+      'goalId',
+      'heartbeatRunId',
+    ),
+    ...free('billingCode', 'biller', 'billingType', 'inputTokens', 'cachedInputTokens', 'outputTokens', 'externalId'),
+    correctsId: 'board',
+  },
+  // An agent lowers its own budget; the verb makes a proposal of anything else.
+  'budget.lower': { budgetMonthlyCents: 'power' },
+
   'run.finish': free('status', 'error', 'errorCode', 'usageJson', 'resultJson'),
 
   'company.export': exportFields,

@@ -34,6 +34,7 @@ test('Every permission of the board belongs to one role, to everybody who signs 
     'company.list',
     'board.me',
     'instance.settings.read',
+    'instance.prices',
     'session.read',
     'session.end',
     'session.password',

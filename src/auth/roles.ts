@@ -10,6 +10,7 @@ const ofEveryone = [
   'company.list',
   'board.me',
   'instance.settings.read',
+  'instance.prices',
   'session.read',
   'session.end',
   'session.password',
@@ -40,9 +41,12 @@ const viewer = [
   'issue.inbox',
   'feedback.read',
   'run.read',
+  'cost.read',
+  'cost.quotas',
   'activity.read',
   'event.follow',
   'dashboard.read',
+  'budget.read',
 ] as const satisfies readonly Permission[]
 
 /** Works on issues and steps in: takes holds away, cancels runs, answers questions. */
@@ -99,6 +103,10 @@ const admin = [
   'project.write',
   'project.delete',
   'approval.decide',
+  'finance.write',
+  'budget.write',
+  'budget.lower',
+  'cost.report',
   'activity.verify',
   'activity.export',
   'member.read',

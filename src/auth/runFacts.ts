@@ -33,9 +33,13 @@ export interface RunFact extends WriteStatus {
 const companyStatus = (companyId: SQL): SQL =>
   sql`case when ${isLive('r')} then 'active' else coalesce((select c.status from ${companies} c where c.id = ${companyId}), 'active') end`
 
+// A run that a budget stops may still report what it spent and give its work back until it ends; the pause of its agent refuses nothing of it.
+const agentStatus = (missing: SQL): SQL =>
+  sql`case when ra.status = 'paused' and ra.pause_reason = 'budget' and ${isLive('r')} then 'idle' else ${missing} end`
+
 /** The JSON of a RunFact from a row `r` of runs and `ra` of agents. */
 export const runFactJson = sql`json_build_object(
-  'id', r.id, 'agentId', r.agent_id, 'agentName', ra.name, 'agentStatus', ra.status,
+  'id', r.id, 'agentId', r.agent_id, 'agentName', ra.name, 'agentStatus', ${agentStatus(sql`ra.status`)},
   'companyStatus', ${companyStatus(sql`ra.company_id`)}, 'status', r.status, 'live', ${isLive('r')},
   'leaseExpiresAt', ${isoJson(sql`r.lease_expires_at`)}, 'lastSeenAt', ${isoJson(sql`r.last_seen_at`)},
   'leaseSecondsLeft', greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int)`
@@ -50,7 +54,7 @@ const lockRuns = lockingRead(
       order by id for no key update)
     select r.id, r.agent_id as "agentId", r.status, ${isLive('r')} as live, r.lease_expires_at as "leaseExpiresAt",
       r.last_seen_at as "lastSeenAt", coalesce(ra.name, '') as "agentName",
-      coalesce(ra.status, 'terminated') as "agentStatus", ${companyStatus(param('companyId', 'uuid'))} as "companyStatus",
+      ${agentStatus(sql`coalesce(ra.status, 'terminated')`)} as "agentStatus", ${companyStatus(param('companyId', 'uuid'))} as "companyStatus",
       greatest(0, ceil(extract(epoch from r.lease_expires_at - clock_timestamp())))::int as "leaseSecondsLeft"
     from r left join ${agents} ra on ra.id = r.agent_id order by r.id`),
 )

@@ -136,7 +136,7 @@ export const refusalDetails: Readonly<Partial<Record<RefusalCode, RefusalDetails
     example: { runId: RUN, status: 'succeeded' },
   },
   agent_not_invokable: stopped,
-  agent_over_budget: stopped,
+  budget_exhausted: stopped,
   company_not_active: stopped,
   agent_paused: stopped,
   agent_pending: stopped,

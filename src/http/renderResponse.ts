@@ -5,9 +5,9 @@ import { invariant } from '../platform/kernel/errors.ts'
 import { createTurns } from '../platform/kernel/turns.ts'
 import { PAGE_BYTES, shortenPage } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
+import { csvColumns, csvHeaders, csvLine, csvValues } from './csv.ts'
 import type { IdentifiedExchange } from './exchange.ts'
 import { project } from './projection.ts'
-import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
 
 /** The `Link` header of a page that has a next page: the URL of the request with another cursor. */
@@ -29,22 +29,28 @@ function bodySchemaOf(route: Route): z.ZodType {
   return schema
 }
 
+interface FittedPage {
+  readonly page: Page<unknown>
+  /** The text of each of its items. */
+  readonly parts: readonly string[]
+}
+
 /**
- * The JSON of a page, which ends early when it would have more than `PAGE_BYTES`. The rows were loaded within that budget, but
+ * The texts of a page, which ends early when it would have more than `PAGE_BYTES`. The rows were loaded within that budget, but
  * their JSON is longer: it has names, and escapes.
  */
-async function fitPage(page: Page<unknown>, projection: Projection): Promise<{ readonly page: Page<unknown>; readonly body: string }> {
+async function fitPage(page: Page<unknown>, textOf: (item: unknown) => string): Promise<FittedPage> {
   const turns = createTurns()
   const parts: string[] = []
   let bytes = 1
   for (const item of page.items) {
-    const { body } = project(item, projection)
-    bytes += Buffer.byteLength(body) + 1
+    const text = textOf(item)
+    bytes += Buffer.byteLength(text) + 1
     if (bytes > PAGE_BYTES && parts.length > 0) break
-    parts.push(body)
+    parts.push(text)
     if (turns.isDue()) await turns.yieldIfDue()
   }
-  return { page: shortenPage(page, parts.length), body: `[${parts.join()}]` }
+  return { page: shortenPage(page, parts.length), parts }
 }
 
 /** Breaks an invariant when responses are validated and the body differs from the declaration of the route. */
@@ -61,8 +67,24 @@ function requireDeclared({ deps, route }: IdentifiedExchange, body: unknown): vo
 export async function renderPage(exchange: IdentifiedExchange, value: Page<unknown>): Promise<RenderedResponse> {
   const { route, request, projection } = exchange
   requireDeclared(exchange, value.items)
-  const { page, body } = await fitPage(value, projection)
-  return { status: route.status, headers: linkOf(request, page), body }
+  const csv = csvOf(exchange)
+  if (csv !== null) {
+    const { page, parts } = await fitPage(value, csv.lineOf)
+    return { status: route.status, headers: { ...linkOf(request, page), ...csv.headers }, body: csv.titles + parts.join('') }
+  }
+  const { page, parts } = await fitPage(value, (item) => project(item, projection).body)
+  return { status: route.status, headers: linkOf(request, page), body: `[${parts.join()}]` }
+}
+
+/** How the list is written as CSV; null where the request asks for JSON. Of the projection it has `fields`, which are its columns. */
+function csvOf({ route, parameters, projection }: IdentifiedExchange) {
+  if (route.csvFile === null || parameters['format'] !== 'csv') return null
+  const columns = projection.fields ?? csvColumns(route.returns)
+  return {
+    headers: csvHeaders(route.csvFile),
+    titles: csvLine(columns),
+    lineOf: (item: unknown): string => csvLine(csvValues(item, columns)),
+  }
 }
 
 /** Turns the value that a handler returned into status, headers and body. */
@@ -70,6 +92,8 @@ export function renderResponse(exchange: IdentifiedExchange, value: unknown): Re
   const { route, projection } = exchange
   if (value === null && route.emptyAs204) return { status: 204, headers: {}, body: '' }
   requireDeclared(exchange, value)
+  const csv = csvOf(exchange)
+  if (csv !== null) return { status: route.status, headers: csv.headers, body: csv.titles + (value as unknown[]).map(csv.lineOf).join('') }
   const shown = project(value, projection)
   const headers = { ...route.headers?.(value), ...shown.headers }
   const status = route.altStatus?.when(value) === true ? route.altStatus.status : route.status

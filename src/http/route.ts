@@ -81,6 +81,8 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly streams?: StreamKind
   /** With `follow=true` in the query the answer is a `LiveResponse` in which each event is a `returns`. */
   readonly follows?: boolean
+  /** The answer is a list, and with `format=csv` in the query a file of CSV with this name: a column for each field of its items. */
+  readonly csvFile?: string
   readonly handle: (
     input: Input<z.output<Q>, z.output<B>>,
   ) => Promise<HandlerResult<z.input<R>> | StreamResponse | LiveResponse | FileResponse | null>
@@ -109,6 +111,7 @@ export interface Route {
   readonly paged: boolean
   readonly streams: StreamKind | null
   readonly follows: boolean
+  readonly csvFile: string | null
   readonly status: number
   readonly emptyAs204: boolean
   readonly altStatus: { readonly status: number; readonly when: (value: unknown) => boolean } | undefined
@@ -174,6 +177,7 @@ const declare = (method: Method): Declare =>
       paged: !('returns' in spec),
       streams: 'streams' in spec ? (spec.streams ?? null) : null,
       follows: 'follows' in spec && spec.follows === true,
+      csvFile: spec.csvFile ?? null,
       status: spec.status ?? 200,
       emptyAs204: spec.emptyAs204 ?? false,
       altStatus: 'altStatus' in spec ? (spec.altStatus as Route['altStatus']) : undefined,

@@ -11,6 +11,7 @@ import { isStreamResponse, sendStream } from './streamResponse.ts'
 
 const apiHeaderList = Object.entries(apiHeaders).flat()
 const jsonType = ['Content-Type', 'application/json; charset=utf-8'] as const
+const noType = [] as const
 
 /**
  * Sends a complete answer.
@@ -30,7 +31,8 @@ export async function sendRendered(exchange: IdentifiedExchange, rendered: Rende
     response.writeHead(304, [...headers, 'ETag', tag, 'Vary', varyOf(response)])
     return void response.end()
   }
-  if (rendered.status !== 204) headers.push(...jsonType, 'Vary', varyOf(response), 'Content-Length', String(short?.body.length ?? bytes))
+  const ownType = rendered.headers['Content-Type'] === undefined ? jsonType : noType
+  if (rendered.status !== 204) headers.push(...ownType, 'Vary', varyOf(response), 'Content-Length', String(short?.body.length ?? bytes))
   if (short !== null) headers.push('Content-Encoding', short.coding)
   for (const [name, value] of Object.entries(rendered.headers)) {
     if (name === 'Set-Cookie') headers.push(...value.split('\n').flatMap((cookie) => [name, cookie]))

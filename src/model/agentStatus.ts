@@ -46,14 +46,6 @@ export const agentWriteRefusals: Readonly<Record<AgentStatus, RefusalCode | null
 export const isInvokableSql = (alias: string): SQL =>
   sql.raw(`(${alias}.status in (${invokableStatuses.map((status) => `'${status}'`).join(', ')}))`)
 
-/** Whether an agent has spent its monthly budget. A budget of 0 is no limit. */
-export const isOverBudget = (agent: { readonly budgetMonthlyCents: number; readonly spentMonthlyCents: number }): boolean =>
-  agent.budgetMonthlyCents > 0 && agent.spentMonthlyCents >= agent.budgetMonthlyCents
-
-/** `isOverBudget` in SQL. @param alias of the table `agents` in the statement */
-export const isOverBudgetSql = (alias: string): SQL =>
-  sql.raw(`(${alias}.budget_monthly_cents > 0 and ${alias}.spent_monthly_cents >= ${alias}.budget_monthly_cents)`)
-
 export const agentRoles = [
   'ceo',
   'cto',

@@ -27,7 +27,6 @@ export const agents = pgTable(
     adapterConfig: jsonb('adapter_config').$type<Record<string, unknown>>().notNull().default({}),
     runtimeConfig: jsonb('runtime_config').$type<Record<string, unknown>>().notNull().default({}),
     budgetMonthlyCents: integer('budget_monthly_cents').notNull().default(0),
-    spentMonthlyCents: integer('spent_monthly_cents').notNull().default(0),
     pauseReason: text('pause_reason'),
     pausedAt: instantColumn('paused_at'),
     permissions: jsonb('permissions').$type<{ canCreateAgents: boolean }>().notNull().default({ canCreateAgents: false }),

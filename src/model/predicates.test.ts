@@ -3,7 +3,7 @@ import { PgDialect } from 'drizzle-orm/pg-core'
 import type { SQL } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { useServer } from '../dev/testing/world.ts'
-import { agentStatus, isInvokable, isInvokableSql, isOverBudget, isOverBudgetSql } from './agentStatus.ts'
+import { agentStatus, isInvokable, isInvokableSql } from './agentStatus.ts'
 import { isClosed, isClosedSql, issueStatus } from './issueStatus.ts'
 import { hasLease, isLive, isUnended } from './runs.ts'
 import { runStatus } from './runStatus.ts'
@@ -31,24 +31,6 @@ describe('predicates in SQL and TypeScript', () => {
     for (const alias of ['a', undefined])
       expect(await evaluate(isClosedSql(alias), withStatus(issueStatus.statuses))).toEqual(issueStatus.statuses.map(isClosed))
     expect(issueStatus.statuses.filter(isClosed)).toEqual(['done', 'cancelled'])
-  })
-
-  test('`isOverBudget` gives the same answer below, at and above the budget, and a budget of 0 is no limit', async () => {
-    const pairs = [
-      [0, 0],
-      [0, 500],
-      [100, 99],
-      [100, 100],
-      [100, 101],
-    ] as const
-    const rows = sql.raw(
-      `(values ${pairs.map(([budget, spent]) => `(${budget}, ${spent})`).join(', ')}) as a (budget_monthly_cents, spent_monthly_cents)`,
-    )
-    const expected = [false, false, false, true, true]
-    expect(pairs.map(([budgetMonthlyCents, spentMonthlyCents]) => isOverBudget({ budgetMonthlyCents, spentMonthlyCents }))).toEqual(
-      expected,
-    )
-    expect(await evaluate(isOverBudgetSql('a'), rows)).toEqual(expected)
   })
 })
 

@@ -90,6 +90,8 @@ export const runs = pgTable(
     processIdentity: text('process_identity'),
     retryOfRunId: uuid('retry_of_run_id'),
     processLossRetryCount: integer('process_loss_retry_count').notNull().default(0),
+    /** When a heartbeat of the run was answered with the order to stop; null while none was. */
+    stopOrderedAt: instantColumn('stop_ordered_at'),
     contextSnapshot: jsonb('context_snapshot').$type<Record<string, unknown>>(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),

@@ -91,7 +91,12 @@ describe('A queued run', () => {
     ['its agent is paused', "update agents set status = 'paused' where id = $1"],
     ['its agent is terminated', "update agents set status = 'terminated' where id = $1"],
     ['its agent waits for an approval', "update agents set status = 'pending_approval' where id = $1"],
-    ['its agent is over its budget', 'update agents set budget_monthly_cents = 1, spent_monthly_cents = 1 where id = $1'],
+    [
+      'its agent is over its budget',
+      `with limited as (update agents set budget_monthly_cents = 1 where id = $1 returning company_id)
+       insert into cost_rollups (company_id, grain, bucket, agent_id, provider, biller, billing_type, model, shard, microcents)
+       select company_id, 'month', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC', $1, 'p', 'p', 'unknown', 'm', 0, 1000000 from limited`,
+    ],
     ['its agent has no command', `update agents set adapter_config = '{"cwd":"/"}' where id = $1`],
     ['the adapter is not allowed here', "update agents set adapter_type = 'codex_local' where id = $1"],
     ['the adapter is unknown', "update agents set adapter_type = 'crystal_ball' where id = $1"],

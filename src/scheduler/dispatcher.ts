@@ -42,6 +42,7 @@ export interface Dispatcher {
 
 /** Actions that never queue a run nor free an agent. Every other action causes a poll. */
 const irrelevantActions: ReadonlySet<string> = new Set([
+  'cost.reported',
   'heartbeat.run_started',
   'issue.checkout_lock_adopted',
   'issue.lock_cleared',

@@ -34,6 +34,12 @@ const planOf = async (text: string): Promise<Node> => {
 
 /** Statements whose purpose requires reading everything that is queued. */
 const allowedFullReads: ReadonlySet<string> = new Set([
+  // Runs every second, and reads the runs that are running only while a limit is crossed.
+  'budget_overdue',
+  // Runs once for each limit that is crossed.
+  'budget_supervised',
+  // Runs when the board tries a limit.
+  'budget_trial',
   // Runs once for each company that is archived or deleted.
   'close_unended',
   // Counts the runs, every five seconds at most.
@@ -86,11 +92,17 @@ test('The issues that a run holds and the holds of a company are found by the in
   await query('analyze issues')
   const names = [...statementTexts()].filter(([, text]) => /checkout_run_id =.* is distinct from /.test(text))
   expect(names.map(([name]) => name).toSorted()).toEqual([
+    'budget_order_run',
+    'budget_overdue',
+    'budget_supervised',
+    'budget_trial',
     'company_live_runs',
+    'cost_references',
     'end_issues_of_runs',
     'end_lock_issues',
     'run_holds',
     'run_issues',
+    'usage_facts',
   ])
   for (const [name, text] of names) {
     const nodes = nodesOf(await planOf(text))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterOutcome, Adapters, Chunk, RunListener } from '../adapters/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
-import { finishSupervisedRun } from '../control/execution/index.ts'
+import { countLateUsage, finishSupervisedRun } from '../control/execution/index.ts'
 import { handOverRun, recordExitFacts, recordProcess, waitForReaders } from '../engine/runs/index.ts'
 import type { RunResult, ServerIdentity } from '../engine/runs/index.ts'
 import { refusalOf } from '../platform/db/databaseErrors.ts'
@@ -97,7 +97,10 @@ async function finish(deps: RunLifeDeps, run: SupervisedRun, outcome: AdapterOut
   if (isOurs) run.isFinishing = true
   const sessionIdAfter = sessionAfter(order.sessionIdBefore, finished)
   const written = isOurs ? await persist(deps, () => finishSupervisedRun(store, order, result, sessionIdAfter)) : 'over'
-  if (written === 'over') await persist(deps, () => recordExitFacts(store, order.runId, exitFacts, result.usageJson))
+  if (written === 'over') {
+    await persist(deps, () => countLateUsage(store, order, result.usageJson))
+    await persist(deps, () => recordExitFacts(store, order.runId, exitFacts, result.usageJson))
+  }
   run.logWriter.addEvent(finishEvent(result, written === 'ended', run.stopRequest?.reason))
 }
 

@@ -48,6 +48,58 @@ describe('readConfig', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '', LOG_LEVEL: '' })).toEqual(readConfig({}))
   })
 
+  describe('PAPERCLIP_PRICES_FILE', () => {
+    const fileWith = (text: string): string => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-prices-'))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      writeFileSync(path.join(folder, 'prices.json'), text)
+      return path.join(folder, 'prices.json')
+    }
+    const price = { provider: 'acme', model: 'Large-*', from: '2026-01-01', inputCents: 2.5, outputCents: 10 }
+
+    test('The prices of the file go before those of the program, and without the variable those of the program count', () => {
+      const read = readConfig({ PAPERCLIP_PRICES_FILE: fileWith(JSON.stringify({ asOf: '2026-11-01', prices: [price] })) })
+      if ('problems' in read) throw new Error(read.problems.join('\n'))
+      expect(read.config.prices.own).toEqual([{ ...price, model: 'large-*', cachedInputCents: 2.5 }])
+      expect(read.config.prices.ownAsOf).toBe('2026-11-01')
+      const plain = readConfig({})
+      expect('config' in plain && plain.config.prices).toMatchObject({ own: [], ownAsOf: null })
+    })
+
+    test.each([
+      ['no JSON', '{', ['PAPERCLIP_PRICES_FILE: the file is not JSON']],
+      ['another form', '[]', ['PAPERCLIP_PRICES_FILE: Invalid input: expected object, received array']],
+      [
+        'a wrong price',
+        JSON.stringify({ prices: [price, { ...price, inputCents: -1, from: '1.1.2026' }] }),
+        [
+          'PAPERCLIP_PRICES_FILE: prices.1.from: Invalid ISO date',
+          'PAPERCLIP_PRICES_FILE: prices.1.inputCents: Too small: expected number to be >=0',
+        ],
+      ],
+      [
+        'many wrong prices',
+        JSON.stringify({ prices: Array.from({ length: 8 }, () => ({ ...price, inputCents: null })) }),
+        [
+          ...[0, 1, 2, 3, 4].map((at) => `PAPERCLIP_PRICES_FILE: prices.${at}.inputCents: Invalid input: expected number, received null`),
+          'PAPERCLIP_PRICES_FILE: 3 more problems',
+        ],
+      ],
+    ])('A file with %s refuses the start and says where', (_, text, problems) => {
+      expect(problemsOf({ PAPERCLIP_PRICES_FILE: fileWith(text) })).toEqual(problems)
+    })
+
+    test('A file that is missing, is a folder or is too large refuses the start', () => {
+      expect(problemsOf({ PAPERCLIP_PRICES_FILE: '/nowhere/prices.json' })).toEqual([
+        'PAPERCLIP_PRICES_FILE: the file cannot be read (ENOENT)',
+      ])
+      expect(problemsOf({ PAPERCLIP_PRICES_FILE: tmpdir() })).toEqual(['PAPERCLIP_PRICES_FILE: the file cannot be read (EISDIR)'])
+      expect(problemsOf({ PAPERCLIP_PRICES_FILE: fileWith(' '.repeat(4 * 1024 * 1024 + 1)) })).toEqual([
+        'PAPERCLIP_PRICES_FILE: the file has more than 4 MiB',
+      ])
+    })
+  })
+
   test('Every wrong value is listed at once, by the name of its variable', () => {
     const problems = problemsOf({
       PORT: '70000',

@@ -15,6 +15,8 @@ import { isAllowEntry } from '../adapters/addresses.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
 import type { Deployment } from './deployment.ts'
+import { readPrices } from './pricesFile.ts'
+import type { Prices } from '../engine/costs/prices.ts'
 import { runTokenSettings } from './runTokenSettings.ts'
 import type { RunTokenSettings } from './runTokenSettings.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
@@ -65,6 +67,8 @@ export interface Config extends RunTokenSettings {
   /** The token of the board; null creates one and keeps it in the home. */
   readonly boardToken: string | null
   readonly deployment: Deployment
+  /** The prices of models. */
+  readonly prices: Prices
 }
 
 /** With fewer, a company's agents, event streams and people would not fit. */
@@ -217,6 +221,7 @@ const environment = z.object({
   PAPERCLIP_MAX_CONNECTIONS: integerBetween(MIN_CONNECTIONS, 100_000, MAX_CONNECTIONS),
   PAPERCLIP_UNREAD_MB: integerBetween(32, 16_384, MAX_UNREAD_BYTES / MEGABYTE),
   PAPERCLIP_API_URL: webUrl.optional(),
+  PAPERCLIP_PRICES_FILE: z.string().min(1).optional(),
   PAPERCLIP_AGENT_ISOLATION: z.enum(isolationModes).default('auto'),
   PAPERCLIP_AGENT_USER: z
     .string()
@@ -291,7 +296,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const deployment = deploymentOf(values)
   const listen = hostOf({ bind: values.PAPERCLIP_BIND ?? null, host: values.HOST ?? null })
   const contradictions = [...('problem' in listen ? [listen.problem] : []), ...contradictionsOf(values, deployment)]
-  if ('problem' in listen || contradictions.length > 0) return { problems: contradictions }
+  const priced = readPrices(values.PAPERCLIP_PRICES_FILE)
+  if ('problems' in priced) contradictions.push(...priced.problems)
+  if ('problem' in listen || 'problems' in priced || contradictions.length > 0) return { problems: contradictions }
   return {
     config: Object.freeze({
       port: values.PORT,
@@ -329,6 +336,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       board: values.PAPERCLIP_BOARD,
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
       deployment,
+      prices: priced.prices,
     }),
   }
 }

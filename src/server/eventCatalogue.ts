@@ -2,13 +2,18 @@ import * as agentEvents from '../org/agents/events.ts'
 import { agentStatus } from '../model/agentStatus.ts'
 import * as approvalEvents from '../control/approvals/events.ts'
 import { approvalStatus } from '../model/approvalStatus.ts'
+import * as openApprovalEvents from '../engine/approvals/events.ts'
 import * as assetEvents from '../work/files/events.ts'
 import * as auditEvents from '../observe/audit/events.ts'
 import * as boardClaimEvents from '../org/boardClaims/events.ts'
+import * as budgetEvents from '../engine/budgets/events.ts'
+import * as limitEvents from '../control/budgets/events.ts'
+import * as costEvents from '../engine/costs/events.ts'
 import * as cliLoginEvents from '../org/cliLogins/events.ts'
 import * as companyEvents from '../org/companies/events.ts'
 import { companyStatus } from '../model/companyStatus.ts'
 import * as confirmationEvents from '../work/interactionExpiry/events.ts'
+import * as financeEvents from '../control/costs/events.ts'
 import * as documentEvents from '../work/documents/events.ts'
 import * as feedbackEvents from '../work/feedback/events.ts'
 import * as goalEvents from '../org/goals/events.ts'
@@ -34,6 +39,7 @@ import * as stalledEvents from '../control/stalled/events.ts'
 import * as wakeEvents from '../engine/wakes/events.ts'
 import { wakeStatus } from '../model/wakeStatus.ts'
 import * as workProductEvents from '../work/workProducts/events.ts'
+import { incidentStatus } from '../model/budgetStatus.ts'
 import type { z } from 'zod'
 
 /** A declared kind of event without its static type, as the generated documents read it. */
@@ -49,14 +55,19 @@ const isDeclaration = (value: unknown): value is EventDeclaration => typeof valu
 export const allEvents: readonly EventDeclaration[] = [
   agentEvents,
   approvalEvents,
+  openApprovalEvents,
   assetEvents,
   auditEvents,
   boardClaimEvents,
+  budgetEvents,
+  limitEvents,
   cliLoginEvents,
   companyEvents,
   confirmationEvents,
+  costEvents,
   documentEvents,
   feedbackEvents,
+  financeEvents,
   goalEvents,
   holdEvents,
   instanceEvents,
@@ -84,6 +95,7 @@ export const allStateMachines: readonly StateMachine<string>[] = [
   agentStatus,
   approvalStatus,
   companyStatus,
+  incidentStatus,
   interactionStatus,
   issueStatus,
   runStatus,

@@ -13,8 +13,12 @@ import { auditRoutes } from '../observe/audit/routes.ts'
 import { approvalRoutes } from '../control/approvals/routes.ts'
 import { companyRoutes } from '../org/companies/routes.ts'
 import { documentRoutes } from '../work/documents/routes.ts'
+import { costRoutes } from '../control/costs/routes.ts'
 import { checkoutRoutes } from '../control/checkout/routes.ts'
 import { executionRoutes } from '../control/execution/routes.ts'
+import { budgetDecisionRoutes } from '../control/approvals/budgetRoutes.ts'
+import { budgetRoutes } from '../control/budgets/routes.ts'
+import { costReportRoutes } from '../control/costs/reportRoutes.ts'
 import { lifecycleRoutes } from '../control/lifecycle/routes.ts'
 import { stalledRoutes } from '../control/stalled/routes.ts'
 import { wakeupRoutes } from '../control/wakeups/routes.ts'
@@ -70,6 +74,9 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...executionRoutes(deps.tokens),
   ...inboxRoutes,
   ...lifecycleRoutes,
+  ...budgetRoutes,
+  ...budgetDecisionRoutes,
+  ...costReportRoutes,
   ...issueRoutes,
   ...agentRoutes(deps.adapters),
   ...chartRoutes,
@@ -88,6 +95,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...workProductRoutes,
   ...interactionRoutes,
   ...feedbackRoutes,
+  ...costRoutes,
   ...dashboardRoutes,
   ...activityRoutes,
   ...eventRoutes(deps.feed, deps.streamOptions),

@@ -41,6 +41,7 @@ import { startPeriodicTasks } from '../scheduler/periodicTasks.ts'
 import type { PeriodicTask } from '../scheduler/periodicTasks.ts'
 import { reap } from '../scheduler/reap.ts'
 import { applyRetention } from '../scheduler/retention.ts'
+import { tickBudgets } from '../control/budgets/index.ts'
 import { continueDeletions, endRunsLeftBehind } from '../control/lifecycle/index.ts'
 import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
@@ -70,6 +71,8 @@ const INTERVALS = {
   stalledMs: 20_000,
   timersMs: 10_000,
   /** A queue of thousands of runs is rare, and what is left of it cannot start. */
+  /** A run that a limit stops is ended within two of these. */
+  budgetsMs: 1000,
   stopsMs: 5000,
   deletionsMs: 10_000,
   flushSkipsMs: 10_000,
@@ -233,6 +236,7 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   { name: 'search', intervalMs: SEARCH_INDEX_INTERVAL_MS, run: createSearchIndexer(store, log) },
   { name: 'counts', intervalMs: COUNT_INTERVAL_MS, run: () => addUpIssueCounts(store) },
   { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
+  { name: 'budgets', intervalMs: INTERVALS.budgetsMs, run: () => tickBudgets(store) },
   { name: 'stops', intervalMs: INTERVALS.stopsMs, run: () => endRunsLeftBehind(store) },
   { name: 'deletions', intervalMs: INTERVALS.deletionsMs, run: () => continueDeletions(store) },
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },

@@ -4,6 +4,7 @@ import { readConfig, variableNames, version } from './config.ts'
 import type { Config } from './config.ts'
 import { fitConnections, openFilesLimit } from './openFiles.ts'
 import { placeProblems } from './placeProblems.ts'
+import { setPrices } from '../engine/costs/prices.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
@@ -110,6 +111,7 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   lifecycle.setLog(log, flush)
   try {
     const config = withFittingConnections(asked, log)
+    setPrices(config.prices)
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), import('./server.ts')])
     modules.catch(() => {})

@@ -33,7 +33,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireTag } from '../../http/entityTag.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
-import { approvalCreated } from './events.ts'
+import { approvalCreated } from '../../engine/approvals/index.ts'
 import { presentApproval } from './present.ts'
 import { reviewOfNew } from './review.ts'
 import { approvalColumns, insertApproval } from './row.ts'
@@ -53,7 +53,7 @@ const findPendingProposal = statement<{ companyId: string; byAgentId: string; ag
   order by created_at, id limit 1`)
 
 /** (tx) Requests a change from the board instead of making it. A repeated proposal is one approval. Expects the agent's row lock. */
-async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ApprovalView>> {
+export async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal: Proposal): Promise<Outcome<ApprovalView>> {
   const byAgentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : ''
   const [existing] = await tx.run(findPendingProposal, {
     companyId: agent.companyId,

@@ -17,6 +17,7 @@ import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { agentOfOverride, decideOverride } from './budgets.ts'
 import { hiredAgentId, parseHire, parseProposal } from './payload.ts'
 import type { ApprovalRow } from './row.ts'
 import type { ApprovalType } from '../../model/approvalStatus.ts'
@@ -90,10 +91,15 @@ const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
 export const effects: Readonly<Record<ApprovalType, { readonly approved: DecisionEffect; readonly rejected: DecisionEffect }>> = {
   hire_agent: { approved: approveHire, rejected: rejectHire },
   approve_ceo_strategy: { approved: noEffect, rejected: noEffect },
-  budget_override_required: { approved: noEffect, rejected: noEffect },
+  budget_override_required: {
+    approved: async (tx, ctx, approval) => ({ events: await decideOverride(tx, ctx, approval, 'raise_budget_and_resume') }),
+    rejected: async (tx, ctx, approval) => ({ events: await decideOverride(tx, ctx, approval, 'keep_paused') }),
+  },
   request_board_approval: { approved: approveProposal, rejected: noEffect },
 }
 
-/** The agents that a decision concerns: the hired or changed agent, and the requester. */
+/** The agents that a decision concerns: the hired or changed agent, that whose limit it is about, and the requester. */
 export const affectedAgentIds = (approval: ApprovalRow): string[] =>
-  [hiredAgentId(approval), parseProposal(approval)?.agentId ?? null, approval.requestedByAgentId].filter((id) => id !== null)
+  [hiredAgentId(approval), parseProposal(approval)?.agentId ?? null, agentOfOverride(approval), approval.requestedByAgentId].filter(
+    (id) => id !== null,
+  )

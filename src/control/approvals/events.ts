@@ -5,8 +5,6 @@ import { approvalTypes } from '../../model/approvalStatus.ts'
 const type = z.enum(approvalTypes)
 const decision = z.object({ type, requestedByAgentId: z.string().nullable(), previousStatus: z.string() })
 
-/** The payload of an approval may hold secrets for the board only, so no event repeats it (I17). */
-export const approvalCreated = event('approval.created', 'approval', z.object({ type, issueIds: z.array(z.string()) }))
 export const approvalApproved = event('approval.approved', 'approval', decision)
 export const approvalRejected = event('approval.rejected', 'approval', decision)
 export const revisionRequested = event('approval.revision_requested', 'approval', decision)

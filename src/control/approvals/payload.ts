@@ -91,7 +91,8 @@ export function hirePayloadOf(agent: AgentRow): Record<string, unknown> {
 
 /** True when a decision on the approval, or a resubmission, may rename an agent or move it in the hierarchy. */
 export function affectsOrganization(approval: Pick<ApprovalRow, 'type' | 'payload'>): boolean {
-  if (approval.type === 'hire_agent') return true
+  // To raise a limit resumes its scope, which may be the company.
+  if (approval.type === 'hire_agent' || approval.type === 'budget_override_required') return true
   const proposal = parseProposal(approval)
   return proposal !== null && needsCompanyLock(proposal.changes)
 }

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { agentDefaults, resultingFields } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
-import { canonicalJson } from '../../platform/kernel/canonicalJson.ts'
+import { hashOf } from '../../engine/approvals/index.ts'
 import { hiredAgentId, proposalIn } from './payload.ts'
 import type { ApprovalRow } from './row.ts'
 import { warningsOf, warningsOfPayload } from './warnings.ts'
@@ -20,8 +19,6 @@ export interface Review {
   readonly resultingConfigurationHash: string | null
   readonly warnings: Warning[]
 }
-
-const hashOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')
 
 /** The agent whose configuration an approval changes; null for none. */
 export const subjectIdOf = (approval: Pick<ApprovalRow, 'type' | 'payload'>): string | null =>

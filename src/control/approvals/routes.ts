@@ -25,6 +25,7 @@ import {
   approvalDetailView,
   approvalView,
   configuredView,
+  proposalStatus,
   createApprovalBody,
   decideBody,
   hireBody,
@@ -88,8 +89,6 @@ const decisionRoute = {
   headers: entityTagHeader,
   refuses: decisionRefusals,
 } as const
-
-const proposalStatus = { status: 202, when: (answer: { approval?: unknown }): boolean => answer.approval !== undefined } as const
 
 const routesWithoutChecks: readonly Route[] = [
   get('/api/companies/:companyId/approvals', {

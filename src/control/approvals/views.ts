@@ -179,3 +179,6 @@ export const configuredView = z.strictObject({ ...agentView.shape, approval: app
 
 /** As `configuredView`, for a change of permissions. */
 export const permittedView = z.strictObject({ ...agentDetailView.shape, approval: approvalView.optional() })
+
+/** The status of an answer whose change waits for the board. */
+export const proposalStatus = { status: 202, when: (answer: { approval?: unknown }): boolean => answer.approval !== undefined } as const

@@ -194,13 +194,17 @@ describe('checkout that is refused and changes nothing', () => {
     const { company, agent, run, issue, checkout } = await world(server())
     const asking = await run(await agent({ budgetMonthlyCents: 100 }))
     const wanted = await issue()
-    await sql('update agents set spent_monthly_cents = 100 where id = $1', [asking.agentId])
-    const overBudget = await expectRefused(server(), () => checkout(asking, wanted.id), 409, 'agent_over_budget')
+    await sql('update budget_windows set spent = 100 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)', [
+      asking.agentId,
+    ])
+    const overBudget = await expectRefused(server(), () => checkout(asking, wanted.id), 409, 'budget_exhausted')
     expect(overBudget.body).toMatchObject({
       error: 'Issue checkout conflict',
-      details: { next: 'ask_board', reason: 'Agent is over its budget' },
+      details: { next: 'ask_board', reason: 'The budget is used up', scopeType: 'agent', limitCents: 100, leftCents: 0 },
     })
-    await sql('update agents set spent_monthly_cents = 99 where id = $1', [asking.agentId])
+    await sql('update budget_windows set spent = 99 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)', [
+      asking.agentId,
+    ])
 
     const { rows } = await sql(
       `insert into projects (company_id, name, url_key, status, paused_at) values ($1, 'P', 'p', 'planned', now()) returning id`,

@@ -16,6 +16,7 @@ import type { IssueStatus } from '../../model/issueStatus.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refusals, refuse, Refusal } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { requireReservation } from '../../engine/budgets/index.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
 import { behindRival } from './rivals.ts'
 
@@ -64,6 +65,8 @@ export function acquireHoldWithEvent(
 interface CheckoutRequest {
   readonly agentId: string
   readonly expectedStatuses: readonly IssueStatus[]
+  /** The amount that the run may cost, in cents, as the request says. */
+  readonly reserveCents?: number | undefined
 }
 
 /**
@@ -96,6 +99,15 @@ async function take(tx: Tx, ctx: Ctx, issueId: string, request: CheckoutRequest)
     case 'keep':
       return unchanged(await labelledIssue(tx, companyOf(ctx), issueId))
     case 'take': {
+      if (actor.kind === 'agent' && actor.runId !== null && facts.agent?.hasLimits === true)
+        await requireReservation(tx, {
+          companyId: companyOf(ctx),
+          agentId: request.agentId,
+          runId: actor.runId,
+          issueId,
+          requestedCents: request.reserveCents,
+          isRequestedByAgent: true,
+        })
       const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId: request.agentId, runId: actingRunIdOf(actor) })
       if (actor.kind === 'agent') return changed(issue, event)
       const wake = { agentId: request.agentId, issueId, source: 'assignment', reason: 'issue_checked_out' } as const

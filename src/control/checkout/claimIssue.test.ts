@@ -155,9 +155,15 @@ describe('claim', () => {
     const who = await here.agent({ budgetMonthlyCents: 10 })
     const acting = await here.run(who)
     await here.issue()
-    await server().database.sql.query('update agents set spent_monthly_cents = 10 where id = $1', [who.id])
-    await expectRefused(server(), () => claim(here, acting), 409, 'agent_over_budget')
-    await server().database.sql.query('update agents set spent_monthly_cents = 0 where id = $1', [who.id])
+    await server().database.sql.query(
+      'update budget_windows set spent = 10 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)',
+      [who.id],
+    )
+    await expectRefused(server(), () => claim(here, acting), 409, 'budget_exhausted')
+    await server().database.sql.query(
+      'update budget_windows set spent = 0 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)',
+      [who.id],
+    )
     await server().database.sql.query("update companies set status = 'paused' where id = $1", [here.company.id])
     await expectRefused(server(), () => claim(here, acting), 409, 'company_not_active')
   })

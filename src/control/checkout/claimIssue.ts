@@ -3,6 +3,7 @@
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { requireReservation } from '../../engine/budgets/index.ts'
 import { callerOf, holdRefusal, decideCheckout, loadHoldFacts, retryTransaction } from '../../engine/holds/index.ts'
 import type { IssueWithLabels } from '../../engine/holds/index.ts'
 import { heartbeatContext } from '../../work/issues/index.ts'
@@ -19,6 +20,8 @@ export interface ClaimFilter {
   readonly labelIds?: readonly string[] | undefined
   /** Only issues that are assigned to the agent already. */
   readonly assignedOnly: boolean
+  /** The amount that the run may cost, in cents, as the request says. */
+  readonly reserveCents?: number | undefined
 }
 
 export interface ClaimedIssue {
@@ -27,14 +30,14 @@ export interface ClaimedIssue {
 }
 
 /** Refusals that depend on the caller: another issue would be refused for the same reason. */
-const callerRefusals: ReadonlySet<string> = new Set(['agent_not_invokable', 'agent_over_budget', 'company_not_active'])
+const callerRefusals: ReadonlySet<string> = new Set(['agent_not_invokable', 'budget_exhausted', 'company_not_active'])
 
 /**
  * Takes the next issue that the acting run may work on: its agent's own assignments first, then by priority, then by
  * age. Concurrent claims skip each other's candidates and never wait for each other.
  *
  * @returns the issue with the context that the agent needs to start; null when there is nothing to take
- * @throws Refusal `run_required`; `agent_not_invokable`, `agent_over_budget` or `company_not_active` when no issue could be taken
+ * @throws Refusal `run_required`; `agent_not_invokable`, `budget_exhausted` or `company_not_active` when no issue could be taken
  */
 export async function claimIssue(ctx: Ctx, filter: ClaimFilter): Promise<ClaimedIssue | null> {
   const { actor } = ctx
@@ -59,6 +62,9 @@ export async function claimIssue(ctx: Ctx, filter: ClaimFilter): Promise<Claimed
       rejectedIds.push(candidate.id)
       throw retryTransaction()
     }
+    const run = { companyId, agentId, runId, issueId: candidate.id }
+    if (facts.agent?.hasLimits === true)
+      await requireReservation(tx, { ...run, requestedCents: filter.reserveCents, isRequestedByAgent: true })
     const { issue, event } = acquireHoldWithEvent(tx, facts, { agentId, runId })
     const context = pipelined(heartbeatContext(tx, companyId, candidate.id, null))
     const claimed = Promise.all([issue, context]).then(([takenIssue, issueContext]) => ({

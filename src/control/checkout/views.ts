@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { reserveCents } from '../../model/money.ts'
 import { flag } from '../../http/query.ts'
 import { heartbeatContextView, labelledIssueView } from '../../work/issues/index.ts'
 import { issueStatus } from '../../model/issueStatus.ts'
@@ -9,9 +10,14 @@ const status = z.enum(issueStatus.statuses)
 const id = z.uuid().transform((value) => value.toLowerCase())
 const json = z.record(z.string(), z.unknown())
 
-export const checkoutBody = z.object({ agentId: id, expectedStatuses: z.array(status).min(1).max(20) })
+export const checkoutBody = z.object({
+  agentId: id,
+  expectedStatuses: z.array(status).min(1).max(20),
+  reserveCents: reserveCents.optional(),
+})
 
 export const claimBody = z.object({
+  reserveCents: reserveCents.optional(),
   statuses: z.array(status).min(1).max(7).default(['todo']),
   projectId: id.optional(),
   labelIds: z.array(id).min(1).max(50).optional(),

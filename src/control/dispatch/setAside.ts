@@ -60,7 +60,7 @@ export async function skipRun(tx: Tx, { run, issueId }: QueuedRun, why: CloseRea
 
 // No issue's columns name a queued run, so its end frees no issue.
 async function cancelQueuedRun(tx: Tx, run: RunFact, errorCode: string, error: string): Promise<readonly DomainEvent[]> {
-  const { events } = await endRuns(tx, { issues: [], runs: [run], waitedForIds: noneWaitedFor }, [run.id], {
+  const { events } = await endRuns(tx, { issues: [], runs: [run], waitedForIds: noneWaitedFor, hasReservations: false }, [run.id], {
     status: 'cancelled',
     error,
     errorCode,

@@ -9,6 +9,7 @@ import type { Outcome } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
 import type { AgentIsolation } from '../../model/agents.ts'
+import { hasHardLimitSql } from '../../model/budgets.ts'
 import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
 import { projectWorkspaces } from '../../model/projects.ts'
@@ -23,6 +24,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { lockRunFacts } from '../../auth/runFacts.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
 import { runStarted, startRun, SUPERVISED_LEASE_S } from '../../engine/runs/index.ts'
+import { reserve } from '../../engine/budgets/index.ts'
 import { claimWake } from '../../engine/wakes/index.ts'
 import type { CloseReason } from '../../engine/wakes/index.ts'
 import { acquireHoldWithEvent } from '../checkout/index.ts'
@@ -93,6 +95,7 @@ interface QueuedRun {
   taskKey: string
   sessionId: string | null
   projectFolder: string | null
+  hasLimits: boolean
 }
 
 /** The session that an earlier run of the agent left, when the wake asks to resume that run. */
@@ -111,7 +114,7 @@ const folderOfProject = sql`(select p.cwd from ${issues} i join ${projectWorkspa
 // Sent behind the agent's lock in the same round trip, so its snapshot sees every start that was made under that lock.
 const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRun>('claim_next').read(sql`
   select r.id, r.issue_id as "issueId", ${runningCount} as running, c.status = 'active' as "companyActive", w.reason, w.payload,
-    k.task_key as "taskKey", ${folderOfProject} as "projectFolder",
+    k.task_key as "taskKey", ${folderOfProject} as "projectFolder", ${hasHardLimitSql(sql`r.company_id`)} as "hasLimits",
     case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' or ${followsUnknownSession} then null
       else coalesce(${resumedSessionId}, s.session_id) end as "sessionId"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = r.company_id
@@ -172,8 +175,11 @@ export async function startQueuedRun(
         return setAside(await deferRun(tx, { run: plan.run, issueId: queued.issueId }, plan.holderRunId))
       case 'close':
         return setAside(await skipRun(tx, { run: plan.run, issueId: queued.issueId }, plan.why))
-      case 'start':
-        return applyStart(tx, ctx, start, plan.facts)
+      case 'start': {
+        // It stays queued until enough is given back, the window turns, or the limit is raised.
+        const refusal = queued.hasLimits ? await reserve(tx, { companyId, agentId, runId: queued.id, issueId: queued.issueId }) : null
+        return refusal === null ? applyStart(tx, ctx, start, plan.facts) : unchanged(NONE)
+      }
     }
   })
 }

@@ -39,7 +39,7 @@ function facts(issueFields: Partial<HoldFacts['issue']> = {}, otherFacts: Partia
     checkoutRun: null,
     executionRun: null,
     evicted: false,
-    agent: { companyId: 'company', name: 'Agent', status: 'idle', overBudget: false },
+    agent: { companyId: 'company', name: 'Agent', status: 'idle', hasLimits: false, exhausted: null },
     unresolvedBlockerIssueIds: [],
     projectPaused: false,
     companyActive: true,
@@ -118,7 +118,7 @@ describe('decideStart (LOCK_PROTOCOL §4.1 for the run’s own agent)', () => {
     ],
     [
       'A run stays queued while its agent is over its budget',
-      facts({}, { agent: { companyId: 'company', name: '', status: 'idle', overBudget: true } }),
+      facts({}, { agent: { companyId: 'company', name: '', status: 'idle', hasLimits: true, exhausted: { policyId: 'policy' } } }),
       null,
       { kind: 'stayQueued' },
     ],

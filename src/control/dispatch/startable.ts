@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { isInvokableSql, isOverBudgetSql } from '../../model/agentStatus.ts'
+import { isInvokableSql } from '../../model/agentStatus.ts'
+import { isExhaustedSql } from '../../model/budgets.ts'
 import { agents } from '../../model/agents.ts'
 import { companies } from '../../model/companies.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
@@ -23,7 +24,7 @@ export const isConfigured = sql`(case when a.adapter_type = 'process' then coale
 
 /** SQL: true when this server may start runs for the row `a` of agents; `types` are the adapter types that it may run. */
 export const isStartable = sql`(${isInvokableSql('a')}
-  and a.adapter_type = any(${param('types', 'text[]')}) and ${isConfigured} and not ${isOverBudgetSql('a')})`
+  and a.adapter_type = any(${param('types', 'text[]')}) and ${isConfigured} and not ${isExhaustedSql('a')})`
 
 /** SQL: the number of runs `b` that are running for the row `a` of agents. A run whose lease expired does not count. */
 export const runningCount = sql`(select count(*)::int from ${runs} b

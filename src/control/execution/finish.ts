@@ -33,7 +33,14 @@ export async function finishRun(ctx: Ctx, runId: string, result: RunResult): Pro
     if (!run.live) refuse('run_ended', { details: { runId, runStatus: run.status, retryable: false, next: 'new_run' } })
     // `lockForEnd` has locked and read the acting run, which is this one.
     assertRunLive(tx, ctx, run)
-    const { rows, events } = await endRuns(tx, locked, [runId], result)
+    const { rows, events } = await endRuns(tx, locked, [runId], { ...result, usageJson: ofRunAlone(result.usageJson) })
     return changedIfAny(rows.then(exactlyOne), events)
   })
+}
+
+/** The totals of a session are believed of programs that this server ran: what an agent states as such would be subtracted from its next run. */
+function ofRunAlone(usageJson: RunResult['usageJson']): RunResult['usageJson'] {
+  if (usageJson === null || usageJson === undefined || !('ofSession' in usageJson)) return usageJson
+  const { ofSession: _, ...usage } = usageJson
+  return usage
 }

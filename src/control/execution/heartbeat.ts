@@ -6,12 +6,14 @@ import { evictions, isHeldBy, issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
+import { stopCommands } from '../../engine/budgets/index.ts'
+import type { StopCommand } from '../../engine/budgets/index.ts'
 import { renewLease, runRowById } from '../../engine/runs/index.ts'
 
 export interface HeartbeatResponse {
   readonly leaseExpiresAt: Instant
   /** Commands of the control plane to the run, oldest first. */
-  readonly commands: readonly { readonly type: 'drop_issue'; readonly issueId: string }[]
+  readonly commands: readonly ({ readonly type: 'drop_issue'; readonly issueId: string } | StopCommand)[]
   /** Issues whose lock columns name the run. */
   readonly holds: readonly { readonly issueId: string; readonly identifier: string; readonly lockEpoch: number }[]
   /** Issues whose hold an administrator revoked; the run can never take them again. */
@@ -50,7 +52,11 @@ export async function heartbeat(ctx: Ctx, runId: string): Promise<HeartbeatRespo
     })
   }
   const { read } = ctx.store
-  const [holds, revoked] = await Promise.all([read.run(holdsOf, { id: runId, companyId }), read.run(revokedFrom, { id: runId })])
+  const [holds, revoked, stops] = await Promise.all([
+    read.run(holdsOf, { id: runId, companyId }),
+    read.run(revokedFrom, { id: runId }),
+    stopCommands(ctx.store, runId, companyId),
+  ])
   const commands = revoked.map(({ issueId }) => ({ type: 'drop_issue' as const, issueId }))
-  return { leaseExpiresAt, commands, holds, revoked }
+  return { leaseExpiresAt, commands: [...stops, ...commands], holds, revoked }
 }

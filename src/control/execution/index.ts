@@ -1,1 +1,2 @@
 export { finishSupervisedRun } from './finishSupervisedRun.ts'
+export { countLateUsage } from './lateUsage.ts'

@@ -115,9 +115,10 @@ describe('openRun', () => {
       const { body } = await expectRefused(server(), () => open(server().board, who.id), 409, 'agent_not_invokable')
       expect(body.details).toEqual({ status, next: 'ask_board' })
     }
-    await set("update agents set status = 'idle', spent_monthly_cents = 5 where id = $1")
-    await expectRefused(server(), () => open(server().board, who.id), 409, 'agent_over_budget')
-    await set('update agents set spent_monthly_cents = 0 where id = $1')
+    await set("update agents set status = 'idle' where id = $1")
+    await set('update budget_windows set spent = 5 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)')
+    await expectRefused(server(), () => open(server().board, who.id), 409, 'budget_exhausted')
+    await set('update budget_windows set spent = 0 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)')
     await server().database.sql.query("update companies set status = 'archived' where id = $1", [company.id])
     await expectRefused(server(), () => open(server().board, who.id), 409, 'company_not_active')
   })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { RunTokens } from '../../auth/runTokens.ts'
-import { isInvokable, isOverBudget } from '../../model/agentStatus.ts'
+import { isInvokable } from '../../model/agentStatus.ts'
 import { lockAgent } from '../../org/agents/index.ts'
 import { companyById } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -17,6 +17,7 @@ import { requireOwnMayWrite } from '../../auth/mayWrite.ts'
 import { countOpenRun } from '../../auth/countedQuotas.ts'
 import { insertOpenRun, LEASE_DEFAULT_S, runColumns, runStarted } from '../../engine/runs/index.ts'
 import type { RunRow } from '../../engine/runs/index.ts'
+import { hasHardLimit, requireReservation } from '../../engine/budgets/index.ts'
 import { claimWake } from '../../engine/wakes/index.ts'
 
 export interface OpenRunRequest {
@@ -24,6 +25,8 @@ export interface OpenRunRequest {
   /** Seconds; 30 to 3600, by default 300. */
   readonly leaseSeconds?: number | undefined
   readonly externalRunId?: string | undefined
+  /** The amount that the run may cost, in cents. */
+  readonly reserveCents?: number | undefined
 }
 
 export interface OpenedRun {
@@ -67,7 +70,7 @@ async function startQueuedIfAny(tx: Tx, ctx: Ctx, queued: { id: string } | undef
  * Opens a run for an agent on another host, with a lease that its heartbeats renew and a token that ends with the run.
  * A queued run for the same issue, or without one as requested, is started instead of a second run.
  *
- * @throws Refusal `not_found` for the agent or issue; `agent_not_invokable`, `agent_over_budget`, `company_not_active`;
+ * @throws Refusal `not_found` for the agent or issue; `agent_not_invokable`, `budget_exhausted`, `company_not_active`;
  *   `forbidden` for a run that would open another run
  */
 export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, request: OpenRunRequest): Promise<OpenedRun> {
@@ -77,14 +80,14 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
   const leaseSeconds = request.leaseSeconds ?? LEASE_DEFAULT_S
   return await mutate(ctx, async (tx) => {
     const issueId = request.issueId ?? null
-    const [agent, company, [queued]] = await Promise.all([
+    const [agent, company, [queued], hasLimits] = await Promise.all([
       lockAgent(tx, companyId, agentId),
       companyById(tx, companyId),
       tx.run(queuedFor, { agentId, companyId, issueId }),
+      hasHardLimit(tx, companyId),
     ])
     requireOwnMayWrite(ctx.actor, agent)
     if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
-    if (isOverBudget(agent)) refuse('agent_over_budget', { details: { next: 'ask_board' } })
     if (company.status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
     if (request.issueId !== undefined) await issueById(tx, companyId, request.issueId)
     const started = await startQueuedIfAny(tx, ctx, queued, request)
@@ -92,6 +95,16 @@ export async function openRun(ctx: Ctx, tokens: RunTokens, agentId: string, requ
     if (started === null) countOpenRun(tx, ctx)
     const externalRunId = request.externalRunId ?? null
     const id = started?.id ?? randomUUID()
+    if (hasLimits)
+      await requireReservation(tx, {
+        companyId,
+        agentId,
+        runId: id,
+        // The spending of the run is of the project of its issue, also before a checkout.
+        issueId: request.issueId ?? null,
+        requestedCents: request.reserveCents,
+        isRequestedByAgent: ctx.actor.kind === 'agent',
+      })
     // A key with scopes must not get a token without them.
     const scopes = ctx.actor.kind === 'agent' ? ctx.actor.scopes : null
     // Signed before the row is written: the row and its audit row then go out together, without waiting for the signature.

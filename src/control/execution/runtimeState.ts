@@ -3,6 +3,8 @@ import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
+import { runCosts } from '../../model/costs.ts'
+import { centsSql } from '../../model/money.ts'
 import { agents } from '../../model/agents.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
@@ -25,7 +27,7 @@ const selectRuntimeState = statement<{ id: string; companyId: string }, z.input<
       (select jsonb_object_agg(s.reason, s.count) from ${wakeSkips} s where s.agent_id = a.id), '{}'::jsonb)) as "stateJson",
     r.id as "lastRunId", r.status as "lastRunStatus", ${sumUsage('inputTokens')} as "totalInputTokens",
     ${sumUsage('outputTokens')} as "totalOutputTokens", ${sumUsage('cachedInputTokens')} as "totalCachedInputTokens",
-    a.spent_monthly_cents as "totalCostCents", r.error as "lastError", a.created_at as "createdAt",
+    ${centsSql(sql`(select coalesce(sum(rc.microcents), 0) from ${runCosts} rc where rc.agent_id = a.id)`)} as "totalCostCents", r.error as "lastError", a.created_at as "createdAt",
     greatest(a.updated_at, r.updated_at) as "updatedAt", kept.session_id as "sessionDisplayId", null::jsonb as "sessionParamsJson"
   from ${agents} a left join lateral (
     select * from ${runs} l where l.agent_id = a.id order by l.created_at desc, l.id desc limit 1) r on true

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { reserveCents } from '../../model/money.ts'
 import { LEASE_MAX_S, LEASE_MIN_S, runView } from '../../engine/runs/index.ts'
 import { instant } from '../../platform/kernel/time.ts'
 
@@ -6,6 +7,7 @@ const id = z.uuid().transform((value) => value.toLowerCase())
 const json = z.record(z.string(), z.unknown())
 
 export const openRunBody = z.object({
+  reserveCents: reserveCents.optional(),
   issueId: id.optional(),
   leaseSeconds: z.int().min(LEASE_MIN_S).max(LEASE_MAX_S).optional(),
   externalRunId: z.string().min(1).max(200).optional(),
@@ -15,7 +17,12 @@ export const openedRunView = z.strictObject({ run: runView, token: z.string(), t
 
 export const heartbeatResponseView = z.strictObject({
   leaseExpiresAt: instant,
-  commands: z.array(z.strictObject({ type: z.literal('drop_issue'), issueId: z.uuid() })),
+  commands: z.array(
+    z.discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('drop_issue'), issueId: z.uuid() }),
+      z.strictObject({ type: z.literal('stop'), reason: z.literal('budget'), incidentId: z.uuid(), graceSeconds: z.int() }),
+    ]),
+  ),
   holds: z.array(z.strictObject({ issueId: z.uuid(), identifier: z.string(), lockEpoch: z.int() })),
   revoked: z.array(z.strictObject({ issueId: z.uuid(), identifier: z.string(), revokedAt: instant })),
 })

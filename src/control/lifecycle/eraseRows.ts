@@ -7,6 +7,9 @@ import type { PgTable } from 'drizzle-orm/pg-core'
 import { agentKeys, agents } from '../../model/agents.ts'
 import { approvalComments, approvals, configRevisions, issueApprovals } from '../../model/approvals.ts'
 import { assets, attachments } from '../../model/assets.ts'
+import { budgetIncidents, budgetPolicies, budgetReservations, budgetStates } from '../../model/budgets.ts'
+import { companies } from '../../model/companies.ts'
+import { costEvents, costRollups, financeEvents, runCosts } from '../../model/costs.ts'
 import { deletions } from '../../model/deletions.ts'
 import { documentRevisions, documents, interactions } from '../../model/documents.ts'
 import { traces, votes } from '../../model/feedback.ts'
@@ -153,6 +156,21 @@ function windowOf(table: PgTable, name: string, limit: number, more: Partial<Win
   }
 }
 
+/** The rows of a table that has no key of one column, or that needs no lock and has nothing below it. */
+const rowsOfCompany = (table: PgTable, name: string, limit: number): Window => ({
+  // Named by their company: an id of each row would have to be read first.
+  next: statement<{ id: string }, { id: string }>(`erase_next_${name}`).read(
+    sql`select c.id from ${companies} c where c.id = ${id} and exists (select from ${table} x where x.company_id = c.id)`,
+  ),
+  parts: [part(table, name, limit, sql`x.company_id = any(${ids})`)],
+  rows: null,
+})
+
+const partsOfPolicies: readonly Part[] = [
+  part(budgetReservations, 'budget_reservations', MANY, sql`x.policy_id = any(${ids})`),
+  part(budgetStates, 'budget_windows', MANY, sql`x.policy_id = any(${ids})`),
+]
+
 const lockRuns = lockFor('run', runs, 'runs')
 const lockAgentRows = lockFor('agent', agents, 'agents')
 const runRows = part(runs, 'runs', SOME, sql`x.id = any(${ids})`)
@@ -178,15 +196,21 @@ export const windowsOfCompany: readonly Window[] = [
     parts: partsOfIssues,
     rows: issueRows,
   },
+  windowOf(budgetIncidents, 'budget_incidents', MANY),
+  windowOf(budgetPolicies, 'budget_policies', SOME, { parts: partsOfPolicies }),
   windowOf(approvals, 'approvals', SOME, { lock: lockFor('approval', approvals, 'approvals'), parts: partsOfApprovals }),
   windowOf(agents, 'agents', SOME, { lock: lockAgentRows, parts: partsOfAgents }),
   windowOf(projects, 'projects', SOME, { parts: partsOfProjects }),
   windowOf(goals, 'goals', SOME),
   windowOf(labels, 'labels', SOME),
   windowOf(assets, 'assets', FEW),
+  rowsOfCompany(costEvents, 'cost_events', MANY),
+  rowsOfCompany(costRollups, 'cost_rollups', MANY),
+  rowsOfCompany(runCosts, 'run_costs', MANY),
+  rowsOfCompany(financeEvents, 'finance_events', SOME * 5),
 ]
 
-/** The rows of an agent that its deletion deletes. */
+/** The rows of an agent that its deletion deletes. Its costs stay: the costs of its company do not become less. */
 export const windowsOfAgent: readonly Window[] = [
   {
     next: statement<{ id: string }, { id: string }>('erase_next_runs_of_agent').read(

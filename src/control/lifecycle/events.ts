@@ -5,7 +5,11 @@ import { event } from '../../platform/kernel/event.ts'
 export const approvalCancelled = event(
   'approval.cancelled',
   'approval',
-  z.object({ type: z.enum(approvalTypes), agentId: z.string(), why: z.enum(['agent_terminated', 'agent_deleted']) }),
+  z.object({
+    type: z.enum(approvalTypes),
+    agentId: z.string().nullable(),
+    why: z.enum(['agent_terminated', 'agent_deleted', 'limit_changed', 'window_ended']),
+  }),
 )
 
 /** One transaction of a deletion that takes several: how many rows of each table it deleted. The id is that of the company or the agent. */

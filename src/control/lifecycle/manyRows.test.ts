@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { auditsOf, expectRefused, NO_HOLD, holdRow, runRow } from '../../dev/testing/holds.ts'
+import { addCostEvents } from '../../dev/testing/costEvents.ts'
 import { addLargestLogs, addManyRows } from '../../dev/testing/manyRows.ts'
 import { pollFor } from '../../dev/testing/serverProcess.ts'
 import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.ts'
@@ -69,6 +70,38 @@ describe('the deletion of a company with many rows', () => {
     const counts = { agents: 1, issues: 3001, runs: 1100 }
     expect((await lastAudit(server(), here.company.id, 'company.deletion_begun')).details).toMatchObject(counts)
     expect((await lastAudit(server(), here.company.id, 'company.deleted')).details).toMatchObject(counts)
+  })
+
+  test('The costs and budgets of a company are deleted in transactions of a bounded size too (T5)', { timeout: 180_000 }, async () => {
+    const here = await world(server())
+    const companyId = here.company.id
+    const { id: agentId } = await here.agent({ budgetMonthlyCents: 100 })
+    const hour = (index: number): string => new Date(Date.UTC(2025, 0, 1, index)).toISOString()
+    const events = Array.from({ length: 6000 }, (_, index) => ({ agentId, occurredAt: hour(index), runId: crypto.randomUUID() }))
+    await addCostEvents(server(), companyId, events)
+    const { sql } = server().database
+    await sql.query(
+      `insert into finance_events (company_id, event_kind, biller, amount_cents, occurred_at)
+         select $1, 'platform_fee', 'aws', i, now() from generate_series(1, 3000) i`,
+      [companyId],
+    )
+    await sql.query(
+      `insert into budget_incidents (company_id, policy_id, scope_type, scope_id, metric, window_kind, window_start, threshold_type, amount_limit,
+         amount_observed, policy_revision) select company_id, id, scope_type, scope_id, metric, window_kind, now(), 'soft', 1, 1, i
+         from budget_policies, generate_series(1, 5000) i where company_id = $1`,
+      [companyId],
+    )
+    await sql.query(
+      `insert into budget_reservations (run_id, policy_id, window_start, company_id) select gen_random_uuid(), id, now(), company_id
+         from budget_policies, generate_series(1, 5000) where company_id = $1`,
+      [companyId],
+    )
+    expect(await removeCompany(companyId)).toMatchObject({ status: 200, body: { ok: true } })
+    await pollFor('the company is gone', async () => (await actionsOf(server(), companyId)).includes('company.deleted'))
+    expect(await tablesWithRows(companyId)).toEqual([])
+    const erased = await erasedRows(companyId)
+    expect(Math.max(...erased)).toBeLessThanOrEqual(2000 + 2)
+    expect(erased.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(3 * 6000 + 3000 + 2 * 5000)
   })
 
   test(

@@ -9,6 +9,7 @@ import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { agents } from '../../model/agents.ts'
 import { isQuarantined, isQuarantinedSql } from '../../model/agentStatus.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
+import { BUDGET_PAUSE } from '../../model/budgetStatus.ts'
 import { companies } from '../../model/companies.ts'
 import { isUnended, runs } from '../../model/runs.ts'
 import { isDeferred, isOpen, wakes } from '../../model/wakes.ts'
@@ -78,7 +79,7 @@ const stoppedWithRuns = statement<object, Stopped>('stop_left_behind').read(sql`
   select distinct on (case when c.status = 'archived' then c.id else a.id end)
     c.id as "companyId", a.id as "agentId", c.status = 'archived' as "isCompanyArchived"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = a.company_id
-  where ${isUnended('r')} and (a.status in ('paused', 'terminated') or c.status = 'archived')`)
+  where ${isUnended('r')} and (a.status = 'terminated' or (a.status = 'paused' and a.pause_reason is distinct from 'budget') or c.status = 'archived')`)
 
 const quarantinedWithWakes = statement<object, Stopped>('stop_wakes_left_behind').read(sql`
   select a.company_id as "companyId", a.id as "agentId", false as "isCompanyArchived" from ${agents} a
@@ -89,7 +90,8 @@ const COMPANY_ARCHIVED: RunResult = { status: 'cancelled', error: 'Company archi
 
 const resultOf = (agent: { readonly status: AgentStatus; readonly pauseReason: string | null }): RunResult | null => {
   if (agent.status === 'terminated') return { status: 'cancelled', error: 'Agent terminated', errorCode: 'agent_terminated' }
-  if (agent.status !== 'paused') return null
+  // A run that a budget has stopped stays queued until it may start.
+  if (agent.status !== 'paused' || agent.pauseReason === BUDGET_PAUSE) return null
   return isQuarantined(agent)
     ? { status: 'cancelled', error: 'Agent quarantined', errorCode: 'agent_quarantined' }
     : { status: 'cancelled', error: 'Agent paused', errorCode: 'agent_paused' }

@@ -4,7 +4,7 @@
 import { sql } from 'drizzle-orm'
 import { wakesOnDemand } from '../../org/agents/index.ts'
 import { liveHolderOf } from '../../engine/runs/index.ts'
-import { isOverBudgetSql } from '../../model/agentStatus.ts'
+import { isExhaustedSql } from '../../model/budgets.ts'
 import { agents } from '../../model/agents.ts'
 import { approvals, issueApprovals } from '../../model/approvals.ts'
 import { companies } from '../../model/companies.ts'
@@ -29,7 +29,7 @@ export const progressStates = {
   agent_pending_approval: 'Decide on the hire of the agent',
   agent_terminated: 'Assign another agent',
   agent_error: 'Correct the configuration of the agent',
-  agent_over_budget: 'Raise the budget of the agent',
+  budget_exhausted: 'Raise the budget of the agent',
   project_paused: 'Resume the project',
   backlog: 'Move the issue to todo',
   in_review: 'Review the issue',
@@ -64,7 +64,7 @@ export const progressSql = sql`(case
   when c.status <> 'active' then 'company_not_active'
   when a.status = 'paused' and a.pause_reason = 'quarantine' then 'agent_quarantined'
   when a.status in ('paused', 'pending_approval', 'terminated', 'error') then 'agent_' || a.status
-  when ${isOverBudgetSql('a')} then 'agent_over_budget'
+  when ${isExhaustedSql('a')} then 'budget_exhausted'
   when exists (select 1 from ${projects} p where p.id = i.project_id and p.paused_at is not null) then 'project_paused'
   when exists (select 1 from ${wakes} w where w.issue_id = i.id and w.agent_id = i.assignee_agent_id and ${isOpen('w')}) then 'wake_waits'
   when i.status = 'in_review' and ${hasOpenQuestion} then 'waits_for_answer'
@@ -85,7 +85,7 @@ export const progressSql = sql`(case
  * issues has it beside `progressSql`, so that it does not read the issues of agents that may not work.
  */
 export const mayStall = sql`(c.status = 'active' and a.status not in ('paused', 'pending_approval', 'terminated', 'error')
-  and not ${isOverBudgetSql('a')} and ${wakesOnDemand} and ${isConfigured})`
+  and not ${isExhaustedSql('a')} and ${wakesOnDemand} and ${isConfigured})`
 
 /** SQL: the tables of `progressSql`. */
 export const progressFrom = sql`${issues} i join ${companies} c on c.id = i.company_id left join ${agents} a on a.id = i.assignee_agent_id`

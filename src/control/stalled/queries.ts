@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { liveHolderOf, presentFailure } from '../../engine/runs/index.ts'
-import { isOverBudgetSql } from '../../model/agentStatus.ts'
+import { isExhaustedSql } from '../../model/budgets.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { blockers, issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
@@ -55,7 +55,7 @@ const whyQuery = statement<{ id: string; companyId: string }, Row<Why>>('stalled
       as "waitingWakeIds",
     (select coalesce(json_agg(n.id order by n.id), '[]'::json) from ${blockers} b join ${issues} n on n.id = b.blocker_issue_id
       where b.blocked_issue_id = i.id and not ${isClosedSql('n')}) as "blockedByIssueIds",
-    a.status as "agentStatus", a.pause_reason as "agentPauseReason", coalesce(${isOverBudgetSql('a')}, false) as "isAgentOverBudget",
+    a.status as "agentStatus", a.pause_reason as "agentPauseReason", coalesce(${isExhaustedSql('a')}, false) as "isAgentOverBudget",
     exists (select 1 from ${projects} p where p.id = i.project_id and p.paused_at is not null) as "isProjectPaused"
   from ${progressFrom} where i.id = ${param('id')} and i.company_id = ${param('companyId')}`)
 

@@ -76,8 +76,11 @@ describe('POST /agents/:id/heartbeat/invoke', () => {
   test('An agent over its budget is refused, and the skip is counted', async () => {
     const { agent } = await world(server())
     const worker = await agent({ budgetMonthlyCents: 10 })
-    await server().database.sql.query('update agents set spent_monthly_cents = 10 where id = $1', [worker.id])
-    const { body } = await expectRefused(server(), () => wake(worker.id), 409, 'agent_over_budget')
+    await server().database.sql.query(
+      'update budget_windows set spent = 10 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)',
+      [worker.id],
+    )
+    const { body } = await expectRefused(server(), () => wake(worker.id), 409, 'budget_exhausted')
     expect(body.details).toMatchObject({ scopeType: 'agent', scopeId: worker.id })
     expect(await skips(worker.id)).toEqual({ over_budget: 1 })
   })

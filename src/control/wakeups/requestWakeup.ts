@@ -1,12 +1,13 @@
 import type { z } from 'zod'
 import { lockAgent } from '../../org/agents/index.ts'
-import { isInvokable, isOverBudget } from '../../model/agentStatus.ts'
+import { isInvokable } from '../../model/agentStatus.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
 import { companyById } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
+import { exhaustedLimit } from '../../engine/budgets/index.ts'
 import { lockIssue } from '../../engine/holds/index.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -31,7 +32,7 @@ const defaultReasons = { timer: 'heartbeat_timer', assignment: 'issue_assigned',
  * issue, covers the request too. While another run holds the issue, the request waits for it.
  *
  * @returns the run, or why there is none
- * @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active`; `not_found` for the issue, the comment, the
+ * @throws Refusal `agent_not_invokable`, `budget_exhausted`, `company_not_active`; `not_found` for the issue, the comment, the
  *   run or the approval that the payload names
  */
 export async function requestWakeup(ctx: Ctx, agentId: string, input: Wakeup): Promise<WakeupResult> {
@@ -72,13 +73,14 @@ const addressFields: ReadonlySet<string> = new Set(['issueId', 'taskKey', 'resum
 const hasWords = (payload: Wakeup['payload']): boolean =>
   Object.entries(payload ?? {}).some(([name, value]) => !addressFields.has(name) && value !== null && value !== undefined)
 
-/** @throws Refusal `agent_not_invokable`, `agent_over_budget`, `company_not_active` */
+/** @throws Refusal `agent_not_invokable`, `budget_exhausted`, `company_not_active` */
 async function requireInvokable(tx: Tx, ctx: Ctx, agent: AgentRow): Promise<void> {
   requireOwnMayWrite(ctx.actor, agent)
   if (!isInvokable(agent.status)) refuse('agent_not_invokable', { details: { status: agent.status, next: 'ask_board' } })
-  if (isOverBudget(agent)) {
+  const exhausted = await exhaustedLimit(tx, { companyId: companyOf(ctx), agentId: agent.id })
+  if (exhausted !== null) {
     countSkip(ctx.store, agent.id, 'over_budget')
-    refuse('agent_over_budget', { details: { scopeType: 'agent', scopeId: agent.id, next: 'ask_board' } })
+    refuse('budget_exhausted', { details: { ...exhausted, retryable: false, next: 'ask_board' } })
   }
   if ((await companyById(tx, companyOf(ctx))).status !== 'active') refuse('company_not_active', { details: { next: 'ask_board' } })
 }

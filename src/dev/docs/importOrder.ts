@@ -63,6 +63,9 @@ export const rooms: readonly Room[] = [
   { path: 'org/projects', holds: 'projects and their workspaces' },
   { path: 'engine/runs', holds: 'a run: its row, its lease, its log, its result' },
   { path: 'engine/wakes', holds: 'a wake: the reason why an agent is to run, and how it waits, joins another, or is queued' },
+  { path: 'engine/approvals', holds: 'the row of an approval, for rooms that must ask for one' },
+  { path: 'engine/budgets', holds: 'budgets: what a run reserves, what an event charges, and the incident of a threshold' },
+  { path: 'engine/costs', holds: 'what agents spend: the record of an event, the prices of models, the usage of a run' },
   {
     path: 'engine/holds',
     holds: 'holding an issue: facts read under the lock, pure rules, the only writer of the lock columns, the end of runs',
@@ -80,6 +83,11 @@ export const rooms: readonly Room[] = [
   {
     path: 'control/lifecycle',
     holds: 'pause, resume, terminate and delete an agent; archive and delete a company; delete a goal, a project or a label',
+  },
+  { path: 'control/costs', holds: 'what was spent: the sums of cost events, and the money that no run spent' },
+  {
+    path: 'control/budgets',
+    holds: 'the limits of what may be spent: policies, incidents, the stop of what a limit covers, and its end',
   },
   { path: 'control/stalled', holds: 'work that stands still: why, since when, and the task that wakes it' },
   { path: 'control/wakeups', holds: 'a wake that a request asks for: invoke and wakeup' },

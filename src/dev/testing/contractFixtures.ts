@@ -201,6 +201,11 @@ const insertFixtureRows = `
       values (gen_random_uuid(), $27, 'credential', $27, $31)),
     session as (insert into sign_ins (id, token, person_id, expires_at)
       values ($28, $29, $27, now() + interval '1 day'), (gen_random_uuid(), $30, $27, now() + interval '1 day')),
+    policy as (insert into budget_policies (id, company_id, scope_type, scope_id, window_kind, amount, hard_stop_enabled)
+      values ($44, $1, 'project', $11, 'lifetime', 1000, false)),
+    incident as (insert into budget_incidents (id, company_id, policy_id, scope_type, scope_id, metric, window_kind, window_start, threshold_type,
+        amount_limit, amount_observed, policy_revision)
+      values ($43, $1, $44, 'project', $11, 'billed_cents', 'lifetime', '1970-01-01T00:00:00Z', 'soft', 1000, 1000, 1)),
     vote as (insert into feedback_votes (id, company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
       values ($23, $1, $4, 'issue_comment', $7, 'a-person', 'down', false)),
     trace as (insert into feedback_traces (id, company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
@@ -247,6 +252,8 @@ const idNames = [
   'joinRequest',
   'challenge',
   'boardClaim',
+  'budgetIncident',
+  'budgetPolicy',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -276,6 +283,7 @@ const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
   'join-requests': id.joinRequest,
   challenges: id.challenge,
   'board-claim': id.boardClaim,
+  'budget-incidents': id.budgetIncident,
   // No stored row has this id.
   'workspace-operations': randomUUID(),
   // Words in places where other paths have ids.
@@ -299,10 +307,11 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
   const boardKey = `pcp_board_${randomBytes(24).toString('hex')}`
   const commandLine = [id.challenge, hashToken(randomUUID()), hashToken(boardKey)]
   const claiming = [id.boardClaim, hashToken(id.boardClaim)]
+  const budgets = [id.budgetIncident, id.budgetPolicy]
   await api.sql.query({
     name: 'make_subject',
     text: insertFixtureRows,
-    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming],
+    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming, ...budgets],
   })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {

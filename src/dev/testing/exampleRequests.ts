@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import { STAGE_SECRET } from './contractFixtures.ts'
@@ -75,6 +75,7 @@ function sampleValue(schema: JsonSchema, name: string, rows: FixtureRows): unkno
   if (type === 'integer' || type === 'number') return schema.minimum ?? 1
   if (type === 'boolean') return true
   if (schema.format === 'uuid') return randomUUID()
+  if (schema.format === 'date-time') return new Date().toISOString()
   return `A ${name} ${randomUUID().slice(0, 8)}`
 }
 
@@ -152,7 +153,14 @@ const examples: Readonly<Record<string, Example>> = {
   patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },
   postProjectsByIdWorkspaces: { body: () => ({ name: 'second', repoUrl: 'https://example.invalid/second.git' }) },
   patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
-  patchAgentsByIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
+  patchAgentsByAgentIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
+  // Far above what the tests spend, and each time another amount.
+  patchCompaniesByCompanyIdBudgets: { body: () => ({ budgetMonthlyCents: 100_000_000 + randomInt(1_000_000) }) },
+  postCompaniesByCompanyIdBudgetsPolicies: { body: ({ ids }) => ({ scopeType: 'project', scopeId: ids['projects'], amount: 100_000_000 }) },
+  postCompaniesByCompanyIdBudgetIncidentsByIncidentIdResolve: { body: () => ({ action: 'keep_paused' }) },
+  postCompaniesByCompanyIdCostEvents: {
+    body: ({ agent }) => ({ agentId: agent.id, provider: 'p', model: 'm', costCents: 1, occurredAt: new Date().toISOString() }),
+  },
   deleteAgentsByIdQuarantine: {
     arrange: { of: 'agents', sql: "update agents set status = 'paused', pause_reason = 'quarantine', paused_at = now() where id = $1" },
   },

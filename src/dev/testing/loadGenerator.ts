@@ -207,6 +207,7 @@ export async function checkoutAll(url: string, sql: Pool, boardToken?: string): 
   const refusals = await Promise.all(
     rows.map(async ({ id, agentId }) => {
       const opened = await send(`${url}/api/agents/${agentId}/runs`, 'POST', {}, boardToken)
+      if (opened.status !== 201) return [`${id}: no run for it: ${opened.status} ${JSON.stringify(opened.body)}`]
       const checkoutReply = await send(
         `${url}/api/issues/${id}/checkout`,
         'POST',

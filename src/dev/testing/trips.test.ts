@@ -80,6 +80,14 @@ async function tripsOfAgent(): Promise<Record<string, number>> {
   const writes: Record<string, () => Promise<Answer>> = {
     create: () => client.post(`/api/companies/${company.id}/issues`, { title: 'New', status: 'todo' }),
     comment: () => client.post(`${path}/comments`, { body: 'A word' }),
+    'cost event': () =>
+      client.post(`/api/companies/${company.id}/cost-events`, {
+        agentId: acting.agentId,
+        provider: 'anthropic',
+        model: 'large',
+        costCents: 1,
+        occurredAt: new Date().toISOString(),
+      }),
     title: () => client.patch(path, { title: `At ${String(Math.random())}` }),
     checkout: () => checkout(acting, target.id),
     'title of a held issue': () => client.patch(path, { title: `At ${String(Math.random())}` }),
@@ -100,6 +108,7 @@ test('A write of an agent to one issue takes two round trips, and its creation o
   const expected = {
     create: 3,
     comment: 2,
+    'cost event': 3,
     title: 2,
     checkout: 2,
     'title of a held issue': 2,

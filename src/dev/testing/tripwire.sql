@@ -21,7 +21,8 @@ BEGIN
     'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'deletions', 'project_goals', 'project_workspaces', 'issue_documents',
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
     'issue_work_products', 'feedback_votes', 'feedback_traces', 'issue_read_states', 'issue_inbox_archives', 'inbox_dismissals', 'instance_settings', 'people', 'logins',
-    'instance_administrators', 'invites', 'join_requests', 'board_keys', 'second_factors', 'recovery_codes'] LOOP
+    'instance_administrators', 'invites', 'join_requests', 'board_keys', 'second_factors', 'recovery_codes', 'cost_events', 'cost_rollups',
+    'run_costs', 'finance_events', 'budget_policies', 'budget_windows', 'budget_reservations', 'budget_incidents'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit()', name);
   END LOOP;
@@ -37,7 +38,7 @@ CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE ON board_claims
 
 -- Leases, last-seen marks, supervision, logs and traces of the processes of runs, and the clocks of agents and keys are telemetry; everything else about them is not.
 CREATE FUNCTION telemetry_of_runs() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-  SELECT '{lease_expires_at,last_seen_at,supervisor_id,process_identity,process_pid,process_started_at,log_store,log_ref,log_bytes,
+  SELECT '{lease_expires_at,last_seen_at,stop_ordered_at,supervisor_id,process_identity,process_pid,process_started_at,log_store,log_ref,log_bytes,
     log_sha256,log_compressed,stdout_excerpt,stderr_excerpt,updated_at,lease_seconds,external_run_id,exit_code,signal,usage_json}'::text[]
 $$;
 CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON heartbeat_runs

@@ -14,6 +14,8 @@ import { runStatus } from '../../model/runStatus.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
 import type { RunResult, RunRow } from '../runs/index.ts'
 import { finishWakes, promoteWake, promoteWakeIfFree, retryWakes } from '../wakes/index.ts'
+import { giveBackAtEnd, hasReservations } from '../budgets/index.ts'
+import { recordUsageAtEnd } from '../costs/index.ts'
 import { holdCleared } from './events.ts'
 import { lockedIssueColumns, lockIssues } from './holdFacts.ts'
 import type { LockedIssue } from './holdFacts.ts'
@@ -40,12 +42,18 @@ const issuesOfRuns = statement<{ runIds: string[]; companyId: string }, { id: st
   select i.id, exists (select 1 from ${wakes} w where w.issue_id = i.id and ${isDeferred('w')}) as "isWaitedFor"
   ${heldByRuns}`)
 
+const reservationsOfRuns = statement<{ runIds: string[] }, { exists: boolean }>('end_reservations').read(
+  sql`select ${hasReservations(param('runIds', 'uuid[]'))} as exists`,
+)
+
 /** Issues and runs as `lockForEnd` has locked them. */
 export interface LockedForEnd {
   readonly issues: readonly LockedIssue[]
   readonly runs: readonly RunFact[]
   /** Those of the issues that name a run and for which a wake waits. None is added or removed while the row of the issue is locked. */
   readonly waitedForIds: ReadonlySet<string>
+  /** Whether one of the runs has reserved a part of a budget. Nothing is reserved for a run while its row is locked by another. */
+  readonly hasReservations: boolean
 }
 
 /** For runs that end without an issue. */
@@ -71,17 +79,18 @@ export async function lockForEnd(tx: Tx, ctx: Ctx, runIds: readonly string[], al
   const companyId = companyOf(ctx)
   const params = { runIds: [...runIds], companyId }
   const runsToLock = [...new Set([...runIds, ...otherRunIds])]
-  const [lockedIssues, lockedRuns, current] = await Promise.all([
+  const [lockedIssues, lockedRuns, current, [reserved]] = await Promise.all([
     runIds.length === 0
       ? lockIssues(tx, companyId, [...new Set(issueIds)])
       : lockIssuesOfRuns(tx, { ...params, issueIds: [...new Set(issueIds)] }),
     runsToLock.length === 0 ? [] : lockRunFacts(tx, companyId, runsToLock),
     runIds.length === 0 ? [] : tx.run(issuesOfRuns, params),
+    runIds.length === 0 ? [] : tx.run(reservationsOfRuns, { runIds: [...runIds] }),
   ])
   const lockedIds = new Set(lockedIssues.map((issue) => issue.id))
   if (current.some((row) => !lockedIds.has(row.id))) throw retryTransaction()
   const waitedFor = current.filter((row) => row.isWaitedFor).map((row) => row.id)
-  return { issues: lockedIssues, runs: lockedRuns, waitedForIds: new Set(waitedFor) }
+  return { issues: lockedIssues, runs: lockedRuns, waitedForIds: new Set(waitedFor), hasReservations: reserved?.exists === true }
 }
 
 /** The changes that the end of runs made. */
@@ -108,6 +117,9 @@ export async function endRuns(tx: Tx, locked: LockedForEnd, runIds: readonly str
   // A refusal comes before the first statement, because the answers are not awaited.
   for (const run of unended) runStatus.transition(run.status, result.status)
   const endingIds = new Set(unended.map((run) => run.id))
+  // Their usage is charged before the rest of their reservations is given back.
+  for (const id of endingIds) recordUsageAtEnd(tx, id, result.usageJson)
+  if (locked.hasReservations) giveBackAtEnd(tx, [...endingIds])
   const held = locked.issues.filter((issue) => endingIds.has(issue.checkoutRunId ?? '') || endingIds.has(issue.executionRunId ?? ''))
   const rows = pipelined(Promise.all(unended.map((run) => recordRunResult(tx, run.id, run.status, result))))
   const retried = result.retryable === true ? await retryWakes(tx, [...endingIds], result.costsNothing === true) : []

@@ -7,15 +7,16 @@ import { agents } from '../../model/agents.ts'
 import { companies, grants } from '../../model/companies.ts'
 import { blockers, evictions, issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
+import { hasHardLimitSql } from '../../model/budgets.ts'
 import { runs } from '../../model/runs.ts'
 import { isDeferred, wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import { isOverBudgetSql } from '../../model/agentStatus.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { assertRunLive, runFactJson } from '../../auth/runFacts.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
+import { exhaustedLimitJson } from '../budgets/index.ts'
 import { issueColumns, issueWithLabels, withLabelIds } from './issueRow.ts'
 import type { IssueRow, IssueWithLabels } from './issueRow.ts'
 
@@ -44,7 +45,10 @@ export interface AgentFact {
   readonly companyId: string
   readonly name: string
   readonly status: AgentStatus
-  readonly overBudget: boolean
+  /** Whether its company has a hard limit at all. */
+  readonly hasLimits: boolean
+  /** The limit above the agent or the project of the issue that is used up, as a refusal shows it; null where there is none. */
+  readonly exhausted: Readonly<Record<string, unknown>> | null
 }
 
 /** All facts that the rules of a hold may use. Read under the locks of issue and runs, in the transaction that writes. */
@@ -156,7 +160,7 @@ const selectCheckoutFacts = statement<FactParams & { readonly agentId: string },
   with ${lockedRuns}
   select ${holdFactColumns},
     (select json_build_object('companyId', a.company_id, 'name', a.name, 'status', a.status,
-       'overBudget', ${isOverBudgetSql('a')})
+       'hasLimits', ${hasHardLimitSql(sql`a.company_id`)}, 'exhausted', ${exhaustedLimitJson('a', sql`(select pi.project_id from ${issues} pi where pi.id = ${param('issueId', 'uuid')})`)})
      from ${agents} a where a.id = ${param('agentId', 'uuid')}) as agent,
     coalesce((select json_agg(b.blocker_issue_id order by b.blocker_issue_id) from ${blockers} b
       join ${issues} blocker on blocker.id = b.blocker_issue_id

@@ -17,7 +17,7 @@ const adviceByCode: Partial<Record<RefusalCode, Advice>> = {
   issue_assigned: { retryable: false, next: 'pick_other' },
   status_unexpected: { retryable: false, next: 'pick_other' },
   agent_not_invokable: { retryable: false, next: 'ask_board' },
-  agent_over_budget: { retryable: false, next: 'ask_board' },
+  budget_exhausted: { retryable: false, next: 'ask_board' },
   project_paused: { retryable: false, next: 'pick_other' },
   company_not_active: { retryable: false, next: 'ask_board' },
   checked_out_by_other: { retryable: false, next: 'pick_other' },

@@ -68,7 +68,7 @@ function given({
     checkoutRun: factOf(checkout),
     executionRun: factOf(execution),
     evicted: false,
-    agent: { companyId: 'company', name: 'A', status: 'idle', overBudget: false },
+    agent: { companyId: 'company', name: 'A', status: 'idle', hasLimits: false, exhausted: null },
     unresolvedBlockerIssueIds: [],
     projectPaused: false,
     companyActive: true,
@@ -87,7 +87,7 @@ const heldBy = (run: RunFact | 'missing', rest: Given = {}): Given => ({
 
 const withFacts = (facts: Partial<HoldFacts>, rest: Given = {}): Given => ({ ...rest, facts })
 const agentIn = (fields: Partial<NonNullable<HoldFacts['agent']>>): Partial<HoldFacts> => ({
-  agent: { companyId: 'company', name: 'A', status: 'idle', overBudget: false, ...fields },
+  agent: { companyId: 'company', name: 'A', status: 'idle', hasLimits: false, exhausted: null, ...fields },
 })
 
 /** A decision in one word: its kind, its reason, or the code of its refusal. */
@@ -191,7 +191,13 @@ describe('decideCheckout (LOCK_PROTOCOL §4.1), each row and the row that it pre
     ],
     ['6: A missing agent is refused', withFacts({ agent: null }), asBoard, ['todo'], 'not_found'],
     ['6: An agent of another company is refused', withFacts(agentIn({ companyId: 'elsewhere' })), asBoard, ['todo'], 'other_company'],
-    ['6: An agent over its budget is refused', withFacts(agentIn({ overBudget: true })), asAgent, ['todo'], 'agent_over_budget'],
+    [
+      '6: An agent over its budget is refused',
+      withFacts(agentIn({ exhausted: { policyId: 'policy' } })),
+      asAgent,
+      ['todo'],
+      'budget_exhausted',
+    ],
     ['6: An issue of a paused project is refused', withFacts({ projectPaused: true }), asAgent, ['todo'], 'project_paused'],
     [
       '6: An issue of a company that is not active is refused',
@@ -242,7 +248,7 @@ describe('decideCheckout (LOCK_PROTOCOL §4.1), each row and the row that it pre
     const everything: Partial<HoldFacts> = {
       evicted: true,
       unresolvedBlockerIssueIds: ['blocker'],
-      ...agentIn({ status: 'paused', overBudget: true }),
+      ...agentIn({ status: 'paused', exhausted: { policyId: 'policy' } }),
       projectPaused: true,
       companyActive: false,
     }

@@ -48,7 +48,7 @@ function agentObstacle(facts: HoldFacts): RefusedHold | null {
   if (agent === null) return refused('not_found', { message: 'Agent not found' })
   if (agent.companyId !== issue.companyId) return refused('other_company', { message: 'Agent belongs to another company' })
   if (!isInvokable(agent.status)) return refused('agent_not_invokable', { details: { agentStatus: agent.status } })
-  if (agent.overBudget) return refused('agent_over_budget')
+  if (agent.exhausted !== null) return refused('budget_exhausted', { details: agent.exhausted })
   if (facts.projectPaused) return refused('project_paused')
   if (!facts.companyActive) return refused('company_not_active')
   return null

@@ -113,10 +113,10 @@ export async function recordRunResult(tx: Tx, id: string, from: RunStatus, resul
 
 const updateExitFacts = statement<ExitFactParams & { id: string; usageJson: string | null }, { id: string }>('run_leave_traces')
   .unaudited(sql`
-  update ${runs} set usage_json = coalesce(usage_json, ${param('usageJson', 'jsonb')}), ${setExitFacts}
+  update ${runs} set usage_json = coalesce(${param('usageJson', 'jsonb')}, usage_json), ${setExitFacts}
   where id = ${param('id')} returning id`)
 
-/** Records the exit facts of a run that another party has ended. Its outcome stays unchanged. */
+/** Records the exit facts of a run that another party has ended. Its outcome stays unchanged; the usage is what its program reported. */
 export async function recordExitFacts(store: Store, id: string, exitFacts: ExitFacts, usageJson: RunResult['usageJson']): Promise<void> {
   await writeUnaudited(store, updateExitFacts, { id, usageJson: json(usageJson), ...exitFactParams(exitFacts) })
 }

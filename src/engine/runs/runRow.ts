@@ -43,4 +43,4 @@ export interface RunRow {
   readonly updatedAt: Instant
 }
 
-export const runColumns = columnsOf(runs, ['supervisorId', 'processIdentity'])
+export const runColumns = columnsOf(runs, ['supervisorId', 'processIdentity', 'stopOrderedAt'])

@@ -26,7 +26,7 @@ interface AgentParams {
 const fromAgent = sql`from (select 1) one left join (
     select ${isInvokableSql('a')} as invokable,
       case when ${param('source', 'text')} = 'timer' then ${heartbeatEnabled} else ${wakesOnDemand} end as listens
-    from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
+    from ${agents} a join ${companies} c on c.id = a.company_id and (c.status = 'active' or (c.status = 'paused' and c.pause_reason is not distinct from 'budget'))
     where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}) a on true`
 
 const agentColumns = sql`coalesce(a.invokable, false) as "isInvokable", coalesce(a.listens, false) as listens`

@@ -64,6 +64,7 @@ function successResponses(route: Route, { components, examples }: Parts): Json {
   const content = {
     [media]: hasExample ? withExample(described, isList ? `${name}List` : name, examples) : { schema: described },
     ...(route.follows ? { [streamTypes.events]: { schema: described } } : {}),
+    ...(route.csvFile === null ? {} : { 'text/csv': { schema: { type: 'string' } } }),
   }
   const text = viewTexts[name] ?? 'The result'
   const description = isList ? `A list: ${text.charAt(0).toLowerCase()}${text.slice(1)}` : text

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { addCostEvents, CENT, spendNow } from '../../dev/testing/costEvents.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 
 const server = useServer()
@@ -24,7 +25,30 @@ describe('the dashboard', () => {
     const { agent: holder } = await heldIssue()
     const [paused, errored] = [await agent(), await agent()]
     await server().board.post(`/api/agents/${paused.id}/pause`)
-    await sql("update agents set status = 'error', spent_monthly_cents = 125 where id = $1", [errored.id])
+    await sql("update agents set status = 'error' where id = $1", [errored.id])
+    await spendNow(server(), { companyId: company.id, agentId: errored.id }, 125)
+    await spendNow(server(), { companyId: elsewhere.company.id, agentId: errored.id }, 50)
+    const earlier = new Date()
+    earlier.setUTCDate(0)
+    await addCostEvents(server(), company.id, [{ agentId: errored.id, occurredAt: earlier.toISOString(), microcents: 10 * CENT }])
+    const [policy, incident] = [
+      randomUUID(),
+      'budget_incidents (company_id, policy_id, scope_type, scope_id, metric, window_kind, window_start',
+    ]
+    await sql(
+      "insert into budget_policies (id, company_id, scope_type, scope_id, amount, is_active) values ($1, $2, 'agent', $3, 1, false)",
+      [policy, company.id, errored.id],
+    )
+    for (const [threshold, status] of [
+      ['soft', 'open'],
+      ['hard', 'open'],
+      ['soft', 'resolved'],
+    ])
+      await sql(
+        `insert into ${incident}, threshold_type, amount_limit, amount_observed, policy_revision, status)
+           values ($1, $2, 'agent', $3, 'billed_cents', 'calendar_month_utc', now(), $4, 1, 1, 1, $5)`,
+        [company.id, policy, errored.id, threshold, status],
+      )
     for (const status of ['todo', 'backlog', 'blocked', 'done', 'cancelled']) await issue({ status })
     const hidden = await issue()
     await server().board.patch(`/api/issues/${hidden.id}`, { hiddenAt: '2026-01-01T00:00:00.000Z' })
@@ -40,7 +64,7 @@ describe('the dashboard', () => {
       costs: { monthSpendCents: 125, monthBudgetCents: 1000, monthUtilizationPercent: 12.5 },
       stalled: 0,
       pendingApprovals: 2,
-      budgets: { activeIncidents: 0, pendingApprovals: 1, pausedAgents: 0, pausedProjects: 0 },
+      budgets: { activeIncidents: 2, pendingApprovals: 1, pausedAgents: 0, pausedProjects: 0 },
     })
   })
 
@@ -63,7 +87,7 @@ describe('the dashboard', () => {
 
 describe('the sidebar badges', () => {
   test('The badges count pending approvals, agents whose latest run failed, and alerts that no other badge covers', async () => {
-    const { C, agent, run, approval } = await setup()
+    const { C, company, agent, run, approval } = await setup()
     const badges = async () => (await server().board.get(`${C}/sidebar-badges`)).body
     expect(await badges()).toEqual({ inbox: 0, approvals: 0, failedRuns: 0, joinRequests: 0 })
     await approval('pending')
@@ -77,7 +101,8 @@ describe('the sidebar badges', () => {
     expect((await badges()).inbox).toBe(3)
     await run(worker)
     expect(await badges()).toEqual({ inbox: 3, approvals: 2, failedRuns: 0, joinRequests: 0 })
-    await sql("update agents set status = 'idle', spent_monthly_cents = 80 where id = $1", [worker.id])
+    await sql("update agents set status = 'idle' where id = $1", [worker.id])
+    await spendNow(server(), { companyId: company.id, agentId: worker.id }, 80)
     await server().board.patch(C, { budgetMonthlyCents: 100 })
     expect((await badges()).inbox).toBe(3)
     await server().board.patch(C, { budgetMonthlyCents: 101 })

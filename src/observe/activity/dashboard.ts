@@ -4,6 +4,9 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { MAX_STALLED, mayStall, progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
+import { budgetIncidents } from '../../model/budgets.ts'
+import { spentThisMonthSql } from '../../model/costs.ts'
+import { utilizationOf } from '../../model/money.ts'
 import { approvals } from '../../model/approvals.ts'
 import { companies } from '../../model/companies.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
@@ -22,7 +25,9 @@ const BUDGET_ALERT_PERCENT = 80
 
 interface Counts {
   companyId: string
-  agents: Dashboard['agents'] & { pausedByBudget: number; spentCents: number }
+  agents: Dashboard['agents'] & { pausedByBudget: number }
+  spentCents: number
+  activeIncidents: number
   tasks: Dashboard['tasks']
   stalled: number
   budgetCents: number
@@ -44,9 +49,10 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
        'running', count(*) filter (where status = 'running'),
        'paused', count(*) filter (where status = 'paused'),
        'error', count(*) filter (where status = 'error'),
-       'pausedByBudget', count(*) filter (where status = 'paused' and pause_reason = 'budget'),
-       'spentCents', coalesce(sum(spent_monthly_cents), 0))
+       'pausedByBudget', count(*) filter (where status = 'paused' and pause_reason = 'budget'))
      from ${agents} where company_id = c.id) as agents,
+    ${spentThisMonthSql(sql`c.id`)} as "spentCents",
+    (select count(*)::int from ${budgetIncidents} where company_id = c.id and status = 'open') as "activeIncidents",
     (select json_build_object(
        'open', coalesce(sum(issues) filter (where not ${isClosedSql()}), 0),
        'inProgress', coalesce(sum(issues) filter (where status = 'in_progress'), 0),
@@ -60,13 +66,12 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
     (select count(*)::int from ${projects} where company_id = c.id and paused_at is not null and pause_reason = 'budget') as "pausedProjects"
   from ${companies} c where c.id = ${param('companyId')}`)
 
-const percentOf = (part: number, whole: number): number => (whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 100)
-
 /** The current state of a company in numbers. @throws Refusal `not_found` */
 export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
   const [row] = await ctx.store.read.run(dashboardQuery, { companyId: companyOf(ctx) })
   if (row === undefined) refuse('not_found', { message: 'Company not found' })
-  const { pausedByBudget, spentCents, ...agentCounts } = row.agents
+  const { pausedByBudget, ...agentCounts } = row.agents
+  const { spentCents, activeIncidents } = row
   return {
     companyId: row.companyId,
     agents: agentCounts,
@@ -75,11 +80,11 @@ export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
     costs: {
       monthSpendCents: spentCents,
       monthBudgetCents: row.budgetCents,
-      monthUtilizationPercent: percentOf(spentCents, row.budgetCents),
+      monthUtilizationPercent: utilizationOf(spentCents, row.budgetCents),
     },
     pendingApprovals: row.pendingApprovals,
     budgets: {
-      activeIncidents: 0,
+      activeIncidents,
       pendingApprovals: row.budgetApprovals,
       pausedAgents: pausedByBudget,
       pausedProjects: row.pausedProjects,
@@ -102,7 +107,7 @@ const badgesQuery = statement<{ companyId: string }, BadgeCounts>('sidebar_badge
        select r.status from ${runs} r where r.agent_id = a.id order by r.created_at desc, r.id desc limit 1) latest
      where a.company_id = c.id and a.status <> 'terminated' and latest.status in ('failed', 'timed_out')) as "failedRuns",
     (select count(*)::int from ${agents} where company_id = c.id and status = 'error') as "erroredAgents",
-    (select coalesce(sum(spent_monthly_cents), 0)::int from ${agents} where company_id = c.id) as "spentCents"
+    ${spentThisMonthSql(sql`c.id`)} as "spentCents"
   from ${companies} c where c.id = ${param('companyId')}`)
 
 /**
@@ -115,6 +120,6 @@ export async function readSidebarBadges(ctx: Ctx): Promise<Badges> {
   if (row === undefined) refuse('not_found', { message: 'Company not found' })
   const { approvals: open, failedRuns } = row
   const errored = row.erroredAgents > 0 && failedRuns === 0 ? 1 : 0
-  const nearBudget = percentOf(row.spentCents, row.budgetCents) >= BUDGET_ALERT_PERCENT ? 1 : 0
+  const nearBudget = utilizationOf(row.spentCents, row.budgetCents) >= BUDGET_ALERT_PERCENT ? 1 : 0
   return { inbox: open + failedRuns + errored + nearBudget, approvals: open, failedRuns, joinRequests: 0 }
 }

@@ -1,8 +1,10 @@
+import { pricesInForce } from '../../engine/costs/index.ts'
 import { onInstance } from '../../auth/scopes.ts'
 import { get, patch } from '../../http/route.ts'
 import type { Route } from '../../http/route.ts'
 import { checkHealth, healthView } from './health.ts'
 import type { ServerFacts } from './health.ts'
+import { presentPrices, pricesView } from './prices.ts'
 import { changeSettings, readSettings } from './settings.ts'
 import { experimentalBody, experimentalView, generalBody, generalView } from './views.ts'
 
@@ -32,6 +34,14 @@ export const instanceRoutes = (facts: ServerFacts): Route[] => [
     returns: generalView,
     refuses: [],
     handle: ({ ctx, body }) => changeSettings(ctx, 'general', body),
+  }),
+  get('/api/instance/prices', {
+    summary: 'Read the prices of models',
+    permission: 'instance.prices',
+    scope: onInstance,
+    returns: pricesView,
+    refuses: [],
+    handle: () => Promise.resolve(presentPrices(pricesInForce())),
   }),
   get('/api/instance/settings/experimental', {
     summary: 'Read the experimental settings of the instance',

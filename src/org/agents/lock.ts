@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { lockingRead } from '../../platform/db/locks.ts'
 import type { ReadDb, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
+import { spentThisMonthSql } from '../../model/costs.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
@@ -34,7 +35,8 @@ export interface AgentRow {
 }
 
 /** The columns of an `AgentRow`. */
-export const agentColumns = columnsOf(agents, ['nextTimerAt', 'isolation'])
+export const agentColumns = sql`${columnsOf(agents, ['nextTimerAt', 'isolation'])},
+  ${spentThisMonthSql(sql`"agents"."company_id"`, sql`"agents"."id"`)} as "spentMonthlyCents"`
 
 const lockByIds = lockingRead(
   'agent',

@@ -226,4 +226,4 @@ export const agentListQuery = z.object({
 export const shortnameQuery = z.object({ companyId: z.uuid().optional() })
 
 /** The refusals of a route that starts a run of an agent. */
-export const invokableRefusals = ['agent_not_invokable', 'agent_over_budget', 'company_not_active'] as const
+export const invokableRefusals = ['agent_not_invokable', 'budget_exhausted', 'company_not_active'] as const

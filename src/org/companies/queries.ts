@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { companies, issueCounters } from '../../model/companies.ts'
+import { spentThisMonthSql } from '../../model/costs.ts'
 import { isCompanyDeleted } from '../../model/deletions.ts'
 import { issueCounts } from '../../model/issueFigures.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
@@ -16,7 +17,7 @@ export type CompanyRow = z.input<typeof companyView>
 
 const companyColumns = sql`${columnsOf(companies)},
   coalesce((select c.last_number from ${issueCounters} c where c.company_id = "companies"."id"), 0) as "issueCounter",
-  coalesce((select sum(a.spent_monthly_cents)::int from ${agents} a where a.company_id = "companies"."id"), 0) as "spentMonthlyCents",
+  ${spentThisMonthSql(sql`"companies"."id"`)} as "spentMonthlyCents",
   case when logo_asset_id is null then null else '/api/assets/' || logo_asset_id || '/content' end as "logoUrl"`
 
 const selectCompany = statement<{ id: string }, CompanyRow>('company_by_id').read(

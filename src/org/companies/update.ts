@@ -1,4 +1,5 @@
 import { eq, sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
 import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -19,6 +20,7 @@ import { lockCompany } from './lock.ts'
 import { companyById } from './queries.ts'
 import type { CompanyRow } from './queries.ts'
 import { companyStatus } from '../../model/companyStatus.ts'
+import type { CompanyStatus } from '../../model/companyStatus.ts'
 import type { PatchCompany, patchCompanyBody } from './views.ts'
 
 /** The fields that a CEO may change: the appearance of the company. */
@@ -49,6 +51,12 @@ export async function requireLogo(tx: Tx, ctx: Ctx, id: string | null | undefine
   }
 }
 
+/** The columns of a pause after a change of status by a person: also one that a budget has made ends with it. */
+function pauseColumns(before: CompanyStatus, status: CompanyStatus | undefined): { pauseReason?: string | null; pausedAt?: SQL | null } {
+  if (status === undefined || status === before) return {}
+  return status === 'paused' ? { pauseReason: 'manual', pausedAt: sql`now()` } : { pauseReason: null, pausedAt: null }
+}
+
 /**
  * (tx) Changes a company. Expects the company's row lock and a caller that was allowed to change these fields.
  * @param input with the reason of a person, which only the audit row has
@@ -72,6 +80,7 @@ export async function applyCompanyPatch(
     .update(companies)
     .set({
       ...Object.fromEntries(changes),
+      ...pauseColumns(before.status, input.status),
       ...(givesConsent
         ? {
             feedbackDataSharingConsentAt: sql`now()`,

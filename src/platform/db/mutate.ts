@@ -178,8 +178,9 @@ async function runBody<T>(
   const { tx, wrote } = openedTx
   try {
     if (ctx.idempotency !== null) await reserveKey(connection, ctx.idempotency)
-    const { value, events } = await admitted(ctx, tx, body)
-    for (const check of tx.finalChecks.values()) await check()
+    const { value, events: bodyEvents } = await admitted(ctx, tx, body)
+    const events = [...bodyEvents]
+    for (const check of tx.finalChecks.values()) events.push(...((await check()) ?? []))
     invariant(!wrote() || events.length > 0, 'a mutation that writes must return an event')
     invariant(
       events.length === 0 || actingRunIdOf(ctx.actor) === null || tx.actingRunVerified,

@@ -31,7 +31,6 @@ export type DraftRow = Omit<ActivityRow, 'seq' | 'createdAt'> & { readonly reque
 
 /** The audit rows of a mutation, in the order of its events. */
 export function draftAuditRows(ctx: Ctx, events: readonly DomainEvent[]): DraftRow[] {
-  const actor = actorColumns(ctx.actor)
   const actingAgent = ctx.actor.kind === 'agent' ? ctx.actor.agentId : null
   return events.map((event) => {
     const companyId = event.companyId ?? ctx.companyId
@@ -39,12 +38,12 @@ export function draftAuditRows(ctx: Ctx, events: readonly DomainEvent[]): DraftR
     return {
       id: randomUUID(),
       companyId,
-      ...actor,
+      ...actorColumns(event.actor ?? ctx.actor),
       action: event.action,
       entityType: event.entityType,
       entityId: event.entityId,
-      agentId: event.agentId ?? actingAgent,
-      runId: event.runId ?? actingRunIdOf(ctx.actor),
+      agentId: event.agentId ?? (event.actor === undefined ? actingAgent : null),
+      runId: event.runId ?? (event.actor === undefined ? actingRunIdOf(ctx.actor) : null),
       details: event.details,
       requestId: ctx.requestId,
     }

@@ -1,4 +1,5 @@
 import type { Actor } from '../kernel/actor.ts'
+import type { DomainEvent } from '../kernel/event.ts'
 import type { BoundedRows } from '../kernel/page.ts'
 import type { Quotas } from '../kernel/quotas.ts'
 import type { Instant } from '../kernel/time.ts'
@@ -135,6 +136,9 @@ export interface Tx {
   readonly locks: LockState
   /** Set when the acting run was found live under its row lock (I2). */
   actingRunVerified: boolean
-  /** Checks that run when the body is done, by name, so that each is made once. A refusal of a check rolls everything back. */
-  readonly finalChecks: Map<string, () => Promise<void>>
+  /**
+   * The work that runs when the body is done, by name, so that each is made once: checks, and writes that take the last locks. A refusal rolls everything
+   * back. The events that it returns are recorded behind those of the body.
+   */
+  readonly finalChecks: Map<string, () => Promise<void | readonly DomainEvent[]>>
 }

@@ -58,7 +58,7 @@ export const refusals = defineRefusals({
   issue_assigned: { status: 409, message: 'Issue checkout conflict' },
   status_unexpected: { status: 409, message: 'Issue checkout conflict' },
   agent_not_invokable: { status: 409, message: 'Agent is not invokable in its current state' },
-  agent_over_budget: { status: 409, message: 'Agent is over its budget' },
+  budget_exhausted: { status: 409, message: 'The budget is used up' },
   project_paused: { status: 409, message: 'Project is paused' },
   company_not_active: { status: 409, message: 'Company is not active' },
   checked_out_by_other: { status: 409, message: 'Issue is checked out by another agent' },

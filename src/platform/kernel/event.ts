@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { SystemActor } from './actor.ts'
 
 export type EntityType =
   | 'company'
@@ -20,6 +21,10 @@ export type EntityType =
   | 'join_request'
   | 'cli_login'
   | 'board_claim'
+  | 'cost_event'
+  | 'finance_event'
+  | 'budget_policy'
+  | 'budget_incident'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {
@@ -33,6 +38,8 @@ export interface DomainEvent {
   readonly agentId?: string
   /** The run that the event is about, where it is not the acting run. */
   readonly runId?: string
+  /** The task of the server that found the event, where it is not the act of the actor. */
+  readonly actor?: SystemActor
 }
 
 /** The company id under which is recorded what belongs to no company. */
@@ -42,6 +49,7 @@ export interface EventOptions {
   readonly companyId?: string
   readonly agentId?: string | null
   readonly runId?: string | null
+  readonly actor?: SystemActor
 }
 
 /** A declared kind of event. A call creates an event of the kind. */
@@ -66,6 +74,7 @@ export function event<S extends z.ZodType>(action: string, entityType: EntityTyp
     ...(options.companyId === undefined ? {} : { companyId: options.companyId }),
     ...(options.agentId ? { agentId: options.agentId } : {}),
     ...(options.runId ? { runId: options.runId } : {}),
+    ...(options.actor ? { actor: options.actor } : {}),
   })
   return Object.assign(createEvent, { action, entityType, details })
 }

@@ -263,7 +263,7 @@ describe('An agent that puts its own issue in progress checks it out (LOCK_PROTO
 
   test('A self-checkout by patch is refused when the issue is blocked or held, the agent over budget, or the company paused', async () => {
     const { agent, run, issue, company } = await world(server())
-    const assignee = await agent({ budgetMonthlyCents: 9 })
+    const assignee = await agent({ budgetMonthlyCents: 900 })
     const [acting, sibling] = [await run(assignee), await run(assignee)]
     const start = (id: string) => () => patch(acting.client, id, { status: 'in_progress' })
     const blocker = await issue()
@@ -274,9 +274,15 @@ describe('An agent that puts its own issue in progress checks it out (LOCK_PROTO
     await plantColumns(server(), named.id, { executionRunId: sibling.id })
     await expectRefused(server(), start(named.id), 409, 'issue_held')
     await plantColumns(server(), named.id, { executionRunId: null })
-    await server().database.sql.query('update agents set spent_monthly_cents = 9 where id = $1', [assignee.id])
-    await expectRefused(server(), start(named.id), 409, 'agent_over_budget')
-    await server().database.sql.query('update agents set spent_monthly_cents = 0 where id = $1', [assignee.id])
+    await server().database.sql.query(
+      'update budget_windows set spent = 900 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)',
+      [assignee.id],
+    )
+    await expectRefused(server(), start(named.id), 409, 'budget_exhausted')
+    await server().database.sql.query(
+      'update budget_windows set spent = 0 * 1000000 where policy_id = (select id from budget_policies where scope_id = $1)',
+      [assignee.id],
+    )
     await server().database.sql.query("update companies set status = 'paused' where id = $1", [company.id])
     await expectRefused(server(), start(named.id), 409, 'company_not_active')
   })

@@ -152,7 +152,11 @@ async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue
   )
   const [issues, dependents, facts] = await Promise.all([locking, finding, loading, company])
   requireLocked(issues, dependents)
-  return { locked: { issues, runs: [], waitedForIds: noneWaitedFor }, facts, hasDependents: dependents.length + newParentIds.length > 0 }
+  return {
+    locked: { issues, runs: [], waitedForIds: noneWaitedFor, hasReservations: false },
+    facts,
+    hasDependents: dependents.length + newParentIds.length > 0,
+  }
 }
 
 interface Related {

@@ -49,7 +49,7 @@ const checkoutRefusals = [
   'issue_assigned',
   'issue_blocked',
   'agent_not_invokable',
-  'agent_over_budget',
+  'budget_exhausted',
   'project_paused',
   'company_not_active',
   'status_unexpected',

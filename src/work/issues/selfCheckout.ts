@@ -1,6 +1,8 @@
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { checkedOut, holdRefusal, decideCheckout, callerOf, loadHoldFacts, acquireHold } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
+import { requireReservationAtEnd } from '../../engine/budgets/index.ts'
+import { companyOf } from '../../platform/db/context.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -11,7 +13,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
  *
  * @param issue the issue as it was read under its lock
  * @returns the event of the hold; none when the run holds the issue already
- * @throws Refusal `run_required`, and of the checkout rules
+ * @throws Refusal `run_required`, and of the checkout rules; `budget_exhausted` at the end of the transaction
  */
 export async function checkOutOwnIssue(tx: Tx, ctx: Ctx, issue: LockedIssue, agentId: string): Promise<DomainEvent[]> {
   const runId = actingRunIdOf(ctx.actor)
@@ -20,6 +22,7 @@ export async function checkOutOwnIssue(tx: Tx, ctx: Ctx, issue: LockedIssue, age
   const decision = decideCheckout(facts, callerOf(ctx), agentId, [issue.status])
   if (decision.kind === 'refuse') throw holdRefusal(decision, facts, ctx.actor)
   if (decision.kind === 'keep') return []
+  if (facts.agent?.hasLimits === true) requireReservationAtEnd(tx, { companyId: companyOf(ctx), agentId, runId, issueId: issue.id })
   const hold = await acquireHold(tx, { id: issue.id, agentId, runId, agentName: facts.agent?.name ?? '' })
   return [checkedOut(issue.id, { agentId, runId, lockEpoch: hold.lockEpoch }, { agentId })]
 }

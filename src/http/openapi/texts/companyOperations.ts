@@ -16,6 +16,11 @@ export const instance: OperationTexts = {
     'GeneralSettings',
   ),
   'PATCH /api/instance/settings/general': op('updateGeneralSettings', 'Fields that are left out stay.', 'GeneralSettings'),
+  'GET /api/instance/prices': op(
+    'getPrices',
+    'They make a cost of tokens where a run reports no cost. Of the entries for a model that are not later than its use, one of the instance goes before one of the program, an exact name before a beginning with `*`, and then the newest counts. A model without an entry has no price: its tokens are counted at an unknown cost.',
+    'Prices',
+  ),
   'GET /api/instance/settings/experimental': op(
     'getExperimentalSettings',
     'Settings that were never changed have their defaults.',

@@ -1,3 +1,5 @@
+import { fieldsOfBudgets } from './fieldsOfBudgets.ts'
+import { fieldsOfCosts } from './fieldsOfCosts.ts'
 import { fieldsOfParties } from './fieldsOfParties.ts'
 import { fieldsOfPeople } from './fieldsOfPeople.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
@@ -7,4 +9,11 @@ import { fieldsOfWork } from './fieldsOfWork.ts'
  * The meaning of a field: by its name; under its parent (`user.id`); or in one view (`Company.id`), where it means something else or
  * more. A name has one meaning wherever no entry says otherwise.
  */
-export const fieldTexts: Readonly<Record<string, string>> = { ...fieldsOfParties, ...fieldsOfWork, ...fieldsOfServer, ...fieldsOfPeople }
+export const fieldTexts: Readonly<Record<string, string>> = {
+  ...fieldsOfParties,
+  ...fieldsOfWork,
+  ...fieldsOfServer,
+  ...fieldsOfPeople,
+  ...fieldsOfCosts,
+  ...fieldsOfBudgets,
+}

@@ -155,7 +155,7 @@ export const fieldsOfWork: Readonly<Record<string, string>> = {
   tokenExpiresAt: 'When the token expires; it ends with its run before that',
   'OpenedRun.token': 'The token of the run; no other answer contains it',
   commands: 'What the run has to do now',
-  'RunHeartbeat.commands.type': 'The command: stop working on the issue',
+  'RunHeartbeat.commands.type': 'The command: stop working on the issue, or stop altogether',
   'commands.type': 'The command: stop working on the issue',
   holds: 'The issues that the run holds',
   revoked: 'The holds that an administrator revoked',

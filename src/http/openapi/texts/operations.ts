@@ -1,5 +1,7 @@
 import { agents, approvals, runs } from './agentOperations.ts'
 import { audit, companies, instance, packages, people, planning } from './companyOperations.ts'
+import { budgets } from './budgetOperations.ts'
+import { costs } from './costOperations.ts'
 import { feedback, holds, inbox, issues, questions, results } from './issueOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
@@ -18,6 +20,8 @@ export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   Questions: questions,
   Approvals: approvals,
   Inbox: inbox,
+  Budgets: budgets,
+  Costs: costs,
   Audit: audit,
   Feedback: feedback,
   Packages: packages,

@@ -16,6 +16,9 @@ export const tags = {
   Questions: 'Questions that an agent asks people in the thread of an issue: confirmations, choices and suggested tasks.',
   Approvals: 'Requests that the board decides once; the effect commits with the decision.',
   Inbox: 'What waits for an agent or a person, and the marks that a person sets on it.',
+  Budgets:
+    'Reports of what was spent, and the limits of it: a run reserves what it may cost, and a hard limit that is crossed stops what it is about.',
+  Costs: 'What agents spent, by cost events and their sums, and the money that no run spent. Amounts are whole cents.',
   Audit: 'What happened: audit rows, the stream of events, the hash chain over them, and the numbers of a company.',
   Feedback: 'Votes of the board on comments and documents, and the traces that are kept of them.',
   Packages: 'A company as a package of text files: export, preview, import.',

@@ -1,0 +1,7 @@
+export { incidentOf, resolveIncident } from './incidents.ts'
+export { setAgentMonthly } from './policies.ts'
+export { incidentById } from './queries.ts'
+export { lockAgentOf } from './scope.ts'
+export { budgetIncidentView, monthlyBudgetBody, resolveIncidentBody } from './views.ts'
+export type { ResolveIncident } from './views.ts'
+export { tickBudgets } from './watch.ts'

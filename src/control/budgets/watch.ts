@@ -1,0 +1,101 @@
+// The task `budgets`: whatever a request did or could not do about limits is done within a second, by any server.
+
+import { sql } from 'drizzle-orm'
+import { lockCompany } from '../../org/companies/index.ts'
+import { hasSoftCrossing, warnSoftPoliciesOf } from '../../engine/budgets/index.ts'
+import { approvals } from '../../model/approvals.ts'
+import { budgetIncidents, budgetPolicies, budgetStates } from '../../model/budgets.ts'
+import { windowStartSql } from '../../model/budgetStatus.ts'
+import { lockingRead } from '../../platform/db/locks.ts'
+import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { approvalCancelled } from '../lifecycle/index.ts'
+import { incidentOf, recordCrossings, resolveIncident } from './incidents.ts'
+import { lockAgentOf } from './scope.ts'
+import { endOverdue, enforceStops } from './stop.ts'
+
+const LIMIT = sql.raw('100')
+
+const hasNone = (threshold: 'soft' | 'hard') => sql`not exists (select 1 from ${budgetIncidents} bi where bi.policy_id = bp.id
+  and bi.window_start = bw.window_start and bi.threshold_type = ${sql.raw(`'${threshold}'`)} and bi.policy_revision = bp.revision)`
+
+// An amount that was changed with the configuration of an agent, by an import or by a rollback.
+const uncrossed = statement<object, { id: string; companyId: string }>('budget_uncrossed').read(sql`
+  select bp.id, bp.company_id as "companyId" from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id
+    and bw.window_start = ${windowStartSql(sql`bp.window_kind`, sql`now()`)}
+  where bp.is_active and bp.hard_stop_enabled and ((bw.spent >= bp.amount::bigint * 1000000 and ${hasNone('hard')})
+    or (bp.notify_enabled and bw.spent >= ceil(bp.amount::bigint * bp.warn_percent / 100.0) * 1000000 and ${hasNone('soft')}))
+  order by bp.company_id, bp.id limit ${LIMIT}`)
+
+const softCompanies = statement<object, { companyId: string }>('budget_soft_companies').read(sql`
+  select distinct bp.company_id as "companyId" from ${budgetPolicies} bp where bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled`)
+
+type EndedWhy = 'limit_changed' | 'window_ended'
+
+// A scope that the board keeps stopped stays so until the board resumes it.
+const over = statement<object, { id: string; companyId: string; why: EndedWhy }>('budget_over').read(sql`
+  select bi.id, bi.company_id as "companyId", case when bi.window_end <= now() then 'window_ended' else 'limit_changed' end as why
+  from ${budgetIncidents} bi join ${budgetPolicies} bp on bp.id = bi.policy_id
+  where bi.status = 'open' and (bi.window_end <= now() or bp.revision <> bi.policy_revision or not bp.is_active
+    or (bi.threshold_type = 'hard' and not bp.hard_stop_enabled))
+  order by bi.created_at, bi.id limit ${LIMIT}`)
+
+const lockOpenApproval = lockingRead(
+  'approval',
+  statement<{ companyId: string; id: string | null }, { id: string }>('budget_lock_approval').read(sql`
+    select id from ${approvals} where id = ${param('id', 'uuid')} and company_id = ${param('companyId', 'uuid')}
+      and status in ('pending', 'revision_requested') for no key update`),
+)
+
+const cancelApproval = statement<{ id: string; note: string }, { id: string }>('budget_cancel_approval').write(sql`
+  update ${approvals} set status = 'cancelled', decision_note = ${param('note')}, decided_at = now(), updated_at = now()
+  where id = ${param('id', 'uuid')} returning id`)
+
+const notes = { limit_changed: 'The limit that this is about was changed', window_ended: 'The window that this is about is over' } as const
+
+async function cancel(tx: Tx, open: readonly { id: string }[], why: EndedWhy): Promise<DomainEvent[]> {
+  for (const { id } of open) await tx.run(cancelApproval, { id, note: notes[why] })
+  return open.map(({ id }) => approvalCancelled(id, { type: 'budget_override_required', agentId: null, why }))
+}
+
+const ctxOf = (store: Store, companyId: string): Ctx => ({
+  actor: { kind: 'system', task: 'budgets' },
+  companyId,
+  requestId: null,
+  store,
+  idempotency: null,
+})
+
+/** Ends an incident whose limit was changed or whose window is over, and resumes what it has paused. */
+async function end(store: Store, { id, companyId, why }: { id: string; companyId: string; why: EndedWhy }): Promise<void> {
+  const ctx = ctxOf(store, companyId)
+  await mutate(ctx, async (tx) => {
+    await lockCompany(tx, companyId)
+    const { approvalId, scopeType, scopeId } = await incidentOf(tx, companyId, id)
+    const open = await lockOpenApproval(tx, { companyId, id: approvalId })
+    const agent = scopeType === 'agent' ? await lockAgentOf(tx, companyId, scopeId) : null
+    const incident = await incidentOf(tx, companyId, id)
+    if (incident.status !== 'open') return unchanged(null)
+    const cancelled = await cancel(tx, open, why)
+    const resolution = { action: why, amount: null, note: null }
+    const events = await resolveIncident(tx, ctx, { incident, scope: { scopeType, scopeId, agent }, resolution })
+    return changedIfAny(null, [...events, ...cancelled])
+  })
+}
+
+/**
+ * Records thresholds that are crossed, carries out the orders to stop, ends the runs whose grace is over, and ends the incidents whose limit was changed or whose
+ * window has turned.
+ */
+export async function tickBudgets(store: Store): Promise<void> {
+  for (const { id, companyId } of await store.read.run(uncrossed, {}))
+    await mutate(ctxOf(store, companyId), async (tx) => changedIfAny(null, await recordCrossings(tx, companyId, id)))
+  for (const { companyId } of await store.read.run(softCompanies, {}))
+    if (await hasSoftCrossing(store.read, companyId))
+      await mutate(ctxOf(store, companyId), async (tx) => changedIfAny(null, await warnSoftPoliciesOf(tx, companyId)))
+  await enforceStops(store)
+  await endOverdue(store)
+  for (const incident of await store.read.run(over, {})) await end(store, incident)
+}

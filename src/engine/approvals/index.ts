@@ -1,0 +1,2 @@
+export { approvalCreated } from './events.ts'
+export { hashOf, insertOpenApproval } from './insert.ts'

@@ -1,0 +1,7 @@
+export type { CostInput } from './costInput.ts'
+export { recordCosts } from './record.ts'
+export type { CostRow } from './record.ts'
+export { pricesInForce, setPrices } from './prices.ts'
+export type { Prices } from './prices.ts'
+export { recordLateUsage, recordUsageAtEnd } from './recordUsage.ts'
+export { USAGE_PREFIX } from './usageEvents.ts'

@@ -1,0 +1,140 @@
+// The only writer of cost events: an event, its sums, the windows of the budgets above it, and the audit of it commit together.
+
+import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
+import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
+import { isSubscriptionSql } from '../../model/money.ts'
+import { pipelined } from '../../platform/db/mutate.ts'
+import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import type { Tx } from '../../platform/db/types.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import { charge, joinCostWriters, readForCharge } from '../budgets/index.ts'
+import type { CostInput } from './costInput.ts'
+import { costReported } from './events.ts'
+
+/** A cost event as it is stored. */
+export interface CostRow extends Omit<CostInput, 'runId'> {
+  readonly id: string
+  readonly companyId: string
+  readonly heartbeatRunId: string | null
+  readonly createdAt: Instant
+}
+
+const sums = sql`sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*), count(*) filter (where not is_priced)`
+const sumColumns = sql.raw('microcents, input_tokens, cached_input_tokens, output_tokens, event_count, unpriced_count')
+const added = (alias: string, columns: readonly string[]): SQL =>
+  sql.raw(columns.map((column) => `${column} = ${alias}.${column} + excluded.${column}`).join(', '))
+const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'event_count', 'unpriced_count']
+const reportedCounters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens'].map((name) => `reported_${name}`)
+
+/** Rows of sums that the events of one agent are divided into. */
+const SHARDS = sql.raw('4')
+
+const rollupKey = sql.raw('company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard')
+
+// Sums are written in the order of their key, so two transactions that write several cannot wait for each other.
+const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('cost_record').write(sql`
+  with ev as (
+    insert into ${costEvents} (company_id, agent_id, issue_id, project_id, goal_id, heartbeat_run_id, billing_code, provider, biller, billing_type, model,
+      input_tokens, cached_input_tokens, output_tokens, microcents, is_priced, source, external_id, corrects_id, occurred_at)
+    select ${param('companyId', 'uuid')}, "agentId", "issueId", "projectId", "goalId", "runId", "billingCode", provider, biller, "billingType", model,
+      "inputTokens", "cachedInputTokens", "outputTokens", microcents, "isPriced", source, "externalId", "correctsId", "occurredAt"
+    from jsonb_to_recordset(${param('rows', 'jsonb')}) as r ("agentId" uuid, "issueId" uuid, "projectId" uuid, "goalId" uuid, "runId" uuid,
+      "billingCode" text, provider text, biller text, "billingType" text, model text, "inputTokens" bigint, "cachedInputTokens" bigint,
+      "outputTokens" bigint, microcents bigint, "isPriced" boolean, source text, "externalId" text, "correctsId" uuid, "occurredAt" timestamptz)
+    on conflict (company_id, agent_id, external_id) where external_id is not null do nothing
+    returning *),
+  of_runs as (
+    insert into ${runCosts} as rc (company_id, run_id, is_subscription, agent_id, ${sumColumns},
+      reported_microcents, reported_input_tokens, reported_cached_input_tokens, reported_output_tokens)
+    select company_id, heartbeat_run_id, ${isSubscriptionSql(sql`billing_type`)}, agent_id, ${sums},
+      coalesce(sum(microcents) filter (where source = 'reported'), 0), coalesce(sum(input_tokens) filter (where source = 'reported'), 0),
+      coalesce(sum(cached_input_tokens) filter (where source = 'reported'), 0), coalesce(sum(output_tokens) filter (where source = 'reported'), 0)
+    from ev where heartbeat_run_id is not null group by 1, 2, 3, 4 order by 2, 3
+    on conflict (run_id, is_subscription) do update set ${added('rc', [...counters, ...reportedCounters])}
+    returning run_id, is_subscription, xmax = 0 as is_first),
+  counted as (
+    select ev.*, coalesce(r.is_first and row_number() over (partition by ev.heartbeat_run_id, ${isSubscriptionSql(sql`ev.billing_type`)} order by ev.id) = 1, false) as is_first
+    from ev left join of_runs r on r.run_id = ev.heartbeat_run_id and r.is_subscription = ${isSubscriptionSql(sql`ev.billing_type`)}),
+  rolled as (
+    insert into ${costRollups} as cr (${rollupKey}, ${sumColumns}, run_count)
+    select company_id, g.grain, date_trunc(g.grain, occurred_at at time zone 'UTC') at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
+      pg_backend_pid() % ${SHARDS}, ${sums}, count(*) filter (where is_first)
+    from counted cross join (values ('month'), ('day'), ('hour')) g (grain)
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    on conflict on constraint cost_rollups_key do update set ${added('cr', [...counters, 'run_count'])})
+  select ${columnsOf(costEvents)} from ev as "cost_events"`)
+
+const selectKnown = statement<{ companyId: string; rows: string }, CostRow>('cost_known').read(sql`
+  select ${columnsOf(costEvents)} from ${costEvents} join jsonb_to_recordset(${param('rows', 'jsonb')}) as r ("agentId" uuid, "externalId" text)
+    on agent_id = r."agentId" and external_id = r."externalId"
+  where company_id = ${param('companyId', 'uuid')}`)
+
+const NAMES_CLASS = sql.raw('7072')
+
+// The same event that is sent twice at once is recorded by one, and found by the other, which then writes nothing.
+const lockNames = statement<{ rows: string }, object>('cost_lock_names').read(sql`
+  select pg_advisory_xact_lock(${NAMES_CLASS}, n.hash) from (
+    select distinct hashtext(concat(r."agentId", ' ', r."externalId")) as hash
+    from jsonb_to_recordset(${param('rows', 'jsonb')}) as r ("agentId" uuid, "externalId" text)
+    where r."externalId" is not null order by hash) n`)
+
+const keyOf = ({ agentId, externalId }: Pick<CostInput, 'agentId' | 'externalId'>): string => `${agentId} ${externalId}`
+
+/** (tx) The events that are recorded by these names. Until the commit no other transaction records one of them. */
+async function knownOf(tx: Tx, companyId: string, inputs: readonly CostInput[]): Promise<CostRow[]> {
+  if (inputs.every(({ externalId }) => externalId === null)) return []
+  const rows = JSON.stringify(inputs)
+  const [, known] = await Promise.all([tx.run(lockNames, { rows }), tx.run(selectKnown, { companyId, rows })])
+  return known
+}
+
+const reported = (row: CostRow): DomainEvent =>
+  costReported(
+    row.id,
+    {
+      agentId: row.agentId,
+      heartbeatRunId: row.heartbeatRunId,
+      provider: row.provider,
+      model: row.model,
+      billingType: row.billingType,
+      costMicrocents: row.microcents,
+      isPriced: row.isPriced,
+      source: row.source,
+      correctsId: row.correctsId,
+      occurredAt: row.occurredAt,
+    },
+    { agentId: row.agentId, runId: row.heartbeatRunId },
+  )
+
+/**
+ * (tx) Records events of one agent. An event whose `externalId` the agent has used before is known and not counted again. It takes the last locks of the transaction
+ * (LOCK_PROTOCOL §8): call it when everything else is decided and locked.
+ * @param inputs of one agent and one project, so that the same limits are above all of them
+ * @returns the events that are new, and those that were known
+ */
+export async function recordCosts(
+  tx: Tx,
+  companyId: string,
+  inputs: readonly CostInput[],
+): Promise<{ readonly recorded: readonly CostRow[]; readonly known: readonly CostRow[]; readonly events: readonly DomainEvent[] }> {
+  const nothing = { recorded: [], known: [], events: [] }
+  if (inputs.length === 0) return nothing
+  const joining = pipelined(joinCostWriters(tx, companyId))
+  const known = await knownOf(tx, companyId, inputs)
+  const knownKeys = new Set(known.map(keyOf))
+  const unknown = inputs.filter((input) => input.externalId === null || !knownKeys.has(keyOf(input)))
+  if (unknown.length === 0) return { ...nothing, known }
+  const inserting = pipelined(tx.run(insertEvents, { companyId, rows: JSON.stringify(unknown) }))
+  // The facts that one event is charged by are read in the same round trip.
+  const [only] = unknown
+  const reading = only !== undefined && unknown.length === 1 ? pipelined(readForCharge(tx, { ...only, companyId })) : null
+  const [, recorded] = await Promise.all([joining, inserting])
+  const events: DomainEvent[] = recorded.map(reported)
+  for (const { agentId, heartbeatRunId: runId, projectId, occurredAt, microcents } of recorded) {
+    const spending = { companyId, agentId, runId, projectId, occurredAt }
+    events.push(...(await charge(tx, spending, microcents, await (reading ?? readForCharge(tx, spending)))))
+  }
+  return { recorded, known, events }
+}

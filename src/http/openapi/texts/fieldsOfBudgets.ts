@@ -1,0 +1,60 @@
+const views = ['BudgetPolicy', 'BudgetIncident', 'BudgetTrial', 'SetBudgetPolicyRequest', 'ResolveBudgetIncidentRequest']
+
+/** The same text for a field of several views, where its name means something else in others. */
+const inViews = (names: readonly string[], texts: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(names.flatMap((view) => Object.entries(texts).map(([name, text]) => [`${view}.${name}`, text])))
+
+/** Fields of limits and of their incidents. */
+export const fieldsOfBudgets: Readonly<Record<string, string>> = {
+  ...inViews(views, {
+    scopeType: 'The kind of what the limit is about',
+    scopeId: 'The company, the agent or the project that the limit is about',
+    amount: 'The limit in cents; 0 for none',
+  }),
+  scopeName: 'The name of the scope; empty when it was deleted',
+  policyId: 'The policy',
+  policies: 'The policies, the oldest first',
+  metric: 'The sum that is limited',
+  windowKind: 'The window: a calendar month in UTC, or the whole life of the scope',
+  windowStart: 'The beginning of the window',
+  windowEnd: 'The end of the window; null for a lifetime',
+  observedAmount: 'What is spent in the window, in cents',
+  reservedAmount: 'What runs have reserved and not spent yet, in cents',
+  remainingAmount: 'What is not spent of the limit, in cents',
+  'BudgetPolicy.utilizationPercent': 'What is spent, in percent of the limit',
+  warnPercent: 'The share of the limit, in percent, at which it warns',
+  hardStopEnabled: 'Whether the limit stops; without it the limit only warns',
+  notifyEnabled: 'Whether a warning is recorded',
+  isActive: 'Whether the policy holds',
+  reserveCents: 'What a run reserves of the limit, in cents; null or 0 leaves it to what earlier runs cost',
+  ...inViews(['ClaimIssueRequest', 'CheckoutIssueRequest', 'OpenRunRequest'], {
+    reserveCents: 'The amount that the run may cost, in cents; an agent may ask for more than is usual, never for less',
+  }),
+  'BudgetPolicy.status': 'Whether the limit is kept, warns, or is used up',
+  'BudgetPolicy.paused': 'Whether the scope is paused, for whatever reason',
+  'BudgetPolicy.pauseReason': 'Why the scope is paused; `budget` where a limit has stopped it',
+  thresholdType: '`hard` for the limit itself, `soft` for its warning',
+  amountLimit: 'The limit when it was crossed, in cents',
+  amountObserved: 'What was spent when it was crossed, in cents',
+  approvalStatus: 'The status of the approval that asks for more; null for none',
+  'BudgetIncident.approvalId': 'The approval that asks for more; null for a warning',
+  enforcedAt: 'When the scope was paused and its supervised runs were ended; null while that is ordered and not done',
+  'BudgetIncident.resolvedAt': 'When the incident ended; null while it is open',
+  'BudgetIncident.status': '`dismissed` where the board keeps the scope stopped',
+  'BudgetOverview.activeIncidents': 'The incidents that are open, the newest first',
+  pausedAgentCount: 'Agents that a limit has paused',
+  pausedProjectCount: 'Projects that a limit has paused',
+  pendingApprovalCount: 'Approvals about limits that wait for the board',
+  'BudgetTrial.dryRun': 'Nothing was written',
+  'SetBudgetPolicyRequest.dryRun': 'Only says what the policy would stop at once',
+  wouldStop: 'Whether the limit is used up already, so that it would stop its scope',
+  wouldWarn: 'Whether the warning would be recorded at once',
+  'BudgetTrial.runIds': 'Runs that would end; at most 200',
+  'BudgetTrial.agentIds': 'Agents that would start nothing any more; at most 200',
+  'ResolveBudgetIncidentRequest.action': 'Whether the limit is raised and the scope goes on, or it stays stopped',
+  'ReportCostRequest.provider': 'The provider of the model',
+  'ReportCostRequest.model': 'The model, by the name of the provider',
+  'RunHeartbeat.commands.reason': 'Why the run is to stop',
+  'RunHeartbeat.commands.incidentId': 'The incident that orders the stop',
+  'RunHeartbeat.commands.graceSeconds': 'After so many seconds the token of the run ends',
+}
