@@ -12,6 +12,7 @@ import type { ApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
 import { CONNECTIONS, createBenchCompany, ownIssues, workloadScripts } from './company.ts'
 import type { Company } from './company.ts'
+import { COST_BAR, commentScripts, costScripts, limitCompany } from './costs.ts'
 import { CREDENTIAL_BAR, withCredentials } from './credentials.ts'
 import { startGenerator } from './generator.ts'
 import type { Generator } from './generator.ts'
@@ -31,6 +32,9 @@ const ONLY = process.env['BENCH_ONLY'] ?? ''
 
 /** The read that is compared by credential. */
 const CREDENTIALS = 'GET issue by credential'
+
+/** The reports of spending that are compared with comments. */
+const COSTS = 'costs'
 
 /** The comparison whose floor says how fast the machine is. */
 const CHECKOUTS = 'checkout + release'
@@ -242,6 +246,23 @@ async function compareCredentials(generator: Generator, side: Parameters<typeof 
   })
 }
 
+/** Compares reports of spending with comments, without a hard limit and with one. */
+async function compareCosts(
+  { generator, port, sql }: { readonly generator: Generator; readonly port: number; readonly sql: Pool },
+  free: Company,
+): Promise<void> {
+  const api = createApiClient(port)
+  const limited = await createBenchCompany(api, sql, 'Limited', 1000)
+  await limitCompany(api, limited)
+  process.stdout.write(`\n${COSTS.padEnd(32)} ${'comments'.padEnd(51)} ${'cost events'.padEnd(51)} ratio\n`)
+  const sides = [commentScripts(free), costScripts(free), costScripts(limited)].map((scripts) => ({ port, scripts }))
+  const [comments, unlimited, behindLimit] = await alternate(generator, sides, ROUNDS)
+  if (comments === undefined || unlimited === undefined || behindLimit === undefined) return
+  line('without a hard limit', comments, unlimited, COST_BAR)
+  // All events of the company wait for one row, so there is no bar.
+  line('with a hard limit of the company', comments, behindLimit, 0)
+}
+
 /** Measures the floor alone, by which the bar of the queue is stated. */
 async function measureFloor(generator: Generator, company: Company, port: number): Promise<number | null> {
   const scripts = buildComparisons(company).find(({ name }) => name === CHECKOUTS)?.baseline ?? []
@@ -278,6 +299,7 @@ export async function benchAgainstFloor(): Promise<void> {
     const small = await createSmall()
     const floorRate = await compareWithFloor(generator, small, { ports, sql })
     if (CREDENTIALS.includes(ONLY)) await compareCredentials(generator, { env, folder: home, sql })
+    if (COSTS.includes(ONLY)) await compareCosts({ generator, port: server.port, sql }, small)
     process.stdout.write(`memory so far: ${residentMb(server.process.pid ?? 0)} MB\n`)
     if (ONLY !== '') return
     const large = await createBenchCompany(api, sql, 'Large', 100_000)

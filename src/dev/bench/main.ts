@@ -1,4 +1,5 @@
 import { benchConnections } from './connectionCost.ts'
+import { benchCosts } from './costReads.ts'
 import { compareCpu } from './cpuComparison.ts'
 import { benchAgainstFloor } from './floorComparison.ts'
 import { benchGrowth } from './growth/comparison.ts'
@@ -24,6 +25,9 @@ switch (request.kind) {
     break
   case 'connections':
     await benchConnections()
+    break
+  case 'costs':
+    await benchCosts()
     break
   case 'unread':
     await benchUnread()

@@ -11,6 +11,7 @@ describe('the options of the bench', () => {
     expect(readOptions(['--growth'])).toEqual({ kind: 'growth', issues: 1_000_000, repeats: 15, only: '', replant: false })
     expect(readOptions(['--cpu', '../old'])).toEqual({ kind: 'cpu', oldCheckout: '../old' })
     expect(readOptions(['--unread'])).toEqual({ kind: 'unread' })
+    expect(readOptions(['--costs'])).toEqual({ kind: 'costs' })
   })
 
   test('The quick form of the comparison with the peer is one short turn', () => {
@@ -33,7 +34,20 @@ describe('the options of the bench', () => {
   })
 
   test('The help names every option', () => {
-    for (const name of ['peer', 'growth', 'cpu', 'connections', 'unread', 'turns', 'seconds', 'issues', 'repeats', 'replant', 'only'])
+    for (const name of [
+      'peer',
+      'growth',
+      'cpu',
+      'connections',
+      'costs',
+      'unread',
+      'turns',
+      'seconds',
+      'issues',
+      'repeats',
+      'replant',
+      'only',
+    ])
       expect(helpText).toContain(`--${name}`)
   })
 

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 
 /** Which bench the command line asks for. */
 export type BenchRequest =
-  | { readonly kind: 'floor' | 'connections' | 'unread' | 'help' }
+  | { readonly kind: 'floor' | 'connections' | 'costs' | 'unread' | 'help' }
   | { readonly kind: 'cpu'; readonly oldCheckout: string }
   | { readonly kind: 'peer'; readonly turns: number; readonly seconds: number; readonly only: string }
   | { readonly kind: 'growth'; readonly issues: number; readonly repeats: number; readonly only: string; readonly replant: boolean }
@@ -17,6 +17,7 @@ Options:
   --growth         Measure the reads of this server at 1,000 issues and at a large number, whose database is planted once.
   --cpu <folder>   Measure processor time beside another checkout of this server.
   --connections    Measure a request of the board without a credential beside one with a key.
+  --costs          Measure the sums of costs with 10,000 cost events and with 1,000,000.
   --unread         Measure the memory that callers take who never read.
   --turns <n>      With --peer: turns of each side, of which the median counts. The default is 3.
   --seconds <n>    With --peer: how long a turn lasts. The default is 3.
@@ -42,6 +43,7 @@ const knownOptions = {
   growth: { type: 'boolean' },
   cpu: { type: 'string' },
   connections: { type: 'boolean' },
+  costs: { type: 'boolean' },
   unread: { type: 'boolean' },
   turns: { type: 'string' },
   seconds: { type: 'string' },
@@ -55,7 +57,7 @@ const knownOptions = {
 /** Parses the command line. @throws an Error whose message is written for the operator */
 export function readOptions(args: readonly string[]): BenchRequest {
   const { values } = parseArgs({ args: [...args], options: knownOptions })
-  const kinds = (['help', 'peer', 'growth', 'cpu', 'connections', 'unread'] as const).filter((kind) => values[kind] !== undefined)
+  const kinds = (['help', 'peer', 'growth', 'cpu', 'connections', 'costs', 'unread'] as const).filter((kind) => values[kind] !== undefined)
   if (kinds.length > 1) throw new Error(`--${kinds.join(' and --')} are different measurements: choose one`)
   const only = values.only ?? ''
   const kind = kinds[0] ?? 'floor'

@@ -22,7 +22,9 @@ import { startReaders } from './readers.ts'
 import { createChaosClient } from './client.ts'
 import type { ChaosClient } from './client.ts'
 import { createSetup } from './setup.ts'
-import type { Setup } from './setup.ts'
+import type { ChaosAgent, Setup, SetupOptions } from './setup.ts'
+import { checkCosts, checkCrossings, checkStops, liftLimits } from './budgetCheckers.ts'
+import type { BudgetCounts } from './budgetCheckers.ts'
 import {
   checkChain,
   checkCommands,
@@ -119,39 +121,44 @@ async function runPhases(
 ): Promise<Report['figures']> {
   const { seconds, seed, log } = options
   const client = createChaosClient(servers, seededRandom(seed + 1), findings)
-  const setup = await createSetup(client, options.agents, executionLog.file, marker)
-  const readers = startReaders(servers, setup.companyId, seededRandom(seed + 2))
+  const setups = await createSetups(client, { agents: options.agents, executionLogFile: executionLog.file, marker })
+  const agents = setups.flatMap((setup) => setup.agents)
+  const companyIds = setups.map(({ companyId }) => companyId)
+  const readers = startReaders(servers, companyIds, seededRandom(seed + 2))
   const invariantMonitor = startInvariantMonitor({ postgres, client, findings, log })
-  log(`${servers.length} servers, ${setup.agents.length} agents, ${setup.hot.length} hot issues: load starts`)
-  const load = startLoad({ client, setup, executionLog, seed: seed + 1000, findings })
+  log(`${servers.length} servers, ${agents.length} agents, ${setups.flatMap(({ hot }) => hot).length} hot issues: load starts`)
+  const load = startLoad({ client, setups, executionLog, seed: seed + 1000, findings })
   const nemesis = startNemesis({ servers, postgres, findings, random: seededRandom(seed + 3), seconds, log })
   await waitForDuration(seconds, options.stopOnViolation, findings)
   await nemesis.stop()
   await load.stop()
+  await checkStops(postgres, findings)
   log('load stopped; waiting for the end of every run')
-  const isDrained = await drainRuns(postgres, client, setup, options.stopOnViolation ? SHORT_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS)
+  await liftLimits(postgres, client, findings)
+  const isDrained = await drainRuns(postgres, client, agents, options.stopOnViolation ? SHORT_DRAIN_TIMEOUT_MS : DRAIN_TIMEOUT_MS)
   if (isDrained) await checkCheckouts(postgres, servers, findings)
   else if (!options.stopOnViolation) findings.reportViolation('enough', 'some runs did not end within the time limit')
-  await pauseAgents(client, setup)
+  await pauseAgents(client, agents)
   await invariantMonitor.stop()
   log('every run has ended; checking')
   await readers.check(postgres, findings)
   await checkOrphans(marker, findings)
-  await checkChain(servers, setup.companyId, findings)
+  for (const companyId of companyIds) await checkChain(servers, companyId, findings)
   await shutdownServers(servers, findings)
   await checkRequests(postgres, client.history, findings)
   await checkDurability(postgres, client.history, findings)
+  await checkCosts(postgres, client.history, findings)
+  const budgets = await checkCrossings(postgres, client.history, findings)
   const runs = await checkRuns(postgres, findings)
   await checkCommands(postgres, executionLog, findings)
   checkLogs(servers, findings)
-  const deadlocks = await postgres.countDeadlocks()
-  for (let count = 0; count < deadlocks; count += 1) findings.reportViolation('noDeadlock', 'Postgres detected a deadlock')
-  findings.reportCoverage('noDeadlock', `${deadlocks} in the statistics and the log of Postgres`)
+  await checkDeadlocks(postgres, findings)
   findings.reportCoverage('answers', `${client.history.length} requests`)
   findings.reportCoverage('stopped', `${nemesis.faults.pauses} pauses`)
-  const isEnough = runs.ended >= MIN_RUNS_PER_SECOND * seconds && hasEnoughFaults(nemesis.faults, seconds)
+  const isEnough =
+    runs.ended >= MIN_RUNS_PER_SECOND * seconds && hasEnoughFaults(nemesis.faults, seconds) && hasEnoughCrossings(budgets, seconds)
   if (!isEnough && !options.stopOnViolation)
-    findings.reportViolation('enough', `${runs.ended} runs in ${seconds} s, ${JSON.stringify(nemesis.faults)}`)
+    findings.reportViolation('enough', `${runs.ended} runs in ${seconds} s, ${JSON.stringify({ ...nemesis.faults, ...budgets })}`)
   findings.reportCoverage('enough', `${(runs.ended / seconds).toFixed(0)} runs/s`)
   return {
     runs: `${runs.ended} (${runs.byStatus})`,
@@ -161,9 +168,22 @@ async function runPhases(
     'lost attempts': client.lostAttempts(),
     'servers killed (SIGKILL)': nemesis.faults.kills,
     'servers stopped (SIGSTOP)': nemesis.faults.pauses,
+    'limits crossed / raised, refusals': `${budgets.crossed} / ${budgets.raised}, ${budgets.refused}`,
     'database sessions terminated': nemesis.faults.terminated,
     'Postgres restarts / crashes': `${nemesis.faults.restarts} / ${nemesis.faults.crashes}`,
   }
+}
+
+/** Two companies: half of the agents work for one with limits. */
+async function createSetups(client: ChaosClient, { agents, ...options }: Omit<SetupOptions, 'hasBudgets'>): Promise<Setup[]> {
+  const each = { ...options, agents: Math.ceil(agents / 2) }
+  return [await createSetup(client, { ...each, hasBudgets: false }), await createSetup(client, { ...each, hasBudgets: true })]
+}
+
+async function checkDeadlocks(postgres: Postgres, findings: Findings): Promise<void> {
+  const deadlocks = await postgres.countDeadlocks()
+  for (let count = 0; count < deadlocks; count += 1) findings.reportViolation('noDeadlock', 'Postgres detected a deadlock')
+  findings.reportCoverage('noDeadlock', `${deadlocks} in the statistics and the log of Postgres`)
 }
 
 async function waitForDuration(seconds: number, stopOnViolation: boolean, findings: Findings): Promise<void> {
@@ -177,6 +197,8 @@ async function waitForDuration(seconds: number, stopOnViolation: boolean, findin
 const hasEnoughFaults = ({ kills, terminated, restarts, crashes }: FaultCounts, seconds: number): boolean =>
   seconds < 30 || (kills >= Math.floor(seconds / 10) - 2 && terminated > 0 && restarts > 0 && crashes > 0)
 
+const hasEnoughCrossings = ({ crossed, raised }: BudgetCounts, seconds: number): boolean => seconds < 30 || (crossed > 0 && raised > 0)
+
 const postAsBoard = (client: ChaosClient, name: string, urlPath: string) => client.send({ name, method: 'POST', path: urlPath })
 
 /**
@@ -184,10 +206,10 @@ const postAsBoard = (client: ChaosClient, name: string, urlPath: string) => clie
  * no server starts or ends them in time.
  * @returns whether every run ended within the time limit
  */
-async function drainRuns(postgres: Postgres, client: ChaosClient, setup: Setup, timeoutMs: number): Promise<boolean> {
+async function drainRuns(postgres: Postgres, client: ChaosClient, agents: readonly ChaosAgent[], timeoutMs: number): Promise<boolean> {
   const paused = await postgres.queryWithRetry<{ id: string }>(`select id from agents where status = 'paused'`)
   for (const { id } of paused) await postAsBoard(client, 'resume', `/api/agents/${id}/resume`)
-  const longRunningAgentIds = setup.agents
+  const longRunningAgentIds = agents
     .filter(({ behavior }) => behavior === 'hanging' || behavior === 'deaf' || behavior === 'external')
     .map(({ id }) => id)
   const deadline = performance.now() + timeoutMs
@@ -209,7 +231,7 @@ async function checkCheckouts({ sql }: Postgres, [server]: readonly Server[], fi
 }
 
 /** Pauses every agent, which ends its runs. */
-async function pauseAgents(client: ChaosClient, { agents }: Setup): Promise<void> {
+async function pauseAgents(client: ChaosClient, agents: readonly ChaosAgent[]): Promise<void> {
   for (const { id } of agents) await postAsBoard(client, 'pause', `/api/agents/${id}/pause`)
 }
 

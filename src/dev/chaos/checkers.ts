@@ -25,6 +25,10 @@ const expectedAudit: Readonly<Record<string, { readonly action: string; readonly
   resume: { action: 'agent.resumed', mayRepeat: true },
   invoke: { action: 'heartbeat.invoked', mayRepeat: false },
   wakeup: { action: 'heartbeat.invoked', mayRepeat: false },
+  // An event that was sent twice is recorded once.
+  cost: { action: 'cost.reported', mayRepeat: true },
+  resolve: { action: 'budget.incident_resolved', mayRepeat: false },
+  limit: { action: 'budget.policy_upserted', mayRepeat: true },
 }
 
 interface AuditEffect {
@@ -92,6 +96,8 @@ function acknowledgedBy({ operation, body }: CompletedOperation): Acknowledged[]
       return [{ action: 'heartbeat.run_finished', entityId, details: { status: body.status } }]
     case 'cancel':
       return [{ action: 'heartbeat.run_finished', entityId, details: { status: body.status } }]
+    case 'cost':
+      return [{ action: 'cost.reported', entityId: body.id, details: { costMicrocents: body.costMicrocents } }]
     case 'force':
       return [{ action: 'issue.admin_force_release', entityId, details: { lockEpoch: body.issue.lockEpoch } }]
     default:

@@ -17,9 +17,11 @@ const ABANDON_AFTER_MS = 25
 export interface Operation {
   /** The kind of operation. `expectedAudit` in checkers.ts lists the audit row per kind. */
   readonly name: string
-  readonly method: 'POST' | 'PATCH'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
   readonly body?: object
+  /** Left out: the id of the request, which is the same in every attempt. */
+  readonly idempotencyKey?: string
   /** The credential of a run or an agent. Without it, the board sends the request. */
   readonly token?: string
 }
@@ -59,7 +61,7 @@ interface Attempt {
 
 /** Sends an operation once. Reports a status from 500 on, except a 503 with Retry-After. */
 async function attemptOnce({ server, id, operation, timeoutMs }: Attempt, findings: Findings): Promise<AttemptResult> {
-  const { method, path, body, token } = operation
+  const { method, path, body, token, idempotencyKey = id } = operation
   let response: Response
   let text: string
   try {
@@ -67,7 +69,7 @@ async function attemptOnce({ server, id, operation, timeoutMs }: Attempt, findin
       method,
       headers: {
         'x-request-id': id,
-        'idempotency-key': id,
+        'idempotency-key': idempotencyKey,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         authorization: `Bearer ${token ?? BOARD_TOKEN}`,
       },

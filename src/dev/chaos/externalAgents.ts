@@ -3,6 +3,7 @@ import type { SeededRandom } from '../testing/seededRandom.ts'
 import { isAccepted } from './client.ts'
 import type { Run } from './generator.ts'
 import type { LoadContext } from './loadContext.ts'
+import { spend } from './spending.ts'
 import type { ChaosAgent } from './setup.ts'
 
 /** External agents wait longer between requests than board users do, so that their runs last a while. */
@@ -37,6 +38,7 @@ async function runWorker(context: LoadContext, agent: ChaosAgent, random: Seeded
   while (!signal.aborted) {
     const runFields = random.next() < 0.5 ? { issueId: generator.pickIssue(random) } : {}
     run ??= await openRun(context, agent, { leaseSeconds: EXTERNAL_LEASE_S, ...runFields })
+    if (run !== null) await spend(context, run, random)
     const completed = run === null ? null : await send(generator.runOperation(run, random))
     if (completed?.status === 401 || completed?.operation.name === 'finish') run = null
     await think(EXTERNAL_THINK_MS * (1 + random.next()))

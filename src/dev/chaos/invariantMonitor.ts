@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Findings, Property } from './properties.ts'
 import type { Postgres } from './postgres.ts'
 import { isAccepted } from './client.ts'
+import { createReservationChecker } from './budgetCheckers.ts'
 import type { ChaosClient } from './client.ts'
 
 const POLL_MS = 250
@@ -47,9 +48,11 @@ export function startInvariantMonitor(options: InvariantMonitorOptions): Invaria
   const probes = createCheckoutProbes(options)
   const deadHolds = createDeadHoldChecker(options, probes)
   const readViolations = createViolationReader(postgres, findings)
+  const checkReservations = createReservationChecker(postgres, findings)
 
   const check = async (): Promise<void> => {
     await deadHolds.check()
+    await checkReservations()
     await readViolations()
     deadHolds.reportCoverage()
     probes.reportCoverage()

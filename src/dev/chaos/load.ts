@@ -10,6 +10,7 @@ import type { Behavior, Setup } from './setup.ts'
 import { createGenerator } from './generator.ts'
 import type { LoadContext } from './loadContext.ts'
 import { startExternalAgents } from './externalAgents.ts'
+import { runTreasurer, spend } from './spending.ts'
 
 /** Number of board users, and how long each waits between two requests. */
 const BOARD_USERS = 6
@@ -29,7 +30,7 @@ export interface Load {
 
 export interface LoadOptions {
   readonly client: ChaosClient
-  readonly setup: Setup
+  readonly setups: readonly Setup[]
   readonly executionLog: ExecutionLog
   readonly seed: number
   readonly findings: Findings
@@ -38,24 +39,27 @@ export interface LoadOptions {
 const actingBehaviors: ReadonlySet<Behavior> = new Set(['working', 'hanging', 'deaf'])
 
 /** Starts the load. It runs until the caller stops it. */
-export function startLoad({ client, setup, executionLog, seed, findings }: LoadOptions): Load {
+export function startLoad({ client, setups, executionLog, seed, findings }: LoadOptions): Load {
   const stopping = new AbortController()
   const { signal } = stopping
   // Every waiting worker adds a listener.
   setMaxListeners(0, signal)
-  const context: LoadContext = {
+  const contexts = setups.map((setup): LoadContext => ({
     send: client.send,
     setup,
     generator: createGenerator(setup),
     findings,
     signal,
     think: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
-  }
-  const workers = [
-    ...Array.from({ length: BOARD_USERS }, (_, index) => runBoardUser(context, seededRandom(seed + index))),
-    followExecutionLog(context, executionLog, seededRandom(seed + 100)),
-    ...startExternalAgents(context, seed + 200),
-  ]
+  }))
+  const workers = contexts.flatMap((context, company) => [
+    ...Array.from({ length: BOARD_USERS / contexts.length }, (_, index) =>
+      runBoardUser(context, seededRandom(seed + 10 * company + index)),
+    ),
+    ...startExternalAgents(context, seed + 200 + 50 * company),
+    ...(context.setup.hasBudgets ? [runTreasurer(context, seededRandom(seed + 400))] : []),
+  ])
+  workers.push(followExecutionLog(contexts, executionLog, seededRandom(seed + 100)))
   return {
     async stop() {
       stopping.abort()
@@ -73,15 +77,19 @@ async function runBoardUser({ send, setup: { cold }, generator, signal, think }:
 }
 
 /** Reads the execution log and sends requests for runs whose command sleeps. */
-async function followExecutionLog(context: LoadContext, executionLog: ExecutionLog, random: SeededRandom): Promise<void> {
-  const { setup, generator, signal, think } = context
-  const agentById = new Map(setup.agents.map((agent) => [agent.id, agent]))
+async function followExecutionLog(contexts: readonly LoadContext[], executionLog: ExecutionLog, random: SeededRandom): Promise<void> {
+  const [first] = contexts
+  if (first === undefined) return
+  const { signal, think } = first
+  const agentById = new Map(contexts.flatMap((context) => context.setup.agents.map((agent) => [agent.id, { agent, context }])))
   const pendingActions = new Set<Promise<unknown>>()
   while (!signal.aborted) {
     for (const execution of executionLog.read()) {
-      generator.rememberRun(execution.runId)
-      const agent = agentById.get(agentIdOf(execution.token))
-      if (agent === undefined || !actingBehaviors.has(agent.behavior) || random.next() > ACTING_RATE) continue
+      const found = agentById.get(agentIdOf(execution.token))
+      if (found === undefined) continue
+      const { agent, context } = found
+      context.generator.rememberRun(execution.runId)
+      if (!actingBehaviors.has(agent.behavior) || random.next() > ACTING_RATE) continue
       const actions = actAsRun(context, execution, agent.id, random).finally(() => pendingActions.delete(actions))
       pendingActions.add(actions)
     }
@@ -91,10 +99,13 @@ async function followExecutionLog(context: LoadContext, executionLog: ExecutionL
 }
 
 /** Sends up to three operations of a run while its command sleeps. */
-async function actAsRun({ send, generator }: LoadContext, execution: Execution, agentId: string, random: SeededRandom): Promise<void> {
+async function actAsRun(context: LoadContext, execution: Execution, agentId: string, random: SeededRandom): Promise<void> {
+  const { send, generator } = context
   const { runId, issueId, token } = execution
+  const run = { id: runId, agentId, token, issueId }
   for (let steps = 1 + Math.floor(random.next() * 3); steps > 0; steps -= 1) {
-    const completed = await send(generator.runOperation({ id: runId, agentId, token, issueId }, random))
+    await spend(context, run, random)
+    const completed = await send(generator.runOperation(run, random))
     if (completed.status === 401 || completed.operation.name === 'finish') return
   }
 }

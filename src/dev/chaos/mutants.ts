@@ -169,6 +169,30 @@ export const mutants: readonly Mutant[] = [
     ],
     caughtBy: ['orphans'],
   },
+  {
+    name: 'reserve-unlocked',
+    description: 'a reservation is decided without the lock of the limit',
+    edits: [
+      {
+        file: 'src/engine/budgets/facts.ts',
+        find: '${isAbove(projectOfIssue)} and ${isUnreserved} order by bp.id for no key update`)',
+        replace: '${isAbove(projectOfIssue)} and ${isUnreserved} order by bp.id`)',
+      },
+    ],
+    caughtBy: ['granted'],
+  },
+  {
+    name: 'give-back-forgotten',
+    description: 'the end of a run leaves what it has reserved',
+    edits: [
+      {
+        file: 'src/engine/holds/endRuns.ts',
+        find: '  if (locked.hasReservations) giveBackAtEnd(tx, [...endingIds])\n',
+        replace: '',
+      },
+    ],
+    caughtBy: ['granted'],
+  },
 ]
 
 const repositoryRoot = path.resolve(import.meta.dirname, '../../..')

@@ -104,7 +104,7 @@ BEGIN
     AND r.status IN ('queued', 'running') AND r.lease_expires_at > clock_timestamp() - interval '1 second') THEN
     PERFORM chaos.report_violation('live', format('%s of %s by run %s, which is dead', NEW.action, NEW.entity_id, NEW.run_id));
   END IF;
-  IF NEW.action IN ('issue.created', 'issue.comment_added') THEN RETURN NULL; END IF;
+  IF NEW.action IN ('issue.created', 'issue.comment_added', 'cost.reported') THEN RETURN NULL; END IF;
   IF EXISTS (SELECT 1 FROM issue_lock_evictions e WHERE e.issue_id = NEW.entity_id::uuid AND e.run_id = NEW.run_id) THEN
     PERFORM chaos.report_violation('evicted', format('%s of %s by run %s, which was evicted from it', NEW.action, NEW.entity_id, NEW.run_id));
   END IF;
@@ -117,7 +117,7 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER check_write AFTER INSERT ON activity_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
   WHEN (NEW.run_id IS NOT NULL AND (NEW.actor_type = 'agent' AND NEW.action IN ('issue.created', 'issue.comment_added', 'issue.updated',
-    'issue.checked_out', 'issue.checkout_lock_adopted', 'issue.released')
+    'issue.checked_out', 'issue.checkout_lock_adopted', 'issue.released', 'cost.reported')
     OR NEW.actor_type = 'system' AND NEW.action = 'issue.checked_out')) EXECUTE FUNCTION chaos.check_write();
 
 -- The triggers act with the login of the application, which owns nothing of this.

@@ -35,7 +35,8 @@ export async function startPostgres(home: string): Promise<Postgres> {
   const { connection, ownerConnection } = postgres
   const sql = openPool({ ...ownerConnection, max: 4, application_name: 'chaos', query_timeout: 0, statement_timeout: 0 })
   await migrate(sql, connection.user)
-  for (const file of ['../testing/tripwire.sql', './observers.sql']) await sql.query(readFileSync(new URL(file, import.meta.url), 'utf8'))
+  for (const file of ['../testing/tripwire.sql', './observers.sql', './budgetObservers.sql'])
+    await sql.query(readFileSync(new URL(file, import.meta.url), 'utf8'))
 
   const queryWithRetry: Postgres['queryWithRetry'] = async <R extends object>(text: string, values: unknown[] = []): Promise<R[]> => {
     for (;;) {

@@ -21,6 +21,7 @@ const CATCH_UP_TIMEOUT_MS = 20_000
 
 /** A client that follows the company's events and changes servers. */
 interface Reader {
+  readonly companyId: string
   readonly name: string
   /** Position before the first event that the reader must receive; null until the first message reports it. */
   from: Position | null
@@ -38,20 +39,20 @@ export interface Readers {
 
 interface ReadersContext {
   readonly servers: readonly Server[]
-  readonly companyId: string
   readonly random: SeededRandom
   /** Aborted when the readers stop. */
   readonly stopping: AbortSignal
 }
 
-/** Starts readers. Half of them read from the first event, half from the present; all disconnect again and again. */
-export function startReaders(servers: readonly Server[], companyId: string, random: SeededRandom): Readers {
+/** Starts readers of the events of each company. Half of them read from the first event, half from the present; all disconnect again and again. */
+export function startReaders(servers: readonly Server[], companyIds: readonly string[], random: SeededRandom): Readers {
   const stopping = new AbortController()
   // Every connected reader adds a listener.
   setMaxListeners(0, stopping.signal)
-  const context: ReadersContext = { servers, companyId, random, stopping: stopping.signal }
+  const context: ReadersContext = { servers, random, stopping: stopping.signal }
   const readers = Array.from({ length: READER_COUNT }, (_, index): Reader => ({
     name: `reader ${index + 1}`,
+    companyId: companyIds[Math.floor(index / 2) % companyIds.length] ?? '',
     from: index % 2 === 0 ? START : null,
     lastEventId: null,
     seen: [],
@@ -61,10 +62,10 @@ export function startReaders(servers: readonly Server[], companyId: string, rand
   const following = Promise.all(readers.map((reader) => followUntilStopped(context, reader)))
   return {
     async check(postgres, findings) {
-      const committed = await waitUntilCaughtUp(readers, postgres, companyId)
+      const committed = await waitUntilCaughtUp(readers, postgres)
       stopping.abort()
       await following
-      for (const reader of readers) checkSequence(reader, committed, findings)
+      for (const reader of readers) checkSequence(reader, committed.get(reader.companyId) ?? [], findings)
       const resyncs = readers.reduce((sum, { resyncs: count }) => sum + count, 0)
       const connections = readers.reduce((sum, { connections: count }) => sum + count, 0)
       findings.reportCoverage(
@@ -83,7 +84,7 @@ async function followUntilStopped(context: ReadersContext, reader: Reader): Prom
 }
 
 /** Connects to a random server and receives events until either side closes the connection. */
-async function followOnce({ servers, companyId, random, stopping }: ReadersContext, reader: Reader): Promise<void> {
+async function followOnce({ servers, random, stopping }: ReadersContext, reader: Reader): Promise<void> {
   const server = random.pick(servers)
   if (server.state() !== 'up') return
   const disconnect = new AbortController()
@@ -94,7 +95,7 @@ async function followOnce({ servers, companyId, random, stopping }: ReadersConte
   )
   let silenceTimer = setTimeout(() => disconnect.abort(), SILENCE_TIMEOUT_MS)
   try {
-    const response = await fetch(`${server.url}/api/companies/${companyId}/events/stream${after}`, {
+    const response = await fetch(`${server.url}/api/companies/${reader.companyId}/events/stream${after}`, {
       headers: { authorization: `Bearer ${BOARD_TOKEN}`, ...(reader.lastEventId === null ? {} : { 'last-event-id': reader.lastEventId }) },
       signal: AbortSignal.any([disconnect.signal, stopping]),
     })
@@ -130,12 +131,17 @@ function receiveMessage(reader: Reader, { id, data }: Message): void {
 }
 
 /** @returns the committed positions at the last look, which is over the time limit or finds every reader up to date */
-async function waitUntilCaughtUp(readers: readonly Reader[], postgres: Postgres, companyId: string): Promise<Position[]> {
+async function waitUntilCaughtUp(readers: readonly Reader[], postgres: Postgres): Promise<Map<string, Position[]>> {
   const deadline = performance.now() + CATCH_UP_TIMEOUT_MS
-  let committed = await readCommittedPositions(postgres, companyId)
-  while (!readers.every((reader) => isUpToDate(reader, committed)) && performance.now() < deadline) {
+  const look = async (): Promise<Map<string, Position[]>> => {
+    const committed = new Map<string, Position[]>()
+    for (const id of new Set(readers.map(({ companyId }) => companyId))) committed.set(id, await readCommittedPositions(postgres, id))
+    return committed
+  }
+  let committed = await look()
+  while (!readers.every((reader) => isUpToDate(reader, committed.get(reader.companyId) ?? [])) && performance.now() < deadline) {
     await sleep(RECONNECT_MS)
-    committed = await readCommittedPositions(postgres, companyId)
+    committed = await look()
   }
   return committed
 }

@@ -29,9 +29,11 @@ export interface ChaosAgent {
   readonly key: string
 }
 
-/** The company under test. */
+/** A company under test. */
 export interface Setup {
   readonly companyId: string
+  /** Whether it has limits that its agents cross. */
+  readonly hasBudgets: boolean
   readonly agents: readonly ChaosAgent[]
   /** Issues for which all agents compete. */
   readonly hot: readonly string[]
@@ -45,6 +47,11 @@ const COLD_ISSUES = 24
 const SETUP_CONCURRENCY = 8
 /** Concurrent runs of every third agent. */
 const MAX_CONCURRENT_RUNS = 3
+
+/** The limits of a company with budgets in the beginning, and by how much one is raised, in cents: so small that each is crossed again and again. */
+export const BASE_CENTS = { company: 100, agent: 30, project: 60 } as const
+/** The part that a run reserves of each, in cents. A company then has at most ten runs at once, so that many compete for the last part. */
+const RESERVE_CENTS = { company: 10, agent: 8, project: 10 } as const
 
 /** First step of every command: append the run, the uptime of the machine, the issue and the token to the execution log. */
 const RECORD_EXECUTION =
@@ -70,12 +77,36 @@ async function inBatches<T, R>(items: readonly T[], apply: (item: T, index: numb
   return results
 }
 
-/**
- * Creates a company with its agents and issues through the API.
- * @param marker value of CHAOS in the environment of every command; it identifies the processes of this chaos test
- */
-export async function createSetup(client: ChaosClient, agents: number, executionLogFile: string, marker: string): Promise<Setup> {
-  const company = await postOrThrow(client, '/api/companies', { name: 'Chaos Works' })
+export interface SetupOptions {
+  readonly agents: number
+  readonly hasBudgets: boolean
+  readonly executionLogFile: string
+  /** The value of CHAOS in the environment of every command; it identifies the processes of this chaos test. */
+  readonly marker: string
+}
+
+/** Limits the company, every third agent and one project, which half of the issues are in. @returns the project */
+async function createBudgets(client: ChaosClient, companyId: string, agents: readonly ChaosAgent[]): Promise<string> {
+  const project = await postOrThrow(client, `/api/companies/${companyId}/projects`, { name: 'Expensive' })
+  const limit = (scopeType: keyof typeof BASE_CENTS, scopeId: string) =>
+    postOrThrow(client, `/api/companies/${companyId}/budgets/policies`, {
+      scopeType,
+      scopeId,
+      amount: BASE_CENTS[scopeType],
+      reserveCents: RESERVE_CENTS[scopeType],
+    })
+  await limit('company', companyId)
+  await limit('project', project.id)
+  await inBatches(
+    agents.filter((_, index) => index % 3 === 0),
+    ({ id }) => limit('agent', id),
+  )
+  return project.id
+}
+
+/** Creates a company with its agents, issues and limits through the API. */
+export async function createSetup(client: ChaosClient, { agents, hasBudgets, executionLogFile, marker }: SetupOptions): Promise<Setup> {
+  const company = await postOrThrow(client, '/api/companies', { name: hasBudgets ? 'Chaos Works within Limits' : 'Chaos Works' })
   const { id: companyId } = company
 
   const createAgent = async (behavior: Behavior, index: number): Promise<ChaosAgent> => {
@@ -104,10 +135,12 @@ export async function createSetup(client: ChaosClient, agents: number, execution
     const key = behavior === 'external' ? (await postOrThrow(client, `/api/agents/${row.id}/keys`, { name: 'chaos' })).token : ''
     return { id: row.id, name: row.name, behavior, key }
   }
-  const createIssue = async (title: string): Promise<string> =>
-    (await postOrThrow(client, `/api/companies/${companyId}/issues`, { title, status: 'todo' })).id
-
   const createdAgents = await inBatches(assignBehaviors(agents), createAgent)
+  const projectId = hasBudgets ? await createBudgets(client, companyId, createdAgents) : null
+  const createIssue = async (title: string, index: number): Promise<string> => {
+    const project = projectId !== null && index % 2 === 0 ? { projectId } : {}
+    return (await postOrThrow(client, `/api/companies/${companyId}/issues`, { title, status: 'todo', ...project })).id
+  }
   const hot = await inBatches(
     Array.from({ length: HOT_ISSUES }, (_, index) => `Hot ${index}`),
     createIssue,
@@ -116,5 +149,5 @@ export async function createSetup(client: ChaosClient, agents: number, execution
     Array.from({ length: COLD_ISSUES }, (_, index) => `Cold ${index}`),
     createIssue,
   )
-  return { companyId, agents: createdAgents, hot, cold }
+  return { companyId, hasBudgets, agents: createdAgents, hot, cold }
 }
