@@ -31,6 +31,6 @@ describe('the state of an agent', () => {
     expect(whyOf(agent({ status: 'paused', pauseReason: 'manual' }), paused)).toBe('the budget is checked')
     expect(whyOf(agent({ status: 'error' }), failed)).toBe('no such program')
     expect(whyOf(agent({ status: 'paused', pauseReason: 'manual' }), undefined)).toBeNull()
-    expect(whyOf(agent({ status: 'paused', pauseReason: 'budget' }), undefined)).toBe('budget')
+    expect(whyOf(agent({ status: 'paused', pauseReason: 'budget' }), undefined)).toBe('A budget is spent, and stopped it')
   })
 })

@@ -62,6 +62,7 @@ export function whyOf(agent: Facts, act: Activity | undefined): string | null {
   if (agent.status === 'error') return textIn(act, 'error') ?? textIn(act, 'errorCode') ?? 'Its last run could not be started'
   if (agent.status === 'paused') {
     if (act?.action === 'agent.quarantine_released') return 'Released from quarantine, and not resumed yet'
+    if (agent.pauseReason === 'budget') return 'A budget is spent, and stopped it'
     return textIn(act, 'reason') ?? (agent.pauseReason === 'manual' || agent.pauseReason === null ? null : agent.pauseReason)
   }
   if (agent.status === 'terminated') return textIn(act, 'reason')

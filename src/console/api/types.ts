@@ -2,7 +2,19 @@
 
 import type { z } from 'zod'
 import type { approvalView, approvalDetailView, approvalCommentView } from '../../control/approvals/views.ts'
+import type { budgetIncidentView, budgetOverviewView, budgetPolicyView, policyAnswerView } from '../../control/budgets/views.ts'
 import type { holdView, holdDetailView, forceReleasedView } from '../../control/checkout/views.ts'
+import type {
+  costByAgentModelView,
+  costByAgentView,
+  costByBillerView,
+  costByProjectView,
+  costByProviderView,
+  costSummaryView,
+  financeEventView,
+  financeSummaryView,
+  windowSpendView,
+} from '../../control/costs/views.ts'
 import type { stalledView, whyView } from '../../control/stalled/views.ts'
 import type { runEventView, runLogView, runView } from '../../engine/runs/views.ts'
 import type { badgesView, dashboardView } from '../../observe/activity/dashboardViews.ts'
@@ -75,3 +87,17 @@ export type IssueRun = z.output<typeof issueRunView>
 export type WorkProduct = z.output<typeof workProductView>
 export type ListedIssue = z.output<typeof labelledIssueView>
 export type Comment = z.output<typeof commentView>
+export type CostSummary = z.output<typeof costSummaryView>
+export type CostByAgent = z.output<typeof costByAgentView>
+export type CostByAgentModel = z.output<typeof costByAgentModelView>
+export type CostByProvider = z.output<typeof costByProviderView>
+export type CostByBiller = z.output<typeof costByBillerView>
+export type CostByProject = z.output<typeof costByProjectView>
+export type WindowSpend = z.output<typeof windowSpendView>
+export type FinanceEvent = z.output<typeof financeEventView>
+export type FinanceSummary = z.output<typeof financeSummaryView>
+export type BudgetPolicy = z.output<typeof budgetPolicyView>
+export type BudgetIncident = z.output<typeof budgetIncidentView>
+export type BudgetOverview = z.output<typeof budgetOverviewView>
+/** The effect of a policy, as it is tried before it is set. */
+export type BudgetTrial = Exclude<z.output<typeof policyAnswerView>, BudgetPolicy>

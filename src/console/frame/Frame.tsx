@@ -22,6 +22,8 @@ const letters: Readonly<Record<string, string>> = {
   agents: 'a',
   approvals: 'p',
   activity: 'c',
+  costs: 'm',
+  budgets: 'b',
   projects: 'j',
   settings: 's',
 }

@@ -25,6 +25,8 @@ export const entries: readonly Entry[] = [
   { path: 'agents', name: 'Agents' },
   { path: 'approvals', name: 'Approvals', count: ({ approvals }) => ({ value: approvals, words: 'waiting' }) },
   { path: 'activity', name: 'Activity' },
+  { path: 'costs', name: 'Costs' },
+  { path: 'budgets', name: 'Budgets' },
   { path: 'projects', name: 'Projects' },
 ]
 

@@ -39,6 +39,8 @@ interface DataTableProps<T> {
   readonly isFaded?: (row: T) => boolean
   readonly selection?: Selection
   readonly sort?: { readonly by: string; readonly isDescending: boolean; readonly onSort: (by: string) => void }
+  /** No row has anything that takes the focus, so the frame takes it: else the keyboard could not scroll a table that is wider than its screen. */
+  readonly isPlain?: boolean
   /** Rows of two lines. */
   readonly isTall?: boolean
   /** Called when the last rows come into sight. */
@@ -75,7 +77,7 @@ function useTop(element: RefObject<HTMLElement | null>): number {
 
 /** A table of rows of one height. Only those in sight are in the document; readers of screens get the whole count. */
 export function DataTable<T>(props: DataTableProps<T>): ReactNode {
-  const { name, rows, columns, keyOf, cursor = -1, isTall = false, onEnd } = props
+  const { name, rows, columns, keyOf, cursor = -1, isTall = false, isPlain = false, onEnd } = props
   const body = useRef<HTMLTableSectionElement>(null)
   const virtual = useWindowVirtualizer({
     count: rows.length,
@@ -96,7 +98,7 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
   const before = (items[0]?.start ?? 0) - (items.length > 0 ? virtual.options.scrollMargin : 0)
   const after = items.length > 0 ? virtual.getTotalSize() - ((items.at(-1)?.end ?? 0) - virtual.options.scrollMargin) : 0
   return (
-    <div className="table-frame">
+    <div className="table-frame" {...(isPlain ? { tabIndex: 0, role: 'region', 'aria-label': `Table: ${name}` } : {})}>
       <table
         aria-label={name}
         aria-rowcount={rows.length + 1}

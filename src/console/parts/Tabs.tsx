@@ -8,26 +8,28 @@ export interface Tab {
   readonly label: string
 }
 
-/** The parts of a page, each with an address. @param name of the value in the query */
-export function Tabs({
-  tabs,
-  name = 'tab',
-  label,
-}: {
+interface TabsProps {
   readonly tabs: readonly Tab[]
+  /** Of the value in the query. */
   readonly name?: string
   readonly label: string
-}): ReactNode {
+  /** Names of other values of the query that hold for every part of the page. */
+  readonly keeps?: readonly string[]
+}
+
+/** The parts of a page, each with an address. */
+export function Tabs({ tabs, name = 'tab', label, keeps = [] }: TabsProps): ReactNode {
   const { path, query } = usePlace()
+  const addressOf = (value: string): string => {
+    const kept = [...query].filter(([one]) => keeps.includes(one))
+    const search = new URLSearchParams([...kept, ...(value === '' ? [] : [[name, value]])]).toString()
+    return search === '' ? path : `${path}?${search}`
+  }
   const present = query.get(name) ?? ''
   return (
     <nav className="tabs" aria-label={label}>
       {tabs.map(({ value, label: words }) => (
-        <Link
-          key={value}
-          to={value === '' ? path : `${path}?${name}=${encodeURIComponent(value)}`}
-          aria-current={present === value ? 'page' : undefined}
-        >
+        <Link key={value} to={addressOf(value)} aria-current={present === value ? 'page' : undefined}>
           {words}
         </Link>
       ))}

@@ -5,6 +5,16 @@ const money = new Intl.NumberFormat(undefined, { style: 'currency', currency: 'U
 /** "$12.50". */
 export const formatCents = (cents: number): string => money.format(cents / 100)
 
+const otherMoney = new Map<string, Intl.NumberFormat>()
+
+/** An amount of any currency in hundredths of it. @param currency three letters */
+export function formatAmount(hundredths: number, currency: string): string {
+  if (currency === 'USD') return formatCents(hundredths)
+  const format = otherMoney.get(currency) ?? new Intl.NumberFormat(undefined, { style: 'currency', currency })
+  otherMoney.set(currency, format)
+  return format.format(hundredths / 100)
+}
+
 /** A typed amount in cents; null where it is no amount. */
 export function centsOf(text: string): number | null {
   const trimmed = text.trim()

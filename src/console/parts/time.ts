@@ -5,6 +5,7 @@ import { serverNow, whenServerTimeSet } from '../api/serverClock.ts'
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' })
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
 const number = new Intl.NumberFormat()
+const percentage = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
 
 export const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -39,6 +40,9 @@ export function duration(ms: number): string {
 }
 
 export const formatNumber = (value: number): string => number.format(value)
+
+/** "42%". @param percent of a hundred */
+export const formatPercent = (percent: number): string => percentage.format(percent / 100)
 
 const listeners = new Set<() => void>()
 let now = serverNow()

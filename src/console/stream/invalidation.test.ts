@@ -22,4 +22,14 @@ describe('the reads that an event makes old', () => {
     const { nouns } = changedBy([logged('wake', RUN)])
     for (const noun of ['holds', 'agent', 'runs']) expect(nouns).toContain(noun)
   })
+
+  test('A cost makes the costs, the budgets and the reads of its agent old, and a crossed threshold those of the stop', () => {
+    const cost = changedBy([logged('cost_event', RUN, AGENT)])
+    for (const noun of ['costs', 'budgets', 'figures', 'agents', 'agent']) expect(cost.nouns).toContain(noun)
+    expect(cost.ids).toContain(AGENT)
+    for (const noun of ['budgets', 'approvals', 'agents', 'projects'])
+      expect(changedBy([logged('budget_incident', RUN)]).nouns).toContain(noun)
+    expect(changedBy([logged('finance_event', RUN)]).nouns).toContain('costs')
+    expect(changedBy([logged('budget_policy', RUN)]).nouns).toContain('budgets')
+  })
 })

@@ -6,18 +6,22 @@ import type { StreamEvent } from '../api/types.ts'
 /** The nouns of reads that a change of a row of an entity type may concern. The types are those of `platform/kernel/event.ts`. */
 const nounsOf: Readonly<Record<string, readonly string[]>> = {
   issue: ['issues', 'issue', 'holds', 'stalled', 'figures', 'projects', 'goals'],
-  run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue'],
+  run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue', 'budgets'],
   wake: ['runs', 'holds', 'stalled', 'issue', 'agent'],
-  agent: ['agents', 'agent', 'figures', 'stalled', 'runs'],
+  agent: ['agents', 'agent', 'figures', 'stalled', 'runs', 'budgets'],
   approval: ['approvals', 'approval', 'figures', 'agents', 'issue'],
-  company: ['companies', 'company', 'figures'],
-  project: ['projects', 'project', 'issues'],
+  company: ['companies', 'company', 'figures', 'budgets'],
+  project: ['projects', 'project', 'issues', 'budgets'],
   goal: ['goals', 'goal'],
   label: ['labels', 'issues'],
   interaction: ['issue', 'figures', 'stalled'],
   invite: ['invites'],
   join_request: ['joinRequests', 'invites', 'figures', 'members', 'agents'],
   person: ['members'],
+  cost_event: ['costs', 'budgets', 'figures', 'agents', 'agent', 'runs', 'run'],
+  finance_event: ['costs'],
+  budget_policy: ['budgets', 'figures', 'costs', 'agents', 'agent'],
+  budget_incident: ['budgets', 'figures', 'agents', 'projects', 'approvals'],
 }
 
 /** Nouns of reads of single rows, and of what belongs to one: they are read again only when the event names their row. */

@@ -47,7 +47,8 @@ describe.skipIf(!hasChromium)('the overview in the console (needs Chromium)', ()
     const broken = await here.agent({ name: 'Bruno' })
     await database.sql.query("update agents set status = 'error' where id = $1", [broken.id])
     const spent = await here.agent({ name: 'Cleo', budgetMonthlyCents: 100 })
-    await database.sql.query('update agents set spent_monthly_cents = 100 where id = $1', [spent.id])
+    const cost = { agentId: spent.id, provider: 'acme', model: 'small', costCents: 100, occurredAt: new Date().toISOString() }
+    expect((await board.post(`/api/companies/${here.company.id}/cost-events`, cost)).status).toBe(201)
     const asking = await here.held()
     const question = { kind: 'request_confirmation', title: 'Use version 5?', payload: { prompt: 'May I use version 5?' } }
     expect((await asking.run.client.post(`/api/issues/${asking.issue.id}/interactions`, question)).status).toBe(201)

@@ -3,6 +3,7 @@
 import { agentSentences } from './agentSentences.ts'
 import { companySentences } from './companySentences.ts'
 import { issueSentences } from './issueSentences.ts'
+import { moneySentences } from './moneySentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
 import type { Named, NamedKind, Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
@@ -10,7 +11,12 @@ export { actorOf } from './sentenceParts.ts'
 export type { Named, NamedKind, Part, SentenceRow } from './sentenceParts.ts'
 
 /** How to say what happened, by action. */
-export const sentences: Readonly<Record<string, SentenceMaker>> = { ...issueSentences, ...agentSentences, ...companySentences }
+export const sentences: Readonly<Record<string, SentenceMaker>> = {
+  ...issueSentences,
+  ...agentSentences,
+  ...companySentences,
+  ...moneySentences,
+}
 
 const namedKinds: Readonly<Record<string, NamedKind>> = {
   agent: 'agent',

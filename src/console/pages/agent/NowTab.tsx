@@ -12,6 +12,7 @@ import { Time } from '../../parts/Time.tsx'
 import { Link } from '../../router/Link.tsx'
 import { columnsOf } from '../runs/columns.tsx'
 import { useLastRuns, useRuntime } from './data.ts'
+import { BudgetSection } from './BudgetSection.tsx'
 import { EndSection } from './EndSection.tsx'
 import { SessionsSection } from './SessionsSection.tsx'
 import { StateCard } from './StateCard.tsx'
@@ -29,7 +30,10 @@ export function NowTab({ agent, onOpen }: TabProps): ReactNode {
         <SessionsSection agent={agent} />
         <EndSection agent={agent} onOpen={onOpen} />
       </div>
-      <AgentFacts agent={agent} />
+      <div className="agent-beside">
+        <AgentFacts agent={agent} />
+        <BudgetSection agent={agent} />
+      </div>
     </div>
   )
 }

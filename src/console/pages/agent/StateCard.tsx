@@ -73,6 +73,15 @@ function NextStep({ agent, act, onOpen }: NextStepProps): ReactNode {
       </>
     )
   }
+  if (agent.status === 'paused' && agent.pauseReason === 'budget')
+    return (
+      <p className="row">
+        <Link to={pathOf('budgets')} className="button secondary">
+          Raise the budget
+        </Link>
+        {button('resume', 'Resume')}
+      </p>
+    )
   if (agent.status === 'paused') return <p className="row">{button('resume', 'Resume')}</p>
   if (agent.status === 'terminated') return <p>It never works again. Its history stays until it is deleted.</p>
   if (isOverBudget(agent))

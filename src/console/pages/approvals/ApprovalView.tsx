@@ -13,6 +13,7 @@ import { jsonText, TextDiff } from '../../texts/TextDiff.tsx'
 import { VisibleText } from '../../texts/VisibleText.tsx'
 import { useNames } from '../activity/names.ts'
 import type { NameOf } from '../activity/sentences.ts'
+import { BudgetCard } from './BudgetCard.tsx'
 import { ChangeView } from './ChangeView.tsx'
 import { Comments, LinkedIssues } from './Comments.tsx'
 import { Dangers } from './Command.tsx'
@@ -20,7 +21,7 @@ import { useApproval, useSubject } from './data.ts'
 import { Decision } from './Decision.tsx'
 import { HireCard } from './HireCard.tsx'
 import { Requester } from './Requester.tsx'
-import { BudgetView, RequestView } from './RequestView.tsx'
+import { RequestView } from './RequestView.tsx'
 import { useSeen } from './useSeen.ts'
 import type { Seen } from './useSeen.ts'
 import { isOpen, kindOf, proposalOf, titleOf } from './words.ts'
@@ -67,7 +68,7 @@ function Shown({ approval, etag, nameOf, again, isWhole }: ShownProps): ReactNod
         {approval.type === 'hire_agent' ? (
           <HireCard approval={approval} nameOf={nameOf} />
         ) : approval.type === 'budget_override_required' ? (
-          <BudgetView approval={approval} nameOf={nameOf} />
+          <BudgetCard approval={approval} nameOf={nameOf} />
         ) : proposal !== null ? (
           <ChangeView approval={approval} proposal={proposal} agent={agent} />
         ) : (

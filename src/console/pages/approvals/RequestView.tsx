@@ -1,10 +1,7 @@
 import type { ReactNode } from 'react'
 import type { ApprovalDetail } from '../../api/types.ts'
-import { Fact, Facts } from '../../parts/Facts.tsx'
-import type { NameOf, NamedKind } from '../activity/sentences.ts'
 import { Command, hasCommand } from './Command.tsx'
 import type { Warning } from './Command.tsx'
-import { amount } from './figures.ts'
 import { recordOf } from './words.ts'
 import { WrittenField } from './written.tsx'
 
@@ -67,30 +64,3 @@ function RequestField({ name, value, warnings }: RequestFieldProps): ReactNode {
     </section>
   )
 }
-
-const budgetFields: ReadonlySet<string> = new Set(['title', 'scopeType', 'scopeId', 'amountLimit', 'amountObserved', 'budgetAmount'])
-const scopeKinds: Readonly<Record<string, NamedKind>> = { agent: 'agent', project: 'project' }
-
-/** A budget that is used up: of what, how much, and what is asked for. */
-export function BudgetView({ approval: { payload }, nameOf }: { readonly approval: ApprovalDetail; readonly nameOf: NameOf }): ReactNode {
-  const { scopeType, scopeId } = payload
-  const kind = scopeKinds[String(scopeType)]
-  const scope = kind === undefined || typeof scopeId !== 'string' ? null : nameOf({ kind, id: scopeId })
-  const rest = Object.entries(payload).filter(([name]) => !budgetFields.has(name))
-  return (
-    <div className="stack">
-      <Facts>
-        <Fact name="Of">{scope ?? [scopeType, scopeId].filter((part) => typeof part === 'string').join(' ')}</Fact>
-        <Amount name="Limit" cents={payload['amountLimit']} />
-        <Amount name="Spent" cents={payload['amountObserved']} />
-        <Amount name="Asked for" cents={payload['budgetAmount']} />
-      </Facts>
-      {rest.map(([name, value]) => (
-        <WrittenField key={name} name={name} value={value} />
-      ))}
-    </div>
-  )
-}
-
-const Amount = ({ name, cents }: { readonly name: string; readonly cents: unknown }): ReactNode =>
-  typeof cents === 'number' ? <Fact name={name}>{amount(cents)}</Fact> : null

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Approval } from '../../api/types.ts'
 import { changeOf } from './change.ts'
 import { money, wakeWords } from './figures.ts'
-import { effectOf, kindOf, proposalOf, subjectOf, titleOf } from './words.ts'
+import { effectOf, kindOf, limitOf, proposalOf, subjectOf, titleOf } from './words.ts'
 
 const plain = (value: string): unknown => ({ type: 'plain', value })
 const agent = {
@@ -61,11 +61,23 @@ describe('The words of approvals', () => {
     expect(titleOf(approval('hire_agent', { name: 'Grace', title: 'Engineer' }))).toBe('Hire Grace')
     expect(titleOf(approval('approve_ceo_strategy', { summary: 'Less' }))).toBe('Less')
     expect(titleOf(approval('budget_override_required', { title: 7 }))).toBe('Budget override')
+    expect(titleOf(approval('budget_override_required', { scopeType: 'agent', amountLimit: 500 }))).toBe(
+      'An agent has spent its budget of $5.00',
+    )
   })
 
   test('The effect of a rejection of a hire is the end of the agent', () => {
     expect(effectOf(approval('hire_agent', { agentId: 'a3' }), 'reject')).toMatch(/terminated/)
     expect(effectOf(approval('hire_agent', {}), 'reject')).toMatch(/Nothing is changed/)
+  })
+
+  test('Only a request of the server itself says that its approval raises a budget', () => {
+    const ofAgent = approval('budget_override_required', { proposedAmount: 900 })
+    const ofServer = { ...ofAgent, requestedByAgentId: null, requestedByUserId: null }
+    expect([limitOf(ofAgent), limitOf(ofServer)]).toEqual([null, 900])
+    expect(effectOf(ofServer, 'approve')).toBe('The budget becomes $9.00, and what it stopped goes on.')
+    expect(effectOf(ofServer, 'reject')).toMatch(/stays stopped/)
+    expect(effectOf(ofAgent, 'approve')).toMatch(/does nothing else/)
   })
 
   test('Budgets and wakes are in words', () => {

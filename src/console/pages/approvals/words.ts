@@ -1,6 +1,7 @@
 // The words for approvals: their types, their titles, and what a decision does.
 
 import type { Approval } from '../../api/types.ts'
+import { formatCents } from '../../parts/money.ts'
 
 export type ApprovalType = Approval['type']
 export type ApprovalStatus = Approval['status']
@@ -51,17 +52,41 @@ export const typeWords: Readonly<Record<ApprovalType, string>> = {
 export const kindOf = (approval: Pick<Approval, 'type' | 'payload'>): string =>
   proposalOf(approval) === null ? typeWords[approval.type] : 'Change of an agent'
 
+const scopeWords: Readonly<Record<string, string>> = { company: 'The company', agent: 'An agent', project: 'A project' }
+
+/** "An agent has spent its budget", for the request that the server makes when a limit is reached. */
+function budgetTitle({ scopeType, amountLimit }: Payload): string | null {
+  const scope = typeof scopeType === 'string' ? scopeWords[scopeType] : undefined
+  return scope === undefined || typeof amountLimit !== 'number' ? null : `${scope} has spent its budget of ${formatCents(amountLimit)}`
+}
+
 /** A title for lists. */
 export function titleOf({ type, payload }: Pick<Approval, 'type' | 'payload'>): string {
   const title = textOf(payload['title'])
   if (type === 'hire_agent') return `Hire ${textOf(payload['name']) ?? 'an agent'}`
-  return title ?? textOf(payload['summary']) ?? typeWords[type]
+  const words = title ?? textOf(payload['summary'])
+  return words ?? (type === 'budget_override_required' ? budgetTitle(payload) : null) ?? typeWords[type]
+}
+
+/**
+ * The limit in cents that the approval of a budget would set; null for every other approval. Only a request of the server itself has an
+ * effect: one of an agent may have any payload.
+ */
+export function limitOf({ type, payload, requestedByAgentId, requestedByUserId }: Approval): number | null {
+  const amount = payload['proposedAmount']
+  const isOfServer = requestedByAgentId === null && requestedByUserId === null
+  return type === 'budget_override_required' && isOfServer && typeof amount === 'number' ? amount : null
 }
 
 /** The effect of a decision, in a sentence. */
 export function effectOf(approval: Approval, outcome: Outcome): string {
   const asksOf = approval.requestedByAgentId === null ? 'The requester' : 'The agent that asked'
   if (outcome === 'request-revision') return `${asksOf} reads the note, and may send the request again. Nothing changes until then.`
+  const limit = limitOf(approval)
+  if (limit !== null)
+    return outcome === 'approve'
+      ? `The budget becomes ${formatCents(limit)}, and what it stopped goes on.`
+      : 'What the budget stopped stays stopped, and its wakes wait. This cannot be taken back.'
   const isHire = approval.type === 'hire_agent'
   if (outcome === 'reject')
     return isHire && subjectOf(approval) !== null

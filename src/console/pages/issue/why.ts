@@ -74,7 +74,7 @@ const sentences: Readonly<Record<Why['why'], (subject: Subject) => WhySentence>>
   agent_terminated: ({ agent }) => stuck(`${agent} is terminated`, focus('assignee', 'Assign another agent'), 'bad'),
   agent_error: (subject) =>
     stuck(`${subject.agent} has an error${failureOf(subject.why)}`, openAgent(subject, `Correct ${subject.agent}`), 'bad'),
-  agent_over_budget: (subject) => stuck(`${subject.agent} has spent its budget`, openAgent(subject, 'Raise the budget'), 'bad'),
+  budget_exhausted: (subject) => stuck(`${subject.agent} has spent its budget`, openAgent(subject, 'Raise the budget'), 'bad'),
   project_paused: ({ issue }) =>
     stuck('its project is paused', { kind: 'open', path: `projects/${issue.projectId}`, words: 'Open the project' }),
   backlog: () => stuck('it is in the backlog', toTodo('Move it to todo'), 'quiet'),

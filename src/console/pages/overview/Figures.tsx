@@ -58,7 +58,7 @@ function careFigures({ dashboard, badges, sources, hasMoreDead }: Overview & { r
     {
       name: 'Spent this month',
       value: money.format(dashboard.costs.monthSpendCents / 100),
-      to: 'settings?tab=company',
+      to: 'costs',
       isAlert: dashboard.costs.monthBudgetCents > 0 && dashboard.costs.monthUtilizationPercent >= 80,
       note: spentNote(dashboard),
     },

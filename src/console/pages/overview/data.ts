@@ -1,8 +1,9 @@
 // The reads of the overview. Each has the noun of its events, so that the page is fresh without asking.
 
 import { useRead } from '../../api/reads.ts'
-import type { Activity, Agent, Approval, Badges, Company, Dashboard, Hold, JoinRequest, Project, Run, Stalled } from '../../api/types.ts'
+import type { Activity, Agent, Approval, Badges, Company, Dashboard, Hold, JoinRequest, Run, Stalled } from '../../api/types.ts'
 import type { ApiProblem } from '../../api/client.ts'
+import { useBudgets } from '../../budgetParts/reads.ts'
 import { LEASES_EVERY_MS } from '../../holding/data.ts'
 import type { NeedSources } from './needs.ts'
 
@@ -53,8 +54,7 @@ export function useOverview({ id }: Company): Overview {
     query: { status: 'pending_approval', limit: MOST },
   })
   const stalled = useRead<Stalled[]>(['stalled', id], `${below}/stalled`)
-  const hasPausedProjects = (dashboard.data?.data.budgets.pausedProjects ?? 0) > 0
-  const projects = useRead<Project[]>(['projects', id], `${below}/projects`, { query: { limit: 1000 }, isEnabled: hasPausedProjects })
+  const budgets = useBudgets(id)
   const needed = [dashboard, badges, agents, dead, approvals, stalled]
   return {
     isLoading: needed.some(({ isPending }) => isPending),
@@ -62,7 +62,7 @@ export function useOverview({ id }: Company): Overview {
     sources: {
       deadHolds: dead.data?.data ?? [],
       agents: agents.data?.data ?? [],
-      pausedProjects: projects.data?.data.filter(({ pausedAt, pauseReason }) => pausedAt !== null && pauseReason === 'budget') ?? [],
+      incidents: budgets.data?.data.activeIncidents ?? [],
       failedRuns: (hasFailures ? failed.data?.data : null) ?? [],
       recentRuns: (hasFailures ? recent.data?.data : null) ?? [],
       approvals: approvals.data?.data ?? [],

@@ -1,6 +1,8 @@
 // The rows of "Needs you", made of what the server lists. Nothing here reads anything, so that it can be tested by itself.
 
-import type { Activity, Agent, Approval, Hold, JoinRequest, Project, Run, Stalled } from '../../api/types.ts'
+import type { Activity, Agent, Approval, BudgetIncident, Hold, JoinRequest, Run, Stalled } from '../../api/types.ts'
+import { isOpenStop, scopeWords } from '../../budgetParts/words.ts'
+import { formatCents } from '../../parts/money.ts'
 import { wordsOf } from '../../parts/Status.tsx'
 
 /** The kinds of needs, the most urgent first: what stands still and holds up others, before what asks. */
@@ -37,7 +39,7 @@ export interface Need {
 export interface NeedSources {
   readonly deadHolds: readonly Hold[]
   readonly agents: readonly Agent[]
-  readonly pausedProjects: readonly Project[]
+  readonly incidents: readonly BudgetIncident[]
   readonly failedRuns: readonly Run[]
   readonly recentRuns: readonly Run[]
   readonly approvals: readonly Approval[]
@@ -66,33 +68,17 @@ const deadHoldNeeds = ({ deadHolds }: NeedSources): Need[] =>
     hold,
   }))
 
-/** Whether an agent has spent its budget of the month. A budget of 0 is no limit. */
-const isOverBudget = ({ budgetMonthlyCents, spentMonthlyCents }: Agent): boolean =>
-  budgetMonthlyCents > 0 && spentMonthlyCents >= budgetMonthlyCents
-
-const isStoppedByBudget = (agent: Agent): boolean =>
-  agent.status !== 'terminated' && ((agent.status === 'paused' && agent.pauseReason === 'budget') || isOverBudget(agent))
-
-const budgetNeeds = ({ agents, pausedProjects }: NeedSources): Need[] => [
-  ...agents.filter(isStoppedByBudget).map((agent): Need => ({
-    key: `budget ${agent.id}`,
+/** The budgets that have stopped work and are not answered. A budget that only warns is none of them. */
+const budgetNeeds = ({ incidents }: NeedSources): Need[] =>
+  incidents.filter(isOpenStop).map((incident) => ({
+    key: `budget ${incident.id}`,
     kind: 'budget stop',
-    title: agent.name,
-    to: `agents/${agent.id}`,
-    why: 'It has spent its budget of the month and starts no run',
-    since: agent.pausedAt,
-    act: 'Raise the budget',
-  })),
-  ...pausedProjects.map((project): Need => ({
-    key: `budget ${project.id}`,
-    kind: 'budget stop',
-    title: project.name,
-    to: `projects/${project.id}`,
-    why: 'The project is paused by its budget, and its issues start no run',
-    since: project.pausedAt,
-    act: 'Look at the project',
-  })),
-]
+    title: scopeWords(incident),
+    to: `budgets?incident=${incident.id}`,
+    why: `It has spent ${formatCents(incident.amountObserved)} of ${formatCents(incident.amountLimit)}, and starts no run`,
+    since: incident.createdAt,
+    act: 'Raise the budget or keep it stopped',
+  }))
 
 const errorNeeds = ({ agents }: NeedSources): Need[] =>
   agents
@@ -141,16 +127,21 @@ const textIn = (record: Readonly<Record<string, unknown>> | null, ...names: read
   return typeof found === 'string' ? found : null
 }
 
-const approvalNeeds = ({ approvals, agents }: NeedSources): Need[] =>
-  approvals.map(({ id, type, payload, requestedByAgentId, createdAt }) => ({
-    key: `approval ${id}`,
-    kind: 'approval',
-    title: textIn(payload, 'title', 'name') ?? approvalWords[type],
-    to: `approvals/${id}`,
-    why: `${approvalWords[type]}, asked for by ${requestedByAgentId === null ? 'a person' : nameIn(agents, requestedByAgentId)}`,
-    since: createdAt,
-    act: 'Decide',
-  }))
+/** The approvals that wait. The one that a stop asks for stands on the row of the stop. */
+function approvalNeeds({ approvals, agents, incidents }: NeedSources): Need[] {
+  const ofStops = new Set(incidents.filter(isOpenStop).map(({ approvalId }) => approvalId))
+  return approvals
+    .filter(({ id }) => !ofStops.has(id))
+    .map(({ id, type, payload, requestedByAgentId, requestedByUserId, createdAt }) => ({
+      key: `approval ${id}`,
+      kind: 'approval',
+      title: textIn(payload, 'title', 'name') ?? approvalWords[type],
+      to: `approvals/${id}`,
+      why: `${approvalWords[type]}, asked for by ${requestedByAgentId !== null ? nameIn(agents, requestedByAgentId) : requestedByUserId !== null ? 'a person' : 'the server'}`,
+      since: createdAt,
+      act: 'Decide',
+    }))
+}
 
 /** The questions that no audit row answers, refuses or ends. */
 function questionNeeds({ interactionRows, agents }: NeedSources): Need[] {

@@ -1,6 +1,7 @@
 // A company that shows something of everything an operator looks at. The tests of the console open its pages, and the pictures are of it.
 
 import type { Pool } from '../../../platform/db/driver/client.ts'
+import { createMoney } from './money.ts'
 import { requestsTo } from './requests.ts'
 import type { Requests } from './requests.ts'
 import { COMMENTS, DESCRIPTION, FAILING, REVISIONS, WORKER } from './texts.ts'
@@ -52,6 +53,7 @@ async function createAgents({ id, board }: Company): Promise<Agents> {
 
 interface Plan {
   readonly project: string
+  readonly wiki: string
   readonly issue: (fields: Record<string, unknown>) => Promise<{ readonly id: string; readonly identifier: string }>
 }
 
@@ -66,14 +68,14 @@ async function createPlan({ id, board }: Company, agents: Agents): Promise<Plan>
     goalIds: [goal.id],
     targetDate: '2027-02-01',
   })
-  await board.post(`/companies/${id}/projects`, { name: 'Wiki', status: 'planned' })
+  const wiki = await board.post(`/companies/${id}/projects`, { name: 'Wiki', status: 'planned' })
   const label = await board.post(`/companies/${id}/labels`, { name: 'documentation', color: '#1f77b4' })
   await board.post(`/companies/${id}/labels`, { name: 'urgent', color: '#d62728' })
   const issue: Plan['issue'] = async (fields) => {
     const row = await board.post(`/companies/${id}/issues`, { status: 'todo', projectId: project.id, labelIds: [label.id], ...fields })
     return { id: row.id, identifier: String(row['identifier']) }
   }
-  return { project: project.id, issue }
+  return { project: project.id, wiki: wiki.id, issue }
 }
 
 /** The issue whose page is looked at: with a story, documents, files, questions, blockers and children. */
@@ -207,6 +209,7 @@ export async function fillCompany({ url, sql, name = 'Acme Works', boardToken }:
   const story = await createStory(company, agents, plan)
   await createWork(company, agents, plan)
   const approval = await createApprovals(company, agents, story.id)
+  await createMoney(board, created.id, { agents, projects: [plan.project, plan.wiki] })
   await board.post(`/companies/${created.id}/invites`, { allowedJoinTypes: 'human', memberRole: 'operator' })
   const shown = { issue: story.identifier, run: story.run.id, agent: agents.alan.id, approval, project: plan.project }
   return { id: company.id, prefix: company.prefix, shown }
