@@ -39,10 +39,12 @@ async function ask(method: string, path: string, body?: unknown) {
 /** Reports ten cents again and again until it is ended; what it is answered does not stop it. */
 const spender = `
   const { PAPERCLIP_API_URL: url, PAPERCLIP_API_KEY: key, PAPERCLIP_AGENT_ID: agentId, PAPERCLIP_COMPANY_ID: companyId } = process.env
-  const spend = () => fetch(url + '/api/companies/' + companyId + '/cost-events', {
-    method: 'POST', headers: { authorization: 'Bearer ' + key, 'content-type': 'application/json' },
-    body: JSON.stringify({ agentId, provider: 'p', model: 'm', costCents: 10, occurredAt: new Date().toISOString() }),
-  }).catch(() => {}).finally(() => setTimeout(spend, 20))
+  const spend = async () => {
+    for (;;) await fetch(url + '/api/companies/' + companyId + '/cost-events', {
+      method: 'POST', headers: { authorization: 'Bearer ' + key, 'content-type': 'application/json' },
+      body: JSON.stringify({ agentId, provider: 'p', model: 'm', costCents: 10, occurredAt: new Date().toISOString() }),
+    })
+  }
   spend()`
 
 test(

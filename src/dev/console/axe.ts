@@ -4,7 +4,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
-import { isFullCheck } from '../testing/fullCheck.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -20,26 +19,19 @@ interface Finding {
   readonly nodes: readonly { readonly target: readonly string[]; readonly any: readonly Check[]; readonly all: readonly Check[] }[]
 }
 
-/** Only these rules look at colours, which are all that a theme changes. */
-const RULES_OF_COLOURS = ['color-contrast', 'link-in-text-block']
-
-const runOf = (rules: readonly string[] | null): string =>
-  `axe.run({ resultTypes: ['violations'], ...${JSON.stringify(rules === null ? {} : { runOnly: rules })} }).then(({ violations }) => violations)`
+const RUN = 'axe.run().then(({ violations }) => violations)'
 const EXCESS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
-/** The findings of axe-core in the page as it is shown now. One sentence for each finding; none for a page without. @param rules null for all */
-export async function axeFindingsOf(page: Page, rules: readonly string[] | null = null): Promise<string[]> {
-  if (!(await page.evaluate<boolean>(`'axe' in globalThis`))) await page.evaluate(axe)
-  return (await page.evaluate<Finding[]>(runOf(rules))).map(({ id, help, nodes }) => {
+/** The findings of axe-core in the page as it is shown now. One sentence for each finding; none for a page without. */
+export async function axeFindingsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  return (await page.evaluate<Finding[]>(RUN)).map(({ id, help, nodes }) => {
     const [first] = nodes.flatMap(({ any, all }) => [...any, ...all])
     return `${id}, ${help}: ${nodes.map(({ target }) => target.join(' ')).join(', ')} (${first?.message ?? ''})`
   })
 }
 
-/**
- * The findings of axe-core in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. In the second
- * theme only the rules of colours are asked, all of them in a full check.
- */
+/** The findings of axe-core in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. */
 export async function findingsOf(page: Page, name: string): Promise<string[]> {
   const found: string[] = []
   for (const width of WIDTHS) {
@@ -47,8 +39,7 @@ export async function findingsOf(page: Page, name: string): Promise<string[]> {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
       const where = `${name}, ${width}, ${colorScheme}`
-      const rules = colorScheme === 'light' || isFullCheck ? null : RULES_OF_COLOURS
-      found.push(...(await axeFindingsOf(page, rules)).map((finding) => `${where}: ${finding}`))
+      found.push(...(await axeFindingsOf(page)).map((finding) => `${where}: ${finding}`))
       const excess = await page.evaluate<number>(EXCESS)
       if (excess > 0) found.push(`${where}: the page is ${excess} pixels wider than the screen`)
     }

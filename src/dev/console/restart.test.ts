@@ -36,8 +36,11 @@ async function restartable() {
   }
 }
 
-const open = async (url: string, path: string): Promise<Page> => {
-  const { page } = await openBrowser({ origins: [url], losesConnections: true })
+/** The file of a page that one test refuses. */
+const SETTINGS_FILE = /SettingsPage-\w+\.js$/
+
+const open = async (url: string, path: string, faults: { readonly refusedFiles?: RegExp } = {}): Promise<Page> => {
+  const { page } = await openBrowser({ origins: [url], losesConnections: true, ...faults })
   await page.goto(`${url}/console/${path}`)
   await untilState(page, 'Live')
   return page
@@ -78,7 +81,7 @@ describe.skipIf(!hasChromium)('a server that starts again under an open page (ne
     await untilState(page, 'The connection is cut: what is shown may be old')
     await page.getByRole('link', { name: 'Settings', exact: true }).click()
     await page.locator('.skeleton:visible').first().waitFor()
-    expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').count()).toBe(9)
+    expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').count()).toBe(11)
     await server.start()
     await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
     await untilState(page, 'Live')
@@ -89,16 +92,15 @@ describe.skipIf(!hasChromium)('a server that starts again under an open page (ne
 describe.skipIf(!hasChromium)('a fault of a page (needs Chromium)', () => {
   test('A page whose part the server does not have says so in its place, and keeps the links, until it is loaded again', async () => {
     const server = await restartable()
-    const page = await open(server.url, `${server.prefix}/issues`)
-    const isPart = (url: URL): boolean => /SettingsPage-\w+\.js$/.test(url.pathname)
-    await page.route(isPart, (route) => route.fulfill({ status: 404, body: '' }))
+    const page = await open(server.url, `${server.prefix}/issues`, { refusedFiles: SETTINGS_FILE })
+    await page.route(SETTINGS_FILE, (route) => route.fulfill({ status: 404, body: '' }))
     await page.getByRole('link', { name: 'Settings', exact: true }).click()
     await page.getByRole('heading', { name: 'This page cannot be shown' }).waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('i')
     await page.getByRole('heading', { name: 'Issues', level: 1 }).waitFor()
     await page.getByRole('link', { name: 'Settings', exact: true }).click()
-    await page.unroute(isPart)
+    await page.unroute(SETTINGS_FILE)
     await page.getByRole('button', { name: 'Load the page again' }).click()
     await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
   })

@@ -81,6 +81,8 @@ export interface VisitorOptions extends Pick<BrowserContextOptions, 'javaScriptE
   readonly origins: readonly string[]
   /** Whether the test ends connections, or makes the server refuse: what the browser says about that is no fault. */
   readonly losesConnections?: true
+  /** The addresses of files that the test refuses: what the browser says about their status is no fault. */
+  readonly refusedFiles?: RegExp
   /** Whether a later test of the file may have the same window, emptied: for tests that put no script and no cookie into it. */
   readonly isKept?: true
 }
@@ -96,14 +98,13 @@ export interface Visitor {
 /** A page or its script sees an error status of these itself. Any other file of a page has to exist. */
 const SEES_ITS_STATUS: ReadonlySet<string> = new Set(['document', 'fetch', 'xhr'])
 
-/** The words of a browser about a connection that was lost, or a file that was refused. */
-const LOST =
-  /^Failed to load resource: (?:net::ERR_|the server responded with a status of)|^TypeError: Failed to fetch dynamically imported module/
+/** The words of a browser about a connection that was lost. */
+const LOST = /^Failed to load resource: net::ERR_|^TypeError: Failed to fetch dynamically imported module/
 
 /** Opens a context whose faults are collected. The caller closes it and looks at them. */
 export async function openVisitor(
   browser: Browser,
-  { origins, losesConnections, isKept: _, ...options }: VisitorOptions,
+  { origins, losesConnections, refusedFiles, isKept: _, ...options }: VisitorOptions,
 ): Promise<Visitor> {
   const context = await browser.newContext(options)
   context.setDefaultTimeout(TIMEOUT_MS)
@@ -125,6 +126,7 @@ export async function openVisitor(
     if (message.type() !== 'error' || isForeign(url)) return
     if (losesConnections === true && LOST.test(message.text())) return
     const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of')
+    if (isStatus && refusedFiles?.test(url) === true) return
     note(`console: ${message.text()}`, isStatus ? url : null)
   })
   context.on('weberror', (error) => note(`exception: ${error.error().message}`))
