@@ -4,9 +4,23 @@ import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, uniq
 import { createdAt, instantColumn, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { budgetMetrics, budgetScopes, budgetThresholds, budgetWindowKinds, incidentStatus, windowStartSql } from './budgetStatus.ts'
 import { companyId } from './companies.ts'
+import { MICROCENTS } from './money.ts'
 
 const list = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 const microcents = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0)
+
+/** The limit of a policy, in microcents. */
+export const limitOf = ({ amount }: { readonly amount: number }): number => amount * MICROCENTS
+
+/** `limitOf` in SQL. @param amount the cents of a policy; as a bigint, because the largest is beyond an integer in microcents */
+export const limitSql = (amount: SQL): SQL => sql`(${amount}::bigint * 1000000)`
+
+/** The amount at which a policy warns, in microcents: its share of the limit, in whole cents. */
+export const warningAt = ({ amount, warnPercent }: { readonly amount: number; readonly warnPercent: number }): number =>
+  Math.ceil((amount * warnPercent) / 100) * MICROCENTS
+
+/** `warningAt` in SQL. */
+export const warningSql = (amount: SQL, percent: SQL): SQL => sql`(ceil(${amount}::bigint * ${percent} / 100.0) * 1000000)`
 
 /**
  * A limit of what a company, an agent or a project may spend in a window. The amount of the monthly policy of an agent or a company
@@ -30,7 +44,7 @@ export const budgetPolicies = pgTable(
     isActive: boolean('is_active').notNull().default(true),
     /** The amount that a run reserves, in cents, where nothing else says it; null leaves it to what earlier runs cost. */
     reserveCents: integer('reserve_cents'),
-    /** Counts the changes of the amount: the same threshold of a raised limit is another threshold. */
+    /** Counts the changes of the amount, of the hard stop and of whether the policy holds: the same threshold is then another threshold. */
     revision: integer('revision').notNull().default(1),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -129,17 +143,21 @@ export const budgetIncidents = pgTable(
 )
 
 /**
- * Whether a hard limit above an agent is used up, in SQL: that of its company or its own.
+ * The hard limits above an agent that are used up, in SQL: `from` and `where` of a row `bp` of policies with the present window `bw`.
  * @param alias of the table `agents` in the statement
+ * @param projectId the project whose limit counts too, as a SQL expression; null for none
  */
-export const isExhaustedSql = (alias: string): SQL => {
+export const exhaustedLimits = (alias: string, projectId: SQL = sql`null`): SQL => {
   const agent = sql.raw(alias)
-  return sql`exists (select 1 from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id
+  return sql`from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id
     and bw.window_start = ${windowStartSql(sql`bp.window_kind`, sql`now()`)}
-    where bp.company_id = ${agent}.company_id and bp.is_active and bp.hard_stop_enabled
-      and bp.scope_id in (${agent}.company_id, ${agent}.id) and bp.scope_type in ('company', 'agent')
-      and bw.spent >= bp.amount::bigint * 1000000)`
+    where bp.company_id = ${agent}.company_id and bp.is_active and bp.hard_stop_enabled and bw.spent >= ${limitSql(sql`bp.amount`)}
+      and (bp.scope_type = 'company' or (bp.scope_type = 'agent' and bp.scope_id = ${agent}.id)
+        or (bp.scope_type = 'project' and bp.scope_id = ${projectId}))`
 }
+
+/** Whether a hard limit above an agent is used up, in SQL: that of its company or its own. @param alias as in `exhaustedLimits` */
+export const isExhaustedSql = (alias: string): SQL => sql`exists (select 1 ${exhaustedLimits(alias)})`
 
 /**
  * Whether a company has a hard limit at all, in SQL. Where it has none, nothing is reserved, and no lock of a budget is taken. A limit that

@@ -59,7 +59,7 @@ const upsert = statement<PolicyKey & PolicyFields, StoredPolicy>('budget_upsert'
   on conflict (company_id, scope_type, scope_id, metric, window_kind) do update set amount = excluded.amount, warn_percent = excluded.warn_percent,
     hard_stop_enabled = excluded.hard_stop_enabled, notify_enabled = excluded.notify_enabled, is_active = excluded.is_active,
     reserve_cents = excluded.reserve_cents, updated_at = greatest(now(), bp.updated_at + interval '1 millisecond'),
-    revision = bp.revision + (bp.amount <> excluded.amount)::int
+    revision = bp.revision + (bp.amount <> excluded.amount or bp.hard_stop_enabled <> excluded.hard_stop_enabled or bp.is_active <> excluded.is_active)::int
   returning id, amount, warn_percent as "warnPercent", hard_stop_enabled as "hardStopEnabled", notify_enabled as "notifyEnabled", is_active as "isActive",
     reserve_cents as "reserveCents"`)
 

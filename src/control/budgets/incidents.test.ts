@@ -254,6 +254,45 @@ describe('power over budgets', () => {
       )
   })
 
+  test('A limit that was off and is on again stops once more, and a trial shows what is reserved', async () => {
+    const here = await world(server())
+    const path = `/api/companies/${here.company.id}/budgets/policies`
+    const agent = await here.agent()
+    const limit = { scopeType: 'agent', scopeId: agent.id, windowKind: 'lifetime', amount: 500, reserveCents: 200 }
+    await server().board.post(path, limit)
+    await here.run(agent)
+    expect((await server().board.post(path, { ...limit, dryRun: true })).body).toMatchObject({ reservedAmount: 200, wouldStop: false })
+    await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 500 })
+    const first = await hardIncident(here)
+    await server().board.post(path, { ...limit, hardStopEnabled: false })
+    await tickBudgets(server().store)
+    expect(await hardIncident(here)).toBeUndefined()
+    await server().board.post(path, limit)
+    const second = await hardIncident(here)
+    expect(second).toMatchObject({ status: 'open', amountLimit: 500 })
+    expect(second.id).not.toBe(first.id)
+  })
+
+  test('A stop that cannot be carried out delays no other, and the task reports it', async () => {
+    const [stuck, free] = [await overspent(), await overspent()]
+    const blocking = await server().database.sql.connect()
+    try {
+      await blocking.query(`create function refuse_pause() returns trigger language plpgsql as $$ begin raise exception 'stuck'; end $$`)
+      await blocking.query(
+        `create trigger refuse_pause before update of status on agents for each row when (old.id = '${stuck.agent.id}') execute function refuse_pause()`,
+      )
+      await expect(tickBudgets(server().store)).rejects.toThrow('some limits could not be enforced')
+    } finally {
+      await blocking.query('drop trigger if exists refuse_pause on agents')
+      await blocking.query('drop function if exists refuse_pause')
+      blocking.release()
+    }
+    expect(await agentOf(free.agent)).toMatchObject({ status: 'paused', pauseReason: 'budget' })
+    expect(await agentOf(stuck.agent)).toMatchObject({ status: 'idle' })
+    await tickBudgets(server().store)
+    expect(await agentOf(stuck.agent)).toMatchObject({ status: 'paused', pauseReason: 'budget' })
+  })
+
   test('The largest limit is a limit like every other one', async () => {
     const here = await world(server())
     const { status, body } = await server().board.post(`/api/companies/${here.company.id}/budgets/policies`, {

@@ -7,6 +7,7 @@ import { agentById } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
 import { crossThresholds, lockPolicy, projectsOfRun } from '../../engine/budgets/index.ts'
 import { agents } from '../../model/agents.ts'
+import { budgetPolicies, budgetStates } from '../../model/budgets.ts'
 import { companies } from '../../model/companies.ts'
 import { costRollups } from '../../model/costs.ts'
 import { centsSql } from '../../model/money.ts'
@@ -108,7 +109,9 @@ const selectTrial = statement<PolicyKey, TrialFacts>('budget_trial').read(sql`
   select ${centsSql(sql`coalesce((select sum(cr.microcents) from ${costRollups} cr where ${scopeOf('cr')} and cr.grain = 'month'
       and (${param('windowKind', 'text')} = 'lifetime' or cr.bucket = ${windowStart})
       and (${param('scopeType', 'text')} <> 'project' or cr.project_id = ${param('scopeId', 'uuid')})), 0)`)} as "observedAmount",
-    0 as "reservedAmount",
+    ${centsSql(sql`coalesce((select bw.reserved from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id and bw.window_start = ${windowStart}
+      where bp.company_id = ${param('companyId', 'uuid')} and bp.scope_type = ${param('scopeType', 'text')} and bp.scope_id = ${param('scopeId', 'uuid')}
+        and bp.window_kind = ${param('windowKind', 'text')}), 0)`)} as "reservedAmount",
     coalesce((select json_agg(r.id) from (select r.id from ${runs} r where ${scopeOf('r')} and r.status = 'running' and ${isUnended('r')}
       and (${param('scopeType', 'text')} <> 'project' or ${param('scopeId', 'uuid')} = any(${projectsOfRun('r')})) order by r.id limit 200) r), '[]'::json) as "runIds",
     coalesce((select json_agg(a.id) from (select a.id from ${agents} a where a.company_id = ${param('companyId', 'uuid')} and a.status not in ('paused', 'terminated', 'pending_approval')
@@ -138,12 +141,12 @@ export async function tryPolicy(ctx: Ctx, input: PolicyInput) {
 }
 
 /** (tx) Sets the amount of a monthly policy and leaves its other fields as they are. */
-async function setMonthly(tx: Tx, key: Omit<PolicyKey, 'windowKind'>, amount: number): Promise<WrittenPolicy> {
+async function setMonthly(tx: Tx, key: Omit<PolicyKey, 'windowKind'>, amount: number): Promise<Omit<WrittenPolicy, 'id'>> {
   const monthly = { ...key, windowKind: 'calendar_month_utc' } as const
   const before = await policyOf(tx, monthly)
   const defaults = { warnPercent: WARN_PERCENT, hardStopEnabled: true, notifyEnabled: true, reserveCents: null }
   const { warnPercent, hardStopEnabled, notifyEnabled, reserveCents } = before ?? defaults
-  if (before === null && amount === 0) return { id: '', previousAmount: null, events: [] }
+  if (before === null && amount === 0) return { previousAmount: null, events: [] }
   return await applyPolicy(tx, monthly, { warnPercent, hardStopEnabled, notifyEnabled, reserveCents, amount, isActive: amount > 0 })
 }
 

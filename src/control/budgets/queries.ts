@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { agents } from '../../model/agents.ts'
 import { approvals } from '../../model/approvals.ts'
-import { budgetIncidents, budgetPolicies, budgetStates } from '../../model/budgets.ts'
+import { budgetIncidents, budgetPolicies, budgetStates, limitSql, warningSql } from '../../model/budgets.ts'
 import { windowEndSql, windowStartSql } from '../../model/budgetStatus.ts'
 import { companies } from '../../model/companies.ts'
 import { costRollups } from '../../model/costs.ts'
@@ -46,8 +46,8 @@ const policyRows = sql`
   select f.*, f.id as "policyId", ${centsSql(sql`f.spent`)} as "observedAmount", ${centsSql(sql`f.reserved`)} as "reservedAmount",
     greatest(0, f.amount - ${centsSql(sql`f.spent`)}) as "remainingAmount",
     case when f.amount = 0 then 0 else round(f.spent / (f.amount * 10000.0), 2)::float8 end as "utilizationPercent",
-    case when f."isActive" and f."hardStopEnabled" and f.spent >= f.amount::bigint * 1000000 then 'hard_stop'
-      when f."isActive" and f.spent >= ceil(f.amount::bigint * f."warnPercent" / 100.0) * 1000000 then 'warning' else 'ok' end as status,
+    case when f."isActive" and f."hardStopEnabled" and f.spent >= ${limitSql(sql`f.amount`)} then 'hard_stop'
+      when f."isActive" and f.spent >= ${warningSql(sql`f.amount`, sql`f."warnPercent"`)} then 'warning' else 'ok' end as status,
     f."pauseReason" is not null as paused
   from (
     select bp.id, bp.company_id as "companyId", bp.scope_type as "scopeType", bp.scope_id as "scopeId", ${scopeName('bp')} as "scopeName", bp.metric,

@@ -13,6 +13,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { stopEnforced } from './events.ts'
 import { lockScope, pauseScope } from './scope.ts'
 import type { ScopeRef } from './scope.ts'
+import { forEachApart, taskCtx } from './task.ts'
 
 /** The most runs that one transaction ends: a tenth of its time limit. */
 const MAX_ENDED = sql.raw('1000')
@@ -41,14 +42,6 @@ const stillOrdered = statement<{ incidentId: string }, { id: string }>('budget_s
   sql`select bi.id from ${budgetIncidents} bi where bi.id = ${param('incidentId', 'uuid')} and bi.status <> 'resolved' and bi.enforced_at is null`,
 )
 
-const systemCtx = (store: Store, companyId: string): Ctx => ({
-  actor: { kind: 'system', task: 'budgets' },
-  companyId,
-  requestId: null,
-  store,
-  idempotency: null,
-})
-
 /** (tx) Ends runs because their budget is used up. Their wakes wait. @returns the runs that it ended, and the events */
 async function endForBudget(
   tx: Tx,
@@ -60,32 +53,26 @@ async function endForBudget(
   return { endedRunIds: ended.runs.map(({ id }) => id), events: ended.events }
 }
 
-async function enforce(store: Store, order: Order): Promise<boolean> {
-  const ctx = systemCtx(store, order.companyId)
-  return await mutate(ctx, async (tx) => {
+async function enforce(store: Store, order: Order): Promise<void> {
+  const ctx = taskCtx(store, order.companyId)
+  await mutate(ctx, async (tx) => {
     if (order.scopeType === 'agent') await awaitWriters(tx, order.scopeId)
     const scope = await lockScope(tx, ctx, order)
     // Every act that ends an incident holds the same locks.
     const [open] = await tx.run(stillOrdered, { incidentId: order.id })
-    if (open === undefined) return unchanged(false)
+    if (open === undefined) return unchanged(null)
     const runIds = (await tx.run(supervisedInScope, { incidentId: order.id })).map(({ id }) => id)
     const { endedRunIds, events } = await endForBudget(tx, ctx, runIds)
     const paused = await pauseScope(tx, ctx, scope, endedRunIds)
     await tx.run(markEnforced, { incidentId: order.id })
     const { scopeType, scopeId } = order
-    return changedIfAny(true, [stopEnforced(order.id, { scopeType, scopeId, endedRunIds }), ...paused, ...events])
+    return changedIfAny(null, [stopEnforced(order.id, { scopeType, scopeId, endedRunIds }), ...paused, ...events])
   })
 }
 
-/**
- * Carries out the orders to stop that are open: pauses their scopes and ends the runs that servers supervise.
- * @returns how many it carried out
- */
-export async function enforceStops(store: Store): Promise<number> {
-  let enforced = 0
-  for (const order of await store.read.run(orders, {})) if (await enforce(store, order)) enforced += 1
-  return enforced
-}
+/** Carries out the orders to stop that are open: pauses their scopes and ends the runs that servers supervise. @returns the failures */
+export const enforceStops = async (store: Store): Promise<unknown[]> =>
+  await forEachApart(await store.read.run(orders, {}), (order) => enforce(store, order))
 
 /** Supervised runs that were more than one transaction ends, and runs on other hosts whose grace is over. */
 const overdue = statement<object, { id: string; companyId: string }>('budget_overdue').read(sql`
@@ -96,15 +83,12 @@ const overdue = statement<object, { id: string; companyId: string }>('budget_ove
       or bi.created_at < clock_timestamp() - make_interval(secs => greatest(r.lease_seconds, ${sql.raw(String(STOP_GRACE_S))})))
   order by r.company_id, r.id limit ${MAX_ENDED}`)
 
-/** Ends the runs on other hosts that were ordered to stop and have had their time. @returns how many ended */
-export async function endOverdue(store: Store): Promise<number> {
-  let ended = 0
-  for (const { id, companyId } of await store.read.run(overdue, {})) {
-    const ctx = systemCtx(store, companyId)
-    ended += await mutate(ctx, async (tx) => {
+/** Ends the runs on other hosts that were ordered to stop and have had their time. @returns the failures */
+export const endOverdue = async (store: Store): Promise<unknown[]> =>
+  await forEachApart(await store.read.run(overdue, {}), async ({ id, companyId }) => {
+    const ctx = taskCtx(store, companyId)
+    await mutate(ctx, async (tx) => {
       const { endedRunIds, events } = await endForBudget(tx, ctx, [id])
       return changedIfAny(endedRunIds.length, events)
     })
-  }
-  return ended
-}
+  })

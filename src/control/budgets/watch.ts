@@ -4,17 +4,18 @@ import { sql } from 'drizzle-orm'
 import { lockCompany } from '../../org/companies/index.ts'
 import { hasSoftCrossing, warnSoftPoliciesOf } from '../../engine/budgets/index.ts'
 import { approvals } from '../../model/approvals.ts'
-import { budgetIncidents, budgetPolicies, budgetStates } from '../../model/budgets.ts'
+import { budgetIncidents, budgetPolicies, budgetStates, limitSql, warningSql } from '../../model/budgets.ts'
 import { windowStartSql } from '../../model/budgetStatus.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
+import type { Store, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
-import { approvalCancelled } from '../lifecycle/index.ts'
+import { approvalCancelled, cancelApprovals } from '../lifecycle/index.ts'
 import { incidentOf, recordCrossings, resolveIncident } from './incidents.ts'
 import { lockAgentOf } from './scope.ts'
 import { endOverdue, enforceStops } from './stop.ts'
+import { forEachApart, taskCtx } from './task.ts'
 
 const LIMIT = sql.raw('100')
 
@@ -25,8 +26,8 @@ const hasNone = (threshold: 'soft' | 'hard') => sql`not exists (select 1 from ${
 const uncrossed = statement<object, { id: string; companyId: string }>('budget_uncrossed').read(sql`
   select bp.id, bp.company_id as "companyId" from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id
     and bw.window_start = ${windowStartSql(sql`bp.window_kind`, sql`now()`)}
-  where bp.is_active and bp.hard_stop_enabled and ((bw.spent >= bp.amount::bigint * 1000000 and ${hasNone('hard')})
-    or (bp.notify_enabled and bw.spent >= ceil(bp.amount::bigint * bp.warn_percent / 100.0) * 1000000 and ${hasNone('soft')}))
+  where bp.is_active and bp.hard_stop_enabled and ((bw.spent >= ${limitSql(sql`bp.amount`)} and ${hasNone('hard')})
+    or (bp.notify_enabled and bw.spent >= ${warningSql(sql`bp.amount`, sql`bp.warn_percent`)} and ${hasNone('soft')}))
   order by bp.company_id, bp.id limit ${LIMIT}`)
 
 const softCompanies = statement<object, { companyId: string }>('budget_soft_companies').read(sql`
@@ -49,28 +50,20 @@ const lockOpenApproval = lockingRead(
       and status in ('pending', 'revision_requested') for no key update`),
 )
 
-const cancelApproval = statement<{ id: string; note: string }, { id: string }>('budget_cancel_approval').write(sql`
-  update ${approvals} set status = 'cancelled', decision_note = ${param('note')}, decided_at = now(), updated_at = now()
-  where id = ${param('id', 'uuid')} returning id`)
-
 const notes = { limit_changed: 'The limit that this is about was changed', window_ended: 'The window that this is about is over' } as const
 
 async function cancel(tx: Tx, open: readonly { id: string }[], why: EndedWhy): Promise<DomainEvent[]> {
-  for (const { id } of open) await tx.run(cancelApproval, { id, note: notes[why] })
+  await cancelApprovals(
+    tx,
+    open.map(({ id }) => id),
+    notes[why],
+  )
   return open.map(({ id }) => approvalCancelled(id, { type: 'budget_override_required', agentId: null, why }))
 }
 
-const ctxOf = (store: Store, companyId: string): Ctx => ({
-  actor: { kind: 'system', task: 'budgets' },
-  companyId,
-  requestId: null,
-  store,
-  idempotency: null,
-})
-
 /** Ends an incident whose limit was changed or whose window is over, and resumes what it has paused. */
 async function end(store: Store, { id, companyId, why }: { id: string; companyId: string; why: EndedWhy }): Promise<void> {
-  const ctx = ctxOf(store, companyId)
+  const ctx = taskCtx(store, companyId)
   await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     const { approvalId, scopeType, scopeId } = await incidentOf(tx, companyId, id)
@@ -85,17 +78,25 @@ async function end(store: Store, { id, companyId, why }: { id: string; companyId
   })
 }
 
+async function warnSoftly(store: Store, companyId: string): Promise<void> {
+  if (!(await hasSoftCrossing(store.read, companyId))) return
+  await mutate(taskCtx(store, companyId), async (tx) => changedIfAny(null, await warnSoftPoliciesOf(tx, companyId)))
+}
+
 /**
  * Records thresholds that are crossed, carries out the orders to stop, ends the runs whose grace is over, and ends the incidents whose limit was changed or whose
  * window has turned.
+ * @throws AggregateError with the failures, after everything else was done
  */
 export async function tickBudgets(store: Store): Promise<void> {
-  for (const { id, companyId } of await store.read.run(uncrossed, {}))
-    await mutate(ctxOf(store, companyId), async (tx) => changedIfAny(null, await recordCrossings(tx, companyId, id)))
-  for (const { companyId } of await store.read.run(softCompanies, {}))
-    if (await hasSoftCrossing(store.read, companyId))
-      await mutate(ctxOf(store, companyId), async (tx) => changedIfAny(null, await warnSoftPoliciesOf(tx, companyId)))
-  await enforceStops(store)
-  await endOverdue(store)
-  for (const incident of await store.read.run(over, {})) await end(store, incident)
+  const failures = [
+    ...(await forEachApart(await store.read.run(uncrossed, {}), ({ id, companyId }) =>
+      mutate(taskCtx(store, companyId), async (tx) => changedIfAny(null, await recordCrossings(tx, companyId, id))),
+    )),
+    ...(await forEachApart(await store.read.run(softCompanies, {}), ({ companyId }) => warnSoftly(store, companyId))),
+    ...(await enforceStops(store)),
+    ...(await endOverdue(store)),
+    ...(await forEachApart(await store.read.run(over, {}), (incident) => end(store, incident))),
+  ]
+  if (failures.length > 0) throw new AggregateError(failures, 'some limits could not be enforced')
 }

@@ -4,11 +4,11 @@ import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { awaitCostWriters } from '../../engine/budgets/index.ts'
-import { recordCosts, USAGE_PREFIX } from '../../engine/costs/index.ts'
+import { issueOfRun, recordCosts, USAGE_PREFIX } from '../../engine/costs/index.ts'
 import type { CostInput, CostRow } from '../../engine/costs/index.ts'
 import { agents } from '../../model/agents.ts'
 import { costEvents } from '../../model/costs.ts'
-import { isHeldBy, issues } from '../../model/issues.ts'
+import { issues } from '../../model/issues.ts'
 import { billingTypes, centsOf, MAX_EVENT_CENTS, MICROCENTS } from '../../model/money.ts'
 import { goals, projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
@@ -102,11 +102,6 @@ interface Facts {
 const inCompany = sql`company_id = ${param('companyId', 'uuid')}`
 const at = param('occurredAt', 'timestamptz')
 const runId = param('runId', 'uuid')
-// Two look-ups by index; one condition with `or` would read all issues of the company.
-const ofRun = (column: string) => sql`coalesce(
-  (select i.${sql.raw(column)} from ${issues} i where i.${inCompany} and ${isHeldBy('i', sql`= ${runId}`)} order by i.id limit 1),
-  (select i.${sql.raw(column)} from ${runs} r join ${issues} i on i.id = r.issue_id where r.id = ${runId} and i.${inCompany}))`
-
 const selectFacts = statement<References, Facts>('cost_references').read(sql`
   select exists (select 1 from ${agents} where id = ${param('agentId', 'uuid')} and ${inCompany}) as agent,
     exists (select 1 from ${issues} where id = ${param('issueId', 'uuid')} and ${inCompany}) as issue,
@@ -116,8 +111,10 @@ const selectFacts = statement<References, Facts>('cost_references').read(sql`
     exists (select 1 from ${runs} where id = ${runId} and ${at} between coalesce(started_at, created_at) - interval '1 minute'
       and coalesce(finished_at, clock_timestamp()) + interval '1 minute') as "isInRun",
     ${at} between clock_timestamp() - interval '61 minutes' and clock_timestamp() + interval '1 minute' as "isRecent",
-    ${ofRun('project_id')} as "projectOfRun", ${ofRun('id')} as "issueOfRun",
-    (select i.project_id from ${issues} i where i.id = ${param('issueId', 'uuid')} and i.${inCompany}) as "projectOfIssue"`)
+    work.project_id as "projectOfRun", work.id as "issueOfRun",
+    (select i.project_id from ${issues} i where i.id = ${param('issueId', 'uuid')} and i.${inCompany}) as "projectOfIssue"
+  from (select 1) one left join lateral (
+    select i.id, i.project_id from ${runs} r cross join lateral ${issueOfRun} i where r.id = ${runId} and r.${inCompany}) work on true`)
 
 function requireReferences(facts: Facts, { issueId, projectId, goalId, runId: run }: References): void {
   if (!facts.agent) refuse('not_found', { message: 'Agent not found' })

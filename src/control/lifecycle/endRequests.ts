@@ -26,6 +26,11 @@ const cancel = statement<{ ids: string[]; note: string }, { id: string }>('reque
   update ${approvals} set status = 'cancelled', decision_note = ${param('note')}, decided_at = now(), updated_at = now()
   where id = any(${param('ids', 'uuid[]')}) returning id`)
 
+/** (tx) Cancels undecided approvals, with the sentence that says why. Expects their row locks. */
+export async function cancelApprovals(tx: Tx, ids: readonly string[], note: string): Promise<void> {
+  if (ids.length > 0) await tx.run(cancel, { ids: [...ids], note })
+}
+
 /** The requests of which an agent is the subject, locked. */
 export interface RequestsAboutAgent {
   readonly agentId: string
@@ -45,6 +50,10 @@ export async function cancelRequests(
 ): Promise<DomainEvent[]> {
   if (open.length === 0) return []
   const note = why === 'agent_terminated' ? 'The agent that this is about was terminated' : 'The agent that this is about was deleted'
-  await tx.run(cancel, { ids: open.map(({ id }) => id), note })
+  await cancelApprovals(
+    tx,
+    open.map(({ id }) => id),
+    note,
+  )
   return open.map(({ id, type }) => approvalCancelled(id, { type, agentId, why }, { agentId: why === 'agent_deleted' ? null : agentId }))
 }

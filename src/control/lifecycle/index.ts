@@ -1,4 +1,5 @@
 export { approvalCancelled } from './events.ts'
 export { continueDeletions } from './continueDeletions.ts'
+export { cancelApprovals } from './endRequests.ts'
 export { endRunsLeftBehind } from './stopRuns.ts'
 export { wakeForWaitingIssues } from './wakeWaiting.ts'

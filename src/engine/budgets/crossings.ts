@@ -3,22 +3,17 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import { budgetIncidents, budgetPolicies } from '../../model/budgets.ts'
+import { budgetIncidents, budgetPolicies, limitOf, warningAt, warningSql } from '../../model/budgets.ts'
 import { windowEndSql, windowStartSql } from '../../model/budgetStatus.ts'
 import type { BudgetThreshold } from '../../model/budgetStatus.ts'
 import { costRollups } from '../../model/costs.ts'
-import { centsOf, MICROCENTS } from '../../model/money.ts'
+import { centsOf } from '../../model/money.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { approvalCreated, insertOpenApproval } from '../approvals/index.ts'
 import { hardThresholdCrossed, softThresholdCrossed } from './events.ts'
-import { limitOf } from './facts.ts'
 import type { ChargeFact, PolicyFact, Spending } from './facts.ts'
-
-/** The amount that is spent at a soft threshold, in microcents. */
-const warningAt = ({ amount, warnPercent }: Pick<PolicyFact, 'amount' | 'warnPercent'>): number =>
-  Math.ceil((amount * warnPercent) / 100) * MICROCENTS
 
 const insertIncident = statement<
   {
@@ -112,7 +107,7 @@ const softFactsOf = (occurred: SQL, isAbove: SQL): SQL => sql`
     where bp.company_id = ${param('companyId', 'uuid')} and bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled and ${occurred} >= ${present}
       and ${isAbove}
       and not exists (select 1 from ${budgetIncidents} bi where bi.policy_id = bp.id and bi.window_start = ${occurred} and bi.policy_revision = bp.revision)) f
-  where f.spent >= ceil(f.amount::bigint * f."warnPercent" / 100.0) * 1000000 order by f.id`
+  where f.spent >= ${warningSql(sql`f.amount`, sql`f."warnPercent"`)} order by f.id`
 
 const softPolicies = statement<Spending, PolicyFact>('budget_soft_facts').read(
   softFactsOf(

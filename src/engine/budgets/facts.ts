@@ -3,12 +3,11 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { agents } from '../../model/agents.ts'
-import { budgetIncidents, budgetPolicies, budgetReservations, budgetStates, hasHardLimitSql } from '../../model/budgets.ts'
+import { budgetIncidents, budgetPolicies, budgetReservations, budgetStates, exhaustedLimits, hasHardLimitSql } from '../../model/budgets.ts'
 import { windowEndSql, windowStartSql } from '../../model/budgetStatus.ts'
 import type { BudgetScope, BudgetWindowKind } from '../../model/budgetStatus.ts'
 import { runCosts } from '../../model/costs.ts'
 import { issues } from '../../model/issues.ts'
-import { MICROCENTS } from '../../model/money.ts'
 import { recordLocked } from '../../platform/db/locks.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb, Tx } from '../../platform/db/types.ts'
@@ -32,10 +31,7 @@ export interface PolicyFact {
   readonly reserved: number
 }
 
-/** The limit of a policy, in microcents. */
-export const limitOf = ({ amount }: Pick<PolicyFact, 'amount'>): number => amount * MICROCENTS
-
-/** The columns of a `PolicyFact` from a row `bp` of policies and `bw` of its window; `at` is the instant that decides the window. */
+/** The columns of a `PolicyFact` from a row `bp` of policies and `bw` of the window that begins then. */
 const factColumns = (start: SQL): SQL => sql`bp.id, bp.scope_type as "scopeType", bp.scope_id as "scopeId", bp.window_kind as "windowKind",
   ${start} as "windowStart", ${windowEndSql(sql`bp.window_kind`, start)} as "windowEnd", bp.amount, bp.warn_percent as "warnPercent",
   bp.notify_enabled as "notifyEnabled", bp.revision, coalesce(bw.spent, 0) as spent, coalesce(bw.reserved, 0) as reserved`
@@ -163,15 +159,10 @@ export async function lockPolicy(tx: Tx, policyId: string): Promise<Omit<ChargeF
 }
 
 /** The limit that stops an agent, as a refusal and `why` show it: a SQL expression of one JSON object, or null. @param alias of `agents` */
-export const exhaustedLimitJson = (alias: string, projectId: SQL): SQL => {
-  const agent = sql.raw(alias)
-  return sql`(select json_build_object('policyId', bp.id, 'scopeType', bp.scope_type, 'scopeId', bp.scope_id, 'windowKind', bp.window_kind,
+export const exhaustedLimitJson = (alias: string, projectId?: SQL): SQL =>
+  sql`(select json_build_object('policyId', bp.id, 'scopeType', bp.scope_type, 'scopeId', bp.scope_id, 'windowKind', bp.window_kind,
       'limitCents', bp.amount, 'leftCents', 0, 'windowEndsAt', ${isoJson(windowEndSql(sql`bp.window_kind`, currentStart))})
-    from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id and bw.window_start = ${currentStart}
-    where bp.company_id = ${agent}.company_id and ${isHard} and bw.spent >= bp.amount::bigint * 1000000 and (bp.scope_type = 'company'
-      or (bp.scope_type = 'agent' and bp.scope_id = ${agent}.id) or (bp.scope_type = 'project' and bp.scope_id = ${projectId}))
-    order by bp.id limit 1)`
-}
+    ${exhaustedLimits(alias, projectId)} order by bp.id limit 1)`
 
 const selectHardLimit = statement<{ companyId: string }, { exists: boolean }>('budget_has_limit').read(
   sql`select ${hasHardLimitSql(param('companyId', 'uuid'))} as exists`,
@@ -182,7 +173,7 @@ export const hasHardLimit = async (db: Pick<ReadDb, 'run'>, companyId: string): 
   exactlyOne(await db.run(selectHardLimit, { companyId })).exists
 
 const selectExhausted = statement<Spender, { limit: Readonly<Record<string, unknown>> | null }>('budget_exhausted').read(sql`
-  select ${exhaustedLimitJson('a', sql`null`)} as "limit" from ${agents} a where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}`)
+  select ${exhaustedLimitJson('a')} as "limit" from ${agents} a where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}`)
 
 /** The limit above an agent that is used up, as a refusal shows it; null where there is none. Read without a lock: `reserve` decides. */
 export async function exhaustedLimit(db: Pick<ReadDb, 'run'>, spender: Spender): Promise<Readonly<Record<string, unknown>> | null> {

@@ -1,13 +1,13 @@
 // The cost of a run is set aside before it begins, so that many that begin at once cannot spend the same money (I11).
 
 import { sql } from 'drizzle-orm'
-import { budgetReservations, budgetStates } from '../../model/budgets.ts'
+import { budgetReservations, budgetStates, limitOf } from '../../model/budgets.ts'
 import { DEFAULT_RESERVE_CENTS } from '../../model/budgetStatus.ts'
 import { centsOf, microcentsOf } from '../../model/money.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import { Refusal } from '../../platform/kernel/errors.ts'
-import { limitOf, lockForReserve } from './facts.ts'
+import { lockForReserve } from './facts.ts'
 import type { StartFact } from './facts.ts'
 
 /** A run that begins, or takes an issue. */

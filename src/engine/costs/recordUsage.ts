@@ -34,8 +34,8 @@ const LOOKBACK = sql.raw('500')
 const counted = (column: string, filter: SQL = sql``): SQL =>
   sql`coalesce((select sum(rc.${sql.raw(column)}) from ${runCosts} rc where rc.run_id = r.id ${filter}), 0)::bigint`
 
-// The issue that the run holds, or else the one that it was started for: as for what its agent reports.
-const issueOfRun = sql`(select * from (
+/** The issue that the run `r` holds, or else the one that it was opened for, in SQL: its project is charged. Two look-ups by index. */
+export const issueOfRun = sql`(select * from (
     select 0 as place, h.id, h.project_id, h.goal_id, h.billing_code from ${issues} h where h.company_id = r.company_id and ${isHeldBy('h', sql`= r.id`)}
     union all
     select 1, h.id, h.project_id, h.goal_id, h.billing_code from ${issues} h where h.company_id = r.company_id and h.id = r.issue_id) found
