@@ -19,6 +19,7 @@ import { readPrices } from './pricesFile.ts'
 import type { Prices } from '../engine/costs/prices.ts'
 import { runTokenSettings } from './runTokenSettings.ts'
 import type { RunTokenSettings } from './runTokenSettings.ts'
+import { masterKeysText } from './masterKeyAccess.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
 import { unknownVariables } from './unknownVariables.ts'
@@ -69,6 +70,8 @@ export interface Config extends RunTokenSettings {
   readonly deployment: Deployment
   /** The prices of models. */
   readonly prices: Prices
+  /** The master keys of secrets, separated by commas, the wanted one first; null keeps one in the home. */
+  readonly secretsMasterKey: string | null
 }
 
 /** With fewer, a company's agents, event streams and people would not fit. */
@@ -222,6 +225,7 @@ const environment = z.object({
   PAPERCLIP_UNREAD_MB: integerBetween(32, 16_384, MAX_UNREAD_BYTES / MEGABYTE),
   PAPERCLIP_API_URL: webUrl.optional(),
   PAPERCLIP_PRICES_FILE: z.string().min(1).optional(),
+  PAPERCLIP_SECRETS_MASTER_KEY: masterKeysText.optional(),
   PAPERCLIP_AGENT_ISOLATION: z.enum(isolationModes).default('auto'),
   PAPERCLIP_AGENT_USER: z
     .string()
@@ -337,6 +341,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
       deployment,
       prices: priced.prices,
+      secretsMasterKey: values.PAPERCLIP_SECRETS_MASTER_KEY ?? null,
     }),
   }
 }

@@ -14,6 +14,7 @@ const secretVariables = [
   'PAPERCLIP_AUDIT_WITNESS_URL',
   'BETTER_AUTH_SECRET',
   'PAPERCLIP_OIDC_CLIENT_SECRET',
+  'PAPERCLIP_SECRETS_MASTER_KEY',
 ] as const
 
 /** The variables that name a file with a secret. */

@@ -48,6 +48,7 @@ import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
 import { peopleOf, sessionSecretsOf } from './peopleAccess.ts'
 import { openRunTokens } from './runTokenAccess.ts'
+import { openSecrets } from './masterKeyAccess.ts'
 import { offerClaim } from '../org/boardClaims/index.ts'
 import { tidySignIns } from '../org/people/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
@@ -301,6 +302,7 @@ export async function startServer(
   const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
   // Before anything is written: a row with a ticket behind the sealed ones is never sealed. A home that cannot be written still serves.
   await openTimeline(store, heads, log).catch((error: unknown) => log.error({ err: error }, 'cannot look for a restored database'))
+  await openSecrets(store, config)
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
   const adapters = adaptersOf(config, isolation, log)

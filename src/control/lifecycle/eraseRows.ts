@@ -17,6 +17,7 @@ import { blockers, comments, evictions, inboxArchives, issueLabels, issues, labe
 import { goals, projectGoals, projects, projectWorkspaces } from '../../model/projects.ts'
 import { runEvents, runLogChunks, taskSessions } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
+import { dataKeys, secrets, secretVersions } from '../../model/secrets.ts'
 import { wakes } from '../../model/wakes.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { lockCompany } from '../../org/companies/index.ts'
@@ -204,10 +205,14 @@ export const windowsOfCompany: readonly Window[] = [
   windowOf(goals, 'goals', SOME),
   windowOf(labels, 'labels', SOME),
   windowOf(assets, 'assets', FEW),
+  rowsOfCompany(secretVersions, 'secret_versions', SOME),
+  windowOf(secrets, 'secrets', SOME),
   rowsOfCompany(costEvents, 'cost_events', MANY),
   rowsOfCompany(costRollups, 'cost_rollups', MANY),
   rowsOfCompany(runCosts, 'run_costs', MANY),
   rowsOfCompany(financeEvents, 'finance_events', SOME * 5),
+  // Behind everything that is sealed with them.
+  rowsOfCompany(dataKeys, 'data_keys', MANY),
 ]
 
 /** The rows of an agent that its deletion deletes. Its costs stay: the costs of its company do not become less. */

@@ -44,6 +44,7 @@ export const rooms: readonly Room[] = [
     holds: 'how agents are run: child processes, command lines, HTTP; knows no database',
   },
   { path: 'org/companies', holds: 'companies' },
+  { path: 'org/vault', holds: 'the keys that seal the values which are never shown, and the master key that wraps them' },
   {
     path: 'org/people',
     holds: 'people: their accounts, sessions and companies; the only place that knows better-auth and the OpenID provider',

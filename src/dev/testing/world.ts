@@ -20,6 +20,7 @@ import { createAdapters } from '../../adapters/index.ts'
 import type { AdapterOptions } from '../../adapters/index.ts'
 import { buildApp } from '../../server/app.ts'
 import type { AppDeps } from '../../server/app.ts'
+import { openVault, useMasterKeys } from '../../org/vault/index.ts'
 import { openHeadFile } from '../../observe/audit/index.ts'
 import type { HeadFile } from '../../observe/audit/index.ts'
 import { createStore } from '../../platform/db/store.ts'
@@ -84,6 +85,8 @@ export interface TestServer {
 }
 
 export const TEST_BOARD_TOKEN = `pcp_local_${'0123456789ab'.repeat(4)}`
+/** The master key of secrets of every test server. */
+export const TEST_MASTER_KEY = 'kq3XwU0yT5mFvB8hZ1rJcN7dLpS2gEoA6iYxQ4uMtWs'
 export const TEST_SECRET = 'a secret of at least thirty-two characters, for tests'
 
 /** Connections are kept: the other end of a new one is looked up, which costs more than most requests. */
@@ -161,6 +164,8 @@ const testAdapters = ({ adapters }: ServerOptions) =>
 async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
   const pool = database.open()
   const store = createStore(pool)
+  useMasterKeys({ read: () => TEST_MASTER_KEY, write: null })
+  await openVault(store)
   const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
   const home = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
   const heads = openHeadFile(home)

@@ -130,6 +130,7 @@ export const refusals = defineRefusals({
   upload_stalled: { status: 408, message: 'The upload sent nothing for too long' },
   too_many_connections: { status: 429, message: 'Too many open connections; close some or retry later' },
   answers_unread: { status: 429, message: 'Too many answers wait to be read; read them or retry later' },
+  vault_locked: { status: 503, message: 'The server lacks the key with which this value was sealed: ask the operator' },
   unavailable: { status: 503, message: 'The database is unavailable, try again' },
   busy: { status: 503, message: 'The server is busy, try again' },
   transaction_timeout: {

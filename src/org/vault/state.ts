@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm'
+import { vaultState } from '../../model/secrets.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { ReadDb, Store } from '../../platform/db/types.ts'
+import { writeUnaudited } from '../../platform/db/unaudited.ts'
+import { startProblem } from '../../platform/kernel/startProblem.ts'
+import { openBytes, sealBytes } from './frames.ts'
+import { masterKeyById, masterKeys } from './masterKeys.ts'
+import type { MasterKey } from './masterKeys.ts'
+
+/** The known value. It is no secret: it only shows whether a key is the right one. */
+const CANARY = 'the master key of this database'
+
+export const canaryOf = (key: MasterKey): Buffer => sealBytes(key.bytes, 'vault-canary', Buffer.from(CANARY))
+
+const opensCanary = (key: MasterKey, canary: Buffer): boolean => openBytes(key.bytes, 'vault-canary', canary)?.toString() === CANARY
+
+export interface VaultState {
+  readonly masterKeyId: string
+  readonly canary: Buffer
+}
+
+const selectState = statement<object, VaultState>('vault_state').read(
+  sql`select master_key_id as "masterKeyId", canary from ${vaultState} where id = 1`,
+)
+
+const createState = statement<{ masterKeyId: string; canary: Buffer }, never>('vault_state_create').unaudited(
+  sql`insert into ${vaultState} (id, master_key_id, canary) values (1, ${param('masterKeyId')}, ${param('canary', 'bytea')}) on conflict do nothing`,
+)
+
+/** What the database says about its master key; null before the first server has opened its vault. */
+export async function readVaultState(db: Pick<ReadDb, 'run'>): Promise<VaultState | null> {
+  const [state] = await db.run(selectState, {})
+  return state ?? null
+}
+
+/**
+ * Opens the vault of a database at the start of a server: the first server writes a known value, and each later one must open it.
+ * @throws an error with a sentence for the operator, when this process does not have the master key of the database
+ */
+export async function openVault(store: Store): Promise<void> {
+  const [wanted] = masterKeys()
+  if (wanted !== undefined && (await readVaultState(store.read)) === null)
+    await writeUnaudited(store, createState, { masterKeyId: wanted.id, canary: canaryOf(wanted) })
+  const state = await readVaultState(store.read)
+  const key = state === null ? null : masterKeyById(state.masterKeyId)
+  if (state === null || key === null || !opensCanary(key, state.canary)) throw startProblem(wrongKeySentence(state?.masterKeyId ?? 'unknown'))
+}
+
+export const wrongKeySentence = (id: string): string =>
+  `The master key of secrets is not the one of this database (its id is ${id}): give the server the key with which the secrets were sealed, ` +
+  'in PAPERCLIP_SECRETS_MASTER_KEY, in PAPERCLIP_SECRETS_MASTER_KEY_FILE or as the file secrets-master-key of its home. Without that key the secrets are lost; ' +
+  'an operator who has no backup of it deletes them, and the row of the table vault_state, and starts again'
