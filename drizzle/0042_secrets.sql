@@ -7,6 +7,14 @@ CREATE TABLE "company_data_keys" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "run_secrets" (
+	"run_id" uuid NOT NULL,
+	"secret_id" uuid NOT NULL,
+	"version" integer NOT NULL,
+	"company_id" uuid NOT NULL,
+	CONSTRAINT "run_secrets_run_id_secret_id_version_pk" PRIMARY KEY("run_id","secret_id","version")
+);
+--> statement-breakpoint
 CREATE TABLE "company_secret_versions" (
 	"secret_id" uuid NOT NULL,
 	"version" integer NOT NULL,
@@ -43,11 +51,14 @@ CREATE TABLE "vault_state" (
 );
 --> statement-breakpoint
 ALTER TABLE "company_data_keys" ADD CONSTRAINT "company_data_keys_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "run_secrets" ADD CONSTRAINT "run_secrets_run_id_heartbeat_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "public"."heartbeat_runs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "run_secrets" ADD CONSTRAINT "run_secrets_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "company_secret_versions" ADD CONSTRAINT "company_secret_versions_secret_id_company_secrets_id_fk" FOREIGN KEY ("secret_id") REFERENCES "public"."company_secrets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "company_secret_versions" ADD CONSTRAINT "company_secret_versions_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "company_secret_versions" ADD CONSTRAINT "company_secret_versions_key_id_company_data_keys_id_fk" FOREIGN KEY ("key_id") REFERENCES "public"."company_data_keys"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "company_secrets" ADD CONSTRAINT "company_secrets_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "company_data_keys_key" ON "company_data_keys" USING btree ("company_id","version");--> statement-breakpoint
+CREATE INDEX "run_secrets_secret" ON "run_secrets" USING btree ("secret_id");--> statement-breakpoint
 CREATE INDEX "company_secret_versions_company" ON "company_secret_versions" USING btree ("company_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "company_secrets_name_key" ON "company_secrets" USING btree ("company_id",lower("name"));--> statement-breakpoint
 CREATE INDEX "company_secrets_company" ON "company_secrets" USING btree ("company_id","created_at","id");

@@ -106,6 +106,8 @@ const admin = [
   'finance.write',
   'budget.write',
   'budget.lower',
+  'secret.read',
+  'secret.write',
   'cost.report',
   'activity.verify',
   'activity.export',

@@ -16,6 +16,7 @@ import { invites } from '../model/invites.ts'
 import { issues, labels } from '../model/issues.ts'
 import { goals, projects } from '../model/projects.ts'
 import { runs } from '../model/runs.ts'
+import { secrets } from '../model/secrets.ts'
 import { workProducts } from '../model/workProducts.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { Statement } from '../platform/db/statement.ts'
@@ -127,6 +128,9 @@ const attachmentById = statement<{ id: string } & InCompanies, ScopeRow>('scope_
 const workProductById = statement<{ id: string } & InCompanies, ScopeRow>('scope_work_product').read(
   sql`select id, company_id as "companyId" from ${workProducts} where id = ${param('id')} and ${isKnown(workProducts.companyId)}`,
 )
+const secretById = statement<{ id: string } & InCompanies, ScopeRow>('scope_secret').read(
+  sql`select id, company_id as "companyId" from ${secrets} where id = ${param('id')} and ${isKnown(secrets.companyId)}`,
+)
 const feedbackTraceById = statement<{ id: string } & InCompanies, ScopeRow>('scope_feedback_trace').read(
   sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')} and ${isKnown(traces.companyId)}`,
 )
@@ -226,6 +230,9 @@ export const ofAttachment = (name = 'attachmentId'): Scope => scopeById(name, at
 
 /** A work product in the path. */
 export const ofWorkProduct = (name = 'id'): Scope => scopeById(name, workProductById, 'Work product')
+
+/** A secret in the path. */
+export const ofSecret = (name = 'id'): Scope => scopeById(name, secretById, 'Secret')
 
 /** A trace of a vote in the path. */
 export const ofFeedbackTrace = (name = 'traceId'): Scope => scopeById(name, feedbackTraceById, 'Feedback trace')

@@ -29,8 +29,8 @@ export const requestHashOf = (query: unknown, body: unknown): string =>
     .update(canonicalJson([query, body ?? null]))
     .digest('base64url')
 
-/** Routes whose bodies have a password: a plain hash of it could be searched a million times faster than the one that is stored for it. */
-const hasPassword = ({ permission }: Route): boolean => permission.startsWith('session.')
+/** Routes whose bodies have a password or a secret: a plain hash of it could be searched by guessing, and its sealed form cannot. */
+const hasPassword = ({ permission }: Route): boolean => permission.startsWith('session.') || permission === 'secret.write'
 
 const sealedHash = (key: Buffer, requestHash: string): string =>
   createHmac('sha256', key).update(`request ${requestHash}`).digest('base64url')

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { check, index, integer, pgTable, primaryKey, smallint, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { bytes, createdAt, primaryId, updatedAt } from '../platform/db/columns.ts'
 import { companyId } from './companies.ts'
+import { runs } from './runs.ts'
 
 /**
  * The one row that says which master key wraps the data keys of this database, with a known value that is sealed with it. A server whose key
@@ -80,4 +81,18 @@ export const secretVersions = pgTable(
     index('company_secret_versions_company').on(table.companyId),
     check('company_secret_versions_value_check', sql`(key_id is null) = (sealed is null) and (sealed is null) = (external_ref is not null)`),
   ],
+)
+
+/** Which secrets a run was given when it started: what it writes is searched for their values. The audit log has each as a row, too. */
+export const runSecrets = pgTable(
+  'run_secrets',
+  {
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    secretId: uuid('secret_id').notNull(),
+    version: integer('version').notNull(),
+    companyId: companyId(),
+  },
+  (table) => [primaryKey({ columns: [table.runId, table.secretId, table.version] }), index('run_secrets_secret').on(table.secretId)],
 )

@@ -35,6 +35,7 @@ import * as projectEvents from '../org/projects/events.ts'
 import * as runEvents from '../engine/runs/events.ts'
 import { runStatus } from '../model/runStatus.ts'
 import * as secondFactorEvents from '../org/people/secondFactor/events.ts'
+import * as secretEvents from '../org/secrets/events.ts'
 import * as stalledEvents from '../control/stalled/events.ts'
 import * as wakeEvents from '../engine/wakes/events.ts'
 import { wakeStatus } from '../model/wakeStatus.ts'
@@ -82,6 +83,7 @@ export const allEvents: readonly EventDeclaration[] = [
   projectEvents,
   runEvents,
   secondFactorEvents,
+  secretEvents,
   stalledEvents,
   wakeEvents,
   workProductEvents,

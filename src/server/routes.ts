@@ -38,6 +38,7 @@ import { boardClaimRoutes } from '../org/boardClaims/routes.ts'
 import { cliLoginRoutes } from '../org/cliLogins/routes.ts'
 import { memberRoutes } from '../org/members/routes.ts'
 import { peopleRoutes } from '../org/people/routes.ts'
+import { secretRoutes } from '../org/secrets/routes.ts'
 import { portabilityRoutes } from '../control/portability/routes.ts'
 import { projectRoutes } from '../org/projects/routes.ts'
 import type { BoardAccess } from '../auth/boardAccess.ts'
@@ -89,6 +90,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...portabilityRoutes,
   ...goalRoutes,
   ...projectRoutes,
+  ...secretRoutes,
   ...labelRoutes,
   ...documentRoutes,
   ...assetRoutes,

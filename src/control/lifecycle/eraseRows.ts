@@ -17,7 +17,7 @@ import { blockers, comments, evictions, inboxArchives, issueLabels, issues, labe
 import { goals, projectGoals, projects, projectWorkspaces } from '../../model/projects.ts'
 import { runEvents, runLogChunks, taskSessions } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
-import { dataKeys, secrets, secretVersions } from '../../model/secrets.ts'
+import { dataKeys, runSecrets, secrets, secretVersions } from '../../model/secrets.ts'
 import { wakes } from '../../model/wakes.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { lockCompany } from '../../org/companies/index.ts'
@@ -69,6 +69,7 @@ const ofAgent = sql`x.agent_id = any(${ids})`
 
 const partsOfRuns: readonly Part[] = [
   part(runEvents, 'run_events', MANY, ofRun),
+  part(runSecrets, 'run_secrets', MANY, ofRun),
   part(runLogChunks, 'run_log_chunks', SOME, ofRun),
   part(evictions, 'evictions_of_runs', MANY, ofRun),
 ]

@@ -46,6 +46,10 @@ export const rooms: readonly Room[] = [
   { path: 'org/companies', holds: 'companies' },
   { path: 'org/vault', holds: 'the keys that seal the values which are never shown, and the master key that wraps them' },
   {
+    path: 'org/secrets',
+    holds: 'secrets: their versions and providers, the references to them in configurations, and what a run is given of them',
+  },
+  {
     path: 'org/people',
     holds: 'people: their accounts, sessions and companies; the only place that knows better-auth and the OpenID provider',
   },

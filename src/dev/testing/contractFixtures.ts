@@ -206,6 +206,7 @@ const insertFixtureRows = `
     incident as (insert into budget_incidents (id, company_id, policy_id, scope_type, scope_id, metric, window_kind, window_start, threshold_type,
         amount_limit, amount_observed, policy_revision)
       values ($43, $1, $44, 'project', $11, 'billed_cents', 'lifetime', '1970-01-01T00:00:00Z', 'soft', 1000, 1000, 1)),
+    secret as (insert into company_secrets (id, company_id, name) values ($45::uuid, $1, 'Secret ' || $45::uuid::text)),
     vote as (insert into feedback_votes (id, company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
       values ($23, $1, $4, 'issue_comment', $7, 'a-person', 'down', false)),
     trace as (insert into feedback_traces (id, company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
@@ -254,6 +255,7 @@ const idNames = [
   'boardClaim',
   'budgetIncident',
   'budgetPolicy',
+  'secret',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -284,6 +286,7 @@ const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
   challenges: id.challenge,
   'board-claim': id.boardClaim,
   'budget-incidents': id.budgetIncident,
+  secrets: id.secret,
   // No stored row has this id.
   'workspace-operations': randomUUID(),
   // Words in places where other paths have ids.
@@ -307,7 +310,7 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
   const boardKey = `pcp_board_${randomBytes(24).toString('hex')}`
   const commandLine = [id.challenge, hashToken(randomUUID()), hashToken(boardKey)]
   const claiming = [id.boardClaim, hashToken(id.boardClaim)]
-  const budgets = [id.budgetIncident, id.budgetPolicy]
+  const budgets = [id.budgetIncident, id.budgetPolicy, id.secret]
   await api.sql.query({
     name: 'make_subject',
     text: insertFixtureRows,

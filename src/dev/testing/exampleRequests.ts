@@ -153,6 +153,9 @@ const examples: Readonly<Record<string, Example>> = {
   patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },
   postProjectsByIdWorkspaces: { body: () => ({ name: 'second', repoUrl: 'https://example.invalid/second.git' }) },
   patchAgentsByIdPermissions: { body: () => ({ canCreateAgents: true, canAssignTasks: true }) },
+  postCompaniesByCompanyIdSecrets: { body: () => ({ name: `Secret ${randomUUID()}`, value: `v-${randomUUID()}` }) },
+  postSecretsByIdRotate: { body: () => ({ value: `v-${randomUUID()}` }) },
+  patchSecretsById: { body: () => ({ description: randomUUID() }) },
   patchAgentsByAgentIdBudgets: { body: () => ({ budgetMonthlyCents: 100 }) },
   // Far above what the tests spend, and each time another amount.
   patchCompaniesByCompanyIdBudgets: { body: () => ({ budgetMonthlyCents: 100_000_000 + randomInt(1_000_000) }) },

@@ -10,6 +10,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { mergeAdapterConfig } from './adapterConfig.ts'
 import { agentUpdated, configRolledBack } from './events.ts'
+import { requireSecretReferences } from '../secrets/index.ts'
 import { requireManager } from './hierarchy.ts'
 import { lockAgent } from './lock.ts'
 import type { AgentRow } from './lock.ts'
@@ -117,6 +118,7 @@ export async function applyConfiguration(
   if (changedKeys.length === 0) return { agent, events: [] }
   const urlKey = input.name !== undefined && 'name' in changes ? { urlKey: await shortnameFor(tx, agent, input.name) } : {}
   if (input.reportsTo && 'reportsTo' in changes) await requireManager(tx, agent.companyId, agent.id, input.reportsTo)
+  if ('adapterConfig' in changes) await requireSecretReferences(tx, agent.companyId, changes['adapterConfig'], agent.adapterConfig)
   await tx
     .update(agents)
     // `error` is about the configuration that failed, so another one starts without it. A new configuration may contain another timer interval, so the timer starts again.

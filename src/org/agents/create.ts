@@ -11,6 +11,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { requireSecretReferences } from '../secrets/index.ts'
 import { normalizeAdapterConfig } from './adapterConfig.ts'
 import { agentCreated } from './events.ts'
 import { requireManagers } from './hierarchy.ts'
@@ -111,6 +112,11 @@ export async function insertAgents(
     return { ...agentDefaults(input), id, companyId, name, urlKey, status }
   })
   await requireManagers(tx, companyId, managerIds)
+  await requireSecretReferences(
+    tx,
+    companyId,
+    rows.map(({ adapterConfig }) => adapterConfig),
+  )
   await insertAgentRows(tx, rows)
   await tx.run(insertMemberships, { companyId, agentIds: [...newIds], userId: ctx.actor.kind === 'board' ? ctx.actor.userId : null })
   return await tx.run(selectAgents, { ids: [...newIds] })

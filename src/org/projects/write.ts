@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
 import { nameKeyOf, urlKeyOf } from '../agents/index.ts'
 import { lockCompany, lockUnarchivedCompany } from '../companies/index.ts'
+import { requireSecretReferences } from '../secrets/index.ts'
 import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -143,6 +144,11 @@ export async function insertProjects(tx: Tx, ctx: Ctx, newProjects: readonly New
     const color = input.color ?? palette[(count + index) % palette.length] ?? null
     return { ...fields, id, companyId, status, color, urlKey: shortnameOf(input.name, id), goalId: goalIds[0] ?? null, goalIds }
   })
+  await requireSecretReferences(
+    tx,
+    companyId,
+    rows.map(({ env }) => ({ env })),
+  )
   await insertProjectRows(tx, rows)
   for (const { id, goalIds } of rows) if (goalIds.length > 0) await tx.run(replaceGoals, { projectId: id, goalIds })
   const firstWorkspaceIds = await insertWorkspaces(tx, companyId, newProjects)
@@ -192,6 +198,7 @@ export async function applyProjectPatch(tx: Tx, ctx: Ctx, id: string, patch: Pat
   if (changes.length === 0) return []
   await requireProjectReferences(tx, companyId, [input])
   const { goalIds: newGoals, ...columns } = Object.fromEntries(changes) as PatchProject
+  if (columns.env) await requireSecretReferences(tx, companyId, { env: columns.env }, { env: before.env })
   await tx
     .update(projects)
     .set({

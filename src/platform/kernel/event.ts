@@ -25,6 +25,7 @@ export type EntityType =
   | 'finance_event'
   | 'budget_policy'
   | 'budget_incident'
+  | 'secret'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

@@ -2,6 +2,7 @@ import { fieldsOfBudgets } from './fieldsOfBudgets.ts'
 import { fieldsOfCosts } from './fieldsOfCosts.ts'
 import { fieldsOfParties } from './fieldsOfParties.ts'
 import { fieldsOfPeople } from './fieldsOfPeople.ts'
+import { fieldsOfSecrets } from './fieldsOfSecrets.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
 import { fieldsOfWork } from './fieldsOfWork.ts'
 
@@ -16,4 +17,5 @@ export const fieldTexts: Readonly<Record<string, string>> = {
   ...fieldsOfPeople,
   ...fieldsOfCosts,
   ...fieldsOfBudgets,
+  ...fieldsOfSecrets,
 }

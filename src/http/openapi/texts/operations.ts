@@ -3,6 +3,7 @@ import { audit, companies, instance, packages, people, planning } from './compan
 import { budgets } from './budgetOperations.ts'
 import { costs } from './costOperations.ts'
 import { feedback, holds, inbox, issues, questions, results } from './issueOperations.ts'
+import { secrets } from './secretOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
 
@@ -22,6 +23,7 @@ export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   Inbox: inbox,
   Budgets: budgets,
   Costs: costs,
+  Secrets: secrets,
   Audit: audit,
   Feedback: feedback,
   Packages: packages,

@@ -15,6 +15,7 @@ export const pathTexts: Readonly<Record<string, PathText>> = {
   'projects/id': { text: 'The project: its id, or its short name in the company', example: 'website' },
   'goals/id': id('The goal'),
   'approvals/id': id('The approval'),
+  'secrets/id': id('The secret'),
   'work-products/id': id('The work product'),
   companyId: { text: 'The company: its id', example: ID },
   runId: id('The run'),

@@ -74,6 +74,16 @@ export const viewTexts: ViewTexts = {
   AgentModelCost: 'What an agent spent on one model, in a range of time',
   BillerCost: 'What a biller charged in a range of time',
   BillerFinance: 'The money that moved with a biller, in one currency',
+  Secret: 'A secret of a company, without its value',
+  SecretProvider: 'A place where values of secrets can be kept',
+  SecretUsage: 'Where a secret is used, and when it was last given to a run',
+  SecretUse: 'A field of a configuration that refers to a secret',
+  SecretVersion: 'A version of a secret, without its value',
+  SecretReading: 'The last time that a run was given a secret',
+  SecretDeletion: 'That a secret was deleted',
+  CreateSecretRequest: 'A new secret',
+  RotateSecretRequest: 'The next value of a secret',
+  UpdateSecretRequest: 'The changes of a secret',
   BudgetIncident: 'A threshold of a limit that was crossed',
   BudgetOverview: 'The limits of a company, and what of them needs a person',
   BudgetPolicy: 'A limit of what may be spent, with its present window',
@@ -211,6 +221,9 @@ export const viewTexts: ViewTexts = {
 
 /** Parts of views with names of their own, by their paths: a field, the items of a list, or an alternative. */
 export const partPaths: Readonly<Record<string, string>> = {
+  SecretUse: 'SecretUsage.uses[]',
+  SecretVersion: 'SecretUsage.versions[]',
+  SecretReading: 'SecretUsage.lastRead',
   BudgetPolicy: 'BudgetOverview.policies[]',
   BudgetTrial: 'BudgetPolicyAnswer|1',
   IssueStatus: 'Issue.status',

@@ -1,0 +1,3 @@
+export { environmentFileProvider } from './environmentFile.ts'
+export { useExternalProviders } from './providers.ts'
+export { requireSecretReferences } from './references.ts'

@@ -1,0 +1,253 @@
+import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { tmpdir } from 'node:os'
+import { afterEach, describe, expect, test } from 'vitest'
+import { countByStatus, race } from '../../dev/testing/race.ts'
+import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { environmentFileProvider } from './environmentFile.ts'
+import { useExternalProviders } from './providers.ts'
+
+const server = useServer()
+
+afterEach(() => useExternalProviders([]))
+
+async function setup() {
+  const base = await world(server())
+  const secrets = `/api/companies/${base.company.id}/secrets`
+  const secret = async (fields: Record<string, unknown> = {}) => {
+    const answer = await server().board.post(secrets, { name: `S ${randomUUID()}`, value: `value-${randomUUID()}`, ...fields })
+    expect(answer.status, answer.text).toBe(201)
+    return answer.body
+  }
+  return { ...base, secrets, secret }
+}
+
+/** Every text and every byte of the tables of this database, to show where a value is not. */
+async function everything(): Promise<string> {
+  const { sql } = server().database
+  const { rows: tables } = await sql.query<{ name: string }>("select table_name as name from information_schema.tables where table_schema = 'public'")
+  const texts = await Promise.all(
+    tables.map(async ({ name }) => {
+      const { rows } = await sql.query<{ text: string | null }>(`select string_agg(t::text, ' ') as text from "${name}" t`)
+      return rows[0]?.text ?? ''
+    }),
+  )
+  return texts.join('\n')
+}
+
+describe('secrets', () => {
+  test('A secret is created, and its value is in no answer, no audit row and no column', async () => {
+    const { secrets, company } = await setup()
+    const value = `canary-${randomUUID()}`
+    const { status, body, text } = await server().board.post(secrets, { name: 'MAIL_TOKEN', value, description: 'Reads the mail' })
+    expect(status, text).toBe(201)
+    expect(body).toEqual({
+      id: expect.any(String),
+      companyId: company.id,
+      name: 'MAIL_TOKEN',
+      provider: 'local_encrypted',
+      externalRef: null,
+      latestVersion: 1,
+      description: 'Reads the mail',
+      createdByAgentId: null,
+      createdByUserId: 'local-board',
+      createdAt: expect.any(String),
+      updatedAt: expect.any(String),
+    })
+    expect((await lastAudit(server(), body.id, 'secret.created')).details).toEqual({
+      name: 'MAIL_TOKEN',
+      provider: 'local_encrypted',
+      externalRef: null,
+    })
+    const list = await server().board.get(secrets)
+    expect(list.body).toEqual([body])
+    expect(text + list.text + JSON.stringify(server().messages)).not.toContain(value)
+    const stored = await everything()
+    expect(stored).not.toContain(value)
+    expect(stored).not.toContain(Buffer.from(value).toString('hex'))
+  })
+
+  test('A repeated request with the same key creates one secret, and the stored request says nothing about its value', async () => {
+    const { secrets } = await setup()
+    const key = { 'Idempotency-Key': randomUUID() }
+    const input = { name: 'Once', value: `canary-${randomUUID()}` }
+    const [first, again] = [await server().board.post(secrets, input, key), await server().board.post(secrets, input, key)]
+    expect(again.body).toEqual(first.body)
+    expect((await server().board.get(secrets)).body).toHaveLength(1)
+  })
+
+  test('A rotation makes a version, and a change of the name makes none', async () => {
+    const { secret } = await setup()
+    const { id } = await secret({ name: 'Before' })
+    expect(await server().board.post(`/api/secrets/${id}/rotate`, { value: `next-${randomUUID()}` })).toMatchObject({
+      status: 200,
+      body: { latestVersion: 2 },
+    })
+    expect((await lastAudit(server(), id, 'secret.rotated')).details).toMatchObject({ version: 2, name: 'Before' })
+    expect(await server().board.patch(`/api/secrets/${id}`, { name: 'After', description: 'x' })).toMatchObject({
+      status: 200,
+      body: { name: 'After', description: 'x', latestVersion: 2 },
+    })
+    expect((await lastAudit(server(), id, 'secret.updated')).details).toMatchObject({ changedKeys: ['name', 'description'] })
+    const before = await auditCount(server())
+    expect((await server().board.patch(`/api/secrets/${id}`, { name: 'After' })).status).toBe(200)
+    expect(await auditCount(server())).toBe(before)
+    const usage = await server().board.get(`/api/secrets/${id}/usage`)
+    expect(usage.body).toMatchObject({ secretId: id, uses: [], hasMoreUses: false, lastRead: null })
+    expect(usage.body.versions.map((each: { version: number }) => each.version)).toEqual([2, 1])
+  })
+
+  test('Of four secrets at once whose names look the same, one is created', async () => {
+    const { secrets } = await setup()
+    const answers = await race(['token', 'TOKEN', 'to\u200bken', 'ｔｏｋｅｎ'], (name) =>
+      server().board.post(secrets, { name, value: `value-${randomUUID()}` }),
+    )
+    expect(countByStatus(answers)).toEqual({ 201: 1, 409: 3 })
+    expect(answers.find(({ status }) => status === 409)?.body).toMatchObject({ code: 'name_taken' })
+  })
+
+  test('Two rotations at once make two versions', async () => {
+    const { secret } = await setup()
+    const { id } = await secret()
+    const answers = await race([1, 2], () => server().board.post(`/api/secrets/${id}/rotate`, { value: `next-${randomUUID()}` }))
+    expect(countByStatus(answers)).toEqual({ 200: 2 })
+    expect(answers.map(({ body }) => body.latestVersion).toSorted()).toEqual([2, 3])
+  })
+
+  test('A name that is taken, a bad field and a value that cannot be covered are refused, and nothing is recorded', async () => {
+    const { secrets, secret } = await setup()
+    const { name } = await secret()
+    const { id } = await secret()
+    const before = await auditCount(server())
+    const value = `value-${randomUUID()}`
+    for (const body of [{ name: 'x' }, { value }, { name: '', value }, { name: '\u200b', value }, { name: 'a\nb', value }, { name: 'x', value: 'a\0bcdefghij' }, { name: 'x', value: 'x'.repeat(32_001) }, { name: 'x', value: '***REDACTED***' }])
+      expect(await server().board.post(secrets, body), JSON.stringify(body).slice(0, 80)).toMatchObject({ status: 400 })
+    const common = await server().board.post(secrets, { name: 'x', value: 'production' })
+    expect(common).toMatchObject({ status: 422, body: { code: 'secret_not_coverable' } })
+    expect(common.text).not.toContain('production')
+    expect(await server().board.post(secrets, { name: name.toUpperCase(), value })).toMatchObject({ status: 409, body: { code: 'name_taken' } })
+    expect(await server().board.patch(`/api/secrets/${id}`, { name })).toMatchObject({ status: 409, body: { code: 'name_taken' } })
+    expect(await server().board.post(secrets, { name: 'x', value, provider: 'vault' })).toMatchObject({
+      status: 422,
+      body: { code: 'provider_not_configured' },
+    })
+    expect((await server().board.post(`/api/secrets/${id}/rotate`, {})).status).toBe(400)
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('Only the board reads and writes secrets, and a secret of another company looks missing', async () => {
+    const { secrets, secret, agent, run } = await setup()
+    const { id } = await secret()
+    const working = await run(await agent({ role: 'ceo' }))
+    for (const answer of [
+      await working.client.get(secrets),
+      await working.client.post(secrets, { name: 'x', value: `value-${randomUUID()}` }),
+      await working.client.get(`/api/secrets/${id}/usage`),
+      await working.client.post(`/api/secrets/${id}/rotate`, { value: `value-${randomUUID()}` }),
+      await working.client.del(`/api/secrets/${id}`),
+    ])
+      expect(answer).toMatchObject({ status: 403, body: { error: 'Board access required' } })
+    for (const missing of [randomUUID()]) {
+      expect(await server().board.get(`/api/secrets/${missing}/usage`)).toMatchObject({ status: 404, body: { error: 'Secret not found' } })
+      expect((await server().board.del(`/api/secrets/${missing}`)).status).toBe(404)
+    }
+    expect((await server().board.get('/api/secrets/nope/usage')).status).toBe(400)
+  })
+})
+
+describe('references to secrets', () => {
+  const reference = (secretId: string, version?: number | 'latest') => ({ type: 'secret_ref', secretId, ...(version === undefined ? {} : { version }) })
+
+  test('A secret that an agent or a project refers to cannot be deleted, and its usage says where it is', async () => {
+    const { company, secret } = await setup()
+    const { id } = await secret()
+    const agents = `/api/companies/${company.id}/agents`
+    const made = await server().board.post(agents, { name: 'Ada', adapterConfig: { command: 'true', env: { KEY: reference(id, 1) } } })
+    expect(made.status, made.text).toBe(201)
+    const project = await server().board.post(`/api/companies/${company.id}/projects`, { name: 'P', env: { TOKEN: reference(id.toUpperCase()) } })
+    expect(project.status, project.text).toBe(201)
+    expect((await server().board.get(`/api/secrets/${id}/usage`)).body.uses).toEqual([
+      { kind: 'agent', id: made.body.id, name: 'Ada', path: 'env.KEY', version: 1 },
+      { kind: 'project', id: project.body.id, name: 'P', path: 'env.TOKEN', version: 'latest' },
+    ])
+    const before = await auditCount(server())
+    const refused = await server().board.del(`/api/secrets/${id}`)
+    expect(refused).toMatchObject({ status: 409, body: { code: 'secret_in_use' } })
+    expect(refused.body.details.uses).toHaveLength(2)
+    expect(await auditCount(server())).toBe(before)
+    await server().board.patch(`/api/agents/${made.body.id}`, { adapterConfig: { env: {} } })
+    await server().board.patch(`/api/projects/${project.body.id}`, { env: null })
+    expect(await server().board.del(`/api/secrets/${id}`)).toMatchObject({ status: 200, body: { ok: true } })
+    expect((await lastAudit(server(), id, 'secret.deleted')).details).toMatchObject({ versions: 1 })
+    expect((await server().board.get(`/api/secrets/${id}/usage`)).status).toBe(404)
+  })
+
+  test('A reference that names no secret or no version of the company is refused with its path', async () => {
+    const { company, secret } = await setup()
+    const elsewhere = await setup()
+    const [own, foreign] = [await secret(), await elsewhere.secret()]
+    const agents = `/api/companies/${company.id}/agents`
+    const { id } = (await server().board.post(agents, { name: 'Ada', adapterConfig: { command: 'true' } })).body
+    const before = await auditCount(server())
+    for (const bad of [reference(randomUUID()), reference(foreign.id), reference(own.id, 2), reference('no-id')]) {
+      const env = { KEY: bad }
+      const refused = { status: 422, body: { code: 'unknown_reference', details: { fields: ['env.KEY'] } } }
+      expect(await server().board.patch(`/api/agents/${id}`, { adapterConfig: { env } })).toMatchObject(refused)
+      expect((await server().board.post(agents, { name: 'Bob', adapterConfig: { command: 'true', env } })).status).toBe(422)
+      const project = await server().board.post(`/api/companies/${company.id}/projects`, { name: 'P', env })
+      expect([400, 422]).toContain(project.status)
+    }
+    expect(await auditCount(server())).toBe(before)
+  })
+
+  test('While a secret is deleted, concurrent references to it either keep it or find it missing', async () => {
+    const { company, secret } = await setup()
+    for (let round = 0; round < 10; round += 1) {
+      const { id } = await secret()
+      const { body: made } = await server().board.post(`/api/companies/${company.id}/agents`, { name: 'Ada', adapterConfig: { command: 'true' } })
+      const [stored, deleted] = await Promise.all([
+        server().board.patch(`/api/agents/${made.id}`, { adapterConfig: { env: { KEY: reference(id) } } }),
+        server().board.del(`/api/secrets/${id}`),
+      ])
+      expect([
+        [200, 409],
+        [422, 200],
+      ]).toContainEqual([stored.status, deleted.status])
+    }
+  })
+
+  test('A reference that stood there before does not prevent another change of the configuration', async () => {
+    const { company, secret } = await setup()
+    const { id } = await secret()
+    const { body: made } = await server().board.post(`/api/companies/${company.id}/agents`, {
+      name: 'Ada',
+      adapterConfig: { command: 'true', env: { KEY: reference(id) } },
+    })
+    await server().database.sql.query('delete from company_secrets where id = $1', [id])
+    expect((await server().board.patch(`/api/agents/${made.id}`, { adapterConfig: { command: 'false' } })).status).toBe(200)
+  })
+})
+
+describe('a file of variables as a provider', () => {
+  test('A secret names a variable of the file, and only where the operator has configured one', async () => {
+    const { secrets } = await setup()
+    const file = path.join(tmpdir(), `secrets-${randomUUID()}.env`)
+    writeFileSync(file, 'MAIL_TOKEN=from-the-file-4711\n')
+    const providers = secrets.replace(/secrets$/, 'secret-providers')
+    expect((await server().board.get(providers)).body.map((each: { id: string }) => each.id)).toEqual(['local_encrypted'])
+    useExternalProviders([environmentFileProvider(file)])
+    expect((await server().board.get(providers)).body).toMatchObject([{}, { id: 'environment_file', requiresExternalRef: true }])
+    const input = { name: 'Mail', provider: 'environment_file', externalRef: 'MAIL_TOKEN' }
+    const { status, body, text } = await server().board.post(secrets, input)
+    expect(status, text).toBe(201)
+    expect(body).toMatchObject({ provider: 'environment_file', externalRef: 'MAIL_TOKEN', latestVersion: 1 })
+    for (const bad of [{ externalRef: '../etc/passwd' }, { externalRef: null }, { value: 'a-value-4711' }])
+      expect(await server().board.post(secrets, { ...input, name: 'Other', ...bad })).toMatchObject({ status: 400 })
+    expect(await server().board.post(`/api/secrets/${body.id}/rotate`, { externalRef: 'NEXT' })).toMatchObject({
+      status: 200,
+      body: { externalRef: 'NEXT', latestVersion: 2 },
+    })
+    expect((await server().board.patch(`/api/secrets/${body.id}`, { externalRef: 'OTHER' })).status).toBe(400)
+  })
+})
