@@ -35,5 +35,6 @@ export const pages: readonly PageRoute[] = [
   page('budgets', () => import('./pages/budgets/BudgetsPage.tsx')),
   page('projects', () => import('./pages/projects/ProjectsPage.tsx')),
   page('projects/:project', () => import('./pages/projects/ProjectPage.tsx')),
+  page('secrets', () => import('./pages/secrets/SecretsPage.tsx')),
   page('settings', () => import('./pages/settings/SettingsPage.tsx')),
 ]

@@ -1,7 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import type { UseMutationResult } from '@tanstack/react-query'
+import type { QueryClient, UseMutationResult } from '@tanstack/react-query'
 import { inBackground } from './background.ts'
 import type { ApiProblem } from './client.ts'
+
+function readAgain(queries: QueryClient, nouns: readonly string[]): void {
+  inBackground(queries.invalidateQueries({ predicate: ({ queryKey }) => nouns.includes(String(queryKey[0])) }))
+}
 
 /**
  * An act that changes something on the server. When it is done, successfully or not, the reads of the nouns are read again, so that the
@@ -15,8 +19,24 @@ export function useAct<Input, Output>(
   const queries = useQueryClient()
   return useMutation<Output, ApiProblem, Input>({
     mutationFn: act,
-    onSettled: () => {
-      inBackground(queries.invalidateQueries({ predicate: ({ queryKey }) => nouns.includes(String(queryKey[0])) }))
-    },
+    onSettled: () => readAgain(queries, nouns),
   })
+}
+
+/**
+ * As `useAct`, for an act that sends or receives a secret value: the cache of mutations would keep both for minutes. Nothing of this one is
+ * kept, and the caller shows the refusal.
+ */
+export function useUncachedAct<Input, Output>(
+  nouns: readonly string[],
+  act: (input: Input) => Promise<Output>,
+): (input: Input) => Promise<Output> {
+  const queries = useQueryClient()
+  return async (input) => {
+    try {
+      return await act(input)
+    } finally {
+      readAgain(queries, nouns)
+    }
+  }
 }

@@ -32,6 +32,7 @@ import type { labelView } from '../../org/labels/views.ts'
 import type { memberView } from '../../org/members/views.ts'
 import type { sessionView } from '../../org/people/views.ts'
 import type { projectView } from '../../org/projects/views.ts'
+import type { secretProviderView, secretUsageView, secretView } from '../../org/secrets/views.ts'
 import type { documentView, revisionView as documentRevisionView } from '../../work/documents/views.ts'
 import type { assetView, attachmentView } from '../../work/files/views.ts'
 import type { interactionView } from '../../work/interactions/views.ts'
@@ -74,6 +75,9 @@ export type Label = z.output<typeof labelView>
 export type Member = z.output<typeof memberView>
 export type Session = z.output<typeof sessionView>
 export type Project = z.output<typeof projectView>
+export type Secret = z.output<typeof secretView>
+export type SecretProvider = z.output<typeof secretProviderView>
+export type SecretUsage = z.output<typeof secretUsageView>
 export type IssueDocument = z.output<typeof documentView>
 export type DocumentRevision = z.output<typeof documentRevisionView>
 export type Asset = z.output<typeof assetView>

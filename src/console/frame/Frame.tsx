@@ -25,6 +25,7 @@ const letters: Readonly<Record<string, string>> = {
   costs: 'm',
   budgets: 'b',
   projects: 'j',
+  secrets: 'e',
   settings: 's',
 }
 

@@ -28,6 +28,7 @@ export const entries: readonly Entry[] = [
   { path: 'costs', name: 'Costs' },
   { path: 'budgets', name: 'Budgets' },
   { path: 'projects', name: 'Projects' },
+  { path: 'secrets', name: 'Secrets' },
 ]
 
 interface RailProps {

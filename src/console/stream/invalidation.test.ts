@@ -1,9 +1,19 @@
+import type { Query } from '@tanstack/react-query'
 import { describe, expect, test } from 'vitest'
 import type { StreamEvent } from '../api/types.ts'
-import { changedBy } from './invalidation.ts'
+import { changedBy, isChanged } from './invalidation.ts'
 
 const RUN = '11111111-1111-4111-8111-111111111111'
 const AGENT = '22222222-2222-4222-8222-222222222222'
+const SECRET = '33333333-3333-4333-8333-333333333333'
+const OTHER = '44444444-4444-4444-8444-444444444444'
+
+/** A read of the usage of a secret, which has been answered. */
+const usageOf = (secretId: string, ...users: string[]): Query =>
+  ({
+    queryKey: ['secretUsage', 'company', secretId, {}],
+    state: { data: { data: { secretId, uses: users.map((id) => ({ id })) } } },
+  }) as unknown as Query
 
 const logged = (entityType: string, entityId: string, agentId: string | null = null): StreamEvent =>
   ({
@@ -31,5 +41,15 @@ describe('the reads that an event makes old', () => {
       expect(changedBy([logged('budget_incident', RUN)]).nouns).toContain(noun)
     expect(changedBy([logged('finance_event', RUN)]).nouns).toContain('costs')
     expect(changedBy([logged('budget_policy', RUN)]).nouns).toContain('budgets')
+  })
+
+  test('A secret that was given to a run makes the list of secrets and its own users old, and a changed agent those of its secrets', () => {
+    const change = changedBy([logged('secret', SECRET)])
+    for (const noun of ['secrets', 'secretUsage']) expect(change.nouns).toContain(noun)
+    expect(isChanged(usageOf(SECRET), change)).toBe(true)
+    expect(isChanged(usageOf(OTHER), change)).toBe(false)
+    const agent = changedBy([logged('agent', AGENT)])
+    expect(isChanged(usageOf(SECRET, AGENT), agent)).toBe(true)
+    expect(isChanged(usageOf(SECRET, OTHER), agent)).toBe(false)
   })
 })

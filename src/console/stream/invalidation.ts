@@ -8,10 +8,10 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   issue: ['issues', 'issue', 'holds', 'stalled', 'figures', 'projects', 'goals'],
   run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue', 'budgets'],
   wake: ['runs', 'holds', 'stalled', 'issue', 'agent'],
-  agent: ['agents', 'agent', 'figures', 'stalled', 'runs', 'budgets'],
+  agent: ['agents', 'agent', 'figures', 'stalled', 'runs', 'budgets', 'secretUsage'],
   approval: ['approvals', 'approval', 'figures', 'agents', 'issue'],
   company: ['companies', 'company', 'figures', 'budgets'],
-  project: ['projects', 'project', 'issues', 'budgets'],
+  project: ['projects', 'project', 'issues', 'budgets', 'secretUsage'],
   goal: ['goals', 'goal'],
   label: ['labels', 'issues'],
   interaction: ['issue', 'figures', 'stalled'],
@@ -22,10 +22,11 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   finance_event: ['costs'],
   budget_policy: ['budgets', 'figures', 'costs', 'agents', 'agent'],
   budget_incident: ['budgets', 'figures', 'agents', 'projects', 'approvals'],
+  secret: ['secrets', 'secretUsage'],
 }
 
 /** Nouns of reads of single rows, and of what belongs to one: they are read again only when the event names their row. */
-const singleRows = new Set(['issue', 'run', 'runEvents', 'runActivity', 'agent', 'approval', 'project', 'goal', 'company'])
+const singleRows = new Set(['issue', 'run', 'runEvents', 'runActivity', 'agent', 'approval', 'project', 'goal', 'company', 'secretUsage'])
 
 /** The parts of events that a batch needs. */
 export interface ChangedRows {

@@ -48,6 +48,10 @@ const governance = [
   'person.access_changed',
   'person.permissions_changed',
   'person.role_changed',
+  'secret.created',
+  'secret.deleted',
+  'secret.rotated',
+  'secret.updated',
 ]
 
 const isFailure = ({ action, details }: Activity): boolean => {
@@ -111,6 +115,7 @@ const groupOf: Readonly<Record<string, string>> = {
   invite: 'People',
   join: 'People',
   person: 'People',
+  secret: 'Secrets',
 }
 const OTHERS = 'The company'
 /** Rows of these belong to no company: they are in the log of the instance. */

@@ -4,6 +4,7 @@ import { agentSentences } from './agentSentences.ts'
 import { companySentences } from './companySentences.ts'
 import { issueSentences } from './issueSentences.ts'
 import { moneySentences } from './moneySentences.ts'
+import { secretSentences } from './secretSentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
 import type { Named, NamedKind, Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
@@ -16,6 +17,7 @@ export const sentences: Readonly<Record<string, SentenceMaker>> = {
   ...agentSentences,
   ...companySentences,
   ...moneySentences,
+  ...secretSentences,
 }
 
 const namedKinds: Readonly<Record<string, NamedKind>> = {

@@ -1,6 +1,7 @@
 // A company that shows something of everything an operator looks at. The tests of the console open its pages, and the pictures are of it.
 
 import type { Pool } from '../../../platform/db/driver/client.ts'
+import { createAutomation } from './automation.ts'
 import { createMoney } from './money.ts'
 import { requestsTo } from './requests.ts'
 import type { Requests } from './requests.ts'
@@ -210,6 +211,7 @@ export async function fillCompany({ url, sql, name = 'Acme Works', boardToken }:
   await createWork(company, agents, plan)
   const approval = await createApprovals(company, agents, story.id)
   await createMoney(board, created.id, { agents, projects: [plan.project, plan.wiki] })
+  await createAutomation(board, created.id, { agents })
   await board.post(`/companies/${created.id}/invites`, { allowedJoinTypes: 'human', memberRole: 'operator' })
   const shown = { issue: story.identifier, run: story.run.id, agent: agents.alan.id, approval, project: plan.project }
   return { id: company.id, prefix: company.prefix, shown }
