@@ -1,6 +1,7 @@
 // The contract between this server and an adapter: the job that it starts, the listener that it reports to, and the outcome.
 import type { z } from 'zod'
 import type { Binding } from './config.ts'
+import type { Given } from './given.ts'
 import type { BillingType } from '../model/money.ts'
 import type { ToolNeeds } from './isolation/index.ts'
 import type { ProcessIdentity } from './processIdentity.ts'
@@ -33,6 +34,8 @@ export interface Job extends RunFacts {
   readonly prompt: string
   /** Why the run was started, and what was said to the agent since its last run. Undefined where no wake started it. */
   readonly wake?: JobWake
+  /** The instructions and skills of the agent, for a program of this host. */
+  readonly given?: Given
   /** Further facts for agents that are started over HTTP; plain JSON. */
   readonly context?: Readonly<Record<string, unknown>>
 }

@@ -8,7 +8,9 @@ import type { ChildResult, Command, Invocation, NotStarted } from './child.ts'
 import { resolveBindings, secretsOf } from './config.ts'
 import type { Binding } from './config.ts'
 import { childEnvironment } from './environment.ts'
-import type { Launcher, ToolNeeds } from './isolation/index.ts'
+import { runFilesOf } from './given.ts'
+import { removeOldRunFiles, removeRunFiles, writeRunFiles } from './isolation/index.ts'
+import type { Launcher, RunFiles, ToolNeeds } from './isolation/index.ts'
 import { OUTPUT_LIMIT_BYTES } from './output.ts'
 import { redactSecrets } from './text.ts'
 
@@ -77,7 +79,7 @@ export function startCommand(run: CommandRun): StartedRun {
         cwd: command.shownCwd,
         isolation: launcher?.isolation.kind ?? 'none',
         isolationReason: launcher?.isolation.reason ?? 'this server starts commands with its own rights',
-        env: Object.keys(environment).toSorted(),
+        env: [...new Set([...Object.keys(environment), ...variablesBeside(job)])].toSorted(),
         timeoutSec: config.timeoutSec,
       }
       emit(listener, { kind: 'invoked', details })
@@ -122,22 +124,60 @@ async function placed(
   invocation: CommandInvocation,
   environment: Readonly<Record<string, string>>,
 ): Promise<PlacedCommand | NotStarted> {
-  if (launcher === null) {
-    const cwd = folderOf(job, config) ?? (await agentFolder(host, job))
-    if (cwd === null) return { problem: 'The working folder of the agent cannot be created' }
-    return { ...invocation, cwd, shownCwd: cwd, environment }
-  }
+  if (launcher === null) return await placedHere({ job, config, host }, invocation, environment)
   const { runId, agentId } = job
   const { command, args } = invocation
   const named = namedTexts(namedArgs, config.env, needs, environment)
   const request = { agentId, command, environment, named, needs }
   const isolated = await launcher
-    .isolate({ ...request, runId, args, cwd: folderOf(job, config) })
+    .isolate({ ...request, runId, args, cwd: folderOf(job, config), given: runFilesOf(job.given) })
     .catch((error: unknown) => ({ problem: `The run could not be isolated: ${String(error)}` }))
   if (!('problem' in isolated)) return { ...invocation, ...isolated }
   // The agent could run elsewhere, so its configuration is not what has to be changed.
   const isOfProject = hasProjectFolder(job) && launcher.check({ ...request, cwd: config.cwd ?? null }).length === 0
   return isOfProject ? { ...isolated, errorCode: 'project_folder_unavailable' } : isolated
+}
+
+/** The variables that a run has besides those of its environment: its files, and the folder that stays. */
+const variablesBeside = ({ given }: Job): string[] => ['AGENT_HOME', ...Object.keys(runFilesOf(given)?.variables('') ?? {})]
+
+/** The invocation with the rights of this server. */
+async function placedHere(
+  { job, config, host }: Pick<CommandRun, 'job' | 'config' | 'host'>,
+  invocation: CommandInvocation,
+  environment: Readonly<Record<string, string>>,
+): Promise<PlacedCommand | NotStarted> {
+  const home = await agentFolder(host, job)
+  const cwd = folderOf(job, config) ?? home
+  if (cwd === null) return { problem: 'The working folder of the agent cannot be created' }
+  const given = await filesHere(host, job, runFilesOf(job.given))
+  if ('problem' in given) return given
+  return {
+    ...invocation,
+    cwd,
+    shownCwd: cwd,
+    environment: { ...(home === null ? {} : { AGENT_HOME: home }), ...environment, ...given.variables },
+    ...(given.end === undefined ? {} : { end: given.end }),
+  }
+}
+
+/** The files of a run beside the folders of agents, for a command with the rights of this server. */
+async function filesHere(
+  host: CommandHost,
+  { runId }: Job,
+  given: RunFiles | null,
+): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly end?: () => Promise<void> } | NotStarted> {
+  if (given === null) return { variables: {} }
+  // No agent has a name with a dot.
+  const parent = path.join(host.workFolder, '.runs')
+  await removeOldRunFiles(parent)
+  const folder = path.join(parent, runId)
+  const made = await mkdir(parent, { recursive: true, mode: 0o700 }).then(
+    () => null,
+    () => 'The folder for the files of runs cannot be created',
+  )
+  const problem = made ?? (await writeRunFiles(folder, given, null))
+  return problem === null ? { variables: given.variables(folder), end: () => removeRunFiles(folder) } : { problem }
 }
 
 const hasProjectFolder = ({ projectFolder }: Job): boolean => typeof projectFolder === 'string' && projectFolder !== ''

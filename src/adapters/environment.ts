@@ -1,4 +1,5 @@
 import type { Job } from './adapter.ts'
+import { givenVariables } from './given.ts'
 import { wakeJson, wakeVariables } from './wakeVariables.ts'
 
 /**
@@ -22,6 +23,7 @@ export const runVariables = {
   PAPERCLIP_APPROVAL_STATUS: 'What the board decided: `approved`, `rejected`, `revision_requested`',
   PAPERCLIP_LINKED_ISSUE_IDS: 'The issues that the approval is linked to, separated by commas',
   PAPERCLIP_WAKE_PAYLOAD_JSON: '`{reason, issueId, payload, newWords}`: everything that woke it, as JSON',
+  ...givenVariables,
 } as const satisfies Readonly<Record<string, string>>
 export type RunVariable = keyof typeof runVariables
 
@@ -51,6 +53,10 @@ export function childEnvironment(
     PAPERCLIP_COMPANY_ID: job.companyId,
     ...wakeVariables(job),
     PAPERCLIP_WAKE_PAYLOAD_JSON: wakeJson(job),
+    // Set when the folder of the run is known.
+    PAPERCLIP_INSTRUCTIONS_DIR: null,
+    PAPERCLIP_INSTRUCTIONS_FILE: null,
+    PAPERCLIP_SKILLS_DIR: null,
   }
   const configuredOnly = Object.entries(configured).filter(([name]) => !(name in values))
   const all = [...fromServer, ...configuredOnly, ...Object.entries(values)]

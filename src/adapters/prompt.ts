@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Job } from './adapter.ts'
+import { givenText } from './given.ts'
 
 /** Instructions have up to ten pages; a longer file was configured by mistake. */
 export const MAX_INSTRUCTIONS_BYTES = 256 * 1024
@@ -52,7 +53,7 @@ export async function renderPrompt(
   const template = config.promptTemplate ?? '{{prompt}}'
   const body = fillTemplate(template, job) + (/\{\{\s*prompt\s*\}\}/.test(template) ? '' : `\n\n${job.prompt}`)
   const opening = isFresh && config.bootstrapPromptTemplate !== undefined ? fillTemplate(config.bootstrapPromptTemplate, job) : ''
-  return { prompt: [instructions.text, opening, body].filter((part) => part.trim() !== '').join('\n\n') }
+  return { prompt: [...givenText(job.given), instructions.text, opening, body].filter((part) => part.trim() !== '').join('\n\n') }
 }
 
 async function readInstructions(

@@ -43,6 +43,7 @@ export const fieldMeanings = {
     reportsTo: 'power',
     adapterType: 'host',
     adapterConfig: 'host',
+    desiredSkills: 'host',
     runtimeConfig: 'host',
     replaceAdapterConfig: 'host',
     // 0 is no limit, so no number is lower than every other one, and an agent changes no budget at all.
@@ -60,6 +61,7 @@ export const fieldMeanings = {
     canCreateAgents: 'power',
     adapterType: 'host',
     adapterConfig: 'host',
+    desiredSkills: 'host',
     runtimeConfig: 'host',
   },
   'agent.permissions': { canCreateAgents: 'power', canAssignTasks: 'power' },
@@ -67,6 +69,18 @@ export const fieldMeanings = {
     ...free('source', 'triggerDetail', 'reason', 'payload', 'issueId', 'issueIds', 'approvalId', 'commentId', 'taskKey', 'resumeFromRunId'),
     ...free('idempotencyKey', 'forceFreshSession'),
   },
+  // A proposal with the whole text; a folder is opened for the board alone.
+  'skill.import': free('source', 'files', 'projectIds', 'workspaceIds'),
+  'skill.sync': { desiredSkills: 'host' },
+  'instructions.write': {
+    // Its own directly; of another agent the verb makes a proposal of it.
+    ...free('content', 'baseRevisionId', 'entryFile', 'mode'),
+    path: 'host',
+    adapterConfigKey: 'host',
+    rootPath: 'host',
+    clearLegacyPromptTemplate: 'host',
+  },
+
   // Nothing of it is stored or looked up.
   'adapter.test': free('adapterConfig'),
 
@@ -224,6 +238,7 @@ const rules: Readonly<Record<string, Rule>> = {
   canAssignTasks: permission('canAssignTasks'),
   adapterType: (_, before, value) => before !== null || value !== 'process',
   adapterConfig: hostSetting,
+  desiredSkills: hostSetting,
   runtimeConfig: hostSetting,
   replaceAdapterConfig: hostSetting,
   memberRole: (_, __, value) => value !== roleInvitedByAgents,

@@ -35,6 +35,7 @@ const settingNames: ReadonlySet<string> = new Set([
   'bootstrapPromptTemplate',
   'instructions',
   'instructionsFilePath',
+  'textChange',
   'context',
 ])
 

@@ -5,6 +5,7 @@ import type { Store } from '../platform/db/types.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { heartbeatContext, newWords } from '../work/issues/index.ts'
 import type { NewWords } from '../work/issues/index.ts'
+import { loadGiven } from './givenFiles.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 
 type IssueContext = Awaited<ReturnType<typeof heartbeatContext>>
@@ -65,8 +66,9 @@ function buildPrompt(order: StartOrder, issue: IssueContext | null, words: NewWo
  */
 export async function buildJob({ store, tokens, apiUrl }: JobDeps, order: StartOrder): Promise<Job> {
   const { runId, agentId, companyId, issueId, adapterType, wakePayload } = order
-  const [issue, words, { token }] = await Promise.all([
+  const [issue, given, words, { token }] = await Promise.all([
     loadIssue(store, order),
+    loadGiven(store, order),
     newWords(store.read, { companyId, agentId, issueId, approvalIds: approvalIdsOf(wakePayload) }),
     tokens.sign({ agentId, companyId, adapterType, runId }),
   ])
@@ -79,5 +81,5 @@ export async function buildJob({ store, tokens, apiUrl }: JobDeps, order: StartO
     words,
   }
   const context = { wakePayload, newWords: words, ...(issue === null ? {} : { heartbeatContext: issue }) }
-  return { ...order, apiUrl, token, prompt: buildPrompt(order, issue, words), wake, context }
+  return { ...order, apiUrl, token, prompt: buildPrompt(order, issue, words), wake, given, context }
 }

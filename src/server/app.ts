@@ -95,6 +95,8 @@ export interface AppDeps {
   readonly trafficLimits?: TrafficLimits
   /** Whether this server has been asked to stop; never unless given. */
   readonly isDraining?: () => boolean
+  /** Folders of this host from which the board may import skills; none unless given. */
+  readonly skillFolders?: readonly string[]
   /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
 }
@@ -159,6 +161,7 @@ const routeDepsOf = (deps: AppDeps): RouteDeps => ({
   version: deps.version,
   board: deps.board,
   people: deps.people,
+  skillFolders: deps.skillFolders ?? [],
   deployment: deps.deployment ?? { deploymentMode: 'local_trusted', deploymentExposure: 'private' },
   feed: deps.feed,
   ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),

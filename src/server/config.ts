@@ -53,6 +53,8 @@ export interface Config extends RunTokenSettings {
   readonly apiUrl: string | null
   /** How long finished rows are kept, in days; 0 keeps them without limit. */
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
+  /** Folders from which the board may import skills. */
+  readonly skillFolders: readonly string[]
   /** How local agents are kept from this server; the account they run under, and what all of them may use. */
   readonly agents: { readonly isolation: IsolationMode; readonly user: string | null; readonly paths: readonly AllowedPath[] }
   /** The quotas of an agent, and of the agents of a company together. */
@@ -158,6 +160,18 @@ const allowedPaths = z
     'must be absolute paths, each with :ro or without',
   )
 
+/** Folders from which the board may import skills, separated by commas. */
+const skillFolders = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item) => (item.startsWith('~/') ? path.join(homedir(), item.slice(2)) : item)),
+  )
+  .refine((folders) => folders.every((each) => path.isAbsolute(each) && each !== '/'), 'must be absolute paths')
+
 const MEGABYTE = 1024 * 1024
 /** More than any server does; it keeps a quota that is a product of settings in the range of exact numbers. */
 const MAX_QUOTA = 1_000_000
@@ -232,6 +246,7 @@ const environment = z.object({
     .regex(/^[A-Za-z0-9_][\w.-]{0,63}$/, 'must be the name or the number of an account')
     .optional(),
   PAPERCLIP_AGENT_PATHS: allowedPaths.default([]),
+  PAPERCLIP_SKILL_FOLDERS: skillFolders.default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -328,6 +343,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         wakeDays: values.PAPERCLIP_KEEP_WAKE_DAYS,
         runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
       },
+      skillFolders: values.PAPERCLIP_SKILL_FOLDERS,
       agents: {
         isolation: values.PAPERCLIP_AGENT_ISOLATION,
         user: values.PAPERCLIP_AGENT_USER ?? null,

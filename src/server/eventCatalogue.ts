@@ -17,6 +17,8 @@ import * as financeEvents from '../control/costs/events.ts'
 import * as documentEvents from '../work/documents/events.ts'
 import * as feedbackEvents from '../work/feedback/events.ts'
 import * as goalEvents from '../org/goals/events.ts'
+import * as instructionEvents from '../org/instructions/events.ts'
+import * as skillEvents from '../org/skills/events.ts'
 import * as holdEvents from '../engine/holds/events.ts'
 import * as instanceEvents from '../observe/instance/events.ts'
 import * as interactionEvents from '../work/interactions/events.ts'
@@ -72,6 +74,7 @@ export const allEvents: readonly EventDeclaration[] = [
   goalEvents,
   holdEvents,
   instanceEvents,
+  instructionEvents,
   interactionEvents,
   issueEvents,
   labelEvents,
@@ -84,6 +87,7 @@ export const allEvents: readonly EventDeclaration[] = [
   runEvents,
   secondFactorEvents,
   secretEvents,
+  skillEvents,
   stalledEvents,
   wakeEvents,
   workProductEvents,

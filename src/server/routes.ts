@@ -25,6 +25,10 @@ import { wakeupRoutes } from '../control/wakeups/routes.ts'
 import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
 import { feedbackRoutes } from '../work/feedback/routes.ts'
 import { goalRoutes } from '../org/goals/routes.ts'
+import { instructionRoutes } from '../org/instructions/routes.ts'
+import { skillTextRoutes } from '../org/skills/publicRoutes.ts'
+import { skillRoutes } from '../org/skills/routes.ts'
+import { textRoutes } from '../control/approvals/textRoutes.ts'
 import type { Route } from '../http/route.ts'
 import type { AgentIsolation, DeploymentFacts, ServerFacts } from '../observe/instance/health.ts'
 import { callerRoutes } from '../observe/instance/callerRoutes.ts'
@@ -67,6 +71,8 @@ export interface RouteDeps {
   /** The causes for which this server is degraded. */
   readonly degradedCauses: ServerFacts['causes']
   readonly log: Log
+  /** Folders of this host that the operator allows for skills. */
+  readonly skillFolders: readonly string[]
 }
 
 /** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
@@ -88,6 +94,10 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...stalledRoutes,
   ...companyRoutes,
   ...portabilityRoutes,
+  ...skillTextRoutes,
+  ...skillRoutes(deps.skillFolders),
+  ...instructionRoutes,
+  ...textRoutes(deps.skillFolders),
   ...goalRoutes,
   ...projectRoutes,
   ...secretRoutes,

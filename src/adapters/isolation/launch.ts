@@ -23,6 +23,8 @@ import { planRun } from './plan.ts'
 import type { Plan, PlanResult } from './plan.ts'
 import { toolchains } from './program.ts'
 import { relaySshAgent } from './sshAgentRelay.ts'
+import { writeRunFiles } from './runFiles.ts'
+import type { RunFiles } from './runFiles.ts'
 import { endProcessesOf } from './strays.ts'
 import { withEnvironmentFile, wrap, WRAPPER_ENVIRONMENT } from './wrapper.ts'
 
@@ -38,10 +40,12 @@ export interface LaunchRequest {
   /** Texts of the configuration that may name paths. */
   readonly named: readonly string[]
   readonly needs: ToolNeeds
+  /** The files that the run is given; none unless said. */
+  readonly given?: RunFiles | null
 }
 
 /** The facts that decide whether a command can run isolated. */
-type CheckRequest = Omit<LaunchRequest, 'runId' | 'args'>
+type CheckRequest = Omit<LaunchRequest, 'runId' | 'args' | 'given'>
 
 /** A command that runs isolated. */
 export interface IsolatedCommand {
@@ -160,6 +164,11 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
   const account = accountOf(state, agentId)
   const owner = account ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   const folders = makeRunFolders(base, { runId, agentId }, owner)
+  const given = await giveFiles(folders, request.given ?? null, owner)
+  if (given.problem !== null) {
+    await removeRunFolder(folders.folder)
+    return { problem: given.problem }
+  }
   const agents = state.folders.read()
   const leadsAstray = (file: string): boolean => agents.leadsAstray(file)
   const homes: Homes | null =
@@ -176,8 +185,12 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
   live.set(runId, { agentId, collect })
   const socket = await sshSocket(request.environment['SSH_AUTH_SOCK'], folders, account)
   writeAccounts(folders, owner)
-  writeEnvironment(folders.environment, runEnvironment(state, request, folders, socket.path), owner)
-  const [command = '', ...args] = commandLine({ isolation, account, folders, cwd, plan: result.plan, socket: socket.path }, request.args)
+  const environment = { ...runEnvironment(state, request, folders, socket.path), ...given.variables }
+  writeEnvironment(folders.environment, environment, owner)
+  const [command = '', ...args] = commandLine(
+    { isolation, account, folders, cwd, plan: result.plan, socket: socket.path, given: given.folder },
+    request.args,
+  )
   return {
     command,
     args,
@@ -193,6 +206,13 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
       await removeRunFolder(folders.folder)
     },
   }
+}
+
+/** Writes the files of a run into its private folder. */
+async function giveFiles(folders: RunFolders, given: RunFiles | null, owner: Account) {
+  if (given === null) return { folder: null, variables: {}, problem: null }
+  const folder = path.join(folders.folder, 'given')
+  return { folder, variables: given.variables(folder), problem: await writeRunFiles(folder, given, owner) }
 }
 
 /** Ends what the run left under its agent's account, unless a namespace has done it or another run has the account. */
@@ -213,6 +233,8 @@ function runEnvironment(
     ...toolchains(operatorHome).variables,
     ...rest,
     HOME: folders.home,
+    // A folder that stays from run to run; the board may have chosen another one.
+    AGENT_HOME: rest['AGENT_HOME'] ?? folders.home,
     ...(isolation.tool === null ? { TMPDIR: folders.temporary } : {}),
     ...(socket === null ? {} : { SSH_AUTH_SOCK: socket }),
   }
@@ -237,9 +259,11 @@ interface Parts {
   readonly cwd: string
   readonly plan: Plan
   readonly socket: string | null
+  /** The folder of the files that the run is given; null for none. */
+  readonly given: string | null
 }
 
-function commandLine({ isolation, account, folders, cwd, plan, socket }: Parts, args: readonly string[]): readonly string[] {
+function commandLine({ isolation, account, folders, cwd, plan, socket, given }: Parts, args: readonly string[]): readonly string[] {
   const command = withEnvironmentFile(folders.environment, [plan.program, ...args])
   const { tool } = isolation
   if (tool === null) return wrap({ account, namespace: null, rootFolder: folders.root }, command)
@@ -264,6 +288,7 @@ function commandLine({ isolation, account, folders, cwd, plan, socket }: Parts, 
     ...plan.mounts.map(stagingOf),
     own(folders.home, false),
     own(folders.environment, true),
+    ...(given === null ? [] : [own(given, true)]),
     ...(socket === null ? [] : [own(socket, false)]),
     ...accounts,
     ...groups,

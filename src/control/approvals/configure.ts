@@ -19,6 +19,7 @@ import type {
   AgentRow,
   ConfigurationChecks,
   ConfigurationWarning,
+  Origin,
   PatchAgent,
   SetPermissions,
 } from '../../org/agents/index.ts'
@@ -77,21 +78,27 @@ export async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal:
 interface ConfigurationRequest {
   readonly changes: PatchAgent
   readonly rolledBackFromRevisionId: string | null
+  /** What the change is, where it is less than any change. */
+  readonly source?: Proposal['source']
 }
 
-async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: ConfigurationRequest): Promise<Outcome<ConfigureResult>> {
-  const { changes, rolledBackFromRevisionId } = request
+/** The source of a change, for its revision and its audit row. */
+export const originOf = ({ rolledBackFromRevisionId, source }: Pick<Proposal, 'rolledBackFromRevisionId' | 'source'>): Origin =>
+  rolledBackFromRevisionId === null ? { source: source ?? 'patch' } : { source: 'rollback', rolledBackFromRevisionId }
+
+/** (tx) Makes a change of an agent, or proposes it for an agent that may only ask for it. Expects the agent's row lock. */
+export async function applyOrPropose(tx: Tx, ctx: Ctx, agent: AgentRow, request: ConfigurationRequest): Promise<Outcome<ConfigureResult>> {
+  const { changes, rolledBackFromRevisionId, source } = request
   const proposedFields = requirePermittedFields(ctx.actor, agent, changes)
   // An agent that waits for the board stays as the board sees it until the decision.
   if (ctx.actor.kind === 'agent' && agent.status === 'pending_approval') refuse('agent_pending')
   if (proposedFields.length > 0 && agent.status === 'terminated') refuse('agent_terminated')
   if (proposedFields.length > 0) {
-    const proposal = { agentId: agent.id, changes, rolledBackFromRevisionId }
+    const proposal = { agentId: agent.id, changes, rolledBackFromRevisionId, ...(source === undefined ? {} : { source }) }
     const { value, events } = await proposeChange(tx, ctx, agent, proposal)
     return changedIfAny({ ...redactAgentFor(ctx.actor, agent), approval: await value }, events)
   }
-  const origin =
-    rolledBackFromRevisionId === null ? { source: 'patch' as const } : { source: 'rollback' as const, rolledBackFromRevisionId }
+  const origin = originOf(request)
   const applied = await applyConfiguration(tx, ctx, agent, { patch: changes, origin })
   return changedIfAny(redactAgentFor(ctx.actor, applied.agent), applied.events)
 }

@@ -18,8 +18,10 @@ import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { agentOfOverride, decideOverride } from './budgets.ts'
+import { originOf } from './configure.ts'
 import { hiredAgentId, parseHire, parseProposal } from './payload.ts'
 import type { ApprovalRow } from './row.ts'
+import { applyTexts, textChangeOf } from './textChanges.ts'
 import type { ApprovalType } from '../../model/approvalStatus.ts'
 
 /** The effect of a decision. */
@@ -72,18 +74,18 @@ const rejectHire: DecisionEffect = async (tx, ctx, approval) => {
 
 /** A change that an agent proposed is made as a change of the board; any other request only wakes its requester. */
 const approveProposal: DecisionEffect = async (tx, ctx, approval) => {
+  const texts = textChangeOf(approval)
+  if (texts !== null) return { events: await applyTexts(tx, ctx, approval.id, texts) }
   const proposal = parseProposal(approval)
   if (proposal === null) return { events: [] }
   const agent = await lockAgent(tx, companyOf(ctx), proposal.agentId)
   if (agent.status === 'terminated') refuse('agent_terminated')
-  const { permissions, rolledBackFromRevisionId } = proposal
+  const { permissions } = proposal
   if (permissions !== undefined) {
     const change = await comparePermissions(tx, ctx, agent, permissions)
     return { events: (await applyPermissions(tx, ctx, agent, change)).events }
   }
-  const origin =
-    rolledBackFromRevisionId === null ? ({ source: 'patch' } as const) : ({ source: 'rollback', rolledBackFromRevisionId } as const)
-  const { events } = await applyConfiguration(tx, ctx, agent, { patch: proposal.changes, origin })
+  const { events } = await applyConfiguration(tx, ctx, agent, { patch: proposal.changes, origin: originOf(proposal) })
   return { events }
 }
 
@@ -100,6 +102,16 @@ export const effects: Readonly<Record<ApprovalType, { readonly approved: Decisio
 
 /** The agents that a decision concerns: the hired or changed agent, that whose limit it is about, and the requester. */
 export const affectedAgentIds = (approval: ApprovalRow): string[] =>
-  [hiredAgentId(approval), parseProposal(approval)?.agentId ?? null, agentOfOverride(approval), approval.requestedByAgentId].filter(
-    (id) => id !== null,
-  )
+  [
+    hiredAgentId(approval),
+    parseProposal(approval)?.agentId ?? null,
+    agentOfTexts(approval),
+    agentOfOverride(approval),
+    approval.requestedByAgentId,
+  ].filter((id) => id !== null)
+
+/** The agent whose instructions an approval changes; null for none. */
+function agentOfTexts(approval: ApprovalRow): string | null {
+  const texts = textChangeOf(approval)
+  return texts?.kind === 'instructions' ? texts.agentId : null
+}

@@ -21,6 +21,7 @@ const refusePayload = (message: string, details?: unknown): never =>
  */
 export function requireValidPayload(type: ApprovalType, payload: Payload): void {
   if ('agentConfiguration' in payload) refusePayload('agentConfiguration is set by PATCH /api/agents/:id only')
+  if ('textChange' in payload) refusePayload('textChange is set by the routes of skills and instructions only')
   if (type === 'hire_agent' && 'agentId' in payload) refusePayload('agentId is set by POST /api/companies/:companyId/agent-hires only')
   if (containsRedacted(payload)) refusePayload('The payload holds redacted values; send them in full')
   const parsed = filedPayloads[type].safeParse(payload)
@@ -93,6 +94,8 @@ export function hirePayloadOf(agent: AgentRow): Record<string, unknown> {
 export function affectsOrganization(approval: Pick<ApprovalRow, 'type' | 'payload'>): boolean {
   // To raise a limit resumes its scope, which may be the company.
   if (approval.type === 'hire_agent' || approval.type === 'budget_override_required') return true
+  // The skills of a company are written under its lock.
+  if ('textChange' in approval.payload) return true
   const proposal = parseProposal(approval)
   return proposal !== null && needsCompanyLock(proposal.changes)
 }

@@ -27,9 +27,9 @@ function withWholeCommands(value: unknown, redacted: unknown): unknown {
 /** A payload as the board decides on it: what an approval will make is whole, and so are commands. Text around it is redacted. */
 function payloadForBoard(row: ApprovalRow): ApprovalView['payload'] {
   if (row.type === 'hire_agent') return row.payload
-  const { agentConfiguration, ...rest } = row.payload
+  const { agentConfiguration, textChange, ...rest } = row.payload
   const shown = withWholeCommands(rest, redact(rest)) as ApprovalView['payload']
-  return agentConfiguration === undefined ? shown : { ...shown, agentConfiguration }
+  return { ...shown, ...(agentConfiguration === undefined ? {} : { agentConfiguration }), ...(textChange === undefined ? {} : { textChange }) }
 }
 
 /** Whether an actor is a person who decides on approvals. */

@@ -169,6 +169,7 @@ export const proposalPayload = z.object({
   agentId: z.uuid(),
   changes: patchAgentBody,
   rolledBackFromRevisionId: z.uuid().nullable().default(null),
+  source: z.enum(['skill-sync', 'instructions_path_patch']).optional(),
   /** Permissions that the agent is to have; then `changes` is empty. Proposals of before have none. */
   permissions: permissionsBody.optional(),
 })

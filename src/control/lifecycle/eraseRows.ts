@@ -19,6 +19,7 @@ import { runEvents, runLogChunks, taskSessions } from '../../model/runRecords.ts
 import { runs } from '../../model/runs.ts'
 import { dataKeys, runSecrets, secrets, secretVersions } from '../../model/secrets.ts'
 import { wakes } from '../../model/wakes.ts'
+import { companySkillFiles, companySkills, instructionFiles } from '../../model/skills.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { lockCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -108,6 +109,7 @@ const partsOfIssues: readonly Part[] = [
 ]
 
 const partsOfAgents: readonly Part[] = [
+  part(instructionFiles, 'instruction_files', SOME, ofAgent),
   part(configRevisions, 'config_revisions', SOME, ofAgent),
   part(taskSessions, 'task_sessions', MANY, ofAgent),
   part(agentKeys, 'agent_keys', MANY, ofAgent),
@@ -203,6 +205,9 @@ export const windowsOfCompany: readonly Window[] = [
   windowOf(approvals, 'approvals', SOME, { lock: lockFor('approval', approvals, 'approvals'), parts: partsOfApprovals }),
   windowOf(agents, 'agents', SOME, { lock: lockAgentRows, parts: partsOfAgents }),
   windowOf(projects, 'projects', SOME, { parts: partsOfProjects }),
+  windowOf(companySkills, 'company_skills', FEW, {
+    parts: [part(companySkillFiles, 'company_skill_files', SOME, sql`x.skill_id = any(${ids})`)],
+  }),
   windowOf(goals, 'goals', SOME),
   windowOf(labels, 'labels', SOME),
   windowOf(assets, 'assets', FEW),
@@ -229,7 +234,7 @@ export const windowsOfAgent: readonly Window[] = [
   {
     next: statement<{ id: string }, { id: string }>('erase_next_agent').read(sql`select x.id from ${agents} x where x.id = ${id} and (
       exists (select 1 from ${wakes} w where w.agent_id = x.id) or exists (select 1 from ${configRevisions} c where c.agent_id = x.id)
-      or exists (select 1 from ${taskSessions} s where s.agent_id = x.id))`),
+      or exists (select 1 from ${taskSessions} s where s.agent_id = x.id) or exists (select 1 from ${instructionFiles} f where f.agent_id = x.id))`),
     lock: lockAgentRows,
     parts: partsOfAgents,
     rows: null,

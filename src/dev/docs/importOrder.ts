@@ -55,6 +55,8 @@ export const rooms: readonly Room[] = [
   },
   { path: 'org/members', holds: 'the members of a company: their roles and what they were granted' },
   { path: 'org/agents', holds: 'agents, their keys, their configuration and its revisions' },
+  { path: 'org/instructions', holds: 'the instructions of an agent, as files' },
+  { path: 'org/skills', holds: 'skills of a company and of this server, and the texts for models' },
   { path: 'org/invites', holds: 'invitations to a company, and requests of people and agents to join it' },
   { path: 'org/cliLogins', holds: 'the login of command lines, and the keys with which they act for a person' },
   { path: 'org/boardClaims', holds: 'the claim of an instance that has no administrator, by a URL that its server prints' },

@@ -3,6 +3,7 @@ import type { RunTokens } from '../../auth/runTokens.ts'
 import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { sendRequest } from './rawRequest.ts'
+import { stageSkillFolder } from './skillFolder.ts'
 import type { Reply } from './rawRequest.ts'
 import { memberRoles } from '../../platform/kernel/actor.ts'
 import { newSessionToken, sessionCookie, TEST_PASSWORD_HASH } from './sessions.ts'
@@ -217,6 +218,15 @@ const insertFixtureRows = `
       'title', 'Long before', 'reportsTo', null, 'capabilities', null, 'adapterType', 'process', 'adapterConfig', '{}'::jsonb,
       'runtimeConfig', '{}'::jsonb, 'budgetMonthlyCents', 0, 'metadata', null)`
 
+/** The rows of skills and instructions, behind the agent that has them. */
+const insertTextRows = `
+  with skill as (insert into company_skills (id, company_id, slug, name, description, source_type, source_locator, content_hash, file_count, byte_size)
+      values ($3::uuid, $1, 'stage-' || $3::uuid::text, 'On stage', 'A skill', 'folder', $4, repeat('0', 64), 1, 4)),
+    skill_file as (insert into company_skill_files (skill_id, company_id, path, content) values ($3, $1, 'SKILL.md', 'Bow.')),
+    bundle as (insert into instruction_bundles (agent_id, company_id, entry_file) values ($2, $1, 'AGENTS.md'))
+  insert into instruction_files (agent_id, company_id, path, content, revision_id)
+    values ($2, $1, 'AGENTS.md', 'Play.', gen_random_uuid()), ($2, $1, 'TOOLS.md', 'A hat.', gen_random_uuid())`
+
 /** The secret of the request to join, of the login of a command line, and of the claim of the instance. */
 export const STAGE_SECRET = 'pcp_claim_of_the_stage'
 
@@ -256,6 +266,7 @@ const idNames = [
   'budgetIncident',
   'budgetPolicy',
   'secret',
+  'skill',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -287,12 +298,14 @@ const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
   'board-claim': id.boardClaim,
   'budget-incidents': id.budgetIncident,
   secrets: id.secret,
+  skills: id.skill,
   // No stored row has this id.
   'workspace-operations': randomUUID(),
   // Words in places where other paths have ids.
   documents: 'plan',
   adapters: 'process',
   'runtime-services': 'start',
+  'agent-configuration': 'process.txt',
 })
 
 /** Creates the rows of a subject in one statement: hundreds are created, and one request for each would cost the suite seconds. */
@@ -316,6 +329,7 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
     text: insertFixtureRows,
     values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming, ...budgets],
   })
+  await api.sql.query({ name: 'make_texts', text: insertTextRows, values: [company.id, id.agent, id.skill, stageSkillFolder] })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {
     companyId: company.id,

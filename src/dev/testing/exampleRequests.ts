@@ -9,10 +9,14 @@ import { TEST_PASSWORD } from './sessions.ts'
 
 // A path and a body for every route, so that a test can call each of them.
 
+/** Parameters that name no row, although rows have the word before them. */
+const wordsInPaths: Readonly<Record<string, string>> = { ':skillName': 'paperclip' }
+
 /** Fills the parameters of a path; the word before a parameter says what kind of row it names. */
 export function pathOf(route: Route, idOf: (kind: string, parameter: string) => string): string {
   const parts = route.path.split('/')
-  return parts.map((part, at) => (part.startsWith(':') ? encodeURIComponent(idOf(parts[at - 1] ?? '', part.slice(1))) : part)).join('/')
+  const filled = (part: string, at: number): string => wordsInPaths[part] ?? encodeURIComponent(idOf(parts[at - 1] ?? '', part.slice(1)))
+  return parts.map((part, at) => (part.startsWith(':') ? filled(part, at) : part)).join('/')
 }
 
 /** True for a parameter that names a row, not a word. */
@@ -164,6 +168,18 @@ const examples: Readonly<Record<string, Example>> = {
   postCompaniesByCompanyIdCostEvents: {
     body: ({ agent }) => ({ agentId: agent.id, provider: 'p', model: 'm', costCents: 1, occurredAt: new Date().toISOString() }),
   },
+  postCompaniesByCompanyIdSkillsImport: {
+    body: () => ({ files: { 'SKILL.md': `---\nname: Skill ${randomUUID().slice(0, 8)}\n---\n\nDo it well.\n` } }),
+  },
+  postAgentsByIdSkillsSync: { body: () => ({ desiredSkills: ['paperclip'] }) },
+  patchAgentsByIdInstructionsPath: {
+    arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" },
+    body: () => ({ path: '/srv/instructions.md' }),
+  },
+  patchAgentsByIdInstructionsBundle: { body: () => ({ entryFile: 'TOOLS.md' }) },
+  putAgentsByIdInstructionsBundleFile: { body: () => ({ path: 'AGENTS.md', content: 'Play on.' }) },
+  getAgentsByIdInstructionsBundleFile: { query: '?path=AGENTS.md' },
+  deleteAgentsByIdInstructionsBundleFile: { query: '?path=TOOLS.md' },
   deleteAgentsByIdQuarantine: {
     arrange: { of: 'agents', sql: "update agents set status = 'paused', pause_reason = 'quarantine', paused_at = now() where id = $1" },
   },

@@ -101,6 +101,7 @@ const grabs: Readonly<Record<keyof typeof patchAgentBody.shape, (caller: TestAge
   reportsTo: (caller) => caller.id,
   adapterType: () => 'http',
   adapterConfig: () => ({ command: 'evil' }),
+  desiredSkills: () => ['paperclip-create-agent'],
   runtimeConfig: () => ({ heartbeat: { intervalSec: 10 } }),
   replaceAdapterConfig: () => true,
   budgetMonthlyCents: () => 0,

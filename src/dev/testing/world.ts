@@ -35,6 +35,7 @@ import { createFeed } from '../../observe/events/index.ts'
 import type { Feed } from '../../observe/events/index.ts'
 import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
+import { testSkillFolder } from './skillFolder.ts'
 import { testPeople } from './testPeople.ts'
 import type { PeopleOptions } from './testPeople.ts'
 import { workFolder } from './workFolder.ts'
@@ -141,6 +142,8 @@ interface ServerOptions extends PeopleOptions {
   /** Other limits of connections and unread answers than the usual ones. */
   readonly trafficLimits?: NonNullable<AppDeps['trafficLimits']>
   readonly degradedCauses?: NonNullable<AppDeps['degradedCauses']>
+  /** Folders from which the board may import skills; those of the tests unless said. */
+  readonly skillFolders?: readonly string[]
 }
 
 const trustOf = ({ allowedOrigins = [], guessesPerMinute = Number.POSITIVE_INFINITY }: ServerOptions) => ({
@@ -190,6 +193,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     ...(options.trafficLimits === undefined ? {} : { trafficLimits: options.trafficLimits }),
     heads,
     version: 'test',
+    skillFolders: options.skillFolders ?? [testSkillFolder],
     board: testBoard(options),
     ...(await testPeople(options)),
     ...trustOf(options),

@@ -9,8 +9,8 @@ import type { FieldMeaning, Authority } from '../../auth/power.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { mergeAdapterConfig } from './adapterConfig.ts'
-import { agentUpdated, configRolledBack } from './events.ts'
 import { requireSecretReferences } from '../secrets/index.ts'
+import { agentUpdated, configRolledBack, instructionsPathUpdated, skillsSynced } from './events.ts'
 import { requireManager } from './hierarchy.ts'
 import { lockAgent } from './lock.ts'
 import type { AgentRow } from './lock.ts'
@@ -78,7 +78,7 @@ function requireStatusChange(agent: AgentRow, to: PatchAgent['status']): void {
 
 /** The fields that a patch sets to another value than the agent has, with their new values. Pure. */
 export function resultingFields(agent: AgentRow, input: PatchAgent): Record<string, unknown> {
-  const { replaceAdapterConfig: _, permissions: _permissions, adapterConfig: _config, ...plainFields } = input
+  const { replaceAdapterConfig: _, permissions: _permissions, adapterConfig: _config, desiredSkills: _skills, ...plainFields } = input
   const adapterConfig = mergeAdapterConfig(agent, input)
   const nextValues: Record<string, unknown> = { ...plainFields, ...(adapterConfig === undefined ? {} : { adapterConfig }) }
   return Object.fromEntries(
@@ -132,14 +132,29 @@ export async function applyConfiguration(
     .where(eq(agents.id, agent.id))
   const updatedAgent = await lockAgent(tx, agent.companyId, agent.id)
   const revisionId = await insertRevision(tx, ctx, { before: agent, after: updatedAgent }, origin)
-  const eventContext = { agentId: agent.id }
-  const details = { ...changes, changedKeys, revisionId }
-  return origin.source === 'rollback'
-    ? {
-        agent: updatedAgent,
-        events: [
-          configRolledBack(agent.id, { changedKeys, revisionId, rolledBackFromRevisionId: origin.rolledBackFromRevisionId }, eventContext),
-        ],
-      }
-    : { agent: updatedAgent, events: [agentUpdated(agent.id, details, eventContext)] }
+  return { agent: updatedAgent, events: [eventOf(updatedAgent, { changes, changedKeys, revisionId }, origin)] }
 }
+
+interface WrittenChange {
+  readonly changes: Readonly<Record<string, unknown>>
+  readonly changedKeys: string[]
+  readonly revisionId: string | null
+}
+
+/** The audit row of a change, by its source. */
+function eventOf({ id, adapterConfig }: AgentRow, { changes, changedKeys, revisionId }: WrittenChange, origin: Origin): DomainEvent {
+  const context = { agentId: id }
+  switch (origin.source) {
+    case 'rollback':
+      return configRolledBack(id, { changedKeys, revisionId, rolledBackFromRevisionId: origin.rolledBackFromRevisionId }, context)
+    case 'skill-sync':
+      return skillsSynced(id, { desiredSkills: skillNames(adapterConfig), revisionId }, context)
+    case 'instructions_path_patch':
+      return instructionsPathUpdated(id, { isSet: Boolean(adapterConfig['instructionsFilePath']), revisionId }, context)
+    default:
+      return agentUpdated(id, { ...changes, changedKeys, revisionId }, context)
+  }
+}
+
+const skillNames = ({ desiredSkills }: AgentRow['adapterConfig']): string[] =>
+  Array.isArray(desiredSkills) ? desiredSkills.filter((name) => typeof name === 'string') : []

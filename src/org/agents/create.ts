@@ -12,7 +12,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { requireNoRedacted } from '../../platform/kernel/placeholders.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { requireSecretReferences } from '../secrets/index.ts'
-import { normalizeAdapterConfig } from './adapterConfig.ts'
+import { normalizeAdapterConfig, withDesiredSkills } from './adapterConfig.ts'
 import { agentCreated } from './events.ts'
 import { requireManagers } from './hierarchy.ts'
 import { agentColumns } from './lock.ts'
@@ -67,7 +67,7 @@ export function agentDefaults(input: CreateAgent) {
     reportsTo: input.reportsTo ?? null,
     capabilities: input.capabilities ?? null,
     adapterType: input.adapterType ?? 'process',
-    adapterConfig: normalizeAdapterConfig(input.adapterConfig ?? {}),
+    adapterConfig: normalizeAdapterConfig(withDesiredSkills(input) ?? {}),
     runtimeConfig: input.runtimeConfig ?? {},
     budgetMonthlyCents: input.budgetMonthlyCents ?? 0,
     permissions: { canCreateAgents: input.permissions?.canCreateAgents ?? role === 'ceo' },

@@ -94,6 +94,18 @@ export const configRolledBack = event(
   'agent',
   z.object({ changedKeys: z.array(z.string()), revisionId: z.string().nullable(), rolledBackFromRevisionId: z.string() }),
 )
+/** The skills that the agent is to have, after the change. */
+export const skillsSynced = event(
+  'agent.skills_synced',
+  'agent',
+  z.object({ desiredSkills: z.array(z.string()), revisionId: z.string().nullable() }),
+)
+/** Without the path: where files lie on the host is in the revision. */
+export const instructionsPathUpdated = event(
+  'agent.instructions_path_updated',
+  'agent',
+  z.object({ isSet: z.boolean(), revisionId: z.string().nullable() }),
+)
 export const permissionsUpdated = event(
   'agent.permissions_updated',
   'agent',

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { Tx } from '../../platform/db/types.ts'
+import type { ReadDb, Tx } from '../../platform/db/types.ts'
 import { agents } from '../../model/agents.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -39,3 +39,15 @@ export async function requireManagers(tx: Tx, companyId: string, managerIds: Rea
   const { count } = exactlyOne(await tx.run(countManagers, { ids: [...managerIds], companyId }))
   if (count !== managerIds.size) refuse('unknown_reference', { message: 'Manager not found' })
 }
+
+const findAbove = statement<{ companyId: string; agentId: string; managerId: string }, { isAbove: boolean }>('agent_is_above').read(sql`
+  with recursive above as (
+    select a.reports_to as id, 1 as height from ${agents} a where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}
+    union all
+    select next.id, above.height + 1 from above, lateral (select a.reports_to as id from ${agents} a where a.id = above.id offset 0) next
+    where above.height < 50 and above.id is not null)
+  select exists (select 1 from above where id = ${param('managerId', 'uuid')}) as "isAbove"`)
+
+/** Whether an agent is above another one in its chain of command, of which 50 managers count. */
+export const isManagerOf = async (db: Pick<ReadDb, 'run'>, companyId: string, managerId: string, agentId: string): Promise<boolean> =>
+  exactlyOne(await db.run(findAbove, { companyId, agentId, managerId })).isAbove

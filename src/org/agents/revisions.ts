@@ -33,7 +33,9 @@ const configKeys = [
 ] as const satisfies readonly (keyof AgentRow)[]
 
 /** The source of a change of configuration. */
-export type Origin = { readonly source: 'patch' } | { readonly source: 'rollback'; readonly rolledBackFromRevisionId: string }
+export type Origin =
+  | { readonly source: 'patch' | 'skill-sync' | 'instructions_path_patch' | 'instructions_bundle_patch' }
+ | { readonly source: 'rollback'; readonly rolledBackFromRevisionId: string }
 
 export type Revision = z.input<typeof revisionView>
 
@@ -84,6 +86,44 @@ export async function insertRevision(tx: Tx, ctx: Ctx, { before, after }: AgentC
       changedKeys: JSON.stringify(changedKeys),
       before: JSON.stringify(configOf(before)),
       after: JSON.stringify(configOf(after)),
+    }),
+  )
+  return id
+}
+
+/** The instructions of an agent as a revision has them: hashes of texts by their paths. Texts of before are not kept. */
+export interface InstructionFacts {
+  readonly entryFile: string | null
+  readonly files: Readonly<Record<string, string>>
+}
+
+/**
+ * (tx) Stores a revision of the instructions of an agent beside its configuration, which stays. A rollback to it restores the configuration
+ * alone. Expects the agent's row lock.
+ */
+export async function insertInstructionRevision(
+  tx: Tx,
+  ctx: Ctx,
+  agent: AgentRow,
+  change: {
+    readonly source: 'instructions_bundle_patch' | 'instructions_bundle_file_put'
+    readonly before: InstructionFacts
+    readonly after: InstructionFacts
+  },
+): Promise<string> {
+  const author = authorOf(ctx.actor)
+  const config = configOf(agent)
+  const { id } = exactlyOne(
+    await tx.run(insertRow, {
+      companyId: agent.companyId,
+      agentId: agent.id,
+      byAgentId: author.agentId,
+      byUserId: author.userId,
+      source: change.source,
+      from: null,
+      changedKeys: JSON.stringify(['instructionsBundle']),
+      before: JSON.stringify({ ...config, instructionsBundle: change.before }),
+      after: JSON.stringify({ ...config, instructionsBundle: change.after }),
     }),
   )
   return id

@@ -103,6 +103,8 @@ const configurableFields = {
   capabilities: z.string().max(10_000).nullish(),
   adapterType: z.enum(adapterTypes).optional(),
   adapterConfig: json.meta(adapterConfigUnion).optional(),
+  /** Stored as `adapterConfig.desiredSkills`. */
+  desiredSkills: z.array(z.string().min(1).max(100)).max(100).optional(),
   runtimeConfig: runtimeConfig.optional(),
   budgetMonthlyCents: z.int().min(0).max(INT_MAX).optional(),
   metadata: json.nullish(),

@@ -4,6 +4,9 @@ import type { z } from 'zod'
 import type { StreamResponse } from '../../platform/kernel/content.ts'
 import type { InviteView, onboardingView, PublicInvite } from './views.ts'
 
+/** Where the skills for agents of this server are listed. */
+const SKILL_INDEX = '/api/skills/index'
+
 const pathsOf = (token: string) => {
   const at = `/api/invites/${token}`
   return {
@@ -34,8 +37,8 @@ export function presentInvite(invite: InviteView & { readonly companyName: strin
     onboardingUrl: origin + paths.onboarding,
     onboardingTextPath: paths.text,
     onboardingTextUrl: origin + paths.text,
-    skillIndexPath: null,
-    skillIndexUrl: null,
+    skillIndexPath: SKILL_INDEX,
+    skillIndexUrl: origin + SKILL_INDEX,
     inviteMessage,
   }
 }
@@ -61,7 +64,7 @@ export function onboardingOf(token: string, origin: string): z.output<typeof onb
       guidance: 'This server calls public addresses only, and those that its operator lists.',
     },
     textInstructions: { path: paths.text, url: origin + paths.text },
-    skill: { name: 'paperclip', path: null },
+    skill: { name: 'paperclip', path: '/api/skills/paperclip' },
   }
 }
 

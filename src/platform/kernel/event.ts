@@ -26,6 +26,7 @@ export type EntityType =
   | 'budget_policy'
   | 'budget_incident'
   | 'secret'
+  | 'skill'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

@@ -3,6 +3,7 @@ import { fieldsOfCosts } from './fieldsOfCosts.ts'
 import { fieldsOfParties } from './fieldsOfParties.ts'
 import { fieldsOfPeople } from './fieldsOfPeople.ts'
 import { fieldsOfSecrets } from './fieldsOfSecrets.ts'
+import { fieldsOfSkills } from './fieldsOfSkills.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
 import { fieldsOfWork } from './fieldsOfWork.ts'
 
@@ -18,4 +19,5 @@ export const fieldTexts: Readonly<Record<string, string>> = {
   ...fieldsOfCosts,
   ...fieldsOfBudgets,
   ...fieldsOfSecrets,
+  ...fieldsOfSkills,
 }

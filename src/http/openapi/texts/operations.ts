@@ -4,6 +4,7 @@ import { budgets } from './budgetOperations.ts'
 import { costs } from './costOperations.ts'
 import { feedback, holds, inbox, issues, questions, results } from './issueOperations.ts'
 import { secrets } from './secretOperations.ts'
+import { skills } from './skillOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
 
@@ -13,6 +14,7 @@ export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   People: people,
   Companies: companies,
   Agents: agents,
+  Skills: skills,
   Planning: planning,
   Issues: issues,
   Holds: holds,

@@ -38,6 +38,9 @@ export const pathTexts: Readonly<Record<string, PathText>> = {
   assetId: id('The asset'),
   attachmentId: id('The attachment'),
   traceId: id('The trace'),
+  skillId: id('The skill'),
+  skillName: { text: 'The name of the skill', example: 'paperclip' },
+  adapterType: { text: 'The type of the adapter', example: 'process' },
   key: { text: 'The key of the document within its issue', example: 'plan' },
   type: { text: 'The type of the adapter', example: 'process' },
 }
@@ -124,5 +127,8 @@ export const parameterTexts: Readonly<Record<string, string>> = {
   ':id?token': 'The secret of the login, from the answer that made it',
   includeArchived: 'Taken from newer clients of Paperclip’s API; archived projects are always in the list',
   summary: 'Taken from newer clients of Paperclip’s API; every list has summaries of results',
+  'files?path': 'The path of the file within the skill',
+  'file?path': 'The path of the file within the instructions',
+  baseRevisionId: 'The revision that the caller has read; another one is 409',
   includePayload: 'With the kept text of the target',
 }

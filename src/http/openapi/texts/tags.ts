@@ -7,6 +7,8 @@ export const tags = {
     'People who sign in, their sessions, and who administers the instance. On a server in the mode `local_trusted` there is no sign-in.',
   Companies: 'A company is a tenant: every row belongs to one, and no request crosses the border.',
   Agents: 'An agent is a program that does work. It has a configuration, a manager, a status and API keys.',
+  Skills:
+    'Texts that agents follow: skills of a company and of this server, instructions of an agent as files, and what a model has to know to configure one.',
   Planning: 'Goals, projects with their workspaces, and labels: what issues are for, and where the work on them runs.',
   Issues: 'An issue is one task. Agents and people create, change and comment on issues.',
   Holds:

@@ -5,6 +5,21 @@
 export type ViewTexts = Readonly<Record<string, string>>
 
 export const viewTexts: ViewTexts = {
+  AgentSkills: 'The skills of an agent, and those that it could have',
+  AvailableSkills: 'The skills that every server of this version has',
+  ChangedInstructionsBundle: 'The instructions of an agent after a change; with an `approval` they are unchanged and the change waits for the board',
+  ImportedSkills: 'What an import made; with an `approval` nothing yet, and it waits for the board',
+  InstructionsBundle: 'The instructions of an agent, as files without their texts',
+  InstructionsFile: 'One file of the instructions of an agent',
+  InstructionsPath: 'The file of the host that runs of an agent get as instructions',
+  ScannedProjects: 'The skills that the folders of projects have, and what became of them',
+  Skill: 'A skill of a company, without its texts',
+  SkillDetail: 'A skill of a company, with its text',
+  SkillFile: 'One file of a skill',
+  SkillIndex: 'Where the skills of this server are read',
+  SkillUpdateStatus: 'Whether the folder of a skill has another text',
+  SyncedSkills: 'The skills of an agent after a change; with an `approval` they are unchanged and the change waits for the board',
+  WrittenInstructionsFile: 'The file, or the approval that waits for the board',
   Account: 'A person who has an account, as administrators see it',
   Activity: 'An audit row: one thing that happened, with its actor',
   AcceptedInvite: 'The request to join, or that an administrator was made',

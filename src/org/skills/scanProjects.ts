@@ -1,0 +1,126 @@
+import path from 'node:path'
+import { sql } from 'drizzle-orm'
+import type { z } from 'zod'
+import { decidesForHost } from '../../auth/roles.ts'
+import { projects, projectWorkspaces } from '../../model/projects.ts'
+import { lockUnarchivedCompany } from '../companies/index.ts'
+import { companyOf } from '../../platform/db/context.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Ctx } from '../../platform/db/types.ts'
+import { requireActingRun } from '../../auth/runFacts.ts'
+import { skillsScanned } from './events.ts'
+import { allowedFolder, skillsIn } from './folders.ts'
+import { listSkillHeads, presentSkill, skillsById } from './queries.ts'
+import { MAX_IMPORTED_SKILLS } from './rules.ts'
+import { changesIn, storeSkills } from './store.ts'
+import type { SourcedDraft } from './store.ts'
+import type { ScanProjects, scanProjectsView } from './views.ts'
+
+type Scan = z.input<typeof scanProjectsView>
+
+/** Where projects keep skills, below the folder of their workspace. */
+const skillFoldersOfProjects = ['skills', '.claude/skills', '.agents/skills', '.codex/skills'] as const
+/** Workspaces of one scan. */
+const MAX_WORKSPACES = 100
+
+interface Workspace {
+  readonly id: string
+  readonly projectId: string
+  readonly cwd: string
+}
+
+const workspacesWithFolder = statement<
+  { companyId: string; projectIds: string[] | null; workspaceIds: string[] | null; limit: number },
+  Workspace
+>('skill_scan_workspaces').read(sql`
+  select w.id, w.project_id as "projectId", w.cwd from ${projectWorkspaces} w join ${projects} p on p.id = w.project_id
+  where w.company_id = ${param('companyId', 'uuid')} and p.archived_at is null and w.cwd is not null
+    and (${param('projectIds', 'uuid[]')} is null or w.project_id = any(${param('projectIds', 'uuid[]')}))
+    and (${param('workspaceIds', 'uuid[]')} is null or w.id = any(${param('workspaceIds', 'uuid[]')}))
+  order by w.created_at, w.id limit ${param('limit', 'int')}`)
+
+interface Found {
+  readonly found: SourcedDraft[]
+  readonly warnings: string[]
+  readonly scanned: Workspace[]
+}
+
+async function look(workspaces: readonly Workspace[], allowed: readonly string[]): Promise<Found> {
+  const state: Found = { found: [], warnings: [], scanned: [] }
+  let unseen = 0
+  for (const workspace of workspaces) {
+    const root = await allowedFolder(workspace.cwd, allowed)
+    if (root === null) {
+      unseen += 1
+      continue
+    }
+    state.scanned.push(workspace)
+    for (const name of skillFoldersOfProjects) {
+      // Again with the real path: a link in a project must not lead to another folder.
+      const folder = await allowedFolder(path.join(root, name), [root])
+      if (folder === null) continue
+      const { found, warnings } = await skillsIn(folder)
+      state.found.push(...found)
+      state.warnings.push(...warnings)
+    }
+  }
+  if (unseen > 0)
+    state.warnings.unshift(`${unseen} workspace(s) have a folder that is missing or not below one of PAPERCLIP_SKILL_FOLDERS; they were not read`)
+  return state
+}
+
+const nothing = (warnings: readonly string[]): Scan => ({
+  scannedProjects: 0,
+  scannedWorkspaces: 0,
+  discovered: 0,
+  imported: [],
+  updated: [],
+  skipped: [],
+  conflicts: [],
+  warnings: [...warnings],
+})
+
+/**
+ * Looks for skills in the folders of projects that lie below a folder which the operator allowed, and imports them. A skill that the company has from
+ * elsewhere is a conflict and stays. An agent gets no look at the host, and its answer says so.
+ * @param allowed the folders of `PAPERCLIP_SKILL_FOLDERS`
+ */
+export async function scanProjects(ctx: Ctx, { projectIds, workspaceIds }: ScanProjects, allowed: readonly string[]): Promise<Scan> {
+  const companyId = companyOf(ctx)
+  const mayLook = decidesForHost(ctx.actor)
+  const workspaces =
+    mayLook && allowed.length > 0
+      ? await ctx.store.read.run(workspacesWithFolder, { companyId, projectIds: projectIds ?? null, workspaceIds: workspaceIds ?? null, limit: MAX_WORKSPACES })
+      : []
+  const found = await look(workspaces, allowed)
+  if (!mayLook) found.warnings.unshift('Only the board looks into folders of this host: nothing was scanned')
+  else if (allowed.length === 0) found.warnings.unshift('The operator allows no folder (PAPERCLIP_SKILL_FOLDERS): nothing was scanned')
+  return await mutate<Scan>(ctx, async (tx) => {
+    await lockUnarchivedCompany(tx, companyId)
+    await requireActingRun(tx, ctx)
+    const present = new Map((await listSkillHeads(tx, companyId)).map((head) => [head.slug, head]))
+    const scan = nothing(found.warnings)
+    const taken = new Map<string, SourcedDraft>()
+    for (const each of found.found) {
+      const { slug } = each.draft
+      const before = present.get(slug)
+      const at = { slug, folder: each.folder ?? '' }
+      if (taken.has(slug)) scan.skipped.push({ ...at, reason: 'another folder of the scan has a skill of this name' })
+      else if (before !== undefined && before.sourceLocator !== each.folder) scan.conflicts.push({ ...at, reason: 'the company has a skill of this name from elsewhere' })
+      else if (before?.contentHash === each.draft.contentHash) scan.skipped.push({ ...at, reason: null })
+      else if (taken.size >= MAX_IMPORTED_SKILLS) scan.skipped.push({ ...at, reason: `more than ${MAX_IMPORTED_SKILLS} at once: scan again` })
+      else taken.set(slug, each)
+    }
+    const stored = changesIn(await storeSkills(tx, ctx, [...taken.values()]))
+    const rows = await skillsById(
+      tx,
+      companyId,
+      stored.map(({ skillId }) => skillId),
+    )
+    for (const row of rows) scan[present.has(row.slug) ? 'updated' : 'imported'].push(presentSkill(ctx, row))
+    const counts = { scannedWorkspaces: found.scanned.length, discovered: found.found.length }
+    const answer = { ...scan, ...counts, scannedProjects: new Set(found.scanned.map(({ projectId }) => projectId)).size }
+    return changed(answer, skillsScanned(companyId, { ...counts, skills: stored, warnings: found.warnings.length }))
+  })
+}
