@@ -7,6 +7,8 @@ export interface AddressPolicy {
    * @param address the address that the connection would use
    */
   permits(host: string, address: string): boolean
+  /** Whether the operator's list has the host or the address. What `permits` allows without it is public. */
+  lists(host: string, address: string): boolean
 }
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
@@ -79,8 +81,7 @@ export function addressPolicy(allowed: readonly string[]): AddressPolicy {
   if (invalid !== undefined) throw new Error(`not an address, a subnet or a host name: ${invalid}`)
   const addresses = blockList(allowed.filter((entry) => isIP(entry.split('/')[0] ?? '') !== 0))
   const names = new Set(allowed.map(plainHost))
-  return {
-    permits: (host, address) =>
-      isIP(address) !== 0 && (isPublic(address) || names.has(plainHost(host)) || addresses.check(address, familyOf(address))),
-  }
+  const lists = (host: string, address: string): boolean =>
+    isIP(address) !== 0 && (names.has(plainHost(host)) || addresses.check(address, familyOf(address)))
+  return { permits: (host, address) => isPublic(address) || lists(host, address), lists }
 }

@@ -1,6 +1,7 @@
 // One HTTP request to an agent: over Node's own client, without a pool, a proxy or redirects, to permitted addresses only.
 import dns from 'node:dns/promises'
 import http from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
@@ -26,8 +27,13 @@ export interface HttpRequest {
   /** From the lookup of the name to the last byte of the answer. */
   readonly timeoutMs: number
   readonly limitBytes: number
-  readonly policy: AddressPolicy
+  readonly policy: Pick<AddressPolicy, 'permits'>
   readonly resolve: Resolve
+  /**
+   * Takes the beginning of any answer: a redirect as it is, and of a longer body the first `limitBytes`, behind which the connection is closed. Without it
+   * both are failures.
+   */
+  readonly takesBeginning?: boolean
 }
 
 export interface HttpResponse {
@@ -35,6 +41,8 @@ export interface HttpResponse {
   readonly body: string
   /** The media type that the answer names, in lower case and without parameters; empty where it names none. */
   readonly mediaType: string
+  /** `Retry-After` as it was sent; null when it was not. */
+  readonly retryAfter: string | null
 }
 export type HttpResponseOrFailure = HttpResponse | { readonly errorCode: ErrorCode; readonly error: string }
 
@@ -57,7 +65,7 @@ const addressRefused = (host: string): Failure =>
  * Looks a name up and gives the socket only the addresses that the policy permits. The socket connects to these addresses
  * without another lookup, so a name that changes its address in between (DNS rebinding) gains nothing.
  */
-function guardedLookup(policy: AddressPolicy, resolve: Resolve): LookupFunction {
+function guardedLookup(policy: HttpRequest['policy'], resolve: Resolve): LookupFunction {
   const lookup = callbackify(async (host: string) => {
     const all = await resolve(host)
     const permitted = all.filter(({ address }) => policy.permits(host, address))
@@ -116,7 +124,7 @@ async function decoded(bytes: Buffer, encoding: string | undefined, limitBytes: 
 }
 
 function sendAndRead(httpRequest: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-  const { url, method, headers, body, limitBytes, policy, resolve } = httpRequest
+  const { url, method, headers, body, policy, resolve } = httpRequest
   return new Promise((fulfil, reject) => {
     const host = hostOf(url)
     // For an address in the URL the socket does no lookup. The URL parser has already converted octal, hexadecimal and
@@ -133,31 +141,46 @@ function sendAndRead(httpRequest: HttpRequest, signal: AbortSignal): Promise<Htt
     signal.addEventListener('abort', () => clientRequest.destroy(failure('cancelled', 'The request was aborted')), { once: true })
     clientRequest.on('error', reject)
     clientRequest.on('close', () => reject(failure('adapter_http_failed', `${url.host} closed the connection without an answer`)))
-    clientRequest.on('response', (response) => {
-      const status = response.statusCode ?? 0
-      if (status >= 300 && status < 400) {
-        clientRequest.destroy()
-        return reject(failure('adapter_http_redirect', `${url.host} answered with a redirect (${status}), which is not followed`))
-      }
-      const chunks: Buffer[] = []
-      let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes <= limitBytes) return void chunks.push(chunk)
-        clientRequest.destroy()
-        reject(failure('adapter_http_too_large', `${url.host} answered with more than ${limitBytes} bytes`))
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        const mediaType = (response.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-        const answer = decoded(Buffer.concat(chunks), response.headers['content-encoding'], limitBytes).then(
-          (bytes) => ({ status, body: bytes.toString('utf8'), mediaType }),
-          () => Promise.reject(failure('adapter_http_failed', `${url.host} answered in an encoding that could not be read`)),
-        )
-        // Given as a promise, so that the end of the connection, which comes before it, changes nothing.
-        fulfil(answer)
-      })
-    })
+    // The answer is given as a promise, so that the end of the connection, which comes before it, changes nothing.
+    clientRequest.on('response', (response) => readAnswer(httpRequest, response, { fulfil, reject, hangUp: () => clientRequest.destroy() }))
     clientRequest.end(body)
   })
+}
+
+interface AnswerListener {
+  readonly fulfil: (answer: Promise<HttpResponse>) => void
+  readonly reject: (error: unknown) => void
+  readonly hangUp: () => void
+}
+
+function readAnswer(httpRequest: HttpRequest, response: IncomingMessage, { fulfil, reject, hangUp }: AnswerListener): void {
+  const { url, limitBytes, takesBeginning = false } = httpRequest
+  const status = response.statusCode ?? 0
+  if (!takesBeginning && status >= 300 && status < 400) {
+    hangUp()
+    return reject(failure('adapter_http_redirect', `${url.host} answered with a redirect (${status}), which is not followed`))
+  }
+  const chunks: Buffer[] = []
+  let bytes = 0
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes <= limitBytes) return void chunks.push(chunk)
+    if (takesBeginning) {
+      fulfil(answerOf(httpRequest, response, Buffer.concat([...chunks, chunk]).subarray(0, limitBytes)))
+      return hangUp()
+    }
+    hangUp()
+    reject(failure('adapter_http_too_large', `${url.host} answered with more than ${limitBytes} bytes`))
+  })
+  response.on('error', reject)
+  response.on('end', () => fulfil(answerOf(httpRequest, response, Buffer.concat(chunks))))
+}
+
+async function answerOf({ url, limitBytes, takesBeginning = false }: HttpRequest, response: IncomingMessage, body: Buffer): Promise<HttpResponse> {
+  const { headers, statusCode: status = 0 } = response
+  const mediaType = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  const plain = await decoded(body, headers['content-encoding'], limitBytes).catch(() => null)
+  // The beginning of a compressed body cannot be read, and need not be.
+  if (plain === null && !takesBeginning) throw failure('adapter_http_failed', `${url.host} answered in an encoding that could not be read`)
+  return { status, body: plain?.toString('utf8') ?? '', mediaType, retryAfter: headers['retry-after'] ?? null }
 }

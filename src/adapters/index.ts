@@ -1,7 +1,8 @@
 export type { Chunk, FinishedOutcome, AdapterOutcome, Job, LifecycleEvent, RunListener, StartedRun } from './adapter.ts'
 
 export { addressPolicy } from './addresses.ts'
-export { request as requestOnce, resolveBySystem } from './httpRequest.ts'
+export { hostOf, request as requestOnce, resolveBySystem } from './httpRequest.ts'
+export { firstBytes, redactSecrets, toStorableText } from './text.ts'
 export { killOrphan } from './processTree.ts'
 export type { OrphanOutcome } from './processTree.ts'
 export { ownerOfSocket } from './socketOwner.ts'
@@ -13,7 +14,7 @@ export { createLauncher, notIsolated } from './isolation/index.ts'
 export type { Isolation, Launcher } from './isolation/index.ts'
 export { fieldProblems } from './fieldProblems.ts'
 export { createAdapters } from './registry.ts'
-export type { AdapterOptions, Adapters } from './registry.ts'
+export type { AdapterOptions, Adapters, Outbound } from './registry.ts'
 export { amountAt, countAt, textAt, valueAt } from './json.ts'
 // For documents.
 export { errorCodes } from './adapter.ts'

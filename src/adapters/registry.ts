@@ -5,6 +5,7 @@ import type { AdapterType } from '../model/adapterTypes.ts'
 import { failed, notStarted } from './adapter.ts'
 import type { Adapter, Job, RunListener, StartedRun } from './adapter.ts'
 import { addressPolicy } from './addresses.ts'
+import type { AddressPolicy } from './addresses.ts'
 import type { CommandHost } from './command.ts'
 import { secretReferences } from './config.ts'
 import type { SecretReference } from './config.ts'
@@ -17,7 +18,7 @@ import { notIsolated } from './isolation/index.ts'
 import type { Isolation } from './isolation/index.ts'
 import { localAdapters } from './local.ts'
 import { openclawAdapter } from './openclawGateway.ts'
-import { hostOf } from './httpRequest.ts'
+import { hostOf, resolveBySystem } from './httpRequest.ts'
 import type { Resolve } from './httpRequest.ts'
 import { processAdapter } from './process.ts'
 
@@ -41,8 +42,16 @@ export type ConfigCheck =
     }
   | { readonly ok: false; readonly problems: readonly string[] }
 
+/** To which addresses requests of this server may go. */
+export interface Outbound {
+  readonly policy: AddressPolicy
+  readonly resolve: Resolve
+}
+
 /** The adapters of one server. No method throws or rejects: failures are values. */
 export interface Adapters {
+  /** The rule for all requests that go where a configuration says, whether to agents or to receivers of events. */
+  readonly outbound: Outbound
   /** How commands are kept from this server. Requests to agents elsewhere start none. */
   readonly isolation: Pick<Isolation, 'kind' | 'reason'>
   /** The types this server may run. */
@@ -164,6 +173,7 @@ export function createAdapters(options: AdapterOptions): Adapters {
       ? check('info', 'adapter_allowed', `This server runs agents of the type ${type}`)
       : check('error', 'adapter_not_allowed', notAllowedMessage(type), { hint: 'The operator allows types with PAPERCLIP_ADAPTERS' })
   return {
+    outbound: { policy, resolve: options.resolve ?? resolveBySystem },
     isolation: options.launcher?.isolation ?? notIsolated('this server starts commands without a launcher'),
     types,
     async runPreflight(type, config, includesHostChecks) {

@@ -130,6 +130,9 @@ export const permissions = {
   'budget.lower': ['board', 'self'],
   'secret.read': ['board'],
   'secret.write': ['board'],
+  // Events leave the server for a place that the board names, and agents name none (I18).
+  'webhook.read': ['board'],
+  'webhook.write': ['board'],
   'activity.read': ['board', 'agent'],
   'event.follow': ['board', 'agent'],
   'dashboard.read': ['board', 'agent'],

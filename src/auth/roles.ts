@@ -117,6 +117,8 @@ const admin = [
   'secret.read',
   'secret.write',
   'cost.report',
+  'webhook.read',
+  'webhook.write',
   'activity.verify',
   'activity.export',
   'member.read',

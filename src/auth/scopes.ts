@@ -17,6 +17,7 @@ import { issues, labels } from '../model/issues.ts'
 import { goals, projects } from '../model/projects.ts'
 import { runs } from '../model/runs.ts'
 import { secrets } from '../model/secrets.ts'
+import { webhookEndpoints } from '../model/webhooks.ts'
 import { workProducts } from '../model/workProducts.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { Statement } from '../platform/db/statement.ts'
@@ -134,6 +135,9 @@ const secretById = statement<{ id: string } & InCompanies, ScopeRow>('scope_secr
 const feedbackTraceById = statement<{ id: string } & InCompanies, ScopeRow>('scope_feedback_trace').read(
   sql`select id, company_id as "companyId" from ${traces} where id = ${param('id')} and ${isKnown(traces.companyId)}`,
 )
+const webhookById = statement<{ id: string } & InCompanies, ScopeRow>('scope_webhook').read(
+  sql`select id, company_id as "companyId" from ${webhookEndpoints} where id = ${param('id')} and ${isKnown(webhookEndpoints.companyId)}`,
+)
 const inviteById = statement<{ id: string } & InCompanies, Target>('scope_invite').read(
   sql`select id, company_id as "companyId" from ${invites}
     where id = ${param('id')} and (company_id is null or (${isKnown(invites.companyId)}))`,
@@ -236,6 +240,9 @@ export const ofSecret = (name = 'id'): Scope => scopeById(name, secretById, 'Sec
 
 /** A trace of a vote in the path. */
 export const ofFeedbackTrace = (name = 'traceId'): Scope => scopeById(name, feedbackTraceById, 'Feedback trace')
+
+/** A webhook in the path. */
+export const ofWebhook = (name = 'id'): Scope => scopeById(name, webhookById, 'Webhook')
 
 /** A project in the path: a UUID, or a url-key in the actor's company or in `?companyId=`. */
 export const ofProject = (name = 'id'): Scope =>

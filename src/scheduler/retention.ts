@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import type { Ctx, Store } from '../platform/db/types.ts'
 import { deleteExpiredResponses } from '../platform/db/idempotency.ts'
 import { lockingRead } from '../platform/db/locks.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
 import { companies } from '../model/companies.ts'
 import { runEvents, runLogChunks, servers } from '../model/runRecords.ts'
+import { runEventFloors, webhookDeliveries } from '../model/webhooks.ts'
 import { runs } from '../model/runs.ts'
 import { wakes } from '../model/wakes.ts'
 import { param, statement } from '../platform/db/statement.ts'
@@ -41,14 +43,35 @@ const deleteChunks = statement<Days, { deleted: true }>('retain_chunks').unaudit
     where c.created_at < ${cutoff} order by c.created_at limit ${limit} for update of c skip locked) old
   where d.run_id = old.run_id and d.start_offset = old.start_offset returning true as deleted`)
 
+/**
+ * Deletes events of runs and notes in the same statement up to where, so that a reader of the event log knows what it missed. In the order of companies, in which any
+ * two such statements wait for each other.
+ * @param old the ids, locked
+ */
+const deletingEvents = (old: SQL): SQL => sql`
+  with gone as (delete from ${runEvents} d using (${old}) old where d.id = old.id returning d.company_id, d.txid, d.id),
+    noted as (
+      insert into ${runEventFloors} as f (company_id, txid, number)
+      select distinct on (company_id) company_id, txid, id from gone order by company_id, txid desc, id desc
+      on conflict (company_id) do update set txid = excluded.txid, number = excluded.number
+      where (f.txid, f.number) < (excluded.txid, excluded.number))
+  select true as deleted from gone`
+
 /** The oldest events of each company first, so that a batch is found without reading the events that stay. */
-const deleteEvents = statement<Days, { deleted: true }>('retain_events').unaudited(sql`
-  delete from ${runEvents} d using (
+const deleteEvents = statement<Days, { deleted: true }>('retain_events').unaudited(
+  deletingEvents(sql`
     select x.id from ${runEvents} x where x.id = any(array(
       select e.id from ${companies} c cross join lateral (
         select o.id, o.created_at from ${runEvents} o where o.company_id = c.id order by o.id limit ${limit}) e
       where e.created_at < ${cutoff} order by e.id limit ${limit}))
-    order by x.id for update skip locked) old
+    order by x.id for update skip locked`),
+)
+
+/** Attempts to deliver to webhooks are for the board to look at: a month, and at most 10,000 of each endpoint. */
+const deleteDeliveries = statement<object, { deleted: true }>('retain_deliveries').unaudited(sql`
+  delete from ${webhookDeliveries} d using (
+    select x.id from ${webhookDeliveries} x where x.created_at < now() - interval '30 days' order by x.created_at limit ${limit}
+    for update skip locked) old
   where d.id = old.id returning true as deleted`)
 
 // A server of another host that crashed. The orphan reaper deletes the servers of this host together with their processes.
@@ -104,10 +127,11 @@ const deleteChunksOfRuns = statement<Batch, { deleted: true }>('retain_chunks_of
     order by c.run_id, c.start_offset limit ${limit} for update skip locked) old
   where d.run_id = old.run_id and d.start_offset = old.start_offset returning true as deleted`)
 
-const deleteEventsOfRuns = statement<Batch, { deleted: true }>('retain_events_of_runs').unaudited(sql`
-  delete from ${runEvents} d using (
-    select x.id from ${runEvents} x where x.run_id = any(${expiredRuns}) order by x.run_id, x.seq limit ${limit} for update skip locked) old
-  where d.id = old.id returning true as deleted`)
+const deleteEventsOfRuns = statement<Batch, { deleted: true }>('retain_events_of_runs').unaudited(
+  deletingEvents(
+    sql`select x.id from ${runEvents} x where x.run_id = any(${expiredRuns}) order by x.run_id, x.seq limit ${limit} for update skip locked`,
+  ),
+)
 
 // FOR UPDATE, because a deletion takes that lock anyway: a transaction that references a run now keeps it for another batch.
 const lockRuns = lockingRead(
@@ -190,6 +214,7 @@ export async function applyRetention(
   const chunks = areLogsDeleted ? await deleteInBatches(store, deleteChunks, { days: retention.logDays }) : 0
   const events = areLogsDeleted ? await deleteInBatches(store, deleteEvents, { days: retention.logDays }) : 0
   await deleteInBatches(store, deleteServers, {})
+  await deleteInBatches(store, deleteDeliveries, {})
   return {
     answers,
     chunks,

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Adapters, AdapterOutcome, StartedRun } from '../adapters/index.ts'
+import { addressPolicy, resolveBySystem } from '../adapters/index.ts'
 import { createLog } from '../platform/kernel/log.ts'
 import { runRow, waitUntil, waitForLockWaiter, wakesOf } from '../dev/testing/holds.ts'
 import { useServer, world } from '../dev/testing/world.ts'
@@ -11,6 +12,7 @@ const server = useServer()
 /** A runner whose only adapter is a function of the test, and whose periodic tasks run when the test calls them. */
 function runnerWith(start: (runId: string) => StartedRun): Runner & { runTask: (name: string) => Promise<unknown> } {
   const adapters: Adapters = {
+    outbound: { policy: addressPolicy([]), resolve: resolveBySystem },
     isolation: { kind: 'none', reason: 'a test' },
     types: ['claude_local'],
     supports: (type): type is 'claude_local' => type === 'claude_local',

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { succeeded } from '../adapters/adapter.ts'
+import { addressPolicy, resolveBySystem } from '../adapters/index.ts'
 import type { Adapters } from '../adapters/index.ts'
 import { startQueuedRun } from '../control/dispatch/index.ts'
 import { createLog } from '../platform/kernel/log.ts'
@@ -349,6 +350,7 @@ test('A run whose lease expires before its process starts may not start any more
     tokens,
     apiUrl,
     adapters: {
+      outbound: { policy: addressPolicy([]), resolve: resolveBySystem },
       isolation: { kind: 'none', reason: 'a test' },
       types: ['process'],
       supports: (type) => type === 'process',

@@ -41,6 +41,8 @@ import * as secretEvents from '../org/secrets/events.ts'
 import * as stalledEvents from '../control/stalled/events.ts'
 import * as wakeEvents from '../engine/wakes/events.ts'
 import { wakeStatus } from '../model/wakeStatus.ts'
+import * as webhookEvents from '../observe/webhooks/events.ts'
+import { webhookStatus } from '../model/webhookStatus.ts'
 import * as workProductEvents from '../work/workProducts/events.ts'
 import { incidentStatus } from '../model/budgetStatus.ts'
 import type { z } from 'zod'
@@ -90,6 +92,7 @@ export const allEvents: readonly EventDeclaration[] = [
   skillEvents,
   stalledEvents,
   wakeEvents,
+  webhookEvents,
   workProductEvents,
 ]
   .flatMap((slice): unknown[] => Object.values(slice))
@@ -106,4 +109,5 @@ export const allStateMachines: readonly StateMachine<string>[] = [
   issueStatus,
   runStatus,
   wakeStatus,
+  webhookStatus,
 ] as unknown as readonly StateMachine<string>[]

@@ -50,6 +50,8 @@ import type { Feed } from '../observe/events/index.ts'
 import { eventRoutes } from '../observe/events/routes.ts'
 import type { StreamOptions } from '../observe/events/index.ts'
 import { runRoutes } from '../engine/runs/routes.ts'
+import { webhookRoutes } from '../observe/webhooks/routes.ts'
+import type { WebhookRouteDeps } from '../observe/webhooks/routes.ts'
 import { workProductRoutes } from '../work/workProducts/routes.ts'
 
 export interface RouteDeps {
@@ -59,8 +61,8 @@ export interface RouteDeps {
   /** The heads of the audit chains, recorded outside the database. */
   readonly heads: HeadFile
   readonly tokens: RunTokens
-  /** Checks the programs and addresses that runs of an agent would use. */
-  readonly adapters: Preflight & ConfigurationChecks
+  /** Checks the programs and addresses that runs of an agent would use, and says where requests may go. */
+  readonly adapters: Preflight & ConfigurationChecks & WebhookRouteDeps['adapters']
   readonly version: string
   /** How commands of agents are kept from this server. */
   readonly agentIsolation: AgentIsolation
@@ -111,6 +113,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...dashboardRoutes,
   ...activityRoutes,
   ...eventRoutes(deps.feed, deps.streamOptions),
+  ...webhookRoutes(deps),
   ...auditRoutes(deps.heads, deps.log),
   ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses, deployment: deps.deployment }),
   ...callerRoutes(deps.board),

@@ -34,6 +34,7 @@ import type { LineHold, Log } from '../platform/kernel/log.ts'
 import { isDatabaseReachable } from '../observe/instance/health.ts'
 import { createOutage } from './outage.ts'
 import { createFeed } from '../observe/events/index.ts'
+import { startWebhookDelivery } from '../observe/webhooks/index.ts'
 import { listenProblem } from './placeProblems.ts'
 import { createRunner } from '../scheduler/runner.ts'
 import type { Runner } from '../scheduler/runner.ts'
@@ -328,6 +329,7 @@ export async function startServer(
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
   const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
+  const webhooks = startWebhookDelivery({ store, feed, outbound: adapters.outbound, log })
   const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions, register, people }), log)
 
   const stop = async (): Promise<void> => {
@@ -335,7 +337,7 @@ export async function startServer(
     outage.stop()
     // Runs may call the API until they end, so they stop before the API does.
     const stoppedAt = performance.now()
-    await started.stop()
+    await Promise.all([started.stop(), webhooks.stop()])
     feed.stop()
     await drain(server, SHUTDOWN.drainMs - (performance.now() - stoppedAt))
     // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.

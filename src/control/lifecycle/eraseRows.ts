@@ -20,6 +20,7 @@ import { runs } from '../../model/runs.ts'
 import { dataKeys, runSecrets, secrets, secretVersions } from '../../model/secrets.ts'
 import { wakes } from '../../model/wakes.ts'
 import { companySkillFiles, companySkills, instructionFiles } from '../../model/skills.ts'
+import { webhookDeliveries, webhookEndpoints } from '../../model/webhooks.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { lockCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -213,6 +214,9 @@ export const windowsOfCompany: readonly Window[] = [
   windowOf(assets, 'assets', FEW),
   rowsOfCompany(secretVersions, 'secret_versions', SOME),
   windowOf(secrets, 'secrets', SOME),
+  windowOf(webhookEndpoints, 'webhook_endpoints', SOME, {
+    parts: [part(webhookDeliveries, 'webhook_deliveries', MANY, sql`x.webhook_id = any(${ids})`)],
+  }),
   rowsOfCompany(costEvents, 'cost_events', MANY),
   rowsOfCompany(costRollups, 'cost_rollups', MANY),
   rowsOfCompany(runCosts, 'run_costs', MANY),

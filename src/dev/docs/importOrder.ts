@@ -104,6 +104,7 @@ export const rooms: readonly Room[] = [
   { path: 'observe/audit', holds: 'the audit chain: sealing, verification, heads kept outside the database' },
   { path: 'observe/instance', holds: 'health, settings and the caller’s own identity' },
   { path: 'observe/events', holds: 'committed events in their order, as event streams and over the WebSocket' },
+  { path: 'observe/webhooks', holds: 'endpoints to which the events of a company are sent, in order, by any server' },
   { path: 'observe/consolePages', holds: 'the built files of the console, served below `/console/`' },
   { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
   { path: 'scheduler', holds: 'work in the background: dispatcher, supervisor, timers, reaper, orphans, retention' },

@@ -152,6 +152,10 @@ const examples: Readonly<Record<string, Example>> = {
   postCompaniesImportPreview: { body: importAsNewCompany },
   postCompaniesByCompanyIdImportsApply: { body: importIntoCompany },
   postCompaniesByCompanyIdImportsPreview: { body: importIntoCompany },
+  // A public address, so that no name is looked up.
+  postCompaniesByCompanyIdWebhooks: { body: () => ({ url: `https://1.1.1.1/${randomUUID()}`, events: ['issue.*'] }) },
+  patchWebhooksById: { body: () => ({ url: `https://1.1.1.1/${randomUUID()}` }) },
+  postWebhooksByIdReplay: { body: () => ({}) },
   patchGoalsById: { body: () => ({ title: 'Another goal' }) },
   patchProjectsById: { body: () => ({ name: 'Another project' }) },
   patchProjectsByIdWorkspacesByWorkspaceId: { body: () => ({ name: 'other' }) },

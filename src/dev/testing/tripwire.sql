@@ -58,3 +58,14 @@ CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON agent_api_keys
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON agent_api_keys
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - 'last_used_at' IS DISTINCT FROM to_jsonb(NEW) - 'last_used_at')
   EXECUTE FUNCTION require_audit();
+
+-- Which server serves a webhook, how far it has come and when it tries again is telemetry; the events themselves are the record.
+CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON webhook_endpoints
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
+CREATE FUNCTION telemetry_of_webhooks() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT '{cursor_txid,cursor_source,cursor_number,consecutive_failures,failing_since,next_attempt_at,last_error,last_success_at,
+    lease_epoch,leased_until}'::text[]
+$$;
+CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON webhook_endpoints
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - telemetry_of_webhooks() IS DISTINCT FROM to_jsonb(NEW) - telemetry_of_webhooks())
+  EXECUTE FUNCTION require_audit();

@@ -23,9 +23,11 @@ const exempt: Readonly<Record<string, string>> = {
   issue_search_changes: 'which texts changed, noted by triggers',
   issue_search_segments: 'which issue numbers have keys',
   issue_touches: 'which people had to do with an issue, made from the issue, its comments and reading marks',
+  run_event_floors: 'up to where events of runs were deleted',
   server_secrets: 'fingerprints of the secrets with which servers run now',
   servers: 'which processes are there to supervise runs',
   wake_skips: 'counts of what did not happen',
+  webhook_deliveries: 'attempts to deliver what the record has',
 }
 
 let pool: Pool

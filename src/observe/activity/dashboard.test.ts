@@ -64,6 +64,7 @@ describe('the dashboard', () => {
       costs: { monthSpendCents: 125, monthBudgetCents: 1000, monthUtilizationPercent: 12.5 },
       stalled: 0,
       pendingApprovals: 2,
+      stoppedWebhooks: 0,
       budgets: { activeIncidents: 2, pendingApprovals: 1, pausedAgents: 0, pausedProjects: 0 },
     })
   })

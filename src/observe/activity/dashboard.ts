@@ -13,6 +13,7 @@ import { isClosedSql } from '../../model/issueStatus.ts'
 import { issueCounts } from '../../model/issueFigures.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
+import { needsAttentionSql, webhookEndpoints } from '../../model/webhooks.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { badgesView, dashboardView } from './dashboardViews.ts'
@@ -34,6 +35,7 @@ interface Counts {
   pendingApprovals: number
   budgetApprovals: number
   pausedProjects: number
+  stoppedWebhooks: number
 }
 
 // Only issues that could stand still are checked, so that closed ones cost nothing; and no more are counted than the list of them shows.
@@ -63,7 +65,8 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
     (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending') as "pendingApprovals",
     (select count(*)::int from ${approvals} where company_id = c.id and status = 'pending' and type = 'budget_override_required')
       as "budgetApprovals",
-    (select count(*)::int from ${projects} where company_id = c.id and paused_at is not null and pause_reason = 'budget') as "pausedProjects"
+    (select count(*)::int from ${projects} where company_id = c.id and paused_at is not null and pause_reason = 'budget') as "pausedProjects",
+    (select count(*)::int from ${webhookEndpoints} w where w.company_id = c.id and ${needsAttentionSql('w')}) as "stoppedWebhooks"
   from ${companies} c where c.id = ${param('companyId')}`)
 
 /** The current state of a company in numbers. @throws Refusal `not_found` */
@@ -83,6 +86,7 @@ export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
       monthUtilizationPercent: utilizationOf(spentCents, row.budgetCents),
     },
     pendingApprovals: row.pendingApprovals,
+    stoppedWebhooks: row.stoppedWebhooks,
     budgets: {
       activeIncidents,
       pendingApprovals: row.budgetApprovals,
@@ -96,6 +100,7 @@ interface BadgeCounts {
   approvals: number
   failedRuns: number
   erroredAgents: number
+  hasStoppedWebhook: boolean
   spentCents: number
   budgetCents: number
 }
@@ -107,12 +112,13 @@ const badgesQuery = statement<{ companyId: string }, BadgeCounts>('sidebar_badge
        select r.status from ${runs} r where r.agent_id = a.id order by r.created_at desc, r.id desc limit 1) latest
      where a.company_id = c.id and a.status <> 'terminated' and latest.status in ('failed', 'timed_out')) as "failedRuns",
     (select count(*)::int from ${agents} where company_id = c.id and status = 'error') as "erroredAgents",
+    exists (select from ${webhookEndpoints} w where w.company_id = c.id and ${needsAttentionSql('w')}) as "hasStoppedWebhook",
     ${spentThisMonthSql(sql`c.id`)} as "spentCents"
   from ${companies} c where c.id = ${param('companyId')}`)
 
 /**
  * The numbers of items that wait for a person: approvals, agents whose latest run failed, and alerts. Agents in error are an
- * alert only when no failed run is counted.
+ * alert only when no failed run is counted. Webhooks that the server has given up on are one alert together.
  * @throws Refusal `not_found`
  */
 export async function readSidebarBadges(ctx: Ctx): Promise<Badges> {
@@ -121,5 +127,6 @@ export async function readSidebarBadges(ctx: Ctx): Promise<Badges> {
   const { approvals: open, failedRuns } = row
   const errored = row.erroredAgents > 0 && failedRuns === 0 ? 1 : 0
   const nearBudget = utilizationOf(row.spentCents, row.budgetCents) >= BUDGET_ALERT_PERCENT ? 1 : 0
-  return { inbox: open + failedRuns + errored + nearBudget, approvals: open, failedRuns, joinRequests: 0 }
+  const stoppedWebhook = row.hasStoppedWebhook ? 1 : 0
+  return { inbox: open + failedRuns + errored + nearBudget + stoppedWebhook, approvals: open, failedRuns, joinRequests: 0 }
 }

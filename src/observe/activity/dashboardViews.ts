@@ -10,6 +10,8 @@ export const dashboardView = z.strictObject({
   stalled: z.int(),
   costs: z.strictObject({ monthSpendCents: count, monthBudgetCents: count, monthUtilizationPercent: z.number() }),
   pendingApprovals: count,
+  /** Webhooks that the server has parked, or whose receiver is gone. */
+  stoppedWebhooks: count,
   budgets: z.strictObject({ activeIncidents: count, pendingApprovals: count, pausedAgents: count, pausedProjects: count }),
 })
 

@@ -2,7 +2,7 @@ import { credentialRefOf } from '../../auth/credentialStatus.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import type { LiveResponse, Sink } from '../../http/liveResponse.ts'
 import type { Feed } from './feed.ts'
-import { presentPayload } from './present.ts'
+import { eventJson } from './present.ts'
 import type { Subscriber } from './subscriptions.ts'
 import type { FeedEntry } from './readAfter.ts'
 import { cursorOf } from './position.ts'
@@ -22,9 +22,8 @@ export interface StreamOptions {
   readonly keepAliveIntervalMs?: number
 }
 
-/** Encodes an entry as one message. Postgres writes JSON without line breaks, which would end the message. */
-const messageOf = (entry: FeedEntry, actor: Actor): string =>
-  `id: ${cursorOf(entry.position)}\ndata: {"type":"${entry.type}","companyId":"${entry.companyId}","createdAt":"${entry.createdAt}","payload":${presentPayload(actor, entry)}}\n\n`
+/** Encodes an entry as one message. A line break would end it, and the JSON has none. */
+const messageOf = (entry: FeedEntry, actor: Actor): string => `id: ${cursorOf(entry.position)}\ndata: ${eventJson(actor, entry)}\n\n`
 
 // An id without data moves the client's cursor and is not a message (HTML, "event stream interpretation").
 const cursorOnly = (position: Position): string => `id: ${cursorOf(position)}\n`

@@ -27,6 +27,7 @@ export type EntityType =
   | 'budget_incident'
   | 'secret'
   | 'skill'
+  | 'webhook'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

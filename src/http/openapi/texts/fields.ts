@@ -5,6 +5,7 @@ import { fieldsOfPeople } from './fieldsOfPeople.ts'
 import { fieldsOfSecrets } from './fieldsOfSecrets.ts'
 import { fieldsOfSkills } from './fieldsOfSkills.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
+import { fieldsOfWebhooks } from './fieldsOfWebhooks.ts'
 import { fieldsOfWork } from './fieldsOfWork.ts'
 
 /**
@@ -20,4 +21,5 @@ export const fieldTexts: Readonly<Record<string, string>> = {
   ...fieldsOfBudgets,
   ...fieldsOfSecrets,
   ...fieldsOfSkills,
+  ...fieldsOfWebhooks,
 }

@@ -68,6 +68,7 @@ export const fieldsOfServer: Readonly<Record<string, string>> = {
   monthBudgetCents: 'The budget, in cents',
   monthUtilizationPercent: 'What was spent as a percentage of the budget',
   pendingApprovals: 'Approvals that wait for the board',
+  stoppedWebhooks: 'Webhooks that the server has parked, or whose receiver is gone',
   budgets: 'Budgets that need attention',
   activeIncidents: 'Budgets that are used up',
   'budgets.pendingApprovals': 'Approvals about budgets that wait for the board',

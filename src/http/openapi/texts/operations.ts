@@ -5,6 +5,7 @@ import { costs } from './costOperations.ts'
 import { feedback, holds, inbox, issues, questions, results } from './issueOperations.ts'
 import { secrets } from './secretOperations.ts'
 import { skills } from './skillOperations.ts'
+import { webhooks } from './webhookOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
 
@@ -26,6 +27,7 @@ export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   Budgets: budgets,
   Costs: costs,
   Secrets: secrets,
+  Webhooks: webhooks,
   Audit: audit,
   Feedback: feedback,
   Packages: packages,

@@ -16,6 +16,7 @@ export const pathTexts: Readonly<Record<string, PathText>> = {
   'goals/id': id('The goal'),
   'approvals/id': id('The approval'),
   'secrets/id': id('The secret'),
+  'webhooks/id': id('The webhook'),
   'work-products/id': id('The work product'),
   companyId: { text: 'The company: its id', example: ID },
   runId: id('The run'),

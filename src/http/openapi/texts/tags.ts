@@ -22,6 +22,8 @@ export const tags = {
     'Reports of what was spent, and the limits of it: a run reserves what it may cost, and a hard limit that is crossed stops what it is about.',
   Costs: 'What agents spent, by cost events and their sums, and the money that no run spent. Amounts are whole cents.',
   Secrets: 'Values that agents need and that are never shown. A configuration names a secret, and a run gets its value when it starts.',
+  Webhooks:
+    'URLs to which this server sends the events of a company, in their order and signed as Standard Webhooks has it. What a receiver refuses is sent again for a day, and later events wait.',
   Audit: 'What happened: audit rows, the stream of events, the hash chain over them, and the numbers of a company.',
   Feedback: 'Votes of the board on comments and documents, and the traces that are kept of them.',
   Packages: 'A company as a package of text files: export, preview, import.',

@@ -1,0 +1,2 @@
+export { startWebhookDelivery } from './delivery.ts'
+export type { WebhookDelivery } from './delivery.ts'
