@@ -1,6 +1,8 @@
 // The fields that configurations of adapters have in common, and the values of their secret references.
 import path from 'node:path'
 import { z } from 'zod'
+import type { Cover } from '../platform/kernel/cover.ts'
+import { coverOf } from './text.ts'
 
 /** An hour is enough for most tasks, and a run that hangs must not hold its issue for a day. */
 const DEFAULT_TIMEOUT_S = 3_600
@@ -104,8 +106,19 @@ function valueOf(given: Binding, secret: string | undefined): string | undefined
   return given.type === 'plain' ? given.value : secret
 }
 
-/** Everything that is redacted in an agent's output: its token, and the stored secrets that it received. */
-export const secretsOf = (job: JobSecrets): string[] => [job.token, ...Object.values(job.secrets ?? {})]
+const secretsByJob = new WeakMap<JobSecrets, readonly string[]>()
+
+/** Everything that is redacted in an agent's output: its token, and the stored secrets that it received. The same list for the same job. */
+export function secretsOf(job: JobSecrets): readonly string[] {
+  const known = secretsByJob.get(job)
+  if (known !== undefined) return known
+  const secrets = [job.token, ...Object.values(job.secrets ?? {})]
+  secretsByJob.set(job, secrets)
+  return secrets
+}
+
+/** The cover of everything that is redacted in what an agent reports. */
+export const coverOfJob = (job: JobSecrets): Cover => coverOf(secretsOf(job))
 
 export interface SecretReference {
   /** The key of the value in `Job.secrets`. */

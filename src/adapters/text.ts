@@ -1,5 +1,6 @@
 // Pure functions on text that arrives in pieces: cut, split into lines, redact secrets, make storable.
-import { REDACTED } from '../platform/kernel/redact.ts'
+import { createCover } from '../platform/kernel/cover.ts'
+import type { Cover, CoverStream } from '../platform/kernel/cover.ts'
 
 /** The last bytes of a text; a character is never cut. */
 function lastBytes(text: string, bytes: number): string {
@@ -56,44 +57,26 @@ export function lineSplitter(maxLength: number, onLine: (line: string) => void):
   }
 }
 
-/** A shorter secret would be found in ordinary words. */
-const MIN_SECRET_LENGTH = 8
+/** Covers of the secrets of jobs. A job has one list of secrets. */
+const covers = new WeakMap<readonly string[], Cover>()
 
-const partialSecretLength = (text: string, secrets: readonly string[]): number =>
-  secrets.reduce((most, secret) => {
-    for (let length = Math.min(secret.length - 1, text.length); length > most; length--)
-      if (text.endsWith(secret.slice(0, length))) return length
-    return most
-  }, 0)
+/** The cover of some secrets, made once for a list. */
+export function coverOf(secrets: readonly string[]): Cover {
+  const known = covers.get(secrets)
+  if (known !== undefined) return known
+  const cover = createCover(secrets)
+  covers.set(secrets, cover)
+  return cover
+}
 
 /**
  * Redacts secrets in a text that arrives in pieces (I17). When a piece ends with the beginning of a secret, that part is held
  * back until the next piece decides.
  */
-export function secretRedactor(secrets: readonly string[]): { add(text: string): string; end(): string } {
-  // The longest first: a shorter secret may be the beginning of a longer one.
-  const longestFirst = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH).toSorted((a, b) => b.length - a.length)
-  let pending = ''
-  return {
-    add(text) {
-      const redacted = longestFirst.reduce((partlyRedacted, secret) => partlyRedacted.replaceAll(secret, REDACTED), pending + text)
-      const heldLength = partialSecretLength(redacted, longestFirst)
-      pending = redacted.slice(redacted.length - heldLength)
-      return redacted.slice(0, redacted.length - heldLength)
-    },
-    end() {
-      const rest = pending
-      pending = ''
-      return rest
-    },
-  }
-}
+export const secretRedactor = (secrets: readonly string[]): CoverStream => coverOf(secrets).stream()
 
 /** Redacts secrets in a complete text. */
-export function redactSecrets(text: string, secrets: readonly string[]): string {
-  const redactor = secretRedactor(secrets)
-  return redactor.add(text) + redactor.end()
-}
+export const redactSecrets = (text: string, secrets: readonly string[]): string => coverOf(secrets).text(text)
 
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 

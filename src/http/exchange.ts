@@ -1,7 +1,8 @@
 import type { Request, Response } from 'express'
 import type { EndedActor } from '../auth/identify.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
-import type { Store } from '../platform/db/types.ts'
+import type { ReadDb, Store } from '../platform/db/types.ts'
+import type { Cover } from '../platform/kernel/cover.ts'
 import type { RequestQuotas } from '../auth/requestQuotas.ts'
 import type { Quotas } from '../platform/kernel/quotas.ts'
 import type { Reached } from './client.ts'
@@ -29,6 +30,8 @@ export interface MountDeps extends Reached {
   /** For development and tests: checks every answer and every refusal against the declaration of its route. */
   readonly validateResponses: boolean
   readonly traffic: Traffic
+  /** The cover of the secrets that a run was given: what the run writes must not have them. Null when it was given none. */
+  readonly coverOfRun: (db: Pick<ReadDb, 'run'>, companyId: string, runId: string) => Promise<Cover | null>
 }
 
 /** Facts about a request for the request log. The steps of the request fill it in. */

@@ -8,7 +8,7 @@ import { IdempotentReplay, findStoredResponse } from '../platform/db/idempotency
 import type { Ctx, StoredAnswer } from '../platform/db/types.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
-import { invariant, Refusal } from '../platform/kernel/errors.ts'
+import { invariant, Refusal, refuse } from '../platform/kernel/errors.ts'
 import { bodyBytesOf, requireStorable, readBody, refuseHoldFields } from './body.ts'
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
@@ -167,12 +167,23 @@ async function sendReplay(exchange: IdentifiedExchange, stored: StoredAnswer): P
   await sendRendered(exchange, stored, true)
 }
 
-async function bodyOf({ deps, route, request, response, actor }: IdentifiedExchange): Promise<unknown> {
+async function bodyOf(exchange: IdentifiedExchange): Promise<unknown> {
+  const { deps, route, request, response, actor } = exchange
   const read = route.bodyKind === 'file' ? readForm : readBody
   const body = await read(request, response, route.bodyLimit)
   deps.requestQuotas.takeBytes(actor, bodyBytesOf(request))
   refuseHoldFields(body)
-  return body
+  return await covered(exchange, body)
+}
+
+/** What a run writes has none of the secrets that the run was given (I17). They stand in its environment, and programs print it. */
+async function covered(exchange: IdentifiedExchange, body: unknown): Promise<unknown> {
+  const { deps, actor, request } = exchange
+  if (actor.kind !== 'agent' || actor.runId === null) return body
+  const cover = await deps.coverOfRun(storeFor(exchange).read, actor.companyId, actor.runId)
+  if (cover === null) return body
+  if (cover.json(request.params) !== request.params) refuse('bad_request', { message: 'The path has the value of a secret' })
+  return cover.json(body)
 }
 
 /** Finds the row of the path, authorizes the caller for it, and parses query, body and headers for the handler. */

@@ -5,8 +5,13 @@ import type { Store } from '../platform/db/types.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { heartbeatContext, newWords } from '../work/issues/index.ts'
 import type { NewWords } from '../work/issues/index.ts'
+import { openGiven, rememberCover } from '../org/secrets/index.ts'
 import { loadGiven } from './givenFiles.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
+import type { Log } from '../platform/kernel/log.ts'
+
+/** What a job repeats of an order: everything but the sealed secrets. */
+type Order = Omit<StartOrder, 'givenSecrets'>
 
 type IssueContext = Awaited<ReturnType<typeof heartbeatContext>>
 
@@ -16,6 +21,7 @@ export interface JobDeps {
   readonly tokens: RunTokens
   /** Where runs find the API, without a trailing slash. */
   readonly apiUrl: string
+  readonly log: Log
 }
 
 const idIn = (payload: StartOrder['wakePayload'], name: string): string | null => z.uuid().safeParse(payload?.[name]).data ?? null
@@ -23,7 +29,7 @@ const idsIn = (payload: StartOrder['wakePayload'], name: string): readonly strin
   z.array(z.uuid()).safeParse(payload?.[name]).data ?? []
 const textIn = (payload: StartOrder['wakePayload'], name: string): string | null => z.string().safeParse(payload?.[name]).data ?? null
 
-async function loadIssue(store: Store, order: StartOrder): Promise<IssueContext | null> {
+async function loadIssue(store: Store, order: Order): Promise<IssueContext | null> {
   // A plain process learns everything from its environment, so its prompt would not be read.
   if (order.issueId === null || order.adapterType === 'process') return null
   try {
@@ -46,7 +52,7 @@ function approvalIdsOf(payload: StartOrder['wakePayload']): string[] {
  * The prompt of an agent. Texts that people and agents wrote are quoted as JSON, so that they cannot be taken for the
  * server's own instructions.
  */
-function buildPrompt(order: StartOrder, issue: IssueContext | null, words: NewWords): string {
+function buildPrompt(order: Order, issue: IssueContext | null, words: NewWords): string {
   const lines = [`You are the agent ${JSON.stringify(order.agentName)}. You were woken: ${order.wakeReason ?? 'on demand'}.`]
   if (words.items.length > 0)
     lines.push(
@@ -64,8 +70,12 @@ function buildPrompt(order: StartOrder, issue: IssueContext | null, words: NewWo
  * The job of a claimed run: the order as it is, and the token, the prompt, the wake and the context that an adapter needs as well.
  * @throws when the database is away
  */
-export async function buildJob({ store, tokens, apiUrl }: JobDeps, order: StartOrder): Promise<Job> {
+export async function buildJob({ store, tokens, apiUrl, log }: JobDeps, { givenSecrets, ...order }: StartOrder): Promise<Job> {
   const { runId, agentId, companyId, issueId, adapterType, wakePayload } = order
+  const { values: secrets, troubles } = await openGiven(store.read, companyId, givenSecrets)
+  if (troubles.length > 0) log.error({ runId, troubles }, 'secrets of a run cannot be opened: it is not started')
+  // Before the token is made with which the run can write.
+  rememberCover(runId, Object.values(secrets))
   const [issue, given, words, { token }] = await Promise.all([
     loadIssue(store, order),
     loadGiven(store, order),
@@ -81,5 +91,5 @@ export async function buildJob({ store, tokens, apiUrl }: JobDeps, order: StartO
     words,
   }
   const context = { wakePayload, newWords: words, ...(issue === null ? {} : { heartbeatContext: issue }) }
-  return { ...order, apiUrl, token, prompt: buildPrompt(order, issue, words), wake, given, context }
+  return { ...order, apiUrl, token, secrets, prompt: buildPrompt(order, issue, words), wake, given, context }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AdapterOutcome, Adapters, Chunk, RunListener } from '../adapters/index.ts'
+import { coverOfJob } from '../adapters/index.ts'
+import type { AdapterOutcome, Adapters, Chunk, Job, RunListener } from '../adapters/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { countLateUsage, finishSupervisedRun } from '../control/execution/index.ts'
 import { handOverRun, recordExitFacts, recordProcess, waitForReaders } from '../engine/runs/index.ts'
@@ -54,12 +55,14 @@ async function runToExit(deps: RunLifeDeps, run: SupervisedRun): Promise<Adapter
   )
   stopIfLeaseExpired(run)
   if (run.stopRequest !== null || job === undefined) return null
-  run.started = deps.adapters.start(order.adapterType, job, listenerOf(deps, run))
-  return await run.started.outcome
+  run.started = deps.adapters.start(order.adapterType, job, listenerOf(deps, run, job))
+  // Its parts were decoded from the output: a value that was written in another form is whole again.
+  return coverOfJob(job).json(await run.started.outcome)
 }
 
-function listenerOf(deps: RunLifeDeps, run: SupervisedRun): RunListener {
+function listenerOf(deps: RunLifeDeps, run: SupervisedRun, job: Job): RunListener {
   const { store, server, log, onOutput } = deps
+  const cover = coverOfJob(job)
   return {
     mayStart() {
       stopIfLeaseExpired(run)
@@ -70,7 +73,7 @@ function listenerOf(deps: RunLifeDeps, run: SupervisedRun): RunListener {
       return run.logWriter.write(chunk)
     },
     event(event) {
-      run.logWriter.addEvent(runEventOf(event, run.order.adapterType))
+      run.logWriter.addEvent(cover.json(runEventOf(event, run.order.adapterType)))
       if (event.kind === 'isolation_tried') recordIsolation(deps, run.order, event.problems)
       if (event.kind !== 'started') return
       run.process = event.process

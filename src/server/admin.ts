@@ -14,6 +14,8 @@ const USAGE = `Usage: npm run admin -- COMMAND
                           takes the second factor off a person who has lost it, and ends all of its sessions
   rotate-run-keys [WHEN]  a new key for run tokens (PAPERCLIP_AGENT_JWT_ALG=EdDSA), which signs after WHEN minutes, or ten; the tokens of
                           the keys of before stay valid until they end. With now in the place of WHEN they are refused at once
+  secrets rotate-master-key
+                          a new master key of secrets, while servers run; the old one opens nothing any more
 
 PERSON is an id or an e-mail address. The server is the one at PAPERCLIP_API_URL, or at PORT of this machine; the token of the board
 is PAPERCLIP_BOARD_TOKEN, or in the file board-token of PAPERCLIP_HOME. rotate-run-keys needs no server: it changes the file
@@ -123,13 +125,18 @@ const commands: Readonly<Record<string, (argument: string | undefined) => Promis
     const { rotateRunKeysOnHost } = await import('./rotateRunKeys.ts')
     return rotateRunKeysOnHost(env, home, argument)
   },
+  async secrets(argument) {
+    if (argument !== 'rotate-master-key') throw new Problem(USAGE)
+    const { masterKeyId, dataKeys } = await post<{ masterKeyId: string; dataKeys: number }>('/instance/secrets/rotate-master-key')
+    return `The master key ${masterKeyId} wraps the keys of ${dataKeys} companies. Back it up, and destroy the backups of the key before.`
+  },
 }
 
 const [name = '', argument] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined
 try {
   if (command === undefined) throw new Problem(USAGE)
-  if (name !== 'rotate-run-keys') await requirePeople()
+  if (name !== 'rotate-run-keys' && name !== 'secrets') await requirePeople()
   process.stdout.write(`${await command(argument)}\n`)
 } catch (error) {
   if (!(error instanceof Problem) && !isStartProblem(error)) throw error

@@ -1,3 +1,4 @@
+import { coverOfRun } from '../org/secrets/index.ts'
 import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, Response } from 'express'
@@ -203,6 +204,7 @@ export function buildApp(deps: AppDeps): App {
     previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
     validateResponses: deps.validateResponses,
     traffic,
+    coverOfRun,
     ...reached,
   })
   mountDocs(app, routes, deps.version)

@@ -74,6 +74,8 @@ export interface Config extends RunTokenSettings {
   readonly prices: Prices
   /** The master keys of secrets, separated by commas, the wanted one first; null keeps one in the home. */
   readonly secretsMasterKey: string | null
+  /** The file of variables from which secrets may take their values; null for none. */
+  readonly secretsEnvFile: string | null
 }
 
 /** With fewer, a company's agents, event streams and people would not fit. */
@@ -240,6 +242,7 @@ const environment = z.object({
   PAPERCLIP_API_URL: webUrl.optional(),
   PAPERCLIP_PRICES_FILE: z.string().min(1).optional(),
   PAPERCLIP_SECRETS_MASTER_KEY: masterKeysText.optional(),
+  PAPERCLIP_SECRETS_ENV_FILE: z.string().min(1).optional(),
   PAPERCLIP_AGENT_ISOLATION: z.enum(isolationModes).default('auto'),
   PAPERCLIP_AGENT_USER: z
     .string()
@@ -358,6 +361,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       deployment,
       prices: priced.prices,
       secretsMasterKey: values.PAPERCLIP_SECRETS_MASTER_KEY ?? null,
+      secretsEnvFile: values.PAPERCLIP_SECRETS_ENV_FILE === undefined ? null : path.resolve(values.PAPERCLIP_SECRETS_ENV_FILE),
     }),
   }
 }

@@ -37,6 +37,7 @@ import * as projectEvents from '../org/projects/events.ts'
 import * as runEvents from '../engine/runs/events.ts'
 import { runStatus } from '../model/runStatus.ts'
 import * as secondFactorEvents from '../org/people/secondFactor/events.ts'
+import * as vaultEvents from '../org/vault/events.ts'
 import * as secretEvents from '../org/secrets/events.ts'
 import * as stalledEvents from '../control/stalled/events.ts'
 import * as wakeEvents from '../engine/wakes/events.ts'
@@ -91,6 +92,7 @@ export const allEvents: readonly EventDeclaration[] = [
   secretEvents,
   skillEvents,
   stalledEvents,
+  vaultEvents,
   wakeEvents,
   webhookEvents,
   workProductEvents,

@@ -24,6 +24,7 @@ export const masterKeysText = z.string().superRefine((text, context) => {
 interface Place {
   readonly home: string
   readonly secretsMasterKey: string | null
+  readonly secretsEnvFile: string | null
 }
 
 function sourceOf({ home, secretsMasterKey }: Place): MasterKeySource {
@@ -35,7 +36,7 @@ function sourceOf({ home, secretsMasterKey }: Place): MasterKeySource {
 }
 
 /**
- * Gives this process its master key, made at the first start where none is configured, and opens the vault with it. A database that has a vault gets
+ * Gives this process its providers of secrets and its master key, made at the first start where none is configured, and opens the vault with it. A database that has a vault gets
  * no new key: its secrets would not open with it.
  * @throws an error with a sentence for the operator, when the key is missing, damaged, or not the one of the database
  */
@@ -52,4 +53,6 @@ export async function openSecrets(store: Store, place: Place): Promise<void> {
     throw startProblem(`${path.join(place.home, MASTER_KEY_FILE)} cannot be used: ${(error as Error).message}`, error)
   }
   await openVault(store)
+  const { environmentFileProvider, useExternalProviders } = await import('../org/secrets/index.ts')
+  useExternalProviders(place.secretsEnvFile === null ? [] : [environmentFileProvider(place.secretsEnvFile)])
 }

@@ -42,6 +42,7 @@ import { boardClaimRoutes } from '../org/boardClaims/routes.ts'
 import { cliLoginRoutes } from '../org/cliLogins/routes.ts'
 import { memberRoutes } from '../org/members/routes.ts'
 import { peopleRoutes } from '../org/people/routes.ts'
+import { vaultRoutes } from '../org/vault/routes.ts'
 import { secretRoutes } from '../org/secrets/routes.ts'
 import { portabilityRoutes } from '../control/portability/routes.ts'
 import { projectRoutes } from '../org/projects/routes.ts'
@@ -103,6 +104,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...goalRoutes,
   ...projectRoutes,
   ...secretRoutes,
+  ...vaultRoutes,
   ...labelRoutes,
   ...documentRoutes,
   ...assetRoutes,

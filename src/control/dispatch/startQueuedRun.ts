@@ -12,7 +12,7 @@ import type { AgentIsolation } from '../../model/agents.ts'
 import { hasHardLimitSql } from '../../model/budgets.ts'
 import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
-import { projectWorkspaces } from '../../model/projects.ts'
+import { projects, projectWorkspaces } from '../../model/projects.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
@@ -25,6 +25,8 @@ import { lockRunFacts } from '../../auth/runFacts.ts'
 import type { RunFact } from '../../auth/runFacts.ts'
 import { runStarted, startRun, SUPERVISED_LEASE_S } from '../../engine/runs/index.ts'
 import { reserve } from '../../engine/budgets/index.ts'
+import { giveSecrets } from '../../org/secrets/index.ts'
+import type { GivenSecret } from '../../org/secrets/index.ts'
 import { claimWake } from '../../engine/wakes/index.ts'
 import type { CloseReason } from '../../engine/wakes/index.ts'
 import { acquireHoldWithEvent } from '../checkout/index.ts'
@@ -44,6 +46,7 @@ export interface StartOrder {
   /** The issue the run was queued for, whether the run holds it or not. */
   readonly issueId: string | null
   readonly adapterType: string
+  /** The configuration of the agent, with the variables of the project. */
   readonly adapterConfig: unknown
   /** Whether the agent may still run without isolation. */
   readonly isolation: AgentIsolation
@@ -52,6 +55,8 @@ export interface StartOrder {
   /** Names the work that shares one session: an issue, a named task, or `agent` for everything else. */
   readonly taskKey: string
   readonly sessionIdBefore: string | null
+  /** The secrets that the configuration refers to, sealed until the adapter starts. */
+  readonly givenSecrets: readonly GivenSecret[]
   /** The folder of the issue's project, in which the run works; null where there is none, and the agent has its own. */
   readonly projectFolder: string | null
 }
@@ -95,6 +100,7 @@ interface QueuedRun {
   taskKey: string
   sessionId: string | null
   projectFolder: string | null
+  projectEnv: Record<string, unknown> | null
   hasLimits: boolean
 }
 
@@ -111,10 +117,14 @@ const folderOfProject = sql`(select p.cwd from ${issues} i join ${projectWorkspa
   where i.id = r.issue_id and (p.id = i.project_workspace_id or p.is_primary)
   order by p.id = i.project_workspace_id desc nulls last limit 1)`
 
+/** The variables of the issue's project. */
+const envOfProject = sql`(select p.env from ${issues} i join ${projects} p on p.id = i.project_id where i.id = r.issue_id)`
+
 // Sent behind the agent's lock in the same round trip, so its snapshot sees every start that was made under that lock.
 const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRun>('claim_next').read(sql`
   select r.id, r.issue_id as "issueId", ${runningCount} as running, c.status = 'active' as "companyActive", w.reason, w.payload,
-    k.task_key as "taskKey", ${folderOfProject} as "projectFolder", ${hasHardLimitSql(sql`r.company_id`)} as "hasLimits",
+    k.task_key as "taskKey", ${folderOfProject} as "projectFolder", ${envOfProject} as "projectEnv",
+    ${hasHardLimitSql(sql`r.company_id`)} as "hasLimits",
     case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' or ${followsUnknownSession} then null
       else coalesce(${resumedSessionId}, s.session_id) end as "sessionId"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = r.company_id
@@ -178,7 +188,7 @@ export async function startQueuedRun(
       case 'start': {
         // It stays queued until enough is given back, the window turns, or the limit is raised.
         const refusal = queued.hasLimits ? await reserve(tx, { companyId, agentId, runId: queued.id, issueId: queued.issueId }) : null
-        return refusal === null ? applyStart(tx, ctx, start, plan.facts) : unchanged(NONE)
+        return refusal === null ? await applyStart(tx, ctx, start, plan.facts) : unchanged(NONE)
       }
     }
   })
@@ -229,9 +239,22 @@ async function factsIfIssueExists(tx: Tx, ctx: Ctx, issueId: string, acting: Act
   }
 }
 
-function applyStart(tx: Tx, ctx: Ctx, { supervisorId, agent, queued, acting }: Start, facts: HoldFacts | null): Outcome<StartResult> {
+/** Adapters that send a request have no environment. */
+const hasEnvironment = (adapterType: string): boolean => adapterType !== 'http' && adapterType !== 'openclaw_gateway'
+
+/** The configuration of a run: of a name in both, the variable of the project goes before that of the agent, which works on other projects, too. */
+function configOf({ adapterType, adapterConfig }: StartableAgent, projectEnv: QueuedRun['projectEnv']): unknown {
+  if (projectEnv === null || Object.keys(projectEnv).length === 0 || !hasEnvironment(adapterType)) return adapterConfig
+  const config = (adapterConfig ?? {}) as Readonly<Record<string, unknown>>
+  return { ...config, env: { ...(config['env'] as object | null | undefined), ...projectEnv } }
+}
+
+async function applyStart(tx: Tx, ctx: Ctx, start: Start, facts: HoldFacts | null): Promise<Outcome<StartResult>> {
+  const { supervisorId, agent, queued, acting } = start
   const { agentId, runId } = acting
-  const events: DomainEvent[] = []
+  const adapterConfig = configOf(agent, queued.projectEnv)
+  const { given: givenSecrets, events: reads } = await giveSecrets(tx, { ...acting, companyId: companyOf(ctx), issueId: queued.issueId, config: adapterConfig })
+  const events: DomainEvent[] = [...reads]
   const writes: Promise<unknown>[] = []
   if (facts !== null) {
     const { issue, event } = acquireHoldWithEvent(tx, facts, acting)
@@ -248,7 +271,8 @@ function applyStart(tx: Tx, ctx: Ctx, { supervisorId, agent, queued, acting }: S
     companyId: companyOf(ctx),
     issueId: queued.issueId,
     adapterType: agent.adapterType,
-    adapterConfig: agent.adapterConfig,
+    adapterConfig,
+    givenSecrets,
     isolation: agent.isolation,
     wakeReason: queued.reason,
     wakePayload: queued.payload,

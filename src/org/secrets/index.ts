@@ -1,3 +1,6 @@
 export { environmentFileProvider } from './environmentFile.ts'
+export { giveSecrets, openGiven } from './giveToRun.ts'
+export type { GivenSecret } from './giveToRun.ts'
 export { useExternalProviders } from './providers.ts'
 export { requireSecretReferences } from './references.ts'
+export { coverOfRun, rememberCover } from './runCover.ts'

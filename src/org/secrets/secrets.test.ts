@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { tmpdir } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
+import { databaseText } from '../../dev/testing/databaseText.ts'
 import { countByStatus, race } from '../../dev/testing/race.ts'
 import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import { environmentFileProvider } from './environmentFile.ts'
@@ -21,19 +22,6 @@ async function setup() {
     return answer.body
   }
   return { ...base, secrets, secret }
-}
-
-/** Every text and every byte of the tables of this database, to show where a value is not. */
-async function everything(): Promise<string> {
-  const { sql } = server().database
-  const { rows: tables } = await sql.query<{ name: string }>("select table_name as name from information_schema.tables where table_schema = 'public'")
-  const texts = await Promise.all(
-    tables.map(async ({ name }) => {
-      const { rows } = await sql.query<{ text: string | null }>(`select string_agg(t::text, ' ') as text from "${name}" t`)
-      return rows[0]?.text ?? ''
-    }),
-  )
-  return texts.join('\n')
 }
 
 describe('secrets', () => {
@@ -63,7 +51,7 @@ describe('secrets', () => {
     const list = await server().board.get(secrets)
     expect(list.body).toEqual([body])
     expect(text + list.text + JSON.stringify(server().messages)).not.toContain(value)
-    const stored = await everything()
+    const stored = await databaseText(server())
     expect(stored).not.toContain(value)
     expect(stored).not.toContain(Buffer.from(value).toString('hex'))
   })

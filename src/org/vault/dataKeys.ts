@@ -17,7 +17,8 @@ export interface DataKey {
   readonly bytes: Buffer
 }
 
-interface WrappedKey {
+/** A data key as it is stored. */
+export interface WrappedKey {
   readonly id: string
   readonly companyId: string
   readonly wrapped: Buffer

@@ -24,6 +24,8 @@ export const fieldsOfSecrets: Readonly<Record<string, string>> = {
   'uses.name': 'The name of the agent or the project',
   'uses.path': 'The field of the configuration, such as `env.API_KEY`',
   'uses.version': 'The version that it gets; `latest` is the newest',
+  masterKeyId: 'The id of the key; it says nothing about the key',
+  dataKeys: 'How many keys of companies were wrapped again',
   lastRead: 'The last time that a run was given the secret; null for never',
   'lastRead.at': 'When the run started',
   'lastRead.version': 'The version that it was given',

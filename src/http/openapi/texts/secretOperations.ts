@@ -27,6 +27,11 @@ export const secrets: OperationTexts = {
     'Secret',
   ),
   ['PATCH /api/secrets/:id']: op('updateSecret', 'The value stays. A reference names the id, so another name breaks none.', 'Secret'),
+  ['POST /api/instance/secrets/rotate-master-key']: op(
+    'rotateMasterKey',
+    'The keys of companies are wrapped with a new master key, and no value is touched: runs go on. It needs the token of the board.',
+    'MasterKeyRotation',
+  ),
   ['DELETE /api/secrets/:id']: op(
     'deleteSecret',
     'All of its versions go. It is refused while a configuration refers to it or a live run was given it (`secret_in_use`).',

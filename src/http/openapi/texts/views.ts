@@ -95,6 +95,7 @@ export const viewTexts: ViewTexts = {
   SecretUse: 'A field of a configuration that refers to a secret',
   SecretVersion: 'A version of a secret, without its value',
   SecretReading: 'The last time that a run was given a secret',
+  MasterKeyRotation: 'The master key that is used from now on',
   SecretDeletion: 'That a secret was deleted',
   CreateSecretRequest: 'A new secret',
   RotateSecretRequest: 'The next value of a secret',

@@ -1,0 +1,53 @@
+// The covers of live runs: what a run writes through the API is searched for the values that it was given, on every server.
+
+import { sql } from 'drizzle-orm'
+import { runs } from '../../model/runs.ts'
+import { runSecrets, secrets, secretVersions } from '../../model/secrets.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { ReadDb } from '../../platform/db/types.ts'
+import { createBoundedCache } from '../../platform/kernel/boundedCache.ts'
+import { createCover } from '../../platform/kernel/cover.ts'
+import type { Cover } from '../../platform/kernel/cover.ts'
+import { openStored } from './giveToRun.ts'
+import type { StoredSecret } from './giveToRun.ts'
+
+/** More than the runs that a server hears of between two of one run. A run that falls out is looked up again. */
+const MAX_RUNS = 2000
+
+/** By run; null for a run that was given nothing. It is given everything when it starts, so this never changes. */
+const covers = createBoundedCache<string, Cover | null>(MAX_RUNS)
+
+/** Remembers what a run of this server was given, with the values that it got: an external provider may have others by now. */
+export const rememberCover = (runId: string, values: readonly string[]): void =>
+  covers.set(runId, values.length === 0 ? null : createCover(values))
+
+interface RunFact {
+  readonly status: string
+}
+
+const selectRun = statement<{ runId: string; companyId: string }, RunFact>('run_cover_status').read(
+  sql`select status from ${runs} where id = ${param('runId', 'uuid')} and company_id = ${param('companyId', 'uuid')}`,
+)
+
+const selectGiven = statement<{ runId: string; companyId: string }, StoredSecret>('run_cover').read(sql`
+  select s.id as "secretId", v.version, s.name, s.provider, v.key_id as "keyId", v.sealed, v.external_ref as "externalRef"
+  from ${runSecrets} g join ${secrets} s on s.id = g.secret_id and s.company_id = g.company_id
+  join ${secretVersions} v on v.secret_id = s.id and v.version = g.version
+  where g.run_id = ${param('runId', 'uuid')} and g.company_id = ${param('companyId', 'uuid')}`)
+
+/**
+ * The cover of what a run was given; null when it was given nothing. A value that cannot be opened now was not given by this server's key either.
+ * @throws when the database is away
+ */
+export async function coverOfRun(db: Pick<ReadDb, 'run'>, companyId: string, runId: string): Promise<Cover | null> {
+  const known = covers.get(runId)
+  if (known !== undefined) return known
+  const [run] = await db.run(selectRun, { runId, companyId })
+  const given = await db.run(selectGiven, { runId, companyId })
+  const opened = await Promise.all(given.map((each) => openStored(db, companyId, each)))
+  const values = opened.flatMap((each) => ('value' in each ? [each.value] : []))
+  const cover = values.length === 0 ? null : createCover(values)
+  // A run that is queued will be given its secrets later.
+  if (run !== undefined && run.status !== 'queued') covers.set(runId, cover)
+  return cover
+}
