@@ -7,8 +7,9 @@ import { createBoundedCache } from '../../platform/kernel/boundedCache.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { KEY_BYTES, openBytes, sealBytes } from './frames.ts'
-import { masterKeyById } from './masterKeys.ts'
+import { masterKeyById, masterKeys } from './masterKeys.ts'
 import type { MasterKey } from './masterKeys.ts'
+import { canaryOf } from './state.ts'
 
 /** A data key that is open, in memory only. */
 export interface DataKey {
@@ -70,13 +71,22 @@ const shareState = statement<object, { masterKeyId: string }>('vault_state_share
   sql`select master_key_id as "masterKeyId" from ${vaultState} where id = 1 for share`,
 )
 
+const createState = statement<{ masterKeyId: string; canary: Buffer }, never>('vault_state_create').write(
+  sql`insert into ${vaultState} (id, master_key_id, canary) values (1, ${param('masterKeyId')}, ${param('canary', 'bytea')}) on conflict do nothing`,
+)
+
 const insert = statement<WrappedKey, never>('data_key_insert').write(sql`
   insert into ${dataKeys} (id, company_id, version, wrapped, master_key_id)
   values (${param('id', 'uuid')}, ${param('companyId', 'uuid')}, 1, ${param('wrapped', 'bytea')}, ${param('masterKeyId')})
   on conflict (company_id, version) do nothing`)
 
 async function createDataKey(tx: Tx, companyId: string): Promise<void> {
-  const [state] = await tx.run(shareState, {})
+  const [wanted] = masterKeys()
+  let [state] = await tx.run(shareState, {})
+  if (state === undefined && wanted !== undefined) {
+    await tx.run(createState, { masterKeyId: wanted.id, canary: canaryOf(wanted) })
+    ;[state] = await tx.run(shareState, {})
+  }
   const master = state === undefined ? null : masterKeyById(state.masterKeyId)
   if (master === null) return refuse('vault_locked')
   const key = { id: randomUUID(), companyId, bytes: randomBytes(KEY_BYTES) }

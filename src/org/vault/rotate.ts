@@ -69,7 +69,8 @@ export async function rotateMasterKey(ctx: Ctx): Promise<MasterKeyRotation> {
   if (source === null) return refuse('vault_locked')
   const result = await mutate(ctx, async (tx) => {
     const [state] = await tx.run(lockState, {})
-    const { current, next } = nextKeys(source, state?.masterKeyId ?? '')
+    if (state === undefined) return refuse('unprocessable', { message: 'Nothing is sealed yet, so no key is in use' })
+    const { current, next } = nextKeys(source, state.masterKeyId)
     // In the transaction, although it is no statement: two rotations at once would write over the key of the other, and this lock keeps them apart.
     source.write?.([next, current])
     useMasterKeys(source)

@@ -1,11 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { vaultState } from '../../model/secrets.ts'
-import { param, statement } from '../../platform/db/statement.ts'
+import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb, Store } from '../../platform/db/types.ts'
-import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { startProblem } from '../../platform/kernel/startProblem.ts'
 import { openBytes, sealBytes } from './frames.ts'
-import { masterKeyById, masterKeys } from './masterKeys.ts'
+import { masterKeyById } from './masterKeys.ts'
 import type { MasterKey } from './masterKeys.ts'
 
 /** The known value. It is no secret: it only shows whether a key is the right one. */
@@ -24,27 +23,21 @@ const selectState = statement<object, VaultState>('vault_state').read(
   sql`select master_key_id as "masterKeyId", canary from ${vaultState} where id = 1`,
 )
 
-const createState = statement<{ masterKeyId: string; canary: Buffer }, never>('vault_state_create').unaudited(
-  sql`insert into ${vaultState} (id, master_key_id, canary) values (1, ${param('masterKeyId')}, ${param('canary', 'bytea')}) on conflict do nothing`,
-)
-
-/** What the database says about its master key; null before the first server has opened its vault. */
+/** What the database says about its master key; null while nothing is sealed. */
 export async function readVaultState(db: Pick<ReadDb, 'run'>): Promise<VaultState | null> {
   const [state] = await db.run(selectState, {})
   return state ?? null
 }
 
 /**
- * Opens the vault of a database at the start of a server: the first server writes a known value, and each later one must open it.
+ * Opens the vault of a database at the start of a server: the first sealed value brings a known one with it, which each later server must open.
  * @throws an error with a sentence for the operator, when this process does not have the master key of the database
  */
 export async function openVault(store: Store): Promise<void> {
-  const [wanted] = masterKeys()
-  if (wanted !== undefined && (await readVaultState(store.read)) === null)
-    await writeUnaudited(store, createState, { masterKeyId: wanted.id, canary: canaryOf(wanted) })
   const state = await readVaultState(store.read)
-  const key = state === null ? null : masterKeyById(state.masterKeyId)
-  if (state === null || key === null || !opensCanary(key, state.canary)) throw startProblem(wrongKeySentence(state?.masterKeyId ?? 'unknown'))
+  if (state === null) return
+  const key = masterKeyById(state.masterKeyId)
+  if (key === null || !opensCanary(key, state.canary)) throw startProblem(wrongKeySentence(state.masterKeyId))
 }
 
 export const wrongKeySentence = (id: string): string =>
