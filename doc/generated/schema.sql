@@ -393,6 +393,18 @@ CREATE UNIQUE INDEX companies_issue_prefix_key ON public.companies USING btree (
 CREATE TRIGGER budget_policy_of_company AFTER UPDATE OF budget_monthly_cents ON companies FOR EACH ROW WHEN (old.budget_monthly_cents <> new.budget_monthly_cents) EXECUTE FUNCTION budget_policy_of_column('company');
 CREATE TRIGGER budget_policy_of_new_company AFTER INSERT ON companies FOR EACH ROW WHEN (new.budget_monthly_cents > 0) EXECUTE FUNCTION budget_policy_of_column('company');
 
+CREATE TABLE company_data_keys (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  version integer NOT NULL,
+  wrapped bytea NOT NULL,
+  master_key_id text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT company_data_keys_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT company_data_keys_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX company_data_keys_key ON public.company_data_keys USING btree (company_id, version);
+
 CREATE TABLE company_memberships (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -407,6 +419,74 @@ CREATE TABLE company_memberships (
 );
 CREATE INDEX company_memberships_person ON public.company_memberships USING btree (principal_id) WHERE (principal_type = 'user'::text);
 CREATE UNIQUE INDEX company_memberships_principal_key ON public.company_memberships USING btree (company_id, principal_type, principal_id);
+
+CREATE TABLE company_secret_versions (
+  secret_id uuid NOT NULL,
+  version integer NOT NULL,
+  company_id uuid NOT NULL,
+  key_id uuid,
+  sealed bytea,
+  external_ref text,
+  created_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT company_secret_versions_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT company_secret_versions_key_id_company_data_keys_id_fk FOREIGN KEY (key_id) REFERENCES company_data_keys(id),
+  CONSTRAINT company_secret_versions_secret_id_company_secrets_id_fk FOREIGN KEY (secret_id) REFERENCES company_secrets(id) ON DELETE CASCADE,
+  CONSTRAINT company_secret_versions_secret_id_version_pk PRIMARY KEY (secret_id, version),
+  CONSTRAINT company_secret_versions_value_check CHECK ((key_id IS NULL) = (sealed IS NULL) AND (sealed IS NULL) = (external_ref IS NOT NULL))
+);
+CREATE INDEX company_secret_versions_company ON public.company_secret_versions USING btree (company_id);
+
+CREATE TABLE company_secrets (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  name text NOT NULL,
+  provider text DEFAULT 'local_encrypted'::text NOT NULL,
+  external_ref text,
+  latest_version integer DEFAULT 1 NOT NULL,
+  description text,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT company_secrets_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT company_secrets_pkey PRIMARY KEY (id)
+);
+CREATE INDEX company_secrets_company ON public.company_secrets USING btree (company_id, created_at, id);
+CREATE UNIQUE INDEX company_secrets_name_key ON public.company_secrets USING btree (company_id, lower(name));
+
+CREATE TABLE company_skill_files (
+  skill_id uuid NOT NULL,
+  company_id uuid NOT NULL,
+  path text NOT NULL,
+  content text NOT NULL,
+  CONSTRAINT company_skill_files_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT company_skill_files_skill_id_company_skills_id_fk FOREIGN KEY (skill_id) REFERENCES company_skills(id) ON DELETE CASCADE,
+  CONSTRAINT company_skill_files_skill_id_path_pk PRIMARY KEY (skill_id, path)
+);
+CREATE INDEX company_skill_files_company ON public.company_skill_files USING btree (company_id);
+
+CREATE TABLE company_skills (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  slug text NOT NULL,
+  name text NOT NULL,
+  description text,
+  source_type text NOT NULL,
+  source_locator text,
+  content_hash text NOT NULL,
+  file_count integer NOT NULL,
+  byte_size integer NOT NULL,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT company_skills_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT company_skills_pkey PRIMARY KEY (id),
+  CONSTRAINT company_skills_source_check CHECK ((source_type = ANY (ARRAY['inline'::text, 'folder'::text])) AND (source_type = 'folder'::text) = (source_locator IS NOT NULL))
+);
+CREATE INDEX company_skills_company ON public.company_skills USING btree (company_id, created_at, id);
+CREATE UNIQUE INDEX company_skills_key ON public.company_skills USING btree (company_id, slug);
 
 CREATE TABLE cost_events (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -695,6 +775,33 @@ CREATE TABLE instance_settings (
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   CONSTRAINT instance_settings_pkey PRIMARY KEY (name)
 );
+
+CREATE TABLE instruction_bundles (
+  agent_id uuid NOT NULL,
+  company_id uuid NOT NULL,
+  entry_file text NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT instruction_bundles_agent_id_agents_id_fk FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  CONSTRAINT instruction_bundles_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT instruction_bundles_pkey PRIMARY KEY (agent_id)
+);
+
+CREATE TABLE instruction_files (
+  agent_id uuid NOT NULL,
+  company_id uuid NOT NULL,
+  path text NOT NULL,
+  content text NOT NULL,
+  revision_id uuid NOT NULL,
+  updated_by_agent_id uuid,
+  updated_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT instruction_files_agent_id_instruction_bundles_agent_id_fk FOREIGN KEY (agent_id) REFERENCES instruction_bundles(agent_id) ON DELETE CASCADE,
+  CONSTRAINT instruction_files_agent_id_path_pk PRIMARY KEY (agent_id, path),
+  CONSTRAINT instruction_files_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE
+);
+CREATE INDEX instruction_files_company ON public.instruction_files USING btree (company_id);
 
 CREATE TABLE invites (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1259,6 +1366,25 @@ CREATE TABLE run_costs (
 CREATE INDEX run_costs_agent ON public.run_costs USING btree (agent_id, created_at DESC NULLS LAST);
 CREATE INDEX run_costs_company ON public.run_costs USING btree (company_id);
 
+CREATE TABLE run_event_floors (
+  company_id uuid NOT NULL,
+  txid xid8 NOT NULL,
+  number bigint NOT NULL,
+  CONSTRAINT run_event_floors_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT run_event_floors_pkey PRIMARY KEY (company_id)
+);
+
+CREATE TABLE run_secrets (
+  run_id uuid NOT NULL,
+  secret_id uuid NOT NULL,
+  version integer NOT NULL,
+  company_id uuid NOT NULL,
+  CONSTRAINT run_secrets_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT run_secrets_run_id_heartbeat_runs_id_fk FOREIGN KEY (run_id) REFERENCES heartbeat_runs(id) ON DELETE CASCADE,
+  CONSTRAINT run_secrets_run_id_secret_id_version_pk PRIMARY KEY (run_id, secret_id, version)
+);
+CREATE INDEX run_secrets_secret ON public.run_secrets USING btree (secret_id);
+
 CREATE TABLE second_factors (
   person_id text NOT NULL,
   secret text NOT NULL,
@@ -1304,6 +1430,15 @@ CREATE TABLE sign_ins (
 CREATE INDEX sign_ins_person ON public.sign_ins USING btree (person_id);
 CREATE UNIQUE INDEX sign_ins_token_key ON public.sign_ins USING btree (token);
 
+CREATE TABLE vault_state (
+  id smallint NOT NULL,
+  master_key_id text NOT NULL,
+  canary bytea NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT vault_state_id_check CHECK (id = 1),
+  CONSTRAINT vault_state_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE wake_skips (
   agent_id uuid NOT NULL,
   reason text NOT NULL,
@@ -1346,6 +1481,63 @@ CREATE INDEX wakes_open ON public.wakes USING btree (agent_id, issue_id) WHERE C
 CREATE INDEX wakes_requested ON public.wakes USING btree (company_id, created_at, requested_by_actor_id) WHERE (requested_by_actor_type = 'agent'::text);
 CREATE INDEX wakes_run ON public.wakes USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX wakes_waiting ON public.wakes USING btree (issue_id, created_at, id) WHERE COALESCE((status = 'deferred_issue_execution'::text), false);
+
+CREATE TABLE webhook_deliveries (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  company_id uuid NOT NULL,
+  webhook_id uuid NOT NULL,
+  message_id text NOT NULL,
+  event text NOT NULL,
+  cursor text,
+  attempt integer NOT NULL,
+  status integer,
+  error_code text,
+  error text,
+  duration_ms integer NOT NULL,
+  answer text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id),
+  CONSTRAINT webhook_deliveries_webhook_id_webhook_endpoints_id_fk FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE
+);
+CREATE INDEX webhook_deliveries_age ON public.webhook_deliveries USING btree (created_at);
+CREATE INDEX webhook_deliveries_endpoint ON public.webhook_deliveries USING btree (webhook_id, id);
+
+CREATE TABLE webhook_endpoints (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  url text NOT NULL,
+  description text,
+  events jsonb NOT NULL,
+  status text DEFAULT 'active'::text NOT NULL,
+  stopped_at timestamp(3) with time zone,
+  stopped_reason text,
+  cursor_txid xid8 NOT NULL,
+  cursor_source smallint NOT NULL,
+  cursor_number bigint NOT NULL,
+  consecutive_failures integer DEFAULT 0 NOT NULL,
+  failing_since timestamp(3) with time zone,
+  next_attempt_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  last_error text,
+  last_success_at timestamp(3) with time zone,
+  secret_version integer DEFAULT 1 NOT NULL,
+  secret_key_id uuid NOT NULL,
+  secret_sealed bytea NOT NULL,
+  previous_secret_key_id uuid,
+  previous_secret_sealed bytea,
+  previous_secret_until timestamp(3) with time zone,
+  lease_epoch bigint DEFAULT 0 NOT NULL,
+  leased_until timestamp(3) with time zone DEFAULT now() NOT NULL,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT webhook_endpoints_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
+  CONSTRAINT webhook_endpoints_previous_check CHECK ((previous_secret_until IS NULL) = (previous_secret_sealed IS NULL) AND (previous_secret_until IS NULL) = (previous_secret_key_id IS NULL)),
+  CONSTRAINT webhook_endpoints_reason_check CHECK (stopped_reason = ANY (ARRAY['retries_exhausted'::text, 'log_not_kept'::text, 'gone'::text, 'board'::text])),
+  CONSTRAINT webhook_endpoints_status_check CHECK (status = ANY (ARRAY['active'::text, 'parked'::text, 'disabled'::text])),
+  CONSTRAINT webhook_endpoints_stopped_check CHECK ((status = 'active'::text) = (stopped_at IS NULL) AND (status = 'active'::text) = (stopped_reason IS NULL))
+);
+CREATE INDEX webhook_endpoints_company ON public.webhook_endpoints USING btree (company_id, created_at, id);
+CREATE INDEX webhook_endpoints_due ON public.webhook_endpoints USING btree (leased_until) WHERE (status = 'active'::text);
 
 CREATE OR REPLACE FUNCTION public.begin_budget_windows()
  RETURNS trigger

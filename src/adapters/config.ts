@@ -77,7 +77,9 @@ export const commandFields = {
   env: optional(bindings(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, 200)).describe('Variables of the environment, at most 200'),
   timeoutSec,
   graceSec,
-  desiredSkills: optional(z.array(z.string().max(100)).max(100)).describe('The skills of the agent, whose files each run gets, by their names'),
+  desiredSkills: optional(z.array(z.string().max(100)).max(100)).describe(
+    'The skills of the agent, whose files each run gets, by their names',
+  ),
 }
 
 export const argumentList = z.array(plainText).max(256)

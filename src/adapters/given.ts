@@ -59,7 +59,9 @@ export function givenText(given: Given | undefined): string[] {
     parts.push(
       [
         'You have these skills. Read the file of one before you do what it is about:',
-        ...skills.map(({ name, description }) => `- ${name}${description === null ? '' : `: ${description}`} ($PAPERCLIP_SKILLS_DIR/${name}/SKILL.md)`),
+        ...skills.map(
+          ({ name, description }) => `- ${name}${description === null ? '' : `: ${description}`} ($PAPERCLIP_SKILLS_DIR/${name}/SKILL.md)`,
+        ),
       ].join('\n'),
     )
   return parts

@@ -176,7 +176,11 @@ function readAnswer(httpRequest: HttpRequest, response: IncomingMessage, { fulfi
   response.on('end', () => fulfil(answerOf(httpRequest, response, Buffer.concat(chunks))))
 }
 
-async function answerOf({ url, limitBytes, takesBeginning = false }: HttpRequest, response: IncomingMessage, body: Buffer): Promise<HttpResponse> {
+async function answerOf(
+  { url, limitBytes, takesBeginning = false }: HttpRequest,
+  response: IncomingMessage,
+  body: Buffer,
+): Promise<HttpResponse> {
   const { headers, statusCode: status = 0 } = response
   const mediaType = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   const plain = await decoded(body, headers['content-encoding'], limitBytes).catch(() => null)

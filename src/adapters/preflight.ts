@@ -51,9 +51,9 @@ export function checkEach(level: Check['level'], code: string, texts: readonly s
 /** One warning for each stored secret that a run needs. */
 export const checkSecrets = (secrets: readonly SecretReference[]): Check[] =>
   checkEach(
-    'warn',
+    'info',
     'secret_needed',
-    secrets.map(({ path: configPath }) => `${configPath} needs the value of a stored secret: without it no run starts`),
+    secrets.map(({ path: configPath }) => `${configPath} gets the value of a stored secret when a run starts: without it no run starts`),
   )
 
 /** Checks what runs would use. It executes nothing, reads no file and opens no connection. */

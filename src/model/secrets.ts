@@ -79,7 +79,10 @@ export const secretVersions = pgTable(
   (table) => [
     primaryKey({ columns: [table.secretId, table.version] }),
     index('company_secret_versions_company').on(table.companyId),
-    check('company_secret_versions_value_check', sql`(key_id is null) = (sealed is null) and (sealed is null) = (external_ref is not null)`),
+    check(
+      'company_secret_versions_value_check',
+      sql`(key_id is null) = (sealed is null) and (sealed is null) = (external_ref is not null)`,
+    ),
   ],
 )
 

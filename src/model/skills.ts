@@ -32,7 +32,10 @@ export const companySkills = pgTable(
   (table) => [
     uniqueIndex('company_skills_key').on(table.companyId, table.slug),
     index('company_skills_company').on(table.companyId, table.createdAt, table.id),
-    check('company_skills_source_check', sql`source_type in ('inline', 'folder') and (source_type = 'folder') = (source_locator is not null)`),
+    check(
+      'company_skills_source_check',
+      sql`source_type in ('inline', 'folder') and (source_type = 'folder') = (source_locator is not null)`,
+    ),
   ],
 )
 

@@ -61,7 +61,10 @@ export const webhookEndpoints = pgTable(
       .where(sql`status = 'active'`),
     check('webhook_endpoints_status_check', sql.raw(`status in (${list(webhookStatus.statuses)})`)),
     check('webhook_endpoints_reason_check', sql.raw(`stopped_reason in (${list(webhookStops)})`)),
-    check('webhook_endpoints_stopped_check', sql`(status = 'active') = (stopped_at is null) and (status = 'active') = (stopped_reason is null)`),
+    check(
+      'webhook_endpoints_stopped_check',
+      sql`(status = 'active') = (stopped_at is null) and (status = 'active') = (stopped_reason is null)`,
+    ),
     check(
       'webhook_endpoints_previous_check',
       sql`(previous_secret_until is null) = (previous_secret_sealed is null) and (previous_secret_until is null) = (previous_secret_key_id is null)`,

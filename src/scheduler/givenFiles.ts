@@ -6,10 +6,14 @@ import type { Store } from '../platform/db/types.ts'
 
 const SKILL_FILE = 'SKILL.md'
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The skills of an agent in the order of its configuration. A skill that the company does not have any more is left out. */
-async function skillsOf(store: Store, { companyId, adapterConfig }: Pick<StartOrder, 'companyId' | 'adapterConfig'>): Promise<Given['skills']> {
+async function skillsOf(
+  store: Store,
+  { companyId, adapterConfig }: Pick<StartOrder, 'companyId' | 'adapterConfig'>,
+): Promise<Given['skills']> {
   const names = isRecord(adapterConfig) ? desiredSkillsOf({ adapterConfig }) : []
   const ofCompany = await filesOf(
     store.read,
@@ -27,7 +31,10 @@ async function skillsOf(store: Store, { companyId, adapterConfig }: Pick<StartOr
 }
 
 /** The instructions and skills of the agent of a run that is a program of this host; nothing for others. @throws when the database is away */
-export async function loadGiven(store: Store, order: Pick<StartOrder, 'companyId' | 'agentId' | 'adapterType' | 'adapterConfig'>): Promise<Given> {
+export async function loadGiven(
+  store: Store,
+  order: Pick<StartOrder, 'companyId' | 'agentId' | 'adapterType' | 'adapterConfig'>,
+): Promise<Given> {
   if (!takesSkills(order.adapterType)) return { instructions: null, skills: [] }
   const { companyId, agentId } = order
   const [instructions, skills] = await Promise.all([bundleTexts(store.read, companyId, agentId), skillsOf(store, order)])

@@ -103,7 +103,9 @@ describe('secrets of runs', () => {
     const received: (string | undefined)[] = []
     const listener = createServer((request, response) => {
       received.push(request.headers.authorization)
-      request.resume().on('end', () => response.setHeader('content-type', 'application/json').end(JSON.stringify({ summary: `I got ${value}` })))
+      request
+        .resume()
+        .on('end', () => response.setHeader('content-type', 'application/json').end(JSON.stringify({ summary: `I got ${value}` })))
     })
     await new Promise<void>((resolve) => void listener.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void listener.close())
@@ -146,10 +148,10 @@ describe('secrets of runs', () => {
     const { secret, agent, run } = await setup()
     const { id } = await secret()
     const working = await run(await agent())
-    await server().database.sql.query('insert into run_secrets (run_id, secret_id, version, company_id) select id, $2, 1, company_id from heartbeat_runs where id = $1', [
-      working.id,
-      id,
-    ])
+    await server().database.sql.query(
+      'insert into run_secrets (run_id, secret_id, version, company_id) select id, $2, 1, company_id from heartbeat_runs where id = $1',
+      [working.id, id],
+    )
     expect(await server().board.del(`/api/secrets/${id}`)).toMatchObject({
       status: 409,
       body: { code: 'secret_in_use', details: { runIds: [working.id] } },
@@ -165,19 +167,37 @@ describe('what a run writes through the API', () => {
     const { id, value } = await secret()
     const { run, issue } = await held()
     // As a server that started the run would have recorded it: this one looks it up.
-    await server().database.sql.query('insert into run_secrets (run_id, secret_id, version, company_id) values ($1, $2, 1, $3)', [run.id, id, company.id])
+    await server().database.sql.query('insert into run_secrets (run_id, secret_id, version, company_id) values ($1, $2, 1, $3)', [
+      run.id,
+      id,
+      company.id,
+    ])
     const escaped = JSON.stringify(value).slice(1, -1)
-    const comment = await run.client.post(`/api/issues/${issue.id}/comments`, { body: `It is ${value}, or ${escaped}, or ${Buffer.from(value).toString('base64')}` })
+    const comment = await run.client.post(`/api/issues/${issue.id}/comments`, {
+      body: `It is ${value}, or ${escaped}, or ${Buffer.from(value).toString('base64')}`,
+    })
     expect(comment).toMatchObject({ status: 201, body: { body: 'It is ***REDACTED***, or ***REDACTED***, or ***REDACTED***' } })
     const child = await run.client.post(`/api/companies/${company.id}/issues`, { title: `Use ${value}`, description: value })
     expect(child.status, child.text).toBe(201)
     expect(child.body.title).toBe('Use ***REDACTED***')
-    const document = await run.client.put(`/api/issues/${issue.id}/documents/plan`, { format: 'markdown', body: `# ${value}`, title: value })
+    const document = await run.client.put(`/api/issues/${issue.id}/documents/plan`, {
+      format: 'markdown',
+      body: `# ${value}`,
+      title: value,
+    })
     expect(document.status, document.text).toBeLessThan(300)
     const form = new FormData()
     form.append('file', new Blob(['words'], { type: 'text/plain' }), `${value.replaceAll(/["\\]/g, '')}.txt`)
-    await fetch(`${server().url}/api/companies/${company.id}/issues/${issue.id}/attachments`, { method: 'POST', headers: run.client.headers, body: form })
-    const finished = await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'failed', error: `bad ${value}`, resultJson: { [value]: [value] } })
+    await fetch(`${server().url}/api/companies/${company.id}/issues/${issue.id}/attachments`, {
+      method: 'POST',
+      headers: run.client.headers,
+      body: form,
+    })
+    const finished = await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, {
+      status: 'failed',
+      error: `bad ${value}`,
+      resultJson: { [value]: [value] },
+    })
     expect(finished.status, finished.text).toBe(200)
     const text = await databaseText(server())
     expect(text).not.toContain(value)
@@ -231,9 +251,10 @@ describe('canaries', () => {
     for (const { value } of made)
       for (const form of [value, JSON.stringify(value).slice(1, -1), Buffer.from(`user:${value}`).toString('base64').slice(8, 40)])
         expect(text.includes(form), form).toBe(false)
-    const { rows } = await server().database.sql.query<{ count: number }>("select count(*)::int as count from activity_log where action = 'secret.read' and company_id = $1", [
-      company.id,
-    ])
+    const { rows } = await server().database.sql.query<{ count: number }>(
+      "select count(*)::int as count from activity_log where action = 'secret.read' and company_id = $1",
+      [company.id],
+    )
     expect(rows[0]?.count).toBe(secretCount * runCount)
   })
 })

@@ -211,7 +211,16 @@ const boardOf = (access: BoardAccess, config: Config, isolation: Isolation['kind
 })
 
 /** The settings that decide how requests are answered. */
-const appSettings = ({ deployment, skillFolders, allowedHostnames, allowedOrigins, securityContact, metricsToken, quotas, trafficLimits }: Config) => ({
+const appSettings = ({
+  deployment,
+  skillFolders,
+  allowedHostnames,
+  allowedOrigins,
+  securityContact,
+  metricsToken,
+  quotas,
+  trafficLimits,
+}: Config) => ({
   deployment: { deploymentMode: deployment.mode, deploymentExposure: deployment.exposure },
   publicOrigin: deployment.publicUrl === null ? null : new URL(deployment.publicUrl).origin,
   trustedProxies: deployment.trustedProxies,

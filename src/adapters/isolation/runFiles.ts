@@ -15,7 +15,11 @@ const MAX_FILES = 2_500
 /** Bytes of them together. */
 const MAX_BYTES = 24 * 1024 * 1024
 /** The names of instructions and skills before a path make it two levels deeper. */
-const withoutKind = (file: string): string => file.split('/').slice(file.startsWith('skills/') ? 2 : 1).join('/')
+const withoutKind = (file: string): string =>
+  file
+    .split('/')
+    .slice(file.startsWith('skills/') ? 2 : 1)
+    .join('/')
 
 /** Says why files cannot be written. The rows were checked when they were stored; a row from elsewhere must not lead out of the folder either. */
 function problemOf({ files }: RunFiles): string | null {
@@ -23,7 +27,8 @@ function problemOf({ files }: RunFiles): string | null {
   if (files.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0) > MAX_BYTES)
     return `The instructions and skills of the agent have more than ${MAX_BYTES} bytes`
   for (const { path: file } of files)
-    if (readFilePath(withoutKind(file)).path === null || file.split('/').includes('..')) return `The name of a file of the agent leads elsewhere: ${JSON.stringify(file.slice(0, 100))}`
+    if (readFilePath(withoutKind(file)).path === null || file.split('/').includes('..'))
+      return `The name of a file of the agent leads elsewhere: ${JSON.stringify(file.slice(0, 100))}`
   return collisionIn(files.map((file) => file.path))
 }
 

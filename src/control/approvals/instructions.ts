@@ -60,7 +60,9 @@ async function changeFile(
   if (await writesItself(tx, ctx, agent)) {
     const write = { path, base, approvalId: null }
     const events =
-      content === null ? await deleteInstructionsFile(tx, ctx, agent, write) : await writeInstructionsFile(tx, ctx, agent, { ...write, content })
+      content === null
+        ? await deleteInstructionsFile(tx, ctx, agent, write)
+        : await writeInstructionsFile(tx, ctx, agent, { ...write, content })
     return { approval: null, events }
   }
   const before = (await loadBundle(tx, agent.companyId, agent.id)).files.find((file) => file.path === path)?.revisionId ?? null
@@ -82,7 +84,11 @@ async function changeFile(
  * @returns the file; with an approval it is unchanged, or empty where it does not exist yet
  * @throws Refusal `not_found`, `not_self`, `approval_required`, `document_stale`, `unprocessable`
  */
-export async function putInstructionsFile(ctx: Ctx, agentId: string, input: PutInstructionsFile): Promise<Waiting<FileView> | ProposedFile> {
+export async function putInstructionsFile(
+  ctx: Ctx,
+  agentId: string,
+  input: PutInstructionsFile,
+): Promise<Waiting<FileView> | ProposedFile> {
   const companyId = companyOf(ctx)
   const path = requirePath(input.path)
   const { content, baseRevisionId: base, clearLegacyPromptTemplate: clears = false } = input
@@ -162,7 +168,11 @@ export interface PathAnswer {
  * Sets the file of this host that runs of a local agent get as instructions. By an agent it is a proposal: the server opens that file (I18).
  * @throws Refusal `not_found`, `not_self`; `unprocessable` for an adapter or a field without such a file; `payload_invalid` for a path that is not absolute
  */
-export async function setInstructionsPath(ctx: Ctx, agentId: string, { path, adapterConfigKey }: InstructionsPath): Promise<Waiting<PathAnswer>> {
+export async function setInstructionsPath(
+  ctx: Ctx,
+  agentId: string,
+  { path, adapterConfigKey }: InstructionsPath,
+): Promise<Waiting<PathAnswer>> {
   const key = adapterConfigKey ?? PATH_KEY
   return await mutate<Waiting<PathAnswer>>(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)

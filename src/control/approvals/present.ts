@@ -29,7 +29,11 @@ function payloadForBoard(row: ApprovalRow): ApprovalView['payload'] {
   if (row.type === 'hire_agent') return row.payload
   const { agentConfiguration, textChange, ...rest } = row.payload
   const shown = withWholeCommands(rest, redact(rest)) as ApprovalView['payload']
-  return { ...shown, ...(agentConfiguration === undefined ? {} : { agentConfiguration }), ...(textChange === undefined ? {} : { textChange }) }
+  return {
+    ...shown,
+    ...(agentConfiguration === undefined ? {} : { agentConfiguration }),
+    ...(textChange === undefined ? {} : { textChange }),
+  }
 }
 
 /** Whether an actor is a person who decides on approvals. */

@@ -113,7 +113,10 @@ describe('the view of an approval', () => {
     [{ command: 'node', args: ['-e', '1'] }, ['inline_code']],
     [{ command: 'python3.12', args: ['-c', '1'] }, ['inline_code']],
     [{ command: 'make', args: ['`id`'] }, ['shell']],
-    [{ command: '/opt/agent/run', args: ['--fast', 'a.b'], env: { LANG: 'C', KEY_REF: { type: 'secret_ref', secretId: 'x' } } }, []],
+    [
+      { command: '/opt/agent/run', args: ['--fast', 'a.b'], env: { LANG: 'C', KEY_REF: { type: 'secret_ref', secretId: 'x' } } },
+      ['secret_reference'],
+    ],
     [{ command: '/opt/agent/run', args: ['--name=a\u202Exe.b'] }, ['hidden_characters']],
     [{ command: '/opt/agent/r\u200Bun', env: { 'A\u00ADB': 'x\u0007' } }, ['hidden_characters', 'hidden_characters', 'hidden_characters']],
     [{ command: '/opt/agent/run', args: ['line\n\tline'] }, []],

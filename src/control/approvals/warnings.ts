@@ -10,6 +10,7 @@ export const warningView = z.strictObject({
     'inline_code',
     'command_wrapper',
     'plain_secret',
+    'secret_reference',
     'hidden_characters',
     'config_invalid',
     'config_ignored',
@@ -83,13 +84,24 @@ function plainValue(binding: unknown): unknown {
   return value === '' ? null : value
 }
 
+const isReference = (value: unknown): value is Readonly<Record<string, unknown>> => isRecord(value) && value['type'] === 'secret_ref'
+
+/** An agent proposes which secret it is to be given: a person knows by the id which one that is. */
+const warnOfReference = ({ secretId }: Readonly<Record<string, unknown>>, path: string): Warning => ({
+  code: 'secret_reference',
+  path,
+  message: `Runs of the agent get the value of the secret ${String(secretId).slice(0, 100)}`,
+})
+
 function warnOfNames(map: Readonly<Record<string, unknown>>, path: string, isEnv: boolean): Warning[] {
   return Object.entries(map).flatMap(([name, value]): Warning[] => {
     const at = `${path}.${name}`
-    if (isEnv && loaderVariable.test(name)) return [{ code: 'loader_variable', path: at, message: `${name} may change which code runs` }]
+    const given = isReference(value) ? [warnOfReference(value, at)] : []
+    if (isEnv && loaderVariable.test(name))
+      return [{ code: 'loader_variable', path: at, message: `${name} may change which code runs` }, ...given]
     if (isSecretUnder(name, plainValue(value)))
       return [{ code: 'plain_secret', path: at, message: `${name} looks like a secret and is stored as plain text` }]
-    return []
+    return given
   })
 }
 
@@ -116,6 +128,7 @@ const hiddenIn = (value: unknown, path: string): Warning[] => {
 function walk(value: unknown, path: string): Warning[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => walk(item, `${path}[${index}]`))
   if (!isRecord(value)) return []
+  if (isReference(value)) return [warnOfReference(value, path)]
   const own = warnOfCommand(value, path)
   return Object.entries(value).reduce((warnings, [name, item]) => {
     const at = `${path}.${name}`

@@ -253,7 +253,12 @@ async function applyStart(tx: Tx, ctx: Ctx, start: Start, facts: HoldFacts | nul
   const { supervisorId, agent, queued, acting } = start
   const { agentId, runId } = acting
   const adapterConfig = configOf(agent, queued.projectEnv)
-  const { given: givenSecrets, events: reads } = await giveSecrets(tx, { ...acting, companyId: companyOf(ctx), issueId: queued.issueId, config: adapterConfig })
+  const { given: givenSecrets, events: reads } = await giveSecrets(tx, {
+    ...acting,
+    companyId: companyOf(ctx),
+    issueId: queued.issueId,
+    config: adapterConfig,
+  })
   const events: DomainEvent[] = [...reads]
   const writes: Promise<unknown>[] = []
   if (facts !== null) {

@@ -9,7 +9,20 @@ import type { FilledCompany } from './company/fill.ts'
 import { useConsole } from './consoleWorld.ts'
 import { settle } from './settle.ts'
 
-const LINKS = ['Overview', 'Issues', 'Locks', 'Runs', 'Agents', 'Approvals', 'Activity', 'Costs', 'Budgets', 'Projects', 'Secrets', 'Settings']
+const LINKS = [
+  'Overview',
+  'Issues',
+  'Locks',
+  'Runs',
+  'Agents',
+  'Approvals',
+  'Activity',
+  'Costs',
+  'Budgets',
+  'Projects',
+  'Secrets',
+  'Settings',
+]
 
 const { open, server } = useConsole()
 const signedOutServer = useServer({ people: {}, boardMode: 'token' })

@@ -77,7 +77,10 @@ describe.skipIf(!hasChromium)('the page of secrets in the console (needs Chromiu
     for (const words of ['this server, encrypted', 'Of the builds', 'never']) expect(text).toContain(words)
     await row(page, 'GitHub token').getByText('nothing').waitFor()
     expect(await isAnywhere(page, VALUE)).toBe(false)
-    expect(await lastAudit(server(), made?.id ?? '', 'secret.created')).toMatchObject({ actorId: 'local-board', companyId: here.company.id })
+    expect(await lastAudit(server(), made?.id ?? '', 'secret.created')).toMatchObject({
+      actorId: 'local-board',
+      companyId: here.company.id,
+    })
   })
 
   test('A value of several lines that is pasted keeps its line ends', async () => {

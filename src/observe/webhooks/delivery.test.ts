@@ -65,14 +65,21 @@ describe('the delivery of events', () => {
     await stream.ended
     // The webhook was created behind its own cursor.
     expect(receiver.messages.map(({ body }) => body)).toEqual(stream.messages.map(({ data }) => data))
-    expect(receiver.messages.map(({ body }) => body.payload.action)).toEqual(['webhook.created', 'issue.created', 'issue.created', 'issue.created'])
+    expect(receiver.messages.map(({ body }) => body.payload.action)).toEqual([
+      'webhook.created',
+      'issue.created',
+      'issue.created',
+      'issue.created',
+    ])
     for (const { text, headers } of receiver.messages) {
       expect(new Webhook(secret).verify(text, headers as Record<string, string>)).toEqual(JSON.parse(text))
       expect(headers).toMatchObject({ 'content-type': 'application/json', 'x-paperclip-adapter': '1' })
     }
     expect(new Set(receiver.messages.map(idOf)).size).toBe(4)
     await waitUntil('the cursor is at the last event', async () => (await read(id)).cursor === stream.messages.at(-1)?.id)
-    expect((await attemptsOf(id)).map((row: { event: string; status: number; attempt: number }) => [row.event, row.status, row.attempt])).toEqual([
+    expect(
+      (await attemptsOf(id)).map((row: { event: string; status: number; attempt: number }) => [row.event, row.status, row.attempt]),
+    ).toEqual([
       ['issue.created', 204, 1],
       ['issue.created', 204, 1],
       ['issue.created', 204, 1],
@@ -264,7 +271,14 @@ describe('a receiver that fails', () => {
     const { id } = await webhook({ events: ['issue.created'] })
     const issues = [await issue(), await issue()]
     await hasFailures(id, 1)
-    for (const [failures, wait] of [[2, '6 seconds'], [3, '6 minutes'], [4, '34 minutes'], [5, '135 minutes'], [6, '6 hours'], [7, '11 hours']] as const) {
+    for (const [failures, wait] of [
+      [2, '6 seconds'],
+      [3, '6 minutes'],
+      [4, '34 minutes'],
+      [5, '135 minutes'],
+      [6, '6 hours'],
+      [7, '11 hours'],
+    ] as const) {
       await server().database.passTime(wait)
       await hasFailures(id, failures)
     }
@@ -279,7 +293,10 @@ describe('a receiver that fails', () => {
     await meanwhile()
     expect(receiver.messages).toHaveLength(8)
     receiver.answer(() => 200)
-    expect(await server().board.post(`/api/webhooks/${id}/replay`)).toMatchObject({ status: 200, body: { status: 'active', consecutiveFailures: 0 } })
+    expect(await server().board.post(`/api/webhooks/${id}/replay`)).toMatchObject({
+      status: 200,
+      body: { status: 'active', consecutiveFailures: 0 },
+    })
     await receiver.waitForCount(11)
     expect(receiver.inEffect().map(subjectOf)).toEqual(issues.map((each) => each.id))
     expect((await server().board.get(`/api/companies/${company.id}/dashboard`)).body.stoppedWebhooks).toBe(0)
@@ -373,7 +390,10 @@ describe('several servers', () => {
     const before = await issue()
     await receiver.waitForCount(1)
     await first.stop()
-    const { rows } = await server().database.sql.query('select leased_until <= clock_timestamp() as free from webhook_endpoints where id = $1', [id])
+    const { rows } = await server().database.sql.query(
+      'select leased_until <= clock_timestamp() as free from webhook_endpoints where id = $1',
+      [id],
+    )
     expect(rows).toEqual([{ free: true }])
     const after = await issue()
     await meanwhile()
@@ -480,7 +500,10 @@ describe('what retention has deleted', () => {
     expect(await server().board.post(`/api/webhooks/${wanting.id}/replay`)).toMatchObject({ status: 409, body: { code: 'log_not_kept' } })
     const { lowWatermark } = await server().feed.readWatermarks()
     const present = Buffer.from(JSON.stringify([String(lowWatermark.txid), lowWatermark.source, lowWatermark.number])).toString('base64url')
-    expect(await server().board.post(`/api/webhooks/${wanting.id}/replay`, { after: present })).toMatchObject({ status: 200, body: { status: 'active' } })
+    expect(await server().board.post(`/api/webhooks/${wanting.id}/replay`, { after: present })).toMatchObject({
+      status: 200,
+      body: { status: 'active' },
+    })
   })
 
   test('Attempts are deleted after a month', async () => {
@@ -516,7 +539,9 @@ test('Webhooks that wait cost at most three queries a second', async () => {
   await receiver.waitForCount(1)
   let queries = 0
   const run = store.read.run.bind(store.read)
-  const counting = Object.assign(store.read, { run: ((...args: Parameters<typeof run>) => ((queries += 1), run(...args))) as typeof store.read.run })
+  const counting = Object.assign(store.read, {
+    run: ((...args: Parameters<typeof run>) => ((queries += 1), run(...args))) as typeof store.read.run,
+  })
   onTestFinished(() => void (counting.run = run))
   await sleep(500)
   queries = 0

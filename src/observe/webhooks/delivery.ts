@@ -72,7 +72,10 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
   const renew = async (): Promise<void> => {
     if (performance.now() - renewedAt < renewIntervalMs) return
     const all = [...services.values()]
-    const mayGoOn = await renewLeases(store, all.map(({ held }) => progressOf(held)))
+    const mayGoOn = await renewLeases(
+      store,
+      all.map(({ held }) => progressOf(held)),
+    )
     renewedAt = performance.now()
     for (const { held, end } of all) if (!mayGoOn.has(held.id)) end()
   }
@@ -106,7 +109,10 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
     const ended = Promise.all(all.map((service) => service.ended))
     if (!(await settlesWithin(ended, STOP_MS))) for (const { cancel } of all) cancel()
     await ended
-    await releaseLeases(store, all.map(({ held }) => progressOf(held))).catch(() => {})
+    await releaseLeases(
+      store,
+      all.map(({ held }) => progressOf(held)),
+    ).catch(() => {})
   }
   return {
     notify: worker.notify,

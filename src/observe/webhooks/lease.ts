@@ -163,7 +163,8 @@ export const recordDelivered = async (store: Store, attempt: AttemptRow, positio
 
 const day = sql.raw(`interval '${GIVE_UP_AFTER_S} seconds'`)
 
-const recordFailure = statement<AttemptParams & { waitS: number }, { isServed: boolean; isExhausted: boolean }>('webhook_not_delivered').unaudited(sql`
+const recordFailure = statement<AttemptParams & { waitS: number }, { isServed: boolean; isExhausted: boolean }>('webhook_not_delivered')
+  .unaudited(sql`
   with served as (update ${webhookEndpoints} set ${setCursorTo}, consecutive_failures = consecutive_failures + 1,
       failing_since = coalesce(failing_since, now()), last_error = ${param('error', 'text')}, leased_until = now(),
       next_attempt_at = greatest(now() + interval '1 minute' * (coalesce(failing_since, now()) + ${day} <= now())::int,

@@ -33,7 +33,11 @@ export const positionIn = ({ cursorTxid, cursorSource, cursorNumber }: CursorCol
 })
 
 /** A position as parameters of a statement. */
-export const cursorParams = ({ txid, source, number }: Position) => ({ cursorTxid: String(txid), cursorSource: source, cursorNumber: number })
+export const cursorParams = ({ txid, source, number }: Position) => ({
+  cursorTxid: String(txid),
+  cursorSource: source,
+  cursorNumber: number,
+})
 
 type Row = Omit<Webhook, 'cursor'> & CursorColumns
 

@@ -24,15 +24,25 @@ export async function replayWebhook(ctx: Ctx, feed: Feed, id: string, after: str
   const companyId = companyOf(ctx)
   const asked = after === null ? null : parseCursor(after)
   const { highWatermark } = await feed.readWatermarks()
-  if (asked !== null && isAfter(asked, highWatermark)) refuse('malformed_cursor', { message: 'The cursor lies behind every event of this database' })
+  if (asked !== null && isAfter(asked, highWatermark))
+    refuse('malformed_cursor', { message: 'The cursor lies behind every event of this database' })
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     const before = await webhookById(tx, companyId, id)
     const position = asked ?? parseCursor(before.cursor)
-    if (wantsRunEvents(before.events) && (await isLogCut(tx, companyId, position))) refuse('log_not_kept', { details: { after: cursorOf(position) } })
+    if (wantsRunEvents(before.events) && (await isLogCut(tx, companyId, position)))
+      refuse('log_not_kept', { details: { after: cursorOf(position) } })
     await tx
       .update(webhookEndpoints)
-      .set({ status: 'active', stoppedAt: null, stoppedReason: null, ...cursorParams(position), ...takenAway, ...triedAfresh, updatedAt: nextUpdatedAt })
+      .set({
+        status: 'active',
+        stoppedAt: null,
+        stoppedReason: null,
+        ...cursorParams(position),
+        ...takenAway,
+        ...triedAfresh,
+        updatedAt: nextUpdatedAt,
+      })
       .where(eq(webhookEndpoints.id, id))
     const details = { cursor: cursorOf(position), previousCursor: before.cursor, previousStatus: before.status }
     return changed(await webhookById(tx, companyId, id), webhookReplayed(id, details))

@@ -27,7 +27,19 @@ describe('the filters of a webhook', () => {
   test('A pattern is a name, the beginning of names, or a star, and nothing else', () => {
     for (const pattern of ['*', 'issue.*', 'issue.created', 'heartbeat.run.event', 'heartbeat.run_started'])
       expect(eventPattern.test(pattern), pattern).toBe(true)
-    for (const pattern of ['', '**', '*.created', 'issue*', 'issue.', '.issue', 'Issue.created', 'issue..created', 'issue.*.x', 'a b', 'issue.created\n'])
+    for (const pattern of [
+      '',
+      '**',
+      '*.created',
+      'issue*',
+      'issue.',
+      '.issue',
+      'Issue.created',
+      'issue..created',
+      'issue.*.x',
+      'a b',
+      'issue.created\n',
+    ])
       expect(eventPattern.test(pattern), pattern).toBe(false)
   })
 })

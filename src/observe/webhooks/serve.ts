@@ -42,7 +42,7 @@ export interface ServeDeps extends AttemptDeps {
  * after the other, and waits for more. It never rejects.
  */
 export async function serve(deps: ServeDeps, held: Held): Promise<void> {
-  for (let failures = 0; !held.signal.aborted; ) {
+  for (let failures = 0; !held.signal.aborted;) {
     try {
       const state = await takeTurn(deps, held)
       failures = 0

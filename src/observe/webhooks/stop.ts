@@ -23,7 +23,8 @@ interface Stopped extends CursorColumns {
   readonly consecutiveFailures: number
 }
 
-const stopServed = statement<{ id: string; companyId: string; epoch: number; status: string; reason: string }, Stopped>('webhook_stop').write(sql`
+const stopServed = statement<{ id: string; companyId: string; epoch: number; status: string; reason: string }, Stopped>('webhook_stop')
+  .write(sql`
   update ${webhookEndpoints} set status = ${param('status', 'text')}, stopped_reason = ${param('reason', 'text')}, stopped_at = now(),
     lease_epoch = lease_epoch + 1, leased_until = now(), updated_at = ${nextUpdatedAt}
   where id = ${param('id', 'uuid')} and company_id = ${param('companyId', 'uuid')} and lease_epoch = ${param('epoch', 'bigint')} and status = 'active'

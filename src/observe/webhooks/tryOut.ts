@@ -52,8 +52,17 @@ export async function testWebhook(ctx: Ctx, outbound: Outbound, id: string): Pro
   try {
     const receiver = await readReceiver(ctx.store.read, { id, companyId })
     if (receiver === null) return refuse('not_found', { message: 'Webhook not found' })
-    const message = { id: `msg_test_${randomUUID().replaceAll('-', '')}`, timestamp: receiver.timestamp, body: bodyOf(companyId, receiver.timestamp) }
-    const { status, errorCode, error, answer, durationMs } = await sendMessage({ outbound }, receiver, message, new AbortController().signal)
+    const message = {
+      id: `msg_test_${randomUUID().replaceAll('-', '')}`,
+      timestamp: receiver.timestamp,
+      body: bodyOf(companyId, receiver.timestamp),
+    }
+    const { status, errorCode, error, answer, durationMs } = await sendMessage(
+      { outbound },
+      receiver,
+      message,
+      new AbortController().signal,
+    )
     return await mutate(ctx, async (tx) => {
       await lockCompany(tx, companyId)
       const { url } = await webhookById(tx, companyId, id)

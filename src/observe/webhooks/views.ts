@@ -53,7 +53,10 @@ export const webhookDeliveryView = z.strictObject({
 })
 
 const url = z.string().trim().min(1).max(MAX_URL)
-const events = z.array(z.string().max(MAX_PATTERN).regex(eventPattern, 'must be the name of an event, the beginning of names and .*, or *')).min(1).max(MAX_PATTERNS)
+const events = z
+  .array(z.string().max(MAX_PATTERN).regex(eventPattern, 'must be the name of an event, the beginning of names and .*, or *'))
+  .min(1)
+  .max(MAX_PATTERNS)
 const description = z.string().max(500).nullish()
 
 export const createWebhookBody = z.object({ url, events: events.default(['*']), description })

@@ -159,7 +159,14 @@ describe('webhooks', () => {
       expect(await create({ url }), url).toMatchObject({ status: 422, body: { code: 'address_not_allowed' } })
       expect(await server().board.patch(`/api/webhooks/${id}`, { url }), url).toMatchObject({ status: 422 })
     }
-    for (const url of ['ftp://public.example/', 'not a url', 'https://', '//public.example/', 'https://user:secret@public.example/', 'https://public.example/#part'])
+    for (const url of [
+      'ftp://public.example/',
+      'not a url',
+      'https://',
+      '//public.example/',
+      'https://user:secret@public.example/',
+      'https://public.example/#part',
+    ])
       expect(await create({ url }), url).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
     expect(await create({ url: `https://public.example/${'x'.repeat(2000)}` })).toMatchObject({ status: 400 })
     expect(await auditCount(server())).toBe(before)
@@ -167,14 +174,23 @@ describe('webhooks', () => {
 
   test('Places that the operator lists may have http and a private address, and a name that cannot be looked up now is looked up with each delivery', async () => {
     const { made } = await setup()
-    for (const url of ['http://127.0.0.1:9/', 'http://listed.example/', 'https://listed.example/', 'https://unknown.example/', 'https://mixed.example/'])
+    for (const url of [
+      'http://127.0.0.1:9/',
+      'http://listed.example/',
+      'https://listed.example/',
+      'https://unknown.example/',
+      'https://mixed.example/',
+    ])
       expect((await made({ url })).url).toBe(url)
   })
 
   test('Filters that no event could have, too many of them and unknown status are refused', async () => {
     const { create } = await setup()
     for (const events of [[], [''], ['Issue.created'], ['issue*'], Array.from({ length: 51 }, () => '*'), ['x'.repeat(101)], '*'])
-      expect(await create({ events }), JSON.stringify(events).slice(0, 50)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
+      expect(await create({ events }), JSON.stringify(events).slice(0, 50)).toMatchObject({
+        status: 400,
+        body: { code: 'validation_failed' },
+      })
   })
 
   test('A company has at most 20 webhooks, also when many are created at once', async () => {
@@ -187,10 +203,7 @@ describe('webhooks', () => {
   test('Two requests with the same Idempotency-Key create one webhook and show the same secret', async () => {
     const { list } = await setup()
     const key = { 'Idempotency-Key': randomUUID() }
-    const answers = [
-      await server().board.post(list, { url: URL_OF_TEST }, key),
-      await server().board.post(list, { url: URL_OF_TEST }, key),
-    ]
+    const answers = [await server().board.post(list, { url: URL_OF_TEST }, key), await server().board.post(list, { url: URL_OF_TEST }, key)]
     expect(answers[1]?.body).toEqual(answers[0]?.body)
     expect((await server().board.get(list)).body).toHaveLength(1)
   })
@@ -248,7 +261,11 @@ describe('the test of a webhook', () => {
     })
     expect((await server().board.get(`/api/webhooks/${id}/deliveries`)).body).toEqual([answer.body])
     expect((await server().board.get(`/api/webhooks/${id}`)).body.cursor).toBe(cursor)
-    expect((await lastAudit(server(), id, 'webhook.tested')).details).toEqual({ origin: new URL(receiver.url).origin, status: 204, errorCode: null })
+    expect((await lastAudit(server(), id, 'webhook.tested')).details).toEqual({
+      origin: new URL(receiver.url).origin,
+      status: 204,
+      errorCode: null,
+    })
   })
 
   test('A test that fails is an answer with the reason, and of an answer the first kilobyte is kept without what looks like a secret', async () => {
@@ -262,7 +279,10 @@ describe('the test of a webhook', () => {
     expect(body.answer).toMatch(/^bearer \*\*\*REDACTED\*\*\* x/)
     expect(await actionsOf(server(), id)).toEqual(['webhook.created', 'webhook.tested'])
     const unreachable = await made({ url: 'https://unknown.example/' })
-    expect((await server().board.post(`/api/webhooks/${unreachable.id}/test`)).body).toMatchObject({ status: null, errorCode: 'connection_failed' })
+    expect((await server().board.post(`/api/webhooks/${unreachable.id}/test`)).body).toMatchObject({
+      status: null,
+      errorCode: 'connection_failed',
+    })
   })
 
   test('A name that became private after it was saved gets no connection', async () => {
@@ -279,9 +299,15 @@ describe('the replay of a webhook', () => {
     const { id, cursor } = await made()
     await issue()
     const before = await auditCount(server())
-    expect(await server().board.post(`/api/webhooks/${id}/replay`, { after: 'nonsense' })).toMatchObject({ status: 400, body: { code: 'malformed_cursor' } })
+    expect(await server().board.post(`/api/webhooks/${id}/replay`, { after: 'nonsense' })).toMatchObject({
+      status: 400,
+      body: { code: 'malformed_cursor' },
+    })
     const future = Buffer.from(JSON.stringify(['99999999999', 0, 1])).toString('base64url')
-    expect(await server().board.post(`/api/webhooks/${id}/replay`, { after: future })).toMatchObject({ status: 400, body: { code: 'malformed_cursor' } })
+    expect(await server().board.post(`/api/webhooks/${id}/replay`, { after: future })).toMatchObject({
+      status: 400,
+      body: { code: 'malformed_cursor' },
+    })
     expect(await auditCount(server())).toBe(before)
     const replayed = await server().board.post(`/api/webhooks/${id}/replay`, { after: '0' })
     expect(replayed).toMatchObject({ status: 200, body: { status: 'active' } })
@@ -300,7 +326,10 @@ describe('the replay of a webhook', () => {
       `insert into run_event_floors (company_id, txid, number) select $1, horizon, 9007199254740991 from event_horizon()`,
       [company.id],
     )
-    expect(await server().board.post(`/api/webhooks/${id}/replay`, { after: '0' })).toMatchObject({ status: 409, body: { code: 'log_not_kept' } })
+    expect(await server().board.post(`/api/webhooks/${id}/replay`, { after: '0' })).toMatchObject({
+      status: 409,
+      body: { code: 'log_not_kept' },
+    })
     expect(await server().board.post(`/api/webhooks/${audits.id}/replay`, { after: '0' })).toMatchObject({ status: 200 })
   })
 })

@@ -96,7 +96,12 @@ export async function updateWebhook(
     const changesDelivery = changes.some(([key]) => key !== 'description')
     await tx
       .update(webhookEndpoints)
-      .set({ ...fields, ...statusColumns(before.status, status), ...(changesDelivery ? { ...takenAway, ...triedAfresh } : {}), updatedAt: nextUpdatedAt })
+      .set({
+        ...fields,
+        ...statusColumns(before.status, status),
+        ...(changesDelivery ? { ...takenAway, ...triedAfresh } : {}),
+        updatedAt: nextUpdatedAt,
+      })
       .where(eq(webhookEndpoints.id, id))
     const after = await webhookById(tx, companyId, id)
     const details = {

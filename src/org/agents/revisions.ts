@@ -35,7 +35,7 @@ const configKeys = [
 /** The source of a change of configuration. */
 export type Origin =
   | { readonly source: 'patch' | 'skill-sync' | 'instructions_path_patch' | 'instructions_bundle_patch' }
- | { readonly source: 'rollback'; readonly rolledBackFromRevisionId: string }
+  | { readonly source: 'rollback'; readonly rolledBackFromRevisionId: string }
 
 export type Revision = z.input<typeof revisionView>
 

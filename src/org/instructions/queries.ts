@@ -104,9 +104,10 @@ export async function readBundle(ctx: Ctx, agentId: string): Promise<BundleView>
   return await presentBundle(ctx.store.read, ctx.actor, agent, await loadBundle(ctx.store.read, agent.companyId, agentId))
 }
 
-const fileRow = statement<{ agentId: string; companyId: string; path: string }, Omit<FileFacts, 'contentHash'> & { content: string; entryFile: string }>(
-  'instructions_file',
-).read(sql`
+const fileRow = statement<
+  { agentId: string; companyId: string; path: string },
+  Omit<FileFacts, 'contentHash'> & { content: string; entryFile: string }
+>('instructions_file').read(sql`
   select f.path, octet_length(f.content) as size, f.content, f.revision_id as "revisionId", f.updated_by_agent_id as "updatedByAgentId",
     f.updated_by_user_id as "updatedByUserId", f.updated_at as "updatedAt", b.entry_file as "entryFile"
   from ${instructionFiles} f join ${instructionBundles} b on b.agent_id = f.agent_id
@@ -135,7 +136,9 @@ export async function readInstructionsFile(ctx: Ctx, agentId: string, given: str
   return file ?? refuse('not_found', { message: 'Instructions file not found' })
 }
 
-const textRows = statement<{ agentId: string; companyId: string }, { path: string; content: string; entryFile: string }>('instructions_texts').read(sql`
+const textRows = statement<{ agentId: string; companyId: string }, { path: string; content: string; entryFile: string }>(
+  'instructions_texts',
+).read(sql`
   select f.path, f.content, b.entry_file as "entryFile" from ${instructionFiles} f join ${instructionBundles} b on b.agent_id = f.agent_id
   where f.agent_id = ${param('agentId', 'uuid')} and f.company_id = ${param('companyId', 'uuid')} order by f.path`)
 
@@ -149,5 +152,7 @@ export interface BundleTexts {
 export async function bundleTexts(db: Db, companyId: string, agentId: string): Promise<BundleTexts | null> {
   const rows = await db.run(textRows, { agentId, companyId })
   const [first] = rows
-  return first === undefined ? null : { entryFile: first.entryFile, files: rows.map(({ path: filePath, content }) => ({ path: filePath, content })) }
+  return first === undefined
+    ? null
+    : { entryFile: first.entryFile, files: rows.map(({ path: filePath, content }) => ({ path: filePath, content })) }
 }

@@ -44,7 +44,8 @@ function requireRoom(files: Bundle['files'], { path, content }: FileWrite): void
   if (bytes > MAX_INSTRUCTION_FILE_BYTES)
     refuse('unprocessable', { message: `A file of instructions has at most ${MAX_INSTRUCTION_FILE_BYTES} bytes` })
   const others = files.filter((file) => file.path !== path)
-  if (others.length >= MAX_INSTRUCTION_FILES) refuse('unprocessable', { message: `Instructions have at most ${MAX_INSTRUCTION_FILES} files` })
+  if (others.length >= MAX_INSTRUCTION_FILES)
+    refuse('unprocessable', { message: `Instructions have at most ${MAX_INSTRUCTION_FILES} files` })
   if (others.reduce((sum, { size }) => sum + size, bytes) > MAX_INSTRUCTION_BYTES)
     refuse('unprocessable', { message: `Instructions have at most ${MAX_INSTRUCTION_BYTES} bytes` })
   const collision = collisionIn([...others.map((file) => file.path), path])
@@ -141,7 +142,8 @@ export async function updateBundle(
   if (entryFile !== undefined && !bundle.files.some((file) => file.path === entryFile))
     refuse('unprocessable', { message: `The instructions have no file ${entryFile}` })
   const moves = bundle.entryFile !== null && bundle.entryFile !== entry
-  if (moves) await tx.update(instructionBundles).set({ entryFile: entry, updatedAt: nextUpdatedAt }).where(eq(instructionBundles.agentId, agentId))
+  if (moves)
+    await tx.update(instructionBundles).set({ entryFile: entry, updatedAt: nextUpdatedAt }).where(eq(instructionBundles.agentId, agentId))
   const { promptTemplate: _, bootstrapPromptTemplate: _bootstrap, ...adapterConfig } = agent.adapterConfig
   const cleared = clearsTemplates
     ? await applyConfiguration(tx, ctx, agent, {

@@ -34,7 +34,9 @@ export interface GivenSecret extends StoredSecret {
 const storedColumns = sql`s.id as "secretId", v.version, s.name, s.provider, v.key_id as "keyId", v.sealed, v.external_ref as "externalRef"`
 
 // Null is the newest version.
-const selectNamed = statement<{ companyId: string; ids: string[]; versions: (number | null)[] }, StoredSecret & { wanted: number | null }>('secret_give').read(sql`
+const selectNamed = statement<{ companyId: string; ids: string[]; versions: (number | null)[] }, StoredSecret & { wanted: number | null }>(
+  'secret_give',
+).read(sql`
   select ${storedColumns}, w.version as wanted
   from unnest(${param('ids', 'uuid[]')}, ${param('versions', 'int[]')}) w(id, version)
   join ${secrets} s on s.id = w.id and s.company_id = ${param('companyId', 'uuid')}

@@ -24,7 +24,14 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const stored = z.object({
   secretId: z.uuid().transform((id) => id.toLowerCase()),
   version: z
-    .union([z.literal('latest'), z.int().min(1), z.string().regex(/^[1-9]\d{0,8}$/).transform(Number)])
+    .union([
+      z.literal('latest'),
+      z.int().min(1),
+      z
+        .string()
+        .regex(/^[1-9]\d{0,8}$/)
+        .transform(Number),
+    ])
     .nullish()
     .transform((version) => version ?? ('latest' as const)),
 })

@@ -37,7 +37,8 @@ export async function deleteSecret(ctx: Ctx, id: string): Promise<{ ok: true }> 
       refuse('secret_in_use', { message: 'The secret is used by an agent or a project: take the reference out first', details: { uses } })
     }
     const runIds = await liveRunsWith(tx, companyId, id)
-    if (runIds.length > 0) refuse('secret_in_use', { message: 'A live run was given the secret: delete it when the run has ended', details: { runIds } })
+    if (runIds.length > 0)
+      refuse('secret_in_use', { message: 'A live run was given the secret: delete it when the run has ended', details: { runIds } })
     await tx.delete(secrets).where(eq(secrets.id, id))
     return changed({ ok: true } as const, secretDeleted(id, { name, provider, externalRef, versions }))
   })

@@ -5,7 +5,19 @@ import { uncoverableBecause } from './rules.ts'
 
 describe('uncoverableBecause', () => {
   test('A value that ordinary texts contain is refused with a reason that does not repeat it', () => {
-    const refused = ['short', '        ', '  abc    ', 'aaaaaaaaaaaaaaaa', 'password', 'production', 'Localhost:3000', 'http://localhost:8080', '12345678', '2026-11-30', 'changeme123']
+    const refused = [
+      'short',
+      '        ',
+      '  abc    ',
+      'aaaaaaaaaaaaaaaa',
+      'password',
+      'production',
+      'Localhost:3000',
+      'http://localhost:8080',
+      '12345678',
+      '2026-11-30',
+      'changeme123',
+    ]
     for (const value of refused) {
       const because = uncoverableBecause(value)
       expect(because, value).not.toBeNull()
@@ -14,7 +26,13 @@ describe('uncoverableBecause', () => {
   })
 
   test('Tokens, passphrases, keys in PEM form and addresses with a password can be covered', () => {
-    for (const value of ['sk-live-4f9aQ2', 'correct horse battery', 'a1b2c3d4', '-----BEGIN KEY-----\nabc\n-----END KEY-----', 'postgres://u:p4ss@db/x'])
+    for (const value of [
+      'sk-live-4f9aQ2',
+      'correct horse battery',
+      'a1b2c3d4',
+      '-----BEGIN KEY-----\nabc\n-----END KEY-----',
+      'postgres://u:p4ss@db/x',
+    ])
       expect(uncoverableBecause(value), value).toBeNull()
   })
 })

@@ -21,19 +21,25 @@ const covers = createBoundedCache<string, Cover | null>(MAX_RUNS)
 export const rememberCover = (runId: string, values: readonly string[]): void =>
   covers.set(runId, values.length === 0 ? null : createCover(values))
 
-interface RunFact {
+interface GivenRow {
   readonly status: string
+  readonly secret: StoredSecret | null
 }
 
-const selectRun = statement<{ runId: string; companyId: string }, RunFact>('run_cover_status').read(
-  sql`select status from ${runs} where id = ${param('runId', 'uuid')} and company_id = ${param('companyId', 'uuid')}`,
-)
+// One row for a run that was given nothing, so that the question costs one statement.
+const selectGiven = statement<
+  { runId: string; companyId: string },
+  { status: string } & { [K in keyof StoredSecret]: StoredSecret[K] | null }
+>('run_cover').read(sql`
+  select r.status, s.id as "secretId", v.version, s.name, s.provider, v.key_id as "keyId", v.sealed, v.external_ref as "externalRef"
+  from ${runs} r left join (${runSecrets} g join ${secrets} s on s.id = g.secret_id and s.company_id = g.company_id
+    join ${secretVersions} v on v.secret_id = s.id and v.version = g.version) on g.run_id = r.id
+  where r.id = ${param('runId', 'uuid')} and r.company_id = ${param('companyId', 'uuid')}`)
 
-const selectGiven = statement<{ runId: string; companyId: string }, StoredSecret>('run_cover').read(sql`
-  select s.id as "secretId", v.version, s.name, s.provider, v.key_id as "keyId", v.sealed, v.external_ref as "externalRef"
-  from ${runSecrets} g join ${secrets} s on s.id = g.secret_id and s.company_id = g.company_id
-  join ${secretVersions} v on v.secret_id = s.id and v.version = g.version
-  where g.run_id = ${param('runId', 'uuid')} and g.company_id = ${param('companyId', 'uuid')}`)
+async function readGiven(db: Pick<ReadDb, 'run'>, companyId: string, runId: string): Promise<GivenRow[]> {
+  const rows = await db.run(selectGiven, { runId, companyId })
+  return rows.map(({ status, ...row }) => ({ status, secret: row.secretId === null ? null : (row as StoredSecret) }))
+}
 
 /**
  * The cover of what a run was given; null when it was given nothing. A value that cannot be opened now was not given by this server's key either.
@@ -42,12 +48,11 @@ const selectGiven = statement<{ runId: string; companyId: string }, StoredSecret
 export async function coverOfRun(db: Pick<ReadDb, 'run'>, companyId: string, runId: string): Promise<Cover | null> {
   const known = covers.get(runId)
   if (known !== undefined) return known
-  const [run] = await db.run(selectRun, { runId, companyId })
-  const given = await db.run(selectGiven, { runId, companyId })
-  const opened = await Promise.all(given.map((each) => openStored(db, companyId, each)))
+  const rows = await readGiven(db, companyId, runId)
+  const opened = await Promise.all(rows.flatMap(({ secret }) => (secret === null ? [] : [openStored(db, companyId, secret)])))
   const values = opened.flatMap((each) => ('value' in each ? [each.value] : []))
   const cover = values.length === 0 ? null : createCover(values)
   // A run that is queued will be given its secrets later.
-  if (run !== undefined && run.status !== 'queued') covers.set(runId, cover)
+  if (rows.length > 0 && rows[0]?.status !== 'queued') covers.set(runId, cover)
   return cover
 }

@@ -109,12 +109,24 @@ describe('secrets', () => {
     const { id } = await secret()
     const before = await auditCount(server())
     const value = `value-${randomUUID()}`
-    for (const body of [{ name: 'x' }, { value }, { name: '', value }, { name: '\u200b', value }, { name: 'a\nb', value }, { name: 'x', value: 'a\0bcdefghij' }, { name: 'x', value: 'x'.repeat(32_001) }, { name: 'x', value: '***REDACTED***' }])
+    for (const body of [
+      { name: 'x' },
+      { value },
+      { name: '', value },
+      { name: '\u200b', value },
+      { name: 'a\nb', value },
+      { name: 'x', value: 'a\0bcdefghij' },
+      { name: 'x', value: 'x'.repeat(32_001) },
+      { name: 'x', value: '***REDACTED***' },
+    ])
       expect(await server().board.post(secrets, body), JSON.stringify(body).slice(0, 80)).toMatchObject({ status: 400 })
     const common = await server().board.post(secrets, { name: 'x', value: 'production' })
     expect(common).toMatchObject({ status: 422, body: { code: 'secret_not_coverable' } })
     expect(common.text).not.toContain('production')
-    expect(await server().board.post(secrets, { name: name.toUpperCase(), value })).toMatchObject({ status: 409, body: { code: 'name_taken' } })
+    expect(await server().board.post(secrets, { name: name.toUpperCase(), value })).toMatchObject({
+      status: 409,
+      body: { code: 'name_taken' },
+    })
     expect(await server().board.patch(`/api/secrets/${id}`, { name })).toMatchObject({ status: 409, body: { code: 'name_taken' } })
     expect(await server().board.post(secrets, { name: 'x', value, provider: 'vault' })).toMatchObject({
       status: 422,
@@ -145,7 +157,11 @@ describe('secrets', () => {
 })
 
 describe('references to secrets', () => {
-  const reference = (secretId: string, version?: number | 'latest') => ({ type: 'secret_ref', secretId, ...(version === undefined ? {} : { version }) })
+  const reference = (secretId: string, version?: number | 'latest') => ({
+    type: 'secret_ref',
+    secretId,
+    ...(version === undefined ? {} : { version }),
+  })
 
   test('A secret that an agent or a project refers to cannot be deleted, and its usage says where it is', async () => {
     const { company, secret } = await setup()
@@ -153,7 +169,10 @@ describe('references to secrets', () => {
     const agents = `/api/companies/${company.id}/agents`
     const made = await server().board.post(agents, { name: 'Ada', adapterConfig: { command: 'true', env: { KEY: reference(id, 1) } } })
     expect(made.status, made.text).toBe(201)
-    const project = await server().board.post(`/api/companies/${company.id}/projects`, { name: 'P', env: { TOKEN: reference(id.toUpperCase()) } })
+    const project = await server().board.post(`/api/companies/${company.id}/projects`, {
+      name: 'P',
+      env: { TOKEN: reference(id.toUpperCase()) },
+    })
     expect(project.status, project.text).toBe(201)
     expect((await server().board.get(`/api/secrets/${id}/usage`)).body.uses).toEqual([
       { kind: 'agent', id: made.body.id, name: 'Ada', path: 'env.KEY', version: 1 },
@@ -193,7 +212,10 @@ describe('references to secrets', () => {
     const { company, secret } = await setup()
     for (let round = 0; round < 10; round += 1) {
       const { id } = await secret()
-      const { body: made } = await server().board.post(`/api/companies/${company.id}/agents`, { name: 'Ada', adapterConfig: { command: 'true' } })
+      const { body: made } = await server().board.post(`/api/companies/${company.id}/agents`, {
+        name: 'Ada',
+        adapterConfig: { command: 'true' },
+      })
       const [stored, deleted] = await Promise.all([
         server().board.patch(`/api/agents/${made.id}`, { adapterConfig: { env: { KEY: reference(id) } } }),
         server().board.del(`/api/secrets/${id}`),

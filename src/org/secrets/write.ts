@@ -49,20 +49,29 @@ function checkedContent(ctx: Ctx, { provider, value, externalRef }: Content): Ch
     if (value === undefined) return refuseField('value', 'A secret needs a value')
     const because = uncoverableBecause(value)
     if (because !== null)
-      refuse('secret_not_coverable', { message: `The value ${because}: what runs write could not be searched for it`, details: { fields: ['value'] } })
+      refuse('secret_not_coverable', {
+        message: `The value ${because}: what runs write could not be searched for it`,
+        details: { fields: ['value'] },
+      })
     return { value }
   }
-  if (value !== undefined)
-    refuseField('value', 'The value is at the external provider: send externalRef and no value')
-  if (!externalRef || !external.accepts(externalRef))
-    return refuseField('externalRef', 'externalRef does not name a value of the provider')
+  if (value !== undefined) refuseField('value', 'The value is at the external provider: send externalRef and no value')
+  if (!externalRef || !external.accepts(externalRef)) return refuseField('externalRef', 'externalRef does not name a value of the provider')
   // The values of the operator's provider belong to no company: who names one decides that the company may have it.
   if (ctx.actor.kind !== 'board' || !ctx.actor.isAdmin) refuse('admin_required')
   return { externalRef }
 }
 
 const insertVersion = statement<
-  { secretId: string; version: number; companyId: string; keyId: string | null; sealed: Buffer | null; externalRef: string | null; userId: string | null },
+  {
+    secretId: string
+    version: number
+    companyId: string
+    keyId: string | null
+    sealed: Buffer | null
+    externalRef: string | null
+    userId: string | null
+  },
   never
 >('secret_version_insert').write(sql`
   insert into ${secretVersions} (secret_id, version, company_id, key_id, sealed, external_ref, created_by_user_id)

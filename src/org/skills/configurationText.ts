@@ -88,4 +88,11 @@ export const configurationText = (): string =>
 
 /** The text about icons. */
 export const iconsText = (): string =>
-  ['# Icons of agents', '', 'icon is a text of at most 100 characters. This server keeps it and draws nothing; clients with pictures know these names.', '', ...agentIcons.map((name) => `- ${name}`), ''].join('\n')
+  [
+    '# Icons of agents',
+    '',
+    'icon is a text of at most 100 characters. This server keeps it and draws nothing; clients with pictures know these names.',
+    '',
+    ...agentIcons.map((name) => `- ${name}`),
+    '',
+  ].join('\n')

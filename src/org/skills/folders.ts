@@ -125,4 +125,3 @@ export async function skillsIn(folder: string): Promise<{ readonly found: readon
     warnings: [...warnings, ...about].slice(0, MAX_WARNINGS),
   }
 }
-

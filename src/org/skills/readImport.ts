@@ -25,7 +25,8 @@ const sendFiles = 'Send the texts as `files`, for example {"files":{"SKILL.md":"
  *   a folder that an agent names
  */
 export async function readImport(ctx: Ctx, { source, files }: ImportSkills, allowed: readonly string[]): Promise<ReadImport> {
-  if ((source === undefined) === (files === undefined)) refuse('unprocessable', { message: `Send either \`source\` or \`files\`. ${sendFiles}` })
+  if ((source === undefined) === (files === undefined))
+    refuse('unprocessable', { message: `Send either \`source\` or \`files\`. ${sendFiles}` })
   const read = files === undefined ? await readSource(ctx, source ?? '', allowed) : inline(files)
   if (read.found.length === 0)
     refuse('unprocessable', { message: 'No skill can be imported', details: { problems: read.warnings.slice(0, 50) } })
@@ -40,8 +41,10 @@ function inline(files: Readonly<Record<string, string>>): ReadImport {
 async function readSource(ctx: Ctx, source: string, allowed: readonly string[]): Promise<ReadImport> {
   const text = source.trim()
   if (text.startsWith('---') || text.includes('\n')) return inline({ [SKILL_FILE]: source })
-  if (!text.startsWith('/') && isAddress(text)) refuse('unprocessable', { message: `This server fetches no skill from an address. ${sendFiles}` })
-  if (!decidesForHost(ctx.actor)) refuse('approval_required', { message: `Only the board imports from a folder of this host. ${sendFiles}` })
+  if (!text.startsWith('/') && isAddress(text))
+    refuse('unprocessable', { message: `This server fetches no skill from an address. ${sendFiles}` })
+  if (!decidesForHost(ctx.actor))
+    refuse('approval_required', { message: `Only the board imports from a folder of this host. ${sendFiles}` })
   const folder = await allowedFolder(text, allowed)
   if (folder === null)
     return refuse('unprocessable', {

@@ -42,7 +42,9 @@ const inOrder = (files: Iterable<readonly [string, string]>): Record<string, str
 
 /** SHA-256 of paths and texts. */
 export const hashOfFiles = (files: Readonly<Record<string, string>>): string =>
-  createHash('sha256').update(JSON.stringify(Object.entries(files))).digest('hex')
+  createHash('sha256')
+    .update(JSON.stringify(Object.entries(files)))
+    .digest('hex')
 
 /** The slug of a skill: from its folder or its name. Empty where neither has a letter or a digit. */
 export const slugOf = (name: string): string =>

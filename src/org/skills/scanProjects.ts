@@ -66,7 +66,9 @@ async function look(workspaces: readonly Workspace[], allowed: readonly string[]
     }
   }
   if (unseen > 0)
-    state.warnings.unshift(`${unseen} workspace(s) have a folder that is missing or not below one of PAPERCLIP_SKILL_FOLDERS; they were not read`)
+    state.warnings.unshift(
+      `${unseen} workspace(s) have a folder that is missing or not below one of PAPERCLIP_SKILL_FOLDERS; they were not read`,
+    )
   return state
 }
 
@@ -91,7 +93,12 @@ export async function scanProjects(ctx: Ctx, { projectIds, workspaceIds }: ScanP
   const mayLook = decidesForHost(ctx.actor)
   const workspaces =
     mayLook && allowed.length > 0
-      ? await ctx.store.read.run(workspacesWithFolder, { companyId, projectIds: projectIds ?? null, workspaceIds: workspaceIds ?? null, limit: MAX_WORKSPACES })
+      ? await ctx.store.read.run(workspacesWithFolder, {
+          companyId,
+          projectIds: projectIds ?? null,
+          workspaceIds: workspaceIds ?? null,
+          limit: MAX_WORKSPACES,
+        })
       : []
   const found = await look(workspaces, allowed)
   if (!mayLook) found.warnings.unshift('Only the board looks into folders of this host: nothing was scanned')
@@ -107,9 +114,11 @@ export async function scanProjects(ctx: Ctx, { projectIds, workspaceIds }: ScanP
       const before = present.get(slug)
       const at = { slug, folder: each.folder ?? '' }
       if (taken.has(slug)) scan.skipped.push({ ...at, reason: 'another folder of the scan has a skill of this name' })
-      else if (before !== undefined && before.sourceLocator !== each.folder) scan.conflicts.push({ ...at, reason: 'the company has a skill of this name from elsewhere' })
+      else if (before !== undefined && before.sourceLocator !== each.folder)
+        scan.conflicts.push({ ...at, reason: 'the company has a skill of this name from elsewhere' })
       else if (before?.contentHash === each.draft.contentHash) scan.skipped.push({ ...at, reason: null })
-      else if (taken.size >= MAX_IMPORTED_SKILLS) scan.skipped.push({ ...at, reason: `more than ${MAX_IMPORTED_SKILLS} at once: scan again` })
+      else if (taken.size >= MAX_IMPORTED_SKILLS)
+        scan.skipped.push({ ...at, reason: `more than ${MAX_IMPORTED_SKILLS} at once: scan again` })
       else taken.set(slug, each)
     }
     const stored = changesIn(await storeSkills(tx, ctx, [...taken.values()]))

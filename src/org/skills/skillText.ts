@@ -41,7 +41,10 @@ function valueOf(lines: readonly string[], name: string): string | null {
  * the length of the text. A text without a head has neither.
  */
 export function describeSkill(text: string): SkillHead {
-  const lines = text.slice(0, 64 * 1024).replace(/^\uFEFF/, '').split(/\r?\n/, MAX_HEAD_LINES + 2)
+  const lines = text
+    .slice(0, 64 * 1024)
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/, MAX_HEAD_LINES + 2)
   const end = lines.indexOf('---', 1)
   if (lines[0]?.trim() !== '---' || end === -1) return { name: null, description: null }
   const head = lines.slice(1, end)

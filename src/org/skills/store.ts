@@ -78,8 +78,13 @@ export async function storeSkills(
     stored.push({ skillId: id, slug, contentHash, action: before === undefined ? 'created' : isSame ? 'unchanged' : 'updated' })
     if (isSame) continue
     written.push({ id, draft: each.draft })
-    if (before === undefined) created.push({ ...columns, id, companyId, slug, createdByAgentId: author.agentId, createdByUserId: author.userId })
-    else await tx.update(companySkills).set({ ...columns, updatedAt: nextUpdatedAt }).where(eq(companySkills.id, id))
+    if (before === undefined)
+      created.push({ ...columns, id, companyId, slug, createdByAgentId: author.agentId, createdByUserId: author.userId })
+    else
+      await tx
+        .update(companySkills)
+        .set({ ...columns, updatedAt: nextUpdatedAt })
+        .where(eq(companySkills.id, id))
   }
   if (present.size + created.length > MAX_SKILLS) refuse('unprocessable', { message: `A company has at most ${MAX_SKILLS} skills` })
   if (written.length === 0) return stored

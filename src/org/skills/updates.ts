@@ -36,7 +36,8 @@ export async function updateStatus(ctx: Ctx, id: string, allowed: readonly strin
   const row = await skillById(ctx.store.read, companyOf(ctx), id)
   const latest = await latestOf(row, allowed)
   const currentRef = row.contentHash
-  if ('reason' in latest) return { supported: row.sourceLocator !== null, reason: latest.reason, currentRef, latestRef: null, hasUpdate: false }
+  if ('reason' in latest)
+    return { supported: row.sourceLocator !== null, reason: latest.reason, currentRef, latestRef: null, hasUpdate: false }
   const latestRef = latest.latest.draft.contentHash
   return { supported: true, reason: null, currentRef, latestRef, hasUpdate: latestRef !== currentRef }
 }

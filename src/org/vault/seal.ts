@@ -28,7 +28,12 @@ export async function sealValue(tx: Tx, companyId: string, purpose: string, plai
  * @param from the store, or a transaction
  * @throws Refusal `vault_locked` when this process lacks the master key, or the value was sealed for something else; see `isVaultLocked`
  */
-export async function openValue(from: Store | Pick<ReadDb, 'run'>, companyId: string, purpose: string, { keyId, sealed }: Sealed): Promise<string> {
+export async function openValue(
+  from: Store | Pick<ReadDb, 'run'>,
+  companyId: string,
+  purpose: string,
+  { keyId, sealed }: Sealed,
+): Promise<string> {
   const key = await dataKeyById('read' in from ? from.read : from, companyId, keyId)
   const plain = openBytes(key.bytes, boundTo(companyId, keyId, purpose), sealed)
   return plain === null ? refuse('vault_locked') : plain.toString()

@@ -15,9 +15,8 @@ const server = useServer()
 const sealedForTest = event('test.sealed', 'instance', z.object({}))
 
 const seal = async ({ store }: TestServer, companyId: string, purpose: string, value: string): Promise<Sealed> =>
-  await mutate(
-    { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null },
-    async (tx) => changed(await sealValue(tx, companyId, purpose, value), sealedForTest('x', {})),
+  await mutate({ actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }, async (tx) =>
+    changed(await sealValue(tx, companyId, purpose, value), sealedForTest('x', {})),
   )
 
 /** A file of master keys, in memory. */
@@ -48,7 +47,10 @@ describe('sealed bytes', () => {
 describe('master keys', () => {
   test('They are read as base64 and hexadecimal, one or more, and a weak or short one is refused without its text', () => {
     const [one, two] = [createMasterKey(), randomBytes(32).toString('hex')]
-    expect(readMasterKeys(`${one}, ${two}`).map(({ bytes }) => bytes.toString('base64url'))).toEqual([one, Buffer.from(two, 'hex').toString('base64url')])
+    expect(readMasterKeys(`${one}, ${two}`).map(({ bytes }) => bytes.toString('base64url'))).toEqual([
+      one,
+      Buffer.from(two, 'hex').toString('base64url'),
+    ])
     expect(readMasterKeys(randomBytes(32).toString('base64'))).toHaveLength(1)
     for (const bad of ['', 'short', 'A'.repeat(43), '0'.repeat(64), Array.from({ length: 9 }, createMasterKey).join()]) {
       expect(() => readMasterKeys(bad)).toThrow()
@@ -65,7 +67,9 @@ describe('the vault', () => {
     await expect(openValue(server().store, here.company.id, 'secret:2', sealed)).rejects.toMatchObject({ code: 'vault_locked' })
     await expect(openValue(server().store, elsewhere.company.id, 'secret:1', sealed)).rejects.toMatchObject({ code: 'vault_locked' })
     const other = await seal(server(), elsewhere.company.id, 'secret:1', 'words')
-    await expect(openValue(server().store, here.company.id, 'secret:1', { ...sealed, keyId: other.keyId })).rejects.toMatchObject({ code: 'vault_locked' })
+    await expect(openValue(server().store, here.company.id, 'secret:1', { ...sealed, keyId: other.keyId })).rejects.toMatchObject({
+      code: 'vault_locked',
+    })
   })
 
   test('Values that are sealed at once for a new company have one data key', async () => {
@@ -102,7 +106,9 @@ describe('the rotation of the master key', () => {
       const [answer] = await Promise.all([rotate(), ...writing])
       expect(answer.status, answer.text).toBe(200)
       expect(readMasterKeys(file.text).map(({ id }) => id)).toEqual([answer.body.masterKeyId])
-      expect((await lastAudit(server(), 'vault', 'instance.master_key_rotated')).details).toMatchObject({ masterKeyId: answer.body.masterKeyId })
+      expect((await lastAudit(server(), 'vault', 'instance.master_key_rotated')).details).toMatchObject({
+        masterKeyId: answer.body.masterKeyId,
+      })
       expect(answer.text).not.toContain(file.text)
     }
     for (const { companyId, at, value } of sealed) expect(await openValue(server().store, companyId, at, value)).toBe('words')
@@ -113,7 +119,8 @@ describe('the rotation of the master key', () => {
     for (const { id, companyId, wrapped, masterKeyId } of rows) {
       expect(masterKeyId).toBe(present?.id)
       expect(openBytes(present?.bytes ?? Buffer.alloc(32), `data-key:${companyId}:${id}`, wrapped)).not.toBeNull()
-      for (const key of old.flatMap((text) => readMasterKeys(text))) expect(openBytes(key.bytes, `data-key:${companyId}:${id}`, wrapped)).toBeNull()
+      for (const key of old.flatMap((text) => readMasterKeys(text)))
+        expect(openBytes(key.bytes, `data-key:${companyId}:${id}`, wrapped)).toBeNull()
     }
     await expect(openVault(server().store)).resolves.toBeUndefined()
   })

@@ -16,15 +16,23 @@ const value = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '"', '\n', 'é'),
 describe('createCover', () => {
   test('No piece of a text shows a value, wherever it is cut, and the pieces are together what the whole becomes', () => {
     fc.assert(
-      fc.property(fc.array(value, { minLength: 1, maxLength: 5 }), fc.array(fc.oneof(value, fc.nat(4)), { maxLength: 12 }), cuts, (values, parts, at) => {
-        const text = parts.map((part) => (typeof part === 'string' ? part : (values[part] ?? 'x'))).join('')
-        const cover = createCover(values)
-        const stream = cover.stream()
-        const covered = inPieces(text, at).map((piece) => stream.add(piece)).join('') + stream.end()
-        expect(covered).toBe(cover.text(text))
-        // Letters on both sides of a cover may form a value that the text never had.
-        for (const part of covered.split(REDACTED)) for (const each of values) expect(part).not.toContain(each)
-      }),
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.oneof(value, fc.nat(4)), { maxLength: 12 }),
+        cuts,
+        (values, parts, at) => {
+          const text = parts.map((part) => (typeof part === 'string' ? part : (values[part] ?? 'x'))).join('')
+          const cover = createCover(values)
+          const stream = cover.stream()
+          const covered =
+            inPieces(text, at)
+              .map((piece) => stream.add(piece))
+              .join('') + stream.end()
+          expect(covered).toBe(cover.text(text))
+          // Letters on both sides of a cover may form a value that the text never had.
+          for (const part of covered.split(REDACTED)) for (const each of values) expect(part).not.toContain(each)
+        },
+      ),
       { numRuns: 2000 },
     )
   })
@@ -54,9 +62,7 @@ describe('createCover', () => {
   test('A value of several lines is covered line by line, but for short lines and the frame of a key', () => {
     const lines = ['-----BEGIN PRIVATE KEY-----', 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC', 'short', '-----END PRIVATE KEY-----']
     const cover = createCover([lines.join('\n')])
-    expect(cover.text(lines.map((line) => `> ${line}`).join('\n'))).toBe(
-      `> ${lines[0]}\n> ${REDACTED}\n> short\n> ${lines[3]}`,
-    )
+    expect(cover.text(lines.map((line) => `> ${line}`).join('\n'))).toBe(`> ${lines[0]}\n> ${REDACTED}\n> short\n> ${lines[3]}`)
   })
 
   test('Two values that overlap are covered as one, and a repeated one grows no memory', () => {

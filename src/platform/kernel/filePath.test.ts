@@ -7,7 +7,26 @@ const ROOT = '/srv/run/skills'
 
 /** Pieces of which attacks on paths are made, between harmless ones. */
 const piece = fc.oneof(
-  fc.constantFrom('..', '.', '/', '//', '\\', '\0', '~', 'C:', '%2e%2e', '\u2025', '\uFF0E\uFF0E', '\u200B', '\u202E', 'con', 'NUL.txt', 'COM1', ' ', '...'),
+  fc.constantFrom(
+    '..',
+    '.',
+    '/',
+    '//',
+    '\\',
+    '\0',
+    '~',
+    'C:',
+    '%2e%2e',
+    '\u2025',
+    '\uFF0E\uFF0E',
+    '\u200B',
+    '\u202E',
+    'con',
+    'NUL.txt',
+    'COM1',
+    ' ',
+    '...',
+  ),
   fc.constantFrom('a', 'SKILL.md', 'é', 'e\u0301', 'ß', 'ẞ', 'İ', 'ſ', 'K', 'references', '漢'),
   fc.string({ maxLength: 6, unit: 'binary' }),
 )
@@ -71,15 +90,12 @@ describe('readFilePath', () => {
 })
 
 describe('collisionIn', () => {
-  test.each([
-    [['SKILL.md', 'skill.MD']],
-    [['Straße.md', 'STRASSE.md']],
-    [['a', 'a/b']],
-    [['a/b', 'A']],
-    [['é.md', 'e\u0301.md']],
-  ])('The paths %j are refused together', (paths) => {
-    expect(collisionIn(paths)).toContain('cannot stand in one folder')
-  })
+  test.each([[['SKILL.md', 'skill.MD']], [['Straße.md', 'STRASSE.md']], [['a', 'a/b']], [['a/b', 'A']], [['é.md', 'e\u0301.md']]])(
+    'The paths %j are refused together',
+    (paths) => {
+      expect(collisionIn(paths)).toContain('cannot stand in one folder')
+    },
+  )
 
   test('Paths that pass together are as many files on a file system without upper and lower case', () => {
     fc.assert(

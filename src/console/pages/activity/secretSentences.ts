@@ -15,7 +15,9 @@ const forIssue = (row: SentenceRow): readonly Part[] => {
 export const secretSentences: Readonly<Record<string, SentenceMaker>> = {
   'secret.created': by((row) => say`made the secret ${quoted(row, 'name')}`),
   'secret.deleted': by((row) => say`deleted the secret ${quoted(row, 'name')}`),
-  'secret.read': passive((row) => say`${reader(row)} was given version ${numberIn(row, 'version')} of the secret ${quoted(row, 'name')}${forIssue(row)}`),
+  'secret.read': passive(
+    (row) => say`${reader(row)} was given version ${numberIn(row, 'version')} of the secret ${quoted(row, 'name')}${forIssue(row)}`,
+  ),
   'secret.rotated': by((row) => say`gave the secret ${quoted(row, 'name')} another value, as version ${numberIn(row, 'version')}`),
   'secret.updated': by((row) => say`changed the ${enumerated(listIn(row, 'changedKeys').map(fieldWords)) || 'fields'} of a secret`),
 }

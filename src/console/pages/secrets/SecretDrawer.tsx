@@ -73,8 +73,7 @@ function Usage({ usage, secret }: { readonly usage: SecretUsage; readonly secret
             <Time at={lastRead.at} />, version {lastRead.version}
             {lastRead.agentId !== null && (
               <>
-                , by{' '}
-                <Link to={pathOf(`agents/${lastRead.agentId}`)}>{nameOf({ kind: 'agent', id: lastRead.agentId }) ?? 'an agent'}</Link>
+                , by <Link to={pathOf(`agents/${lastRead.agentId}`)}>{nameOf({ kind: 'agent', id: lastRead.agentId }) ?? 'an agent'}</Link>
               </>
             )}
             {lastRead.runId !== null && (
@@ -86,8 +85,7 @@ function Usage({ usage, secret }: { readonly usage: SecretUsage; readonly secret
                 </Link>
               </>
             )}
-            .{' '}
-            <Link to={pathOf(`activity?entityType=secret&entityId=${secret.id}`)}>Every read</Link>
+            . <Link to={pathOf(`activity?entityType=secret&entityId=${secret.id}`)}>Every read</Link>
           </p>
         )}
       </section>

@@ -58,10 +58,7 @@ export interface SecretFields {
 }
 
 export const useChangeSecret = (secretId: string): UseMutationResult<Secret, ApiProblem, Partial<SecretFields>> =>
-  useAct(
-    NOUNS,
-    async (body: Partial<SecretFields>) => (await request<Secret>('PATCH', `/secrets/${segment(secretId)}`, { body })).data,
-  )
+  useAct(NOUNS, async (body: Partial<SecretFields>) => (await request<Secret>('PATCH', `/secrets/${segment(secretId)}`, { body })).data)
 
 export const useDeleteSecret = (secretId: string): UseMutationResult<unknown, ApiProblem, void> =>
   useAct(NOUNS, () => request('DELETE', `/secrets/${segment(secretId)}`))

@@ -5,7 +5,13 @@ import { pinnedOf, providerWords, usersOf, usersWords } from './words.ts'
 
 type Use = SecretUsage['uses'][number]
 
-const use = (kind: Use['kind'], id: string, path: string, version: Use['version'] = 'latest'): Use => ({ kind, id, name: id, path, version })
+const use = (kind: Use['kind'], id: string, path: string, version: Use['version'] = 'latest'): Use => ({
+  kind,
+  id,
+  name: id,
+  path,
+  version,
+})
 
 const uses = [use('agent', 'ada', 'env.KEY'), use('project', 'site', 'env.KEY', 2), use('agent', 'ada', 'headers.Authorization', 1)]
 

@@ -292,7 +292,11 @@ export const fieldExamples: Readonly<Record<string, unknown>> = {
   RotateSecretRequest: { value: 'mt-4712-the-next-token-of-the-mail' },
   UpdateSecretRequest: { description: 'Reads the mail of the company' },
   SetBudgetPolicyRequest: { scopeType: 'agent', scopeId: agent, amount: 20_000, warnPercent: 80 },
-  CreateWebhookRequest: { url: 'https://example.org/hooks/paperclip', events: ['issue.*', 'approval.created'], description: 'The board of the team' },
+  CreateWebhookRequest: {
+    url: 'https://example.org/hooks/paperclip',
+    events: ['issue.*', 'approval.created'],
+    description: 'The board of the team',
+  },
   UpdateWebhookRequest: { events: ['issue.*'] },
   RotateWebhookSecretRequest: { overlapSec: 86_400 },
   ResolveBudgetIncidentRequest: { action: 'raise_budget_and_resume', amount: 40_000, decisionNote: 'It is worth it' },
@@ -340,7 +344,9 @@ export const fieldExamples: Readonly<Record<string, unknown>> = {
     target: { mode: 'new_company', newCompanyName: 'Example Ltd' },
   },
   EmptyRequest: {},
-  ImportSkillsRequest: { files: { 'SKILL.md': '---\nname: letters\ndescription: Answer letters. Use it for every letter.\n---\n\nBe brief.\n' } },
+  ImportSkillsRequest: {
+    files: { 'SKILL.md': '---\nname: letters\ndescription: Answer letters. Use it for every letter.\n---\n\nBe brief.\n' },
+  },
   ScanProjectSkillsRequest: {},
   SyncAgentSkillsRequest: { desiredSkills: ['paperclip', 'letters'] },
   SetInstructionsPathRequest: { path: '/srv/agents/ada.md' },

@@ -7,7 +7,8 @@ export type ViewTexts = Readonly<Record<string, string>>
 export const viewTexts: ViewTexts = {
   AgentSkills: 'The skills of an agent, and those that it could have',
   AvailableSkills: 'The skills that every server of this version has',
-  ChangedInstructionsBundle: 'The instructions of an agent after a change; with an `approval` they are unchanged and the change waits for the board',
+  ChangedInstructionsBundle:
+    'The instructions of an agent after a change; with an `approval` they are unchanged and the change waits for the board',
   ImportedSkills: 'What an import made; with an `approval` nothing yet, and it waits for the board',
   InstructionsBundle: 'The instructions of an agent, as files without their texts',
   InstructionsFile: 'One file of the instructions of an agent',

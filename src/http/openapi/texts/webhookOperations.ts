@@ -6,7 +6,11 @@ const ofOne = '/api/webhooks/:id'
 
 /** Endpoints to which events are sent. */
 export const webhooks: OperationTexts = {
-  [`GET ${ofCompany}`]: op('listWebhooks', 'The oldest first. No answer but that of the creation and of a rotation has the secret.', 'Webhook'),
+  [`GET ${ofCompany}`]: op(
+    'listWebhooks',
+    'The oldest first. No answer but that of the creation and of a rotation has the secret.',
+    'Webhook',
+  ),
   [`POST ${ofCompany}`]: op(
     'createWebhook',
     'It gets every event that commits from now on and matches. The answer shows the signing secret, which no other answer does. The URL has https and a public address, unless the operator lists it.',
