@@ -4,7 +4,7 @@ import { createWorker } from '../../platform/kernel/worker.ts'
 import { isAfter } from '../events/index.ts'
 import type { Feed } from '../events/index.ts'
 import type { AttemptDeps } from './attempt.ts'
-import { claimEndpoints, releaseLeases, RENEW_INTERVAL_MS, renewLeases } from './lease.ts'
+import { claimEndpoints, MAX_CLAIMED, releaseLeases, RENEW_INTERVAL_MS, renewLeases } from './lease.ts'
 import type { Claim, Progress } from './lease.ts'
 import { serve } from './serve.ts'
 import type { Held } from './serve.ts'
@@ -12,6 +12,8 @@ import { createSlots } from './slots.ts'
 
 /** How often a server looks for endpoints that no server serves: new ones, those whose next attempt is due, and those of servers that died. */
 const LOOK_INTERVAL_MS = 1000
+/** The same while each look finds as many as it may take: after a start, other servers get their share. */
+const FULL_LOOK_INTERVAL_MS = 100
 /** Requests in progress may end by themselves for so long when the server stops. The shutdown as a whole has ten seconds. */
 const STOP_MS = 2000
 
@@ -89,7 +91,7 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
       const claims = await claimEndpoints(store)
       if (signal.aborted) await releaseLeases(store, claims)
       else for (const claim of claims) begin(claim)
-      return lookIntervalMs
+      return claims.length >= MAX_CLAIMED ? FULL_LOOK_INTERVAL_MS : lookIntervalMs
     },
     onError(error, failures) {
       if (failures === 1 && stopping === undefined) log.warn({ err: error }, 'webhooks paused: database unreachable, retrying')

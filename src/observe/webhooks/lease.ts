@@ -19,7 +19,7 @@ const LEASE_S = 30
 /** A lease is renewed three times before it ends. */
 export const RENEW_INTERVAL_MS = 10_000
 /** Endpoints that a server takes in one look, so that servers that start together share them. */
-const MAX_CLAIMED = 50
+export const MAX_CLAIMED = 50
 
 const leaseEnd = sql`clock_timestamp() + make_interval(secs => ${sql.raw(String(LEASE_S))})`
 
