@@ -25,6 +25,7 @@ import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
 import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
+import { allowedPaths, skillFolders } from './pathSettings.ts'
 
 /** The settings from the environment, typed and frozen. */
 export interface Config extends RunTokenSettings {
@@ -142,37 +143,6 @@ const secretList = z
 
 /** The token of the board makes its bearer an administrator, and it is sent in a header. */
 const boardToken = secretOf(SECRET_MIN_LENGTH).regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
-
-/** Paths that agents may use, separated by commas. `:ro` makes one read-only, and `~` is the home of this server's account. */
-const allowedPaths = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-      .map((item): AllowedPath => {
-        const isReadOnly = item.endsWith(':ro')
-        const file = isReadOnly ? item.slice(0, -':ro'.length) : item
-        return { path: file.startsWith('~/') ? path.join(homedir(), file.slice(2)) : file, isReadOnly }
-      }),
-  )
-  .refine(
-    (paths) => paths.every((each) => path.isAbsolute(each.path) && each.path !== '/'),
-    'must be absolute paths, each with :ro or without',
-  )
-
-/** Folders from which the board may import skills, separated by commas. */
-const skillFolders = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-      .map((item) => (item.startsWith('~/') ? path.join(homedir(), item.slice(2)) : item)),
-  )
-  .refine((folders) => folders.every((each) => path.isAbsolute(each) && each !== '/'), 'must be absolute paths')
 
 const MEGABYTE = 1024 * 1024
 /** More than any server does; it keeps a quota that is a product of settings in the range of exact numbers. */

@@ -18,13 +18,10 @@ import type { Config } from './config.ts'
 import { CHECK_INTERVAL_MS, createConditions } from './conditions.ts'
 import type { Conditions } from './conditions.ts'
 import { version } from './config.ts'
-import { closePool, openPool } from '../platform/db/driver/client.ts'
-import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
-import type { OnUnresponsive } from '../platform/db/driver/watchdog.ts'
+import type { ConnectionOptions } from '../platform/db/driver/client.ts'
 import { requireSessions } from '../platform/db/driver/sessions.ts'
 import { FULL_POOLS } from '../platform/db/connectionRoom.ts'
 import type { PoolSizes } from '../platform/db/connectionRoom.ts'
-import { createStore } from '../platform/db/store.ts'
 import type { Store } from '../platform/db/types.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 import { joinSecretRegister, REGISTER_INTERVAL_MS } from './secretRegister.ts'
@@ -33,13 +30,19 @@ import { createHttpServer } from '../http/httpServer.ts'
 import type { LineHold, Log } from '../platform/kernel/log.ts'
 import { isDatabaseReachable } from '../observe/instance/health.ts'
 import { createOutage } from './outage.ts'
+import type { Outage } from './outage.ts'
 import { createFeed } from '../observe/events/index.ts'
+import type { Feed } from '../observe/events/index.ts'
 import { startWebhookDelivery } from '../observe/webhooks/index.ts'
+import type { WebhookDelivery } from '../observe/webhooks/index.ts'
+import { openDatabase } from './openDatabase.ts'
+import type { Database } from './openDatabase.ts'
+import { drain } from './drain.ts'
 import { listenProblem } from './placeProblems.ts'
 import { createRunner } from '../scheduler/runner.ts'
 import type { Runner } from '../scheduler/runner.ts'
 import { startPeriodicTasks } from '../scheduler/periodicTasks.ts'
-import type { PeriodicTask } from '../scheduler/periodicTasks.ts'
+import type { PeriodicTask, PeriodicTasks } from '../scheduler/periodicTasks.ts'
 import { reap } from '../scheduler/reap.ts'
 import { applyRetention } from '../scheduler/retention.ts'
 import { tickBudgets } from '../control/budgets/index.ts'
@@ -60,10 +63,6 @@ import { createSearchIndexer, SEARCH_INDEX_INTERVAL_MS } from '../work/issues/se
 const SHUTDOWN = {
   /** For requests in progress: a supervisor usually waits ten seconds, less the rest of the shutdown. */
   drainMs: 9000,
-  /** How often idle connections are closed while requests drain. */
-  sweepMs: 50,
-  /** For database connections that are still in use after the drain. No client waits for their result. */
-  closePoolMs: 500,
 } as const
 
 /** How often the periodic tasks run, in milliseconds. */
@@ -122,18 +121,6 @@ async function openPort(server: Server, config: Config, join: () => Promise<Secr
   }
 }
 
-/** Stops accepting connections and waits for the requests in progress. Connections that are still open after the timeout are closed. */
-async function drain(server: Server, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
-  // A connection whose client sends one request after another is never idle for long, so the response closes it.
-  server.prependListener('request', (_request, response) => void response.setHeader('Connection', 'close'))
-  const sweep = setInterval(() => server.closeIdleConnections(), SHUTDOWN.sweepMs)
-  const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs)
-  await closed
-  clearInterval(sweep)
-  clearTimeout(deadline)
-}
-
 /** Creates the folder for commands of agents without a folder of their own. A server whose home is read-only still serves. */
 function ensureWorkFolder(home: string, log: Log): string {
   const folder = path.join(home, 'work')
@@ -166,28 +153,6 @@ function warnIfNotIsolated({ kind, reason, failures }: Isolation, log: Log): voi
 function urlOf(host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** The pools of a server and the store on them. */
-interface Database {
-  readonly store: Store
-  readonly pools: readonly Pool[]
-  close(): Promise<void>
-}
-
-function openDatabase(connection: ConnectionOptions, pools: PoolSizes, log: Log, onUnresponsive: OnUnresponsive): Database {
-  const onDriverMismatch = (assumptions: readonly string[]): void =>
-    log.warn({ assumptions }, 'the pg driver is not as expected: the server uses plain queries, which are slower')
-  const poolOptions = { readOnlyByDefault: true, onUnresponsive, onDriverMismatch }
-  const transactionPool = openPool({ ...connection, max: pools.transactions }, 'generic', poolOptions)
-  const autocommitPool = openPool({ ...connection, max: pools.autocommit }, 'custom', poolOptions)
-  return {
-    store: createStore(transactionPool, autocommitPool),
-    pools: [transactionPool, autocommitPool],
-    async close() {
-      await Promise.all([transactionPool, autocommitPool].map((pool) => closePool(pool, SHUTDOWN.closePoolMs)))
-    },
-  }
 }
 
 interface Background {
@@ -288,6 +253,30 @@ const adaptersOf = (config: Config, isolation: Isolation, log: Log): Adapters =>
     allowedAddresses: config.adapterAddresses,
   })
 
+/** What ends with the server, beside the database. */
+interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner'> {
+  readonly loop: PeriodicTasks
+  readonly outage: Pick<Outage, 'stop'>
+  readonly webhooks: WebhookDelivery
+  readonly feed: Feed
+  readonly server: Server
+  readonly database: Database
+}
+
+const stopperOf = (parts: Stoppable) => async (): Promise<void> => {
+  const { store, keyUse, loop, outage, runner, webhooks, feed, server, register, database } = parts
+  const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])
+  outage.stop()
+  // Runs may call the API until they end, so they stop before the API does.
+  const stoppedAt = performance.now()
+  await Promise.all([runner.stop(), webhooks.stop()])
+  feed.stop()
+  await drain(server, SHUTDOWN.drainMs - (performance.now() - stoppedAt))
+  // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.
+  await register.leave().catch(() => {})
+  await Promise.all([database.close(), backgroundStopped])
+}
+
 /**
  * Starts the server on a migrated database: routes first, so that the port answers; recovery work after that.
  * @param connection the database
@@ -317,7 +306,6 @@ export async function startServer(
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
   const adapters = adaptersOf(config, isolation, log)
-  const { maxRuns, retention } = config
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
@@ -331,28 +319,21 @@ export async function startServer(
   const isDraining = (): boolean => stopping !== undefined
   const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })
   const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
-  const { jwtIssuer: issuer, jwtAudience: audience } = config
-  const signing = { secret, previousSecret, issuer, audience, runKeyIds: () => tokens.readKeyIds(), sessionSecrets }
-  const { url, register } = await openPort(server, config, () => joinSecretRegister(store, signing, log))
+  const identity = { issuer: config.jwtIssuer, audience: config.jwtAudience, runKeyIds: () => tokens.readKeyIds() }
+  const { url, register } = await openPort(server, config, () =>
+    joinSecretRegister(store, { ...identity, secret, previousSecret, sessionSecrets }, log),
+  )
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
-  const started = createRunner({ store, tokens, adapters, maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
+  const started = createRunner({ store, tokens, adapters, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
   const webhooks = startWebhookDelivery({ store, feed, outbound: adapters.outbound, log })
-  const loop = startPeriodicTasks(backgroundTasks({ ...open, runner: started, retention, conditions, register, people }), log)
+  const loop = startPeriodicTasks(
+    backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people }),
+    log,
+  )
 
-  const stop = async (): Promise<void> => {
-    const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])
-    outage.stop()
-    // Runs may call the API until they end, so they stop before the API does.
-    const stoppedAt = performance.now()
-    await Promise.all([started.stop(), webhooks.stop()])
-    feed.stop()
-    await drain(server, SHUTDOWN.drainMs - (performance.now() - stoppedAt))
-    // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.
-    await register.leave().catch(() => {})
-    await Promise.all([database.close(), backgroundStopped])
-  }
+  const stop = stopperOf({ ...open, loop, outage, runner: started, webhooks, feed, server, register, database })
   const claimPath = people === null ? null : await offerClaim(store)
   return { url, board: boardOf(board, config, isolation.kind), claimPath, stop: () => (stopping ??= stop()) }
 }

@@ -28,8 +28,7 @@ const writtenFileView = z.union([instructionsFileView, proposedFileView])
 
 const refusals = ['not_found', 'not_self', 'approval_required', 'unprocessable', 'agent_terminated', 'agent_pending'] as const
 
-/** The texts that agents follow: skills and instructions. @param folders of this host that the operator allows for skills */
-export const textRoutes = (folders: readonly string[]): Route[] => [
+const skillTextRoutes = (folders: readonly string[]): Route[] => [
   post('/api/companies/:companyId/skills/import', {
     summary: 'Import skills; by an agent a proposal with the whole text',
     permission: 'skill.import',
@@ -54,6 +53,9 @@ export const textRoutes = (folders: readonly string[]): Route[] => [
     refuses: ['not_found', 'unknown_reference', 'unprocessable', 'field_not_permitted', 'agent_terminated', 'agent_pending'],
     handle: ({ ctx, target, body }) => syncSkills(ctx, target, body.desiredSkills),
   }),
+]
+
+const instructionsRoutes: readonly Route[] = [
   patch('/api/agents/:id/instructions-path', {
     summary: 'Set the file of this host that an agent gets as instructions; by an agent a proposal',
     permission: 'instructions.write',
@@ -97,3 +99,6 @@ export const textRoutes = (folders: readonly string[]): Route[] => [
     handle: ({ ctx, target, query }) => removeInstructionsFile(ctx, target, { path: query.path, base: query.baseRevisionId }),
   }),
 ]
+
+/** The texts that agents follow: skills and instructions. @param folders of this host that the operator allows for skills */
+export const textRoutes = (folders: readonly string[]): Route[] => [...skillTextRoutes(folders), ...instructionsRoutes]

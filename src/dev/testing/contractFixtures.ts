@@ -7,6 +7,7 @@ import { stageSkillFolder } from './skillFolder.ts'
 import type { Reply } from './rawRequest.ts'
 import { memberRoles } from '../../platform/kernel/actor.ts'
 import { newSessionToken, sessionCookie, TEST_PASSWORD_HASH } from './sessions.ts'
+import { insertWebhook } from './webhookFixtures.ts'
 
 /**
  * The fixtures of the tests that visit every route: a caller of every kind, a row of every kind, a body for every route. They
@@ -208,10 +209,6 @@ const insertFixtureRows = `
         amount_limit, amount_observed, policy_revision)
       values ($43, $1, $44, 'project', $11, 'billed_cents', 'lifetime', '1970-01-01T00:00:00Z', 'soft', 1000, 1000, 1)),
     secret as (insert into company_secrets (id, company_id, name) values ($45::uuid, $1, 'Secret ' || $45::uuid::text)),
-    webhook as (insert into webhook_endpoints (id, company_id, url, events, cursor_txid, cursor_source, cursor_number, secret_key_id, secret_sealed)
-      values ($46, $1, 'https://192.0.2.1/hook', '["*"]', '0', 0, 0, $46, '')),
-    delivery as (insert into webhook_deliveries (company_id, webhook_id, message_id, event, attempt, duration_ms)
-      values ($1, $46, 'msg_stage', 'issue.created', 1, 1)),
     vote as (insert into feedback_votes (id, company_id, issue_id, target_type, target_id, author_user_id, vote, is_shared)
       values ($23, $1, $4, 'issue_comment', $7, 'a-person', 'down', false)),
     trace as (insert into feedback_traces (id, company_id, issue_id, feedback_vote_id, status, target_summary, payload_snapshot)
@@ -330,12 +327,12 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
   const commandLine = [id.challenge, hashToken(randomUUID()), hashToken(boardKey)]
   const claiming = [id.boardClaim, hashToken(id.boardClaim)]
   const budgets = [id.budgetIncident, id.budgetPolicy, id.secret]
-  const sending = [id.webhook]
   await api.sql.query({
     name: 'make_subject',
     text: insertFixtureRows,
-    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming, ...budgets, ...sending],
+    values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming, ...budgets],
   })
+  await insertWebhook(api.sql, company.id, id.webhook)
   await api.sql.query({ name: 'make_texts', text: insertTextRows, values: [company.id, id.agent, id.skill, stageSkillFolder] })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {

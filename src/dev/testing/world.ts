@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { Agent } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
-import supertest from 'supertest'
 import type { BoardAccess } from '../../auth/boardAccess.ts'
 import { createBoardSessions } from '../../auth/boardSessions.ts'
 import { createBoardToken } from '../../auth/boardToken.ts'
@@ -33,6 +31,8 @@ import { createLog } from '../../platform/kernel/log.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import { createFeed } from '../../observe/events/index.ts'
 import type { Feed } from '../../observe/events/index.ts'
+import { clientOf } from './client.ts'
+import type { Answer, Client } from './client.ts'
 import { cloneDatabase } from './database.ts'
 import type { TestDatabase } from './database.ts'
 import { testSkillFolder } from './skillFolder.ts'
@@ -40,27 +40,7 @@ import { testPeople } from './testPeople.ts'
 import type { PeopleOptions } from './testPeople.ts'
 import { workFolder } from './workFolder.ts'
 
-/** An answer as tests read it; tests look at single fields of a body, so it is loosely typed. */
-export interface Answer {
-  readonly status: number
-  // Answers differ by route and are asserted on by the tests themselves.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly body: any
-  readonly headers: Readonly<Record<string, string>>
-  readonly text: string
-}
-
-/** A client with its credentials. */
-export interface Client {
-  readonly headers: Readonly<Record<string, string>>
-  get(path: string, headers?: Record<string, string>): Promise<Answer>
-  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
-  patch(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
-  put(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
-  del(path: string, headers?: Record<string, string>): Promise<Answer>
-  /** The same one with further headers. */
-  with(headers: Record<string, string>): Client
-}
+export type { Answer, Client } from './client.ts'
 
 export interface TestServer {
   readonly url: string
@@ -89,34 +69,6 @@ export const TEST_BOARD_TOKEN = `pcp_local_${'0123456789ab'.repeat(4)}`
 /** The master key of secrets of every test server. */
 export const TEST_MASTER_KEY = 'kq3XwU0yT5mFvB8hZ1rJcN7dLpS2gEoA6iYxQ4uMtWs'
 export const TEST_SECRET = 'a secret of at least thirty-two characters, for tests'
-
-/** Connections are kept: the other end of a new one is looked up, which costs more than most requests. */
-const keepAlive = new Agent({ keepAlive: true })
-
-function clientOf(url: string, headers: Readonly<Record<string, string>>): Client {
-  const send = async (
-    method: 'get' | 'post' | 'patch' | 'put' | 'delete',
-    path: string,
-    body: unknown,
-    extra: Record<string, string> = {},
-  ) => {
-    const request = supertest(url)
-      [method](path)
-      .agent(keepAlive)
-      .set({ ...headers, ...extra })
-    const answer = await (body === undefined ? request : request.send(body as object))
-    return { status: answer.status, body: answer.body as unknown, headers: answer.headers as Record<string, string>, text: answer.text }
-  }
-  return {
-    headers,
-    get: (path, extra) => send('get', path, undefined, extra),
-    post: (path, body, extra) => send('post', path, body, extra),
-    patch: (path, body, extra) => send('patch', path, body, extra),
-    put: (path, body, extra) => send('put', path, body, extra),
-    del: (path, extra) => send('delete', path, undefined, extra),
-    with: (extra) => clientOf(url, { ...headers, ...extra }),
-  }
-}
 
 interface ServerOptions extends PeopleOptions {
   /** Other adapters than all of them, on this host and towards public addresses. */
@@ -164,11 +116,21 @@ const headersOfBoard = ({ boardMode, people }: ServerOptions): Record<string, st
 const testAdapters = ({ adapters }: ServerOptions) =>
   createAdapters({ environment: process.env, workFolder, allowedTypes: null, allowedAddresses: [], ...adapters })
 
+async function openTestVault(store: Store): Promise<void> {
+  useMasterKeys({ read: () => TEST_MASTER_KEY, write: null })
+  await openVault(store)
+}
+
+const limitsOf = ({ eventOptions, degradedCauses, trafficLimits }: ServerOptions) => ({
+  ...(eventOptions === undefined ? {} : { eventOptions }),
+  ...(degradedCauses === undefined ? {} : { degradedCauses }),
+  ...(trafficLimits === undefined ? {} : { trafficLimits }),
+})
+
 async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
   const pool = database.open()
   const store = createStore(pool)
-  useMasterKeys({ read: () => TEST_MASTER_KEY, write: null })
-  await openVault(store)
+  await openTestVault(store)
   const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
   const home = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
   const heads = openHeadFile(home)
@@ -188,9 +150,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     feed,
     metricsToken: options.metricsToken ?? null,
     quotas: options.quotas ?? noQuotas,
-    ...(options.eventOptions === undefined ? {} : { eventOptions: options.eventOptions }),
-    ...(options.degradedCauses === undefined ? {} : { degradedCauses: options.degradedCauses }),
-    ...(options.trafficLimits === undefined ? {} : { trafficLimits: options.trafficLimits }),
+    ...limitsOf(options),
     heads,
     version: 'test',
     skillFolders: options.skillFolders ?? [testSkillFolder],

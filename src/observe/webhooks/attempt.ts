@@ -68,11 +68,10 @@ export async function attemptDelivery(
   const sent = await sendMessage(deps, receiver, message, served.cancelSignal)
   // A server that stops says nothing about the receiver. Another server sends the message again, with the same id.
   if (sent.errorCode === 'cancelled') return NOT_SERVED
-  const attempt = {
-    ...{ id, companyId, epoch, messageId: message.id, event: nameOf(entry), eventCursor: cursorOf(entry.position), attempt: failures + 1 },
-    ...{ status: sent.status, errorCode: sent.errorCode, error: sent.error, durationMs: sent.durationMs, answer: sent.answer },
-  }
-  if (isDelivered(sent)) return { isDelivered: await recordDelivered(store, attempt, entry.position), durationMs: sent.durationMs }
+  const { status, errorCode, error, durationMs, answer } = sent
+  const about = { messageId: message.id, event: nameOf(entry), eventCursor: cursorOf(entry.position), attempt: failures + 1 }
+  const attempt = { id, companyId, epoch, ...about, status, errorCode, error, durationMs, answer }
+  if (isDelivered(sent)) return { isDelivered: await recordDelivered(store, attempt, entry.position), durationMs }
   await recordFailure(store, served, { attempt, sent, nowS: receiver.timestamp })
   return NOT_SERVED
 }

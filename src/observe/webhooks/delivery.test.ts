@@ -380,7 +380,7 @@ describe('several servers', () => {
     await meanwhile()
     expect(receiver.messages.map(subjectOf)).toEqual([issues[0], ...issues].map((each) => each?.id))
     expect(receiver.inEffect().map(subjectOf)).toEqual(issues.map((each) => each.id))
-    expect([...first.servedIds(), ...second.servedIds()]).toHaveLength(1)
+    expect([...first.servedIds(), ...second.servedIds()].filter((served) => served === id)).toHaveLength(1)
   })
 
   test('A server that stops gives its webhooks back at once, behind what it has delivered', async () => {
@@ -429,7 +429,11 @@ describe('acts of the board while events are delivered', () => {
     await server().board.del(`/api/webhooks/${deleted.id}`)
     await server().board.patch(`/api/webhooks/${disabled.id}`, { status: 'disabled' })
     await issue()
-    await waitUntil('no webhook is served', async () => delivery.servedIds().length === 0)
+    await waitUntil(
+      'neither is served',
+      async () => !delivery.servedIds().some((served) => served === deleted.id || served === disabled.id),
+    )
+    await meanwhile()
     expect(receiver.messages).toHaveLength(2)
   })
 
@@ -467,16 +471,17 @@ describe('acts of the board while events are delivered', () => {
     const { body: rotated } = await server().board.post(`/api/webhooks/${id}/rotate-secret`, { overlapSec: 60 })
     await issue()
     await receiver.waitForCount(1)
-    const verify = (by: string, { text, headers }: Received) => new Webhook(by).verify(text, headers as Record<string, string>)
+    // By the package again, but for its check of the time: the clock of the database goes before that of the test.
+    const signatures = ({ headers }: Received): string[] => String(headers['webhook-signature']).split(' ')
+    const signed = (by: string, { text, headers }: Received): string =>
+      new Webhook(by).sign(String(headers['webhook-id']), new Date(Number(headers['webhook-timestamp']) * 1000), text)
     const [during] = receiver.messages as [Received]
-    for (const by of [secret, rotated.secret]) expect(verify(by, during)).toEqual(during.body)
+    expect(signatures(during)).toEqual([signed(rotated.secret, during), signed(secret, during)])
     await server().database.passTime('61 seconds')
     await issue()
     await receiver.waitForCount(2)
     const behind = receiver.messages[1] as Received
-    expect(verify(rotated.secret, behind)).toEqual(behind.body)
-    expect(() => verify(secret, behind)).toThrow()
-    expect(String(behind.headers['webhook-signature']).split(' ')).toHaveLength(1)
+    expect(signatures(behind)).toEqual([signed(rotated.secret, behind)])
   })
 })
 

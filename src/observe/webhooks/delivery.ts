@@ -50,47 +50,69 @@ function progressOf({ id, epoch, position, caughtUpTo }: Held): Progress {
   return { id, epoch, position: feedPosition !== undefined && isAfter(feedPosition, position) ? feedPosition : position }
 }
 
+/** The endpoints that this server serves. */
+interface Services {
+  begin(claim: Claim): void
+  readonly ids: () => readonly string[]
+  /** Renews every lease, and ends the service of what another party has taken away. */
+  renew(): Promise<void>
+  stop(): Promise<void>
+}
+
+function createServices(deps: DeliveryDeps): Services {
+  const { store } = deps
+  const services = new Map<string, Service>()
+  const serveDeps = { ...deps, slots: createSlots() }
+  const progress = (): Progress[] => [...services.values()].map(({ held }) => progressOf(held))
+  return {
+    begin(claim) {
+      // This server served it before the board changed it, and has not noticed yet.
+      services.get(claim.id)?.end()
+      const [ending, cancelling] = [new AbortController(), new AbortController()]
+      const signals = { signal: ending.signal, cancelSignal: cancelling.signal }
+      const held: Held = { ...claim, ...signals, isSlow: claim.failures > 0, scanRows: undefined, untrimmed: 0, caughtUpTo: null }
+      const ended = serve(serveDeps, held).finally(() => {
+        if (services.get(claim.id)?.held === held) services.delete(claim.id)
+      })
+      services.set(claim.id, { held, ended, end: () => ending.abort(), cancel: () => cancelling.abort() })
+    },
+    ids: () => [...services.keys()],
+    async renew() {
+      const all = [...services.values()]
+      const mayGoOn = await renewLeases(store, progress())
+      for (const { held, end } of all) if (!mayGoOn.has(held.id)) end()
+    },
+    async stop() {
+      const all = [...services.values()]
+      for (const { end } of all) end()
+      const ended = Promise.all(all.map((service) => service.ended))
+      if (!(await settlesWithin(ended, STOP_MS))) for (const { cancel } of all) cancel()
+      await ended
+      const done = all.map(({ held }) => progressOf(held))
+      await releaseLeases(store, done).catch(() => {})
+    },
+  }
+}
+
 /** Starts the delivery. Any number of servers may do so: each endpoint is served by one at a time (see `lease.ts`). */
 export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOptions = {}): WebhookDelivery {
   const { store, log } = deps
-  const services = new Map<string, Service>()
-  const serveDeps = { ...deps, slots: createSlots() }
-  const renewIntervalMs = options.renewIntervalMs ?? RENEW_INTERVAL_MS
+  const { lookIntervalMs = LOOK_INTERVAL_MS, renewIntervalMs = RENEW_INTERVAL_MS } = options
+  const services = createServices(deps)
   let renewedAt = performance.now()
   let stopping: Promise<void> | undefined
 
-  const begin = (claim: Claim): void => {
-    // This server served it before the board changed it, and has not noticed yet.
-    services.get(claim.id)?.end()
-    const [ending, cancelling] = [new AbortController(), new AbortController()]
-    const signals = { signal: ending.signal, cancelSignal: cancelling.signal }
-    const held: Held = { ...claim, ...signals, isSlow: claim.failures > 0, scanRows: undefined, untrimmed: 0, caughtUpTo: null }
-    const ended = serve(serveDeps, held).finally(() => {
-      if (services.get(claim.id)?.held === held) services.delete(claim.id)
-    })
-    services.set(claim.id, { held, ended, end: () => ending.abort(), cancel: () => cancelling.abort() })
-  }
-
-  const renew = async (): Promise<void> => {
-    if (performance.now() - renewedAt < renewIntervalMs) return
-    const all = [...services.values()]
-    const mayGoOn = await renewLeases(
-      store,
-      all.map(({ held }) => progressOf(held)),
-    )
-    renewedAt = performance.now()
-    for (const { held, end } of all) if (!mayGoOn.has(held.id)) end()
-  }
-
-  const lookIntervalMs = options.lookIntervalMs ?? LOOK_INTERVAL_MS
   const worker = createWorker({
     minDelayMs: 0,
     maxDelayMs: lookIntervalMs,
     async work({ signal }) {
-      await renew()
+      if (performance.now() - renewedAt >= renewIntervalMs) {
+        await services.renew()
+        renewedAt = performance.now()
+      }
       const claims = await claimEndpoints(store)
       if (signal.aborted) await releaseLeases(store, claims)
-      else for (const claim of claims) begin(claim)
+      else for (const claim of claims) services.begin(claim)
       return claims.length >= MAX_CLAIMED ? FULL_LOOK_INTERVAL_MS : lookIntervalMs
     },
     onError(error, failures) {
@@ -106,19 +128,7 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
   const stop = async (): Promise<void> => {
     removeCommitListener()
     await worker.stop()
-    const all = [...services.values()]
-    for (const { end } of all) end()
-    const ended = Promise.all(all.map((service) => service.ended))
-    if (!(await settlesWithin(ended, STOP_MS))) for (const { cancel } of all) cancel()
-    await ended
-    await releaseLeases(
-      store,
-      all.map(({ held }) => progressOf(held)),
-    ).catch(() => {})
+    await services.stop()
   }
-  return {
-    notify: worker.notify,
-    servedIds: () => [...services.keys()],
-    stop: () => (stopping ??= stop()),
-  }
+  return { notify: worker.notify, servedIds: services.ids, stop: () => (stopping ??= stop()) }
 }

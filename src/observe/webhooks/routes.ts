@@ -29,7 +29,7 @@ export interface WebhookRouteDeps {
   readonly adapters: { readonly outbound: Outbound }
 }
 
-export const webhookRoutes = ({ feed, adapters }: WebhookRouteDeps): Route[] => [
+const endpointRoutes = ({ feed, adapters }: WebhookRouteDeps): Route[] => [
   get('/api/companies/:companyId/webhooks', {
     summary: 'List the webhooks of a company',
     permission: 'webhook.read',
@@ -80,6 +80,9 @@ export const webhookRoutes = ({ feed, adapters }: WebhookRouteDeps): Route[] => 
     refuses: ['not_found'],
     handle: ({ ctx, target }) => deleteWebhook(ctx, target),
   }),
+]
+
+const actRoutes = ({ feed, adapters }: WebhookRouteDeps): Route[] => [
   get('/api/webhooks/:id/deliveries', {
     summary: 'List the attempts of a webhook, newest first',
     permission: 'webhook.read',
@@ -118,3 +121,5 @@ export const webhookRoutes = ({ feed, adapters }: WebhookRouteDeps): Route[] => 
     handle: ({ ctx, target, body }) => rotateSecret(ctx, target, body.overlapSec),
   }),
 ]
+
+export const webhookRoutes = (deps: WebhookRouteDeps): Route[] => [...endpointRoutes(deps), ...actRoutes(deps)]

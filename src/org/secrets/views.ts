@@ -44,13 +44,9 @@ export type SecretUse = z.output<typeof secretUse>
 const providerName = z.enum([...secretProviders, 'aws_secrets_manager', 'gcp_secret_manager', 'vault'])
 
 // oxlint-disable-next-line no-control-regex
-const name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .regex(/^[^\u0000-\u001f\u007f]*$/, 'must be one line')
-  .refine(isVisible, NOTHING_VISIBLE)
+const oneLine = /^[^\u0000-\u001f\u007f]*$/
+
+const name = z.string().trim().min(1).max(200).regex(oneLine, 'must be one line').refine(isVisible, NOTHING_VISIBLE)
 
 const value = z
   .string()

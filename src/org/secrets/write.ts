@@ -80,8 +80,13 @@ const insertVersion = statement<
 
 const userIdOf = ({ actor }: Ctx): string | null => (actor.kind === 'board' ? actor.userId : null)
 
+interface VersionKey {
+  readonly secretId: string
+  readonly version: number
+}
+
 /** (tx) Writes a version of a secret; its value is sealed here and nowhere else. */
-async function writeVersion(tx: Tx, ctx: Ctx, secretId: string, version: number, content: CheckedContent): Promise<void> {
+async function writeVersion(tx: Tx, ctx: Ctx, { secretId, version }: VersionKey, content: CheckedContent): Promise<void> {
   const companyId = companyOf(ctx)
   const sealed = 'value' in content ? await sealValue(tx, companyId, purposeOf(secretId, version), content.value) : null
   const externalRef = 'value' in content ? null : content.externalRef
@@ -118,7 +123,7 @@ export async function createSecret(ctx: Ctx, input: CreateSecret): Promise<Secre
     const count = await requireFreeName(tx, companyId, name, null)
     if (count >= MAX_SECRETS) refuse('unprocessable', { message: `A company has at most ${MAX_SECRETS} secrets` })
     await tx.insert(secrets).values({ id, companyId, name, provider, externalRef, description, createdByUserId: userIdOf(ctx) })
-    await writeVersion(tx, ctx, id, 1, content)
+    await writeVersion(tx, ctx, { secretId: id, version: 1 }, content)
     return changed(await secretById(tx, companyId, id), secretCreated(id, { name, provider, externalRef }))
   })
 }
@@ -142,7 +147,7 @@ export async function rotateSecret(ctx: Ctx, id: string, input: RotateSecret): P
     const content = checkedContent(ctx, { provider, value: input.value, externalRef })
     if (latestVersion >= MAX_VERSIONS) refuse('unprocessable', { message: `A secret has at most ${MAX_VERSIONS} versions` })
     const version = latestVersion + 1
-    await writeVersion(tx, ctx, id, version, content)
+    await writeVersion(tx, ctx, { secretId: id, version }, content)
     await tx.update(secrets).set({ latestVersion: version, externalRef, updatedAt: nextUpdatedAt }).where(eq(secrets.id, id))
     return changed(await secretById(tx, companyId, id), secretRotated(id, { name, provider, externalRef, version }))
   })

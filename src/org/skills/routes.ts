@@ -20,8 +20,7 @@ import {
   updateStatusView,
 } from './views.ts'
 
-/** The routes of the skills of a company. @param folders of this host that the operator allows for skills */
-export const skillRoutes = (folders: readonly string[]): Route[] => [
+const companySkillRoutes = (folders: readonly string[]): Route[] => [
   get('/api/companies/:companyId/skills', {
     summary: 'List skills of a company',
     permission: 'skill.read',
@@ -59,6 +58,9 @@ export const skillRoutes = (folders: readonly string[]): Route[] => [
     refuses: ['not_found', 'unprocessable'],
     handle: ({ ctx, params, query }) => skillFile(ctx, uuidParam(params, 'skillId'), query.path),
   }),
+]
+
+const skillUpdateRoutes = (folders: readonly string[]): Route[] => [
   get('/api/companies/:companyId/skills/:skillId/update-status', {
     summary: 'Read whether the folder of a skill has another text',
     permission: 'skill.manage',
@@ -93,3 +95,6 @@ export const skillRoutes = (folders: readonly string[]): Route[] => [
     handle: ({ ctx, target }) => readSkillsOfAgent(ctx, target),
   }),
 ]
+
+/** The routes of the skills of a company. @param folders of this host that the operator allows for skills */
+export const skillRoutes = (folders: readonly string[]): Route[] => [...companySkillRoutes(folders), ...skillUpdateRoutes(folders)]

@@ -1,0 +1,35 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+import type { AllowedPath } from '../adapters/isolation/isolation.ts'
+
+/** Paths that agents may use, separated by commas. `:ro` makes one read-only, and `~` is the home of this server's account. */
+export const allowedPaths = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item): AllowedPath => {
+        const isReadOnly = item.endsWith(':ro')
+        const file = isReadOnly ? item.slice(0, -':ro'.length) : item
+        return { path: file.startsWith('~/') ? path.join(homedir(), file.slice(2)) : file, isReadOnly }
+      }),
+  )
+  .refine(
+    (paths) => paths.every((each) => path.isAbsolute(each.path) && each.path !== '/'),
+    'must be absolute paths, each with :ro or without',
+  )
+
+/** Folders from which the board may import skills, separated by commas. */
+export const skillFolders = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item) => (item.startsWith('~/') ? path.join(homedir(), item.slice(2)) : item)),
+  )
+  .refine((folders) => folders.every((each) => path.isAbsolute(each) && each !== '/'), 'must be absolute paths')
