@@ -16,7 +16,7 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { givenRange, rangeParams } from './ranges.ts'
 import type { RangeParams, TimeRange } from './ranges.ts'
-import { costliestFirst, spendingIn, spentCents, sumColumns, sumColumnsByBilling, unpricedEvents } from './sums.ts'
+import { costliestFirst, spendingAndRunsIn, spendingIn, spentCents, sumColumns, sumColumnsByBilling, unpricedEvents } from './sums.ts'
 import type {
   costByAgentModelView,
   costByAgentView,
@@ -35,6 +35,7 @@ type CostEvent = Row<typeof costEventView>
 
 const companyId = param('companyId', 'uuid')
 const spending = sql`(${spendingIn(givenRange)}) spending`
+const spendingAndRuns = sql`(${spendingAndRunsIn(givenRange)}) spending`
 
 // A deleted agent or project has no name any more, and what it spent stays.
 const agentField = (column: SQL): SQL => sql`(select ${column} from ${agents} a where a.id = agent_id and a.company_id = ${companyId})`
@@ -64,7 +65,7 @@ const listOfSums =
 export const listCostsByAgent = listOfSums(
   statement<RangeParams, Row<typeof costByAgentView>>('cost_by_agent').read(sql`
     select agent_id as "agentId", ${agentName} as "agentName", ${agentField(sql`a.status`)} as "agentStatus", ${sumColumnsByBilling}
-    from ${spending} group by agent_id ${costliestFirst(sql`agent_id`)}`),
+    from ${spendingAndRuns} group by agent_id ${costliestFirst(sql`agent_id`)}`),
 )
 
 export const listCostsByAgentModel = listOfSums(
@@ -76,7 +77,7 @@ export const listCostsByAgentModel = listOfSums(
 
 export const listCostsByProvider = listOfSums(
   statement<RangeParams, Row<typeof costByProviderView>>('cost_by_provider').read(sql`
-    select ${billing}, ${sumColumnsByBilling} from ${spending} group by provider, biller, billing_type, model
+    select ${billing}, ${sumColumnsByBilling} from ${spendingAndRuns} group by provider, biller, billing_type, model
     ${costliestFirst(sql`provider, biller, billing_type, model`)}`),
 )
 
@@ -84,7 +85,7 @@ export const listCostsByBiller = listOfSums(
   statement<RangeParams, Row<typeof costByBillerView>>('cost_by_biller').read(sql`
     select biller, ${sumColumnsByBilling}, count(distinct provider)::int as "providerCount",
       count(distinct (provider, model))::int as "modelCount"
-    from ${spending} group by biller ${costliestFirst(sql`biller`)}`),
+    from ${spendingAndRuns} group by biller ${costliestFirst(sql`biller`)}`),
 )
 
 export const listCostsByProject = listOfSums(

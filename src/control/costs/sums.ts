@@ -24,12 +24,17 @@ const beginsRun = sql`case when row_number() over (partition by e.heartbeat_run_
  * left of an hour, so its time does not grow with the number of events in whole hours.
  * @param ranges as for `partsOf`
  */
-export const spendingIn = (ranges: SQL): SQL => sql`
+export const spendingIn = (ranges: SQL): SQL => spendingWith(ranges, sql``, sql``)
+
+/** The same with `run_count`. Only lists that show runs read it: within an hour it costs a sort and a look-up for each event. */
+export const spendingAndRunsIn = (ranges: SQL): SQL => spendingWith(ranges, sql`, run_count`, sql`, ${beginsRun}`)
+
+const spendingWith = (ranges: SQL, ofSums: SQL, ofEvents: SQL): SQL => sql`
   select part.*, s.* from (${partsOf(ranges)}) part cross join lateral (
-    select ${keys}, microcents, input_tokens, cached_input_tokens, output_tokens, unpriced_count, run_count
+    select ${keys}, microcents, input_tokens, cached_input_tokens, output_tokens, unpriced_count${ofSums}
     from ${costRollups} where company_id = ${companyId} and grain = part.grain and bucket >= part.low and bucket < part.high
     union all
-    select ${keys}, microcents, input_tokens, cached_input_tokens, output_tokens, (not is_priced)::int, ${beginsRun}
+    select ${keys}, microcents, input_tokens, cached_input_tokens, output_tokens, (not is_priced)::int${ofEvents}
     from ${costEvents} e where part.grain = 'event' and company_id = ${companyId} and occurred_at >= part.low and occurred_at < part.high) s`
 
 const total = (column: SQL, condition?: SQL): SQL =>
