@@ -163,15 +163,17 @@ describe('secrets of runs', () => {
 
 describe('what a run writes through the API', () => {
   test('Values that the run was given are covered in comments, issues, documents, file names and results, also by a server that did not start it', async () => {
-    const { secret, held, company } = await setup()
+    const { secret, agent, run: open, issue: newIssue, checkout, company } = await setup()
     const { id, value } = await secret()
-    const { run, issue } = await held()
+    const run = await open(await agent())
+    const issue = await newIssue()
     // As a server that started the run would have recorded it: this one looks it up.
     await server().database.sql.query('insert into run_secrets (run_id, secret_id, version, company_id) values ($1, $2, 1, $3)', [
       run.id,
       id,
       company.id,
     ])
+    await checkout(run, issue.id)
     const escaped = JSON.stringify(value).slice(1, -1)
     const comment = await run.client.post(`/api/issues/${issue.id}/comments`, {
       body: `It is ${value}, or ${escaped}, or ${Buffer.from(value).toString('base64')}`,

@@ -32,7 +32,7 @@ test(
     const [home, env] = [temporaryHome(), await databaseEnv()]
     const [one, two] = [startServerProcess({ home, env }), startServerProcess({ home, env })]
     const [first, second] = [await one.url(), await two.url()]
-    const keyFile = path.join(home, 'secrets-master-key')
+    const keyFile = path.join(one.home, 'secrets-master-key')
     expect((statSync(keyFile).mode & 0o777).toString(8)).toBe('600')
     const before = readFileSync(keyFile, 'utf8')
 
@@ -58,12 +58,12 @@ test(
       }
     }
     await startRuns()
-    expect(await rotate(first, home)).toContain('wraps the keys of 1 companies')
+    expect(await rotate(first, one.home)).toContain('wraps the keys of 1 companies')
     await startRuns()
     // The second server has not read the new key yet: it does when it meets a company whose key it has not opened.
     const other = (await send(`${second}/api/companies`, 'POST', { name: 'Late' })).body
     expect((await send(`${second}/api/companies/${other.id}/secrets`, 'POST', { name: 'KEY', value: 'a-value-of-4712' })).status).toBe(201)
-    await rotate(second, home)
+    await rotate(second, one.home)
     await startRuns()
 
     const runs = await pollFor('every run has ended', async () => {

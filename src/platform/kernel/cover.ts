@@ -24,11 +24,14 @@ function percentEncoded(text: string): string {
 /** The part of the base64 of a value that is the same whatever stands around the value, for each place at which it may begin. */
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value)
-  return [0, 1, 2].flatMap((before) => {
+  // By itself it may end with a character that has bits of the value and padding.
+  const alone = [bytes.toString('base64'), bytes.toString('base64url')]
+  const within = [0, 1, 2].flatMap((before) => {
     const whole = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')
     const core = whole.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6))
     return [core, core.replaceAll('+', '-').replaceAll('/', '_')]
   })
+  return [...alone, ...within]
 }
 
 /** The forms in which programs write a value: as it is, in JSON and in JSON within JSON, in an address, in base64, and line by line. */
@@ -172,7 +175,11 @@ function createStream(find: Finder, tailStart: (text: string) => number): CoverS
     let isAnnounced = coveredTo > 0
     coveredTo = 0
     for (const { start, end } of regions) {
-      if (start >= held) break
+      if (start >= held) {
+        // Nothing is decided yet: the region that was returned goes on in what is pending.
+        if (isAnnounced) coveredTo = end
+        break
+      }
       result += text.slice(copiedTo, start) + (isAnnounced ? '' : REDACTED)
       isAnnounced = false
       copiedTo = Math.min(end, held)
