@@ -1345,6 +1345,114 @@ CREATE TABLE recovery_codes (
 );
 CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id);
 
+CREATE TABLE routine_runs (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  routine_id uuid NOT NULL,
+  trigger_id uuid,
+  source text NOT NULL,
+  status text NOT NULL,
+  triggered_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  due_at timestamp(3) with time zone,
+  idempotency_key text,
+  replay_key text,
+  trigger_payload jsonb,
+  linked_issue_id uuid,
+  coalesced_into_run_id uuid,
+  failure_reason text,
+  dispatch_fingerprint text,
+  completed_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT routine_runs_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT routine_runs_pkey PRIMARY KEY (id),
+  CONSTRAINT routine_runs_routine_id_routines_id_fk FOREIGN KEY (routine_id) REFERENCES routines(id) ON DELETE CASCADE,
+  CONSTRAINT routine_runs_source_check CHECK (source = ANY (ARRAY['schedule'::text, 'manual'::text, 'api'::text, 'webhook'::text])),
+  CONSTRAINT routine_runs_status_check CHECK (status = ANY (ARRAY['received'::text, 'issue_created'::text, 'coalesced'::text, 'skipped'::text, 'completed'::text, 'failed'::text]))
+);
+CREATE INDEX routine_runs_age ON public.routine_runs USING btree (created_at);
+CREATE INDEX routine_runs_company ON public.routine_runs USING btree (company_id);
+CREATE UNIQUE INDEX routine_runs_due_key ON public.routine_runs USING btree (trigger_id, due_at) WHERE (due_at IS NOT NULL);
+CREATE UNIQUE INDEX routine_runs_idempotency_key ON public.routine_runs USING btree (routine_id, COALESCE(trigger_id, routine_id), idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX routine_runs_open ON public.routine_runs USING btree (created_at, id) WHERE (status = 'issue_created'::text);
+CREATE UNIQUE INDEX routine_runs_replay_key ON public.routine_runs USING btree (trigger_id, replay_key) WHERE (replay_key IS NOT NULL);
+CREATE INDEX routine_runs_routine ON public.routine_runs USING btree (routine_id, created_at DESC, id DESC);
+
+CREATE TABLE routine_triggers (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  routine_id uuid NOT NULL,
+  kind text NOT NULL,
+  label text,
+  enabled boolean DEFAULT true NOT NULL,
+  cron_expression text,
+  timezone text,
+  next_run_at timestamp(3) with time zone,
+  last_due_at timestamp(3) with time zone,
+  last_fired_at timestamp(3) with time zone,
+  public_id text,
+  signing_mode text,
+  replay_window_sec integer,
+  secret_version integer DEFAULT 0 NOT NULL,
+  key_id uuid,
+  sealed bytea,
+  last_rotated_at timestamp(3) with time zone,
+  last_result text,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  updated_by_agent_id uuid,
+  updated_by_user_id text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT routine_triggers_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT routine_triggers_due_check CHECK (next_run_at IS NULL OR kind = 'schedule'::text AND enabled),
+  CONSTRAINT routine_triggers_kind_check CHECK (kind = ANY (ARRAY['schedule'::text, 'webhook'::text, 'api'::text])),
+  CONSTRAINT routine_triggers_pkey PRIMARY KEY (id),
+  CONSTRAINT routine_triggers_routine_id_routines_id_fk FOREIGN KEY (routine_id) REFERENCES routines(id) ON DELETE CASCADE,
+  CONSTRAINT routine_triggers_schedule_check CHECK ((kind = 'schedule'::text) = (cron_expression IS NOT NULL AND timezone IS NOT NULL)),
+  CONSTRAINT routine_triggers_webhook_check CHECK ((kind = 'webhook'::text) = (public_id IS NOT NULL AND sealed IS NOT NULL AND key_id IS NOT NULL))
+);
+CREATE INDEX routine_triggers_company ON public.routine_triggers USING btree (company_id);
+CREATE INDEX routine_triggers_due ON public.routine_triggers USING btree (next_run_at, id) WHERE (next_run_at IS NOT NULL);
+CREATE UNIQUE INDEX routine_triggers_public_key ON public.routine_triggers USING btree (public_id) WHERE (public_id IS NOT NULL);
+CREATE INDEX routine_triggers_routine ON public.routine_triggers USING btree (routine_id, created_at, id);
+
+CREATE TABLE routines (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  project_id uuid,
+  goal_id uuid,
+  parent_issue_id uuid,
+  title text NOT NULL,
+  description text,
+  assignee_agent_id uuid,
+  priority text DEFAULT 'medium'::text NOT NULL,
+  status text DEFAULT 'active'::text NOT NULL,
+  pause_reason text,
+  concurrency_policy text DEFAULT 'coalesce_if_active'::text NOT NULL,
+  catch_up_policy text DEFAULT 'skip_missed'::text NOT NULL,
+  variables jsonb DEFAULT '[]'::jsonb NOT NULL,
+  created_by_agent_id uuid,
+  created_by_user_id text,
+  updated_by_agent_id uuid,
+  updated_by_user_id text,
+  last_triggered_at timestamp(3) with time zone,
+  last_enqueued_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT routines_assignee_agent_id_agents_id_fk FOREIGN KEY (assignee_agent_id) REFERENCES agents(id) ON DELETE SET NULL,
+  CONSTRAINT routines_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT routines_goal_id_goals_id_fk FOREIGN KEY (goal_id) REFERENCES goals(id) ON DELETE SET NULL,
+  CONSTRAINT routines_pause_check CHECK ((status = 'active'::text) = (pause_reason IS NULL)),
+  CONSTRAINT routines_pkey PRIMARY KEY (id),
+  CONSTRAINT routines_project_id_projects_id_fk FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE SET NULL,
+  CONSTRAINT routines_status_check CHECK (status = ANY (ARRAY['active'::text, 'paused'::text, 'archived'::text]))
+);
+CREATE INDEX routines_assignee ON public.routines USING btree (assignee_agent_id) WHERE (assignee_agent_id IS NOT NULL);
+CREATE INDEX routines_company ON public.routines USING btree (company_id, created_at, id);
+CREATE INDEX routines_goal ON public.routines USING btree (goal_id) WHERE (goal_id IS NOT NULL);
+CREATE INDEX routines_project ON public.routines USING btree (project_id) WHERE (project_id IS NOT NULL);
+
 CREATE TABLE run_costs (
   company_id uuid NOT NULL,
   run_id uuid NOT NULL,

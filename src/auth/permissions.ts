@@ -133,6 +133,12 @@ export const permissions = {
   // Events leave the server for a place that the board names, and agents name none (I18).
   'webhook.read': ['board'],
   'webhook.write': ['board'],
+  // Its verbs let an agent write the routines that are assigned to itself, within quotas (I21).
+  'routine.read': ['board', 'agent'],
+  'routine.write': ['board', 'agent'],
+  'routine.pauseAll': ['board'],
+  // The secret of the trigger is the credential.
+  'routine.fire': ['public'],
   'activity.read': ['board', 'agent'],
   'event.follow': ['board', 'agent'],
   'dashboard.read': ['board', 'agent'],
@@ -209,6 +215,7 @@ const reads = [
   'event.follow',
   'dashboard.read',
   'budget.read',
+  'routine.read',
 ] as const satisfies readonly Permission[]
 
 const comments = ['issue.comment', 'approval.comment'] as const satisfies readonly Permission[]

@@ -167,6 +167,15 @@ export const fieldMeanings = {
   // An agent lowers its own budget; the verb makes a proposal of anything else.
   'budget.lower': { budgetMonthlyCents: 'power' },
 
+  // An agent writes only routines that are assigned to itself, within the quotas of `control/routines/limits.ts`. Whatever would wake or instruct
+  // another agent, and what the board has stopped, is refused by the verbs.
+  'routine.write': {
+    ...free('title', 'description', 'projectId', 'goalId', 'parentIssueId', 'assigneeAgentId', 'priority', 'status'),
+    ...free('concurrencyPolicy', 'catchUpPolicy', 'variables', 'name', 'label', 'type', 'defaultValue', 'required', 'options'),
+    ...free('kind', 'enabled', 'cronExpression', 'timezone', 'signingMode', 'replayWindowSec'),
+    ...free('triggerId', 'payload', 'idempotencyKey', 'source'),
+  },
+
   'run.finish': free('status', 'error', 'errorCode', 'usageJson', 'resultJson'),
 
   'company.export': exportFields,

@@ -50,6 +50,7 @@ const viewer = [
   'event.follow',
   'dashboard.read',
   'budget.read',
+  'routine.read',
 ] as const satisfies readonly Permission[]
 
 /** Works on issues and steps in: takes holds away, cancels runs, answers questions. */
@@ -83,6 +84,8 @@ const operator = [
   'run.open',
   'run.finish',
   'run.cancel',
+  'routine.write',
+  'routine.pauseAll',
 ] as const satisfies readonly Permission[]
 
 /** Decides what this host runs: agents, approvals, projects with their commands; and the settings of the company. */

@@ -15,6 +15,7 @@ import { traces } from '../model/feedback.ts'
 import { invites } from '../model/invites.ts'
 import { issues, labels } from '../model/issues.ts'
 import { goals, projects } from '../model/projects.ts'
+import { routines, routineTriggers } from '../model/routines.ts'
 import { runs } from '../model/runs.ts'
 import { secrets } from '../model/secrets.ts'
 import { webhookEndpoints } from '../model/webhooks.ts'
@@ -116,6 +117,12 @@ const goalById = statement<{ id: string } & InCompanies, ScopeRow>('scope_goal')
 )
 const projectById = statement<{ id: string } & InCompanies, ScopeRow>('scope_project').read(
   sql`select id, company_id as "companyId" from ${projects} where id = ${param('id')} and ${isKnown(projects.companyId)}`,
+)
+const routineById = statement<{ id: string } & InCompanies, ScopeRow>('scope_routine').read(
+  sql`select id, company_id as "companyId" from ${routines} where id = ${param('id')} and ${isKnown(routines.companyId)}`,
+)
+const routineTriggerById = statement<{ id: string } & InCompanies, ScopeRow>('scope_routine_trigger').read(
+  sql`select id, company_id as "companyId" from ${routineTriggers} where id = ${param('id')} and ${isKnown(routineTriggers.companyId)}`,
 )
 const labelById = statement<{ id: string } & InCompanies, ScopeRow>('scope_label').read(
   sql`select id, company_id as "companyId" from ${labels} where id = ${param('id')} and ${isKnown(labels.companyId)}`,
@@ -222,6 +229,15 @@ export const ofApproval = (name = 'id'): Scope => scopeById(name, approvalById, 
 
 /** A goal in the path. */
 export const ofGoal = (name = 'id'): Scope => scopeById(name, goalById, 'Goal')
+
+/** A routine in the path. */
+export const ofRoutine = (name = 'id'): Scope => scopeById(name, routineById, 'Routine')
+
+/** A trigger of a routine in the path. */
+export const ofRoutineTrigger = (name = 'id'): Scope => scopeById(name, routineTriggerById, 'Routine trigger')
+
+/** A webhook in the path, by its public id. Its verb finds out whether it exists, and whether the caller has its secret. */
+export const ofWebhookTrigger = (name = 'publicId'): Scope => ofInviteToken(name)
 
 /** A label in the path. */
 export const ofLabel = (name = 'labelId'): Scope => scopeById(name, labelById, 'Label')

@@ -17,20 +17,30 @@ const parsers = new Map<number, RequestHandler>()
 
 const bodyBytes: unique symbol = Symbol('bytes of the body')
 const bodyKeys: unique symbol = Symbol('keys in the text of the body')
+const rawBytes: unique symbol = Symbol('the body as it was sent')
 
 interface ReadRequest extends IncomingMessage {
   [bodyBytes]?: number
   /** Keys in the text of a JSON body, each as often as it stands there. */
   [bodyKeys]?: number
+  /** Null for a request whose body is to be kept as it was sent, until it is there. */
+  [rawBytes]?: Buffer | null
 }
 
 /** The bytes of a JSON body, after decompression; of any other body, as they were sent. */
 export const bodyBytesOf = (request: ReadRequest): number => request[bodyBytes] ?? Number(request.headers['content-length'] ?? 0)
 
+/** Keeps the bytes of the body beside its value, for a signature over them. Call it before the body is read. */
+export const keepRawBody = (request: ReadRequest): void => void (request[rawBytes] = null)
+
+/** The body as it was sent, of a request for which that was asked; empty for one without a body. */
+export const rawBodyOf = (request: ReadRequest): Buffer => request[rawBytes] ?? Buffer.alloc(0)
+
 /** JSON text is UTF-8. Decoding other bytes would silently replace characters. */
 function requireReadable(request: ReadRequest, _response: unknown, body: Buffer, encoding: string): void {
   if (encoding !== 'utf-8') refuse('unsupported_media_type', { message: 'JSON is UTF-8' })
   request[bodyBytes] = body.length
+  if (request[rawBytes] === null) request[rawBytes] = body
   if (!isUtf8(body)) refuse('malformed_json', { message: 'Request body is not valid UTF-8' })
   request[bodyKeys] = requireFewValues(body)
 }

@@ -10,6 +10,7 @@ import type { Projection } from './projection.ts'
 import type { Route } from './route.ts'
 import type { Reader } from './answersInFlight.ts'
 import type { Traffic } from './traffic.ts'
+import type { GuessLimit } from '../auth/guessLimit.ts'
 
 /** The parts of the server that the mounted routes need. */
 export interface MountDeps extends Reached {
@@ -21,6 +22,8 @@ export interface MountDeps extends Reached {
   /** Called before every request that names a run is handled: renews the lease of the run when that is due. */
   readonly renewLeaseIfDue: (actor: Actor) => Promise<void>
   readonly quotas: Quotas
+  /** Slows those who guess the secrets of `signed` routes. */
+  readonly guesses: GuessLimit
   /** The quotas that are counted in this process. */
   readonly requestQuotas: RequestQuotas
   /** Encrypts the answers that are stored for Idempotency-Keys. */

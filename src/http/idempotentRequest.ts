@@ -67,7 +67,7 @@ const idempotencyKeyIn = (body: unknown): string | null => bodyWithKey.safeParse
  */
 export function idempotentRequestOf(exchange: IdentifiedExchange, body: unknown): CapturedRequest | null {
   const { deps, route, request, actor } = exchange
-  if (route.method === 'get') return null
+  if (route.method === 'get' || route.signed) return null
   const key = idempotencyKeyOf(request.headers) ?? (route.keyInBody ? idempotencyKeyIn(body) : null)
   if (key === null) return null
   const requestHash = requestHashOf(request.query, route.bodyKind === 'file' ? withoutBytes(body as Record<string, unknown>) : body)

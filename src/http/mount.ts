@@ -9,7 +9,7 @@ import type { Ctx, StoredAnswer } from '../platform/db/types.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import type { Actor } from '../platform/kernel/actor.ts'
 import { invariant, Refusal, refuse } from '../platform/kernel/errors.ts'
-import { bodyBytesOf, requireStorable, readBody, refuseHoldFields } from './body.ts'
+import { bodyBytesOf, keepRawBody, requireStorable, readBody, refuseHoldFields } from './body.ts'
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import { requireDeclaredRefusal } from './declaredRefusals.ts'
@@ -24,6 +24,7 @@ import { projectionOf } from './projection.ts'
 import { clientOf } from './client.ts'
 import { declaredParameters } from './query.ts'
 import { renderPage } from './renderResponse.ts'
+import { signedRequestOf, UNPROVED } from './signedRequest.ts'
 import type { Input, Route } from './route.ts'
 import { renderResponse } from './renderResponse.ts'
 import { sendRendered, sendStreamed } from './sendResponse.ts'
@@ -58,7 +59,9 @@ export function mount(app: Express, routes: readonly Route[], deps: MountDeps): 
  * looked up for a caller without the permission, and no part of a body is read before the caller is known.
  */
 async function serveRequest(exchange: Exchange): Promise<void> {
-  const actor = await exchange.deps.identify(exchange.request).catch((error: unknown) => answerEndedRun(exchange, error))
+  const actor = exchange.route.signed
+    ? UNPROVED
+    : await exchange.deps.identify(exchange.request).catch((error: unknown) => answerEndedRun(exchange, error))
   if (actor === null) return
   const identified = await admitCaller(exchange, actor)
   const releaseSlot = exchange.route.bodyKind === 'file' ? acquireUploadSlot(identified.reader) : undefined
@@ -170,9 +173,11 @@ async function sendReplay(exchange: IdentifiedExchange, stored: StoredAnswer): P
 async function bodyOf(exchange: IdentifiedExchange): Promise<unknown> {
   const { deps, route, request, response, actor } = exchange
   const read = route.bodyKind === 'file' ? readForm : readBody
+  if (route.signed) keepRawBody(request)
   const body = await read(request, response, route.bodyLimit)
   deps.requestQuotas.takeBytes(actor, bodyBytesOf(request))
-  refuseHoldFields(body)
+  // The payload of a webhook names nothing of this server.
+  if (!route.signed) refuseHoldFields(body)
   return await covered(exchange, body)
 }
 
@@ -213,6 +218,7 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
     preconditions: preconditionsOf(request.headers),
     lastEventId: lastEventIdOf(request.headers),
     client: clientOf(request, deps),
+    signed: route.signed ? signedRequestOf(request, deps) : null,
   }
 }
 

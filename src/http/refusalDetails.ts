@@ -214,7 +214,7 @@ export const refusalDetails: Readonly<Partial<Record<RefusalCode, RefusalDetails
   quota_exceeded: {
     text: 'The quota, its limit, and what to do next',
     schema: z.strictObject({
-      quota: z.enum(['requests', 'bytes', 'open_runs', 'wakes']),
+      quota: z.enum(['requests', 'bytes', 'open_runs', 'wakes', 'webhook_calls']),
       scope: z.enum(['agent', 'company']),
       limit: z.int(),
       windowSeconds: z.int().nullable(),

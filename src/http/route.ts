@@ -21,6 +21,21 @@ export interface Preconditions {
   readonly lockEpoch: number | null
 }
 
+/** A request as it was sent, for a verb that checks its proof itself. */
+export interface SignedRequest {
+  readonly authorization: string | null
+  /** `X-Paperclip-Timestamp`. */
+  readonly timestamp: string | null
+  /** `X-Paperclip-Signature`. */
+  readonly signature: string | null
+  /** `Idempotency-Key`. Its verb keeps it: an answer that is stored would be given to who has the key and no proof. */
+  readonly idempotencyKey: string | null
+  /** The bytes of the body, as they were before they were parsed. */
+  readonly rawBody: Buffer
+  /** Refuses a request whose proof is wrong, and counts it as a guess of its address. @throws Refusal `unauthorized`, `too_many_guesses` */
+  readonly refuse: () => never
+}
+
 export interface Input<Q, B> {
   readonly ctx: Ctx
   readonly target: string
@@ -31,6 +46,8 @@ export interface Input<Q, B> {
   /** `Last-Event-ID`: the last event of a stream that the client has read. */
   readonly lastEventId: string | null
   readonly client: Client
+  /** Only for a route that is `signed`. */
+  readonly signed: SignedRequest | null
 }
 
 /** The format of a request body: JSON, or a multipart form with one file. */
@@ -63,6 +80,11 @@ export interface RouteSpec<Q extends z.ZodType, B extends z.ZodType, R extends z
   readonly showsKey?: boolean
   /** It ends the run in its path. The run itself may repeat it with its token, and gets the same answer. */
   readonly endsRun?: boolean
+  /**
+   * The proof of its caller is a secret of a row, or a signature over the body. No credential of this server is looked up, and the verb gets the
+   * request as it was sent.
+   */
+  readonly signed?: boolean
   readonly returns: R
   /** Default 200. */
   readonly status?: 200 | 201 | 202
@@ -107,6 +129,7 @@ export interface Route {
   readonly keyInBody: boolean
   readonly showsKey: boolean
   readonly endsRun: boolean
+  readonly signed: boolean
   readonly returns: z.ZodType
   readonly paged: boolean
   readonly streams: StreamKind | null
@@ -173,6 +196,7 @@ const declare = (method: Method): Declare =>
       keyInBody: spec.keyInBody ?? false,
       showsKey: spec.showsKey ?? false,
       endsRun: spec.endsRun ?? false,
+      signed: spec.signed ?? false,
       returns: 'returns' in spec ? spec.returns : spec.returnsPageOf,
       paged: !('returns' in spec),
       streams: 'streams' in spec ? (spec.streams ?? null) : null,

@@ -8,6 +8,7 @@ import type { EndedActor } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
 import { createAddressOf } from '../auth/clientAddress.ts'
 import { createGuessLimit } from '../auth/guessLimit.ts'
+import type { GuessLimit } from '../auth/guessLimit.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
 import type { BoardAccess } from '../auth/boardAccess.ts'
 import { responseEncryptionKey } from '../auth/runTokens.ts'
@@ -186,7 +187,8 @@ export function buildApp(deps: AppDeps): App {
   const guard = originGuard(deps)
   app.use(traceRequests(deps, metrics, guard))
 
-  const { identifyRequest, identifyEndedRun } = identifier(deps)
+  const guesses = createGuessLimit(deps.guessesPerMinute)
+  const { identifyRequest, identifyEndedRun } = identifier(deps, guesses)
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store.ofAgents)
   const routes = allRoutes(routeDepsOf(deps))
   mountPages(app, deps)
@@ -199,6 +201,7 @@ export function buildApp(deps: AppDeps): App {
     identifyEnded: identifyEndedRun,
     renewLeaseIfDue,
     quotas: deps.quotas,
+    guesses,
     requestQuotas: createRequestQuotas(deps.quotas),
     encryptionKey: responseEncryptionKey(deps.secret),
     previousEncryptionKey: typeof deps.previousSecret === 'string' ? responseEncryptionKey(deps.previousSecret) : null,
@@ -233,13 +236,13 @@ interface Identifier {
 }
 
 /** Returns the functions that find out who makes a request. The first keeps credentials that were looked up, until a commit revokes them. */
-function identifier({ store, tokens, board, people, guessesPerMinute, keyUse }: AppDeps): Identifier {
+function identifier({ store, tokens, board, people, keyUse }: AppDeps, guesses: GuessLimit): Identifier {
   const credentialCache = createCredentialCache()
   store.onCommit(credentialCache.onCommit)
   const personCache = createCredentialCache<BoardActor>()
   store.onCommit(personCache.onCommit)
   const persons = { sessions: people?.sessions ?? null, personCache }
-  const deps = { db: store.read, tokens, credentialCache, board, ...persons, guesses: createGuessLimit(guessesPerMinute), keyUse }
+  const deps = { db: store.read, tokens, credentialCache, board, ...persons, guesses, keyUse }
   return {
     identifyRequest: (request) => identify(deps, request, isLoopbackHost(request)),
     identifyEndedRun: (request) => identifyEnded(deps, request),

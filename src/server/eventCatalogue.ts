@@ -34,6 +34,8 @@ import * as memberEvents from '../org/members/events.ts'
 import * as peopleEvents from '../org/people/events.ts'
 import * as portabilityEvents from '../control/portability/events.ts'
 import * as projectEvents from '../org/projects/events.ts'
+import * as routineEvents from '../control/routines/events.ts'
+import { routineRunStatus, routineStatus } from '../model/routineStatus.ts'
 import * as runEvents from '../engine/runs/events.ts'
 import { runStatus } from '../model/runStatus.ts'
 import * as secondFactorEvents from '../org/people/secondFactor/events.ts'
@@ -87,6 +89,7 @@ export const allEvents: readonly EventDeclaration[] = [
   peopleEvents,
   portabilityEvents,
   projectEvents,
+  routineEvents,
   runEvents,
   secondFactorEvents,
   secretEvents,
@@ -109,6 +112,8 @@ export const allStateMachines: readonly StateMachine<string>[] = [
   incidentStatus,
   interactionStatus,
   issueStatus,
+  routineRunStatus,
+  routineStatus,
   runStatus,
   wakeStatus,
   webhookStatus,

@@ -20,6 +20,7 @@ import { budgetDecisionRoutes } from '../control/approvals/budgetRoutes.ts'
 import { budgetRoutes } from '../control/budgets/routes.ts'
 import { costReportRoutes } from '../control/costs/reportRoutes.ts'
 import { lifecycleRoutes } from '../control/lifecycle/routes.ts'
+import { routineRoutes } from '../control/routines/routes.ts'
 import { stalledRoutes } from '../control/stalled/routes.ts'
 import { wakeupRoutes } from '../control/wakeups/routes.ts'
 import { inboxRoutes } from '../work/issues/inboxRoutes.ts'
@@ -95,6 +96,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...runRoutes,
   ...wakeupRoutes,
   ...stalledRoutes,
+  ...routineRoutes,
   ...companyRoutes,
   ...portabilityRoutes,
   ...skillTextRoutes,

@@ -47,6 +47,7 @@ import { reap } from '../scheduler/reap.ts'
 import { applyRetention } from '../scheduler/retention.ts'
 import { tickBudgets } from '../control/budgets/index.ts'
 import { continueDeletions, endRunsLeftBehind } from '../control/lifecycle/index.ts'
+import { forgetRuns, tickRoutines } from '../control/routines/index.ts'
 import { tickStalled } from '../control/stalled/index.ts'
 import { tickTimers } from '../scheduler/timers.ts'
 import { loadOrCreateSecret } from '../platform/home/secret.ts'
@@ -74,6 +75,8 @@ const INTERVALS = {
   /** A queue of thousands of runs is rare, and what is left of it cannot start. */
   /** A run that a limit stops is ended within two of these. */
   budgetsMs: 1000,
+  /** The delay of a due time, at most, while a server runs. */
+  routinesMs: 1000,
   stopsMs: 5000,
   deletionsMs: 10_000,
   flushSkipsMs: 10_000,
@@ -214,6 +217,8 @@ const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, 
   { name: 'counts', intervalMs: COUNT_INTERVAL_MS, run: () => addUpIssueCounts(store) },
   { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
   { name: 'budgets', intervalMs: INTERVALS.budgetsMs, run: () => tickBudgets(store) },
+  { name: 'routines', intervalMs: INTERVALS.routinesMs, run: () => tickRoutines(store) },
+  { name: 'routine runs', intervalMs: INTERVALS.retentionMs, run: () => forgetRuns(store) },
   { name: 'stops', intervalMs: INTERVALS.stopsMs, run: () => endRunsLeftBehind(store) },
   { name: 'deletions', intervalMs: INTERVALS.deletionsMs, run: () => continueDeletions(store) },
   { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },

@@ -7,6 +7,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { isQuarantined } from '../../model/agentStatus.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { stopRoutinesOfAgent } from '../routines/index.ts'
 import { cancelRequests, lockRequestsAbout } from './endRequests.ts'
 import { endAgentRuns } from './stopRuns.ts'
 import { wakeForWaitingIssues } from './wakeWaiting.ts'
@@ -67,6 +68,7 @@ export async function terminateAgent(ctx: Ctx, agentId: string, reason: string |
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     if (agent.status === 'terminated') return unchanged(agent)
     const terminated = await setAgentStatus(tx, agent, 'terminated')
+    const routines = await stopRoutinesOfAgent(tx, companyOf(ctx), agentId)
     const { runIds, events } = await endAgentRuns(tx, ctx, agentId, {
       status: 'cancelled',
       error: 'Agent terminated',
@@ -75,6 +77,6 @@ export async function terminateAgent(ctx: Ctx, agentId: string, reason: string |
     const revokedKeyIds = await revokeKeys(tx, agentId)
     const details = { previousStatus: agent.status, endedRunIds: runIds, revokedKeyIds, ...reasonDetails(reason) }
     const event = agentTerminated(agentId, details, { agentId })
-    return changed(terminated, event, ...events, ...(await cancelRequests(tx, requests, 'agent_terminated')))
+    return changed(terminated, event, ...events, ...routines, ...(await cancelRequests(tx, requests, 'agent_terminated')))
   })
 }

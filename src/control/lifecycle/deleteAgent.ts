@@ -18,6 +18,7 @@ import type { LockedIssue } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
+import { stopRoutinesOfAgent } from '../routines/index.ts'
 import { cancelRequests, lockRequestsAbout } from './endRequests.ts'
 import { eraseRows, windowsOfAgent } from './eraseRows.ts'
 import { endAgentRuns } from './stopRuns.ts'
@@ -85,6 +86,7 @@ async function beginDeletion(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
     const [begun] = await tx.run(deletionOf, { agentId })
     if (begun !== undefined) return unchanged({ ok: true as const })
     if (agent.status !== 'terminated') await setAgentStatus(tx, agent, 'terminated')
+    const routines = await stopRoutinesOfAgent(tx, companyId, agentId)
     await tx.insert(deletions).values({ id: agentId, companyId, kind: 'agent' })
     const { runIds, events } = await endAgentRuns(tx, ctx, agentId, AGENT_DELETED)
     const details = {
@@ -94,7 +96,7 @@ async function beginDeletion(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
       revokedKeyIds: await revokeKeys(tx, agentId),
     }
     const cancelled = await cancelRequests(tx, requests, 'agent_deleted')
-    return changed({ ok: true as const }, agentDeletionBegun(agentId, details, { agentId }), ...events, ...cancelled)
+    return changed({ ok: true as const }, agentDeletionBegun(agentId, details, { agentId }), ...events, ...routines, ...cancelled)
   })
 }
 
@@ -137,6 +139,7 @@ async function deleteAtOnce(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
     await lockCompany(tx, companyId)
     const requests = await lockRequestsAbout(tx, companyId, agentId)
     const agent = await lockWithReports(tx, companyId, agentId)
+    const routines = await stopRoutinesOfAgent(tx, companyId, agentId)
     const [runRows, assigned] = await Promise.all([tx.run(runsOf, { agentId }), tx.run(issuesAssignedTo, { agentId, limit: null })])
     const runIds = runRows.map((row) => row.id)
     const locked = await lockForEnd(tx, ctx, runIds, { issueIds: assigned.map((row) => row.id) })
@@ -156,7 +159,7 @@ async function deleteAtOnce(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
       endedRunIds: ended.runs.map((run) => run.id),
       freedIssueIds: ownIssues.map((issue) => issue.id),
     })
-    return changed({ ok: true as const }, details, ...ended.events, ...releaseEvents, ...cancelled)
+    return changed({ ok: true as const }, details, ...ended.events, ...releaseEvents, ...routines, ...cancelled)
   })
 }
 

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { lockCompany } from '../../org/companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
+import { stopRoutinesOfProject } from '../routines/index.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
 import { issueLabels, issues } from '../../model/issues.ts'
 import { workProducts } from '../../model/workProducts.ts'
@@ -103,12 +104,13 @@ export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> 
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyOf(ctx))
     const before = await lockProjectForDelete(tx, ctx, id)
+    const routines = await stopRoutinesOfProject(tx, companyOf(ctx), id)
     const issueIds = await lockAffectedIssues(tx, ctx, issuesOfProject, id)
     await tx.run(clearProjectWorkspaces, { ids: issueIds })
     await tx.run(bumpVersion, { ids: issueIds })
     await deleteProjectRow(tx, id)
     const { name, status, workspaces } = before
-    return changed(before, projectDeleted(id, { name, status, issues: issueIds.length, workspaces: workspaces.length }))
+    return changed(before, projectDeleted(id, { name, status, issues: issueIds.length, workspaces: workspaces.length }), ...routines)
   })
 }
 

@@ -15,6 +15,7 @@ import { documentRevisions, documents, interactions } from '../../model/document
 import { traces, votes } from '../../model/feedback.ts'
 import { blockers, comments, evictions, inboxArchives, issueLabels, issues, labels, readStates } from '../../model/issues.ts'
 import { goals, projectGoals, projects, projectWorkspaces } from '../../model/projects.ts'
+import { routineRuns, routines, routineTriggers } from '../../model/routines.ts'
 import { runEvents, runLogChunks, taskSessions } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
 import { dataKeys, runSecrets, secrets, secretVersions } from '../../model/secrets.ts'
@@ -184,6 +185,9 @@ const some = sql.raw(String(SOME))
 
 /** The rows of a company, in an order in which no foreign key changes many rows at once. */
 export const windowsOfCompany: readonly Window[] = [
+  rowsOfCompany(routineRuns, 'routine_runs', MANY),
+  rowsOfCompany(routineTriggers, 'routine_triggers', SOME),
+  windowOf(routines, 'routines', SOME, { lock: lockFor('routine', routines, 'routines') }),
   {
     next: statement<{ id: string }, { id: string }>('erase_next_runs').read(
       sql`select x.id from ${runs} x where x.company_id = ${id} order by x.created_at desc, x.id desc limit ${some}`,

@@ -16,6 +16,11 @@ export interface Room {
 /** Every room, from the ground up: a room imports rooms that stand before it in this list, never one behind it. */
 export const rooms: readonly Room[] = [
   { path: 'platform/kernel', open: true, holds: 'refusals, state machines, events, pages, instants, the log: no database, no HTTP' },
+  {
+    path: 'platform/cron',
+    only: ['platform/kernel'],
+    holds: 'the next time of a cron expression in a zone, as a pure function: no timer, no clock',
+  },
   { path: 'platform/home', open: true, holds: 'secrets that the server makes once and keeps in its home' },
   {
     path: 'platform/embedded',
@@ -87,6 +92,10 @@ export const rooms: readonly Room[] = [
   { path: 'control/checkout', holds: 'taking and returning an issue: checkout, claim, release, force-release, the list of holds' },
   { path: 'control/dispatch', holds: 'which queued run may start, and the transaction that starts it' },
   { path: 'control/execution', holds: 'the life of a run: open, heartbeat, finish, cancel, and what is read of it' },
+  {
+    path: 'control/routines',
+    holds: 'work that comes back: routines, what triggers them, their runs, and the task that fires what is due',
+  },
   {
     path: 'control/lifecycle',
     holds: 'pause, resume, terminate and delete an agent; archive and delete a company; delete a goal, a project or a label',

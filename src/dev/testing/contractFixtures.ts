@@ -2,10 +2,12 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { RunTokens } from '../../auth/runTokens.ts'
 import { hashToken, generateAgentKey } from '../../auth/tokens.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
+import { newIds, pathIds } from './fixtureIds.ts'
 import { sendRequest } from './rawRequest.ts'
 import { stageSkillFolder } from './skillFolder.ts'
 import type { Reply } from './rawRequest.ts'
 import { memberRoles } from '../../platform/kernel/actor.ts'
+import { insertRoutine } from './routineFixtures.ts'
 import { newSessionToken, sessionCookie, TEST_PASSWORD_HASH } from './sessions.ts'
 import { insertWebhook } from './webhookFixtures.ts'
 
@@ -231,91 +233,11 @@ const insertTextRows = `
 /** The secret of the request to join, of the login of a command line, and of the claim of the instance. */
 export const STAGE_SECRET = 'pcp_claim_of_the_stage'
 
-/** The ids of the rows that one subject has. */
-type SubjectIds = Readonly<Record<(typeof idNames)[number], string>>
-
-const idNames = [
-  'agent',
-  'run',
-  'issue',
-  'comment',
-  'key',
-  'goal',
-  'project',
-  'workspace',
-  'label',
-  'approval',
-  'spareApproval',
-  'document',
-  'revision',
-  'latestRevision',
-  'interaction',
-  'configRevision',
-  'workProduct',
-  'vote',
-  'trace',
-  'attachment',
-  'asset',
-  'person',
-  'otherSession',
-  'memberPerson',
-  'member',
-  'invite',
-  'joinRequest',
-  'challenge',
-  'boardClaim',
-  'budgetIncident',
-  'budgetPolicy',
-  'secret',
-  'skill',
-  'webhook',
-] as const
-
-/** Ids by the word that stands before them in a path. */
-const pathIds = (companyId: string, id: SubjectIds): FixtureRows['ids'] => ({
-  companies: companyId,
-  agents: id.agent,
-  'heartbeat-runs': id.run,
-  issues: id.issue,
-  comments: id.comment,
-  keys: id.key,
-  goals: id.goal,
-  projects: id.project,
-  workspaces: id.workspace,
-  labels: id.label,
-  approvals: id.approval,
-  revisions: id.revision,
-  interactions: id.interaction,
-  'config-revisions': id.configRevision,
-  attachments: id.attachment,
-  assets: id.asset,
-  'work-products': id.workProduct,
-  'feedback-traces': id.trace,
-  users: id.person,
-  members: id.member,
-  // The token of an invitation stands where its id stands in another path, so they are the same here.
-  invites: id.invite,
-  'join-requests': id.joinRequest,
-  challenges: id.challenge,
-  'board-claim': id.boardClaim,
-  'budget-incidents': id.budgetIncident,
-  secrets: id.secret,
-  skills: id.skill,
-  webhooks: id.webhook,
-  // No stored row has this id.
-  'workspace-operations': randomUUID(),
-  // Words in places where other paths have ids.
-  documents: 'plan',
-  adapters: 'process',
-  'runtime-services': 'start',
-  'agent-configuration': 'process.txt',
-})
-
 /** Creates the rows of a subject in one statement: hundreds are created, and one request for each would cost the suite seconds. */
 export async function createFixtureRows({ api, company }: Fixtures): Promise<FixtureRows> {
   const key = generateAgentKey()
   const number = randomInt(1000, 2_000_000_000)
-  const id = Object.fromEntries(idNames.map((name) => [name, randomUUID()])) as SubjectIds
+  const id = newIds()
   const own = [company.id, id.agent, id.run, id.issue, number, `${company.prefix}-${number}`, id.comment, id.key]
   const planning = [hashToken(generateAgentKey()), id.goal, id.project, id.workspace, id.label, id.approval, id.spareApproval]
   const texts = [id.document, id.revision, id.latestRevision, id.interaction, id.configRevision, hashToken(key)]
@@ -333,6 +255,7 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
     values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming, ...budgets],
   })
   await insertWebhook(api.sql, company.id, id.webhook)
+  await insertRoutine(api.sql, [company.id, id.agent, id.routine, id.routineTrigger])
   await api.sql.query({ name: 'make_texts', text: insertTextRows, values: [company.id, id.agent, id.skill, stageSkillFolder] })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })
   return {

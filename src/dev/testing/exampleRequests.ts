@@ -3,7 +3,9 @@ import { z } from 'zod'
 import type { Route } from '../../http/route.ts'
 import { STAGE_SECRET } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
+import type { Example } from './example.ts'
 import type { Request } from './rawRequest.ts'
+import { routineExamples } from './routineExamples.ts'
 import { challengeCookie, insertAskedFactor, insertFactor, presentCode, recoveryCodeOf, TEST_FACTOR_SECRET } from './secondFactors.ts'
 import { TEST_PASSWORD } from './sessions.ts'
 
@@ -92,17 +94,6 @@ export function formWith(bytes: Uint8Array, type: string, name: string, fields: 
   for (const [field, value] of Object.entries(fields)) form.set(field, value)
   form.set('file', new Blob([new Uint8Array(bytes)], { type }), name)
   return form
-}
-
-interface Example {
-  /** The body to send; without it, the required fields of the schema with plain values. */
-  readonly body?: (rows: FixtureRows) => unknown
-  /** The query that makes the row in the path visible. */
-  readonly query?: string
-  /** SQL that brings the subject's row into the state the route is for; `$1` is the id named by `of`. */
-  readonly arrange?: { readonly sql: string; readonly of: string }
-  /** A cookie that is the proof of the request, beside the credential of its caller. */
-  readonly cookie?: (rows: FixtureRows) => string
 }
 
 const withPausedAgent = {
@@ -259,6 +250,7 @@ const examples: Readonly<Record<string, Example>> = {
   patchCompaniesByCompanyIdMembersByMemberId: { body: () => ({ role: 'viewer' }) },
   patchCompaniesByCompanyIdMembersByMemberIdPermissions: { body: () => ({ grants: [{ permissionKey: 'agents:create' }] }) },
   putAdminUsersByUserIdCompanyAccess: { body: ({ companyId }) => ({ companyIds: [companyId] }) },
+  ...routineExamples,
   patchInstanceSettingsGeneral: { body: () => ({ censorUsernameInLogs: true }) },
   patchInstanceSettingsExperimental: { body: () => ({ enableIsolatedWorkspaces: true }) },
 }
@@ -267,7 +259,8 @@ const examples: Readonly<Record<string, Example>> = {
 export async function buildRequest(api: ApiUnderTest, route: Route, rows: FixtureRows): Promise<Request> {
   const example = examples[route.operationId]
   if (example?.arrange !== undefined) await api.sql.query(example.arrange.sql, [rowIdIn(rows)(example.arrange.of)])
-  return requestOf(route, rows)
+  const request = requestOf(route, rows)
+  return example?.prove === undefined ? request : { ...request, headers: await example.prove(api, rows, request.body) }
 }
 
 /** The same request about rows in the state in which they are. */
@@ -322,6 +315,9 @@ export const endsCaller: ReadonlySet<string> = new Set([
 export const instanceBefore: Readonly<Record<string, string>> = {
   postBoardClaimByTokenClaim: 'delete from instance_administrators',
 }
+
+/** Routes that keep the key of a request themselves: a repeat has the same answer without the mark of one that was stored. */
+export const keysOfTheirOwn: ReadonlySet<string> = new Set(['postRoutineTriggersPublicByPublicIdFire'])
 
 /**
  * Routes that change nothing worth a record. This list may only get shorter: an addition takes a change out of

@@ -38,13 +38,22 @@ const shareById = statement<{ id: string }, Pick<LockedCompany, 'id' | 'status'>
 )
 
 /**
+ * (tx) As `shareUnarchivedCompany`, for a caller that decides itself about an archived company.
+ * @throws Refusal `not_found`
+ */
+export async function shareCompany(tx: Tx, id: string): Promise<Pick<LockedCompany, 'id' | 'status'>> {
+  const [company] = await tx.run(shareById, { id })
+  if (company === undefined) refuse('not_found', { message: 'Company not found' })
+  recordShared(tx.locks, 'company', id)
+  return company
+}
+
+/**
  * (tx) Locks a company's row against every change of it and shares the lock with others that insert, so that they do not wait for each
  * other. A transaction that changes the company takes `lockCompany` before this, never behind it.
  * @throws Refusal `not_found`, `company_not_active` when it is archived
  */
 export async function shareUnarchivedCompany(tx: Tx, id: string): Promise<void> {
-  const [company] = await tx.run(shareById, { id })
-  if (company === undefined) refuse('not_found', { message: 'Company not found' })
-  recordShared(tx.locks, 'company', id)
-  if (company.status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
+  const { status } = await shareCompany(tx, id)
+  if (status === 'archived') refuse('company_not_active', { message: 'Company is archived' })
 }

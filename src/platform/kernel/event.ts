@@ -28,6 +28,9 @@ export type EntityType =
   | 'secret'
   | 'skill'
   | 'webhook'
+  | 'routine'
+  | 'routine_trigger'
+  | 'routine_run'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

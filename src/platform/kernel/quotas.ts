@@ -47,7 +47,7 @@ const unlimited: Quota = {
 /** No limits, for tests and benchmarks. */
 export const noQuotas: Quotas = { agent: unlimited, company: unlimited }
 
-export type QuotaName = 'requests' | 'bytes' | 'open_runs' | 'wakes'
+export type QuotaName = 'requests' | 'bytes' | 'open_runs' | 'wakes' | 'webhook_calls'
 export type QuotaScope = keyof Quotas
 
 export interface Exceeded {

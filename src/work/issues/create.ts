@@ -14,7 +14,7 @@ import { issueCreated } from './events.ts'
 import { requireBoardForOverrides } from './hostFields.ts'
 import { checkOutOwnIssue } from './selfCheckout.ts'
 import { insertIssueRow } from './insertIssueRows.ts'
-import type { NewIssue } from './insertIssueRows.ts'
+import type { IssueInput, NewIssue } from './insertIssueRows.ts'
 import { issueById } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
 import { isBlocked, requireUnblocked, replaceBlockersOf, setLabels } from './relations.ts'
@@ -41,7 +41,7 @@ interface CreatedIssue extends InsertedIssue {
  * @throws Refusal for an assignee that the caller may not choose, for missing references, and of the checkout rules when
  *   an agent creates its own issue in progress
  */
-export async function insertIssue(tx: Tx, ctx: Ctx, input: CreateIssue, number: IssueNumber): Promise<CreatedIssue> {
+export async function insertIssue(tx: Tx, ctx: Ctx, input: IssueInput, number: IssueNumber): Promise<CreatedIssue> {
   const { actor } = ctx
   const companyId = companyOf(ctx)
   const assigneeAgentId = input.assigneeAgentId ?? null

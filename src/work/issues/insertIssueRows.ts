@@ -48,6 +48,8 @@ const keys = [
   'assigneeAdapterOverrides',
   'createdByAgentId',
   'createdByUserId',
+  'originKind',
+  'originId',
   'originRunId',
 ] as const
 
@@ -64,9 +66,19 @@ const insertOne = insertRows<typeof issues, (typeof keys)[number], IssueRow>('is
   returning: issueColumns,
 })
 
+/** The maker of an issue, where no request made it. */
+export interface IssueOrigin {
+  readonly kind: string
+  readonly id: string
+  readonly runId: string
+}
+
+/** An issue as it is to be created. Only this server gives an origin. */
+export type IssueInput = CreateIssue & { readonly origin?: IssueOrigin }
+
 interface IssueToInsert {
   readonly issue: NewIssue
-  readonly input: CreateIssue
+  readonly input: IssueInput
 }
 
 /** (tx) Writes the rows of new issues in one statement. Parents may be among them. */
@@ -85,10 +97,12 @@ function rowsOf(ctx: Ctx, rows: readonly IssueToInsert[]) {
     companyId: companyOf(ctx),
     createdByAgentId: author.agentId,
     createdByUserId: author.userId,
-    originRunId: actingRunIdOf(ctx.actor),
   }
-  return rows.map(({ issue, input: { labelIds: _, blockedByIssueIds: _blockers, ...fields } }) => ({
+  return rows.map(({ issue, input: { labelIds: _, blockedByIssueIds: _blockers, origin, ...fields } }) => ({
     ...fields,
+    originKind: origin?.kind ?? 'manual',
+    originId: origin?.id ?? null,
+    originRunId: origin?.runId ?? actingRunIdOf(ctx.actor),
     priority: fields.priority ?? 'medium',
     requestDepth: fields.requestDepth ?? 0,
     ...shared,

@@ -33,6 +33,15 @@ export const exampleBodies: Readonly<Record<string, unknown>> = {
   CreateSecretRequest: { name: 'MAIL_TOKEN', value: 'mt-4711-the-token-of-the-mail', description: 'Reads the mail' },
   RotateSecretRequest: { value: 'mt-4712-the-next-token-of-the-mail' },
   UpdateSecretRequest: { description: 'Reads the mail of the company' },
+  CreateRoutineRequest: {
+    title: 'Answer the letters of {{day}}',
+    assigneeAgentId: agent,
+    variables: [{ name: 'day', type: 'text', defaultValue: 'today' }],
+  },
+  UpdateRoutineRequest: { status: 'paused' },
+  CreateRoutineTriggerRequest: { kind: 'schedule', cronExpression: '0 9 * * 1-5', timezone: 'Europe/Berlin' },
+  UpdateRoutineTriggerRequest: { enabled: false },
+  RunRoutineRequest: { variables: { day: 'Monday' }, idempotencyKey: 'monday-1' },
   SetBudgetPolicyRequest: { scopeType: 'agent', scopeId: agent, amount: 20_000, warnPercent: 80 },
   CreateWebhookRequest: {
     url: 'https://example.org/hooks/paperclip',

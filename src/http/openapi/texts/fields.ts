@@ -4,6 +4,7 @@ import { fieldsOfParties } from './fieldsOfParties.ts'
 import { fieldsOfPeople } from './fieldsOfPeople.ts'
 import { fieldsOfSecrets } from './fieldsOfSecrets.ts'
 import { fieldsOfSkills } from './fieldsOfSkills.ts'
+import { fieldsOfRoutines } from './fieldsOfRoutines.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
 import { fieldsOfWebhooks } from './fieldsOfWebhooks.ts'
 import { fieldsOfWork } from './fieldsOfWork.ts'
@@ -22,4 +23,5 @@ export const fieldTexts: Readonly<Record<string, string>> = {
   ...fieldsOfSecrets,
   ...fieldsOfSkills,
   ...fieldsOfWebhooks,
+  ...fieldsOfRoutines,
 }

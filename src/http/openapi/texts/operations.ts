@@ -6,6 +6,7 @@ import { feedback, holds, inbox, issues, questions, results } from './issueOpera
 import { secrets } from './secretOperations.ts'
 import { skills } from './skillOperations.ts'
 import { webhooks } from './webhookOperations.ts'
+import { routines } from './routineOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
 
@@ -23,6 +24,7 @@ export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   Results: results,
   Questions: questions,
   Approvals: approvals,
+  Routines: routines,
   Inbox: inbox,
   Budgets: budgets,
   Costs: costs,

@@ -17,6 +17,7 @@ export const tags = {
   Results: 'What the work on an issue leaves: documents, attachments and work products.',
   Questions: 'Questions that an agent asks people in the thread of an issue: confirmations, choices and suggested tasks.',
   Approvals: 'Requests that the board decides once; the effect commits with the decision.',
+  Routines: 'Work that comes back: a schedule, a webhook or a request makes an issue and wakes its assignee.',
   Inbox: 'What waits for an agent or a person, and the marks that a person sets on it.',
   Budgets:
     'Reports of what was spent, and the limits of it: a run reserves what it may cost, and a hard limit that is crossed stops what it is about.',

@@ -1,0 +1,24 @@
+// The most of everything about routines. An agent that makes routines for itself has less than the board (I21).
+
+/** The most routines of a company. All of them are paused in one transaction. */
+export const MAX_ROUTINES = 500
+/** The most triggers of a routine. */
+export const MAX_TRIGGERS = 20
+/** The most routines that an agent has made for itself and not archived. */
+export const MAX_ROUTINES_OF_AGENT = 10
+/** The most triggers of a routine to which an agent adds one. With the interval, an agent wakes itself 160 times an hour at most. */
+export const MAX_TRIGGERS_OF_AGENT = 4
+/** The fewest minutes between two times of a schedule that an agent sets. */
+export const MIN_MINUTES_OF_AGENT = 15
+/** A due time that is later than this was missed: no server was running. It is far more than a server under load needs. */
+export const MISSED_AFTER_S = 300
+/** The most missed times that `enqueue_missed_with_cap` makes up for, the latest ones. */
+export const CATCH_UP_CAP = 25
+/** The times that are shown ahead. */
+export const SHOWN_TIMES = 5
+/** The most calls of one webhook within a minute that make a run. */
+export const MAX_CALLS_PER_MINUTE = 60
+/** The largest body of a webhook: its payload stands in the run. */
+export const MAX_PAYLOAD_BYTES = 64 * 1024
+/** The days for which runs that have ended are kept. */
+export const RUN_DAYS = 90

@@ -1,0 +1,37 @@
+// The next times of schedules, written whenever a routine or a trigger begins or ends to count.
+
+import { sql } from 'drizzle-orm'
+import { routines, routineTriggers } from '../../model/routines.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Tx } from '../../platform/db/types.ts'
+import { nextAfter } from '../../platform/cron/index.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+
+interface Schedule {
+  readonly id: string
+  readonly cronExpression: string
+  readonly timezone: string
+  readonly isWaiting: boolean
+  /** Now by the database's clock, or the last time that was fired, if the clock was set back behind it. */
+  readonly from: Instant
+}
+
+const schedulesOf = statement<{ routineIds: string[] }, Schedule>('routine_schedules').read(sql`
+  select t.id, t.cron_expression as "cronExpression", t.timezone, (t.enabled and r.status = 'active') as "isWaiting",
+    greatest(now(), coalesce(t.last_due_at, now())) as "from"
+  from ${routineTriggers} t join ${routines} r on r.id = t.routine_id
+  where t.routine_id = any(${param('routineIds', 'uuid[]')}) and t.kind = 'schedule' order by t.id`)
+
+const writeTimes = statement<{ times: string }, never>('routine_set_times').write(sql`
+  update ${routineTriggers} t set next_run_at = n.at from jsonb_to_recordset(${param('times', 'jsonb')}) as n (id uuid, at timestamptz) where t.id = n.id`)
+
+/** The next time of a schedule that waits; null for one that does not. */
+export const nextOf = ({ isWaiting, cronExpression, timezone, from }: Omit<Schedule, 'id'>): Instant | null =>
+  isWaiting ? nextAfter(cronExpression, timezone, from) : null
+
+/** (tx) Writes when the schedules of routines are due next: never while a routine or its trigger is not active. Expects the locks of the routines. */
+export async function setNextTimes(tx: Tx, routineIds: readonly string[]): Promise<void> {
+  const schedules = await tx.run(schedulesOf, { routineIds: [...routineIds] })
+  if (schedules.length === 0) return
+  await tx.run(writeTimes, { times: JSON.stringify(schedules.map((schedule) => ({ id: schedule.id, at: nextOf(schedule) }))) })
+}

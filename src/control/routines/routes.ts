@@ -1,0 +1,206 @@
+import { z } from 'zod'
+import { inCompany, ofRoutine, ofRoutineTrigger, ofWebhookTrigger } from '../../auth/scopes.ts'
+import { del, get, patch, post } from '../../http/route.ts'
+import { reasonBody } from '../../http/reasonBody.ts'
+import { invariant } from '../../platform/kernel/errors.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
+import { MAX_PAYLOAD_BYTES } from './limits.ts'
+import { pauseAllRoutines, resumeAllRoutines } from './pauseAll.ts'
+import { listRoutines, previewSchedule, routineDetail, runsOfRoutine } from './queries.ts'
+import { runRoutine } from './runNow.ts'
+import { createTrigger, deleteTrigger, rotateSecret, updateTrigger } from './triggers.ts'
+import {
+  createRoutineBody,
+  createTriggerBody,
+  firedBody,
+  listedRunView,
+  patchRoutineBody,
+  patchTriggerBody,
+  pausedRoutinesView,
+  previewQuery,
+  routineDetailView,
+  routineItemView,
+  routineRunView,
+  routineView,
+  runRoutineBody,
+  runsQuery,
+  schedulePreviewView,
+  shownTriggerView,
+  triggerWithSecretView,
+} from './views.ts'
+import { fireWebhook } from './webhook.ts'
+import { createRoutine, updateRoutine } from './write.ts'
+
+const triggerRefusals = ['not_found', 'not_self', 'unprocessable', 'approval_required', 'company_not_active', 'vault_locked'] as const
+
+export const routineRoutes = [
+  get('/api/companies/:companyId/routines', {
+    summary: 'List routines of a company',
+    permission: 'routine.read',
+    scope: inCompany(),
+    query: z.object(pageQuery),
+    returnsPageOf: routineItemView,
+    refuses: ['not_found'],
+    handle: ({ ctx, query }) => listRoutines(ctx, query),
+  }),
+  post('/api/companies/:companyId/routines', {
+    summary: 'Create a routine; an agent creates its own',
+    permission: 'routine.write',
+    scope: inCompany(),
+    body: createRoutineBody,
+    status: 201,
+    returns: routineView,
+    refuses: ['not_found', 'not_self', 'unknown_reference', 'unprocessable', 'company_not_active', 'agent_terminated', 'agent_pending'],
+    handle: ({ ctx, body }) => createRoutine(ctx, body),
+  }),
+  get('/api/companies/:companyId/routines/schedule-preview', {
+    summary: 'Show the next times of a schedule',
+    permission: 'routine.read',
+    scope: inCompany(),
+    query: previewQuery,
+    returns: schedulePreviewView,
+    refuses: ['not_found', 'unprocessable'],
+    handle: ({ ctx, query }) => previewSchedule(ctx, query.cronExpression, query.timezone),
+  }),
+  post('/api/companies/:companyId/routines/pause-all', {
+    summary: 'Pause every active routine of a company',
+    permission: 'routine.pauseAll',
+    scope: inCompany(),
+    body: reasonBody,
+    bodyOptional: true,
+    returns: pausedRoutinesView,
+    refuses: ['not_found'],
+    handle: ({ ctx, body }) => pauseAllRoutines(ctx, body.reason),
+  }),
+  post('/api/companies/:companyId/routines/resume-all', {
+    summary: 'Resume the routines that were paused all at once',
+    permission: 'routine.pauseAll',
+    scope: inCompany(),
+    body: reasonBody,
+    bodyOptional: true,
+    returns: pausedRoutinesView,
+    refuses: ['not_found'],
+    handle: ({ ctx, body }) => resumeAllRoutines(ctx, body.reason),
+  }),
+  get('/api/routines/:id', {
+    summary: 'Read one routine',
+    permission: 'routine.read',
+    scope: ofRoutine(),
+    returns: routineDetailView,
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => routineDetail(ctx, target),
+  }),
+  patch('/api/routines/:id', {
+    summary: 'Change a routine',
+    permission: 'routine.write',
+    scope: ofRoutine(),
+    body: patchRoutineBody,
+    returns: routineView,
+    refuses: [
+      'not_found',
+      'not_self',
+      'approval_required',
+      'illegal_transition',
+      'unknown_reference',
+      'unprocessable',
+      'company_not_active',
+      'agent_terminated',
+      'agent_pending',
+    ],
+    handle: ({ ctx, target, body }) => updateRoutine(ctx, target, body),
+  }),
+  get('/api/routines/:id/runs', {
+    summary: 'List the latest runs of a routine',
+    permission: 'routine.read',
+    scope: ofRoutine(),
+    query: z.object(runsQuery),
+    returns: z.array(listedRunView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target, query }) => runsOfRoutine(ctx, target, query.limit),
+  }),
+  post('/api/routines/:id/run', {
+    summary: 'Run a routine at once',
+    permission: 'routine.write',
+    scope: ofRoutine(),
+    body: runRoutineBody,
+    bodyOptional: true,
+    keyInBody: true,
+    status: 202,
+    returns: routineRunView,
+    refuses: [
+      'not_found',
+      'not_self',
+      'conflict',
+      'unprocessable',
+      'assign_not_permitted',
+      'agent_terminated',
+      'agent_pending',
+      'unknown_reference',
+    ],
+    handle: ({ ctx, target, body }) => runRoutine(ctx, target, body),
+  }),
+  post('/api/routines/:id/triggers', {
+    summary: 'Add a trigger to a routine',
+    permission: 'routine.write',
+    scope: ofRoutine(),
+    body: createTriggerBody,
+    status: 201,
+    returns: triggerWithSecretView,
+    refuses: triggerRefusals,
+    handle: ({ ctx, target, body, client }) => createTrigger(ctx, target, body, client.origin),
+  }),
+  patch('/api/routine-triggers/:id', {
+    summary: 'Change a trigger of a routine',
+    permission: 'routine.write',
+    scope: ofRoutineTrigger(),
+    body: patchTriggerBody,
+    returns: shownTriggerView,
+    refuses: triggerRefusals,
+    handle: ({ ctx, target, body }) => updateTrigger(ctx, target, body),
+  }),
+  del('/api/routine-triggers/:id', {
+    summary: 'Delete a trigger of a routine',
+    permission: 'routine.write',
+    scope: ofRoutineTrigger(),
+    returns: z.null(),
+    emptyAs204: true,
+    refuses: ['not_found', 'not_self'],
+    handle: ({ ctx, target }) => deleteTrigger(ctx, target),
+  }),
+  post('/api/routine-triggers/:id/rotate-secret', {
+    summary: 'Give a webhook a new secret',
+    permission: 'routine.write',
+    scope: ofRoutineTrigger(),
+    body: z.object({}),
+    bodyOptional: true,
+    returns: triggerWithSecretView,
+    refuses: triggerRefusals,
+    handle: ({ ctx, target, client }) => rotateSecret(ctx, target, client.origin),
+  }),
+  post('/api/routine-triggers/public/:publicId/fire', {
+    summary: 'Run a routine by its webhook',
+    permission: 'routine.fire',
+    scope: ofWebhookTrigger(),
+    body: firedBody,
+    bodyLimit: MAX_PAYLOAD_BYTES,
+    signed: true,
+    status: 202,
+    returns: routineRunView,
+    refuses: [
+      'unauthorized',
+      'too_many_guesses',
+      'not_found',
+      'conflict',
+      'unprocessable',
+      'quota_exceeded',
+      'vault_locked',
+      'agent_terminated',
+      'agent_pending',
+      'unknown_reference',
+    ],
+    handle: ({ ctx, target, body, signed }) => {
+      invariant(signed !== null, 'the route is declared as signed')
+      return fireWebhook(ctx, target, body, signed)
+    },
+  }),
+]

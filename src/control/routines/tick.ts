@@ -1,0 +1,181 @@
+// The task `routines`: fires what is due, on any number of servers, each due time once. The clock of the database decides.
+
+import { sql } from 'drizzle-orm'
+import { routineTriggers } from '../../model/routines.ts'
+import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { param, statement } from '../../platform/db/statement.ts'
+import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
+import { lastTimes, nextAfter } from '../../platform/cron/index.ts'
+import { Refusal } from '../../platform/kernel/errors.ts'
+import type { DomainEvent } from '../../platform/kernel/event.ts'
+import type { Instant } from '../../platform/kernel/time.ts'
+import { fire, noCause, recordFailure, recordSkip } from './fire.ts'
+import type { Cause } from './fire.ts'
+import { finishRuns } from './finish.ts'
+import { CATCH_UP_CAP, MISSED_AFTER_S } from './limits.ts'
+import { lockRoutineIfFree } from './lock.ts'
+import type { LockedRoutine, RoutineRow } from './lock.ts'
+
+const BATCH_SIZE = 100
+/** Rounds of one tick: a server that was down makes up for what it missed, and other tasks still have their turn. */
+const MAX_ROUNDS = 60
+/** Firings at once: enough to hide the time of the disk, few enough to leave connections for requests. */
+const AT_ONCE = 4
+
+interface Due {
+  readonly id: string
+  readonly companyId: string
+  readonly routineId: string
+  readonly dueAt: Instant
+}
+
+interface Cursor {
+  readonly afterDue: Instant | null
+  readonly afterId: string | null
+}
+
+// Those behind the cursor only: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn.
+const dueTriggers = statement<Cursor, Due>('routines_due').read(sql`
+  select t.id, t.company_id as "companyId", t.routine_id as "routineId", t.next_run_at as "dueAt" from ${routineTriggers} t
+  where t.next_run_at <= now() and (${param('afterDue', 'timestamptz')} is null
+    or (t.next_run_at, t.id) > (${param('afterDue', 'timestamptz')}, ${param('afterId', 'uuid')}))
+  order by t.next_run_at, t.id limit ${sql.raw(String(BATCH_SIZE))}`)
+
+interface Claimed {
+  readonly cronExpression: string
+  readonly timezone: string
+  readonly now: Instant
+  readonly isMissed: boolean
+}
+
+// The row lock of the routine is held. The server that had it before has moved the time on, and then nothing is due here.
+const claim = statement<{ id: string; dueAt: Instant }, Claimed>('routine_claim').read(sql`
+  select t.cron_expression as "cronExpression", t.timezone, now() as now,
+    ${param('dueAt', 'timestamptz')} < now() - make_interval(secs => ${sql.raw(String(MISSED_AFTER_S))}) as "isMissed"
+  from ${routineTriggers} t where t.id = ${param('id', 'uuid')} and t.next_run_at = ${param('dueAt', 'timestamptz')} and t.next_run_at <= now() and t.enabled`)
+
+const advance = statement<{ id: string; passed: Instant; next: Instant | null }, never>('routine_advance').write(sql`
+  update ${routineTriggers} set next_run_at = ${param('next', 'timestamptz')}, last_due_at = ${param('passed', 'timestamptz')}
+  where id = ${param('id', 'uuid')}`)
+
+const MILLISECOND = 1
+const before = (instant: Instant, ms: number): Instant => new Date(Date.parse(instant) - ms).toISOString()
+
+/**
+ * The first time that is still to be fired, of the missed ones by the policy; the same as `dueAt` when that is fired. Everything before it is
+ * passed over.
+ */
+export function firstToFire(
+  dueAt: Instant,
+  { cronExpression: expression, timezone: zone, now, isMissed }: Claimed,
+  { catchUpPolicy }: Pick<RoutineRow, 'catchUpPolicy'>,
+): Instant | null {
+  if (!isMissed) return dueAt
+  if (catchUpPolicy === 'skip_missed') return nextAfter(expression, zone, before(now, MISSED_AFTER_S * 1000))
+  const [first] = lastTimes({ expression, zone }, before(dueAt, MILLISECOND), now, CATCH_UP_CAP)
+  return first ?? dueAt
+}
+
+/** (tx) Does what is due of one trigger: fires it, or passes over what was missed. @returns null when nothing is */
+async function act(
+  tx: Tx,
+  due: Due,
+  locked: LockedRoutine,
+  run: (cause: Cause) => Promise<{ events: readonly DomainEvent[] }>,
+): Promise<readonly DomainEvent[] | null> {
+  const [claimed] = await tx.run(claim, due)
+  if (claimed === undefined || locked.routine.status !== 'active') return null
+  const { id, dueAt } = due
+  const { cronExpression, timezone, now } = claimed
+  const cause: Cause = { ...noCause, source: 'schedule', triggerId: id, dueAt }
+  const first = firstToFire(dueAt, claimed, locked.routine)
+  const isFired = first === dueAt
+  const { events } = isFired ? await run(cause) : await recordSkip(tx, locked.routine, cause, 'missed')
+  // The time before the first that is still to be fired was passed over, too.
+  const passed = isFired || first === null ? dueAt : before(first < now ? first : now, MILLISECOND)
+  await tx.run(advance, { id, passed, next: isFired ? nextAfter(cronExpression, timezone, dueAt) : first })
+  return events
+}
+
+const ctxOf = (store: Store, companyId: string): Ctx => ({
+  actor: { kind: 'system', task: 'routines' },
+  companyId,
+  requestId: null,
+  store,
+  idempotency: null,
+})
+
+/** A server that is busy, or a database that is away: the same will work later. */
+const isPassing = (error: unknown): boolean => !(error instanceof Refusal) || error.status >= 500
+
+/** Does what is due of one trigger, in one transaction with the run, the issue and the audit. @returns whether anything was done */
+async function fireDue(store: Store, due: Due): Promise<boolean> {
+  const ctx = ctxOf(store, due.companyId)
+  const attempt = (failure: Refusal | null): Promise<boolean> =>
+    mutate(ctx, async (tx) => {
+      const locked = await lockRoutineIfFree(tx, due.companyId, due.routineId)
+      if (locked === null) return unchanged(false)
+      const run = (cause: Cause) =>
+        failure === null ? fire(tx, ctx, locked, cause) : recordFailure(tx, locked.routine, cause, failure.message)
+      const events = await act(tx, due, locked, run)
+      return events === null ? unchanged(false) : changedIfAny(true, events)
+    })
+  try {
+    return await attempt(null)
+  } catch (error) {
+    if (isPassing(error)) throw error
+    // The issue cannot be made, and would not be at another time: the run is recorded with the reason, and the schedule goes on.
+    return await attempt(error as Refusal)
+  }
+}
+
+/** Does what is due, some at once. @returns how many were done, and the failures */
+async function fireAll(store: Store, due: readonly Due[]): Promise<{ done: number; failures: unknown[] }> {
+  const failures: unknown[] = []
+  const waiting = [...due]
+  let done = 0
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      await fireDue(store, next).then(
+        (isDone) => void (done += Number(isDone)),
+        (error: unknown) => void failures.push(error),
+      )
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return { done, failures }
+}
+
+/** One look at everything that is due. */
+async function round(store: Store): Promise<{ done: number; failures: unknown[] }> {
+  const sum = { done: 0, failures: [] as unknown[] }
+  let cursor: Cursor = { afterDue: null, afterId: null }
+  for (;;) {
+    const due = await store.read.run(dueTriggers, cursor)
+    const { done, failures } = await fireAll(store, due)
+    sum.done += done
+    sum.failures.push(...failures)
+    const last = due.at(-1)
+    if (last === undefined || due.length < BATCH_SIZE) return sum
+    cursor = { afterDue: last.dueAt, afterId: last.id }
+  }
+}
+
+/**
+ * Fires every schedule that is due, each time once, on any number of servers, and ends the runs whose issues are closed. A routine that
+ * fails delays no other one.
+ * @returns how many due times were done
+ * @throws AggregateError with the failures, after everything else was done
+ */
+export async function tickRoutines(store: Store): Promise<number> {
+  let sum = 0
+  const failures: unknown[] = []
+  for (let rounds = 0; rounds < MAX_ROUNDS; rounds += 1) {
+    const { done, failures: failed } = await round(store)
+    sum += done
+    failures.push(...failed)
+    if (done === 0 || failed.length > 0) break
+  }
+  failures.push(...(await finishRuns(store)))
+  if (failures.length > 0) throw new AggregateError(failures, 'some routines could not be run')
+  return sum
+}
