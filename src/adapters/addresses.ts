@@ -7,7 +7,7 @@ export interface AddressPolicy {
    * @param address the address that the connection would use
    */
   permits(host: string, address: string): boolean
-  /** Whether the operator's list has the host or the address. What `permits` allows without it is public. */
+  /** Whether the operator's list has the host or the address. Any other one that `permits` allows is public. */
   lists(host: string, address: string): boolean
 }
 

@@ -258,7 +258,7 @@ const adaptersOf = (config: Config, isolation: Isolation, log: Log): Adapters =>
     allowedAddresses: config.adapterAddresses,
   })
 
-/** What ends with the server, beside the database. */
+/** The parts that end with the server. */
 interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner'> {
   readonly loop: PeriodicTasks
   readonly outage: Pick<Outage, 'stop'>

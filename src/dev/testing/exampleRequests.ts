@@ -314,6 +314,8 @@ export const endsCaller: ReadonlySet<string> = new Set([
  */
 export const instanceBefore: Readonly<Record<string, string>> = {
   postBoardClaimByTokenClaim: 'delete from instance_administrators',
+  // Each subject has one, and a company has few.
+  postCompaniesByCompanyIdWebhooks: 'delete from webhook_endpoints',
 }
 
 /** Routes that keep the key of a request themselves: a repeat has the same answer without the mark of one that was stored. */

@@ -107,7 +107,7 @@ const selectFloor = statement<{ companyId: string }, { txid: string; number: num
   sql`select txid::text as txid, number from ${runEventFloors} where company_id = ${param('companyId', 'uuid')}`,
 )
 
-/** Whether events of runs of a company behind a position were deleted. What was read from there before this call is then not complete. */
+/** Whether events of runs of a company behind a position were deleted. Then the events that were read from there before this call are not all. */
 export async function isLogCut(db: Pick<ReadDb, 'run'>, companyId: string, position: Position): Promise<boolean> {
   const [floor] = await db.run(selectFloor, { companyId })
   return floor !== undefined && isAfter({ txid: BigInt(floor.txid), source: sources.runEvent, number: floor.number }, position)

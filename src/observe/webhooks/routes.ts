@@ -22,7 +22,7 @@ import {
 } from './views.ts'
 import { createWebhook, deleteWebhook, updateWebhook } from './write.ts'
 
-/** What the routes of webhooks need of a server. */
+/** The parts of a server that the routes of webhooks need. */
 export interface WebhookRouteDeps {
   readonly feed: Feed
   /** Its `outbound` is asked when a request is answered. */

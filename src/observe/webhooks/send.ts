@@ -12,7 +12,7 @@ const TIMEOUT_MS = 15_000
 /** As much of an answer is read, and kept for the board. */
 const ANSWER_BYTES = 1024
 
-/** What became of one request to a receiver. */
+/** The outcome of one request to a receiver. */
 export interface Sent {
   readonly status: number | null
   readonly errorCode: DeliveryError | null

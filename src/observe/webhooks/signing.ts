@@ -38,5 +38,5 @@ export function messageIdOf(webhookId: string, { source, number }: Position): st
   return `msg_${createHash('sha256').update(`${webhookId} ${kind} ${number}`).digest('hex').slice(0, 32)}`
 }
 
-/** What a secret of an endpoint is sealed for. */
+/** The purpose for which a secret of an endpoint is sealed. */
 export const sealPurpose = (webhookId: string, version: number): string => `webhook:${webhookId}:${version}`

@@ -22,8 +22,8 @@ export const TEST_EVENT = 'webhook.test'
 
 /** A test holds its request for as long as the receiver takes, so few are under way at once. */
 const tests = createSemaphore()
-const MAX_TESTS = 8
-const MAX_TESTS_PER_COMPANY = 2
+const MAX_TESTS = 16
+const MAX_TESTS_PER_COMPANY = 4
 const RETRY_AFTER_S = 5
 
 type Attempt = Omit<WebhookDelivery, 'id' | 'webhookId' | 'cursor' | 'createdAt'>

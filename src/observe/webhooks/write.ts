@@ -1,4 +1,4 @@
-// What the board does to endpoints. Each act that changes what is sent takes the endpoint from the server that serves it, by raising its epoch.
+// The acts of the board on endpoints. Each one that changes what is sent takes the endpoint from the server that serves it, by raising its epoch.
 
 import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
@@ -75,7 +75,7 @@ function statusColumns(from: Webhook['status'], to: Webhook['status'] | undefine
 }
 
 /**
- * Changes an endpoint. Without a difference it records nothing. What was not delivered stays behind the cursor, whatever is changed.
+ * Changes an endpoint. Without a difference it records nothing. Every event that was not delivered stays behind the cursor, whatever is changed.
  * @throws Refusal `address_not_allowed`, `unprocessable`, `illegal_transition`, `precondition_failed`
  */
 export async function updateWebhook(
