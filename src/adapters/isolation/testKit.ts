@@ -8,6 +8,7 @@ import { createAdapters } from '../registry.ts'
 import type { Adapters } from '../registry.ts'
 import { jobWith, outcomeOf, recorder } from '../testKit.ts'
 import type { Run } from '../testKit.ts'
+import type { Given } from '../given.ts'
 import { createLauncher, probeIsolation } from './index.ts'
 import type { AllowedPath, Isolation } from './isolation.ts'
 import type { ForeignSignIn } from './launch.ts'
@@ -55,6 +56,8 @@ export interface RunOptions {
   readonly agentId?: string
   readonly config?: Record<string, unknown>
   readonly isolation?: 'pending' | 'required'
+  /** The instructions and skills of the run. */
+  readonly given?: Given
 }
 
 export const AGENT = 'a0000000-0000-4000-8000-000000000001'
@@ -94,9 +97,9 @@ export async function isolatedServer({
     allowedAddresses: [],
     launcher,
   })
-  const startAs: IsolatedServer['startAs'] = (type, config, { agentId = AGENT, isolation: recordedAs = 'required' } = {}) => {
+  const startAs: IsolatedServer['startAs'] = (type, config, { agentId = AGENT, isolation: recordedAs = 'required', given } = {}) => {
     const recorded = recorder()
-    const job = jobWith(config, { agentId, isolation: recordedAs })
+    const job = jobWith(config, { agentId, isolation: recordedAs, ...(given === undefined ? {} : { given }) })
     const run = adapters.start(type, job, recorded)
     run.outcome.then((outcome) => recorded.finish(outcome)).catch(() => {})
     onTestFinished(() => run.cancel('The test is over'))

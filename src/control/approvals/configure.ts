@@ -78,7 +78,7 @@ export async function proposeChange(tx: Tx, ctx: Ctx, agent: AgentRow, proposal:
 interface ConfigurationRequest {
   readonly changes: PatchAgent
   readonly rolledBackFromRevisionId: string | null
-  /** What the change is, where it is less than any change. */
+  /** The kind of the change, where it is narrower than any change. */
   readonly source?: Proposal['source']
 }
 

@@ -8,7 +8,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { proposeTexts } from './textChanges.ts'
 import type { ApprovalView } from './row.ts'
 
-/** What an import made, or the approval that waits for the board. */
+/** The result of an import, or the approval that waits for the board. */
 export type ImportResult = ImportedSkills & { readonly approval?: ApprovalView }
 
 /**

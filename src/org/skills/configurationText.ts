@@ -1,4 +1,4 @@
-// What an agent has to know to configure another one, as text: made from the catalogue of the adapters, so that it says what this version takes.
+// The facts that an agent needs to configure another one, as text: made from the catalogue of the adapters, so that it says what this version takes.
 import { z } from 'zod'
 import { adapterConfigs, runVariables } from '../../adapters/index.ts'
 import { adapterTypes } from '../../model/adapterTypes.ts'

@@ -12,7 +12,7 @@ import type { SourcedDraft } from './store.ts'
 const MAX_ENTRIES = 5_000
 /** Bytes of one read of a folder. */
 const MAX_READ_BYTES = 8 * MAX_SKILL_BYTES
-/** Folders in which no one keeps skills, and which are large. */
+/** Large folders that have no skills of their own. */
 const skipped = new Set(['.git', 'node_modules', '.venv', '__pycache__'])
 
 /** The texts below a folder by their paths, and a sentence for everything that is none. */

@@ -9,7 +9,7 @@ import type { SkillView } from './queries.ts'
 import type { ReadImport } from './readImport.ts'
 import { changesIn, storeSkills } from './store.ts'
 
-/** What an import made. */
+/** The result of an import. */
 export interface ImportedSkills {
   readonly imported: readonly SkillView[]
   readonly warnings: readonly string[]

@@ -18,7 +18,7 @@ const isAddress = (source: string): boolean => /^(?:[a-z][a-z0-9+.-]*:|git@)|^[\
 const sendFiles = 'Send the texts as `files`, for example {"files":{"SKILL.md":"---\\nname: …\\n---\\n…"}}'
 
 /**
- * Reads the skills of an import: texts of the request, or a folder below one that the operator allowed. Nothing is fetched, whoever asks, and
+ * Reads the skills of an import: texts of the request, or a folder below one that the operator allowed. Nothing is fetched for any caller, and
  * no path of an agent is opened (I18).
  * @param allowed the folders of `PAPERCLIP_SKILL_FOLDERS`
  * @throws Refusal `unprocessable` for an address, for a folder that is missing or not allowed, and for input without a skill; `approval_required` for

@@ -4,7 +4,7 @@ export interface SkillHead {
   readonly description: string | null
 }
 
-/** Lines of a head that are looked at. A longer one is somebody's data and no head. */
+/** Lines of a head that are looked at. A longer one is data and no head. */
 const MAX_HEAD_LINES = 200
 const MAX_NAME = 120
 const MAX_DESCRIPTION = 1000
