@@ -4,6 +4,7 @@ import { agentRoles } from '../../model/agentStatus.ts'
 import { createAgentBody } from '../../org/agents/index.ts'
 import { createCompanyBody, patchCompanyBody } from '../../org/companies/index.ts'
 import { createGoalBody } from '../../org/goals/index.ts'
+import { DEFAULT_ENTRY, problemOfBundle } from '../../org/instructions/index.ts'
 import { createLabelBody } from '../../org/labels/index.ts'
 import { createProjectBody, createWorkspaceBody } from '../../org/projects/index.ts'
 import { containsRedacted } from '../../platform/kernel/redact.ts'
@@ -26,7 +27,12 @@ const companyEntry = z.object({
 export type CompanyEntry = z.output<typeof companyEntry>
 
 const agentEntry = z.object({ ...createAgentBody.omit({ reportsTo: true }).shape, reportsTo: slug.nullish() })
-export type AgentEntry = z.output<typeof agentEntry> & { readonly slug: string; readonly path: string }
+export type AgentEntry = z.output<typeof agentEntry> & {
+  readonly slug: string
+  readonly path: string
+  /** Its instructions as files; null where its text is its prompt. */
+  readonly instructions: { readonly entryFile: string; readonly files: Readonly<Record<string, string>> } | null
+}
 
 const projectEntry = z.object({
   ...createProjectBody.omit({ goalId: true, goalIds: true, leadAgentId: true, workspace: true, archivedAt: true }).shape,
@@ -89,6 +95,8 @@ export interface PackageDocument {
 /** The extension file, and the diagnostics that the reader of a package collects. */
 export interface ReaderState {
   readonly extension: Extension
+  /** The files beside the document of each agent, by its folder and their paths below it. */
+  readonly besideAgents: ReadonlyMap<string, Readonly<Record<string, string>>>
   readonly warnings: string[]
   readonly errors: string[]
 }
@@ -205,7 +213,8 @@ const knownRoles = new Set<unknown>(agentRoles)
 export function parseAgent(key: string, file: PackageDocument, state: ReaderState): AgentEntry | null {
   const { path, body } = file
   const extra = extraOf(state.extension.agents, key, file)
-  const merged = renamed(fieldsOf(file, extra, state), { runtime: 'runtimeConfig' })
+  const { instructions, ...merged } = renamed(fieldsOf(file, extra, state), { runtime: 'runtimeConfig', skills: 'desiredSkills' })
+  const bundle = instructionsOf(file, instructions, state.besideAgents.get(key) ?? {}, state)
   const fields = adapterOf(path, noteInputs(path, merged, state), state)
   const role = plain(fields['role'])
   const hasRole = role === undefined || knownRoles.has(role)
@@ -215,10 +224,31 @@ export function parseAgent(key: string, file: PackageDocument, state: ReaderStat
     ...fields,
     name: fields['name'] ?? key,
     role: hasRole ? role : 'general',
-    adapterConfig: body === null ? config : { ...(config as object | undefined), promptTemplate: body },
+    adapterConfig: body === null || bundle !== null ? config : { ...(config as object | undefined), promptTemplate: body },
   }
   const entry = parseEntry(path, agentEntry, input, state)
-  return entry === null ? null : { ...entry, slug: key, path }
+  return entry === null ? null : { ...entry, ...shortSkills(entry), slug: key, path, instructions: bundle }
+}
+
+/** The names of skills, which other programs write with the repository before them. */
+const shortSkills = ({ desiredSkills }: z.output<typeof agentEntry>): Pick<AgentEntry, 'desiredSkills'> =>
+  desiredSkills === undefined ? {} : { desiredSkills: desiredSkills.map((name) => name.split('/').at(-1) ?? name) }
+
+/** The instructions of an agent: its text and the files beside it. Without such files, and without a word in the extension, the text is its prompt. */
+function instructionsOf(
+  { path, body }: PackageDocument,
+  named: unknown,
+  beside: Readonly<Record<string, string>>,
+  { errors }: ReaderState,
+): AgentEntry['instructions'] {
+  if (!isFields(named) && Object.keys(beside).length === 0) return null
+  const given = isFields(named) ? plain(named['entryFile']) : undefined
+  const entryFile = typeof given === 'string' ? given : DEFAULT_ENTRY
+  const own = body === null && entryFile !== DEFAULT_ENTRY ? {} : { [DEFAULT_ENTRY]: body ?? '' }
+  const files = { ...own, ...beside }
+  const problem = problemOfBundle(files) ?? (entryFile in files ? null : `instructions.entryFile: there is no file ${entryFile.slice(0, 100)}`)
+  if (problem !== null) errors.push(`${path}: ${problem}`)
+  return { entryFile, files }
 }
 
 /** Reads the document of a project. */

@@ -8,7 +8,8 @@ import type { Contents } from './exportContents.ts'
 import { MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
 import { collectEnvInputs, buildManifest } from './manifest.ts'
 import { EXTENSION_PATH, EXTENSION_SCHEMA } from './extension.ts'
-import { agentPath, COMPANY_PATH, countRelations, issuePath, projectPath, parsePackage } from './package.ts'
+import { DEFAULT_ENTRY } from '../../org/instructions/index.ts'
+import { agentPath, COMPANY_PATH, countRelations, instructionPath, issuePath, projectPath, parsePackage, skillPath } from './package.ts'
 import type { IssueRow } from './rows.ts'
 import { redactText, sanitizeConfig } from './sanitizeConfig.ts'
 import type { ExportResult, ExportRequest } from './views.ts'
@@ -57,11 +58,17 @@ async function writeAgents({ files, extension, contents, isBoard, turns }: Expor
     await turns.yieldIfDue()
     const path = agentPath(slug)
     const { warnings } = contents
-    const { promptTemplate, ...config } = isBoard ? agent.adapterConfig : {}
-    const body = typeof promptTemplate === 'string' ? redactField(path, promptTemplate, warnings) : null
+    const { desiredSkills, ...settings } = isBoard ? agent.adapterConfig : {}
+    const { promptTemplate, ...withoutPrompt } = settings
+    const bundle = contents.bundles.get(agent.id) ?? null
+    const own = bundle === null ? promptTemplate : bundle.files.find((file) => file.path === DEFAULT_ENTRY)?.content
+    const config = bundle === null ? withoutPrompt : settings
+    const body = typeof own === 'string' ? redactField(path, own, warnings) : null
+    for (const file of bundle?.files ?? [])
+      if (file.path !== DEFAULT_ENTRY) files[instructionPath(slug, file.path)] = redactField(path, file.content, warnings) ?? ''
     const { name, title, icon, role } = agent
     const capabilities = redactField(path, agent.capabilities, warnings)
-    files[path] = renderFrontMatter({ name, role, title, icon, capabilities, reportsTo: managerOf(agent.reportsTo) }, body)
+    files[path] = renderFrontMatter({ name, role, title, icon, capabilities, reportsTo: managerOf(agent.reportsTo), skills: desiredSkills }, body)
     const { adapterConfig, runtimeConfig, metadata } = stripSecrets(
       path,
       { adapterConfig: config, runtimeConfig: isBoard ? agent.runtimeConfig : {}, metadata: agent.metadata ?? {} },
@@ -75,8 +82,19 @@ async function writeAgents({ files, extension, contents, isBoard, turns }: Expor
       permissions,
       budgetMonthlyCents,
       metadata,
+      instructions: bundle === null ? null : { entryFile: bundle.entryFile },
     })
   }
+}
+
+/** The files of skills. A skill in whose text something looks like a secret is exported with that part redacted. */
+async function writeSkills({ files, contents, turns }: ExportState): Promise<void> {
+  for (const [slug, texts] of contents.skills)
+    for (const { path, content } of texts) {
+      await turns.yieldIfDue()
+      const at = skillPath(slug, path)
+      files[at] = redactField(at, content, contents.warnings) ?? ''
+    }
 }
 
 const exportWorkspace = (workspace: ProjectRow['workspaces'][number], isBoard: boolean): Record<string, unknown> => {
@@ -206,6 +224,7 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
     state.extension['company'] = omitEmpty({ brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents })
   }
   await writeAgents(state)
+  await writeSkills(state)
   writeGoals(state)
   await writeProjects(state)
   await writeIssues(state)
@@ -234,19 +253,20 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
   }
 }
 
-type Inventory = { path: string; kind: 'company' | 'agent' | 'project' | 'issue' | 'extension' }[]
+type Inventory = { path: string; kind: 'company' | 'agent' | 'project' | 'issue' | 'skill' | 'extension' }[]
 
 /** An export together with the list and the numbers of its files. */
 export async function previewExport(ctx: Ctx, request: ExportRequest) {
   const exported = await exportCompany(ctx, request)
-  const { agents, projects, issues } = exported.manifest
+  const { agents, projects, issues, skills } = exported.manifest
   const paths = Object.keys(exported.files)
   const kindOf = (path: string): Inventory[number]['kind'] => {
     if (path === COMPANY_PATH) return 'company'
     if (path === EXTENSION_PATH) return 'extension'
+    if (path.startsWith('skills/')) return 'skill'
     return path.startsWith('agents/') ? 'agent' : path.startsWith('projects/') ? 'project' : 'issue'
   }
   const fileInventory: Inventory = paths.map((path) => ({ path, kind: kindOf(path) }))
-  const counts = { files: paths.length, agents: agents.length, skills: 0, projects: projects.length, issues: issues.length }
+  const counts = { files: paths.length, agents: agents.length, skills: skills.length, projects: projects.length, issues: issues.length }
   return { ...exported, fileInventory, counts }
 }

@@ -1,5 +1,9 @@
 import type { AgentRow } from '../../org/agents/index.ts'
 import { companyById } from '../../org/companies/index.ts'
+import { bundlesOf, measureBundles } from '../../org/instructions/index.ts'
+import type { BundleTexts } from '../../org/instructions/index.ts'
+import { filesOf, listSkillHeads, measureSkills } from '../../org/skills/index.ts'
+import type { TextFile } from '../../adapters/index.ts'
 import type { CompanyRow } from '../../org/companies/index.ts'
 import type { GoalRow } from '../../org/goals/index.ts'
 import type { ProjectRow } from '../../org/projects/index.ts'
@@ -24,13 +28,17 @@ export interface Contents {
   /** By the id of their issue. */
   readonly documents: ReadonlyMap<string, readonly DocumentPart[]>
   readonly workProducts: ReadonlyMap<string, readonly WorkProductPart[]>
+  /** The files of each skill, by the name of the skill. */
+  readonly skills: ReadonlyMap<string, readonly TextFile[]>
+  /** The instructions of agents, by the ids of the agents; none for a caller who may not read them. */
+  readonly bundles: ReadonlyMap<string, BundleTexts>
   readonly warnings: string[]
 }
 
 /** Refuses a package beyond the limits. */
 export const refuseTooLarge = (): never =>
   refuse('unprocessable', {
-    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations and ${MAX_PACKAGE_BYTES} bytes: name projects or issues`,
+    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations and ${MAX_PACKAGE_BYTES} bytes: name projects, issues or skills`,
   })
 
 /** Names rows by short words. Later rows with the same words get a number. */
@@ -63,6 +71,25 @@ function byIssue<T extends { readonly issueId: string }>(parts: readonly T[]): M
   return lists
 }
 
+/** Reads the skills of a company, and the instructions of agents for a caller who sees their settings. */
+async function loadTexts(
+  { actor, store, companyId: id }: Ctx,
+  wanted: ReadonlySet<string> | 'all' | 'none',
+  agents: readonly AgentRow[],
+): Promise<Pick<Contents, 'skills' | 'bundles'> & { readonly fileCount: number }> {
+  const companyId = id ?? ''
+  const slugs = wanted === 'none' ? [] : (await listSkillHeads(store.read, companyId)).map(({ slug }) => slug)
+  const chosen = typeof wanted === 'string' ? slugs : slugs.filter((slug) => wanted.has(slug))
+  const agentIds = actor.kind === 'board' ? agents.map((agent) => agent.id) : []
+  const [ofSkills, ofBundles] = await Promise.all([
+    measureSkills(store.read, companyId, chosen),
+    measureBundles(store.read, companyId, agentIds),
+  ])
+  if (ofSkills.bytes + ofBundles.bytes > MAX_PACKAGE_BYTES || ofSkills.files + ofBundles.files > MAX_FILES) refuseTooLarge()
+  const [files, bundles] = await Promise.all([filesOf(store.read, companyId, chosen), bundlesOf(store.read, companyId, agentIds)])
+  return { skills: new Map(files.map(({ slug, files: texts }) => [slug, texts])), bundles, fileCount: ofSkills.files + ofBundles.files }
+}
+
 /** Reads the rows of a package. @throws Refusal `unprocessable` for a package beyond the limits */
 export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents> {
   const db = ctx.store.read
@@ -72,10 +99,10 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
     agents: request.include?.agents ?? true,
     projects: request.include?.projects ?? false,
     issues: request.include?.issues ?? false,
-    skills: false,
+    skills: request.include?.skills ?? true,
   }
   const company = await companyById(db, companyId)
-  const warnings = request.include?.skills === true ? ['This server does not store skills, so none are exported'] : []
+  const warnings: string[] = []
   if (includes.company && company.logoAssetId !== null) warnings.push('The logo of the company is not exported')
   const pick = <T extends { readonly id: string; readonly urlKey: string }>(rows: readonly T[], names: Set<string> | null): T[] =>
     rows.filter((row) => names === null || names.has(row.id) || names.has(row.urlKey))
@@ -102,7 +129,8 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
   warnings.push(...partWarnings(sizes))
   const goals = includes.projects || includes.issues ? await listGoals(db, companyId, MAX_FILES + 1) : []
   if (goals.length > MAX_FILES) refuseTooLarge()
-  if (2 + agents.length + projects.length + issues.length > MAX_FILES) refuseTooLarge()
+  const texts = await loadTexts(ctx, includes.skills ? (toNameSet(request.skills) ?? 'all') : 'none', agents)
+  if (2 + agents.length + projects.length + issues.length + texts.fileCount > MAX_FILES) refuseTooLarge()
   return {
     company,
     includes,
@@ -112,6 +140,8 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
     goals: assignSlugs(goals, (goal) => goal.title, 'goal'),
     documents: byIssue(await listDocuments(db, issueIds)),
     workProducts: byIssue(await listWorkProducts(db, issueIds)),
+    skills: texts.skills,
+    bundles: texts.bundles,
     warnings,
   }
 }

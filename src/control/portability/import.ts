@@ -11,6 +11,7 @@ import { createTurns } from '../../platform/kernel/turns.ts'
 import { prepareCompany } from './importCompany.ts'
 import { importGoals } from './importGoals.ts'
 import { importIssues } from './importIssues.ts'
+import { importPackageSkills } from './importSkills.ts'
 import { importProjects } from './importProjects.ts'
 import { idsByUrlKey } from './importState.ts'
 import type { ImportState } from './importState.ts'
@@ -59,7 +60,7 @@ const needsBoardApproval = (ctx: Ctx, plan: ImportPlan, requiresApproval: boolea
 const HIRE_INSTEAD = 'The board of this company decides on new agents: use POST /api/companies/:companyId/agent-hires'
 
 /** The plan as clients see it. */
-const planView = ({ company, agents, projects, issues }: ImportPlan): ImportPreview['plan'] => ({
+const planView = ({ company, agents, projects, issues, skills }: ImportPlan): ImportPreview['plan'] => ({
   companyAction: company.action,
   agentPlans: agents.map(({ entry, action, name, existingId, reason }) => ({
     slug: entry.slug,
@@ -75,10 +76,11 @@ const planView = ({ company, agents, projects, issues }: ImportPlan): ImportPrev
     existingProjectId: existingId,
     reason,
   })),
+  skillPlans: skills.map(({ draft, action, existingId, reason }) => ({ slug: draft.slug, action, existingSkillId: existingId, reason })),
   issuePlans: issues.map(({ slug, title }) => ({ slug, action: 'create', plannedTitle: title, reason: null })),
 })
 
-const noRows: ExistingRows = { agents: [], projects: [], labels: [], goals: [] }
+const noRows: ExistingRows = { agents: [], projects: [], labels: [], goals: [], skills: [] }
 
 /** Shows the plan of an import and writes nothing. @throws Refusal `not_found`, `forbidden`, `admin_required`, `unprocessable` */
 export async function previewImport(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportPreview> {
@@ -140,6 +142,7 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
       projectIds: idsByUrlKey(existing.projects),
       goalIds: new Map(),
     }
+    const skills = await importPackageSkills(state)
     const agents = await importAgents(state)
     await importGoals(state)
     const projects = await importProjects(state)
@@ -158,7 +161,7 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
       warnings: warnings.length,
     })
     return changedIfAny(
-      { company, agents, projects, issues, envInputs, warnings },
+      { company, agents, projects, issues, skills, envInputs, warnings },
       [imported, ...events].map((event) => ({ ...event, companyId })),
     )
   })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { agentCreated, applyConfiguration, createAgentBody, insertAgents, lockAgents } from '../../org/agents/index.ts'
 import type { NewAgent, PatchAgent } from '../../org/agents/index.ts'
+import { insertBundles, updateBundle, writeInstructionsFile } from '../../org/instructions/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -25,7 +26,7 @@ function managerOf(state: ImportState, { path, reportsTo }: AgentEntry): string 
 }
 
 function newAgent(state: ImportState, { entry, name, id }: Step): NewAgent {
-  const { slug, path, reportsTo: _manager, ...fields } = entry
+  const { slug, path, reportsTo: _manager, instructions: _instructions, ...fields } = entry
   // The entry was valid when it was read. The board may have chosen another adapter since.
   if (!createAgentBody.shape.adapterType.safeParse(fields.adapterType).success)
     refuse('package_invalid', { details: { errors: [`${path}: the chosen adapter is unknown to this server`] } })
@@ -42,19 +43,26 @@ async function createAgents(state: ImportState, steps: readonly Step[]): Promise
   )
   for (const { id, name, role, adapterType, reportsTo } of rows)
     events.push(agentCreated(id, { name, role, adapterType, reportsTo }, { agentId: id }))
+  const bundles = new Map(steps.map(({ id, entry }) => [id, entry.instructions]))
+  const given = rows.flatMap((agent) => {
+    const bundle = bundles.get(agent.id) ?? null
+    return bundle === null ? [] : [{ agent, ...bundle }]
+  })
+  events.push(...(await insertBundles(tx, ctx, given)))
 }
 
 /** A change of an existing agent. */
 interface Update {
   readonly before: LockedAgents[number]
   readonly patch: PatchAgent
+  readonly instructions: AgentEntry['instructions']
 }
 
 function updateOf(state: ImportState, before: LockedAgents[number], entry: AgentEntry): Update {
-  const { slug: _, path: _path, reportsTo: _manager, name: _name, permissions: _permissions, ...patch } = entry
+  const { slug: _, path: _path, reportsTo: _manager, name: _name, permissions: _permissions, instructions, ...patch } = entry
   const managerId = managerOf(state, entry)
   // `applyConfiguration` refuses a manager that reports to the agent itself.
-  return { before, patch: { ...patch, ...(managerId === null || managerId === before.id ? {} : { reportsTo: managerId }) } }
+  return { before, instructions, patch: { ...patch, ...(managerId === null || managerId === before.id ? {} : { reportsTo: managerId }) } }
 }
 
 /**
@@ -71,6 +79,11 @@ async function updateAgents({ tx, ctx, events }: ImportState, updates: readonly 
   const found = await allAtOnce(others.map(apply))
   for (const [index, update] of others.entries()) applied.set(update, found[index] ?? [])
   events.push(...updates.flatMap((update) => applied.get(update) ?? []))
+  for (const { before, instructions } of updates) {
+    for (const [path, content] of Object.entries(instructions?.files ?? {}))
+      events.push(...(await writeInstructionsFile(tx, ctx, before, { path, content, base: undefined, approvalId: null })))
+    if (instructions !== null) events.push(...(await updateBundle(tx, ctx, before, { entryFile: instructions.entryFile, clearsTemplates: false })).events)
+  }
 }
 
 /**

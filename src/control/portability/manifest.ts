@@ -1,5 +1,6 @@
 import { createTurns } from '../../platform/kernel/turns.ts'
-import { agentPath, COMPANY_PATH, issuePath, projectPath } from './package.ts'
+import { SKILL_FILE } from '../../org/skills/index.ts'
+import { agentPath, COMPANY_PATH, issuePath, projectPath, skillPath } from './package.ts'
 import type { CompanyPackage } from './package.ts'
 import type { EnvInput } from './sanitizeConfig.ts'
 import { envNamesOf } from './sanitizeConfig.ts'
@@ -27,9 +28,9 @@ export function buildManifest(
       title: agent.title ?? null,
       reportsToSlug: agent.reportsTo ?? null,
       adapterType: agent.adapterType ?? 'process',
-      skills: [],
+      skills: [...(agent.desiredSkills ?? [])],
     })),
-    skills: [],
+    skills: companyPackage.skills.map(({ slug, name, description }) => ({ slug, name, path: skillPath(slug, SKILL_FILE), description })),
     projects: companyPackage.projects.map(({ slug, name, status }) => ({ slug, name, path: projectPath(slug), status: status ?? null })),
     issues: companyPackage.issues.map((issue) => ({
       slug: issue.slug,

@@ -1,3 +1,5 @@
+import { draftsOf } from '../../org/skills/index.ts'
+import type { SkillDraft } from '../../org/skills/index.ts'
 import { createTurns } from '../../platform/kernel/turns.ts'
 import { listed, parseAgent, parseCompany, parseGoal, parseIssue, parseProject } from './entries.ts'
 import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, PackageDocument, ProjectEntry, ReaderState } from './entries.ts'
@@ -12,6 +14,9 @@ export const COMPANY_PATH = 'COMPANY.md'
 
 export const agentPath = (slug: string): string => `agents/${slug}/AGENTS.md`
 export const projectPath = (slug: string): string => `projects/${slug}/PROJECT.md`
+export const skillPath = (slug: string, file: string): string => `skills/${slug}/${file}`
+/** A file of the instructions of an agent, beside its document. */
+export const instructionPath = (slug: string, file: string): string => `agents/${slug}/${file}`
 export const issuePath = (slug: string): string => `tasks/${slug}/TASK.md`
 
 /** A package as it was read. Its entries are valid by the schemas of the API. */
@@ -21,6 +26,7 @@ export interface CompanyPackage {
   readonly projects: readonly ProjectEntry[]
   readonly issues: readonly IssueEntry[]
   readonly goals: readonly GoalEntry[]
+  readonly skills: readonly SkillDraft[]
   /** Colours of labels by name in lower case. */
   readonly labelColors: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
@@ -130,13 +136,34 @@ function warnUntaken(
   const slugs = { agents: slugsOf(parsed.agents), projects: slugsOf(parsed.projects), tasks: slugsOf(parsed.issues) }
   const untaken = untakenKeys(extension, slugs)
   if (untaken.length > 0) warnings.push(`${EXTENSION_PATH}: this server does not take ${listed(untaken)}`)
-  const skipped = Object.entries(files).filter(
-    ([path, text]) => !(typeof text === 'string' && (isDocumentPath(path) || path === EXTENSION_PATH)),
-  )
+  const agents = new Set(parsed.agents.map(({ slug }) => slug))
+  const isTaken = (path: string): boolean =>
+    isDocumentPath(path) || path === EXTENSION_PATH || path.startsWith(SKILLS) || agents.has(besideAgent.exec(path)?.[1] ?? '')
+  const skipped = Object.entries(files).filter(([path, text]) => !(typeof text === 'string' && isTaken(path)))
   if (skipped.length > 0)
     warnings.push(
       `${skipped.length} file(s) of a kind that this server does not import are ignored: ${listed(skipped.map(([path]) => path.slice(0, 100)))}`,
     )
+}
+
+/** The folder with a folder for each skill. */
+const SKILLS = 'skills/'
+/** A file beside the document of an agent. */
+const besideAgent = /^agents\/([^/]+)\/(?!AGENTS\.md$)(.+)$/
+
+const filesBelowSkills = (texts: readonly (readonly [string, string])[]): Record<string, string> =>
+  Object.fromEntries(texts.flatMap(([path, text]) => (path.startsWith(SKILLS) ? [[path.slice(SKILLS.length), text]] : [])))
+
+function filesBesideAgents(texts: readonly (readonly [string, string])[]): Map<string, Record<string, string>> {
+  const beside = new Map<string, Record<string, string>>()
+  for (const [path, text] of texts) {
+    const [, slug, file] = besideAgent.exec(path) ?? []
+    if (slug === undefined || file === undefined) continue
+    const files = beside.get(slug) ?? {}
+    files[file] = text
+    beside.set(slug, files)
+  }
+  return beside
 }
 
 /** Reads the files of a package. It opens and runs nothing: a path is only a name here. Between files others have their turn. */
@@ -146,7 +173,9 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
   const texts = Object.entries(files).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
   const errors: string[] = []
   const extension = await parseExtension(texts.find(([path]) => path === EXTENSION_PATH)?.[1], budget, errors)
-  const state: ReaderState = { extension, warnings: [], errors }
+  const { drafts, warnings } = draftsOf(filesBelowSkills(texts))
+  const state: ReaderState = { extension, besideAgents: filesBesideAgents(texts), warnings: [...warnings], errors }
+  await turns.yieldIfDue()
   const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [], goals: [] }
   const aliases = new Map<string, string | null>()
   for (const [path, text] of texts.filter(([name]) => isDocumentPath(name))) {
@@ -169,6 +198,7 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
     projects: inExtensionOrder(projects, extension.projects, aliases),
     issues: inExtensionOrder(issues, extension.tasks, aliases),
     goals,
+    skills: drafts,
     labelColors: labelColorsOf(extension),
     warnings: state.warnings,
     errors,

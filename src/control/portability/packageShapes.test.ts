@@ -74,7 +74,7 @@ describe('packages as people write them (K3)', () => {
       name: 'CEO',
       reportsTo: null,
       adapterType: 'claude_local',
-      adapterConfig: { model: '4.5', timeoutSec: 60, env: { PORT: { type: 'plain', value: '3000' } }, promptTemplate: 'Lead.' },
+      adapterConfig: { model: '4.5', timeoutSec: 60, env: { PORT: { type: 'plain', value: '3000' } }, promptTemplate: 'Lead.', desiredSkills: ['paperclip'] },
       runtimeConfig: { heartbeat: { enabled: true, intervalSec: 0 } },
       permissions: { canCreateAgents: true },
     })
@@ -100,11 +100,10 @@ describe('packages as people write them (K3)', () => {
       blockedBy: [{ id: idOf(issues, 'first') }],
     })
     expect(warnings).toEqual([
+      'paperclip: paperclip is a skill of this server and cannot be replaced',
       'COMPANY.md: this server does not take version, metadata',
       'agents/ceo/AGENTS.md: set API_KEY in the environment of this agent after the import',
-      'agents/ceo/AGENTS.md: this server does not take skills',
       '.paperclip.yaml: this server does not take sidebar, agents.gone',
-      '1 file(s) of a kind that this server does not import are ignored: skills/paperclip/SKILL.md',
       'agents/ada/AGENTS.md: adapterConfig.unheardOf is not a field of the adapter codex_local and has no effect',
       'Without command this server starts no run of bob, eve',
       'agents/ceo/AGENTS.md: may create agents',

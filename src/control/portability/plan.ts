@@ -1,5 +1,7 @@
 import { fieldProblems } from '../../adapters/index.ts'
 import { nameKeyOf, namesOf, takeName, urlKeyOf } from '../../org/agents/index.ts'
+import { trustLevel } from '../../org/skills/index.ts'
+import type { SkillDraft } from '../../org/skills/index.ts'
 import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
 import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, ProjectEntry } from './entries.ts'
@@ -24,6 +26,37 @@ export interface PlannedEntry<P> {
   readonly reason: string | null
 }
 
+/** The planned action for one skill. */
+export interface PlannedSkill {
+  readonly draft: SkillDraft
+  readonly action: Action
+  readonly existingId: string | null
+  readonly reason: string | null
+}
+
+/** Plans the skills of a package. One of the same name is replaced only where rows may be; there is no second name for a skill, because agents name it. */
+function planSkills(drafts: readonly SkillDraft[], existing: ExistingRows, { collisionStrategy }: ImportRequest): PlannedSkill[] {
+  const present = new Map(existing.skills.map((skill) => [skill.slug, skill]))
+  return drafts.map((draft): PlannedSkill => {
+    const before = present.get(draft.slug)
+    if (before === undefined) return { draft, action: 'create', existingId: null, reason: null }
+    if (before.contentHash === draft.contentHash) return { draft, action: 'skip', existingId: before.id, reason: 'The company has this skill' }
+    if (collisionStrategy === 'replace') return { draft, action: 'update', existingId: before.id, reason: 'A skill with this name exists' }
+    return { draft, action: 'skip', existingId: before.id, reason: 'Another skill with this name exists and stays' }
+  })
+}
+
+/** A person who imports learns which texts agents are to follow, and which of them are programs. */
+function warnOfTexts(agents: readonly PlannedEntry<AgentEntry>[], skills: readonly PlannedSkill[], warnings: string[]): void {
+  for (const { entry } of agents)
+    if (entry.instructions !== null)
+      warnings.push(`${entry.path}: brings ${Object.keys(entry.instructions.files).length} file(s) of instructions`)
+  for (const { draft, action, reason } of skills) {
+    if (trustLevel(Object.keys(draft.files)) === 'scripts_executables') warnings.push(`skills/${draft.slug}: has programs`)
+    if (action === 'skip') warnings.push(`skills/${draft.slug}: ${reason}`)
+  }
+}
+
 /** All actions of an import, decided before the first of them. */
 export interface ImportPlan {
   readonly include: Included
@@ -33,6 +66,7 @@ export interface ImportPlan {
   readonly issues: readonly IssueEntry[]
   /** With projects or issues, which refer to them. */
   readonly goals: readonly GoalEntry[]
+  readonly skills: readonly PlannedSkill[]
   readonly companyPackage: CompanyPackage
   readonly warnings: readonly string[]
   readonly errors: readonly string[]
@@ -77,13 +111,15 @@ function applyAdapterOverride(entry: AgentEntry, request: ImportRequest, warning
 
 /** An agent as another agent may import it: without what `powerIn` says only the board gives (I18, I21). */
 function restrictAgent(actor: AgentActor, entry: AgentEntry, warnings: string[]): AgentEntry {
-  const { adapterType: _, adapterConfig: _config, runtimeConfig: _runtime, permissions, ...rest } = entry
+  const { adapterType: _, adapterConfig: _config, runtimeConfig: _runtime, desiredSkills: _skills, permissions, ...rest } = entry
   const power = new Set(powerIn(actor, null, { ...entry, ...permissions }))
   if (power.has('adapterType') || power.has('adapterConfig') || power.has('runtimeConfig'))
     warnings.push(`${entry.path}: its adapter and settings are ignored, because only the board may import them`)
+  if (power.has('desiredSkills') || entry.instructions !== null)
+    warnings.push(`${entry.path}: its skills and instructions are ignored, because only the board may import them`)
   if (power.has('role') || power.has('canCreateAgents'))
     warnings.push(`${entry.path}: its permissions are ignored, because only the board may grant them`)
-  return { ...rest, role: power.has('role') ? 'general' : entry.role, permissions: { canCreateAgents: false } }
+  return { ...rest, instructions: null, role: power.has('role') ? 'general' : entry.role, permissions: { canCreateAgents: false } }
 }
 
 /** A project as an agent may import it: without environment, folders and commands (I18). */
@@ -212,8 +248,10 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     agents: (requestedInclude?.agents ?? true) && companyPackage.agents.length > 0,
     projects: (requestedInclude?.projects ?? true) && companyPackage.projects.length > 0,
     issues: (requestedInclude?.issues ?? true) && companyPackage.issues.length > 0,
-    skills: false,
+    skills: (requestedInclude?.skills ?? true) && companyPackage.skills.length > 0 && actor.kind !== 'agent',
   }
+  if (actor.kind === 'agent' && companyPackage.skills.length > 0)
+    warnings.push(`${companyPackage.skills.length} skill(s) are ignored, because only the board may import them`)
   const takesGoals = (requestedInclude?.projects ?? true) || (requestedInclude?.issues ?? true)
   const selected = request.agents === 'all' ? null : new Set(request.agents)
   for (const slug of selected ?? [])
@@ -239,7 +277,9 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     )
   const plannedAgents = planAgents(agents, existing, request)
   const plannedProjects = planProjects(projects, existing, request)
+  const plannedSkills = include.skills ? planSkills(companyPackage.skills, existing, request) : []
   if (companyPackage.power !== null) {
+    warnOfTexts(plannedAgents, plannedSkills, warnings)
     warnOfConfigs(plannedAgents, warnings)
     warnOfPower(companyPackage.power, plannedAgents, plannedProjects, warnings)
   }
@@ -258,6 +298,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     projects: plannedProjects,
     issues,
     goals,
+    skills: plannedSkills,
     companyPackage,
     warnings,
     errors,

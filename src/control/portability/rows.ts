@@ -3,6 +3,7 @@ import type { AgentRow } from '../../org/agents/index.ts'
 import { agents } from '../../model/agents.ts'
 import { blockers, issueLabels, issues, labels } from '../../model/issues.ts'
 import { goals, projects } from '../../model/projects.ts'
+import { companySkills } from '../../model/skills.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
 import { projectRowJson } from '../../org/projects/index.ts'
@@ -86,6 +87,7 @@ export interface ExistingRows {
   readonly projects: readonly { readonly id: string; readonly name: string; readonly urlKey: string }[]
   readonly labels: readonly { readonly id: string; readonly name: string }[]
   readonly goals: readonly { readonly id: string; readonly title: string }[]
+  readonly skills: readonly { readonly id: string; readonly slug: string; readonly contentHash: string }[]
 }
 
 const existingRows = statement<{ companyId: string }, ExistingRows>('package_present').read(sql`
@@ -97,7 +99,9 @@ const existingRows = statement<{ companyId: string }, ExistingRows>('package_pre
     (select coalesce(json_agg(json_build_object('id', id, 'name', name)), '[]'::json)
       from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels,
     (select coalesce(json_agg(json_build_object('id', id, 'title', lower(title)) order by created_at, id), '[]'::json)
-      from ${goals} where company_id = ${param('companyId', 'uuid')}) as goals`)
+      from ${goals} where company_id = ${param('companyId', 'uuid')}) as goals,
+    (select coalesce(json_agg(json_build_object('id', id, 'slug', slug, 'contentHash', content_hash)), '[]'::json)
+      from ${companySkills} where company_id = ${param('companyId', 'uuid')}) as skills`)
 
 /** Loads the rows of a company that entries of a package may match. */
 export const loadExistingRows = async (db: Db, companyId: string): Promise<ExistingRows> =>

@@ -96,10 +96,10 @@ const manifest = z.strictObject({
       title: z.string().nullable(),
       reportsToSlug: z.string().nullable(),
       adapterType: z.string(),
-      skills: z.array(z.never()),
+      skills: z.array(z.string()),
     }),
   ),
-  skills: z.array(z.never()),
+  skills: z.array(z.strictObject({ slug: z.string(), name: z.string(), path: z.string(), description: z.string().nullable() })),
   projects: z.array(z.strictObject({ slug: z.string(), name: z.string(), path: z.string(), status: z.string().nullable() })),
   issues: z.array(
     z.strictObject({
@@ -128,7 +128,7 @@ export type ExportResult = z.output<typeof exportView>
 
 export const exportPreviewView = z.strictObject({
   ...exportView.shape,
-  fileInventory: z.array(z.strictObject({ path: z.string(), kind: z.enum(['company', 'agent', 'project', 'issue', 'extension']) })),
+  fileInventory: z.array(z.strictObject({ path: z.string(), kind: z.enum(['company', 'agent', 'project', 'issue', 'skill', 'extension']) })),
   counts: z.strictObject({ files: z.int(), agents: z.int(), skills: z.int(), projects: z.int(), issues: z.int() }),
 })
 
@@ -160,6 +160,7 @@ export const importPreviewView = z.strictObject({
         reason: z.string().nullable(),
       }),
     ),
+    skillPlans: z.array(z.strictObject({ slug: z.string(), action, existingSkillId: z.uuid().nullable(), reason: z.string().nullable() })),
     issuePlans: z.array(
       z.strictObject({ slug: z.string(), action: z.literal('create'), plannedTitle: z.string(), reason: z.string().nullable() }),
     ),
@@ -185,6 +186,7 @@ export const importView = z.strictObject({
   issues: z.array(
     z.strictObject({ slug: z.string(), id: z.uuid(), identifier: z.string(), action: z.literal('created'), title: z.string() }),
   ),
+  skills: z.array(z.strictObject({ slug: z.string(), id: z.uuid(), action: importedAction, reason: z.string().nullable() })),
   envInputs: z.array(envInput),
   warnings: z.array(z.string()),
 })

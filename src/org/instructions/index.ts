@@ -1,7 +1,7 @@
-export { bundleTexts, fileOf, loadBundle, mayReadInstructions, presentBundle, requirePath } from './queries.ts'
-export type { BundleView, FileView } from './queries.ts'
-export { DEFAULT_ENTRY } from './rules.ts'
-export { deleteInstructionsFile, updateBundle, writeInstructionsFile } from './write.ts'
+export { bundlesOf, bundleTexts, fileOf, loadBundle, measureBundles, mayReadInstructions, presentBundle, requirePath } from './queries.ts'
+export type { BundleTexts, BundleView, FileView } from './queries.ts'
+export { DEFAULT_ENTRY, problemOfBundle } from './rules.ts'
+export { deleteInstructionsFile, insertBundles, updateBundle, writeInstructionsFile } from './write.ts'
 export {
   deleteInstructionsFileQuery,
   instructionsBundleView,

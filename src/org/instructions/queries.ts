@@ -10,6 +10,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { readFilePath } from '../../platform/kernel/filePath.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { DEFAULT_ENTRY } from './rules.ts'
@@ -156,3 +157,19 @@ export async function bundleTexts(db: Db, companyId: string, agentId: string): P
     ? null
     : { entryFile: first.entryFile, files: rows.map(({ path: filePath, content }) => ({ path: filePath, content })) }
 }
+
+const ofAgents = sql`f.company_id = ${param('companyId', 'uuid')} and f.agent_id = any(${param('agentIds', 'uuid[]')})`
+const sizes = statement<{ companyId: string; agentIds: string[] }, { files: number; bytes: number }>('instructions_size').read(sql`
+  select count(*)::int as files, coalesce(sum(octet_length(f.content)), 0)::float8 as bytes from ${instructionFiles} f where ${ofAgents}`)
+const bundleRows = statement<{ companyId: string; agentIds: string[] }, BundleTexts & { agentId: string }>('instructions_of_agents').read(sql`
+  select b.agent_id as "agentId", b.entry_file as "entryFile",
+    (select coalesce(json_agg(json_build_object('path', f.path, 'content', f.content) order by f.path), '[]'::json) from ${instructionFiles} f where f.agent_id = b.agent_id) as files
+  from ${instructionBundles} b where b.company_id = ${param('companyId', 'uuid')} and b.agent_id = any(${param('agentIds', 'uuid[]')})`)
+
+/** How many files the instructions of some agents have, and how long these are, before any of them is read. */
+export const measureBundles = async (db: Db, companyId: string, agentIds: string[]): Promise<{ files: number; bytes: number }> =>
+  exactlyOne(await db.run(sizes, { companyId, agentIds }))
+
+/** The instructions of some agents with their texts, by the ids of the agents. */
+export const bundlesOf = async (db: Db, companyId: string, agentIds: string[]): Promise<ReadonlyMap<string, BundleTexts>> =>
+  new Map((await db.run(bundleRows, { companyId, agentIds })).map(({ agentId, ...texts }) => [agentId, texts]))

@@ -4,6 +4,7 @@ import { instructionBundles, instructionFiles } from '../../model/skills.ts'
 import { applyConfiguration, insertInstructionRevision } from '../agents/index.ts'
 import type { AgentRow, InstructionFacts } from '../agents/index.ts'
 import { nextUpdatedAt } from '../../platform/db/columns.ts'
+import { insertRows } from '../../platform/db/insertRows.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { authorOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -157,4 +158,43 @@ export async function updateBundle(
   const revisionId = moves ? await insertInstructionRevision(tx, ctx, cleared.agent, change) : null
   const details = { entryFile: entry, clearedPromptTemplates: cleared.events.length > 0, revisionId }
   return { agent: cleared.agent, events: [...cleared.events, instructionsBundleUpdated(agentId, details, { agentId })] }
+}
+
+/** The instructions of a new agent. */
+export interface NewBundle {
+  readonly agent: AgentRow
+  readonly entryFile: string
+  /** Texts by their paths; checked by `problemOfBundle`. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+const insertBundleRows = insertRows('instructions_insert_bundles', instructionBundles, ['agentId', 'companyId', 'entryFile'])
+const insertFileRows = insertRows('instructions_insert_files', instructionFiles, [
+  'agentId',
+  'companyId',
+  'path',
+  'content',
+  'revisionId',
+  'updatedByAgentId',
+  'updatedByUserId',
+])
+
+/** (tx) Inserts the instructions of agents that this transaction has made. */
+export async function insertBundles(tx: Tx, ctx: Ctx, bundles: readonly NewBundle[]): Promise<DomainEvent[]> {
+  if (bundles.length === 0) return []
+  const author = authorOf(ctx.actor)
+  const by = { updatedByAgentId: author.agentId, updatedByUserId: author.userId }
+  await insertBundleRows(
+    tx,
+    bundles.map(({ agent, entryFile }) => ({ agentId: agent.id, companyId: agent.companyId, entryFile })),
+  )
+  await insertFileRows(
+    tx,
+    bundles.flatMap(({ agent, files }) =>
+      Object.entries(files).map(([path, content]) => ({ agentId: agent.id, companyId: agent.companyId, path, content, revisionId: randomUUID(), ...by })),
+    ),
+  )
+  return bundles.map(({ agent, entryFile }) =>
+    instructionsBundleUpdated(agent.id, { entryFile, clearedPromptTemplates: false, revisionId: null }, { agentId: agent.id }),
+  )
 }

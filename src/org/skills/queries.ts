@@ -9,6 +9,7 @@ import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { readFilePath } from '../../platform/kernel/filePath.ts'
 import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
@@ -156,3 +157,11 @@ const filesOfSkills = statement<{ companyId: string; slugs: string[] }, SkillFil
 /** The files of some skills of a company, by the names of the skills. */
 export const filesOf = (db: Db, companyId: string, slugs: readonly string[]): Promise<SkillFiles[]> =>
   slugs.length === 0 ? Promise.resolve([]) : db.run(filesOfSkills, { companyId, slugs: [...slugs] })
+
+const sizes = statement<{ companyId: string; slugs: string[] | null }, { files: number; bytes: number }>('skill_sizes').read(sql`
+  select coalesce(sum(file_count), 0)::int as files, coalesce(sum(byte_size), 0)::float8 as bytes from ${companySkills}
+  where company_id = ${param('companyId', 'uuid')} and (${param('slugs', 'text[]')} is null or slug = any(${param('slugs', 'text[]')}))`)
+
+/** How many files some skills of a company have, and how long these are; null for all skills. */
+export const measureSkills = async (db: Db, companyId: string, slugs: readonly string[] | null): Promise<{ files: number; bytes: number }> =>
+  exactlyOne(await db.run(sizes, { companyId, slugs: slugs === null ? null : [...slugs] }))
