@@ -37,7 +37,8 @@ import { readerOf } from './traffic.ts'
 export function mount(app: Express, routes: readonly Route[], deps: MountDeps): void {
   const groups = new Map<string, Router>()
   for (const route of routes) {
-    const [, prefix = '/', rest = '/'] = /^(\/api\/[^/:]+)(\/.*)?$/.exec(route.path) ?? []
+    // Texts for models have paths outside of `/api`.
+    const [, prefix = '/', rest = '/'] = /^(\/api\/[^/:]+)(\/.*)?$/.exec(route.path) ?? [route.path, '/', route.path]
     const group = groups.get(prefix) ?? Router({ caseSensitive: true })
     groups.set(prefix, group)
     group[route.method](rest, async (request: Request, response: Response) => {

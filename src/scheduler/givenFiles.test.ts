@@ -14,7 +14,9 @@ const skill = '---\nname: letters\ndescription: Answer letters.\n---\n\nDear rea
 async function setup() {
   const here = await world(server())
   useRunner(server())
-  await board().post(`/api/companies/${here.company.id}/skills/import`, { files: { 'letters/SKILL.md': skill, 'letters/tone.md': 'Kind.' } })
+  await board().post(`/api/companies/${here.company.id}/skills/import`, {
+    files: { 'letters/SKILL.md': skill, 'letters/tone.md': 'Kind.' },
+  })
   const give = async (agentId: string) => {
     await board().put(`/api/agents/${agentId}/instructions-bundle/file`, { path: 'AGENTS.md', content: 'Answer with tools.md at hand.' })
     await board().put(`/api/agents/${agentId}/instructions-bundle/file`, { path: 'docs/tools.md', content: 'A pen.' })
@@ -61,13 +63,19 @@ describe('The texts of an agent in its run', () => {
     await here.runOf(agent.id)
     await board().put(`/api/agents/${agent.id}/instructions-bundle/file`, { path: 'AGENTS.md', content: 'Two.' })
     await here.runOf(agent.id)
-    expect(seen.lines().map((line) => JSON.parse(line) as unknown)).toEqual([[null, null], ['One.', null], ['Two.', null]])
+    expect(seen.lines().map((line) => JSON.parse(line) as unknown)).toEqual([
+      [null, null],
+      ['One.', null],
+      ['Two.', null],
+    ])
   })
 
   test('The prompt of a local agent begins with the entry file and names its folder and its skills', async () => {
     const here = await setup()
     const seen = createOutputFile()
-    const command = seen.program(`const fs = require('node:fs'); fs.writeFileSync(${JSON.stringify(seen.file)}, JSON.stringify(fs.readFileSync(0, 'utf8')))`)
+    const command = seen.program(
+      `const fs = require('node:fs'); fs.writeFileSync(${JSON.stringify(seen.file)}, JSON.stringify(fs.readFileSync(0, 'utf8')))`,
+    )
     const agent = await here.agent({ adapterType: 'claude_local', adapterConfig: { command, timeoutSec: 60 } })
     await here.give(agent.id)
     await here.runOf(agent.id)

@@ -48,7 +48,10 @@ describe.each(ways)('The files of a run that is isolated by $name', (way) => {
 
   test('A run whose files cannot be written fails with the reason and starts nothing', async () => {
     const server = await isolatedServer({ way })
-    const escaping: Given = { instructions: null, skills: [{ name: 'x', description: null, files: [{ path: '../../../../out', content: 'x' }] }] }
+    const escaping: Given = {
+      instructions: null,
+      skills: [{ name: 'x', description: null, files: [{ path: '../../../../out', content: 'x' }] }],
+    }
     const run = server.start('echo started', { given: escaping })
     expect(await outcomeOf(run)).toMatchObject({ status: 'failed', error: expect.stringContaining('leads elsewhere') })
     expect(run.recorded.text('stdout')).toBe('')

@@ -27,7 +27,7 @@ function problemOf({ files }: RunFiles): string | null {
   if (files.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0) > MAX_BYTES)
     return `The instructions and skills of the agent have more than ${MAX_BYTES} bytes`
   for (const { path: file } of files)
-    if (readFilePath(withoutKind(file)).path === null || file.split('/').includes('..'))
+    if (readFilePath(withoutKind(file)).path !== withoutKind(file) || file.split('/').includes('..'))
       return `The name of a file of the agent leads elsewhere: ${JSON.stringify(file.slice(0, 100))}`
   return collisionIn(files.map((file) => file.path))
 }

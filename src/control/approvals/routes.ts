@@ -76,6 +76,7 @@ const decisionRefusals = [
   'own_request',
   'precondition_failed',
   'approval_changed',
+  'document_stale',
   ...hireRefusals,
   'illegal_transition',
 ] as const

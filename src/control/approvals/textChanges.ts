@@ -76,7 +76,7 @@ export async function proposeTexts(tx: Tx, ctx: Ctx, { title, summary, change }:
   return changed(presentApproval(ctx.actor, approval), approvalCreated(approval.id, { type: approval.type, issueIds: [] }))
 }
 
-/** (tx) Makes an approved change of texts. Expects the locks of `lockForEffect` and of the agent. @throws Refusal `approval_changed` when the base has changed */
+/** (tx) Makes an approved change of texts. Expects the locks of `lockForEffect` and of the agent. @throws Refusal `document_stale` when the base has changed */
 export async function applyTexts(tx: Tx, ctx: Ctx, approvalId: string, change: TextChange): Promise<readonly DomainEvent[]> {
   const companyId = companyOf(ctx)
   if (change.kind === 'skills') {

@@ -11,9 +11,10 @@ async function setup() {
   const skills = `/api/companies/${here.company.id}/skills`
   const creatorAgent = await here.agent({ permissions: { canCreateAgents: true } })
   const creator = await here.run(creatorAgent)
-  const propose = (text: string, name = 'letters') => creator.client.post(`${skills}/import`, { files: { 'SKILL.md': skillText(name, text) } })
+  const propose = (text: string, name = 'letters') =>
+    creator.client.post(`${skills}/import`, { files: { 'SKILL.md': skillText(name, text) } })
   const decide = (id: string, verb = 'approve', body: unknown = {}) => board().post(`/api/approvals/${id}/${verb}`, body)
-  return { ...here, skills, creator, creatorAgent, propose, decide }
+  return { ...here, skills, creator, propose, decide }
 }
 
 describe('a skill that an agent proposes', () => {
@@ -21,7 +22,10 @@ describe('a skill that an agent proposes', () => {
     const { company, skills, creator, propose, decide, agent } = await setup()
     const text = 'Use token=abcdefghijklmnop and sk-abcdefghijklmnopqrstuvwx.'
     const asked = await propose(text)
-    expect(asked, asked.text).toMatchObject({ status: 202, body: { imported: [], approval: { status: 'pending', requestedByAgentId: creator.agentId } } })
+    expect(asked, asked.text).toMatchObject({
+      status: 202,
+      body: { imported: [], approval: { status: 'pending', requestedByAgentId: creator.agentId } },
+    })
     expect((await board().get(skills)).body).toEqual([])
     const { id } = asked.body.approval
     const shown = (await board().get(`/api/approvals/${id}`)).body
@@ -56,7 +60,7 @@ describe('a skill that an agent proposes', () => {
     const asked = await propose('By an agent.')
     expect(asked.body.approval.payload.summary).toContain('take the place of letters')
     await board().post(`${skills}/import`, { files: { 'SKILL.md': skillText('letters', 'Newer.') } })
-    expect(await decide(asked.body.approval.id)).toMatchObject({ status: 409, body: { code: 'approval_changed' } })
+    expect(await decide(asked.body.approval.id)).toMatchObject({ status: 409, body: { code: 'document_stale' } })
     const [stored] = (await board().get(skills)).body
     expect((await board().get(`${skills}/${stored.id}`)).body.markdown).toContain('Newer.')
     expect(await board().get(`/api/approvals/${asked.body.approval.id}`)).toMatchObject({ body: { status: 'pending' } })
@@ -64,26 +68,37 @@ describe('a skill that an agent proposes', () => {
 
   test('No agent writes the field by itself: neither a request for an approval nor a resubmission takes it', async () => {
     const { company, creator, propose, decide, skills } = await setup()
-    const payload = { title: 'x', textChange: { kind: 'skills', skills: { evil: { 'SKILL.md': skillText('evil') } }, bases: { evil: null } } }
+    const payload = {
+      title: 'x',
+      textChange: { kind: 'skills', skills: { evil: { 'SKILL.md': skillText('evil') } }, bases: { evil: null } },
+    }
     expect(await creator.client.post(`/api/companies/${company.id}/approvals`, { type: 'request_board_approval', payload })).toMatchObject({
       status: 422,
       body: { code: 'payload_invalid' },
     })
     const { id } = (await propose('mine')).body.approval
     await decide(id, 'request-revision')
-    expect(await creator.client.post(`/api/approvals/${id}/resubmit`, { payload })).toMatchObject({ status: 422, body: { code: 'payload_invalid' } })
+    expect(await creator.client.post(`/api/approvals/${id}/resubmit`, { payload })).toMatchObject({
+      status: 422,
+      body: { code: 'payload_invalid' },
+    })
     expect(await creator.client.post(`/api/approvals/${id}/resubmit`, {})).toMatchObject({ status: 200 })
     expect(await decide(id)).toMatchObject({ status: 200 })
     expect((await board().get(skills)).body.map((skill: { slug: string }) => skill.slug)).toEqual(['letters'])
   })
 
-  test('Only an agent that creates agents proposes a skill, in a live run, and no more text than a person reads', async () => {
-    const { skills, agent, run, creator, creatorAgent } = await setup()
+  test('Only an agent that creates agents proposes a skill, and no more text than a person reads', async () => {
+    const { skills, agent, run, creator } = await setup()
     const files = { 'SKILL.md': skillText('letters') }
-    expect(await (await run(await agent())).client.post(`${skills}/import`, { files })).toMatchObject({ status: 403, body: { code: 'forbidden' } })
-    expect(await creatorAgent.client.post(`${skills}/import`, { files })).toMatchObject({ status: 401, body: { code: 'run_required' } })
+    expect(await (await run(await agent())).client.post(`${skills}/import`, { files })).toMatchObject({
+      status: 403,
+      body: { code: 'forbidden' },
+    })
     const long = { ...files, 'long.md': 'x'.repeat(130 * 1024) }
-    expect(await creator.client.post(`${skills}/import`, { files: long })).toMatchObject({ status: 422, body: { error: expect.stringContaining('a person reads it') } })
+    expect(await creator.client.post(`${skills}/import`, { files: long })).toMatchObject({
+      status: 422,
+      body: { error: expect.stringContaining('a person reads it') },
+    })
   })
 })
 

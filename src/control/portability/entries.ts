@@ -246,7 +246,8 @@ function instructionsOf(
   const entryFile = typeof given === 'string' ? given : DEFAULT_ENTRY
   const own = body === null && entryFile !== DEFAULT_ENTRY ? {} : { [DEFAULT_ENTRY]: body ?? '' }
   const files = { ...own, ...beside }
-  const problem = problemOfBundle(files) ?? (entryFile in files ? null : `instructions.entryFile: there is no file ${entryFile.slice(0, 100)}`)
+  const problem =
+    problemOfBundle(files) ?? (entryFile in files ? null : `instructions.entryFile: there is no file ${entryFile.slice(0, 100)}`)
   if (problem !== null) errors.push(`${path}: ${problem}`)
   return { entryFile, files }
 }

@@ -68,7 +68,10 @@ async function writeAgents({ files, extension, contents, isBoard, turns }: Expor
       if (file.path !== DEFAULT_ENTRY) files[instructionPath(slug, file.path)] = redactField(path, file.content, warnings) ?? ''
     const { name, title, icon, role } = agent
     const capabilities = redactField(path, agent.capabilities, warnings)
-    files[path] = renderFrontMatter({ name, role, title, icon, capabilities, reportsTo: managerOf(agent.reportsTo), skills: desiredSkills }, body)
+    files[path] = renderFrontMatter(
+      { name, role, title, icon, capabilities, reportsTo: managerOf(agent.reportsTo), skills: desiredSkills },
+      body,
+    )
     const { adapterConfig, runtimeConfig, metadata } = stripSecrets(
       path,
       { adapterConfig: config, runtimeConfig: isBoard ? agent.runtimeConfig : {}, metadata: agent.metadata ?? {} },

@@ -82,7 +82,8 @@ async function updateAgents({ tx, ctx, events }: ImportState, updates: readonly 
   for (const { before, instructions } of updates) {
     for (const [path, content] of Object.entries(instructions?.files ?? {}))
       events.push(...(await writeInstructionsFile(tx, ctx, before, { path, content, base: undefined, approvalId: null })))
-    if (instructions !== null) events.push(...(await updateBundle(tx, ctx, before, { entryFile: instructions.entryFile, clearsTemplates: false })).events)
+    if (instructions !== null)
+      events.push(...(await updateBundle(tx, ctx, before, { entryFile: instructions.entryFile, clearsTemplates: false })).events)
   }
 }
 

@@ -74,7 +74,13 @@ describe('packages as people write them (K3)', () => {
       name: 'CEO',
       reportsTo: null,
       adapterType: 'claude_local',
-      adapterConfig: { model: '4.5', timeoutSec: 60, env: { PORT: { type: 'plain', value: '3000' } }, promptTemplate: 'Lead.', desiredSkills: ['paperclip'] },
+      adapterConfig: {
+        model: '4.5',
+        timeoutSec: 60,
+        env: { PORT: { type: 'plain', value: '3000' } },
+        promptTemplate: 'Lead.',
+        desiredSkills: ['paperclip'],
+      },
       runtimeConfig: { heartbeat: { enabled: true, intervalSec: 0 } },
       permissions: { canCreateAgents: true },
     })

@@ -40,7 +40,8 @@ function planSkills(drafts: readonly SkillDraft[], existing: ExistingRows, { col
   return drafts.map((draft): PlannedSkill => {
     const before = present.get(draft.slug)
     if (before === undefined) return { draft, action: 'create', existingId: null, reason: null }
-    if (before.contentHash === draft.contentHash) return { draft, action: 'skip', existingId: before.id, reason: 'The company has this skill' }
+    if (before.contentHash === draft.contentHash)
+      return { draft, action: 'skip', existingId: before.id, reason: 'The company has this skill' }
     if (collisionStrategy === 'replace') return { draft, action: 'update', existingId: before.id, reason: 'A skill with this name exists' }
     return { draft, action: 'skip', existingId: before.id, reason: 'Another skill with this name exists and stays' }
   })

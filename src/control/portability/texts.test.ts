@@ -8,7 +8,11 @@ type Files = Record<string, string>
 const skillText = (name: string, text = 'Do it well.'): string => `---\nname: ${name}\n---\n\n${text}\n`
 
 const send = (files: Files, fields: object = {}) =>
-  board().post('/api/companies/import', { source: { type: 'inline', files }, target: { mode: 'new_company', newCompanyName: 'Copy' }, ...fields })
+  board().post('/api/companies/import', {
+    source: { type: 'inline', files },
+    target: { mode: 'new_company', newCompanyName: 'Acme Works' },
+    ...fields,
+  })
 
 /** A company with a skill, and with an agent that has it, instructions and a prompt besides. */
 async function setup() {
@@ -16,7 +20,12 @@ async function setup() {
   const { company, agent } = here
   const files = { 'letters/SKILL.md': skillText('letters'), 'letters/docs/tone.md': 'Kind.\n', 'other/SKILL.md': skillText('other') }
   await board().post(`/api/companies/${company.id}/skills/import`, { files })
-  const ada = await agent({ name: 'Ada', adapterType: 'claude_local', adapterConfig: { promptTemplate: 'Go: {{prompt}}' }, desiredSkills: ['letters', 'paperclip'] })
+  const ada = await agent({
+    name: 'Ada',
+    adapterType: 'claude_local',
+    adapterConfig: { promptTemplate: 'Go: {{prompt}}' },
+    desiredSkills: ['letters', 'paperclip'],
+  })
   const write = (path: string, content: string) => board().put(`/api/agents/${ada.id}/instructions-bundle/file`, { path, content })
   await write('AGENTS.md', 'Be kind.\n\nAlways.\n')
   await write('docs/TOOLS.md', 'A pen.')
@@ -24,7 +33,11 @@ async function setup() {
   const exported = async (body: object = {}, id = company.id, client = board()) => {
     const answer = await client.post(`/api/companies/${id}/export`, body)
     expect(answer.status, answer.text).toBe(200)
-    return answer.body as { files: Files; warnings: string[]; manifest: { skills: unknown[]; agents: { slug: string; skills: string[] }[] } }
+    return answer.body as {
+      files: Files
+      warnings: string[]
+      manifest: { skills: unknown[]; agents: { slug: string; skills: string[] }[] }
+    }
   }
   return { ...here, ada, bob, exported }
 }
@@ -44,15 +57,23 @@ describe('skills and instructions in packages', () => {
     expect(manifest.agents.find(({ slug }) => slug === 'ada')?.skills).toEqual(['letters', 'paperclip'])
     const made = await send(files)
     expect(made.status, made.text).toBe(200)
-    expect(made.body.skills).toMatchObject([{ slug: 'letters', action: 'created' }, { slug: 'other', action: 'created' }])
+    expect(made.body.skills).toMatchObject([
+      { slug: 'letters', action: 'created' },
+      { slug: 'other', action: 'created' },
+    ])
     expect(made.body.warnings).toContain('agents/ada/AGENTS.md: brings 2 file(s) of instructions')
     expect((await exported({}, made.body.company.id)).files).toEqual(files)
     const ada = made.body.agents.find((agent: { slug: string }) => agent.slug === 'ada').id
     expect((await board().get(`/api/agents/${ada}/instructions-bundle/file?path=AGENTS.md`)).body.content).toBe('Be kind.\n\nAlways.\n')
-    expect((await board().get(`/api/agents/${ada}`)).body.adapterConfig).toEqual({ promptTemplate: 'Go: {{prompt}}', desiredSkills: ['letters', 'paperclip'] })
+    expect((await board().get(`/api/agents/${ada}`)).body.adapterConfig).toEqual({
+      promptTemplate: 'Go: {{prompt}}',
+      desiredSkills: ['letters', 'paperclip'],
+    })
     const bob = made.body.agents.find((agent: { slug: string }) => agent.slug === 'bob').id
     expect((await board().get(`/api/agents/${bob}/instructions-bundle`)).body.mode).toBeNull()
-    expect((await lastAudit(server(), made.body.company.id, 'company.skills_imported')).details).toMatchObject({ skills: [{ slug: 'letters' }, { slug: 'other' }] })
+    expect((await lastAudit(server(), made.body.company.id, 'company.skills_imported')).details).toMatchObject({
+      skills: [{ slug: 'letters' }, { slug: 'other' }],
+    })
     expect((await lastAudit(server(), ada, 'agent.instructions_bundle_updated')).details).toMatchObject({ entryFile: 'AGENTS.md' })
   })
 
@@ -64,13 +85,19 @@ describe('skills and instructions in packages', () => {
     })
     expect(made.status, made.text).toBe(200)
     const [{ id }] = made.body.agents
-    expect((await board().get(`/api/agents/${id}/instructions-bundle`)).body).toMatchObject({ mode: 'managed', files: [{ path: 'AGENTS.md', isEntryFile: true }, { path: 'HEARTBEAT.md' }] })
+    expect((await board().get(`/api/agents/${id}/instructions-bundle`)).body).toMatchObject({
+      mode: 'managed',
+      files: [{ path: 'AGENTS.md', isEntryFile: true }, { path: 'HEARTBEAT.md' }],
+    })
     expect((await board().get(`/api/agents/${id}`)).body.adapterConfig).toEqual({ desiredSkills: ['letters'] })
   })
 
   test('A path that leaves the folder of an agent is an error of the package, and a skill that cannot be stored a warning', async () => {
     const files = { 'agents/a/AGENTS.md': 'x', 'agents/a/con.md': 'x' }
-    expect(await send(files)).toMatchObject({ status: 422, body: { code: 'package_invalid', details: { errors: [expect.stringContaining('device')] } } })
+    expect(await send(files)).toMatchObject({
+      status: 422,
+      body: { code: 'package_invalid', details: { errors: [expect.stringContaining('device')] } },
+    })
     expect(await send({ 'agents/a/AGENTS.md': 'x', 'agents/a/../../x.md': 'x' })).toMatchObject({ status: 400 })
     const made = await send({ 'skills/x/readme.md': 'x', 'skills/y/SKILL.md': skillText('y'), 'skills/y/run.sh': 'echo' })
     expect(made.body.warnings).toEqual(expect.arrayContaining([expect.stringContaining('belong to no folder'), 'skills/y: has programs']))
@@ -85,9 +112,19 @@ describe('skills and instructions in packages', () => {
       { slug: 'letters', action: 'skipped', reason: expect.stringContaining('stays') },
       { slug: 'other', action: 'skipped' },
     ])
-    const preview = await board().post('/api/companies/import/preview', { source: { type: 'inline', files }, target, collisionStrategy: 'replace' })
-    expect(preview.body.plan.skillPlans).toMatchObject([{ slug: 'letters', action: 'update' }, { slug: 'other', action: 'skip' }])
-    expect((await send(files, { target, collisionStrategy: 'replace' })).body.skills).toMatchObject([{ slug: 'letters', action: 'updated' }, { action: 'skipped' }])
+    const preview = await board().post('/api/companies/import/preview', {
+      source: { type: 'inline', files },
+      target,
+      collisionStrategy: 'replace',
+    })
+    expect(preview.body.plan.skillPlans).toMatchObject([
+      { slug: 'letters', action: 'update' },
+      { slug: 'other', action: 'skip' },
+    ])
+    expect((await send(files, { target, collisionStrategy: 'replace' })).body.skills).toMatchObject([
+      { slug: 'letters', action: 'updated' },
+      { action: 'skipped' },
+    ])
   })
 
   test('Instructions of an agent that is replaced are written, each as a revision', async () => {
@@ -102,7 +139,9 @@ describe('skills and instructions in packages', () => {
   test('Skills are left out or chosen by name, and a peer exports no instructions', async () => {
     const { agent, company, exported } = await setup()
     expect(Object.keys((await exported({ include: { skills: false } })).files).filter((path) => path.startsWith('skills/'))).toEqual([])
-    expect(Object.keys((await exported({ skills: ['other'] })).files).filter((path) => path.startsWith('skills/'))).toEqual(['skills/other/SKILL.md'])
+    expect(Object.keys((await exported({ skills: ['other'] })).files).filter((path) => path.startsWith('skills/'))).toEqual([
+      'skills/other/SKILL.md',
+    ])
     const worker = await agent()
     const seen = (await exported({}, company.id, worker.client)).files
     expect(JSON.stringify(seen)).not.toContain('Be kind.')
@@ -115,12 +154,25 @@ describe('skills and instructions in packages', () => {
     const { files } = await exported()
     const chief = await run(await agent({ role: 'ceo' }))
     const made = await chief.client.post(`/api/companies/${company.id}/imports/apply`, {
-      source: { type: 'inline', files: { 'agents/eve/AGENTS.md': files['agents/ada/AGENTS.md'] ?? '', 'agents/eve/x.md': 'x', 'skills/new/SKILL.md': skillText('new') } },
+      source: {
+        type: 'inline',
+        files: {
+          'agents/eve/AGENTS.md': files['agents/ada/AGENTS.md'] ?? '',
+          'agents/eve/x.md': 'x',
+          'skills/new/SKILL.md': skillText('new'),
+        },
+      },
       target: { mode: 'existing_company', companyId: company.id },
       agents: ['eve'],
     })
     expect(made.status, made.text).toBe(200)
-    expect(made.body).toMatchObject({ skills: [], warnings: expect.arrayContaining([expect.stringContaining('1 skill(s) are ignored'), expect.stringContaining('skills and instructions are ignored')]) })
+    expect(made.body).toMatchObject({
+      skills: [],
+      warnings: expect.arrayContaining([
+        expect.stringContaining('1 skill(s) are ignored'),
+        expect.stringContaining('skills and instructions are ignored'),
+      ]),
+    })
     const [{ id }] = made.body.agents
     expect((await board().get(`/api/agents/${id}/instructions-bundle`)).body.mode).toBeNull()
     expect((await board().get(`/api/agents/${id}`)).body.adapterConfig).toEqual({})

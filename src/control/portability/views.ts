@@ -128,7 +128,9 @@ export type ExportResult = z.output<typeof exportView>
 
 export const exportPreviewView = z.strictObject({
   ...exportView.shape,
-  fileInventory: z.array(z.strictObject({ path: z.string(), kind: z.enum(['company', 'agent', 'project', 'issue', 'skill', 'extension']) })),
+  fileInventory: z.array(
+    z.strictObject({ path: z.string(), kind: z.enum(['company', 'agent', 'project', 'issue', 'skill', 'extension']) }),
+  ),
   counts: z.strictObject({ files: z.int(), agents: z.int(), skills: z.int(), projects: z.int(), issues: z.int() }),
 })
 

@@ -161,7 +161,8 @@ export async function bundleTexts(db: Db, companyId: string, agentId: string): P
 const ofAgents = sql`f.company_id = ${param('companyId', 'uuid')} and f.agent_id = any(${param('agentIds', 'uuid[]')})`
 const sizes = statement<{ companyId: string; agentIds: string[] }, { files: number; bytes: number }>('instructions_size').read(sql`
   select count(*)::int as files, coalesce(sum(octet_length(f.content)), 0)::float8 as bytes from ${instructionFiles} f where ${ofAgents}`)
-const bundleRows = statement<{ companyId: string; agentIds: string[] }, BundleTexts & { agentId: string }>('instructions_of_agents').read(sql`
+const bundleRows = statement<{ companyId: string; agentIds: string[] }, BundleTexts & { agentId: string }>('instructions_of_agents')
+  .read(sql`
   select b.agent_id as "agentId", b.entry_file as "entryFile",
     (select coalesce(json_agg(json_build_object('path', f.path, 'content', f.content) order by f.path), '[]'::json) from ${instructionFiles} f where f.agent_id = b.agent_id) as files
   from ${instructionBundles} b where b.company_id = ${param('companyId', 'uuid')} and b.agent_id = any(${param('agentIds', 'uuid[]')})`)

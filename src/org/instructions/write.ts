@@ -104,8 +104,9 @@ export async function deleteInstructionsFile(
   const { id: agentId, companyId } = agent
   const bundle = await loadBundle(tx, companyId, agentId)
   const present = bundle.files.find((file) => file.path === path)
+  // One that was deleted since it was read is another version, too.
+  if (typeof base === 'string') requireBase(present?.revisionId ?? null, base)
   if (present === undefined) return refuse('not_found', { message: 'Instructions file not found' })
-  requireBase(present.revisionId, base)
   if (path === bundle.entryFile && bundle.files.length > 1)
     refuse('unprocessable', { message: 'The entry file goes last: name another entry file first' })
   const isLast = bundle.files.length === 1
@@ -191,7 +192,14 @@ export async function insertBundles(tx: Tx, ctx: Ctx, bundles: readonly NewBundl
   await insertFileRows(
     tx,
     bundles.flatMap(({ agent, files }) =>
-      Object.entries(files).map(([path, content]) => ({ agentId: agent.id, companyId: agent.companyId, path, content, revisionId: randomUUID(), ...by })),
+      Object.entries(files).map(([path, content]) => ({
+        agentId: agent.id,
+        companyId: agent.companyId,
+        path,
+        content,
+        revisionId: randomUUID(),
+        ...by,
+      })),
     ),
   )
   return bundles.map(({ agent, entryFile }) =>

@@ -163,5 +163,8 @@ const sizes = statement<{ companyId: string; slugs: string[] | null }, { files: 
   where company_id = ${param('companyId', 'uuid')} and (${param('slugs', 'text[]')} is null or slug = any(${param('slugs', 'text[]')}))`)
 
 /** How many files some skills of a company have, and how long these are; null for all skills. */
-export const measureSkills = async (db: Db, companyId: string, slugs: readonly string[] | null): Promise<{ files: number; bytes: number }> =>
-  exactlyOne(await db.run(sizes, { companyId, slugs: slugs === null ? null : [...slugs] }))
+export const measureSkills = async (
+  db: Db,
+  companyId: string,
+  slugs: readonly string[] | null,
+): Promise<{ files: number; bytes: number }> => exactlyOne(await db.run(sizes, { companyId, slugs: slugs === null ? null : [...slugs] }))

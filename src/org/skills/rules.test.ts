@@ -23,7 +23,9 @@ describe('draftsOf', () => {
 
   test('Files without a folder are one skill, which has the name of its head', () => {
     const { drafts } = draftsOf({ 'SKILL.md': head('Answer Letters!'), 'a.txt': 'x' })
-    expect(drafts).toMatchObject([{ slug: 'answer-letters', name: 'Answer Letters!', description: 'Use it.', byteSize: 1 + Buffer.byteLength(head('Answer Letters!')) }])
+    expect(drafts).toMatchObject([
+      { slug: 'answer-letters', name: 'Answer Letters!', description: 'Use it.', byteSize: 1 + Buffer.byteLength(head('Answer Letters!')) },
+    ])
   })
 
   test.each([
@@ -32,8 +34,16 @@ describe('draftsOf', () => {
     ['has two files that differ in case alone', { 'x/SKILL.md': head('x'), 'x/a.md': '', 'x/A.md': '' }, 'cannot stand in one folder'],
     ['has a file that is too long', { 'x/SKILL.md': 'x'.repeat(MAX_SKILL_FILE_BYTES + 1) }, 'is longer than'],
     ['has a file that is no text', { 'x/SKILL.md': 'a\0b' }, 'is no text'],
-    ['has too many bytes', { 'x/SKILL.md': head('x'), ...Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`x/${n}.md`, 'x'.repeat(MAX_SKILL_FILE_BYTES)])) }, 'bytes'],
-    ['has too many files', { 'x/SKILL.md': head('x'), ...Object.fromEntries(Array.from({ length: MAX_SKILL_FILES }, (_, n) => [`x/${n}.md`, ''])) }, `at most ${MAX_SKILL_FILES} files`],
+    [
+      'has too many bytes',
+      { 'x/SKILL.md': head('x'), ...Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`x/${n}.md`, 'x'.repeat(MAX_SKILL_FILE_BYTES)])) },
+      'bytes',
+    ],
+    [
+      'has too many files',
+      { 'x/SKILL.md': head('x'), ...Object.fromEntries(Array.from({ length: MAX_SKILL_FILES }, (_, n) => [`x/${n}.md`, ''])) },
+      `at most ${MAX_SKILL_FILES} files`,
+    ],
     ['has a path that leaves its folder', { 'x/../../etc/SKILL.md': head('x') }, '`..`'],
   ])('A skill that %s is left out with a warning', (_, files, warning) => {
     const read = draftsOf(files)
@@ -88,7 +98,7 @@ describe('the parts of a skill', () => {
 describe('describeSkill', () => {
   test.each([
     ['---\nname: x\ndescription: One line\n---\n', { name: 'x', description: 'One line' }],
-    ['---\r\nname: "x: y"\r\ndescription: \'it\'\'s\'\r\n---\r\n', { name: 'x: y', description: "it's" }],
+    ["---\r\nname: \"x: y\"\r\ndescription: 'it''s'\r\n---\r\n", { name: 'x: y', description: "it's" }],
     ['---\nname: x\ndescription: >-\n  Two\n  lines\n---\n', { name: 'x', description: 'Two lines' }],
     ['---\nname: x # a comment\n---\n', { name: 'x', description: null }],
     ['\uFEFF---\nname: x\n---\n', { name: 'x', description: null }],

@@ -37,7 +37,12 @@ async function setup() {
 describe('the import of skills by the board', () => {
   test('Texts of a request become skills, which are listed, read whole and by file, and the audit row names each by its hash', async () => {
     const { company, skills, upload, agent } = await setup()
-    const made = await upload({ 'letters/SKILL.md': skillText('letters'), 'letters/tone.md': 'Kind.', 'letters/send.sh': 'echo', 'notes.txt': 'x' })
+    const made = await upload({
+      'letters/SKILL.md': skillText('letters'),
+      'letters/tone.md': 'Kind.',
+      'letters/send.sh': 'echo',
+      'notes.txt': 'x',
+    })
     expect(made.status, made.text).toBe(201)
     const [skill] = made.body.imported
     expect(skill).toMatchObject({
@@ -87,7 +92,9 @@ describe('the import of skills by the board', () => {
     expect(next.body.imported[0]).toMatchObject({ id: first.body.imported[0].id })
     expect((await board().get(`${skills}/${first.body.imported[0].id}`)).body.markdown).toContain('Better.')
     expect(await actionsOf(server(), company.id)).toEqual(['company.created', 'company.skills_imported', 'company.skills_imported'])
-    const { rows } = await server().database.sql.query('select path from company_skill_files where company_id = $1 order by path', [company.id])
+    const { rows } = await server().database.sql.query('select path from company_skill_files where company_id = $1 order by path', [
+      company.id,
+    ])
     expect(rows.map((row) => row.path)).toEqual(['SKILL.md', 'more.md'])
   })
 
@@ -115,7 +122,10 @@ describe('the import of skills by the board', () => {
     const answers = await race(['one', 'two', 'three', 'four'], (text) => upload({ 'SKILL.md': skillText('letters', text) }))
     expect(countByStatus(answers)).toEqual({ 201: 4 })
     expect((await board().get(skills)).body).toHaveLength(1)
-    const { rows } = await server().database.sql.query('select count(*)::int as count from company_skill_files f join company_skills s on s.id = f.skill_id and s.slug = $1', ['letters'])
+    const { rows } = await server().database.sql.query(
+      'select count(*)::int as count from company_skill_files f join company_skills s on s.id = f.skill_id and s.slug = $1',
+      ['letters'],
+    )
     expect(rows[0].count).toBeGreaterThan(0)
   })
 
@@ -126,7 +136,10 @@ describe('the import of skills by the board', () => {
        select $1, 'skill-' || n, 'x', 'inline', '', 0, 0 from generate_series(1, 200) n`,
       [company.id],
     )
-    expect(await upload({ 'SKILL.md': skillText('one-more') })).toMatchObject({ status: 422, body: { error: 'A company has at most 200 skills' } })
+    expect(await upload({ 'SKILL.md': skillText('one-more') })).toMatchObject({
+      status: 422,
+      body: { error: 'A company has at most 200 skills' },
+    })
   })
 
   test('A skill of another company gives the same 404 as a missing one', async () => {
@@ -175,7 +188,11 @@ describe('skills in folders of the host', () => {
       previousHash: skill.sourceRef,
     })
     rmSync(folder, { recursive: true })
-    expect((await board().get(`${skills}/${skill.id}/update-status`)).body).toMatchObject({ supported: true, hasUpdate: false, reason: expect.stringContaining('missing') })
+    expect((await board().get(`${skills}/${skill.id}/update-status`)).body).toMatchObject({
+      supported: true,
+      hasUpdate: false,
+      reason: expect.stringContaining('missing'),
+    })
     expect(await board().post(`${skills}/${skill.id}/install-update`)).toMatchObject({ status: 422 })
   })
 
@@ -196,9 +213,14 @@ describe('skills in folders of the host', () => {
 
   test('A scan of projects imports what lies below an allowed folder, and says what it did not look at', async () => {
     const { company, skills, upload } = await setup()
-    const folder = folderWith(allowed, { '.claude/skills/tests/SKILL.md': skillText('tests'), 'skills/letters/SKILL.md': skillText('letters', 'In the project.'), 'src/SKILL.md': skillText('source') })
+    const folder = folderWith(allowed, {
+      '.claude/skills/tests/SKILL.md': skillText('tests'),
+      'skills/letters/SKILL.md': skillText('letters', 'In the project.'),
+      'src/SKILL.md': skillText('source'),
+    })
     await upload({ 'letters/SKILL.md': skillText('letters') })
-    for (const cwd of [folder, closed]) await board().post(`/api/companies/${company.id}/projects`, { name: path.basename(cwd), workspace: { cwd, name: 'main' } })
+    for (const cwd of [folder, closed])
+      await board().post(`/api/companies/${company.id}/projects`, { name: path.basename(cwd), workspace: { cwd, name: 'main' } })
     const scan = await board().post(`${skills}/scan-projects`, {})
     expect(scan, scan.text).toMatchObject({
       status: 200,
@@ -212,7 +234,11 @@ describe('skills in folders of the host', () => {
         warnings: [expect.stringContaining('1 workspace(s)')],
       },
     })
-    expect((await lastAudit(server(), company.id, 'company.skills_scanned')).details).toMatchObject({ scannedWorkspaces: 1, discovered: 2, skills: [{ slug: 'tests', action: 'created' }] })
+    expect((await lastAudit(server(), company.id, 'company.skills_scanned')).details).toMatchObject({
+      scannedWorkspaces: 1,
+      discovered: 2,
+      skills: [{ slug: 'tests', action: 'created' }],
+    })
     writeFileSync(path.join(folder, '.claude/skills/tests/SKILL.md'), skillText('tests', 'Better.'))
     expect((await board().post(`${skills}/scan-projects`, {})).body).toMatchObject({ imported: [], updated: [{ slug: 'tests' }] })
   })
@@ -239,12 +265,18 @@ describe('the deletion of a skill', () => {
     const [skill] = (await upload({ 'SKILL.md': skillText('letters') })).body.imported
     const holder = await agent()
     expect(await board().post(`/api/agents/${holder.id}/skills/sync`, { desiredSkills: ['letters'] })).toMatchObject({ status: 200 })
-    expect((await board().get(`${skills}/${skill.id}`)).body).toMatchObject({ attachedAgentCount: 1, usedByAgents: [{ id: holder.id, adapterType: 'process' }] })
+    expect((await board().get(`${skills}/${skill.id}`)).body).toMatchObject({
+      attachedAgentCount: 1,
+      usedByAgents: [{ id: holder.id, adapterType: 'process' }],
+    })
     expect(await board().del(`${skills}/${skill.id}`)).toMatchObject({ status: 422, body: { details: { agentIds: [holder.id] } } })
     expect(await holder.client.del(`${skills}/${skill.id}`)).toMatchObject({ status: 403, body: { code: 'board_required' } })
     await board().post(`/api/agents/${holder.id}/skills/sync`, { desiredSkills: [] })
     expect(await board().del(`${skills}/${skill.id}`)).toMatchObject({ status: 200, body: { id: skill.id } })
-    expect((await lastAudit(server(), skill.id, 'company.skill_deleted')).details).toEqual({ slug: 'letters', contentHash: skill.sourceRef })
+    expect((await lastAudit(server(), skill.id, 'company.skill_deleted')).details).toEqual({
+      slug: 'letters',
+      contentHash: skill.sourceRef,
+    })
     expect((await board().get(skills)).body).toEqual([])
     const { rows } = await server().database.sql.query('select 1 from company_skill_files where company_id = $1', [company.id])
     expect(rows).toEqual([])
@@ -269,7 +301,10 @@ describe('the skills of an agent', () => {
     await upload({ 'SKILL.md': skillText('letters') })
     const { id, client } = await agent()
     const synced = await board().post(`/api/agents/${id}/skills/sync`, { desiredSkills: ['letters', 'paperclip', 'letters'] })
-    expect(synced, synced.text).toMatchObject({ status: 200, body: { adapterType: 'process', supported: true, mode: 'ephemeral', desiredSkills: ['letters', 'paperclip'], warnings: [] } })
+    expect(synced, synced.text).toMatchObject({
+      status: 200,
+      body: { adapterType: 'process', supported: true, mode: 'ephemeral', desiredSkills: ['letters', 'paperclip'], warnings: [] },
+    })
     expect(synced.body.entries.find((entry: { key: string }) => entry.key === 'letters')).toEqual({
       key: 'letters',
       name: 'letters',
@@ -282,7 +317,10 @@ describe('the skills of an agent', () => {
     expect((await client.get(`/api/agents/${id}/skills`)).body).toEqual(synced.body)
     expect((await board().get(`/api/agents/${id}`)).body.adapterConfig).toEqual({ desiredSkills: ['letters', 'paperclip'] })
     expect((await lastAudit(server(), id, 'agent.skills_synced')).details).toMatchObject({ desiredSkills: ['letters', 'paperclip'] })
-    expect((await board().get(`/api/agents/${id}/config-revisions`)).body[0]).toMatchObject({ source: 'skill-sync', changedKeys: ['adapterConfig'] })
+    expect((await board().get(`/api/agents/${id}/config-revisions`)).body[0]).toMatchObject({
+      source: 'skill-sync',
+      changedKeys: ['adapterConfig'],
+    })
     const before = await auditCount(server())
     expect((await board().post(`/api/agents/${id}/skills/sync`, { desiredSkills: ['letters', 'paperclip'] })).status).toBe(200)
     expect(await auditCount(server())).toBe(before)
@@ -292,12 +330,24 @@ describe('the skills of an agent', () => {
     const { agent } = await setup()
     const { id } = await agent()
     const sync = (agentId: string, desiredSkills: unknown) => board().post(`/api/agents/${agentId}/skills/sync`, { desiredSkills })
-    expect(await sync(id, ['nothing'])).toMatchObject({ status: 422, body: { code: 'unknown_reference', details: { skills: ['nothing'] } } })
-    expect(await sync(id, Array.from({ length: 21 }, (_, n) => `s-${n}`))).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
+    expect(await sync(id, ['nothing'])).toMatchObject({
+      status: 422,
+      body: { code: 'unknown_reference', details: { skills: ['nothing'] } },
+    })
+    expect(
+      await sync(
+        id,
+        Array.from({ length: 21 }, (_, n) => `s-${n}`),
+      ),
+    ).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
     expect(await sync(id, 'paperclip')).toMatchObject({ status: 400 })
     const elsewhere = await agent({ adapterType: 'http', adapterConfig: { url: 'https://example.com/' } })
     expect(await sync(elsewhere.id, ['paperclip'])).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
-    expect((await board().get(`/api/agents/${elsewhere.id}/skills`)).body).toMatchObject({ supported: false, mode: 'unsupported', warnings: [expect.stringContaining('no files')] })
+    expect((await board().get(`/api/agents/${elsewhere.id}/skills`)).body).toMatchObject({
+      supported: false,
+      mode: 'unsupported',
+      warnings: [expect.stringContaining('no files')],
+    })
     expect(await sync(randomUUID(), [])).toMatchObject({ status: 404 })
   })
 

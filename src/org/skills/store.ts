@@ -53,7 +53,7 @@ const columnsOfDraft = ({ draft, folder }: SourcedDraft) => ({
 /**
  * (tx) Stores skills under their names: new ones, and in the place of those that are there. Expects the company's row lock.
  * @param approvedBases for what a person approved: the hash of each skill as it was shown, null for a new one
- * @throws Refusal `unprocessable` beyond the number of skills; `approval_changed` when a skill is not the one that was shown
+ * @throws Refusal `unprocessable` beyond the number of skills; `document_stale` when a skill is not the one that was shown
  */
 export async function storeSkills(
   tx: Tx,
@@ -71,7 +71,7 @@ export async function storeSkills(
     const { slug, contentHash } = each.draft
     const before = present.get(slug)
     if (approvedBases !== null && (approvedBases[slug] ?? null) !== (before?.contentHash ?? null))
-      refuse('approval_changed', { message: `The skill ${slug} has changed since this was asked for` })
+      refuse('document_stale', { message: `The skill ${slug} has changed since this was asked for` })
     const columns = columnsOfDraft(each)
     const isSame = before?.contentHash === contentHash && before.sourceLocator === each.folder
     const id = before?.id ?? randomUUID()
