@@ -236,6 +236,24 @@ export async function readPackage(actor: Actor, request: ImportRequest): Promise
   return { ...companyPackage, power: await findPower(agents, companyPackage.projects) }
 }
 
+/** The kinds of rows that an import takes: those that are asked for, that the package has, and that the caller may import. */
+function includedIn(
+  actor: Actor,
+  { include }: ImportRequest,
+  { company, agents, projects, issues, skills }: ReadPackage,
+  warnings: string[],
+): Included {
+  if (actor.kind === 'agent' && skills.length > 0)
+    warnings.push(`${skills.length} skill(s) are ignored, because only the board may import them`)
+  return {
+    company: (include?.company ?? true) && company !== null,
+    agents: (include?.agents ?? true) && agents.length > 0,
+    projects: (include?.projects ?? true) && projects.length > 0,
+    issues: (include?.issues ?? true) && issues.length > 0,
+    skills: (include?.skills ?? true) && skills.length > 0 && actor.kind !== 'agent',
+  }
+}
+
 /**
  * Plans an import. Pure: the same actor, request, package and rows give the same plan.
  * @param existing the rows of the company; none for a new company
@@ -244,15 +262,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
   const warnings = [...companyPackage.warnings]
   const errors = [...companyPackage.errors]
   const requestedInclude = request.include
-  const include: Included = {
-    company: (requestedInclude?.company ?? true) && companyPackage.company !== null,
-    agents: (requestedInclude?.agents ?? true) && companyPackage.agents.length > 0,
-    projects: (requestedInclude?.projects ?? true) && companyPackage.projects.length > 0,
-    issues: (requestedInclude?.issues ?? true) && companyPackage.issues.length > 0,
-    skills: (requestedInclude?.skills ?? true) && companyPackage.skills.length > 0 && actor.kind !== 'agent',
-  }
-  if (actor.kind === 'agent' && companyPackage.skills.length > 0)
-    warnings.push(`${companyPackage.skills.length} skill(s) are ignored, because only the board may import them`)
+  const include = includedIn(actor, request, companyPackage, warnings)
   const takesGoals = (requestedInclude?.projects ?? true) || (requestedInclude?.issues ?? true)
   const selected = request.agents === 'all' ? null : new Set(request.agents)
   for (const slug of selected ?? [])
