@@ -36,5 +36,9 @@ export const pages: readonly PageRoute[] = [
   page('projects', () => import('./pages/projects/ProjectsPage.tsx')),
   page('projects/:project', () => import('./pages/projects/ProjectPage.tsx')),
   page('secrets', () => import('./pages/secrets/SecretsPage.tsx')),
+  page('skills', () => import('./pages/skills/SkillsPage.tsx')),
+  page('skills/:skill', () => import('./pages/skills/SkillPage.tsx')),
+  page('webhooks', () => import('./pages/webhooks/WebhooksPage.tsx')),
+  page('webhooks/:webhook', () => import('./pages/webhooks/WebhookPage.tsx')),
   page('settings', () => import('./pages/settings/SettingsPage.tsx')),
 ]

@@ -21,6 +21,7 @@ import type { badgesView, dashboardView } from '../../observe/activity/dashboard
 import type { activityView } from '../../observe/activity/views.ts'
 import type { exportLine, verificationView } from '../../observe/audit/views.ts'
 import type { eventView } from '../../observe/events/views.ts'
+import type { webhookDeliveryView, webhookView, webhookWithSecretView } from '../../observe/webhooks/views.ts'
 import type { healthView } from '../../observe/instance/health.ts'
 import type { generalView, meView, whoamiView } from '../../observe/instance/views.ts'
 import type { agentView, keyCreatedView, configurationView, revisionView as agentRevisionView } from '../../org/agents/views.ts'
@@ -28,11 +29,21 @@ import type { orgNode } from '../../org/chart/views.ts'
 import type { companyView } from '../../org/companies/views.ts'
 import type { goalView } from '../../org/goals/views.ts'
 import type { createdInviteView, inviteView, joinRequestView } from '../../org/invites/views.ts'
+import type { instructionsBundleView, instructionsFileView } from '../../org/instructions/views.ts'
 import type { labelView } from '../../org/labels/views.ts'
 import type { memberView } from '../../org/members/views.ts'
 import type { sessionView } from '../../org/people/views.ts'
 import type { projectView } from '../../org/projects/views.ts'
 import type { secretProviderView, secretUsageView, secretView } from '../../org/secrets/views.ts'
+import type {
+  importSkillsView,
+  scanProjectsView,
+  skillDetailView,
+  skillFileView,
+  skillsOfAgentView,
+  skillView,
+  updateStatusView,
+} from '../../org/skills/views.ts'
 import type { documentView, revisionView as documentRevisionView } from '../../work/documents/views.ts'
 import type { assetView, attachmentView } from '../../work/files/views.ts'
 import type { interactionView } from '../../work/interactions/views.ts'
@@ -78,6 +89,15 @@ export type Project = z.output<typeof projectView>
 export type Secret = z.output<typeof secretView>
 export type SecretProvider = z.output<typeof secretProviderView>
 export type SecretUsage = z.output<typeof secretUsageView>
+export type InstructionsBundle = z.output<typeof instructionsBundleView>
+export type InstructionsFile = z.output<typeof instructionsFileView>
+export type Skill = z.output<typeof skillView>
+export type SkillDetail = z.output<typeof skillDetailView>
+export type SkillFile = z.output<typeof skillFileView>
+export type SkillUpdate = z.output<typeof updateStatusView>
+export type SkillsOfAgent = z.output<typeof skillsOfAgentView>
+export type ImportedSkills = z.output<typeof importSkillsView>
+export type ScannedSkills = z.output<typeof scanProjectsView>
 export type IssueDocument = z.output<typeof documentView>
 export type DocumentRevision = z.output<typeof documentRevisionView>
 export type Asset = z.output<typeof assetView>
@@ -91,6 +111,9 @@ export type IssueRun = z.output<typeof issueRunView>
 export type WorkProduct = z.output<typeof workProductView>
 export type ListedIssue = z.output<typeof labelledIssueView>
 export type Comment = z.output<typeof commentView>
+export type Webhook = z.output<typeof webhookView>
+export type WebhookWithSecret = z.output<typeof webhookWithSecretView>
+export type WebhookDelivery = z.output<typeof webhookDeliveryView>
 export type CostSummary = z.output<typeof costSummaryView>
 export type CostByAgent = z.output<typeof costByAgentView>
 export type CostByAgentModel = z.output<typeof costByAgentModelView>

@@ -25,7 +25,9 @@ const letters: Readonly<Record<string, string>> = {
   costs: 'm',
   budgets: 'b',
   projects: 'j',
+  skills: 'k',
   secrets: 'e',
+  webhooks: 'w',
   settings: 's',
 }
 

@@ -28,7 +28,9 @@ export const entries: readonly Entry[] = [
   { path: 'costs', name: 'Costs' },
   { path: 'budgets', name: 'Budgets' },
   { path: 'projects', name: 'Projects' },
+  { path: 'skills', name: 'Skills' },
   { path: 'secrets', name: 'Secrets' },
+  { path: 'webhooks', name: 'Webhooks' },
 ]
 
 interface RailProps {

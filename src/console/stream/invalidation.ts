@@ -8,7 +8,7 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   issue: ['issues', 'issue', 'holds', 'stalled', 'figures', 'projects', 'goals'],
   run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue', 'budgets'],
   wake: ['runs', 'holds', 'stalled', 'issue', 'agent'],
-  agent: ['agents', 'agent', 'figures', 'stalled', 'runs', 'budgets', 'secretUsage'],
+  agent: ['agents', 'agent', 'figures', 'stalled', 'runs', 'budgets', 'secretUsage', 'skills', 'skill'],
   approval: ['approvals', 'approval', 'figures', 'agents', 'issue'],
   company: ['companies', 'company', 'figures', 'budgets'],
   project: ['projects', 'project', 'issues', 'budgets', 'secretUsage'],
@@ -23,10 +23,25 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   budget_policy: ['budgets', 'figures', 'costs', 'agents', 'agent'],
   budget_incident: ['budgets', 'figures', 'agents', 'projects', 'approvals'],
   secret: ['secrets', 'secretUsage'],
+  skill: ['skills', 'skill'],
+  webhook: ['webhooks', 'webhook', 'webhookDeliveries'],
 }
 
 /** Nouns of reads of single rows, and of what belongs to one: they are read again only when the event names their row. */
-const singleRows = new Set(['issue', 'run', 'runEvents', 'runActivity', 'agent', 'approval', 'project', 'goal', 'company', 'secretUsage'])
+const singleRows = new Set([
+  'issue',
+  'run',
+  'runEvents',
+  'runActivity',
+  'agent',
+  'approval',
+  'project',
+  'goal',
+  'company',
+  'secretUsage',
+  'webhook',
+  'webhookDeliveries',
+])
 
 /** The parts of events that a batch needs. */
 export interface ChangedRows {
@@ -50,6 +65,8 @@ export function changedBy(events: readonly StreamEvent[]): ChangedRows {
       for (const noun of nounsOf[entityType] ?? [`${entityType}s`, entityType]) nouns.add(noun)
       for (const noun of ['activity', 'runActivity']) nouns.add(noun)
       if (action.startsWith('issue.thread_interaction_')) nouns.add('questions')
+      // Skills are imported under the name of the company.
+      if (action.startsWith('company.skill')) for (const noun of ['skills', 'skill']) nouns.add(noun)
       for (const id of [entityId, agentId, runId, ...idsIn(details)]) if (id !== null) ids.add(id)
     } else if (event.type === 'heartbeat.run.event') {
       // The exit of a process is written to its run without an audit row, and such an event follows it.

@@ -21,10 +21,10 @@ export interface ConsoleWorld {
   readonly open: (path: string, options?: OpenOptions) => Promise<Page>
 }
 
-/** Builds the console and starts a server for the tests of a file. A fault of a page fails its test. */
-export function useConsole(): ConsoleWorld {
+/** Builds the console and starts a server for the tests of a file. A fault of a page fails its test. @param options of the server */
+export function useConsole(options: Parameters<typeof useServer>[0] = {}): ConsoleWorld {
   beforeAll(async () => void (await makeConsole()))
-  const server = useServer({})
+  const server = useServer(options)
   const openBrowser = useBrowser()
   return {
     server,

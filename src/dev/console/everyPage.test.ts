@@ -9,20 +9,8 @@ import type { FilledCompany } from './company/fill.ts'
 import { useConsole } from './consoleWorld.ts'
 import { settle } from './settle.ts'
 
-const LINKS = [
-  'Overview',
-  'Issues',
-  'Locks',
-  'Runs',
-  'Agents',
-  'Approvals',
-  'Activity',
-  'Costs',
-  'Budgets',
-  'Projects',
-  'Secrets',
-  'Settings',
-]
+const WORK = ['Overview', 'Issues', 'Locks', 'Runs', 'Agents', 'Approvals', 'Activity']
+const LINKS = [...WORK, 'Costs', 'Budgets', 'Projects', 'Skills', 'Secrets', 'Webhooks', 'Settings']
 
 const { open, server } = useConsole()
 const signedOutServer = useServer({ people: {}, boardMode: 'token' })

@@ -73,9 +73,9 @@ describe.skipIf(!hasChromium)('the page of secrets in the console (needs Chromiu
     await notice(page, 'The secret GitHub token is made')
     const [made] = await listOf(here)
     expect(made).toMatchObject({ name: 'GitHub token', latestVersion: 1, description: 'Of the builds, until March' })
+    await row(page, 'GitHub token').getByText('nothing').waitFor()
     const text = await row(page, 'GitHub token').textContent()
     for (const words of ['this server, encrypted', 'Of the builds', 'never']) expect(text).toContain(words)
-    await row(page, 'GitHub token').getByText('nothing').waitFor()
     expect(await isAnywhere(page, VALUE)).toBe(false)
     expect(await lastAudit(server(), made?.id ?? '', 'secret.created')).toMatchObject({
       actorId: 'local-board',
@@ -123,7 +123,7 @@ describe.skipIf(!hasChromium)('the page of secrets in the console (needs Chromiu
     await page.keyboard.press('Enter')
     const drawer = dialog(page, 'GitHub token')
     await drawer.getByText('env.GITHUB_TOKEN').waitFor()
-    expect(await drawer.getByRole('region', { name: 'Versions' }).getByRole('listitem').count()).toBe(2)
+    await expect.poll(() => drawer.getByRole('region', { name: 'Versions' }).getByRole('listitem').count()).toBe(2)
   })
 
   test('A name is changed, and one that is taken is refused in the words of the server', async () => {

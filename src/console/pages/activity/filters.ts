@@ -17,20 +17,24 @@ const failures = [
   'issue.stalled',
   'wake.closed',
   'wake.retried',
+  'webhook.disabled',
+  'webhook.parked',
 ]
 
-/** Changes of permissions, and the decisions of the board. */
+/** Changes of permissions and of the texts that agents follow, and the decisions of the board. A query has at most 30 of them. */
 const governance = [
   'agent.config_rolled_back',
   'agent.created',
   'agent.deleted',
   'agent.grants_changed',
   'agent.hire_created',
+  'agent.instructions_file_updated',
   'agent.key_created',
   'agent.key_revoked',
   'agent.permissions_updated',
   'agent.quarantine_released',
   'agent.quarantined',
+  'agent.skills_synced',
   'agent.terminated',
   'agent.updated',
   'approval.approved',
@@ -40,6 +44,7 @@ const governance = [
   'approval.resubmitted',
   'approval.revision_requested',
   'company.archived',
+  'company.skills_imported',
   'company.updated',
   'invite.created',
   'invite.revoked',
@@ -48,10 +53,6 @@ const governance = [
   'person.access_changed',
   'person.permissions_changed',
   'person.role_changed',
-  'secret.created',
-  'secret.deleted',
-  'secret.rotated',
-  'secret.updated',
 ]
 
 const isFailure = ({ action, details }: Activity): boolean => {
@@ -116,6 +117,7 @@ const groupOf: Readonly<Record<string, string>> = {
   join: 'People',
   person: 'People',
   secret: 'Secrets',
+  webhook: 'Webhooks',
 }
 const OTHERS = 'The company'
 /** Rows of these belong to no company: they are in the log of the instance. */

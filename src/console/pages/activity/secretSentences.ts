@@ -1,6 +1,6 @@
 // Sentences about secrets. None of them has a value.
 
-import { by, enumerated, fieldWords, listIn, named, numberIn, passive, quoted, say } from './sentenceParts.ts'
+import { by, count, enumerated, fieldWords, listIn, named, numberIn, passive, quoted, say } from './sentenceParts.ts'
 import type { Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
 /** The agent whose run was given a value. */
@@ -13,6 +13,7 @@ const forIssue = (row: SentenceRow): readonly Part[] => {
 
 /** By action. */
 export const secretSentences: Readonly<Record<string, SentenceMaker>> = {
+  'instance.master_key_rotated': by((row) => say`wrapped ${count(numberIn(row, 'dataKeys'), 'data key')} with another master key`),
   'secret.created': by((row) => say`made the secret ${quoted(row, 'name')}`),
   'secret.deleted': by((row) => say`deleted the secret ${quoted(row, 'name')}`),
   'secret.read': passive(

@@ -6,6 +6,8 @@ import { issueSentences } from './issueSentences.ts'
 import { moneySentences } from './moneySentences.ts'
 import { secretSentences } from './secretSentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
+import { skillSentences } from './skillSentences.ts'
+import { webhookSentences } from './webhookSentences.ts'
 import type { Named, NamedKind, Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
 export { actorOf } from './sentenceParts.ts'
@@ -18,6 +20,8 @@ export const sentences: Readonly<Record<string, SentenceMaker>> = {
   ...companySentences,
   ...moneySentences,
   ...secretSentences,
+  ...webhookSentences,
+  ...skillSentences,
 }
 
 const namedKinds: Readonly<Record<string, NamedKind>> = {

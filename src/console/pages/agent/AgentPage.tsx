@@ -18,6 +18,7 @@ import { Tabs } from '../../parts/Tabs.tsx'
 import { go, usePlace } from '../../router/location.ts'
 import { ConfigurationTab } from './ConfigurationTab.tsx'
 import { DeleteDialog, QuarantineDialog, ReleaseDialog, TerminateDialog } from './dialogs.tsx'
+import { InstructionsTab } from './instructions/InstructionsTab.tsx'
 import { KeysTab } from './KeysTab.tsx'
 import { NowTab } from './NowTab.tsx'
 import { PermissionsTab } from './PermissionsTab.tsx'
@@ -53,6 +54,7 @@ function AgentByAddress({ address }: { readonly address: string }): ReactNode {
 const tabs = [
   { value: '', label: 'Now' },
   { value: 'configuration', label: 'Configuration' },
+  { value: 'instructions', label: 'Instructions' },
   { value: 'revisions', label: 'Revisions' },
   { value: 'keys', label: 'Keys' },
   { value: 'permissions', label: 'Permissions' },
@@ -79,6 +81,7 @@ function AgentContent({ agent }: { readonly agent: AgentDetail }): ReactNode {
       <Tabs tabs={tabs} label="Parts of the agent" />
       {tab === '' && <NowTab agent={agent} onOpen={setOpen} />}
       {tab === 'configuration' && <ConfigurationTab agent={agent} />}
+      {tab === 'instructions' && <InstructionsTab agent={agent} />}
       {tab === 'revisions' && <RevisionsTab agent={agent} />}
       {tab === 'keys' && <KeysTab agent={agent} />}
       {tab === 'permissions' && <PermissionsTab agent={agent} />}

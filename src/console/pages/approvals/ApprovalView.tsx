@@ -22,9 +22,10 @@ import { Decision } from './Decision.tsx'
 import { HireCard } from './HireCard.tsx'
 import { Requester } from './Requester.tsx'
 import { RequestView } from './RequestView.tsx'
+import { TextChangeView } from './TextChangeView.tsx'
 import { useSeen } from './useSeen.ts'
 import type { Seen } from './useSeen.ts'
-import { isOpen, kindOf, proposalOf, titleOf } from './words.ts'
+import { isOpen, kindOf, proposalOf, textChangeOf, titleOf } from './words.ts'
 import { Written } from './written.tsx'
 
 const noRows: readonly never[] = []
@@ -59,6 +60,7 @@ function Shown({ approval, etag, nameOf, again, isWhole }: ShownProps): ReactNod
   const seen = useSeen(approval)
   const agent = useSubject(companyId, approval, again)
   const proposal = proposalOf(approval)
+  const texts = textChangeOf(approval)
   return (
     <article className="approval" aria-label={titleOf(approval)}>
       <div className="approval-main">
@@ -71,6 +73,8 @@ function Shown({ approval, etag, nameOf, again, isWhole }: ShownProps): ReactNod
           <BudgetCard approval={approval} nameOf={nameOf} />
         ) : proposal !== null ? (
           <ChangeView approval={approval} proposal={proposal} agent={agent} />
+        ) : texts !== null ? (
+          <TextChangeView approval={approval} change={texts} nameOf={nameOf} />
         ) : (
           <RequestView approval={approval} />
         )}

@@ -41,6 +41,48 @@ export function proposalOf({ type, payload }: Pick<Approval, 'type' | 'payload'>
 export const subjectOf = (approval: Pick<Approval, 'type' | 'payload'>): string | null =>
   approval.type === 'hire_agent' ? textOf(approval.payload['agentId']) : (proposalOf(approval)?.agentId ?? null)
 
+/** The texts that an approval would give to agents to follow, as its payload has them; null for another approval. */
+export type TextChange =
+  | {
+      readonly kind: 'skills'
+      /** Texts by their paths, by the name of the skill. */
+      readonly skills: Readonly<Record<string, Readonly<Record<string, string>>>>
+      /** The skills that they take the place of. */
+      readonly replaced: ReadonlySet<string>
+    }
+  | {
+      readonly kind: 'instructions'
+      readonly agentId: string
+      readonly path: string
+      /** Null deletes the file. */
+      readonly content: string | null
+      readonly baseRevisionId: string | null
+    }
+
+const textsIn = (value: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(recordOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+
+/** The change of texts of an approval. Only the server writes that field. */
+export function textChangeOf({ type, payload }: Pick<Approval, 'type' | 'payload'>): TextChange | null {
+  const change = payload['textChange']
+  if (type !== 'request_board_approval' || !isRecord(change)) return null
+  if (change['kind'] === 'skills') {
+    const skills = Object.fromEntries(Object.entries(recordOf(change['skills'])).map(([name, files]) => [name, textsIn(files)]))
+    const replaced = Object.entries(recordOf(change['bases'])).flatMap(([name, base]) => (base === null ? [] : [name]))
+    return { kind: 'skills', skills, replaced: new Set(replaced) }
+  }
+  const [agentId, path] = [textOf(change['agentId']), textOf(change['path'])]
+  if (change['kind'] !== 'instructions' || agentId === null || path === null) return null
+  const { content, baseRevisionId } = change
+  return {
+    kind: 'instructions',
+    agentId,
+    path,
+    content: typeof content === 'string' ? content : null,
+    baseRevisionId: textOf(baseRevisionId),
+  }
+}
+
 export const typeWords: Readonly<Record<ApprovalType, string>> = {
   hire_agent: 'Hire',
   approve_ceo_strategy: 'Strategy',
@@ -49,8 +91,11 @@ export const typeWords: Readonly<Record<ApprovalType, string>> = {
 }
 
 /** The kind of an approval, in words. */
-export const kindOf = (approval: Pick<Approval, 'type' | 'payload'>): string =>
-  proposalOf(approval) === null ? typeWords[approval.type] : 'Change of an agent'
+export function kindOf(approval: Pick<Approval, 'type' | 'payload'>): string {
+  const texts = textChangeOf(approval)
+  if (texts !== null) return texts.kind === 'skills' ? 'Skills' : 'Instructions of an agent'
+  return proposalOf(approval) === null ? typeWords[approval.type] : 'Change of an agent'
+}
 
 const scopeWords: Readonly<Record<string, string>> = { company: 'The company', agent: 'An agent', project: 'A project' }
 
@@ -93,6 +138,10 @@ export function effectOf(approval: Approval, outcome: Outcome): string {
       ? 'The agent that waits is terminated. This cannot be taken back.'
       : `Nothing is changed, and ${asksOf.toLowerCase()} reads the decision. This cannot be taken back.`
   if (isHire) return 'The agent becomes active: it may be given issues, and its command may run on this host.'
+  const texts = textChangeOf(approval)
+  if (texts?.kind === 'skills')
+    return 'The company has these skills from then on, and agents may be given them. Agents that have one get the new text.'
+  if (texts !== null) return 'The instructions of the agent are changed as shown. Its next run follows them.'
   if (proposalOf(approval) !== null) return 'The agent gets the configuration that is shown. Its next run uses it.'
   return `${asksOf} is woken and reads the decision. The server itself does nothing else.`
 }

@@ -5,7 +5,7 @@ import { pinnedOf, providerWords, usersOf, usersWords } from './words.ts'
 
 type Use = SecretUsage['uses'][number]
 
-const usage = (kind: Use['kind'], id: string, path: string, version: Use['version'] = 'latest'): Use => ({
+const usedBy = (kind: Use['kind'], id: string, path: string, version: Use['version'] = 'latest'): Use => ({
   kind,
   id,
   name: id,
@@ -13,7 +13,11 @@ const usage = (kind: Use['kind'], id: string, path: string, version: Use['versio
   version,
 })
 
-const uses = [usage('agent', 'ada', 'env.KEY'), usage('project', 'site', 'env.KEY', 2), usage('agent', 'ada', 'headers.Authorization', 1)]
+const uses = [
+  usedBy('agent', 'ada', 'env.KEY'),
+  usedBy('project', 'site', 'env.KEY', 2),
+  usedBy('agent', 'ada', 'headers.Authorization', 1),
+]
 
 describe('the words about secrets', () => {
   test('One that uses a secret in two fields stands once, with both fields', () => {

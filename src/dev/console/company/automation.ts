@@ -1,10 +1,15 @@
-// What the filled company runs on by itself: secrets with those that use them.
+// What the filled company runs on by itself: secrets with those that use them, skills and instructions, and webhooks.
 
+import type { Pool } from '../../../platform/db/driver/client.ts'
 import type { Requests } from './requests.ts'
 import type { Agent } from './work.ts'
 
+type Sql = Pick<Pool, 'query'>
+
 interface AutomationOf {
   readonly agents: Readonly<Record<'alan', Agent>>
+  /** Some states come only with time. */
+  readonly sql: Sql
 }
 
 /** Makes secrets: one that an agent uses, in its second version, and one that nothing uses. */
@@ -18,7 +23,59 @@ async function createSecrets(board: Requests, companyId: string, { alan }: Autom
   await board.patch(`/agents/${alan.id}`, { adapterConfig: { env } })
 }
 
-/** Fills a company with what it runs on by itself. */
-export async function createAutomation(board: Requests, companyId: string, { agents }: AutomationOf): Promise<void> {
-  await createSecrets(board, companyId, agents)
+/** Makes webhooks: one that delivers, one that was parked after a day, and one that a person has disabled. @returns the parked one */
+async function createWebhooks(board: Requests, companyId: string, sql: Sql): Promise<string> {
+  const made = (host: string, fields: Readonly<Record<string, unknown>>): Promise<{ readonly id: string }> =>
+    board.post(`/companies/${companyId}/webhooks`, { url: `https://${host}/hooks/3f9a`, ...fields })
+  await made('chat.example.com', { description: 'The chat of the operators', events: ['approval.*', 'budget.*'] })
+  const parked = await made('tickets.example.com', { description: 'Tickets of the customers', events: ['issue.*'] })
+  const off = await made('old.example.com', { description: 'The old dashboard' })
+  await board.patch(`/webhooks/${off.id}`, { status: 'disabled' })
+  await sql.query(
+    `update webhook_endpoints set status = 'parked', stopped_reason = 'retries_exhausted', stopped_at = now() - interval '2 hours', consecutive_failures = 8,
+       failing_since = now() - interval '26 hours', last_success_at = now() - interval '27 hours', last_error = 'The receiver answered 503' where id = $1`,
+    [parked.id],
+  )
+  for (let attempt = 1; attempt <= 8; attempt += 1)
+    await sql.query(
+      `insert into webhook_deliveries (company_id, webhook_id, message_id, event, cursor, attempt, status, error_code, error, duration_ms, answer)
+       values ($1, $2, 'msg_7be1', 'issue.created', '1.1.1', $3, 503, 'status', 'The receiver answered 503', $4, '{"error":"down for maintenance"}')`,
+      [companyId, parked.id, attempt, 40 + attempt * 3],
+    )
+  return parked.id
+}
+
+const SKILL = `---
+name: release-notes
+description: Writes the notes of a release from the issues that it has.
+---
+
+1. Read the issues of the release. Leave out what no operator can see.
+2. Write one sentence for each. The first words say what is better now.
+`
+
+/** Imports a skill, and gives an agent skills and instructions. @returns the skill */
+async function createTexts(board: Requests, companyId: string, { alan }: AutomationOf['agents']): Promise<string> {
+  const files = {
+    'SKILL.md': SKILL,
+    'references/words.md': '# Words\n\nhold, run, wake\n',
+    'scripts/list.sh': '#!/bin/sh\ngit log --oneline\n',
+  }
+  const { imported } = await board.post(`/companies/${companyId}/skills/import`, { files })
+  const [skill] = imported as readonly { readonly id: string; readonly slug: string }[]
+  const text = '# Alan\n\nYou keep the machines running. Ask before you restart one.\n'
+  await board.put(`/agents/${alan.id}/instructions-bundle/file`, { path: 'AGENTS.md', content: text })
+  await board.put(`/agents/${alan.id}/instructions-bundle/file`, { path: 'notes/machines.md', content: 'mirror: restart at night only\n' })
+  return skill?.id ?? ''
+}
+
+/** Fills a company with what it runs on by itself. @returns the rows whose pages are looked at */
+export async function createAutomation(
+  board: Requests,
+  companyId: string,
+  of: AutomationOf,
+): Promise<Readonly<Record<'skill' | 'webhook', string>>> {
+  await createSecrets(board, companyId, of.agents)
+  const skill = await createTexts(board, companyId, of.agents)
+  return { skill, webhook: await createWebhooks(board, companyId, of.sql) }
 }
