@@ -182,7 +182,7 @@ async function bodyOf(exchange: IdentifiedExchange): Promise<unknown> {
   return await covered(exchange, body)
 }
 
-/** What a run writes has none of the secrets that the run was given (I17). They stand in its environment, and programs print it. */
+/** The body of a run has none of the secrets that the run was given (I17). They stand in its environment, and programs print it. */
 async function covered(exchange: IdentifiedExchange, body: unknown): Promise<unknown> {
   const { deps, actor, request } = exchange
   if (actor.kind !== 'agent' || actor.runId === null) return body

@@ -10,7 +10,7 @@ import { loadGiven } from './givenFiles.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 import type { Log } from '../platform/kernel/log.ts'
 
-/** What a job repeats of an order: everything but the sealed secrets. */
+/** The part of an order that a job repeats: everything but the sealed secrets. */
 type Order = Omit<StartOrder, 'givenSecrets'>
 
 type IssueContext = Awaited<ReturnType<typeof heartbeatContext>>

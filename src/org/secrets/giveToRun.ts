@@ -1,4 +1,4 @@
-// What a run is given: found and recorded in the transaction that starts it, and opened behind it, in memory only.
+// The secrets of a run: found and recorded in the transaction that starts it, and opened behind it, in memory only.
 
 import { sql } from 'drizzle-orm'
 import { runSecrets, secrets, secretVersions } from '../../model/secrets.ts'
@@ -91,7 +91,7 @@ export async function giveSecrets(
   return { given, events }
 }
 
-/** What is the trouble with a secret, without its value. */
+/** The trouble with a secret, without its value. */
 export interface SecretTrouble {
   readonly secretId: string
   readonly version: number

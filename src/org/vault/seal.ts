@@ -10,7 +10,7 @@ export interface Sealed {
   readonly sealed: Buffer
 }
 
-/** What is bound to a sealed value: copied to another company, another row or another key, it does not open. */
+/** The text that is bound to a sealed value: copied to another company, another row or another key, it does not open. */
 const boundTo = (companyId: string, keyId: string, purpose: string): string => `${companyId}:${keyId}:${purpose}`
 
 /**

@@ -23,7 +23,7 @@ const selectState = statement<object, VaultState>('vault_state').read(
   sql`select master_key_id as "masterKeyId", canary from ${vaultState} where id = 1`,
 )
 
-/** What the database says about its master key; null while nothing is sealed. */
+/** The master key of the database, by its id; null while nothing is sealed. */
 export async function readVaultState(db: Pick<ReadDb, 'run'>): Promise<VaultState | null> {
   const [state] = await db.run(selectState, {})
   return state ?? null

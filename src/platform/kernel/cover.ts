@@ -142,7 +142,7 @@ function replaced(text: string, regions: readonly Region[]): string {
 export interface CoverStream {
   /** A piece that ends with the beginning of a secret is held back until the next one decides. */
   add(piece: string): string
-  /** What was held back. */
+  /** The rest that was held back. */
   end(): string
 }
 
