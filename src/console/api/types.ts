@@ -15,6 +15,15 @@ import type {
   financeSummaryView,
   windowSpendView,
 } from '../../control/costs/views.ts'
+import type {
+  listedRunView,
+  routineDetailView,
+  routineItemView,
+  routineRunView,
+  routineTriggerView,
+  routineView,
+  triggerWithSecretView,
+} from '../../control/routines/views.ts'
 import type { stalledView, whyView } from '../../control/stalled/views.ts'
 import type { runEventView, runLogView, runView } from '../../engine/runs/views.ts'
 import type { badgesView, dashboardView } from '../../observe/activity/dashboardViews.ts'
@@ -86,6 +95,15 @@ export type Label = z.output<typeof labelView>
 export type Member = z.output<typeof memberView>
 export type Session = z.output<typeof sessionView>
 export type Project = z.output<typeof projectView>
+export type Routine = z.output<typeof routineView>
+/** A row of the list of routines. */
+export type RoutineItem = z.output<typeof routineItemView>
+export type RoutineDetail = z.output<typeof routineDetailView>
+export type RoutineTrigger = z.output<typeof routineTriggerView>
+export type TriggerWithSecret = z.output<typeof triggerWithSecretView>
+export type RoutineRun = z.output<typeof routineRunView>
+/** A run with its issue and its trigger. */
+export type RoutineRunItem = z.output<typeof listedRunView>
 export type Secret = z.output<typeof secretView>
 export type SecretProvider = z.output<typeof secretProviderView>
 export type SecretUsage = z.output<typeof secretUsageView>

@@ -25,6 +25,7 @@ const letters: Readonly<Record<string, string>> = {
   costs: 'm',
   budgets: 'b',
   projects: 'j',
+  routines: 't',
   skills: 'k',
   secrets: 'e',
   webhooks: 'w',

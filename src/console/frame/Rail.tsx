@@ -28,6 +28,7 @@ export const entries: readonly Entry[] = [
   { path: 'costs', name: 'Costs' },
   { path: 'budgets', name: 'Budgets' },
   { path: 'projects', name: 'Projects' },
+  { path: 'routines', name: 'Routines' },
   { path: 'skills', name: 'Skills' },
   { path: 'secrets', name: 'Secrets' },
   { path: 'webhooks', name: 'Webhooks' },

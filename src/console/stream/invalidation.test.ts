@@ -52,4 +52,12 @@ describe('the reads that an event makes old', () => {
     expect(isChanged(usageOf(SECRET, AGENT), agent)).toBe(true)
     expect(isChanged(usageOf(SECRET, OTHER), agent)).toBe(false)
   })
+
+  test('A pause of all routines, which has the id of the company, makes the list and each of its routines old', () => {
+    const event = { entityType: 'company', entityId: OTHER, agentId: null, runId: null, details: { routineIds: [RUN, SECRET] } }
+    const paused = { type: 'activity.logged', payload: { ...event, action: 'routine.all_paused' } } as unknown as StreamEvent
+    const { nouns, ids } = changedBy([paused])
+    for (const noun of ['routines', 'routine']) expect(nouns).toContain(noun)
+    for (const id of [RUN, SECRET]) expect(ids).toContain(id)
+  })
 })

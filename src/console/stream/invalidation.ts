@@ -25,6 +25,9 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   secret: ['secrets', 'secretUsage'],
   skill: ['skills', 'skill'],
   webhook: ['webhooks', 'webhook', 'webhookDeliveries'],
+  routine: ['routines', 'routine'],
+  routine_trigger: ['routines', 'routine'],
+  routine_run: ['routines', 'routine', 'issues'],
 }
 
 /** Nouns of reads of single rows, and of what belongs to one: they are read again only when the event names their row. */
@@ -39,6 +42,7 @@ const singleRows = new Set([
   'goal',
   'company',
   'secretUsage',
+  'routine',
   'webhook',
   'webhookDeliveries',
 ])
@@ -65,7 +69,9 @@ export function changedBy(events: readonly StreamEvent[]): ChangedRows {
       for (const noun of nounsOf[entityType] ?? [`${entityType}s`, entityType]) nouns.add(noun)
       for (const noun of ['activity', 'runActivity']) nouns.add(noun)
       if (action.startsWith('issue.thread_interaction_')) nouns.add('questions')
-      // Skills are imported under the name of the company.
+      // All routines of a company are paused under the name of the company.
+      if (action.startsWith('routine.')) for (const noun of ['routines', 'routine']) nouns.add(noun)
+      // Its skills are imported so, too.
       if (action.startsWith('company.skill')) for (const noun of ['skills', 'skill']) nouns.add(noun)
       for (const id of [entityId, agentId, runId, ...idsIn(details)]) if (id !== null) ids.add(id)
     } else if (event.type === 'heartbeat.run.event') {

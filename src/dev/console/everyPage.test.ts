@@ -10,7 +10,7 @@ import { useConsole } from './consoleWorld.ts'
 import { settle } from './settle.ts'
 
 const WORK = ['Overview', 'Issues', 'Locks', 'Runs', 'Agents', 'Approvals', 'Activity']
-const LINKS = [...WORK, 'Costs', 'Budgets', 'Projects', 'Skills', 'Secrets', 'Webhooks', 'Settings']
+const LINKS = [...WORK, 'Costs', 'Budgets', 'Projects', 'Routines', 'Skills', 'Secrets', 'Webhooks', 'Settings']
 
 const { open, server } = useConsole()
 const signedOutServer = useServer({ people: {}, boardMode: 'token' })

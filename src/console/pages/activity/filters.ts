@@ -118,6 +118,7 @@ const groupOf: Readonly<Record<string, string>> = {
   person: 'People',
   secret: 'Secrets',
   webhook: 'Webhooks',
+  routine: 'Routines',
 }
 const OTHERS = 'The company'
 /** Rows of these belong to no company: they are in the log of the instance. */

@@ -4,6 +4,7 @@ import { agentSentences } from './agentSentences.ts'
 import { companySentences } from './companySentences.ts'
 import { issueSentences } from './issueSentences.ts'
 import { moneySentences } from './moneySentences.ts'
+import { routineSentences } from './routineSentences.ts'
 import { secretSentences } from './secretSentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
 import { skillSentences } from './skillSentences.ts'
@@ -22,6 +23,7 @@ export const sentences: Readonly<Record<string, SentenceMaker>> = {
   ...secretSentences,
   ...webhookSentences,
   ...skillSentences,
+  ...routineSentences,
 }
 
 const namedKinds: Readonly<Record<string, NamedKind>> = {

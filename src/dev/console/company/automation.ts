@@ -1,4 +1,4 @@
-// What the filled company runs on by itself: secrets with those that use them, skills and instructions, and webhooks.
+// What the filled company runs on by itself: secrets with those that use them, routines with their triggers, skills and instructions, and webhooks.
 
 import type { Pool } from '../../../platform/db/driver/client.ts'
 import type { Requests } from './requests.ts'
@@ -7,7 +7,8 @@ import type { Agent } from './work.ts'
 type Sql = Pick<Pool, 'query'>
 
 interface AutomationOf {
-  readonly agents: Readonly<Record<'alan', Agent>>
+  readonly agents: Readonly<Record<'alan' | 'linus', Agent>>
+  readonly project: string
   /** Some states come only with time. */
   readonly sql: Sql
 }
@@ -21,6 +22,36 @@ async function createSecrets(board: Requests, companyId: string, { alan }: Autom
   await board.post(`/secrets/${token.id}/rotate`, { value: 'ghp_9dLw73HsNcPa5Ub2' })
   const env = { GITHUB_TOKEN: { type: 'secret_ref', secretId: token.id, version: 'latest' } }
   await board.patch(`/agents/${alan.id}`, { adapterConfig: { env } })
+}
+
+/** Makes routines: one with every kind of trigger that has run, a paused one, and a draft. @returns the one whose page is looked at */
+async function createRoutines(board: Requests, companyId: string, { agents, project }: AutomationOf): Promise<string> {
+  const made = (fields: Readonly<Record<string, unknown>>): Promise<{ readonly id: string }> =>
+    board.post(`/companies/${companyId}/routines`, fields)
+  const report = await made({
+    title: 'Report of week {{week}}',
+    description: 'Say what was released, and what waits.',
+    assigneeAgentId: agents.linus.id,
+    projectId: project,
+    concurrencyPolicy: 'skip_if_active',
+    variables: [
+      { name: 'week', label: 'Week of the year', type: 'number', defaultValue: 1 },
+      { name: 'length', type: 'select', options: ['short', 'long'], defaultValue: 'short' },
+    ],
+  })
+  const triggers = [
+    { kind: 'schedule', label: 'Mondays', cronExpression: '0 9 * * 1', timezone: 'Europe/Berlin' },
+    { kind: 'webhook', label: 'After a release', signingMode: 'hmac_sha256' },
+    { kind: 'api' },
+  ]
+  for (const trigger of triggers) await board.post(`/routines/${report.id}/triggers`, trigger)
+  await board.post(`/routines/${report.id}/run`, { variables: { week: 48 } })
+  await board.post(`/routines/${report.id}/run`, { variables: { week: 49 } })
+  const mirror = await made({ title: 'Look at the mirror', assigneeAgentId: agents.alan.id })
+  await board.post(`/routines/${mirror.id}/triggers`, { kind: 'schedule', cronExpression: '*/15 * * * *', timezone: 'UTC' })
+  await board.patch(`/routines/${mirror.id}`, { status: 'paused' })
+  await made({ title: 'Thank the people who helped', assigneeAgentId: null })
+  return report.id
 }
 
 /** Makes webhooks: one that delivers, one that was parked after a day, and one that a person has disabled. @returns the parked one */
@@ -74,8 +105,9 @@ export async function createAutomation(
   board: Requests,
   companyId: string,
   of: AutomationOf,
-): Promise<Readonly<Record<'skill' | 'webhook', string>>> {
+): Promise<Readonly<Record<'routine' | 'skill' | 'webhook', string>>> {
   await createSecrets(board, companyId, of.agents)
+  const routine = await createRoutines(board, companyId, of)
   const skill = await createTexts(board, companyId, of.agents)
-  return { skill, webhook: await createWebhooks(board, companyId, of.sql) }
+  return { routine, skill, webhook: await createWebhooks(board, companyId, of.sql) }
 }

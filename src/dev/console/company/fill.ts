@@ -22,7 +22,7 @@ export interface Filling {
 export interface FilledCompany {
   readonly id: string
   readonly prefix: string
-  readonly shown: Readonly<Record<'issue' | 'run' | 'agent' | 'approval' | 'project' | 'skill' | 'webhook', string>>
+  readonly shown: Readonly<Record<'issue' | 'run' | 'agent' | 'approval' | 'project' | 'routine' | 'skill' | 'webhook', string>>
 }
 
 interface Company {
@@ -211,7 +211,7 @@ export async function fillCompany({ url, sql, name = 'Acme Works', boardToken }:
   await createWork(company, agents, plan)
   const approval = await createApprovals(company, agents, story.id)
   await createMoney(board, created.id, { agents, projects: [plan.project, plan.wiki] })
-  const automation = await createAutomation(board, created.id, { agents, sql })
+  const automation = await createAutomation(board, created.id, { agents, project: plan.project, sql })
   await board.post(`/companies/${created.id}/invites`, { allowedJoinTypes: 'human', memberRole: 'operator' })
   const shown = { issue: story.identifier, run: story.run.id, agent: agents.alan.id, approval, project: plan.project, ...automation }
   return { id: company.id, prefix: company.prefix, shown }
