@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fieldsOf } from './adapterFields.ts'
-import { carriedOver, configOf, faultOf, valuesOf } from './formValues.ts'
+import { carriedOver, configOf, faultOf, referenceTo, secretIdOf, valuesOf } from './formValues.ts'
 import type { Config, FormValues } from './formValues.ts'
 
 const stored: Config = {
@@ -40,6 +40,17 @@ describe('the form of a configuration', () => {
     const replaced = pairs.map((pair) => (pair.name === 'TOKEN' ? { ...pair, text: 'new' } : pair))
     expect(change({ env: replaced })['env']).toMatchObject({ TOKEN: { type: 'plain', value: 'new' } })
     expect(change({ env: [] })).not.toHaveProperty('env')
+  })
+
+  test('A value can be a reference to a secret, and a text that is typed over it takes its place', () => {
+    expect([secretIdOf({ type: 'secret_ref', secretId: 's1' }), secretIdOf('s1'), secretIdOf({ type: 'plain', value: 's1' })]).toEqual([
+      's1',
+      null,
+      null,
+    ])
+    const chosen = { name: 'KEY', text: '', stored: referenceTo('s2') }
+    expect(change({ env: [chosen] })['env']).toEqual({ KEY: { type: 'secret_ref', secretId: 's2', version: 'latest' } })
+    expect(change({ env: [{ ...chosen, text: 'typed' }] })['env']).toEqual({ KEY: 'typed' })
   })
 
   test('A switch that was never set stays unset, and one that was set can be set off', () => {

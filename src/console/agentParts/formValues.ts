@@ -19,7 +19,13 @@ export type FormValues = Readonly<Record<string, FormValue>>
 const isRecord = (value: unknown): value is Config => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Whether a value refers to a stored secret. */
-export const isReference = (value: unknown): boolean => isRecord(value) && value['type'] === 'secret_ref'
+const isReference = (value: unknown): boolean => isRecord(value) && value['type'] === 'secret_ref'
+
+/** The secret that a value refers to; null for a text. */
+export const secretIdOf = (value: unknown): string | null => (isReference(value) ? String((value as Config)['secretId']) : null)
+
+/** A reference to the latest version of a secret. */
+export const referenceTo = (secretId: string): Config => ({ type: 'secret_ref', secretId, version: 'latest' })
 
 /** The text of a value that may be tagged. */
 const textOf = (value: unknown): string => {

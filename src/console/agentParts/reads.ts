@@ -7,7 +7,7 @@ import type { agentDetail } from '../../org/agents/views.ts'
 import { segment } from '../api/client.ts'
 import type { Answer, ApiProblem } from '../api/client.ts'
 import { usePages, useRead } from '../api/reads.ts'
-import type { Activity, Hold, Run } from '../api/types.ts'
+import type { Activity, Hold, Run, Secret } from '../api/types.ts'
 import { STATE_ACTS } from './agentState.ts'
 
 export type AgentDetail = z.output<typeof agentDetail>
@@ -25,6 +25,10 @@ export const useLiveRuns = (companyId: string): readonly LiveRun[] =>
 export const useHolds = (companyId: string): readonly Hold[] =>
   useRead<Hold[]>(['holds', companyId, 'agents'], `/companies/${companyId}/locks`, { query: { state: 'all', limit: 1000 } }).data?.data ??
   NONE
+
+/** The secrets that a configuration may refer to. Readers who may not see secrets get none. */
+export const useSecretNames = (companyId: string): readonly Secret[] =>
+  useRead<Secret[]>(['secrets', companyId, 'names'], `/companies/${companyId}/secrets`, { query: { limit: 1000 } }).data?.data ?? NONE
 
 const NONE: readonly never[] = []
 

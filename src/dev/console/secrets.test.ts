@@ -165,6 +165,25 @@ describe.skipIf(!hasChromium)('the page of secrets in the console (needs Chromiu
     expect(await actionsOf(server(), secret.id)).toContain('secret.deleted')
   })
 
+  test('A secret is chosen for a variable of an agent on its page, and is used by it from then on', async () => {
+    const here = await world(server())
+    const secret = await makeSecret(here, 'GitHub token')
+    const agent = await here.agent({ name: 'Grace' })
+    expect(
+      (await server().board.patch(`/api/agents/${agent.id}`, { adapterType: 'process', adapterConfig: { command: 'true' } })).status,
+    ).toBe(200)
+    const page = await open(`/${here.company.issuePrefix}/agents/${agent.id}?tab=configuration`)
+    await page.getByRole('button', { name: 'Add to environment' }).click()
+    await page.getByLabel('Environment: name 1').fill('GITHUB_TOKEN')
+    await page.getByLabel('Environment: secret of GITHUB_TOKEN').selectOption('secret: GitHub token')
+    await page.getByRole('button', { name: 'Review the change' }).click()
+    const review = page.getByRole('dialog')
+    await review.getByText('secret_ref', { exact: false }).first().waitFor()
+    await review.getByRole('button', { name: 'Save the change' }).click()
+    const usage = async (): Promise<unknown> => (await server().board.get(`/api/secrets/${secret.id}/usage`)).body
+    await expect.poll(usage).toMatchObject({ uses: [{ kind: 'agent', id: agent.id, path: 'env.GITHUB_TOKEN', version: 'latest' }] })
+  })
+
   test('The page of secrets with its dialogs is without a fault for axe, on a telephone and in both themes', async () => {
     const here = await world(server())
     await bind(here, await makeSecret(here, 'GitHub token', { description: 'Of the builds' }))
