@@ -77,7 +77,7 @@ describe.skipIf(!hasChromium)('the pages of routines in the console (need Chromi
     const [made] = (await server().board.get(`${here.base}/routines`)).body as Routine[]
     const [saved] = (await read(made?.id ?? '')).triggers
     expect(saved).toMatchObject({ kind: 'schedule', label: 'Mondays', cronExpression: '0 9 * * 1', timezone: 'Asia/Tokyo' })
-    const shown = await times.evaluateAll((elements) => elements.map((element) => (element as HTMLTimeElement).dateTime))
+    const shown = await times.evaluateAll((elements) => elements.map((element) => element.getAttribute('datetime')))
     expect(shown).toEqual(saved?.['nextRunTimes'])
     expect(await times.first().textContent()).toMatch(/Mon.*9:00/)
     expect(await lastAudit(server(), made?.id ?? '', 'routine.created')).toMatchObject({ actorId: 'local-board' })

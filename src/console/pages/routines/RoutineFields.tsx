@@ -24,7 +24,7 @@ export function RoutineFields({ values, onChange, isFirst = false }: RoutineFiel
         label="Title"
         value={values.title}
         onChange={(title) => onChange({ title })}
-        hint="The title of each issue that it makes. In it and in the description, {{week}} stands for the variable week."
+        hint="The title of each issue that it makes. In it and in the description, {{week}} is replaced by the variable week."
         isRequired
         isFirst={isFirst}
         maxLength={200}

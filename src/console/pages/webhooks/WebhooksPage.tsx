@@ -15,7 +15,7 @@ import { Link } from '../../router/Link.tsx'
 import { useWebhooks } from './data.ts'
 import { NewWebhook } from './NewWebhook.tsx'
 import { ShownSecret } from './ShownSecret.tsx'
-import { Behind, WebhookState } from './Standing.tsx'
+import { Behind, WebhookState } from './WebhookState.tsx'
 import { inOrder, stateOf } from './words.ts'
 
 /** The webhooks of the company: where its events are sent. Those that need a person come first. */
