@@ -156,6 +156,16 @@ describe('secrets', () => {
   })
 })
 
+test('The secrets of a company, their versions and their keys go with the company', async () => {
+  const { company, secret } = await setup()
+  await secret()
+  expect((await server().board.del(`/api/companies/${company.id}`)).status).toBe(200)
+  for (const table of ['company_secrets', 'company_secret_versions', 'company_data_keys']) {
+    const { rows } = await server().database.sql.query(`select 1 from ${table} where company_id = $1`, [company.id])
+    expect(rows, table).toEqual([])
+  }
+})
+
 describe('references to secrets', () => {
   const reference = (secretId: string, version?: number | 'latest') => ({
     type: 'secret_ref',

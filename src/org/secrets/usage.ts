@@ -51,9 +51,11 @@ const usesOf = (users: readonly User[], secretId: string): SecretUse[] =>
 export const usersOf = async (db: Pick<ReadDb, 'run'>, companyId: string, id: string): Promise<User[]> =>
   await db.run(selectUsers, { id, companyId })
 
+// Each run is looked up by its id: a join would begin with everything that runs.
 const selectLiveHolders = statement<{ id: string; companyId: string }, { runId: string }>('secret_live_runs').read(sql`
-  select r.id as "runId" from ${runSecrets} s join ${runs} r on r.id = s.run_id
-  where s.secret_id = ${param('id', 'uuid')} and s.company_id = ${param('companyId', 'uuid')} and r.status = 'running' and ${isUnended('r')} limit 10`)
+  select s.run_id as "runId" from ${runSecrets} s
+  where s.secret_id = ${param('id', 'uuid')} and s.company_id = ${param('companyId', 'uuid')}
+    and (select r.status = 'running' and ${isUnended('r')} from ${runs} r where r.id = s.run_id) limit 10`)
 
 /** (tx) The runs that still work with the secret: what they write is searched for its value. */
 export const liveRunsWith = async (tx: Tx, companyId: string, id: string): Promise<string[]> =>
