@@ -167,8 +167,8 @@ export const fieldMeanings = {
   // An agent lowers its own budget; the verb makes a proposal of anything else.
   'budget.lower': { budgetMonthlyCents: 'power' },
 
-  // An agent writes only routines that are assigned to itself, within the quotas of `control/routines/limits.ts`. Whatever would wake or instruct
-  // another agent, and what the board has stopped, is refused by the verbs.
+  // An agent writes only routines that are assigned to itself, within the quotas of `control/routines/limits.ts`. A routine that would wake or instruct
+  // another agent, and one that the board has stopped, is refused by the verbs.
   'routine.write': {
     ...free('title', 'description', 'projectId', 'goalId', 'parentIssueId', 'assigneeAgentId', 'priority', 'status'),
     ...free('concurrencyPolicy', 'catchUpPolicy', 'variables', 'name', 'label', 'type', 'defaultValue', 'required', 'options'),

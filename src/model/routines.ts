@@ -85,7 +85,7 @@ export const routines = pgTable(
 )
 
 /**
- * What makes a routine run. A schedule has the next time at which it is due while it and its routine are active. A webhook has a sealed
+ * The cause of runs of a routine. A schedule has the next time at which it is due while it and its routine are active. A webhook has a sealed
  * secret, bound to the trigger and the version of the secret.
  */
 export const routineTriggers = pgTable(

@@ -52,7 +52,7 @@ describe('a routine', () => {
     await expectUnchanged(server(), change)
   })
 
-  test('What is missing, foreign or contradictory is refused, and nothing is left behind', async () => {
+  test('A missing, a foreign and a contradictory value is refused, and nothing is left behind', async () => {
     const here = await world(server())
     const elsewhere = await world(server())
     const [agent, foreign, gone] = [await here.agent(), await elsewhere.agent(), await here.agent()]

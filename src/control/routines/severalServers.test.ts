@@ -20,11 +20,11 @@ async function scheduled(cronExpression: string, timezone: string): Promise<{ ro
 }
 
 /** The task of a server that is killed: its connections end in the middle of whatever it does. */
-async function killedInTheMiddle(database: TestServer['database']): Promise<void> {
-  const pool = database.open({ application_name: 'doomed' } as object)
+async function killInTheMiddle(database: TestServer['database']): Promise<void> {
+  const pool = database.open({ application_name: 'victim' } as object)
   const store = createStore(pool)
   const work = tickRoutines(store).catch(() => {})
-  await database.sql.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'doomed'")
+  await database.sql.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'")
   await work
   await pool.end().catch(() => {})
 }
@@ -43,8 +43,8 @@ describe('several servers', () => {
       const stores = [server().store, ...peers.map(({ store }) => store)]
       for (let day = 0; day < days; day += 1) {
         await server().database.passTime('1 day')
-        const doomed = day % 7 === 0 ? [killedInTheMiddle(server().database), killedInTheMiddle(server().database)] : []
-        await Promise.all([...stores.map((store) => tickRoutines(store)), ...doomed])
+        const victim = day % 7 === 0 ? [killInTheMiddle(server().database), killInTheMiddle(server().database)] : []
+        await Promise.all([...stores.map((store) => tickRoutines(store)), ...victim])
       }
       await Promise.all(peers.map((peer) => peer.stop()))
       await tickRoutines(server().store)

@@ -32,7 +32,7 @@ interface Stopped {
   status: RoutineStatus
 }
 
-// What an agent made for itself ends with it; what the board gave to it waits for another assignee.
+// The routines that an agent made for itself end with it; those that the board gave to it wait for another assignee.
 const stop = statement<{ ids: string[]; why: RoutinePauseReason }, Stopped>('routine_stop').write(sql`
   update ${routines} set pause_reason = ${param('why', 'text')}, updated_at = ${nextUpdatedAt},
     status = case when ${param('why', 'text')} = 'agent_ended' and created_by_agent_id = assignee_agent_id then 'archived' else 'paused' end

@@ -103,7 +103,8 @@ export const routineRunView = z.strictObject({
   triggeredAt: instant,
   dueAt: instant.nullable(),
   idempotencyKey: z.string().nullable(),
-  triggerPayload: z.json().nullable(),
+  /** Any JSON; null for none. */
+  triggerPayload: z.unknown(),
   linkedIssueId: z.uuid().nullable(),
   coalescedIntoRunId: z.uuid().nullable(),
   failureReason: z.string().nullable(),

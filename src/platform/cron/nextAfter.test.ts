@@ -90,7 +90,7 @@ interface Shown {
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
-/** What the clock of a zone shows, read in another way than the code under test reads it. */
+/** The time that the clock of a zone shows, read in another way than the code under test reads it. */
 function clockOf(zone: string): (ms: number) => Shown {
   const format = new Intl.DateTimeFormat('en-GB', {
     timeZone: zone,
@@ -232,7 +232,7 @@ describe('nextAfter', () => {
             const next = nextAfter(expression, zone, at)
             if (next === null) break
             expect(next > at, `${expression} ${zone} ${at}`).toBe(true)
-            // Whatever instant before it is asked about, the answer is the same one.
+            // The answer is the same one for each instant before it.
             const between = iso(Date.parse(at) + Math.floor(random.next() * (Date.parse(next) - Date.parse(at) - 1)))
             expect(nextAfter(expression, zone, between), `${expression} ${zone} ${between}`).toBe(next)
             at = next

@@ -25,8 +25,10 @@ export const responseNames: Readonly<Record<string, string>> = {
   '422 idempotency_mismatch': 'IdempotencyMismatch',
   '422 run_id_mismatch run_unknown': 'RunUnknown',
   '422 idempotency_mismatch run_id_mismatch run_unknown': 'RunUnknownOrMismatch',
+  '422 idempotency_mismatch run_id_mismatch run_unknown unprocessable': 'UnprocessableByRun',
   '429 quota_exceeded': 'QuotaExceeded',
   '429 too_many_attempts': 'TooManyAttempts',
   '503 busy unavailable': 'Unavailable',
   '503 busy transaction_timeout unavailable': 'WriteUnavailable',
+  '503 busy transaction_timeout unavailable vault_locked': 'VaultUnavailable',
 }
