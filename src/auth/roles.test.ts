@@ -35,6 +35,7 @@ test('Every permission of the board belongs to one role, to everybody who signs 
     'board.me',
     'instance.settings.read',
     'instance.prices',
+    'llms.read',
     'session.read',
     'session.end',
     'session.password',

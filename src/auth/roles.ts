@@ -9,6 +9,7 @@ import type { Permission } from './permissions.ts'
 const ofEveryone = [
   'company.list',
   'board.me',
+  'llms.read',
   'instance.settings.read',
   'instance.prices',
   'session.read',
@@ -25,7 +26,6 @@ const viewer = [
   'agent.read',
   'agent.org',
   'adapter.read',
-  'llms.read',
   'skill.read',
   'instructions.read',
   'issue.list',

@@ -58,6 +58,9 @@ const refuseMissing = (noun: string): never => refuse('not_found', { message: `$
 /** The scope of routes about the instance itself, outside any company. */
 export const onInstance: Scope = scope(null, () => ({ companyId: null, id: '' }))
 
+/** A text of this server in the path, by its name. It is the same for everybody; whether it exists, the verb finds out. */
+export const ofText = (name: string): Scope => scope(name, (request) => ({ companyId: null, id: pathParam(request, name) }))
+
 /** The scope of routes about the calling agent: its own row in its own company. @throws Refusal `agent_required` */
 export const ofSelf: Scope = scope(null, ({ actor }) =>
   actor.kind === 'agent' ? { companyId: actor.companyId, id: actor.agentId } : refuse('agent_required'),

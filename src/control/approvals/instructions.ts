@@ -121,12 +121,12 @@ async function answerOf(tx: Tx, ctx: Ctx, agent: AgentRow, approval: ApprovalVie
 export async function removeInstructionsFile(
   ctx: Ctx,
   agentId: string,
-  { path: given, base }: { readonly path: string; readonly base: string | undefined },
+  { path: given, base }: { readonly path: string | undefined; readonly base: string | undefined },
 ): Promise<Waiting<BundleView>> {
-  const path = requirePath(given)
   return await mutate<Waiting<BundleView>>(ctx, async (tx) => {
     const agent = await lockAgent(tx, companyOf(ctx), agentId)
     await requireActingRun(tx, ctx)
+    const path = requirePath(given)
     const { approval, events } = await changeFile(tx, ctx, { agent, path, content: null, base })
     return changedIfAny(await answerOf(tx, ctx, agent, approval), events)
   })

@@ -53,9 +53,9 @@ describe('declarations', () => {
     expect(served).toEqual(routes.map(({ operationId }) => operationId))
   })
 
-  test('Every path begins with /api, and a scope or the handler reads each of its parameters', () => {
+  test('Every path begins with /api or /llms, and a scope or the handler reads each of its parameters', () => {
     for (const route of routes) {
-      expect(route.path).toMatch(/^\/api(\/(:[a-zA-Z]+|[a-z][a-z-]*))+(\.[a-z]+)?$/)
+      expect(route.path).toMatch(/^\/(?:api|llms)(\/(:[a-zA-Z]+|[a-z][a-z-]*))+(\.[a-z]+)?$/)
       const [first] = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
       expect({ route: routeName(route), reads: route.scope.reads }).toEqual({ route: routeName(route), reads: first ?? null })
     }

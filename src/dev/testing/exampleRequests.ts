@@ -11,14 +11,14 @@ import { TEST_PASSWORD } from './sessions.ts'
 
 // A path and a body for every route, so that a test can call each of them.
 
-/** Parameters that name no row, although rows have the word before them. */
-const wordsInPaths: Readonly<Record<string, string>> = { ':skillName': 'paperclip' }
-
 /** Fills the parameters of a path; the word before a parameter says what kind of row it names. */
 export function pathOf(route: Route, idOf: (kind: string, parameter: string) => string): string {
   const parts = route.path.split('/')
-  const filled = (part: string, at: number): string => wordsInPaths[part] ?? encodeURIComponent(idOf(parts[at - 1] ?? '', part.slice(1)))
-  return parts.map((part, at) => (part.startsWith(':') ? filled(part, at) : part)).join('/')
+  const fill = (part: string, at: number): string => {
+    const [, name, ending = ''] = /^:(\w+)(\.\w+)?$/.exec(part) ?? []
+    return name === undefined ? part : encodeURIComponent(idOf(parts[at - 1] ?? '', name)) + ending
+  }
+  return parts.map(fill).join('/')
 }
 
 /** True for a parameter that names a row, not a word. */
@@ -27,7 +27,9 @@ export const isRowId = (rows: FixtureRows, kind: string): boolean => rowIdIn(row
 /** The id of a subject's row by the word before it. @throws Error for a kind of row that no subject has */
 export const rowIdIn =
   (rows: FixtureRows) =>
-  (kind: string): string => {
+  (kind: string, parameter?: string): string => {
+    // A text of the server, beside the skills of companies.
+    if (parameter === 'skillName') return 'paperclip'
     const id = rows.ids[kind]
     if (id === undefined) throw new Error(`src/dev/testing/contractFixtures.ts has no row for /${kind}/:id: add one to createFixtureRows`)
     return id

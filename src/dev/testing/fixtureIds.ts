@@ -82,7 +82,7 @@ export const pathIds = (companyId: string, id: SubjectIds): Readonly<Record<stri
   documents: 'plan',
   adapters: 'process',
   'runtime-services': 'start',
-  'agent-configuration': 'process.txt',
+  'agent-configuration': 'process',
 })
 
 /** The ids of a new subject. */

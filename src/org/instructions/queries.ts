@@ -115,7 +115,8 @@ const fileRow = statement<
   where f.agent_id = ${param('agentId', 'uuid')} and f.company_id = ${param('companyId', 'uuid')} and f.path = ${param('path', 'text')}`)
 
 /** The path of a file in its one form. @throws Refusal `unprocessable` */
-export function requirePath(given: string): string {
+export function requirePath(given: string | undefined): string {
+  if (given === undefined) refuse('unprocessable', { message: 'Name a file of the instructions: ?path=AGENTS.md' })
   const { path: filePath, problem } = readFilePath(given)
   return filePath ?? refuse('unprocessable', { message: `That is no path of a file: ${problem}` })
 }
@@ -129,7 +130,7 @@ export async function fileOf(db: Db, companyId: string, agentId: string, filePat
 }
 
 /** One file of the instructions of an agent. @throws Refusal `not_found`, also where the actor may not read them; `unprocessable` for what is no path */
-export async function readInstructionsFile(ctx: Ctx, agentId: string, given: string): Promise<FileView> {
+export async function readInstructionsFile(ctx: Ctx, agentId: string, given: string | undefined): Promise<FileView> {
   const agent = await requireAgentRow(ctx, agentId)
   const filePath = requirePath(given)
   const mayRead = await mayReadInstructions(ctx.store.read, ctx.actor, agent)

@@ -33,7 +33,8 @@ export const instructionsFileView = z.strictObject({ ...fileFacts, agentId: z.uu
 
 const path = z.string().min(1).max(MAX_FILE_PATH_BYTES)
 
-export const instructionsFileQuery = z.object({ ...shortnameQuery.shape, path })
+// Needed; that it is missing is said after the agent was found, so that one of another company answers as a missing one.
+export const instructionsFileQuery = z.object({ ...shortnameQuery.shape, path: path.optional() })
 export const deleteInstructionsFileQuery = z.object({ ...instructionsFileQuery.shape, baseRevisionId: z.uuid().optional() })
 
 export const putInstructionsFileBody = z.object({

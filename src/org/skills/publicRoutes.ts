@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { onInstance } from '../../auth/scopes.ts'
+import { ofText, onInstance } from '../../auth/scopes.ts'
 import { get } from '../../http/route.ts'
 import type { StreamResponse } from '../../platform/kernel/content.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -37,11 +37,11 @@ export const skillTextRoutes = [
   get('/api/skills/:skillName', {
     summary: 'Read a skill of this server as Markdown',
     permission: 'skill.text',
-    scope: onInstance,
+    scope: ofText('skillName'),
     streams: 'text',
     returns: z.string(),
     refuses: ['not_found'],
-    handle: ({ params }) => text(builtInSkills.get(params['skillName'] ?? ''), 'text/markdown', 'Skill'),
+    handle: ({ target }) => text(builtInSkills.get(target), 'text/markdown', 'Skill'),
   }),
   get('/llms/agent-configuration.txt', {
     summary: 'Read how agents are configured, as a text for a model',
@@ -64,10 +64,10 @@ export const skillTextRoutes = [
   get('/llms/agent-configuration/:adapterType.txt', {
     summary: 'Read the configuration of an adapter, as a text for a model',
     permission: 'llms.read',
-    scope: onInstance,
+    scope: ofText('adapterType'),
     streams: 'text',
     returns: z.string(),
     refuses: ['not_found'],
-    handle: ({ params }) => text(adapterText(params['adapterType'] ?? ''), 'text/plain', 'Adapter'),
+    handle: ({ target }) => text(adapterText(target), 'text/plain', 'Adapter'),
   }),
 ]

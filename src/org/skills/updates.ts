@@ -50,7 +50,7 @@ export async function installUpdate(ctx: Ctx, id: string, allowed: readonly stri
   const companyId = companyOf(ctx)
   const before = await skillById(ctx.store.read, companyId, id)
   if (before.sourceLocator === null) return presentSkill(ctx, before)
-  if (!decidesForHost(ctx.actor)) refuse('approval_required', { message: 'Only the board reads a folder of this host' })
+  if (!decidesForHost(ctx.actor)) return await refuseFolder(ctx)
   const latest = await latestOf(before, allowed)
   if ('reason' in latest) return refuse('unprocessable', { message: latest.reason })
   return await mutate<SkillView>(ctx, async (tx) => {
@@ -64,6 +64,14 @@ export async function installUpdate(ctx: Ctx, id: string, allowed: readonly stri
     return changed(presentSkill(ctx, await skillById(tx, companyId, id)), skillUpdateInstalled(id, details))
   })
 }
+
+/** Refuses an agent that would have a folder of the host read, as a write: one that may not write at all gets the reason of that. */
+const refuseFolder = (ctx: Ctx): Promise<never> =>
+  mutate<never>(ctx, async (tx) => {
+    await lockUnarchivedCompany(tx, companyOf(ctx))
+    await requireActingRun(tx, ctx)
+    return refuse('approval_required', { message: 'Only the board reads a folder of this host' })
+  })
 
 /** Deletes a skill with its files. @throws Refusal `not_found`; `unprocessable` while an agent is to have it */
 export async function deleteSkill(ctx: Ctx, id: string): Promise<SkillView> {
