@@ -46,6 +46,10 @@ describe.skipIf(!hasChromium)('the keyboard of the console (needs Chromium)', ()
       ['p', 'Approvals'],
       ['c', 'Activity'],
       ['j', 'Projects'],
+      ['t', 'Routines'],
+      ['k', 'Skills'],
+      ['e', 'Secrets'],
+      ['w', 'Webhooks'],
       ['s', 'Settings'],
       ['o', 'Overview'],
     ] as const) {

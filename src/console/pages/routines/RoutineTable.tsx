@@ -31,7 +31,7 @@ const columnsOf = (pathOf: (path: string) => string, nameOf: (id: string) => str
   {
     key: 'title',
     title: 'Title',
-    width: '26%',
+    width: '24%',
     cell: ({ id, title }) => (
       <Link to={pathOf(`routines/${id}`)} title={title}>
         {title}
@@ -41,7 +41,7 @@ const columnsOf = (pathOf: (path: string) => string, nameOf: (id: string) => str
   {
     key: 'status',
     title: 'Status',
-    width: '190px',
+    width: '186px',
     cell: (routine) => <Status of={routine.status} tone={statusTones[routine.status]} words={statusWords(routine)} />,
   },
   {
@@ -74,7 +74,7 @@ const columnsOf = (pathOf: (path: string) => string, nameOf: (id: string) => str
   {
     key: 'last',
     title: 'Last run',
-    width: '190px',
+    width: '250px',
     isSecondary: true,
     cell: (routine) => <LastRun routine={routine} pathOf={pathOf} />,
   },

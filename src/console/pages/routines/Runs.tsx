@@ -48,7 +48,7 @@ const columns: readonly Column<RoutineRunItem>[] = [
   {
     key: 'status',
     title: 'Outcome',
-    width: '190px',
+    width: '160px',
     cell: ({ status, failureReason }) => (
       <span title={failureReason ?? undefined}>
         <Status of={status} {...runWords[status]} />
@@ -56,11 +56,17 @@ const columns: readonly Column<RoutineRunItem>[] = [
     ),
   },
   { key: 'at', title: 'When', width: '110px', cell: ({ dueAt, triggeredAt }) => <Time at={dueAt ?? triggeredAt} /> },
-  { key: 'source', title: 'Started', isSecondary: true, width: '28%', cell: triggerWords },
+  { key: 'source', title: 'Started', isSecondary: true, width: '22%', cell: triggerWords },
   {
     key: 'issue',
     title: 'Issue, or why there is none',
-    cell: ({ linkedIssue, failureReason }) =>
-      linkedIssue === null ? <span className="soft">{failureReason ?? 'none'}</span> : <IssueRef issue={linkedIssue} />,
+    cell: ({ status, linkedIssue, failureReason }) =>
+      linkedIssue === null || status === 'skipped' ? (
+        <span className="soft" title={failureReason ?? undefined}>
+          {failureReason ?? 'none'}
+        </span>
+      ) : (
+        <IssueRef issue={linkedIssue} />
+      ),
   },
 ]

@@ -50,7 +50,7 @@ const columnsOf = (onAct: SecretTableProps['onAct']): readonly Column<Secret>[] 
       </button>
     ),
   },
-  { key: 'provider', title: 'Kept in', width: '170px', isSecondary: true, cell: ({ provider }) => providerWords(provider) },
+  { key: 'provider', title: 'Kept in', width: '140px', isSecondary: true, cell: ({ provider }) => providerWords(provider) },
   { key: 'version', title: 'Version', width: '72px', isNumber: true, isSecondary: true, cell: ({ latestVersion }) => latestVersion },
   {
     key: 'description',
@@ -58,9 +58,9 @@ const columnsOf = (onAct: SecretTableProps['onAct']): readonly Column<Secret>[] 
     isSecondary: true,
     cell: ({ description }) => (description === null ? <Soft>none</Soft> : <span title={description}>{description}</span>),
   },
-  { key: 'used', title: 'Used by', width: '150px', cell: (secret) => <UsedBy secret={secret} /> },
+  { key: 'used', title: 'Used by', width: '140px', cell: (secret) => <UsedBy secret={secret} /> },
   { key: 'read', title: 'Last read', width: '110px', cell: (secret) => <LastRead secret={secret} /> },
-  { key: 'acts', title: 'Acts', width: '196px', cell: (secret) => <Acts secret={secret} onAct={onAct} /> },
+  { key: 'acts', title: 'Acts', width: '218px', cell: (secret) => <Acts secret={secret} onAct={onAct} /> },
 ]
 
 function Acts({ secret, onAct }: { readonly secret: Secret } & Pick<SecretTableProps, 'onAct'>): ReactNode {

@@ -6,7 +6,7 @@ import { counted } from '../../parts/counted.ts'
 type Use = SecretUsage['uses'][number]
 
 const providerNames: Readonly<Record<string, string>> = {
-  local_encrypted: 'this server, encrypted',
+  local_encrypted: 'this server',
   environment_file: 'a file on the host',
 }
 

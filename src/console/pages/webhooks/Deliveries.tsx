@@ -62,7 +62,7 @@ const columnsOf = (onLook: (delivery: WebhookDelivery) => void): readonly Column
   {
     key: 'event',
     title: 'Event',
-    width: '28%',
+    width: '24%',
     cell: (delivery) => (
       <button type="button" className="quiet webhook-event" title={delivery.event} onClick={() => onLook(delivery)}>
         {delivery.event}
@@ -72,7 +72,7 @@ const columnsOf = (onLook: (delivery: WebhookDelivery) => void): readonly Column
   {
     key: 'outcome',
     title: 'Answer',
-    width: '170px',
+    width: '150px',
     cell: (delivery) => <Status of="delivery" {...outcomeOf(delivery)} />,
   },
   { key: 'ms', title: 'ms', width: '72px', isNumber: true, cell: ({ durationMs }) => formatNumber(durationMs) },

@@ -73,7 +73,7 @@ function Shown({ answer }: { readonly answer: Answer<Webhook> }): ReactNode {
 
 /** Where a webhook stands, and why. */
 function State({ webhook }: { readonly webhook: Webhook }): ReactNode {
-  const { status, stoppedAt, lastSuccessAt, secretVersion, previousSecretUntil } = webhook
+  const { status, stoppedAt, lastSuccessAt, lastError, secretVersion, previousSecretUntil } = webhook
   const { why, tone } = stateOf(webhook)
   return (
     <section className={`card webhook-state ${tone === 'bad' ? 'attention' : ''}`} aria-label="Where it stands">
@@ -90,6 +90,7 @@ function State({ webhook }: { readonly webhook: Webhook }): ReactNode {
         <Fact name="Behind">
           <Behind webhook={webhook} />
         </Fact>
+        {lastError !== null && <Fact name="Last error">{lastError}</Fact>}
         <Fact name="Last delivery">
           <Time at={lastSuccessAt} />
         </Fact>

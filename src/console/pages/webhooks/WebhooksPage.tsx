@@ -90,7 +90,7 @@ const columnsOf = (pathOf: (path: string) => string): readonly Column<Webhook>[]
   {
     key: 'url',
     title: 'URL',
-    width: '34%',
+    width: '30%',
     cell: ({ id, url }) => (
       <Link to={pathOf(`webhooks/${id}`)} title={url}>
         {url}
@@ -98,7 +98,7 @@ const columnsOf = (pathOf: (path: string) => string): readonly Column<Webhook>[]
     ),
   },
   { key: 'state', title: 'Status', width: '120px', cell: (webhook) => <WebhookState webhook={webhook} /> },
-  { key: 'behind', title: 'Behind', width: '220px', cell: (webhook) => <Behind webhook={webhook} /> },
+  { key: 'behind', title: 'Behind', width: '250px', cell: (webhook) => <Behind webhook={webhook} /> },
   {
     key: 'events',
     title: 'Events',
