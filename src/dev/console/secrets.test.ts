@@ -184,6 +184,20 @@ describe.skipIf(!hasChromium)('the page of secrets in the console (needs Chromiu
     await expect.poll(usage).toMatchObject({ uses: [{ kind: 'agent', id: agent.id, path: 'env.GITHUB_TOKEN', version: 'latest' }] })
   })
 
+  test('On a telephone the name of the first secret is in sight, below the head of its table', async () => {
+    const here = await world(server())
+    await makeSecret(here, 'GitHub token')
+    const page = await open(pathOf(here), { width: 360 })
+    const name = row(page, 'GitHub token').getByRole('button', { name: 'GitHub token', exact: true })
+    await name.waitFor()
+    // A locator would scroll it into sight first.
+    const shown = await page.evaluate<string>(`(() => {
+      const { left, top, width, height } = document.querySelector('.secret-name').getBoundingClientRect()
+      return width < 80 ? 'too narrow' : document.elementFromPoint(left + width / 2, top + height / 2)?.textContent ?? ''
+    })()`)
+    expect(shown).toBe('GitHub token')
+  })
+
   test('The page of secrets with its dialogs is without a fault for axe, on a telephone and in both themes', async () => {
     const here = await world(server())
     await bind(here, await makeSecret(here, 'GitHub token', { description: 'Of the builds' }))
