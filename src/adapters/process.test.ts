@@ -104,7 +104,7 @@ describe('The environment of a command', () => {
     expect(names.toSorted()).toEqual(
       [
         ...Object.keys(harmless),
-        ...splitWords('OWN TAGGED PAPERCLIP_API_URL PAPERCLIP_API_KEY PAPERCLIP_RUN_ID PAPERCLIP_AGENT_ID'),
+        ...splitWords('OWN TAGGED AGENT_HOME PAPERCLIP_API_URL PAPERCLIP_API_KEY PAPERCLIP_RUN_ID PAPERCLIP_AGENT_ID'),
         ...splitWords('PAPERCLIP_COMPANY_ID PAPERCLIP_TASK_ID PAPERCLIP_WAKE_REASON'),
       ].toSorted(),
     )
