@@ -160,7 +160,7 @@ describe.skipIf(!hasChromium)('the pages of skills and instructions in the conso
     expect(await fileOf(agent, 'AGENTS.md')).toMatchObject({ content: 'You are Grace, and you write.\n' })
   })
 
-  test('What an agent proposes for others to follow stands whole in the approval, and is done when it is approved', async () => {
+  test('A text that an agent proposes for others to follow stands whole in its approval, and is stored when that is approved', async () => {
     const here = await world(server())
     const agent = await localAgent(here)
     const boss = await here.agent({ name: 'Ada', role: 'ceo' })

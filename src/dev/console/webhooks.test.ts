@@ -135,7 +135,7 @@ describe.skipIf(!hasChromium)('the pages of webhooks in the console (need Chromi
     expect(await actionsOf(server(), parked.id)).toContain('webhook.replayed')
   })
 
-  test('What came after a delivery is delivered again with the same ids', async () => {
+  test('The events after a delivery are delivered again with the same ids', async () => {
     const here = await world(server())
     const receiver = await startReceiver()
     const { id } = await makeWebhook(here, { url: receiver.url, events: ['issue.created'] })

@@ -29,7 +29,7 @@ const sources: Readonly<Record<string, string>> = {
   webhook: ' by a webhook',
 }
 
-/** What came of a run. */
+/** The outcome of a run. */
 function outcome(row: SentenceRow): readonly Part[] {
   const issue = named(row, 'issue', 'issueId')
   const status = textIn(row, 'status')

@@ -14,7 +14,7 @@ interface RunNowProps {
   readonly onClose: () => void
 }
 
-/** What came of a run, in a sentence. */
+/** The outcome of a run, in a sentence. */
 function outcomeOf({ status, failureReason }: RoutineRun): string {
   if (status === 'issue_created') return 'An issue is made'
   if (status === 'coalesced') return 'The open issue of an earlier run goes on'

@@ -15,7 +15,7 @@ import { kindWords, signingWords, webhookUrlOf } from './words.ts'
 type Shown = RoutineDetail['triggers'][number]
 type Act = { readonly kind: 'edit' | 'rotate' | 'delete'; readonly trigger: Shown } | { readonly kind: 'new' }
 
-/** What makes a routine run, each with its next times or its address. */
+/** The triggers that make a routine run, each with its next times or its address. */
 export function Triggers({ routine }: { readonly routine: RoutineDetail }): ReactNode {
   const [act, setAct] = useState<Act | null>(null)
   // The secret of a webhook is here until its dialog is closed, and nowhere else.

@@ -103,7 +103,7 @@ export const valuesOf = (routine: Routine): RoutineValues => ({
 
 const orNull = (text: string): string | null => (text === '' ? null : text)
 
-/** What is sent for a form. */
+/** The fields that are sent for a form. */
 export const bodyOf = ({ title, description, assigneeAgentId, projectId, goalId, variables, ...rest }: RoutineValues): RoutineBody => ({
   ...rest,
   title: title.trim(),

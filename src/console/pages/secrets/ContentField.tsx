@@ -13,7 +13,7 @@ export const blankContent: TypedContent = { value: '', externalRef: '' }
 
 export const LOCAL = 'local_encrypted'
 
-/** What is sent: a value, or the name of one at an external provider. */
+/** The content that is sent: a value, or the name of one at an external provider. */
 export const contentOf = ({ value, externalRef }: TypedContent, provider: string): SecretContent =>
   provider === LOCAL ? { value } : { externalRef: externalRef.trim() }
 

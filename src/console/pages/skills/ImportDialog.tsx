@@ -36,7 +36,7 @@ export function ImportDialog({ onClose }: { readonly onClose: () => void }): Rea
   const submit = async (): Promise<void> => {
     const { imported, warnings: said } = await act.mutateAsync(way === 'text' ? { files: filesOf(files) } : { source: folder.trim() })
     notify(imported.length === 1 ? `The skill ${imported[0]?.slug ?? ''} is imported` : `${imported.length} skills are imported`)
-    // What the server has left out has to be read first.
+    // The parts that the server has left out have to be read first.
     if (said.length > 0) return
     onClose()
     const [only] = imported
@@ -80,7 +80,7 @@ export function ImportDialog({ onClose }: { readonly onClose: () => void }): Rea
   )
 }
 
-/** What the server has left out of an import. */
+/** The parts that the server has left out of an import. */
 const LeftOut = ({ warnings }: { readonly warnings: readonly string[] }): ReactNode =>
   warnings.length > 0 && (
     <ul className="import-warnings" role="status" aria-label="What was left out">

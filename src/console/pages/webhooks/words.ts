@@ -49,7 +49,7 @@ const errors: Readonly<Record<NonNullable<WebhookDelivery['errorCode']>, string>
   cancelled: 'broken off',
 }
 
-/** What came of an attempt: "200", "503, refused", "no connection". */
+/** The outcome of an attempt: "200", "503, refused", "no connection". */
 export function outcomeOf({ status, errorCode }: Pick<WebhookDelivery, 'status' | 'errorCode'>): Pick<State, 'words' | 'tone'> {
   const words = [...(status === null ? [] : [String(status)]), ...(errorCode === null ? [] : [errors[errorCode]])].join(', ')
   return { words, tone: errorCode === null ? 'good' : 'bad' }

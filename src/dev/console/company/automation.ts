@@ -1,4 +1,4 @@
-// What the filled company runs on by itself: secrets with those that use them, routines with their triggers, skills and instructions, and webhooks.
+// The parts of the filled company that run by themselves: secrets with those that use them, routines with their triggers, skills and instructions, and webhooks.
 
 import type { Pool } from '../../../platform/db/driver/client.ts'
 import type { Requests } from './requests.ts'

@@ -13,7 +13,7 @@ import { TextDiff } from '../../../texts/TextDiff.tsx'
 import { useSetEntry, useWriteFile } from './data.ts'
 import { DeleteFile } from './DeleteFile.tsx'
 
-/** What is typed into a file, and the revision that it was typed over. */
+/** The text that is typed into a file, and the revision that it was typed over. */
 export interface FileDraft {
   readonly content: string
   readonly baseRevisionId: string
@@ -100,12 +100,12 @@ function Head({ agent, file: { path, updatedAt, isEntryFile }, onDelete }: HeadP
 interface MeanwhileProps {
   /** The text of the server. */
   readonly before: string
-  /** What was typed. */
+  /** The typed text. */
   readonly after: string
   readonly onRead: () => void
 }
 
-/** What was typed over an older text, against the one of now: only after it was read can it be saved. */
+/** The text that was typed over an older one, against the one of now: only after it was read can it be saved. */
 const Meanwhile = ({ before, after, onRead }: MeanwhileProps): ReactNode => (
   <section aria-label="The difference">
     <h3>What you typed, against the text of now</h3>

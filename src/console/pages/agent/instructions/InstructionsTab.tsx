@@ -14,7 +14,7 @@ import type { FileDraft } from './FileEditor.tsx'
 import { NewFile } from './NewFile.tsx'
 import { SkillsSection } from './SkillsSection.tsx'
 
-/** What an agent follows: the files of its instructions, and its skills. */
+/** The texts that an agent follows: the files of its instructions, and its skills. */
 export function InstructionsTab({ agent }: { readonly agent: AgentDetail }): ReactNode {
   const read = useBundle(agent)
   return (
@@ -36,7 +36,7 @@ interface BundleProps {
 function Bundle({ agent, bundle }: BundleProps): ReactNode {
   const { files, editable, warnings, entryFile } = bundle
   const [isAdding, setAdding] = useState(false)
-  // What is typed into one file stays while another one is looked at.
+  // The text that is typed into one file stays while another one is looked at.
   const [drafts, setDrafts] = useState<Readonly<Record<string, FileDraft | null>>>({})
   const asked = usePlace().query.get('file') ?? entryFile
   const shown = files.find(({ path }) => path === asked) ?? files[0]
@@ -94,7 +94,7 @@ function Bundle({ agent, bundle }: BundleProps): ReactNode {
   )
 }
 
-/** What else a run gets as instructions. */
+/** The other texts that a run gets as instructions. */
 function Notes({ bundle }: { readonly bundle: InstructionsBundle }): ReactNode {
   const { mode, resolvedEntryPath, legacyPromptTemplateActive, legacyBootstrapPromptTemplateActive } = bundle
   return (
