@@ -9,7 +9,6 @@ export const webhookStatus = stateMachine('webhook endpoint', {
   parked: ['active', 'disabled'],
   disabled: ['active'],
 })
-export type WebhookStatus = (typeof webhookStatus.statuses)[number]
 
 /**
  * Why an endpoint is not active. `retries_exhausted`: one event was refused for a day. `log_not_kept`: retention has deleted events that were not

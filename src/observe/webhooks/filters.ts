@@ -1,7 +1,7 @@
 // Which events an endpoint wants. Pure.
 
 /** The name of the only events that are no audit rows: what a run says while it works. */
-export const RUN_EVENT = 'heartbeat.run.event'
+const RUN_EVENT = 'heartbeat.run.event'
 
 /** A pattern of names of events: a name, the beginning of names followed by `.*`, or `*`. */
 export const eventPattern = /^(?:\*|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\.\*)?)$/

@@ -18,7 +18,7 @@ import { sendMessage } from './send.ts'
 import { originOf } from './target.ts'
 
 /** The name of the message of a test. No event has it. */
-export const TEST_EVENT = 'webhook.test'
+const TEST_EVENT = 'webhook.test'
 
 /** A test holds its request for as long as the receiver takes, so few are under way at once. */
 const tests = createSemaphore()
