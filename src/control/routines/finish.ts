@@ -17,21 +17,24 @@ const closed = statement<object, { id: string; companyId: string }>('routine_run
   select rr.id, rr.company_id as "companyId" from ${routineRuns} rr left join ${issues} i on i.id = rr.linked_issue_id
   where rr.status = 'issue_created' and ${isClosed} order by rr.created_at, rr.id limit ${LIMIT}`)
 
-interface FinishedRun {
+interface EndedRun {
   id: string
   routineId: string
   status: RoutineRunStatus
   issueId: string | null
+  reason: string | null
 }
 
-// Once: another server may have done it meanwhile.
-const finish = statement<{ ids: string[] }, FinishedRun>('routine_runs_finish').write(sql`
-  update ${routineRuns} rr set status = case when i.status = 'done' then 'completed' else 'failed' end, completed_at = now(), updated_at = now(),
-    failure_reason = case when i.id is null then 'The issue was deleted' when i.status = 'cancelled' then 'The issue was cancelled' end
-  from (select r.id as run_id, i.id, i.status from ${routineRuns} r left join ${issues} i on i.id = r.linked_issue_id
-    where r.id = any(${param('ids', 'uuid[]')}) and ${isClosed}) i
-  where rr.id = i.run_id and rr.status = 'issue_created'
-  returning rr.id, rr.routine_id as "routineId", rr.status, rr.linked_issue_id as "issueId"`)
+// Another server may have ended them, or does it now: those are left out, and a mutation without an effect writes nothing.
+const lockClosed = statement<{ ids: string[] }, EndedRun>('routine_runs_lock_closed').read(sql`
+  select rr.id, rr.routine_id as "routineId", case when i.status = 'done' then 'completed' else 'failed' end as status, rr.linked_issue_id as "issueId",
+    case when i.id is null then 'The issue was deleted' when i.status = 'cancelled' then 'The issue was cancelled' end as reason
+  from ${routineRuns} rr left join ${issues} i on i.id = rr.linked_issue_id
+  where rr.id = any(${param('ids', 'uuid[]')}) and rr.status = 'issue_created' and ${isClosed} order by rr.id for update of rr skip locked`)
+
+const finish = statement<{ ended: string }, never>('routine_runs_finish').write(sql`
+  update ${routineRuns} rr set status = e.status, failure_reason = e.reason, completed_at = now(), updated_at = now()
+  from jsonb_to_recordset(${param('ended', 'jsonb')}) as e (id uuid, status text, reason text) where rr.id = e.id`)
 
 const ctxOf = (store: Store, companyId: string, task: string): Ctx => ({
   actor: { kind: 'system', task },
@@ -48,9 +51,11 @@ export async function finishRuns(store: Store): Promise<unknown[]> {
   for (const companyId of new Set(found.map((run) => run.companyId))) {
     const runs = found.filter((run) => run.companyId === companyId)
     await mutate(ctxOf(store, companyId, 'routines'), async (tx) => {
-      const finished = await tx.run(finish, { ids: runs.map(({ id }) => id) })
-      const [first, ...rest] = finished.map(({ id, ...details }) => runFinished(id, details))
-      return first === undefined ? unchanged(null) : changed(null, first, ...rest)
+      const ended = await tx.run(lockClosed, { ids: runs.map(({ id }) => id) })
+      const [first, ...rest] = ended.map(({ id, ...details }) => runFinished(id, details))
+      if (first === undefined) return unchanged(null)
+      await tx.run(finish, { ended: JSON.stringify(ended) })
+      return changed(null, first, ...rest)
     }).catch((error: unknown) => failures.push(error))
   }
   return failures
@@ -60,11 +65,14 @@ const companiesWithOld = statement<object, { companyId: string }>('routine_runs_
   select distinct o.company_id as "companyId" from (select rr.company_id from ${routineRuns} rr join ${companies} c on c.id = rr.company_id
     where rr.created_at < now() - make_interval(days => ${sql.raw(String(RUN_DAYS))}) and rr.status <> 'issue_created' order by rr.created_at limit ${LIMIT}) o`)
 
-const forget = statement<{ companyId: string }, { id: string }>('routine_runs_forget').write(sql`
-  delete from ${routineRuns} where id = any(array(
-    select rr.id from ${routineRuns} rr where rr.company_id = ${param('companyId', 'uuid')}
-      and rr.created_at < now() - make_interval(days => ${sql.raw(String(RUN_DAYS))}) and rr.status <> 'issue_created'
-    order by rr.created_at limit ${LIMIT} for update skip locked)) returning id`)
+const lockOld = statement<{ companyId: string }, { id: string }>('routine_runs_lock_old').read(sql`
+  select rr.id from ${routineRuns} rr where rr.company_id = ${param('companyId', 'uuid')}
+    and rr.created_at < now() - make_interval(days => ${sql.raw(String(RUN_DAYS))}) and rr.status <> 'issue_created'
+  order by rr.created_at limit ${LIMIT} for update skip locked`)
+
+const forget = statement<{ ids: string[] }, never>('routine_runs_forget').write(
+  sql`delete from ${routineRuns} where id = any(${param('ids', 'uuid[]')})`,
+)
 
 /** Deletes old runs that have ended, some at a time, and records how many. The audit keeps what they did. */
 export async function forgetRuns(store: Store): Promise<void> {
@@ -73,8 +81,10 @@ export async function forgetRuns(store: Store): Promise<void> {
     let deleted = 0
     for (const { companyId } of found)
       deleted += await mutate(ctxOf(store, companyId, 'retention'), async (tx) => {
-        const { length } = await tx.run(forget, { companyId })
-        return length === 0 ? unchanged(0) : changed(length, routineRunsForgotten(companyId, { runs: length }))
+        const ids = (await tx.run(lockOld, { companyId })).map(({ id }) => id)
+        if (ids.length === 0) return unchanged(0)
+        await tx.run(forget, { ids })
+        return changed(ids.length, routineRunsForgotten(companyId, { runs: ids.length }))
       })
     if (deleted === 0) return
   }

@@ -95,7 +95,7 @@ describe('a due time', () => {
     await board().patch(`/api/issues/${runs[0].linkedIssueId}`, { status: 'done' })
     await board().patch(`/api/issues/${runs[1].linkedIssueId}`, { status: 'cancelled' })
     expect((await board().del(`/api/issues/${runs[2].linkedIssueId}`)).status).toBe(200)
-    await Promise.all([tick(), tick()])
+    await Promise.all([tick(), tick(), tick(), tick()])
     const ended = (await board().get(`/api/routines/${routineId}/runs`)).body.toReversed()
     expect(ended).toMatchObject([
       { status: 'completed', failureReason: null },
