@@ -62,7 +62,7 @@ export function Triggers({ routine }: { readonly routine: RoutineDetail }): Reac
 }
 
 /** The words that name a trigger among the others. */
-export const nameOf = ({ kind, label, cronExpression }: RoutineTrigger): string => label ?? cronExpression ?? kindWords[kind]
+const nameOf = ({ kind, label, cronExpression }: RoutineTrigger): string => label ?? cronExpression ?? kindWords[kind]
 
 interface TriggerCardProps {
   readonly trigger: Shown
