@@ -6,7 +6,6 @@ import { companyId } from './companies.ts'
 
 /** The kinds of sources of a skill: texts of a request, or a folder that the operator allowed. */
 export const skillSources = ['inline', 'folder'] as const
-export type SkillSource = (typeof skillSources)[number]
 
 /** A skill of a company. Its files are rows; its name in folders and in the configurations of agents is `slug`. */
 export const companySkills = pgTable(

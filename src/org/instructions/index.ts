@@ -1,4 +1,4 @@
-export { bundlesOf, bundleTexts, fileOf, loadBundle, measureBundles, mayReadInstructions, presentBundle, requirePath } from './queries.ts'
+export { bundlesOf, bundleTexts, fileOf, loadBundle, measureBundles, presentBundle, requirePath } from './queries.ts'
 export type { BundleTexts, BundleView, FileView } from './queries.ts'
 export { DEFAULT_ENTRY, problemOfBundle } from './rules.ts'
 export { deleteInstructionsFile, insertBundles, updateBundle, writeInstructionsFile } from './write.ts'

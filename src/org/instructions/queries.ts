@@ -21,7 +21,7 @@ export type BundleView = z.input<typeof instructionsBundleView>
 export type FileView = z.input<typeof instructionsFileView>
 
 /** The variable in which a run finds the folder of its instructions. */
-export const INSTRUCTIONS_VARIABLE = 'PAPERCLIP_INSTRUCTIONS_DIR'
+const INSTRUCTIONS_VARIABLE = 'PAPERCLIP_INSTRUCTIONS_DIR'
 
 /** A file of a bundle without its text. */
 export interface FileFacts {
@@ -55,7 +55,7 @@ export async function loadBundle(db: Db, companyId: string, agentId: string): Pr
 }
 
 /** Whether an actor may read the instructions of an agent: who sees its settings, and its managers. */
-export async function mayReadInstructions(db: Db, actor: Actor, { companyId, id }: Pick<AgentRow, 'companyId' | 'id'>): Promise<boolean> {
+async function mayReadInstructions(db: Db, actor: Actor, { companyId, id }: Pick<AgentRow, 'companyId' | 'id'>): Promise<boolean> {
   if (sightOfSettings(actor, id) !== 'hidden') return true
   return actor.kind === 'agent' && (await isManagerOf(db, companyId, actor.agentId, id))
 }

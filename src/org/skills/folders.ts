@@ -97,7 +97,7 @@ async function walk(root: string, relative: string, state: Walk): Promise<void> 
 const MAX_WARNINGS = 50
 
 /** Reads all texts below an allowed folder. @param folder from `allowedFolder` */
-export async function readFolder(folder: string): Promise<FolderTexts> {
+async function readFolder(folder: string): Promise<FolderTexts> {
   const state: Walk = { files: {}, warnings: [], entries: 0, bytes: 0 }
   await walk(folder, '', state)
   if (state.entries > MAX_ENTRIES) state.warnings.unshift(`${folder}: more than ${MAX_ENTRIES} entries; the rest was not read`)

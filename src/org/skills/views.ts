@@ -108,7 +108,7 @@ export const skillsOfAgentView = z.strictObject({
 })
 
 /** Names are looked up, and their form says nothing that the look-up does not. */
-export const desiredSkills = z.array(z.string().min(1).max(100)).max(MAX_DESIRED_SKILLS * 5)
+const desiredSkills = z.array(z.string().min(1).max(100)).max(MAX_DESIRED_SKILLS * 5)
 export const syncSkillsBody = z.object({ desiredSkills })
 
 export const availableSkillsView = z.strictObject({
