@@ -121,6 +121,21 @@ describe('secrets of runs', () => {
     })
   })
 
+  test('A value that a transcript writes with escapes is covered when the parser has decoded it', async () => {
+    const { secret, agent, runFor } = await setup()
+    const { id, value } = await secret(`cn-${randomUUID()}`)
+    const program = createOutputFile().program(`
+      const text = [...process.env.KEY].map((c) => '\\\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')).join('')
+      console.log('{"type":"result","session_id":"s-1","result":"It is ' + text + '","usage":{"input_tokens":1,"output_tokens":1}}')`)
+    const { id: agentId } = await agent({ adapterType: 'claude_local', adapterConfig: { command: program, env: { KEY: reference(id) } } })
+    useRunner(server())
+    const { runId } = await runFor(agentId)
+    await ended(runId)
+    const { body } = await server().board.get(`/api/heartbeat-runs/${runId}`)
+    expect(body).toMatchObject({ status: 'succeeded', resultJson: { summary: 'It is ***REDACTED***' } })
+    expect(JSON.stringify(body)).not.toContain(value)
+  })
+
   test.each([
     ['was deleted by hand', 'delete from company_secrets where id = $1'],
     ['cannot be opened', "update company_secret_versions set sealed = decode(repeat('00', 40), 'hex') where secret_id = $1"],
