@@ -22,13 +22,10 @@ export const concurrencyPolicies = ['coalesce_if_active', 'always_enqueue', 'ski
 export type ConcurrencyPolicy = (typeof concurrencyPolicies)[number]
 
 export const catchUpPolicies = ['skip_missed', 'enqueue_missed_with_cap'] as const
-export type CatchUpPolicy = (typeof catchUpPolicies)[number]
 
 export const triggerKinds = ['schedule', 'webhook', 'api'] as const
-export type TriggerKind = (typeof triggerKinds)[number]
 
 export const signingModes = ['bearer', 'hmac_sha256'] as const
-export type SigningMode = (typeof signingModes)[number]
 
 export const routineRunSources = ['schedule', 'manual', 'api', 'webhook'] as const
 export type RoutineRunSource = (typeof routineRunSources)[number]

@@ -10,32 +10,46 @@ const BOARD_TOKEN = 'pcb_webhooks-b04c5e8f7a9d2e61c-of-the-test'
 const ISSUES = 60
 const WRITERS = 3
 
+/** Two servers of one database, which end with the test. */
+async function startServers() {
+  const database = await cloneDatabase()
+  const homes: string[] = []
+  const masterKey = randomBytes(32).toString('base64')
+  const start = () => {
+    const home = makeHome()
+    homes.push(home)
+    const env = {
+      ...databaseEnvOf(database.connection, database.owner),
+      PAPERCLIP_AGENT_ISOLATION: 'none',
+      PAPERCLIP_BOARD_TOKEN: BOARD_TOKEN,
+      PAPERCLIP_ADAPTER_ADDRESSES: '127.0.0.1',
+      PAPERCLIP_SECRETS_MASTER_KEY: masterKey,
+    }
+    return spawnServerProcess({ home, env })
+  }
+  const servers = [start(), start()]
+  onTestFinished(async () => {
+    await Promise.all(servers.map((each) => each.kill()))
+    await database.drop()
+    await Promise.all(homes.map((home) => removeHome(home)))
+  })
+  return { database, servers, start, urls: await Promise.all(servers.map((each) => each.url())) }
+}
+
+/** Creates issues through the servers in turn, and tries each again until a server has answered. */
+async function writeIssues(companyId: string, urls: readonly string[], writer: number): Promise<void> {
+  for (let issue = 0; issue < ISSUES;) {
+    const url = urls[(writer + issue) % urls.length] ?? ''
+    const reply = await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: `Issue ${issue}` }, BOARD_TOKEN).catch(() => null)
+    if (reply?.status === 201) issue += 1
+  }
+}
+
 test(
   'Two servers of which one after the other is killed deliver every committed event once in effect, in order, and none before its commit',
   async () => {
-    const database = await cloneDatabase()
+    const { database, servers, start, urls } = await startServers()
     const receiver = await startReceiver()
-    const homes: string[] = []
-    const start = () => {
-      const home = makeHome()
-      homes.push(home)
-      const env = {
-        ...databaseEnvOf(database.connection, database.owner),
-        PAPERCLIP_AGENT_ISOLATION: 'none',
-        PAPERCLIP_BOARD_TOKEN: BOARD_TOKEN,
-        PAPERCLIP_ADAPTER_ADDRESSES: '127.0.0.1',
-        PAPERCLIP_SECRETS_MASTER_KEY: masterKey,
-      }
-      return spawnServerProcess({ home, env })
-    }
-    const masterKey = randomBytes(32).toString('base64')
-    const servers = [start(), start()]
-    onTestFinished(async () => {
-      await Promise.all(servers.map((each) => each.kill()))
-      await database.drop()
-      await Promise.all(homes.map((home) => removeHome(home)))
-    })
-    const urls = await Promise.all(servers.map((each) => each.url()))
     const ask = async (path: string, body: unknown) => {
       const reply = await send(`${urls[0] ?? ''}/api${path}`, 'POST', body, BOARD_TOKEN)
       expect(reply.status, JSON.stringify(reply.body)).toBeLessThan(300)
@@ -57,17 +71,7 @@ test(
     })
 
     let isOver = false
-    const written = Promise.all(
-      Array.from({ length: WRITERS }, async (_, writer) => {
-        for (let issue = 0; issue < ISSUES;) {
-          const url = urls[(writer + issue) % urls.length] ?? ''
-          const reply = await send(`${url}/api/companies/${company.id}/issues`, 'POST', { title: `Issue ${issue}` }, BOARD_TOKEN).catch(
-            () => null,
-          )
-          if (reply?.status === 201) issue += 1
-        }
-      }),
-    )
+    const written = Promise.all(Array.from({ length: WRITERS }, (_, writer) => writeIssues(company.id, urls, writer)))
     // The clock of the database goes on quickly: retries come and leases of killed servers end.
     const passing = (async () => {
       while (!isOver) {

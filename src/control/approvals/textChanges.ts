@@ -22,7 +22,7 @@ import { approvalColumns, insertApproval } from './row.ts'
 import type { ApprovalRow, ApprovalView } from './row.ts'
 
 /** The bytes of the texts of one proposal. A person is to read them. */
-export const MAX_PROPOSED_BYTES = 128 * 1024
+const MAX_PROPOSED_BYTES = 128 * 1024
 
 const skillsChange = z.object({
   kind: z.literal('skills'),

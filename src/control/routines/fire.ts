@@ -133,7 +133,7 @@ const nothing = { issueId: null, why: null, failureReason: null, intoRunId: null
  * (tx) Records a run with its outcome, at the routine and at its trigger too. Expects the routine's row lock.
  * @returns the run and its event
  */
-export async function recordRun(tx: Tx, routine: RoutineRow, cause: Cause, outcome: Outcome): Promise<Fired> {
+async function recordRun(tx: Tx, routine: RoutineRow, cause: Cause, outcome: Outcome): Promise<Fired> {
   const { source, triggerId, dueAt, payload, idempotencyKey, replayKey } = cause
   const { id, status, issueId, why, failureReason, intoRunId, fingerprint } = outcome
   const run = exactlyOne(

@@ -26,7 +26,7 @@ const writeTimes = statement<{ times: string }, never>('routine_set_times').writ
   update ${routineTriggers} t set next_run_at = n.at from jsonb_to_recordset(${param('times', 'jsonb')}) as n (id uuid, at timestamptz) where t.id = n.id`)
 
 /** The next time of a schedule that waits; null for one that does not. */
-export const nextOf = ({ isWaiting, cronExpression, timezone, from }: Omit<Schedule, 'id'>): Instant | null =>
+const nextOf = ({ isWaiting, cronExpression, timezone, from }: Omit<Schedule, 'id'>): Instant | null =>
   isWaiting ? nextAfter(cronExpression, timezone, from) : null
 
 /** (tx) Writes when the schedules of routines are due next: never while a routine or its trigger is not active. Expects the locks of the routines. */

@@ -117,7 +117,7 @@ const selectNow = statement<object, { now: Instant }>('routine_now').read(sql`se
 export const databaseNow = async (db: Db): Promise<Instant> => exactlyOne(await db.run(selectNow, {})).now
 
 /** A trigger as it is shown, with the next times of its schedule from the one that it waits for; none while it waits for none. */
-export function withTimes(trigger: ShownTrigger): TriggerWithTimes {
+function withTimes(trigger: ShownTrigger): TriggerWithTimes {
   const { cronExpression, timezone, nextRunAt } = trigger
   if (cronExpression === null || timezone === null || nextRunAt === null) return { ...trigger, nextRunTimes: [] }
   return { ...trigger, nextRunTimes: [nextRunAt, ...nextTimes(cronExpression, timezone, nextRunAt, SHOWN_TIMES - 1)] }

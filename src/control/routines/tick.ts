@@ -65,7 +65,7 @@ const before = (instant: Instant, ms: number): Instant => new Date(Date.parse(in
  * The first time that is still to be fired, of the missed ones by the policy; the same as `dueAt` when that is fired. Everything before it is
  * passed over.
  */
-export function firstToFire(
+function firstToFire(
   dueAt: Instant,
   { cronExpression: expression, timezone: zone, now, isMissed }: Claimed,
   { catchUpPolicy }: Pick<RoutineRow, 'catchUpPolicy'>,

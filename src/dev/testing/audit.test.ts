@@ -9,7 +9,8 @@ import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import { boardByToken, ownCommandLine, ownPerson, personas } from './personas.ts'
 import type { ApiUnderTest, Fixtures } from './contractFixtures.ts'
 import type { Reply } from './rawRequest.ts'
-import { useServer } from './world.ts'
+import { writeMasterKeys, useMasterKeys } from '../../org/vault/index.ts'
+import { TEST_MASTER_KEY, useServer } from './world.ts'
 
 const server = useServer({ people: {} })
 // A route that never succeeds changes nothing that could be recorded.
@@ -20,6 +21,9 @@ let fixtures: Fixtures
 beforeAll(async () => {
   api = { url: server().url, tokens: server().tokens, sql: server().database.sql }
   fixtures = await createFixtures(api)
+  // A rotation of the master key succeeds only where the server may write the key.
+  let masterKeys = TEST_MASTER_KEY
+  useMasterKeys({ read: () => masterKeys, write: (keys) => void (masterKeys = writeMasterKeys(keys)) })
 })
 
 const newestSeq = async (): Promise<number> =>

@@ -130,5 +130,5 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
     await worker.stop()
     await services.stop()
   }
-  return { notify: worker.notify, servedIds: services.ids, stop: () => (stopping ??= stop()) }
+  return { notify: () => worker.notify(), servedIds: services.ids, stop: () => (stopping ??= stop()) }
 }

@@ -14,7 +14,7 @@ const LOOKUP_TIMEOUT_MS = 3000
  * operator (`PAPERCLIP_ADAPTER_ADDRESSES`), which vouches for the way as well.
  */
 export const policyFor = ({ policy }: Outbound, url: URL): { permits: (host: string, address: string) => boolean } =>
-  url.protocol === 'https:' ? policy : { permits: policy.lists }
+  url.protocol === 'https:' ? policy : { permits: (host, address) => policy.lists(host, address) }
 
 const isWeb = (url: URL): boolean => url.protocol === 'https:' || url.protocol === 'http:'
 

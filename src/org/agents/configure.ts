@@ -151,7 +151,8 @@ function eventOf({ id, adapterConfig }: AgentRow, { changes, changedKeys, revisi
       return skillsSynced(id, { desiredSkills: skillNames(adapterConfig), revisionId }, context)
     case 'instructions_path_patch':
       return instructionsPathUpdated(id, { isSet: Boolean(adapterConfig['instructionsFilePath']), revisionId }, context)
-    default:
+    case 'patch':
+    case 'instructions_bundle_patch':
       return agentUpdated(id, { ...changes, changedKeys, revisionId }, context)
   }
 }

@@ -133,8 +133,9 @@ export async function fileOf(db: Db, companyId: string, agentId: string, filePat
 export async function readInstructionsFile(ctx: Ctx, agentId: string, given: string | undefined): Promise<FileView> {
   const agent = await requireAgentRow(ctx, agentId)
   const filePath = requirePath(given)
-  const mayRead = await mayReadInstructions(ctx.store.read, ctx.actor, agent)
-  const file = mayRead ? await fileOf(ctx.store.read, agent.companyId, agentId, filePath) : null
+  // The answer of the scope to a foreign or missing agent: this one is neither, and it says no more than they do.
+  if (!(await mayReadInstructions(ctx.store.read, ctx.actor, agent))) refuse('not_found', { message: 'Agent not found' })
+  const file = await fileOf(ctx.store.read, agent.companyId, agentId, filePath)
   return file ?? refuse('not_found', { message: 'Instructions file not found' })
 }
 

@@ -1,7 +1,7 @@
 // Which values a secret may have. Pure.
 
 /** A shorter value would be found in ordinary words, so nothing that a run writes could be searched for it. */
-export const MIN_VALUE_LENGTH = 8
+const MIN_VALUE_LENGTH = 8
 /** The longest field of an adapter, and more than any key in PEM form. */
 export const MAX_VALUE_BYTES = 32_000
 

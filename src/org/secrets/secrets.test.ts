@@ -100,7 +100,7 @@ describe('secrets', () => {
     const { id } = await secret()
     const answers = await race([1, 2], () => server().board.post(`/api/secrets/${id}/rotate`, { value: `next-${randomUUID()}` }))
     expect(countByStatus(answers)).toEqual({ 200: 2 })
-    expect(answers.map(({ body }) => body.latestVersion).toSorted()).toEqual([2, 3])
+    expect(new Set(answers.map(({ body }) => body.latestVersion))).toEqual(new Set([2, 3]))
   })
 
   test('A name that is taken, a bad field and a value that cannot be covered are refused, and nothing is recorded', async () => {

@@ -1,5 +1,4 @@
 export { isVaultLocked, openValue, sealValue } from './seal.ts'
 export type { Sealed } from './seal.ts'
-export { createMasterKey, masterKeySource, readMasterKeys, useMasterKeys, writeMasterKeys } from './masterKeys.ts'
-export type { MasterKey, MasterKeySource } from './masterKeys.ts'
+export { useMasterKeys, writeMasterKeys } from './masterKeys.ts'
 export { openVault, readVaultState, wrongKeySentence } from './state.ts'
