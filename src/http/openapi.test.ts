@@ -78,7 +78,7 @@ const operations = routes.map((route) => {
 describe('openapi', () => {
   test('The root of the document has the fields that OpenAPI 3.1 requires', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'paperclip-server', version: 'test' } })
-    for (const path of Object.keys(document.paths)) expect(path).toMatch(/^\/api(\/(\{\w+\}|[a-z-]+))+(\.[a-z]+)?$/)
+    for (const path of Object.keys(document.paths)) expect(path).toMatch(/^\/(?:api|llms)(\/(\{\w+\}|[a-z-]+))+(\.[a-z]+)?$/)
     for (const section of Object.values(document.components))
       for (const name of Object.keys(section)) expect(name).toMatch(/^[A-Za-z0-9._-]+$/)
   })

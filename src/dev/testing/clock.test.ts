@@ -23,6 +23,7 @@ const exempt: Readonly<Record<string, string>> = {
   'src/org/people/adapter.ts': 'it takes the time of better-auth away: only the distance is stored',
   'src/adapters/isolation/agentHome.ts': 'it is compared with the time of a file',
   'src/adapters/isolation/folders.ts': 'it is compared with the time of a file',
+  'src/adapters/isolation/runFiles.ts': 'it is compared with the time of a file',
   'src/adapters/cappedDelivery.ts': 'a line of a log has the time at which it was read',
   'src/observe/instance/securityText.ts': 'the text expires by the calendar of its readers',
   'src/org/agents/environment.ts': 'an answer says when it was made, and nothing is stored',

@@ -3,16 +3,22 @@ import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
 import type { Example } from './example.ts'
 import { sendRequest } from './rawRequest.ts'
 
-/** Signs a call of the webhook of a subject. Its secret is made by rotating it. */
-async function signAsWebhook(api: ApiUnderTest, rows: FixtureRows, body: unknown): Promise<Record<string, string>> {
+/** A function that signs the bytes of a call of the webhook of a subject, as headers. Its secret is made by rotating it. */
+export async function webhookSigner(
+  api: ApiUnderTest,
+  rows: FixtureRows,
+): Promise<(body: string | Uint8Array) => { readonly 'x-paperclip-timestamp': string; readonly 'x-paperclip-signature': string }> {
   const path = `/api/routine-triggers/${rows.ids['routine-triggers']}/rotate-secret`
   const { body: rotated } = await sendRequest(api.url, { method: 'post', path, body: {} })
-  const timestamp = String(Math.floor(Date.now() / 1000))
-  const signature = createHmac('sha256', rotated.secretMaterial.webhookSecret)
-    .update(`${timestamp}.${JSON.stringify(body)}`)
-    .digest('hex')
-  return { 'x-paperclip-timestamp': timestamp, 'x-paperclip-signature': `sha256=${signature}` }
+  return (body) => {
+    const timestamp = String(Math.floor(Date.now() / 1000))
+    const signature = createHmac('sha256', rotated.secretMaterial.webhookSecret).update(`${timestamp}.`).update(body).digest('hex')
+    return { 'x-paperclip-timestamp': timestamp, 'x-paperclip-signature': `sha256=${signature}` }
+  }
 }
+
+const signAsWebhook = async (api: ApiUnderTest, rows: FixtureRows, body: unknown): Promise<Record<string, string>> =>
+  (await webhookSigner(api, rows))(JSON.stringify(body))
 
 /** The requests of the routes of routines. */
 export const routineExamples: Readonly<Record<string, Example>> = {
