@@ -18,6 +18,9 @@ describe('variables that this server does not have', () => {
       'PAPERCLIP_PORT: is no variable of this server; PORT is',
       'PORT: must be a whole number',
     ])
+    expect(problemsOf({ PAPERCLIP_SKILLS_FOLDERS: '/srv' })).toEqual([
+      'PAPERCLIP_SKILLS_FOLDERS: is no variable of this server; PAPERCLIP_SKILL_FOLDERS is',
+    ])
     expect(problemsOf({ PAPERCLIP_XYZZYQ: 'secret value' })).toEqual(['PAPERCLIP_XYZZYQ: is no variable of this server'])
     expect(problemsOf({ PAPERCLIP_MAX_RUN: '' })).toEqual([])
   })

@@ -1,6 +1,6 @@
 // Variables of the environment that look like settings of this server and are none.
 
-import { nearestName } from '../platform/kernel/nearest.ts'
+import { editDistance, nearestName } from '../platform/kernel/nearest.ts'
 
 const PREFIX = 'PAPERCLIP_'
 
@@ -20,13 +20,16 @@ const ofClients: readonly string[] = [
   'PROFILE',
   'LINKED_ISSUE_IDS',
 ]
-const ofRuns = /^(?:RUN|TASK|ISSUE|WAKE|APPROVAL|WORKSPACE|SKILL|SKILLS|SESSION|MCP|CLI)_/
+const ofRuns = /^(?:RUN|TASK|ISSUE|WAKE|APPROVAL|WORKSPACE|SKILL|SKILLS|INSTRUCTIONS|SESSION|MCP|CLI)_/
 /** The variables that an orchestrator sets for a service that is called paperclip or begins with it. */
 const ofServices = /^(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)?)$/
 
-const isForeign = (name: string, value: string): boolean =>
+/** The edits of a slip. A setting may begin as a variable of runs does, and a slip in its name is noticed. */
+const SLIP = 2
+
+const isForeign = (name: string, value: string, settings: readonly string[]): boolean =>
   ofClients.includes(name) ||
-  ofRuns.test(name) ||
+  (ofRuns.test(name) && !settings.some((setting) => editDistance(name, setting) <= SLIP)) ||
   // A person who means the variable PORT gives it a number.
   (ofServices.test(name) && !(name === 'PORT' && /^\d*$/.test(value)))
 
@@ -38,11 +41,12 @@ const withoutPrefix = (name: string): string => (name.startsWith(PREFIX) ? name.
  * @param known the names of all settings
  */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>, known: readonly string[]): string[] {
+  // Without the prefix, which would make all names alike.
+  const settings = known.map(withoutPrefix)
   return Object.entries(env)
-    .filter(([name, value]) => name.startsWith(PREFIX) && !known.includes(name) && !isForeign(withoutPrefix(name), value ?? ''))
+    .filter(([name, value]) => name.startsWith(PREFIX) && !known.includes(name) && !isForeign(withoutPrefix(name), value ?? '', settings))
     .map(([name]) => {
-      // Without the prefix, which would make all names alike.
-      const nearest = nearestName(withoutPrefix(name), known.map(withoutPrefix))
+      const nearest = nearestName(withoutPrefix(name), settings)
       const meant = known.find((each) => withoutPrefix(each) === nearest)
       return `${name}: is no variable of this server${meant === undefined ? '' : `; ${meant} is`}`
     })
