@@ -16,21 +16,29 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /** The fields of any payload that name a command to run. */
 const commandNames: ReadonlySet<string> = new Set(['command', 'args', 'extraArgs', 'commandArgs'])
 
-/** A redacted copy whose commands are whole. */
-function withWholeCommands(value: unknown, redacted: unknown): unknown {
+/** Makes the commands of a redacted copy whole, in the copy: another one of ten thousand fields would keep the event loop. */
+function withWholeCommands<T>(value: unknown, redacted: T): T {
   if (!isRecord(value) || !isRecord(redacted)) return redacted
-  return Object.fromEntries(
-    Object.entries(redacted).map(([name, item]) => [name, commandNames.has(name) ? value[name] : withWholeCommands(value[name], item)]),
-  )
+  const copy = redacted as Record<string, unknown>
+  for (const name of Object.keys(copy))
+    if (commandNames.has(name)) copy[name] = value[name]
+    else withWholeCommands(value[name], copy[name])
+  return redacted
 }
+
+/** The fields that this server alone writes, with what an approval will make. */
+const proposedWhole = ['agentConfiguration', 'textChange'] as const
+
+const redactedForBoard = (payload: ApprovalView['payload']): ApprovalView['payload'] => withWholeCommands(payload, redact(payload))
 
 /** A payload as the board decides on it: what an approval will make is whole, and so are commands. Text around it is redacted. */
 function payloadForBoard(row: ApprovalRow): ApprovalView['payload'] {
   if (row.type === 'hire_agent') return row.payload
+  // Copies of a payload with ten thousand fields keep the event loop, and most payloads have neither of the two.
+  if (!proposedWhole.some((name) => name in row.payload)) return redactedForBoard(row.payload)
   const { agentConfiguration, textChange, ...rest } = row.payload
-  const shown = withWholeCommands(rest, redact(rest)) as ApprovalView['payload']
   return {
-    ...shown,
+    ...redactedForBoard(rest),
     ...(agentConfiguration === undefined ? {} : { agentConfiguration }),
     ...(textChange === undefined ? {} : { textChange }),
   }
