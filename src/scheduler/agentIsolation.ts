@@ -3,7 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Adapters } from '../adapters/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { agentsToStart, requireIsolation } from '../org/agents/index.ts'
-import type { Ctx, Store } from '../platform/db/types.ts'
+import { systemCtx } from '../platform/db/context.ts'
+import type { Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { NOT_ISOLATED } from './runReport.ts'
 
@@ -21,7 +22,7 @@ export function recordIsolation(
     warned.add(agentId)
     return
   }
-  const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'scheduler')
   requireIsolation(ctx, companyId, agentId).catch((error: unknown) =>
     log.warn({ err: error, agentId }, 'that an agent is isolated from now on could not be recorded; its next run tries again'),
   )

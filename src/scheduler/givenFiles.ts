@@ -1,10 +1,8 @@
 import type { Given } from '../adapters/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { bundleTexts } from '../org/instructions/index.ts'
-import { builtInSkills, describeSkill, desiredSkillsOf, filesOf, takesSkills } from '../org/skills/index.ts'
+import { builtInSkills, describeSkill, desiredSkillsOf, filesOf, SKILL_FILE, takesSkills } from '../org/skills/index.ts'
 import type { Store } from '../platform/db/types.ts'
-
-const SKILL_FILE = 'SKILL.md'
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

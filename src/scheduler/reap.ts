@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import pLimit from 'p-limit'
-import type { Ctx, Store } from '../platform/db/types.ts'
+import { systemCtx } from '../platform/db/context.ts'
+import type { Store } from '../platform/db/types.ts'
 import { mutate, changedIfAny } from '../platform/db/mutate.ts'
 import { isUnended, runs } from '../model/runs.ts'
 import { param, statement } from '../platform/db/statement.ts'
@@ -35,7 +36,7 @@ const expiredRuns = statement<{ limit: number }, ExpiredRun & { supervisorId: st
  * @returns whether the run was ended
  */
 export async function endExpiredRun(store: Store, run: ExpiredRun, result: RunResult): Promise<boolean> {
-  const ctx: Ctx = { actor: { kind: 'system', task: 'reaper' }, companyId: run.companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, run.companyId, 'reaper')
   return await mutate(ctx, async (tx) => {
     const locked = await lockForEnd(tx, ctx, [run.id])
     const [fact] = locked.runs

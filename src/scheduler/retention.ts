@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import type { Ctx, Store } from '../platform/db/types.ts'
+import { systemCtx } from '../platform/db/context.ts'
+import type { Store } from '../platform/db/types.ts'
 import { deleteExpiredResponses } from '../platform/db/idempotency.ts'
 import { lockingRead } from '../platform/db/locks.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
@@ -165,7 +166,7 @@ const NONE_DELETED: DeletedCounts = { runs: 0, wakes: 0 }
 
 /** Deletes one batch of a company's finished runs and wakes; one audit row records how many. */
 async function deleteBatch(store: Store, companyId: string, cutoffs: Cutoffs): Promise<DeletedCounts> {
-  const ctx: Ctx = { actor: { kind: 'system', task: 'retention' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'retention')
   return await mutate(ctx, async (tx) => {
     const [company] = await lockCompany(tx, { companyId })
     if (company === undefined) return unchanged(NONE_DELETED)

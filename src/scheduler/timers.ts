@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { hasTimer, heartbeatEnabled, timerSeconds } from '../org/agents/index.ts'
 import { isInvokableSql } from '../model/agentStatus.ts'
-import type { Ctx, Store } from '../platform/db/types.ts'
+import { systemCtx } from '../platform/db/context.ts'
+import type { Store } from '../platform/db/types.ts'
 import { lockingRead } from '../platform/db/locks.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
 import type { Outcome } from '../platform/db/mutate.ts'
@@ -77,7 +78,7 @@ type TimerResult = 'woken' | 'busy' | 'skipped'
  * running, needs no second one.
  */
 async function fireTimer(store: Store, { agentId, companyId }: DueTimer): Promise<TimerResult> {
-  const ctx: Ctx = { actor: { kind: 'system', task: 'timer' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'timer')
   const task = { agentId, source: 'timer', taskKey: null, isFresh: false } as const
   const request: WakeRequest = {
     agentId,

@@ -8,12 +8,13 @@ import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { awaitWriters } from '../../auth/mayWrite.ts'
 import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { systemCtx } from '../../platform/db/context.ts'
 import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { stopEnforced } from './events.ts'
 import { lockScope, pauseScope } from './scope.ts'
 import type { ScopeRef } from './scope.ts'
-import { forEachApart, taskCtx } from './task.ts'
+import { forEachApart } from './task.ts'
 
 /** The most runs that one transaction ends: a tenth of its time limit. */
 const MAX_ENDED = sql.raw('1000')
@@ -54,7 +55,7 @@ async function endForBudget(
 }
 
 async function enforce(store: Store, order: Order): Promise<void> {
-  const ctx = taskCtx(store, order.companyId)
+  const ctx = systemCtx(store, order.companyId, 'budgets')
   await mutate(ctx, async (tx) => {
     if (order.scopeType === 'agent') await awaitWriters(tx, order.scopeId)
     const scope = await lockScope(tx, ctx, order)
@@ -86,7 +87,7 @@ const overdue = statement<object, { id: string; companyId: string }>('budget_ove
 /** Ends the runs on other hosts that were ordered to stop and have had their time. @returns the failures */
 export const endOverdue = async (store: Store): Promise<unknown[]> =>
   await forEachApart(await store.read.run(overdue, {}), async ({ id, companyId }) => {
-    const ctx = taskCtx(store, companyId)
+    const ctx = systemCtx(store, companyId, 'budgets')
     await mutate(ctx, async (tx) => {
       const { endedRunIds, events } = await endForBudget(tx, ctx, [id])
       return changedIfAny(endedRunIds.length, events)

@@ -1,14 +1,3 @@
-import type { Ctx, Store } from '../../platform/db/types.ts'
-
-/** The context of the task `budgets` in a company. */
-export const taskCtx = (store: Store, companyId: string): Ctx => ({
-  actor: { kind: 'system', task: 'budgets' },
-  companyId,
-  requestId: null,
-  store,
-  idempotency: null,
-})
-
 /**
  * Does a piece of the task for each of several things. One that fails delays no other, and is tried again by the next turn of the task.
  * @returns the failures

@@ -9,13 +9,14 @@ import { windowStartSql } from '../../model/budgetStatus.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { systemCtx } from '../../platform/db/context.ts'
 import type { Store, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { approvalCancelled, cancelApprovals } from '../lifecycle/index.ts'
 import { incidentOf, recordCrossings, resolveIncident } from './incidents.ts'
 import { lockAgentOf } from './scope.ts'
 import { endOverdue, enforceStops } from './stop.ts'
-import { forEachApart, taskCtx } from './task.ts'
+import { forEachApart } from './task.ts'
 
 const LIMIT = sql.raw('100')
 
@@ -63,7 +64,7 @@ async function cancel(tx: Tx, open: readonly { id: string }[], why: EndedWhy): P
 
 /** Ends an incident whose limit was changed or whose window is over, and resumes what it has paused. */
 async function end(store: Store, { id, companyId, why }: { id: string; companyId: string; why: EndedWhy }): Promise<void> {
-  const ctx = taskCtx(store, companyId)
+  const ctx = systemCtx(store, companyId, 'budgets')
   await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     const { approvalId, scopeType, scopeId } = await incidentOf(tx, companyId, id)
@@ -80,7 +81,7 @@ async function end(store: Store, { id, companyId, why }: { id: string; companyId
 
 async function warnSoftly(store: Store, companyId: string): Promise<void> {
   if (!(await hasSoftCrossing(store.read, companyId))) return
-  await mutate(taskCtx(store, companyId), async (tx) => changedIfAny(null, await warnSoftPoliciesOf(tx, companyId)))
+  await mutate(systemCtx(store, companyId, 'budgets'), async (tx) => changedIfAny(null, await warnSoftPoliciesOf(tx, companyId)))
 }
 
 /**
@@ -91,7 +92,7 @@ async function warnSoftly(store: Store, companyId: string): Promise<void> {
 export async function tickBudgets(store: Store): Promise<void> {
   const failures = [
     ...(await forEachApart(await store.read.run(uncrossed, {}), ({ id, companyId }) =>
-      mutate(taskCtx(store, companyId), async (tx) => changedIfAny(null, await recordCrossings(tx, companyId, id))),
+      mutate(systemCtx(store, companyId, 'budgets'), async (tx) => changedIfAny(null, await recordCrossings(tx, companyId, id))),
     )),
     ...(await forEachApart(await store.read.run(softCompanies, {}), ({ companyId }) => warnSoftly(store, companyId))),
     ...(await enforceStops(store)),

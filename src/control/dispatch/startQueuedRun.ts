@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm'
 import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
-import { companyOf } from '../../platform/db/context.ts'
+import { companyOf, systemCtx } from '../../platform/db/context.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import { changed, pipelined, mutate, unchanged } from '../../platform/db/mutate.ts'
 import type { Outcome } from '../../platform/db/mutate.ts'
@@ -166,7 +166,7 @@ export async function startQueuedRun(
   candidate: Candidate,
 ): Promise<StartResult> {
   const { agentId, companyId } = candidate
-  const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'scheduler')
   return await mutate(ctx, async (tx): Promise<Outcome<StartResult>> => {
     const [[agent], [queued]] = await Promise.all([
       lockStartableAgent(tx, { agentId, companyId, types }),

@@ -1,4 +1,5 @@
-import type { Ctx, Store } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { Store } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
 import { endRuns, lockForEnd } from '../../engine/holds/index.ts'
 import { forgetSession, saveFirstSession, saveSession } from '../../engine/runs/index.ts'
@@ -25,7 +26,7 @@ export async function finishSupervisedRun(
   sessionIdAfter: string | null,
 ): Promise<FinishOutcome> {
   const { runId, agentId, companyId, taskKey, adapterType } = order
-  const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'scheduler')
   return await mutate(ctx, async (tx) => {
     // The agent's lock precedes those of issues and runs.
     const changes = concernsStart(order, result)

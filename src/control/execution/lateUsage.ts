@@ -1,7 +1,8 @@
 import { lockRunFacts } from '../../auth/runFacts.ts'
 import { recordLateUsage } from '../../engine/costs/index.ts'
 import { changedIfAny, mutate } from '../../platform/db/mutate.ts'
-import type { Ctx, Store } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { Store } from '../../platform/db/types.ts'
 import type { RunResult } from '../../engine/runs/index.ts'
 import type { StartOrder } from '../dispatch/index.ts'
 
@@ -15,7 +16,7 @@ export async function countLateUsage(
   usageJson: RunResult['usageJson'],
 ): Promise<void> {
   if (usageJson === null || usageJson === undefined) return
-  const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'scheduler')
   await mutate(ctx, async (tx) => {
     const [run] = await lockRunFacts(tx, companyId, [runId])
     return changedIfAny(undefined, run === undefined ? [] : await recordLateUsage(tx, runId, usageJson))

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { deletions } from '../../model/deletions.ts'
 import { statement } from '../../platform/db/statement.ts'
-import type { Ctx, Store } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { Store } from '../../platform/db/types.ts'
 import { Refusal } from '../../platform/kernel/errors.ts'
 import { continueAgentDeletion } from './deleteAgent.ts'
 import { continueCompanyDeletion } from './deleteCompany.ts'
@@ -22,7 +23,7 @@ const abandoned = statement<object, Abandoned>('deletions_abandoned').read(sql`
  */
 export async function continueDeletions(store: Store): Promise<void> {
   for (const { id, companyId, kind } of await store.read.run(abandoned, {})) {
-    const ctx: Ctx = { actor: { kind: 'system', task: 'deletions' }, companyId, requestId: null, store, idempotency: null }
+    const ctx = systemCtx(store, companyId, 'deletions')
     try {
       await (kind === 'company' ? continueCompanyDeletion(ctx) : continueAgentDeletion(ctx, id))
     } catch (error) {

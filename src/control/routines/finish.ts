@@ -5,7 +5,8 @@ import type { RoutineRunStatus } from '../../model/routineStatus.ts'
 import { routineRuns } from '../../model/routines.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import type { Ctx, Store } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { Store } from '../../platform/db/types.ts'
 import { routineRunsForgotten, runFinished } from './events.ts'
 import { RUN_DAYS } from './limits.ts'
 
@@ -36,21 +37,13 @@ const finish = statement<{ ended: string }, never>('routine_runs_finish').write(
   update ${routineRuns} rr set status = e.status, failure_reason = e.reason, completed_at = now(), updated_at = now()
   from jsonb_to_recordset(${param('ended', 'jsonb')}) as e (id uuid, status text, reason text) where rr.id = e.id`)
 
-const ctxOf = (store: Store, companyId: string, task: string): Ctx => ({
-  actor: { kind: 'system', task },
-  companyId,
-  requestId: null,
-  store,
-  idempotency: null,
-})
-
 /** Ends the runs whose issues were done, cancelled or deleted. @returns the failures */
 export async function finishRuns(store: Store): Promise<unknown[]> {
   const failures: unknown[] = []
   const found = await store.read.run(closed, {})
   for (const companyId of new Set(found.map((run) => run.companyId))) {
     const runs = found.filter((run) => run.companyId === companyId)
-    await mutate(ctxOf(store, companyId, 'routines'), async (tx) => {
+    await mutate(systemCtx(store, companyId, 'routines'), async (tx) => {
       const ended = await tx.run(lockClosed, { ids: runs.map(({ id }) => id) })
       const [first, ...rest] = ended.map(({ id, ...details }) => runFinished(id, details))
       if (first === undefined) return unchanged(null)
@@ -80,7 +73,7 @@ export async function forgetRuns(store: Store): Promise<void> {
     const found = await store.read.run(companiesWithOld, {})
     let deleted = 0
     for (const { companyId } of found)
-      deleted += await mutate(ctxOf(store, companyId, 'retention'), async (tx) => {
+      deleted += await mutate(systemCtx(store, companyId, 'retention'), async (tx) => {
         const ids = (await tx.run(lockOld, { companyId })).map(({ id }) => id)
         if (ids.length === 0) return unchanged(0)
         await tx.run(forget, { ids })

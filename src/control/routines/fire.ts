@@ -1,8 +1,9 @@
 // One run of a routine: the decision, the issue, and the record, in the caller's transaction.
 
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { issueNumbersInside } from '../../org/companies/index.ts'
+import { hashOf } from '../../engine/approvals/index.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
 import { insertIssue } from '../../work/issues/index.ts'
 import { agents } from '../../model/agents.ts'
@@ -15,7 +16,6 @@ import type { RoutineRunSource, RoutineRunStatus, SkipReason } from '../../model
 import { routineRuns, routines, routineTriggers } from '../../model/routines.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
-import { canonicalJson } from '../../platform/kernel/canonicalJson.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
@@ -112,9 +112,7 @@ const markTrigger = statement<{ triggerId: string; result: string }, never>('rou
 
 /** The contents of an issue as one value: the same for two runs that ask for the same. */
 const fingerprintOf = (routine: RoutineRow, texts: object): string =>
-  createHash('sha256')
-    .update(canonicalJson([texts, routine.projectId, routine.assigneeAgentId, routine.priority]))
-    .digest('hex')
+  hashOf([texts, routine.projectId, routine.assigneeAgentId, routine.priority])
 
 /** The outcome of a run, before it is written. */
 interface Outcome {

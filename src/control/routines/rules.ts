@@ -40,7 +40,7 @@ export function decideDispatch(facts: DispatchFacts, policy: ConcurrencyPolicy):
 
 /** The sentence of each reason, for the record. */
 export const skipSentences: Readonly<Record<SkipReason, string>> = {
-  missed: 'No server ran at this time, and the policy is to leave out what was missed',
+  missed: 'No server ran at this time, or the company was archived, and the policy is to leave out what was missed',
   issue_active: 'The issue of an earlier run is still open',
   company_paused: 'The company is paused',
   company_archived: 'The company is archived',

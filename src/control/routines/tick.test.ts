@@ -88,6 +88,19 @@ describe('a due time', () => {
     expect(await runsOf(server(), routineId)).toEqual([])
   })
 
+  test('A company that is archived has no due times, and after it is restored the policy decides about those that it missed', async () => {
+    const { here, routineId, nextRunAt } = await scheduled('*/10 * * * *')
+    await board().post(`/api/companies/${here.company.id}/archive`, {})
+    await passUntil(server(), nextRunAt)
+    await server().database.passTime('1 hour')
+    await tick()
+    expect(await runsOf(server(), routineId)).toEqual([])
+    expect((await board().patch(`/api/companies/${here.company.id}`, { status: 'active' })).status).toBe(200)
+    await tick()
+    const [missed] = await runsOf(server(), routineId)
+    expect(missed).toMatchObject({ status: 'skipped', dueAt: nextRunAt })
+  })
+
   test('A run ends with its issue: completed when it is done, failed when it is cancelled or deleted', async () => {
     const { routineId } = await scheduled('0 0 1 1 *')
     const runs = []
@@ -145,7 +158,6 @@ describe('a due time', () => {
 
   test.each([
     ['company_paused', "update companies set status = 'paused', pause_reason = 'manual' where id = $1", 'company'],
-    ['company_archived', "update companies set status = 'archived' where id = $1", 'company'],
     ['agent_not_invokable', "update agents set status = 'paused', pause_reason = 'manual', paused_at = now() where id = $1", 'agent'],
   ] as const)('A due time is recorded as skipped with the reason %s', async (why, sql, subject) => {
     const { here, agentId, routineId, nextRunAt } = await scheduled('*/10 * * * *')

@@ -1,10 +1,12 @@
 // The task `routines`: fires what is due, on any number of servers, each due time once. The clock of the database decides.
 
 import { sql } from 'drizzle-orm'
+import { companies } from '../../model/companies.ts'
 import { routineTriggers } from '../../model/routines.ts'
 import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { Store, Tx } from '../../platform/db/types.ts'
 import { lastTimes, nextAfter } from '../../platform/cron/index.ts'
 import { Refusal } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -34,10 +36,12 @@ interface Cursor {
   readonly afterId: string | null
 }
 
-// Those behind the cursor only: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn.
+// Those behind the cursor only: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn. A company that is archived
+// may stay so for years: its schedules write nothing, and when it is restored, what they missed is decided by their policy.
 const dueTriggers = statement<Cursor, Due>('routines_due').read(sql`
   select t.id, t.company_id as "companyId", t.routine_id as "routineId", t.next_run_at as "dueAt" from ${routineTriggers} t
-  where t.next_run_at <= now() and (${param('afterDue', 'timestamptz')} is null
+  where t.next_run_at <= now() and not exists (select 1 from ${companies} c where c.id = t.company_id and c.status = 'archived')
+    and (${param('afterDue', 'timestamptz')} is null
     or (t.next_run_at, t.id) > (${param('afterDue', 'timestamptz')}, ${param('afterId', 'uuid')}))
   order by t.next_run_at, t.id limit ${sql.raw(String(BATCH_SIZE))}`)
 
@@ -97,20 +101,12 @@ async function act(
   return events
 }
 
-const ctxOf = (store: Store, companyId: string): Ctx => ({
-  actor: { kind: 'system', task: 'routines' },
-  companyId,
-  requestId: null,
-  store,
-  idempotency: null,
-})
-
 /** A server that is busy, or a database that is away: the same will work later. */
 const isPassing = (error: unknown): boolean => !(error instanceof Refusal) || error.status >= 500
 
 /** Does what is due of one trigger, in one transaction with the run, the issue and the audit. @returns whether anything was done */
 async function fireDue(store: Store, due: Due): Promise<boolean> {
-  const ctx = ctxOf(store, due.companyId)
+  const ctx = systemCtx(store, due.companyId, 'routines')
   const attempt = (failure: Refusal | null): Promise<boolean> =>
     mutate(ctx, async (tx) => {
       const locked = await lockRoutineIfFree(tx, due.companyId, due.routineId)

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { lockIssue } from '../../engine/holds/index.ts'
 import { enqueueWake } from '../../engine/wakes/index.ts'
 import { wakes } from '../../model/wakes.ts'
-import { companyOf } from '../../platform/db/context.ts'
+import { companyOf, systemCtx } from '../../platform/db/context.ts'
 import { mutate, changed, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Store, Tx } from '../../platform/db/types.ts'
@@ -65,7 +65,7 @@ async function actOnStalled(tx: Tx, ctx: Ctx, issue: StalledIssue): Promise<[Dom
 export async function tickStalled(store: Store, afterSeconds = STALLED_AFTER_S): Promise<number> {
   let acted = 0
   for (const { id, companyId } of await store.read.run(stalledIssues, { afterSeconds, limit: BATCH_SIZE })) {
-    const ctx: Ctx = { actor: { kind: 'system', task: 'scheduler' }, companyId, requestId: null, store, idempotency: null }
+    const ctx = systemCtx(store, companyId, 'scheduler')
     try {
       acted += await mutate(ctx, async (tx) => {
         await lockIssue(tx, companyId, id)

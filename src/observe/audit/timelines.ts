@@ -5,7 +5,8 @@ import { auditWitnesses } from '../../model/audit.ts'
 import { mutate, changed, unchanged } from '../../platform/db/mutate.ts'
 import { isoJson, param, statement } from '../../platform/db/statement.ts'
 import { activityLog } from '../../platform/db/tables.ts'
-import type { Ctx, ReadDb, Store } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { ReadDb, Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { NO_COMPANY } from '../../platform/kernel/event.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
@@ -108,7 +109,7 @@ async function open(store: Store, file: HeadFile, log: Log): Promise<void> {
   const lines = [{ note: 'timeline' as const, at, about: JSON.stringify(facts) }]
   const written = await witness.append([...lines, ...(isUnwitnessed ? [{ note: 'timeline_unwitnessed' as const, at }] : [])])
   if (isUnwitnessed) file.state.doubt ??= 'timeline_unwitnessed'
-  const ctx: Ctx = { actor: { kind: 'system', task: 'audit' }, companyId: null, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, null, 'audit')
   await mutate(ctx, async (tx) => {
     await tx.run(lockTimelines, {})
     const now = exactlyOne(await tx.run(ticketFacts, {}))

@@ -7,7 +7,8 @@ import { lockCompany } from '../../org/companies/index.ts'
 import { nextUpdatedAt } from '../../platform/db/columns.ts'
 import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
-import type { Ctx, Store } from '../../platform/db/types.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import type { Store } from '../../platform/db/types.ts'
 import { cursorOf } from '../events/index.ts'
 import { webhookDisabled, webhookParked } from './events.ts'
 import { cursorColumns, positionIn } from './queries.ts'
@@ -39,7 +40,7 @@ export async function stopEndpoint(
   { id, companyId, epoch }: { readonly id: string; readonly companyId: string; readonly epoch: number },
   reason: keyof typeof statusOf,
 ): Promise<void> {
-  const ctx: Ctx = { actor: { kind: 'system', task: 'webhooks' }, companyId, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, companyId, 'webhooks')
   await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyId)
     const status = statusOf[reason]

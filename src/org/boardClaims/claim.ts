@@ -12,6 +12,7 @@ import { instanceAdministrators } from '../../model/people.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import { changedIfAny, changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
+import { systemCtx } from '../../platform/db/context.ts'
 import type { Ctx, ReadDb, Store, Tx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
@@ -42,7 +43,7 @@ const insertClaim = statement<{ tokenHash: string; codeHash: string }, { id: str
 export async function offerClaim(store: Store): Promise<string | null> {
   const token = randomBytes(24).toString('hex')
   const code = randomBytes(12).toString('hex')
-  const ctx: Ctx = { actor: { kind: 'system', task: 'board claim' }, companyId: null, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, null, 'board claim')
   return await mutate<string | null>(ctx, async (tx) => {
     await lockAdministration(tx)
     if (exactlyOne(await tx.run(selectAdministered, {})).hasAdministrator) return unchanged(null)

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { secondFactors } from '../../../model/secondFactors.ts'
 import { changedIfAny, mutate } from '../../../platform/db/mutate.ts'
 import { param, statement } from '../../../platform/db/statement.ts'
+import { systemCtx } from '../../../platform/db/context.ts'
 import type { Ctx, Store } from '../../../platform/db/types.ts'
 import type { DomainEvent } from '../../../platform/kernel/event.ts'
 import { ofInstance } from '../events.ts'
@@ -45,6 +46,6 @@ const resealBatch = (ctx: Ctx, seal: Seal, after: string): Promise<string | null
  * @param store of the server
  */
 export async function resealFactors(store: Store, seal: Seal): Promise<void> {
-  const ctx: Ctx = { actor: { kind: 'system', task: 'sign-ins' }, companyId: null, requestId: null, store, idempotency: null }
+  const ctx = systemCtx(store, null, 'sign-ins')
   for (let after: string | null = ''; after !== null;) after = await resealBatch(ctx, seal, after)
 }
