@@ -124,6 +124,7 @@ export const rooms: readonly Room[] = [
     holds: 'the start from one bundle of the sources, and the build of the console; JavaScript that imports none of them',
   },
   { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
+  { path: 'cli', open: true, holds: 'the command `paperclip-server`: its declarations, its output, its client of a running server' },
 ]
 
 export const DRIVER = ['pg', 'pg/**']
@@ -150,7 +151,7 @@ export function refusedIn(room: Room): string[] {
     .flatMap((other) => {
       const refused = specifiers(room, other)
       if (!isReachable(other)) return refused
-      if (other.open === true || room.path === 'server') return []
+      if (other.open === true || room.path === 'server' || room.path === 'cli') return []
       return [...refused, ...refused.map((pattern) => `!${pattern.slice(0, -'**'.length)}index.ts`)]
     })
 }

@@ -1,0 +1,79 @@
+// Which server a command means, and with which credential it speaks to it.
+
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { z } from 'zod'
+import { readKeptSecret } from '../platform/home/secret.ts'
+import { commandProblem, EXIT, usageProblem } from './problem.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** An address to speak to, and the bearer to send; null sends none. */
+export interface ServerAccess {
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly token: string | null
+}
+
+/** The file in the home that names the running server. */
+export const RUNNING_FILE = 'running.json'
+
+const runningServer = z.object({ url: z.url(), pid: z.number().int().positive() })
+
+const given = (env: Environment, ...names: readonly string[]): string | null => {
+  for (const name of names) {
+    const value = env[name]
+    if (value !== undefined && value !== '') return value
+  }
+  return null
+}
+
+/** The server that runs on a home, by the file that it keeps there; null where there is no such file. */
+function runningOf(home: string): z.output<typeof runningServer> | null {
+  try {
+    return runningServer.parse(JSON.parse(readFileSync(path.join(home, RUNNING_FILE), 'utf8')))
+  } catch {
+    return null
+  }
+}
+
+const isLoopback = (url: string): boolean => {
+  const { hostname } = new URL(url)
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+}
+
+function checkedUrl(text: string, source: string): string {
+  if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol))
+    throw usageProblem(`${source}: is no http:// or https:// address`)
+  const { username, origin, pathname } = new URL(text)
+  if (username !== '') throw usageProblem(`${source}: must not carry credentials`, 'set PAPERCLIP_TOKEN instead')
+  return `${origin}${pathname.replace(/\/+$/, '')}`
+}
+
+/**
+ * The token of the board from the home. It is sent to the server of that home only: any other address could be another program's.
+ */
+function homeToken(home: string, env: Environment): string | null {
+  const file = given(env, 'PAPERCLIP_BOARD_TOKEN_FILE')
+  try {
+    return file === null ? readKeptSecret(home, 'board-token') : readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    // Another account's home: the server then says who is the board.
+    if (code === 'EACCES' || code === 'ENOENT') return null
+    throw commandProblem(EXIT.usage, { message: `The token of the board cannot be used: ${message}` })
+  }
+}
+
+/**
+ * Finds the server: `--url`, PAPERCLIP_URL (or PAPERCLIP_API_URL), else the one that runs on the home, else PORT of this machine.
+ * @throws a usage problem when an address is none, or the file with the token is open to other accounts
+ */
+export function findServer(env: Environment, home: string, asked: string | null): ServerAccess {
+  const fromEnv = given(env, 'PAPERCLIP_URL', 'PAPERCLIP_API_URL')
+  const named = asked === null ? fromEnv : checkedUrl(asked, '--url')
+  const running = named === null ? runningOf(home) : null
+  const url = checkedUrl(named ?? running?.url ?? `http://127.0.0.1:${given(env, 'PORT') ?? '3100'}`, 'PAPERCLIP_URL').replace(/\/api$/, '')
+  const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN')
+  return { url, token: token ?? (isLoopback(url) ? homeToken(home, env) : null) }
+}
