@@ -6,14 +6,16 @@ import { refuse } from '../platform/kernel/errors.ts'
 import { unauthorizedMessage } from './anonymous.ts'
 import { permissions, scopePermissions } from './permissions.ts'
 import type { Holder, Permission } from './permissions.ts'
-import { requireRoleSomewhere } from './roles.ts'
+import { hasInCompany, requireRoleSomewhere } from './roles.ts'
 
 const allowedBy = new Map<KeyScope, ReadonlySet<Permission>>(keyScopes.map((scope) => [scope, new Set(scopePermissions[scope])]))
 
+const hasScope = (permission: Permission, actor: Actor): boolean =>
+  actor.kind !== 'agent' || actor.scopes === null || actor.scopes.some((scope) => allowedBy.get(scope)?.has(permission))
+
 /** Refuses a credential whose scopes do not have the permission. @throws Refusal `key_scope_missing` */
 function requireScope(permission: Permission, actor: Actor): void {
-  if (actor.kind !== 'agent' || actor.scopes === null) return
-  if (actor.scopes.some((scope) => allowedBy.get(scope)?.has(permission))) return
+  if (actor.kind !== 'agent' || hasScope(permission, actor)) return
   const sufficient = keyScopes.filter((scope) => allowedBy.get(scope)?.has(permission))
   refuse('key_scope_missing', { details: { scopes: actor.scopes, sufficientScopes: sufficient, permission } })
 }
@@ -48,6 +50,10 @@ export function authorize(permission: Permission, actor: Actor): void {
   if (holders.includes('board')) refuse(holders.length === 1 ? 'board_required' : 'forbidden')
   refuse(holders.includes('admin') ? 'admin_required' : 'forbidden')
 }
+
+/** Whether a caller whom a route has let into a company holds another permission there: for answers that show more to some callers. */
+export const holdsInCompany = (permission: Permission, actor: Actor, companyId: string): boolean =>
+  permissions[permission].some((holder) => matches[holder](actor)) && hasScope(permission, actor) && hasInCompany(actor, permission, companyId)
 
 /**
  * Refuses an agent that holds a permission as `self` only and names another agent in the path.

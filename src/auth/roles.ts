@@ -178,6 +178,12 @@ export function requireRoleSomewhere(permission: Permission, actor: BoardActor):
   if (!roles.some((role) => has(role, permission))) refuseRole(permission, roles.length === 1 ? (roles[0] ?? null) : null)
 }
 
+/** Whether the role of a person in a company, or what it was granted there, has a permission. Every other caller has no roles, and true. */
+export function hasInCompany(actor: Actor, permission: Permission, companyId: string): boolean {
+  if (actor.kind !== 'board' || actor.companies === null) return true
+  return has(actor.companies.get(companyId) ?? null, permission) || isGranted(actor.grants.get(companyId) ?? [], permission)
+}
+
 /**
  * The caller as the verbs see it: a person with its role in the company that the request is about (I8).
  * @param companyId null for a request about no company
@@ -186,7 +192,7 @@ export function requireRoleSomewhere(permission: Permission, actor: BoardActor):
 export function actorIn(actor: Actor, permission: Permission, companyId: string | null): Actor {
   if (actor.kind !== 'board' || actor.companies === null || companyId === null) return actor
   const role = actor.companies.get(companyId) ?? null
-  if (!has(role, permission) && !isGranted(actor.grants.get(companyId) ?? [], permission)) refuseRole(permission, role)
+  if (!hasInCompany(actor, permission, companyId)) refuseRole(permission, role)
   return { ...actor, role }
 }
 

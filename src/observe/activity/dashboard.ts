@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { Ctx } from '../../platform/db/types.ts'
+import { holdsInCompany } from '../../auth/authorize.ts'
 import { MAX_STALLED, mayStall, progressFrom, progressSql } from '../../control/stalled/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
@@ -9,6 +10,7 @@ import { spentThisMonthSql } from '../../model/costs.ts'
 import { utilizationOf } from '../../model/money.ts'
 import { approvals } from '../../model/approvals.ts'
 import { companies } from '../../model/companies.ts'
+import { joinRequests } from '../../model/invites.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { issueCounts } from '../../model/issueFigures.ts'
 import { projects } from '../../model/projects.ts'
@@ -96,8 +98,18 @@ export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
   }
 }
 
+/** The requests to join that a caller may decide about. */
+type JoinsShown = 'all' | 'agent' | 'none'
+
+/** An agent that may admit others decides about agents only, and sees no request of a person. */
+function joinsShownTo(ctx: Ctx): JoinsShown {
+  if (!holdsInCompany('join.decide', ctx.actor, companyOf(ctx))) return 'none'
+  return ctx.actor.kind === 'agent' ? 'agent' : 'all'
+}
+
 interface BadgeCounts {
   approvals: number
+  joinRequests: number
   failedRuns: number
   erroredAgents: number
   hasStoppedWebhook: boolean
@@ -105,28 +117,30 @@ interface BadgeCounts {
   budgetCents: number
 }
 
-const badgesQuery = statement<{ companyId: string }, BadgeCounts>('sidebar_badges').read(sql`
+const badgesQuery = statement<{ companyId: string; joins: JoinsShown }, BadgeCounts>('sidebar_badges').read(sql`
   select c.budget_monthly_cents as "budgetCents",
     (select count(*)::int from ${approvals} where company_id = c.id and status in ('pending', 'revision_requested')) as approvals,
     (select count(*)::int from ${agents} a cross join lateral (
        select r.status from ${runs} r where r.agent_id = a.id order by r.created_at desc, r.id desc limit 1) latest
      where a.company_id = c.id and a.status <> 'terminated' and latest.status in ('failed', 'timed_out')) as "failedRuns",
+    (select count(*)::int from ${joinRequests} j where j.company_id = c.id and j.status = 'pending_approval'
+       and (${param('joins', 'text')} = 'all' or j.request_type = ${param('joins', 'text')})) as "joinRequests",
     (select count(*)::int from ${agents} where company_id = c.id and status = 'error') as "erroredAgents",
     exists (select from ${webhookEndpoints} w where w.company_id = c.id and ${needsAttentionSql('w')}) as "hasStoppedWebhook",
     ${spentThisMonthSql(sql`c.id`)} as "spentCents"
   from ${companies} c where c.id = ${param('companyId')}`)
 
 /**
- * The numbers of items that wait for a person: approvals, agents whose latest run failed, and alerts. Agents in error are an
+ * The numbers of items that wait for a person: approvals, agents whose latest run failed, requests to join that the caller may decide, and alerts. Agents in error are an
  * alert only when no failed run is counted. Webhooks that the server has given up on are one alert together.
  * @throws Refusal `not_found`
  */
 export async function readSidebarBadges(ctx: Ctx): Promise<Badges> {
-  const [row] = await ctx.store.read.run(badgesQuery, { companyId: companyOf(ctx) })
+  const [row] = await ctx.store.read.run(badgesQuery, { companyId: companyOf(ctx), joins: joinsShownTo(ctx) })
   if (row === undefined) refuse('not_found', { message: 'Company not found' })
-  const { approvals: open, failedRuns } = row
+  const { approvals: open, failedRuns, joinRequests: joins } = row
   const errored = row.erroredAgents > 0 && failedRuns === 0 ? 1 : 0
   const nearBudget = utilizationOf(row.spentCents, row.budgetCents) >= BUDGET_ALERT_PERCENT ? 1 : 0
   const stoppedWebhook = row.hasStoppedWebhook ? 1 : 0
-  return { inbox: open + failedRuns + errored + nearBudget + stoppedWebhook, approvals: open, failedRuns, joinRequests: 0 }
+  return { inbox: open + failedRuns + joins + errored + nearBudget + stoppedWebhook, approvals: open, failedRuns, joinRequests: joins }
 }

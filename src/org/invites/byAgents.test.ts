@@ -143,6 +143,40 @@ describe('an agent with the grant joins:approve', () => {
     expect((await decide(three.id, 'reject', agent.client)).body).toMatchObject({ code: 'conflict' })
   })
 
+  test('The sidebar badges count the requests that wait for exactly those who may decide about them, and for an agent those of agents', async () => {
+    const there = await world(server())
+    const C = `/api/companies/${there.company.id}`
+    const [boss, viewer] = [await member(server(), there.company.id, 'owner'), await member(server(), there.company.id, 'viewer')]
+    const [agent, admitter] = [await there.agent(), await there.agent()]
+    const { rows } = await server().database.sql.query<{ id: string }>(
+      "insert into invites (company_id, invite_type, token_hash, allowed_join_types, expires_at) values ($1, 'company_join', $1::text, 'both', now() + interval '1 day') returning id",
+      [there.company.id],
+    )
+    for (const [type, status] of [
+      ['human', 'pending_approval'],
+      ['agent', 'pending_approval'],
+      ['agent', 'rejected'],
+    ])
+      await server().database.sql.query(
+        "insert into join_requests (invite_id, company_id, request_type, request_ip, status) values ($1, $2, $3, '127.0.0.1', $4)",
+        [rows[0]?.id, there.company.id, type, status],
+      )
+    const members = (await boss.client.get(`${C}/members?limit=1000`)).body as { id: string; principalId: string }[]
+    const memberId = members.find(({ principalId }) => principalId === admitter.id)?.id
+    const grants = [{ permissionKey: 'tasks:assign' }, { permissionKey: 'joins:approve' }]
+    expect((await boss.client.patch(`${C}/members/${memberId}/permissions`, { grants })).status).toBe(200)
+    const shown = async (client: Client) => {
+      const { inbox, joinRequests } = (await client.get(`${C}/sidebar-badges`)).body as { inbox: number; joinRequests: number }
+      return [inbox, joinRequests]
+    }
+    expect([await shown(boss.client), await shown(viewer.client), await shown(agent.client), await shown(admitter.client)]).toEqual([
+      [2, 2],
+      [0, 0],
+      [0, 0],
+      [1, 1],
+    ])
+  })
+
   test('An agent with an adapter that decides where this host connects to, and any where the board approves new agents, is not let in by it (I18)', async () => {
     const agent = await granted('joins:approve')
     const remote = await asked({ adapterType: 'http', agentDefaultsPayload: { url: 'https://evil.example' } })

@@ -77,7 +77,7 @@ export const fieldsOfServer: Readonly<Record<string, string>> = {
   inbox: 'All items together',
   approvals: 'Approvals that wait for a decision',
   failedRuns: 'Agents whose last run failed',
-  joinRequests: 'Always 0; kept for clients of Paperclip’s API',
+  joinRequests: 'Requests to join that the caller may decide about; 0 for callers that may not',
 
   // Audit
   actorType: 'Whether an agent, a person or the server acted',
