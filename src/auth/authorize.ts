@@ -53,7 +53,9 @@ export function authorize(permission: Permission, actor: Actor): void {
 
 /** Whether a caller whom a route has let into a company holds another permission there: for answers that show more to some callers. */
 export const holdsInCompany = (permission: Permission, actor: Actor, companyId: string): boolean =>
-  permissions[permission].some((holder) => matches[holder](actor)) && hasScope(permission, actor) && hasInCompany(actor, permission, companyId)
+  permissions[permission].some((holder) => matches[holder](actor)) &&
+  hasScope(permission, actor) &&
+  hasInCompany(actor, permission, companyId)
 
 /**
  * Refuses an agent that holds a permission as `self` only and names another agent in the path.

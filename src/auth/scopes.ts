@@ -20,6 +20,7 @@ import { runs } from '../model/runs.ts'
 import { secrets } from '../model/secrets.ts'
 import { webhookEndpoints } from '../model/webhooks.ts'
 import { workProducts } from '../model/workProducts.ts'
+import type { IssueCompanies } from './issueCompanies.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { Statement } from '../platform/db/statement.ts'
 import type { ReadDb } from '../platform/db/types.ts'
@@ -30,6 +31,8 @@ export interface ScopeRequest {
   readonly params: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, unknown>>
   readonly db: ReadDb
+  /** Absent where no path names an issue. */
+  readonly issueCompanies?: IssueCompanies
 }
 
 /** The row that a request is about, and its company; `companyId` is null for the instance itself. */
@@ -175,15 +178,19 @@ function canAccessCompany(actor: Actor, companyId: string): boolean {
   return actor.kind !== 'board' || actor.companies === null || actor.companies.has(companyId)
 }
 
+/** Reads a row and its company, among the companies of the caller. */
+async function readTarget(request: ScopeRequest, find: ScopeStatement, id: string, noun: string): Promise<ScopeRow> {
+  const [found] = await request.db.run(find, { id, companies: companiesOf(request.actor) })
+  return found ?? refuseMissing(noun)
+}
+
 /**
  * The target for a row id. For an agent nothing is read: its company comes from its credential, and every query of a verb
  * has the company in its conditions. For a person the company of the row is read, among the companies of that person.
  */
 async function targetOf(request: ScopeRequest, find: ScopeStatement, id: string, noun: string): Promise<Target> {
   if (request.actor.kind === 'agent') return { companyId: request.actor.companyId, id }
-  const [found] = await request.db.run(find, { id, companies: companiesOf(request.actor) })
-  if (found === undefined) return refuseMissing(noun)
-  return { companyId: found.companyId, id: found.id }
+  return await readTarget(request, find, id, noun)
 }
 
 /** `:companyId` in the path. An unknown or foreign company is a 404, never an empty list. */
@@ -293,11 +300,21 @@ async function readIssue(request: ScopeRequest, name: string): Promise<Target> {
   return { companyId: found.companyId, id: found.id }
 }
 
+/** An issue by its id. For a person nothing is read either, when its company was read just now. */
+async function issueOf(request: ScopeRequest, id: string): Promise<Target> {
+  const { actor, issueCompanies } = request
+  if (actor.kind === 'agent') return { companyId: actor.companyId, id }
+  const companyId = issueCompanies?.find(id)
+  const read = () => readTarget(request, issueById, id, 'Issue')
+  if (companyId === undefined) return await (issueCompanies?.load(read) ?? read())
+  return canAccessCompany(actor, companyId) ? { companyId, id } : refuseMissing('Issue')
+}
+
 /** An issue in the path: a UUID or an identifier like `ACM-12`, in any case. */
 export const ofIssue = (name = 'id'): Scope =>
   scope(name, async (request) => {
     const given = pathParam(request, name)
-    return isUuid(given) ? await targetOf(request, issueById, given.toLowerCase(), 'Issue') : await readIssue(request, name)
+    return isUuid(given) ? await issueOf(request, given.toLowerCase()) : await readIssue(request, name)
   })
 
 /**

@@ -11,6 +11,7 @@ import type { Route } from './route.ts'
 import type { Reader } from './answersInFlight.ts'
 import type { Traffic } from './traffic.ts'
 import type { GuessLimit } from '../auth/guessLimit.ts'
+import type { IssueCompanies } from '../auth/issueCompanies.ts'
 
 /** The parts of the server that the mounted routes need. */
 export interface MountDeps extends Reached {
@@ -35,6 +36,7 @@ export interface MountDeps extends Reached {
   readonly traffic: Traffic
   /** The cover of the secrets that a run was given: what the run writes must not have them. Null when it was given none. */
   readonly coverOfRun: (db: Pick<ReadDb, 'run'>, companyId: string, runId: string) => Promise<Cover | null>
+  readonly issueCompanies: IssueCompanies
 }
 
 /** Facts about a request for the request log. The steps of the request fill it in. */

@@ -197,7 +197,13 @@ async function inputOf(exchange: IdentifiedExchange, body: unknown, idempotency:
   const { deps, route, request, trace, parameters } = exchange
   const params = request.params as Record<string, string>
   const store = storeFor(exchange)
-  const target = await route.scope({ actor: exchange.actor, params, query: parameters, db: store.read })
+  const target = await route.scope({
+    actor: exchange.actor,
+    params,
+    query: parameters,
+    db: store.read,
+    issueCompanies: deps.issueCompanies,
+  })
   const actor = actorIn(exchange.actor, route.permission, target.companyId)
   authorizeTarget(route.permission, actor, target.id)
   const admit = admissionOf(actor)

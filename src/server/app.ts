@@ -6,6 +6,7 @@ import swaggerUi from 'swagger-ui-express'
 import { identify, identifyEnded } from '../auth/identify.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
+import { createIssueCompanies } from '../auth/issueCompanies.ts'
 import { createAddressOf } from '../auth/clientAddress.ts'
 import { createGuessLimit } from '../auth/guessLimit.ts'
 import type { GuessLimit } from '../auth/guessLimit.ts'
@@ -190,6 +191,8 @@ export function buildApp(deps: AppDeps): App {
   const guesses = createGuessLimit(deps.guessesPerMinute)
   const { identifyRequest, identifyEndedRun } = identifier(deps, guesses)
   const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store.ofAgents)
+  const issueCompanies = createIssueCompanies()
+  store.onCommit(issueCompanies.onCommit)
   const routes = allRoutes(routeDepsOf(deps))
   mountPages(app, deps)
   const reached = { addressOf: createAddressOf(deps.trustedProxies ?? []), publicOrigin: deps.publicOrigin ?? null }
@@ -208,6 +211,7 @@ export function buildApp(deps: AppDeps): App {
     validateResponses: deps.validateResponses,
     traffic,
     coverOfRun,
+    issueCompanies,
     ...reached,
   })
   mountDocs(app, routes, deps.version)

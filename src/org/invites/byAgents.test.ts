@@ -149,7 +149,7 @@ describe('an agent with the grant joins:approve', () => {
     const [boss, viewer] = [await member(server(), there.company.id, 'owner'), await member(server(), there.company.id, 'viewer')]
     const [agent, admitter] = [await there.agent(), await there.agent()]
     const { rows } = await server().database.sql.query<{ id: string }>(
-      "insert into invites (company_id, invite_type, token_hash, allowed_join_types, expires_at) values ($1, 'company_join', $1::text, 'both', now() + interval '1 day') returning id",
+      "insert into invites (company_id, invite_type, token_hash, allowed_join_types, expires_at) values ($1::uuid, 'company_join', $1::uuid::text, 'both', now() + interval '1 day') returning id",
       [there.company.id],
     )
     for (const [type, status] of [

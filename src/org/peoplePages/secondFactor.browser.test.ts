@@ -28,7 +28,7 @@ async function signIn(page: Page, email: string, path = '/sign-in'): Promise<voi
 }
 
 async function answerWith(page: Page, code: string, button = 'Sign in'): Promise<void> {
-  await page.getByLabel('Code').fill(code)
+  await page.getByRole('textbox', { name: 'Code' }).fill(code)
   await press(page, button)
 }
 
