@@ -121,7 +121,8 @@ export const errorCodes = {
   adapter_secret_missing: 'A secret that the configuration names has no value',
   adapter_spawn_failed:
     'The command could not be started: no such program or folder, instructions that cannot be read, or a path that isolation keeps from it',
-  project_folder_unavailable: 'The folder of the project of the issue is missing, or isolation keeps it from the run',
+  project_folder_unavailable:
+    'The folder of the project of the issue is missing, isolation keeps it from the run, or the worktree that the project asks for cannot be made',
   adapter_internal: 'A fault of this server',
   adapter_address_refused: 'The address of the URL is not public and not among `PAPERCLIP_ADAPTER_ADDRESSES`',
   adapter_http_failed: 'No connection, or it was closed without an answer',

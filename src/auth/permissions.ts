@@ -85,6 +85,9 @@ export const permissions = {
   'project.read': ['board', 'agent'],
   'project.write': ['board', 'agent'],
   'project.delete': ['board', 'agent'],
+  'workspace.read': ['board', 'agent'],
+  // The verb lets an agent name its own; only the board closes one.
+  'workspace.write': ['board', 'agent'],
   'label.read': ['board', 'agent'],
   'label.write': ['board', 'agent'],
   'label.delete': ['board', 'agent'],
@@ -202,6 +205,7 @@ const reads = [
   'lock.read',
   'goal.read',
   'project.read',
+  'workspace.read',
   'label.read',
   'approval.read',
   'issue.documents.read',

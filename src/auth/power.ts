@@ -107,6 +107,8 @@ export const fieldMeanings = {
     cleanupCommand: 'host',
     runtimeConfig: 'host',
   },
+  // Its own workspace; closing one deletes files of this host.
+  'workspace.write': { ...free('name', 'metadata'), status: 'board', confirmation: 'board' },
   'goal.write': free('title', 'description', 'parentId', 'ownerAgentId', 'level', 'status'),
   'label.write': free('name', 'color'),
 

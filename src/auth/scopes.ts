@@ -19,6 +19,7 @@ import { routines, routineTriggers } from '../model/routines.ts'
 import { runs } from '../model/runs.ts'
 import { secrets } from '../model/secrets.ts'
 import { webhookEndpoints } from '../model/webhooks.ts'
+import { executionWorkspaces, workspaceOperations } from '../model/workspaces.ts'
 import { workProducts } from '../model/workProducts.ts'
 import type { IssueCompanies } from './issueCompanies.ts'
 import { param, statement } from '../platform/db/statement.ts'
@@ -151,6 +152,12 @@ const feedbackTraceById = statement<{ id: string } & InCompanies, ScopeRow>('sco
 const webhookById = statement<{ id: string } & InCompanies, ScopeRow>('scope_webhook').read(
   sql`select id, company_id as "companyId" from ${webhookEndpoints} where id = ${param('id')} and ${isKnown(webhookEndpoints.companyId)}`,
 )
+const executionWorkspaceById = statement<{ id: string } & InCompanies, ScopeRow>('scope_execution_workspace').read(
+  sql`select id, company_id as "companyId" from ${executionWorkspaces} where id = ${param('id')} and ${isKnown(executionWorkspaces.companyId)}`,
+)
+const workspaceOperationById = statement<{ id: string } & InCompanies, ScopeRow>('scope_workspace_operation').read(
+  sql`select id, company_id as "companyId" from ${workspaceOperations} where id = ${param('id')} and ${isKnown(workspaceOperations.companyId)}`,
+)
 const inviteById = statement<{ id: string } & InCompanies, Target>('scope_invite').read(
   sql`select id, company_id as "companyId" from ${invites}
     where id = ${param('id')} and (company_id is null or (${isKnown(invites.companyId)}))`,
@@ -224,16 +231,6 @@ const scopeById = (name: string, find: ScopeStatement, noun: string): Scope =>
     return isUuid(id) ? await targetOf(request, find, id, noun) : refuse('malformed_id')
   })
 
-/**
- * A row of a kind that exists in Paperclip's API and not in this server. Every well-formed id is a 404. Compatibility
- * only: clients of Paperclip call these routes and must get a correct answer.
- */
-export const ofUnsupportedKind = (name: string, noun: string): Scope =>
-  scope(name, (request) => {
-    if (!isUuid(pathParam(request, name))) return refuse('malformed_id')
-    return refuseMissing(noun)
-  })
-
 /** An approval in the path. */
 export const ofApproval = (name = 'id'): Scope => scopeById(name, approvalById, 'Approval')
 
@@ -269,6 +266,12 @@ export const ofFeedbackTrace = (name = 'traceId'): Scope => scopeById(name, feed
 
 /** A webhook in the path. */
 export const ofWebhook = (name = 'id'): Scope => scopeById(name, webhookById, 'Webhook')
+
+/** An execution workspace in the path. */
+export const ofExecutionWorkspace = (name = 'id'): Scope => scopeById(name, executionWorkspaceById, 'Execution workspace')
+
+/** An operation on an execution workspace in the path. */
+export const ofWorkspaceOperation = (name = 'operationId'): Scope => scopeById(name, workspaceOperationById, 'Workspace operation')
 
 /** A project in the path: a UUID, or a url-key in the actor's company or in `?companyId=`. */
 export const ofProject = (name = 'id'): Scope =>

@@ -166,6 +166,22 @@ export const refusalDetails: Readonly<Partial<Record<RefusalCode, RefusalDetails
     isAlwaysThere: true,
     example: { payloadHash: 'sha256:5f1c0b' },
   },
+  workspace_not_ready: {
+    text: 'What stands against closing the workspace, what would be lost, and the `confirmation` of exactly this state',
+    schema: z.strictObject({
+      state: z.string(),
+      blockingReasons: z.array(z.string()),
+      warnings: z.array(z.string()),
+      confirmation: z.string(),
+    }),
+    isAlwaysThere: true,
+    example: {
+      state: 'needs_confirmation',
+      blockingReasons: [],
+      warnings: ['2 files have changes that are in no commit'],
+      confirmation: '5f1c0b',
+    },
+  },
   approval_required: fields,
   field_not_permitted: fields,
   payload_invalid: fields,

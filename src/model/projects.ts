@@ -41,6 +41,7 @@ export const projects = pgTable(
     color: text('color'),
     pauseReason: text('pause_reason'),
     pausedAt: instantColumn('paused_at'),
+    /** How its runs get worktrees. Only the board writes it. */
     executionWorkspacePolicy: jsonb('execution_workspace_policy').$type<Record<string, unknown>>(),
     /** Environment bindings of the project's runs, in the tagged form of Paperclip's API. */
     env: jsonb('env').$type<Record<string, unknown>>(),

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { coverOfJob } from '../adapters/index.ts'
-import type { AdapterOutcome, Adapters, Chunk, Job, RunListener } from '../adapters/index.ts'
+import { coverOfJob, failed } from '../adapters/index.ts'
+import type { AdapterOutcome, Adapters, Chunk, Job, RunListener, Worktrees } from '../adapters/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { countLateUsage, finishSupervisedRun } from '../control/execution/index.ts'
+import { placeRun } from '../control/workspaces/index.ts'
 import { handOverRun, recordExitFacts, recordProcess, waitForReaders } from '../engine/runs/index.ts'
 import type { RunResult, ServerIdentity } from '../engine/runs/index.ts'
 import { refusalOf } from '../platform/db/databaseErrors.ts'
@@ -22,6 +23,7 @@ const MAX_FAULTS = 5
 
 export interface RunLifeDeps extends JobDeps {
   readonly adapters: Adapters
+  readonly worktrees: Worktrees | null
   readonly server: ServerIdentity
   readonly log: Log
   /** Receives what runs write, as it arrives. */
@@ -53,11 +55,24 @@ async function runToExit(deps: RunLifeDeps, run: SupervisedRun): Promise<Adapter
     () => buildJob(deps, order),
     () => run.stopRequest === null,
   )
+  const placement = job === undefined || run.stopRequest !== null ? undefined : await place(deps, run)
   stopIfLeaseExpired(run)
-  if (run.stopRequest !== null || job === undefined) return null
-  run.started = deps.adapters.start(order.adapterType, job, listenerOf(deps, run, job))
+  if (run.stopRequest !== null || job === undefined || placement === undefined || placement.kind === 'over') return null
+  if (placement.kind === 'problem') return failed('project_folder_unavailable', placement.problem)
+  const placed = placement.kind === 'folder' ? { ...job, projectFolder: placement.folder } : job
+  run.started = deps.adapters.start(order.adapterType, placed, listenerOf(deps, run, job))
   // Its parts were decoded from the output: a value that was written in another form is whole again.
   return coverOfJob(job).json(await run.started.outcome)
+}
+
+/** Puts the run into its worktree, where its project asks for one. Git may take minutes, in which the lease is renewed as ever. */
+async function place({ store, worktrees, ...deps }: RunLifeDeps, run: SupervisedRun) {
+  if (run.order.workspace === null) return { kind: 'none' } as const
+  const isWanted = (): boolean => run.stopRequest === null
+  const placement = await persist({ store, worktrees, ...deps }, () => placeRun(store, worktrees, run.order), isWanted)
+  if (placement?.kind === 'folder')
+    run.logWriter.addEvent({ eventType: 'lifecycle', level: 'info', message: 'the run works in a worktree of its own' })
+  return placement
 }
 
 function listenerOf(deps: RunLifeDeps, run: SupervisedRun, job: Job): RunListener {

@@ -1,6 +1,7 @@
 import type { RunTokens } from '../auth/runTokens.ts'
 import type { LocalRuns } from '../auth/localCaller.ts'
-import type { Adapters, Chunk } from '../adapters/index.ts'
+import type { Adapters, Chunk, Worktrees } from '../adapters/index.ts'
+import { tickWorkspaces } from '../control/workspaces/index.ts'
 import { createIsolationSweep } from './agentIsolation.ts'
 import { createLocalRuns } from './localRuns.ts'
 import type { Store } from '../platform/db/types.ts'
@@ -19,6 +20,8 @@ import type { Supervisor } from './supervisor.ts'
 
 /** The sweep is due once, soon after the start; this is how soon. */
 const ISOLATION_SWEEP_INTERVAL_MS = 10_000
+/** How soon the worktree of an operation that a crash has cut is cleaned up, and that of a closed issue is removed. */
+const WORKSPACES_INTERVAL_MS = 20_000
 /** How soon the processes of a crashed server of this host are killed. */
 const ORPHAN_REAP_INTERVAL_MS = 10_000
 /** Finds runs that other servers have queued. A server learns of its own commits at once, so an idle server polls rarely. */
@@ -40,6 +43,8 @@ export interface RunnerDeps {
   readonly store: Store
   readonly tokens: RunTokens
   readonly adapters: Adapters
+  /** Worktrees of git on this host; none unless given. */
+  readonly worktrees?: Worktrees | null
   /** How many runs this server executes at once. */
   readonly maxRuns: number
   /** Where runs find the API, without a trailing slash. */
@@ -86,6 +91,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       { name: 'dispatch', intervalMs: DISPATCH_INTERVAL_MS, run: async () => dispatcher.notify() },
       { name: 'supervise', intervalMs: Math.min(SUPERVISOR_TICK_INTERVAL_MS, renewIntervalMs), run: () => supervisor.tick() },
       { name: 'isolation', intervalMs: ISOLATION_SWEEP_INTERVAL_MS, run: createIsolationSweep(deps) },
+      { name: 'workspaces', intervalMs: WORKSPACES_INTERVAL_MS, run: () => tickWorkspaces(store, deps.worktrees ?? null) },
       { name: 'orphans', intervalMs: ORPHAN_REAP_INTERVAL_MS, run: () => orphanReaper.tick() },
     ],
     isServerDead: (serverId) => orphanReaper.isServerDead(serverId),
@@ -95,7 +101,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 
 /** The dispatcher passes claimed runs to the supervisor, and the supervisor notifies the dispatcher of free slots. */
 function createDispatch(
-  { store, tokens, apiUrl, adapters, maxRuns, observer, log }: RunnerDeps,
+  { store, tokens, apiUrl, adapters, worktrees = null, maxRuns, observer, log }: RunnerDeps,
   server: ServerIdentity,
   renewIntervalMs: number,
 ): { readonly dispatcher: Dispatcher; readonly supervisor: Supervisor } {
@@ -104,6 +110,7 @@ function createDispatch(
     tokens,
     apiUrl,
     adapters,
+    worktrees,
     logWriter: createLogWriter(store, log, () => observer.notify()),
     server,
     maxRuns,

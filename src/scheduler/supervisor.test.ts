@@ -349,6 +349,7 @@ test('A run whose lease expires before its process starts may not start any more
     store,
     tokens,
     apiUrl,
+    worktrees: null,
     adapters: {
       outbound: { policy: addressPolicy([]), resolve: resolveBySystem },
       isolation: { kind: 'none', reason: 'a test' },

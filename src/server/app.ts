@@ -100,6 +100,8 @@ export interface AppDeps {
   readonly isDraining?: () => boolean
   /** Folders of this host from which the board may import skills; none unless given. */
   readonly skillFolders?: readonly string[]
+  /** Worktrees of git on this host; none unless given. */
+  readonly worktrees?: RouteDeps['worktrees']
   /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
 }
@@ -165,6 +167,7 @@ const routeDepsOf = (deps: AppDeps): RouteDeps => ({
   board: deps.board,
   people: deps.people,
   skillFolders: deps.skillFolders ?? [],
+  worktrees: deps.worktrees ?? null,
   deployment: deps.deployment ?? { deploymentMode: 'local_trusted', deploymentExposure: 'private' },
   feed: deps.feed,
   ...(deps.eventOptions === undefined ? {} : { streamOptions: deps.eventOptions }),

@@ -25,7 +25,7 @@ import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
 import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
-import { allowedPaths, skillFolders } from './pathSettings.ts'
+import { allowedPaths, skillFolders, worktreeFolder, worktreeFolderProblems } from './pathSettings.ts'
 
 /** The settings from the environment, typed and frozen. */
 export interface Config extends RunTokenSettings {
@@ -56,6 +56,8 @@ export interface Config extends RunTokenSettings {
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
   /** Folders from which the board may import skills. */
   readonly skillFolders: readonly string[]
+  /** The folder below which this server makes worktrees for runs; null for none. */
+  readonly worktreeFolder: string | null
   /** How local agents are kept from this server; the account they run under, and what all of them may use. */
   readonly agents: { readonly isolation: IsolationMode; readonly user: string | null; readonly paths: readonly AllowedPath[] }
   /** The quotas of an agent, and of the agents of a company together. */
@@ -220,6 +222,7 @@ const environment = z.object({
     .optional(),
   PAPERCLIP_AGENT_PATHS: allowedPaths.default([]),
   PAPERCLIP_SKILL_FOLDERS: skillFolders.default([]),
+  PAPERCLIP_WORKTREE_FOLDER: worktreeFolder.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -290,6 +293,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const contradictions = [...('problem' in listen ? [listen.problem] : []), ...contradictionsOf(values, deployment)]
   const priced = readPrices(values.PAPERCLIP_PRICES_FILE)
   if ('problems' in priced) contradictions.push(...priced.problems)
+  contradictions.push(...worktreeFolderProblems(values.PAPERCLIP_WORKTREE_FOLDER, values.PAPERCLIP_HOME))
   if ('problem' in listen || 'problems' in priced || contradictions.length > 0) return { problems: contradictions }
   return {
     config: Object.freeze({
@@ -317,6 +321,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
       },
       skillFolders: values.PAPERCLIP_SKILL_FOLDERS,
+      worktreeFolder: values.PAPERCLIP_WORKTREE_FOLDER ?? null,
       agents: {
         isolation: values.PAPERCLIP_AGENT_ISOLATION,
         user: values.PAPERCLIP_AGENT_USER ?? null,

@@ -46,6 +46,8 @@ import * as wakeEvents from '../engine/wakes/events.ts'
 import { wakeStatus } from '../model/wakeStatus.ts'
 import * as webhookEvents from '../observe/webhooks/events.ts'
 import { webhookStatus } from '../model/webhookStatus.ts'
+import * as workspaceEvents from '../control/workspaces/events.ts'
+import { workspaceStatus } from '../model/workspaceStatus.ts'
 import * as workProductEvents from '../work/workProducts/events.ts'
 import { incidentStatus } from '../model/budgetStatus.ts'
 import type { z } from 'zod'
@@ -99,6 +101,7 @@ export const allEvents: readonly EventDeclaration[] = [
   wakeEvents,
   webhookEvents,
   workProductEvents,
+  workspaceEvents,
 ]
   .flatMap((slice): unknown[] => Object.values(slice))
   .filter(isDeclaration)
@@ -117,4 +120,5 @@ export const allStateMachines: readonly StateMachine<string>[] = [
   runStatus,
   wakeStatus,
   webhookStatus,
+  workspaceStatus,
 ] as unknown as readonly StateMachine<string>[]

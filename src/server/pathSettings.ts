@@ -33,3 +33,19 @@ export const skillFolders = z
       .map((item) => (item.startsWith('~/') ? path.join(homedir(), item.slice(2)) : item)),
   )
   .refine((folders) => folders.every((each) => path.isAbsolute(each) && each !== '/'), 'must be absolute paths')
+
+const inHome = (item: string): string => (item.startsWith('~/') ? path.join(homedir(), item.slice(2)) : item)
+
+/** The one folder below which this server makes worktrees. */
+export const worktreeFolder = z
+  .string()
+  .transform((text) => path.normalize(inHome(text.trim())).replace(/(?<=.)\/+$/, ''))
+  .refine((folder) => path.isAbsolute(folder) && folder !== '/', 'must be an absolute path')
+
+/** Why the folder cannot be used with the home: agents get what is in the one, and nothing of the other. */
+export function worktreeFolderProblems(folder: string | undefined, home: string): string[] {
+  if (folder === undefined) return []
+  const relative = [path.relative(path.resolve(home), folder), path.relative(folder, path.resolve(home))]
+  const isInside = relative.some((each) => each === '' || (!each.startsWith('..') && !path.isAbsolute(each)))
+  return isInside ? ['PAPERCLIP_WORKTREE_FOLDER: must neither be in PAPERCLIP_HOME nor contain it'] : []
+}

@@ -54,6 +54,8 @@ import type { StreamOptions } from '../observe/events/index.ts'
 import { runRoutes } from '../engine/runs/routes.ts'
 import { webhookRoutes } from '../observe/webhooks/routes.ts'
 import type { WebhookRouteDeps } from '../observe/webhooks/routes.ts'
+import type { Worktrees } from '../adapters/index.ts'
+import { workspaceRoutes } from '../control/workspaces/routes.ts'
 import { workProductRoutes } from '../work/workProducts/routes.ts'
 
 export interface RouteDeps {
@@ -77,6 +79,8 @@ export interface RouteDeps {
   readonly log: Log
   /** Folders of this host that the operator allows for skills. */
   readonly skillFolders: readonly string[]
+  /** Worktrees of git on this host; null where the operator allows no folder for them. */
+  readonly worktrees: Worktrees | null
 }
 
 /** Returns every route of the server. Frequent routes come first, because Express tries them in this order. */
@@ -105,6 +109,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...textRoutes(deps.skillFolders),
   ...goalRoutes,
   ...projectRoutes,
+  ...workspaceRoutes(deps.worktrees),
   ...secretRoutes,
   ...vaultRoutes,
   ...labelRoutes,

@@ -7,8 +7,8 @@ import { createKeyUse, KEY_USE_INTERVAL_MS } from '../auth/keyUse.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
 import { ownUid } from '../auth/peerLookup.ts'
 import { signInPath } from '../observe/instance/signIn.ts'
-import { createAdapters, createLauncher, notIsolated } from '../adapters/index.ts'
-import type { Adapters, Isolation, Launcher } from '../adapters/index.ts'
+import { createAdapters, createLauncher, createWorktrees, notIsolated } from '../adapters/index.ts'
+import type { Adapters, Isolation, Launcher, Worktrees } from '../adapters/index.ts'
 import { buildApp } from './app.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
@@ -249,14 +249,22 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
   setHold: () => {},
 }
 
-const adaptersOf = (config: Config, isolation: Isolation, log: Log): Adapters =>
+const adaptersOf = (config: Config, launcher: Launcher | null, log: Log): Adapters =>
   createAdapters({
     environment: process.env,
     workFolder: ensureWorkFolder(config.home, log),
-    launcher: launcherFor(config, isolation, log),
+    launcher,
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })
+
+/** The worktrees of this server. A folder that is not safe is said once, and runs that need one fail with the reason. */
+function worktreesOf({ worktreeFolder }: Config, launcher: Launcher | null, log: Log): Worktrees | null {
+  if (worktreeFolder === null) return null
+  const worktrees = createWorktrees(worktreeFolder, launcher)
+  if (worktrees.problem !== null) log.error({ problem: worktrees.problem }, 'PAPERCLIP_WORKTREE_FOLDER cannot be used for worktrees')
+  return worktrees
+}
 
 /** The parts that end with the server. */
 interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner'> {
@@ -310,7 +318,9 @@ export async function startServer(
   await openSecrets(store, config)
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
-  const adapters = adaptersOf(config, isolation, log)
+  const launcher = launcherFor(config, isolation, log)
+  const adapters = adaptersOf(config, launcher, log)
+  const worktrees = worktreesOf(config, launcher, log)
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
@@ -319,7 +329,7 @@ export async function startServer(
   const people = await peopleOf(config, sessionSecrets)
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
-  const parts = { ...open, tokens, adapters, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
+  const parts = { ...open, tokens, adapters, worktrees, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined
   const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })
@@ -330,7 +340,12 @@ export async function startServer(
   )
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
-  const started = createRunner({ store, tokens, adapters, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
+  const started = createRunner({
+    ...{ store, tokens, adapters, worktrees, log },
+    maxRuns: config.maxRuns,
+    apiUrl: config.apiUrl ?? url,
+    observer: feed,
+  })
   runner = started
   const webhooks = startWebhookDelivery({ store, feed, outbound: adapters.outbound, log })
   const loop = startPeriodicTasks(

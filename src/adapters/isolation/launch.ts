@@ -83,6 +83,8 @@ export interface ForeignSignIn {
 /** Starts isolated commands of one server. */
 export interface Launcher {
   readonly isolation: Isolation
+  /** The account under which an agent runs; null where it is that of this server. */
+  accountOf(agentId: string): Account | null
   isolate(request: LaunchRequest): Promise<IsolatedCommand | { readonly problem: string }>
   /** Whether a link that an agent could have made leads a path elsewhere. This server does not read there for a run. */
   leadsAstray(file: string): boolean
@@ -120,6 +122,7 @@ export function createLauncher(isolation: Isolation, options: LauncherOptions): 
   removeOldRunFolders(base)
   return {
     isolation,
+    accountOf: (agentId) => accountOf(state, agentId),
     isolate: (request) => isolate(state, request),
     leadsAstray: (file) => record.read().leadsAstray(file),
     check(request) {

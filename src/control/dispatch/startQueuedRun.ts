@@ -11,6 +11,7 @@ import type { AgentStatus } from '../../model/agentStatus.ts'
 import type { AgentIsolation } from '../../model/agents.ts'
 import { hasHardLimitSql } from '../../model/budgets.ts'
 import { companies } from '../../model/companies.ts'
+import { instanceSettings } from '../../model/instance.ts'
 import { issues } from '../../model/issues.ts'
 import { projects, projectWorkspaces } from '../../model/projects.ts'
 import { taskSessions } from '../../model/runRecords.ts'
@@ -59,6 +60,19 @@ export interface StartOrder {
   readonly givenSecrets: readonly GivenSecret[]
   /** The folder of the issue's project, in which the run works; null where there is none, and the agent has its own. */
   readonly projectFolder: string | null
+  /** The worktree that the project asks for, instead of its folder; null for none. */
+  readonly workspace: WantedWorktree | null
+}
+
+/** What a worktree is made of, and the policy of the project as it is stored. */
+export interface WantedWorktree {
+  readonly projectId: string
+  readonly projectWorkspaceId: string
+  readonly identifier: string
+  /** The folder of the repository. */
+  readonly repository: string
+  readonly baseRef: string | null
+  readonly policy: unknown
 }
 
 export type StartResult =
@@ -100,6 +114,7 @@ interface QueuedRun {
   taskKey: string
   sessionId: string | null
   projectFolder: string | null
+  workspace: WantedWorktree | null
   projectEnv: Record<string, unknown> | null
   hasLimits: boolean
 }
@@ -117,13 +132,22 @@ const folderOfProject = sql`(select p.cwd from ${issues} i join ${projectWorkspa
   where i.id = r.issue_id and (p.id = i.project_workspace_id or p.is_primary)
   order by p.id = i.project_workspace_id desc nulls last limit 1)`
 
+/** The worktree that the issue's project asks for, while the instance allows them. */
+const worktreeOfProject = sql`(select json_build_object('projectId', q.id, 'projectWorkspaceId', p.id, 'identifier', i.identifier,
+    'repository', p.cwd, 'baseRef', coalesce(p.repo_ref, p.default_ref), 'policy', q.execution_workspace_policy)
+  from ${issues} i join ${projects} q on q.id = i.project_id join ${projectWorkspaces} p on p.project_id = i.project_id
+  where i.id = r.issue_id and q.execution_workspace_policy ->> 'enabled' = 'true' and p.cwd is not null
+    and (p.id = i.project_workspace_id or p.is_primary)
+    and exists (select from ${instanceSettings} s where s.name = 'experimental' and s.settings ->> 'enableIsolatedWorkspaces' = 'true')
+  order by p.id = i.project_workspace_id desc nulls last limit 1)`
+
 /** The variables of the issue's project. */
 const envOfProject = sql`(select p.env from ${issues} i join ${projects} p on p.id = i.project_id where i.id = r.issue_id)`
 
 // Sent behind the agent's lock in the same round trip, so its snapshot sees every start that was made under that lock.
 const nextQueuedRun = statement<{ agentId: string; companyId: string }, QueuedRun>('claim_next').read(sql`
   select r.id, r.issue_id as "issueId", ${runningCount} as running, c.status = 'active' as "companyActive", w.reason, w.payload,
-    k.task_key as "taskKey", ${folderOfProject} as "projectFolder", ${envOfProject} as "projectEnv",
+    k.task_key as "taskKey", ${folderOfProject} as "projectFolder", ${worktreeOfProject} as workspace, ${envOfProject} as "projectEnv",
     ${hasHardLimitSql(sql`r.company_id`)} as "hasLimits",
     case when coalesce(r.context_snapshot ->> 'forceFreshSession', w.payload ->> 'forceFreshSession') = 'true' or ${followsUnknownSession} then null
       else coalesce(${resumedSessionId}, s.session_id) end as "sessionId"
@@ -284,6 +308,7 @@ async function applyStart(tx: Tx, ctx: Ctx, start: Start, facts: HoldFacts | nul
     taskKey: queued.taskKey,
     sessionIdBefore: queued.sessionId,
     projectFolder: queued.projectFolder,
+    workspace: queued.workspace,
   }
   const details = { agentId, issueId: queued.issueId, externalRunId: null, leaseSeconds: SUPERVISED_LEASE_S }
   const claimed = pipelined(Promise.all(writes).then((): StartResult => ({ kind: 'claimed', order })))

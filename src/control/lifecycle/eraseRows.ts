@@ -22,6 +22,7 @@ import { dataKeys, runSecrets, secrets, secretVersions } from '../../model/secre
 import { wakes } from '../../model/wakes.ts'
 import { companySkillFiles, companySkills, instructionFiles } from '../../model/skills.ts'
 import { webhookDeliveries, webhookEndpoints } from '../../model/webhooks.ts'
+import { executionWorkspaces, workspaceOperations } from '../../model/workspaces.ts'
 import { workProducts } from '../../model/workProducts.ts'
 import { lockCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -218,6 +219,9 @@ export const windowsOfCompany: readonly Window[] = [
   windowOf(assets, 'assets', FEW),
   rowsOfCompany(secretVersions, 'secret_versions', SOME),
   windowOf(secrets, 'secrets', SOME),
+  windowOf(executionWorkspaces, 'execution_workspaces', SOME, {
+    parts: [part(workspaceOperations, 'workspace_operations', SOME, sql`x.workspace_id = any(${ids})`)],
+  }),
   windowOf(webhookEndpoints, 'webhook_endpoints', SOME, {
     parts: [part(webhookDeliveries, 'webhook_deliveries', MANY, sql`x.webhook_id = any(${ids})`)],
   }),

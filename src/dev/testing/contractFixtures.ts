@@ -10,6 +10,7 @@ import { memberRoles } from '../../platform/kernel/actor.ts'
 import { insertRoutine } from './routineFixtures.ts'
 import { newSessionToken, sessionCookie, TEST_PASSWORD_HASH } from './sessions.ts'
 import { insertWebhook } from './webhookFixtures.ts'
+import { insertWorkspace } from './workspaceFixtures.ts'
 
 /**
  * The fixtures of the tests that visit every route: a caller of every kind, a row of every kind, a body for every route. They
@@ -255,6 +256,7 @@ export async function createFixtureRows({ api, company }: Fixtures): Promise<Fix
     values: [...own, ...planning, ...texts, ...results, ...persons, ...joining, ...commandLine, ...claiming, ...budgets],
   })
   await insertWebhook(api.sql, company.id, id.webhook)
+  await insertWorkspace(api.sql, [company.id, id.agent, id.project, id.workspace, id.issue, id.executionWorkspace, id.workspaceOperation])
   await insertRoutine(api.sql, [company.id, id.agent, id.routine, id.routineTrigger])
   await api.sql.query({ name: 'make_texts', text: insertTextRows, values: [company.id, id.agent, id.skill, stageSkillFolder] })
   const { token: runToken } = await api.tokens.sign({ agentId: id.agent, companyId: company.id, adapterType: 'process', runId: id.run })

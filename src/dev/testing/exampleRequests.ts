@@ -147,6 +147,7 @@ const examples: Readonly<Record<string, Example>> = {
   postCompaniesByCompanyIdImportsPreview: { body: importIntoCompany },
   // A public address, so that no name is looked up.
   postCompaniesByCompanyIdWebhooks: { body: () => ({ url: `https://1.1.1.1/${randomUUID()}`, events: ['issue.*'] }) },
+  patchExecutionWorkspacesById: { body: () => ({ name: `A name ${randomUUID().slice(0, 8)}` }) },
   patchWebhooksById: { body: () => ({ url: `https://1.1.1.1/${randomUUID()}` }) },
   postWebhooksByIdReplay: { body: () => ({}) },
   patchGoalsById: { body: () => ({ title: 'Another goal' }) },

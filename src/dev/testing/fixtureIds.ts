@@ -40,6 +40,8 @@ const idNames = [
   'webhook',
   'routine',
   'routineTrigger',
+  'executionWorkspace',
+  'workspaceOperation',
 ] as const
 
 /** Ids by the word that stands before them in a path. */
@@ -75,8 +77,8 @@ export const pathIds = (companyId: string, id: SubjectIds): Readonly<Record<stri
   webhooks: id.webhook,
   routines: id.routine,
   'routine-triggers': id.routineTrigger,
-  // No stored row has this id.
-  'workspace-operations': randomUUID(),
+  'execution-workspaces': id.executionWorkspace,
+  'workspace-operations': id.workspaceOperation,
   // Words in places where other paths have ids.
   public: id.routineTrigger.replaceAll('-', '').slice(0, 24),
   documents: 'plan',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createAdapters } from '../../adapters/index.ts'
+import type { Worktrees } from '../../adapters/index.ts'
 import type { AdapterType } from '../../model/adapterTypes.ts'
 import { createLog } from '../../platform/kernel/log.ts'
 import { createRunner } from '../../scheduler/runner.ts'
@@ -16,10 +17,12 @@ interface TestRunnerOptions {
   readonly types?: readonly AdapterType[] | null
   /** Looks after leases this often, instead of every ten seconds. */
   readonly renewEveryMs?: number
+  /** Worktrees of git; none unless given. */
+  readonly worktrees?: Worktrees
 }
 
 /** Gives a server of a test hands of its own, until the test is over or they are stopped. */
-export function useRunner(server: TestServer, { maxRuns = 16, types = null, renewEveryMs }: TestRunnerOptions = {}): Runner {
+export function useRunner(server: TestServer, { maxRuns = 16, types = null, renewEveryMs, worktrees }: TestRunnerOptions = {}): Runner {
   const log = createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent', false)
   const adapters = createAdapters({
     environment: process.env,
@@ -32,6 +35,7 @@ export function useRunner(server: TestServer, { maxRuns = 16, types = null, rene
     store,
     tokens,
     adapters,
+    worktrees: worktrees ?? null,
     maxRuns,
     apiUrl: url,
     observer: server.feed,

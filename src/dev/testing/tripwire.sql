@@ -24,7 +24,7 @@ BEGIN
     'instance_administrators', 'invites', 'join_requests', 'board_keys', 'second_factors', 'recovery_codes', 'cost_events', 'cost_rollups',
     'run_costs', 'finance_events', 'routines', 'routine_triggers', 'routine_runs', 'budget_policies', 'budget_windows', 'budget_reservations', 'budget_incidents',
     'company_data_keys', 'company_secrets', 'company_secret_versions', 'run_secrets',
-    'company_skills', 'company_skill_files', 'instruction_bundles', 'instruction_files'] LOOP
+    'company_skills', 'company_skill_files', 'instruction_bundles', 'instruction_files', 'workspace_operations'] LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR UPDATE OR DELETE ON %I
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit()', name);
   END LOOP;
@@ -69,3 +69,10 @@ $$;
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON webhook_endpoints
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - telemetry_of_webhooks() IS DISTINCT FROM to_jsonb(NEW) - telemetry_of_webhooks())
   EXECUTE FUNCTION require_audit();
+
+-- Which process makes or closes a workspace, and when a server looks at it again, is telemetry.
+CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON execution_workspaces
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_audit();
+CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON execution_workspaces
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{claimed_by,claimed_until,next_check_at}'::text[]
+    IS DISTINCT FROM to_jsonb(NEW) - '{claimed_by,claimed_until,next_check_at}'::text[]) EXECUTE FUNCTION require_audit();

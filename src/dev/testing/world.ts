@@ -15,7 +15,7 @@ import { createPeerLookup, ownUid } from '../../auth/peerLookup.ts'
 import { createRunTokens } from '../../auth/runTokens.ts'
 import type { RunTokens } from '../../auth/runTokens.ts'
 import { createAdapters } from '../../adapters/index.ts'
-import type { AdapterOptions } from '../../adapters/index.ts'
+import type { AdapterOptions, Worktrees } from '../../adapters/index.ts'
 import { buildApp } from '../../server/app.ts'
 import type { AppDeps } from '../../server/app.ts'
 import { openVault, useMasterKeys } from '../../org/vault/index.ts'
@@ -96,6 +96,8 @@ interface ServerOptions extends PeopleOptions {
   readonly degradedCauses?: NonNullable<AppDeps['degradedCauses']>
   /** Folders from which the board may import skills; those of the tests unless said. */
   readonly skillFolders?: readonly string[]
+  /** Worktrees of git; none unless given. */
+  readonly worktrees?: () => Worktrees
 }
 
 const trustOf = ({ allowedOrigins = [], guessesPerMinute = Number.POSITIVE_INFINITY }: ServerOptions) => ({
@@ -154,6 +156,7 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     heads,
     version: 'test',
     skillFolders: options.skillFolders ?? [testSkillFolder],
+    worktrees: options.worktrees?.() ?? null,
     board: testBoard(options),
     ...(await testPeople(options)),
     ...trustOf(options),

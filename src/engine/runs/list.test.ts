@@ -56,15 +56,3 @@ test('The workspace operations of a run are an empty list, and those of a run of
   await expectRefused(server(), () => stranger.client.get(path), 404, 'not_found')
   await expectRefused(server(), () => server().board.get(`/api/heartbeat-runs/${randomUUID()}/workspace-operations`), 404, 'not_found')
 })
-
-test('The log of a workspace operation is 404, because no such operation exists', async () => {
-  const here = await world(server())
-  const run = await here.run(await here.agent())
-  const path = `/api/workspace-operations/${randomUUID()}/log?offset=0&limitBytes=100`
-  for (const client of [server().board, run.client]) {
-    const { body } = await expectRefused(server(), () => client.get(path), 404, 'not_found')
-    expect(body.error).toBe('Workspace operation not found')
-  }
-  await expectRefused(server(), () => server().bearer('unknown').get(path), 401, 'unauthorized')
-  await expectRefused(server(), () => run.client.get('/api/workspace-operations/nonsense/log'), 400, 'malformed_id')
-})

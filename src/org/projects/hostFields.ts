@@ -6,8 +6,8 @@ import { refuse } from '../../platform/kernel/errors.ts'
 const hostFields = fieldsMeaning('project.write', 'host')
 
 /**
- * Refuses fields that an agent may not set without the board (I18). This server executes none of them today, but a later
- * version may execute the stored values.
+ * Refuses fields that an agent may not set without the board (I18). This server executes no
+ * command among them; the folder and the policy decide where its runs work.
  * @throws Refusal `approval_required`
  */
 export function requireBoardForHost(actor: Actor, input: object): void {

@@ -15,8 +15,8 @@ import { statement } from './statement.ts'
 const server = useServer()
 
 describe('the order of row locks (LOCK_PROTOCOL §8, I13)', () => {
-  test('The order is company, approval, agent, routine, issue, run, wake, budget', () => {
-    expect(lockOrder).toEqual(['company', 'approval', 'agent', 'routine', 'issue', 'run', 'wake', 'budget'])
+  test('The order is company, approval, agent, routine, issue, run, wake, budget, workspace', () => {
+    expect(lockOrder).toEqual(['company', 'approval', 'agent', 'routine', 'issue', 'run', 'wake', 'budget', 'workspace'])
   })
 
   const pairs = lockOrder.flatMap((first) => lockOrder.map((second) => [first, second] as const))

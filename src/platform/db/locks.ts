@@ -6,7 +6,7 @@ import type { Statement } from './statement.ts'
  * The order in which row locks are taken (LOCK_PROTOCOL §8): this list from left to right, and rows of one kind by
  * ascending id. Two transactions that follow it cannot wait for each other (I13).
  */
-export const lockOrder = ['company', 'approval', 'agent', 'routine', 'issue', 'run', 'wake', 'budget'] as const
+export const lockOrder = ['company', 'approval', 'agent', 'routine', 'issue', 'run', 'wake', 'budget', 'workspace'] as const
 export type LockKind = (typeof lockOrder)[number]
 
 export const createLockState = (): LockState => ({ rank: -1, lastId: '', lockedRows: new Set(), sharedRows: new Set() })

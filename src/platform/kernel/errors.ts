@@ -95,6 +95,7 @@ export const refusals = defineRefusals({
     message: 'The server lacks the secret with which this second factor was encrypted: use a recovery code, or ask the operator',
   },
   secret_in_use: { status: 409, message: 'The secret is in use' },
+  workspace_not_ready: { status: 409, message: 'The workspace cannot be closed as it is: read its close-readiness' },
   log_not_kept: { status: 409, message: 'The event log no longer has every event behind this cursor: retention has deleted some' },
   name_taken: { status: 409, message: 'That name is already in use' },
   approval_changed: { status: 409, message: 'The approval has changed since it was read: read it again' },

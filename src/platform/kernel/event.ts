@@ -31,6 +31,7 @@ export type EntityType =
   | 'routine'
   | 'routine_trigger'
   | 'routine_run'
+  | 'execution_workspace'
 
 /** An event of the domain. It becomes one row of `activity_log` and one realtime message. */
 export interface DomainEvent {

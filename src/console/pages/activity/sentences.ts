@@ -9,6 +9,7 @@ import { secretSentences } from './secretSentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
 import { skillSentences } from './skillSentences.ts'
 import { webhookSentences } from './webhookSentences.ts'
+import { workspaceSentences } from './workspaceSentences.ts'
 import type { Named, NamedKind, Part, SentenceMaker, SentenceRow } from './sentenceParts.ts'
 
 export { actorOf } from './sentenceParts.ts'
@@ -24,6 +25,7 @@ export const sentences: Readonly<Record<string, SentenceMaker>> = {
   ...webhookSentences,
   ...skillSentences,
   ...routineSentences,
+  ...workspaceSentences,
 }
 
 const namedKinds: Readonly<Record<string, NamedKind>> = {

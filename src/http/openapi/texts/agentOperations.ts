@@ -152,7 +152,6 @@ export const runs: OperationTexts = {
     'RunLog',
   ),
   'GET /api/heartbeat-runs/:runId/issues': op('listRunIssues', 'Issues that the run was for, held, or changed.', 'RunIssue'),
-  'GET /api/heartbeat-runs/:runId/workspace-operations': op('listWorkspaceOperations', 'For clients of Paperclip’s API.'),
   'GET /api/issues/:id/runs': op('listIssueRuns', 'Live and ended runs, with what they used and answered.', 'IssueRun'),
   'GET /api/issues/:issueId/live-runs': op('listIssueLiveRuns', 'Runs of the issue that are queued or running.', 'IssueLiveRun'),
   'GET /api/issues/:issueId/active-run': op('getActiveRun', 'The answer is null when no run is active.', 'ActiveRun'),

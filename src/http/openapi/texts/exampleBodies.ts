@@ -71,6 +71,7 @@ export const exampleBodies: Readonly<Record<string, unknown>> = {
   UpdateGoalRequest: { status: 'active' },
   UpdateProjectRequest: { status: 'in_progress', leadAgentId: agent },
   CreateWorkspaceRequest: { name: 'website', cwd: '/srv/website', repoUrl: 'https://example.org/website.git', isPrimary: true },
+  UpdateExecutionWorkspaceRequest: { name: 'letters' },
   UpdateWorkspaceRequest: { repoRef: 'main' },
   UpdateGeneralSettingsRequest: { keyboardShortcuts: true },
   UpdateExperimentalSettingsRequest: { enableIsolatedWorkspaces: false },

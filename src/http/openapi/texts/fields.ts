@@ -8,6 +8,7 @@ import { fieldsOfRoutines } from './fieldsOfRoutines.ts'
 import { fieldsOfServer } from './fieldsOfServer.ts'
 import { fieldsOfWebhooks } from './fieldsOfWebhooks.ts'
 import { fieldsOfWork } from './fieldsOfWork.ts'
+import { fieldsOfWorkspaces } from './fieldsOfWorkspaces.ts'
 
 /**
  * The meaning of a field: by its name; under its parent (`user.id`); or in one view (`Company.id`), where it means something else or
@@ -24,4 +25,5 @@ export const fieldTexts: Readonly<Record<string, string>> = {
   ...fieldsOfSkills,
   ...fieldsOfWebhooks,
   ...fieldsOfRoutines,
+  ...fieldsOfWorkspaces,
 }

@@ -47,7 +47,7 @@ export const fieldsOfServer: Readonly<Record<string, string>> = {
   censorUsernameInLogs: 'Whether clients hide the name of the account in logs',
   keyboardShortcuts: 'Whether clients take keyboard shortcuts',
   feedbackDataSharingPreference: 'Whether votes may be marked for sharing: asked each time, always, or never',
-  enableIsolatedWorkspaces: 'Kept for clients of Paperclip’s API',
+  enableIsolatedWorkspaces: 'Whether runs get worktrees of git where the policy of their project asks for them',
   autoRestartDevServerWhenIdle: 'Kept for clients of Paperclip’s API',
 
   // Dashboard

@@ -24,7 +24,7 @@ export const fieldsOfWork: Readonly<Record<string, string>> = {
   billingCode: 'A code for accounting, kept for clients',
   assigneeAdapterOverrides: 'Changes of the adapter configuration for the work on this issue',
   useProjectWorkspace: 'Whether the work runs in the workspace of the project',
-  executionWorkspaceId: 'Kept for clients of Paperclip’s API; this server keeps no execution workspaces',
+  executionWorkspaceId: 'Kept for clients of Paperclip’s API; null',
   executionWorkspacePreference: 'Kept for clients of Paperclip’s API',
   executionWorkspaceSettings: 'Kept for clients of Paperclip’s API',
   startedAt: 'When the work began; null before',

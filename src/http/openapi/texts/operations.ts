@@ -7,6 +7,7 @@ import { secrets } from './secretOperations.ts'
 import { skills } from './skillOperations.ts'
 import { webhooks } from './webhookOperations.ts'
 import { routines } from './routineOperations.ts'
+import { workspaces } from './workspaceOperations.ts'
 import type { OperationTexts } from './operation.ts'
 import type { Tag } from './tags.ts'
 
@@ -17,7 +18,7 @@ export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
   Companies: companies,
   Agents: agents,
   Skills: skills,
-  Planning: planning,
+  Planning: { ...planning, ...workspaces },
   Issues: issues,
   Holds: holds,
   Runs: runs,

@@ -1,0 +1,2 @@
+export { placeRun } from './place.ts'
+export { tickWorkspaces } from './tick.ts'
