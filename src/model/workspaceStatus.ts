@@ -13,7 +13,6 @@ export const workspaceStatus = stateMachine('execution workspace', {
 
 /** The status as it is shown: an open workspace is `active` while a live run has it, and `idle` otherwise. */
 export const shownStatuses = ['preparing', 'active', 'idle', 'closing', 'archived'] as const
-export type ShownStatus = (typeof shownStatuses)[number]
 
 /**
  * Why a workspace was archived. `board`: a person closed it. `issue_closed`: its issue was done or cancelled, and nothing would be lost. `not_made`: its

@@ -7,8 +7,9 @@ import { createKeyUse, KEY_USE_INTERVAL_MS } from '../auth/keyUse.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
 import { ownUid } from '../auth/peerLookup.ts'
 import { signInPath } from '../observe/instance/signIn.ts'
-import { createAdapters, createLauncher, createWorktrees, notIsolated } from '../adapters/index.ts'
-import type { Adapters, Isolation, Launcher, Worktrees } from '../adapters/index.ts'
+import { createAdapters, notIsolated } from '../adapters/index.ts'
+import type { Adapters, Isolation, Launcher } from '../adapters/index.ts'
+import { launcherFor, worktreesOf } from './agentHost.ts'
 import { buildApp } from './app.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
@@ -135,18 +136,6 @@ function ensureWorkFolder(home: string, log: Log): string {
   return folder
 }
 
-/** The launcher of isolated commands; null where this host has no isolation. */
-const launcherFor = ({ home, agents }: Config, isolation: Isolation, log: Log): Launcher | null =>
-  isolation.kind === 'none'
-    ? null
-    : createLauncher(isolation, {
-        home,
-        environment: process.env,
-        allowed: agents.paths,
-        onForeignSignIn: (facts) =>
-          log.warn({ ...facts }, 'a sign-in that an agent changed was not taken back: it is not of the same account'),
-      })
-
 function warnIfNotIsolated({ kind, reason, failures }: Isolation, log: Log): void {
   if (kind === 'none')
     log.warn({ reason, failures }, "AGENTS ARE NOT ISOLATED: they share the server's account and can read and do all that it can")
@@ -257,14 +246,6 @@ const adaptersOf = (config: Config, launcher: Launcher | null, log: Log): Adapte
     allowedTypes: config.adapters,
     allowedAddresses: config.adapterAddresses,
   })
-
-/** The worktrees of this server. A folder that is not safe is said once, and runs that need one fail with the reason. */
-function worktreesOf({ worktreeFolder }: Config, launcher: Launcher | null, log: Log): Worktrees | null {
-  if (worktreeFolder === null) return null
-  const worktrees = createWorktrees(worktreeFolder, launcher)
-  if (worktrees.problem !== null) log.error({ problem: worktrees.problem }, 'PAPERCLIP_WORKTREE_FOLDER cannot be used for worktrees')
-  return worktrees
-}
 
 /** The parts that end with the server. */
 interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner'> {

@@ -15,7 +15,7 @@ import {
   readdirSync,
   realpathSync,
   renameSync,
-  rmdirSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -93,7 +93,7 @@ function markOf(folder: string): string {
 }
 
 /** The folder of the operator, while it is safe. */
-export interface WorktreeFolder {
+interface WorktreeFolder {
   /** Null when it is not usable now; then `problem` says why. */
   readonly mark: string | null
   readonly problem: string | null
@@ -152,16 +152,16 @@ function open(folder: string): Pick<WorktreeFolder, 'mark' | 'problem'> {
 /** The folder of a workspace, which stays with the server, and in it the one that its agent gets. */
 function makePair(outer: string, name: string, owner: Account | null): void {
   mkdirSync(outer, { mode: 0o700 })
-  withFolder(outer, (descriptor) => {
-    // By the descriptor: the umask of the server has no say, and nothing else is meant.
-    fchmodSync(descriptor, MAY_ENTER)
-    const inner = inside(descriptor, outer, name)
-    mkdirSync(inner, { mode: 0o700 })
-    try {
+  try {
+    withFolder(outer, (descriptor) => {
+      // By the descriptor: the umask of the server has no say, and nothing else is meant.
+      fchmodSync(descriptor, MAY_ENTER)
+      const inner = inside(descriptor, outer, name)
+      mkdirSync(inner, { mode: 0o700 })
       if (owner !== null) withFolder(inner, (tree) => fchownSync(tree, owner.uid, owner.gid))
-    } catch (error) {
-      rmdirSync(inner)
-      throw error
-    }
-  })
+    })
+  } catch (error) {
+    rmSync(outer, { recursive: true, force: true })
+    throw error
+  }
 }

@@ -1,3 +1,3 @@
 export { createWorktrees } from './worktrees.ts'
 export type { Leftover, Worktree, Worktrees } from './worktrees.ts'
-export type { DirtyEntry, Inspection } from './inspection.ts'
+export type { Inspection } from './inspection.ts'

@@ -8,7 +8,7 @@ import type { ScriptResult } from './gitProcess.ts'
 const MAX_ENTRIES = 200
 
 /** A file that differs from the last commit. */
-export interface DirtyEntry {
+interface DirtyEntry {
   /** `A` is new, `M` is changed, `D` is deleted, `T` has become something else. */
   readonly status: string
   readonly path: string
@@ -57,7 +57,12 @@ const nothing = {
 const tokenOf = (...parts: readonly string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 
 /** The state of a worktree about which nothing is known. */
-export const unknownState = (problem: string): Inspection => ({ ...nothing, problem, token: tokenOf('unknown', problem) })
+export const unknownState = (problem: string): Inspection => ({
+  ...nothing,
+  problem,
+  // The names of the folders of one script are no part of the state.
+  token: tokenOf('unknown', problem.replaceAll(/(?:paperclip-git-|tmp\.)\w+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '')),
+})
 
 /** Reads the lines `name value` before the list, and the list, whose fields end with NUL. */
 export function parseInspection({ exitCode, output, complaint }: ScriptResult): Inspection {

@@ -132,12 +132,16 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
       await forget(worktree, '')
       return null
     },
-    async endLeftover({ runId, processIdentity: recorded }) {
-      return (await killOrphan(identityOf(recorded), runId, LEFTOVER_GRACE_MS)) !== 'survived'
-    },
-    self: JSON.stringify(processIdentity(process.pid)),
-    isGone: (self) => ['gone', 'stranger'].includes(matchProcess(identityOf(self))),
+    ...processes,
   }
+}
+
+/** The processes of this host, those of runs and this one. */
+const processes: Pick<Worktrees, 'endLeftover' | 'self' | 'isGone'> = {
+  endLeftover: async ({ runId, processIdentity: recorded }) =>
+    (await killOrphan(identityOf(recorded), runId, LEFTOVER_GRACE_MS)) !== 'survived',
+  self: JSON.stringify(processIdentity(process.pid)),
+  isGone: (self) => ['gone', 'stranger'].includes(matchProcess(identityOf(self))),
 }
 
 /** A recorded identity. A process without one is found by the id of its run alone. */

@@ -1,7 +1,7 @@
 // Gives a run its worktree: one that it finds free, or a new one. The rows decide; no folder is touched here.
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import type { Worktrees } from '../../adapters/index.ts'
+import type { Leftover, Worktrees } from '../../adapters/index.ts'
 import { lockRunFacts } from '../../auth/runFacts.ts'
 import { runs } from '../../model/runs.ts'
 import { executionWorkspaces } from '../../model/workspaces.ts'
@@ -43,16 +43,10 @@ export interface WorkspaceOrder {
 
 export type Acquired =
   | { readonly kind: 'new'; readonly workspace: WorkspaceRow; readonly operationId: string }
-  | { readonly kind: 'again'; readonly workspace: WorkspaceRow; readonly previousRun: PreviousRun | null }
+  | { readonly kind: 'again'; readonly workspace: WorkspaceRow; readonly previousRun: Leftover | null }
   /** The run is not live any more. */
   | { readonly kind: 'over' }
   | { readonly kind: 'problem'; readonly problem: string }
-
-/** The run that had the worktree before, with the process that the server recorded. */
-export interface PreviousRun {
-  readonly runId: string
-  readonly processIdentity: string | null
-}
 
 interface Wanted {
   companyId: string

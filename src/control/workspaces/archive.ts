@@ -36,7 +36,7 @@ const markPrepared = statement<{ id: string; baseCommit: string }, { id: string 
   where id = ${param('id', 'uuid')} returning id`)
 
 /** What an operation has left for its rows. */
-export interface End {
+interface End {
   /** Lines of its log. */
   readonly lines: readonly string[]
   /** Why it failed; null when it did not. */

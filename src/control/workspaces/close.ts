@@ -6,10 +6,10 @@ import { runs } from '../../model/runs.ts'
 import { executionWorkspaces } from '../../model/workspaces.ts'
 import type { WorkspaceEnd } from '../../model/workspaceStatus.ts'
 import { companyOf } from '../../platform/db/context.ts'
-import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
+import { changed, mutate } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
-import { refuse } from '../../platform/kernel/errors.ts'
+import { invariant, Refusal, refuse } from '../../platform/kernel/errors.ts'
 import { CLAIM_S } from './acquire.ts'
 import { archiveWorkspace, keepWorkspace, lockWorkspace } from './archive.ts'
 import { workspaceClosing } from './events.ts'
@@ -23,7 +23,7 @@ import type { CloseReadiness } from './views.ts'
 const RETRY_AFTER_S = 5
 
 /** Whether this server has the folder of a workspace. */
-export const isHere = (worktrees: Worktrees | null, { folderMark }: WorkspaceRow): worktrees is Worktrees =>
+const isHere = (worktrees: Worktrees | null, { folderMark }: WorkspaceRow): worktrees is Worktrees =>
   worktrees !== null && worktrees.folderMark === folderMark
 
 /**
@@ -52,28 +52,34 @@ interface Claimed {
   readonly operationId: string
 }
 
+function refuseClose({ state, blockingReasons, warnings, confirmation }: CloseReadiness): never {
+  return refuse('workspace_not_ready', { details: { state, blockingReasons, warnings, confirmation } })
+}
+
 /**
  * Keeps runs away from an open workspace that no live run has. The answer to the request is stored with the claim: what follows is the work of this server, and
  * goes on when the client is gone.
- * @returns null when it is not open, or a run has it
+ * @param readiness what was seen before
+ * @throws Refusal `workspace_not_ready` when it is not open any more, or a run has it
  */
-async function claimForClose(ctx: Ctx, worktrees: Worktrees, id: string): Promise<Claimed | null> {
+async function claimForClose(ctx: Ctx, worktrees: Worktrees, readiness: CloseReadiness): Promise<Claimed> {
   const companyId = companyOf(ctx)
-  let claimed: Claimed | null = null
+  const id = readiness.workspaceId
+  const operationId = randomUUID()
+  const claimed: { workspace?: WorkspaceRow } = {}
   await mutate(ctx, async (tx) => {
-    claimed = null
     const [locked] = await lockWorkspace(tx, { id, companyId })
     const [lease] = await tx.run(selectLeased, { id })
-    const before = await workspaceRowById(tx, companyId, id)
-    if (locked?.status !== 'open' || lease?.isLeased === true) return unchanged(presentWorkspace(before, ctx.actor))
-    const operationId = randomUUID()
+    if (locked?.status !== 'open' || lease?.isLeased === true)
+      return refuseClose({ ...readiness, state: 'blocked', blockingReasons: ['A run or another request has taken it'] })
     await tx.run(claim, { id, claimedBy: worktrees.self, waitS: CLAIM_S })
     await beginOperation(tx, { id: operationId, companyId, workspaceId: id, runId: null, phase: 'close' })
     const workspace = await workspaceRowById(tx, companyId, id)
-    claimed = { workspace, operationId }
+    claimed.workspace = workspace
     return changed(presentWorkspace(workspace, ctx.actor), workspaceClosing(id, { operationId }))
   })
-  return claimed
+  invariant(claimed.workspace !== undefined, 'a claim without a workspace')
+  return { workspace: claimed.workspace, operationId }
 }
 
 const selectProcess = statement<{ id: string; companyId: string }, { processIdentity: string | null }>('execution_workspace_process').read(
@@ -121,10 +127,6 @@ async function finishClose(ctx: Ctx, worktrees: Worktrees, { workspace, operatio
   return null
 }
 
-function refuseClose({ state, blockingReasons, warnings, confirmation }: CloseReadiness): never {
-  return refuse('workspace_not_ready', { details: { state, blockingReasons, warnings, confirmation } })
-}
-
 /**
  * Closes a workspace for the board. What would be lost for good must be what the board has seen; committed work stays in the repository.
  * @throws Refusal `not_found`, `workspace_not_ready`, `busy`
@@ -134,8 +136,7 @@ export async function closeWorkspace(ctx: Ctx, worktrees: Worktrees | null, id: 
   if (row.status === 'archived') return presentWorkspace(row, ctx.actor)
   const readiness = await readinessOfRow(ctx.store.read, worktrees, row)
   if (!mayClose(readiness, confirmed) || !isHere(worktrees, row)) return refuseClose(readiness)
-  const begun = await claimForClose(ctx, worktrees, id)
-  if (begun === null) return refuseClose({ ...readiness, state: 'blocked', blockingReasons: ['A run has taken it'] })
+  const begun = await claimForClose(ctx, worktrees, readiness)
   const left = await finishClose({ ...ctx, idempotency: null }, worktrees, begun, { confirmed, reason: 'board' })
   const after = await workspaceRowById(ctx.store.read, row.companyId, id)
   if (left !== null) return refuseClose(await readinessOfRow(ctx.store.read, worktrees, after))
@@ -146,6 +147,12 @@ export async function closeWorkspace(ctx: Ctx, worktrees: Worktrees | null, id: 
 export async function closeBySelf(ctx: Ctx, worktrees: Worktrees, row: WorkspaceRow): Promise<boolean> {
   const readiness = await readinessOfRow(ctx.store.read, worktrees, row)
   if (!mayClose(readiness, null)) return false
-  const begun = await claimForClose(ctx, worktrees, row.id)
-  return begun !== null && (await finishClose(ctx, worktrees, begun, { confirmed: null, reason: 'issue_closed' })) === null
+  try {
+    const begun = await claimForClose(ctx, worktrees, readiness)
+    return (await finishClose(ctx, worktrees, begun, { confirmed: null, reason: 'issue_closed' })) === null
+  } catch (error) {
+    // A run has taken it meanwhile.
+    if (error instanceof Refusal && error.code === 'workspace_not_ready') return false
+    throw error
+  }
 }

@@ -45,7 +45,7 @@ export function worktreeNameOf(identifier: string, id: string): string {
 export const branchOf = (worktreeName: string): string => `paperclip/${worktreeName}`
 
 /** What is known of a workspace beside its folder. */
-export interface CloseFacts {
+interface CloseFacts {
   readonly workspaceId: string
   readonly status: string
   readonly liveRun: CloseReadiness['liveRun']
