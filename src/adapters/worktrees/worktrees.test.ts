@@ -127,6 +127,15 @@ describe('A worktree', () => {
     }
   })
 
+  test('A folder of the operator inside that of the project is a problem, because runs of the project write there', async () => {
+    const repository = makeRepository()
+    const worktrees = createWorktrees(path.join(repository, 'worktrees'), null)
+    const worktree = worktreeOf(repository)
+    expect(await worktrees.create(worktree, branchOf(worktree), null)).toMatchObject({
+      problem: expect.stringContaining('lie in each other') as string,
+    })
+  })
+
   test('Git that does not end is ended, and its folder is removed', async () => {
     const repository = makeRepository()
     rmSync(path.join(repository, '.git/packed-refs'), { force: true })

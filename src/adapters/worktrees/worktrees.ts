@@ -4,6 +4,8 @@ import { killOrphan } from '../processTree.ts'
 import { matchProcess, processIdentity } from '../processIdentity.ts'
 import type { ProcessIdentity } from '../processIdentity.ts'
 import type { Launcher } from '../isolation/index.ts'
+import { isWithin } from '../isolation/isolation.ts'
+import { realPathOf } from '../isolation/mounts.ts'
 import { openWorktreeFolder } from './folder.ts'
 import { runScript } from './gitProcess.ts'
 import type { Script, ScriptResult } from './gitProcess.ts'
@@ -103,6 +105,7 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     undo: (worktree, branch) => undo(worktree, branch).catch(() => {}),
     async create(worktree, branch, base) {
       const tree = treeOf(worktree)
+      if (isOneWithin(folder, worktree.repository)) return { problem: 'PAPERCLIP_WORKTREE_FOLDER and the folder of the project lie in each other' }
       try {
         place.make(worktree.id, worktree.name, launcher?.accountOf(worktree.agentId) ?? null)
       } catch (error) {
@@ -134,6 +137,12 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     },
     ...processes,
   }
+}
+
+/** Whether one of two folders contains the other: runs in the folder of a project could exchange what stands in it. */
+function isOneWithin(folder: string, repository: string): boolean {
+  const real = realPathOf(repository) ?? repository
+  return isWithin(folder, real) || isWithin(real, folder)
 }
 
 /** The processes of this host, those of runs and this one. */

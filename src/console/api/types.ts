@@ -25,6 +25,7 @@ import type {
   triggerWithSecretView,
 } from '../../control/routines/views.ts'
 import type { stalledView, whyView } from '../../control/stalled/views.ts'
+import type { closeReadinessView, executionWorkspaceView } from '../../control/workspaces/views.ts'
 import type { runEventView, runLogView, runView } from '../../engine/runs/views.ts'
 import type { badgesView, dashboardView } from '../../observe/activity/dashboardViews.ts'
 import type { activityView } from '../../observe/activity/views.ts'
@@ -95,6 +96,8 @@ export type Label = z.output<typeof labelView>
 export type Member = z.output<typeof memberView>
 export type Session = z.output<typeof sessionView>
 export type Project = z.output<typeof projectView>
+export type ExecutionWorkspace = z.output<typeof executionWorkspaceView>
+export type CloseReadiness = z.output<typeof closeReadinessView>
 export type Routine = z.output<typeof routineView>
 /** A row of the list of routines. */
 export type RoutineItem = z.output<typeof routineItemView>

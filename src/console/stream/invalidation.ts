@@ -28,6 +28,7 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   routine: ['routines', 'routine'],
   routine_trigger: ['routines', 'routine'],
   routine_run: ['routines', 'routine', 'issues'],
+  execution_workspace: ['execution_workspaces', 'close_readiness'],
 }
 
 /** Nouns of reads of single rows, and of what belongs to one: they are read again only when the event names their row. */

@@ -99,7 +99,7 @@ describe('a run of a project that asks for worktrees', () => {
     expect(first).toMatchObject({ status: 'idle', sourceIssueId: issue.id, agentId: agent.id, projectWorkspaceId: at.workspaceId })
     expect(seen.lines()).toEqual([`${first?.cwd} paperclip/${path.basename(first?.cwd ?? '')}`])
     expect(first?.cwd.startsWith(`${folder}/`)).toBe(true)
-    await board().post(`/api/issues/${issue.id}/comments`, { body: 'Once more', reopen: true })
+    await board().post(`/api/issues/${issue.id}/comments`, { body: 'Once more' })
     await waitUntil('it has run again', () => Promise.resolve(seen.lines().length === 2))
     expect(seen.lines()[1]).toBe(seen.lines()[0])
     expect(await listOf(at)).toHaveLength(1)

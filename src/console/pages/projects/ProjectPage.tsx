@@ -17,6 +17,7 @@ import type { ProjectFields as Fields } from './data.ts'
 import { ArchiveProject, DeleteProject } from './ProjectDialogs.tsx'
 import { ProjectFacts } from './ProjectFacts.tsx'
 import { ProjectFields } from './ProjectFields.tsx'
+import { Worktrees } from './Worktrees.tsx'
 
 /** One project. */
 export default function ProjectPage({ params }: PageProps): ReactNode {
@@ -60,6 +61,7 @@ function Shown({ answer }: { readonly answer: Answer<Project> }): ReactNode {
           <ProjectFacts project={project} />
         </section>
       </div>
+      <Worktrees projectId={project.id} />
       {act === 'archive' && <ArchiveProject project={project} etag={answer.etag} onClose={close} />}
       {act === 'delete' && <DeleteProject project={project} onClose={close} />}
     </Page>

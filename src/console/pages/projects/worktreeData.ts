@@ -1,0 +1,34 @@
+// The reads and acts about worktrees of a project.
+
+import type { UseMutationResult, UseQueryResult } from '@tanstack/react-query'
+import { useAct } from '../../api/acts.ts'
+import { request } from '../../api/client.ts'
+import type { Answer, ApiProblem } from '../../api/client.ts'
+import { useRead } from '../../api/reads.ts'
+import type { CloseReadiness, ExecutionWorkspace } from '../../api/types.ts'
+import { useCompany } from '../../frame/company.tsx'
+
+/** A company has few that are not closed. */
+export function useWorktrees(projectId: string): UseQueryResult<Answer<ExecutionWorkspace[]>, ApiProblem> {
+  const { id } = useCompany()
+  return useRead<ExecutionWorkspace[]>(['execution_workspaces', id, projectId], `/companies/${id}/execution-workspaces`, {
+    query: { projectId, limit: 200 },
+  })
+}
+
+/** What would be lost with a worktree: git looks when it is asked. */
+export function useCloseReadiness(worktreeId: string): UseQueryResult<Answer<CloseReadiness>, ApiProblem> {
+  const { id } = useCompany()
+  return useRead<CloseReadiness>(['close_readiness', id, worktreeId], `/execution-workspaces/${worktreeId}/close-readiness`)
+}
+
+interface Closing {
+  readonly id: string
+  /** Of the state that was shown. */
+  readonly confirmation: string
+}
+
+export const useCloseWorktree = (): UseMutationResult<Answer<ExecutionWorkspace>, ApiProblem, Closing> =>
+  useAct(['execution_workspaces', 'close_readiness'], ({ id, confirmation }: Closing) =>
+    request<ExecutionWorkspace>('PATCH', `/execution-workspaces/${id}`, { body: { status: 'archived', confirmation } }),
+  )
