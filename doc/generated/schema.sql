@@ -552,6 +552,47 @@ CREATE TABLE deletions (
   CONSTRAINT deletions_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE execution_workspaces (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  project_id uuid NOT NULL,
+  project_workspace_id uuid NOT NULL,
+  source_issue_id uuid NOT NULL,
+  agent_id uuid NOT NULL,
+  name text NOT NULL,
+  status text DEFAULT 'preparing'::text NOT NULL,
+  repository text NOT NULL,
+  worktree_name text NOT NULL,
+  branch_name text NOT NULL,
+  base_ref text,
+  base_commit text,
+  folder_mark uuid NOT NULL,
+  cwd text NOT NULL,
+  reuse_policy text NOT NULL,
+  close_policy text NOT NULL,
+  metadata jsonb,
+  lease_run_id uuid,
+  claimed_by text,
+  claimed_until timestamp(3) with time zone,
+  next_check_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  last_used_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  closed_at timestamp(3) with time zone,
+  closed_reason text,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT execution_workspaces_claim_check CHECK ((status = ANY (ARRAY['preparing'::text, 'closing'::text])) = (claimed_by IS NOT NULL) AND (claimed_by IS NULL) = (claimed_until IS NULL)),
+  CONSTRAINT execution_workspaces_closed_check CHECK ((status = 'archived'::text) = (closed_at IS NOT NULL) AND (status = 'archived'::text) = (closed_reason IS NOT NULL)),
+  CONSTRAINT execution_workspaces_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT execution_workspaces_pkey PRIMARY KEY (id),
+  CONSTRAINT execution_workspaces_reason_check CHECK (closed_reason = ANY (ARRAY['board'::text, 'issue_closed'::text, 'not_made'::text, 'folder_missing'::text])),
+  CONSTRAINT execution_workspaces_status_check CHECK (status = ANY (ARRAY['preparing'::text, 'open'::text, 'closing'::text, 'archived'::text]))
+);
+CREATE INDEX execution_workspaces_closed ON public.execution_workspaces USING btree (closed_at) WHERE (status = 'archived'::text);
+CREATE INDEX execution_workspaces_company ON public.execution_workspaces USING btree (company_id, created_at DESC, id DESC);
+CREATE INDEX execution_workspaces_issue ON public.execution_workspaces USING btree (source_issue_id);
+CREATE UNIQUE INDEX execution_workspaces_lease_key ON public.execution_workspaces USING btree (lease_run_id) WHERE (status = ANY (ARRAY['preparing'::text, 'open'::text]));
+CREATE INDEX execution_workspaces_unclosed ON public.execution_workspaces USING btree (folder_mark, next_check_at) WHERE (status <> 'archived'::text);
+
 CREATE TABLE feedback_traces (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   company_id uuid NOT NULL,
@@ -1646,6 +1687,31 @@ CREATE TABLE webhook_endpoints (
 );
 CREATE INDEX webhook_endpoints_company ON public.webhook_endpoints USING btree (company_id, created_at, id);
 CREATE INDEX webhook_endpoints_due ON public.webhook_endpoints USING btree (leased_until) WHERE (status = 'active'::text);
+
+CREATE TABLE workspace_operations (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  company_id uuid NOT NULL,
+  workspace_id uuid NOT NULL,
+  run_id uuid,
+  phase text NOT NULL,
+  status text DEFAULT 'running'::text NOT NULL,
+  error text,
+  log text DEFAULT ''::text NOT NULL,
+  log_bytes integer DEFAULT 0 NOT NULL,
+  number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  started_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  finished_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT workspace_operations_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
+  CONSTRAINT workspace_operations_finished_check CHECK ((status = 'running'::text) = (finished_at IS NULL)),
+  CONSTRAINT workspace_operations_phase_check CHECK (phase = ANY (ARRAY['create'::text, 'close'::text])),
+  CONSTRAINT workspace_operations_pkey PRIMARY KEY (id),
+  CONSTRAINT workspace_operations_status_check CHECK (status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text])),
+  CONSTRAINT workspace_operations_workspace_id_execution_workspaces_id_fk FOREIGN KEY (workspace_id) REFERENCES execution_workspaces(id) ON DELETE CASCADE
+);
+CREATE INDEX workspace_operations_company ON public.workspace_operations USING btree (company_id);
+CREATE INDEX workspace_operations_run ON public.workspace_operations USING btree (run_id) WHERE (run_id IS NOT NULL);
+CREATE INDEX workspace_operations_workspace ON public.workspace_operations USING btree (workspace_id, number);
 
 CREATE OR REPLACE FUNCTION public.begin_budget_windows()
  RETURNS trigger

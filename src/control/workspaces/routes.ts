@@ -16,8 +16,6 @@ import {
   workspaceOperationView,
 } from './views.ts'
 
-const ofOne = '/api/execution-workspaces/:id'
-
 /** @param worktrees those of this server; null for a server without a folder for them */
 export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
   get('/api/companies/:companyId/execution-workspaces', {
@@ -29,7 +27,7 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     refuses: ['not_found'],
     handle: ({ ctx, query }) => listExecutionWorkspaces(ctx, query),
   }),
-  get(ofOne, {
+  get('/api/execution-workspaces/:id', {
     summary: 'Read one execution workspace',
     permission: 'workspace.read',
     scope: ofExecutionWorkspace(),
@@ -38,7 +36,7 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     refuses: ['not_found'],
     handle: ({ ctx, target }) => readExecutionWorkspace(ctx, target),
   }),
-  get(`${ofOne}/close-readiness`, {
+  get('/api/execution-workspaces/:id/close-readiness', {
     summary: 'Read what stands against closing an execution workspace, and what would be lost',
     permission: 'workspace.read',
     scope: ofExecutionWorkspace(),
@@ -46,7 +44,7 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     refuses: ['not_found', 'busy'],
     handle: ({ ctx, target }) => readReadiness(ctx, worktrees, target),
   }),
-  get(`${ofOne}/workspace-operations`, {
+  get('/api/execution-workspaces/:id/workspace-operations', {
     summary: 'List the operations on an execution workspace, newest first',
     permission: 'workspace.read',
     scope: ofExecutionWorkspace(),
@@ -54,7 +52,7 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     refuses: ['not_found'],
     handle: ({ ctx, target }) => listOperations(ctx, target),
   }),
-  post(`${ofOne}/runtime-services/:action`, {
+  post('/api/execution-workspaces/:id/runtime-services/:action', {
     summary: 'Refuse to run services in an execution workspace: this server runs none',
     permission: 'workspace.write',
     scope: ofExecutionWorkspace(),
@@ -62,7 +60,7 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     refuses: ['not_found', 'unprocessable'],
     handle: ({ ctx, target, params }) => refuseService(ctx, target, params['action'] ?? ''),
   }),
-  patch(ofOne, {
+  patch('/api/execution-workspaces/:id', {
     summary: 'Change or close an execution workspace',
     permission: 'workspace.write',
     scope: ofExecutionWorkspace(),
