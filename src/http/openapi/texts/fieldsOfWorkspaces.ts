@@ -41,6 +41,8 @@ export const fieldsOfWorkspaces: Readonly<Record<string, string>> = {
     'git.entries.path': 'The path within the worktree',
     confirmation: 'Names this state. It is sent back to close the workspace although work is lost',
   }),
+  'WorkspaceNotReadyRefusal.details.state': 'The `state` of the readiness',
+  'WorkspaceNotReadyRefusal.details.confirmation': 'The `confirmation` of exactly this state',
   blockingReasons: 'Why it cannot be closed now',
   linkedIssues: 'The issues that it is for',
   isClosed: 'Whether the issue is done or cancelled',
