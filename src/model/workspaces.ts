@@ -68,8 +68,14 @@ export const executionWorkspaces = pgTable(
       .where(sql`status in ('preparing', 'open')`),
     check('execution_workspaces_status_check', sql.raw(`status in (${list(workspaceStatus.statuses)})`)),
     check('execution_workspaces_reason_check', sql.raw(`closed_reason in (${list(workspaceEnds)})`)),
-    check('execution_workspaces_closed_check', sql`(status = 'archived') = (closed_at is not null) and (status = 'archived') = (closed_reason is not null)`),
-    check('execution_workspaces_claim_check', sql`(status in ('preparing', 'closing')) = (claimed_by is not null) and (claimed_by is null) = (claimed_until is null)`),
+    check(
+      'execution_workspaces_closed_check',
+      sql`(status = 'archived') = (closed_at is not null) and (status = 'archived') = (closed_reason is not null)`,
+    ),
+    check(
+      'execution_workspaces_claim_check',
+      sql`(status in ('preparing', 'closing')) = (claimed_by is not null) and (claimed_by is null) = (claimed_until is null)`,
+    ),
   ],
 )
 

@@ -310,7 +310,19 @@ export async function startServer(
   const people = await peopleOf(config, sessionSecrets)
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
-  const parts = { ...open, tokens, adapters, worktrees, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
+  const parts = {
+    ...open,
+    tokens,
+    adapters,
+    worktrees,
+    secret,
+    previousSecret,
+    feed,
+    version,
+    board,
+    people,
+    degradedCauses: conditions.causes,
+  }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined
   const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })

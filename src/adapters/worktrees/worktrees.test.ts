@@ -1,6 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createLauncher } from '../isolation/index.ts'
@@ -39,7 +50,14 @@ describe('A worktree', () => {
     expect(git(tree, 'status', '--porcelain')).toBe('')
     expect(readFileSync(path.join(tree, 'notes/one.txt'), 'utf8')).toBe('1\n')
     const state = await inspect()
-    expect(state).toMatchObject({ problem: null, headCommit: commit, branch: branchOf(worktree), dirtyCount: 0, isStaged: false, entries: [] })
+    expect(state).toMatchObject({
+      problem: null,
+      headCommit: commit,
+      branch: branchOf(worktree),
+      dirtyCount: 0,
+      isStaged: false,
+      entries: [],
+    })
     expect(state).toMatchObject({ aheadCount: 0, unpushedCount: 1, hasRemote: false, isHeadKept: true, nestedCount: 0 })
     expect(await worktrees.close(worktree, state)).toBeNull()
     await worktrees.removeClosed()
@@ -106,7 +124,14 @@ describe('A worktree', () => {
     expect((await made(worktrees, repository, 'release')).commit).toBe(git(repository, 'rev-parse', 'release'))
     const mark = path.join(temporaryFolder(), 'mark')
     const before = git(repository, 'for-each-ref')
-    for (const base of ['nothing', `--upload-pack=touch ${mark}`, '--help', '-c core.hooksPath=x', 'main:letter.txt', `\`touch ${mark}\``]) {
+    for (const base of [
+      'nothing',
+      `--upload-pack=touch ${mark}`,
+      '--help',
+      '-c core.hooksPath=x',
+      'main:letter.txt',
+      `\`touch ${mark}\``,
+    ]) {
       const worktree = worktreeOf(repository)
       expect(await worktrees.create(worktree, branchOf(worktree), base)).toHaveProperty('problem')
       expect(worktrees.exists(worktree.id)).toBe(false)
@@ -296,13 +321,19 @@ describe.each(ways)('A worktree of an isolated agent, with $name', (way) => {
     const { worktree, tree, inspect } = await made(worktrees, repository)
     const other = await made(worktrees, repository)
     const config = { cwd: tree }
-    const work = 'git status --short; git -c user.name=A -c user.email=a@example.com commit --quiet --allow-empty -m Work; echo more > more.txt; pwd'
+    const work =
+      'git status --short; git -c user.name=A -c user.email=a@example.com commit --quiet --allow-empty -m Work; echo more > more.txt; pwd'
     expect(await server.output(work, { config })).toBe(`${tree}\n`)
     // The other worktree is not in the view; nor can the own one be exchanged.
-    expect(await server.output(`ls ${other.tree} 2>/dev/null || echo hidden; mv ${tree} ${tree}-away 2>/dev/null || echo stays`, { config })).toBe(
-      'hidden\nstays\n',
-    )
-    expect(await inspect()).toMatchObject({ problem: null, aheadCount: 1, entries: [{ status: 'A', path: 'more.txt' }], branch: branchOf(worktree) })
+    expect(
+      await server.output(`ls ${other.tree} 2>/dev/null || echo hidden; mv ${tree} ${tree}-away 2>/dev/null || echo stays`, { config }),
+    ).toBe('hidden\nstays\n')
+    expect(await inspect()).toMatchObject({
+      problem: null,
+      aheadCount: 1,
+      entries: [{ status: 'A', path: 'more.txt' }],
+      branch: branchOf(worktree),
+    })
     // The repository still belongs to the operator alone.
     expect(statSync(path.join(repository, '.git', 'HEAD')).uid).toBe(process.getuid?.())
     expect(await worktrees.close(worktree, await inspect())).toBeNull()

@@ -105,7 +105,8 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     undo: (worktree, branch) => undo(worktree, branch).catch(() => {}),
     async create(worktree, branch, base) {
       const tree = treeOf(worktree)
-      if (isOneWithin(folder, worktree.repository)) return { problem: 'PAPERCLIP_WORKTREE_FOLDER and the folder of the project lie in each other' }
+      if (isOneWithin(folder, worktree.repository))
+        return { problem: 'PAPERCLIP_WORKTREE_FOLDER and the folder of the project lie in each other' }
       try {
         place.make(worktree.id, worktree.name, launcher?.accountOf(worktree.agentId) ?? null)
       } catch (error) {

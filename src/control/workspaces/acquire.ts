@@ -101,7 +101,8 @@ export async function acquireWorkspace(store: Store, worktrees: Worktrees, order
     if (run?.live !== true) return unchanged({ kind: 'over' })
     // A repeat of a transaction whose answer was lost.
     const [own] = await tx.run(selectOfRun, { runId, companyId })
-    if (own !== undefined) return unchanged({ kind: 'problem', problem: 'The worktree of the run could not be prepared: the database was away' })
+    if (own !== undefined)
+      return unchanged({ kind: 'problem', problem: 'The worktree of the run could not be prepared: the database was away' })
     const locked = order.policy.reuse === 'never' ? [] : await lockCandidates(tx, { ...order, folderMark })
     const [free] = await tx.run(selectFree, { ids: locked.map(({ id }) => id) })
     if (free === undefined) return await insertNew(tx, worktrees, folderMark, order)
@@ -120,7 +121,10 @@ async function insertNew(tx: Tx, worktrees: Worktrees, folderMark: string, order
   const { companyId, projectId, projectWorkspaceId, issueId, agentId, runId, repository, policy, identifier } = order
   const { count } = exactlyOne(await tx.run(countUnclosed, { companyId }))
   if (count >= MAX_UNCLOSED)
-    return unchanged({ kind: 'problem', problem: `The company has ${count} execution workspaces, and no more are made: close some that are idle` })
+    return unchanged({
+      kind: 'problem',
+      problem: `The company has ${count} execution workspaces, and no more are made: close some that are idle`,
+    })
   const [id, operationId] = [randomUUID(), randomUUID()]
   const worktreeName = worktreeNameOf(identifier, id)
   const branchName = branchOf(worktreeName)

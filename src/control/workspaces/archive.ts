@@ -80,7 +80,13 @@ export const archiveWorkspace = (
   underClaim(ctx, workspace, claimedBy, async (tx) => {
     await tx.run(archive, { id: workspace.id, reason })
     await finishOperation(tx, workspace.id, error, lines)
-    const event = workspaceUpdated(workspace.id, { changedKeys: ['status'], name: workspace.name, status: 'archived', closedReason: reason, ...details })
+    const event = workspaceUpdated(workspace.id, {
+      changedKeys: ['status'],
+      name: workspace.name,
+      status: 'archived',
+      closedReason: reason,
+      ...details,
+    })
     return changed(true, event)
   })
 

@@ -100,7 +100,12 @@ interface Closing {
 }
 
 /** Ends a claimed workspace, or gives it back. @returns what stands against it; null when it is gone */
-async function finishClose(ctx: Ctx, worktrees: Worktrees, { workspace, operationId }: Claimed, { confirmed, reason }: Closing): Promise<string[] | null> {
+async function finishClose(
+  ctx: Ctx,
+  worktrees: Worktrees,
+  { workspace, operationId }: Claimed,
+  { confirmed, reason }: Closing,
+): Promise<string[] | null> {
   const { self } = worktrees
   const keep = async (reasons: string[], lines: readonly string[]): Promise<string[]> => {
     await keepWorkspace(ctx, { ...workspace, operationId }, self, { reasons, lines })
@@ -113,7 +118,11 @@ async function finishClose(ctx: Ctx, worktrees: Worktrees, { workspace, operatio
   if (!(await endLast(ctx.store.read, worktrees, workspace))) return await keep(['Processes of its last run do not end'], [])
   const inspection = await worktrees.inspect(worktreeOf(workspace), workspace.baseCommit ?? '')
   const readiness = readinessOf({ workspaceId: workspace.id, status: 'open', liveRun: null, linkedIssues: [], inspection })
-  const lines = [logLine(`${inspection.dirtyCount} changed, ${inspection.aheadCount} commits since it began, last commit ${inspection.headCommit ?? 'unknown'}`)]
+  const lines = [
+    logLine(
+      `${inspection.dirtyCount} changed, ${inspection.aheadCount} commits since it began, last commit ${inspection.headCommit ?? 'unknown'}`,
+    ),
+  ]
   if (!mayClose(readiness, confirmed)) return await keep(readiness.warnings, lines)
   const problem = await worktrees.close(worktreeOf(workspace), inspection)
   if (problem !== null) return await keep([problem], [...lines, logLine(problem)])
@@ -131,7 +140,12 @@ async function finishClose(ctx: Ctx, worktrees: Worktrees, { workspace, operatio
  * Closes a workspace for the board. What would be lost for good must be what the board has seen; committed work stays in the repository.
  * @throws Refusal `not_found`, `workspace_not_ready`, `busy`
  */
-export async function closeWorkspace(ctx: Ctx, worktrees: Worktrees | null, id: string, confirmed: string | null): Promise<ExecutionWorkspace> {
+export async function closeWorkspace(
+  ctx: Ctx,
+  worktrees: Worktrees | null,
+  id: string,
+  confirmed: string | null,
+): Promise<ExecutionWorkspace> {
   const row = await workspaceRowById(ctx.store.read, companyOf(ctx), id)
   if (row.status === 'archived') return presentWorkspace(row, ctx.actor)
   const readiness = await readinessOfRow(ctx.store.read, worktrees, row)

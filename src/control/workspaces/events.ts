@@ -11,7 +11,11 @@ export const workspaceCreated = event(
   z.object({ projectId: z.string(), issueId: z.string(), agentId: z.string(), branchName: z.string(), operationId: z.string() }),
 )
 
-export const workspacePrepared = event('execution_workspace.prepared', entity, z.object({ operationId: z.string(), baseCommit: z.string() }))
+export const workspacePrepared = event(
+  'execution_workspace.prepared',
+  entity,
+  z.object({ operationId: z.string(), baseCommit: z.string() }),
+)
 
 /** A further run works in it. */
 export const workspaceLeased = event(

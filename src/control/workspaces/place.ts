@@ -24,7 +24,12 @@ const NO_FOLDER = 'The project asks for worktrees, and this server has no folder
 /** A workspace whose folder is gone is closed, and then another one is taken or made. */
 const MAX_ATTEMPTS = 3
 
-export const worktreeOf = ({ id, worktreeName, agentId, repository }: WorkspaceRow): Worktree => ({ id, name: worktreeName, agentId, repository })
+export const worktreeOf = ({ id, worktreeName, agentId, repository }: WorkspaceRow): Worktree => ({
+  id,
+  name: worktreeName,
+  agentId,
+  repository,
+})
 
 /** Agents that are asked over HTTP work on another host. */
 const worksHere = (adapterType: string): boolean => adapterType !== 'http' && adapterType !== 'openclaw_gateway'
@@ -35,7 +40,8 @@ function orderOf({ workspace, runId, agentId, companyId, issueId }: StartOrder):
   const policy = policyOf(stored)
   if ('problem' in policy) return policy
   const baseRef = policy.baseRef ?? rest.baseRef
-  if (baseRef !== null && !isRef(baseRef)) return { problem: 'The repoRef of the workspace of the project is not the name of a branch, tag or commit' }
+  if (baseRef !== null && !isRef(baseRef))
+    return { problem: 'The repoRef of the workspace of the project is not the name of a branch, tag or commit' }
   return { ...rest, runId, agentId, companyId, issueId, policy }
 }
 
@@ -67,7 +73,9 @@ async function make(
   const ctx = systemCtx(store, workspace.companyId, 'workspaces')
   const worktree = worktreeOf(workspace)
   const made = await worktrees.create(worktree, workspace.branchName, workspace.baseRef)
-  const begun = logLine(`git worktree add ${workspace.cwd} on the branch ${workspace.branchName}, at ${workspace.baseRef ?? 'the head of the repository'}`)
+  const begun = logLine(
+    `git worktree add ${workspace.cwd} on the branch ${workspace.branchName}, at ${workspace.baseRef ?? 'the head of the repository'}`,
+  )
   if ('problem' in made) {
     const lines = [begun, logLine(made.problem)]
     await archiveWorkspace(ctx, workspace, worktrees.self, { reason: 'not_made', lines, error: made.problem })

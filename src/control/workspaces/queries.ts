@@ -125,7 +125,8 @@ const selectLinked = statement<{ id: string; issueId: string; companyId: string 
 export const linkedIssuesOf = (db: Db, { id, sourceIssueId, companyId }: WorkspaceRow) =>
   db.run(selectLinked, { id, issueId: sourceIssueId, companyId })
 
-const selectLiveRun = statement<{ id: string; companyId: string }, NonNullable<CloseReadiness['liveRun']>>('execution_workspace_run').read(sql`
+const selectLiveRun = statement<{ id: string; companyId: string }, NonNullable<CloseReadiness['liveRun']>>('execution_workspace_run')
+  .read(sql`
   select r.id, r.agent_id as "agentId", r.status from ${runs} r where r.id = ${param('id', 'uuid')} and r.company_id = ${param('companyId', 'uuid')}
     and ${isLive('r')}`)
 

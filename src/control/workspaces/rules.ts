@@ -25,10 +25,13 @@ const policySchema = z.object({
 /** The policy of a project, or why it cannot be followed. */
 export function policyOf(stored: unknown): WorkspacePolicy | { readonly problem: string } {
   const parsed = policySchema.safeParse(stored)
-  if (!parsed.success) return { problem: 'The baseRef in the executionWorkspacePolicy of the project is not the name of a branch, tag or commit' }
+  if (!parsed.success)
+    return { problem: 'The baseRef in the executionWorkspacePolicy of the project is not the name of a branch, tag or commit' }
   const { reuse, close, workspaceStrategy } = parsed.data
   if (workspaceStrategy?.type !== undefined && workspaceStrategy.type !== 'git_worktree')
-    return { problem: 'The executionWorkspacePolicy of the project asks for another strategy than git_worktree, the only one of this server' }
+    return {
+      problem: 'The executionWorkspacePolicy of the project asks for another strategy than git_worktree, the only one of this server',
+    }
   return { reuse, close, baseRef: workspaceStrategy?.baseRef ?? null }
 }
 
@@ -70,7 +73,9 @@ function losses({ problem, dirtyCount, isStaged, nestedCount }: Inspection): str
 function warningsOf({ problem, unpushedCount, hasRemote, isHeadKept, ignoredCount }: Inspection): string[] {
   if (problem !== null) return []
   return [
-    ...(hasRemote && unpushedCount > 0 ? [`${plural(unpushedCount, 'commit is', 'commits are')} on no remote; the repository keeps them`] : []),
+    ...(hasRemote && unpushedCount > 0
+      ? [`${plural(unpushedCount, 'commit is', 'commits are')} on no remote; the repository keeps them`]
+      : []),
     ...(isHeadKept ? [] : ['The last commit is on no branch; it is kept below refs/paperclip/worktrees']),
     ...(ignoredCount > 0 ? [`${plural(ignoredCount, 'entry', 'entries')} that git ignores go with the folder`] : []),
   ]
@@ -88,7 +93,8 @@ export function readinessOf({ workspaceId, status, liveRun, linkedIssues, inspec
   const open = linkedIssues.filter(({ isClosed }) => !isClosed).map(({ identifier }) => `${identifier} is not closed`)
   const warnings = [...lost, ...(inspection === null ? [] : warningsOf(inspection)), ...open]
   const { problem: _, token, ...git } = inspection ?? { problem: null, token: '' }
-  const state = blockingReasons.length > 0 ? 'blocked' : lost.length > 0 ? 'needs_confirmation' : warnings.length > 0 ? 'ready_with_warnings' : 'ready'
+  const state =
+    blockingReasons.length > 0 ? 'blocked' : lost.length > 0 ? 'needs_confirmation' : warnings.length > 0 ? 'ready_with_warnings' : 'ready'
   return {
     workspaceId,
     state,

@@ -38,7 +38,8 @@ const selectClaimed = statement<{ folderMark: string }, Interrupted>('execution_
     where o.workspace_id = execution_workspaces.id and o.status = 'running' limit 1) as "operationId"
   from ${executionWorkspaces} where folder_mark = ${param('folderMark', 'uuid')} and status in ('preparing', 'closing') order by created_at limit ${MAX_CLAIMED}`)
 
-const takeOver = statement<{ id: string; claimedBy: string | null; self: string }, { id: string }>('execution_workspace_take_over').unaudited(sql`
+const takeOver = statement<{ id: string; claimedBy: string | null; self: string }, { id: string }>('execution_workspace_take_over')
+  .unaudited(sql`
   update ${executionWorkspaces} set claimed_by = ${param('self', 'text')}, claimed_until = now() + make_interval(secs => ${sql.raw(String(CLAIM_S))})
   where id = ${param('id', 'uuid')} and claimed_by = ${param('claimedBy', 'text')} and status in ('preparing', 'closing') returning id`)
 

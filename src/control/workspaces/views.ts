@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { closePolicies, operationPhases, operationStatuses, reusePolicies, shownStatuses, workspaceEnds } from '../../model/workspaceStatus.ts'
+import {
+  closePolicies,
+  operationPhases,
+  operationStatuses,
+  reusePolicies,
+  shownStatuses,
+  workspaceEnds,
+} from '../../model/workspaceStatus.ts'
 import { flag } from '../../http/query.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
@@ -112,9 +119,7 @@ export const operationLogQuery = z.object({
 
 export const patchExecutionWorkspaceBody = z.strictObject({
   name: z.string().trim().min(1).max(200).optional(),
-  metadata: json
-    .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_METADATA_BYTES, 'At most 16 KiB')
-    .nullish(),
+  metadata: json.refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_METADATA_BYTES, 'At most 16 KiB').nullish(),
   /** Closes it. */
   status: z.literal('archived').optional(),
   /** From the readiness that a person was shown. */

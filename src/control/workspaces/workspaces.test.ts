@@ -64,7 +64,11 @@ const folderOf = (placement: Placement): string => {
   return placement.folder
 }
 const listOf = async ({ here }: Scene, query = '') =>
-  (await board().get(`/api/companies/${here.company.id}/execution-workspaces${query}`)).body as { id: string; cwd: string; status: string }[]
+  (await board().get(`/api/companies/${here.company.id}/execution-workspaces${query}`)).body as {
+    id: string
+    cwd: string
+    status: string
+  }[]
 
 /** A workspace whose run is over. */
 async function idle(policy: Record<string, unknown> = {}) {
@@ -338,10 +342,10 @@ describe('behind a crash', () => {
     for (const wasTaken of [false, true]) {
       const { id, tree, path: at1 } = await idle()
       writeFileSync(path.join(tree, 'draft.txt'), 'one\n')
-      await sql("update execution_workspaces set status = 'closing', claimed_by = $2, claimed_until = now() + interval '1 hour' where id = $1", [
-        id,
-        gone,
-      ])
+      await sql(
+        "update execution_workspaces set status = 'closing', claimed_by = $2, claimed_until = now() + interval '1 hour' where id = $1",
+        [id, gone],
+      )
       if (wasTaken) rmSync(path.dirname(tree), { recursive: true })
       await tick()
       expect((await board().get(at1)).body.status).toBe(wasTaken ? 'archived' : 'idle')

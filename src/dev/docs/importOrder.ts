@@ -92,7 +92,10 @@ export const rooms: readonly Room[] = [
   { path: 'control/checkout', holds: 'taking and returning an issue: checkout, claim, release, force-release, the list of holds' },
   { path: 'control/dispatch', holds: 'which queued run may start, and the transaction that starts it' },
   { path: 'control/execution', holds: 'the life of a run: open, heartbeat, finish, cancel, and what is read of it' },
-  { path: 'control/workspaces', holds: 'worktrees of git in which runs of a project work: who has one, how it is made, and how it is closed' },
+  {
+    path: 'control/workspaces',
+    holds: 'worktrees of git in which runs of a project work: who has one, how it is made, and how it is closed',
+  },
   {
     path: 'control/routines',
     holds: 'work that comes back: routines, what triggers them, their runs, and the task that fires what is due',

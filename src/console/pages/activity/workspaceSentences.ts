@@ -20,7 +20,9 @@ function changed(row: SentenceRow): ReturnType<SentenceMaker> {
 
 /** By action. */
 export const workspaceSentences: Readonly<Record<string, SentenceMaker>> = {
-  'execution_workspace.created': passive((row) => say`A worktree is made for ${named(row, 'issue', 'issueId')}, on the branch ${quoted(row, 'branchName')}`),
+  'execution_workspace.created': passive(
+    (row) => say`A worktree is made for ${named(row, 'issue', 'issueId')}, on the branch ${quoted(row, 'branchName')}`,
+  ),
   'execution_workspace.prepared': passive(() => say`A worktree is ready`),
   'execution_workspace.leased': passive((row) => say`${named(row, 'run', 'runId')} works in a worktree that was used before`),
   'execution_workspace.closing': by(() => say`began to close a worktree`),

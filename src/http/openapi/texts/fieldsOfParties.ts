@@ -129,7 +129,8 @@ export const fieldsOfParties: Readonly<Record<string, string>> = {
   leadAgentId: 'The agent that leads the project; null for none',
   targetDate: 'The day by which it is to be done; null for none',
   'Project.color': 'The color of the project, `#rrggbb`; null for none',
-  executionWorkspacePolicy: 'How its runs get worktrees of git: `enabled`, `reuse`, `close` and `workspaceStrategy.baseRef`; null for none. Other fields are kept and have no effect',
+  executionWorkspacePolicy:
+    'How its runs get worktrees of git: `enabled`, `reuse`, `close` and `workspaceStrategy.baseRef`; null for none. Other fields are kept and have no effect',
   env: 'Variables of the environment of its runs; only the board sees them',
   codebase: 'Where its code is',
   workspaces: 'Its workspaces, the primary one first',

@@ -21,7 +21,8 @@ export const fieldsOfWorkspaces: Readonly<Record<string, string>> = {
   baseRef: 'Where the branch began, as the project names it; null for the head of the repository',
   baseCommit: 'The commit at which the branch began; null before it was made',
   reusePolicy: '`issue`: the next run of the agent for the issue gets it again. `never`: each run gets another one',
-  closePolicy: '`when_issue_closed`: the server closes it when the issue is closed and nothing would be lost. `manual`: only the board closes it',
+  closePolicy:
+    '`when_issue_closed`: the server closes it when the issue is closed and nothing would be lost. `manual`: only the board closes it',
   activeRunId: 'The live run that has it; null for none',
   lastRunId: 'The run that had it last; null for none',
   lastUsedAt: 'When a run got it last',
