@@ -250,6 +250,7 @@ const deploymentOf = (values: z.output<typeof environment>): Deployment => ({
 /** The settings of the deployment and of the sign-in that contradict each other, one sentence each. */
 const contradictionsOf = (values: z.output<typeof environment>, deployment: Deployment): string[] => [
   ...deploymentProblems({ ...deployment, board: values.PAPERCLIP_BOARD }),
+  ...worktreeFolderProblems(values.PAPERCLIP_WORKTREE_FOLDER, values.PAPERCLIP_HOME),
   ...oidcProblems(values, deployment),
 ]
 
@@ -293,7 +294,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const contradictions = [...('problem' in listen ? [listen.problem] : []), ...contradictionsOf(values, deployment)]
   const priced = readPrices(values.PAPERCLIP_PRICES_FILE)
   if ('problems' in priced) contradictions.push(...priced.problems)
-  contradictions.push(...worktreeFolderProblems(values.PAPERCLIP_WORKTREE_FOLDER, values.PAPERCLIP_HOME))
   if ('problem' in listen || 'problems' in priced || contradictions.length > 0) return { problems: contradictions }
   return {
     config: Object.freeze({

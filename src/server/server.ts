@@ -1,15 +1,13 @@
-import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import path from 'node:path'
 import type { BoardAccess } from '../auth/boardAccess.ts'
 import { createKeyUse, KEY_USE_INTERVAL_MS } from '../auth/keyUse.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
 import { ownUid } from '../auth/peerLookup.ts'
 import { signInPath } from '../observe/instance/signIn.ts'
-import { createAdapters, notIsolated } from '../adapters/index.ts'
-import type { Adapters, Isolation, Launcher } from '../adapters/index.ts'
-import { launcherFor, worktreesOf } from './agentHost.ts'
+import { notIsolated } from '../adapters/index.ts'
+import type { Isolation } from '../adapters/index.ts'
+import { agentHostOf } from './agentHost.ts'
 import { buildApp } from './app.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
@@ -125,17 +123,6 @@ async function openPort(server: Server, config: Config, join: () => Promise<Secr
   }
 }
 
-/** Creates the folder for commands of agents without a folder of their own. A server whose home is read-only still serves. */
-function ensureWorkFolder(home: string, log: Log): string {
-  const folder = path.join(home, 'work')
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    log.warn({ err: error }, 'cannot create the work folder for commands')
-  }
-  return folder
-}
-
 function warnIfNotIsolated({ kind, reason, failures }: Isolation, log: Log): void {
   if (kind === 'none')
     log.warn({ reason, failures }, "AGENTS ARE NOT ISOLATED: they share the server's account and can read and do all that it can")
@@ -238,15 +225,6 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
   setHold: () => {},
 }
 
-const adaptersOf = (config: Config, launcher: Launcher | null, log: Log): Adapters =>
-  createAdapters({
-    environment: process.env,
-    workFolder: ensureWorkFolder(config.home, log),
-    launcher,
-    allowedTypes: config.adapters,
-    allowedAddresses: config.adapterAddresses,
-  })
-
 /** The parts that end with the server. */
 interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner'> {
   readonly loop: PeriodicTasks
@@ -299,9 +277,7 @@ export async function startServer(
   await openSecrets(store, config)
   const feed = createFeed(store, log)
   if (startsCommands(config)) warnIfNotIsolated(isolation, log)
-  const launcher = launcherFor(config, isolation, log)
-  const adapters = adaptersOf(config, launcher, log)
-  const worktrees = worktreesOf(config, launcher, log)
+  const agentHost = agentHostOf(config, isolation, log)
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
   const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
@@ -310,19 +286,7 @@ export async function startServer(
   const people = await peopleOf(config, sessionSecrets)
   const keyUse = createKeyUse()
   const open = { store, keyUse, heads, log }
-  const parts = {
-    ...open,
-    tokens,
-    adapters,
-    worktrees,
-    secret,
-    previousSecret,
-    feed,
-    version,
-    board,
-    people,
-    degradedCauses: conditions.causes,
-  }
+  const parts = { ...open, ...agentHost, tokens, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined
   const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })
@@ -333,14 +297,9 @@ export async function startServer(
   )
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
-  const started = createRunner({
-    ...{ store, tokens, adapters, worktrees, log },
-    maxRuns: config.maxRuns,
-    apiUrl: config.apiUrl ?? url,
-    observer: feed,
-  })
+  const started = createRunner({ store, tokens, ...agentHost, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
-  const webhooks = startWebhookDelivery({ store, feed, outbound: adapters.outbound, log })
+  const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log })
   const loop = startPeriodicTasks(
     backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people }),
     log,

@@ -81,13 +81,8 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
   const place = openWorktreeFolder(folder)
   const turn = pLimit(CONCURRENCY)
   const git = (script: Script): Promise<ScriptResult> => turn(() => runScript(launcher, script))
-  const script = ({ agentId, repository }: Worktree, text: string, args: readonly string[], timeoutMs: number): Script => ({
-    ...{ agentId, repository, args, timeoutMs },
-    script: text,
-    tree: null,
-  })
   const treeOf = ({ id, name }: Pick<Worktree, 'id' | 'name'>): string => place.pathOf(id, name)
-  const forget = (worktree: Worktree, branch: string) => git(script(worktree, FORGET, [worktree.name, branch], timeouts.small))
+  const forget = (worktree: Worktree, branch: string) => git(scriptFor(worktree, FORGET, [worktree.name, branch], timeouts.small))
 
   const undo = async (worktree: Worktree, branch: string): Promise<void> => {
     if (place.has(worktree.id)) place.close(worktree.id)
@@ -112,7 +107,7 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
       } catch (error) {
         return { problem: `The folder of the worktree cannot be made: ${error instanceof Error ? error.message : String(error)}` }
       }
-      const result = await git({ ...script(worktree, CREATE, [tree, worktree.name, branch, base ?? ''], timeouts.create), tree })
+      const result = await git({ ...scriptFor(worktree, CREATE, [tree, worktree.name, branch, base ?? ''], timeouts.create), tree })
       const commit = /^commit ([0-9a-f]{40,64})\n$/.exec(result.output.toString('latin1'))?.[1]
       if (result.exitCode === 0 && commit !== undefined) return { commit }
       await undo(worktree, branch).catch(() => {})
@@ -121,12 +116,12 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     async inspect(worktree, baseCommit) {
       const tree = treeOf(worktree)
       if (!place.has(worktree.id)) return unknownState('The folder of the worktree does not exist')
-      return parseInspection(await git({ ...script(worktree, INSPECT, [tree, worktree.name, baseCommit], timeouts.inspect), tree }))
+      return parseInspection(await git({ ...scriptFor(worktree, INSPECT, [tree, worktree.name, baseCommit], timeouts.inspect), tree }))
     },
     async close(worktree, { headCommit, isHeadKept }) {
       try {
         if (headCommit !== null && !isHeadKept) {
-          const kept = await git(script(worktree, KEEP, [worktree.name, headCommit], timeouts.small))
+          const kept = await git(scriptFor(worktree, KEEP, [worktree.name, headCommit], timeouts.small))
           if (kept.exitCode !== 0) return `The last commit could not be kept: ${kept.complaint}`
         }
         if (place.has(worktree.id)) place.close(worktree.id)
@@ -139,6 +134,15 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     ...processes,
   }
 }
+
+const scriptFor = ({ agentId, repository }: Worktree, script: string, args: readonly string[], timeoutMs: number): Script => ({
+  agentId,
+  repository,
+  script,
+  args,
+  timeoutMs,
+  tree: null,
+})
 
 /** Whether one of two folders contains the other: runs in the folder of a project could exchange what stands in it. */
 function isOneWithin(folder: string, repository: string): boolean {

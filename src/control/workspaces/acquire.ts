@@ -129,7 +129,15 @@ async function insertNew(tx: Tx, worktrees: Worktrees, folderMark: string, order
   const worktreeName = worktreeNameOf(identifier, id)
   const branchName = branchOf(worktreeName)
   await tx.insert(executionWorkspaces).values({
-    ...{ id, companyId, projectId, projectWorkspaceId, agentId, repository, worktreeName, branchName, folderMark },
+    id,
+    companyId,
+    projectId,
+    projectWorkspaceId,
+    agentId,
+    repository,
+    worktreeName,
+    branchName,
+    folderMark,
     sourceIssueId: issueId,
     name: worktreeName,
     baseRef: policy.baseRef ?? order.baseRef,

@@ -128,7 +128,11 @@ async function finishClose(
   if (problem !== null) return await keep([problem], [...lines, logLine(problem)])
   const { headCommit, dirtyCount: discardedCount } = inspection
   await archiveWorkspace(ctx, workspace, self, {
-    ...{ reason, error: null, operationId, headCommit, discardedCount },
+    reason,
+    error: null,
+    operationId,
+    headCommit,
+    discardedCount,
     lines: [...lines, logLine('Its folder is gone')],
   })
   // The files take as long as they take; a later look deletes what a crash leaves.

@@ -16,8 +16,7 @@ import {
   workspaceOperationView,
 } from './views.ts'
 
-/** @param worktrees those of this server; null for a server without a folder for them */
-export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
+const rowRoutes = (worktrees: Worktrees | null): Route[] => [
   get('/api/companies/:companyId/execution-workspaces', {
     summary: 'List the execution workspaces of a company, newest first',
     permission: 'workspace.read',
@@ -44,14 +43,6 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     refuses: ['not_found', 'busy'],
     handle: ({ ctx, target }) => readReadiness(ctx, worktrees, target),
   }),
-  get('/api/execution-workspaces/:id/workspace-operations', {
-    summary: 'List the operations on an execution workspace, newest first',
-    permission: 'workspace.read',
-    scope: ofExecutionWorkspace(),
-    returns: z.array(workspaceOperationView),
-    refuses: ['not_found'],
-    handle: ({ ctx, target }) => listOperations(ctx, target),
-  }),
   post('/api/execution-workspaces/:id/runtime-services/:action', {
     summary: 'Refuse to run services in an execution workspace: this server runs none',
     permission: 'workspace.write',
@@ -71,6 +62,17 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     handle: ({ ctx, target, body, preconditions }) =>
       patchExecutionWorkspace(ctx, worktrees, target, { input: body, ifMatch: preconditions.ifMatch }),
   }),
+]
+
+const operationRoutes: readonly Route[] = [
+  get('/api/execution-workspaces/:id/workspace-operations', {
+    summary: 'List the operations on an execution workspace, newest first',
+    permission: 'workspace.read',
+    scope: ofExecutionWorkspace(),
+    returns: z.array(workspaceOperationView),
+    refuses: ['not_found'],
+    handle: ({ ctx, target }) => listOperations(ctx, target),
+  }),
   get('/api/heartbeat-runs/:runId/workspace-operations', {
     summary: 'List the operations on execution workspaces that a run caused, newest first',
     permission: 'run.read',
@@ -89,3 +91,6 @@ export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [
     handle: ({ ctx, target, query }) => readOperationLog(ctx, target, query),
   }),
 ]
+
+/** @param worktrees those of this server; null for a server without a folder for them */
+export const workspaceRoutes = (worktrees: Worktrees | null): Route[] => [...rowRoutes(worktrees), ...operationRoutes]

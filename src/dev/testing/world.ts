@@ -123,7 +123,8 @@ async function openTestVault(store: Store): Promise<void> {
   await openVault(store)
 }
 
-const limitsOf = ({ eventOptions, degradedCauses, trafficLimits }: ServerOptions) => ({
+const partsOf = ({ eventOptions, degradedCauses, trafficLimits, worktrees }: ServerOptions) => ({
+  worktrees: worktrees?.() ?? null,
   ...(eventOptions === undefined ? {} : { eventOptions }),
   ...(degradedCauses === undefined ? {} : { degradedCauses }),
   ...(trafficLimits === undefined ? {} : { trafficLimits }),
@@ -152,11 +153,10 @@ async function startTestServer(database: TestDatabase, options: ServerOptions = 
     feed,
     metricsToken: options.metricsToken ?? null,
     quotas: options.quotas ?? noQuotas,
-    ...limitsOf(options),
+    ...partsOf(options),
     heads,
     version: 'test',
     skillFolders: options.skillFolders ?? [testSkillFolder],
-    worktrees: options.worktrees?.() ?? null,
     board: testBoard(options),
     ...(await testPeople(options)),
     ...trustOf(options),
