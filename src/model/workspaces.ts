@@ -79,7 +79,7 @@ export const executionWorkspaces = pgTable(
   ],
 )
 
-/** What a server did to a workspace. */
+/** An act of a server on a workspace. */
 export const workspaceOperations = pgTable(
   'workspace_operations',
   {

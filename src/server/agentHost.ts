@@ -1,4 +1,4 @@
-// What this host gives to agents: how their commands are started and kept from the server, and the worktrees in which they work.
+// This host as agents have it: how their commands are started and kept from the server, and the worktrees in which they work.
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { createAdapters, createLauncher, createWorktrees } from '../adapters/index.ts'

@@ -133,7 +133,7 @@ export function openWorktreeFolder(folder: string): WorktreeFolder {
     async removeClosed() {
       if (opened.mark === null || problemOf(folder) !== null) return
       const closed = readdirSync(folder).filter((name) => name.startsWith(CLOSING))
-      // In another process: an agent may have made any number of files, at any depth. What stays is tried again.
+      // In another process: an agent may have made any number of files, at any depth. A later call tries again.
       for (const name of closed) await run(systemProgram('rm') ?? 'rm', ['-rf', '--', path.join(folder, name)]).catch(() => {})
     },
   }

@@ -14,7 +14,7 @@ import { gitEnvironment } from './scripts.ts'
 
 /** A list of 64 KiB of names and a few lines. */
 const MAX_OUTPUT_BYTES = 128 * 1024
-/** What people read of a failure. */
+/** The part of a complaint that people read. */
 const MAX_COMPLAINT_BYTES = 8 * 1024
 
 export interface Script {
@@ -32,7 +32,7 @@ export interface ScriptResult {
   /** Null when it was ended or could not be started. */
   readonly exitCode: number | null
   readonly output: Buffer
-  /** What git complained about, or why the script did not run or was ended; empty when it succeeded in silence. */
+  /** The complaint of git, or why the script did not run or was ended; empty when it succeeded in silence. */
   readonly complaint: string
 }
 

@@ -1,4 +1,4 @@
-// What would be lost with a worktree, read from the output of the script that looks.
+// The work that would be lost with a worktree, read from the output of the script that looks.
 import { createHash } from 'node:crypto'
 import { toStorableText } from '../text.ts'
 import { NOTHING_STAGED } from './scripts.ts'

@@ -21,7 +21,7 @@ const overrides: readonly (readonly [name: string, value: string])[] = [
   ['diff.external', ''],
   ['protocol.allow', 'never'],
   ['submodule.recurse', 'false'],
-  // What is compared is thrown away again.
+  // Objects for the comparison are thrown away again.
   ['core.compression', '0'],
   ['core.bigFileThreshold', '1m'],
   ['gc.auto', '0'],
@@ -62,7 +62,7 @@ export const gitEnvironment: Readonly<Record<string, string>> = {
 
 /**
  * A repository of its own for one script: the objects of the real one, one commit as its head, and no settings. Filters have names that the
- * repository chooses, so no list of overrides has all of them. Whatever reads or writes files of the worktree works with this repository, which
+ * repository chooses, so no list of overrides has all of them. Each step that reads or writes files of the worktree works with this repository, which
  * knows no filter, no hook and no other program.
  */
 const PRIVATE = `
@@ -98,7 +98,7 @@ git reset --quiet --hard >&2
 printf 'commit %s\\n' "$commit"`
 
 /**
- * What would be lost with a worktree. Arguments: the folder, its name, and the commit that it began at. The content is compared as a tree of git, which
+ * The work that would be lost with a worktree. Arguments: the folder, its name, and the commit that it began at. The content is compared as a tree of git, which
  * is one number for all of it: no index of an agent decides what counts as changed.
  */
 export const INSPECT = `${BEGIN}

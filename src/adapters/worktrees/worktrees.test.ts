@@ -217,7 +217,7 @@ describe('A hostile repository', () => {
     const mark = path.join(temporaryFolder(), 'mark')
     const worktrees = createWorktrees(folderForWorktrees(), null)
     plantPrograms(repository, mark)
-    // What git does by itself in this repository executes them: the test would notice.
+    // Git by itself executes them in this repository: the test would notice.
     git(repository, 'worktree', 'add', '--quiet', '-b', 'plain', path.join(temporaryFolder(), 'plain'))
     expect(existsSync(mark)).toBe(true)
     rmSync(mark)

@@ -39,7 +39,7 @@ export interface Worktree {
   readonly repository: string
 }
 
-/** What a run has left of itself. */
+/** The processes that a run has left. */
 export interface Leftover {
   readonly runId: string
   /** As the row of the run has it. */

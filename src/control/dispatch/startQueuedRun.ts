@@ -64,7 +64,7 @@ export interface StartOrder {
   readonly workspace: WantedWorktree | null
 }
 
-/** What a worktree is made of, and the policy of the project as it is stored. */
+/** The repository of a worktree, and the policy of the project as it is stored. */
 export interface WantedWorktree {
   readonly projectId: string
   readonly projectWorkspaceId: string

@@ -27,7 +27,7 @@ const MAX_CANDIDATES = 20
 /** Longer than every step of an operation together: then its server is taken for gone. */
 export const CLAIM_S = 15 * 60
 
-/** What a run asks for: the issue it is for, and where its project has its repository. */
+/** The request of a run: the issue it is for, and where its project has its repository. */
 export interface WorkspaceOrder {
   readonly runId: string
   readonly agentId: string

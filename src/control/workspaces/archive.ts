@@ -35,7 +35,7 @@ const markPrepared = statement<{ id: string; baseCommit: string }, { id: string 
   update ${executionWorkspaces} set status = 'open', base_commit = ${param('baseCommit', 'text')}, claimed_by = null, claimed_until = null, updated_at = now()
   where id = ${param('id', 'uuid')} returning id`)
 
-/** What an operation has left for its rows. */
+/** The facts of an operation for its rows. */
 interface End {
   /** Lines of its log. */
   readonly lines: readonly string[]

@@ -94,7 +94,7 @@ async function endLast(db: ReadDb, worktrees: Worktrees, { leaseRunId, companyId
 }
 
 interface Closing {
-  /** What the board has confirmed; null for nothing. */
+  /** The state that the board has confirmed; null for none. */
   readonly confirmed: string | null
   readonly reason: Extract<WorkspaceEnd, 'board' | 'issue_closed'>
 }
@@ -141,7 +141,7 @@ async function finishClose(
 }
 
 /**
- * Closes a workspace for the board. What would be lost for good must be what the board has seen; committed work stays in the repository.
+ * Closes a workspace for the board. Work that would be lost for good must be what the board has seen; committed work stays in the repository.
  * @throws Refusal `not_found`, `workspace_not_ready`, `busy`
  */
 export async function closeWorkspace(

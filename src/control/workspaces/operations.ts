@@ -7,7 +7,7 @@ import { redact } from '../../platform/kernel/redact.ts'
 import { truncate } from '../../platform/kernel/text.ts'
 import { MAX_OPERATIONS } from './queries.ts'
 
-/** What git says in failure is a few lines; a list of files is in the readiness. */
+/** Git says a few lines in failure; a list of files is in the readiness. */
 const MAX_LINE = 8000
 const MAX_LINES = 50
 const MAX_ERROR = 2000

@@ -47,7 +47,7 @@ export function worktreeNameOf(identifier: string, id: string): string {
 /** The branch of a worktree. Its form is fixed, so it is never an option and never the branch of another party. */
 export const branchOf = (worktreeName: string): string => `paperclip/${worktreeName}`
 
-/** What is known of a workspace beside its folder. */
+/** The facts about a workspace beside its folder. */
 interface CloseFacts {
   readonly workspaceId: string
   readonly status: string
@@ -59,7 +59,7 @@ interface CloseFacts {
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
 
-/** What would be lost for good. */
+/** The work that would be lost for good. */
 function losses({ problem, dirtyCount, isStaged, nestedCount }: Inspection): string[] {
   if (problem !== null) return [`What would be lost could not be found out: ${problem.split('\n')[0]}`]
   return [
@@ -69,7 +69,7 @@ function losses({ problem, dirtyCount, isStaged, nestedCount }: Inspection): str
   ]
 }
 
-/** What a person should know, and what stays nevertheless. */
+/** Facts that a person should know, and work that stays nevertheless. */
 function warningsOf({ problem, unpushedCount, hasRemote, isHeadKept, ignoredCount }: Inspection): string[] {
   if (problem !== null) return []
   return [
@@ -81,7 +81,7 @@ function warningsOf({ problem, unpushedCount, hasRemote, isHeadKept, ignoredCoun
   ]
 }
 
-/** What stands against closing a workspace, and what a person has to confirm. */
+/** The reasons against closing a workspace, and those that a person has to confirm. */
 export function readinessOf({ workspaceId, status, liveRun, linkedIssues, inspection }: CloseFacts): CloseReadiness {
   const blockingReasons = [
     ...(status === 'archived' ? ['It is closed already'] : []),

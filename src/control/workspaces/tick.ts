@@ -1,4 +1,4 @@
-// What servers do for workspaces without a request: clean up behind a crash, close what is done, forget what is old.
+// The work of servers for workspaces without a request: clean up behind a crash, close what is done, forget what is old.
 import { sql } from 'drizzle-orm'
 import type { Worktrees } from '../../adapters/index.ts'
 import { issues } from '../../model/issues.ts'

@@ -19,13 +19,13 @@ import type { ExecutionWorkspace } from './queries.ts'
 import type { CloseReadiness, PatchExecutionWorkspace } from './views.ts'
 
 /**
- * What stands against closing a workspace, and what would be lost.
+ * The reasons against closing a workspace, and the work that would be lost.
  * @throws Refusal `not_found`, `busy`
  */
 export async function readReadiness(ctx: Ctx, worktrees: Worktrees | null, id: string): Promise<CloseReadiness> {
   const row = await workspaceRowById(ctx.store.read, companyOf(ctx), id)
   const readiness = await readinessOfRow(ctx.store.read, worktrees, row)
-  // What git complains about has paths of this host, which agents do not learn.
+  // Complaints of git have paths of this host, which agents do not learn.
   return ctx.actor.kind === 'agent' ? { ...readiness, warnings: readiness.warnings.map(hideFolders) } : readiness
 }
 

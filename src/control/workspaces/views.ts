@@ -65,7 +65,7 @@ export const closeReadinessView = z.strictObject({
   state: z.enum(['ready', 'ready_with_warnings', 'needs_confirmation', 'blocked']),
   blockingReasons: z.array(z.string()),
   warnings: z.array(z.string()),
-  /** What `PATCH` sends back as `confirmation`: exactly this state was shown. */
+  /** A `PATCH` sends it back as `confirmation`: exactly this state was shown. */
   confirmation: z.string(),
   liveRun: z.strictObject({ id: z.uuid(), agentId: z.uuid(), status: z.string() }).nullable(),
   linkedIssues: z.array(

@@ -294,7 +294,7 @@ describe('agents and other companies', () => {
     expect(await auditCount(server())).toBe(before)
   })
 
-  test('What belongs to another company is not there', async () => {
+  test('A workspace of another company is not there, nor are its operations', async () => {
     const { id, at, path: at1 } = await idle()
     const stranger = await (await world(server())).agent()
     const [operation] = (await board().get(`${at1}/workspace-operations`)).body
@@ -315,7 +315,7 @@ const gone = JSON.stringify({ ...processIdentity(process.pid), startTime: 1 })
 const tick = () => tickWorkspaces(server().store, worktrees)
 
 describe('behind a crash', () => {
-  test('What was being made is removed with its branch, and a later run gets a new one', async () => {
+  test('A worktree that was being made is removed with its branch, and a later run gets a new one', async () => {
     const at = await scene()
     const [agent, issue] = [await at.here.agent(), await at.here.issue({ projectId: at.projectId })]
     const order = await orderFor(at, agent, issue)
@@ -338,7 +338,7 @@ describe('behind a crash', () => {
     expect(folderOf(await place(await orderFor(at, agent, issue)))).not.toBe(cwd)
   })
 
-  test('What was being closed stays whole while it stands in its place, and is closed when it was taken away', async () => {
+  test('A worktree that was being closed stays whole while it stands in its place, and is closed when it was taken away', async () => {
     for (const wasTaken of [false, true]) {
       const { id, tree, path: at1 } = await idle()
       writeFileSync(path.join(tree, 'draft.txt'), 'one\n')

@@ -16,7 +16,7 @@ export function useWorktrees(projectId: string): UseQueryResult<Answer<Execution
   })
 }
 
-/** What would be lost with a worktree: git looks when it is asked. */
+/** The work that would be lost with a worktree: git looks when it is asked. */
 export function useCloseReadiness(worktreeId: string): UseQueryResult<Answer<CloseReadiness>, ApiProblem> {
   const { id } = useCompany()
   return useRead<CloseReadiness>(['close_readiness', id, worktreeId], `/execution-workspaces/${worktreeId}/close-readiness`)
