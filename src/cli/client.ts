@@ -38,13 +38,20 @@ function nextOf(status: number, token: string | null): string | undefined {
   return status >= 500 ? 'the log of the server has the cause, with the id of the request' : undefined
 }
 
+/** The next steps that refusals about a hold name, as sentences. */
+const steps: Readonly<Record<string, string>> = {
+  wait: 'wait until the run that holds the issue has ended, and try again',
+  pick_other: 'look at the issue first: paperclip-server issues show',
+  ask_board: 'look who holds it now: paperclip-server locks show',
+}
+
 /** The refusal in an answer as a problem. A remedy of the server goes before ours. */
 async function refusalOf(answer: Response, { token, url }: ServerAccess): Promise<Error> {
   const body = (await answer.json().catch(() => null)) as ErrorBody | null
   if (body === null || typeof body.error !== 'string')
     return commandProblem(EXIT.unreachable, { message: `What answers at ${url} with ${answer.status} is not this server` })
-  const { nextAction } = (body.details ?? {}) as { readonly nextAction?: unknown }
-  const next = textOr(nextAction, '') || nextOf(answer.status, token)
+  const { next: step } = (body.details ?? {}) as { readonly next?: unknown }
+  const next = (typeof step === 'string' ? steps[step] : undefined) ?? nextOf(answer.status, token)
   return commandProblem(EXIT.refused, {
     message: textOr(body.error, `The server answered with ${answer.status}`),
     ...(next === undefined ? {} : { next }),

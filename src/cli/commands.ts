@@ -1,6 +1,15 @@
 import type { Command } from './command.ts'
+import { activityCommands } from './commands/activity.ts'
+import { agentCommands } from './commands/agents.ts'
+import { approvalCommands } from './commands/approvals.ts'
 import { completionCommand } from './commands/completion.ts'
+import { issueCommands } from './commands/issues.ts'
+import { lockCommands } from './commands/locks.ts'
+import { runCommands } from './commands/runs.ts'
+import { secretCommands } from './commands/secrets.ts'
 import { statusCommand } from './commands/status.ts'
+import { tokenCommands } from './commands/token.ts'
+import { userCommands } from './commands/user.ts'
 
 /**
  * Every command, in the order of the help. A file in `commands/` exports the commands of one noun. The files are loaded for each command line, so they
@@ -9,6 +18,15 @@ import { statusCommand } from './commands/status.ts'
 export const commands: readonly Command[] = [
   // `start`, `config`: the start of the server and its settings.
   statusCommand,
+  ...lockCommands,
+  ...runCommands,
+  ...agentCommands,
+  ...issueCommands,
+  ...approvalCommands,
+  ...activityCommands,
+  ...tokenCommands,
+  ...userCommands,
+  ...secretCommands,
   // `backup`, `restore`, `backup verify`, `import`, `support-bundle`: what an operator does with the data as a whole.
   completionCommand(() => commands),
 ]

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
 import { readKeptSecret } from '../platform/home/secret.ts'
-import { commandProblem, EXIT, usageProblem } from './problem.ts'
+import { usageProblem } from './problem.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -14,6 +14,9 @@ export interface ServerAccess {
   readonly url: string
   readonly token: string | null
 }
+
+/** The name of the file in the home with the token of the board. */
+export const BOARD_TOKEN = 'board-token'
 
 /** The file in the home that names the running server. */
 export const RUNNING_FILE = 'running.json'
@@ -51,17 +54,28 @@ function checkedUrl(text: string, source: string): string {
 }
 
 /**
- * The token of the board from the home. It is sent to the server of that home only: any other address could be another program's.
+ * The token of the board from the home; null where there is none, or this account cannot read it.
+ * @throws a usage problem when other accounts can read or replace the file
  */
-function homeToken(home: string, env: Environment): string | null {
-  const file = given(env, 'PAPERCLIP_BOARD_TOKEN_FILE')
+export function readHomeToken(home: string): string | null {
   try {
-    return file === null ? readKeptSecret(home, 'board-token') : readFileSync(file, 'utf8').trim()
+    return readKeptSecret(home, BOARD_TOKEN)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     // Another account's home: the server then says who is the board.
-    if (code === 'EACCES' || code === 'ENOENT') return null
-    throw commandProblem(EXIT.usage, { message: `The token of the board cannot be used: ${message}` })
+    if (code === 'EACCES' || code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw usageProblem(`The token of the board cannot be used: ${message}`)
+  }
+}
+
+/** The token in the file that PAPERCLIP_BOARD_TOKEN_FILE names; null without the variable. @throws a usage problem */
+function tokenFromFile(env: Environment): string | null {
+  const file = given(env, 'PAPERCLIP_BOARD_TOKEN_FILE')
+  if (file === null) return null
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw usageProblem(`PAPERCLIP_BOARD_TOKEN_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
 }
 
@@ -74,6 +88,7 @@ export function findServer(env: Environment, home: string, asked: string | null)
   const named = asked === null ? fromEnv : checkedUrl(asked, '--url')
   const running = named === null ? runningOf(home) : null
   const url = checkedUrl(named ?? running?.url ?? `http://127.0.0.1:${given(env, 'PORT') ?? '3100'}`, 'PAPERCLIP_URL').replace(/\/api$/, '')
-  const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN')
-  return { url, token: token ?? (isLoopback(url) ? homeToken(home, env) : null) }
+  const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN') ?? tokenFromFile(env)
+  // The token of a home is sent on this machine only: what stands at any other address could be another program.
+  return { url, token: token ?? (isLoopback(url) ? readHomeToken(home) : null) }
 }
