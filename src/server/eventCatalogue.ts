@@ -14,6 +14,7 @@ import * as companyEvents from '../org/companies/events.ts'
 import { companyStatus } from '../model/companyStatus.ts'
 import * as confirmationEvents from '../work/interactionExpiry/events.ts'
 import * as financeEvents from '../control/costs/events.ts'
+import * as doctorEvents from '../doctor/events.ts'
 import * as documentEvents from '../work/documents/events.ts'
 import * as feedbackEvents from '../work/feedback/events.ts'
 import * as goalEvents from '../org/goals/events.ts'
@@ -75,6 +76,7 @@ export const allEvents: readonly EventDeclaration[] = [
   companyEvents,
   confirmationEvents,
   costEvents,
+  doctorEvents,
   documentEvents,
   feedbackEvents,
   financeEvents,

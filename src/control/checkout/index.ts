@@ -1,1 +1,2 @@
 export { acquireHoldWithEvent } from './checkout.ts'
+export { forceRelease } from './forceRelease.ts'

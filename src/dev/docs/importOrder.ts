@@ -122,6 +122,10 @@ export const rooms: readonly Room[] = [
   { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
   { path: 'scheduler', holds: 'work in the background: dispatcher, supervisor, timers, reaper, orphans, retention' },
   {
+    path: 'doctor',
+    holds: 'the faults of an installation: what is asked of the host and the database, what each means, and what mends it',
+  },
+  {
     path: 'launch',
     open: true,
     only: [],

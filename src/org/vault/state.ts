@@ -29,6 +29,12 @@ export async function readVaultState(db: Pick<ReadDb, 'run'>): Promise<VaultStat
   return state ?? null
 }
 
+/** Whether a master key of this process opens the vault of a database. */
+export function opensVault({ masterKeyId, canary }: VaultState): boolean {
+  const key = masterKeyById(masterKeyId)
+  return key !== null && opensCanary(key, canary)
+}
+
 /**
  * Opens the vault of a database at the start of a server: the first sealed value brings a known one with it, which each later server must open.
  * @throws an error with a sentence for the operator, when this process does not have the master key of the database
@@ -36,8 +42,7 @@ export async function readVaultState(db: Pick<ReadDb, 'run'>): Promise<VaultStat
 export async function openVault(store: Store): Promise<void> {
   const state = await readVaultState(store.read)
   if (state === null) return
-  const key = masterKeyById(state.masterKeyId)
-  if (key === null || !opensCanary(key, state.canary)) throw startProblem(wrongKeySentence(state.masterKeyId))
+  if (!opensVault(state)) throw startProblem(wrongKeySentence(state.masterKeyId))
 }
 
 export const wrongKeySentence = (id: string): string =>

@@ -1,7 +1,7 @@
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { fileURLToPath } from 'node:url'
-import { startProblem } from '../kernel/startProblem.ts'
-import type { Connection } from './driver/client.ts'
+import { isStartProblem, startProblem } from '../kernel/startProblem.ts'
+import type { Connection, Pool } from './driver/client.ts'
 
 /** The migrations of this build, in the order of their journal. */
 const migrationsFolder = fileURLToPath(new URL('../../../drizzle', import.meta.url))
@@ -63,6 +63,33 @@ const readMigrations = (folder: string): Migration[] =>
 const CREATE_RECORD = `
   create schema if not exists drizzle;
   create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`
+
+/** How the schema of a database stands to this build. */
+export interface SchemaState {
+  /** Migrations of this build that the database does not have. */
+  readonly pending: number
+  /** A sentence for the operator, when the database has a migration that this build does not know; null otherwise. */
+  readonly problem: string | null
+}
+
+/**
+ * Reads how the schema of a database stands to this build, and changes nothing.
+ * @param pool of the owner of the tables; other logins may not read the record of migrations
+ */
+export async function readSchemaState(pool: Pool, folder = migrationsFolder): Promise<SchemaState> {
+  const known = readMigrations(folder)
+  const { rows: found } = await pool.query<{ has: boolean }>("select to_regclass('drizzle.__drizzle_migrations') is not null as has")
+  if (found[0]?.has !== true) return { pending: known.length, problem: null }
+  const { rows: applied } = await pool.query<AppliedMigration>(
+    'select hash, created_at::float8 as "writtenAt" from drizzle.__drizzle_migrations',
+  )
+  try {
+    return { pending: pendingMigrations(known, applied).length, problem: null }
+  } catch (error) {
+    if (isStartProblem(error)) return { pending: 0, problem: error.message }
+    throw error
+  }
+}
 
 /**
  * Applies what is pending in one transaction: after a failure, or the end of the process, nothing of it is kept.

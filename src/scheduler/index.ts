@@ -1,0 +1,1 @@
+export { reap } from './reap.ts'
