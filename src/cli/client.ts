@@ -8,6 +8,7 @@ export interface Client {
   readonly url: string
   readonly get: <T>(path: string) => Promise<T>
   readonly post: <T>(path: string, body?: unknown, headers?: Readonly<Record<string, string>>) => Promise<T>
+  readonly patch: <T>(path: string, body: unknown) => Promise<T>
   readonly remove: <T>(path: string) => Promise<T>
   /** The rows of a list, page by page, at most so many. */
   readonly list: <T>(path: string, limit: number) => Promise<T[]>
@@ -129,6 +130,7 @@ export function createClient(from: {
     url: access.url,
     get: async (path) => await jsonOf(await send('GET', path), access.url),
     post: async (path, body, headers = {}) => await jsonOf(await send('POST', path, { body, headers }), access.url),
+    patch: async (path, body) => await jsonOf(await send('PATCH', path, { body }), access.url),
     remove: async (path) => await jsonOf(await send('DELETE', path), access.url),
     list: async (path, limit) => await listAll(send, access.url, path, limit),
     open: async (path, headers = {}) => await send('GET', path, { headers }),

@@ -3,6 +3,8 @@ import { activityCommands } from './commands/activity.ts'
 import { agentCommands } from './commands/agents.ts'
 import { approvalCommands } from './commands/approvals.ts'
 import { completionCommand } from './commands/completion.ts'
+import { demoCommand } from './commands/demo.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { issueCommands } from './commands/issues.ts'
 import { lockCommands } from './commands/locks.ts'
 import { runCommands } from './commands/runs.ts'
@@ -18,6 +20,7 @@ import { userCommands } from './commands/user.ts'
 export const commands: readonly Command[] = [
   // `start`, `config`: the start of the server and its settings.
   statusCommand,
+  doctorCommand,
   ...lockCommands,
   ...runCommands,
   ...agentCommands,
@@ -28,5 +31,6 @@ export const commands: readonly Command[] = [
   ...userCommands,
   ...secretCommands,
   // `backup`, `restore`, `backup verify`, `import`, `support-bundle`: what an operator does with the data as a whole.
+  demoCommand,
   completionCommand(() => commands),
 ]

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { RUNNING_FILE } from '../platform/home/runningServer.ts'
 import { readKeptSecret } from '../platform/home/secret.ts'
 import { usageProblem } from './problem.ts'
 
@@ -18,9 +19,6 @@ export interface ServerAccess {
 /** The name of the file in the home with the token of the board. */
 export const BOARD_TOKEN = 'board-token'
 
-/** The file in the home that names the running server. */
-export const RUNNING_FILE = 'running.json'
-
 const runningServer = z.object({ url: z.url(), pid: z.number().int().positive() })
 
 const given = (env: Environment, ...names: readonly string[]): string | null => {
@@ -32,7 +30,7 @@ const given = (env: Environment, ...names: readonly string[]): string | null => 
 }
 
 /** The server that runs on a home, by the file that it keeps there; null where there is no such file. */
-function runningOf(home: string): z.output<typeof runningServer> | null {
+export function runningServerOf(home: string): z.output<typeof runningServer> | null {
   try {
     return runningServer.parse(JSON.parse(readFileSync(path.join(home, RUNNING_FILE), 'utf8')))
   } catch {
@@ -86,7 +84,7 @@ function tokenFromFile(env: Environment): string | null {
 export function findServer(env: Environment, home: string, asked: string | null): ServerAccess {
   const fromEnv = given(env, 'PAPERCLIP_URL', 'PAPERCLIP_API_URL')
   const named = asked === null ? fromEnv : checkedUrl(asked, '--url')
-  const running = named === null ? runningOf(home) : null
+  const running = named === null ? runningServerOf(home) : null
   const url = checkedUrl(named ?? running?.url ?? `http://127.0.0.1:${given(env, 'PORT') ?? '3100'}`, 'PAPERCLIP_URL').replace(/\/api$/, '')
   const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN') ?? tokenFromFile(env)
   // The token of a home is sent on this machine only: what stands at any other address could be another program.

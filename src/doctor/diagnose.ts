@@ -5,7 +5,22 @@ import type { ReadDb, Store } from '../platform/db/types.ts'
 import { findingOf } from './check.ts'
 import type { Check, Finding, SqlCheck } from './check.ts'
 import { holdChecks } from './holdChecks.ts'
-import { checkDisk, checkHome, checkNode, checkPort, fullDisk, oldNode, openFile, openHome, takenPort } from './hostChecks.ts'
+import {
+  checkDisk,
+  checkHome,
+  checkNode,
+  checkPort,
+  degradedServer,
+  fullDisk,
+  oldNode,
+  openFile,
+  openHome,
+  silentServer,
+  takenPort,
+  unisolatedAgents,
+  unreachableDatabase,
+  wrongConfiguration,
+} from './hostChecks.ts'
 import { mendFinding } from './mend.ts'
 import { moneyChecks } from './moneyChecks.ts'
 import { checkClock, clockSkew, postgresChecks } from './postgresChecks.ts'
@@ -47,7 +62,12 @@ export const allChecks: readonly Check[] = [
   openFile,
   fullDisk,
   takenPort,
+  wrongConfiguration,
+  silentServer,
+  degradedServer,
+  unisolatedAgents,
   clockSkew,
+  unreachableDatabase,
   behind,
   ahead,
   ...postgresChecks,
@@ -101,7 +121,9 @@ async function attempt(name: string, part: () => Promise<Finding[]>, failed: str
 async function runSqlCheck(db: Pick<ReadDb, 'run'>, { statement, ...check }: SqlCheck): Promise<Finding[]> {
   const rows = await db.run(statement, {})
   const [first] = rows
-  return first === undefined ? [] : [{ ...check, count: first.total, subjects: rows.map(({ companyId, id, what }) => ({ companyId, id, what })) }]
+  return first === undefined
+    ? []
+    : [{ ...check, count: first.total, subjects: rows.map(({ companyId, id, what }) => ({ companyId, id, what })) }]
 }
 
 /** Checks a migrated database. Everything is read; a check takes one snapshot, so requests of a running server invent no finding. */

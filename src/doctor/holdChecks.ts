@@ -79,7 +79,8 @@ export const holdChecks: readonly SqlCheck[] = [
   sqlCheck(
     {
       id: 'run.expired',
-      meaning: 'The lease of a run expired and no server has ended the run. Its issues can be taken, but nothing wakes the next agent for them.',
+      meaning:
+        'The lease of a run expired and no server has ended the run. Its issues can be taken, but nothing wakes the next agent for them.',
       remedy: 'Start a server, whose reaper ends such runs within seconds. If one runs, its log says why the reaper fails.',
       mends: 'It ends the run as the reaper does.',
     },

@@ -45,6 +45,46 @@ export const takenPort: Check = {
   mends: null,
 }
 
+export const silentServer: Check = {
+  id: 'server.silent',
+  level: 'warning',
+  meaning: 'The home names a server that runs on it, and none answers there: it was killed, or it hangs.',
+  remedy: 'Look whether its process runs, and start it again.',
+  mends: null,
+}
+
+export const degradedServer: Check = {
+  id: 'server.degraded',
+  level: 'fault',
+  meaning: 'The server says that it is degraded: it serves, and will stop to if nothing is done.',
+  remedy: 'Its log has the cause with each line that begins with it; doc/OPERATIONS.md explains each.',
+  mends: null,
+}
+
+export const unisolatedAgents: Check = {
+  id: 'server.isolation',
+  level: 'warning',
+  meaning: 'Agents share the account of the server, so they can read and do all that it can.',
+  remedy: 'Install bubblewrap, or let the server be started as root with PAPERCLIP_AGENT_USER (doc/OPERATIONS.md).',
+  mends: null,
+}
+
+export const wrongConfiguration: Check = {
+  id: 'config.invalid',
+  level: 'fault',
+  meaning: 'The configuration has a value that the server refuses, so it does not start; the database was not checked.',
+  remedy: 'Correct what is named. The doctor reads the same environment as a start.',
+  mends: null,
+}
+
+export const unreachableDatabase: Check = {
+  id: 'postgres.unreachable',
+  level: 'fault',
+  meaning: 'The database cannot be opened, so nothing in it was checked.',
+  remedy: 'Do what the sentence says; for an embedded database the file postgres.log in the home has more.',
+  mends: null,
+}
+
 /** The names of the files in a home that are secrets. */
 const secretFiles = [
   'agent-jwt-keys',

@@ -31,8 +31,10 @@ export const recordChecks: readonly SqlCheck[] = [
   sqlCheck(
     {
       id: 'audit.guard',
-      meaning: 'A trigger that keeps the audit log, the epochs of holds or the ends of runs from being changed is missing or switched off (I5, I7).',
-      remedy: 'Verify the chain first (paperclip-server activity verify), then enable the trigger as the owner: alter table TABLE enable trigger TRIGGER.',
+      meaning:
+        'A trigger that keeps the audit log, the epochs of holds or the ends of runs from being changed is missing or switched off (I5, I7).',
+      remedy:
+        'Verify the chain first (paperclip-server activity verify), then enable the trigger as the owner: alter table TABLE enable trigger TRIGGER.',
     },
     sql`select ${noRow}, format('the trigger %s of %s is %s', g.trigger, g.name, case when t.oid is null then 'missing' else 'switched off' end) as what
       from (values ${guardRows}) g (name, trigger)
@@ -77,8 +79,10 @@ export const recordChecks: readonly SqlCheck[] = [
 export const brokenChain: Check = {
   id: 'audit.chain',
   level: 'fault',
-  meaning: 'The chain over the audit rows is broken: a row was changed, removed, put in or reordered, or a recorded head contradicts it (I7).',
-  remedy: 'Keep a copy of the database and of the home, and compare it with a backup: paperclip-server activity verify names the first broken row.',
+  meaning:
+    'The chain over the audit rows is broken: a row was changed, removed, put in or reordered, or a recorded head contradicts it (I7).',
+  remedy:
+    'Keep a copy of the database and of the home, and compare it with a backup: paperclip-server activity verify names the first broken row.',
   mends: null,
 }
 
@@ -86,7 +90,8 @@ export const damagedWitness: Check = {
   id: 'audit.witness',
   level: 'fault',
   meaning: 'The file with the heads of the chains outside the database is damaged, so a cut end of the audit log cannot be ruled out (I7).',
-  remedy: 'If a restore explains it, accept the record with a reason: POST /api/instance/audit/accept-witness. Otherwise treat it as an intrusion.',
+  remedy:
+    'If a restore explains it, accept the record with a reason: POST /api/instance/audit/accept-witness. Otherwise treat it as an intrusion.',
   mends: null,
 }
 
@@ -135,7 +140,8 @@ export async function verifyChains(db: Pick<ReadDb, 'run'>, heads: HeadFile | nu
     broken.push(...breakOf(result))
     problem ??= result.witness.problem
   }
-  const witness: Subject[] = problem === null ? [] : [{ companyId: null, id: null, what: `the file of audit heads: ${problem.replaceAll('_', ' ')}` }]
+  const witness: Subject[] =
+    problem === null ? [] : [{ companyId: null, id: null, what: `the file of audit heads: ${problem.replaceAll('_', ' ')}` }]
   const missing: Subject[] =
     heads === null && chained.length > 0 ? [{ companyId: null, id: null, what: 'the home has no file audit-key.pem' }] : []
   return [...findingWith(brokenChain, broken), ...findingWith(damagedWitness, witness), ...findingWith(noWitness, missing)]

@@ -20,7 +20,8 @@ export const rowChecks: readonly SqlCheck[] = [
   sqlCheck(
     {
       id: 'issue.counter',
-      meaning: 'The counter of issues is behind the highest number of a company, so the next issue gets a number that is taken and is refused.',
+      meaning:
+        'The counter of issues is behind the highest number of a company, so the next issue gets a number that is taken and is refused.',
       remedy: 'Let --fix raise the counter.',
       mends: 'It raises the counter to the highest number.',
     },
@@ -109,7 +110,8 @@ export const rowChecks: readonly SqlCheck[] = [
   sqlCheck(
     {
       id: 'secret.old-master-key',
-      meaning: 'The key of a company is wrapped with another master key than the present one, so its secrets open only as long as that key is kept.',
+      meaning:
+        'The key of a company is wrapped with another master key than the present one, so its secrets open only as long as that key is kept.',
       remedy: 'Rotate the master key while the old one is still in the file: paperclip-server secrets rotate-master-key.',
     },
     sql`select k.company_id, k.id, null::uuid as agent_id, format('the key of the company %s is wrapped with %s, and the present master key is %s', k.company_id,

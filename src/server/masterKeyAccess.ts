@@ -10,7 +10,7 @@ import type { Store } from '../platform/db/types.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 
 /** The file of the home with the master key. */
-const MASTER_KEY_FILE = 'secrets-master-key'
+export const MASTER_KEY_FILE = 'secrets-master-key'
 
 /** A text from which `readMasterKeys` reads keys. */
 export const masterKeysText = z.string().superRefine((text, context) => {

@@ -9,6 +9,7 @@ import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
+import { announceRunning } from '../platform/home/runningServer.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
 import type { Isolation } from '../adapters/isolation/index.ts'
@@ -130,6 +131,10 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     const { url, board, claimPath } = await lifecycle.startResource(
       () => startServer(config, logins.application, log, { isolation, isTerminal, pools, droppedLogLines: droppedCount, setHold }),
       (server) => server.stop(),
+    )
+    await lifecycle.startResource(
+      async () => await Promise.resolve(announceRunning(config.home, url)),
+      async (announced) => await Promise.resolve(announced.remove()),
     )
     announce({ url, board, claimPath, isolation, config, log, isTerminal })
   } catch (error) {

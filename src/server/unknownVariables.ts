@@ -11,6 +11,8 @@ const PREFIX = 'PAPERCLIP_'
 const ofClients: readonly string[] = [
   'API_KEY',
   'API_URL',
+  'TOKEN',
+  'URL',
   'AGENT_ID',
   'AGENT_NAME',
   'COMPANY_ID',

@@ -4,13 +4,14 @@ import path from 'node:path'
 import { openPool } from '../../platform/db/driver/client.ts'
 import { startEmbedded } from '../../platform/embedded/index.ts'
 import { migrate } from '../../platform/db/migrate.ts'
+import { renderCommands } from './commandPage.ts'
 import { renderGenerated } from './generated.ts'
 import { renderLintConfig } from './lintConfig.ts'
 import { withMap } from './map.ts'
 import { declaredRoutes } from '../testing/declaredRoutes.ts'
 import { completeTable, doorsOf, parseTable } from '../testing/permissionMatrix.ts'
 
-// `npm run docs`: writes doc/generated. The table of permissions is reviewed by hand: it gets a row for each new route, and keeps its cells.
+// `npm run docs`: writes doc/generated and doc/COMMANDS.md. The table of permissions is reviewed by hand: it gets a row for each new route, and keeps its cells.
 
 const folder = new URL('../../../doc/generated/', import.meta.url)
 
@@ -34,6 +35,8 @@ const lintConfig = new URL('../../../.oxlintrc.json', import.meta.url)
 writeFileSync(lintConfig, renderLintConfig(readFileSync(lintConfig, 'utf8')))
 const architecture = new URL('../../../doc/ARCHITECTURE.md', import.meta.url)
 writeFileSync(architecture, withMap(readFileSync(architecture, 'utf8')))
+
+writeFileSync(new URL('../../../doc/COMMANDS.md', import.meta.url), renderCommands())
 
 const home = mkdtempSync(path.join(tmpdir(), 'paperclip-docs-'))
 try {

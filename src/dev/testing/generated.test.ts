@@ -10,6 +10,7 @@ import { allEvents, allStateMachines } from '../../server/eventCatalogue.ts'
 import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { migrate } from '../../platform/db/migrate.ts'
+import { renderCommands } from '../docs/commandPage.ts'
 import { renderGenerated } from '../docs/generated.ts'
 import { renderLintConfig } from '../docs/lintConfig.ts'
 import { withMap } from '../docs/map.ts'
@@ -83,6 +84,10 @@ test('The import rules of .oxlintrc.json are those of src/dev/docs/importOrder.t
 test('The map in doc/ARCHITECTURE.md shows every room in its order (npm run docs writes it)', () => {
   const page = readFileSync(path.join(root, 'doc/ARCHITECTURE.md'), 'utf8')
   expect(withMap(page)).toBe(page)
+})
+
+test('doc/COMMANDS.md is what the declarations of commands and checks render (npm run docs writes it)', () => {
+  expect(renderCommands().split('\n')).toEqual(readFileSync(path.join(root, 'doc/COMMANDS.md'), 'utf8').split('\n'))
 })
 
 test('Every section of the lock protocol that code or a document cites exists', () => {

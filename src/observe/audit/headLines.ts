@@ -119,9 +119,12 @@ export interface Signer {
   readonly isGenuine: (line: SignedLine) => boolean
 }
 
+/** The name of the file in the home with the key that signs heads. */
+export const auditKeyFile = 'audit-key.pem'
+
 /** Loads the key of a home, or creates it. */
 export function loadSigner(home: string): Signer {
-  const pem = loadOrCreateSecretFile(home, 'audit-key.pem', () =>
+  const pem = loadOrCreateSecretFile(home, auditKeyFile, () =>
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   )
   const privateKey: KeyObject = createPrivateKey(pem)

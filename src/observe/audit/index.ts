@@ -1,3 +1,4 @@
+export { auditKeyFile } from './headLines.ts'
 export { createHeadCopies } from './headCopies.ts'
 export { openHeadFile } from './heads.ts'
 export type { HeadFile } from './heads.ts'

@@ -120,7 +120,8 @@ async function socketFolder(base: string, account: Account | null, systemFolder:
   return folder
 }
 
-function shortFolder(base: string, account: Account | null, systemFolder: string): string {
+/** The folder of the socket of a database whose data is in `base`. It makes nothing. */
+export function shortFolder(base: string, account: Account | null, systemFolder: string): string {
   const preferred = join(base, 'socket')
   if (fitsSocketPath(preferred)) return preferred
   const name = `paperclip-${hashOf(base)}`

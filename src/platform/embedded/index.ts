@@ -1,10 +1,11 @@
 import type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 import { platformPackage } from './binaries.ts'
 import { detectDeathSignal } from './parentDeathSignal.ts'
+import { locateIn } from './locate.ts'
 import { startWith } from './start.ts'
 
 export { accountFor } from './account.ts'
-export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
+export type { Connection, EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 
 /** When root runs the server and `nobody` cannot reach the checkout or `home`, binaries and data are put here. */
 const SYSTEM_FOLDER = '/var/lib/paperclip-server'
@@ -26,3 +27,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
     deathSignal: await detectDeathSignal(),
   })
 }
+
+/**
+ * The connections to the embedded Postgres of a home, for a tool beside a server or without one. It makes nothing and starts nothing, so
+ * the Postgres may not run. Null where no server has made a database in the home yet.
+ * @throws Error when the passwords in the home cannot be used
+ */
+export const locateEmbedded = async (home: string): Promise<Pick<EmbeddedPostgres, 'connection' | 'ownerConnection'> | null> =>
+  await locateIn(home, SYSTEM_FOLDER)

@@ -165,3 +165,14 @@ export const loadOrCreateDatabasePasswords = (home: string): DatabasePasswords =
   owner: loadOrCreateSecretFile(home, 'database-owner-password', randomPassword, { ownerOfHome: true }),
   application: loadOrCreateSecretFile(home, 'database-password', randomPassword, { ownerOfHome: true }),
 })
+
+/**
+ * The passwords of the embedded database, as an earlier start made them; null where none did.
+ * @throws Error as `loadOrCreateSecretFile` does
+ */
+export function readDatabasePasswords(home: string): DatabasePasswords | null {
+  const trusted = trustedOwners(home, { ownerOfHome: true })
+  const owner = readSecretFile(path.join(home, 'database-owner-password'), trusted)
+  const application = readSecretFile(path.join(home, 'database-password'), trusted)
+  return owner === undefined || application === undefined ? null : { owner, application }
+}

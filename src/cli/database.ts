@@ -1,0 +1,94 @@
+// The database of commands that open it themselves: that of DATABASE_URL, or the embedded one of the home.
+
+import type { Config, ConfigResult } from '../server/config.ts'
+import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
+import type { Store } from '../platform/db/types.ts'
+import type { Io } from './io.ts'
+import { commandProblem, EXIT } from './problem.ts'
+
+/** A database that a command has opened. */
+export interface OpenedDatabase {
+  /** With the login of the application, whose grants are those of a server. */
+  readonly store: Store
+  /** With the login that owns the tables; null where only that of the application is known. */
+  readonly ownerPool: Pool | null
+  close(): Promise<void>
+}
+
+/** The configuration of the home that a command means, read as a start of a server reads it. */
+export async function readConfigOf(io: Io): Promise<ConfigResult> {
+  const { readConfig } = await import('../server/config.ts')
+  return readConfig({ ...io.env, PAPERCLIP_HOME: io.home })
+}
+
+interface Logins {
+  readonly application: ConnectionOptions
+  readonly owner: ConnectionOptions | null
+  /** Ends the Postgres that was started for the command. */
+  readonly stop: () => Promise<void>
+}
+
+const nothingToStop = async (): Promise<void> => await Promise.resolve()
+
+const unreachable = (error: unknown): Error =>
+  commandProblem(EXIT.unreachable, { message: `The database cannot be reached: ${error instanceof Error ? error.message : String(error)}` })
+
+/** Whether a database answers. @throws what the driver throws */
+async function probe(connection: ConnectionOptions): Promise<void> {
+  const { openPool } = await import('../platform/db/driver/client.ts')
+  const pool = openPool({ ...connection, max: 1 })
+  try {
+    await pool.query('select 1')
+  } finally {
+    await pool.end()
+  }
+}
+
+async function loginsOf({ home, databaseUrl, databaseOwnerUrl }: Config): Promise<Logins> {
+  if (databaseUrl !== null) {
+    const owner = databaseOwnerUrl === null ? databaseUrl : databaseOwnerUrl
+    const { connectProblem } = await import('../platform/db/connectProblem.ts')
+    const application = { connectionString: databaseUrl }
+    await probe(application).catch((error: unknown) => {
+      throw connectProblem(error, 'DATABASE_URL', databaseUrl)
+    })
+    return { application, owner: { connectionString: owner }, stop: nothingToStop }
+  }
+  const { locateEmbedded, startEmbedded } = await import('../platform/embedded/index.ts')
+  const located = await locateEmbedded(home)
+  if (located === null)
+    throw commandProblem(EXIT.unreachable, {
+      message: `No server has made a database in ${home} yet`,
+      next: 'give --home with the home of a server, or set DATABASE_URL',
+    })
+  const isRunning = await probe(located.connection).then(
+    () => true,
+    () => false,
+  )
+  if (isRunning) return { application: located.connection, owner: located.ownerConnection, stop: nothingToStop }
+  const started = await startEmbedded({ home, durable: true })
+  return { application: started.connection, owner: started.ownerConnection, stop: started.stop }
+}
+
+/**
+ * Opens the database of a configuration. Where no server runs on the home, its Postgres is started for as long as the command works.
+ * @throws a problem with exit code 3 when it cannot be reached
+ */
+export async function openDatabaseOf(config: Config): Promise<OpenedDatabase> {
+  const { closePool, openPool } = await import('../platform/db/driver/client.ts')
+  const { createStore } = await import('../platform/db/store.ts')
+  const { application, owner, stop } = await loginsOf(config).catch((error: unknown) => {
+    throw unreachable(error)
+  })
+  const pool = openPool({ ...application, max: 3 }, 'custom', { readOnlyByDefault: true })
+  const ownerPool = owner === null ? null : openPool({ ...owner, max: 1 })
+  return {
+    store: createStore(pool),
+    ownerPool,
+    async close() {
+      await closePool(pool, 1000)
+      if (ownerPool !== null) await closePool(ownerPool, 1000)
+      await stop()
+    },
+  }
+}
