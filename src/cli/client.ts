@@ -28,7 +28,7 @@ const PAGE = 500
 
 const textOr = (value: unknown, fallback: string): string => (typeof value === 'string' && value !== '' ? plain(value) : fallback)
 
-/** What the operator can do about a refusal. */
+/** The act of the operator that a refusal calls for. */
 function nextOf(status: number, token: string | null): string | undefined {
   if (status === 401)
     return token === null

@@ -115,9 +115,9 @@ describe('agents', () => {
     expect(await run(['agents', 'wake', agent.id])).toMatchObject({ exit: 4 })
     expect((await run(['agents', 'resume', agent.id])).out).toContain('is idle')
     expect((await run(['agents', 'wake', agent.id])).out).toMatch(/^The run \S+ is queued\.\n$/)
-    expect(await run(['agents', 'show', 'nobody-here', ...of(here)])).toMatchObject({
+    expect(await run(['agents', 'show', 'unknown-one', ...of(here)])).toMatchObject({
       exit: 2,
-      err: expect.stringContaining('No agent is called nobody-here') as string,
+      err: expect.stringContaining('No agent is called unknown-one') as string,
     })
   })
 })

@@ -6,7 +6,7 @@ import type { OptionSyntax } from './optionSyntax.ts'
 export const optionForm = ({ name, short, kind }: OptionSyntax): string =>
   `${short === undefined ? '' : `-${short}, `}--${name}${kind === 'flag' ? '' : ` ${name.replaceAll('-', '_').toUpperCase()}`}`
 
-/** What an option means, with its values and its default. */
+/** The meaning of an option, with its values and its default. */
 export function optionMeaning({ description, choices, fallback, kind, isRequired }: OptionSyntax): string {
   const notes = [
     ...(choices.length === 0 ? [] : [`one of ${choices.join(', ')}`]),

@@ -5,7 +5,7 @@ import { namedOptions, positionalOptions, sharedOptions } from './optionSyntax.t
 import type { OptionSyntax } from './optionSyntax.ts'
 import { usageProblem } from './problem.ts'
 
-/** What every command line may carry, whatever its command. */
+/** The options that every command line may carry, whatever its command. */
 export interface SharedValues {
   readonly json: boolean
   readonly help: boolean
@@ -109,7 +109,7 @@ const asParseArgs = (options: readonly OptionSyntax[]) =>
     ]),
   )
 
-/** What Node found, or a usage problem in our words. */
+/** The result of the parser of Node, or a usage problem in our words. */
 function parseWithNode(command: Command, known: readonly OptionSyntax[], args: string[]) {
   try {
     return parseArgs({ args, options: asParseArgs(known), allowPositionals: true, strict: true })

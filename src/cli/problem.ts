@@ -13,11 +13,11 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** What `--json` prints in the place of data when a command fails. */
+/** Printed by `--json` in the place of data when a command fails. */
 export interface ProblemFacts {
   /** A sentence for the operator: what is wrong. */
   readonly message: string
-  /** What the operator can do next. */
+  /** The next step of the operator. */
   readonly next?: string
   /** The code of a refusal of the server. */
   readonly code?: string

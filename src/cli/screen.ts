@@ -1,6 +1,6 @@
 // Text for a terminal. Much of it comes from agents, so nothing of it reaches the terminal as a control sequence.
 
-/** What the output of a command may use. */
+/** The capabilities of the output of a command. */
 export interface Screen {
   readonly isTerminal: boolean
   /** Columns; infinite where the output is no terminal. */

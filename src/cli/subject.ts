@@ -1,4 +1,4 @@
-// What a command is about: the company, the agent. People type names; the server wants ids.
+// The company and the agent that a command is about. People type names; the server wants ids.
 
 import { z } from 'zod'
 import type { agentView } from '../org/agents/views.ts'

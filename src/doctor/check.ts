@@ -15,7 +15,7 @@ export interface Check {
   readonly meaning: string
   /** One sentence: what the operator does about it. */
   readonly remedy: string
-  /** What `--fix` does about it, as a sentence; null where only the operator can act. */
+  /** The act of `--fix` about it, as a sentence; null where only the operator can act. */
   readonly mends: string | null
 }
 
@@ -24,7 +24,7 @@ export interface Subject {
   readonly companyId: string | null
   /** The id of the row; null for what has none. */
   readonly id: string | null
-  /** What was found, in words. It may quote what an agent wrote. */
+  /** A description of the fault. It may quote what an agent wrote. */
   readonly what: string
 }
 

@@ -20,7 +20,7 @@ const hasEnded = sql.raw("r.status not in ('queued', 'running')")
 const heldBy = sql`${issues} i join ${runs} r on ${isHolder}`
 const name = sql.raw('i.identifier')
 
-/** What must be true of holds, runs and wakes at every commit, or within the time that the protocol gives. */
+/** The promises about holds, runs and wakes, true at every commit or within the time that the protocol gives. */
 export const holdChecks: readonly SqlCheck[] = [
   sqlCheck(
     {

@@ -1,4 +1,4 @@
-// What `--fix` does: the verbs of the server where there is one for it, and otherwise a mutation with an event of the doctor.
+// The acts of `--fix`: the verbs of the server where there is one for it, and otherwise a mutation with an event of the doctor.
 
 import { sql } from 'drizzle-orm'
 import { LOCAL_BOARD } from '../auth/personSessions.ts'

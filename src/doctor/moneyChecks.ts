@@ -14,7 +14,7 @@ const isHard = sql.raw('bp.is_active and bp.hard_stop_enabled')
 
 const hour = sql.raw("date_trunc('hour', e.occurred_at at time zone 'UTC') at time zone 'UTC'")
 
-/** What must be true of limits and costs at every commit. */
+/** The promises about limits and costs, true at every commit. */
 export const moneyChecks: readonly SqlCheck[] = [
   sqlCheck(
     {

@@ -26,7 +26,7 @@ const guardRows = sql.raw(guards.map(([table, trigger]) => `('${table}', '${trig
 
 const noRow = sql.raw('null::uuid as company_id, null::uuid as id, null::uuid as agent_id')
 
-/** What must be true of the audit log, beside its chain. */
+/** The promises about the audit log, beside its chain. */
 export const recordChecks: readonly SqlCheck[] = [
   sqlCheck(
     {

@@ -15,7 +15,7 @@ const BY_HAND = 'Nothing of this server makes such a row: find out what wrote it
 /** A deletion goes on at every tick of a server; an hour without one means that none is able to. */
 const STUCK = sql.raw("interval '1 hour'")
 
-/** What must be true of the rows that belong together. */
+/** The promises about rows that belong together. */
 export const rowChecks: readonly SqlCheck[] = [
   sqlCheck(
     {

@@ -82,7 +82,7 @@ const showLock = command({
   },
 })
 
-/** What a release does, in sentences. */
+/** The effects of a release, in sentences. */
 async function consequences(io: Io, { issue, evicted, cancelledRunIds, next }: Released, clearsAssignee: boolean): Promise<string[]> {
   const nameOf = await agentNamesOf(io, issue.companyId)
   const lines = evicted.map(

@@ -2,7 +2,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { commands } from '../../cli/commands.ts'
 import { runProgram } from '../../cli/program.ts'
 
-/** What a command wrote, and how it ended. */
+/** The output of a command, and how it ended. */
 export interface Ended {
   readonly exit: number
   readonly out: string
