@@ -34,8 +34,8 @@ interface ForeignKey {
 const foreignKeys = statement<object, ForeignKey>('doctor_foreign_keys').read(sql`
   select c.conname as name, quote_ident(child.relname) as child, quote_ident(a.attname) as column, quote_ident(parent.relname) as parent,
     quote_ident(k.attname) as key,
-    2 = (select count(*) from pg_attribute company where company.attrelid in (child.oid, parent.oid) and company.attname = 'company_id'
-      and not company.attisdropped) as "hasCompany"
+    (select bool_and(exists (select from pg_attribute company where company.attrelid = t.oid and company.attname = 'company_id'
+      and not company.attisdropped)) from (values (child.oid), (parent.oid)) t (oid)) as "hasCompany"
   from pg_constraint c join pg_class child on child.oid = c.conrelid join pg_class parent on parent.oid = c.confrelid
   join pg_attribute a on a.attrelid = child.oid and a.attnum = c.conkey[1]
   join pg_attribute k on k.attrelid = parent.oid and k.attnum = c.confkey[1]
