@@ -46,6 +46,15 @@ const steps: Readonly<Record<string, string>> = {
   ask_board: 'look who holds it now: paperclip-server locks show',
 }
 
+/** The fields that the server found invalid, as a part of a sentence. */
+function fieldsOf(details: unknown): string {
+  if (!Array.isArray(details)) return ''
+  const named = (details as readonly { readonly path?: unknown; readonly message?: unknown }[])
+    .slice(0, 5)
+    .map(({ path, message }) => `${Array.isArray(path) ? path.join('.') : ''}: ${textOr(message, 'is invalid')}`)
+  return named.length === 0 ? '' : `: ${plain(named.join('; '))}`
+}
+
 /** The refusal in an answer as a problem. A remedy of the server goes before ours. */
 async function refusalOf(answer: Response, { token, url }: ServerAccess): Promise<Error> {
   const body = (await answer.json().catch(() => null)) as ErrorBody | null
@@ -54,7 +63,7 @@ async function refusalOf(answer: Response, { token, url }: ServerAccess): Promis
   const { next: step } = (body.details ?? {}) as { readonly next?: unknown }
   const next = (typeof step === 'string' ? steps[step] : undefined) ?? nextOf(answer.status, token)
   return commandProblem(EXIT.refused, {
-    message: textOr(body.error, `The server answered with ${answer.status}`),
+    message: textOr(body.error, `The server answered with ${answer.status}`) + fieldsOf(body.details),
     ...(next === undefined ? {} : { next }),
     ...(typeof body.code === 'string' ? { code: plain(body.code) } : {}),
     status: answer.status,

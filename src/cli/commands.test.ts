@@ -45,6 +45,13 @@ describe('status', () => {
   })
 })
 
+test('A request that the server finds invalid names the field', async () => {
+  const here = await world(server())
+  const { exit, err } = await run(['runs', 'ls', ...of(here), '--status', 'lively'])
+  expect(exit).toBe(4)
+  expect(err).toContain('Validation error: status')
+})
+
 describe('locks', () => {
   test('A hold is listed and shown with its holder', async () => {
     const here = await world(server())
@@ -153,7 +160,7 @@ describe('approvals', () => {
     expect(await run(['approvals', 'approve', first, '--hash', 'of-another-payload', '--yes'])).toMatchObject({ exit: 4 })
     expect((await run(['approvals', 'approve', first, '--yes', '--note', 'welcome'])).out).toBe('The approval is approved.\n')
     expect((await run(['approvals', 'reject', second, '--yes'])).out).toBe('The approval is rejected.\n')
-    expect(await run(['approvals', 'reject', second, '--yes'])).toMatchObject({ exit: 4 })
+    expect(await run(['approvals', 'approve', second, '--yes'])).toMatchObject({ exit: 4 })
   })
 })
 

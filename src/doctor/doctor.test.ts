@@ -6,6 +6,7 @@ import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createSealer } from '../observe/audit/index.ts'
 import { createLog } from '../platform/kernel/log.ts'
+import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { lastAudit, useServer, world } from '../dev/testing/world.ts'
 import type { World } from '../dev/testing/world.ts'
 import { spend } from '../dev/testing/budgets.ts'
@@ -240,9 +241,9 @@ describe('The doctor at a database', () => {
         await run.client.post(`/api/heartbeat-runs/${run.id}/finish`, { status: 'succeeded' })
       }
     }
-    const working = Promise.all(Array.from({ length: 6 }, work))
+    const working = Promise.all(Array.from({ length: isFullCheck ? 6 : 2 }, work))
     const found: string[] = []
-    for (let round = 0; round < 5; round += 1) found.push(...idsOf(await diagnose()))
+    for (let round = 0; round < (isFullCheck ? 20 : 2); round += 1) found.push(...idsOf(await diagnose()))
     isLooking = false
     await working
     expect(found).toEqual([])

@@ -55,7 +55,7 @@ async function useKeysOf({ home, secretsMasterKey }: Config): Promise<boolean> {
   }
 }
 
-async function databaseReport(io: Io, config: Config, opened: OpenedDatabase, options: Options): Promise<Report> {
+async function databaseReport(config: Config, opened: OpenedDatabase, options: Options): Promise<Report> {
   const { diagnoseDatabase, diagnoseSchema, mendAll } = await import('../../doctor/index.ts')
   const { auditKeyFile, openHeadFile } = await import('../../observe/audit/index.ts')
   const { readKeptSecret } = await import('../../platform/home/secret.ts')
@@ -106,7 +106,7 @@ async function examine(io: Io, options: Options): Promise<Report & { readonly is
     return { ...none, findings: [...findings, findingOf(unreachableDatabase, problem.facts.message)], isReached: false }
   }
   try {
-    const report = await databaseReport(io, read.config, opened, options)
+    const report = await databaseReport(read.config, opened, options)
     return { ...report, findings: [...findings, ...report.findings], isReached: true }
   } finally {
     await opened.close()

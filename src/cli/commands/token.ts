@@ -6,7 +6,7 @@ import { keyScopes } from '../../platform/kernel/actor.ts'
 import { command } from '../command.ts'
 import { commandProblem, EXIT } from '../problem.ts'
 import { BOARD_TOKEN, readHomeToken } from '../server.ts'
-import { agentIdOf, companyOption, limitOption, yesOption } from '../subject.ts'
+import { agentIdOf, companyOption, yesOption } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
 
 type Key = z.output<typeof keyItem>
@@ -67,10 +67,10 @@ const listKeys = command({
   name: 'token ls',
   summary: 'List the keys of an agent',
   example: 'paperclip-server token ls scribe',
-  options: z.object({ ...agentOptions, ...limitOption() }),
+  options: z.object(agentOptions),
   positionals: ['agent'],
-  run: async (io, { agent, company, limit }) => {
-    const keys = await io.client().list<Key>(`/agents/${await agentIdOf(io, agent, company)}/keys`, limit)
+  run: async (io, { agent, company }) => {
+    const keys = await io.client().get<Key[]>(`/agents/${await agentIdOf(io, agent, company)}/keys`)
     const text = table(
       io.screen,
       keys,
