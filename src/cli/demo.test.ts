@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { runCommandLine } from '../dev/testing/commandLine.ts'
 import { useServer } from '../dev/testing/world.ts'
 
 const server = useServer()
@@ -30,7 +31,8 @@ test('The demo sends the token of the board that it is given', async () => {
   }).listen(0, '127.0.0.1')
   await once(recorder, 'listening')
   const { port } = recorder.address() as AddressInfo
-  await expect(demo({ PORT: String(port), PAPERCLIP_API_KEY: 'the token of the board' })).rejects.toThrow(/401/)
+  const env = { PORT: String(port), PAPERCLIP_API_KEY: 'the token of the board' }
+  expect(await runCommandLine(['demo'], { env })).toMatchObject({ exit: 4, err: expect.stringContaining('401') as string })
   recorder.close()
   expect(seen).toEqual(['Bearer the token of the board'])
 })
