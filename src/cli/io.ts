@@ -3,10 +3,10 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { createClient } from './client.ts'
 import type { Client } from './client.ts'
-import type { SharedValues } from './parse.ts'
 import { usageProblem } from './problem.ts'
 import { plain } from './screen.ts'
 import type { Screen } from './screen.ts'
+import type { SharedValues } from './sharedValues.ts'
 
 /** The process around a command: its environment and its streams. Tests give their own. */
 export interface Surroundings {

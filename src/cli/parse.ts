@@ -4,14 +4,7 @@ import type { Command } from './command.ts'
 import { namedOptions, positionalOptions, sharedOptions } from './optionSyntax.ts'
 import type { OptionSyntax } from './optionSyntax.ts'
 import { usageProblem } from './problem.ts'
-
-/** The options that every command line may carry, whatever its command. */
-export interface SharedValues {
-  readonly json: boolean
-  readonly help: boolean
-  readonly url: string | null
-  readonly home: string | null
-}
+import type { SharedValues } from './sharedValues.ts'
 
 /** A command line that names a command of the list. */
 export interface ParsedLine {

@@ -132,6 +132,7 @@ describe('Text on a terminal', () => {
     const hostile = 'a\u001B]0;title\u0007b\u009B31mc\u202Ed\re'
     expect(plain(hostile)).toBe('a\u{FFFD}]0;title\u{FFFD}b\u{FFFD}31mc\u{FFFD}d\u{FFFD}e')
     expect(oneLine('a\nb\tc')).toBe('a b c')
+    // oxlint-disable-next-line no-control-regex
     expect(safeJson({ text: hostile })).not.toMatch(/[\u0000-\u001F\u007F-\u009F\u202E]/)
     expect(JSON.parse(safeJson({ text: hostile }))).toEqual({ text: hostile })
   })

@@ -17,6 +17,7 @@ export const toned = ({ hasColours }: Screen, tone: Tone, text: string): string 
   hasColours ? `\u001B[${codes[tone]}m${text}\u001B[0m` : text
 
 /** Control characters, and those that change the direction of a text or are not seen. */
+// oxlint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/g
 
 /** A text with a mark for each character that could act on a terminal. Line ends and tabs stay. */
