@@ -5,6 +5,7 @@ import { approvalCommands } from './commands/approvals.ts'
 import { completionCommand } from './commands/completion.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { importCommand } from './commands/import.ts'
 import { issueCommands } from './commands/issues.ts'
 import { lockCommands } from './commands/locks.ts'
 import { runCommands } from './commands/runs.ts'
@@ -32,5 +33,6 @@ export const commands: readonly Command[] = [
   ...secretCommands,
   // `backup`, `restore`, `backup verify`, `import`, `support-bundle`: what an operator does with the data as a whole.
   demoCommand,
+  importCommand,
   completionCommand(() => commands),
 ]

@@ -32,6 +32,7 @@ import * as labelEvents from '../org/labels/events.ts'
 import * as lifecycleEvents from '../control/lifecycle/events.ts'
 import * as inviteEvents from '../org/invites/events.ts'
 import * as memberEvents from '../org/members/events.ts'
+import * as moveoverEvents from '../moveover/events.ts'
 import * as peopleEvents from '../org/people/events.ts'
 import * as portabilityEvents from '../control/portability/events.ts'
 import * as projectEvents from '../org/projects/events.ts'
@@ -90,6 +91,7 @@ export const allEvents: readonly EventDeclaration[] = [
   lifecycleEvents,
   inviteEvents,
   memberEvents,
+  moveoverEvents,
   peopleEvents,
   portabilityEvents,
   projectEvents,

@@ -18,6 +18,7 @@ const ofClients: readonly string[] = [
   'COMPANY_ID',
   'CONFIG',
   'CONTEXT',
+  'IMPORT_FROM',
   'PROJECT_ID',
   'PROFILE',
   'LINKED_ISSUE_IDS',

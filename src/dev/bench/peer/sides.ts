@@ -7,7 +7,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openPool } from '../../../platform/db/driver/client.ts'
 import { startEmbedded } from '../../../platform/embedded/index.ts'
-import type { EmbeddedPostgres } from '../../../platform/embedded/contract.ts'
+import type { Connection, EmbeddedPostgres } from '../../../platform/embedded/contract.ts'
 import { install } from '../../compat/install.ts'
 import { databaseEnvOf } from '../../testing/serverProcess.ts'
 import { unmetered } from '../../testing/unmetered.ts'
@@ -32,6 +32,8 @@ export interface Side {
   readonly port: number
   /** A folder that is removed when the side stops. */
   readonly folder: string
+  /** Its database, as the login that owns it. */
+  readonly database: Connection
   /** Processor time of the server and of its Postgres so far, in ms. */
   cpu(): { readonly server: number; readonly postgres: number }
   memoryMb(): number
@@ -105,6 +107,7 @@ async function startSide({ name, folder, database, postgres, port, first, later 
     name,
     port,
     folder,
+    database: postgres.ownerConnection,
     cpu: () => ({ server: cpuMs(child.pid ?? 0), postgres: postgresCpuMs(postmaster) }),
     memoryMb: () => residentMb(child.pid ?? 0),
     async restart() {
@@ -142,7 +145,7 @@ export async function startOurs(): Promise<Side> {
 }
 
 /** Installs the release outside the project, unless an earlier bench did. @returns its command */
-function installPeer(): string {
+export function installPeer(): string {
   const folder = path.join(cacheFolder(), PEER.replace('@', '-'))
   const command = path.join(folder, 'node_modules/.bin/paperclipai')
   if (!existsSync(command)) install(PEER, folder, { optional: true })

@@ -1,0 +1,30 @@
+// The tables of a Paperclip database of release 2026.403.0, as far as a move reads them: their columns with their types, as its information_schema has them,
+// in words of our own. They have no constraint, so that a test can plant what a database that was tampered with could hold.
+
+/** Statements that make the tables. */
+export const paperclipTables: readonly string[] = [
+  'create schema drizzle',
+  'create table drizzle.__drizzle_migrations (id serial, hash text, created_at bigint)',
+  `create table companies (id uuid, name text, description text, status text, issue_prefix text, issue_counter integer, budget_monthly_cents integer, require_board_approval_for_new_agents boolean, brand_color text, created_at timestamptz, updated_at timestamptz)`,
+  `create table agents (id uuid, company_id uuid, name text, role text, title text, icon text, status text, reports_to uuid, capabilities text, adapter_type text, adapter_config jsonb, runtime_config jsonb, budget_monthly_cents integer, permissions jsonb, metadata jsonb, last_heartbeat_at timestamptz, paused_at timestamptz, created_at timestamptz, updated_at timestamptz)`,
+  `create table agent_api_keys (id uuid, company_id uuid, agent_id uuid, name text, key_hash text, revoked_at timestamptz, last_used_at timestamptz, created_at timestamptz)`,
+  `create table goals (id uuid, company_id uuid, title text, description text, level text, status text, parent_id uuid, owner_agent_id uuid, created_at timestamptz, updated_at timestamptz)`,
+  `create table projects (id uuid, company_id uuid, name text, description text, status text, goal_id uuid, lead_agent_id uuid, target_date date, color text, execution_workspace_policy jsonb, paused_at timestamptz, archived_at timestamptz, created_at timestamptz, updated_at timestamptz)`,
+  `create table project_goals (project_id uuid, goal_id uuid, company_id uuid)`,
+  `create table project_workspaces (id uuid, company_id uuid, project_id uuid, name text, source_type text, cwd text, repo_url text, repo_ref text, default_ref text, visibility text, setup_command text, cleanup_command text, remote_provider text, remote_workspace_ref text, shared_workspace_key text, metadata jsonb, is_primary boolean, created_at timestamptz, updated_at timestamptz)`,
+  `create table labels (id uuid, company_id uuid, name text, color text, created_at timestamptz, updated_at timestamptz)`,
+  `create table company_secrets (id uuid, company_id uuid, name text, provider text, latest_version integer, description text, created_by_user_id text, created_at timestamptz, updated_at timestamptz)`,
+  `create table issues (id uuid, company_id uuid, issue_number integer, identifier text, project_id uuid, project_workspace_id uuid, goal_id uuid, parent_id uuid, title text, description text, status text, priority text, assignee_agent_id uuid, assignee_user_id text, checkout_run_id uuid, execution_run_id uuid, execution_locked_at timestamptz, created_by_agent_id uuid, created_by_user_id text, origin_kind text, origin_id text, origin_run_id text, request_depth integer, billing_code text, assignee_adapter_overrides jsonb, started_at timestamptz, completed_at timestamptz, cancelled_at timestamptz, hidden_at timestamptz, created_at timestamptz, updated_at timestamptz)`,
+  `create table issue_labels (issue_id uuid, label_id uuid, company_id uuid)`,
+  `create table heartbeat_runs (id uuid, company_id uuid, agent_id uuid, invocation_source text, trigger_detail text, status text, started_at timestamptz, finished_at timestamptz, error text, error_code text, exit_code integer, signal text, usage_json jsonb, result_json jsonb, session_id_before text, session_id_after text, stdout_excerpt text, stderr_excerpt text, external_run_id text, retry_of_run_id uuid, process_loss_retry_count integer, context_snapshot jsonb, created_at timestamptz, updated_at timestamptz)`,
+  `create table issue_comments (id uuid, company_id uuid, issue_id uuid, author_agent_id uuid, author_user_id text, created_by_run_id uuid, body text, created_at timestamptz, updated_at timestamptz)`,
+  `create table documents (id uuid, company_id uuid, title text, format text, latest_body text, latest_revision_id uuid, latest_revision_number integer, created_by_agent_id uuid, created_by_user_id text, updated_by_agent_id uuid, updated_by_user_id text, created_at timestamptz, updated_at timestamptz)`,
+  `create table issue_documents (id uuid, company_id uuid, issue_id uuid, document_id uuid, key text)`,
+  `create table document_revisions (id uuid, company_id uuid, document_id uuid, revision_number integer, title text, format text, body text, change_summary text, created_by_agent_id uuid, created_by_user_id text, created_by_run_id uuid, created_at timestamptz)`,
+  `create table approvals (id uuid, company_id uuid, type text, status text, payload jsonb, requested_by_agent_id uuid, requested_by_user_id text, decision_note text, decided_by_user_id text, decided_at timestamptz, created_at timestamptz, updated_at timestamptz)`,
+  `create table approval_comments (id uuid, company_id uuid, approval_id uuid, author_agent_id uuid, author_user_id text, body text, created_at timestamptz, updated_at timestamptz)`,
+  `create table issue_approvals (issue_id uuid, approval_id uuid, company_id uuid)`,
+  `create table cost_events (id uuid, company_id uuid, agent_id uuid, issue_id uuid, project_id uuid, goal_id uuid, heartbeat_run_id uuid, billing_code text, provider text, biller text, billing_type text, model text, input_tokens integer, cached_input_tokens integer, output_tokens integer, cost_cents integer, occurred_at timestamptz, created_at timestamptz)`,
+  `create table activity_log (id uuid, company_id uuid, actor_type text, actor_id text, action text, entity_type text, entity_id text, agent_id uuid, run_id uuid, details jsonb, created_at timestamptz)`,
+  `create table routines (id uuid, company_id uuid, title text)`,
+]

@@ -1,0 +1,96 @@
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { recordCosts, USAGE_PREFIX } from '../engine/costs/index.ts'
+import type { CostInput } from '../engine/costs/index.ts'
+import { costEvents } from '../model/costs.ts'
+import { billingTypes, MAX_EVENT_CENTS, microcentsOf } from '../model/money.ts'
+import { param, statement } from '../platform/db/statement.ts'
+import type { DomainEvent } from '../platform/kernel/event.ts'
+import { count, createdColumn, id, idColumn, line, needed, orElse, reference, time } from './columns.ts'
+import type { SourceTable } from './columns.ts'
+import type { Move, Noun } from './move.ts'
+import { found, moveTable } from './moveTable.ts'
+import type { Movement } from './moveTable.ts'
+
+const MAX_NAME = 200
+
+export const costTable = {
+  name: 'cost_events',
+  columns: {
+    id: idColumn,
+    agentId: needed('uuid', 'agent_id', id),
+    issueId: reference('issue_id'),
+    projectId: reference('project_id'),
+    goalId: reference('goal_id'),
+    runId: reference('heartbeat_run_id'),
+    billingCode: orElse('text', 'billing_code', z.string().max(MAX_NAME).nullable(), null),
+    provider: needed('text', 'provider', line(MAX_NAME)),
+    biller: orElse('text', 'biller', line(MAX_NAME), 'unknown'),
+    billingType: orElse('text', 'billing_type', z.enum(billingTypes), 'unknown'),
+    model: needed('text', 'model', line(MAX_NAME)),
+    inputTokens: orElse('int', 'input_tokens', count, 0),
+    cachedInputTokens: orElse('int', 'cached_input_tokens', count, 0),
+    outputTokens: orElse('int', 'output_tokens', count, 0),
+    costCents: needed('int', 'cost_cents', z.int().min(0).max(MAX_EVENT_CENTS)),
+    occurredAt: needed('time', 'occurred_at', time),
+    createdAt: createdColumn,
+  },
+} as const satisfies SourceTable
+
+/** A cost event with its id in the source. Here it gets an id of its own, and the name that makes it the same event in the next move. */
+interface CostRow extends CostInput {
+  readonly id: string
+}
+
+// No request may name an event so.
+const PREFIX = `${USAGE_PREFIX}moved:`
+
+const selectKnown = statement<{ companyId: string; agentIds: string[]; names: string[] }, { name: string }>('moveover_known_costs')
+  .read(sql`
+  select external_id as name from ${costEvents} join unnest(${param('agentIds', 'uuid[]')}, ${param('names', 'text[]')}) w (a, n)
+    on agent_id = w.a and external_id = w.n
+  where company_id = ${param('companyId', 'uuid')}`)
+
+const costNoun: Noun<CostRow> = {
+  name: 'cost_events',
+  // Each event is charged to the limits above it.
+  batchRows: 100,
+  async knownByRow(db, rows, { companyId }) {
+    const names = rows.map(({ externalId }) => externalId ?? '')
+    const here = await db.run(selectKnown, { companyId, agentIds: rows.map(({ agentId }) => agentId), names })
+    return here.map(({ name }) => ({ id: name.slice(PREFIX.length), isOwn: true }))
+  },
+  async write(tx, rows, { companyId }) {
+    const events: DomainEvent[] = []
+    // One call is about one agent and one project, so that the same limits are above all of it.
+    const groups = new Map<string, CostInput[]>()
+    for (const { id: _, ...input } of rows) {
+      const key = `${input.agentId} ${input.projectId ?? ''}`
+      groups.set(key, [...(groups.get(key) ?? []), input])
+    }
+    for (const inputs of groups.values()) events.push(...(await recordCosts(tx, companyId, inputs)).events)
+    return events
+  },
+}
+
+const movement: Movement<(typeof costTable)['columns'], CostRow> = {
+  table: costTable,
+  noun: costNoun,
+  shape({ costCents, createdAt: _, ...row }, note, { present }) {
+    if (found(present.agents, row.agentId, 'the cost', note) === null) return null
+    return {
+      ...row,
+      issueId: found(present.issues, row.issueId, 'its issue', note),
+      projectId: found(present.projects, row.projectId, 'its project', note),
+      goalId: found(present.goals, row.goalId, 'its goal', note),
+      microcents: microcentsOf(costCents),
+      isPriced: true,
+      source: 'reported',
+      externalId: `${PREFIX}${row.id}`,
+      correctsId: null,
+    }
+  },
+}
+
+/** Brings what agents spent, through the one writer of costs: the sums and the windows of budgets count it. */
+export const moveCosts = async (move: Move): Promise<void> => await moveTable(move, movement)

@@ -1,0 +1,7 @@
+export { moveOver } from './moveOver.ts'
+export type { CompanyMove, MoveOverReport, MoveOverRequest } from './moveOver.ts'
+export { onTarget } from './target.ts'
+export type { TargetPlace } from './target.ts'
+export { isUnreachable } from './source.ts'
+export type { LeftBehind } from './leftBehind.ts'
+export type { MoveProblem, TableCounts } from './tally.ts'
