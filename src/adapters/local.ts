@@ -49,8 +49,7 @@ interface PromptFacts<Config> {
 }
 
 async function invocationOf<Config extends LocalConfig>(program: Program<Config>, { job, config, host, resume }: PromptFacts<Config>) {
-  const leadsAstray = (file: string): boolean => host.launcher?.leadsAstray(file) === true
-  const rendered = await renderPrompt(job, config, { isFresh: resume === null, leadsAstray })
+  const rendered = await renderPrompt(job, config, { isFresh: resume === null, links: host.launcher ?? null })
   if ('problem' in rendered) return rendered
   const command = config.command ?? program.command
   const args = program.args(config, resume)

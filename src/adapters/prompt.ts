@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, readlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Job } from './adapter.ts'
 import { givenText } from './given.ts'
+import type { Launcher } from './isolation/index.ts'
 
 /** Instructions have up to ten pages; a longer file was configured by mistake. */
 export const MAX_INSTRUCTIONS_BYTES = 256 * 1024
@@ -14,6 +15,9 @@ export interface PromptConfig {
   /** A file on this host. Only the board can configure it (I18): agents need an approval to change a configuration. */
   readonly instructionsFilePath?: string | undefined
 }
+
+/** The links that agents could have made; null where agents are not isolated, and read what this server reads. */
+export type AgentLinks = Pick<Launcher, 'leadsAstray' | 'leadsOut'> | null
 
 const placeholders = (job: Job): Readonly<Record<string, string>> => ({
   prompt: job.prompt,
@@ -46,9 +50,9 @@ const fillTemplate = (template: string, job: Job): string =>
 export async function renderPrompt(
   job: Job,
   config: PromptConfig,
-  { isFresh, leadsAstray }: { readonly isFresh: boolean; readonly leadsAstray: (file: string) => boolean },
+  { isFresh, links }: { readonly isFresh: boolean; readonly links: AgentLinks },
 ): Promise<{ prompt: string } | { problem: string }> {
-  const instructions = await readInstructions(config.instructionsFilePath, leadsAstray)
+  const instructions = await readInstructions(config.instructionsFilePath, links)
   if ('problem' in instructions) return instructions
   const template = config.promptTemplate ?? '{{prompt}}'
   const body = fillTemplate(template, job) + (/\{\{\s*prompt\s*\}\}/.test(template) ? '' : `\n\n${job.prompt}`)
@@ -56,17 +60,17 @@ export async function renderPrompt(
   return { prompt: [...givenText(job.given), instructions.text, opening, body].filter((part) => part.trim() !== '').join('\n\n') }
 }
 
-async function readInstructions(
-  file: string | undefined,
-  leadsAstray: (file: string) => boolean,
-): Promise<{ text: string } | { problem: string }> {
+async function readInstructions(file: string | undefined, links: AgentLinks): Promise<{ text: string } | { problem: string }> {
   if (file === undefined) return { text: '' }
   // An agent could otherwise read through the server whatever the server may read.
-  if (leadsAstray(file)) return { problem: `The instructions are a link that an agent could have made, and it leads elsewhere: ${file}` }
+  const astray = { problem: `The instructions are a link that an agent could have made, and it leads elsewhere: ${file}` }
+  if (links?.leadsAstray(file) === true) return astray
   let opened: FileHandle | null = null
   try {
     // Opening a pipe would otherwise wait without limit.
     opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    // A live run may have exchanged the file since the look above: what was opened decides.
+    if (links?.leadsOut(file, await readlink(`/proc/self/fd/${opened.fd}`)) === true) return astray
     const facts = await opened.stat()
     if (!facts.isFile() || facts.size > MAX_INSTRUCTIONS_BYTES)
       return { problem: `The instructions are not a file of at most ${MAX_INSTRUCTIONS_BYTES} bytes: ${file}` }

@@ -2,8 +2,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, sy
 import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { outcomeOf } from '../testKit.ts'
+import { renderPrompt } from '../prompt.ts'
+import { jobWith, outcomeOf } from '../testKit.ts'
 import { agentFoldersOf } from './agentFolders.ts'
+import { seedHome } from './agentHome.ts'
+import { noNeeds } from './isolation.ts'
 import { isolatedServer, isRoot, OTHER_AGENT, temporaryFolder, workingWays } from './testKit.ts'
 
 const ways = await workingWays()
@@ -157,5 +160,62 @@ describe('The links of agents', () => {
       }),
     )
     expect(agentFoldersOf([agents, places.inner]).around(places.inner)).toBe(places.inner)
+  })
+
+  test.each(['the file', 'its folder'])('Instructions of which a live run exchanges %s between the look at them and their opening are not read', async (what) => {
+    const [folder, hidden] = [project('in'), operatorsFolder()]
+    writeFileSync(path.join(hidden, 'instructions.md'), 'of the operator')
+    const file = path.join(folder, 'in', 'instructions.md')
+    const place = what === 'the file' ? file : path.dirname(file)
+    const write = (): void => {
+      mkdirSync(path.dirname(file), { recursive: true })
+      writeFileSync(file, 'be kind')
+    }
+    const agents = agentFoldersOf([folder])
+    const links = {
+      leadsAstray(at: string) {
+        const isAstray = agents.leadsAstray(at)
+        rmSync(place, { recursive: true })
+        symlinkSync(what === 'the file' ? path.join(hidden, 'instructions.md') : hidden, place)
+        return isAstray
+      },
+      leadsOut(at: string, opened: string) {
+        // Back again, so that no look behind the opening finds the link.
+        rmSync(place)
+        write()
+        return agents.leadsOut(at, opened)
+      },
+    }
+    write()
+    const config = { instructionsFilePath: file }
+    expect(await renderPrompt(jobWith({}), config, { isFresh: true, links: agents })).toMatchObject({ prompt: expect.stringMatching(/^be kind/) })
+    expect(await renderPrompt(jobWith({}), config, { isFresh: true, links })).toMatchObject({
+      problem: expect.stringContaining('a link that an agent could have made'),
+    })
+  })
+
+  test('A setting of the operator that a live run exchanges for a link is not copied into the home of an agent', () => {
+    const [operator, home, hidden] = [project('.tool'), project(), operatorsFolder()]
+    const file = path.join(operator, '.tool/settings.json')
+    const agents = agentFoldersOf([path.dirname(file)])
+    const copied = (leadsAstray: (at: string) => boolean): string | null => {
+      writeFileSync(file, 'of the tool')
+      const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+      const record = path.join(temporaryFolder(), 'seeds.json')
+      rmSync(path.join(home, '.tool'), { recursive: true, force: true })
+      seedHome(
+        { operator, agent: home, record, owner, leadsAstray, leadsOut: (at, opened) => agents.leadsOut(at, opened) },
+        { ...noNeeds, settings: ['.tool/settings.json'] },
+      )
+      return existsSync(path.join(home, '.tool/settings.json')) ? readFileSync(path.join(home, '.tool/settings.json'), 'utf8') : null
+    }
+    expect(copied((at) => agents.leadsAstray(at))).toBe('of the tool')
+    const exchanged = copied((at) => {
+      const isAstray = agents.leadsAstray(at)
+      rmSync(file)
+      symlinkSync(path.join(hidden, 'key'), file)
+      return isAstray
+    })
+    expect(exchanged).toBeNull()
   })
 })

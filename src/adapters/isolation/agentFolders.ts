@@ -15,6 +15,12 @@ export interface AgentFolders {
   around(real: string): string | null
   /** Whether a link that an agent could have made leads a path out of the folder in which the link stands. */
   leadsAstray(file: string): boolean
+  /**
+   * Whether a file that was opened by a path lies out of the folder of agents that the path goes into. An agent that may write there can exchange what
+   * stands there between any look at the path and its opening, so a reader asks again with what it has opened.
+   * @param opened the real path of the open file
+   */
+  leadsOut(file: string, opened: string): boolean
   /** The same folders with further ones, for one plan. Nothing is recorded. */
   with(folders: readonly string[]): AgentFolders
 }
@@ -28,6 +34,7 @@ export function agentFoldersOf(folders: readonly string[]): AgentFolders {
   return {
     around: (real) => innermost(real, folders),
     leadsAstray: (file) => leadsAstray(file, folders),
+    leadsOut: (file, opened) => leadsOut(file, opened, folders),
     with: (further) => agentFoldersOf([...folders, ...further.flatMap((folder) => realPathOf(folder) ?? [])]),
   }
 }
@@ -52,6 +59,28 @@ function leadsAstray(file: string, folders: readonly string[]): boolean {
     rest.unshift(...to.split('/'))
   }
   return grounds.some((ground) => !isWithin(real, ground))
+}
+
+/** No agent can change the way to its own folder, so the way is followed up to the first link in one and no further. */
+function leadsOut(file: string, opened: string, folders: readonly string[]): boolean {
+  const rest = file.split('/')
+  let real = '/'
+  for (let links = 0; rest.length > 0;) {
+    const step = rest.shift() ?? ''
+    const next = path.join(real, step)
+    const to = step === '' || step === '.' || step === '..' ? null : linkTextOf(next)
+    if (to === null || innermost(next, folders) !== null) {
+      real = next
+      if (to !== null) break
+      continue
+    }
+    links += 1
+    if (links > MAX_LINKS) return true
+    if (path.isAbsolute(to)) real = '/'
+    rest.unshift(...to.split('/'))
+  }
+  const ground = innermost(real, folders)
+  return ground !== null && !isWithin(opened, ground)
 }
 
 /**

@@ -4,9 +4,12 @@ import { createHash } from 'node:crypto'
 import {
   chownSync,
   closeSync,
+  constants,
+  fstatSync,
   openSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -43,6 +46,8 @@ export interface Homes {
   readonly owner: Account
   /** Whether a link that an agent could have made leads a path elsewhere: the operator may have given a part of the home to agents. */
   readonly leadsAstray: (file: string) => boolean
+  /** Whether a file that was opened by a path lies out of the folder of agents that the path goes into: a live run exchanged it meanwhile. */
+  readonly leadsOut: (file: string, opened: string) => boolean
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
@@ -55,12 +60,17 @@ function readRecord(file: string): SeedRecord {
   }
 }
 
-function readOperatorFile(file: string, maxBytes: number): Buffer | null {
+function readOperatorFile(file: string, maxBytes: number, { leadsOut }: Pick<Homes, 'leadsOut'>): Buffer | null {
+  let descriptor: number | null = null
   try {
-    const facts = statSync(file)
-    return facts.isFile() && facts.size <= maxBytes ? readFileSync(file) : null
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    if (leadsOut(file, readlinkSync(`/proc/self/fd/${descriptor}`))) return null
+    const facts = fstatSync(descriptor)
+    return facts.isFile() && facts.size <= maxBytes ? readFileSync(descriptor) : null
   } catch {
     return null
+  } finally {
+    if (descriptor !== null) closeSync(descriptor)
   }
 }
 
@@ -85,7 +95,7 @@ export function seedHome(homes: Homes, needs: ToolNeeds): void {
   const record = readRecord(homes.record)
   for (const file of needs.signIn) {
     const source = path.join(homes.operator, file)
-    const bytes = homes.leadsAstray(source) ? null : readOperatorFile(source, MAX_SIGN_IN_BYTES)
+    const bytes = homes.leadsAstray(source) ? null : readOperatorFile(source, MAX_SIGN_IN_BYTES, homes)
     if (bytes === null || record.signIn[file] === hashOf(bytes)) continue
     if (writeWithin(homes.agent, file, bytes, homes.owner)) record.signIn[file] = hashOf(bytes)
   }
@@ -93,7 +103,7 @@ export function seedHome(homes: Homes, needs: ToolNeeds): void {
     const source = path.join(homes.operator, file)
     const facts = statSync(source, { throwIfNoEntry: false })
     if (facts === undefined || homes.leadsAstray(source) || record.settings[file] === `${facts.mtimeMs}:${facts.size}`) continue
-    const bytes = readOperatorFile(source, MAX_SETTINGS_BYTES)
+    const bytes = readOperatorFile(source, MAX_SETTINGS_BYTES, homes)
     if (bytes !== null && writeWithin(homes.agent, file, bytes, homes.owner)) record.settings[file] = `${facts.mtimeMs}:${facts.size}`
   }
   writeFileSync(homes.record, JSON.stringify(record), { mode: 0o600 })
@@ -119,7 +129,7 @@ export async function collectSignIn(homes: Homes, needs: ToolNeeds): Promise<Col
     const seeded = record.signIn[file]
     if (bytes === null || seeded === undefined || hashOf(bytes) === seeded) continue
     const target = path.join(homes.operator, file)
-    const outcome = homes.leadsAstray(target) ? 'kept' : await replaceUnderLock(target, seeded, bytes)
+    const outcome = homes.leadsAstray(target) ? 'kept' : await replaceUnderLock(target, { expectedHash: seeded, bytes, homes })
     if (outcome === 'foreign') collected.foreign.push(file)
     if (outcome !== 'written') continue
     record.signIn[file] = hashOf(bytes)
@@ -129,7 +139,13 @@ export async function collectSignIn(homes: Homes, needs: ToolNeeds): Promise<Col
   return collected
 }
 
-async function replaceUnderLock(file: string, expectedHash: string, bytes: Buffer): Promise<'written' | 'foreign' | 'kept'> {
+interface Replacement {
+  readonly expectedHash: string
+  readonly bytes: Buffer
+  readonly homes: Pick<Homes, 'leadsOut'>
+}
+
+async function replaceUnderLock(file: string, { expectedHash, bytes, homes }: Replacement): Promise<'written' | 'foreign' | 'kept'> {
   let real: string
   try {
     real = realpathSync(file)
@@ -139,7 +155,7 @@ async function replaceUnderLock(file: string, expectedHash: string, bytes: Buffe
   const lock = `${real}.paperclip-lock`
   if (!(await takeLock(lock))) return 'kept'
   try {
-    const current = readOperatorFile(real, MAX_SIGN_IN_BYTES)
+    const current = readOperatorFile(real, MAX_SIGN_IN_BYTES, homes)
     if (current === null || hashOf(current) !== expectedHash) return 'kept'
     if (!isOfSameAccount(current.toString(), bytes.toString())) return 'foreign'
     const { uid, gid, mode } = statSync(real)

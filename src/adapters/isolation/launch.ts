@@ -88,6 +88,8 @@ export interface Launcher {
   isolate(request: LaunchRequest): Promise<IsolatedCommand | { readonly problem: string }>
   /** Whether a link that an agent could have made leads a path elsewhere. This server does not read there for a run. */
   leadsAstray(file: string): boolean
+  /** Whether a file that was opened by a path lies out of the folder of agents that the path goes into: an agent exchanged it meanwhile. */
+  leadsOut(file: string, opened: string): boolean
   /** The reasons that keep a configuration from running isolated. Creates nothing but the agent's work folder. */
   check(request: CheckRequest): readonly string[]
 }
@@ -125,6 +127,7 @@ export function createLauncher(isolation: Isolation, options: LauncherOptions): 
     accountOf: (agentId) => accountOf(state, agentId),
     isolate: (request) => isolate(state, request),
     leadsAstray: (file) => record.read().leadsAstray(file),
+    leadsOut: (file, opened) => record.read().leadsOut(file, opened),
     check(request) {
       const cwd = cwdOf(state, request)
       if (!isFolder(cwd)) return [`The working folder does not exist: ${cwd}`]
@@ -173,9 +176,12 @@ async function isolate(state: State, request: LaunchRequest): Promise<IsolatedCo
     return { problem: given.problem }
   }
   const agents = state.folders.read()
-  const leadsAstray = (file: string): boolean => agents.leadsAstray(file)
+  const links = {
+    leadsAstray: (file: string): boolean => agents.leadsAstray(file),
+    leadsOut: (file: string, opened: string): boolean => agents.leadsOut(file, opened),
+  }
   const homes: Homes | null =
-    operatorHome === null ? null : { operator: operatorHome, agent: folders.home, record: folders.seedRecord, owner, leadsAstray }
+    operatorHome === null ? null : { operator: operatorHome, agent: folders.home, record: folders.seedRecord, owner, ...links }
   await Promise.all([...live.values()].map((run) => run.collect()))
   if (homes !== null) seedHome(homes, needs)
   let isReported = false
