@@ -13,7 +13,9 @@ function unquoted(text: string): string {
   if (single !== undefined) return single
   const double = /^"((?:[^"\\]|\\.)*)"/.exec(text)?.[1]
   if (double !== undefined) return double.replaceAll(/\\(.)/g, (_, escaped: string) => ({ n: '\n', r: '\r', t: '\t' })[escaped] ?? escaped)
-  return text.replace(/[ \t]+#.*$/, '').trimEnd()
+  // A pattern that begins with any number of spaces takes the square of their number.
+  const comment = text.search(/[ \t]#/)
+  return (comment === -1 ? text : text.slice(0, comment)).trimEnd()
 }
 
 /** The variables of a file of lines `NAME=value`. Lines of another form are comments. The last of a name counts. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { onThisMachine } from '../../dev/testing/slowness.ts'
 import { parseEnvironment } from './environmentFile.ts'
 import { referencesIn } from './references.ts'
 import { uncoverableBecause } from './rules.ts'
@@ -74,5 +75,12 @@ describe('parseEnvironment', () => {
       DOUBLE: 'seven\n"eight"',
       EMPTY: '',
     })
+  })
+
+  test('A value with many spaces costs linear time', () => {
+    const startedAt = performance.now()
+    const value = `x${' '.repeat(100_000)}y`
+    expect(parseEnvironment(`A=${value}\nB=${value} # why`)).toEqual(new Map([['A', value], ['B', value]]))
+    expect(performance.now() - startedAt).toBeLessThan(onThisMachine(300))
   })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { onThisMachine } from '../../dev/testing/slowness.ts'
 import { draftsOf, fileKind, hashOfFiles, MAX_SKILL_FILE_BYTES, MAX_SKILL_FILES, slugOf, skillSlug, trustLevel } from './rules.ts'
 import { describeSkill } from './skillText.ts'
 
@@ -107,5 +108,12 @@ describe('describeSkill', () => {
     ['', { name: null, description: null }],
   ])('The head of %j is read', (text, expected) => {
     expect(describeSkill(text)).toEqual(expected)
+  })
+
+  test('A head of nothing but spaces costs linear time, however often it is read', () => {
+    const startedAt = performance.now()
+    for (const gap of [' '.repeat(60_000), '\t'.repeat(60_000), ' \u00a0'.repeat(30_000)])
+      expect(describeSkill(`---\nname: x${gap}y\n---\n`).name).toBe('x y')
+    expect(performance.now() - startedAt).toBeLessThan(onThisMachine(300))
   })
 })

@@ -9,10 +9,16 @@ const MAX_HEAD_LINES = 200
 const MAX_NAME = 120
 const MAX_DESCRIPTION = 1000
 
+/** A text up to a `#` behind a space. By steps: a pattern that begins with any number of spaces takes the square of their number. */
+function withoutComment(text: string): string {
+  const at = text.search(/\s#/)
+  return at === -1 ? text : text.slice(0, at).trimEnd()
+}
+
 /** A text without its quotation marks; a text in double ones is read as JSON, which most of them are. */
 function unquoted(text: string): string {
   const quoted = /^(["'])([\s\S]*)\1$/.exec(text)
-  if (quoted === null) return text.replace(/\s+#.*$/, '')
+  if (quoted === null) return withoutComment(text)
   if (quoted[1] === "'") return (quoted[2] ?? '').replaceAll("''", "'")
   try {
     return String(JSON.parse(text))
