@@ -1,11 +1,15 @@
 // The most of everything about routines. An agent that makes routines for itself has less than the board (I21).
 
-/** The most routines of a company. All of them are paused in one transaction. */
+/** The most routines of a company that are not archived. All of them are paused in one transaction. */
 export const MAX_ROUTINES = 500
+/** The most routines of a company in all. Nothing deletes them but the end of the company. */
+export const MAX_KEPT_ROUTINES = 5000
 /** The most triggers of a routine. */
 export const MAX_TRIGGERS = 20
 /** The most routines that an agent has made for itself and not archived. */
 export const MAX_ROUTINES_OF_AGENT = 10
+/** The most routines that an agent has made for itself in all. Fifty agents together could fill what their company keeps. */
+export const MAX_KEPT_ROUTINES_OF_AGENT = 100
 /** The most triggers of a routine to which an agent adds one. With the interval, an agent wakes itself 160 times an hour at most. */
 export const MAX_TRIGGERS_OF_AGENT = 4
 /** The fewest minutes between two times of a schedule that an agent sets. */

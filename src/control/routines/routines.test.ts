@@ -268,6 +268,42 @@ describe('an agent and its routines (I21)', () => {
     await agent.client.patch(`/api/routines/${routine.id}`, { status: 'archived' })
     expect((await create(here, agent)).status).toBe(201)
   })
+
+  test('A routine that comes back from the archive counts again: an agent has ten at work, whatever it archived or made archived', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    const make = async (fields: Record<string, unknown> = {}) => {
+      const { status, body } = await create(here, agent, fields)
+      expect(status).toBe(201)
+      return body.id as string
+    }
+    const set = (id: string, status: string) => agent.client.patch(`/api/routines/${id}`, { status })
+    const laid: string[] = [await make({ status: 'archived' }), await make({ status: 'archived' })]
+    for (let count = 0; count < 10; count += 1) laid.push(await make())
+    for (const id of laid.slice(2, 4)) expect((await set(id, 'archived')).status).toBe(200)
+    for (let count = 0; count < 2; count += 1) await make()
+    for (const id of laid.slice(0, 4))
+      for (const status of ['active', 'paused']) await expectRefused(server(), () => set(id, status), 422, 'unprocessable')
+    await set(laid[5] ?? '', 'archived')
+    const answers = await Promise.all(laid.slice(0, 4).map((id) => set(id, 'active')))
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 422, 422, 422])
+    // One that the board made does not count.
+    const given = await createRoutine(server(), here, { assigneeAgentId: agent.id })
+    for (const status of ['archived', 'active']) expect((await set(given.id, status)).status).toBe(200)
+  })
+
+  test('Archived routines of an agent do not fill the company, and an agent makes a hundred in all', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    await server().database.sql.query(
+      `insert into routines (company_id, title, assignee_agent_id, status, pause_reason, created_by_agent_id)
+         select $1, 'Old', $2, 'archived', 'agent', case when n > 500 then $2::uuid end from generate_series(1, 600) n`,
+      [here.company.id, agent.id],
+    )
+    await expectRefused(server(), () => create(here, agent), 422, 'unprocessable')
+    await expectRefused(server(), () => create(here, agent, { status: 'archived' }), 422, 'unprocessable')
+    expect((await board().post(of(here), { title: 'Of the board' })).status).toBe(201)
+  })
 })
 
 describe('pause all', () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { eq, sql } from 'drizzle-orm'
-import { lockUnarchivedCompany } from '../../org/companies/index.ts'
+import { lockCompany, lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { requireMayWriteCompany } from './mayWrite.ts'
 import { requireReferences } from '../../work/issues/index.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -17,7 +17,7 @@ import { changeDetails, changesOf } from '../../platform/kernel/changes.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { routineCreated, routineUpdated } from './events.ts'
-import { MAX_ROUTINES, MAX_ROUTINES_OF_AGENT } from './limits.ts'
+import { MAX_KEPT_ROUTINES, MAX_KEPT_ROUTINES_OF_AGENT, MAX_ROUTINES, MAX_ROUTINES_OF_AGENT } from './limits.ts'
 import { lockOwnRoutine, OWN_ONLY } from './lock.ts'
 import type { RoutineRow } from './lock.ts'
 import { routineById } from './queries.ts'
@@ -26,22 +26,45 @@ import { setNextTimes } from './nextTimes.ts'
 import { variablesProblem, withoutDefault } from './variables.ts'
 import type { CreateRoutine, PatchRoutine } from './views.ts'
 
-const countRoutines = statement<{ companyId: string; agentId: string | null }, { all: number; own: number }>('routine_count').read(sql`
-  select count(*)::int as all, count(*) filter (where created_by_agent_id = ${param('agentId', 'uuid')} and status <> 'archived')::int as own
+interface Counts {
+  all: number
+  kept: number
+  own: number
+  ownKept: number
+}
+
+const isActive = sql`status <> 'archived'`
+const isOwn = sql`created_by_agent_id = ${param('agentId', 'uuid')}`
+const countRoutines = statement<{ companyId: string; agentId: string | null }, Counts>('routine_count').read(sql`
+  select count(*) filter (where ${isActive})::int as all, count(*)::int as kept, count(*) filter (where ${isActive} and ${isOwn})::int as own,
+    count(*) filter (where ${isOwn})::int as "ownKept"
   from ${routines} where company_id = ${param('companyId', 'uuid')}`)
 
 const hasSchedule = statement<{ routineId: string }, { found: boolean }>('routine_has_schedule').read(sql`
   select exists (select 1 from ${routineTriggers} where routine_id = ${param('routineId', 'uuid')} and kind = 'schedule' and enabled) as found`)
 
-/** (tx) Refuses one routine more than a company or an agent may have. Expects the company's row lock. @throws Refusal `unprocessable` */
-async function requireRoom(tx: Tx, ctx: Ctx): Promise<void> {
+/**
+ * (tx) Refuses one routine more than a company or an agent may have. Expects the company's row lock.
+ * @param before the archived routine that is to come back; null for a new one
+ * @throws Refusal `unprocessable`
+ */
+async function requireRoom(tx: Tx, ctx: Ctx, before: RoutineRow | null, status: RoutineStatus): Promise<void> {
   const agentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : null
-  const { all, own } = exactlyOne(await tx.run(countRoutines, { companyId: companyOf(ctx), agentId }))
-  if (all >= MAX_ROUTINES) refuse('unprocessable', { message: `A company has at most ${MAX_ROUTINES} routines` })
-  if (agentId !== null && own >= MAX_ROUTINES_OF_AGENT)
-    refuse('unprocessable', {
-      message: `An agent makes at most ${MAX_ROUTINES_OF_AGENT} routines for itself; archive one, or ask the board`,
-    })
+  const { all, kept, own, ownKept } = exactlyOne(await tx.run(countRoutines, { companyId: companyOf(ctx), agentId }))
+  const atMost = (count: number, most: number, message: string): void => {
+    if (count >= most) refuse('unprocessable', { message, details: { limit: most } })
+  }
+  if (status !== 'archived') atMost(all, MAX_ROUTINES, `A company has at most ${MAX_ROUTINES} routines that are not archived`)
+  if (before === null) atMost(kept, MAX_KEPT_ROUTINES, `A company has at most ${MAX_KEPT_ROUTINES} routines, the archived ones included`)
+  if (agentId === null || (before !== null && before.createdByAgentId !== agentId)) return
+  if (status !== 'archived')
+    atMost(own, MAX_ROUTINES_OF_AGENT, `An agent makes at most ${MAX_ROUTINES_OF_AGENT} routines for itself; archive one, or ask the board`)
+  if (before === null)
+    atMost(
+      ownKept,
+      MAX_KEPT_ROUTINES_OF_AGENT,
+      `An agent makes at most ${MAX_KEPT_ROUTINES_OF_AGENT} routines for itself, the archived ones included; use one of them again`,
+    )
 }
 
 function requireVariables(variables: PatchRoutine['variables']): void {
@@ -75,7 +98,7 @@ export async function createRoutine(ctx: Ctx, input: CreateRoutine): Promise<Rou
     await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
     await requireReferences(tx, ctx, { projectId, goalId, parentId: parentIssueId, assigneeAgentId })
-    await requireRoom(tx, ctx)
+    await requireRoom(tx, ctx, null, input.status)
     const references = { projectId, goalId, parentIssueId, assigneeAgentId, description }
     const authors = { createdByAgentId, createdByUserId, updatedByAgentId: createdByAgentId, updatedByUserId: createdByUserId }
     await tx.insert(routines).values({ ...input, ...references, ...authors, id, companyId, pauseReason: reasonOf(ctx, input.status) })
@@ -110,12 +133,14 @@ async function requirePermitted(tx: Tx, ctx: Ctx, before: RoutineRow, input: Pat
 /**
  * Changes a routine. One that becomes active again goes on with the next time of its schedules: what was due meanwhile is not made up for. Without
  * a difference nothing is recorded.
- * @throws Refusal `not_found`; `not_self` for the routine of another agent, and for another assignee; `approval_required` when an agent resumes what
+ * @throws Refusal `not_found`; `unprocessable` when it would come back from the archive beyond a quota; `not_self` for the routine of another agent, and for another assignee; `approval_required` when an agent resumes what
  *   the board has stopped; as `createRoutine`
  */
 export async function updateRoutine(ctx: Ctx, id: string, input: PatchRoutine): Promise<RoutineRow> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
+    // One that comes back from the archive is counted, so two of them take turns.
+    if (input.status !== undefined && input.status !== 'archived') await lockCompany(tx, companyId)
     const { routine: before, companyStatus } = await lockOwnRoutine(tx, ctx, id)
     requireMayWriteCompany(companyStatus)
     const changes = changesOf(before, input)
@@ -123,6 +148,7 @@ export async function updateRoutine(ctx: Ctx, id: string, input: PatchRoutine): 
     const changedInput: PatchRoutine = Object.fromEntries(changes)
     await requirePermitted(tx, ctx, before, changedInput)
     const { projectId, goalId, parentIssueId, assigneeAgentId, status } = changedInput
+    if (before.status === 'archived' && status !== undefined) await requireRoom(tx, ctx, before, status)
     await requireReferences(tx, ctx, { projectId, goalId, parentId: parentIssueId, assigneeAgentId })
     const { agentId: updatedByAgentId, userId: updatedByUserId } = authorOf(ctx.actor)
     const pause = status === undefined ? {} : { pauseReason: reasonOf(ctx, status) }
