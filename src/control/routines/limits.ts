@@ -10,7 +10,7 @@ export const MAX_TRIGGERS = 20
 export const MAX_ROUTINES_OF_AGENT = 10
 /** The most routines that an agent has made for itself in all. Fifty agents together could fill what their company keeps. */
 export const MAX_KEPT_ROUTINES_OF_AGENT = 100
-/** The most triggers of a routine to which an agent adds one. With the interval, an agent wakes itself 160 times an hour at most. */
+/** The most triggers of a routine to which an agent adds one. With the interval, the schedules of an agent wake it 160 times an hour at most. */
 export const MAX_TRIGGERS_OF_AGENT = 4
 /** The fewest minutes between two times of a schedule that an agent sets. */
 export const MIN_MINUTES_OF_AGENT = 15
@@ -22,6 +22,11 @@ export const CATCH_UP_CAP = 25
 export const SHOWN_TIMES = 5
 /** The most calls of one webhook within a minute that make a run. */
 export const MAX_CALLS_PER_MINUTE = 60
+/**
+ * The most runs within an hour by webhooks that an agent has made for itself or knows the secret of, all of them together: as many as by its schedules. It could call
+ * them itself, and what they wake is not counted as a wake that the agent asked for.
+ */
+export const MAX_CALLS_PER_HOUR_OF_AGENT = 160
 /** The largest body of a webhook: its payload stands in the run. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024
 /** The days for which runs that have ended are kept. */

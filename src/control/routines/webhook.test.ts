@@ -143,6 +143,29 @@ describe('a webhook with a bearer', () => {
     expect(refused).toMatchObject({ status: 429, body: { code: 'quota_exceeded' } })
   })
 
+  test('The webhooks that an agent has the secret of make 160 runs an hour together, and those of the board are not counted', async () => {
+    const { here, agent, routineId, secret, path, trigger } = await webhook()
+    const own = (await agent.client.post(`/api/companies/${here.company.id}/routines`, { title: 'Own', assigneeAgentId: agent.id })).body
+    const made = await addTrigger(own.id, { kind: 'webhook' }, agent.client)
+    const ofAgent = new URL(made.secretMaterial.webhookUrl).pathname
+    const callOwn = () => call(ofAgent, '{}', { authorization: `Bearer ${made.secretMaterial.webhookSecret}` })
+    const insert = (of: string, triggerId: string, count: number) =>
+      server().database.sql.query(
+        `insert into routine_runs (company_id, routine_id, trigger_id, source, status, created_at)
+           select $1, $2, $3, 'webhook', 'skipped', now() - interval '30 minutes' from generate_series(1, $4)`,
+        [here.company.id, of, triggerId, count],
+      )
+    await insert(routineId, trigger.id, 200)
+    expect((await callOwn()).status).toBe(202)
+    // A trigger that the agent deletes takes its calls not with it.
+    await insert(own.id, crypto.randomUUID(), 159)
+    expect(await callOwn()).toMatchObject({ status: 429, body: { code: 'quota_exceeded', details: { limit: 160, windowSeconds: 3600 } } })
+    expect((await call(path, '{}', { authorization: `Bearer ${secret}` })).status).toBe(202)
+    // With a new secret of the agent, it is the agent's.
+    const taken = await agent.client.post(`/api/routine-triggers/${trigger.id}/rotate-secret`, {})
+    expect((await call(path, '{}', { authorization: `Bearer ${taken.body.secretMaterial.webhookSecret}` })).status).toBe(429)
+  })
+
   test('Guesses of one address are slowed', async () => {
     const fire = () => guessed().anonymous.post(`/api/routine-triggers/public/${'a'.repeat(24)}/fire`, {}, { authorization: 'Bearer x' })
     const statuses: number[] = []

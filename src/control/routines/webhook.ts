@@ -2,9 +2,10 @@
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { openValue } from '../../org/vault/index.ts'
 import { isCompanyDeleted } from '../../model/deletions.ts'
-import { routineRuns, routineTriggers } from '../../model/routines.ts'
+import { routineRuns, routines, routineTriggers } from '../../model/routines.ts'
 import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -13,9 +14,9 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import { quotaRefusal } from '../../platform/kernel/quotas.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { fire, noCause } from './fire.ts'
-import { MAX_CALLS_PER_MINUTE } from './limits.ts'
+import { MAX_CALLS_PER_HOUR_OF_AGENT, MAX_CALLS_PER_MINUTE } from './limits.ts'
 import { lockRoutine, triggerById } from './lock.ts'
-import type { TriggerRow } from './lock.ts'
+import type { RoutineRow, TriggerRow } from './lock.ts'
 import { runColumns } from './queries.ts'
 import type { RoutineRun } from './queries.ts'
 import { runOfKey } from './runNow.ts'
@@ -34,6 +35,31 @@ const runByReplay = statement<{ triggerId: string; replayKey: string }, RoutineR
 const countCalls = statement<{ routineId: string; triggerId: string }, { count: number }>('routine_calls').read(sql`
   select count(*)::int as count from ${routineRuns} where routine_id = ${param('routineId', 'uuid')} and created_at > now() - interval '1 minute'
     and trigger_id = ${param('triggerId', 'uuid')} and source = 'webhook'`)
+
+/** Whether the board made a trigger and no agent has had its secret since. @param alias of the table `routine_triggers` */
+const isOfBoard = (alias: string): SQL => sql.raw(`${alias}.created_by_agent_id is null and ${alias}.updated_by_agent_id is null`)
+
+// A trigger that is gone counts as one of the agent: otherwise a new one would begin at nothing.
+const countCallsOfAgent = statement<{ companyId: string; agentId: string | null }, { count: number }>('routine_calls_of_agent').read(sql`
+  select count(*)::int as count from ${routines} r join ${routineRuns} rr on rr.routine_id = r.id
+  where r.company_id = ${param('companyId', 'uuid')} and r.assignee_agent_id = ${param('agentId', 'uuid')} and rr.source = 'webhook'
+    and rr.created_at > now() - interval '1 hour'
+    and not exists (select from ${routineTriggers} t where t.id = rr.trigger_id and ${isOfBoard('t')})`)
+
+/**
+ * (tx) Refuses one call more than a webhook may have. Expects the routine's row lock.
+ * @throws Refusal `quota_exceeded`
+ */
+async function requireCallsLeft(tx: Tx, { companyId, assigneeAgentId }: RoutineRow, trigger: TriggerRow): Promise<void> {
+  const { routineId, id: triggerId, createdByAgentId, updatedByAgentId } = trigger
+  const { count } = exactlyOne(await tx.run(countCalls, { routineId, triggerId }))
+  if (count >= MAX_CALLS_PER_MINUTE)
+    throw quotaRefusal({ quota: 'webhook_calls', scope: 'company', limit: MAX_CALLS_PER_MINUTE, windowSeconds: 60, retryAfter: 60 })
+  if (createdByAgentId === null && updatedByAgentId === null) return
+  const { count: ofAgent } = exactlyOne(await tx.run(countCallsOfAgent, { companyId, agentId: assigneeAgentId }))
+  if (ofAgent >= MAX_CALLS_PER_HOUR_OF_AGENT)
+    throw quotaRefusal({ quota: 'webhook_calls', scope: 'agent', limit: MAX_CALLS_PER_HOUR_OF_AGENT, windowSeconds: 3600, retryAfter: 60 })
+}
 
 const sha256 = (text: string | Buffer): Buffer => createHash('sha256').update(text).digest()
 
@@ -134,9 +160,7 @@ export async function fireWebhook(ctx: Ctx, publicId: string, payload: unknown, 
     if (before !== null) return unchanged(before)
     if (!trigger.enabled) refuse('conflict', { message: 'The trigger is turned off' })
     if (locked.routine.status !== 'active') refuse('conflict', { message: `The routine is ${locked.routine.status}` })
-    const { count } = exactlyOne(await tx.run(countCalls, { routineId, triggerId }))
-    if (count >= MAX_CALLS_PER_MINUTE)
-      throw quotaRefusal({ quota: 'webhook_calls', scope: 'company', limit: MAX_CALLS_PER_MINUTE, windowSeconds: 60, retryAfter: 60 })
+    await requireCallsLeft(tx, locked.routine, trigger)
     const cause = {
       ...noCause,
       source: 'webhook',
