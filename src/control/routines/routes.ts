@@ -164,7 +164,7 @@ export const routineRoutes = [
     scope: ofRoutineTrigger(),
     returns: z.null(),
     emptyAs204: true,
-    refuses: ['not_found', 'not_self'],
+    refuses: ['not_found', 'not_self', 'approval_required'],
     handle: ({ ctx, target }) => deleteTrigger(ctx, target),
   }),
   post('/api/routine-triggers/:id/rotate-secret', {

@@ -240,6 +240,8 @@ describe('an agent and its routines (I21)', () => {
     const turn = (fields: Record<string, unknown>) => () => agent.client.patch(`/api/routine-triggers/${trigger.id}`, fields)
     await expectRefused(server(), turn({ enabled: true }), 403, 'approval_required')
     await expectRefused(server(), turn({ label: 'First my label, then on' }), 403, 'approval_required')
+    await expectRefused(server(), () => agent.client.del(`/api/routine-triggers/${trigger.id}`), 403, 'approval_required')
+    expect((await board().del(`/api/routine-triggers/${trigger.id}`)).status).toBe(204)
   })
 
   test('It stays within its quotas of routines, triggers and intervals; the board is not bound by them', async () => {
@@ -304,6 +306,19 @@ describe('an agent and its routines (I21)', () => {
     await expectRefused(server(), () => create(here, agent, { status: 'archived' }), 422, 'unprocessable')
     expect((await board().post(of(here), { title: 'Of the board' })).status).toBe(201)
   })
+})
+
+test('A trigger that is off takes no schedule that is none, and what it has can still be turned off', async () => {
+  const here = await world(server())
+  const { id } = await createRoutine(server(), here, { assigneeAgentId: (await here.agent()).id })
+  const { trigger } = await addTrigger(id, { kind: 'schedule', cronExpression: '0 9 * * *', enabled: false }, board())
+  const patch = (fields: Record<string, unknown>) => board().patch(`/api/routine-triggers/${trigger.id}`, fields)
+  for (const fields of [{ cronExpression: 'every morning' }, { timezone: 'Mars/Olympus' }, { cronExpression: '0 0 31 2 *' }])
+    await expectRefused(server(), () => patch(fields), 422, 'unprocessable')
+  expect((await patch({ cronExpression: '0 8 * * *' })).status).toBe(200)
+  expect((await patch({ enabled: true })).body.nextRunAt).not.toBeNull()
+  await server().database.sql.query(`update routine_triggers set cron_expression = 'nonsense' where id = $1`, [trigger.id])
+  expect((await patch({ enabled: false })).body).toMatchObject({ enabled: false, nextRunAt: null })
 })
 
 describe('pause all', () => {

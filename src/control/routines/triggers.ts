@@ -151,9 +151,12 @@ export async function updateTrigger(ctx: Ctx, id: string, input: PatchTrigger): 
     requireFieldsOf(before, input)
     const after = { ...before, ...Object.fromEntries(changes) } as TriggerRow
     const { cronExpression, timezone, enabled } = after
-    const isScheduleChanged = changes.some(([key]) => key === 'cronExpression' || key === 'timezone' || key === 'enabled')
-    if (cronExpression !== null && timezone !== null && isScheduleChanged && enabled)
-      await requireUsableSchedule(tx, ctx, routine, { cronExpression, timezone })
+    const isReworded = changes.some(([key]) => key === 'cronExpression' || key === 'timezone')
+    const isScheduleChanged = isReworded || changes.some(([key]) => key === 'enabled')
+    if (cronExpression !== null && timezone !== null && isScheduleChanged) {
+      if (enabled) await requireUsableSchedule(tx, ctx, routine, { cronExpression, timezone })
+      else if (isReworded) requireSchedule(cronExpression, timezone, await databaseNow(tx))
+    }
     const { agentId: updatedByAgentId, userId: updatedByUserId } = authorOf(ctx.actor)
     // A trigger that is turned off is due at no time; `setNextTimes` writes that of one that is on.
     const idle = before.kind === 'schedule' && isScheduleChanged ? { nextRunAt: null } : {}
@@ -167,10 +170,12 @@ export async function updateTrigger(ctx: Ctx, id: string, input: PatchTrigger): 
   })
 }
 
-/** Deletes a trigger; its runs stay. @throws Refusal `not_found`, `not_self` */
+/** Deletes a trigger; its runs stay. @throws Refusal `not_found`, `not_self`; `approval_required` as `updateTrigger` */
 export async function deleteTrigger(ctx: Ctx, id: string): Promise<null> {
   return await mutate(ctx, async (tx) => {
     const { routine, trigger } = await lockOwnTrigger(tx, ctx, id)
+    // It would make the same one again, turned on.
+    requireNotStopped(ctx, trigger)
     await tx.delete(routineTriggers).where(eq(routineTriggers.id, id))
     const details = { routineId: routine.id, kind: trigger.kind }
     return changed(null, triggerDeleted(id, details, { agentId: routine.assigneeAgentId }))
