@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isFullCheck } from '../../dev/testing/fullCheck.ts'
+import { onThisMachine } from '../../dev/testing/slowness.ts'
 import { seededRandom } from '../../dev/testing/seededRandom.ts'
 import { cronProblem, lastTimes, nextAfter, nextTimes, parseCron, shortestMinutes } from './index.ts'
 
@@ -282,4 +283,18 @@ describe('nextAfter', () => {
       shortestMinutes(parseCron(expression) ?? { wallAfter: () => null, coversEveryHour: false, minutes: [] })
     expect(['* * * * *', '*/15 * * * *', '0,59 * * * *', '7 3 * * *', '0,50 * * * *'].map(shortest)).toEqual([1, 15, 1, 60, 10])
   })
+})
+
+test('Twenty schedules that come once in decades, and twenty that never come, keep the event loop shortly', () => {
+  const from = '2026-01-01T00:00:00.000Z'
+  expect(nextTimes('0 9 * 2 1#5', 'Europe/Berlin', from, 2)).toEqual(['2044-02-29T08:00:00.000Z', '2072-02-29T08:00:00.000Z'])
+  const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'UTC']
+  const startedAt = performance.now()
+  for (let count = 0; count < 20; count += 1) {
+    const zone = zones[count % zones.length] ?? ''
+    nextTimes(`${count} 0 * 2 1#5`, zone, from, 5)
+    expect(cronProblem(`${count} 0 30,31 2 *`, zone, from)).toBe('The schedule never comes')
+  }
+  // Step by step through the clock of each zone it is half a minute.
+  expect(performance.now() - startedAt).toBeLessThan(onThisMachine(1000))
 })

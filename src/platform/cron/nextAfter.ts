@@ -12,6 +12,8 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 const SECOND_MS = 1000
 /** No clock is set back by more than a day. */
 const LONGEST_OVERLAP_MS = DAY_MS
+/** Twice as long as the clock of a zone is ever set at once. A time that is farther away is approached in one step. */
+const FAR_MS = 2 * DAY_MS
 /** How far a time is looked for: leap days that are a given weekday are up to 40 years apart. */
 const HORIZON_MS = 50 * 366 * DAY_MS
 
@@ -58,18 +60,26 @@ function across(cron: ParsedCron, { at, before, after }: ClockChange): Position 
   return { instant: at, wall: counted - SECOND_MS }
 }
 
-/** `nextAfter` in milliseconds. */
+/**
+ * `nextAfter` in milliseconds. The changes of the clock are looked at near the position and near the time that is due. Between the two no time matches,
+ * so a change there leaves out none and shows none twice: an expression that comes once in forty years costs as little as a daily one.
+ */
 function walk(cron: ParsedCron, zone: string, from: number): number | null {
   let position = startOf(cron, zone, from)
   for (;;) {
     const wall = cron.wallAfter(position.wall)
-    const offset = offsetAt(zone, position.instant)
-    const due = wall === null ? Number.POSITIVE_INFINITY : wall - offset
-    const change = changeAfter(zone, position.instant, Math.min(due, from + HORIZON_MS))
-    if (change === null) return due > from + HORIZON_MS ? null : due
-    const next = across(cron, change)
-    if (next === 'due') return change.at
-    position = next
+    if (wall === null) return null
+    const { instant } = position
+    const due = wall - offsetAt(zone, instant)
+    if (due > from + HORIZON_MS) return null
+    const isFar = due - instant > FAR_MS
+    const change = changeAfter(zone, instant, isFar ? instant + FAR_MS : due)
+    if (change !== null) {
+      const next = across(cron, change)
+      if (next === 'due') return change.at
+      position = next
+    } else if (isFar) position = { instant: due - FAR_MS, wall: position.wall }
+    else return due
   }
 }
 
