@@ -49,6 +49,14 @@ describe('the values of variables', () => {
     expect(() => textsOf({ title: '{{a}}', description: null }, new Map([['a', 'x'.repeat(501)]]))).toThrow('500 characters')
   })
 
+  test('A description is refused for its length before it is made, and one that just fits is made', () => {
+    const values = new Map([['a', 'x'.repeat(10_000)]])
+    // Made first, it would be longer than any text of this program.
+    expect(() => textsOf({ title: 'T', description: '{{a}}'.repeat(60_000) }, values)).toThrow('more than 200000 characters')
+    expect(() => textsOf({ title: 'T', description: `${'{{ a }}'.repeat(20)}.` }, values)).toThrow('more than 200000 characters')
+    expect(textsOf({ title: 'T', description: '{{ a }}'.repeat(20) }, values).description).toHaveLength(200_000)
+  })
+
   test('Definitions that contradict themselves are named', () => {
     expect(variablesProblem([variable({}), variable({})])).toMatch(/Two variables/)
     expect(variablesProblem([variable({ type: 'select' })])).toMatch(/no options/)

@@ -92,12 +92,24 @@ export function resolveVariables(
   return values
 }
 
+const PLACE = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g
+
 /** Fills in the values of a text. A value is never read as a text with variables itself, and a name without a variable stays as it is. */
 export const fillIn = (text: string, values: ReadonlyMap<string, VariableValue>): string =>
-  text.replaceAll(/\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g, (whole, name: string) => {
+  text.replaceAll(PLACE, (whole, name: string) => {
     const value = values.get(name)
     return value === undefined ? whole : String(value)
   })
+
+/** The length of a text with its values, before it is made: a name may stand in it twenty thousand times, and its value may be as long. */
+function filledLength(text: string, values: ReadonlyMap<string, VariableValue>): number {
+  let length = text.length
+  for (const [whole, name = ''] of text.matchAll(PLACE)) {
+    const value = values.get(name)
+    if (value !== undefined) length += String(value).length - whole.length
+  }
+  return length
+}
 
 export interface IssueTexts {
   readonly title: string
@@ -108,10 +120,10 @@ export interface IssueTexts {
 export function textsOf(template: IssueTexts, values: ReadonlyMap<string, VariableValue>): IssueTexts {
   // A title is one line, whatever a value has.
   const title = fillIn(template.title, values).replaceAll(/\s+/g, ' ').trim()
-  const description = template.description === null ? null : fillIn(template.description, values)
   if (title === '') refuse('unprocessable', { message: 'The title is empty with these values' })
   if (title.length > TITLE_MAX) refuse('unprocessable', { message: `The title has more than ${TITLE_MAX} characters with these values` })
-  if ((description ?? '').length > TEXT_MAX)
+  if (template.description === null) return { title, description: null }
+  if (filledLength(template.description, values) > TEXT_MAX)
     refuse('unprocessable', { message: `The description has more than ${TEXT_MAX} characters with these values` })
-  return { title, description }
+  return { title, description: fillIn(template.description, values) }
 }
