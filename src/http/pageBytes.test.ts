@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createRoutine } from '../dev/testing/routines.ts'
 import { nextPagePath, useServer, world } from '../dev/testing/world.ts'
 import type { Answer } from '../dev/testing/world.ts'
 import { PAGE_BYTES } from '../platform/kernel/page.ts'
@@ -45,6 +46,22 @@ describe('The bytes of a page', () => {
     const pages = await pagesOf(`/api/issues/${issue.id}/comments`)
     expect(pages.map((page) => page.body.length)).toEqual([79, 79, 42])
     expect(new Set(pages.flatMap((page) => page.body.map((row: { id: string }) => row.id))).size).toBe(200)
+  })
+
+  test('A list of the runs of a routine ends early by their payloads, and so do the runs that the routine shows with itself', async () => {
+    const here = await world(server())
+    const { id } = await createRoutine(server(), here, {})
+    await server().database.sql.query(
+      `insert into routine_runs (company_id, routine_id, source, status, trigger_payload, created_at)
+       select $1, $2, 'manual', 'skipped', jsonb_build_object('text', repeat('x', 240000)), now() + n * interval '1 ms' from generate_series(1, 40) n`,
+      [here.company.id, id],
+    )
+    const pages = await pagesOf(`/api/routines/${id}/runs?limit=200`)
+    expect(pages.map((page) => page.body.length)).toEqual([16, 16, 8])
+    expect(new Set(pages.flatMap((page) => page.body.map((row: { id: string }) => row.id))).size).toBe(40)
+    const detail = await server().board.get(`/api/routines/${id}`)
+    expect([detail.status, detail.body.recentRuns.length]).toEqual([200, 16])
+    expect(Buffer.byteLength(detail.text)).toBeLessThan(PAGE_BYTES + 100_000)
   })
 
   test('A short list is one page without a cursor', async () => {

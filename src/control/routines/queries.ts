@@ -99,16 +99,22 @@ const selectDetail = statement<Ids, DetailRow>('routine_detail').read(sql`
 const linkedIssue = sql`(select ${issueJson('li')} from ${issues} li where li.id = ${routineRuns.linkedIssueId} and li.company_id = ${routineRuns.companyId})`
 const runTrigger = sql`(select json_build_object('id', rt.id, 'kind', rt.kind, 'label', rt.label) from ${routineTriggers} rt where rt.id = ${routineRuns.triggerId})`
 
-const selectRuns = statement<Ids & { limit: number }, ListedRun>('routine_runs').read(sql`
-  select ${runColumns}, ${linkedIssue} as "linkedIssue", ${runTrigger} as trigger from ${routineRuns}
-  where routine_id = ${param('id', 'uuid')} and company_id = ${param('companyId', 'uuid')}
-  order by created_at desc nulls first, id desc nulls first limit ${param('limit', 'int')}`)
+const runOrder = byCreation('desc')
+const runList = dynamicRead<KeysetParams & Ids, ListedRun>('routine_runs')
 
-/** The latest runs of a routine, the newest first. @throws Refusal `not_found` */
-export async function runsOfRoutine(ctx: Ctx, id: string, limit: number): Promise<ListedRun[]> {
+/** The runs of a routine, the newest first. Each may have a payload, so a page of them ends by its bytes, too. @throws Refusal `not_found` */
+export async function runsOfRoutine(ctx: Ctx, id: string, request: PageRequest): Promise<Page<ListedRun>> {
   const companyId = companyOf(ctx)
-  await routineById(ctx.store.read, companyId, id)
-  return await ctx.store.read.run(selectRuns, { companyId, id, limit })
+  const { read } = ctx.store
+  await routineById(read, companyId, id)
+  const page = runOrder.page(request)
+  const list = runList(
+    String(page.hasCursor),
+    () => sql`select ${runColumns}, ${linkedIssue} as "linkedIssue", ${runTrigger} as trigger from ${routineRuns}
+      where routine_id = ${param('id', 'uuid')} and company_id = ${param('companyId', 'uuid')} ${page.andAfterCursor}
+      order by ${runOrder.orderBy} limit ${param('limit', 'int')}`,
+  )
+  return await page.read(read, list, { companyId, id, ...page.params })
 }
 
 const selectNow = statement<object, { now: Instant }>('routine_now').read(sql`select now() as now`)
@@ -138,8 +144,8 @@ export async function routineDetail(ctx: Ctx, id: string) {
   const { read } = ctx.store
   const [found] = await read.run(selectDetail, { companyId, id })
   const { lastRun: _, triggers, ...routine } = found ?? refuseMissing('Routine')
-  const [recentRuns, assignee] = await Promise.all([
-    read.run(selectRuns, { companyId, id, limit: RECENT_RUNS }),
+  const [{ items: recentRuns }, assignee] = await Promise.all([
+    runsOfRoutine(ctx, id, { limit: RECENT_RUNS }),
     routine.assigneeAgentId === null ? null : agentById(read, companyId, routine.assigneeAgentId),
   ])
   return {

@@ -114,9 +114,9 @@ export const routineRoutes = [
     permission: 'routine.read',
     scope: ofRoutine(),
     query: z.object(runsQuery),
-    returns: z.array(listedRunView),
+    returnsPageOf: listedRunView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, query }) => runsOfRoutine(ctx, target, query.limit),
+    handle: ({ ctx, target, query }) => runsOfRoutine(ctx, target, query),
   }),
   post('/api/routines/:id/run', {
     summary: 'Run a routine at once',

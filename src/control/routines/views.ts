@@ -13,6 +13,7 @@ import {
   variableTypes,
 } from '../../model/routineStatus.ts'
 import { MAX_EXPRESSION } from '../../platform/cron/index.ts'
+import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { SHOWN_TIMES } from './limits.ts'
 import { MAX_VALUE } from './variables.ts'
@@ -235,7 +236,7 @@ export const runRoutineBody = z.object({
 })
 export type RunRoutine = z.output<typeof runRoutineBody>
 
-export const runsQuery = { limit: z.coerce.number().int().min(1).max(200).default(50) }
+export const runsQuery = { limit: z.coerce.number().int().min(1).max(200).default(50), after: pageQuery.after }
 export const previewQuery = z.object({ cronExpression, timezone: timezone.default('UTC') })
 /** The payload of a webhook: any JSON. */
 export const firedBody = z.unknown()
