@@ -105,12 +105,6 @@ async function readFolder(folder: string): Promise<FolderTexts> {
   return { folder, files: state.files, warnings: state.warnings.slice(0, MAX_WARNINGS) }
 }
 
-/** The folder below `folder` in which a skill has its files. */
-function folderOfSkill(folder: string, files: Readonly<Record<string, string>>, slug: string): string {
-  const own = Object.keys(files).find((file) => file.endsWith(`${slug}/${SKILL_FILE}`))
-  return own === undefined ? folder : path.join(folder, own.slice(0, -SKILL_FILE.length - 1))
-}
-
 /** The skills below an allowed folder. @param folder from `allowedFolder` */
 export async function skillsIn(folder: string): Promise<{ readonly found: readonly SourcedDraft[]; readonly warnings: readonly string[] }> {
   const { files, warnings } = await readFolder(folder)
@@ -118,10 +112,10 @@ export async function skillsIn(folder: string): Promise<{ readonly found: readon
   // The name of the folder is that of a skill at its top.
   const isOne = SKILL_FILE in files
   const named = isOne ? Object.fromEntries(Object.entries(files).map(([file, text]) => [`${name}/${file}`, text])) : files
-  const { drafts, warnings: about } = draftsOf(named)
+  const { drafts, folders, warnings: about } = draftsOf(named)
   const base = isOne ? path.dirname(folder) : folder
   return {
-    found: drafts.map((draft) => ({ draft, folder: folderOfSkill(base, named, draft.slug) })),
+    found: drafts.map((draft) => ({ draft, folder: path.join(base, folders.get(draft.slug) ?? '') })),
     warnings: [...warnings, ...about].slice(0, MAX_WARNINGS),
   }
 }

@@ -34,6 +34,8 @@ export interface SkillDraft {
 /** Drafts, and a sentence for each part of the input that became none. */
 export interface SkillDrafts {
   readonly drafts: readonly SkillDraft[]
+  /** The folder of each draft by its slug, as the input names it; empty for files at the top. */
+  readonly folders: ReadonlyMap<string, string>
   readonly warnings: readonly string[]
 }
 
@@ -102,7 +104,7 @@ export function draftsOf(given: Readonly<Record<string, string>>): SkillDrafts {
     else texts.set(path, content)
   }
   const folders = skillFolders([...texts.keys()]).toSorted((a, b) => b.length - a.length)
-  if (folders.length > MAX_IMPORTED_SKILLS) return { drafts: [], warnings: [`An import has at most ${MAX_IMPORTED_SKILLS} skills`] }
+  if (folders.length > MAX_IMPORTED_SKILLS) return { drafts: [], folders: new Map(), warnings: [`An import has at most ${MAX_IMPORTED_SKILLS} skills`] }
   const filesOf = new Map(folders.map((folder) => [folder, new Map<string, string>()]))
   let unused = 0
   for (const [path, content] of texts) {
@@ -112,13 +114,17 @@ export function draftsOf(given: Readonly<Record<string, string>>): SkillDrafts {
   }
   if (unused > 0) warnings.push(`${unused} file(s) belong to no folder with a ${SKILL_FILE} and are ignored`)
   const drafts = new Map<string, SkillDraft>()
+  const folderOf = new Map<string, string>()
   for (const [folder, files] of filesOf) {
     const draft = draftOf(folder === '' ? null : (folder.split('/').at(-1) ?? folder), files)
     if (typeof draft === 'string') warnings.push(draft)
     else if (drafts.has(draft.slug)) warnings.push(`${folder}: another skill of the import has the name ${draft.slug}`)
-    else drafts.set(draft.slug, draft)
+    else {
+      drafts.set(draft.slug, draft)
+      folderOf.set(draft.slug, folder)
+    }
   }
-  return { drafts: [...drafts.values()].toSorted((a, b) => (a.slug < b.slug ? -1 : 1)), warnings }
+  return { drafts: [...drafts.values()].toSorted((a, b) => (a.slug < b.slug ? -1 : 1)), folders: folderOf, warnings }
 }
 
 /** The kind of a file of a skill, by its path. */

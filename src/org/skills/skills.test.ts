@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -194,6 +194,28 @@ describe('skills in folders of the host', () => {
       reason: expect.stringContaining('missing'),
     })
     expect(await board().post(`${skills}/${skill.id}/install-update`)).toMatchObject({ status: 422 })
+  })
+
+  test('An update of a skill comes from its own folder, also beside one whose name ends with the same word, and one of the same name', async () => {
+    const { skills } = await setup()
+    const folder = folderWith(allowed, {
+      'a/fan-letters/SKILL.md': skillText('fan-letters'),
+      'b/letters/SKILL.md': skillText('letters', 'Of the short path.'),
+      'further/letters/SKILL.md': skillText('letters', 'Of the long path.'),
+      'Some Notes/SKILL.md': skillText('notes'),
+    })
+    const { imported } = (await board().post(`${skills}/import`, { source: folder })).body as { imported: Record<string, string>[] }
+    const texts = Object.fromEntries(
+      await Promise.all(imported.map(async ({ id, slug }) => [slug, (await board().get(`${skills}/${id}`)).body.markdown as string] as const)),
+    )
+    for (const { slug, sourceLocator } of imported)
+      expect(readFileSync(path.join(sourceLocator ?? '', 'SKILL.md'), 'utf8'), slug).toBe(texts[slug ?? ''])
+    for (const { id, sourceLocator } of imported) {
+      const better = `${readFileSync(path.join(sourceLocator ?? '', 'SKILL.md'), 'utf8')}Better.`
+      writeFileSync(path.join(sourceLocator ?? '', 'SKILL.md'), better)
+      expect((await board().post(`${skills}/${id}/install-update`)).status).toBe(200)
+      expect((await board().get(`${skills}/${id}`)).body.markdown).toBe(better)
+    }
   })
 
   test('No link leads out of the folder, and no file that is linked elsewhere is read', async () => {
