@@ -11,7 +11,7 @@ import type { SourcedDraft } from './store.ts'
 /** Entries of a folder and of everything below it that are looked at; a folder of sources with more is not a folder of skills. */
 const MAX_ENTRIES = 5_000
 /** Bytes of one read of a folder. */
-const MAX_READ_BYTES = 8 * MAX_SKILL_BYTES
+export const MAX_READ_BYTES = 8 * MAX_SKILL_BYTES
 /** Large folders that have no skills of their own. */
 const skipped = new Set(['.git', 'node_modules', '.venv', '__pycache__'])
 

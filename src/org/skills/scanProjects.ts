@@ -10,7 +10,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { skillsScanned } from './events.ts'
-import { allowedFolder, skillsIn } from './folders.ts'
+import { allowedFolder, MAX_READ_BYTES, skillsIn } from './folders.ts'
 import { listSkillHeads, presentSkill, skillsById } from './queries.ts'
 import { MAX_IMPORTED_SKILLS } from './rules.ts'
 import { changesIn, storeSkills } from './store.ts'
@@ -23,6 +23,8 @@ type Scan = z.input<typeof scanProjectsView>
 const skillFoldersOfProjects = ['skills', '.claude/skills', '.agents/skills', '.codex/skills'] as const
 /** Workspaces of one scan. */
 const MAX_WORKSPACES = 100
+/** Bytes of the skills of one scan, behind which it looks no further: they are in memory together, and one transaction stores them. Agents write into these folders. */
+const MAX_SCAN_BYTES = MAX_READ_BYTES
 
 interface Workspace {
   readonly id: string
@@ -49,7 +51,12 @@ interface Found {
 async function look(workspaces: readonly Workspace[], allowed: readonly string[]): Promise<Found> {
   const state: Found = { found: [], warnings: [], scanned: [] }
   let unseen = 0
+  let bytes = 0
   for (const workspace of workspaces) {
+    if (bytes > MAX_SCAN_BYTES) {
+      state.warnings.push(`The skills have more than ${MAX_SCAN_BYTES} bytes; the rest was not read. Name some projects to scan those`)
+      break
+    }
     const root = await allowedFolder(workspace.cwd, allowed)
     if (root === null) {
       unseen += 1
@@ -62,6 +69,7 @@ async function look(workspaces: readonly Workspace[], allowed: readonly string[]
       if (folder === null) continue
       const { found, warnings } = await skillsIn(folder)
       state.found.push(...found)
+      bytes += found.reduce((sum, { draft }) => sum + draft.byteSize, 0)
       state.warnings.push(...warnings)
     }
   }

@@ -265,6 +265,23 @@ describe('skills in folders of the host', () => {
     expect((await board().post(`${skills}/scan-projects`, {})).body).toMatchObject({ imported: [], updated: [{ slug: 'tests' }] })
   })
 
+  test('A scan looks no further behind eight megabytes of skills, and says so', async () => {
+    const { company, skills } = await setup()
+    const skill = Object.fromEntries([1, 2].map((part) => [`${part}.md`, 'x'.repeat(256 * 1024)]))
+    for (let count = 0; count < 4; count += 1) {
+      const folder = folderWith(allowed, {
+        ...Object.fromEntries(
+          Array.from({ length: 9 }, (_, at) => Object.entries(skill).map(([file, text]) => [`skills/s${count}-${at}/${file}`, text])).flat(),
+        ),
+        ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`skills/s${count}-${at}/SKILL.md`, skillText(`s${count}-${at}`)])),
+      })
+      await board().post(`/api/companies/${company.id}/projects`, { name: `P${count}`, workspace: { cwd: folder, name: 'main' } })
+    }
+    const scan = await board().post(`${skills}/scan-projects`, {})
+    expect(scan.body, scan.text.slice(0, 300)).toMatchObject({ scannedWorkspaces: 2, discovered: 18 })
+    expect(scan.body.warnings).toContainEqual(expect.stringContaining('the rest was not read'))
+  })
+
   test('An agent gets no look at the host: its scan finds nothing, and its import of a folder is refused', async () => {
     const { company, skills, agent, run } = await setup()
     const folder = folderWith(allowed, { 'skills/letters/SKILL.md': skillText('letters') })
