@@ -59,3 +59,9 @@ export function hideSettings(value: unknown): unknown {
   })
   return Object.fromEntries(entries)
 }
+
+/**
+ * Whether an actor sees the details of an audit row. Those of secrets have names, which say what there is to be had, and the fields of other agents: agents
+ * see that a secret was created or read, when and by whom.
+ */
+export const seesDetailsOf = (actor: Actor, entityType: string): boolean => actor.kind !== 'agent' || entityType !== 'secret'

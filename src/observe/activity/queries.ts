@@ -1,12 +1,15 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
+import { seesDetailsOf } from '../../auth/visibility.ts'
 import { activityLog, mayBeIntervention } from '../../platform/db/tables.ts'
 import { issues } from '../../model/issues.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead } from '../../platform/db/statement.ts'
 import type { PageDb } from '../../platform/db/types.ts'
+import type { Actor } from '../../platform/kernel/actor.ts'
+import { mapPage } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { interventions } from './interventions.ts'
@@ -96,6 +99,10 @@ const selectInterventions = (where: SQL): SQL => sql`
   ${newest}`
 
 const selectActivity = dynamicRead<Params, Activity>('activity_list')
+
+/** A page of audit rows as an actor may see them. */
+export const presentActivity = (actor: Actor, page: Page<Activity>): Promise<Page<Activity>> =>
+  mapPage(page, (row) => (seesDetailsOf(actor, row.entityType) ? row : { ...row, details: null }))
 
 /** Audit rows of a company, newest first, without the rows of hidden issues. */
 export async function listActivity(db: PageDb, companyId: string, filter: ActivityFilter, request: PageRequest): Promise<Page<Activity>> {

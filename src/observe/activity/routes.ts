@@ -4,7 +4,7 @@ import { companyOf } from '../../platform/db/context.ts'
 import { get } from '../../http/route.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { NO_COMPANY } from '../../platform/kernel/event.ts'
-import { listActivity } from './queries.ts'
+import { listActivity, presentActivity } from './queries.ts'
 import { quarantineQuery, quarantineReport, quarantineView } from './quarantineReport.ts'
 import { activityQuery, activityView } from './views.ts'
 
@@ -16,7 +16,8 @@ export const activityRoutes = [
     query: activityQuery,
     returnsPageOf: activityView,
     refuses: ['not_found'],
-    handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, companyOf(ctx), filter, { limit, after }),
+    handle: async ({ ctx, query: { limit, after, ...filter } }) =>
+      await presentActivity(ctx.actor, await listActivity(ctx.store.read, companyOf(ctx), filter, { limit, after })),
   }),
   get('/api/instance/activity', {
     summary: 'List audit rows of the instance, which belong to no company, newest first',

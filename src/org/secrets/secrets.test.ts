@@ -156,6 +156,21 @@ describe('secrets', () => {
   })
 })
 
+test('An agent sees in the audit and in the stream that there is a secret, and not its name; the board sees it', async () => {
+  const { company, secret, agent } = await setup()
+  const name = `Payroll ${randomUUID()}`
+  const { id } = await secret({ name })
+  await server().board.post(`/api/secrets/${id}/rotate`, { value: `next-${randomUUID()}` })
+  const { client } = await agent({ role: 'ceo' })
+  const C = `/api/companies/${company.id}`
+  for (const path of [`${C}/activity`, `${C}/activity?entityType=secret`, `${C}/events/stream?after=0&follow=false`]) {
+    const [seen, ofBoard] = [await client.get(path), await server().board.get(path)]
+    expect([seen.status, ofBoard.status], seen.text).toEqual([200, 200])
+    expect(seen.text).toContain('secret.rotated')
+    expect([seen.text.includes(name), ofBoard.text.includes(name)], path).toEqual([false, true])
+  }
+})
+
 test('The secrets of a company, their versions and their keys go with the company', async () => {
   const { company, secret } = await setup()
   await secret()
