@@ -42,7 +42,8 @@ async function readGiven(db: Pick<ReadDb, 'run'>, companyId: string, runId: stri
 }
 
 /**
- * The cover of what a run was given; null when it was given nothing. A value that cannot be opened now was not given by this server's key either.
+ * The cover of what a run was given; null when it was given nothing. A value that cannot be opened now is looked for again by the next request: its provider may
+ * have been away for a moment, and this server may get the master key of the others.
  * @throws when the database is away
  */
 export async function coverOfRun(db: Pick<ReadDb, 'run'>, companyId: string, runId: string): Promise<Cover | null> {
@@ -53,6 +54,6 @@ export async function coverOfRun(db: Pick<ReadDb, 'run'>, companyId: string, run
   const values = opened.flatMap((each) => ('value' in each ? [each.value] : []))
   const cover = values.length === 0 ? null : createCover(values)
   // A run that is queued will be given its secrets later.
-  if (rows.length > 0 && rows[0]?.status !== 'queued') covers.set(runId, cover)
+  if (rows.length > 0 && rows[0]?.status !== 'queued' && values.length === opened.length) covers.set(runId, cover)
   return cover
 }

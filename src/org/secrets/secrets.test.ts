@@ -285,4 +285,22 @@ describe('a file of variables as a provider', () => {
     })
     expect((await server().board.patch(`/api/secrets/${body.id}`, { externalRef: 'OTHER' })).status).toBe(400)
   })
+
+  test('A value that a server could not read for a moment is covered as soon as it can be read', async () => {
+    const { secrets, agent, run, issue } = await setup()
+    const file = path.join(tmpdir(), `secrets-${randomUUID()}.env`)
+    useExternalProviders([environmentFileProvider(file)])
+    const { body } = await server().board.post(secrets, { name: 'Mail', provider: 'environment_file', externalRef: 'MAIL_TOKEN' })
+    const working = await run(await agent())
+    await server().database.sql.query(
+      'insert into run_secrets (run_id, secret_id, version, company_id) select $1, id, 1, company_id from company_secrets where id = $2',
+      [working.id, body.id],
+    )
+    const { id } = await issue()
+    const say = async () =>
+      (await working.client.post(`/api/issues/${id}/comments`, { body: 'It is from-the-file-4711' })).body.body as string
+    expect(await say()).toBe('It is from-the-file-4711')
+    writeFileSync(file, 'MAIL_TOKEN=from-the-file-4711\n')
+    expect(await say()).toBe('It is ***REDACTED***')
+  })
 })
