@@ -45,6 +45,28 @@ describe('createCover', () => {
     )
   })
 
+  test('Values are covered as other languages write them in addresses, in forms and in JSON', () => {
+    const strict = (text: string): string => encodeURIComponent(text).replaceAll(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`)
+    const unicode = (found: string): string => `\\u00${found.charCodeAt(0).toString(16)}`
+    const writers: ((text: string) => string)[] = [
+      (text) => encodeURIComponent(text).replaceAll(/%../g, (found) => found.toLowerCase()),
+      (text) => new URLSearchParams({ q: text }).toString(),
+      // `quote` and `quote_plus` of Python.
+      (text) => strict(text).replaceAll('%2F', '/'),
+      (text) => strict(text).replaceAll('%20', '+'),
+      // encoding/json of Go, and Gson.
+      (text) => JSON.stringify(text).replaceAll(/[<>&]/g, unicode),
+      (text) => JSON.stringify(text).replaceAll(/[<>&=']/g, unicode),
+    ]
+    fc.assert(
+      fc.property(fc.string({ minLength: 8, maxLength: 40, unit: 'grapheme-ascii' }), fc.constantFrom(...writers), (secret, write) => {
+        fc.pre(secret.trim().length >= 8)
+        expect(createCover([secret]).text(write(secret))).toContain(REDACTED)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   test('Values are covered in JSON, in JSON within JSON, in addresses, and in base64 at every place', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 8, maxLength: 60, unit: 'grapheme-ascii' }), fc.string(), fc.string(), (secret, before, after) => {

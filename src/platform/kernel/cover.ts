@@ -8,17 +8,28 @@ const MIN_FORM_LENGTH = 8
 const MIN_LINE_LENGTH = 20
 const MAX_LINES = 200
 
+const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 const escaped = (text: string): string => JSON.stringify(text).slice(1, -1)
 const asciiEscaped = (text: string): string =>
-  escaped(text).replaceAll(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  escaped(text).replaceAll(/[\u007f-\uffff]/g, unicodeEscape)
 
-function percentEncoded(text: string): string {
+/** JSON that may stand in HTML, as programs in Go and in Java write it by themselves. */
+const htmlSafe = (json: string): string[] => [json.replaceAll(/[<>&]/g, unicodeEscape), json.replaceAll(/[<>&=']/g, unicodeEscape)]
+
+const percent = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+
+/** The value in addresses and forms. Languages differ in which signs they leave as they are, in the space, and in the case of the digits. */
+function percentForms(text: string): string[] {
+  let encoded: string
   try {
-    return encodeURIComponent(text)
+    encoded = encodeURIComponent(text)
   } catch {
     // Half a character has no such form.
-    return text
+    return []
   }
+  const strict = encoded.replaceAll(/[!'()*]/g, percent)
+  const all = [encoded, strict, strict.replaceAll('%2F', '/'), strict.replaceAll('%20', '+'), strict.replaceAll('~', '%7E').replaceAll('%2A', '*').replaceAll('%20', '+')]
+  return all.flatMap((each) => [each, each.replaceAll(/%[0-9A-F]{2}/g, (found) => found.toLowerCase())])
 }
 
 /** The part of the base64 of a value that is the same whatever stands around the value, for each place at which it may begin. */
@@ -48,7 +59,8 @@ function formsOf(value: string): string[] {
     escaped(once),
     asciiEscaped(value),
     once.replaceAll('/', String.raw`\/`),
-    percentEncoded(value),
+    ...htmlSafe(once),
+    ...percentForms(value),
     ...base64Forms(value),
     ...(value.includes('\n') ? lines.slice(0, MAX_LINES) : []),
   ]
