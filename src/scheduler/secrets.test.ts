@@ -97,12 +97,12 @@ describe('secrets of runs', () => {
     ])
   })
 
-  test('A header of an HTTP agent gets its value, and the answer that repeats it is stored without it', async () => {
+  test('A header of an HTTP agent gets its value, also under a name with dots, and the answer that repeats it is stored without it', async () => {
     const { secret, agent, runFor } = await setup()
     const { id, value } = await secret(`cn-${randomUUID()}`)
     const received: (string | undefined)[] = []
     const listener = createServer((request, response) => {
-      received.push(request.headers.authorization)
+      received.push(request.headers.authorization, request.headers['x.token'] as string | undefined)
       request
         .resume()
         .on('end', () => response.setHeader('content-type', 'application/json').end(JSON.stringify({ summary: `I got ${value}` })))
@@ -110,11 +110,11 @@ describe('secrets of runs', () => {
     await new Promise<void>((resolve) => void listener.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void listener.close())
     const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/`
-    const remote = await agent({ adapterType: 'http', adapterConfig: { url, headers: { Authorization: reference(id) } } })
+    const remote = await agent({ adapterType: 'http', adapterConfig: { url, headers: { Authorization: reference(id), 'X.Token': reference(id) } } })
     useRunner(server())
     const { runId } = await runFor(remote.id)
     await ended(runId)
-    expect(received).toEqual([value])
+    expect(received).toEqual([value, value])
     expect((await server().board.get(`/api/heartbeat-runs/${runId}`)).body).toMatchObject({
       status: 'succeeded',
       resultJson: { summary: 'I got ***REDACTED***' },

@@ -47,10 +47,11 @@ const recordGiven = statement<{ companyId: string; runId: string; ids: string[];
   select ${param('runId', 'uuid')}, g.id, g.version, ${param('companyId', 'uuid')}
   from unnest(${param('ids', 'uuid[]')}, ${param('versions', 'int[]')}) g(id, version) on conflict do nothing`)
 
-/** Adapters read references as fields or one level below. */
+/** Adapters read references as fields or one level below. Of the names there, only those of headers may have dots. */
 const MAX_LEVELS = 2
+const HEADERS = 'headers.'
 
-const isRead = ({ path }: SecretReference): boolean => path.split('.').length <= MAX_LEVELS
+const isRead = ({ path }: SecretReference): boolean => path.startsWith(HEADERS) || path.split('.').length <= MAX_LEVELS
 
 const wantedOf = ({ version }: Pick<SecretReference, 'version'>): number | null => (version === 'latest' ? null : version)
 
