@@ -34,8 +34,11 @@ export interface MountDeps extends Reached {
   /** For development and tests: checks every answer and every refusal against the declaration of its route. */
   readonly validateResponses: boolean
   readonly traffic: Traffic
-  /** The cover of the secrets that a run was given: what the run writes must not have them. Null when it was given none. */
-  readonly coverOfRun: (db: Pick<ReadDb, 'run'>, companyId: string, runId: string) => Promise<Cover | null>
+  /** The cover of the secrets that a run of an agent was given: what the run writes must not have them. Null when it was given none. */
+  readonly coverOfRun: (
+    db: Pick<ReadDb, 'run'>,
+    run: { readonly companyId: string; readonly agentId: string; readonly runId: string },
+  ) => Promise<Cover | null>
   readonly issueCompanies: IssueCompanies
 }
 

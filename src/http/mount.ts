@@ -186,7 +186,8 @@ async function bodyOf(exchange: IdentifiedExchange): Promise<unknown> {
 async function covered(exchange: IdentifiedExchange, body: unknown): Promise<unknown> {
   const { deps, actor, request } = exchange
   if (actor.kind !== 'agent' || actor.runId === null) return body
-  const cover = await deps.coverOfRun(storeFor(exchange).read, actor.companyId, actor.runId)
+  const { companyId, agentId, runId } = actor
+  const cover = await deps.coverOfRun(storeFor(exchange).read, { companyId, agentId, runId })
   if (cover === null) return body
   if (cover.json(request.params) !== request.params) refuse('bad_request', { message: 'The path has the value of a secret' })
   return cover.json(body)

@@ -75,7 +75,7 @@ export async function buildJob({ store, tokens, apiUrl, log }: JobDeps, { givenS
   const { values: secrets, troubles } = await openGiven(store.read, companyId, givenSecrets)
   if (troubles.length > 0) log.error({ runId, troubles }, 'secrets of a run cannot be opened: it is not started')
   // Before the token is made with which the run can write.
-  rememberCover(runId, Object.values(secrets))
+  rememberCover({ agentId, runId }, Object.values(secrets))
   const [issue, given, words, { token }] = await Promise.all([
     loadIssue(store, order),
     loadGiven(store, order),

@@ -171,6 +171,25 @@ test('An agent sees in the audit and in the stream that there is a secret, and n
   }
 })
 
+test('An agent that names the run of another one beside its key does not learn whether a text is a secret of that run', async () => {
+  const { secret, agent, run } = await setup()
+  const value = `canary-${randomUUID()}`
+  const { id } = await secret({ value })
+  const working = await run(await agent())
+  await server().database.sql.query(
+    'insert into run_secrets (run_id, secret_id, version, company_id) select $1, id, 1, company_id from company_secrets where id = $2',
+    [working.id, id],
+  )
+  const peer = (await agent()).client.with({ 'x-paperclip-run-id': working.id })
+  const guess = (text: string) => peer.post(`/api/issues/${encodeURIComponent(text)}/release`, {})
+  // Before the run itself was heard of, and behind it: the one is read from the database, the other from memory.
+  for (let turn = 0; turn < 2; turn += 1) {
+    const [right, wrong] = [await guess(value), await guess('another-text')]
+    expect([right.status, right.body.code], right.text).toEqual([wrong.status, wrong.body.code])
+    expect((await working.client.post(`/api/issues/${value}/release`, {})).status).toBe(400)
+  }
+})
+
 test('The secrets of a company, their versions and their keys go with the company', async () => {
   const { company, secret } = await setup()
   await secret()
