@@ -54,13 +54,17 @@ export async function finishRuns(store: Store): Promise<unknown[]> {
   return failures
 }
 
+// By its age first, because that has an index: a run ends behind its begin.
+const cutoff = sql`now() - make_interval(days => ${sql.raw(String(RUN_DAYS))})`
+const isOld = sql`rr.created_at < ${cutoff} and coalesce(rr.completed_at, rr.created_at) < ${cutoff} and rr.status <> 'issue_created'`
+
 const companiesWithOld = statement<object, { companyId: string }>('routine_runs_old_in').read(sql`
   select distinct o.company_id as "companyId" from (select rr.company_id from ${routineRuns} rr join ${companies} c on c.id = rr.company_id
-    where rr.created_at < now() - make_interval(days => ${sql.raw(String(RUN_DAYS))}) and rr.status <> 'issue_created' order by rr.created_at limit ${LIMIT}) o`)
+    where ${isOld} order by rr.created_at limit ${LIMIT}) o`)
 
 const lockOld = statement<{ companyId: string }, { id: string }>('routine_runs_lock_old').read(sql`
   select rr.id from ${routineRuns} rr where rr.company_id = ${param('companyId', 'uuid')}
-    and rr.created_at < now() - make_interval(days => ${sql.raw(String(RUN_DAYS))}) and rr.status <> 'issue_created'
+    and ${isOld}
   order by rr.created_at limit ${LIMIT} for update skip locked`)
 
 const forget = statement<{ ids: string[] }, never>('routine_runs_forget').write(
