@@ -4,7 +4,8 @@ import { sql } from 'drizzle-orm'
 import { routines, routineTriggers } from '../../model/routines.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
-import { nextAfter } from '../../platform/cron/index.ts'
+import { isSchedule, nextAfter } from '../../platform/cron/index.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 
 interface Schedule {
@@ -25,11 +26,20 @@ const schedulesOf = statement<{ routineIds: string[] }, Schedule>('routine_sched
 const writeTimes = statement<{ times: string }, never>('routine_set_times').write(sql`
   update ${routineTriggers} t set next_run_at = n.at from jsonb_to_recordset(${param('times', 'jsonb')}) as n (id uuid, at timestamptz) where t.id = n.id`)
 
-/** The next time of a schedule that waits; null for one that does not. */
-const nextOf = ({ isWaiting, cronExpression, timezone, from }: Omit<Schedule, 'id'>): Instant | null =>
-  isWaiting ? nextAfter(cronExpression, timezone, from) : null
+/** The next time of a schedule that waits; null for one that does not. @throws Refusal `unprocessable` for one that is none on this server */
+function nextOf({ isWaiting, cronExpression, timezone, from }: Omit<Schedule, 'id'>): Instant | null {
+  if (!isWaiting) return null
+  if (isSchedule(cronExpression, timezone)) return nextAfter(cronExpression, timezone, from)
+  return refuse('unprocessable', {
+    message: `This server cannot read the schedule ${cronExpression} in the time zone ${timezone}: turn its trigger off, or change it`,
+    details: { cronExpression, timezone },
+  })
+}
 
-/** (tx) Writes when the schedules of routines are due next: never while a routine or its trigger is not active. Expects the locks of the routines. */
+/**
+ * (tx) Writes when the schedules of routines are due next: never while a routine or its trigger is not active. Expects the locks of the routines.
+ * @throws Refusal `unprocessable` for a schedule that waits and is none on this server
+ */
 export async function setNextTimes(tx: Tx, routineIds: readonly string[]): Promise<void> {
   const schedules = await tx.run(schedulesOf, { routineIds: [...routineIds] })
   if (schedules.length === 0) return

@@ -10,7 +10,7 @@ import { byCreation } from '../../platform/db/keyset.ts'
 import type { KeysetParams, PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, dynamicRead, isoJson, jsonPairsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
-import { cronProblem, nextTimes } from '../../platform/cron/index.ts'
+import { cronProblem, isSchedule, nextTimes } from '../../platform/cron/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Page } from '../../platform/kernel/page.ts'
@@ -122,10 +122,11 @@ const selectNow = statement<object, { now: Instant }>('routine_now').read(sql`se
 /** The time of the database. */
 export const databaseNow = async (db: Db): Promise<Instant> => exactlyOne(await db.run(selectNow, {})).now
 
-/** A trigger as it is shown, with the next times of its schedule from the one that it waits for; none while it waits for none. */
+/** A trigger as it is shown, with the next times of its schedule from the one that it waits for; none while it waits for none, or in a zone that is not known here. */
 function withTimes(trigger: ShownTrigger): TriggerWithTimes {
   const { cronExpression, timezone, nextRunAt } = trigger
-  if (cronExpression === null || timezone === null || nextRunAt === null) return { ...trigger, nextRunTimes: [] }
+  if (cronExpression === null || timezone === null || nextRunAt === null || !isSchedule(cronExpression, timezone))
+    return { ...trigger, nextRunTimes: [] }
   return { ...trigger, nextRunTimes: [nextRunAt, ...nextTimes(cronExpression, timezone, nextRunAt, SHOWN_TIMES - 1)] }
 }
 

@@ -79,7 +79,7 @@ export const routineRoutes = [
     body: reasonBody,
     bodyOptional: true,
     returns: pausedRoutinesView,
-    refuses: ['not_found'],
+    refuses: ['not_found', 'unprocessable'],
     handle: ({ ctx, body }) => resumeAllRoutines(ctx, body.reason),
   }),
   get('/api/routines/:id', {

@@ -321,6 +321,20 @@ test('A trigger that is off takes no schedule that is none, and what it has can 
   expect((await patch({ enabled: false })).body).toMatchObject({ enabled: false, nextRunAt: null })
 })
 
+test('A schedule in a zone that another server knows and this one does not is shown without times, and its routine is resumed without it', async () => {
+  const here = await world(server())
+  const { id } = await createRoutine(server(), here, { assigneeAgentId: (await here.agent()).id })
+  const { trigger } = await addTrigger(id, { kind: 'schedule', cronExpression: '0 9 * * *' }, board())
+  await server().database.sql.query(`update routine_triggers set timezone = 'America/Atlantis' where id = $1`, [trigger.id])
+  const detail = await board().get(`/api/routines/${id}`)
+  expect(detail).toMatchObject({ status: 200, body: { triggers: [{ nextRunAt: trigger.nextRunAt, nextRunTimes: [] }] } })
+  const set = (status: string) => board().patch(`/api/routines/${id}`, { status })
+  expect((await set('paused')).status).toBe(200)
+  await expectRefused(server(), () => set('active'), 422, 'unprocessable')
+  expect((await board().patch(`/api/routine-triggers/${trigger.id}`, { enabled: false })).status).toBe(200)
+  expect((await set('active')).status).toBe(200)
+})
+
 describe('pause all', () => {
   test('It pauses every active routine of one company, and resumes those and no other', async () => {
     const [here, elsewhere] = [await world(server()), await world(server())]

@@ -1,2 +1,2 @@
 export { MAX_EXPRESSION, parseCron, shortestMinutes } from './expression.ts'
-export { cronProblem, lastTimes, nextAfter, nextTimes } from './nextAfter.ts'
+export { cronProblem, isSchedule, lastTimes, nextAfter, nextTimes } from './nextAfter.ts'

@@ -83,6 +83,9 @@ function walk(cron: ParsedCron, zone: string, from: number): number | null {
   }
 }
 
+/** Whether an expression and a zone are a schedule here: a server with a later database of zones may have saved one that this server does not know. */
+export const isSchedule = (expression: string, zone: string): boolean => parseCron(expression) !== null && isZone(zone)
+
 /**
  * The first instant after another one at which a cron expression of five fields is due in a zone. Pure: the same for the same database of
  * zones, whatever the clock and the zone of the process.
