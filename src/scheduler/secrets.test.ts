@@ -110,7 +110,10 @@ describe('secrets of runs', () => {
     await new Promise<void>((resolve) => void listener.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void listener.close())
     const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/`
-    const remote = await agent({ adapterType: 'http', adapterConfig: { url, headers: { Authorization: reference(id), 'X.Token': reference(id) } } })
+    const remote = await agent({
+      adapterType: 'http',
+      adapterConfig: { url, headers: { Authorization: reference(id), 'X.Token': reference(id) } },
+    })
     useRunner(server())
     const { runId } = await runFor(remote.id)
     await ended(runId)

@@ -162,37 +162,42 @@ describe('The links of agents', () => {
     expect(agentFoldersOf([agents, places.inner]).around(places.inner)).toBe(places.inner)
   })
 
-  test.each(['the file', 'its folder'])('Instructions of which a live run exchanges %s between the look at them and their opening are not read', async (what) => {
-    const [folder, hidden] = [project('in'), operatorsFolder()]
-    writeFileSync(path.join(hidden, 'instructions.md'), 'of the operator')
-    const file = path.join(folder, 'in', 'instructions.md')
-    const place = what === 'the file' ? file : path.dirname(file)
-    const write = (): void => {
-      mkdirSync(path.dirname(file), { recursive: true })
-      writeFileSync(file, 'be kind')
-    }
-    const agents = agentFoldersOf([folder])
-    const links = {
-      leadsAstray(at: string) {
-        const isAstray = agents.leadsAstray(at)
-        rmSync(place, { recursive: true })
-        symlinkSync(what === 'the file' ? path.join(hidden, 'instructions.md') : hidden, place)
-        return isAstray
-      },
-      leadsOut(at: string, opened: string) {
-        // Back again, so that no look behind the opening finds the link.
-        rmSync(place)
-        write()
-        return agents.leadsOut(at, opened)
-      },
-    }
-    write()
-    const config = { instructionsFilePath: file }
-    expect(await renderPrompt(jobWith({}), config, { isFresh: true, links: agents })).toMatchObject({ prompt: expect.stringMatching(/^be kind/) })
-    expect(await renderPrompt(jobWith({}), config, { isFresh: true, links })).toMatchObject({
-      problem: expect.stringContaining('a link that an agent could have made'),
-    })
-  })
+  test.each(['the file', 'its folder'])(
+    'Instructions of which a live run exchanges %s between the look at them and their opening are not read',
+    async (what) => {
+      const [folder, hidden] = [project('in'), operatorsFolder()]
+      writeFileSync(path.join(hidden, 'instructions.md'), 'of the operator')
+      const file = path.join(folder, 'in', 'instructions.md')
+      const place = what === 'the file' ? file : path.dirname(file)
+      const write = (): void => {
+        mkdirSync(path.dirname(file), { recursive: true })
+        writeFileSync(file, 'be kind')
+      }
+      const agents = agentFoldersOf([folder])
+      const links = {
+        leadsAstray(at: string) {
+          const isAstray = agents.leadsAstray(at)
+          rmSync(place, { recursive: true })
+          symlinkSync(what === 'the file' ? path.join(hidden, 'instructions.md') : hidden, place)
+          return isAstray
+        },
+        leadsOut(at: string, opened: string) {
+          // Back again, so that no look behind the opening finds the link.
+          rmSync(place)
+          write()
+          return agents.leadsOut(at, opened)
+        },
+      }
+      write()
+      const config = { instructionsFilePath: file }
+      expect(await renderPrompt(jobWith({}), config, { isFresh: true, links: agents })).toMatchObject({
+        prompt: expect.stringMatching(/^be kind/),
+      })
+      expect(await renderPrompt(jobWith({}), config, { isFresh: true, links })).toMatchObject({
+        problem: expect.stringContaining('a link that an agent could have made'),
+      })
+    },
+  )
 
   test('A setting of the operator that a live run exchanges for a link is not copied into the home of an agent', () => {
     const [operator, home, hidden] = [project('.tool'), project(), operatorsFolder()]

@@ -101,6 +101,25 @@ describe('a due time', () => {
     expect(missed).toMatchObject({ status: 'skipped', dueAt: nextRunAt })
   })
 
+  test('However many schedules of one company are due, that of another one is among the first', async () => {
+    const [many, few] = [await scheduled('* * * * *'), await scheduled('* * * * *')]
+    const { sql } = server().database
+    await sql.query(
+      `with r as (insert into routines (company_id, title, assignee_agent_id) select $1, 'R', $2 from generate_series(1, 15) returning id)
+       insert into routine_triggers (company_id, routine_id, kind, cron_expression, timezone, next_run_at)
+         select $1, r.id, 'schedule', '* * * * *', 'UTC', now() - interval '20 seconds' from r, generate_series(1, 20)`,
+      [many.here.company.id, many.agentId],
+    )
+    await sql.query(`update routine_triggers set next_run_at = now() - interval '10 seconds' where id = $1`, [few.triggerId])
+    await tick()
+    const { rows } = await sql.query<{ routineId: string }>(
+      `select routine_id as "routineId" from routine_runs where company_id = any($1) order by created_at, id`,
+      [[many.here.company.id, few.here.company.id]],
+    )
+    expect(rows.length).toBeGreaterThan(300)
+    expect(rows.findIndex(({ routineId }) => routineId === few.routineId)).toBeLessThan(20)
+  })
+
   test('A run ends with its issue: completed when it is done, failed when it is cancelled or deleted', async () => {
     const { routineId } = await scheduled('0 0 1 1 *')
     const runs = []
@@ -237,7 +256,10 @@ describe('after a time without a server', () => {
 describe('the record of runs', () => {
   test('Runs are deleted 90 days after they have ended, with a record of how many', async () => {
     const { routineId, here } = await scheduled('0 0 1 1 *')
-    const [open, ended] = [await board().post(`/api/routines/${routineId}/run`, {}), await board().post(`/api/routines/${routineId}/run`, {})]
+    const [open, ended] = [
+      await board().post(`/api/routines/${routineId}/run`, {}),
+      await board().post(`/api/routines/${routineId}/run`, {}),
+    ]
     await board().patch(`/api/issues/${ended.body.linkedIssueId}`, { status: 'done' })
     await tick()
     await server().database.sql.query(

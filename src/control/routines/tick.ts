@@ -18,7 +18,7 @@ import { CATCH_UP_CAP, MISSED_AFTER_S } from './limits.ts'
 import { lockRoutineIfFree } from './lock.ts'
 import type { LockedRoutine, RoutineRow } from './lock.ts'
 
-const BATCH_SIZE = 100
+const BATCH_SIZE = 200
 /** Rounds of one tick: a server that was down makes up for what it missed, and other tasks still have their turn. */
 const MAX_ROUNDS = 60
 /** Firings at once: enough to hide the time of the disk, few enough to leave connections for requests. */
@@ -31,19 +31,16 @@ interface Due {
   readonly dueAt: Instant
 }
 
-interface Cursor {
-  readonly afterDue: Instant | null
-  readonly afterId: string | null
-}
-
-// Those behind the cursor only: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn. A company that is archived
-// may stay so for years: its schedules write nothing, and when it is restored, what they missed is decided by their policy.
-const dueTriggers = statement<Cursor, Due>('routines_due').read(sql`
-  select t.id, t.company_id as "companyId", t.routine_id as "routineId", t.next_run_at as "dueAt" from ${routineTriggers} t
-  where t.next_run_at <= now() and not exists (select 1 from ${companies} c where c.id = t.company_id and c.status = 'archived')
-    and (${param('afterDue', 'timestamptz')} is null
-    or (t.next_run_at, t.id) > (${param('afterDue', 'timestamptz')}, ${param('afterId', 'uuid')}))
-  order by t.next_run_at, t.id limit ${sql.raw(String(BATCH_SIZE))}`)
+// One of each company before the second one of any: however many schedules a company has, those of others have their turn. Those that were visited in this round are left
+// out: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn. A company that is archived may stay so for years: its schedules
+// write nothing, and when it is restored, what they missed is decided by their policy.
+const dueTriggers = statement<{ visited: readonly string[] }, Due>('routines_due').read(sql`
+  select d.id, d.company_id as "companyId", d.routine_id as "routineId", d.next_run_at as "dueAt" from (
+    select t.id, t.company_id, t.routine_id, t.next_run_at, row_number() over (partition by t.company_id order by t.next_run_at, t.id) as turn
+    from ${routineTriggers} t
+    where t.next_run_at <= now() and not exists (select 1 from ${companies} c where c.id = t.company_id and c.status = 'archived')
+      and not exists (select from unnest(${param('visited', 'uuid[]')}) v (id) where v.id = t.id)) d
+  order by d.turn, d.next_run_at, d.id limit ${sql.raw(String(BATCH_SIZE))}`)
 
 interface Claimed {
   readonly cronExpression: string
@@ -144,15 +141,14 @@ async function fireAll(store: Store, due: readonly Due[]): Promise<{ done: numbe
 /** One look at everything that is due. */
 async function round(store: Store): Promise<{ done: number; failures: unknown[] }> {
   const sum = { done: 0, failures: [] as unknown[] }
-  let cursor: Cursor = { afterDue: null, afterId: null }
+  const visited: string[] = []
   for (;;) {
-    const due = await store.read.run(dueTriggers, cursor)
+    const due = await store.read.run(dueTriggers, { visited })
     const { done, failures } = await fireAll(store, due)
     sum.done += done
     sum.failures.push(...failures)
-    const last = due.at(-1)
-    if (last === undefined || due.length < BATCH_SIZE) return sum
-    cursor = { afterDue: last.dueAt, afterId: last.id }
+    if (due.length < BATCH_SIZE) return sum
+    visited.push(...due.map(({ id }) => id))
   }
 }
 

@@ -80,7 +80,12 @@ describe('parseEnvironment', () => {
   test('A value with many spaces costs linear time', () => {
     const startedAt = performance.now()
     const value = `x${' '.repeat(100_000)}y`
-    expect(parseEnvironment(`A=${value}\nB=${value} # why`)).toEqual(new Map([['A', value], ['B', value]]))
+    expect(parseEnvironment(`A=${value}\nB=${value} # why`)).toEqual(
+      new Map([
+        ['A', value],
+        ['B', value],
+      ]),
+    )
     expect(performance.now() - startedAt).toBeLessThan(onThisMachine(300))
   })
 })

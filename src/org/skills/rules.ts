@@ -104,7 +104,8 @@ export function draftsOf(given: Readonly<Record<string, string>>): SkillDrafts {
     else texts.set(path, content)
   }
   const folders = skillFolders([...texts.keys()]).toSorted((a, b) => b.length - a.length)
-  if (folders.length > MAX_IMPORTED_SKILLS) return { drafts: [], folders: new Map(), warnings: [`An import has at most ${MAX_IMPORTED_SKILLS} skills`] }
+  if (folders.length > MAX_IMPORTED_SKILLS)
+    return { drafts: [], folders: new Map(), warnings: [`An import has at most ${MAX_IMPORTED_SKILLS} skills`] }
   const filesOf = new Map(folders.map((folder) => [folder, new Map<string, string>()]))
   let unused = 0
   for (const [path, content] of texts) {

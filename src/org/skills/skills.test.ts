@@ -206,7 +206,9 @@ describe('skills in folders of the host', () => {
     })
     const { imported } = (await board().post(`${skills}/import`, { source: folder })).body as { imported: Record<string, string>[] }
     const texts = Object.fromEntries(
-      await Promise.all(imported.map(async ({ id, slug }) => [slug, (await board().get(`${skills}/${id}`)).body.markdown as string] as const)),
+      await Promise.all(
+        imported.map(async ({ id, slug }) => [slug, (await board().get(`${skills}/${id}`)).body.markdown as string] as const),
+      ),
     )
     for (const { slug, sourceLocator } of imported)
       expect(readFileSync(path.join(sourceLocator ?? '', 'SKILL.md'), 'utf8'), slug).toBe(texts[slug ?? ''])
@@ -271,7 +273,9 @@ describe('skills in folders of the host', () => {
     for (let count = 0; count < 4; count += 1) {
       const folder = folderWith(allowed, {
         ...Object.fromEntries(
-          Array.from({ length: 9 }, (_, at) => Object.entries(skill).map(([file, text]) => [`skills/s${count}-${at}/${file}`, text])).flat(),
+          Array.from({ length: 9 }, (_, at) =>
+            Object.entries(skill).map(([file, text]) => [`skills/s${count}-${at}/${file}`, text]),
+          ).flat(),
         ),
         ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`skills/s${count}-${at}/SKILL.md`, skillText(`s${count}-${at}`)])),
       })

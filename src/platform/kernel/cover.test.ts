@@ -46,7 +46,8 @@ describe('createCover', () => {
   })
 
   test('Values are covered as other languages write them in addresses, in forms and in JSON', () => {
-    const strict = (text: string): string => encodeURIComponent(text).replaceAll(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`)
+    const strict = (text: string): string =>
+      encodeURIComponent(text).replaceAll(/[!'()*]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`)
     const unicode = (found: string): string => `\\u00${found.charCodeAt(0).toString(16)}`
     const writers: ((text: string) => string)[] = [
       (text) => encodeURIComponent(text).replaceAll(/%../g, (found) => found.toLowerCase()),

@@ -10,8 +10,7 @@ const MAX_LINES = 200
 
 const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 const escaped = (text: string): string => JSON.stringify(text).slice(1, -1)
-const asciiEscaped = (text: string): string =>
-  escaped(text).replaceAll(/[\u007f-\uffff]/g, unicodeEscape)
+const asciiEscaped = (text: string): string => escaped(text).replaceAll(/[\u007f-\uffff]/g, unicodeEscape)
 
 /** JSON that may stand in HTML, as programs in Go and in Java write it by themselves. */
 const htmlSafe = (json: string): string[] => [json.replaceAll(/[<>&]/g, unicodeEscape), json.replaceAll(/[<>&=']/g, unicodeEscape)]
@@ -28,7 +27,13 @@ function percentForms(text: string): string[] {
     return []
   }
   const strict = encoded.replaceAll(/[!'()*]/g, percent)
-  const all = [encoded, strict, strict.replaceAll('%2F', '/'), strict.replaceAll('%20', '+'), strict.replaceAll('~', '%7E').replaceAll('%2A', '*').replaceAll('%20', '+')]
+  const all = [
+    encoded,
+    strict,
+    strict.replaceAll('%2F', '/'),
+    strict.replaceAll('%20', '+'),
+    strict.replaceAll('~', '%7E').replaceAll('%2A', '*').replaceAll('%20', '+'),
+  ]
   return all.flatMap((each) => [each, each.replaceAll(/%[0-9A-F]{2}/g, (found) => found.toLowerCase())])
 }
 
