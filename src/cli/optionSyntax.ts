@@ -38,7 +38,7 @@ const fallbackOf = ({ default: fallback }: PropertySchema): string | null => {
 }
 
 /** The options of a schema, in the order of their declaration. */
-export function syntaxOf(options: z.ZodObject): OptionSyntax[] {
+function syntaxOf(options: z.ZodObject): OptionSyntax[] {
   const schema = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' })
   const required = new Set(schema.required)
   return Object.entries((schema.properties ?? {}) as Record<string, PropertySchema>).map(([key, property]) => ({

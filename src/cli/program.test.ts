@@ -128,7 +128,7 @@ describe('Completion', () => {
 })
 
 describe('Text on a terminal', () => {
-  test('What an agent wrote cannot act on the terminal, in text and in JSON', () => {
+  test('A text of an agent cannot act on the terminal, neither as text nor as JSON', () => {
     const hostile = 'a\u001B]0;title\u0007b\u009B31mc\u202Ed\re'
     expect(plain(hostile)).toBe('a\u{FFFD}]0;title\u{FFFD}b\u{FFFD}31mc\u{FFFD}d\u{FFFD}e')
     expect(oneLine('a\nb\tc')).toBe('a b c')

@@ -16,6 +16,7 @@ export interface Program {
 
 /** Every sequence that would act on a terminal, but those of colours that this program writes. */
 const withoutControl = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
   text.replaceAll(/\u001B(?!\[\d{1,2}m)|[\u0000-\u0008\u000B-\u001A\u001C-\u001F\u007F-\u009F]/g, '\u{FFFD}')
 
 async function print({ stdout }: Surroundings, text: string): Promise<void> {

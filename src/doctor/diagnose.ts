@@ -108,7 +108,7 @@ export interface DatabaseFacts {
   readonly verifiesChains: boolean
 }
 
-/** Runs a part of the diagnosis. What fails is a finding and ends nothing. */
+/** Runs a part of the diagnosis. A failure is a finding and ends nothing. */
 async function attempt(name: string, part: () => Promise<Finding[]>, failed: string[]): Promise<Finding[]> {
   try {
     return await part()

@@ -1,5 +1,5 @@
 export { findingOf } from './check.ts'
-export type { Check, Finding } from './check.ts'
+export type { Finding } from './check.ts'
 export { allChecks, diagnoseDatabase, diagnoseHost, diagnoseSchema, mendAll } from './diagnose.ts'
-export type { DatabaseFacts, Mended } from './diagnose.ts'
+export type { Mended } from './diagnose.ts'
 export { degradedServer, silentServer, unisolatedAgents, unreachableDatabase, wrongConfiguration } from './hostChecks.ts'

@@ -86,7 +86,7 @@ test('The map in doc/ARCHITECTURE.md shows every room in its order (npm run docs
   expect(withMap(page)).toBe(page)
 })
 
-test('doc/COMMANDS.md is what the declarations of commands and checks render (npm run docs writes it)', () => {
+test('The page doc/COMMANDS.md is what the declarations of commands and checks render (npm run docs writes it)', () => {
   expect(renderCommands().split('\n')).toEqual(readFileSync(path.join(root, 'doc/COMMANDS.md'), 'utf8').split('\n'))
 })
 

@@ -5,7 +5,7 @@ import { locateIn } from './locate.ts'
 import { startWith } from './start.ts'
 
 export { accountFor } from './account.ts'
-export type { Connection, EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
+export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 
 /** When root runs the server and `nobody` cannot reach the checkout or `home`, binaries and data are put here. */
 const SYSTEM_FOLDER = '/var/lib/paperclip-server'
