@@ -268,7 +268,10 @@ describe('skills in folders of the host', () => {
   })
 
   test('A scan looks no further behind eight megabytes of skills, and says so', async () => {
-    const { company, skills } = await setup()
+    const { company, skills, upload } = await setup()
+    // The company has skills of these names, so the scan reads theirs and stores none.
+    const names = [0, 1, 2, 3].flatMap((count) => Array.from({ length: 9 }, (_, at) => `s${count}-${at}`))
+    expect((await upload(Object.fromEntries(names.map((name) => [`${name}/SKILL.md`, skillText(name)])))).status).toBe(201)
     const skill = Object.fromEntries([1, 2].map((part) => [`${part}.md`, 'x'.repeat(256 * 1024)]))
     for (let count = 0; count < 4; count += 1) {
       const folder = folderWith(allowed, {
@@ -282,7 +285,7 @@ describe('skills in folders of the host', () => {
       await board().post(`/api/companies/${company.id}/projects`, { name: `P${count}`, workspace: { cwd: folder, name: 'main' } })
     }
     const scan = await board().post(`${skills}/scan-projects`, {})
-    expect(scan.body, scan.text.slice(0, 300)).toMatchObject({ scannedWorkspaces: 2, discovered: 18 })
+    expect(scan.body, scan.text.slice(0, 300)).toMatchObject({ scannedWorkspaces: 2, discovered: 18, imported: [] })
     expect(scan.body.warnings).toContainEqual(expect.stringContaining('the rest was not read'))
   })
 
