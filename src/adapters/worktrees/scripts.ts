@@ -147,6 +147,8 @@ export const FORGET = `${BEGIN}
 name=$1 branch=$2
 rm -rf -- "$common/worktrees/$name"
 [ -n "$branch" ] || exit 0
+# Left by a git that was killed. The branch is no other party's.
+rm -f -- "$common/refs/heads/$branch.lock"
 commit=$(git rev-parse --verify --quiet --end-of-options "refs/heads/$branch") || exit 0
 others=$(git for-each-ref --contains "$commit" --format='%(refname)' refs/heads refs/tags refs/remotes | grep -vFx "refs/heads/$branch" | head -n 1)
 [ -z "$others" ] || git update-ref -d "refs/heads/$branch" "$commit" >&2`

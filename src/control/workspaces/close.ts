@@ -13,7 +13,7 @@ import { invariant, Refusal, refuse } from '../../platform/kernel/errors.ts'
 import { CLAIM_S } from './acquire.ts'
 import { archiveWorkspace, keepWorkspace, lockWorkspace } from './archive.ts'
 import { workspaceClosing } from './events.ts'
-import { beginOperation, logLine } from './operations.ts'
+import { beginOperation } from './operations.ts'
 import { worktreeOf } from './place.ts'
 import { isLeased, linkedIssuesOf, liveRunOf, presentWorkspace, workspaceRowById } from './queries.ts'
 import type { ExecutionWorkspace, WorkspaceRow } from './queries.ts'
@@ -119,13 +119,11 @@ async function finishClose(
   const inspection = await worktrees.inspect(worktreeOf(workspace), workspace.baseCommit ?? '')
   const readiness = readinessOf({ workspaceId: workspace.id, status: 'open', liveRun: null, linkedIssues: [], inspection })
   const lines = [
-    logLine(
-      `${inspection.dirtyCount} changed, ${inspection.aheadCount} commits since it began, last commit ${inspection.headCommit ?? 'unknown'}`,
-    ),
+    `${inspection.dirtyCount} changed, ${inspection.aheadCount} commits since it began, last commit ${inspection.headCommit ?? 'unknown'}`,
   ]
   if (!mayClose(readiness, confirmed)) return await keep(readiness.warnings, lines)
   const problem = await worktrees.close(worktreeOf(workspace), inspection)
-  if (problem !== null) return await keep([problem], [...lines, logLine(problem)])
+  if (problem !== null) return await keep([problem], [...lines, problem])
   const { headCommit, dirtyCount: discardedCount } = inspection
   await archiveWorkspace(ctx, workspace, self, {
     reason,
@@ -133,7 +131,7 @@ async function finishClose(
     operationId,
     headCommit,
     discardedCount,
-    lines: [...lines, logLine('Its folder is gone')],
+    lines: [...lines, 'Its folder is gone'],
   })
   // The files take as long as they take; a later look deletes what a crash leaves.
   worktrees.removeClosed().catch(() => {})

@@ -1,8 +1,9 @@
 // The rows that say what a server did to a workspace.
 import { sql } from 'drizzle-orm'
 import { workspaceOperations } from '../../model/workspaces.ts'
-import { param, statement } from '../../platform/db/statement.ts'
+import { isoJson, param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
+import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 import { truncate } from '../../platform/kernel/text.ts'
 import { MAX_OPERATIONS } from './queries.ts'
@@ -36,9 +37,7 @@ export async function beginOperation(tx: Tx, begin: Begin): Promise<void> {
   await tx.run(insert, begin)
 }
 
-/** One line of the log of an operation. */
-export const logLine = (chunk: string): string =>
-  JSON.stringify({ ts: new Date().toISOString(), stream: 'system', chunk: truncate(redact(chunk), MAX_LINE) })
+const selectNow = statement<object, { ts: string }>('workspace_operation_now').read(sql`select ${isoJson(sql`now()`)} as ts`)
 
 const finish = statement<
   { workspaceId: string; status: 'succeeded' | 'failed'; error: string | null; log: string; logBytes: number },
@@ -48,11 +47,12 @@ const finish = statement<
     log_bytes = ${param('logBytes', 'int')}, finished_at = now()
   where workspace_id = ${param('workspaceId', 'uuid')} and status = 'running' returning id`)
 
-/** (tx) Ends the operation of a workspace that is running: at most one is. @param error null for success @param lines made by `logLine` */
+/** (tx) Ends the operation of a workspace that is running: at most one is. @param error null for success @param lines of its log */
 export async function finishOperation(tx: Tx, workspaceId: string, error: string | null, lines: readonly string[]): Promise<void> {
+  const { ts } = exactlyOne(await tx.run(selectNow, {}))
   const log = lines
     .slice(0, MAX_LINES)
-    .map((line) => `${line}\n`)
+    .map((line) => `${JSON.stringify({ ts, stream: 'system', chunk: truncate(redact(line), MAX_LINE) })}\n`)
     .join('')
   await tx.run(finish, {
     workspaceId,

@@ -6,7 +6,6 @@ import type { StartOrder } from '../dispatch/index.ts'
 import { acquireWorkspace } from './acquire.ts'
 import type { Acquired, WorkspaceOrder } from './acquire.ts'
 import { archiveWorkspace, openWorkspace } from './archive.ts'
-import { logLine } from './operations.ts'
 import type { WorkspaceRow } from './queries.ts'
 import { isRef, policyOf } from './rules.ts'
 
@@ -73,15 +72,13 @@ async function make(
   const ctx = systemCtx(store, workspace.companyId, 'workspaces')
   const worktree = worktreeOf(workspace)
   const made = await worktrees.create(worktree, workspace.branchName, workspace.baseRef)
-  const begun = logLine(
-    `git worktree add ${workspace.cwd} on the branch ${workspace.branchName}, at ${workspace.baseRef ?? 'the head of the repository'}`,
-  )
+  const begun = `git worktree add ${workspace.cwd} on the branch ${workspace.branchName}, at ${workspace.baseRef ?? 'the head of the repository'}`
   if ('problem' in made) {
-    const lines = [begun, logLine(made.problem)]
+    const lines = [begun, made.problem]
     await archiveWorkspace(ctx, workspace, worktrees.self, { reason: 'not_made', lines, error: made.problem })
     return { kind: 'problem', problem: made.problem }
   }
-  const lines = [begun, logLine(`It begins at the commit ${made.commit}`)]
+  const lines = [begun, `It begins at the commit ${made.commit}`]
   if (await openWorkspace(ctx, { ...workspace, operationId }, worktrees.self, { baseCommit: made.commit, lines }))
     return { kind: 'folder', folder: workspace.cwd }
   // Another server took this one for gone, and has closed the workspace.

@@ -12,7 +12,6 @@ import { CLAIM_S } from './acquire.ts'
 import { archiveWorkspace, keepWorkspace } from './archive.ts'
 import { closeBySelf } from './close.ts'
 import { workspacesForgotten } from './events.ts'
-import { logLine } from './operations.ts'
 import { worktreeOf } from './place.ts'
 import { isLeased } from './queries.ts'
 import type { WorkspaceRow } from './queries.ts'
@@ -57,7 +56,7 @@ async function recover(store: Store, worktrees: Worktrees, folderMark: string): 
     const [taken] = await writeUnaudited(store, takeOver, { id: row.id, claimedBy: row.claimedBy, self })
     if (taken === undefined) continue
     const ctx = systemCtx(store, row.companyId, 'workspaces')
-    const lines = [logLine('The server that did this has ended')]
+    const lines = ['The server that did this has ended']
     if (row.status === 'preparing') {
       await worktrees.undo(worktreeOf(row), row.branchName)
       await archiveWorkspace(ctx, row, self, { reason: 'not_made', lines, error: 'The server that made it has ended' })
