@@ -38,6 +38,8 @@ export interface Job extends RunFacts {
   readonly given?: Given
   /** Further facts for agents that are started over HTTP; plain JSON. */
   readonly context?: Readonly<Record<string, unknown>>
+  /** The span of the run, for a program of this host that collects traces itself. Undefined where none are collected. */
+  readonly traceParent?: string
 }
 
 /** The wake of a run: what it names, what it carries, and the words that the agent has not read yet. */

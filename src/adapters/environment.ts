@@ -59,7 +59,9 @@ export function childEnvironment(
     PAPERCLIP_SKILLS_DIR: null,
   }
   const configuredOnly = Object.entries(configured).filter(([name]) => !(name in values))
-  const all = [...fromServer, ...configuredOnly, ...Object.entries(values)]
+  // The name is that of OpenTelemetry. An agent that has its own says more.
+  const trace = job.traceParent === undefined ? [] : [['TRACEPARENT', job.traceParent] as const]
+  const all = [...fromServer, ...trace, ...configuredOnly, ...Object.entries(values)]
   // A NUL ends a value for the kernel and is refused by Node: a wake reason that contains one must not stop the run.
   return Object.fromEntries(
     all.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value.replaceAll('\0', '')] as const] : [])),

@@ -61,9 +61,10 @@ export function lastEventIdOf(headers: IncomingHttpHeaders): string | null {
 
 const traceParentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 
-/** The trace of the caller (W3C Trace Context): its id, and its flags as two hex digits. */
+/** The trace of the caller (W3C Trace Context): its id, the span of the caller, and its flags as two hex digits. */
 export interface TraceParent {
   readonly traceId: string
+  readonly spanId: string
   readonly flags: string
 }
 
@@ -75,7 +76,7 @@ export function traceParentOf(headers: IncomingHttpHeaders): TraceParent | null 
   if (traceId === undefined || spanId === undefined || flags === undefined) return null
   // Version 00 ends with the flags (55 characters), and `ff` is not a version.
   if (given.startsWith('ff') || (given.startsWith('00') && given.length !== 55)) return null
-  return /^0+$/.test(traceId) || /^0+$/.test(spanId) ? null : { traceId, flags }
+  return /^0+$/.test(traceId) || /^0+$/.test(spanId) ? null : { traceId, spanId, flags }
 }
 
 /** The `traceresponse` header: the caller's trace id with a new span id for this request. */

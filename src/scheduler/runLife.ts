@@ -60,7 +60,8 @@ async function runToExit(deps: RunLifeDeps, run: SupervisedRun): Promise<Adapter
   if (run.stopRequest !== null || job === undefined || placement === undefined || placement.kind === 'over') return null
   if (placement.kind === 'problem') return failed('project_folder_unavailable', placement.problem)
   const placed = placement.kind === 'folder' ? { ...job, projectFolder: placement.folder } : job
-  run.started = deps.adapters.start(order.adapterType, placed, listenerOf(deps, run, job))
+  const traced = run.span === null ? placed : { ...placed, traceParent: run.span.traceParent }
+  run.started = deps.adapters.start(order.adapterType, traced, listenerOf(deps, run, job))
   // Its parts were decoded from the output: a value that was written in another form is whole again.
   return coverOfJob(job).json(await run.started.outcome)
 }
@@ -120,11 +121,14 @@ async function finish(deps: RunLifeDeps, run: SupervisedRun, outcome: AdapterOut
     await persist(deps, () => recordExitFacts(store, order.runId, exitFacts, result.usageJson))
   }
   run.logWriter.addEvent(finishEvent(result, written === 'ended', run.stopRequest?.reason))
+  run.span?.note({ 'paperclip.run_status': result.status })
+  run.span?.end(result.status === 'failed' || result.status === 'timed_out' ? (result.errorCode ?? result.status) : undefined)
 }
 
 /** Gives the run the lease of one that lives elsewhere: from now on the agent renews it and finishes the run. */
 async function handOver(deps: RunLifeDeps, run: SupervisedRun, externalRunId: string | null): Promise<void> {
   run.logWriter.addEvent({ eventType: 'lifecycle', level: 'info', message: 'the agent continues the run on its own' })
+  run.span?.note({ 'paperclip.handed_over': true })
   await run.logWriter.close()
   await persist(deps, () => handOverRun(deps.store, deps.server.id, run.order.runId, externalRunId))
 }

@@ -3,6 +3,8 @@ import type { ProcessIdentity, StartedRun } from '../adapters/index.ts'
 import type { StartOrder } from '../control/dispatch/index.ts'
 import { SUPERVISED_LEASE_S } from '../engine/runs/index.ts'
 import type { RunLogWriter } from '../engine/runs/index.ts'
+import { beginRunSpan } from '../platform/kernel/trace.ts'
+import type { Span } from '../platform/kernel/trace.ts'
 
 const LEASE_MS = SUPERVISED_LEASE_S * 1000
 /** A third of the lease: two more renewals can fail before the lease expires. */
@@ -22,6 +24,8 @@ type StopCause = 'run_ended' | 'lease_expired' | 'server_stopped'
 export interface SupervisedRun {
   readonly order: StartOrder
   readonly logWriter: RunLogWriter
+  /** From the claim of the run to its end; null where no traces are collected. */
+  readonly span: Span | null
   /**
    * The latest moment at which the lease is known to have been renewed. It is read from this process's own monotonic clock,
    * which also advances while the process is stopped.
@@ -43,6 +47,7 @@ export interface SupervisedRun {
 export const newSupervisedRun = (order: StartOrder, logWriter: RunLogWriter, claimedAt: number): SupervisedRun => ({
   order,
   logWriter,
+  span: beginRunSpan(order, performance.now() - claimedAt),
   leaseRenewedAt: claimedAt,
   started: null,
   process: null,

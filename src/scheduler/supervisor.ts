@@ -67,7 +67,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const run = newSupervisedRun(order, logWriter.open(order.runId), claimedAt)
       runs.set(order.runId, run)
       if (isStopping) requestStop(run, 'server_stopped', SERVER_STOPPED)
-      const supervision = superviseToEnd(lifeDeps, run).finally(() => {
+      const supervise = (): Promise<void> => superviseToEnd(lifeDeps, run)
+      const supervision = (run.span === null ? supervise() : run.span.within(supervise)).finally(() => {
+        // A run whose end could not be written.
+        run.span?.end()
         run.isOver = true
         lastRunEndedAt = performance.now()
         runs.delete(order.runId)

@@ -44,6 +44,8 @@ import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe
 import { mountConsole } from '../observe/consolePages/index.ts'
 import { consoleFolder } from '../launch/consoleBuild.js'
 import { logRequest } from './requestLog.ts'
+import { followRequest, headerOf } from './requestSpan.ts'
+import { beginRequestSpan } from '../platform/kernel/trace.ts'
 import { createMetrics, metricsPage } from '../observe/metrics/index.ts'
 import type { Metrics } from '../observe/metrics/index.ts'
 import { createSockets } from '../observe/events/index.ts'
@@ -279,18 +281,21 @@ function traceRequests(deps: AppDeps, metrics: Metrics, guard: OriginGuard): Req
   return (request, response, next) => {
     const startedAt = performance.now()
     const parentTrace = traceParentOf(request.headers)
+    const span = beginRequestSpan(request.method, parentTrace === null ? null : headerOf(parentTrace))
     const onFinished = (): void => recordRequest(deps, metrics, response, startedAt)
     const trace: RequestTrace = { requestId: requestIdOf(request.headers, parentTrace), onFinished }
     response.locals['trace'] = trace
     response.on('finish', onFinished)
-    if (parentTrace !== null) {
+    if (span !== null) followRequest(span, response, trace)
+    else if (parentTrace !== null) {
       trace.traceId = parentTrace.traceId
       response.setHeader('traceresponse', traceResponseOf(parentTrace))
     }
     const origin = guard(request)
     if (origin !== null) allowOrigin(response, origin)
     if (origin !== null && isPreflight(request)) return sendPreflight(request, response)
-    next()
+    if (span === null) next()
+    else span.within(next)
   }
 }
 

@@ -22,6 +22,8 @@ import type { RunTokenSettings } from './runTokenSettings.ts'
 import { masterKeysText } from './masterKeyAccess.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
+import { traceSettings, traceVariables } from './traceSettings.ts'
+import type { TraceSettings } from '../observe/traces/settings.ts'
 import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
@@ -40,6 +42,8 @@ export interface Config extends RunTokenSettings {
   readonly witnessFolder: string | null
   readonly witnessUrl: string | null
   readonly logLevel: string
+  /** Where traces are sent; null for nowhere. */
+  readonly traces: TraceSettings | null
   /** Further host names this server answers to, lower-case. */
   readonly allowedHostnames: readonly string[]
   /** Adapter types that this server may run. Null for all; an empty list for a server that starts no run. */
@@ -176,6 +180,7 @@ const environment = z.object({
   PAPERCLIP_AUTH_DISABLE_SIGN_UP: flag,
   BETTER_AUTH_SECRET: secretList.optional(),
   ...oidcVariables,
+  ...traceVariables,
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_OWNER_URL: postgresUrl.optional(),
   PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
@@ -294,7 +299,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const contradictions = [...('problem' in listen ? [listen.problem] : []), ...contradictionsOf(values, deployment)]
   const priced = readPrices(values.PAPERCLIP_PRICES_FILE)
   if ('problems' in priced) contradictions.push(...priced.problems)
-  if ('problem' in listen || 'problems' in priced || contradictions.length > 0) return { problems: contradictions }
+  const traced = traceSettings(values)
+  if ('problems' in traced) contradictions.push(...traced.problems)
+  if ('problem' in listen || 'problems' in priced || 'problems' in traced || contradictions.length > 0) return { problems: contradictions }
   return {
     config: Object.freeze({
       port: values.PORT,
@@ -306,6 +313,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       witnessFolder: values.PAPERCLIP_AUDIT_WITNESS_DIR === undefined ? null : path.resolve(values.PAPERCLIP_AUDIT_WITNESS_DIR),
       witnessUrl: values.PAPERCLIP_AUDIT_WITNESS_URL ?? null,
       logLevel: values.LOG_LEVEL,
+      traces: traced.traces,
       allowedHostnames: hostnamesOf(values),
       adapters: values.PAPERCLIP_ADAPTERS ?? null,
       adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,

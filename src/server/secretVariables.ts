@@ -15,6 +15,7 @@ const secretVariables = [
   'BETTER_AUTH_SECRET',
   'PAPERCLIP_OIDC_CLIENT_SECRET',
   'PAPERCLIP_SECRETS_MASTER_KEY',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ] as const
 
 /** The variables that name a file with a secret. */

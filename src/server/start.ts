@@ -75,6 +75,16 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
   return { application: embedded.connection, owner: embedded.ownerConnection }
 }
 
+/** Collects traces where they are wanted, from before the database on. Their last spans are sent when all else has ended. */
+async function collectTraces({ traces }: Config, lifecycle: ProcessLifecycle, log: Log): Promise<void> {
+  if (traces === null) return
+  const { openTraces } = await import('../observe/traces/index.ts')
+  await lifecycle.startResource(
+    () => openTraces(traces, { version, log }),
+    async (opened) => await opened?.stop(),
+  )
+}
+
 interface Announcement extends Pick<RunningServer, 'url' | 'board' | 'claimPath'> {
   readonly isolation: Isolation
   readonly config: Config
@@ -113,6 +123,7 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   try {
     const config = withFittingConnections(asked, log)
     setPrices(config.prices)
+    await collectTraces(config, lifecycle, log)
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
     const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), import('./server.ts')])
     modules.catch(() => {})

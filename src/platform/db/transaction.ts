@@ -1,4 +1,5 @@
 import { invariant } from '../kernel/errors.ts'
+import { beginTransactionSpan, spanOf } from '../kernel/trace.ts'
 import { backendPidOf } from './driver/backendPid.ts'
 import { coalesceWrites } from './driver/socket.ts'
 import type { Connection, Pool } from './driver/client.ts'
@@ -92,8 +93,14 @@ interface Begun {
   broken: Error | undefined
 }
 
+/** As `onPoolConnection`, with a span where traces are collected. */
+function onConnection<T>(pool: Pool, run: (begun: Begun) => Promise<T>): Promise<T> {
+  const span = beginTransactionSpan()
+  return span === null ? onPoolConnection(pool, run) : spanOf(span, () => onPoolConnection(pool, run))
+}
+
 /** Begins a transaction on a connection of the pool, and returns the connection when `run` is done, or destroys it when it is broken. */
-async function onConnection<T>(pool: Pool, run: (begun: Begun) => Promise<T>): Promise<T> {
+async function onPoolConnection<T>(pool: Pool, run: (begun: Begun) => Promise<T>): Promise<T> {
   const connection = await pool.connect()
   const guard = guardTransaction(pool, connection)
   const markBroken = (error: Error): void => void (begun.broken = error)
