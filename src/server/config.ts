@@ -12,6 +12,7 @@ import { MAX_CONNECTIONS, MAX_UNREAD_BYTES } from '../http/traffic.ts'
 import type { TrafficLimits } from '../http/traffic.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
+import { tlsProblem } from '../platform/db/driver/tls.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
 import type { Deployment } from './deployment.ts'
@@ -107,13 +108,11 @@ const secretOf = (minLength: number) =>
     if (message !== null) context.addIssue({ code: 'custom', message })
   })
 
-const postgresUrl = z.string().refine((text) => {
-  try {
-    return ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
-  } catch {
-    return false
-  }
-}, 'must be a postgres:// URL')
+const postgresUrl = z.string().superRefine((text, context) => {
+  const isPostgres = URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
+  const message = isPostgres ? tlsProblem(text) : 'must be a postgres:// URL'
+  if (message !== null) context.addIssue({ code: 'custom', message })
+})
 
 const webUrl = z
   .string()

@@ -8,6 +8,7 @@ import { setPrices } from '../engine/costs/prices.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
+import { exposureOf } from '../platform/db/driver/tls.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
 import { announceRunning } from '../platform/home/runningServer.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
@@ -23,6 +24,10 @@ import type { ProcessLifecycle } from './processLifecycle.ts'
 
 const OWNER_AT_WORK =
   'the database login of this server owns the tables, so it could rewrite the audit log: set DATABASE_OWNER_URL and give DATABASE_URL another login'
+
+const PLAIN_TEXT = 'the connection to the database is not encrypted, and it leaves this machine: add sslmode=verify-full to the URL'
+const UNVERIFIED =
+  'the certificate of the database is not verified, so another party could take its place: use sslmode=verify-full, with sslrootcert where your authority is not a public one'
 
 const FEW_CONNECTIONS = 'the database allows fewer connections than this server would use: its pools are smaller'
 const UNCLAIMED = 'this instance has no administrator: the first person who signs in and opens the URL within a day becomes it'
@@ -62,9 +67,17 @@ function withFittingConnections(config: Config, log: Log): Config {
   return { ...config, trafficLimits: { ...others, connections: { ...connections, max: maxConnections } } }
 }
 
+/** Says where a party on the way to a database could read everything, or take its place. */
+function warnOfExposure(variable: string, url: string, log: Log): void {
+  const exposure = exposureOf(url)
+  if (exposure !== 'none') log.warn({ variable }, exposure === 'plain' ? PLAIN_TEXT : UNVERIFIED)
+}
+
 async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<DatabaseLogins> {
   const { home, databaseUrl, databaseOwnerUrl } = config
   if (databaseUrl !== null) {
+    warnOfExposure('DATABASE_URL', databaseUrl, log)
+    if (databaseOwnerUrl !== null) warnOfExposure('DATABASE_OWNER_URL', databaseOwnerUrl, log)
     const owner = databaseOwnerUrl === null ? null : { connectionString: databaseOwnerUrl }
     return { application: { connectionString: databaseUrl }, owner }
   }

@@ -25,7 +25,7 @@ const unreachable: Sentence = ({ host }, code) =>
   `no connection to ${host} (${code}): check the address, and that Postgres runs there and may be reached from this machine`
 const unknownHost: Sentence = ({ host }, code) => `the host of ${host} is not known (${code}): check its name`
 const untrusted: Sentence = ({ host }, code) =>
-  `the certificate of ${host} is not trusted (${code}): add the authority that signed it, as sslrootcert=/path/of/ca.pem in the URL or in NODE_EXTRA_CA_CERTS, or use sslmode=no-verify on a network that you trust`
+  `the certificate of ${host} is not trusted (${code}): add the authority that signed it, as sslrootcert=/path/of/ca.pem in the URL or in NODE_EXTRA_CA_CERTS, or use sslmode=no-verify on a network that you trust. With sslmode=require the certificate is verified, too`
 
 const sentences: Readonly<Record<string, Sentence>> = {
   ECONNREFUSED: ({ host }, code) => `${host} refuses the connection (${code}): check that Postgres runs there and listens on that port`,
@@ -44,7 +44,7 @@ const sentences: Readonly<Record<string, Sentence>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   CERT_HAS_EXPIRED: ({ host }, code) => `the certificate of ${host} has expired (${code}): renew it`,
   ERR_TLS_CERT_ALTNAME_INVALID: ({ host }, code) =>
-    `the certificate of ${host} was made for another name (${code}): use the name that is in the certificate`,
+    `the certificate of ${host} was made for another name (${code}): use the name that is in the certificate, or sslmode=verify-ca with the authority in sslrootcert`,
   '3D000': ({ host, database, user }, code) =>
     `${host} has no database "${database}" (${code}): make it, for example with createdb --owner=${user} ${database}`,
   '28P01': ({ host, user }, code) => `${host} refuses the password of "${user}" (${code}): correct it in the URL, encoded as in an address`,

@@ -15,6 +15,7 @@ import { coalesceWrites } from './socket.ts'
 import { limitTransactions, TRANSACTION_LIMIT_MS } from './timeLimit.ts'
 import type { Connection, ConnectionOptions, Drizzle, Pool } from './types.ts'
 import type { StatementKind, Statement } from '../statement.ts'
+import { withTls } from './tls.ts'
 import { watchPool } from './watchdog.ts'
 import type { OnUnresponsive, PoolWatchdog } from './watchdog.ts'
 
@@ -119,7 +120,7 @@ export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custo
   const guard = poolOptions.readOnlyByDefault === true ? READ_ONLY_BY_DEFAULT : {}
   const settings: Settings = { timezone: 'UTC', jit: 'off', ...NO_HELPERS, ...planModeSettings[planMode], ...guard }
   const startUpOptions = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
-  const target = withOptions(options, startUpOptions.join(' '))
+  const target = withOptions(withTls(options), startUpOptions.join(' '))
   const pool = new pg.Pool({
     max: POOL_SIZE,
     connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
