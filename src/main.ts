@@ -1,9 +1,13 @@
+import { isatty } from 'node:tty'
 import { createProcessLifecycle } from './server/processLifecycle.ts'
 
 // Install signal handlers before loading the program, so that an early Ctrl-C still cleans up.
 const lifecycle = createProcessLifecycle((code) => process.exit(code))
-// A terminal that closes sends SIGHUP, and no operator can send a second one.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, lifecycle.handleSignal)
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, lifecycle.handleSignal)
+// A terminal that closes sends SIGHUP to what a person started in it, and the person is gone. A service has no terminal: there a program that
+// rotates logs, or an operator, sends it.
+const isOnTerminal = [0, 1, 2].some((fd) => isatty(fd))
+process.on('SIGHUP', isOnTerminal ? lifecycle.handleSignal : lifecycle.handleReload)
 // Without a listener Node opens its debugger on loopback, where every account of the machine, also an agent's, runs code as this process.
 process.on('SIGUSR1', lifecycle.refuseDebugger)
 process.on('uncaughtException', lifecycle.crash)

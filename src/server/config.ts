@@ -43,6 +43,8 @@ export interface Config extends RunTokenSettings {
   readonly witnessFolder: string | null
   readonly witnessUrl: string | null
   readonly logLevel: string
+  /** The file of the log; null for standard output. */
+  readonly logFile: string | null
   /** Where traces are sent; null for nowhere. */
   readonly traces: TraceSettings | null
   /** Further host names this server answers to, lower-case. */
@@ -80,6 +82,8 @@ export interface Config extends RunTokenSettings {
   readonly deployment: Deployment
   /** The prices of models. */
   readonly prices: Prices
+  /** The file that they were read from, which is read again on SIGHUP; null for none. */
+  readonly pricesFile: string | null
   /** The master keys of secrets, separated by commas, the wanted one first; null keeps one in the home. */
   readonly secretsMasterKey: string | null
   /** The file of variables from which secrets may take their values; null for none. */
@@ -227,6 +231,7 @@ const environment = z.object({
   PAPERCLIP_AGENT_PATHS: allowedPaths.default([]),
   PAPERCLIP_SKILL_FOLDERS: skillFolders.default([]),
   PAPERCLIP_WORKTREE_FOLDER: worktreeFolder.optional(),
+  PAPERCLIP_LOG_FILE: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -312,6 +317,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       witnessFolder: values.PAPERCLIP_AUDIT_WITNESS_DIR === undefined ? null : path.resolve(values.PAPERCLIP_AUDIT_WITNESS_DIR),
       witnessUrl: values.PAPERCLIP_AUDIT_WITNESS_URL ?? null,
       logLevel: values.LOG_LEVEL,
+      logFile: values.PAPERCLIP_LOG_FILE === undefined ? null : path.resolve(values.PAPERCLIP_LOG_FILE),
       traces: traced.traces,
       allowedHostnames: hostnamesOf(values),
       adapters: values.PAPERCLIP_ADAPTERS ?? null,
@@ -342,6 +348,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       boardToken: values.PAPERCLIP_BOARD_TOKEN ?? null,
       deployment,
       prices: priced.prices,
+      pricesFile: values.PAPERCLIP_PRICES_FILE ?? null,
       secretsMasterKey: values.PAPERCLIP_SECRETS_MASTER_KEY ?? null,
       secretsEnvFile: values.PAPERCLIP_SECRETS_ENV_FILE === undefined ? null : path.resolve(values.PAPERCLIP_SECRETS_ENV_FILE),
     }),

@@ -37,6 +37,10 @@ export interface ProcessLifecycle {
    * embedded Postgres still shuts down in order: the kernel sends it SIGINT when this process ends.
    */
   readonly handleSignal: (signal: NodeJS.Signals) => void
+  /** Sets what is done when the operator asks for files to be read again. */
+  readonly setReload: (reload: () => void) => void
+  /** Handles the signal with which service managers ask for that. Nothing happens before the start is complete enough. */
+  readonly handleReload: () => void
   /** Handles the signal that would open Node's debugger, by a line in the log. */
   readonly refuseDebugger: () => void
 }
@@ -50,6 +54,7 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
   let currentStart: Promise<unknown> = Promise.resolve()
   let log: Log | undefined
   let flushLog = (_timeoutMs: number): Promise<void> => Promise.resolve()
+  let reload = (): void => {}
   const isSecondSignal = createSecondSignalDetector()
 
   const reportError = (error: unknown, message: string): void =>
@@ -93,6 +98,10 @@ export function createProcessLifecycle(exit: (code: number) => void): ProcessLif
       if (isSecondSignal()) return exit(1)
       if (!shutdownController.signal.aborted) log?.info({ signal }, 'stopping')
       shutdown(0)
+    },
+    setReload: (next) => void (reload = next),
+    handleReload() {
+      if (!shutdownController.signal.aborted) reload()
     },
     refuseDebugger: () => log?.warn('SIGUSR1 opens no debugger: every account of this machine could use it'),
   }

@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { fitConnections, openFilesLimit } from './openFiles.ts'
 import { placeProblems } from './placeProblems.ts'
 import { setPrices } from '../engine/costs/prices.ts'
+import { reload } from './reload.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
@@ -17,7 +18,7 @@ import type { Isolation } from '../adapters/isolation/index.ts'
 import type { RunningServer } from './server.ts'
 import { closeInheritedDescriptors } from '../platform/kernel/inheritedDescriptors.ts'
 import { openProcessLog } from '../platform/kernel/log.ts'
-import type { Log } from '../platform/kernel/log.ts'
+import type { Log, ProcessLog } from '../platform/kernel/log.ts'
 import { isStartProblem } from '../platform/kernel/startProblem.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
@@ -51,6 +52,15 @@ async function configOrExit(): Promise<Config> {
   if ('problems' in result) return exitWith(result.problems)
   const problems = await placeProblems(result.config)
   return problems.length === 0 ? result.config : exitWith(problems)
+}
+
+/** Opens the log. A file that cannot be opened ends the process: later no line could say so. */
+function openLog({ logLevel, logFile }: Config, isTerminal: boolean): ProcessLog {
+  try {
+    return openProcessLog({ level: logLevel, pretty: isTerminal, file: logFile })
+  } catch (error) {
+    return exitWith([`PAPERCLIP_LOG_FILE: the file cannot be opened (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`])
+  }
 }
 
 function exitWith(problems: readonly string[]): never {
@@ -131,8 +141,9 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   // After the configuration: a secret may be in a descriptor of the parent (`NAME_FILE=/dev/fd/63`).
   closeInheritedDescriptors()
   const isTerminal = process.stdout.isTTY === true
-  const { log, flush, droppedCount, setHold } = openProcessLog(asked.logLevel, isTerminal)
+  const { log, flush, droppedCount, setHold, reopen } = openLog(asked, isTerminal)
   lifecycle.setLog(log, flush)
+  lifecycle.setReload(() => reload({ pricesFile: asked.pricesFile, reopenLog: reopen }, log))
   try {
     const config = withFittingConnections(asked, log)
     setPrices(config.prices)

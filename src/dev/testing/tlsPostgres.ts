@@ -1,17 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, copyFileSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { startEmbedded } from '../../platform/embedded/index.ts'
 import { freePort } from './freePort.ts'
 import { makeHome, pollFor, postgresProcessesUnder, removeHome } from './serverProcess.ts'
 
-export const OPENSSL = '/usr/bin/openssl'
+const OPENSSL = '/usr/bin/openssl'
 
 const openssl = (...args: readonly string[]): void => void execFileSync(OPENSSL, args, { stdio: 'ignore' })
 
 /** Makes an authority in a folder. @returns the file of its certificate */
-export function makeAuthority(folder: string, name: string): string {
+function makeAuthority(folder: string, name: string): string {
   const file = path.join(folder, `${name}.crt`)
   const request = ['-subj', `/CN=${name}`, '-days', '2', '-keyout', path.join(folder, `${name}.key`), '-out', file]
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...request)
@@ -92,11 +92,4 @@ export async function startTlsPostgres(): Promise<TlsPostgres> {
   }
 }
 
-/** Whether a program of the system is there. */
-export function hasOpenssl(): boolean {
-  try {
-    return readFileSync(OPENSSL).length > 0
-  } catch {
-    return false
-  }
-}
+export const hasOpenssl = (): boolean => existsSync(OPENSSL)

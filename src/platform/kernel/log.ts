@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { DestinationStream, Logger, LoggerOptions } from 'pino'
-import { openLogStream } from './logStream.ts'
+import { openLogFileStream, openLogStream } from './logStream.ts'
+import type { LogFileStream, LogStream } from './logStream.ts'
 
 export type Log = Logger
 
@@ -79,24 +80,50 @@ export interface ProcessLog {
   readonly droppedCount: () => number
   /** Sets what decides from now on when lines are written. */
   readonly setHold: (hold: LineHold) => void
+  /** Opens the file of the log again, after it was moved away; nothing happens where the log goes elsewhere. @throws the error of the system */
+  readonly reopen: () => void
 }
 
 const STDOUT = 1
 
-/** Opens the log of this process on standard output. */
-export function openProcessLog(level: string, pretty: boolean): ProcessLog {
+/** Where the log of a process goes. */
+interface LogTarget {
+  readonly level: string
+  /** Writes readable lines for a terminal. */
+  readonly pretty: boolean
+  /** The file of the log in place of standard output; null for none. */
+  readonly file: string | null
+}
+
+const FATAL = /^\{"level":60[,}]/
+
+/** The last words of a process are on standard error as well: its service manager shows them, and an operator looks there first. */
+const alsoOnStandardError = (stream: LogFileStream): DestinationStream => ({
+  write(line) {
+    stream.write(line)
+    if (FATAL.test(line)) process.stderr.write(line)
+  },
+})
+
+/**
+ * Opens the log of this process: a file, or standard output.
+ * @throws the error of the system when the file cannot be opened
+ */
+export function openProcessLog({ level, pretty, file }: LogTarget): ProcessLog {
   let hold = writeAtOnce
   const setHold = (next: LineHold): void => void (hold = next)
-  if (pretty) {
+  if (pretty && file === null) {
     const log = createLog(level, true, undefined, () => hold)
-    return { log, flush: () => Promise.resolve(), droppedCount: () => 0, setHold }
+    return { log, flush: () => Promise.resolve(), droppedCount: () => 0, setHold, reopen: () => {} }
   }
   let line = ''
   const reporter = createLog('warn', false, { write: (text) => void (line = text) })
-  const stream = openLogStream(STDOUT, (dropped) => {
+  const droppedLine = (dropped: number): string => {
     reporter.warn({ dropped }, 'log lines were dropped: the reader of the log was too slow')
     return line
-  })
-  const log = createLog(level, false, stream, () => hold)
-  return { log, flush: (ms) => stream.flush(ms), droppedCount: stream.droppedCount, setHold }
+  }
+  const fileStream = file === null ? null : openLogFileStream(file, droppedLine)
+  const stream: LogStream = fileStream ?? openLogStream(STDOUT, droppedLine)
+  const log = createLog(level, false, fileStream === null ? stream : alsoOnStandardError(fileStream), () => hold)
+  return { log, flush: (ms) => stream.flush(ms), droppedCount: stream.droppedCount, setHold, reopen: () => fileStream?.reopen() }
 }

@@ -1,6 +1,6 @@
 // The stream of the log: standard output, with a bounded buffer for a reader that does not read.
 
-import { fstatSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { settlesWithin } from './timeout.ts'
 
@@ -29,11 +29,12 @@ interface Sink {
   drained(): Promise<void>
 }
 
-function fileSink(fd: number): Sink {
+/** @param fd the file that is open now */
+function fileSink(fd: () => number): Sink {
   return {
     write(text) {
       try {
-        writeSync(fd, text)
+        writeSync(fd(), text)
         return true
       } catch {
         // A full disk, or a terminal that was closed. The log has no other place to say so than its next line.
@@ -75,7 +76,43 @@ function pipeSink(fd: number, onDrain: () => void): Sink {
  */
 export function openLogStream(fd: number, droppedLine: (dropped: number) => string): LogStream {
   const status = fstatSync(fd)
-  const sink = status.isFIFO() || status.isSocket() ? pipeSink(fd, writePending) : fileSink(fd)
+  return linesInto((onDrain) => (status.isFIFO() || status.isSocket() ? pipeSink(fd, onDrain) : fileSink(() => fd)), droppedLine)
+}
+
+/** A log in a file, which programs that rotate logs move away. */
+export interface LogFileStream extends LogStream {
+  /** Opens the file of the name again, and makes it where there is none. @throws the error of the system; the file of before is used on */
+  reopen(): void
+}
+
+/** Agents and other accounts do not read the log. A link in its place could lead to a file of another program. */
+const openLogFile = (file: string): number =>
+  openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NOCTTY, 0o600)
+
+/**
+ * Opens the stream of the log on a file, at whose end it writes.
+ * @param droppedLine as in `openLogStream`
+ * @throws the error of the system
+ */
+export function openLogFileStream(file: string, droppedLine: (dropped: number) => string): LogFileStream {
+  let fd = openLogFile(file)
+  const stream = linesInto(() => fileSink(() => fd), droppedLine)
+  return {
+    ...stream,
+    reopen() {
+      const next = openLogFile(file)
+      stream.writePending()
+      closeSync(fd)
+      fd = next
+    },
+  }
+}
+
+function linesInto(
+  sinkOf: (onDrain: () => void) => Sink,
+  droppedLine: (dropped: number) => string,
+): LogStream & { readonly writePending: () => void } {
+  const sink = sinkOf(writePending)
   let pending: string[] = []
   let pendingBytes = 0
   let dropped = 0
@@ -101,6 +138,7 @@ export function openLogStream(fd: number, droppedLine: (dropped: number) => stri
 
   process.once('exit', writePending)
   return {
+    writePending,
     write(line) {
       if (pendingBytes + sink.bufferedBytes() + line.length > MAX_BUFFERED_BYTES) return drop(1)
       pending.push(line)
