@@ -27,6 +27,10 @@ const OUTSIDE = [
   // Loaded only where people sign in, and where they do so at a provider.
   'better-auth',
   'openid-client',
+  // Optional, and loaded only where traces are collected.
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-trace-node',
   'pino',
   'pino-pretty',
   'pg-native',

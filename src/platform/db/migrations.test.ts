@@ -76,6 +76,22 @@ describe('migrations', () => {
     expect(await tablesOf(connection)).toEqual(['a', 'c'])
   })
 
+  test('A database of another program, or one older than every migration of this build, is refused before anything is made in it', async () => {
+    const connection = await emptyDatabase()
+    await applyMigrations(connection, folderOf({ '50_other': 'create table other (id int)', '60_more': 'create table more (id int)' }))
+    await expect(applyMigrations(connection, folderOf(base))).rejects.toThrow(
+      /^The database has 2 migrations, and none of them is of this program: .* from before 1970-01-01, .*Give an empty database; .*paperclip-server import/,
+    )
+    expect(await tablesOf(connection)).toEqual(['more', 'other'])
+  })
+
+  test('Tables without a record of migrations are refused by name, and not with an error of the first migration', async () => {
+    const connection = await emptyDatabase()
+    await connection.query('create table issues (id int)')
+    await expect(applyMigrations(connection)).rejects.toThrow(/^The database has a table "issues" and no record of a migration: .*Give an empty database/)
+    expect((await connection.query("select 1 from pg_namespace where nspname = 'drizzle'")).rows).toEqual([])
+  })
+
   test('A database that a newer build has migrated is refused before its schema or its grants are touched (K32)', async () => {
     const database = await cloneDatabase()
     onTestFinished(() => database.drop())

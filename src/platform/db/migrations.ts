@@ -41,6 +41,12 @@ function pendingMigrations(known: readonly Migration[], applied: readonly Applie
       `A migration of ${dayOf(changed.writtenAt)} was applied to the database with another text than this build has: ` +
         'install the build that migrated the database, or a release that follows it, without changes of the folder drizzle',
     )
+  const [oldest] = known
+  if (oldest !== undefined && foreign.length > 0 && foreign.length === applied.length)
+    throw startProblem(
+      `The database has ${foreign.length} migrations, and none of them is of this program: it belongs to another program, or to a release from before ` +
+        `${dayOf(oldest.writtenAt)}, which this one cannot follow. Give an empty database; what Paperclip's has is moved over with "paperclip-server import"`,
+    )
   const [first] = foreign.toSorted((a, b) => a.writtenAt - b.writtenAt)
   if (first !== undefined)
     throw startProblem(
@@ -49,6 +55,22 @@ function pendingMigrations(known: readonly Migration[], applied: readonly Applie
     )
   const appliedHashes = new Set(applied.map(({ hash }) => hash))
   return known.filter(({ hash }) => !appliedHashes.has(hash))
+}
+
+/** Tables of every release from the first on: where one of them stands without a record of migrations, another program made it. */
+const FIRST_TABLES = ['companies', 'agents', 'issues', 'heartbeat_runs', 'activity_log']
+
+/** @throws an error with a sentence for the operator when the tables of another program are in the way of the first migration */
+async function requireNoForeignTables(connection: Connection): Promise<void> {
+  const { rows } = await connection.query<{ name: string }>(
+    'select relname::text as name from pg_class where relnamespace = current_schema()::regnamespace and relname = any($1) order by 1',
+    [FIRST_TABLES],
+  )
+  const [table] = rows
+  if (table !== undefined)
+    throw startProblem(
+      `The database has a table "${table.name}" and no record of a migration: it belongs to another program, or was restored without its schema "drizzle". Give an empty database, or the whole backup`,
+    )
 }
 
 /** Reads the migrations of a folder in the form of drizzle-kit. */
@@ -64,6 +86,14 @@ const CREATE_RECORD = `
   create schema if not exists drizzle;
   create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`
 
+/** The migrations that a database has recorded. Nothing is made where it has no record: the database may be another program's. */
+async function readApplied(connection: Pick<Connection, 'query'>): Promise<AppliedMigration[]> {
+  const { rows: records } = await connection.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null")
+  if (records.length === 0) return []
+  const read = 'select hash, created_at::float8 as "writtenAt" from drizzle.__drizzle_migrations'
+  return (await connection.query<AppliedMigration>(read)).rows
+}
+
 /** How the schema of a database stands to this build. */
 export interface SchemaState {
   /** Migrations of this build that the database does not have. */
@@ -78,11 +108,7 @@ export interface SchemaState {
  */
 export async function readSchemaState(pool: Pool, folder = migrationsFolder): Promise<SchemaState> {
   const known = readMigrations(folder)
-  const { rows: found } = await pool.query<{ has: boolean }>("select to_regclass('drizzle.__drizzle_migrations') is not null as has")
-  if (found[0]?.has !== true) return { pending: known.length, problem: null }
-  const { rows: applied } = await pool.query<AppliedMigration>(
-    'select hash, created_at::float8 as "writtenAt" from drizzle.__drizzle_migrations',
-  )
+  const applied = await readApplied(pool)
   try {
     return { pending: pendingMigrations(known, applied).length, problem: null }
   } catch (error) {
@@ -98,12 +124,11 @@ export async function readSchemaState(pool: Pool, folder = migrationsFolder): Pr
  */
 export async function applyMigrations(connection: Connection, folder = migrationsFolder): Promise<void> {
   const known = readMigrations(folder)
-  await connection.query(CREATE_RECORD)
-  const { rows: applied } = await connection.query<AppliedMigration>(
-    'select hash, created_at::float8 as "writtenAt" from drizzle.__drizzle_migrations',
-  )
+  const applied = await readApplied(connection)
   const pending = pendingMigrations(known, applied)
   if (pending.length === 0) return
+  if (applied.length === 0) await requireNoForeignTables(connection)
+  await connection.query(CREATE_RECORD)
   await connection.query('begin')
   try {
     for (const { hash, writtenAt, statements } of pending) {
