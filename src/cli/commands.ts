@@ -11,6 +11,7 @@ import { lockCommands } from './commands/locks.ts'
 import { runCommands } from './commands/runs.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { statusCommand } from './commands/status.ts'
+import { supportBundleCommand } from './commands/supportBundle.ts'
 import { tokenCommands } from './commands/token.ts'
 import { userCommands } from './commands/user.ts'
 
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   ...userCommands,
   ...secretCommands,
   // `backup`, `restore`, `backup verify`, `import`, `support-bundle`: what an operator does with the data as a whole.
+  supportBundleCommand,
   demoCommand,
   importCommand,
   completionCommand(() => commands),

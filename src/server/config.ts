@@ -12,7 +12,6 @@ import { MAX_CONNECTIONS, MAX_UNREAD_BYTES } from '../http/traffic.ts'
 import type { TrafficLimits } from '../http/traffic.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
-import { tlsProblem } from '../platform/db/driver/tls.ts'
 import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
 import type { Deployment } from './deployment.ts'
@@ -23,6 +22,7 @@ import type { RunTokenSettings } from './runTokenSettings.ts'
 import { masterKeysText } from './masterKeyAccess.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
+import { integerBetween, MEGABYTE, postgresUrl, quotaVariables } from './settingKinds.ts'
 import { traceSettings, traceVariables } from './traceSettings.ts'
 import type { TraceSettings } from '../observe/traces/settings.ts'
 import { unknownVariables } from './unknownVariables.ts'
@@ -102,21 +102,12 @@ const MAX_DAYS = 36_500
 /** Each run is a process of its own. */
 const MAX_RUNS = 1000
 
-const integerBetween = (min: number, max: number, fallback: number) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max)).default(fallback)
-
 /** A secret of at least so many characters that cannot be guessed. */
 const secretOf = (minLength: number) =>
   z.string().superRefine((text, context) => {
     const message = text.length < minLength ? `must have at least ${minLength} characters` : weakSecretProblem(text, minLength)
     if (message !== null) context.addIssue({ code: 'custom', message })
   })
-
-const postgresUrl = z.string().superRefine((text, context) => {
-  const isPostgres = URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol)
-  const message = isPostgres ? tlsProblem(text) : 'must be a postgres:// URL'
-  if (message !== null) context.addIssue({ code: 'custom', message })
-})
 
 const webUrl = z
   .string()
@@ -152,25 +143,6 @@ const secretList = z
 
 /** The token of the board makes its bearer an administrator, and it is sent in a header. */
 const boardToken = secretOf(SECRET_MIN_LENGTH).regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
-
-const MEGABYTE = 1024 * 1024
-/** More than any server does; it keeps a quota that is a product of settings in the range of exact numbers. */
-const MAX_QUOTA = 1_000_000
-
-/** A quota; 0 is no limit. */
-const quotaOf = (fallback: number) => integerBetween(0, MAX_QUOTA, fallback).transform((value) => (value === 0 ? NO_LIMIT : value))
-
-/** The variables of the quotas of an agent or of a company. */
-const quotaVariables = <P extends 'AGENT' | 'COMPANY'>(party: P, quota: Quota) =>
-  ({
-    [`PAPERCLIP_${party}_OPEN_RUNS`]: quotaOf(quota.openRuns),
-    [`PAPERCLIP_${party}_WAKES_PER_HOUR`]: quotaOf(quota.wakesPerHour),
-    [`PAPERCLIP_${party}_REQUESTS_PER_SECOND`]: quotaOf(quota.requestsPerSecond),
-    [`PAPERCLIP_${party}_REQUEST_BURST`]: quotaOf(quota.requestBurst),
-    [`PAPERCLIP_${party}_MB_PER_HOUR`]: quotaOf(quota.bytesPerHour / MEGABYTE),
-  }) as Record<`PAPERCLIP_${P}_${QuotaVariable}`, ReturnType<typeof quotaOf>>
-
-type QuotaVariable = 'OPEN_RUNS' | 'WAKES_PER_HOUR' | 'REQUESTS_PER_SECOND' | 'REQUEST_BURST' | 'MB_PER_HOUR'
 
 const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
@@ -269,6 +241,17 @@ const hostnamesOf = ({ PAPERCLIP_ALLOWED_HOSTNAMES: listed, PAPERCLIP_PUBLIC_URL
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '')
 
+const trafficLimitsOf = (values: z.output<typeof environment>): TrafficLimits => ({
+  connections: { max: values.PAPERCLIP_MAX_CONNECTIONS },
+  answers: { perProcess: values.PAPERCLIP_UNREAD_MB * MEGABYTE },
+})
+
+const retentionOf = (values: z.output<typeof environment>): Config['retention'] => ({
+  logDays: values.PAPERCLIP_KEEP_LOG_DAYS,
+  wakeDays: values.PAPERCLIP_KEEP_WAKE_DAYS,
+  runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
+})
+
 /** The configuration, or every problem in it. Problems do not repeat values, because a value may be a secret. */
 export type ConfigResult = { readonly config: Config } | { readonly problems: readonly string[] }
 
@@ -323,16 +306,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       adapters: values.PAPERCLIP_ADAPTERS ?? null,
       adapterAddresses: values.PAPERCLIP_ADAPTER_ADDRESSES,
       maxRuns: values.PAPERCLIP_MAX_RUNS,
-      trafficLimits: {
-        connections: { max: values.PAPERCLIP_MAX_CONNECTIONS },
-        answers: { perProcess: values.PAPERCLIP_UNREAD_MB * MEGABYTE },
-      },
+      trafficLimits: trafficLimitsOf(values),
       apiUrl: values.PAPERCLIP_API_URL?.replace(/\/+$/, '') ?? null,
-      retention: {
-        logDays: values.PAPERCLIP_KEEP_LOG_DAYS,
-        wakeDays: values.PAPERCLIP_KEEP_WAKE_DAYS,
-        runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
-      },
+      retention: retentionOf(values),
       skillFolders: values.PAPERCLIP_SKILL_FOLDERS,
       worktreeFolder: values.PAPERCLIP_WORKTREE_FOLDER ?? null,
       agents: {

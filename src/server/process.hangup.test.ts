@@ -28,7 +28,8 @@ const linesOf = (file: string): Line[] => {
     .map((line) => JSON.parse(line) as Line)
 }
 
-const lineIn = (file: string, msg: string): Promise<Line> => pollFor(`${file} has "${msg}"`, () => linesOf(file).find((line) => line.msg === msg))
+const lineIn = (file: string, msg: string): Promise<Line> =>
+  pollFor(`${file} has "${msg}"`, () => linesOf(file).find((line) => line.msg === msg))
 
 const READ_AGAIN = 'SIGHUP: the log was opened again, and the prices were read again'
 
@@ -41,7 +42,11 @@ const pricesOf = (cents: number): string =>
 describe('SIGHUP', { timeout: SLOW_MS }, () => {
   test('A service goes on, writes its log into the file of the name again, and counts by the prices of the changed file', async () => {
     const home = temporaryHome()
-    const [logFile, moved, prices] = ['server.log', 'server.log.1', 'prices.json'].map((name) => path.join(home, name)) as [string, string, string]
+    const [logFile, moved, prices] = ['server.log', 'server.log.1', 'prices.json'].map((name) => path.join(home, name)) as [
+      string,
+      string,
+      string,
+    ]
     writeFileSync(prices, pricesOf(1))
     const server = startServerProcess({ home, env: { PAPERCLIP_LOG_FILE: logFile, PAPERCLIP_PRICES_FILE: prices } })
     const url = String((await lineIn(logFile, 'listening'))['url'])
@@ -84,20 +89,27 @@ describe('SIGHUP', { timeout: SLOW_MS }, () => {
     expect(linesOf(away.PAPERCLIP_LOG_FILE).at(-1)).toMatchObject({ level: 60 })
   })
 
-  test.skipIf(!has(SCRIPT))('A server that a person started in a terminal ends in order when the terminal is closed (T9; skipped without script)', async () => {
-    const home = temporaryHome()
-    const env = { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0' }
-    const terminal = spawn(SCRIPT, ['-qefc', `exec ${process.execPath} src/launch/start.js`, '/dev/null'], { cwd: root, env, stdio: ['pipe', 'pipe', 'ignore'] })
-    onTestFinished(() => void terminal.kill('SIGKILL'))
-    let shown = ''
-    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
-    await pollFor('the banner is shown', () => /http:\/\/127\.0\.0\.1:\d+/.test(shown))
-    expect(postgresProcessesUnder(home).length).toBeGreaterThan(0)
-    const closed = once(terminal, 'close')
-    terminal.kill('SIGKILL')
-    await closed
-    await pollFor('the server has ended, and its Postgres', () => postgresProcessesUnder(home).length === 0)
-    const postgresLog = readFileSync(path.join(home, 'server', 'postgres.log'), 'utf8')
-    expect(postgresLog).toContain('database system is shut down')
-  })
+  test.skipIf(!has(SCRIPT))(
+    'A server that a person started in a terminal ends in order when the terminal is closed (T9; skipped without script)',
+    async () => {
+      const home = temporaryHome()
+      const env = { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0' }
+      const terminal = spawn(SCRIPT, ['-qefc', `exec ${process.execPath} src/launch/start.js`, '/dev/null'], {
+        cwd: root,
+        env,
+        stdio: ['pipe', 'pipe', 'ignore'],
+      })
+      onTestFinished(() => void terminal.kill('SIGKILL'))
+      let shown = ''
+      terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+      await pollFor('the banner is shown', () => /http:\/\/127\.0\.0\.1:\d+/.test(shown))
+      expect(postgresProcessesUnder(home).length).toBeGreaterThan(0)
+      const closed = once(terminal, 'close')
+      terminal.kill('SIGKILL')
+      await closed
+      await pollFor('the server has ended, and its Postgres', () => postgresProcessesUnder(home).length === 0)
+      const postgresLog = readFileSync(path.join(home, 'server', 'postgres.log'), 'utf8')
+      expect(postgresLog).toContain('database system is shut down')
+    },
+  )
 })

@@ -21,7 +21,8 @@ export function reload({ pricesFile, reopenLog }: Reloadable, log: Log): void {
     log.error({ err: error }, 'the log file cannot be opened again: the lines go on into the file of before')
   }
   const prices = readPrices(pricesFile ?? undefined)
-  if ('problems' in prices) log.error({ problems: prices.problems }, 'the file of prices was changed and cannot be used: those of before are used')
+  if ('problems' in prices)
+    log.error({ problems: prices.problems }, 'the file of prices was changed and cannot be used: those of before are used')
   else setPrices(prices.prices)
   log.info('SIGHUP: the log was opened again, and the prices were read again')
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 
 /** Variables whose value is a secret. Each may be given as `NAME_FILE` instead: the path of a file with the value. */
-const secretVariables = [
+export const secretVariables = [
   'DATABASE_URL',
   'DATABASE_OWNER_URL',
   'PAPERCLIP_AGENT_JWT_SECRET',

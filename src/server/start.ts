@@ -55,9 +55,9 @@ async function configOrExit(): Promise<Config> {
 }
 
 /** Opens the log. A file that cannot be opened ends the process: later no line could say so. */
-function openLog({ logLevel, logFile }: Config, isTerminal: boolean): ProcessLog {
+function openLog({ logLevel, logFile }: Config, pretty: boolean): ProcessLog {
   try {
-    return openProcessLog({ level: logLevel, pretty: isTerminal, file: logFile })
+    return openProcessLog({ level: logLevel, pretty, file: logFile })
   } catch (error) {
     return exitWith([`PAPERCLIP_LOG_FILE: the file cannot be opened (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`])
   }
@@ -113,18 +113,20 @@ interface Announcement extends Pick<RunningServer, 'url' | 'board' | 'claimPath'
   readonly config: Config
   readonly log: Log
   readonly isTerminal: boolean
+  /** Whether the log is on that terminal. */
+  readonly isShown: boolean
 }
 
 /** Shows the banner on a terminal, with a link to sign in where the board needs one; elsewhere writes a line to the log. */
-function announce({ url, board, claimPath, isolation, config, log, isTerminal }: Announcement): void {
+function announce({ url, board, claimPath, isolation, config, log, isTerminal, isShown }: Announcement): void {
   const claimUrl = claimPath === null ? null : (config.deployment.publicUrl ?? url) + claimPath
   const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
   if (isTerminal) {
     const link = board.needsSignIn ? board.createSignInPath() : null
     const facts = { url, database, home: config.home, version, isolation, boardSentence: board.sentence, signInPath: link, claimUrl }
     process.stdout.write(banner(facts))
-    return
   }
+  if (isShown) return
   if (claimUrl !== null) log.warn({ claimUrl }, UNCLAIMED)
   log.info(
     { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence },
@@ -141,7 +143,9 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   // After the configuration: a secret may be in a descriptor of the parent (`NAME_FILE=/dev/fd/63`).
   closeInheritedDescriptors()
   const isTerminal = process.stdout.isTTY === true
-  const { log, flush, droppedCount, setHold, reopen } = openLog(asked, isTerminal)
+  // Whether a person reads the log where it goes.
+  const isShown = isTerminal && asked.logFile === null
+  const { log, flush, droppedCount, setHold, reopen } = openLog(asked, isShown)
   lifecycle.setLog(log, flush)
   lifecycle.setReload(() => reload({ pricesFile: asked.pricesFile, reopenLog: reopen }, log))
   try {
@@ -164,14 +168,14 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     const { sizes: pools, limitedBy } = fitPools(await readConnectionRoom(logins.application))
     if (limitedBy !== null) log.warn({ ...limitedBy, ...pools }, FEW_CONNECTIONS)
     const { url, board, claimPath } = await lifecycle.startResource(
-      () => startServer(config, logins.application, log, { isolation, isTerminal, pools, droppedLogLines: droppedCount, setHold }),
+      () => startServer(config, logins.application, log, { isolation, isTerminal: isShown, pools, droppedLogLines: droppedCount, setHold }),
       (server) => server.stop(),
     )
     await lifecycle.startResource(
       async () => await Promise.resolve(announceRunning(config.home, url)),
       async (announced) => await Promise.resolve(announced.remove()),
     )
-    announce({ url, board, claimPath, isolation, config, log, isTerminal })
+    announce({ url, board, claimPath, isolation, config, log, isTerminal, isShown })
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
     const problem = asked.databaseUrl === null ? error : connectProblem(error, 'DATABASE_URL', asked.databaseUrl)

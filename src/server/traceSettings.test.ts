@@ -30,7 +30,9 @@ describe('the variables of OpenTelemetry', () => {
       sampler: 'parentbased_always_on',
       ratio: 1,
     })
-    expect(tracesOf({ ...ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces.example/take' })?.url).toBe('http://traces.example/take')
+    expect(tracesOf({ ...ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces.example/take' })?.url).toBe(
+      'http://traces.example/take',
+    )
   })
 
   test('Headers and attributes are pairs with percent-encoded values, and the name of the service goes before an attribute', () => {

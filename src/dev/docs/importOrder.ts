@@ -119,6 +119,7 @@ export const rooms: readonly Room[] = [
   { path: 'observe/events', holds: 'committed events in their order, as event streams and over the WebSocket' },
   { path: 'observe/webhooks', holds: 'endpoints to which the events of a company are sent, in order, by any server' },
   { path: 'observe/consolePages', holds: 'the built files of the console, served below `/console/`' },
+  { path: 'observe/support', holds: 'what an operator sends to those who help: facts about a server without texts, names or keys' },
   { path: 'observe/traces', only: ['platform/kernel'], holds: 'sends the spans of this process to a collector of OpenTelemetry' },
   { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
   { path: 'moveover', holds: 'moving companies here from the database of a Paperclip server: reading it, and writing in bounded batches' },

@@ -47,7 +47,10 @@ const imageEnvironment = (): Record<string, string> =>
   )
 
 /** The problems of the configuration that a container gets, with the files of its secrets in a folder of this machine. */
-function problemsOf(environment: Readonly<Record<string, string>>, secrets: { readonly at: string; readonly folder: string }): readonly string[] {
+function problemsOf(
+  environment: Readonly<Record<string, string>>,
+  secrets: { readonly at: string; readonly folder: string },
+): readonly string[] {
   const { HOME: _, ...env } = { ...imageEnvironment(), ...environment } as Record<string, string>
   const here = Object.entries(env).map(([name, value]) => [name, value.replace(secrets.at, secrets.folder)])
   const read = readConfig({ ...Object.fromEntries(here), PAPERCLIP_HOME: path.join(secrets.folder, 'home') })
@@ -77,9 +80,17 @@ describe('The image', () => {
   })
 
   test('The ignore file keeps out what is not of the program, and secrets in a checkout', () => {
-    for (const file of ['.git', '.env', 'node_modules/pg/package.json', 'doc/deploy/secrets/board-token', 'src/dev/docs/main.ts', 'src/server/server.test.ts'])
+    for (const file of [
+      '.git',
+      '.env',
+      'node_modules/pg/package.json',
+      'doc/deploy/secrets/board-token',
+      'src/dev/docs/main.ts',
+      'src/server/server.test.ts',
+    ])
       expect(isLeftOut(ignoreText, file), file).toBe(true)
-    for (const file of ['src/main.ts', 'drizzle/meta/_journal.json', 'doc/generated/openapi.json']) expect(isLeftOut(ignoreText, file), file).toBe(false)
+    for (const file of ['src/main.ts', 'drizzle/meta/_journal.json', 'doc/generated/openapi.json'])
+      expect(isLeftOut(ignoreText, file), file).toBe(false)
   })
 
   test('It runs as an ordinary account that may write the volume alone, and starts as npm start does', () => {
@@ -100,7 +111,10 @@ describe('The image', () => {
 
   test('The health check succeeds while the server is ready, and fails while it is not or is away', async () => {
     let status = 200
-    const server = createServer((request, response) => response.writeHead(request.url === READY_PATH ? status : 500).end()).listen(0, '127.0.0.1')
+    const server = createServer((request, response) => response.writeHead(request.url === READY_PATH ? status : 500).end()).listen(
+      0,
+      '127.0.0.1',
+    )
     await once(server, 'listening')
     const [, words = ''] = /CMD (\[.*\])$/.exec(named(image, 'HEALTHCHECK')[0] ?? '') ?? []
     const [, ...args] = execForm(words)
@@ -118,34 +132,42 @@ describe('The image', () => {
     expect(await check(await freePort())).toBe(1)
   })
 
-  test.skipIf(!isFullCheck)('Its build runs here on nothing but the copied files, and the result starts (FULL_CHECK=1)', { timeout: SLOW_MS }, () => {
-    const folder = temporaryFolder()
-    for (const copied of named(build, 'COPY')) {
-      const target = path.join(folder, copied.split(/\s+/).at(-1) ?? '')
-      const sources = sourcesOf(copied)
-      for (const source of sources) {
-        const to = sources.length > 1 || copied.endsWith('/') ? path.join(target, path.basename(source)) : target
-        for (const file of filesBelow(root, source)) {
-          if (isLeftOut(ignoreText, file)) continue
-          const place = path.join(to, path.relative(source, file))
-          mkdirSync(path.dirname(place), { recursive: true })
-          cpSync(path.join(root, file), place)
+  test.skipIf(!isFullCheck)(
+    'Its build runs here on nothing but the copied files, and the result starts (FULL_CHECK=1)',
+    { timeout: SLOW_MS },
+    () => {
+      const folder = temporaryFolder()
+      for (const copied of named(build, 'COPY')) {
+        const target = path.join(folder, copied.split(/\s+/).at(-1) ?? '')
+        const sources = sourcesOf(copied)
+        for (const source of sources) {
+          const to = sources.length > 1 || copied.endsWith('/') ? path.join(target, path.basename(source)) : target
+          for (const file of filesBelow(root, source)) {
+            if (isLeftOut(ignoreText, file)) continue
+            const place = path.join(to, path.relative(source, file))
+            mkdirSync(path.dirname(place), { recursive: true })
+            cpSync(path.join(root, file), place)
+          }
         }
       }
-    }
-    const env = { PATH: process.env['PATH'], HOME: folder }
-    for (const command of named(build, 'RUN').map(execForm)) {
-      const [program = '', ...args] = command
-      execFileSync(program, args, { cwd: folder, env, stdio: 'pipe' })
-    }
-    const bundles = readdirSync(path.join(folder, 'build')).filter((name) => /^server-.*\.mjs$/.test(name))
-    expect(bundles).toHaveLength(1)
-    const [, ...args] = execForm(named(image, 'CMD')[0] ?? '')
-    const { stdout } = spawnSync(process.execPath, [...args, '--version'], { cwd: folder, env: { ...env, ...imageEnvironment() }, encoding: 'utf8' })
-    expect(stdout).toMatch(/^(?:paperclip-server )?\d+\.\d+\.\d+/)
-    // A container has a read-only root: a start that made a bundle of its own would fail there.
-    expect(readdirSync(path.join(folder, 'build')).filter((name) => /^server-.*\.mjs$/.test(name))).toEqual(bundles)
-  })
+      const env = { PATH: process.env['PATH'], HOME: folder }
+      for (const command of named(build, 'RUN').map(execForm)) {
+        const [program = '', ...args] = command
+        execFileSync(program, args, { cwd: folder, env, stdio: 'pipe' })
+      }
+      const bundles = readdirSync(path.join(folder, 'build')).filter((name) => /^server-.*\.mjs$/.test(name))
+      expect(bundles).toHaveLength(1)
+      const [, ...args] = execForm(named(image, 'CMD')[0] ?? '')
+      const { stdout } = spawnSync(process.execPath, [...args, '--version'], {
+        cwd: folder,
+        env: { ...env, ...imageEnvironment() },
+        encoding: 'utf8',
+      })
+      expect(stdout).toMatch(/^(?:paperclip-server )?\d+\.\d+\.\d+/)
+      // A container has a read-only root: a start that made a bundle of its own would fail there.
+      expect(readdirSync(path.join(folder, 'build')).filter((name) => /^server-.*\.mjs$/.test(name))).toEqual(bundles)
+    },
+  )
 })
 
 interface ComposeService {
@@ -198,33 +220,36 @@ describe('The compose file', () => {
     expect(given.map((file) => path.basename(file)).toSorted()).toEqual([...compose.services.server.secrets].toSorted())
   })
 
-  test.skipIf(!has('/usr/bin/psql'))('The script of Postgres makes the two logins and the database of the owner (skipped without psql)', async () => {
-    const folder = temporaryFolder()
-    makeSecrets(folder)
-    const cluster = inject('cluster')
-    const env = {
-      PATH: process.env['PATH'],
-      SECRETS: folder,
-      POSTGRES_USER: cluster.user,
-      PGHOST: cluster.host,
-      PGPORT: String(cluster.port),
-      PGPASSWORD: cluster.password,
-    }
-    const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
-    onTestFinished(async () => {
-      await admin.query('drop database if exists paperclip')
-      await admin.query('drop role if exists paperclip_app, paperclip_owner')
-      await admin.end()
-    })
-    execFileSync('sh', [path.join(deploy, 'make-logins.sh')], { env, stdio: 'pipe' })
-    const { rows } = await admin.query("select pg_get_userbyid(datdba) as owner from pg_database where datname = 'paperclip'")
-    expect(rows).toEqual([{ owner: 'paperclip_owner' }])
-    const url = new URL(readText(folder, 'database-url'))
-    const login = { host: cluster.host, port: cluster.port, user: url.username, password: url.password, database: url.pathname.slice(1) }
-    const application = openPool({ ...login, max: 1 })
-    onTestFinished(() => application.end())
-    expect((await application.query('select current_user::text as role')).rows).toEqual([{ role: 'paperclip_app' }])
-  })
+  test.skipIf(!has('/usr/bin/psql'))(
+    'The script of Postgres makes the two logins and the database of the owner (skipped without psql)',
+    async () => {
+      const folder = temporaryFolder()
+      makeSecrets(folder)
+      const cluster = inject('cluster')
+      const env = {
+        PATH: process.env['PATH'],
+        SECRETS: folder,
+        POSTGRES_USER: cluster.user,
+        PGHOST: cluster.host,
+        PGPORT: String(cluster.port),
+        PGPASSWORD: cluster.password,
+      }
+      const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
+      onTestFinished(async () => {
+        await admin.query('drop database if exists paperclip')
+        await admin.query('drop role if exists paperclip_app, paperclip_owner')
+        await admin.end()
+      })
+      execFileSync('sh', [path.join(deploy, 'make-logins.sh')], { env, stdio: 'pipe' })
+      const { rows } = await admin.query("select pg_get_userbyid(datdba) as owner from pg_database where datname = 'paperclip'")
+      expect(rows).toEqual([{ owner: 'paperclip_owner' }])
+      const url = new URL(readText(folder, 'database-url'))
+      const login = { host: cluster.host, port: cluster.port, user: url.username, password: url.password, database: url.pathname.slice(1) }
+      const application = openPool({ ...login, max: 1 })
+      onTestFinished(() => application.end())
+      expect((await application.query('select current_user::text as role')).rows).toEqual([{ role: 'paperclip_app' }])
+    },
+  )
 })
 
 interface Container {

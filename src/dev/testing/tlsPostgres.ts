@@ -20,12 +20,9 @@ function makeAuthority(folder: string, name: string): string {
 
 /** Makes a certificate for `localhost` that the authority has signed. */
 function makeCertificate(folder: string, authority: string): { readonly key: string; readonly cert: string } {
-  const [key, request, cert, extension] = ['server.key', 'server.csr', 'server.crt', 'server.ext'].map((name) => path.join(folder, name)) as [
-    string,
-    string,
-    string,
-    string,
-  ]
+  const [key, request, cert, extension] = ['server.key', 'server.csr', 'server.crt', 'server.ext'].map((name) =>
+    path.join(folder, name),
+  ) as [string, string, string, string]
   writeFileSync(extension, 'subjectAltName=DNS:localhost\n')
   openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-keyout', key, '-out', request)
   const signer = ['-CA', authority, '-CAkey', authority.replace(/crt$/, 'key'), '-CAcreateserial']
@@ -65,7 +62,14 @@ export async function startTlsPostgres(): Promise<TlsPostgres> {
   }
   writeFileSync(path.join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n')
   const port = await freePort()
-  const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', ssl: 'on', ssl_cert_file: 'server.cert', fsync: 'off' }
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    ssl: 'on',
+    ssl_cert_file: 'server.cert',
+    fsync: 'off',
+  }
   const child = spawn(program, ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
     cwd: data,
     stdio: ['ignore', 'ignore', 'pipe'],

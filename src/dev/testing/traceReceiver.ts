@@ -74,7 +74,8 @@ export async function startTraceReceiver(): Promise<TraceReceiver> {
         headers = request.headers
         for (const { resource: sender, scopeSpans } of (body as WireBody).resourceSpans) {
           resource = factsOf(sender.attributes)
-          for (const { attributes, ...span } of scopeSpans.flatMap((scope) => scope.spans)) spans.push({ ...span, facts: factsOf(attributes) })
+          for (const { attributes, ...span } of scopeSpans.flatMap((scope) => scope.spans))
+            spans.push({ ...span, facts: factsOf(attributes) })
         }
       }
       response.writeHead(status, { 'content-type': 'application/json' }).end('{}')

@@ -104,7 +104,7 @@ function saysOnce(exporter: SpanExporter, log: Log): SpanExporter {
 
 function tracerOf({ api }: Packages, tracer: ReturnType<Packages['api']['trace']['getTracer']>): Tracer {
   const { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = api
-  const present = new AsyncLocalStorage<OtelSpan>()
+  const present = new AsyncLocalStorage<OtelSpan | undefined>()
   const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const
 
   const contextOf = (parent: string | null | undefined): Context => {
@@ -112,7 +112,7 @@ function tracerOf({ api }: Packages, tracer: ReturnType<Packages['api']['trace']
       const [, traceId = '', spanId = '', flags = ''] = parent.split('-')
       return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true })
     }
-    const within = present.getStore()
+    const within = parent === null ? undefined : present.getStore()
     return within === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, within)
   }
 
@@ -133,6 +133,7 @@ function tracerOf({ api }: Packages, tracer: ReturnType<Packages['api']['trace']
 
   return {
     isWithinSpan: () => present.getStore() !== undefined,
+    outside: (work) => present.run(undefined, work),
     begin({ name, kind, facts, parent, beganAt }) {
       const options = { kind: kinds[kind], attributes: facts, ...(beganAt === undefined ? {} : { startTime: beganAt }) }
       return spanFrom(tracer.startSpan(name, options, contextOf(parent)))

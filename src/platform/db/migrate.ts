@@ -7,6 +7,7 @@ import { requireSessions } from './driver/sessions.ts'
 import { grantToApplication, readLoginPower } from './grants.ts'
 import type { LoginPower } from './grants.ts'
 import { applyMigrations } from './migrations.ts'
+import type { BeforeMigration } from './migrations.ts'
 
 /** The key of the advisory lock under which migrations run. Any fixed number serves. */
 const MIGRATION_LOCK = 7_203_311
@@ -16,10 +17,11 @@ const MIGRATION_LOCK = 7_203_311
  * server apply the migrations, and the others then find nothing to do.
  * @param pool of the owner of the tables; must not limit how long an answer may take (`query_timeout: 0`)
  * @param application the login that the server works with, and that gets its grants here; null when it is the owner itself
+ * @param before as in `applyMigrations`
  * @throws an error with a sentence for the operator when Postgres is too old, or a newer build has migrated the database;
  *   the database's error when a migration fails, and then nothing is kept of those that were pending
  */
-export async function migrate(pool: Pool, application: string | null = null): Promise<void> {
+export async function migrate(pool: Pool, application: string | null = null, before: BeforeMigration | null = null): Promise<void> {
   const connection = await pool.connect()
   try {
     await requirePostgresVersion(connection)
@@ -30,7 +32,7 @@ export async function migrate(pool: Pool, application: string | null = null): Pr
       "select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000",
     )
     await connection.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-    await applyMigrations(connection)
+    await applyMigrations(connection, undefined, before)
     if (application !== null) await grantToApplication(connection, application)
   } finally {
     // Closing the session releases the lock and drops the settings, also after a failure.
@@ -94,22 +96,26 @@ async function withConnection<T>(options: ConnectionOptions, work: (connection: 
  * @returns what the application's login could do beyond its work
  * @throws as `migrate`; an error with a sentence when a login gets no sessions of its own, or the two lead to different databases
  */
-export async function migrateOnce({ application, owner }: DatabaseLogins, signal: AbortSignal): Promise<LoginPower> {
+export async function migrateOnce(
+  { application, owner }: DatabaseLogins,
+  signal: AbortSignal,
+  beforeMigration: BeforeMigration | null = null,
+): Promise<LoginPower> {
   await requireLogin(application, APPLICATION)
   if (owner !== null) await requireLogin(owner, OWNER)
   const before = owner === null ? null : await withConnection(application, readLoginPower)
   const pool = openPool({ ...(owner ?? application), max: 1, query_timeout: 0 })
   try {
     const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
-    await Promise.race([migrateFor(pool, before), aborted])
+    await Promise.race([migrateFor(pool, before, beforeMigration), aborted])
   } finally {
     if (!signal.aborted) await pool.end()
   }
   return withConnection(application, readLoginPower)
 }
 
-async function migrateFor(pool: Pool, application: LoginPower | null): Promise<void> {
-  if (application === null) return migrate(pool)
+async function migrateFor(pool: Pool, application: LoginPower | null, before: BeforeMigration | null): Promise<void> {
+  if (application === null) return migrate(pool, null, before)
   const { rows } = await pool.query<{ role: string; database: string }>(
     'select current_user::text as role, current_database()::text as database',
   )
@@ -119,5 +125,5 @@ async function migrateFor(pool: Pool, application: LoginPower | null): Promise<v
       `${APPLICATION} leads to the database ${application.database} and ${OWNER} to ${owner?.database}: they must be the same`,
     )
   // One role in both: there is no second role to give grants to, and a role must not take its own away.
-  return migrate(pool, owner.role === application.role ? null : application.role)
+  return migrate(pool, owner.role === application.role ? null : application.role, before)
 }

@@ -76,6 +76,21 @@ describe('migrations', () => {
     expect(await tablesOf(connection)).toEqual(['a', 'c'])
   })
 
+  test('What is to be done before a migration is done once, for a database that has rows, and its failure leaves everything as it was', async () => {
+    const connection = await emptyDatabase()
+    const asked: unknown[] = []
+    const before = (state: object): Promise<void> => Promise.resolve(void asked.push(state))
+    await applyMigrations(connection, folderOf(base), before)
+    await applyMigrations(connection, folderOf(base), before)
+    expect(asked).toEqual([])
+    const newer = folderOf({ ...base, '400_d': 'create table d (id int)' })
+    await expect(applyMigrations(connection, newer, () => Promise.reject(new Error('no room')))).rejects.toThrow('no room')
+    expect(await tablesOf(connection)).toEqual(['a', 'c'])
+    await applyMigrations(connection, newer, before)
+    expect(asked).toEqual([{ known: 3, applied: 2, pending: ['1970-01-01'], unknown: [] }])
+    expect(await tablesOf(connection)).toEqual(['a', 'c', 'd'])
+  })
+
   test('A database of another program, or one older than every migration of this build, is refused before anything is made in it', async () => {
     const connection = await emptyDatabase()
     await applyMigrations(connection, folderOf({ '50_other': 'create table other (id int)', '60_more': 'create table more (id int)' }))
@@ -88,7 +103,9 @@ describe('migrations', () => {
   test('Tables without a record of migrations are refused by name, and not with an error of the first migration', async () => {
     const connection = await emptyDatabase()
     await connection.query('create table issues (id int)')
-    await expect(applyMigrations(connection)).rejects.toThrow(/^The database has a table "issues" and no record of a migration: .*Give an empty database/)
+    await expect(applyMigrations(connection)).rejects.toThrow(
+      /^The database has a table "issues" and no record of a migration: .*Give an empty database/,
+    )
     expect((await connection.query("select 1 from pg_namespace where nspname = 'drizzle'")).rows).toEqual([])
   })
 

@@ -117,17 +117,48 @@ export async function readSchemaState(pool: Pool, folder = migrationsFolder): Pr
   }
 }
 
+/** How far a database has come, for those who look at it from outside. */
+export interface MigrationState {
+  readonly known: number
+  readonly applied: number
+  readonly pending: readonly string[]
+  /** The days of those that this build does not know. */
+  readonly unknown: readonly string[]
+}
+
+/** Done before pending migrations change a database that has rows. What it throws ends the start, and nothing is migrated. */
+export type BeforeMigration = (state: MigrationState) => Promise<void>
+
+/** Compares what a database has with what this build has, without a refusal. */
+export async function readMigrationState(connection: Pick<Connection, 'query'>, folder = migrationsFolder): Promise<MigrationState> {
+  const known = readMigrations(folder)
+  const applied = await readApplied(connection)
+  const [knownHashes, appliedHashes] = [new Set(known.map(({ hash }) => hash)), new Set(applied.map(({ hash }) => hash))]
+  return {
+    known: known.length,
+    applied: applied.length,
+    pending: known.filter(({ hash }) => !appliedHashes.has(hash)).map(({ writtenAt }) => dayOf(writtenAt)),
+    unknown: applied.filter(({ hash }) => !knownHashes.has(hash)).map(({ writtenAt }) => dayOf(writtenAt)),
+  }
+}
+
 /**
  * Applies what is pending in one transaction: after a failure, or the end of the process, nothing of it is kept.
  * @param connection with the lock of the migrations
+ * @param before is done before a database that has earlier migrations is changed; null for nothing
  * @throws as `pendingMigrations`; the database's error when a migration fails
  */
-export async function applyMigrations(connection: Connection, folder = migrationsFolder): Promise<void> {
+export async function applyMigrations(
+  connection: Connection,
+  folder = migrationsFolder,
+  before: BeforeMigration | null = null,
+): Promise<void> {
   const known = readMigrations(folder)
   const applied = await readApplied(connection)
   const pending = pendingMigrations(known, applied)
   if (pending.length === 0) return
   if (applied.length === 0) await requireNoForeignTables(connection)
+  else await before?.(await readMigrationState(connection, folder))
   await connection.query(CREATE_RECORD)
   await connection.query('begin')
   try {

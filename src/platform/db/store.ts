@@ -1,3 +1,4 @@
+import { outsideSpans } from '../kernel/trace.ts'
 import { runOn, runPageOn } from './driver/client.ts'
 import type { Connection, Pool } from './driver/client.ts'
 import { agentPlaces, createLane, openLane } from './lane.ts'
@@ -30,7 +31,10 @@ export function createStore(transactionPool: Pool, autocommitPool: Pool = transa
       return () => void listeners.delete(listener)
     },
     publish(rows) {
-      for (const listener of listeners) listener(rows)
+      // What listeners do later is no part of the request that committed.
+      outsideSpans(() => {
+        for (const listener of listeners) listener(rows)
+      })
     },
   }
   const transactionLane = agentLane(transactionPool)

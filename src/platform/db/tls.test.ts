@@ -83,7 +83,8 @@ describe.skipIf(!hasOpenssl())('a Postgres that demands encryption (skipped wher
   }
 
   test('A URL without encryption is refused by Postgres, and the sentence names sslmode', async () => {
-    for (const query of ['', '?sslmode=disable']) expect(await refusalOf('127.0.0.1', query)).toMatch(/\(28000\).*may demand sslmode=require/)
+    for (const query of ['', '?sslmode=disable'])
+      expect(await refusalOf('127.0.0.1', query)).toMatch(/\(28000\).*may demand sslmode=require/)
   })
 
   test('no-verify encrypts and looks at no certificate', async () => {

@@ -24,7 +24,7 @@ export interface SpanBeginning {
   readonly name: string
   readonly kind: 'server' | 'client' | 'internal'
   readonly facts: SpanFacts
-  /** The span of another program that this one is a part of, as a valid `traceparent`; without it the span of the present work is. */
+  /** The span that this one is a part of: that of another program, as a valid `traceparent`, null for none, that of the present work unless given. */
   readonly parent?: string | null
   /** When it began, in milliseconds since 1970; now unless given. */
   readonly beganAt?: number
@@ -35,6 +35,8 @@ export interface Tracer {
   begin(beginning: SpanBeginning): Span
   /** Whether the present work is a part of a span. */
   isWithinSpan(): boolean
+  /** Does work that is a part of no span. */
+  outside<T>(work: () => T): T
 }
 
 let tracer: Tracer | null = null
@@ -74,6 +76,8 @@ export const beginRunSpan = ({ runId, agentId, companyId, adapterType }: RunIds,
     : tracer.begin({
         name: 'run',
         kind: 'internal',
+        // Whichever request made this server look at its queue, the run is not a part of it.
+        parent: null,
         beganAt: Date.now() - ageMs,
         facts: {
           'paperclip.run_id': runId,
@@ -82,6 +86,9 @@ export const beginRunSpan = ({ runId, agentId, companyId, adapterType }: RunIds,
           'paperclip.adapter': adapterType,
         },
       })
+
+/** Does work that others have asked for earlier, and that the present request only happens to begin. */
+export const outsideSpans = <T>(work: () => T): T => (tracer === null ? work() : tracer.outside(work))
 
 /** The code of an error, or else its kind. */
 function errorTypeOf(error: unknown): string {

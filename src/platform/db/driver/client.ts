@@ -101,13 +101,18 @@ const READ_ONLY_BY_DEFAULT = { default_transaction_read_only: 'on' }
 /** Limits that an operator may change in the URL, but not remove. */
 const timeLimits = { lock_timeout: null, statement_timeout: null, idle_in_transaction_session_timeout: null } satisfies ExpectedSettings
 
-/** Appends our settings to the `?options=` of a database URL. The driver alone would let the URL's replace ours. */
+/**
+ * Options for the driver: encrypted as `sslmode` asks for it, and with our settings appended to the `?options=` of a database URL. The driver
+ * alone would let the URL's replace ours.
+ * @throws as `withTls`
+ */
 function withOptions(options: ConnectionOptions, serverSettings: string): ConnectionOptions {
-  const { connectionString } = options
-  if (connectionString === undefined || !connectionString.includes('options=')) return { ...options, options: serverSettings }
+  const target = withTls(options)
+  const { connectionString } = target
+  if (connectionString === undefined || !connectionString.includes('options=')) return { ...target, options: serverSettings }
   const url = new URL(connectionString)
   url.searchParams.set('options', `${url.searchParams.get('options') ?? ''} ${serverSettings}`.trim())
-  return { ...options, connectionString: url.href }
+  return { ...target, connectionString: url.href }
 }
 
 const watchdogs = new WeakMap<Pool, PoolWatchdog>()
@@ -120,7 +125,7 @@ export function openPool(options: ConnectionOptions, planMode: PlanMode = 'custo
   const guard = poolOptions.readOnlyByDefault === true ? READ_ONLY_BY_DEFAULT : {}
   const settings: Settings = { timezone: 'UTC', jit: 'off', ...NO_HELPERS, ...planModeSettings[planMode], ...guard }
   const startUpOptions = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
-  const target = withOptions(withTls(options), startUpOptions.join(' '))
+  const target = withOptions(options, startUpOptions.join(' '))
   const pool = new pg.Pool({
     max: POOL_SIZE,
     connectionTimeoutMillis: QUEUE_TIMEOUT_MS,

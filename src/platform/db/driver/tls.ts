@@ -82,7 +82,10 @@ function readPem(parameter: string, file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw startProblem(`${parameter} of the URL of the database names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`, error)
+    throw startProblem(
+      `${parameter} of the URL of the database names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`,
+      error,
+    )
   }
 }
 
@@ -90,7 +93,9 @@ const parameterOf = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' } as con
 
 function tlsOptions(protection: Protection, files: Files): TlsOptions | false {
   if (protection === 'plain') return false
-  const pems = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, readPem(parameterOf[name as keyof typeof parameterOf], file)]))
+  const pems = Object.fromEntries(
+    Object.entries(files).map(([name, file]) => [name, readPem(parameterOf[name as keyof typeof parameterOf], file)]),
+  )
   if (protection === 'unverified') return { ...pems, rejectUnauthorized: false }
   return protection === 'authority' ? { ...pems, checkServerIdentity: () => undefined } : pems
 }

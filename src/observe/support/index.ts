@@ -1,0 +1,3 @@
+export { writeArchive } from './archive.ts'
+export { collectSupport, readTail } from './collect.ts'
+export type { SupportSources } from './collect.ts'
