@@ -105,7 +105,9 @@ describe('runs', () => {
     expect((await run(['runs', 'log', id, '--json'])).out).toBe(line)
     let cancelling: Promise<unknown> | undefined
     const followed = await run(['runs', 'log', id, '--follow'], {
-      onOutput: () => (cancelling ??= server().board.post(`/api/heartbeat-runs/${id}/cancel`)),
+      onOutput: () => {
+        cancelling ??= server().board.post(`/api/heartbeat-runs/${id}/cancel`)
+      },
     })
     await cancelling
     expect(followed).toMatchObject({ exit: 0, out: 'hello \u{FFFD}[31mred\n', err: 'The run is cancelled.\n' })

@@ -67,7 +67,7 @@ async function loginsOf({ home, databaseUrl, databaseOwnerUrl }: Config): Promis
   )
   if (isRunning) return { application: located.connection, owner: located.ownerConnection, stop: nothingToStop }
   const started = await startEmbedded({ home, durable: true })
-  return { application: started.connection, owner: started.ownerConnection, stop: started.stop }
+  return { application: started.connection, owner: started.ownerConnection, stop: async () => await started.stop() }
 }
 
 /**

@@ -34,7 +34,8 @@ const kindOf = ({ type }: PropertySchema): OptionSyntax['kind'] => {
 
 const fallbackOf = ({ default: fallback }: PropertySchema): string | null => {
   if (fallback === undefined || fallback === false || (Array.isArray(fallback) && fallback.length === 0)) return null
-  return Array.isArray(fallback) ? fallback.join(', ') : String(fallback)
+  if (Array.isArray(fallback)) return fallback.join(', ')
+  return typeof fallback === 'string' ? fallback : JSON.stringify(fallback)
 }
 
 /** The options of a schema, in the order of their declaration. */

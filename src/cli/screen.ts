@@ -36,7 +36,7 @@ const columnsOf = (character: string): number => {
 }
 
 /** The columns that a text takes on a terminal. */
-export const textWidth = (text: string): number => [...text].reduce((sum, character) => sum + columnsOf(character), 0)
+export const textWidth = (text: string): number => Array.from(text).reduce((sum, character) => sum + columnsOf(character), 0)
 
 /** A text that takes at most so many columns, with an ellipsis where it was cut. */
 export function cut(text: string, columns: number): string {

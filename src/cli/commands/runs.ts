@@ -111,7 +111,8 @@ function textOfPiece(content: string): string {
     .filter((line) => line !== '')
     .map((line) => {
       try {
-        return String((JSON.parse(line) as { readonly chunk?: unknown }).chunk ?? '')
+        const { chunk } = JSON.parse(line) as { readonly chunk?: unknown }
+        return typeof chunk === 'string' ? chunk : ''
       } catch {
         return line
       }
