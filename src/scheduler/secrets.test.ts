@@ -256,6 +256,25 @@ describe('canaries', () => {
     }
     main().catch((error) => { console.error(error); process.exitCode = 3 })`
 
+  /** Waits until each run has ended, in any order. The next end has the time of one. */
+  async function allEnded(runIds: readonly string[]): Promise<void> {
+    const countOpen = async () =>
+      (
+        await server().database.sql.query<{ count: number }>(
+          "select count(*)::int as count from heartbeat_runs where id = any($1) and status in ('queued', 'running')",
+          [runIds],
+        )
+      ).rows[0]?.count ?? 0
+    let open = runIds.length
+    while (open > 0) {
+      const before = open
+      await waitUntil(`one of ${before} runs ends`, async () => {
+        open = await countOpen()
+        return open < before
+      })
+    }
+  }
+
   test('Runs that echo their secrets in every way leave none of them anywhere', { timeout: isFullCheck ? 1_800_000 : 60_000 }, async () => {
     const { secret, processAgent, company } = await setup()
     const made: { id: string; value: string }[] = []
@@ -264,7 +283,7 @@ describe('canaries', () => {
     const agent = await processAgent(script, env, { runtimeConfig: { heartbeat: { maxConcurrentRuns: 5 } } })
     const runIds = await insertQueuedRuns(server(), company.id, agent.id, runCount)
     useRunner(server())
-    for (const runId of runIds) await ended(runId)
+    await allEnded(runIds)
     const log = (await server().board.get(`/api/heartbeat-runs/${runIds[0]}/log`)).text
     expect(log).toContain('***REDACTED***')
     const text = (await databaseText(server())) + JSON.stringify(server().messages)

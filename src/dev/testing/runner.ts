@@ -69,8 +69,9 @@ export const createProcessAgent = (
 /** Queues runs of an agent that are about nothing; they are found by the next look at the queue. */
 export async function insertQueuedRuns(server: TestServer, companyId: string, agentId: string, count: number): Promise<string[]> {
   const { rows } = await server.database.sql.query<{ id: string }>(
-    `insert into heartbeat_runs (company_id, agent_id, status, created_at)
-     select $1, $2, 'queued', clock_timestamp() - ($3 - n) * interval '1 ms' from generate_series(1, $3::int) n returning id`,
+    `insert into heartbeat_runs (company_id, agent_id, status, created_at, lease_seconds, lease_expires_at)
+     select $1, $2, 'queued', clock_timestamp() - ($3 - n) * interval '1 ms', 86400, now() + interval '1 day'
+     from generate_series(1, $3::int) n returning id`,
     [companyId, agentId, count],
   )
   return rows.map((row) => row.id)
