@@ -106,6 +106,8 @@ export interface AppDeps {
   readonly worktrees?: RouteDeps['worktrees']
   /** Checks responses against their declarations; for development and tests. */
   readonly validateResponses: boolean
+  /** A clock that never goes back, in milliseconds; that of this process unless given. */
+  readonly monotonicMs?: (() => number) | undefined
 }
 
 /** Mounts what is answered for every host name, and neither logged nor counted. */
@@ -195,7 +197,7 @@ export function buildApp(deps: AppDeps): App {
 
   const guesses = createGuessLimit(deps.guessesPerMinute)
   const { identifyRequest, identifyEndedRun } = identifier(deps, guesses)
-  const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store.ofAgents)
+  const { keepAlive: renewLeaseIfDue } = createLeaseKeeper(store.ofAgents, deps.monotonicMs)
   const issueCompanies = createIssueCompanies()
   store.onCommit(issueCompanies.onCommit)
   const routes = allRoutes(routeDepsOf(deps))

@@ -25,7 +25,6 @@ import type { Store } from '../platform/db/types.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 import { joinSecretRegister, REGISTER_INTERVAL_MS } from './secretRegister.ts'
 import type { SecretRegister } from './secretRegister.ts'
-import { createHttpServer } from '../http/httpServer.ts'
 import type { LineHold, Log } from '../platform/kernel/log.ts'
 import { isDatabaseReachable } from '../observe/instance/health.ts'
 import { createOutage } from './outage.ts'
@@ -34,13 +33,13 @@ import { createFeed } from '../observe/events/index.ts'
 import type { Feed } from '../observe/events/index.ts'
 import { startWebhookDelivery } from '../observe/webhooks/index.ts'
 import type { WebhookDelivery } from '../observe/webhooks/index.ts'
-import { openDatabase } from './openDatabase.ts'
 import type { Database } from './openDatabase.ts'
+import { ownSeams } from './seams.ts'
+import type { Seams } from './seams.ts'
 import { drain } from './drain.ts'
 import { listenProblem } from './placeProblems.ts'
 import { createRunner } from '../scheduler/runner.ts'
 import type { Runner } from '../scheduler/runner.ts'
-import { startPeriodicTasks } from '../scheduler/periodicTasks.ts'
 import type { PeriodicTask, PeriodicTasks } from '../scheduler/periodicTasks.ts'
 import { reap } from '../scheduler/reap.ts'
 import { applyRetention } from '../scheduler/retention.ts'
@@ -215,6 +214,7 @@ interface ProcessFacts {
   readonly droppedLogLines?: () => number
   /** Takes what decides when lines of the log are written. */
   readonly setHold?: (hold: LineHold) => void
+  readonly seams?: Seams
 }
 
 const UNKNOWN_FACTS: Required<ProcessFacts> = {
@@ -223,6 +223,7 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
   isTerminal: false,
   droppedLogLines: () => 0,
   setHold: () => {},
+  seams: ownSeams,
 }
 
 /** The parts that end with the server. */
@@ -261,9 +262,9 @@ export async function startServer(
   log: Log,
   facts: ProcessFacts = {},
 ): Promise<RunningServer> {
-  const { pools, isolation, isTerminal, droppedLogLines, setHold } = { ...UNKNOWN_FACTS, ...facts }
+  const { pools, isolation, isTerminal, droppedLogLines, setHold, seams } = { ...UNKNOWN_FACTS, ...facts }
   const outage = createOutage({ probe: () => isDatabaseReachable(store.read), log })
-  const database = openDatabase(connection, pools, log, (isUnresponsive) => isUnresponsive && outage.begin())
+  const database = seams.openDatabase(connection, pools, log, (isUnresponsive) => isUnresponsive && outage.begin())
   const { store } = database
   setHold(outage.hold)
   // The embedded database has no URL, and no pooler before it.
@@ -289,8 +290,9 @@ export async function startServer(
   const parts = { ...open, ...agentHost, tokens, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined
-  const app = buildApp({ ...parts, ...appSettings(config), isTerminal, isDraining, validateResponses: false })
-  const server = createHttpServer(app.handle, app.onUpgrade, app.connections)
+  const settings = { ...appSettings(config), isTerminal, validateResponses: false, monotonicMs: seams.monotonicMs }
+  const app = buildApp({ ...parts, ...settings, isDraining })
+  const server = seams.createHttpServer(app.handle, app.onUpgrade, app.connections)
   const identity = { issuer: config.jwtIssuer, audience: config.jwtAudience, runKeyIds: () => tokens.readKeyIds() }
   const { url, register } = await openPort(server, config, () =>
     joinSecretRegister(store, { ...identity, secret, previousSecret, sessionSecrets }, log),
@@ -300,7 +302,7 @@ export async function startServer(
   const started = createRunner({ store, tokens, ...agentHost, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
   const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log })
-  const loop = startPeriodicTasks(
+  const loop = seams.startPeriodicTasks(
     backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people }),
     log,
   )

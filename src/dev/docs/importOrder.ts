@@ -136,6 +136,11 @@ export const rooms: readonly Room[] = [
   },
   { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
   { path: 'cli', open: true, holds: 'the command `paperclip-server`: its declarations, its output, its client of a running server' },
+  {
+    path: 'testing',
+    open: true,
+    holds: 'the test kit of the package: servers for tests of agents, with faults and a clock; no program file imports it',
+  },
 ]
 
 export const DRIVER = ['pg', 'pg/**']

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
 import { openPool } from '../../platform/db/driver/client.ts'
 import type { ConnectionOptions, Pool } from '../../platform/db/driver/client.ts'
-import { TEMPLATE } from './cluster.ts'
+import { cloneSql, dropSql, MOVE_CLOCK_SQL } from '../../testing/host/cluster.ts'
 
 export interface TestDatabase {
   /** The application's login, which a server works with: every test shows that its grants suffice. */
@@ -27,7 +27,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   const cluster = inject('cluster')
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
-  await admin.query(`create database ${database} template ${TEMPLATE}`)
+  await admin.query(cloneSql(database))
   const connection = { ...inject('application'), database }
   const owner = { ...cluster, database }
   const sql = openPool({ ...owner, max: 4 })
@@ -40,11 +40,11 @@ export async function cloneDatabase(): Promise<TestDatabase> {
     sql,
     open: (options = {}) => openPool({ ...connection, ...options }, 'custom', { readOnlyByDefault: true }),
     async passTime(interval) {
-      await sql.query('update clock.shift set added = added + $1::interval', [interval])
+      await sql.query(MOVE_CLOCK_SQL, [interval])
     },
     async drop() {
       await sql.end()
-      await admin.query(`drop database ${database} with (force)`)
+      await admin.query(dropSql(database))
       await admin.end()
     },
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '../../platform/db/driver/client.ts'
+import { findOrphanHolds } from '../../testing/host/looks.ts'
 import { send } from './serverProcess.ts'
 import type { Reply } from './serverProcess.ts'
 
@@ -192,11 +193,9 @@ export async function countUnpaired(sql: Pool): Promise<Record<string, number>> 
 
 /** Issues that name an ended run, and issues that name one whose lease is out. */
 export async function countStaleHolds(sql: Pool): Promise<{ byEndedRuns: number; byDeadLeases: number }> {
-  const { rows } = await sql.query<{ byEndedRuns: number; byDeadLeases: number }>(`select
-    count(*) filter (where r.status not in ('queued', 'running'))::int as "byEndedRuns",
-    count(*) filter (where r.status in ('queued', 'running') and r.lease_expires_at <= now())::int as "byDeadLeases"
-    from issues i join heartbeat_runs r on r.id in (i.checkout_run_id, i.execution_run_id)`)
-  return rows[0] ?? { byEndedRuns: -1, byDeadLeases: -1 }
+  const orphans = await findOrphanHolds(sql)
+  const byEndedRuns = orphans.filter(({ because }) => because === 'ended').length
+  return { byEndedRuns, byDeadLeases: orphans.length - byEndedRuns }
 }
 
 /** Takes every issue by one request of a new run of its assignee, or of any agent. The board opens the runs. @returns the issues that could not be taken */

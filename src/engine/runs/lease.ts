@@ -58,13 +58,14 @@ export interface LeaseKeeper {
   readonly keepAlive: (actor: Actor) => Promise<void>
 }
 
-export function createLeaseKeeper(store: Store): LeaseKeeper {
+/** @param monotonicMs a clock that never goes back, in milliseconds */
+export function createLeaseKeeper(store: Store, monotonicMs: () => number = () => performance.now()): LeaseKeeper {
   // The time of the next check, by run. It is of a monotonic clock and decides nothing: the statement uses the database's.
   const nextCheckAt = createBoundedCache<string, number>(MAX_TRACKED_RUNS)
   return {
     keepAlive: async (actor) => {
       if (actor.kind !== 'agent' || actor.runId === null) return
-      const now = performance.now()
+      const now = monotonicMs()
       if ((nextCheckAt.get(actor.runId) ?? 0) > now) return
       nextCheckAt.set(actor.runId, now + CHECK_INTERVAL_MS)
       await renewLease(store, { runId: actor.runId, agentId: actor.agentId, companyId: actor.companyId }, 'if_due')

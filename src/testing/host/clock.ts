@@ -1,3 +1,5 @@
+/** SQL of the clock that a test moves. */
+export const CLOCK_SQL = `
 -- Tests only: a clock that a test moves. The functions hide those of pg_catalog, because the search path of the logins of
 -- a test cluster names this schema first. Databases without the schema, as every one outside of the tests, have the real
 -- time: nothing in the program names it. Run before the migrations, so that defaults of columns use it as well.
@@ -10,3 +12,4 @@ CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATIL
   AS 'select pg_catalog.clock_timestamp() + added from clock.shift';
 GRANT USAGE ON SCHEMA clock TO PUBLIC;
 GRANT SELECT ON clock.shift TO PUBLIC;
+`
