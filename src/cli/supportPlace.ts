@@ -1,4 +1,4 @@
-// What the bundle for support is made of on this host: the settings, the server, the database and the log that a home has.
+// The sources of the bundle for support on this host: the settings, the server, the database and the log that a home has.
 
 import type { Finding } from '../doctor/index.ts'
 import type { SupportSources } from '../observe/support/index.ts'
@@ -35,7 +35,7 @@ const onDatabaseOf =
     }
   }
 
-/** What the doctor finds, by ids and counts: its subjects name rows. Audit chains are not recomputed, which may take minutes. */
+/** The findings of the doctor, by ids and counts: its subjects name rows. Audit chains are not recomputed, which may take minutes. */
 async function diagnose(io: Io): Promise<unknown> {
   const { data } = await doctorCommand.run(io, { fix: false, strict: false, skipChains: true } as never)
   const { findings } = data as { readonly findings: readonly Finding[] }

@@ -2,7 +2,7 @@ import { setPrices } from '../engine/costs/prices.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { readPrices } from './pricesFile.ts'
 
-/** What can be read again while the server works. */
+/** The files that can be read again while the server works. */
 interface Reloadable {
   /** The file with the prices of models; null for none. */
   readonly pricesFile: string | null
@@ -11,7 +11,7 @@ interface Reloadable {
 }
 
 /**
- * Opens the log again, and reads again the files whose change needs no restart. What is wrong in them is logged, and what was read before stays
+ * Opens the log again, and reads again the files whose change needs no restart. A fault in them is logged, and the values of before stay
  * in force: a slip must not end a server at work.
  */
 export function reload({ pricesFile, reopenLog }: Reloadable, log: Log): void {

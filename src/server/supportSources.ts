@@ -1,4 +1,4 @@
-// What a support bundle is collected from, on the host of a server.
+// The sources of a support bundle, on the host of a server.
 
 import { readFileSync } from 'node:fs'
 import { homedir, hostname, userInfo } from 'node:os'
@@ -57,7 +57,7 @@ function accountName(): string {
 /** How long an answer of the server may take, in milliseconds. */
 const ANSWER_MS = 10_000
 
-/** What the command knows of its server. */
+/** The facts that the command knows about its server. */
 export interface SupportPlace {
   readonly version: string
   readonly env: Environment

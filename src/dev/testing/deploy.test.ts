@@ -14,10 +14,11 @@ import { execForm, filesBelow, isLeftOut, named, readText, sourcesOf, stagesOf }
 import { freePort } from './freePort.ts'
 import { isFullCheck } from './fullCheck.ts'
 
-// No container engine, no cluster and no systemd runs here. What stands in the files of doc/deploy is compared with the program, and each
+// No container engine, no cluster and no systemd runs here. The files of doc/deploy are compared with the program, and each
 // command in them that can run on this machine is run.
 
 const SLOW_MS = 600_000
+const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze'
 const root = path.resolve(import.meta.dirname, '../../..')
 const deploy = path.join(root, 'doc/deploy')
 const has = (file: string): boolean => {
@@ -191,7 +192,7 @@ describe('The compose file', () => {
 
   const makeSecrets = (folder: string): void => void execFileSync('sh', [path.join(deploy, 'make-secrets.sh'), folder])
 
-  test('What its services name is declared, and the files exist', () => {
+  test('Everything that its services name is declared, and the files exist', () => {
     const isDeclared = (source: string): boolean => source.startsWith('./') || source in compose.volumes
     for (const { secrets, volumes, depends_on: after = {} } of services) {
       for (const name of secrets) expect(compose.secrets).toHaveProperty(name)
@@ -346,10 +347,10 @@ describe('The unit of systemd', () => {
     expect(valuesOf('KillMode')).toEqual(['mixed'])
   })
 
-  test.skipIf(!has('/usr/bin/systemd-analyze'))('systemd finds no fault in it (skipped without systemd-analyze)', () => {
+  test.skipIf(!has(SYSTEMD_ANALYZE))('The check of systemd finds no fault in it (skipped without systemd-analyze)', () => {
     const copy = path.join(temporaryFolder(), 'paperclip-server.service')
     writeFileSync(copy, unit.replace('/usr/bin/node', process.execPath))
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', copy], { encoding: 'utf8' })
+    const { status, stderr } = spawnSync(SYSTEMD_ANALYZE, ['verify', '--man=no', copy], { encoding: 'utf8' })
     expect(stderr).toBe('')
     expect(status).toBe(0)
   })

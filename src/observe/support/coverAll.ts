@@ -3,7 +3,7 @@
 import { createCover } from '../../platform/kernel/cover.ts'
 import { redact } from '../../platform/kernel/redact.ts'
 
-/** What is known of the host, for the last step. */
+/** The texts of the host that the last step covers. */
 export interface KnownTexts {
   /** The values of secrets. */
   readonly secrets: readonly string[]

@@ -1,4 +1,4 @@
-// What is asked of the database for a bundle: its version, settings, sizes and state. No row of a table of this program is read.
+// The questions to the database for a bundle: its version, settings, sizes and state. No row of a table of this program is read.
 
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { readMigrationState } from '../../platform/db/migrations.ts'

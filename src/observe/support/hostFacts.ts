@@ -33,7 +33,7 @@ const ofHome: ReadonlySet<string> = new Set([
 const kindOf = (stats: ReturnType<typeof lstatSync>): string =>
   stats === undefined ? 'gone' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : stats.isFile() ? 'file' : 'other'
 
-/** What stands in the home: modes and sizes, never contents. */
+/** The entries of the home: modes and sizes, never contents. */
 export function readHomeFacts(home: string): Readonly<Record<string, unknown>> {
   const names = readdirSync(home)
   const own = process.getuid?.() ?? null

@@ -67,7 +67,7 @@ describe('a line of the log', () => {
 describe('a line of the log of Postgres', () => {
   const at = '2026-11-30 11:00:00.123 UTC [42]'
 
-  test('What Postgres says about itself is kept, without what it quotes', () => {
+  test('A message of Postgres about itself is kept, without the texts that it quotes', () => {
     expect(cleanPostgresLine(`${at} LOG:  database system is ready to accept connections`)).toBe(
       `${at} LOG: database system is ready to accept connections`,
     )

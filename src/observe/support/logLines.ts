@@ -1,4 +1,4 @@
-// What of a log may leave the host: facts that this program writes by itself. Pure.
+// The part of a log that may leave the host: facts that this program writes by itself. Pure.
 
 /** Facts whose texts are ids, codes, names of this program or of a setting. */
 const namesOfFacts: ReadonlySet<string> = new Set([
@@ -73,7 +73,7 @@ export function cleanLogLine(line: string): string | null {
   return JSON.stringify({ level, time: typeof time === 'number' ? time : null, msg: text, ...Object.fromEntries(cleaned) })
 }
 
-/** What the messages of Postgres about itself begin with. Messages about statements quote them, and are not in this list. */
+/** The beginnings of the messages of Postgres about itself. Messages about statements quote them, and are not in this list. */
 const ofPostgresItself =
   /^(?:starting PostgreSQL|listening on|database system|checkpoint |restartpoint |received (?:fast|smart|immediate) shutdown|received SIGHUP|aborting any active|shutting down|terminating (?:connection|any other)|redo |consistent recovery|recovery |restored log file|selected new timeline|archive recovery|archive command|could not (?:write|fsync|extend|open|create|fork|bind|receive|send|load)|out of (?:memory|shared memory)|no space left|server process|all server processes|background worker|sorry, too many|remaining connection slots|the database system is|lock file|too many (?:open files|connections)|invalid (?:record length|page|checkpoint)|incorrect checksum|PANIC|parameter |unexpected pageaddr|password authentication failed|no pg_hba\.conf entry|connection (?:received|authorized))/
 

@@ -76,7 +76,7 @@ describe('migrations', () => {
     expect(await tablesOf(connection)).toEqual(['a', 'c'])
   })
 
-  test('What is to be done before a migration is done once, for a database that has rows, and its failure leaves everything as it was', async () => {
+  test('The work before a migration is done once, for a database that has migrations, and its failure leaves everything as it was', async () => {
     const connection = await emptyDatabase()
     const asked: unknown[] = []
     const before = (state: object): Promise<void> => Promise.resolve(void asked.push(state))

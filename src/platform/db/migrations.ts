@@ -126,7 +126,7 @@ export interface MigrationState {
   readonly unknown: readonly string[]
 }
 
-/** Done before pending migrations change a database that has rows. What it throws ends the start, and nothing is migrated. */
+/** The work before pending migrations change a database that has earlier ones. An error of it ends the start, and nothing is migrated. */
 export type BeforeMigration = (state: MigrationState) => Promise<void>
 
 /** Compares what a database has with what this build has, without a refusal. */

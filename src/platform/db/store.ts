@@ -31,7 +31,7 @@ export function createStore(transactionPool: Pool, autocommitPool: Pool = transa
       return () => void listeners.delete(listener)
     },
     publish(rows) {
-      // What listeners do later is no part of the request that committed.
+      // The later work of listeners is no part of the request that committed.
       outsideSpans(() => {
         for (const listener of listeners) listener(rows)
       })

@@ -87,22 +87,22 @@ describe.skipIf(!hasOpenssl())('a Postgres that demands encryption (skipped wher
       expect(await refusalOf('127.0.0.1', query)).toMatch(/\(28000\).*may demand sslmode=require/)
   })
 
-  test('no-verify encrypts and looks at no certificate', async () => {
+  test('The mode no-verify encrypts and looks at no certificate', async () => {
     expect(await isEncrypted('127.0.0.1', '?sslmode=no-verify')).toBe(true)
   })
 
-  test('require verifies: without the authority it is refused with a sentence, with it the name must fit, too', async () => {
+  test('The mode require verifies: without the authority it is refused with a sentence, with it the name must fit, too', async () => {
     expect(await refusalOf('localhost', '?sslmode=require')).toMatch(/is not trusted .*add the authority that signed it, as sslrootcert=/)
     expect(await isEncrypted('localhost', `?sslmode=require&sslrootcert=${postgres.authority}`)).toBe(true)
     expect(await refusalOf('127.0.0.1', `?sslmode=require&sslrootcert=${postgres.authority}`)).toMatch(/was made for another name/)
   })
 
-  test('verify-ca takes every name that the authority has signed, and no other authority', async () => {
+  test('The mode verify-ca takes every name that the authority has signed, and no other authority', async () => {
     expect(await isEncrypted('127.0.0.1', `?sslmode=verify-ca&sslrootcert=${postgres.authority}`)).toBe(true)
     expect(await refusalOf('127.0.0.1', `?sslmode=verify-ca&sslrootcert=${postgres.stranger}`)).toMatch(/is not trusted/)
   })
 
-  test('verify-full takes the name of the certificate only, and no other authority', async () => {
+  test('The mode verify-full takes the name of the certificate only, and no other authority', async () => {
     expect(await isEncrypted('localhost', `?sslmode=verify-full&sslrootcert=${postgres.authority}`)).toBe(true)
     expect(await refusalOf('127.0.0.1', `?sslmode=verify-full&sslrootcert=${postgres.authority}`)).toMatch(/was made for another name/)
     expect(await refusalOf('localhost', `?sslmode=verify-full&sslrootcert=${postgres.stranger}`)).toMatch(/is not trusted/)

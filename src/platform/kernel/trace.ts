@@ -30,7 +30,7 @@ export interface SpanBeginning {
   readonly beganAt?: number
 }
 
-/** What collects spans. */
+/** The collector of spans in this process. */
 export interface Tracer {
   begin(beginning: SpanBeginning): Span
   /** Whether the present work is a part of a span. */

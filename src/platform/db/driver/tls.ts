@@ -1,4 +1,4 @@
-// What `sslmode` in the URL of a database means. The driver takes `require` and `verify-ca` for `verify-full`, and a slip in a mode for
+// The meaning of `sslmode` in the URL of a database. The driver takes `require` and `verify-ca` for `verify-full`, and a slip in a mode for
 // none; libpq falls back to plain text. Here each mode has one meaning, and what would be weaker than it sounds is refused.
 
 import { readFileSync } from 'node:fs'
@@ -137,7 +137,7 @@ export type Exposure = 'none' | 'plain' | 'unverified'
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?|)$/i
 
 /**
- * What a party on the way to a database could do: read all (`plain`), or take the place of the database (`unverified`). Within this machine
+ * The power of a party on the way to a database: to read all (`plain`), or take the place of the database (`unverified`). Within this machine
  * there is no such party.
  */
 export function exposureOf(connectionString: string, fallback = modeOfEnvironment()): Exposure {
