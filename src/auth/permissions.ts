@@ -172,6 +172,7 @@ export const permissions = {
   'instance.prices': ['board'],
   'instance.settings.write': ['admin'],
   'instance.activity': ['admin'],
+  'instance.backups': ['admin'],
   'instance.masterKey': ['token'],
   'activity.verify': ['board'],
   'activity.export': ['board'],

@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import { activityCommands } from './commands/activity.ts'
 import { agentCommands } from './commands/agents.ts'
 import { approvalCommands } from './commands/approvals.ts'
+import { backupCommands } from './commands/backup.ts'
 import { completionCommand } from './commands/completion.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -32,7 +33,8 @@ export const commands: readonly Command[] = [
   ...tokenCommands,
   ...userCommands,
   ...secretCommands,
-  // `backup`, `restore`, `backup verify`, `import`, `support-bundle`: what an operator does with the data as a whole.
+  // The data as a whole: backups, moves, reports.
+  ...backupCommands,
   supportBundleCommand,
   demoCommand,
   importCommand,

@@ -18,6 +18,7 @@ const healthy: ConditionFacts = {
   maxDescriptors: 1024,
   droppedLines: 0,
   auditDoubt: null,
+  hasBackupFailed: false,
 }
 
 test('A server is degraded by each cause for itself, and by no fact that the system does not tell', () => {
@@ -31,6 +32,7 @@ test('A server is degraded by each cause for itself, and by no fact that the sys
   expect(causesOf({ ...healthy, openDescriptors: 1000 })).toEqual(['descriptors_low'])
   expect(causesOf({ ...healthy, droppedLines: 1 })).toEqual(['log_dropped'])
   expect(causesOf({ ...healthy, auditDoubt: 'contradicted' })).toEqual(['audit_doubtful'])
+  expect(causesOf({ ...healthy, hasBackupFailed: true })).toEqual(['backup_failed'])
 })
 
 test('A cause is logged once when it begins and once when it ends', async () => {

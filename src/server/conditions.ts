@@ -29,11 +29,13 @@ export interface ConditionFacts {
   readonly droppedLines: number
   /** Why the record is in doubt. */
   readonly auditDoubt: string | null
+  /** The last backup that a server began has failed. */
+  readonly hasBackupFailed: boolean
 }
 
 /** The causes for which a server with these facts is degraded. */
 export function causesOf(facts: ConditionFacts): DegradedCause[] {
-  const { freeBytes, eventLagSeconds, sealLagSeconds, openDescriptors, maxDescriptors, droppedLines, auditDoubt } = facts
+  const { freeBytes, eventLagSeconds, sealLagSeconds, openDescriptors, maxDescriptors, droppedLines, auditDoubt, hasBackupFailed } = facts
   const isLow: Readonly<Record<DegradedCause, boolean>> = {
     disk_full: freeBytes !== null && freeBytes < MIN_FREE_BYTES,
     feed_slow: (eventLagSeconds ?? 0) > MAX_EVENT_LAG_S,
@@ -41,6 +43,7 @@ export function causesOf(facts: ConditionFacts): DegradedCause[] {
     descriptors_low: openDescriptors !== null && maxDescriptors !== null && openDescriptors > maxDescriptors * MAX_DESCRIPTOR_SHARE,
     log_dropped: droppedLines > 0,
     audit_doubtful: auditDoubt !== null,
+    backup_failed: hasBackupFailed,
   }
   return (Object.keys(isLow) as DegradedCause[]).filter((cause) => isLow[cause])
 }
@@ -104,6 +107,7 @@ export function createConditions({
       ...descriptors(),
       droppedLines,
       auditDoubt: auditDoubt(),
+      hasBackupFailed: stats?.hasBackupFailed ?? false,
     }
   }
 

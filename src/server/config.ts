@@ -19,6 +19,8 @@ import { readPrices } from './pricesFile.ts'
 import type { Prices } from '../engine/costs/prices.ts'
 import { runTokenSettings } from './runTokenSettings.ts'
 import type { RunTokenSettings } from './runTokenSettings.ts'
+import { backupSettingsOf, backupVariables } from './backupSettings.ts'
+import type { BackupSettings } from './backupSettings.ts'
 import { masterKeysText } from './masterKeyAccess.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
@@ -61,6 +63,7 @@ export interface Config extends RunTokenSettings {
   readonly apiUrl: string | null
   /** How long finished rows are kept, in days; 0 keeps them without limit. */
   readonly retention: { readonly logDays: number; readonly wakeDays: number; readonly runDays: number }
+  readonly backups: BackupSettings
   /** Folders from which the board may import skills. */
   readonly skillFolders: readonly string[]
   /** The folder below which this server makes worktrees for runs; null for none. */
@@ -183,6 +186,7 @@ const environment = z.object({
     .default([]),
   PAPERCLIP_AUDIT_WITNESS_DIR: z.string().min(1).optional(),
   PAPERCLIP_AUDIT_WITNESS_URL: webUrl.optional(),
+  ...backupVariables,
   PAPERCLIP_KEEP_LOG_DAYS: integerBetween(0, MAX_DAYS, 30),
   PAPERCLIP_KEEP_WAKE_DAYS: integerBetween(0, MAX_DAYS, 30),
   PAPERCLIP_KEEP_RUN_DAYS: integerBetween(0, MAX_DAYS, 90),
@@ -309,6 +313,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       trafficLimits: trafficLimitsOf(values),
       apiUrl: values.PAPERCLIP_API_URL?.replace(/\/+$/, '') ?? null,
       retention: retentionOf(values),
+      backups: backupSettingsOf(values),
       skillFolders: values.PAPERCLIP_SKILL_FOLDERS,
       worktreeFolder: values.PAPERCLIP_WORKTREE_FOLDER ?? null,
       agents: {

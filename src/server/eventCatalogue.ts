@@ -21,6 +21,7 @@ import * as goalEvents from '../org/goals/events.ts'
 import * as instructionEvents from '../org/instructions/events.ts'
 import * as skillEvents from '../org/skills/events.ts'
 import * as holdEvents from '../engine/holds/events.ts'
+import * as backupEvents from '../backup/events.ts'
 import * as instanceEvents from '../observe/instance/events.ts'
 import * as interactionEvents from '../work/interactions/events.ts'
 import { interactionStatus } from '../model/interactionStatus.ts'
@@ -73,6 +74,7 @@ export const allEvents: readonly EventDeclaration[] = [
   boardClaimEvents,
   budgetEvents,
   limitEvents,
+  backupEvents,
   cliLoginEvents,
   companyEvents,
   confirmationEvents,

@@ -33,6 +33,7 @@ import { textRoutes } from '../control/approvals/textRoutes.ts'
 import type { Route } from '../http/route.ts'
 import type { AgentIsolation, DeploymentFacts, ServerFacts } from '../observe/instance/health.ts'
 import { callerRoutes } from '../observe/instance/callerRoutes.ts'
+import { backupRoutes } from '../backup/index.ts'
 import { instanceRoutes } from '../observe/instance/routes.ts'
 import { interactionRoutes } from '../work/interactions/routes.ts'
 import { issueRoutes } from '../work/issues/routes.ts'
@@ -125,6 +126,7 @@ export const allRoutes = (deps: RouteDeps): Route[] => [
   ...webhookRoutes(deps),
   ...auditRoutes(deps.heads, deps.log),
   ...instanceRoutes({ version: deps.version, isolation: deps.agentIsolation, causes: deps.degradedCauses, deployment: deps.deployment }),
+  ...backupRoutes,
   ...callerRoutes(deps.board),
   ...peopleRoutes(deps.people),
   ...memberRoutes,

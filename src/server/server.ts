@@ -9,6 +9,8 @@ import { notIsolated } from '../adapters/index.ts'
 import type { Isolation } from '../adapters/index.ts'
 import { agentHostOf } from './agentHost.ts'
 import { buildApp } from './app.ts'
+import { openBackups } from './backups.ts'
+import type { Backups } from './backups.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
 import { createHeadCopies, createSealer, openHeadFile, openTimeline, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
@@ -142,6 +144,7 @@ interface Background {
   readonly conditions: Conditions
   readonly register: SecretRegister
   readonly people: Parameters<typeof tidySignIns>[1]
+  readonly backups: Backups
   readonly log: Log
 }
 
@@ -177,8 +180,9 @@ const appSettings = ({
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, register, people, log }: Background): PeriodicTask[] => [
+const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, register, people, backups, log }: Background): PeriodicTask[] => [
   ...runner.periodicTasks,
+  ...backups.tasks,
   {
     name: 'reap',
     intervalMs: INTERVALS.reapMs,
@@ -227,7 +231,7 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
 }
 
 /** The parts that end with the server. */
-interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner'> {
+interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner' | 'backups'> {
   readonly loop: PeriodicTasks
   readonly outage: Pick<Outage, 'stop'>
   readonly webhooks: WebhookDelivery
@@ -237,7 +241,8 @@ interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | '
 }
 
 const stopperOf = (parts: Stoppable) => async (): Promise<void> => {
-  const { store, keyUse, loop, outage, runner, webhooks, feed, server, register, database } = parts
+  const { store, keyUse, loop, outage, runner, webhooks, feed, server, register, database, backups } = parts
+  backups.stop()
   const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])
   outage.stop()
   // Runs may call the API until they end, so they stop before the API does.
@@ -248,6 +253,7 @@ const stopperOf = (parts: Stoppable) => async (): Promise<void> => {
   // A periodic task in progress may have thousands of rows left. It ends when its next statement is refused.
   await register.leave().catch(() => {})
   await Promise.all([database.close(), backgroundStopped])
+  await backups.close()
 }
 
 /**
@@ -286,7 +292,7 @@ export async function startServer(
   const sessionSecrets = sessionSecretsOf(config)
   const people = await peopleOf(config, sessionSecrets)
   const keyUse = createKeyUse()
-  const open = { store, keyUse, heads, log }
+  const open = { store, keyUse, heads, log, backups: openBackups(config, store, connection, log) }
   const parts = { ...open, ...agentHost, tokens, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined

@@ -84,7 +84,7 @@ function warnOfExposure(variable: string, url: string, log: Log): void {
 }
 
 async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<DatabaseLogins> {
-  const { home, databaseUrl, databaseOwnerUrl } = config
+  const { home, databaseUrl, databaseOwnerUrl, backups } = config
   if (databaseUrl !== null) {
     warnOfExposure('DATABASE_URL', databaseUrl, log)
     if (databaseOwnerUrl !== null) warnOfExposure('DATABASE_OWNER_URL', databaseOwnerUrl, log)
@@ -92,7 +92,7 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
     return { application: { connectionString: databaseUrl }, owner }
   }
   const embedded = await lifecycle.startResource(
-    () => startEmbedded({ home, durable: true, log: (message, facts) => log.info(facts, message) }),
+    () => startEmbedded({ home, durable: true, walArchive: backups.walArchive, log: (message, facts) => log.info(facts, message) }),
     (started) => started.stop(),
   )
   return { application: embedded.connection, owner: embedded.ownerConnection }

@@ -1,5 +1,7 @@
 export { approvalCancelled } from './events.ts'
+export { terminateAgent } from './agentLifecycle.ts'
 export { continueDeletions } from './continueDeletions.ts'
 export { cancelApprovals } from './endRequests.ts'
+export { quarantineAgent } from './quarantine.ts'
 export { endRunsLeftBehind } from './stopRuns.ts'
 export { wakeForWaitingIssues } from './wakeWaiting.ts'

@@ -124,6 +124,7 @@ export const rooms: readonly Room[] = [
   { path: 'observe/metrics', holds: '`/metrics`: what this process counts and what the database is asked for' },
   { path: 'moveover', holds: 'moving companies here from the database of a Paperclip server: reading it, and writing in bounded batches' },
   { path: 'scheduler', holds: 'work in the background: dispatcher, supervisor, timers, reaper, orphans, retention' },
+  { path: 'backup', holds: 'backups of the whole instance: written, verified, restored; the journal of revocations beside the database' },
   {
     path: 'doctor',
     holds: 'the faults of an installation: what is asked of the host and the database, what each means, and what mends it',

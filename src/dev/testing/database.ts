@@ -23,11 +23,16 @@ export interface TestDatabase {
 }
 
 /** Clones the migrated template: about 40 ms. */
-export async function cloneDatabase(): Promise<TestDatabase> {
+export const cloneDatabase = (): Promise<TestDatabase> => createDatabase(cloneSql)
+
+/** A database without a schema, and without the clock of tests, as an operator makes one. */
+export const emptyDatabase = (): Promise<TestDatabase> => createDatabase((database) => `create database ${database} template template0`)
+
+async function createDatabase(creation: (database: string) => string): Promise<TestDatabase> {
   const cluster = inject('cluster')
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = openPool({ ...cluster, database: 'postgres', max: 1 })
-  await admin.query(cloneSql(database))
+  await admin.query(creation(database))
   const connection = { ...inject('application'), database }
   const owner = { ...cluster, database }
   const sql = openPool({ ...owner, max: 4 })

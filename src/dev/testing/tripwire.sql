@@ -76,3 +76,9 @@ CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT OR DELETE ON execution_workspace
 CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON execution_workspaces
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (to_jsonb(OLD) - '{claimed_by,claimed_until,next_check_at}'::text[]
     IS DISTINCT FROM to_jsonb(NEW) - '{claimed_by,claimed_until,next_check_at}'::text[]) EXECUTE FUNCTION require_audit();
+
+-- The lease of a backup that a server makes is telemetry; that it was requested, made, failed or removed is not.
+CREATE CONSTRAINT TRIGGER tripwire AFTER INSERT ON instance_backups
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = 'requested') EXECUTE FUNCTION require_audit();
+CREATE CONSTRAINT TRIGGER tripwire_update AFTER UPDATE ON instance_backups
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status IN ('done', 'failed', 'removed')) EXECUTE FUNCTION require_audit();

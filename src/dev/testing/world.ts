@@ -130,7 +130,8 @@ const partsOf = ({ eventOptions, degradedCauses, trafficLimits, worktrees }: Ser
   ...(trafficLimits === undefined ? {} : { trafficLimits }),
 })
 
-async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
+/** Starts a server on a database that is migrated. The caller stops it. */
+export async function startTestServer(database: TestDatabase, options: ServerOptions = {}): Promise<TestServer> {
   const pool = database.open()
   const store = createStore(pool)
   await openTestVault(store)

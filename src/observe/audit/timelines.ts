@@ -22,7 +22,7 @@ import { createWitness, problemOf, readCluster, readWitness } from './witness.ts
  * The distance between the tickets of two timelines. Events between a backup and the loss have tickets behind those of the backup, and
  * cursors of clients name them: they must not be given again. No database writes as much between two backups.
  */
-const GAP = 2n ** 24n
+export const TICKET_GAP = 2n ** 24n
 /** After crashes tickets may be a little ahead of transaction ids; this far only in another cluster. */
 const MAX_AHEAD = 1000n
 
@@ -116,7 +116,7 @@ async function open(store: Store, file: HeadFile, log: Log): Promise<void> {
     // Another server has opened it meanwhile.
     if (causeOf(now, cluster) === null) return unchanged(null)
     const [counter, newest] = [BigInt(now.counter), BigInt(now.newest)]
-    const ticket = String((counter > newest ? counter : newest) + GAP)
+    const ticket = String((counter > newest ? counter : newest) + TICKET_GAP)
     await tx.run(useTicket, { ticket })
     const signed = { keyId: file.keyId(), line: written?.line ?? 0, signature: written?.signature ?? '' }
     return changed(null, timelineOpened('audit', { ...facts, ticket, ...signed }, { companyId: NO_COMPANY }))

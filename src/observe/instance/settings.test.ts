@@ -39,12 +39,16 @@ describe('settings of the instance', () => {
       censorUsernameInLogs: false,
       keyboardShortcuts: false,
       feedbackDataSharingPreference: 'prompt',
+      backupEveryHours: 24,
+      backupRetention: { dailyDays: 7, weeklyWeeks: 4, monthlyMonths: 3 },
     })
     await server().board.patch(general, { keyboardShortcuts: true })
     expect((await server().board.patch(general, { feedbackDataSharingPreference: 'not_allowed' })).body).toEqual({
       censorUsernameInLogs: false,
       keyboardShortcuts: true,
       feedbackDataSharingPreference: 'not_allowed',
+      backupEveryHours: 24,
+      backupRetention: { dailyDays: 7, weeklyWeeks: 4, monthlyMonths: 3 },
     })
     const rows = await rowsOf('instance.settings.general_updated')
     const instance = '00000000-0000-0000-0000-000000000000'

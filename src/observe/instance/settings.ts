@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'drizzle-orm'
 import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { mutate, changedIfAny, unchanged } from '../../platform/db/mutate.ts'
@@ -47,7 +48,7 @@ export async function changeSettings<G extends Group>(
     await tx.run(lockGroup, { name: group })
     const before = await readSettings(tx, group)
     const old = before as Readonly<Record<string, unknown>>
-    const changes = Object.entries(patch).filter(([key, value]) => value !== undefined && value !== old[key])
+    const changes = Object.entries(patch).filter(([key, value]) => value !== undefined && !isDeepStrictEqual(value, old[key]))
     if (changes.length === 0) return unchanged(before)
     await tx.run(merge, { name: group, settings: JSON.stringify(Object.fromEntries(changes)) })
     const affected = (await tx.run(companyIds, {})).map((row) => row.id)

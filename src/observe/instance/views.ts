@@ -1,9 +1,19 @@
 import { z } from 'zod'
 
+/** How long backups are kept: all of the last days, then the newest of each week, then of each month. */
+const backupRetention = z.strictObject({
+  dailyDays: z.int().min(1).max(366),
+  weeklyWeeks: z.int().min(0).max(520),
+  monthlyMonths: z.int().min(0).max(120),
+})
+
 export const generalView = z.strictObject({
   censorUsernameInLogs: z.boolean(),
   keyboardShortcuts: z.boolean(),
   feedbackDataSharingPreference: z.enum(['prompt', 'allowed', 'not_allowed']),
+  /** Hours between the backups that servers make; 0 for none. */
+  backupEveryHours: z.int().min(0).max(744),
+  backupRetention,
 })
 export const generalBody = generalView.partial()
 
@@ -43,7 +53,13 @@ export const boardLinkView = z.strictObject({ path: z.string(), expiresAt: z.iso
 
 /** The values of settings that were never changed. */
 export const defaultSettings = {
-  general: { censorUsernameInLogs: false, keyboardShortcuts: false, feedbackDataSharingPreference: 'prompt' },
+  general: {
+    censorUsernameInLogs: false,
+    keyboardShortcuts: false,
+    feedbackDataSharingPreference: 'prompt',
+    backupEveryHours: 24,
+    backupRetention: { dailyDays: 7, weeklyWeeks: 4, monthlyMonths: 3 },
+  },
   experimental: { enableIsolatedWorkspaces: false, autoRestartDevServerWhenIdle: false },
 } as const satisfies { general: z.input<typeof generalView>; experimental: z.input<typeof experimentalView> }
 

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { activityLog } from '../../platform/db/tables.ts'
 import { activityChain } from '../../model/audit.ts'
 import { agents } from '../../model/agents.ts'
+import { backups } from '../../model/backups.ts'
 import { issues } from '../../model/issues.ts'
 import { isUnended, runs } from '../../model/runs.ts'
 import { isOpen, wakes } from '../../model/wakes.ts'
@@ -32,6 +33,10 @@ export interface DatabaseStats {
   readonly eventLagSeconds: number
   /** Age of the oldest audit row that is not sealed; of those that were written behind the sealed ones the newest 200 rows are looked at. */
   readonly sealLagSeconds: number
+  /** Age of the newest backup that a server made; null while there is none. */
+  readonly newestBackupSeconds: number | null
+  /** The last backup that ended has failed. */
+  readonly hasBackupFailed: boolean
 }
 
 const age = (oldest: ReturnType<typeof sql>) => sql`coalesce(greatest(extract(epoch from clock_timestamp() - ${oldest}), 0), 0)::float8`
@@ -65,7 +70,11 @@ const figures = statement<object, DatabaseStats>('metrics_figures').read(sql`
     ${age(sql`(select created_at from ${activityLog} where txid > (select horizon from event_horizon()) order by txid, seq limit 1)`)}
       as "eventLagSeconds",
     ${age(sql`least((select created_at from ${activityLog} where (txid, seq) > (coalesce((select txid from sealed), '0'::xid8),
-      coalesce((select seq from sealed), 0)) order by txid, seq limit 1), (select min(created_at) from skipped))`)} as "sealLagSeconds"`)
+      coalesce((select seq from sealed), 0)) order by txid, seq limit 1), (select min(created_at) from skipped))`)} as "sealLagSeconds",
+    (select extract(epoch from clock_timestamp() - taken_at) from ${backups} where status = 'done' order by created_at desc nulls first limit 1)::float8
+      as "newestBackupSeconds",
+    coalesce((select status = 'failed' from ${backups} where finished_at is not null order by created_at desc nulls first limit 1), false)
+      as "hasBackupFailed"`)
 
 /** A scrape every second must not cost a query every second. */
 const CACHE_TTL_MS = 5000

@@ -94,6 +94,12 @@ const statGauges: readonly StatGauge[] = [
     label: 'of',
     values: ({ eventLagSeconds: events, sealLagSeconds: seals }) => ({ events, seals }),
   },
+  {
+    name: 'paperclip_backup_age_seconds',
+    help: 'Age of the newest backup that a server made; absent while there is none',
+    label: 'of',
+    values: ({ newestBackupSeconds }) => (newestBackupSeconds === null ? {} : { newest: newestBackupSeconds }),
+  },
 ]
 
 /** Registers the gauge of the pools' connections, which are counted when the page is read. */

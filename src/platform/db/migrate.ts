@@ -8,9 +8,10 @@ import { grantToApplication, readLoginPower } from './grants.ts'
 import type { LoginPower } from './grants.ts'
 import { applyMigrations } from './migrations.ts'
 import type { BeforeMigration } from './migrations.ts'
+import { requireFinishedRestore } from './unfinishedRestore.ts'
 
 /** The key of the advisory lock under which migrations run. Any fixed number serves. */
-const MIGRATION_LOCK = 7_203_311
+export const MIGRATION_LOCK = 7_203_311
 
 /**
  * Migrates the database to the schema of this build. Any number of servers may start at once: an advisory lock lets one
@@ -18,7 +19,8 @@ const MIGRATION_LOCK = 7_203_311
  * @param pool of the owner of the tables; must not limit how long an answer may take (`query_timeout: 0`)
  * @param application the login that the server works with, and that gets its grants here; null when it is the owner itself
  * @param before as in `applyMigrations`
- * @throws an error with a sentence for the operator when Postgres is too old, or a newer build has migrated the database;
+ * @throws an error with a sentence for the operator when Postgres is too old, a newer build has migrated the database, or a restore into it
+ *   did not finish;
  *   the database's error when a migration fails, and then nothing is kept of those that were pending
  */
 export async function migrate(pool: Pool, application: string | null = null, before: BeforeMigration | null = null): Promise<void> {
@@ -32,6 +34,7 @@ export async function migrate(pool: Pool, application: string | null = null, bef
       "select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000",
     )
     await connection.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await requireFinishedRestore(connection)
     await applyMigrations(connection, undefined, before)
     if (application !== null) await grantToApplication(connection, application)
   } finally {

@@ -15,7 +15,7 @@ interface Migration {
 }
 
 /** A migration that a database has recorded. */
-interface AppliedMigration {
+export interface AppliedMigration {
   readonly hash: string
   readonly writtenAt: number
 }
@@ -143,6 +143,39 @@ export async function readMigrationState(connection: Pick<Connection, 'query'>, 
 }
 
 /**
+ * Those of the migrations that a database has recorded, which this build does not know: a newer build wrote them.
+ * @param folder the migrations of this build
+ */
+export function unknownMigrations(recorded: readonly AppliedMigration[], folder = migrationsFolder): AppliedMigration[] {
+  const known = new Set(readMigrations(folder).map(({ hash }) => hash))
+  return recorded.filter(({ hash }) => !known.has(hash))
+}
+
+async function apply(connection: Connection, migrations: readonly Migration[]): Promise<void> {
+  for (const { hash, writtenAt, statements } of migrations) {
+    for (const text of statements) await connection.query(text)
+    await connection.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', [hash, writtenAt])
+  }
+}
+
+/**
+ * Gives an empty database the schema that another database had, in the transaction of the caller: those migrations and no later one.
+ * @param recorded migrations that this build knows
+ */
+export async function applyRecorded(
+  connection: Connection,
+  recorded: readonly AppliedMigration[],
+  folder = migrationsFolder,
+): Promise<void> {
+  const wanted = new Set(recorded.map(({ hash }) => hash))
+  await connection.query(CREATE_RECORD)
+  await apply(
+    connection,
+    readMigrations(folder).filter(({ hash }) => wanted.has(hash)),
+  )
+}
+
+/**
  * Applies what is pending in one transaction: after a failure, or the end of the process, nothing of it is kept.
  * @param connection with the lock of the migrations
  * @param before is done before a database that has earlier migrations is changed; null for nothing
@@ -162,10 +195,7 @@ export async function applyMigrations(
   await connection.query(CREATE_RECORD)
   await connection.query('begin')
   try {
-    for (const { hash, writtenAt, statements } of pending) {
-      for (const text of statements) await connection.query(text)
-      await connection.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', [hash, writtenAt])
-    }
+    await apply(connection, pending)
     await connection.query('commit')
   } catch (error) {
     await connection.query('rollback').catch(() => {})

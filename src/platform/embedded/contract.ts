@@ -6,6 +6,8 @@ export interface EmbeddedOptions {
   readonly home: string
   /** true: the settings of a production database. false, for tests: fsync, synchronous_commit, full_page_writes and autovacuum are off. */
   readonly durable: boolean
+  /** A folder that the account of Postgres can write: each segment of the write-ahead log is copied into it, for a restore to a point in time. */
+  readonly walArchive?: string | null
   /** Receives restarts, takeovers and waits; never secrets. */
   readonly log?: Log
 }

@@ -2,10 +2,13 @@ import type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 import { platformPackage } from './binaries.ts'
 import { detectDeathSignal } from './parentDeathSignal.ts'
 import { locateIn } from './locate.ts'
+import { installRecoveredWith } from './recover.ts'
+import type { RecoveryOptions } from './recover.ts'
 import { startWith } from './start.ts'
 
 export { accountFor } from './account.ts'
 export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
+export { findRunning } from './running.ts'
 
 /** When root runs the server and `nobody` cannot reach the checkout or `home`, binaries and data are put here. */
 const SYSTEM_FOLDER = '/var/lib/paperclip-server'
@@ -21,11 +24,7 @@ const SYSTEM_FOLDER = '/var/lib/paperclip-server'
  * than root, when this platform has no binaries, and when Postgres exits before it is ready (with the end of its log).
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  return startWith(options, {
-    systemFolder: SYSTEM_FOLDER,
-    packageFolder: platformPackage(),
-    deathSignal: await detectDeathSignal(),
-  })
+  return startWith(options, await surroundings())
 }
 
 /**
@@ -35,3 +34,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
  */
 export const locateEmbedded = async (home: string): Promise<Pick<EmbeddedPostgres, 'connection' | 'ownerConnection'> | null> =>
   await locateIn(home, SYSTEM_FOLDER)
+
+/** Makes the cluster of a home from a physical backup, recovered to a point in time. Rejects when the home has one, or recovery fails. */
+export async function installRecovered(options: RecoveryOptions): Promise<void> {
+  await installRecoveredWith(options, await surroundings())
+}
+
+const surroundings = async () => ({
+  systemFolder: SYSTEM_FOLDER,
+  packageFolder: platformPackage(),
+  deathSignal: await detectDeathSignal(),
+})

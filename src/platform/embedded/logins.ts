@@ -14,6 +14,7 @@ import { APPLICATION, singleUserArguments, SUPERUSER } from './settings.ts'
 /** Every login needs its password, also the superuser, and there is no other way in. */
 const HBA = `# Written by paperclip-server at each start.
 local all all scram-sha-256
+local replication ${SUPERUSER} scram-sha-256
 `
 
 /** Names the passwords that the cluster has. It travels with the data, so a restored cluster gets the passwords of its home again. */

@@ -11,5 +11,7 @@ export interface Cluster {
   readonly account: Account | null
   readonly deathSignal: DeathSignal
   readonly durable: boolean
+  /** The folder into which Postgres archives its log; null for none. */
+  readonly walArchive: string | null
   readonly log: Log
 }

@@ -72,14 +72,14 @@ export async function stopPostmaster({ child, exited }: Postmaster, log: Log): P
 }
 
 async function spawnPostmaster(cluster: Cluster): Promise<{ postmaster: Postmaster; logStart: number }> {
-  const { dataDir, native, account, deathSignal, durable } = cluster
+  const { dataDir, native, account, deathSignal } = cluster
   const logFile = await openLog(dataDir.logFile)
   try {
     const logStart = await sizeOf(dataDir.logFile)
     const child = spawnWithDeathSignal({
       deathSignal,
       file: join(native, 'bin', 'postgres'),
-      arguments: postmasterArguments(dataDir.data, dataDir.socket, durable, process.pid),
+      arguments: postmasterArguments(dataDir.data, dataDir.socket, cluster, process.pid),
       account,
       output: logFile.fd,
     })

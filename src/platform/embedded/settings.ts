@@ -15,9 +15,29 @@ export const OWNER_SETTING = 'paperclip.owner_pid'
  * precedence over ALTER SYSTEM, and a newer server applies its own settings to old data.
  * @param ownerPid the process that starts the postmaster
  */
-export function postmasterArguments(data: string, socket: string, durable: boolean, ownerPid: number): string[] {
-  return ['-D', data, '-k', socket, ...settingArguments({ ...settingsFor(durable), [OWNER_SETTING]: String(ownerPid) })]
+export function postmasterArguments(
+  data: string,
+  socket: string,
+  how: { durable: boolean; walArchive: string | null },
+  ownerPid: number,
+): string[] {
+  const settings = { ...settingsFor(how.durable), ...archiveSettings(how.walArchive), [OWNER_SETTING]: String(ownerPid) }
+  return ['-D', data, '-k', socket, ...settingArguments(settings)]
 }
+
+/** A minute of writes can be lost with the machine; without this a quiet server would fill a segment in days. */
+const ARCHIVE_TIMEOUT = '60s'
+
+const archiveSettings = (folder: string | null): Settings =>
+  folder === null
+    ? {}
+    : {
+        archive_mode: 'on',
+        archive_library: 'basic_archive',
+        'basic_archive.archive_directory': folder,
+        archive_timeout: ARCHIVE_TIMEOUT,
+        wal_level: 'replica',
+      }
 
 /** The arguments of a Postgres that opens no socket, runs the statements of its input, and ends with code 1 at the first error. */
 export const singleUserArguments = (data: string, durable: boolean): string[] => [
@@ -40,8 +60,8 @@ const BASE_SETTINGS = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
   max_connections: '100',
-  // No replica connects.
-  max_wal_senders: '0',
+  // Two for a physical backup, which copies the files and the log of its time at once. No replica connects.
+  max_wal_senders: '2',
   timezone: 'UTC',
   log_timezone: 'UTC',
   logging_collector: 'off',
@@ -59,4 +79,11 @@ const DURABLE_SETTINGS = {
   autovacuum: 'on',
 }
 
-const TEST_SETTINGS = { wal_level: 'minimal', fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }
+const TEST_SETTINGS = {
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  autovacuum: 'off',
+}

@@ -91,6 +91,14 @@ const ofPeople: Readonly<Record<string, SentenceMaker>> = {
   'board_claim.offered': by(() => say`offered the instance to its first administrator`),
   'cli_login.cancelled': by(() => say`cancelled the sign-in of a command line`),
   'cli_login.requested': passive((row) => say`The command line ${quoted(row, 'command')} asked to act as a person${from(row)}`),
+  'instance.backup_failed': passive((row) => say`A backup failed: ${textIn(row, 'error') ?? 'the log of the server has the cause'}`),
+  'instance.backup_made': passive((row) => say`A server made the backup ${quoted(row, 'file')}`),
+  'instance.backup_removed': passive((row) => say`The backup ${quoted(row, 'file')} was deleted at the end of its retention`),
+  'instance.backup_requested': by(() => say`asked for a backup`),
+  'instance.restored': passive(
+    (row) =>
+      say`The instance was restored from a backup of ${textIn(row, 'takenAt') ?? 'an earlier time'}: its runs and ${count(listIn(row, 'revokedKeyIds').length, 'key')} of agents ended`,
+  ),
   'instance.settings.experimental_updated': by((row) => say`changed the ${fields(row)} of the experimental settings`),
   'instance.settings.general_updated': by((row) => say`changed the ${fields(row)} of the settings of the instance`),
   'invite.bootstrap_accepted': passive((row) => say`${named(row, 'person', 'userId')} became the first administrator`),

@@ -1,3 +1,4 @@
+import { backups } from './backupOperations.ts'
 import { agents, approvals, runs } from './agentOperations.ts'
 import { audit, companies, instance, packages, people, planning } from './companyOperations.ts'
 import { budgets } from './budgetOperations.ts'
@@ -13,7 +14,7 @@ import type { Tag } from './tags.ts'
 
 /** Every operation under its tag. */
 export const operationTexts: Readonly<Record<Tag, OperationTexts>> = {
-  Instance: instance,
+  Instance: { ...instance, ...backups },
   People: people,
   Companies: companies,
   Agents: agents,

@@ -58,6 +58,7 @@ export const viewTexts: ViewTexts = {
   Attachment: 'A file that is attached to an issue',
   AuditExportLine: 'A line of the export: a sealed row with its hash, or at the end the signed head',
   AuditVerification: 'The result of computing the hash chain of a company again',
+  Backup: 'A backup that a server made or makes',
   BoardClaim: 'How far the claim of the instance is',
   BootstrapInvite: 'An invitation for an administrator of the instance, with its token',
   BegunSecondFactor: 'A second factor that waits for its first code',

@@ -27,7 +27,7 @@ const POOL_SIZE = 10
  * How long a connection attempt may take. On a busy machine a new session needs a second or more. A database that does not answer is
  * found by the watchdog before that, and it gives up on everybody who waits for a connection.
  */
-const CONNECT_TIMEOUT_MS = 4000
+export const CONNECT_TIMEOUT_MS = 4000
 /** How long a request waits for a free connection. After that the server is overloaded, and the request is refused. */
 export const QUEUE_TIMEOUT_MS = 5000
 /** A row lock that is kept longer than this belongs to a stuck transaction. Waiting longer would only add to the queue. */
@@ -41,8 +41,8 @@ const ANSWER_TIMEOUT_MS = 20_000
 const TIMESTAMPTZ = 1184
 const INT8 = 20
 
-// Counters and epochs stay far below 2^53, so an int8 may become a number. Instants are strings (kernel/time.ts).
-const types = {
+/** Counters and epochs stay far below 2^53, so an int8 may become a number. Instants are strings (kernel/time.ts). */
+export const types = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (oid === TIMESTAMPTZ) return fromPostgres
     if (oid === INT8) return Number
@@ -106,7 +106,7 @@ const timeLimits = { lock_timeout: null, statement_timeout: null, idle_in_transa
  * alone would let the URL's replace ours.
  * @throws as `withTls`
  */
-function withOptions(options: ConnectionOptions, serverSettings: string): ConnectionOptions {
+export function withOptions(options: ConnectionOptions, serverSettings: string): ConnectionOptions {
   const target = withTls(options)
   const { connectionString } = target
   if (connectionString === undefined || !connectionString.includes('options=')) return { ...target, options: serverSettings }

@@ -1,0 +1,86 @@
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+import { z } from 'zod'
+import { BEGINNING, GENESIS, hashOf, isBefore, JOURNAL_FILE, parseJournal, placeSchema, POSITION_FILE, textOf } from './lines.ts'
+import type { Journal, JournalFact, Place } from './lines.ts'
+
+/** `last`: the hash of the last line at that time, so that an end that was cut off the file is noticed. */
+const positionSchema = z.object({ instance: z.uuid(), ...placeSchema.shape, last: z.string() })
+
+const textIn = async (file: string): Promise<string | null> =>
+  await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+
+/** A journal with the place up to which it has read the audit log. */
+export interface KnownJournal {
+  readonly journal: Journal
+  readonly place: Place
+  /** No line was changed, or taken out of the middle or off the end. */
+  readonly isWhole: boolean
+}
+
+/** The content of the file beside a journal; null where it says nothing about this instance. */
+async function readPosition(home: string, instance: string): Promise<z.output<typeof positionSchema> | null> {
+  const text = await textIn(path.join(home, POSITION_FILE))
+  try {
+    const parsed = positionSchema.safeParse(JSON.parse(text ?? ''))
+    return parsed.success && parsed.data.instance === instance ? parsed.data : null
+  } catch {
+    // A file that a power failure left empty: the lines say how far the journal is.
+    return null
+  }
+}
+
+/** Reads the journal of a home; null when it has none. */
+export async function readJournal(home: string): Promise<KnownJournal | null> {
+  const text = await textIn(path.join(home, JOURNAL_FILE))
+  const journal = text === null ? null : parseJournal(text)
+  if (journal === null) return null
+  const position = await readPosition(home, journal.instance)
+  let place: Place = position === null ? BEGINNING : { txid: position.txid, seq: position.seq }
+  for (const line of journal.lines) if (line.kind !== 'begin' && isBefore(place, line)) place = { txid: line.txid, seq: line.seq }
+  return { journal, place, isWhole: journal.isWhole && (position === null || journal.hashes.has(position.last)) }
+}
+
+/** Appends facts behind a line and syncs them to the disk. @returns the hash of the last line */
+export async function appendFacts(home: string, facts: readonly JournalFact[], last: string): Promise<string> {
+  let previous = last
+  // A line that a crash cut off ends here.
+  let text = previous === GENESIS ? '' : '\n'
+  for (const fact of facts) {
+    const row = textOf(fact, previous)
+    previous = hashOf(row)
+    text += `${row}\n`
+  }
+  const handle = await open(path.join(home, JOURNAL_FILE), 'a', 0o600)
+  try {
+    await handle.appendFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return previous
+}
+
+/** Notes how far the journal has read. */
+export async function writePosition(home: string, position: z.output<typeof positionSchema>): Promise<void> {
+  const file = path.join(home, POSITION_FILE)
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
+  try {
+    await writeFile(temporary, `${JSON.stringify(position)}\n`, { mode: 0o600, flag: 'wx' })
+    await rename(temporary, file)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Puts a journal that is of another instance, or damaged, aside; it is not deleted. */
+export async function putAside(home: string): Promise<void> {
+  const file = path.join(home, JOURNAL_FILE)
+  await rename(file, path.join(home, `revocations.before-${Date.now()}.ndjson`)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+}

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { isFullCheck } from '../dev/testing/fullCheck.ts'
+import { temporaryFolder } from '../dev/testing/backups.ts'
+import { embeddedOwnerOf, pollFor, postgresProcessesUnder, startServerProcess, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
+import { openPool } from '../platform/db/driver/client.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+
+/** A command as a process of its own, as an operator runs it. */
+function command(home: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, ['--import', tsx, 'src/cli/main.ts', ...args, '--home', home], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const texts = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk: Buffer) => (texts[name] += chunk.toString()))
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...texts }))
+  return { kill: () => void child.kill('SIGKILL'), ended }
+}
+
+const companiesAt = async (url: string): Promise<string[]> =>
+  ((await (await fetch(`${url}/api/companies`)).json()) as { name: string }[]).map(({ name }) => name)
+
+test.runIf(isFullCheck)(
+  'An operator backs up a server that runs, restores elsewhere with the keys, and a killed backup or restore leaves nothing that looks whole',
+  async () => {
+    const folder = temporaryFolder()
+    const server = startServerProcess({ home: temporaryHome() })
+    const url = await server.url()
+    await fetch(`${url}/api/companies`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"Acme"}' })
+    const [file, keys] = [path.join(folder, 'a.paperclip'), path.join(folder, 'a.keys')]
+    const made = await command(server.home, 'backup', file, '--with-keys', keys, '--json').ended
+    expect(made.code, made.stderr).toBe(0)
+    expect(JSON.parse(made.stdout)).toMatchObject({ file, keys: expect.arrayContaining(['secrets-master-key', 'audit-key.pem']) })
+    expect([statSync(file).mode & 0o777, statSync(keys).mode & 0o777]).toEqual([0o600, 0o600])
+
+    // A table that is locked holds the second backup in its middle.
+    const owner = openPool({ ...embeddedOwnerOf(server.home), max: 2 })
+    const lock = await owner.connect()
+    await lock.query('begin; lock table issues in access exclusive mode')
+    const killed = command(server.home, 'backup', path.join(folder, 'b.paperclip'))
+    await pollFor('the backup waits for the table', async () => {
+      const { rows } = await owner.query(
+        "select 1 from pg_stat_activity where application_name = 'paperclip-server backup' and wait_event_type = 'Lock'",
+      )
+      return rows.length > 0
+    })
+    killed.kill()
+    await killed.ended
+    lock.release(true)
+    await owner.end()
+    expect(existsSync(path.join(folder, 'b.paperclip'))).toBe(false)
+    expect(readdirSync(folder).filter((name) => name.includes('.partial-'))).toHaveLength(1)
+
+    const home = path.join(temporaryHome(), 'server')
+    const interrupted = command(home, 'restore', file, '--keys', keys)
+    await pollFor('the restore works', () => existsSync(path.join(home, 'postgres', 'postmaster.pid')))
+    interrupted.kill()
+    await interrupted.ended
+    await pollFor('Postgres has ended with the restore', () => postgresProcessesUnder(home).length === 0)
+    const restored = await command(home, 'restore', file, '--keys', keys, '--json').ended
+    expect(restored.code, restored.stdout + restored.stderr).toBe(0)
+    expect(JSON.parse(restored.stdout)).toMatchObject({ chains: { chains: 2 } })
+    const again = await command(home, 'restore', file).ended
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('not empty') })
+    const other = startServerProcess({ home: path.dirname(home) })
+    expect(await companiesAt(await other.url())).toEqual(['Acme'])
+    expect((await command(home, 'backup', 'verify', path.join(folder, 'b.paperclip')).ended).code).toBe(1)
+    const verified = await command(home, 'backup', 'verify', file).ended
+    expect(verified.stdout).toContain('can be restored')
+  },
+  240_000,
+)

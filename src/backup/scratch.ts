@@ -1,0 +1,106 @@
+// Databases that exist for one rehearsal.
+
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { ConnectionOptions } from '../platform/db/driver/client.ts'
+import { openMaintenance } from '../platform/db/driver/maintenance.ts'
+import type { Maintenance } from '../platform/db/driver/maintenance.ts'
+import { startEmbedded } from '../platform/embedded/index.ts'
+import { startProblem } from '../platform/kernel/startProblem.ts'
+import { quoted } from './format.ts'
+
+/** The folder of a rehearsal names its process, so that a later one knows whether it still runs. */
+const FOLDER = /^paperclip-rehearsal-(\d+)-\w+$/
+const DATABASE = 'paperclip_rehearsal_'
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Removes the folder of a rehearsal, and the data that root keeps elsewhere for the account of Postgres. */
+async function removeFolder(folder: string): Promise<void> {
+  const elsewhere = await readlink(path.join(folder, 'postgres')).catch(() => null)
+  if (elsewhere !== null) await rm(path.dirname(elsewhere), { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true })
+}
+
+/** Only folders of this account: another's are refused by the system, and are none of ours. */
+async function removeLeftFolders(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = FOLDER.exec(name)?.[1]
+    if (pid !== undefined && !isAlive(Number(pid))) await removeFolder(path.join(tmpdir(), name)).catch(() => {})
+  }
+}
+
+/**
+ * Works on a Postgres that exists for this call, in a temporary folder: it needs no server, and disturbs none. It ends with this
+ * process however that ends; what a killed process left in its folder is removed by the next call.
+ */
+export async function onScratchCluster<T>(work: (connection: ConnectionOptions) => Promise<T>): Promise<T> {
+  await removeLeftFolders()
+  const folder = await mkdtemp(path.join(tmpdir(), `paperclip-rehearsal-${process.pid}-`))
+  try {
+    // Its content is worth nothing after a crash, so it waits for no disk.
+    const started = await startEmbedded({ home: folder, durable: false })
+    try {
+      return await work(started.ownerConnection)
+    } finally {
+      await started.stop()
+    }
+  } finally {
+    await removeFolder(folder)
+  }
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+/** A rehearsal has the lock of its database until its session ends, however it ends. */
+const lockOf = 'hashtextextended($1, 7203316)'
+
+async function dropLeftDatabases(admin: Maintenance): Promise<void> {
+  const left = await admin.query<{ name: string }>('select datname::text as name from pg_database where datname like $1', [
+    `${DATABASE.replaceAll('_', '\\_')}%`,
+  ])
+  for (const { name } of left) {
+    const [lock] = await admin.query<{ free: boolean }>(`select pg_try_advisory_lock(${lockOf}) as free`, [name])
+    if (lock?.free !== true) continue
+    await admin.query(`drop database if exists ${quoted(name)} with (force)`)
+    await admin.query(`select pg_advisory_unlock(${lockOf})`, [name])
+  }
+}
+
+/** The same login in another database. */
+function inDatabase(connection: ConnectionOptions, database: string): ConnectionOptions {
+  if (connection.connectionString === undefined) return { ...connection, database }
+  const url = new URL(connection.connectionString)
+  url.pathname = `/${database}`
+  return { ...connection, connectionString: url.href }
+}
+
+/** Works in a new database beside the one of a connection, and drops it; also those that killed rehearsals left. */
+export async function inScratchDatabase<T>(connection: ConnectionOptions, work: (scratch: ConnectionOptions) => Promise<T>): Promise<T> {
+  const admin = await openMaintenance(connection, 'backup verify')
+  const name = `${DATABASE}${randomBytes(6).toString('hex')}`
+  try {
+    await dropLeftDatabases(admin)
+    await admin.query(`select pg_advisory_lock(${lockOf})`, [name])
+    await admin.query(`create database ${quoted(name)} template template0 encoding 'UTF8'`).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error
+      throw startProblem('The login of this URL may not create databases: give one that may, or leave the URL out', error)
+    })
+    try {
+      return await work(inDatabase(connection, name))
+    } finally {
+      await admin.query(`drop database if exists ${quoted(name)} with (force)`).catch(() => {})
+    }
+  } finally {
+    await admin.close()
+  }
+}
