@@ -810,6 +810,26 @@ CREATE TABLE instance_administrators (
   CONSTRAINT instance_administrators_pkey PRIMARY KEY (person_id)
 );
 
+CREATE TABLE instance_backups (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  status text NOT NULL,
+  reason text NOT NULL,
+  host text,
+  file text,
+  bytes bigint,
+  rows bigint,
+  sha256 text,
+  error text,
+  taken_at timestamp(3) with time zone,
+  leased_until timestamp(3) with time zone NOT NULL,
+  finished_at timestamp(3) with time zone,
+  created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT instance_backups_pkey PRIMARY KEY (id),
+  CONSTRAINT instance_backups_status_check CHECK (status = ANY (ARRAY['requested'::text, 'running'::text, 'done'::text, 'failed'::text, 'removed'::text]))
+);
+CREATE UNIQUE INDEX instance_backups_open ON public.instance_backups USING btree (((finished_at IS NULL))) WHERE (finished_at IS NULL);
+CREATE INDEX instance_backups_order ON public.instance_backups USING btree (created_at DESC, id);
+
 CREATE TABLE instance_settings (
   name text NOT NULL,
   settings jsonb NOT NULL,
@@ -1713,6 +1733,17 @@ CREATE INDEX workspace_operations_company ON public.workspace_operations USING b
 CREATE INDEX workspace_operations_run ON public.workspace_operations USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX workspace_operations_workspace ON public.workspace_operations USING btree (workspace_id, number);
 
+CREATE OR REPLACE FUNCTION public.applied_migrations()
+ RETURNS TABLE(hash text, written_at bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  RETURN QUERY SELECT m.hash, m.created_at FROM drizzle.__drizzle_migrations m;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.begin_budget_windows()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2060,6 +2091,18 @@ CREATE OR REPLACE FUNCTION public.refuse_audit_change()
 AS $function$
 BEGIN
   RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.sequence_positions()
+ RETURNS TABLE(name text, value bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  RETURN QUERY SELECT c.relname::text, pg_sequence_last_value(c.oid::regclass) FROM pg_class c
+    WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace;
 END $function$
 ;
 

@@ -44,7 +44,7 @@ function encrypterOf(encryption: Encryption): Encrypter {
 }
 
 /** @throws an error with a sentence for the operator when a text is no public key of age */
-export function requireRecipient(recipient: string): void {
+function requireRecipient(recipient: string): void {
   try {
     new Encrypter().addRecipient(recipient)
   } catch (error) {

@@ -180,7 +180,18 @@ const appSettings = ({
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({ store, keyUse, heads, runner, retention, conditions, register, people, backups, log }: Background): PeriodicTask[] => [
+const backgroundTasks = ({
+  store,
+  keyUse,
+  heads,
+  runner,
+  retention,
+  conditions,
+  register,
+  people,
+  backups,
+  log,
+}: Background): PeriodicTask[] => [
   ...runner.periodicTasks,
   ...backups.tasks,
   {

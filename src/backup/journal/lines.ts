@@ -44,7 +44,7 @@ export const hashOfId = (kind: 'key' | 'agent' | 'company', id: string): string 
 export const textOf = (fact: JournalFact, previous: string): string => JSON.stringify({ ...fact, previous })
 
 /** Parses a line; null for one that a crash cut off, or foreign text. */
-export function parseLine(text: string): JournalLine | null {
+function parseLine(text: string): JournalLine | null {
   try {
     const parsed = lineSchema.safeParse(JSON.parse(text))
     return parsed.success ? parsed.data : null

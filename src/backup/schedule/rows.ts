@@ -11,7 +11,7 @@ import type { DueFacts } from './rules.ts'
 const LEASE_S = 60
 export const RENEW_MS = 15_000
 
-export const leaseEnd = sql`clock_timestamp() + make_interval(secs => ${sql.raw(String(LEASE_S))})`
+const leaseEnd = sql`clock_timestamp() + make_interval(secs => ${sql.raw(String(LEASE_S))})`
 
 export const backupColumns = columnsOf(backups, ['leasedUntil'])
 

@@ -9,7 +9,15 @@ import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import { withTimeout } from '../../platform/kernel/timeout.ts'
 
 /** Causes for which a server that answers is degraded, so that an operator acts before it stops to answer. */
-const degradedCauses = ['disk_full', 'feed_slow', 'rows_unsealed', 'descriptors_low', 'log_dropped', 'audit_doubtful', 'backup_failed'] as const
+const degradedCauses = [
+  'disk_full',
+  'feed_slow',
+  'rows_unsealed',
+  'descriptors_low',
+  'log_dropped',
+  'audit_doubtful',
+  'backup_failed',
+] as const
 export type DegradedCause = (typeof degradedCauses)[number]
 
 export const healthView = z.strictObject({
