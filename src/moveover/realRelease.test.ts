@@ -128,7 +128,7 @@ describe.runIf(isFullCheck)('The public release', () => {
       const { issueId, identifier } = await makeData(setup, commandOf(theirs, undefined), commandOf(theirs, setup.engineer.key))
       const { companyId, engineer } = setup
       const { user, password, host, port, database } = side.database
-      const from = `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`
+      const from = `postgres://${user}:${encodeURIComponent(password)}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`
       const there = openPool({ ...side.database, max: 1 })
       const report = await moveOver({ from, store: server().store, companies: null, isApplied: true, activate: true })
       const [company] = report.companies

@@ -3,7 +3,7 @@
 import { codeOf, isConnectionFailure } from '../platform/db/databaseErrors.ts'
 import { openPool } from '../platform/db/driver/client.ts'
 import type { Connection, ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
-import { startProblem } from '../platform/kernel/startProblem.ts'
+import { isStartProblem, startProblem } from '../platform/kernel/startProblem.ts'
 
 /** Where rows come from, as it may stand in an audit row: without user, password and parameters. */
 export interface SourcePlace {
@@ -74,7 +74,7 @@ async function connectTo(options: ConnectionOptions): Promise<{ readonly pool: P
       throw error
     }
   } catch (error) {
-    throw unreachableProblem(error)
+    throw isStartProblem(error) ? error : unreachableProblem(error)
   }
 }
 

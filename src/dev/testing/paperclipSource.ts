@@ -29,7 +29,7 @@ export async function createPaperclipSource(): Promise<PaperclipSource> {
   await sql.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', ['planted', LAST_MIGRATION])
   const login = `${encodeURIComponent(cluster.user)}:${encodeURIComponent(cluster.password)}`
   return {
-    url: `postgresql://${login}@/${database}?host=${encodeURIComponent(cluster.host)}&port=${cluster.port}`,
+    url: `postgresql://${login}@localhost/${database}?host=${encodeURIComponent(cluster.host)}&port=${cluster.port}`,
     sql,
     async plant(table, ...rows) {
       await sql.query(`insert into ${table} select * from jsonb_populate_recordset(null::${table}, $1)`, [JSON.stringify(rows)])
