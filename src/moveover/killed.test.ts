@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { createPaperclipSource } from '../dev/testing/paperclipSource.ts'
@@ -44,7 +43,7 @@ async function moveInProcess(from: string, part: string | null, afterMs: number)
   let isWhole = false
   createInterface(child.stdout).on('line', (line) => {
     isWhole ||= line === 'whole'
-    if (part !== null && line.endsWith(`: ${part}`)) void sleep(afterMs).then(() => child.kill('SIGKILL'))
+    if (part !== null && line.endsWith(`: ${part}`)) setTimeout(() => child.kill('SIGKILL'), afterMs)
   })
   const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   return isWhole && signal === null ? 'whole' : 'killed'

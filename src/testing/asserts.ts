@@ -31,8 +31,8 @@ export interface Finding {
 
 /** Looks at the state of a server, as findings and as assertions. */
 export interface Asserts {
-  findHeldBy(issue: Ref, holder: Ref | null, options?: Within): Promise<Finding>
-  findAudit(thing: Ref, action: string, fields?: AuditFields & Within): Promise<Finding>
+  readonly findHeldBy: (issue: Ref, holder: Ref | null, options?: Within) => Promise<Finding>
+  readonly findAudit: (thing: Ref, action: string, fields?: AuditFields & Within) => Promise<Finding>
   /** Asserts that a live run holds an issue: this run, or one of this agent; null that none does. @throws AssertionError */
   assertHeldBy(issue: Ref, holder: Ref | null, options?: Within): Promise<void>
   /** Asserts that an audit row of a thing has this action and these fields. @throws AssertionError with the rows that are there */

@@ -88,7 +88,7 @@ export function createEvents(source: Source, companies: () => readonly string[])
               reject(error as Error)
             }
           }
-          for (const each of followed) void follow(source, each, onEvent, stopping.signal)
+          for (const each of followed) follow(source, each, onEvent, stopping.signal).catch(reject)
           const timer = setTimeout(() => {
             const came = actions.length === 0 ? 'none came' : `${actions.length} came, the last: ${actions.slice(-NAMED).join(', ')}`
             reject(new Error(`No event satisfied the predicate within ${timeout} ms; ${came}`))

@@ -14,7 +14,7 @@ export class RunEnded extends Error {}
  * Sends a request until it is answered. Each attempt has the same key, so that the server does the work once, also when it died after the work
  * and before the answer.
  */
-async function send({ url, token }, method, path, body, attempts = ATTEMPTS) {
+async function send({ url, token, attempts = ATTEMPTS }, method, path, body) {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': randomUUID() }
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -43,7 +43,7 @@ export async function workOnce({ url, companyId, agentId, key }, solve) {
   const me = { url, token }
   // A heartbeat that is lost is not sent again: the next one says the same.
   const stillMine = async () => {
-    await send(me, 'POST', `/api/heartbeat-runs/${run.id}/heartbeat`, {}, 1).catch((error) => {
+    await send({ ...me, attempts: 1 }, 'POST', `/api/heartbeat-runs/${run.id}/heartbeat`).catch((error) => {
       if (!(error instanceof TypeError)) throw error
     })
   }

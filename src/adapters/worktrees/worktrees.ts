@@ -94,9 +94,9 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     folderMark: place.mark,
     problem: place.problem,
     pathOf: treeOf,
-    exists: place.has,
+    exists: (id) => place.has(id),
     isBusy: () => turn.pendingCount >= MAX_WAITING,
-    removeClosed: place.removeClosed,
+    removeClosed: () => place.removeClosed(),
     undo: (worktree, branch) => undo(worktree, branch).catch(() => {}),
     async create(worktree, branch, base) {
       const tree = treeOf(worktree)

@@ -288,7 +288,7 @@ describe('an agent and its routines (I21)', () => {
       for (const status of ['active', 'paused']) await expectRefused(server(), () => set(id, status), 422, 'unprocessable')
     await set(laid[5] ?? '', 'archived')
     const answers = await Promise.all(laid.slice(0, 4).map((id) => set(id, 'active')))
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 422, 422, 422])
+    expect(countByStatus(answers)).toEqual({ 200: 1, 422: 3 })
     // One that the board made does not count.
     const given = await createRoutine(server(), here, { assigneeAgentId: agent.id })
     for (const status of ['archived', 'active']) expect((await set(given.id, status)).status).toBe(200)

@@ -273,7 +273,7 @@ describe('the record of runs', () => {
       RUN_DAYS + 1,
     ])
     await forgetRuns(server().store)
-    expect((await runsOf(server(), routineId)).map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+    expect(new Set((await runsOf(server(), routineId)).map(({ id }) => id))).toEqual(new Set(ids))
     expect(await lastAudit(server(), here.company.id, 'routine.runs_forgotten')).toMatchObject({ actorId: 'retention' })
   })
 })

@@ -23,7 +23,9 @@ const board = () => server().board
 const sql = (text: string, values: unknown[]) => server().database.sql.query(text, values)
 
 const allow = (isAllowed: boolean) => board().patch('/api/instance/settings/experimental', { enableIsolatedWorkspaces: isAllowed })
-beforeAll(async () => void expect((await allow(true)).status).toBe(200))
+beforeAll(async () => {
+  expect((await allow(true)).status).toBe(200)
+})
 afterAll(() => rmSync(above, { recursive: true, force: true }))
 
 interface Scene {

@@ -69,7 +69,7 @@ export async function startTraceReceiver(): Promise<TraceReceiver> {
   let [resource, headers, status, requests]: [Facts, IncomingHttpHeaders, number, number] = [{}, {}, 200, 0]
   const server = createServer((request, response) => {
     requests += 1
-    void json(request).then((body) => {
+    const receive = (body: unknown): void => {
       if (status === 200 && request.url === '/v1/traces') {
         headers = request.headers
         for (const { resource: sender, scopeSpans } of (body as WireBody).resourceSpans) {
@@ -79,7 +79,8 @@ export async function startTraceReceiver(): Promise<TraceReceiver> {
         }
       }
       response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
-    })
+    }
+    json(request).then(receive, () => request.destroy())
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {

@@ -88,7 +88,8 @@ export function tapPool(life: Life, pool: Pool, hasPoints: boolean): void {
   const tapped: Connect = (callback) => {
     if (!life.isCut) return connect(callback)
     if (callback === undefined) return Promise.reject(lost())
-    return void process.nextTick(callback, lost())
+    process.nextTick(callback, lost())
+    return undefined
   }
   pool.connect = tapped as unknown as Pool['connect']
 }

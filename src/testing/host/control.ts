@@ -52,10 +52,11 @@ export async function openControl(path: string, site: Site): Promise<Control> {
     sockets.add(socket)
     const { ended } = serve(socket, site)
     leaving.add(ended)
-    void ended.finally(() => {
+    const leave = (): void => {
       sockets.delete(socket)
       leaving.delete(ended)
-    })
+    }
+    ended.then(leave, leave)
   })
   server.listen(path)
   await once(server, 'listening')

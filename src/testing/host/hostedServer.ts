@@ -184,7 +184,7 @@ export async function startHostedServer(site: Site, database: string, asked: Rea
     crashBetween({ first, second, of }, onDeath) {
       const fire = (): void => {
         // Cut at once: the turn of the successor may have to wait.
-        void current.life.cut()
+        current.life.cut().catch(onDeath)
         inTurn(die).then(() => onDeath(null), onDeath)
       }
       faults.plan = { first, second, matches: workMatcher(of), fire }
