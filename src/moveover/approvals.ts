@@ -86,7 +86,8 @@ function openness(row: SourceApproval, note: Note, { present }: Move): Pick<Appr
   const kept = { status: row.status, decisionNote: row.decisionNote ?? null }
   const { agentId } = row.payload
   const isMissing =
-    row.type === 'budget_override_required' || (row.type === 'hire_agent' && agentId !== undefined && !(typeof agentId === 'string' && present.agents.has(agentId)))
+    row.type === 'budget_override_required' ||
+    (row.type === 'hire_agent' && agentId !== undefined && !(typeof agentId === 'string' && present.agents.has(agentId)))
   if (!isOpen(row.status) || !isMissing) return kept
   note('it arrives as cancelled: what it asks about is not here')
   return { status: 'cancelled', decisionNote: NOT_HERE }

@@ -48,7 +48,7 @@ export const orElse = <S extends z.ZodType>(kind: Kind, column: string, schema: 
 })
 
 /** As `orElse`, for a column that not every known release has. */
-export const newer = <S extends z.ZodType>(kind: Kind, column: string, schema: S, value: z.output<S>): Column<S> => ({
+const newer = <S extends z.ZodType>(kind: Kind, column: string, schema: S, value: z.output<S>): Column<S> => ({
   ...orElse(kind, column, schema, value),
   isNewer: true,
 })

@@ -3,5 +3,3 @@ export type { CompanyMove, MoveOverReport, MoveOverRequest } from './moveOver.ts
 export { onTarget } from './target.ts'
 export type { TargetPlace } from './target.ts'
 export { isUnreachable } from './source.ts'
-export type { LeftBehind } from './leftBehind.ts'
-export type { MoveProblem, TableCounts } from './tally.ts'

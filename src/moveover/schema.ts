@@ -13,7 +13,7 @@ interface KnownRelease {
 }
 
 /** The releases that were tried, oldest first. One between two of them is taken when its columns fit. */
-export const knownReleases: readonly KnownRelease[] = [{ name: '2026.403.0', lastMigration: 1_775_145_655_557 }]
+const knownReleases: readonly KnownRelease[] = [{ name: '2026.403.0', lastMigration: 1_775_145_655_557 }]
 
 const knownNames = (): string => knownReleases.map(({ name }) => name).join(' and ')
 

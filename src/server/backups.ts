@@ -23,10 +23,10 @@ export function openBackups(config: Pick<Config, 'home' | 'backups'>, store: Sto
   const journal = createRevocationJournal(store, config.home, log)
   return {
     tasks: [
-      { name: 'backup', intervalMs: BACKUP_INTERVAL_MS, run: task.run },
-      { name: 'revocations', intervalMs: JOURNAL_INTERVAL_MS, run: journal.run },
+      { name: 'backup', intervalMs: BACKUP_INTERVAL_MS, run: () => task.run() },
+      { name: 'revocations', intervalMs: JOURNAL_INTERVAL_MS, run: () => journal.run() },
     ],
-    stop: task.stop,
-    close: journal.stop,
+    stop: () => task.stop(),
+    close: () => journal.stop(),
   }
 }

@@ -38,7 +38,7 @@ function partsOf(secret: string): string[] {
 }
 
 /** Every secret of the server that this account can read. */
-export function knownSecrets(env: Environment, home: string): string[] {
+function knownSecrets(env: Environment, home: string): string[] {
   const { values } = resolveSecretFiles(env)
   const given = secretVariables.map((name) => values[name] ?? '')
   const kept = secretFiles.map((name) => readOr(path.join(home, name), ''))

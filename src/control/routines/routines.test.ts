@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { auditsOf, expectRefused, expectUnchanged, wakesOf } from '../../dev/testing/holds.ts'
+import { countByStatus } from '../../dev/testing/race.ts'
 import { addTrigger, createRoutine, runsOf } from '../../dev/testing/routines.ts'
 import { lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import type { TestAgent, World } from '../../dev/testing/world.ts'
