@@ -47,12 +47,6 @@ export const orElse = <S extends z.ZodType>(kind: Kind, column: string, schema: 
   fallback: { value },
 })
 
-/** As `orElse`, for a column that not every known release has. */
-const newer = <S extends z.ZodType>(kind: Kind, column: string, schema: S, value: z.output<S>): Column<S> => ({
-  ...orElse(kind, column, schema, value),
-  isNewer: true,
-})
-
 /** A table of the source that belongs to companies. */
 export interface SourceTable<C extends Columns = Columns> {
   readonly name: string
