@@ -11,6 +11,7 @@ import type { Config } from '../../server/config.ts'
 import { startServer } from '../../server/server.ts'
 import type { RunningServer } from '../../server/server.ts'
 import type { TestCluster } from './cluster.ts'
+import type { Databases } from './databases.ts'
 import { createFaults, workMatcher } from './faults.ts'
 import type { Faults } from './faults.ts'
 import { createLife } from './life.ts'
@@ -36,8 +37,7 @@ const OWN_SETTINGS =
 /** The parts that all servers of a host share. */
 export interface Site {
   readonly cluster: TestCluster
-  /** Makes and drops databases. */
-  readonly admin: Pool
+  readonly databases: Databases
   /** The folder below which each server has its home. */
   readonly folder: string
   /** The key of secrets. It is a setting of the process, so all servers have the same. */

@@ -8,6 +8,7 @@ import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pointer, StartLine } from '../protocol.ts'
 import { startTestCluster } from './cluster.ts'
 import { openControl } from './control.ts'
+import { createDatabases } from './databases.ts'
 import { startJanitor } from './janitor.ts'
 
 /** How long a host without a test process waits for the next one, while the run goes on. In milliseconds. */
@@ -78,7 +79,13 @@ async function run(): Promise<void> {
     }
     const socket = path.join(folder, 'c', 's')
     const masterKey = randomBytes(32).toString('base64url')
-    const control = await openControl(socket, { cluster, admin, folder: path.join(folder, 'servers'), masterKey, endLater })
+    const control = await openControl(socket, {
+      cluster,
+      databases: createDatabases(admin),
+      folder: path.join(folder, 'servers'),
+      masterKey,
+      endLater,
+    })
     publish({ pid: process.pid, socket })
     say({ ready: true })
     await untilUnused(control)

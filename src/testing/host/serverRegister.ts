@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto'
 import type { Calls, CrashPlace } from '../protocol.ts'
-import { cloneSql, dropSql } from './cluster.ts'
 import { workMatcher } from './faults.ts'
 import type { Trace } from './faults.ts'
 import { startHostedServer } from './hostedServer.ts'
@@ -103,14 +101,13 @@ export function createServerRegister(site: Site, onCrash: OnCrash): ServerRegist
     return found
   }
   const create: Handlers['create'] = async ({ settings }) => {
-    const name = `test_${randomBytes(6).toString('hex')}`
-    await site.admin.query(cloneSql(name))
+    const name = await site.databases.take()
     try {
       const server = await startHostedServer(site, name, settings)
       servers.set(name, server)
       return { server: name, url: server.url, boardToken: server.boardToken }
     } catch (error) {
-      await site.admin.query(dropSql(name))
+      await site.databases.drop(name)
       throw error
     }
   }
@@ -118,7 +115,7 @@ export function createServerRegister(site: Site, onCrash: OnCrash): ServerRegist
     const server = servers.get(name)
     servers.delete(name)
     await server?.close()
-    if (server !== undefined) await site.admin.query(dropSql(name))
+    if (server !== undefined) await site.databases.drop(name)
   }
   const tracked = async <T>(work: Promise<T>): Promise<T> => {
     starting.add(work)
