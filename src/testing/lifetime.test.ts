@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -54,6 +54,13 @@ async function expectNothingLeft(folder: string, urls: readonly string[]): Promi
   for (const url of urls) expect(await isOpen(url)).toBe(false)
 }
 
+/** Leaves the locks of processes that were killed while they started a host. */
+function plantDeadLocks(folder: string): void {
+  const [inner = ''] = hostFolders(folder)
+  // No process has this number.
+  for (const name of ['1-a.lock', '2-b.lock']) writeFileSync(path.join(folder, inner, name), '2147483647')
+}
+
 const hostPid = (folder: string): number => {
   const [inner = ''] = hostFolders(folder)
   const pointer = readdirSync(path.join(folder, inner)).find((name) => /^\d+-[0-9a-f]+$/.test(name)) ?? ''
@@ -72,6 +79,7 @@ test.each(accounts)(
     const children = await Promise.all(Array.from({ length: count }, () => startChild(folder, account)))
     expect(new Set(children.map(({ url }) => url)).size).toBe(count)
     expect(processesNaming(folder).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('testing/host')).length).toBe(1)
+    plantDeadLocks(folder)
     const [first, ...others] = children
     first?.process.stdin?.end()
     await pollFor('the server of the process that ended is gone', async () => !(await isOpen(first?.url ?? '')))

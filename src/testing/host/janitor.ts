@@ -13,7 +13,7 @@ while [ -d "$1" ] && [ $i -lt 300 ]; do
   i=$((i + 1))
   [ -d "$1" ] && sleep 0.1
 done
-case "$(cat "$2" 2>/dev/null)" in *"$1/"*) rm -f -- "$2" ;; esac
+case "$(cat "$2" 2>/dev/null)" in *"$1/"*) rm -f -- "$2" "$2.lock" ;; esac
 rmdir -- "$3" 2>/dev/null`
 
 /** Removes the folder of a host that ends without doing so. */

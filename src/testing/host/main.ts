@@ -2,7 +2,18 @@
 // the last. Nothing of the program imports it.
 
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pointer, StartLine } from '../protocol.ts'
@@ -51,12 +62,23 @@ function withdraw(socket: string): void {
   })
 }
 
-function isTreeAlive(): boolean {
+function isAlive(pid: number): boolean {
   try {
-    process.kill(Number(treePid), 0)
+    process.kill(pid, 0)
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Removes the locks of processes that were killed while they started a host. */
+function removeDeadLocks(): void {
+  for (const name of readdirSync(parent).filter((each) => each.endsWith('.lock'))) {
+    const lock = path.join(parent, name)
+    ignoring(() => {
+      const holder = Number(readFileSync(lock, 'utf8'))
+      if (holder > 0 && !isAlive(holder)) unlinkSync(lock)
+    })
   }
 }
 
@@ -65,6 +87,7 @@ async function run(): Promise<void> {
   const janitor = startJanitor(folder, pointer, parent)
   const cleanUp = (): void => {
     ignoring(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+    ignoring(removeDeadLocks)
     // Another host may have its folder there.
     ignoring(() => rmdirSync(parent))
     janitor.dismiss()
@@ -107,7 +130,7 @@ function untilUnused({ clientCount, wasUsed }: { readonly clientCount: () => num
       const now = performance.now()
       if (clientCount() > 0) usedAt = now
       const lingerMs = wasUsed() ? LINGER_MS : FIRST_MS
-      if (clientCount() === 0 && (!isTreeAlive() || now - usedAt > lingerMs)) end()
+      if (clientCount() === 0 && (!isAlive(Number(treePid)) || now - usedAt > lingerMs)) end()
     }, CHECK_MS)
     const end = (): void => {
       clearInterval(check)
