@@ -78,7 +78,7 @@ async function openPlain(file: string, decryption: Decryption | null): Promise<R
 }
 
 /**
- * Reads a backup from its first byte to its last, in bounded memory. What the visitor saw counts only when this resolves: then every
+ * Reads a backup from its first byte to its last, in bounded memory. The findings of the visitor count only when this resolves: then every
  * byte was the one that was written.
  * @returns the digest of the whole file
  * @throws an error with a sentence for the operator when the file is cut, changed or none; what `visit` throws

@@ -21,8 +21,8 @@ const openRuns = statement<{ takenAt: string }, OpenRun>('restore_open_runs').re
   where ${isUnended('r')} and r.created_at <= ${param('takenAt', 'timestamptz')} + interval '10 milliseconds' order by r.company_id, r.id`)
 
 /**
- * Ends every run of the backup through the one end of runs: its outcome, the columns that name it, its epochs, with audit rows. What it
- * was woken for gets another run, as after the loss of a server.
+ * Ends every run of the backup through the one end of runs: its outcome, the columns that name it, its epochs, with audit rows. The work
+ * that it was woken for gets another run, as after the loss of a server.
  * @returns how many runs ended
  */
 export async function endRunsOfBackup(store: Store, takenAt: string): Promise<number> {

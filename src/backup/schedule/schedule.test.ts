@@ -66,7 +66,7 @@ describe('backups that servers make', () => {
     expect(await rows()).toHaveLength(1)
   })
 
-  test('What the retention does not keep is deleted with its file; another folder is left alone', async () => {
+  test('A backup that the retention does not keep is deleted with its file; another folder is left alone', async () => {
     await world(server())
     const [folder, elsewhere] = [temporaryFolder(), temporaryFolder()]
     const make = async (place: string): Promise<void> => {

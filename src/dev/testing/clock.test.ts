@@ -27,6 +27,10 @@ const exempt: Readonly<Record<string, string>> = {
   'src/adapters/cappedDelivery.ts': 'a line of a log has the time at which it was read',
   'src/observe/instance/securityText.ts': 'the text expires by the calendar of its readers',
   'src/org/agents/environment.ts': 'an answer says when it was made, and nothing is stored',
+  'src/backup/journal/file.ts': 'the name of a file says when it was put aside',
+  'src/backup/toFile.ts': 'it is compared with the time of a file',
+  'src/observe/support/archive.ts': 'files of an archive have the time at which they were written',
+  'src/platform/kernel/trace.ts': 'a span has the time of the process that made it',
   'src/control/portability/manifest.ts': 'a package says when it was written',
 }
 

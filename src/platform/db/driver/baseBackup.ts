@@ -35,7 +35,7 @@ const MAX_WAITING = 64
  * Copies the cluster of a connection, with the log that makes the copy consistent, one part after the other and in bounded memory.
  * @param options of a login that may replicate
  * @param receive takes a part; the next follows when it has resolved
- * @throws the driver's error; what `receive` throws. What was received is of no use then
+ * @throws the driver's error; what `receive` throws. The part that was received is of no use then
  */
 export async function readBaseBackup(options: ConnectionOptions, receive: (part: BasePart) => Promise<void>): Promise<void> {
   const client = new pg.Client({
