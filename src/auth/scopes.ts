@@ -32,7 +32,7 @@ export interface ScopeRequest {
   readonly params: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, unknown>>
   readonly db: ReadDb
-  /** Absent where no path names an issue. */
+  /** Absent in a request that writes, and where no path names an issue. */
   readonly issueCompanies?: IssueCompanies
 }
 

@@ -1,13 +1,13 @@
 // Databases that exist for one rehearsal.
 
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ConnectionOptions } from '../platform/db/driver/client.ts'
 import { openMaintenance } from '../platform/db/driver/maintenance.ts'
 import type { Maintenance } from '../platform/db/driver/maintenance.ts'
-import { startEmbedded } from '../platform/embedded/index.ts'
+import { startEmbedded, SYSTEM_FOLDER } from '../platform/embedded/index.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 import { quoted } from './format.ts'
 
@@ -24,18 +24,29 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Removes the folder of a rehearsal, and the data that root keeps elsewhere for the account of Postgres. */
+/**
+ * Removes the folder of a rehearsal, and the data that root keeps elsewhere for the account of Postgres. A link of it is followed only to
+ * where the embedded Postgres puts data, one level below: any other place is none of ours.
+ */
 async function removeFolder(folder: string): Promise<void> {
   const elsewhere = await readlink(path.join(folder, 'postgres')).catch(() => null)
-  if (elsewhere !== null) await rm(path.dirname(elsewhere), { recursive: true, force: true })
+  const data = elsewhere === null ? null : path.dirname(elsewhere)
+  if (data !== null && path.dirname(data) === path.join(SYSTEM_FOLDER, 'data')) await rm(data, { recursive: true, force: true })
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Only folders of this account: another's are refused by the system, and are none of ours. */
+/**
+ * Removes what killed rehearsals of this account left. In a shared folder any account may make such a name, so only a folder that belongs
+ * to this account, and that no other can write into, is looked into.
+ */
 async function removeLeftFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = FOLDER.exec(name)?.[1]
-    if (pid !== undefined && !isAlive(Number(pid))) await removeFolder(path.join(tmpdir(), name)).catch(() => {})
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const folder = path.join(tmpdir(), name)
+    const facts = await lstat(folder).catch(() => null)
+    const isOwn = facts?.isDirectory() === true && facts.uid === process.getuid?.() && (facts.mode & 0o022) === 0
+    if (isOwn) await removeFolder(folder).catch(() => {})
   }
 }
 
@@ -64,14 +75,18 @@ const INSUFFICIENT_PRIVILEGE = '42501'
 /** A rehearsal has the lock of its database until its session ends, however it ends. */
 const lockOf = 'hashtextextended($1, 7203316)'
 
+/** Drops what killed rehearsals left: databases with exactly such a name, in which nothing is at work. */
 async function dropLeftDatabases(admin: Maintenance): Promise<void> {
-  const left = await admin.query<{ name: string }>('select datname::text as name from pg_database where datname like $1', [
-    `${DATABASE.replaceAll('_', '\\_')}%`,
-  ])
+  const left = await admin.query<{ name: string }>(
+    `select d.datname::text as name from pg_database d where d.datname ~ $1
+       and not exists (select from pg_stat_activity a where a.datid = d.oid)`,
+    [`^${DATABASE}[0-9a-f]{12}$`],
+  )
   for (const { name } of left) {
     const [lock] = await admin.query<{ free: boolean }>(`select pg_try_advisory_lock(${lockOf}) as free`, [name])
     if (lock?.free !== true) continue
-    await admin.query(`drop database if exists ${quoted(name)} with (force)`)
+    // Without force: a rehearsal through another database has another lock, and may begin to work in it now.
+    await admin.query(`drop database if exists ${quoted(name)}`).catch(() => {})
     await admin.query(`select pg_advisory_unlock(${lockOf})`, [name])
   }
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { link, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { link, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -17,8 +17,9 @@ async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!PARTIAL.test(name)) continue
     const file = path.join(folder, name)
-    const facts = await stat(file).catch(() => null)
-    if (facts !== null && Date.now() - facts.mtimeMs > ABANDONED_MS) await rm(file, { force: true })
+    const facts = await lstat(file).catch(() => null)
+    // What cannot be removed does not stand against a new backup.
+    if (facts?.isFile() === true && Date.now() - facts.mtimeMs > ABANDONED_MS) await rm(file, { force: true }).catch(() => {})
   }
 }
 

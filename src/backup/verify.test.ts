@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -24,7 +24,9 @@ describe('the rehearsal of a restore', () => {
     await w.issue()
     await sealAll(server())
     const backup = await takeBackup(server())
-    await server().database.sql.query('create database paperclip_rehearsal_left')
+    await server().database.sql.query('create database paperclip_rehearsal_0123456789ab')
+    // No rehearsal makes such a name.
+    await server().database.sql.query('create database paperclip_rehearsal_of_another')
     const report = await verifyBackup({ file: backup.file, decryption: null }, databaseUrlOf(server().database.owner))
     expect(report.rows).toBe(backup.contents.tables.reduce((sum, { rows }) => sum + rows, 0))
     expect(report.tables).toContainEqual({ name: 'issues', rows: backup.contents.tables.find(({ name }) => name === 'issues')?.rows })
@@ -33,7 +35,8 @@ describe('the rehearsal of a restore', () => {
       sealedRows: backup.contents.heads.reduce((sum, { position }) => sum + position, 0),
     })
     expect(report.chains.sealedRows).toBeGreaterThan(0)
-    expect(await rehearsalDatabases()).toEqual([])
+    expect(await rehearsalDatabases()).toEqual(['paperclip_rehearsal_of_another'])
+    await server().database.sql.query('drop database paperclip_rehearsal_of_another')
   })
 
   test('With a Postgres of its own it needs no server, and leaves no folder, also of a killed one', async () => {
@@ -42,10 +45,15 @@ describe('the rehearsal of a restore', () => {
     const left = path.join(tmpdir(), 'paperclip-rehearsal-4194305-abc123')
     mkdirSync(left)
     writeFileSync(path.join(left, 'postgres.log'), '')
+    // A link to anywhere else is not followed: another account could have made it.
+    const elsewhere = path.join(temporaryFolder(), 'of others')
+    mkdirSync(path.join(elsewhere, 'data'), { recursive: true })
+    symlinkSync(path.join(elsewhere, 'data'), path.join(left, 'postgres'))
     const report = await verifyBackup({ file: backup.file, decryption: null }, null)
     expect(report.rows).toBeGreaterThan(0)
     expect(rehearsalFolders()).toEqual([])
     expect(readdirSync(tmpdir())).not.toContain(path.basename(left))
+    expect(existsSync(path.join(elsewhere, 'data'))).toBe(true)
   }, 60_000)
 
   test('A backup of a record that was changed by hand is found by its chain, and by the restore, too', async () => {

@@ -195,6 +195,13 @@ describe('The server that a command speaks to', () => {
 
   test('The token of the home is sent to this machine only, and a token of the environment goes before it', () => {
     const folder = home()
+    writeFileSync(path.join(folder, 'running.json'), JSON.stringify({ url: 'http://127.0.0.1:5', pid: process.pid }))
+    expect(findServer({}, folder, null).token).toMatch(/^pcp_local_/)
+    // At a port that is guessed, or that a dead server has left, any program may listen.
+    writeFileSync(path.join(folder, 'running.json'), JSON.stringify({ url: 'http://127.0.0.1:5', pid: 4_194_305 }))
+    expect(findServer({}, folder, null)).toEqual({ url: 'http://127.0.0.1:5', token: null })
+    rmSync(path.join(folder, 'running.json'))
+    expect(findServer({}, folder, null).token).toBeNull()
     expect(findServer({}, folder, 'http://127.0.0.1:2').token).toMatch(/^pcp_local_/)
     expect(findServer({}, folder, 'http://[::1]:2').token).toMatch(/^pcp_local_/)
     expect(findServer({}, folder, 'http://127.0.0.1.example.com:2').token).toBeNull()

@@ -29,10 +29,26 @@ const given = (env: Environment, ...names: readonly string[]): string | null => 
   return null
 }
 
-/** The server that runs on a home, by the file that it keeps there; null where there is no such file. */
-export function runningServerOf(home: string): z.output<typeof runningServer> | null {
+/** A server that has announced itself in its home. */
+interface RunningServer extends z.output<typeof runningServer> {
+  /** Whether its process is there. One that was killed leaves its file behind. */
+  readonly isAlive: boolean
+}
+
+function isAlive(pid: number): boolean {
   try {
-    return runningServer.parse(JSON.parse(readFileSync(path.join(home, RUNNING_FILE), 'utf8')))
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** The server that runs on a home, by the file that it keeps there; null where there is no such file. */
+export function runningServerOf(home: string): RunningServer | null {
+  try {
+    const announced = runningServer.parse(JSON.parse(readFileSync(path.join(home, RUNNING_FILE), 'utf8')))
+    return { ...announced, isAlive: isAlive(announced.pid) }
   } catch {
     return null
   }
@@ -87,6 +103,8 @@ export function findServer(env: Environment, home: string, asked: string | null)
   const running = named === null ? runningServerOf(home) : null
   const url = checkedUrl(named ?? running?.url ?? `http://127.0.0.1:${given(env, 'PORT') ?? '3100'}`, 'PAPERCLIP_URL').replace(/\/api$/, '')
   const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN') ?? tokenFromFile(env)
-  // The token of a home is sent on this machine only: what stands at any other address could be another program.
-  return { url, token: token ?? (isLoopback(url) ? readHomeToken(home) : null) }
+  // The token of a home is sent on this machine only, and only to the address that a person named or that a living server of this home has
+  // announced: at a port that is merely guessed any program of this machine may listen, and agents share its loopback addresses.
+  const isKnown = named !== null || running?.isAlive === true
+  return { url, token: token ?? (isKnown && isLoopback(url) ? readHomeToken(home) : null) }
 }

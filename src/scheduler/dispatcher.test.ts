@@ -245,7 +245,7 @@ describe('The issue of a queued run', () => {
   })
 })
 
-test('An idle server only reads the queue, the dead servers of its host and once its agents, and records nothing', async () => {
+test('An idle server only reads the queue, the dead servers of its host, old worktrees and once its agents, and records nothing', async () => {
   const { store } = server()
   const reads = new Set<string | undefined>()
   const read: Store['read'] = {
@@ -260,6 +260,6 @@ test('An idle server only reads the queue, the dead servers of its host and once
   for (const task of runner.periodicTasks) await task.run()
   await waitUntil('the queue is read', async () => reads.has('startable'))
   await runner.stop()
-  expect(reads).toEqual(new Set(['agent_to_start', 'orphans_peer_servers', 'startable']))
+  expect(reads).toEqual(new Set(['agent_to_start', 'execution_workspace_old_in', 'orphans_peer_servers', 'startable']))
   expect(await auditCount(server())).toBe(before)
 })

@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { silentLog, temporaryFolder } from '../../dev/testing/backups.ts'
+import { emptyTarget, restoreInto, serveRestored, silentLog, takeBackup, temporaryFolder } from '../../dev/testing/backups.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { TestAgent } from '../../dev/testing/world.ts'
 import type { Description } from '../format.ts'
@@ -56,6 +56,22 @@ describe('the journal of revocations', () => {
     expect(voucher.problem).toBeNull()
     const isRevoked = (id: string, agent: TestAgent): boolean => voucher.isKeyRevoked({ id, agentId: agent.id, companyId: w.company.id })
     expect([isRevoked(earlyKey, early), isRevoked(lateKey, late), isRevoked(otherKey, other)]).toEqual([true, true, false])
+  })
+
+  test('A key that a restore revoked stays dead when the same backup is restored again', async () => {
+    const w = await world(server())
+    await w.agent()
+    const { file } = await takeBackup(server())
+    const first = await emptyTarget()
+    expect(await restoreInto(first, file)).toMatchObject({ journalProblem: 'missing', keptKeys: 0 })
+    const restored = await serveRestored(first)
+    const home = temporaryFolder()
+    const journal = createRevocationJournal(restored.store, home, silentLog)
+    await journal.run()
+    await journal.stop()
+    const again = await restoreInto(await emptyTarget(), file, { journalHome: home })
+    expect(again).toMatchObject({ journalProblem: null, keptKeys: 0 })
+    expect(again.revokedKeys).toBeGreaterThan(0)
   })
 
   test('Terminated agents, those in quarantine and those of deleted companies are ended, and a released one is not', async () => {

@@ -28,9 +28,11 @@ const AGENT_ENDS = {
   'agent.deleted': 'deleted',
 } as const
 const COMPANY_ENDS = ['company.deletion_begun', 'company.deleted'] as const
-const KEY_REVOKED = 'agent.key_revoked'
+/** A key that a restore or a move revoked is dead as well: the next restore must not bring it back. */
+const KEYS_REVOKED = ['agent.key_revoked', 'instance.restored', 'company.keys_revoked_by_source'] as const
 
-const actions: readonly string[] = [KEY_REVOKED, ...Object.keys(AGENT_ENDS), ...COMPANY_ENDS]
+const actions: readonly string[] = [...KEYS_REVOKED, ...Object.keys(AGENT_ENDS), ...COMPANY_ENDS]
+const endsCompany: ReadonlySet<string> = new Set(COMPANY_ENDS)
 const isRevocation = sql`action in (${sql.raw(actions.map((action) => `'${action}'`).join(', '))})`
 
 interface Revocation extends Place {
@@ -55,7 +57,7 @@ const readPage = statement<Place & { horizon: string }, Page>('journal_page').re
   select (select id from ${activityLog} order by seq limit 1) as instance, (select count(*)::int from page) as scanned,
     (select json_build_object('txid', txid::text, 'seq', seq) from page order by page.txid desc, page.seq desc limit 1) as "end",
     (select json_agg(json_build_object('txid', txid::text, 'seq', seq, 'action', action, 'entityId', entity_id, 'at', created_at,
-      'keyIds', case when details ? 'keyId' then json_build_array(details ->> 'keyId') else coalesce(details -> 'revokedKeyIds', '[]')::json end)
+      'keyIds', case when details ? 'keyId' then json_build_array(details ->> 'keyId') else coalesce(details -> 'revokedKeyIds', details -> 'keyIds', '[]')::json end)
       order by page.txid, page.seq) from page where ${isRevocation}) as found`)
 
 /** The lines that a row of the audit log makes. */
@@ -65,7 +67,7 @@ function factsOf({ action, entityId, at, keyIds, txid, seq }: Revocation): Journ
   if (action in AGENT_ENDS) {
     const end = AGENT_ENDS[action as keyof typeof AGENT_ENDS]
     facts.push({ kind: 'agent', id: hashOfId('agent', entityId), end, ...place })
-  } else if (action !== KEY_REVOKED) facts.push({ kind: 'company', id: hashOfId('company', entityId), ...place })
+  } else if (endsCompany.has(action)) facts.push({ kind: 'company', id: hashOfId('company', entityId), ...place })
   return facts
 }
 

@@ -65,7 +65,7 @@ export const renderCommands = (): string =>
     '`PAPERCLIP_HOME`, `~/.paperclip-server`), which a server keeps there while it runs; otherwise `PORT` of this machine.',
     '',
     '**As whom.** The token in `PAPERCLIP_TOKEN`, `PAPERCLIP_API_KEY` or `PAPERCLIP_BOARD_TOKEN`; otherwise the token of the board in the home, which is sent to',
-    'addresses of this machine only. Tokens and secrets are never arguments: other accounts of a host see those.',
+    'addresses of this machine only, and only where `--url` or a variable names the address, or where the server of the home has announced it and lives. Tokens and secrets are never arguments: other accounts of a host see those.',
     '',
     '**What asks first.** A command that ends work or gives power shows what it would do and asks. `--yes` answers in advance; without a terminal it is needed.',
     '',

@@ -11,7 +11,7 @@ export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 export { findRunning } from './running.ts'
 
 /** When root runs the server and `nobody` cannot reach the checkout or `home`, binaries and data are put here. */
-const SYSTEM_FOLDER = '/var/lib/paperclip-server'
+export const SYSTEM_FOLDER = '/var/lib/paperclip-server'
 
 /**
  * Starts the embedded Postgres and keeps it running until `stop()` or until this process ends, in whatever way it ends.
