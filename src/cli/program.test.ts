@@ -28,7 +28,7 @@ describe('Every command', () => {
     const refused: string[] = []
     for (const { example } of commands)
       for (const line of [example].flat()) {
-        const words = /paperclip-server ((?:"[^"]*"|[^|<>)])*)/.exec(line)?.[1]?.match(/"[^"]*"|\S+/g) ?? []
+        const words = /(?:^|[|(<]\s*)paperclip-server ((?:"[^"]*"|[^|<>)])*)/.exec(line)?.[1]?.match(/"[^"]*"|\S+/g) ?? []
         try {
           parseLine(
             commands,

@@ -11,6 +11,7 @@ export const responseNames: Readonly<Record<string, string>> = {
   '403 host_not_allowed origin_not_allowed': 'ForeignPage',
   '403 forbidden host_not_allowed origin_not_allowed': 'Forbidden',
   '403 forbidden host_not_allowed not_assignee origin_not_allowed': 'NotAssignee',
+  '403 approval_required forbidden host_not_allowed not_self origin_not_allowed': 'OwnOrApproved',
   '404 not_found': 'NotFound',
   '404 sign_in_unavailable': 'SignInUnavailable',
   '409 agent_paused company_not_active run_ended': 'AgentStopped',
