@@ -52,6 +52,9 @@ const allowedFullReads: ReadonlySet<string> = new Set([
   'startable',
 ])
 
+/** The command `doctor` looks at every row once, when an operator asks for it. No server runs its statements. */
+const isOfDoctor = (name: string): boolean => name.startsWith('doctor_')
+
 test('No statement reads a whole queue to find one run, even when the queue was empty at its last analyze', async () => {
   const { agent, company } = await world(server())
   const { id: agentId } = await agent()
@@ -68,7 +71,9 @@ test('No statement reads a whole queue to find one run, even when the queue was 
   await query(wakesOf)
 
   // The whole program is loaded, and statements that other test files have left in this worker.
-  const texts = [...statementTexts()].filter(([name, text]) => !name.startsWith('test_') && /heartbeat_runs|wakes/.test(text))
+  const texts = [...statementTexts()].filter(
+    ([name, text]) => !name.startsWith('test_') && !isOfDoctor(name) && /heartbeat_runs|wakes/.test(text),
+  )
   expect(texts.length).toBeGreaterThan(75)
   const bad: Record<string, string[]> = {}
   for (const [name, text] of texts) {
