@@ -4,6 +4,7 @@ import { agentSentences } from './agentSentences.ts'
 import { companySentences } from './companySentences.ts'
 import { issueSentences } from './issueSentences.ts'
 import { moneySentences } from './moneySentences.ts'
+import { moveSentences } from './moveSentences.ts'
 import { routineSentences } from './routineSentences.ts'
 import { secretSentences } from './secretSentences.ts'
 import { by, entity, say } from './sentenceParts.ts'
@@ -26,6 +27,7 @@ export const sentences: Readonly<Record<string, SentenceMaker>> = {
   ...skillSentences,
   ...routineSentences,
   ...workspaceSentences,
+  ...moveSentences,
 }
 
 const namedKinds: Readonly<Record<string, NamedKind>> = {
