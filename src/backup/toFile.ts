@@ -18,7 +18,7 @@ async function removeAbandoned(folder: string): Promise<void> {
     if (!PARTIAL.test(name)) continue
     const file = path.join(folder, name)
     const facts = await lstat(file).catch(() => null)
-    // What cannot be removed does not stand against a new backup.
+    // A leftover that cannot be removed does not stand against a new backup.
     if (facts?.isFile() === true && Date.now() - facts.mtimeMs > ABANDONED_MS) await rm(file, { force: true }).catch(() => {})
   }
 }
