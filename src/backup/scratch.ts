@@ -8,21 +8,13 @@ import type { ConnectionOptions } from '../platform/db/driver/client.ts'
 import { openMaintenance } from '../platform/db/driver/maintenance.ts'
 import type { Maintenance } from '../platform/db/driver/maintenance.ts'
 import { startEmbedded, SYSTEM_FOLDER } from '../platform/embedded/index.ts'
+import { isProcessAlive } from '../platform/kernel/processAlive.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 import { quoted } from './format.ts'
 
 /** The folder of a rehearsal names its process, so that a later one knows whether it still runs. */
 const FOLDER = /^paperclip-rehearsal-(\d+)-\w+$/
 const DATABASE = 'paperclip_rehearsal_'
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 /**
  * Removes the folder of a rehearsal, and the data that root keeps elsewhere for the account of Postgres. A link of it is followed only to
@@ -42,7 +34,7 @@ async function removeFolder(folder: string): Promise<void> {
 async function removeLeftFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = FOLDER.exec(name)?.[1]
-    if (pid === undefined || isAlive(Number(pid))) continue
+    if (pid === undefined || isProcessAlive(Number(pid))) continue
     const folder = path.join(tmpdir(), name)
     const facts = await lstat(folder).catch(() => null)
     const isOwn = facts?.isDirectory() === true && facts.uid === process.getuid?.() && (facts.mode & 0o022) === 0

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
 import { RUNNING_FILE } from '../platform/home/runningServer.ts'
+import { isProcessAlive } from '../platform/kernel/processAlive.ts'
 import { readKeptSecret } from '../platform/home/secret.ts'
 import { usageProblem } from './problem.ts'
 
@@ -35,20 +36,11 @@ interface RunningServer extends z.output<typeof runningServer> {
   readonly isAlive: boolean
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /** The server that runs on a home, by the file that it keeps there; null where there is no such file. */
 export function runningServerOf(home: string): RunningServer | null {
   try {
     const announced = runningServer.parse(JSON.parse(readFileSync(path.join(home, RUNNING_FILE), 'utf8')))
-    return { ...announced, isAlive: isAlive(announced.pid) }
+    return { ...announced, isAlive: isProcessAlive(announced.pid) }
   } catch {
     return null
   }

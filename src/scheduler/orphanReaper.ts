@@ -8,6 +8,7 @@ import { isUnended, runs } from '../model/runs.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import { isProcessAlive } from '../platform/kernel/processAlive.ts'
 import { unregisterServer } from '../engine/runs/index.ts'
 import type { ServerIdentity } from '../engine/runs/index.ts'
 import { endExpiredRun, SERVER_DIED } from './reap.ts'
@@ -37,12 +38,7 @@ const peerServersOf = statement<{ hostKey: string; id: string }, PeerServer>('or
  * process. A server that is merely stopped (SIGSTOP) is alive, and so is a server about which /proc reveals nothing.
  */
 function isDead({ pid, silentSeconds }: PeerServer): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    // EPERM: the process exists under another user.
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  if (!isProcessAlive(pid)) return true
   const { startTime } = processIdentity(pid)
   return startTime !== null && uptime() - startTime / TICKS_PER_S + CLOCK_TOLERANCE_S < silentSeconds
 }

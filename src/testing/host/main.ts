@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { openPool } from '../../platform/db/driver/client.ts'
+import { isProcessAlive } from '../../platform/kernel/processAlive.ts'
 import type { Pointer, StartLine } from '../protocol.ts'
 import { startTestCluster } from './cluster.ts'
 import { openControl } from './control.ts'
@@ -62,22 +63,13 @@ function withdraw(socket: string): void {
   })
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /** Removes the locks of processes that were killed while they started a host. */
 function removeDeadLocks(): void {
   for (const name of readdirSync(parent).filter((each) => each.endsWith('.lock'))) {
     const lock = path.join(parent, name)
     ignoring(() => {
       const holder = Number(readFileSync(lock, 'utf8'))
-      if (holder > 0 && !isAlive(holder)) unlinkSync(lock)
+      if (holder > 0 && !isProcessAlive(holder)) unlinkSync(lock)
     })
   }
 }
@@ -130,7 +122,7 @@ function untilUnused({ clientCount, wasUsed }: { readonly clientCount: () => num
       const now = performance.now()
       if (clientCount() > 0) usedAt = now
       const lingerMs = wasUsed() ? LINGER_MS : FIRST_MS
-      if (clientCount() === 0 && (!isAlive(Number(treePid)) || now - usedAt > lingerMs)) end()
+      if (clientCount() === 0 && (!isProcessAlive(Number(treePid)) || now - usedAt > lingerMs)) end()
     }, CHECK_MS)
     const end = (): void => {
       clearInterval(check)
