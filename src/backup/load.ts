@@ -75,6 +75,12 @@ const SEQUENCES = `select s.relname::text as name, case when t.oid is not null t
   left join pg_class t on t.oid = d.refobjid left join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
   where n.nspname = 'public' and s.relkind = 'S'`
 
+/** Events between a backup and the loss had the tickets behind it, and cursors of clients name them: they are never given again. */
+export const leaveTicketGap = async (session: Maintenance): Promise<void> =>
+  void (await session.query("select setval('public.event_tickets', greatest(counter, newest) + $1::bigint) from event_ticket_lag()", [
+    String(TICKET_GAP),
+  ]))
+
 /** Moves every sequence behind what the backup gave out, and behind every row. */
 async function setSequences(session: Maintenance, { sequences }: Contents): Promise<void> {
   const saved = new Map(sequences.map(({ name, value }) => [name, value]))
@@ -85,10 +91,7 @@ async function setSequences(session: Maintenance, { sequences }: Contents): Prom
       [`public.${quoted(name)}`, saved.get(name) ?? null],
     )
   }
-  // Events between the backup and the loss had the tickets behind it, and cursors of clients name them: they are never given again.
-  await session.query("select setval('public.event_tickets', greatest(counter, newest) + $1::bigint) from event_ticket_lag()", [
-    String(TICKET_GAP),
-  ])
+  await leaveTicketGap(session)
 }
 
 /** Reads back what Postgres stored: the same bytes as in the backup, table by table. */

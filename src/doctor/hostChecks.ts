@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, statfsSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
+import { secretFiles } from '../platform/home/secretFiles.ts'
 import { LEAST_NODE, nodeProblem } from '../platform/kernel/versions.ts'
 import { findingOf } from './check.ts'
 import type { Check, Finding } from './check.ts'
@@ -84,18 +85,6 @@ export const unreachableDatabase: Check = {
   remedy: 'Do what the sentence says; for an embedded database the file postgres.log in the home has more.',
   mends: null,
 }
-
-/** The names of the files in a home that are secrets. */
-const secretFiles = [
-  'agent-jwt-keys',
-  'agent-jwt-secret',
-  'audit-key.pem',
-  'auth-secret',
-  'board-token',
-  'database-owner-password',
-  'database-password',
-  'secrets-master-key',
-] as const
 
 const GIBIBYTE = 1024 ** 3
 /** Postgres keeps about a gigabyte of its write-ahead log beside the data. */

@@ -10,11 +10,12 @@ import type { CompanyStatus } from '../model/companyStatus.ts'
 import { insertRows } from '../platform/db/insertRows.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
 import { param, statement } from '../platform/db/statement.ts'
-import type { Tx } from '../platform/db/types.ts'
+import type { ReadDb, Tx } from '../platform/db/types.ts'
 import { lockCompany } from '../org/companies/index.ts'
 import { count, createdColumn, idColumn, needed, orElse, updatedColumn } from './columns.ts'
 import type { Fitted } from './columns.ts'
 import { companyMovedOver, moveFinished } from './events.ts'
+import { DELETED_HERE, selectDeleted } from './move.ts'
 import type { Move } from './move.ts'
 
 /** The largest issue number that comes: numbers that are drawn here afterwards have room above it. */
@@ -68,17 +69,20 @@ const selectOccupants = statement<{ id: string; issuePrefix: string }, Occupant>
 /** The place that a company of the source has here. */
 export type Place = { readonly kind: 'new' } | { readonly kind: 'here' } | { readonly kind: 'taken'; readonly reason: string }
 
-function placeAmong({ id, issuePrefix }: SourceCompany, occupants: readonly Occupant[]): Place {
+/** Where a company of the source has its place here. @param db to look in: the transaction that makes the company, or a read before it */
+async function findPlace(db: Pick<ReadDb, 'run'> | Tx, { id, issuePrefix }: SourceCompany): Promise<Place> {
+  const occupants = await db.run(selectOccupants, { id, issuePrefix })
   const own = occupants.find((each) => each.id === id)
   if (own?.issuePrefix === issuePrefix) return { kind: 'here' }
   if (own !== undefined) return { kind: 'taken', reason: `a company with its id has the prefix ${own.issuePrefix} here` }
   const other = occupants.find((each) => each.issuePrefix === issuePrefix)
-  return other === undefined ? { kind: 'new' } : { kind: 'taken', reason: `another company has the issue prefix ${issuePrefix} here` }
+  if (other !== undefined) return { kind: 'taken', reason: `another company has the issue prefix ${issuePrefix} here` }
+  const [deleted] = await db.run(selectDeleted, { ids: [id], companyId: id, action: 'company.deleted' })
+  return deleted === undefined ? { kind: 'new' } : { kind: 'taken', reason: DELETED_HERE }
 }
 
 /** Looks whether a company can come, or has come. */
-export const placeOf = async ({ store }: Pick<Move, 'store'>, company: SourceCompany): Promise<Place> =>
-  placeAmong(company, await store.read.run(selectOccupants, company))
+export const placeOf = ({ store }: Pick<Move, 'store'>, company: SourceCompany): Promise<Place> => findPlace(store.read, company)
 
 const ADVISORY_CLASS = sql.raw('7074')
 
@@ -97,7 +101,7 @@ const ARRIVAL = 'system'
 export async function bringCompany(move: Move, company: SourceCompany): Promise<Place> {
   return await mutate<Place>(move.ctx, async (tx) => {
     await tx.run(lockCompanyId, company)
-    const place = placeAmong(company, await tx.run(selectOccupants, company))
+    const place = await findPlace(tx, company)
     if (place.kind !== 'new') return unchanged(place)
     const { issueCounter, status, description, brandColor, ...row } = company
     const isArchived = status === 'archived'

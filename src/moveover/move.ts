@@ -85,7 +85,11 @@ export interface Noun<T extends { readonly id: string }> {
   readonly write: (tx: Tx, rows: readonly T[], move: Move) => Promise<readonly DomainEvent[]>
 }
 
-const selectDeleted = statement<{ ids: string[]; companyId: string; action: string }, { id: string }>('moveover_deleted').read(sql`
+/** Deletions here are kept: the source still has what was deleted, and a repeat does not bring it back. */
+export const DELETED_HERE = 'it was deleted here after an earlier move'
+
+/** Of these things of a company, those whose deletion this server has recorded under an action. */
+export const selectDeleted = statement<{ ids: string[]; companyId: string; action: string }, { id: string }>('moveover_deleted').read(sql`
   select distinct entity_id as id from ${activityLog} where entity_id = any(${param('ids', 'text[]')}) and action = ${param('action')}
     and company_id = ${param('companyId', 'uuid')}`)
 
@@ -115,7 +119,7 @@ async function sort<T extends { readonly id: string }>(
   const missing = rows.filter(({ id }) => !here.has(id))
   if (noun.deletedBy !== undefined && missing.length > 0)
     for (const { id } of await db.run(selectDeleted, { ids: missing.map((row) => row.id), companyId, action: noun.deletedBy }))
-      refused.set(id, 'not brought: it was deleted here after an earlier move')
+      refused.set(id, `not brought: ${DELETED_HERE}`)
   const left = missing.filter(({ id }) => !refused.has(id))
   for (const [id, reason] of (await noun.clashes?.(db, left, move)) ?? []) refused.set(id, reason)
   return { fresh: left.filter(({ id }) => !refused.has(id)), own, refused }

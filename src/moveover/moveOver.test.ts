@@ -319,6 +319,14 @@ describe('A repeat of a move', () => {
     expect(problems).toContainEqual(expect.objectContaining({ table: 'issues', reason: expect.stringContaining('deleted here') as string }))
   })
 
+  test('A company that was deleted here since does not come again, and the keys of its agents stay dead', async () => {
+    await move()
+    expect((await server().board.del(`/api/companies/${planted.id}`)).status).toBe(200)
+    expect(company(await move())).toMatchObject({ outcome: 'refused', reason: 'it was deleted here after an earlier move' })
+    const { rows } = await server().database.sql.query('select 1 from agents where company_id = $1', [planted.id])
+    expect(rows).toEqual([])
+  })
+
   test('Two moves at once bring each row once', async () => {
     await Promise.all([move(), move()])
     for (const table of ['issues', 'agents', 'issue_comments', 'cost_events', 'heartbeat_runs'] as const)

@@ -4,21 +4,10 @@ import { readFileSync } from 'node:fs'
 import { homedir, hostname, userInfo } from 'node:os'
 import path from 'node:path'
 import type { SupportSources } from '../observe/support/index.ts'
+import { secretFiles } from '../platform/home/secretFiles.ts'
 import { resolveSecretFiles, secretVariables } from './secretVariables.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-/** The files of a home whose contents are secrets. */
-const secretFiles = [
-  'agent-jwt-keys',
-  'agent-jwt-secret',
-  'audit-key.pem',
-  'auth-secret',
-  'board-token',
-  'database-owner-password',
-  'database-password',
-  'secrets-master-key',
-]
 
 function readOr(file: string, fallback: string): string {
   try {

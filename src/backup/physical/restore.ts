@@ -5,6 +5,7 @@ import { openMaintenance } from '../../platform/db/driver/maintenance.ts'
 import { applyMigrations } from '../../platform/db/migrations.ts'
 import { installRecovered, startEmbedded } from '../../platform/embedded/index.ts'
 import { startProblem } from '../../platform/kernel/startProblem.ts'
+import { leaveTicketGap } from '../load.ts'
 import { completeRestore, withStore } from '../restore.ts'
 import type { RestoreReport } from '../restore.ts'
 import { describeDatabase } from '../snapshot.ts'
@@ -93,6 +94,7 @@ async function finish(connection: ConnectionOptions, options: PhysicalRestoreOpt
     const { description, heads } = await describeDatabase(session, options.version)
     const backup = { description, contents: { tables: [], sequences: [], heads }, digest: 'physical' }
     await applyMigrations(session.connection)
+    await leaveTicketGap(session)
     const report = await withStore(connection, (store) => completeRestore(store, options, backup))
     await finishRestore(session)
     return report
