@@ -15,6 +15,7 @@ import { storeFor } from './exchange.ts'
 import type { IdentifiedExchange } from './exchange.ts'
 import { idempotencyKeyOf } from './headers.ts'
 import { withoutBytes } from './multipart.ts'
+import { problemResponse } from './problem.ts'
 import { renderResponse } from './renderResponse.ts'
 import type { Route } from './route.ts'
 
@@ -87,6 +88,7 @@ export function idempotentRequestOf(exchange: IdentifiedExchange, body: unknown)
       stored = { value, rendered: renderResponse(exchange, value) }
       return stored.rendered
     },
+    renderRefusal: (refusal) => problemResponse(refusal, request, exchange.trace.requestId),
     stored: () => stored,
   }
 }

@@ -1,8 +1,10 @@
 // Error answers: turns errors into refusals and refusals into response bodies.
 
+import type { IncomingMessage } from 'node:http'
 import type { Response } from 'express'
 import type { z } from 'zod'
 import { refusalOf } from '../platform/db/databaseErrors.ts'
+import type { RenderedResponse } from '../platform/db/types.ts'
 import { Refusal, refusals, refuse } from '../platform/kernel/errors.ts'
 import type { RefusalCode } from '../platform/kernel/errors.ts'
 import { compressed, varyOf } from './compress.ts'
@@ -93,16 +95,27 @@ export function problemBody(problem: Problem, requestId: string, rfc9457: boolea
   })
 }
 
+const wantsRfc9457 = (request: IncomingMessage): boolean => (request.headers.accept ?? '').includes('application/problem+json')
+
+const typeOf = (rfc9457: boolean): string => (rfc9457 ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8')
+
+/** The answer of a refusal for a later request that repeats this one. */
+export function problemResponse(refusal: Refusal, request: IncomingMessage, requestId: string): RenderedResponse {
+  const rfc9457 = wantsRfc9457(request)
+  const headers = { 'Content-Type': typeOf(rfc9457), ...refusal.headers }
+  return { status: refusal.status, headers, body: problemBody(refusal, requestId, rfc9457) }
+}
+
 /** Sends a problem, as RFC 9457 when the client accepts `application/problem+json`. One with a row in it may be long. */
 export async function sendProblem(response: Response, problem: Problem, requestId: string): Promise<void> {
-  const rfc9457 = (response.req.headers.accept ?? '').includes('application/problem+json')
+  const rfc9457 = wantsRfc9457(response.req)
   const body = problemBody(problem, requestId, rfc9457)
   const bytes = Buffer.byteLength(body)
   const short = await compressed(response.req, body, bytes)
   const retryAfter = problem instanceof Refusal ? problem.retryAfter : undefined
   response.writeHead(problem.status, {
     ...apiHeaders,
-    'Content-Type': rfc9457 ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
+    'Content-Type': typeOf(rfc9457),
     'Content-Length': short?.body.length ?? bytes,
     ...(short === null ? {} : { 'Content-Encoding': short.coding }),
     Vary: varyOf(response),

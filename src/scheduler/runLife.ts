@@ -68,7 +68,7 @@ async function runToExit(deps: RunLifeDeps, run: SupervisedRun): Promise<Adapter
 
 /** Puts the run into its worktree, where its project asks for one. Git may take minutes, in which the lease is renewed as ever. */
 async function place(deps: RunLifeDeps, run: SupervisedRun) {
-  if (run.order.workspace === null) return { kind: 'none' } as const
+  if (run.order.workspace === null && deps.worktrees === null) return { kind: 'none' } as const
   const isWanted = (): boolean => run.stopRequest === null
   const placement = await persist(deps, () => placeRun(deps.store, deps.worktrees, run.order), isWanted)
   if (placement?.kind === 'folder')

@@ -22,6 +22,8 @@ import type { Supervisor } from './supervisor.ts'
 const ISOLATION_SWEEP_INTERVAL_MS = 10_000
 /** How soon the worktree of an operation that a crash has cut is cleaned up, and that of a closed issue is removed. */
 const WORKSPACES_INTERVAL_MS = 20_000
+/** How often this host says that it uses the folder of worktrees. Others take it for gone after two minutes. */
+const WORKTREE_HOST_INTERVAL_MS = 20_000
 /** How soon the processes of a crashed server of this host are killed. */
 const ORPHAN_REAP_INTERVAL_MS = 10_000
 /** Finds runs that other servers have queued. A server learns of its own commits at once, so an idle server polls rarely. */
@@ -92,6 +94,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       { name: 'supervise', intervalMs: Math.min(SUPERVISOR_TICK_INTERVAL_MS, renewIntervalMs), run: () => supervisor.tick() },
       { name: 'isolation', intervalMs: ISOLATION_SWEEP_INTERVAL_MS, run: createIsolationSweep(deps) },
       { name: 'workspaces', intervalMs: WORKSPACES_INTERVAL_MS, run: () => tickWorkspaces(store, deps.worktrees ?? null) },
+      { name: 'worktree_host', intervalMs: WORKTREE_HOST_INTERVAL_MS, run: async () => deps.worktrees?.sign() },
       { name: 'orphans', intervalMs: ORPHAN_REAP_INTERVAL_MS, run: () => orphanReaper.tick() },
     ],
     isServerDead: (serverId) => orphanReaper.isServerDead(serverId),

@@ -86,7 +86,7 @@ test.runIf(isFullCheck)(
     // The repeated run of a killed one may have a worktree, too. Files of closed ones are deleted in the background.
     await pollFor('folder, repository and rows agree', async () => {
       const open = (await list()).filter(({ status }) => status !== 'archived').map(({ id }) => id)
-      const folders = readdirSync(folder).filter((name) => name !== '.paperclip-folder')
+      const folders = readdirSync(folder).filter((name) => !name.startsWith('.paperclip-'))
       const known = git(repository, 'worktree', 'list', '--porcelain').match(/^worktree /gm)?.length
       return JSON.stringify(folders.toSorted()) === JSON.stringify(open.toSorted()) && known === open.length + 1
     })

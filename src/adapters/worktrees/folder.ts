@@ -30,8 +30,16 @@ const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 
 /** Names the folder, wherever it is mounted: rows of another folder are not touched. */
 const MARKER = '.paperclip-folder'
+/** Begins the name of a folder that was taken out of its place, while it may still be put back. */
+const TAKEN = '.taken-'
 /** Begins the name of a folder that is to be deleted. */
 const CLOSING = '.closing-'
+/** A folder that was taken so long ago is of a row that does not exist any more: the claim of a close lasts a quarter of an hour. */
+const TAKEN_FOR_MS = 60 * 60_000
+/** How long one look deletes files. What is left is deleted by a later one: an agent may have made any number of them. */
+const REMOVAL_MS = 10_000
+/** Folders of one look. */
+const REMOVALS = 20
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Writable for the group or for everybody. */
 const OTHERS_WRITE = 0o022
@@ -92,6 +100,15 @@ function markOf(folder: string): string {
   })
 }
 
+/** The mark that stands in the folder now; null when there is none, as where its disk is not mounted. It makes none. */
+function markNow(folder: string): string | null {
+  try {
+    return withFolder(folder, (descriptor) => readFileSync(inside(descriptor, folder, MARKER), 'utf8').trim())
+  } catch {
+    return null
+  }
+}
+
 /** The folder of the operator, while it is safe. */
 interface WorktreeFolder {
   /** Null when it is not usable now; then `problem` says why. */
@@ -100,43 +117,103 @@ interface WorktreeFolder {
   /** Where the worktree of a workspace stands. */
   pathOf(id: string, name: string): string
   has(id: string): boolean
+  /** Facts about the folder of a worktree that are another one after an exchange. */
+  factsOf(id: string, name: string): string[]
   /** Makes the empty folder of a worktree. @throws when it exists, or the folder of the operator is not safe */
   make(id: string, name: string, owner: Account | null): void
-  /** Takes a folder away, at once and as a whole: what is in it is deleted by `removeClosed`. */
-  close(id: string): void
-  /** Deletes what was taken away. Never rejects. */
+  /** Takes a folder out of its place, at once and as a whole. @returns puts it back: whether it could @throws when it is not there */
+  take(id: string): () => boolean
+  /** Lets `removeClosed` delete what was taken. */
+  discard(id: string): void
+  /** Deletes what was discarded, for ten seconds at most. A later call goes on. Never rejects. */
   removeClosed(): Promise<void>
 }
 
 /** @param folder an absolute path; it is made when it is missing */
 export function openWorktreeFolder(folder: string): WorktreeFolder {
   const opened = open(folder)
+  const current = (): Pick<WorktreeFolder, 'mark' | 'problem'> => {
+    if (opened.mark === null || markNow(folder) === opened.mark) return opened
+    return { mark: null, problem: `${folder} is not the folder that it was when this server started: its disk may not be mounted` }
+  }
   const requireSafe = (): void => {
-    const problem = opened.problem ?? problemOf(folder)
+    const problem = current().problem ?? problemOf(folder)
     if (problem !== null) throw new Error(problem)
   }
+  const exchange = (from: string, to: string): void =>
+    withFolder(folder, (descriptor) => renameSync(inside(descriptor, folder, from), inside(descriptor, folder, to)))
+  const takenOf = (id: string): string[] => readdirSync(folder).filter((name) => name.startsWith(`${TAKEN}${id}-`))
+  let removal: Promise<void> | undefined
   return {
-    ...opened,
+    get mark() {
+      return current().mark
+    },
+    get problem() {
+      return current().problem
+    },
     pathOf: (id, name) => path.join(folder, id, name),
     has: (id) => UUID.test(id) && lstatSync(path.join(folder, id), { throwIfNoEntry: false })?.isDirectory() === true,
+    factsOf: (id, name) =>
+      [path.join(folder, id), path.join(folder, id, name)].map((each) => {
+        const facts = lstatSync(each, { throwIfNoEntry: false, bigint: true })
+        return facts === undefined ? '' : [facts.ino, facts.mode, facts.size, facts.mtimeNs, facts.ctimeNs].join(' ')
+      }),
     make(id, name, owner) {
       requireSafe()
       withFolder(folder, (descriptor) => makePair(inside(descriptor, folder, id), name, owner))
     },
-    close(id) {
+    take(id) {
       requireSafe()
       if (!UUID.test(id)) throw new Error('not the id of a workspace')
-      withFolder(folder, (descriptor) =>
-        renameSync(inside(descriptor, folder, id), inside(descriptor, folder, `${CLOSING}${id}-${randomUUID().slice(0, 8)}`)),
-      )
+      const taken = `${TAKEN}${id}-${randomUUID().slice(0, 8)}`
+      exchange(id, taken)
+      return () => {
+        try {
+          exchange(taken, id)
+          return true
+        } catch {
+          return false
+        }
+      }
     },
-    async removeClosed() {
-      if (opened.mark === null || problemOf(folder) !== null) return
-      const closed = readdirSync(folder).filter((name) => name.startsWith(CLOSING))
-      // In another process: an agent may have made any number of files, at any depth. A later call tries again.
-      for (const name of closed) await run(systemProgram('rm') ?? 'rm', ['-rf', '--', path.join(folder, name)]).catch(() => {})
+    discard(id) {
+      requireSafe()
+      for (const name of takenOf(id)) exchange(name, `${CLOSING}${name.slice(TAKEN.length)}`)
+    },
+    removeClosed() {
+      removal ??= removeAll(folder, () => current().mark !== null && problemOf(folder) === null, exchange).finally(() => (removal = undefined))
+      return removal
     },
   }
+}
+
+type Exchange = (from: string, to: string) => void
+
+async function removeAll(folder: string, isSafe: () => boolean, exchange: Exchange): Promise<void> {
+  try {
+    if (!isSafe()) return
+    discardForgotten(folder, exchange)
+    const until = Date.now() + REMOVAL_MS
+    const closed = readdirSync(folder).filter((name) => name.startsWith(CLOSING))
+    for (const name of closed.slice(0, REMOVALS)) await remove(path.join(folder, name), until - Date.now())
+  } catch {
+    // A later call tries again.
+  }
+}
+
+/** Discards folders that no claim is at work on any more: their rows went with their company. */
+function discardForgotten(folder: string, exchange: Exchange): void {
+  for (const name of readdirSync(folder).filter((each) => each.startsWith(TAKEN))) {
+    // The rename was the last change of the folder itself.
+    const takenAt = lstatSync(path.join(folder, name), { throwIfNoEntry: false })?.ctimeMs
+    if (takenAt !== undefined && Date.now() - takenAt > TAKEN_FOR_MS) exchange(name, `${CLOSING}${name.slice(TAKEN.length)}`)
+  }
+}
+
+/** Deletes a folder in another process, which is ended when the time is over: a loop over millions of files would take this one. */
+async function remove(folder: string, timeoutMs: number): Promise<void> {
+  if (timeoutMs <= 0) return
+  await run(systemProgram('rm') ?? 'rm', ['-rf', '--', folder], { timeout: timeoutMs, killSignal: 'SIGKILL' }).catch(() => {})
 }
 
 function open(folder: string): Pick<WorktreeFolder, 'mark' | 'problem'> {

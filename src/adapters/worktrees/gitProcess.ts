@@ -93,44 +93,77 @@ export async function runScript(launcher: Launcher | null, script: Script): Prom
   }
 }
 
+/** How long the pipes of an ended script may stay open: the processor may be busy, and a program that left the group may keep them. */
+const DRAIN_MS = 3000
+
+/** Ends the group of a script: git starts further processes of git. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/**
+ * Waits for the end of a script, and not for the end of its pipes: a program that it has left could keep them open for any time, and the slot of the
+ * script with them.
+ * @param onEnd is given the function that ends the script, with the reason
+ */
+function exitOf(child: ChildProcess, onEnd: (end: (why: string) => void) => void): Promise<{ code: number | null; why: string }> {
+  return new Promise((resolve) => {
+    let why = ''
+    let draining: NodeJS.Timeout | undefined
+    const settle = (code: number | null): void => {
+      clearTimeout(draining)
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+      resolve({ code, why })
+    }
+    const drain = (then: () => void): void => {
+      draining ??= setTimeout(() => {
+        then()
+        killGroup(child)
+        settle(null)
+      }, DRAIN_MS)
+    }
+    onEnd((reason) => {
+      why ||= reason
+      killGroup(child)
+      drain(() => {})
+    })
+    child.once('error', (error) => {
+      why ||= `git could not be started: ${(error as NodeJS.ErrnoException).code ?? error.message}`
+      settle(null)
+    })
+    child.once('exit', () => drain(() => (why ||= 'A program that git started did not end with it')))
+    child.once('close', settle)
+  })
+}
+
 async function resultOf(child: ChildProcess, timeoutMs: number): Promise<ScriptResult> {
   const [output, complaint]: [Buffer[], Buffer[]] = [[], []]
   let [outputBytes, complaintBytes] = [0, 0]
-  let ended = ''
-  const end = (why: string): void => {
-    ended ||= why
-    // Its group: git starts further processes of git.
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      try {
-        process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-  }
-  const timer = setTimeout(() => end(`git took longer than ${Math.round(timeoutMs / 1000)} s and was ended`), timeoutMs)
-  child.stdout?.on('data', (chunk: Buffer) => {
-    outputBytes += chunk.length
-    if (outputBytes > MAX_OUTPUT_BYTES) end('git wrote more than expected and was ended')
-    else output.push(chunk)
-  })
-  child.stderr?.on('data', (chunk: Buffer) => {
-    if (complaintBytes < MAX_COMPLAINT_BYTES) complaint.push(chunk.subarray(0, MAX_COMPLAINT_BYTES - complaintBytes))
-    complaintBytes += chunk.length
-  })
-  const exitCode = await new Promise<number | null>((resolve) => {
-    child.once('error', (error) => {
-      ended ||= `git could not be started: ${(error as NodeJS.ErrnoException).code ?? error.message}`
-      resolve(null)
+  let timer: NodeJS.Timeout | undefined
+  const { code, why } = await exitOf(child, (end) => {
+    timer = setTimeout(() => end(`git took longer than ${Math.round(timeoutMs / 1000)} s and was ended`), timeoutMs)
+    child.stdout?.on('data', (chunk: Buffer) => {
+      outputBytes += chunk.length
+      if (outputBytes > MAX_OUTPUT_BYTES) end('git wrote more than expected and was ended')
+      else output.push(chunk)
     })
-    child.once('close', (code) => resolve(code))
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (complaintBytes < MAX_COMPLAINT_BYTES) complaint.push(chunk.subarray(0, MAX_COMPLAINT_BYTES - complaintBytes))
+      complaintBytes += chunk.length
+    })
   })
   clearTimeout(timer)
   const said = toStorableText(Buffer.concat(complaint).toString('utf8')).trim()
-  const missing = exitCode === 127 ? 'git is not installed on this host' : ''
+  const missing = code === 127 ? 'git is not installed on this host' : ''
   return {
-    exitCode: ended === '' ? exitCode : null,
+    exitCode: why === '' ? code : null,
     output: Buffer.concat(output),
-    complaint: [ended || missing, said].filter((text) => text !== '').join('\n'),
+    complaint: [why || missing, said].filter((text) => text !== '').join('\n'),
   }
 }

@@ -1,3 +1,5 @@
 export { createWorktrees } from './worktrees.ts'
-export type { Leftover, Worktree, Worktrees } from './worktrees.ts'
+export type { Worktree, Worktrees } from './worktrees.ts'
+export type { Leftover } from './processes.ts'
 export type { Inspection } from './inspection.ts'
+export { MAX_LOGGED } from './scripts.ts'

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -15,30 +14,12 @@ import {
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createLauncher } from '../isolation/index.ts'
-import { AGENT, isolatedServer, isRoot, OTHER_AGENT, workingWays } from '../isolation/testKit.ts'
+import { isolatedServer, isRoot, OTHER_AGENT, workingWays } from '../isolation/testKit.ts'
 import { git, makeRepository, temporaryFolder } from '../../dev/testing/gitRepository.ts'
+import { branchOf, closed, folderForWorktrees, made, worktreeOf } from './testKit.ts'
 import { createWorktrees } from './worktrees.ts'
-import type { Worktree, Worktrees } from './worktrees.ts'
 
 const ways = await workingWays()
-
-const folderForWorktrees = (): string => path.join(temporaryFolder(), 'worktrees')
-
-const worktreeOf = (repository: string, agentId: string = AGENT): Worktree => {
-  const id = randomUUID()
-  return { id, name: `pai-1-${id.slice(0, 8)}`, agentId, repository }
-}
-
-const branchOf = ({ name }: Worktree): string => `paperclip/${name}`
-
-/** A worktree that was made without trouble, and the commit at which it begins. */
-async function made(worktrees: Worktrees, repository: string, base: string | null = null) {
-  const worktree = worktreeOf(repository)
-  const result = await worktrees.create(worktree, branchOf(worktree), base)
-  if (!('commit' in result)) throw new Error(result.problem)
-  const tree = worktrees.pathOf(worktree)
-  return { worktree, tree, commit: result.commit, inspect: () => worktrees.inspect(worktree, result.commit) }
-}
 
 describe('A worktree', () => {
   test('It has a branch of its own and the files of its commit, and nothing of it is lost when it is clean', async () => {
@@ -59,7 +40,7 @@ describe('A worktree', () => {
       entries: [],
     })
     expect(state).toMatchObject({ aheadCount: 0, unpushedCount: 1, hasRemote: false, isHeadKept: true, nestedCount: 0 })
-    expect(await worktrees.close(worktree, state)).toBeNull()
+    expect(await closed(worktrees, worktree)).toBeNull()
     await worktrees.removeClosed()
     expect(worktrees.exists(worktree.id)).toBe(false)
     expect(git(repository, 'worktree', 'list', '--porcelain').match(/^worktree /gm)).toHaveLength(1)
@@ -111,7 +92,7 @@ describe('A worktree', () => {
     git(tree, 'commit', '--quiet', '--allow-empty', '--message', 'Alone')
     const state = await inspect()
     expect(state).toMatchObject({ branch: null, isHeadKept: false, aheadCount: 1, dirtyCount: 0 })
-    expect(await worktrees.close(worktree, state)).toBeNull()
+    expect(await closed(worktrees, worktree)).toBeNull()
     expect(git(repository, 'rev-parse', `refs/paperclip/worktrees/${worktree.name}`)).toBe(state.headCommit)
   })
 
@@ -226,7 +207,7 @@ describe('A hostile repository', () => {
     writeFileSync(path.join(tree, 'a.txt'), 'changed\n')
     const state = await inspect()
     expect(state).toMatchObject({ problem: null, entries: [{ status: 'M', path: 'a.txt' }] })
-    expect(await worktrees.close(worktree, { ...state, isHeadKept: false })).toBeNull()
+    expect(await closed(worktrees, worktree)).toBeNull()
     expect(existsSync(mark) ? readFileSync(mark, 'utf8') : '').toBe('')
   })
 
@@ -254,7 +235,7 @@ describe('A hostile repository', () => {
     symlinkSync(elsewhere, tree)
     const state = await inspect()
     expect(state).toMatchObject({ problem: 'The folder of the worktree is gone', entries: [] })
-    expect(await worktrees.close(worktree, state)).toBeNull()
+    expect(await closed(worktrees, worktree)).toBeNull()
     await worktrees.removeClosed()
     expect(readFileSync(path.join(elsewhere, 'file'), 'utf8')).toBe('of another party')
     expect(worktrees.exists(worktree.id)).toBe(false)
@@ -336,7 +317,7 @@ describe.each(ways)('A worktree of an isolated agent, with $name', (way) => {
     })
     // The repository still belongs to the operator alone.
     expect(statSync(path.join(repository, '.git', 'HEAD')).uid).toBe(process.getuid?.())
-    expect(await worktrees.close(worktree, await inspect())).toBeNull()
+    expect(await closed(worktrees, worktree)).toBeNull()
     await worktrees.removeClosed()
     expect(worktrees.exists(worktree.id)).toBe(false)
   })

@@ -1,17 +1,17 @@
 // Worktrees of git on this host, each in a folder of its own below the one that the operator allows.
-import pLimit from 'p-limit'
-import { killOrphan } from '../processTree.ts'
-import { matchProcess, processIdentity } from '../processIdentity.ts'
-import type { ProcessIdentity } from '../processIdentity.ts'
 import type { Launcher } from '../isolation/index.ts'
 import { isWithin } from '../isolation/isolation.ts'
 import { realPathOf } from '../isolation/mounts.ts'
+import { fairTurns } from './fairTurns.ts'
 import { openWorktreeFolder } from './folder.ts'
 import { runScript } from './gitProcess.ts'
 import type { Script, ScriptResult } from './gitProcess.ts'
+import { hostRecord } from './hosts.ts'
 import { parseInspection, unknownState } from './inspection.ts'
 import type { Inspection } from './inspection.ts'
-import { CREATE, FORGET, INSPECT, KEEP } from './scripts.ts'
+import { claimsOfProcess, hostOfProcess, leftovers } from './processes.ts'
+import type { Claims, Leftovers } from './processes.ts'
+import { CHECK, CREATE, FORGET, INSPECT, KEEP, LIST } from './scripts.ts'
 
 /** How long git may take, in milliseconds. */
 const TIMEOUTS = {
@@ -21,12 +21,10 @@ const TIMEOUTS = {
   inspect: 30_000,
   small: 20_000,
 }
-/** Scripts of one server at once. Two cores and a disk do not become faster with more. */
-const CONCURRENCY = 2
-/** Scripts that wait for their turn; a request beyond them is refused. */
+/** Scripts of one server at once, of all companies: two cores and a disk do not become faster with more. One company has half of them. */
+const TURNS = { atOnce: 4, perParty: 2 }
+/** Scripts of a company that wait for their turn; a request beyond them is refused. */
 const MAX_WAITING = 8
-/** Between SIGTERM and SIGKILL for what an ended run has left. */
-const LEFTOVER_GRACE_MS = 2000
 
 /** The worktree of a workspace. */
 export interface Worktree {
@@ -34,42 +32,50 @@ export interface Worktree {
   readonly id: string
   /** The name of the worktree in its folder and in the repository. */
   readonly name: string
+  readonly companyId: string
   readonly agentId: string
   /** The folder of the repository, as the board wrote it. */
   readonly repository: string
 }
 
-/** The processes that a run has left. */
-export interface Leftover {
-  readonly runId: string
-  /** As the row of the run has it. */
-  readonly processIdentity: string | null
+/** A folder that was taken out of its place. */
+interface Taken {
+  /** Puts it back. @returns whether it stands in its place again */
+  putBack(): boolean
+  /** Gives it up: its files are deleted later, and the repository forgets the worktree. */
+  discard(): Promise<void>
 }
 
 /** Makes, looks at and removes worktrees. No method rejects: failures are values. */
-export interface Worktrees {
-  /** Names the folder of the operator; null while it cannot be used. */
+export interface Worktrees extends Claims, Leftovers {
+  /** Names the folder of the operator; null while it cannot be used, as where its disk is not mounted. */
   readonly folderMark: string | null
   /** Why the folder cannot be used; null when it can. */
   readonly problem: string | null
   pathOf(worktree: Pick<Worktree, 'id' | 'name'>): string
   exists(id: string): boolean
+  /** Whether a folder contains those of worktrees, or lies in one: a run that works there would have the worktrees of others. */
+  exposes(folder: string): boolean
   /** Makes the folder, the branch and the files. @returns the commit at which it begins */
   create(worktree: Worktree, branch: string, base: string | null): Promise<{ readonly commit: string } | { readonly problem: string }>
   /** Undoes what `create` did, as far as it came. The branch stays when it has commits that no other one has. */
   undo(worktree: Worktree, branch: string): Promise<void>
-  inspect(worktree: Worktree, baseCommit: string): Promise<Inspection>
-  /** Whether `inspect` would wait for too many others. */
-  isBusy(): boolean
-  /** Takes the folder away at once, having kept a last commit that no branch has. @returns why it could not; null when it is gone */
-  close(worktree: Worktree, inspection: Inspection): Promise<string | null>
-  /** Deletes the files of closed worktrees. */
+  /** Whether the folder is still a worktree of its repository. @returns why it is not; null when it is */
+  check(worktree: Worktree, baseCommit: string): Promise<string | null>
+  /** @param facts about the row: the same state under other facts has another token */
+  inspect(worktree: Worktree, baseCommit: string, facts: readonly string[]): Promise<Inspection>
+  /** Whether `inspect` would wait for too many others of the company. */
+  isBusy(companyId: string): boolean
+  /** Keeps the commits that no branch has. @returns why it could not; null when they are kept */
+  keep(worktree: Worktree): Promise<string | null>
+  /** Takes the folder out of its place at once. */
+  take(worktree: Worktree): Taken | { readonly problem: string }
+  /** Ends what a close has left that was cut behind `take`, or a worktree whose folder is gone: its commits are kept. */
+  settle(worktree: Worktree): Promise<void>
+  /** Deletes files of closed worktrees, for some seconds. */
   removeClosed(): Promise<void>
-  /** Ends the processes of a run that is over. @returns whether none is left */
-  endLeftover(run: Leftover): Promise<boolean>
-  /** This process, for a later question whether it is gone. */
-  readonly self: string
-  isGone(self: string): boolean
+  /** Says to other hosts that this one uses the folder. */
+  sign(): void
 }
 
 /**
@@ -79,25 +85,49 @@ export interface Worktrees {
  */
 export function createWorktrees(folder: string, launcher: Launcher | null, timeouts: typeof TIMEOUTS = TIMEOUTS): Worktrees {
   const place = openWorktreeFolder(folder)
-  const turn = pLimit(CONCURRENCY)
-  const git = (script: Script): Promise<ScriptResult> => turn(() => runScript(launcher, script))
+  const hosts = hostRecord(folder, hostOfProcess())
+  const turns = fairTurns(TURNS)
+  const git = (worktree: Worktree, script: string, args: readonly string[], more: Partial<Script> = {}): Promise<ScriptResult> => {
+    const { agentId, repository, companyId } = worktree
+    const whole = { agentId, repository, script, args, tree: null, timeoutMs: timeouts.small, ...more }
+    return turns.run(companyId, () => runScript(launcher, whole))
+  }
   const treeOf = ({ id, name }: Pick<Worktree, 'id' | 'name'>): string => place.pathOf(id, name)
-  const forget = (worktree: Worktree, branch: string) => git(scriptFor(worktree, FORGET, [worktree.name, branch], timeouts.small))
+  const forget = (worktree: Worktree, branch: string) => git(worktree, FORGET, [worktree.name, branch])
 
   const undo = async (worktree: Worktree, branch: string): Promise<void> => {
-    if (place.has(worktree.id)) place.close(worktree.id)
+    if (place.has(worktree.id)) place.take(worktree.id)
+    place.discard(worktree.id)
     await forget(worktree, branch)
-    await place.removeClosed()
+  }
+  const keep = async (worktree: Worktree): Promise<string | null> => {
+    const { exitCode, complaint } = await git(worktree, KEEP, [worktree.name])
+    return exitCode === 0 ? null : `Commits that no branch has could not be kept: ${complaint}`
+  }
+  /** The state of a worktree about which git could not find out anything, named by what can be seen of its folder. */
+  const unknown = async (worktree: Worktree, problem: string, facts: readonly string[]): Promise<Inspection> => {
+    const tree = treeOf(worktree)
+    const list = await git(worktree, LIST, [tree], { tree })
+    return unknownState(problem, [...facts, ...place.factsOf(worktree.id, worktree.name), list.output.toString('latin1')])
   }
 
   return {
-    folderMark: place.mark,
-    problem: place.problem,
+    get folderMark() {
+      return place.mark
+    },
+    get problem() {
+      return place.problem
+    },
     pathOf: treeOf,
     exists: (id) => place.has(id),
-    isBusy: () => turn.pendingCount >= MAX_WAITING,
+    exposes: (other) => isOneWithin(folder, other),
+    isBusy: (companyId) => turns.waiting(companyId) >= MAX_WAITING,
     removeClosed: () => place.removeClosed(),
     undo: (worktree, branch) => undo(worktree, branch).catch(() => {}),
+    keep,
+    sign() {
+      if (place.mark !== null) hosts.sign()
+    },
     async create(worktree, branch, base) {
       const tree = treeOf(worktree)
       if (isOneWithin(folder, worktree.repository))
@@ -105,67 +135,57 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
       try {
         place.make(worktree.id, worktree.name, launcher?.accountOf(worktree.agentId) ?? null)
       } catch (error) {
-        return { problem: `The folder of the worktree cannot be made: ${error instanceof Error ? error.message : String(error)}` }
+        return { problem: `The folder of the worktree cannot be made: ${messageOf(error)}` }
       }
-      const result = await git({ ...scriptFor(worktree, CREATE, [tree, worktree.name, branch, base ?? ''], timeouts.create), tree })
+      const result = await git(worktree, CREATE, [tree, worktree.name, branch, base ?? ''], { tree, timeoutMs: timeouts.create })
       const commit = /^commit ([0-9a-f]{40,64})\n$/.exec(result.output.toString('latin1'))?.[1]
       if (result.exitCode === 0 && commit !== undefined) return { commit }
       await undo(worktree, branch).catch(() => {})
       return { problem: `git could not make a worktree of ${worktree.repository}: ${result.complaint || `exit code ${result.exitCode}`}` }
     },
-    async inspect(worktree, baseCommit) {
+    async check(worktree, baseCommit) {
       const tree = treeOf(worktree)
-      if (!place.has(worktree.id)) return unknownState('The folder of the worktree does not exist')
-      return parseInspection(await git({ ...scriptFor(worktree, INSPECT, [tree, worktree.name, baseCommit], timeouts.inspect), tree }))
+      const { exitCode, complaint } = await git(worktree, CHECK, [tree, worktree.name, baseCommit], { tree })
+      return exitCode === 0 ? null : complaint || 'It is no worktree of its repository any more'
     },
-    async close(worktree, { headCommit, isHeadKept }) {
+    async inspect(worktree, baseCommit, facts) {
+      const named = [worktree.id, ...facts]
+      const tree = treeOf(worktree)
+      if (!place.has(worktree.id)) return await unknown(worktree, 'The folder of the worktree does not exist', named)
+      const found = await git(worktree, INSPECT, [tree, worktree.name, baseCommit], { tree, timeoutMs: timeouts.inspect })
+      const state = parseInspection(found, named)
+      return 'unknown' in state ? await unknown(worktree, state.unknown, named) : state
+    },
+    take(worktree) {
       try {
-        if (headCommit !== null && !isHeadKept) {
-          const kept = await git(scriptFor(worktree, KEEP, [worktree.name, headCommit], timeouts.small))
-          if (kept.exitCode !== 0) return `The last commit could not be kept: ${kept.complaint}`
+        const putBack = place.take(worktree.id)
+        const discard = async (): Promise<void> => {
+          place.discard(worktree.id)
+          await forget(worktree, '')
         }
-        if (place.has(worktree.id)) place.close(worktree.id)
+        return { putBack, discard: () => discard().catch(() => {}) }
       } catch (error) {
-        return `The folder of the worktree cannot be removed: ${error instanceof Error ? error.message : String(error)}`
+        return { problem: `The folder of the worktree cannot be removed: ${messageOf(error)}` }
       }
-      await forget(worktree, '')
-      return null
     },
-    ...processes,
+    async settle(worktree) {
+      try {
+        place.discard(worktree.id)
+      } catch {
+        // A later look deletes it.
+      }
+      // What could not be kept stays where it is, in the record of the worktree.
+      if ((await keep(worktree)) === null) await forget(worktree, '')
+    },
+    ...claimsOfProcess(),
+    ...leftovers(hosts),
   }
 }
 
-const scriptFor = ({ agentId, repository }: Worktree, script: string, args: readonly string[], timeoutMs: number): Script => ({
-  agentId,
-  repository,
-  script,
-  args,
-  timeoutMs,
-  tree: null,
-})
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Whether one of two folders contains the other: runs in the folder of a project could exchange what stands in it. */
 function isOneWithin(folder: string, repository: string): boolean {
   const real = realPathOf(repository) ?? repository
   return isWithin(folder, real) || isWithin(real, folder)
-}
-
-/** The processes of this host, those of runs and this one. */
-const processes: Pick<Worktrees, 'endLeftover' | 'self' | 'isGone'> = {
-  endLeftover: async ({ runId, processIdentity: recorded }) =>
-    (await killOrphan(identityOf(recorded), runId, LEFTOVER_GRACE_MS)) !== 'survived',
-  self: JSON.stringify(processIdentity(process.pid)),
-  isGone: (self) => ['gone', 'stranger'].includes(matchProcess(identityOf(self))),
-}
-
-/** A recorded identity. A process without one is found by the id of its run alone. */
-function identityOf(recorded: string | null): ProcessIdentity {
-  const unknown: ProcessIdentity = { pid: 0, startTime: 0, host: processIdentity(process.pid).host }
-  if (recorded === null) return unknown
-  try {
-    const { pid, startTime, host } = JSON.parse(recorded) as Partial<ProcessIdentity>
-    return typeof pid === 'number' && pid > 0 ? { pid, startTime: startTime ?? null, host: host ?? null } : unknown
-  } catch {
-    return unknown
-  }
 }

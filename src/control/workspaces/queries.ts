@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
+import type { Worktree } from '../../adapters/index.ts'
 import { hideFolders } from '../../auth/visibility.ts'
 import { issues } from '../../model/issues.ts'
 import { isLive, runs } from '../../model/runs.ts'
@@ -24,6 +25,14 @@ type Db = Pick<ReadDb | Tx, 'run'>
 
 /** A workspace as its row has it, with the live run that has it. */
 export type WorkspaceRow = typeof executionWorkspaces.$inferSelect & { readonly activeRunId: string | null }
+
+export const worktreeOf = ({ id, worktreeName, companyId, agentId, repository }: WorkspaceRow): Worktree => ({
+  id,
+  name: worktreeName,
+  companyId,
+  agentId,
+  repository,
+})
 
 const leaseRun = (alias: string): SQL =>
   sql`(select r.id from ${runs} r where r.id = ${sql.raw(alias)}.lease_run_id and r.company_id = ${sql.raw(alias)}.company_id and ${isLive('r')})`
@@ -86,6 +95,7 @@ interface ListParams extends KeysetParams {
   issueId: string | null
   status: string | null
   isReusable: boolean
+  isClosed: boolean | null
 }
 
 const listStatement = dynamicRead<ListParams, WorkspaceRow>('execution_workspace_list')
@@ -93,7 +103,7 @@ const at = sql.raw('execution_workspaces')
 
 /** The workspaces of a company, newest first. */
 export async function listExecutionWorkspaces(ctx: Ctx, query: ExecutionWorkspaceQuery): Promise<Page<ExecutionWorkspace>> {
-  const { projectId = null, projectWorkspaceId = null, issueId = null, status = null, reuseEligible = false } = query
+  const { projectId = null, projectWorkspaceId = null, issueId = null, status = null, reuseEligible = false, closed = null } = query
   const page = listOrder.page(query)
   const list = listStatement(
     String(page.hasCursor),
@@ -104,9 +114,11 @@ export async function listExecutionWorkspaces(ctx: Ctx, query: ExecutionWorkspac
       and (${param('status', 'text')} is null or ${param('status', 'text')} = case when ${at}.status <> 'open' then ${at}.status
         when ${isLeased('execution_workspaces')} then 'active' else 'idle' end)
       and (not ${param('isReusable', 'boolean')} or (${at}.status = 'open' and reuse_policy = 'issue' and not ${isLeased('execution_workspaces')}))
+      and (${param('isClosed', 'boolean')} is null or (${at}.status = 'archived') = ${param('isClosed', 'boolean')})
       ${page.andAfterCursor} order by ${listOrder.orderBy} limit ${param('limit', 'int')}`,
   )
-  const params = { companyId: companyOf(ctx), projectId, projectWorkspaceId, issueId, status, isReusable: reuseEligible, ...page.params }
+  const filter = { projectId, projectWorkspaceId, issueId, status, isReusable: reuseEligible, isClosed: closed }
+  const params = { companyId: companyOf(ctx), ...filter, ...page.params }
   return await mapPage(await page.read(ctx.store.read, list, params), (row) => presentWorkspace(row, ctx.actor))
 }
 

@@ -1,7 +1,9 @@
 // Pure decisions about workspaces: what a project asks for, and what stands against closing one.
 
 import { z } from 'zod'
+import { MAX_LOGGED } from '../../adapters/index.ts'
 import type { Inspection } from '../../adapters/index.ts'
+import { hideFolders } from '../../auth/visibility.ts'
 import { closePolicies, reusePolicies } from '../../model/workspaceStatus.ts'
 import type { CloseReadiness } from './views.ts'
 
@@ -55,41 +57,59 @@ interface CloseFacts {
   readonly linkedIssues: CloseReadiness['linkedIssues']
   /** Null when this server does not have the folder. */
   readonly inspection: Inspection | null
+  /** Whether its last run worked on another host, so that its processes cannot be looked for. */
+  readonly isElsewhere: boolean
 }
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
 
+/** The first line of a complaint, which is enough to know what is the matter. */
+const firstLine = (text: string): string => text.split('\n')[0] ?? ''
+
 /** The work that would be lost for good. */
-function losses({ problem, dirtyCount, isStaged, nestedCount }: Inspection): string[] {
-  if (problem !== null) return [`What would be lost could not be found out: ${problem.split('\n')[0]}`]
+function losses(inspection: Inspection): string[] {
+  const { problem, dirtyCount, isStaged, nestedCount, isReplaced, isUnfinished, loggedCount } = inspection
+  if (problem !== null) return [`What would be lost could not be found out: ${firstLine(problem)}`]
   return [
     ...(dirtyCount > 0 ? [`${plural(dirtyCount, 'file has', 'files have')} changes that are in no commit`] : []),
     ...(isStaged && dirtyCount === 0 ? ['Changes are staged that are in no commit'] : []),
     ...(nestedCount > 0 ? [`${plural(nestedCount, 'repository', 'repositories')} inside the worktree were not looked into`] : []),
+    ...(isReplaced ? ['Its folder is not a worktree of the repository any more: another repository may stand in its place'] : []),
+    ...(isUnfinished ? ['A merge, a rebase or another operation of git is under way, and may have put changes aside'] : []),
+    ...(loggedCount > MAX_LOGGED ? [`${loggedCount} commits are only in the log of the worktree, and ${MAX_LOGGED} of them would be kept`] : []),
   ]
 }
 
+const ELSEWHERE = 'Its last run worked on another host, where its processes may be alive'
+
 /** Facts that a person should know, and work that stays nevertheless. */
-function warningsOf({ problem, unpushedCount, hasRemote, isHeadKept, ignoredCount }: Inspection): string[] {
+function warningsOf({ problem, unpushedCount, hasRemote, isHeadKept, ignoredCount, loggedCount }: Inspection): string[] {
   if (problem !== null) return []
   return [
     ...(hasRemote && unpushedCount > 0
       ? [`${plural(unpushedCount, 'commit is', 'commits are')} on no remote; the repository keeps them`]
       : []),
     ...(isHeadKept ? [] : ['The last commit is on no branch; it is kept below refs/paperclip/worktrees']),
+    ...(loggedCount > 0 && loggedCount <= MAX_LOGGED
+      ? [`${plural(loggedCount, 'commit is', 'commits are')} only in the log of the worktree; they are kept below refs/paperclip/worktree-logs`]
+      : []),
     ...(ignoredCount > 0 ? [`${plural(ignoredCount, 'entry', 'entries')} that git ignores go with the folder`] : []),
   ]
 }
 
+/** A text without the named paths, and without the folders of others. */
+export const hidePaths = (text: string, paths: readonly string[]): string =>
+  hideFolders(paths.reduce((rest, path) => rest.replaceAll(path, '…'), text))
+
 /** The reasons against closing a workspace, and those that a person has to confirm. */
-export function readinessOf({ workspaceId, status, liveRun, linkedIssues, inspection }: CloseFacts): CloseReadiness {
+export function readinessOf({ workspaceId, status, liveRun, linkedIssues, inspection, isElsewhere }: CloseFacts): CloseReadiness {
   const blockingReasons = [
     ...(status === 'archived' ? ['It is closed already'] : []),
     ...(status === 'preparing' || status === 'closing' ? [`It is ${status}`] : []),
     ...(liveRun === null ? [] : ['A live run works in it']),
     ...(inspection === null && status === 'open' ? ['Its folder is not on this server'] : []),
   ]
-  const lost = inspection === null ? [] : losses(inspection)
+  const lost = inspection === null ? [] : [...losses(inspection), ...(isElsewhere ? [ELSEWHERE] : [])]
   const open = linkedIssues.filter(({ isClosed }) => !isClosed).map(({ identifier }) => `${identifier} is not closed`)
   const warnings = [...lost, ...(inspection === null ? [] : warningsOf(inspection)), ...open]
   const { problem: _, token, ...git } = inspection ?? { problem: null, token: '' }
@@ -100,7 +120,8 @@ export function readinessOf({ workspaceId, status, liveRun, linkedIssues, inspec
     state,
     blockingReasons,
     warnings,
-    confirmation: token,
+    // What was confirmed is everything that was shown.
+    confirmation: isElsewhere && token !== '' ? `${token}-elsewhere` : token,
     liveRun,
     linkedIssues,
     git: inspection === null ? null : ({ ...git, entries: [...inspection.entries] } as CloseReadiness['git']),

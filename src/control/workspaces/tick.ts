@@ -8,12 +8,10 @@ import { changed, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
-import { CLAIM_S } from './acquire.ts'
-import { archiveWorkspace, keepWorkspace } from './archive.ts'
+import { archiveWorkspace, CLAIM_S, keepWorkspace } from './archive.ts'
 import { closeBySelf } from './close.ts'
 import { workspacesForgotten } from './events.ts'
-import { worktreeOf } from './place.ts'
-import { isLeased } from './queries.ts'
+import { isLeased, worktreeOf } from './queries.ts'
 import type { WorkspaceRow } from './queries.ts'
 
 /** Workspaces of one tick. Each costs several processes of git. */
@@ -37,44 +35,56 @@ const selectClaimed = statement<{ folderMark: string }, Interrupted>('execution_
     where o.workspace_id = execution_workspaces.id and o.status = 'running' limit 1) as "operationId"
   from ${executionWorkspaces} where folder_mark = ${param('folderMark', 'uuid')} and status in ('preparing', 'closing') order by created_at limit ${MAX_CLAIMED}`)
 
-const takeOver = statement<{ id: string; claimedBy: string | null; self: string }, { id: string }>('execution_workspace_take_over')
+const takeOver = statement<{ id: string; claimedBy: string | null; claim: string }, { id: string }>('execution_workspace_take_over')
   .unaudited(sql`
-  update ${executionWorkspaces} set claimed_by = ${param('self', 'text')}, claimed_until = now() + make_interval(secs => ${sql.raw(String(CLAIM_S))})
+  update ${executionWorkspaces} set claimed_by = ${param('claim', 'text')}, claimed_until = now() + make_interval(secs => ${sql.raw(String(CLAIM_S))})
   where id = ${param('id', 'uuid')} and claimed_by = ${param('claimedBy', 'text')} and status in ('preparing', 'closing') returning id`)
 
 /**
  * Ends the operations of servers that are gone. A folder that was being made is removed, because no run has worked in it. One that was being closed stays as
  * long as it stands in its place; when it was taken away already, its end is recorded.
- * @returns how many there were
  */
-async function recover(store: Store, worktrees: Worktrees, folderMark: string): Promise<number> {
+async function recover(store: Store, worktrees: Worktrees, folderMark: string): Promise<void> {
   const claimed = await store.read.run(selectClaimed, { folderMark })
   const interrupted = claimed.filter(({ claimedBy, isLate }) => isLate || (claimedBy !== null && worktrees.isGone(claimedBy)))
   for (const row of interrupted) {
-    const { self } = worktrees
-    // Another server may do the same.
-    const [taken] = await writeUnaudited(store, takeOver, { id: row.id, claimedBy: row.claimedBy, self })
-    if (taken === undefined) continue
-    const ctx = systemCtx(store, row.companyId, 'workspaces')
-    const lines = ['The server that did this has ended']
-    if (row.status === 'preparing') {
-      await worktrees.undo(worktreeOf(row), row.branchName)
-      await archiveWorkspace(ctx, row, self, { reason: 'not_made', lines, error: 'The server that made it has ended' })
-    } else if (worktrees.exists(row.id)) {
-      const reasons = ['The server that was closing it has ended']
-      await keepWorkspace(ctx, { ...row, operationId: row.operationId ?? row.id }, self, { reasons, lines })
-    } else await archiveWorkspace(ctx, row, self, { reason: 'folder_missing', lines, error: null })
+    const claim = worktrees.claim()
+    try {
+      // Another server may do the same.
+      const [taken] = await writeUnaudited(store, takeOver, { id: row.id, claimedBy: row.claimedBy, claim })
+      if (taken !== undefined) await recoverOne(store, worktrees, row, claim)
+    } finally {
+      worktrees.unclaim(claim)
+    }
   }
-  return interrupted.length
 }
 
+async function recoverOne(store: Store, worktrees: Worktrees, row: Interrupted, claim: string): Promise<void> {
+  const ctx = systemCtx(store, row.companyId, 'workspaces')
+  const lines = ['The server that did this has ended']
+  if (row.status === 'preparing') {
+    await worktrees.undo(worktreeOf(row), row.branchName)
+    await archiveWorkspace(ctx, row, claim, { reason: 'not_made', lines, error: 'The server that made it has ended' })
+  } else if (worktrees.exists(row.id)) {
+    const reasons = ['The server that was closing it has ended']
+    await keepWorkspace(ctx, { ...row, operationId: row.operationId ?? row.id }, claim, { reasons, lines })
+  } else if (worktrees.folderMark === row.folderMark) {
+    // The server may have ended between the rename and the end of the record that the repository has of the worktree.
+    await worktrees.settle(worktreeOf(row))
+    await archiveWorkspace(ctx, row, claim, { reason: 'folder_missing', lines, error: null })
+  }
+}
+
+// Companies take turns: one with many workspaces, or slow ones, delays the others by one of its own.
 const selectDone = statement<{ folderMark: string }, WorkspaceRow>('execution_workspace_done').read(sql`
-  select ${columns} from ${executionWorkspaces} where folder_mark = ${param('folderMark', 'uuid')} and status = 'open'
-    and next_check_at <= now() and close_policy = 'when_issue_closed' and last_used_at < now() - make_interval(secs => ${sql.raw(String(QUIET_S))})
-    and not ${isLeased('execution_workspaces')}
-    and not exists (select from ${issues} i where i.id = source_issue_id and i.company_id = execution_workspaces.company_id
-      and i.status not in ('done', 'cancelled'))
-  order by next_check_at limit ${batch}`)
+  select ${columns} from (
+    select w.*, row_number() over (partition by w.company_id order by w.next_check_at, w.id) as turn from ${executionWorkspaces} w
+    where w.folder_mark = ${param('folderMark', 'uuid')} and w.status = 'open'
+      and w.next_check_at <= now() and w.close_policy = 'when_issue_closed' and w.last_used_at < now() - make_interval(secs => ${sql.raw(String(QUIET_S))})
+      and not ${isLeased('w')}
+      and not exists (select from ${issues} i where i.id = w.source_issue_id and i.company_id = w.company_id
+        and i.status not in ('done', 'cancelled'))) execution_workspaces
+  order by turn, next_check_at limit ${batch}`)
 
 const setNextCheck = statement<{ id: string }, { id: string }>('execution_workspace_recheck').unaudited(sql`
   update ${executionWorkspaces} set next_check_at = now() + make_interval(secs => ${sql.raw(String(RECHECK_S))}) where id = ${param('id', 'uuid')} returning id`)
@@ -110,8 +120,13 @@ export async function tickWorkspaces(store: Store, worktrees: Worktrees | null):
   if (worktrees === null || folderMark === null) return
   await recover(store, worktrees, folderMark)
   for (const row of await store.read.run(selectDone, { folderMark })) {
-    const isGone = await closeBySelf(systemCtx(store, row.companyId, 'workspaces'), worktrees, row)
-    if (!isGone) await writeUnaudited(store, setNextCheck, { id: row.id })
+    let isGone = false
+    try {
+      isGone = await closeBySelf(systemCtx(store, row.companyId, 'workspaces'), worktrees, row)
+    } finally {
+      // One that fails is no reason to look at it first the next time.
+      if (!isGone) await writeUnaudited(store, setNextCheck, { id: row.id })
+    }
   }
   await worktrees.removeClosed()
 }

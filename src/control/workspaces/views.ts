@@ -54,6 +54,7 @@ export const executionWorkspaceQuery = z.object({
   issueId: id.optional(),
   status: z.enum(shownStatuses).optional(),
   reuseEligible: flag.optional(),
+  closed: flag.optional(),
   ...pageQuery,
 })
 export type ExecutionWorkspaceQuery = z.output<typeof executionWorkspaceQuery>
@@ -79,6 +80,9 @@ export const closeReadinessView = z.strictObject({
       unpushedCount: z.int(),
       hasRemote: z.boolean(),
       isHeadKept: z.boolean(),
+      loggedCount: z.int(),
+      isUnfinished: z.boolean(),
+      isReplaced: z.boolean(),
       dirtyCount: z.int(),
       entries: z.array(dirtyEntry),
       isStaged: z.boolean(),

@@ -1,89 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorktrees, processIdentity } from '../../adapters/index.ts'
-import type { Worktrees } from '../../adapters/index.ts'
-import { git, makeRepository } from '../../dev/testing/gitRepository.ts'
+import { describe, expect, test } from 'vitest'
+import { processIdentity } from '../../adapters/index.ts'
+import { git } from '../../dev/testing/gitRepository.ts'
 import { expectRefused, waitUntil, wakesOf } from '../../dev/testing/holds.ts'
 import { createOutputFile, createProcessAgent, useRunner } from '../../dev/testing/runner.ts'
-import { actionsOf, auditCount, expireLease, lastAudit, useServer, world } from '../../dev/testing/world.ts'
-import type { TestAgent, World } from '../../dev/testing/world.ts'
+import { actionsOf, auditCount, expireLease, lastAudit, world } from '../../dev/testing/world.ts'
 import type { StartOrder } from '../dispatch/index.ts'
 import { acquireWorkspace } from './acquire.ts'
-import { placeRun, tickWorkspaces } from './index.ts'
-import type { Placement } from './place.ts'
+import { tickWorkspaces } from './index.ts'
+import { useWorkspaces } from './testKit.ts'
 
-const above = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-workspaces-')))
-const folder = path.join(above, 'worktrees')
-let worktrees: Worktrees
-const server = useServer({ worktrees: () => (worktrees ??= createWorktrees(folder, null)) })
-const board = () => server().board
-const sql = (text: string, values: unknown[]) => server().database.sql.query(text, values)
-
-const allow = (isAllowed: boolean) => board().patch('/api/instance/settings/experimental', { enableIsolatedWorkspaces: isAllowed })
-beforeAll(async () => {
-  expect((await allow(true)).status).toBe(200)
-})
-afterAll(() => rmSync(above, { recursive: true, force: true }))
-
-interface Scene {
-  readonly here: World
-  readonly repository: string
-  readonly projectId: string
-  readonly workspaceId: string
-}
-
-/** A project with a repository, whose policy asks for worktrees. */
-async function scene(policy: Record<string, unknown> = {}, here?: World): Promise<Scene> {
-  const place = here ?? (await world(server()))
-  const repository = makeRepository()
-  const executionWorkspacePolicy = { enabled: true, ...policy }
-  const { body: project } = await board().post(`/api/companies/${place.company.id}/projects`, { name: 'Quay', executionWorkspacePolicy })
-  const created = await board().post(`/api/projects/${project.id}/workspaces`, { name: 'Main', isPrimary: true, cwd: repository })
-  expect(created.status, created.text).toBe(201)
-  return { here: place, repository, projectId: project.id, workspaceId: created.body.id }
-}
-
-/** The order of a live run of an agent for an issue, as the scheduler has it. */
-async function orderFor(at: Scene, agent: TestAgent, issue: { id: string; identifier: string }, policy = {}): Promise<StartOrder> {
-  const { id: runId } = await at.here.run(agent)
-  const workspace = {
-    projectId: at.projectId,
-    projectWorkspaceId: at.workspaceId,
-    identifier: issue.identifier,
-    repository: at.repository,
-    baseRef: null,
-    policy: { enabled: true, ...policy },
-  }
-  return { runId, agentId: agent.id, companyId: at.here.company.id, issueId: issue.id, adapterType: 'process', workspace } as StartOrder
-}
-
-const place = (order: StartOrder): Promise<Placement> => placeRun(server().store, worktrees, order)
-const folderOf = (placement: Placement): string => {
-  if (placement.kind !== 'folder') throw new Error(JSON.stringify(placement))
-  return placement.folder
-}
-const listOf = async ({ here }: Scene, query = '') =>
-  (await board().get(`/api/companies/${here.company.id}/execution-workspaces${query}`)).body as {
-    id: string
-    cwd: string
-    status: string
-  }[]
-
-/** A workspace whose run is over. */
-async function idle(policy: Record<string, unknown> = {}) {
-  const at = await scene(policy)
-  const agent = await at.here.agent()
-  const issue = await at.here.issue({ projectId: at.projectId })
-  const order = await orderFor(at, agent, issue, policy)
-  const tree = folderOf(await place(order))
-  await expireLease(server(), order.runId)
-  const [workspace] = await listOf(at)
-  if (workspace === undefined) throw new Error('no workspace')
-  return { at, agent, issue, order, tree, id: workspace.id, path: `/api/execution-workspaces/${workspace.id}` }
-}
+const { server, board, sql, allow, folder, worktrees, scene, orderFor, place, folderOf, listOf, idle } = useWorkspaces()
 
 const isOver = (issueId: string) =>
   waitUntil('its run has ended', async () => {
@@ -98,7 +27,7 @@ describe('a run of a project that asks for worktrees', () => {
     const script = `const { execSync } = require('node:child_process')
       require('node:fs').appendFileSync(process.env.SEEN, process.cwd() + ' ' + execSync('git rev-parse --abbrev-ref HEAD') )`
     const agent = await createProcessAgent(at.here, script, { env: { SEEN: seen.file } })
-    useRunner(server(), { worktrees })
+    useRunner(server(), { worktrees: worktrees() })
     const issue = await at.here.issue({ projectId: at.projectId, assigneeAgentId: agent.id })
     await isOver(issue.id)
     const [first] = await listOf(at)
@@ -128,7 +57,7 @@ describe('a run of a project that asks for worktrees', () => {
     const seen = createOutputFile()
     const script = `require('node:fs').appendFileSync(process.env.SEEN, process.cwd() + '\\n')`
     const agent = await createProcessAgent(at.here, script, { env: { SEEN: seen.file } })
-    useRunner(server(), { worktrees })
+    useRunner(server(), { worktrees: worktrees() })
     await isOver((await at.here.issue({ projectId: plain.projectId, assigneeAgentId: agent.id })).id)
     await allow(false)
     await isOver((await at.here.issue({ projectId: at.projectId, assigneeAgentId: agent.id })).id)
@@ -314,7 +243,7 @@ describe('agents and other companies', () => {
 
 /** A process that had the id of this one before it: the server that crashed. */
 const gone = JSON.stringify({ ...processIdentity(process.pid), startTime: 1 })
-const tick = () => tickWorkspaces(server().store, worktrees)
+const tick = () => tickWorkspaces(server().store, worktrees())
 
 describe('behind a crash', () => {
   test('A worktree that was being made is removed with its branch, and a later run gets a new one', async () => {
@@ -323,11 +252,11 @@ describe('behind a crash', () => {
     const order = await orderFor(at, agent, issue)
     if (order.workspace === null) throw new Error('no order')
     const policy = { reuse: 'issue', close: 'manual', baseRef: null } as const
-    const acquired = await acquireWorkspace(server().store, worktrees, { ...order, ...order.workspace, issueId: issue.id, policy })
+    const acquired = await acquireWorkspace(server().store, worktrees(), { ...order, ...order.workspace, issueId: issue.id, policy })
     if (acquired.kind !== 'new') throw new Error(acquired.kind)
     const { id, worktreeName, repository, branchName, cwd } = acquired.workspace
     // Between git and the commit that would have said so.
-    await worktrees.create({ id, name: worktreeName, agentId: agent.id, repository }, branchName, null)
+    await worktrees().create({ id, name: worktreeName, companyId: at.here.company.id, agentId: agent.id, repository }, branchName, null)
     await tick()
     expect(existsSync(cwd)).toBe(true)
     await sql('update execution_workspaces set claimed_by = $2 where id = $1', [id, gone])

@@ -263,6 +263,7 @@ describe('stored responses', () => {
       madeWith: null,
       shownKeyIdOf: () => null,
       render: () => ({ status: 500, headers: {}, body: '' }),
+      renderRefusal: () => ({ status: 500, headers: {}, body: '' }),
       encryptionKey: responseEncryptionKey('a new secret'),
     }
     const previousEncryptionKey = responseEncryptionKey(TEST_SECRET)

@@ -1,11 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { refuse } from '../kernel/errors.ts'
+import type { Refusal } from '../kernel/errors.ts'
 import { runOn } from './driver/client.ts'
 import type { Connection } from './driver/client.ts'
 import { idempotencyKeys } from './tables.ts'
 import { param, statement } from './statement.ts'
-import type { IdempotentRequest, ReadDb, StoredAnswer } from './types.ts'
+import type { Ctx, IdempotentRequest, ReadDb, StoredAnswer } from './types.ts'
 
 /** How long a response is kept (I9). */
 const RESPONSE_TTL = '24 hours'
@@ -102,6 +103,15 @@ export async function reserveKey(connection: Connection, idempotency: Idempotent
   if (reservations[0]?.free !== true) {
     refuse('idempotency_in_flight', { retryAfter: 1, details: { retryable: true, next: 'wait' } })
   }
+}
+
+/**
+ * The context of a mutation that records why a request is refused. Its answer is the refusal, which is stored under the key of the request, so that a repeat
+ * is refused as well. Other refusals change nothing, and their repeat is a new attempt.
+ */
+export function storingRefusal(ctx: Ctx, refusal: Refusal): Ctx {
+  const { idempotency } = ctx
+  return idempotency === null ? ctx : { ...ctx, idempotency: { ...idempotency, render: () => idempotency.renderRefusal(refusal) } }
 }
 
 /** A response that is ready to be stored. */

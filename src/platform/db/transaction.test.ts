@@ -197,6 +197,7 @@ describe('a failure before the commit', () => {
       render: () => {
         throw new Error('cannot be rendered')
       },
+      renderRefusal: () => ({ status: 500, headers: {}, body: '' }),
     }
     await expect(write(id, { ...ctx, idempotency })).rejects.toThrow('cannot be rendered')
     expect(await findWritten(id)).toEqual(neitherWritten)

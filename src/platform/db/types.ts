@@ -1,4 +1,5 @@
 import type { Actor } from '../kernel/actor.ts'
+import type { Refusal } from '../kernel/errors.ts'
 import type { DomainEvent } from '../kernel/event.ts'
 import type { BoundedRows } from '../kernel/page.ts'
 import type { Quotas } from '../kernel/quotas.ts'
@@ -97,6 +98,8 @@ export interface IdempotentRequest {
   readonly shownKeyIdOf: (value: unknown) => string | null
   /** Makes the response from the value of the mutation, inside its transaction. */
   readonly render: (value: unknown) => RenderedResponse
+  /** Makes the response of a refusal that a mutation records. */
+  readonly renderRefusal: (refusal: Refusal) => RenderedResponse
 }
 
 /** The actor, the company and the request: the first argument of every verb. */

@@ -18,16 +18,15 @@ import { useCloseReadiness, useCloseWorktree, useWorktrees } from './worktreeDat
 
 /** The worktrees of a project that are not closed. Nothing is shown for a project without one. */
 export function Worktrees({ projectId }: { readonly projectId: string }): ReactNode {
-  const read = useWorktrees(projectId)
+  const { rows, problem, loadMore, retry } = useWorktrees(projectId)
   const [closing, setClosing] = useState<ExecutionWorkspace | null>(null)
   const columns = useColumns(setClosing)
-  const rows = (read.data?.data ?? []).filter(({ status }) => status !== 'archived')
-  if (read.error !== null) return <Problem problem={read.error} retry={() => inBackground(read.refetch())} />
+  if (problem !== null) return <Problem problem={problem} retry={retry} />
   if (rows.length === 0) return null
   return (
     <section aria-labelledby="worktrees">
       <h2 id="worktrees">Worktrees</h2>
-      <DataTable name="Worktrees" rows={rows} columns={columns} keyOf={({ id }) => id} />
+      <DataTable name="Worktrees" rows={rows} columns={columns} keyOf={({ id }) => id} onEnd={loadMore} />
       {closing !== null && <CloseWorktree worktree={closing} onClose={() => setClosing(null)} />}
     </section>
   )

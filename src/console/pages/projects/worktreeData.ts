@@ -4,15 +4,17 @@ import type { UseMutationResult, UseQueryResult } from '@tanstack/react-query'
 import { useAct } from '../../api/acts.ts'
 import { request } from '../../api/client.ts'
 import type { Answer, ApiProblem } from '../../api/client.ts'
-import { useRead } from '../../api/reads.ts'
+import { usePages, useRead } from '../../api/reads.ts'
+import type { PagesRead } from '../../api/reads.ts'
 import type { CloseReadiness, ExecutionWorkspace } from '../../api/types.ts'
 import { useCompany } from '../../frame/company.tsx'
 
-/** A company has few that are not closed. */
-export function useWorktrees(projectId: string): UseQueryResult<Answer<ExecutionWorkspace[]>, ApiProblem> {
+/** The worktrees of a project that are not closed, newest first. */
+export function useWorktrees(projectId: string): PagesRead<ExecutionWorkspace> {
   const { id } = useCompany()
-  return useRead<ExecutionWorkspace[]>(['execution_workspaces', id, projectId], `/companies/${id}/execution-workspaces`, {
-    query: { projectId, limit: 200 },
+  return usePages<ExecutionWorkspace>(['execution_workspaces', id, projectId], `/companies/${id}/execution-workspaces`, {
+    projectId,
+    closed: 'false',
   })
 }
 

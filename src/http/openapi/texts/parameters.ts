@@ -72,6 +72,7 @@ export const parameterTexts: Readonly<Record<string, string>> = {
   projectWorkspaceId: 'Only rows of this workspace of a project',
   'execution-workspaces?status': 'Only workspaces in this status',
   reuseEligible: 'Only workspaces that the next run for their issue would get',
+  closed: 'Only workspaces that are closed, or only those that are not',
   parentId: 'Only children of this issue',
   labelId: 'Only issues with this label',
   originKind: 'Only issues of this origin',
