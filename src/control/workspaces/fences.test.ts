@@ -42,21 +42,29 @@ describe('a close that comes late', () => {
     expect(git(tree, 'status', '--porcelain')).toBe('')
   })
 
-  test('A folder that was taken while the claim ran out is put back', async () => {
+  test('A folder that was taken when the claim had gone to another party is put back', async () => {
     const { tree, id, path: at1 } = await idle()
+    const name = `late_${id.replaceAll('-', '')}`
+    // The claim is the caller's when it is asked for before the rename, and not behind it.
+    for (const text of [
+      `create sequence ${name}`,
+      `create function ${name}() returns trigger language plpgsql security definer as $$ begin
+        if old.status = 'closing' and new.status = 'closing' and nextval('${name}') = 2 then return null; end if; return new; end $$`,
+      `create trigger ${name} before update on execution_workspaces for each row when (old.id = '${id}') execute function ${name}()`,
+    ])
+      await sql(text, [])
+    const taken: string[] = []
     replace('take', (take) => (worktree) => {
-      const taken = take(worktree)
-      if ('problem' in taken) return taken
-      // The row as the server finds it that has taken the claim over.
-      replaced = sql("update execution_workspaces set claimed_by = '{}' where id = $1", [id])
-      return taken
+      taken.push(worktree.id)
+      return take(worktree)
     })
-    let replaced: Promise<unknown> = Promise.resolve()
     const refused = await board().patch(at1, { status: 'archived' })
-    await replaced
-    // The second question of the claim comes before or behind the other party. In both cases nothing is lost.
-    expect([200, 409]).toContain(refused.status)
-    expect(existsSync(tree)).toBe(refused.status === 409)
+    await sql(`drop trigger ${name} on execution_workspaces`, [])
+    expect([refused.status, taken]).toEqual([409, [id]])
+    expect(git(tree, 'status', '--porcelain')).toBe('')
+    // The claim of this process is not at work any more.
+    await tick()
+    expect((await board().get(at1)).body).toMatchObject({ status: 'idle' })
   })
 
   test('A claim of this process whose work has ended is taken up by the next look, and not after a quarter of an hour', async () => {

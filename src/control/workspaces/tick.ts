@@ -40,6 +40,13 @@ const takeOver = statement<{ id: string; claimedBy: string | null; claim: string
   update ${executionWorkspaces} set claimed_by = ${param('claim', 'text')}, claimed_until = now() + make_interval(secs => ${sql.raw(String(CLAIM_S))})
   where id = ${param('id', 'uuid')} and claimed_by = ${param('claimedBy', 'text')} and status in ('preparing', 'closing') returning id`)
 
+/** Does the work of each row. One that fails does not keep the others from theirs. @throws the first failure, behind all */
+async function forEach<T>(rows: readonly T[], work: (row: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = []
+  for (const row of rows) await work(row).catch((error: unknown) => failures.push(error))
+  if (failures.length > 0) throw failures[0]
+}
+
 /**
  * Ends the operations of servers that are gone. A folder that was being made is removed, because no run has worked in it. One that was being closed stays as
  * long as it stands in its place; when it was taken away already, its end is recorded.
@@ -47,7 +54,7 @@ const takeOver = statement<{ id: string; claimedBy: string | null; claim: string
 async function recover(store: Store, worktrees: Worktrees, folderMark: string): Promise<void> {
   const claimed = await store.read.run(selectClaimed, { folderMark })
   const interrupted = claimed.filter(({ claimedBy, isLate }) => isLate || (claimedBy !== null && worktrees.isGone(claimedBy)))
-  for (const row of interrupted) {
+  await forEach(interrupted, async (row) => {
     const claim = worktrees.claim()
     try {
       // Another server may do the same.
@@ -56,7 +63,7 @@ async function recover(store: Store, worktrees: Worktrees, folderMark: string): 
     } finally {
       worktrees.unclaim(claim)
     }
-  }
+  })
 }
 
 async function recoverOne(store: Store, worktrees: Worktrees, row: Interrupted, claim: string): Promise<void> {
@@ -119,7 +126,8 @@ export async function tickWorkspaces(store: Store, worktrees: Worktrees | null):
   const folderMark = worktrees?.folderMark ?? null
   if (worktrees === null || folderMark === null) return
   await recover(store, worktrees, folderMark)
-  for (const row of await store.read.run(selectDone, { folderMark })) {
+  const done = await store.read.run(selectDone, { folderMark })
+  await forEach(done, async (row) => {
     let isGone = false
     try {
       isGone = await closeBySelf(systemCtx(store, row.companyId, 'workspaces'), worktrees, row)
@@ -127,6 +135,6 @@ export async function tickWorkspaces(store: Store, worktrees: Worktrees | null):
       // One that fails is no reason to look at it first the next time.
       if (!isGone) await writeUnaudited(store, setNextCheck, { id: row.id })
     }
-  }
+  })
   await worktrees.removeClosed()
 }
