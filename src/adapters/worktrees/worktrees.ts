@@ -78,6 +78,16 @@ export interface Worktrees extends Claims, Leftovers {
   sign(): void
 }
 
+/** The parts that the steps of worktrees share. */
+interface Site {
+  readonly folder: string
+  readonly place: ReturnType<typeof openWorktreeFolder>
+  readonly launcher: Launcher | null
+  readonly timeouts: typeof TIMEOUTS
+  /** Runs a script in the turn of the company. */
+  git(worktree: Worktree, script: string, args: readonly string[], more?: Partial<Script>): Promise<ScriptResult>
+}
+
 /**
  * @param folder the folder of the operator
  * @param launcher isolates git as it does agents; null where nothing is isolated
@@ -87,30 +97,11 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
   const place = openWorktreeFolder(folder)
   const hosts = hostRecord(folder, hostOfProcess())
   const turns = fairTurns(TURNS)
-  const git = (worktree: Worktree, script: string, args: readonly string[], more: Partial<Script> = {}): Promise<ScriptResult> => {
-    const { agentId, repository, companyId } = worktree
+  const git: Site['git'] = ({ agentId, repository, companyId }, script, args, more = {}) => {
     const whole = { agentId, repository, script, args, tree: null, timeoutMs: timeouts.small, ...more }
     return turns.run(companyId, () => runScript(launcher, whole))
   }
-  const treeOf = ({ id, name }: Pick<Worktree, 'id' | 'name'>): string => place.pathOf(id, name)
-  const forget = (worktree: Worktree, branch: string) => git(worktree, FORGET, [worktree.name, branch])
-
-  const undo = async (worktree: Worktree, branch: string): Promise<void> => {
-    if (place.has(worktree.id)) place.take(worktree.id)
-    place.discard(worktree.id)
-    await forget(worktree, branch)
-  }
-  const keep = async (worktree: Worktree): Promise<string | null> => {
-    const { exitCode, complaint } = await git(worktree, KEEP, [worktree.name])
-    return exitCode === 0 ? null : `Commits that no branch has could not be kept: ${complaint}`
-  }
-  /** The state of a worktree about which git could not find out anything, named by what can be seen of its folder. */
-  const unknown = async (worktree: Worktree, problem: string, facts: readonly string[]): Promise<Inspection> => {
-    const tree = treeOf(worktree)
-    const list = await git(worktree, LIST, [tree], { tree })
-    return unknownState(problem, [...facts, ...place.factsOf(worktree.id, worktree.name), list.output.toString('latin1')])
-  }
-
+  const site: Site = { folder, place, launcher, timeouts, git }
   return {
     get folderMark() {
       return place.mark
@@ -118,18 +109,32 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
     get problem() {
       return place.problem
     },
-    pathOf: treeOf,
+    pathOf: ({ id, name }) => place.pathOf(id, name),
     exists: (id) => place.has(id),
     exposes: (other) => isOneWithin(folder, other),
     isBusy: (companyId) => turns.waiting(companyId) >= MAX_WAITING,
     removeClosed: () => place.removeClosed(),
-    undo: (worktree, branch) => undo(worktree, branch).catch(() => {}),
-    keep,
     sign() {
       if (place.mark !== null) hosts.sign()
     },
+    ...makingOf(site),
+    ...lookingOf(site),
+    ...closingOf(site),
+    ...claimsOfProcess(),
+    ...leftovers(hosts),
+  }
+}
+
+function makingOf({ folder, place, launcher, timeouts, git }: Site): Pick<Worktrees, 'create' | 'undo'> {
+  const undo = async (worktree: Worktree, branch: string): Promise<void> => {
+    if (place.has(worktree.id)) place.take(worktree.id)
+    place.discard(worktree.id)
+    await git(worktree, FORGET, [worktree.name, branch])
+  }
+  return {
+    undo: (worktree, branch) => undo(worktree, branch).catch(() => {}),
     async create(worktree, branch, base) {
-      const tree = treeOf(worktree)
+      const tree = place.pathOf(worktree.id, worktree.name)
       if (isOneWithin(folder, worktree.repository))
         return { problem: 'PAPERCLIP_WORKTREE_FOLDER and the folder of the project lie in each other' }
       try {
@@ -143,25 +148,47 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
       await undo(worktree, branch).catch(() => {})
       return { problem: `git could not make a worktree of ${worktree.repository}: ${result.complaint || `exit code ${result.exitCode}`}` }
     },
+  }
+}
+
+function lookingOf({ place, timeouts, git }: Site): Pick<Worktrees, 'check' | 'inspect'> {
+  /** The state of a worktree about which git could not find out anything, named by what can be seen of its folder. */
+  const unknown = async (worktree: Worktree, problem: string, facts: readonly string[]): Promise<Inspection> => {
+    const tree = place.pathOf(worktree.id, worktree.name)
+    const list = await git(worktree, LIST, [tree], { tree })
+    return unknownState(problem, [...facts, ...place.factsOf(worktree.id, worktree.name), list.output.toString('latin1')])
+  }
+  return {
     async check(worktree, baseCommit) {
-      const tree = treeOf(worktree)
+      const tree = place.pathOf(worktree.id, worktree.name)
       const { exitCode, complaint } = await git(worktree, CHECK, [tree, worktree.name, baseCommit], { tree })
       return exitCode === 0 ? null : complaint || 'It is no worktree of its repository any more'
     },
     async inspect(worktree, baseCommit, facts) {
       const named = [worktree.id, ...facts]
-      const tree = treeOf(worktree)
+      const tree = place.pathOf(worktree.id, worktree.name)
       if (!place.has(worktree.id)) return await unknown(worktree, 'The folder of the worktree does not exist', named)
       const found = await git(worktree, INSPECT, [tree, worktree.name, baseCommit], { tree, timeoutMs: timeouts.inspect })
       const state = parseInspection(found, named)
       return 'unknown' in state ? await unknown(worktree, state.unknown, named) : state
     },
+  }
+}
+
+function closingOf({ place, git }: Site): Pick<Worktrees, 'keep' | 'take' | 'settle'> {
+  const forget = (worktree: Worktree) => git(worktree, FORGET, [worktree.name, ''])
+  const keep = async (worktree: Worktree): Promise<string | null> => {
+    const { exitCode, complaint } = await git(worktree, KEEP, [worktree.name])
+    return exitCode === 0 ? null : `Commits that no branch has could not be kept: ${complaint}`
+  }
+  return {
+    keep,
     take(worktree) {
       try {
         const putBack = place.take(worktree.id)
         const discard = async (): Promise<void> => {
           place.discard(worktree.id)
-          await forget(worktree, '')
+          await forget(worktree)
         }
         return { putBack, discard: () => discard().catch(() => {}) }
       } catch (error) {
@@ -175,10 +202,8 @@ export function createWorktrees(folder: string, launcher: Launcher | null, timeo
         // A later look deletes it.
       }
       // What could not be kept stays where it is, in the record of the worktree.
-      if ((await keep(worktree)) === null) await forget(worktree, '')
+      if ((await keep(worktree)) === null) await forget(worktree)
     },
-    ...claimsOfProcess(),
-    ...leftovers(hosts),
   }
 }
 
