@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, 
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { git, makeRepository, temporaryFolder } from '../../dev/testing/gitRepository.ts'
-import { closed, folderForWorktrees, made } from './testKit.ts'
+import { closed, folderForWorktrees, made } from './worktrees.fixture.ts'
 import { createWorktrees } from './worktrees.ts'
 
 const adminOf = (repository: string, name: string): string => path.join(repository, '.git/worktrees', name)

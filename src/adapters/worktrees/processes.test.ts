@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { processIdentity } from '../processIdentity.ts'
 import { hostRecord } from './hosts.ts'
 import { claimsOfProcess } from './processes.ts'
-import { folderForWorktrees } from './testKit.ts'
+import { folderForWorktrees } from './worktrees.fixture.ts'
 import { createWorktrees } from './worktrees.ts'
 
 const OTHER_HOST = 'boot-of-another-host pid:[1]'

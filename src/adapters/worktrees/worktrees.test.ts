@@ -16,7 +16,7 @@ import { describe, expect, test } from 'vitest'
 import { createLauncher } from '../isolation/index.ts'
 import { isolatedServer, isRoot, OTHER_AGENT, workingWays } from '../isolation/testKit.ts'
 import { git, makeRepository, temporaryFolder } from '../../dev/testing/gitRepository.ts'
-import { branchOf, closed, folderForWorktrees, made, worktreeOf } from './testKit.ts'
+import { branchOf, closed, folderForWorktrees, made, worktreeOf } from './worktrees.fixture.ts'
 import { createWorktrees } from './worktrees.ts'
 
 const ways = await workingWays()

@@ -11,7 +11,7 @@ import { auditCount, expireLease, lastAudit } from '../../dev/testing/world.ts'
 import type { StartOrder } from '../dispatch/index.ts'
 import { acquireWorkspace } from './acquire.ts'
 import { tickWorkspaces } from './index.ts'
-import { useWorkspaces } from './testKit.ts'
+import { useWorkspaces } from './workspaces.fixture.ts'
 
 const { server, board, sql, folder, worktrees, scene, orderFor, place, folderOf, listOf, idle } = useWorkspaces()
 const tick = () => tickWorkspaces(server().store, worktrees())

@@ -10,7 +10,7 @@ import { actionsOf, auditCount, expireLease, lastAudit, world } from '../../dev/
 import type { StartOrder } from '../dispatch/index.ts'
 import { acquireWorkspace } from './acquire.ts'
 import { tickWorkspaces } from './index.ts'
-import { useWorkspaces } from './testKit.ts'
+import { useWorkspaces } from './workspaces.fixture.ts'
 
 const { server, board, sql, allow, folder, worktrees, scene, orderFor, place, folderOf, listOf, idle } = useWorkspaces()
 

@@ -18,6 +18,20 @@ interface Scene {
   readonly workspaceId: string
 }
 
+/** The order of a live run of an agent for an issue, as the scheduler has it. */
+async function orderFor(at: Scene, agent: TestAgent, issue: { id: string; identifier: string }, policy = {}): Promise<StartOrder> {
+  const { id: runId } = await at.here.run(agent)
+  const workspace = {
+    projectId: at.projectId,
+    projectWorkspaceId: at.workspaceId,
+    identifier: issue.identifier,
+    repository: at.repository,
+    baseRef: null,
+    policy: { enabled: true, ...policy },
+  }
+  return { runId, agentId: agent.id, companyId: at.here.company.id, issueId: issue.id, adapterType: 'process', workspace } as StartOrder
+}
+
 /** A server with a folder for worktrees, and what tests of workspaces do with it. */
 export function useWorkspaces() {
   const above = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-workspaces-')))
@@ -43,20 +57,6 @@ export function useWorkspaces() {
     const created = await board().post(`/api/projects/${project.id}/workspaces`, { name: 'Main', isPrimary: true, cwd: repository })
     expect(created.status, created.text).toBe(201)
     return { here: place, repository, projectId: project.id, workspaceId: created.body.id }
-  }
-
-  /** The order of a live run of an agent for an issue, as the scheduler has it. */
-  async function orderFor(at: Scene, agent: TestAgent, issue: { id: string; identifier: string }, policy = {}): Promise<StartOrder> {
-    const { id: runId } = await at.here.run(agent)
-    const workspace = {
-      projectId: at.projectId,
-      projectWorkspaceId: at.workspaceId,
-      identifier: issue.identifier,
-      repository: at.repository,
-      baseRef: null,
-      policy: { enabled: true, ...policy },
-    }
-    return { runId, agentId: agent.id, companyId: at.here.company.id, issueId: issue.id, adapterType: 'process', workspace } as StartOrder
   }
 
   const place = (order: StartOrder): Promise<Placement> => placeRun(server().store, worktrees(), order)
