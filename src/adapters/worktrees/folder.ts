@@ -116,7 +116,8 @@ interface WorktreeFolder {
   readonly problem: string | null
   /** Where the worktree of a workspace stands. */
   pathOf(id: string, name: string): string
-  has(id: string): boolean
+  /** Whether the folder of a workspace is there, or the one in it that the agent has. A link is none. */
+  has(id: string, name?: string): boolean
   /** Facts about the folder of a worktree that are another one after an exchange. */
   factsOf(id: string, name: string): string[]
   /** Makes the empty folder of a worktree. @throws when it exists, or the folder of the operator is not safe */
@@ -152,7 +153,7 @@ export function openWorktreeFolder(folder: string): WorktreeFolder {
       return current().problem
     },
     pathOf: (id, name) => path.join(folder, id, name),
-    has: (id) => UUID.test(id) && lstatSync(path.join(folder, id), { throwIfNoEntry: false })?.isDirectory() === true,
+    has: (id, name = '') => UUID.test(id) && lstatSync(path.join(folder, id, name), { throwIfNoEntry: false })?.isDirectory() === true,
     factsOf: (id, name) =>
       [path.join(folder, id), path.join(folder, id, name)].map((each) => {
         const facts = lstatSync(each, { throwIfNoEntry: false, bigint: true })

@@ -162,9 +162,9 @@ describe('A look at a worktree', () => {
     const { tree, inspect, worktree } = await made(worktrees, repository)
     const other = await made(worktrees, repository)
     const tokens = async (): Promise<string[]> => [(await inspect()).token, (await other.inspect()).token]
-    rmSync(path.join(repository, '.git'), { recursive: true })
+    rmSync(repository, { recursive: true })
     const [first = '', ofOther = ''] = await tokens()
-    expect(await inspect()).toMatchObject({ problem: expect.stringContaining('not a git repository') as string, token: first })
+    expect(await inspect()).toMatchObject({ problem: expect.stringContaining('does not exist') as string, token: first })
     expect(ofOther).not.toBe(first)
     writeFileSync(path.join(tree, 'notes/two.txt'), 'work\n')
     expect((await inspect()).token).not.toBe(first)

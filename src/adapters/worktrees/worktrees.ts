@@ -155,7 +155,8 @@ function lookingOf({ place, timeouts, git }: Site): Pick<Worktrees, 'check' | 'i
   /** The state of a worktree about which git could not find out anything, named by what can be seen of its folder. */
   const unknown = async (worktree: Worktree, problem: string, facts: readonly string[]): Promise<Inspection> => {
     const tree = place.pathOf(worktree.id, worktree.name)
-    const list = await git(worktree, LIST, [tree], { tree })
+    // Within the folder: the repository may be gone.
+    const list = await git(worktree, LIST, [tree], { tree, ...(place.has(worktree.id, worktree.name) ? { repository: tree } : {}) })
     return unknownState(problem, [...facts, ...place.factsOf(worktree.id, worktree.name), list.output.toString('latin1')])
   }
   return {
