@@ -63,6 +63,26 @@ describe.skipIf(!hasChromium)('projects, goals and labels in the console (need C
     ])
   })
 
+  test('A worktree that is old and not closed is listed, however many were closed since', async () => {
+    const here = await world(server())
+    const [agent, project] = [
+      await here.agent(),
+      (await server().board.post(`/api/companies/${here.company.id}/projects`, { name: 'Quay' })).body as { id: string; urlKey: string },
+    ]
+    const issue = await here.issue({ projectId: project.id })
+    await server().database.sql.query(
+      `insert into execution_workspaces (company_id, project_id, project_workspace_id, source_issue_id, agent_id, name, status, repository, worktree_name,
+         branch_name, folder_mark, cwd, reuse_policy, close_policy, created_at, closed_at, closed_reason)
+       select $1, $2, $2, $3, $4, case number when 0 then 'the-old-one' else 'closed-' || number end, case number when 0 then 'open' else 'archived' end,
+         '/nowhere', 'stage', 'paperclip/stage', $2, '/nowhere/tree', 'issue', 'manual', now() - make_interval(mins => 500 - number),
+         case number when 0 then null else now() end, case number when 0 then null else 'board' end from generate_series(0, 250) number`,
+      [here.company.id, project.id, issue.id, agent.id],
+    )
+    const page = await open(`/${here.company.issuePrefix}/projects/${project.id}`)
+    await row(page, 'Worktrees', 'the-old-one').waitFor()
+    expect(await row(page, 'Worktrees', 'closed-').count()).toBe(0)
+  })
+
   test('Goals stand as a tree, get goals below them, are changed and deleted', async () => {
     const here = await world(server())
     const page = await open(`/${here.company.issuePrefix}/projects?tab=goals`)
