@@ -21,7 +21,7 @@ interface Queue {
 }
 
 export function fairTurns({ atOnce, perParty }: Limits): FairTurns {
-  // In the order of turns: a party that got one goes to the end.
+  // In the order of turns: a party that got one, or whose work has ended, goes to the end.
   const queues = new Map<string, Queue>()
   let running = 0
 
@@ -53,7 +53,8 @@ export function fairTurns({ atOnce, perParty }: Limits): FairTurns {
       } finally {
         running -= 1
         queue.running -= 1
-        if (queue.running === 0 && queue.waiting.length === 0) queues.delete(party)
+        queues.delete(party)
+        if (queue.running > 0 || queue.waiting.length > 0) queues.set(party, queue)
         startNext()
       }
     },

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { isFullCheck } from '../../dev/testing/fullCheck.ts'
 import { git, makeRepository, temporaryFolder } from '../../dev/testing/gitRepository.ts'
 import { closed, folderForWorktrees, made } from './worktrees.fixture.ts'
 import { createWorktrees } from './worktrees.ts'
@@ -132,7 +133,7 @@ describe('A look at a worktree', () => {
     expect(state).toMatchObject({ problem: expect.stringContaining('cannot be read') as string })
   })
 
-  test('It writes no content of a file, however large', async () => {
+  test.runIf(isFullCheck)('It writes no content of a file, however large', async () => {
     const worktrees = createWorktrees(folderForWorktrees(), null)
     const repository = makeRepository()
     const { tree, inspect } = await made(worktrees, repository)
