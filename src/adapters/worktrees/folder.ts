@@ -138,7 +138,7 @@ export function openWorktreeFolder(folder: string): WorktreeFolder {
     return { mark: null, problem: `${folder} is not the folder that it was when this server started: its disk may not be mounted` }
   }
   const requireSafe = (): void => {
-    const problem = current().problem ?? problemOf(folder)
+    const problem = opened.problem ?? problemOf(folder) ?? current().problem
     if (problem !== null) throw new Error(problem)
   }
   const exchange = (from: string, to: string): void =>
@@ -182,7 +182,9 @@ export function openWorktreeFolder(folder: string): WorktreeFolder {
       for (const name of takenOf(id)) exchange(name, `${CLOSING}${name.slice(TAKEN.length)}`)
     },
     removeClosed() {
-      removal ??= removeAll(folder, () => current().mark !== null && problemOf(folder) === null, exchange).finally(() => (removal = undefined))
+      removal ??= removeAll(folder, () => current().mark !== null && problemOf(folder) === null, exchange).finally(
+        () => (removal = undefined),
+      )
       return removal
     },
   }

@@ -74,15 +74,13 @@ export const unknownState = (problem: string, facts: readonly string[]): Inspect
   ...nothing,
   problem,
   // The names of the folders of one script are no part of the state.
-  token: tokenOf(
-    'unknown',
-    problem.replaceAll(/(?:paperclip-git-|tmp\.)\w+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, ''),
-    ...facts,
-  ),
+  token: tokenOf('unknown', problem.replaceAll(/(?:paperclip-git-|tmp\.)\w+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, ''), ...facts),
 })
 
 /** The lines `name value` before the lists, and the lists: the files that changed, and those that are new. */
-function partsOf(output: Buffer): { readonly values: ReadonlyMap<string, string>; readonly changed: string; readonly added: string } | null {
+function partsOf(
+  output: Buffer,
+): { readonly values: ReadonlyMap<string, string>; readonly changed: string; readonly added: string } | null {
   const values = new Map<string, string>()
   let at = 0
   while (!values.has('changed')) {
@@ -101,7 +99,10 @@ function partsOf(output: Buffer): { readonly values: ReadonlyMap<string, string>
  * @param facts that name the worktree: the same content in another one has another token
  * @returns why it is not known what would be lost, or the state
  */
-export function parseInspection({ exitCode, output, complaint }: ScriptResult, facts: readonly string[]): Inspection | { readonly unknown: string } {
+export function parseInspection(
+  { exitCode, output, complaint }: ScriptResult,
+  facts: readonly string[],
+): Inspection | { readonly unknown: string } {
   if (exitCode !== 0) return { unknown: complaint === '' ? `git ended with ${exitCode ?? 'a signal'}` : complaint }
   const parts = partsOf(output)
   const values = parts?.values ?? new Map<string, string>()

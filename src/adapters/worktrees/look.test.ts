@@ -215,7 +215,12 @@ describe('The folder of the operator', () => {
   test('A folder around it, or in it, exposes worktrees', () => {
     const folder = folderForWorktrees()
     const worktrees = createWorktrees(folder, null)
-    expect([path.dirname(folder), '/', path.join(folder, 'one'), folder].map((each) => worktrees.exposes(each))).toEqual([true, true, true, true])
+    expect([path.dirname(folder), '/', path.join(folder, 'one'), folder].map((each) => worktrees.exposes(each))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ])
     expect([`${folder}-beside`, temporaryFolder()].map((each) => worktrees.exposes(each))).toEqual([false, false])
   })
 })

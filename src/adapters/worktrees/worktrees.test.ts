@@ -119,6 +119,7 @@ describe('A worktree', () => {
     }
     expect(existsSync(mark)).toBe(false)
     expect(git(repository, 'for-each-ref')).toBe(before)
+    await worktrees.removeClosed()
     expect(readdirSync(folder)).toHaveLength(2)
     expect(readdirSync(path.join(repository, '.git/worktrees'))).toHaveLength(1)
   })

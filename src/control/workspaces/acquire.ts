@@ -128,7 +128,8 @@ export async function acquireWorkspace(store: Store, worktrees: Worktrees, order
   try {
     made = await forLiveRun(store, order, (tx) => insertNew(tx, worktrees, { ...order, folderMark, claim }))
     // The commit of an earlier attempt whose answer was lost: the worktree is made under its claim.
-    if (made?.kind === 'new' && made.isRepeat && !worktrees.resume(made.workspace.claimedBy ?? '')) return refuse('unavailable', { retryAfter: 1 })
+    if (made?.kind === 'new' && made.isRepeat && !worktrees.resume(made.workspace.claimedBy ?? ''))
+      return refuse('unavailable', { retryAfter: 1 })
   } finally {
     if (made?.kind !== 'new' || made.isRepeat) worktrees.unclaim(claim)
   }

@@ -70,10 +70,10 @@ describe('a close that comes late', () => {
   test('A claim of this process whose work has ended is taken up by the next look, and not after a quarter of an hour', async () => {
     const { id, path: at1 } = await idle()
     const claim = worktrees().claim()
-    await sql("update execution_workspaces set status = 'closing', claimed_by = $2, claimed_until = now() + interval '1 hour' where id = $1", [
-      id,
-      claim,
-    ])
+    await sql(
+      "update execution_workspaces set status = 'closing', claimed_by = $2, claimed_until = now() + interval '1 hour' where id = $1",
+      [id, claim],
+    )
     await tick()
     expect((await board().get(at1)).body).toMatchObject({ status: 'closing' })
     worktrees().unclaim(claim)
@@ -89,10 +89,10 @@ describe('a crash behind the rename', () => {
     git(tree, 'commit', '--quiet', '--allow-empty', '--message', 'Alone')
     const head = git(tree, 'rev-parse', 'HEAD')
     const claim = JSON.stringify({ ...processIdentity(process.pid), startTime: 1 })
-    await sql("update execution_workspaces set status = 'closing', claimed_by = $2, claimed_until = now() + interval '1 hour' where id = $1", [
-      id,
-      claim,
-    ])
+    await sql(
+      "update execution_workspaces set status = 'closing', claimed_by = $2, claimed_until = now() + interval '1 hour' where id = $1",
+      [id, claim],
+    )
     const { agentId } = (await board().get(at1)).body
     const worktree = { id, name: path.basename(tree), companyId: at.here.company.id, agentId, repository: at.repository }
     worktrees().take(worktree)

@@ -76,7 +76,9 @@ function losses(inspection: Inspection): string[] {
     ...(nestedCount > 0 ? [`${plural(nestedCount, 'repository', 'repositories')} inside the worktree were not looked into`] : []),
     ...(isReplaced ? ['Its folder is not a worktree of the repository any more: another repository may stand in its place'] : []),
     ...(isUnfinished ? ['A merge, a rebase or another operation of git is under way, and may have put changes aside'] : []),
-    ...(loggedCount > MAX_LOGGED ? [`${loggedCount} commits are only in the log of the worktree, and ${MAX_LOGGED} of them would be kept`] : []),
+    ...(loggedCount > MAX_LOGGED
+      ? [`${loggedCount} commits are only in the log of the worktree, and ${MAX_LOGGED} of them would be kept`]
+      : []),
   ]
 }
 
@@ -91,7 +93,9 @@ function warningsOf({ problem, unpushedCount, hasRemote, isHeadKept, ignoredCoun
       : []),
     ...(isHeadKept ? [] : ['The last commit is on no branch; it is kept below refs/paperclip/worktrees']),
     ...(loggedCount > 0 && loggedCount <= MAX_LOGGED
-      ? [`${plural(loggedCount, 'commit is', 'commits are')} only in the log of the worktree; they are kept below refs/paperclip/worktree-logs`]
+      ? [
+          `${plural(loggedCount, 'commit is', 'commits are')} only in the log of the worktree; they are kept below refs/paperclip/worktree-logs`,
+        ]
       : []),
     ...(ignoredCount > 0 ? [`${plural(ignoredCount, 'entry', 'entries')} that git ignores go with the folder`] : []),
   ]
