@@ -1,4 +1,4 @@
-import { commandProblem, EXIT } from './problem.ts'
+import { commandProblem, EXIT, interruptedWith } from './problem.ts'
 import { plain } from './screen.ts'
 import { findServer } from './server.ts'
 import type { ServerAccess } from './server.ts'
@@ -55,11 +55,43 @@ function fieldsOf(details: unknown): string {
   return named.length === 0 ? '' : `: ${plain(named.join('; '))}`
 }
 
+/** No answer of this server is longer: pages end at 4 MB, a piece of a log before that. Another program's answer must not fill the memory. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+const notThisServer = (url: string, because = ''): Error =>
+  commandProblem(EXIT.unreachable, { message: `What answers at ${url}${because} is not this server` })
+
+/** The text of an answer; null where it is longer than any of this server. @throws a problem when the connection is cut */
+async function textOf(answer: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const bytes of answer.body ?? []) {
+      size += (bytes as Uint8Array).length
+      if (size > MAX_ANSWER_BYTES) return null
+      chunks.push(bytes as Uint8Array)
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw commandProblem(EXIT.unreachable, { message: 'The connection to the server was cut in the middle of an answer', next: 'try again' })
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The body of an answer as JSON; undefined where it is none. */
+async function bodyOf(answer: Response): Promise<unknown> {
+  const text = await textOf(answer)
+  try {
+    return text === null ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** The refusal in an answer as a problem. A remedy of the server goes before ours. */
 async function refusalOf(answer: Response, { token, url }: ServerAccess): Promise<Error> {
-  const body = (await answer.json().catch(() => null)) as ErrorBody | null
-  if (body === null || typeof body.error !== 'string')
-    return commandProblem(EXIT.unreachable, { message: `What answers at ${url} with ${answer.status} is not this server` })
+  const body = (await bodyOf(answer)) as ErrorBody | null | undefined
+  if (typeof body?.error !== 'string') return notThisServer(url, ` with ${answer.status}`)
   const { next: step } = (body.details ?? {}) as { readonly next?: unknown }
   const next = (typeof step === 'string' ? steps[step] : undefined) ?? nextOf(answer.status, token)
   return commandProblem(EXIT.refused, {
@@ -71,11 +103,32 @@ async function refusalOf(answer: Response, { token, url }: ServerAccess): Promis
   })
 }
 
-const unreachable = (url: string): Error =>
-  commandProblem(EXIT.unreachable, {
-    message: `No server answers at ${url}`,
-    next: 'start it with paperclip-server start, or give --url or --home of the one that runs',
-  })
+/** The codes and the messages of an error and of its causes: `fetch` says only that it failed. */
+function causesOf(error: unknown): string[] {
+  const causes: string[] = []
+  for (let each = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth += 1)
+    causes.push((each as NodeJS.ErrnoException).code ?? '', each.message)
+  return causes
+}
+
+/** Codes of Node and OpenSSL about a certificate. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ERR_TLS|ERR_SSL/
+
+/** What went wrong with a request that got no answer. */
+function unanswered(error: unknown, url: string): Error {
+  const causes = causesOf(error)
+  const has = (pattern: RegExp): string | undefined => causes.find((cause) => pattern.test(cause))
+  const problem = (message: string, next: string): Error => commandProblem(EXIT.unreachable, { message, next })
+  if (has(/redirect/) !== undefined)
+    return problem(`What answers at ${url} sends requests elsewhere`, 'give --url with the address itself: a credential follows no redirection')
+  if (has(/^HPE_/) !== undefined) return problem(`What answers at ${url} does not speak HTTP`, 'give --url or --home of the server')
+  if (has(/TIMEOUT/i) !== undefined)
+    return problem(`The server at ${url} does not answer`, 'look at its log; the request may have been carried out')
+  const certificate = has(CERTIFICATE)
+  if (certificate !== undefined)
+    return problem(`The certificate of ${url} is not accepted (${certificate.slice(0, 60)})`, 'name its authority in NODE_EXTRA_CA_CERTS')
+  return problem(`No server answers at ${url}`, 'start it with paperclip-server start, or give --url or --home of the one that runs')
+}
 
 type Send = (
   method: string,
@@ -98,18 +151,22 @@ const sender =
         ...headers,
       },
       ...(hasBody ? { body: JSON.stringify(body ?? {}) } : {}),
-    }).catch(() => {
-      throw signal.aborted ? signal.reason : unreachable(access.url)
+    }).catch((error: unknown) => {
+      if (!signal.aborted) throw unanswered(error, access.url)
+      throw hasBody ? interruptedWith('the server had the request already, and may have carried it out') : signal.reason
     })
     if (!answer.ok) throw await refusalOf(answer, access)
+    // Each answer of this server has it. Without it another program would be believed that did nothing and answered with 200.
+    if (!answer.headers.has('x-request-id')) throw notThisServer(access.url)
     return answer
   }
 
+/** The value of an answer: an object or a list, as every answer of this server is. */
 async function jsonOf<T>(answer: Response, url: string): Promise<T> {
   if (answer.status === 204) return null as T
-  return (await answer.json().catch(() => {
-    throw commandProblem(EXIT.unreachable, { message: `What answers at ${url} is not this server` })
-  })) as T
+  const body = await bodyOf(answer)
+  if (typeof body !== 'object' || body === null) throw notThisServer(url)
+  return body as T
 }
 
 /** The path of the next page, from the Link header; undefined at the end. */
@@ -120,8 +177,11 @@ async function listAll<T>(send: Send, url: string, path: string, limit: number):
   let next: string | undefined = `${path}${path.includes('?') ? '&' : '?'}limit=${Math.min(limit, PAGE)}`
   while (next !== undefined && rows.length < limit) {
     const answer = await send('GET', next)
-    rows.push(...(await jsonOf<T[]>(answer, url)))
-    next = nextPage(answer)
+    const page: T[] = await jsonOf<T[]>(answer, url)
+    if (!Array.isArray(page)) throw notThisServer(url)
+    // A page without a row that names a further one is none of this server, and there would be no end.
+    next = page.length === 0 ? undefined : nextPage(answer)
+    rows.push(...page)
   }
   return rows.slice(0, limit)
 }

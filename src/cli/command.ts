@@ -10,6 +10,8 @@ export interface Outcome {
   readonly text?: string
   /** The exit code; 0 when it is left out. */
   readonly exit?: ExitCode
+  /** A sentence, given when an interrupt ended the command before it was complete: what is left to do. The exit code is then that of the signal. */
+  readonly left?: string
 }
 
 /** A command with everything that help, parsing, completion and the documents need. */
@@ -33,8 +35,13 @@ export interface Declaration<Options extends z.ZodObject> {
   readonly database?: true
   /** It needs neither a server nor a database. */
   readonly offline?: true
-  /** It writes its output while it runs: `--json` then prints one JSON value in each line. */
-  readonly streams?: true
+  /**
+   * It writes its output while it runs, and `--json` then prints one JSON value in each line. `lines`: each line has a sense by itself, so a reader that
+   * ends has seen enough. `whole`: a part of the output is worth nothing, so a reader that ends early is a failure.
+   */
+  readonly streams?: 'lines' | 'whole'
+  /** It answers signals itself, and stays until one ends it. */
+  readonly ownSignals?: true
   /** Runs the command. It may throw what `commandProblem` makes. Heavy modules are imported here, so that `--help` stays fast. */
   readonly run: (io: Io, options: z.output<Options>) => Promise<Outcome>
 }

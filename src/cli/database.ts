@@ -1,5 +1,6 @@
 // The database of commands that open it themselves: that of DATABASE_URL, or the embedded one of the home.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config, ConfigResult } from '../server/config.ts'
 import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
 import type { Store } from '../platform/db/types.ts'
@@ -20,6 +21,9 @@ export async function readConfigOf(io: Io): Promise<ConfigResult> {
   const { readConfig } = await import('../server/config.ts')
   return readConfig({ ...io.env, PAPERCLIP_HOME: io.home })
 }
+
+/** The wait for connections that are in use, in milliseconds. */
+const CLOSE_MS = 1000
 
 interface Logins {
   readonly application: ConnectionOptions
@@ -86,8 +90,9 @@ export async function openDatabaseOf(config: Config): Promise<OpenedDatabase> {
     store: createStore(pool),
     ownerPool,
     async close() {
-      await closePool(pool, 1000)
-      if (ownerPool !== null) await closePool(ownerPool, 1000)
+      // An interrupted command leaves a statement behind, which ends with its connection.
+      const closing = Promise.all([pool, ownerPool].map(async (each) => each !== null && (await closePool(each, CLOSE_MS))))
+      await Promise.race([closing, sleep(CLOSE_MS, undefined, { ref: false })])
       await stop()
     },
   }

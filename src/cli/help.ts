@@ -65,10 +65,11 @@ export function commandHelp(command: Command): string {
 /** The meanings of the exit codes, for help and documents. */
 export const exitCodes: readonly (readonly [string, string])[] = [
   ['0', 'done'],
-  ['1', 'the answer is a bad one: a finding, a broken chain, a failed check'],
+  ['1', 'the answer is a bad one: a finding, a broken chain, a failed check; or output of which a part is worth nothing was not taken to its end'],
   ['2', 'the command line is wrong, or an answer to a question is missing'],
   ['3', 'the server or the database is not reached'],
   ['4', 'the server refused'],
+  ['130, 143', 'interrupted by Ctrl-C or by SIGTERM (129: the terminal was closed); a sentence says what is left to do'],
 ]
 
 /** The help of the program, or of the commands that begin with a word. */

@@ -40,3 +40,29 @@ export const usageProblem = (message: string, next?: string): Error =>
 /** The exit code and the sentences of an error, or null when it is a bug. */
 export const problemOf = (error: unknown): { readonly exit: ExitCode; readonly facts: ProblemFacts } | null =>
   error instanceof Error && isOfCommand in error ? (error as CommandProblem)[isOfCommand] : null
+
+/** Signals that end a command, with its exit code then: 128 and the number of the signal, as shells have it. */
+export const SIGNAL_EXITS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+export type EndingSignal = keyof typeof SIGNAL_EXITS
+
+const ofSignal: unique symbol = Symbol('an interrupt by a signal')
+const leaves: unique symbol = Symbol('what an interrupt leaves')
+
+/** The reason of an abort by a signal. */
+export const interruption = (signal: EndingSignal): Error => Object.assign(new Error(`interrupted by ${signal}`), { [ofSignal]: signal })
+
+/** Ends an interrupted command. @param left a sentence: what it has left behind */
+export const interruptedWith = (left: string): Error => Object.assign(new Error(left), { [leaves]: left })
+
+/**
+ * The signal that interrupted a command; null when none did. An abort without a reason counts as Ctrl-C.
+ * @param error the error of the command: a Ctrl-C at a question is a key and no signal
+ */
+export function interruptedBy({ aborted, reason }: AbortSignal, error?: unknown): EndingSignal | null {
+  const named = [reason, error].find((each) => each instanceof Error && ofSignal in each) as { [ofSignal]: EndingSignal } | undefined
+  return named?.[ofSignal] ?? (aborted ? 'SIGINT' : null)
+}
+
+/** What an interrupted command has left behind, by the error that it ended with; null when that says nothing. */
+export const leftBy = (error: unknown): string | null => (error instanceof Error && leaves in error ? String(error[leaves]) : null)

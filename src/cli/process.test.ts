@@ -1,11 +1,20 @@
-import { existsSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { runCommandLine } from '../dev/testing/commandLine.ts'
 import type { Ended } from '../dev/testing/commandLine.ts'
-import { pollFor, postgresProcessesUnder, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
+import { pollFor, postgresProcessesUnder, startServerProcess, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
 
 const SLOW_MS = 90_000
+
+/** A request of the board of a home. */
+const post = (home: string, body: unknown): RequestInit => ({
+  method: 'POST',
+  headers: { authorization: `Bearer ${readFileSync(path.join(home, 'board-token'), 'utf8').trim()}`, 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+})
 
 /** The command as an operator runs it: it knows the home and nothing else. */
 const commandAt =
@@ -13,6 +22,27 @@ const commandAt =
   async (...args: string[]): Promise<Ended> =>
     // Another program of this machine may listen at the usual port.
     await runCommandLine([...args, '--home', home], { env: { HOME: home, PORT: '0' } })
+
+const main = path.join(import.meta.dirname, 'main.ts')
+
+interface Meanwhile {
+  /** Its reader has gone before it writes anything. */
+  readonly isUnread?: true
+  /** Sent at the first byte of its output. */
+  readonly signal?: NodeJS.Signals
+}
+
+/** Runs the command in a process of its own. */
+async function runProcess(home: string, args: readonly string[], { isUnread, signal }: Meanwhile): Promise<{ readonly exit: number | null; readonly err: string }> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home, PORT: '0' }
+  const child = spawn(process.execPath, ['--import', tsx, main, ...args, '--home', home], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  if (isUnread === true) child.stdout.destroy()
+  child.stdout.once('data', () => child.kill(signal))
+  const [exit] = (await once(child, 'close')) as [number | null]
+  return { exit, err }
+}
 
 test(
   'The command finds the server of a home; the doctor works beside it and, after a crash, without it, and leaves no Postgres behind',
@@ -32,6 +62,15 @@ test(
     const beside = await command('doctor', '--json')
     expect(idsOf(beside)).toEqual([])
     expect(beside.exit).toBe(0)
+
+    // A backup whose reader ended is none; a follower that is ended says so to a script.
+    const backup = await runProcess(server.home, ['backup', '-'], { isUnread: true })
+    expect(backup).toMatchObject({ exit: 1, err: expect.stringContaining('its reader ended') as string })
+    const tail = await runProcess(server.home, ['activity', 'tail', '--instance'], { isUnread: true })
+    expect(tail).toMatchObject({ exit: 0 })
+    const { id } = (await (await fetch(`${url}/api/companies`, post(server.home, { name: 'Followed' }))).json()) as { id: string }
+    const follow = ['activity', 'tail', '--company', id, '--follow']
+    expect(await runProcess(server.home, follow, { signal: 'SIGTERM' })).toEqual({ exit: 143, err: 'Interrupted by SIGTERM\n' })
 
     await server.kill()
     await pollFor('Postgres has ended with its server', () => postgresProcessesUnder(server.home).length === 0)

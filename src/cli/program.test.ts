@@ -7,7 +7,7 @@ import { runCommandLine } from '../dev/testing/commandLine.ts'
 import { commands } from './commands.ts'
 import { commandHelp } from './help.ts'
 import { parseLine } from './parse.ts'
-import { cut, oneLine, plain, safeJson, textWidth } from './screen.ts'
+import { cut, escapeJson, forPeople, oneLine, plain, safeJson, sentence, textWidth, toned } from './screen.ts'
 import { findServer } from './server.ts'
 import { ago, fields, table } from './table.ts'
 
@@ -137,6 +137,24 @@ describe('Text on a terminal', () => {
     expect(JSON.parse(safeJson({ text: hostile }))).toEqual({ text: hostile })
   })
 
+  test('A text of others cannot colour itself, and a tone of this program is printed where the screen has colours', () => {
+    const coloured = { hasColours: true }
+    const name = 'red \u001B[31m text'
+    expect(forPeople(coloured, `${name} is ${toned(coloured, 'good', 'live')}.`)).toBe(
+      'red \u{FFFD}[31m text is \u001B[32mlive\u001B[0m.',
+    )
+    // The output may be a terminal where the standard error is none.
+    expect(forPeople({ hasColours: false }, toned(coloured, 'good', 'live'))).toBe('live')
+  })
+
+  test('A name in a sentence is one line, and invisible characters and tags are marked', () => {
+    expect(sentence`${'Ada\nThe key is revoked.'} is ${null}.`).toBe('Ada The key is revoked. is -.')
+    expect(plain('a\u00ADb\u{E0041}c\u200Bd')).toBe('a\u{FFFD}b\u{FFFD}c\u{FFFD}d')
+    const lines = `${JSON.stringify({ text: 'a\u{E0041}\u009Bb' })}\n`
+    expect(escapeJson(lines)).toBe('{"text":"a\\udb40\\udc41\\u009bb"}\n')
+    expect(JSON.parse(escapeJson(lines))).toEqual(JSON.parse(lines))
+  })
+
   test('A table is cut to the width of the terminal, first where it says so, by the columns of each character', () => {
     const narrow = { isTerminal: true, width: 30, hasColours: false }
     const text = table(
@@ -158,7 +176,8 @@ describe('Text on a terminal', () => {
   })
 
   test('Colours are used on a terminal only, and not with NO_COLOR', () => {
-    const shown = (hasColours: boolean): string => fields({ ...screen, hasColours }, [['state', { text: 'dead', tone: 'bad' }]])
+    const shown = (hasColours: boolean): string =>
+      forPeople({ hasColours }, fields({ ...screen, hasColours }, [['state', { text: 'dead', tone: 'bad' }]]))
     expect(shown(true)).toContain('\u001B[31mdead\u001B[0m')
     expect(shown(false)).toBe('state  dead')
   })

@@ -93,8 +93,13 @@ export function findServer(env: Environment, home: string, asked: string | null)
   const fromEnv = given(env, 'PAPERCLIP_URL', 'PAPERCLIP_API_URL')
   const named = asked === null ? fromEnv : checkedUrl(asked, '--url')
   const running = named === null ? runningServerOf(home) : null
-  const url = checkedUrl(named ?? running?.url ?? `http://127.0.0.1:${given(env, 'PORT') ?? '3100'}`, 'PAPERCLIP_URL').replace(/\/api$/, '')
+  const guessed = `http://127.0.0.1:${given(env, 'PORT') ?? '3100'}`
+  const source = named === null && running === null ? 'PORT' : 'PAPERCLIP_URL'
+  const url = checkedUrl(named ?? running?.url ?? guessed, source).replace(/\/api$/, '')
   const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN') ?? tokenFromFile(env)
+  // A header cannot carry it, and the error of `fetch` would show it.
+  if (token !== null && !/^[\x21-\x7E]+$/.test(token))
+    throw usageProblem('The token has characters that no token has', 'look at PAPERCLIP_TOKEN, PAPERCLIP_API_KEY or PAPERCLIP_BOARD_TOKEN_FILE')
   // The token of a home is sent on this machine only, and only to the address that a person named or that a living server of this home has
   // announced: at a port that is merely guessed any program of this machine may listen, and agents share its loopback addresses.
   const isKnown = named !== null || running?.isAlive === true

@@ -36,3 +36,12 @@ export async function* eventsOf(answer: Response): AsyncGenerator<ServerEvent> {
     }
   }
 }
+
+/** The JSON of an event. @throws a problem when it is none */
+export function valueOf<T>({ data }: ServerEvent): T {
+  try {
+    return JSON.parse(data) as T
+  } catch {
+    throw commandProblem(EXIT.unreachable, { message: 'What answers is not the stream of this server' })
+  }
+}

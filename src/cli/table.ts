@@ -72,8 +72,10 @@ export function table<Row>(screen: Screen, rows: readonly Row[], columns: readon
 
 /** Names with their values, one in each line. Longer texts keep their line ends. */
 export function fields(screen: Screen, values: readonly (readonly [string, Cell])[]): string {
-  const width = Math.max(0, ...values.map(([name]) => textWidth(name)))
-  return values
+  // A name may be that of an agent.
+  const named = values.map(([name, cell]) => [oneLine(name), cell] as const)
+  const width = Math.max(0, ...named.map(([name]) => textWidth(name)))
+  return named
     .map(([name, cell]) => {
       const tone = toneOf(cell)
       const text = typeof cell === 'string' ? plain(cell).trim() || '-' : textOf(cell)

@@ -13,12 +13,15 @@ import {
   degradedServer,
   fullDisk,
   oldNode,
+  oldKeysFile,
   openFile,
   openHome,
+  openKeysFile,
   silentServer,
   takenPort,
   unisolatedAgents,
   unreachableDatabase,
+  unreadableHome,
   wrongConfiguration,
 } from './hostChecks.ts'
 import { mendFinding } from './mend.ts'
@@ -27,6 +30,7 @@ import { checkClock, clockSkew, postgresChecks } from './postgresChecks.ts'
 import { brokenChain, damagedWitness, noWitness, recordChecks, verifyChains } from './recordChecks.ts'
 import { checkReferences, mixedTenants, orphans } from './referenceChecks.ts'
 import { rowChecks } from './rowChecks.ts'
+import { changedObject, checkSchemaObjects, missingObject } from './schemaChecks.ts'
 import { checkVault, lockedVault } from './vaultChecks.ts'
 
 const behind: Check = {
@@ -58,8 +62,11 @@ const sqlChecks: readonly SqlCheck[] = [...postgresChecks, ...recordChecks, ...h
 /** Every kind of finding, in the order of the document. */
 export const allChecks: readonly Check[] = [
   oldNode,
+  unreadableHome,
   openHome,
   openFile,
+  openKeysFile,
+  oldKeysFile,
   fullDisk,
   takenPort,
   wrongConfiguration,
@@ -70,6 +77,8 @@ export const allChecks: readonly Check[] = [
   unreachableDatabase,
   behind,
   ahead,
+  missingObject,
+  changedObject,
   ...postgresChecks,
   ...recordChecks,
   brokenChain,
@@ -106,6 +115,8 @@ export interface DatabaseFacts {
   readonly hasKeys: boolean
   /** Whether the chains are recomputed, which reads the whole audit log. */
   readonly verifiesChains: boolean
+  /** Ends the diagnosis between two checks. */
+  readonly signal?: AbortSignal
 }
 
 /** Runs a part of the diagnosis. A failure is a finding and ends nothing. */
@@ -127,13 +138,24 @@ async function runSqlCheck(db: Pick<ReadDb, 'run'>, { statement, ...check }: Sql
 }
 
 /** Checks a migrated database. Everything is read; a check takes one snapshot, so requests of a running server invent no finding. */
-export async function diagnoseDatabase(db: Pick<ReadDb, 'run'>, { heads, hasKeys, verifiesChains }: DatabaseFacts): Promise<Finding[]> {
+export async function diagnoseDatabase(
+  db: Pick<ReadDb, 'run'>,
+  { heads, hasKeys, verifiesChains, signal }: DatabaseFacts,
+): Promise<Finding[]> {
   const failed: string[] = []
-  const findings = await attempt('host.clock', async () => await checkClock(db), failed)
-  for (const check of sqlChecks) findings.push(...(await attempt(check.id, async () => await runSqlCheck(db, check), failed)))
-  findings.push(...(await attempt('row.orphan', async () => await checkReferences(db), failed)))
-  findings.push(...(await attempt('secret.master-key', async () => await checkVault(db, hasKeys), failed)))
-  if (verifiesChains) findings.push(...(await attempt('audit.chain', async () => await verifyChains(db, heads), failed)))
+  const parts: (readonly [string, () => Promise<Finding[]>])[] = [
+    ['host.clock', () => checkClock(db)],
+    [missingObject.id, () => checkSchemaObjects(db)],
+    ...sqlChecks.map((check) => [check.id, () => runSqlCheck(db, check)] as const),
+    ['row.orphan', () => checkReferences(db)],
+    ['secret.master-key', () => checkVault(db, hasKeys)],
+    ...(verifiesChains ? [['audit.chain', () => verifyChains(db, heads)] as const] : []),
+  ]
+  const findings: Finding[] = []
+  for (const [name, part] of parts) {
+    signal?.throwIfAborted()
+    findings.push(...(await attempt(name, part, failed)))
+  }
   return failed.length === 0 ? findings : [...findings, findingOf(unchecked, ...failed)]
 }
 
@@ -148,15 +170,21 @@ export interface Mended {
 
 /**
  * Mends what can be mended, and looks again until nothing more changes.
+ * @param signal ends it between two mends
  * @returns what was mended, and the failures of mends in words
  */
-export async function mendAll(store: Store, findings: readonly Finding[]): Promise<{ mended: Mended[]; failed: string[] }> {
+export async function mendAll(
+  store: Store,
+  findings: readonly Finding[],
+  signal?: AbortSignal,
+): Promise<{ mended: Mended[]; failed: string[] }> {
   const counts = new Map<string, number>()
   const failed: string[] = []
   const checks = new Map(sqlChecks.map((check) => [check.id, check]))
   for (const { id } of findings.filter(({ mends }) => mends !== null)) {
     const check = checks.get(id)
     for (let round = 0; check !== undefined && round < MAX_ROUNDS; round += 1) {
+      signal?.throwIfAborted()
       const [present] = await runSqlCheck(store.read, check)
       if (present === undefined) break
       try {

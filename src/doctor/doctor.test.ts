@@ -15,6 +15,7 @@ import { allChecks, diagnoseDatabase, diagnoseSchema, mendAll } from './diagnose
 import { checkDisk, checkHome, checkNode, checkPort } from './hostChecks.ts'
 import { mendable } from './mend.ts'
 import { checkClock } from './postgresChecks.ts'
+import { compareSchemas } from './schemaChecks.ts'
 
 const server = useServer()
 const sql = () => server().database.sql
@@ -25,6 +26,9 @@ const OF_TESTS = 'postgres.durability'
 
 const facts = () => ({ heads: server().heads, hasKeys: true, verifiesChains: true })
 const diagnose = async (): Promise<Finding[]> => (await diagnoseDatabase(server().store.read, facts())).filter(({ id }) => id !== OF_TESTS)
+/** The subjects of `schema.missing`. */
+const missing = async (): Promise<string[]> =>
+  (await diagnose()).find(({ id }) => id === 'schema.missing')?.subjects.map(({ what }) => what) ?? []
 const idsOf = (findings: readonly Finding[]): string[] => findings.map(({ id }) => id).toSorted()
 
 /** Runs statements as no program of this server can: without triggers and foreign keys. */
@@ -196,6 +200,12 @@ const faults: Readonly<Record<string, (here: World, other: World) => Promise<voi
   async 'postgres.index'() {
     await query("update pg_index set indisvalid = false where indexrelid = 'heartbeat_run_log_chunks_age'::regclass")
   },
+  async 'schema.missing'() {
+    await query('alter table issue_labels drop constraint issue_labels_label_id_labels_id_fk')
+  },
+  async 'schema.changed'() {
+    await query('alter table labels alter column color set default $$red$$')
+  },
   async 'row.orphan'(here) {
     await withoutChecks([
       'insert into issue_labels (issue_id, label_id) select gen_random_uuid(), id from labels where company_id = $1',
@@ -274,6 +284,34 @@ describe('The doctor at a database', () => {
     expect(await mendAll(server().store, found)).toEqual({ mended: [], failed: [] })
   })
 
+  test('What was dropped by hand is named with the statement that makes it again, and the statement works', async () => {
+    const before = await missing()
+    await query('drop index heartbeat_run_log_chunks_age')
+    await query('drop trigger issues_version on issues')
+    await query('alter table labels drop constraint labels_company_id_companies_id_fk')
+    const made = (await missing()).filter((what) => !before.includes(what))
+    expect(made.map((what) => what.split(' is missing: ')[0])).toEqual([
+      'the index heartbeat_run_log_chunks_age of heartbeat_run_log_chunks',
+      'the trigger issues_version of issues',
+      'the constraint labels_company_id_companies_id_fk of labels',
+    ])
+    for (const what of made) await query(what.split(' is missing: ')[1] ?? '')
+    expect(await missing()).toEqual(before)
+  })
+
+  test('A table that is missing is one line, and a thing that was added is no fault', () => {
+    const object = (kind: string, table: string, name: string, definition = '') => ({ kind, table, name, definition })
+    const expected = [object('table', 'a', ''), object('column', 'a', 'id', 'uuid'), object('index', 'a', 'a_id', 'CREATE INDEX a_id ON a (id)')]
+    const subjects = (live: typeof expected, comparesTexts = true): string[] =>
+      compareSchemas(expected, live, comparesTexts).flatMap(({ id, subjects: found }) => found.map(({ what }) => `${id}: ${what}`))
+    expect(subjects([])).toEqual(['schema.missing: the table a is missing: its text is in the migrations, the folder drizzle'])
+    expect(subjects([...expected, object('index', 'a', 'more', 'x')])).toEqual([])
+    const changed = [...expected.slice(0, 2), object('index', 'a', 'a_id', 'CREATE INDEX a_id ON a (other)')]
+    expect(subjects(changed)).toEqual(['schema.changed: the index a_id of a is another one: CREATE INDEX a_id ON a (id)'])
+    // Another version of Postgres may write the same index in other words.
+    expect(subjects(changed, false)).toEqual([])
+  })
+
   test('The counter of events and a vault of another key are found', async () => {
     await query(
       "insert into vault_state (id, master_key_id, canary) values (1, 'another', 'x') on conflict (id) do update set master_key_id = 'another'",
@@ -319,6 +357,33 @@ describe('The doctor at a host', () => {
     chmodSync(folder, 0o777)
     expect(ids(checkHome(folder))).toEqual(['home.mode', 'home.file-mode'])
     expect(checkHome(path.join(folder, 'missing'))).toEqual([])
+  })
+
+  test('A home that this account cannot read, and one that is a file, are found and end nothing', () => {
+    const file = path.join(home(), 'file')
+    writeFileSync(file, 'x')
+    expect(ids(checkHome(file))).toEqual(['home.unreadable'])
+    expect(ids(checkHome(path.join(file, 'below')))).toEqual([])
+    expect(() => checkDisk(path.join(file, 'below'))).not.toThrow()
+  })
+
+  test.skipIf(process.getuid?.() === 0)('A home of another account is found', () => {
+    const folder = home()
+    chmodSync(folder, 0o000)
+    expect(ids(checkHome(folder))).toEqual(['home.unreadable'])
+    expect(ids(checkHome(path.join(folder, 'below')))).toEqual(['home.unreadable'])
+    expect(() => checkDisk(path.join(folder, 'below'))).not.toThrow()
+    chmodSync(folder, 0o700)
+  })
+
+  test('The file of keys that a restore issued is found when others can read it, and when it was not handed out within a day', () => {
+    const folder = home()
+    const file = path.join(folder, 'restored-agent-keys.ndjson')
+    writeFileSync(file, '{}\n', { mode: 0o600 })
+    expect(ids(checkHome(folder))).toEqual([])
+    expect(ids(checkHome(folder, Date.now() + 25 * 3_600_000))).toEqual(['home.old-agent-keys'])
+    chmodSync(file, 0o640)
+    expect(ids(checkHome(folder))).toEqual(['home.open-agent-keys'])
   })
 
   test('A disk with less space than asked for is found, also for a home that is not there yet', () => {

@@ -14,6 +14,14 @@ export const oldNode: Check = {
   mends: null,
 }
 
+export const unreadableHome: Check = {
+  id: 'home.unreadable',
+  level: 'fault',
+  meaning: 'This account cannot read the home, so nothing in it was checked; a server of this account does not start on it.',
+  remedy: 'Run the doctor as the account of the server (sudo -u ACCOUNT), or give another --home.',
+  mends: null,
+}
+
 export const openHome: Check = {
   id: 'home.mode',
   level: 'fault',
@@ -27,6 +35,27 @@ export const openFile: Check = {
   level: 'fault',
   meaning: 'Other accounts of this host can read a secret in the home; the server does not start with it.',
   remedy: 'chmod 600 FILE. If the host has other people or agents on it, replace the secret.',
+  mends: null,
+}
+
+/** The file into which a restore puts new keys of agents. */
+const KEYS_FILE = 'restored-agent-keys.ndjson'
+/** Keys are handed out within a day. */
+const KEYS_HOURS = 24
+
+export const openKeysFile: Check = {
+  id: 'home.open-agent-keys',
+  level: 'fault',
+  meaning: 'The file with the keys of agents that a restore issued can be read by other accounts, who are those agents then.',
+  remedy: 'Revoke the keys and issue others (paperclip-server token), and delete the file.',
+  mends: null,
+}
+
+export const oldKeysFile: Check = {
+  id: 'home.old-agent-keys',
+  level: 'warning',
+  meaning: `The file with the keys of agents that a restore issued is there more than ${KEYS_HOURS} hours later: it opens everything that they may do.`,
+  remedy: 'Give each agent its key, and delete the file.',
   mends: null,
 }
 
@@ -92,16 +121,43 @@ const LEAST_FREE_BYTES = GIBIBYTE
 const OTHERS_WRITE = 0o022
 const OTHERS = 0o077
 
-const modeOf = (file: string): { readonly mode: number; readonly isLink: boolean } | null => {
+const modeOf = (file: string): { readonly mode: number; readonly isLink: boolean; readonly changedAt: number } | null => {
   const stats = lstatSync(file, { throwIfNoEntry: false })
-  return stats === undefined ? null : { mode: stats.mode & 0o777, isLink: stats.isSymbolicLink() }
+  return stats === undefined ? null : { mode: stats.mode & 0o777, isLink: stats.isSymbolicLink(), changedAt: stats.mtimeMs }
 }
 
 const octal = (mode: number): string => `0${mode.toString(8)}`
 
-/** Checks the modes of a home and of the secrets in it. A home that does not exist yet has no fault. */
-export function checkHome(home: string): Finding[] {
+/** Checks the file of the keys that a restore issued. */
+function checkKeysFile(home: string, now: number): Finding[] {
+  const file = path.join(home, KEYS_FILE)
+  const found = modeOf(file)
+  if (found === null) return []
+  const hours = Math.floor((now - found.changedAt) / 3_600_000)
+  return [
+    ...(found.isLink || (found.mode & OTHERS) !== 0 ? [findingOf(openKeysFile, `${file} ${wrongMode(found)}`)] : []),
+    ...(hours >= KEYS_HOURS ? [findingOf(oldKeysFile, `${file} is ${hours} hours old`)] : []),
+  ]
+}
+
+const wrongMode = ({ mode, isLink }: { readonly mode: number; readonly isLink: boolean }): string =>
+  isLink ? 'is a link' : `has mode ${octal(mode)}`
+
+/**
+ * Checks the modes of a home and of the secrets in it. A home that does not exist yet has no fault.
+ * @param now in milliseconds since 1970
+ */
+export function checkHome(home: string, now: number = Date.now()): Finding[] {
   if (process.platform === 'win32') return []
+  try {
+    return checkReadableHome(home, now)
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    return [findingOf(unreadableHome, `${home}: ${code === 'ENOTDIR' ? 'it is no folder' : code}`)]
+  }
+}
+
+function checkReadableHome(home: string, now: number): Finding[] {
   const own = modeOf(home)
   if (own === null) return []
   const present = new Set(readdirSync(home))
@@ -109,11 +165,21 @@ export function checkHome(home: string): Finding[] {
     .filter((name) => present.has(name))
     .map((name) => ({ file: path.join(home, name), ...modeOf(path.join(home, name)) }))
     .filter(({ mode, isLink }) => isLink === true || ((mode ?? 0) & OTHERS) !== 0)
-    .map(({ file, mode, isLink }) => `${file} ${isLink === true ? 'is a link' : `has mode ${octal(mode ?? 0)}`}`)
+    .map(({ file, mode = 0, isLink = false }) => `${file} ${wrongMode({ mode, isLink })}`)
   return [
     ...((own.mode & OTHERS_WRITE) === 0 ? [] : [findingOf(openHome, `${home} has mode ${octal(own.mode)}`)]),
     ...(open.length === 0 ? [] : [findingOf(openFile, ...open)]),
+    ...checkKeysFile(home, now),
   ]
+}
+
+/** Whether a folder can be looked at. Below one that other accounts keep for themselves nothing can. */
+const isThere = (folder: string): boolean => {
+  try {
+    return modeOf(folder) !== null
+  } catch {
+    return false
+  }
 }
 
 /**
@@ -122,7 +188,7 @@ export function checkHome(home: string): Finding[] {
  */
 export function checkDisk(home: string, leastBytes: number = LEAST_FREE_BYTES): Finding[] {
   let folder = home
-  while (modeOf(folder) === null && path.dirname(folder) !== folder) folder = path.dirname(folder)
+  while (!isThere(folder) && path.dirname(folder) !== folder) folder = path.dirname(folder)
   const { bavail, bsize } = statfsSync(folder)
   const free = bavail * bsize
   return free >= leastBytes ? [] : [findingOf(fullDisk, `${(free / GIBIBYTE).toFixed(2)} GiB are free at ${folder}`)]

@@ -1,3 +1,5 @@
+export { CATALOGUE_QUERY } from './catalogueQuery.ts'
+export type { SchemaObject } from './catalogueQuery.ts'
 export { findingOf } from './check.ts'
 export type { Finding } from './check.ts'
 export { allChecks, diagnoseDatabase, diagnoseHost, diagnoseSchema, mendAll } from './diagnose.ts'

@@ -54,7 +54,7 @@ export const postgresChecks: readonly SqlCheck[] = [
   sqlCheck(
     {
       id: 'postgres.foreign-key',
-      meaning: 'A foreign key is missing or was not validated, so rows can name others that do not exist.',
+      meaning: 'A constraint was not validated, so rows of before it can name others that do not exist.',
       remedy: 'Validate it as the owner: alter table TABLE validate constraint NAME. What stands in the way is named by the error.',
     },
     sql`select ${noRow}, format('the constraint %s of %s is not validated', c.conname, c.conrelid::regclass) as what

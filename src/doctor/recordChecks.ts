@@ -34,7 +34,7 @@ export const recordChecks: readonly SqlCheck[] = [
       meaning:
         'A trigger that keeps the audit log, the epochs of holds or the ends of runs from being changed is missing or switched off (I5, I7).',
       remedy:
-        'Verify the chain first (paperclip-server activity verify), then enable the trigger as the owner: alter table TABLE enable trigger TRIGGER.',
+        'Verify the chain first (paperclip-server activity verify), then enable the trigger as the owner: alter table TABLE enable trigger TRIGGER. For one that is missing, schema.missing has the statement.',
     },
     sql`select ${noRow}, format('the trigger %s of %s is %s', g.trigger, g.name, case when t.oid is null then 'missing' else 'switched off' end) as what
       from (values ${guardRows}) g (name, trigger)

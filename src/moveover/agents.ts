@@ -7,6 +7,7 @@ import { agentKeys, agents } from '../model/agents.ts'
 import type { AgentStatus } from '../model/agentStatus.ts'
 import { agentStatus } from '../model/agentStatus.ts'
 import { grants, memberships } from '../model/companies.ts'
+import { deletions } from '../model/deletions.ts'
 import { insertRows } from '../platform/db/insertRows.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
 import { param, statement } from '../platform/db/statement.ts'
@@ -15,7 +16,7 @@ import { count, createdColumn, id, idColumn, line, needed, orElse, record, refer
 import type { Columns, SourceTable } from './columns.ts'
 import { keysRevokedBySource } from './events.ts'
 import { knownIn } from './move.ts'
-import type { Move, Noun } from './move.ts'
+import type { KnownRow, Move, Noun } from './move.ts'
 import { found, moveTable, moveTree } from './moveTable.ts'
 import type { Movement } from './moveTable.ts'
 
@@ -79,10 +80,15 @@ const enrol = statement<{ companyId: string; agentIds: string[] }, never>('moveo
   insert into ${grants} (company_id, principal_type, principal_id, permission_key)
   select ${param('companyId', 'uuid')}, 'agent', a, 'tasks:assign' from unnest(${param('agentIds', 'text[]')}) a on conflict do nothing`)
 
+const selectKnownAgents = statement<{ ids: string[]; companyId: string }, KnownRow>('moveover_known_agents').read(sql`
+  select a.id::text as id, a.company_id = ${param('companyId', 'uuid')} as "isOwn",
+    exists (select 1 from ${deletions} gone where gone.id = a.id) as "isBeingDeleted"
+  from ${agents} a where a.id = any(${param('ids', 'uuid[]')})`)
+
 const agentNoun: Noun<AgentRow> = {
   name: 'agents',
-  knownById: knownIn('agents', agents),
-  deletedBy: 'agent.deleted',
+  knownById: (db, rows, { companyId }) => db.run(selectKnownAgents, { ids: rows.map(({ id }) => id), companyId }),
+  deletedBy: { actions: ['agent.deleted', 'agent.deletion_begun'] },
   async write(tx, rows, { companyId }) {
     await insertAgents(tx, rows)
     await tx.run(enrol, { companyId, agentIds: rows.map((row) => row.id) })

@@ -64,6 +64,9 @@ export const time = z.iso.datetime({ offset: true }).refine((text) => Date.parse
   error: 'Expected an instant of the years 1970 to 2999',
 })
 export const record = z.record(z.string(), z.unknown())
+/** A record that is at most so many characters long as JSON. */
+export const recordOf = (max: number) =>
+  record.refine((value) => JSON.stringify(value).length <= max, { error: `is longer than ${max} characters as JSON` })
 /** The largest `integer` of Postgres. */
 export const INT_MAX = 2_147_483_647
 export const count = z.int().min(0).max(INT_MAX)

@@ -6,6 +6,7 @@ import { createCompanyBody, patchCompanyBody } from '../org/companies/index.ts'
 import { LOCAL_BOARD } from '../auth/personSessions.ts'
 import { companies, issueCounters, memberships } from '../model/companies.ts'
 import { companyStatus } from '../model/companyStatus.ts'
+import { isCompanyDeleted } from '../model/deletions.ts'
 import type { CompanyStatus } from '../model/companyStatus.ts'
 import { insertRows } from '../platform/db/insertRows.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
@@ -15,7 +16,7 @@ import { lockCompany } from '../org/companies/index.ts'
 import { count, createdColumn, idColumn, needed, orElse, updatedColumn } from './columns.ts'
 import type { Fitted } from './columns.ts'
 import { companyMovedOver, moveFinished } from './events.ts'
-import { DELETED_HERE, selectDeleted } from './move.ts'
+import { BEING_DELETED, DELETED_HERE, selectDeleted } from './move.ts'
 import type { Move } from './move.ts'
 
 /** The largest issue number that comes: numbers that are drawn here afterwards have room above it. */
@@ -60,10 +61,13 @@ interface Occupant {
   readonly issuePrefix: string
   readonly status: CompanyStatus
   readonly pauseReason: string | null
+  /** Its deletion has begun: the API does not know it any more, and its rows are deleted in several transactions. */
+  readonly isBeingDeleted: boolean
 }
 
 const selectOccupants = statement<{ id: string; issuePrefix: string }, Occupant>('moveover_company_places').read(sql`
-  select id::text as id, issue_prefix as "issuePrefix", status, pause_reason as "pauseReason" from ${companies}
+  select id::text as id, issue_prefix as "issuePrefix", status, pause_reason as "pauseReason", ${isCompanyDeleted(companies.id)} as "isBeingDeleted"
+  from ${companies}
   where id = ${param('id', 'uuid')} or issue_prefix = ${param('issuePrefix', 'text')}`)
 
 /** The place that a company of the source has here. */
@@ -73,11 +77,12 @@ export type Place = { readonly kind: 'new' } | { readonly kind: 'here' } | { rea
 async function findPlace(db: Pick<ReadDb, 'run'> | Tx, { id, issuePrefix }: SourceCompany): Promise<Place> {
   const occupants = await db.run(selectOccupants, { id, issuePrefix })
   const own = occupants.find((each) => each.id === id)
+  if (own?.isBeingDeleted === true) return { kind: 'taken', reason: BEING_DELETED }
   if (own?.issuePrefix === issuePrefix) return { kind: 'here' }
   if (own !== undefined) return { kind: 'taken', reason: `a company with its id has the prefix ${own.issuePrefix} here` }
   const other = occupants.find((each) => each.issuePrefix === issuePrefix)
   if (other !== undefined) return { kind: 'taken', reason: `another company has the issue prefix ${issuePrefix} here` }
-  const [deleted] = await db.run(selectDeleted, { ids: [id], companyId: id, action: 'company.deleted' })
+  const [deleted] = await db.run(selectDeleted, { ids: [id], companyId: id, actions: ['company.deleted', 'company.deletion_begun'] })
   return deleted === undefined ? { kind: 'new' } : { kind: 'taken', reason: DELETED_HERE }
 }
 

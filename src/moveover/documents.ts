@@ -61,6 +61,7 @@ const selectKeys = statement<{ issueIds: string[]; keys: string[] }, { issueId: 
 const documentNoun: Noun<DocumentRow> = {
   name: 'documents',
   knownById: knownIn('documents', documents),
+  deletedBy: { actions: ['issue.document_deleted'], part: { ownerId: (row) => row.issueId, key: 'documentId' } },
   async clashes(db, rows) {
     const here = await db.run(selectKeys, { issueIds: rows.map((row) => row.issueId), keys: rows.map((row) => row.key) })
     const taken = new Set(here.map(({ issueId, key }) => `${issueId} ${key}`))

@@ -4,6 +4,8 @@ import type { Column, Columns, Fitted, SourceRow } from './columns.ts'
 /** Receives what does not fit, as a reason without any text of the source. */
 export type Note = (reason: string) => void
 
+/** The longest JSON that is read, in characters. No request of this server may have as much. */
+const MAX_JSON_CHARACTERS = 1_000_000
 /** The deepest JSON that is read. A deeper one could not be written again without a deep stack. */
 const MAX_JSON_DEPTH = 64
 
@@ -21,6 +23,7 @@ function depthOf(text: string): number {
 /** The value of a column as its schema expects it. @throws SyntaxError for JSON that cannot be read */
 function valueOf({ kind }: Column, raw: unknown): unknown {
   if (kind !== 'json' || typeof raw !== 'string') return raw
+  if (raw.length > MAX_JSON_CHARACTERS) throw new SyntaxError(`is longer than ${MAX_JSON_CHARACTERS} characters`)
   if (depthOf(raw) > MAX_JSON_DEPTH) throw new SyntaxError(`is deeper than ${MAX_JSON_DEPTH} levels`)
   return JSON.parse(raw)
 }
@@ -32,7 +35,7 @@ function check(column: Column, raw: unknown): { readonly value: unknown } | { re
     if (parsed.success) return { value: parsed.data }
     return { reason: reasonOf(parsed.error) }
   } catch (error) {
-    return { reason: error instanceof SyntaxError && error.message.startsWith('is deeper') ? error.message : 'cannot be read as JSON' }
+    return { reason: error instanceof SyntaxError && /^is (?:deeper|longer)/.test(error.message) ? error.message : 'cannot be read as JSON' }
   }
 }
 

@@ -42,7 +42,7 @@ type GoalRow = Parameters<typeof insertGoals>[1][number] & { readonly id: string
 const goalNoun: Noun<GoalRow> = {
   name: 'goals',
   knownById: knownIn('goals', goals),
-  deletedBy: 'goal.deleted',
+  deletedBy: { actions: ['goal.deleted'] },
   async write(tx, rows) {
     await insertGoals(tx, rows)
     return []

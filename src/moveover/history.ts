@@ -3,7 +3,7 @@ import { activityLog } from '../platform/db/tables.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { DomainEvent, EntityType } from '../platform/kernel/event.ts'
 import { redact } from '../platform/kernel/redact.ts'
-import { createdColumn, idColumn, line, needed, orElse, record, reference } from './columns.ts'
+import { createdColumn, idColumn, line, needed, orElse, recordOf, reference } from './columns.ts'
 import type { Fitted, SourceTable } from './columns.ts'
 import { historyMovedOver } from './events.ts'
 import type { Move, Noun, Present } from './move.ts'
@@ -28,7 +28,7 @@ export const historyTable = {
     details: orElse(
       'json',
       'details',
-      record.refine((details) => JSON.stringify(details).length <= MAX_DETAILS, 'is too long').nullable(),
+      recordOf(MAX_DETAILS).nullable(),
       null,
     ),
     createdAt: createdColumn,

@@ -1,7 +1,7 @@
 // Everything in a source is hostile text: what does not fit is refused or left out, with the reason, and the rest comes.
 
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createPaperclipSource } from '../dev/testing/paperclipSource.ts'
 import { plantCompany } from '../dev/testing/plantedCompany.ts'
 import type { PaperclipSource } from '../dev/testing/paperclipSource.ts'
@@ -297,4 +297,59 @@ test('A company that cannot be read is reported, and the others come', async () 
   expect([ids.includes(planted.id), ids.includes(other.id)]).toEqual([true, false])
   const problem = { table: 'companies', reason: 'not brought: issue_prefix: Expected a prefix of capital letters', count: 1 }
   expect(problems).toContainEqual({ ...problem, examples: [other.id] })
+})
+
+test('A company with a text of any length in any column is named and not read, and the others come', async () => {
+  const other = await plantCompany(source)
+  await source.sql.query("update companies set brand_color = repeat('x', 300000) where id = $1", [other.id])
+  const { companies, problems } = await moveOver({ from: source.url, store: server().store, companies: null, isApplied: false, activate: false })
+  expect(companies.map(({ id }) => id)).not.toContain(other.id)
+  expect(companies.map(({ id }) => id)).toContain(planted.id)
+  expect(problems).toContainEqual({
+    table: 'companies',
+    reason: 'not brought: its texts together have more than 200000 bytes',
+    count: 1,
+    examples: [other.id],
+  })
+})
+
+test('A day that is a text of any length is named as too long and not read', async () => {
+  const own = await createPaperclipSource()
+  onTestFinished(() => own.drop())
+  const company = await plantCompany(own)
+  await own.sql.query('alter table projects alter column target_date type text')
+  await own.sql.query("update projects set target_date = repeat('x', 3000000)")
+  const { companies } = await moveOver({ from: own.url, store: server().store, companies: [company.id], isApplied: false, activate: false })
+  expect(companies[0]?.tables['projects']).toMatchObject({ brought: 0, refused: 1 })
+  expect(companies[0]?.problems).toContainEqual({
+    table: 'projects',
+    reason: 'not brought: its texts are longer than any that this server takes',
+    count: 1,
+    examples: [company.project],
+  })
+})
+
+test('Everything that a run was given or wrote arrives without its secrets, and what is too large is left out by name', async () => {
+  const key = `pcp_${'a'.repeat(48)}`
+  await source.sql.query(
+    `update heartbeat_runs set error = $2, trigger_detail = $2, session_id_after = $2, stdout_excerpt = $2,
+       usage_json = jsonb_build_object('apiKey', $2::text, 'inputTokens', 7), context_snapshot = context_snapshot || jsonb_build_object('env', jsonb_build_object('A', $2::text))
+     where id = $1`,
+    [planted.endedRun, key],
+  )
+  await source.sql.query(
+    `update heartbeat_runs set usage_json = jsonb_build_object('x', repeat('x', 30000)), result_json = jsonb_build_object('x', repeat('x', 1200000)) where id = $1`,
+    [planted.liveRun],
+  )
+  const report = await move()
+  const row = await columnsOf(planted.endedRun, 'to_jsonb(heartbeat_runs) as all, issue_id, usage_json', 'heartbeat_runs')
+  expect(JSON.stringify(row)).not.toContain('aaaaaaaa')
+  expect(row).toMatchObject({ issue_id: planted.issues[2], usage_json: { inputTokens: 7 } })
+  expect(await columnsOf(planted.liveRun, 'usage_json, result_json', 'heartbeat_runs')).toEqual({ usage_json: null, result_json: null })
+  expect(reasonsOf(report, 'heartbeat_runs')).toEqual(
+    expect.arrayContaining([
+      'usage_json is left out: is longer than 20000 characters as JSON',
+      'result_json is left out: is longer than 1000000 characters',
+    ]),
+  )
 })

@@ -1,5 +1,5 @@
 export { moveOver } from './moveOver.ts'
-export type { CompanyMove, MoveOverReport, MoveOverRequest } from './moveOver.ts'
+export type { CompanyMove, MoveEnd, MoveOverReport, MoveOverRequest } from './moveOver.ts'
 export { onTarget } from './target.ts'
 export type { TargetPlace } from './target.ts'
 export { isUnreachable } from './source.ts'

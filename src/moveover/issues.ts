@@ -100,7 +100,7 @@ const selectIdentifiers = statement<{ identifiers: string[] }, { identifier: str
 const issueNoun: Noun<IssueRow> = {
   name: 'issues',
   knownById: knownIn('issues', issues),
-  deletedBy: 'issue.deleted',
+  deletedBy: { actions: ['issue.deleted'] },
   async clashes(db, rows) {
     const taken = new Set(
       (await db.run(selectIdentifiers, { identifiers: rows.map((row) => row.identifier) })).map((row) => row.identifier),

@@ -29,7 +29,7 @@ type LabelRow = Parameters<typeof insertLabels>[1][number] & { readonly id: stri
 const labelNoun: Noun<LabelRow> = {
   name: 'labels',
   knownById: knownIn('labels', labels),
-  deletedBy: 'label.deleted',
+  deletedBy: { actions: ['label.deleted'] },
   async write(tx, rows) {
     await insertLabels(tx, rows)
     return []

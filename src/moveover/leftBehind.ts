@@ -6,7 +6,8 @@ import type { SourceConnection } from './source.ts'
 /** A table whose rows stay in the source. */
 export interface LeftBehind {
   readonly table: string
-  readonly rows: number
+  /** Null when they could not be counted. */
+  readonly rows: number | null
   readonly reason: string
 }
 
@@ -61,28 +62,58 @@ const carried: ReadonlySet<string> = new Set([
 ])
 
 const ELSE = 'This command does not know the table'
+/** Tables that are listed. No release has as many. */
+const MAX_LISTED = 500
 
-/** Counts what stays behind: tables with rows, of the companies that are moved where a table says whose its rows are. */
+/** The time for one count, and for all of them, in milliseconds: they are a remark of the report, which must not wait for them. */
+const COUNT_MS = 10_000
+const ALL_COUNTS_MS = 60_000
+const NOT_COUNTED = 'Its rows could not be counted'
+
+/** A view may do anything when it is read, so only tables are counted. */
+const SELECT_TABLES = `select relname::text as name from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace`
+
+const reasonOf = (name: string): string => (Object.hasOwn(reasons, name) ? (reasons[name] ?? ELSE) : ELSE)
+
+/** The names of the tables; null when even those cannot be read. */
+async function tablesOf(source: SourceConnection): Promise<ReadonlySet<string> | null> {
+  const rows = await source.query<{ name: string }>(SELECT_TABLES).catch(() => null)
+  return rows === null ? null : new Set(rows.map(({ name }) => name))
+}
+
+/** The rows of a table; null when they cannot be counted in time, or at all. */
+async function countOf(source: SourceConnection, name: string, hasCompany: boolean, companyIds: readonly string[]): Promise<number | null> {
+  const table = `"${name.replaceAll('"', '""')}"`
+  const count = `select count(*)::float8 as rows from ${table} t ${hasCompany ? 'where t.company_id::text = any($1::text[])' : 'where $1::text[] is not null'}`
+  try {
+    const [row] = await source.queryAlone<{ rows: number }>(count, [companyIds], COUNT_MS)
+    return row?.rows ?? 0
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Counts what stays behind: tables with rows, of the companies that are moved where a table says whose its rows are. No table ends it: what has been
+ * moved is reported whatever the counts are.
+ */
 export async function countLeftBehind(
   source: SourceConnection,
   { tables }: SourceSchema,
   brought: ReadonlySet<string>,
   companyIds: readonly string[],
 ): Promise<readonly LeftBehind[]> {
+  const real = await tablesOf(source)
+  if (real === null) return [{ table: '*', rows: null, reason: NOT_COUNTED }]
   const left: LeftBehind[] = []
+  const deadline = performance.now() + ALL_COUNTS_MS
   for (const [name, { hasCompany }] of [...tables].toSorted(([a], [b]) => a.localeCompare(b))) {
-    if (brought.has(name) || carried.has(name)) continue
-    const table = `"${name.replaceAll('"', '""')}"`
-    // A name is quoted, and its table only counted; a table that cannot be read is not worth ending the move for.
-    const count = `select count(*)::float8 as rows from ${table} t ${hasCompany ? 'where t.company_id::text = any($1::text[])' : 'where $1::text[] is not null'}`
-    const [row] = await source.query<{ rows: number }>(count, [companyIds])
-    const rows = row?.rows ?? 0
-    if (rows > 0)
-      left.push({
-        table: Object.hasOwn(reasons, name) ? name : plainName(name),
-        rows,
-        reason: Object.hasOwn(reasons, name) ? (reasons[name] ?? ELSE) : ELSE,
-      })
+    if (brought.has(name) || carried.has(name) || !real.has(name)) continue
+    const rows = performance.now() > deadline ? null : await countOf(source, name, hasCompany, companyIds)
+    const table = Object.hasOwn(reasons, name) ? name : plainName(name)
+    if (rows === null) left.push({ table, rows: null, reason: `${NOT_COUNTED}. ${reasonOf(name)}` })
+    else if (rows > 0) left.push({ table, rows, reason: reasonOf(name) })
+    if (left.length >= MAX_LISTED) break
   }
   return left
 }

@@ -4,12 +4,14 @@ import { sql } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
 import { lockCompany } from '../org/companies/index.ts'
 import { codeOf } from '../platform/db/databaseErrors.ts'
+import { isCompanyDeleted } from '../model/deletions.ts'
 import { changed, mutate, unchanged } from '../platform/db/mutate.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import { activityLog } from '../platform/db/tables.ts'
 import type { Ctx, ReadDb, Store, Tx } from '../platform/db/types.ts'
 import { Refusal } from '../platform/kernel/errors.ts'
 import type { DomainEvent } from '../platform/kernel/event.ts'
+import { startProblem } from '../platform/kernel/startProblem.ts'
 import { rowsMovedOver } from './events.ts'
 import { PAGE_ROWS } from './read.ts'
 import type { SourceConnection, SourcePlace } from './source.ts'
@@ -49,6 +51,8 @@ export interface Move {
 export interface KnownRow {
   readonly id: string
   readonly isOwn: boolean
+  /** Its deletion here has begun, and what names it is deleted with it. */
+  readonly isBeingDeleted?: boolean
 }
 
 /** Looks which rows of a page are here already. */
@@ -67,6 +71,13 @@ export function knownIn(
   return (db, rows, { companyId }) => db.run(select, { ids: rows.map(({ id }) => id), companyId })
 }
 
+/** How this server records the deletion of rows of a table. */
+export interface Deletion<T> {
+  readonly actions: readonly string[]
+  /** Given where the audit row is about what the row belonged to: whose id that is, and under which key of the details the id of the row stands. */
+  readonly part?: { readonly ownerId: (row: T) => string; readonly key: string }
+}
+
 /** How rows of one table come. */
 export interface Noun<T extends { readonly id: string }> {
   /** The table in the source. */
@@ -77,8 +88,8 @@ export interface Noun<T extends { readonly id: string }> {
   readonly knownByRow?: FindKnown<T>
   /** Rows of one transaction, where each of them is more work than usual. */
   readonly batchRows?: number
-  /** The action of the audit row of a deletion: what was deleted here since an earlier move does not come again. */
-  readonly deletedBy?: string
+  /** The audit row of a deletion: what was deleted here since an earlier move does not come again. */
+  readonly deletedBy?: Deletion<T>
   /** Further rows that are in the way, by the id of the row, as a reason. Called again behind the lock of the company. */
   readonly clashes?: (db: Pick<ReadDb, 'run'>, rows: readonly T[], move: Move) => Promise<ReadonlyMap<string, string>>
   /** (tx) Writes rows that are new. @returns further events */
@@ -87,11 +98,40 @@ export interface Noun<T extends { readonly id: string }> {
 
 /** Deletions here are kept: the source still has what was deleted, and a repeat does not bring it back. */
 export const DELETED_HERE = 'it was deleted here after an earlier move'
+/** For what is deleted in several transactions, of which the last has not been made yet. */
+export const BEING_DELETED = 'it is being deleted here'
 
-/** Of these things of a company, those whose deletion this server has recorded under an action. */
-export const selectDeleted = statement<{ ids: string[]; companyId: string; action: string }, { id: string }>('moveover_deleted').read(sql`
-  select distinct entity_id as id from ${activityLog} where entity_id = any(${param('ids', 'text[]')}) and action = ${param('action')}
+/** Of these things of a company, those whose deletion this server has recorded under one of the actions. */
+export const selectDeleted = statement<{ ids: string[]; companyId: string; actions: string[] }, { id: string }>('moveover_deleted').read(sql`
+  select distinct entity_id as id from ${activityLog} where entity_id = any(${param('ids', 'text[]')}) and action = any(${param('actions', 'text[]')})
     and company_id = ${param('companyId', 'uuid')}`)
+
+// The audit row is about what the thing belonged to, by whose id it is found, and names the thing in its details.
+const selectDeletedParts = statement<
+  { ids: string[]; ownerIds: string[]; companyId: string; actions: string[]; key: string },
+  { id: string }
+>('moveover_deleted_parts').read(sql`
+  select distinct details ->> ${param('key', 'text')} as id from ${activityLog}
+  where entity_id = any(${param('ownerIds', 'text[]')}) and action = any(${param('actions', 'text[]')})
+    and company_id = ${param('companyId', 'uuid')} and details ->> ${param('key', 'text')} = any(${param('ids', 'text[]')})`)
+
+const selectIsBeingDeleted = statement<{ companyId: string }, { isBeingDeleted: boolean }>('moveover_company_deleted').read(
+  sql`select ${isCompanyDeleted(param('companyId', 'uuid'))} as "isBeingDeleted"`,
+)
+
+/** Of rows that are not here, those that were deleted here. */
+async function findDeleted<T extends { readonly id: string }>(
+  db: Pick<ReadDb, 'run'>,
+  companyId: string,
+  deletion: Deletion<T> | undefined,
+  rows: readonly T[],
+): Promise<readonly { readonly id: string }[]> {
+  if (deletion === undefined || rows.length === 0) return []
+  const [ids, { actions, part }] = [rows.map(({ id }) => id), deletion]
+  if (part === undefined) return await db.run(selectDeleted, { ids, companyId, actions: [...actions] })
+  const ownerIds = [...new Set(rows.map((row) => part.ownerId(row)))]
+  return await db.run(selectDeletedParts, { ids, ownerIds, companyId, actions: [...actions], key: part.key })
+}
 
 interface Sorted<T> {
   readonly fresh: readonly T[]
@@ -111,15 +151,14 @@ async function sort<T extends { readonly id: string }>(
   const own: string[] = []
   const refused = new Map<string, string>()
   const here = new Set<string>()
-  for (const { id, isOwn } of await (noun.knownById ?? noun.knownByRow ?? noneKnown)(db, rows, move)) {
+  for (const { id, isOwn, isBeingDeleted } of await (noun.knownById ?? noun.knownByRow ?? noneKnown)(db, rows, move)) {
     here.add(id)
-    if (isOwn) own.push(id)
-    else refused.set(id, 'not brought: another company here has a row with this id')
+    if (!isOwn) refused.set(id, 'not brought: another company here has a row with this id')
+    else if (isBeingDeleted === true) refused.set(id, `not brought: ${BEING_DELETED}`)
+    else own.push(id)
   }
   const missing = rows.filter(({ id }) => !here.has(id))
-  if (noun.deletedBy !== undefined && missing.length > 0)
-    for (const { id } of await db.run(selectDeleted, { ids: missing.map((row) => row.id), companyId, action: noun.deletedBy }))
-      refused.set(id, `not brought: ${DELETED_HERE}`)
+  for (const { id } of await findDeleted(db, companyId, noun.deletedBy, missing)) refused.set(id, `not brought: ${DELETED_HERE}`)
   const left = missing.filter(({ id }) => !refused.has(id))
   for (const [id, reason] of (await noun.clashes?.(db, left, move)) ?? []) refused.set(id, reason)
   return { fresh: left.filter(({ id }) => !refused.has(id)), own, refused }
@@ -131,6 +170,8 @@ const sourceOf = ({ place: { release, host, database } }: Move) => ({ release, h
 const writeOnce = async <T extends { readonly id: string }>(move: Move, noun: Noun<T>, rows: readonly T[]): Promise<Sorted<T>> =>
   await mutate(move.ctx, async (tx) => {
     await lockCompany(tx, move.companyId)
+    const [company] = await tx.run(selectIsBeingDeleted, { companyId: move.companyId })
+    if (company?.isBeingDeleted === true) throw startProblem(`The company ${move.issuePrefix} is being deleted here, so nothing more of it comes`)
     const sorted = await sort(tx, move, noun, rows)
     const [first] = sorted.fresh
     if (first === undefined) return unchanged(sorted)

@@ -82,6 +82,24 @@ describe('A move that is only looked at', () => {
     const { leftBehind } = await move({ isApplied: false })
     expect(leftBehind).toEqual([{ table: 'routines', rows: 1, reason: expect.stringContaining('Make routines anew') as string }])
   })
+
+  test('A table whose rows the login may not count is named, and takes no report away', async () => {
+    const { sql, url } = source
+    const [{ name }] = (await sql.query<{ name: string }>('select current_database() as name')).rows as [{ name: string }]
+    const login = `${name}_reader`
+    await sql.query(`create role ${login} login password 'reads'`)
+    onTestFinished(async () => {
+      await sql.query(`drop owned by ${login}`)
+      await sql.query(`drop role ${login}`)
+    })
+    await sql.query(`grant usage on schema drizzle to ${login}`)
+    await sql.query(`grant select on all tables in schema public, drizzle to ${login}`)
+    await sql.query(`revoke select on routines from ${login}`)
+    const from = url.replace(/\/\/[^@]*@/, `//${login}:reads@`)
+    const { leftBehind, end } = await move({ from, isApplied: false })
+    expect(end).toBeNull()
+    expect(leftBehind).toEqual([{ table: 'routines', rows: null, reason: expect.stringContaining('could not be counted') as string }])
+  })
 })
 
 describe('A move of a company', () => {
@@ -319,6 +337,45 @@ describe('A repeat of a move', () => {
     expect(problems).toContainEqual(expect.objectContaining({ table: 'issues', reason: expect.stringContaining('deleted here') as string }))
   })
 
+  test('A document and a workspace that were deleted here since do not come again, nor do the revisions of the document', async () => {
+    await move()
+    const [parent] = planted.issues
+    expect((await server().board.del(`/api/issues/${parent}/documents/plan`)).status).toBe(200)
+    expect((await server().board.del(`/api/projects/${planted.project}/workspaces/${planted.workspace}`)).status).toBe(200)
+    const { tables, problems } = company(await move())
+    expect(tables).toMatchObject({
+      documents: { brought: 0, refused: 1 },
+      document_revisions: { brought: 0, refused: 2 },
+      project_workspaces: { brought: 0, refused: 1 },
+    })
+    const deleted = problems.filter(({ reason }) => reason.includes('deleted here')).map(({ table }) => table)
+    expect(deleted.toSorted()).toEqual(['documents', 'project_workspaces'])
+    expect((await server().board.get(`/api/issues/${parent}/documents/plan`)).status).toBe(404)
+  })
+
+  test('Nothing more comes of a company or an agent whose deletion has begun here', async () => {
+    await move()
+    const begin = (id: string, kind: string) =>
+      server().database.sql.query('insert into deletions (id, company_id, kind) values ($1, $2, $3)', [id, planted.id, kind])
+    await begin(planted.engineer, 'agent')
+    const { tables, problems } = company(await move())
+    expect(tables['agents']).toMatchObject({ known: 1, refused: 1 })
+    expect(problems).toContainEqual(
+      expect.objectContaining({ table: 'agents', reason: 'not brought: it is being deleted here', examples: [planted.engineer] }),
+    )
+    await begin(planted.id, 'company')
+    expect(company(await move())).toMatchObject({ outcome: 'refused', reason: 'it is being deleted here' })
+  })
+
+  test('A company whose deletion began here and left no company behind does not come again', async () => {
+    await server().database.sql.query(
+      `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, details)
+       values ($1, 'system', 'test', 'company.deletion_begun', 'company', $1::text, '{}')`,
+      [planted.id],
+    )
+    expect(company(await move())).toMatchObject({ outcome: 'refused', reason: 'it was deleted here after an earlier move' })
+  })
+
   test('A company that was deleted here since does not come again, and the keys of its agents stay dead', async () => {
     await move()
     expect((await server().board.del(`/api/companies/${planted.id}`)).status).toBe(200)
@@ -337,7 +394,13 @@ describe('A repeat of a move', () => {
 
   test('A move that was ended between two batches goes on where it was', async () => {
     const ending = new AbortController()
-    await expect(move({ signal: ending.signal, onProgress: (sentence) => sentence.endsWith('runs') && ending.abort() })).rejects.toThrow()
+    const cut = await move({ signal: ending.signal, onProgress: (sentence) => sentence.endsWith('runs') && ending.abort() })
+    expect(company(cut)).toMatchObject({ outcome: 'cut', isActivated: false, tables: { issues: { brought: 3 } } })
+    expect(cut.end).toEqual({
+      kind: 'interrupted',
+      message: 'The move was interrupted',
+      left: [{ issuePrefix: planted.prefix, parts: ['runs', 'comments', 'documents', 'approvals', 'costs', 'activity'] }],
+    })
     expect(await rowsOf('heartbeat_runs')).toHaveLength(0)
     expect(await rowsOf('issues')).toHaveLength(3)
     const { tables } = company(await move())

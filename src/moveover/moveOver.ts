@@ -1,8 +1,10 @@
 // Moves companies of a Paperclip server here, from its database.
 
 import { systemCtx } from '../platform/db/context.ts'
+import { codeOf, isConnectionFailure } from '../platform/db/databaseErrors.ts'
 import type { Store } from '../platform/db/types.ts'
-import { startProblem } from '../platform/kernel/startProblem.ts'
+import { Refusal } from '../platform/kernel/errors.ts'
+import { isStartProblem, startProblem } from '../platform/kernel/startProblem.ts'
 import { agentTables, moveAgents, moveKeys } from './agents.ts'
 import { approvalLinks, approvalTables, moveApprovals } from './approvals.ts'
 import { commentTable, moveComments } from './comments.ts'
@@ -21,7 +23,7 @@ import { moveProjects, projectLinks, projectTables } from './projects.ts'
 import { moveRuns, runTable } from './runs.ts'
 import { checkSchema } from './schema.ts'
 import { moveSecrets, secretsWithoutValue, secretTable } from './secrets.ts'
-import { openSource } from './source.ts'
+import { isUnreachable, openSource } from './source.ts'
 import type { SourceConnection, SourcePlace } from './source.ts'
 import { readCompanies } from './readCompanies.ts'
 import { createTally } from './tally.ts'
@@ -80,14 +82,29 @@ export interface CompanyMove {
   readonly id: string
   readonly name: string
   readonly issuePrefix: string
-  /** `new`: it was not here before. `here`: an earlier move brought it. `refused`: it cannot come, for the reason. */
-  readonly outcome: 'new' | 'here' | 'refused'
+  /** `new`: it was not here before. `here`: an earlier move brought it. `refused`: it cannot come, for the reason. `cut`: the move ended in it. */
+  readonly outcome: 'new' | 'here' | 'refused' | 'cut'
   readonly reason: string | null
   readonly isActivated: boolean
   readonly tables: Readonly<Record<string, Readonly<TableCounts>>>
   readonly problems: readonly MoveProblem[]
   /** The names of secrets whose values must be entered again. */
   readonly secretsToEnter: readonly string[]
+}
+
+/** What is left of a company to come. */
+export interface LeftOver {
+  readonly issuePrefix: string
+  /** The parts of it, in their order. */
+  readonly parts: readonly string[]
+}
+
+/** Why a move ended before it was complete. What it had written stays, and the next move goes on behind it. */
+export interface MoveEnd {
+  readonly kind: 'interrupted' | 'unreachable' | 'failed'
+  /** A sentence for the operator. */
+  readonly message: string
+  readonly left: readonly LeftOver[]
 }
 
 export interface MoveOverReport {
@@ -97,6 +114,8 @@ export interface MoveOverReport {
   /** Companies of the source that cannot be read at all. */
   readonly problems: readonly MoveProblem[]
   readonly leftBehind: readonly LeftBehind[]
+  /** Null for a move that is complete. */
+  readonly end: MoveEnd | null
 }
 
 const noneYet = (): Present => ({
@@ -109,6 +128,16 @@ const noneYet = (): Present => ({
   documents: new Set(),
   labels: new Map(),
 })
+
+/** Why the error of a move is its end and no bug; null for a bug. */
+function endOf(error: unknown, signal: AbortSignal | undefined): Omit<MoveEnd, 'left'> | null {
+  if (signal?.aborted === true) return { kind: 'interrupted', message: 'The move was interrupted' }
+  if (isStartProblem(error)) return { kind: isUnreachable(error) ? 'unreachable' : 'failed', message: error.message }
+  if (isConnectionFailure(error)) return { kind: 'unreachable', message: 'The connection to the database of this server was lost' }
+  const code = error instanceof Refusal ? error.code : codeOf(error)
+  // The message of the database may quote a row.
+  return code === undefined ? null : { kind: 'failed', message: `The database of this server refuses the work (${code})` }
+}
 
 interface Opened {
   readonly request: MoveOverRequest
@@ -143,20 +172,48 @@ const resultOf = ({ id, name, issuePrefix }: SourceCompany, { tables: counts, pr
   problems,
 })
 
+/** The move of one company as far as it has come. */
+interface Moving {
+  readonly move: Move
+  readonly company: SourceCompany
+  /** Parts that are complete. */
+  done: number
+}
+
 /** Moves one company, part by part. */
-async function moveCompany(opened: Opened, company: SourceCompany): Promise<CompanyMove> {
-  const { request } = opened
-  const move = moveOf(opened, company)
+async function moveCompany({ request }: Opened, moving: Moving): Promise<CompanyMove> {
+  const { move, company } = moving
   const place = request.isApplied ? await bringCompany(move, company) : await placeOf(move, company)
   if (place.kind === 'taken')
     return { ...resultOf(company, move.tally), outcome: 'refused', reason: place.reason, isActivated: false, secretsToEnter: [] }
   for (const part of parts) {
     request.onProgress?.(`${company.issuePrefix}: ${part.name}`)
     await part.move(move)
+    moving.done += 1
   }
   const isActivated = request.isApplied && (await finishCompany(move, company, request.activate))
   const secretsToEnter = request.isApplied ? await secretsWithoutValue(move) : []
   return { ...resultOf(company, move.tally), outcome: place.kind, reason: null, isActivated, secretsToEnter }
+}
+
+/** Moves companies one by one. An end in the middle is reported with what was done before it, because that stays. */
+async function moveCompanies(opened: Opened, companies: readonly SourceCompany[]): Promise<Pick<MoveOverReport, 'companies' | 'end'>> {
+  const results: CompanyMove[] = []
+  const partNames = parts.map(({ name }) => name)
+  for (const [at, company] of companies.entries()) {
+    const moving: Moving = { move: moveOf(opened, company), company, done: 0 }
+    try {
+      results.push(await moveCompany(opened, moving))
+    } catch (error) {
+      const end = endOf(error, opened.request.signal)
+      if (end === null) throw error
+      const begun = { ...resultOf(company, moving.move.tally), outcome: 'cut' as const, reason: end.message, isActivated: false, secretsToEnter: [] }
+      const others = companies.slice(at + 1).map(({ issuePrefix }) => ({ issuePrefix, parts: partNames }))
+      const left = [{ issuePrefix: company.issuePrefix, parts: partNames.slice(moving.done) }, ...others]
+      return { companies: [...results, begun], end: { ...end, left } }
+    }
+  }
+  return { companies: results, end: null }
 }
 
 /** The companies that were asked for. @throws a problem that names one that the source does not have */
@@ -172,22 +229,21 @@ function chosen(all: readonly SourceCompany[], asked: readonly string[] | null):
 
 /**
  * Moves companies of a Paperclip server here: reads its database in one read-only snapshot, and writes here in bounded batches, each with an audit
- * row. A repeat brings only what is new, and a move that was cut off goes on where it was.
+ * row. A repeat brings only what is new, and a move that was cut off goes on where it was. An end in the middle of a company is in the report.
  * @throws a problem with a sentence for the operator when the source cannot be read or has a schema that is not known
  */
 export async function moveOver(request: MoveOverRequest): Promise<MoveOverReport> {
-  const source = await openSource(request.from)
+  const source = await openSource(request.from, request.signal)
   try {
     const schema = await checkSchema(source, tables, [...projectLinks, labelLinks, ...approvalLinks], companyColumns)
     const place = { release: schema.release, host: source.host, database: source.database }
     const unreadable = createTally()
     const companies = chosen(await readCompanies(source, unreadable), request.companies)
-    const opened = { request, source, place }
-    const results: CompanyMove[] = []
-    for (const company of companies) results.push(await moveCompany(opened, company))
+    const moved = await moveCompanies({ request, source, place }, companies)
     const companyIds = companies.map(({ id }) => id)
-    const leftBehind = await countLeftBehind(source, schema, new Set(tables.map(({ name }) => name)), companyIds)
-    return { isApplied: request.isApplied, source: place, companies: results, problems: unreadable.problems, leftBehind }
+    const leftBehind =
+      moved.end === null ? await countLeftBehind(source, schema, new Set(tables.map(({ name }) => name)), companyIds) : []
+    return { isApplied: request.isApplied, source: place, ...moved, problems: unreadable.problems, leftBehind }
   } finally {
     await source.close()
   }

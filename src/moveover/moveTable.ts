@@ -22,8 +22,8 @@ export interface Movement<C extends Columns, T extends { readonly id: string }> 
 /** Receives the id of a row that is here. */
 export type Arrived = (id: string) => void
 
-/** The rows that are trees are held as keys in memory: about 200 bytes each. */
-const MAX_TREE_ROWS = 2_000_000
+/** Rows of a table whose ids, or keys, are kept in memory: 100 to 400 bytes for each. */
+const MAX_KEPT_ROWS = 2_000_000
 
 /** Fits and shapes rows of one page. Those that cannot come are counted and noted. */
 function shaped<C extends Columns, T extends { readonly id: string }>(
@@ -62,16 +62,26 @@ async function bringKeys<C extends Columns, T extends { readonly id: string }>(
   return present
 }
 
-/** Brings a table whose rows do not name each other. @param arrived receives the ids of the rows that are here afterwards */
+/**
+ * Brings a table whose rows do not name each other.
+ * @param arrived receives the ids of the rows that are here afterwards; only so many rows come then as can be kept in memory
+ */
 export async function moveTable<C extends Columns, T extends { readonly id: string }>(
   move: Move,
   movement: Movement<C, T>,
-  arrived: Arrived = () => {},
+  arrived?: Arrived,
 ): Promise<void> {
   const { table } = movement
   move.tally.add(table.name, 'inSource', await countRows(move.source, table, move.companyId))
-  for await (const keys of readKeys(move.source, table, move.companyId)) for (const id of await bringKeys(move, movement, keys)) arrived(id)
+  let seen = 0
+  for await (const keys of readKeys(move.source, table, move.companyId)) {
+    seen += keys.length
+    if (arrived !== undefined && seen > MAX_KEPT_ROWS) return void move.tally.note(table.name, BEYOND, '')
+    for (const id of await bringKeys(move, movement, keys)) arrived?.(id)
+  }
 }
+
+const BEYOND = `not brought: rows beyond the first ${MAX_KEPT_ROWS}, or without a time`
 
 /**
  * Brings a table whose rows name one above them, level by level: a row comes when the one above it is here.
@@ -89,8 +99,8 @@ export async function moveTree<C extends Columns, T extends { readonly id: strin
   move.tally.add(table.name, 'inSource', inSource)
   const keys = new Map<string, RowKey>()
   for await (const page of readKeys(move.source, table, move.companyId, parent))
-    for (const key of page) if (keys.size < MAX_TREE_ROWS) keys.set(key.id, key)
-  if (inSource > keys.size) move.tally.note(table.name, `not brought: rows beyond the first ${MAX_TREE_ROWS}, or without a time`, '')
+    for (const key of page) if (keys.size < MAX_KEPT_ROWS) keys.set(key.id, key)
+  if (inSource > keys.size) move.tally.note(table.name, BEYOND, '')
   const { levels, cut } = levelsOf([...keys.values()])
   const movement = movementOf(cut)
   for (const level of levels) {

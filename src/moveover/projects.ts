@@ -67,7 +67,7 @@ const insertProjectGoals = statement<{ projectIds: string[]; goalIds: string[] }
 const projectNoun: Noun<ProjectRow> = {
   name: 'projects',
   knownById: knownIn('projects', projects),
-  deletedBy: 'project.deleted',
+  deletedBy: { actions: ['project.deleted'] },
   async write(tx, rows) {
     await insertProjects(
       tx,
@@ -185,6 +185,7 @@ const workspaceMovement: Movement<(typeof workspaceTable)['columns'], WorkspaceR
   noun: {
     name: 'project_workspaces',
     knownById: knownIn('workspaces', projectWorkspaces),
+    deletedBy: { actions: ['project.workspace_deleted'], part: { ownerId: (row) => row.projectId, key: 'workspaceId' } },
     async write(tx, rows) {
       await insertWorkspaces(tx, rows)
       return []

@@ -9,7 +9,7 @@ export const PAGE_ROWS = 500
 /** Bytes of the texts of one page. */
 const PAGE_TEXT_BYTES = 4_000_000
 /** The longest row. No text that this server takes is half as long. */
-const MAX_ROW_BYTES = 2_500_000
+export const MAX_ROW_BYTES = 2_500_000
 /** Keys that are read at once. */
 const KEY_ROWS = 5000
 
@@ -26,14 +26,16 @@ const expressionOf = ({ column, kind }: Columns[string]): string => {
       // An infinite instant and one before Christ have no form that says so; as text they do not fit, which is reported.
       return `case when ${name} between '1970-01-01' and '2999-12-31' then to_char(${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') else ${name}::text end`
     case 'uuid':
+      return `${name}::text`
     case 'text':
     case 'day':
     case 'json':
-      return `${name}::text`
+      // The lengths were measured in a read before. A table of the source may be a view that answers anew each time, so the read is bounded, too.
+      return `left(${name}::text, ${MAX_ROW_BYTES})`
   }
 }
 
-const hasLength = ({ kind }: Columns[string]): boolean => kind === 'text' || kind === 'json'
+const hasLength = ({ kind }: Columns[string]): boolean => kind === 'text' || kind === 'json' || kind === 'day'
 
 /** Whether a source has a column. */
 const isIn =
@@ -41,7 +43,8 @@ const isIn =
   ({ column }: Columns[string]): boolean =>
     !absent.has(`${name}.${column}`)
 
-const sizeOf = (source: SourceConnection, table: SourceTable): string =>
+/** An expression for the bytes of all texts of a row. */
+export const sizeOf = (source: SourceConnection, table: Pick<SourceTable, 'name' | 'columns'>): string =>
   [
     '0',
     ...Object.values(table.columns)

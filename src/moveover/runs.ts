@@ -4,7 +4,7 @@ import { runs } from '../model/runs.ts'
 import type { RunOutcome } from '../model/runStatus.ts'
 import { insertRows, rowColumn } from '../platform/db/insertRows.ts'
 import { redact } from '../platform/kernel/redact.ts'
-import { createdColumn, id, idColumn, INT_MAX, line, needed, orElse, record, reference, time, updatedColumn } from './columns.ts'
+import { createdColumn, id, idColumn, INT_MAX, line, needed, orElse, recordOf, reference, time, updatedColumn } from './columns.ts'
 import type { SourceTable } from './columns.ts'
 import { knownIn } from './move.ts'
 import type { Move } from './move.ts'
@@ -13,6 +13,10 @@ import type { Movement } from './moveTable.ts'
 
 /** The longest text of a run that comes, in characters: what a run printed in full is in the source's log files. */
 const MAX_TEXT = 100_000
+/** The longest results and contexts, as JSON. */
+const MAX_JSON = 200_000
+/** The longest usage, as JSON: it is a few numbers. */
+const MAX_USAGE = 20_000
 const outcomes = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const satisfies readonly RunOutcome[]
 const text = (column: string, max = MAX_TEXT) => orElse('text', column, z.string().max(max).nullable(), null)
 const whole = z.int().min(-INT_MAX).max(INT_MAX).nullable()
@@ -31,8 +35,8 @@ export const runTable = {
     errorCode: text('error_code', 200),
     exitCode: orElse('int', 'exit_code', whole, null),
     signal: text('signal', 50),
-    usageJson: orElse('json', 'usage_json', record.nullable(), null),
-    resultJson: orElse('json', 'result_json', record.nullable(), null),
+    usageJson: orElse('json', 'usage_json', recordOf(MAX_USAGE).nullable(), null),
+    resultJson: orElse('json', 'result_json', recordOf(MAX_JSON).nullable(), null),
     sessionIdBefore: text('session_id_before', 500),
     sessionIdAfter: text('session_id_after', 500),
     stdoutExcerpt: text('stdout_excerpt'),
@@ -40,7 +44,7 @@ export const runTable = {
     externalRunId: text('external_run_id', 500),
     retryOfRunId: reference('retry_of_run_id'),
     processLossRetryCount: orElse('int', 'process_loss_retry_count', z.int().min(0).max(INT_MAX), 0),
-    contextSnapshot: orElse('json', 'context_snapshot', record.nullable(), null),
+    contextSnapshot: orElse('json', 'context_snapshot', recordOf(MAX_JSON).nullable(), null),
     createdAt: createdColumn,
     updatedAt: updatedColumn,
   },
@@ -115,15 +119,12 @@ const movement: Movement<(typeof runTable)['columns'], RunRow> = {
     if (outcome === null) note('it arrives as cancelled: it was not over in the source')
     const issueId = issueOf(row.contextSnapshot)
     return {
-      ...row,
+      // What a run was given and what it wrote may show secrets, and the server that it came from may not have covered them.
+      ...redact(row),
       ...(outcome === null ? STILL_LIVE : {}),
       companyId,
       agentId,
       status: outcome ?? 'cancelled',
-      // The output of a run may show the secrets that it was given, and the server that it came from may not have covered it.
-      stdoutExcerpt: redact(row.stdoutExcerpt),
-      stderrExcerpt: redact(row.stderrExcerpt),
-      resultJson: redact(row.resultJson),
       issueId: issueId !== null && present.issues.has(issueId) ? issueId : null,
       leaseSeconds: 1,
       leaseExpiresAt: row.finishedAt ?? row.createdAt,

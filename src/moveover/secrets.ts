@@ -10,6 +10,7 @@ import type { SourceTable } from './columns.ts'
 import { knownIn } from './move.ts'
 import type { Move, Noun } from './move.ts'
 import { moveTable } from './moveTable.ts'
+import type { Movement } from './moveTable.ts'
 
 const MAX_VERSION = 1000
 
@@ -43,7 +44,7 @@ type SecretRow = Parameters<typeof insertSecrets>[1][number] & { readonly id: st
 const secretNoun: Noun<SecretRow> = {
   name: 'company_secrets',
   knownById: knownIn('secrets', secrets),
-  deletedBy: 'secret.deleted',
+  deletedBy: { actions: ['secret.deleted'] },
   async write(tx, rows) {
     await insertSecrets(tx, rows)
     return []
@@ -62,7 +63,7 @@ const selectNames = statement<{ companyId: string }, { id: string; name: string;
 export async function moveSecrets(move: Move): Promise<void> {
   const here = await move.store.read.run(selectNames, { companyId: move.companyId })
   const owners = new Map(here.map(({ id, name }) => [skeleton(name), id]))
-  await moveTable(move, {
+  const movement: Movement<(typeof secretTable)['columns'], SecretRow> = {
     table: secretTable,
     noun: secretNoun,
     shape({ provider, latestVersion, ...row }, note, { companyId }) {
@@ -81,7 +82,9 @@ export async function moveSecrets(move: Move): Promise<void> {
         latestVersion: latestVersion - 1,
       }
     },
-  })
+  }
+  // Their names are kept in memory.
+  await moveTable(move, movement, () => {})
 }
 
 /** The names of the secrets of a company that have no value here. */

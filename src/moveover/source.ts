@@ -16,6 +16,8 @@ export interface SourcePlace {
 export interface SourceConnection {
   /** Runs a read. The text is one of this room; what came from the source is a parameter. */
   query<R>(text: string, values?: readonly unknown[]): Promise<R[]>
+  /** As `query`; a failure of it does not end the transaction. @param limitMs of the read, in milliseconds */
+  queryAlone<R>(text: string, values: readonly unknown[], limitMs: number): Promise<R[]>
   readonly host: string
   readonly database: string
   /** Columns of newer releases that this source does not have, as `table.column`. The check of its schema finds them. */
@@ -59,10 +61,14 @@ function unreachableProblem(error: unknown): Error {
 }
 
 /** The problem of a login that may not read a table. */
-const refusedRead = (error: unknown): Error | null =>
-  codeOf(error) === '42501'
-    ? startProblem('The source refuses a read (42501): the login of --from needs SELECT on the tables of the schemas public and drizzle')
-    : null
+const refusedRead = (error: unknown): Error | null => {
+  const code = codeOf(error)
+  if (code === '42501')
+    return startProblem('The source refuses a read (42501): the login of --from needs SELECT on the tables of the schemas public and drizzle')
+  if (code === '57014') return startProblem(`The source does not answer a read within ${READ_LIMIT_MS / 1000} s (57014)`)
+  // The message of the source may quote a row of it.
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? startProblem(`The source refuses a read (${code})`) : null
+}
 
 async function connectTo(options: ConnectionOptions): Promise<{ readonly pool: Pool; readonly connection: Connection }> {
   try {
@@ -81,24 +87,43 @@ async function connectTo(options: ConnectionOptions): Promise<{ readonly pool: P
 /**
  * Opens the source and begins the one transaction in which everything is read: read-only, and of one snapshot, so that what is read fits
  * together while the source goes on.
+ * @param signal ends the read that goes on, and every later one
  * @throws a problem with a sentence for the operator
  */
-export async function openSource(connectionString: string): Promise<SourceConnection> {
+export async function openSource(connectionString: string, signal?: AbortSignal): Promise<SourceConnection> {
   const place = placeOf(connectionString)
   if (place === null) throw startProblem('--from expects the URL of a Postgres database: postgres://user:password@host:port/database')
   const limits = { statement_timeout: READ_LIMIT_MS, query_timeout: READ_LIMIT_MS + 5000 }
   const options = { connectionString, max: 1, application_name: 'paperclip-server import', ...limits }
   const { pool, connection } = await connectTo(options)
-  const close = async (): Promise<void> => {
+  let isOpen = true
+  const release = (): void => {
     // The transaction only read, so nothing is lost when its session ends with it.
-    connection.release(true)
+    if (isOpen) connection.release(true)
+    isOpen = false
+  }
+  signal?.addEventListener('abort', release, { once: true })
+  const close = async (): Promise<void> => {
+    signal?.removeEventListener('abort', release)
+    release()
     await pool.end()
   }
   const query = async <R>(text: string, values: readonly unknown[] = []): Promise<R[]> => {
+    signal?.throwIfAborted()
     try {
       return (await connection.query({ text, values: [...values] })).rows as R[]
     } catch (error) {
+      signal?.throwIfAborted()
       throw isConnectionFailure(error) ? unreachableProblem(error) : (refusedRead(error) ?? error)
+    }
+  }
+  const queryAlone = async <R>(text: string, values: readonly unknown[], limitMs: number): Promise<R[]> => {
+    await query('savepoint alone')
+    await query(`set local statement_timeout = ${Math.floor(limitMs)}`)
+    try {
+      return await query<R>(text, values)
+    } finally {
+      await query('rollback to savepoint alone').catch(() => {})
     }
   }
   try {
@@ -106,7 +131,7 @@ export async function openSource(connectionString: string): Promise<SourceConnec
     await query("select set_config('idle_in_transaction_session_timeout', '0', true), set_config('search_path', 'public', true)")
     const [mode] = await query<{ readOnly: string }>(`select current_setting('transaction_read_only') as "readOnly"`)
     if (mode?.readOnly !== 'on') throw startProblem('The source did not begin a read-only transaction, so it is not read')
-    return { query, close, absent: new Set(), ...place }
+    return { query, queryAlone, close, absent: new Set(), ...place }
   } catch (error) {
     await close()
     throw error

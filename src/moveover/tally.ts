@@ -21,7 +21,7 @@ export interface MoveProblem {
 
 const MAX_EXAMPLES = 5
 /** Kinds of problems of one company. A source with more has other troubles, and what is left out is counted. */
-const MAX_PROBLEMS = 300
+const MAX_PROBLEMS = 150
 
 /** Counts what happens to the rows of a company. */
 export interface Tally {

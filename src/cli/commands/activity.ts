@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { verificationView } from '../../observe/audit/views.ts'
 import type { activityView } from '../../observe/activity/views.ts'
 import type { eventView } from '../../observe/events/views.ts'
 import { command } from '../command.ts'
 import type { Io } from '../io.ts'
-import { commandProblem, EXIT, usageProblem } from '../problem.ts'
-import { oneLine, safeJson, toned } from '../screen.ts'
-import { eventsOf } from '../serverEvents.ts'
+import { commandProblem, EXIT, interruptedBy, interruptedWith, usageProblem } from '../problem.ts'
+import { safeJson, sentence, toned } from '../screen.ts'
+import { eventsOf, valueOf } from '../serverEvents.ts'
 import { companyIdOf, companyOption, limitOption, withQuery } from '../subject.ts'
 import { fields } from '../table.ts'
 
@@ -25,13 +26,16 @@ type Row = Omit<Activity, 'companyId'>
 /** One row as a line, cut by nothing: `grep` reads it too. */
 const lineOf = (io: Io, { createdAt, seq, action, entityType, entityId, actorType, actorId, details }: Row): string => {
   const what = details === null || Object.keys(details).length === 0 ? '' : ` ${toned(io.screen, 'quiet', safeJson(details))}`
-  return `${createdAt} ${seq} ${oneLine(action)} ${oneLine(entityType)} ${oneLine(entityId)} by ${actorType} ${oneLine(actorId)}${what}`
+  return sentence`${createdAt} ${seq} ${action} ${entityType} ${entityId} by ${actorType} ${actorId}` + what
 }
 
-const writeRow = async (io: Io, row: Row): Promise<void> => await io.write(`${io.json ? safeJson(row) : lineOf(io, row)}\n`)
+const writeRow = async (io: Io, row: Row): Promise<void> =>
+  io.json ? await io.writeJson(`${safeJson(row)}\n`) : await io.write(`${lineOf(io, row)}\n`)
 
 /** How often a stream is opened anew after it was cut, before the command gives up. */
 const MAX_RECONNECTS = 5
+/** The wait before that. A server that ends every stream must not be asked without a pause. */
+const RECONNECT_MS = 500
 
 interface Following {
   readonly companyId: string
@@ -52,7 +56,7 @@ async function follow(io: Io, first: Response, { companyId, printed, isWanted }:
       for await (const event of eventsOf(answer)) {
         failures = 0
         if (event.id !== '') cursor = event.id
-        const message = JSON.parse(event.data) as StreamEvent
+        const message = valueOf<StreamEvent>(event)
         if (message.type !== 'activity.logged' || printed.has(message.payload.seq)) continue
         const row = { ...message.payload, createdAt: message.createdAt }
         if (isWanted(row)) await writeRow(io, row)
@@ -61,9 +65,12 @@ async function follow(io: Io, first: Response, { companyId, printed, isWanted }:
       // The connection was cut.
       if (!(error instanceof TypeError)) throw error
     }
+    io.signal.throwIfAborted()
+    await sleep(RECONNECT_MS, undefined, { signal: io.signal })
     answer = await openStream(io, companyId, cursor)
   }
-  if (!io.signal.aborted) throw commandProblem(EXIT.unreachable, { message: 'The server ended the stream', next: 'run the command again' })
+  io.signal.throwIfAborted()
+  throw commandProblem(EXIT.unreachable, { message: 'The server ended the stream', next: 'run the command again' })
 }
 
 const tailActivity = command({
@@ -85,7 +92,7 @@ const tailActivity = command({
     since: z.string().optional().describe('only rows from an instant or a day on'),
     ...limitOption(),
   }),
-  streams: true,
+  streams: 'lines',
   run: async (io, { company, instance, follow: goesOn, limit, action, agent, interventions, since }) => {
     if (goesOn && (instance || interventions)) throw usageProblem('--follow goes neither with --instance nor with --interventions')
     const path = await pathOf(io, company, instance)
@@ -110,7 +117,14 @@ const verifyActivity = command({
   example: ['paperclip-server activity verify --company ACME', 'paperclip-server activity verify --instance --json'],
   options: z.object({ ...companyOption, ...instanceOption, since: z.string().optional().describe('only rows from an instant on') }),
   run: async (io, { company, instance, since }) => {
-    const result = await io.client().get<Verification>(withQuery(`${await pathOf(io, company, instance)}/verify`, { since }))
+    const path = withQuery(`${await pathOf(io, company, instance)}/verify`, { since })
+    const result = await io
+      .client()
+      .get<Verification>(path)
+      .catch((error: unknown) => {
+        if (interruptedBy(io.signal) === null) throw error
+        throw interruptedWith('the chain was not verified to its end')
+      })
     const { ok, firstBroken, witness } = result
     const text = fields(io.screen, [
       ['chain', ok ? { text: 'unbroken', tone: 'good' } : { text: 'broken', tone: 'bad' }],
@@ -143,15 +157,21 @@ const exportActivity = command({
     ...instanceOption,
     from: z.coerce.number().int().min(1).optional().describe('the position to begin with'),
   }),
-  streams: true,
+  streams: 'whole',
   run: async (io, { company, instance, from }) => {
     const answer = await io.client().open(withQuery(`${await pathOf(io, company, instance)}/export`, { from }))
     const decoder = new TextDecoder()
     let last = ''
-    for await (const bytes of answer.body ?? []) {
-      const piece = decoder.decode(bytes as Uint8Array, { stream: true })
-      last = `${last}${piece}`.slice(-64 * 1024)
-      await io.write(piece)
+    try {
+      for await (const bytes of answer.body ?? []) {
+        const piece = decoder.decode(bytes as Uint8Array, { stream: true })
+        last = `${last}${piece}`.slice(-64 * 1024)
+        await io.writeJson(piece)
+      }
+    } catch (error) {
+      if (interruptedBy(io.signal) !== null) throw interruptedWith('the export is cut: its last line has no head')
+      // The connection was cut.
+      if (!(error instanceof TypeError)) throw error
     }
     // Without the head at its end an export has been cut, and proves nothing.
     const isWhole = last.endsWith('\n') && last.trimEnd().split('\n').at(-1)?.startsWith('{"head"') === true

@@ -4,6 +4,7 @@ import type { skippedView } from '../../control/wakeups/views.ts'
 import type { agentDetail, agentView } from '../../org/agents/views.ts'
 import { command } from '../command.ts'
 import { EXIT } from '../problem.ts'
+import { oneLine, sentence } from '../screen.ts'
 import { agentIdOf, companyIdOf, companyOption, limitOption, reasonOption, yesOption } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
 import type { Cell } from '../table.ts'
@@ -60,7 +61,7 @@ const showAgent = command({
   run: async (io, { agent: asked, company }) => {
     const agent = await io.client().get<AgentDetail>(`/agents/${await agentIdOf(io, asked, company)}`)
     const text = fields(io.screen, [
-      ['name', agent.name],
+      ['name', oneLine(agent.name)],
       ['id', agent.id],
       ['status', statusOf(agent)],
       ['role', [agent.role, agent.title].filter((part) => part !== null).join(', ')],
@@ -86,11 +87,11 @@ const pauseAgent = command({
   run: async (io, { agent: asked, company, reason, yes }) => {
     const client = io.client()
     const before = await client.get<AgentDetail>(`/agents/${await agentIdOf(io, asked, company)}`)
-    if (before.status === 'paused') return { data: before, text: `${before.name} is already paused.` }
+    if (before.status === 'paused') return { data: before, text: sentence`${before.name} is already paused.` }
     if (!(await io.confirm(`Pause ${before.name}, and end its runs?`, yes)))
       return { data: before, text: 'Nothing was changed.', exit: EXIT.usage }
     const agent = await client.post<Agent>(`/agents/${before.id}/pause`, { reason: reason ?? null })
-    return { data: agent, text: `${agent.name} is paused.` }
+    return { data: agent, text: sentence`${agent.name} is paused.` }
   },
 })
 
@@ -103,7 +104,7 @@ const resumeAgent = command({
   run: async (io, { agent: asked, company, reason }) => {
     const id = await agentIdOf(io, asked, company)
     const agent = await io.client().post<Agent>(`/agents/${id}/resume`, { reason: reason ?? null })
-    return { data: agent, text: `${agent.name} is ${agent.status}.` }
+    return { data: agent, text: sentence`${agent.name} is ${agent.status}.` }
   },
 })
 
@@ -126,8 +127,8 @@ const wakeAgent = command({
       reason: reason ?? null,
       ...(issueId === null ? {} : { payload: { issueId } }),
     })
-    if (woken.status === 'skipped') return { data: woken, text: `No run: ${woken.message}`, exit: EXIT.bad }
-    return { data: woken, text: `The run ${woken.id} is ${woken.status}.` }
+    if (woken.status === 'skipped') return { data: woken, text: sentence`No run: ${woken.message}`, exit: EXIT.bad }
+    return { data: woken, text: sentence`The run ${woken.id} is ${woken.status}.` }
   },
 })
 

@@ -5,7 +5,7 @@ import { command } from '../command.ts'
 import type { Command } from '../command.ts'
 import type { Io } from '../io.ts'
 import { EXIT } from '../problem.ts'
-import { safeJson } from '../screen.ts'
+import { safeJson, sentence } from '../screen.ts'
 import { agentNamesOf, companyIdOf, companyOption, limitOption, withQuery, yesOption } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
 
@@ -109,7 +109,7 @@ const decide = (verb: 'approve' | 'reject', summary: string): Command =>
         decisionNote: note ?? null,
         ...(payloadHash === undefined ? {} : { payloadHash }),
       })
-      return { data: decided, text: `The approval is ${decided.status}.` }
+      return { data: decided, text: sentence`The approval is ${decided.status}.` }
     },
   })
 

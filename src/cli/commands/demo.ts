@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Client } from '../client.ts'
 import { command } from '../command.ts'
+import { sentence } from '../screen.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -64,7 +65,7 @@ async function fill(client: Client): Promise<{ readonly data: Json; readonly tex
     payload: { title: 'Buy a second machine', summary: 'The queue was full twice this week.' },
   })
 
-  const text = `A company for you to look at: ${String(company['name'])} (${String(company['issuePrefix'])})
+  const text = sentence`A company for you to look at: ${String(company['name'])} (${String(company['issuePrefix'])})
   its holds      ${base}/api/companies/${companyId}/locks
   its issues     ${base}/api/companies/${companyId}/issues
   its approvals  ${base}/api/companies/${companyId}/approvals

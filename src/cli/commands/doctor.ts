@@ -6,7 +6,7 @@ import { command } from '../command.ts'
 import { openDatabaseOf, readConfigOf } from '../database.ts'
 import type { OpenedDatabase } from '../database.ts'
 import type { Io } from '../io.ts'
-import { EXIT, problemOf } from '../problem.ts'
+import { EXIT, interruptedBy, interruptedWith, problemOf } from '../problem.ts'
 import type { ExitCode } from '../problem.ts'
 import { oneLine, toned } from '../screen.ts'
 import { runningServerOf } from '../server.ts'
@@ -36,6 +36,9 @@ async function serverFindings(server: Awaited<ReturnType<typeof serverOf>>): Pro
   if (server === null) return []
   const { url, health } = server
   if (health === null) return [findingOf(silentServer, `no server answers at ${url}`)]
+  // Another program may have the port of a server that died.
+  if (!Array.isArray(health.causes) || typeof health.agentIsolation?.kind !== 'string')
+    return [findingOf(silentServer, `what answers at ${url} is not this server`)]
   return [
     ...(health.condition === 'ok' ? [] : [findingOf(degradedServer, ...health.causes.map((cause) => cause.replaceAll('_', ' ')))]),
     ...(health.agentIsolation.kind === 'none' ? [findingOf(unisolatedAgents, health.agentIsolation.reason)] : []),
@@ -72,10 +75,11 @@ async function databaseReport(config: Config, opened: OpenedDatabase, options: O
     heads: hasHeads ? openHeadFile(config.home) : null,
     hasKeys: await useKeysOf(config),
     verifiesChains: !options.skipChains,
+    signal: options.signal,
   }
   const found = await diagnoseDatabase(opened.store.read, facts)
   if (!options.fix) return { findings: found, mended: [], failed: [], checkedDatabase: true }
-  const { mended, failed } = await mendAll(opened.store, found)
+  const { mended, failed } = await mendAll(opened.store, found, options.signal)
   // The chains were not touched, so they are not read twice.
   const kept = found.filter(({ id }) => id.startsWith('audit.'))
   const again = await diagnoseDatabase(opened.store.read, { ...facts, verifiesChains: false })
@@ -87,6 +91,17 @@ interface Options {
   readonly fix: boolean
   readonly strict: boolean
   readonly skipChains: boolean
+  readonly signal: AbortSignal
+}
+
+/** Waits for work until the operator interrupts. The work is then not waited for: its connections are closed under it. */
+async function untilInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return await new Promise<T>((resolve, reject) => {
+    const interrupt = (): void => reject(signal.reason as Error)
+    if (signal.aborted) interrupt()
+    signal.addEventListener('abort', interrupt, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', interrupt))
+  })
 }
 
 async function examine(io: Io, options: Options): Promise<Report & { readonly isReached: boolean }> {
@@ -106,7 +121,7 @@ async function examine(io: Io, options: Options): Promise<Report & { readonly is
     return { ...none, findings: [...findings, findingOf(unreachableDatabase, problem.facts.message)], isReached: false }
   }
   try {
-    const report = await databaseReport(read.config, opened, options)
+    const report = await untilInterrupted(databaseReport(read.config, opened, options), options.signal)
     return { ...report, findings: [...findings, ...report.findings], isReached: true }
   } finally {
     await opened.close()
@@ -153,7 +168,10 @@ export const doctorCommand = command({
   }),
   database: true,
   run: async (io, options) => {
-    const { isReached, ...report } = await examine(io, options)
+    const { isReached, ...report } = await examine(io, { ...options, signal: io.signal }).catch((error: unknown) => {
+      if (interruptedBy(io.signal) === null) throw error
+      throw interruptedWith(options.fix ? 'what was mended until then is mended and audited' : 'not every check was made')
+    })
     return { data: report, text: textOf(io, report), exit: exitOf({ ...report, isReached }, options.strict) }
   },
 })

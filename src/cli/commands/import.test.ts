@@ -20,7 +20,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   const text = { out: '', err: '' }
   stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk))
   stderr.setEncoding('utf8').on('data', (chunk: string) => (text.err += chunk))
-  const around = { env, stdin: new PassThrough(), stdout, stderr, signal: new AbortController().signal }
+  const around = { env, stdin: new PassThrough(), stdout, stderr, listenForSignals: () => new AbortController().signal }
   const exit = await runProgram({ version: 'test', commands: [importCommand] }, ['import', ...args], around)
   return { exit, ...text }
 }

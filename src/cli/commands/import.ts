@@ -1,9 +1,11 @@
 import { z } from 'zod'
-import type { CompanyMove, MoveOverReport, TargetPlace } from '../../moveover/index.ts'
+import type { CompanyMove, MoveEnd, MoveOverReport, TargetPlace } from '../../moveover/index.ts'
 import { isStartProblem } from '../../platform/kernel/startProblem.ts'
 import { command } from '../command.ts'
 import type { Io } from '../io.ts'
 import { commandProblem, EXIT, usageProblem } from '../problem.ts'
+import type { ExitCode } from '../problem.ts'
+import { sentence } from '../screen.ts'
 import { fields, table } from '../table.ts'
 
 /** The database that companies move into. */
@@ -26,8 +28,8 @@ const verb = ({ isApplied }: MoveOverReport): string => (isApplied ? 'brought' :
 
 function companyText(io: Io, report: MoveOverReport, company: CompanyMove): string {
   const head = fields(io.screen, [
-    ['company', `${company.name} (${company.issuePrefix})`],
-    ['outcome', company.reason === null ? company.outcome : { text: `refused: ${company.reason}`, tone: 'bad' }],
+    ['company', sentence`${company.name} (${company.issuePrefix})`],
+    ['outcome', company.reason === null ? company.outcome : { text: `${company.outcome}: ${company.reason}`, tone: 'bad' }],
     ...(company.isActivated ? [['activated', 'yes'] as const] : []),
     ...(company.secretsToEnter.length > 0 ? [['secrets to enter again', company.secretsToEnter.join(', ')] as const] : []),
   ])
@@ -66,21 +68,40 @@ function reportText(io: Io, report: MoveOverReport): string {
     leftBehind,
     [
       { title: 'stays there', value: (each) => each.table },
-      { title: 'rows', value: (each) => each.rows },
+      { title: 'rows', value: (each) => each.rows ?? '?' },
       { title: 'because', value: (each) => each.reason, gives: true },
     ],
     '',
   )
-  const end = isApplied
+  const done = isApplied
     ? 'Done. Enter the secrets again, stop the old server, and resume each company (or repeat with --activate).'
     : 'Nothing was written. With --apply it is done.'
-  const head = `Paperclip ${source.release}, database ${source.database} at ${source.host}`
+  const end = report.end === null ? done : endText(report.end, isApplied)
+  const head = sentence`Paperclip ${source.release}, database ${source.database} at ${source.host}`
   return [head, ...companies.map((each) => companyText(io, report, each)), problemsText(io, problems), left, end]
     .filter((text) => text !== '')
     .join('\n\n')
 }
 
-const isBad = ({ companies, problems }: MoveOverReport): boolean =>
+/** What a move that ended in the middle has left. */
+const leftText = ({ left }: MoveEnd): string =>
+  left
+    .slice(0, MAX_LEFT)
+    .map(({ issuePrefix, parts }) => (parts.length === 0 ? issuePrefix : `${issuePrefix} (${parts.join(', ')})`))
+    .join('; ') + (left.length > MAX_LEFT ? `; and ${left.length - MAX_LEFT} more companies` : '')
+
+/** Companies whose rest is named. */
+const MAX_LEFT = 10
+
+const endText = (end: MoveEnd, isApplied: boolean): string =>
+  sentence`${end.message}. Still to come: ${leftText(end)}. ${isApplied ? 'What came stays, and the same command goes on behind it.' : 'Nothing was written.'}`
+
+const exitOf = ({ end, ...report }: MoveOverReport): ExitCode => {
+  if (end?.kind === 'unreachable') return EXIT.unreachable
+  return end !== null || isBad(report) ? EXIT.bad : EXIT.done
+}
+
+const isBad = ({ companies, problems }: Pick<MoveOverReport, 'companies' | 'problems'>): boolean =>
   problems.length > 0 || companies.some(({ outcome }) => outcome === 'refused')
 
 export const importCommand = command({
@@ -117,7 +138,8 @@ export const importCommand = command({
     }
     try {
       const report = await onTarget(placeOf(io, databaseUrl), async (store) => await moveOver({ ...request, store }))
-      return { data: report, text: reportText(io, report), exit: isBad(report) ? EXIT.bad : EXIT.done }
+      const left = report.end?.kind === 'interrupted' ? { left: `still to come: ${leftText(report.end)}` } : {}
+      return { data: report, text: reportText(io, report), exit: exitOf(report), ...left }
     } catch (error) {
       if (!isStartProblem(error)) throw error
       throw commandProblem(isUnreachable(error) ? EXIT.unreachable : EXIT.bad, { message: error.message })

@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { commentView, issueDetail, issueListItem, issueView } from '../../work/issues/views.ts'
 import type { whyView } from '../../control/stalled/views.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import { command } from '../command.ts'
+import { readFileAtMost } from '../inputFile.ts'
 import type { Io } from '../io.ts'
 import { usageProblem } from '../problem.ts'
+import { sentence } from '../screen.ts'
 import { agentIdOf, agentNamesOf, companyIdOf, companyOption, limitOption, withQuery } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
 
@@ -24,12 +25,7 @@ const MAX_TEXT_BYTES = 256 * 1024
 async function textOf(io: Io, given: string | undefined, file: string | undefined, name: string): Promise<string | undefined> {
   if (given !== undefined && file !== undefined) throw usageProblem(`Give --${name} or --${name}-file, not both`)
   if (file === '-') return await io.readInput(MAX_TEXT_BYTES)
-  if (file === undefined) return given
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw usageProblem(`--${name}-file: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
-  }
+  return file === undefined ? given : await readFileAtMost(file, MAX_TEXT_BYTES, `${name}-file`)
 }
 
 const listIssues = command({
@@ -83,7 +79,7 @@ const showIssue = command({
     const comments = await client.list<Comment>(`/issues/${issue.id}/comments`, SHOWN_COMMENTS)
     const nameOf = await agentNamesOf(io, issue.companyId)
     const text = fields(io.screen, [
-      ['issue', `${issue.identifier} ${issue.title}`],
+      ['issue', sentence`${issue.identifier} ${issue.title}`],
       ['id', issue.id],
       ['status', issue.status],
       ['priority', issue.priority],
@@ -136,7 +132,7 @@ const createIssue = command({
       ...(assignee === undefined ? {} : { assigneeAgentId: await agentIdOf(io, assignee, companyId) }),
       ...(above === null ? {} : { parentId: above.id }),
     })
-    return { data: issue, text: `${issue.identifier} is ${issue.status}.` }
+    return { data: issue, text: sentence`${issue.identifier} is ${issue.status}.` }
   },
 })
 

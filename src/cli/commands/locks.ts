@@ -3,6 +3,7 @@ import type { forceReleasedView, holdDetailView, holdView } from '../../control/
 import { command } from '../command.ts'
 import { EXIT } from '../problem.ts'
 import type { Io } from '../io.ts'
+import { sentence } from '../screen.ts'
 import { agentNamesOf, companyIdOf, companyOption, limitOption, reasonOption, withQuery, yesOption } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
 import type { Cell } from '../table.ts'
@@ -57,15 +58,15 @@ const showLock = command({
     const hold = await io.client().get<HoldDetail>(`/issues/${encodeURIComponent(issue)}/lock`)
     const { holder } = hold
     const text = fields(io.screen, [
-      ['issue', `${hold.identifier} ${hold.title}`],
+      ['issue', sentence`${hold.identifier} ${hold.title}`],
       ['status', hold.issueStatus],
       ['state', stateOf(hold)],
-      ['holder', holder === null ? null : `${holder.agentName}, run ${holder.runId} (${holder.status})`],
+      ['holder', holder === null ? null : sentence`${holder.agentName}, run ${holder.runId} (${holder.status})`],
       ['held', ago(hold.heldSince, io.now())],
       ['last seen', ago(holder?.lastSeenAt, io.now())],
       ['lease ends', ago(holder?.leaseExpiresAt, io.now())],
       ['epoch', hold.lockEpoch],
-      ['waiting', hold.waiting.map(({ agentName, since }) => `${agentName} since ${ago(since, io.now())}`).join('\n')],
+      ['waiting', hold.waiting.map(({ agentName, since }) => sentence`${agentName} since ${ago(since, io.now())}`).join('\n')],
     ])
     const history = table(
       io.screen,
@@ -87,12 +88,12 @@ async function consequences(io: Io, { issue, evicted, cancelledRunIds, next }: R
   const nameOf = await agentNamesOf(io, issue.companyId)
   const lines = evicted.map(
     ({ runId, agentId, live, status }) =>
-      `${nameOf(agentId) ?? agentId} loses the issue: its ${live ? 'live' : 'dead'} run ${runId} is ${status}`,
+      sentence`${nameOf(agentId) ?? agentId} loses the issue: its ${live ? 'live' : 'dead'} run ${runId} is ${status}`,
   )
   if (lines.length === 0) lines.push('No run holds the issue')
-  for (const runId of cancelledRunIds) lines.push(`The run ${runId} is cancelled`)
+  for (const runId of cancelledRunIds) lines.push(sentence`The run ${runId} is cancelled`)
   if (clearsAssignee) lines.push('The issue has no assignee any more')
-  if (next !== null) lines.push(`${nameOf(next.agentId) ?? next.agentId} is woken for it`)
+  if (next !== null) lines.push(sentence`${nameOf(next.agentId) ?? next.agentId} is woken for it`)
   return lines
 }
 
@@ -121,7 +122,7 @@ const releaseLock = command({
     const preview = await io.client().post<Released>(withQuery(path, { clearAssignee, dryRun: true }), body)
     const { identifier, title } = preview.issue
     const would = (await consequences(io, preview, clearAssignee)).map((line) => `  ${line}`)
-    const shown = [`${identifier} ${title}`, ...would].join('\n')
+    const shown = [sentence`${identifier} ${title}`, ...would].join('\n')
     if (dryRun) return { data: { dryRun: true, ...preview }, text: shown }
     if (!io.json) io.note(shown)
     if (!(await io.confirm('Release it?', yes))) return { text: 'Nothing was changed.', exit: EXIT.usage, data: { released: false } }
@@ -129,7 +130,7 @@ const releaseLock = command({
     const released = await io
       .client()
       .post<Released>(withQuery(path, { clearAssignee }), { ...body, ...(expectedRunId === undefined ? {} : { expectedRunId }) })
-    return { data: { released: true, ...released }, text: `${identifier} is released.` }
+    return { data: { released: true, ...released }, text: sentence`${identifier} is released.` }
   },
 })
 

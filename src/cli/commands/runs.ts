@@ -3,9 +3,9 @@ import type { runLogView, runView } from '../../engine/runs/views.ts'
 import { runStatus } from '../../model/runStatus.ts'
 import { command } from '../command.ts'
 import type { Io } from '../io.ts'
-import { EXIT } from '../problem.ts'
-import { plain, safeJson } from '../screen.ts'
-import { eventsOf } from '../serverEvents.ts'
+import { commandProblem, EXIT } from '../problem.ts'
+import { safeJson, sentence } from '../screen.ts'
+import { eventsOf, valueOf } from '../serverEvents.ts'
 import { agentIdOf, agentNamesOf, companyIdOf, companyOption, limitOption, reasonOption, withQuery, yesOption } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
 import type { Cell } from '../table.ts'
@@ -96,11 +96,11 @@ const cancelRun = command({
   run: async (io, { run: id, reason, yes }) => {
     const client = io.client()
     const before = await client.get<Run>(`/heartbeat-runs/${id}`)
-    if (runStatus.terminal.includes(before.status)) return { data: before, text: `The run has already ended: ${before.status}.` }
+    if (runStatus.terminal.includes(before.status)) return { data: before, text: sentence`The run has already ended: ${before.status}.` }
     if (!(await io.confirm(`Cancel the run, which is ${before.status}?`, yes)))
       return { data: before, text: 'Nothing was changed.', exit: EXIT.usage }
     const run = await client.post<Run>(`/heartbeat-runs/${id}/cancel`, { reason: reason ?? null })
-    return { data: run, text: `The run is ${run.status}.` }
+    return { data: run, text: sentence`The run is ${run.status}.` }
   },
 })
 
@@ -121,7 +121,7 @@ function textOfPiece(content: string): string {
 }
 
 const writePiece = async (io: Io, piece: LogPiece): Promise<void> =>
-  await io.write(io.json ? piece.content : plain(textOfPiece(piece.content)))
+  io.json ? await io.writeJson(piece.content) : await io.write(textOfPiece(piece.content))
 
 /** Follows a log until the run has ended. @returns the status with which it ended; null where the server ended the stream */
 async function followLog(io: Io, id: string): Promise<string | null> {
@@ -129,8 +129,8 @@ async function followLog(io: Io, id: string): Promise<string | null> {
   // The run has ended, and nothing of its log is left to read.
   if (answer.status === 204) return 'ended'
   for await (const event of eventsOf(answer)) {
-    if (event.name === 'ended') return (JSON.parse(event.data) as { status: string }).status
-    await writePiece(io, JSON.parse(event.data) as LogPiece)
+    if (event.name === 'ended') return valueOf<{ status: string }>(event).status
+    await writePiece(io, valueOf<LogPiece>(event))
   }
   return null
 }
@@ -140,7 +140,8 @@ async function readLog(io: Io, id: string): Promise<void> {
   while (offset !== undefined) {
     const piece: LogPiece = await io.client().get<LogPiece>(`/heartbeat-runs/${id}/log?offset=${offset}`)
     await writePiece(io, piece)
-    offset = piece.nextOffset
+    // One that does not go on is none of this server, and there would be no end.
+    offset = piece.nextOffset !== undefined && piece.nextOffset > offset ? piece.nextOffset : undefined
   }
 }
 
@@ -153,16 +154,16 @@ const runLog = command({
   example: ['paperclip-server runs log 0197f0c2-7c1e-7b52-9d55-2b1f0f5f6a10 --follow'],
   options: z.object({ ...runOption, follow: z.boolean().default(false).describe('go on until the run has ended') }),
   positionals: ['run'],
-  streams: true,
+  streams: 'lines',
   run: async (io, { run: id, follow }) => {
     if (!follow) {
       await readLog(io, id)
       return {}
     }
     const status = await followLog(io, id)
-    if (status === null) return { exit: EXIT.unreachable }
-    if (!io.json) io.note(`The run is ${status}.`)
-    else await io.write(`${safeJson({ status })}\n`)
+    if (status === null) throw commandProblem(EXIT.unreachable, { message: 'The server ended the stream before the run had ended', next: 'run the command again' })
+    if (!io.json) io.note(sentence`The run is ${status}.`)
+    else await io.writeJson(`${safeJson({ status })}\n`)
     return {}
   },
 })

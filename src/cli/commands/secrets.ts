@@ -1,10 +1,10 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { z } from 'zod'
 import type { secretView } from '../../org/secrets/views.ts'
 import { command } from '../command.ts'
+import { readFileAtMost } from '../inputFile.ts'
 import type { Io } from '../io.ts'
 import { EXIT, usageProblem } from '../problem.ts'
+import { sentence } from '../screen.ts'
 import { companyIdOf, companyOption, limitOption, yesOption } from '../subject.ts'
 import { ago, table } from '../table.ts'
 
@@ -18,22 +18,9 @@ const valueOptions = {
   keepNewline: z.boolean().default(false).describe('keep a line end at the end of the value'),
 }
 
-async function readFileAtMost(file: string): Promise<string> {
-  const handle = await open(file, constants.O_RDONLY).catch((error: NodeJS.ErrnoException) => {
-    throw usageProblem(`--value-file: cannot be read (${error.code ?? 'unknown error'})`)
-  })
-  try {
-    const { size } = await handle.stat()
-    if (size > MAX_VALUE_BYTES) throw usageProblem(`--value-file: has more than ${MAX_VALUE_BYTES} bytes`)
-    return await handle.readFile('utf8')
-  } finally {
-    await handle.close()
-  }
-}
-
 /** The value of a secret. An argument would stand in the list of processes and in the history of the shell, so there is no option for it. */
 async function valueOf(io: Io, { valueFile, keepNewline }: { valueFile?: string | undefined; keepNewline: boolean }): Promise<string> {
-  const text = valueFile === undefined ? await io.readInput(MAX_VALUE_BYTES) : await readFileAtMost(valueFile)
+  const text = valueFile === undefined ? await io.readInput(MAX_VALUE_BYTES) : await readFileAtMost(valueFile, MAX_VALUE_BYTES, 'value-file')
   const value = keepNewline ? text : text.replace(/\r?\n$/, '')
   if (value === '') throw usageProblem('The value is empty')
   return value
@@ -81,7 +68,7 @@ const createSecret = command({
     const companyId = await companyIdOf(io, company)
     const value = await valueOf(io, source)
     const secret = await io.client().post<Secret>(`/companies/${companyId}/secrets`, { name, value, description: description ?? null })
-    return { data: secret, text: `${secret.name} is kept.` }
+    return { data: secret, text: sentence`${secret.name} is kept.` }
   },
 })
 
@@ -95,7 +82,7 @@ const rotateMasterKey = command({
     if (!(await io.confirm('Make a new master key? Backups of the one before open nothing any more.', yes)))
       return { data: { rotated: false }, text: 'Nothing was changed.', exit: EXIT.usage }
     const rotated = await io.client().post<{ masterKeyId: string; dataKeys: number }>('/instance/secrets/rotate-master-key')
-    const text = `The master key ${rotated.masterKeyId} wraps the keys of ${rotated.dataKeys} companies. Back it up, and destroy the backups of the key before.`
+    const text = sentence`The master key ${rotated.masterKeyId} wraps the keys of ${rotated.dataKeys} companies. Back it up, and destroy the backups of the key before.`
     return { data: { rotated: true, ...rotated }, text }
   },
 })

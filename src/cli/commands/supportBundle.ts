@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { command } from '../command.ts'
 import type { Io } from '../io.ts'
 import { commandProblem, EXIT, usageProblem } from '../problem.ts'
+import { sentence } from '../screen.ts'
 
 /** Bytes of a log that are read from the standard input. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024
@@ -60,7 +61,7 @@ export const supportBundleCommand = command({
     const name = nameAt(io.now())
     const target = path.resolve(file ?? `${name}.tar.gz`)
     await write(target, name, files)
-    const absent = Object.entries(missing).map(([part, reason]) => `\n  ${part} is missing: ${reason}`)
+    const absent = Object.entries(missing).map(([part, reason]) => `\n${sentence`  ${part} is missing: ${reason}`}`)
     const text = `${target}\nLook through it before you send it.${absent.join('')}`
     return { data: { file: target, files: files.map((each) => each.name), missing }, text }
   },

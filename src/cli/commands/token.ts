@@ -5,6 +5,7 @@ import type { keyCreatedView, keyItem } from '../../org/agents/views.ts'
 import { keyScopes } from '../../platform/kernel/actor.ts'
 import { command } from '../command.ts'
 import { commandProblem, EXIT } from '../problem.ts'
+import { oneLine, sentence } from '../screen.ts'
 import { BOARD_TOKEN, readHomeToken } from '../server.ts'
 import { agentIdOf, companyOption, yesOption } from '../subject.ts'
 import { ago, fields, table } from '../table.ts'
@@ -107,8 +108,8 @@ const createKey = command({
       ...(expiresAt === undefined ? {} : { expiresAt }),
       ...(scope.length === 0 ? {} : { scopes: scope }),
     })
-    if (!io.json) io.note(`The key ${key.id} is shown once:`)
-    return { data: key, text: key.token }
+    if (!io.json) io.note(sentence`The key ${key.id} is shown once:`)
+    return { data: key, text: oneLine(key.token) }
   },
 })
 

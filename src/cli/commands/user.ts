@@ -3,7 +3,7 @@ import type { accountView, resetLinkView } from '../../org/people/views.ts'
 import { command } from '../command.ts'
 import type { Io } from '../io.ts'
 import { commandProblem, EXIT, usageProblem } from '../problem.ts'
-import { oneLine } from '../screen.ts'
+import { oneLine, sentence } from '../screen.ts'
 import { limitOption, yesOption } from '../subject.ts'
 import { ago, table } from '../table.ts'
 
@@ -67,7 +67,7 @@ const invite = command({
     await requirePeople(io)
     const invitation = await io.client().post<{ url: string; expiresAt: string }>('/instance/bootstrap-invites')
     if (!io.json) io.note(`It can be accepted once, and ends ${ago(invitation.expiresAt, io.now())}:`)
-    return { data: invitation, text: invitation.url }
+    return { data: invitation, text: oneLine(invitation.url) }
   },
 })
 
@@ -79,10 +79,10 @@ const promote = command({
   positionals: ['person'],
   run: async (io, { person, yes }) => {
     const { id, email } = await findPerson(io, person)
-    if (!(await io.confirm(`Make ${oneLine(email)} an administrator of everything?`, yes)))
+    if (!(await io.confirm(sentence`Make ${email} an administrator of everything?`, yes)))
       return { data: { promoted: false }, text: 'Nothing was changed.', exit: EXIT.usage }
     await io.client().post(`/admin/users/${id}/promote-instance-admin`)
-    return { data: { promoted: true, id, email }, text: `${oneLine(email)} is an administrator of the instance.` }
+    return { data: { promoted: true, id, email }, text: sentence`${email} is an administrator of the instance.` }
   },
 })
 
@@ -100,7 +100,7 @@ const resetPassword = command({
       io.note(`It works once, and ends ${ago(link.expiresAt, io.now())}:`)
       if (hasSecondFactor) io.note('The second factor stays. If the person has lost it, too: paperclip-server user remove-second-factor')
     }
-    return { data: { url: link.url, expiresAt: link.expiresAt, hasSecondFactor }, text: link.url }
+    return { data: { url: link.url, expiresAt: link.expiresAt, hasSecondFactor }, text: oneLine(link.url) }
   },
 })
 
@@ -112,12 +112,12 @@ const removeFactor = command({
   positionals: ['person'],
   run: async (io, { person, yes }) => {
     const { id, email } = await findPerson(io, person)
-    if (!(await io.confirm(`Let ${oneLine(email)} sign in with the password alone?`, yes)))
+    if (!(await io.confirm(sentence`Let ${email} sign in with the password alone?`, yes)))
       return { data: { removed: false }, text: 'Nothing was changed.', exit: EXIT.usage }
     const { ended } = await io.client().post<{ ended: number }>(`/admin/users/${id}/remove-second-factor`)
     return {
       data: { removed: true, id, ended },
-      text: `${oneLine(email)} signs in with the password alone. ${ended} of its sessions ended.`,
+      text: sentence`${email} signs in with the password alone. ${ended} of its sessions ended.`,
     }
   },
 })

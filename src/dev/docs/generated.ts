@@ -7,6 +7,8 @@ import { renderAdapters } from './adapterTable.ts'
 import { renderEvents } from './eventTable.ts'
 import { renderRefusals } from './refusalTable.ts'
 import { renderRoutes } from './routeTable.ts'
+import { CATALOGUE_QUERY } from '../../doctor/index.ts'
+import type { SchemaObject } from '../../doctor/index.ts'
 import { renderSchema } from './schemaDump.ts'
 import { renderStates } from './stateDiagrams.ts'
 
@@ -24,6 +26,14 @@ function formatJson(value: unknown, indent = ''): string {
   return `${open}\n${items.map((item) => `${inner}${item}`).join(',\n')}\n${indent}${close}`
 }
 
+/** The schema as the doctor compares it with a live one. */
+async function renderCatalogue(pool: Pool): Promise<string> {
+  const { rows } = await pool.query<SchemaObject>(CATALOGUE_QUERY)
+  const version = await pool.query<{ major: number }>("select current_setting('server_version_num')::int / 10000 as major")
+  const objects = rows.map(({ kind, table, name, definition }) => [kind, table, name, definition])
+  return `${formatJson({ postgres: version.rows[0]?.major ?? 0, objects })}\n`
+}
+
 /**
  * The files of doc/generated that follow from the code, by name.
  * @param pool a database that nothing but the migrations has touched
@@ -35,5 +45,6 @@ export const renderGenerated = async (pool: Pool): Promise<Readonly<Record<strin
   'routes.md': renderRoutes(declaredRoutes(version)),
   'refusals.md': renderRefusals(declaredRoutes(version)),
   'states.md': renderStates(allStateMachines),
+  'catalogue.json': await renderCatalogue(pool),
   'schema.sql': await renderSchema(pool),
 })
