@@ -9,7 +9,7 @@ const GRACE_MS = 5000
 const ECHO_MS = 1000
 
 /** The process around a command, as far as signals go. */
-export interface SignalledProcess {
+interface SignalledProcess {
   on(signal: EndingSignal, listener: () => void): unknown
   exit(code: number): void
   readonly stderr: { write(text: string): unknown }

@@ -93,7 +93,7 @@ export interface CompanyMove {
 }
 
 /** What is left of a company to come. */
-export interface LeftOver {
+interface LeftOver {
   readonly issuePrefix: string
   /** The parts of it, in their order. */
   readonly parts: readonly string[]

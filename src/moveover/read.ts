@@ -9,7 +9,7 @@ export const PAGE_ROWS = 500
 /** Bytes of the texts of one page. */
 const PAGE_TEXT_BYTES = 4_000_000
 /** The longest row. No text that this server takes is half as long. */
-export const MAX_ROW_BYTES = 2_500_000
+const MAX_ROW_BYTES = 2_500_000
 /** Keys that are read at once. */
 const KEY_ROWS = 5000
 
