@@ -2,6 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { commands } from './commands.ts'
+import { writeNote } from './io.ts'
+import { EXIT } from './problem.ts'
 import { runProgram } from './program.ts'
 import { listenForSignals } from './signals.ts'
 
@@ -15,6 +17,10 @@ const exit = await runProgram({ version, commands }, process.argv.slice(2), {
   stdout,
   stderr,
   listenForSignals: () => (signal = listenForSignals(process)),
+}).catch((error: unknown) => {
+  // A bug. Its message may quote what an agent wrote.
+  writeNote({ env, stderr }, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  return EXIT.bad
 })
 process.exitCode = exit
 // What an interrupted command has left open, such as a connection with a statement on it, keeps no process alive.

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { command } from '../command.ts'
 import type { Io } from '../io.ts'
-import { commandProblem, EXIT, usageProblem } from '../problem.ts'
+import { commandProblem, EXIT, interruptedBy, interruptedWith, usageProblem } from '../problem.ts'
 import { sentence } from '../screen.ts'
 
 /** Bytes of a log that are read from the standard input. */
@@ -58,6 +58,8 @@ export const supportBundleCommand = command({
     const { sourcesOf } = await import('../supportPlace.ts')
     const sources = await sourcesOf(io, (ofServer) => logReader(io, log, ofServer))
     const { files, missing } = await collectSupport(sources)
+    // A part that the interrupt took away would be named as one that cannot be had.
+    if (interruptedBy(io.signal) !== null) throw interruptedWith('no archive was written')
     const name = nameAt(io.now())
     const target = path.resolve(file ?? `${name}.tar.gz`)
     await write(target, name, files)
