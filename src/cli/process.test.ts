@@ -63,6 +63,10 @@ test(
     expect(idsOf(beside)).toEqual([])
     expect(beside.exit).toBe(0)
 
+    // The database of the home is used beside its server; only the source is missing.
+    const move = await command('import', '--from', 'postgres://reader@127.0.0.1:1/x')
+    expect(move).toMatchObject({ exit: 3, err: expect.stringContaining('The source cannot be reached') as string })
+
     // A backup whose reader ended is none; a follower that is ended says so to a script.
     const backup = await runProcess(server.home, ['backup', '-'], { isUnread: true })
     expect(backup).toMatchObject({ exit: 1, err: expect.stringContaining('its reader ended') as string })

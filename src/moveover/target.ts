@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import path from 'node:path'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import { agentKeys, agents } from '../model/agents.ts'
 import { approvalComments, approvals } from '../model/approvals.ts'
@@ -16,7 +14,7 @@ import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
 import { requireSessions } from '../platform/db/driver/sessions.ts'
 import { createStore } from '../platform/db/store.ts'
 import type { Store } from '../platform/db/types.ts'
-import { startEmbedded } from '../platform/embedded/index.ts'
+import { locateEmbedded, startEmbedded } from '../platform/embedded/index.ts'
 import { isStartProblem, startProblem } from '../platform/kernel/startProblem.ts'
 
 /** The database that companies move into: by its URL, or the embedded one of a home. */
@@ -26,18 +24,41 @@ export type TargetPlace = { readonly databaseUrl: string } | { readonly home: st
 const CONNECTIONS = 2
 const CLOSE_MS = 500
 
+/** Whether a database answers. */
+async function isAnswering(connection: ConnectionOptions): Promise<boolean> {
+  const pool = openPool({ ...connection, max: 1 })
+  try {
+    await pool.query('select 1')
+    return true
+  } catch {
+    return false
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Errors of the embedded Postgres are sentences for the operator. */
+const embeddedProblem = (home: string, error: unknown): Error =>
+  startProblem(`The embedded database of ${home} cannot be used: ${error instanceof Error ? error.message : String(error)}`, error)
+
 /**
- * Works on the database that companies move into. Servers may use one with a URL meanwhile; the embedded one of a home is started for the work, and
+ * Works on the database that companies move into. Servers may use it meanwhile. Where none does, the embedded one of a home is started for the work, and
  * stopped again.
  * @throws a problem with a sentence for the operator when there is no such database, or it is not as this build needs it; what `work` throws
  */
 export async function onTarget<T>(place: TargetPlace, work: (store: Store) => Promise<T>): Promise<T> {
   if ('databaseUrl' in place) return await reached(place.databaseUrl, work)
-  if ((await stat(path.join(place.home, 'postgres')).catch(() => null)) === null)
-    throw startProblem(
-      `${place.home} has no embedded database: start this server once with that home, name another one, or give --database-url`,
-    )
-  const embedded = await startEmbedded({ home: place.home, durable: true, log: () => {} })
+  const { home } = place
+  const located = await locateEmbedded(home).catch((error: unknown) => {
+    throw embeddedProblem(home, error)
+  })
+  if (located === null)
+    throw startProblem(`${home} has no embedded database: start this server once with that home, name another one, or give --database-url`)
+  // A server runs on the home, and its Postgres with it.
+  if (await isAnswering(located.connection)) return await onDatabase(located.connection, work)
+  const embedded = await startEmbedded({ home, durable: true, log: () => {} }).catch((error: unknown) => {
+    throw embeddedProblem(home, error)
+  })
   try {
     return await onDatabase(embedded.connection, work)
   } finally {
