@@ -25,6 +25,8 @@ interface ErrorBody {
 
 /** The rows of a page; the server may end one early. */
 const PAGE = 500
+/** Pages of one list. A page has 4 MB or all the rows that were asked for, so no list of this server has as many. */
+const MAX_PAGES = 250
 
 const textOr = (value: unknown, fallback: string): string => (typeof value === 'string' && value !== '' ? plain(value) : fallback)
 
@@ -175,12 +177,12 @@ const nextPage = (answer: Response): string | undefined => /<[^>]*\/api(\/[^>]+)
 async function listAll<T>(send: Send, url: string, path: string, limit: number): Promise<T[]> {
   const rows: T[] = []
   let next: string | undefined = `${path}${path.includes('?') ? '&' : '?'}limit=${Math.min(limit, PAGE)}`
-  while (next !== undefined && rows.length < limit) {
+  for (let pages = 0; next !== undefined && rows.length < limit; pages += 1) {
+    if (pages >= MAX_PAGES) throw notThisServer(url)
     const answer = await send('GET', next)
     const page: T[] = await jsonOf<T[]>(answer, url)
     if (!Array.isArray(page)) throw notThisServer(url)
-    // A page without a row that names a further one is none of this server, and there would be no end.
-    next = page.length === 0 ? undefined : nextPage(answer)
+    next = nextPage(answer)
     rows.push(...page)
   }
   return rows.slice(0, limit)

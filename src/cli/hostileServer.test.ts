@@ -10,7 +10,7 @@ import type { Ended } from '../dev/testing/commandLine.ts'
 import { TEST_BOARD_TOKEN, useServer, world } from '../dev/testing/world.ts'
 import { commands } from './commands.ts'
 
-const server = useServer({ boardMode: 'token' })
+const server = useServer({ boardMode: 'token', people: {} })
 
 /** A text that sets the title of a terminal, turns its direction, hides a word, and begins a line of its own. */
 const HOSTILE = 'x\u001B]0;title\u0007\u001B[31m\u009B2J\u202Eevil\u200B\u{E0041}\nFORGED line\r\nFORGED again'
@@ -136,7 +136,7 @@ const programs: Readonly<Record<string, () => Promise<string>>> = {
   'an empty object of another program': async () => await httpServer(answering(200, '{}')),
   'a null': async () => await httpServer(answering(200, 'null', ours)),
   'an empty object': async () => await httpServer(answering(200, '{}', ours)),
-  'a list of numbers': async () => await httpServer(answering(200, '[1]', { ...ours, link: '</api/x?after=1>; rel="next"' })),
+  'a list of numbers': async () => await httpServer(answering(200, '[1]', ours)),
   'an error without a form': async () => await httpServer(answering(500, 'oops', ours)),
   'a redirection': async () => await httpServer(answering(302, '', { location: 'http://127.0.0.1:9/' })),
   'a cut body': async () =>
@@ -156,8 +156,21 @@ describe('A program that is not this server', () => {
       const ended = await runCommandLine([...words, '--url', url], { stdin: 'a value', env: { PAPERCLIP_TOKEN: 'pcp_local_x' } })
       if (![2, 3, 4].includes(ended.exit) || ended.err === '' || /\n\s+at /.test(ended.err)) unexpected.push({ line, ...ended })
     }
-    // An empty object with the headers of this server is believed where a command reads nothing of it.
-    expect(name === 'an empty object' ? unexpected.filter(({ exit }) => ![0, 1].includes(exit)) : unexpected).toEqual([])
+    // JSON with the headers of this server is believed where a command reads nothing of it.
+    const isBelieved = name === 'an empty object' || name === 'a list of numbers'
+    expect(isBelieved ? unexpected.filter(({ exit }) => ![0, 1].includes(exit)) : unexpected).toEqual([])
+  })
+
+  test('A list without an end is not followed to the last row that was asked for', async () => {
+    let requested = 0
+    const url = await httpServer((request, response) => {
+      requested += 1
+      answering(200, '[{"id":"x","name":"x","issuePrefix":"X","status":"active"}]', { ...ours, link: '</api/x?after=1>; rel="next"' })(request, response)
+    })
+    const { exit, err } = await runCommandLine(['locks', 'ls', '--company', 'ACME', '--url', url])
+    expect(exit).toBe(3)
+    expect(err).toContain('is not this server')
+    expect(requested).toBeLessThanOrEqual(250)
   })
 
   test('A redirection, a text that is no HTTP and a page are told apart', async () => {
