@@ -140,14 +140,13 @@ interface Sorted<T> {
   readonly refused: ReadonlyMap<string, string>
 }
 
-/** Divides rows into those that are new, those that are here and those that cannot come. */
-async function sort<T extends { readonly id: string }>(
+/** Divides rows into those that are here, by one statement, and all others. */
+async function sortKnown<T extends { readonly id: string }>(
   db: Pick<ReadDb, 'run'>,
   move: Move,
-  noun: Omit<Noun<T>, 'write'>,
+  noun: Pick<Noun<T>, 'knownById' | 'knownByRow'>,
   rows: readonly T[],
 ): Promise<Sorted<T>> {
-  const { companyId } = move
   const own: string[] = []
   const refused = new Map<string, string>()
   const here = new Set<string>()
@@ -157,7 +156,22 @@ async function sort<T extends { readonly id: string }>(
     else if (isBeingDeleted === true) refused.set(id, `not brought: ${BEING_DELETED}`)
     else own.push(id)
   }
-  const missing = rows.filter(({ id }) => !here.has(id))
+  return { fresh: rows.filter(({ id }) => !here.has(id)), own, refused }
+}
+
+/**
+ * Divides rows into those that are new, those that are here and those that cannot come. It asks several times, so what it refuses is true only where
+ * nothing else writes meanwhile: behind the lock of the company, or for a move that is only looked at.
+ */
+async function sort<T extends { readonly id: string }>(
+  db: Pick<ReadDb, 'run'>,
+  move: Move,
+  noun: Omit<Noun<T>, 'write'>,
+  rows: readonly T[],
+): Promise<Sorted<T>> {
+  const { companyId } = move
+  const { fresh: missing, own, refused: known } = await sortKnown(db, move, noun, rows)
+  const refused = new Map(known)
   for (const { id } of await findDeleted(db, companyId, noun.deletedBy, missing)) refused.set(id, `not brought: ${DELETED_HERE}`)
   const left = missing.filter(({ id }) => !refused.has(id))
   for (const [id, reason] of (await noun.clashes?.(db, left, move)) ?? []) refused.set(id, reason)
@@ -218,10 +232,10 @@ export async function skipKnown(
   ids: readonly string[],
 ): Promise<{ readonly missing: readonly string[]; readonly present: readonly string[] }> {
   if (knownById === undefined) return { missing: ids, present: [] }
-  const sorted = await sort(
+  const sorted = await sortKnown(
     move.store.read,
     move,
-    { name, knownById },
+    { knownById },
     ids.map((id) => ({ id })),
   )
   return { missing: sorted.fresh.map(({ id }) => id), present: counted(move.tally, name, { ...sorted, fresh: [] }) }
@@ -241,7 +255,8 @@ export async function bring<T extends { readonly id: string }>(move: Move, noun:
   const batchRows = noun.batchRows ?? PAGE_ROWS
   for (let from = 0; from < rows.length; from += batchRows) {
     const page = rows.slice(from, from + batchRows)
-    const before = await sort(move.store.read, move, noun, page)
+    // Another move may write between two reads, so what refuses a row is looked at behind the lock, where one is taken.
+    const before = await (move.isApplied ? sortKnown : sort)(move.store.read, move, noun, page)
     const written =
       move.isApplied && before.fresh.length > 0
         ? await write(move, noun, before.fresh)

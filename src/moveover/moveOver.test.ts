@@ -370,8 +370,8 @@ describe('A repeat of a move', () => {
   test('A company whose deletion began here and left no company behind does not come again', async () => {
     await server().database.sql.query(
       `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, details)
-       values ($1, 'system', 'test', 'company.deletion_begun', 'company', $1::text, '{}')`,
-      [planted.id],
+       values ($1::uuid, 'system', 'test', 'company.deletion_begun', 'company', $2, '{}')`,
+      [planted.id, planted.id],
     )
     expect(company(await move())).toMatchObject({ outcome: 'refused', reason: 'it was deleted here after an earlier move' })
   })
@@ -423,7 +423,7 @@ describe('The source', () => {
   test('It cannot be written by the connection of a move', async () => {
     const opened = await openSource(source.url)
     try {
-      await expect(opened.query('delete from issues')).rejects.toMatchObject({ code: '25006' })
+      await expect(opened.query('delete from issues')).rejects.toThrow('(25006)')
     } finally {
       await opened.close()
     }
