@@ -75,7 +75,10 @@ async function textOf(answer: Response): Promise<string | null> {
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    throw commandProblem(EXIT.unreachable, { message: 'The connection to the server was cut in the middle of an answer', next: 'try again' })
+    throw commandProblem(EXIT.unreachable, {
+      message: 'The connection to the server was cut in the middle of an answer',
+      next: 'try again',
+    })
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -122,7 +125,10 @@ function unanswered(error: unknown, url: string): Error {
   const has = (pattern: RegExp): string | undefined => causes.find((cause) => pattern.test(cause))
   const problem = (message: string, next: string): Error => commandProblem(EXIT.unreachable, { message, next })
   if (has(/redirect/) !== undefined)
-    return problem(`What answers at ${url} sends requests elsewhere`, 'give --url with the address itself: a credential follows no redirection')
+    return problem(
+      `What answers at ${url} sends requests elsewhere`,
+      'give --url with the address itself: a credential follows no redirection',
+    )
   if (has(/^HPE_/) !== undefined) return problem(`What answers at ${url} does not speak HTTP`, 'give --url or --home of the server')
   if (has(/TIMEOUT/i) !== undefined)
     return problem(`The server at ${url} does not answer`, 'look at its log; the request may have been carried out')

@@ -65,7 +65,10 @@ export function commandHelp(command: Command): string {
 /** The meanings of the exit codes, for help and documents. */
 export const exitCodes: readonly (readonly [string, string])[] = [
   ['0', 'done'],
-  ['1', 'the answer is a bad one: a finding, a broken chain, a failed check; or output of which a part is worth nothing was not taken to its end'],
+  [
+    '1',
+    'the answer is a bad one: a finding, a broken chain, a failed check; or output of which a part is worth nothing was not taken to its end',
+  ],
   ['2', 'the command line is wrong, or an answer to a question is missing'],
   ['3', 'the server or the database is not reached'],
   ['4', 'the server refused'],

@@ -30,7 +30,8 @@ const httpServer = async (listener: RequestListener): Promise<string> => {
   return await listen(listening)
 }
 
-const isFixed = (text: string): boolean => /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(text) || /^\d{4}-\d\d-\d\dT/.test(text) || /^[a-z_]{1,40}$/.test(text)
+const isFixed = (text: string): boolean =>
+  /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(text) || /^\d{4}-\d\d-\d\dT/.test(text) || /^[a-z_]{1,40}$/.test(text)
 
 /** A value in which every text that a person may have written is hostile. */
 function poisoned(value: unknown): unknown {
@@ -149,23 +150,30 @@ const programs: Readonly<Record<string, () => Promise<string>>> = {
 }
 
 describe('A program that is not this server', () => {
-  test.each(Object.keys(programs))('Every command ends with a sentence and no stack when it meets %s', { timeout: 30_000 }, async (name) => {
-    const url = await (programs[name] as () => Promise<string>)()
-    const unexpected: (Ended & { readonly line: string })[] = []
-    for (const [line, words] of requests) {
-      const ended = await runCommandLine([...words, '--url', url], { stdin: 'a value', env: { PAPERCLIP_TOKEN: 'pcp_local_x' } })
-      if (![2, 3, 4].includes(ended.exit) || ended.err === '' || /\n\s+at /.test(ended.err)) unexpected.push({ line, ...ended })
-    }
-    // JSON with the headers of this server is believed where a command reads nothing of it.
-    const isBelieved = name === 'an empty object' || name === 'a list of numbers'
-    expect(isBelieved ? unexpected.filter(({ exit }) => ![0, 1].includes(exit)) : unexpected).toEqual([])
-  })
+  test.each(Object.keys(programs))(
+    'Every command ends with a sentence and no stack when it meets %s',
+    { timeout: 30_000 },
+    async (name) => {
+      const url = await (programs[name] as () => Promise<string>)()
+      const unexpected: (Ended & { readonly line: string })[] = []
+      for (const [line, words] of requests) {
+        const ended = await runCommandLine([...words, '--url', url], { stdin: 'a value', env: { PAPERCLIP_TOKEN: 'pcp_local_x' } })
+        if (![2, 3, 4].includes(ended.exit) || ended.err === '' || /\n\s+at /.test(ended.err)) unexpected.push({ line, ...ended })
+      }
+      // JSON with the headers of this server is believed where a command reads nothing of it.
+      const isBelieved = name === 'an empty object' || name === 'a list of numbers'
+      expect(isBelieved ? unexpected.filter(({ exit }) => ![0, 1].includes(exit)) : unexpected).toEqual([])
+    },
+  )
 
   test('A list without an end is not followed to the last row that was asked for', async () => {
     let requested = 0
     const url = await httpServer((request, response) => {
       requested += 1
-      answering(200, '[{"id":"x","name":"x","issuePrefix":"X","status":"active"}]', { ...ours, link: '</api/x?after=1>; rel="next"' })(request, response)
+      answering(200, '[{"id":"x","name":"x","issuePrefix":"X","status":"active"}]', { ...ours, link: '</api/x?after=1>; rel="next"' })(
+        request,
+        response,
+      )
     })
     const { exit, err } = await runCommandLine(['locks', 'ls', '--company', 'ACME', '--url', url])
     expect(exit).toBe(3)

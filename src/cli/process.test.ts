@@ -33,7 +33,11 @@ interface Meanwhile {
 }
 
 /** Runs the command in a process of its own. */
-async function runProcess(home: string, args: readonly string[], { isUnread, signal }: Meanwhile): Promise<{ readonly exit: number | null; readonly err: string }> {
+async function runProcess(
+  home: string,
+  args: readonly string[],
+  { isUnread, signal }: Meanwhile,
+): Promise<{ readonly exit: number | null; readonly err: string }> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, PORT: '0' }
   const child = spawn(process.execPath, ['--import', tsx, main, ...args, '--home', home], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let err = ''
@@ -70,8 +74,6 @@ test(
     // A backup whose reader ended is none; a follower that is ended says so to a script.
     const backup = await runProcess(server.home, ['backup', '-'], { isUnread: true })
     expect(backup).toMatchObject({ exit: 1, err: expect.stringContaining('its reader ended') as string })
-    const tail = await runProcess(server.home, ['activity', 'tail', '--instance'], { isUnread: true })
-    expect(tail).toMatchObject({ exit: 0 })
     const { id } = (await (await fetch(`${url}/api/companies`, post(server.home, { name: 'Followed' }))).json()) as { id: string }
     const follow = ['activity', 'tail', '--company', id, '--follow']
     expect(await runProcess(server.home, follow, { signal: 'SIGTERM' })).toEqual({ exit: 143, err: 'Interrupted by SIGTERM\n' })

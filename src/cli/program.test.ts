@@ -140,9 +140,7 @@ describe('Text on a terminal', () => {
   test('A text of others cannot colour itself, and a tone of this program is printed where the screen has colours', () => {
     const coloured = { hasColours: true }
     const name = 'red \u001B[31m text'
-    expect(forPeople(coloured, `${name} is ${toned(coloured, 'good', 'live')}.`)).toBe(
-      'red \u{FFFD}[31m text is \u001B[32mlive\u001B[0m.',
-    )
+    expect(forPeople(coloured, `${name} is ${toned(coloured, 'good', 'live')}.`)).toBe('red \u{FFFD}[31m text is \u001B[32mlive\u001B[0m.')
     // The output may be a terminal where the standard error is none.
     expect(forPeople({ hasColours: false }, toned(coloured, 'good', 'live'))).toBe('live')
   })

@@ -99,7 +99,10 @@ export function findServer(env: Environment, home: string, asked: string | null)
   const token = given(env, 'PAPERCLIP_TOKEN', 'PAPERCLIP_API_KEY', 'PAPERCLIP_BOARD_TOKEN') ?? tokenFromFile(env)
   // A header cannot carry it, and the error of `fetch` would show it.
   if (token !== null && !/^[\x21-\x7E]+$/.test(token))
-    throw usageProblem('The token has characters that no token has', 'look at PAPERCLIP_TOKEN, PAPERCLIP_API_KEY or PAPERCLIP_BOARD_TOKEN_FILE')
+    throw usageProblem(
+      'The token has characters that no token has',
+      'look at PAPERCLIP_TOKEN, PAPERCLIP_API_KEY or PAPERCLIP_BOARD_TOKEN_FILE',
+    )
   // The token of a home is sent on this machine only, and only to the address that a person named or that a living server of this home has
   // announced: at a port that is merely guessed any program of this machine may listen, and agents share its loopback addresses.
   const isKnown = named !== null || running?.isAlive === true

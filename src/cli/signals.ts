@@ -34,7 +34,10 @@ export function listenForSignals(target: SignalledProcess, now: () => number = D
         return
       }
       firstAt = now()
-      setTimeout(() => exit(`Interrupted by ${name}: ended in the middle, because the work did not end within ${GRACE_MS / 1000} s`), GRACE_MS).unref()
+      setTimeout(
+        () => exit(`Interrupted by ${name}: ended in the middle, because the work did not end within ${GRACE_MS / 1000} s`),
+        GRACE_MS,
+      ).unref()
       controller.abort(interruption(name))
     })
   return controller.signal

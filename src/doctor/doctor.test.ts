@@ -301,7 +301,11 @@ describe('The doctor at a database', () => {
 
   test('A table that is missing is one line, and a thing that was added is no fault', () => {
     const object = (kind: string, table: string, name: string, definition = '') => ({ kind, table, name, definition })
-    const expected = [object('table', 'a', ''), object('column', 'a', 'id', 'uuid'), object('index', 'a', 'a_id', 'CREATE INDEX a_id ON a (id)')]
+    const expected = [
+      object('table', 'a', ''),
+      object('column', 'a', 'id', 'uuid'),
+      object('index', 'a', 'a_id', 'CREATE INDEX a_id ON a (id)'),
+    ]
     const subjects = (live: typeof expected, comparesTexts = true): string[] =>
       compareSchemas(expected, live, comparesTexts).flatMap(({ id, subjects: found }) => found.map(({ what }) => `${id}: ${what}`))
     expect(subjects([])).toEqual(['schema.missing: the table a is missing: its text is in the migrations, the folder drizzle'])

@@ -35,7 +35,9 @@ function check(column: Column, raw: unknown): { readonly value: unknown } | { re
     if (parsed.success) return { value: parsed.data }
     return { reason: reasonOf(parsed.error) }
   } catch (error) {
-    return { reason: error instanceof SyntaxError && /^is (?:deeper|longer)/.test(error.message) ? error.message : 'cannot be read as JSON' }
+    return {
+      reason: error instanceof SyntaxError && /^is (?:deeper|longer)/.test(error.message) ? error.message : 'cannot be read as JSON',
+    }
   }
 }
 

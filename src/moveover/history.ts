@@ -25,12 +25,7 @@ export const historyTable = {
     entityId: needed('text', 'entity_id', line(200)),
     agentId: reference('agent_id'),
     runId: reference('run_id'),
-    details: orElse(
-      'json',
-      'details',
-      recordOf(MAX_DETAILS).nullable(),
-      null,
-    ),
+    details: orElse('json', 'details', recordOf(MAX_DETAILS).nullable(), null),
     createdAt: createdColumn,
   },
 } as const satisfies SourceTable

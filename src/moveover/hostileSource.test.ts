@@ -302,7 +302,13 @@ test('A company that cannot be read is reported, and the others come', async () 
 test('A company with a text of any length in any column is named and not read, and the others come', async () => {
   const other = await plantCompany(source)
   await source.sql.query("update companies set brand_color = repeat('x', 300000) where id = $1", [other.id])
-  const { companies, problems } = await moveOver({ from: source.url, store: server().store, companies: null, isApplied: false, activate: false })
+  const { companies, problems } = await moveOver({
+    from: source.url,
+    store: server().store,
+    companies: null,
+    isApplied: false,
+    activate: false,
+  })
   expect(companies.map(({ id }) => id)).not.toContain(other.id)
   expect(companies.map(({ id }) => id)).toContain(planted.id)
   expect(problems).toContainEqual({

@@ -102,7 +102,8 @@ export const DELETED_HERE = 'it was deleted here after an earlier move'
 export const BEING_DELETED = 'it is being deleted here'
 
 /** Of these things of a company, those whose deletion this server has recorded under one of the actions. */
-export const selectDeleted = statement<{ ids: string[]; companyId: string; actions: string[] }, { id: string }>('moveover_deleted').read(sql`
+export const selectDeleted = statement<{ ids: string[]; companyId: string; actions: string[] }, { id: string }>('moveover_deleted')
+  .read(sql`
   select distinct entity_id as id from ${activityLog} where entity_id = any(${param('ids', 'text[]')}) and action = any(${param('actions', 'text[]')})
     and company_id = ${param('companyId', 'uuid')}`)
 
@@ -185,7 +186,8 @@ const writeOnce = async <T extends { readonly id: string }>(move: Move, noun: No
   await mutate(move.ctx, async (tx) => {
     await lockCompany(tx, move.companyId)
     const [company] = await tx.run(selectIsBeingDeleted, { companyId: move.companyId })
-    if (company?.isBeingDeleted === true) throw startProblem(`The company ${move.issuePrefix} is being deleted here, so nothing more of it comes`)
+    if (company?.isBeingDeleted === true)
+      throw startProblem(`The company ${move.issuePrefix} is being deleted here, so nothing more of it comes`)
     const sorted = await sort(tx, move, noun, rows)
     const [first] = sorted.fresh
     if (first === undefined) return unchanged(sorted)

@@ -207,7 +207,13 @@ async function moveCompanies(opened: Opened, companies: readonly SourceCompany[]
     } catch (error) {
       const end = endOf(error, opened.request.signal)
       if (end === null) throw error
-      const begun = { ...resultOf(company, moving.move.tally), outcome: 'cut' as const, reason: end.message, isActivated: false, secretsToEnter: [] }
+      const begun = {
+        ...resultOf(company, moving.move.tally),
+        outcome: 'cut' as const,
+        reason: end.message,
+        isActivated: false,
+        secretsToEnter: [],
+      }
       const others = companies.slice(at + 1).map(({ issuePrefix }) => ({ issuePrefix, parts: partNames }))
       const left = [{ issuePrefix: company.issuePrefix, parts: partNames.slice(moving.done) }, ...others]
       return { companies: [...results, begun], end: { ...end, left } }
@@ -241,8 +247,7 @@ export async function moveOver(request: MoveOverRequest): Promise<MoveOverReport
     const companies = chosen(await readCompanies(source, unreadable), request.companies)
     const moved = await moveCompanies({ request, source, place }, companies)
     const companyIds = companies.map(({ id }) => id)
-    const leftBehind =
-      moved.end === null ? await countLeftBehind(source, schema, new Set(tables.map(({ name }) => name)), companyIds) : []
+    const leftBehind = moved.end === null ? await countLeftBehind(source, schema, new Set(tables.map(({ name }) => name)), companyIds) : []
     return { isApplied: request.isApplied, source: place, ...moved, problems: unreadable.problems, leftBehind }
   } finally {
     await source.close()

@@ -23,7 +23,9 @@ async function noteUnread(source: SourceConnection, tally: Tally, readable: numb
     `select count(*) filter (where ${length} > ${MAX_BYTES})::float8 as long from companies t`,
   )
   const long = counts?.long ?? 0
-  const named = await source.query<{ id: string }>(`select t.id::text as id from companies t where ${length} > ${MAX_BYTES} limit ${MAX_NAMED}`)
+  const named = await source.query<{ id: string }>(
+    `select t.id::text as id from companies t where ${length} > ${MAX_BYTES} limit ${MAX_NAMED}`,
+  )
   const because = `not brought: its texts together have more than ${MAX_BYTES} bytes`
   for (let at = 0; at < Math.min(long, MAX_COMPANIES); at += 1) tally.note('companies', because, named[at]?.id ?? '')
   if (readable > MAX_COMPANIES) tally.note('companies', `not brought: companies behind the first ${MAX_COMPANIES}`, '')
@@ -43,7 +45,9 @@ export async function readCompanies(source: SourceConnection, tally: Tally): Pro
       [ids],
     )
     for (const row of rows)
-      companies.push(...[fit(companyColumns, row, (reason) => tally.note('companies', reason, String(row['id'])))].filter((each) => each !== null))
+      companies.push(
+        ...[fit(companyColumns, row, (reason) => tally.note('companies', reason, String(row['id'])))].filter((each) => each !== null),
+      )
   }
   return companies
 }

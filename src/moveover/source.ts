@@ -64,7 +64,9 @@ function unreachableProblem(error: unknown): Error {
 const refusedRead = (error: unknown): Error | null => {
   const code = codeOf(error)
   if (code === '42501')
-    return startProblem('The source refuses a read (42501): the login of --from needs SELECT on the tables of the schemas public and drizzle')
+    return startProblem(
+      'The source refuses a read (42501): the login of --from needs SELECT on the tables of the schemas public and drizzle',
+    )
   if (code === '57014') return startProblem(`The source does not answer a read within ${READ_LIMIT_MS / 1000} s (57014)`)
   // The message of the source may quote a row of it.
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? startProblem(`The source refuses a read (${code})`) : null

@@ -161,7 +161,11 @@ const runLog = command({
       return {}
     }
     const status = await followLog(io, id)
-    if (status === null) throw commandProblem(EXIT.unreachable, { message: 'The server ended the stream before the run had ended', next: 'run the command again' })
+    if (status === null)
+      throw commandProblem(EXIT.unreachable, {
+        message: 'The server ended the stream before the run had ended',
+        next: 'run the command again',
+      })
     if (!io.json) io.note(sentence`The run is ${status}.`)
     else await io.writeJson(`${safeJson({ status })}\n`)
     return {}

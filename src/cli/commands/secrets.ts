@@ -20,7 +20,8 @@ const valueOptions = {
 
 /** The value of a secret. An argument would stand in the list of processes and in the history of the shell, so there is no option for it. */
 async function valueOf(io: Io, { valueFile, keepNewline }: { valueFile?: string | undefined; keepNewline: boolean }): Promise<string> {
-  const text = valueFile === undefined ? await io.readInput(MAX_VALUE_BYTES) : await readFileAtMost(valueFile, MAX_VALUE_BYTES, 'value-file')
+  const text =
+    valueFile === undefined ? await io.readInput(MAX_VALUE_BYTES) : await readFileAtMost(valueFile, MAX_VALUE_BYTES, 'value-file')
   const value = keepNewline ? text : text.replace(/\r?\n$/, '')
   if (value === '') throw usageProblem('The value is empty')
   return value

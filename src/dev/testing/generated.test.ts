@@ -47,7 +47,7 @@ describe('doc/generated', () => {
       expect(schemas[name]?.properties?.['adapterConfig']).toMatchObject({ $ref: '#/components/schemas/AdapterConfig' })
   })
 
-  test.each(['adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'routes.md', 'refusals.md'])(
+  test.each(['adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'catalogue.json', 'routes.md', 'refusals.md'])(
     'The file doc/generated/%s equals what the code renders (npm run docs writes it)',
     async (name) => {
       const rendered = (await renderGenerated(migrated))[name]
