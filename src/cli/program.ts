@@ -122,7 +122,9 @@ async function answerLine({ version, commands }: Program, args: readonly string[
     await print(around, out, commandHelp(line.command))
     return EXIT.done
   }
-  const signal = line.command.ownSignals === true ? new AbortController().signal : around.listenForSignals()
+  // A server stops in order by itself.
+  const ownsSignals = line.command.ownSignals === true || line.command.name === 'start'
+  const signal = ownsSignals ? new AbortController().signal : around.listenForSignals()
   return await runCommand({ ...around, out, signal }, line)
 }
 
